@@ -1,0 +1,50 @@
+package contract
+
+var (
+	inputImage = Input{Name: "image", Type: String, Required: true, Positional: true, Placeholder: "IMAGE",
+		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time it is used."}
+	inputFormat = Input{Name: "format", Type: Choice, Values: []string{"text", "json"}, Default: "text", LocalOnly: true,
+		Doc: "Form of the result on standard output."}
+	inputToken = Input{Name: "token", Type: String, Secret: true,
+		Doc: "Token for the GitHub API. The action passes the job's own token when empty."}
+	inputRegistryUsername = Input{Name: "registry_username", Type: String, Secret: true,
+		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs only `registry_password`."}
+	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true,
+		Doc: "Password or token for the image's registry, sent to that registry alone."}
+	permissionPackagesRead  = Permission{"packages", "read", "reads the image and its evidence from ghcr.io"}
+	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
+)
+
+var build = Command{
+	Name:  "build",
+	Short: "Build every platform of an image and push it by digest, untagged",
+	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can deploy it by name before it is scanned, signed and judged. " +
+		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at `builder`. The index is pushed last: a failed build leaves no half-written image behind.",
+	Example: "waybill build --image ghcr.io/acme/demo-api --platform linux/amd64 --platform linux/arm64",
+	Inputs: []Input{
+		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/demo-api. Required unless `oci_layout` is given."},
+		{Name: "context", Type: String, Default: ".", Placeholder: "DIR", Doc: "Directory of the build context. A .dockerignore in it is honoured."},
+		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
+		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
+		{Name: "platform", Type: List, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to build, one a line, such as linux/arm64 or linux/arm/v7."},
+		{Name: "build_arg", Type: List, Placeholder: "NAME=VALUE", Doc: "Build arguments, one a line. Not for secrets: they are recorded in the image and in the provenance."},
+		{Name: "secret", Type: List, Placeholder: "id=ID[,src=PATH|,env=NAME]", Doc: "Secrets for RUN --mount=type=secret, from a file or an environment variable. Never stored in the image. Needs BuildKit."},
+		{Name: "label", Type: List, Placeholder: "NAME=VALUE", Doc: "Labels of the image configuration, beside the org.opencontainers.image ones read from git."},
+		{Name: "annotation", Type: List, Placeholder: "NAME=VALUE", Doc: "Annotations of index and manifests, beside the org.opencontainers.image ones read from git."},
+		{Name: "engine", Type: Choice, Values: []string{"auto", "buildkit", "assemble"}, Default: "auto", Doc: "What builds. `auto` assembles a Dockerfile that executes nothing and gives any other to BuildKit."},
+		{Name: "builder", Type: List, Placeholder: "[PLATFORM=]ADDR", Doc: "Address of a BuildKit daemon, unix:///… or tcp://…, for all platforms or, with a platform in front, for that one. Empty means BUILDKIT_HOST, else unix:///run/buildkit/buildkitd.sock."},
+		{Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling."},
+		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
+		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
+		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
+		inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{
+		{"image", "The index by digest, REPOSITORY@sha256:…."},
+		{"digest", "The digest of the index, sha256:…."},
+		{"platforms", "JSON object from platform to manifest digest."},
+		{"record", "The build record as an untagged OCI artifact beside the image, REPOSITORY@sha256:…, for `sign`."},
+	},
+	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
+	Binaries:    []string{Waybill},
+}

@@ -1,0 +1,169 @@
+package contract
+
+var (
+	inputRepo = Input{Name: "repo", Type: String, Placeholder: "OWNER/NAME",
+		Doc: "Config repository on GitHub, read and written through the API without a clone."}
+	inputDir = Input{Name: "dir", Type: String, Placeholder: "PATH",
+		Doc: "Local clone of the config repository, instead of `repo`."}
+	inputBranch = Input{Name: "branch", Type: String, Placeholder: "BRANCH",
+		Doc: "Branch that holds the deployments. Empty means the default branch."}
+	inputApp = Input{Name: "app", Type: String, Required: true, Placeholder: "APP",
+		Doc: "Application, as named under `apps` in waybill.yaml."}
+	inputEnv = Input{Name: "env", Type: String, Required: true, Placeholder: "ENV",
+		Doc: "Environment, as named under `environments` in waybill.yaml."}
+	inputAllowOlder = Input{Name: "allow_older", Type: Bool, Default: "false",
+		Doc: "Whether a digest built from an ancestor of the deployed source commit may be written."}
+	permissionContentsRead  = Permission{"contents", "read", "reads the config repository"}
+	permissionContentsWrite = Permission{"contents", "write", "commits to the config repository"}
+	permissionPullsWrite    = Permission{"pull-requests", "write", "opens and updates pull requests"}
+)
+
+var tag = Command{
+	Name:  "tag",
+	Short: "Add tags to a digest that passes policy",
+	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last thing an image gets. " +
+		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver:PATTERN`, `run`, `schedule:LAYOUT`.",
+	Example: "waybill tag ghcr.io/acme/demo-api@sha256:… --tags sha --tags 'semver:{{version}}'",
+	Inputs: []Input{
+		inputImage,
+		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add, one a line: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout)."},
+		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy the digest must pass."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
+		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
+		inputTrustedRoot,
+		inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs:     []Output{{"tags", "The references written, one a line."}},
+	Permissions: []Permission{permissionPackagesWrite},
+	Binaries:    []string{Waybill},
+}
+
+var bump = Command{
+	Name:  "bump",
+	Short: "Point one environment's overlay at a digest that passes policy",
+	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
+		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With `via: dispatch` it starts the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
+	Example: "waybill bump ghcr.io/acme/demo-api@sha256:… --app demo-api --env dev --repo acme/config",
+	Inputs: []Input{
+		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
+		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
+		{Name: "workflow", Type: String, Default: "bump.yml", Placeholder: "FILE", Doc: "Workflow file in the config repository that `via: dispatch` starts."},
+		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: dispatch` waits for the answer."},
+		inputAllowOlder, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{
+		{"changed", "`true` when a commit was made, `false` when the overlay already named the digest."},
+		{"commit", "The commit on the config repository's branch that holds the digest."},
+		{"previous", "The digest that was deployed before."},
+	},
+	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "only with `via: dispatch`, and only in the config repository: starts the bump workflow"}},
+	Binaries:    []string{Waybill},
+}
+
+var promote = Command{
+	Name:  "promote",
+	Short: "Open or update the promotion pull requests of every application that may move",
+	Long: "For each application whose digest in one environment is ahead of the next, verifies the evidence and the rules of the next environment and opens one pull request, or updates the one that is open. " +
+		"Its body carries the evidence: signer, source, scan counts and what they change, the rendered manifest difference. Running it again changes nothing. A branch somebody else has pushed to is left alone.",
+	Example: "waybill promote --repo acme/config",
+	Inputs: []Input{
+		{Name: "from", Type: String, Placeholder: "ENV", Doc: "Environment to promote from. Empty means every environment that has a next one."},
+		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after `from`."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote. Empty means all."},
+		inputRepo, inputDir, inputBranch,
+		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made with the job token starts none by itself. Empty starts none."},
+		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{{"pull_requests", "JSON array: per application and environment the state (opened, updated, unchanged, refused, pending), number, URL and reason."}},
+	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
+		{"statuses", "write", "marks the head as waiting for its check"}},
+	Binaries: []string{Waybill},
+}
+
+var check = Command{
+	Name:  "check",
+	Short: "Re-verify every digest that a pull request would deploy",
+	Long: "Reads base and head of a change to the config repository, trusts nothing in the pull request's body, verifies the evidence of every digest that the head would newly deploy, refuses mutable tags and digests that skip an environment, and renders both sides. " +
+		"Reports only what is new. Without a base it judges everything as it stands. On a pull request it reports as a commit status on the head it judged.",
+	Example: "waybill check --base origin/main --head HEAD --dir .",
+	Inputs: []Input{
+		{Name: "base", Type: String, Placeholder: "REV", Doc: "Revision the change is compared with. Empty, without `pull_request`, judges everything as it stands."},
+		{Name: "head", Type: String, Placeholder: "REV", Doc: "Revision to judge. Empty means HEAD, or the head of `pull_request`."},
+		{Name: "pull_request", Type: Int, Placeholder: "N", Doc: "Pull request to judge: its base, its head, and where the status goes. Needs `repo`."},
+		inputRepo, inputDir,
+		{Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME", Doc: "Name of the commit status that is set on the head of `pull_request`."},
+		inputTrustedRoot, inputFormat, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs:     []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
+	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "reads base and head of the pull request"}, {"statuses", "write", "reports on the head it judged"}, permissionPackagesRead},
+	Binaries:    []string{Waybill},
+}
+
+var diff = Command{
+	Name:    "diff",
+	Short:   "Show how the rendered manifests differ between two revisions",
+	Long:    "Renders the overlays of both revisions, Kustomize and Helm in-process, and prints the difference per object and field. Nothing from a cluster is needed.",
+	Example: "waybill diff --base origin/main --head HEAD --app demo-api --env prod",
+	Inputs: []Input{
+		{Name: "base", Type: String, Required: true, Placeholder: "REV", Doc: "Revision to compare with."},
+		{Name: "head", Type: String, Default: "HEAD", Placeholder: "REV", Doc: "Revision to show."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to show. Empty means all."},
+		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to show. Empty means all."},
+		inputRepo, inputDir,
+		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", Doc: "Form of the difference on standard output."},
+		inputToken,
+	},
+	Outputs:     []Output{{"changed", "`true` when any object differs."}, {"objects", "Number of objects that differ."}},
+	Permissions: []Permission{permissionContentsRead},
+	Binaries:    []string{Waybill},
+}
+
+var rollback = Command{
+	Name:  "rollback",
+	Short: "Return an environment to an earlier digest",
+	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with `direct` it commits. " +
+		"Only a digest that the environment's history holds is taken without `allow_new`.",
+	Example: "waybill rollback --app demo-api --env prod --repo acme/config",
+	Inputs: []Input{
+		inputApp, inputEnv,
+		{Name: "to", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to return to. Empty goes back by `steps`."},
+		{Name: "steps", Type: Int, Default: "1", Doc: "How many deployments to go back."},
+		{Name: "direct", Type: Bool, Default: "false", Doc: "Whether to commit to the branch instead of opening a pull request."},
+		{Name: "allow_new", Type: Bool, Default: "false", Doc: "Whether `to` may be a digest that never ran in the environment."},
+		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for the commit and the pull request."},
+		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none."},
+		inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."}, {"digest", "The digest that the environment returns to."}},
+	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
+		{"statuses", "write", "marks the head as waiting for its check"}},
+	Binaries: []string{Waybill},
+}
+
+var status = Command{
+	Name:        "status",
+	Short:       "Show which digest runs where, how far behind, and what waits for what",
+	Long:        "Reads the config repository and prints, per application and environment, the deployed digest, since when it is deployed, and the open promotion.",
+	Example:     "waybill status --dir .",
+	Inputs:      []Input{inputRepo, inputDir, inputBranch, inputFormat, inputToken},
+	Outputs:     []Output{{"status", "The table as JSON."}},
+	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}},
+	Binaries:    []string{Waybill},
+}
+
+var initialize = Command{
+	Name:    "init",
+	Short:   "Write starter workflows and waybill.yaml into a repository",
+	Long:    "Writes the files that an application or config repository starts from. Files that exist and differ are left alone and named.",
+	Example: "waybill init config",
+	Inputs: []Input{
+		{Name: "kind", Type: Choice, Values: []string{"app", "config"}, Required: true, Positional: true, Placeholder: "app|config", Doc: "Kind of repository to set up."},
+		{Name: "dir", Type: String, Default: ".", Placeholder: "PATH", Doc: "Root of the repository."},
+		{Name: "config_repo", Type: String, Placeholder: "OWNER/NAME", Doc: "The config repository, as the workflows name it. Required for `app`; for `config` empty means the repository of the git remote `origin`."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Name of the application. Empty means the directory's name."},
+		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository of the application's image. Empty means ghcr.io, the owner of the config repository, and the application's name."},
+	},
+	Outputs:     []Output{{"files", "The files written, one a line."}},
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}

@@ -1,0 +1,117 @@
+// Package contract declares every command once: its inputs, outputs, the
+// permissions a job needs for it, and the binary it runs.
+//
+// Flags, actions/*/action.yml and the README's tables are made from these
+// declarations, so they cannot disagree; make check fails where a generated
+// file is not what the declarations give. The package parses and validates
+// input values, and knows nothing of what a command does with them.
+package contract
+
+import "strings"
+
+// Type says how the text of an input is read.
+type Type string
+
+// The types of input.
+const (
+	String   Type = "string"
+	Bool     Type = "bool"     // true or false
+	Int      Type = "int"      // a whole number, not negative
+	Duration Type = "duration" // 30m, 24h, 7d
+	Choice   Type = "choice"   // one of Values
+	List     Type = "list"     // one value a line, or the flag several times
+)
+
+// Input is one thing a command is told. The name uses underscores, as in
+// action.yml; its flag has dashes.
+type Input struct {
+	Name        string
+	Type        Type
+	Default     string
+	Required    bool
+	Positional  bool     // given as an argument on the command line, not by a flag
+	Values      []string // of a Choice
+	Placeholder string   // what the help shows for the value, such as REPO
+	// Secret inputs have no flag: arguments are visible to every process. They
+	// come by environment (EnvVar) and are masked.
+	Secret bool
+	// LocalOnly inputs exist on the command line and not in the action.
+	LocalOnly bool
+	Doc       string // what it is, what it excludes, what happens when empty
+}
+
+// Flag is the input's name on the command line.
+func (i Input) Flag() string { return strings.ReplaceAll(i.Name, "_", "-") }
+
+// EnvVar is the variable by which a composite action hands the input over.
+func (i Input) EnvVar() string { return "WAYBILL_INPUT_" + strings.ToUpper(i.Name) }
+
+// Output is one thing a command tells the steps after it.
+type Output struct {
+	Name string
+	Doc  string
+}
+
+// Permission is one scope of the job token, and what the command does with it.
+type Permission struct {
+	Scope  string // contents, packages, id-token, pull-requests, statuses, actions, …
+	Access string // read or write
+	Why    string
+}
+
+// The binaries.
+const (
+	Waybill        = "waybill"
+	WaybillScan    = "waybill-scan"
+	WaybillSandbox = "waybill-sandbox"
+)
+
+// Command is a command of Waybill and the composite action of the same name.
+type Command struct {
+	Name        string
+	Short       string // one line
+	Long        string // Markdown paragraphs
+	Example     string
+	Inputs      []Input
+	Outputs     []Output
+	Permissions []Permission
+	Binaries    []string // those the action puts on PATH; the first one is run
+	// CommandOnly commands have no composite action.
+	CommandOnly bool
+}
+
+// Commands lists the commands in the order of the delivery line, which is the
+// order of the help and the README.
+func Commands() []Command {
+	return []Command{build, scan, sign, verify, tag, bump, promote, check, diff, rollback, status, initialize}
+}
+
+// Lookup finds a command by name.
+func Lookup(name string) (Command, bool) {
+	for _, c := range Commands() {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Command{}, false
+}
+
+// Input finds an input of the command by name.
+func (c Command) Input(name string) (Input, bool) {
+	for _, i := range c.Inputs {
+		if i.Name == name {
+			return i, true
+		}
+	}
+	return Input{}, false
+}
+
+// HasOutput says whether the command declares the output.
+func (c Command) HasOutput(name string) bool {
+	for _, o := range c.Outputs {
+		if o.Name == name {
+			return true
+		}
+	}
+	return false
+}

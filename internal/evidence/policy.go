@@ -1,0 +1,82 @@
+package evidence
+
+import "time"
+
+// Policy is what an image needs to be allowed, already narrowed to one
+// application and environment; internal/config reads it from waybill.yaml.
+type Policy struct {
+	Require   []Kind
+	Signers   []SignerRule
+	Keys      []string      // accepted public keys as sha256:HEX of their DER form
+	Source    string        // repository the image must be built from, OWNER/NAME; empty leaves it to Signers
+	Threshold Threshold     // for the scan record
+	MaxAge    time.Duration // oldest scan that counts; 0 is any
+}
+
+// SignerRule names signers that are trusted. Workflow and Source are globs
+// anchored at both ends in which * matches any run of characters but /, and
+// nothing else is special: "*" never spans a path segment, so acme/* cannot
+// match acme/x/../evil.
+type SignerRule struct {
+	Issuer   string `json:"issuer" yaml:"issuer"`     // exact URL
+	Workflow string `json:"workflow" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
+	Source   string `json:"source" yaml:"source"`     // OWNER/NAME
+}
+
+// State of a rule, and of a decision.
+type State string
+
+// A rule is met, refuses, or will be met later.
+const (
+	Met     State = "ok"
+	Refused State = "refused"
+	Pending State = "pending"
+)
+
+// Reason is what one rule found.
+type Reason struct {
+	Rule   string    `json:"rule"` // signature, provenance, sbom, scan, source, soak, freeze, order, …
+	State  State     `json:"state"`
+	Detail string    `json:"detail"`           // what was found
+	Remedy string    `json:"remedy,omitempty"` // what would make it pass
+	Until  time.Time `json:"until,omitzero"`   // when a pending rule is met by itself
+}
+
+// Decision is a verdict with a reason per rule.
+type Decision struct {
+	Allowed bool     `json:"allowed"`
+	Reasons []Reason `json:"reasons"`
+}
+
+// Decide joins reasons: allowed only if there is one and every rule is met.
+func Decide(reasons ...Reason) Decision {
+	d := Decision{Allowed: len(reasons) > 0, Reasons: reasons}
+	for _, r := range reasons {
+		if r.State != Met {
+			d.Allowed = false
+		}
+	}
+	return d
+}
+
+// State is Refused if any rule refuses, else Pending if any waits, else Met.
+func (d Decision) State() State {
+	state := Met
+	for _, r := range d.Reasons {
+		switch r.State {
+		case Refused:
+			return Refused
+		case Pending:
+			state = Pending
+		}
+	}
+	if !d.Allowed && state == Met {
+		return Refused
+	}
+	return state
+}
+
+// And adds the reasons of another decision.
+func (d Decision) And(other Decision) Decision {
+	return Decide(append(append([]Reason(nil), d.Reasons...), other.Reasons...)...)
+}

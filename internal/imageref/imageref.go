@@ -1,0 +1,126 @@
+// Package imageref makes a digest a type.
+//
+// A Ref names one immutable manifest or index in one repository. Everything
+// below the command line takes a Ref, so a tag, which anybody with push rights
+// can move, cannot reach code that signs, judges or deploys.
+//
+// It does not talk to a registry: whether the digest exists is not its business.
+package imageref
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// ErrTag is reported when a tag stands where a digest is meant.
+var ErrTag = errors.New("a tag can be moved, a digest cannot")
+
+// Ref is a repository and the sha256 digest of a manifest or index in it. The
+// zero Ref names nothing; see IsZero.
+type Ref struct {
+	repository name.Repository
+	digest     string
+}
+
+// Parse reads REPOSITORY@sha256:HEX. A tag beside the digest (as in
+// REPOSITORY:v1@sha256:HEX) is accepted and dropped, a tag in place of the
+// digest is refused with ErrTag.
+func Parse(s string) (Ref, error) {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Ref{}, errors.New("empty image reference: want REPOSITORY@sha256:…")
+	}
+	if d, err := name.NewDigest(s, name.StrictValidation); err == nil {
+		return Ref{repository: d.Repository, digest: d.DigestStr()}, nil
+	} else if strings.Contains(s, "@") {
+		return Ref{}, fmt.Errorf("image reference %q: %w", s, err)
+	}
+	if _, err := name.NewTag(s); err != nil {
+		return Ref{}, fmt.Errorf("image reference %q: %w", s, err)
+	}
+	return Ref{}, fmt.Errorf("image reference %q has no digest, and %w: want REPOSITORY@sha256:…, as printed by waybill build", s, ErrTag)
+}
+
+// ParseRepository reads a repository without tag or digest.
+func ParseRepository(s string) (name.Repository, error) {
+	s = strings.TrimSpace(s)
+	repository, err := name.NewRepository(s, name.StrictValidation)
+	if err != nil {
+		return name.Repository{}, fmt.Errorf("repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err)
+	}
+	return repository, nil
+}
+
+// New joins a parsed repository and a digest of the form sha256:HEX.
+func New(repository name.Repository, digest string) (Ref, error) {
+	return Parse(repository.Name() + "@" + digest)
+}
+
+// At names another digest in the same repository.
+func (r Ref) At(digest string) (Ref, error) { return New(r.repository, digest) }
+
+// In names the same digest in another repository.
+func (r Ref) In(repository name.Repository) Ref {
+	return Ref{repository: repository, digest: r.digest}
+}
+
+// IsZero says that r names nothing.
+func (r Ref) IsZero() bool { return r.digest == "" }
+
+// Name is the repository in go-containerregistry's form, for the registry door.
+func (r Ref) Name() name.Repository { return r.repository }
+
+// GoName is the reference in go-containerregistry's form, for the registry door.
+func (r Ref) GoName() name.Digest { return r.repository.Digest(r.digest) }
+
+// Repository is the registry and path, without digest.
+func (r Ref) Repository() string { return r.repository.Name() }
+
+// Registry is the host, with its port if there is one.
+func (r Ref) Registry() string { return r.repository.RegistryStr() }
+
+// Digest is sha256:HEX, 64 hexadecimal digits.
+func (r Ref) Digest() string { return r.digest }
+
+// Hex is the digest without its algorithm, as in-toto subjects carry it.
+func (r Ref) Hex() string { return strings.TrimPrefix(r.digest, "sha256:") }
+
+// Short is the algorithm and the first twelve digits, for people.
+func (r Ref) Short() string { return ShortDigest(r.digest) }
+
+// String is REPOSITORY@sha256:HEX, which Parse reads back.
+func (r Ref) String() string {
+	if r.IsZero() {
+		return ""
+	}
+	return r.repository.Name() + "@" + r.digest
+}
+
+// MarshalText makes a Ref a plain string in JSON and YAML.
+func (r Ref) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote; empty text gives the zero Ref.
+func (r *Ref) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*r = Ref{}
+		return nil
+	}
+	parsed, err := Parse(string(text))
+	if err != nil {
+		return err
+	}
+	*r = parsed
+	return nil
+}
+
+// ShortDigest cuts sha256:HEX to its first twelve digits, for people.
+func ShortDigest(digest string) string {
+	algorithm, hex, found := strings.Cut(digest, ":")
+	if !found || len(hex) <= 12 {
+		return digest
+	}
+	return algorithm + ":" + hex[:12]
+}

@@ -1,0 +1,173 @@
+// Package process is the only door to child processes.
+//
+// A child gets the environment it is given and nothing else, is interrupted
+// before it is killed, and is never waited for without end. Secrets go in by
+// environment or standard input: arguments are visible to every process of the
+// machine and are repeated in errors.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// DefaultGrace is how long a child has between the interrupt and the kill.
+const DefaultGrace = 10 * time.Second
+
+const stderrKept = 4 << 10
+
+// Command is a child process as a value.
+type Command struct {
+	Path   string    // a file, or a name looked up on PATH
+	Args   []string  // without the program's own name; no secrets
+	Env    []string  // NAME=value; nothing is inherited
+	Dir    string    // working directory; empty is ours
+	Stdin  io.Reader // nil is empty
+	Stdout io.Writer // nil is dropped
+	Stderr io.Writer // nil is dropped; its end is kept for the error either way
+	Grace  time.Duration
+	// Group starts the child in a process group of its own, which is what the
+	// signals go to: for children that start children.
+	Group bool
+}
+
+// Error says which program ended how, with the end of what it wrote to stderr.
+type Error struct {
+	Program string
+	Code    int // -1 when it was ended by a signal or never started
+	Stderr  string
+	Cause   error
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: %v", e.Program, e.Cause)
+	if e.Stderr != "" {
+		text += ": " + e.Stderr
+	}
+	return text
+}
+
+// Unwrap keeps the cause reachable.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// LookPath finds a program on PATH.
+func LookPath(name string) (string, error) { return exec.LookPath(name) }
+
+// Run starts the child and waits for it. When ctx ends, the child is
+// interrupted, and killed after Grace.
+func (c Command) Run(ctx context.Context) error {
+	cmd, kept := c.prepare(ctx)
+	return c.wrap(cmd.Run(), kept)
+}
+
+// Output runs the child and returns what it wrote to stdout.
+func (c Command) Output(ctx context.Context) ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout = &out
+	err := c.Run(ctx)
+	return out.Bytes(), err
+}
+
+// Server is a child that runs until it is stopped.
+type Server struct {
+	command Command
+	cmd     *exec.Cmd
+	cancel  context.CancelFunc
+	done    chan struct{}
+	err     error
+}
+
+// Start starts the child and returns at once. Stop ends it; so does the end of
+// ctx.
+func (c Command) Start(ctx context.Context) (*Server, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cmd, kept := c.prepare(ctx)
+	if err := cmd.Start(); err != nil {
+		cancel()
+		return nil, c.wrap(err, kept)
+	}
+	s := &Server{command: c, cmd: cmd, cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		s.err = c.wrap(cmd.Wait(), kept)
+	}()
+	return s, nil
+}
+
+// PID is the child's process id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Done is closed when the child has ended.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err is how the child ended; only valid after Done.
+func (s *Server) Err() error { return s.err }
+
+// Stop interrupts the child, waits, and kills it after its grace.
+func (s *Server) Stop() {
+	s.cancel()
+	<-s.done
+}
+
+func (c Command) prepare(ctx context.Context) (*exec.Cmd, *tail) {
+	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
+	cmd.Env = c.Env
+	if cmd.Env == nil {
+		cmd.Env = []string{}
+	}
+	cmd.Dir, cmd.Stdin, cmd.Stdout = c.Dir, c.Stdin, c.Stdout
+	kept := &tail{limit: stderrKept}
+	cmd.Stderr = io.Writer(kept)
+	if c.Stderr != nil {
+		cmd.Stderr = io.MultiWriter(c.Stderr, kept)
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.Group}
+	cmd.Cancel = func() error {
+		if c.Group {
+			return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		}
+		return cmd.Process.Signal(os.Interrupt)
+	}
+	cmd.WaitDelay = c.Grace
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = DefaultGrace
+	}
+	return cmd, kept
+}
+
+func (c Command) wrap(err error, kept *tail) error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Program: filepath.Base(c.Path), Code: -1, Stderr: strings.TrimSpace(kept.String()), Cause: err}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		e.Code = exit.ExitCode()
+	}
+	return e
+}
+
+// tail keeps the last bytes written to it.
+type tail struct {
+	limit int
+	data  []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.data = append(t.data, p...)
+	if over := len(t.data) - t.limit; over > 0 {
+		t.data = append(t.data[:0], t.data[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.data) }

@@ -1,0 +1,252 @@
+// Package registry is the door to OCI registries, and the only importer of
+// go-containerregistry's remote client.
+//
+// It reads and writes by digest; a tag is written only by Tag and read only by
+// Resolve. Every request is bounded in time and in retries, and every error
+// names the host. Registry trouble is always an error, never an empty answer.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Options of a Client. The zero value uses the credentials of docker login.
+type Options struct {
+	// Keychain finds credentials; nil is authn.DefaultKeychain.
+	Keychain authn.Keychain
+	// Username and Password go to the host of Registry alone, before Keychain
+	// is asked.
+	Registry, Username, Password string
+	// UserAgent is appended to go-containerregistry's own.
+	UserAgent string
+	// Transport replaces the bounded default one, for tests.
+	Transport http.RoundTripper
+}
+
+// Client reads and writes images in registries. It is safe for concurrent use.
+type Client struct {
+	transport http.RoundTripper
+	keychain  authn.Keychain
+	userAgent string
+}
+
+// New makes a client.
+func New(o Options) *Client {
+	c := &Client{transport: o.Transport, keychain: o.Keychain, userAgent: o.UserAgent}
+	if c.keychain == nil {
+		c.keychain = authn.DefaultKeychain
+	}
+	if o.Registry != "" && o.Password != "" {
+		c.keychain = authn.NewMultiKeychain(login{o.Registry, o.Username, o.Password}, c.keychain)
+	}
+	if c.transport == nil {
+		c.transport = newTransport()
+	}
+	if c.userAgent == "" {
+		c.userAgent = "waybill"
+	}
+	return c
+}
+
+// login is a keychain of one registry.
+type login struct{ registry, username, password string }
+
+func (l login) Resolve(r authn.Resource) (authn.Authenticator, error) {
+	if r.RegistryStr() != l.registry {
+		return authn.Anonymous, nil
+	}
+	return authn.FromConfig(authn.AuthConfig{Username: l.username, Password: l.password}), nil
+}
+
+// RemoteOptions are the options of go-containerregistry's remote package that
+// make other libraries (cosign) use this client's credentials and bounds.
+func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
+	return []remote.Option{
+		remote.WithContext(ctx), remote.WithTransport(c.transport), remote.WithAuthFromKeychain(c.keychain),
+		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(retryStatusCodes...), remote.WithRetryBackoff(backoff),
+	}
+}
+
+// Platform is one manifest of an index.
+type Platform struct {
+	Platform string // linux/arm64, linux/arm/v7
+	Ref      imageref.Ref
+}
+
+// Manifest is a manifest or index as the registry stores it.
+type Manifest struct {
+	Ref       imageref.Ref
+	MediaType types.MediaType
+	Raw       []byte
+}
+
+// Resolve reads which digest a tag names now. The reference may carry a digest
+// already; then the registry is asked whether it exists.
+func (c *Client) Resolve(ctx context.Context, reference string) (imageref.Ref, error) {
+	ref, err := name.ParseReference(reference)
+	if err != nil {
+		return imageref.Ref{}, fmt.Errorf("image reference %q: %w", reference, err)
+	}
+	desc, err := remote.Get(ref, c.RemoteOptions(ctx)...)
+	if err != nil {
+		return imageref.Ref{}, wrap(ref.Context(), "read "+reference, err)
+	}
+	return imageref.New(ref.Context(), desc.Digest.String())
+}
+
+// Manifest reads the manifest or index that ref names.
+func (c *Client) Manifest(ctx context.Context, ref imageref.Ref) (Manifest, error) {
+	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
+	if err != nil {
+		return Manifest{}, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	return Manifest{Ref: ref, MediaType: desc.MediaType, Raw: desc.Manifest}, nil
+}
+
+// Platforms lists the platform manifests of an index, attestation manifests of
+// BuildKit (platform unknown/unknown) left out. A single manifest lists itself,
+// with the platform of its configuration.
+func (c *Client) Platforms(ctx context.Context, ref imageref.Ref) ([]Platform, error) {
+	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	if !desc.MediaType.IsIndex() {
+		image, err := desc.Image()
+		if err != nil {
+			return nil, wrap(ref.Name(), "read "+ref.String(), err)
+		}
+		config, err := image.ConfigFile()
+		if err != nil {
+			return nil, wrap(ref.Name(), "read the configuration of "+ref.String(), err)
+		}
+		return []Platform{{Platform: config.Platform().String(), Ref: ref}}, nil
+	}
+	index, err := desc.ImageIndex()
+	if err != nil {
+		return nil, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	return indexPlatforms(ref, manifest)
+}
+
+func indexPlatforms(ref imageref.Ref, manifest *v1.IndexManifest) ([]Platform, error) {
+	var platforms []Platform
+	for _, m := range manifest.Manifests {
+		if m.Platform == nil || m.Platform.OS == "unknown" || !m.MediaType.IsImage() {
+			continue
+		}
+		at, err := ref.At(m.Digest.String())
+		if err != nil {
+			return nil, err
+		}
+		platforms = append(platforms, Platform{Platform: m.Platform.String(), Ref: at})
+	}
+	return platforms, nil
+}
+
+// Image opens one platform's manifest; layers are read when asked for.
+func (c *Client) Image(ctx context.Context, ref imageref.Ref) (v1.Image, error) {
+	image, err := remote.Image(ref.GoName(), c.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	return image, nil
+}
+
+// Index opens an index.
+func (c *Client) Index(ctx context.Context, ref imageref.Ref) (v1.ImageIndex, error) {
+	index, err := remote.Index(ref.GoName(), c.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	return index, nil
+}
+
+// PushIndex pushes an index by digest, without a tag: blobs, then manifests,
+// the index last, so that a reader never finds an index with parts missing.
+func (c *Client) PushIndex(ctx context.Context, repository name.Repository, index v1.ImageIndex) (imageref.Ref, error) {
+	digest, err := index.Digest()
+	if err != nil {
+		return imageref.Ref{}, fmt.Errorf("compute the digest of the index: %w", err)
+	}
+	ref, err := imageref.New(repository, digest.String())
+	if err != nil {
+		return imageref.Ref{}, err
+	}
+	if err := remote.WriteIndex(ref.GoName(), index, c.RemoteOptions(ctx)...); err != nil {
+		return imageref.Ref{}, wrap(repository, "push "+ref.String(), err)
+	}
+	return ref, nil
+}
+
+// PushImage pushes one manifest by digest, without a tag, blobs first.
+func (c *Client) PushImage(ctx context.Context, repository name.Repository, image v1.Image) (imageref.Ref, error) {
+	digest, err := image.Digest()
+	if err != nil {
+		return imageref.Ref{}, fmt.Errorf("compute the digest of the image: %w", err)
+	}
+	ref, err := imageref.New(repository, digest.String())
+	if err != nil {
+		return imageref.Ref{}, err
+	}
+	if err := remote.Write(ref.GoName(), image, c.RemoteOptions(ctx)...); err != nil {
+		return imageref.Ref{}, wrap(repository, "push "+ref.String(), err)
+	}
+	return ref, nil
+}
+
+// Tag makes a tag name ref.
+func (c *Client) Tag(ctx context.Context, ref imageref.Ref, tag string) error {
+	to, err := name.NewTag(ref.Repository()+":"+tag, name.StrictValidation)
+	if err != nil {
+		return fmt.Errorf("tag %q: %w", tag, err)
+	}
+	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
+	if err != nil {
+		return wrap(ref.Name(), "read "+ref.String(), err)
+	}
+	if err := remote.Tag(to, desc, c.RemoteOptions(ctx)...); err != nil {
+		return wrap(ref.Name(), "tag "+to.String(), err)
+	}
+	return nil
+}
+
+// Referrers lists the manifests that name ref as their subject, by the
+// referrers API or, where the registry has none, by its fallback tag.
+// artifactType filters; empty lists all.
+func (c *Client) Referrers(ctx context.Context, ref imageref.Ref, artifactType string) ([]v1.Descriptor, error) {
+	options := c.RemoteOptions(ctx)
+	if artifactType != "" {
+		options = append(options, remote.WithFilter("artifactType", artifactType))
+	}
+	index, err := remote.Referrers(ref.GoName(), options...)
+	if err != nil {
+		return nil, wrap(ref.Name(), "list the referrers of "+ref.String(), err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, wrap(ref.Name(), "list the referrers of "+ref.String(), err)
+	}
+	return manifest.Manifests, nil
+}
+
+// IsNotFound says whether the registry answered that there is no such thing.
+func IsNotFound(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusNotFound
+}

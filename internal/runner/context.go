@@ -1,0 +1,88 @@
+package runner
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// Context is what the job knows of itself. Fields are empty outside Actions.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+type Context struct {
+	Repository  string // OWNER/NAME that the workflow runs for
+	SHA         string // commit that started the run
+	Ref         string // refs/heads/main, refs/tags/v1, refs/pull/1/merge
+	RefName     string // main, v1, 1/merge
+	EventName   string // push, pull_request, workflow_dispatch, …
+	Workflow    string
+	WorkflowRef string // OWNER/NAME/.github/workflows/FILE@REF of the run's own workflow
+	Job         string
+	RunID       string
+	RunNumber   int
+	RunAttempt  int
+	Actor       string
+	ServerURL   string // https://github.com
+	Workspace   string
+	RunnerOS    string
+	RunnerArch  string
+}
+
+// RunURL is the page of the run, or empty outside Actions.
+func (c Context) RunURL() string {
+	if c.RunID == "" || c.Repository == "" {
+		return ""
+	}
+	return c.ServerURL + "/" + c.Repository + "/actions/runs/" + c.RunID
+}
+
+// Context reads the job's context from the environment.
+func (r *Runner) Context() Context {
+	number, _ := strconv.Atoi(r.getenv("GITHUB_RUN_NUMBER"))
+	attempt, _ := strconv.Atoi(r.getenv("GITHUB_RUN_ATTEMPT"))
+	server := r.getenv("GITHUB_SERVER_URL")
+	if server == "" {
+		server = "https://github.com"
+	}
+	return Context{
+		Repository: r.getenv("GITHUB_REPOSITORY"), SHA: r.getenv("GITHUB_SHA"), Ref: r.getenv("GITHUB_REF"),
+		RefName: r.getenv("GITHUB_REF_NAME"), EventName: r.getenv("GITHUB_EVENT_NAME"),
+		Workflow: r.getenv("GITHUB_WORKFLOW"), WorkflowRef: r.getenv("GITHUB_WORKFLOW_REF"), Job: r.getenv("GITHUB_JOB"),
+		RunID: r.getenv("GITHUB_RUN_ID"), RunNumber: number, RunAttempt: attempt, Actor: r.getenv("GITHUB_ACTOR"),
+		ServerURL: server, Workspace: r.getenv("GITHUB_WORKSPACE"),
+		RunnerOS: r.getenv("RUNNER_OS"), RunnerArch: r.getenv("RUNNER_ARCH"),
+	}
+}
+
+// Event is the part of the event payload that Waybill reads.
+type Event struct {
+	PullRequest *struct {
+		Number int `json:"number"`
+		Head   struct {
+			SHA string `json:"sha"`
+			Ref string `json:"ref"`
+		} `json:"head"`
+		Base struct {
+			SHA string `json:"sha"`
+			Ref string `json:"ref"`
+		} `json:"base"`
+	} `json:"pull_request"`
+	Inputs map[string]any `json:"inputs"` // of workflow_dispatch
+}
+
+// Event reads the payload that started the run. Outside Actions it is empty.
+func (r *Runner) Event() (Event, error) {
+	path := r.getenv("GITHUB_EVENT_PATH")
+	if path == "" {
+		return Event{}, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Event{}, fmt.Errorf("read the event payload: %w", err)
+	}
+	var event Event
+	if err := json.Unmarshal(data, &event); err != nil {
+		return Event{}, fmt.Errorf("read the event payload %s: %w", path, err)
+	}
+	return event, nil
+}

@@ -1,0 +1,57 @@
+// Package tooltest finds the real programs that integration tests run:
+// BuildKit, Sigstore's services, act, and the public command lines that Waybill
+// has to agree with.
+//
+// `make tools` builds them into bin/tools from this repository's modules. A
+// test whose program is not there is skipped with one line that says so, and
+// .ci/run counts a skip as a failure.
+package tooltest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/process"
+)
+
+// Dir is the variable that names another directory than bin/tools.
+const Dir = "WAYBILL_TOOLS"
+
+// Find gives the path of a program in bin/tools, else on PATH (with the system
+// directories that Debian leaves out of an ordinary user's), else skips.
+func Find(t testing.TB, name string) string {
+	t.Helper()
+	for _, dir := range []string{os.Getenv(Dir), filepath.Join(Root(t), "bin", "tools"), "/usr/local/sbin", "/usr/sbin"} {
+		if dir == "" {
+			continue
+		}
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	path, err := process.LookPath(name)
+	if err != nil {
+		t.Skipf("needs %s: run make tools", name)
+	}
+	return path
+}
+
+// Root is the top of this repository.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if data, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && len(data) > 0 {
+			if _, err := os.Stat(filepath.Join(dir, "internal", "tooltest")); err == nil {
+				return dir
+			}
+		}
+	}
+	t.Fatal("cannot find the top of the repository")
+	return ""
+}
