@@ -20,7 +20,20 @@ func run() int {
 }
 
 var program = cli.Program{
-	Name:     "waybill",
-	Short:    "Carry container images by digest, with their evidence, from source to production",
-	Commands: map[string]cli.Func{},
+	Name:  "waybill",
+	Short: "Carry container images by digest, with their evidence, from source to production",
+	Commands: map[string]cli.Func{
+		"build":    runBuild,
+		"scan":     runScan,
+		"sign":     runSign,
+		"verify":   runVerify,
+		"tag":      runTag,
+		"bump":     runBump,
+		"promote":  runPromote,
+		"check":    runCheck,
+		"diff":     runDiff,
+		"rollback": runRollback,
+		"status":   runStatus,
+		"init":     runInit,
+	},
 }
