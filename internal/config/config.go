@@ -1,0 +1,246 @@
+// Package config reads waybill.yaml, the file at the root of the config
+// repository that names environments, applications and policy.
+//
+// The JSON Schema beside this file is the one description of its form: editors
+// complete from it and Parse validates against it, so the two cannot disagree.
+// Every problem is reported with line and column. Beyond the schema, Parse
+// refuses names that do not refer to anything and paths that leave the
+// repository.
+package config
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// FileName is where the configuration lies in the config repository.
+const FileName = "waybill.yaml"
+
+// Schema is the JSON Schema of waybill.yaml.
+//
+//go:embed waybill.schema.json
+var Schema []byte
+
+// Ways in which an environment changes.
+const (
+	Auto        = "auto"         // bump commits
+	PullRequest = "pull-request" // only a promotion pull request changes it
+)
+
+const (
+	defaultOverlay = "apps/{app}/overlays/{env}"
+	defaultChart   = "apps/{app}/chart"
+	defaultImage   = "image"
+)
+
+// Config is waybill.yaml.
+type Config struct {
+	Environments []Environment
+	apps         map[string]App
+	policy       policy
+}
+
+// Environment is a place where applications run.
+type Environment struct {
+	Name      string
+	Promotion string        // Auto or PullRequest
+	Soak      time.Duration // a digest must have run this long in the environment before
+	Reviewers []string      // users, or ORG/TEAM
+	Freeze    []Freeze
+	policy    policy
+}
+
+// Freeze is a time in which nothing is promoted, From inclusive, Until not.
+type Freeze struct {
+	From, Until time.Time
+	Reason      string
+}
+
+// App is an application.
+type App struct {
+	Name         string
+	Image        name.Repository
+	Source       string   // OWNER/NAME it must be built from; empty for any the signers allow
+	Environments []string // in the order of Config.Environments
+	overlay      string
+	helm         Helm
+}
+
+// Helm says how an overlay of Helm values is rendered.
+type Helm struct {
+	Chart     string   // directory of the chart
+	Values    []string // files before the overlay's own
+	Release   string
+	Namespace string
+	Image     string // dotted path of the mapping with repository and digest
+}
+
+// Overlay is the directory or file that names the application's image in env.
+func (a App) Overlay(env string) string { return expand(a.overlay, a.Name, env) }
+
+// Helm is how the application's values in env are rendered.
+func (a App) Helm(env string) Helm {
+	h := a.helm
+	h.Chart = expand(h.Chart, a.Name, env)
+	h.Values = slices.Clone(h.Values)
+	for i, v := range h.Values {
+		h.Values[i] = expand(v, a.Name, env)
+	}
+	return h
+}
+
+// RunsIn says whether the application has an overlay for env.
+func (a App) RunsIn(env string) bool { return slices.Contains(a.Environments, env) }
+
+func expand(template, app, env string) string {
+	return path.Clean(strings.NewReplacer("{app}", app, "{env}", env).Replace(template))
+}
+
+// AppNames lists the applications in alphabetical order.
+func (c *Config) AppNames() []string { return slices.Sorted(maps.Keys(c.apps)) }
+
+// EnvironmentNames lists the environments in order.
+func (c *Config) EnvironmentNames() []string {
+	names := make([]string, len(c.Environments))
+	for i, e := range c.Environments {
+		names[i] = e.Name
+	}
+	return names
+}
+
+// App finds an application. An unknown name is a usage error that lists the
+// known ones.
+func (c *Config) App(app string) (App, error) {
+	a, ok := c.apps[app]
+	if !ok {
+		return App{}, outcome.Usagef("%s has no application %q; it has: %s", FileName, app, strings.Join(c.AppNames(), ", "))
+	}
+	return a, nil
+}
+
+// Environment finds an environment. An unknown name is a usage error that
+// lists the known ones.
+func (c *Config) Environment(env string) (Environment, error) {
+	for _, e := range c.Environments {
+		if e.Name == env {
+			return e, nil
+		}
+	}
+	return Environment{}, outcome.Usagef("%s has no environment %q; it has: %s", FileName, env, strings.Join(c.EnvironmentNames(), ", "))
+}
+
+// Place finds an application and one of its environments.
+func (c *Config) Place(app, env string) (App, Environment, error) {
+	a, err := c.App(app)
+	if err != nil {
+		return App{}, Environment{}, err
+	}
+	e, err := c.Environment(env)
+	if err != nil {
+		return App{}, Environment{}, err
+	}
+	if !a.RunsIn(env) {
+		return App{}, Environment{}, outcome.Usagef("%s: application %q does not run in %q; it runs in: %s", FileName, app, env, strings.Join(a.Environments, ", "))
+	}
+	return a, e, nil
+}
+
+// AppForImage finds the application whose image lies in the repository.
+func (c *Config) AppForImage(repository string) (App, error) {
+	var found []string
+	for _, app := range c.AppNames() {
+		if c.apps[app].Image.Name() == repository {
+			found = append(found, app)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return c.apps[found[0]], nil
+	case 0:
+		return App{}, outcome.Usagef("%s has no application with the image %s; it has: %s", FileName, repository, strings.Join(c.images(), ", "))
+	default:
+		return App{}, outcome.Usagef("%s has several applications with the image %s: say which with --app: %s", FileName, repository, strings.Join(found, ", "))
+	}
+}
+
+func (c *Config) images() []string {
+	var images []string
+	for _, app := range c.AppNames() {
+		images = append(images, c.apps[app].Image.Name())
+	}
+	return images
+}
+
+// Previous is the application's environment before env, and false for its
+// first one.
+func (c *Config) Previous(app App, env string) (Environment, bool) {
+	i := slices.Index(app.Environments, env)
+	if i <= 0 {
+		return Environment{}, false
+	}
+	e, err := c.Environment(app.Environments[i-1])
+	return e, err == nil
+}
+
+// Next is the application's environment after env, and false for its last one.
+func (c *Config) Next(app App, env string) (Environment, bool) {
+	i := slices.Index(app.Environments, env)
+	if i < 0 || i+1 >= len(app.Environments) {
+		return Environment{}, false
+	}
+	e, err := c.Environment(app.Environments[i+1])
+	return e, err == nil
+}
+
+// Policy is what an image of the application needs in env. An empty app or env
+// leaves out what is particular to them.
+func (c *Config) Policy(app, env string) (evidence.Policy, error) {
+	merged := c.policy
+	var source string
+	if app != "" {
+		a, err := c.App(app)
+		if err != nil {
+			return evidence.Policy{}, err
+		}
+		source = a.Source
+	}
+	if env != "" {
+		e, err := c.Environment(env)
+		if err != nil {
+			return evidence.Policy{}, err
+		}
+		merged = merged.overriddenBy(e.policy)
+	}
+	return merged.evidence(app, source), nil
+}
+
+// Frozen finds the freeze that is in force at now.
+func (e Environment) Frozen(now time.Time) (Freeze, bool) {
+	for _, f := range e.Freeze {
+		if !now.Before(f.From) && now.Before(f.Until) {
+			return f, true
+		}
+	}
+	return Freeze{}, false
+}
+
+// Error is one problem of the file, at its place.
+type Error struct {
+	File         string
+	Line, Column int // from 1
+	Message      string
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}

@@ -1,0 +1,379 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Load reads and parses a file.
+func Load(file string) (*Config, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w: waybill init config writes a first one", err)
+	}
+	return Parse(filepath.ToSlash(file), data)
+}
+
+// Parse reads waybill.yaml. Problems are joined Errors, in the order of the
+// file.
+func Parse(file string, data []byte) (*Config, error) {
+	p := &parser{file: file}
+	root, err := p.document(data)
+	if err != nil {
+		return nil, err
+	}
+	if p.validate(root); len(p.problems) > 0 {
+		return nil, p.err()
+	}
+	var doc document
+	if err := root.Decode(&doc); err != nil {
+		var at *Error
+		if !errors.As(err, &at) {
+			at = &Error{Line: 1, Column: 1, Message: err.Error()}
+		}
+		at.File = file
+		return nil, at
+	}
+	c := p.config(root, doc)
+	return c, p.err()
+}
+
+type document struct {
+	Environments []struct {
+		Name      string   `yaml:"name"`
+		Promotion string   `yaml:"promotion"`
+		Soak      duration `yaml:"soak"`
+		Reviewers []string `yaml:"reviewers"`
+		Freeze    []struct {
+			From   instant `yaml:"from"`
+			Until  endtime `yaml:"until"`
+			Reason string  `yaml:"reason"`
+		} `yaml:"freeze"`
+		Policy policy `yaml:"policy"`
+	} `yaml:"environments"`
+	Apps map[string]struct {
+		Image        string   `yaml:"image"`
+		Source       string   `yaml:"source"`
+		Overlay      string   `yaml:"overlay"`
+		Environments []string `yaml:"environments"`
+		Helm         struct {
+			Chart     string   `yaml:"chart"`
+			Values    []string `yaml:"values"`
+			Release   string   `yaml:"release"`
+			Namespace string   `yaml:"namespace"`
+			Image     string   `yaml:"image"`
+		} `yaml:"helm"`
+	} `yaml:"apps"`
+	Policy policy `yaml:"policy"`
+}
+
+type parser struct {
+	file     string
+	problems []*Error
+}
+
+func (p *parser) problem(n *yaml.Node, format string, args ...any) {
+	p.problems = append(p.problems, &Error{File: p.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) err() error {
+	slices.SortStableFunc(p.problems, func(a, b *Error) int {
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return a.Column - b.Column
+	})
+	var errs []error
+	for _, e := range p.problems {
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
+}
+
+var yamlLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+
+func (p *parser) document(data []byte) (*yaml.Node, error) {
+	var root yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&root); err != nil {
+		line, text := 1, err.Error()
+		if m := yamlLine.FindStringSubmatch(text); m != nil {
+			if n, err := strconv.Atoi(m[1]); err == nil {
+				line = n
+			}
+			text = m[2]
+		}
+		if text == "EOF" {
+			text = "the file is empty"
+		}
+		return nil, &Error{File: p.file, Line: line, Column: 1, Message: text}
+	}
+	if err := decoder.Decode(new(yaml.Node)); err == nil {
+		return nil, &Error{File: p.file, Line: 1, Column: 1, Message: "several YAML documents in one file; want one"}
+	}
+	return root.Content[0], nil
+}
+
+// validate holds the document against the schema, and against duplicate keys,
+// which JSON cannot express.
+func (p *parser) validate(root *yaml.Node) {
+	value := p.plain(root)
+	if len(p.problems) > 0 {
+		return
+	}
+	schema, err := compileSchema()
+	if err != nil {
+		p.problem(root, "compile the schema: %v", err)
+		return
+	}
+	var invalid *jsonschema.ValidationError
+	if err := schema.Validate(value); errors.As(err, &invalid) {
+		p.report(root, invalid)
+	} else if err != nil {
+		p.problem(root, "%v", err)
+	}
+}
+
+func compileSchema() (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
+	if err != nil {
+		return nil, err
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("waybill.schema.json", doc); err != nil {
+		return nil, err
+	}
+	return compiler.Compile("waybill.schema.json")
+}
+
+func (p *parser) report(root *yaml.Node, e *jsonschema.ValidationError) {
+	if len(e.Causes) > 0 {
+		for _, cause := range e.Causes {
+			p.report(root, cause)
+		}
+		return
+	}
+	at := locate(root, e.InstanceLocation)
+	where := strings.Join(e.InstanceLocation, ".")
+	if where != "" {
+		where += ": "
+	}
+	text := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
+	if pattern, ok := e.ErrorKind.(*kind.Pattern); ok {
+		if meaning := describePattern(pattern.Want); meaning != "" {
+			text = fmt.Sprintf("%q is not what is meant here: %s", pattern.Got, meaning)
+		}
+	}
+	p.problem(at, "%s%s", where, text)
+}
+
+// describePattern finds what the schema says of a pattern in words.
+func describePattern(pattern string) string {
+	var schema struct {
+		Defs map[string]struct{ Pattern, Description string } `json:"$defs"`
+	}
+	if json.Unmarshal(Schema, &schema) != nil {
+		return ""
+	}
+	for _, def := range schema.Defs {
+		if def.Pattern == pattern {
+			return def.Description
+		}
+	}
+	return ""
+}
+
+func locate(n *yaml.Node, location []string) *yaml.Node {
+	for _, step := range location {
+		next := child(n, step)
+		if next == nil {
+			break
+		}
+		n = next
+	}
+	return n
+}
+
+func child(n *yaml.Node, step string) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				return n.Content[i+1]
+			}
+		}
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(step); err == nil && i < len(n.Content) {
+			return n.Content[i]
+		}
+	}
+	return nil
+}
+
+// plain turns a node into the values of JSON. Dates stay text.
+func (p *parser) plain(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.AliasNode:
+		return p.plain(n.Alias)
+	case yaml.MappingNode:
+		m := make(map[string]any)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i].Value
+			if _, twice := m[key]; twice {
+				p.problem(n.Content[i], "%q stands here a second time", key)
+			}
+			m[key] = p.plain(n.Content[i+1])
+		}
+		return m
+	case yaml.SequenceNode:
+		s := make([]any, 0, len(n.Content))
+		for _, c := range n.Content {
+			s = append(s, p.plain(c))
+		}
+		return s
+	}
+	if n.Tag == "!!timestamp" {
+		return n.Value
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		p.problem(n, "%v", err)
+	}
+	return v
+}
+
+func (p *parser) config(root *yaml.Node, doc document) *Config {
+	c := &Config{apps: make(map[string]App), policy: doc.Policy}
+	environments := child(root, "environments")
+	for i, e := range doc.Environments {
+		at := environments.Content[i]
+		if slices.Contains(c.EnvironmentNames(), e.Name) {
+			p.problem(child(at, "name"), "environment %q stands here a second time", e.Name)
+		}
+		if e.Promotion == "" {
+			e.Promotion = PullRequest
+		}
+		env := Environment{Name: e.Name, Promotion: e.Promotion, Soak: time.Duration(e.Soak), Reviewers: e.Reviewers, policy: e.Policy}
+		for j, f := range e.Freeze {
+			freeze := Freeze{From: time.Time(f.From), Until: time.Time(f.Until), Reason: f.Reason}
+			if !freeze.From.Before(freeze.Until) {
+				p.problem(child(at, "freeze").Content[j], "freeze ends before it begins")
+			}
+			env.Freeze = append(env.Freeze, freeze)
+		}
+		c.Environments = append(c.Environments, env)
+	}
+	apps := child(root, "apps")
+	for name := range doc.Apps {
+		p.app(c, child(apps, name), name, doc)
+	}
+	return c
+}
+
+func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
+	d := doc.Apps[name]
+	app := App{Name: name, Source: d.Source, overlay: or(d.Overlay, defaultOverlay), helm: Helm{
+		Chart: or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
+		Release: or(d.Helm.Release, name), Namespace: or(d.Helm.Namespace, name), Image: or(d.Helm.Image, defaultImage),
+	}}
+	var err error
+	if app.Image, err = imageref.ParseRepository(d.Image); err != nil {
+		p.problem(child(at, "image"), "apps.%s.image: %v", name, err)
+	}
+	for i, env := range d.Environments {
+		if !slices.Contains(c.EnvironmentNames(), env) {
+			p.problem(child(at, "environments").Content[i], "apps.%s.environments: no environment %q; there are: %s", name, env, strings.Join(c.EnvironmentNames(), ", "))
+		}
+	}
+	for _, env := range c.EnvironmentNames() {
+		if d.Environments == nil || slices.Contains(d.Environments, env) {
+			app.Environments = append(app.Environments, env)
+		}
+	}
+	if len(c.Environments) > 1 && !strings.Contains(app.overlay, "{env}") && len(app.Environments) > 1 {
+		p.problem(child(at, "overlay"), "apps.%s.overlay: %q is the same for every environment; put {env} in it", name, app.overlay)
+	}
+	for _, template := range append([]string{app.overlay, app.helm.Chart}, app.helm.Values...) {
+		if clean := path.Clean(template); clean == ".." || strings.HasPrefix(clean, "../") || path.IsAbs(clean) {
+			p.problem(at, "apps.%s: path %q leaves the repository", name, template)
+		}
+	}
+	c.apps[name] = app
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// duration is a duration such as 30m, 24h or 7d.
+type duration time.Duration
+
+func (d *duration) UnmarshalYAML(n *yaml.Node) error {
+	parsed, err := contract.ParseDuration(n.Value)
+	*d = duration(parsed)
+	return placed(n, err)
+}
+
+// instant is a day (its first instant, UTC) or a time.
+type instant time.Time
+
+func (t *instant) UnmarshalYAML(n *yaml.Node) error {
+	parsed, _, err := parseTime(n.Value)
+	*t = instant(parsed)
+	return placed(n, err)
+}
+
+// endtime is a day (the instant after its last) or a time.
+type endtime time.Time
+
+func (t *endtime) UnmarshalYAML(n *yaml.Node) error {
+	parsed, day, err := parseTime(n.Value)
+	if day {
+		parsed = parsed.AddDate(0, 0, 1)
+	}
+	*t = endtime(parsed)
+	return placed(n, err)
+}
+
+func placed(n *yaml.Node, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Line: n.Line, Column: n.Column, Message: err.Error()}
+}
+
+func parseTime(text string) (t time.Time, day bool, err error) {
+	if t, err := time.Parse(time.DateOnly, text); err == nil {
+		return t, true, nil
+	}
+	t, err = time.Parse(time.RFC3339, strings.Replace(strings.ToUpper(text), " ", "T", 1))
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("%q is neither a day such as 2026-12-20 nor an instant such as 2026-12-20T18:00:00Z", text)
+	}
+	return t, false, nil
+}
