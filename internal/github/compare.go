@@ -1,0 +1,95 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	gogithub "github.com/google/go-github/v60/github"
+)
+
+// maxCompared bounds how many commits a comparison carries; AheadBy counts all.
+const maxCompared = 1000
+
+// Comparison says how head stands to base.
+type Comparison struct {
+	Status   string // ahead, behind, diverged, identical
+	AheadBy  int
+	BehindBy int
+	Commits  []Commit // those of head that base lacks, oldest first, at most 1000
+}
+
+// Commit is a commit as GitHub lists it.
+type Commit struct {
+	SHA         string
+	Message     string
+	Author      string // login, or the name where GitHub knows no user
+	AuthorName  string
+	AuthorEmail string
+	URL         string
+	Time        time.Time // of the committer
+}
+
+// Compare compares two commits, branches or tags of the repository.
+func (c *Client) Compare(ctx context.Context, repo Repository, base, head string) (*Comparison, error) {
+	result := &Comparison{}
+	_, err := all(func(page gogithub.ListOptions) ([]struct{}, *gogithub.Response, error) {
+		got, resp, err := c.api.Repositories.CompareCommits(ctx, repo.Owner, repo.Name, base, head, &page)
+		if err != nil {
+			return nil, resp, err
+		}
+		result.Status, result.AheadBy, result.BehindBy = got.GetStatus(), got.GetAheadBy(), got.GetBehindBy()
+		for _, commit := range got.Commits {
+			result.Commits = append(result.Commits, listed(commit))
+		}
+		if len(result.Commits) >= maxCompared {
+			resp.NextPage = 0
+		}
+		return nil, resp, nil
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("compare %s...%s in %s", short(base), short(head), repo), err)
+	}
+	return result, nil
+}
+
+// Commits lists at most limit commits that are reachable from rev and touch
+// path (empty is all), newest first.
+func (c *Client) Commits(ctx context.Context, repo Repository, rev, path string, limit int) ([]Commit, error) {
+	o := &gogithub.CommitsListOptions{SHA: rev, Path: path}
+	var list []Commit
+	_, err := all(func(page gogithub.ListOptions) ([]struct{}, *gogithub.Response, error) {
+		o.ListOptions = page
+		if limit > 0 && limit < perPage {
+			o.PerPage = limit
+		}
+		got, resp, err := c.api.Repositories.ListCommits(ctx, repo.Owner, repo.Name, o)
+		if err != nil {
+			return nil, resp, err
+		}
+		for _, commit := range got {
+			list = append(list, listed(commit))
+		}
+		if limit > 0 && len(list) >= limit {
+			list = list[:limit]
+			resp.NextPage = 0
+		}
+		return nil, resp, nil
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the commits of %s@%s for %s", repo, short(rev), path), err)
+	}
+	return list, nil
+}
+
+func listed(c *gogithub.RepositoryCommit) Commit {
+	author := c.GetAuthor().GetLogin()
+	if author == "" {
+		author = c.GetCommit().GetAuthor().GetName()
+	}
+	return Commit{
+		SHA: c.GetSHA(), Message: c.GetCommit().GetMessage(), Author: author, URL: c.GetHTMLURL(),
+		AuthorName: c.GetCommit().GetAuthor().GetName(), AuthorEmail: c.GetCommit().GetAuthor().GetEmail(),
+		Time: c.GetCommit().GetCommitter().GetDate().Time,
+	}
+}

@@ -1,0 +1,228 @@
+package github
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	gogithub "github.com/google/go-github/v60/github"
+)
+
+// ZeroOID stands for "no such ref" in UpdateRef.
+const ZeroOID = "0000000000000000000000000000000000000000"
+
+const maxInline = 1 << 20
+
+// TreeEntry is one entry of a tree.
+type TreeEntry struct {
+	Path, Mode, Type, SHA string
+	Size                  int
+}
+
+// TreeChange writes, replaces or (with Content nil) deletes a file of a tree.
+type TreeChange struct {
+	Path, Mode string
+	Content    []byte
+}
+
+// ResolveCommit gives the commit that a branch, tag or (short) SHA names.
+func (c *Client) ResolveCommit(ctx context.Context, repo Repository, rev string) (string, error) {
+	sha, _, err := c.api.Repositories.GetCommitSHA1(ctx, repo.Owner, repo.Name, url.PathEscape(rev), "")
+	if err != nil {
+		return "", wrap(fmt.Sprintf("resolve %s in %s", rev, repo), err)
+	}
+	return sha, nil
+}
+
+// BranchHead gives the commit a branch points to.
+func (c *Client) BranchHead(ctx context.Context, repo Repository, branch string) (string, error) {
+	ref, _, err := c.api.Git.GetRef(ctx, repo.Owner, repo.Name, "heads/"+branch)
+	if err != nil {
+		return "", wrap(fmt.Sprintf("read branch %s of %s", branch, repo), err)
+	}
+	return ref.GetObject().GetSHA(), nil
+}
+
+// CommitTree gives the tree of a commit.
+func (c *Client) CommitTree(ctx context.Context, repo Repository, sha string) (string, error) {
+	commit, _, err := c.api.Git.GetCommit(ctx, repo.Owner, repo.Name, sha)
+	if err != nil {
+		return "", wrap(fmt.Sprintf("read commit %s of %s", short(sha), repo), err)
+	}
+	return commit.GetTree().GetSHA(), nil
+}
+
+// Tree lists a whole tree, by the SHA of the tree or of a commit.
+func (c *Client) Tree(ctx context.Context, repo Repository, sha string) (tree string, entries []TreeEntry, err error) {
+	got, _, err := c.api.Git.GetTree(ctx, repo.Owner, repo.Name, sha, true)
+	if err != nil {
+		return "", nil, wrap(fmt.Sprintf("list the files of %s@%s", repo, short(sha)), err)
+	}
+	if got.GetTruncated() {
+		return "", nil, fmt.Errorf("list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, short(sha))
+	}
+	for _, e := range got.Entries {
+		entries = append(entries, TreeEntry{Path: e.GetPath(), Mode: e.GetMode(), Type: e.GetType(), SHA: e.GetSHA(), Size: e.GetSize()})
+	}
+	return got.GetSHA(), entries, nil
+}
+
+// Blob reads a blob.
+func (c *Client) Blob(ctx context.Context, repo Repository, sha string) ([]byte, error) {
+	data, _, err := c.api.Git.GetBlobRaw(ctx, repo.Owner, repo.Name, sha)
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("read blob %s of %s", short(sha), repo), err)
+	}
+	return data, nil
+}
+
+// CreateTree writes the tree that base becomes with the changes.
+func (c *Client) CreateTree(ctx context.Context, repo Repository, base string, changes []TreeChange) (string, error) {
+	ctx = mayRepeat(ctx) // content-addressed
+	entries := make([]*gogithub.TreeEntry, 0, len(changes))
+	for _, change := range changes {
+		e := &gogithub.TreeEntry{Path: gogithub.String(change.Path), Mode: gogithub.String(change.Mode), Type: gogithub.String("blob")}
+		switch {
+		case change.Content == nil:
+		case len(change.Content) > 0 && len(change.Content) <= maxInline && utf8.Valid(change.Content) && !strings.ContainsRune(string(change.Content), 0):
+			e.Content = gogithub.String(string(change.Content))
+		default:
+			blob, _, err := c.api.Git.CreateBlob(ctx, repo.Owner, repo.Name, &gogithub.Blob{
+				Content: gogithub.String(base64.StdEncoding.EncodeToString(change.Content)), Encoding: gogithub.String("base64"),
+			})
+			if err != nil {
+				return "", wrap(fmt.Sprintf("write %s to %s", change.Path, repo), err)
+			}
+			e.SHA = blob.SHA
+		}
+		entries = append(entries, e)
+	}
+	tree, _, err := c.api.Git.CreateTree(ctx, repo.Owner, repo.Name, base, entries)
+	if err != nil {
+		return "", wrap(fmt.Sprintf("write a tree to %s", repo), err)
+	}
+	return tree.GetSHA(), nil
+}
+
+// CreateCommit writes a commit. It names no author: GitHub then puts the
+// token's identity, and signs the commits of bots and apps.
+func (c *Client) CreateCommit(ctx context.Context, repo Repository, message, tree string, parents ...string) (string, error) {
+	commit := &gogithub.Commit{Message: &message, Tree: &gogithub.Tree{SHA: &tree}}
+	for _, p := range parents {
+		commit.Parents = append(commit.Parents, &gogithub.Commit{SHA: gogithub.String(p)})
+	}
+	got, _, err := c.api.Git.CreateCommit(mayRepeat(ctx), repo.Owner, repo.Name, commit, nil)
+	if err != nil {
+		return "", wrap(fmt.Sprintf("write a commit to %s", repo), err)
+	}
+	return got.GetSHA(), nil
+}
+
+// FastForward moves a branch to sha, which must descend from its head. GitHub
+// answers 422 where it does not.
+func (c *Client) FastForward(ctx context.Context, repo Repository, branch, sha string) error {
+	_, _, err := c.api.Git.UpdateRef(ctx, repo.Owner, repo.Name, &gogithub.Reference{
+		Ref: gogithub.String("refs/heads/" + branch), Object: &gogithub.GitObject{SHA: &sha},
+	}, false)
+	if err != nil {
+		return wrap(fmt.Sprintf("move branch %s of %s", branch, repo), err)
+	}
+	return nil
+}
+
+// UpdateRef moves a branch from exactly before to after; ZeroOID is a branch
+// that does not exist. GitHub checks and moves in one step.
+// https://docs.github.com/en/graphql/reference/mutations#updaterefs
+func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before, after string) error {
+	op := fmt.Sprintf("move branch %s of %s", branch, repo)
+	id, ok := c.nodes.get(repo)
+	if !ok {
+		info, err := c.Repo(ctx, repo)
+		if err != nil {
+			return err
+		}
+		id = info.NodeID
+	}
+	req, err := c.api.NewRequest(http.MethodPost, c.graphql, map[string]any{
+		"query": `mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }`,
+		"variables": map[string]any{"input": map[string]any{
+			"repositoryId": id,
+			"refUpdates":   []map[string]any{{"name": "refs/heads/" + branch, "beforeOid": before, "afterOid": after, "force": true}},
+		}},
+	})
+	if err != nil {
+		return wrap(op, err)
+	}
+	var answer struct {
+		Errors []struct {
+			Type    string `json:"type"`
+			Message string `json:"message"`
+		} `json:"errors"`
+	}
+	// Sent twice, the second one fails on before: the caller looks at the head.
+	resp, err := c.api.Do(mayRepeat(ctx), req, &answer)
+	if err != nil {
+		return wrap(op, err)
+	}
+	if len(answer.Errors) == 0 {
+		return nil
+	}
+	e := &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: answer.Errors[0].Message, Cause: errors.New(answer.Errors[0].Message)}
+	if answer.Errors[0].Type == "FORBIDDEN" {
+		e.Status, e.Permission = http.StatusForbidden, permission(resp.Header.Get(headerPermissions))
+		if e.Permission == "" {
+			e.Permission = "contents: write"
+		}
+	}
+	return e
+}
+
+// Tarball opens the archive of a commit (gzip, tar, one directory at the top).
+// The caller bounds what it reads, and closes it.
+func (c *Client) Tarball(ctx context.Context, repo Repository, sha string) (io.ReadCloser, error) {
+	op := fmt.Sprintf("download %s@%s", repo, short(sha))
+	req, err := c.api.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/%s/tarball/%s", repo.Owner, repo.Name, url.PathEscape(sha)), nil)
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	// GitHub redirects to a host of its own with a short-lived address; the
+	// transport sends the token to the API's host only.
+	resp, err := c.plain.Do(req.WithContext(ctx))
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	if err := gogithub.CheckResponse(resp); err != nil {
+		resp.Body.Close()
+		return nil, wrap(op, err)
+	}
+	return resp.Body, nil
+}
+
+// nodeIDs remembers the GraphQL ids of repositories.
+type nodeIDs struct {
+	mu  sync.Mutex
+	ids map[Repository]string
+}
+
+func (n *nodeIDs) get(r Repository) (string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	id, ok := n.ids[r]
+	return id, ok && id != ""
+}
+
+func (n *nodeIDs) put(r Repository, id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ids == nil {
+		n.ids = map[Repository]string{}
+	}
+	n.ids[r] = id
+}

@@ -1,0 +1,175 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	gogithub "github.com/google/go-github/v60/github"
+)
+
+// PullRequest is a pull request.
+type PullRequest struct {
+	Number   int
+	Title    string
+	Body     string
+	State    string // open or closed
+	Merged   bool
+	HeadRef  string // branch, without the owner
+	HeadSHA  string
+	HeadRepo string // OWNER/NAME; empty when the fork is gone
+	BaseRef  string
+	BaseSHA  string
+	URL      string // the page
+	Author   string
+	Draft    bool
+}
+
+// NewPull is a pull request to open, within one repository.
+type NewPull struct {
+	Title, Body string
+	Head, Base  string // branches
+	Draft       bool
+}
+
+// Review is a review of a pull request.
+type Review struct {
+	Author   string
+	State    string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
+	Body     string
+	CommitID string // the head that was reviewed
+}
+
+// FindPull finds the open pull request from branch head into branch base, both
+// of this repository; nil when there is none.
+func (c *Client) FindPull(ctx context.Context, repo Repository, head, base string) (*PullRequest, error) {
+	pulls, err := c.listPulls(ctx, repo, &gogithub.PullRequestListOptions{State: "open", Head: repo.Owner + ":" + head, Base: base})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("find the pull request of %s from %s into %s", repo, head, base), err)
+	}
+	for _, p := range pulls {
+		// The head filter is by owner: a fork of the same owner would match.
+		if p.HeadRef == head && p.BaseRef == base && strings.EqualFold(p.HeadRepo, repo.String()) {
+			return &p, nil
+		}
+	}
+	return nil, nil
+}
+
+// ListPulls lists the open pull requests from this repository's branches that
+// start with headPrefix.
+func (c *Client) ListPulls(ctx context.Context, repo Repository, headPrefix string) ([]PullRequest, error) {
+	pulls, err := c.listPulls(ctx, repo, &gogithub.PullRequestListOptions{State: "open"})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the pull requests of %s", repo), err)
+	}
+	var list []PullRequest
+	for _, p := range pulls {
+		if strings.HasPrefix(p.HeadRef, headPrefix) && strings.EqualFold(p.HeadRepo, repo.String()) {
+			list = append(list, p)
+		}
+	}
+	return list, nil
+}
+
+func (c *Client) listPulls(ctx context.Context, repo Repository, o *gogithub.PullRequestListOptions) ([]PullRequest, error) {
+	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.PullRequest, *gogithub.Response, error) {
+		o.ListOptions = page
+		return c.api.PullRequests.List(ctx, repo.Owner, repo.Name, o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]PullRequest, 0, len(got))
+	for _, p := range got {
+		list = append(list, *pull(p))
+	}
+	return list, nil
+}
+
+// Pull reads one pull request.
+func (c *Client) Pull(ctx context.Context, repo Repository, n int) (*PullRequest, error) {
+	got, _, err := c.api.PullRequests.Get(ctx, repo.Owner, repo.Name, n)
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("read pull request %s#%d", repo, n), err)
+	}
+	return pull(got), nil
+}
+
+// OpenPull opens a pull request. When GitHub's answer is lost, it looks whether
+// the pull request is there before it reports a failure.
+func (c *Client) OpenPull(ctx context.Context, repo Repository, n NewPull) (*PullRequest, error) {
+	got, resp, err := c.api.PullRequests.Create(ctx, repo.Owner, repo.Name, &gogithub.NewPullRequest{
+		Title: &n.Title, Body: &n.Body, Head: &n.Head, Base: &n.Base, Draft: &n.Draft,
+	})
+	if err == nil {
+		return pull(got), nil
+	}
+	if resp == nil || resp.StatusCode >= 500 {
+		if found, findErr := c.FindPull(ctx, repo, n.Head, n.Base); findErr == nil && found != nil {
+			return found, nil
+		}
+	}
+	return nil, wrap(fmt.Sprintf("open a pull request of %s from %s into %s", repo, n.Head, n.Base), err)
+}
+
+// EditPull sets title and body.
+func (c *Client) EditPull(ctx context.Context, repo Repository, n int, title, body string) (*PullRequest, error) {
+	got, _, err := c.api.PullRequests.Edit(ctx, repo.Owner, repo.Name, n, &gogithub.PullRequest{Title: &title, Body: &body})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("edit pull request %s#%d", repo, n), err)
+	}
+	return pull(got), nil
+}
+
+// ClosePull closes a pull request without merging it.
+func (c *Client) ClosePull(ctx context.Context, repo Repository, n int) error {
+	_, _, err := c.api.PullRequests.Edit(ctx, repo.Owner, repo.Name, n, &gogithub.PullRequest{State: gogithub.String("closed")})
+	if err != nil {
+		return wrap(fmt.Sprintf("close pull request %s#%d", repo, n), err)
+	}
+	return nil
+}
+
+// RequestReviewers asks users and teams (of the repository's organisation, by
+// slug) to review.
+func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, users, teams []string) error {
+	_, _, err := c.api.PullRequests.RequestReviewers(mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams})
+	if err != nil {
+		return wrap(fmt.Sprintf("request reviewers %s for pull request %s#%d", strings.Join(append(append([]string{}, users...), teams...), ", "), repo, n), err)
+	}
+	return nil
+}
+
+// Reviews lists the reviews of a pull request, oldest first.
+func (c *Client) Reviews(ctx context.Context, repo Repository, n int) ([]Review, error) {
+	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.PullRequestReview, *gogithub.Response, error) {
+		return c.api.PullRequests.ListReviews(ctx, repo.Owner, repo.Name, n, &page)
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the reviews of pull request %s#%d", repo, n), err)
+	}
+	list := make([]Review, 0, len(got))
+	for _, r := range got {
+		list = append(list, Review{Author: r.GetUser().GetLogin(), State: r.GetState(), Body: r.GetBody(), CommitID: r.GetCommitID()})
+	}
+	return list, nil
+}
+
+// AddLabels adds labels, which GitHub makes where they do not exist.
+func (c *Client) AddLabels(ctx context.Context, repo Repository, n int, labels ...string) error {
+	if _, _, err := c.api.Issues.AddLabelsToIssue(mayRepeat(ctx), repo.Owner, repo.Name, n, labels); err != nil {
+		return wrap(fmt.Sprintf("label pull request %s#%d", repo, n), err)
+	}
+	return nil
+}
+
+func pull(p *gogithub.PullRequest) *PullRequest {
+	return &PullRequest{
+		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), State: p.GetState(),
+		Merged:  p.GetMerged() || !p.GetMergedAt().IsZero(), // lists have the time only
+		HeadRef: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), HeadRepo: p.GetHead().GetRepo().GetFullName(),
+		BaseRef: p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(),
+		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
+	}
+}

@@ -1,0 +1,91 @@
+package github
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	gogithub "github.com/google/go-github/v60/github"
+)
+
+const maxStatusDescription = 140
+
+// Status is a commit status.
+type Status struct {
+	Context     string
+	State       string // error, failure, pending, success
+	Description string // cut at 140 characters
+	TargetURL   string
+}
+
+// SetStatus sets a status of a commit.
+func (c *Client) SetStatus(ctx context.Context, repo Repository, sha string, s Status) error {
+	description := cut(s.Description, maxStatusDescription)
+	status := &gogithub.RepoStatus{State: &s.State, Context: &s.Context, Description: &description}
+	if s.TargetURL != "" {
+		status.TargetURL = &s.TargetURL
+	}
+	if _, _, err := c.api.Repositories.CreateStatus(mayRepeat(ctx), repo.Owner, repo.Name, sha, status); err != nil {
+		return wrap(fmt.Sprintf("set status %s of %s@%s", s.Context, repo, short(sha)), err)
+	}
+	return nil
+}
+
+// Statuses reads the latest status of each context of a commit.
+func (c *Client) Statuses(ctx context.Context, repo Repository, ref string) ([]Status, error) {
+	var list []Status
+	_, err := all(func(page gogithub.ListOptions) ([]*gogithub.CombinedStatus, *gogithub.Response, error) {
+		got, resp, err := c.api.Repositories.GetCombinedStatus(ctx, repo.Owner, repo.Name, ref, &page)
+		if err != nil {
+			return nil, resp, err
+		}
+		for _, s := range got.Statuses {
+			list = append(list, Status{Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL()})
+		}
+		return nil, resp, nil
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("read the statuses of %s@%s", repo, short(ref)), err)
+	}
+	return list, nil
+}
+
+// UploadSARIF hands a SARIF document to code scanning.
+func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref string, sarif []byte) error {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(sarif); err != nil {
+		return fmt.Errorf("compress the SARIF document: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("compress the SARIF document: %w", err)
+	}
+	encoded := base64.StdEncoding.EncodeToString(packed.Bytes())
+	now := gogithub.Timestamp{Time: time.Now()}
+	_, _, err := c.api.CodeScanning.UploadSarif(mayRepeat(ctx), repo.Owner, repo.Name, &gogithub.SarifAnalysis{
+		CommitSHA: &sha, Ref: &ref, Sarif: &encoded, StartedAt: &now, ToolName: gogithub.String("waybill"),
+	})
+	if err != nil {
+		return wrap(fmt.Sprintf("upload SARIF for %s@%s", repo, short(sha)), err)
+	}
+	return nil
+}
+
+// cut shortens s to at most limit characters, and shows that it did.
+func cut(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
+
+func short(sha string) string {
+	if len(sha) == 40 {
+		return sha[:10]
+	}
+	return sha
+}

@@ -1,0 +1,206 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of one call. GitHub asks that clients wait at least a minute at a
+// secondary limit that names no time, and wait longer each time.
+// https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
+const (
+	maxAttempts    = 5
+	maxWait        = 3 * time.Minute // over all waits of one call
+	firstWait      = time.Second
+	secondaryWait  = time.Minute
+	attemptTimeout = 90 * time.Second
+	peekBytes      = 64 << 10
+)
+
+const (
+	headerPermissions = "X-Accepted-Github-Permissions"
+	headerLimitEnds   = "X-Waybill-Limit-Ends" // ours, from here to wrap
+)
+
+type repeatable struct{}
+
+// mayRepeat marks a write that gives the same result when it is sent twice.
+func mayRepeat(ctx context.Context) context.Context {
+	return context.WithValue(ctx, repeatable{}, true)
+}
+
+// transport adds the token for the API's host and repeats requests: those that
+// GitHub did not process because of a limit always, those whose fate is unknown
+// only when they may be repeated.
+type transport struct {
+	inner http.RoundTripper
+	host  string
+	token string
+	sleep func(context.Context, time.Duration) error
+	now   func() time.Time
+}
+
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		var err error
+		body, err = io.ReadAll(req.Body)
+		req.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	waited := time.Duration(0)
+	for attempt := 1; ; attempt++ {
+		resp, err := t.once(req, body)
+		wait, again := t.judge(req, resp, err, attempt)
+		if again && (attempt == maxAttempts || waited+wait > maxWait) {
+			again = false
+			if resp != nil && limited(resp) {
+				resp.Header.Set(headerLimitEnds, t.now().Add(wait).UTC().Format(http.TimeFormat))
+			}
+		}
+		if !again {
+			if resp != nil {
+				hideLimits(resp)
+			}
+			return resp, err
+		}
+		if resp != nil {
+			resp.Body.Close()
+		}
+		if err := t.sleep(req.Context(), wait); err != nil {
+			return nil, err
+		}
+		waited += wait
+	}
+}
+
+func (t *transport) once(req *http.Request, body []byte) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
+	out := req.Clone(ctx)
+	if body != nil {
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		out.GetBody = nil
+	}
+	out.Header.Del("Authorization")
+	if t.token != "" && out.URL.Host == t.host {
+		out.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	resp, err := t.inner.RoundTrip(out)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	resp.Body = &closer{resp.Body, cancel}
+	return resp, nil
+}
+
+type closer struct {
+	io.ReadCloser
+	cancel func()
+}
+
+func (c *closer) Close() error {
+	defer c.cancel()
+	return c.ReadCloser.Close()
+}
+
+// judge says whether to send the request again, and after which wait.
+func (t *transport) judge(req *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
+	backoff := firstWait << (attempt - 1)
+	backoff += time.Duration(rand.Int64N(int64(backoff)/4 + 1))
+	if err != nil {
+		if req.Context().Err() != nil {
+			return 0, false
+		}
+		var dial *net.OpError
+		unsent := errors.As(err, &dial) && dial.Op == "dial"
+		return backoff, unsent || safe(req)
+	}
+	if limited(resp) {
+		return t.limitWait(resp, backoff, attempt), true
+	}
+	switch resp.StatusCode {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusRequestTimeout:
+		if after, ok := t.retryAfter(resp); ok {
+			backoff = max(after, backoff)
+		}
+		return backoff, safe(req)
+	}
+	return 0, false
+}
+
+func safe(req *http.Request) bool {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return true
+	}
+	return req.Context().Value(repeatable{}) != nil
+}
+
+// limited tells a rate limit from a permission that is missing: both may be 403.
+func limited(resp *http.Response) bool {
+	if resp.StatusCode == http.StatusTooManyRequests {
+		return true
+	}
+	if resp.StatusCode != http.StatusForbidden {
+		return false
+	}
+	if resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-Ratelimit-Remaining") == "0" {
+		return true
+	}
+	head, err := io.ReadAll(io.LimitReader(resp.Body, peekBytes))
+	if err != nil {
+		return false
+	}
+	rest := resp.Body
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(head), rest), rest}
+	text := strings.ToLower(string(head))
+	return strings.Contains(text, "secondary rate limit") || strings.Contains(text, "rate limit exceeded") || strings.Contains(text, "abuse detection")
+}
+
+func (t *transport) limitWait(resp *http.Response, backoff time.Duration, attempt int) time.Duration {
+	if after, ok := t.retryAfter(resp); ok {
+		return after
+	}
+	if resp.Header.Get("X-Ratelimit-Remaining") == "0" {
+		if seconds, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64); err == nil {
+			return max(time.Unix(seconds, 0).Sub(t.now())+time.Second, time.Second)
+		}
+	}
+	if resp.StatusCode == http.StatusForbidden {
+		return secondaryWait << (attempt - 1)
+	}
+	return backoff
+}
+
+func (t *transport) retryAfter(resp *http.Response) (time.Duration, bool) {
+	value := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(at.Sub(t.now()), 0), true
+	}
+	return 0, false
+}
+
+// hideLimits keeps the library from refusing later requests by itself: when to
+// send again is decided here, where the waits are bounded.
+func hideLimits(resp *http.Response) {
+	for _, name := range []string{"Retry-After", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "X-Ratelimit-Limit"} {
+		resp.Header.Del(name)
+	}
+}
