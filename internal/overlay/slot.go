@@ -1,0 +1,187 @@
+package overlay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// slot is where a file names the image: how the digest stands there and how it
+// would be written.
+type slot struct {
+	digest *yaml.Node // scalar that is sha256:HEX; nil when there is none
+	tagKey *yaml.Node // key of a tag that the digest replaces; nil when there is none
+	tag    *yaml.Node
+	whole  *yaml.Node // scalar that is IMAGE@DIGEST or IMAGE:TAG as a whole
+	prefix string     // in whole: what stands before the image
+	after  *yaml.Node // scalar after whose line a digest line is inserted
+	key    *yaml.Node // key of after, which gives the indentation
+	flow   bool       // the mapping is written in braces
+}
+
+func (s slot) place(file string, form Form, t Target) (Place, error) {
+	p := Place{Form: form, File: file}
+	switch {
+	case s.whole != nil:
+		p.Line = s.whole.Line
+		text := strings.TrimPrefix(s.whole.Value, s.prefix)
+		if _, digest, ok := strings.Cut(text, "@"); ok {
+			return p.with(file, s.whole, t, digest)
+		}
+		_, p.Tag, _ = strings.Cut(strings.TrimPrefix(text, t.Image.Name()), ":")
+	case value(s.digest) != "" && resolve(s.digest).Tag != "!!null":
+		p.Line = s.digest.Line
+		return p.with(file, s.digest, t, value(s.digest))
+	case s.tag != nil:
+		p.Line, p.Tag = s.tag.Line, s.tag.Value
+	}
+	return p, nil
+}
+
+func (p Place) with(file string, at *yaml.Node, t Target, digest string) (Place, error) {
+	ref, err := imageref.New(t.Image, digest)
+	if err != nil {
+		return Place{}, fmt.Errorf("%s:%d: %w", file, at.Line, err)
+	}
+	p.Ref = ref
+	return p, nil
+}
+
+// write gives the file with ref's digest in the slot.
+func (s slot) write(data []byte, ref imageref.Ref) ([]byte, error) {
+	switch {
+	case s.whole != nil:
+		return replace(data, splice{s.whole, s.prefix + ref.String()})
+	case s.digest != nil:
+		return replace(data, splice{s.digest, ref.Digest()})
+	case s.tag != nil:
+		return replace(data, splice{s.tag, ref.Digest()}, splice{s.tagKey, "digest"})
+	case s.flow:
+		return insertInFlow(data, s.after, ref.Digest())
+	default:
+		return insertLine(data, s.after, s.key, ref.Digest())
+	}
+}
+
+// splice replaces the text of one scalar.
+type splice struct {
+	node *yaml.Node
+	text string
+}
+
+// replace applies splices, which must be given from the back of the file to
+// its front.
+func replace(data []byte, splices ...splice) ([]byte, error) {
+	out := bytes.Clone(data)
+	for _, s := range splices {
+		start, end, err := extent(data, s.node)
+		if err != nil {
+			return nil, err
+		}
+		text := s.text
+		switch s.node.Style &^ yaml.TaggedStyle {
+		case yaml.DoubleQuotedStyle:
+			text = `"` + text + `"`
+		case yaml.SingleQuotedStyle:
+			text = `'` + text + `'`
+		}
+		out = append(out[:start:start], append([]byte(text), out[end:]...)...)
+	}
+	return out, nil
+}
+
+// extent gives the byte range of a scalar on one line, quotes included, tags
+// and anchors left out. yaml.v3 gives the start in runes and no end.
+func extent(data []byte, n *yaml.Node) (start, end int, err error) {
+	if n.Kind == yaml.AliasNode {
+		return 0, 0, fmt.Errorf("%q is an alias; write the value out, so that changing it changes this place alone", "*"+n.Value)
+	}
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		return 0, 0, errors.New("the value is a block scalar; write it on one line")
+	}
+	start, err = offset(data, n.Line, n.Column)
+	if err != nil {
+		return 0, 0, err
+	}
+	for start < len(data) && (data[start] == '&' || data[start] == '!') {
+		skip := bytes.IndexAny(data[start:], " \t\r\n")
+		if skip < 0 || data[start+skip] == '\n' || data[start+skip] == '\r' {
+			return 0, 0, errors.New("the value stands on another line than its anchor or tag; write both on one line")
+		}
+		start += skip
+		for start < len(data) && (data[start] == ' ' || data[start] == '\t') {
+			start++
+		}
+	}
+	text := n.Value
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		text = `"` + text + `"`
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		text = `'` + text + `'`
+	case text == "":
+		return 0, 0, errors.New(`the value is missing; write "" there`)
+	}
+	if bytes.HasPrefix(data[start:], []byte(text)) {
+		return start, start + len(text), nil
+	}
+	return 0, 0, fmt.Errorf("the value %q is written with escapes or over several lines; write it plainly", n.Value)
+}
+
+// offset turns a line and column (runes, from 1) into a byte offset. A byte
+// order mark is not part of the first column.
+func offset(data []byte, line, column int) (int, error) {
+	at := 0
+	for range line - 1 {
+		i := bytes.IndexByte(data[at:], '\n')
+		if i < 0 {
+			return 0, fmt.Errorf("no line %d", line)
+		}
+		at += i + 1
+	}
+	if line == 1 {
+		at += len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
+	}
+	for range column - 1 {
+		if at >= len(data) {
+			return 0, fmt.Errorf("no column %d in line %d", column, line)
+		}
+		_, size := utf8.DecodeRune(data[at:])
+		at += size
+	}
+	return at, nil
+}
+
+// insertLine adds "digest: …" as a line of its own after the line of a scalar,
+// indented as that scalar's key and ended as that line is.
+func insertLine(data []byte, after, key *yaml.Node, digest string) ([]byte, error) {
+	_, end, err := extent(data, after)
+	if err != nil {
+		return nil, err
+	}
+	ending := "\n"
+	if bytes.Contains(data, []byte("\r\n")) {
+		ending = "\r\n"
+	}
+	line := strings.Repeat(" ", key.Column-1) + "digest: " + digest
+	stop := bytes.IndexByte(data[end:], '\n')
+	if stop < 0 { // no final newline: there is none after the new line either
+		return append(bytes.Clone(data), ending+line...), nil
+	}
+	at := end + stop + 1
+	return append(data[:at:at], append([]byte(line+ending), data[at:]...)...), nil
+}
+
+func insertInFlow(data []byte, after *yaml.Node, digest string) ([]byte, error) {
+	_, end, err := extent(data, after)
+	if err != nil {
+		return nil, err
+	}
+	return append(data[:end:end], append([]byte(`, digest: "`+digest+`"`), data[end:]...)...), nil
+}
