@@ -18,6 +18,8 @@ type Command struct {
 	Args  []string // no secrets
 	Env   []string // added to the fixed environment: PATH, HOME, SSH_AUTH_SOCK, GIT_INDEX_FILE
 	Stdin io.Reader
+	// Stdout receives what git writes, for Run.
+	Stdout io.Writer
 	// UserConfig lets the user's and the system's configuration in, as pushing
 	// with the user's credentials needs; without it they are ignored.
 	UserConfig bool
@@ -25,17 +27,25 @@ type Command struct {
 	Config []string
 }
 
-// Output runs git and returns what it wrote to stdout.
-func (c Command) Output(ctx context.Context) ([]byte, error) {
+// Run runs git.
+func (c Command) Run(ctx context.Context) error {
 	name := "git"
 	if len(c.Args) > 0 {
 		name += " " + c.Args[0]
 	}
-	out, err := process.Command{Path: "git", Args: c.Args, Dir: c.Dir, Env: c.environment(), Stdin: c.Stdin}.Output(ctx)
+	err := process.Command{Path: "git", Args: c.Args, Dir: c.Dir, Env: c.environment(), Stdin: c.Stdin, Stdout: c.Stdout}.Run(ctx)
 	if err != nil {
-		return out, fmt.Errorf("%s in %s: %w", name, c.Dir, err)
+		return fmt.Errorf("%s in %s: %w", name, c.Dir, err)
 	}
-	return out, nil
+	return nil
+}
+
+// Output runs git and returns what it wrote to stdout.
+func (c Command) Output(ctx context.Context) ([]byte, error) {
+	var out bytes.Buffer
+	c.Stdout = &out
+	err := c.Run(ctx)
+	return out.Bytes(), err
 }
 
 // Line runs git and returns its answer without the final line break.

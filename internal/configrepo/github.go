@@ -1,0 +1,247 @@
+package configrepo
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/waybill-dev/waybill/internal/github"
+)
+
+// GitHub is a config repository on GitHub, read and written through the API
+// without a clone. GitHub signs the commits of bots and apps.
+type GitHub struct {
+	api  *github.Client
+	repo github.Repository
+
+	mu        sync.Mutex
+	snapshots map[string]*Snapshot          // by commit
+	trees     map[string]map[string]treeRef // by commit: its files
+	roots     map[string]string             // by commit: its tree
+}
+
+type treeRef struct{ mode, sha string }
+
+// NewGitHub makes the repository; it sends nothing.
+func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
+	return &GitHub{api: api, repo: repo, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}}
+}
+
+// DefaultBranch is the repository's default branch.
+func (g *GitHub) DefaultBranch(ctx context.Context) (string, error) {
+	info, err := g.api.Repo(ctx, g.repo)
+	if err != nil {
+		return "", err
+	}
+	return info.DefaultBranch, nil
+}
+
+// Resolve gives the commit that rev names.
+func (g *GitHub) Resolve(ctx context.Context, rev string) (string, error) {
+	if isSHA(rev) && g.known(rev) {
+		return rev, nil
+	}
+	sha, err := g.api.ResolveCommit(ctx, g.repo, rev)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound, http.StatusUnprocessableEntity)
+	}
+	return strings.TrimSpace(sha), nil
+}
+
+// Head gives the commit at the head of a branch.
+func (g *GitHub) Head(ctx context.Context, branch string) (string, error) {
+	if err := validBranch(branch); err != nil {
+		return "", err
+	}
+	sha, err := g.api.BranchHead(ctx, g.repo, branch)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound)
+	}
+	return sha, nil
+}
+
+// File reads one file of a revision.
+func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
+	sha, err := g.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	if s := g.cached(sha); s != nil {
+		if data, ok := s.Files[path]; ok {
+			return data, nil
+		}
+		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	files, _, err := g.tree(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	entry, ok := files[path]
+	if !ok || !(treeEntry{mode: entry.mode}).regular() {
+		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	return g.api.Blob(ctx, g.repo, entry.sha)
+}
+
+// Log lists the commits that touch path, newest first, at most limit (0 is
+// all).
+func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
+	sha, err := g.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	commits, err := g.api.Commits(ctx, g.repo, sha, path, limit)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, 0, len(commits))
+	for _, c := range commits {
+		entries = append(entries, Entry{SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail})
+	}
+	return entries, nil
+}
+
+// Snapshot reads every regular file of a revision: the list of files and one
+// archive. The archive is no authority: attributes in the repository can leave
+// files out of it or rewrite them (export-ignore, export-subst), so each file
+// is held against its id in the list, and read by itself where it differs.
+func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
+	sha, err := g.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	if s := g.cached(sha); s != nil {
+		return s, nil
+	}
+	files, _, err := g.tree(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := g.archive(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{Commit: sha, Files: map[string][]byte{}}
+	for path, entry := range files {
+		if !(treeEntry{mode: entry.mode}).regular() {
+			continue
+		}
+		data, ok := archive[path]
+		if !ok || blobID(data) != entry.sha {
+			if data, err = g.api.Blob(ctx, g.repo, entry.sha); err != nil {
+				return nil, err
+			}
+		}
+		s.Files[path] = data
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.snapshots[sha] = s
+	return s, nil
+}
+
+// archive downloads the files of a commit.
+func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, error) {
+	body, err := g.api.Tarball(ctx, g.repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	fail := func(err error) (map[string][]byte, error) {
+		return nil, fmt.Errorf("read the archive of %s@%s: %w", g.repo, sha, err)
+	}
+	unpacked, err := gzip.NewReader(body)
+	if err != nil {
+		return fail(err)
+	}
+	files, total := map[string][]byte{}, int64(0)
+	for r := tar.NewReader(io.LimitReader(unpacked, 2*maxSnapshotBytes)); ; {
+		header, err := r.Next()
+		if err == io.EOF {
+			return files, nil
+		}
+		if err != nil {
+			return fail(err)
+		}
+		_, path, ok := strings.Cut(header.Name, "/") // below the directory at the top
+		if header.Typeflag != tar.TypeReg || !ok || path == "" {
+			continue
+		}
+		total += header.Size
+		if total > maxSnapshotBytes || len(files) >= maxSnapshotFiles {
+			return fail(fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles))
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return fail(err)
+		}
+		files[path] = data
+	}
+}
+
+// tree lists the files of a commit, and gives the id of its tree.
+func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, string, error) {
+	g.mu.Lock()
+	files, ok := g.trees[sha]
+	root := g.roots[sha]
+	g.mu.Unlock()
+	if ok {
+		return files, root, nil
+	}
+	root, err := g.api.CommitTree(ctx, g.repo, sha)
+	if err != nil {
+		return nil, "", notFound(err, http.StatusNotFound)
+	}
+	_, entries, err := g.api.Tree(ctx, g.repo, root)
+	if err != nil {
+		return nil, "", err
+	}
+	files = map[string]treeRef{}
+	for _, e := range entries {
+		if e.Type != "tree" {
+			files[e.Path] = treeRef{mode: e.Mode, sha: e.SHA}
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trees[sha], g.roots[sha] = files, root
+	return files, root, nil
+}
+
+func (g *GitHub) cached(sha string) *Snapshot {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.snapshots[sha]
+}
+
+func (g *GitHub) known(sha string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.trees[sha]
+	return ok
+}
+
+// blobID is git's id of a file's content.
+func blobID(data []byte) string {
+	h := sha1.New() //nolint:gosec // git's object ids
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// notFound adds ErrNotFound to GitHub's answer where it means that.
+func notFound(err error, statuses ...int) error {
+	for _, status := range statuses {
+		if github.IsStatus(err, status) {
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+	}
+	return err
+}
