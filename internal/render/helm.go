@@ -1,0 +1,102 @@
+package render
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// kubeVersion is what charts see as .Capabilities.KubeVersion.
+const kubeVersion = "v1.34.0"
+
+// Helm renders a chart of the repository with the overlay's values, as helm
+// template does; hooks and CRDs are part of the result, notes are not.
+func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
+	c, err := r.chart(h.Chart)
+	if err != nil {
+		return nil, err
+	}
+	merged := map[string]any{}
+	for _, file := range append(slices.Clone(h.Values), values) {
+		data, ok := r.files[file]
+		if !ok {
+			return nil, outcome.Usagef("%s: no such file, but waybill.yaml names it under helm.values", file)
+		}
+		v, err := chartutil.ReadValues(data)
+		if err != nil {
+			return nil, fmt.Errorf("read values %s: %w", file, err)
+		}
+		merged = chartutil.CoalesceTables(v, merged)
+	}
+	if err := chartutil.ProcessDependenciesWithMerge(c, merged); err != nil {
+		return nil, fmt.Errorf("render %s: %w", h.Chart, err)
+	}
+	version, err := chartutil.ParseKubeVersion(kubeVersion)
+	if err != nil {
+		return nil, err
+	}
+	capabilities := chartutil.DefaultCapabilities.Copy()
+	capabilities.KubeVersion = *version
+	input, err := chartutil.ToRenderValues(c, merged, chartutil.ReleaseOptions{
+		Name: h.Release, Namespace: h.Namespace, Revision: 1, IsInstall: true,
+	}, capabilities)
+	if err != nil {
+		return nil, fmt.Errorf("render %s with %s: %w", h.Chart, values, err)
+	}
+	rendered, err := engine.Render(c, input)
+	if err != nil {
+		return nil, fmt.Errorf("render %s with %s: %w", h.Chart, values, err)
+	}
+	var objects []Object
+	for _, crd := range c.CRDObjects() {
+		parsed, err := parseManifests(crd.Filename, string(crd.File.Data))
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, parsed...)
+	}
+	for _, name := range sortedKeys(rendered) {
+		if base := path.Base(name); base == "NOTES.txt" || strings.HasPrefix(base, "_") {
+			continue
+		}
+		parsed, err := parseManifests(name+" with "+values, rendered[name])
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, parsed...)
+	}
+	return objects, nil
+}
+
+// chart loads a chart from the repository's files. It is loaded anew each
+// time: processing dependencies changes it.
+func (r *Renderer) chart(dir string) (*chart.Chart, error) {
+	var files []*loader.BufferedFile
+	for _, name := range sortedKeys(r.files) {
+		if inside, ok := strings.CutPrefix(name, dir+"/"); ok {
+			files = append(files, &loader.BufferedFile{Name: inside, Data: r.files[name]})
+		}
+	}
+	if len(files) == 0 {
+		return nil, outcome.Usagef("%s: no chart there; set the application's helm.chart in waybill.yaml", dir)
+	}
+	c, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, fmt.Errorf("load chart %s: %w", dir, err)
+	}
+	for _, d := range c.Metadata.Dependencies {
+		if !slices.ContainsFunc(c.Dependencies(), func(sub *chart.Chart) bool { return sub.Name() == d.Name }) {
+			return nil, fmt.Errorf("load chart %s: its dependency %s is not in %s/charts: only what is committed is rendered; run helm dependency build and commit the result", dir, d.Name, dir)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,184 @@
+// Package render turns overlays into the objects that Argo CD would apply,
+// Kustomize and Helm in-process, and tells two sets of objects apart.
+//
+// It works on the files of one commit and reads nothing else: no disk, no
+// network, no cluster. A base that is not in the repository is refused, because
+// what it holds can change without a commit. Nothing is executed: exec plugins,
+// container functions and Helm inflation inside Kustomize are off.
+package render
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/overlay"
+)
+
+// Object is one rendered Kubernetes object.
+type Object struct {
+	APIVersion string
+	Kind       string
+	Namespace  string
+	Name       string
+	Content    map[string]any
+}
+
+// ID names an object within a cluster, without its version.
+func (o Object) ID() string {
+	group, _, found := strings.Cut(o.APIVersion, "/")
+	if !found {
+		group = ""
+	}
+	return group + "/" + o.Kind + "/" + o.Namespace + "/" + o.Name
+}
+
+// String names an object for people.
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
+}
+
+// Renderer renders the overlays of one commit. It is safe for concurrent use.
+type Renderer struct {
+	files map[string][]byte
+	fs    filesys.FileSystem
+
+	mu      sync.Mutex
+	checked map[string]error // directories whose references are known to stay inside
+}
+
+// New makes a renderer of files, which must not change afterwards.
+func New(files map[string][]byte) (*Renderer, error) {
+	fs := filesys.MakeFsInMemory()
+	for name, data := range files {
+		if err := fs.WriteFile("/"+name, data); err != nil {
+			return nil, fmt.Errorf("load %s: %w", name, err)
+		}
+	}
+	return &Renderer{files: files, fs: fs, checked: make(map[string]error)}, nil
+}
+
+// App renders an application in one environment.
+func (r *Renderer) App(app config.App, env string) ([]Object, error) {
+	target := overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: app.Helm(env).Image}
+	file, form, err := overlay.Find(r.files, target)
+	if err != nil {
+		return nil, err
+	}
+	switch form {
+	case overlay.Kustomize:
+		return r.Kustomize(path.Dir(file))
+	case overlay.Helm:
+		return r.Helm(app.Helm(env), file)
+	default:
+		return r.Manifests(file)
+	}
+}
+
+// Kustomize renders the kustomization in a directory.
+func (r *Renderer) Kustomize(dir string) ([]Object, error) {
+	if err := r.local(dir); err != nil {
+		return nil, err
+	}
+	kustomizer := krusty.MakeKustomizer(&krusty.Options{
+		Reorder:          krusty.ReorderOptionUnspecified,
+		LoadRestrictions: types.LoadRestrictionsNone, // everything in r.fs is of this commit
+		PluginConfig:     types.DisabledPluginConfig(),
+	})
+	resources, err := kustomizer.Run(r.fs, "/"+dir)
+	if err != nil {
+		return nil, fmt.Errorf("render %s: %s", dir, strings.ReplaceAll(err.Error(), "'/", "'"))
+	}
+	return kustomizeObjects(dir, resources)
+}
+
+func kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
+	var objects []Object
+	for _, resource := range resources.Resources() {
+		content, err := resource.Map()
+		if err != nil {
+			return nil, fmt.Errorf("render %s: %w", dir, err)
+		}
+		objects = append(objects, object(content))
+	}
+	return objects, nil
+}
+
+// Manifests reads the objects of a file of plain manifests.
+func (r *Renderer) Manifests(file string) ([]Object, error) {
+	return parseManifests(file, string(r.files[file]))
+}
+
+func parseManifests(source, text string) ([]Object, error) {
+	var objects []Object
+	for document := range strings.SplitSeq("\n"+text, "\n---") {
+		var content map[string]any
+		if err := yaml.Unmarshal([]byte(document), &content); err != nil {
+			return nil, fmt.Errorf("read %s: %w", source, err)
+		}
+		if len(content) == 0 {
+			continue
+		}
+		if kind, _ := content["kind"].(string); kind == "" {
+			return nil, fmt.Errorf("read %s: a document without kind", source)
+		}
+		objects = append(objects, object(content))
+	}
+	return objects, nil
+}
+
+func object(content map[string]any) Object {
+	o := Object{Content: content}
+	o.APIVersion, _ = content["apiVersion"].(string)
+	o.Kind, _ = content["kind"].(string)
+	if metadata, ok := content["metadata"].(map[string]any); ok {
+		o.Name, _ = metadata["name"].(string)
+		o.Namespace, _ = metadata["namespace"].(string)
+	}
+	return o
+}
+
+// Images lists the images of every container of the objects, in order, each
+// once.
+func Images(objects []Object) []string {
+	var images []string
+	seen := make(map[string]bool)
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for _, key := range []string{"initContainers", "containers", "ephemeralContainers"} {
+				containers, _ := v[key].([]any)
+				for _, c := range containers {
+					container, _ := c.(map[string]any)
+					if image, ok := container["image"].(string); ok && !seen[image] {
+						seen[image] = true
+						images = append(images, image)
+					}
+				}
+			}
+			for _, key := range sortedKeys(v) {
+				walk(v[key])
+			}
+		}
+	}
+	for _, o := range objects {
+		walk(o.Content)
+	}
+	return images
+}
