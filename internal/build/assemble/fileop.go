@@ -1,0 +1,214 @@
+package assemble
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/go-archive/compression"
+	"github.com/moby/sys/user"
+)
+
+// act gives the tree that the actions of one file operation make.
+func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
+	results := make([]*node, len(op.Actions))
+	input := func(i int64) (*node, error) {
+		switch {
+		case i < 0:
+			return newDir(0o755, nil), nil
+		case int(i) < len(inputs):
+			return inputs[i].tree()
+		case int(i)-len(inputs) < len(results):
+			return results[int(i)-len(inputs)], nil
+		}
+		return nil, fmt.Errorf("the converted Dockerfile names an input that is not there: %d", i)
+	}
+	var out *node
+	for i, action := range op.Actions {
+		base, err := input(action.Input)
+		if err != nil {
+			return nil, err
+		}
+		e := newEditor(base)
+		switch what := action.Action.(type) {
+		case *pb.FileAction_Copy:
+			err = g.copy(e, what.Copy, action.SecondaryInput, input)
+		case *pb.FileAction_Mkdir:
+			err = mkdir(e, what.Mkdir, input)
+		case *pb.FileAction_Mkfile:
+			err = mkfile(e, what.Mkfile, input)
+		default:
+			err = errors.New("an action that cannot be assembled")
+		}
+		if err != nil {
+			return nil, err
+		}
+		results[i] = e.root
+		if action.Output >= 0 {
+			out = e.root
+		}
+	}
+	return out, nil
+}
+
+type inputs func(i int64) (*node, error)
+
+func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, input inputs) error {
+	from, err := input(secondary)
+	if err != nil {
+		return err
+	}
+	who, err := chown(action.Owner, input, true)
+	if err != nil {
+		return err
+	}
+	c := &copier{from: from, to: e, action: action, who: who, checkTar: func(n *node) error {
+		if isArchive(n) {
+			return errArchive
+		}
+		return nil
+	}}
+	err = c.run()
+	if errors.Is(err, errNotFound) && from == g.context {
+		return g.missing(action, err)
+	}
+	return err
+}
+
+var errArchive = errors.New("ADD unpacks an archive")
+
+func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
+	// The user of a WORKDIR need not exist, as in BuildKit: it is the one of
+	// USER, which may be made later or be a name from elsewhere.
+	who, err := chown(action.Owner, input, false)
+	if err != nil {
+		return err
+	}
+	p, _, err := resolve(e.root, action.Path, true)
+	if err != nil {
+		return err
+	}
+	return e.mkdirAll(p, fs.FileMode(action.Mode), who)
+}
+
+func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
+	who, err := chown(action.Owner, input, true)
+	if err != nil {
+		return err
+	}
+	p, _, err := resolve(e.root, action.Path, true)
+	if err != nil {
+		return err
+	}
+	data := action.Data
+	n := &node{mode: fs.FileMode(action.Mode) & fs.ModePerm, size: int64(len(data)), open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(data)), nil
+	}}
+	if who != nil {
+		n.uid, n.gid = who.uid, who.gid
+	}
+	return e.put(p, n)
+}
+
+// chown reads who new files belong to. A name is looked up in the /etc/passwd
+// and /etc/group of the stage. Where it is not found, BuildKit takes root; that
+// is refused if strict, because files of root are not what was asked for.
+func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
+	if opt == nil {
+		return nil, nil
+	}
+	who := &owner{}
+	switch u := opt.GetUser().GetUser().(type) {
+	case *pb.UserOpt_ByID:
+		who.uid, who.gid = int(u.ByID), int(u.ByID)
+	case *pb.UserOpt_ByName:
+		data, err := readAccounts(input, u.ByName.Input, "/etc/passwd")
+		if err != nil {
+			return nil, err
+		}
+		found, err := user.ParsePasswdFilter(bytes.NewReader(data), func(x user.User) bool { return x.Name == u.ByName.Name })
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			who.uid, who.gid = found[0].Uid, found[0].Gid
+		} else if strict {
+			return nil, fmt.Errorf("no user %q in /etc/passwd of this stage: give a number to --chown", u.ByName.Name)
+		}
+	}
+	switch u := opt.GetGroup().GetUser().(type) {
+	case *pb.UserOpt_ByID:
+		who.gid = int(u.ByID)
+	case *pb.UserOpt_ByName:
+		data, err := readAccounts(input, u.ByName.Input, "/etc/group")
+		if err != nil {
+			return nil, err
+		}
+		found, err := user.ParseGroupFilter(bytes.NewReader(data), func(x user.Group) bool { return x.Name == u.ByName.Name })
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			who.gid = found[0].Gid
+		} else if strict {
+			return nil, fmt.Errorf("no group %q in /etc/group of this stage: give a number to --chown", u.ByName.Name)
+		}
+	}
+	return who, nil
+}
+
+// maxAccounts bounds /etc/passwd and /etc/group.
+const maxAccounts = 4 << 20
+
+func readAccounts(input inputs, i int64, p string) ([]byte, error) {
+	root, err := input(i)
+	if err != nil {
+		return nil, err
+	}
+	_, n, err := resolve(root, p, true)
+	if err != nil || n == nil || !n.mode.IsRegular() {
+		return nil, err
+	}
+	if n.open == nil {
+		return nil, fmt.Errorf("%s was not kept", p)
+	}
+	r, err := n.open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(io.LimitReader(r, maxAccounts))
+}
+
+// isArchive says whether ADD would unpack the file.
+func isArchive(n *node) bool {
+	if !n.mode.IsRegular() || n.open == nil {
+		return false
+	}
+	r, err := n.open()
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	plain, err := compression.DecompressStream(bufio.NewReader(r))
+	if err != nil {
+		return false
+	}
+	defer plain.Close()
+	_, err = tar.NewReader(plain).Next()
+	return err == nil
+}
+
+// missing explains a COPY from the context that found nothing.
+func (g *graph) missing(action *pb.FileActionCopy, err error) error {
+	if why := g.source.excludes(path.Clean(action.Src)); why != "" {
+		return fmt.Errorf("%w in the build context: %s", err, why)
+	}
+	return fmt.Errorf("%w in the build context %s", err, g.source.dir)
+}

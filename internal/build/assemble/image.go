@@ -1,0 +1,208 @@
+package assemble
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// imageTree is the file tree that the layers of an image make. Where content is
+// asked for, layers are kept unpacked in files in dir, so that COPY --from can
+// read from them; else only names and modes are kept.
+func imageTree(ctx context.Context, dir string, layers []v1.Layer, content bool) (*node, error) {
+	root := newDir(0o755, nil)
+	for _, l := range layers {
+		digest, err := l.Digest()
+		if err != nil {
+			return nil, err
+		}
+		if err := applyLayer(ctx, dir, root, l, content); err != nil {
+			return nil, fmt.Errorf("read layer %s: %w", digest, err)
+		}
+	}
+	return root, nil
+}
+
+func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, content bool) (err error) {
+	r, err := l.Uncompressed()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	stream := &offsetReader{ctx: ctx, r: r}
+	var spool *os.File
+	if content {
+		if spool, err = os.CreateTemp(dir, "base-*.tar"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, spool.Close()) }()
+		stream.r = io.TeeReader(r, spool)
+	}
+	// Nothing outside this function sees the tree yet, so it may be changed.
+	w := unpacker{root: root, ours: map[*node]bool{}}
+	files := tar.NewReader(stream)
+	for {
+		header, err := files.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		var open func() (io.ReadCloser, error)
+		switch base := path.Base(header.Name); {
+		case content:
+			open = section(spool.Name(), stream.n, header.Size)
+		case (base == "passwd" || base == "group") && header.Size <= maxAccounts: // for --chown by name
+			data, err := io.ReadAll(files)
+			if err != nil {
+				return err
+			}
+			open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+		}
+		if err := w.apply(header, open); err != nil {
+			return err
+		}
+	}
+	_, err = io.Copy(io.Discard, stream) // the padding, so that the digest is checked
+	return err
+}
+
+// section opens a part of a file.
+func section(name string, offset, size int64) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		return struct {
+			io.Reader
+			io.Closer
+		}{io.NewSectionReader(f, offset, size), f}, nil
+	}
+}
+
+type offsetReader struct {
+	ctx context.Context
+	r   io.Reader
+	n   int64
+}
+
+func (o *offsetReader) Read(p []byte) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := o.r.Read(p)
+	o.n += int64(n)
+	return n, err
+}
+
+// unpacker applies the entries of one layer to a tree that only it holds.
+type unpacker struct {
+	root *node
+	ours map[*node]bool // files of this layer, which its own whiteouts leave alone
+}
+
+const whiteout, opaque = ".wh.", ".wh..wh..opq"
+
+func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error)) error {
+	name := path.Join("/", h.Name)
+	if name == "/" {
+		return nil
+	}
+	dir, err := w.dir(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	base := path.Base(name)
+	switch {
+	case base == opaque:
+		maps.DeleteFunc(dir.children, func(_ string, n *node) bool { return !w.ours[n] })
+		return nil
+	case strings.HasPrefix(base, whiteout):
+		delete(dir.children, strings.TrimPrefix(base, whiteout))
+		return nil
+	}
+	n := &node{mode: unixMode(uint32(h.Mode)), uid: h.Uid, gid: h.Gid, major: h.Devmajor, minor: h.Devminor}
+	for key, value := range h.PAXRecords {
+		if key, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
+			if n.xattrs == nil {
+				n.xattrs = map[string]string{}
+			}
+			n.xattrs[key] = value
+		}
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		n.mode |= fs.ModeDir
+		n.children = map[string]*node{}
+		if old := dir.children[base]; old != nil && old.isDir() {
+			n.children = old.children
+		}
+	case tar.TypeReg:
+		n.size, n.open = h.Size, open
+	case tar.TypeSymlink:
+		n.mode, n.target = fs.ModeSymlink|fs.ModePerm, h.Linkname
+	case tar.TypeLink:
+		target := w.find(path.Join("/", h.Linkname))
+		if target == nil {
+			return fmt.Errorf("%s: the file it is a link to, %s, is missing", h.Name, h.Linkname)
+		}
+		n = target
+	case tar.TypeChar:
+		n.mode |= fs.ModeDevice | fs.ModeCharDevice
+	case tar.TypeBlock:
+		n.mode |= fs.ModeDevice
+	case tar.TypeFifo:
+		n.mode |= fs.ModeNamedPipe
+	default:
+		return nil // a global header
+	}
+	dir.children[base] = n
+	w.ours[n] = true
+	return nil
+}
+
+// dir gives the directory that p leads to, and makes it where no layer has.
+func (w unpacker) dir(p string) (*node, error) {
+	real, n, err := resolve(w.root, p, true)
+	if err != nil {
+		return nil, err
+	}
+	if n != nil && n.isDir() {
+		return n, nil
+	}
+	n = w.root
+	for _, name := range split(real) {
+		child := n.children[name]
+		if child == nil || !child.isDir() {
+			child = newDir(0o755, nil)
+			n.children[name] = child
+			w.ours[child] = true
+		}
+		n = child
+	}
+	return n, nil
+}
+
+func (w unpacker) find(p string) *node {
+	dir, base, err := "", path.Base(p), error(nil)
+	if dir, _, err = resolve(w.root, path.Dir(p), true); err != nil {
+		return nil
+	}
+	_, n, err := resolve(w.root, path.Join(dir, base), false)
+	if err != nil {
+		return nil
+	}
+	return n
+}

@@ -1,0 +1,217 @@
+package assemble
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/klauspost/compress/gzip"
+)
+
+// layer is a compressed layer in a file.
+type layer struct {
+	path           string
+	digest, diffID v1.Hash
+	size           int64
+}
+
+var _ v1.Layer = (*layer)(nil)
+
+func (l *layer) Digest() (v1.Hash, error)             { return l.digest, nil }
+func (l *layer) DiffID() (v1.Hash, error)             { return l.diffID, nil }
+func (l *layer) Size() (int64, error)                 { return l.size, nil }
+func (l *layer) MediaType() (types.MediaType, error)  { return types.OCILayer, nil }
+func (l *layer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
+func (l *layer) Uncompressed() (io.ReadCloser, error) { return openGzip(l.path) }
+
+func openGzip(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := gzip.NewReader(bufio.NewReader(f))
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{r, f}, nil
+}
+
+// writeLayer writes what is in after and not in before to a file in dir. The
+// same trees and time give the same bytes.
+func writeLayer(ctx context.Context, dir string, before, after *node, epoch time.Time) (_ *layer, err error) {
+	f, err := os.CreateTemp(dir, "layer-*.tar.gz")
+	if err != nil {
+		return nil, fmt.Errorf("write a layer: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	compressed := &counter{w: f, hash: sha256.New()}
+	zip, err := gzip.NewWriterLevel(compressed, gzip.DefaultCompression)
+	if err != nil {
+		return nil, err
+	}
+	plain := &counter{w: zip, hash: sha256.New()}
+	buffered := bufio.NewWriterSize(plain, 256<<10)
+	w := &layerWriter{ctx: ctx, tar: tar.NewWriter(buffered), epoch: epoch}
+	if err := w.diff("", before, after); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(w.tar.Close(), buffered.Flush(), zip.Close()); err != nil {
+		return nil, fmt.Errorf("write a layer: %w", err)
+	}
+	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n}, nil
+}
+
+type counter struct {
+	w    io.Writer
+	hash hash.Hash
+	n    int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.hash.Write(p[:n])
+	c.n += int64(n)
+	return n, err
+}
+
+func (c *counter) sum() v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(c.hash.Sum(nil))}
+}
+
+// layerWriter writes the difference of two trees as a tar, sorted by name, with
+// the directories above each entry, as BuildKit's differ does.
+type layerWriter struct {
+	ctx     context.Context
+	tar     *tar.Writer
+	epoch   time.Time
+	parents []pendingHeader
+}
+
+type pendingHeader struct {
+	name    string
+	dir     *node
+	written bool
+}
+
+func (w *layerWriter) diff(name string, before, after *node) error {
+	if before == after {
+		return nil
+	}
+	if err := w.ctx.Err(); err != nil {
+		return err
+	}
+	if !after.isDir() {
+		return w.write(name, after)
+	}
+	var old map[string]*node
+	if before != nil && before.isDir() {
+		var err error
+		if old, err = before.list(); err != nil {
+			return err
+		}
+	}
+	changed := name != "" && (old == nil || !before.sameMetadata(after))
+	if changed {
+		if err := w.write(name+"/", after); err != nil {
+			return err
+		}
+	}
+	w.parents = append(w.parents, pendingHeader{name: name + "/", dir: after, written: changed || name == ""})
+	defer func() { w.parents = w.parents[:len(w.parents)-1] }()
+	names, err := after.names()
+	if err != nil {
+		return err
+	}
+	for _, child := range names {
+		if err := w.diff(path.Join(name, child), old[child], after.children[child]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *layerWriter) write(name string, n *node) error {
+	for i, parent := range w.parents {
+		if !parent.written {
+			w.parents[i].written = true
+			if err := w.entry(parent.name, parent.dir); err != nil {
+				return err
+			}
+		}
+	}
+	return w.entry(name, n)
+}
+
+func (w *layerWriter) entry(name string, n *node) error {
+	header := &tar.Header{Name: name, Mode: tarMode(n.mode), Uid: n.uid, Gid: n.gid, ModTime: w.epoch}
+	for key, value := range n.xattrs {
+		if header.PAXRecords == nil {
+			header.PAXRecords = map[string]string{}
+		}
+		header.PAXRecords["SCHILY.xattr."+key] = value
+	}
+	switch {
+	case n.isDir():
+		header.Typeflag = tar.TypeDir
+	case n.isSymlink():
+		header.Typeflag, header.Linkname = tar.TypeSymlink, n.target
+	case n.mode.IsRegular():
+		header.Typeflag, header.Size = tar.TypeReg, n.size
+	case n.mode&fs.ModeNamedPipe != 0:
+		header.Typeflag = tar.TypeFifo
+	case n.mode&fs.ModeCharDevice != 0:
+		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeChar, n.major, n.minor
+	case n.mode&fs.ModeDevice != 0:
+		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeBlock, n.major, n.minor
+	default:
+		return fmt.Errorf("/%s: a file of type %v cannot be in an image", name, n.mode.Type())
+	}
+	if err := w.tar.WriteHeader(header); err != nil {
+		return fmt.Errorf("/%s: %w", name, err)
+	}
+	if header.Typeflag != tar.TypeReg || n.size == 0 {
+		return nil
+	}
+	r, err := n.open()
+	if err != nil {
+		return fmt.Errorf("/%s: %w", name, err)
+	}
+	defer r.Close()
+	copied, err := io.Copy(w.tar, r)
+	if errors.Is(err, tar.ErrWriteTooLong) || (err == nil && copied != n.size) {
+		return fmt.Errorf("/%s changed while it was read: build again when nothing writes to the context", name)
+	}
+	if err != nil {
+		return fmt.Errorf("/%s: %w", name, err)
+	}
+	return nil
+}
+
+func tarMode(m fs.FileMode) int64 {
+	bits := int64(m.Perm())
+	if m&fs.ModeSetuid != 0 {
+		bits |= 0o4000
+	}
+	if m&fs.ModeSetgid != 0 {
+		bits |= 0o2000
+	}
+	if m&fs.ModeSticky != 0 {
+		bits |= 0o1000
+	}
+	return bits
+}

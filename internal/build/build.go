@@ -1,0 +1,138 @@
+// Package build builds a container image for every platform and puts it into a
+// registry by digest, or into an OCI layout.
+//
+// Two engines build, and give the same image: one assembles a Dockerfile that
+// executes nothing, the other hands the build to BuildKit. What leaves the
+// package is one OCI index without attestation manifests, pushed untagged and
+// last, so that nobody can deploy it by name before it is scanned and signed,
+// and an interrupted build leaves nothing that looks whole.
+//
+// The package runs nothing and reads no environment: whoever calls it hands it
+// the engines, the registry and the time.
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// The engines.
+const (
+	Auto     = "auto"
+	Assemble = "assemble"
+	BuildKit = "buildkit"
+)
+
+// Request is what to build.
+type Request struct {
+	Context    string // directory
+	Dockerfile string // path; empty is Dockerfile in Context
+	Target     string // stage; empty is the last one
+	Platforms  []Platform
+	Args       map[string]string
+	Secrets    []Secret // need BuildKit
+	Labels     map[string]string
+	// Epoch is the time that image and files bear.
+	Epoch time.Time
+	// CacheFrom and CacheTo are BuildKit's cache descriptions, TYPE,KEY=VALUE.
+	CacheFrom, CacheTo []string
+}
+
+// Secret is what a RUN --mount=type=secret may read, from a file or as the
+// value of an environment variable.
+type Secret struct {
+	ID    string
+	File  string
+	Value []byte // used when File is empty
+}
+
+// Built is what an engine made: an image for each platform, in the order of
+// Request.Platforms.
+type Built struct {
+	Images     []Image
+	BaseImages []evidence.BaseImage
+	// Close removes the files that hold the layers.
+	Close func() error
+}
+
+// Image is the image of one platform.
+type Image struct {
+	Platform Platform
+	v1.Image
+	Took time.Duration
+}
+
+// Engine builds the images of a request. The Dockerfile has been read already.
+type Engine interface {
+	Build(ctx context.Context, r Request, d *Dockerfile) (Built, error)
+}
+
+// Pusher is the part of the registry door that build needs.
+type Pusher interface {
+	PushIndex(ctx context.Context, repository name.Repository, index v1.ImageIndex) (imageref.Ref, error)
+}
+
+// NeedsBuildKit is reported by the assemble engine for an instruction that it
+// does not carry out.
+type NeedsBuildKit struct {
+	Path   string
+	Line   int
+	What   string // the instruction
+	Reason string // why it needs BuildKit
+}
+
+func (e *NeedsBuildKit) Error() string {
+	return fmt.Sprintf("%s:%d: %s: %s, which needs BuildKit", e.Path, e.Line, e.What, e.Reason)
+}
+
+// Choice is the engine that a request gets, and why.
+type Choice struct {
+	Engine string
+	Reason string
+}
+
+// Choose picks the engine for a request and checks what can be checked before
+// anything is built. A wish for assemble that cannot be met is an error.
+func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
+	if err := d.Check(r.Target); err != nil {
+		return Choice{}, err
+	}
+	if len(r.Platforms) == 0 {
+		return Choice{}, errors.New("no platform to build for")
+	}
+	if wish == BuildKit {
+		return Choice{BuildKit, "as asked"}, nil
+	}
+	for _, p := range r.Platforms {
+		blocker, err := d.executes(r.Target, p, r.Args)
+		if err != nil {
+			return Choice{}, err
+		}
+		if blocker == nil {
+			continue
+		}
+		if wish == Assemble {
+			return Choice{}, blocker
+		}
+		return Choice{BuildKit, fmt.Sprintf("%s:%d: %s", blocker.Path, blocker.Line, blocker.Reason)}, nil
+	}
+	return Choice{Assemble, "Dockerfile executes nothing: built without BuildKit"}, nil
+}
+
+// platformNames lists the platforms of images, for messages.
+func platformNames(platforms []Platform) []string {
+	var names []string
+	for _, p := range platforms {
+		names = append(names, p.String())
+	}
+	return slices.Compact(names)
+}
