@@ -108,3 +108,21 @@ type Subject struct {
 	Name   string            `json:"name,omitempty"`
 	Digest map[string]string `json:"digest"` // sha256 → HEX
 }
+
+// Name is the signer for people: the certificate's identity, or the key.
+func (s Signer) Name() string {
+	switch {
+	case s.Identity != "":
+		return s.Identity
+	case s.Key != "":
+		return "key " + s.Key
+	}
+	return "nobody"
+}
+
+// Same says whether both are the same identity or key signing for the same
+// source, whatever the run.
+func (s Signer) Same(other Signer) bool {
+	return s.Issuer == other.Issuer && s.Identity == other.Identity && s.Key == other.Key &&
+		s.SourceRepository == other.SourceRepository && s.SourceCommit == other.SourceCommit
+}

@@ -11,6 +11,7 @@ type Policy struct {
 	Source    string        // repository the image must be built from, OWNER/NAME; empty leaves it to Signers
 	Threshold Threshold     // for the scan record
 	MaxAge    time.Duration // oldest scan that counts; 0 is any
+	Server    string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
 }
 
 // SignerRule names signers that are trusted. Workflow and Source are globs
@@ -20,7 +21,7 @@ type Policy struct {
 type SignerRule struct {
 	Issuer   string `json:"issuer" yaml:"issuer"`     // exact URL
 	Workflow string `json:"workflow" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
-	Source   string `json:"source" yaml:"source"`     // OWNER/NAME
+	Source   string `json:"source" yaml:"source"`     // OWNER/NAME; empty is any
 }
 
 // State of a rule, and of a decision.

@@ -1,0 +1,325 @@
+package evidence
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// clockSkew is how far ahead of now a scan may claim to be.
+const clockSkew = 10 * time.Minute
+
+// Judge decides whether an image with this evidence passes the policy: one
+// reason for each kind of record that the policy requires, and one for the
+// source where it names one and evidence of it is there.
+//
+// A record counts only if the policy trusts its signer, it names this image
+// (or, together with others of its kind, every platform of it), and, for an
+// identity of a workflow, that workflow ran for the application's source.
+func Judge(e Evidence, p Policy, now time.Time) Decision {
+	return newJudgement(e, p, now).decision()
+}
+
+// judgement is a decision under way, and what it rests on.
+type judgement struct {
+	e   Evidence
+	p   Policy
+	now time.Time
+
+	accepted map[Kind][]Record // newest first
+	rejected map[Kind][]string // why records do not count
+
+	signature, provenance, sbom, scan *Record // that the decision rests on
+	build                             Build   // of provenance
+	report                            *ScanReport
+	commits                           string // what is wrong with the source commits; empty if nothing
+}
+
+func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
+	j := &judgement{e: e, p: p, now: now, accepted: make(map[Kind][]Record), rejected: make(map[Kind][]string)}
+	for _, problem := range e.Problems {
+		j.reject(problem.Kind, problem.Detail)
+	}
+	var partial []Record // about some platforms alone
+	for _, r := range e.Records {
+		if ok, why := p.Trusts(r.Signer); !ok {
+			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
+			continue
+		}
+		if why := j.unusable(r); why != "" {
+			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
+			continue
+		}
+		if slices.Contains(r.Subjects, e.Image.Digest()) {
+			j.accepted[r.Kind] = append(j.accepted[r.Kind], r)
+			continue
+		}
+		partial = append(partial, r)
+	}
+	j.acceptPartial(partial)
+	j.choose()
+	return j
+}
+
+func (j *judgement) reject(kind Kind, why string) {
+	if !slices.Contains(j.rejected[kind], why) {
+		j.rejected[kind] = append(j.rejected[kind], why)
+	}
+}
+
+// acceptPartial accepts records about platforms where, together, those of one
+// kind name all of them. A scan is judged as a whole and takes no parts.
+func (j *judgement) acceptPartial(partial []Record) {
+	for _, kind := range Kinds() {
+		missing := j.missingPlatforms(kind, partial)
+		for _, r := range partial {
+			switch {
+			case r.Kind != kind:
+			case kind != Scan && len(missing) == 0:
+				j.accepted[kind] = append(j.accepted[kind], r)
+			case kind == Scan:
+				j.reject(kind, fmt.Sprintf("one by %s does not count: it names single platforms, not the image", r.Signer.Name()))
+			default:
+				j.reject(kind, fmt.Sprintf("one by %s does not count: it does not name the image, nor %s", r.Signer.Name(), strings.Join(missing, ", ")))
+			}
+		}
+	}
+}
+
+func (j *judgement) missingPlatforms(kind Kind, records []Record) []string {
+	var missing []string
+	for platform, digest := range j.e.Platforms {
+		if !slices.ContainsFunc(records, func(r Record) bool { return r.Kind == kind && slices.Contains(r.Subjects, digest) }) {
+			missing = append(missing, platform)
+		}
+	}
+	slices.Sort(missing)
+	if len(j.e.Platforms) == 0 {
+		missing = append(missing, "any platform")
+	}
+	return missing
+}
+
+// unusable says why a record by a trusted signer does not count.
+func (j *judgement) unusable(r Record) string {
+	switch r.Kind {
+	case Provenance:
+		return j.unusableProvenance(r)
+	case Scan:
+		return j.unusableScan(r)
+	case SBOM:
+		if _, err := r.Packages(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+func (j *judgement) unusableProvenance(r Record) string {
+	b, err := r.Build()
+	if err != nil {
+		return err.Error()
+	}
+	if b.Source.Dirty {
+		return "it was built from files that differ from their commit"
+	}
+	if j.p.Source != "" && b.Source.Repository == "" {
+		return "it does not say from which repository the image was built"
+	}
+	source, known := j.p.withoutServer(b.Source.Repository)
+	if j.p.Source != "" && (!known || source != j.p.Source) {
+		return fmt.Sprintf("it says built from %s, and the application is built from %s", b.Source.Repository, j.p.Source)
+	}
+	if r.Signer.SourceCommit != "" && b.Source.Commit != "" && b.Source.Commit != r.Signer.SourceCommit {
+		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", short(b.Source.Commit), short(r.Signer.SourceCommit))
+	}
+	return ""
+}
+
+func (j *judgement) unusableScan(r Record) string {
+	report, err := r.ScanReport()
+	if err != nil {
+		return err.Error()
+	}
+	if !strings.HasSuffix(report.Image, "@"+j.e.Image.Digest()) {
+		return fmt.Sprintf("its report is about %s", report.Image)
+	}
+	for platform, digest := range j.e.Platforms {
+		if !slices.ContainsFunc(report.Platforms, func(s PlatformScan) bool { return s.Digest == digest }) {
+			return "its report leaves out " + platform
+		}
+	}
+	if report.FinishedAt.After(j.now.Add(clockSkew)) {
+		return fmt.Sprintf("its report is of %s, which is still to come", stamp(report.FinishedAt))
+	}
+	return ""
+}
+
+// choose picks the records that the decision rests on: signature and
+// provenance of one source commit, the newest SBOM, the newest scan.
+func (j *judgement) choose() {
+	j.signature, j.provenance = first(j.accepted[Signature]), first(j.accepted[Provenance])
+	j.sbom = first(j.accepted[SBOM])
+	if j.signature != nil && j.provenance != nil {
+		j.choosePair()
+	}
+	if j.provenance != nil {
+		j.build, _ = j.provenance.Build() // unusable said that it can be read
+	}
+	for i, r := range j.accepted[Scan] {
+		report, err := r.ScanReport()
+		if err == nil && (j.report == nil || report.FinishedAt.After(j.report.FinishedAt)) {
+			j.scan, j.report = &j.accepted[Scan][i], &report
+		}
+	}
+}
+
+// choosePair looks for the newest signature and provenance that agree on the
+// commit: the same digest may have been built, and signed, of several.
+func (j *judgement) choosePair() {
+	for i := range j.accepted[Provenance] {
+		for k := range j.accepted[Signature] {
+			p, s := &j.accepted[Provenance][i], &j.accepted[Signature][k]
+			if a, b := commitOf(*p), commitOf(*s); a == "" || b == "" || a == b {
+				j.provenance, j.signature = p, s
+				return
+			}
+		}
+	}
+	j.commits = fmt.Sprintf("it is of commit %s, and the signature of %s", short(commitOf(*j.provenance)), short(commitOf(*j.signature)))
+}
+
+func commitOf(r Record) string {
+	if r.Signer.SourceCommit != "" {
+		return r.Signer.SourceCommit
+	}
+	if b, err := r.Build(); err == nil {
+		return b.Source.Commit
+	}
+	return ""
+}
+
+func first(records []Record) *Record {
+	if len(records) == 0 {
+		return nil
+	}
+	return &records[0]
+}
+
+func (j *judgement) decision() Decision {
+	var reasons []Reason
+	for _, kind := range Kinds() {
+		if slices.Contains(j.p.Require, kind) {
+			reasons = append(reasons, j.reason(kind))
+		}
+	}
+	if r, ok := j.sourceReason(); ok {
+		reasons = append(reasons, r)
+	}
+	return Decide(reasons...)
+}
+
+func (j *judgement) reason(kind Kind) Reason {
+	if len(j.accepted[kind]) == 0 {
+		return j.missing(kind)
+	}
+	switch kind {
+	case Signature:
+		return met(kind, describeSigner(*j.signature))
+	case Provenance:
+		if j.commits != "" {
+			return Reason{Rule: string(kind), State: Refused, Detail: "the provenance does not fit: " + j.commits, Remedy: "build and sign in one run of the workflow"}
+		}
+		return met(kind, j.describeBuild())
+	case SBOM:
+		packages, _ := j.sbom.Packages() // unusable said that it can be read
+		return met(kind, plural(packages, "package"))
+	default:
+		return j.judgeScan()
+	}
+}
+
+func (j *judgement) missing(kind Kind) Reason {
+	remedy := map[Kind]string{
+		Signature:  "sign it with waybill sign, in a workflow that the policy trusts",
+		Provenance: "sign it with waybill sign --build-record, given the record of waybill build",
+		SBOM:       "sign it with waybill sign --documents, given the documents of waybill scan",
+		Scan:       "scan it with waybill scan --documents and attest the report with waybill sign --documents",
+	}[kind]
+	detail := "no " + string(kind) + " record"
+	if why := j.rejected[kind]; len(why) > 0 {
+		detail += " that counts: " + list(why, 3)
+	}
+	return Reason{Rule: string(kind), State: Refused, Detail: detail, Remedy: remedy}
+}
+
+// sourceReason says where the image is from, where that is known or can be
+// asked for: with no trusted record at all, the missing ones say enough.
+func (j *judgement) sourceReason() (Reason, bool) {
+	if j.p.Source == "" || j.signature == nil && j.provenance == nil {
+		return Reason{}, false
+	}
+	if j.provenance != nil || j.signature.Signer.SourceRepository != "" { // both were compared with the policy's source
+		detail := j.p.Source
+		if commit := j.source().Commit; commit != "" {
+			detail += " at " + short(commit)
+		}
+		return Reason{Rule: "source", State: Met, Detail: detail}, true
+	}
+	return Reason{
+		Rule: "source", State: Refused, Detail: "a signature with a key does not say what the image was built from; the application is built from " + j.p.Source,
+		Remedy: "attest the provenance with waybill sign --build-record, or sign keyless",
+	}, true
+}
+
+// source is what the image was built from: what the signer's certificate says,
+// else the provenance.
+func (j *judgement) source() Source {
+	for _, r := range []*Record{j.signature, j.provenance} {
+		if r != nil && r.Signer.SourceRepository != "" {
+			return Source{Repository: r.Signer.SourceRepository, Commit: r.Signer.SourceCommit, Ref: r.Signer.SourceRef}
+		}
+	}
+	return j.build.Source
+}
+
+func met(kind Kind, detail string) Reason {
+	return Reason{Rule: string(kind), State: Met, Detail: detail}
+}
+
+func describeSigner(r Record) string {
+	text := r.Signer.Name()
+	if source := strings.TrimPrefix(r.Signer.SourceRepository, DefaultServer+"/"); source != "" {
+		text += ", source " + source
+	}
+	if r.LogIndex != nil {
+		text += fmt.Sprintf(", log index %d", *r.LogIndex)
+	}
+	return text
+}
+
+func (j *judgement) describeBuild() string {
+	var parts []string
+	if url := j.runURL(); url != "" {
+		parts = append(parts, url)
+	} else if j.build.BuilderID != "" {
+		parts = append(parts, "by "+j.build.BuilderID)
+	}
+	for _, base := range j.build.BaseImages {
+		parts = append(parts, "base image "+base.Name+"@"+shortDigest(base.Digest))
+	}
+	if len(parts) == 0 {
+		return "by " + j.provenance.Signer.Name()
+	}
+	return list(parts, 4)
+}
+
+func (j *judgement) runURL() string {
+	for _, r := range []*Record{j.signature, j.provenance} {
+		if r != nil && r.Signer.RunURL != "" {
+			return r.Signer.RunURL
+		}
+	}
+	return j.build.RunURL
+}

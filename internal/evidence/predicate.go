@@ -1,0 +1,266 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// BuildType is the buildType of Waybill's provenance; the parameters are those
+// of BuildRecord.
+const BuildType = BuildSchema
+
+// Builder is who built, for the provenance: it comes from the job, not from
+// the build record, which any step can write.
+type Builder struct {
+	ID           string // the workflow, as the signer's certificate names it
+	InvocationID string // page of the run
+}
+
+// provenance is SLSA v1: https://slsa.dev/spec/v1.0/provenance
+type provenance struct {
+	BuildDefinition struct {
+		BuildType            string          `json:"buildType"`
+		ExternalParameters   provenanceInput `json:"externalParameters"`
+		InternalParameters   map[string]any  `json:"internalParameters,omitempty"`
+		ResolvedDependencies []dependency    `json:"resolvedDependencies,omitempty"`
+	} `json:"buildDefinition"`
+	RunDetails struct {
+		Builder struct {
+			ID      string            `json:"id"`
+			Version map[string]string `json:"version,omitempty"`
+		} `json:"builder"`
+		Metadata struct {
+			InvocationID string    `json:"invocationId,omitempty"`
+			StartedOn    time.Time `json:"startedOn,omitzero"`
+			FinishedOn   time.Time `json:"finishedOn,omitzero"`
+		} `json:"metadata"`
+	} `json:"runDetails"`
+}
+
+type provenanceInput struct {
+	Source     Source            `json:"source"`
+	Dockerfile string            `json:"dockerfile"`
+	Context    string            `json:"context"`
+	Target     string            `json:"target,omitempty"`
+	Platforms  []string          `json:"platforms,omitempty"`
+	BuildArgs  map[string]string `json:"buildArgs,omitempty"`
+}
+
+type dependency struct {
+	URI         string            `json:"uri,omitempty"`
+	Name        string            `json:"name,omitempty"`
+	Digest      map[string]string `json:"digest,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// ProvenancePredicate makes SLSA provenance of a build record.
+func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
+	var p provenance
+	d := &p.BuildDefinition
+	d.BuildType = BuildType
+	d.ExternalParameters = provenanceInput{
+		Source: r.Source, Dockerfile: r.Dockerfile.Path, Context: r.Context, Target: r.Target, BuildArgs: r.BuildArgs,
+	}
+	for platform := range r.Platforms {
+		d.ExternalParameters.Platforms = append(d.ExternalParameters.Platforms, platform)
+	}
+	slices.Sort(d.ExternalParameters.Platforms)
+	d.InternalParameters = map[string]any{"engine": r.Engine}
+	if r.Dockerfile.Digest != "" {
+		d.InternalParameters["dockerfileDigest"] = r.Dockerfile.Digest
+	}
+	if r.Source.Repository != "" {
+		source := dependency{URI: "git+" + r.Source.Repository, Name: "source"}
+		if r.Source.Ref != "" {
+			source.URI += "@" + r.Source.Ref
+		}
+		if r.Source.Commit != "" {
+			source.Digest = map[string]string{"gitCommit": r.Source.Commit}
+		}
+		d.ResolvedDependencies = append(d.ResolvedDependencies, source)
+	}
+	for _, base := range r.BaseImages {
+		d.ResolvedDependencies = append(d.ResolvedDependencies, dependency{
+			URI: "docker://" + base.Name, Name: base.Name,
+			Digest: map[string]string{"sha256": strings.TrimPrefix(base.Digest, "sha256:")},
+		})
+	}
+	p.RunDetails.Builder.ID = b.ID
+	if r.Version != "" {
+		p.RunDetails.Builder.Version = map[string]string{"waybill": r.Version}
+	}
+	p.RunDetails.Metadata.InvocationID = b.InvocationID
+	p.RunDetails.Metadata.StartedOn = r.StartedAt.UTC()
+	p.RunDetails.Metadata.FinishedOn = r.FinishedAt.UTC()
+	return json.Marshal(p)
+}
+
+// Build is what a provenance record says of the build.
+type Build struct {
+	Source     Source
+	BaseImages []BaseImage
+	BuilderID  string
+	RunURL     string
+}
+
+// Build reads a provenance record, Waybill's or another builder's: for the
+// latter the source is the dependency with a gitCommit.
+func (r Record) Build() (Build, error) {
+	if r.Kind != Provenance {
+		return Build{}, fmt.Errorf("a %s record says nothing of the build", r.Kind)
+	}
+	var p provenance
+	if err := json.Unmarshal(r.Predicate, &p); err != nil {
+		return Build{}, fmt.Errorf("read provenance: %w", err)
+	}
+	b := Build{BuilderID: p.RunDetails.Builder.ID, RunURL: p.RunDetails.Metadata.InvocationID}
+	if p.BuildDefinition.BuildType == BuildType {
+		b.Source = p.BuildDefinition.ExternalParameters.Source
+	}
+	for _, d := range p.BuildDefinition.ResolvedDependencies {
+		if commit := d.Digest["gitCommit"]; commit != "" && b.Source.Repository == "" {
+			repository, ref, _ := strings.Cut(strings.TrimPrefix(d.URI, "git+"), "@")
+			b.Source = Source{Repository: strings.TrimSuffix(repository, ".git"), Commit: commit, Ref: ref}
+		}
+		if image, ok := strings.CutPrefix(d.URI, "docker://"); ok {
+			b.BaseImages = append(b.BaseImages, BaseImage{Name: image, Digest: "sha256:" + d.Digest["sha256"]})
+		}
+	}
+	return b, nil
+}
+
+// scanPredicate is cosign's vulnerability predicate:
+// https://github.com/sigstore/cosign/blob/main/specs/COSIGN_VULN_ATTESTATION_SPEC.md
+type scanPredicate struct {
+	Invocation struct {
+		URI       string `json:"uri"`
+		EventID   string `json:"event_id"`
+		BuilderID string `json:"builder.id"`
+	} `json:"invocation"`
+	Scanner struct {
+		URI     string `json:"uri"`
+		Version string `json:"version"`
+		DB      struct {
+			URI        string    `json:"uri"`
+			Version    string    `json:"version"`
+			LastUpdate time.Time `json:"lastUpdate"`
+		} `json:"db"`
+		Result json.RawMessage `json:"result"`
+	} `json:"scanner"`
+	Metadata struct {
+		ScanStartedOn  time.Time `json:"scanStartedOn"`
+		ScanFinishedOn time.Time `json:"scanFinishedOn"`
+	} `json:"metadata"`
+}
+
+// ScanPredicate makes cosign's vulnerability predicate of a report.
+func ScanPredicate(r ScanReport, b Builder) (json.RawMessage, error) {
+	result, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("write scan report: %w", err)
+	}
+	var p scanPredicate
+	p.Invocation.URI, p.Invocation.BuilderID = b.InvocationID, b.ID
+	p.Scanner.URI = "pkg:github/aquasecurity/" + r.Scanner.Name + "@v" + r.Scanner.Version
+	p.Scanner.Version = r.Scanner.Version
+	p.Scanner.DB.URI, p.Scanner.DB.Version, p.Scanner.DB.LastUpdate = r.Database.Repository, r.Database.Digest, r.Database.UpdatedAt.UTC()
+	p.Scanner.Result = result
+	p.Metadata.ScanStartedOn, p.Metadata.ScanFinishedOn = r.StartedAt.UTC(), r.FinishedAt.UTC()
+	return json.Marshal(p)
+}
+
+// ScanReport reads a scan record.
+func (r Record) ScanReport() (ScanReport, error) {
+	if r.Kind != Scan {
+		return ScanReport{}, fmt.Errorf("a %s record holds no scan report", r.Kind)
+	}
+	var p scanPredicate
+	if err := json.Unmarshal(r.Predicate, &p); err != nil {
+		return ScanReport{}, fmt.Errorf("read scan record: %w", err)
+	}
+	return ParseScanReport(p.Scanner.Result)
+}
+
+// Packages counts the packages that an SBOM record lists.
+func (r Record) Packages() (int, error) {
+	if r.Kind != SBOM {
+		return 0, fmt.Errorf("a %s record lists no packages", r.Kind)
+	}
+	var sbom struct {
+		Components []struct {
+			Type string `json:"type"`
+			PURL string `json:"purl"`
+		} `json:"components"`
+		Packages []struct {
+			ExternalRefs []struct {
+				Type string `json:"referenceType"`
+			} `json:"externalRefs"`
+		} `json:"packages"`
+	}
+	if err := json.Unmarshal(r.Predicate, &sbom); err != nil {
+		return 0, fmt.Errorf("read SBOM: %w", err)
+	}
+	if sbom.Components == nil && sbom.Packages == nil && len(r.Predicate) == 0 {
+		return 0, errors.New("read SBOM: it is empty")
+	}
+	count := 0
+	for _, c := range sbom.Components {
+		if c.PURL != "" && (c.Type == "library" || c.Type == "application") {
+			count++
+		}
+	}
+	for _, p := range sbom.Packages {
+		if slices.ContainsFunc(p.ExternalRefs, func(ref struct {
+			Type string `json:"referenceType"`
+		}) bool {
+			return ref.Type == "purl"
+		}) {
+			count++
+		}
+	}
+	return count, nil
+}
+
+// SBOMAbout gives the digest that a CycloneDX or SPDX document says it is
+// about, and its predicate type. The digest is empty where it does not say.
+func SBOMAbout(data []byte) (predicateType, digest string, err error) {
+	var doc struct {
+		BOMFormat   string `json:"bomFormat"`
+		SPDXVersion string `json:"spdxVersion"`
+		Name        string `json:"name"`
+		Metadata    struct {
+			Component struct {
+				Name   string `json:"name"`
+				PURL   string `json:"purl"`
+				BOMRef string `json:"bom-ref"`
+			} `json:"component"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return "", "", fmt.Errorf("read SBOM: %w", err)
+	}
+	switch {
+	case doc.BOMFormat == "CycloneDX":
+		c := doc.Metadata.Component
+		return PredicateCycloneDX, firstDigest(c.Name, c.PURL, c.BOMRef), nil
+	case strings.HasPrefix(doc.SPDXVersion, "SPDX-"):
+		return PredicateSPDX, firstDigest(doc.Name), nil
+	}
+	return "", "", errors.New("read SBOM: neither CycloneDX nor SPDX in JSON")
+}
+
+func firstDigest(texts ...string) string {
+	for _, text := range texts {
+		text = strings.ReplaceAll(text, "sha256%3A", "sha256:")
+		if i := strings.Index(text, "sha256:"); i >= 0 && len(text) >= i+71 {
+			if digest := text[i : i+71]; strings.Trim(digest[7:], "0123456789abcdef") == "" {
+				return digest
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,123 @@
+package sigstore
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+)
+
+// publicKey is a key that is accepted, in every way that Sigstore's tools sign
+// with such a key.
+type publicKey struct {
+	public      crypto.PublicKey
+	fingerprint string
+	hint        string
+	verifiers   []signature.Verifier
+}
+
+func newPublicKey(pem []byte) (publicKey, error) {
+	public, print, err := LoadPublicKey(pem)
+	if err != nil {
+		return publicKey{}, err
+	}
+	_, hint, err := fingerprint(public)
+	if err != nil {
+		return publicKey{}, err
+	}
+	key := publicKey{public: public, fingerprint: print, hint: string(hint)}
+	standard, err := signature.LoadDefaultVerifier(public)
+	if err != nil {
+		return publicKey{}, fmt.Errorf("read public key: %w", err)
+	}
+	key.verifiers = append(key.verifiers, standard)
+	var other signature.Verifier
+	switch k := public.(type) {
+	case ed25519.PublicKey: // what is logged in Rekor v2 is prehashed
+		other, err = signature.LoadDefaultVerifier(public, options.WithED25519ph())
+	case *ecdsa.PublicKey: // cosign signs with SHA-256 whatever the curve
+		other, err = signature.LoadECDSAVerifier(k, crypto.SHA256)
+	}
+	if err != nil {
+		return publicKey{}, fmt.Errorf("read public key: %w", err)
+	}
+	if other != nil {
+		key.verifiers = append(key.verifiers, other)
+	}
+	return key, nil
+}
+
+// VerifySignature implements signature.Verifier.
+func (k *publicKey) VerifySignature(sig, message io.Reader, opts ...signature.VerifyOption) error {
+	sigBytes, err := io.ReadAll(sig)
+	if err != nil {
+		return err
+	}
+	messageBytes, err := io.ReadAll(message)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, v := range k.verifiers {
+		err := v.VerifySignature(bytes.NewReader(sigBytes), bytes.NewReader(messageBytes), opts...)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errs[0]
+}
+
+// PublicKey implements signature.Verifier.
+func (k *publicKey) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, error) {
+	return k.public, nil
+}
+
+// ValidAtTime implements root.TimeConstrainedVerifier: a key is valid for as
+// long as it is given.
+func (k *publicKey) ValidAtTime(time.Time) bool { return true }
+
+// material is a trusted root, with a key beside it, and with timestamp
+// authorities that stamped something else than the bare signature: cosign's
+// legacy attestations are stamped as a whole.
+type material struct {
+	root.TrustedMaterial
+	key     *publicKey
+	stamped []byte
+}
+
+func (m material) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, error) {
+	if m.key == nil {
+		return nil, errors.New("no public key")
+	}
+	return m.key, nil
+}
+
+func (m material) TimestampingAuthorities() []root.TimestampingAuthority {
+	authorities := m.TrustedMaterial.TimestampingAuthorities()
+	if m.stamped == nil {
+		return authorities
+	}
+	wrapped := make([]root.TimestampingAuthority, 0, len(authorities))
+	for _, a := range authorities {
+		wrapped = append(wrapped, stampedAuthority{a, m.stamped})
+	}
+	return wrapped
+}
+
+type stampedAuthority struct {
+	root.TimestampingAuthority
+	stamped []byte
+}
+
+func (a stampedAuthority) Verify(timestamp, _ []byte) (*root.Timestamp, error) {
+	return a.TimestampingAuthority.Verify(timestamp, a.stamped)
+}

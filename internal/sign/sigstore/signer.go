@@ -1,0 +1,200 @@
+package sigstore
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/sign"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// Bounds of one request to Fulcio, a timestamp authority or a log.
+const (
+	serviceTimeout = 30 * time.Second
+	logTimeout     = 90 * time.Second // Rekor v2 answers when the entry is in the tree
+	serviceRetries = 3
+)
+
+// Audience is what the OIDC token for Fulcio must be made out to.
+const Audience = "sigstore"
+
+// SignerOptions say with what and where to sign.
+type SignerOptions struct {
+	// Key signs; nil signs keyless with the token that IDToken gives.
+	Key     *Key
+	IDToken func(ctx context.Context, audience string) (string, error)
+	// SigningConfig is the file that names Fulcio, logs and timestamp
+	// authorities. Empty means the public Sigstore instance's for keyless, and
+	// neither log nor timestamp for a key.
+	SigningConfig string
+	// TUFCache is where the public instance's metadata is kept; empty is
+	// sigstore-go's default below the home directory.
+	TUFCache string
+	// Transport replaces the default one, for tests.
+	Transport http.RoundTripper
+}
+
+// Signer signs with one key, or with one certificate for all it signs. It is
+// safe for concurrent use.
+type Signer struct {
+	key         *Key
+	certificate []byte // DER; nil when signing with a given key
+	identity    evidence.Signer
+	timestamps  []*sign.TimestampAuthority
+	logs        []sign.Transparency
+	logVersion  uint32 // highest major version among logs; 0 without
+}
+
+// NewSigner prepares to sign: for keyless it asks for the token and has Fulcio
+// certify a key that exists only in this process.
+func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
+	config, err := signingConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Signer{key: o.Key}
+	if config != nil {
+		if err := s.useServices(config, o); err != nil {
+			return nil, err
+		}
+	}
+	if o.Key != nil {
+		s.identity = evidence.Signer{Key: o.Key.Fingerprint()}
+		if _, isEd25519 := o.Key.private.(ed25519.PrivateKey); isEd25519 && s.logVersion >= 2 {
+			s.key, err = newKey(o.Key.private, true)
+		}
+		return s, err
+	}
+	return s, s.certify(ctx, config, o)
+}
+
+func signingConfig(o SignerOptions) (*root.SigningConfig, error) {
+	if o.SigningConfig != "" {
+		data, err := os.ReadFile(o.SigningConfig)
+		if err != nil {
+			return nil, fmt.Errorf("read signing config: %w", err)
+		}
+		config, err := root.NewSigningConfigFromJSON(data)
+		if err != nil {
+			return nil, fmt.Errorf("read signing config %s: %w", o.SigningConfig, err)
+		}
+		return config, nil
+	}
+	if o.Key != nil {
+		return nil, nil
+	}
+	return publicSigningConfig(o.TUFCache)
+}
+
+// useServices picks the logs and timestamp authorities that the signing config
+// asks for.
+func (s *Signer) useServices(config *root.SigningConfig, o SignerOptions) error {
+	if urls := config.TimestampAuthorityURLs(); len(urls) > 0 {
+		services, err := root.SelectServices(urls, config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, time.Now())
+		if err != nil {
+			return fmt.Errorf("choose a timestamp authority of the signing config: %w", err)
+		}
+		for _, service := range services {
+			s.timestamps = append(s.timestamps, sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
+				URL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport,
+			}))
+		}
+	}
+	if urls := config.RekorLogURLs(); len(urls) > 0 {
+		services, err := root.SelectServices(urls, config.RekorLogURLsConfig(), sign.RekorAPIVersions, time.Now())
+		if err != nil {
+			return fmt.Errorf("choose a transparency log of the signing config: %w", err)
+		}
+		for _, service := range services {
+			s.logVersion = max(s.logVersion, service.MajorAPIVersion)
+			s.logs = append(s.logs, sign.NewRekor(&sign.RekorOptions{
+				BaseURL: service.URL, Timeout: logTimeout, Retries: serviceRetries, Version: service.MajorAPIVersion,
+			}))
+		}
+	}
+	return nil
+}
+
+func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, o SignerOptions) error {
+	if o.IDToken == nil {
+		return errors.New("sign keyless: there is no identity token")
+	}
+	if s.timestamps == nil && s.logs == nil {
+		return errors.New("sign keyless: the signing config names neither a log nor a timestamp authority, and a certificate lives ten minutes: nobody could verify the signature after")
+	}
+	service, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), sign.FulcioAPIVersions, time.Now())
+	if err != nil {
+		return fmt.Errorf("choose a certificate authority of the signing config: %w", err)
+	}
+	token, err := o.IDToken(ctx, Audience)
+	if err != nil {
+		return err
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("make a key to certify: %w", err)
+	}
+	if s.key, err = newKey(private, false); err != nil {
+		return err
+	}
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport})
+	s.certificate, err = fulcio.GetCertificate(ctx, s.key, &sign.CertificateProviderOptions{IDToken: token})
+	if err != nil {
+		return fmt.Errorf("get a certificate from %s: %w", service.URL, err)
+	}
+	leaf, err := x509.ParseCertificate(s.certificate)
+	if err != nil {
+		return fmt.Errorf("read the certificate of %s: %w", service.URL, err)
+	}
+	s.identity, err = certificateSigner(leaf)
+	return err
+}
+
+// Identity is who the signatures will be by.
+func (s *Signer) Identity() evidence.Signer { return s.identity }
+
+// Statement signs an in-toto statement and returns the bundle as JSON.
+func (s *Signer) Statement(ctx context.Context, statement []byte) ([]byte, error) {
+	b, err := s.bundle(ctx, &sign.DSSEData{Data: statement, PayloadType: PayloadType})
+	if err != nil {
+		return nil, err
+	}
+	data, err := protojson.Marshal(b)
+	if err != nil {
+		return nil, fmt.Errorf("write the bundle: %w", err)
+	}
+	return data, nil
+}
+
+func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
+	o := sign.BundleOptions{Context: ctx, TransparencyLogs: s.logs, TimestampAuthorities: s.timestamps}
+	if s.certificate != nil {
+		o.CertificateProvider = fixedCertificate(s.certificate)
+	}
+	b, err := sign.Bundle(content, s.key, o)
+	if err != nil {
+		return nil, fmt.Errorf("sign as %s: %w", s.identity.Name(), err)
+	}
+	return b, nil
+}
+
+// fixedCertificate gives all statements of one run the same certificate: one
+// request to Fulcio instead of one for each.
+type fixedCertificate []byte
+
+func (c fixedCertificate) GetCertificate(context.Context, sign.Keypair, *sign.CertificateProviderOptions) ([]byte, error) {
+	return c, nil
+}

@@ -1,0 +1,241 @@
+package sigstore
+
+import (
+	"bytes"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// VerifierOptions say whom to believe.
+type VerifierOptions struct {
+	// TrustedRoot is the file with the authorities and logs that are trusted.
+	// Empty means the public Sigstore instance's, fetched by TUF when the first
+	// certificate is to be verified, and never for keys alone.
+	TrustedRoot string
+	// Keys are PEM public keys whose signatures are accepted.
+	Keys [][]byte
+	// TUFCache is where the public instance's metadata is kept; empty is
+	// sigstore-go's default below the home directory.
+	TUFCache string
+}
+
+// Verifier verifies signatures. It is safe for concurrent use, and meant to be
+// made once for many images.
+type Verifier struct {
+	keys     []publicKey
+	root     func() (*root.TrustedRoot, error)
+	fileRoot *root.TrustedRoot // nil without a file
+}
+
+// NewVerifier reads the trusted root and the keys.
+func NewVerifier(o VerifierOptions) (*Verifier, error) {
+	v := &Verifier{}
+	for _, pem := range o.Keys {
+		key, err := newPublicKey(pem)
+		if err != nil {
+			return nil, err
+		}
+		v.keys = append(v.keys, key)
+	}
+	if o.TrustedRoot == "" {
+		v.root = sync.OnceValues(func() (*root.TrustedRoot, error) { return publicTrustedRoot(o.TUFCache) })
+		return v, nil
+	}
+	data, err := os.ReadFile(o.TrustedRoot)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root: %w", err)
+	}
+	v.fileRoot, err = root.NewTrustedRootFromJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted root %s: %w", o.TrustedRoot, err)
+	}
+	v.root = func() (*root.TrustedRoot, error) { return v.fileRoot, nil }
+	return v, nil
+}
+
+// Fingerprints lists the accepted keys, sha256:HEX each.
+func (v *Verifier) Fingerprints() []string {
+	var prints []string
+	for _, k := range v.keys {
+		prints = append(prints, k.fingerprint)
+	}
+	return prints
+}
+
+// Bundle verifies a bundle whose content is a DSSE envelope.
+func (v *Verifier) Bundle(data []byte) (Verified, error) {
+	b := new(bundle.Bundle)
+	if err := b.UnmarshalJSON(data); err != nil {
+		return Verified{}, untrusted("not a Sigstore bundle: %w", err)
+	}
+	return v.verify(b, nil, nil)
+}
+
+// verify verifies b; payload is what a message signature signs, nil for an
+// envelope; stamped is what timestamp authorities saw, nil for the signature.
+func (v *Verifier) verify(b *bundle.Bundle, payload []byte, stamped []byte) (Verified, error) {
+	content, err := b.VerificationContent()
+	if err != nil {
+		return Verified{}, untrusted("the bundle says not who signed: %w", err)
+	}
+	verified := Verified{Payload: payload}
+	if payload == nil {
+		if verified.Payload, err = envelopePayload(b); err != nil {
+			return Verified{}, err
+		}
+	}
+	if leaf := content.Certificate(); leaf != nil {
+		return v.byCertificate(b, leaf, verified, payload, stamped)
+	}
+	return v.byKey(b, content.PublicKey(), verified, payload, stamped)
+}
+
+func envelopePayload(b *bundle.Bundle) ([]byte, error) {
+	envelope := b.GetDsseEnvelope()
+	if envelope == nil {
+		return nil, untrusted("the bundle holds no statement")
+	}
+	if envelope.GetPayloadType() != PayloadType {
+		return nil, untrusted("the bundle holds %q, not an in-toto statement", envelope.GetPayloadType())
+	}
+	return envelope.GetPayload(), nil
+}
+
+func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, verified Verified, payload, stamped []byte) (Verified, error) {
+	trusted, err := v.root()
+	if err != nil {
+		return Verified{}, err
+	}
+	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
+	if len(trusted.RekorLogs()) > 0 {
+		options = append(options, verify.WithTransparencyLog(1))
+	}
+	if len(trusted.CTLogs()) > 0 {
+		options = append(options, verify.WithSignedCertificateTimestamps(1))
+	}
+	result, err := check(b, material{TrustedMaterial: trusted, stamped: stamped}, payload, options)
+	if err != nil {
+		return Verified{}, untrusted("signature with the certificate of %s: %w", certificateName(leaf), err)
+	}
+	if verified.Signer, err = certificateSigner(leaf); err != nil {
+		return Verified{}, untrusted("read the signer's certificate: %w", err)
+	}
+	verified.SignedAt = earliest(result.VerifiedTimestamps)
+	verified.LogIndex = logIndex(b, trusted)
+	return verified, nil
+}
+
+func (v *Verifier) byKey(b *bundle.Bundle, hint verify.PublicKeyProvider, verified Verified, payload, stamped []byte) (Verified, error) {
+	if len(v.keys) == 0 {
+		return Verified{}, untrusted("signed with a key, and no public key was given to verify it with")
+	}
+	var last error
+	for _, key := range v.candidates(hint) {
+		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key, stamped: stamped}
+		if _, err := check(b, m, payload, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); err != nil {
+			last = err
+			continue
+		}
+		verified.Signer = evidence.Signer{Key: key.fingerprint}
+		if v.fileRoot != nil {
+			v.witness(b, key, &verified, payload, stamped)
+		}
+		return verified, nil
+	}
+	return Verified{}, untrusted("signed with a key that is none of those given, or the signature is wrong: %w", last)
+}
+
+// witness adds what log and timestamp authority vouch for. A key is believed
+// without them.
+func (v *Verifier) witness(b *bundle.Bundle, key publicKey, verified *Verified, payload, stamped []byte) {
+	m := material{TrustedMaterial: v.fileRoot, key: &key, stamped: stamped}
+	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
+	logged := len(v.fileRoot.RekorLogs()) > 0 && len(b.GetVerificationMaterial().GetTlogEntries()) > 0
+	if logged {
+		options = append(options, verify.WithTransparencyLog(1))
+	}
+	result, err := check(b, m, payload, options)
+	if err != nil {
+		return
+	}
+	verified.SignedAt = earliest(result.VerifiedTimestamps)
+	if logged {
+		verified.LogIndex = logIndex(b, v.fileRoot)
+	}
+}
+
+func (v *Verifier) candidates(hint verify.PublicKeyProvider) []publicKey {
+	for _, key := range v.keys {
+		if hint != nil && hint.Hint() == key.hint {
+			return []publicKey{key}
+		}
+	}
+	return v.keys
+}
+
+func check(b *bundle.Bundle, m root.TrustedMaterial, payload []byte, options []verify.VerifierOption) (*verify.VerificationResult, error) {
+	verifier, err := verify.NewVerifier(m, options...)
+	if err != nil {
+		return nil, err
+	}
+	artifact := verify.WithoutArtifactUnsafe() // who reads the statement compares its subjects
+	if payload != nil {
+		artifact = verify.WithArtifact(bytes.NewReader(payload))
+	}
+	return verifier.Verify(b, verify.NewPolicy(artifact, verify.WithoutIdentitiesUnsafe())) // identities are the policy's business
+}
+
+func earliest(timestamps []verify.TimestampVerificationResult) time.Time {
+	var first time.Time
+	for _, t := range timestamps {
+		if first.IsZero() || t.Timestamp.Before(first) {
+			first = t.Timestamp
+		}
+	}
+	return first.UTC()
+}
+
+func logIndex(b *bundle.Bundle, trusted *root.TrustedRoot) *int64 {
+	for _, entry := range b.GetVerificationMaterial().GetTlogEntries() {
+		if _, known := trusted.RekorLogs()[fmt.Sprintf("%x", entry.GetLogId().GetKeyId())]; known {
+			index := entry.GetLogIndex()
+			return &index
+		}
+	}
+	return nil
+}
+
+func certificateName(leaf *x509.Certificate) string {
+	signer, err := certificateSigner(leaf)
+	if err != nil {
+		return "somebody unnamed"
+	}
+	return signer.Identity
+}
+
+// certificateSigner reads the signer out of Fulcio's extensions.
+func certificateSigner(leaf *x509.Certificate) (evidence.Signer, error) {
+	summary, err := certificate.SummarizeCertificate(leaf)
+	if err != nil {
+		return evidence.Signer{}, err
+	}
+	if summary.Issuer == "" {
+		return evidence.Signer{}, errors.New("the certificate names no OIDC issuer")
+	}
+	return evidence.Signer{
+		Issuer: summary.Issuer, Identity: summary.SubjectAlternativeName,
+		SourceRepository: summary.SourceRepositoryURI, SourceCommit: summary.SourceRepositoryDigest,
+		SourceRef: summary.SourceRepositoryRef, RunURL: summary.RunInvocationURI, Trigger: summary.BuildTrigger,
+	}, nil
+}
