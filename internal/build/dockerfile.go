@@ -222,6 +222,17 @@ func (d *Dockerfile) executes(target string, p Platform, args map[string]string)
 	return nil, nil
 }
 
+// FirstExecution is the first instruction that only BuildKit can carry out, for
+// any platform of the request; nil where there is none.
+func (d *Dockerfile) FirstExecution(r Request) *NeedsBuildKit {
+	for _, p := range r.Platforms {
+		if first, err := d.executes(r.Target, p, r.Args); err == nil && first != nil {
+			return first
+		}
+	}
+	return nil
+}
+
 func (d *Dockerfile) stageBefore(name string, i int, byIndex bool) (int, bool) {
 	for j := i - 1; j >= 0; j-- {
 		if d.stages[j].Name != "" && strings.EqualFold(d.stages[j].Name, name) {
