@@ -1,0 +1,69 @@
+// Command waybill-scan scans the image manifests that a request on standard
+// input names and writes the answer to standard output; `waybill scan` starts
+// it.
+//
+// It parses layers that anybody may have written, and so holds nothing but
+// read access to the registry: no job token, no identity, no write credential.
+// Credentials come by WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD
+// or by the config.json of DOCKER_CONFIG.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/scan/trivy"
+)
+
+// maxRequest bounds what is read from standard input: 16 MiB.
+const maxRequest = 16 << 20
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(os.Args) == 2 && os.Args[1] == "--version" {
+		fmt.Printf("waybill-scan version %s, trivy %s\n", cli.Version(), trivy.Version())
+		return
+	}
+	if err := run(ctx, os.Getenv, os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintf(os.Stderr, "waybill-scan: %v\n", err)
+		os.Exit(outcome.Broken)
+	}
+}
+
+func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.Writer) error {
+	var request exchange.Request
+	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&request); err != nil {
+		return fmt.Errorf("read the request: %w: waybill scan writes it to standard input", err)
+	}
+	if err := limitMemory(request.Limits.MemoryBytes); err != nil {
+		return fmt.Errorf("limit the memory to %d bytes: %w", request.Limits.MemoryBytes, err)
+	}
+	client := registry.New(registry.Options{
+		Registry: host(request), Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
+		UserAgent: "waybill-scan/" + cli.Version(),
+	})
+	answer, err := trivy.Scan(ctx, client, request)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(answer)
+}
+
+// host is where the credentials go: the first image's registry, and no other.
+func host(request exchange.Request) string {
+	if len(request.Images) == 0 {
+		return ""
+	}
+	return request.Images[0].Ref.Registry()
+}

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+)
+
+// limitMemory makes the collector work harder near the limit, and the process
+// die a little beyond it rather than take the machine with it. Zero is no
+// limit.
+func limitMemory(bytes int64) error {
+	if bytes <= 0 {
+		return nil
+	}
+	debug.SetMemoryLimit(bytes)
+	hard := uint64(bytes) + uint64(bytes)/4
+	return unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: hard, Max: hard})
+}

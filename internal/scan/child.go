@@ -1,0 +1,121 @@
+package scan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
+)
+
+// maxAnswer bounds what is read of the child's answer, which holds text that
+// the image's author chose: 512 MiB.
+const maxAnswer = 512 << 20
+
+const childGrace = 5 * time.Second
+
+// Child is how waybill-scan is run.
+type Child struct {
+	Path    string                       // the program; see FindChild
+	Getenv  func(contract.EnvVar) string // of this process
+	Timeout time.Duration
+	Words   io.Writer // gets the child's stderr
+
+	Username, Password string // read access to the image's registry, where no config.json has it
+}
+
+// FindChild looks for waybill-scan beside this program, then on PATH.
+func FindChild(executable string) (string, error) {
+	if executable != "" {
+		beside := filepath.Join(filepath.Dir(executable), contract.WaybillScan)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return beside, nil
+		}
+	}
+	path, err := process.LookPath(contract.WaybillScan)
+	if err != nil {
+		return "", fmt.Errorf("%s is neither beside %s nor on PATH: it comes with the release and with the setup action; from the source, `make build` makes it", contract.WaybillScan, executable)
+	}
+	return filepath.Abs(path)
+}
+
+// environment is all that the child gets to see. It parses layers that anybody
+// may have written, so no job token, no identity and no write credential is in
+// it; a temporary directory of its own is.
+func (c Child) environment(temporary string) []string {
+	env := []string{"TMPDIR=" + temporary, "PATH=" + c.Getenv(contract.EnvPath)} // credential helpers are on PATH
+	for _, v := range []contract.EnvVar{contract.EnvHome, contract.EnvDockerConfig} {
+		if value := c.Getenv(v); value != "" {
+			env = append(env, v.Name+"="+value)
+		}
+	}
+	if c.Password != "" {
+		env = append(env, contract.EnvRegistryUser.Name+"="+c.Username, contract.EnvRegistryPass.Name+"="+c.Password)
+	}
+	return env
+}
+
+// Run has the child answer the request. A child that ends in any other way than
+// with a whole answer about exactly what was asked is an error.
+func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answer, error) {
+	question, err := json.Marshal(request)
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("write the request to %s: %w", contract.WaybillScan, err)
+	}
+	temporary, err := os.MkdirTemp("", "waybill-scan-")
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("make a directory for %s: %w", contract.WaybillScan, err)
+	}
+	defer os.RemoveAll(temporary) // also what a child that died left behind
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the scan took longer than %s", c.Timeout))
+	defer cancel()
+	out := &bounded{limit: maxAnswer}
+	err = process.Command{
+		Path: c.Path, Env: c.environment(temporary), Dir: temporary, Stdin: bytes.NewReader(question),
+		Stdout: out, Stderr: c.Words, Grace: childGrace, Group: true,
+	}.Run(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %w", cause)
+	}
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %w", err)
+	}
+	answer, err := parseAnswer(out.Bytes(), request)
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %s: %w", c.Path, err)
+	}
+	return answer, nil
+}
+
+func parseAnswer(data []byte, request exchange.Request) (exchange.Answer, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var answer exchange.Answer
+	if err := decoder.Decode(&answer); err != nil {
+		return exchange.Answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return exchange.Answer{}, errors.New("read the answer: there is more after it")
+	}
+	return answer, answer.Check(request)
+}
+
+// bounded fails the write that would take it over its limit.
+type bounded struct {
+	bytes.Buffer
+	limit int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		return 0, fmt.Errorf("more than %d bytes", b.limit)
+	}
+	return b.Buffer.Write(p)
+}

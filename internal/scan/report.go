@@ -1,0 +1,168 @@
+package scan
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// namedInRefusal is how many blocking findings the refusal names; the report
+// has them all.
+const namedInRefusal = 10
+
+// Text is the result for a terminal: the verdict, then the findings, worst
+// first.
+func (r Result) Text() string {
+	var out strings.Builder
+	counts := r.Report.Counts()
+	fmt.Fprintf(&out, "%s %s\n", r.Report.Image, r.verdictLine())
+	fmt.Fprintf(&out, "critical %d  high %d  medium %d  low %d  unknown %d   database of %s   trivy %s\n",
+		counts[evidence.Critical], counts[evidence.High], counts[evidence.Medium], counts[evidence.Low], counts[evidence.Unknown],
+		r.Report.Database.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), r.Report.Scanner.Version)
+	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	for _, p := range r.Report.Platforms {
+		os := p.OS
+		if os == "" {
+			os = "no distribution"
+		}
+		fmt.Fprintf(w, " %s\t%s\t%s\t%d packages\t%d findings\n", printable(p.Platform), imageref.ShortDigest(p.Digest), printable(os), len(p.Packages), len(p.Findings))
+	}
+	_ = w.Flush() // into memory
+	if findings := r.Report.Distinct(); len(findings) > 0 {
+		out.WriteByte('\n')
+		out.WriteString(table(r, findings))
+	}
+	if c := r.Baseline; c != nil {
+		fmt.Fprintf(&out, "\nagainst %s: %s; %s\n", c.Image.Short(), listed("new", c.New), listed("fixed", c.Fixed))
+	}
+	return out.String()
+}
+
+func (r Result) verdictLine() string {
+	if r.Refused() {
+		return fmt.Sprintf("is refused: %d finding(s) at or above the threshold", len(r.Blocking))
+	}
+	return "passes"
+}
+
+func table(r Result, findings []evidence.Finding) string {
+	everywhere := len(r.Report.Platforms)
+	var out strings.Builder
+	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "SEVERITY\tID\tPACKAGE\tVERSION\tFIXED IN\tPLATFORMS\tTITLE")
+	for _, f := range findings {
+		where := r.platformsOf(f)
+		platforms := strings.Join(where, ",")
+		if len(where) == everywhere {
+			platforms = "all"
+		}
+		title := f.Title
+		if f.Waived != "" {
+			title = f.Waived
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severityWord(f), printable(f.ID), printable(f.Package), printable(f.Version),
+			orDash(printable(f.FixedVersion)), printable(platforms), short(printable(title), 80))
+	}
+	_ = w.Flush() // into memory
+	return out.String()
+}
+
+func severityWord(f evidence.Finding) string {
+	if f.Waived != "" {
+		return "(" + string(f.Severity) + ")"
+	}
+	return string(f.Severity)
+}
+
+func (r Result) platformsOf(f evidence.Finding) []string {
+	var where []string
+	for _, p := range r.Report.Platforms {
+		for _, found := range p.Findings {
+			if found.Key() == f.Key() {
+				where = append(where, p.Platform)
+				break
+			}
+		}
+	}
+	return where
+}
+
+// Refusal says which findings refuse the image and what would make it pass; it
+// is empty when none does.
+func (r Result) Refusal() string {
+	if !r.Refused() {
+		return ""
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s has %d finding(s) at or above the threshold\n", r.Report.Image, len(r.Blocking))
+	fixable := false
+	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
+	for i, f := range r.Blocking {
+		if i == namedInRefusal {
+			fmt.Fprintf(w, "  … and %d more\n", len(r.Blocking)-i)
+			break
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", f.Severity, printable(f.ID), describe(f))
+		fixable = fixable || f.FixedVersion != ""
+	}
+	_ = w.Flush() // into memory
+	out.WriteString("  ")
+	if fixable {
+		out.WriteString("update to the fixed version (or the base image that has it), or ")
+	}
+	out.WriteString("add a waiver with reason and expiry")
+	return out.String()
+}
+
+// describe names package, version and fix: openssl 3.3.1, fixed in 3.3.2.
+func describe(f evidence.Finding) string {
+	text := printable(f.Package) + " " + printable(f.Version)
+	if f.FixedVersion == "" {
+		return text + ", no fix"
+	}
+	return text + ", fixed in " + printable(f.FixedVersion)
+}
+
+func listed(word string, findings []evidence.Finding) string {
+	if len(findings) == 0 {
+		return word + " none"
+	}
+	var ids []string
+	for i, f := range findings {
+		if i == namedInRefusal {
+			ids = append(ids, fmt.Sprintf("and %d more", len(findings)-i))
+			break
+		}
+		ids = append(ids, printable(f.ID)+" ("+printable(f.Package)+")")
+	}
+	return fmt.Sprintf("%s %d: %s", word, len(findings), strings.Join(ids, ", "))
+}
+
+// printable keeps text out of an image from steering the terminal or the table.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func short(text string, limit int) string {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text
+	}
+	return string(runes[:limit-1]) + "…"
+}

@@ -1,0 +1,148 @@
+// Package scan finds out what is in every platform of an image and whether a
+// threshold refuses it.
+//
+// The looking is done by waybill-scan, a child that is told which manifests to
+// read and gets nothing else; this package finds the database, checks that the
+// answer covers every platform by digest, and judges. A child that crashes,
+// takes too long or answers about something else is an error, never a pass.
+//
+// What the child found is the child's word: a layer that takes it over can hide
+// findings of its own image, and nothing else.
+package scan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
+)
+
+// Bounds of one scan.
+const (
+	// DefaultTimeout is for the child, all platforms and the baseline together.
+	DefaultTimeout = 30 * time.Minute
+	// maxImage is what the layers of one manifest may unpack to.
+	maxImage = 64 << 30
+	// maxMemory is what the child may use.
+	maxMemory = 6 << 30
+)
+
+// Platforms lists the manifests of an index; internal/registry's Client does.
+type Platforms interface {
+	Platforms(ctx context.Context, ref imageref.Ref) ([]registry.Platform, error)
+}
+
+// Options of a scan.
+type Options struct {
+	Image     imageref.Ref
+	Baseline  imageref.Ref // zero compares with nothing
+	VEX       []string     // files
+	Threshold evidence.Threshold
+	Now       func() time.Time
+}
+
+// Result is what a scan found, and the verdict.
+type Result struct {
+	Report    evidence.ScanReport
+	CycloneDX []byte
+	SPDX      []byte
+	Blocking  []evidence.Finding // findings that refuse the image, worst first
+	Baseline  *Comparison        // nil without a baseline
+}
+
+// Comparison is what differs from the baseline image.
+type Comparison struct {
+	Image imageref.Ref
+	New   []evidence.Finding
+	Fixed []evidence.Finding
+}
+
+// Refused says whether the threshold refuses the image.
+func (r Result) Refused() bool { return len(r.Blocking) > 0 }
+
+// Scan scans every platform of the image, and of the baseline with it.
+func Scan(ctx context.Context, platforms Platforms, database Database, child Child, o Options) (Result, error) {
+	started := o.Now()
+	request, err := newRequest(ctx, platforms, database, o, started)
+	if err != nil {
+		return Result{}, err
+	}
+	answer, err := child.Run(ctx, request)
+	if err != nil {
+		return Result{}, err
+	}
+	waiveAll(answer, o.Threshold.Waivers, started)
+	reports := make([]evidence.ScanReport, len(answer.Images))
+	for i, image := range answer.Images {
+		reports[i] = evidence.ScanReport{
+			Schema: evidence.ScanSchema, Image: image.Ref.String(), Scanner: answer.Scanner, Database: database.Database,
+			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms,
+		}
+	}
+	result := Result{
+		Report: reports[0], CycloneDX: answer.Images[0].CycloneDX, SPDX: answer.Images[0].SPDX,
+		Blocking: o.Threshold.Blocking(reports[0], started),
+	}
+	if len(reports) > 1 {
+		added, fixed := evidence.CompareScans(reports[1], reports[0])
+		result.Baseline = &Comparison{Image: o.Baseline, New: added, Fixed: fixed}
+	}
+	return result, nil
+}
+
+func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
+	request := exchange.Request{
+		Version: exchange.Version, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
+		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory},
+	}
+	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
+		if ref.IsZero() {
+			continue
+		}
+		found, err := platforms.Platforms(ctx, ref)
+		if err != nil {
+			return exchange.Request{}, err
+		}
+		if len(found) == 0 {
+			return exchange.Request{}, fmt.Errorf("%s has no platform that could be scanned", ref)
+		}
+		image := exchange.Image{Ref: ref, SBOM: i == 0}
+		for _, p := range found {
+			image.Platforms = append(image.Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
+		}
+		request.Images = append(request.Images, image)
+	}
+	if len(request.Images) == 0 {
+		return exchange.Request{}, errors.New("no image to scan")
+	}
+	for _, file := range o.VEX {
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return exchange.Request{}, fmt.Errorf("find the VEX document %s: %w", file, err)
+		}
+		request.VEX = append(request.VEX, path)
+	}
+	return request, nil
+}
+
+// waiveAll writes the reason of a waiver in force onto the findings it covers,
+// so that the report says what was accepted and why.
+func waiveAll(answer exchange.Answer, waivers []evidence.Waiver, now time.Time) {
+	for _, image := range answer.Images {
+		for _, p := range image.Platforms {
+			for i, f := range p.Findings {
+				for _, w := range waivers {
+					if f.Waived == "" && w.Covers(f, now) {
+						p.Findings[i].Waived = fmt.Sprintf("waived until %s: %s", w.Expires.UTC().Format(time.DateOnly), w.Reason)
+					}
+				}
+			}
+		}
+	}
+}

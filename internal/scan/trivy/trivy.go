@@ -1,0 +1,222 @@
+//go:build goexperiment.jsonv2
+
+package trivy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/aquasecurity/trivy-db/pkg/db"
+	dbtypes "github.com/aquasecurity/trivy-db/pkg/types"
+	"github.com/aquasecurity/trivy/pkg/cache"
+	trivydb "github.com/aquasecurity/trivy/pkg/db"
+	ospkgdetector "github.com/aquasecurity/trivy/pkg/detector/ospkg"
+	"github.com/aquasecurity/trivy/pkg/fanal/analyzer"
+	"github.com/aquasecurity/trivy/pkg/fanal/applier"
+	"github.com/aquasecurity/trivy/pkg/fanal/artifact"
+	artimage "github.com/aquasecurity/trivy/pkg/fanal/artifact/image"
+	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
+	"github.com/aquasecurity/trivy/pkg/scan/langpkg"
+	"github.com/aquasecurity/trivy/pkg/scan/ospkg"
+	"github.com/aquasecurity/trivy/pkg/types"
+	"github.com/aquasecurity/trivy/pkg/vex"
+	"github.com/aquasecurity/trivy/pkg/vulnerability"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
+)
+
+// layersAtOnce is how many layers of one image are read at the same time.
+const layersAtOnce = 4
+
+var errTooLarge = errors.New("the layers unpack to more than allowed")
+
+// Images opens manifests; internal/registry's Client does.
+type Images interface {
+	Image(ctx context.Context, ref imageref.Ref) (v1.Image, error)
+}
+
+// Scan does what the request says.
+func Scan(ctx context.Context, images Images, request exchange.Request) (answer exchange.Answer, err error) {
+	if request.Version != exchange.Version {
+		return exchange.Answer{}, fmt.Errorf("the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version, exchange.Version)
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err := trivydb.Init(request.DatabaseDir); err != nil {
+		return exchange.Answer{}, fmt.Errorf("open the vulnerability database in %s: %w", request.DatabaseDir, err)
+	}
+	defer func() { err = errors.Join(err, trivydb.Close()) }()
+
+	s := scanner{images: images, request: request, cache: cache.NewMemoryCache()}
+	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
+	for _, asked := range request.Images {
+		result, err := s.image(ctx, asked)
+		if err != nil {
+			return exchange.Answer{}, err
+		}
+		answer.Images = append(answer.Images, result)
+	}
+	return answer, nil
+}
+
+// Version is that of the Trivy module linked in.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, module := range info.Deps {
+		if module.Path == "github.com/aquasecurity/trivy" {
+			if len(module.Version) > 1 {
+				return module.Version[1:]
+			}
+		}
+	}
+	return "unknown"
+}
+
+type scanner struct {
+	images  Images
+	request exchange.Request
+	cache   *cache.MemoryCache // what was found in each layer, over all manifests
+}
+
+func (s *scanner) image(ctx context.Context, asked exchange.Image) (exchange.Result, error) {
+	result := exchange.Result{Ref: asked.Ref}
+	var reports []types.Report
+	for _, p := range asked.Platforms {
+		report, err := s.manifest(ctx, p.Ref)
+		if err != nil {
+			return exchange.Result{}, fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
+		}
+		result.Platforms = append(result.Platforms, platformScan(p, report))
+		reports = append(reports, report)
+	}
+	if !asked.SBOM {
+		return result, nil
+	}
+	var err error
+	result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports, s.request.At)
+	if err != nil {
+		return exchange.Result{}, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
+	}
+	return result, nil
+}
+
+// manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
+// those two packages would link its configuration and report code.
+func (s *scanner) manifest(ctx context.Context, ref imageref.Ref) (types.Report, error) {
+	opened, err := s.images.Image(ctx, ref)
+	if err != nil {
+		return types.Report{}, err
+	}
+	art, err := artimage.NewArtifact(newImage(ref, opened, s.request.Limits.ImageBytes), s.cache, artifact.Option{
+		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
+		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
+	})
+	if err != nil {
+		return types.Report{}, fmt.Errorf("prepare: %w", err)
+	}
+	info, err := art.Inspect(ctx)
+	if err != nil {
+		return types.Report{}, fmt.Errorf("read the layers: %w", err)
+	}
+	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
+
+	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs)
+	switch {
+	case errors.Is(err, analyzer.ErrUnknownOS):
+		detail.OS = assumedOS(detail)
+	case errors.Is(err, analyzer.ErrNoPkgsDetected):
+	case err != nil:
+		return types.Report{}, fmt.Errorf("put the layers together: %w", err)
+	}
+	report := types.Report{
+		SchemaVersion: 2, ArtifactName: info.Name, ArtifactType: info.Type,
+		Metadata: types.Metadata{
+			ImageID: info.ImageMetadata.ID, DiffIDs: info.ImageMetadata.DiffIDs, RepoDigests: info.ImageMetadata.RepoDigests,
+			Reference: info.ImageMetadata.Reference, ImageConfig: info.ImageMetadata.ConfigFile, Size: detail.Layers.TotalSize(),
+		},
+		BOM: info.BOM,
+	}
+	if detail.OS.Detected() {
+		report.Metadata.OS = &detail.OS
+	}
+	if report.Results, err = detect(ctx, info.Name, detail); err != nil {
+		return types.Report{}, err
+	}
+	return report, s.applyVEX(ctx, &report)
+}
+
+// assumedOS is what Trivy assumes where no release file says: packages without
+// an operating system are kept, and the package repositories may name one.
+func assumedOS(detail ftypes.ArtifactDetail) ftypes.OS {
+	if detail.Repository != nil {
+		return ftypes.OS{Family: detail.Repository.Family, Name: detail.Repository.Release}
+	}
+	if len(detail.Packages) != 0 {
+		return ftypes.OS{Family: "none"}
+	}
+	return detail.OS
+}
+
+func detect(ctx context.Context, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
+	target := types.ScanTarget{Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications}
+	for i := range target.Applications {
+		target.Applications[i].Packages = withoutDevelopment(target.Applications[i].Packages)
+	}
+	options := types.ScanOptions{
+		PkgTypes: types.PkgTypes, PkgRelationships: ftypes.Relationships,
+		Scanners: types.Scanners{types.VulnerabilityScanner, types.SBOMScanner},
+	}
+	var results types.Results
+	system, _, err := ospkg.NewScanner().Scan(ctx, target, options)
+	switch {
+	case errors.Is(err, ospkgdetector.ErrUnsupportedOS): // Trivy knows no advisories; the packages count
+	case err != nil:
+		return nil, fmt.Errorf("match OS packages: %w", err)
+	}
+	if system.Target != "" {
+		results = append(results, system)
+	}
+	languages, err := langpkg.NewScanner().Scan(ctx, target, options)
+	if err != nil {
+		return nil, fmt.Errorf("match language packages: %w", err)
+	}
+	results = append(results, languages...)
+	client := vulnerability.NewClient(db.Config{})
+	for i := range results {
+		client.FillInfo(results[i].Vulnerabilities, []dbtypes.SourceID{"auto"})
+	}
+	return results, nil
+}
+
+func withoutDevelopment(packages ftypes.Packages) ftypes.Packages {
+	var kept ftypes.Packages
+	for _, p := range packages {
+		if !p.Dev {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+func (s *scanner) applyVEX(ctx context.Context, report *types.Report) error {
+	if len(s.request.VEX) == 0 {
+		return nil
+	}
+	var sources []vex.Source
+	for _, path := range s.request.VEX {
+		sources = append(sources, vex.Source{Type: vex.TypeFile, FilePath: path})
+	}
+	if err := vex.Filter(ctx, report, vex.Options{Sources: sources}); err != nil {
+		return fmt.Errorf("apply VEX documents: %w", err)
+	}
+	return nil
+}
