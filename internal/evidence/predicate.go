@@ -234,9 +234,10 @@ func SBOMAbout(data []byte) (predicateType, digest string, err error) {
 		Name        string `json:"name"`
 		Metadata    struct {
 			Component struct {
-				Name   string `json:"name"`
-				PURL   string `json:"purl"`
-				BOMRef string `json:"bom-ref"`
+				Name    string `json:"name"`
+				Version string `json:"version"`
+				PURL    string `json:"purl"`
+				BOMRef  string `json:"bom-ref"`
 			} `json:"component"`
 		} `json:"metadata"`
 	}
@@ -246,7 +247,7 @@ func SBOMAbout(data []byte) (predicateType, digest string, err error) {
 	switch {
 	case doc.BOMFormat == "CycloneDX":
 		c := doc.Metadata.Component
-		return PredicateCycloneDX, firstDigest(c.Name, c.PURL, c.BOMRef), nil
+		return PredicateCycloneDX, firstDigest(c.Name, c.Version, c.PURL, c.BOMRef), nil
 	case strings.HasPrefix(doc.SPDXVersion, "SPDX-"):
 		return PredicateSPDX, firstDigest(doc.Name), nil
 	}
@@ -261,6 +262,25 @@ func firstDigest(texts ...string) string {
 				return digest
 			}
 		}
+	}
+	return ""
+}
+
+// KindOf is the kind of record that a predicate type makes; empty for a type
+// that no policy asks for. Type URIs of SBOMs may carry a version.
+func KindOf(predicateType string) Kind {
+	is := func(base string) bool {
+		return predicateType == base || strings.HasPrefix(predicateType, base+"/")
+	}
+	switch {
+	case predicateType == PredicateSignature:
+		return Signature
+	case predicateType == PredicateProvenance:
+		return Provenance
+	case is(PredicateCycloneDX), is(PredicateSPDX):
+		return SBOM
+	case predicateType == PredicateScan:
+		return Scan
 	}
 	return ""
 }

@@ -64,6 +64,30 @@ func newKey(private crypto.Signer, prehash bool) (*Key, error) {
 	return &Key{private: private, details: details, fingerprint: fingerprint, hint: hint}, nil
 }
 
+// legacy is the key as cosign's legacy form uses it: SHA-256 for any curve,
+// Ed25519 without prehash.
+func (k *Key) legacy() *Key {
+	l := *k
+	details := k.details.GetSignatureAlgorithm()
+	switch details {
+	case protocommon.PublicKeyDetails_PKIX_ECDSA_P384_SHA_384:
+		details = protocommon.PublicKeyDetails_PKIX_ECDSA_P384_SHA_256 //nolint:staticcheck // what cosign writes
+	case protocommon.PublicKeyDetails_PKIX_ECDSA_P521_SHA_512:
+		details = protocommon.PublicKeyDetails_PKIX_ECDSA_P521_SHA_256 //nolint:staticcheck // what cosign writes
+	case protocommon.PublicKeyDetails_PKIX_ED25519_PH:
+		details = protocommon.PublicKeyDetails_PKIX_ED25519
+	}
+	if algorithm, err := signature.GetAlgorithmDetails(details); err == nil {
+		l.details = algorithm
+	}
+	return &l
+}
+
+func digestHex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
 // Fingerprint is the key as policies name it: sha256:HEX of the public key's
 // DER form.
 func (k *Key) Fingerprint() string { return k.fingerprint }

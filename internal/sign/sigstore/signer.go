@@ -166,6 +166,19 @@ func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, o Sign
 // Identity is who the signatures will be by.
 func (s *Signer) Identity() evidence.Signer { return s.identity }
 
+// Annotations belong to what is stored: the public key, for a signature with a
+// key, so that a policy need only name its fingerprint.
+func (s *Signer) Annotations() map[string]string {
+	if s.certificate != nil {
+		return nil
+	}
+	pem, err := s.key.PublicKeyPEM()
+	if err != nil {
+		return nil
+	}
+	return map[string]string{AnnotationPublicKey: string(pem)}
+}
+
 // Statement signs an in-toto statement and returns the bundle as JSON.
 func (s *Signer) Statement(ctx context.Context, statement []byte) ([]byte, error) {
 	b, err := s.bundle(ctx, &sign.DSSEData{Data: statement, PayloadType: PayloadType})

@@ -29,6 +29,9 @@ const MediaTypeBundlePrefix = "application/vnd.dev.sigstore.bundle"
 // PayloadType is the DSSE payload type of an in-toto statement.
 const PayloadType = "application/vnd.in-toto+json"
 
+// AnnotationPublicKey carries the PEM public key of a signature with a key.
+const AnnotationPublicKey = "dev.waybill.public-key"
+
 // Verified is one signature that holds.
 type Verified struct {
 	Payload  []byte // what was signed: a statement, or a simple-signing document

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,32 +74,39 @@ func (v *Verifier) Fingerprints() []string {
 	return prints
 }
 
-// Bundle verifies a bundle whose content is a DSSE envelope.
-func (v *Verifier) Bundle(data []byte) (Verified, error) {
+// Bundle verifies a bundle whose content is a DSSE envelope. Annotations are
+// those it is stored with; they may be nil.
+func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified, error) {
 	b := new(bundle.Bundle)
 	if err := b.UnmarshalJSON(data); err != nil {
 		return Verified{}, untrusted("not a Sigstore bundle: %w", err)
 	}
-	return v.verify(b, nil, nil)
+	return v.verify(signed{Bundle: b, annotations: annotations})
 }
 
-// verify verifies b; payload is what a message signature signs, nil for an
-// envelope; stamped is what timestamp authorities saw, nil for the signature.
-func (v *Verifier) verify(b *bundle.Bundle, payload []byte, stamped []byte) (Verified, error) {
+// signed is a signature as it was found.
+type signed struct {
+	*bundle.Bundle
+	payload     []byte // what a message signature signs; nil for an envelope
+	stamped     []byte // what timestamp authorities saw; nil for the signature
+	annotations map[string]string
+}
+
+func (v *Verifier) verify(b signed) (Verified, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
 		return Verified{}, untrusted("the bundle says not who signed: %w", err)
 	}
-	verified := Verified{Payload: payload}
-	if payload == nil {
-		if verified.Payload, err = envelopePayload(b); err != nil {
+	verified := Verified{Payload: b.payload}
+	if b.payload == nil {
+		if verified.Payload, err = envelopePayload(b.Bundle); err != nil {
 			return Verified{}, err
 		}
 	}
 	if leaf := content.Certificate(); leaf != nil {
-		return v.byCertificate(b, leaf, verified, payload, stamped)
+		return v.byCertificate(b, leaf, verified)
 	}
-	return v.byKey(b, content.PublicKey(), verified, payload, stamped)
+	return v.byKey(b, content.PublicKey(), verified)
 }
 
 func envelopePayload(b *bundle.Bundle) ([]byte, error) {
@@ -112,7 +120,7 @@ func envelopePayload(b *bundle.Bundle) ([]byte, error) {
 	return envelope.GetPayload(), nil
 }
 
-func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, verified Verified, payload, stamped []byte) (Verified, error) {
+func (v *Verifier) byCertificate(b signed, leaf *x509.Certificate, verified Verified) (Verified, error) {
 	trusted, err := v.root()
 	if err != nil {
 		return Verified{}, err
@@ -124,7 +132,7 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, verif
 	if len(trusted.CTLogs()) > 0 {
 		options = append(options, verify.WithSignedCertificateTimestamps(1))
 	}
-	result, err := check(b, material{TrustedMaterial: trusted, stamped: stamped}, payload, options)
+	result, err := check(b, material{TrustedMaterial: trusted, stamped: b.stamped}, options)
 	if err != nil {
 		return Verified{}, untrusted("signature with the certificate of %s: %w", certificateName(leaf), err)
 	}
@@ -132,24 +140,28 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, verif
 		return Verified{}, untrusted("read the signer's certificate: %w", err)
 	}
 	verified.SignedAt = earliest(result.VerifiedTimestamps)
-	verified.LogIndex = logIndex(b, trusted)
+	verified.LogIndex = logIndex(b.Bundle, trusted)
 	return verified, nil
 }
 
-func (v *Verifier) byKey(b *bundle.Bundle, hint verify.PublicKeyProvider, verified Verified, payload, stamped []byte) (Verified, error) {
-	if len(v.keys) == 0 {
+// byKey tries the keys that were given, and the one that the signature is
+// stored with: whether that one may sign is for the policy, which names keys
+// by fingerprint.
+func (v *Verifier) byKey(b signed, hint verify.PublicKeyProvider, verified Verified) (Verified, error) {
+	candidates := v.candidates(b, hint)
+	if len(candidates) == 0 {
 		return Verified{}, untrusted("signed with a key, and no public key was given to verify it with")
 	}
 	var last error
-	for _, key := range v.candidates(hint) {
-		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key, stamped: stamped}
-		if _, err := check(b, m, payload, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); err != nil {
+	for _, key := range candidates {
+		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key, stamped: b.stamped}
+		if _, err := check(b, m, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); err != nil {
 			last = err
 			continue
 		}
 		verified.Signer = evidence.Signer{Key: key.fingerprint}
 		if v.fileRoot != nil {
-			v.witness(b, key, &verified, payload, stamped)
+			v.witness(b, key, &verified)
 		}
 		return verified, nil
 	}
@@ -158,42 +170,48 @@ func (v *Verifier) byKey(b *bundle.Bundle, hint verify.PublicKeyProvider, verifi
 
 // witness adds what log and timestamp authority vouch for. A key is believed
 // without them.
-func (v *Verifier) witness(b *bundle.Bundle, key publicKey, verified *Verified, payload, stamped []byte) {
-	m := material{TrustedMaterial: v.fileRoot, key: &key, stamped: stamped}
+func (v *Verifier) witness(b signed, key publicKey, verified *Verified) {
+	m := material{TrustedMaterial: v.fileRoot, key: &key, stamped: b.stamped}
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	logged := len(v.fileRoot.RekorLogs()) > 0 && len(b.GetVerificationMaterial().GetTlogEntries()) > 0
 	if logged {
 		options = append(options, verify.WithTransparencyLog(1))
 	}
-	result, err := check(b, m, payload, options)
+	result, err := check(b, m, options)
 	if err != nil {
 		return
 	}
 	verified.SignedAt = earliest(result.VerifiedTimestamps)
 	if logged {
-		verified.LogIndex = logIndex(b, v.fileRoot)
+		verified.LogIndex = logIndex(b.Bundle, v.fileRoot)
 	}
 }
 
-func (v *Verifier) candidates(hint verify.PublicKeyProvider) []publicKey {
-	for _, key := range v.keys {
+func (v *Verifier) candidates(b signed, hint verify.PublicKeyProvider) []publicKey {
+	known := v.keys
+	if pem := b.annotations[AnnotationPublicKey]; pem != "" {
+		if stored, err := newPublicKey([]byte(pem)); err == nil {
+			known = append(slices.Clone(known), stored)
+		}
+	}
+	for _, key := range known {
 		if hint != nil && hint.Hint() == key.hint {
 			return []publicKey{key}
 		}
 	}
-	return v.keys
+	return known
 }
 
-func check(b *bundle.Bundle, m root.TrustedMaterial, payload []byte, options []verify.VerifierOption) (*verify.VerificationResult, error) {
+func check(b signed, m root.TrustedMaterial, options []verify.VerifierOption) (*verify.VerificationResult, error) {
 	verifier, err := verify.NewVerifier(m, options...)
 	if err != nil {
 		return nil, err
 	}
 	artifact := verify.WithoutArtifactUnsafe() // who reads the statement compares its subjects
-	if payload != nil {
-		artifact = verify.WithArtifact(bytes.NewReader(payload))
+	if b.payload != nil {
+		artifact = verify.WithArtifact(bytes.NewReader(b.payload))
 	}
-	return verifier.Verify(b, verify.NewPolicy(artifact, verify.WithoutIdentitiesUnsafe())) // identities are the policy's business
+	return verifier.Verify(b.Bundle, verify.NewPolicy(artifact, verify.WithoutIdentitiesUnsafe())) // identities are the policy's business
 }
 
 func earliest(timestamps []verify.TimestampVerificationResult) time.Time {

@@ -1,0 +1,379 @@
+// Package sign signs an image and attests its evidence beside it in the
+// registry, and reads it back to see that it verifies.
+//
+// Invariant: every statement names the index and every platform manifest, and
+// nothing is reported as signed that was not read back and verified. Running
+// again leaves alone what is there. An image's platforms get their copies
+// first and the index last, so what the index has is complete.
+//
+// It neither builds nor scans: it signs what it is told, as long as that is
+// about this image.
+package sign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sign/sigstore"
+)
+
+// attempts bounds how often a referrer that another writer's update of the
+// fallback tag has dropped is written again.
+const attempts = 4
+
+// Forms of storage.
+const (
+	Bundle = "bundle"
+	Legacy = "legacy"
+	Both   = "both"
+)
+
+// Deps are what signing works with.
+type Deps struct {
+	Registry *registry.Client
+	Signer   *sigstore.Signer
+	// Collect reads what is beside the image itself, verified.
+	Collect func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error)
+}
+
+// Options say what to sign.
+type Options struct {
+	Image   imageref.Ref
+	Format  string // Bundle, Legacy or Both
+	SBOMs   []json.RawMessage
+	Scan    *evidence.ScanReport
+	Build   *evidence.BuildRecord
+	Builder evidence.Builder
+}
+
+// Result says what is there now.
+type Result struct {
+	Signer   evidence.Signer
+	LogIndex *int64   // of the signature; nil without a log
+	Written  []string // kinds of record signed now
+	Kept     []string // kinds of record that were there
+}
+
+// Run signs, stores and reads back.
+func Run(ctx context.Context, d Deps, o Options) (Result, error) {
+	claims, err := claims(o)
+	if err != nil {
+		return Result{}, err
+	}
+	platforms, err := d.Registry.Platforms(ctx, o.Image)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the platforms of the image: %w", err)
+	}
+	r := run{Deps: d, image: o.Image}
+	for _, p := range platforms {
+		if p.Ref != o.Image {
+			r.platforms = append(r.platforms, p.Ref)
+		}
+	}
+	before, err := d.Collect(ctx, o.Image)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Signer: d.Signer.Identity()}
+	wanted := r.wanted(claims, o.Format)
+	var todo []want
+	for _, w := range wanted {
+		if r.has(before, w) {
+			result.Kept = append(result.Kept, w.label())
+			continue
+		}
+		todo = append(todo, w)
+		result.Written = append(result.Written, w.label())
+	}
+	if err := r.write(ctx, todo); err != nil {
+		return Result{}, err
+	}
+	after, err := r.readBack(ctx, wanted, before.Problems)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, record := range after.Of(evidence.Signature) {
+		if record.Signer.Same(result.Signer) && record.LogIndex != nil {
+			result.LogIndex = record.LogIndex
+			break
+		}
+	}
+	return result, nil
+}
+
+// claim is a predicate to be signed.
+type claim struct {
+	kind          evidence.Kind
+	predicateType string
+	predicate     json.RawMessage
+}
+
+// claims are what is to be signed, after seeing that it is about the image.
+func claims(o Options) ([]claim, error) {
+	all := []claim{{evidence.Signature, evidence.PredicateSignature, json.RawMessage(`{}`)}}
+	if o.Build != nil {
+		if o.Build.Digest != o.Image.Digest() {
+			return nil, outcome.Usagef("the build record is about %s, not about %s", o.Build.Digest, o.Image.Digest())
+		}
+		p, err := evidence.ProvenancePredicate(*o.Build, o.Builder)
+		if err != nil {
+			return nil, fmt.Errorf("write provenance: %w", err)
+		}
+		all = append(all, claim{evidence.Provenance, evidence.PredicateProvenance, p})
+	}
+	for _, sbom := range o.SBOMs {
+		predicateType, about, err := evidence.SBOMAbout(sbom)
+		if err != nil {
+			return nil, outcome.Usagef("%w", err)
+		}
+		if about != "" && about != o.Image.Digest() {
+			return nil, outcome.Usagef("the SBOM is about %s, not about %s", about, o.Image.Digest())
+		}
+		all = append(all, claim{evidence.SBOM, predicateType, sbom})
+	}
+	if o.Scan != nil {
+		if !strings.HasSuffix(o.Scan.Image, "@"+o.Image.Digest()) {
+			return nil, outcome.Usagef("the scan report is about %s, not about %s", o.Scan.Image, o.Image)
+		}
+		p, err := evidence.ScanPredicate(*o.Scan, o.Builder)
+		if err != nil {
+			return nil, fmt.Errorf("write scan record: %w", err)
+		}
+		all = append(all, claim{evidence.Scan, evidence.PredicateScan, p})
+	}
+	return all, nil
+}
+
+// want is a claim in one form of storage.
+type want struct {
+	claim
+	legacy bool
+}
+
+func (w want) label() string {
+	if w.legacy {
+		return string(w.kind) + " (legacy)"
+	}
+	return string(w.kind)
+}
+
+type run struct {
+	Deps
+	image     imageref.Ref
+	platforms []imageref.Ref // other than the image itself
+}
+
+func (r run) wanted(claims []claim, format string) []want {
+	var wanted []want
+	for _, c := range claims {
+		if format != Legacy {
+			wanted = append(wanted, want{claim: c})
+		}
+		if format == Legacy || format == Both {
+			wanted = append(wanted, want{claim: c, legacy: true})
+		}
+	}
+	return wanted
+}
+
+// has says whether the evidence holds the claim already, by the same signer.
+func (r run) has(e evidence.Evidence, w want) bool {
+	format := "bundle"
+	if w.legacy {
+		format = "legacy"
+	}
+	return slices.ContainsFunc(e.Records, func(record evidence.Record) bool {
+		if record.Format != format || record.PredicateType != w.predicateType || !record.Signer.Same(r.Signer.Identity()) {
+			return false
+		}
+		if w.legacy && w.kind == evidence.Signature {
+			return slices.Contains(record.Subjects, r.image.Digest())
+		}
+		for _, subject := range append([]imageref.Ref{r.image}, r.platforms...) {
+			if !slices.Contains(record.Subjects, subject.Digest()) {
+				return false
+			}
+		}
+		return sameJSON(record.Predicate, w.predicate)
+	})
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if len(a) == 0 {
+		a = json.RawMessage(`{}`) // cosign leaves the empty predicate out
+	}
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+func (r run) statement(c claim) ([]byte, error) {
+	s := evidence.Statement{Type: evidence.StatementType, PredicateType: c.predicateType, Predicate: c.predicate}
+	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) {
+		s.Subject = append(s.Subject, evidence.Subject{Name: r.image.Repository(), Digest: map[string]string{"sha256": ref.Hex()}})
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("write the statement about %s: %w", c.kind, err)
+	}
+	return data, nil
+}
+
+// write signs what is to do, all at once, and stores it.
+func (r run) write(ctx context.Context, todo []want) error {
+	var legacy legacyLayers
+	bundles := make([]*registry.Attachment, len(todo))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, w := range todo {
+		g.Go(func() (err error) {
+			if w.legacy {
+				return r.signLegacy(gctx, w, &legacy)
+			}
+			bundles[i], err = r.signBundle(gctx, w)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var attachments []registry.Attachment
+	for _, b := range bundles {
+		if b != nil {
+			attachments = append(attachments, *b)
+		}
+	}
+	if err := r.Registry.Attach(ctx, r.platforms, attachments); err != nil {
+		return fmt.Errorf("store the evidence: %w", err)
+	}
+	if err := r.Registry.Attach(ctx, []imageref.Ref{r.image}, attachments); err != nil {
+		return fmt.Errorf("store the evidence: %w", err)
+	}
+	return legacy.store(ctx, r)
+}
+
+func (r run) signBundle(ctx context.Context, w want) (*registry.Attachment, error) {
+	statement, err := r.statement(w.claim)
+	if err != nil {
+		return nil, err
+	}
+	data, err := r.Signer.Statement(ctx, statement)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", w.kind, err)
+	}
+	annotations := map[string]string{ // cosign's, which some verifiers choose by
+		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": w.predicateType,
+	}
+	maps.Copy(annotations, r.Signer.Annotations())
+	return &registry.Attachment{MediaType: sigstore.MediaTypeBundle, Data: data, Annotations: annotations}, nil
+}
+
+// legacyLayers are layers by the digest they stand beside.
+type legacyLayers struct {
+	mu         sync.Mutex
+	signatures map[imageref.Ref][]registry.Layer
+	statements []registry.Layer // beside every digest
+}
+
+func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error {
+	if w.kind != evidence.Signature {
+		statement, err := r.statement(w.claim)
+		if err != nil {
+			return err
+		}
+		data, annotations, err := r.Signer.LegacyAttestation(ctx, statement)
+		if err != nil {
+			return fmt.Errorf("sign %s: %w", w.kind, err)
+		}
+		annotations["predicateType"] = w.predicateType
+		layers.mu.Lock()
+		defer layers.mu.Unlock()
+		layers.statements = append(layers.statements, registry.Layer{MediaType: sigstore.MediaTypeEnvelope, Data: data, Annotations: annotations})
+		return nil
+	}
+	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) { // a legacy signature names one digest
+		payload, err := sigstore.SimpleSigning(ref)
+		if err != nil {
+			return err
+		}
+		annotations, err := r.Signer.LegacySignature(ctx, payload)
+		if err != nil {
+			return fmt.Errorf("sign %s: %w", ref.Short(), err)
+		}
+		layers.mu.Lock()
+		if layers.signatures == nil {
+			layers.signatures = make(map[imageref.Ref][]registry.Layer)
+		}
+		layers.signatures[ref] = append(layers.signatures[ref], registry.Layer{MediaType: sigstore.MediaTypeSimpleSigning, Data: payload, Annotations: annotations})
+		layers.mu.Unlock()
+	}
+	return nil
+}
+
+func (l *legacyLayers) store(ctx context.Context, r run) error {
+	for _, ref := range append(slices.Clone(r.platforms), r.image) {
+		if err := r.Registry.AppendBeside(ctx, ref, registry.SuffixSignature, l.signatures[ref]); err != nil {
+			return fmt.Errorf("store the signature: %w", err)
+		}
+		if err := r.Registry.AppendBeside(ctx, ref, registry.SuffixAttestation, l.statements); err != nil {
+			return fmt.Errorf("store the attestations: %w", err)
+		}
+	}
+	return nil
+}
+
+// readBack sees that all that is wanted is there and verifies, and signs again
+// what another writer's update of a shared tag has dropped.
+func (r run) readBack(ctx context.Context, wanted []want, known []evidence.Problem) (evidence.Evidence, error) {
+	for attempt := 1; ; attempt++ {
+		after, err := r.Collect(ctx, r.image)
+		if err != nil {
+			return evidence.Evidence{}, fmt.Errorf("read back what was signed: %w", err)
+		}
+		var lost []want
+		for _, w := range wanted {
+			if !r.has(after, w) {
+				lost = append(lost, w)
+			}
+		}
+		if len(lost) == 0 {
+			return after, nil
+		}
+		problems := slices.DeleteFunc(after.Problems, func(p evidence.Problem) bool { return slices.Contains(known, p) })
+		if attempt == attempts || len(problems) > 0 {
+			return evidence.Evidence{}, notVerified(lost, problems)
+		}
+		if err := r.write(ctx, lost); err != nil {
+			return evidence.Evidence{}, err
+		}
+	}
+}
+
+func notVerified(lost []want, problems []evidence.Problem) error {
+	var kinds, why []string
+	for _, w := range lost {
+		kinds = append(kinds, w.label())
+	}
+	for _, p := range problems {
+		why = append(why, p.String())
+	}
+	text := "signed, but what the registry gives back does not hold " + strings.Join(kinds, ", ")
+	if len(why) > 0 {
+		text += ": " + strings.Join(why, "; ") + " (is the trusted root that of the signing config?)"
+	}
+	return errors.New(text)
+}
