@@ -64,10 +64,10 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	if err != nil {
 		return build.Built{}, err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, groupCtx := errgroup.WithContext(ctx)
 	s := &shared{
-		ctx: ctx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
-		bases: &resolver{images: e.Images}, states: map[string]*state{},
+		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
+		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{},
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {

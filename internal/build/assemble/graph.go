@@ -166,7 +166,7 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 			layers: func() ([]v1.Layer, error) { return nil, errors.New("the build context has no layers") },
 		}, nil
 	case "docker-image":
-		image, err := g.bases.open(g.ctx, source.Identifier, op.Platform)
+		image, err := g.bases.open(source.Identifier, op.Platform)
 		if err != nil {
 			return nil, g.at(id, err)
 		}

@@ -30,6 +30,7 @@ type Images interface {
 // resolver turns the names of base images into digests, each name once for all
 // platforms, so that they start from the same build of it.
 type resolver struct {
+	ctx    context.Context // the caller's: layers of base images are read until they are pushed
 	images Images
 
 	mu    sync.Mutex
@@ -43,7 +44,7 @@ type resolved struct {
 	err       error
 }
 
-func (r *resolver) resolve(ctx context.Context, name string) (*resolved, error) {
+func (r *resolver) resolve(name string) (*resolved, error) {
 	r.mu.Lock()
 	if r.names == nil {
 		r.names = map[string]*resolved{}
@@ -55,8 +56,8 @@ func (r *resolver) resolve(ctx context.Context, name string) (*resolved, error) 
 	}
 	r.mu.Unlock()
 	image.once.Do(func() {
-		if image.ref, image.err = r.images.Resolve(ctx, name); image.err == nil {
-			image.platforms, image.err = r.images.Platforms(ctx, image.ref)
+		if image.ref, image.err = r.images.Resolve(r.ctx, name); image.err == nil {
+			image.platforms, image.err = r.images.Platforms(r.ctx, image.ref)
 		}
 	})
 	if image.err != nil {
@@ -66,8 +67,8 @@ func (r *resolver) resolve(ctx context.Context, name string) (*resolved, error) 
 }
 
 // ResolveImageConfig is what BuildKit's converter asks for each FROM.
-func (r *resolver) ResolveImageConfig(ctx context.Context, name string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	image, err := r.resolve(ctx, name)
+func (r *resolver) ResolveImageConfig(_ context.Context, name string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	image, err := r.resolve(name)
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -75,7 +76,7 @@ func (r *resolver) ResolveImageConfig(ctx context.Context, name string, opt sour
 	if opt.ImageOpt != nil {
 		want = opt.ImageOpt.Platform
 	}
-	img, err := r.image(ctx, name, image, want)
+	img, err := r.image(name, image, want)
 	if err != nil {
 		return "", "", nil, err
 	}
@@ -87,7 +88,7 @@ func (r *resolver) ResolveImageConfig(ctx context.Context, name string, opt sour
 }
 
 // open gives the image that a source operation names: docker-image://NAME@DIGEST.
-func (r *resolver) open(ctx context.Context, identifier string, platform *pb.Platform) (v1.Image, error) {
+func (r *resolver) open(identifier string, platform *pb.Platform) (v1.Image, error) {
 	name := strings.TrimPrefix(identifier, "docker-image://")
 	var want *ocispec.Platform
 	if platform != nil {
@@ -110,18 +111,18 @@ func (r *resolver) open(ctx context.Context, identifier string, platform *pb.Pla
 			name = plain.String()
 		}
 	}
-	image, err := r.resolve(ctx, name)
+	image, err := r.resolve(name)
 	if err != nil {
 		return nil, err
 	}
-	return r.image(ctx, name, image, want)
+	return r.image(name, image, want)
 }
 
 // image picks the manifest for a platform as BuildKit does: the best of those
 // that run there. An image that is no index is taken as it is.
-func (r *resolver) image(ctx context.Context, name string, image *resolved, want *ocispec.Platform) (v1.Image, error) {
+func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (v1.Image, error) {
 	if len(image.platforms) == 1 && image.platforms[0].Ref == image.ref {
-		return r.images.Image(ctx, image.ref)
+		return r.images.Image(r.ctx, image.ref)
 	}
 	if want == nil {
 		spec := platforms.DefaultSpec()
@@ -144,7 +145,7 @@ func (r *resolver) image(ctx context.Context, name string, image *resolved, want
 		return nil, fmt.Errorf("base image %s is not there for %s: it has %s", name, platforms.Format(*want), strings.Join(has, ", "))
 	}
 	sort.SliceStable(candidates, func(i, j int) bool { return match.Less(candidates[i].spec, candidates[j].spec) })
-	return r.images.Image(ctx, candidates[0].ref)
+	return r.images.Image(r.ctx, candidates[0].ref)
 }
 
 // bases lists the images that were resolved, by the names people use for them.

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/log"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
@@ -113,6 +114,7 @@ func (b Builders) address(p build.Platform) string {
 
 // Build builds an image for each platform of the request.
 func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
+	_ = log.SetLevel("error") // containerd's store warns of file systems without fsverity, which is most
 	dir, err := os.MkdirTemp(e.Dir, "waybill-build-")
 	if err != nil {
 		return build.Built{}, fmt.Errorf("make a directory for the layers: %w", err)

@@ -54,7 +54,8 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 		return nil, fmt.Errorf("start buildkitd: %w", err)
 	}
 	for arch, program := range o.Emulators {
-		if err := os.Symlink(program, filepath.Join(bin, "buildkit-qemu-"+arch)); err != nil && !errors.Is(err, os.ErrExist) {
+		// A copy, because the daemon puts the file itself into the build.
+		if err := copyProgram(program, filepath.Join(bin, "buildkit-qemu-"+arch)); err != nil {
 			return nil, fmt.Errorf("start buildkitd: %w", err)
 		}
 	}
@@ -121,6 +122,14 @@ func (d *Daemon) answers(ctx context.Context) bool {
 	defer cancel()
 	_, err = c.ListWorkers(ctx)
 	return err == nil
+}
+
+func copyProgram(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o755)
 }
 
 func configuration(registries []string) string {
