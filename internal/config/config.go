@@ -205,23 +205,30 @@ func (c *Config) Next(app App, env string) (Environment, bool) {
 // Policy is what an image of the application needs in env. An empty app or env
 // leaves out what is particular to them.
 func (c *Config) Policy(app, env string) (evidence.Policy, error) {
-	merged := c.policy
-	var source string
+	var a App
 	if app != "" {
-		a, err := c.App(app)
-		if err != nil {
+		var err error
+		if a, err = c.App(app); err != nil {
 			return evidence.Policy{}, err
 		}
-		source = a.Source
 	}
 	if env != "" {
-		e, err := c.Environment(env)
-		if err != nil {
+		if _, err := c.Environment(env); err != nil {
 			return evidence.Policy{}, err
 		}
+	}
+	return c.PolicyFor(a, env), nil
+}
+
+// PolicyFor is the policy for an application that this configuration need not
+// know, such as one that a change adds. An unknown env is held to what is
+// common to all.
+func (c *Config) PolicyFor(app App, env string) evidence.Policy {
+	merged := c.policy
+	if e, err := c.Environment(env); err == nil {
 		merged = merged.overriddenBy(e.policy)
 	}
-	return merged.evidence(app, source), nil
+	return merged.evidence(app.Name, app.Source)
 }
 
 // Frozen finds the freeze that is in force at now.

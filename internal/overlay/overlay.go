@@ -71,6 +71,16 @@ type Result struct {
 	Edits  []Edit // empty when the digest stood there already
 }
 
+// Candidates lists the files that may be an overlay's, in the order in which
+// they are looked for.
+func Candidates(t Target) []string {
+	candidates := []string{t.Path}
+	for _, base := range append(slices.Clone(kustomizeNames), valuesName) {
+		candidates = append(candidates, path.Join(t.Path, base))
+	}
+	return candidates
+}
+
 // Find locates the file of an overlay and its form.
 func Find(files map[string][]byte, t Target) (string, Form, error) {
 	if _, ok := files[t.Path]; ok {

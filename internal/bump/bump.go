@@ -1,0 +1,174 @@
+// Package bump points one environment's overlay at a digest.
+//
+// The digest is verified before anything is written, the edit is one scalar,
+// and the commit is compare-and-swap: a writer that loses the race reads the
+// new head, decides again whether the digest may still go there, and tries
+// again. Nothing is ever written over a deployment that was not looked at.
+package bump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/promotion"
+)
+
+// Repository is the config repository, as bump uses it.
+type Repository interface {
+	deployment.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+}
+
+// Request is one digest for one place.
+type Request struct {
+	Image      imageref.Ref
+	App, Env   string
+	Branch     string
+	AllowOlder bool
+	Run        string // URL of the run that bumps, for the commit
+}
+
+// Result is what was done.
+type Result struct {
+	Changed  bool
+	Commit   string // that holds the digest
+	File     string
+	Previous imageref.Ref
+	Attempts int // commits tried, lost races included
+	Waybill  evidence.Waybill
+}
+
+// Bounds of the race for the branch head. With the backoff's jitter, a writer
+// among 50 lands well before its last attempt.
+const (
+	maxAttempts = 100
+	firstDelay  = 50 * time.Millisecond
+	maxDelay    = 3 * time.Second
+)
+
+// Run verifies, edits and commits. A refusal or a wait is an outcome error
+// that gives a reason per rule.
+func Run(ctx context.Context, repo Repository, judge *promotion.Judge, req Request) (Result, error) {
+	delay := firstDelay
+	for attempt := 1; ; attempt++ {
+		result, err := once(ctx, repo, judge, req)
+		result.Attempts = attempt
+		if !errors.Is(err, configrepo.ErrMoved) {
+			return result, err
+		}
+		if attempt == maxAttempts {
+			return result, fmt.Errorf("bump %s in %s: lost the race for the branch %d times: %w: run it again", req.App, req.Env, attempt, err)
+		}
+		if err := sleep(ctx, jitter(delay)); err != nil {
+			return result, err
+		}
+		delay = min(delay*2, maxDelay)
+	}
+}
+
+func once(ctx context.Context, repo Repository, judge *promotion.Judge, req Request) (Result, error) {
+	head, err := repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	cfg, err := deployment.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	app, env, err := cfg.Place(req.App, req.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	if env.Promotion != config.Auto {
+		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s", env.Name, config.FileName)
+	}
+	change, err := deployment.Prepare(snapshot.Files, app, env.Name, req.Image)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Commit: head, File: change.Place.File, Previous: change.Place.Ref}
+	decision, err := decide(ctx, repo, judge, cfg, head, app, env, req, &result)
+	if err != nil {
+		return result, err
+	}
+	if len(change.Edits) == 0 {
+		return result, nil
+	}
+	if err := promotion.Refusal(decision, result.Waybill); err != nil {
+		return result, err
+	}
+	commit, err := repo.Commit(ctx, configrepo.Request{
+		Branch: req.Branch, Expect: head, Parent: head,
+		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
+		Message: deployment.Message{
+			Verb: "bump", App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
+			Source: promotion.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill),
+		}.String(),
+	})
+	if err != nil {
+		return result, err
+	}
+	result.Changed, result.Commit = true, commit
+	return result, nil
+}
+
+// decide asks every rule. A digest that stands there already is verified too:
+// what bump answers for is that it may run there.
+func decide(ctx context.Context, repo Repository, judge *promotion.Judge, cfg *config.Config, head string, app config.App, env config.Environment, req Request, result *Result) (evidence.Decision, error) {
+	waybill, err := judge.Image(ctx, cfg, app.Name, env.Name, req.Image)
+	if err != nil {
+		return evidence.Decision{}, err
+	}
+	result.Waybill = waybill
+	if err := promotion.Refusal(waybill.Decision, waybill); err != nil {
+		return evidence.Decision{}, err // the other rules rest on what is proven
+	}
+	reasons, err := judge.Enter(ctx, repo, promotion.Move{
+		Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Previous, AllowOlder: req.AllowOlder,
+	})
+	if err != nil {
+		return evidence.Decision{}, err
+	}
+	return waybill.Decision.And(evidence.Decide(reasons...)), nil
+}
+
+func reason(w evidence.Waybill) string {
+	text := "The evidence of the digest passes the policy."
+	if origin := promotion.Origin(w); origin != "" {
+		text += " Built from " + origin
+		if w.RunURL != "" {
+			text += " by " + w.RunURL
+		}
+		text += "."
+	}
+	return text
+}
+
+// jitter spreads writers out: between half and one and a half of d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

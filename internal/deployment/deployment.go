@@ -1,0 +1,220 @@
+// Package deployment reads and changes what a config repository says runs
+// where: which digest, since when, and what a change of it would render to.
+//
+// The config repository is the record. A digest runs in an environment from
+// the commit that brought it to the branch until the commit that replaced it;
+// nothing is asked of a cluster.
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/overlay"
+	"github.com/waybill-dev/waybill/internal/render"
+)
+
+// Target is where the application's image is named in env.
+func Target(app config.App, env string) overlay.Target {
+	return overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: app.Helm(env).Image}
+}
+
+// Read finds what runs in env according to the files of one commit.
+func Read(files map[string][]byte, app config.App, env string) (overlay.Place, error) {
+	return overlay.Read(files, Target(app, env))
+}
+
+// Placeholder says whether a digest is all zeros, which starter files hold
+// until the first bump: no image has it.
+func Placeholder(ref imageref.Ref) bool { return !ref.IsZero() && strings.Trim(ref.Hex(), "0") == "" }
+
+// Load reads waybill.yaml from the files of one commit.
+func Load(files map[string][]byte) (*config.Config, error) {
+	data, ok := files[config.FileName]
+	if !ok {
+		return nil, fmt.Errorf("the config repository has no %s at its root: waybill init config writes a first one", config.FileName)
+	}
+	return config.Parse(config.FileName, data)
+}
+
+// Change is an edited overlay and what it does to the rendered objects.
+type Change struct {
+	overlay.Result
+	Objects []render.Change
+}
+
+// Prepare edits the overlay to name ref and holds the rendering of both sides
+// against each other: only the image may differ, and something must use it.
+func Prepare(files map[string][]byte, app config.App, env string, ref imageref.Ref) (Change, error) {
+	result, err := overlay.Set(files, Target(app, env), ref)
+	if err != nil {
+		return Change{}, err
+	}
+	change := Change{Result: result}
+	if len(result.Edits) == 0 {
+		return change, nil
+	}
+	after, err := objects(With(files, result.Place.File, result.After), app, env)
+	if err != nil {
+		return Change{}, err
+	}
+	if !uses(after, ref) {
+		return Change{}, fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there", result.Place.File, app.Name, env, ref)
+	}
+	before, err := objects(files, app, env)
+	if err != nil {
+		if result.Place.Ref.IsZero() && result.Place.Tag == "" { // a chart may require the digest that is not there yet
+			before, err = nil, nil
+		}
+		if err != nil {
+			return Change{}, err
+		}
+	}
+	change.Objects = render.Diff(before, after)
+	if before != nil {
+		if err := onlyImage(change.Objects, result.Place, ref); err != nil {
+			return Change{}, fmt.Errorf("%s: %w", result.Place.File, err)
+		}
+	}
+	return change, nil
+}
+
+// With gives the files with one of them changed.
+func With(files map[string][]byte, name string, data []byte) map[string][]byte {
+	changed := make(map[string][]byte, len(files)+1)
+	for k, v := range files {
+		changed[k] = v
+	}
+	changed[name] = data
+	return changed
+}
+
+func objects(files map[string][]byte, app config.App, env string) ([]render.Object, error) {
+	renderer, err := render.New(files)
+	if err != nil {
+		return nil, err
+	}
+	return renderer.App(app, env)
+}
+
+func uses(objects []render.Object, ref imageref.Ref) bool {
+	for _, image := range render.Images(objects) {
+		repository, digest, _ := strings.Cut(image, "@")
+		if digest == ref.Digest() && strings.HasPrefix(repository, ref.Repository()) {
+			return true
+		}
+	}
+	return false
+}
+
+// onlyImage refuses a difference that is more than the old digest or tag
+// becoming the new digest.
+func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) error {
+	for _, c := range changes {
+		if c.Kind != render.Changed {
+			return fmt.Errorf("changing the digest would leave %s %s; only the image may differ", c.Object, c.Kind)
+		}
+		for _, f := range c.Fields {
+			if f.Old == nil || f.New == nil || !onlyDigest(*f.Old, *f.New, was, ref) {
+				return fmt.Errorf("changing the digest would also change %s of %s; only the image may differ", f.Path, c.Object)
+			}
+		}
+	}
+	return nil
+}
+
+func onlyDigest(old, changed string, was overlay.Place, ref imageref.Ref) bool {
+	if !was.Ref.IsZero() && strings.ReplaceAll(old, was.Ref.Digest(), ref.Digest()) == changed {
+		return true
+	}
+	rest, isImage := strings.CutPrefix(changed, ref.Repository())
+	return isImage && strings.HasSuffix(rest, "@"+ref.Digest()) && strings.HasPrefix(old, ref.Repository()) && was.Ref.IsZero()
+}
+
+// Reader reads the history of a config repository.
+type Reader interface {
+	File(ctx context.Context, rev, path string) ([]byte, error)
+	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
+}
+
+// Period is a time in which one digest ran in an environment.
+type Period struct {
+	Ref    imageref.Ref
+	Commit string    // that brought it
+	Since  time.Time // when that commit came to the branch
+	Until  time.Time // when another replaced it; zero when it still runs
+}
+
+// Length is how long the period lasted, or has lasted at now.
+func (p Period) Length(now time.Time) time.Duration {
+	if p.Until.IsZero() {
+		return now.Sub(p.Since)
+	}
+	return p.Until.Sub(p.Since)
+}
+
+// historyLimit bounds how many commits of an overlay are looked at.
+const historyLimit = 100
+
+// History lists what ran in env at and before rev, newest first. A commit at
+// which the overlay cannot be read, or names no digest, ends what came before
+// it.
+func History(ctx context.Context, repo Reader, rev string, app config.App, env string) ([]Period, error) {
+	file, err := fileAt(ctx, repo, rev, app, env)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := repo.Log(ctx, rev, file, historyLimit)
+	if err != nil {
+		return nil, err
+	}
+	var periods []Period
+	var newer time.Time
+	for _, entry := range entries {
+		var ref imageref.Ref
+		data, err := repo.File(ctx, entry.SHA, file)
+		if err != nil && !errors.Is(err, configrepo.ErrNotFound) {
+			return nil, err
+		}
+		if err == nil {
+			if place, err := overlay.Read(map[string][]byte{file: data}, Target(app, env)); err == nil {
+				ref = place.Ref
+			}
+		}
+		if last := len(periods) - 1; last >= 0 && periods[last].Ref == ref {
+			periods[last].Commit, periods[last].Since = entry.SHA, entry.Time
+		} else {
+			periods = append(periods, Period{Ref: ref, Commit: entry.SHA, Since: entry.Time, Until: newer})
+		}
+		newer = periods[len(periods)-1].Since
+	}
+	kept := periods[:0]
+	for _, p := range periods {
+		if !p.Ref.IsZero() {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil
+}
+
+// fileAt finds the overlay's file at rev without reading the whole tree.
+func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env string) (string, error) {
+	target := Target(app, env)
+	for _, candidate := range overlay.Candidates(target) {
+		_, err := repo.File(ctx, rev, candidate)
+		if err == nil {
+			return candidate, nil
+		}
+		if !errors.Is(err, configrepo.ErrNotFound) {
+			return "", err
+		}
+	}
+	_, _, err := overlay.Find(nil, target)
+	return "", err
+}

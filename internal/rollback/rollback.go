@@ -1,0 +1,276 @@
+// Package rollback returns an environment to a digest that ran there before.
+//
+// What it returns to is verified as at any other time, but its scan and a
+// freeze are not held against it: going back is for when what runs now is
+// worse. Only the environment's own history says what ran before.
+package rollback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/promotion"
+	"github.com/waybill-dev/waybill/internal/render"
+)
+
+// Repository is the config repository, as rollback uses it.
+type Repository interface {
+	deployment.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+}
+
+// Forge opens pull requests. Without one, rollback makes the branch alone.
+type Forge interface {
+	FindPull(ctx context.Context, branch, base string) (*promotion.Pull, error)
+	OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error)
+	EditPull(ctx context.Context, number int, title, body string) error
+	RequestReviewers(ctx context.Context, number int, reviewers []string) error
+	StartCheck(ctx context.Context, pull promotion.Pull) error
+}
+
+// Request says what to return to: To, or so many deployments back.
+type Request struct {
+	App, Env string
+	To       imageref.Ref
+	Steps    int
+	Direct   bool
+	AllowNew bool
+	Reason   string
+	Branch   string
+	Run      string
+}
+
+// Result is what was done.
+type Result struct {
+	Image    imageref.Ref
+	Previous imageref.Ref
+	Changed  bool // false when the environment, or the open pull request, was there already
+	Commit   string
+	Branch   string
+	Number   int
+	URL      string
+	Waybill  evidence.Waybill
+	Note     string
+}
+
+// Roller rolls back within one config repository.
+type Roller struct {
+	Repo  Repository
+	Forge Forge // may be nil
+	Judge *promotion.Judge
+}
+
+// Branch is the branch of an application's rollback in env.
+func Branch(env, app string) string { return "waybill/rollback/" + env + "/" + app }
+
+// maxAttempts bounds the race for the branch head of a direct rollback.
+const maxAttempts = 20
+
+// Run finds the digest to return to, verifies it, and writes.
+func (r *Roller) Run(ctx context.Context, req Request) (Result, error) {
+	for attempt := 1; ; attempt++ {
+		result, err := r.once(ctx, req)
+		if !errors.Is(err, configrepo.ErrMoved) || attempt == maxAttempts {
+			return result, err
+		}
+	}
+}
+
+func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
+	head, err := r.Repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := r.Repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	cfg, err := deployment.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	app, env, err := cfg.Place(req.App, req.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	history, err := deployment.History(ctx, r.Repo, head, app, env.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	to, err := target(history, app, env, req)
+	if err != nil {
+		return Result{}, err
+	}
+	change, err := deployment.Prepare(snapshot.Files, app, env.Name, to)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Image: to, Previous: change.Place.Ref}
+	if len(change.Edits) == 0 {
+		result.Commit = head
+		result.Note = "it runs there already"
+		return result, nil
+	}
+	waybill, err := r.Judge.Image(ctx, cfg, app.Name, env.Name, to)
+	if err != nil {
+		return result, err
+	}
+	if ranBefore(history, to) {
+		waybill = promotion.Returning(waybill)
+	}
+	result.Waybill = waybill
+	if err := promotion.Refusal(waybill.Decision, waybill); err != nil {
+		return result, err
+	}
+	w := write{app: app, env: env, head: head, change: change, req: req}
+	if req.Direct {
+		return r.direct(ctx, w, result)
+	}
+	return r.pullRequest(ctx, w, result)
+}
+
+// target is the digest to return to. Placeholders are none.
+func target(history []deployment.Period, app config.App, env config.Environment, req Request) (imageref.Ref, error) {
+	ran := slices.DeleteFunc(slices.Clone(history), func(p deployment.Period) bool { return deployment.Placeholder(p.Ref) })
+	if !req.To.IsZero() {
+		if !ranBefore(ran, req.To) && !req.AllowNew {
+			return imageref.Ref{}, outcome.Refusedf("%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(ran))
+		}
+		return req.To, nil
+	}
+	steps := max(req.Steps, 1)
+	if steps >= len(ran) {
+		return imageref.Ref{}, outcome.Usagef("%s has no deployment %d back in %s: %s", app.Name, steps, env.Name, listed(ran))
+	}
+	return ran[steps].Ref, nil
+}
+
+func ranBefore(history []deployment.Period, ref imageref.Ref) bool {
+	return slices.ContainsFunc(history, func(p deployment.Period) bool { return p.Ref == ref })
+}
+
+func listed(history []deployment.Period) string {
+	if len(history) == 0 {
+		return "nothing ran there yet"
+	}
+	var list []string
+	for i, p := range history {
+		if i == 10 {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, fmt.Sprintf("%s since %s", p.Ref.Short(), p.Since.UTC().Format("2006-01-02 15:04 UTC")))
+	}
+	return "there ran " + strings.Join(list, ", ")
+}
+
+type write struct {
+	app    config.App
+	env    config.Environment
+	head   string
+	change deployment.Change
+	req    Request
+}
+
+func (w write) request(branch, expect string, result Result) configrepo.Request {
+	return configrepo.Request{
+		Branch: branch, Expect: expect, Parent: w.head,
+		Changes: []configrepo.Change{{Path: w.change.Place.File, Content: w.change.After}},
+		Message: deployment.Message{
+			Verb: "roll back", App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
+			Source: promotion.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
+		}.String(),
+	}
+}
+
+func (r *Roller) direct(ctx context.Context, w write, result Result) (Result, error) {
+	commit, err := r.Repo.Commit(ctx, w.request(w.req.Branch, w.head, result))
+	if err != nil {
+		return result, err
+	}
+	result.Changed, result.Commit, result.Branch = true, commit, w.req.Branch
+	return result, nil
+}
+
+func (r *Roller) pullRequest(ctx context.Context, w write, result Result) (Result, error) {
+	result.Branch = Branch(w.env.Name, w.app.Name)
+	current, err := r.Repo.Head(ctx, result.Branch)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		current, err = "", nil
+	}
+	if err != nil {
+		return result, err
+	}
+	if result.Commit = current; !r.holds(ctx, current, w) {
+		if result.Commit, err = r.Repo.Commit(ctx, w.request(result.Branch, current, result)); err != nil {
+			return result, err
+		}
+		result.Changed = true
+	}
+	if r.Forge == nil {
+		return result, nil
+	}
+	title := fmt.Sprintf("%s: roll back %s to %s", w.app.Name, w.env.Name, result.Image.Short())
+	body := body(w, result)
+	pull, err := r.Forge.FindPull(ctx, result.Branch, w.req.Branch)
+	switch {
+	case err != nil:
+		return result, err
+	case pull == nil:
+		if pull, err = r.Forge.OpenPull(ctx, result.Branch, w.req.Branch, title, body); err != nil {
+			return result, err
+		}
+		result.Changed = true
+		if len(w.env.Reviewers) > 0 {
+			if err := r.Forge.RequestReviewers(ctx, pull.Number, w.env.Reviewers); err != nil {
+				result.Note = "opened, but the reviewers could not be asked: " + err.Error()
+			}
+		}
+	case result.Changed:
+		if err := r.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
+			return result, err
+		}
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	if result.Changed {
+		pull.Head = result.Commit
+		return result, r.Forge.StartCheck(ctx, *pull)
+	}
+	return result, nil
+}
+
+// holds says whether the branch is already what this rollback would make it.
+func (r *Roller) holds(ctx context.Context, branchHead string, w write) bool {
+	if branchHead == "" {
+		return false
+	}
+	data, err := r.Repo.File(ctx, branchHead, w.change.Place.File)
+	if err != nil || string(data) != string(w.change.After) {
+		return false
+	}
+	entries, err := r.Repo.Log(ctx, branchHead, "", 1)
+	return err == nil && len(entries) == 1 && deployment.Trailer(entries[0].Message, deployment.TrailerEnvironment) == w.env.Name
+}
+
+func body(w write, result Result) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "**Roll back** `%s` in **%s** from %s to %s.\n\n", w.app.Name, w.env.Name, markdown.Code(result.Previous.Digest()), markdown.Code(result.Image.Digest()))
+	if w.req.Reason != "" {
+		fmt.Fprintf(&out, "> %s\n\n", markdown.Text(w.req.Reason))
+	}
+	out.WriteString(result.Waybill.Markdown() + "\n")
+	out.WriteString("<details open><summary>What changes in the cluster</summary>\n\n" + markdown.Fence("diff", render.Text(w.change.Objects)) + "\n</details>\n")
+	return out.String()
+}
