@@ -202,3 +202,23 @@ func alpine(packages ...string) map[string]string {
 		"lib/apk/db/installed": installed.String(),
 	}
 }
+
+// debian is the part of a Debian image that a scanner reads. A package is
+// NAME=VERSION, with the source package in brackets where it has another name.
+func debian(packages ...string) map[string]string {
+	var status strings.Builder
+	for _, p := range packages {
+		p, source, _ := strings.Cut(strings.TrimSuffix(p, ")"), " (")
+		name, version, _ := strings.Cut(p, "=")
+		status.WriteString("Package: " + name + "\nStatus: install ok installed\nArchitecture: all\nMaintainer: Somebody <somebody@example.com>\nVersion: " + version + "\n")
+		if source != "" {
+			status.WriteString("Source: " + source + "\n")
+		}
+		status.WriteString("\n")
+	}
+	return map[string]string{
+		"etc/os-release":      "ID=debian\nVERSION_ID=\"13\"\n",
+		"etc/debian_version":  "13.1\n",
+		"var/lib/dpkg/status": status.String(),
+	}
+}

@@ -1,0 +1,196 @@
+package scan
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
+)
+
+var built = time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC)
+
+type databaseWorld struct {
+	server  *registrytest.Server
+	client  *registry.Client
+	options DatabaseOptions
+	blobs   *atomic.Int64 // downloads
+}
+
+func newDatabaseWorld(t *testing.T) databaseWorld {
+	t.Helper()
+	blobs := new(atomic.Int64)
+	server := registrytest.New(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			blobs.Add(1)
+		}
+		return false
+	})
+	return databaseWorld{server, registry.New(registry.Options{}), DatabaseOptions{
+		Repository: server.Host + "/trivy-db:2", CacheDir: t.TempDir(), MaxAge: 24 * time.Hour, Now: built.Add(time.Hour),
+	}, blobs}
+}
+
+func (w databaseWorld) push(t *testing.T, d vulndb.Database) imageref.Ref {
+	t.Helper()
+	repository, err := imageref.ParseRepository(w.server.Host + "/trivy-db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := vulndb.Push(t.Context(), w.client, repository, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func TestOpenDatabase(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	ref := w.push(t, vulndb.Database{UpdatedAt: built})
+	for range 2 {
+		d, err := OpenDatabase(t.Context(), w.client, w.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Digest != ref.Digest() || d.Repository != ref.Repository() || d.Version != 2 || !d.UpdatedAt.Equal(built) {
+			t.Errorf("got %+v", d.Database)
+		}
+		for _, file := range []string{databaseFile, metadataFile} {
+			if _, err := os.Stat(filepath.Join(d.Dir, file)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if n := w.blobs.Load(); n != 1 {
+		t.Errorf("downloaded %d blobs, want the one once", n)
+	}
+	w.options.Repository = ref.String()
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err != nil {
+		t.Errorf("by digest: %v", err)
+	}
+}
+
+func TestOpenDatabaseFollowsTheTag(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built.Add(-time.Hour)})
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err != nil {
+		t.Fatal(err)
+	}
+	newer := w.push(t, vulndb.Database{UpdatedAt: built})
+	d, err := OpenDatabase(t.Context(), w.client, w.options)
+	if err != nil || d.Digest != newer.Digest() {
+		t.Errorf("got %s, %v, want the newer %s", d.Digest, err, newer.Digest())
+	}
+	w.options.Offline = true
+	if d, err = OpenDatabase(t.Context(), w.client, w.options); err != nil || d.Digest != newer.Digest() {
+		t.Errorf("offline: got %s, %v, want the newer %s", d.Digest, err, newer.Digest())
+	}
+}
+
+func TestOpenDatabaseAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built})
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if _, err := OpenDatabase(t.Context(), w.client, w.options); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	left, err := filepath.Glob(filepath.Join(w.options.CacheDir, "trivy-db", ".new-*"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind %q, %v", left, err)
+	}
+}
+
+func TestOpenDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		prepare func(t *testing.T, w *databaseWorld)
+		want    string
+	}{
+		"too old": {func(t *testing.T, w *databaseWorld) {
+			w.push(t, vulndb.Database{UpdatedAt: built})
+			w.options.Now = built.Add(25 * time.Hour)
+		}, "was built 2026-11-20T06:12:00Z, it is now 2026-11-21T07:12:00Z: older than --db-max-age 24h0m0s allows"},
+		"another schema": {func(t *testing.T, w *databaseWorld) {
+			ref := w.push(t, vulndb.Database{UpdatedAt: built, Version: 1})
+			w.options.Repository = ref.String()
+		}, "has schema version 1, only 2 can be read"},
+		"no database": {func(t *testing.T, w *databaseWorld) {
+			repository, err := imageref.ParseRepository(w.server.Host + "/trivy-db")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref, err := w.client.PushImage(t.Context(), repository, empty.Image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.options.Repository = ref.String()
+		}, "is no vulnerability database of Trivy's"},
+		"unknown repository": {func(*testing.T, *databaseWorld) {}, "find the vulnerability database: registry 127.0.0.1"},
+		"offline, never fetched": {func(t *testing.T, w *databaseWorld) {
+			w.push(t, vulndb.Database{UpdatedAt: built})
+			w.options.Offline = true
+		}, "is cached in"},
+		"offline by digest, never fetched": {func(t *testing.T, w *databaseWorld) {
+			w.options.Repository = w.push(t, vulndb.Database{UpdatedAt: built}).String()
+			w.options.Offline = true
+		}, "run once without --offline"},
+		"not a reference": {func(_ *testing.T, w *databaseWorld) { w.options.Repository = "Not A Reference" }, "--db-repository"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newDatabaseWorld(t)
+			test.prepare(t, &w)
+			_, err := OpenDatabase(t.Context(), w.client, w.options)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestOpenDatabaseThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	image, err := w.client.Image(t.Context(), w.push(t, vulndb.Database{UpdatedAt: built}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := image.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/blobs/") {
+			return false
+		}
+		rw.Header().Set("Content-Length", strconv.FormatInt(manifest.Layers[0].Size, 10))
+		_, _ = rw.Write([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")) // the start of an archive, then the end of the connection
+		return true
+	}
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil || !strings.Contains(err.Error(), "unpack the vulnerability database") {
+		t.Fatalf("got %v, want that it cannot be unpacked", err)
+	}
+	w.server.Before = nil
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+}
