@@ -1,0 +1,3 @@
+module example.com/demo-api
+
+go 1.26
