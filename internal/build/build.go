@@ -15,14 +15,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // The engines.
@@ -67,18 +64,25 @@ type Built struct {
 // Image is the image of one platform.
 type Image struct {
 	Platform Platform
-	v1.Image
-	Took time.Duration
+	Image    v1.Image
+	Took     time.Duration
+}
+
+// Size is the number of bytes that a node without any of it downloads.
+func (i Image) Size() (size int64) {
+	manifest, err := i.Image.Manifest()
+	if err != nil {
+		return 0
+	}
+	for _, l := range manifest.Layers {
+		size += l.Size
+	}
+	return size + manifest.Config.Size
 }
 
 // Engine builds the images of a request. The Dockerfile has been read already.
 type Engine interface {
 	Build(ctx context.Context, r Request, d *Dockerfile) (Built, error)
-}
-
-// Pusher is the part of the registry door that build needs.
-type Pusher interface {
-	PushIndex(ctx context.Context, repository name.Repository, index v1.ImageIndex) (imageref.Ref, error)
 }
 
 // NeedsBuildKit is reported by the assemble engine for an instruction that it
@@ -94,6 +98,8 @@ func (e *NeedsBuildKit) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s, which needs BuildKit", e.Path, e.Line, e.What, e.Reason)
 }
 
+func (e *NeedsBuildKit) where() string { return fmt.Sprintf("%s:%d: %s", e.Path, e.Line, e.Reason) }
+
 // Choice is the engine that a request gets, and why.
 type Choice struct {
 	Engine string
@@ -105,9 +111,6 @@ type Choice struct {
 func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
 	if err := d.Check(r.Target); err != nil {
 		return Choice{}, err
-	}
-	if len(r.Platforms) == 0 {
-		return Choice{}, errors.New("no platform to build for")
 	}
 	if wish == BuildKit {
 		return Choice{BuildKit, "as asked"}, nil
@@ -123,16 +126,26 @@ func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
 		if wish == Assemble {
 			return Choice{}, blocker
 		}
-		return Choice{BuildKit, fmt.Sprintf("%s:%d: %s", blocker.Path, blocker.Line, blocker.Reason)}, nil
+		return Choice{BuildKit, blocker.where()}, nil
 	}
 	return Choice{Assemble, "Dockerfile executes nothing: built without BuildKit"}, nil
 }
 
-// platformNames lists the platforms of images, for messages.
-func platformNames(platforms []Platform) []string {
-	var names []string
-	for _, p := range platforms {
-		names = append(names, p.String())
+// Run builds the request with the engine it gets. chosen is told which and why
+// before the building begins, and again where an assembled build meets what
+// only BuildKit can do and auto hands it over.
+func Run(ctx context.Context, engines map[string]Engine, wish string, r Request, d *Dockerfile, chosen func(Choice)) (Built, string, error) {
+	choice, err := Choose(wish, r, d)
+	if err != nil {
+		return Built{}, "", err
 	}
-	return slices.Compact(names)
+	chosen(choice)
+	built, err := engines[choice.Engine].Build(ctx, r, d)
+	var needs *NeedsBuildKit
+	if wish == Auto && choice.Engine == Assemble && errors.As(err, &needs) {
+		choice = Choice{BuildKit, needs.where()}
+		chosen(choice)
+		built, err = engines[BuildKit].Build(ctx, r, d)
+	}
+	return built, choice.Engine, err
 }

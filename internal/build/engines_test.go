@@ -407,17 +407,17 @@ ENTRYPOINT ["/bin/app"]
 			want := l.build(t, l.buildkit, r)
 			got := l.build(t, l.assemble, r)
 			for i, p := range both {
-				if diff := cmp.Diff(filesOf(t, want.Images[i]), filesOf(t, got.Images[i]), cmpopts.IgnoreUnexported(entry{})); diff != "" {
+				if diff := cmp.Diff(filesOf(t, want.Images[i].Image), filesOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{})); diff != "" {
 					t.Errorf("%s: files differ (-buildkit +assemble):\n%s", p, diff)
 				}
-				if diff := cmp.Diff(layersOf(t, want.Images[i]), layersOf(t, got.Images[i]), cmpopts.IgnoreUnexported(entry{})); diff != "" {
+				if diff := cmp.Diff(layersOf(t, want.Images[i].Image), layersOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{})); diff != "" {
 					t.Errorf("%s: layers differ (-buildkit +assemble):\n%s", p, diff)
 				}
-				wantConfig, err := want.Images[i].ConfigFile()
+				wantConfig, err := want.Images[i].Image.ConfigFile()
 				if err != nil {
 					t.Fatal(err)
 				}
-				gotConfig, err := got.Images[i].ConfigFile()
+				gotConfig, err := got.Images[i].Image.ConfigFile()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -467,7 +467,7 @@ func testRun(t *testing.T, l *lab) {
 	r := build.Request{Context: dir, Args: map[string]string{"WHO": "me"}, Secrets: []build.Secret{{ID: "word", Value: []byte("hush-hush")}}}
 	built := l.build(t, l.buildkit, r)
 	for i, p := range both {
-		files := filesOf(t, built.Images[i])
+		files := filesOf(t, built.Images[i].Image)
 		for name, want := range map[string]string{"arch": p.Architecture, "length": "9", "who": "me"} {
 			if got := files[name].Content; got != fmt.Sprintf("%x", sha256.Sum256([]byte(want+"\n"))) {
 				t.Errorf("%s: /%s is not %q: %+v", p, name, want, files[name])

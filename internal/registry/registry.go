@@ -69,6 +69,28 @@ func (l login) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return authn.FromConfig(authn.AuthConfig{Username: l.username, Password: l.password}), nil
 }
 
+// Credentials gives the login for a registry host, empty where there is none:
+// for BuildKit, which pulls base images by itself. A login that is no name and
+// password (an identity token) is given as a password.
+func (c *Client) Credentials(host string) (username, password string, err error) {
+	registry, err := name.NewRegistry(host)
+	if err != nil {
+		return "", "", fmt.Errorf("registry %q: %w", host, err)
+	}
+	auth, err := c.keychain.Resolve(registry)
+	if err != nil {
+		return "", "", fmt.Errorf("find the login for registry %s: %w", host, err)
+	}
+	config, err := auth.Authorization()
+	if err != nil {
+		return "", "", fmt.Errorf("find the login for registry %s: %w", host, err)
+	}
+	if config.IdentityToken != "" {
+		return "", config.IdentityToken, nil
+	}
+	return config.Username, config.Password, nil
+}
+
 // RemoteOptions are the options of go-containerregistry's remote package that
 // make other libraries (cosign) use this client's credentials and bounds.
 func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
