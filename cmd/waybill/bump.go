@@ -2,11 +2,70 @@ package main
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"strconv"
 
+	"github.com/waybill-dev/waybill/internal/bump"
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func runBump(context.Context, *cli.Call) error {
-	return errors.New("bump is not built yet")
+func runBump(ctx context.Context, call *cli.Call) error {
+	image, err := imageref.Parse(call.In.String("image"))
+	if err != nil {
+		return outcome.Usagef("%w", err)
+	}
+	repo, err := openRepository(ctx, call)
+	if err != nil {
+		return err
+	}
+	branch, err := repo.branch(ctx, call)
+	if err != nil {
+		return err
+	}
+	if call.In.String("via") == "dispatch" {
+		return bumpByDispatch(ctx, call, repo, branch, image)
+	}
+	judge, err := repo.judge(ctx, call, branch)
+	if err != nil {
+		return err
+	}
+	result, err := bump.Run(ctx, repo, judge, bump.Request{
+		Image: image, App: call.In.String("app"), Env: call.In.String("env"), Branch: branch,
+		AllowOlder: call.In.Bool("allow_older"), Run: call.Runner.Context().RunURL(),
+	})
+	if !result.Waybill.Image.IsZero() {
+		if err := call.Runner.Summary(result.Waybill.Markdown()); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return reportBump(call, result)
+}
+
+func reportBump(call *cli.Call, r bump.Result) error {
+	if r.Changed {
+		call.Sayf("bumped   %s: %s → %s", r.File, short(r.Previous), r.Waybill.Image.Short())
+	} else {
+		call.Sayf("current  %s names %s already", r.File, r.Waybill.Image.Short())
+	}
+	if _, err := fmt.Fprintln(call.Stdout, r.Commit); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"changed": strconv.FormatBool(r.Changed), "commit": r.Commit, "previous": r.Previous.String()} {
+		if err := call.Output(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func short(ref imageref.Ref) string {
+	if ref.IsZero() {
+		return "nothing"
+	}
+	return ref.Short()
 }

@@ -2,11 +2,173 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
 
+	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/runner"
 )
 
-func runCheck(context.Context, *cli.Call) error {
-	return errors.New("check is not built yet")
+func runCheck(ctx context.Context, call *cli.Call) error {
+	repo, err := openRepository(ctx, call)
+	if err != nil {
+		return err
+	}
+	base, head := call.In.String("base"), call.In.String("head")
+	var pull *github.PullRequest
+	if number := call.In.Int("pull_request"); number != 0 {
+		if !repo.hasForge() {
+			return outcome.Usagef("--pull-request needs --repo")
+		}
+		if pull, err = repo.api.Pull(ctx, repo.github, number); err != nil {
+			return err
+		}
+		base, head = pull.BaseRef, pull.HeadSHA // the base as it is now: that is what the merge goes onto
+	}
+	if head == "" {
+		if head = "HEAD"; repo.hasForge() {
+			if head, err = repo.DefaultBranch(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	result, err := judgeChange(ctx, call, repo, base, head)
+	if pull != nil {
+		if statusErr := reportStatus(ctx, call, repo, pull, result, err); statusErr != nil && err == nil {
+			err = statusErr
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return reportCheck(call, result)
+}
+
+func judgeChange(ctx context.Context, call *cli.Call, repo place, base, head string) (check.Result, error) {
+	rules := base // the keys are the base's too
+	if rules == "" {
+		rules = head
+	}
+	judge, err := repo.judge(ctx, call, rules)
+	if err != nil {
+		return check.Result{}, err
+	}
+	checker := check.Checker{Repo: repo, Judge: judge}
+	return checker.Run(ctx, base, head)
+}
+
+// reportStatus sets the commit status on the head that was judged. Trouble is
+// reported as trouble, never as a verdict.
+func reportStatus(ctx context.Context, call *cli.Call, repo place, pull *github.PullRequest, r check.Result, problem error) error {
+	s := github.Status{Context: call.In.String("status_context"), TargetURL: call.Runner.Context().RunURL()}
+	switch {
+	case problem != nil:
+		s.State, s.Description = "error", "the check could not be made; see the run"
+	case r.State() == evidence.Refused:
+		s.State, s.Description = "failure", count(r, evidence.Refused)+" refused"
+	case r.State() == evidence.Pending:
+		s.State, s.Description = "pending", firstMessage(r)
+	default:
+		s.State, s.Description = "success", fmt.Sprintf("%d digests verified", len(r.Waybills))
+	}
+	return repo.api.SetStatus(ctx, repo.github, pull.HeadSHA, s)
+}
+
+func count(r check.Result, state evidence.State) string {
+	n := 0
+	for _, f := range r.Findings {
+		if f.State == state {
+			n++
+		}
+	}
+	return strconv.Itoa(n)
+}
+
+func firstMessage(r check.Result) string {
+	for _, f := range r.Findings {
+		return f.Rule + ": " + f.Message
+	}
+	return ""
+}
+
+func reportCheck(call *cli.Call, r check.Result) error {
+	document, err := json.Marshal(r.Findings)
+	if err != nil {
+		return err
+	}
+	if call.In.String("format") == "json" {
+		if _, err := fmt.Fprintln(call.Stdout, string(document)); err != nil {
+			return err
+		}
+	} else {
+		for _, w := range r.Waybills {
+			fmt.Fprint(call.Stdout, w.Text(), "\n")
+		}
+	}
+	for _, f := range r.Findings {
+		level := runner.Failure
+		if f.State == evidence.Pending {
+			level = runner.Notice
+		}
+		if err := call.Runner.Annotate(runner.Annotation{Level: level, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
+			return err
+		}
+	}
+	if err := call.Runner.Summary(checkSummary(r)); err != nil {
+		return err
+	}
+	if err := call.Output("allowed", strconv.FormatBool(r.State() == evidence.Met)); err != nil {
+		return err
+	}
+	if err := call.Output("findings", string(document)); err != nil {
+		return err
+	}
+	switch r.State() {
+	case evidence.Refused:
+		return outcome.Refusedf("%s", listFindings(r))
+	case evidence.Pending:
+		return outcome.Pendingf("%s", listFindings(r))
+	}
+	call.Sayf("allowed: %d digests verified, nothing found", len(r.Waybills))
+	return nil
+}
+
+func listFindings(r check.Result) string {
+	var lines []string
+	for _, f := range r.Findings {
+		lines = append(lines, fmt.Sprintf("%s: %s: %s", location(f), f.Rule, f.Message))
+	}
+	return fmt.Sprintf("%d findings\n%s", len(lines), strings.Join(lines, "\n"))
+}
+
+func location(f check.Finding) string {
+	if f.Line == 0 {
+		return f.File
+	}
+	return fmt.Sprintf("%s:%d", f.File, f.Line)
+}
+
+func checkSummary(r check.Result) string {
+	var out strings.Builder
+	if len(r.Findings) == 0 {
+		fmt.Fprintf(&out, "✅ **Nothing found**, %d digests verified.\n\n", len(r.Waybills))
+	} else {
+		out.WriteString(markdown.Row("where", "rule", "finding") + "|---|---|---|\n")
+		for _, f := range r.Findings {
+			out.WriteString(markdown.Row(markdown.Code(location(f)), markdown.Text(f.Rule), markdown.Text(f.Message)))
+		}
+		out.WriteByte('\n')
+	}
+	for _, w := range r.Waybills {
+		out.WriteString(w.Markdown() + "\n")
+	}
+	return out.String()
 }

@@ -2,11 +2,147 @@ package main
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/render"
 )
 
-func runDiff(context.Context, *cli.Call) error {
-	return errors.New("diff is not built yet")
+// placeDiff is how one application's objects in one environment differ.
+type placeDiff struct {
+	App     string          `json:"app"`
+	Env     string          `json:"env"`
+	Changes []render.Change `json:"changes"`
+}
+
+func runDiff(ctx context.Context, call *cli.Call) error {
+	repo, err := openRepository(ctx, call)
+	if err != nil {
+		return err
+	}
+	base, err := loadSide(ctx, repo, call.In.String("base"))
+	if err != nil {
+		return err
+	}
+	head, err := loadSide(ctx, repo, call.In.String("head"))
+	if err != nil {
+		return err
+	}
+	app, env := call.In.String("app"), call.In.String("env")
+	if app != "" {
+		if _, err := head.cfg.App(app); err != nil {
+			return err
+		}
+	}
+	if env != "" {
+		if _, err := head.cfg.Environment(env); err != nil {
+			return err
+		}
+	}
+	diffs, err := diffSides(base, head, app, env)
+	if err != nil {
+		return err
+	}
+	return reportDiff(call, diffs)
+}
+
+// side is one revision, ready to render.
+type side struct {
+	cfg      *config.Config
+	renderer *render.Renderer
+}
+
+func loadSide(ctx context.Context, repo place, rev string) (side, error) {
+	snapshot, err := repo.Snapshot(ctx, rev)
+	if err != nil {
+		return side{}, fmt.Errorf("read %s: %w", rev, err)
+	}
+	cfg, err := deployment.Load(snapshot.Files)
+	if err != nil {
+		return side{}, fmt.Errorf("at %s: %w", rev, err)
+	}
+	renderer, err := render.New(snapshot.Files)
+	return side{cfg: cfg, renderer: renderer}, err
+}
+
+// objects renders a place; a side that does not have it has no objects.
+func (s side) objects(app, env string) ([]render.Object, error) {
+	a, err := s.cfg.App(app)
+	if err != nil || !a.RunsIn(env) {
+		return nil, nil
+	}
+	return s.renderer.App(a, env)
+}
+
+func diffSides(base, head side, app, env string) ([]placeDiff, error) {
+	diffs := []placeDiff{}
+	for _, name := range union(base.cfg.AppNames(), head.cfg.AppNames()) {
+		if app != "" && name != app {
+			continue
+		}
+		for _, e := range union(base.cfg.EnvironmentNames(), head.cfg.EnvironmentNames()) {
+			if env != "" && e != env {
+				continue
+			}
+			before, err := base.objects(name, e)
+			if err != nil {
+				return nil, fmt.Errorf("render %s in %s at the base: %w", name, e, err)
+			}
+			after, err := head.objects(name, e)
+			if err != nil {
+				return nil, fmt.Errorf("render %s in %s at the head: %w", name, e, err)
+			}
+			if changes := render.Diff(before, after); len(changes) > 0 {
+				diffs = append(diffs, placeDiff{App: name, Env: e, Changes: changes})
+			}
+		}
+	}
+	return diffs, nil
+}
+
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func reportDiff(call *cli.Call, diffs []placeDiff) error {
+	objects := 0
+	var text strings.Builder
+	for _, d := range diffs {
+		objects += len(d.Changes)
+		fmt.Fprintf(&text, "#### %s in %s\n\n%s\n", markdown.Text(d.App), markdown.Text(d.Env), markdown.Fence("diff", render.Text(d.Changes)))
+	}
+	if len(diffs) == 0 {
+		text.WriteString("No difference in what would be deployed.\n")
+	}
+	out := text.String()
+	if call.In.String("format") == "json" {
+		data, err := json.MarshalIndent(diffs, "", "  ")
+		if err != nil {
+			return err
+		}
+		out = string(data) + "\n"
+	}
+	if _, err := fmt.Fprint(call.Stdout, out); err != nil {
+		return err
+	}
+	if err := call.Runner.Summary(text.String()); err != nil {
+		return err
+	}
+	if err := call.Output("objects", strconv.Itoa(objects)); err != nil {
+		return err
+	}
+	return call.Output("changed", strconv.FormatBool(objects > 0))
 }

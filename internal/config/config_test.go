@@ -1,7 +1,15 @@
 package config_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +117,34 @@ func TestPolicyMergesEnvironmentAndApp(t *testing.T) {
 	}
 }
 
+func TestKeysAreNamedByTheirFingerprint(t *testing.T) {
+	t.Parallel()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+	quoted, err := json.Marshal(string(block))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := parse(t, strings.Replace(full, "policy:\n  require", "policy:\n  keys: ["+string(quoted)+"]\n  require", 1))
+	p, err := c.Policy("demo-api", "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("sha256:%x", sha256.Sum256(der)); !cmp.Equal(p.Keys, []string{want}) {
+		t.Errorf("keys %v, want %s", p.Keys, want)
+	}
+	if keys := c.PublicKeys(); len(keys) != 1 || string(keys[0]) != string(block) {
+		t.Errorf("public keys %q", keys)
+	}
+}
+
 func TestPolicyDefaultsRequireEverything(t *testing.T) {
 	t.Parallel()
 	c := parse(t, "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\n")
@@ -160,6 +196,7 @@ func TestParseSaysWhere(t *testing.T) {
 		"signer without issuer": {"    - issuer: https://token.actions.githubusercontent.com\n      workflow", "    - workflow", "missing property 'issuer'"},
 		"signer without ref":    {"deliver.yml@refs/heads/main", "deliver.yml", "policy.signers.0.workflow"},
 		"not YAML":              {"apps:\n", "apps: [\n", "waybill.yaml:9:1: did not find expected"},
+		"no public key":         {"policy:\n  require", "policy:\n  keys: [\"-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----\\n\"]\n  require", "waybill.yaml:20:10: not a public key"},
 		"another version":       {"waybill.dev/v1", "waybill.dev/v9", "waybill.yaml:1:13: apiVersion: value must be 'waybill.dev/v1'"},
 	} {
 		t.Run(name, func(t *testing.T) {

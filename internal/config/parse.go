@@ -214,6 +214,9 @@ func locate(n *yaml.Node, location []string) *yaml.Node {
 }
 
 func child(n *yaml.Node, step string) *yaml.Node {
+	if n == nil {
+		return nil
+	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -283,13 +286,23 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 			}
 			env.Freeze = append(env.Freeze, freeze)
 		}
+		p.keys(child(at, "policy"), e.Policy)
 		c.Environments = append(c.Environments, env)
 	}
+	p.keys(child(root, "policy"), doc.Policy)
 	apps := child(root, "apps")
 	for name := range doc.Apps {
 		p.app(c, child(apps, name), name, doc)
 	}
 	return c
+}
+
+func (p *parser) keys(at *yaml.Node, declared policy) {
+	for i, key := range declared.Keys {
+		if _, err := fingerprint(key); err != nil {
+			p.problem(child(at, "keys").Content[i], "not a public key: %v", err)
+		}
+	}
 }
 
 func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {

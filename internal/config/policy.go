@@ -1,6 +1,11 @@
 package config
 
 import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
 	"slices"
 	"time"
 
@@ -71,8 +76,13 @@ const (
 
 func (p policy) evidence(app, source string) evidence.Policy {
 	out := evidence.Policy{
-		Require: p.Require, Signers: p.Signers, Keys: p.Keys, Source: source,
+		Require: p.Require, Signers: p.Signers, Source: source,
 		Threshold: evidence.Threshold{Severity: defaultSeverity}, MaxAge: defaultMaxAge,
+	}
+	for _, key := range p.Keys {
+		if print, err := fingerprint(key); err == nil { // Parse has refused the others
+			out.Keys = append(out.Keys, print)
+		}
 	}
 	if out.Require == nil {
 		out.Require = evidence.Kinds()
@@ -94,4 +104,39 @@ func (p policy) evidence(app, source string) evidence.Policy {
 		}
 	}
 	return out
+}
+
+// fingerprint is the SHA-256 of a PEM public key's DER form, by which evidence
+// names the key.
+func fingerprint(text string) (string, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return "", errors.New("no PEM block")
+	}
+	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(block.Bytes)
+	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+// PublicKeys are the public keys of every policy in the file, in PEM form: what
+// signatures can be verified with. Which of them may sign where is the
+// policy's to say.
+func (c *Config) PublicKeys() [][]byte {
+	policies := []policy{c.policy}
+	for _, e := range c.Environments {
+		policies = append(policies, e.policy)
+	}
+	var keys [][]byte
+	seen := make(map[string]bool)
+	for _, p := range policies {
+		for _, key := range p.Keys {
+			if !seen[key] {
+				seen[key] = true
+				keys = append(keys, []byte(key))
+			}
+		}
+	}
+	return keys
 }

@@ -72,6 +72,16 @@ func (c *Client) ListPulls(ctx context.Context, repo Repository, headPrefix stri
 	return list, nil
 }
 
+// ClosedPulls lists the closed pull requests from this repository's branch
+// head, merged or not, newest first.
+func (c *Client) ClosedPulls(ctx context.Context, repo Repository, head string) ([]PullRequest, error) {
+	pulls, err := c.listPulls(ctx, repo, &gogithub.PullRequestListOptions{State: "closed", Head: repo.Owner + ":" + head})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the closed pull requests of %s from %s", repo, head), err)
+	}
+	return pulls, nil
+}
+
 func (c *Client) listPulls(ctx context.Context, repo Repository, o *gogithub.PullRequestListOptions) ([]PullRequest, error) {
 	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.PullRequest, *gogithub.Response, error) {
 		o.ListOptions = page
