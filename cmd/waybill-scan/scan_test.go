@@ -3,11 +3,22 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/scan"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
 
 func TestFindingOfAnotherPlatform(t *testing.T) {
@@ -18,7 +29,7 @@ func TestFindingOfAnotherPlatform(t *testing.T) {
 		platform{"linux/amd64", []map[string]string{fixed}},
 		platform{"linux/arm64", []map[string]string{vulnerable}},
 	)
-	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.High}})
+	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}})
 	if n := len(result.Report.Platforms); n != 2 {
 		t.Fatalf("%d platforms in the report, want 2", n)
 	}
@@ -31,8 +42,176 @@ func TestFindingOfAnotherPlatform(t *testing.T) {
 	if !result.Refused() {
 		t.Error("a critical finding in linux/arm64 alone does not refuse the image")
 	}
-	t.Logf("%s", result.Text())
-	t.Logf("%s", result.Refusal())
+}
+
+func TestBaseline(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	older := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0", "busybox=1-r0")}})
+	newer := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.4-r0", "musl=1.2.5-r10")}})
+	result := w.scan(t, scan.Options{Image: newer, Baseline: older, Threshold: evidence.Threshold{Severity: "none"}})
+	if c := result.Baseline; c == nil || keys(c.New) != "CVE-1990-0011 musl" || keys(c.Fixed) != "CVE-1990-0010 openssl" {
+		t.Errorf("got %+v", result.Baseline)
+	}
+	if result.Report.Image != newer.String() || len(result.Report.Platforms) != 1 {
+		t.Errorf("the report is about %s", result.Report.Image)
+	}
+}
+
+func TestEveryLayerIsReadOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	shared := debian("openssl=3.5.1-1")
+	base := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{shared, {"a": "base"}}})
+	ref := w.push(t, "acme/app",
+		platform{"linux/amd64", []map[string]string{shared, {"a": "amd64"}}},
+		platform{"linux/arm64", []map[string]string{shared, {"a": "arm64"}}},
+	)
+	var mu sync.Mutex
+	reads := make(map[string]int)
+	w.server.Before = func(_ http.ResponseWriter, r *http.Request) bool {
+		if _, blob, ok := strings.Cut(r.URL.Path, "/blobs/"); ok && r.Method == http.MethodGet {
+			mu.Lock()
+			reads[blob]++
+			mu.Unlock()
+		}
+		return false
+	}
+	w.scan(t, scan.Options{Image: ref, Baseline: base})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(reads) != 7 {
+		t.Errorf("read %d blobs, want 3 configurations and 4 layers", len(reads))
+	}
+	for blob, n := range reads {
+		if n != 1 {
+			t.Errorf("read %s %d times", blob, n)
+		}
+	}
+}
+
+func TestWaiverAndVEX(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0", "musl=1.2.5-r10")}})
+	statement := `{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex/1", "author": "acme", "timestamp": "2026-11-20T06:12:00Z", "version": 1,
+  "statements": [{"vulnerability": {"name": "CVE-1990-0011"}, "products": [{"@id": "pkg:apk/alpine/musl"}], "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path"}]}`
+	cyclone := `{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "vulnerabilities": [{"id": "CVE-1990-0010",
+  "analysis": {"state": "not_affected", "justification": "code_not_reachable"}, "affects": [{"ref": "pkg:apk/alpine/openssl@3.5.1-r0?arch=x86_64&distro=3.22.1"}]}]}`
+	dir := t.TempDir()
+	vex, cyclonedx := filepath.Join(dir, "vex.json"), filepath.Join(dir, "vex.cdx.json")
+	for path, content := range map[string]string{vex: statement, cyclonedx: cyclone} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waiver := evidence.Waiver{ID: "CVE-1990-0010", Reason: "not reachable", Expires: time.Now().Add(time.Hour)}
+	expired := waiver
+	expired.Expires = time.Now().Add(-time.Hour)
+	medium := evidence.Threshold{Severity: evidence.Medium}
+	with := func(t evidence.Threshold, w evidence.Waiver) evidence.Threshold {
+		t.Waivers = []evidence.Waiver{w}
+		return t
+	}
+	for name, test := range map[string]struct {
+		options  scan.Options
+		blocking string
+	}{
+		"nothing waived":     {scan.Options{Threshold: medium}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+		"OpenVEX":            {scan.Options{Threshold: medium, VEX: []string{vex}}, "CVE-1990-0010 openssl"},
+		"CycloneDX VEX":      {scan.Options{Threshold: medium, VEX: []string{cyclonedx}}, "CVE-1990-0011 musl"},
+		"OpenVEX and waiver": {scan.Options{Threshold: with(medium, waiver), VEX: []string{vex}}, ""},
+		"waiver":             {scan.Options{Threshold: with(medium, waiver)}, "CVE-1990-0011 musl"},
+		"expired waiver":     {scan.Options{Threshold: with(medium, expired)}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.options.Image = ref
+			result := w.scan(t, test.options)
+			if got := keys(result.Blocking); got != test.blocking {
+				t.Errorf("%q block, want %q", got, test.blocking)
+			}
+			if got := ids(result.Report.Platforms[0]); !slices.Equal(got, []string{"CVE-1990-0010", "CVE-1990-0011"}) {
+				t.Errorf("the report has %q: what is waived has to stay in it", got)
+			}
+			for _, f := range result.Report.Platforms[0].Findings {
+				if waived := !strings.Contains(test.blocking, f.ID); waived != (f.Waived != "") {
+					t.Errorf("%s is waived by %q", f.ID, f.Waived)
+				}
+			}
+		})
+	}
+}
+
+func TestImageThatUnpacksToTooMuch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"zeroes": strings.Repeat("\x00", 2<<20)}}})
+	request := w.request(t, ref)
+	request.Limits.ImageBytes = 1 << 20
+	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "the layers unpack to more than allowed") {
+		t.Errorf("got %v, want the limit", err)
+	}
+	request.Limits.ImageBytes = 4 << 20
+	if _, err := child(t).Run(t.Context(), request); err != nil {
+		t.Errorf("below the limit: %v", err)
+	}
+}
+
+func TestChildOutOfMemoryIsAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	random := make([]byte, 24<<20)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	file := `{"name": "` + base64.StdEncoding.EncodeToString(random) + `", "version": "1"}`
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"node_modules/a/package.json": file}}})
+	request := w.request(t, ref)
+	request.Limits.MemoryBytes = 64 << 20
+	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "exit status 2") {
+		t.Errorf("got %v, want that the child died", err)
+	}
+}
+
+func TestChildReadsAPrivateRegistry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0")}})
+	w.server.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+		if username, password, ok := r.BasicAuth(); ok && username == "reader" && password == "s3cret" {
+			return false
+		}
+		rw.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		rw.WriteHeader(http.StatusUnauthorized)
+		return true
+	}
+	w.client = registry.New(registry.Options{Registry: w.host, Username: "reader", Password: "s3cret"})
+	request := w.request(t, ref)
+	c := child(t)
+	if _, err := c.Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "registry "+w.host) || !strings.Contains(err.Error(), "401") {
+		t.Errorf("without credentials: %v, want 401 of %s", err, w.host)
+	}
+	c.Username, c.Password = "reader", "s3cret"
+	if _, err := c.Run(t.Context(), request); err != nil {
+		t.Errorf("with credentials: %v", err)
+	}
+}
+
+func (w world) request(t *testing.T, ref imageref.Ref) exchange.Request {
+	t.Helper()
+	platforms, err := w.client.Platforms(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := exchange.Request{
+		Version: exchange.Version, DatabaseDir: w.database.Dir, At: time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC),
+		Limits: exchange.Limits{ImageBytes: 1 << 30}, Images: []exchange.Image{{Ref: ref, SBOM: true}},
+	}
+	for _, p := range platforms {
+		request.Images[0].Platforms = append(request.Images[0].Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
+	}
+	return request
 }
 
 func ids(p evidence.PlatformScan) []string {
@@ -41,4 +220,12 @@ func ids(p evidence.PlatformScan) []string {
 		found = append(found, f.ID)
 	}
 	return found
+}
+
+func keys(findings []evidence.Finding) string {
+	var list []string
+	for _, f := range findings {
+		list = append(list, f.Key())
+	}
+	return strings.Join(list, ",")
 }

@@ -23,7 +23,6 @@ import (
 	"github.com/aquasecurity/trivy/pkg/scan/langpkg"
 	"github.com/aquasecurity/trivy/pkg/scan/ospkg"
 	"github.com/aquasecurity/trivy/pkg/types"
-	"github.com/aquasecurity/trivy/pkg/vex"
 	"github.com/aquasecurity/trivy/pkg/vulnerability"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -91,7 +90,7 @@ func (s *scanner) image(ctx context.Context, asked exchange.Image) (exchange.Res
 	result := exchange.Result{Ref: asked.Ref}
 	var reports []types.Report
 	for _, p := range asked.Platforms {
-		report, err := s.manifest(ctx, p.Ref)
+		report, err := s.manifest(ctx, p)
 		if err != nil {
 			return exchange.Result{}, fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
 		}
@@ -111,12 +110,12 @@ func (s *scanner) image(ctx context.Context, asked exchange.Image) (exchange.Res
 
 // manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
 // those two packages would link its configuration and report code.
-func (s *scanner) manifest(ctx context.Context, ref imageref.Ref) (types.Report, error) {
-	opened, err := s.images.Image(ctx, ref)
+func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Report, error) {
+	opened, err := s.images.Image(ctx, p.Ref)
 	if err != nil {
 		return types.Report{}, err
 	}
-	art, err := artimage.NewArtifact(newImage(ref, opened, s.request.Limits.ImageBytes), s.cache, artifact.Option{
+	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits.ImageBytes), s.cache, artifact.Option{
 		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})
@@ -151,7 +150,7 @@ func (s *scanner) manifest(ctx context.Context, ref imageref.Ref) (types.Report,
 	if report.Results, err = detect(ctx, info.Name, detail); err != nil {
 		return types.Report{}, err
 	}
-	return report, s.applyVEX(ctx, &report)
+	return report, applyVEX(ctx, &report, p.Platform, s.request.VEX)
 }
 
 // assumedOS is what Trivy assumes where no release file says: packages without
@@ -205,18 +204,4 @@ func withoutDevelopment(packages ftypes.Packages) ftypes.Packages {
 		}
 	}
 	return kept
-}
-
-func (s *scanner) applyVEX(ctx context.Context, report *types.Report) error {
-	if len(s.request.VEX) == 0 {
-		return nil
-	}
-	var sources []vex.Source
-	for _, path := range s.request.VEX {
-		sources = append(sources, vex.Source{Type: vex.TypeFile, FilePath: path})
-	}
-	if err := vex.Filter(ctx, report, vex.Options{Sources: sources}); err != nil {
-		return fmt.Errorf("apply VEX documents: %w", err)
-	}
-	return nil
 }
