@@ -20,8 +20,8 @@ import (
 )
 
 // annotated is how many blocking findings become annotations: GitHub shows ten
-// of a step.
-const annotated = 10
+// of a step, and the refusal itself is one.
+const annotated = 9
 
 func runScan(ctx context.Context, call *cli.Call) error {
 	options, err := scanOptions(call)

@@ -53,12 +53,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("LONG_AGO", now.AddDate(-1, 0, 0).Format(time.RFC3339))
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		Cmds: withScanCommands(t, map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"pushimage": pushImage,
 			"genkey":    generateKey,
 			"expand":    expandFiles,
 			"exitcode":  exitCode,
-		},
+		}),
 	})
 }
 
