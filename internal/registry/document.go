@@ -2,13 +2,13 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -32,20 +32,61 @@ type Document struct {
 
 // PushDocuments stores documents as one untagged OCI artifact. Whoever gets its
 // digest can read exactly these bytes.
+// https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
 func (c *Client) PushDocuments(ctx context.Context, repository name.Repository, artifactType string, documents []Document) (imageref.Ref, error) {
-	image := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
-	image = mutate.ConfigMediaType(image, types.MediaType(artifactType))
+	config := static.NewLayer([]byte("{}"), mediaTypeEmptyConfig)
+	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: artifactType, Layers: []v1.Descriptor{}}
+	a := &artifact{config: config}
+	desc, err := partial.Descriptor(config)
+	if err != nil {
+		return imageref.Ref{}, fmt.Errorf("pack the documents: %w", err)
+	}
+	manifest.Config = *desc
 	for _, d := range documents {
-		var err error
-		image, err = mutate.Append(image, mutate.Addendum{
-			Layer:       static.NewLayer(d.Data, types.MediaType(d.MediaType)),
-			Annotations: map[string]string{annotationTitle: d.Name},
-		})
+		if len(d.Data) > maxDocument {
+			return imageref.Ref{}, fmt.Errorf("pack %s: %d bytes are more than the %d allowed", d.Name, len(d.Data), maxDocument)
+		}
+		layer := static.NewLayer(d.Data, types.MediaType(d.MediaType))
+		desc, err := partial.Descriptor(layer)
 		if err != nil {
 			return imageref.Ref{}, fmt.Errorf("pack %s: %w", d.Name, err)
 		}
+		desc.Annotations = map[string]string{annotationTitle: d.Name}
+		manifest.Layers = append(manifest.Layers, *desc)
+		a.layers = append(a.layers, layer)
 	}
-	return c.PushImage(ctx, repository, image)
+	if a.raw, err = json.Marshal(manifest); err != nil {
+		return imageref.Ref{}, fmt.Errorf("pack the documents: %w", err)
+	}
+	return c.PushImage(ctx, repository, a)
+}
+
+// artifact is an OCI manifest whose layers are documents and whose
+// configuration is empty.
+type artifact struct {
+	config v1.Layer
+	layers []v1.Layer
+	raw    []byte
+}
+
+func (a *artifact) Layers() ([]v1.Layer, error)               { return a.layers, nil }
+func (a *artifact) RawManifest() ([]byte, error)              { return a.raw, nil }
+func (a *artifact) RawConfigFile() ([]byte, error)            { return []byte("{}"), nil }
+func (a *artifact) MediaType() (types.MediaType, error)       { return types.OCIManifestSchema1, nil }
+func (a *artifact) Size() (int64, error)                      { return int64(len(a.raw)), nil }
+func (a *artifact) Digest() (v1.Hash, error)                  { return partial.Digest(a) }
+func (a *artifact) ConfigName() (v1.Hash, error)              { return a.config.Digest() }
+func (a *artifact) ConfigFile() (*v1.ConfigFile, error)       { return partial.ConfigFile(a) }
+func (a *artifact) Manifest() (*v1.Manifest, error)           { return partial.Manifest(a) }
+func (a *artifact) LayerByDiffID(h v1.Hash) (v1.Layer, error) { return a.LayerByDigest(h) }
+
+func (a *artifact) LayerByDigest(h v1.Hash) (v1.Layer, error) {
+	for _, l := range append([]v1.Layer{a.config}, a.layers...) {
+		if digest, err := l.Digest(); err == nil && digest == h {
+			return l, nil
+		}
+	}
+	return nil, fmt.Errorf("no blob %s in the artifact", h)
 }
 
 // Documents reads what PushDocuments stored.
@@ -58,8 +99,8 @@ func (c *Client) Documents(ctx context.Context, ref imageref.Ref, artifactType s
 	if err != nil {
 		return nil, wrap(ref.Name(), "read "+ref.String(), err)
 	}
-	if got := string(manifest.Config.MediaType); got != artifactType {
-		return nil, fmt.Errorf("%s is not what is expected here: it holds %q, not %q", ref, got, artifactType)
+	if got := manifest.ArtifactType; got != artifactType {
+		return nil, fmt.Errorf("%s is not what is expected here: its artifact type is %q, not %q", ref, got, artifactType)
 	}
 	var documents []Document
 	for _, layer := range manifest.Layers {

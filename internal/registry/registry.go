@@ -8,7 +8,7 @@ package registry
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -43,16 +43,18 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
-	c := &Client{transport: o.Transport, keychain: o.Keychain, userAgent: o.UserAgent}
+	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
 	if o.Registry != "" && o.Password != "" {
 		c.keychain = authn.NewMultiKeychain(login{o.Registry, o.Username, o.Password}, c.keychain)
 	}
-	if c.transport == nil {
-		c.transport = newTransport()
+	inner := o.Transport
+	if inner == nil {
+		inner = newTransport()
 	}
+	c.transport = &patient{inner: inner, patience: defaultPatience()}
 	if c.userAgent == "" {
 		c.userAgent = "waybill"
 	}
@@ -96,7 +98,7 @@ func (c *Client) Credentials(host string) (username, password string, err error)
 func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
 	return []remote.Option{
 		remote.WithContext(ctx), remote.WithTransport(c.transport), remote.WithAuthFromKeychain(c.keychain),
-		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(retryStatusCodes...), remote.WithRetryBackoff(backoff),
+		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(), remote.WithRetryBackoff(uploadBackoff), remote.WithRetryPredicate(uploadAgain),
 	}
 }
 
@@ -252,23 +254,53 @@ func (c *Client) Tag(ctx context.Context, ref imageref.Ref, tag string) error {
 // referrers API or, where the registry has none, by its fallback tag.
 // artifactType filters; empty lists all.
 func (c *Client) Referrers(ctx context.Context, ref imageref.Ref, artifactType string) ([]v1.Descriptor, error) {
-	options := c.RemoteOptions(ctx)
-	if artifactType != "" {
-		options = append(options, remote.WithFilter("artifactType", artifactType))
-	}
-	index, err := remote.Referrers(ref.GoName(), options...)
+	doing := "list the referrers of " + ref.String()
+	index, err := remote.Referrers(ref.GoName(), c.RemoteOptions(ctx)...)
 	if err != nil {
-		return nil, wrap(ref.Name(), "list the referrers of "+ref.String(), err)
+		return nil, wrap(ref.Name(), doing, err)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return nil, wrap(ref.Name(), "list the referrers of "+ref.String(), err)
+		return nil, wrap(ref.Name(), doing, err)
 	}
-	return manifest.Manifests, nil
+	if len(manifest.Manifests) > maxReferrers {
+		return nil, wrap(ref.Name(), doing, fmt.Errorf("%d referrers are more than the %d that are read", len(manifest.Manifests), maxReferrers))
+	}
+	if artifactType == "" {
+		return manifest.Manifests, nil
+	}
+	var found []v1.Descriptor
+	for _, desc := range manifest.Manifests {
+		if err := c.trueType(ctx, ref, &desc); err != nil {
+			return nil, err
+		}
+		if desc.ArtifactType == artifactType {
+			found = append(found, desc)
+		}
+	}
+	return found, nil
 }
 
-// IsNotFound says whether the registry answered that there is no such thing.
-func IsNotFound(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Status == http.StatusNotFound
+// trueType corrects the artifact type of a listed referrer: some registries and
+// clients list the type of the configuration, which is empty, in its place.
+func (c *Client) trueType(ctx context.Context, subject imageref.Ref, desc *v1.Descriptor) error {
+	if desc.ArtifactType != "" && desc.ArtifactType != mediaTypeEmptyConfig {
+		return nil
+	}
+	ref, err := subject.At(desc.Digest.String())
+	if err != nil {
+		return err
+	}
+	read, err := c.Manifest(ctx, ref)
+	if IsNotFound(err) {
+		return nil // listed and gone
+	}
+	if err != nil {
+		return err
+	}
+	var manifest v1.Manifest
+	if err := json.Unmarshal(read.Raw, &manifest); err == nil && manifest.ArtifactType != "" {
+		desc.ArtifactType = manifest.ArtifactType
+	}
+	return nil
 }

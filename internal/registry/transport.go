@@ -1,31 +1,26 @@
 package registry
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
+	"syscall"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Bounds of one request. Together with backoff they bound every call: a
-// registry that accepts connections and says nothing costs at most
-// attempts × responseTimeout.
+// Bounds of one request. Together with patience they bound every call: a
+// registry that accepts connections and says nothing costs two waits.
 const (
 	dialTimeout     = 10 * time.Second
 	responseTimeout = 30 * time.Second
 )
-
-var backoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.2, Steps: 4}
-
-var retryStatusCodes = []int{
-	http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
-	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-}
 
 func newTransport() http.RoundTripper {
 	t := remote.DefaultTransport.(*http.Transport).Clone()
@@ -34,38 +29,153 @@ func newTransport() http.RoundTripper {
 	return t
 }
 
-// Error is a request to a registry that failed after its retries.
-type Error struct {
-	Host   string
-	Doing  string
-	Status int // HTTP status, 0 when there was no answer
-	Cause  error
+// patience is how long a failing request is tried again.
+type patience struct {
+	attempts  int           // at most, the first one included
+	silences  int           // at most, when the registry says nothing at all
+	first     time.Duration // wait after the first failure; each further one is three times as long
+	retryWait time.Duration // longest Retry-After that is waited for
+	sleep     func(ctx context.Context, d time.Duration) error
 }
 
-func (e *Error) Error() string {
-	return fmt.Sprintf("registry %s: %s: %v%s", e.Host, e.Doing, e.Cause, e.hint())
+func defaultPatience() patience {
+	return patience{attempts: 4, silences: 2, first: 250 * time.Millisecond, retryWait: 90 * time.Second, sleep: sleep}
 }
 
-// Unwrap keeps the cause reachable.
-func (e *Error) Unwrap() error { return e.Cause }
-
-func (e *Error) hint() string {
-	switch e.Status {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return " (log in with docker login or set WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD; ghcr.io needs packages: write to push)"
-	case http.StatusTooManyRequests:
-		return " (the registry limits requests: log in, or try again later)"
-	case 0:
-		return " (is the host right, and reachable from here?)"
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return ""
 }
 
-func wrap(repository name.Repository, doing string, err error) error {
-	e := &Error{Host: repository.RegistryStr(), Doing: doing, Cause: err}
+// patient repeats requests that fail for a reason that may pass. A request
+// whose body cannot be sent twice is left to go-containerregistry, which begins
+// the upload anew; see uploadAgain.
+type patient struct {
+	inner http.RoundTripper
+	patience
+}
+
+// exhausted marks an error as final: nobody above tries again.
+type exhausted struct{ error }
+
+func (e exhausted) Unwrap() error { return e.error }
+
+func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil && request.Body != http.NoBody && request.GetBody == nil {
+		return p.inner.RoundTrip(request)
+	}
+	silences := 0
+	for attempt := 1; ; attempt++ {
+		response, err := p.once(request, attempt)
+		if err != nil {
+			if isSilence(err) {
+				silences++
+			}
+			if attempt >= p.attempts || silences >= p.silences || !passes(err) || request.Context().Err() != nil {
+				return nil, exhausted{err}
+			}
+			if err := p.sleep(request.Context(), p.backoff(attempt)); err != nil {
+				return nil, exhausted{err}
+			}
+			continue
+		}
+		if attempt >= p.attempts || !retryable(response.StatusCode) {
+			return response, nil
+		}
+		wait := p.backoff(attempt)
+		if asked, ok := retryAfter(response.Header, time.Now()); ok {
+			if asked > p.retryWait {
+				return response, nil
+			}
+			wait = max(wait, asked)
+		}
+		io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
+		response.Body.Close()
+		if err := p.sleep(request.Context(), wait); err != nil {
+			return nil, exhausted{err}
+		}
+	}
+}
+
+func (p *patient) once(request *http.Request, attempt int) (*http.Response, error) {
+	if attempt > 1 && request.GetBody != nil {
+		body, err := request.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		request = request.Clone(request.Context())
+		request.Body = body
+	}
+	return p.inner.RoundTrip(request)
+}
+
+func (p *patient) backoff(attempt int) time.Duration {
+	wait := p.first
+	for range attempt - 1 {
+		wait *= 3
+	}
+	return wait + rand.N(wait/4+1) // jitter, so that many jobs do not come back at once
+}
+
+// retryAfter reads how long the registry asks to be left alone: seconds or a
+// date.
+func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(0, at.Sub(now)), true
+	}
+	return 0, false
+}
+
+func retryable(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// passes says whether a failed exchange may go better the next time: a broken
+// or refused connection or silence, and not a wrong name or certificate.
+func passes(err error) bool {
+	return isSilence(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, net.ErrClosed)
+}
+
+func isSilence(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// Uploads are begun anew at most twice.
+var uploadBackoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.2, Steps: 3}
+
+// uploadAgain says whether go-containerregistry should begin an upload anew:
+// when sending the content failed, which patient does not repeat, or when the
+// registry has lost the upload.
+func uploadAgain(err error) bool {
+	var final exhausted
+	if err == nil || errors.As(err, &final) || errors.Is(err, context.Canceled) {
+		return false
+	}
 	var answer *transport.Error
-	if errors.As(err, &answer) {
-		e.Status = answer.StatusCode
+	if !errors.As(err, &answer) {
+		return passes(err)
 	}
-	return e
+	for _, d := range answer.Errors {
+		if d.Code == transport.BlobUploadInvalidErrorCode || d.Code == transport.BlobUploadUnknownErrorCode {
+			return true
+		}
+	}
+	return answer.Request != nil && answer.Request.Method == http.MethodPatch && retryable(answer.StatusCode)
 }
