@@ -123,7 +123,11 @@ func places(t *testing.T) map[string]func(t *testing.T) place {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(server.Listen())
+			stop, err := server.Listen(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(stop)
 			if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
 				t.Fatal(err)
 			}

@@ -147,3 +147,6 @@ func (c *call) commitsJSON(list []*commitInfo) []map[string]any {
 	}
 	return out
 }
+
+// NumberID is the numeric id that stands for a name.
+func NumberID(name string) int64 { return numberID(name) }

@@ -15,8 +15,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sort"
@@ -103,10 +105,15 @@ func New(o Options) (*Server, error) {
 }
 
 // Listen starts the server on a random port of loopback; close ends it.
-func (s *Server) Listen() (close func()) {
-	server := httptest.NewServer(s)
-	s.SetURL(server.URL)
-	return server.Close
+func (s *Server) Listen(ctx context.Context) (close func(), err error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("start the stand-in for GitHub: %w", err)
+	}
+	s.SetURL("http://" + listener.Addr().String())
+	server := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	go func() { _ = server.Serve(listener) }() // ends with close
+	return func() { _ = server.Close() }, nil
 }
 
 // SetURL says at which root the server is reached.

@@ -1,0 +1,72 @@
+// Command waybill-sandbox is the rehearsal: a registry, a stand-in for GitHub
+// that runs workflows with act, and an OIDC issuer, on loopback.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/sandbox"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	program := cli.Program{
+		Name: "waybill-sandbox", Short: "Rehearse deliveries on this machine: a registry, a stand-in for GitHub that runs workflows, an OIDC issuer",
+		Extra: []*cobra.Command{serve()},
+	}
+	return program.Run(ctx, cli.Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
+}
+
+func serve() *cobra.Command {
+	var dir, act string
+	var local, env []string
+	var keep bool
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Serve until interrupted; print the addresses as JSON", Args: cobra.NoArgs,
+		Example: "  waybill-sandbox serve --dir /tmp/rehearsal --local waybill-dev/waybill=.",
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&dir, "dir", "", "directory of repositories, blobs, runs and logs; made where it is missing")
+	flags.StringVar(&act, "act", "", "program that runs workflows; empty looks on PATH, none runs none")
+	flags.StringArrayVar(&local, "local", nil, "OWNER/NAME=DIR: directory that stands for a repository of actions, at every ref")
+	flags.StringArrayVar(&env, "env", nil, "NAME=VALUE: variable that every job sees")
+	flags.BoolVar(&keep, "keep", false, "leave the clones of finished runs")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if dir == "" {
+			return outcome.Usagef("serve needs --dir")
+		}
+		o := sandbox.Options{Dir: dir, Act: act, Env: append(sandbox.Environment(os.Getenv), env...), Local: map[string]string{}, Keep: keep}
+		for _, l := range local {
+			name, path, ok := strings.Cut(l, "=")
+			if !ok {
+				return outcome.Usagef("--local %s is not of the form OWNER/NAME=DIR", l)
+			}
+			o.Local[name] = path
+		}
+		o.Logf = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		s, err := sandbox.Start(cmd.Context(), o)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(s.URLs()); err != nil {
+			return fmt.Errorf("print the addresses: %w", err)
+		}
+		<-cmd.Context().Done()
+		return nil
+	}
+	return cmd
+}
