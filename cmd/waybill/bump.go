@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -40,10 +41,24 @@ func runBump(ctx context.Context, call *cli.Call) error {
 			return err
 		}
 	}
+	decision, known := map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
+	if known {
+		err = errors.Join(err, call.Output("decision", decision))
+	}
 	if err != nil {
 		return err
 	}
-	return reportBump(call, result)
+	if err := reportBump(call, result); err != nil {
+		return err
+	}
+	workflow := call.In.String("promote_workflow")
+	if workflow == "" || !result.Changed {
+		return nil
+	}
+	if !repo.hasForge() {
+		return outcome.Usagef("--promote-workflow starts a workflow on GitHub: give --repo, not --dir")
+	}
+	return repo.api.Dispatch(ctx, repo.github, workflow, branch, nil)
 }
 
 func reportBump(call *cli.Call, r bump.Result) error {

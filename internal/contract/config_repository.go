@@ -49,14 +49,16 @@ var bump = Command{
 		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
 		{Name: "workflow", Type: String, Default: "bump.yml", Placeholder: "FILE", Doc: "Workflow file in the config repository that `via: dispatch` starts."},
 		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: dispatch` waits for the answer."},
+		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start after a commit, such as promote.yml: a commit made with the job token starts none by itself. Empty starts none. Needs `repo`."},
 		inputAllowOlder, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
+		{"decision", "`allowed`, `refused` or `pending`; empty when something broke."},
 		{"changed", "`true` when a commit was made, `false` when the overlay already named the digest."},
 		{"commit", "The commit on the config repository's branch that holds the digest."},
 		{"previous", "The digest that was deployed before."},
 	},
-	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "only with `via: dispatch`, and only in the config repository: starts the bump workflow"}},
+	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "starts the promote workflow after a commit; with `via: dispatch` it is all that is needed, in the config repository: starts the bump workflow"}},
 	Binaries:    []string{Waybill},
 }
 

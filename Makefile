@@ -1,0 +1,81 @@
+# Waybill. `make help` lists what there is.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Trivy needs encoding/json/v2; everything is built with it, so that all builds
+# and tests share one cache.
+export GOEXPERIMENT := jsonv2
+export CGO_ENABLED := 0
+GOTAGS :=
+VERSION := $(shell cat actions/version.txt)
+LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/cli.version=$(VERSION)
+GO_BUILD := go build -trimpath -ldflags '$(LDFLAGS)'
+BINARIES := waybill waybill-scan waybill-sandbox
+
+# The public command lines that Waybill has to agree with, from this module's
+# own graph; and the servers and runners that the tests start.
+PEERS := github.com/sigstore/cosign/v2/cmd/cosign github.com/aquasecurity/trivy/cmd/trivy \
+	github.com/google/go-containerregistry/cmd/crane helm.sh/helm/v3/cmd/helm sigs.k8s.io/kustomize/kustomize/v5
+TOOLS := bin/tools
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the three binaries into bin/
+	@for b in $(BINARIES); do echo "build $$b"; $(GO_BUILD) -o bin/$$b ./cmd/$$b || exit 1; done
+
+.PHONY: packages
+packages: ## Install the Debian packages that tests and demo use, where they are missing
+	@bash scripts/packages.sh
+
+.PHONY: tools
+tools: tools-demo tools-peers ## Build the tools of the tests into bin/tools
+
+.PHONY: tools-demo
+tools-demo: ## Build the tools of the demo: act and Sigstore's servers
+	@mkdir -p $(TOOLS)
+	@cd internal/tools/act && go build -o ../../../$(TOOLS)/act github.com/nektos/act
+	@cd internal/tools && go build -o ../../$(TOOLS)/fulcio github.com/sigstore/fulcio
+	@cd internal/tools && go build -o ../../$(TOOLS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
+	@cd internal/tools && go build -o ../../$(TOOLS)/timestamp-server github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
+
+.PHONY: tools-peers
+tools-peers:
+	@mkdir -p $(TOOLS)
+	@cd internal/tools && go build -o ../../$(TOOLS)/buildkitd github.com/moby/buildkit/cmd/buildkitd
+	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
+	@go build -o $(TOOLS)/ $(PEERS)
+
+.PHONY: test
+test: packages build tools ## Run every test, with the real servers; does its own set-up
+	go test -timeout 20m ./...
+	cd examples/app && go test ./...
+
+.PHONY: lint
+lint: ## Vet, format and layout, actionlint, shellcheck
+	@bash scripts/lint.sh
+
+.PHONY: generate
+generate: ## Write the actions and the documentation's tables from internal/contract
+	go run ./internal/actiongen
+
+.PHONY: check
+check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
+	go run ./internal/actiongen -check
+	go mod verify > /dev/null
+	go mod tidy -diff
+
+.PHONY: demo
+demo: build tools-demo ## Deliver the example application for real, and print what happened
+	bin/waybill-sandbox demo
+
+.PHONY: bench
+bench: packages build tools ## Measure against the peers, each pair in the same run
+	go run ./internal/bench
+
+.PHONY: sizes
+sizes: build ## Print size, start-up time and module count of the binaries
+	@bash scripts/sizes.sh
