@@ -1,0 +1,159 @@
+package tag
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Facts are what tags are made from.
+type Facts struct {
+	Commit    string // that the image was built from; 40 hexadecimal digits
+	Ref       string // refs/heads/main, refs/tags/v1.2.3, refs/pull/7/merge
+	RunNumber int    // 0 outside Actions
+	Now       time.Time
+}
+
+// maxTag is the longest tag that registries take.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+const maxTag = 128
+
+// Expand turns tag types into tags, each once, in the order given. What does
+// not apply, such as a version where the ref is a branch, is left out with a
+// note; what can never apply is an error.
+//
+// The types and the way they clean up names are those of
+// https://github.com/docker/metadata-action.
+func Expand(types []string, facts Facts) (tags, notes []string, err error) {
+	var problems []error
+	for _, text := range types {
+		tag, note, err := expand(text, facts)
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("--tags %s: %w", text, err))
+		case note != "":
+			notes = append(notes, text+": "+note)
+		case !slices.Contains(tags, tag):
+			tags = append(tags, tag)
+		}
+	}
+	return tags, notes, errors.Join(problems...)
+}
+
+func expand(text string, facts Facts) (tag, note string, err error) {
+	kind, value, hasValue := strings.Cut(text, ":")
+	if takesValue := slices.Contains([]string{"raw", "semver", "schedule"}, kind); takesValue != hasValue || takesValue && value == "" {
+		if takesValue {
+			return "", "", fmt.Errorf("%s needs a value: %s:VALUE", kind, kind)
+		}
+		if slices.Contains([]string{"sha", "ref", "run"}, kind) {
+			return "", "", fmt.Errorf("%s takes no value", kind)
+		}
+	}
+	switch kind {
+	case "raw":
+		tag = value
+	case "sha":
+		if len(facts.Commit) < 7 {
+			return "", "", errors.New("the commit is not known: neither the evidence, the job nor git names one")
+		}
+		tag = "sha-" + facts.Commit[:7]
+	case "ref":
+		tag, err = fromRef(facts.Ref)
+	case "semver":
+		tag, note, err = fromVersion(value, facts.Ref)
+	case "run":
+		if facts.RunNumber == 0 {
+			return "", "", errors.New("there is no run number outside GitHub Actions")
+		}
+		tag = strconv.Itoa(facts.RunNumber)
+	case "schedule":
+		tag = facts.Now.UTC().Format(value)
+	default:
+		return "", "", errors.New("unknown type: want raw:VALUE, sha, ref, semver:PATTERN, run or schedule:LAYOUT")
+	}
+	if err != nil || note != "" {
+		return "", note, err
+	}
+	clean := sanitize(tag)
+	if clean == "" {
+		return "", "", fmt.Errorf("nothing of %q can stand in a tag", tag)
+	}
+	return clean, "", nil
+}
+
+var pullRequest = regexp.MustCompile(`^refs/pull/([0-9]+)/(?:merge|head)$`)
+
+func fromRef(ref string) (string, error) {
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		return branch, nil
+	}
+	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		return tag, nil
+	}
+	if m := pullRequest.FindStringSubmatch(ref); m != nil {
+		return "pr-" + m[1], nil
+	}
+	if ref == "" {
+		return "", errors.New("the ref is not known: neither the job nor git names one")
+	}
+	return "", fmt.Errorf("%q is no branch, tag or pull request", ref)
+}
+
+// version is https://semver.org with an optional v in front.
+var version = regexp.MustCompile(`^v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+
+var placeholder = regexp.MustCompile(`\{\{[^{}]*\}\}`)
+
+// fromVersion fills in a pattern. A prerelease is no release: it never takes
+// the tag 1.2 or latest-like shorter forms from one.
+func fromVersion(pattern, ref string) (tag, note string, err error) {
+	known := map[string]int{"{{version}}": 0, "{{raw}}": 0, "{{major}}": 1, "{{minor}}": 2, "{{patch}}": 3}
+	found := placeholder.FindAllString(pattern, -1)
+	if len(found) == 0 {
+		return "", "", errors.New("the pattern has none of {{version}}, {{raw}}, {{major}}, {{minor}}, {{patch}}")
+	}
+	whole := false
+	for _, p := range found {
+		if _, ok := known[p]; !ok {
+			return "", "", fmt.Errorf("unknown %s: want {{version}}, {{raw}}, {{major}}, {{minor}} or {{patch}}", p)
+		}
+		whole = whole || p == "{{version}}" || p == "{{raw}}"
+	}
+	name, isTag := strings.CutPrefix(ref, "refs/tags/")
+	if !isTag {
+		return "", "left out, the ref is no tag", nil
+	}
+	m := version.FindStringSubmatch(name)
+	if m == nil {
+		return "", fmt.Sprintf("left out, the tag %q is no version such as v1.2.3", name), nil
+	}
+	if m[4] != "" && !whole {
+		return "", fmt.Sprintf("left out, %s is a prerelease", name), nil
+	}
+	return placeholder.ReplaceAllStringFunc(pattern, func(p string) string {
+		switch p {
+		case "{{version}}":
+			return strings.TrimPrefix(name, "v")
+		case "{{raw}}":
+			return name
+		default:
+			return m[known[p]]
+		}
+	}), "", nil
+}
+
+var notInTag = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// sanitize makes a valid tag: [A-Za-z0-9_][A-Za-z0-9._-]{0,127}.
+func sanitize(text string) string {
+	text = strings.TrimLeft(notInTag.ReplaceAllString(text, "-"), ".-")
+	if len(text) > maxTag {
+		text = text[:maxTag]
+	}
+	return text
+}

@@ -1,0 +1,167 @@
+package tag
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+const (
+	commit = "4be1f7a0123456789012345678901234567890ab"
+	other  = "d03c9e20123456789012345678901234567890ab"
+)
+
+var at = time.Date(2026, 11, 20, 6, 12, 0, 0, time.FixedZone("", 3600*9))
+
+func TestExpand(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 200)
+	for name, test := range map[string]struct {
+		types string
+		facts Facts
+		want  string
+		note  string
+	}{
+		"raw":                       {"raw:latest", Facts{}, "latest", ""},
+		"raw with a colon":          {"raw:a:b", Facts{}, "a-b", ""},
+		"raw, cleaned up":           {"raw:.a b/ö", Facts{}, "a-b-", ""},
+		"raw, cut":                  {"raw:" + long, Facts{}, long[:128], ""},
+		"sha":                       {"sha", Facts{Commit: commit}, "sha-4be1f7a", ""},
+		"branch":                    {"ref", Facts{Ref: "refs/heads/feat/a b"}, "feat-a-b", ""},
+		"tag":                       {"ref", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
+		"pull request":              {"ref", Facts{Ref: "refs/pull/12/merge"}, "pr-12", ""},
+		"run":                       {"run", Facts{RunNumber: 7781}, "7781", ""},
+		"schedule in UTC":           {"schedule:20060102", Facts{Now: at}, "20261119", ""},
+		"version":                   {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2.3", ""},
+		"version as it stands":      {"semver:{{raw}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
+		"version without v":         {"semver:{{version}}", Facts{Ref: "refs/tags/1.2.3"}, "1.2.3", ""},
+		"version with build":        {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3+linux.1"}, "1.2.3-linux.1", ""},
+		"minor":                     {"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2", ""},
+		"major with a prefix":       {"semver:v{{major}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1", ""},
+		"patch":                     {"semver:{{patch}}", Facts{Ref: "refs/tags/v1.2.3"}, "3", ""},
+		"prerelease":                {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "1.2.3-rc.1", ""},
+		"prerelease takes no minor": {"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "", "left out, v1.2.3-rc.1 is a prerelease"},
+		"prerelease takes no major": {"semver:{{major}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "", "left out, v1.2.3-rc.1 is a prerelease"},
+		"version on a branch":       {"semver:{{version}}", Facts{Ref: "refs/heads/v1.2.3"}, "", "left out, the ref is no tag"},
+		"version of another tag":    {"semver:{{version}}", Facts{Ref: "refs/tags/nightly"}, "", `left out, the tag "nightly" is no version`},
+		"version with leading zero": {"semver:{{version}}", Facts{Ref: "refs/tags/v1.02.3"}, "", "is no version"},
+		"twice the same":            {"raw:1.2 semver:{{major}}.{{minor}} raw:x", Facts{Ref: "refs/tags/v1.2.3"}, "1.2 x", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			types := strings.Fields(test.types)
+			if strings.HasPrefix(test.types, "raw:.a") {
+				types = []string{test.types}
+			}
+			tags, notes, err := Expand(types, test.facts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(tags, " "); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if got := strings.Join(notes, "\n"); !strings.Contains(got, test.note) || (test.note == "") != (got == "") {
+				t.Errorf("notes %q, want %q", got, test.note)
+			}
+		})
+	}
+}
+
+func TestExpandRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"latest":                "--tags latest: unknown type: want raw:VALUE, sha, ref",
+		"raw":                   "raw needs a value",
+		"raw:":                  "raw needs a value",
+		"raw:…":                 `nothing of "…" can stand in a tag`,
+		"sha:long":              "sha takes no value",
+		"sha":                   "the commit is not known",
+		"ref":                   "the ref is not known",
+		"run":                   "there is no run number outside GitHub Actions",
+		"semver":                "semver needs a value",
+		"semver:1.2":            "the pattern has none of {{version}}",
+		"semver:{{ver}}":        "unknown {{ver}}",
+		"schedule":              "schedule needs a value",
+		"type=raw,value=latest": "unknown type",
+	} {
+		if _, _, err := Expand([]string{"raw:ok", text}, Facts{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+}
+
+func waybill(t *testing.T, source string, state evidence.State) evidence.Waybill {
+	t.Helper()
+	ref, err := imageref.Parse("registry.example/acme/app@sha256:" + strings.Repeat("1", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return evidence.Waybill{Image: ref, Source: evidence.Source{Commit: source}, Decision: evidence.Decide(evidence.Reason{Rule: "signature", State: state, Detail: "no signature record"})}
+}
+
+func TestPlanTakesTheProvenCommit(t *testing.T) {
+	t.Parallel()
+	facts := Facts{Commit: other, Ref: "refs/tags/v1.2.3"}
+	tags, _, err := Plan(waybill(t, commit, evidence.Met), []string{"sha"}, facts)
+	if err != nil || !cmp.Equal(tags, []string{"sha-4be1f7a"}) {
+		t.Errorf("got %q, %v, want the commit that the evidence proves", tags, err)
+	}
+	for _, types := range [][]string{{"ref"}, {"raw:x", "semver:{{version}}"}} {
+		_, _, err := Plan(waybill(t, commit, evidence.Met), types, facts)
+		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "was built from commit 4be1f7a01234, this run is about d03c9e201234") {
+			t.Errorf("%q for another commit: %v", types, err)
+		}
+	}
+	facts.Commit = commit
+	if tags, _, err := Plan(waybill(t, commit, evidence.Met), []string{"ref", "semver:{{version}}"}, facts); err != nil || len(tags) != 2 {
+		t.Errorf("got %q, %v", tags, err)
+	}
+	if tags, _, err := Plan(waybill(t, "", evidence.Met), []string{"sha"}, facts); err != nil || !cmp.Equal(tags, []string{"sha-4be1f7a"}) {
+		t.Errorf("without proof: got %q, %v", tags, err)
+	}
+	if _, _, err := Plan(waybill(t, commit, evidence.Met), []string{"nonsense"}, facts); outcome.Code(err) != outcome.Usage {
+		t.Errorf("got %v, want wrong usage", err)
+	}
+}
+
+type tagged struct {
+	tags []string
+	fail string
+}
+
+func (r *tagged) Tag(_ context.Context, _ imageref.Ref, tag string) error {
+	if tag == r.fail {
+		return errors.New("registry registry.example: tag: 503")
+	}
+	r.tags = append(r.tags, tag)
+	return nil
+}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	for state, code := range map[evidence.State]int{evidence.Refused: outcome.Refused, evidence.Pending: outcome.Pending} {
+		r := new(tagged)
+		written, err := Apply(t.Context(), r, waybill(t, commit, state), []string{"latest"})
+		if outcome.Code(err) != code || len(written) != 0 || len(r.tags) != 0 || !strings.Contains(err.Error(), "no signature record") {
+			t.Errorf("%s: %v, wrote %q", state, err, r.tags)
+		}
+	}
+	r := new(tagged)
+	written, err := Apply(t.Context(), r, waybill(t, commit, evidence.Met), []string{"1.2.3", "latest"})
+	if err != nil || !cmp.Equal(written, []string{"registry.example/acme/app:1.2.3", "registry.example/acme/app:latest"}) || !cmp.Equal(r.tags, []string{"1.2.3", "latest"}) {
+		t.Errorf("wrote %q, %v", written, err)
+	}
+	r = &tagged{fail: "latest"}
+	written, err = Apply(t.Context(), r, waybill(t, commit, evidence.Met), []string{"1.2.3", "latest"})
+	if err == nil || outcome.Code(err) != outcome.Broken || len(written) != 1 || !strings.Contains(err.Error(), "1 of 2 tags are written") {
+		t.Errorf("wrote %q, %v", written, err)
+	}
+}
