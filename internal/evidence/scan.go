@@ -93,16 +93,17 @@ type Finding struct {
 // vulnerability in the same package, whatever version.
 func (f Finding) Key() string { return f.ID + " " + f.Package }
 
-// Distinct lists the findings of all platforms, each once, worst first. A
-// finding counts as waived only if it is waived wherever it occurs.
+// Distinct lists the findings of all platforms, each once, worst first. Where a
+// finding occurs more than once, the worst occurrence stands for it: it counts
+// as waived only if it is waived everywhere, and as unfixed only if nowhere
+// fixed.
 func (r ScanReport) Distinct() []Finding {
 	byKey := make(map[string]Finding)
 	for _, p := range r.Platforms {
 		for _, f := range p.Findings {
-			if known, ok := byKey[f.Key()]; ok && known.Waived == "" {
-				continue
+			if known, ok := byKey[f.Key()]; !ok || f.worseThan(known) {
+				byKey[f.Key()] = f
 			}
-			byKey[f.Key()] = f
 		}
 	}
 	findings := make([]Finding, 0, len(byKey))
@@ -116,6 +117,16 @@ func (r ScanReport) Distinct() []Finding {
 		return strings.Compare(a.Key(), b.Key())
 	})
 	return findings
+}
+
+func (f Finding) worseThan(known Finding) bool {
+	if (f.Waived == "") != (known.Waived == "") {
+		return f.Waived == ""
+	}
+	if f.Severity != known.Severity {
+		return slices.Index(Severities(), f.Severity) < slices.Index(Severities(), known.Severity)
+	}
+	return f.FixedVersion != "" && known.FixedVersion == ""
 }
 
 // Counts is the number of distinct findings of each severity, waived ones left

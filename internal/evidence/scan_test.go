@@ -1,0 +1,46 @@
+package evidence
+
+import (
+	"testing"
+	"time"
+)
+
+func TestDistinctTakesTheWorstOccurrence(t *testing.T) {
+	t.Parallel()
+	finding := func(change func(*Finding)) Finding {
+		f := Finding{ID: "CVE-1", Package: "openssl", Version: "1", Severity: High}
+		change(&f)
+		return f
+	}
+	for name, test := range map[string]struct{ mild, bad Finding }{
+		"waived on one platform alone":   {finding(func(f *Finding) { f.Waived = "VEX" }), finding(func(*Finding) {})},
+		"fixed on one platform alone":    {finding(func(*Finding) {}), finding(func(f *Finding) { f.FixedVersion = "2" })},
+		"worse on one platform":          {finding(func(f *Finding) { f.Severity = Low; f.FixedVersion = "2" }), finding(func(*Finding) {})},
+		"waived and worse is still mild": {finding(func(f *Finding) { f.Waived = "VEX"; f.Severity = Critical }), finding(func(*Finding) {})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, order := range [][]Finding{{test.mild, test.bad}, {test.bad, test.mild}} {
+				r := ScanReport{Platforms: []PlatformScan{{Findings: order[:1]}, {Findings: order[1:]}}}
+				if got := r.Distinct(); len(got) != 1 || got[0] != test.bad {
+					t.Errorf("got %+v, want %+v", got, test.bad)
+				}
+			}
+		})
+	}
+}
+
+func TestBlockingWhereOnePlatformHasAFix(t *testing.T) {
+	t.Parallel()
+	unfixed := Finding{ID: "CVE-1", Package: "openssl", Version: "1", Severity: High}
+	fixed := unfixed
+	fixed.FixedVersion = "2"
+	r := ScanReport{Platforms: []PlatformScan{{Findings: []Finding{unfixed}}, {Findings: []Finding{fixed}}}}
+	if got := (Threshold{Severity: High, IgnoreUnfixed: true}).Blocking(r, time.Time{}); len(got) != 1 {
+		t.Errorf("got %v: the fix on the second platform counts", got)
+	}
+	r.Platforms = r.Platforms[:1]
+	if got := (Threshold{Severity: High, IgnoreUnfixed: true}).Blocking(r, time.Time{}); len(got) != 0 {
+		t.Errorf("got %v, want none: there is no fix", got)
+	}
+}
