@@ -208,11 +208,18 @@ func first(records []Record) *Record {
 }
 
 func (j *judgement) decision() Decision {
+	require := j.p.Require
+	if require == nil { // a policy that nobody wrote lets nothing pass unseen
+		require = Kinds()
+	}
 	var reasons []Reason
 	for _, kind := range Kinds() {
-		if slices.Contains(j.p.Require, kind) {
+		if slices.Contains(require, kind) {
 			reasons = append(reasons, j.reason(kind))
 		}
+	}
+	if len(require) == 0 {
+		reasons = append(reasons, Reason{Rule: "policy", State: Met, Detail: "requires no record"})
 	}
 	if r, ok := j.sourceReason(); ok {
 		reasons = append(reasons, r)

@@ -5,7 +5,7 @@ import "time"
 // Policy is what an image needs to be allowed, already narrowed to one
 // application and environment; internal/config reads it from waybill.yaml.
 type Policy struct {
-	Require   []Kind
+	Require   []Kind // nil is all of them, empty is none
 	Signers   []SignerRule
 	Keys      []string      // accepted public keys as sha256:HEX of their DER form
 	Source    string        // repository the image must be built from, OWNER/NAME; empty leaves it to Signers
