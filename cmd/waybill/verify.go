@@ -23,15 +23,26 @@ func runVerify(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return outcome.Usagef("%w", err)
 	}
-	app, policy, err := policyFor(call, image)
+	cfg, err := config.Load(call.In.String("policy"))
+	if err != nil {
+		return outcome.Usagef("%w", err)
+	}
+	app, policy, err := policyFor(call, cfg, image)
 	if err != nil {
 		return err
 	}
-	verifier, err := evidenceVerifier(call, call.In.List("key"))
+	keys := cfg.PublicKeys()
+	for _, path := range call.In.List("key") {
+		key, print, err := readPublicKey(path)
+		if err != nil {
+			return err
+		}
+		keys, policy.Keys = append(keys, key), append(policy.Keys, print) // whoever gives a key accepts it
+	}
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: keys})
 	if err != nil {
 		return err
 	}
-	policy.Keys = append(policy.Keys, verifier.Fingerprints()...) // whoever gives a key accepts it
 	deps := verify.Deps{Registry: registryClient(call, image.Registry()), Verifier: verifier, Server: call.Env(contract.EnvGitHubServer)}
 	waybill, err := verify.Verify(ctx, deps, image, policy, time.Now())
 	if err != nil {
@@ -41,13 +52,9 @@ func runVerify(ctx context.Context, call *cli.Call) error {
 	return reportWaybill(call, waybill)
 }
 
-// policyFor reads the policy for the image out of waybill.yaml: of the
-// application that --app names, else of the one that has the image.
-func policyFor(call *cli.Call, image imageref.Ref) (app string, policy evidence.Policy, err error) {
-	cfg, err := config.Load(call.In.String("policy"))
-	if err != nil {
-		return "", evidence.Policy{}, outcome.Usagef("%w", err)
-	}
+// policyFor is the policy for the image: that of the application which --app
+// names, else of the one that has the image.
+func policyFor(call *cli.Call, cfg *config.Config, image imageref.Ref) (app string, policy evidence.Policy, err error) {
 	app = call.In.String("app")
 	if app == "" {
 		found, err := cfg.AppForImage(image.Repository())
@@ -63,18 +70,15 @@ func policyFor(call *cli.Call, image imageref.Ref) (app string, policy evidence.
 	return app, policy, nil
 }
 
-// evidenceVerifier verifies signatures against --trusted-root and the public
-// keys in files.
-func evidenceVerifier(call *cli.Call, keyFiles []string) (*sigstore.Verifier, error) {
-	o := sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root")}
-	for _, path := range keyFiles {
-		pem, err := os.ReadFile(path)
-		if err != nil {
-			return nil, outcome.Usagef("read --key: %w", err)
-		}
-		o.Keys = append(o.Keys, pem)
+func readPublicKey(path string) (pem []byte, fingerprint string, err error) {
+	pem, err = os.ReadFile(path)
+	if err != nil {
+		return nil, "", outcome.Usagef("read --key: %w", err)
 	}
-	return sigstore.NewVerifier(o)
+	if _, fingerprint, err = sigstore.LoadPublicKey(pem); err != nil {
+		return nil, "", outcome.Usagef("--key %s: %w", path, err)
+	}
+	return pem, fingerprint, nil
 }
 
 func reportWaybill(call *cli.Call, w evidence.Waybill) error {
