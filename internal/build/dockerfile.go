@@ -251,11 +251,11 @@ func needsBuildKit(cmd instructions.Command) string {
 		return "RUN executes a program"
 	case *instructions.AddCommand:
 		for _, s := range c.SourcePaths {
-			if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
-				return "ADD downloads " + s
-			}
 			if ref, isGit, err := dfgitutil.ParseGitRef(s); isGit && err == nil && !ref.IndistinguishableFromLocal {
 				return "ADD clones " + s
+			}
+			if strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://") {
+				return "ADD downloads " + s
 			}
 		}
 	}

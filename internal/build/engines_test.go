@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -76,7 +77,15 @@ func newLab(t *testing.T) *lab {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		t.Fatalf("%v\n%s", err, log)
 	}
-	t.Cleanup(daemon.Stop)
+	t.Cleanup(func() {
+		if err := daemon.Err(); err != nil {
+			t.Error(err)
+		}
+		daemon.Stop()
+		if log, err := os.ReadFile(filepath.Join(dir, "log")); t.Failed() && err == nil {
+			t.Logf("the daemon's log ends:\n%s", log[max(0, len(log)-4000):])
+		}
+	})
 	l := &lab{host: server.Host, client: registry.New(registry.Options{})}
 	l.assemble = assemble.Engine{Images: l.client, Dir: t.TempDir()}
 	l.buildkit = buildkit.Engine{Builders: buildkit.Builders{Default: daemon.Address}, Progress: io.Discard, Dir: t.TempDir()}
@@ -264,6 +273,10 @@ func TestEngines(t *testing.T) {
 	l := newLab(t)
 	t.Run("same", func(t *testing.T) { t.Parallel(); testSame(t, l) })
 	t.Run("run", func(t *testing.T) { t.Parallel(); testRun(t, l) })
+	t.Run("builder by platform", func(t *testing.T) { t.Parallel(); testBuilders(t, l) })
+	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
+	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
+	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 
 func baseFiles(p build.Platform) []entry {
@@ -459,10 +472,16 @@ func shell(t *testing.T, arch string) string {
 	return string(data)
 }
 
-func testRun(t *testing.T, l *lab) {
-	base, baseDigest := l.push(t, "shell", v1.Config{}, func(p build.Platform) []entry {
+// shellImage pushes a base image with a shell.
+func (l *lab) shellImage(t *testing.T, repository string) (name, digest string) {
+	t.Helper()
+	return l.push(t, repository, v1.Config{}, func(p build.Platform) []entry {
 		return []entry{{Name: "bin/", Type: tar.TypeDir, Mode: 0o755}, {Name: "bin/sh", Type: tar.TypeReg, Mode: 0o755, data: shell(t, p.Architecture)}}
 	})
+}
+
+func testRun(t *testing.T, l *lab) {
+	base, baseDigest := l.shellImage(t, "shell")
 	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nARG WHO\nRUN arch > /arch\nRUN --mount=type=secret,id=word length /run/secrets/word > /length\nRUN echo $WHO > /who\n"})
 	r := build.Request{Context: dir, Args: map[string]string{"WHO": "me"}, Secrets: []build.Secret{{ID: "word", Value: []byte("hush-hush")}}}
 	built := l.build(t, l.buildkit, r)
@@ -488,4 +507,74 @@ func testRun(t *testing.T, l *lab) {
 	if len(manifest.Manifests) != 2 || len(platforms) != 2 {
 		t.Errorf("the index has %d manifests, want the 2 platforms and no attestation", len(manifest.Manifests))
 	}
+}
+
+// testBuilders gives each platform a daemon address of its own.
+func testBuilders(t *testing.T, l *lab) {
+	dir := tree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "a"})
+	engine := l.buildkit
+	engine.Builders.For = map[build.Platform]string{arm64: "unix:///nowhere/arm64"}
+	if _, err := tryBuild(t.Context(), engine, build.Request{Context: dir}); err == nil || !strings.Contains(err.Error(), "no daemon answers at unix:///nowhere/arm64") {
+		t.Errorf("the address of arm64 was not asked: %v", err)
+	}
+	engine.Builders = buildkit.Builders{Default: "unix:///nowhere", For: map[build.Platform]string{amd64: l.buildkit.Builders.Default, arm64: l.buildkit.Builders.Default}}
+	if built := l.build(t, engine, build.Request{Context: dir}); len(built.Images) != 2 || built.Images[0].Platform != amd64 || built.Images[1].Platform != arm64 {
+		t.Errorf("images are %v", built.Images)
+	}
+}
+
+// testCache exports a cache and imports it: the import must be found.
+func testCache(t *testing.T, l *lab) {
+	base, _ := l.shellImage(t, "cacheshell")
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN echo cached > /x\n"})
+	cache := "type=registry,ref=" + l.host + "/cache:1"
+	l.build(t, l.buildkit, build.Request{Context: dir, CacheTo: []string{cache + ",mode=max"}, Platforms: []build.Platform{amd64}})
+	if _, err := l.client.Resolve(t.Context(), l.host+"/cache:1"); err != nil {
+		t.Errorf("no cache was written: %v", err)
+	}
+	var log bytes.Buffer
+	engine := l.buildkit
+	engine.Progress = &log
+	l.build(t, engine, build.Request{Context: dir, CacheFrom: []string{cache}, Platforms: []build.Platform{amd64}})
+	if !strings.Contains(log.String(), "importing cache manifest from "+l.host+"/cache:1") {
+		t.Errorf("the cache was not read:\n%s", &log)
+	}
+}
+
+func testFailingStep(t *testing.T, l *lab) {
+	base, _ := l.shellImage(t, "failshell")
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nENV A=1\nRUN nonsense\n"})
+	_, err := tryBuild(t.Context(), l.buildkit, build.Request{Context: dir})
+	if err == nil || !strings.Contains(err.Error(), "Dockerfile:3: RUN nonsense: ") || !strings.Contains(err.Error(), "exit code: 127") {
+		t.Errorf("a step that fails: %v", err)
+	}
+}
+
+func testCancel(t *testing.T, l *lab) {
+	base, _ := l.shellImage(t, "slowshell")
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN wait\n"})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	interrupted := errors.New("interrupted")
+	engine := l.buildkit
+	engine.Dir = t.TempDir()
+	engine.Progress = writerFunc(func(p []byte) {
+		if bytes.Contains(p, []byte("waiting")) { // printed by the step
+			cancel(interrupted)
+		}
+	})
+	_, err := tryBuild(ctx, engine, build.Request{Context: dir, Platforms: []build.Platform{amd64}})
+	if !errors.Is(err, interrupted) {
+		t.Errorf("a cancelled build ended with %v", err)
+	}
+	if left, _ := os.ReadDir(engine.Dir); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+	l.build(t, l.buildkit, build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN arch > /x\n"}), Platforms: []build.Platform{amd64}})
+}
+
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) {
+	f(p)
+	return len(p), nil
 }

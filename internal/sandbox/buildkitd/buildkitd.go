@@ -37,6 +37,7 @@ type Options struct {
 type Daemon struct {
 	Address string // unix:///…
 	server  *process.Server
+	log     *os.File // open as long as the daemon runs: it dies when it cannot write
 }
 
 // startWithin bounds the wait for a daemon to answer.
@@ -72,19 +73,17 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 		},
 		Env: []string{"PATH=" + bin + ":" + systemPath, "HOME=" + o.Dir, "TMPDIR=" + o.Dir},
 	}
+	d := &Daemon{Address: "unix://" + socket}
+	var err error
 	if o.Log != "" {
-		log, err := os.Create(o.Log)
-		if err != nil {
+		if d.log, err = os.Create(o.Log); err != nil {
 			return nil, fmt.Errorf("start buildkitd: %w", err)
 		}
-		defer log.Close() // the child has its own
-		command.Stdout, command.Stderr = log, log
+		command.Stdout, command.Stderr = d.log, d.log
 	}
-	server, err := command.Start(context.WithoutCancel(ctx))
-	if err != nil {
+	if d.server, err = command.Start(context.WithoutCancel(ctx)); err != nil {
 		return nil, fmt.Errorf("start buildkitd: %w", err)
 	}
-	d := &Daemon{Address: "unix://" + socket, server: server}
 	if err := d.wait(ctx); err != nil {
 		d.Stop()
 		return nil, fmt.Errorf("start buildkitd: %w", err)
@@ -93,7 +92,22 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 }
 
 // Stop ends the daemon and waits for its end.
-func (d *Daemon) Stop() { d.server.Stop() }
+func (d *Daemon) Stop() {
+	d.server.Stop()
+	if d.log != nil {
+		d.log.Close()
+	}
+}
+
+// Err is how the daemon ended by itself; nil while it runs.
+func (d *Daemon) Err() error {
+	select {
+	case <-d.server.Done():
+		return fmt.Errorf("buildkitd has ended: %w", d.server.Err())
+	default:
+		return nil
+	}
+}
 
 func (d *Daemon) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)

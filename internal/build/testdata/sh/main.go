@@ -1,5 +1,5 @@
 // Command sh is all the shell that the test images need:
-// sh -c 'COMMAND [ARGUMENT…] > FILE' with the commands arch, echo and length.
+// sh -c 'COMMAND [ARGUMENT…] > FILE' with the commands arch, echo, wait and length.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -21,6 +22,9 @@ func main() {
 		out = runtime.GOARCH
 	case "echo":
 		out = strings.Join(args[1:], " ")
+	case "wait":
+		fmt.Println("waiting")
+		time.Sleep(time.Hour)
 	case "length":
 		data, err := os.ReadFile(args[1])
 		if err != nil {
