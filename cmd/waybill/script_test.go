@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
 // TestMain lets scripts run the real main as "waybill".
@@ -36,10 +38,16 @@ func TestMain(m *testing.M) {
 //
 //	REGISTRY  host of a registry of its own, with the referrers API
 //	NOW       the time, RFC 3339; PAST is a day before it, LONG_AGO a year
+//	TOOLS     directory of the real programs that make tools builds
 //
-// and, beside testscript's own, the commands of scriptCommands.
+// and, beside testscript's own, the commands below. The condition [sigstore]
+// says whether the programs of a Sigstore are there.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	tools := os.Getenv(tooltest.Dir)
+	if tools == "" {
+		tools = filepath.Join(tooltest.Root(t), "bin", "tools")
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: false,
@@ -47,6 +55,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("REGISTRY", registrytest.New(t, nil).Host)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
+			env.Setenv("TOOLS", tools)
+			env.Values[jobsKey{}] = new(jobs)
 			now := time.Now().UTC()
 			env.Setenv("NOW", now.Format(time.RFC3339))
 			env.Setenv("PAST", now.Add(-24*time.Hour).Format(time.RFC3339))
@@ -58,7 +68,10 @@ func TestScripts(t *testing.T) {
 			"genkey":    generateKey,
 			"expand":    expandFiles,
 			"exitcode":  exitCode,
+			"sigstore":  startSigstore,
+			"job":       grantJob,
 		}),
+		Condition: condition(tools),
 	})
 }
 

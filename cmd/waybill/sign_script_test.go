@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/waybill-dev/waybill/internal/sandbox/oidc"
+	"github.com/waybill-dev/waybill/internal/sandbox/sigstore"
+)
+
+// jobs are what a script's OIDC issuer, once it runs, gives identities to.
+type (
+	jobs    struct{ issuer *oidc.Issuer }
+	jobsKey struct{}
+)
+
+// condition [sigstore] holds where the programs of a Sigstore are.
+func condition(tools string) func(string) (bool, error) {
+	return func(cond string) (bool, error) {
+		if cond != "sigstore" {
+			return false, fmt.Errorf("no such condition: %s", cond)
+		}
+		for _, program := range []string{"fulcio", "rekor-server", "timestamp-server"} {
+			if _, err := os.Stat(filepath.Join(tools, program)); err != nil {
+				return false, nil
+			}
+		}
+		return true, nil
+	}
+}
+
+// startSigstore starts a Sigstore and an OIDC issuer that end with the script,
+// and sets SIGNING_CONFIG, TRUSTED_ROOT and ISSUER.
+func startSigstore(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: sigstore")
+	}
+	issuer, err := oidc.Start(context.Background())
+	ts.Check(err)
+	ts.Defer(issuer.Stop)
+	stack, err := sigstore.Start(context.Background(), sigstore.Options{
+		Tools: ts.Getenv("TOOLS"), State: ts.MkAbs(".sigstore"), Issuers: []string{issuer.URL()},
+	})
+	ts.Check(err)
+	ts.Defer(stack.Stop)
+	ts.Value(jobsKey{}).(*jobs).issuer = issuer
+	ts.Setenv("ISSUER", issuer.URL())
+	ts.Setenv("SIGNING_CONFIG", stack.SigningConfig)
+	ts.Setenv("TRUSTED_ROOT", stack.TrustedRoot)
+}
+
+// grantJob makes what follows run as a job, with GitHub's OIDC endpoint:
+// job REPOSITORY COMMIT JOB_WORKFLOW_REF
+func grantJob(ts *testscript.TestScript, neg bool, args []string) {
+	issuer := ts.Value(jobsKey{}).(*jobs).issuer
+	if neg || len(args) != 3 || issuer == nil {
+		ts.Fatalf("usage, after sigstore: job REPOSITORY COMMIT JOB_WORKFLOW_REF")
+	}
+	url, token := issuer.Grant(oidc.Claims{Repository: args[0], SHA: args[1], Ref: "refs/heads/main", RunID: "7781", JobWorkflowRef: args[2]})
+	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
+	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", token)
+}
