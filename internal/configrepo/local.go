@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/git"
@@ -25,6 +26,8 @@ type Local struct {
 	gitDir string
 	bare   bool
 	o      LocalOptions
+
+	identityLock sync.Mutex // around the name and email in o
 }
 
 // LocalOptions says as whom, and whether commits leave the directory.

@@ -24,6 +24,15 @@ func (l *Local) Commit(ctx context.Context, r Request) (string, error) {
 	if err := r.validate(); err != nil {
 		return "", err
 	}
+	if !l.o.Push {
+		// Writers of one directory take turns, so that whoever is too late
+		// learns it before the work.
+		unlock, err := l.lock(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer unlock()
+	}
 	head, err := l.Head(ctx, r.Branch)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return "", err
@@ -140,7 +149,10 @@ func keptMode(path, mode string, exists bool) (string, error) {
 
 // identity is the caller's, else git's configuration, else Waybill's own.
 func (l *Local) identity(ctx context.Context) (name, email string) {
+	l.identityLock.Lock()
+	defer l.identityLock.Unlock()
 	name, email = l.o.Name, l.o.Email
+	defer func() { l.o.Name, l.o.Email = name, email }()
 	get := func(key, fallback string) string {
 		value, err := git.Command{Dir: l.dir, Env: l.o.Env, UserConfig: true, Args: []string{"config", "--get", key}}.Line(ctx)
 		if err != nil || value == "" {
@@ -165,13 +177,8 @@ func (l *Local) now() time.Time {
 }
 
 // move moves a local branch from exactly expect to sha, with the working tree
-// that has it checked out.
+// that has it checked out. The caller holds the lock.
 func (l *Local) move(ctx context.Context, branch, expect, sha string) error {
-	unlock, err := l.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	follow := false
 	if checkedOut, err := l.line(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil && !l.bare && checkedOut == "refs/heads/"+branch && expect != "" {
 		dirty, err := l.line(ctx, "status", "--porcelain", "--untracked-files=no")
@@ -192,7 +199,7 @@ func (l *Local) move(ctx context.Context, branch, expect, sha string) error {
 	if old == "" {
 		old = zeroOID
 	}
-	_, err = l.line(ctx, "update-ref", "-m", "waybill: commit", "refs/heads/"+branch, sha, old)
+	_, err := l.line(ctx, "update-ref", "-m", "waybill: commit", "refs/heads/"+branch, sha, old)
 	if err != nil {
 		return l.explain(ctx, branch, expect, "move branch "+branch, err)
 	}

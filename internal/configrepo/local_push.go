@@ -53,9 +53,12 @@ func (l *Local) push(ctx context.Context, branch, expect, sha string) error {
 	if err != nil || local != expect || local == "" || sha == "" {
 		return nil //nolint:nilerr // origin has it; the local branch is a courtesy
 	}
-	if err := l.move(ctx, branch, expect, sha); err != nil {
-		return nil //nolint:nilerr // as above: uncommitted changes stay as they are
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // as above
 	}
+	defer unlock()
+	_ = l.move(ctx, branch, expect, sha) // as above: uncommitted changes stay as they are
 	return nil
 }
 

@@ -75,7 +75,9 @@ func wrap(op string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &answer):
 		e.Status, e.Message = answer.Response.StatusCode, message(answer)
-		e.Permission = permission(answer.Response.Header.Get(headerPermissions))
+		if e.Permission = permission(answer.Response.Header.Get(headerPermissions)); e.Permission == "metadata: read" {
+			e.Permission = "" // every token that sees the repository has it
+		}
 		if at, err := http.ParseTime(answer.Response.Header.Get(headerLimitEnds)); err == nil {
 			e.RetryAt = at
 		}

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,12 @@ func (s *Server) refLock(r *repository) *sync.Mutex {
 
 // head is where a ref points, or empty.
 func (s *Server) head(ctx context.Context, dir, ref string) string {
+	if strings.HasPrefix(ref, "refs/") && filepath.IsLocal(ref) {
+		// git writes a ref that moves into a file of its own.
+		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref))); err == nil && shaForm.MatchString(strings.TrimSpace(string(data))) {
+			return strings.TrimSpace(string(data))
+		}
+	}
 	sha, err := git.RunEnv(ctx, dir, s.o.Env, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
 	if err != nil {
 		return ""
@@ -56,7 +64,21 @@ func (s *Server) commit(ctx context.Context, dir, rev string) string {
 		names = []string{rev}
 	}
 	for _, name := range names {
+		key := dir + " commit " + name
+		if shaForm.MatchString(name) {
+			s.mu.Lock()
+			known := s.cache[key] != nil
+			s.mu.Unlock()
+			if known {
+				return name
+			}
+		}
 		if sha := s.head(ctx, dir, name+"^{commit}"); sha != "" {
+			if sha == name {
+				s.mu.Lock()
+				s.cache[key] = true
+				s.mu.Unlock()
+			}
 			return sha
 		}
 	}
@@ -187,13 +209,19 @@ func listCommits(c *call) (*answer, error) {
 // …/check-runs: REF may hold slashes.
 func commitDetails(c *call) (*answer, error) {
 	rest := c.PathValue("rest")
-	for suffix, h := range map[string]func(*call, string) (*answer, error){"/status": combinedStatus, "/statuses": listStatuses, "/check-runs": listCheckRuns} {
-		if rev, found := strings.CutSuffix(rest, suffix); found {
+	for _, below := range []struct {
+		suffix, scope string
+		serve         func(*call, string) (*answer, error)
+	}{{"/status", "statuses", combinedStatus}, {"/statuses", "statuses", listStatuses}, {"/check-runs", "checks", listCheckRuns}} {
+		if rev, found := strings.CutSuffix(rest, below.suffix); found {
+			if err := c.token.require(c.repo, below.scope, "read"); err != nil {
+				return nil, err
+			}
 			sha := c.resolve(rev)
 			if sha == "" {
 				return nil, notFound()
 			}
-			return h(c, sha)
+			return below.serve(c, sha)
 		}
 	}
 	sha := c.resolve(rest)

@@ -91,7 +91,7 @@ func (s *Server) UpdateRun(repository string, id int64, f func(*Run)) {
 func (s *Server) Runs(repository string) []Run {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var list []Run
+	list := []Run{}
 	for key, repo := range s.state.Repositories {
 		if repository != "" && key != strings.ToLower(repository) {
 			continue
