@@ -57,6 +57,9 @@ func runSign(ctx context.Context, call *cli.Call) error {
 }
 
 func reportSigned(call *cli.Call, image imageref.Ref, result sign.Result) error {
+	for _, note := range result.Notes {
+		call.Sayf("note     %s", note)
+	}
 	for _, kind := range result.Written {
 		call.Sayf("signed   %s", kind)
 	}

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,87 +182,6 @@ func (r Record) ScanReport() (ScanReport, error) {
 		return ScanReport{}, fmt.Errorf("read scan record: %w", err)
 	}
 	return ParseScanReport(p.Scanner.Result)
-}
-
-// Packages counts the packages that an SBOM record lists.
-func (r Record) Packages() (int, error) {
-	if r.Kind != SBOM {
-		return 0, fmt.Errorf("a %s record lists no packages", r.Kind)
-	}
-	var sbom struct {
-		Components []struct {
-			Type string `json:"type"`
-			PURL string `json:"purl"`
-		} `json:"components"`
-		Packages []struct {
-			ExternalRefs []struct {
-				Type string `json:"referenceType"`
-			} `json:"externalRefs"`
-		} `json:"packages"`
-	}
-	if err := json.Unmarshal(r.Predicate, &sbom); err != nil {
-		return 0, fmt.Errorf("read SBOM: %w", err)
-	}
-	if sbom.Components == nil && sbom.Packages == nil && len(r.Predicate) == 0 {
-		return 0, errors.New("read SBOM: it is empty")
-	}
-	count := 0
-	for _, c := range sbom.Components {
-		if c.PURL != "" && (c.Type == "library" || c.Type == "application") {
-			count++
-		}
-	}
-	for _, p := range sbom.Packages {
-		if slices.ContainsFunc(p.ExternalRefs, func(ref struct {
-			Type string `json:"referenceType"`
-		}) bool {
-			return ref.Type == "purl"
-		}) {
-			count++
-		}
-	}
-	return count, nil
-}
-
-// SBOMAbout gives the digest that a CycloneDX or SPDX document says it is
-// about, and its predicate type. The digest is empty where it does not say.
-func SBOMAbout(data []byte) (predicateType, digest string, err error) {
-	var doc struct {
-		BOMFormat   string `json:"bomFormat"`
-		SPDXVersion string `json:"spdxVersion"`
-		Name        string `json:"name"`
-		Metadata    struct {
-			Component struct {
-				Name    string `json:"name"`
-				Version string `json:"version"`
-				PURL    string `json:"purl"`
-				BOMRef  string `json:"bom-ref"`
-			} `json:"component"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return "", "", fmt.Errorf("read SBOM: %w", err)
-	}
-	switch {
-	case doc.BOMFormat == "CycloneDX":
-		c := doc.Metadata.Component
-		return PredicateCycloneDX, firstDigest(c.Name, c.Version, c.PURL, c.BOMRef), nil
-	case strings.HasPrefix(doc.SPDXVersion, "SPDX-"):
-		return PredicateSPDX, firstDigest(doc.Name), nil
-	}
-	return "", "", errors.New("read SBOM: neither CycloneDX nor SPDX in JSON")
-}
-
-func firstDigest(texts ...string) string {
-	for _, text := range texts {
-		text = strings.ReplaceAll(text, "sha256%3A", "sha256:")
-		if i := strings.Index(text, "sha256:"); i >= 0 && len(text) >= i+71 {
-			if digest := text[i : i+71]; strings.Trim(digest[7:], "0123456789abcdef") == "" {
-				return digest
-			}
-		}
-	}
-	return ""
 }
 
 // KindOf is the kind of record that a predicate type makes; empty for a type

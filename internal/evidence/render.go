@@ -39,7 +39,7 @@ func (d Decision) Lines() string {
 // Refusal is the text of a decision that is not allowed: what may not be done,
 // then Lines. subject is such as "demo-api sha256:9f2c… may not enter prod".
 func (d Decision) Refusal(subject string) string {
-	return subject + "\n" + strings.TrimRight(d.Lines(), "\n")
+	return plain(subject) + "\n" + strings.TrimRight(d.Lines(), "\n")
 }
 
 // subject is the first line.
@@ -62,7 +62,7 @@ func (w Waybill) Refusal() string { return w.Decision.Refusal(w.subject()) }
 // Text renders the waybill for a terminal: verdict, what it is, reasons.
 func (w Waybill) Text() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: %s\n", verdict(w.Decision), w.subject())
+	fmt.Fprintf(&out, "%s: %s\n", verdict(w.Decision), plain(w.subject()))
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, row := range w.facts() {
 		fmt.Fprintf(table, "  %s\t%s\n", row[0], plain(row[1]))

@@ -65,6 +65,7 @@ type Result struct {
 	LogIndex *int64   // of the signature; nil without a log
 	Written  []string // kinds of record signed now
 	Kept     []string // kinds of record that were there
+	Notes    []string // what the reader should know
 }
 
 // Run signs, stores and reads back.
@@ -88,6 +89,11 @@ func Run(ctx context.Context, d Deps, o Options) (Result, error) {
 		return Result{}, err
 	}
 	result := Result{Signer: d.Signer.Identity()}
+	for _, sbom := range o.SBOMs {
+		if _, about, err := evidence.SBOMAbout(sbom); err == nil && about == "" {
+			result.Notes = append(result.Notes, "an SBOM does not say which image it is about: it is attested because you say so")
+		}
+	}
 	wanted := r.wanted(claims, o.Format)
 	var todo []want
 	for _, w := range wanted {
