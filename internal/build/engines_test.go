@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/waybill-dev/waybill/internal/build"
@@ -127,6 +128,41 @@ func (l *lab) push(t *testing.T, repository string, config v1.Config, files func
 		t.Fatal(err)
 	}
 	return l.host + "/" + repository + ":1", ref.Digest()
+}
+
+// pushLayers pushes an image of several layers in Docker's own media types.
+func (l *lab) pushLayers(t *testing.T, repository string, layers [][]entry) string {
+	t.Helper()
+	image := empty.Image
+	var err error
+	for _, entries := range layers {
+		opener := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(tarOf(t, entries))), nil }
+		layer, err2 := tarball.LayerFromOpener(opener)
+		if err2 != nil {
+			t.Fatal(err2)
+		}
+		if image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "layer", Created: v1.Time{Time: epoch}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := image.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = file.DeepCopy()
+	file.OS, file.Architecture = "linux", "amd64"
+	if image, err = mutate.ConfigFile(image, file); err != nil {
+		t.Fatal(err)
+	}
+	repo, err := name.NewRepository(l.host + "/" + repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := l.client.PushImage(t.Context(), repo, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref.String()
 }
 
 // entry is a file of an image, as a container would see it.
@@ -271,6 +307,7 @@ func tree(t *testing.T, files map[string]string) string {
 func TestEngines(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
+	t.Run("both refuse", func(t *testing.T) { t.Parallel(); testBothRefuse(t, l) })
 	t.Run("same", func(t *testing.T) { t.Parallel(); testSame(t, l) })
 	t.Run("run", func(t *testing.T) { t.Parallel(); testRun(t, l) })
 	t.Run("builder by platform", func(t *testing.T) { t.Parallel(); testBuilders(t, l) })
@@ -290,6 +327,9 @@ func baseFiles(p build.Platform) []entry {
 		{Name: "usr/lib/", Type: tar.TypeDir, Mode: 0o711, UID: 5, GID: 6},
 		{Name: "lib", Type: tar.TypeSymlink, Mode: 0o777, Link: "usr/lib"},
 		{Name: "data/", Type: tar.TypeDir, Mode: 0o1777},
+		{Name: "linkdir", Type: tar.TypeSymlink, Mode: 0o777, Link: "/data"},
+		{Name: "linkfile", Type: tar.TypeSymlink, Mode: 0o777, Link: "etc/passwd"},
+		{Name: "etc/tofile", Type: tar.TypeReg, Mode: 0o600, UID: 3, data: "to"},
 		{Name: "data/old", Type: tar.TypeReg, Mode: 0o4755, data: "old"},
 	}
 }
@@ -309,11 +349,27 @@ func testSame(t *testing.T, l *lab) {
 	}, baseFiles)
 	onbuild, _ := l.push(t, "onbuild", v1.Config{OnBuild: []string{"COPY app /onbuild"}}, baseFiles)
 
+	layered := l.pushLayers(t, "layered", [][]entry{
+		{
+			{Name: "gone/", Type: tar.TypeDir, Mode: 0o700}, {Name: "gone/a", Type: tar.TypeReg, Mode: 0o644, data: "a"},
+			{Name: "opaque/", Type: tar.TypeDir, Mode: 0o755}, {Name: "opaque/a", Type: tar.TypeReg, Mode: 0o644, data: "a"},
+			{Name: "kept/", Type: tar.TypeDir, Mode: 0o755}, {Name: "kept/file", Type: tar.TypeReg, Mode: 0o640, UID: 1, data: "first"},
+			{Name: "kept/drop", Type: tar.TypeReg, Mode: 0o644, data: "drop"}, {Name: "kept/hard", Type: tar.TypeLink, Mode: 0o640, UID: 1, Link: "kept/file"},
+			{Name: "dirlink", Type: tar.TypeSymlink, Link: "kept"},
+		},
+		{
+			{Name: ".wh.gone", Type: tar.TypeReg}, {Name: "opaque/.wh..wh..opq", Type: tar.TypeReg},
+			{Name: "opaque/b", Type: tar.TypeReg, Mode: 0o644, data: "b"}, {Name: "kept/.wh.drop", Type: tar.TypeReg},
+			{Name: "kept/file", Type: tar.TypeReg, Mode: 0o600, data: "second"},
+		},
+	})
+
 	cases := []struct {
 		name, dockerfile string
 		files            map[string]string
 		request          build.Request
 		bases            bool // the base image is in the record
+		prepare          func(dir string) error
 	}{
 		{name: "configuration", dockerfile: `FROM scratch
 ARG VERSION=1
@@ -341,6 +397,7 @@ COPY dir /dir
 COPY dir/ /dir2/
 COPY dir/a dir/b /into/
 COPY *.txt /globs/
+COPY *.nothing /nothing/
 COPY dir/*/deep /deep/
 COPY link /links/
 COPY li* /linkglob/
@@ -405,6 +462,45 @@ ENTRYPOINT ["/bin/app"]
 		{name: "copy from an image", bases: true, dockerfile: "ARG BASE\nFROM $BASE AS b\nFROM scratch\nCOPY --from=b /etc /etc\nCOPY --from=b /lib /lib\nCOPY --from=b /data/old /old\n", files: map[string]string{"x": ""}},
 		{name: "onbuild", dockerfile: "FROM " + onbuild + "\nCOPY app /second\n", files: map[string]string{"app": "app"}},
 		{name: "stage by platform", dockerfile: "ARG TARGETARCH\nFROM scratch AS for-amd64\nCOPY a /a\nFROM scratch AS for-arm64\nCOPY b /b\nFROM for-$TARGETARCH\n", files: map[string]string{"a": "a", "b": "b"}},
+		{name: "destinations", bases: true, dockerfile: `ARG BASE
+FROM $BASE
+ARG DIR=usr WHERE=/etc
+COPY app /data
+COPY app /etc/tofile
+COPY dir /linkdir
+COPY dir/ /linkdir/more
+COPY app /linkdir/
+COPY app other /data/
+COPY app /linkfile
+COPY dir /new/deep/er
+COPY app /$DIR/${WHERE#/}/x
+COPY . /usr/
+COPY --from=BASE_IMAGE /etc/arch /from-image
+ADD --chown=9:9 --chmod=0700 dir /added
+ADD app other /added/
+USER app
+WORKDIR /home/made
+USER nobody-knows
+WORKDIR /home/made/again
+COPY app ./
+COPY app .
+COPY app ../up
+`, files: map[string]string{"app": "app", "other": "o", "dir/x": "x", "dir/sub/y": "y", "dir/empty/": ""}},
+		{name: "layers below", dockerfile: "FROM " + layered + "\nCOPY --from=" + layered + " / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
+		{name: "odd files", dockerfile: `FROM scratch
+COPY . /
+COPY --parents dir/sub/y other/./z dir/*/y /parents/
+COPY dir/sub/../sub/y /dots/
+COPY [ "sp ace", "/quoted/" ]
+`, files: map[string]string{
+			"dir/sub/y": "y", "other/z": "z", "sp ace": "s", "sl[ash": "b", "\u00fcml\u00e4ut": "u", "mode/": "", "empty": "",
+			strings.Repeat("long/", 30) + strings.Repeat("n", 120): "long", "dev": "->/dev/null", "Dockerfile.dockerignore": "Dockerfile*\n",
+		}, prepare: func(dir string) error {
+			return errors.Join(
+				os.Chmod(filepath.Join(dir, "mode"), 0o2750|os.ModeSetgid), os.Chmod(filepath.Join(dir, "empty"), 0o600),
+				os.Chmod(filepath.Join(dir, "sp ace"), 0o755|os.ModeSetuid), os.Chmod(filepath.Join(dir, "other"), 0o1777|os.ModeSticky),
+				os.Chown(filepath.Join(dir, "empty"), 55, 66))
+		}},
 		{name: "nothing", dockerfile: "FROM scratch\nLABEL empty=yes\n", files: map[string]string{"x": ""}},
 	}
 	for _, c := range cases {
@@ -414,9 +510,15 @@ ENTRYPOINT ["/bin/app"]
 			if c.name == "stages" { // a stage that is not needed need not be there
 				value = "nowhere.invalid/x"
 			}
+			c.dockerfile = strings.ReplaceAll(c.dockerfile, "BASE_IMAGE", base)
 			c.files["Dockerfile"] = strings.Replace(c.dockerfile, "ARG BASE\n", "ARG BASE="+value+"\n", 1)
 			r := c.request
 			r.Context = tree(t, c.files)
+			if c.prepare != nil {
+				if err := c.prepare(r.Context); err != nil {
+					t.Fatal(err)
+				}
+			}
 			want := l.build(t, l.buildkit, r)
 			got := l.build(t, l.assemble, r)
 			for i, p := range both {
@@ -577,4 +679,40 @@ type writerFunc func(p []byte)
 func (f writerFunc) Write(p []byte) (int, error) {
 	f(p)
 	return len(p), nil
+}
+
+// testBothRefuse holds what cannot be built against BuildKit.
+func testBothRefuse(t *testing.T, l *lab) {
+	files := map[string]string{"app": "app", "dir/x": "x", "over/x/y": "y", "loop": "->loop"}
+	for _, c := range []struct{ lines, says string }{
+		{"COPY missing /", "missing"},
+		{"COPY dir/*/none/z missing /", "missing"},
+		{"COPY dir /d\nCOPY over /d", "/d/x"},
+		{"COPY over /d\nCOPY dir /d", "/d/x"},
+		{"COPY app /file\nCOPY dir /file", "/file"},
+		{"COPY app /file\nCOPY app /file/", "/file"},
+		{"COPY app /file\nWORKDIR /file/x", "/file"},
+		{"COPY loop /", "loop"},
+		{"COPY --from=nowhere.invalid/x a /", "nowhere.invalid"},
+		{"COPY --chmod=9 app /", "chmod"},
+		{"STOPSIGNAL NONSENSE", "NONSENSE"},
+		{"EXPOSE nonsense", "nonsense"},
+		{"ENV =x", ""},
+		{"COPY --from=later app /\nFROM scratch AS later", "later"},
+	} {
+		files["Dockerfile"] = "FROM scratch AS first\n" + c.lines + "\n"
+		r := build.Request{Context: tree(t, files), Platforms: []build.Platform{amd64}}
+		if strings.Contains(c.lines, "later") {
+			r.Target = "first"
+		}
+		for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+			built, err := tryBuild(t.Context(), engine, r)
+			if err == nil {
+				built.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Dockerfile:") {
+				t.Errorf("%s builds %q: %v, want an error with the line that says %q", name, c.lines, err, c.says)
+			}
+		}
+	}
 }

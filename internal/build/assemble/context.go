@@ -110,7 +110,7 @@ func (b *buildContext) read(p string, match patternmatcher.MatchInfo, excluded b
 	n := &node{mode: mode.Type() | permissions(info), size: info.Size()}
 	switch {
 	case mode.IsRegular():
-		n.open = func() (io.ReadCloser, error) { return b.root.Open(p) }
+		n.open, n.origin = func() (io.ReadCloser, error) { return b.root.Open(p) }, "context "+p
 		b.withXattrs(n, p)
 	case n.isSymlink():
 		n.size = 0

@@ -26,14 +26,14 @@ func imageTree(ctx context.Context, dir string, layers []v1.Layer, content bool)
 		if err != nil {
 			return nil, err
 		}
-		if err := applyLayer(ctx, dir, root, l, content); err != nil {
+		if err := applyLayer(ctx, dir, root, l, digest, content); err != nil {
 			return nil, fmt.Errorf("read layer %s: %w", digest, err)
 		}
 	}
 	return root, nil
 }
 
-func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, content bool) (err error) {
+func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, digest v1.Hash, content bool) (err error) {
 	r, err := l.Uncompressed()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, content
 			}
 			open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		}
-		if err := w.apply(header, open); err != nil {
+		if err := w.apply(header, open, fmt.Sprintf("%s %d", digest, stream.n)); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ type unpacker struct {
 
 const whiteout, opaque = ".wh.", ".wh..wh..opq"
 
-func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error)) error {
+func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error), origin string) error {
 	name := path.Join("/", h.Name)
 	if name == "/" {
 		return nil
@@ -150,7 +150,7 @@ func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error)) error
 			n.children = old.children
 		}
 	case tar.TypeReg:
-		n.size, n.open = h.Size, open
+		n.size, n.open, n.origin = h.Size, open, origin
 	case tar.TypeSymlink:
 		n.mode, n.target = fs.ModeSymlink|fs.ModePerm, h.Linkname
 	case tar.TypeLink:

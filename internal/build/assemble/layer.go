@@ -109,7 +109,7 @@ type pendingHeader struct {
 }
 
 func (w *layerWriter) diff(name string, before, after *node) error {
-	if before == after {
+	if after.same(before) {
 		return nil
 	}
 	if err := w.ctx.Err(); err != nil {

@@ -157,6 +157,7 @@ func (r *resolver) bases() []evidence.BaseImage {
 		if image.err != nil || image.ref.IsZero() {
 			continue
 		}
+		name, _, _ = strings.Cut(name, "@") // the digest has its own field
 		if parsed, err := reference.ParseNormalizedNamed(name); err == nil {
 			name = reference.FamiliarString(parsed)
 		}

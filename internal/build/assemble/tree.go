@@ -21,6 +21,7 @@ type node struct {
 	target       string // of a symlink
 	size         int64
 	open         func() (io.ReadCloser, error) // content of a regular file
+	origin       string                        // where that comes from: the same for the same content
 	major, minor int64                         // of a device
 	xattrs       map[string]string
 
@@ -69,6 +70,13 @@ func (n *node) clone() (*node, error) {
 		c.children = maps.Clone(children)
 	}
 	return &c, nil
+}
+
+// same says whether n is what o is: copying a file where it is already changes
+// nothing.
+func (n *node) same(o *node) bool {
+	return n == o || (o != nil && n != nil && !n.isDir() && n.sameMetadata(o) && n.target == o.target && n.size == o.size &&
+		n.major == o.major && n.minor == o.minor && n.origin == o.origin && (n.origin != "" || !n.mode.IsRegular()))
 }
 
 func (n *node) sameMetadata(o *node) bool {
