@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -324,4 +326,61 @@ func TestLostUpdateOfTheFallbackTag(t *testing.T) {
 	if w := judge(t, im, trust, p); !w.Decision.Allowed {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
+}
+
+// Without a log, cosign's legacy form works keyless too: the timestamp vouches.
+func TestKeylessLegacyWithTimestampAlone(t *testing.T) {
+	t.Parallel()
+	s := sigstoretest.Start(t)
+	instance := s.Instance
+	instance.LogURL = ""
+	dir := t.TempDir()
+	files := make(map[string]string)
+	for name, make := range map[string]func() ([]byte, error){"config.json": instance.SigningConfig, "root.json": instance.TrustedRoot} {
+		data, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = filepath.Join(dir, name)
+		if err := os.WriteFile(files[name], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust := mustVerifier(t, sigstore.VerifierOptions{TrustedRoot: files["root.json"]})
+	im := push(t, registrytest.New(t, nil).Host)
+	o := im.options()
+	o.Format = sign.Both
+	for range 2 {
+		if _, err := signWith(t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := judge(t, im, trust, policy(s.Issuer.URL()))
+	if !w.Decision.Allowed || len(w.Records) != 4+4+2 { // a bundle and a legacy form of each; legacy signatures of the platforms too
+		t.Errorf("allowed %v with %d records:\n%s", w.Decision.Allowed, len(w.Records), w.Text())
+	}
+	for _, r := range w.Records {
+		if r.SignedAt.IsZero() {
+			t.Errorf("%s %s: nobody vouches for the time", r.Kind, r.Format)
+		}
+	}
+
+	// Who trusts a log too wants to see it there.
+	logged := mustVerifier(t, sigstore.VerifierOptions{TrustedRoot: s.TrustedRoot})
+	refuses(t, judge(t, im, logged, policy(s.Issuer.URL())), "signature", "not enough verified log entries")
+
+	im = push(t, im.Registry())
+	o = im.options()
+	o.Format = sign.Legacy
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o); err != nil {
+		t.Fatal(err)
+	}
+	c := newCosign(t)
+	flags := []string{
+		"--insecure-ignore-tlog", "--insecure-ignore-sct", "--use-signed-timestamps", "--new-bundle-format=false",
+		"--timestamp-certificate-chain", s.TimestampChain, "--ca-roots", c.write("fulcio.pem", string(instance.FulcioChain)),
+		"--certificate-oidc-issuer", s.Issuer.URL(), "--certificate-identity", "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main", im.String(),
+	}
+	c.run(append([]string{"verify"}, flags...)...)
+	c.run(append([]string{"verify-attestation", "--type", "vuln"}, flags...)...)
 }
