@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +37,10 @@ func main() {
 		return
 	}
 	if err := run(ctx, os.Getenv, os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintf(os.Stderr, "waybill-scan: %v\n", err)
+		if errors.Is(err, trivy.ErrNeedsJavaDatabase) {
+			os.Exit(exchange.NeedsJavaDatabase) // waybill fetches it and asks again
+		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(outcome.Broken)
 	}
 }

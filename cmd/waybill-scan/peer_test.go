@@ -3,16 +3,25 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // the Java database is keyed by it
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
+	javadb "github.com/aquasecurity/trivy-java-db/pkg/db"
+	javatypes "github.com/aquasecurity/trivy-java-db/pkg/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
 	"github.com/waybill-dev/waybill/internal/scan"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -29,12 +38,18 @@ func TestAgreesWithTrivy(t *testing.T) {
 		platform{"linux/amd64", []map[string]string{shared, {"app/server": goBinary(t, "amd64")}}},
 		platform{"linux/arm64", []map[string]string{shared, {"app/server": goBinary(t, "arm64")},
 			{"usr/lib/node_modules/left/package.json": `{"name": "left", "version": "1.0.0", "license": "MIT"}`}}},
+		platform{"linux/ppc64le", []map[string]string{rocky(t), {"app/lib.jar": jar(t)}}},
 		platform{"linux/arm/v7", []map[string]string{alpine("openssl=3.5.1-r0", "musl=1.2.5-r10", "busybox=1.37.0-r18")}},
 	)
-	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}})
+	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}, JavaDatabase: w.javaDatabase(t)})
+	for i, want := range []int{7, 8, 131, 3} { // one way of storing packages that is not read shows here
+		if n := len(result.Report.Platforms[i].Packages); n != want {
+			t.Errorf("%d packages in %s, want %d", n, result.Report.Platforms[i].Platform, want)
+		}
+	}
 	cache := t.TempDir()
 	for _, p := range result.Report.Platforms {
-		packages, findings := peer(t, trivy, cache, w.host+"/trivy-db:2", ref.Repository()+"@"+p.Digest, p.Platform)
+		packages, findings := peer(t, trivy, cache, w.host, ref.Repository()+"@"+p.Digest, p.Platform)
 		if len(findings) == 0 {
 			t.Errorf("trivy finds nothing in %s: the test compares nothing", p.Platform)
 		}
@@ -56,12 +71,13 @@ func TestAgreesWithTrivy(t *testing.T) {
 }
 
 // peer asks the stock trivy command line.
-func peer(t *testing.T, trivy, cache, database, image, platform string) (packages, findings []pair) {
+func peer(t *testing.T, trivy, cache, host, image, platform string) (packages, findings []pair) {
 	t.Helper()
 	out, err := process.Command{
 		Path: trivy, Env: []string{"HOME=" + cache, "PATH=/usr/bin:/bin"},
 		Args: []string{
-			"image", "--quiet", "--cache-dir", cache, "--db-repository", database, "--scanners", "vuln", "--list-all-pkgs", "--format", "json",
+			"image", "--quiet", "--cache-dir", cache, "--db-repository", host + "/trivy-db:2",
+			"--java-db-repository", host + "/trivy-java-db:1", "--scanners", "vuln", "--list-all-pkgs", "--format", "json",
 			"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform, image,
 		},
 	}.Output(t.Context())
@@ -121,4 +137,85 @@ func goBinary(t *testing.T, arch string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// rocky is the part of a Rocky Linux image that a scanner reads. The package
+// database is an example of the module that reads it.
+func rocky(t *testing.T) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(moduleDir(t, "github.com/knqyf263/go-rpmdb"), "pkg", "testdata", "cbl-mariner-2.0", "rpmdb.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{
+		"etc/os-release":           "ID=rocky\nVERSION_ID=\"9.6\"\n",
+		"etc/rocky-release":        "Rocky Linux release 9.6 (Blue Onyx)\n",
+		"var/lib/rpm/rpmdb.sqlite": string(data),
+	}
+}
+
+// jar is a library with an advisory that says what it is, and in it one that
+// the Java database alone knows.
+func jar(t *testing.T) string {
+	t.Helper()
+	return zipped(t, "META-INF/maven/com.example/vulnerable/pom.properties", "groupId=com.example\nartifactId=vulnerable\nversion=1.0.0\n",
+		"lib/nameless.jar", zipped(t, "a.txt", "nameless"))
+}
+
+func zipped(t *testing.T, files ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for i := 0; i+1 < len(files); i += 2 {
+		f, err := w.Create(files[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, files[i+1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// javaDatabase pushes a Java database that knows the library without a name.
+func (w world) javaDatabase(t *testing.T) func(context.Context) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	database, err := javadb.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := database.Init(); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha1.Sum([]byte(zipped(t, "a.txt", "nameless"))) //nolint:gosec // the database is keyed by it
+	if err := database.InsertIndexes([]javatypes.Index{{GroupID: "com.example", ArtifactID: "nameless", Version: "2.0.0", SHA1: sum[:], ArchiveType: javatypes.JarType}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := database.Close(); err != nil {
+		t.Fatal(err)
+	}
+	metadata := javadb.NewMetadata(dir)
+	if err := metadata.Update(javadb.Metadata{Version: javadb.SchemaVersion, UpdatedAt: time.Now(), NextUpdate: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	image, err := vulndb.JavaArtifact(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := w.client.PushImage(t.Context(), w.repository(t, "trivy-java-db"), image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.client.Tag(t.Context(), ref, "1"); err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	return func(ctx context.Context) (string, error) {
+		return scan.OpenJavaDatabase(ctx, w.client, scan.DatabaseOptions{Repository: w.host + "/trivy-java-db:1", CacheDir: cache, Now: time.Now()})
+	}
 }

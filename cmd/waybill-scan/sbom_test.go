@@ -141,11 +141,7 @@ func TestSBOMIsTheSameTwice(t *testing.T) {
 // publishes, which comes with the Go module.
 func validateCycloneDX(t *testing.T, document []byte) {
 	t.Helper()
-	out, err := process.Command{Path: "go", Args: []string{"list", "-m", "-f", "{{.Dir}}", "github.com/CycloneDX/cyclonedx-go"}, Env: os.Environ()}.Output(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(strings.TrimSpace(string(out)), "schema")
+	dir := filepath.Join(moduleDir(t, "github.com/CycloneDX/cyclonedx-go"), "schema")
 	compiler := jsonschema.NewCompiler()
 	files, err := filepath.Glob(filepath.Join(dir, "*.schema.json"))
 	if err != nil {
@@ -185,4 +181,14 @@ func validateCycloneDX(t *testing.T, document []byte) {
 	if err := schema.Validate(value); err != nil {
 		t.Errorf("CycloneDX: %v", err)
 	}
+}
+
+// moduleDir is where a module of the build is unpacked.
+func moduleDir(t *testing.T, module string) string {
+	t.Helper()
+	out, err := process.Command{Path: "go", Args: []string{"list", "-m", "-f", "{{.Dir}}", module}, Env: os.Environ()}.Output(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }

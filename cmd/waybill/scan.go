@@ -37,12 +37,18 @@ func runScan(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	database, err := scan.OpenDatabase(ctx, client, scan.DatabaseOptions{
+	from := scan.DatabaseOptions{
 		Repository: call.In.String("db_repository"), CacheDir: cache, MaxAge: call.In.Duration("db_max_age"),
 		Offline: call.In.Bool("offline"), Now: time.Now(),
-	})
+	}
+	database, err := scan.OpenDatabase(ctx, client, from)
 	if err != nil {
 		return err
+	}
+	options.JavaDatabase = func(ctx context.Context) (string, error) {
+		from.Repository = call.In.String("java_db_repository")
+		call.Sayf("the image has JAR files: fetching %s", from.Repository)
+		return scan.OpenJavaDatabase(ctx, client, from)
 	}
 	result, err := scan.Scan(ctx, client, database, child, options)
 	if err != nil {

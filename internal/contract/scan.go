@@ -15,6 +15,7 @@ var scan = Command{
 		{Name: "baseline", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing."},
 		{Name: "db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO", Doc: "OCI repository of the vulnerability database, with a tag or a digest."},
 		{Name: "db_max_age", Type: Duration, Default: "72h", Doc: "Oldest database that is accepted, by its own build time. An older one is an error, not a verdict."},
+		{Name: "java_db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-java-db:1", Placeholder: "REPO", Doc: "OCI repository of the database that tells which library a JAR file is, with a tag or a digest. Fetched only when an image has one."},
 		{Name: "sarif", Type: String, Placeholder: "FILE", Doc: "File to write a SARIF 2.1.0 report to, for code scanning. Empty writes none."},
 		{Name: "sbom_cyclonedx", Type: String, Placeholder: "FILE", Doc: "File to write a CycloneDX bill of materials to. Empty writes none."},
 		{Name: "sbom_spdx", Type: String, Placeholder: "FILE", Doc: "File to write an SPDX bill of materials to. Empty writes none."},

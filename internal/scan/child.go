@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/contract"
@@ -78,15 +79,17 @@ func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answ
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the scan took longer than %s", c.Timeout))
 	defer cancel()
 	out := &bounded{limit: maxAnswer}
+	words := &quoted{out: c.Words}
+	defer words.flush()
 	err = process.Command{
 		Path: c.Path, Env: c.environment(temporary), Dir: temporary, Stdin: bytes.NewReader(question),
-		Stdout: out, Stderr: c.Words, Grace: childGrace, Group: true,
+		Stdout: out, Stderr: words, Grace: childGrace, Group: true,
 	}.Run(ctx)
 	if cause := context.Cause(ctx); cause != nil {
 		return exchange.Answer{}, fmt.Errorf("scan: %w", cause)
 	}
 	if err != nil {
-		return exchange.Answer{}, fmt.Errorf("scan: %w", err)
+		return exchange.Answer{}, fmt.Errorf("scan: %w", withoutOrders(err))
 	}
 	answer, err := parseAnswer(out.Bytes(), request)
 	if err != nil {
@@ -118,4 +121,43 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("more than %d bytes", b.limit)
 	}
 	return b.Buffer.Write(p)
+}
+
+// quoted passes on what the child says, a line at a time behind its name. Words
+// of an image may be in it, and at the start of a line they could give the
+// terminal or the Actions runner orders.
+type quoted struct {
+	out  io.Writer // nil drops
+	line []byte
+}
+
+const maxLine = 2000
+
+func (q *quoted) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b == '\n' || len(q.line) == maxLine {
+			q.flush()
+		}
+		if b != '\n' {
+			q.line = append(q.line, b)
+		}
+	}
+	return len(p), nil
+}
+
+func (q *quoted) flush() {
+	if q.out != nil && len(q.line) > 0 {
+		fmt.Fprintf(q.out, "%s: %s\n", contract.WaybillScan, printable(strings.ToValidUTF8(string(q.line), "?")))
+	}
+	q.line = q.line[:0]
+}
+
+// withoutOrders does the same to the end of the child's words that its error
+// carries.
+func withoutOrders(err error) error {
+	var failed *process.Error
+	if errors.As(err, &failed) {
+		failed.Stderr = printable(strings.ToValidUTF8(strings.ReplaceAll(failed.Stderr, "\n", "; "), "?"))
+	}
+	return err
 }

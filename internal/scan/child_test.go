@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,6 +43,14 @@ func misbehave(mode string) int {
 		_ = json.NewEncoder(os.Stdout).Encode(answer)
 		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
 		return 2
+	case "orders":
+		fmt.Fprint(os.Stderr, "::error::owned\n\x1b[2J::add-mask::x\nlast")
+		return 1
+	case "java":
+		if request.JavaDatabaseDir == "" {
+			return exchange.NeedsJavaDatabase
+		}
+		answer.Scanner.Version = request.JavaDatabaseDir
 	case "malformed":
 		fmt.Print(`{"version":1,"images":[{"ref":`)
 		return 0
@@ -208,6 +217,41 @@ func TestChildsFilesAreRemoved(t *testing.T) {
 	}
 	if _, err := os.Stat(answer.Scanner.Version); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", answer.Scanner.Version, err)
+	}
+}
+
+func TestChildsWordsGiveNoOrders(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "orders", nil)
+	var words strings.Builder
+	child.Words = &words
+	_, err := child.Run(t.Context(), testRequest(t))
+	if want := "waybill-scan: ::error::owned\nwaybill-scan: ?[2J::add-mask::x\nwaybill-scan: last\n"; words.String() != want {
+		t.Errorf("passed on %q, want %q", words.String(), want)
+	}
+	if err == nil || !strings.HasSuffix(err.Error(), "exit status 1: ::error::owned; ?[2J::add-mask::x; last") {
+		t.Errorf("got %v, want the words in one line", err)
+	}
+}
+
+func TestJavaDatabaseIsFetchedWhenNeeded(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "java", nil)
+	answer, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "/java", nil })
+	if err != nil || answer.Scanner.Version != "/java" {
+		t.Errorf("got %q, %v", answer.Scanner.Version, err)
+	}
+	if _, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "", errors.New("registry: 503") }); err == nil || !strings.Contains(err.Error(), "the image has JAR files: registry: 503") {
+		t.Errorf("got %v, want why there is no database", err)
+	}
+	if _, err := ask(t.Context(), child, testRequest(t), nil); err == nil {
+		t.Error("JAR files without a database pass")
+	}
+	if _, err := ask(t.Context(), fakeChild(t, "environment", nil), testRequest(t), func(context.Context) (string, error) {
+		t.Error("fetched without need")
+		return "", nil
+	}); err != nil {
+		t.Error(err)
 	}
 }
 

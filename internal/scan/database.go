@@ -24,15 +24,32 @@ import (
 // Bounds and names of Trivy's database artifact.
 // https://github.com/aquasecurity/trivy-db
 const (
-	databaseMediaType = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
-	databaseSchema    = 2
-	databaseFile      = "trivy.db"
-	metadataFile      = "metadata.json"
+	databaseFile = "trivy.db"
+	metadataFile = "metadata.json"
 
-	maxCompressed = 2 << 30  // the real one has about 100 MB
-	maxDatabase   = 16 << 30 // the real one has about 1 GB
+	maxCompressed = 4 << 30  // the real ones have about 100 MB and 1 GB
+	maxDatabase   = 16 << 30 // the real ones have about 1 GB and 2 GB
 	maxMetadata   = 1 << 20
 )
+
+// kind is one of Trivy's two databases.
+type kind struct {
+	name      string // for people
+	flag      string
+	mediaType string
+	schema    int
+	file      string
+	cache     string // directory in the cache
+	inner     string // directory in that of the digest, where Trivy looks for it
+}
+
+func vulnerabilities() kind {
+	return kind{"vulnerability database", "--db-repository", "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip", 2, databaseFile, "trivy-db", ""}
+}
+
+func javaIndex() kind {
+	return kind{"Java database", "--java-db-repository", "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip", 1, "trivy-java.db", "trivy-java-db", "java-db"}
+}
 
 // Registry is what a scan needs of the registry door.
 type Registry interface {
@@ -59,46 +76,59 @@ type Database struct {
 // unless it is cached, and refuses one that cannot be judged by: of another
 // schema, or too old. It is safe to run several at once on one cache.
 func OpenDatabase(ctx context.Context, registry Registry, o DatabaseOptions) (Database, error) {
-	c := databaseCache{root: filepath.Join(o.CacheDir, "trivy-db")}
+	return open(ctx, registry, vulnerabilities(), o)
+}
+
+// OpenJavaDatabase does the same for the database that tells which library a
+// JAR file is. Its age does not matter to a verdict; an old one knows fewer.
+func OpenJavaDatabase(ctx context.Context, registry Registry, o DatabaseOptions) (dir string, err error) {
+	o.MaxAge = 0
+	d, err := open(ctx, registry, javaIndex(), o)
+	return d.Dir, err
+}
+
+func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Database, error) {
+	c := databaseCache{kind: k, root: filepath.Join(o.CacheDir, k.cache)}
 	ref, err := c.resolve(ctx, registry, o)
 	if err != nil {
 		return Database{}, err
 	}
 	dir := c.dir(ref)
-	if _, err := os.Stat(filepath.Join(dir, metadataFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, k.inner, metadataFile)); errors.Is(err, fs.ErrNotExist) {
 		if o.Offline {
-			return Database{}, fmt.Errorf("the vulnerability database %s is not in %s: run once without --offline", ref, c.root)
+			return Database{}, fmt.Errorf("the %s %s is not in %s: run once without --offline", k.name, ref, c.root)
 		}
 		if err := c.fetch(ctx, registry, ref); err != nil {
 			return Database{}, err
 		}
 	} else if err != nil {
-		return Database{}, fmt.Errorf("look for the vulnerability database: %w", err)
+		return Database{}, fmt.Errorf("look for the %s: %w", k.name, err)
 	}
 	if err := c.remember(o.Repository, ref); err != nil {
 		return Database{}, err
 	}
-	return readDatabase(dir, ref, o)
+	return read(dir, ref, k, o)
 }
 
-func readDatabase(dir string, ref imageref.Ref, o DatabaseOptions) (Database, error) {
-	data, err := os.ReadFile(filepath.Join(dir, metadataFile))
+func read(dir string, ref imageref.Ref, k kind, o DatabaseOptions) (Database, error) {
+	file := filepath.Join(dir, k.inner, metadataFile)
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return Database{}, fmt.Errorf("read the vulnerability database's description: %w", err)
+		return Database{}, fmt.Errorf("read the description of the %s: %w", k.name, err)
 	}
 	var metadata struct {
 		Version   int
 		UpdatedAt time.Time
 	}
 	if err := json.Unmarshal(data, &metadata); err != nil {
-		return Database{}, fmt.Errorf("read the vulnerability database's description %s: %w", filepath.Join(dir, metadataFile), err)
+		return Database{}, fmt.Errorf("read the description of the %s, %s: %w", k.name, file, err)
 	}
-	if metadata.Version != databaseSchema {
-		return Database{}, fmt.Errorf("the vulnerability database %s has schema version %d, only %d can be read: set --db-repository to one with tag %d", ref, metadata.Version, databaseSchema, databaseSchema)
+	if metadata.Version != k.schema {
+		return Database{}, fmt.Errorf("the %s %s has schema version %d, only %d can be read: set %s to one with tag %d", k.name, ref, metadata.Version, k.schema, k.flag, k.schema)
 	}
 	if age := o.Now.Sub(metadata.UpdatedAt); o.MaxAge > 0 && age > o.MaxAge {
-		return Database{}, fmt.Errorf("the vulnerability database %s was built %s, it is now %s: older than --db-max-age %s allows. A verdict by it would not count; use a repository that is kept up to date, or allow more",
-			ref, metadata.UpdatedAt.UTC().Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), o.MaxAge)
+		return Database{}, fmt.Errorf("the %s %s was built %s, it is now %s: older than --db-max-age %s allows. A verdict by it would not count; use a repository that is kept up to date, or allow more",
+			k.name, ref, metadata.UpdatedAt.UTC().Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), o.MaxAge)
 	}
 	return Database{Dir: dir, Database: evidence.Database{
 		Repository: ref.Repository(), Digest: ref.Digest(), Version: metadata.Version, UpdatedAt: metadata.UpdatedAt.UTC(),
@@ -108,7 +138,10 @@ func readDatabase(dir string, ref imageref.Ref, o DatabaseOptions) (Database, er
 // databaseCache keeps each database in a directory named by its digest, which
 // appears whole or not at all, and beside them which digest each repository's
 // tag named last, for --offline.
-type databaseCache struct{ root string }
+type databaseCache struct {
+	kind
+	root string
+}
 
 func (c databaseCache) dir(ref imageref.Ref) string { return filepath.Join(c.root, ref.Hex()) }
 
@@ -122,18 +155,18 @@ func (c databaseCache) resolve(ctx context.Context, registry Registry, o Databas
 		return ref, nil
 	}
 	if _, err := name.ParseReference(o.Repository); err != nil {
-		return imageref.Ref{}, fmt.Errorf("--db-repository %q: %w", o.Repository, err)
+		return imageref.Ref{}, fmt.Errorf("%s %q: %w", c.flag, o.Repository, err)
 	}
 	if !o.Offline {
 		ref, err := registry.Resolve(ctx, o.Repository)
 		if err != nil {
-			return imageref.Ref{}, fmt.Errorf("find the vulnerability database: %w", err)
+			return imageref.Ref{}, fmt.Errorf("find the %s: %w", c.name, err)
 		}
 		return ref, nil
 	}
 	data, err := os.ReadFile(c.pointer(o.Repository))
 	if err != nil {
-		return imageref.Ref{}, fmt.Errorf("no vulnerability database of %s is cached in %s: run once without --offline", o.Repository, c.root)
+		return imageref.Ref{}, fmt.Errorf("no %s of %s is cached in %s: run once without --offline", c.name, o.Repository, c.root)
 	}
 	return imageref.Parse(string(data))
 }
@@ -141,18 +174,18 @@ func (c databaseCache) resolve(ctx context.Context, registry Registry, o Databas
 func (c databaseCache) remember(repository string, ref imageref.Ref) error {
 	path := c.pointer(repository)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("remember the vulnerability database: %w", err)
+		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	if known, err := os.ReadFile(path); err == nil && string(known) == ref.String() {
 		return nil
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-")
 	if err != nil {
-		return fmt.Errorf("remember the vulnerability database: %w", err)
+		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	_, err = temporary.WriteString(ref.String())
 	if err := errors.Join(err, temporary.Close()); err != nil {
-		return fmt.Errorf("remember the vulnerability database: %w", err)
+		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	return os.Rename(temporary.Name(), path)
 }
@@ -160,50 +193,53 @@ func (c databaseCache) remember(repository string, ref imageref.Ref) error {
 func (c databaseCache) fetch(ctx context.Context, registry Registry, ref imageref.Ref) error {
 	image, err := registry.Image(ctx, ref)
 	if err != nil {
-		return fmt.Errorf("fetch the vulnerability database: %w", err)
+		return fmt.Errorf("fetch the %s: %w", c.name, err)
 	}
 	manifest, err := image.Manifest()
 	if err != nil {
-		return fmt.Errorf("fetch the vulnerability database %s: %w", ref, err)
+		return fmt.Errorf("fetch the %s %s: %w", c.name, ref, err)
 	}
-	if len(manifest.Layers) != 1 || string(manifest.Layers[0].MediaType) != databaseMediaType {
-		return fmt.Errorf("%s is no vulnerability database of Trivy's: it needs one layer of type %s", ref, databaseMediaType)
+	if len(manifest.Layers) != 1 || string(manifest.Layers[0].MediaType) != c.mediaType {
+		return fmt.Errorf("%s is no %s of Trivy's: it needs one layer of type %s", ref, c.name, c.mediaType)
 	}
 	if size := manifest.Layers[0].Size; size > maxCompressed {
-		return fmt.Errorf("fetch the vulnerability database %s: %d bytes are more than the %d allowed", ref, size, int64(maxCompressed))
+		return fmt.Errorf("fetch the %s %s: %d bytes are more than the %d allowed", c.name, ref, size, int64(maxCompressed))
 	}
 	layer, err := image.LayerByDigest(manifest.Layers[0].Digest)
 	if err != nil {
-		return fmt.Errorf("fetch the vulnerability database %s: %w", ref, err)
+		return fmt.Errorf("fetch the %s %s: %w", c.name, ref, err)
 	}
 	compressed, err := layer.Compressed()
 	if err != nil {
-		return fmt.Errorf("fetch the vulnerability database %s: %w", ref, err)
+		return fmt.Errorf("fetch the %s %s: %w", c.name, ref, err)
 	}
 	defer compressed.Close()
 	if err := os.MkdirAll(c.root, 0o755); err != nil {
-		return fmt.Errorf("make the cache of vulnerability databases: %w", err)
+		return fmt.Errorf("make the cache of databases: %w", err)
 	}
 	temporary, err := os.MkdirTemp(c.root, ".new-")
 	if err != nil {
-		return fmt.Errorf("make the cache of vulnerability databases: %w", err)
+		return fmt.Errorf("make the cache of databases: %w", err)
 	}
 	defer os.RemoveAll(temporary)
-	if err := unpack(compressed, temporary); err != nil {
-		return fmt.Errorf("unpack the vulnerability database %s: %w", ref, err)
+	if err := unpack(compressed, filepath.Join(temporary, c.inner), c.file); err != nil {
+		return fmt.Errorf("unpack the %s %s: %w", c.name, ref, err)
 	}
 	if err := os.Rename(temporary, c.dir(ref)); err != nil {
-		if _, exists := os.Stat(filepath.Join(c.dir(ref), metadataFile)); exists == nil {
+		if _, exists := os.Stat(filepath.Join(c.dir(ref), c.inner, metadataFile)); exists == nil {
 			return nil // another run was faster
 		}
-		return fmt.Errorf("keep the vulnerability database: %w", err)
+		return fmt.Errorf("keep the %s: %w", c.name, err)
 	}
 	return nil
 }
 
 // unpack takes the two files of a database out of the archive and reads it to
 // its end, where the registry door compares its digest.
-func unpack(archive io.Reader, dir string) error {
+func unpack(archive io.Reader, dir, databaseFile string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
 	compressed, err := gzip.NewReader(archive)
 	if err != nil {
 		return err

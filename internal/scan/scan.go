@@ -7,7 +7,8 @@
 // takes too long or answers about something else is an error, never a pass.
 //
 // What the child found is the child's word: a layer that takes it over can hide
-// findings of its own image, and nothing else.
+// its findings. It is no jail either, the child being an ordinary process of
+// the same user; what it keeps from a hostile layer is the job's credentials.
 package scan
 
 import (
@@ -19,6 +20,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
@@ -45,6 +47,9 @@ type Options struct {
 	VEX       []string     // files
 	Threshold evidence.Threshold
 	Now       func() time.Time
+	// JavaDatabase fetches the second database, which only images with JAR files
+	// need.
+	JavaDatabase func(ctx context.Context) (dir string, err error)
 }
 
 // Result is what a scan found, and the verdict.
@@ -73,7 +78,7 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 	if err != nil {
 		return Result{}, err
 	}
-	answer, err := child.Run(ctx, request)
+	answer, err := ask(ctx, child, request, o.JavaDatabase)
 	if err != nil {
 		return Result{}, err
 	}
@@ -94,6 +99,23 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 		result.Baseline = &Comparison{Image: o.Baseline, New: added, Fixed: fixed}
 	}
 	return result, nil
+}
+
+// ask runs the child, and once more with the database for JAR files where it
+// finds that it needs it.
+func ask(ctx context.Context, child Child, request exchange.Request, javaDatabase func(context.Context) (string, error)) (exchange.Answer, error) {
+	answer, err := child.Run(ctx, request)
+	var failed *process.Error
+	if !errors.As(err, &failed) || failed.Code != exchange.NeedsJavaDatabase {
+		return answer, err
+	}
+	if javaDatabase == nil {
+		return exchange.Answer{}, fmt.Errorf("the image has JAR files, and there is no database to tell what is in them: %w", err)
+	}
+	if request.JavaDatabaseDir, err = javaDatabase(ctx); err != nil {
+		return exchange.Answer{}, fmt.Errorf("the image has JAR files: %w", err)
+	}
+	return child.Run(ctx, request)
 }
 
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {

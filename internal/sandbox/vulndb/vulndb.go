@@ -32,8 +32,9 @@ import (
 // Media types and file names of the artifact.
 // https://github.com/aquasecurity/trivy-db
 const (
-	LayerMediaType  = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
-	ConfigMediaType = "application/vnd.aquasec.trivy.config.v1+json"
+	LayerMediaType     = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+	JavaLayerMediaType = "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip"
+	ConfigMediaType    = "application/vnd.aquasec.trivy.config.v1+json"
 
 	databaseFile = "trivy.db"
 	metadataFile = "metadata.json"
@@ -110,10 +111,20 @@ func (d Database) Build(dir string) error {
 
 // Artifact packs what Build wrote.
 func Artifact(dir string) (v1.Image, error) {
+	return pack(dir, LayerMediaType, "db.tar.gz", databaseFile, metadataFile)
+}
+
+// JavaArtifact packs trivy-java.db and metadata.json, as the module
+// github.com/aquasecurity/trivy-java-db writes them.
+func JavaArtifact(dir string) (v1.Image, error) {
+	return pack(dir, JavaLayerMediaType, "javadb.tar.gz", "trivy-java.db", metadataFile)
+}
+
+func pack(dir, mediaType, title string, files ...string) (v1.Image, error) {
 	var archive bytes.Buffer
 	compressed := gzip.NewWriter(&archive)
 	w := tar.NewWriter(compressed)
-	for _, file := range []string{databaseFile, metadataFile} {
+	for _, file := range files {
 		data, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
 			return nil, fmt.Errorf("pack the vulnerability database: %w", err)
@@ -133,7 +144,7 @@ func Artifact(dir string) (v1.Image, error) {
 	}
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), ConfigMediaType)
 	return mutate.Append(image, mutate.Addendum{
-		Layer:       static.NewLayer(archive.Bytes(), LayerMediaType),
-		Annotations: map[string]string{"org.opencontainers.image.title": "db.tar.gz"},
+		Layer:       static.NewLayer(archive.Bytes(), types.MediaType(mediaType)),
+		Annotations: map[string]string{"org.opencontainers.image.title": title},
 	})
 }

@@ -20,14 +20,22 @@ import (
 // version means that they are not of the same release.
 const Version = 1
 
+// NeedsJavaDatabase is the child's exit code where an image has JAR files, and
+// the request no database to tell what is in them. That one is ten times as
+// large as the other, and most images need it not.
+const NeedsJavaDatabase = 10
+
 // Request says what to scan, and how far to go.
 type Request struct {
-	Version     int       `json:"version"`
-	Images      []Image   `json:"images"` // every layer of all of them is read once
-	DatabaseDir string    `json:"databaseDir"`
-	VEX         []string  `json:"vex,omitempty"` // absolute paths of VEX documents
-	At          time.Time `json:"at"`            // the time that the SBOMs carry
-	Limits      Limits    `json:"limits"`
+	Version     int     `json:"version"`
+	Images      []Image `json:"images"` // every layer of all of them is read once
+	DatabaseDir string  `json:"databaseDir"`
+	// JavaDatabaseDir holds the directory java-db. Without it an image with a
+	// JAR file is answered with the exit code NeedsJavaDatabase.
+	JavaDatabaseDir string    `json:"javaDatabaseDir,omitempty"`
+	VEX             []string  `json:"vex,omitempty"` // absolute paths of VEX documents
+	At              time.Time `json:"at"`            // the time that the SBOMs carry
+	Limits          Limits    `json:"limits"`
 }
 
 // Image is an index, or a single manifest, and its platforms.

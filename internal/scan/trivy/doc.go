@@ -8,7 +8,13 @@
 // manifest and database, and the tests hold it against that program.
 //
 // Layers are read through the registry door, each once however many manifests
-// share it, and never unpacked beyond the limit of the request. JAR files need
-// Trivy's second database, which is not fetched: an image with one is an error,
-// not a pass.
+// share it, and never unpacked beyond the limit of the request. A file that
+// Trivy's analyzers cannot read is passed over by them: a damaged package
+// database gives no packages, and a warning where that shows.
 package trivy
+
+import "errors"
+
+// ErrNeedsJavaDatabase is reported where an image has JAR files and the request
+// no database for them. It is not a pass.
+var ErrNeedsJavaDatabase = errors.New("the image has JAR files, and there is no database to tell what is in them")

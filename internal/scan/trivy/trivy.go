@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
 	dbtypes "github.com/aquasecurity/trivy-db/pkg/types"
@@ -20,11 +21,13 @@ import (
 	"github.com/aquasecurity/trivy/pkg/fanal/artifact"
 	artimage "github.com/aquasecurity/trivy/pkg/fanal/artifact/image"
 	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
+	"github.com/aquasecurity/trivy/pkg/javadb"
 	"github.com/aquasecurity/trivy/pkg/scan/langpkg"
 	"github.com/aquasecurity/trivy/pkg/scan/ospkg"
 	"github.com/aquasecurity/trivy/pkg/types"
 	"github.com/aquasecurity/trivy/pkg/vulnerability"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	_ "modernc.org/sqlite" // the driver for RPM's and the Java database; without it Trivy finds no RPM package and says nothing
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -35,6 +38,10 @@ import (
 const layersAtOnce = 4
 
 var errTooLarge = errors.New("the layers unpack to more than allowed")
+
+// javaDatabaseMissing is what Trivy says, in an error without a type, where an
+// image has JAR files and javadb.Init was not called.
+const javaDatabaseMissing = "Java DB client not initialized"
 
 // Images opens manifests; internal/registry's Client does.
 type Images interface {
@@ -52,6 +59,9 @@ func Scan(ctx context.Context, images Images, request exchange.Request) (answer 
 	}
 	defer func() { err = errors.Join(err, trivydb.Close()) }()
 
+	if request.JavaDatabaseDir != "" {
+		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
+	}
 	s := scanner{images: images, request: request, cache: cache.NewMemoryCache()}
 	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
 	for _, asked := range request.Images {
@@ -124,6 +134,9 @@ func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Repo
 	}
 	info, err := art.Inspect(ctx)
 	if err != nil {
+		if strings.Contains(err.Error(), javaDatabaseMissing) {
+			err = ErrNeedsJavaDatabase
+		}
 		return types.Report{}, fmt.Errorf("read the layers: %w", err)
 	}
 	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
@@ -133,6 +146,7 @@ func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Repo
 	case errors.Is(err, analyzer.ErrUnknownOS):
 		detail.OS = assumedOS(detail)
 	case errors.Is(err, analyzer.ErrNoPkgsDetected):
+		warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
 	case err != nil:
 		return types.Report{}, fmt.Errorf("put the layers together: %w", err)
 	}
@@ -147,7 +161,7 @@ func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Repo
 	if detail.OS.Detected() {
 		report.Metadata.OS = &detail.OS
 	}
-	if report.Results, err = detect(ctx, info.Name, detail); err != nil {
+	if report.Results, err = detect(ctx, p, info.Name, detail); err != nil {
 		return types.Report{}, err
 	}
 	return report, applyVEX(ctx, &report, p.Platform, s.request.VEX)
@@ -165,7 +179,7 @@ func assumedOS(detail ftypes.ArtifactDetail) ftypes.OS {
 	return detail.OS
 }
 
-func detect(ctx context.Context, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
+func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
 	target := types.ScanTarget{Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications}
 	for i := range target.Applications {
 		target.Applications[i].Packages = withoutDevelopment(target.Applications[i].Packages)
@@ -175,11 +189,15 @@ func detect(ctx context.Context, name string, detail ftypes.ArtifactDetail) (typ
 		Scanners: types.Scanners{types.VulnerabilityScanner, types.SBOMScanner},
 	}
 	var results types.Results
-	system, _, err := ospkg.NewScanner().Scan(ctx, target, options)
+	system, endOfLife, err := ospkg.NewScanner().Scan(ctx, target, options)
 	switch {
-	case errors.Is(err, ospkgdetector.ErrUnsupportedOS): // Trivy knows no advisories; the packages count
+	case errors.Is(err, ospkgdetector.ErrUnsupportedOS):
+		warn(p, "there are no advisories for %s %s: its packages are listed, not matched", detail.OS.Family, detail.OS.Name)
 	case err != nil:
 		return nil, fmt.Errorf("match OS packages: %w", err)
+	}
+	if endOfLife {
+		warn(p, "%s %s is no longer supported by its distribution: new vulnerabilities are not in the database", detail.OS.Family, detail.OS.Name)
 	}
 	if system.Target != "" {
 		results = append(results, system)
@@ -194,6 +212,11 @@ func detect(ctx context.Context, name string, detail ftypes.ArtifactDetail) (typ
 		client.FillInfo(results[i].Vulnerabilities, []dbtypes.SourceID{"auto"})
 	}
 	return results, nil
+}
+
+// warn says what a verdict cannot know.
+func warn(p exchange.Platform, format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "warning: %s (%s): %s\n", p.Platform, p.Ref.Short(), fmt.Sprintf(format, args...))
 }
 
 func withoutDevelopment(packages ftypes.Packages) ftypes.Packages {
