@@ -34,13 +34,13 @@ func withScanCommands(t *testing.T, commands map[string]func(ts *testscript.Test
 	return commands
 }
 
-// findScanner puts bin/tools on PATH, where make puts the real waybill-scan;
-// the script skips itself where it is not: needscanner
+// findScanner puts bin, where make build puts the real waybill-scan, at the end
+// of PATH; the script skips itself where it is not: needscanner
 func findScanner(ts *testscript.TestScript, root string, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: needscanner")
 	}
-	ts.Setenv("PATH", filepath.Join(root, "bin", "tools")+string(os.PathListSeparator)+ts.Getenv("PATH"))
+	ts.Setenv("PATH", ts.Getenv("PATH")+string(os.PathListSeparator)+filepath.Join(root, "bin"))
 }
 
 // pushVulnerabilities pushes the database of testdata/advisories, as built AGE

@@ -23,13 +23,13 @@ func runTag(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return outcome.Usagef("%w", err)
 	}
-	app, policy, err := policyFor(call, image)
-	if err != nil {
-		return err
-	}
 	cfg, err := config.Load(call.In.String("policy"))
 	if err != nil {
 		return outcome.Usagef("%w", err)
+	}
+	app, policy, err := policyFor(call, cfg, image)
+	if err != nil {
+		return err
 	}
 	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: cfg.PublicKeys()})
 	if err != nil {
