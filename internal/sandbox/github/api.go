@@ -88,6 +88,7 @@ type handler func(c *call) (*answer, error)
 
 // handle serves an endpoint of a repository to those who have the permission.
 func (s *Server) handle(method, path, scope, access string, h handler) {
+	s.endpoints = append(s.endpoints, method+" /repos/{owner}/{repo}"+path)
 	s.mux.HandleFunc(method+" /api/v3/repos/{owner}/{repo}"+path, func(w http.ResponseWriter, r *http.Request) {
 		result, err := s.call(w, r, scope, access, h)
 		s.write(w, result, err)

@@ -40,8 +40,9 @@ type Options struct {
 
 // Server is the stand-in. Give it a listener, then SetURL.
 type Server struct {
-	o   Options
-	mux *http.ServeMux
+	o         Options
+	mux       *http.ServeMux
+	endpoints []string // METHOD PATTERN of the REST API
 
 	mu      sync.Mutex
 	url     string
