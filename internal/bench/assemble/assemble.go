@@ -1,0 +1,228 @@
+// Package assemble measures the assemble engine against a warm BuildKit daemon
+// that builds and pushes the same Dockerfile: one that copies a binary for each
+// of two platforms and a directory that both share.
+//
+// The two take turns on the same machine, registry and input, and what they
+// push is compared afterwards: a figure is printed only for the same files,
+// modes and configuration. BuildKit is at its best: running, with its cache
+// filled, without provenance.
+package assemble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/build"
+	engine "github.com/waybill-dev/waybill/internal/build/assemble"
+	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sandbox/buildkitd"
+	"github.com/waybill-dev/waybill/internal/sandbox/dockerregistry"
+)
+
+const (
+	runs        = 9
+	binarySize  = 8 << 20
+	sharedFiles = 300
+	platforms   = "linux/amd64,linux/arm64"
+)
+
+var epoch = time.Unix(1_700_000_000, 0).UTC()
+
+const dockerfile = `FROM scratch
+ARG TARGETARCH
+COPY shared /srv/shared/
+COPY --chmod=0555 app-$TARGETARCH /app
+ENV MODE=production
+LABEL org.opencontainers.image.title=bench
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/app"]
+`
+
+// Run measures and writes the figures to out. tools is the directory that holds
+// buildkitd; docker-registry is looked for on PATH.
+func Run(ctx context.Context, out io.Writer, tools string) (err error) {
+	if err := buildkitd.Supported(); err != nil {
+		return fmt.Errorf("measure assemble against BuildKit: %w", err)
+	}
+	b, err := start(ctx, tools)
+	if err != nil {
+		return fmt.Errorf("measure assemble against BuildKit: %w", err)
+	}
+	defer func() { err = errors.Join(err, b.stop()) }()
+	fmt.Fprintf(out, "multi-arch image of a Dockerfile that executes nothing (2 platforms, %d MB binary each, %d shared files), built and pushed, median of %d, alternating\n", binarySize>>20, sharedFiles, runs)
+	for _, c := range []struct {
+		name   string
+		change bool
+	}{{"the binaries are new", true}, {"nothing is new", false}} {
+		ours, peer, err := b.measure(ctx, c.change)
+		if err != nil {
+			return fmt.Errorf("measure assemble against BuildKit: %w", err)
+		}
+		fmt.Fprintf(out, "  %-22s waybill %6.0f ms   warm BuildKit %6.0f ms   %.1f times faster\n", c.name, ms(ours), ms(peer), peer.Seconds()/ours.Seconds())
+	}
+	if err := b.compare(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "  both pushed the same files, modes and configuration")
+	return err
+}
+
+func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
+
+type bench struct {
+	dir        string
+	registry   *dockerregistry.Registry
+	daemon     *buildkitd.Daemon
+	client     *registry.Client
+	repository name.Repository
+	built      string // what each pushed last
+	peer       string
+	seed       uint64
+}
+
+func start(ctx context.Context, tools string) (_ *bench, err error) {
+	b := &bench{client: registry.New(registry.Options{})}
+	if b.dir, err = os.MkdirTemp("", "wb"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+		}
+	}()
+	program, err := process.LookPath("docker-registry")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(b.dir, "registry"), 0o755); err != nil {
+		return nil, err
+	}
+	if b.registry, err = dockerregistry.Start(ctx, program, filepath.Join(b.dir, "registry")); err != nil {
+		return nil, err
+	}
+	if b.daemon, err = buildkitd.Start(ctx, buildkitd.Options{
+		Program: filepath.Join(tools, "buildkitd"), Dir: filepath.Join(b.dir, "b"), Registries: []string{b.registry.Host},
+	}); err != nil {
+		return nil, err
+	}
+	if b.repository, err = name.NewRepository(b.registry.Host + "/bench/waybill"); err != nil {
+		return nil, err
+	}
+	return b, b.writeContext()
+}
+
+func (b *bench) stop() error {
+	if b.daemon != nil {
+		b.daemon.Stop()
+	}
+	if b.registry != nil {
+		b.registry.Stop()
+	}
+	return os.RemoveAll(b.dir)
+}
+
+func (b *bench) context() string { return filepath.Join(b.dir, "context") }
+
+func (b *bench) writeContext() error {
+	shared := filepath.Join(b.context(), "shared")
+	if err := os.MkdirAll(shared, 0o755); err != nil {
+		return err
+	}
+	for i := range sharedFiles {
+		text := bytes.Repeat(fmt.Appendf(nil, "file %d of what the platforms share\n", i), 1+i%100)
+		if err := os.WriteFile(filepath.Join(shared, fmt.Sprintf("%03d.txt", i)), text, 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(b.context(), "Dockerfile"), []byte(dockerfile), 0o644); err != nil {
+		return err
+	}
+	return b.writeBinaries()
+}
+
+// writeBinaries makes binaries nobody has seen, which compress to about a half,
+// as programs do.
+func (b *bench) writeBinaries() error {
+	b.seed++
+	for i, arch := range []string{"amd64", "arm64"} {
+		random := rand.NewChaCha8([32]byte{byte(b.seed), byte(b.seed >> 8), byte(i)})
+		data := make([]byte, binarySize)
+		for at := 0; at < len(data); at += 64 {
+			random.Read(data[at : at+32])
+		}
+		if err := os.WriteFile(filepath.Join(b.context(), "app-"+arch), data, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure gives the median times of both, each run on the same input.
+func (b *bench) measure(ctx context.Context, change bool) (ours, peer time.Duration, err error) {
+	steps := []func(context.Context) error{b.waybill, b.buildkit}
+	times := make([][]time.Duration, len(steps))
+	for run := range runs + 1 { // the first one warms up
+		if change {
+			if err := b.writeBinaries(); err != nil {
+				return 0, 0, err
+			}
+		}
+		for i := range steps {
+			turn := (i + run) % len(steps)
+			start := time.Now()
+			if err := steps[turn](ctx); err != nil {
+				return 0, 0, err
+			}
+			if run > 0 {
+				times[turn] = append(times[turn], time.Since(start))
+			}
+		}
+	}
+	return median(times[0]), median(times[1]), nil
+}
+
+func median(times []time.Duration) time.Duration {
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+func (b *bench) waybill(ctx context.Context) error {
+	file, err := build.ReadDockerfile(b.context(), "")
+	if err != nil {
+		return err
+	}
+	list, err := build.ParsePlatforms([]string{"linux/amd64", "linux/arm64"})
+	if err != nil {
+		return err
+	}
+	built, err := engine.Engine{Images: b.client, Dir: b.dir}.Build(ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch}, file)
+	if err != nil {
+		return err
+	}
+	defer built.Close()
+	index, _, err := build.Index(built.Images, nil)
+	if err != nil {
+		return err
+	}
+	// A repository for each: what one pushed would save the other the work.
+	ref, err := b.client.PushIndex(ctx, b.repository, index)
+	b.built = ref.String()
+	return err
+}
+
+func (b *bench) buildkit(ctx context.Context) error {
+	b.peer = b.registry.Host + "/bench/buildkit:1"
+	return b.daemon.BuildAndPush(ctx, b.context(), platforms, b.peer, epoch)
+}
