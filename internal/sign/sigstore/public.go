@@ -26,7 +26,7 @@ func publicSigningConfig(cache string) (*root.SigningConfig, error) {
 	return config, nil
 }
 
-func publicTrustedRoot(cache string) (*root.TrustedRoot, error) {
+func publicTrustedRoot(cache string) (root.TrustedMaterial, error) {
 	trusted, err := root.FetchTrustedRootWithOptions(tufOptions(cache))
 	if err != nil {
 		return nil, fmt.Errorf("fetch the trusted root of the public Sigstore instance: %w (give --trusted-root to use another)", err)

@@ -35,8 +35,8 @@ type VerifierOptions struct {
 // made once for many images.
 type Verifier struct {
 	keys     []publicKey
-	root     func() (*root.TrustedRoot, error)
-	fileRoot *root.TrustedRoot // nil without a file
+	root     func() (root.TrustedMaterial, error)
+	fileRoot root.TrustedMaterial // nil without a file
 }
 
 // NewVerifier reads the trusted root and the keys.
@@ -50,19 +50,24 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 		v.keys = append(v.keys, key)
 	}
 	if o.TrustedRoot == "" {
-		v.root = sync.OnceValues(func() (*root.TrustedRoot, error) { return publicTrustedRoot(o.TUFCache) })
+		v.root = sync.OnceValues(func() (root.TrustedMaterial, error) { return publicTrustedRoot(o.TUFCache) })
 		return v, nil
 	}
 	data, err := os.ReadFile(o.TrustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root: %w", err)
 	}
-	v.fileRoot, err = root.NewTrustedRootFromJSON(data)
+	trusted, err := root.NewTrustedRootFromJSON(data)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root %s: %w", o.TrustedRoot, err)
 	}
-	v.root = func() (*root.TrustedRoot, error) { return v.fileRoot, nil }
+	v.trust(trusted)
 	return v, nil
+}
+
+func (v *Verifier) trust(trusted root.TrustedMaterial) {
+	v.fileRoot = trusted
+	v.root = func() (root.TrustedMaterial, error) { return trusted, nil }
 }
 
 // Fingerprints lists the accepted keys, sha256:HEX each.
@@ -224,7 +229,7 @@ func earliest(timestamps []verify.TimestampVerificationResult) time.Time {
 	return first.UTC()
 }
 
-func logIndex(b *bundle.Bundle, trusted *root.TrustedRoot) *int64 {
+func logIndex(b *bundle.Bundle, trusted root.TrustedMaterial) *int64 {
 	for _, entry := range b.GetVerificationMaterial().GetTlogEntries() {
 		if _, known := trusted.RekorLogs()[fmt.Sprintf("%x", entry.GetLogId().GetKeyId())]; known {
 			index := entry.GetLogIndex()
