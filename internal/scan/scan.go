@@ -12,11 +12,15 @@
 package scan
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -35,8 +39,10 @@ const (
 	maxMemory = 6 << 30
 )
 
-// Platforms lists the manifests of an index; internal/registry's Client does.
+// Platforms reads an index and lists its manifests; internal/registry's Client
+// does.
 type Platforms interface {
+	Manifest(ctx context.Context, ref imageref.Ref) (registry.Manifest, error)
 	Platforms(ctx context.Context, ref imageref.Ref) ([]registry.Platform, error)
 }
 
@@ -131,8 +137,8 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 		if err != nil {
 			return exchange.Request{}, err
 		}
-		if len(found) == 0 {
-			return exchange.Request{}, fmt.Errorf("%s has no platform that could be scanned", ref)
+		if err := complete(ctx, platforms, ref, found); err != nil {
+			return exchange.Request{}, err
 		}
 		image := exchange.Image{Ref: ref, SBOM: i == 0}
 		for _, p := range found {
@@ -151,6 +157,31 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 		request.VEX = append(request.VEX, path)
 	}
 	return request, nil
+}
+
+// complete says whether found is all that somebody could run of the image. A
+// manifest without platform is none that a scan would list, but a container
+// runtime reads its configuration and runs it.
+func complete(ctx context.Context, platforms Platforms, ref imageref.Ref, found []registry.Platform) error {
+	if len(found) == 0 {
+		return fmt.Errorf("%s has no platform that could be scanned", ref)
+	}
+	stored, err := platforms.Manifest(ctx, ref)
+	if err != nil || !stored.MediaType.IsIndex() {
+		return err
+	}
+	index, err := v1.ParseIndexManifest(bytes.NewReader(stored.Raw))
+	if err != nil {
+		return fmt.Errorf("read the index %s: %w", ref, err)
+	}
+	for _, m := range index.Manifests {
+		listed := slices.ContainsFunc(found, func(p registry.Platform) bool { return p.Ref.Digest() == m.Digest.String() })
+		attestation := m.Platform != nil && m.Platform.OS == "unknown" && m.Platform.Architecture == "unknown" // BuildKit's, which nothing runs
+		if !listed && !attestation {
+			return fmt.Errorf("the index %s holds %s (%s), which names no platform and so cannot be judged: build it again, with a platform for every manifest", ref, m.Digest, m.MediaType)
+		}
+	}
+	return nil
 }
 
 // waiveAll writes the reason of a waiver in force onto the findings it covers,
