@@ -333,8 +333,8 @@ func TestDispatchAndRuns(t *testing.T) {
 	c := w.client(t, "actions: write", "contents: read")
 	var events []sandbox.Event
 	w.OnEvent(func(e sandbox.Event) { events = append(events, e) })
-	if err := c.Dispatch(t.Context(), repo, "bump.yml", "main", map[string]string{"image": "x@sha256:1"}); err != nil {
-		t.Fatal(err)
+	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", map[string]string{"image": "x@sha256:1"}); err != nil || id != 0 {
+		t.Fatalf("a server that does not say which run: got %d, %v", id, err)
 	}
 	if len(events) != 1 || events[0].Name != "workflow_dispatch" || events[0].SHA != w.main || !events[0].StartsWorkflows() || !cmp.Equal(events[0].Inputs, map[string]string{"image": "x@sha256:1", "level": "a"}) {
 		t.Errorf("events: %+v", events)
@@ -371,6 +371,26 @@ func TestDispatchAndRuns(t *testing.T) {
 	jobs, err := c.Jobs(t.Context(), repo, run.ID)
 	if err != nil || len(jobs) != 1 || jobs[0].Name != "bump" || jobs[0].Conclusion != "failure" || !cmp.Equal(jobs[0].Steps, []github.Step{{Number: 1, Name: "verify", Status: "completed", Conclusion: "failure"}}) {
 		t.Errorf("jobs: %v %+v", err, jobs)
+	}
+}
+
+func TestDispatchGivesTheRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t, "actions: write")
+	var run sandbox.Run
+	w.OnEvent(func(e sandbox.Event) {
+		run = w.AddRun(sandbox.Run{Repository: e.Repository, Path: ".github/workflows/" + e.Workflow, Event: e.Name, HeadSHA: e.SHA})
+		e.Started(run)
+	})
+	inputs := map[string]string{"image": "x"}
+	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", inputs); err != nil || id == 0 || id != run.ID {
+		t.Errorf("got run %d, %v, want %d", id, err, run.ID)
+	}
+	first := run.ID
+	w.fault(t, sandbox.Fault{Path: "/dispatches$", Status: 422, Body: `{"message":"Invalid request.\n\n\"return_run_details\" is not a permitted key."}`})
+	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", inputs); err != nil || id != 0 || run.ID == first {
+		t.Errorf("an older server: got run %d, %v", id, err)
 	}
 }
 

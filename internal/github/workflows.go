@@ -3,6 +3,9 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -40,18 +43,42 @@ type Step struct {
 }
 
 // Dispatch starts a workflow (by file name, such as bump.yml) with inputs on
-// ref. GitHub does not say which run it became: give the run a title that can
-// be recognised, and look for it with Runs.
+// ref, as DispatchRun does.
 func (c *Client) Dispatch(ctx context.Context, repo Repository, workflowFile, ref string, inputs map[string]string) error {
-	values := make(map[string]any, len(inputs))
-	for k, v := range inputs {
-		values[k] = v
+	_, err := c.DispatchRun(ctx, repo, workflowFile, ref, inputs)
+	return err
+}
+
+// DispatchRun starts a workflow and gives the run that it became. The id is 0
+// where the server does not say (GitHub Enterprise Server of before 2026): give
+// the run a title that can be recognised then, and look for it with Runs. A
+// dispatch is never sent twice; after a lost answer look with Runs too.
+// https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
+func (c *Client) DispatchRun(ctx context.Context, repo Repository, workflowFile, ref string, inputs map[string]string) (int64, error) {
+	op := fmt.Sprintf("start workflow %s of %s on %s", workflowFile, repo, ref)
+	if inputs == nil {
+		inputs = map[string]string{}
 	}
-	_, err := c.api.Actions.CreateWorkflowDispatchEventByFileName(ctx, repo.Owner, repo.Name, workflowFile, gogithub.CreateWorkflowDispatchEventRequest{Ref: ref, Inputs: values})
-	if err != nil {
-		return wrap(fmt.Sprintf("start workflow %s of %s on %s", workflowFile, repo, ref), err)
+	body := map[string]any{"ref": ref, "inputs": inputs, "return_run_details": true}
+	path := fmt.Sprintf("repos/%s/%s/actions/workflows/%s/dispatches", repo.Owner, repo.Name, url.PathEscape(workflowFile))
+	for {
+		req, err := c.api.NewRequest(http.MethodPost, path, body)
+		if err != nil {
+			return 0, wrap(op, err)
+		}
+		var started struct {
+			ID int64 `json:"workflow_run_id"`
+		}
+		if _, err = c.api.Do(ctx, req, &started); err == nil {
+			return started.ID, nil
+		}
+		wrapped := wrap(op, err)
+		_, asked := body["return_run_details"]
+		if !asked || !strings.Contains(wrapped.Error(), "return_run_details") {
+			return 0, wrapped
+		}
+		delete(body, "return_run_details") // an older server, which refused it
 	}
-	return nil
 }
 
 // Runs lists the runs of a workflow that event started (empty is any) at

@@ -177,6 +177,9 @@ func (e *Engine) queue(event sandbox.Event, workflow *sandbox.Workflow) {
 		return
 	}
 	run = e.o.GitHub.AddRun(run)
+	if event.Started != nil {
+		event.Started(run)
+	}
 	ctx, cancel := context.WithCancel(e.ctx)
 	t := &task{run: run, event: event, workflow: workflow, ctx: ctx, cancel: cancel}
 	if name := evaluate(workflow.Concurrency.Group, event, workflow); name != "" {

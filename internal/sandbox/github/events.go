@@ -23,6 +23,7 @@ type Event struct {
 	Actor      string
 	ByJob      bool           // a job token did it
 	Payload    map[string]any // what GITHUB_EVENT_PATH holds
+	Started    func(Run)      // told which run it became, where somebody asks
 }
 
 // StartsWorkflows is GitHub's rule against loops: what a job token does starts

@@ -141,8 +141,9 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 
 func dispatchWorkflow(c *call) (*answer, error) {
 	var in struct {
-		Ref    string
-		Inputs map[string]any
+		Ref           string
+		Inputs        map[string]any
+		ReturnDetails bool `json:"return_run_details"`
 	}
 	if err := c.decode(&in); err != nil {
 		return nil, err
@@ -181,10 +182,16 @@ func dispatchWorkflow(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	var started Run
 	c.s.emit(Event{
-		Name: "workflow_dispatch", Repository: c.repo.fullName(), Ref: ref, SHA: sha, Workflow: file, Inputs: inputs, Actor: c.token.User, ByJob: c.token.Job,
+		Started: func(r Run) { started = r },
+		Name:    "workflow_dispatch", Repository: c.repo.fullName(), Ref: ref, SHA: sha, Workflow: file, Inputs: inputs, Actor: c.token.User, ByJob: c.token.Job,
 		Payload: map[string]any{"inputs": inputs, "ref": ref, "workflow": w.Path, "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User)},
 	})
+	// https://github.blog/changelog/2026-02-19-workflow-dispatch-api-now-returns-run-ids
+	if in.ReturnDetails && started.ID != 0 {
+		return ok(map[string]any{"workflow_run_id": started.ID, "run_url": c.api("/actions/runs/%d", started.ID), "html_url": c.page("/actions/runs/%d", started.ID)})
+	}
 	return noContent()
 }
 
