@@ -1,0 +1,152 @@
+package registry_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/registry/registrytest"
+)
+
+const bundleType = "application/vnd.example.bundle+json"
+
+func pushRandom(t *testing.T, c *registry.Client, host string) imageref.Ref {
+	t.Helper()
+	image, err := random.Image(16, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := name.NewRepository(host + "/acme/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := c.PushImage(t.Context(), repository, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+func TestAttachAndRead(t *testing.T) {
+	t.Parallel()
+	c := registry.New(registry.Options{})
+	host := registrytest.New(t, nil).Host
+	index, platform := pushRandom(t, c, host), pushRandom(t, c, host)
+	a := registry.Attachment{MediaType: bundleType, Data: []byte("one"), Annotations: map[string]string{"who": "me"}}
+	other := registry.Attachment{MediaType: "text/plain", Data: []byte("two")}
+	for range 2 { // again changes nothing
+		if err := c.Attach(t.Context(), []imageref.Ref{index, platform}, []registry.Attachment{a, other}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := c.Attached(t.Context(), []imageref.Ref{index, platform}, "application/vnd.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 1 || string(found[0].Data) != "one" || found[0].Annotations["who"] != "me" || found[0].Subject != index {
+		t.Errorf("got %+v, want the one bundle, once", found)
+	}
+	if found, err := c.Attached(t.Context(), []imageref.Ref{platform}, ""); err != nil || len(found) != 2 {
+		t.Errorf("beside the platform: %+v, %v", found, err)
+	}
+	if found, err := c.Attached(t.Context(), []imageref.Ref{pushRandom(t, c, host)}, ""); err != nil || len(found) != 0 {
+		t.Errorf("beside another image: %+v, %v", found, err)
+	}
+}
+
+// Kyverno and others choose by artifact type: the fallback tag has to carry
+// the real one, not that of the empty configuration.
+func TestFallbackTagCarriesTheType(t *testing.T) {
+	t.Parallel()
+	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	})
+	c := registry.New(registry.Options{})
+	ref := pushRandom(t, c, server.Host)
+	attachments := []registry.Attachment{{MediaType: bundleType, Data: []byte("one")}, {MediaType: bundleType, Data: []byte("two")}}
+	if err := c.Attach(t.Context(), []imageref.Ref{ref}, attachments); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.Get("http://" + server.Host + "/v2/acme/app/manifests/" + strings.Replace(ref.Digest(), ":", "-", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(body, &index); err != nil {
+		t.Fatal(err)
+	}
+	if len(index.Manifests) != 2 {
+		t.Fatalf("the tag lists %d referrers, want 2", len(index.Manifests))
+	}
+	for _, m := range index.Manifests {
+		if m.ArtifactType != bundleType {
+			t.Errorf("listed as %q, want %q", m.ArtifactType, bundleType)
+		}
+	}
+	if found, err := c.Attached(t.Context(), []imageref.Ref{ref}, bundleType); err != nil || len(found) != 2 {
+		t.Errorf("read back %d, %v", len(found), err)
+	}
+}
+
+func TestListedAndGone(t *testing.T) {
+	t.Parallel()
+	var gone atomic.Bool
+	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if gone.Load() && strings.Contains(r.URL.Path, "/blobs/") {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	})
+	c := registry.New(registry.Options{})
+	ref := pushRandom(t, c, server.Host)
+	if err := c.Attach(t.Context(), []imageref.Ref{ref}, []registry.Attachment{{MediaType: bundleType, Data: []byte("one")}}); err != nil {
+		t.Fatal(err)
+	}
+	gone.Store(true)
+	found, err := c.Attached(t.Context(), []imageref.Ref{ref}, bundleType)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Gone, "which the registry does not have") {
+		t.Errorf("got %+v, %v", found, err)
+	}
+}
+
+func TestLayersBeside(t *testing.T) {
+	t.Parallel()
+	c := registry.New(registry.Options{})
+	ref := pushRandom(t, c, registrytest.New(t, nil).Host)
+	if layers, err := c.LayersBeside(t.Context(), ref, registry.SuffixSignature); err != nil || layers != nil {
+		t.Fatalf("without the tag: %+v, %v", layers, err)
+	}
+	for _, text := range []string{"one", "two"} {
+		layer := registry.Layer{MediaType: "text/plain", Data: []byte(text), Annotations: map[string]string{"n": text}}
+		if err := c.AppendBeside(t.Context(), ref, registry.SuffixSignature, []registry.Layer{layer}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	layers, err := c.LayersBeside(t.Context(), ref, registry.SuffixSignature)
+	if err != nil || len(layers) != 2 || string(layers[1].Data) != "two" || layers[0].Annotations["n"] != "one" || layers[0].MediaType != "text/plain" {
+		t.Errorf("got %+v, %v", layers, err)
+	}
+	want := ref.Repository() + ":" + strings.Replace(ref.Digest(), ":", "-", 1) + ".sig"
+	if got := registry.Beside(ref, registry.SuffixSignature).String(); got != want {
+		t.Errorf("got tag %s, want %s", got, want)
+	}
+}
