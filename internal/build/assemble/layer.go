@@ -59,7 +59,8 @@ func writeLayer(ctx context.Context, dir string, before, after *node, epoch time
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	compressed := &counter{w: f, hash: sha256.New()}
+	file := bufio.NewWriterSize(f, 1<<20)
+	compressed := &counter{w: file, hash: sha256.New()}
 	zip, err := gzip.NewWriterLevel(compressed, gzip.DefaultCompression)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func writeLayer(ctx context.Context, dir string, before, after *node, epoch time
 	if err := w.diff("", before, after); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(w.tar.Close(), buffered.Flush(), zip.Close()); err != nil {
+	if err := errors.Join(w.tar.Close(), buffered.Flush(), zip.Close(), file.Flush()); err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
 	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n}, nil
