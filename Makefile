@@ -7,10 +7,9 @@ SHELL := /bin/bash
 # and tests share one cache.
 export GOEXPERIMENT := jsonv2
 export CGO_ENABLED := 0
-GOTAGS :=
 VERSION := $(shell cat actions/version.txt)
 LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/cli.version=$(VERSION)
-GO_BUILD := go build -trimpath -ldflags '$(LDFLAGS)'
+GO_BUILD := go build -ldflags '$(LDFLAGS)'
 BINARIES := waybill waybill-scan waybill-sandbox
 
 # The public command lines that Waybill has to agree with, from this module's

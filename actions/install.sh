@@ -31,7 +31,7 @@ done
 matching() {
   local found
   found=$("$1" --version 2> /dev/null) || return 1
-  [ "${found##* }" = "$version" ]
+  [[ "$found " == *" version $version"[\ ,]* ]]
 }
 missing=()
 for name in "${binaries[@]}"; do

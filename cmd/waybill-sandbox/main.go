@@ -25,7 +25,7 @@ func run() int {
 	defer stop()
 	program := cli.Program{
 		Name: "waybill-sandbox", Short: "Rehearse deliveries on this machine: a registry, a stand-in for GitHub that runs workflows, an OIDC issuer",
-		Extra: []*cobra.Command{serve()},
+		Extra: []*cobra.Command{serve(), rehearse()},
 	}
 	return program.Run(ctx, cli.Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
 }

@@ -1,0 +1,292 @@
+// Package demo delivers the example application for real, on this machine.
+//
+// It sets the stage (repositories, variables, a vulnerability database, a real
+// Sigstore), pushes to the application's repository once, and merges a pull
+// request once, as people would. Everything between and after happens because
+// the workflows make it happen; the package only watches and tells.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sandbox"
+	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/sigstore"
+	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
+)
+
+// Names of the example organisation, as in examples/.
+const (
+	configRepo = "acme/config"
+	appRepo    = "acme/demo-api"
+	developer  = "alice"
+	reviewer   = "bob"
+	actions    = "waybill-dev/waybill"
+	issuerURL  = "https://token.actions.githubusercontent.com"
+)
+
+// patience bounds the wait for the workflows of one event.
+const patience = 10 * time.Minute
+
+// Options says where things are.
+type Options struct {
+	Root  string   // this checkout: examples/, actions/, bin/
+	Dir   string   // state, made anew; kept afterwards to look at
+	Tools string   // act, fulcio, rekor-server, timestamp-server
+	Env   []string // what jobs see; PATH is extended by Root/bin
+	Out   io.Writer
+	Logf  func(format string, args ...any)
+}
+
+// Report is what happened, for whoever holds it against what should have.
+type Report struct {
+	Runs    []github.Run
+	Pulls   []github.PullRequest
+	Commits []string // of the config repository's main, newest first, a line each
+	Image   imageref.Ref
+	Checks  map[int]github.Status // of waybill/check, by pull request
+	Status  string                // what waybill status would say: files of the overlays
+}
+
+// Run delivers once.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	d := &demo{o: o, started: time.Now()}
+	defer d.stop()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"set the stage", d.stage},
+		{"push to " + appRepo, d.push},
+		{"merge the promotion to staging", d.merge},
+	} {
+		if err := step.do(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w (logs are in %s)", step.name, err, o.Dir)
+		}
+	}
+	report, err := d.report(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.end(report)
+	return report, nil
+}
+
+type demo struct {
+	o       Options
+	started time.Time
+	sandbox *sandbox.Sandbox
+	stack   *sigstore.Stack
+	seen    int // runs told so far
+}
+
+func (d *demo) stop() {
+	if d.sandbox != nil {
+		d.sandbox.Close()
+	}
+	if d.stack != nil {
+		d.stack.Stop()
+	}
+}
+
+func (d *demo) tell(format string, args ...any) {
+	fmt.Fprintf(d.o.Out, "%6.1f s  %s\n", time.Since(d.started).Seconds(), fmt.Sprintf(format, args...))
+}
+
+func (d *demo) stage(ctx context.Context) (err error) {
+	if err := os.RemoveAll(d.o.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(d.o.Dir, 0o755); err != nil {
+		return err
+	}
+	d.sandbox, err = sandbox.Start(ctx, sandbox.Options{
+		Dir: d.o.Dir, Act: filepath.Join(d.o.Tools, "act"), Env: withPath(d.o.Env, filepath.Join(d.o.Root, "bin")),
+		Local: map[string]string{actions: d.o.Root}, Logf: d.o.Logf,
+	})
+	if err != nil {
+		return err
+	}
+	urls := d.sandbox.URLs()
+	d.tell("rehearsal is up: registry %s, GitHub stand-in %s", urls.Registry, urls.Server)
+	d.stack, err = sigstore.Start(ctx, sigstore.Options{Tools: d.o.Tools, State: filepath.Join(d.o.Dir, "sigstore"), Issuers: []string{urls.Issuer}})
+	if err != nil {
+		return err
+	}
+	d.tell("Sigstore is up: Fulcio, Rekor, timestamp authority")
+	database, err := d.pushDatabase(ctx, urls.Registry)
+	if err != nil {
+		return err
+	}
+	d.tell("vulnerability database %s", database)
+	return d.repositories(ctx, database)
+}
+
+func withPath(env []string, dir string) []string {
+	out := make([]string, 0, len(env))
+	for _, v := range env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			v = "PATH=" + dir + string(filepath.ListSeparator) + path
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func (d *demo) pushDatabase(ctx context.Context, host string) (string, error) {
+	advisories, err := filepath.Glob(filepath.Join(d.o.Root, "testdata", "advisories", "*.yaml"))
+	if err != nil || len(advisories) == 0 {
+		return "", errors.Join(errors.New("testdata/advisories holds no advisories"), err)
+	}
+	repository, err := imageref.ParseRepository(host + "/acme/trivy-db")
+	if err != nil {
+		return "", err
+	}
+	client := registry.New(registry.Options{})
+	if _, err := vulndb.Push(ctx, client, repository, vulndb.Database{Advisories: advisories, UpdatedAt: time.Now().Add(-time.Hour)}); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s:%d", repository.Name(), vulndb.SchemaVersion), nil
+}
+
+// repositories makes the two repositories of the examples, with the names of
+// registry and issuer that hold here.
+func (d *demo) repositories(ctx context.Context, database string) error {
+	urls := d.sandbox.URLs()
+	vars := map[string]string{
+		"WAYBILL_SIGNING_CONFIG": d.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": d.stack.TrustedRoot, "WAYBILL_DB_REPOSITORY": database,
+	}
+	names := strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer)
+	for _, r := range []struct{ name, example string }{{configRepo, "config"}, {appRepo, "app"}} {
+		files := filepath.Join(d.o.Dir, "seed", r.example)
+		if err := copyTree(filepath.Join(d.o.Root, "examples", r.example), files, names); err != nil {
+			return err
+		}
+		seed := github.Seed{Name: r.name, Dir: files, Vars: vars, Author: developer, Message: "Start from Waybill's example"}
+		if r.name == configRepo {
+			seed.Required = []string{"waybill/check"}
+		} else {
+			// The token of the application: it may start workflows in the config
+			// repository, and nothing else.
+			seed.Secrets = map[string]string{"WAYBILL_CONFIG_TOKEN": d.sandbox.GitHub.CreateToken(github.Token{
+				User: "acme-deliver[bot]", Repositories: []string{configRepo}, Permissions: map[string]string{"actions": "write", "metadata": "read"},
+			})}
+		}
+		if err := d.sandbox.GitHub.CreateRepository(ctx, seed); err != nil {
+			return err
+		}
+	}
+	d.tell("repositories %s and %s are there", configRepo, appRepo)
+	return nil
+}
+
+// copyTree copies files, names replaced, without what builds leave behind.
+func copyTree(from, to string, names *strings.Replacer) error {
+	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(to, relative)
+		if e.IsDir() {
+			if e.Name() == "dist" {
+				return filepath.SkipDir
+			}
+			return os.MkdirAll(at, 0o755)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(at, []byte(names.Replace(string(data))), 0o644)
+	})
+}
+
+// push commits a change to the application and pushes it as its developer.
+func (d *demo) push(ctx context.Context) error {
+	token := d.sandbox.GitHub.CreateToken(github.Token{User: developer, Repositories: []string{appRepo}, Permissions: map[string]string{"contents": "write"}})
+	work := filepath.Join(d.o.Dir, "checkout")
+	address := strings.Replace(d.sandbox.URLs().Server, "://", "://x-access-token:"+token+"@", 1) + "/" + appRepo + ".git"
+	credentials := filepath.Join(d.o.Dir, "credentials")
+	if err := os.WriteFile(credentials, []byte(address+"\n"), 0o600); err != nil {
+		return err
+	}
+	defer os.Remove(credentials)
+	env := append(append([]string{}, d.o.Env...), "GIT_AUTHOR_NAME="+developer, "GIT_AUTHOR_EMAIL="+developer+"@example.com",
+		"GIT_COMMITTER_NAME="+developer, "GIT_COMMITTER_EMAIL="+developer+"@example.com", "GIT_TERMINAL_PROMPT=0", "HOME="+d.o.Dir)
+	helper := "credential.helper=store --file=" + credentials
+	if _, err := git.RunEnv(ctx, d.o.Dir, env, "-c", helper, "clone", "--quiet", d.sandbox.URLs().Server+"/"+appRepo+".git", work); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(work, "CHANGES.md"), []byte("# Changes\n\n- Greet the rehearsal.\n"), 0o644); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"add", "CHANGES.md"}, {"commit", "--quiet", "--message", "Say what changed"}, {"-c", helper, "push", "--quiet", "origin", "HEAD:main"}} {
+		if _, err := git.RunEnv(ctx, work, env, args...); err != nil {
+			return err
+		}
+	}
+	d.tell("%s pushed to %s; from here on the workflows work", developer, appRepo)
+	return d.watch(ctx)
+}
+
+// watch waits until no workflow runs, and tells of each run that ended.
+func (d *demo) watch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := d.sandbox.GitHub.WaitIdle(ctx); err != nil {
+		return err
+	}
+	var failed []string
+	runs := d.runs()
+	for _, r := range runs[d.seen:] {
+		d.tell("  %-9s %s: %s (%s)", r.Conclusion, r.Repository, r.Title, r.Event)
+		if r.Conclusion != "success" {
+			failed = append(failed, fmt.Sprintf("%s: see %s", r.Title, r.Log))
+		}
+	}
+	d.seen = len(runs)
+	if len(failed) > 0 {
+		return fmt.Errorf("workflow runs failed: %s", strings.Join(failed, "; "))
+	}
+	return nil
+}
+
+// runs lists the runs of both repositories, oldest first.
+func (d *demo) runs() []github.Run {
+	return byCreation(append(d.sandbox.GitHub.Runs(appRepo), d.sandbox.GitHub.Runs(configRepo)...))
+}
+
+// merge merges the promotion to staging, as a reviewer does once its check is
+// green.
+func (d *demo) merge(ctx context.Context) error {
+	for _, p := range d.sandbox.GitHub.Pulls(configRepo) {
+		if p.State != "open" || p.HeadRef != "waybill/staging/demo-api" {
+			continue
+		}
+		d.tell("pull request #%d by %s: %s", p.Number, p.User, p.Title)
+		for _, s := range d.sandbox.GitHub.Statuses(configRepo, p.HeadSHA) {
+			d.tell("  %s %s: %s", s.State, s.Context, s.Description)
+		}
+		if _, err := d.sandbox.GitHub.MergePull(ctx, configRepo, p.Number, reviewer, "merge"); err != nil {
+			return err
+		}
+		d.tell("%s merged it", reviewer)
+		return d.watch(ctx)
+	}
+	return errors.New("there is no open promotion to staging")
+}
