@@ -380,8 +380,8 @@ func TestAllWritersLand(t *testing.T) {
 	t.Parallel()
 	everywhere(t, func(t *testing.T, s store, p place) {
 		writers := 20
-		if strings.Contains(t.Name(), "pushes") {
-			writers = 6 // each has a clone, and git over it
+		if strings.Contains(t.Name(), "pushes") || strings.Contains(t.Name(), "working") {
+			writers = 6 // each does more
 		}
 		first := must(s.Head(t.Context(), "main"))(t)
 		var wg sync.WaitGroup

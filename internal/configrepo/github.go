@@ -125,6 +125,9 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		return nil, err
 	}
 	archive, err := g.archive(ctx, sha)
+	if err != nil && ctx.Err() == nil {
+		archive, err = g.archive(ctx, sha) // cut off on the way, say
+	}
 	if err != nil {
 		return nil, err
 	}

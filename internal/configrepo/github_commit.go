@@ -93,6 +93,9 @@ func (g *GitHub) explain(ctx context.Context, branch, expect, want string, err e
 	case want:
 		return nil
 	case expect:
+		if github.IsStatus(err, http.StatusConflict) {
+			return moved(branch, expect, "another writer's hands") // GitHub moves it just now
+		}
 		return err
 	}
 	return moved(branch, expect, head)

@@ -117,3 +117,39 @@ func TestCommitNamesNoAuthor(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A rule that forbids the push is no lost race: trying again would not help. A
+// conflict is.
+func TestRefusedByRules(t *testing.T) {
+	t.Parallel()
+	g, server := onGitHub(t, writer)
+	fault := sandbox.Fault{Path: "/git/refs/heads/main$", Status: 422, Body: `{"message":"Repository rule violations found\n\nChanges must be made through a pull request."}`}
+	if err := server.AddFault(fault); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deploy(t, g, "main"); errors.Is(err, configrepo.ErrMoved) || err == nil || !strings.Contains(err.Error(), "Changes must be made through a pull request") {
+		t.Errorf("a rule: got %v", err)
+	}
+	fault.Status = 409
+	if err := server.AddFault(fault); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := deploy(t, g, "main"); !errors.Is(err, configrepo.ErrMoved) {
+		t.Errorf("a conflict: got %v", err)
+	}
+}
+
+// An archive that is cut off on the way is read again.
+func TestArchiveCutOff(t *testing.T) {
+	t.Parallel()
+	for i, want := range []string{"", "read the archive of acme/config@"} {
+		g, server := onGitHub(t, writer)
+		if err := server.AddFault(sandbox.Fault{Path: "/_codeload/", Status: 200, Body: "half", Count: 1 + i}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := g.Snapshot(t.Context(), "main")
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("cut off %d times: got %v", 1+i, err)
+		}
+	}
+}

@@ -165,7 +165,8 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 }
 
 // Log lists the commits that touch path, newest first, at most limit (0 is
-// all).
+// all). A shallow clone ends in a commit that seems to touch everything: where
+// the answer would hold that one, there is an error instead.
 func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
 	sha, err := l.Resolve(ctx, rev)
 	if err != nil {
@@ -184,10 +185,17 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 		return nil, fmt.Errorf("read the history of %s: %w", path, err)
 	}
 	var entries []Entry
+	boundary, err := l.shallow()
+	if err != nil {
+		return nil, err
+	}
 	for _, record := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		f := strings.SplitN(record, "\x1f", 5)
 		if len(f) != 5 {
 			continue
+		}
+		if boundary[f[0]] {
+			return nil, fmt.Errorf("read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with fetch-depth: 0", path, l.dir)
 		}
 		seconds, err := strconv.ParseInt(f[1], 10, 64)
 		if err != nil {
@@ -196,6 +204,22 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 		entries = append(entries, Entry{SHA: f[0], Time: time.Unix(seconds, 0).UTC(), AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n")})
 	}
 	return entries, nil
+}
+
+// shallow gives the commits at which a shallow clone ends.
+func (l *Local) shallow() (map[string]bool, error) {
+	data, err := os.ReadFile(filepath.Join(l.gitDir, "shallow"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("see where the clone ends: %w", err)
+	}
+	commits := map[string]bool{}
+	for _, sha := range strings.Fields(string(data)) {
+		commits[sha] = true
+	}
+	return commits, nil
 }
 
 // localHead is the head of a local branch, or empty.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -198,5 +199,69 @@ func TestInterruptedCommit(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".git", "*index.lock")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A shallow clone takes commits, and does not pretend to know the history.
+func TestShallowClone(t *testing.T) {
+	t.Parallel()
+	bare := filepath.Join(t.TempDir(), "bare.git")
+	origin := seedClone(t)
+	gitIn(t, origin, "commit", "--quiet", "--allow-empty", "-m", "second")
+	gitIn(t, t.TempDir(), "clone", "--quiet", "--bare", origin, bare)
+	clone := t.TempDir()
+	gitIn(t, clone, "clone", "--quiet", "--depth=1", "file://"+bare, ".")
+	l := openLocal(t, clone, configrepo.LocalOptions{Push: true})
+	sha := must(deploy(t, l, "main"))(t)
+	if got := gitIn(t, bare, "rev-parse", "main"); got != sha {
+		t.Errorf("origin is at %s, want %s", got, sha)
+	}
+	if log := must(l.Log(t.Context(), sha, overlay, 1))(t); len(log) != 1 || log[0].SHA != sha {
+		t.Errorf("what the clone knows: %+v", log)
+	}
+	if _, err := l.Log(t.Context(), sha, overlay, 0); err == nil || !strings.Contains(err.Error(), "it is not all in the shallow clone") {
+		t.Errorf("what it does not know: got %v", err)
+	}
+}
+
+func TestPushErrorsHoldNoCredentials(t *testing.T) {
+	t.Parallel()
+	dir := seedClone(t)
+	gitIn(t, dir, "remote", "add", "origin", "http://ada:s3cret@127.0.0.1:1/acme/config.git")
+	_, err := openLocal(t, dir, configrepo.LocalOptions{Push: true}).Head(t.Context(), "main")
+	if err == nil || !strings.Contains(err.Error(), "read branch main at origin") || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Somebody who takes no turns moves the branch between looking and moving.
+func TestLocalRaceLostInTheLastStep(t *testing.T) {
+	t.Parallel()
+	for _, push := range []bool{false, true} {
+		for _, expected := range []bool{true, false} { // or a branch that appears
+			bare := filepath.Join(t.TempDir(), "bare.git")
+			gitIn(t, t.TempDir(), "clone", "--quiet", "--bare", seedClone(t), bare)
+			dir := bare
+			if push {
+				dir = t.TempDir()
+				gitIn(t, dir, "clone", "--quiet", bare, ".")
+			}
+			head := gitIn(t, bare, "rev-parse", "main")
+			theirs := gitIn(t, bare, "commit-tree", head+"^{tree}", "-p", head, "-m", "theirs")
+			r := configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}}
+			if !expected {
+				r.Branch, r.Expect = "own", ""
+			}
+			l := openLocal(t, dir, configrepo.LocalOptions{Push: push, Now: func() time.Time {
+				gitIn(t, bare, "update-ref", "refs/heads/"+r.Branch, theirs)
+				return time.Unix(1e9, 0)
+			}})
+			if _, err := l.Commit(t.Context(), r); !errors.Is(err, configrepo.ErrMoved) {
+				t.Errorf("push %t, branch %s: got %v, want ErrMoved", push, r.Branch, err)
+			}
+			if got := gitIn(t, bare, "rev-parse", r.Branch); got != theirs {
+				t.Errorf("push %t, branch %s: their commit is lost", push, r.Branch)
+			}
+		}
 	}
 }
