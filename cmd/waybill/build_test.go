@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/sandbox/buildkitd"
 	"github.com/waybill-dev/waybill/internal/sandbox/dockerregistry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -284,5 +285,51 @@ func TestBuildThatCannotPush(t *testing.T) {
 				t.Errorf("again: platforms are %v, %v", list, err)
 			}
 		})
+	}
+}
+
+// TestBuildWithBuildKit hands a Dockerfile without RUN to a real daemon: the
+// same image must come out, tags and attestations must not.
+func TestBuildWithBuildKit(t *testing.T) {
+	t.Parallel()
+	buildkitdPath, crane := tooltest.Find(t, "buildkitd"), tooltest.Find(t, "crane")
+	if err := buildkitd.Supported(); err != nil {
+		t.Skip(err)
+	}
+	server, err := dockerregistry.Start(t.Context(), tooltest.Find(t, "docker-registry"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	short, err := os.MkdirTemp("", "wb") // a socket's path is limited
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(short) })
+	daemon, err := buildkitd.Start(t.Context(), buildkitd.Options{Program: buildkitdPath, Dir: short, Registries: []string{server.Host}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(daemon.Stop)
+	dir, commit := sourceTree(t)
+	env := map[string]string{"BUILDKIT_HOST": daemon.Address, "TOKEN": "hunter2"}
+	code, image, words := call(t, env, "build", "--image", server.Host+"/acme/app", "--context", dir, "--engine", "buildkit",
+		"--label", "mine=flag", "--annotation", "org.opencontainers.image.title=Mine", "--secret", "id=token,env=TOKEN")
+	if code != outcome.Done || !strings.HasPrefix(words, "buildkit  as asked\n") || strings.Contains(words, "hunter2") {
+		t.Fatalf("exit code %d: %s", code, words)
+	}
+	if _, err := (process.Command{Path: crane, Args: []string{"validate", "--remote", image}}).Output(t.Context()); err != nil {
+		t.Errorf("crane does not accept the image: %v", err)
+	}
+	ref, err := imageref.Parse(image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if platforms := checkMetadata(t, registry.New(registry.Options{}), ref, commit); len(platforms) != 2 {
+		t.Errorf("platforms are %v, want two and no attestation", platforms)
+	}
+	if _, again, _ := call(t, env, "build", "--image", server.Host+"/acme/app", "--context", dir, "--engine", "buildkit",
+		"--label", "mine=flag", "--annotation", "org.opencontainers.image.title=Mine"); again != image {
+		t.Errorf("built again it is %s, was %s", again, image)
 	}
 }

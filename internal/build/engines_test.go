@@ -313,6 +313,7 @@ func TestEngines(t *testing.T) {
 	t.Run("builder by platform", func(t *testing.T) { t.Parallel(); testBuilders(t, l) })
 	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
+	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 
@@ -713,6 +714,32 @@ func testBothRefuse(t *testing.T, l *lab) {
 			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Dockerfile:") {
 				t.Errorf("%s builds %q: %v, want an error with the line that says %q", name, c.lines, err, c.says)
 			}
+		}
+	}
+}
+
+// testPrivateBase starts from an image that only a login can read.
+func testPrivateBase(t *testing.T, l *lab) {
+	server, err := dockerregistry.Start(t.Context(), tooltest.Find(t, "docker-registry"), t.TempDir(), dockerregistry.Login{Username: "me", Password: "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	private := &lab{host: server.Host, client: registry.New(registry.Options{Registry: server.Host, Username: "me", Password: "hunter2"})}
+	base, digest := private.push(t, "base", v1.Config{}, baseFiles)
+	r := build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY a /\n", "a": "a"}), Platforms: []build.Platform{amd64}}
+	withLogin := l.buildkit
+	withLogin.Credentials = private.client.Credentials
+	for name, engine := range map[string]build.Engine{"buildkit": withLogin, "assemble": assemble.Engine{Images: private.client, Dir: t.TempDir()}} {
+		built := l.build(t, engine, r)
+		if len(built.BaseImages) != 1 || built.BaseImages[0].Digest != digest {
+			t.Errorf("%s: base images are %v", name, built.BaseImages)
+		}
+	}
+	strangers := build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + server.Host + "/base@" + digest + "\nCOPY a /b\n", "a": "a"}), Platforms: []build.Platform{arm64}}
+	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+		if _, err := tryBuild(t.Context(), engine, strangers); err == nil || !strings.Contains(err.Error(), server.Host) || !strings.Contains(strings.ToLower(err.Error()), "auth") {
+			t.Errorf("%s without a login: %v", name, err)
 		}
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"github.com/waybill-dev/waybill/internal/process"
 )
 
@@ -25,11 +27,21 @@ type Registry struct {
 
 const startWithin = 30 * time.Second
 
+// Login is the one user of a private registry.
+type Login struct{ Username, Password string }
+
 // Start starts the program with its storage in dir and waits until it listens.
-// Stop ends it.
-func Start(ctx context.Context, program, dir string) (*Registry, error) {
+// With a login, nobody else is let in. Stop ends it.
+func Start(ctx context.Context, program, dir string, logins ...Login) (*Registry, error) {
 	config := filepath.Join(dir, "config.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: info, formatter: text}\nstorage:\n  filesystem: {rootdirectory: %q}\n  delete: {enabled: true}\nhttp: {addr: '127.0.0.1:0'}\n", filepath.Join(dir, "data"))
+	if len(logins) > 0 {
+		users := filepath.Join(dir, "htpasswd")
+		if err := writeUsers(users, logins); err != nil {
+			return nil, fmt.Errorf("start a registry: %w", err)
+		}
+		text += fmt.Sprintf("auth: {htpasswd: {realm: test, path: %q}}\n", users)
+	}
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("start a registry: %w", err)
 	}
@@ -52,6 +64,18 @@ func Start(ctx context.Context, program, dir string) (*Registry, error) {
 	}
 	r.Stop()
 	return nil, fmt.Errorf("start a registry: %w", err)
+}
+
+func writeUsers(file string, logins []Login) error {
+	var lines []byte
+	for _, l := range logins {
+		hash, err := bcrypt.GenerateFromPassword([]byte(l.Password), bcrypt.MinCost)
+		if err != nil {
+			return err
+		}
+		lines = fmt.Appendf(lines, "%s:%s\n", l.Username, hash)
+	}
+	return os.WriteFile(file, lines, 0o600)
 }
 
 // Stop ends the registry and waits for its end.
