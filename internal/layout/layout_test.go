@@ -1,0 +1,204 @@
+package layout_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/tooltest"
+)
+
+const module = "github.com/waybill-dev/waybill/"
+
+// doors maps a client library (by prefix of its import path, or by the path
+// itself after =) to the packages that may import it.
+var doors = map[string][]string{
+	"os/exec": {"internal/process"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"internal/registry"},
+	"github.com/google/go-containerregistry/pkg/authn":     {"internal/registry"},
+	"github.com/google/go-containerregistry/pkg/registry":  {"internal/registry/registrytest", "internal/sandbox/registry"},
+	"github.com/google/go-github/":                         {"internal/github"},
+	"github.com/sethvargo/go-githubactions":                {"internal/runner"},
+	"github.com/aquasecurity/trivy":                        {"internal/scan/trivy"},
+	"github.com/aquasecurity/bolt-fixtures":                {"internal/sandbox/vulndb"},
+	"github.com/sigstore/":                                 {"internal/sign/sigstore", "internal/tools/timestamp-server"},
+	"=github.com/moby/buildkit/client":                     {"internal/build/buildkit", "internal/sandbox/buildkitd"},
+	"github.com/moby/buildkit/session":                     {"internal/build/buildkit"},
+	"helm.sh/":                                             {"internal/render"},
+	"sigs.k8s.io/kustomize/":                               {"internal/render"},
+}
+
+// steps are the verbs of the delivery line. They meet as values or documents
+// and never import each other; a step's own sub-packages are part of it.
+var steps = []string{"build", "scan", "sign", "verify", "tag", "bump", "promote", "check", "rollback", "status", "starter"}
+
+// mayUse are the exceptions: what a step may take from another.
+var mayUse = map[string][]string{
+	// verify checks signatures with the adapter that makes them.
+	"verify": {"internal/sign/sigstore"},
+}
+
+// binaries says what a binary must not link.
+var binaries = map[string][]string{
+	"cmd/waybill": {"github.com/aquasecurity/trivy", module + "internal/sandbox", module + "internal/scan/trivy", "go.etcd.io/bbolt"},
+	"cmd/waybill-scan": {"github.com/sigstore/", "github.com/google/go-github/", "github.com/moby/buildkit/client", "sigs.k8s.io/kustomize/",
+		module + "internal/sandbox", module + "internal/github", module + "internal/configrepo", module + "internal/sign", module + "internal/git"},
+	"cmd/waybill-sandbox": {"github.com/aquasecurity/trivy/", module + "internal/github", "helm.sh/"},
+}
+
+// environment lists who may read the process environment.
+var environment = []string{"cmd/waybill/main.go", "cmd/waybill-scan/main.go", "cmd/waybill-sandbox/main.go", "cmd/waybill-sandbox/demo.go", "internal/tooltest/tooltest.go"}
+
+type pkg struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	goTool, err := process.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.Command{Path: goTool, Args: append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, args...), Dir: tooltest.Root(t), Env: append(os.Environ(), "GOEXPERIMENT=jsonv2")}.Output(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packages []pkg
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func within(path, prefix string) bool {
+	return path == prefix || strings.HasPrefix(path, strings.TrimSuffix(prefix, "/")+"/")
+}
+
+func TestOnlyDoorsImportTheirLibrary(t *testing.T) {
+	t.Parallel()
+	used := make(map[string]bool)
+	for _, p := range list(t, "./...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, imported := range p.Imports {
+			for library, allowed := range doors {
+				if exact, ok := strings.CutPrefix(library, "="); ok && imported != exact || !ok && !within(imported, library) {
+					continue
+				}
+				used[library] = true
+				if !slices.Contains(allowed, name) {
+					t.Errorf("%s imports %s, which is for %s alone", name, imported, strings.Join(allowed, ", "))
+				}
+			}
+		}
+	}
+	for library := range doors {
+		if !used[library] {
+			t.Errorf("nothing imports %s: the rule guards nothing", library)
+		}
+	}
+}
+
+func TestStepsDoNotImportEachOther(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]bool)
+	for _, p := range list(t, "./internal/...") {
+		step := stepOf(p.ImportPath)
+		if step == "" {
+			continue
+		}
+		seen[step] = true
+		for _, imported := range p.Imports {
+			other := stepOf(imported)
+			if other == "" || other == step || slices.Contains(mayUse[step], strings.TrimPrefix(imported, module)) {
+				continue
+			}
+			t.Errorf("%s imports %s: steps meet as values or documents", p.ImportPath, imported)
+		}
+	}
+	for _, step := range steps {
+		if !seen[step] {
+			t.Errorf("there is no step %s: the rule guards nothing", step)
+		}
+	}
+}
+
+func stepOf(importPath string) string {
+	rest, ok := strings.CutPrefix(importPath, module+"internal/")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "/")
+	if slices.Contains(steps, name) {
+		return name
+	}
+	return ""
+}
+
+func TestBinariesAreSplitByTrust(t *testing.T) {
+	t.Parallel()
+	for binary, forbidden := range binaries {
+		for _, p := range list(t, "./"+binary) {
+			for _, dep := range p.Deps {
+				for _, f := range forbidden {
+					if within(dep, f) {
+						t.Errorf("%s links %s", binary, dep)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyMainsReadTheEnvironment(t *testing.T) {
+	t.Parallel()
+	root := tooltest.Root(t)
+	for _, p := range list(t, "./...") {
+		for _, name := range p.GoFiles {
+			file := filepath.Join(p.Dir, name)
+			relative, err := filepath.Rel(root, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slices.Contains(environment, filepath.ToSlash(relative)) || strings.Contains(relative, "testdata") {
+				continue
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				call, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				from, ok := call.X.(*ast.Ident)
+				if ok && from.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, call.Sel.Name) {
+					t.Errorf("%s reads the environment (os.%s): declare the variable in internal/contract and read it by the call", relative, call.Sel.Name)
+				}
+				if ok && from.Name == "os" && call.Sel.Name == "Exit" && parsed.Name.Name != "main" {
+					t.Errorf("%s ends the process: return an error", relative)
+				}
+				return true
+			})
+		}
+	}
+}
