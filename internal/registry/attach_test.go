@@ -108,9 +108,10 @@ func TestFallbackTagCarriesTheType(t *testing.T) {
 
 func TestListedAndGone(t *testing.T) {
 	t.Parallel()
-	var gone atomic.Bool
+	var gone atomic.Value
+	gone.Store("nothing")
 	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
-		if gone.Load() && strings.Contains(r.URL.Path, "/blobs/") {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, gone.Load().(string)) {
 			w.WriteHeader(http.StatusNotFound)
 			return true
 		}
@@ -121,8 +122,17 @@ func TestListedAndGone(t *testing.T) {
 	if err := c.Attach(t.Context(), []imageref.Ref{ref}, []registry.Attachment{{MediaType: bundleType, Data: []byte("one")}}); err != nil {
 		t.Fatal(err)
 	}
-	gone.Store(true)
+	listed, err := c.Referrers(t.Context(), ref, "")
+	if err != nil || len(listed) != 1 {
+		t.Fatalf("listed: %+v, %v", listed, err)
+	}
+	gone.Store("/manifests/" + listed[0].Digest.String())
 	found, err := c.Attached(t.Context(), []imageref.Ref{ref}, bundleType)
+	if err != nil || len(found) != 1 || !strings.Contains(found[0].Gone, "and does not have it") {
+		t.Errorf("manifest: got %+v, %v", found, err)
+	}
+	gone.Store("/blobs/")
+	found, err = c.Attached(t.Context(), []imageref.Ref{ref}, bundleType)
 	if err != nil || len(found) != 1 || !strings.Contains(found[0].Gone, "which the registry does not have") {
 		t.Errorf("got %+v, %v", found, err)
 	}

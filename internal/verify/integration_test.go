@@ -1,10 +1,14 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,3 +285,35 @@ func TestKeyless(t *testing.T) {
 		}
 	})
 }
+
+// cutAt is a registry that refuses referrers of the digest it holds.
+func cutAt(t *testing.T) (*atomic.Value, *registrytest.Server) {
+	t.Helper()
+	cut := new(atomic.Value)
+	cut.Store("")
+	return cut, registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		digest := cut.Load().(string)
+		if digest == "" || r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/") {
+			return false
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return false
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !bytes.Contains(body, []byte(`"subject":`)) || !bytes.Contains(body, []byte(digest)) {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+func parseTime(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) }
