@@ -37,12 +37,13 @@ func TestAgreesWithTrivy(t *testing.T) {
 	ref := w.push(t, "acme/app",
 		platform{"linux/amd64", []map[string]string{shared, {"app/server": goBinary(t, "amd64")}}},
 		platform{"linux/arm64", []map[string]string{shared, {"app/server": goBinary(t, "arm64")},
-			{"usr/lib/node_modules/left/package.json": `{"name": "left", "version": "1.0.0", "license": "MIT"}`}}},
+			{"usr/lib/node_modules/left/package.json": `{"name": "left", "version": "1.0.0", "license": "MIT"}`,
+				"app/vendor/composer/installed.json": `{"packages": [{"name": "acme/used", "version": "1.0.0"}], "packages-dev": [{"name": "acme/for-tests", "version": "1.0.0"}]}`}}},
 		platform{"linux/ppc64le", []map[string]string{rocky(t), {"app/lib.jar": jar(t)}}},
 		platform{"linux/arm/v7", []map[string]string{alpine("openssl=3.5.1-r0", "musl=1.2.5-r10", "busybox=1.37.0-r18")}},
 	)
 	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}, JavaDatabase: w.javaDatabase(t)})
-	for i, want := range []int{7, 8, 131, 3} { // one way of storing packages that is not read shows here
+	for i, want := range []int{7, 9, 131, 3} { // one way of storing packages that is not read shows here
 		if n := len(result.Report.Platforms[i].Packages); n != want {
 			t.Errorf("%d packages in %s, want %d", n, result.Report.Platforms[i].Platform, want)
 		}

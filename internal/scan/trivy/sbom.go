@@ -57,9 +57,6 @@ func imageBOM(asked exchange.Image, reports []types.Report) (*core.BOM, error) {
 	whole := core.NewBOM(core.Options{GenerateBOMRef: true})
 	whole.AddComponent(root)
 	for i, report := range reports {
-		for j := range report.Results { // findings age, the bill of materials does not
-			report.Results[j].Vulnerabilities = nil
-		}
 		part, err := sbomio.NewEncoder().Encode(report)
 		if err != nil {
 			return nil, err
@@ -69,6 +66,8 @@ func imageBOM(asked exchange.Image, reports []types.Report) (*core.BOM, error) {
 	return whole, nil
 }
 
+// add takes over components and how they relate, and leaves the findings: they
+// age, the bill of materials does not.
 func add(whole *core.BOM, root *core.Component, part *core.BOM, platform string) {
 	components := part.Components()
 	for _, c := range ordered(components) {
