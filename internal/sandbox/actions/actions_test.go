@@ -246,10 +246,11 @@ jobs:
 func TestJobTokenStartsOnlyDispatches(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
+	kept := filepath.Join(r.dir, "kept")
 	r.repository("acme/config", map[string]string{
 		"f":                                 "1",
 		".github/workflows/on-push.yml":     "on: push\npermissions: {contents: write, actions: write}\njobs: {a: {runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v7}, {run: 'git checkout -q -b made && git -c user.name=b -c user.email=b@c commit -q --allow-empty -m bot && git push -q origin made && curl -fsS -H \"Authorization: Bearer ${{ github.token }}\" -d \"{\\\"ref\\\": \\\"main\\\", \\\"inputs\\\": {\\\"who\\\": \\\"x\\\"}}\" $GITHUB_API_URL/repos/acme/config/actions/workflows/on-dispatch.yml/dispatches'}]}}\n",
-		".github/workflows/on-dispatch.yml": "run-name: 'for ${{ inputs.who }} by ${{ github.actor }}'\non: {workflow_dispatch: {inputs: {who: {required: true}, more: {default: y}}}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo who=${{ inputs.who }} more=${{ github.event.inputs.more }}'}]}}\n",
+		".github/workflows/on-dispatch.yml": "run-name: 'for ${{ inputs.who }} by ${{ github.actor }}'\non: {workflow_dispatch: {inputs: {who: {required: true}, more: {default: y}}}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo ${{ github.token }} > " + kept + "; echo who=${{ inputs.who }} more=${{ github.event.inputs.more }}'}]}}\n",
 	})
 	r.push("acme/config", "main", r.user, map[string]string{"f": "2"})
 	var got []string
@@ -262,6 +263,15 @@ func TestJobTokenStartsOnlyDispatches(t *testing.T) {
 	}
 	if want := "push Change\nworkflow_dispatch for x by github-actions[bot]"; strings.Join(got, "\n") != want {
 		t.Errorf("runs: got %q, want %q", got, want)
+	}
+	token, err := os.ReadFile(kept)
+	if err != nil || !strings.HasPrefix(string(token), "ghs_") {
+		t.Fatalf("the job's token: %q, %v", token, err)
+	}
+	if client, err := github.New(github.Options{Token: strings.TrimSpace(string(token)), APIURL: r.APIURL()}); err != nil {
+		t.Error(err)
+	} else if _, err := client.Repo(t.Context(), github.Repository{Owner: "acme", Name: "config"}); !github.IsStatus(err, 401) {
+		t.Errorf("the job's token outlives its run: %v", err)
 	}
 	if out, _ := git.Run(t.Context(), r.GitDir("acme/config"), "rev-parse", "--verify", "made"); out == "" {
 		t.Error("the job's push did not arrive")
@@ -316,40 +326,6 @@ func TestCalledWorkflowMayNotAskForMore(t *testing.T) {
 	}
 }
 
-func TestConcurrencyGroup(t *testing.T) {
-	t.Parallel()
-	r := start(t, nil)
-	file := filepath.Join(r.dir, "order")
-	gate := filepath.Join(r.dir, "gate")
-	r.repository("acme/config", map[string]string{
-		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: 'one-${{ github.ref }}'}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo in ${{ inputs.n }} >> " + file + "; while ! [ -e " + gate + " ]; do sleep 0.02; done; echo out ${{ inputs.n }} >> " + file + "'}]}}\n",
-	})
-	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range 3 {
-		if err := client.Dispatch(t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(gate, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, run := range r.idle("acme/config") {
-		got = append(got, run.Title+" "+run.Conclusion)
-	}
-	// One runs, one waits, and a newer one takes the place of the one that waits.
-	if want := "0 success,1 cancelled,2 success"; strings.Join(got, ",") != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	data, _ := os.ReadFile(file)
-	if want := "in 0\nout 0\nin 2\nout 2\n"; string(data) != want {
-		t.Errorf("order: got %q, want %q", data, want)
-	}
-}
-
 func TestFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string]string{"waybill-dev/waybill": tooltest.Root(t)})
@@ -379,40 +355,5 @@ func TestFailuresAreReported(t *testing.T) {
 	}
 	if !found {
 		t.Errorf("steps: %+v", run.Jobs[0].Steps)
-	}
-}
-
-// A newer run cancels the one in progress, whose programs end.
-func TestCancelInProgress(t *testing.T) {
-	t.Parallel()
-	r := start(t, nil)
-	started := filepath.Join(r.dir, "started")
-	r.repository("acme/config", map[string]string{
-		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: one, cancel-in-progress: true}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo $$ >> " + started + "; if [ ${{ inputs.n }} = 0 ]; then sleep 1000; fi'}]}}\n",
-	})
-	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for n := range 2 {
-		if err := client.Dispatch(t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)}); err != nil {
-			t.Fatal(err)
-		}
-		for data := ""; n == 0 && data == ""; time.Sleep(10 * time.Millisecond) { // until it has begun
-			read, _ := os.ReadFile(started)
-			data = string(read)
-		}
-	}
-	var got []string
-	for _, run := range r.idle("acme/config") {
-		got = append(got, run.Title+" "+run.Conclusion)
-	}
-	if want := "0 cancelled,1 success"; strings.Join(got, ",") != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	data, _ := os.ReadFile(started)
-	first, _, _ := strings.Cut(string(data), "\n")
-	if _, err := os.Stat("/proc/" + first); err == nil {
-		t.Errorf("the step of the cancelled run, process %s, is alive", first)
 	}
 }

@@ -101,6 +101,13 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("read the state %s: %w", s.stateFile(), err)
 		}
 	}
+	for _, repo := range s.state.Repositories {
+		for _, r := range repo.Runs {
+			if r.Status != "completed" {
+				r.Status, r.Conclusion, r.Reason = "completed", "cancelled", "the sandbox ended"
+			}
+		}
+	}
 	s.routes()
 	return s, nil
 }

@@ -199,9 +199,13 @@ func TestStateSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.send(f.token, "POST", "pulls", `{"title":"t","head":"topic","base":"main"}`)
+	f.AddRun(Run{Repository: "acme/x", Path: "w.yml", HeadSHA: f.main})
 	again, err := New(f.o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if runs := again.Runs(""); len(runs) != 1 || runs[0].Conclusion != "cancelled" {
+		t.Errorf("a run that nobody carries out any more: %+v", runs)
 	}
 	if p := again.Pulls("acme/x"); len(p) != 1 || p[0].Title != "t" || p[0].HeadSHA != f.topic {
 		t.Errorf("pull requests: %+v", p)
