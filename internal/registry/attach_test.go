@@ -160,3 +160,36 @@ func TestLayersBeside(t *testing.T) {
 		t.Errorf("got tag %s, want %s", got, want)
 	}
 }
+
+// A session asks a repository how to log in once, however much it reads.
+func TestSessionLogsInOnce(t *testing.T) {
+	t.Parallel()
+	var pings atomic.Int32
+	server := registrytest.New(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/v2/" {
+			pings.Add(1)
+		}
+		return false
+	})
+	c := registry.New(registry.Options{})
+	ref := pushRandom(t, c, server.Host)
+	session, err := c.Session(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pings.Store(0)
+	for range 3 {
+		if _, err := session.Manifest(t.Context(), ref); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := session.LayersBeside(t.Context(), ref, registry.SuffixSignature); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := session.Attached(t.Context(), []imageref.Ref{ref}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := pings.Load(); got != 1 {
+		t.Errorf("asked %d times, want once", got)
+	}
+}

@@ -39,6 +39,7 @@ type Client struct {
 	transport http.RoundTripper
 	keychain  authn.Keychain
 	userAgent string
+	puller    *remote.Puller // of a Session; nil logs in anew for each call
 }
 
 // New makes a client.
@@ -96,10 +97,26 @@ func (c *Client) Credentials(host string) (username, password string, err error)
 // RemoteOptions are the options of go-containerregistry's remote package that
 // make other libraries (cosign) use this client's credentials and bounds.
 func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
-	return []remote.Option{
+	options := []remote.Option{
 		remote.WithContext(ctx), remote.WithTransport(c.transport), remote.WithAuthFromKeychain(c.keychain),
 		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(), remote.WithRetryBackoff(uploadBackoff), remote.WithRetryPredicate(uploadAgain),
 	}
+	if c.puller != nil {
+		options = append(options, remote.Reuse(c.puller))
+	}
+	return options
+}
+
+// Session is a client that logs in once to each repository it reads from, for
+// many reads in a row. Its logins last as long as their tokens.
+func (c *Client) Session(ctx context.Context) (*Client, error) {
+	puller, err := remote.NewPuller(c.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, fmt.Errorf("prepare to read from registries: %w", err)
+	}
+	session := *c
+	session.puller = puller
+	return &session, nil
 }
 
 // Platform is one manifest of an index.
@@ -155,7 +172,11 @@ func (c *Client) Platforms(ctx context.Context, ref imageref.Ref) ([]Platform, e
 		if err != nil {
 			return nil, wrap(ref.Name(), "read the configuration of "+ref.String(), err)
 		}
-		return []Platform{{Platform: config.Platform().String(), Ref: ref}}, nil
+		platform := ""
+		if p := config.Platform(); p != nil {
+			platform = p.String()
+		}
+		return []Platform{{Platform: platform, Ref: ref}}, nil
 	}
 	index, err := desc.ImageIndex()
 	if err != nil {
@@ -303,4 +324,13 @@ func (c *Client) trueType(ctx context.Context, subject imageref.Ref, desc *v1.De
 		desc.ArtifactType = manifest.ArtifactType
 	}
 	return nil
+}
+
+// WithOrigin gives replacement the place that layer was read from, so that a
+// push to the same registry mounts it instead of sending it.
+func WithOrigin(layer, replacement v1.Layer) v1.Layer {
+	if mountable, ok := layer.(*remote.MountableLayer); ok {
+		return &remote.MountableLayer{Layer: replacement, Reference: mountable.Reference}
+	}
+	return replacement
 }

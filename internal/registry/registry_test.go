@@ -411,6 +411,13 @@ func testRegistry(t *testing.T, host string) {
 	if _, err := client.Resolve(ctx, repo.Name()+":v2"); !IsNotFound(err) {
 		t.Errorf("a tag that is not there: %v", err)
 	}
+	plain, err := client.PushImage(ctx, repo, mutate.MediaType(empty.Image, types.OCIManifestSchema1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := client.Platforms(ctx, plain); err != nil || len(list) != 1 || list[0].Platform != "" || list[0].Ref != plain {
+		t.Errorf("platforms of an image that names none are %v, %v", list, err)
+	}
 	image, err := client.Image(ctx, platforms[1].Ref)
 	if err != nil {
 		t.Fatal(err)

@@ -175,11 +175,12 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 			return nil, g.at(id, err)
 		}
 		content := g.content[id]
+		layers := sync.OnceValues(func() ([]v1.Layer, error) { return baseLayers(image, g.dir) })
 		return &state{
 			key:    hashKey("image", hash.String(), fmt.Sprint(content)),
-			layers: image.Layers,
+			layers: layers,
 			tree: sync.OnceValues(func() (*node, error) {
-				layers, err := image.Layers()
+				layers, err := layers()
 				if err != nil {
 					return nil, err
 				}
