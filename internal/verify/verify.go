@@ -59,7 +59,11 @@ func CollectBeside(ctx context.Context, d Deps, ref imageref.Ref) (evidence.Evid
 }
 
 func collect(ctx context.Context, d Deps, ref imageref.Ref, everywhere bool) (evidence.Evidence, error) {
-	platforms, err := d.Registry.Platforms(ctx, ref)
+	session, err := d.Registry.Session(ctx)
+	if err != nil {
+		return evidence.Evidence{}, err
+	}
+	platforms, err := session.Platforms(ctx, ref)
 	if err != nil {
 		return evidence.Evidence{}, fmt.Errorf("read the platforms of the image: %w", err)
 	}
@@ -77,7 +81,7 @@ func collect(ctx context.Context, d Deps, ref imageref.Ref, everywhere bool) (ev
 	if !everywhere {
 		subjects = subjects[:1]
 	}
-	found, err := fetch(ctx, d.Registry, subjects)
+	found, err := fetch(ctx, session, subjects)
 	if err != nil {
 		return evidence.Evidence{}, err
 	}
