@@ -26,9 +26,14 @@ func runBuild(ctx context.Context, call *cli.Call) (err error) {
 	if err != nil {
 		return err
 	}
+	endGroup := func() {}
 	built, engine, err := build.Run(ctx, b.engines(), b.In.String("engine"), b.request, b.file, func(c build.Choice) {
 		b.Sayf("%s  %s", c.Engine, c.Reason)
+		if c.Engine == build.BuildKit {
+			endGroup = b.Runner.Group("BuildKit")
+		}
 	})
+	endGroup()
 	if err != nil {
 		return err
 	}

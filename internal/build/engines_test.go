@@ -461,6 +461,17 @@ ENTRYPOINT ["/bin/app"]
 `, files: map[string]string{"app": "app", "dir/x": "x", "dir/sub/y": "y"}},
 		{name: "metadata only", bases: true, dockerfile: "ARG BASE\nFROM $BASE\nENV X=$BASE\nUSER 1\n", files: map[string]string{"x": ""}},
 		{name: "copy from an image", bases: true, dockerfile: "ARG BASE\nFROM $BASE AS b\nFROM scratch\nCOPY --from=b /etc /etc\nCOPY --from=b /lib /lib\nCOPY --from=b /data/old /old\n", files: map[string]string{"x": ""}},
+		{name: "build platform", bases: true, dockerfile: `ARG BASE
+ARG BUILDARCH
+FROM --platform=$BUILDPLATFORM $BASE AS tools
+ARG BUILDPLATFORM TARGETPLATFORM BUILDARCH TARGETVARIANT
+LABEL from="$BUILDPLATFORM to=$TARGETPLATFORM variant=$TARGETVARIANT"
+FROM scratch
+COPY --from=tools /etc/arch /arch
+ARG BUILDPLATFORM
+ARG SOURCE_DATE_EPOCH
+LABEL built.on=$BUILDPLATFORM epoch=$SOURCE_DATE_EPOCH
+`, files: map[string]string{"x": ""}},
 		{name: "onbuild", dockerfile: "FROM " + onbuild + "\nCOPY app /second\n", files: map[string]string{"app": "app"}},
 		{name: "stage by platform", dockerfile: "ARG TARGETARCH\nFROM scratch AS for-amd64\nCOPY a /a\nFROM scratch AS for-arm64\nCOPY b /b\nFROM for-$TARGETARCH\n", files: map[string]string{"a": "a", "b": "b"}},
 		{name: "destinations", bases: true, dockerfile: `ARG BASE

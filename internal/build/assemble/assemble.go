@@ -22,11 +22,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/solver/pb"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/build"
@@ -92,7 +94,10 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 	}
 	caps := pb.Caps.CapSet(pb.Caps.All())
 	converted, err := dockerfile2llb.Dockerfile2LLB(s.ctx, file.Data, dockerfile2llb.ConvertOpt{
-		Config:         dockerui.Config{BuildArgs: args, Labels: r.Labels, Target: r.Target},
+		Config: dockerui.Config{
+			BuildArgs: args, Labels: r.Labels, Target: r.Target,
+			BuildPlatforms: []ocispec.Platform{platforms.DefaultSpec()}, // BUILDPLATFORM is this machine's, as it is a daemon's
+		},
 		SourceMap:      llb.NewSourceMap(nil, file.Path, "Dockerfile", file.Data),
 		TargetPlatform: &spec,
 		MetaResolver:   s.bases,
