@@ -157,7 +157,7 @@ func (c *Client) Manifest(ctx context.Context, ref imageref.Ref) (Manifest, erro
 
 // Platforms lists the platform manifests of an index, attestation manifests of
 // BuildKit (platform unknown/unknown) left out. A single manifest lists itself,
-// with the platform of its configuration.
+// with the platform of its configuration, or "" when that names none.
 func (c *Client) Platforms(ctx context.Context, ref imageref.Ref) ([]Platform, error) {
 	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
 	if err != nil {

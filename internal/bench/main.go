@@ -1,0 +1,142 @@
+// Command bench measures Waybill against its peers, each pair in the same run,
+// and prints Markdown. make bench builds what it needs first.
+//
+//	go run ./internal/bench [PART ...]
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// part is one comparison.
+type part struct {
+	name string
+	run  func(ctx context.Context, e environment) error
+}
+
+var parts = []part{
+	{"overlay", overlayEdits},
+	{"render", rendering},
+	{"race", race},
+}
+
+// environment is what the parts share.
+type environment struct {
+	root  string // of the checkout, with bin/ and bin/tools/ built
+	tools string
+	out   io.Writer
+	env   []string
+}
+
+func (e environment) printf(format string, args ...any) { fmt.Fprintf(e.out, format, args...) }
+
+// bin is one of our own binaries.
+func (e environment) bin(name string) string { return filepath.Join(e.root, "bin", name) }
+
+// tool is a peer.
+func (e environment) tool(name string) string { return filepath.Join(e.tools, name) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, names []string) error {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	e := environment{root: root, tools: filepath.Join(root, "bin", "tools"), out: os.Stdout, env: os.Environ()}
+	e.printf("Machine: %d cores, %s/%s, %s.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, p := range parts {
+		if len(names) > 0 && !slices.Contains(names, p.name) {
+			continue
+		}
+		if err := p.run(ctx, e); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
+// figures are the times of several runs.
+type figures []time.Duration
+
+func (f figures) median() time.Duration {
+	sorted := slices.Sorted(slices.Values(f))
+	return sorted[len(sorted)/2]
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("%s (%s to %s)", milliseconds(f.median()), milliseconds(slices.Min(f)), milliseconds(slices.Max(f)))
+}
+
+func milliseconds(d time.Duration) string {
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000)
+	case d < 10*time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// alternate times both sides in turn, ours first, so that both see the same
+// machine.
+func alternate(runs int, ours, peer func() error) (a, b figures, err error) {
+	for range runs {
+		for _, side := range []struct {
+			f   func() error
+			out *figures
+		}{{ours, &a}, {peer, &b}} {
+			begin := time.Now()
+			if err := side.f(); err != nil {
+				return nil, nil, err
+			}
+			*side.out = append(*side.out, time.Since(begin))
+		}
+	}
+	return a, b, nil
+}
+
+func (e environment) compare(title, ours, peer string, a, b figures) {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = float64(b[i]) / float64(a[i])
+	}
+	slices.Sort(ratios)
+	e.printf("\n### %s\n\n| | median (range), %d runs in turn |\n|---|---|\n| %s | %s |\n| %s | %s |\n| **ratio** | **%.1f** (%.1f to %.1f) |\n",
+		title, len(a), ours, a, peer, b, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
+}
+
+func changedLines(before, after string) int {
+	a, b := strings.Split(before, "\n"), strings.Split(after, "\n")
+	// Longest common subsequence: what git diff would call unchanged.
+	table := make([][]int, len(a)+1)
+	for i := range table {
+		table[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if a[i] == b[j] {
+				table[i][j] = table[i+1][j+1] + 1
+			} else {
+				table[i][j] = max(table[i+1][j], table[i][j+1])
+			}
+		}
+	}
+	return len(a) + len(b) - 2*table[0][0]
+}

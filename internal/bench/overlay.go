@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/overlay"
+	"github.com/waybill-dev/waybill/internal/process"
+)
+
+const (
+	oldDigest = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+	newDigest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+)
+
+// kustomization is written as people write them: comments, their own
+// indentation, quotes and order.
+func kustomization(i int) string {
+	return fmt.Sprintf(`# app-%[1]d in prod
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: app-%[1]d
+
+resources:
+  - ../../base   # shared
+  # - ../extra
+
+patches:
+    - target: {kind: Deployment}
+      patch: |-
+        - op: replace
+          path: /spec/replicas
+          value: 3
+
+# bumped by CI
+images:
+    - name: app
+      newName: ghcr.io/acme/app-%[1]d
+      digest: %[2]s # do not edit
+    - name: "sidecar"
+      newName: 'ghcr.io/acme/sidecar'
+      newTag: "1.27"
+
+labels:
+- pairs: {team: "a"}
+`, i, oldDigest)
+}
+
+const overlayFiles = 43
+
+// overlayEdits changes one digest in many kustomizations, by waybill's editor
+// and by kustomize edit set image.
+func overlayEdits(ctx context.Context, e environment) error {
+	dir, err := os.MkdirTemp("", "waybill-bench-overlay-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	files := make(map[string][]byte)
+	for i := range overlayFiles {
+		files[fmt.Sprintf("apps/app-%d/kustomization.yaml", i)] = []byte(kustomization(i))
+	}
+	var oursLines, peerLines, oursEdits int
+	ours := func() error {
+		oursLines, oursEdits = 0, 0
+		for i := range overlayFiles {
+			repository, err := imageref.ParseRepository(fmt.Sprintf("ghcr.io/acme/app-%d", i))
+			if err != nil {
+				return err
+			}
+			ref, err := imageref.New(repository, newDigest)
+			if err != nil {
+				return err
+			}
+			result, err := overlay.Set(files, overlay.Target{Path: fmt.Sprintf("apps/app-%d", i), Image: repository}, ref)
+			if err != nil {
+				return err
+			}
+			oursEdits += len(result.Edits)
+			if err := os.WriteFile(filepath.Join(dir, "ours.yaml"), result.After, 0o644); err != nil {
+				return err
+			}
+			oursLines += changedLines(string(result.Before), string(result.After))
+		}
+		return nil
+	}
+	peer := func() error {
+		peerLines = 0
+		for i := range overlayFiles {
+			name := filepath.Join(dir, "kustomization.yaml")
+			before := kustomization(i)
+			if err := os.WriteFile(name, []byte(before), 0o644); err != nil {
+				return err
+			}
+			if _, err := (process.Command{Path: e.tool("kustomize"), Dir: dir, Env: e.env,
+				Args: []string{"edit", "set", "image", fmt.Sprintf("app=ghcr.io/acme/app-%d@%s", i, newDigest)}}).Output(ctx); err != nil {
+				return err
+			}
+			after, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			peerLines += changedLines(before, string(after))
+		}
+		return nil
+	}
+	a, b, err := alternate(5, ours, peer)
+	if err != nil {
+		return err
+	}
+	e.compare(fmt.Sprintf("One digest in each of %d kustomizations", overlayFiles), "waybill (in-process)", "`kustomize edit set image` (a process a file)", a, b)
+	e.printf("\nChanged lines (removed and added, as `git diff --stat` counts): waybill %d (%d lines edited), kustomize %d.\n", oursLines, oursEdits, peerLines)
+	return nil
+}
