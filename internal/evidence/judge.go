@@ -121,9 +121,6 @@ func (j *judgement) unusableProvenance(r Record) string {
 	if err != nil {
 		return err.Error()
 	}
-	if b.Source.Dirty {
-		return "it was built from files that differ from their commit"
-	}
 	if j.p.Source != "" && b.Source.Repository == "" {
 		return "it does not say from which repository the image was built"
 	}
@@ -312,6 +309,9 @@ func (j *judgement) describeBuild() string {
 		parts = append(parts, url)
 	} else if j.build.BuilderID != "" {
 		parts = append(parts, "by "+j.build.BuilderID)
+	}
+	if j.build.Source.Dirty { // as after generating code in the job: said, and for people to judge
+		parts = append(parts, "some files differ from the commit")
 	}
 	for _, base := range j.build.BaseImages {
 		parts = append(parts, "base image "+base.Name+"@"+shortDigest(base.Digest))
