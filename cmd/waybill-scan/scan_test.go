@@ -152,6 +152,15 @@ func TestImageThatUnpacksToTooMuch(t *testing.T) {
 	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "the layers unpack to more than allowed") {
 		t.Errorf("got %v, want the limit", err)
 	}
+	shared := map[string]string{"zeroes": strings.Repeat("\x00", 2<<20)}
+	both := w.request(t, w.push(t, "acme/app",
+		platform{"linux/amd64", []map[string]string{shared, {"a": "amd64"}}},
+		platform{"linux/arm64", []map[string]string{shared, {"a": "arm64"}}},
+	))
+	both.Limits.ImageBytes = 1 << 20
+	if _, err := child(t).Run(t.Context(), both); err == nil || !strings.Contains(err.Error(), "the layers unpack to more than allowed") {
+		t.Errorf("a layer that two platforms share: got %v, want the limit", err)
+	}
 	request.Limits.ImageBytes = 4 << 20
 	if _, err := child(t).Run(t.Context(), request); err != nil {
 		t.Errorf("below the limit: %v", err)

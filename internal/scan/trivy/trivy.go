@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
 	dbtypes "github.com/aquasecurity/trivy-db/pkg/types"
-	"github.com/aquasecurity/trivy/pkg/cache"
 	trivydb "github.com/aquasecurity/trivy/pkg/db"
 	ospkgdetector "github.com/aquasecurity/trivy/pkg/detector/ospkg"
 	"github.com/aquasecurity/trivy/pkg/fanal/analyzer"
@@ -27,6 +27,7 @@ import (
 	"github.com/aquasecurity/trivy/pkg/types"
 	"github.com/aquasecurity/trivy/pkg/vulnerability"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 	_ "modernc.org/sqlite" // the driver for RPM's and the Java database; without it Trivy finds no RPM package and says nothing
 
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -35,7 +36,7 @@ import (
 )
 
 // layersAtOnce is how many layers of one image are read at the same time.
-const layersAtOnce = 4
+const layersAtOnce = 2
 
 var errTooLarge = errors.New("the layers unpack to more than allowed")
 
@@ -62,12 +63,21 @@ func Scan(ctx context.Context, images Images, request exchange.Request) (answer 
 	if request.JavaDatabaseDir != "" {
 		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
 	}
-	s := scanner{images: images, request: request, cache: cache.NewMemoryCache()}
+	s := scanner{images: images, request: request, cache: newLayerCache()}
+	reports, err := s.all(ctx)
+	if err != nil {
+		return exchange.Answer{}, err
+	}
 	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
-	for _, asked := range request.Images {
-		result, err := s.image(ctx, asked)
-		if err != nil {
-			return exchange.Answer{}, err
+	for i, asked := range request.Images {
+		result := exchange.Result{Ref: asked.Ref}
+		for j, p := range asked.Platforms {
+			result.Platforms = append(result.Platforms, platformScan(p, reports[i][j]))
+		}
+		if asked.SBOM {
+			if result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports[i], request.At); err != nil {
+				return exchange.Answer{}, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
+			}
 		}
 		answer.Images = append(answer.Images, result)
 	}
@@ -93,29 +103,27 @@ func Version() string {
 type scanner struct {
 	images  Images
 	request exchange.Request
-	cache   *cache.MemoryCache // what was found in each layer, over all manifests
+	cache   *layerCache // over all manifests
 }
 
-func (s *scanner) image(ctx context.Context, asked exchange.Image) (exchange.Result, error) {
-	result := exchange.Result{Ref: asked.Ref}
-	var reports []types.Report
-	for _, p := range asked.Platforms {
-		report, err := s.manifest(ctx, p)
-		if err != nil {
-			return exchange.Result{}, fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
+// all scans the manifests of all images, as many at a time as there are
+// processors.
+func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	reports := make([][]types.Report, len(s.request.Images))
+	for i, asked := range s.request.Images {
+		reports[i] = make([]types.Report, len(asked.Platforms))
+		for j, p := range asked.Platforms {
+			group.Go(func() (err error) {
+				if reports[i][j], err = s.manifest(ctx, p); err != nil {
+					return fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
+				}
+				return nil
+			})
 		}
-		result.Platforms = append(result.Platforms, platformScan(p, report))
-		reports = append(reports, report)
 	}
-	if !asked.SBOM {
-		return result, nil
-	}
-	var err error
-	result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports, s.request.At)
-	if err != nil {
-		return exchange.Result{}, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
-	}
-	return result, nil
+	return reports, group.Wait()
 }
 
 // manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
@@ -141,6 +149,9 @@ func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Repo
 	}
 	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
 
+	if err := s.cache.wait(ctx, info.BlobIDs); err != nil {
+		return types.Report{}, err
+	}
 	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs)
 	switch {
 	case errors.Is(err, analyzer.ErrUnknownOS):
