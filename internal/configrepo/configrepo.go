@@ -62,8 +62,8 @@ type Request struct {
 	Changes []Change
 }
 
-// Entry is a commit in the history of a path. Time is when it was committed,
-// which for a pull request is before the merge.
+// Entry is a step in the history of a path: a commit made on the branch itself,
+// or the merge that brought others. Time is when it was committed.
 type Entry struct {
 	SHA         string
 	Time        time.Time

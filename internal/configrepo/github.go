@@ -25,13 +25,14 @@ type GitHub struct {
 	snapshots map[string]*Snapshot          // by commit
 	trees     map[string]map[string]treeRef // by commit: its files
 	roots     map[string]string             // by commit: its tree
+	blobs     map[string][]byte             // by id: files that were read alone
 }
 
 type treeRef struct{ mode, sha string }
 
 // NewGitHub makes the repository; it sends nothing.
 func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
-	return &GitHub{api: api, repo: repo, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}}
+	return &GitHub{api: api, repo: repo, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}, blobs: map[string][]byte{}}
 }
 
 // DefaultBranch is the repository's default branch.
@@ -46,7 +47,7 @@ func (g *GitHub) DefaultBranch(ctx context.Context) (string, error) {
 // Resolve gives the commit that rev names.
 func (g *GitHub) Resolve(ctx context.Context, rev string) (string, error) {
 	if isSHA(rev) && g.known(rev) {
-		return rev, nil
+		return rev, nil // its files were read
 	}
 	sha, err := g.api.ResolveCommit(ctx, g.repo, rev)
 	if err != nil {
@@ -69,9 +70,12 @@ func (g *GitHub) Head(ctx context.Context, branch string) (string, error) {
 
 // File reads one file of a revision.
 func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
-	sha, err := g.Resolve(ctx, rev)
-	if err != nil {
-		return nil, err
+	sha := rev
+	if !isSHA(rev) {
+		var err error
+		if sha, err = g.Resolve(ctx, rev); err != nil {
+			return nil, err
+		}
 	}
 	if s := g.cached(sha); s != nil {
 		if data, ok := s.Files[path]; ok {
@@ -79,7 +83,7 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
 	}
-	files, _, err := g.tree(ctx, sha)
+	files, err := g.tree(ctx, sha)
 	if err != nil {
 		return nil, err
 	}
@@ -87,25 +91,25 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 	if !ok || !(treeEntry{mode: entry.mode}).regular() {
 		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
 	}
-	return g.api.Blob(ctx, g.repo, entry.sha)
+	return g.blob(ctx, entry.sha)
 }
 
-// Log lists the commits that touch path, newest first, at most limit (0 is
-// all).
-func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
-	sha, err := g.Resolve(ctx, rev)
+// blob reads a file's content; a history holds the same one often.
+func (g *GitHub) blob(ctx context.Context, sha string) ([]byte, error) {
+	g.mu.Lock()
+	data, ok := g.blobs[sha]
+	g.mu.Unlock()
+	if ok {
+		return data, nil
+	}
+	data, err := g.api.Blob(ctx, g.repo, sha)
 	if err != nil {
 		return nil, err
 	}
-	commits, err := g.api.Commits(ctx, g.repo, sha, path, limit)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, 0, len(commits))
-	for _, c := range commits {
-		entries = append(entries, Entry{SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail})
-	}
-	return entries, nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.blobs[sha] = data
+	return data, nil
 }
 
 // Snapshot reads every regular file of a revision: the list of files and one
@@ -120,7 +124,7 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if s := g.cached(sha); s != nil {
 		return s, nil
 	}
-	files, _, err := g.tree(ctx, sha)
+	files, err := g.tree(ctx, sha)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +142,7 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		}
 		data, ok := archive[path]
 		if !ok || blobID(data) != entry.sha {
-			if data, err = g.api.Blob(ctx, g.repo, entry.sha); err != nil {
+			if data, err = g.blob(ctx, entry.sha); err != nil {
 				return nil, err
 			}
 		}
@@ -189,22 +193,17 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 	}
 }
 
-// tree lists the files of a commit, and gives the id of its tree.
-func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, string, error) {
+// tree lists the files of a commit.
+func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, error) {
 	g.mu.Lock()
 	files, ok := g.trees[sha]
-	root := g.roots[sha]
 	g.mu.Unlock()
 	if ok {
-		return files, root, nil
+		return files, nil
 	}
-	root, err := g.api.CommitTree(ctx, g.repo, sha)
+	_, entries, err := g.api.Tree(ctx, g.repo, sha)
 	if err != nil {
-		return nil, "", notFound(err, http.StatusNotFound)
-	}
-	_, entries, err := g.api.Tree(ctx, g.repo, root)
-	if err != nil {
-		return nil, "", err
+		return nil, notFound(err, http.StatusNotFound)
 	}
 	files = map[string]treeRef{}
 	for _, e := range entries {
@@ -214,8 +213,26 @@ func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, stri
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.trees[sha], g.roots[sha] = files, root
-	return files, root, nil
+	g.trees[sha] = files
+	return files, nil
+}
+
+// root is the id of a commit's tree.
+func (g *GitHub) root(ctx context.Context, sha string) (string, error) {
+	g.mu.Lock()
+	root, ok := g.roots[sha]
+	g.mu.Unlock()
+	if ok {
+		return root, nil
+	}
+	root, err := g.api.CommitTree(ctx, g.repo, sha)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.roots[sha] = root
+	return root, nil
 }
 
 func (g *GitHub) cached(sha string) *Snapshot {

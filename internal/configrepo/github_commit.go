@@ -21,7 +21,11 @@ func (g *GitHub) Commit(ctx context.Context, r Request) (string, error) {
 	if head != r.Expect {
 		return "", moved(r.Branch, r.Expect, head)
 	}
-	files, root, err := g.tree(ctx, r.Parent)
+	root, err := g.root(ctx, r.Parent)
+	if err != nil {
+		return "", err
+	}
+	files, err := g.tree(ctx, r.Parent)
 	if err != nil {
 		return "", err
 	}

@@ -164,15 +164,16 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	return &Snapshot{Commit: sha, Files: files}, nil
 }
 
-// Log lists the commits that touch path, newest first, at most limit (0 is
-// all). A shallow clone ends in a commit that seems to touch everything: where
+// Log lists the commits of the branch that touch path, newest first, at most
+// limit (0 is all): of what was merged, the merge alone, so that each entry has
+// the time at which the branch got it. A shallow clone ends in a commit that seems to touch everything: where
 // the answer would hold that one, there is an error instead.
 func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
 	sha, err := l.Resolve(ctx, rev)
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"log", "-z", "--no-show-signature", "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%B"}
+	args := []string{"log", "-z", "--first-parent", "--no-show-signature", "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%B"}
 	if limit > 0 {
 		args = append(args, "-n", strconv.Itoa(limit))
 	}
@@ -194,7 +195,7 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 		if len(f) != 5 {
 			continue
 		}
-		if boundary[f[0]] {
+		if boundary[f[0]] && (path != "" || limit == 0 || len(entries)+1 < limit) {
 			return nil, fmt.Errorf("read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with fetch-depth: 0", path, l.dir)
 		}
 		seconds, err := strconv.ParseInt(f[1], 10, 64)

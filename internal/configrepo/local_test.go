@@ -212,6 +212,9 @@ func TestShallowClone(t *testing.T) {
 	clone := t.TempDir()
 	gitIn(t, clone, "clone", "--quiet", "--depth=1", "file://"+bare, ".")
 	l := openLocal(t, clone, configrepo.LocalOptions{Push: true})
+	if log := must(l.Log(t.Context(), "main", "", 1))(t); len(log) != 1 || log[0].Message != "second" {
+		t.Errorf("the head itself: %+v", log)
+	}
 	sha := must(deploy(t, l, "main"))(t)
 	if got := gitIn(t, bare, "rev-parse", "main"); got != sha {
 		t.Errorf("origin is at %s, want %s", got, sha)

@@ -16,7 +16,9 @@ type Comparison struct {
 	Status   string // ahead, behind, diverged, identical
 	AheadBy  int
 	BehindBy int
-	Commits  []Commit // those of head that base lacks, oldest first, at most 1000
+	// MergeBase is the newest commit that both descend from.
+	MergeBase string
+	Commits   []Commit // those of head that base lacks, oldest first, at most 1000
 }
 
 // Commit is a commit as GitHub lists it.
@@ -28,6 +30,7 @@ type Commit struct {
 	AuthorEmail string
 	URL         string
 	Time        time.Time // of the committer
+	Parents     []string
 }
 
 // Compare compares two commits, branches or tags of the repository.
@@ -39,6 +42,7 @@ func (c *Client) Compare(ctx context.Context, repo Repository, base, head string
 			return nil, resp, err
 		}
 		result.Status, result.AheadBy, result.BehindBy = got.GetStatus(), got.GetAheadBy(), got.GetBehindBy()
+		result.MergeBase = got.GetMergeBaseCommit().GetSHA()
 		for _, commit := range got.Commits {
 			result.Commits = append(result.Commits, listed(commit))
 		}
@@ -87,8 +91,12 @@ func listed(c *gogithub.RepositoryCommit) Commit {
 	if author == "" {
 		author = c.GetCommit().GetAuthor().GetName()
 	}
+	var parents []string
+	for _, p := range c.Parents {
+		parents = append(parents, p.GetSHA())
+	}
 	return Commit{
-		SHA: c.GetSHA(), Message: c.GetCommit().GetMessage(), Author: author, URL: c.GetHTMLURL(),
+		Parents: parents, SHA: c.GetSHA(), Message: c.GetCommit().GetMessage(), Author: author, URL: c.GetHTMLURL(),
 		AuthorName: c.GetCommit().GetAuthor().GetName(), AuthorEmail: c.GetCommit().GetAuthor().GetEmail(),
 		Time: c.GetCommit().GetCommitter().GetDate().Time,
 	}

@@ -106,8 +106,9 @@ func (c *Client) Pull(ctx context.Context, repo Repository, n int) (*PullRequest
 	return pull(got), nil
 }
 
-// OpenPull opens a pull request. When GitHub's answer is lost, it looks whether
-// the pull request is there before it reports a failure.
+// OpenPull opens a pull request. When GitHub's answer is lost, or is that
+// somebody was faster, it looks for the one that is there before it reports a
+// failure.
 func (c *Client) OpenPull(ctx context.Context, repo Repository, n NewPull) (*PullRequest, error) {
 	got, resp, err := c.api.PullRequests.Create(ctx, repo.Owner, repo.Name, &gogithub.NewPullRequest{
 		Title: &n.Title, Body: &n.Body, Head: &n.Head, Base: &n.Base, Draft: &n.Draft,
@@ -115,7 +116,7 @@ func (c *Client) OpenPull(ctx context.Context, repo Repository, n NewPull) (*Pul
 	if err == nil {
 		return pull(got), nil
 	}
-	if resp == nil || resp.StatusCode >= 500 {
+	if resp == nil || resp.StatusCode >= 500 || strings.Contains(err.Error(), "A pull request already exists") {
 		if found, findErr := c.FindPull(ctx, repo, n.Head, n.Base); findErr == nil && found != nil {
 			return found, nil
 		}

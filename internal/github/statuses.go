@@ -20,6 +20,7 @@ type Status struct {
 	State       string // error, failure, pending, success
 	Description string // cut at 140 characters
 	TargetURL   string
+	Updated     time.Time // read only
 }
 
 // SetStatus sets a status of a commit.
@@ -44,7 +45,7 @@ func (c *Client) Statuses(ctx context.Context, repo Repository, ref string) ([]S
 			return nil, resp, err
 		}
 		for _, s := range got.Statuses {
-			list = append(list, Status{Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL()})
+			list = append(list, Status{Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(), Updated: s.GetUpdatedAt().Time})
 		}
 		return nil, resp, nil
 	})
