@@ -42,7 +42,7 @@ jobs:
       - run: |
           api="$GITHUB_API_URL/repos/acme/config"
           id=$(curl -fsS -H "Authorization: Bearer $TOKEN" -d '{"ref":"main","return_run_details":true,"inputs":{"digest":"abc"}}' "$api/actions/workflows/bump.yml/dispatches" | sed 's/.*"workflow_run_id":\([0-9]*\).*/\1/')
-          for i in $(seq 200); do
+          for i in $(seq 500); do
             conclusion=$(curl -fsS -H "Authorization: Bearer $TOKEN" "$api/actions/runs/$id" | sed -n 's/.*"conclusion":"\([a-z]*\)".*/\1/p')
             [ -z "$conclusion" ] || break; sleep 0.1
           done
