@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"exitcode":  exitCode,
 			"sigstore":  startSigstore,
 			"job":       grantJob,
+			"output":    readOutput,
 		}),
 		Condition: condition(tools),
 	})

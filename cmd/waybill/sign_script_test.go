@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -63,4 +64,23 @@ func grantJob(ts *testscript.TestScript, neg bool, args []string) {
 	url, token := issuer.Grant(oidc.Claims{Repository: args[0], SHA: args[1], Ref: "refs/heads/main", RunID: "7781", JobWorkflowRef: args[2]})
 	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
 	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", token)
+}
+
+// readOutput sets VAR to what the step last wrote as output NAME to
+// GITHUB_OUTPUT: output NAME VAR
+func readOutput(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: output NAME VAR")
+	}
+	lines := strings.Split(ts.ReadFile(ts.Getenv("GITHUB_OUTPUT")), "\n")
+	value, found := "", false
+	for i, line := range lines {
+		if strings.HasPrefix(line, args[0]+"<<") && i+1 < len(lines) {
+			value, found = lines[i+1], true
+		}
+	}
+	if !found {
+		ts.Fatalf("no output %s", args[0])
+	}
+	ts.Setenv(args[1], value)
 }

@@ -77,9 +77,9 @@ func (w Waybill) Text() string {
 		}
 	}
 	table.Flush()
-	if len(w.Problems) > 0 {
+	if rest := w.otherProblems(); len(rest) > 0 {
 		out.WriteString("\n  found and not counted:\n")
-		for _, p := range w.Problems {
+		for _, p := range rest {
 			fmt.Fprintf(&out, "  - %s\n", plain(p.String()))
 		}
 	}
@@ -103,14 +103,21 @@ func (w Waybill) Markdown() string {
 		}
 		out.WriteByte('\n')
 	}
-	if len(w.Problems) > 0 {
-		fmt.Fprintf(&out, "\n<details><summary>Found and not counted: %d</summary>\n\n", len(w.Problems))
-		for _, p := range w.Problems {
+	if rest := w.otherProblems(); len(rest) > 0 {
+		fmt.Fprintf(&out, "\n<details><summary>Found and not counted: %d</summary>\n\n", len(rest))
+		for _, p := range rest {
 			fmt.Fprintf(&out, "- %s\n", markdown.Text(p.String()))
 		}
 		out.WriteString("\n</details>\n")
 	}
 	return out.String()
+}
+
+// otherProblems are those that no reason tells already.
+func (w Waybill) otherProblems() []Problem {
+	return slices.DeleteFunc(slices.Clone(w.Problems), func(p Problem) bool {
+		return slices.ContainsFunc(w.Decision.Reasons, func(r Reason) bool { return r.State != Met && strings.Contains(r.Detail, p.Detail) })
+	})
 }
 
 // String is the problem on one line.

@@ -52,6 +52,13 @@ func TestWaybillRestsOnWhatCounts(t *testing.T) {
 	if len(w.Problems) != 1 || !strings.Contains(w.Problems[0].Detail, "evil/x") {
 		t.Errorf("problems: %+v", w.Problems)
 	}
+	if !strings.Contains(w.Text(), "found and not counted") || !strings.Contains(w.Markdown(), "Found and not counted: 1") {
+		t.Error("the waybill does not tell of the stranger's scan")
+	}
+	e.Records = e.Records[4:] // then the reason tells it
+	if w := NewWaybill(e, goodPolicy(), now); strings.Count(w.Text(), "evil/x") != 1 {
+		t.Errorf("the stranger's scan is not told once:\n%s", w.Text())
+	}
 }
 
 func TestRefusalText(t *testing.T) {

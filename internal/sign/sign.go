@@ -74,6 +74,11 @@ func Run(ctx context.Context, d Deps, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if o.Format != Bundle {
+		if err := d.Signer.LegacyPossible(); err != nil { // before anything gets into a log
+			return Result{}, outcome.Usagef("%w", err)
+		}
+	}
 	platforms, err := d.Registry.Platforms(ctx, o.Image)
 	if err != nil {
 		return Result{}, fmt.Errorf("read the platforms of the image: %w", err)

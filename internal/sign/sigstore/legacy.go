@@ -64,7 +64,7 @@ type envelopeSignature struct {
 // LegacySignature signs a simple-signing document and returns the annotations
 // of its layer.
 func (s *Signer) LegacySignature(ctx context.Context, payload []byte) (map[string]string, error) {
-	if err := s.legacyPossible(); err != nil {
+	if err := s.LegacyPossible(); err != nil {
 		return nil, err
 	}
 	b, err := s.legacy().bundle(ctx, &sign.PlainData{Data: payload})
@@ -83,7 +83,7 @@ func (s *Signer) LegacySignature(ctx context.Context, payload []byte) (map[strin
 // LegacyAttestation signs a statement and returns the DSSE envelope and the
 // annotations of its layer.
 func (s *Signer) LegacyAttestation(ctx context.Context, statement []byte) ([]byte, map[string]string, error) {
-	if err := s.legacyPossible(); err != nil {
+	if err := s.LegacyPossible(); err != nil {
 		return nil, nil, err
 	}
 	unstamped := *s.legacy()
@@ -115,7 +115,8 @@ func (s *Signer) LegacyAttestation(ctx context.Context, statement []byte) ([]byt
 	return data, annotations, nil
 }
 
-func (s *Signer) legacyPossible() error {
+// LegacyPossible says whether what this signer signs fits cosign's legacy tags.
+func (s *Signer) LegacyPossible() error {
 	if s.certificate != nil && s.logVersion >= 2 {
 		return ErrLegacyNeedsRekor1
 	}
