@@ -121,7 +121,7 @@ func Environment(getenv func(string) string) []string {
 		"GOCACHE": filepath.Join(home, ".cache", "go-build"), "GOMODCACHE": filepath.Join(path, "pkg", "mod"), "PATH": "/usr/local/bin:/usr/bin:/bin",
 	}
 	var env []string
-	for _, name := range []string{"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN", "GOEXPERIMENT", "SSL_CERT_FILE", "LANG"} {
+	for _, name := range []string{"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN", "SSL_CERT_FILE", "LANG"} {
 		if value := firstOf(getenv(name), defaults[name]); value != "" {
 			env = append(env, name+"="+value)
 		}

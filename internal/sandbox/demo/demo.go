@@ -47,6 +47,8 @@ type Options struct {
 	Env   []string // what jobs see; PATH is extended by Root/bin
 	Out   io.Writer
 	Logf  func(format string, args ...any)
+	// After, when set, is called before everything is stopped.
+	After func(ctx context.Context, s *sandbox.Sandbox, r *Report) error
 }
 
 // Report is what happened, for whoever holds it against what should have.
@@ -80,6 +82,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	d.end(report)
+	if o.After != nil {
+		return report, o.After(ctx, d.sandbox, report)
+	}
 	return report, nil
 }
 

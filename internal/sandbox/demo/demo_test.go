@@ -1,0 +1,233 @@
+package demo_test
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/sandbox"
+	"github.com/waybill-dev/waybill/internal/sandbox/demo"
+	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/tooltest"
+)
+
+// TestDelivery runs what make demo runs, and holds what came out against what
+// should have: by looking at the repositories, the registry and the logs.
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	root := tooltest.Root(t)
+	for _, name := range []string{"waybill", "waybill-scan"} {
+		if _, err := os.Stat(filepath.Join(root, "bin", name)); err != nil {
+			t.Skipf("needs bin/%s: run make build", name)
+		}
+	}
+	for _, tool := range []string{"fulcio", "rekor-server", "timestamp-server"} {
+		tooltest.Find(t, tool)
+	}
+	var out bytes.Buffer
+	dir := t.TempDir()
+	o := demo.Options{Root: root, Dir: dir, Tools: filepath.Dir(tooltest.Find(t, "act")), Env: sandbox.Environment(os.Getenv), Out: &out, Logf: t.Logf}
+	o.After = func(ctx context.Context, s *sandbox.Sandbox, r *demo.Report) error {
+		checkRegistry(t, r)
+		refusesUnsigned(ctx, t, s)
+		appTokenCannotWrite(t, s)
+		return nil
+	}
+	r, err := demo.Run(t.Context(), o)
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out.String(), failedLog(dir))
+	}
+	checkRuns(t, r)
+	checkPulls(t, r)
+	noSecrets(t, filepath.Join(dir, "runs"))
+	if t.Failed() {
+		t.Log(out.String())
+	}
+}
+
+func checkRuns(t *testing.T, r *demo.Report) {
+	t.Helper()
+	var got []string
+	for _, run := range r.Runs {
+		got = append(got, run.Repository+" "+filepath.Base(run.Path)+" "+run.Event+" "+run.Conclusion)
+	}
+	want := []string{
+		"acme/demo-api ci.yml push success",
+		"acme/config bump.yml workflow_dispatch success",    // asked for by the application's run
+		"acme/config promote.yml workflow_dispatch success", // started by bump
+		"acme/config check.yml workflow_dispatch success",   // started by promote
+		"acme/config promote.yml push success",              // by the merge
+		"acme/config check.yml workflow_dispatch success",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("runs\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func checkPulls(t *testing.T, r *demo.Report) {
+	t.Helper()
+	if len(r.Pulls) != 2 {
+		t.Fatalf("%d pull requests, want 2", len(r.Pulls))
+	}
+	staging, prod := r.Pulls[0], r.Pulls[1]
+	if !staging.Merged || staging.HeadRef != "waybill/staging/demo-api" || r.Checks[staging.Number].State != "success" {
+		t.Errorf("staging: %+v, check %+v", staging, r.Checks[staging.Number])
+	}
+	if prod.State != "open" || prod.HeadRef != "waybill/prod/demo-api" || r.Checks[prod.Number].State != "pending" || !strings.Contains(r.Checks[prod.Number].Description, "soak") {
+		t.Errorf("prod: %+v, check %+v", prod, r.Checks[prod.Number])
+	}
+	if !slices.Contains(prod.Teams, "platform") {
+		t.Errorf("teams asked to review prod: %v", prod.Teams)
+	}
+	for _, p := range r.Pulls {
+		for _, want := range []string{r.Image.Digest(), "linux/amd64, linux/arm64", "acme/config/.github/workflows/deliver.yml", "**scan**", "```diff", "waybill rollback --app demo-api"} {
+			if !strings.Contains(p.Body, want) {
+				t.Errorf("pull request #%d does not say %q:\n%s", p.Number, want, p.Body)
+			}
+		}
+	}
+}
+
+// checkRegistry asks the public command line whether the image is whole.
+func checkRegistry(t *testing.T, r *demo.Report) {
+	t.Helper()
+	out, err := process.Command{Path: tooltest.Find(t, "crane"), Args: []string{"validate", "--remote", r.Image.String()}, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
+	if err != nil {
+		t.Errorf("crane validate: %v\n%s", err, out)
+	}
+	tags, err := process.Command{Path: tooltest.Find(t, "crane"), Args: []string{"ls", r.Image.Repository()}, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
+	if err != nil || strings.TrimSpace(string(tags)) != "" {
+		t.Errorf("the image has tags before anybody asked for one: %q %v", tags, err)
+	}
+}
+
+// refusesUnsigned asks for a digest without evidence, as the application could.
+func refusesUnsigned(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
+	t.Helper()
+	before := len(s.GitHub.Runs("acme/config"))
+	unsigned := s.URLs().Registry + "/acme/demo-api@" + pushEmpty(t, s.URLs().Registry)
+	token := s.GitHub.CreateToken(github.Token{User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"actions": "write"}})
+	out, err := process.Command{Path: filepath.Join(tooltest.Root(t), "bin", "waybill"),
+		Args: []string{"bump", unsigned, "--app", "demo-api", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "dispatch"},
+		Env:  []string{"HOME=" + t.TempDir(), "GITHUB_TOKEN=" + token, "GITHUB_API_URL=" + s.URLs().API, "GITHUB_SERVER_URL=" + s.URLs().Server}}.Output(ctx)
+	var failed *process.Error
+	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "the config repository refused") {
+		t.Errorf("an unsigned digest: %v %s", err, out)
+	}
+	runs := s.GitHub.Runs("acme/config")
+	if len(runs) != before+1 || runs[len(runs)-1].Conclusion != "failure" {
+		t.Fatalf("%d runs, want one more than %d, failed", len(runs), before)
+	}
+	log, err := os.ReadFile(runs[len(runs)-1].Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []string{"signature", "provenance", "sbom", "scan"} {
+		if !regexp.MustCompile(`(?i)` + kind + `.*no `).Match(log) {
+			t.Errorf("the refusal gives no reason for %s", kind)
+		}
+	}
+}
+
+func asProcessError(err error, into **process.Error) bool {
+	e, ok := err.(*process.Error)
+	*into = e
+	return ok
+}
+
+// pushEmpty pushes an image that nobody signed and gives its digest.
+func pushEmpty(t *testing.T, host string) string {
+	t.Helper()
+	layer := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(layer, make([]byte, 1024), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.Command{Path: tooltest.Find(t, "crane"), Env: []string{"HOME=" + t.TempDir()},
+		Args: []string{"append", "--new_layer", layer, "--new_tag", host + "/acme/unsigned:x"}}.Output(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, digest, _ := strings.Cut(strings.TrimSpace(string(out)), "@")
+	if _, err := (process.Command{Path: tooltest.Find(t, "crane"), Env: []string{"HOME=" + t.TempDir()},
+		Args: []string{"copy", host + "/acme/unsigned@" + digest, host + "/acme/demo-api:mallory"}}).Output(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// appTokenCannotWrite shows that the application's token is good for starting
+// workflows and for nothing else.
+func appTokenCannotWrite(t *testing.T, s *sandbox.Sandbox) {
+	t.Helper()
+	secrets, _ := s.GitHub.Variables("acme/demo-api")
+	for path, body := range map[string]string{
+		"/repos/acme/config/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`,
+		"/repos/acme/config/pulls":    `{"title":"x","head":"x","base":"main"}`,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URLs().API+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+secrets["WAYBILL_CONFIG_TOKEN"])
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("POST %s with the application's token: %s, want 403", path, resp.Status)
+		}
+	}
+}
+
+var token = regexp.MustCompile(`gh[ps]_[0-9a-f]{20,}`)
+
+// noSecrets looks for tokens in everything that the runs left behind.
+func noSecrets(t *testing.T, dir string) {
+	t.Helper()
+	logs := 0
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(path, ".log") {
+			logs++
+		}
+		if found := token.Find(data); found != nil {
+			t.Errorf("%s holds a token", path)
+		}
+		return nil
+	})
+	if err != nil || logs < 6 {
+		t.Errorf("%d logs looked through, %v", logs, err)
+	}
+}
+
+// failedLog is the end of the newest log, for a failure in CI where nobody can
+// look.
+func failedLog(dir string) string {
+	logs, _ := filepath.Glob(filepath.Join(dir, "runs", "*.log"))
+	slices.SortFunc(logs, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
+	if len(logs) == 0 {
+		return ""
+	}
+	data, _ := os.ReadFile(logs[len(logs)-1])
+	return string(data[max(0, len(data)-4000):])
+}
