@@ -74,7 +74,7 @@ download() {
 # 3. from source
 build() {
   local name=$1
-  command -v go > /dev/null || fail "no release of $name $version for $os/$arch in checksums.txt, and no Go here to build it: run actions/setup-go first, or put $name on PATH"
+  command -v go > /dev/null || fail "no release of $name $version for $os/$arch in checksums.txt, and no Go here to build it: install Go, or put $name on PATH"
   say "building $name $version from source"
   (
     cd "$root"
