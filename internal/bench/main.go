@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/bench/assemble"
+	"github.com/waybill-dev/waybill/internal/bench/evidence"
 )
 
 // part is one comparison.
@@ -27,6 +30,16 @@ var parts = []part{
 	{"overlay", overlayEdits},
 	{"render", rendering},
 	{"race", race},
+	{"assemble", func(ctx context.Context, e environment) error {
+		e.printf("\n### Multi-arch image of a Dockerfile that executes nothing\n\n```\n")
+		defer e.printf("```\n")
+		return assemble.Run(ctx, e.out, e.tools)
+	}},
+	{"evidence", func(ctx context.Context, e environment) error {
+		e.printf("\n### Scan, SBOM, sign, attest and verify\n\n```\n")
+		defer e.printf("```\n")
+		return evidence.Run(ctx, e.out, e.tools)
+	}},
 }
 
 // environment is what the parts share.
