@@ -175,6 +175,12 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 		return nil
 	}
 	e := &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: answer.Errors[0].Message, Cause: errors.New(answer.Errors[0].Message)}
+	if answer.Errors[0].Type == typeRateLimited {
+		e.Status = http.StatusTooManyRequests
+		if at, err := http.ParseTime(resp.Header.Get(headerLimitEnds)); err == nil {
+			e.RetryAt = at
+		}
+	}
 	if answer.Errors[0].Type == "FORBIDDEN" {
 		e.Status, e.Permission = http.StatusForbidden, permission(resp.Header.Get(headerPermissions))
 		if e.Permission == "" {

@@ -28,6 +28,7 @@ const (
 const (
 	headerPermissions = "X-Accepted-Github-Permissions"
 	headerLimitEnds   = "X-Waybill-Limit-Ends" // ours, from here to wrap
+	typeRateLimited   = "RATE_LIMITED"         // of a GraphQL error
 )
 
 type repeatable struct{}
@@ -147,17 +148,26 @@ func safe(req *http.Request) bool {
 	return req.Context().Value(repeatable{}) != nil
 }
 
-// limited tells a rate limit from a permission that is missing: both may be 403.
+// limited tells a rate limit from a permission that is missing, both of which
+// may be 403; GraphQL says it with 200.
+// https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 func limited(resp *http.Response) bool {
-	if resp.StatusCode == http.StatusTooManyRequests {
+	spent := resp.Header.Get("X-Ratelimit-Remaining") == "0"
+	switch {
+	case resp.StatusCode == http.StatusTooManyRequests:
 		return true
-	}
-	if resp.StatusCode != http.StatusForbidden {
+	case resp.StatusCode == http.StatusOK && spent && strings.HasSuffix(resp.Request.URL.Path, "/graphql"):
+		return bodySays(resp, typeRateLimited)
+	case resp.StatusCode != http.StatusForbidden:
 		return false
-	}
-	if resp.Header.Get("Retry-After") != "" || resp.Header.Get("X-Ratelimit-Remaining") == "0" {
+	case resp.Header.Get("Retry-After") != "" || spent:
 		return true
 	}
+	return bodySays(resp, "secondary rate limit", "rate limit exceeded", "abuse detection")
+}
+
+// bodySays looks for texts in an answer without taking it away.
+func bodySays(resp *http.Response, texts ...string) bool {
 	head, err := io.ReadAll(io.LimitReader(resp.Body, peekBytes))
 	if err != nil {
 		return false
@@ -167,8 +177,13 @@ func limited(resp *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(head), rest), rest}
-	text := strings.ToLower(string(head))
-	return strings.Contains(text, "secondary rate limit") || strings.Contains(text, "rate limit exceeded") || strings.Contains(text, "abuse detection")
+	said := strings.ToLower(string(head))
+	for _, text := range texts {
+		if strings.Contains(said, strings.ToLower(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *transport) limitWait(resp *http.Response, backoff time.Duration, attempt int) time.Duration {

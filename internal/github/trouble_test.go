@@ -139,6 +139,22 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
+// GraphQL says that a limit is reached with 200 and an error in the answer.
+func TestGraphQLRateLimit(t *testing.T) {
+	t.Parallel()
+	for in, fails := range map[time.Duration]string{20 * time.Second: "", time.Hour: "move branch new of acme/config: GitHub answers 429 Too Many Requests: API rate limit exceeded (the rate limit ends at 13:00:01 UTC"} {
+		w := newWorld(t)
+		w.fault(t, sandbox.Fault{Path: "/graphql$", Status: 200, Body: `{"data":null,"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`,
+			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": strconv.FormatInt(w.now.Add(in).Unix(), 10)}})
+		err := w.client(t).UpdateRef(t.Context(), repo, "new", github.ZeroOID, w.main)
+		if fails != "" {
+			wantError(t, err, fails)
+		} else if err != nil || len(w.waits) != 1 || w.waits[0] != in+time.Second {
+			t.Errorf("limit that ends soon: %v, waits %v", err, w.waits)
+		}
+	}
+}
+
 // A limit that was hit once does not stop later requests by itself.
 func TestRemainingZeroDoesNotBlockTheNextRequest(t *testing.T) {
 	t.Parallel()

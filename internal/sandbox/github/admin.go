@@ -84,7 +84,10 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request) bool {
 		s.mux.ServeHTTP(&discard{header: http.Header{}}, r)
 	}
 	if hit.Drop {
-		panic(http.ErrAbortHandler)
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+		}
+		return true
 	}
 	if hit.Status == 0 {
 		return false
