@@ -50,6 +50,7 @@ func runScan(ctx context.Context, call *cli.Call) error {
 		call.Sayf("the image has JAR files: fetching %s", from.Repository)
 		return scan.OpenJavaDatabase(ctx, client, from)
 	}
+	call.Sayf("scan     %s with the database of %s", options.Image.Short(), database.UpdatedAt.Format("2006-01-02 15:04 UTC"))
 	result, err := scan.Scan(ctx, client, database, child, options)
 	if err != nil {
 		return err

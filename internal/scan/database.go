@@ -24,6 +24,7 @@ import (
 // Bounds and names of Trivy's database artifact.
 // https://github.com/aquasecurity/trivy-db
 const (
+	lastDir      = "last" // in the cache: what each repository named last
 	databaseFile = "trivy.db"
 	metadataFile = "metadata.json"
 
@@ -107,6 +108,7 @@ func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Da
 	if err := c.remember(o.Repository, ref); err != nil {
 		return Database{}, err
 	}
+	c.prune(dir, o.Now)
 	return read(dir, ref, k, o)
 }
 
@@ -147,7 +149,7 @@ func (c databaseCache) dir(ref imageref.Ref) string { return filepath.Join(c.roo
 
 func (c databaseCache) pointer(repository string) string {
 	clean := strings.NewReplacer("/", "_", ":", "_", "@", "_").Replace(repository)
-	return filepath.Join(c.root, "last", clean)
+	return filepath.Join(c.root, lastDir, clean)
 }
 
 func (c databaseCache) resolve(ctx context.Context, registry Registry, o DatabaseOptions) (imageref.Ref, error) {
@@ -188,6 +190,29 @@ func (c databaseCache) remember(repository string, ref imageref.Ref) error {
 		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	return os.Rename(temporary.Name(), path)
+}
+
+// keptUnused is how long a database stays that nobody uses: a new one comes
+// every six hours and has a gigabyte.
+const keptUnused = 24 * time.Hour
+
+// prune marks used as used and removes what nobody has used for long, also what
+// an interrupted run left. It is housekeeping: what cannot be removed now is
+// removed another time.
+func (c databaseCache) prune(used string, now time.Time) {
+	_ = os.Chtimes(used, now, now)
+	entries, err := os.ReadDir(c.root)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		path := filepath.Join(c.root, entry.Name())
+		info, err := entry.Info()
+		if err != nil || !info.IsDir() || entry.Name() == lastDir || path == used || now.Sub(info.ModTime()) < keptUnused {
+			continue
+		}
+		_ = os.RemoveAll(path)
+	}
 }
 
 func (c databaseCache) fetch(ctx context.Context, registry Registry, ref imageref.Ref) error {

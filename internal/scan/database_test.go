@@ -194,3 +194,45 @@ func TestOpenDatabaseThatBreaksOff(t *testing.T) {
 		t.Errorf("after that: %v", err)
 	}
 }
+
+func TestOldDatabasesAreRemoved(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built.Add(-2 * time.Hour)})
+	open := func(now time.Time) string {
+		t.Helper()
+		w.options.Now = now
+		d, err := OpenDatabase(t.Context(), w.client, w.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Dir
+	}
+	first := open(built)
+	leftover := filepath.Join(filepath.Dir(first), ".new-1")
+	if err := os.Mkdir(leftover, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(leftover, built, built); err != nil {
+		t.Fatal(err)
+	}
+	w.push(t, vulndb.Database{UpdatedAt: built})
+	second := open(built.Add(20 * time.Hour))
+	for _, dir := range []string{first, second, leftover} {
+		if _, err := os.Stat(dir); err != nil {
+			t.Errorf("gone too early: %v", err)
+		}
+	}
+	if again := open(built.Add(24 * time.Hour)); again != second {
+		t.Errorf("got %s, want %s", again, second)
+	}
+	for _, dir := range []string{first, leftover} {
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", dir, err)
+		}
+	}
+	w.options.Offline = true
+	if again := open(built.Add(24 * time.Hour)); again != second {
+		t.Errorf("offline: got %s, want %s", again, second)
+	}
+}
