@@ -332,6 +332,7 @@ func TestFailuresAreReported(t *testing.T) {
 	r.repository("acme/app", map[string]string{
 		".github/workflows/broken.yml":  "on: [push\n",
 		".github/workflows/fails.yml":   "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{name: bad, run: 'exit 3'}, {run: echo never}]}}\n",
+		".github/workflows/label.yml":   "on: push\njobs: {a: {runs-on: windows-latest, steps: [{run: echo never}]}}\n",
 		".github/workflows/missing.yml": "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{uses: nobody/nothing@v1}]}}\n",
 	})
 	r.push("acme/app", "main", r.user, map[string]string{"f": "2"})
@@ -344,6 +345,9 @@ func TestFailuresAreReported(t *testing.T) {
 	}
 	if run := got["missing.yml"]; run.Conclusion != "startup_failure" || !strings.Contains(run.Reason, "nobody/nothing@v1 is not in the sandbox") {
 		t.Errorf("missing.yml: %+v", run)
+	}
+	if run := got["label.yml"]; run.Conclusion != "failure" || !strings.Contains(run.Reason, "job a runs on a label that is not of this machine") {
+		t.Errorf("label.yml: %+v\n%s", run, r.log(run))
 	}
 	run := got["fails.yml"]
 	if run.Conclusion != "failure" || len(run.Jobs) != 1 || run.Jobs[0].Conclusion != "failure" {

@@ -55,7 +55,13 @@ func (e *Engine) run(t *task) {
 	case err != nil && len(jobs) == 0:
 		e.finish(t.run, "startup_failure", err.Error(), jobs)
 	case err != nil:
-		e.finish(t.run, "failure", "", jobs)
+		reason := ""
+		for i, job := range jobs {
+			if job.Conclusion == skippedPlatform {
+				jobs[i].Conclusion, reason = "failure", err.Error()
+			}
+		}
+		e.finish(t.run, "failure", reason, jobs)
 	default:
 		e.finish(t.run, "success", "", jobs)
 	}
@@ -204,8 +210,17 @@ func act(ctx context.Context, command process.Command, logFile string) ([]sandbo
 	err = command.Run(ctx)
 	writer.Close()
 	<-read
+	for _, job := range jobs {
+		if err == nil && job.Conclusion == skippedPlatform {
+			err = fmt.Errorf("job %s runs on a label that is not of this machine (ubuntu-latest is)", job.Name)
+		}
+	}
 	return jobs, err
 }
+
+// skippedPlatform is the conclusion of a job that act left out because of its
+// runs-on: GitHub would wait for a runner.
+const skippedPlatform = "skipped_platform"
 
 // jobName is GitHub's form of act's WORKFLOW/JOB and WORKFLOW/CALLER/JOB.
 func jobName(name string) string {
@@ -252,7 +267,8 @@ func follow(r io.Reader, log io.Writer) []sandbox.RunJob {
 		if l.Job == "" || strings.Contains(l.Msg, "docker connection") {
 			continue
 		}
-		if l.StepResult == "" && l.JobResult == "" && l.Step == "" {
+		unsupported := strings.Contains(l.Msg, "Skipping unsupported platform")
+		if l.StepResult == "" && l.JobResult == "" && l.Step == "" && !unsupported {
 			continue // a job that calls a workflow has no steps of its own
 		}
 		i, known := index[l.Job]
@@ -263,7 +279,10 @@ func follow(r io.Reader, log io.Writer) []sandbox.RunJob {
 		if l.StepResult != "" && len(l.StepID) < 2 && l.Stage != "Pre" && l.Stage != "Post" { // those of composite actions have more ids
 			jobs[i].Steps = append(jobs[i].Steps, sandbox.RunStep{Name: stepName(l), Conclusion: l.StepResult})
 		}
-		if l.JobResult != "" {
+		if unsupported {
+			jobs[i].Conclusion = skippedPlatform
+		}
+		if l.JobResult != "" && jobs[i].Conclusion != skippedPlatform {
 			jobs[i].Conclusion, jobs[i].Completed = l.JobResult, time.Now().UTC()
 		}
 	}
