@@ -166,8 +166,9 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 
 // Log lists the commits of the branch that touch path, newest first, at most
 // limit (0 is all): of what was merged, the merge alone, so that each entry has
-// the time at which the branch got it. A shallow clone ends in a commit that seems to touch everything: where
-// the answer would hold that one, there is an error instead.
+// the time at which the branch got it. A shallow clone ends in a commit that
+// seems to touch everything: where the answer would hold that one, there is an
+// error instead.
 func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
 	sha, err := l.Resolve(ctx, rev)
 	if err != nil {
