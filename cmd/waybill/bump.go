@@ -52,12 +52,14 @@ func runBump(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	workflow := call.In.String("promote_workflow")
-	if workflow == "" || !result.Changed {
+	if workflow == "" {
 		return nil
 	}
 	if !repo.hasForge() {
 		return outcome.Usagef("--promote-workflow starts a workflow on GitHub: give --repo, not --dir")
 	}
+	// Also when the digest stood there already: an earlier run may have been
+	// interrupted between commit and start, and promoting again changes nothing.
 	return repo.api.Dispatch(ctx, repo.github, workflow, branch, nil)
 }
 

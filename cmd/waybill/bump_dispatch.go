@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,101 +15,145 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// Polling of the run that was started. GitHub allows 5,000 requests an hour.
+// asking is a bump that the config repository's own workflow is asked for.
+type asking struct {
+	api      *github.Client
+	repo     github.Repository
+	workflow string // file
+	branch   string
+	inputs   map[string]string
+	say      func(format string, args ...any)
+	// Polling. GitHub allows 5,000 requests an hour.
+	interval     time.Duration
+	appearWithin time.Duration
+}
+
 const (
 	pollInterval = 2 * time.Second
 	appearWithin = 2 * time.Minute
 )
 
 // bumpByDispatch asks the config repository's own workflow to bump, and waits
-// for its answer. GitHub does not say which run a dispatch started, so the
-// request carries a random name that the workflow puts into its run-name.
+// for its answer.
 func bumpByDispatch(ctx context.Context, call *cli.Call, repo place, branch string, image imageref.Ref) error {
 	if !repo.hasForge() {
 		return outcome.Usagef("--via dispatch starts a workflow on GitHub: give --repo, not --dir")
 	}
-	var random [8]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return err
-	}
-	request := hex.EncodeToString(random[:])
-	workflow := call.In.String("workflow")
 	ctx, cancel := context.WithTimeout(ctx, call.In.Duration("timeout"))
 	defer cancel()
-	started := time.Now().Add(-time.Minute) // clocks differ
-	err := repo.api.Dispatch(ctx, repo.github, workflow, branch, map[string]string{
-		"image": image.String(), "app": call.In.String("app"), "env": call.In.String("env"), "request": request,
-	})
-	if err != nil {
-		return err
+	ask := asking{
+		api: repo.api, repo: repo.github, workflow: call.In.String("workflow"), branch: branch, say: call.Sayf,
+		inputs:   map[string]string{"image": image.String(), "app": call.In.String("app"), "env": call.In.String("env")},
+		interval: pollInterval, appearWithin: appearWithin,
 	}
-	call.Sayf("asked    %s: %s with %s in %s", repo.github, workflow, image.Short(), call.In.String("env"))
-	run, err := waitForRun(ctx, repo, workflow, request, started)
-	if err != nil {
-		return err
+	run, err := ask.run(ctx)
+	if run != nil {
+		call.Sayf("answered %s: %s", run.Conclusion, run.URL)
 	}
-	call.Sayf("answered %s: %s", run.Conclusion, run.URL)
-	if run.Conclusion != "success" {
-		return dispatchFailed(ctx, repo, run)
+	if err == nil {
+		if _, err := fmt.Fprintln(call.Stdout, run.URL); err != nil {
+			return err
+		}
 	}
-	if _, err := fmt.Fprintln(call.Stdout, run.URL); err != nil {
-		return err
+	decision, known := map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
+	if known {
+		return errors.Join(err, call.Output("decision", decision))
 	}
-	return nil
+	return err
 }
 
-func waitForRun(ctx context.Context, repo place, workflow, request string, since time.Time) (*github.Run, error) {
-	deadline := time.Now().Add(appearWithin)
-	var found *github.Run
+// run starts the workflow and waits until it has completed. GitHub may not say
+// which run a dispatch started, so the request carries a random name that the
+// workflow puts into its run-name. The run is nil when none was seen to end.
+func (a asking) run(ctx context.Context) (*github.Run, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return nil, err
+	}
+	request := hex.EncodeToString(random[:])
+	a.inputs["request"] = request
+	started := time.Now().Add(-time.Minute) // clocks differ
+	id, err := a.api.DispatchRun(ctx, a.repo, a.workflow, a.branch, a.inputs)
+	if err != nil {
+		return nil, err
+	}
+	a.say("asked    %s: %s with %s for %s in %s", a.repo, a.workflow, a.inputs["image"], a.inputs["app"], a.inputs["env"])
+	run, err := a.wait(ctx, id, request, started)
+	if err != nil {
+		return nil, err
+	}
+	return run, a.verdict(ctx, run)
+}
+
+func (a asking) wait(ctx context.Context, id int64, request string, since time.Time) (*github.Run, error) {
+	deadline := time.Now().Add(a.appearWithin)
+	where := a.workflow + " in " + a.repo.String()
 	for {
-		if found == nil {
-			runs, err := repo.api.Runs(ctx, repo.github, workflow, "workflow_dispatch", since)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range runs {
-				if strings.Contains(r.Title, request) {
-					found = &r
-				}
-			}
-			if found == nil && time.Now().After(deadline) {
-				return nil, fmt.Errorf("%s in %s was started, but no run whose name contains %q appeared within %s: its run-name must contain ${{ inputs.request }}", workflow, repo.github, request, appearWithin)
-			}
-		} else {
-			run, err := repo.api.Run(ctx, repo.github, found.ID)
-			if err != nil {
-				return nil, err
-			}
-			if found = run; run.Status == "completed" {
-				return run, nil
-			}
+		run, err := a.look(ctx, id, request, since)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return nil, err
+		case run != nil && run.Status == "completed":
+			return run, nil
+		case run != nil:
+			id, where = run.ID, run.URL
+		case ctx.Err() == nil && time.Now().After(deadline):
+			return nil, fmt.Errorf("%s was started, but no run whose name contains %q appeared within %s: its run-name must contain ${{ inputs.request }}", where, request, a.appearWithin)
 		}
+		timer := time.NewTimer(a.interval)
 		select {
 		case <-ctx.Done():
-			where := workflow + " in " + repo.github.String()
-			if found != nil {
-				where = found.URL
-			}
+			timer.Stop()
 			return nil, fmt.Errorf("wait for the answer of %s: %w: it may still come; look there before running again", where, ctx.Err())
-		case <-time.After(pollInterval):
+		case <-timer.C:
 		}
 	}
 }
 
-// refusedStep is the name of the bump workflow's step that fails only when
-// policy refused: how the answer travels without a right to read more.
-const refusedStep = "Refused by policy"
+// look reads the run, or looks for it where its id is not known; nil when it is
+// not there yet.
+func (a asking) look(ctx context.Context, id int64, request string, since time.Time) (*github.Run, error) {
+	if id != 0 {
+		return a.api.Run(ctx, a.repo, id)
+	}
+	runs, err := a.api.Runs(ctx, a.repo, a.workflow, "workflow_dispatch", since)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		if strings.Contains(r.Title, request) {
+			return &r, nil
+		}
+	}
+	return nil, nil
+}
 
-func dispatchFailed(ctx context.Context, repo place, run *github.Run) error {
-	jobs, err := repo.api.Jobs(ctx, repo.github, run.ID)
-	if err == nil {
-		for _, job := range jobs {
-			for _, step := range job.Steps {
-				if step.Name == refusedStep && step.Conclusion == "failure" {
-					return outcome.Refusedf("the config repository refused: the reasons are in %s", run.URL)
-				}
+// Steps of the bump workflow that fail only when policy refused, or asks to
+// wait: how the answer travels without a right to read more.
+const (
+	refusedStep = "Refused by policy"
+	pendingStep = "Not yet"
+)
+
+func (a asking) verdict(ctx context.Context, run *github.Run) error {
+	if run.Conclusion == "success" {
+		return nil
+	}
+	jobs, err := a.api.Jobs(ctx, a.repo, run.ID)
+	for _, job := range jobs {
+		for _, step := range job.Steps {
+			switch {
+			case step.Conclusion != "failure":
+			case step.Name == refusedStep:
+				return outcome.Refusedf("the config repository refused: the reasons are in %s", run.URL)
+			case step.Name == pendingStep:
+				return outcome.Pendingf("the config repository says not yet: the reasons are in %s", run.URL)
 			}
 		}
 	}
-	return fmt.Errorf("the config repository's run ended with %q: see %s", run.Conclusion, run.URL)
+	failed := fmt.Errorf("the config repository's run ended with %q: see %s", run.Conclusion, run.URL)
+	if err != nil {
+		return fmt.Errorf("%w (and why cannot be read: %w)", failed, err)
+	}
+	return failed
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -86,6 +87,9 @@ func reportStatus(ctx context.Context, call *cli.Call, repo place, pull *github.
 	default:
 		s.State, s.Description = "success", fmt.Sprintf("%d digests verified", len(r.Waybills))
 	}
+	// An interrupted check says so too, instead of leaving the head waiting.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	return repo.api.SetStatus(ctx, repo.github, pull.HeadSHA, s)
 }
 

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -15,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/contract"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/forge"
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -31,6 +29,8 @@ type repository interface {
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
+	DeleteBranch(ctx context.Context, branch, expect string) error
+	MergeBase(ctx context.Context, a, b string) (string, error)
 }
 
 // place is the config repository that a command works on.
@@ -42,6 +42,11 @@ type place struct {
 
 // forge is whether pull requests can be opened there.
 func (p place) hasForge() bool { return p.github.Name != "" }
+
+// forge is the repository's pull requests; checkWorkflow is started for each.
+func (p place) forge(branch, checkWorkflow string) forge.Forge {
+	return forge.Forge{API: p.api, Repository: p.github, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext()}
+}
 
 // openRepository opens the repository that --repo or --dir names. Exactly one
 // of them must be given; inside Actions, neither means the workflow's own
@@ -120,100 +125,9 @@ func (p place) judge(ctx context.Context, call *cli.Call, rev string) (*promotio
 		},
 	}
 	if p.hasForge() {
-		judge.Relate = p.relate
+		judge.Relate = p.forge("", "").Relate
 	}
 	return judge, nil
-}
-
-// relate asks GitHub how two commits of a source repository stand to each
-// other. A repository that this token cannot read gives Unknown.
-func (p place) relate(ctx context.Context, repository, base, head string) (promotion.Relation, error) {
-	parsed, err := github.ParseRepository(repository)
-	if err != nil {
-		return promotion.Unknown, nil
-	}
-	comparison, err := p.api.Compare(ctx, parsed, base, head)
-	if unreadable(err) {
-		return promotion.Unknown, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	relations := map[string]promotion.Relation{"ahead": promotion.Newer, "behind": promotion.Older, "identical": promotion.Same, "diverged": promotion.Diverged}
-	if relation, ok := relations[comparison.Status]; ok {
-		return relation, nil
-	}
-	return promotion.Unknown, nil
-}
-
-// unreadable says whether GitHub's answer is that this token may not look, or
-// that there is nothing to see.
-func unreadable(err error) bool {
-	return github.IsStatus(err, http.StatusNotFound) || github.IsStatus(err, http.StatusForbidden) || github.IsStatus(err, http.StatusUnauthorized)
-}
-
-// pulls opens pull requests in the config repository.
-type pulls struct {
-	place
-	workflow string // started for each pull request; empty starts none
-	context  string // of the commit status that the check reports as
-	branch   string
-}
-
-func (f pulls) FindPull(ctx context.Context, branch, base string) (*promotion.Pull, error) {
-	pr, err := f.api.FindPull(ctx, f.github, branch, base)
-	return pullOf(pr), err
-}
-
-func (f pulls) OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error) {
-	pr, err := f.api.OpenPull(ctx, f.github, github.NewPull{Title: title, Body: body, Head: branch, Base: base})
-	return pullOf(pr), err
-}
-
-func (f pulls) EditPull(ctx context.Context, number int, title, body string) error {
-	_, err := f.api.EditPull(ctx, f.github, number, title, body)
-	return err
-}
-
-func pullOf(pr *github.PullRequest) *promotion.Pull {
-	if pr == nil {
-		return nil
-	}
-	return &promotion.Pull{Number: pr.Number, Title: pr.Title, Body: pr.Body, URL: pr.URL, Head: pr.HeadSHA}
-}
-
-func (f pulls) Closed(ctx context.Context, branch, head string) (bool, error) {
-	closed, err := f.api.ClosedPulls(ctx, f.github, branch)
-	return slices.ContainsFunc(closed, func(pr github.PullRequest) bool { return pr.HeadSHA == head && !pr.Merged }), err
-}
-
-func (f pulls) Comment(ctx context.Context, number int, marker, body string) error {
-	return f.api.UpsertComment(ctx, f.github, number, marker, body)
-}
-
-// RequestReviewers asks users, and teams written as ORG/TEAM.
-func (f pulls) RequestReviewers(ctx context.Context, number int, reviewers []string) error {
-	var users, teams []string
-	for _, r := range reviewers {
-		if _, team, ok := strings.Cut(r, "/"); ok {
-			teams = append(teams, team)
-		} else {
-			users = append(users, r)
-		}
-	}
-	return f.api.RequestReviewers(ctx, f.github, number, users, teams)
-}
-
-// StartCheck marks the head as waiting and starts the check workflow from the
-// base branch, so that the pull request cannot bring its own.
-func (f pulls) StartCheck(ctx context.Context, pull promotion.Pull) error {
-	if f.workflow == "" {
-		return nil
-	}
-	if err := f.api.SetStatus(ctx, f.github, pull.Head, github.Status{Context: f.context, State: "pending", Description: "the check has been started"}); err != nil {
-		return err
-	}
-	return f.api.Dispatch(ctx, f.github, f.workflow, f.branch, map[string]string{"pull_request": fmt.Sprint(pull.Number)})
 }
 
 // statusContext is the default of check's --status-context.

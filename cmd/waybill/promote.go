@@ -9,7 +9,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/promote"
@@ -30,7 +29,7 @@ func runPromote(ctx context.Context, call *cli.Call) error {
 	}
 	promoter := promote.Promoter{Repo: repo, Judge: judge}
 	if repo.hasForge() {
-		promoter.Forge = pulls{place: repo, workflow: call.In.String("check_workflow"), context: statusContext(), branch: branch}
+		promoter.Forge = repo.forge(branch, call.In.String("check_workflow"))
 	}
 	promotions, runErr := promoter.Run(ctx, promote.Request{
 		From: call.In.String("from"), To: call.In.String("to"), App: call.In.String("app"), Branch: branch,
@@ -147,31 +146,4 @@ func promotionOutcome(call *cli.Call, promotions []promote.Promotion) error {
 		return outcome.Pendingf("%s", p.Reason)
 	}
 	return nil
-}
-
-// Commits lists source commits for a promotion's body.
-func (f pulls) Commits(ctx context.Context, repository, base, head string) ([]promote.Commit, int, bool, error) {
-	parsed, err := github.ParseRepository(repository)
-	if err != nil {
-		return nil, 0, false, nil
-	}
-	comparison, err := f.api.Compare(ctx, parsed, base, head)
-	if unreadable(err) {
-		return nil, 0, false, nil
-	}
-	if err != nil {
-		return nil, 0, false, err
-	}
-	var commits []promote.Commit
-	for i := len(comparison.Commits) - 1; i >= 0; i-- {
-		c := comparison.Commits[i]
-		subject, _, _ := strings.Cut(c.Message, "\n")
-		commits = append(commits, promote.Commit{SHA: c.SHA, Subject: subject, Author: c.Author, URL: c.URL})
-	}
-	return commits, comparison.AheadBy, true, nil
-}
-
-// Link is the page of a source commit.
-func (f pulls) Link(repository, commit string) string {
-	return f.api.ServerURL() + "/" + repository + "/commit/" + commit
 }

@@ -33,7 +33,7 @@ func runRollback(ctx context.Context, call *cli.Call) error {
 	}
 	roller := rollback.Roller{Repo: repo, Judge: judge}
 	if repo.hasForge() {
-		roller.Forge = pulls{place: repo, workflow: call.In.String("check_workflow"), context: statusContext(), branch: branch}
+		roller.Forge = repo.forge(branch, call.In.String("check_workflow"))
 	}
 	result, err := roller.Run(ctx, rollback.Request{
 		App: call.In.String("app"), Env: call.In.String("env"), To: to, Steps: call.In.Int("steps"),

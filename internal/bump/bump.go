@@ -10,8 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
@@ -49,32 +47,18 @@ type Result struct {
 	Waybill  evidence.Waybill
 }
 
-// Bounds of the race for the branch head. With the backoff's jitter, a writer
-// among 50 lands well before its last attempt.
-const (
-	maxAttempts = 100
-	firstDelay  = 50 * time.Millisecond
-	maxDelay    = 3 * time.Second
-)
-
 // Run verifies, edits and commits. A refusal or a wait is an outcome error
 // that gives a reason per rule.
-func Run(ctx context.Context, repo Repository, judge *promotion.Judge, req Request) (Result, error) {
-	delay := firstDelay
-	for attempt := 1; ; attempt++ {
-		result, err := once(ctx, repo, judge, req)
-		result.Attempts = attempt
-		if !errors.Is(err, configrepo.ErrMoved) {
-			return result, err
-		}
-		if attempt == maxAttempts {
-			return result, fmt.Errorf("bump %s in %s: lost the race for the branch %d times: %w: run it again", req.App, req.Env, attempt, err)
-		}
-		if err := sleep(ctx, jitter(delay)); err != nil {
-			return result, err
-		}
-		delay = min(delay*2, maxDelay)
+func Run(ctx context.Context, repo Repository, judge *promotion.Judge, req Request) (result Result, err error) {
+	attempts, err := deployment.Race(ctx, func() (err error) {
+		result, err = once(ctx, repo, judge, req)
+		return err
+	})
+	result.Attempts = attempts
+	if errors.Is(err, configrepo.ErrMoved) {
+		err = fmt.Errorf("bump %s in %s: %w", req.App, req.Env, err)
 	}
+	return result, err
 }
 
 func once(ctx context.Context, repo Repository, judge *promotion.Judge, req Request) (Result, error) {
@@ -157,18 +141,4 @@ func reason(w evidence.Waybill) string {
 		text += "."
 	}
 	return text
-}
-
-// jitter spreads writers out: between half and one and a half of d.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -7,14 +7,10 @@
 package deployment
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/overlay"
 	"github.com/waybill-dev/waybill/internal/render"
@@ -33,6 +29,9 @@ func Read(files map[string][]byte, app config.App, env string) (overlay.Place, e
 // Placeholder says whether a digest is all zeros, which starter files hold
 // until the first bump: no image has it.
 func Placeholder(ref imageref.Ref) bool { return !ref.IsZero() && strings.Trim(ref.Hex(), "0") == "" }
+
+// Runs says whether ref is the digest of an image that can run.
+func Runs(ref imageref.Ref) bool { return !ref.IsZero() && !Placeholder(ref) }
 
 // Load reads waybill.yaml from the files of one commit.
 func Load(files map[string][]byte) (*config.Config, error) {
@@ -135,86 +134,4 @@ func onlyDigest(old, changed string, was overlay.Place, ref imageref.Ref) bool {
 	}
 	rest, isImage := strings.CutPrefix(changed, ref.Repository())
 	return isImage && strings.HasSuffix(rest, "@"+ref.Digest()) && strings.HasPrefix(old, ref.Repository()) && was.Ref.IsZero()
-}
-
-// Reader reads the history of a config repository.
-type Reader interface {
-	File(ctx context.Context, rev, path string) ([]byte, error)
-	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
-}
-
-// Period is a time in which one digest ran in an environment.
-type Period struct {
-	Ref    imageref.Ref
-	Commit string    // that brought it
-	Since  time.Time // when that commit came to the branch
-	Until  time.Time // when another replaced it; zero when it still runs
-}
-
-// Length is how long the period lasted, or has lasted at now.
-func (p Period) Length(now time.Time) time.Duration {
-	if p.Until.IsZero() {
-		return now.Sub(p.Since)
-	}
-	return p.Until.Sub(p.Since)
-}
-
-// historyLimit bounds how many commits of an overlay are looked at.
-const historyLimit = 100
-
-// History lists what ran in env at and before rev, newest first. A commit at
-// which the overlay cannot be read, or names no digest, ends what came before
-// it.
-func History(ctx context.Context, repo Reader, rev string, app config.App, env string) ([]Period, error) {
-	file, err := fileAt(ctx, repo, rev, app, env)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := repo.Log(ctx, rev, file, historyLimit)
-	if err != nil {
-		return nil, err
-	}
-	var periods []Period
-	var newer time.Time
-	for _, entry := range entries {
-		var ref imageref.Ref
-		data, err := repo.File(ctx, entry.SHA, file)
-		if err != nil && !errors.Is(err, configrepo.ErrNotFound) {
-			return nil, err
-		}
-		if err == nil {
-			if place, err := overlay.Read(map[string][]byte{file: data}, Target(app, env)); err == nil {
-				ref = place.Ref
-			}
-		}
-		if last := len(periods) - 1; last >= 0 && periods[last].Ref == ref {
-			periods[last].Commit, periods[last].Since = entry.SHA, entry.Time
-		} else {
-			periods = append(periods, Period{Ref: ref, Commit: entry.SHA, Since: entry.Time, Until: newer})
-		}
-		newer = periods[len(periods)-1].Since
-	}
-	kept := periods[:0]
-	for _, p := range periods {
-		if !p.Ref.IsZero() {
-			kept = append(kept, p)
-		}
-	}
-	return kept, nil
-}
-
-// fileAt finds the overlay's file at rev without reading the whole tree.
-func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env string) (string, error) {
-	target := Target(app, env)
-	for _, candidate := range overlay.Candidates(target) {
-		_, err := repo.File(ctx, rev, candidate)
-		if err == nil {
-			return candidate, nil
-		}
-		if !errors.Is(err, configrepo.ErrNotFound) {
-			return "", err
-		}
-	}
-	_, _, err := overlay.Find(nil, target)
-	return "", err
 }

@@ -3,6 +3,7 @@ package promote
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,14 +40,14 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 	must := []string{
 		c.verdict() + "\n",
 		p.table(c),
-		c.reasons(),
+		c.reasons(false),
 	}
 	may := []string{
+		c.packageSection(),
 		p.commitSection(c, commits, total, known),
 		c.renderSection(),
-		c.packageSection(),
 	}
-	end := fmt.Sprintf("Roll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
+	end := c.reasons(true) + fmt.Sprintf("\nRoll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
 		c.app.Name, c.to.Name, c.app.Name, c.to.Name, c.image.Digest())
 	body, overflow = fit(must, may, end)
 	return title, body, overflow, nil
@@ -203,54 +204,96 @@ func (c candidate) findings() (added, fixed []evidence.Finding, known bool) {
 	return added, fixed, true
 }
 
-// reasons lists the rules, met or not, with what a reader of this pull request
-// wants to know beside each.
-func (c candidate) reasons() string {
+// timing are the rules that say when, not what: they stand after what changes.
+var timing = []string{promotion.RuleOrder, promotion.RuleSoak, promotion.RuleFreeze}
+
+// reasons lists the rules of one kind, met or not, with what a reader of this
+// pull request wants to know beside each.
+func (c candidate) reasons(when bool) string {
 	icon := map[evidence.State]string{evidence.Met: "✅", evidence.Refused: "❌", evidence.Pending: "⏳"}
 	var out strings.Builder
 	for _, r := range c.decision.Reasons {
-		detail := r.Detail
-		if r.Rule == promotion.RuleSoak && r.State == evidence.Pending {
-			detail = fmt.Sprintf("%s in %s asked", promotion.Duration(c.to.Soak), c.from.Name)
-		} else if r.Rule == promotion.RuleSoak && r.State == evidence.Met {
-			detail = fmt.Sprintf("ran for the %s asked in %s", promotion.Duration(c.to.Soak), c.from.Name)
+		if slices.Contains(timing, r.Rule) != when {
+			continue
 		}
-		fmt.Fprintf(&out, "- %s **%s** %s", icon[r.State], markdown.Text(r.Rule), markdown.Text(detail))
+		fmt.Fprintf(&out, "- %s **%s** %s", icon[r.State], markdown.Text(r.Rule), c.detail(r))
 		if r.State != evidence.Met && r.Remedy != "" {
-			fmt.Fprintf(&out, " → %s", markdown.Text(r.Remedy))
+			fmt.Fprintf(&out, " → %s", prose(r.Remedy))
 		}
-		out.WriteString(c.beside(r.Rule) + "\n")
+		out.WriteByte('\n')
 	}
-	if len(c.to.Reviewers) > 0 {
-		fmt.Fprintf(&out, "- 👀 **review** asked of %s\n", markdown.Text(strings.Join(c.to.Reviewers, ", ")))
+	if when && len(c.to.Reviewers) > 0 {
+		fmt.Fprintf(&out, "- 👀 **review** asked of %s\n", prose(strings.Join(c.to.Reviewers, ", ")))
 	}
 	return out.String()
 }
 
-const shownFindings = 20
-
-func (c candidate) beside(rule string) string {
-	switch rule {
-	case string(evidence.Provenance):
-		var parts []string
-		if c.waybill.RunURL != "" {
-			parts = append(parts, markdown.Link("run", c.waybill.RunURL))
+// detail is what a rule found, in words that are the same whenever they are
+// written, with links and the difference to what runs there now.
+func (c candidate) detail(r evidence.Reason) string {
+	switch {
+	case r.Rule == promotion.RuleSoak && r.State == evidence.Pending:
+		return fmt.Sprintf("%s in %s asked", promotion.Duration(c.to.Soak), markdown.Text(c.from.Name))
+	case r.Rule == promotion.RuleSoak && r.State == evidence.Met:
+		return fmt.Sprintf("ran for the %s asked in %s", promotion.Duration(c.to.Soak), markdown.Text(c.from.Name))
+	case r.Rule == string(evidence.Provenance) && r.State == evidence.Met:
+		if build := c.build(); build != "" {
+			return build
 		}
-		for _, base := range c.waybill.BaseImages {
-			parts = append(parts, "base image "+markdown.Code(base.Name+"@"+base.Digest))
+	case r.Rule == string(evidence.Scan):
+		text := r.Detail
+		if c.waybill.Scan != nil {
+			text = scanAge.ReplaceAllLiteralString(text, "scanned "+stamp(c.waybill.Scan.FinishedAt))
 		}
-		if len(parts) > 0 {
-			return " · " + strings.Join(parts, " · ")
+		text = prose(text)
+		if added, fixed, known := c.findings(); known {
+			text += "; fixed since: " + ids(fixed) + "; new: " + ids(added)
 		}
-	case string(evidence.Scan):
-		added, fixed, known := c.findings()
-		if !known {
-			return ""
-		}
-		return "; fixed since: " + ids(fixed) + "; new: " + ids(added)
+		return text
 	}
-	return ""
+	return prose(r.Detail)
 }
+
+// scanAge is an age in the words of the scan rule.
+var scanAge = regexp.MustCompile(`scanned [0-9dhm ]+ ago`)
+
+func (c candidate) build() string {
+	var parts []string
+	if c.waybill.RunURL != "" {
+		parts = append(parts, markdown.Link("run "+markdown.Text(runNumber(c.waybill.RunURL)), c.waybill.RunURL))
+	}
+	for _, base := range c.waybill.BaseImages {
+		parts = append(parts, "base image "+markdown.Code(base.Name+"@"+base.Digest))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// runNumber is the id in the address of a run.
+func runNumber(url string) string {
+	_, rest, _ := strings.Cut(url, "/actions/runs/")
+	id, _, _ := strings.Cut(rest, "/")
+	return id
+}
+
+// prose escapes a sentence, and sets identities, addresses and digests in it as
+// code: they are read as they are, and mention and link nothing.
+func prose(s string) string {
+	words := strings.Fields(s)
+	for i, word := range words {
+		bare := strings.TrimRight(word, ",;:.)")
+		after := word[len(bare):]
+		before := bare[:len(bare)-len(strings.TrimLeft(bare, "("))]
+		bare = bare[len(before):]
+		if !strings.ContainsAny(bare, "/@") {
+			words[i] = markdown.Text(word)
+			continue
+		}
+		words[i] = markdown.Text(before) + markdown.Code(strings.TrimPrefix(bare, evidence.DefaultServer+"/")) + markdown.Text(after)
+	}
+	return strings.Join(words, " ")
+}
+
+const shownFindings = 20
 
 func ids(findings []evidence.Finding) string {
 	if len(findings) == 0 {
@@ -270,7 +313,7 @@ func ids(findings []evidence.Finding) string {
 
 const shownCommits = 100
 
-func (p *Promoter) commits(ctx context.Context, c candidate) ([]Commit, int, bool, error) {
+func (p *Promoter) commits(ctx context.Context, c candidate) ([]promotion.Commit, int, bool, error) {
 	from, to := c.deployed.Source, c.waybill.Source
 	if p.Forge == nil || from.Commit == "" || to.Commit == "" || from.Repository != to.Repository {
 		return nil, 0, false, nil
@@ -279,7 +322,7 @@ func (p *Promoter) commits(ctx context.Context, c candidate) ([]Commit, int, boo
 	return commits, total, known, err
 }
 
-func (p *Promoter) commitSection(c candidate, commits []Commit, total int, known bool) string {
+func (p *Promoter) commitSection(c candidate, commits []promotion.Commit, total int, known bool) string {
 	repository := promotion.RepositoryPath(c.waybill.Source.Repository)
 	switch {
 	case c.waybill.Source.Commit == "" || c.deployed.Source.Commit == "":

@@ -27,6 +27,7 @@ type Repository interface {
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
+	DeleteBranch(ctx context.Context, branch, expect string) error
 }
 
 // Forge opens pull requests. Without one, promote makes the branches alone.
@@ -35,23 +36,23 @@ type Forge interface {
 	FindPull(ctx context.Context, branch, base string) (*promotion.Pull, error)
 	OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error)
 	EditPull(ctx context.Context, number int, title, body string) error
-	// Closed says whether somebody closed, without merging, a pull request of
-	// the branch at this head.
-	Closed(ctx context.Context, branch, head string) (bool, error)
+	ClosePull(ctx context.Context, number int) error
+	// Past says what became of the pull requests of the branch at this head that
+	// are closed: merged, or declined by somebody.
+	Past(ctx context.Context, branch, head string) (merged, declined bool, err error)
 	Comment(ctx context.Context, number int, marker, body string) error
 	RequestReviewers(ctx context.Context, number int, reviewers []string) error
 	// StartCheck starts the check of a pull request, since one that the job
 	// token makes starts no workflow by itself.
 	StartCheck(ctx context.Context, pull promotion.Pull) error
+	// Checked says whether the check of a head has answered, or is under way.
+	Checked(ctx context.Context, head string) (bool, error)
 	// Commits lists the source commits from base to head, newest first, at most
 	// a page; ok is false when the repository cannot be read.
-	Commits(ctx context.Context, repository, base, head string) (commits []Commit, total int, ok bool, err error)
+	Commits(ctx context.Context, repository, base, head string) (commits []promotion.Commit, total int, ok bool, err error)
 	// Link is the page of a commit of a source repository.
 	Link(repository, commit string) string
 }
-
-// Commit is a source commit for people.
-type Commit struct{ SHA, Subject, Author, URL string }
 
 // Request says what to promote. Empty fields mean all.
 type Request struct {
@@ -105,36 +106,61 @@ type Promoter struct {
 func Branch(env, app string) string { return "waybill/" + env + "/" + app }
 
 // Run promotes everything that the request names and may move. The error is
-// about what could not be done at all; the promotions before it are returned.
+// about what could not be done at all; the other promotions are returned.
 func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
-	head, err := p.Repo.Head(ctx, req.Branch)
-	if err != nil {
-		return nil, fmt.Errorf("read the head of %s: %w", req.Branch, err)
-	}
-	snapshot, err := p.Repo.Snapshot(ctx, head)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", req.Branch, err)
-	}
-	cfg, err := deployment.Load(snapshot.Files)
+	now, err := p.look(ctx, req.Branch)
 	if err != nil {
 		return nil, err
 	}
-	moves, err := selectMoves(cfg, req)
+	moves, err := selectMoves(now.cfg, req)
 	if err != nil {
 		return nil, err
 	}
 	promotions := []Promotion{}
 	var problems []error
 	for _, m := range moves {
-		result, err := p.one(ctx, cfg, snapshot, m, req)
+		var result Promotion
+		_, err := deployment.Race(ctx, func() (err error) {
+			if now.stale {
+				if now, err = p.look(ctx, req.Branch); err != nil {
+					return err
+				}
+			}
+			result, err = p.one(ctx, now, m, req)
+			now.stale = result.State == Committed || errors.Is(err, configrepo.ErrMoved)
+			return err
+		})
 		if err != nil {
-			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app.Name, m.from.Name, m.to.Name, err))
+			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app, m.from, m.to, err))
 			continue
 		}
 		promotions = append(promotions, result)
 	}
 	return promotions, errors.Join(problems...)
 }
+
+// view is the config repository at one commit.
+type view struct {
+	cfg      *config.Config
+	snapshot *configrepo.Snapshot
+	stale    bool // the branch has moved since
+}
+
+func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
+	head, err := p.Repo.Head(ctx, branch)
+	if err != nil {
+		return view{}, fmt.Errorf("read the head of %s: %w", branch, err)
+	}
+	snapshot, err := p.Repo.Snapshot(ctx, head)
+	if err != nil {
+		return view{}, fmt.Errorf("read %s: %w", branch, err)
+	}
+	cfg, err := deployment.Load(snapshot.Files)
+	return view{cfg: cfg, snapshot: snapshot}, err
+}
+
+// step names a move, as long as the configuration has it.
+type step struct{ app, from, to string }
 
 type move struct {
 	app      config.App
@@ -143,7 +169,7 @@ type move struct {
 
 // selectMoves lists the moves that the request names, in the order of
 // applications and environments.
-func selectMoves(cfg *config.Config, req Request) ([]move, error) {
+func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 	for _, env := range []string{req.From, req.To} {
 		if env != "" {
 			if _, err := cfg.Environment(env); err != nil {
@@ -155,7 +181,7 @@ func selectMoves(cfg *config.Config, req Request) ([]move, error) {
 	if req.App != "" {
 		names = []string{req.App}
 	}
-	var moves []move
+	var moves []step
 	for _, name := range names {
 		app, err := cfg.App(name)
 		if err != nil {
@@ -166,17 +192,22 @@ func selectMoves(cfg *config.Config, req Request) ([]move, error) {
 			if !ok || (req.From != "" && req.From != env) || (req.To != "" && req.To != next.Name) {
 				continue
 			}
-			from, err := cfg.Environment(env)
-			if err != nil {
-				return nil, err
-			}
-			moves = append(moves, move{app: app, from: from, to: next})
+			moves = append(moves, step{app: name, from: env, to: next.Name})
 		}
 	}
 	return moves, nil
 }
 
-func (p *Promoter) one(ctx context.Context, cfg *config.Config, snapshot *configrepo.Snapshot, m move, req Request) (Promotion, error) {
+func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Promotion, error) {
+	cfg, snapshot := now.cfg, now.snapshot
+	var m move
+	var err error
+	if m.app, m.from, err = cfg.Place(s.app, s.from); err != nil {
+		return Promotion{}, err
+	}
+	if _, m.to, err = cfg.Place(s.app, s.to); err != nil {
+		return Promotion{}, err
+	}
 	result := Promotion{App: m.app.Name, From: m.from.Name, To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
 	from, err := deployment.Read(snapshot.Files, m.app, m.from.Name)
 	if err != nil {
@@ -188,12 +219,12 @@ func (p *Promoter) one(ctx context.Context, cfg *config.Config, snapshot *config
 	}
 	result.Image, result.Previous = from.Ref, to.Ref
 	switch {
-	case from.Ref.IsZero() || deployment.Placeholder(from.Ref):
+	case !deployment.Runs(from.Ref) || from.Tag != "":
 		result.State, result.Reason = Current, "nothing runs in "+m.from.Name+" yet"
 		return result, nil
 	case from.Ref == to.Ref && to.Tag == "":
 		result.State = Current
-		return result, nil
+		return result, p.settle(ctx, m, req, &result)
 	}
 	change, err := deployment.Prepare(snapshot.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {
@@ -239,7 +270,7 @@ func (p *Promoter) candidate(ctx context.Context, cfg *config.Config, snapshot *
 	if c.waybill, err = p.Judge.Image(ctx, cfg, m.app.Name, m.to.Name, r.Image); err != nil {
 		return c, err
 	}
-	if !r.Previous.IsZero() && !deployment.Placeholder(r.Previous) {
+	if deployment.Runs(r.Previous) {
 		if c.deployed, err = p.Judge.Deployed(ctx, cfg, m.app.Name, m.to.Name, r.Previous); err != nil {
 			return c, err
 		}

@@ -5,23 +5,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/promotion"
 )
-
-// trailerBase names the commit that a promotion branch was built on, so that
-// what the branch holds can be told from what somebody added to it.
-const trailerBase = "Waybill-Base"
 
 func (c candidate) message(req Request) string {
 	return deployment.Message{
 		Verb: "promote", App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
 		Source: promotion.Origin(c.waybill), Run: req.Run, Reason: "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + ".",
-	}.String() + trailerBase + ": " + c.base + "\n"
+	}.String() + promotion.TrailerBase + ": " + c.base + "\n"
 }
 
 func (c candidate) request(branch, expect, message string) configrepo.Request {
@@ -29,18 +26,13 @@ func (c candidate) request(branch, expect, message string) configrepo.Request {
 		Changes: []configrepo.Change{{Path: c.change.Place.File, Content: c.change.After}}}
 }
 
-// commit writes to an environment that takes commits. A lost race is left to
-// the next run, which the winner's push starts.
+// commit writes to an environment that takes commits.
 func (p *Promoter) commit(ctx context.Context, c candidate, req Request, result Promotion) (Promotion, error) {
 	if c.decision.State() == evidence.Pending {
 		result.State, result.Reason = Pending, c.refusal()
 		return result, nil
 	}
 	sha, err := p.Repo.Commit(ctx, c.request(req.Branch, c.base, c.message(req)))
-	if errors.Is(err, configrepo.ErrMoved) {
-		result.State, result.Reason = Pending, "the branch moved meanwhile; the next run promotes"
-		return result, nil
-	}
 	if err != nil {
 		return result, err
 	}
@@ -74,11 +66,6 @@ func (p *Promoter) pullRequest(ctx context.Context, c candidate, req Request, re
 			return result, err
 		}
 		result.State = Opened
-		if len(c.to.Reviewers) > 0 {
-			if err := p.Forge.RequestReviewers(ctx, pull.Number, c.to.Reviewers); err != nil {
-				result.Reason = "opened, but the reviewers could not be asked: " + err.Error()
-			}
-		}
 	case moved || !sameText(pull.Body, body) || pull.Title != title:
 		if err := p.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
 			return result, err
@@ -88,13 +75,24 @@ func (p *Promoter) pullRequest(ctx context.Context, c candidate, req Request, re
 		result.State = Unchanged
 	}
 	result.Number, result.URL = pull.Number, pull.URL
-	if result.State != Unchanged {
-		pull.Head = head
-		if err := p.Forge.StartCheck(ctx, *pull); err != nil {
-			return result, err
+	pull.Head = head
+	return result, p.follow(ctx, c, *pull, &result)
+}
+
+// follow does what a pull request needs once it is as it should be, now or in
+// an earlier run that was interrupted before it could.
+func (p *Promoter) follow(ctx context.Context, c candidate, pull promotion.Pull, result *Promotion) error {
+	if result.State == Unchanged {
+		if checked, err := p.Forge.Checked(ctx, pull.Head); err != nil || checked {
+			return err
 		}
 	}
-	return result, nil
+	if result.State != Updated && len(c.to.Reviewers) > 0 {
+		if err := p.Forge.RequestReviewers(ctx, pull.Number, c.to.Reviewers); err != nil {
+			result.Reason = "the reviewers could not be asked: " + err.Error()
+		}
+	}
+	return p.Forge.StartCheck(ctx, pull)
 }
 
 // sameText compares bodies as GitHub keeps them: with its own line endings and
@@ -118,67 +116,30 @@ func (p *Promoter) branch(ctx context.Context, c candidate, req Request, pull *p
 		return "", false, err
 	}
 	if current != "" {
-		own, upToDate, err := p.own(ctx, c, current)
+		own, err := promotion.Own(ctx, p.Repo, current, c.app, c.to.Name)
 		if err != nil {
 			return "", false, err
 		}
-		if !own {
+		if own == nil {
 			return "", false, p.leaveAlone(ctx, c, pull, result)
 		}
-		if upToDate {
-			if pull == nil && p.Forge != nil {
-				closed, err := p.Forge.Closed(ctx, result.Branch, current)
-				if err != nil {
-					return "", false, err
-				}
-				if closed {
-					result.State = Declined
-					result.Reason = fmt.Sprintf("somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch)
-				}
+		merged, declined := false, false
+		if pull == nil && p.Forge != nil && own.Image == c.image {
+			if merged, declined, err = p.Forge.Past(ctx, result.Branch, current); err != nil {
+				return "", false, err
 			}
+		}
+		switch {
+		case declined:
+			result.State = Declined
+			result.Reason = fmt.Sprintf("somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch)
+			return current, false, nil
+		case !merged && bytes.Equal(own.File, c.change.After):
 			return current, false, nil
 		}
 	}
 	head, err = p.Repo.Commit(ctx, c.request(result.Branch, current, c.message(req)))
-	if errors.Is(err, configrepo.ErrMoved) {
-		return "", false, fmt.Errorf("%w: another run is at it; run again", err)
-	}
 	return head, true, err
-}
-
-// own says whether a branch holds Waybill's own commit and nothing else, and
-// whether that commit is still what it should be: the right digest, on a base
-// whose overlay has not changed since.
-func (p *Promoter) own(ctx context.Context, c candidate, head string) (own, upToDate bool, err error) {
-	entries, err := p.Repo.Log(ctx, head, "", 1)
-	if err != nil || len(entries) == 0 {
-		return false, false, err
-	}
-	message := entries[0].Message
-	base := deployment.Trailer(message, trailerBase)
-	if base == "" || deployment.Trailer(message, deployment.TrailerApp) != c.app.Name || deployment.Trailer(message, deployment.TrailerEnvironment) != c.to.Name {
-		return false, false, nil
-	}
-	now, err := p.Repo.Snapshot(ctx, head)
-	if err != nil {
-		return false, false, err
-	}
-	was, err := p.Repo.Snapshot(ctx, base)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		return false, false, nil
-	}
-	if err != nil {
-		return false, false, err
-	}
-	file := c.change.Place.File
-	same := maps.EqualFunc(without(now.Files, file), without(was.Files, file), bytes.Equal)
-	return same, same && bytes.Equal(now.Files[file], c.change.After), nil
-}
-
-func without(files map[string][]byte, name string) map[string][]byte {
-	rest := maps.Clone(files)
-	delete(rest, name)
-	return rest
 }
 
 const foreignMarker = "<!-- waybill:foreign -->"
@@ -205,8 +166,8 @@ func (p *Promoter) reportRefused(ctx context.Context, c candidate, req Request, 
 	if err != nil || pull == nil {
 		return err
 	}
-	own, upToDate, err := p.own(ctx, c, pull.Head)
-	if err != nil || !own || !upToDate {
+	own, err := promotion.Own(ctx, p.Repo, pull.Head, c.app, c.to.Name)
+	if err != nil || own == nil || own.Image != c.image {
 		return err
 	}
 	result.Number, result.URL = pull.Number, pull.URL
@@ -222,4 +183,32 @@ func (p *Promoter) reportRefused(ctx context.Context, c candidate, req Request, 
 		return err
 	}
 	return p.Forge.StartCheck(ctx, *pull)
+}
+
+const currentMarker = "<!-- waybill:current -->"
+
+// settle closes the pull request of a promotion that has come about otherwise.
+// The branch goes first, which closes it too: left behind, it would look as if
+// somebody had declined the digest.
+func (p *Promoter) settle(ctx context.Context, m move, req Request, result *Promotion) error {
+	if p.Forge == nil || m.to.Promotion == config.Auto {
+		return nil
+	}
+	pull, err := p.Forge.FindPull(ctx, result.Branch, req.Branch)
+	if err != nil || pull == nil {
+		return err
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	if own, err := promotion.Own(ctx, p.Repo, pull.Head, m.app, m.to.Name); err != nil || own == nil {
+		return err
+	}
+	if err := p.Forge.Comment(ctx, pull.Number, currentMarker, fmt.Sprintf(
+		"%s runs %s, what %s runs, already: there is nothing left to promote.", markdown.Text(m.to.Name), markdown.Code(result.Image.Digest()), markdown.Text(m.from.Name))); err != nil {
+		return err
+	}
+	if err := p.Repo.DeleteBranch(ctx, result.Branch, pull.Head); err != nil {
+		return err
+	}
+	result.Reason = fmt.Sprintf("closed #%d, which is not needed any more", pull.Number)
+	return p.Forge.ClosePull(ctx, pull.Number)
 }

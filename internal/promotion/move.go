@@ -17,6 +17,9 @@ type Pull struct {
 	Head             string // commit
 }
 
+// Commit is a source commit for people.
+type Commit struct{ SHA, Subject, Author, URL string }
+
 // Move is a digest that would enter an environment.
 type Move struct {
 	Config     *config.Config
@@ -33,11 +36,11 @@ type Move struct {
 func (j *Judge) Enter(ctx context.Context, repo deployment.Reader, m Move) ([]evidence.Reason, error) {
 	var reasons []evidence.Reason
 	if before, ok := m.Config.Previous(m.App, m.Env.Name); ok {
-		history, err := deployment.History(ctx, repo, m.Rev, m.App, before.Name)
+		ran, _, err := deployment.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
 		if err != nil {
 			return nil, err
 		}
-		reasons = append(reasons, j.Order(before, m.Env, m.Candidate.Image, history)...)
+		reasons = append(reasons, j.Order(before, m.Env, ran)...)
 	}
 	deployed := evidence.Waybill{}
 	if !m.Deployed.IsZero() && m.Deployed != m.Candidate.Image && !m.AllowOlder {

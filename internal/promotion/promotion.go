@@ -128,27 +128,24 @@ func (j *Judge) Deployed(ctx context.Context, cfg *config.Config, app, env strin
 }
 
 // Order wants the digest to have run in the environment before, and for the
-// soak time of the one it enters. history is that of the environment before.
-func (j *Judge) Order(before config.Environment, env config.Environment, ref imageref.Ref, history []deployment.Period) []evidence.Reason {
-	now := j.Now()
-	for _, p := range history {
-		if p.Ref != ref {
-			continue
-		}
-		reasons := []evidence.Reason{{Rule: RuleOrder, State: evidence.Met, Detail: fmt.Sprintf("runs in %s since %s", before.Name, stamp(p.Since))}}
-		if !p.Until.IsZero() {
-			reasons[0].Detail = fmt.Sprintf("ran in %s from %s to %s", before.Name, stamp(p.Since), stamp(p.Until))
-		}
-		if env.Soak > 0 {
-			reasons = append(reasons, soak(before, env, p, now))
-		}
-		return reasons
+// soak time of the one it enters. ran is when it did; zero when it never did.
+func (j *Judge) Order(before config.Environment, env config.Environment, ran deployment.Period) []evidence.Reason {
+	if ran.Ref.IsZero() {
+		return []evidence.Reason{{
+			Rule: RuleOrder, State: evidence.Refused,
+			Detail: fmt.Sprintf("has not run in %s, the environment before %s", before.Name, env.Name),
+			Remedy: fmt.Sprintf("bring it to %s first", before.Name),
+		}}
 	}
-	return []evidence.Reason{{
-		Rule: RuleOrder, State: evidence.Refused,
-		Detail: fmt.Sprintf("has not run in %s, the environment before %s", before.Name, env.Name),
-		Remedy: fmt.Sprintf("bring it to %s first", before.Name),
-	}}
+	detail := fmt.Sprintf("runs in %s since %s", before.Name, stamp(ran.Since))
+	if !ran.Until.IsZero() {
+		detail = fmt.Sprintf("ran in %s from %s to %s", before.Name, stamp(ran.Since), stamp(ran.Until))
+	}
+	reasons := []evidence.Reason{{Rule: RuleOrder, State: evidence.Met, Detail: detail}}
+	if env.Soak > 0 {
+		reasons = append(reasons, soak(before, env, ran, j.Now()))
+	}
+	return reasons
 }
 
 func soak(before, env config.Environment, p deployment.Period, now time.Time) evidence.Reason {

@@ -6,6 +6,7 @@
 package rollback
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/overlay"
 	"github.com/waybill-dev/waybill/internal/promotion"
 	"github.com/waybill-dev/waybill/internal/render"
 )
@@ -36,8 +38,11 @@ type Forge interface {
 	FindPull(ctx context.Context, branch, base string) (*promotion.Pull, error)
 	OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error)
 	EditPull(ctx context.Context, number int, title, body string) error
+	// Past says what became of the closed pull requests of the branch at a head.
+	Past(ctx context.Context, branch, head string) (merged, declined bool, err error)
 	RequestReviewers(ctx context.Context, number int, reviewers []string) error
 	StartCheck(ctx context.Context, pull promotion.Pull) error
+	Checked(ctx context.Context, head string) (bool, error)
 }
 
 // Request says what to return to: To, or so many deployments back.
@@ -72,20 +77,19 @@ type Roller struct {
 	Judge *promotion.Judge
 }
 
+// verb begins the message of a rollback's commit.
+const verb = "roll back"
+
 // Branch is the branch of an application's rollback in env.
 func Branch(env, app string) string { return "waybill/rollback/" + env + "/" + app }
 
-// maxAttempts bounds the race for the branch head of a direct rollback.
-const maxAttempts = 20
-
 // Run finds the digest to return to, verifies it, and writes.
-func (r *Roller) Run(ctx context.Context, req Request) (Result, error) {
-	for attempt := 1; ; attempt++ {
-		result, err := r.once(ctx, req)
-		if !errors.Is(err, configrepo.ErrMoved) || attempt == maxAttempts {
-			return result, err
-		}
-	}
+func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error) {
+	_, err = deployment.Race(ctx, func() (err error) {
+		result, err = r.once(ctx, req)
+		return err
+	})
+	return result, err
 }
 
 func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
@@ -105,11 +109,23 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	history, err := deployment.History(ctx, r.Repo, head, app, env.Name)
+	place, err := deployment.Read(snapshot.Files, app, env.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	to, err := target(history, app, env, req)
+	if done, err := r.done(ctx, req, head, place); err != nil || done {
+		return Result{Image: place.Ref, Commit: head, Note: "this run has rolled back already"}, err
+	}
+	var history []deployment.Period
+	for period, err := range deployment.History(ctx, r.Repo, head, app, env.Name) {
+		if err != nil {
+			return Result{}, err
+		}
+		if !deployment.Placeholder(period.Ref) {
+			history = append(history, period)
+		}
+	}
+	to, err := target(history, place.Ref, app, env, req)
 	if err != nil {
 		return Result{}, err
 	}
@@ -141,20 +157,58 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	return r.pullRequest(ctx, w, result)
 }
 
-// target is the digest to return to. Placeholders are none.
-func target(history []deployment.Period, app config.App, env config.Environment, req Request) (imageref.Ref, error) {
-	ran := slices.DeleteFunc(slices.Clone(history), func(p deployment.Period) bool { return deployment.Placeholder(p.Ref) })
+// done says whether this run made the rollback that the overlay holds: going
+// back by steps once more would be a step too far.
+func (r *Roller) done(ctx context.Context, req Request, head string, place overlay.Place) (bool, error) {
+	if !req.Direct || req.Run == "" || !req.To.IsZero() {
+		return false, nil
+	}
+	entries, err := r.Repo.Log(ctx, head, place.File, 1)
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	m := entries[0].Message
+	return strings.HasPrefix(m, verb+" ") && deployment.Trailer(m, deployment.TrailerRun) == req.Run &&
+		deployment.Trailer(m, deployment.TrailerImage) == place.Ref.String(), nil
+}
+
+// target is the digest to return to. history holds no placeholders.
+func target(history []deployment.Period, now imageref.Ref, app config.App, env config.Environment, req Request) (imageref.Ref, error) {
+	if deployment.Placeholder(req.To) {
+		return imageref.Ref{}, outcome.Usagef("%s is a placeholder: no image has that digest", req.To)
+	}
 	if !req.To.IsZero() {
-		if !ranBefore(ran, req.To) && !req.AllowNew {
-			return imageref.Ref{}, outcome.Refusedf("%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(ran))
+		if !ranBefore(history, req.To) && !req.AllowNew {
+			return imageref.Ref{}, outcome.Refusedf("%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(history))
 		}
 		return req.To, nil
 	}
-	steps := max(req.Steps, 1)
-	if steps >= len(ran) {
-		return imageref.Ref{}, outcome.Usagef("%s has no deployment %d back in %s: %s", app.Name, steps, env.Name, listed(ran))
+	if req.Steps < 1 {
+		return imageref.Ref{}, outcome.Usagef("--steps %d: say how many deployments to go back, 1 or more", req.Steps)
 	}
-	return ran[steps].Ref, nil
+	line := advances(history)
+	at := len(line) - 1 - req.Steps
+	if len(line) > 0 && line[len(line)-1] != now { // what stands there is no digest
+		at++
+	}
+	if at < 0 {
+		return imageref.Ref{}, outcome.Usagef("%s has no deployment %d back in %s: %s", app.Name, req.Steps, env.Name, listed(history))
+	}
+	return line[at], nil
+}
+
+// advances is the history without what was rolled back, oldest first: a step
+// back from a digest that was returned to leads to what ran before it, not to
+// what it was a refuge from.
+func advances(history []deployment.Period) []imageref.Ref {
+	var line []imageref.Ref
+	for _, p := range slices.Backward(history) {
+		if i := slices.Index(line, p.Ref); i >= 0 {
+			line = line[:i]
+		}
+		line = append(line, p.Ref)
+	}
+	return line
 }
 
 func ranBefore(history []deployment.Period, ref imageref.Ref) bool {
@@ -185,13 +239,17 @@ type write struct {
 }
 
 func (w write) request(branch, expect string, result Result) configrepo.Request {
+	base := ""
+	if branch != w.req.Branch {
+		base = promotion.TrailerBase + ": " + w.head + "\n"
+	}
 	return configrepo.Request{
 		Branch: branch, Expect: expect, Parent: w.head,
 		Changes: []configrepo.Change{{Path: w.change.Place.File, Content: w.change.After}},
 		Message: deployment.Message{
-			Verb: "roll back", App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
+			Verb: verb, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
 			Source: promotion.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
-		}.String(),
+		}.String() + base,
 	}
 }
 
@@ -206,14 +264,11 @@ func (r *Roller) direct(ctx context.Context, w write, result Result) (Result, er
 
 func (r *Roller) pullRequest(ctx context.Context, w write, result Result) (Result, error) {
 	result.Branch = Branch(w.env.Name, w.app.Name)
-	current, err := r.Repo.Head(ctx, result.Branch)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		current, err = "", nil
-	}
+	current, reusable, err := r.branch(ctx, w, result.Branch)
 	if err != nil {
 		return result, err
 	}
-	if result.Commit = current; !r.holds(ctx, current, w) {
+	if result.Commit = current; !reusable {
 		if result.Commit, err = r.Repo.Commit(ctx, w.request(result.Branch, current, result)); err != nil {
 			return result, err
 		}
@@ -233,35 +288,60 @@ func (r *Roller) pullRequest(ctx context.Context, w write, result Result) (Resul
 			return result, err
 		}
 		result.Changed = true
-		if len(w.env.Reviewers) > 0 {
-			if err := r.Forge.RequestReviewers(ctx, pull.Number, w.env.Reviewers); err != nil {
-				result.Note = "opened, but the reviewers could not be asked: " + err.Error()
-			}
-		}
 	case result.Changed:
 		if err := r.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
 			return result, err
 		}
 	}
 	result.Number, result.URL = pull.Number, pull.URL
-	if result.Changed {
-		pull.Head = result.Commit
-		return result, r.Forge.StartCheck(ctx, *pull)
-	}
-	return result, nil
+	pull.Head = result.Commit
+	return result, r.follow(ctx, w, *pull, &result)
 }
 
-// holds says whether the branch is already what this rollback would make it.
-func (r *Roller) holds(ctx context.Context, branchHead string, w write) bool {
-	if branchHead == "" {
-		return false
+// follow asks the reviewers and starts the check, now or where an earlier run
+// was interrupted before it could.
+func (r *Roller) follow(ctx context.Context, w write, pull promotion.Pull, result *Result) error {
+	if !result.Changed {
+		if checked, err := r.Forge.Checked(ctx, pull.Head); err != nil || checked {
+			return err
+		}
 	}
-	data, err := r.Repo.File(ctx, branchHead, w.change.Place.File)
-	if err != nil || string(data) != string(w.change.After) {
-		return false
+	if len(w.env.Reviewers) > 0 {
+		if err := r.Forge.RequestReviewers(ctx, pull.Number, w.env.Reviewers); err != nil {
+			result.Note = "the reviewers could not be asked: " + err.Error()
+		}
 	}
-	entries, err := r.Repo.Log(ctx, branchHead, "", 1)
-	return err == nil && len(entries) == 1 && deployment.Trailer(entries[0].Message, deployment.TrailerEnvironment) == w.env.Name
+	return r.Forge.StartCheck(ctx, pull)
+}
+
+// branch says where the rollback's branch is, and whether it is already what
+// this rollback would make it. One that somebody else has pushed to is left
+// alone.
+func (r *Roller) branch(ctx context.Context, w write, name string) (head string, reusable bool, err error) {
+	head, err = r.Repo.Head(ctx, name)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	own, err := promotion.Own(ctx, r.Repo, head, w.app, w.env.Name)
+	if err != nil {
+		return "", false, err
+	}
+	if own == nil {
+		return "", false, outcome.Refusedf("somebody else has pushed to the branch %s: merge or delete it, then run again, or use --direct", name)
+	}
+	if !bytes.Equal(own.File, w.change.After) {
+		return head, false, nil
+	}
+	merged := false
+	if r.Forge != nil {
+		if merged, _, err = r.Forge.Past(ctx, name, head); err != nil {
+			return "", false, err
+		}
+	}
+	return head, !merged, nil
 }
 
 func body(w write, result Result) string {

@@ -58,6 +58,9 @@ func (n Names) validate() error {
 	if _, err := imageref.ParseRepository(n.Image); err != nil {
 		return outcome.Usagef("--image: %w", err)
 	}
+	if n.Source != "" && !repository.MatchString(n.Source) {
+		return outcome.Usagef("the application's repository %q is not OWNER/NAME", n.Source)
+	}
 	return nil
 }
 
@@ -70,29 +73,41 @@ func Write(dir, kind string, n Names) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	root, err := os.OpenRoot(dir) // nothing is written outside, whatever links lie there
+	if err != nil {
+		return Result{}, fmt.Errorf("open %s: %w", dir, err)
+	}
+	defer root.Close()
 	var result Result
 	for _, f := range files {
-		at := filepath.Join(dir, filepath.FromSlash(f.name))
-		now, err := os.ReadFile(at)
+		now, err := root.ReadFile(filepath.FromSlash(f.name))
 		switch {
 		case err == nil && bytes.Equal(now, f.data):
 			result.Same = append(result.Same, f.name)
-			continue
 		case err == nil:
 			result.Kept = append(result.Kept, f.name)
-			continue
 		case !errors.Is(err, fs.ErrNotExist):
-			return result, fmt.Errorf("read %s: %w", at, err)
+			return result, fmt.Errorf("read %s in %s: %w", f.name, dir, err)
+		default:
+			if err := write(root, f); err != nil {
+				return result, fmt.Errorf("write %s in %s: %w", f.name, dir, err)
+			}
+			result.Written = append(result.Written, f.name)
 		}
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			return result, fmt.Errorf("write %s: %w", at, err)
-		}
-		if err := os.WriteFile(at, f.data, 0o644); err != nil {
-			return result, fmt.Errorf("write %s: %w", at, err)
-		}
-		result.Written = append(result.Written, f.name)
 	}
 	return result, nil
+}
+
+// write makes the file whole or not at all.
+func write(root *os.Root, f file) error {
+	at := filepath.FromSlash(f.name)
+	if err := root.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		return err
+	}
+	if err := root.WriteFile(at+".part", f.data, 0o644); err != nil {
+		return err
+	}
+	return root.Rename(at+".part", at)
 }
 
 type file struct {

@@ -37,12 +37,13 @@ type Open struct {
 // Cell is one application in one environment.
 type Cell struct {
 	Env     string       `json:"env"`
-	Image   imageref.Ref `json:"image"`             // zero when it names no digest
-	Tag     string       `json:"tag,omitempty"`     // that stands where a digest should
-	Since   time.Time    `json:"since,omitzero"`    // when the digest came to the branch
-	Behind  int          `json:"behind"`            // deployments of the environment before that are not here
-	Pending *Open        `json:"pending,omitempty"` // the open promotion into this environment
-	Problem string       `json:"problem,omitempty"` // why the overlay cannot be read
+	Image   imageref.Ref `json:"image"`              // zero when it names no digest
+	Tag     string       `json:"tag,omitempty"`      // that stands where a digest should
+	Since   time.Time    `json:"since,omitzero"`     // when the digest came to the branch
+	Behind  int          `json:"behind"`             // deployments of the environment before that are not here
+	Pending *Open        `json:"pending,omitempty"`  // the open promotion into this environment
+	Back    *Open        `json:"rollback,omitempty"` // the open rollback of this environment
+	Problem string       `json:"problem,omitempty"`  // why the overlay cannot be read
 }
 
 // Row is one application.
@@ -90,34 +91,43 @@ func Read(ctx context.Context, repo Repository, branch string, open []Open, now 
 
 func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, app config.App, open []Open) (Row, error) {
 	row := Row{App: app.Name}
-	var before []deployment.Period
+	before := "" // the environment before, if it can be read
 	for _, env := range app.Environments {
 		cell := Cell{Env: env}
 		for _, o := range open {
-			if o.Branch == "waybill/"+env+"/"+app.Name {
+			switch o.Branch {
+			case "waybill/" + env + "/" + app.Name:
 				cell.Pending = &o
+			case "waybill/rollback/" + env + "/" + app.Name:
+				cell.Back = &o
 			}
 		}
 		place, err := deployment.Read(snapshot.Files, app, env)
 		if err != nil {
 			cell.Problem = err.Error()
 			row.Cells = append(row.Cells, cell)
-			before = nil
+			before = ""
 			continue
 		}
 		cell.Tag = place.Tag
 		if !deployment.Placeholder(place.Ref) {
 			cell.Image = place.Ref
 		}
-		history, err := deployment.History(ctx, repo, snapshot.Commit, app, env)
-		if err != nil {
-			return Row{}, err
+		if deployment.Runs(cell.Image) {
+			period, found, err := deployment.Find(ctx, repo, snapshot.Commit, app, env, cell.Image)
+			if err != nil {
+				return Row{}, err
+			}
+			if found {
+				cell.Since = period.Since.UTC()
+			}
 		}
-		if len(history) > 0 && history[0].Ref == place.Ref {
-			cell.Since = history[0].Since.UTC()
+		if before != "" {
+			if cell.Behind, err = behind(ctx, repo, snapshot.Commit, app, before, cell.Image); err != nil {
+				return Row{}, err
+			}
 		}
-		cell.Behind = behind(before, cell.Image)
-		before = history
+		before = env
 		row.Cells = append(row.Cells, cell)
 	}
 	return row, nil
@@ -125,13 +135,18 @@ func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, ap
 
 // behind counts the deployments of the environment before that came after the
 // one that runs here.
-func behind(before []deployment.Period, ref imageref.Ref) int {
-	for i, p := range before {
-		if p.Ref == ref || deployment.Placeholder(p.Ref) {
-			return i
+func behind(ctx context.Context, repo Repository, rev string, app config.App, before string, ref imageref.Ref) (int, error) {
+	n := 0
+	for p, err := range deployment.History(ctx, repo, rev, app, before) {
+		if err != nil {
+			return 0, err
 		}
+		if p.Ref == ref || deployment.Placeholder(p.Ref) {
+			break
+		}
+		n++
 	}
-	return len(before)
+	return n, nil
 }
 
 // Text prints the table for people.
@@ -155,7 +170,10 @@ func (r Row) cell(env string, now time.Time, waits *[]string) string {
 			continue
 		}
 		if c.Pending != nil {
-			*waits = append(*waits, fmt.Sprintf("#%d waits to enter %s", c.Pending.Number, env))
+			*waits = append(*waits, fmt.Sprintf("⏳ #%d waits to enter %s", c.Pending.Number, env))
+		}
+		if c.Back != nil {
+			*waits = append(*waits, fmt.Sprintf("↩ #%d would roll back %s", c.Back.Number, env))
 		}
 		switch {
 		case c.Problem != "":

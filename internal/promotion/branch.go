@@ -1,0 +1,66 @@
+package promotion
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/overlay"
+)
+
+// TrailerBase names the commit that a branch of Waybill's was built on, so that
+// what the branch holds can be told from what somebody added to it.
+const TrailerBase = "Waybill-Base"
+
+// Snapshots reads the files of commits.
+type Snapshots interface {
+	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+}
+
+// Branch is what a branch of Waybill's holds.
+type Branch struct {
+	Image imageref.Ref // that it changes the overlay to
+	File  []byte       // the overlay, changed
+}
+
+// Own reads a branch that holds Waybill's own commit for the place and nothing
+// else: the base that its trailers name, with the overlay changed to the digest
+// that they name. It gives nil for any other branch. Trailers alone prove
+// nothing: somebody may have changed the commit and kept its message.
+func Own(ctx context.Context, repo Snapshots, head string, app config.App, env string) (*Branch, error) {
+	entries, err := repo.Log(ctx, head, "", 1)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	message := entries[0].Message
+	base := deployment.Trailer(message, TrailerBase)
+	image, parseErr := imageref.Parse(deployment.Trailer(message, deployment.TrailerImage))
+	if base == "" || parseErr != nil || deployment.Trailer(message, deployment.TrailerApp) != app.Name || deployment.Trailer(message, deployment.TrailerEnvironment) != env {
+		return nil, nil
+	}
+	now, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	was, err := repo.Snapshot(ctx, base)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	edited, err := overlay.Set(was.Files, deployment.Target(app, env), image)
+	if err != nil {
+		return nil, nil // not by this configuration's rules
+	}
+	if !maps.EqualFunc(now.Files, deployment.With(was.Files, edited.Place.File, edited.After), bytes.Equal) {
+		return nil, nil
+	}
+	return &Branch{Image: image, File: edited.After}, nil
+}
