@@ -30,7 +30,10 @@ type Child struct {
 	Timeout time.Duration
 	Words   io.Writer // gets the child's stderr
 
-	Username, Password string // read access to the image's registry, where no config.json has it
+	// Username and Password are for the image's registry, where no config.json
+	// has them. Reading is all the child does with them; a job that pushes
+	// documents too gives it more than it needs.
+	Username, Password string
 }
 
 // FindChild looks for waybill-scan beside this program, then on PATH.

@@ -33,7 +33,11 @@ const (
 // Run measures and writes the figures to out. tools is the directory that holds
 // trivy, cosign and crane, which is also what the image has in it; waybill and
 // waybill-scan are in the directory above.
-func Run(ctx context.Context, out io.Writer, tools string) (err error) {
+func Run(ctx context.Context, out io.Writer, tools string) error {
+	return run(ctx, out, tools, runs)
+}
+
+func run(ctx context.Context, out io.Writer, tools string, runs int) (err error) {
 	b, err := start(ctx, tools)
 	if err != nil {
 		return fmt.Errorf("measure evidence: %w", err)

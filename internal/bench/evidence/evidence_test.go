@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := Run(t.Context(), &out, tools); err != nil {
+	if err := run(t.Context(), &out, tools, 1); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "each layer is read 1.0 times by waybill") {
