@@ -58,7 +58,7 @@ var binaries = map[string][]string{
 }
 
 // environment lists who may read the process environment.
-var environment = []string{"cmd/waybill/main.go", "cmd/waybill-scan/main.go", "cmd/waybill-sandbox/main.go", "cmd/waybill-sandbox/demo.go", "internal/tooltest/tooltest.go"}
+var environment = []string{"cmd/waybill/main.go", "cmd/waybill-scan/main.go", "cmd/waybill-sandbox/main.go", "cmd/waybill-sandbox/demo.go", "internal/tooltest/tooltest.go", "internal/bench/main.go"}
 
 type pkg struct {
 	ImportPath string

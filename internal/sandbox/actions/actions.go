@@ -104,7 +104,13 @@ func (e *Engine) Close() {
 // handle records a queued run for every workflow that the event starts, before
 // it returns: whoever made the event finds the runs at once.
 func (e *Engine) handle(event sandbox.Event) {
-	if e.ctx.Err() != nil || !event.StartsWorkflows() || event.SHA == "" {
+	if e.ctx.Err() != nil || !event.StartsWorkflows() {
+		return
+	}
+	if event.Name == "pull_request" {
+		e.handle(e.onBase(event))
+	}
+	if event.SHA == "" { // a pull request that cannot be merged
 		return
 	}
 	dir := e.o.GitHub.GitDir(event.Repository)
@@ -137,6 +143,17 @@ func (e *Engine) handle(event sandbox.Event) {
 	}
 }
 
+// onBase is the event as pull_request_target: with the workflows of the base
+// branch, and that branch checked out, whatever the pull request holds.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request_target
+func (e *Engine) onBase(event sandbox.Event) sandbox.Event {
+	event.Name, event.Ref, event.SHA = "pull_request_target", "refs/heads/"+event.BaseRef, ""
+	if sha, err := git.RunEnv(e.ctx, e.o.GitHub.GitDir(event.Repository), e.o.Env, "rev-parse", "--verify", "--quiet", event.Ref+"^{commit}"); err == nil {
+		event.SHA = sha
+	}
+	return event
+}
+
 // changed lists the files that differ by the event.
 func (e *Engine) changed(dir string, event sandbox.Event) ([]string, error) {
 	from := event.Before
@@ -160,7 +177,7 @@ func (e *Engine) failed(event sandbox.Event, name string, err error) {
 
 func (e *Engine) queue(event sandbox.Event, workflow *sandbox.Workflow) {
 	headSHA, branch := event.SHA, strings.TrimPrefix(strings.TrimPrefix(event.Ref, "refs/heads/"), "refs/tags/")
-	if event.Name == "pull_request" {
+	if event.Name == "pull_request" || event.Name == "pull_request_target" {
 		branch = event.HeadRef
 		if pull, ok := event.Payload["pull_request"].(map[string]any); ok {
 			if head, ok := pull["head"].(map[string]any); ok {

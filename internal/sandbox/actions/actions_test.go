@@ -278,6 +278,33 @@ func TestJobTokenStartsOnlyDispatches(t *testing.T) {
 	}
 }
 
+// A pull request cannot bring the workflow that judges it.
+func TestPullRequestTargetRunsOnTheBase(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	workflow := func(says string) map[string]string {
+		return map[string]string{".github/workflows/check.yml": "on: {pull_request_target: {}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo " + says + " ref=$GITHUB_REF base=$GITHUB_BASE_REF sha=$GITHUB_SHA'}]}}\n"}
+	}
+	r.repository("acme/config", workflow("trusted"))
+	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.push("acme/config", "topic", r.user, workflow("forged"))
+	if _, err := client.OpenPull(t.Context(), github.Repository{Owner: "acme", Name: "config"}, github.NewPull{Title: "t", Head: "topic", Base: "main"}); err != nil {
+		t.Fatal(err)
+	}
+	runs := r.idle("acme/config")
+	if len(runs) != 1 || runs[0].Event != "pull_request_target" {
+		t.Fatalf("runs %+v, want one", runs)
+	}
+	base, _ := git.Run(t.Context(), r.GitDir("acme/config"), "rev-parse", "main")
+	head, _ := git.Run(t.Context(), r.GitDir("acme/config"), "rev-parse", "topic")
+	if log := r.succeeded(runs[0]); !strings.Contains(log, "trusted ref=refs/heads/main base=main sha="+base) || runs[0].HeadSHA != head {
+		t.Errorf("head %s, want %s:\n%s", runs[0].HeadSHA, head, log)
+	}
+}
+
 func TestPullRequestRunsOnTheMerge(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

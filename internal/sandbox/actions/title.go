@@ -19,7 +19,7 @@ func title(event sandbox.Event, w *sandbox.Workflow) string {
 	case "push":
 		message, _, _ := strings.Cut(fmt.Sprint(lookup(event.Payload, "head_commit.message")), "\n")
 		return message
-	case "pull_request":
+	case "pull_request", "pull_request_target":
 		return fmt.Sprint(lookup(event.Payload, "pull_request.title"))
 	case "repository_dispatch":
 		return event.Action

@@ -154,7 +154,7 @@ func (w *Workflow) Matches(e Event, changed func() ([]string, error)) (bool, err
 		return path.Base(w.Path) == e.Workflow, nil
 	case "repository_dispatch":
 		return len(t.Types) == 0 || contains(t.Types, e.Action), nil
-	case "pull_request":
+	case "pull_request", "pull_request_target":
 		types := []string(t.Types)
 		if len(types) == 0 {
 			types = []string{"opened", "synchronize", "reopened"}
