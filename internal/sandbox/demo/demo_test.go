@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	door "github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/sandbox"
 	"github.com/waybill-dev/waybill/internal/sandbox/demo"
@@ -39,6 +41,7 @@ func TestDelivery(t *testing.T) {
 		checkRegistry(t, r)
 		refusesUnsigned(ctx, t, s)
 		appTokenCannotWrite(t, s)
+		humanEditGoesRed(ctx, t, s)
 		return nil
 	}
 	r, err := demo.Run(t.Context(), o)
@@ -134,6 +137,53 @@ func refusesUnsigned(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 		if !regexp.MustCompile(`(?i)` + kind + `.*no `).Match(log) {
 			t.Errorf("the refusal gives no reason for %s", kind)
 		}
+	}
+}
+
+// humanEditGoesRed opens a pull request, as a person, that writes an unsigned
+// digest into prod and weakens the policy with it.
+func humanEditGoesRed(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
+	t.Helper()
+	token := s.GitHub.CreateToken(github.Token{User: "carol", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write", "pull-requests": "write"}})
+	client, err := door.New(door.Options{Token: token, APIURL: s.URLs().API, ServerURL: s.URLs().Server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := door.Repository{Owner: "acme", Name: "config"}
+	repo := configrepo.NewGitHub(client, name)
+	head, err := repo.Head(ctx, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const overlay = "apps/demo-api/overlays/prod/kustomization.yaml"
+	data, err := repo.File(ctx, head, overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := repo.File(ctx, head, "waybill.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := regexp.MustCompile(`sha256:[0-9a-f]{64}`).ReplaceAll(data, []byte(pushEmpty(t, s.URLs().Registry)))
+	weaker := regexp.MustCompile(`require: .*`).ReplaceAll(rules, []byte("require: []"))
+	if _, err := repo.Commit(ctx, configrepo.Request{Branch: "hotfix", Parent: head, Message: "Hotfix", Changes: []configrepo.Change{
+		{Path: overlay, Content: edited}, {Path: "waybill.yaml", Content: weaker},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	pull, err := client.OpenPull(ctx, name, door.NewPull{Title: "Hotfix", Head: "hotfix", Base: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.GitHub.WaitIdle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	statuses := s.GitHub.Statuses("acme/config", pull.HeadSHA)
+	if len(statuses) != 1 || statuses[0].Context != "waybill/check" || statuses[0].State != "failure" {
+		t.Errorf("statuses of a pull request with an unsigned digest: %+v", statuses)
+	}
+	if _, err := s.GitHub.MergePull(ctx, "acme/config", pull.Number, "carol", "merge"); err == nil {
+		t.Error("it could be merged")
 	}
 }
 
