@@ -1,7 +1,7 @@
 package contract
 
 var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Placeholder: "FILE",
-	Doc: "Sigstore trusted root (JSON) to verify against. Empty means the public Sigstore instance's, fetched by TUF."}
+	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, fetched by TUF."}
 
 var sign = Command{
 	Name:  "sign",
@@ -18,7 +18,7 @@ var sign = Command{
 		{Name: "build_record", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `build` pushed as its record, by digest; in place of `provenance`."},
 		{Name: "key", Type: String, Placeholder: "FILE", Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless."},
 		{Name: "format", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle", Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
-		{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "Sigstore signing config (JSON): which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."},
+		{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."},
 		inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,
 	},

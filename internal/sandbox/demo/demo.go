@@ -169,8 +169,13 @@ func (d *demo) pushDatabase(ctx context.Context, host string) (string, error) {
 // registry and issuer that hold here.
 func (d *demo) repositories(ctx context.Context, database string) error {
 	urls := d.sandbox.URLs()
-	vars := map[string]string{
-		"WAYBILL_SIGNING_CONFIG": d.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": d.stack.TrustedRoot, "WAYBILL_DB_REPOSITORY": database,
+	vars := map[string]string{"WAYBILL_DB_REPOSITORY": database}
+	for name, file := range map[string]string{"WAYBILL_SIGNING_CONFIG": d.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": d.stack.TrustedRoot} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		vars[name] = string(data) // as on github.com, where a variable cannot name a file
 	}
 	names := strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer)
 	for _, r := range []struct{ name, example string }{{configRepo, "config"}, {appRepo, "app"}} {

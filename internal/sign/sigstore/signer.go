@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -36,7 +35,7 @@ type SignerOptions struct {
 	// Key signs; nil signs keyless with the token that IDToken gives.
 	Key     *Key
 	IDToken func(ctx context.Context, audience string) (string, error)
-	// SigningConfig is the file that names Fulcio, logs and timestamp
+	// SigningConfig is the document, or its file, that names Fulcio, logs and timestamp
 	// authorities. Empty means the public Sigstore instance's for keyless, and
 	// neither log nor timestamp for a key.
 	SigningConfig string
@@ -83,13 +82,13 @@ func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
 
 func signingConfig(o SignerOptions) (*root.SigningConfig, error) {
 	if o.SigningConfig != "" {
-		data, err := os.ReadFile(o.SigningConfig)
+		data, name, err := document(o.SigningConfig)
 		if err != nil {
 			return nil, fmt.Errorf("read signing config: %w", err)
 		}
 		config, err := root.NewSigningConfigFromJSON(data)
 		if err != nil {
-			return nil, fmt.Errorf("read signing config %s: %w", o.SigningConfig, err)
+			return nil, fmt.Errorf("read signing config %s: %w", name, err)
 		}
 		return config, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +19,7 @@ import (
 
 // VerifierOptions say whom to believe.
 type VerifierOptions struct {
-	// TrustedRoot is the file with the authorities and logs that are trusted.
+	// TrustedRoot is the document, or its file, with the authorities and logs that are trusted.
 	// Empty means the public Sigstore instance's, fetched by TUF when the first
 	// certificate is to be verified, and never for keys alone.
 	TrustedRoot string
@@ -53,13 +52,13 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 		v.root = sync.OnceValues(func() (root.TrustedMaterial, error) { return publicTrustedRoot(o.TUFCache) })
 		return v, nil
 	}
-	data, err := os.ReadFile(o.TrustedRoot)
+	data, name, err := document(o.TrustedRoot)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root: %w", err)
 	}
 	trusted, err := root.NewTrustedRootFromJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("read trusted root %s: %w", o.TrustedRoot, err)
+		return nil, fmt.Errorf("read trusted root %s: %w", name, err)
 	}
 	v.trust(trusted)
 	return v, nil
