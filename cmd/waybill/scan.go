@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/contract"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/registry"
@@ -129,6 +130,11 @@ func reportScan(ctx context.Context, call *cli.Call, client *registry.Client, re
 			}
 		}
 	}
+	if call.In.Bool("upload_sarif") {
+		if err := uploadSARIF(ctx, call, sarif); err != nil {
+			return err
+		}
+	}
 	documents := ""
 	if call.In.Bool("documents") {
 		ref, err := pushDocuments(ctx, client, result, report)
@@ -152,6 +158,20 @@ func reportScan(ctx context.Context, call *cli.Call, client *registry.Client, re
 		return outcome.Refusedf("%s", result.Refusal())
 	}
 	return nil
+}
+
+// uploadSARIF hands the findings to code scanning, for the commit of the run.
+func uploadSARIF(ctx context.Context, call *cli.Call, sarif []byte) error {
+	job := call.Runner.Context()
+	repository, err := github.ParseRepository(job.Repository)
+	if err != nil || job.SHA == "" || job.Ref == "" {
+		return outcome.Usagef("--upload-sarif works in a run of GitHub Actions: there is no GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_REF here")
+	}
+	api, err := githubClient(call)
+	if err != nil {
+		return err
+	}
+	return api.UploadSARIF(ctx, repository, job.SHA, job.Ref, sarif)
 }
 
 func pushDocuments(ctx context.Context, client *registry.Client, result scan.Result, report []byte) (imageref.Ref, error) {

@@ -31,11 +31,11 @@ type Call struct {
 	Stdout  io.Writer // results alone
 	Stderr  io.Writer // words
 	Runner  *runner.Runner
-	getenv  func(string) string
+	Getenv  func(string) string // for Env alone
 }
 
 // Env reads a declared environment variable.
-func (c *Call) Env(v contract.EnvVar) string { return c.getenv(v.Name) }
+func (c *Call) Env(v contract.EnvVar) string { return c.Getenv(v.Name) }
 
 // Sayf writes a line of words to stderr.
 func (c *Call) Sayf(format string, args ...any) {
@@ -132,7 +132,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		if err != nil {
 			return err
 		}
-		call := &Call{Command: c, In: values, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), getenv: proc.Getenv}
+		call := &Call{Command: c, In: values, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), Getenv: proc.Getenv}
 		if err := maskSecrets(call); err != nil {
 			return err
 		}

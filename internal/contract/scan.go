@@ -21,8 +21,9 @@ var scan = Command{
 		{Name: "sbom_spdx", Type: String, Placeholder: "FILE", Doc: "File to write an SPDX bill of materials to. Empty writes none."},
 		{Name: "report", Type: String, Placeholder: "FILE", Doc: "File to write the JSON report to. Empty writes none."},
 		{Name: "documents", Type: Bool, Default: "false", Doc: "Whether to push report and SBOMs as one untagged OCI artifact beside the image, for `sign` in another job. Needs write access to the registry."},
+		{Name: "upload_sarif", Type: Bool, Default: "false", Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run. Needs `security-events: write`, and code scanning enabled for the repository."},
 		{Name: "offline", Type: Bool, Default: "false", Doc: "Whether to use the cached database without asking the registry for a newer one."},
-		inputFormat,
+		inputFormat, inputToken,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
@@ -37,6 +38,6 @@ var scan = Command{
 		{"sarif", "Path of the SARIF report, when asked for."},
 		{"report", "Path of the JSON report, when asked for."},
 	},
-	Permissions: []Permission{permissionPackagesRead},
+	Permissions: []Permission{permissionPackagesRead, {"security-events", "write", "only with `upload_sarif`: hands the findings to code scanning"}},
 	Binaries:    []string{Waybill, WaybillScan},
 }
