@@ -22,9 +22,10 @@ import (
 type Forge struct {
 	API           *github.Client
 	Repository    github.Repository
-	Branch        string // that pull requests go into
-	CheckWorkflow string // file, started for each pull request; empty starts none
-	StatusContext string // of the commit status that the check reports as
+	Branch        string           // that pull requests go into
+	CheckWorkflow string           // file, started for each pull request; empty starts none
+	StatusContext string           // of the commit status that the check reports as
+	Now           func() time.Time // nil is the clock
 }
 
 // FindPull finds the open pull request of a branch; nil without one.
@@ -115,10 +116,14 @@ func (f Forge) Checked(ctx context.Context, head string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	now := time.Now
+	if f.Now != nil {
+		now = f.Now
+	}
 	for _, s := range statuses {
 		if s.Context == f.StatusContext {
 			waits := s.State == "pending" && s.Description == checkStarted
-			return s.State != "error" && (!waits || time.Since(s.Updated) < checkWithin), nil
+			return s.State != "error" && (!waits || now().Sub(s.Updated) < checkWithin), nil
 		}
 	}
 	return false, nil
