@@ -109,6 +109,10 @@ func Local(t testing.TB, files map[string]string) *Repo {
 			t.Fatal(err)
 		}
 	}
+	return local(t, bare, clock)
+}
+
+func local(t testing.TB, bare string, clock *Clock) *Repo {
 	r := &Repo{Clock: clock, GitDir: bare, open: func(t testing.TB) Store {
 		l, err := configrepo.OpenLocal(t.Context(), bare, configrepo.LocalOptions{Name: "waybill", Email: "waybill@example.com", Now: clock.Now})
 		if err != nil {
@@ -118,6 +122,16 @@ func Local(t testing.TB, files map[string]string) *Repo {
 	}}
 	r.Store = r.open(t)
 	return r
+}
+
+// Copy makes a local repository once more, with a clock of its own.
+func (r *Repo) Copy(t testing.TB) *Repo {
+	t.Helper()
+	bare := filepath.Join(t.TempDir(), "config.git")
+	if err := os.CopyFS(bare, os.DirFS(r.GitDir)); err != nil {
+		t.Fatal(err)
+	}
+	return local(t, bare, &Clock{now: r.Clock.Now()})
 }
 
 // JobPermissions are those of the workflows that write to the repository.
