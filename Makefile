@@ -39,7 +39,7 @@ tools-demo: ## Build the tools of the demo: act and Sigstore's servers
 	@cd internal/tools/act && go build -o ../../../$(TOOLS)/act github.com/nektos/act
 	@cd internal/tools && go build -o ../../$(TOOLS)/fulcio github.com/sigstore/fulcio
 	@cd internal/tools && go build -o ../../$(TOOLS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
-	@cd internal/tools && go build -o ../../$(TOOLS)/timestamp-server github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server
+	@cd internal/tools && go build -o ../../$(TOOLS)/timestamp-server ./timestamp-server
 
 .PHONY: tools-peers
 tools-peers:
