@@ -75,6 +75,10 @@ demo: build tools-demo ## Deliver the example application for real, and print wh
 bench: packages build tools ## Measure against the peers, each pair in the same run
 	go run ./internal/bench
 
+.PHONY: release
+release: ## Build the release archives and write their checksums into actions/checksums.txt
+	bash scripts/release.sh
+
 .PHONY: sizes
 sizes: build ## Print size, start-up time and module count of the binaries
 	@bash scripts/sizes.sh

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Builds the release archives of this commit into dist/, the same bytes
+# wherever it runs, and writes their SHA-256 to actions/checksums.txt, which
+# actions/install.sh verifies downloads against.
+#
+#   scripts/release.sh            builds, and writes actions/checksums.txt
+#   scripts/release.sh --check    builds, and fails where a sum is not the one in
+#                                 actions/checksums.txt: what the tag's workflow
+#                                 runs before it publishes
+#
+# In: BINARIES  (waybill waybill-scan waybill-sandbox)
+#     TARGETS   (linux/amd64 linux/arm64)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=$(cat actions/version.txt)
+read -r -a binaries <<< "${BINARIES:-waybill waybill-scan waybill-sandbox}"
+read -r -a targets <<< "${TARGETS:-linux/amd64 linux/arm64}"
+# Of the last change to what is built: committing the sums must not change them.
+epoch=$(git log -1 --format=%ct -- . ":!actions/checksums.txt")
+mkdir -p dist
+sums=$(mktemp)
+trap 'rm -f "$sums"' EXIT
+
+for target in "${targets[@]}"; do
+  os=${target%/*} arch=${target#*/}
+  for name in "${binaries[@]}"; do
+    stage=$(mktemp -d)
+    CGO_ENABLED=0 GOEXPERIMENT=jsonv2 GOFLAGS='' GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false \
+      -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/cli.version=$version" -o "$stage/$name" "./cmd/$name"
+    cp LICENSE "$stage/"
+    archive=${name}_${version}_${os}_${arch}.tar.gz
+    tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name" LICENSE \
+      | gzip -9n > "dist/$archive"
+    rm -r "$stage"
+    (cd dist && sha256sum "$archive") | tee -a "$sums"
+  done
+done
+
+if [ "${1:-}" = --check ]; then
+  if ! diff <(grep -v '^#' actions/checksums.txt | sort -k 2) <(sort -k 2 "$sums"); then
+    echo "actions/checksums.txt is not what this commit builds: run scripts/release.sh and commit the result" >&2
+    exit 1
+  fi
+else
+  {
+    echo '# SHA-256 of the release archives of the version in version.txt, as: HEX  FILE'
+    sort -k 2 "$sums"
+  } > actions/checksums.txt
+fi
