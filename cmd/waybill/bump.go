@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/bump"
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -81,7 +82,7 @@ func reportBump(call *cli.Call, r bump.Result) error {
 }
 
 func short(ref imageref.Ref) string {
-	if ref.IsZero() {
+	if !deployment.Runs(ref) {
 		return "nothing"
 	}
 	return ref.Short()

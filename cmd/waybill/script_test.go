@@ -57,13 +57,14 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TOOLS", tools)
 			env.Values[jobsKey{}] = new(jobs)
+			env.Values[githubKey{}] = new(standIn)
 			now := time.Now().UTC()
 			env.Setenv("NOW", now.Format(time.RFC3339))
 			env.Setenv("PAST", now.Add(-24*time.Hour).Format(time.RFC3339))
 			env.Setenv("LONG_AGO", now.AddDate(-1, 0, 0).Format(time.RFC3339))
 			return nil
 		},
-		Cmds: withScanCommands(t, map[string]func(ts *testscript.TestScript, neg bool, args []string){
+		Cmds: withConfigCommands(withScanCommands(t, map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"pushimage": pushImage,
 			"genkey":    generateKey,
 			"expand":    expandFiles,
@@ -71,7 +72,7 @@ func TestScripts(t *testing.T) {
 			"sigstore":  startSigstore,
 			"job":       grantJob,
 			"output":    readOutput,
-		}),
+		})),
 		Condition: condition(tools),
 	})
 }

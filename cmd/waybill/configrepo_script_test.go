@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/waybill-dev/waybill/internal/git"
+	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+)
+
+// withConfigCommands adds the commands of scripts about the config repository.
+func withConfigCommands(commands map[string]func(ts *testscript.TestScript, neg bool, args []string)) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+	commands["deliver"] = deliver
+	commands["configrepo"] = makeConfigRepo
+	commands["github"] = startGitHub
+	commands["pull"] = showPull
+	return commands
+}
+
+// deliver pushes an image and signs it with the key NAME.key, with every record
+// that the policy asks for, and sets IMAGE and IMAGE_N: deliver N APP KEY
+func deliver(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: deliver N APP KEY")
+	}
+	n, app, key := args[0], args[1], args[2]
+	pushImage(ts, false, []string{"acme/" + app, "content " + n})
+	dir := ts.MkAbs("documents-" + n)
+	ts.Check(os.MkdirAll(dir, 0o755))
+	files := map[string]string{
+		"build.json": `{"schema": "https://waybill.dev/build/v1", "image": "$IMAGE", "digest": "$DIGEST", "engine": "assemble", "platforms": {"linux/amd64": "$AMD64", "linux/arm64": "$ARM64"},
+ "dockerfile": {"path": "Dockerfile", "digest": "sha256:1212"}, "context": ".",
+ "source": {"repository": "https://github.com/acme/` + app + `", "commit": "` + strings.Repeat(n, 40)[:40] + `"}, "startedAt": "$PAST", "finishedAt": "$PAST"}`,
+		"report.json": `{"schema": "https://waybill.dev/scan/v1", "image": "$IMAGE", "scanner": {"name": "trivy", "version": "0.72.0"},
+ "database": {"repository": "registry/trivy-db", "digest": "sha256:3333", "version": 2, "updatedAt": "$PAST"}, "startedAt": "$PAST", "finishedAt": "$PAST",
+ "platforms": [{"platform": "linux/amd64", "digest": "$AMD64", "packages": [], "findings": []}, {"platform": "linux/arm64", "digest": "$ARM64", "packages": [], "findings": []}]}`,
+		"sbom.json": `{"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"component": {"type": "container", "name": "$IMAGE"}}, "components": []}`,
+	}
+	for name, text := range files {
+		ts.Check(os.WriteFile(filepath.Join(dir, name), []byte(os.Expand(text, ts.Getenv)), 0o600))
+	}
+	ts.Check(ts.Exec("waybill", "sign", ts.Getenv("IMAGE"), "--key", key+".key", "--sbom", filepath.Join(dir, "sbom.json"), "--scan-report", filepath.Join(dir, "report.json"), "--provenance", filepath.Join(dir, "build.json")))
+	ts.Setenv("IMAGE_"+n, ts.Getenv("IMAGE"))
+	ts.Setenv("DIGEST_"+n, ts.Getenv("DIGEST"))
+}
+
+// makeConfigRepo puts the environment into the files of a directory, in place
+// of $NAME, and commits them to main; $PUBKEY is KEY.pub: configrepo DIR KEY
+func makeConfigRepo(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: configrepo DIR KEY")
+	}
+	key, err := os.ReadFile(ts.MkAbs(args[1] + ".pub"))
+	ts.Check(err)
+	quoted, err := json.Marshal(string(key))
+	ts.Check(err)
+	ts.Setenv("PUBKEY", string(quoted))
+	dir := ts.MkAbs(args[0])
+	ts.Check(filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, []byte(os.Expand(string(data), ts.Getenv)), 0o644)
+	}))
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"config", "user.name", "Ada"}, {"config", "user.email", "ada@example.com"},
+		{"add", "--all"}, {"commit", "--quiet", "-m", "Begin"},
+	} {
+		_, err := git.Run(context.Background(), dir, args...)
+		ts.Check(err)
+	}
+}
+
+type githubKey struct{}
+
+// startGitHub makes acme/config of a directory's files on a stand-in for
+// GitHub, and sets what a job there finds in its environment: github DIR
+func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: github DIR")
+	}
+	server, err := sandbox.New(sandbox.Options{Dir: ts.MkAbs("github-state")})
+	ts.Check(err)
+	stop, err := server.Listen(context.Background())
+	ts.Check(err)
+	ts.Defer(stop)
+	ts.Check(os.RemoveAll(filepath.Join(ts.MkAbs(args[0]), ".git")))
+	ts.Check(server.CreateRepository(context.Background(), sandbox.Seed{Name: "acme/config", Dir: ts.MkAbs(args[0]), Private: true}))
+	token := server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{
+		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
+	}})
+	for name, value := range map[string]string{"GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(), "GITHUB_TOKEN": token, "CONFIG_GIT": server.GitDir("acme/config")} {
+		ts.Setenv(name, value)
+	}
+	ts.Setenv("READ_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read"}}))
+	ts.Value(githubKey{}).(*standIn).server = server
+}
+
+// standIn is the script's own.
+type standIn struct{ server *sandbox.Server }
+
+// showPull writes a pull request, and the statuses of its head, to FILE; with
+// merge it merges it: pull N FILE|merge
+func showPull(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: pull N FILE|merge")
+	}
+	server := ts.Value(githubKey{}).(*standIn).server
+	var n int
+	_, err := fmt.Sscan(args[0], &n)
+	ts.Check(err)
+	if args[1] == "merge" {
+		_, err := server.MergePull(context.Background(), "acme/config", n, "ada", "merge")
+		ts.Check(err)
+		return
+	}
+	pulls := server.Pulls("acme/config")
+	if n > len(pulls) {
+		ts.Fatalf("there are %d pull requests", len(pulls))
+	}
+	p := pulls[n-1]
+	text := fmt.Sprintf("%s %s\n%s\n\n%s\n", p.State, p.HeadRef, p.Title, p.Body)
+	for _, s := range server.Statuses("acme/config", p.HeadSHA) {
+		text += fmt.Sprintf("status %s %s: %s\n", s.Context, s.State, s.Description)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// TestConfigCommandsHaveStories: a command without a story is one that nobody
+// has seen work.
+func TestConfigCommandsHaveStories(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"bump", "promote", "check", "diff", "rollback", "status", "init"} {
+		if scripts, err := filepath.Glob("testdata/script/" + command + "_*.txtar"); err != nil || len(scripts) == 0 {
+			t.Errorf("%s: no script is named after it (%v)", command, err)
+		}
+	}
+}
