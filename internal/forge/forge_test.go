@@ -1,0 +1,155 @@
+package forge_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/internal/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/forge"
+	"github.com/waybill-dev/waybill/internal/promotion"
+	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+)
+
+func open(t *testing.T) (*configrepotest.Repo, forge.Forge) {
+	t.Helper()
+	r := configrepotest.GitHub(t, map[string]string{"README.md": "begin\n"})
+	return r, forge.Forge{API: r.API, Repository: r.Name, Branch: "main", StatusContext: "waybill/check", Now: r.Clock.Now}
+}
+
+// The config repository stands in for a source repository here.
+func TestRelate(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	base, _ := r.Head(t.Context(), "main")
+	side := r.Write(t, "side", "side", map[string]string{"a": "1\n"})
+	next := r.Write(t, "main", "next", map[string]string{"b": "1\n"})
+	for what, test := range map[string]struct {
+		repository, base, head string
+		want                   promotion.Relation
+	}{
+		"ahead":                 {"acme/config", base, next, promotion.Newer},
+		"behind":                {"acme/config", next, base, promotion.Older},
+		"the same":              {"acme/config", next, next, promotion.Same},
+		"diverged":              {"acme/config", next, side, promotion.Diverged},
+		"a commit that is gone": {"acme/config", base, strings.Repeat("1", 40), promotion.Unknown},
+		"another's repository":  {"acme/secret", base, next, promotion.Unknown},
+		"no repository":         {"nothing", base, next, promotion.Unknown},
+	} {
+		if got, err := f.Relate(t.Context(), test.repository, test.base, test.head); err != nil || got != test.want {
+			t.Errorf("%s: got %s, %v, want %s", what, got, err, test.want)
+		}
+	}
+	if err := r.Server.AddFault(sandbox.Fault{Method: "GET", Path: "/compare/", Status: 500, Count: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.Relate(t.Context(), "acme/config", base, next); err == nil {
+		t.Errorf("trouble was taken for an answer: %s", got)
+	}
+}
+
+func TestCommits(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	base, _ := r.Head(t.Context(), "main")
+	one := r.Write(t, "main", "One\n\nand more", map[string]string{"a": "1\n"})
+	two := r.Write(t, "main", "Two", map[string]string{"a": "2\n"})
+	got, total, ok, err := f.Commits(t.Context(), "acme/config", base, two)
+	if err != nil || !ok || total != 2 {
+		t.Fatalf("got %d, %v, %v", total, ok, err)
+	}
+	var list []string
+	for _, c := range got {
+		list = append(list, c.SHA+" "+c.Subject)
+	}
+	if diff := cmp.Diff([]string{two + " Two", one + " One"}, list); diff != "" {
+		t.Errorf("newest first (-want +got):\n%s", diff)
+	}
+	if _, _, ok, err := f.Commits(t.Context(), "acme/secret", base, two); ok || err != nil {
+		t.Errorf("a repository that cannot be read: %v, %v", ok, err)
+	}
+	if got := f.Link("acme/config", "abc"); got != r.Server.URL()+"/acme/config/commit/abc" {
+		t.Errorf("link: %s", got)
+	}
+}
+
+func TestPast(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	past := func(head, want string) {
+		t.Helper()
+		merged, declined, err := f.Past(t.Context(), "side", head)
+		got := map[[2]bool]string{{false, false}: "nothing", {true, false}: "merged", {false, true}: "declined"}[[2]bool{merged, declined}]
+		if err != nil || got != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	head := r.Write(t, "side", "side", map[string]string{"a": "1\n"})
+	past(head, "nothing")
+	pull, err := f.OpenPull(t.Context(), "side", "main", "t", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	past(head, "nothing")
+	if err := f.ClosePull(t.Context(), pull.Number); err != nil {
+		t.Fatal(err)
+	}
+	past(head, "declined")
+	past(strings.Repeat("1", 40), "nothing")
+	// Opened again and merged after all.
+	if pull, err = f.OpenPull(t.Context(), "side", "main", "t", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Server.MergePull(t.Context(), "acme/config", pull.Number, "ada", "merge"); err != nil {
+		t.Fatal(err)
+	}
+	past(head, "merged")
+}
+
+// Whoever is too late to open a pull request gets the one that is there.
+func TestOpenPullFindsTheOneThatIsThere(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	r.Write(t, "side", "side", map[string]string{"a": "1\n"})
+	first, err := f.OpenPull(t.Context(), "side", "main", "t", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := f.OpenPull(t.Context(), "side", "main", "t", "b"); err != nil || second.Number != first.Number {
+		t.Errorf("got %+v, %v", second, err)
+	}
+	if _, err := f.OpenPull(t.Context(), "none", "main", "t", "b"); err == nil || !strings.Contains(err.Error(), "open a pull request of acme/config from none into main") {
+		t.Errorf("a branch that is not there: %v", err)
+	}
+}
+
+func TestReviewers(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	r.Write(t, "side", "side", map[string]string{"a": "1\n"})
+	pull, err := f.OpenPull(t.Context(), "side", "main", "t", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.RequestReviewers(t.Context(), pull.Number, []string{"ada", "acme/platform"}); err != nil {
+		t.Fatal(err)
+	}
+	got := r.Server.Pulls("acme/config")[0]
+	if diff := cmp.Diff([][]string{{"ada"}, {"platform"}}, [][]string{got.Reviewers, got.Teams}); diff != "" {
+		t.Errorf("users and teams (-want +got):\n%s", diff)
+	}
+}
+
+// Without a workflow there is no check to start or wait for.
+func TestWithoutCheck(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	head := r.Write(t, "side", "side", map[string]string{"a": "1\n"})
+	if err := f.StartCheck(t.Context(), promotion.Pull{Number: 1, Head: head}); err != nil || len(r.Requests.Writes()) != 0 {
+		t.Errorf("a check was started: %v", err)
+	}
+	if checked, err := f.Checked(t.Context(), head); err != nil || !checked {
+		t.Errorf("got %v, %v", checked, err)
+	}
+}
