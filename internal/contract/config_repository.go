@@ -49,7 +49,7 @@ var bump = Command{
 		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
 		{Name: "workflow", Type: String, Default: "bump.yml", Placeholder: "FILE", Doc: "Workflow file in the config repository that `via: dispatch` starts."},
 		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: dispatch` waits for the answer."},
-		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start after a commit, such as promote.yml: a commit made with the job token starts none by itself. Empty starts none. Needs `repo`."},
+		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. Empty starts none. Needs `repo`."},
 		inputAllowOlder, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
@@ -76,7 +76,7 @@ var promote = Command{
 		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made with the job token starts none by itself. Empty starts none."},
 		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
-	Outputs: []Output{{"pull_requests", "JSON array: per application and environment the state (opened, updated, unchanged, refused, pending), number, URL and reason."}},
+	Outputs: []Output{{"pull_requests", "JSON array: per application and environment the state (opened, updated, unchanged, committed, current, refused, pending, declined, foreign), number, URL and reason."}},
 	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
 		{"statuses", "write", "marks the head as waiting for its check"}},
 	Binaries: []string{Waybill},
@@ -85,7 +85,7 @@ var promote = Command{
 var check = Command{
 	Name:  "check",
 	Short: "Re-verify every digest that a pull request would deploy",
-	Long: "Reads base and head of a change to the config repository, trusts nothing in the pull request's body, verifies the evidence of every digest that the head would newly deploy, refuses mutable tags and digests that skip an environment, and renders both sides. " +
+	Long: "Reads what merging the head into the base leads to, trusts nothing in the pull request's body, judges by the base's rules, verifies the evidence of every digest that would be newly deployed, refuses mutable tags and digests that skip an environment, and renders both sides. " +
 		"Reports only what is new. Without a base it judges everything as it stands. On a pull request it reports as a commit status on the head it judged.",
 	Example: "waybill check --base origin/main --head HEAD --dir .",
 	Inputs: []Input{
