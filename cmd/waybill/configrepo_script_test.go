@@ -4,14 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/github"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
 )
 
@@ -21,6 +25,8 @@ func withConfigCommands(commands map[string]func(ts *testscript.TestScript, neg 
 	commands["configrepo"] = makeConfigRepo
 	commands["github"] = startGitHub
 	commands["pull"] = showPull
+	commands["propose"] = propose
+	commands["denyregistry"] = denyRegistry
 	return commands
 }
 
@@ -108,7 +114,26 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // standIn is the script's own.
-type standIn struct{ server *sandbox.Server }
+type standIn struct {
+	server *sandbox.Server
+	denied atomic.Bool
+}
+
+// deny answers for the registry once denyregistry was called.
+func (s *standIn) deny(w http.ResponseWriter, _ *http.Request) bool {
+	if s.denied.Load() {
+		http.Error(w, `{"errors":[{"code":"DENIED","message":"the registry is closed"}]}`, http.StatusForbidden)
+	}
+	return s.denied.Load()
+}
+
+// denyRegistry makes the registry refuse everything: denyregistry
+func denyRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: denyregistry")
+	}
+	ts.Value(githubKey{}).(*standIn).denied.Store(true)
+}
 
 // showPull writes a pull request, and the statuses of its head, to FILE; with
 // merge it merges it: pull N FILE|merge
@@ -135,6 +160,27 @@ func showPull(ts *testscript.TestScript, neg bool, args []string) {
 		text += fmt.Sprintf("status %s %s: %s\n", s.Context, s.State, s.Description)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// propose opens a pull request, as a person, in which FILE stands at PATH:
+// propose BRANCH PATH FILE
+func propose(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: propose BRANCH PATH FILE")
+	}
+	ctx, server := context.Background(), ts.Value(githubKey{}).(*standIn).server
+	client, err := github.New(github.Options{Token: server.CreateToken(sandbox.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL()})
+	ts.Check(err)
+	name := github.Repository{Owner: "acme", Name: "config"}
+	repo := configrepo.NewGitHub(client, name)
+	head, err := repo.Head(ctx, "main")
+	ts.Check(err)
+	data, err := os.ReadFile(ts.MkAbs(args[2]))
+	ts.Check(err)
+	_, err = repo.Commit(ctx, configrepo.Request{Branch: args[0], Parent: head, Message: "change", Changes: []configrepo.Change{{Path: args[1], Content: data}}})
+	ts.Check(err)
+	_, err = client.OpenPull(ctx, name, github.NewPull{Title: "change", Head: args[0], Base: "main"})
+	ts.Check(err)
 }
 
 // TestConfigCommandsHaveStories: a command without a story is one that nobody

@@ -52,12 +52,13 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: false,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("REGISTRY", registrytest.New(t, nil).Host)
+			stand := new(standIn)
+			env.Values[githubKey{}] = stand
+			env.Setenv("REGISTRY", registrytest.New(t, stand.deny).Host)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TOOLS", tools)
 			env.Values[jobsKey{}] = new(jobs)
-			env.Values[githubKey{}] = new(standIn)
 			now := time.Now().UTC()
 			env.Setenv("NOW", now.Format(time.RFC3339))
 			env.Setenv("PAST", now.Add(-24*time.Hour).Format(time.RFC3339))
