@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -27,6 +28,7 @@ func withConfigCommands(commands map[string]func(ts *testscript.TestScript, neg 
 	commands["pull"] = showPull
 	commands["propose"] = propose
 	commands["denyregistry"] = denyRegistry
+	commands["dispatched"] = countDispatches
 	return commands
 }
 
@@ -110,13 +112,39 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(name, value)
 	}
 	ts.Setenv("READ_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read"}}))
-	ts.Value(githubKey{}).(*standIn).server = server
+	stand := ts.Value(githubKey{}).(*standIn)
+	stand.server, stand.started = server, map[string]int{}
+	server.OnEvent(func(e sandbox.Event) {
+		stand.mu.Lock()
+		defer stand.mu.Unlock()
+		if e.Name == "workflow_dispatch" {
+			stand.started[e.Workflow]++
+		}
+	})
 }
 
 // standIn is the script's own.
 type standIn struct {
 	server *sandbox.Server
 	denied atomic.Bool
+
+	mu      sync.Mutex
+	started map[string]int // by workflow file
+}
+
+// countDispatches says how often a workflow was started since it was last
+// asked: dispatched FILE N
+func countDispatches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: dispatched FILE N")
+	}
+	s := ts.Value(githubKey{}).(*standIn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := fmt.Sprint(s.started[args[0]]); got != args[1] {
+		ts.Fatalf("%s was started %s times", args[0], got)
+	}
+	delete(s.started, args[0])
 }
 
 // deny answers for the registry once denyregistry was called.
