@@ -34,6 +34,21 @@ func (f Forge) FindPull(ctx context.Context, branch, base string) (*promotion.Pu
 	return pullOf(pr), err
 }
 
+// OpenPulls lists the open pull requests from Waybill's branches, by branch.
+func (f Forge) OpenPulls(ctx context.Context, base string) (map[string]promotion.Pull, error) {
+	list, err := f.API.ListPulls(ctx, f.Repository, "waybill/")
+	if err != nil {
+		return nil, err
+	}
+	pulls := make(map[string]promotion.Pull)
+	for _, pr := range list {
+		if pr.BaseRef == base {
+			pulls[pr.HeadRef] = *pullOf(&pr)
+		}
+	}
+	return pulls, nil
+}
+
 // OpenPull opens a pull request, or finds the one that is open already.
 func (f Forge) OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error) {
 	pr, err := f.API.OpenPull(ctx, f.Repository, github.NewPull{Title: title, Body: body, Head: branch, Base: base})

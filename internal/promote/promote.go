@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
@@ -34,6 +35,8 @@ type Repository interface {
 type Forge interface {
 	// FindPull finds the open pull request of a branch; nil without one.
 	FindPull(ctx context.Context, branch, base string) (*promotion.Pull, error)
+	// OpenPulls lists the open pull requests from Waybill's branches, by branch.
+	OpenPulls(ctx context.Context, base string) (map[string]promotion.Pull, error)
 	OpenPull(ctx context.Context, branch, base, title, body string) (*promotion.Pull, error)
 	EditPull(ctx context.Context, number int, title, body string) error
 	ClosePull(ctx context.Context, number int) error
@@ -144,6 +147,9 @@ type view struct {
 	cfg      *config.Config
 	snapshot *configrepo.Snapshot
 	stale    bool // the branch has moved since
+	// open lists the open pull requests, once: most places need none, and a
+	// request for each would use up what GitHub allows in an hour.
+	open func() (map[string]promotion.Pull, error)
 }
 
 func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
@@ -156,7 +162,8 @@ func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 		return view{}, fmt.Errorf("read %s: %w", branch, err)
 	}
 	cfg, err := deployment.Load(snapshot.Files)
-	return view{cfg: cfg, snapshot: snapshot}, err
+	open := sync.OnceValues(func() (map[string]promotion.Pull, error) { return p.Forge.OpenPulls(ctx, branch) })
+	return view{cfg: cfg, snapshot: snapshot, open: open}, err
 }
 
 // step names a move, as long as the configuration has it.
@@ -224,7 +231,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return result, nil
 	case from.Ref == to.Ref && to.Tag == "":
 		result.State = Current
-		return result, p.settle(ctx, m, req, &result)
+		return result, p.settle(ctx, now, m, &result)
 	}
 	change, err := deployment.Prepare(snapshot.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {

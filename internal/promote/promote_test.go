@@ -288,6 +288,28 @@ func TestCurrentClosesThePullRequest(t *testing.T) {
 	w.run(t, promote.Opened)
 }
 
+// Places where nothing is to be done cost no request each: GitHub allows a job
+// token a thousand an hour.
+func TestCurrentCostsNoRequestEach(t *testing.T) {
+	t.Parallel()
+	apps := []string{"a", "b", "c"}
+	all := configrepotest.Files(apps...)
+	for _, app := range apps {
+		for _, env := range []string{"dev", "staging", "prod"} {
+			all[configrepotest.Overlay(app, env)] = configrepotest.OverlayText(app, evidencetest.Ref(app, 1).Digest())
+		}
+	}
+	w := &world{Repo: configrepotest.GitHub(t, all), images: evidencetest.NewRegistry()}
+	w.forge = forge.Forge{API: w.API, Repository: w.Name, Branch: "main"}
+	promotions, err := w.promoter().Run(t.Context(), promote.Request{Branch: "main"})
+	if err != nil || len(promotions) != 6 {
+		t.Fatalf("got %+v, %v", promotions, err)
+	}
+	if n := w.Requests.Reads("/api/v3/repos/acme/config/pulls"); n != 1 {
+		t.Errorf("pull requests were listed %d times", n)
+	}
+}
+
 func TestCurrentLeavesAForeignPullRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -190,12 +190,13 @@ const currentMarker = "<!-- waybill:current -->"
 // settle closes the pull request of a promotion that has come about otherwise.
 // The branch goes first, which closes it too: left behind, it would look as if
 // somebody had declined the digest.
-func (p *Promoter) settle(ctx context.Context, m move, req Request, result *Promotion) error {
+func (p *Promoter) settle(ctx context.Context, now view, m move, result *Promotion) error {
 	if p.Forge == nil || m.to.Promotion == config.Auto {
 		return nil
 	}
-	pull, err := p.Forge.FindPull(ctx, result.Branch, req.Branch)
-	if err != nil || pull == nil {
+	open, err := now.open()
+	pull, found := open[result.Branch]
+	if err != nil || !found {
 		return err
 	}
 	result.Number, result.URL = pull.Number, pull.URL

@@ -78,15 +78,21 @@ func (r *Repo) Open(t testing.TB) Store { return r.open(t) }
 type Requests struct {
 	mu     sync.Mutex
 	writes []string
+	reads  map[string]int // by path
 }
 
 // RoundTrip sends and counts.
 func (r *Requests) RoundTrip(req *http.Request) (*http.Response, error) {
+	r.mu.Lock()
 	if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		r.mu.Lock()
 		r.writes = append(r.writes, req.Method+" "+req.URL.Path)
-		r.mu.Unlock()
+	} else {
+		if r.reads == nil {
+			r.reads = map[string]int{}
+		}
+		r.reads[req.URL.Path]++
 	}
+	r.mu.Unlock()
 	return http.DefaultTransport.RoundTrip(req)
 }
 
@@ -97,6 +103,13 @@ func (r *Requests) Writes() []string {
 	writes := r.writes
 	r.writes = nil
 	return writes
+}
+
+// Reads says how often a path was read.
+func (r *Requests) Reads(path string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.reads[path]
 }
 
 // Local makes a bare git directory with the files on main.
