@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // Error is a request to a registry that failed after its retries.
@@ -98,6 +100,10 @@ func wrap(repository name.Repository, doing string, err error) error {
 	}
 	return e
 }
+
+// Trouble makes an Error of what another library says that works with this
+// client's RemoteOptions.
+func Trouble(ref imageref.Ref, doing string, err error) error { return wrap(ref.Name(), doing, err) }
 
 // IsNotFound says whether the registry answered that there is no such thing.
 func IsNotFound(err error) bool {

@@ -295,9 +295,9 @@ func (r run) signBundle(ctx context.Context, w want) (*registry.Attachment, erro
 
 // legacyLayers are layers by the digest they stand beside.
 type legacyLayers struct {
-	mu         sync.Mutex
-	signatures map[imageref.Ref][]registry.Layer
-	statements []registry.Layer // beside every digest
+	mu           sync.Mutex
+	signatures   map[imageref.Ref][]sigstore.Legacy
+	attestations []sigstore.Legacy // beside every digest
 }
 
 func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error {
@@ -306,14 +306,13 @@ func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error
 		if err != nil {
 			return err
 		}
-		data, annotations, err := r.Signer.LegacyAttestation(ctx, statement)
+		attestation, err := r.Signer.LegacyAttestation(ctx, statement, w.predicateType)
 		if err != nil {
 			return fmt.Errorf("sign %s: %w", w.kind, err)
 		}
-		annotations["predicateType"] = w.predicateType
 		layers.mu.Lock()
 		defer layers.mu.Unlock()
-		layers.statements = append(layers.statements, registry.Layer{MediaType: sigstore.MediaTypeEnvelope, Data: data, Annotations: annotations})
+		layers.attestations = append(layers.attestations, attestation)
 		return nil
 	}
 	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) { // a legacy signature names one digest
@@ -321,15 +320,15 @@ func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error
 		if err != nil {
 			return err
 		}
-		annotations, err := r.Signer.LegacySignature(ctx, payload)
+		signature, err := r.Signer.LegacySignature(ctx, payload)
 		if err != nil {
 			return fmt.Errorf("sign %s: %w", ref.Short(), err)
 		}
 		layers.mu.Lock()
 		if layers.signatures == nil {
-			layers.signatures = make(map[imageref.Ref][]registry.Layer)
+			layers.signatures = make(map[imageref.Ref][]sigstore.Legacy)
 		}
-		layers.signatures[ref] = append(layers.signatures[ref], registry.Layer{MediaType: sigstore.MediaTypeSimpleSigning, Data: payload, Annotations: annotations})
+		layers.signatures[ref] = append(layers.signatures[ref], signature)
 		layers.mu.Unlock()
 	}
 	return nil
@@ -337,10 +336,10 @@ func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error
 
 func (l *legacyLayers) store(ctx context.Context, r run) error {
 	for _, ref := range append(slices.Clone(r.platforms), r.image) {
-		if err := r.Registry.AppendBeside(ctx, ref, registry.SuffixSignature, l.signatures[ref]); err != nil {
+		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacySignatures, l.signatures[ref]); err != nil {
 			return fmt.Errorf("store the signature: %w", err)
 		}
-		if err := r.Registry.AppendBeside(ctx, ref, registry.SuffixAttestation, l.statements); err != nil {
+		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacyAttestations, l.attestations); err != nil {
 			return fmt.Errorf("store the attestations: %w", err)
 		}
 	}

@@ -85,7 +85,7 @@ func collect(ctx context.Context, d Deps, ref imageref.Ref, everywhere bool) (ev
 	if err != nil {
 		return evidence.Evidence{}, err
 	}
-	if err := c.verifyAll(found); err != nil {
+	if err := c.verifyAll(ctx, found); err != nil {
 		return evidence.Evidence{}, err
 	}
 	c.sort()
@@ -100,8 +100,8 @@ type stored struct {
 
 type legacyLayers struct {
 	subject imageref.Ref
-	suffix  string
-	layers  []registry.Layer
+	tag     sigstore.LegacyTag
+	layers  []sigstore.Legacy
 }
 
 func fetch(ctx context.Context, r *registry.Client, subjects []imageref.Ref) (stored, error) {
@@ -113,14 +113,14 @@ func fetch(ctx context.Context, r *registry.Client, subjects []imageref.Ref) (st
 	})
 	found.legacy = make([]legacyLayers, 0, 2*len(subjects))
 	for _, subject := range subjects {
-		for _, suffix := range []string{registry.SuffixSignature, registry.SuffixAttestation} {
-			found.legacy = append(found.legacy, legacyLayers{subject: subject, suffix: suffix})
+		for _, tag := range []sigstore.LegacyTag{sigstore.LegacySignatures, sigstore.LegacyAttestations} {
+			found.legacy = append(found.legacy, legacyLayers{subject: subject, tag: tag})
 		}
 	}
 	for i := range found.legacy {
 		l := &found.legacy[i]
 		g.Go(func() (err error) {
-			l.layers, err = r.LayersBeside(ctx, l.subject, l.suffix)
+			l.layers, err = sigstore.ReadLegacy(ctx, r, l.subject, l.tag)
 			return err
 		})
 	}
@@ -136,7 +136,7 @@ type collector struct {
 	verifier *sigstore.Verifier
 }
 
-func (c *collector) verifyAll(found stored) error {
+func (c *collector) verifyAll(ctx context.Context, found stored) error {
 	for _, a := range found.bundles {
 		if a.Gone != "" {
 			c.problem("", a.Gone)
@@ -149,7 +149,7 @@ func (c *collector) verifyAll(found stored) error {
 	}
 	for _, l := range found.legacy {
 		for _, layer := range l.layers {
-			if err := c.legacy(l, layer); err != nil {
+			if err := c.legacy(ctx, l, layer); err != nil {
 				return err
 			}
 		}
@@ -157,16 +157,12 @@ func (c *collector) verifyAll(found stored) error {
 	return nil
 }
 
-func (c *collector) legacy(l legacyLayers, layer registry.Layer) error {
-	switch {
-	case l.suffix == registry.SuffixSignature && layer.MediaType == sigstore.MediaTypeSimpleSigning:
-		verified, err := c.verifier.LegacySignature(layer.Data, layer.Annotations)
+func (c *collector) legacy(ctx context.Context, l legacyLayers, layer sigstore.Legacy) error {
+	verified, err := c.verifier.Legacy(ctx, l.tag, layer)
+	if l.tag == sigstore.LegacySignatures {
 		return c.simpleSigning(verified, err, l.subject)
-	case l.suffix == registry.SuffixAttestation && layer.MediaType == sigstore.MediaTypeEnvelope:
-		verified, err := c.verifier.LegacyAttestation(layer.Data, layer.Annotations)
-		return c.statement(verified, err, "legacy", guessKind(envelopePayload(layer.Data)))
 	}
-	return nil // something else that somebody keeps there
+	return c.statement(verified, err, "legacy", guessKind(sigstore.LegacyStatement(layer)))
 }
 
 // statement adds a verified statement as a record, if it is one, of a kind
@@ -278,12 +274,4 @@ func bundlePayload(data []byte) []byte {
 	}
 	_ = json.Unmarshal(data, &b)
 	return b.Envelope.Payload
-}
-
-func envelopePayload(data []byte) []byte {
-	var e struct {
-		Payload []byte `json:"payload"`
-	}
-	_ = json.Unmarshal(data, &e)
-	return e.Payload
 }

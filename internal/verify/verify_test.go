@@ -22,7 +22,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/sandbox/sigstore/sigstoretest"
 	"github.com/waybill-dev/waybill/internal/sign"
@@ -198,12 +197,12 @@ func TestLegacySignatureOfAnotherImage(t *testing.T) {
 	if _, err := signWith(t, from, trust, sigstore.SignerOptions{Key: key}, o); err != nil {
 		t.Fatal(err)
 	}
-	for _, suffix := range []string{registry.SuffixSignature, registry.SuffixAttestation} {
-		layers, err := from.client.LayersBeside(t.Context(), from.Ref, suffix)
+	for _, tag := range []sigstore.LegacyTag{sigstore.LegacySignatures, sigstore.LegacyAttestations} {
+		layers, err := sigstore.ReadLegacy(t.Context(), from.client, from.Ref, tag)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := to.client.AppendBeside(t.Context(), to.Ref, suffix, layers); err != nil {
+		if err := sigstore.AppendLegacy(t.Context(), to.client, to.Ref, tag, layers); err != nil {
 			t.Fatal(err)
 		}
 	}

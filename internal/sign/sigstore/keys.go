@@ -3,17 +3,16 @@ package sigstore
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 
+	"github.com/sigstore/cosign/v2/pkg/cosign"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
@@ -23,6 +22,7 @@ import (
 // Key is a private key that signs.
 type Key struct {
 	private     crypto.Signer
+	prehashing  func() (*Key, error) // nil, except for a given Ed25519 key
 	details     signature.AlgorithmDetails
 	fingerprint string
 	hint        []byte
@@ -30,29 +30,56 @@ type Key struct {
 
 // LoadKey reads a private key: cosign's encrypted form, or PKCS#8 with or
 // without a password. Keys are ECDSA, RSA or Ed25519.
-func LoadKey(pem, password []byte) (*Key, error) {
-	parsed, err := cryptoutils.UnmarshalPEMToPrivateKey(pem, func(bool) ([]byte, error) { return password, nil })
+func LoadKey(data, password []byte) (*Key, error) {
+	private, err := loadPrivate(data, password)
 	if err != nil {
 		return nil, fmt.Errorf("read private key: %w (want cosign's form or PKCS#8; COSIGN_PASSWORD is its password)", err)
 	}
-	switch private := parsed.(type) {
-	case *ecdsa.PrivateKey:
-		return newKey(private, false)
-	case *rsa.PrivateKey:
-		return newKey(private, false)
-	case ed25519.PrivateKey:
-		return newKey(private, false)
+	key, err := newKey(private)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("read private key: a %T cannot sign here: use ECDSA, RSA or Ed25519", parsed)
+	if key.details.GetKeyType() == signature.ED25519 {
+		key.prehashing = func() (*Key, error) {
+			private, err := loadPrivate(data, password, options.WithED25519ph())
+			if err != nil {
+				return nil, fmt.Errorf("read private key: %w", err)
+			}
+			return newKey(private, options.WithED25519ph())
+		}
+	}
+	return key, nil
 }
 
-// newKey chooses the algorithm that verifiers expect of the key. prehash
-// selects Ed25519ph, which is what Rekor v2 takes of an Ed25519 key.
-func newKey(private crypto.Signer, prehash bool) (*Key, error) {
-	var load []signature.LoadOption
-	if prehash {
-		load = append(load, options.WithED25519ph())
+// loadPrivate reads cosign's form by cosign, and PKCS#8, for which cosign has
+// but an import into its own form, by the same library as cosign.
+func loadPrivate(data, password []byte, load ...signature.LoadOption) (crypto.Signer, error) {
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("it is no PEM")
 	}
+	var loaded signature.SignerVerifier
+	var err error
+	if block.Type == cosign.CosignPrivateKeyPemType || block.Type == cosign.SigstorePrivateKeyPemType {
+		loaded, err = cosign.LoadPrivateKey(data, password, &load)
+	} else {
+		var parsed crypto.PrivateKey
+		if parsed, err = cryptoutils.UnmarshalPEMToPrivateKey(data, func(bool) ([]byte, error) { return password, nil }); err == nil {
+			loaded, err = signature.LoadDefaultSignerVerifier(parsed, load...)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	private, ok := loaded.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a %T cannot sign here: use ECDSA, RSA or Ed25519", loaded)
+	}
+	return private, nil
+}
+
+// newKey chooses the algorithm that verifiers expect of the key.
+func newKey(private crypto.Signer, load ...signature.LoadOption) (*Key, error) {
 	details, err := signature.GetDefaultAlgorithmDetails(private.Public(), load...)
 	if err != nil {
 		return nil, fmt.Errorf("read private key: %w", err)
@@ -64,8 +91,16 @@ func newKey(private crypto.Signer, prehash bool) (*Key, error) {
 	return &Key{private: private, details: details, fingerprint: fingerprint, hint: hint}, nil
 }
 
-// legacy is the key as cosign's legacy form uses it: SHA-256 for any curve,
-// Ed25519 without prehash.
+// forLog is the key as a log of this version takes it: Rekor v2 wants an
+// Ed25519 key to sign digests.
+func (k *Key) forLog(version uint32) (*Key, error) {
+	if version < 2 || k.prehashing == nil {
+		return k, nil
+	}
+	return k.prehashing()
+}
+
+// legacy is the key as cosign's legacy form uses it: SHA-256 for any curve.
 func (k *Key) legacy() *Key {
 	l := *k
 	details := k.details.GetSignatureAlgorithm()
@@ -74,18 +109,11 @@ func (k *Key) legacy() *Key {
 		details = protocommon.PublicKeyDetails_PKIX_ECDSA_P384_SHA_256 //nolint:staticcheck // what cosign writes
 	case protocommon.PublicKeyDetails_PKIX_ECDSA_P521_SHA_512:
 		details = protocommon.PublicKeyDetails_PKIX_ECDSA_P521_SHA_256 //nolint:staticcheck // what cosign writes
-	case protocommon.PublicKeyDetails_PKIX_ED25519_PH:
-		details = protocommon.PublicKeyDetails_PKIX_ED25519
 	}
 	if algorithm, err := signature.GetAlgorithmDetails(details); err == nil {
 		l.details = algorithm
 	}
 	return &l
-}
-
-func digestHex(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // Fingerprint is the key as policies name it: sha256:HEX of the public key's
@@ -98,8 +126,8 @@ func (k *Key) PublicKeyPEM() ([]byte, error) {
 }
 
 // LoadPublicKey reads a PEM public key and gives its fingerprint.
-func LoadPublicKey(pem []byte) (crypto.PublicKey, string, error) {
-	public, err := cryptoutils.UnmarshalPEMToPublicKey(pem)
+func LoadPublicKey(data []byte) (crypto.PublicKey, string, error) {
+	public, err := cryptoutils.UnmarshalPEMToPublicKey(data)
 	if err != nil {
 		return nil, "", fmt.Errorf("read public key: %w", err)
 	}
@@ -148,8 +176,8 @@ func (k *Key) GetPublicKey() crypto.PublicKey { return k.private.Public() }
 
 // GetPublicKeyPem implements sign.Keypair.
 func (k *Key) GetPublicKeyPem() (string, error) {
-	pem, err := k.PublicKeyPEM()
-	return string(pem), err
+	public, err := k.PublicKeyPEM()
+	return string(public), err
 }
 
 // SignData implements sign.Keypair: it returns the signature, and the digest

@@ -85,13 +85,10 @@ func (k *publicKey) PublicKey(...signature.PublicKeyOption) (crypto.PublicKey, e
 // long as it is given.
 func (k *publicKey) ValidAtTime(time.Time) bool { return true }
 
-// material is a trusted root, with a key beside it, and with timestamp
-// authorities that stamped something else than the bare signature: cosign's
-// legacy attestations are stamped as a whole.
+// material is a trusted root with a key beside it.
 type material struct {
 	root.TrustedMaterial
-	key     *publicKey
-	stamped []byte
+	key *publicKey
 }
 
 func (m material) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, error) {
@@ -99,25 +96,4 @@ func (m material) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, error
 		return nil, errors.New("no public key")
 	}
 	return m.key, nil
-}
-
-func (m material) TimestampingAuthorities() []root.TimestampingAuthority {
-	authorities := m.TrustedMaterial.TimestampingAuthorities()
-	if m.stamped == nil {
-		return authorities
-	}
-	wrapped := make([]root.TimestampingAuthority, 0, len(authorities))
-	for _, a := range authorities {
-		wrapped = append(wrapped, stampedAuthority{a, m.stamped})
-	}
-	return wrapped
-}
-
-type stampedAuthority struct {
-	root.TimestampingAuthority
-	stamped []byte
-}
-
-func (a stampedAuthority) Verify(timestamp, _ []byte) (*root.Timestamp, error) {
-	return a.TimestampingAuthority.Verify(timestamp, a.stamped)
 }

@@ -2,16 +2,13 @@ package sigstore
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/sigstore/cosign/v2/pkg/cosign"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
@@ -50,6 +47,7 @@ type SignerOptions struct {
 // safe for concurrent use.
 type Signer struct {
 	key         *Key
+	legacyKey   *Key   // the same key as the legacy form uses it
 	certificate []byte // DER; nil when signing with a given key
 	identity    evidence.Signer
 	timestamps  []*sign.TimestampAuthority
@@ -72,9 +70,8 @@ func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
 	}
 	if o.Key != nil {
 		s.identity = evidence.Signer{Key: o.Key.Fingerprint()}
-		if _, isEd25519 := o.Key.private.(ed25519.PrivateKey); isEd25519 && s.logVersion >= 2 {
-			s.key, err = newKey(o.Key.private, true)
-		}
+		s.legacyKey = o.Key.legacy()
+		s.key, err = o.Key.forLog(s.logVersion)
 		return s, err
 	}
 	return s, s.certify(ctx, config, o)
@@ -142,13 +139,14 @@ func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, o Sign
 	if err != nil {
 		return err
 	}
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	private, err := cosign.GeneratePrivateKey()
 	if err != nil {
 		return fmt.Errorf("make a key to certify: %w", err)
 	}
-	if s.key, err = newKey(private, false); err != nil {
+	if s.key, err = newKey(private); err != nil {
 		return err
 	}
+	s.legacyKey = s.key.legacy()
 	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport})
 	s.certificate, err = fulcio.GetCertificate(ctx, s.key, &sign.CertificateProviderOptions{IDToken: token})
 	if err != nil {

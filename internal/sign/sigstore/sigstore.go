@@ -1,21 +1,25 @@
 // Package sigstore is the adapter to Sigstore, and the only importer of
-// sigstore-go: it turns statements into bundles and bundles into verified
-// statements.
+// sigstore-go and cosign: it turns statements into bundles and bundles into
+// verified statements, by sigstore-go, and the same with cosign's legacy form,
+// by cosign.
 //
 // Invariant: what Verifier returns was signed by the Signer it names, at a time
 // that a log or timestamp authority of the trusted root vouches for, or by one
 // of the given keys. What does not verify is an Untrusted error; any other
 // error is trouble with a file or service and says nothing of the signature.
 //
-// The package reads no registry and judges nobody: whether a signer may sign
-// is the policy's business. Stored forms are bundles (version 0.1 to 0.3) and
-// cosign's legacy annotations.
+// The package judges nobody: whether a signer may sign is the policy's
+// business. It knows registries only where cosign's client keeps the legacy
+// tags, with the options of the registry's door. Stored forms are bundles
+// (version 0.1 to 0.3) and cosign's legacy annotations.
 package sigstore
 
 import (
 	"errors"
 	"fmt"
 	"time"
+
+	ctypes "github.com/sigstore/cosign/v2/pkg/types"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 )
@@ -27,7 +31,7 @@ const MediaTypeBundle = "application/vnd.dev.sigstore.bundle.v0.3+json"
 const MediaTypeBundlePrefix = "application/vnd.dev.sigstore.bundle"
 
 // PayloadType is the DSSE payload type of an in-toto statement.
-const PayloadType = "application/vnd.in-toto+json"
+const PayloadType = ctypes.IntotoPayloadType
 
 // AnnotationPublicKey carries the PEM public key of a signature with a key.
 const AnnotationPublicKey = "dev.waybill.public-key"

@@ -1,7 +1,6 @@
 package sigstore
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -85,32 +84,22 @@ func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified,
 	if err := b.UnmarshalJSON(data); err != nil {
 		return Verified{}, untrusted("not a Sigstore bundle: %w", err)
 	}
-	return v.verify(signed{Bundle: b, annotations: annotations})
-}
-
-// signed is a signature as it was found.
-type signed struct {
-	*bundle.Bundle
-	payload     []byte // what a message signature signs; nil for an envelope
-	stamped     []byte // what timestamp authorities saw; nil for the signature
-	annotations map[string]string
-}
-
-func (v *Verifier) verify(b signed) (Verified, error) {
 	content, err := b.VerificationContent()
 	if err != nil {
 		return Verified{}, untrusted("the bundle says not who signed: %w", err)
 	}
-	verified := Verified{Payload: b.payload}
-	if b.payload == nil {
-		if verified.Payload, err = envelopePayload(b.Bundle); err != nil {
-			return Verified{}, err
-		}
+	payload, err := envelopePayload(b)
+	if err != nil {
+		return Verified{}, err
 	}
 	if leaf := content.Certificate(); leaf != nil {
-		return v.byCertificate(b, leaf, verified)
+		return v.byCertificate(b, leaf, payload)
 	}
-	return v.byKey(b, content.PublicKey(), verified)
+	hint := ""
+	if key := content.PublicKey(); key != nil {
+		hint = key.Hint()
+	}
+	return v.byKey(b, v.candidates(annotations, hint), payload)
 }
 
 func envelopePayload(b *bundle.Bundle) ([]byte, error) {
@@ -124,7 +113,7 @@ func envelopePayload(b *bundle.Bundle) ([]byte, error) {
 	return envelope.GetPayload(), nil
 }
 
-func (v *Verifier) byCertificate(b signed, leaf *x509.Certificate, verified Verified) (Verified, error) {
+func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, payload []byte) (Verified, error) {
 	trusted, err := v.root()
 	if err != nil {
 		return Verified{}, err
@@ -136,46 +125,45 @@ func (v *Verifier) byCertificate(b signed, leaf *x509.Certificate, verified Veri
 	if len(trusted.CTLogs()) > 0 {
 		options = append(options, verify.WithSignedCertificateTimestamps(1))
 	}
-	result, err := check(b, material{TrustedMaterial: trusted, stamped: b.stamped}, options)
+	result, err := check(b, material{TrustedMaterial: trusted}, options)
 	if err != nil {
 		return Verified{}, untrusted("signature with the certificate of %s: %w", certificateName(leaf), err)
 	}
-	if verified.Signer, err = certificateSigner(leaf); err != nil {
+	signer, err := certificateSigner(leaf)
+	if err != nil {
 		return Verified{}, untrusted("read the signer's certificate: %w", err)
 	}
-	verified.SignedAt = earliest(result.VerifiedTimestamps)
-	verified.LogIndex = logIndex(b.Bundle, trusted)
-	return verified, nil
+	return Verified{Payload: payload, Signer: signer, SignedAt: earliest(result.VerifiedTimestamps), LogIndex: logIndex(b, trusted)}, nil
 }
 
-// byKey tries the keys that were given, and the one that the signature is
-// stored with: whether that one may sign is for the policy, which names keys
-// by fingerprint.
-func (v *Verifier) byKey(b signed, hint verify.PublicKeyProvider, verified Verified) (Verified, error) {
-	candidates := v.candidates(b, hint)
-	if len(candidates) == 0 {
-		return Verified{}, untrusted("signed with a key, and no public key was given to verify it with")
-	}
+// byKey tries the keys that may have signed.
+func (v *Verifier) byKey(b *bundle.Bundle, candidates []publicKey, payload []byte) (Verified, error) {
 	var last error
 	for _, key := range candidates {
-		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key, stamped: b.stamped}
-		if _, err := check(b, m, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); err != nil {
-			last = err
-			continue
+		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key}
+		if _, last = check(b, m, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); last == nil {
+			verified := Verified{Payload: payload, Signer: evidence.Signer{Key: key.fingerprint}}
+			if v.fileRoot != nil {
+				v.witness(b, key, &verified)
+			}
+			return verified, nil
 		}
-		verified.Signer = evidence.Signer{Key: key.fingerprint}
-		if v.fileRoot != nil {
-			v.witness(b, key, &verified)
-		}
-		return verified, nil
 	}
-	return Verified{}, untrusted("signed with a key that is none of those given, or the signature is wrong: %w", last)
+	return Verified{}, noKey(last)
+}
+
+// noKey says why no key will do: without a cause there was none to try.
+func noKey(cause error) error {
+	if cause == nil {
+		return untrusted("signed with a key, and no public key was given to verify it with")
+	}
+	return untrusted("signed with a key that is none of those given, or the signature is wrong: %w", cause)
 }
 
 // witness adds what log and timestamp authority vouch for. A key is believed
 // without them.
-func (v *Verifier) witness(b signed, key publicKey, verified *Verified) {
-	m := material{TrustedMaterial: v.fileRoot, key: &key, stamped: b.stamped}
+func (v *Verifier) witness(b *bundle.Bundle, key publicKey, verified *Verified) {
+	m := material{TrustedMaterial: v.fileRoot, key: &key}
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	logged := len(v.fileRoot.RekorLogs()) > 0 && len(b.GetVerificationMaterial().GetTlogEntries()) > 0
 	if logged {
@@ -187,35 +175,35 @@ func (v *Verifier) witness(b signed, key publicKey, verified *Verified) {
 	}
 	verified.SignedAt = earliest(result.VerifiedTimestamps)
 	if logged {
-		verified.LogIndex = logIndex(b.Bundle, v.fileRoot)
+		verified.LogIndex = logIndex(b, v.fileRoot)
 	}
 }
 
-func (v *Verifier) candidates(b signed, hint verify.PublicKeyProvider) []publicKey {
+// candidates are the keys that were given, and the one that the signature is
+// stored with: whether that one may sign is for the policy, which names keys
+// by fingerprint.
+func (v *Verifier) candidates(annotations map[string]string, hint string) []publicKey {
 	known := v.keys
-	if pem := b.annotations[AnnotationPublicKey]; pem != "" {
+	if pem := annotations[AnnotationPublicKey]; pem != "" {
 		if stored, err := newPublicKey([]byte(pem)); err == nil {
 			known = append(slices.Clone(known), stored)
 		}
 	}
 	for _, key := range known {
-		if hint != nil && hint.Hint() == key.hint {
+		if hint == key.hint {
 			return []publicKey{key}
 		}
 	}
 	return known
 }
 
-func check(b signed, m root.TrustedMaterial, options []verify.VerifierOption) (*verify.VerificationResult, error) {
+func check(b *bundle.Bundle, m root.TrustedMaterial, options []verify.VerifierOption) (*verify.VerificationResult, error) {
 	verifier, err := verify.NewVerifier(m, options...)
 	if err != nil {
 		return nil, err
 	}
-	artifact := verify.WithoutArtifactUnsafe() // who reads the statement compares its subjects
-	if b.payload != nil {
-		artifact = verify.WithArtifact(bytes.NewReader(b.payload))
-	}
-	return verifier.Verify(b.Bundle, verify.NewPolicy(artifact, verify.WithoutIdentitiesUnsafe())) // identities are the policy's business
+	// Who reads the statement compares its subjects; identities are the policy's business.
+	return verifier.Verify(b, verify.NewPolicy(verify.WithoutArtifactUnsafe(), verify.WithoutIdentitiesUnsafe()))
 }
 
 func earliest(timestamps []verify.TimestampVerificationResult) time.Time {
