@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Validates and tests terraform/ with the real terraform, offline, against the
+# recorded schema of the AWS provider. Works in a copy: nothing is left behind.
+#
+#   scripts/terraform-test.sh [MODULE...]        all modules, or those named
+#   scripts/terraform-test.sh -mutate [MODULE...] takes each validation and
+#                             precondition away, one by one, and fails where
+#                             the tests stay green (minutes: run by hand)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mutate=
+if [ "${1:-}" = -mutate ]; then
+  mutate=1
+  shift
+fi
+if ! command -v terraform > /dev/null; then
+  echo '--- SKIP: terraform is not on PATH: terraform/ was not tested'
+  exit 0
+fi
+TF_CLI_CONFIG_FILE=$(bash scripts/terraform-provider.sh)
+export TF_CLI_CONFIG_FILE TF_IN_AUTOMATION=1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -a terraform "$work/"
+cd "$work/terraform"
+rm -rf .terraform modules/*/.terraform
+
+modules=("$@")
+if [ "${#modules[@]}" = 0 ]; then
+  mapfile -t modules < <(
+    echo .
+    find modules -mindepth 1 -maxdepth 1 -type d | sort
+    find . -path '*/examples/*' -name main.tf -printf '%h\n' | sort
+  )
+fi
+
+one() { # MODULE: quiet when green
+  local out
+  if ! out=$(cd "$1" && {
+    terraform init -backend=false -input=false -no-color && terraform validate -no-color &&
+      if [ -d tests ]; then terraform test -no-color; fi
+  } 2>&1); then
+    printf '%s\n%s: FAILED\n' "$out" "$1" >&2
+    return 1
+  fi
+  printf '%s: %s\n' "$1" "$(tail -n 1 <<< "$out")"
+}
+export -f one
+
+if [ -z "$mutate" ]; then
+  printf '%s\0' "${modules[@]}" | xargs -0 -P 2 -I{} bash -c 'one "$@"' _ {}
+  exit
+fi
+
+# Blanks the nth rule of a file: a rule is a validation, precondition or
+# postcondition block, up to the line that closes it.
+blank() { # FILE N
+  awk -v n="$2" '
+    /^ *(validation|precondition|postcondition) *\{/ && ++seen == n { match($0, /^ */); close_at = substr($0, 1, RLENGTH) "}"; skip = 1 }
+    !skip
+    skip && $0 == close_at { skip = 0 }' "$1"
+}
+survivors=0
+for module in "${modules[@]}"; do
+  [ -d "$module/tests" ] || continue
+  (cd "$module" && terraform init -backend=false -input=false > /dev/null)
+  for file in "$module"/*.tf; do
+    rules=$(grep -cE '^ *(validation|precondition|postcondition) *\{' "$file" || true)
+    for n in $(seq 1 "$rules"); do
+      cp "$file" "$work/original"
+      blank "$work/original" "$n" > "$file"
+      if (cd "$module" && terraform test > /dev/null 2>&1); then
+        echo "$file: rule $n can go and every test stays green: $(awk -v n="$n" '/^ *(validation|precondition|postcondition) *\{/ { seen++ } seen == n && /error_message/ { print; exit }' "$work/original")" >&2
+        survivors=$((survivors + 1))
+      fi
+      cp "$work/original" "$file"
+    done
+    echo "$file: $rules rules"
+  done
+done
+[ "$survivors" = 0 ]
