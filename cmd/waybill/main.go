@@ -34,6 +34,7 @@ var program = cli.Program{
 		"diff":     runDiff,
 		"rollback": runRollback,
 		"status":   runStatus,
+		"plan":     runPlan,
 		"init":     runInit,
 	},
 }

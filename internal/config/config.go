@@ -48,6 +48,7 @@ type Config struct {
 	Environments []Environment
 	apps         map[string]App
 	policy       policy
+	terraform    Terraform
 }
 
 // Environment is a place where applications run.

@@ -83,7 +83,8 @@ type document struct {
 			Image     string   `yaml:"image"`
 		} `yaml:"helm"`
 	} `yaml:"apps"`
-	Policy policy `yaml:"policy"`
+	Policy    policy            `yaml:"policy"`
+	Terraform terraformDocument `yaml:"terraform"`
 }
 
 type parser struct {
@@ -290,6 +291,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 		c.Environments = append(c.Environments, env)
 	}
 	p.keys(child(root, "policy"), doc.Policy)
+	c.terraform = p.terraform(child(root, "terraform"), doc.Terraform)
 	apps := child(root, "apps")
 	for name := range doc.Apps {
 		p.app(c, child(apps, name), name, doc)

@@ -80,10 +80,10 @@ type Command struct {
 	CommandOnly bool
 }
 
-// Commands lists the commands in the order of the delivery line, which is the
-// order of the help and the README.
+// Commands lists the commands in the order of the delivery line, then of
+// the terraform gate, which is the order of the help and the README.
 func Commands() []Command {
-	return []Command{build, scan, sign, verify, tag, bump, promote, check, diff, rollback, status, initialize}
+	return []Command{build, scan, sign, verify, tag, bump, promote, check, diff, rollback, status, plan, initialize}
 }
 
 // Lookup finds a command by name.

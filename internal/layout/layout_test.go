@@ -36,6 +36,10 @@ var doors = map[string][]string{
 	"github.com/moby/buildkit/session":                     {"internal/build/buildkit"},
 	"helm.sh/":                                             {"internal/render"},
 	"sigs.k8s.io/kustomize/":                               {"internal/render"},
+	"github.com/hashicorp/terraform-json":                  {"internal/terraform"},
+	"github.com/hashicorp/terraform-config-inspect":        {"internal/terraform"},
+	"github.com/hashicorp/hcl/":                            {"internal/terraform"},
+	"filippo.io/age":                                       {"internal/plan/seal"},
 }
 
 // steps are the verbs of the delivery line. They meet as values or documents

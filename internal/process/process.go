@@ -59,6 +59,9 @@ func (e *Error) Error() string {
 // Unwrap keeps the cause reachable.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// ErrNotFound is the cause where a program is not on PATH.
+var ErrNotFound = exec.ErrNotFound
+
 // LookPath finds a program on PATH.
 func LookPath(name string) (string, error) { return exec.LookPath(name) }
 

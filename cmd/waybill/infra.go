@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/plan/seal"
+	"github.com/waybill-dev/waybill/internal/terraform"
+)
+
+// infra is the infrastructure repository that plan, gate and apply work on.
+type infra struct {
+	api  *github.Client
+	repo github.Repository   // zero where GitHub has no part in it
+	pull *github.PullRequest // nil where there is none
+}
+
+func (i infra) onGitHub() bool { return i.repo.Name != "" }
+
+// openInfra finds repository and pull request: what the inputs say, else what
+// the event is about.
+func openInfra(ctx context.Context, call *cli.Call) (infra, error) {
+	var i infra
+	api, err := githubClient(call)
+	if err != nil {
+		return i, err
+	}
+	i.api = api
+	name := call.In.String("repo")
+	if name == "" {
+		name = call.Runner.Context().Repository
+	}
+	if name == "" {
+		if call.In.Int("pull_request") != 0 {
+			return i, outcome.Usagef("--pull-request is of which repository? Give --repo OWNER/NAME")
+		}
+		return i, nil
+	}
+	if i.repo, err = github.ParseRepository(name); err != nil {
+		return i, outcome.Usagef("--repo: %w", err)
+	}
+	number := call.In.Int("pull_request")
+	if number == 0 {
+		event, err := call.Runner.Event()
+		if err != nil {
+			return i, err
+		}
+		if event.PullRequest != nil {
+			number = event.PullRequest.Number
+		}
+	}
+	if number == 0 {
+		return i, nil
+	}
+	i.pull, err = api.Pull(ctx, i.repo, number)
+	return i, err
+}
+
+// top is the directory of the repository that the command is called in.
+func top(ctx context.Context) (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	dir, err := git.Run(ctx, here, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", fmt.Errorf("find the top of the repository: a plan is bound to a commit: %w", err)
+	}
+	return filepath.FromSlash(dir), nil
+}
+
+// localConfig reads waybill.yaml of the checkout: which roots there are. Who
+// approves is never read from there.
+func localConfig(top string) (config.Terraform, error) {
+	data, err := os.ReadFile(filepath.Join(top, config.FileName))
+	if errors.Is(err, os.ErrNotExist) {
+		return config.Terraform{}, nil
+	}
+	if err != nil {
+		return config.Terraform{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	cfg, err := config.Parse(config.FileName, data)
+	if err != nil {
+		return config.Terraform{}, err
+	}
+	return cfg.Terraform(), nil
+}
+
+// tool is terraform with a private directory, which done removes.
+func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
+	work, err := os.MkdirTemp("", "waybill-plan-")
+	if err != nil {
+		return plan.Tool{}, nil, fmt.Errorf("make a working directory: %w", err)
+	}
+	cache := call.In.String("plugin_cache")
+	if cache != "" {
+		if cache, err = filepath.Abs(cache); err == nil {
+			err = os.MkdirAll(cache, 0o755)
+		}
+		if err != nil {
+			return plan.Tool{}, nil, fmt.Errorf("make the plugin cache: %w", err)
+		}
+	}
+	named := call.In.List("env")
+	return plan.Tool{
+		Program: call.In.String("terraform"), Work: work, PluginCache: cache, LockTimeout: call.In.Duration("lock_timeout"),
+		Env: func(variables []string) []string { return terraform.Env(call.Getenv, named, variables) },
+	}, func() { _ = os.RemoveAll(work) }, nil
+}
+
+// sealedStore is the client for the registry of a sealed plan; nil for a file.
+func sealedStore(call *cli.Call, host string) seal.Registry {
+	if host == "" {
+		return nil
+	}
+	return registryClient(call, host)
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/plan/seal"
+	"github.com/waybill-dev/waybill/internal/runner"
+)
+
+func runPlan(ctx context.Context, call *cli.Call) error {
+	recipients, err := seal.ParseRecipients(call.In.List("seal_to"))
+	if err != nil {
+		return err
+	}
+	if len(recipients) > 0 && !call.In.Has("store") {
+		return outcome.Usagef("--seal-to without --store: say where the sealed plan is kept")
+	}
+	place, err := seal.ParsePlace(call.In.String("store"))
+	if err != nil {
+		return err
+	}
+	top, err := top(ctx)
+	if err != nil {
+		return err
+	}
+	roots, err := rootsToPlan(ctx, call, top)
+	if err != nil {
+		return err
+	}
+	tool, done, err := tool(call)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if call.In.Bool("validate_only") {
+		return validateRoots(ctx, call, top, roots, tool)
+	}
+	where, err := openInfra(ctx, call)
+	if err != nil {
+		return err
+	}
+	if len(roots) == 0 {
+		call.Sayf("nothing to plan: no root is touched")
+		return errors.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
+	}
+	head, err := plannedHead(ctx, call, top, where)
+	if err != nil {
+		return err
+	}
+	request := plan.Request{Top: top, Roots: roots, Head: head, Tool: tool, Parallel: call.In.Int("parallel")}
+	if where.onGitHub() {
+		request.Repository = where.repo.String()
+	}
+	result, err := plan.Run(ctx, request)
+	if err != nil {
+		return err
+	}
+	sealed := ""
+	if len(recipients) > 0 {
+		data, err := seal.Seal(seal.Of(result, time.Now(), call.In.Duration("expires")), recipients)
+		if err != nil {
+			return err
+		}
+		host := ""
+		if place.Dir == "" {
+			host = place.Repository.RegistryStr()
+		}
+		if sealed, err = place.Save(ctx, sealedStore(call, host), result.Fingerprint, data); err != nil {
+			return err
+		}
+	}
+	return reportPlan(ctx, call, where, result, sealed)
+}
+
+// rootsToPlan are the roots in the order in which they would be applied.
+func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, error) {
+	var roots []plan.Root
+	for _, dir := range call.In.List("dir") {
+		roots = append(roots, plan.Root{Dir: path.Clean(dir), Workspace: call.In.String("workspace"), VarFiles: call.In.List("var_file")})
+	}
+	if len(roots) == 0 {
+		if call.In.Has("workspace") || call.In.Has("var_file") {
+			return nil, outcome.Usagef("--workspace and --var-file are of the roots in --dir; for others they stand in waybill.yaml")
+		}
+		cfg, err := localConfig(top)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range cfg.Roots {
+			roots = append(roots, plan.Root(r))
+		}
+	}
+	if len(roots) == 0 {
+		var err error
+		if roots, err = plan.Discover(top); err != nil {
+			return nil, err
+		}
+		if len(roots) == 0 {
+			return nil, outcome.Usagef("no directory configures a backend or a provider: name the roots with --dir")
+		}
+	}
+	if since := call.In.String("changed_since"); since != "" {
+		out, err := git.Run(ctx, top, "diff", "--name-only", "-z", "--no-renames", since+"...HEAD")
+		if err != nil {
+			return nil, fmt.Errorf("find the files changed since %s: %w", since, err)
+		}
+		if roots, err = plan.Changed(top, roots, strings.FieldsFunc(out, func(r rune) bool { return r == 0 })); err != nil {
+			return nil, err
+		}
+	}
+	return plan.Order(roots)
+}
+
+func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (string, error) {
+	if head := call.In.String("head"); head != "" {
+		return head, nil
+	}
+	if where.pull != nil {
+		return where.pull.HeadSHA, nil
+	}
+	return git.Run(ctx, top, "rev-parse", "HEAD")
+}
+
+func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool plan.Tool) error {
+	var findings []string
+	for i, root := range roots {
+		tf, _, err := tool.Open(top, root.Dir, strconv.Itoa(i), nil)
+		if err != nil {
+			return err
+		}
+		files, err := tf.Format(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", root.Dir, err)
+		}
+		for _, f := range files {
+			file := path.Join(root.Dir, f)
+			findings = append(findings, file+": not formatted: run terraform fmt")
+			if err := call.Runner.Annotate(runner.Annotation{Level: runner.Failure, File: file, Message: "not formatted: run terraform fmt"}); err != nil {
+				return err
+			}
+		}
+		if err := tf.Validate(ctx); err != nil {
+			findings = append(findings, root.Dir+": "+err.Error())
+		}
+	}
+	if len(findings) > 0 {
+		return outcome.Refusedf("%s", strings.Join(findings, "\n"))
+	}
+	call.Sayf("%d roots are formatted and valid", len(roots))
+	return nil
+}
+
+func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.Result, sealed string) error {
+	view := result.View()
+	view.Sealed, view.RunURL = sealed, call.Runner.Context().RunURL()
+	type root struct {
+		plan.RootRecord
+		Summary plan.Summary `json:"summary"`
+	}
+	summary := struct {
+		Fingerprint plan.Fingerprint `json:"fingerprint"`
+		Head        string           `json:"head"`
+		Plan        string           `json:"plan,omitempty"`
+		Roots       []root           `json:"roots"`
+	}{Fingerprint: result.Fingerprint, Head: result.Document.Head, Plan: sealed}
+	changes := false
+	for _, r := range result.Roots {
+		record := r.Record
+		record.Changes = "" // would let anybody try values
+		summary.Roots = append(summary.Roots, root{record, r.Summary})
+		changes = changes || r.Summary.Changes()
+	}
+	document, err := json.MarshalIndent(summary, "", "  ")
+	if err != nil {
+		return err
+	}
+	text := view.Comment(plan.MaxComment)
+	if call.In.String("format") == "json" {
+		_, err = fmt.Fprintln(call.Stdout, string(document))
+	} else {
+		_, err = fmt.Fprint(call.Stdout, withoutMarkers(text))
+	}
+	if err != nil {
+		return err
+	}
+	if where.pull != nil && call.In.Bool("comment") {
+		if err := where.api.UpsertComment(ctx, where.repo, where.pull.Number, plan.Marker, text); err != nil {
+			return err
+		}
+	}
+	if err := call.Runner.Summary(withoutMarkers(view.Comment(runner.SummaryLimit / 4))); err != nil {
+		return err
+	}
+	if len(document) > maxOutput {
+		document = []byte(`{"omitted":"too large for an output"}`)
+	}
+	return errors.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
+		call.Output("plan", sealed), call.Output("summary", string(document)))
+}
+
+// maxOutput keeps a job's outputs below what GitHub takes for all of them, 1 MB.
+const maxOutput = 256 << 10
+
+// withoutMarkers drops the lines that are for machines.
+func withoutMarkers(comment string) string {
+	for strings.HasPrefix(comment, "<!--") {
+		_, comment, _ = strings.Cut(comment, "\n")
+	}
+	return comment
+}

@@ -1,0 +1,108 @@
+package config
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"go.yaml.in/yaml/v3"
+)
+
+// Terraform is the section of the terraform gate.
+type Terraform struct {
+	Roots []TerraformRoot
+	Rules []TerraformRule
+}
+
+// TerraformRoot is a directory that terraform is run in.
+type TerraformRoot struct {
+	Dir       string   `yaml:"dir"`
+	Workspace string   `yaml:"workspace"`
+	VarFiles  []string `yaml:"varFiles"`
+	After     []string `yaml:"after"`
+}
+
+// TerraformRule says who approves the plans of the directories it matches.
+type TerraformRule struct {
+	Dir     string             `yaml:"dir"` // glob
+	Plan    TerraformApproval  `yaml:",inline"`
+	Destroy *TerraformApproval `yaml:"destroy"` // for a plan that destroys or replaces; nil is as Plan
+}
+
+// TerraformApproval is how many of whom.
+type TerraformApproval struct {
+	Approvals int      `yaml:"approvals"`
+	From      []string `yaml:"from"` // users, or teams as ORG/TEAM
+}
+
+type terraformDocument struct {
+	Roots []TerraformRoot `yaml:"roots"`
+	Rules []TerraformRule `yaml:"rules"`
+}
+
+// Terraform is the section of the terraform gate; empty where there is none.
+func (c *Config) Terraform() Terraform { return c.terraform }
+
+// Approval is what a plan of dir needs: by the last rule that matches it, as in
+// CODEOWNERS. Without one it is false, and the plan may not be applied.
+func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool) {
+	for _, rule := range slices.Backward(t.Rules) {
+		if matches, err := doublestar.Match(rule.Dir, dir); err == nil && matches {
+			if destroys && rule.Destroy != nil {
+				return *rule.Destroy, true
+			}
+			return rule.Plan, true
+		}
+	}
+	return TerraformApproval{}, false
+}
+
+func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
+	t := Terraform(doc)
+	for i, rule := range t.Rules {
+		node := child(child(at, "rules").Content[i], "dir")
+		if !doublestar.ValidatePattern(rule.Dir) {
+			p.problem(node, "terraform.rules.%d.dir: %q is not a glob", i, rule.Dir)
+		}
+		if d := rule.Destroy; d != nil {
+			if d.From == nil {
+				d.From = rule.Plan.From
+			}
+			if d.From == nil {
+				p.problem(node, "terraform.rules.%d.destroy: says how many must approve, and not who: add from", i)
+			}
+			if d.Approvals < rule.Plan.Approvals {
+				p.problem(node, "terraform.rules.%d.destroy: asks for fewer approvals than the rule itself", i)
+			}
+		}
+	}
+	seen := make(map[string]bool)
+	for i := range t.Roots {
+		root := &t.Roots[i]
+		node := child(child(at, "roots").Content[i], "dir")
+		for _, path := range append([]string{root.Dir}, append(root.VarFiles, root.After...)...) {
+			p.inside(node, "terraform.roots", path)
+		}
+		root.Dir = path.Clean(root.Dir)
+		if key := root.Dir + " " + root.Workspace; seen[key] {
+			p.problem(node, "terraform.roots: %q stands here a second time", root.Dir)
+		} else {
+			seen[key] = true
+		}
+	}
+	for i, root := range t.Roots {
+		for _, dir := range root.After {
+			if !slices.ContainsFunc(t.Roots, func(other TerraformRoot) bool { return other.Dir == path.Clean(dir) }) {
+				p.problem(child(child(at, "roots").Content[i], "after"), "terraform.roots: %q is not one of the roots", dir)
+			}
+		}
+	}
+	return t
+}
+
+func (p *parser) inside(at *yaml.Node, what, name string) {
+	if clean := path.Clean(name); clean == ".." || strings.HasPrefix(clean, "../") || path.IsAbs(clean) {
+		p.problem(at, "%s: path %q leaves the repository", what, name)
+	}
+}

@@ -1,0 +1,55 @@
+package contract
+
+var (
+	inputInfraRepo = Input{Name: "repo", Type: String, Placeholder: "OWNER/NAME",
+		Doc: "Repository on GitHub. Empty means the workflow's own, or none outside Actions."}
+	inputPullRequest = Input{Name: "pull_request", Type: Int, Placeholder: "N",
+		Doc: "Pull request. Empty means the one that the event is about or, after a merge, the one that brought the commit."}
+	inputTerraform = Input{Name: "terraform", Type: String, Default: "terraform", Placeholder: "PROGRAM",
+		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
+	inputTerraformEnv = Input{Name: "env", Type: List, Placeholder: "NAME",
+		Doc: "Environment variables to hand to terraform, one a line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
+	inputLockTimeout = Input{Name: "lock_timeout", Type: Duration, Default: "2m",
+		Doc: "How long to wait for the state's lock."}
+	inputPluginCache = Input{Name: "plugin_cache", Type: String, Placeholder: "DIR",
+		Doc: "Directory that roots share providers in. Empty downloads them for each root."}
+	inputTeamToken = Input{Name: "team_token", Type: String, Secret: true,
+		Doc: "Token that may read the members of teams (`members: read` of the organisation), which the job's own token may not. Needed where a rule names a team; empty means `token`."}
+	inputSealKey = Input{Name: "seal_key", Type: String, Secret: true,
+		Doc: "age identity that opens sealed plans, AGE-SECRET-KEY-1…. Empty means `seal_key_file`."}
+	inputSealKeyFile = Input{Name: "seal_key_file", Type: String, Placeholder: "FILE",
+		Doc: "File with the age identity that opens sealed plans, as age-keygen writes it."}
+	permissionPullsComment = Permission{"pull-requests", "write", "writes its comment on the pull request"}
+)
+
+var plan = Command{
+	Name:  "plan",
+	Short: "Plan terraform roots, say what would change, and seal the plan",
+	Long: "Plans every root, says what would change with the dangerous things first and no sensitive value, names the plans by one fingerprint, and seals them for those who may apply. " +
+		"On a pull request it keeps one comment up to date. A value that is sensitive anywhere in a plan is hidden everywhere.",
+	Example: "waybill plan --dir infra/prod --seal-to age1… --store oci://ghcr.io/acme/plans",
+	Inputs: []Input{
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, one a line, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
+		{Name: "changed_since", Type: String, Placeholder: "REV", Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of variables. Empty plans them all."},
+		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in `dir`, one a line, from the top of the repository."},
+		{Name: "workspace", Type: String, Placeholder: "NAME", Doc: "Workspace of the roots in `dir`, which must exist. Empty means the default one."},
+		{Name: "seal_to", Type: List, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…, one a line. Empty seals nothing, and nothing can be applied."},
+		{Name: "store", Type: String, Placeholder: "DIR|oci://REPO", Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with `seal_to`."},
+		{Name: "expires", Type: Duration, Default: "7d", Doc: "How long the sealed plan can be applied."},
+		{Name: "head", Type: String, Placeholder: "SHA", Doc: "Commit that the plan is of. Empty means the head of the pull request, else HEAD."},
+		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
+		{Name: "validate_only", Type: Bool, Default: "false", Doc: "Checks format and validity and plans nothing: for pull requests from forks, which must not reach a backend."},
+		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputLockTimeout, inputPluginCache,
+		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
+		inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{
+		{"fingerprint", "Fingerprint of the plans, 64 hexadecimal digits; empty when there was nothing to plan."},
+		{"changes", "`true` when anything would change."},
+		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
+		{"summary", "The summary as JSON."},
+	},
+	Permissions: []Permission{{"contents", "read", "reads the repository"}, permissionPullsComment, {"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"}},
+	Binaries:    []string{Waybill},
+}

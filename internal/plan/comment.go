@@ -1,0 +1,270 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/markdown"
+)
+
+// Marker begins the one plan comment of a pull request.
+const Marker = "<!-- waybill:plan -->"
+
+// MaxComment is the most characters of a comment.
+const MaxComment = 65536
+
+const (
+	maxRows       = 60  // of the table
+	maxDetails    = 100 // resources listed for one root
+	maxAddress    = 250 // runes shown of an address
+	roomForEnding = 400
+)
+
+// Claim is what the comment says of itself to machines. Whoever acts on it
+// verifies it: anybody who may edit comments can write one.
+type Claim struct {
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Plan        string      `json:"plan,omitempty"` // where the sealed plan is
+	Head        string      `json:"head"`
+}
+
+// View is what a comment shows.
+type View struct {
+	Fingerprint Fingerprint
+	Head        string
+	Roots       []RootView
+	Sealed      string // where the sealed plan is; empty when it was not kept
+	Approval    string // Markdown: who must approve; empty says nothing of approval
+	RunURL      string
+}
+
+// RootView is one root of it.
+type RootView struct {
+	Dir       string
+	Workspace string
+	Summary   Summary
+}
+
+// View of a result.
+func (r *Result) View() View {
+	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head}
+	for _, root := range r.Roots {
+		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary})
+	}
+	return v
+}
+
+// Comment is the plan in Markdown: verdict, table, how to approve, then the
+// details that fit into limit characters.
+func (v View) Comment(limit int) string {
+	var out strings.Builder
+	out.WriteString(Marker + "\n" + v.claim() + "\n")
+	out.WriteString(v.headline() + "\n\n")
+	v.table(&out)
+	if v.Approval != "" {
+		out.WriteString("\n" + v.Approval + "\n")
+	}
+	ending := ""
+	if v.RunURL != "" {
+		ending = "\n" + markdown.Link("run", v.RunURL) + "\n"
+	}
+	left := limit - utf8.RuneCountInString(out.String()) - utf8.RuneCountInString(ending) - roomForEnding
+	dropped := 0
+	for _, root := range v.Roots {
+		text := root.details()
+		if n := utf8.RuneCountInString(text); n <= left {
+			out.WriteString(text)
+			left -= n
+		} else if text != "" {
+			dropped++
+		}
+	}
+	if dropped > 0 {
+		fmt.Fprintf(&out, "\nThe details of %s did not fit here; they are in the summary of the run.\n", count(dropped, "root"))
+	}
+	out.WriteString(ending)
+	return out.String()
+}
+
+func (v View) claim() string {
+	data, err := json.Marshal(Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head})
+	if err != nil {
+		return ""
+	}
+	// -- would end the comment; JSON reads its escaped form.
+	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"
+}
+
+var claimLine = regexp.MustCompile(`(?m)\A<!-- waybill:plan -->\r?\n<!-- waybill:claim (\{.*\}) -->\r?$`)
+
+// ReadClaim finds what a plan comment says of itself.
+func ReadClaim(comment string) (Claim, bool) {
+	m := claimLine.FindStringSubmatch(comment)
+	if m == nil {
+		return Claim{}, false
+	}
+	var c Claim
+	if json.Unmarshal([]byte(m[1]), &c) != nil {
+		return Claim{}, false
+	}
+	return c, true
+}
+
+func (v View) headline() string {
+	total := make(map[string]int)
+	for _, r := range v.Roots {
+		for action, n := range r.Summary.Counts {
+			total[action] += n
+		}
+		total["outputs"] += len(r.Summary.Outputs)
+	}
+	warn := func(action string) string {
+		if total[action] > 0 {
+			return " ⚠️"
+		}
+		return ""
+	}
+	line := fmt.Sprintf("**%s · %d to add, %d to change, %d to replace%s, %d to destroy%s**", count(len(v.Roots), "root"),
+		total[Add], total[Change], total[Replace], warn(Replace), total[Destroy], warn(Destroy))
+	for _, more := range []struct{ action, word string }{{Import, "to import"}, {Move, "moved"}, {Forget, "to forget"}} {
+		if total[more.action] > 0 {
+			line += fmt.Sprintf(" · %d %s", total[more.action], more.word)
+		}
+	}
+	return line + " · fingerprint " + markdown.Code(v.Fingerprint.Short())
+}
+
+func (v View) table(out *strings.Builder) {
+	out.WriteString(markdown.Row("root", "add", "change", "replace", "destroy", "") + "|---|---|---|---|---|---|\n")
+	for i, r := range v.Roots {
+		if i == maxRows {
+			fmt.Fprintf(out, "\n%s more.\n", count(len(v.Roots)-maxRows, "root"))
+			return
+		}
+		c := r.Summary.Counts
+		out.WriteString(markdown.Row(markdown.Code(clip(r.name())), number(c[Add], false), number(c[Change], false), number(c[Replace], true), number(c[Destroy], true), r.note()))
+	}
+}
+
+func (r RootView) name() string {
+	if r.Workspace == "" || r.Workspace == DefaultWorkspace {
+		return r.Dir
+	}
+	return r.Dir + " (" + r.Workspace + ")"
+}
+
+// note says the most dangerous thing that the root does.
+func (r RootView) note() string {
+	if len(r.Summary.Resources) == 0 {
+		switch {
+		case len(r.Summary.Outputs) > 0:
+			return count(len(r.Summary.Outputs), "output") + " changed"
+		case len(r.Summary.Drift) > 0:
+			return "no change; " + count(len(r.Summary.Drift), "resource") + " drifted"
+		}
+		return "no change"
+	}
+	first := r.Summary.Resources[0]
+	switch first.Action {
+	case Destroy:
+		return markdown.Code(clip(first.Address)) + " is **destroyed**"
+	case Replace:
+		text := markdown.Code(clip(first.Address)) + " is **replaced**"
+		if len(first.Forced) > 0 {
+			text += ": " + markdown.Code(clip(strings.Join(first.Forced, ", "))) + " forces it"
+		}
+		return text
+	}
+	for _, res := range r.Summary.Resources {
+		if len(res.Flags) > 0 {
+			return "touches " + strings.Join(res.Flags, ", ")
+		}
+	}
+	return ""
+}
+
+func number(n int, danger bool) string {
+	if n > 0 && danger {
+		return fmt.Sprintf("**%d**", n)
+	}
+	return fmt.Sprint(n)
+}
+
+var verbs = map[string]string{Destroy: "is destroyed", Replace: "is replaced", Forget: "is forgotten", Change: "changes", Add: "is added", Import: "is imported", Move: "moves"}
+
+// signs begin a line of the difference, so that GitHub colours it.
+var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ "}
+
+func (r RootView) details() string {
+	var lines []string
+	list := func(resources []Resource, what string) {
+		for i, res := range resources {
+			if i == maxDetails {
+				lines = append(lines, fmt.Sprintf("  … %d more", len(resources)-maxDetails))
+				return
+			}
+			lines = append(lines, res.lines(what)...)
+		}
+	}
+	list(r.Summary.Resources, "")
+	list(r.Summary.Outputs, "output ")
+	if len(r.Summary.Drift) > 0 {
+		lines = append(lines, "# changed outside of terraform:")
+		list(r.Summary.Drift, "")
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\n<details><summary>" + markdown.HTML(clip(r.name())) + "</summary>\n\n" + markdown.Fence("diff", strings.Join(lines, "\n")) + "\n</details>\n"
+}
+
+func (r Resource) lines(what string) []string {
+	head := signs[r.Action] + " " + what + line(r.Address) + " " + verbs[r.Action]
+	if r.Previous != "" {
+		head += ", was " + line(r.Previous)
+	}
+	if r.Imported && r.Action != Import {
+		head += ", imported"
+	}
+	if len(r.Flags) > 0 {
+		head += "  [" + strings.Join(r.Flags, ", ") + "]"
+	}
+	lines := []string{head}
+	for _, a := range r.Attributes {
+		text := "     " + line(a.Path)
+		switch {
+		case a.Before == "":
+			text += " = " + line(a.After)
+		case a.After == "":
+			text += " " + line(a.Before) + " → null"
+		default:
+			text += " " + line(a.Before) + " → " + line(a.After)
+		}
+		if slices.Contains(r.Forced, a.Path) {
+			text += "  # forces the replacement"
+		}
+		lines = append(lines, text)
+	}
+	return lines
+}
+
+// line keeps text from outside on the line that it is given to.
+func line(s string) string { return strings.Join(strings.Fields(clip(s)), " ") }
+
+func clip(s string) string {
+	if utf8.RuneCountInString(s) <= maxAddress {
+		return s
+	}
+	return string([]rune(s)[:maxAddress]) + "…"
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,212 @@
+// Package plan says what a terraform plan would do, and names it by a
+// fingerprint: what was approved is what may be applied, or nothing is.
+//
+// A fingerprint is the SHA-256 of a canonical JSON document that names the
+// binary plan, the changes in it, the state it was made from, the
+// configuration, the lock file, terraform, workspace, directory and commit.
+// Compare says which of them moved. Summaries and comments never show a value
+// that is sensitive anywhere in the plan. The package stores nothing and
+// decides nothing.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Document is what a fingerprint stands for: the plans of one run.
+type Document struct {
+	Version    int          `json:"version"`
+	Repository string       `json:"repository"` // OWNER/NAME; empty outside GitHub
+	Head       string       `json:"head"`       // commit that was planned
+	Roots      []RootRecord `json:"roots"`      // in the order in which they are applied
+}
+
+// DocumentVersion is the form of the documents that this program writes and
+// takes.
+const DocumentVersion = 1
+
+// RootRecord is what is known of the plan of one root. Digests are sha256:….
+type RootRecord struct {
+	Dir           string `json:"dir"`
+	Workspace     string `json:"workspace"`
+	Terraform     string `json:"terraform"` // program and version
+	Lineage       string `json:"lineage"`   // of the state; empty where there is none yet
+	Serial        uint64 `json:"serial"`
+	LockFile      string `json:"lock_file"`     // empty where there is none
+	Configuration string `json:"configuration"` // the root's files and its local modules'
+	Plan          string `json:"plan"`          // the binary plan
+	Changes       string `json:"changes"`       // resource and output changes, normalised
+}
+
+// Fingerprint names a document: 64 hexadecimal digits.
+type Fingerprint string
+
+// Fingerprint of the document.
+func (d Document) Fingerprint() (Fingerprint, error) {
+	canonical, err := canonicalJSON(d)
+	if err != nil {
+		return "", fmt.Errorf("compute the fingerprint: %w", err)
+	}
+	sum := sha256.Sum256(canonical)
+	return Fingerprint(hex.EncodeToString(sum[:])), nil
+}
+
+// Short is what people read and write: a41f 09c2 77de.
+func (f Fingerprint) Short() string {
+	if len(f) < MinDigits {
+		return string(f)
+	}
+	return string(f[:4] + " " + f[4:8] + " " + f[8:12])
+}
+
+// MinDigits is how much of a fingerprint must be said to mean it.
+const MinDigits = 12
+
+// ParseFingerprint reads a fingerprint or the beginning of one: twelve digits
+// or more, with or without spaces.
+func ParseFingerprint(text string) (Fingerprint, error) {
+	digits := strings.ToLower(strings.Join(strings.Fields(text), ""))
+	if len(digits) < MinDigits || len(digits) > 2*sha256.Size || strings.Trim(digits, "0123456789abcdef") != "" {
+		return "", outcome.Usagef("%q is not a fingerprint: it is 12 to 64 hexadecimal digits, such as a41f 09c2 77de", text)
+	}
+	return Fingerprint(digits), nil
+}
+
+// Means says whether f, perhaps shortened, stands for full.
+func (f Fingerprint) Means(full Fingerprint) bool {
+	return len(f) >= MinDigits && len(full) == 2*sha256.Size && strings.HasPrefix(string(full), string(f))
+}
+
+// FieldDifference is a field that is not as it was planned.
+type FieldDifference struct {
+	Dir     string `json:"dir,omitempty"` // of the root; empty for the document itself
+	Field   string `json:"field"`
+	Planned string `json:"planned"`
+	Now     string `json:"now"`
+}
+
+func (d FieldDifference) String() string {
+	where := ""
+	if d.Dir != "" {
+		where = d.Dir + ": "
+	}
+	return fmt.Sprintf("%s%s was %s when planned, is %s now", where, d.Field, orNone(d.Planned), orNone(d.Now))
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// Compare says what differs between a document and what holds now. Digests of
+// changes are not given out: they would let anybody try values.
+func Compare(planned, now Document) []FieldDifference {
+	var differences []FieldDifference
+	add := func(dir, field, a, b string) {
+		if a != b {
+			differences = append(differences, FieldDifference{Dir: dir, Field: field, Planned: a, Now: b})
+		}
+	}
+	add("", "document version", strconv.Itoa(planned.Version), strconv.Itoa(now.Version))
+	add("", "repository", planned.Repository, now.Repository)
+	add("", "head commit", planned.Head, now.Head)
+	for _, p := range planned.Roots {
+		i := slices.IndexFunc(now.Roots, func(r RootRecord) bool { return r.Dir == p.Dir && r.Workspace == p.Workspace })
+		if i < 0 {
+			i = slices.IndexFunc(now.Roots, func(r RootRecord) bool { return r.Dir == p.Dir })
+		}
+		if i < 0 {
+			add(p.Dir, "directory", p.Dir, "")
+			continue
+		}
+		n := now.Roots[i]
+		add(p.Dir, "workspace", p.Workspace, n.Workspace)
+		add(p.Dir, "terraform version", p.Terraform, n.Terraform)
+		add(p.Dir, "state lineage", p.Lineage, n.Lineage)
+		if p.Lineage == n.Lineage {
+			add(p.Dir, "state serial", strconv.FormatUint(p.Serial, 10), strconv.FormatUint(n.Serial, 10))
+		}
+		add(p.Dir, "lock file", p.LockFile, n.LockFile)
+		add(p.Dir, "configuration", p.Configuration, n.Configuration)
+		add(p.Dir, "binary plan", p.Plan, n.Plan)
+		if p.Changes != n.Changes {
+			add(p.Dir, "changes", "as approved", "other than approved")
+		}
+	}
+	for _, n := range now.Roots {
+		if !slices.ContainsFunc(planned.Roots, func(r RootRecord) bool { return r.Dir == n.Dir }) {
+			add(n.Dir, "directory", "", n.Dir)
+		}
+	}
+	return differences
+}
+
+// canonicalJSON has sorted keys, no spaces, and numbers as they stand.
+func canonicalJSON(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := decode(data)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(plain) // maps are written in the order of their keys
+}
+
+func decode(data []byte) (any, error) {
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Digest of bytes, sha256:….
+func Digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// ChangesDigest is the digest of what a plan, in JSON, would change, whatever
+// the order in which it says so.
+func ChangesDigest(planJSON []byte) (string, error) {
+	var in struct {
+		ResourceChanges []json.RawMessage          `json:"resource_changes"`
+		OutputChanges   map[string]json.RawMessage `json:"output_changes"`
+		Deferred        json.RawMessage            `json:"deferred_changes,omitempty"`
+	}
+	if err := json.Unmarshal(planJSON, &in); err != nil {
+		return "", fmt.Errorf("read the changes of the plan: %w", err)
+	}
+	changes := make([]string, 0, len(in.ResourceChanges))
+	for _, c := range in.ResourceChanges {
+		canonical, err := canonicalJSON(c)
+		if err != nil {
+			return "", fmt.Errorf("read the changes of the plan: %w", err)
+		}
+		changes = append(changes, string(canonical))
+	}
+	slices.Sort(changes)
+	outputs, err := canonicalJSON(map[string]any{"outputs": in.OutputChanges, "deferred": in.Deferred})
+	if err != nil {
+		return "", fmt.Errorf("read the changes of the plan: %w", err)
+	}
+	h := sha256.New()
+	for _, c := range append(changes, string(outputs)) {
+		fmt.Fprintf(h, "%d:%s\n", len(c), c)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,171 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/terraform"
+)
+
+// Request says what is planned.
+type Request struct {
+	Top        string // of the repository, absolute
+	Roots      []Root // in the order in which they would be applied
+	Repository string
+	Head       string
+	Tool       Tool
+	Parallel   int // roots planned at the same time; 0 is 4
+}
+
+// Tool is how terraform is run for every root.
+type Tool struct {
+	Program     string                            // path, or name on PATH
+	Env         func(variables []string) []string // for a root with these variables
+	Work        string                            // directory of ours alone, for data directories and plans
+	PluginCache string
+	LockTimeout time.Duration
+	initLock    *sync.Mutex
+}
+
+// Open gives the root in dir, with a data directory of its own below Work.
+func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, string, error) {
+	private := filepath.Join(t.Work, name)
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return nil, "", fmt.Errorf("make a working directory: %w", err)
+	}
+	options := terraform.Options{
+		Path: t.Program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
+		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout,
+	}
+	if t.initLock != nil {
+		options.InitLock = t.initLock
+	}
+	return terraform.Open(options), private, nil
+}
+
+// Result is what was planned.
+type Result struct {
+	Document    Document
+	Fingerprint Fingerprint
+	Roots       []RootPlan
+	Secrets     *Secrets
+}
+
+// RootPlan is the plan of one root.
+type RootPlan struct {
+	Record  RootRecord
+	Binary  []byte
+	JSON    []byte
+	Summary Summary
+}
+
+const defaultParallel = 4
+
+// Run plans every root. Either all of them are planned, or none is.
+func Run(ctx context.Context, r Request) (*Result, error) {
+	if len(r.Roots) == 0 {
+		return nil, outcome.Usagef("there is no root to plan")
+	}
+	r.Tool.initLock = new(sync.Mutex)
+	parsed := make([]*terraform.Plan, len(r.Roots))
+	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head}}
+	group, groupCtx := errgroup.WithContext(ctx)
+	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
+		group.SetLimit(defaultParallel)
+	}
+	for i, root := range r.Roots {
+		group.Go(func() error {
+			one, parsedPlan, err := r.plan(groupCtx, strconv.Itoa(i), root)
+			if err != nil {
+				return fmt.Errorf("%s: %w", root.Dir, err)
+			}
+			result.Roots[i], parsed[i] = *one, parsedPlan
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	result.Secrets = FindSecrets(parsed...)
+	for i := range result.Roots {
+		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
+		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
+	}
+	var err error
+	result.Fingerprint, err = result.Document.Fingerprint()
+	return result, err
+}
+
+func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan, _ *terraform.Plan, err error) {
+	sources, err := ReadSources(r.Top, root.Dir, root.VarFiles)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = GivenSecrets(r.Tool.Env(sources.Sensitive)).Error(err) }()
+	tf, private, err := r.Tool.Open(r.Top, root.Dir, name, sources.Variables)
+	if err != nil {
+		return nil, nil, err
+	}
+	version, workspace, err := Prepare(ctx, tf, root.Workspace)
+	if err != nil {
+		return nil, nil, err
+	}
+	file := filepath.Join(private, "plan")
+	options := terraform.PlanOptions{Out: file}
+	for _, f := range root.VarFiles {
+		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
+	}
+	if err := tf.Plan(ctx, options); err != nil {
+		return nil, nil, err
+	}
+	one := &RootPlan{}
+	if one.Binary, err = os.ReadFile(file); err != nil {
+		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
+	}
+	if one.JSON, err = tf.Show(ctx, file); err != nil {
+		return nil, nil, err
+	}
+	parsed, err := terraform.ParsePlan(one.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := terraform.PlanState(one.Binary)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes, err := ChangesDigest(one.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	one.Record = RootRecord{
+		Dir: root.Dir, Workspace: workspace, Terraform: version, Lineage: state.Lineage, Serial: state.Serial,
+		LockFile: sources.LockFile, Configuration: sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+	}
+	return one, parsed, nil
+}
+
+// Prepare initialises the root in its workspace, and says which terraform and
+// which workspace it is.
+func Prepare(ctx context.Context, tf *terraform.Root, workspace string) (version, selected string, err error) {
+	if version, err = tf.Version(ctx); err != nil {
+		return "", "", err
+	}
+	if err = tf.Init(ctx, nil); err != nil {
+		return "", "", err
+	}
+	if workspace == "" || workspace == DefaultWorkspace {
+		return version, DefaultWorkspace, nil // a new data directory selects no other
+	}
+	return version, workspace, tf.SelectWorkspace(ctx, workspace)
+}
+
+// DefaultWorkspace is the one that every root has.
+const DefaultWorkspace = "default"

@@ -1,0 +1,79 @@
+package terraform
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/process"
+)
+
+// Reason says why terraform would not, where a caller may want to know.
+type Reason string
+
+// The reasons that are told apart.
+const (
+	Stale  Reason = "stale"  // the state moved on since the plan was made
+	Locked Reason = "locked" // somebody else holds the state's lock
+)
+
+// Error is a terraform command that failed. Words are terraform's own, and may
+// quote values.
+type Error struct {
+	Reason Reason // empty where it is none of the above
+	Words  string
+	Cause  error
+}
+
+func (e *Error) Error() string {
+	text := e.Words
+	if text == "" {
+		text = e.Cause.Error()
+	}
+	switch {
+	case errors.Is(e.Cause, process.ErrNotFound):
+		return "terraform is not on PATH: install the version that the root asks for, or name another program with --terraform"
+	case strings.Contains(text, "lock file") && strings.Contains(text, "readonly"), strings.Contains(text, "Provider dependency changes detected"):
+		return text + "\n(.terraform.lock.hcl must name every provider: run terraform init, and commit it)"
+	}
+	return text
+}
+
+// Unwrap keeps the cause reachable.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// IsReason says whether terraform failed for that reason.
+func IsReason(err error, reason Reason) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Reason == reason
+}
+
+func explain(err error, diagnostics string) error {
+	words := diagnostics
+	var child *process.Error
+	if errors.As(err, &child) {
+		if words == "" {
+			words = child.Stderr
+		}
+	}
+	e := &Error{Words: plain(words), Cause: err}
+	switch {
+	case strings.Contains(words, "Saved plan is stale"), strings.Contains(words, "does not match the current state"):
+		e.Reason = Stale
+	case strings.Contains(words, "Error acquiring the state lock"):
+		e.Reason = Locked
+	}
+	return e
+}
+
+var (
+	frame  = regexp.MustCompile(`(?m)^[╷│╵] ?`)
+	escape = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+	blank  = regexp.MustCompile(`\n{3,}`)
+)
+
+// plain takes the frame off terraform's messages.
+func plain(words string) string {
+	words = frame.ReplaceAllString(escape.ReplaceAllString(words, ""), "")
+	return strings.TrimSpace(blank.ReplaceAllString(words, "\n\n"))
+}

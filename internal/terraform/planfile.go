@@ -1,0 +1,34 @@
+package terraform
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// maxState bounds the copy of the state that is read out of a plan.
+const maxState = 1 << 30
+
+// PlanState is the version of the state that a binary plan was made from: what
+// terraform itself holds the state against before it applies the plan.
+func PlanState(plan []byte) (StateID, error) {
+	archive, err := zip.NewReader(bytes.NewReader(plan), int64(len(plan)))
+	if err != nil {
+		return StateID{}, fmt.Errorf("read the binary plan: %w", err)
+	}
+	file, err := archive.Open("tfstate")
+	if err != nil {
+		return StateID{}, fmt.Errorf("read the state in the binary plan: %w", err)
+	}
+	defer file.Close()
+	var state struct {
+		Lineage string `json:"lineage"`
+		Serial  uint64 `json:"serial"`
+	}
+	if err := json.NewDecoder(io.LimitReader(file, maxState)).Decode(&state); err != nil {
+		return StateID{}, fmt.Errorf("read the state in the binary plan: %w", err)
+	}
+	return StateID{Lineage: state.Lineage, Serial: state.Serial}, nil
+}
