@@ -138,29 +138,6 @@ func TestListedAndGone(t *testing.T) {
 	}
 }
 
-func TestLayersBeside(t *testing.T) {
-	t.Parallel()
-	c := registry.New(registry.Options{})
-	ref := pushRandom(t, c, registrytest.New(t, nil).Host)
-	if layers, err := c.LayersBeside(t.Context(), ref, registry.SuffixSignature); err != nil || layers != nil {
-		t.Fatalf("without the tag: %+v, %v", layers, err)
-	}
-	for _, text := range []string{"one", "two"} {
-		layer := registry.Layer{MediaType: "text/plain", Data: []byte(text), Annotations: map[string]string{"n": text}}
-		if err := c.AppendBeside(t.Context(), ref, registry.SuffixSignature, []registry.Layer{layer}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	layers, err := c.LayersBeside(t.Context(), ref, registry.SuffixSignature)
-	if err != nil || len(layers) != 2 || string(layers[1].Data) != "two" || layers[0].Annotations["n"] != "one" || layers[0].MediaType != "text/plain" {
-		t.Errorf("got %+v, %v", layers, err)
-	}
-	want := ref.Repository() + ":" + strings.Replace(ref.Digest(), ":", "-", 1) + ".sig"
-	if got := registry.Beside(ref, registry.SuffixSignature).String(); got != want {
-		t.Errorf("got tag %s, want %s", got, want)
-	}
-}
-
 // A session asks a repository how to log in once, however much it reads.
 func TestSessionLogsInOnce(t *testing.T) {
 	t.Parallel()
@@ -180,9 +157,6 @@ func TestSessionLogsInOnce(t *testing.T) {
 	pings.Store(0)
 	for range 3 {
 		if _, err := session.Manifest(t.Context(), ref); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := session.LayersBeside(t.Context(), ref, registry.SuffixSignature); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := session.Attached(t.Context(), []imageref.Ref{ref}, ""); err != nil {
