@@ -81,3 +81,18 @@ func TestBranchThatIsNotThere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// The placeholder of the starter files was no deployment.
+func TestBehindWhereNothingRanYet(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	r.Deploy(t, "main", "dev", "demo-api", demo(1))
+	r.Deploy(t, "main", "dev", "demo-api", demo(2))
+	table, err := status.Read(t.Context(), r, "main", nil, r.Clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cells := table.Rows[0].Cells; cells[1].Behind != 2 || cells[2].Behind != 0 || !cells[1].Image.IsZero() {
+		t.Errorf("got %+v", cells)
+	}
+}
