@@ -13,8 +13,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/static"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -28,9 +26,9 @@ const (
 	parallelReads = 8
 )
 
-// annotationBlob names an attachment's blob in the list of referrers, so that
+// AnnotationBlob names an attachment's blob in the list of referrers, so that
 // the copy beside each platform need not be fetched to be known.
-const annotationBlob = "dev.waybill.blob"
+const AnnotationBlob = "dev.waybill.blob"
 
 const mediaTypeEmptyConfig = "application/vnd.oci.empty.v1+json"
 
@@ -45,89 +43,6 @@ type Attachment struct {
 	// registry says that it does not exist, or because it is malformed.
 	Gone string
 }
-
-// Attach makes each blob a referrer of every subject. On a registry without
-// the referrers API the fallback tag is kept, for which a subject's referrers
-// are written one after the other.
-func (c *Client) Attach(ctx context.Context, subjects []imageref.Ref, attachments []Attachment) error {
-	if len(subjects) == 0 || len(attachments) == 0 {
-		return nil
-	}
-	repository := subjects[0].Name()
-	pusher, err := remote.NewPusher(c.RemoteOptions(ctx)...)
-	if err != nil {
-		return wrap(repository, "attach to "+subjects[0].String(), err)
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	blobs := append([]Attachment{{MediaType: mediaTypeEmptyConfig, Data: []byte("{}")}}, attachments...)
-	for _, a := range blobs {
-		g.Go(func() error {
-			return pusher.Upload(gctx, repository, static.NewLayer(a.Data, types.MediaType(a.MediaType)))
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return wrap(repository, "attach to "+subjects[0].String(), err)
-	}
-	g, gctx = errgroup.WithContext(ctx)
-	for _, subject := range subjects {
-		g.Go(func() error {
-			desc, err := remote.Head(subject.GoName(), c.RemoteOptions(gctx)...)
-			if err != nil {
-				return wrap(repository, "read "+subject.String(), err)
-			}
-			for _, a := range attachments {
-				m, err := newReferrer(*desc, a)
-				if err != nil {
-					return err
-				}
-				if err := pusher.Put(gctx, repository.Digest(m.digest.String()), m); err != nil {
-					return wrap(repository, "attach to "+subject.String(), err)
-				}
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// referrer is the manifest of one attachment.
-type referrer struct {
-	raw    []byte
-	digest v1.Hash
-}
-
-func newReferrer(subject v1.Descriptor, a Attachment) (referrer, error) {
-	blob := static.NewLayer(a.Data, types.MediaType(a.MediaType))
-	digest, err := blob.Digest()
-	if err != nil {
-		return referrer{}, fmt.Errorf("compute the digest of an attachment: %w", err)
-	}
-	config := static.NewLayer([]byte("{}"), mediaTypeEmptyConfig)
-	configDigest, err := config.Digest()
-	if err != nil {
-		return referrer{}, fmt.Errorf("compute the digest of an attachment: %w", err)
-	}
-	annotations := map[string]string{annotationBlob: digest.String()}
-	for k, v := range a.Annotations {
-		annotations[k] = v
-	}
-	raw, err := json.Marshal(v1.Manifest{
-		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.MediaType,
-		Config:      v1.Descriptor{MediaType: mediaTypeEmptyConfig, Digest: configDigest, Size: 2},
-		Layers:      []v1.Descriptor{{MediaType: types.MediaType(a.MediaType), Digest: digest, Size: int64(len(a.Data))}},
-		Subject:     &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
-		Annotations: annotations,
-	})
-	if err != nil {
-		return referrer{}, fmt.Errorf("write the manifest of an attachment: %w", err)
-	}
-	m := referrer{raw: raw}
-	m.digest, _, err = v1.SHA256(strings.NewReader(string(raw)))
-	return m, err
-}
-
-func (r referrer) RawManifest() ([]byte, error)        { return r.raw, nil }
-func (r referrer) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
 
 // Attached reads the blobs attached to the subjects whose media type begins
 // with prefix, each blob once however many subjects it is attached to.
@@ -176,7 +91,7 @@ func (r *attachedReader) read(ctx context.Context, subjects []imageref.Ref) erro
 	g.SetLimit(parallelReads)
 	for i, subject := range subjects {
 		for _, desc := range lists[i] {
-			if r.claim(desc.Annotations[annotationBlob]) {
+			if r.claim(desc.Annotations[AnnotationBlob]) {
 				g.Go(func() error { return r.fetch(gctx, subject, desc) })
 			}
 		}

@@ -1,15 +1,12 @@
 package registry_test
 
 import (
-	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -36,17 +33,14 @@ func pushRandom(t *testing.T, c *registry.Client, host string) imageref.Ref {
 	return ref
 }
 
-func TestAttachAndRead(t *testing.T) {
+func TestAttached(t *testing.T) {
 	t.Parallel()
 	c := registry.New(registry.Options{})
 	host := registrytest.New(t, nil).Host
 	index, platform := pushRandom(t, c, host), pushRandom(t, c, host)
-	a := registry.Attachment{MediaType: bundleType, Data: []byte("one"), Annotations: map[string]string{"who": "me"}}
-	other := registry.Attachment{MediaType: "text/plain", Data: []byte("two")}
-	for range 2 { // again changes nothing
-		if err := c.Attach(t.Context(), []imageref.Ref{index, platform}, []registry.Attachment{a, other}); err != nil {
-			t.Fatal(err)
-		}
+	for _, subject := range []imageref.Ref{index, platform} {
+		registrytest.Attach(t, c, subject, bundleType, []byte("one"), map[string]string{"who": "me"})
+		registrytest.Attach(t, c, subject, "text/plain", []byte("two"), nil)
 	}
 	found, err := c.Attached(t.Context(), []imageref.Ref{index, platform}, "application/vnd.example")
 	if err != nil {
@@ -63,49 +57,6 @@ func TestAttachAndRead(t *testing.T) {
 	}
 }
 
-// Kyverno and others choose by artifact type: the fallback tag has to carry
-// the real one, not that of the empty configuration.
-func TestFallbackTagCarriesTheType(t *testing.T) {
-	t.Parallel()
-	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
-		if strings.Contains(r.URL.Path, "/referrers/") {
-			w.WriteHeader(http.StatusNotFound)
-			return true
-		}
-		return false
-	})
-	c := registry.New(registry.Options{})
-	ref := pushRandom(t, c, server.Host)
-	attachments := []registry.Attachment{{MediaType: bundleType, Data: []byte("one")}, {MediaType: bundleType, Data: []byte("two")}}
-	if err := c.Attach(t.Context(), []imageref.Ref{ref}, attachments); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.Get("http://" + server.Host + "/v2/acme/app/manifests/" + strings.Replace(ref.Digest(), ":", "-", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(body, &index); err != nil {
-		t.Fatal(err)
-	}
-	if len(index.Manifests) != 2 {
-		t.Fatalf("the tag lists %d referrers, want 2", len(index.Manifests))
-	}
-	for _, m := range index.Manifests {
-		if m.ArtifactType != bundleType {
-			t.Errorf("listed as %q, want %q", m.ArtifactType, bundleType)
-		}
-	}
-	if found, err := c.Attached(t.Context(), []imageref.Ref{ref}, bundleType); err != nil || len(found) != 2 {
-		t.Errorf("read back %d, %v", len(found), err)
-	}
-}
-
 func TestListedAndGone(t *testing.T) {
 	t.Parallel()
 	var gone atomic.Value
@@ -119,9 +70,7 @@ func TestListedAndGone(t *testing.T) {
 	})
 	c := registry.New(registry.Options{})
 	ref := pushRandom(t, c, server.Host)
-	if err := c.Attach(t.Context(), []imageref.Ref{ref}, []registry.Attachment{{MediaType: bundleType, Data: []byte("one")}}); err != nil {
-		t.Fatal(err)
-	}
+	registrytest.Attach(t, c, ref, bundleType, []byte("one"), nil)
 	listed, err := c.Referrers(t.Context(), ref, "")
 	if err != nil || len(listed) != 1 {
 		t.Fatalf("listed: %+v, %v", listed, err)

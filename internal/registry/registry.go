@@ -40,6 +40,7 @@ type Client struct {
 	keychain  authn.Keychain
 	userAgent string
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
+	pusher    *remote.Pusher // likewise
 }
 
 // New makes a client.
@@ -102,20 +103,25 @@ func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
 		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(), remote.WithRetryBackoff(uploadBackoff), remote.WithRetryPredicate(uploadAgain),
 	}
 	if c.puller != nil {
-		options = append(options, remote.Reuse(c.puller))
+		options = append(options, remote.Reuse(c.puller), remote.Reuse(c.pusher))
 	}
 	return options
 }
 
-// Session is a client that logs in once to each repository it reads from, for
-// many reads in a row. Its logins last as long as their tokens.
+// Session is a client that logs in once to each repository it reads from and
+// once to each it writes to, for many requests in a row, and that sends a blob
+// once. Its logins last as long as their tokens.
 func (c *Client) Session(ctx context.Context) (*Client, error) {
 	puller, err := remote.NewPuller(c.RemoteOptions(ctx)...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare to read from registries: %w", err)
 	}
+	pusher, err := remote.NewPusher(c.RemoteOptions(ctx)...)
+	if err != nil {
+		return nil, fmt.Errorf("prepare to write to registries: %w", err)
+	}
 	session := *c
-	session.puller = puller
+	session.puller, session.pusher = puller, pusher
 	return &session, nil
 }
 

@@ -474,12 +474,8 @@ func testReferrers(t *testing.T, host string) imageref.Ref {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var attachments []Attachment
 	for i := range 3 {
-		attachments = append(attachments, Attachment{MediaType: fmt.Sprintf("application/vnd.waybill.test%d", i), Data: []byte{byte(i)}})
-	}
-	if err := client.Attach(ctx, []imageref.Ref{subject}, attachments); err != nil {
-		t.Fatal(err)
+		registrytest.Attach(t, client, subject, fmt.Sprintf("application/vnd.waybill.test%d", i), []byte{byte(i)}, nil)
 	}
 	all, err := client.Referrers(ctx, subject, "")
 	if err != nil || len(all) != 3 {

@@ -268,10 +268,10 @@ func (r run) write(ctx context.Context, todo []want) error {
 			attachments = append(attachments, *b)
 		}
 	}
-	if err := r.Registry.Attach(ctx, r.platforms, attachments); err != nil {
+	if err := sigstore.Attach(ctx, r.Registry, r.platforms, attachments); err != nil {
 		return fmt.Errorf("store the evidence: %w", err)
 	}
-	if err := r.Registry.Attach(ctx, []imageref.Ref{r.image}, attachments); err != nil {
+	if err := sigstore.Attach(ctx, r.Registry, []imageref.Ref{r.image}, attachments); err != nil {
 		return fmt.Errorf("store the evidence: %w", err)
 	}
 	return legacy.store(ctx, r)

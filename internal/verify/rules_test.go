@@ -29,7 +29,7 @@ func attach(t *testing.T, im image, key *sigstore.Key, text string) {
 		t.Fatal(err)
 	}
 	a := registry.Attachment{MediaType: sigstore.MediaTypeBundle, Data: data}
-	if err := im.client.Attach(t.Context(), []imageref.Ref{im.Ref}, []registry.Attachment{a}); err != nil {
+	if err := sigstore.Attach(t.Context(), im.client, []imageref.Ref{im.Ref}, []registry.Attachment{a}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -145,7 +145,7 @@ func tamper(t *testing.T, host string, change func(t *testing.T, bundle map[stri
 		}
 		delete(found[i].Annotations, "dev.waybill.blob")
 	}
-	if err := to.client.Attach(t.Context(), []imageref.Ref{to.Ref}, found); err != nil {
+	if err := sigstore.Attach(t.Context(), to.client, []imageref.Ref{to.Ref}, found); err != nil {
 		t.Fatal(err)
 	}
 	return to, trust, p
