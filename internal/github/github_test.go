@@ -140,6 +140,9 @@ func TestPullRequestLife(t *testing.T) {
 		Number: 1, Title: "t", Body: "b", State: "open", HeadRef: "topic", HeadSHA: w.topic, HeadRepo: "acme/config", BaseRef: "main", BaseSHA: w.main,
 		URL: w.URL() + "/acme/config/pull/1", Author: "ada",
 	}
+	if want.MergeSHA = opened.MergeSHA; want.MergeSHA == "" {
+		t.Error("no trial merge")
+	}
 	if diff := cmp.Diff(want, opened); diff != "" {
 		t.Errorf("opened (-want +got):\n%s", diff)
 	}
@@ -170,6 +173,10 @@ func TestPullRequestLife(t *testing.T) {
 	}
 	post(t, w, w.CreateToken(sandbox.Token{User: "bob"}), "/repos/acme/config/pulls/1/reviews", `{"event":"APPROVE","body":"approve a41f"}`)
 	reviews, err := c.Reviews(ctx, repo, 1)
+	if len(reviews) != 1 || reviews[0].ID == 0 || reviews[0].Submitted.IsZero() || reviews[0].URL == "" {
+		t.Fatalf("reviews: %v %+v", err, reviews)
+	}
+	reviews[0] = github.Review{Author: reviews[0].Author, State: reviews[0].State, Body: reviews[0].Body, CommitID: reviews[0].CommitID}
 	if diff := cmp.Diff([]github.Review{{Author: "bob", State: "APPROVED", Body: "approve a41f", CommitID: w.topic}}, reviews); diff != "" || err != nil {
 		t.Errorf("reviews: %v %s", err, diff)
 	}

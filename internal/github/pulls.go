@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 )
@@ -20,6 +21,7 @@ type PullRequest struct {
 	HeadRepo string // OWNER/NAME; empty when the fork is gone
 	BaseRef  string
 	BaseSHA  string
+	MergeSHA string // what it was merged as; before that, a trial merge
 	URL      string // the page
 	Author   string
 	Draft    bool
@@ -34,10 +36,13 @@ type NewPull struct {
 
 // Review is a review of a pull request.
 type Review struct {
-	Author   string
-	State    string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
-	Body     string
-	CommitID string // the head that was reviewed
+	ID        int64
+	Author    string
+	State     string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
+	Body      string
+	CommitID  string // the head that was reviewed
+	Submitted time.Time
+	URL       string
 }
 
 // FindPull finds the open pull request from branch head into branch base, both
@@ -162,7 +167,7 @@ func (c *Client) Reviews(ctx context.Context, repo Repository, n int) ([]Review,
 	}
 	list := make([]Review, 0, len(got))
 	for _, r := range got {
-		list = append(list, Review{Author: r.GetUser().GetLogin(), State: r.GetState(), Body: r.GetBody(), CommitID: r.GetCommitID()})
+		list = append(list, Review{ID: r.GetID(), Submitted: r.GetSubmittedAt().Time, URL: r.GetHTMLURL(), Author: r.GetUser().GetLogin(), State: r.GetState(), Body: r.GetBody(), CommitID: r.GetCommitID()})
 	}
 	return list, nil
 }
@@ -180,7 +185,7 @@ func pull(p *gogithub.PullRequest) *PullRequest {
 		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), State: p.GetState(),
 		Merged:  p.GetMerged() || !p.GetMergedAt().IsZero(), // lists have the time only
 		HeadRef: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), HeadRepo: p.GetHead().GetRepo().GetFullName(),
-		BaseRef: p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(),
+		BaseRef: p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
 		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
 	}
 }

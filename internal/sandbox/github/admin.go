@@ -116,6 +116,7 @@ func (d *discard) WriteHeader(int)             {}
 //	POST /_sandbox/repositories  a Seed
 //	POST /_sandbox/tokens        a Token; answers {"token": …}
 //	POST /_sandbox/faults        a Fault
+//	POST /_sandbox/teams         {"team": "ORG/SLUG", "users": […]}
 //	POST /_sandbox/merge         {"repository", "number", "user", "method"}
 //	POST /_sandbox/secrets       {"repository", "name", "value"}; likewise variables
 //	GET  /_sandbox/runs?repository=OWNER/NAME
@@ -161,6 +162,16 @@ func (s *Server) administer(r *http.Request) (any, error) {
 			return nil, err
 		}
 		return done, s.AddFault(f)
+	case "POST teams":
+		var in struct {
+			Team  string
+			Users []string
+		}
+		if err := decode(&in); err != nil {
+			return nil, err
+		}
+		s.SetTeam(in.Team, in.Users...)
+		return done, nil
 	case "POST merge":
 		var in struct {
 			Repository, User, Method string

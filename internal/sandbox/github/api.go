@@ -213,6 +213,7 @@ func (s *Server) routes() {
 	s.handle("GET", "/compare/{basehead...}", "contents", "read", compare)
 	s.handle("GET", "/tarball/{ref...}", "contents", "read", tarball)
 	s.handle("GET", "/contents/{path...}", "contents", "read", getContents)
+	s.handle("GET", "/activity", "contents", "read", listActivity)
 	s.handle("POST", "/statuses/{sha}", "statuses", "write", createStatus)
 
 	s.handle("GET", "/pulls", "pull_requests", "read", listPulls)
@@ -222,6 +223,8 @@ func (s *Server) routes() {
 	s.handle("PUT", "/pulls/{n}/merge", "contents", "write", mergePull)
 	s.handle("GET", "/pulls/{n}/reviews", "pull_requests", "read", listReviews)
 	s.handle("POST", "/pulls/{n}/reviews", "pull_requests", "write", createReview)
+	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", updateReview)
+	s.handle("PUT", "/pulls/{n}/reviews/{id}/dismissals", "pull_requests", "write", dismissReview)
 	s.handle("POST", "/pulls/{n}/requested_reviewers", "pull_requests", "write", requestReviewers)
 	s.handle("GET", "/issues/{n}/comments", "pull_requests", "read", listComments)
 	s.handle("POST", "/issues/{n}/comments", "pull_requests", "write", createComment)
@@ -238,6 +241,8 @@ func (s *Server) routes() {
 	s.handle("POST", "/dispatches", "contents", "write", dispatchRepository)
 	s.handle("POST", "/code-scanning/sarifs", "security_events", "write", uploadSARIF)
 
+	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
+	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
 	s.mux.HandleFunc("POST /api/graphql", s.graphql)
 	s.mux.HandleFunc("GET /_codeload/{owner}/{repo}/{sha}", s.codeload)
 	s.mux.HandleFunc("/_sandbox/", s.admin)

@@ -46,6 +46,7 @@ func (s *Server) refMoved(ctx context.Context, repo *repository, token *Token, r
 	if !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/") {
 		return
 	}
+	s.record(repo, token, ref, before, after)
 	push := Event{Name: "push", Repository: repo.fullName(), Ref: ref, SHA: after, Before: before, Actor: token.User, ByJob: token.Job}
 	push.Payload = map[string]any{
 		"ref": ref, "before": before, "after": after, "created": before == zeroOID, "deleted": after == zeroOID, "forced": false,

@@ -35,6 +35,7 @@ type review struct {
 	User, State, Body string
 	CommitID          string
 	Submitted         time.Time
+	Edited            time.Time // zero when it never was
 	Number            int
 }
 

@@ -212,7 +212,7 @@ func commitDetails(c *call) (*answer, error) {
 	for _, below := range []struct {
 		suffix, scope string
 		serve         func(*call, string) (*answer, error)
-	}{{"/status", "statuses", combinedStatus}, {"/statuses", "statuses", listStatuses}, {"/check-runs", "checks", listCheckRuns}} {
+	}{{"/status", "statuses", combinedStatus}, {"/statuses", "statuses", listStatuses}, {"/check-runs", "checks", listCheckRuns}, {"/pulls", "pull_requests", commitPulls}} {
 		if rev, found := strings.CutSuffix(rest, below.suffix); found {
 			if err := c.token.require(c.repo, below.scope, "read"); err != nil {
 				return nil, err

@@ -59,6 +59,7 @@ type state struct {
 	Serial       int64
 	Repositories map[string]*repository // by lower-case OWNER/NAME
 	Tokens       map[string]*Token
+	Teams        map[string][]string // users by lower-case ORG/SLUG
 }
 
 type repository struct {
@@ -72,6 +73,7 @@ type repository struct {
 	Pulls         []*pull
 	Comments      []*comment
 	Statuses      []*status
+	Activities    []activity
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []map[string]any

@@ -189,7 +189,7 @@ func TestShapes(t *testing.T) {
 	job := f.Runs("")[0].Jobs[0].ID
 	tree := f.git("rev-parse", "main^{tree}")
 	type request struct{ route, path, body string }
-	var comment string
+	var comment, review string
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	requests := []request{                                       // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
@@ -202,7 +202,8 @@ func TestShapes(t *testing.T) {
 		{"POST /statuses/{sha}", "statuses/" + f.topic, `{"state":"success","context":"ci"}`}, {"GET /commits/{rest...} status", "commits/topic/status", ""},
 		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""}, {"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
 		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""}, {"GET /pulls/{n}", "pulls/1", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
-		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`}, {"GET /pulls/{n}/reviews", "pulls/1/reviews", ""},
+		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`}, {"GET /pulls/{n}/reviews", "pulls/1/reviews", ""}, {"GET /commits/{rest...} pulls", "commits/topic/pulls", ""},
+		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`}, {"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`}, {"GET /activity", "activity", ""},
 		{"POST /pulls/{n}/requested_reviewers", "pulls/1/requested_reviewers", `{"reviewers":["bob"],"team_reviewers":["platform"]}`},
 		{"POST /issues/{n}/comments", "issues/1/comments", `{"body":"x"}`}, {"GET /issues/{n}/comments", "issues/1/comments", ""}, {"PATCH /issues/comments/{id}", "issues/comments/COMMENT", `{"body":"y"}`},
 		{"POST /issues/{n}/labels", "issues/1/labels", `["prod"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""}, {"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
@@ -222,7 +223,7 @@ func TestShapes(t *testing.T) {
 				continue
 			}
 			found = true
-			status, body, _ := f.send(f.token, method, strings.ReplaceAll(r.path, "COMMENT", comment), r.body)
+			status, body, _ := f.send(f.token, method, strings.NewReplacer("COMMENT", comment, "REVIEW", review).Replace(r.path), r.body)
 			if status != e.Status {
 				t.Errorf("%s: status %d, want %d: %v", route, status, e.Status, body)
 				continue
@@ -234,6 +235,8 @@ func TestShapes(t *testing.T) {
 			}
 			if m, ok := body.(map[string]any); ok && r.route == "POST /issues/{n}/comments" {
 				comment = fmt.Sprintf("%.0f", m["id"])
+			} else if ok && r.route == "POST /pulls/{n}/reviews" {
+				review = fmt.Sprintf("%.0f", m["id"])
 			}
 		}
 		if !found {

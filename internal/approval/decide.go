@@ -1,0 +1,161 @@
+package approval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/plan"
+)
+
+// Members answers whether a user is in a team. An error is an error: never a
+// no, never a yes.
+type Members func(ctx context.Context, org, team, user string) (bool, error)
+
+// The verdicts.
+const (
+	Approved = "approved"
+	Pending  = "pending"
+)
+
+// Decision is the record of what was decided, and why.
+type Decision struct {
+	Verdict     string           `json:"verdict"`
+	Fingerprint plan.Fingerprint `json:"fingerprint"`
+	Repository  string           `json:"repository"`
+	PullRequest int              `json:"pull_request"`
+	Head        string           `json:"head"`
+	Roots       []RootDecision   `json:"roots"`
+	Ignored     []Ignored        `json:"ignored,omitempty"`
+	Rules       []string         `json:"rules"` // commits that the rules are from
+}
+
+// RootDecision is what one root needs and has.
+type RootDecision struct {
+	Dir       string     `json:"dir"`
+	Needs     int        `json:"needs"`
+	From      []string   `json:"from"`
+	Destroys  bool       `json:"destroys,omitempty"`
+	Approvals []Approval `json:"approvals"`
+}
+
+// Missing is how many approvals the root lacks.
+func (r RootDecision) Missing() int { return max(0, r.Needs-len(r.Approvals)) }
+
+// Decide holds the votes of a pull request against what the roots need.
+func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs []Need, members Members) (Decision, error) {
+	d := Decision{Verdict: Approved, Fingerprint: full, PullRequest: p.Number, Head: p.Head}
+	valid, ignored := candidates(p, full)
+	d.Ignored = ignored
+	asked := make(map[string]bool) // team and user, so that GitHub is asked once
+	counted := make(map[string]bool)
+	for _, need := range needs {
+		root := RootDecision{Dir: need.Dir, Needs: need.Approvals, From: need.From, Destroys: need.Destroys, Approvals: []Approval{}}
+		if need.Approvals > 0 {
+			for _, a := range valid {
+				ok, err := allowed(ctx, a.User, need.From, members, asked)
+				if err != nil {
+					return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", a.User, need.Dir, err)
+				}
+				if ok {
+					root.Approvals = append(root.Approvals, a)
+					counted[a.User] = true
+				}
+			}
+		}
+		if root.Missing() > 0 {
+			d.Verdict = Pending
+		}
+		d.Roots = append(d.Roots, root)
+	}
+	for _, a := range valid {
+		if !counted[a.User] {
+			d.Ignored = append(d.Ignored, Ignored{User: a.User, Reason: NotAllowed, Detail: "no rule that holds here lets them approve", URL: a.URL})
+		}
+	}
+	return d, nil
+}
+
+func allowed(ctx context.Context, user string, from []string, members Members, asked map[string]bool) (bool, error) {
+	for _, who := range from {
+		org, team, isTeam := strings.Cut(who, "/")
+		if !isTeam {
+			if strings.EqualFold(who, user) {
+				return true, nil
+			}
+			continue
+		}
+		key := strings.ToLower(who + " " + user)
+		in, known := asked[key]
+		if !known {
+			var err error
+			if in, err = members(ctx, org, team, user); err != nil {
+				return false, err
+			}
+			asked[key] = in
+		}
+		if in {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Reason says in a few lines what is missing, and what does not count.
+func (d Decision) Reason() string {
+	var lines []string
+	for _, r := range d.Roots {
+		if n := r.Missing(); n > 0 {
+			what := ""
+			if r.Destroys {
+				what = ", because the plan destroys"
+			}
+			lines = append(lines, fmt.Sprintf("%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n, strings.Join(r.waitsFor(), ", ")))
+		}
+	}
+	for _, i := range d.Ignored {
+		lines = append(lines, fmt.Sprintf("does not count: %s (%s): %s", i.User, i.Reason, i.Detail))
+	}
+	if d.Verdict == Pending {
+		lines = append(lines, "to approve, review commit "+short(d.Head)+" with the line: approve "+d.Fingerprint.Short())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// waitsFor lists the users and teams that can still approve.
+func (r RootDecision) waitsFor() []string {
+	var left []string
+	for _, who := range r.From {
+		if !slices.ContainsFunc(r.Approvals, func(a Approval) bool { return strings.EqualFold(a.User, who) }) {
+			left = append(left, who)
+		}
+	}
+	return left
+}
+
+// Ask says in Markdown what a plan with these needs waits for.
+func Ask(full plan.Fingerprint, needs []Need) string {
+	var wants []string
+	for _, n := range needs {
+		if n.Approvals == 0 {
+			continue
+		}
+		text := fmt.Sprintf("%d of %s for %s", n.Approvals, markdown.Text(strings.Join(n.From, " or ")), markdown.Code(n.Dir))
+		if n.Destroys {
+			text += ", which destroys"
+		}
+		if !slices.Contains(wants, text) {
+			wants = append(wants, text)
+		}
+	}
+	if len(wants) == 0 {
+		return "No rule asks for an approval of this plan."
+	}
+	const most = 20
+	if len(wants) > most {
+		wants = append(wants[:most], fmt.Sprintf("and %d more", len(wants)-most))
+	}
+	return "To approve this plan and no other, review with a line " + markdown.Code("approve "+full.Short()) + " (" + strings.Join(wants, "; ") + "). A new commit or plan asks again."
+}
