@@ -113,6 +113,14 @@ func TestLegacyWithRekor1(t *testing.T) {
 	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "neither a log nor a timestamp authority") {
 		t.Errorf("a living certificate alone: got %v, want it untrusted", err)
 	}
+	other.trust(instance) // which has a certificate transparency log
+	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "required embedded SCT") {
+		t.Errorf("a certificate that no transparency log knows: got %v, want it untrusted", err)
+	}
+	other.trust(&changedMaterial{TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, noAuthorities: true})
+	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate of another authority: got %v, want it untrusted", err)
+	}
 }
 
 // A key is believed without witnesses, and not for a false one.
