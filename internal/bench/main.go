@@ -28,6 +28,7 @@ type part struct {
 
 var parts = []part{
 	{"overlay", overlayEdits},
+	{"check", checking}, // first of those that start our own binary, for its memory
 	{"render", rendering},
 	{"race", race},
 	{"assemble", func(ctx context.Context, e environment) error {

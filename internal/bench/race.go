@@ -120,16 +120,11 @@ func raceRepository(dir string, image imageref.Ref, key string) error {
 	}
 	fmt.Fprintf(&config, "policy:\n  require: [signature]\n  keys:\n    - |\n      %s\n", strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n      "))
 	files["waybill.yaml"] = config.String()
+	data := make(map[string][]byte, len(files))
 	for name, text := range files {
-		at := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(at, []byte(text), 0o644); err != nil {
-			return err
-		}
+		data[name] = []byte(text)
 	}
-	return nil
+	return writeFiles(dir, data)
 }
 
 func (e environment) bumpAll(ctx context.Context, title string, image imageref.Ref, env, where []string, bare string) error {

@@ -20,18 +20,12 @@ func rendering(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	files, err := fleet(e.root)
+	files, err := fleet(e.root, overlays)
 	if err != nil {
 		return err
 	}
-	for name, data := range files {
-		at := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(at, data, 0o644); err != nil {
-			return err
-		}
+	if err := writeFiles(dir, files); err != nil {
+		return err
 	}
 	objects := 0
 	ours := func() error {
@@ -67,7 +61,7 @@ func rendering(ctx context.Context, e environment) error {
 }
 
 // fleet is the example's demo-api, many times.
-func fleet(root string) (map[string][]byte, error) {
+func fleet(root string, n int) (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	example := filepath.Join(root, "examples", "config", "apps", "demo-api")
 	for _, part := range []string{"base", "overlays/prod"} {
@@ -80,10 +74,23 @@ func fleet(root string) (map[string][]byte, error) {
 			if err != nil {
 				return nil, err
 			}
-			for i := range overlays {
+			for i := range n {
 				files[fmt.Sprintf("apps/app-%d/%s/%s", i, part, entry.Name())] = data
 			}
 		}
 	}
 	return files, nil
+}
+
+func writeFiles(dir string, files map[string][]byte) error {
+	for name, data := range files {
+		at := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(at, data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
