@@ -85,10 +85,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
 }
 
 resource "aws_s3_bucket_logging" "this" {
-  count         = var.log_bucket == null ? 0 : 1
+  count         = var.access_log == null ? 0 : 1
   bucket        = aws_s3_bucket.this.id
   region        = var.region
-  target_bucket = var.log_bucket
+  target_bucket = var.access_log.bucket
   target_prefix = "${var.name}/"
 }
 

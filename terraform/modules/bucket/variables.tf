@@ -63,10 +63,12 @@ variable "object_lock" {
   }
 }
 
-variable "log_bucket" {
-  description = "Bucket that takes the access log, under the name of this one; none when null. It must let logging.s3.amazonaws.com write."
-  type        = string
-  default     = null
+variable "access_log" {
+  description = "Bucket that takes the access log, under the name of the bucket; none when null. It must let logging.s3.amazonaws.com write."
+  type = object({
+    bucket = string
+  })
+  default = null
 }
 
 variable "tags" {

@@ -101,7 +101,7 @@ resource "aws_ecr_repository_creation_template" "this" {
   applied_for          = ["PULL_THROUGH_CACHE"]
   image_tag_mutability = "IMMUTABLE"
   resource_tags        = length(var.tags) == 0 ? null : var.tags
-  custom_role_arn      = length(var.tags) == 0 && var.kms_key_arn == null ? null : aws_iam_role.template[0].arn
+  custom_role_arn      = aws_iam_role.template[0].arn
 
   encryption_configuration {
     encryption_type = var.kms_key_arn == null ? "AES256" : "KMS"
@@ -111,7 +111,7 @@ resource "aws_ecr_repository_creation_template" "this" {
 
 # ECR needs a role to tag or encrypt what it makes by a template.
 resource "aws_iam_role" "template" {
-  count       = length(var.pull_through) > 0 && (length(var.tags) > 0 || var.kms_key_arn != null) ? 1 : 0
+  count       = length(var.pull_through) > 0 ? 1 : 0
   name_prefix = "ecr-templates-"
   description = "Tags and encrypts the repositories that ECR makes for its cache"
   tags        = var.tags

@@ -17,7 +17,7 @@ module "state" {
   name            = "${var.name}-state"
   kms_key_arn     = aws_kms_key.this.arn
   noncurrent_days = var.version_days
-  log_bucket      = var.log_bucket
+  access_log      = var.access_log
   tags            = var.tags
 }
 
@@ -27,6 +27,6 @@ module "artifacts" {
   kms_key_arn     = aws_kms_key.this.arn
   expire_days     = var.artifact_days
   noncurrent_days = 7
-  log_bucket      = var.log_bucket
+  access_log      = var.access_log
   tags            = var.tags
 }

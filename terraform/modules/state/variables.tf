@@ -27,10 +27,12 @@ variable "version_days" {
   }
 }
 
-variable "log_bucket" {
-  description = "Bucket that takes the access logs; none when null."
-  type        = string
-  default     = null
+variable "access_log" {
+  description = "Bucket that takes the access log, under the name of the bucket; none when null. It must let logging.s3.amazonaws.com write."
+  type = object({
+    bucket = string
+  })
+  default = null
 }
 
 variable "tags" {

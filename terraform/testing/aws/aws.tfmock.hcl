@@ -45,6 +45,7 @@ mock_resource "aws_eks_cluster" {
     endpoint              = "https://mocked.eks.amazonaws.com"
     version               = "1.34"
     certificate_authority = [{ data = "Y2E=" }]
+    vpc_config            = { cluster_security_group_id = "sg-0123456789abcdef1", vpc_id = "vpc-0123456789abcdef0" }
     identity              = [{ oidc = [{ issuer = "https://oidc.eks.eu-west-1.amazonaws.com/id/MOCKED" }] }]
   }
 }

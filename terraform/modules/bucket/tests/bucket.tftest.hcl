@@ -50,7 +50,7 @@ run "locked_expiring_logged" {
   variables {
     object_lock = { mode = "GOVERNANCE", days = 30 }
     expire_days = 60
-    log_bucket  = "acme-access-logs"
+    access_log  = { bucket = "acme-access-logs" }
   }
   assert {
     condition     = aws_s3_bucket.this.object_lock_enabled && aws_s3_bucket_object_lock_configuration.this[0].rule[0].default_retention[0].mode == "GOVERNANCE" && aws_s3_bucket_object_lock_configuration.this[0].rule[0].default_retention[0].days == 30

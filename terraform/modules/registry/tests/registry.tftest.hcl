@@ -24,8 +24,8 @@ run "repositories" {
     error_message = "the repositories named, no others"
   }
   assert {
-    condition     = length(aws_ecr_repository_policy.pull) == 0 && length(aws_ecr_replication_configuration.this) == 0 && length(aws_iam_role.template) == 0
-    error_message = "no other account, no copy, no role unless asked for"
+    condition     = length(aws_ecr_repository_policy.pull) == 0 && length(aws_ecr_replication_configuration.this) == 0
+    error_message = "no other account and no copy unless asked for"
   }
 }
 
@@ -113,6 +113,14 @@ run "cache" {
   }
 }
 
+run "no_cache" {
+  variables { pull_through = {} }
+  assert {
+    condition     = length(aws_ecr_pull_through_cache_rule.this) == 0 && length(aws_iam_role.template) == 0 && length(aws_iam_role_policy.template) == 0
+    error_message = "without a cache there is no role for it"
+  }
+}
+
 run "refuses_no_repository" {
   command = plan
   variables { repositories = [] }
@@ -141,6 +149,11 @@ run "refuses_six_moving_patterns" {
 run "refuses_expiry_of_everything" {
   command = plan
   variables { ephemeral_tags = ["*"] }
+  expect_failures = [var.ephemeral_tags]
+}
+run "refuses_an_ephemeral_pattern" {
+  command = plan
+  variables { ephemeral_tags = ["-pr*"] }
   expect_failures = [var.ephemeral_tags]
 }
 run "refuses_expiry_of_kept_tags" {

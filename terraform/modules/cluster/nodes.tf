@@ -1,0 +1,141 @@
+locals {
+  groups = merge(
+    { for name, g in var.node_groups : name => merge(g, { taints = [] }) },
+    { ingress = merge(var.ingress_nodes, {
+      capacity_type = "ON_DEMAND"
+      labels        = { dedicated = "ingress" }
+      taints        = [{ key = "dedicated", value = "ingress", effect = "NO_SCHEDULE" }]
+    }) },
+  )
+
+  # One switch and one environment: nothing else is ever scaled down.
+  scheduled = var.scale_down && var.environment == "dev" ? local.groups : {}
+}
+
+resource "aws_iam_role" "node" {
+  name_prefix = "${var.name}-node-"
+  description = "Nodes of ${var.name}"
+  tags        = local.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "ec2.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+# Joining and pulling; what pods may do is theirs, by Pod Identity.
+resource "aws_iam_role_policy_attachment" "node" {
+  for_each   = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore"])
+  role       = aws_iam_role.node.name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/${each.key}"
+}
+
+resource "aws_launch_template" "node" {
+  for_each               = local.groups
+  name_prefix            = "${var.name}-${each.key}-"
+  description            = "Nodes ${each.key} of ${var.name}"
+  update_default_version = true
+  tags                   = local.tags
+
+  # One hop: pods do not reach the node's credentials.
+  metadata_options {
+    http_endpoint               = "enabled"
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 1
+  }
+
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      volume_type           = "gp3"
+      volume_size           = each.value.disk_gib
+      encrypted             = "true"
+      delete_on_termination = "true"
+    }
+  }
+
+  monitoring {
+    enabled = true
+  }
+
+  dynamic "tag_specifications" {
+    for_each = ["instance", "volume"]
+    content {
+      resource_type = tag_specifications.value
+      tags          = merge(local.tags, { Name = "${var.name}-${each.key}" })
+    }
+  }
+}
+
+resource "aws_eks_node_group" "this" {
+  for_each        = local.groups
+  cluster_name    = aws_eks_cluster.this.name
+  node_group_name = each.key
+  node_role_arn   = aws_iam_role.node.arn
+  subnet_ids      = var.node_subnet_ids
+  instance_types  = each.value.instance_types
+  capacity_type   = each.value.capacity_type
+  ami_type        = "AL2023_x86_64_STANDARD"
+  labels          = each.value.labels
+  tags            = local.tags
+
+  launch_template {
+    id      = aws_launch_template.node[each.key].id
+    version = aws_launch_template.node[each.key].latest_version
+  }
+
+  scaling_config {
+    desired_size = each.value.desired
+    min_size     = each.value.min
+    max_size     = each.value.max
+  }
+
+  update_config {
+    max_unavailable = 1
+  }
+
+  node_repair_config {
+    enabled = true
+  }
+
+  dynamic "taint" {
+    for_each = each.value.taints
+    content {
+      key    = taint.value.key
+      value  = taint.value.value
+      effect = taint.value.effect
+    }
+  }
+
+  # The autoscaler and the working hours move it.
+  lifecycle {
+    ignore_changes = [scaling_config[0].desired_size]
+  }
+
+  depends_on = [aws_iam_role_policy_attachment.node, aws_eks_addon.early]
+}
+
+resource "aws_autoscaling_schedule" "end" {
+  for_each               = local.scheduled
+  scheduled_action_name  = "working-hours-end"
+  autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
+  recurrence             = var.working_hours.end
+  time_zone              = var.working_hours.time_zone
+  min_size               = 0
+  max_size               = each.value.max
+  desired_capacity       = 0
+}
+
+resource "aws_autoscaling_schedule" "start" {
+  for_each               = local.scheduled
+  scheduled_action_name  = "working-hours-start"
+  autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
+  recurrence             = var.working_hours.start
+  time_zone              = var.working_hours.time_zone
+  min_size               = each.value.min
+  max_size               = each.value.max
+  desired_capacity       = each.value.desired
+}
