@@ -65,9 +65,9 @@ func openInfra(ctx context.Context, call *cli.Call) (infra, error) {
 	return i, err
 }
 
-// top is the directory of the repository that the command is called in.
-func top(ctx context.Context) (string, error) {
-	here, err := os.Getwd()
+// top is the directory of the clone.
+func top(ctx context.Context, call *cli.Call) (string, error) {
+	here, err := filepath.Abs(call.In.String("checkout"))
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
 	}
 	named := call.In.List("env")
 	return plan.Tool{
-		Program: call.In.String("terraform"), Work: work, PluginCache: cache, LockTimeout: call.In.Duration("lock_timeout"),
+		Program: call.In.String("terraform"), Work: work, PluginCache: cache, LockTimeout: call.In.Duration("lock_timeout"), Backend: call.In.List("backend_config"),
 		Env: func(variables []string) []string { return terraform.Env(call.Getenv, named, variables) },
 	}, func() { _ = os.RemoveAll(work) }, nil
 }

@@ -35,6 +35,8 @@ var program = cli.Program{
 		"rollback": runRollback,
 		"status":   runStatus,
 		"plan":     runPlan,
+		"gate":     runGate,
+		"apply":    runApply,
 		"init":     runInit,
 	},
 }

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/approval"
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
@@ -30,7 +32,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	top, err := top(ctx)
+	top, err := top(ctx, call)
 	if err != nil {
 		return err
 	}
@@ -185,6 +187,11 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 	if err != nil {
 		return err
 	}
+	if where.pull != nil {
+		if view.Approval, err = askForApproval(ctx, where, result); err != nil {
+			return err
+		}
+	}
 	text := view.Comment(plan.MaxComment)
 	if call.In.String("format") == "json" {
 		_, err = fmt.Fprintln(call.Stdout, string(document))
@@ -207,6 +214,26 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 	}
 	return errors.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
 		call.Output("plan", sealed), call.Output("summary", string(document)))
+}
+
+// askForApproval says who must approve. Where no rule says so, that is what the
+// comment says: it is for gate and apply to refuse.
+func askForApproval(ctx context.Context, where infra, result *plan.Result) (string, error) {
+	rules, _, err := where.rules(ctx)
+	if err == nil {
+		var changes []approval.Change
+		for _, r := range result.Roots {
+			changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes()})
+		}
+		var needs []approval.Need
+		if needs, err = approval.Needs(rules, changes); err == nil {
+			return approval.Ask(result.Fingerprint, needs), nil
+		}
+	}
+	if outcome.Code(err) == outcome.Refused {
+		return "⚠️ Nobody can approve this plan: " + markdown.Text(err.Error()), nil
+	}
+	return "", err
 }
 
 // maxOutput keeps a job's outputs below what GitHub takes for all of them, 1 MB.

@@ -9,6 +9,10 @@ var (
 		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
 	inputTerraformEnv = Input{Name: "env", Type: List, Placeholder: "NAME",
 		Doc: "Environment variables to hand to terraform, one a line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
+	inputCheckout = Input{Name: "checkout", Type: String, Default: ".", Placeholder: "DIR",
+		Doc: "Directory of the clone, or one inside it."}
+	inputBackendConfig = Input{Name: "backend_config", Type: List, Placeholder: "KEY=VALUE|FILE",
+		Doc: "Settings of the backend that the configuration leaves open, one a line, for every root. Not for secrets: arguments are visible to every process of the machine."}
 	inputLockTimeout = Input{Name: "lock_timeout", Type: Duration, Default: "2m",
 		Doc: "How long to wait for the state's lock."}
 	inputPluginCache = Input{Name: "plugin_cache", Type: String, Placeholder: "DIR",
@@ -40,7 +44,7 @@ var plan = Command{
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
 		{Name: "validate_only", Type: Bool, Default: "false", Doc: "Checks format and validity and plans nothing: for pull requests from forks, which must not reach a backend."},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputLockTimeout, inputPluginCache,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache,
 		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
 		inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
@@ -52,4 +56,47 @@ var plan = Command{
 	},
 	Permissions: []Permission{{"contents", "read", "reads the repository"}, permissionPullsComment, {"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"}},
 	Binaries:    []string{Waybill},
+}
+
+var gate = Command{
+	Name:  "gate",
+	Short: "Decide whether the plan of a pull request is approved",
+	Long: "Reads the plan comment of the pull request, its reviews and comments, and decides by the rules of the default branch whether the plan of the current head is approved: by enough of the people and teams that a rule names, for exactly this fingerprint, never by the author nor by whoever pushed the head. " +
+		"What the comment says of the plan is a claim: `apply` decides again by the sealed plan itself. Exits 4 while approvals are missing, and says whose.",
+	Example: "waybill gate --repo acme/infra --pull-request 12",
+	Inputs: []Input{
+		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint that must be the plan's, 12 digits or more. Empty means the one of the plan comment."},
+		inputInfraRepo, inputPullRequest, inputFormat, inputToken, inputTeamToken,
+	},
+	Outputs: []Output{
+		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
+		{"approvers", "Users whose approval counts, one a line."},
+		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
+	},
+	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments"}},
+	Binaries:    []string{Waybill},
+}
+
+var applyCommand = Command{
+	Name:  "apply",
+	Short: "Apply exactly the plan that was approved, or nothing",
+	Long: "Opens the sealed plan, computes again everything it was bound to (state, lock file, configuration, terraform version, workspace, directory, head commit), reads the approvals anew and applies the stored binary plan. " +
+		"Any difference refuses all of it and says which field moved. When terraform fails in the middle, it says what was done and what was not.",
+	Example: "waybill apply --repo acme/infra --pull-request 12 --seal-key-file key.txt",
+	Inputs: []Input{
+		{Name: "plan", Type: String, Placeholder: "PLAN", Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment."},
+		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one a line. Empty takes whichever it is of."},
+		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
+		inputSealKey, inputSealKeyFile,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
+		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{
+		{"applied", "`true` when all of the plan is applied."},
+		{"record", "What became of each root, and who approved it, as JSON."},
+	},
+	Permissions: []Permission{{"contents", "read", "reads the repository, its rules, and who pushed"}, {"pull-requests", "write", "reads reviews and comments, and reports"},
+		{"packages", "read", "only where the sealed plan is on ghcr.io"}, {"id-token", "write", "only for a cloud: the role that may write"}},
+	Binaries: []string{Waybill},
 }

@@ -30,7 +30,18 @@ type Claim struct {
 	Fingerprint Fingerprint `json:"fingerprint"`
 	Plan        string      `json:"plan,omitempty"` // where the sealed plan is
 	Head        string      `json:"head"`
+	Roots       []ClaimRoot `json:"roots,omitempty"` // left out where there are too many
 }
+
+// ClaimRoot is a root as the comment claims it.
+type ClaimRoot struct {
+	Dir      string `json:"dir"`
+	Destroys bool   `json:"destroys,omitempty"`
+	Changes  bool   `json:"changes,omitempty"`
+}
+
+// maxClaimRoots keeps the claim well below the size of a comment.
+const maxClaimRoots = 100
 
 // View is what a comment shows.
 type View struct {
@@ -91,7 +102,14 @@ func (v View) Comment(limit int) string {
 }
 
 func (v View) claim() string {
-	data, err := json.Marshal(Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head})
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
+	for _, r := range v.Roots {
+		claim.Roots = append(claim.Roots, ClaimRoot{Dir: r.Dir, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()})
+	}
+	if len(claim.Roots) > maxClaimRoots {
+		claim.Roots = nil
+	}
+	data, err := json.Marshal(claim)
 	if err != nil {
 		return ""
 	}

@@ -35,15 +35,16 @@ const DocumentVersion = 1
 
 // RootRecord is what is known of the plan of one root. Digests are sha256:….
 type RootRecord struct {
-	Dir           string `json:"dir"`
-	Workspace     string `json:"workspace"`
-	Terraform     string `json:"terraform"` // program and version
-	Lineage       string `json:"lineage"`   // of the state; empty where there is none yet
-	Serial        uint64 `json:"serial"`
-	LockFile      string `json:"lock_file"`     // empty where there is none
-	Configuration string `json:"configuration"` // the root's files and its local modules'
-	Plan          string `json:"plan"`          // the binary plan
-	Changes       string `json:"changes"`       // resource and output changes, normalised
+	Dir           string   `json:"dir"`
+	Workspace     string   `json:"workspace"`
+	Terraform     string   `json:"terraform"` // program and version
+	Lineage       string   `json:"lineage"`   // of the state; empty where there is none yet
+	Serial        uint64   `json:"serial"`
+	VarFiles      []string `json:"var_files,omitempty"`
+	LockFile      string   `json:"lock_file"`         // empty where there is none
+	Configuration string   `json:"configuration"`     // the root's files, its local modules' and the files of variables
+	Plan          string   `json:"plan"`              // the binary plan
+	Changes       string   `json:"changes,omitempty"` // resource and output changes, normalised
 }
 
 // Fingerprint names a document: 64 hexadecimal digits.

@@ -32,7 +32,9 @@ type Tool struct {
 	Work        string                            // directory of ours alone, for data directories and plans
 	PluginCache string
 	LockTimeout time.Duration
-	initLock    *sync.Mutex
+	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
+	Backend  []string
+	initLock *sync.Mutex
 }
 
 // Open gives the root in dir, with a data directory of its own below Work.
@@ -114,7 +116,7 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 	if err != nil {
 		return nil, nil, err
 	}
-	version, workspace, err := Prepare(ctx, tf, root.Workspace)
+	version, workspace, err := Prepare(ctx, tf, root.Workspace, r.Tool.Backend)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,7 +148,7 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 		return nil, nil, err
 	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: workspace, Terraform: version, Lineage: state.Lineage, Serial: state.Serial,
+		Dir: root.Dir, Workspace: workspace, Terraform: version, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
 		LockFile: sources.LockFile, Configuration: sources.Digest, Plan: Digest(one.Binary), Changes: changes,
 	}
 	return one, parsed, nil
@@ -154,11 +156,11 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 
 // Prepare initialises the root in its workspace, and says which terraform and
 // which workspace it is.
-func Prepare(ctx context.Context, tf *terraform.Root, workspace string) (version, selected string, err error) {
+func Prepare(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (version, selected string, err error) {
 	if version, err = tf.Version(ctx); err != nil {
 		return "", "", err
 	}
-	if err = tf.Init(ctx, nil); err != nil {
+	if err = tf.Init(ctx, backend); err != nil {
 		return "", "", err
 	}
 	if workspace == "" || workspace == DefaultWorkspace {

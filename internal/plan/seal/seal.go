@@ -60,6 +60,12 @@ func Of(r *plan.Result, created time.Time, lifetime time.Duration) Bundle {
 	return b
 }
 
+// Keys of age: who can open, and what opens.
+type (
+	Recipient = age.Recipient
+	Identity  = age.Identity
+)
+
 type header struct {
 	Fingerprint plan.Fingerprint `json:"fingerprint"`
 	Document    plan.Document    `json:"document"`
@@ -68,8 +74,8 @@ type header struct {
 }
 
 // ParseRecipients reads age recipients, age1….
-func ParseRecipients(texts []string) ([]age.Recipient, error) {
-	var recipients []age.Recipient
+func ParseRecipients(texts []string) ([]Recipient, error) {
+	var recipients []Recipient
 	for _, text := range texts {
 		parsed, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
@@ -82,7 +88,7 @@ func ParseRecipients(texts []string) ([]age.Recipient, error) {
 
 // ParseIdentities reads age identities, AGE-SECRET-KEY-1…, one a line. The text
 // appears in no error.
-func ParseIdentities(text string) ([]age.Identity, error) {
+func ParseIdentities(text string) ([]Identity, error) {
 	identities, err := age.ParseIdentities(strings.NewReader(text))
 	if err != nil {
 		return nil, outcome.Usagef("the key that opens plans is not an age identity: it begins with AGE-SECRET-KEY-1, as age-keygen writes it")
@@ -91,7 +97,7 @@ func ParseIdentities(text string) ([]age.Identity, error) {
 }
 
 // Seal encrypts the bundle for the recipients.
-func Seal(b Bundle, recipients []age.Recipient) ([]byte, error) {
+func Seal(b Bundle, recipients []Recipient) ([]byte, error) {
 	if len(recipients) == 0 {
 		return nil, outcome.Usagef("a plan is sealed for at least one recipient")
 	}
@@ -153,7 +159,7 @@ type Expect struct {
 
 // Open decrypts a sealed plan and holds it against what is expected of it.
 // Every refusal is a *Refusal.
-func Open(sealed []byte, identities []age.Identity, expect Expect) (*Bundle, error) {
+func Open(sealed []byte, identities []Identity, expect Expect) (*Bundle, error) {
 	body, err := whole(sealed)
 	if err != nil {
 		return nil, err

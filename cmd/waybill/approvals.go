@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/approval"
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan"
+)
+
+// decideApproval reads the approvals of the pull request anew and holds them
+// against the rules of the default branch.
+func decideApproval(ctx context.Context, call *cli.Call, where infra, full plan.Fingerprint, changes []approval.Change) (approval.Decision, error) {
+	rules, revisions, err := where.rules(ctx)
+	if err != nil {
+		return approval.Decision{}, err
+	}
+	needs, err := approval.Needs(rules, changes)
+	if err != nil {
+		return approval.Decision{}, err
+	}
+	pull, err := approval.Collect(ctx, where.api, where.repo, where.pull)
+	if err != nil {
+		return approval.Decision{}, err
+	}
+	teams, err := teamClient(call)
+	if err != nil {
+		return approval.Decision{}, err
+	}
+	decision, err := approval.Decide(ctx, pull, full, needs, teams.TeamMember)
+	decision.Repository, decision.Rules = where.repo.String(), revisions
+	return decision, err
+}
+
+// teamClient acts with the token that may read teams, where there is one.
+func teamClient(call *cli.Call) (*github.Client, error) {
+	token := call.In.String("team_token")
+	if token == "" {
+		return githubClient(call)
+	}
+	return github.New(github.Options{Token: token, APIURL: call.Env(contract.EnvGitHubAPIURL), ServerURL: call.Env(contract.EnvGitHubServer)})
+}
+
+// rules are those of every revision that has a say: the default branch as it
+// is, as it was when the pull request was last brought up to date, and as it was
+// just before the merge. The pull request's own are not among them, whatever
+// branch it is made against.
+func (i infra) rules(ctx context.Context) ([]config.Terraform, []string, error) {
+	info, err := i.api.Repo(ctx, i.repo)
+	if err != nil {
+		return nil, nil, err
+	}
+	tip, err := i.api.BranchHead(ctx, i.repo, info.DefaultBranch)
+	if err != nil {
+		return nil, nil, err
+	}
+	revisions := []string{tip}
+	add := func(sha string) {
+		if sha != "" && !slices.Contains(revisions, sha) {
+			revisions = append(revisions, sha)
+		}
+	}
+	if i.pull.BaseRef == info.DefaultBranch {
+		add(i.pull.BaseSHA)
+	}
+	if i.pull.Merged {
+		commits, err := i.api.Commits(ctx, i.repo, i.pull.MergeSHA, "", 1)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(commits) == 1 && len(commits[0].Parents) > 0 {
+			add(commits[0].Parents[0])
+		}
+	}
+	var rules []config.Terraform
+	files := configrepo.NewGitHub(i.api, i.repo)
+	for _, sha := range revisions {
+		data, err := files.File(ctx, sha, config.FileName)
+		if errors.Is(err, configrepo.ErrNotFound) {
+			return nil, nil, outcome.Refusedf("%s has no %s at %s, so nobody is named who may approve: it must be on the default branch before the pull request is made", i.repo, config.FileName, sha[:7])
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg, err := config.Parse(config.FileName, data)
+		if err != nil {
+			return nil, nil, fmt.Errorf("at %s: %w", sha[:7], err)
+		}
+		rules = append(rules, cfg.Terraform())
+	}
+	return rules, revisions, nil
+}
+
+// localRules are those of the checkout's HEAD, for where there is no pull
+// request that could be approved.
+func localRules(ctx context.Context, top string) ([]config.Terraform, error) {
+	data, err := git.Run(ctx, top, "show", "HEAD:"+config.FileName)
+	if err != nil {
+		return nil, outcome.Refusedf("HEAD has no %s, so nothing says that a plan may be applied without approval", config.FileName)
+	}
+	cfg, err := config.Parse(config.FileName, []byte(data))
+	if err != nil {
+		return nil, err
+	}
+	return []config.Terraform{cfg.Terraform()}, nil
+}
+
+// claim finds the plan comment of the pull request. What it says is only that.
+func (i infra) claim(ctx context.Context) (plan.Claim, bool, error) {
+	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
+	if err != nil {
+		return plan.Claim{}, false, err
+	}
+	for _, c := range comments {
+		if claim, ok := plan.ReadClaim(c.Body); ok {
+			return claim, true, nil
+		}
+	}
+	return plan.Claim{}, false, nil
+}
+
+// mergedPull finds the pull request that brought the commit to the default
+// branch.
+func (i infra) mergedPull(ctx context.Context, sha string) (*github.PullRequest, error) {
+	pulls, err := i.api.PullsOfCommit(ctx, i.repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pulls {
+		if p.Merged && p.MergeSHA == sha {
+			return i.api.Pull(ctx, i.repo, p.Number)
+		}
+	}
+	return nil, nil
+}
