@@ -74,6 +74,7 @@ resource "aws_eks_node_group" "this" {
   for_each        = local.groups
   cluster_name    = aws_eks_cluster.this.name
   node_group_name = each.key
+  version         = aws_eks_cluster.this.version
   node_role_arn   = aws_iam_role.node.arn
   subnet_ids      = var.node_subnet_ids
   instance_types  = each.value.instance_types

@@ -60,6 +60,10 @@ run "prod" {
     error_message = "prod cannot be deleted by mistake, and has the version asked for"
   }
   assert {
+    condition     = alltrue([for g in aws_eks_node_group.this : g.version == "1.34"])
+    error_message = "nodes have the control plane's version"
+  }
+  assert {
     condition     = length(aws_vpc_security_group_ingress_rule.api) == 2 && aws_vpc_security_group_ingress_rule.api["10.8.0.0/16"].from_port == 443
     error_message = "the networks named reach the API"
   }
