@@ -1,0 +1,62 @@
+mock_provider "aws" {
+  source = "../../testing/aws"
+}
+
+variables {
+  name        = "shop-prod-111122223333"
+  copy_region = "eu-central-1"
+}
+
+run "copy" {
+  assert {
+    condition     = aws_kms_key.copy.region == "eu-central-1" && aws_kms_key.copy.enable_key_rotation && aws_kms_key.this.enable_key_rotation
+    error_message = "the copy has a key of its own in its region"
+  }
+  assert {
+    condition     = aws_s3_bucket_replication_configuration.this.rule[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this.rule[0].delete_marker_replication[0].status == "Disabled"
+    error_message = "everything is copied but deletions"
+  }
+  assert {
+    condition     = aws_s3_bucket_replication_configuration.this.rule[0].source_selection_criteria[0].sse_kms_encrypted_objects[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this.rule[0].destination[0].encryption_configuration[0].replica_kms_key_id == aws_kms_key.copy.arn
+    error_message = "encrypted objects are copied, under the other key"
+  }
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.copy.policy).Statement : alltrue([for a in s.Action : !strcontains(a, "Delete") && !strcontains(a, "*")])])
+    error_message = "who copies deletes nothing"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.copy.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "111122223333"
+    error_message = "S3 copies for this account alone"
+  }
+}
+
+run "refuses_a_name" {
+  command = plan
+  variables { name = "Shop" }
+  expect_failures = [var.name]
+}
+run "refuses_a_region" {
+  command = plan
+  variables { copy_region = "Frankfurt" }
+  expect_failures = [var.copy_region]
+}
+run "refuses_a_copy_in_the_same_region" {
+  command = plan
+  variables { copy_region = "eu-west-1" }
+  expect_failures = [aws_s3_bucket_replication_configuration.this]
+}
+run "refuses_a_mode" {
+  command = plan
+  variables { lock = { mode = "NONE" } }
+  expect_failures = [var.lock]
+}
+run "refuses_a_short_lock" {
+  command = plan
+  variables { lock = { days = 1 } }
+  expect_failures = [var.lock]
+}
+run "refuses_going_before_the_lock" {
+  command = plan
+  variables { retention_days = 10 }
+  expect_failures = [var.retention_days]
+}

@@ -1,0 +1,179 @@
+mock_provider "aws" {
+  source = "./testing/aws"
+}
+
+variables {
+  name  = "acme"
+  zones = ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
+  clusters = {
+    dev = {
+      environment = "dev"
+      cidr        = "10.20.0.0/16"
+      domain      = "dev.acme.example"
+      database    = {}
+      developer_groups = {
+        shop = { role_arn = "arn:aws:iam::111122223333:role/shop", namespaces = ["shop"] }
+      }
+    }
+    prod = {
+      environment     = "prod"
+      cidr            = "10.30.0.0/16"
+      backup          = { copy_region = "eu-central-1" }
+      admin_role_arns = ["arn:aws:iam::111122223333:role/admin"]
+    }
+  }
+}
+
+run "dev_and_prod" {
+  assert {
+    condition     = output.clusters["dev"].name == "acme-dev" && output.clusters["prod"].name == "acme-prod"
+    error_message = "each cluster has its own name"
+  }
+  assert {
+    condition     = length(module.network["dev"].nat_gateway_ids) == 1 && length(module.network["prod"].nat_gateway_ids) == 3
+    error_message = "prod survives the loss of a zone"
+  }
+  assert {
+    condition     = output.clusters["dev"].scaled_down && !output.clusters["prod"].scaled_down
+    error_message = "dev is scaled down outside working hours, prod never"
+  }
+  assert {
+    condition     = contains(keys(output.clusters["dev"].component_roles), "cert-manager") && !contains(keys(output.clusters["prod"].component_roles), "cert-manager")
+    error_message = "only a cluster with a domain writes names"
+  }
+  assert {
+    condition     = contains(keys(output.clusters["prod"].component_roles), "velero") && !contains(keys(output.clusters["dev"].component_roles), "velero")
+    error_message = "only a cluster with backups writes them"
+  }
+  assert {
+    condition     = keys(output.databases) == ["dev"] && jsondecode(aws_iam_role_policy.database_secret["dev"].policy).Statement[0].Resource == [output.databases["dev"].secret_arn]
+    error_message = "External Secrets reads the password of its cluster's database"
+  }
+  assert {
+    condition     = output.repository_urls == {} && output.roles.apply == {} && length(module.budget) == 0
+    error_message = "no registry, no roles and no budget unless asked for"
+  }
+  assert {
+    condition     = output.alarm_topic_arn != null && contains(module.alarms[0].alarm_names, "acme-acme-prod-break-glass") && contains(module.alarms[0].alarm_names, "acme-acme-dev-db-processor") && contains(module.alarms[0].alarm_names, "acme-dev.acme.example-certificate")
+    error_message = "clusters, databases and certificates are watched"
+  }
+}
+
+run "everything_else" {
+  variables {
+    private_domain = "acme.internal"
+    certificates   = false
+    repositories   = ["backend"]
+    monthly_usd    = 500
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", scale_down = false, nat = "per_zone" }
+    }
+    github = {
+      owner        = { name = "acme", id = 1234 }
+      repositories = { backend = 1002 }
+      push = {
+        backend = {
+          repository    = "backend"
+          workflow_refs = ["acme/config/.github/workflows/deliver.yml@refs/heads/main"]
+          images        = ["backend"]
+        }
+      }
+    }
+  }
+  assert {
+    condition     = keys(output.roles.push) == ["backend"] && keys(output.repository_urls) == ["backend"]
+    error_message = "the role that pushes gets the repository of this registry"
+  }
+  assert {
+    condition     = !output.clusters["dev"].scaled_down && length(module.network["dev"].nat_gateway_ids) == 3
+    error_message = "one input turns the working hours off, another the one NAT gateway"
+  }
+  assert {
+    condition     = length(module.budget) == 1 && keys(module.dns.private_zone_ids) == ["acme.internal"] && module.dns.certificate_arns == {}
+    error_message = "budget and private zone where asked for"
+  }
+}
+
+run "an_account_without_clusters" {
+  variables {
+    clusters     = {}
+    repositories = ["backend"]
+  }
+  assert {
+    condition     = output.alarm_topic_arn == null && output.clusters == {}
+    error_message = "a registry alone has nothing to watch"
+  }
+}
+
+run "refuses_a_name" {
+  command = plan
+  variables { name = "The-Acme-Corporation" }
+  expect_failures = [var.name]
+}
+run "refuses_a_cluster_name" {
+  command = plan
+  variables { clusters = { production-eu-west = { environment = "dev", cidr = "10.20.0.0/16" } } }
+  expect_failures = [var.clusters]
+}
+run "refuses_prod_without_backup" {
+  command = plan
+  variables { clusters = { prod = { environment = "prod", cidr = "10.20.0.0/16" } } }
+  expect_failures = [var.clusters]
+}
+run "refuses_one_network_twice" {
+  command = plan
+  variables {
+    clusters = {
+      a = { environment = "dev", cidr = "10.20.0.0/16" }
+      b = { environment = "dev", cidr = "10.20.0.0/16" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+run "refuses_a_network_in_another" {
+  command = plan
+  variables {
+    clusters = {
+      a = { environment = "dev", cidr = "10.20.0.0/16" }
+      b = { environment = "dev", cidr = "10.20.64.0/18" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+run "refuses_one_domain_for_two" {
+  command = plan
+  variables {
+    clusters = {
+      a = { environment = "dev", cidr = "10.20.0.0/16", domain = "acme.example" }
+      b = { environment = "dev", cidr = "10.30.0.0/16", domain = "acme.example" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+run "refuses_developers_who_rule_prod" {
+  command = plan
+  variables {
+    clusters = {
+      dev  = { environment = "dev", cidr = "10.20.0.0/16", developer_groups = { shop = { role_arn = "arn:aws:iam::111122223333:role/shop", namespaces = ["shop"] } } }
+      prod = { environment = "prod", cidr = "10.30.0.0/16", backup = { copy_region = "eu-central-1" }, admin_role_arns = ["arn:aws:iam::111122223333:role/shop"] }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+run "refuses_a_push_of_other_images" {
+  command = plan
+  variables {
+    github = {
+      owner        = { name = "acme", id = 1234 }
+      repositories = { backend = 1002 }
+      push = {
+        backend = {
+          repository    = "backend"
+          workflow_refs = ["acme/config/.github/workflows/deliver.yml@refs/heads/main"]
+          images        = ["other"]
+        }
+      }
+    }
+  }
+  expect_failures = [var.github]
+}

@@ -1,0 +1,206 @@
+variable "name" {
+  description = "Name of the platform, the first part of every name: mostly the organisation's."
+  type        = string
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,14}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 16 lower-case letters, digits and hyphens, and start with a letter."
+  }
+}
+
+variable "zones" {
+  description = "The three availability zones of the region."
+  type        = list(string)
+}
+
+variable "clusters" {
+  description = <<-EOT
+    Clusters, by name: one for an environment, or a fleet. Each has its own
+    network, roles, buckets and, where asked for, domain and database. Names
+    and defaults inside are those of the submodules network, cluster, data,
+    backup and observability; database = {} makes one with their defaults.
+  EOT
+  type = map(object({
+    environment        = string
+    cidr               = string
+    nat                = optional(string)
+    kubernetes_version = optional(string)
+    api_allowed_cidrs  = optional(set(string), [])
+    domain             = optional(string)
+
+    admin_role_arns       = optional(set(string), [])
+    break_glass_role_arns = optional(set(string), [])
+    read_only_role_arns   = optional(set(string), [])
+    developer_groups = optional(map(object({
+      role_arn   = string
+      namespaces = set(string)
+      edit       = optional(bool)
+    })), {})
+
+    node_groups = optional(map(object({
+      instance_types = optional(list(string), ["t3.medium"])
+      capacity_type  = optional(string, "ON_DEMAND")
+      desired        = optional(number, 3)
+      min            = optional(number, 2)
+      max            = optional(number, 10)
+      disk_gib       = optional(number, 50)
+      labels         = optional(map(string), {})
+    })), { general = {} })
+    ingress_nodes = optional(object({
+      instance_types = optional(list(string), ["t3.medium"])
+      desired        = optional(number, 2)
+      min            = optional(number, 2)
+      max            = optional(number, 4)
+      disk_gib       = optional(number, 50)
+    }), {})
+    scale_down = optional(bool, true)
+    working_hours = optional(object({
+      start     = optional(string, "0 7 * * MON-FRI")
+      end       = optional(string, "0 20 * * MON-FRI")
+      time_zone = optional(string, "Etc/UTC")
+    }), {})
+
+    database = optional(object({
+      instance_class = optional(string, "db.t4g.medium")
+      engine_version = optional(string, "17")
+      database       = optional(string, "app")
+      storage_gib = optional(object({
+        initial = optional(number, 20)
+        max     = optional(number, 200)
+      }), {})
+    }))
+    backup = optional(object({
+      copy_region = string
+      lock = optional(object({
+        mode = optional(string, "GOVERNANCE")
+        days = optional(number, 30)
+      }), {})
+    }))
+    retention_days = optional(object({
+      loki  = optional(number, 90)
+      tempo = optional(number, 14)
+    }), {})
+  }))
+  validation {
+    condition     = alltrue([for key in keys(var.clusters) : can(regex("^[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?$", key))])
+    error_message = "clusters: names must be 1 to 12 lower-case letters, digits and hyphens, such as dev or prod-eu."
+  }
+  validation {
+    condition     = alltrue([for c in var.clusters : c.environment != "prod" || c.backup != null])
+    error_message = "clusters: a prod cluster needs backup, with the region of its copy."
+  }
+  validation {
+    condition = alltrue(flatten([for a, one in var.clusters : [for b, other in var.clusters : try(
+      cidrhost("${split("/", one.cidr)[0]}/${min(split("/", one.cidr)[1], split("/", other.cidr)[1])}", 0) !=
+      cidrhost("${split("/", other.cidr)[0]}/${min(split("/", one.cidr)[1], split("/", other.cidr)[1])}", 0),
+    true) if a != b]]))
+    error_message = "clusters: networks must not overlap, or they can never be connected."
+  }
+  validation {
+    condition     = length(distinct([for c in var.clusters : c.domain if c.domain != null])) == length([for c in var.clusters : c if c.domain != null])
+    error_message = "clusters: each domain belongs to one cluster: DEV must not be able to write PROD's names."
+  }
+  validation {
+    condition = length(setintersection(
+      flatten([for c in var.clusters : [for g in c.developer_groups : g.role_arn if coalesce(g.edit, c.environment != "prod")] if c.environment != "prod"]),
+      flatten([for c in var.clusters : setunion(c.admin_role_arns, c.break_glass_role_arns) if c.environment == "prod"]),
+    )) == 0
+    error_message = "clusters: developers' roles of DEV must not be administrators' roles of PROD: take separate roles."
+  }
+}
+
+variable "repositories" {
+  description = "Image repositories that all clusters pull from; no registry when empty."
+  type        = set(string)
+  default     = []
+}
+
+variable "registry" {
+  description = "Further inputs of the submodule registry."
+  type = object({
+    pull_account_ids = optional(set(string), [])
+    replica_regions  = optional(set(string), [])
+    mutable_tags     = optional(set(string), [])
+    pull_through = optional(map(object({
+      upstream       = string
+      credential_arn = optional(string)
+      })), {
+      ecr-public = { upstream = "public.ecr.aws" }
+      k8s        = { upstream = "registry.k8s.io" }
+      quay       = { upstream = "quay.io" }
+    })
+  })
+  default = {}
+}
+
+variable "github" {
+  description = "GitHub's repositories and the roles that their workflows take: inputs of the submodule identity, where push names image repositories of this registry instead of ARNs. No roles when null."
+  type = object({
+    owner            = object({ name = string, id = number })
+    repositories     = map(number)
+    classic_subjects = optional(bool, true)
+    create_provider  = optional(bool, true)
+    push = optional(map(object({
+      repository    = string
+      workflow_refs = list(string)
+      refs          = optional(list(string), ["refs/heads/main"])
+      environments  = optional(list(string), [])
+      images        = set(string)
+    })), {})
+    plan = optional(map(object({
+      repository       = string
+      workflow_refs    = list(string)
+      refs             = optional(list(string), [])
+      state_bucket_arn = string
+      state_keys       = list(string)
+      state_kms_arn    = string
+    })), {})
+    apply = optional(map(object({
+      repository               = string
+      workflow_refs            = list(string)
+      environment              = string
+      policy_arns              = list(string)
+      permissions_boundary_arn = optional(string)
+      state_bucket_arn         = string
+      state_keys               = list(string)
+      state_kms_arn            = string
+    })), {})
+  })
+  default = null
+  validation {
+    condition     = alltrue([for r in try(var.github.push, {}) : length(setsubtract(r.images, var.repositories)) == 0])
+    error_message = "github: push may only name images that stand in repositories."
+  }
+}
+
+variable "private_domain" {
+  description = "Private domain that all clusters' networks see; none when null."
+  type        = string
+  default     = null
+}
+
+variable "certificates" {
+  description = "Whether the clusters' domains get certificates of ACM; the first apply then waits until the parent domain names the zones' servers."
+  type        = bool
+  default     = true
+}
+
+variable "alarms" {
+  description = "Who gets the alarms."
+  type = object({
+    emails          = optional(set(string), [])
+    https_endpoints = optional(set(string), [])
+  })
+  default = {}
+}
+
+variable "monthly_usd" {
+  description = "What a month may cost, in US dollars; no budget when null."
+  type        = number
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything."
+  type        = map(string)
+  default     = {}
+}
