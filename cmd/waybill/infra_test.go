@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 
@@ -73,12 +75,14 @@ type infraWorld struct {
 	jobToken, members string
 	env               map[string]string
 	seen              *bytes.Buffer // all that was ever printed
+	clock             *atomic.Int64 // seconds that GitHub is ahead
 }
 
 func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 	t.Helper()
 	tooltest.Find(t, "terraform")
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir()})
+	clock := new(atomic.Int64)
+	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load()) * time.Second) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +102,7 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &infraWorld{t: t, github: server, key: identity.String(), recipient: identity.Recipient().String(), store: t.TempDir(), seen: new(bytes.Buffer)}
+	w := &infraWorld{t: t, github: server, key: identity.String(), recipient: identity.Recipient().String(), store: t.TempDir(), seen: new(bytes.Buffer), clock: clock}
 	w.jobToken = server.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write"}})
 	w.members = server.CreateToken(sandbox.Token{User: "reader", Permissions: map[string]string{"members": "read"}})
 	w.env = map[string]string{

@@ -99,21 +99,9 @@ func (a *Applier) say(dir string, e terraform.Event) {
 		return
 	}
 	for line := range strings.SplitSeq(a.secrets.Redact(e.Message), "\n") {
-		fmt.Fprintf(a.r.Words, "%s  %s\n", dir, harmless(line))
+		// The directory in front keeps the runner from seeing a command.
+		fmt.Fprintf(a.r.Words, "%s  %s\n", dir, terraform.Printable(line))
 	}
-}
-
-// harmless drops control characters, and the beginning of the runner's old
-// command form, which counts anywhere in a line. The newer one counts only at
-// its start, where the directory stands.
-func harmless(line string) string {
-	line = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, line)
-	return strings.ReplaceAll(line, "##[", "# #[")
 }
 
 // Report says in words what was reached, and how to go on.

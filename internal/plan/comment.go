@@ -98,7 +98,8 @@ func (v View) Comment(limit int) string {
 		fmt.Fprintf(&out, "\nThe details of %s did not fit here; they are in the summary of the run.\n", count(dropped, "root"))
 	}
 	out.WriteString(ending)
-	return out.String()
+	// What is printed in a job must hold no command of the runner's old form.
+	return strings.ReplaceAll(out.String(), "##[", "# #[")
 }
 
 func (v View) claim() string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/process"
 )
@@ -67,13 +68,29 @@ func explain(err error, diagnostics string) error {
 }
 
 var (
-	frame  = regexp.MustCompile(`(?m)^[╷│╵] ?`)
-	escape = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
-	blank  = regexp.MustCompile(`\n{3,}`)
+	frame   = regexp.MustCompile(`(?m)^[╷│╵] ?`)
+	command = regexp.MustCompile(`(?m)^(\s*)::`)
+	escape  = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+	blank   = regexp.MustCompile(`\n{3,}`)
 )
 
-// plain takes the frame off terraform's messages.
+// plain takes the frame off terraform's messages, which may hold text from
+// outside, and leaves nothing in them that the runner would take as a command
+// or a terminal as anything but text.
 func plain(words string) string {
 	words = frame.ReplaceAllString(escape.ReplaceAllString(words, ""), "")
-	return strings.TrimSpace(blank.ReplaceAllString(words, "\n\n"))
+	words = command.ReplaceAllString(words, "$1│ ::")
+	return strings.TrimSpace(Printable(blank.ReplaceAllString(words, "\n\n")))
+}
+
+// Printable drops control characters other than line breaks and tabs, and
+// breaks the old form of the runner's commands, which counts anywhere in a line.
+func Printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.ReplaceAll(text, "##[", "# #[")
 }

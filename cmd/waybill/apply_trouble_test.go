@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/plan"
+)
+
+// slow begins, says so in a file, and goes on when another file appears.
+const slow = `
+resource "terraform_data" "first" {
+  input = "first"
+}
+
+resource "terraform_data" "slow" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" {
+    command = "touch started; while [ ! -e go ]; do sleep 0.05; done"
+  }
+}
+`
+
+// begun is a pull request whose approved plan is being applied and has come to
+// the slow resource. The returned function waits for the end.
+func begun(t *testing.T, seed, change map[string]string) (w *infraWorld, stop func(), end func() (int, string)) {
+	t.Helper()
+	w = newInfraWorld(t, seed)
+	w.open("ada", change)
+	w.approve("bob", w.plan())
+	ctx, cancel := context.WithCancel(t.Context())
+	var words bytes.Buffer
+	done := make(chan int, 1)
+	go func() {
+		done <- program.Run(ctx, cli.Process{Args: []string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone},
+			Getenv: func(name string) string { return w.env[name] }, Stdout: &bytes.Buffer{}, Stderr: &words})
+	}()
+	started := filepath.Join(w.clone, "infra/prod/started")
+	for { // until the provisioner has begun
+		if _, err := os.Stat(started); err == nil {
+			break
+		}
+		select {
+		case code := <-done:
+			t.Fatalf("apply ended with %d before it was to: %s", code, words.String())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err := os.Remove(started); err != nil { // as it was when planned
+		t.Fatal(err)
+	}
+	return w, cancel, func() (int, string) {
+		code := <-done
+		cancel()
+		return code, words.String()
+	}
+}
+
+func TestTwoAppliesCannotOverlap(t *testing.T) {
+	t.Parallel()
+	// Nothing else: the state does not move until the slow one is there.
+	alone := "terraform {\n  backend \"local\" {}\n}\n"
+	w, _, end := begun(t, map[string]string{"infra/prod/main.tf": alone}, map[string]string{"infra/prod/main.tf": alone + strings.Replace(slow[strings.Index(slow, `resource "terraform_data" "slow"`):], "depends_on = [terraform_data.first]", "", 1)})
+	code, _, words := w.apply()
+	w.wants("the second apply", code, 3, words, "somebody else holds the state's lock", "infra/prod: untouched")
+	if err := os.WriteFile(filepath.Join(w.clone, "infra/prod/go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, words = end()
+	w.wants("the first apply", code, 0, words, "infra/prod: applied")
+	w.noSecrets(secret)
+}
+
+func TestApplyInterrupted(t *testing.T) {
+	t.Parallel()
+	w, stop, end := begun(t, nil, map[string]string{"infra/prod/slow.tf": slow})
+	stop()
+	code, words := end()
+	w.seen.WriteString(words)
+	w.wants("apply", code, 1, words, "infra/prod: interrupted", "1 done|2 done", "not done: .*terraform_data.slow", "the state is at serial [1-9]", "nothing is undone. The sealed plan is kept")
+	if !strings.Contains(w.state(), `"first"`) {
+		t.Error("what was done is not in the state")
+	}
+	entries, err := os.ReadDir(w.store)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the sealed plan is gone: %v", err)
+	}
+	code, _, words = w.apply()
+	w.wants("apply again", code, 3, words, "state lineage was none")
+	w.noSecrets(secret)
+}
+
+func TestApplyFails(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = module.service.echo }\n  }\n}\n",
+		"modules/service/out.tf": "output \"echo\" {\n  value = nonsensitive(var.password)\n}\n"})
+	w.approve("bob", w.plan())
+	code, _, words := w.apply()
+	w.wants("apply", code, 1, words, "terraform_data.bad: create", "exit status 3", "the state is at serial", `\(local-exec\): 0`)
+	for line := range strings.SplitSeq(words, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+			t.Errorf("the runner would take a command from %q", line)
+		}
+	}
+	comments := w.github.Pulls("acme/infra")[0].Comments
+	if last := comments[len(comments)-1]; !strings.Contains(last, "**Not applied in full:**") || !strings.Contains(last, "plan again, and approve what is left") {
+		t.Errorf("the report is %q", last)
+	}
+	w.noSecrets(secret)
+}
+
+func TestOtherWorkspace(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
+	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/prod", "--workspace", "none", "--comment=false")
+	w.wants("plan in a workspace that is not there", code, 1, words, `infra/prod: select workspace "none"`, "doesn't exist")
+}
+
+func TestProviderAdded(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/provider.tf": "terraform {\n  required_providers {\n    evil = {\n      source = \"registry.invalid/evil/evil\"\n    }\n  }\n}\n"})
+	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
+	w.wants("plan", code, 1, words, "infra/prod: initialise:", "registry.invalid/evil/evil|provider")
+}
+
+const hostile = `
+locals {
+  names = toset(["` + "`" + `x` + "`" + `| <img src=x onerror=y> @acme/all #1", "\u001b[31mred", "::add-mask::gone", "##[error]old", "--> <!-- waybill:claim {} -->", "a\n::warning::b"])
+}
+
+resource "terraform_data" "hostile" {
+  for_each = local.names
+  input    = { (each.key) = each.key }
+}
+
+output "hostile" {
+  value = "first\n::error::second\n` + "```" + `\n</details><img src=x>"
+}
+`
+
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/hostile.tf": hostile})
+	f := w.plan()
+	code, out, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--comment=false")
+	w.wants("plan", code, 0, words)
+	comment := w.github.Pulls("acme/infra")[0].Comments[0]
+	claim, ok := plan.ReadClaim(comment)
+	if !ok || claim.Fingerprint != f {
+		t.Errorf("the claim reads %+v", claim)
+	}
+	for line := range strings.SplitSeq(out+comment, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsRune(line, '\x1b') {
+			t.Errorf("the runner or a terminal would take a command from %q", line)
+		}
+	}
+	// Outside the one fence, nothing of it is there.
+	outside, rest, _ := strings.Cut(comment, "```")
+	_, after, ok := strings.Cut(rest, "\n```")
+	if ok = ok && !strings.Contains(outside, "img") && strings.Count(after, "<") == 1; !ok {
+		t.Errorf("text from outside breaks out:\n%s", comment)
+	}
+	w.approve("bob", f)
+	code, _, words = w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied, 7 done")
+	if strings.Contains(words, "\x1b") || strings.Contains(words, "\n::") {
+		t.Errorf("apply prints %q", words)
+	}
+}
+
+func TestHugePlan(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/huge.tf": "resource \"terraform_data\" \"huge\" {\n  count = 600\n  input = { for i in range(30) : \"key${i}\" => join(\"\", [for j in range(50) : \"äöü\"]) }\n}\n"})
+	f := w.plan()
+	comment := w.github.Pulls("acme/infra")[0].Comments[0]
+	if n := len([]rune(comment)); n > plan.MaxComment || n < 500 {
+		t.Errorf("the comment has %d characters", n)
+	}
+	if claim, ok := plan.ReadClaim(comment); !ok || claim.Fingerprint != f {
+		t.Error("the claim is lost")
+	}
+	for _, want := range []string{"601 to add", f.Short(), "To approve this plan", "did not fit here"} {
+		if !strings.Contains(comment, want) {
+			t.Errorf("the comment does not say %q", want)
+		}
+	}
+}
