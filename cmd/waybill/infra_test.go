@@ -152,7 +152,7 @@ func (w *infraWorld) git(dir string, args ...string) string {
 }
 
 func (w *infraWorld) token(user string) string {
-	return w.github.CreateToken(sandbox.Token{User: user, Permissions: map[string]string{"contents": "write", "pull-requests": "write"}})
+	return w.github.CreateToken(sandbox.Token{User: user, Permissions: map[string]string{"contents": "write", "pull-requests": "write", "actions": "write"}})
 }
 
 func (w *infraWorld) remote(user string) string {
