@@ -157,7 +157,11 @@ func listFindings(r check.Result) string {
 	for _, f := range r.Findings {
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", location(f), f.Rule, f.Message))
 	}
-	return fmt.Sprintf("%d findings\n%s", len(lines), strings.Join(lines, "\n"))
+	what := "findings"
+	if len(lines) == 1 {
+		what = "finding"
+	}
+	return fmt.Sprintf("%d %s\n%s", len(lines), what, strings.Join(lines, "\n"))
 }
 
 func location(f check.Finding) string {
