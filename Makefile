@@ -52,10 +52,16 @@ tools-peers:
 test: packages build tools ## Run every test, with the real servers; does its own set-up
 	go test -timeout 20m $(TESTFLAGS) ./...
 	cd examples/app && GOEXPERIMENT= go test $(TESTFLAGS) ./...
+	@bash scripts/terraform-test.sh
+
+.PHONY: test-terraform
+test-terraform: ## Validate, test and scan terraform/ with the real terraform, offline
+	@bash scripts/terraform-test.sh
 
 .PHONY: lint
 lint: ## Vet, format and layout, actionlint, shellcheck
 	@bash scripts/lint.sh
+	@if command -v terraform > /dev/null; then terraform fmt -check -recursive -diff terraform; fi
 
 .PHONY: generate
 generate: ## Write the actions and the documentation's tables from internal/contract
@@ -64,6 +70,7 @@ generate: ## Write the actions and the documentation's tables from internal/cont
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
 	go run ./internal/actiongen -check
+	@bash scripts/terraform-docs.sh -check
 	go mod verify > /dev/null
 	go mod tidy -diff
 

@@ -2,12 +2,15 @@
 # Validates and tests terraform/ with the real terraform, offline, against the
 # recorded schema of the AWS provider. Works in a copy: nothing is left behind.
 #
-#   scripts/terraform-test.sh [MODULE...]        all modules, or those named
+#   scripts/terraform-test.sh              all modules and examples, a scan of
+#                             them for what is unsafe, and the provider's tests
+#   scripts/terraform-test.sh MODULE...    those named
 #   scripts/terraform-test.sh -mutate [MODULE...] takes each validation and
 #                             precondition away, one by one, and fails where
 #                             the tests stay green (minutes: run by hand)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 mutate=
 if [ "${1:-}" = -mutate ]; then
   mutate=1
@@ -25,20 +28,27 @@ cp -a terraform "$work/"
 cd "$work/terraform"
 rm -rf .terraform modules/*/.terraform
 
+all=
 modules=("$@")
 if [ "${#modules[@]}" = 0 ]; then
-  mapfile -t modules < <(
-    echo .
-    find modules -mindepth 1 -maxdepth 1 -type d | sort
-    find . -path '*/examples/*' -name main.tf -printf '%h\n' | sort
-  )
+  all=1
+  mapfile -t modules < <(find . -type d -name tests -printf '%h\n' | sort)
+  # One root that calls every example, and by them every module: one run of
+  # validate sees all of it.
+  mkdir every-example
+  n=0
+  find . -path '*/examples/*' -name main.tf -printf '%h\n' | sort | while read -r dir; do
+    n=$((n + 1))
+    printf 'module "example_%s" {\n  source = "../%s"\n}\n' "$n" "${dir#./}"
+  done > every-example/main.tf
+  modules+=(every-example)
 fi
 
 one() { # MODULE: quiet when green
   local out
   if ! out=$(cd "$1" && {
-    terraform init -backend=false -input=false -no-color && terraform validate -no-color &&
-      if [ -d tests ]; then terraform test -no-color; fi
+    terraform init -backend=false -input=false -no-color &&
+      if [ -d tests ]; then terraform test -no-color; else terraform validate -no-color; fi
   } 2>&1); then
     printf '%s\n%s: FAILED\n' "$out" "$1" >&2
     return 1
@@ -47,8 +57,28 @@ one() { # MODULE: quiet when green
 }
 export -f one
 
+# The checks that are built into trivy, whatever newer ones this machine has
+# in its cache.
+scan() {
+  local trivy=$root/bin/tools/trivy
+  if [ ! -x "$trivy" ]; then
+    echo '--- SKIP: bin/tools/trivy is not there (make tools): terraform/ was not scanned'
+    return
+  fi
+  rm -rf every-example
+  if ! "$trivy" config --quiet --cache-dir "$work/trivy" --skip-check-update --exit-code 1 . > "$work/scan" 2>&1; then
+    cat "$work/scan" >&2
+    return 1
+  fi
+  echo 'trivy: nothing found'
+}
+
 if [ -z "$mutate" ]; then
   printf '%s\0' "${modules[@]}" | xargs -0 -P 2 -I{} bash -c 'one "$@"' _ {}
+  if [ -n "$all" ]; then
+    scan
+    (cd "$root/internal/tools/awsschema" && go test ./...)
+  fi
   exit
 fi
 

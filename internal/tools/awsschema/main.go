@@ -23,13 +23,13 @@ import (
 const address = "registry.terraform.io/hashicorp/aws"
 
 func main() {
-	if err := run(); err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, "awsschema:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func serve() error {
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find this executable: %w", err)

@@ -80,6 +80,8 @@ resource "aws_iam_role_policy_attachment" "monitoring" {
   policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
 }
 
+# Protected unless the caller says otherwise, as the root module does for dev.
+#trivy:ignore:AVD-AWS-0177
 resource "aws_db_instance" "this" {
   identifier     = var.name
   engine         = "postgres"

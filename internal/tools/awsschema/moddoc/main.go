@@ -97,7 +97,7 @@ func tables(dir string) (string, error) {
 			}
 			value = code(string(text))
 		}
-		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", name, code(v.Type), value, cell(v.Description))
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %s |\n", name, code(oneLine(v.Type)), value, cell(v.Description))
 	}
 	out.WriteString("\n### Outputs\n\n| Name | What it is |\n|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(module.Outputs)) {
@@ -117,12 +117,20 @@ func code(s string) string {
 
 // cell makes one line of a text that stands in a table.
 func cell(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, line := range lines {
-		lines[i], _, _ = strings.Cut(strings.TrimSpace(line), " # ")
-		if strings.HasPrefix(lines[i], "# ") {
-			lines[i] = ""
+	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "|", `\|`)
+}
+
+// oneLine writes a type that stands on several lines on one, with the commas
+// that line ends stand for.
+func oneLine(typ string) string {
+	var out strings.Builder
+	for line := range strings.Lines(typ) {
+		line = strings.TrimSpace(line)
+		before := out.String()
+		if before != "" && line != "" && !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, "(") && !strings.HasSuffix(before, ",") && !strings.HasPrefix(line, "}") && !strings.HasPrefix(line, ")") {
+			out.WriteString(", ")
 		}
+		out.WriteString(line)
 	}
-	return strings.ReplaceAll(strings.Join(strings.Fields(strings.Join(lines, " ")), " "), "|", `\|`)
+	return out.String()
 }
