@@ -169,11 +169,11 @@ func approvalToApply(ctx context.Context, call *cli.Call, where infra, top strin
 	if err != nil {
 		return nil, err
 	}
-	needs, err := approval.Needs(rules, changes)
+	needs, err := approval.NeedsOf(rules, changes)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range needs {
+	for _, n := range needs.Roots {
 		if n.Approvals > 0 {
 			return nil, outcome.Pendingf("%s needs %d approvals of %s, and approvals are given on a pull request: --pull-request N --repo OWNER/NAME", n.Dir, n.Approvals, strings.Join(n.From, ", "))
 		}

@@ -24,7 +24,7 @@ func decideApproval(ctx context.Context, call *cli.Call, where infra, full plan.
 	if err != nil {
 		return approval.Decision{}, err
 	}
-	needs, err := approval.Needs(rules, changes)
+	needs, err := approval.NeedsOf(rules, changes)
 	if err != nil {
 		return approval.Decision{}, err
 	}

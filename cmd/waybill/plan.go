@@ -225,8 +225,8 @@ func askForApproval(ctx context.Context, where infra, result *plan.Result) (stri
 		for _, r := range result.Roots {
 			changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes()})
 		}
-		var needs []approval.Need
-		if needs, err = approval.Needs(rules, changes); err == nil {
+		var needs approval.Needs
+		if needs, err = approval.NeedsOf(rules, changes); err == nil {
 			return approval.Ask(result.Fingerprint, needs), nil
 		}
 	}

@@ -13,6 +13,7 @@
 package approval
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,6 +86,7 @@ type Reason string
 // The reasons.
 const (
 	OtherFingerprint Reason = "other-fingerprint"
+	TooFewDigits     Reason = "too-few-digits"
 	OtherHead        Reason = "other-head"
 	ByAuthor         Reason = "author"
 	ByPusher         Reason = "last-pusher"
@@ -138,7 +140,7 @@ func unquoted(body string) string {
 
 // candidates are the votes that count as far as the pull request goes, the
 // first of each user; and those that do not, with the reason.
-func candidates(p Pull, full plan.Fingerprint) (valid []Approval, ignored []Ignored) {
+func candidates(p Pull, full plan.Fingerprint, digits int) (valid []Approval, ignored []Ignored) {
 	votes := slices.Clone(p.Votes)
 	slices.SortStableFunc(votes, func(a, b Vote) int { return a.At.Compare(b.At) })
 	lastNo := make(map[string]time.Time)
@@ -160,6 +162,8 @@ func candidates(p Pull, full plan.Fingerprint) (valid []Approval, ignored []Igno
 		switch {
 		case i < 0:
 			no(OtherFingerprint, "it names "+names[0].Short()+", this plan is "+full.Short())
+		case len(names[i]) < digits:
+			no(TooFewDigits, fmt.Sprintf("it names %d digits of the fingerprint, %d are asked for", len(names[i]), digits))
 		case v.Edited:
 			no(EditedAfter, "its text was edited after it was written: write a new one")
 		case v.Kind == Review && v.State == stateDismissed:

@@ -24,6 +24,7 @@ const (
 type Decision struct {
 	Verdict     string           `json:"verdict"`
 	Fingerprint plan.Fingerprint `json:"fingerprint"`
+	Digits      int              `json:"digits"` // of it that an approval names
 	Repository  string           `json:"repository"`
 	PullRequest int              `json:"pull_request"`
 	Head        string           `json:"head"`
@@ -45,13 +46,14 @@ type RootDecision struct {
 func (r RootDecision) Missing() int { return max(0, r.Needs-len(r.Approvals)) }
 
 // Decide holds the votes of a pull request against what the roots need.
-func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs []Need, members Members) (Decision, error) {
+func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, members Members) (Decision, error) {
 	d := Decision{Verdict: Approved, Fingerprint: full, PullRequest: p.Number, Head: p.Head}
-	valid, ignored := candidates(p, full)
+	valid, ignored := candidates(p, full, needs.Digits)
+	d.Digits = max(needs.Digits, plan.MinDigits)
 	d.Ignored = ignored
 	asked := make(map[string]bool) // team and user, so that GitHub is asked once
 	counted := make(map[string]bool)
-	for _, need := range needs {
+	for _, need := range needs.Roots {
 		root := RootDecision{Dir: need.Dir, Needs: need.Approvals, From: need.From, Destroys: need.Destroys, Approvals: []Approval{}}
 		if need.Approvals > 0 {
 			for _, a := range valid {
@@ -119,7 +121,7 @@ func (d Decision) Reason() string {
 		lines = append(lines, fmt.Sprintf("does not count: %s (%s): %s", i.User, i.Reason, i.Detail))
 	}
 	if d.Verdict == Pending {
-		lines = append(lines, "to approve, review commit "+short(d.Head)+" with the line: approve "+d.Fingerprint.Short())
+		lines = append(lines, "to approve, review commit "+short(d.Head)+" with the line: approve "+d.Fingerprint.First(d.Digits))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -136,9 +138,9 @@ func (r RootDecision) waitsFor() []string {
 }
 
 // Ask says in Markdown what a plan with these needs waits for.
-func Ask(full plan.Fingerprint, needs []Need) string {
+func Ask(full plan.Fingerprint, needs Needs) string {
 	var wants []string
-	for _, n := range needs {
+	for _, n := range needs.Roots {
 		if n.Approvals == 0 {
 			continue
 		}
@@ -157,5 +159,5 @@ func Ask(full plan.Fingerprint, needs []Need) string {
 	if len(wants) > most {
 		wants = append(wants[:most], fmt.Sprintf("and %d more", len(wants)-most))
 	}
-	return "To approve this plan and no other, review with a line " + markdown.Code("approve "+full.Short()) + " (" + strings.Join(wants, "; ") + "). A new commit or plan asks again."
+	return "To approve this plan and no other, review with a line " + markdown.Code("approve "+full.First(max(needs.Digits, plan.MinDigits))) + " (" + strings.Join(wants, "; ") + "). A new commit or plan asks again."
 }

@@ -13,7 +13,12 @@ import (
 type Terraform struct {
 	Roots []TerraformRoot
 	Rules []TerraformRule
+	// Digits is how much of a fingerprint an approval must name.
+	Digits int
 }
+
+// defaultDigits is what people can compare by eye.
+const defaultDigits = 12
 
 // TerraformRoot is a directory that terraform is run in.
 type TerraformRoot struct {
@@ -37,8 +42,9 @@ type TerraformApproval struct {
 }
 
 type terraformDocument struct {
-	Roots []TerraformRoot `yaml:"roots"`
-	Rules []TerraformRule `yaml:"rules"`
+	Roots  []TerraformRoot `yaml:"roots"`
+	Rules  []TerraformRule `yaml:"rules"`
+	Digits int             `yaml:"digits"`
 }
 
 // Terraform is the section of the terraform gate; empty where there is none.
@@ -59,7 +65,7 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 }
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform(doc)
+	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits)}
 	for i, rule := range t.Rules {
 		node := child(child(at, "rules").Content[i], "dir")
 		if !doublestar.ValidatePattern(rule.Dir) {

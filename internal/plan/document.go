@@ -61,11 +61,16 @@ func (d Document) Fingerprint() (Fingerprint, error) {
 }
 
 // Short is what people read and write: a41f 09c2 77de.
-func (f Fingerprint) Short() string {
-	if len(f) < MinDigits {
-		return string(f)
+func (f Fingerprint) Short() string { return f.First(MinDigits) }
+
+// First is the beginning of the fingerprint in groups of four digits.
+func (f Fingerprint) First(digits int) string {
+	var groups []string
+	for rest := f[:min(len(f), digits)]; len(rest) > 0; {
+		n := min(4, len(rest))
+		groups, rest = append(groups, string(rest[:n])), rest[n:]
 	}
-	return string(f[:4] + " " + f[4:8] + " " + f[8:12])
+	return strings.Join(groups, " ")
 }
 
 // MinDigits is how much of a fingerprint must be said to mean it.

@@ -1,0 +1,71 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/config"
+)
+
+func TestTerraformProblems(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"rules: [{dir: 'infra/*', approvals: 1}]":                                                    "from",
+		"rules: [{dir: 'infra/*', approvals: 1, from: []}]":                                          "minItems",
+		"rules: [{dir: 'infra/*', from: [bob]}]":                                                     "approvals",
+		"rules: [{dir: 'infra/*', approvals: -1, from: [bob]}]":                                      "-1",
+		"rules: [{dir: 'infra/[', approvals: 0}]":                                                    "is not a glob",
+		"rules: [{dir: 'infra/*', approvals: 0, destroy: {approvals: 1}}]":                           "not who",
+		"rules: [{dir: 'infra/*', approvals: 2, from: [bob], destroy: {approvals: 1, from: [bob]}}]": "fewer approvals",
+		"rules: [{dir: 'infra/*', approvals: 1, from: ['a b']}]":                                     "a user, or a team",
+		"roots: [{dir: ../out}]":                                                                     "leaves the repository",
+		"roots: [{dir: a, varFiles: [x/../../y]}]":                                                   "leaves the repository",
+		"roots: [{dir: a}, {dir: ./a}]":                                                              "a second time",
+		"roots: [{dir: a, after: [b]}]":                                                              "is not one of the roots",
+		"digits: 8":                                                                                  "12",
+		"unknown: 1":                                                                                 "unknown",
+	} {
+		_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  "+text+"\n"))
+		if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) || !strings.HasPrefix(err.Error(), "waybill.yaml:3:") {
+			t.Errorf("%s: %v, want %q with its place", text, err, want)
+		}
+	}
+	// Environments and applications still belong together.
+	for _, text := range []string{"apiVersion: waybill.dev/v1\n", "apiVersion: waybill.dev/v1\nterraform: {}\nenvironments: [{name: dev}]\n"} {
+		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+func TestTheLastRuleDecides(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("waybill.yaml", []byte(`apiVersion: waybill.dev/v1
+terraform:
+  rules:
+    - {dir: "infra/**", approvals: 1, from: [a]}
+    - {dir: "infra/prod/*", approvals: 2, from: [b], destroy: {approvals: 3}}
+    - {dir: "infra/prod/lab", approvals: 0}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []struct {
+		dir      string
+		destroys bool
+		want     int
+		from     string
+		found    bool
+	}{
+		{"infra/dev", false, 1, "a", true}, {"infra/dev", true, 1, "a", true}, {"infra/prod/db", false, 2, "b", true}, {"infra/prod/db", true, 3, "b", true},
+		{"infra/prod/db/deep", false, 1, "a", true}, {"infra/prod/lab", true, 0, "", true}, {"other", false, 0, "", false}, {"infrared", false, 0, "", false},
+	} {
+		got, found := c.Terraform().Approval(w.dir, w.destroys)
+		if found != w.found || got.Approvals != w.want || strings.Join(got.From, ",") != w.from {
+			t.Errorf("%s: %+v %v", w.dir, got, found)
+		}
+	}
+	if c.Terraform().Digits != 12 {
+		t.Errorf("%d digits", c.Terraform().Digits)
+	}
+}
