@@ -153,6 +153,7 @@ variable "github" {
       state_bucket_arn = string
       state_keys       = list(string)
       state_kms_arn    = string
+      unlocked_actions = optional(set(string), [])
     })), {})
     apply = optional(map(object({
       repository               = string

@@ -116,8 +116,8 @@ resource "aws_s3_bucket_policy" "this" {
         Action    = "s3:PutObject"
         Resource  = "${aws_s3_bucket.this.arn}/*"
         Condition = {
-          StringNotEqualsIfExists = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = var.kms_key_arn }
-          Null                    = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
+          StringNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = var.kms_key_arn }
+          Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         }
       },
     ]

@@ -50,6 +50,31 @@ locals {
   }) }
 }
 
+locals {
+  # What ReadOnlyAccess lets one read that is data or a secret, not configuration.
+  secrets = [
+    "athena:GetQueryResults",
+    "cognito-idp:DescribeUserPoolClient",
+    "dynamodb:BatchGetItem",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "ec2:GetPasswordData",
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+    "lambda:GetFunction",
+    "logs:FilterLogEvents",
+    "logs:GetLogEvents",
+    "logs:GetQueryResults",
+    "logs:StartLiveTail",
+    "logs:StartQuery",
+    "rds:DownloadDBLogFilePortion",
+    "secretsmanager:BatchGetSecretValue",
+    "secretsmanager:GetSecretValue",
+    "sqs:ReceiveMessage",
+  ]
+}
+
 resource "aws_iam_openid_connect_provider" "github" {
   count          = var.create_provider ? 1 : 0
   url            = "https://${local.issuer}"
@@ -136,33 +161,9 @@ resource "aws_iam_role_policy" "plan" {
         NotResource = [for key in each.value.state_keys : "${each.value.state_bucket_arn}/${key}"]
       },
       { Sid = "NoOtherKeys", Effect = "Deny", Action = ["kms:Decrypt"], NotResource = [each.value.state_kms_arn] },
-      {
-        Sid    = "NoSecrets"
-        Effect = "Deny"
-        Action = [
-          "athena:GetQueryResults",
-          "cognito-idp:DescribeUserPoolClient",
-          "dynamodb:BatchGetItem",
-          "dynamodb:GetItem",
-          "dynamodb:Query",
-          "dynamodb:Scan",
-          "ec2:GetPasswordData",
-          "ecr:BatchGetImage",
-          "ecr:GetDownloadUrlForLayer",
-          "lambda:GetFunction",
-          "logs:FilterLogEvents",
-          "logs:GetLogEvents",
-          "logs:GetQueryResults",
-          "logs:StartLiveTail",
-          "logs:StartQuery",
-          "rds:DownloadDBLogFilePortion",
-          "secretsmanager:BatchGetSecretValue",
-          "secretsmanager:GetSecretValue",
-          "sqs:ReceiveMessage",
-          "ssm:GetParameter*",
-        ]
-        Resource = "*"
-      },
+      { Sid = "NoSecrets", Effect = "Deny", Action = sort(setsubtract(local.secrets, each.value.unlocked_actions)), Resource = "*" },
+      # AWS's own parameters are public: the names of images, for instance.
+      { Sid = "NoParameters", Effect = "Deny", Action = ["ssm:GetParameter*"], NotResource = ["arn:${data.aws_partition.current.partition}:ssm:*::parameter/aws/service/*"] },
     ]
   })
 }

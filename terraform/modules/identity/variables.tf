@@ -89,7 +89,7 @@ variable "push" {
 }
 
 variable "plan" {
-  description = "Roles that plan, by name: read-only, for pull requests (and, with refs, for drift on a branch). They read configuration, never secrets or other people's objects, and of buckets only their own state. workflow_refs may end in @refs/pull/*/merge: a workflow of the repository itself is known by that in a pull request."
+  description = "Roles that plan, by name: read-only, for pull requests (and, with refs, for drift on a branch). They read configuration, never secrets or other people's objects, and of buckets only their own state. workflow_refs may end in @refs/pull/*/merge: a workflow of the repository itself is known by that in a pull request. unlocked_actions lets a role read what is kept from it otherwise, where Terraform must: lambda:GetFunction for functions, cognito-idp:DescribeUserPoolClient for clients."
   type = map(object({
     repository       = string
     workflow_refs    = list(string)
@@ -97,6 +97,7 @@ variable "plan" {
     state_bucket_arn = string
     state_keys       = list(string)
     state_kms_arn    = string
+    unlocked_actions = optional(set(string), [])
   }))
   default = {}
   validation {
@@ -114,6 +115,10 @@ variable "plan" {
   validation {
     condition     = alltrue([for r in var.plan : length(r.state_keys) > 0 && alltrue([for k in r.state_keys : can(regex("^[A-Za-z0-9_./-]+$", k))])])
     error_message = "plan: state_keys must be the exact keys of the states that are planned, at least one."
+  }
+  validation {
+    condition     = alltrue([for r in var.plan : length(setsubtract(r.unlocked_actions, ["cognito-idp:DescribeUserPoolClient", "lambda:GetFunction"])) == 0])
+    error_message = "plan: unlocked_actions may be cognito-idp:DescribeUserPoolClient and lambda:GetFunction: pull requests read no secret and no data."
   }
 }
 

@@ -29,7 +29,7 @@ run "closed" {
     error_message = "plain HTTP is refused"
   }
   assert {
-    condition     = jsondecode(aws_s3_bucket_policy.this.policy).Statement[1].Condition.StringNotEqualsIfExists["s3:x-amz-server-side-encryption-aws-kms-key-id"] == var.kms_key_arn
+    condition     = jsondecode(aws_s3_bucket_policy.this.policy).Statement[1].Condition.StringNotEquals["s3:x-amz-server-side-encryption-aws-kms-key-id"] == var.kms_key_arn
     error_message = "another key is refused"
   }
   assert {

@@ -290,6 +290,23 @@ run "refuses_plan_any_state" {
   expect_failures = [var.plan]
 }
 
+run "refuses_plan_unlocked_secrets" {
+  command = plan
+  variables {
+    plan = {
+      x = {
+        repository       = "infra"
+        workflow_refs    = ["acme/infra/.github/workflows/plan.yml@refs/pull/*/merge"]
+        state_bucket_arn = "arn:aws:s3:::state"
+        state_kms_arn    = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+        state_keys       = ["dev/terraform.tfstate"]
+        unlocked_actions = ["secretsmanager:GetSecretValue"]
+      }
+    }
+  }
+  expect_failures = [var.plan]
+}
+
 run "refuses_plan_no_state" {
   command = plan
   variables {

@@ -124,8 +124,16 @@ run "permissions" {
     error_message = "of objects a plan reads its own state alone"
   }
   assert {
-    condition     = alltrue([for a in ["secretsmanager:GetSecretValue", "ssm:GetParameter*", "logs:GetLogEvents", "lambda:GetFunction"] : contains(one([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.Action if s.Sid == "NoSecrets" && s.Effect == "Deny"]), a)])
+    condition     = alltrue([for a in ["secretsmanager:GetSecretValue", "logs:GetLogEvents", "lambda:GetFunction"] : contains(one([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.Action if s.Sid == "NoSecrets" && s.Effect == "Deny"]), a)])
     error_message = "a plan reads no secret"
+  }
+  assert {
+    condition     = one([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.NotResource if s.Sid == "NoParameters" && s.Effect == "Deny"]) == ["arn:aws:ssm:*::parameter/aws/service/*"]
+    error_message = "a plan reads AWS's public parameters and no other"
+  }
+  assert {
+    condition     = one([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.NotResource if s.Sid == "NoOtherKeys" && s.Effect == "Deny"]) == ["arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"]
+    error_message = "a plan decrypts its state and nothing else"
   }
   assert {
     condition     = [for a in aws_iam_role_policy_attachment.apply : a.policy_arn] == ["arn:aws:iam::111122223333:policy/dev", "arn:aws:iam::111122223333:policy/prod", "arn:aws:iam::111122223333:policy/dns"]
@@ -172,6 +180,7 @@ run "drift_on_a_branch" {
         repository       = "infra"
         workflow_refs    = ["acme/infra/.github/workflows/drift.yml@refs/heads/main"]
         refs             = ["refs/heads/main"]
+        unlocked_actions = ["lambda:GetFunction"]
         state_bucket_arn = "arn:aws:s3:::state"
         state_keys       = ["dev/terraform.tfstate"]
         state_kms_arn    = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
@@ -181,5 +190,9 @@ run "drift_on_a_branch" {
   assert {
     condition     = contains(output.subjects["plan-drift"], "repo:acme@1234/infra@1002:ref:refs/heads/main")
     error_message = "a plan on a branch, where it is named"
+  }
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.plan["drift"].policy).Statement : !contains(s.Action, "lambda:GetFunction") && contains(s.Action, "secretsmanager:GetSecretValue") if s.Sid == "NoSecrets"])
+    error_message = "what is unlocked, and no more, can be read"
   }
 }
