@@ -10,6 +10,9 @@ locals {
   domains  = { for key, c in var.clusters : key => c.domain if c.domain != null }
   tags     = { for key, c in var.clusters : key => merge(var.tags, { "waybill.dev/cluster" = local.names[key], "waybill.dev/environment" = c.environment }) }
   watching = length(var.clusters) > 0
+
+  # Each cluster has its own prefix: DEV cannot read PROD's secrets.
+  secrets = { for key, name in local.names : key => "arn:${data.aws_partition.current.partition}:secretsmanager:${data.aws_region.current.region}:${local.account}:secret:${name}/*" }
 }
 
 module "network" {
@@ -90,10 +93,9 @@ module "cluster" {
     contains(keys(local.domains), each.key) ? ["cert-manager", "external-dns"] : [],
     contains(keys(local.backed), each.key) ? ["velero"] : [],
   )
-  # Secrets by the cluster's own prefix: DEV cannot read PROD's.
   component_resources = {
     dns_zone_arns     = [for domain in compact([each.value.domain]) : module.dns.public_zone_arns[domain]]
-    secret_arns       = ["arn:${data.aws_partition.current.partition}:secretsmanager:${data.aws_region.current.region}:${local.account}:secret:${local.names[each.key]}/*"]
+    secret_arns       = [local.secrets[each.key]]
     velero_bucket_arn = try(module.backup[each.key].bucket_arn, null)
     loki_bucket_arn   = module.observability[each.key].bucket_arns["loki"]
     tempo_bucket_arn  = module.observability[each.key].bucket_arns["tempo"]

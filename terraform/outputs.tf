@@ -1,5 +1,5 @@
 output "clusters" {
-  description = "What the config repository and Argo CD are told of each cluster: name, endpoint, version, Karpenter's queue and node role, buckets, roles of the components, whether it is scaled down outside working hours."
+  description = "What the config repository and Argo CD are told of each cluster: name, endpoint, version, Karpenter's queue and node role, buckets, roles of the components, secrets that External Secrets may read, whether it is scaled down outside working hours."
   value = { for key, c in module.cluster : key => {
     name               = c.name
     environment        = var.clusters[key].environment
@@ -10,6 +10,7 @@ output "clusters" {
     karpenter          = c.karpenter
     buckets            = merge(module.observability[key].buckets, contains(keys(local.backed), key) ? { velero = module.backup[key].bucket } : {})
     component_roles    = c.component_role_arns
+    secrets            = local.secrets[key]
     scaled_down        = c.scaled_down_outside_working_hours
   } }
 }

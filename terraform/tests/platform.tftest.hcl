@@ -46,6 +46,14 @@ run "dev_and_prod" {
     error_message = "only a cluster with backups writes them"
   }
   assert {
+    condition     = output.clusters["dev"].secrets == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:acme-dev/*" && output.clusters["prod"].secrets == "arn:aws:secretsmanager:eu-west-1:111122223333:secret:acme-prod/*"
+    error_message = "dev cannot read the secrets of prod"
+  }
+  assert {
+    condition     = !module.data["dev"].stands_by && !module.data["dev"].protected
+    error_message = "dev's database stands alone"
+  }
+  assert {
     condition     = keys(output.databases) == ["dev"] && jsondecode(aws_iam_role_policy.database_secret["dev"].policy).Statement[0].Resource == [output.databases["dev"].secret_arn]
     error_message = "External Secrets reads the password of its cluster's database"
   }
@@ -91,6 +99,18 @@ run "everything_else" {
   assert {
     condition     = length(module.budget) == 1 && keys(module.dns.private_zone_ids) == ["acme.internal"] && module.dns.certificate_arns == {}
     error_message = "budget and private zone where asked for"
+  }
+}
+
+run "databases_of_prod" {
+  variables {
+    clusters = {
+      prod = { environment = "prod", cidr = "10.30.0.0/16", backup = { copy_region = "eu-central-1" }, database = {} }
+    }
+  }
+  assert {
+    condition     = module.data["prod"].stands_by && module.data["prod"].protected
+    error_message = "prod's database survives the loss of a zone, and deletion by mistake"
   }
 }
 

@@ -32,3 +32,13 @@ output "security_group_id" {
   description = "Security group of the server."
   value       = aws_security_group.this.id
 }
+
+output "stands_by" {
+  description = "Whether a second server stands by in another zone."
+  value       = aws_db_instance.this.multi_az
+}
+
+output "protected" {
+  description = "Whether the server cannot be deleted."
+  value       = aws_db_instance.this.deletion_protection
+}

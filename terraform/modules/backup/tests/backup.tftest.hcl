@@ -30,6 +30,17 @@ run "copy" {
   }
 }
 
+run "locked" {
+  assert {
+    condition     = module.backup.keeping.lock == { mode = "GOVERNANCE", days = 30 } && module.copy.keeping.lock == module.backup.keeping.lock
+    error_message = "backups and their copy are locked for a month"
+  }
+  assert {
+    condition     = module.backup.keeping.expire_days == null && module.backup.keeping.noncurrent_days == 35 && module.copy.keeping.noncurrent_days == 35
+    error_message = "what Velero deleted stays until after the lock"
+  }
+}
+
 run "refuses_a_name" {
   command = plan
   variables { name = "Shop" }

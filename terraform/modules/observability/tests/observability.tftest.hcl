@@ -17,6 +17,14 @@ run "buckets" {
   }
 }
 
+run "retention" {
+  variables { retention_days = { loki = 30 } }
+  assert {
+    condition     = module.bucket["loki"].keeping.expire_days == 30 && module.bucket["tempo"].keeping.expire_days == 14
+    error_message = "logs and traces go when they are old"
+  }
+}
+
 run "refuses_a_name" {
   command = plan
   variables { name = "Shop" }

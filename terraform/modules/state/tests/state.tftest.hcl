@@ -21,6 +21,17 @@ run "state" {
   }
 }
 
+run "keeping" {
+  assert {
+    condition     = module.state.keeping.expire_days == null && module.state.keeping.noncurrent_days == 365
+    error_message = "states never expire, and their versions stay a year"
+  }
+  assert {
+    condition     = module.artifacts.keeping.expire_days == 30
+    error_message = "artifacts go after a month"
+  }
+}
+
 run "refuses_a_name" {
   command = plan
   variables { name = "Acme" }
