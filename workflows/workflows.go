@@ -6,7 +6,7 @@ package workflows
 
 import "embed"
 
-// Files are app/ci.yml and config/*.yml.
+// Files are app/ci.yml, config/*.yml and infra/*.yml.
 //
-//go:embed app config
+//go:embed app config infra
 var Files embed.FS

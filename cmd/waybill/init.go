@@ -18,6 +18,9 @@ func runInit(ctx context.Context, call *cli.Call) error {
 	if names.ConfigRepo == "" && kind == starter.Config {
 		names.ConfigRepo = originOf(ctx, dir)
 	}
+	if kind == starter.Infra {
+		return writeStarter(call, dir, kind, names)
+	}
 	if names.ConfigRepo == "" {
 		return outcome.Usagef("--config-repo is missing: the config repository on GitHub, OWNER/NAME")
 	}
@@ -38,6 +41,10 @@ func runInit(ctx context.Context, call *cli.Call) error {
 	if kind == starter.App {
 		names.Source = originOf(ctx, dir)
 	}
+	return writeStarter(call, dir, kind, names)
+}
+
+func writeStarter(call *cli.Call, dir, kind string, names starter.Names) error {
 	result, err := starter.Write(dir, kind, names)
 	for _, f := range result.Written {
 		call.Sayf("wrote    %s", f)
@@ -60,6 +67,9 @@ func runInit(ctx context.Context, call *cli.Call) error {
 func nextStep(kind string, n starter.Names) string {
 	if kind == starter.App {
 		return "add the secret WAYBILL_CONFIG_TOKEN (actions: write in " + n.ConfigRepo + "), commit and push to main"
+	}
+	if kind == starter.Infra {
+		return "say in waybill.yaml who approves, set the variable WAYBILL_SEAL_TO and the secret WAYBILL_SEAL_KEY (age-keygen makes both) in the environment infra, and commit"
 	}
 	return "look over waybill.yaml and apps/, commit, and make the status waybill/check required on main"
 }

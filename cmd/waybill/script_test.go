@@ -73,6 +73,7 @@ func TestScripts(t *testing.T) {
 			"sigstore":  startSigstore,
 			"job":       grantJob,
 			"output":    readOutput,
+			"sealed":    readSealed,
 		})),
 		Condition: condition(tools),
 	})

@@ -1,5 +1,5 @@
-// Package starter writes the files that an application or config repository
-// starts from.
+// Package starter writes the files that an application, config or
+// infrastructure repository starts from.
 //
 // A file that exists is never changed: one that is the same is left alone, one
 // that differs is named, so that running again after an upgrade shows what is
@@ -28,6 +28,7 @@ import (
 const (
 	App    = "app"
 	Config = "config"
+	Infra  = "infra"
 )
 
 // Names are what is filled in.
@@ -66,8 +67,10 @@ func (n Names) validate() error {
 
 // Write writes the files of a kind of repository below dir.
 func Write(dir, kind string, n Names) (Result, error) {
-	if err := n.validate(); err != nil {
-		return Result{}, err
+	if kind != Infra { // which has no names to fill in
+		if err := n.validate(); err != nil {
+			return Result{}, err
+		}
 	}
 	files, err := files(kind, n)
 	if err != nil {
@@ -121,12 +124,19 @@ func files(kind string, n Names) ([]file, error) {
 	if err != nil {
 		return nil, outcome.Usagef("no kind of repository %q", kind)
 	}
+	if kind == Infra {
+		list = append(list, file{config.FileName, []byte(infraRules)})
+	}
 	for _, e := range entries {
 		data, err := workflows.Files.ReadFile(path.Join(kind, e.Name()))
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, file{".github/workflows/" + e.Name(), []byte(fill(string(data), n))})
+		text := string(data)
+		if kind != Infra {
+			text = fill(text, n)
+		}
+		list = append(list, file{".github/workflows/" + e.Name(), []byte(text)})
 	}
 	if kind == Config {
 		list = append(list, configFiles(n)...)
@@ -142,6 +152,24 @@ func fill(text string, n Names) string {
 		"app: demo-api", "app: "+n.App,
 	).Replace(text)
 }
+
+// infraRules let nobody approve anything until somebody is named: a rule that
+// names an example would be a hole.
+const infraRules = `# yaml-language-server: $schema=https://waybill.dev/schema/v1/waybill.json
+apiVersion: waybill.dev/v1
+
+terraform:
+  # Roots to plan, in the order of their after. Left out: every directory that
+  # configures a backend or a provider.
+  # roots:
+  #   - {dir: infra/network}
+  #   - {dir: infra/service, after: [infra/network], varFiles: [infra/common.tfvars]}
+
+  # Who approves which root: users, or teams as ORG/TEAM. The last rule that
+  # matches decides; a root that none matches is refused.
+  rules: []
+  #   - {dir: "**", approvals: 1, from: [acme/platform], destroy: {approvals: 2}}
+`
 
 const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 

@@ -73,19 +73,22 @@ func (r *Root) Version(ctx context.Context) (string, error) {
 // Init prepares the data directory: backend, modules, providers. The lock file
 // must already name every provider.
 func (r *Root) Init(ctx context.Context, backendConfig []string) error {
-	args := []string{"init", "-input=false", "-no-color", "-lockfile=readonly"}
-	for _, c := range backendConfig {
-		args = append(args, "-backend-config="+c)
-	}
 	if r.o.PluginCache != "" && r.o.InitLock != nil {
 		r.o.InitLock.Lock()
 		defer r.o.InitLock.Unlock()
 	}
-	_, err := r.output(ctx, args...)
-	if err != nil {
+	if _, err := r.output(ctx, initArgs(backendConfig)...); err != nil {
 		return fmt.Errorf("initialise: %w", err)
 	}
 	return nil
+}
+
+func initArgs(backendConfig []string) []string {
+	args := []string{"init", "-input=false", "-no-color", "-lockfile=readonly"}
+	for _, c := range backendConfig {
+		args = append(args, "-backend-config="+c)
+	}
+	return args
 }
 
 // SelectWorkspace goes to a workspace that exists.

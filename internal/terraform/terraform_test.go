@@ -26,6 +26,15 @@ func TestEnvPassesNothingElse(t *testing.T) {
 	}
 }
 
+// A lock file that does not name every provider is refused, not completed.
+func TestInitArgs(t *testing.T) {
+	t.Parallel()
+	want := []string{"init", "-input=false", "-no-color", "-lockfile=readonly", "-backend-config=key=value"}
+	if diff := cmp.Diff(want, initArgs([]string{"key=value"})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestPlanArgs(t *testing.T) {
 	t.Parallel()
 	got := planArgs(PlanOptions{Out: "o", VarFiles: []string{"a", "b"}, Destroy: true}, 90*time.Second)
