@@ -46,6 +46,9 @@ func runApply(ctx context.Context, call *cli.Call) error {
 		}
 	}
 	if where.pull != nil {
+		if where.pull.State == "closed" && !where.pull.Merged {
+			return outcome.Refusedf("pull request #%d was closed without being merged: its plan is not applied", where.pull.Number)
+		}
 		head = where.pull.HeadSHA
 	}
 	ref, expect, err := whatToApply(ctx, call, where)

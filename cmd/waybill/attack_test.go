@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
+	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
 )
 
 // attack is something that happens between plan and apply; both the gate and
@@ -194,6 +195,58 @@ func TestUnknownMembersAreBroken(t *testing.T) {
 	w.approve("bob", f)
 	w.env["WAYBILL_INPUT_TEAM_TOKEN"] = ""
 	w.attack(attack{code: 1, says: `ask whether bob is in team acme/dba: GitHub answers 403.*the token needs members: read`, do: func(*infraWorld, plan.Fingerprint) {}}, f)
+}
+
+func TestClosedPullRequest(t *testing.T) {
+	t.Parallel()
+	w, _ := approved(t)
+	w.api("ada", "PATCH", "/repos/acme/infra/pulls/1", `{"state":"closed"}`)
+	code, _, words := w.apply()
+	w.wants("apply", code, 3, words, "closed without being merged")
+	if w.state() != "" {
+		t.Error("something was applied")
+	}
+}
+
+// GitHub that cannot be asked is broken, whatever was approved before.
+func TestGitHubDown(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/reviews$", "/graphql$", "/activity$", "/issues/1/comments$", "/git/ref/heads/main$"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w, _ := approved(t)
+			if err := w.github.AddFault(sandbox.Fault{Path: path, Count: 1000, Status: 403}); err != nil {
+				t.Fatal(err)
+			}
+			code, _, words := w.apply()
+			w.wants("apply", code, 1, words, "GitHub answers 403")
+			if w.state() != "" {
+				t.Error("something was applied")
+			}
+		})
+	}
+}
+
+// Two roots are planned under one fingerprint, and a difference in one of them
+// keeps both from being applied.
+func TestOneRootMovedKeepsAllOfThem(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{"infra/dev/main.tf": strings.Replace(infraRoot, `"prod"`, `"dev"`, 1)})
+	w.open("ada", map[string]string{"modules/service/note.tf": "locals {\n  note = 1\n}\n"})
+	f := w.plan()
+	w.approve("bob", f)
+	write(t, w.clone, map[string]string{"infra/prod/extra.tf": "locals {\n  x = 1\n}\n"})
+	code, _, words := w.apply()
+	w.wants("apply", code, 3, words, "infra/prod: configuration was")
+	if _, err := os.Stat(filepath.Join(w.clone, "infra/dev/terraform.tfstate")); err == nil {
+		t.Error("the other root was applied")
+	}
+	if err := os.Remove(filepath.Join(w.clone, "infra/prod/extra.tf")); err != nil {
+		t.Fatal(err)
+	}
+	code, _, words = w.apply()
+	w.wants("apply of both", code, 0, words, "infra/dev: applied", "infra/prod: applied")
+	w.noSecrets(secret)
 }
 
 func TestDestroysAskForMore(t *testing.T) {
