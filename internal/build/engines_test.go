@@ -411,7 +411,7 @@ COPY --exclude=**/deep dir /without
 COPY --link dir /linked/
 COPY . /all/
 ADD dir/a /added
-WORKDIR /work/er
+WORKDIR /srv/er
 COPY dir/a rel
 COPY ["dir/a", "/json form/"]
 COPY <<EOF <<"RAW" /here/
