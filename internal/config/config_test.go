@@ -197,6 +197,7 @@ func TestParseSaysWhere(t *testing.T) {
 		"signer without ref":    {"deliver.yml@refs/heads/main", "deliver.yml", "policy.signers.0.workflow"},
 		"not YAML":              {"apps:\n", "apps: [\n", "waybill.yaml:9:1: did not find expected"},
 		"no public key":         {"policy:\n  require", "policy:\n  keys: [\"-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----\\n\"]\n  require", "waybill.yaml:20:10: not a public key"},
+		"two documents":         {"apps:\n", "---\napps:\n", "several YAML documents in one file"},
 		"another version":       {"waybill.dev/v1", "waybill.dev/v9", "waybill.yaml:1:13: apiVersion: value must be 'waybill.dev/v1'"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -100,6 +100,17 @@ func TestOutputNamesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+func TestAddPathTakesOneDirectory(t *testing.T) {
+	t.Parallel()
+	r, _, file := job(t, nil)
+	if err := r.AddPath("/opt/waybill"); err != nil || file("GITHUB_PATH") != "/opt/waybill\n" {
+		t.Errorf("%v", err)
+	}
+	if err := r.AddPath("/opt/x\n/opt/evil"); err == nil || !strings.Contains(err.Error(), "line break") || strings.Contains(file("GITHUB_PATH"), "evil") {
+		t.Errorf("a line break: %v", err)
+	}
+}
+
 func TestUnwritableFileIsAnErrorAndNoPanic(t *testing.T) {
 	t.Parallel()
 	r, _, _ := job(t, map[string]string{"GITHUB_OUTPUT": filepath.Join(t.TempDir(), "no", "such", "dir")})

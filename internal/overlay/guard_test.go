@@ -1,0 +1,54 @@
+package overlay
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// The guard after every edit: an edit that went elsewhere, or further, is
+// refused whatever located it.
+func TestGuardRefusesMoreThanTheDigest(t *testing.T) {
+	t.Parallel()
+	ref, err := imageref.Parse("ghcr.io/acme/api@sha256:" + strings.Repeat("2", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := Target{Path: "x", Image: ref.Name()}
+	before := "namespace: a\nimages:\n- name: ghcr.io/acme/api\n  digest: sha256:" + strings.Repeat("1", 64) + "\n"
+	right := strings.ReplaceAll(before, strings.Repeat("1", 64), ref.Hex())
+	for name, c := range map[string]struct{ after, want string }{
+		"the digest alone":     {right, ""},
+		"another field too":    {strings.Replace(right, "namespace: a", "namespace: b", 1), "more than the digest would differ"},
+		"a field more":         {right + "extra: 1\n", "more than the digest would differ"},
+		"not the digest":       {before, "it names ghcr.io/acme/api@sha256:1111"},
+		"no longer YAML":       {right + "[", "cannot be changed byte by byte"},
+		"the image disappears": {"namespace: a\n", "cannot be changed byte by byte"},
+	} {
+		err := sameButImage("kustomization.yaml", Kustomize, []byte(before), []byte(c.after), target, ref)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := Set(map[string][]byte{"x/kustomization.yaml": []byte("images:\n- {name: ghcr.io/acme/api, digest: &d sha256:" + strings.Repeat("1", 64) + "}\n")}, target, ref); err != nil {
+		t.Errorf("an edit that is right: %v", err)
+	}
+}
+
+// YAML counts U+2028 as a line break and this package's offsets do not, so the
+// edit would go into the next line: the guard is what keeps it from another
+// image's digest.
+func TestSetAsksTheGuard(t *testing.T) {
+	t.Parallel()
+	ref, err := imageref.Parse("ghcr.io/acme/api@sha256:" + strings.Repeat("2", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := "sha256:" + strings.Repeat("1", 64)
+	file := "# a comment\u2028# of two lines\nimages:\n- name: ghcr.io/acme/api\n  digest: " + old + "\n- digest: " + old + "\n  name: ghcr.io/acme/other\n"
+	result, err := Set(map[string][]byte{"x/kustomization.yaml": []byte(file)}, Target{Path: "x", Image: ref.Name()}, ref)
+	if err == nil || !strings.Contains(err.Error(), "cannot be changed byte by byte") {
+		t.Errorf("error %v, file\n%s", err, result.After)
+	}
+}
