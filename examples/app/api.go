@@ -41,7 +41,7 @@ func newAPI(key string, now func() time.Time) http.Handler {
 
 func (a *api) index(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]any{
-		"service":   "demo-api",
+		"service":   "backend",
 		"endpoints": []string{"/api/health", "/api/tasks", "/api/echo?message=", "/api/protected/stats"},
 	})
 }

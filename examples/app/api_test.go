@@ -42,7 +42,7 @@ func TestAnswers(t *testing.T) {
 		status               int
 		key, want            string
 	}{
-		"index":            {"GET", "/api", "", 200, "service", "demo-api"},
+		"index":            {"GET", "/api", "", 200, "service", "backend"},
 		"health":           {"GET", "/api/health", "", 200, "status", "ok"},
 		"echo":             {"GET", "/api/echo?message=hello+world", "", 200, "message", "hello world"},
 		"echo of nothing":  {"GET", "/api/echo", "", 400, "error", "the parameter message is missing"},

@@ -1,3 +1,3 @@
-module example.com/demo-api
+module example.com/backend
 
 go 1.26

@@ -1,4 +1,4 @@
-// Command demo-api is a small HTTP service to deliver with Waybill.
+// Command backend is a small HTTP service to deliver with Waybill.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	defer stop()
 	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
 	if err := run(ctx, log, os.Getenv); err != nil {
-		log.Error("demo-api stops", "error", err)
+		log.Error("backend stops", "error", err)
 		os.Exit(1)
 	}
 }
@@ -50,13 +50,13 @@ func serve(ctx context.Context, log *slog.Logger, listener net.Listener, handler
 	}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(listener) }()
-	log.Info("demo-api listens", "address", listener.Addr().String())
+	log.Info("backend listens", "address", listener.Addr().String())
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("demo-api shuts down")
+	log.Info("backend shuts down")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(ctx); err != nil {

@@ -60,10 +60,10 @@ func rendering(ctx context.Context, e environment) error {
 	return nil
 }
 
-// fleet is the example's demo-api, many times.
+// fleet is the example's backend, many times.
 func fleet(root string, n int) (map[string][]byte, error) {
 	files := make(map[string][]byte)
-	example := filepath.Join(root, "examples", "config", "apps", "demo-api")
+	example := filepath.Join(root, "examples", "config", "apps", "backend")
 	for _, part := range []string{"base", "overlays/prod"} {
 		entries, err := os.ReadDir(filepath.Join(example, filepath.FromSlash(part)))
 		if err != nil {

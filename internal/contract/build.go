@@ -20,9 +20,9 @@ var build = Command{
 	Short: "Build every platform of an image and push it by digest, untagged",
 	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can deploy it by name before it is scanned, signed and judged. " +
 		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at `builder`. The index is pushed last: a failed build leaves no half-written image behind.",
-	Example: "waybill build --image ghcr.io/acme/demo-api --platform linux/amd64 --platform linux/arm64",
+	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64 --platform linux/arm64",
 	Inputs: []Input{
-		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/demo-api. Required unless `oci_layout` is given."},
+		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless `oci_layout` is given."},
 		{Name: "context", Type: String, Default: ".", Placeholder: "DIR", Doc: "Directory of the build context. A .dockerignore in it is honoured."},
 		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},

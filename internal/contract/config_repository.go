@@ -23,7 +23,7 @@ var tag = Command{
 	Short: "Add tags to a digest that passes policy",
 	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last thing an image gets. " +
 		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver:PATTERN`, `run`, `schedule:LAYOUT`.",
-	Example: "waybill tag ghcr.io/acme/demo-api@sha256:… --tags sha --tags 'semver:{{version}}'",
+	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
 		inputImage,
 		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add, one a line: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout)."},
@@ -43,7 +43,7 @@ var bump = Command{
 	Short: "Point one environment's overlay at a digest that passes policy",
 	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
 		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With `via: dispatch` it starts the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
-	Example: "waybill bump ghcr.io/acme/demo-api@sha256:… --app demo-api --env dev --repo acme/config",
+	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
 		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
 		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
@@ -105,7 +105,7 @@ var diff = Command{
 	Name:    "diff",
 	Short:   "Show how the rendered manifests differ between two revisions",
 	Long:    "Renders the overlays of both revisions, Kustomize and Helm in-process, and prints the difference per object and field. Nothing from a cluster is needed.",
-	Example: "waybill diff --base origin/main --head HEAD --app demo-api --env prod",
+	Example: "waybill diff --base origin/main --head HEAD --app backend --env prod",
 	Inputs: []Input{
 		{Name: "base", Type: String, Required: true, Placeholder: "REV", Doc: "Revision to compare with."},
 		{Name: "head", Type: String, Default: "HEAD", Placeholder: "REV", Doc: "Revision to show."},
@@ -125,7 +125,7 @@ var rollback = Command{
 	Short: "Return an environment to an earlier digest",
 	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with `direct` it commits. " +
 		"Only a digest that the environment's history holds is taken without `allow_new`.",
-	Example: "waybill rollback --app demo-api --env prod --repo acme/config",
+	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
 		{Name: "to", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to return to. Empty goes back by `steps`."},

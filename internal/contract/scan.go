@@ -5,7 +5,7 @@ var scan = Command{
 	Short: "Scan every platform of an image, write SBOM and reports, give a verdict",
 	Long: "Scans every platform of the index, not only the runner's own, with Trivy compiled into a binary of its own that holds nothing but read access to the registry. " +
 		"Writes the findings and the bill of materials, compares them with a baseline image, and exits 3 when a finding is at or above the threshold.",
-	Example: "waybill scan ghcr.io/acme/demo-api@sha256:… --severity high --ignore-unfixed",
+	Example: "waybill scan ghcr.io/acme/backend@sha256:… --severity high --ignore-unfixed",
 	Inputs: []Input{
 		inputImage,
 		{Name: "severity", Type: Choice, Values: []string{"critical", "high", "medium", "low", "none"}, Default: "high", Doc: "Lowest severity that refuses the image. `none` only reports."},

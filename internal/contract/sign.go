@@ -8,7 +8,7 @@ var sign = Command{
 	Short: "Sign an image and attest its SBOM, scan and provenance",
 	Long: "Signs the digest and attaches its evidence to it in the registry: signature, SBOM, scan and SLSA v1 provenance, each an in-toto statement whose subjects are the index and every platform manifest. " +
 		"Verifies what it wrote right after, by reading it back the way a cluster would. Keyless by default: the job's OIDC identity, Fulcio, and a timestamp or transparency log as the signing config says.",
-	Example: "waybill sign ghcr.io/acme/demo-api@sha256:… --documents ghcr.io/acme/demo-api@sha256:… --build-record ghcr.io/acme/demo-api@sha256:…",
+	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
 		inputImage,
 		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest, one a line."},
@@ -35,7 +35,7 @@ var verify = Command{
 	Short: "Judge an image by policy and print its waybill",
 	Long: "Collects the evidence for a digest from the registry, verifies every signature, judges what is proven by the policy of waybill.yaml and prints the waybill: what is known of the digest, and the reason for each rule. " +
 		"Exits 3 when policy refuses, 1 when the registry or a file cannot be read: trouble is never a verdict.",
-	Example: "waybill verify ghcr.io/acme/demo-api@sha256:… --policy waybill.yaml --env prod",
+	Example: "waybill verify ghcr.io/acme/backend@sha256:… --policy waybill.yaml --env prod",
 	Inputs: []Input{
 		inputImage,
 		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy judges."},

@@ -19,8 +19,8 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 	t.Parallel()
 	const digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	for app, command := range map[string][]string{
-		"demo-api": {"kustomize", "build", "apps/demo-api/overlays/prod"},
-		"demo-web": {"helm", "template", "demo-web", "apps/demo-web/chart", "--values", "apps/demo-web/overlays/prod/values.yaml"},
+		"backend": {"kustomize", "build", "apps/backend/overlays/prod"},
+		"frontend": {"helm", "template", "frontend", "apps/frontend/chart", "--values", "apps/frontend/overlays/prod/values.yaml"},
 	} {
 		t.Run(app, func(t *testing.T) {
 			t.Parallel()

@@ -68,8 +68,8 @@ func mustApp(t *testing.T, r *render.Renderer, cfg *config.Config, name, env str
 func TestAgreesWithKustomize(t *testing.T) {
 	t.Parallel()
 	dir, files, cfg := example(t)
-	ours := mustApp(t, renderer(t, files), cfg, "demo-api", "prod")
-	out, err := process.Command{Path: tooltest.Find(t, "kustomize"), Args: []string{"build", "apps/demo-api/overlays/prod"}, Dir: dir}.Output(t.Context())
+	ours := mustApp(t, renderer(t, files), cfg, "backend", "prod")
+	out, err := process.Command{Path: tooltest.Find(t, "kustomize"), Args: []string{"build", "apps/backend/overlays/prod"}, Dir: dir}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +79,9 @@ func TestAgreesWithKustomize(t *testing.T) {
 func TestAgreesWithHelm(t *testing.T) {
 	t.Parallel()
 	dir, files, cfg := example(t)
-	ours := mustApp(t, renderer(t, files), cfg, "demo-web", "staging")
+	ours := mustApp(t, renderer(t, files), cfg, "frontend", "staging")
 	out, err := process.Command{Path: tooltest.Find(t, "helm"), Dir: dir, Env: []string{"HOME=" + t.TempDir()},
-		Args: []string{"template", "demo-web", "apps/demo-web/chart", "--namespace", "demo-web", "--values", "apps/demo-web/overlays/staging/values.yaml"}}.Output(t.Context())
+		Args: []string{"template", "frontend", "apps/frontend/chart", "--namespace", "frontend", "--values", "apps/frontend/overlays/staging/values.yaml"}}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,15 +142,15 @@ func TestNothingOutsideTheRepositoryIsRendered(t *testing.T) {
 func TestHelmErrors(t *testing.T) {
 	t.Parallel()
 	_, files, cfg := example(t)
-	app, err := cfg.App("demo-web")
+	app, err := cfg.App("frontend")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ file, text, want string }{
-		"required value":     {"apps/demo-web/overlays/dev/values.yaml", "image: {digest: \"\"}\n", "image.digest is written by Waybill"},
-		"broken values":      {"apps/demo-web/overlays/dev/values.yaml", "image: [\n", "read values apps/demo-web/overlays/dev/values.yaml"},
-		"broken template":    {"apps/demo-web/chart/templates/service.yaml", "{{ .Nope", "service.yaml:1"},
-		"missing dependency": {"apps/demo-web/chart/Chart.yaml", "apiVersion: v2\nname: demo-web\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.0.0, repository: https://example.com}]\n", "helm dependency build"},
+		"required value":     {"apps/frontend/overlays/dev/values.yaml", "image: {digest: \"\"}\n", "image.digest is written by Waybill"},
+		"broken values":      {"apps/frontend/overlays/dev/values.yaml", "image: [\n", "read values apps/frontend/overlays/dev/values.yaml"},
+		"broken template":    {"apps/frontend/chart/templates/service.yaml", "{{ .Nope", "service.yaml:1"},
+		"missing dependency": {"apps/frontend/chart/Chart.yaml", "apiVersion: v2\nname: frontend\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.0.0, repository: https://example.com}]\n", "helm dependency build"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +247,7 @@ func TestRendererIsSafeForConcurrentUse(t *testing.T) {
 	done := make(chan []render.Object)
 	for range 8 {
 		go func() {
-			app, _ := cfg.App("demo-api")
+			app, _ := cfg.App("backend")
 			objects, err := r.App(app, "prod")
 			if err != nil {
 				t.Error(err)

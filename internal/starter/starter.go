@@ -148,8 +148,8 @@ func files(kind string, n Names) ([]file, error) {
 func fill(text string, n Names) string {
 	return strings.NewReplacer(
 		"acme/config", n.ConfigRepo,
-		"ghcr.io/acme/demo-api", n.Image,
-		"app: demo-api", "app: "+n.App,
+		"ghcr.io/acme/backend", n.Image,
+		"app: backend", "app: "+n.App,
 	).Replace(text)
 }
 

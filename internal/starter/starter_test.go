@@ -17,7 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/starter"
 )
 
-var acme = starter.Names{ConfigRepo: "acme/config", App: "demo-api", Image: "ghcr.io/acme/demo-api"}
+var acme = starter.Names{ConfigRepo: "acme/config", App: "backend", Image: "ghcr.io/acme/backend"}
 
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -65,7 +65,7 @@ func TestConfigParsesAndRenders(t *testing.T) {
 	text := tree(t, dir)
 	files := map[string][]byte{}
 	for name, data := range text {
-		if strings.Contains(data, "acme") || strings.Contains(data, "demo-api") {
+		if strings.Contains(data, "acme") || strings.Contains(data, "backend") {
 			t.Errorf("%s still names the example:\n%s", name, data)
 		}
 		files[name] = []byte(data)

@@ -29,7 +29,7 @@ import (
 // Names of the example organisation, as in examples/.
 const (
 	configRepo = "acme/config"
-	appRepo    = "acme/demo-api"
+	appRepo    = "acme/backend"
 	developer  = "alice"
 	reviewer   = "bob"
 	actions    = "waybill-dev/waybill"
@@ -285,7 +285,7 @@ func (d *demo) runs() []github.Run {
 // green.
 func (d *demo) merge(ctx context.Context) error {
 	for _, p := range d.sandbox.GitHub.Pulls(configRepo) {
-		if p.State != "open" || p.HeadRef != "waybill/staging/demo-api" {
+		if p.State != "open" || p.HeadRef != "waybill/staging/backend" {
 			continue
 		}
 		d.tell("pull request #%d by %s: %s", p.Number, p.User, p.Title)

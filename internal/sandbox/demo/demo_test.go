@@ -63,7 +63,7 @@ func checkRuns(t *testing.T, r *demo.Report) {
 		got = append(got, run.Repository+" "+filepath.Base(run.Path)+" "+run.Event+" "+run.Conclusion)
 	}
 	want := []string{
-		"acme/demo-api ci.yml push success",
+		"acme/backend ci.yml push success",
 		"acme/config bump.yml workflow_dispatch success",    // asked for by the application's run
 		"acme/config promote.yml workflow_dispatch success", // started by bump
 		"acme/config check.yml workflow_dispatch success",   // started by promote
@@ -81,17 +81,17 @@ func checkPulls(t *testing.T, r *demo.Report) {
 		t.Fatalf("%d pull requests, want 2", len(r.Pulls))
 	}
 	staging, prod := r.Pulls[0], r.Pulls[1]
-	if !staging.Merged || staging.HeadRef != "waybill/staging/demo-api" || r.Checks[staging.Number].State != "success" {
+	if !staging.Merged || staging.HeadRef != "waybill/staging/backend" || r.Checks[staging.Number].State != "success" {
 		t.Errorf("staging: %+v, check %+v", staging, r.Checks[staging.Number])
 	}
-	if prod.State != "open" || prod.HeadRef != "waybill/prod/demo-api" || r.Checks[prod.Number].State != "pending" || !strings.Contains(r.Checks[prod.Number].Description, "soak") {
+	if prod.State != "open" || prod.HeadRef != "waybill/prod/backend" || r.Checks[prod.Number].State != "pending" || !strings.Contains(r.Checks[prod.Number].Description, "soak") {
 		t.Errorf("prod: %+v, check %+v", prod, r.Checks[prod.Number])
 	}
 	if !slices.Contains(prod.Teams, "platform") {
 		t.Errorf("teams asked to review prod: %v", prod.Teams)
 	}
 	for _, p := range r.Pulls {
-		for _, want := range []string{r.Image.Digest(), "linux/amd64, linux/arm64", "acme/config/.github/workflows/deliver.yml", "**scan**", "```diff", "waybill rollback --app demo-api"} {
+		for _, want := range []string{r.Image.Digest(), "linux/amd64, linux/arm64", "acme/config/.github/workflows/deliver.yml", "**scan**", "```diff", "waybill rollback --app backend"} {
 			if !strings.Contains(p.Body, want) {
 				t.Errorf("pull request #%d does not say %q:\n%s", p.Number, want, p.Body)
 			}
@@ -116,10 +116,10 @@ func checkRegistry(t *testing.T, r *demo.Report) {
 func refusesUnsigned(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
 	before := len(s.GitHub.Runs("acme/config"))
-	unsigned := s.URLs().Registry + "/acme/demo-api@" + pushEmpty(t, s.URLs().Registry)
+	unsigned := s.URLs().Registry + "/acme/backend@" + pushEmpty(t, s.URLs().Registry)
 	token := s.GitHub.CreateToken(github.Token{User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"actions": "write"}})
 	out, err := process.Command{Path: filepath.Join(tooltest.Root(t), "bin", "waybill"),
-		Args: []string{"bump", unsigned, "--app", "demo-api", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "dispatch"},
+		Args: []string{"bump", unsigned, "--app", "backend", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "dispatch"},
 		Env:  []string{"HOME=" + t.TempDir(), "GITHUB_TOKEN=" + token, "GITHUB_API_URL=" + s.URLs().API, "GITHUB_SERVER_URL=" + s.URLs().Server}}.Output(ctx)
 	var failed *process.Error
 	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "the config repository refused") {
@@ -155,7 +155,7 @@ func humanEditGoesRed(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const overlay = "apps/demo-api/overlays/prod/kustomization.yaml"
+	const overlay = "apps/backend/overlays/prod/kustomization.yaml"
 	data, err := repo.File(ctx, head, overlay)
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func pushEmpty(t *testing.T, host string) string {
 	}
 	_, digest, _ := strings.Cut(strings.TrimSpace(string(out)), "@")
 	if _, err := (process.Command{Path: tooltest.Find(t, "crane"), Env: []string{"HOME=" + t.TempDir()},
-		Args: []string{"copy", host + "/acme/unsigned@" + digest, host + "/acme/demo-api:mallory"}}).Output(t.Context()); err != nil {
+		Args: []string{"copy", host + "/acme/unsigned@" + digest, host + "/acme/backend:mallory"}}).Output(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return digest
@@ -217,7 +217,7 @@ func pushEmpty(t *testing.T, host string) string {
 // workflows and for nothing else.
 func appTokenCannotWrite(t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
-	secrets, _ := s.GitHub.Variables("acme/demo-api")
+	secrets, _ := s.GitHub.Variables("acme/backend")
 	for path, body := range map[string]string{
 		"/repos/acme/config/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`,
 		"/repos/acme/config/pulls":    `{"title":"x","head":"x","base":"main"}`,

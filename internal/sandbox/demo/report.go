@@ -33,7 +33,7 @@ func (d *demo) report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r.Commits = strings.Split(strings.TrimSpace(log), "\n")
-	message, err := git.RunEnv(ctx, dir, d.o.Env, "log", "--grep=^bump demo-api", "-1", "--format=%(trailers:key=Waybill-Image,valueonly)", "main")
+	message, err := git.RunEnv(ctx, dir, d.o.Env, "log", "--grep=^bump backend", "-1", "--format=%(trailers:key=Waybill-Image,valueonly)", "main")
 	if err != nil {
 		return nil, err
 	}
