@@ -45,6 +45,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	defer done()
+	tool.Unlocked = !call.In.Bool("lock")
 	if call.In.Bool("validate_only") {
 		return validateRoots(ctx, call, top, roots, tool)
 	}

@@ -15,6 +15,8 @@ var (
 		Doc: "Settings of the backend that the configuration leaves open, one a line, for every root. Not for secrets: arguments are visible to every process of the machine."}
 	inputLockTimeout = Input{Name: "lock_timeout", Type: Duration, Default: "2m",
 		Doc: "How long to wait for the state's lock."}
+	inputLock = Input{Name: "lock", Type: Bool, Default: "true",
+		Doc: "Whether to hold the state's lock while planning. `false` is for a role that may only read; a plan of a state that moved on meanwhile is refused by `apply`."}
 	inputPluginCache = Input{Name: "plugin_cache", Type: String, Placeholder: "DIR",
 		Doc: "Directory that roots share providers in. Empty downloads them for each root."}
 	inputTeamToken = Input{Name: "team_token", Type: String, Secret: true,
@@ -44,7 +46,7 @@ var plan = Command{
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
 		{Name: "validate_only", Type: Bool, Default: "false", Doc: "Checks format and validity and plans nothing: for pull requests from forks, which must not reach a backend."},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
 		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
 		inputToken, inputRegistryUsername, inputRegistryPassword,
 	},

@@ -32,6 +32,7 @@ type Tool struct {
 	Work        string                            // directory of ours alone, for data directories and plans
 	PluginCache string
 	LockTimeout time.Duration
+	Unlocked    bool // plans without the state's lock
 	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
 	Backend  []string
 	initLock *sync.Mutex
@@ -45,7 +46,7 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	}
 	options := terraform.Options{
 		Path: t.Program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout,
+		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock

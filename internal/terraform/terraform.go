@@ -43,6 +43,8 @@ type Options struct {
 	InitLock    sync.Locker
 	Env         []string // NAME=value
 	LockTimeout time.Duration
+	// PlanUnlocked plans without the state's lock, for a role that may only read.
+	PlanUnlocked bool
 }
 
 // Root is a terraform root: a directory and the program to work on it with.
@@ -138,14 +140,23 @@ type PlanOptions struct {
 
 // Plan writes a plan to a file.
 func (r *Root) Plan(ctx context.Context, o PlanOptions) error {
-	if _, err := r.output(ctx, planArgs(o, r.o.LockTimeout)...); err != nil {
+	if _, err := r.output(ctx, planArgs(o, r.lockArg())...); err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
 	return nil
 }
 
-func planArgs(o PlanOptions, lockTimeout time.Duration) []string {
-	args := []string{"plan", "-input=false", "-no-color", "-out=" + o.Out, lockTimeoutArg(lockTimeout)}
+// lockArg is how a plan treats the lock. A plan that was made while somebody
+// else applied is of an earlier state, which apply refuses by its serial.
+func (r *Root) lockArg() string {
+	if r.o.PlanUnlocked {
+		return "-lock=false"
+	}
+	return lockTimeoutArg(r.o.LockTimeout)
+}
+
+func planArgs(o PlanOptions, lock string) []string {
+	args := []string{"plan", "-input=false", "-no-color", "-out=" + o.Out, lock}
 	if o.Destroy {
 		args = append(args, "-destroy")
 	}

@@ -37,10 +37,13 @@ func TestInitArgs(t *testing.T) {
 
 func TestPlanArgs(t *testing.T) {
 	t.Parallel()
-	got := planArgs(PlanOptions{Out: "o", VarFiles: []string{"a", "b"}, Destroy: true}, 90*time.Second)
+	got := planArgs(PlanOptions{Out: "o", VarFiles: []string{"a", "b"}, Destroy: true}, Open(Options{LockTimeout: 90 * time.Second}).lockArg())
 	want := []string{"plan", "-input=false", "-no-color", "-out=o", "-lock-timeout=90s", "-destroy", "-var-file=a", "-var-file=b"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	if got := Open(Options{LockTimeout: time.Minute, PlanUnlocked: true}).lockArg(); got != "-lock=false" {
+		t.Errorf("a role that only reads would take a lock: %s", got)
 	}
 }
 
