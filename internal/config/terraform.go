@@ -15,6 +15,10 @@ type Terraform struct {
 	Rules []TerraformRule
 	// Digits is how much of a fingerprint an approval must name.
 	Digits int
+	// Policy is what a configuration may hold to be planned.
+	Policy TerraformPolicy
+	// Version of terraform, where a root names none.
+	Version string
 }
 
 // defaultDigits is what people can compare by eye.
@@ -26,6 +30,7 @@ type TerraformRoot struct {
 	Workspace string   `yaml:"workspace"`
 	VarFiles  []string `yaml:"varFiles"`
 	After     []string `yaml:"after"`
+	Version   string   `yaml:"version"` // of terraform; empty is the common one
 }
 
 // TerraformRule says who approves the plans of the directories it matches.
@@ -45,6 +50,9 @@ type terraformDocument struct {
 	Roots  []TerraformRoot `yaml:"roots"`
 	Rules  []TerraformRule `yaml:"rules"`
 	Digits int             `yaml:"digits"`
+
+	Policy  *TerraformPolicy `yaml:"policy"`
+	Version string           `yaml:"version"`
 }
 
 // Terraform is the section of the terraform gate; empty where there is none.
@@ -66,6 +74,7 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits)}
+	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(child(at, "rules").Content[i], "dir")
 		if !doublestar.ValidatePattern(rule.Dir) {

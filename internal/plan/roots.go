@@ -18,6 +18,7 @@ type Root struct {
 	Workspace string   // empty is the default one
 	VarFiles  []string // relative to the top
 	After     []string // directories of the roots that are applied before this one
+	Version   string   // of terraform, exact or a constraint; empty leaves it open
 }
 
 // Discover lists the directories below top that configure a backend or a
