@@ -19,6 +19,8 @@ type Terraform struct {
 	Policy TerraformPolicy
 	// Version of terraform, where a root names none.
 	Version string
+	// Drift is what waybill drift does not report.
+	Drift []DriftIgnore
 }
 
 // defaultDigits is what people can compare by eye.
@@ -50,6 +52,7 @@ type terraformDocument struct {
 	Roots  []TerraformRoot `yaml:"roots"`
 	Rules  []TerraformRule `yaml:"rules"`
 	Digits int             `yaml:"digits"`
+	Drift  driftDocument   `yaml:"drift"`
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
@@ -73,7 +76,7 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 }
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits)}
+	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), Drift: p.drift(child(at, "drift"), doc.Drift)}
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(child(at, "rules").Content[i], "dir")
