@@ -104,6 +104,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, scope, access stri
 	if repo == nil {
 		return nil, notFound()
 	}
+	if scope == issueOrPull {
+		scope = s.scopeOf(repo, r)
+	}
 	w.Header().Set("X-Accepted-Github-Permissions", scope+"="+access)
 	if err := token.require(repo, scope, access); err != nil {
 		return nil, err
@@ -226,11 +229,15 @@ func (s *Server) routes() {
 	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", updateReview)
 	s.handle("PUT", "/pulls/{n}/reviews/{id}/dismissals", "pull_requests", "write", dismissReview)
 	s.handle("POST", "/pulls/{n}/requested_reviewers", "pull_requests", "write", requestReviewers)
-	s.handle("GET", "/issues/{n}/comments", "pull_requests", "read", listComments)
-	s.handle("POST", "/issues/{n}/comments", "pull_requests", "write", createComment)
-	s.handle("PATCH", "/issues/comments/{id}", "pull_requests", "write", updateComment)
-	s.handle("GET", "/issues/{n}/labels", "pull_requests", "read", listLabels)
-	s.handle("POST", "/issues/{n}/labels", "pull_requests", "write", addLabels)
+	s.handle("GET", "/issues", "issues", "read", listIssues)
+	s.handle("POST", "/issues", "issues", "write", createIssue)
+	s.handle("GET", "/issues/{n}", "issues", "read", getIssue)
+	s.handle("PATCH", "/issues/{n}", "issues", "write", updateIssue)
+	s.handle("GET", "/issues/{n}/comments", issueOrPull, "read", listComments)
+	s.handle("POST", "/issues/{n}/comments", issueOrPull, "write", createComment)
+	s.handle("PATCH", "/issues/comments/{id}", issueOrPull, "write", updateComment)
+	s.handle("GET", "/issues/{n}/labels", issueOrPull, "read", listLabels)
+	s.handle("POST", "/issues/{n}/labels", issueOrPull, "write", addLabels)
 
 	s.handle("POST", "/actions/workflows/{file}/dispatches", "actions", "write", dispatchWorkflow)
 	s.handle("GET", "/actions/workflows/{file}/runs", "actions", "read", listRuns)

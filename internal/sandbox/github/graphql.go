@@ -34,8 +34,12 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.reviewEdits(w, token, in.Variables.Owner, in.Variables.Name, in.Variables.Number, in.Variables.After)
 		return
 	}
+	if strings.Contains(in.Query, "viewer") {
+		viewer(w, token)
+		return
+	}
 	if !strings.Contains(in.Query, "updateRefs(") {
-		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the query for reviews only")
+		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews and viewer only")
 		return
 	}
 	s.updateRefs(w, r, token, in.Variables.Input)

@@ -145,7 +145,7 @@ func listComments(c *call) (*answer, error) {
 }
 
 func createComment(c *call) (*answer, error) {
-	p, err := c.pull()
+	n, err := c.thread()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +156,7 @@ func createComment(c *call) (*answer, error) {
 	if err := checkComment(in.Body); err != nil {
 		return nil, err
 	}
-	m := &comment{Number: p.Number, User: c.token.User, Body: in.Body, Created: c.s.now(), Updated: c.s.now()}
+	m := &comment{Number: n, User: c.token.User, Body: in.Body, Created: c.s.now(), Updated: c.s.now()}
 	c.s.change(func(st *state) {
 		m.ID = st.next()
 		c.repo.Comments = append(c.repo.Comments, m)
@@ -211,28 +211,42 @@ func (c *call) commentJSON(m comment) map[string]any {
 }
 
 func listLabels(c *call) (*answer, error) {
-	p, err := c.pull()
+	labels, err := c.changeLabels(nil)
 	if err != nil {
 		return nil, err
 	}
-	return ok(paginate(c, c.labelsJSON(p.Labels)))
+	return ok(paginate(c, c.labelsJSON(labels)))
 }
 
 func addLabels(c *call) (*answer, error) {
-	p, err := c.pull()
-	if err != nil {
-		return nil, err
-	}
 	var names []string // a bare list, as the library sends it; {"labels": []} is allowed too
 	if err := c.decode(&names); err != nil {
 		return nil, err
 	}
+	labels, err := c.changeLabels(names)
+	if err != nil {
+		return nil, err
+	}
+	return ok(c.labelsJSON(labels))
+}
+
+// changeLabels adds labels to an issue or pull request and gives all it has.
+func (c *call) changeLabels(more []string) (labels []string, err error) {
+	n, err := c.thread()
+	if err != nil {
+		return nil, err
+	}
 	c.s.change(func(*state) {
-		found := c.repo.pull(p.Number)
-		found.Labels = union(found.Labels, names)
-		p = *found
+		if i := c.repo.issue(n); i != nil {
+			i.Labels = union(i.Labels, more)
+			labels = append(labels, i.Labels...)
+			return
+		}
+		p := c.repo.pull(n)
+		p.Labels = union(p.Labels, more)
+		labels = append(labels, p.Labels...)
 	})
-	return ok(c.labelsJSON(p.Labels))
+	return labels, nil
 }
 
 func (c *call) labelsJSON(names []string) []map[string]any {

@@ -74,6 +74,7 @@ type repository struct {
 	Comments      []*comment
 	Statuses      []*status
 	Activities    []activity
+	Issues        []*issue
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []map[string]any

@@ -206,6 +206,7 @@ func TestShapes(t *testing.T) {
 		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`}, {"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`}, {"GET /activity", "activity", ""},
 		{"POST /pulls/{n}/requested_reviewers", "pulls/1/requested_reviewers", `{"reviewers":["bob"],"team_reviewers":["platform"]}`},
 		{"POST /issues/{n}/comments", "issues/1/comments", `{"body":"x"}`}, {"GET /issues/{n}/comments", "issues/1/comments", ""}, {"PATCH /issues/comments/{id}", "issues/comments/COMMENT", `{"body":"y"}`},
+		{"POST /issues", "issues", `{"title":"t","body":"b","labels":["drift"]}`}, {"GET /issues", "issues?state=all", ""}, {"GET /issues/{n}", "issues/2", ""}, {"PATCH /issues/{n}", "issues/2", `{"state":"closed"}`},
 		{"POST /issues/{n}/labels", "issues/1/labels", `["prod"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""}, {"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
 		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`}, {"GET /actions/workflows/{file}/runs", "actions/workflows/w.yml/runs", ""},
 		{"GET /actions/runs", "actions/runs", ""}, {"GET /actions/runs/{id}", fmt.Sprintf("actions/runs/%d", run.ID), ""}, {"GET /actions/runs/{id}/jobs", fmt.Sprintf("actions/runs/%d/jobs", run.ID), ""},
