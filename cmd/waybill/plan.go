@@ -86,8 +86,9 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	return reportPlan(ctx, call, where, result, sealed)
 }
 
-// rootsToPlan are the roots in the order in which they would be applied.
-func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, error) {
+// namedRoots are the roots that the inputs, waybill.yaml or the directories
+// name, in the order in which they would be applied.
+func namedRoots(call *cli.Call, top string) ([]plan.Root, error) {
 	var roots []plan.Root
 	for _, dir := range call.In.List("dir") {
 		roots = append(roots, plan.Root{Dir: path.Clean(dir), Workspace: call.In.String("workspace"), VarFiles: call.In.List("var_file")})
@@ -113,6 +114,16 @@ func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, 
 			return nil, outcome.Usagef("no directory configures a backend or a provider: name the roots with --dir")
 		}
 	}
+	return plan.Order(roots)
+}
+
+// rootsToPlan are those of them that are touched by a change, where only these
+// are asked for.
+func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, error) {
+	roots, err := namedRoots(call, top)
+	if err != nil {
+		return nil, err
+	}
 	if since := call.In.String("changed_since"); since != "" {
 		out, err := git.Run(ctx, top, "diff", "--name-only", "-z", "--no-renames", since+"...HEAD")
 		if err != nil {
@@ -122,7 +133,7 @@ func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, 
 			return nil, err
 		}
 	}
-	return plan.Order(roots)
+	return roots, nil
 }
 
 func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (string, error) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -252,23 +251,7 @@ func (r Resource) lines(what string) []string {
 	if len(r.Flags) > 0 {
 		head += "  [" + strings.Join(r.Flags, ", ") + "]"
 	}
-	lines := []string{head}
-	for _, a := range r.Attributes {
-		text := "     " + line(a.Path)
-		switch {
-		case a.Before == "":
-			text += " = " + line(a.After)
-		case a.After == "":
-			text += " " + line(a.Before) + " → null"
-		default:
-			text += " " + line(a.Before) + " → " + line(a.After)
-		}
-		if slices.Contains(r.Forced, a.Path) {
-			text += "  # forces the replacement"
-		}
-		lines = append(lines, text)
-	}
-	return lines
+	return append([]string{head}, r.AttributeLines()...)
 }
 
 // line keeps text from outside on the line that it is given to.

@@ -136,6 +136,8 @@ type PlanOptions struct {
 	Out      string // file for the plan
 	VarFiles []string
 	Destroy  bool
+	// RefreshOnly plans to take over what changed outside, and nothing else.
+	RefreshOnly bool
 }
 
 // Plan writes a plan to a file.
@@ -159,6 +161,9 @@ func planArgs(o PlanOptions, lock string) []string {
 	args := []string{"plan", "-input=false", "-no-color", "-out=" + o.Out, lock}
 	if o.Destroy {
 		args = append(args, "-destroy")
+	}
+	if o.RefreshOnly {
+		args = append(args, "-refresh-only")
 	}
 	for _, f := range o.VarFiles {
 		args = append(args, "-var-file="+f)

@@ -42,6 +42,9 @@ func TestPlanArgs(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	if got := planArgs(PlanOptions{Out: "o", RefreshOnly: true}, "-lock=false"); !slices.Contains(got, "-refresh-only") {
+		t.Errorf("plans more than a refresh: %q", got)
+	}
 	if got := Open(Options{LockTimeout: time.Minute, PlanUnlocked: true}).lockArg(); got != "-lock=false" {
 		t.Errorf("a role that only reads would take a lock: %s", got)
 	}
