@@ -51,7 +51,7 @@ tools-peers:
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up
 	go test -timeout 20m $(TESTFLAGS) ./...
-	cd examples/app && GOEXPERIMENT= go test $(TESTFLAGS) ./...
+	for example in app frontend; do (cd examples/$$example && GOEXPERIMENT= go test $(TESTFLAGS) ./...) || exit 1; done
 	@bash scripts/terraform-test.sh
 
 .PHONY: test-terraform
@@ -66,6 +66,10 @@ lint: ## Vet, format and layout, actionlint, shellcheck
 .PHONY: generate
 generate: ## Write the actions and the documentation's tables from internal/contract
 	go run ./internal/actiongen
+
+.PHONY: diagrams
+diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
+	@for f in docs/diagrams/*.dot; do dot -Tsvg "$$f" -o "$${f%.dot}.svg"; done
 
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck

@@ -19,23 +19,50 @@ const shutdownTimeout = 10 * time.Second
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	if err := run(ctx, log, os.Getenv); err != nil {
-		log.Error("backend stops", "error", err)
+	if err := run(ctx, os.Getenv); err != nil {
+		slog.New(slog.NewJSONHandler(os.Stderr, nil)).Error("backend stops", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, log *slog.Logger, getenv func(string) string) error {
-	address := ":8080"
-	if port := getenv("PORT"); port != "" {
-		address = ":" + port
+// run serves the API and, on a port of their own that the Ingress does not
+// reach, the metrics.
+func run(ctx context.Context, getenv func(string) string) error {
+	var level slog.Level
+	if text := getenv("LOG_LEVEL"); text != "" {
+		if err := level.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("LOG_LEVEL: %w", err)
+		}
 	}
-	listener, err := net.Listen("tcp", address)
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	listener, err := listen(getenv("PORT"), "8080")
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
-	return serve(ctx, log, listener, newAPI(getenv("API_KEY"), time.Now))
+	defer listener.Close()
+	scrapes, err := listen(getenv("METRICS_PORT"), "9090")
+	if err != nil {
+		return err
+	}
+	m := new(metrics)
+	done := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { defer stop(); done <- serve(ctx, log, scrapes, m) }()
+	err = serve(ctx, log, listener, m.observe(newAPI(getenv("API_KEY"), time.Now), time.Now))
+	stop()
+	return errors.Join(err, <-done)
+}
+
+func listen(port, otherwise string) (net.Listener, error) {
+	if port == "" {
+		port = otherwise
+	}
+	listener, err := net.Listen("tcp", ":"+port)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return listener, nil
 }
 
 // serve answers requests until ctx ends, then lets the open ones finish.

@@ -147,7 +147,7 @@ func TestHelmErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ file, text, want string }{
-		"required value":     {"apps/frontend/overlays/dev/values.yaml", "image: {digest: \"\"}\n", "image.digest is written by Waybill"},
+		"required value":     {"apps/frontend/overlays/dev/values.yaml", "environment: dev\ningress: {host: dev.example}\nimage: {digest: \"\"}\n", "image.digest is written by Waybill"},
 		"broken values":      {"apps/frontend/overlays/dev/values.yaml", "image: [\n", "read values apps/frontend/overlays/dev/values.yaml"},
 		"broken template":    {"apps/frontend/chart/templates/service.yaml", "{{ .Nope", "service.yaml:1"},
 		"missing dependency": {"apps/frontend/chart/Chart.yaml", "apiVersion: v2\nname: frontend\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.0.0, repository: https://example.com}]\n", "helm dependency build"},
@@ -256,8 +256,8 @@ func TestRendererIsSafeForConcurrentUse(t *testing.T) {
 		}()
 	}
 	for range 8 {
-		if objects := <-done; len(objects) != 4 {
-			t.Errorf("%d objects, want 4", len(objects))
+		if objects := <-done; len(objects) != 9 {
+			t.Errorf("%d objects, want 9", len(objects))
 		}
 	}
 }

@@ -42,6 +42,8 @@ func TestDelivery(t *testing.T) {
 		refusesUnsigned(ctx, t, s)
 		appTokenCannotWrite(t, s)
 		humanEditGoesRed(ctx, t, s)
+		branchesAreOnlyTested(ctx, t, s)
+		examplesStand(t, s)
 		return nil
 	}
 	r, err := demo.Run(t.Context(), o)
@@ -107,8 +109,8 @@ func checkRegistry(t *testing.T, r *demo.Report) {
 		t.Errorf("crane validate: %v\n%s", err, out)
 	}
 	tags, err := process.Command{Path: tooltest.Find(t, "crane"), Args: []string{"ls", r.Image.Repository()}, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
-	if err != nil || strings.TrimSpace(string(tags)) != "" {
-		t.Errorf("the image has tags before anybody asked for one: %q %v", tags, err)
+	if err != nil || !regexp.MustCompile(`^1\nsha-[0-9a-f]{7}\n$`).Match(tags) {
+		t.Errorf("the image is not tagged by run and commit, and nothing else: %q %v", tags, err)
 	}
 }
 
