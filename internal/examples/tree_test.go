@@ -1,0 +1,162 @@
+package examples_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/tooltest"
+)
+
+// environments are those of the examples, and where their applications run.
+var environments = map[string]string{"dev": "shop", "staging": "staging", "prod": "production"}
+
+// tree is the files of a config repository, by slash path.
+type tree map[string][]byte
+
+// exampleTree reads examples/config.
+func exampleTree(t *testing.T) tree {
+	t.Helper()
+	root := filepath.Join(tooltest.Root(t), "examples", "config")
+	files := make(tree)
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		files[filepath.ToSlash(relative)] = data
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// with is a copy in which old is new in one file; old has to be there.
+func (f tree) with(t *testing.T, file, old, new string) tree {
+	t.Helper()
+	if !strings.Contains(string(f[file]), old) {
+		t.Fatalf("%s does not have %q: the mutation changes nothing", file, old)
+	}
+	changed := maps.Clone(f)
+	changed[file] = []byte(strings.Replace(string(f[file]), old, new, 1))
+	return changed
+}
+
+// without is a copy without a file, and without the line that names it.
+func (f tree) without(t *testing.T, file, in string) tree {
+	t.Helper()
+	changed := f.with(t, in, "  - "+path.Base(file)+"\n", "")
+	delete(changed, file)
+	return changed
+}
+
+// unit is something that Argo CD renders as one, and what comes of it.
+type unit struct {
+	name    string // its directory, or file
+	env     string // empty when it is every environment's
+	app     string // empty when it is the platform's
+	objects []render.Object
+}
+
+// render renders everything that an environment's cluster gets from this
+// repository itself: kustomizations, plain manifests, and the applications.
+func (f tree) render(t *testing.T) []unit {
+	t.Helper()
+	renderer, err := render.New(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var units []unit
+	for _, file := range slices.Sorted(maps.Keys(f)) {
+		dir, base := path.Split(file)
+		dir = strings.TrimSuffix(dir, "/")
+		u := unit{name: dir, env: environmentOf(dir)}
+		switch {
+		case strings.HasPrefix(dir, "apps/"):
+			continue // below, as waybill.yaml says
+		case base == "kustomization.yaml" && !strings.Contains(string(f[file]), "kind: Component"):
+			u.objects, err = renderer.Kustomize(dir)
+		case base == "root.yaml":
+			u.name = file
+			u.objects, err = renderer.Manifests(file)
+		default:
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		units = append(units, u)
+	}
+	return append(units, f.renderApps(t, renderer)...)
+}
+
+func (f tree) renderApps(t *testing.T, renderer *render.Renderer) []unit {
+	t.Helper()
+	cfg, err := config.Parse("waybill.yaml", f["waybill.yaml"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var units []unit
+	for _, name := range cfg.AppNames() {
+		for _, env := range cfg.EnvironmentNames() {
+			app, err := cfg.App(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects, err := renderer.App(app, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, o := range objects { // Argo CD's destination
+				if o.Namespace == "" {
+					objects[i].Namespace = environments[env]
+				}
+			}
+			units = append(units, unit{name: app.Overlay(env), env: env, app: name, objects: objects})
+		}
+	}
+	return units
+}
+
+func environmentOf(dir string) string {
+	if rest, ok := strings.CutPrefix(dir, "clusters/"); ok {
+		env, _, _ := strings.Cut(rest, "/")
+		return env
+	}
+	return ""
+}
+
+// dig follows keys through maps; nil when there is nothing.
+func dig(v any, keys ...string) any {
+	for _, key := range keys {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[key]
+	}
+	return v
+}
+
+func text(v any, keys ...string) string {
+	s, _ := dig(v, keys...).(string)
+	return s
+}
+
+func list(v any, keys ...string) []any {
+	l, _ := dig(v, keys...).([]any)
+	return l
+}
