@@ -159,7 +159,12 @@ func openSealed(ctx context.Context, call *cli.Call, text string, identities []s
 func approvalToApply(ctx context.Context, call *cli.Call, where infra, top string, full plan.Fingerprint, bundle *seal.Bundle, summaries []plan.Summary) (*approval.Decision, error) {
 	var changes []approval.Change
 	for i, s := range summaries {
-		changes = append(changes, approval.Change{Dir: bundle.Document.Roots[i].Dir, Destroys: s.Destroys(), None: !s.Changes()})
+		root := bundle.Document.Roots[i]
+		sources, err := plan.ReadSources(top, root.Dir, root.VarFiles)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses})
 	}
 	if where.pull != nil {
 		decision, err := decideApproval(ctx, call, where, full, changes)

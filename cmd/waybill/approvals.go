@@ -36,9 +36,19 @@ func decideApproval(ctx context.Context, call *cli.Call, where infra, full plan.
 	if err != nil {
 		return approval.Decision{}, err
 	}
-	decision, err := approval.Decide(ctx, pull, full, needs, teams.TeamMember)
+	decision, err := approval.Decide(ctx, pull, full, needs, people{teams, where})
 	decision.Repository, decision.Rules = where.repo.String(), revisions
 	return decision, err
+}
+
+// people asks GitHub who somebody is: about teams with the token for teams.
+type people struct {
+	*github.Client
+	where infra
+}
+
+func (p people) CanWrite(ctx context.Context, user string) (bool, error) {
+	return p.where.api.CanWrite(ctx, p.where.repo, user)
 }
 
 // teamClient acts with the token that may read teams, where there is one.
@@ -54,7 +64,7 @@ func teamClient(call *cli.Call) (*github.Client, error) {
 // is, as it was when the pull request was last brought up to date, and as it was
 // just before the merge. The pull request's own are not among them, whatever
 // branch it is made against.
-func (i infra) rules(ctx context.Context) ([]config.Terraform, []string, error) {
+func (i infra) rules(ctx context.Context) ([]approval.Rules, []string, error) {
 	info, err := i.api.Repo(ctx, i.repo)
 	if err != nil {
 		return nil, nil, err
@@ -81,7 +91,7 @@ func (i infra) rules(ctx context.Context) ([]config.Terraform, []string, error) 
 			add(commits[0].Parents[0])
 		}
 	}
-	var rules []config.Terraform
+	var rules []approval.Rules
 	files := configrepo.NewGitHub(i.api, i.repo)
 	for _, sha := range revisions {
 		data, err := files.File(ctx, sha, config.FileName)
@@ -95,14 +105,44 @@ func (i infra) rules(ctx context.Context) ([]config.Terraform, []string, error) 
 		if err != nil {
 			return nil, nil, fmt.Errorf("at %s: %w", sha[:7], err)
 		}
-		rules = append(rules, cfg.Terraform())
+		rules = append(rules, approval.Rules{Terraform: cfg.Terraform(), Revision: sha})
+	}
+	if slices.ContainsFunc(rules, func(r approval.Rules) bool { return r.NeedsCodeOwners() }) {
+		if i.pull.BaseRef != info.DefaultBranch {
+			return nil, nil, outcome.Refusedf("#%d is made against %s: which files it would change on %s is not known, and a rule asks for their owners", i.pull.Number, i.pull.BaseRef, info.DefaultBranch)
+		}
+		changed, err := i.api.PullFiles(ctx, i.repo, i.pull.Number)
+		if err != nil {
+			return nil, nil, err
+		}
+		for n := range rules {
+			rules[n].Files = changed
+			if rules[n].Owners, err = codeOwners(ctx, files, rules[n].Revision); err != nil {
+				return nil, nil, fmt.Errorf("at %s: %w", rules[n].Revision[:7], err)
+			}
+		}
 	}
 	return rules, revisions, nil
 }
 
+// codeOwners reads the file where GitHub does; nil where there is none.
+func codeOwners(ctx context.Context, files *configrepo.GitHub, sha string) (*approval.CodeOwners, error) {
+	for _, place := range approval.CodeOwnersPlaces {
+		data, err := files.File(ctx, sha, place)
+		if errors.Is(err, configrepo.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return approval.ParseCodeOwners(place, data)
+	}
+	return nil, nil
+}
+
 // localRules are those of the checkout's HEAD, for where there is no pull
 // request that could be approved.
-func localRules(ctx context.Context, top string) ([]config.Terraform, error) {
+func localRules(ctx context.Context, top string) ([]approval.Rules, error) {
 	data, err := git.Run(ctx, top, "show", "HEAD:"+config.FileName)
 	if err != nil {
 		return nil, outcome.Refusedf("HEAD has no %s, so nothing says that a plan may be applied without approval", config.FileName)
@@ -111,7 +151,7 @@ func localRules(ctx context.Context, top string) ([]config.Terraform, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []config.Terraform{cfg.Terraform()}, nil
+	return []approval.Rules{{Terraform: cfg.Terraform()}}, nil
 }
 
 // claim finds the plan comment of the pull request. What it says is only that.

@@ -45,7 +45,7 @@ func runGate(ctx context.Context, call *cli.Call) error {
 	}
 	var changes []approval.Change
 	for _, r := range claim.Roots {
-		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: r.Destroys, None: !r.Changes})
+		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: r.Destroys, None: !r.Changes, Uses: r.Uses})
 	}
 	decision, err := decideApproval(ctx, call, where, claim.Fingerprint, changes)
 	if err != nil {

@@ -235,7 +235,7 @@ func askForApproval(ctx context.Context, where infra, result *plan.Result) (stri
 	if err == nil {
 		var changes []approval.Change
 		for _, r := range result.Roots {
-			changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes()})
+			changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses})
 		}
 		var needs approval.Needs
 		if needs, err = approval.NeedsOf(rules, changes); err == nil {

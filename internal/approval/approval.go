@@ -24,6 +24,7 @@ import (
 
 // Vote is a review or comment that may be an approval.
 type Vote struct {
+	ID       int64
 	User     string
 	At       time.Time
 	Kind     string // Review or Comment
@@ -59,17 +60,24 @@ type Pull struct {
 type Need struct {
 	Dir       string
 	Approvals int
-	From      []string // users, or ORG/TEAM
+	From      []string // users, or ORG/TEAM, whom the rule names
+	Owners    []string // likewise, whom CODEOWNERS names; they must be able to write
+	Why       string   // of CODEOWNERS: which line, for which files
 	Destroys  bool
 }
+
+// who lists all who may approve.
+func (n Need) who() []string { return append(slices.Clone(n.From), n.Owners...) }
 
 // Approval is a vote that counts.
 type Approval struct {
 	User  string    `json:"user"`
 	At    time.Time `json:"at"`
 	Kind  string    `json:"kind"`
+	ID    int64     `json:"id,omitempty"` // of the review or comment
 	URL   string    `json:"url,omitempty"`
-	Names string    `json:"names"` // the fingerprint, as far as it was said
+	Names string    `json:"names"`        // the fingerprint, as far as it was said
+	As    string    `json:"as,omitempty"` // which of those who may approve: the user, a team
 }
 
 // Ignored is a vote that names a fingerprint and does not count.
@@ -94,6 +102,7 @@ const (
 	ChangesAsked     Reason = "changes-requested"
 	EditedAfter      Reason = "edited"
 	NotAllowed       Reason = "not-allowed"
+	NoWriter         Reason = "no-writer"
 )
 
 // approveLine is a review's line "approve a41f 09c2 77de", or a comment's
@@ -181,7 +190,7 @@ func candidates(p Pull, full plan.Fingerprint, digits int) (valid []Approval, ig
 		case slices.ContainsFunc(valid, func(a Approval) bool { return strings.EqualFold(a.User, v.User) }):
 			// said again
 		default:
-			valid = append(valid, Approval{User: v.User, At: v.At, Kind: v.Kind, URL: v.URL, Names: string(names[i])})
+			valid = append(valid, Approval{User: v.User, At: v.At, Kind: v.Kind, ID: v.ID, URL: v.URL, Names: string(names[i])})
 		}
 	}
 	return valid, ignored

@@ -22,17 +22,26 @@ func review(user, body string) approval.Vote {
 	return approval.Vote{User: user, At: t0, Kind: approval.Review, State: "APPROVED", CommitID: "head", Body: body}
 }
 
-func members(_ context.Context, org, team, user string) (bool, error) {
+type people struct{}
+
+func (people) TeamMember(_ context.Context, org, team, user string) (bool, error) {
 	if org+"/"+team != "acme/dba" {
 		return false, errors.New("no such team")
 	}
 	return user == "bob" || user == "Carol", nil
 }
 
+func (people) CanWrite(_ context.Context, user string) (bool, error) {
+	if user == "unknown" {
+		return false, errors.New("no answer")
+	}
+	return user != "reader", nil
+}
+
 func decide(t *testing.T, digits int, needs []approval.Need, votes ...approval.Vote) approval.Decision {
 	t.Helper()
 	p := approval.Pull{Number: 1, Author: "ada", Head: "head", Pushers: []string{"Pia"}, Votes: votes}
-	d, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: needs, Digits: digits}, members)
+	d, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: needs, Digits: digits}, people{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +151,7 @@ func TestDigits(t *testing.T) {
 func TestUnknownMembershipIsAnError(t *testing.T) {
 	t.Parallel()
 	p := approval.Pull{Author: "ada", Head: "head", Votes: []approval.Vote{review("bob", "approve "+full.Short())}}
-	_, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: need(1, "acme/unknown")}, members)
+	_, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: need(1, "acme/unknown")}, people{})
 	if err == nil || outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "no such team") {
 		t.Errorf("%v", err)
 	}
@@ -150,16 +159,16 @@ func TestUnknownMembershipIsAnError(t *testing.T) {
 
 func TestNeeds(t *testing.T) {
 	t.Parallel()
-	parse := func(rules string) config.Terraform {
+	parse := func(rules string) approval.Rules {
 		c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n"+rules))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return c.Terraform()
+		return approval.Rules{Terraform: c.Terraform()}
 	}
 	strict := parse("  digits: 20\n  rules:\n    - {dir: '**', approvals: 1, from: [dan]}\n    - {dir: 'infra/*', approvals: 1, from: [bob], destroy: {approvals: 2}}\n")
 	loose := parse("  rules: [{dir: '**', approvals: 0}]\n")
-	needs, err := approval.NeedsOf([]config.Terraform{loose, strict}, []approval.Change{{Dir: "infra/a"}, {Dir: "infra/b", Destroys: true}, {Dir: "infra/c", None: true}, {Dir: "other"}})
+	needs, err := approval.NeedsOf([]approval.Rules{loose, strict}, []approval.Change{{Dir: "infra/a"}, {Dir: "infra/b", Destroys: true}, {Dir: "infra/c", None: true}, {Dir: "other"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +179,7 @@ func TestNeeds(t *testing.T) {
 	if len(got) != 6 || got["infra/a bob"] != 1 || got["infra/b bob"] != 2 || got["other dan"] != 1 || needs.Digits != 20 {
 		t.Errorf("%+v", needs)
 	}
-	if _, err := approval.NeedsOf([]config.Terraform{strict, parse("  rules: []\n")}, []approval.Change{{Dir: "infra/a"}}); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "infra/a: no rule says who approves it") {
+	if _, err := approval.NeedsOf([]approval.Rules{strict, parse("  rules: []\n")}, []approval.Change{{Dir: "infra/a"}}); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "infra/a: no rule says who approves it") {
 		t.Errorf("a root without rule: %v", err)
 	}
 }

@@ -42,14 +42,14 @@ func Collect(ctx context.Context, api API, repo github.Repository, pr *github.Pu
 	}
 	for _, r := range reviews {
 		was, known := edited[r.ID]
-		p.Votes = append(p.Votes, Vote{User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body, Edited: was || !known, URL: r.URL})
+		p.Votes = append(p.Votes, Vote{ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body, Edited: was || !known, URL: r.URL})
 	}
 	comments, err := api.Comments(ctx, repo, pr.Number)
 	if err != nil {
 		return p, err
 	}
 	for _, c := range comments {
-		p.Votes = append(p.Votes, Vote{User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL})
+		p.Votes = append(p.Votes, Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL})
 	}
 	return p, nil
 }

@@ -10,9 +10,12 @@ import (
 	"github.com/waybill-dev/waybill/internal/plan"
 )
 
-// Members answers whether a user is in a team. An error is an error: never a
-// no, never a yes.
-type Members func(ctx context.Context, org, team, user string) (bool, error)
+// People answers what GitHub knows of users. An error is an error: never a no,
+// never a yes.
+type People interface {
+	TeamMember(ctx context.Context, org, team, user string) (bool, error)
+	CanWrite(ctx context.Context, user string) (bool, error) // to the repository
+}
 
 // The verdicts.
 const (
@@ -38,6 +41,7 @@ type RootDecision struct {
 	Dir       string     `json:"dir"`
 	Needs     int        `json:"needs"`
 	From      []string   `json:"from"`
+	Why       string     `json:"why,omitempty"` // of CODEOWNERS: which line, for which files
 	Destroys  bool       `json:"destroys,omitempty"`
 	Approvals []Approval `json:"approvals"`
 }
@@ -46,22 +50,22 @@ type RootDecision struct {
 func (r RootDecision) Missing() int { return max(0, r.Needs-len(r.Approvals)) }
 
 // Decide holds the votes of a pull request against what the roots need.
-func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, members Members) (Decision, error) {
+func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, people People) (Decision, error) {
 	d := Decision{Verdict: Approved, Fingerprint: full, PullRequest: p.Number, Head: p.Head}
 	valid, ignored := candidates(p, full, needs.Digits)
 	d.Digits = max(needs.Digits, plan.MinDigits)
 	d.Ignored = ignored
-	asked := make(map[string]bool) // team and user, so that GitHub is asked once
+	asked := &answers{people: people, members: make(map[string]bool), writers: make(map[string]bool)}
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
-		root := RootDecision{Dir: need.Dir, Needs: need.Approvals, From: need.From, Destroys: need.Destroys, Approvals: []Approval{}}
+		root := RootDecision{Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Approvals: []Approval{}}
 		if need.Approvals > 0 {
 			for _, a := range valid {
-				ok, err := allowed(ctx, a.User, need.From, members, asked)
+				as, err := asked.allowed(ctx, a.User, need)
 				if err != nil {
 					return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", a.User, need.Dir, err)
 				}
-				if ok {
+				if a.As = as; as != "" {
 					root.Approvals = append(root.Approvals, a)
 					counted[a.User] = true
 				}
@@ -73,36 +77,75 @@ func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, mem
 		d.Roots = append(d.Roots, root)
 	}
 	for _, a := range valid {
-		if !counted[a.User] {
+		switch {
+		case counted[a.User]:
+		case asked.onlyReads(a.User):
+			d.Ignored = append(d.Ignored, Ignored{User: a.User, Reason: NoWriter, Detail: "CODEOWNERS names them, and they may not write to the repository, so that GitHub does not count them either", URL: a.URL})
+		default:
 			d.Ignored = append(d.Ignored, Ignored{User: a.User, Reason: NotAllowed, Detail: "no rule that holds here lets them approve", URL: a.URL})
 		}
 	}
 	return d, nil
 }
 
-func allowed(ctx context.Context, user string, from []string, members Members, asked map[string]bool) (bool, error) {
-	for _, who := range from {
+// answers keeps what GitHub said, so that it is asked once.
+type answers struct {
+	people  People
+	members map[string]bool // by team and user
+	writers map[string]bool
+}
+
+// allowed says as whom the user may approve; empty is not at all.
+func (a *answers) allowed(ctx context.Context, user string, need Need) (string, error) {
+	as, err := a.among(ctx, user, need.From)
+	if err != nil || as != "" {
+		return as, err
+	}
+	if as, err = a.among(ctx, user, need.Owners); err != nil || as == "" {
+		return "", err
+	}
+	key := strings.ToLower(user)
+	writes, known := a.writers[key]
+	if !known {
+		if writes, err = a.people.CanWrite(ctx, user); err != nil {
+			return "", err
+		}
+		a.writers[key] = writes
+	}
+	if !writes {
+		return "", nil
+	}
+	return as, nil
+}
+
+func (a *answers) onlyReads(user string) bool {
+	writes, known := a.writers[strings.ToLower(user)]
+	return known && !writes
+}
+
+func (a *answers) among(ctx context.Context, user string, list []string) (string, error) {
+	for _, who := range list {
 		org, team, isTeam := strings.Cut(who, "/")
 		if !isTeam {
 			if strings.EqualFold(who, user) {
-				return true, nil
+				return who, nil
 			}
 			continue
 		}
 		key := strings.ToLower(who + " " + user)
-		in, known := asked[key]
+		in, known := a.members[key]
 		if !known {
 			var err error
-			if in, err = members(ctx, org, team, user); err != nil {
-				return false, err
+			if in, err = a.people.TeamMember(ctx, org, team, user); err != nil {
+				return "", err
 			}
-			asked[key] = in
+			a.members[key] = in
 		}
 		if in {
-			return true, nil
+			return who, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // Reason says in a few lines what is missing, and what does not count.
@@ -113,6 +156,9 @@ func (d Decision) Reason() string {
 			what := ""
 			if r.Destroys {
 				what = ", because the plan destroys"
+			}
+			if r.Why != "" {
+				what += " (" + r.Why + ")"
 			}
 			lines = append(lines, fmt.Sprintf("%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n, strings.Join(r.waitsFor(), ", ")))
 		}
@@ -144,9 +190,12 @@ func Ask(full plan.Fingerprint, needs Needs) string {
 		if n.Approvals == 0 {
 			continue
 		}
-		text := fmt.Sprintf("%d of %s for %s", n.Approvals, markdown.Text(strings.Join(n.From, " or ")), markdown.Code(n.Dir))
+		text := fmt.Sprintf("%d of %s for %s", n.Approvals, markdown.Text(strings.Join(n.who(), " or ")), markdown.Code(n.Dir))
 		if n.Destroys {
 			text += ", which destroys"
+		}
+		if n.Why != "" {
+			text += ", because " + markdown.Text(n.Why)
 		}
 		if !slices.Contains(wants, text) {
 			wants = append(wants, text)

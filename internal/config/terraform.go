@@ -19,6 +19,8 @@ type Terraform struct {
 	Policy TerraformPolicy
 	// Version of terraform, where a root names none.
 	Version string
+	// BeforeMerge lets a plan be applied while its pull request is open.
+	BeforeMerge bool
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
 }
@@ -44,9 +46,36 @@ type TerraformRule struct {
 
 // TerraformApproval is how many of whom.
 type TerraformApproval struct {
-	Approvals int      `yaml:"approvals"`
-	From      []string `yaml:"from"` // users, or teams as ORG/TEAM
+	Approvals int       `yaml:"approvals"`
+	From      Approvers `yaml:"from"`
 }
+
+// Approvers are users, teams as ORG/TEAM, and CodeOwners.
+type Approvers []string
+
+// CodeOwners, among those who may approve, stands for the owners that the file
+// CODEOWNERS names for the changed files.
+const CodeOwners = "codeowners"
+
+// UnmarshalYAML reads a list, or the one word codeowners.
+func (a *Approvers) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*a = Approvers{n.Value}
+		return nil
+	}
+	return n.Decode((*[]string)(a))
+}
+
+// CodeOwners says whether the owners of the changed files are among them.
+func (a Approvers) CodeOwners() bool { return slices.Contains(a, CodeOwners) }
+
+// Named are the users and teams that stand there by name.
+func (a Approvers) Named() []string {
+	return slices.DeleteFunc(slices.Clone([]string(a)), func(who string) bool { return who == CodeOwners })
+}
+
+// beforeMerge is the value of terraform.apply that is not the default.
+const beforeMerge = "before-merge"
 
 type terraformDocument struct {
 	Roots  []TerraformRoot `yaml:"roots"`
@@ -56,6 +85,14 @@ type terraformDocument struct {
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
+	Apply   string           `yaml:"apply"`
+}
+
+// NeedsCodeOwners says whether any rule asks for the owners of files.
+func (t Terraform) NeedsCodeOwners() bool {
+	return slices.ContainsFunc(t.Rules, func(r TerraformRule) bool {
+		return r.Plan.From.CodeOwners() || r.Destroy != nil && r.Destroy.From.CodeOwners()
+	})
 }
 
 // Terraform is the section of the terraform gate; empty where there is none.
@@ -76,7 +113,7 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 }
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), Drift: p.drift(child(at, "drift"), doc.Drift)}
+	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Drift: p.drift(child(at, "drift"), doc.Drift)}
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(child(at, "rules").Content[i], "dir")

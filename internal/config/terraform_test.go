@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,8 +23,10 @@ func TestTerraformProblems(t *testing.T) {
 		"roots: [{dir: a, varFiles: [x/../../y]}]":                                                   "leaves the repository",
 		"roots: [{dir: a}, {dir: ./a}]":                                                              "a second time",
 		"roots: [{dir: a, after: [b]}]":                                                              "is not one of the roots",
-		"digits: 8":                                                                                  "12",
-		"unknown: 1":                                                                                 "unknown",
+		"rules: [{dir: 'infra/*', approvals: 1, from: bob}]":                                         "codeowners",
+		"apply: sometimes": "after-merge",
+		"digits: 8":        "12",
+		"unknown: 1":       "unknown",
 	} {
 		_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  "+text+"\n"))
 		if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) || !strings.HasPrefix(err.Error(), "waybill.yaml:3:") {
@@ -67,5 +70,24 @@ terraform:
 	}
 	if c.Terraform().Digits != 12 {
 		t.Errorf("%d digits", c.Terraform().Digits)
+	}
+}
+
+func TestCodeOwnersApprove(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"from: codeowners":        "true true ",
+		"from: [codeowners, bob]": "true true bob",
+		"from: [bob, acme/dba]":   "false false bob,acme/dba",
+		"from: [bob], destroy: {approvals: 1, from: [codeowners, carol]}": "false true bob",
+	} {
+		c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  apply: before-merge\n  rules: [{dir: a, approvals: 1, "+text+"}]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := c.Terraform().Rules[0].Plan.From
+		if got := fmt.Sprint(from.CodeOwners(), c.Terraform().NeedsCodeOwners(), " ", strings.Join(from.Named(), ",")); got != want || !c.Terraform().BeforeMerge {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
 	}
 }

@@ -25,6 +25,8 @@ type PullRequest struct {
 	URL      string // the page
 	Author   string
 	Draft    bool
+	// Mergeable is false also while GitHub has not found out, and in lists.
+	Mergeable bool
 }
 
 // NewPull is a pull request to open, within one repository.
@@ -187,5 +189,6 @@ func pull(p *gogithub.PullRequest) *PullRequest {
 		HeadRef: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), HeadRepo: p.GetHead().GetRepo().GetFullName(),
 		BaseRef: p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
 		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
+		Mergeable: p.GetMergeable(),
 	}
 }

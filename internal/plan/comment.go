@@ -37,10 +37,22 @@ type ClaimRoot struct {
 	Dir      string `json:"dir"`
 	Destroys bool   `json:"destroys,omitempty"`
 	Changes  bool   `json:"changes,omitempty"`
+	// Sources are the directories that the root's files are in, its own and
+	// those of its local modules; VarFiles its files of variables. Digests are
+	// those of the fingerprint's document.
+	Sources       []string `json:"sources,omitempty"`
+	VarFiles      []string `json:"var_files,omitempty"`
+	Configuration string   `json:"configuration,omitempty"`
 }
 
-// maxClaimRoots keeps the claim well below the size of a comment.
-const maxClaimRoots = 100
+// Uses says whether a file, from the top of the repository, is one of the
+// root's.
+func (r ClaimRoot) Uses(file string) bool {
+	return (&Sources{Dirs: r.Sources, VarFiles: r.VarFiles}).Uses(file)
+}
+
+// maxClaim keeps the claim well below the size of a comment: some 100 roots.
+const maxClaim = 30_000
 
 // View is what a comment shows.
 type View struct {
@@ -57,13 +69,14 @@ type RootView struct {
 	Dir       string
 	Workspace string
 	Summary   Summary
+	Sources   *Sources // nil where it is not known
 }
 
 // View of a result.
 func (r *Result) View() View {
 	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head}
 	for _, root := range r.Roots {
-		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary})
+		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Sources: root.Sources})
 	}
 	return v
 }
@@ -104,14 +117,21 @@ func (v View) Comment(limit int) string {
 func (v View) claim() string {
 	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
 	for _, r := range v.Roots {
-		claim.Roots = append(claim.Roots, ClaimRoot{Dir: r.Dir, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()})
-	}
-	if len(claim.Roots) > maxClaimRoots {
-		claim.Roots = nil
+		root := ClaimRoot{Dir: r.Dir, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
+		if s := r.Sources; s != nil {
+			root.Sources, root.VarFiles, root.Configuration = s.Dirs, s.VarFiles, s.Digest
+		}
+		claim.Roots = append(claim.Roots, root)
 	}
 	data, err := json.Marshal(claim)
 	if err != nil {
 		return ""
+	}
+	if len(data) > maxClaim {
+		claim.Roots = nil
+		if data, err = json.Marshal(claim); err != nil {
+			return ""
+		}
 	}
 	// -- would end the comment; JSON reads its escaped form.
 	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"

@@ -34,7 +34,10 @@ type Tool struct {
 	LockTimeout time.Duration
 	Unlocked    bool // plans without the state's lock
 	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
-	Backend  []string
+	Backend []string
+	// Guard judges a root's configuration before anything of it runs: before
+	// terraform initialises, with no data directory, and when it has, with it.
+	Guard    func(ctx context.Context, dir, dataDir string) error
 	initLock *sync.Mutex
 }
 
@@ -50,6 +53,9 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock
+	}
+	if t.Guard != nil {
+		options.Guard = func(ctx context.Context, dataDir string) error { return t.Guard(ctx, dir, dataDir) }
 	}
 	return terraform.Open(options), private, nil
 }
@@ -68,6 +74,7 @@ type RootPlan struct {
 	Binary  []byte
 	JSON    []byte
 	Summary Summary
+	Sources *Sources
 }
 
 const defaultParallel = 4
@@ -129,7 +136,7 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 	if err := tf.Plan(ctx, options); err != nil {
 		return nil, nil, err
 	}
-	one := &RootPlan{}
+	one := &RootPlan{Sources: sources}
 	if one.Binary, err = os.ReadFile(file); err != nil {
 		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
 	}

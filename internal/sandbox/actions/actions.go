@@ -177,7 +177,7 @@ func (e *Engine) failed(event sandbox.Event, name string, err error) {
 
 func (e *Engine) queue(event sandbox.Event, workflow *sandbox.Workflow) {
 	headSHA, branch := event.SHA, strings.TrimPrefix(strings.TrimPrefix(event.Ref, "refs/heads/"), "refs/tags/")
-	if event.Name == "pull_request" || event.Name == "pull_request_target" {
+	if event.Name == "pull_request" || event.Name == "pull_request_target" || event.Name == "pull_request_review" {
 		branch = event.HeadRef
 		if pull, ok := event.Payload["pull_request"].(map[string]any); ok {
 			if head, ok := pull["head"].(map[string]any); ok {

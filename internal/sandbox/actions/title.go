@@ -19,7 +19,9 @@ func title(event sandbox.Event, w *sandbox.Workflow) string {
 	case "push":
 		message, _, _ := strings.Cut(fmt.Sprint(lookup(event.Payload, "head_commit.message")), "\n")
 		return message
-	case "pull_request", "pull_request_target":
+	case "issue_comment":
+		return fmt.Sprint(lookup(event.Payload, "issue.title"))
+	case "pull_request", "pull_request_target", "pull_request_review":
 		return fmt.Sprint(lookup(event.Payload, "pull_request.title"))
 	case "repository_dispatch":
 		return event.Action

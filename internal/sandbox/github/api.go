@@ -224,6 +224,8 @@ func (s *Server) routes() {
 	s.handle("GET", "/pulls/{n}", "pull_requests", "read", getPull)
 	s.handle("PATCH", "/pulls/{n}", "pull_requests", "write", updatePull)
 	s.handle("PUT", "/pulls/{n}/merge", "contents", "write", mergePull)
+	s.handle("GET", "/pulls/{n}/files", "pull_requests", "read", pullFiles)
+	s.handle("GET", "/collaborators/{user}/permission", "metadata", "read", collaboratorPermission)
 	s.handle("GET", "/pulls/{n}/reviews", "pull_requests", "read", listReviews)
 	s.handle("POST", "/pulls/{n}/reviews", "pull_requests", "write", createReview)
 	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", updateReview)

@@ -81,7 +81,7 @@ func updateReview(c *call) (*answer, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	return c.changeReview(func(r *review) { r.Body, r.Edited = in.Body, c.s.now() })
+	return c.changeReview("edited", func(r *review) { r.Body, r.Edited = in.Body, c.s.now() })
 }
 
 func dismissReview(c *call) (*answer, error) {
@@ -92,16 +92,17 @@ func dismissReview(c *call) (*answer, error) {
 	if in.Message == "" {
 		return nil, invalid("PullRequestReview", "message", "missing_field", "")
 	}
-	return c.changeReview(func(r *review) { r.State = "DISMISSED" })
+	return c.changeReview("dismissed", func(r *review) { r.State = "DISMISSED" })
 }
 
-func (c *call) changeReview(f func(*review)) (*answer, error) {
+func (c *call) changeReview(action string, f func(*review)) (*answer, error) {
 	n, err := c.number()
 	if err != nil {
 		return nil, err
 	}
 	id, _ := strconv.ParseInt(c.PathValue("id"), 10, 64)
 	var copied review
+	var of pull
 	err = notFound()
 	c.s.change(func(*state) {
 		p := c.repo.pull(n)
@@ -111,13 +112,14 @@ func (c *call) changeReview(f func(*review)) (*answer, error) {
 		for i := range p.Reviews {
 			if p.Reviews[i].ID == id {
 				f(&p.Reviews[i])
-				copied, err = p.Reviews[i], nil
+				copied, of, err = p.Reviews[i], *p, nil
 			}
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
+	c.s.emit(c.reviewEvent(of, copied, action))
 	return ok(c.reviewJSON(copied))
 }
 

@@ -9,9 +9,9 @@ import (
 
 // Event is something that GitHub would look for workflows for.
 type Event struct {
-	Name       string // push, pull_request, workflow_dispatch, repository_dispatch
+	Name       string // push, pull_request, pull_request_review, issue_comment, merge_group, workflow_dispatch, repository_dispatch
 	Repository string // OWNER/NAME
-	Action     string // of pull_request: opened, synchronize, reopened, closed; of repository_dispatch: its type
+	Action     string // of pull_request: opened, synchronize, reopened, closed; of a review: submitted, edited, dismissed; of repository_dispatch: its type
 	Ref        string // GITHUB_REF
 	SHA        string // GITHUB_SHA, where the workflow file is read too
 	Before     string // of push: where the branch was

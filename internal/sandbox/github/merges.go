@@ -81,17 +81,17 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, n in
 		if sha, err = git.RunEnv(ctx, dir, append(s.identity(token.User), s.o.Env...), "commit-tree", sha+"^{tree}", "-p", base, "-m", fmt.Sprintf("%s (#%d)", p.Title, n)); err != nil {
 			return "", err
 		}
+	case method == "rebase":
+		if sha = s.rebase(ctx, dir, base, p.HeadSHA, token.User); sha == "" {
+			return "", refused("Pull Request is not mergeable")
+		}
 	case method != "" && method != "merge":
-		return "", refused("Rebase merges are not allowed on this repository.")
+		return "", unprocessable("Invalid request.\n\n%q is not a member of [\"merge\", \"squash\", \"rebase\"].", method)
 	}
 	if _, err := git.RunEnv(ctx, dir, s.o.Env, "update-ref", "refs/heads/"+p.BaseRef, sha, base); err != nil {
 		return "", &apiError{Status: http.StatusConflict, Message: "Base branch was modified. Review and try the merge again."}
 	}
-	s.change(func(*state) {
-		found.State, found.Merged, found.MergedBy, found.MergeSHA = "closed", true, token.User, sha
-		found.MergedAt, found.Closed, found.Updated = s.now(), s.now(), s.now()
-		p = *found
-	})
+	p = s.merged(found, token.User, base, sha)
 	s.refMoved(ctx, repo, token, "refs/heads/"+p.BaseRef, base, sha)
 	s.emit(s.pullEvent(repo, p, "closed", token))
 	return sha, nil
@@ -108,4 +108,45 @@ func (s *Server) mergeCommit(ctx context.Context, dir, base, head, message, user
 		return ""
 	}
 	return commit
+}
+
+// merged marks a pull request as merged.
+func (s *Server) merged(found *pull, user, onto, sha string) (p pull) {
+	s.change(func(*state) {
+		found.State, found.Merged, found.MergedBy, found.MergeSHA, found.Onto = "closed", true, user, sha, onto
+		found.MergedAt, found.Closed, found.Updated = s.now(), s.now(), s.now()
+		p = *found
+	})
+	return p
+}
+
+// rebase puts the commits of head that base lacks onto it, one by one, and
+// gives the last; empty on conflict.
+func (s *Server) rebase(ctx context.Context, dir, base, head, user string) string {
+	list, err := git.RunEnv(ctx, dir, s.o.Env, "rev-list", "--reverse", "--no-merges", base+".."+head)
+	if err != nil {
+		return ""
+	}
+	onto := base
+	for _, commit := range strings.Fields(list) {
+		// A commit with the tree of onto, beside the one that is picked: their
+		// merge base is what the latter was made from.
+		beside, err := git.RunEnv(ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", onto+"^{tree}", "-p", commit+"^", "-m", "onto")
+		if err != nil {
+			return ""
+		}
+		tree, err := git.RunEnv(ctx, dir, s.o.Env, "merge-tree", "--write-tree", beside, commit)
+		if err != nil {
+			return ""
+		}
+		message, err := git.RunEnv(ctx, dir, s.o.Env, "log", "-1", "--format=%B", commit)
+		if err != nil {
+			return ""
+		}
+		onto, err = git.RunEnv(ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", onto, "-m", message)
+		if err != nil {
+			return ""
+		}
+	}
+	return onto
 }

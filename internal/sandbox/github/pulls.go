@@ -21,6 +21,7 @@ type pull struct {
 	HeadRef, HeadSHA   string
 	BaseRef, BaseSHA   string
 	MergeSHA           string // the merge commit, once merged; before that the test merge
+	Onto               string // what it was merged onto, once merged
 	Mergeable          bool
 	User, MergedBy     string
 	Reviewers, Teams   []string

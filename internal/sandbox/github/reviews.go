@@ -65,6 +65,7 @@ func createReview(c *call) (*answer, error) {
 		found := c.repo.pull(p.Number)
 		found.Reviews = append(found.Reviews, r)
 	})
+	c.s.emit(c.reviewEvent(p, r, "submitted"))
 	return ok(c.reviewJSON(r))
 }
 
@@ -161,6 +162,7 @@ func createComment(c *call) (*answer, error) {
 		m.ID = st.next()
 		c.repo.Comments = append(c.repo.Comments, m)
 	})
+	c.s.emit(c.commentEvent(*m, "created"))
 	return created(c.commentJSON(*m))
 }
 
@@ -189,6 +191,7 @@ func updateComment(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.s.emit(c.commentEvent(copied, "edited"))
 	return ok(c.commentJSON(copied))
 }
 

@@ -75,6 +75,8 @@ type repository struct {
 	Statuses      []*status
 	Activities    []activity
 	Issues        []*issue
+	Access        map[string]string // permission by lower-case user; write for others
+	Queue         []queued
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []map[string]any

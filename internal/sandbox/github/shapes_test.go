@@ -128,10 +128,20 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{Server: s, t: t, token: s.CreateToken(Token{User: "ada"})}
 	f.main = f.git("rev-parse", "main")
 	f.blob = f.git("rev-parse", "main:f")
-	f.topic = f.git("commit-tree", "main^{tree}", "-p", "main", "-m", "topic")
+	f.topic = f.git("commit-tree", f.treeWith("g", "main:f"), "-p", "main", "-m", "topic")
 	f.git("update-ref", "refs/heads/topic", f.topic)
 	f.git("update-ref", "refs/heads/spare", f.topic)
 	return f
+}
+
+// treeWith is main's tree with one more file.
+func (f *fixture) treeWith(name, blob string) string {
+	f.t.Helper()
+	out, err := git.Command{Dir: f.GitDir("acme/x"), Args: []string{"mktree"}, Stdin: strings.NewReader(f.git("ls-tree", "main") + "\n100644 blob " + f.git("rev-parse", blob) + "\t" + name + "\n")}.Output(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 func (f *fixture) git(args ...string) string {
@@ -201,7 +211,7 @@ func TestShapes(t *testing.T) {
 		{"GET /tarball/{ref...}", "tarball/main", ""}, {"GET /contents/{path...}", "contents/f", ""},
 		{"POST /statuses/{sha}", "statuses/" + f.topic, `{"state":"success","context":"ci"}`}, {"GET /commits/{rest...} status", "commits/topic/status", ""},
 		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""}, {"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
-		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""}, {"GET /pulls/{n}", "pulls/1", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
+		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""}, {"GET /pulls/{n}", "pulls/1", ""}, {"GET /pulls/{n}/files", "pulls/1/files", ""}, {"GET /collaborators/{user}/permission", "collaborators/bob/permission", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
 		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`}, {"GET /pulls/{n}/reviews", "pulls/1/reviews", ""}, {"GET /commits/{rest...} pulls", "commits/topic/pulls", ""},
 		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`}, {"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`}, {"GET /activity", "activity", ""},
 		{"POST /pulls/{n}/requested_reviewers", "pulls/1/requested_reviewers", `{"reviewers":["bob"],"team_reviewers":["platform"]}`},

@@ -154,6 +154,12 @@ func (w *Workflow) Matches(e Event, changed func() ([]string, error)) (bool, err
 		return path.Base(w.Path) == e.Workflow, nil
 	case "repository_dispatch":
 		return len(t.Types) == 0 || contains(t.Types, e.Action), nil
+	case "pull_request_review", "issue_comment", "merge_group":
+		// Neither branches nor paths filter the first two.
+		if len(t.Types) > 0 && !contains(t.Types, e.Action) || e.Name == "merge_group" && !matchesFilter(e.BaseRef, t.Branches, t.BranchesIgnore) {
+			return false, nil
+		}
+		return true, nil
 	case "pull_request", "pull_request_target":
 		types := []string(t.Types)
 		if len(types) == 0 {

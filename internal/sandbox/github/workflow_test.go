@@ -46,6 +46,14 @@ func TestWorkflowMatches(t *testing.T) {
 		{"{repository_dispatch: {types: [built]}}", Event{Name: "repository_dispatch", Action: "other"}, "", false},
 		{"{workflow_dispatch: , schedule: [{cron: '1 2 * * *'}]}", Event{Name: "workflow_dispatch", Workflow: "w.yml"}, "", true},
 		{"workflow_dispatch", Event{Name: "workflow_dispatch", Workflow: "other.yml"}, "", false},
+		{"{pull_request_review: {types: [submitted, dismissed]}}", Event{Name: "pull_request_review", Action: "dismissed"}, "", true},
+		{"{pull_request_review: {types: [submitted, dismissed]}}", Event{Name: "pull_request_review", Action: "edited"}, "", false},
+		{"pull_request_review", Event{Name: "pull_request_review", Action: "edited"}, "", true},
+		{"{issue_comment: {types: [created]}}", Event{Name: "issue_comment", Action: "edited"}, "", false},
+		{"issue_comment", Event{Name: "issue_comment", Action: "created"}, "", true},
+		{"{pull_request: {types: [created]}}", Event{Name: "issue_comment", Action: "created"}, "", false},
+		{"{merge_group: {branches: [main]}}", Event{Name: "merge_group", Action: "checks_requested", BaseRef: "main"}, "", true},
+		{"{merge_group: {branches: [main]}}", Event{Name: "merge_group", Action: "checks_requested", BaseRef: "other"}, "", false},
 	} {
 		w, err := ParseWorkflow(".github/workflows/w.yml", []byte("on: "+test.on+"\njobs: {}\n"))
 		if err != nil {
