@@ -61,11 +61,11 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	case repo == "" && dir == "":
 		return place{}, outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")
 	}
-	api, err := githubClient(call)
-	if err != nil {
-		return place{}, err
-	}
 	if dir != "" {
+		api, err := githubClient(call)
+		if err != nil {
+			return place{}, err
+		}
 		local, err := configrepo.OpenLocal(ctx, dir, configrepo.LocalOptions{})
 		if err != nil {
 			return place{}, err
@@ -76,15 +76,64 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	if err != nil {
 		return place{}, outcome.Usagef("--repo: %w", err)
 	}
+	api, err := configRepositoryClient(ctx, call, parsed)
+	if err != nil {
+		return place{}, err
+	}
 	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed}, nil
 }
 
 func githubClient(call *cli.Call) (*github.Client, error) {
+	return github.New(githubOptions(call))
+}
+
+func githubOptions(call *cli.Call) github.Options {
 	token := call.In.String("token")
 	if token == "" {
 		token = call.Env(contract.EnvGitHubToken)
 	}
-	return github.New(github.Options{Token: token, APIURL: call.Env(contract.EnvGitHubAPIURL), ServerURL: call.Env(contract.EnvGitHubServer)})
+	return github.Options{Token: token, APIURL: call.Env(contract.EnvGitHubAPIURL), ServerURL: call.Env(contract.EnvGitHubServer)}
+}
+
+// configRepositoryClient acts as the App that app_id names, where one is named.
+func configRepositoryClient(ctx context.Context, call *cli.Call, repo github.Repository) (*github.Client, error) {
+	options := githubOptions(call)
+	if _, takes := call.Command.Input("app_id"); !takes {
+		return github.New(options)
+	}
+	app := github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")}
+	switch {
+	case app.ID == "" && app.Key == "":
+		return github.New(options)
+	case app.ID == "":
+		return nil, outcome.Usagef("app_key without app_id: which App's key is it? Give its client ID")
+	case app.Key == "":
+		return nil, outcome.Usagef("app_id without app_key: the App %s acts by its private key; give it as a secret", app.ID)
+	}
+	token, err := github.AppToken(ctx, options, app, repo, appPermissions(call))
+	if err != nil {
+		return nil, err
+	}
+	if err := call.Runner.Mask(token); err != nil {
+		return nil, err
+	}
+	options.Token = token
+	return github.New(options)
+}
+
+// appPermissions are what the command needs of the config repository: what a
+// job would be given, without what is not the repository's.
+func appPermissions(call *cli.Call) map[string]string {
+	if call.Command.Name == "bump" && call.In.String("via") == "dispatch" {
+		return map[string]string{"actions": "write"}
+	}
+	permissions := map[string]string{}
+	for _, p := range call.Command.Permissions {
+		if p.Scope != "packages" && p.Scope != "id-token" {
+			permissions[p.Scope] = p.Access
+		}
+	}
+	return permissions
 }
 
 // branch is the one that --branch names, else the default one.

@@ -25,6 +25,7 @@ func withConfigCommands(commands map[string]func(ts *testscript.TestScript, neg 
 	commands["deliver"] = deliver
 	commands["configrepo"] = makeConfigRepo
 	commands["github"] = startGitHub
+	commands["protect"] = protectMain
 	commands["pull"] = showPull
 	commands["propose"] = propose
 	commands["denyregistry"] = denyRegistry
@@ -121,6 +122,22 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 			stand.started[e.Workflow]++
 		}
 	})
+}
+
+// protectMain lets main of acme/config move by pull requests and an App alone,
+// and sets APP_ID and APP_KEY of that App: protect
+func protectMain(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: protect")
+	}
+	server := ts.Value(githubKey{}).(*standIn).server
+	ts.Check(server.Protect("acme/config", "waybill-acme"))
+	id, key, err := server.CreateApp(sandbox.App{Slug: "waybill-acme", Repositories: []string{"acme/config"}, Permissions: map[string]string{
+		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
+	}})
+	ts.Check(err)
+	ts.Setenv("APP_ID", id)
+	ts.Setenv("APP_KEY", key)
 }
 
 // standIn is the script's own.

@@ -7,6 +7,10 @@ var (
 		Doc: "Form of the result on standard output."}
 	inputToken = Input{Name: "token", Type: String, Secret: true,
 		Doc: "Token for the GitHub API. The action passes the job's own token when empty."}
+	inputAppID = Input{Name: "app_id", Type: String, Placeholder: "ID",
+		Doc: "Client ID of a GitHub App that acts instead of `token`, for the config repository alone and with no more than this command needs. GitHub lets no job token commit to a branch that requires pull requests or a status; an App can be on the bypass list of its ruleset. Empty uses `token`."}
+	inputAppKey = Input{Name: "app_key", Type: String, Secret: true,
+		Doc: "Private key of the App that `app_id` names, in PEM form."}
 	inputRegistryUsername = Input{Name: "registry_username", Type: String, Secret: true,
 		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs only `registry_password`."}
 	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true,

@@ -41,6 +41,8 @@ func (e *Error) hint() string {
 	switch {
 	case !e.RetryAt.IsZero():
 		return fmt.Sprintf(" (the rate limit ends at %s: run it again then, or use a token with a limit of its own)", e.RetryAt.UTC().Format("15:04:05 UTC"))
+	case strings.Contains(e.Message, "rule violations") || strings.Contains(e.Message, "Protected branch"):
+		return " (a job token can be on no bypass list: let a GitHub App that is on the ruleset's act, with `app_id` and `app_key`)"
 	case e.Permission != "" && e.Status == http.StatusForbidden:
 		return " (the token needs " + e.Permission + ")"
 	case e.Status == http.StatusUnauthorized:
@@ -90,7 +92,7 @@ func wrap(op string, err error) error {
 func message(r *gogithub.ErrorResponse) string {
 	parts := []string{}
 	if r.Message != "" {
-		parts = append(parts, r.Message)
+		parts = append(parts, strings.Join(strings.Fields(r.Message), " "))
 	}
 	for _, e := range r.Errors {
 		switch {

@@ -174,7 +174,7 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 	if len(answer.Errors) == 0 {
 		return nil
 	}
-	e := &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: answer.Errors[0].Message, Cause: errors.New(answer.Errors[0].Message)}
+	e := &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: strings.Join(strings.Fields(answer.Errors[0].Message), " "), Cause: errors.New(answer.Errors[0].Message)}
 	if answer.Errors[0].Type == typeRateLimited {
 		e.Status = http.StatusTooManyRequests
 		if at, err := http.ParseTime(resp.Header.Get(headerLimitEnds)); err == nil {

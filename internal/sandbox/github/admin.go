@@ -115,6 +115,7 @@ func (d *discard) WriteHeader(int)             {}
 //
 //	POST /_sandbox/repositories  a Seed
 //	POST /_sandbox/tokens        a Token; answers {"token": …}
+//	POST /_sandbox/apps          an App; answers {"client_id", "key"}
 //	POST /_sandbox/faults        a Fault
 //	POST /_sandbox/teams         {"team": "ORG/SLUG", "users": […]}
 //	POST /_sandbox/merge         {"repository", "number", "user", "method"}
@@ -156,6 +157,13 @@ func (s *Server) administer(r *http.Request) (any, error) {
 			return nil, err
 		}
 		return map[string]any{"token": s.CreateToken(t)}, nil
+	case "POST apps":
+		var app App
+		if err := decode(&app); err != nil {
+			return nil, err
+		}
+		id, key, err := s.CreateApp(app)
+		return map[string]any{"client_id": id, "key": key}, err
 	case "POST faults":
 		var f Fault
 		if err := decode(&f); err != nil {

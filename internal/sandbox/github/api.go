@@ -252,6 +252,8 @@ func (s *Server) routes() {
 
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
+	s.mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/installation", s.installation)
+	s.mux.HandleFunc("POST /api/v3/app/installations/{id}/access_tokens", s.accessToken)
 	s.mux.HandleFunc("POST /api/graphql", s.graphql)
 	s.mux.HandleFunc("GET /_codeload/{owner}/{repo}/{sha}", s.codeload)
 	s.mux.HandleFunc("/_sandbox/", s.admin)

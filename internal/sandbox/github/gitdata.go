@@ -68,6 +68,9 @@ func updateRef(c *call) (*answer, error) {
 	if old == "" {
 		return nil, unprocessable("Reference does not exist")
 	}
+	if rulesRefuse(c.repo, c.token, ref) {
+		return nil, unprocessable(rulesMessage)
+	}
 	if !in.Force {
 		if _, err := c.git("merge-base", "--is-ancestor", old, in.SHA); err != nil {
 			return nil, unprocessable("Update is not a fast forward")
@@ -88,6 +91,9 @@ func deleteRef(c *call) (*answer, error) {
 	old := c.s.head(c.Context(), c.dir, ref)
 	if old == "" {
 		return nil, unprocessable("Reference does not exist")
+	}
+	if rulesRefuse(c.repo, c.token, ref) {
+		return nil, unprocessable(rulesMessage)
 	}
 	if _, err := c.git("update-ref", "-d", ref, old); err != nil {
 		return nil, err

@@ -57,6 +57,9 @@ func (s *Server) pages(w http.ResponseWriter, r *http.Request) {
 func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, repo *repository, token *Token, service string, advertise bool) {
 	command := git.Command{Dir: s.gitDir(repo), Env: append([]string{}, s.o.Env...), Stdout: w,
 		Config: []string{"http.receivepack=true", "uploadpack.allowAnySHA1InWant=true", "receive.denyDeleteCurrent=refuse"}}
+	if branch := "refs/heads/" + repo.DefaultBranch; rulesRefuse(repo, token, branch) {
+		command.Config = append(command.Config, "receive.hideRefs="+branch)
+	}
 	if p := r.Header.Get("Git-Protocol"); p != "" {
 		command.Env = append(command.Env, "GIT_PROTOCOL="+p)
 	}

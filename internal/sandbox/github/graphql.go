@@ -80,6 +80,10 @@ func (s *Server) updateRefs(w http.ResponseWriter, r *http.Request, token *Token
 			graphqlError(w, "UNPROCESSABLE", "Reference cannot be updated: expected "+u.Name+" to point to "+u.BeforeOid+" but it pointed to "+now)
 			return
 		}
+		if rulesRefuse(repo, token, u.Name) {
+			graphqlError(w, "UNPROCESSABLE", rulesMessage)
+			return
+		}
 		if u.AfterOid != zeroOID && c.resolve(u.AfterOid) != u.AfterOid {
 			graphqlError(w, "UNPROCESSABLE", "Object does not exist: "+u.AfterOid)
 			return

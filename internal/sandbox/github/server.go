@@ -60,6 +60,7 @@ type state struct {
 	Repositories map[string]*repository // by lower-case OWNER/NAME
 	Tokens       map[string]*Token
 	Teams        map[string][]string // users by lower-case ORG/SLUG
+	Apps         []*App
 }
 
 type repository struct {
@@ -69,6 +70,8 @@ type repository struct {
 	DefaultBranch string
 	Created       time.Time
 	Required      []string // status contexts that a merge needs
+	Protected     bool     // the default branch moves by merging pull requests only
+	Bypass        []string // slugs of the Apps that may move it all the same
 	Number        int      // last number of a pull request or issue
 	Pulls         []*pull
 	Comments      []*comment
@@ -218,8 +221,12 @@ type Seed struct {
 	Message  string
 	Author   string   // user name
 	Required []string // status contexts that merging needs
-	Secrets  map[string]string
-	Vars     map[string]string
+	// Protected lets the default branch move by merging pull requests only, and
+	// by what the Apps of these slugs do.
+	Protected bool
+	Bypass    []string
+	Secrets   map[string]string
+	Vars      map[string]string
 }
 
 // CreateRepository makes a repository with one commit. It raises no event, as
@@ -245,7 +252,7 @@ func (s *Server) CreateRepository(ctx context.Context, seed Seed) error {
 		return fmt.Errorf("create repository %s: it exists already", seed.Name)
 	}
 	repo := &repository{
-		Owner: owner, Name: name, Private: seed.Private, DefaultBranch: seed.Branch, Created: s.now(), Required: seed.Required,
+		Owner: owner, Name: name, Private: seed.Private, DefaultBranch: seed.Branch, Created: s.now(), Required: seed.Required, Protected: seed.Protected, Bypass: seed.Bypass,
 		RunNumbers: map[string]int{}, Secrets: seed.Secrets, Vars: seed.Vars,
 	}
 	dir := s.gitDir(repo)

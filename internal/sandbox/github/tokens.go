@@ -17,6 +17,7 @@ type Token struct {
 	Repositories []string // OWNER/NAME; empty is all
 	Job          bool     // a job's GITHUB_TOKEN: what it does starts no workflow, but dispatches do
 	Run          int64    // of the job
+	App          string   // slug of the App whose token it is
 }
 
 // CreateToken makes a token.
@@ -108,7 +109,7 @@ func (t *Token) require(r *repository, scope, access string) error {
 		return &apiError{Status: http.StatusUnauthorized, Message: "Requires authentication", Header: header}
 	}
 	message := "Resource not accessible by personal access token"
-	if t.Job {
+	if t.Job || t.App != "" {
 		message = "Resource not accessible by integration"
 	}
 	return &apiError{Status: http.StatusForbidden, Message: message, Header: header}

@@ -1,0 +1,136 @@
+package github
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// App is a GitHub App that acts where a job token may not: GitHub lets no job
+// token past the rules of a protected branch, but an App can be on their bypass
+// list.
+type App struct {
+	ID  string // client ID, or the number
+	Key string // private key, PEM
+}
+
+// The token that an App shows of itself lives ten minutes at most; a minute of
+// it is for clocks that differ.
+// https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app
+const (
+	appTokenBack = time.Minute
+	appTokenLife = 9 * time.Minute
+)
+
+// AppToken asks for an installation token of the App: for the one repository
+// and the permissions named, as in a workflow file, and for an hour. The App
+// must be installed there and have them all.
+// https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
+func AppToken(ctx context.Context, o Options, app App, repo Repository, permissions map[string]string) (string, error) {
+	shown, err := app.show(o.now())
+	if err != nil {
+		return "", err
+	}
+	o.Token = shown
+	client, err := New(o)
+	if err != nil {
+		return "", err
+	}
+	installation, _, err := client.api.Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
+	if err != nil {
+		err := wrap(fmt.Sprintf("find the installation of the App %s on %s", app.ID, repo), err)
+		if IsNotFound(err) {
+			return "", fmt.Errorf("the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err)
+		}
+		if IsStatus(err, http.StatusUnauthorized) {
+			return "", fmt.Errorf("GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", app.ID, err)
+		}
+		return "", err
+	}
+	wanted, err := installationPermissions(permissions)
+	if err != nil {
+		return "", err
+	}
+	// Asked twice it gives two tokens, of which one is never used.
+	token, _, err := client.api.Apps.CreateInstallationToken(mayRepeat(ctx), installation.GetID(), &gogithub.InstallationTokenOptions{
+		Repositories: []string{repo.Name}, Permissions: wanted,
+	})
+	if err != nil {
+		err := wrap(fmt.Sprintf("get a token of the App %s for %s", app.ID, repo), err)
+		if IsStatus(err, http.StatusUnprocessableEntity) {
+			return "", fmt.Errorf("the App %s lacks a permission on %s: it needs %s (%w)", app.ID, repo, words(permissions), err)
+		}
+		return "", err
+	}
+	if token.GetToken() == "" {
+		return "", fmt.Errorf("get a token of the App %s for %s: GitHub's answer holds none", app.ID, repo)
+	}
+	return token.GetToken(), nil
+}
+
+func (o Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
+}
+
+// show is the token by which the App says who it is.
+func (a App) show(now time.Time) (string, error) {
+	key, err := a.key()
+	if err != nil {
+		return "", err
+	}
+	claims := jwt.RegisteredClaims{Issuer: a.ID, IssuedAt: jwt.NewNumericDate(now.Add(-appTokenBack)), ExpiresAt: jwt.NewNumericDate(now.Add(appTokenLife))}
+	text, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(key)
+	if err != nil {
+		return "", errors.New("the private key of the App cannot sign: download a new one from its settings")
+	}
+	return text, nil
+}
+
+// key never says what it could not read: that would be the key.
+func (a App) key() (*rsa.PrivateKey, error) {
+	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(a.Key))
+	if err != nil {
+		return nil, outcome.Usagef("app_key is not an RSA private key in PEM form, as the settings of a GitHub App give it")
+	}
+	return key, nil
+}
+
+func installationPermissions(permissions map[string]string) (*gogithub.InstallationPermissions, error) {
+	named := make(map[string]string, len(permissions))
+	for scope, access := range permissions {
+		named[strings.ReplaceAll(scope, "-", "_")] = access
+	}
+	data, err := json.Marshal(named)
+	if err != nil {
+		return nil, err
+	}
+	var p gogithub.InstallationPermissions
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+// words are permissions as people read them.
+func words(permissions map[string]string) string {
+	list := make([]string, 0, len(permissions))
+	for _, scope := range slices.Sorted(maps.Keys(permissions)) {
+		list = append(list, scope+": "+permissions[scope])
+	}
+	return strings.Join(list, ", ")
+}
