@@ -1,0 +1,49 @@
+# staging. What all environments have in common is in modules/platform.
+terraform {
+  required_version = ">= 1.10"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0, < 7.0"
+    }
+  }
+
+  # The bucket encrypts by its own key, and the lock is an object beside the
+  # state: no table is needed.
+  backend "s3" {
+    bucket       = "acme-111122223333-state"
+    key          = "staging/terraform.tfstate"
+    region       = "eu-west-1"
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region              = "eu-west-1"
+  allowed_account_ids = ["111122223333"]
+}
+
+module "platform" {
+  source          = "../../../modules/platform"
+  cluster         = "staging"
+  environment     = "staging"
+  cidr            = "10.30.0.0/16"
+  domain          = "staging.acme.example"
+  copy_region     = "eu-central-1"
+  create_provider = false # true where the account is its own
+}
+
+output "clusters" {
+  description = "What the config repository is told."
+  value       = module.platform.clusters
+}
+
+output "roles" {
+  description = "Roles of the workflows."
+  value       = module.platform.roles
+}
+
+output "name_servers" {
+  description = "What the domain's parent has to name."
+  value       = module.platform.name_servers
+}
