@@ -46,6 +46,7 @@ tools-peers:
 	@mkdir -p $(TOOLS)
 	@cd internal/tools && go build -o ../../$(TOOLS)/buildkitd github.com/moby/buildkit/cmd/buildkitd
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
+	@cd internal/tools/worldprovider && go build -buildvcs=false -o ../../../$(TOOLS)/terraform-provider-world .
 	@go build -o $(TOOLS)/ $(PEERS)
 
 .PHONY: test

@@ -137,7 +137,7 @@ func read(t *testing.T, path string) string {
 func TestInfraExampleIsTheStarter(t *testing.T) {
 	t.Parallel()
 	root := tooltest.Root(t)
-	for _, name := range []string{"plan.yml", "apply.yml"} {
+	for _, name := range []string{"plan.yml", "apply.yml", "drift.yml"} {
 		if read(t, filepath.Join(root, "workflows/infra", name)) != read(t, filepath.Join(root, "examples/infra/.github/workflows", name)) {
 			t.Errorf("examples/infra/.github/workflows/%s is not workflows/infra/%s", name, name)
 		}

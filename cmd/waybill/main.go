@@ -37,6 +37,7 @@ var program = cli.Program{
 		"plan":     runPlan,
 		"gate":     runGate,
 		"apply":    runApply,
+		"drift":    runDrift,
 		"init":     runInit,
 	},
 }

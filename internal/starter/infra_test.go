@@ -22,7 +22,7 @@ func TestInfra(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(result.Written)
-	if diff := cmp.Diff([]string{".github/workflows/apply.yml", ".github/workflows/plan.yml", "waybill.yaml"}, result.Written); diff != "" {
+	if diff := cmp.Diff([]string{".github/workflows/apply.yml", ".github/workflows/drift.yml", ".github/workflows/plan.yml", "waybill.yaml"}, result.Written); diff != "" {
 		t.Error(diff)
 	}
 	cfg, err := config.Load(filepath.Join(dir, "waybill.yaml"))
