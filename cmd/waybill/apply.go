@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,10 +16,15 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
+	"github.com/waybill-dev/waybill/internal/terraform"
 )
 
 func runApply(ctx context.Context, call *cli.Call) error {
 	identities, err := sealKey(call)
+	if err != nil {
+		return err
+	}
+	signer, err := newRecordSigner(call)
 	if err != nil {
 		return err
 	}
@@ -37,21 +40,66 @@ func runApply(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	if where.pull == nil && where.onGitHub() && call.Runner.Active() {
-		if where.pull, err = where.mergedPull(ctx, head); err != nil {
-			return err
+	by, err := askedByComment(ctx, call, where)
+	if err != nil {
+		return err
+	}
+	a := application{call: call, where: where, top: top, head: head, identities: identities, signer: signer, asked: by}
+	if where.pull != nil || !where.onGitHub() || !call.Runner.Active() {
+		return a.answer(ctx, a.run(ctx))
+	}
+	pulls, err := where.pushedPulls(ctx, call, top, head)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i, pull := range pulls {
+		one := a
+		one.where.pull = pull
+		err := one.run(ctx)
+		if len(pulls) > 1 && err != nil {
+			err = fmt.Errorf("#%d: %w", pull.Number, err)
 		}
-		if where.pull == nil {
-			return outcome.Refusedf("commit %.7s came by no pull request, so nobody can have approved a plan of it", head)
+		errs = append(errs, err)
+		if err != nil && outcome.Code(err) == outcome.Broken && i+1 < len(pulls) {
+			// What broke may be in the way of the next, which was not begun.
+			return &outcome.Error{Code: outcome.Broken, Cause: errors.Join(append(errs, fmt.Errorf("not begun: the plans of the %d pull requests after it", len(pulls)-i-1))...)}
 		}
 	}
+	return errors.Join(errs...)
+}
+
+// application is the plan of one pull request, or one that is given, on its way
+// to be applied.
+type application struct {
+	call       *cli.Call
+	where      infra
+	top, head  string
+	identities []seal.Identity
+	signer     *recordSigner
+	asked      *asked // by a comment; nil otherwise
+}
+
+// answer says on the pull request why nothing was applied, where a comment
+// asked for it: nobody looks for the run of a comment.
+func (a application) answer(ctx context.Context, err error) error {
+	code := outcome.Code(err)
+	if a.asked == nil || code != outcome.Refused && code != outcome.Pending || !a.call.In.Bool("comment") {
+		return err
+	}
+	text := applyMarker + "\n@" + a.asked.by + ": nothing was applied.\n\n" + markdown.Fence("", terraform.Printable(err.Error()))
+	return errors.Join(err, a.where.api.Comment(context.WithoutCancel(ctx), a.where.repo, a.where.pull.Number, cutRunes(text, commentLimit)))
+}
+
+func (a application) run(ctx context.Context) error {
+	call, where := a.call, a.where
 	if where.pull != nil {
 		if where.pull.State == "closed" && !where.pull.Merged {
 			return outcome.Refusedf("pull request #%d was closed without being merged: its plan is not applied", where.pull.Number)
 		}
-		head = where.pull.HeadSHA
+		a.head = where.pull.HeadSHA
 	}
-	ref, expect, err := whatToApply(ctx, call, where)
+	ref, expect, err := a.whatToApply(ctx)
 	if err != nil {
 		return err
 	}
@@ -59,7 +107,11 @@ func runApply(ctx context.Context, call *cli.Call) error {
 		call.Sayf("nothing to apply: pull request #%d has no plan", where.pull.Number)
 		return call.Output("applied", "false")
 	}
-	bundle, err := openSealed(ctx, call, ref, identities, expect)
+	bundle, err := openSealed(ctx, call, ref, a.identities, expect)
+	if err != nil {
+		return err
+	}
+	full, err := bundle.Document.Fingerprint()
 	if err != nil {
 		return err
 	}
@@ -68,21 +120,38 @@ func runApply(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	defer done()
-	request := apply.Request{Top: top, Bundle: bundle, Repository: expect.Repository, Head: head, Tool: tool, Getenv: call.Getenv, Words: call.Stderr}
-	applier, err := apply.Check(ctx, request)
+	judge, err := policyGuard(ctx, call, where, a.top)
 	if err != nil {
 		return err
 	}
-	full, err := bundle.Document.Fingerprint()
+	tool.Guard = judge.check
+	applier, err := apply.Open(ctx, apply.Request{
+		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: call.Stderr, Group: call.Runner.Group,
+		Changed: func(ctx context.Context, paths []string) ([]string, error) {
+			return changedFiles(ctx, a.top, bundle.Document.Head, paths)
+		},
+		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
+			return keepState(ctx, call, ref, dir, state, a.identities)
+		},
+	})
 	if err != nil {
 		return err
 	}
-	decision, err := approvalToApply(ctx, call, where, top, full, bundle, applier.Summaries)
+	// Nothing of a tree that nobody approved is run: approvals come first.
+	decided, err := a.approvals(ctx, full, bundle, applier.Summaries)
 	if err != nil {
+		return err
+	}
+	if where.pull != nil {
+		if err := where.mayApplyNow(ctx); err != nil {
+			return err
+		}
+	}
+	if err = judge.report(call, applier.Check(ctx)); err != nil {
 		return err
 	}
 	results, runErr := applier.Run(ctx)
-	return errors.Join(runErr, reportApply(context.WithoutCancel(ctx), call, where, full, results, decision, runErr))
+	return errors.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
 }
 
 // sealKey reads the identities that open sealed plans.
@@ -103,13 +172,18 @@ func sealKey(call *cli.Call) ([]seal.Identity, error) {
 
 // whatToApply is the sealed plan and what it must be: by the inputs, else by the
 // comment of the pull request, which only claims it.
-func whatToApply(ctx context.Context, call *cli.Call, where infra) (string, seal.Expect, error) {
+func (a application) whatToApply(ctx context.Context) (string, seal.Expect, error) {
+	call, where := a.call, a.where
 	expect := seal.Expect{Now: time.Now(), Dirs: call.In.List("dir")}
 	if where.onGitHub() {
 		expect.Repository = where.repo.String()
 	}
 	ref := call.In.String("plan")
-	if given := call.In.String("fingerprint"); given != "" {
+	given := call.In.String("fingerprint")
+	if a.asked != nil && a.asked.fingerprint != "" {
+		given = a.asked.fingerprint
+	}
+	if given != "" {
 		f, err := plan.ParseFingerprint(given)
 		if err != nil {
 			return "", expect, err
@@ -154,9 +228,9 @@ func openSealed(ctx context.Context, call *cli.Call, text string, identities []s
 	return seal.Open(data, identities, expect)
 }
 
-// approvalToApply decides anew, by what the sealed plan itself says that it
-// changes.
-func approvalToApply(ctx context.Context, call *cli.Call, where infra, top string, full plan.Fingerprint, bundle *seal.Bundle, summaries []plan.Summary) (*approval.Decision, error) {
+// approvals decides anew, by what the sealed plan itself says that it changes.
+func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundle *seal.Bundle, summaries []plan.Summary) (*approval.Decision, error) {
+	call, where, top := a.call, a.where, a.top
 	var changes []approval.Change
 	for i, s := range summaries {
 		root := bundle.Document.Roots[i]
@@ -187,45 +261,4 @@ func approvalToApply(ctx context.Context, call *cli.Call, where infra, top strin
 		}
 	}
 	return nil, nil
-}
-
-const applyMarker = "<!-- waybill:apply -->"
-
-func reportApply(ctx context.Context, call *cli.Call, where infra, full plan.Fingerprint, results []apply.RootResult, decision *approval.Decision, failed error) error {
-	record := struct {
-		Fingerprint plan.Fingerprint   `json:"fingerprint"`
-		Roots       []apply.RootResult `json:"roots"`
-		Approval    *approval.Decision `json:"approval,omitempty"`
-		Run         string             `json:"run,omitempty"`
-	}{full, results, decision, call.Runner.Context().RunURL()}
-	document, err := json.MarshalIndent(record, "", "  ")
-	if err != nil {
-		return err
-	}
-	words := apply.Report(results)
-	call.Sayf("%s", words)
-	if call.In.String("format") == "json" {
-		if _, err := fmt.Fprintln(call.Stdout, string(document)); err != nil {
-			return err
-		}
-	}
-	verdict := "**Applied** plan " + markdown.Code(full.Short())
-	if failed != nil {
-		verdict = "**Not applied in full:** plan " + markdown.Code(full.Short())
-	}
-	if decision != nil {
-		verdict += ", approved by " + markdown.Text(orNobody(approvers(*decision)))
-	}
-	text := verdict + "\n\n" + markdown.Fence("", words)
-	if failed != nil {
-		text += "\n" + markdown.Fence("", failed.Error())
-	}
-	if url := record.Run; url != "" {
-		text += "\n" + markdown.Link("run", url) + "\n"
-	}
-	errs := []error{call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(failed == nil)), call.Output("record", string(document))}
-	if where.pull != nil && call.In.Bool("comment") {
-		errs = append(errs, where.api.Comment(ctx, where.repo, where.pull.Number, cutRunes(applyMarker+"\n"+text, commentLimit)))
-	}
-	return errors.Join(errs...)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,11 +28,14 @@ resource "terraform_data" "slow" {
 }
 `
 
+// execAllowed are the rules with local-exec, which is denied otherwise.
+var execAllowed = strings.Replace(infraRules, "  rules:", "  policy: {provisioners: {deny: []}}\n  rules:", 1)
+
 // begun is a pull request whose approved plan is being applied and has come to
 // the slow resource. The returned function waits for the end.
 func begun(t *testing.T, seed, change map[string]string) (w *infraWorld, stop func(), end func() (int, string)) {
 	t.Helper()
-	w = newInfraWorld(t, seed)
+	w = newInfraWorld(t, withFile(seed, "waybill.yaml", execAllowed))
 	w.open("ada", change)
 	w.approve("bob", w.plan())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -60,6 +64,12 @@ func begun(t *testing.T, seed, change map[string]string) (w *infraWorld, stop fu
 		cancel()
 		return code, words.String()
 	}
+}
+
+func withFile(files map[string]string, name, content string) map[string]string {
+	all := map[string]string{name: content}
+	maps.Copy(all, files)
+	return all
 }
 
 func TestTwoAppliesCannotOverlap(t *testing.T) {
@@ -98,7 +108,7 @@ func TestApplyInterrupted(t *testing.T) {
 
 func TestApplyFails(t *testing.T) {
 	t.Parallel()
-	w := newInfraWorld(t, nil)
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": execAllowed})
 	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = module.service.echo }\n  }\n}\n",
 		"modules/service/out.tf": "output \"echo\" {\n  value = nonsensitive(var.password)\n}\n"})
 	w.approve("bob", w.plan())
@@ -122,14 +132,6 @@ func TestOtherWorkspace(t *testing.T) {
 	w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
 	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/prod", "--workspace", "none", "--comment=false")
 	w.wants("plan in a workspace that is not there", code, 1, words, `infra/prod: select workspace "none"`, "doesn't exist")
-}
-
-func TestProviderAdded(t *testing.T) {
-	t.Parallel()
-	w := newInfraWorld(t, nil)
-	w.open("ada", map[string]string{"infra/prod/provider.tf": "terraform {\n  required_providers {\n    evil = {\n      source = \"registry.invalid/evil/evil\"\n    }\n  }\n}\n"})
-	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
-	w.wants("plan", code, 1, words, "infra/prod: initialise:", "registry.invalid/evil/evil|provider")
 }
 
 const hostile = `

@@ -154,31 +154,26 @@ func localRules(ctx context.Context, top string) ([]approval.Rules, error) {
 	return []approval.Rules{{Terraform: cfg.Terraform()}}, nil
 }
 
-// claim finds the plan comment of the pull request. What it says is only that.
+// claim finds the plan comment of the pull request. What it says is only that;
+// one by somebody who may not write is not even asked.
 func (i infra) claim(ctx context.Context) (plan.Claim, bool, error) {
 	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
 	if err != nil {
 		return plan.Claim{}, false, err
 	}
 	for _, c := range comments {
-		if claim, ok := plan.ReadClaim(c.Body); ok {
+		claim, ok := plan.ReadClaim(c.Body)
+		if !ok {
+			continue
+		}
+		if !c.Bot {
+			if ok, err = i.api.CanWrite(ctx, i.repo, c.Author); err != nil {
+				return plan.Claim{}, false, err
+			}
+		}
+		if ok {
 			return claim, true, nil
 		}
 	}
 	return plan.Claim{}, false, nil
-}
-
-// mergedPull finds the pull request that brought the commit to the default
-// branch.
-func (i infra) mergedPull(ctx context.Context, sha string) (*github.PullRequest, error) {
-	pulls, err := i.api.PullsOfCommit(ctx, i.repo, sha)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range pulls {
-		if p.Merged && p.MergeSHA == sha {
-			return i.api.Pull(ctx, i.repo, p.Number)
-		}
-	}
-	return nil, nil
 }

@@ -9,11 +9,18 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/approval"
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/decision"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/terraform"
 )
 
 func runGate(ctx context.Context, call *cli.Call) error {
+	signer, err := newRecordSigner(call)
+	if err != nil {
+		return err
+	}
 	where, err := openInfra(ctx, call)
 	if err != nil {
 		return err
@@ -21,40 +28,102 @@ func runGate(ctx context.Context, call *cli.Call) error {
 	if where.pull == nil {
 		return outcome.Usagef("which pull request? Give --pull-request N")
 	}
-	claim, found, err := where.claim(ctx)
+	d, claim, err := decideGate(ctx, call, where)
+	if call.In.Bool("status") {
+		return reportGateStatus(ctx, call, where, signer, d, claim, err)
+	}
+	var unplanned *unplannedError
+	if errors.As(err, &unplanned) {
+		return outcome.Usagef("pull request #%d has %s: run waybill plan on it first", where.pull.Number, unplanned.Error())
+	}
 	if err != nil {
 		return err
 	}
-	if !found {
-		return outcome.Usagef("pull request #%d has no plan: run waybill plan on it first", where.pull.Number)
+	return reportDecision(ctx, call, where, signer, d, claim)
+}
+
+// unplannedError is a head without a plan; none says that there is nothing to
+// plan.
+type unplannedError struct{ none bool }
+
+func (e *unplannedError) Error() string {
+	if e.none {
+		return "nothing to plan"
+	}
+	return "no plan"
+}
+
+// decideGate decides by what the plan comment claims.
+func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.Decision, claim plan.Claim, err error) {
+	if call.In.Bool("nothing_planned") {
+		return d, claim, &unplannedError{none: true}
+	}
+	claim, found, err := where.claim(ctx)
+	switch {
+	case err != nil:
+		return d, claim, err
+	case !found, call.In.Bool("status") && claim.Head != where.pull.HeadSHA:
+		return d, claim, &unplannedError{}
 	}
 	if given := call.In.String("fingerprint"); given != "" {
 		f, err := plan.ParseFingerprint(given)
 		if err != nil {
-			return err
+			return d, claim, err
 		}
 		if !f.Means(claim.Fingerprint) {
-			return outcome.Refusedf("pull request #%d is about plan %s, not %s: a new commit or plan asks again", where.pull.Number, claim.Fingerprint.Short(), f.Short())
+			return d, claim, outcome.Refusedf("pull request #%d is about plan %s, not %s: a new commit or plan asks again", where.pull.Number, claim.Fingerprint.Short(), f.Short())
 		}
 	}
 	if claim.Head != where.pull.HeadSHA {
-		return outcome.Refusedf("the plan is of commit %.7s, the head is %.7s: plan again", claim.Head, where.pull.HeadSHA)
+		return d, claim, outcome.Refusedf("the plan is of commit %.7s, the head is %.7s: plan again", claim.Head, where.pull.HeadSHA)
 	}
 	if len(claim.Roots) == 0 {
-		return outcome.Refusedf("the plan comment of #%d names no roots", where.pull.Number)
+		return d, claim, outcome.Refusedf("the plan comment of #%d names no roots", where.pull.Number)
+	}
+	if err := stillPlanned(ctx, call, claim); err != nil {
+		return d, claim, err
 	}
 	var changes []approval.Change
 	for _, r := range claim.Roots {
 		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: r.Destroys, None: !r.Changes, Uses: r.Uses})
 	}
-	decision, err := decideApproval(ctx, call, where, claim.Fingerprint, changes)
+	d, err = decideApproval(ctx, call, where, claim.Fingerprint, changes)
+	return d, claim, err
+}
+
+// stillPlanned refuses a plan of which a root's configuration is another where
+// it would be merged: something that it depends on was merged since.
+func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
+	if !call.In.Has("checkout") {
+		return nil
+	}
+	top, err := top(ctx, call)
 	if err != nil {
 		return err
 	}
-	return reportDecision(call, decision)
+	var moved []string
+	for _, r := range claim.Roots {
+		sources, err := plan.ReadSources(top, r.Dir, r.VarFiles)
+		switch {
+		case outcome.Code(err) == outcome.Usage:
+			moved = append(moved, r.Dir+": it is not there where this would be merged")
+		case err != nil:
+			return err
+		case sources.Digest != r.Configuration:
+			text := r.Dir + ": its configuration is not the planned one where this would be merged"
+			if files, err := changedFiles(ctx, top, claim.Head, append(sources.Dirs, sources.VarFiles...)); err == nil && len(files) > 0 {
+				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
+			}
+			moved = append(moved, terraform.Printable(text))
+		}
+	}
+	if len(moved) > 0 {
+		return outcome.Refusedf("%s\nsomething that the plan depends on was merged since: bring the branch up to date and plan again", strings.Join(moved, "\n"))
+	}
+	return nil
 }
 
-func reportDecision(call *cli.Call, d approval.Decision) error {
+func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim plan.Claim) error {
 	document, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return err
@@ -66,14 +135,44 @@ func reportDecision(call *cli.Call, d approval.Decision) error {
 	} else if _, err := fmt.Fprintln(call.Stdout, d.Verdict); err != nil {
 		return err
 	}
-	if err := errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", string(document))); err != nil {
+	err = errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", string(document)),
+		commentDecision(ctx, call, where, d, document))
+	if err != nil {
 		return err
 	}
 	if d.Verdict == approval.Pending {
 		return outcome.Pendingf("plan %s of #%d is not approved yet\n%s", d.Fingerprint.Short(), d.PullRequest, d.Reason())
 	}
 	call.Sayf("plan %s of #%d is approved by %s", d.Fingerprint.Short(), d.PullRequest, orNobody(approvers(d)))
-	return nil
+	return signer.sign(ctx, decision.Gate, d.Fingerprint, claim.Plan, document)
+}
+
+const gateMarker = "<!-- waybill:gate -->"
+
+// commentDecision keeps the one comment with the decision. It begins with the
+// first approval that counts: what a plan waits for stands in its own comment.
+func commentDecision(ctx context.Context, call *cli.Call, where infra, d approval.Decision, document []byte) error {
+	if !call.In.Bool("comment") {
+		return nil
+	}
+	if d.Verdict == approval.Pending && len(approvers(d)) == 0 {
+		comments, err := where.api.Comments(ctx, where.repo, where.pull.Number)
+		if err != nil {
+			return err
+		}
+		has := false
+		for _, c := range comments {
+			has = has || strings.HasPrefix(c.Body, gateMarker)
+		}
+		if !has {
+			return nil
+		}
+	}
+	text := "**Approved:** plan " + markdown.Code(d.Fingerprint.Short()) + " by " + markdown.Text(orNobody(approvers(d))) + "\n"
+	if d.Verdict == approval.Pending {
+		text = "**Not approved yet:** plan " + markdown.Code(d.Fingerprint.Short()) + "\n\n" + markdown.Fence("", d.Reason())
+	}
+	return where.api.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+text+recordDetails(document), commentLimit))
 }
 
 func approvers(d approval.Decision) []string {

@@ -54,9 +54,7 @@ func openInfra(ctx context.Context, call *cli.Call) (infra, error) {
 		if err != nil {
 			return i, err
 		}
-		if event.PullRequest != nil {
-			number = event.PullRequest.Number
-		}
+		number = event.Pull()
 	}
 	if number == 0 {
 		return i, nil

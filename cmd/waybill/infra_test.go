@@ -25,6 +25,7 @@ import (
 
 const infraRules = `apiVersion: waybill.dev/v1
 terraform:
+  apply: before-merge
   rules:
     - {dir: "infra/*", approvals: 1, from: [acme/dba, dan], destroy: {approvals: 2, from: [acme/dba, dan]}}
 `

@@ -1,15 +1,17 @@
 // Package apply carries out a terraform plan that was approved, exactly that
 // one, or nothing.
 //
-// Everything that can be computed again is, before anything is changed: the
-// digests of the binary plan and its changes, state lineage and serial, lock
-// file, configuration, terraform version, workspace, directory, head commit. One
-// difference in one root refuses them all. Then the stored binary plans are
-// applied in their order; terraform itself holds the state's lock meanwhile and
-// refuses a plan whose state has moved on.
+// Everything that can be computed again is, before anything is changed: Open
+// reads the files and compares what needs no terraform (head commit, directory,
+// lock file, configuration, variables), so that nothing of a tree that nobody
+// approved is ever run; Check asks terraform for the rest (version, workspace,
+// state lineage and serial, the changes in the binary plan). One difference in
+// one root refuses them all. Then Run applies the stored binary plans in their
+// order; terraform itself holds the state's lock meanwhile and refuses a plan
+// whose state has moved on.
 //
 // The package reads neither approvals nor stores: the caller decides that the
-// plan is approved, after Check and before Run. What it reports names no
+// plan is approved, after Open and before Check. What it reports names no
 // sensitive value.
 package apply
 
@@ -37,10 +39,19 @@ type Request struct {
 	Head       string // commit that is the head now
 	Tool       plan.Tool
 	Getenv     func(string) string // for TF_VAR_ alone
-	Words      io.Writer           // progress
+	Words      io.Writer           // progress; nil is none
+	// Group folds the progress of a root in a log until the returned function
+	// is called; nil does not.
+	Group func(title string) (end func())
+	// Changed lists the files in the directories and among the files that are
+	// not as they were in the planned head; nil is not known.
+	Changed func(ctx context.Context, paths []string) ([]string, error)
+	// KeepState stores a state that the backend did not take and says where;
+	// nil keeps none.
+	KeepState func(ctx context.Context, dir string, state []byte) (string, error)
 }
 
-// Applier is a plan that is ready to be applied.
+// Applier is a plan that is ready to be checked, and then applied.
 type Applier struct {
 	r       Request
 	roots   []root
@@ -50,16 +61,23 @@ type Applier struct {
 }
 
 type root struct {
-	record plan.RootRecord
-	tf     *terraform.Root
-	file   string // of the binary plan
+	record  plan.RootRecord
+	sources *plan.Sources // nil where the directory is gone
+	planned *terraform.Plan
+	tf      *terraform.Root
+	private string // directory
+	file    string // of the binary plan
 }
 
 // MismatchError says which fields are not as they were planned.
-type MismatchError struct{ Differences []plan.FieldDifference }
+type MismatchError struct {
+	Differences []plan.FieldDifference
+	// Details say more: files that changed, what would be done now.
+	Details []string
+}
 
 func (e *MismatchError) Error() string {
-	lines := make([]string, 0, len(e.Differences)+1)
+	lines := make([]string, 0, len(e.Differences)+len(e.Details)+1)
 	for _, d := range e.Differences {
 		text := d.String()
 		if d.Field == "state serial" || d.Field == "state lineage" {
@@ -67,21 +85,23 @@ func (e *MismatchError) Error() string {
 		}
 		lines = append(lines, text)
 	}
+	lines = append(lines, e.Details...)
 	return strings.Join(append(lines, "what was approved is not what would be applied: plan again"), "\n")
 }
 
-// Check computes again everything that the plan was bound to. It changes
-// nothing. A difference is a refusal.
-func Check(ctx context.Context, r Request) (*Applier, error) {
+func mismatch(differences []plan.FieldDifference, details ...string) error {
+	return &outcome.Error{Code: outcome.Refused, Cause: &MismatchError{Differences: differences, Details: details}}
+}
+
+// Open reads the plan and compares what needs no terraform. It starts nothing
+// and changes nothing. A difference is a refusal.
+func Open(ctx context.Context, r Request) (*Applier, error) {
+	document := r.Bundle.Document
+	if len(document.Roots) != len(r.Bundle.Roots) {
+		return nil, fmt.Errorf("the bundle has %d plans and %d records", len(r.Bundle.Roots), len(document.Roots))
+	}
 	a := &Applier{r: r}
-	if len(r.Bundle.Document.Roots) != len(r.Bundle.Roots) {
-		return nil, fmt.Errorf("the bundle has %d plans and %d records", len(r.Bundle.Roots), len(r.Bundle.Document.Roots))
-	}
 	var parsed []*terraform.Plan
-	now := plan.Document{Version: plan.DocumentVersion, Repository: r.Repository, Head: r.Head}
-	if now.Repository == "" {
-		now.Repository = r.Bundle.Document.Repository
-	}
 	for _, b := range r.Bundle.Roots {
 		p, err := terraform.ParsePlan(b.JSON)
 		if err != nil {
@@ -90,66 +110,157 @@ func Check(ctx context.Context, r Request) (*Applier, error) {
 		parsed = append(parsed, p)
 	}
 	a.secrets = plan.FindSecrets(parsed...)
-	for i, record := range r.Bundle.Document.Roots {
+	now := a.now()
+	var details []string
+	for i, record := range document.Roots {
 		a.Summaries = append(a.Summaries, plan.Summarize(parsed[i], a.secrets))
 		if err := a.variables(record.Dir, parsed[i]); err != nil {
 			return nil, err
 		}
-		recomputed, err := a.recompute(ctx, i, record)
-		if err != nil {
-			return nil, a.secrets.Error(fmt.Errorf("%s: %w", record.Dir, err))
+		one := root{record: record, planned: parsed[i]}
+		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
+			if one.sources, err = plan.ReadSources(r.Top, record.Dir, record.VarFiles); err != nil {
+				return nil, fmt.Errorf("%s: %w", record.Dir, err)
+			}
+			if record.Configuration != one.sources.Digest {
+				details = append(details, a.changedFiles(ctx, one)...)
+			}
+			record.LockFile, record.Configuration, record.Plan = one.sources.LockFile, one.sources.Digest, plan.Digest(r.Bundle.Roots[i].Binary)
+			now.Roots = append(now.Roots, record)
 		}
-		if recomputed != nil {
-			now.Roots = append(now.Roots, *recomputed)
-		}
+		a.roots = append(a.roots, one)
 	}
-	if differences := plan.Compare(r.Bundle.Document, now); len(differences) > 0 {
-		return nil, &outcome.Error{Code: outcome.Refused, Cause: &MismatchError{Differences: differences}}
+	if differences := plan.Compare(document, now); len(differences) > 0 {
+		return nil, mismatch(differences, details...)
 	}
 	return a, nil
 }
 
-// recompute gives the record that the root would have now; nil when there is no
-// such directory any more.
-func (a *Applier) recompute(ctx context.Context, i int, planned plan.RootRecord) (*plan.RootRecord, error) {
-	r := a.r
-	if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(planned.Dir))); errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+// now is the document without roots.
+func (a *Applier) now() plan.Document {
+	now := plan.Document{Version: plan.DocumentVersion, Repository: a.r.Repository, Head: a.r.Head}
+	if now.Repository == "" {
+		now.Repository = a.r.Bundle.Document.Repository
 	}
-	sources, err := plan.ReadSources(r.Top, planned.Dir, planned.VarFiles)
+	return now
+}
+
+const maxFilesNamed = 20
+
+// changedFiles names the files that are not as they were in the planned head.
+func (a *Applier) changedFiles(ctx context.Context, r root) []string {
+	if a.r.Changed == nil {
+		return nil
+	}
+	files, err := a.r.Changed(ctx, append(r.sources.Dirs[:len(r.sources.Dirs):len(r.sources.Dirs)], r.sources.VarFiles...))
+	if err != nil || len(files) == 0 {
+		return nil // it only explains
+	}
+	more := ""
+	if len(files) > maxFilesNamed {
+		more = fmt.Sprintf(" and %d more", len(files)-maxFilesNamed)
+		files = files[:maxFilesNamed]
+	}
+	return []string{r.record.Dir + ": not as in the planned commit: " + terraform.Printable(strings.Join(files, ", ")) + more}
+}
+
+// Check asks terraform for the rest of what the plan was bound to. It changes
+// nothing. A difference is a refusal.
+func (a *Applier) Check(ctx context.Context) error {
+	now := a.now()
+	var details []string
+	for i := range a.roots {
+		record, more, err := a.recompute(ctx, i)
+		if err != nil {
+			return a.secrets.Error(fmt.Errorf("%s: %w", a.roots[i].record.Dir, err))
+		}
+		now.Roots, details = append(now.Roots, record), append(details, more...)
+	}
+	if differences := plan.Compare(a.r.Bundle.Document, now); len(differences) > 0 {
+		return mismatch(differences, details...)
+	}
+	return nil
+}
+
+// recompute gives the record that the root would have now, and what would be
+// done where it differs.
+func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, details []string, err error) {
+	r, one := a.r, &a.roots[i]
+	now = one.record
+	if one.tf, one.private, err = r.Tool.Open(r.Top, now.Dir, strconv.Itoa(i), one.sources.Variables); err != nil {
+		return now, nil, err
+	}
+	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, one.tf, one.record.Workspace, r.Tool.Backend); err != nil {
+		return now, nil, err
+	}
+	if now.Terraform != one.record.Terraform {
+		return now, nil, nil // it might not read the plan
+	}
+	state, err := one.tf.State(ctx)
 	if err != nil {
-		return nil, err
-	}
-	tf, private, err := r.Tool.Open(r.Top, planned.Dir, strconv.Itoa(i), sources.Variables)
-	if err != nil {
-		return nil, err
-	}
-	now := &plan.RootRecord{Dir: planned.Dir, VarFiles: planned.VarFiles, LockFile: sources.LockFile, Configuration: sources.Digest, Plan: plan.Digest(r.Bundle.Roots[i].Binary)}
-	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, tf, planned.Workspace, r.Tool.Backend); err != nil {
-		return nil, err
-	}
-	if now.Terraform != planned.Terraform { // it might not read the plan
-		now.Lineage, now.Serial, now.Changes = planned.Lineage, planned.Serial, planned.Changes
-		return now, nil
-	}
-	state, err := tf.State(ctx)
-	if err != nil {
-		return nil, err
+		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
-	file := filepath.Join(private, "plan")
-	if err := os.WriteFile(file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
-		return nil, fmt.Errorf("unpack the binary plan: %w", err)
+	one.file = filepath.Join(one.private, "plan")
+	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
+		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
 	}
-	shown, err := tf.Show(ctx, file)
+	shown, err := one.tf.Show(ctx, one.file)
 	if err != nil {
-		return nil, err
+		return now, nil, err
 	}
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
-		return nil, err
+		return now, nil, err
 	}
-	a.roots = append(a.roots, root{record: planned, tf: tf, file: file})
-	return now, nil
+	switch {
+	case now.Changes != one.record.Changes:
+		details = a.explain(*one, "the stored plan says", shown)
+	case now.Lineage != one.record.Lineage || now.Serial != one.record.Serial:
+		details = a.planAgain(ctx, *one)
+	}
+	return now, details, nil
+}
+
+// planAgain says what terraform would do now. The configuration is the approved
+// one; only the state has moved.
+func (a *Applier) planAgain(ctx context.Context, r root) []string {
+	file := filepath.Join(r.private, "again")
+	options := terraform.PlanOptions{Out: file}
+	for _, f := range r.record.VarFiles {
+		options.VarFiles = append(options.VarFiles, filepath.Join(a.r.Top, filepath.FromSlash(f)))
+	}
+	err := r.tf.Plan(ctx, options)
+	if err == nil {
+		var shown []byte
+		if shown, err = r.tf.Show(ctx, file); err == nil {
+			return a.explain(r, "planned now, it would differ", shown)
+		}
+	}
+	return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+}
+
+const maxChangesNamed = 50
+
+// explain names the addresses of which another plan of the root says something
+// else than the approved one.
+func (a *Applier) explain(r root, title string, other []byte) []string {
+	now, err := terraform.ParsePlan(other)
+	if err != nil {
+		return nil
+	}
+	differences := plan.DifferentChanges(r.planned, now, plan.FindSecrets(r.planned, now))
+	if len(differences) == 0 {
+		return []string{r.record.Dir + ": planned now, it would do the same"}
+	}
+	lines := []string{r.record.Dir + ": " + title + ":"}
+	for i, d := range differences {
+		if i == maxChangesNamed {
+			lines = append(lines, fmt.Sprintf("  and %d more", len(differences)-maxChangesNamed))
+			break
+		}
+		lines = append(lines, "  "+terraform.Printable(d.String()))
+	}
+	return lines
 }
 
 // variables refuses a variable of the environment that is not what the plan was
@@ -164,8 +275,7 @@ func (a *Applier) variables(dir string, p *terraform.Plan) error {
 			continue
 		}
 		if !plan.SameVariable(given, v.Value) {
-			return &outcome.Error{Code: outcome.Refused, Cause: &MismatchError{Differences: []plan.FieldDifference{
-				{Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment"}}}}
+			return mismatch([]plan.FieldDifference{{Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment"}})
 		}
 	}
 	return nil

@@ -160,7 +160,7 @@ func (d Decision) Reason() string {
 			if r.Why != "" {
 				what += " (" + r.Why + ")"
 			}
-			lines = append(lines, fmt.Sprintf("%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n, strings.Join(r.waitsFor(), ", ")))
+			lines = append(lines, fmt.Sprintf("%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n, strings.Join(r.WaitsFor(), ", ")))
 		}
 	}
 	for _, i := range d.Ignored {
@@ -172,8 +172,8 @@ func (d Decision) Reason() string {
 	return strings.Join(lines, "\n")
 }
 
-// waitsFor lists the users and teams that can still approve.
-func (r RootDecision) waitsFor() []string {
+// WaitsFor lists the users and teams that can still approve.
+func (r RootDecision) WaitsFor() []string {
 	var left []string
 	for _, who := range r.From {
 		if !slices.ContainsFunc(r.Approvals, func(a Approval) bool { return strings.EqualFold(a.User, who) }) {

@@ -66,26 +66,34 @@ var gate = Command{
 	Long: "Reads the plan comment of the pull request, its reviews and comments, and decides by the rules of the default branch whether the plan of the current head is approved: by enough of the people and teams that a rule names, for exactly this fingerprint, never by the author nor by whoever pushed the head. " +
 		"What the comment says of the plan is a claim: `apply` decides again by the sealed plan itself. Exits 4 while approvals are missing, and says whose.",
 	Example: "waybill gate --repo acme/infra --pull-request 12",
-	Inputs: []Input{
+	Inputs: append([]Input{
 		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint that must be the plan's, 12 digits or more. Empty means the one of the plan comment."},
-		inputInfraRepo, inputPullRequest, inputFormat, inputToken, inputTeamToken,
-	},
+		{Name: "checkout", Type: String, Placeholder: "DIR", Doc: "Clone of what would be merged: the pull request's merge, or a merge queue's group. Where a root's configuration is not the one that was planned, the plan is refused. Empty compares nothing."},
+		{Name: "status", Type: Bool, Default: "false", Doc: "Whether to report as a commit status on the pull request's head, or on the merge queue's group: pending with who is still needed, success, failure. While approvals are missing the exit code is then 0."},
+		{Name: "status_context", Type: String, Default: "waybill/gate", Placeholder: "NAME", Doc: "Name of the commit status."},
+		{Name: "nothing_planned", Type: Bool, Default: "false", Doc: "Says that `plan` ran on this head and found no root to plan, so that there is nothing to approve."},
+		{Name: "comment", Type: Bool, Default: "false", Doc: "Whether to keep a comment on the pull request with the decision and its record."},
+		inputInfraRepo, inputPullRequest, inputFormat, inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
+	}, recordInputs...),
 	Outputs: []Output{
 		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
 		{"approvers", "Users whose approval counts, one a line."},
 		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
 	},
-	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments"}},
+		outputSignedRecord,
+	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
+		{"statuses", "write", "only with `status`: reports on the head"}, {"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io"}, {"id-token", "write", "only with `sign_record: keyless`"}},
 	Binaries:    []string{Waybill},
 }
 
 var applyCommand = Command{
 	Name:  "apply",
 	Short: "Apply exactly the plan that was approved, or nothing",
-	Long: "Opens the sealed plan, computes again everything it was bound to (state, lock file, configuration, terraform version, workspace, directory, head commit), reads the approvals anew and applies the stored binary plan. " +
+	Long: "Started by a push to the default branch, it applies the plans of the pull requests that the push merged; by a comment `/apply` of somebody who may write, that of the pull request. " +
+		"Opens the sealed plan, computes again everything it was bound to (state, lock file, configuration, terraform version, workspace, directory, head commit), reads the approvals anew and applies the stored binary plan. " +
 		"Any difference refuses all of it and says which field moved. When terraform fails in the middle, it says what was done and what was not.",
 	Example: "waybill apply --repo acme/infra --pull-request 12 --seal-key-file key.txt",
-	Inputs: []Input{
+	Inputs: append([]Input{
 		{Name: "plan", Type: String, Placeholder: "PLAN", Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment."},
 		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment."},
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one a line. Empty takes whichever it is of."},
@@ -93,12 +101,14 @@ var applyCommand = Command{
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
 		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
-	},
+	}, recordInputs...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
-		{"record", "What became of each root, and who approved it, as JSON."},
+		{"record", "What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last."},
+		outputSignedRecord,
 	},
 	Permissions: []Permission{{"contents", "read", "reads the repository, its rules, and who pushed"}, {"pull-requests", "write", "reads reviews and comments, and reports"},
-		{"packages", "read", "only where the sealed plan is on ghcr.io"}, {"id-token", "write", "only for a cloud: the role that may write"}},
+		{"packages", "read", "only where the sealed plan is on ghcr.io; write, to keep a signed record or a state that could not be saved beside it"},
+		{"checks", "read", "only with `apply: before-merge`: sees that the head is green"}, {"statuses", "read", "likewise"}, {"id-token", "write", "only for a cloud role, and for `sign_record: keyless`"}},
 	Binaries: []string{Waybill},
 }

@@ -17,6 +17,7 @@ import (
 type IssueComment struct {
 	ID               int64
 	Author           string
+	Bot              bool // by a job or an App
 	Body             string
 	Created, Updated time.Time
 	URL              string
@@ -37,7 +38,7 @@ func (c *Client) Comments(ctx context.Context, repo Repository, n int) ([]IssueC
 	}
 	list := make([]IssueComment, 0, len(got))
 	for _, m := range got {
-		list = append(list, IssueComment{ID: m.GetID(), Author: m.GetUser().GetLogin(), Body: m.GetBody(), Created: m.GetCreatedAt().Time, Updated: m.GetUpdatedAt().Time, URL: m.GetHTMLURL()})
+		list = append(list, IssueComment{ID: m.GetID(), Author: m.GetUser().GetLogin(), Bot: m.GetUser().GetType() == "Bot", Body: m.GetBody(), Created: m.GetCreatedAt().Time, Updated: m.GetUpdatedAt().Time, URL: m.GetHTMLURL()})
 	}
 	return list, nil
 }

@@ -20,7 +20,8 @@ func (c *Client) Comment(ctx context.Context, repo Repository, n int, body strin
 // UpsertComment makes body the one comment that holds marker, a text that
 // readers do not see such as <!-- waybill:check -->. It adds the marker where
 // body lacks it, and leaves a comment that says the same already alone. Only a
-// comment that starts with the marker counts: a quotation of it does not.
+// comment that starts with the marker counts: a quotation of it does not, and
+// neither does one by somebody from outside, who could change it afterwards.
 func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, marker, body string) error {
 	if !strings.HasPrefix(body, marker) {
 		body = marker + "\n" + body
@@ -32,7 +33,7 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 		return wrap(fmt.Sprintf("list the comments of %s#%d", repo, n), err)
 	}
 	for _, old := range comments {
-		if !strings.HasPrefix(old.GetBody(), marker) {
+		if !strings.HasPrefix(old.GetBody(), marker) || !inside(old) {
 			continue
 		}
 		if old.GetBody() == body {
@@ -48,4 +49,14 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 		// Somebody else wrote it, or deleted it meanwhile.
 	}
 	return c.Comment(ctx, repo, n, body)
+}
+
+// inside says whether a comment is by a job or App, or by somebody of the
+// repository.
+func inside(c *gogithub.IssueComment) bool {
+	switch c.GetAuthorAssociation() {
+	case "OWNER", "MEMBER", "COLLABORATOR":
+		return true
+	}
+	return c.GetUser().GetType() == "Bot"
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 )
 
@@ -68,6 +69,46 @@ type Event struct {
 		} `json:"base"`
 	} `json:"pull_request"`
 	Inputs map[string]any `json:"inputs"` // of workflow_dispatch
+	Action string         `json:"action"`
+	Before string         `json:"before"` // of push: where the branch was
+	After  string         `json:"after"`
+	// Issue is what a comment is on, Comment the comment.
+	Issue *struct {
+		Number      int       `json:"number"`
+		PullRequest *struct{} `json:"pull_request"` // nil for an issue
+	} `json:"issue"`
+	Comment *struct {
+		ID   int64  `json:"id"`
+		Body string `json:"body"`
+		User struct {
+			Login string `json:"login"`
+		} `json:"user"`
+	} `json:"comment"`
+	// MergeGroup is what a merge queue would merge.
+	MergeGroup *struct {
+		HeadSHA string `json:"head_sha"`
+		HeadRef string `json:"head_ref"` // refs/heads/gh-readonly-queue/main/pr-12-SHA
+		BaseRef string `json:"base_ref"`
+	} `json:"merge_group"`
+}
+
+var queueRef = regexp.MustCompile(`^refs/heads/gh-readonly-queue/.+/pr-(\d+)-[0-9a-f]{40}$`)
+
+// Pull is the pull request that the event is about, or 0: itself, a review of
+// it, a comment on it, or its place in a merge queue.
+func (e Event) Pull() int {
+	switch {
+	case e.PullRequest != nil:
+		return e.PullRequest.Number
+	case e.Issue != nil && e.Issue.PullRequest != nil:
+		return e.Issue.Number
+	case e.MergeGroup != nil:
+		if m := queueRef.FindStringSubmatch(e.MergeGroup.HeadRef); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			return n
+		}
+	}
+	return 0
 }
 
 // Event reads the payload that started the run. Outside Actions it is empty.

@@ -238,9 +238,14 @@ func cut(text string, limit int) string {
 // ErrNoIdentity is reported where the job has no OIDC token to give.
 var ErrNoIdentity = errors.New("this job has no OIDC identity: it needs `permissions: id-token: write`, and outside Actions there is none; sign with --key there")
 
+// HasIdentity says whether the job can ask for an OIDC token.
+func (r *Runner) HasIdentity() bool {
+	return r.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" && r.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != ""
+}
+
 // IDToken asks GitHub for an OIDC token of this job with the given audience.
 func (r *Runner) IDToken(ctx context.Context, audience string) (string, error) {
-	if r.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" || r.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") == "" {
+	if !r.HasIdentity() {
 		return "", ErrNoIdentity
 	}
 	var token string

@@ -63,6 +63,10 @@ func explain(err error, diagnostics string) error {
 		e.Reason = Stale
 	case strings.Contains(words, "Error acquiring the state lock"):
 		e.Reason = Locked
+	case strings.Contains(words, "Failed to persist state"), strings.Contains(words, "Failed to save state"):
+		e.Reason = Unsaved
+	case strings.Contains(words, "Error releasing the state lock"):
+		e.Reason = LockLost
 	}
 	return e
 }

@@ -18,6 +18,16 @@ func (s *Server) SetPermission(name, user, permission string) {
 	})
 }
 
+// association is what GitHub says beside somebody's words.
+func (c *call) association(user string) string {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	if access := c.repo.Access[strings.ToLower(user)]; access == "read" || access == "none" || user == BotLogin {
+		return "NONE"
+	}
+	return "MEMBER"
+}
+
 // https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 func collaboratorPermission(c *call) (*answer, error) {
 	user := c.PathValue("user")

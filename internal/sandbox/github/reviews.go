@@ -209,7 +209,7 @@ func (c *call) commentJSON(m comment) map[string]any {
 	return map[string]any{
 		"id": m.ID, "node_id": nodeID("IssueComment", strconv.FormatInt(m.ID, 10)), "url": c.api("/issues/comments/%d", m.ID),
 		"html_url": c.page("/pull/%d#issuecomment-%d", m.Number, m.ID), "issue_url": c.api("/issues/%d", m.Number), "body": m.Body,
-		"user": c.s.userJSON(m.User), "created_at": stamp(m.Created), "updated_at": stamp(m.Updated), "author_association": "MEMBER",
+		"user": c.s.userJSON(m.User), "created_at": stamp(m.Created), "updated_at": stamp(m.Updated), "author_association": c.association(m.User),
 	}
 }
 

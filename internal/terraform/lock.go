@@ -1,0 +1,53 @@
+package terraform
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+)
+
+// Reasons that are about the state's lock, beside Locked.
+const (
+	// LockLost is a lock that could not be given back: it was broken, or the
+	// backend could not be reached.
+	LockLost Reason = "lock-lost"
+	// Unsaved is a state that the backend did not take, perhaps because the lock
+	// was lost. terraform leaves it in ErroredState.
+	Unsaved Reason = "unsaved"
+)
+
+// ErroredState is the file, in the root's directory, that terraform leaves a
+// state in that it could not save. It holds every value in the clear.
+const ErroredState = "errored.tfstate"
+
+// Lock is who holds a state's lock, as far as terraform says it.
+type Lock struct{ ID, Who, Created string }
+
+var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Who|Created):\s*(\S.*?)\s*$`)
+
+// LockOf finds in an error who holds the lock.
+func LockOf(err error) (Lock, bool) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return Lock{}, false
+	}
+	_, info, ok := strings.Cut(e.Words, "Lock Info:")
+	if !ok {
+		return Lock{}, false
+	}
+	var lock Lock
+	for _, m := range lockInfo.FindAllStringSubmatch(info, -1) {
+		switch m[1] {
+		case "ID":
+			lock.ID = m[2]
+		case "Who":
+			lock.Who = m[2]
+		case "Created":
+			lock.Created = m[2]
+		}
+	}
+	return lock, lock.ID != ""
+}
+
+// String says who holds it since when.
+func (l Lock) String() string { return l.Who + " since " + l.Created + " (lock " + l.ID + ")" }
