@@ -46,7 +46,7 @@ tools-peers:
 	@mkdir -p $(TOOLS)
 	@cd internal/tools && go build -o ../../$(TOOLS)/buildkitd github.com/moby/buildkit/cmd/buildkitd
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
-	@cd internal/tools/worldprovider && go build -buildvcs=false -o ../../../$(TOOLS)/terraform-provider-world .
+	@cd internal/tools/worldprovider && go build -buildvcs=false -ldflags='-s -w' -o ../../../$(TOOLS)/world/registry.terraform.io/waybill-dev/world/1.0.0/$$(go env GOOS)_$$(go env GOARCH)/terraform-provider-world_v1.0.0 .
 	@go build -o $(TOOLS)/ $(PEERS)
 
 .PHONY: test

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -24,11 +25,21 @@ const (
 
 // Title of the root's issue.
 func (r Root) Title() string {
-	dir := []rune(plan.Line(r.name()))
+	dir := []rune(plain(plan.Line(r.name())))
 	if len(dir) > maxTitle {
 		dir = append(dir[:maxTitle], '…')
 	}
 	return "Drift in " + string(dir) + ": " + count(len(r.Drift), "resource")
+}
+
+// plain drops what would not show, or would turn the text around.
+func plain(text string) string {
+	return clean(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return -1
+		}
+		return r
+	}, text))
 }
 
 func (r Root) name() string {
@@ -196,7 +207,7 @@ func (r *Report) Markdown(limit int) string {
 
 func (r Root) details() string {
 	if r.Status == Broken {
-		return "\n" + markdown.Code(plan.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", cut(r.Problem))
+		return "\nThe root " + markdown.Code(plan.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", cut(r.Problem))
 	}
 	text := "\n" + r.drift(plan.MaxComment/4) + r.beside()
 	if r.Problem != "" {
@@ -294,8 +305,9 @@ func (m marker) String() string {
 	if err != nil {
 		return ""
 	}
-	// -- would end the comment; JSON reads its escaped form.
-	return markerStart + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + markerEnd
+	// -- would end the comment, and ##[ is a command of the runner's; JSON reads
+	// the escaped form of both.
+	return markerStart + strings.NewReplacer("--", `\u002d\u002d`, "#", `\u0023`).Replace(string(data)) + markerEnd
 }
 
 func readMarker(body string) (m marker, ok bool) {
