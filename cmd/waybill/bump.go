@@ -59,6 +59,9 @@ func runBump(ctx context.Context, call *cli.Call) error {
 	if !repo.hasForge() {
 		return outcome.Usagef("--promote-workflow starts a workflow on GitHub: give --repo, not --dir")
 	}
+	if result.Changed && repo.actsAsApp {
+		return nil // its commit has started what listens to pushes
+	}
 	// Also when the digest stood there already: an earlier run may have been
 	// interrupted between commit and start, and promoting again changes nothing.
 	return repo.api.Dispatch(ctx, repo.github, workflow, branch, nil)

@@ -38,6 +38,8 @@ type place struct {
 	repository
 	api    *github.Client    // nil without a token and an address
 	github github.Repository // zero for a local directory
+	// actsAsApp is whether what is done there starts workflows.
+	actsAsApp bool
 }
 
 // forge is whether pull requests can be opened there.
@@ -45,7 +47,7 @@ func (p place) hasForge() bool { return p.github.Name != "" }
 
 // forge is the repository's pull requests; checkWorkflow is started for each.
 func (p place) forge(branch, checkWorkflow string) forge.Forge {
-	return forge.Forge{API: p.api, Repository: p.github, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext()}
+	return forge.Forge{API: p.api, Repository: p.github, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext(), Starts: p.actsAsApp}
 }
 
 // openRepository opens the repository that --repo or --dir names. Exactly one
@@ -80,7 +82,7 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed}, nil
+	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed, actsAsApp: takesApp(call) && call.In.String("app_id") != ""}, nil
 }
 
 func githubClient(call *cli.Call) (*github.Client, error) {
@@ -98,7 +100,7 @@ func githubOptions(call *cli.Call) github.Options {
 // configRepositoryClient acts as the App that app_id names, where one is named.
 func configRepositoryClient(ctx context.Context, call *cli.Call, repo github.Repository) (*github.Client, error) {
 	options := githubOptions(call)
-	if _, takes := call.Command.Input("app_id"); !takes {
+	if !takesApp(call) {
 		return github.New(options)
 	}
 	app := github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")}
@@ -119,6 +121,11 @@ func configRepositoryClient(ctx context.Context, call *cli.Call, repo github.Rep
 	}
 	options.Token = token
 	return github.New(options)
+}
+
+func takesApp(call *cli.Call) bool {
+	_, takes := call.Command.Input("app_id")
+	return takes
 }
 
 // appPermissions are what the command needs of the config repository: what a

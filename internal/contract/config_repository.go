@@ -49,7 +49,7 @@ var bump = Command{
 		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
 		{Name: "workflow", Type: String, Default: "bump.yml", Placeholder: "FILE", Doc: "Workflow file in the config repository that `via: dispatch` starts."},
 		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: dispatch` waits for the answer."},
-		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. Empty starts none. Needs `repo`."},
+		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With `app_id` the commit starts by itself what listens to pushes. Empty starts none. Needs `repo`."},
 		inputAllowOlder, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{

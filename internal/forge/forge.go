@@ -25,6 +25,7 @@ type Forge struct {
 	Branch        string           // that pull requests go into
 	CheckWorkflow string           // file, started for each pull request; empty starts none
 	StatusContext string           // of the commit status that the check reports as
+	Starts        bool             // what this identity does starts workflows, as an App's does and a job token's does not
 	Now           func() time.Time // nil is the clock
 }
 
@@ -110,9 +111,10 @@ const (
 )
 
 // StartCheck marks the head as waiting and starts the check workflow from the
-// base branch, so that the pull request cannot bring its own.
-func (f Forge) StartCheck(ctx context.Context, pull promotion.Pull) error {
-	if f.CheckWorkflow == "" {
+// base branch, so that the pull request cannot bring its own. A head that has
+// just been pushed by somebody whose pushes start workflows is checked already.
+func (f Forge) StartCheck(ctx context.Context, pull promotion.Pull, pushed bool) error {
+	if f.CheckWorkflow == "" || pushed && f.Starts {
 		return nil
 	}
 	if err := f.API.SetStatus(ctx, f.Repository, pull.Head, github.Status{Context: f.StatusContext, State: "pending", Description: checkStarted}); err != nil {

@@ -146,10 +146,32 @@ func TestWithoutCheck(t *testing.T) {
 	t.Parallel()
 	r, f := open(t)
 	head := r.Write(t, "side", "side", map[string]string{"a": "1\n"})
-	if err := f.StartCheck(t.Context(), promotion.Pull{Number: 1, Head: head}); err != nil || len(r.Requests.Writes()) != 0 {
+	if err := f.StartCheck(t.Context(), promotion.Pull{Number: 1, Head: head}, true); err != nil || len(r.Requests.Writes()) != 0 {
 		t.Errorf("a check was started: %v", err)
 	}
 	if checked, err := f.Checked(t.Context(), head); err != nil || !checked {
 		t.Errorf("got %v, %v", checked, err)
+	}
+}
+
+// What an App pushes starts the check by itself; what it did not push just now
+// is asked for.
+func TestAppsStartNoCheckTwice(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	f.CheckWorkflow, f.StatusContext, f.Starts = "check.yml", "waybill/check", true
+	pull := promotion.Pull{Number: 1, Head: r.Write(t, "side", "side", map[string]string{"a": "1\n"})}
+	if err := f.StartCheck(t.Context(), pull, true); err != nil || len(r.Requests.Writes()) != 0 {
+		t.Errorf("a check was started beside the one that the push starts: %v %v", err, r.Requests.Writes())
+	}
+	_ = f.StartCheck(t.Context(), pull, false)
+	if len(r.Requests.Writes()) == 0 {
+		t.Error("no check was asked for")
+	}
+	f.Starts = false
+	before := len(r.Requests.Writes())
+	_ = f.StartCheck(t.Context(), pull, true)
+	if len(r.Requests.Writes()) == before {
+		t.Error("a job token's push starts nothing, and nothing was asked for")
 	}
 }

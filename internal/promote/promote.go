@@ -46,8 +46,8 @@ type Forge interface {
 	Comment(ctx context.Context, number int, marker, body string) error
 	RequestReviewers(ctx context.Context, number int, reviewers []string) error
 	// StartCheck starts the check of a pull request, since one that the job
-	// token makes starts no workflow by itself.
-	StartCheck(ctx context.Context, pull promotion.Pull) error
+	// token makes starts no workflow by itself; pushed says that its head is new.
+	StartCheck(ctx context.Context, pull promotion.Pull, pushed bool) error
 	// Checked says whether the check of a head has answered, or is under way.
 	Checked(ctx context.Context, head string) (bool, error)
 	// Commits lists the source commits from base to head, newest first, at most

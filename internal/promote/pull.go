@@ -92,7 +92,7 @@ func (p *Promoter) follow(ctx context.Context, c candidate, pull promotion.Pull,
 			result.Reason = "the reviewers could not be asked: " + err.Error()
 		}
 	}
-	return p.Forge.StartCheck(ctx, pull)
+	return p.Forge.StartCheck(ctx, pull, result.State != Unchanged)
 }
 
 // sameText compares bodies as GitHub keeps them: with its own line endings and
@@ -182,7 +182,7 @@ func (p *Promoter) reportRefused(ctx context.Context, c candidate, req Request, 
 	if err := p.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
 		return err
 	}
-	return p.Forge.StartCheck(ctx, *pull)
+	return p.Forge.StartCheck(ctx, *pull, false)
 }
 
 const currentMarker = "<!-- waybill:current -->"

@@ -41,7 +41,7 @@ type Forge interface {
 	// Past says what became of the closed pull requests of the branch at a head.
 	Past(ctx context.Context, branch, head string) (merged, declined bool, err error)
 	RequestReviewers(ctx context.Context, number int, reviewers []string) error
-	StartCheck(ctx context.Context, pull promotion.Pull) error
+	StartCheck(ctx context.Context, pull promotion.Pull, pushed bool) error
 	Checked(ctx context.Context, head string) (bool, error)
 }
 
@@ -311,7 +311,7 @@ func (r *Roller) follow(ctx context.Context, w write, pull promotion.Pull, resul
 			result.Note = "the reviewers could not be asked: " + err.Error()
 		}
 	}
-	return r.Forge.StartCheck(ctx, pull)
+	return r.Forge.StartCheck(ctx, pull, result.Changed)
 }
 
 // branch says where the rollback's branch is, and whether it is already what

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,6 +166,16 @@ func (d *demo) pushDatabase(ctx context.Context, host string) (string, error) {
 	return fmt.Sprintf("%s:%d", repository.Name(), vulndb.SchemaVersion), nil
 }
 
+// The two Apps of the organisation: what applications ask with, which may start
+// workflows of the config repository and nothing else, and what the config
+// repository's own workflows move digests with, past the rules of its main.
+var (
+	AskApp  = github.App{Slug: "acme-ask", Repositories: []string{configRepo}, Permissions: map[string]string{"actions": "write", "metadata": "read"}}
+	MoveApp = github.App{Slug: "acme-waybill", Repositories: []string{configRepo}, Permissions: map[string]string{
+		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "metadata": "read",
+	}}
+)
+
 // repositories makes the two repositories of the examples, with the names of
 // registry and issuer that hold here.
 func (d *demo) repositories(ctx context.Context, database string) error {
@@ -183,16 +194,17 @@ func (d *demo) repositories(ctx context.Context, database string) error {
 		if err := copyTree(filepath.Join(d.o.Root, "examples", r.example), files, names); err != nil {
 			return err
 		}
-		seed := github.Seed{Name: r.name, Dir: files, Vars: vars, Author: developer, Message: "Start from Waybill's example"}
+		seed := github.Seed{Name: r.name, Dir: files, Vars: maps.Clone(vars), Author: developer, Message: "Start from Waybill's example"}
+		app, id, key := AskApp, "WAYBILL_ASK_APP_ID", "WAYBILL_ASK_APP_KEY"
 		if r.name == configRepo {
-			seed.Required = []string{"waybill/check"}
-		} else {
-			// The token of the application: it may start workflows in the config
-			// repository, and nothing else.
-			seed.Secrets = map[string]string{"WAYBILL_CONFIG_TOKEN": d.sandbox.GitHub.CreateToken(github.Token{
-				User: "acme-deliver[bot]", Repositories: []string{configRepo}, Permissions: map[string]string{"actions": "write", "metadata": "read"},
-			})}
+			app, id, key = MoveApp, "WAYBILL_APP_ID", "WAYBILL_APP_KEY"
+			seed.Required, seed.Protected, seed.Bypass = []string{"waybill/check"}, true, []string{MoveApp.Slug}
 		}
+		client, private, err := d.sandbox.GitHub.CreateApp(app)
+		if err != nil {
+			return err
+		}
+		seed.Vars[id], seed.Secrets = client, map[string]string{key: private}
 		if err := d.sandbox.GitHub.CreateRepository(ctx, seed); err != nil {
 			return err
 		}

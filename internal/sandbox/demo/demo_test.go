@@ -67,10 +67,10 @@ func checkRuns(t *testing.T, r *demo.Report) {
 	want := []string{
 		"acme/backend ci.yml push success",
 		"acme/config bump.yml workflow_dispatch success",    // asked for by the application's run
-		"acme/config promote.yml workflow_dispatch success", // started by bump
-		"acme/config check.yml workflow_dispatch success",   // started by promote
+		"acme/config promote.yml push success",              // by bump's commit, which is an App's
+		"acme/config check.yml pull_request_target success", // by the App's pull request
 		"acme/config promote.yml push success",              // by the merge
-		"acme/config check.yml workflow_dispatch success",
+		"acme/config check.yml pull_request_target success",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("runs\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -219,7 +219,16 @@ func pushEmpty(t *testing.T, host string) string {
 // workflows and for nothing else.
 func appTokenCannotWrite(t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
-	secrets, _ := s.GitHub.Variables("acme/backend")
+	secrets, vars := s.GitHub.Variables("acme/backend")
+	app := door.App{ID: vars["WAYBILL_ASK_APP_ID"], Key: secrets["WAYBILL_ASK_APP_KEY"]}
+	options, config := door.Options{APIURL: s.URLs().API, ServerURL: s.URLs().Server}, door.Repository{Owner: "acme", Name: "config"}
+	token, err := door.AppToken(t.Context(), options, app, config, map[string]string{"actions": "write"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{"contents": "write"}); err == nil || !strings.Contains(err.Error(), "lacks a permission") {
+		t.Errorf("the application's App can get a token that writes: %v", err)
+	}
 	for path, body := range map[string]string{
 		"/repos/acme/config/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`,
 		"/repos/acme/config/pulls":    `{"title":"x","head":"x","base":"main"}`,
@@ -228,7 +237,7 @@ func appTokenCannotWrite(t *testing.T, s *sandbox.Sandbox) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req.Header.Set("Authorization", "Bearer "+secrets["WAYBILL_CONFIG_TOKEN"])
+		req.Header.Set("Authorization", "Bearer "+token)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
