@@ -46,12 +46,17 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	}
 	defer done()
 	tool.Unlocked = !call.In.Bool("lock")
-	if call.In.Bool("validate_only") {
-		return validateRoots(ctx, call, top, roots, tool)
-	}
 	where, err := openInfra(ctx, call)
 	if err != nil {
 		return err
+	}
+	judge, err := policyGuard(ctx, call, where, top)
+	if err != nil {
+		return err
+	}
+	tool.Guard = judge.check
+	if call.In.Bool("validate_only") {
+		return validateRoots(ctx, call, top, roots, tool, judge)
 	}
 	if len(roots) == 0 {
 		call.Sayf("nothing to plan: no root is touched")
@@ -66,7 +71,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		request.Repository = where.repo.String()
 	}
 	result, err := plan.Run(ctx, request)
-	if err != nil {
+	if err = judge.report(call, err); err != nil {
 		return err
 	}
 	sealed := ""
@@ -144,35 +149,6 @@ func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (
 		return where.pull.HeadSHA, nil
 	}
 	return git.Run(ctx, top, "rev-parse", "HEAD")
-}
-
-func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool plan.Tool) error {
-	var findings []string
-	for i, root := range roots {
-		tf, _, err := tool.Open(top, root.Dir, strconv.Itoa(i), nil)
-		if err != nil {
-			return err
-		}
-		files, err := tf.Format(ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", root.Dir, err)
-		}
-		for _, f := range files {
-			file := path.Join(root.Dir, f)
-			findings = append(findings, file+": not formatted: run terraform fmt")
-			if err := call.Runner.Annotate(runner.Annotation{Level: runner.Failure, File: file, Message: "not formatted: run terraform fmt"}); err != nil {
-				return err
-			}
-		}
-		if err := tf.Validate(ctx); err != nil {
-			findings = append(findings, root.Dir+": "+err.Error())
-		}
-	}
-	if len(findings) > 0 {
-		return outcome.Refusedf("%s", strings.Join(findings, "\n"))
-	}
-	call.Sayf("%d roots are formatted and valid", len(roots))
-	return nil
 }
 
 func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.Result, sealed string) error {

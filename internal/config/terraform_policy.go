@@ -19,7 +19,6 @@ type TerraformPolicy struct {
 	Backends     NameList `yaml:"backends"`     // by type
 	RemoteState  NameList `yaml:"remoteState"`  // backends whose state another root may read; its own kind always
 	Modules      Modules  `yaml:"modules"`
-	LockFile     string   `yaml:"lockFile"`
 }
 
 // Modules says which modules may be called, and how exactly they are named.
@@ -33,12 +32,6 @@ const (
 	PinCommit = "commit" // git: a commit; archives: a checksum; registries: one version
 	PinTag    = "tag"    // also a tag that reads as a version, which can be moved
 	PinNone   = "none"
-)
-
-// Whether a root needs a lock file.
-const (
-	LockRequired = "required"
-	LockOptional = "optional" // then every provider is named with one version
 )
 
 // NameList says what is allowed by name. nil means not said; where neither is,
@@ -101,9 +94,6 @@ func (p *TerraformPolicy) fill() {
 	if p.Modules.Pin == "" {
 		p.Modules.Pin = PinCommit
 	}
-	if p.LockFile == "" {
-		p.LockFile = LockRequired
-	}
 	for _, list := range []*[]string{&p.Providers.Allow, &p.Providers.Deny} {
 		for i, g := range *list {
 			(*list)[i] = providerGlob(g)
@@ -114,7 +104,7 @@ func (p *TerraformPolicy) fill() {
 // providerGlob makes NAMESPACE/TYPE mean that of the public registries, of
 // terraform and of OpenTofu, and nobody else's.
 func providerGlob(g string) string {
-	if strings.Count(g, "/") == 1 && g != "**/*" {
+	if strings.Count(g, "/") == 1 {
 		return "{registry.terraform.io,registry.opentofu.org}/" + g
 	}
 	return g

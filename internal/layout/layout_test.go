@@ -37,8 +37,7 @@ var doors = map[string][]string{
 	"helm.sh/":                                             {"internal/render"},
 	"sigs.k8s.io/kustomize/":                               {"internal/render"},
 	"github.com/hashicorp/terraform-json":                  {"internal/terraform"},
-	"github.com/hashicorp/terraform-config-inspect":        {"internal/terraform"},
-	"github.com/hashicorp/hcl/":                            {"internal/terraform"},
+	"github.com/hashicorp/hcl/":                            {"internal/terraform/configuration"},
 	"filippo.io/age":                                       {"internal/plan/seal"},
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,17 +86,18 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
 	r.Tool.initLock = new(sync.Mutex)
+	ready, err := r.prepareAll(ctx)
+	if err != nil {
+		return nil, err
+	}
 	parsed := make([]*terraform.Plan, len(r.Roots))
 	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head}}
-	group, groupCtx := errgroup.WithContext(ctx)
-	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
-		group.SetLimit(defaultParallel)
-	}
-	for i, root := range r.Roots {
+	group, groupCtx := r.group(ctx)
+	for i, root := range ready {
 		group.Go(func() error {
-			one, parsedPlan, err := r.plan(groupCtx, strconv.Itoa(i), root)
+			one, parsedPlan, err := r.plan(groupCtx, root)
 			if err != nil {
-				return fmt.Errorf("%s: %w", root.Dir, err)
+				return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
 			}
 			result.Roots[i], parsed[i] = *one, parsedPlan
 			return nil
@@ -109,26 +111,75 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
 		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
 	}
-	var err error
 	result.Fingerprint, err = result.Document.Fingerprint()
 	return result, err
 }
 
-func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan, _ *terraform.Plan, err error) {
+func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
+		group.SetLimit(defaultParallel)
+	}
+	return group, groupCtx
+}
+
+// prepared is a root that is initialised, and of which nothing has run yet.
+type prepared struct {
+	Root
+	sources            *Sources
+	secrets            *Secrets
+	tf                 *terraform.Root
+	private            string // directory
+	version, workspace string
+}
+
+// prepareAll initialises every root before any is planned, so that what the
+// guard says of one is not said after another's providers have run. It goes on
+// past a refusal, to hear all of them.
+func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
+	ready, refused := make([]*prepared, len(r.Roots)), make([]error, len(r.Roots))
+	group, groupCtx := r.group(ctx)
+	for i, root := range r.Roots {
+		group.Go(func() error {
+			p, err := r.prepare(groupCtx, strconv.Itoa(i), root)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", root.Dir, err)
+			}
+			ready[i] = p
+			if outcome.Code(err) == outcome.Refused {
+				refused[i] = err
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return ready, errors.Join(refused...)
+}
+
+func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
+	if r.Tool.Guard != nil {
+		// It says more of what cannot be read, or leaves the repository.
+		if err := r.Tool.Guard(ctx, root.Dir, ""); err != nil {
+			return nil, err
+		}
+	}
 	sources, err := ReadSources(r.Top, root.Dir, root.VarFiles)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	defer func() { err = GivenSecrets(r.Tool.Env(sources.Sensitive)).Error(err) }()
-	tf, private, err := r.Tool.Open(r.Top, root.Dir, name, sources.Variables)
-	if err != nil {
-		return nil, nil, err
+	p := &prepared{Root: root, sources: sources, secrets: GivenSecrets(r.Tool.Env(sources.Sensitive))}
+	if p.tf, p.private, err = r.Tool.Open(r.Top, root.Dir, name, sources.Variables); err != nil {
+		return nil, err
 	}
-	version, workspace, err := Prepare(ctx, tf, root.Workspace, r.Tool.Backend)
-	if err != nil {
-		return nil, nil, err
-	}
-	file := filepath.Join(private, "plan")
+	p.version, p.workspace, err = Prepare(ctx, p.tf, root.Workspace, r.Tool.Backend)
+	return p, p.secrets.Error(err)
+}
+
+func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terraform.Plan, error) {
+	tf, file := root.tf, filepath.Join(root.private, "plan")
 	options := terraform.PlanOptions{Out: file}
 	for _, f := range root.VarFiles {
 		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
@@ -136,7 +187,8 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 	if err := tf.Plan(ctx, options); err != nil {
 		return nil, nil, err
 	}
-	one := &RootPlan{Sources: sources}
+	var err error
+	one := &RootPlan{Sources: root.sources}
 	if one.Binary, err = os.ReadFile(file); err != nil {
 		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
 	}
@@ -156,8 +208,8 @@ func (r Request) plan(ctx context.Context, name string, root Root) (_ *RootPlan,
 		return nil, nil, err
 	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: workspace, Terraform: version, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
-		LockFile: sources.LockFile, Configuration: sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+		Dir: root.Dir, Workspace: root.workspace, Terraform: root.version, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
+		LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
 	}
 	return one, parsed, nil
 }

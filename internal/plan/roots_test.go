@@ -95,7 +95,7 @@ func TestSourcesDigest(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(top, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := plan.ReadSources(top, "link", nil); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "outside the repository") {
+	if _, err := plan.ReadSources(top, "link", nil); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "outside the repository") {
 		t.Errorf("a link that leads out: %v", err)
 	}
 }

@@ -115,7 +115,7 @@ func inside(top, path string) (string, error) {
 	}
 	relative, err := filepath.Rel(realTop, realPath)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {
-		return "", outcome.Usagef("%s lies outside the repository", path)
+		return "", outcome.Refusedf("%s lies outside the repository", path)
 	}
 	return filepath.ToSlash(relative), nil
 }

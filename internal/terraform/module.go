@@ -1,19 +1,16 @@
 package terraform
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
-	"github.com/hashicorp/terraform-config-inspect/tfconfig"
+	"github.com/waybill-dev/waybill/internal/terraform/configuration"
 )
 
-// Module is what a directory of configuration says, as far as Waybill asks.
+// Module is what a directory of configuration says, as far as a plan's sources
+// ask.
 type Module struct {
 	Dir       string
 	Local     []string // directories of the modules it calls by a path, sorted
@@ -21,28 +18,32 @@ type Module struct {
 	Sensitive []string // those marked sensitive
 }
 
-// Inspect reads a directory without running terraform.
+// Inspect reads a directory without running terraform. What it cannot read it
+// leaves to terraform to complain of.
+//
+// It does not use terraform-config-inspect, which passes over .tofu and refuses
+// an override of a provider's source.
 func Inspect(dir string) (*Module, error) {
-	read, diagnostics := tfconfig.LoadModule(dir)
-	if diagnostics.HasErrors() {
-		return nil, fmt.Errorf("read the configuration in %s: %w", dir, diagnostics.Err())
+	read, err := configuration.Read(dir, false)
+	if err != nil {
+		return nil, err
 	}
 	m := &Module{Dir: dir}
-	for _, call := range read.ModuleCalls {
+	for _, call := range read.Calls {
 		if IsLocal(call.Source) {
 			m.Local = append(m.Local, filepath.Join(dir, filepath.FromSlash(call.Source)))
 		}
 	}
-	for name, v := range read.Variables {
-		m.Variables = append(m.Variables, name)
+	for _, v := range read.Variables {
+		m.Variables = append(m.Variables, v.Name)
 		if v.Sensitive {
-			m.Sensitive = append(m.Sensitive, name)
+			m.Sensitive = append(m.Sensitive, v.Name)
 		}
 	}
-	slices.Sort(m.Local)
-	m.Local = slices.Compact(m.Local)
-	slices.Sort(m.Variables)
-	slices.Sort(m.Sensitive)
+	for _, list := range []*[]string{&m.Local, &m.Variables, &m.Sensitive} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list) // overrides say it again
+	}
 	return m, nil
 }
 
@@ -52,30 +53,19 @@ func IsLocal(source string) bool {
 }
 
 // IsRoot says whether the directory configures a backend or a provider, which
-// modules that others call do not.
+// modules that others call do not. A file that nobody can read is an error: it
+// might be a root's.
 func IsRoot(dir string) (bool, error) {
-	entries, err := os.ReadDir(dir)
+	read, err := configuration.Read(dir, false)
 	if err != nil {
 		return false, fmt.Errorf("look for roots: %w", err)
 	}
-	parser := hclparse.NewParser()
-	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), ".tf") && !strings.HasSuffix(e.Name(), ".tofu") {
-			continue
-		}
-		file, diagnostics := parser.ParseHCLFile(filepath.Join(dir, e.Name()))
-		if diagnostics.HasErrors() {
-			return false, fmt.Errorf("look for roots: %w", errors.Join(diagnostics.Errs()...))
-		}
-		content, _, _ := file.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "terraform"}, {Type: "provider", LabelNames: []string{"name"}}}})
-		for _, block := range content.Blocks {
-			if block.Type == "provider" {
-				return true, nil
-			}
-			inner, _, _ := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"}}})
-			if len(inner.Blocks) > 0 {
-				return true, nil
-			}
+	if len(read.Backends) > 0 || len(read.Configured) > 0 {
+		return true, nil
+	}
+	for _, p := range read.Problems {
+		if p.Syntax {
+			return false, fmt.Errorf("look for roots: %s:%d: %s", p.File, p.Line, p.Message)
 		}
 	}
 	return false, nil

@@ -40,7 +40,11 @@ type Options struct {
 	PluginCache string
 	// InitLock is held while terraform fills the plugin cache, which it may not
 	// do twice at the same time. nil is none.
-	InitLock    sync.Locker
+	InitLock sync.Locker
+	// Guard is asked before terraform initialises, with no directory, and when it
+	// has, with the data directory: modules and providers are fetched then, and
+	// nothing of them has run. nil lets everything pass.
+	Guard       func(ctx context.Context, dataDir string) error
 	Env         []string // NAME=value
 	LockTimeout time.Duration
 	// PlanUnlocked plans without the state's lock, for a role that may only read.
@@ -75,14 +79,36 @@ func (r *Root) Version(ctx context.Context) (string, error) {
 // Init prepares the data directory: backend, modules, providers. The lock file
 // must already name every provider.
 func (r *Root) Init(ctx context.Context, backendConfig []string) error {
+	return r.initialise(ctx, initArgs(backendConfig))
+}
+
+func (r *Root) initialise(ctx context.Context, args []string) error {
+	guard := r.o.Guard
+	if guard == nil {
+		guard = func(context.Context, string) error { return nil }
+	}
+	if err := guard(ctx, ""); err != nil {
+		return err
+	}
+	err := r.fetch(ctx, args)
+	// Also where it failed: what the guard says of a provider that the lock file
+	// does not name is clearer than what terraform says.
+	if guardErr := guard(ctx, r.o.DataDir); guardErr != nil {
+		return guardErr
+	}
+	if err != nil {
+		return fmt.Errorf("initialise: %w", err)
+	}
+	return nil
+}
+
+func (r *Root) fetch(ctx context.Context, args []string) error {
 	if r.o.PluginCache != "" && r.o.InitLock != nil {
 		r.o.InitLock.Lock()
 		defer r.o.InitLock.Unlock()
 	}
-	if _, err := r.output(ctx, initArgs(backendConfig)...); err != nil {
-		return fmt.Errorf("initialise: %w", err)
-	}
-	return nil
+	_, err := r.output(ctx, args...)
+	return err
 }
 
 func initArgs(backendConfig []string) []string {
@@ -120,11 +146,13 @@ func (r *Root) Format(ctx context.Context) ([]string, error) {
 	return files, nil
 }
 
-// Validate checks the configuration without a backend.
+// InitWithoutBackend prepares the data directory for Validate alone.
+func (r *Root) InitWithoutBackend(ctx context.Context) error {
+	return r.initialise(ctx, append(initArgs(nil), "-backend=false"))
+}
+
+// Validate checks the configuration. It starts the providers.
 func (r *Root) Validate(ctx context.Context) error {
-	if _, err := r.output(ctx, "init", "-input=false", "-no-color", "-lockfile=readonly", "-backend=false"); err != nil {
-		return fmt.Errorf("initialise: %w", err)
-	}
 	if _, err := r.output(ctx, "validate", "-no-color"); err != nil {
 		return fmt.Errorf("validate: %w", err)
 	}

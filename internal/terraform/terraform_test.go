@@ -97,31 +97,40 @@ not an event
 	}
 }
 
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestInspectAndIsRoot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"backend/m.tf": "terraform {\n  backend \"s3\" {}\n}\n", "cloud/m.tf": "terraform {\n  cloud {}\n}\n", "provider/m.tf": "provider \"aws\" {}\n",
+		"module/more.tofu": "variable \"t\" {}\nmodule \"z\" {\n  source = \"../cloud\"\n}\n", "module/a_override.tf.json": `{"variable": {"a": {"sensitive": true}}}`,
 		"module/m.tf": "terraform {\n  required_version = \">= 1\"\n}\nvariable \"a\" {}\nvariable \"s\" {\n  sensitive = true\n}\nmodule \"x\" {\n  source = \"../backend\"\n}\nmodule \"y\" {\n  source = \"hashicorp/consul/aws\"\n}\n",
 	} {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(dir, name), text)
 	}
 	for name, want := range map[string]bool{"backend": true, "cloud": true, "provider": true, "module": false} {
 		if got, err := IsRoot(filepath.Join(dir, name)); err != nil || got != want {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 	}
+	write(t, filepath.Join(dir, "broken/m.tf"), "resource {{")
+	if _, err := IsRoot(filepath.Join(dir, "broken")); err == nil || !strings.Contains(err.Error(), "m.tf:1: cannot be read") {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
 	m, err := Inspect(filepath.Join(dir, "module"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Module{Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend")}, Variables: []string{"a", "s"}, Sensitive: []string{"s"}}
+	want := &Module{Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend"), filepath.Join(dir, "cloud")}, Variables: []string{"a", "s", "t"}, Sensitive: []string{"a", "s"}}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
 	}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan/policy"
+	"github.com/waybill-dev/waybill/internal/runner"
+)
+
+// guard judges configurations before terraform runs anything of them, and keeps
+// what it found in any root.
+type guard struct {
+	top      string
+	policies []config.TerraformPolicy
+	mu       sync.Mutex
+	findings []policy.Finding
+}
+
+// policyGuard judges by the policy of the default branch, never by that of the
+// change itself. Its check is the Guard of a plan.Tool.
+func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
+	g := &guard{top: top}
+	if !where.onGitHub() {
+		p, err := localPolicy(ctx, top)
+		g.policies = []config.TerraformPolicy{p}
+		return g, err
+	}
+	info, err := where.api.Repo(ctx, where.repo)
+	if err != nil {
+		return nil, err
+	}
+	tip, err := where.api.BranchHead(ctx, where.repo, info.DefaultBranch)
+	if err != nil {
+		return nil, err
+	}
+	revisions := []string{tip}
+	if p := where.pull; p != nil && p.BaseRef == info.DefaultBranch && p.BaseSHA != "" && p.BaseSHA != tip {
+		revisions = append(revisions, p.BaseSHA)
+	}
+	files := configrepo.NewGitHub(where.api, where.repo)
+	for _, sha := range revisions {
+		p := config.DefaultTerraformPolicy()
+		data, err := files.File(ctx, sha, config.FileName)
+		switch {
+		case errors.Is(err, configrepo.ErrNotFound):
+		case err != nil:
+			return nil, err
+		default:
+			cfg, err := config.Parse(config.FileName, data)
+			if err != nil {
+				return nil, fmt.Errorf("at %.7s: %w", sha, err)
+			}
+			p = cfg.Terraform().Policy
+		}
+		g.policies = append(g.policies, p)
+	}
+	return g, nil
+}
+
+// localPolicy is that of the checkout's HEAD, for where GitHub has no part.
+func localPolicy(ctx context.Context, top string) (config.TerraformPolicy, error) {
+	names, err := git.Run(ctx, top, "ls-tree", "--name-only", "HEAD", "--", config.FileName)
+	if err != nil || names == "" {
+		return config.DefaultTerraformPolicy(), err
+	}
+	data, err := git.Run(ctx, top, "show", "HEAD:"+config.FileName)
+	if err != nil {
+		return config.TerraformPolicy{}, fmt.Errorf("read the policy: %w", err)
+	}
+	cfg, err := config.Parse(config.FileName, []byte(data))
+	if err != nil {
+		return config.TerraformPolicy{}, err
+	}
+	return cfg.Terraform().Policy, nil
+}
+
+// check refuses a root with all that was found in it.
+func (g *guard) check(ctx context.Context, dir, dataDir string) error {
+	findings, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, Policies: g.policies, Committed: g.committed})
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.findings = policy.Merge(append(g.findings, findings...))
+	return policy.Refuse(findings)
+}
+
+func (g *guard) committed(ctx context.Context, file string) (bool, error) {
+	differs, err := git.Run(ctx, g.top, "status", "--porcelain=v1", "--ignored", "--untracked-files=all", "--", ":(literal,top)"+file)
+	return differs == "", err
+}
+
+// report says every finding of every root, whatever else went wrong.
+func (g *guard) report(call *cli.Call, failed error) error {
+	if len(g.findings) == 0 {
+		return failed
+	}
+	var errs []error
+	rows := []string{"**Refused by policy** before anything of the configuration was run.", "", markdown.Row("place", "rule", "what", "what would make it pass"), markdown.Row("---", "---", "---", "---")}
+	for _, f := range g.findings {
+		errs = append(errs, call.Runner.Annotate(runner.Annotation{Level: runner.Failure, File: f.File, Line: f.Line, Column: f.Column, Title: "waybill policy: " + f.Rule, Message: f.Message + "\n" + f.Fix}))
+		rows = append(rows, markdown.Row(markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Rule, markdown.Cell(markdown.Text(f.Message)), markdown.Cell(markdown.Text(f.Fix))))
+	}
+	document, err := json.MarshalIndent(struct {
+		Findings []policy.Finding `json:"findings"`
+	}{g.findings}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if call.Command.HasOutput("findings") && len(document) <= maxOutput {
+		errs = append(errs, call.Output("findings", string(document)))
+	}
+	if call.In.String("format") == "json" {
+		_, err = fmt.Fprintln(call.Stdout, string(document))
+	}
+	errs = append(errs, err, call.Runner.Summary(strings.Join(rows, "\n")+"\n"))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	refused := policy.Refuse(g.findings)
+	if code := outcome.Code(failed); failed != nil && code != outcome.Refused {
+		return outcome.Refusedf("%w\nbeside it: %v", refused, failed)
+	}
+	return refused
+}

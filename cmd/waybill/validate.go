@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/runner"
+	"github.com/waybill-dev/waybill/internal/terraform"
+)
+
+// validateRoots judges policy, form and validity, and reaches no backend. What
+// starts providers comes last, and only when nothing was found in any root.
+func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool plan.Tool, judge *guard) error {
+	var findings []string
+	var opened []*terraform.Root
+	for i, root := range roots {
+		tf, _, err := tool.Open(top, root.Dir, strconv.Itoa(i), nil)
+		if err != nil {
+			return err
+		}
+		opened = append(opened, tf)
+		files, err := tf.Format(ctx)
+		if err != nil {
+			return judge.report(call, fmt.Errorf("%s: %w", root.Dir, err))
+		}
+		for _, f := range files {
+			file := path.Join(root.Dir, f)
+			findings = append(findings, terraform.Printable(file)+": not formatted: run terraform fmt")
+			if err := call.Runner.Annotate(runner.Annotation{Level: runner.Failure, File: file, Message: "not formatted: run terraform fmt"}); err != nil {
+				return err
+			}
+		}
+		if err := tf.InitWithoutBackend(ctx); err != nil && outcome.Code(err) != outcome.Refused {
+			return judge.report(call, fmt.Errorf("%s: %w", root.Dir, err))
+		}
+	}
+	if len(judge.findings) > 0 {
+		var form error
+		if len(findings) > 0 {
+			form = errors.New(strings.Join(findings, "\n"))
+		}
+		return judge.report(call, form)
+	}
+	if len(findings) == 0 {
+		for i, root := range roots {
+			if err := opened[i].Validate(ctx); err != nil {
+				findings = append(findings, root.Dir+": "+err.Error())
+			}
+		}
+	}
+	if len(findings) > 0 {
+		return outcome.Refusedf("%s", strings.Join(findings, "\n"))
+	}
+	call.Sayf("%d roots pass the policy, are formatted and valid", len(roots))
+	return nil
+}

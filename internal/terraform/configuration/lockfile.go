@@ -1,0 +1,54 @@
+package configuration
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclparse"
+)
+
+// LockFile is where terraform names its providers, in the root's directory.
+const LockFile = ".terraform.lock.hcl"
+
+// Locked is an entry of a lock file.
+type Locked struct {
+	Source  string // HOST/NAMESPACE/TYPE
+	Version string
+	Hashes  int
+	Place
+}
+
+// ReadLockFile reads the lock file of a root. Without one it gives os.ErrNotExist.
+func ReadLockFile(dir string) ([]Locked, error) {
+	name := filepath.Join(dir, LockFile)
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", LockFile)
+	}
+	file, diagnostics := hclparse.NewParser().ParseHCLFile(name)
+	if diagnostics.HasErrors() {
+		return nil, errors.Join(diagnostics.Errs()...)
+	}
+	content, _, diagnostics := file.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{block("provider", "source")}})
+	if diagnostics.HasErrors() {
+		return nil, errors.Join(diagnostics.Errs()...)
+	}
+	var locked []Locked
+	for _, b := range content.Blocks {
+		l := Locked{Source: b.Labels[0], Place: place(b.DefRange)}
+		inner, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: attributes("version", "hashes")})
+		l.Version, _, _ = attribute(inner, "version")
+		if a := inner.Attributes["hashes"]; a != nil {
+			hashes, _ := hcl.ExprList(a.Expr)
+			l.Hashes = len(hashes)
+		}
+		locked = append(locked, l)
+	}
+	return locked, nil
+}
