@@ -38,6 +38,20 @@ func Find(t testing.TB, name string) string {
 	return path
 }
 
+// File gives the path of a file that `make tools` puts beside the programs,
+// else skips.
+func File(t testing.TB, name string) string {
+	t.Helper()
+	for _, dir := range []string{os.Getenv(Dir), filepath.Join(Root(t), "bin", "tools")} {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); dir != "" && err == nil && !info.IsDir() {
+			return path
+		}
+	}
+	t.Skipf("needs %s: run make tools", name)
+	return ""
+}
+
 // Root is the top of this repository.
 func Root(t testing.TB) string {
 	t.Helper()
