@@ -14,64 +14,111 @@ import (
 
 func runInit(ctx context.Context, call *cli.Call) error {
 	kind, dir := call.In.String("kind"), call.In.String("dir")
-	names := starter.Names{ConfigRepo: call.In.String("config_repo"), App: call.In.String("app"), Image: call.In.String("image")}
-	if names.ConfigRepo == "" && kind == starter.Config {
-		names.ConfigRepo = originOf(ctx, dir)
+	names := starter.Names{
+		Owner: call.In.String("owner"), ConfigRepo: call.In.String("config_repo"), App: call.In.String("app"),
+		Image: call.In.String("image"), Registry: call.In.String("registry"), Environments: environmentNames(call.In.String("environments")),
+		Account: call.In.String("cloud_account"), Region: call.In.String("region"), Domain: call.In.String("domain"),
+		Platform: call.In.String("platform"), Template: call.In.String("template"),
 	}
-	if kind == starter.Infra {
-		return writeStarter(call, dir, kind, names)
+	origin := originOf(ctx, dir)
+	if kind == starter.Config && names.ConfigRepo == "" {
+		names.ConfigRepo = origin
 	}
-	if names.ConfigRepo == "" {
-		return outcome.Usagef("--config-repo is missing: the config repository on GitHub, OWNER/NAME")
+	if kind == starter.App {
+		names.Source = origin
 	}
-	if names.App == "" && kind == starter.App {
+	if names.Owner == "" {
+		names.Owner, _, _ = strings.Cut(names.ConfigRepo, "/")
+	}
+	if names.Owner == "" {
+		names.Owner, _, _ = strings.Cut(origin, "/")
+	}
+	if kind == starter.App && names.App == "" {
 		absolute, err := filepath.Abs(dir)
 		if err != nil {
 			return err
 		}
 		names.App = strings.ToLower(filepath.Base(absolute))
 	}
-	if names.App == "" {
-		return outcome.Usagef("--app is missing: the name of the first application")
+	if answers := terminal(call); answers != nil {
+		if err := ask(call, answers, kind, &names); err != nil {
+			return err
+		}
 	}
-	owner, _, _ := strings.Cut(names.ConfigRepo, "/")
-	if names.Image == "" {
-		names.Image = "ghcr.io/" + strings.ToLower(owner) + "/" + names.App
-	}
-	if kind == starter.App {
-		names.Source = originOf(ctx, dir)
+	if names.Owner == "" {
+		return outcome.Usagef("--owner is missing: the organisation or user on GitHub that the repositories belong to")
 	}
 	return writeStarter(call, dir, kind, names)
 }
 
+func environmentNames(list string) []string {
+	if list == "" {
+		return nil
+	}
+	names := strings.Split(list, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+	}
+	return names
+}
+
 func writeStarter(call *cli.Call, dir, kind string, names starter.Names) error {
-	result, err := starter.Write(dir, kind, names)
+	result, err := starter.Write(dir, kind, names, call.In.Bool("force"))
 	for _, f := range result.Written {
 		call.Sayf("wrote    %s", f)
 	}
+	for _, f := range result.Replaced {
+		call.Sayf("replaced %s", f)
+	}
 	for _, f := range result.Kept {
-		call.Sayf("kept     %s: it is there already and differs from the starter file", f)
+		call.Sayf("kept     %s: it is there already and differs from the starter file (--force replaces it)", f)
 	}
 	if err != nil {
 		return err
 	}
-	call.Sayf("%d files written, %d the same already, %d kept. Next: %s", len(result.Written), len(result.Same), len(result.Kept), nextStep(kind, names))
-	for _, f := range result.Written {
+	call.Sayf("%d files written, %d replaced, %d the same already, %d kept.", len(result.Written), len(result.Replaced), len(result.Same), len(result.Kept))
+	call.Sayf("\nNext:")
+	for i, step := range nextSteps(kind, names.Default()) {
+		call.Sayf("%d. %s", i+1, step)
+	}
+	written := append(result.Written, result.Replaced...)
+	for _, f := range written {
 		if _, err := fmt.Fprintln(call.Stdout, f); err != nil {
 			return err
 		}
 	}
-	return call.Output("files", strings.Join(result.Written, "\n"))
+	return call.Output("files", strings.Join(written, "\n"))
 }
 
-func nextStep(kind string, n starter.Names) string {
-	if kind == starter.App {
-		return "add the secret WAYBILL_CONFIG_TOKEN (actions: write in " + n.ConfigRepo + "), commit and push to main"
+// nextSteps say what only people can do.
+func nextSteps(kind string, n starter.Names) []string {
+	var steps []string
+	if left := n.Left(); kind != starter.App && n.Platform != starter.None && len(left) > 0 {
+		steps = append(steps, "Replace "+strings.Join(left, " and ")+", or run this again with --cloud-account, --domain and --force.")
 	}
-	if kind == starter.Infra {
-		return "say in waybill.yaml who approves, set the variable WAYBILL_SEAL_TO and the secret WAYBILL_SEAL_KEY (age-keygen makes both) in the environment infra, and commit"
+	switch kind {
+	case starter.App:
+		if n.Template == starter.None {
+			steps = append(steps, "Say in .github/workflows/ci.yml how the application is linted, tested and compiled: the inputs of "+n.ConfigRepo+"'s deliver.yml.")
+		}
+		return append(steps,
+			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
+			"Add the secret WAYBILL_CONFIG_TOKEN: a token that may start workflows in "+n.ConfigRepo+" (actions: write) and nothing else.",
+			"Commit, and push to main: what is there is delivered.")
+	case starter.Infra:
+		if n.Platform != starter.None {
+			steps = append(steps, "Follow README.md from the top: GitHub's numeric ids, the bucket of the states, the lock files.")
+		}
+		return append(steps,
+			"Look over who approves what in waybill.yaml: the teams of "+n.Owner+" that stand there must exist.",
+			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra.",
+			"Commit, and open a pull request that changes a root: its plan appears as a comment.")
 	}
-	return "look over waybill.yaml and apps/, commit, and make the status waybill/check required on main"
+	return append(steps,
+		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
+		"Commit, and push to main of "+n.ConfigRepo+".",
+		"Make the status waybill/check required on main, let Actions open pull requests, and let other repositories of "+n.Owner+" call this one's workflows.",
+		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }
 
 // originOf is OWNER/NAME of the remote origin; empty without one.

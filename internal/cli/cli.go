@@ -28,6 +28,7 @@ type Func func(ctx context.Context, call *Call) error
 type Call struct {
 	Command contract.Command
 	In      contract.Values
+	Stdin   io.Reader // nil where nobody answers
 	Stdout  io.Writer // results alone
 	Stderr  io.Writer // words
 	Runner  *runner.Runner
@@ -62,6 +63,7 @@ type Program struct {
 type Process struct {
 	Args   []string // without the program's name
 	Getenv func(string) string
+	Stdin  io.Reader // of the commands that ask questions on a terminal
 	Stdout io.Writer
 	Stderr io.Writer
 }
@@ -132,7 +134,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		if err != nil {
 			return err
 		}
-		call := &Call{Command: c, In: values, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), Getenv: proc.Getenv}
+		call := &Call{Command: c, In: values, Stdin: proc.Stdin, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), Getenv: proc.Getenv}
 		if err := maskSecrets(call); err != nil {
 			return err
 		}

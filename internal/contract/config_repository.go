@@ -152,20 +152,3 @@ var status = Command{
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}},
 	Binaries:    []string{Waybill},
 }
-
-var initialize = Command{
-	Name:    "init",
-	Short:   "Write starter workflows and waybill.yaml into a repository",
-	Long:    "Writes the files that an application, config or infrastructure repository starts from. Files that exist and differ are left alone and named.",
-	Example: "waybill init config",
-	Inputs: []Input{
-		{Name: "kind", Type: Choice, Values: []string{"app", "config", "infra"}, Required: true, Positional: true, Placeholder: "app|config|infra", Doc: "Kind of repository to set up."},
-		{Name: "dir", Type: String, Default: ".", Placeholder: "PATH", Doc: "Root of the repository."},
-		{Name: "config_repo", Type: String, Placeholder: "OWNER/NAME", Doc: "The config repository, as the workflows name it. Required for `app`; for `config` empty means the repository of the git remote `origin`; `infra` has no use for it."},
-		{Name: "app", Type: String, Placeholder: "APP", Doc: "Name of the application. Empty means the directory's name."},
-		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository of the application's image. Empty means ghcr.io, the owner of the config repository, and the application's name."},
-	},
-	Outputs:     []Output{{"files", "The files written, one a line."}},
-	Binaries:    []string{Waybill},
-	CommandOnly: true,
-}

@@ -1,23 +1,38 @@
 package starter_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/tools/txtar"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/starter"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
-var acme = starter.Names{ConfigRepo: "acme/config", App: "backend", Image: "ghcr.io/acme/backend"}
+var acme = starter.Names{Owner: "acme"}
+
+// umbrella differs from the example in every name.
+var umbrella = starter.Names{
+	Owner: "Umbrella-Corp", ConfigRepo: "Umbrella-Corp/deploy_config", App: "shop-api", Registry: "registry.example:5000/umbrella",
+	Environments: []string{"test", "qa", "preprod", "live"}, Account: "999988887777", Region: "us-east-2", Domain: "umbrella.test",
+}
+
+func sortFiles(files []txtar.File) {
+	slices.SortFunc(files, func(a, b txtar.File) int { return strings.Compare(a.Name, b.Name) })
+}
 
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -36,74 +51,266 @@ func tree(t *testing.T, dir string) map[string]string {
 	return files
 }
 
+func written(t *testing.T, kind string, n starter.Names) map[string]string {
+	t.Helper()
+	dir := t.TempDir()
+	result, err := starter.Write(dir, kind, n, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := tree(t, dir)
+	if len(got) != len(result.Written) || len(result.Same)+len(result.Kept)+len(result.Replaced) != 0 {
+		t.Errorf("%s: wrote %d files, said %+v", kind, len(got), result)
+	}
+	return got
+}
+
 // The example organisation gets exactly the example files.
 func TestTheExamples(t *testing.T) {
 	t.Parallel()
-	for kind, source := range map[string]string{starter.Config: "../../examples/config/.github/workflows", starter.App: "../../workflows/app"} {
-		dir := t.TempDir()
-		result, err := starter.Write(dir, kind, acme)
+	names := acme
+	names.Domain = "acme.example"
+	app, frontend := names, names
+	app.Template, frontend.Template, frontend.App = starter.Backend, starter.Frontend, "frontend"
+	for _, c := range []struct {
+		kind, dir string
+		names     starter.Names
+	}{
+		{starter.Config, "config", names}, {starter.Infra, "infra", names}, {starter.App, "app", app}, {starter.App, "frontend", frontend},
+	} {
+		want := tree(t, filepath.Join(tooltest.Root(t), "examples", c.dir))
+		for name := range want {
+			if strings.Contains(name, ".terraform/") || strings.HasPrefix(name, "dist/") || name == "coverage.out" {
+				delete(want, name)
+			}
+		}
+		if diff := cmp.Diff(want, written(t, c.kind, c.names)); diff != "" {
+			t.Errorf("%s: (-want +got):\n%s", c.dir, diff)
+		}
+	}
+	want := tree(t, filepath.Join(tooltest.Root(t), "workflows", "app"))
+	if diff := cmp.Diff(want["ci.yml"], written(t, starter.App, names)[".github/workflows/ci.yml"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The starter workflows are those of the example.
+func TestWorkflowsAreTheExamples(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"config", "infra"} {
+		example := tree(t, filepath.Join(tooltest.Root(t), "examples", kind, ".github", "workflows"))
+		for name, want := range tree(t, filepath.Join(tooltest.Root(t), "workflows", kind)) {
+			if diff := cmp.Diff(want, example[name]); diff != "" {
+				t.Errorf("examples/%s/.github/workflows/%s is not workflows/%s/%s:\n%s", kind, name, kind, name, diff)
+			}
+		}
+	}
+}
+
+var (
+	comment     = regexp.MustCompile(`(?m)(^|\s)#.*$`)
+	protocol    = regexp.MustCompile(`acme-(staging-)?v02\.api|acme\.cert-manager\.io|\bacme:|/spec/acme/|letsencrypt-staging|waybill-dev|\.\]?dev\b|/dev/(null|xvda)|environment +=.*`)
+	exampleWord = regexp.MustCompile(`\bacme\b|111122223333|eu-central-1`)
+	exampleEnv  = regexp.MustCompile(`\b(dev|staging|prod)\b`)
+)
+
+// No name of the example is left, whatever the names, and the environments are
+// those that were asked for.
+func TestEveryNameIsFilledIn(t *testing.T) {
+	t.Parallel()
+	two := umbrella
+	two.Environments = []string{"test", "live"}
+	for _, n := range []starter.Names{umbrella, two} {
+		for _, kind := range []string{starter.Config, starter.Infra} {
+			for name, data := range written(t, kind, n) {
+				text := protocol.ReplaceAllString(data, "")
+				if found := exampleWord.FindString(name + text); found != "" {
+					t.Errorf("%s %s still names the example: %q", kind, name, found)
+				}
+				if strings.HasSuffix(name, ".md") || strings.HasPrefix(name, "modules/platform/") {
+					continue
+				}
+				if found := exampleEnv.FindString(name + comment.ReplaceAllString(text, "")); found != "" {
+					t.Errorf("%s %s still names the example's environment %q", kind, name, found)
+				}
+			}
+		}
+	}
+	app := umbrella
+	app.Template = starter.Backend
+	for name, data := range written(t, starter.App, app) {
+		if found := regexp.MustCompile(`\backme\b|\bbackend\b`).FindString(name + data); found != "" {
+			t.Errorf("%s still names the example: %q", name, found)
+		}
+	}
+}
+
+// Every environment gets its files, each with its own name.
+func TestEnvironments(t *testing.T) {
+	t.Parallel()
+	for _, environments := range [][]string{{"a", "z"}, {"dev", "prod"}, {"prod", "staging", "dev"}, {"test", "qa", "preprod", "live"}} {
+		n := umbrella
+		n.Environments = environments
+		files := written(t, starter.Config, n)
+		infra := written(t, starter.Infra, n)
+		cfg, err := config.Parse(config.FileName, []byte(files[config.FileName]))
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v\n%s", err, files[config.FileName])
 		}
-		if diff := cmp.Diff(tree(t, source), tree(t, filepath.Join(dir, ".github/workflows"))); diff != "" {
-			t.Errorf("%s: workflows (-want +got):\n%s", kind, diff)
+		if got := cfg.EnvironmentNames(); !slices.Equal(got, environments) {
+			t.Errorf("waybill.yaml has %v, want %v", got, environments)
 		}
-		if got := tree(t, dir); len(got) != len(result.Written) || len(result.Same)+len(result.Kept) != 0 {
-			t.Errorf("%s: wrote %v, said %+v", kind, got, result)
+		for i, env := range environments {
+			e, err := cfg.Environment(env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := i == len(environments)-1; (e.Promotion == "auto") != (i == 0) || (e.Soak > 0) != last || (len(e.Reviewers) > 0) != last {
+				t.Errorf("%v: %s is %+v", environments, env, e)
+			}
+			for name, want := range map[string]string{
+				"apps/shop-api/overlays/" + env + "/kustomization.yaml": "umbrella-corp-" + env + "/shop-api",
+				"apps/frontend/overlays/" + env + "/values.yaml":        "environment: " + env + "\n",
+				"clusters/" + env + "/cluster.yaml":                     "environment: " + env + "\n",
+				"clusters/" + env + "/root.yaml":                        "path: clusters/" + env + "\n",
+			} {
+				if !strings.Contains(files[name], want) {
+					t.Errorf("%v: %s does not say %q:\n%s", environments, name, want, files[name])
+				}
+			}
+			if text := infra["infra/aws/"+env+"/main.tf"]; !strings.Contains(text, `"`+env+`/terraform.tfstate"`) || !strings.Contains(text, fmt.Sprintf(`"10.%d.0.0/16"`, 20+10*i)) {
+				t.Errorf("%v: infra/aws/%s/main.tf is\n%s", environments, env, text)
+			}
+		}
+		if !strings.Contains(files[".github/workflows/deliver.yml"], "default: "+environments[0]+"\n") {
+			t.Errorf("%v: deliver.yml has another first environment", environments)
+		}
+		tf, err := config.Parse(config.FileName, []byte(infra[config.FileName]))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, infra[config.FileName])
+		}
+		var roots []string
+		for _, r := range tf.Terraform().Roots {
+			if env, ok := strings.CutPrefix(r.Dir, "infra/aws/"); ok {
+				roots = append(roots, env)
+				if i := len(roots) - 1; i > 0 && !slices.Equal(r.After, []string{"infra/aws/" + environments[i-1]}) {
+					t.Errorf("%v: %s comes after %v", environments, env, r.After)
+				}
+			}
+		}
+		if !slices.Equal(roots, environments) {
+			t.Errorf("roots %v, want %v", roots, environments)
+		}
+		if rule, found := tf.Terraform().Approval("infra/aws/"+environments[len(environments)-1], false); !found || rule.Approvals != 2 {
+			t.Errorf("%v: the last one's rule is %+v", environments, rule)
 		}
 	}
 }
 
 // What is written is right from the first commit on, for any names.
-func TestConfigParsesAndRenders(t *testing.T) {
+func TestConfigRenders(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	names := starter.Names{ConfigRepo: "Umbrella.Corp/deploy_config", App: "shop-9", Image: "registry.example:5000/umbrella/shop"}
-	if _, err := starter.Write(dir, starter.Config, names); err != nil {
-		t.Fatal(err)
-	}
-	text := tree(t, dir)
 	files := map[string][]byte{}
-	for name, data := range text {
-		if strings.Contains(data, "acme") || strings.Contains(data, "backend") {
-			t.Errorf("%s still names the example:\n%s", name, data)
-		}
+	for name, data := range written(t, starter.Config, umbrella) {
 		files[name] = []byte(data)
 	}
 	cfg, err := config.Parse(config.FileName, files[config.FileName])
 	if err != nil {
 		t.Fatal(err)
 	}
-	app, err := cfg.App("shop-9")
+	app, err := cfg.App("shop-api")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if app.Source != "Umbrella.Corp/shop-9" || app.Image.Name() != names.Image {
+	if app.Source != "Umbrella-Corp/shop-api" || app.Image.Name() != "registry.example:5000/umbrella/shop-api" {
 		t.Errorf("got %+v", app)
 	}
-	policy, err := cfg.Policy("shop-9", "prod")
-	if err != nil || policy.Signers[0].Workflow != "Umbrella.Corp/deploy_config/.github/workflows/deliver.yml@refs/heads/main" || len(policy.Require) != len(evidence.Kinds()) {
+	policy, err := cfg.Policy("shop-api", "live")
+	if err != nil || policy.Signers[0].Workflow != "Umbrella-Corp/deploy_config/.github/workflows/deliver.yml@refs/heads/main" || policy.Signers[0].Source != "Umbrella-Corp/*" || len(policy.Require) != len(evidence.Kinds()) {
 		t.Errorf("policy: %+v, %v", policy, err)
 	}
 	renderer, err := render.New(files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, env := range cfg.EnvironmentNames() {
-		objects, err := renderer.App(app, env)
+	for _, name := range cfg.AppNames() {
+		app, err := cfg.App(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if images := render.Images(objects); len(images) != 1 || !strings.HasPrefix(images[0], names.Image+"@sha256:0000") {
-			t.Errorf("%s runs %v", env, images)
+		for _, env := range cfg.EnvironmentNames() {
+			objects, err := renderer.App(app, env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if images := render.Images(objects); len(images) != 1 || !strings.HasPrefix(images[0], app.Image.Name()+"@sha256:0000") {
+				t.Errorf("%s runs %v", env, images)
+			}
 		}
+	}
+	rendered := 0
+	for name := range files {
+		dir, isKustomization := strings.CutSuffix(name, "/kustomization.yaml")
+		if !isKustomization || strings.Contains(string(files[name]), "kind: Component") {
+			continue
+		}
+		rendered++
+		if _, err := renderer.Kustomize(dir); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	if rendered < 20 {
+		t.Errorf("rendered %d directories", rendered)
+	}
+}
+
+// Every YAML file loads.
+func TestYAML(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{starter.Config, starter.Infra, starter.App} {
+		for name, data := range written(t, kind, umbrella) {
+			if !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") || strings.Contains(name, "/templates/") {
+				continue
+			}
+			decoder := yaml.NewDecoder(strings.NewReader(data))
+			for {
+				var node yaml.Node
+				if err := decoder.Decode(&node); err != nil {
+					if err.Error() != "EOF" {
+						t.Errorf("%s: %v", name, err)
+					}
+					break
+				}
+			}
+		}
+	}
+}
+
+// Without the platform, the delivery alone is written.
+func TestWithoutPlatform(t *testing.T) {
+	t.Parallel()
+	n := umbrella
+	n.Platform = starter.None
+	for name := range written(t, starter.Config, n) {
+		if !regexp.MustCompile(`^(apps/|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback)\.yml$)`).MatchString(name) {
+			t.Errorf("wrote %s", name)
+		}
+	}
+	infra := written(t, starter.Infra, n)
+	for name, data := range infra {
+		if strings.Contains(name+data, "infra/aws") && name != "README.md" {
+			t.Errorf("%s names AWS:\n%s", name, data)
+		}
+	}
+	if cfg, err := config.Parse(config.FileName, []byte(infra[config.FileName])); err != nil || len(cfg.Terraform().Roots) != 2 {
+		t.Errorf("%v:\n%s", err, infra[config.FileName])
 	}
 }
 
 func TestAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := starter.Write(dir, starter.Config, acme)
+	first, err := starter.Write(dir, starter.Config, acme, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,36 +321,58 @@ func TestAgain(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, ".github/workflows/bump.yml")); err != nil {
 		t.Fatal(err)
 	}
-	again, err := starter.Write(dir, starter.Config, acme)
+	again, err := starter.Write(dir, starter.Config, acme, false)
 	if err != nil || !slices.Equal(again.Kept, []string{"waybill.yaml"}) || !slices.Equal(again.Written, []string{".github/workflows/bump.yml"}) || len(again.Same) != len(first.Written)-2 {
 		t.Errorf("got %+v, %v", again, err)
 	}
 	if data, _ := os.ReadFile(mine); string(data) != "# mine\n" {
 		t.Errorf("a file that differs was changed: %q", data)
 	}
+	forced, err := starter.Write(dir, starter.Config, acme, true)
+	if err != nil || !slices.Equal(forced.Replaced, []string{"waybill.yaml"}) || len(forced.Written)+len(forced.Kept) != 0 {
+		t.Errorf("got %+v, %v", forced, err)
+	}
+	if data, _ := os.ReadFile(mine); !strings.Contains(string(data), "environments:") {
+		t.Errorf("it was not replaced: %q", data)
+	}
 }
 
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*starter.Names){
+		`--owner "a/b" is not`:             func(n *starter.Names) { n.Owner = "a/b" },
+		`--owner "" is not`:                func(n *starter.Names) { n.Owner = "" },
+		`--owner "x\ny: z" is not`:         func(n *starter.Names) { n.Owner = "x\ny: z" },
 		"--config-repo":                    func(n *starter.Names) { n.ConfigRepo = "acme/config@main\n  evil: true" },
 		`"acme" is not OWNER/NAME`:         func(n *starter.Names) { n.ConfigRepo = "acme" },
-		"--app":                            func(n *starter.Names) { n.App = "../../x" },
-		`"a: b" is not a name`:             func(n *starter.Names) { n.App = "a: b" },
-		`"" is not a name`:                 func(n *starter.Names) { n.App = "" },
+		`--app "../../x"`:                  func(n *starter.Names) { n.App = "../../x" },
+		`--app "a: b" is not a name`:       func(n *starter.Names) { n.App = "a: b" },
+		`--app frontend: the example`:      func(n *starter.Names) { n.App = "frontend" },
 		"--image":                          func(n *starter.Names) { n.Image = "ghcr.io/acme/x\nevil: true" },
+		"--registry":                       func(n *starter.Names) { n.Registry = "ghcr.io/$(id)" },
 		`repository "x: y/z" is not OWNER`: func(n *starter.Names) { n.Source = "x: y/z" },
+		"one environment has none":         func(n *starter.Names) { n.Environments = []string{"dev"} },
+		`"../x" is not a name`:             func(n *starter.Names) { n.Environments = []string{"dev", "../x"} },
+		`"" is not a name`:                 func(n *starter.Names) { n.Environments = []string{"dev", ""} },
+		`"Dev" is not a name`:              func(n *starter.Names) { n.Environments = []string{"Dev", "prod"} },
+		`"dev" stands there twice`:         func(n *starter.Names) { n.Environments = []string{"dev", "dev"} },
+		`"base" is what all`:               func(n *starter.Names) { n.Environments = []string{"base", "prod"} },
+		"9 are more than 8":                func(n *starter.Names) { n.Environments = strings.Split("a,b,c,d,e,f,g,h,i", ",") },
+		"namespaces/monitoring/":           func(n *starter.Names) { n.Environments = []string{"dev", "monitoring", "prod"} },
+		"--cloud-account":                  func(n *starter.Names) { n.Account = "12345" },
+		"--region":                         func(n *starter.Names) { n.Region = "eu\"west" },
+		"--domain":                         func(n *starter.Names) { n.Domain = "Shop.example; rm" },
 	} {
 		dir, names := t.TempDir(), acme
 		change(&names)
-		if _, err := starter.Write(dir, starter.Config, names); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+		if _, err := starter.Write(dir, starter.Config, names, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		if got := tree(t, dir); len(got) != 0 {
 			t.Errorf("%s: wrote %v", want, got)
 		}
 	}
-	if _, err := starter.Write(t.TempDir(), "nothing", acme); outcome.Code(err) != outcome.Usage {
+	if _, err := starter.Write(t.TempDir(), "nothing", acme, false); outcome.Code(err) != outcome.Usage {
 		t.Errorf("an unknown kind: %v", err)
 	}
 }
@@ -155,7 +384,7 @@ func TestLinks(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(dir, ".github")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := starter.Write(dir, starter.App, acme); err == nil || len(tree(t, outside)) != 0 {
+	if _, err := starter.Write(dir, starter.App, acme, true); err == nil || len(tree(t, outside)) != 0 {
 		t.Errorf("got %v, and outside %v", err, tree(t, outside))
 	}
 }
@@ -163,7 +392,7 @@ func TestLinks(t *testing.T) {
 func TestDirectoryThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := starter.Write(dir, starter.App, acme); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := starter.Write(dir, starter.App, acme, false); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -18,13 +18,13 @@ terraform {
   # backend "s3" {
   #   bucket       = "acme-111122223333-state"
   #   key          = "bootstrap/terraform.tfstate"
-  #   region       = "eu-west-1"
+  #   region       = "eu-central-1"
   #   use_lockfile = true
   # }
 }
 
 provider "aws" {
-  region              = "eu-west-1"
+  region              = "eu-central-1"
   allowed_account_ids = ["111122223333"]
 }
 

@@ -45,7 +45,7 @@ module "platform" {
       break_glass_role_arns = ["${local.roles}/break-glass"]
       read_only_role_arns   = ["${local.roles}/auditor"]
       developer_groups = {
-        shop = { role_arn = "${local.roles}/shop-developers", namespaces = [{ dev = "shop", staging = "staging", prod = "production" }[var.environment]] }
+        shop = { role_arn = "${local.roles}/shop-developers", namespaces = [var.namespace] }
       }
       backup = var.copy_region == null ? null : { copy_region = var.copy_region }
     }

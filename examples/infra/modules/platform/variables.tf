@@ -8,6 +8,11 @@ variable "environment" {
   type        = string
 }
 
+variable "namespace" {
+  description = "Namespace of the applications, which developers see, and outside prod change."
+  type        = string
+}
+
 variable "cidr" {
   description = "Its network; no two clusters' overlap."
   type        = string

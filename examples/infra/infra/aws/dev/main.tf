@@ -13,13 +13,13 @@ terraform {
   backend "s3" {
     bucket       = "acme-111122223333-state"
     key          = "dev/terraform.tfstate"
-    region       = "eu-west-1"
+    region       = "eu-central-1"
     use_lockfile = true
   }
 }
 
 provider "aws" {
-  region              = "eu-west-1"
+  region              = "eu-central-1"
   allowed_account_ids = ["111122223333"]
 }
 
@@ -27,6 +27,7 @@ module "platform" {
   source          = "../../../modules/platform"
   cluster         = "dev"
   environment     = "dev"
+  namespace       = "shop"
   cidr            = "10.20.0.0/16"
   domain          = "dev.acme.example"
   create_provider = true # the first one in the account

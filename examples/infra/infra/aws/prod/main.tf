@@ -13,13 +13,13 @@ terraform {
   backend "s3" {
     bucket       = "acme-111122223333-state"
     key          = "prod/terraform.tfstate"
-    region       = "eu-west-1"
+    region       = "eu-central-1"
     use_lockfile = true
   }
 }
 
 provider "aws" {
-  region              = "eu-west-1"
+  region              = "eu-central-1"
   allowed_account_ids = ["111122223333"]
 }
 
@@ -27,9 +27,10 @@ module "platform" {
   source          = "../../../modules/platform"
   cluster         = "prod"
   environment     = "prod"
+  namespace       = "production"
   cidr            = "10.40.0.0/16"
   domain          = "acme.example"
-  copy_region     = "eu-central-1"
+  copy_region     = "eu-west-1"
   create_provider = false # true where the account is its own
 }
 

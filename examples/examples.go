@@ -1,0 +1,14 @@
+// Package examples holds the example repositories as files, for the
+// organisation acme: waybill init writes them with other names, and the
+// rehearsal delivers from them.
+//
+// The applications, app and frontend, are modules of their own and cannot be
+// part of this one: internal/starter carries them as an archive.
+package examples
+
+import "embed"
+
+// Files are config/ and infra/, hidden files among them.
+//
+//go:embed all:config all:infra
+var Files embed.FS

@@ -1,0 +1,177 @@
+package starter
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// tokens are the names of the example organisation, and before them what looks
+// like one and is none: the protocol ACME, Waybill's own names, devices, and
+// the kinds of environment that the Terraform module knows.
+var tokens = regexp.MustCompile(strings.Join([]string{
+	`acme-(?:staging-)?v02\.api\.letsencrypt\.org`, `acme\.cert-manager\.io`, `\bacme:`, `/spec/acme/`, `letsencrypt-staging`,
+	`waybill-dev`, `\b(?:waybill|sigstore|go)(?:\.|\[\.\])dev\b`, `/dev/(?:null|stdin|stdout|stderr|fd|tty|xvda)\b`, `environment += "(?:dev|staging|prod)"`,
+
+	`\bacme\.example\b`,
+	`\bghcr\.io/acme/backend\b`, `\bghcr\.io/acme\b`,
+	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
+	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
+	`\b10\.[234]0\.0\.0/16\b`,
+	`\bshop\|staging\|production\b`, `\b(?:dev|staging|prod)\b`,
+	`\bbackend\b`,
+}, "|"))
+
+// context says what of a file's text is a name.
+type context struct {
+	environments bool // dev, staging, prod
+	app          bool // backend
+	// at is the environment that the file is of; -1 for a file of all.
+	at int
+}
+
+// fill replaces the names of the example organisation.
+func (n Names) fill(text string, c context) string {
+	return tokens.ReplaceAllStringFunc(text, func(token string) string {
+		switch token {
+		case "acme.example":
+			return n.Domain
+		case "ghcr.io/acme/backend":
+			return n.Image
+		case "ghcr.io/acme":
+			return n.Registry
+		case "acme/config":
+			return n.ConfigRepo
+		case "acme/backend":
+			return n.Source
+		case "acme":
+			return n.slug()
+		case defaultAccount:
+			return n.Account
+		case defaultRegion:
+			return n.Region
+		case copiedTo:
+			return n.copyRegion()
+		case "10.20.0.0/16", "10.30.0.0/16", "10.40.0.0/16":
+			if c.at >= 0 {
+				return fmt.Sprintf("10.%d.0.0/16", 20+10*c.at)
+			}
+		case "shop|staging|production":
+			return n.namespaces()
+		case "dev", "staging", "prod":
+			if c.environments {
+				return n.called(token, c.at)
+			}
+		case Backend:
+			if c.app {
+				return n.App
+			}
+		}
+		for _, prefix := range []string{"orgs/", "owner", "acme/"} {
+			if strings.HasPrefix(token, prefix) {
+				return strings.Replace(token, "acme", n.Owner, 1)
+			}
+		}
+		return token
+	})
+}
+
+// namespaces of the applications, as an expression: those between are called as
+// their environments.
+func (n Names) namespaces() string {
+	list := append([]string{"shop"}, n.Environments[1:len(n.Environments)-1]...)
+	return strings.Join(append(list, "production"), "|")
+}
+
+// kind is the example's environment that the environment at i is made from.
+func (n Names) kind(i int) string {
+	switch i {
+	case 0:
+		return "dev"
+	case len(n.Environments) - 1:
+		return "prod"
+	}
+	return "staging"
+}
+
+// called is what the example's environment is called: in a file of one, its
+// own name, and for the others what comes right before and first or last; in a
+// file of all, staging is the last that is made from it.
+func (n Names) called(example string, at int) string {
+	last := len(n.Environments) - 1
+	switch {
+	case at >= 0 && n.kind(at) == example:
+		return n.Environments[at]
+	case example == "dev":
+		return n.Environments[0]
+	case example == "prod":
+		return n.Environments[last]
+	}
+	return n.Environments[last-1]
+}
+
+// perEnvironment says whose environment's a file of the examples is: a part of
+// its path says so.
+func perEnvironment(name string) (example string, ok bool) {
+	for _, part := range strings.Split(name, "/") {
+		stem, _, _ := strings.Cut(part, ".")
+		if slices.Contains([]string{"dev", "staging", "prod"}, stem) {
+			return stem, true
+		}
+	}
+	return "", false
+}
+
+// items fills in a file of all environments. A run of entries of a YAML list,
+// one for each of the example's environments, becomes one for each that there
+// is; opens matches an entry's first line, and its one group is the
+// environment.
+func (n Names) items(text string, opens *regexp.Regexp) string {
+	var out strings.Builder
+	run := map[string]string{}
+	flush := func() {
+		if len(run) == 3 {
+			for at := range n.Environments {
+				out.WriteString(n.entry(run[n.kind(at)], at))
+			}
+		} else {
+			for _, block := range run { // an entry of one environment alone
+				out.WriteString(n.fill(block, context{environments: true, app: true, at: -1}))
+			}
+		}
+		clear(run)
+	}
+	current := ""
+	for line := range strings.Lines(text) {
+		m := opens.FindStringSubmatch(line)
+		switch {
+		case m != nil && run[m[1]] != "": // another list begins
+			flush()
+			fallthrough
+		case m != nil:
+			current = m[1]
+			run[current] = line
+		case len(run) > 0 && strings.HasPrefix(line, indent(run[current])+" "):
+			run[current] += line
+		default:
+			flush()
+			out.WriteString(n.fill(line, context{environments: true, app: true, at: -1}))
+		}
+	}
+	flush()
+	return out.String()
+}
+
+func indent(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }
+
+// entry is one environment's entry. What the example says of the environment
+// before is said of the one before.
+func (n Names) entry(block string, at int) string {
+	if at == 0 {
+		return n.fill(block, context{environments: true, app: true, at: at})
+	}
+	before := map[string]string{"staging": "dev", "prod": "staging"}[n.kind(at)]
+	block = regexp.MustCompile(`\b`+before+`\b`).ReplaceAllLiteralString(block, "\x00")
+	return strings.ReplaceAll(n.fill(block, context{environments: true, app: true, at: at}), "\x00", n.Environments[at-1])
+}

@@ -1,0 +1,212 @@
+package starter
+
+import (
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/waybill-dev/waybill/examples"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/workflows"
+)
+
+// applications are examples/app as backend and examples/frontend as frontend:
+// modules of their own, which cannot be embedded. A test holds the archive
+// against them, and writes it with -update.
+//
+//go:embed applications.txtar
+var applications []byte
+
+const workflowDir = ".github/workflows/"
+
+func files(kind string, n Names) ([]file, error) {
+	switch kind {
+	case App:
+		return appFiles(n)
+	case Config:
+		return configFiles(n)
+	case Infra:
+		return infraFiles(n)
+	}
+	return nil, outcome.Usagef("no kind of repository %q", kind)
+}
+
+// appFiles are the one workflow, or with a template a whole application.
+func appFiles(n Names) ([]file, error) {
+	fill := func(text string) []byte { return []byte(n.fill(text, context{app: true, at: -1})) }
+	if n.Template == None {
+		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
+		return []file{{workflowDir + "ci.yml", fill(string(data))}}, err
+	}
+	var list []file
+	for _, f := range txtar.Parse(applications).Files {
+		name, ok := strings.CutPrefix(f.Name, n.Template+"/")
+		if !ok {
+			continue
+		}
+		text := string(f.Data)
+		if n.Template == Frontend { // which mentions the backend, and is not it
+			text = regexp.MustCompile(`\bbackend\b`).ReplaceAllLiteralString(text, "\x00")
+			text = regexp.MustCompile(`\bfrontend\b`).ReplaceAllLiteralString(text, Backend)
+		}
+		list = append(list, file{name, []byte(strings.ReplaceAll(string(fill(text)), "\x00", Backend))})
+	}
+	return list, nil
+}
+
+// example gives the files of one of the examples, by path in it. What working
+// in it leaves behind is no part of it.
+func example(kind string) (map[string]string, error) {
+	tree, err := fs.Sub(examples.Files, kind)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]string)
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".terraform":
+			return fs.SkipDir
+		case d.IsDir() || strings.Contains(d.Name(), ".tfstate"):
+			return nil
+		}
+		data, err := fs.ReadFile(tree, name)
+		found[name] = string(data)
+		return err
+	})
+	return found, err
+}
+
+var (
+	configEntry = regexp.MustCompile(`^  - name: (dev|staging|prod)\n`)
+	infraEntry  = regexp.MustCompile(`^    - \{dir: infra/aws/(dev|staging|prod)\b`)
+)
+
+// namesApp says where in a config repository backend is the application.
+// Elsewhere it is a word of Kubernetes or of a chart.
+func namesApp(name string) bool {
+	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || name == "apps/frontend/chart/values.yaml"
+}
+
+func configFiles(n Names) ([]file, error) {
+	tree, err := example(Config)
+	if err != nil {
+		return nil, err
+	}
+	return expand(tree, n, func(name string) bool {
+		return n.Platform != None || name == config.FileName || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
+	}, func(name, text string, c context) string {
+		if name == config.FileName {
+			return n.items(text, configEntry)
+		}
+		// Workflows, alerts and prose name environments too; what else all clusters
+		// have in common does not.
+		c.environments = c.environments || strings.HasPrefix(name, ".github/") || strings.HasPrefix(name, "platform/observability/") || path.Ext(name) == ".md"
+		c.app = namesApp(name)
+		return n.fill(text, c)
+	})
+}
+
+// starterWorkflow says whether a file is a workflow of the delivery.
+func starterWorkflow(name string) bool {
+	_, err := fs.Stat(workflows.Files, path.Join(Config, path.Base(name)))
+	return err == nil && strings.HasPrefix(name, workflowDir)
+}
+
+func infraFiles(n Names) ([]file, error) {
+	tree, err := example(Infra)
+	if err != nil {
+		return nil, err
+	}
+	return expand(tree, n, func(name string) bool {
+		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") && !strings.HasPrefix(name, "modules/platform/")
+	}, func(name, text string, c context) string {
+		if name != config.FileName {
+			return n.fill(text, c)
+		}
+		if n.Platform == None {
+			text = withoutAWS.ReplaceAllString(text, "")
+		}
+		return n.items(text, infraEntry)
+	})
+}
+
+var withoutAWS = regexp.MustCompile(`(?m)^ *(?:# A cluster for each environment.*|- \{dir: "?infra/aws/.*)\n`)
+
+// expand makes the files of all environments from those of the example's three,
+// and fills them in.
+func expand(tree map[string]string, n Names, take func(name string) bool, fill func(name, text string, c context) string) ([]file, error) {
+	made := make(map[string]string) // from what
+	var list []file
+	for _, name := range slices.Sorted(maps.Keys(tree)) {
+		if !take(name) {
+			continue
+		}
+		places := []context{{at: -1}}
+		if kind, ok := perEnvironment(name); ok {
+			places = nil
+			for at := range n.Environments {
+				if n.kind(at) == kind {
+					places = append(places, context{environments: true, at: at})
+				}
+			}
+		}
+		for _, c := range places {
+			to := n.path(name, c)
+			if other, taken := made[to]; taken {
+				return nil, outcome.Usagef("%s would be made from %s and from %s: take another name for the environment or the application", to, other, name)
+			}
+			made[to] = name
+			list = append(list, file{to, []byte(fill(name, tree[name], c))})
+		}
+	}
+	slices.SortFunc(list, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return list, nil
+}
+
+// path is a file's path with names filled in.
+func (n Names) path(name string, c context) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		stem, rest, dotted := strings.Cut(part, ".")
+		if c.at >= 0 && stem == n.kind(c.at) {
+			stem = n.Environments[c.at]
+		}
+		if dotted {
+			stem += "." + rest
+		}
+		parts[i] = stem
+	}
+	if strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/base/apps/backend.") {
+		for i, part := range parts {
+			if part == Backend || strings.HasPrefix(part, Backend+".") {
+				parts[i] = n.App + strings.TrimPrefix(part, Backend)
+			}
+		}
+	}
+	return strings.Join(parts, "/")
+}
+
+// Left names what still has the example's value, for whoever fills it in later.
+func (n Names) Left() []string {
+	var left []string
+	for what, is := range map[string]bool{
+		fmt.Sprintf("the AWS account %s", defaultAccount): n.Account == defaultAccount,
+		fmt.Sprintf("the domain %s", n.slug()+".example"): n.Domain == n.slug()+".example",
+	} {
+		if is {
+			left = append(left, what)
+		}
+	}
+	slices.Sort(left)
+	return left
+}

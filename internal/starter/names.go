@@ -1,0 +1,152 @@
+package starter
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Names are what is filled in. Owner is needed; the others have defaults.
+type Names struct {
+	Owner      string // organisation or user on GitHub
+	ConfigRepo string // OWNER/NAME of the config repository
+	App        string // the application; in a config repository, what the backend is called
+	Source     string // OWNER/NAME that the application is built from
+	Image      string // repository of the application's image
+	Registry   string // where images are, such as ghcr.io/acme
+	// Environments are in the order in which a digest moves.
+	Environments []string
+	Account      string // of AWS
+	Region       string
+	Domain       string
+	// Platform is AWS, or None for the delivery alone.
+	Platform string
+	// Template is the example application that is written with the workflow.
+	Template string
+}
+
+// Values of Platform and Template.
+const (
+	AWS      = "aws"
+	None     = "none"
+	Backend  = "backend"
+	Frontend = "frontend"
+)
+
+// Defaults of what is not said.
+const (
+	defaultAccount = "111122223333" // AWS's own number for examples
+	defaultRegion  = "eu-central-1"
+	copiedTo       = "eu-west-1" // backups
+)
+
+var (
+	ownerName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$`)
+	repository  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9_.-]{1,100}$`)
+	label       = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$`) // ends up in names of at most 63 characters
+	environment = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$`) // is a cluster's name too
+	account     = regexp.MustCompile(`^[0-9]{12}$`)
+	region      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	domain      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// Default gives what holds for every name that is not said.
+func (n Names) Default() Names {
+	set := func(name *string, value string) {
+		if *name == "" {
+			*name = value
+		}
+	}
+	owner, _, _ := strings.Cut(n.ConfigRepo, "/")
+	set(&n.Owner, owner)
+	set(&n.ConfigRepo, n.Owner+"/config")
+	set(&n.Registry, "ghcr.io/"+strings.ToLower(n.Owner))
+	set(&n.App, Backend)
+	set(&n.Source, n.Owner+"/"+n.App)
+	set(&n.Image, n.Registry+"/"+n.App)
+	if len(n.Environments) == 0 {
+		n.Environments = []string{"dev", "staging", "prod"}
+	}
+	set(&n.Account, defaultAccount)
+	set(&n.Region, defaultRegion)
+	set(&n.Domain, n.slug()+".example")
+	set(&n.Platform, AWS)
+	set(&n.Template, None)
+	return n
+}
+
+// complete fills in defaults and refuses what cannot stand where it would.
+func (n *Names) complete(kind string) error {
+	*n = n.Default()
+	for _, r := range []struct {
+		flag, value, want string
+		pattern           *regexp.Regexp
+	}{
+		{"--owner", n.Owner, "the name of an organisation or user on GitHub", ownerName},
+		{"--config-repo", n.ConfigRepo, "OWNER/NAME", repository},
+		{"--app", n.App, "a name of lower-case letters, digits and dashes, which starts with a letter", label},
+		{"the application's repository", n.Source, "OWNER/NAME", repository},
+		{"--cloud-account", n.Account, "the number of an AWS account, twelve digits", account},
+		{"--region", n.Region, "a region of AWS, such as eu-west-1", region},
+		{"--domain", n.Domain, "a domain in lower case, such as shop.example.com", domain},
+	} {
+		if !r.pattern.MatchString(r.value) {
+			return outcome.Usagef("%s %q is not %s", r.flag, r.value, r.want)
+		}
+	}
+	if _, err := imageref.ParseRepository(n.Registry + "/" + n.App); err != nil {
+		return outcome.Usagef("--registry %q: %w", n.Registry, err)
+	}
+	if _, err := imageref.ParseRepository(n.Image); err != nil {
+		return outcome.Usagef("--image: %w", err)
+	}
+	if kind == Config && n.App == Frontend {
+		return outcome.Usagef("--app %s: the example has an application of this name beside the one that --app names", n.App)
+	}
+	return n.environments()
+}
+
+func (n Names) environments() error {
+	if len(n.Environments) < 2 {
+		return outcome.Usagef("--environments %q: one environment has none to promote to: name two or more, in order, such as dev,prod", strings.Join(n.Environments, ","))
+	}
+	for i, name := range n.Environments {
+		if !environment.MatchString(name) {
+			return outcome.Usagef("--environments: %q is not a name of at most 12 lower-case letters, digits and dashes, which starts with a letter", name)
+		}
+		if slices.Contains(n.Environments[:i], name) {
+			return outcome.Usagef("--environments: %q stands there twice", name)
+		}
+		if name == "base" {
+			return outcome.Usagef("--environments: %q is what all environments have in common", name)
+		}
+	}
+	if len(n.Environments) > 8 {
+		return outcome.Usagef("--environments: %d are more than 8", len(n.Environments))
+	}
+	return nil
+}
+
+// slug is the owner as the first part of names in the cloud: 3 to 16 lower-case
+// letters, digits and dashes.
+func (n Names) slug() string {
+	s := strings.ToLower(n.Owner)
+	if s == "" || s[0] >= '0' && s[0] <= '9' {
+		s = "o" + s
+	}
+	if len(s) < 3 {
+		s += "-org"
+	}
+	return strings.TrimRight(s[:min(len(s), 16)], "-")
+}
+
+// copyRegion is where backups are copied to: not where they are.
+func (n Names) copyRegion() string {
+	if n.Region == copiedTo {
+		return defaultRegion
+	}
+	return copiedTo
+}
