@@ -222,12 +222,12 @@ func TestDriftIsToldFromTheRest(t *testing.T) {
 // Where drift itself keeps terraform from planning, it is found all the same.
 func TestNoWayBack(t *testing.T) {
 	t.Parallel()
-	const kept = `resource "world_thing" "a" {
-  path     = "WORLD/a"
+	const kept = `resource "world_thing" "b" {
+  path     = var.path
   settings = { size = "1" }
 
   lifecycle {
-    prevent_destroy = true
+    prevent_destroy      = true
     replace_triggered_by = [terraform_data.x]
   }
 }
@@ -235,20 +235,65 @@ func TestNoWayBack(t *testing.T) {
 resource "terraform_data" "x" {
   input = "1"
 }
+
+variable "path" {
+  type = string
+}
 `
-	r := applied(t, kept, nil)
+	const call = "module \"deep\" {\n  source   = \"./deep\"\n  for_each = toset([\"k.1\"])\n  path     = \"WORLD/a\"\n}\n"
+	r := applied(t, call, map[string]string{"infra/deep": kept})
 	r.change("a", func(thing map[string]any) { thing["settings"], thing["version"] = map[string]any{"size": "9"}, 7 })
+	r.dir = "infra/deep"
 	r.write(strings.Replace(kept, `input = "1"`, `input = "2"`, 1))
+	r.dir = "infra"
 	report := r.find(nil)
-	if diff := cmp.Diff([]string{"drifted", `world_thing.a change settings.size "1">"9" terraform cannot plan the way back`}, said(report.Roots[0])); diff != "" {
+	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b change settings.size "1">"9" terraform cannot plan the way back`}, said(report.Roots[0])); diff != "" {
 		t.Error(diff)
 	}
 	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(plan.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(plan.MaxComment), "prevent_destroy") {
 		t.Errorf("the reason is not where it belongs: %s", report.Roots[0].Problem)
 	}
+	r.remove("a")
+	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b destroy made again`, `unapplied module.deep["k.1"].terraform_data.x change`}, said(r.find(nil).Roots[0])); diff != "" {
+		t.Error(diff)
+	}
 	// What broken code keeps from being refreshed is broken.
-	r.write(kept + "resource \"world_thing\" \"b\" {\n}\n")
+	r.write(call + "resource \"world_thing\" \"b\" {\n}\n")
 	if got := r.find(nil).Roots[0]; got.Status != drift.Broken || !strings.Contains(got.Problem, "path") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// An attribute that the configuration sets, to what is not known yet, drifted.
+func TestUnknown(t *testing.T) {
+	t.Parallel()
+	const made = `resource "terraform_data" "x" {
+  triggers_replace = "1"
+}
+
+resource "world_thing" "a" {
+  path     = "WORLD/a"
+  settings = { id = terraform_data.x.id }
+}
+`
+	r := applied(t, made, nil)
+	r.change("a", func(thing map[string]any) { thing["settings"] = map[string]any{"id": "9"} })
+	r.write(strings.Replace(made, `= "1"`, `= "2"`, 1))
+	got := said(r.find(nil).Roots[0])
+	if len(got) != 3 || !strings.HasPrefix(got[1], "world_thing.a change settings.id ") || got[2] != "unapplied terraform_data.x replace" {
+		t.Errorf("%q", got)
+	}
+}
+
+// What a provider says when it fails may quote a secret.
+func TestBrokenTellsNoSecret(t *testing.T) {
+	t.Parallel()
+	r := applied(t, "variable \"secret\" {\n  type      = string\n  sensitive = true\n}\n\nresource \"world_thing\" \"a\" {\n  path = \"WORLD/${nonsensitive(var.secret)}\"\n}\n", nil)
+	r.remove(secret)
+	if err := os.Mkdir(filepath.Join(r.top, "world", secret), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.find(nil).Roots[0]; got.Status != drift.Broken || !strings.Contains(got.Problem, plan.Hidden) {
 		t.Errorf("%+v", got)
 	}
 }

@@ -129,7 +129,7 @@ func (t Tracker) root(ctx context.Context, root *Root, list []known) error {
 		root.Issue.Action = Unchanged
 		return nil
 	case one.State == "open":
-	case one.marker.State == Drifted && one.marker.Digest == now.Digest:
+	case one.marker.Digest == now.Digest: // which an issue that we closed has none of
 		root.Issue.Action = ByHand
 		return nil
 	default:

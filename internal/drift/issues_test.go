@@ -156,13 +156,19 @@ func TestLife(t *testing.T) {
 	w.wants("1 open 0 Drift in a: 2 resources")
 	action(t, w.keep(broken("a")), drift.Left)
 	w.wants("1 open 0 Drift in a: 2 resources")
-	for range 2 { // the second time there is nothing to do
-		w.keep(clean("a"))
+	before := time.Time{}
+	for i := range 2 { // the second time there is nothing to do
+		action(t, w.keep(clean("a")), []string{drift.Closed, ""}[i])
 		closed := w.wants("1 closed 1 Drift in a: 2 resources")[0]
+		if i == 1 && !closed.Updated.Equal(before) {
+			t.Error("an issue that is closed is edited")
+		}
+		before = closed.Updated
 		if closed.Reason != "completed" || !strings.Contains(closed.Body, "No drift any more") || !strings.Contains(closed.Comments[0], "No drift any more") {
 			t.Errorf("%+v", closed)
 		}
 	}
+	action(t, w.keep(broken("a")), "")
 	// Even drift that is the very same: the issue was closed because it was gone.
 	action(t, w.keep(drifted("a", "x.one", "x.two")), drift.Reopened)
 	w.wants("1 open 1 Drift in a: 2 resources")
@@ -198,9 +204,17 @@ func TestEdited(t *testing.T) {
 	if now := w.github.Issues(repoName)[0].Body; now != before.Body {
 		t.Errorf("the body is %s", now)
 	}
+	w.as("ada", "PATCH", "/issues/1", map[string]any{"title": "Nothing to see"})
+	action(t, w.keep(drifted("a", "x.one")), drift.Updated)
+	w.wants("1 open 0 Drift in a: 1 resource")
 	w.as("ada", "PATCH", "/issues/1", map[string]any{"labels": []string{"mine"}})
 	action(t, w.keep(drifted("a", "x.one")), drift.Opened)
 	w.wants("1 open 0 Drift in a: 1 resource", "2 open 0 Drift in a: 1 resource")
+	// Of two that are ours, the open one counts.
+	w.as("ada", "PATCH", "/issues/1", map[string]any{"labels": []string{"drift"}, "state": "closed"})
+	action(t, w.keep(drifted("a", "x.one")), drift.Unchanged)
+	w.wants("1 closed 0 Drift in a: 1 resource", "2 open 0 Drift in a: 1 resource")
+	w.as("ada", "PATCH", "/issues/1", map[string]any{"labels": []string{}})
 	w.as("ada", "PATCH", "/issues/2", map[string]any{"body": "mine now\n" + before.Body})
 	action(t, w.keep(drifted("a", "x.one")), drift.Opened)
 }
@@ -256,6 +270,7 @@ func TestRootIsGone(t *testing.T) {
 	w.keep(clean("b"))
 	w.wants("1 open 0 Drift in a: 1 resource", "2 closed 1 Drift in b: 1 resource")
 	w.all = true
+	w.keep(clean("b"))
 	w.keep(clean("b"))
 	issues := w.wants("1 closed 1 Drift in a: 1 resource", "2 closed 1 Drift in b: 1 resource")
 	if !strings.Contains(issues[0].Comments[0], "no longer one of the roots") {

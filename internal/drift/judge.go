@@ -100,7 +100,7 @@ func (j *judge) drifted(now, change plan.Resource, changes bool, set map[string]
 		}
 		asked = func(a plan.Attribute) bool { return set[top(a.Path)] || a.Path == tooMany }
 	case !changes: // the plan leaves it as it is
-	case now.Action == plan.Destroy && change.Action == plan.Add:
+	case now.Action == plan.Destroy:
 		out.Back = backMake
 		return out
 	case change.Action == plan.Change, change.Action == plan.Replace:
