@@ -198,6 +198,26 @@ func (w *infraWorld) api(user, method, path, body string) map[string]any {
 	return answer
 }
 
+// apiList reads a list.
+func (w *infraWorld) apiList(user, path string) []map[string]any {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.github.APIURL()+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+w.token(user))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var list []map[string]any
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		w.t.Fatal(err)
+	}
+	return list
+}
+
 // review submits a review and gives its id.
 func (w *infraWorld) review(user, event, body string) string {
 	w.t.Helper()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,11 +20,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
-// The starter workflows, as they are, with the real act and terraform: a pull
-// request is planned, merged before it is approved, which waits, then approved
-// and applied.
-func TestInfraWorkflows(t *testing.T) {
-	t.Parallel()
+// workflowWorld is a GitHub with the example of an infrastructure repository,
+// whose starter workflows run as they are, with the real act and terraform.
+func workflowWorld(t *testing.T, vars map[string]string, required ...string) (w *infraWorld, states string) {
+	t.Helper()
 	tooltest.Find(t, "terraform")
 	act := tooltest.Find(t, "act")
 	root := tooltest.Root(t)
@@ -51,21 +51,18 @@ func TestInfraWorkflows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states := t.TempDir() // a job's directory goes with the job
+	states = t.TempDir() // a job's directory goes with the job
 	seed := t.TempDir()
 	if err := os.CopyFS(seed, os.DirFS(filepath.Join(root, "examples", "infra"))); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"network", "service"} {
 		path := filepath.Join(seed, "infra", name, "main.tf")
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, seed, map[string]string{"infra/" + name + "/main.tf": strings.Replace(string(data), `backend "local" {}`, fmt.Sprintf("backend \"local\" {\n    path = %q\n  }", filepath.Join(states, name+".tfstate")), 1)})
+		write(t, seed, map[string]string{"infra/" + name + "/main.tf": strings.Replace(read(t, path), `backend "local" {}`, fmt.Sprintf("backend \"local\" {\n    path = %q\n  }", filepath.Join(states, name+".tfstate")), 1)})
 	}
-	err = server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/infra", Dir: seed,
-		Vars:    map[string]string{"WAYBILL_SEAL_TO": identity.Recipient().String(), "WAYBILL_PLAN_STORE": "oci://" + registrytest.New(t, nil).Host + "/acme/plans"},
+	all := map[string]string{"WAYBILL_SEAL_TO": identity.Recipient().String(), "WAYBILL_PLAN_STORE": "oci://" + registrytest.New(t, nil).Host + "/acme/plans"}
+	maps.Copy(all, vars)
+	err = server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/infra", Dir: seed, Required: required, Vars: all,
 		Secrets: map[string]string{"WAYBILL_SEAL_KEY": identity.String(), "WAYBILL_TEAM_TOKEN": server.CreateToken(sandbox.Token{User: "reader", Permissions: map[string]string{"members": "read"}})},
 	})
 	if err != nil {
@@ -73,35 +70,167 @@ func TestInfraWorkflows(t *testing.T) {
 	}
 	server.SetTeam("acme/network", "nora")
 	server.SetTeam("acme/platform", "bob")
-	w := &infraWorld{t: t, github: server, seen: new(bytes.Buffer)}
+	server.SetPermission("acme/infra", "eve", "read")
+	w = &infraWorld{t: t, github: server, seen: new(bytes.Buffer), key: identity.String()}
 	w.clone = w.cloneAs("ada")
 	w.git(w.clone, "checkout", "-q", "-b", "change")
-	w.open("ada", map[string]string{"modules/labels/main.tf": read(t, filepath.Join(seed, "modules/labels/main.tf")) + "\nlocals {\n  owner = \"platform\"\n}\n"})
-	w.idle("plan.yml pull_request success")
-	comment := server.Pulls("acme/infra")[0].Comments[0]
+	return w, states
+}
+
+// labels is a change of the module that both of the example's roots use.
+func (w *infraWorld) labels() map[string]string {
+	return map[string]string{"modules/labels/main.tf": read(w.t, filepath.Join(w.clone, "modules/labels/main.tf")) + "\nlocals {\n  owner = \"platform\"\n}\n"}
+}
+
+func (w *infraWorld) planned() plan.Claim {
+	w.t.Helper()
+	comment := w.github.Pulls("acme/infra")[0].Comments[0]
 	claim, ok := plan.ReadClaim(comment)
 	if !ok || !strings.HasPrefix(claim.Plan, "oci://") || !strings.Contains(comment, "1 of acme/network for `infra/network`; 1 of acme/platform for `infra/service`") {
-		t.Fatalf("the comment is %s", comment)
+		w.t.Fatalf("the comment is %s", comment)
 	}
-	w.approve("nora", claim.Fingerprint)
-	w.merge()
-	runs := w.idle("plan.yml pull_request success", "apply.yml push failure")
-	if log := read(t, runs[1].Log); !strings.Contains(log, "infra/service: 0 of 1 approvals; still needed: 1 of acme/platform") {
-		t.Errorf("apply does not say what it waits for: %s", log)
-	}
-	w.comment("bob", "/approve "+string(claim.Fingerprint))
-	w.api("ada", "POST", "/repos/acme/infra/actions/workflows/apply.yml/dispatches", `{"ref":"main","inputs":{"pull_request":"1"}}`)
-	runs = w.idle("plan.yml pull_request success", "apply.yml push failure", "apply.yml workflow_dispatch success")
+	return claim
+}
+
+// appliedAll asserts that both roots are applied, and that no log holds a
+// secret.
+func (w *infraWorld) appliedAll(states string, runs []sandbox.Run) {
+	w.t.Helper()
 	for _, name := range []string{"network", "service"} {
-		if state := read(t, filepath.Join(states, name+".tfstate")); !strings.Contains(state, "managed-by") {
-			t.Errorf("%s was not applied: %s", name, state)
+		if state := read(w.t, filepath.Join(states, name+".tfstate")); !strings.Contains(state, "managed-by") {
+			w.t.Errorf("%s was not applied: %s", name, state)
 		}
 	}
 	for _, run := range runs {
-		if log := read(t, run.Log); strings.Contains(log, "only-for-the-example") || strings.Contains(log, identity.String()) {
-			t.Errorf("the log of %s holds a secret", run.Path)
+		if log := read(w.t, run.Log); strings.Contains(log, "only-for-the-example") || strings.Contains(log, w.key) {
+			w.t.Errorf("the log of %s holds a secret", run.Path)
 		}
 	}
+}
+
+// status is the gate's on a commit: its state and what it says.
+func (w *infraWorld) status(sha string) string {
+	w.t.Helper()
+	for _, s := range w.apiList("ada", "/repos/acme/infra/commits/"+sha+"/statuses") {
+		if s["context"] == "waybill/gate" {
+			return fmt.Sprint(s["state"], ": ", s["description"])
+		}
+	}
+	return "none"
+}
+
+// A pull request is planned; branch protection asks for the gate's status, which
+// says who is still needed, follows reviews and comments, and lets it be merged;
+// then exactly that plan is applied.
+func TestInfraWorkflows(t *testing.T) {
+	t.Parallel()
+	w, states := workflowWorld(t, nil, "waybill/gate")
+	w.open("ada", w.labels())
+	w.idle("plan.yml pull_request success")
+	claim := w.planned()
+	merge := func() string {
+		_, err := w.github.MergePull(t.Context(), "acme/infra", 1, "ada", "squash")
+		return fmt.Sprint(err)
+	}
+	if got := w.status(claim.Head); got != "pending: needs 1 of acme/network for infra/network; 1 of acme/platform for infra/service" {
+		t.Errorf("after the plan: %s", got)
+	}
+	if got := merge(); !strings.Contains(got, `Required status check "waybill/gate" is expected`) {
+		t.Errorf("merged without approval: %s", got)
+	}
+	review := w.approve("nora", claim.Fingerprint)
+	w.comment("ada", "thank you")
+	runs := w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml issue_comment success", "gate.yml issue_comment success")
+	for _, run := range runs[2:] {
+		if len(run.Jobs) > 0 {
+			t.Errorf("%s ran for a comment that asks for nothing: %s", run.Path, read(t, run.Log))
+		}
+	}
+	if got := w.status(claim.Head); got != "pending: needs 1 of acme/platform for infra/service" {
+		t.Errorf("after one approval: %s", got)
+	}
+	w.api("ada", "PUT", "/repos/acme/infra/pulls/1/reviews/"+review+"/dismissals", `{"message":"no"}`)
+	w.comment("bob", "/approve "+string(claim.Fingerprint))
+	w.idleFor(7)
+	if got := w.status(claim.Head); got != "pending: needs 1 of acme/network for infra/network" {
+		t.Errorf("after a dismissal: %s", got)
+	}
+	w.approve("nora", claim.Fingerprint)
+	w.idleFor(8)
+	if got := w.status(claim.Head); got != "success: approved by nora, bob" {
+		t.Errorf("after all approvals: %s", got)
+	}
+	if got := merge(); got != "<nil>" {
+		t.Fatalf("not merged with approval: %s", got)
+	}
+	runs = w.idleFor(9)
+	if last := runs[len(runs)-1]; filepath.Base(last.Path) != "apply.yml" || last.Event != "push" || last.Conclusion != "success" {
+		t.Fatalf("%s %s %s: %s", last.Path, last.Event, last.Conclusion, read(t, last.Log))
+	}
+	w.appliedAll(states, runs)
+	comments := strings.Join(w.github.Pulls("acme/infra")[0].Comments, "\n")
+	for _, want := range []string{"**Approved:** plan", "<summary>Record</summary>", "**Applied** plan", `"verdict": "approved"`} {
+		if !strings.Contains(comments, want) {
+			t.Errorf("the comments lack %q: %s", want, comments)
+		}
+	}
+}
+
+// What is merged before it is approved waits, until somebody who may write says
+// /apply; a stranger's does nothing.
+func TestInfraApplyByComment(t *testing.T) {
+	t.Parallel()
+	w, states := workflowWorld(t, nil)
+	w.open("ada", w.labels())
+	w.idle("plan.yml pull_request success")
+	claim := w.planned()
+	w.approve("nora", claim.Fingerprint)
+	w.merge()
+	runs := w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml push failure")
+	if log := read(t, runs[2].Log); !strings.Contains(log, "infra/service: 0 of 1 approvals; still needed: 1 of acme/platform") {
+		t.Errorf("apply does not say what it waits for: %s", log)
+	}
+	w.comment("bob", "/apply")
+	w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml push failure", "apply.yml issue_comment failure", "gate.yml issue_comment success")
+	comments := w.github.Pulls("acme/infra")[0].Comments
+	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") || !strings.Contains(last, "still needed: 1 of acme/platform") {
+		t.Errorf("the answer is %q", last)
+	}
+	w.comment("bob", "/approve "+string(claim.Fingerprint))
+	w.comment("eve", "/apply")
+	w.idleFor(9)
+	for _, name := range []string{"network", "service"} {
+		if _, err := os.Stat(filepath.Join(states, name+".tfstate")); err == nil {
+			t.Errorf("a stranger had %s applied", name)
+		}
+	}
+	w.comment("bob", "/apply "+claim.Fingerprint.Short())
+	runs = w.idleFor(11)
+	for _, run := range runs[9:] {
+		if filepath.Base(run.Path) == "apply.yml" && run.Conclusion != "success" {
+			t.Errorf("%s: %s", run.Conclusion, read(t, run.Log))
+		}
+	}
+	w.appliedAll(states, runs)
+}
+
+// idleFor waits until nothing runs, and until there were so many runs.
+func (w *infraWorld) idleFor(want int) []sandbox.Run {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 3*time.Minute)
+	defer cancel()
+	if err := w.github.WaitIdle(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	runs := w.github.Runs("acme/infra")
+	if len(runs) != want {
+		var got []string
+		for _, r := range runs {
+			got = append(got, filepath.Base(r.Path)+" "+r.Event+" "+r.Conclusion)
+		}
+		w.t.Fatalf("%d runs, want %d: %q", len(runs), want, got)
+	}
+	return runs
 }
 
 // idle waits until nothing runs, and holds the runs against what should have
