@@ -48,6 +48,7 @@ tools-peers:
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	@cd internal/tools/worldprovider && go build -buildvcs=false -ldflags='-s -w' -o ../../../$(TOOLS)/world/registry.terraform.io/waybill-dev/world/1.0.0/$$(go env GOOS)_$$(go env GOARCH)/terraform-provider-world_v1.0.0 .
 	@go build -o $(TOOLS)/ $(PEERS)
+	@bash scripts/github-openapi.sh $(TOOLS)/github-openapi.json
 	@cd internal/tools && go run ./crds ../../$(TOOLS)/crds.yaml
 
 .PHONY: test

@@ -256,6 +256,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /api/v3/app/installations/{id}/access_tokens", s.accessToken)
 	s.mux.HandleFunc("POST /api/graphql", s.graphql)
 	s.mux.HandleFunc("GET /_codeload/{owner}/{repo}/{sha}", s.codeload)
+	s.mux.HandleFunc("GET /_logs/{ticket}", s.log)
 	s.mux.HandleFunc("/_sandbox/", s.admin)
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { s.write(w, nil, notFound()) })
 	s.mux.HandleFunc("/", s.pages)

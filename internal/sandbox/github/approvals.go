@@ -157,7 +157,7 @@ func (s *Server) team(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{Request: r, s: s, w: w, token: token, repo: &repository{Owner: org}}
 	if user == "" {
-		result, err := ok(c.teamJSON(slug))
+		result, err := ok(c.fullTeamJSON(slug, len(users)))
 		s.write(w, result, err)
 		return
 	}
@@ -169,6 +169,22 @@ func (s *Server) team(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.write(w, nil, notFound())
+}
+
+// fullTeamJSON is a team as its own endpoint gives it.
+func (c *call) fullTeamJSON(slug string, members int) map[string]any {
+	full, org, began := c.teamJSON(slug), c.s.userJSON(c.repo.Owner), "2026-01-01T00:00:00Z"
+	api := c.s.APIURL() + "/orgs/" + c.repo.Owner
+	org["type"] = "Organization"
+	for key, value := range map[string]any{
+		"url": api, "hooks_url": api + "/hooks", "issues_url": api + "/issues", "members_url": api + "/members{/member}", "public_members_url": api + "/public_members{/member}",
+		"description": nil, "has_organization_projects": false, "has_repository_projects": false, "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
+		"created_at": began, "updated_at": began, "archived_at": nil,
+	} {
+		org[key] = value
+	}
+	full["created_at"], full["updated_at"], full["members_count"], full["repos_count"], full["organization"] = began, began, members, 0, org
+	return full
 }
 
 // reviewEdits serves the GraphQL query for when the reviews of a pull request

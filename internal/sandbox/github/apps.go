@@ -73,6 +73,8 @@ func (s *Server) appOf(r *http.Request) (*App, error) {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
 		return nil, unauthorized("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return nil, unauthorized("A JSON web token could not be decoded")
 	case err != nil && found == nil:
 		return nil, &apiError{Status: http.StatusNotFound, Message: "Integration not found"}
 	case err != nil:
@@ -98,9 +100,10 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := ok(map[string]any{
 		"id": app.ID, "app_id": app.ID, "app_slug": app.Slug, "target_type": "Organization", "target_id": repo.ID, "repository_selection": "selected",
-		"account": map[string]any{"login": repo.Owner, "type": "Organization"}, "permissions": underscored(app.Permissions), "events": []string{},
+		"account": s.userJSON(repo.Owner), "permissions": underscored(app.Permissions), "events": []string{},
 		"access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", s.APIURL(), app.ID),
-		"created_at":        repo.Created, "updated_at": repo.Created,
+		"repositories_url":  s.APIURL() + "/installation/repositories", "html_url": fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.URL(), repo.Owner, app.ID),
+		"created_at": repo.Created, "updated_at": repo.Created, "single_file_name": nil, "suspended_by": nil, "suspended_at": nil,
 	})
 	s.write(w, result, err)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// graphql serves the one mutation and the one query that Waybill uses.
+// graphql serves the one mutation and the queries that Waybill uses.
 // https://docs.github.com/en/graphql/reference/mutations#updaterefs
 func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	token, err := s.authenticate(r)

@@ -37,7 +37,9 @@ func collaboratorPermission(c *call) (*answer, error) {
 	if permission == "" {
 		permission = "write"
 	}
-	return ok(map[string]any{"permission": permission, "role_name": permission, "user": c.s.userJSON(user)})
+	who := c.s.userJSON(user)
+	who["role_name"] = permission
+	return ok(map[string]any{"permission": permission, "role_name": permission, "user": who})
 }
 
 // https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files

@@ -294,21 +294,35 @@ func listJobs(c *call) (*answer, error) {
 	return ok(map[string]any{"total_count": len(r.Jobs), "jobs": list})
 }
 
+// jobLog redirects to an address that needs no token, as GitHub does.
 func jobLog(c *call) (*answer, error) {
 	id, _ := strconv.ParseInt(c.PathValue("id"), 10, 64)
 	for _, r := range c.s.Runs(c.repo.fullName()) {
 		for _, j := range r.Jobs {
 			if j.ID == id {
-				data, err := os.ReadFile(r.Log)
-				if err != nil {
-					return nil, notFound()
-				}
-				c.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-				return ok(data)
+				ticket := randomHex(12)
+				c.s.mu.Lock()
+				c.s.cache["log "+ticket] = r.Log
+				c.s.mu.Unlock()
+				c.w.Header().Set("Location", c.s.URL()+"/_logs/"+ticket)
+				return &answer{status: http.StatusFound}, nil
 			}
 		}
 	}
 	return nil, notFound()
+}
+
+func (s *Server) log(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	file, _ := s.cache["log "+r.PathValue("ticket")].(string)
+	s.mu.Unlock()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(data)
 }
 
 func (c *call) runJSON(r Run) map[string]any {

@@ -74,10 +74,10 @@ type repository struct {
 	Bypass        []string // slugs of the Apps that may move it all the same
 	Number        int      // last number of a pull request or issue
 	Pulls         []*pull
+	Issues        []*issue
 	Comments      []*comment
 	Statuses      []*status
 	Activities    []activity
-	Issues        []*issue
 	Access        map[string]string // permission by lower-case user; write for others
 	Queue         []queued
 	Runs          []*Run

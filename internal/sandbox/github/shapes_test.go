@@ -186,7 +186,7 @@ func (f *fixture) send(token, method, path, body string) (int, any, http.Header)
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	s := readShapes(t)
+	s, official := readShapes(t), readDescription(t)
 	run := f.AddRun(Run{Repository: "acme/x", Path: ".github/workflows/w.yml", Workflow: "w", Event: "push", HeadSHA: f.main, HeadBranch: "main", Actor: "ada"})
 	logFile := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(logFile, []byte("log"), 0o644); err != nil {
@@ -234,7 +234,12 @@ func TestShapes(t *testing.T) {
 				continue
 			}
 			found = true
-			status, body, _ := f.send(f.token, method, strings.NewReplacer("COMMENT", comment, "REVIEW", review).Replace(r.path), r.body)
+			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review).Replace(r.path)
+			status, body, _ := f.send(f.token, method, address, r.body)
+			plain, _, _ := strings.Cut(address, "?")
+			for _, wrong := range official.wrong(method, "/repos/acme/x/"+plain, status, r.body, body) {
+				t.Errorf("%s: GitHub's description: %s", route, wrong)
+			}
 			if status != e.Status {
 				t.Errorf("%s: status %d, want %d: %v", route, status, e.Status, body)
 				continue
