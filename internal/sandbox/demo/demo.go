@@ -20,11 +20,9 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/sandbox"
 	"github.com/waybill-dev/waybill/internal/sandbox/github"
-	"github.com/waybill-dev/waybill/internal/sandbox/sigstore"
-	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
+	"github.com/waybill-dev/waybill/internal/sandbox/stage"
 )
 
 // Names of the example organisation, as in examples/.
@@ -33,7 +31,6 @@ const (
 	appRepo    = "acme/backend"
 	developer  = "alice"
 	reviewer   = "bob"
-	actions    = "waybill-dev/waybill"
 	issuerURL  = "https://token.actions.githubusercontent.com"
 )
 
@@ -84,7 +81,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	d.end(report)
 	if o.After != nil {
-		return report, o.After(ctx, d.sandbox, report)
+		return report, o.After(ctx, d.sandbox.Sandbox, report)
 	}
 	return report, nil
 }
@@ -92,17 +89,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 type demo struct {
 	o       Options
 	started time.Time
-	sandbox *sandbox.Sandbox
-	stack   *sigstore.Stack
+	sandbox *stage.Stage
 	seen    int // runs told so far
 }
 
 func (d *demo) stop() {
 	if d.sandbox != nil {
 		d.sandbox.Close()
-	}
-	if d.stack != nil {
-		d.stack.Stop()
 	}
 }
 
@@ -114,56 +107,11 @@ func (d *demo) stage(ctx context.Context) (err error) {
 	if err := os.RemoveAll(d.o.Dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.o.Dir, 0o755); err != nil {
-		return err
-	}
-	d.sandbox, err = sandbox.Start(ctx, sandbox.Options{
-		Dir: d.o.Dir, Act: filepath.Join(d.o.Tools, "act"), Env: withPath(d.o.Env, filepath.Join(d.o.Root, "bin")),
-		Local: map[string]string{actions: d.o.Root}, Logf: d.o.Logf,
-	})
+	d.sandbox, err = stage.Start(ctx, stage.Options{Root: d.o.Root, Dir: d.o.Dir, Tools: d.o.Tools, Env: d.o.Env, Logf: d.o.Logf, Tell: d.tell})
 	if err != nil {
 		return err
 	}
-	urls := d.sandbox.URLs()
-	d.tell("rehearsal is up: registry %s, GitHub stand-in %s", urls.Registry, urls.Server)
-	d.stack, err = sigstore.Start(ctx, sigstore.Options{Tools: d.o.Tools, State: filepath.Join(d.o.Dir, "sigstore"), Issuers: []string{urls.Issuer}})
-	if err != nil {
-		return err
-	}
-	d.tell("Sigstore is up: Fulcio, Rekor, timestamp authority")
-	database, err := d.pushDatabase(ctx, urls.Registry)
-	if err != nil {
-		return err
-	}
-	d.tell("vulnerability database %s", database)
-	return d.repositories(ctx, database)
-}
-
-func withPath(env []string, dir string) []string {
-	out := make([]string, 0, len(env))
-	for _, v := range env {
-		if path, ok := strings.CutPrefix(v, "PATH="); ok {
-			v = "PATH=" + dir + string(filepath.ListSeparator) + path
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
-func (d *demo) pushDatabase(ctx context.Context, host string) (string, error) {
-	advisories, err := filepath.Glob(filepath.Join(d.o.Root, "testdata", "advisories", "*.yaml"))
-	if err != nil || len(advisories) == 0 {
-		return "", errors.Join(errors.New("testdata/advisories holds no advisories"), err)
-	}
-	repository, err := imageref.ParseRepository(host + "/acme/trivy-db")
-	if err != nil {
-		return "", err
-	}
-	client := registry.New(registry.Options{})
-	if _, err := vulndb.Push(ctx, client, repository, vulndb.Database{Advisories: advisories, UpdatedAt: time.Now().Add(-time.Hour)}); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s:%d", repository.Name(), vulndb.SchemaVersion), nil
+	return d.repositories(ctx)
 }
 
 // The two Apps of the organisation: what applications ask with, which may start
@@ -178,23 +126,15 @@ var (
 
 // repositories makes the two repositories of the examples, with the names of
 // registry and issuer that hold here.
-func (d *demo) repositories(ctx context.Context, database string) error {
+func (d *demo) repositories(ctx context.Context) error {
 	urls := d.sandbox.URLs()
-	vars := map[string]string{"WAYBILL_DB_REPOSITORY": database}
-	for name, file := range map[string]string{"WAYBILL_SIGNING_CONFIG": d.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": d.stack.TrustedRoot} {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		vars[name] = string(data) // as on github.com, where a variable cannot name a file
-	}
 	names := strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer)
 	for _, r := range []struct{ name, example string }{{configRepo, "config"}, {appRepo, "app"}} {
 		files := filepath.Join(d.o.Dir, "seed", r.example)
 		if err := copyTree(filepath.Join(d.o.Root, "examples", r.example), files, names); err != nil {
 			return err
 		}
-		seed := github.Seed{Name: r.name, Dir: files, Vars: maps.Clone(vars), Author: developer, Message: "Start from Waybill's example"}
+		seed := github.Seed{Name: r.name, Dir: files, Vars: maps.Clone(d.sandbox.Variables), Author: developer, Message: "Start from Waybill's example"}
 		app, id, key := AskApp, "WAYBILL_ASK_APP_ID", "WAYBILL_ASK_APP_KEY"
 		if r.name == configRepo {
 			app, id, key = MoveApp, "WAYBILL_APP_ID", "WAYBILL_APP_KEY"
