@@ -103,7 +103,7 @@ func nextSteps(kind string, n starter.Names) []string {
 		}
 		return append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
-			"Add the secret WAYBILL_CONFIG_TOKEN: a token that may start workflows in "+n.ConfigRepo+" (actions: write) and nothing else.",
+			"Give it the App that asks (actions: write on "+n.ConfigRepo+" and nothing else): the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
 	case starter.Infra:
 		if n.Platform != starter.None {
