@@ -70,6 +70,7 @@ type Process struct {
 
 // Run parses and runs one command and returns the exit code.
 func (p Program) Run(ctx context.Context, proc Process) int {
+	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
 	root := &cobra.Command{
 		Use: p.Name, Short: p.Short, Version: Version(),
 		SilenceErrors: true, SilenceUsage: true,

@@ -118,7 +118,7 @@ func TestDeclarations(t *testing.T) {
 			if in.Type == contract.Choice && !in.Required && !slices.Contains(in.Values, in.Default) {
 				t.Errorf("%s.%s: default %q is no choice", c.Name, in.Name, in.Default)
 			}
-			if sensitive := regexp.MustCompile(`token|password|secret_|seal_key$`).MatchString(in.Name); sensitive != in.Secret && in.Name != "registry_username" {
+			if sensitive := regexp.MustCompile(`token|password|secret_|seal_key$|app_key$`).MatchString(in.Name); sensitive != in.Secret && in.Name != "registry_username" {
 				t.Errorf("%s.%s: a secret must not be a flag", c.Name, in.Name)
 			}
 			if in.Required && in.Default != "" {

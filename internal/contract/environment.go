@@ -22,6 +22,7 @@ var (
 	EnvRegistryUser   = EnvVar{"WAYBILL_REGISTRY_USERNAME", false, "user name for the image's registry, where no config.json holds it"}
 	EnvRegistryPass   = EnvVar{"WAYBILL_REGISTRY_PASSWORD", true, "password or token for the image's registry, where no config.json holds it"}
 	EnvNoColor        = EnvVar{"NO_COLOR", false, "any value turns colour off"}
+	EnvTerm           = EnvVar{"TERM", false, "`dumb` turns colour off"}
 	EnvCI             = EnvVar{"CI", false, "any value keeps init from asking questions, as GITHUB_ACTIONS does"}
 	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache"}
 )
@@ -31,6 +32,6 @@ var (
 func Environment() []EnvVar {
 	return []EnvVar{
 		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvHome, EnvPath,
-		EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvCI, EnvCacheHome,
+		EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI, EnvCacheHome,
 	}
 }
