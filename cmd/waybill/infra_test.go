@@ -153,7 +153,7 @@ func (w *infraWorld) git(dir string, args ...string) string {
 }
 
 func (w *infraWorld) token(user string) string {
-	return w.github.CreateToken(sandbox.Token{User: user, Permissions: map[string]string{"contents": "write", "pull-requests": "write", "actions": "write"}})
+	return w.github.CreateToken(sandbox.Token{User: user, Permissions: map[string]string{"contents": "write", "pull-requests": "write", "actions": "write", "statuses": "write"}})
 }
 
 func (w *infraWorld) remote(user string) string {
@@ -253,6 +253,22 @@ func (w *infraWorld) run(args ...string) (code int, out, words string) {
 	w.seen.Write(stdout.Bytes())
 	w.seen.Write(stderr.Bytes())
 	return code, stdout.String(), stderr.String()
+}
+
+// event makes what runs next a job that the event started.
+func (w *infraWorld) event(name string, payload map[string]any) {
+	w.t.Helper()
+	data, err := json.Marshal(payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	path := filepath.Join(w.t.TempDir(), "event.json")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	for key, value := range map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": path, "GITHUB_REPOSITORY": "acme/infra"} {
+		w.env[key] = value
+	}
 }
 
 func (w *infraWorld) plan(args ...string) plan.Fingerprint {
