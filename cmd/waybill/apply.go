@@ -125,6 +125,9 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	tool.Guard = judge.check
+	if err := terraformOfPlan(ctx, call, bundle.Document.Roots, &tool); err != nil {
+		return err
+	}
 	applier, err := apply.Open(ctx, apply.Request{
 		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: call.Stderr, Group: call.Runner.Group,
 		Changed: func(ctx context.Context, paths []string) ([]string, error) {

@@ -55,6 +55,12 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	tool.Guard = judge.check
+	if err := judge.trees(ctx, call, roots); err != nil {
+		return err
+	}
+	if err := chooseTerraform(ctx, call, top, roots, &tool); err != nil {
+		return err
+	}
 	if call.In.Bool("validate_only") {
 		return validateRoots(ctx, call, top, roots, tool, judge)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/policy"
 	"github.com/waybill-dev/waybill/internal/runner"
 )
@@ -95,6 +96,17 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	defer g.mu.Unlock()
 	g.findings = policy.Merge(append(g.findings, findings...))
 	return policy.Refuse(findings)
+}
+
+// trees judges what stands in the tree, before terraform itself is chosen, and
+// says all of it.
+func (g *guard) trees(ctx context.Context, call *cli.Call, roots []plan.Root) error {
+	for _, r := range roots {
+		if err := g.check(ctx, r.Dir, ""); err != nil && outcome.Code(err) != outcome.Refused {
+			return err
+		}
+	}
+	return g.report(call, nil)
 }
 
 func (g *guard) committed(ctx context.Context, file string) (bool, error) {

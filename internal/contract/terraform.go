@@ -7,6 +7,10 @@ var (
 		Doc: "Pull request. Empty means the one that the event is about or, after a merge, the one that brought the commit."}
 	inputTerraform = Input{Name: "terraform", Type: String, Default: "terraform", Placeholder: "PROGRAM",
 		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
+	inputTerraformVersion = Input{Name: "terraform_version", Type: String, Placeholder: "VERSION",
+		Doc: "Version of terraform for every root, exact or a constraint. Empty means `version` in waybill.yaml, else .terraform-version, else required_version alone, else whichever is there. terraform on PATH is used where it satisfies; otherwise the version is installed, when its checksum and HashiCorp's signature are right. `apply` takes the version that the plan was made with."}
+	inputTerraformMirror = Input{Name: "terraform_mirror", Type: String, Placeholder: "URL",
+		Doc: "Mirror of https://releases.hashicorp.com to install terraform from, for runners that cannot reach it; what it gives is verified all the same. Empty means the original."}
 	inputTerraformEnv = Input{Name: "env", Type: List, Placeholder: "NAME",
 		Doc: "Environment variables to hand to terraform, one a line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
 	inputCheckout = Input{Name: "checkout", Type: String, Default: ".", Placeholder: "DIR",
@@ -46,7 +50,7 @@ var plan = Command{
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
 		{Name: "validate_only", Type: Bool, Default: "false", Doc: "Checks policy, format and validity and plans nothing: for pull requests from forks, which must not reach a backend."},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
 		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
 		inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
@@ -84,7 +88,7 @@ var gate = Command{
 	},
 	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
 		{"statuses", "write", "only with `status`: reports on the head"}, {"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io"}, {"id-token", "write", "only with `sign_record: keyless`"}},
-	Binaries:    []string{Waybill},
+	Binaries: []string{Waybill},
 }
 
 var applyCommand = Command{
@@ -100,7 +104,7 @@ var applyCommand = Command{
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one a line. Empty takes whichever it is of."},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
 		inputSealKey, inputSealKeyFile,
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
 		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
 	}, recordInputs...),
 	Outputs: []Output{

@@ -38,6 +38,7 @@ var doors = map[string][]string{
 	"sigs.k8s.io/kustomize/":                               {"internal/render"},
 	"github.com/hashicorp/terraform-json":                  {"internal/terraform"},
 	"github.com/hashicorp/hcl/":                            {"internal/terraform/configuration"},
+	"github.com/hashicorp/hc-install/":                     {"internal/terraform/release"},
 	"filippo.io/age":                                       {"internal/plan/seal"},
 }
 

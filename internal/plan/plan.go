@@ -29,6 +29,7 @@ type Request struct {
 // Tool is how terraform is run for every root.
 type Tool struct {
 	Program     string                            // path, or name on PATH
+	Programs    map[string]string                 // of the roots that have one of their own, by directory
 	Env         func(variables []string) []string // for a root with these variables
 	Work        string                            // directory of ours alone, for data directories and plans
 	PluginCache string
@@ -48,8 +49,12 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	if err := os.MkdirAll(private, 0o700); err != nil {
 		return nil, "", fmt.Errorf("make a working directory: %w", err)
 	}
+	program := t.Program
+	if own := t.Programs[dir]; own != "" {
+		program = own
+	}
 	options := terraform.Options{
-		Path: t.Program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
+		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
 		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
 	}
 	if t.initLock != nil {
@@ -160,12 +165,6 @@ func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
 }
 
 func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
-	if r.Tool.Guard != nil {
-		// It says more of what cannot be read, or leaves the repository.
-		if err := r.Tool.Guard(ctx, root.Dir, ""); err != nil {
-			return nil, err
-		}
-	}
 	sources, err := ReadSources(r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return nil, err

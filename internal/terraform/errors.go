@@ -43,6 +43,9 @@ func (e *Error) Error() string {
 // Unwrap keeps the cause reachable.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// ErrNotFound is the cause where there is no such program.
+var ErrNotFound = process.ErrNotFound
+
 // IsReason says whether terraform failed for that reason.
 func IsReason(err error, reason Reason) bool {
 	var e *Error
