@@ -25,18 +25,19 @@ func run() int {
 	defer stop()
 	program := cli.Program{
 		Name: "waybill-sandbox", Short: "Rehearse deliveries on this machine: a registry, a stand-in for GitHub that runs workflows, an OIDC issuer",
-		Extra: []*cobra.Command{serve(), rehearse()},
+		Extra: append([]*cobra.Command{serve(), rehearse()}, visits(os.Getenv("REHEARSAL"))...),
 	}
 	return program.Run(ctx, cli.Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 func serve() *cobra.Command {
-	var dir, act string
+	var dir, act, root string
 	var local, env []string
-	var keep bool
+	var keep, delivery bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve until interrupted; print the addresses as JSON", Args: cobra.NoArgs,
-		Example: "  waybill-sandbox serve --dir /tmp/rehearsal --local waybill-dev/waybill=.",
+		Long:    "Serves a registry, a stand-in for GitHub and an OIDC issuer. With --delivery also a Sigstore and a vulnerability database; then repositories, App and merges of a rehearsal are made by the commands beside this one, which find it by --dir or the variable REHEARSAL.",
+		Example: "  waybill-sandbox serve --dir /tmp/rehearsal --delivery\n  waybill-sandbox serve --dir /tmp/rehearsal --local waybill-dev/waybill=.",
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&dir, "dir", "", "directory of repositories, blobs, runs and logs; made where it is missing")
@@ -44,6 +45,8 @@ func serve() *cobra.Command {
 	flags.StringArrayVar(&local, "local", nil, "OWNER/NAME=DIR: directory that stands for a repository of actions, at every ref")
 	flags.StringArrayVar(&env, "env", nil, "NAME=VALUE: variable that every job sees")
 	flags.BoolVar(&keep, "keep", false, "leave the clones of finished runs")
+	flags.BoolVar(&delivery, "delivery", false, "serve everything that a delivery needs, and write DIR/env to source")
+	flags.StringVar(&root, "root", ".", "checkout of Waybill, with make build tools-demo done; for --delivery")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if dir == "" {
 			return outcome.Usagef("serve needs --dir")
@@ -57,6 +60,12 @@ func serve() *cobra.Command {
 			o.Local[name] = path
 		}
 		o.Logf = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+		if delivery {
+			if act != "" || len(local) > 0 {
+				return outcome.Usagef("--delivery brings its own --act and --local")
+			}
+			return serveDelivery(cmd, root, o)
+		}
 		s, err := sandbox.Start(cmd.Context(), o)
 		if err != nil {
 			return err

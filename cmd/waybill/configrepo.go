@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -52,7 +55,7 @@ func (p place) forge(branch, checkWorkflow string) forge.Forge {
 
 // openRepository opens the repository that --repo or --dir names. Exactly one
 // of them must be given; inside Actions, neither means the workflow's own
-// repository.
+// repository, and elsewhere, for what only reads, the working directory.
 func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	repo, dir := call.In.String("repo"), call.In.String("dir")
 	switch {
@@ -60,6 +63,8 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 		return place{}, outcome.Usagef("--repo and --dir both name the config repository; give one")
 	case repo == "" && dir == "" && call.Runner.Active():
 		repo = call.Runner.Context().Repository
+	case repo == "" && dir == "" && onlyReads(call) && isConfigRepository("."):
+		dir = "."
 	case repo == "" && dir == "":
 		return place{}, outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")
 	}
@@ -83,6 +88,17 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 		return place{}, err
 	}
 	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed, actsAsApp: takesApp(call) && call.In.String("app_id") != ""}, nil
+}
+
+// onlyReads is whether the command may take the working directory for the
+// config repository without being told: what writes is told where.
+func onlyReads(call *cli.Call) bool {
+	return slices.Contains([]string{"check", "status", "diff"}, call.Command.Name)
+}
+
+func isConfigRepository(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, config.FileName))
+	return err == nil
 }
 
 func githubClient(call *cli.Call) (*github.Client, error) {

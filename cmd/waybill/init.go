@@ -16,7 +16,7 @@ func runInit(ctx context.Context, call *cli.Call) error {
 	kind, dir := call.In.String("kind"), call.In.String("dir")
 	names := starter.Names{
 		Owner: call.In.String("owner"), ConfigRepo: call.In.String("config_repo"), App: call.In.String("app"),
-		Image: call.In.String("image"), Registry: call.In.String("registry"), Environments: environmentNames(call.In.String("environments")),
+		Image: call.In.String("image"), Registry: call.In.String("registry"), Issuer: call.In.String("issuer"), Environments: environmentNames(call.In.String("environments")),
 		Account: call.In.String("cloud_account"), Region: call.In.String("region"), Domain: call.In.String("domain"),
 		Platform: call.In.String("platform"), Template: call.In.String("template"),
 	}
@@ -64,9 +64,6 @@ func environmentNames(list string) []string {
 
 func writeStarter(call *cli.Call, dir, kind string, names starter.Names) error {
 	result, err := starter.Write(dir, kind, names, call.In.Bool("force"))
-	for _, f := range result.Written {
-		call.Sayf("wrote    %s", f)
-	}
 	for _, f := range result.Replaced {
 		call.Sayf("replaced %s", f)
 	}
@@ -117,7 +114,8 @@ func nextSteps(kind string, n starter.Names) []string {
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"Make the status waybill/check required on main, let Actions open pull requests, and let other repositories of "+n.Owner+" call this one's workflows.",
+		"Protect main: pull requests, the status waybill/check, and the App that moves digests (WAYBILL_APP_ID, WAYBILL_APP_KEY) as the one that may pass; docs/getting-started.md says how.",
+		"Let Actions open pull requests, and other repositories of "+n.Owner+" call this one's workflows.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }
 

@@ -28,7 +28,7 @@ func terminal(call *cli.Call) io.Reader {
 func ask(call *cli.Call, answers io.Reader, kind string, n *starter.Names) error {
 	lines := bufio.NewScanner(answers)
 	for _, q := range questions(kind, n) {
-		if call.In.String(q.input) != "" {
+		if call.In.String(q.input) != "" || q.input == "owner" && call.In.String("config_repo") != "" {
 			continue
 		}
 		shown := q.now()

@@ -4,7 +4,7 @@ var (
 	inputRepo = Input{Name: "repo", Type: String, Placeholder: "OWNER/NAME",
 		Doc: "Config repository on GitHub, read and written through the API without a clone."}
 	inputDir = Input{Name: "dir", Type: String, Placeholder: "PATH",
-		Doc: "Local clone of the config repository, instead of `repo`."}
+		Doc: "Local clone of the config repository, instead of `repo`. Where neither is given, `check`, `diff` and `status` take the working directory if it holds waybill.yaml."}
 	inputBranch = Input{Name: "branch", Type: String, Placeholder: "BRANCH",
 		Doc: "Branch that holds the deployments. Empty means the default branch."}
 	inputApp = Input{Name: "app", Type: String, Required: true, Placeholder: "APP",

@@ -14,6 +14,7 @@ var initialize = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Name of the application. Empty means, for `app`, the directory's name; in a config repository it is what the example's `backend` is called, and empty leaves it at that."},
 		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository of the application's image. Empty means the application's name in `registry`."},
 		{Name: "registry", Type: String, Placeholder: "REGISTRY/PATH", Doc: "Where images are. Empty means ghcr.io and the owner."},
+		{Name: "issuer", Type: String, Placeholder: "URL", Doc: "Issuer of the OIDC tokens that jobs sign with. Empty means github.com's; GitHub Enterprise Server's is https://HOST/_services/token."},
 		{Name: "environments", Type: String, Placeholder: "NAME,…", Doc: "Environments, two or more, in the order in which a digest moves. Empty means dev,staging,prod. The first takes what is delivered; the last asks for a soak time and for reviewers."},
 		{Name: "template", Type: Choice, Values: []string{"none", "backend", "frontend"}, Default: "none", Doc: "For `app`: example application to write beside the workflow, to start from or to try the delivery with."},
 		{Name: "platform", Type: Choice, Values: []string{"aws", "none"}, Default: "aws", Doc: "What to write beside the delivery itself: `aws` for clusters, platform components, namespaces and runbooks (`config`) or a root for each environment's cluster (`infra`), `none` for none of it."},

@@ -14,6 +14,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`acme-(?:staging-)?v02\.api\.letsencrypt\.org`, `acme\.cert-manager\.io`, `\bacme:`, `/spec/acme/`, `letsencrypt-staging`,
 	`waybill-dev`, `\b(?:waybill|sigstore|go)(?:\.|\[\.\])dev\b`, `/dev/(?:null|stdin|stdout|stderr|fd|tty|xvda)\b`, `environment += "(?:dev|staging|prod)"`,
 
+	`https://token\.actions\.githubusercontent\.com\b`,
 	`\bacme\.example\b`,
 	`\bghcr\.io/acme/backend\b`, `\bghcr\.io/acme\b`,
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
@@ -35,6 +36,8 @@ type context struct {
 func (n Names) fill(text string, c context) string {
 	return tokens.ReplaceAllStringFunc(text, func(token string) string {
 		switch token {
+		case defaultIssuer:
+			return n.Issuer
 		case "acme.example":
 			return n.Domain
 		case "ghcr.io/acme/backend":

@@ -17,6 +17,7 @@ type Names struct {
 	Source     string // OWNER/NAME that the application is built from
 	Image      string // repository of the application's image
 	Registry   string // where images are, such as ghcr.io/acme
+	Issuer     string // of the OIDC tokens of jobs
 	// Environments are in the order in which a digest moves.
 	Environments []string
 	Account      string // of AWS
@@ -39,6 +40,7 @@ const (
 // Defaults of what is not said.
 const (
 	defaultAccount = "111122223333" // AWS's own number for examples
+	defaultIssuer  = "https://token.actions.githubusercontent.com"
 	defaultRegion  = "eu-central-1"
 	copiedTo       = "eu-west-1" // backups
 )
@@ -50,6 +52,7 @@ var (
 	environment = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$`) // is a cluster's name too
 	account     = regexp.MustCompile(`^[0-9]{12}$`)
 	region      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	issuer      = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$`)
 	domain      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
@@ -64,6 +67,7 @@ func (n Names) Default() Names {
 	set(&n.Owner, owner)
 	set(&n.ConfigRepo, n.Owner+"/config")
 	set(&n.Registry, "ghcr.io/"+strings.ToLower(n.Owner))
+	set(&n.Issuer, defaultIssuer)
 	set(&n.App, Backend)
 	set(&n.Source, n.Owner+"/"+n.App)
 	set(&n.Image, n.Registry+"/"+n.App)
@@ -89,6 +93,7 @@ func (n *Names) complete(kind string) error {
 		{"--config-repo", n.ConfigRepo, "OWNER/NAME", repository},
 		{"--app", n.App, "a name of lower-case letters, digits and dashes, which starts with a letter", label},
 		{"the application's repository", n.Source, "OWNER/NAME", repository},
+		{"--issuer", n.Issuer, "a URL without query and trailing slash", issuer},
 		{"--cloud-account", n.Account, "the number of an AWS account, twelve digits", account},
 		{"--region", n.Region, "a region of AWS, such as eu-west-1", region},
 		{"--domain", n.Domain, "a domain in lower case, such as shop.example.com", domain},

@@ -27,7 +27,7 @@ var acme = starter.Names{Owner: "acme"}
 // umbrella differs from the example in every name.
 var umbrella = starter.Names{
 	Owner: "Umbrella-Corp", ConfigRepo: "Umbrella-Corp/deploy_config", App: "shop-api", Registry: "registry.example:5000/umbrella",
-	Environments: []string{"test", "qa", "preprod", "live"}, Account: "999988887777", Region: "us-east-2", Domain: "umbrella.test",
+	Environments: []string{"test", "qa", "preprod", "live"}, Account: "999988887777", Region: "us-east-2", Domain: "umbrella.test", Issuer: "https://git.umbrella.test/_services/token",
 }
 
 func sortFiles(files []txtar.File) {
@@ -110,7 +110,7 @@ func TestWorkflowsAreTheExamples(t *testing.T) {
 var (
 	comment     = regexp.MustCompile(`(?m)(^|\s)#.*$`)
 	protocol    = regexp.MustCompile(`acme-(staging-)?v02\.api|acme\.cert-manager\.io|\bacme:|/spec/acme/|letsencrypt-staging|waybill-dev|\.\]?dev\b|/dev/(null|xvda)|environment +=.*`)
-	exampleWord = regexp.MustCompile(`\bacme\b|111122223333|eu-central-1`)
+	exampleWord = regexp.MustCompile(`\bacme\b|111122223333|eu-central-1|token\.actions`)
 	exampleEnv  = regexp.MustCompile(`\b(dev|staging|prod)\b`)
 )
 
@@ -360,6 +360,7 @@ func TestHostileNames(t *testing.T) {
 		"9 are more than 8":                func(n *starter.Names) { n.Environments = strings.Split("a,b,c,d,e,f,g,h,i", ",") },
 		"namespaces/monitoring/":           func(n *starter.Names) { n.Environments = []string{"dev", "monitoring", "prod"} },
 		"--cloud-account":                  func(n *starter.Names) { n.Account = "12345" },
+		`--issuer "https://x/\" y"`:        func(n *starter.Names) { n.Issuer = "https://x/\" y" },
 		"--region":                         func(n *starter.Names) { n.Region = "eu\"west" },
 		"--domain":                         func(n *starter.Names) { n.Domain = "Shop.example; rm" },
 	} {

@@ -118,9 +118,11 @@ func (d *discard) WriteHeader(int)             {}
 //	POST /_sandbox/apps          an App; answers {"client_id", "key"}
 //	POST /_sandbox/faults        a Fault
 //	POST /_sandbox/teams         {"team": "ORG/SLUG", "users": […]}
+//	POST /_sandbox/protect       {"repository", "required": […], "bypass": […]}
 //	POST /_sandbox/merge         {"repository", "number", "user", "method"}
 //	POST /_sandbox/secrets       {"repository", "name", "value"}; likewise variables
-//	GET  /_sandbox/runs?repository=OWNER/NAME
+//	GET  /_sandbox/runs?repository=OWNER/NAME, of all without one
+//	GET  /_sandbox/pulls?repository=OWNER/NAME
 //	GET  /_sandbox/statuses?repository=OWNER/NAME&sha=SHA
 //	GET  /_sandbox/idle?timeout=60s  waits until nothing runs
 func (s *Server) admin(w http.ResponseWriter, r *http.Request) {
@@ -180,6 +182,15 @@ func (s *Server) administer(r *http.Request) (any, error) {
 		}
 		s.SetTeam(in.Team, in.Users...)
 		return done, nil
+	case "POST protect":
+		var in struct {
+			Repository       string
+			Required, Bypass []string
+		}
+		if err := decode(&in); err != nil {
+			return nil, err
+		}
+		return done, s.protect(in.Repository, in.Required, in.Bypass)
 	case "POST merge":
 		var in struct {
 			Repository, User, Method string
@@ -200,7 +211,9 @@ func (s *Server) administer(r *http.Request) (any, error) {
 		}
 		return done, s.SetVariable(in.Repository, in.Name, in.Value)
 	case "GET runs":
-		return s.Runs(q.Get("repository")), nil
+		return s.runsOf(q.Get("repository")), nil
+	case "GET pulls":
+		return s.Pulls(q.Get("repository")), nil
 	case "GET statuses":
 		return s.Statuses(q.Get("repository"), q.Get("sha")), nil
 	case "GET idle":
