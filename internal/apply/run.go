@@ -180,7 +180,7 @@ const maxNamed = 20
 // Report says in words what was reached, and how to go on.
 func Report(results []RootResult) string {
 	var lines []string
-	broken := false
+	broken, unsaved := false, false
 	for _, r := range results {
 		line := r.Dir + ": " + r.State
 		if len(r.Done) > 0 {
@@ -204,10 +204,14 @@ func Report(results []RootResult) string {
 			lines = append(lines, "  lock lost: "+r.Lost)
 		}
 		if r.Kept != "" {
+			unsaved = true
 			lines = append(lines, "  the state that could not be saved, sealed: "+r.Kept, "  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir)
 		}
 	}
-	if broken {
+	switch {
+	case unsaved:
+		lines = append(lines, "what was done is in the sealed state alone; nothing is undone. Push that state first; then plan again, and approve what is left")
+	case broken:
 		lines = append(lines, "what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve what is left (a pull request that changes a file of the root, if only a comment, plans it)")
 	}
 	return terraform.Printable(strings.Join(lines, "\n"))

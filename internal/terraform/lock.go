@@ -23,6 +23,10 @@ const ErroredState = "errored.tfstate"
 // Lock is who holds a state's lock, as far as terraform says it.
 type Lock struct{ ID, Who, Created string }
 
+// lockedBy is how the http backend says which lock there is; what it then gives
+// as information is of the lock that was asked for, in vain.
+var lockedBy = regexp.MustCompile(`already locked: ID=(\S+)`)
+
 var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Who|Created):\s*(\S.*?)\s*$`)
 
 // LockOf finds in an error who holds the lock.
@@ -30,6 +34,9 @@ func LockOf(err error) (Lock, bool) {
 	var e *Error
 	if !errors.As(err, &e) {
 		return Lock{}, false
+	}
+	if m := lockedBy.FindStringSubmatch(e.Words); m != nil {
+		return Lock{ID: m[1]}, true
 	}
 	_, info, ok := strings.Cut(e.Words, "Lock Info:")
 	if !ok {
@@ -50,4 +57,9 @@ func LockOf(err error) (Lock, bool) {
 }
 
 // String says who holds it since when.
-func (l Lock) String() string { return l.Who + " since " + l.Created + " (lock " + l.ID + ")" }
+func (l Lock) String() string {
+	if l.Who == "" {
+		return "lock " + l.ID
+	}
+	return l.Who + " since " + l.Created + " (lock " + l.ID + ")"
+}

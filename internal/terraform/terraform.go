@@ -240,8 +240,8 @@ func (r *Root) State(ctx context.Context) (StateID, error) {
 // Apply carries out a plan that Plan wrote, and hands each event to see.
 func (r *Root) Apply(ctx context.Context, planFile string, see func(Event)) error {
 	events := &eventWriter{see: see}
-	command := r.command(events, "apply", "-input=false", "-no-color", "-json", lockTimeoutArg(r.o.LockTimeout), planFile)
-	err := command.Run(ctx)
+	command := r.command(nil, "apply", "-input=false", "-no-color", "-json", lockTimeoutArg(r.o.LockTimeout), planFile)
+	err := runFollowed(ctx, command, r.o.DataDir, events)
 	events.flush()
 	if err == nil {
 		return nil
