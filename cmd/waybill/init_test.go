@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/plan/policy"
 	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/starter"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -102,6 +105,10 @@ func TestInitPassesTerraform(t *testing.T) {
 		"TF_CLI_CONFIG_FILE=" + run(t, root, goEnvironment(), tooltest.Find(t, "bash"), "scripts/terraform-provider.sh"), "TF_IN_AUTOMATION=1",
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://" + module + ".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/waybill-dev/waybill.git",
 	}
+	cfg, err := config.Load(filepath.Join(dir, config.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
 	// What AWS would answer is that of the module's own tests, but for the region.
 	plan := fmt.Sprintf(`mock_provider "aws" {
   source = %q
@@ -117,7 +124,9 @@ run "plan" {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := filepath.Join(dir, filepath.FromSlash(name))
+			judgeStarter(t, cfg, dir, name, "")
 			run(t, at, env, terraform, "init", "-backend=false", "-input=false", "-no-color")
+			judgeStarter(t, cfg, dir, name, filepath.Join(at, ".terraform"))
 			if !strings.Contains(name, "aws") {
 				run(t, at, env, terraform, "validate", "-no-color")
 				return
@@ -127,6 +136,25 @@ run "plan" {
 			}
 			run(t, at, env, terraform, "test", "-no-color") // validates first
 		})
+	}
+}
+
+// judgeStarter holds a root against the policy that is written with it. What it
+// may find is that there is no lock file yet: it has the provider's checksums,
+// and the README says when to commit it.
+func judgeStarter(t *testing.T, cfg *config.Config, dir, root, data string) {
+	t.Helper()
+	findings, err := policy.Check(t.Context(), policy.Request{
+		Top: dir, Dir: root, DataDir: data, Policies: []config.TerraformPolicy{cfg.Terraform().Policy},
+		Committed: func(context.Context, string) (bool, error) { return true, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		if f.Rule != policy.RuleLockFile {
+			t.Errorf("%s", f)
+		}
 	}
 }
 
