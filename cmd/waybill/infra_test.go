@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/process"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -223,6 +224,22 @@ func (w *infraWorld) review(user, event, body string) string {
 	w.t.Helper()
 	text, _ := json.Marshal(map[string]string{"event": event, "body": body})
 	return fmt.Sprintf("%.0f", w.api(user, "POST", "/repos/acme/infra/pulls/1/reviews", string(text))["id"])
+}
+
+// reviewOf approves the plan of another pull request than the first.
+func (w *infraWorld) reviewOf(n int, user string, f plan.Fingerprint) {
+	w.t.Helper()
+	text, _ := json.Marshal(map[string]string{"event": "APPROVE", "body": "approve " + f.Short()})
+	w.api(user, "POST", fmt.Sprintf("/repos/acme/infra/pulls/%d/reviews", n), string(text))
+}
+
+// terraform runs the real one in a directory.
+func (w *infraWorld) terraform(dir string, args ...string) {
+	w.t.Helper()
+	command := process.Command{Path: "terraform", Args: args, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.t.TempDir()}}
+	if err := command.Run(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *infraWorld) approve(user string, f plan.Fingerprint) string {
