@@ -72,6 +72,11 @@ func TestGuide(t *testing.T) {
 	go func() {
 		served <- process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", "exec " + serve}, Dir: root, Env: env, Stdout: log, Stderr: log}.Run(ctx)
 	}()
+	// What the guide says of main, tried.
+	steps["deliver"] += `git -C config pull -q --rebase origin main
+git -C config commit -q --allow-empty -m "By hand"
+if git -C config push -q origin main; then echo "main was pushed to" >&2; exit 1; fi
+`
 	out, err := process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", steps["deliver"]}, Dir: root, Env: env}.Output(t.Context())
 	interrupt()
 	<-served

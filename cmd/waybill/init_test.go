@@ -74,6 +74,34 @@ func TestInitApplicationsPassTheirOwnTests(t *testing.T) {
 	}
 }
 
+// And they are images without anything being executed: compiled for two
+// platforms, then assembled.
+func TestInitApplicationsAreAssembled(t *testing.T) {
+	t.Parallel()
+	waybill := filepath.Join(tooltest.Root(t), "bin", "waybill")
+	if _, err := os.Stat(waybill); err != nil {
+		t.Skip("needs bin/waybill: run make build")
+	}
+	for _, template := range []string{starter.Backend, starter.Frontend} {
+		n := umbrella
+		n.Template = template
+		dir := starterIn(t, starter.App, n)
+		env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOEXPERIMENT=") || strings.HasPrefix(v, "GOFLAGS=") })
+		if out, err := (process.Command{Path: tooltest.Find(t, "make"), Args: []string{"-s", "build"}, Dir: dir, Env: env}).Output(t.Context()); err != nil {
+			t.Fatalf("%s: %v\n%s", template, err, out)
+		}
+		layout := filepath.Join(t.TempDir(), "image")
+		out, err := process.Command{Path: waybill, Dir: dir, Env: []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")},
+			Args: []string{"build", "--engine", "assemble", "--platform", "linux/amd64", "--platform", "linux/arm64", "--oci-layout", layout}}.Output(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", template, err, out)
+		}
+		if _, err := os.Stat(filepath.Join(layout, "index.json")); err != nil {
+			t.Errorf("%s: no image: %v\n%s", template, err, out)
+		}
+	}
+}
+
 // Every root that init writes is formatted, valid, and can be planned: the
 // module comes from its pinned address, which is led to this checkout, AWS is
 // mocked.

@@ -145,6 +145,28 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 	}
 }
 
+// The module and the actions are pinned to this version.
+func TestPins(t *testing.T) {
+	t.Parallel()
+	version, err := os.ReadFile(filepath.Join(tooltest.Root(t), "actions", "version.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin, found := regexp.MustCompile(`waybill-dev/waybill(?:\.git//terraform\S*\?ref=|/actions/\w+@)(v[^"\s]+)`), 0
+	for _, kind := range []string{starter.Config, starter.Infra} {
+		for name, data := range written(t, kind, acme) {
+			for _, m := range pin.FindAllStringSubmatch(data, -1) {
+				if found++; m[1] != "v"+strings.TrimSpace(string(version)) {
+					t.Errorf("%s names %s, and this is %s", name, m[0], version)
+				}
+			}
+		}
+	}
+	if found < 8 {
+		t.Errorf("%d pins", found)
+	}
+}
+
 // Every environment gets its files, each with its own name.
 func TestEnvironments(t *testing.T) {
 	t.Parallel()
