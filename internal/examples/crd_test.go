@@ -184,7 +184,7 @@ func TestCustomResourcesFitTheirDefinitions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			problems, _ := unfit(t, known, files.with(t, m.file, m.old, m.new).render(t))
+			problems, _ := unfit(t, known, files.with(t, m.file, m.old, m.new).renderChanged(t, units, m.file))
 			if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, m.want) }) {
 				t.Errorf("got %q, want %q", problems, m.want)
 			}

@@ -76,6 +76,7 @@ func TestBuiltInKindsDecodeStrictly(t *testing.T) {
 func TestWhatDoesNotDecode(t *testing.T) {
 	t.Parallel()
 	files := exampleTree(t)
+	units := files.render(t)
 	for name, m := range map[string]struct{ file, old, new, want string }{
 		"unknown field":       {"platform/admission/services.yaml", "failurePolicy: Fail", "failurePolicies: Fail", `unknown field "spec.failurePolicies"`},
 		"version that is not": {"platform/storage/gp3.yaml", "storage.k8s.io/v1\n", "storage.k8s.io/v2\n", `no kind "StorageClass" is registered for version "storage.k8s.io/v2"`},
@@ -85,7 +86,7 @@ func TestWhatDoesNotDecode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			problems, _ := undecodable(files.with(t, m.file, m.old, m.new).render(t))
+			problems, _ := undecodable(files.with(t, m.file, m.old, m.new).renderChanged(t, units, m.file))
 			if len(problems) == 0 || !strings.Contains(problems[0], m.want) {
 				t.Errorf("got %q, want %q", problems, m.want)
 			}

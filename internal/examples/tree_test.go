@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -75,60 +77,80 @@ type unit struct {
 // repository itself: kustomizations, plain manifests, and the applications.
 func (f tree) render(t *testing.T) []unit {
 	t.Helper()
+	return f.renderChanged(t, nil, "")
+}
+
+// renderChanged renders the units that read a file, and takes the others from
+// what was rendered before.
+func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit {
+	t.Helper()
 	renderer, err := render.New(f)
 	if err != nil {
 		t.Fatal(err)
 	}
+	known := make(map[string]unit)
+	for _, u := range before {
+		known[u.name] = u
+	}
 	var units []unit
-	for _, file := range slices.Sorted(maps.Keys(f)) {
-		dir, base := path.Split(file)
-		dir = strings.TrimSuffix(dir, "/")
-		u := unit{name: dir, env: environmentOf(dir)}
-		switch {
-		case strings.HasPrefix(dir, "apps/"):
-			continue // below, as waybill.yaml says
-		case base == "kustomization.yaml" && !strings.Contains(string(f[file]), "kind: Component"):
-			u.objects, err = renderer.Kustomize(dir)
-		case base == "root.yaml":
-			u.name = file
-			u.objects, err = renderer.Manifests(file)
-		default:
-			continue
+	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
+		if old, ok := known[u.name]; ok && !slices.ContainsFunc(dirs, func(dir string) bool { return f.reads(dir, changed) }) {
+			units = append(units, old)
+			return
 		}
-		if err != nil {
+		var err error
+		if u.objects, err = objects(); err != nil {
 			t.Fatal(err)
+		}
+		if u.app != "" {
+			for i, o := range u.objects { // Argo CD's destination
+				if o.Namespace == "" {
+					u.objects[i].Namespace = environments[u.env]
+				}
+			}
 		}
 		units = append(units, u)
 	}
-	return append(units, f.renderApps(t, renderer)...)
-}
-
-func (f tree) renderApps(t *testing.T, renderer *render.Renderer) []unit {
-	t.Helper()
+	for _, file := range slices.Sorted(maps.Keys(f)) {
+		dir, base := path.Split(file)
+		dir = strings.TrimSuffix(dir, "/")
+		switch {
+		case strings.HasPrefix(dir, "apps/"): // below, as waybill.yaml says
+		case base == "kustomization.yaml" && !strings.Contains(string(f[file]), "kind: Component"):
+			add(unit{name: dir, env: environmentOf(dir)}, []string{dir}, func() ([]render.Object, error) { return renderer.Kustomize(dir) })
+		case base == "root.yaml":
+			add(unit{name: file, env: environmentOf(dir)}, []string{dir}, func() ([]render.Object, error) { return renderer.Manifests(file) })
+		}
+	}
 	cfg, err := config.Parse("waybill.yaml", f["waybill.yaml"])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var units []unit
 	for _, name := range cfg.AppNames() {
 		for _, env := range cfg.EnvironmentNames() {
 			app, err := cfg.App(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			objects, err := renderer.App(app, env)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i, o := range objects { // Argo CD's destination
-				if o.Namespace == "" {
-					objects[i].Namespace = environments[env]
-				}
-			}
-			units = append(units, unit{name: app.Overlay(env), env: env, app: name, objects: objects})
+			u := unit{name: app.Overlay(env), env: env, app: name}
+			add(u, []string{u.name, app.Helm(env).Chart}, func() ([]render.Object, error) { return renderer.App(app, env) })
 		}
 	}
 	return units
+}
+
+// reads says whether what is rendered from a directory depends on a file.
+func (f tree) reads(dir, file string) bool {
+	if dir != "" && strings.HasPrefix(file, dir+"/") {
+		return true
+	}
+	var k struct{ Resources, Components []string }
+	if err := yaml.Unmarshal(f[dir+"/kustomization.yaml"], &k); err != nil {
+		return true // whoever renders it says why
+	}
+	return slices.ContainsFunc(slices.Concat(k.Resources, k.Components), func(entry string) bool {
+		return path.Ext(entry) == "" && f.reads(path.Join(dir, entry), file)
+	})
 }
 
 func environmentOf(dir string) string {
