@@ -125,6 +125,11 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	tool.Guard = judge.check
+	logout, err := loginFor(ctx, call, &tool)
+	if err != nil {
+		return err
+	}
+	defer logout()
 	if err := terraformOfPlan(ctx, call, bundle.Document.Roots, &tool); err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ var program = cli.Program{
 		"diff":     runDiff,
 		"rollback": runRollback,
 		"status":   runStatus,
+		"login":    runLogin,
 		"plan":     runPlan,
 		"gate":     runGate,
 		"apply":    runApply,

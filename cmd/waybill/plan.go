@@ -68,6 +68,11 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		call.Sayf("nothing to plan: no root is touched")
 		return errors.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
 	}
+	logout, err := loginFor(ctx, call, &tool)
+	if err != nil {
+		return err
+	}
+	defer logout()
 	head, err := plannedHead(ctx, call, top, where)
 	if err != nil {
 		return err

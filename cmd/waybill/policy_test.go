@@ -90,8 +90,13 @@ func (w *policyWorld) lock() string {
 
 func (w *policyWorld) run(args ...string) (code int, out, words string) {
 	w.t.Helper()
+	return w.raw(append(args, "--checkout", w.dir, "--terraform", w.terraform)...)
+}
+
+func (w *policyWorld) raw(args ...string) (code int, out, words string) {
+	w.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = program.Run(w.t.Context(), cli.Process{Args: append(args, "--checkout", w.dir, "--terraform", w.terraform), Getenv: func(name string) string { return w.env[name] }, Stdout: &stdout, Stderr: &stderr})
+	code = program.Run(w.t.Context(), cli.Process{Args: args, Getenv: func(name string) string { return w.env[name] }, Stdout: &stdout, Stderr: &stderr})
 	return code, stdout.String(), stderr.String()
 }
 

@@ -1,5 +1,7 @@
 package contract
 
+import "slices"
+
 var (
 	inputInfraRepo = Input{Name: "repo", Type: String, Placeholder: "OWNER/NAME",
 		Doc: "Repository on GitHub. Empty means the workflow's own, or none outside Actions."}
@@ -38,7 +40,7 @@ var plan = Command{
 	Long: "Plans every root, says what would change with the dangerous things first and no sensitive value, names the plans by one fingerprint, and seals them for those who may apply. " +
 		"On a pull request it keeps one comment up to date. A value that is sensitive anywhere in a plan is hidden everywhere.",
 	Example: "waybill plan --dir infra/prod --seal-to age1… --store oci://ghcr.io/acme/plans",
-	Inputs: []Input{
+	Inputs: append([]Input{
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, one a line, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
 		{Name: "changed_since", Type: String, Placeholder: "REV", Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of variables. Empty plans them all."},
 		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in `dir`, one a line, from the top of the repository."},
@@ -53,7 +55,7 @@ var plan = Command{
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
 		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
 		inputToken, inputRegistryUsername, inputRegistryPassword,
-	},
+	}, cloudInputs...),
 	Outputs: []Output{
 		{"fingerprint", "Fingerprint of the plans, 64 hexadecimal digits; empty when there was nothing to plan."},
 		{"changes", "`true` when anything would change."},
@@ -61,7 +63,7 @@ var plan = Command{
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
 	},
-	Permissions: []Permission{{"contents", "read", "reads the repository"}, permissionPullsComment, {"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"}},
+	Permissions: []Permission{{"contents", "read", "reads the repository"}, permissionPullsComment, {"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"}, {"id-token", "write", "only for a cloud role"}},
 	Binaries:    []string{Waybill},
 }
 
@@ -106,7 +108,7 @@ var applyCommand = Command{
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
 		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
-	}, recordInputs...),
+	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
 		{"record", "What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last."},
