@@ -25,6 +25,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
@@ -196,19 +198,26 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
-	state, err := one.tf.State(ctx)
-	if err != nil {
-		return now, nil, err
-	}
-	now.Lineage, now.Serial = state.Lineage, state.Serial
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
 	}
-	shown, err := one.tf.Show(ctx, one.file)
-	if err != nil {
+	// Neither needs the other, and showing a large plan takes a while.
+	var state terraform.StateID
+	var shown []byte
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		state, err = one.tf.State(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		shown, err = one.tf.Show(groupCtx, one.file)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return now, nil, err
 	}
+	now.Lineage, now.Serial = state.Lineage, state.Serial
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
 		return now, nil, err
 	}

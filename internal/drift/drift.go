@@ -134,7 +134,7 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 	if err != nil {
 		return planned{err: err}
 	}
-	if _, _, err := plan.Prepare(ctx, tf, root.Workspace, r.Tool.Backend); err != nil {
+	if _, err := plan.Initialise(ctx, tf, root.Workspace, r.Tool.Backend); err != nil {
 		return planned{err: err}
 	}
 	options := terraform.PlanOptions{Out: filepath.Join(private, "plan")}

@@ -24,6 +24,7 @@ type Request struct {
 	Head       string
 	Tool       Tool
 	Parallel   int // roots planned at the same time; 0 is 4
+	products   *products
 }
 
 // Tool is how terraform is run for every root.
@@ -90,7 +91,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if len(r.Roots) == 0 {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
-	r.Tool.initLock = new(sync.Mutex)
+	r.Tool.initLock, r.products = new(sync.Mutex), new(products)
 	ready, err := r.prepareAll(ctx)
 	if err != nil {
 		return nil, err
@@ -131,11 +132,11 @@ func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
 // prepared is a root that is initialised, and of which nothing has run yet.
 type prepared struct {
 	Root
-	sources            *Sources
-	secrets            *Secrets
-	tf                 *terraform.Root
-	private            string // directory
-	version, workspace string
+	sources   *Sources
+	secrets   *Secrets
+	tf        *terraform.Root
+	private   string // directory
+	workspace string
 }
 
 // prepareAll initialises every root before any is planned, so that what the
@@ -173,7 +174,7 @@ func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared
 	if p.tf, p.private, err = r.Tool.Open(r.Top, root.Dir, name, sources.Variables); err != nil {
 		return nil, err
 	}
-	p.version, p.workspace, err = Prepare(ctx, p.tf, root.Workspace, r.Tool.Backend)
+	p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend)
 	return p, p.secrets.Error(err)
 }
 
@@ -206,26 +207,43 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if err != nil {
 		return nil, nil, err
 	}
+	product, err := r.products.of(ctx, tf)
+	if err != nil {
+		return nil, nil, err
+	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: root.workspace, Terraform: root.version, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
+		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
 		LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
 	}
 	return one, parsed, nil
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and
-// which workspace it is.
+// which workspace it is. It is for plans that another terraform may have made;
+// one that is just being made tells the version by itself.
 func Prepare(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (version, selected string, err error) {
-	if version, err = tf.Version(ctx); err != nil {
-		return "", "", err
-	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		version, err = tf.Version(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		selected, err = Initialise(groupCtx, tf, workspace, backend)
+		return err
+	})
+	err = group.Wait()
+	return version, selected, err
+}
+
+// Initialise readies the root in its workspace, and says which one that is.
+func Initialise(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (selected string, err error) {
 	if err = tf.Init(ctx, backend); err != nil {
 		return "", "", err
 	}
 	if workspace == "" || workspace == DefaultWorkspace {
-		return version, DefaultWorkspace, nil // a new data directory selects no other
+		return DefaultWorkspace, nil // a new data directory selects no other
 	}
-	return version, workspace, tf.SelectWorkspace(ctx, workspace)
+	return workspace, tf.SelectWorkspace(ctx, workspace)
 }
 
 // DefaultWorkspace is the one that every root has.

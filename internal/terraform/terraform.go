@@ -62,6 +62,9 @@ func Open(o Options) *Root {
 	return &Root{o: o}
 }
 
+// Program is what is started: a path, or a name on PATH.
+func (r *Root) Program() string { return r.o.Path }
+
 // Version is the program and its version, such as "terraform 1.11.4".
 func (r *Root) Version(ctx context.Context) (string, error) {
 	out, err := r.output(ctx, "version")
