@@ -134,7 +134,7 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	applier, err := apply.Open(ctx, apply.Request{
-		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: call.Stderr, Group: call.Runner.Group,
+		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: plainWords{call.Stderr}, Group: call.Runner.Group,
 		Changed: func(ctx context.Context, paths []string) ([]string, error) {
 			return changedFiles(ctx, a.top, bundle.Document.Head, paths)
 		},

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"time"
 
@@ -15,7 +15,18 @@ import (
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
+	"github.com/waybill-dev/waybill/internal/runner"
 )
+
+// plainWords takes nothing that the runner would take as a command.
+type plainWords struct{ w io.Writer }
+
+func (p plainWords) Write(words []byte) (int, error) {
+	if _, err := io.WriteString(p.w, runner.Plain(string(words))); err != nil {
+		return 0, err
+	}
+	return len(words), nil
+}
 
 const applyMarker = "<!-- waybill:apply -->"
 
@@ -44,7 +55,7 @@ func (a application) report(ctx context.Context, ref string, full plan.Fingerpri
 	if where.pull != nil {
 		record.PullRequest = where.pull.Number
 	}
-	document, err := json.MarshalIndent(record, "", "  ")
+	document, err := jsonDocument(record)
 	if err != nil {
 		return err
 	}

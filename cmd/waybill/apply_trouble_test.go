@@ -166,6 +166,9 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("the runner or a terminal would take a command from %q", line)
 		}
 	}
+	code, out, words = w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--comment=false", "--format", "json")
+	w.wants("plan as JSON", code, 0, words)
+	w.harmless(out)
 	// Outside the one fence, nothing of it is there.
 	outside, rest, _ := strings.Cut(comment, "```")
 	_, after, ok := strings.Cut(rest, "\n```")
@@ -173,10 +176,88 @@ func TestHostileNames(t *testing.T) {
 		t.Errorf("text from outside breaks out:\n%s", comment)
 	}
 	w.approve("bob", f)
-	code, _, words = w.apply()
+	code, out, words = w.gate("--comment", "--status", "--format", "json")
+	w.wants("gate", code, 1, words, "set status waybill/gate")
+	w.env["GITHUB_TOKEN"] = w.token("dan")
+	code, out, words = w.gate("--comment", "--status", "--format", "json")
+	w.wants("gate", code, 0, words, "approved by bob")
+	w.harmless(out + words)
+	code, out, words = w.apply("--format", "json")
 	w.wants("apply", code, 0, words, "infra/prod: applied, 7 done")
-	if strings.Contains(words, "\x1b") || strings.Contains(words, "\n::") {
-		t.Errorf("apply prints %q", words)
+	w.harmless(out + words)
+	w.harmless(read(t, w.env["GITHUB_STEP_SUMMARY"]))
+	for _, c := range w.github.Pulls("acme/infra")[0].Comments[1:] {
+		w.harmless(c)
+		if rest := outsideFences(c); strings.Contains(rest, "<img") || strings.Contains(rest, "@acme") || strings.Contains(rest, "-->\n<!--") {
+			t.Errorf("text from outside breaks out: %s", c)
+		}
+	}
+}
+
+// harmless asserts that neither the runner nor a terminal would take a command
+// from a text.
+func (w *infraWorld) harmless(text string) {
+	w.t.Helper()
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsRune(line, '\x1b') {
+			w.t.Errorf("a command could be taken from %q", line)
+		}
+	}
+}
+
+// outsideFences is the Markdown that is not in a code block.
+func outsideFences(text string) string {
+	var kept []string
+	fence := ""
+	for line := range strings.SplitSeq(text, "\n") {
+		ticks := line[:len(line)-len(strings.TrimLeft(line, "`"))]
+		switch {
+		case fence == "" && len(ticks) >= 3:
+			fence = ticks
+		case fence != "" && line == fence:
+			fence = ""
+		case fence == "":
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
+// Directories have names too, and they stand at the beginning of lines.
+func TestHostileDirectory(t *testing.T) {
+	t.Parallel()
+	const dir = "::error::pwned <img src=x> `x` @acme ##[group]"
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": strings.Replace(execAllowed, "infra/*", "**", 1), dir + "/main.tf": "terraform {\n  backend \"local\" {}\n}\n"})
+	w.env["GITHUB_TOKEN"] = w.token("dan")
+	w.env["GITHUB_ACTIONS"] = "true"
+	w.open("ada", map[string]string{dir + "/note.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo ::add-mask::x; exit 3\"\n  }\n}\n"})
+	f := w.plan("--changed-since", "origin/main")
+	commands := func(what, words string) {
+		for line := range strings.SplitSeq(words, "\n") {
+			for _, own := range []string{"::group::apply ", "::endgroup::", "::add-mask::", "::error title=waybill", "::notice title=waybill"} {
+				if strings.HasPrefix(line, own) {
+					line = ""
+				}
+			}
+			if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
+				t.Errorf("%s: the runner would take %q as a command", what, line)
+			}
+		}
+	}
+	code, out, words := w.gate("--status", "--comment")
+	w.wants("gate", code, 0, words, "still needed: 1 of acme/dba, dan")
+	commands("gate", out+words)
+	w.approve("bob", f)
+	code, out, words = w.gate("--status", "--comment")
+	w.wants("gate", code, 0, words, "approved by bob")
+	commands("gate", out+words)
+	code, out, words = w.apply()
+	w.wants("apply", code, 1, words, "error::pwned", "exit status 3")
+	commands("apply", out+words)
+	for _, c := range w.github.Pulls("acme/infra")[0].Comments[1:] {
+		if rest := outsideFences(c); strings.Contains(rest, "<img") || strings.Contains(rest, "@acme") {
+			t.Errorf("text from outside breaks out: %s", c)
+		}
 	}
 }
 

@@ -415,6 +415,18 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 			}},
 		"a variable changed in the environment": {says: `infra/prod: variable password was another value when planned`,
 			do: func(w *infraWorld, _ plan.Fingerprint) { w.env["TF_VAR_password"] = "something else" }},
+		"another workspace inside": {says: `\(other-plan\)`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				w.reseal(f, func(b *seal.Bundle) { b.Document.Roots[0].Workspace = "blue" })
+			}},
+		"another directory inside": {says: `\(other-plan\)`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				w.reseal(f, func(b *seal.Bundle) { b.Document.Roots[0].Dir = "infra/dev" })
+			}},
+		"another repository inside": {says: `\(other-plan\)`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				w.reseal(f, func(b *seal.Bundle) { b.Document.Repository = "evil/infra" })
+			}},
 		"another head inside": {says: `\(other-plan\)`,
 			do: func(w *infraWorld, f plan.Fingerprint) {
 				w.reseal(f, func(b *seal.Bundle) { b.Document.Head = strings.Repeat("a", 40) })
@@ -437,4 +449,59 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 			w.noSecrets(secret, "something else")
 		})
 	}
+}
+
+// The plan is of one version of one state, in one workspace.
+func TestStateAndWorkspaceMoved(t *testing.T) {
+	t.Parallel()
+	t.Run("serial", func(t *testing.T) {
+		t.Parallel()
+		w, _ := approved(t)
+		if code, _, words := w.apply(); code != 0 {
+			t.Fatal(words)
+		}
+		w.push("ada", map[string]string{"infra/prod/more.tf": "resource \"terraform_data\" \"more\" {\n  input = 1\n}\n"})
+		w.approve("bob", w.plan())
+		// Somebody takes a resource out of the state.
+		w.terraform(filepath.Join(w.clone, "infra/prod"), "init")
+		w.terraform(filepath.Join(w.clone, "infra/prod"), "state", "rm", "-backup=-", "module.service.terraform_data.service")
+		before := w.state()
+		code, _, words := w.apply()
+		w.wants("apply", code, 3, words, `infra/prod: state serial was \d+ when planned, is \d+ now \(something was applied since`, "planned now, it would differ:", "module.service.terraform_data.service: approved: nothing; now: is added")
+		if w.state() != before {
+			t.Error("something was applied")
+		}
+		w.noSecrets(secret)
+	})
+	t.Run("the workspace is gone", func(t *testing.T) {
+		t.Parallel()
+		w := newInfraWorld(t, nil)
+		w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
+		root := filepath.Join(w.clone, "infra/prod")
+		for _, args := range [][]string{{"init"}, {"workspace", "new", "blue"}, {"workspace", "select", "default"}} {
+			w.terraform(root, args...)
+		}
+		w.approve("bob", w.plan("--dir", "infra/prod", "--workspace", "blue"))
+		w.terraform(root, "workspace", "delete", "blue")
+		code, _, words := w.apply()
+		w.wants("apply", code, 1, words, `infra/prod: select workspace "blue"`, "doesn't exist")
+		if w.state() != "" {
+			t.Error("something was applied")
+		}
+	})
+	t.Run("the state of another workspace moved", func(t *testing.T) {
+		t.Parallel()
+		w := newInfraWorld(t, nil)
+		w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
+		root := filepath.Join(w.clone, "infra/prod")
+		for _, args := range [][]string{{"init"}, {"workspace", "new", "blue"}, {"workspace", "select", "default"}} {
+			w.terraform(root, args...)
+		}
+		w.approve("bob", w.plan("--dir", "infra/prod", "--workspace", "blue"))
+		code, _, words := w.apply()
+		w.wants("apply", code, 0, words, "infra/prod: applied")
+		if w.state() != "" || !strings.Contains(read(t, filepath.Join(root, "terraform.tfstate.d/blue/terraform.tfstate")), secret) {
+			t.Error("another workspace was applied")
+		}
+	})
 }

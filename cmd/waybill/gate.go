@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -124,7 +123,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 }
 
 func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim plan.Claim) error {
-	document, err := json.MarshalIndent(d, "", "  ")
+	document, err := jsonDocument(d)
 	if err != nil {
 		return err
 	}

@@ -111,6 +111,11 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 		"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(),
 		"GITHUB_TOKEN": w.jobToken, "WAYBILL_INPUT_TEAM_TOKEN": w.members, "WAYBILL_INPUT_SEAL_KEY": w.key, "TF_VAR_password": secret,
 	}
+	job := t.TempDir()
+	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
+		w.env[name] = filepath.Join(job, name)
+		write(t, job, map[string]string{name: ""})
+	}
 	w.clone = w.cloneAs("ada")
 	w.git(w.clone, "checkout", "-q", "-b", "change")
 	return w
@@ -339,17 +344,32 @@ func (w *infraWorld) noSecrets(secrets ...string) {
 	places := map[string]string{"output and log": w.seen.String()}
 	for _, p := range w.github.Pulls("acme/infra") {
 		places["comments"] += strings.Join(p.Comments, "\n")
+		for _, s := range w.apiList("ada", "/repos/acme/infra/commits/"+p.HeadSHA+"/statuses") {
+			places["statuses"] += fmt.Sprint(s)
+		}
 	}
-	entries, err := os.ReadDir(w.store)
-	if err != nil {
-		w.t.Fatal(err)
+	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
+		places[name] = read(w.t, w.env[name])
 	}
-	for _, e := range entries {
-		data, err := os.ReadFile(filepath.Join(w.store, e.Name()))
-		if err != nil {
+	for _, dir := range []string{w.store, w.clone} {
+		err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+			name := filepath.Base(path)
+			if err != nil || entry.IsDir() && name == ".git" {
+				return filepath.SkipDir
+			}
+			if entry.IsDir() || strings.HasPrefix(name, "terraform.tfstate") || strings.HasPrefix(name, ".terraform.tfstate") {
+				return nil // the backend, in these tests
+			}
+			places[name] = read(w.t, path)
+			if strings.HasSuffix(name, ".sigstore.json") {
+				_, _, predicate := statement(w.t, []byte(places[name]))
+				places["statement of "+name] = fmt.Sprint(predicate)
+			}
+			return nil
+		})
+		if err != nil && !strings.HasPrefix(dir, "oci://") {
 			w.t.Fatal(err)
 		}
-		places["sealed plan "+e.Name()] = string(data)
 	}
 	for place, text := range places {
 		for _, s := range append(secrets, w.key, w.jobToken, w.members) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -182,7 +181,7 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 		summary.Roots = append(summary.Roots, root{record, r.Summary})
 		changes = changes || r.Summary.Changes()
 	}
-	document, err := json.MarshalIndent(summary, "", "  ")
+	document, err := jsonDocument(summary)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/decision"
@@ -70,6 +72,13 @@ func (s *recordSigner) sign(ctx context.Context, kind string, full plan.Fingerpr
 	}
 	s.call.Sayf("the record is signed by %s, beside %s", by.Name(), place)
 	return s.call.Output("signed_record", place)
+}
+
+// jsonDocument is a record as JSON, in which the runner takes nothing as a
+// command when it is printed: its older form counts anywhere in a line.
+func jsonDocument(v any) ([]byte, error) {
+	document, err := json.MarshalIndent(v, "", "  ")
+	return bytes.ReplaceAll(document, []byte("##["), []byte(`#\u0023[`)), err
 }
 
 // maxRecord is the most of a record that a comment shows.

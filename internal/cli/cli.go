@@ -38,9 +38,10 @@ type Call struct {
 // Env reads a declared environment variable.
 func (c *Call) Env(v contract.EnvVar) string { return c.Getenv(v.Name) }
 
-// Sayf writes a line of words to stderr.
+// Sayf writes a line of words to stderr. Nothing in it is a command to the
+// runner.
 func (c *Call) Sayf(format string, args ...any) {
-	fmt.Fprintf(c.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
+	fmt.Fprint(c.Stderr, runner.Plain(fmt.Sprintf(strings.TrimSuffix(format, "\n")+"\n", args...)))
 }
 
 // Output hands a declared output to the steps after this one.
@@ -168,7 +169,7 @@ func report(err error, proc Process) {
 	if word == "" {
 		word = "error"
 	}
-	fmt.Fprintf(proc.Stderr, "%s: %v\n", word, err)
+	fmt.Fprint(proc.Stderr, runner.Plain(fmt.Sprintf("%s: %v\n", word, err)))
 	r := runner.New(proc.Getenv, proc.Stderr)
 	level := runner.Failure
 	if outcome.Code(err) == outcome.Pending {
