@@ -238,7 +238,7 @@ func Prepare(ctx context.Context, tf *terraform.Root, workspace string, backend 
 // Initialise readies the root in its workspace, and says which one that is.
 func Initialise(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (selected string, err error) {
 	if err = tf.Init(ctx, backend); err != nil {
-		return "", "", err
+		return "", err
 	}
 	if workspace == "" || workspace == DefaultWorkspace {
 		return DefaultWorkspace, nil // a new data directory selects no other
