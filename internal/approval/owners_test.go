@@ -15,6 +15,7 @@ const owners = `*           @everybody
 /modules/   @carol
 /free/
 /mail/      ops@example.com
+/both/      @erin ops@example.com
 `
 
 func ownerRules(t *testing.T, from string, files ...string) approval.Rules {
@@ -45,7 +46,7 @@ func uses(prefixes ...string) func(string) bool {
 // asked about files that the root does not use.
 func TestOwnersOfChangedFiles(t *testing.T) {
 	t.Parallel()
-	change := approval.Change{Dir: "infra/a", Uses: uses("infra/a/", "modules/m/", "free/", "mail/", "vars")}
+	change := approval.Change{Dir: "infra/a", Uses: uses("infra/a/", "modules/m/", "free/", "mail/", "both/", "vars")}
 	for name, c := range map[string]struct {
 		from  string
 		files []string
@@ -57,6 +58,7 @@ func TestOwnersOfChangedFiles(t *testing.T) {
 		"nobody's, but bob":    {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
 		"no change, but bob":   {"[codeowners, bob]", []string{"infra/b/main.tf"}, "bob [the pull request changes none of its files, so CODEOWNERS names nobody]"},
 		"the file of vars":     {"codeowners", []string{"vars.tfvars"}, "everybody [.github/CODEOWNERS:1 owns vars.tfvars]"},
+		"an address beside":    {"codeowners", []string{"both/x"}, "erin [.github/CODEOWNERS:7 owns both/x; ops@example.com left out: no API says whose address that is]"},
 		"names without owners": {"[bob]", []string{"infra/a/main.tf"}, "bob []"},
 	} {
 		needs, err := approval.NeedsOf([]approval.Rules{ownerRules(t, c.from, c.files...)}, []approval.Change{change})

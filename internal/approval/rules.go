@@ -98,6 +98,9 @@ func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
 		if len(line.owners) > 0 {
 			one.Owners = line.owners
 			one.Why = fmt.Sprintf("%s:%d owns %s", r.Owners.file, n, some(byLine[n]))
+			if len(line.unknown) > 0 {
+				one.Why += "; " + strings.Join(line.unknown, ", ") + " left out: no API says whose address that is"
+			}
 			needs = append(needs, one)
 			continue
 		}
