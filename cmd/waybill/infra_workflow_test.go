@@ -24,6 +24,12 @@ import (
 // whose starter workflows run as they are, with the real act and terraform.
 func workflowWorld(t *testing.T, vars map[string]string, required ...string) (w *infraWorld, states string) {
 	t.Helper()
+	return workflowWorldWith(t, actions.Options{}, vars, required...)
+}
+
+// workflowWorldWith adds to the options of what runs the workflows.
+func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, required ...string) (w *infraWorld, states string) {
+	t.Helper()
 	tooltest.Find(t, "terraform")
 	act := tooltest.Find(t, "act")
 	root := tooltest.Root(t)
@@ -41,8 +47,8 @@ func workflowWorld(t *testing.T, vars map[string]string, required ...string) (w 
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	engine, err := actions.Start(context.WithoutCancel(t.Context()), actions.Options{GitHub: server, Act: act, Dir: filepath.Join(dir, "runs"), Env: env,
-		Local: map[string]string{"waybill-dev/waybill": root}, Logf: t.Logf})
+	o.GitHub, o.Act, o.Dir, o.Env, o.Local, o.Logf = server, act, filepath.Join(dir, "runs"), env, map[string]string{"waybill-dev/waybill": root}, t.Logf
+	engine, err := actions.Start(context.WithoutCancel(t.Context()), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,6 +86,9 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 		}
 	}
 	secrets, vars := e.o.GitHub.Variables(t.run.Repository)
+	if t.event.Fork {
+		secrets, plan = map[string]string{}, plan.ofFork()
+	}
 	token := e.o.GitHub.CreateToken(sandbox.Token{Job: true, Repositories: []string{t.run.Repository}, Permissions: plan.permissions, Run: t.run.ID})
 	secrets["GITHUB_TOKEN"] = token
 	env := e.environment(t, plan)

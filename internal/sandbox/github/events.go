@@ -17,6 +17,7 @@ type Event struct {
 	Before     string // of push: where the branch was
 	BaseRef    string // of pull_request: branches are matched against this
 	HeadRef    string
+	Fork       bool   // of pull_request: its head is in another repository
 	Number     int    // of pull_request
 	Workflow   string // of workflow_dispatch: the file's name
 	Inputs     map[string]string

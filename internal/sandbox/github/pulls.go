@@ -19,6 +19,7 @@ type pull struct {
 	Title, Body, State string
 	Draft, Merged      bool
 	HeadRef, HeadSHA   string
+	Fork               string // OWNER/NAME that the head is of, where it is another
 	BaseRef, BaseSHA   string
 	MergeSHA           string // the merge commit, once merged; before that the test merge
 	Onto               string // what it was merged onto, once merged
@@ -112,8 +113,9 @@ func createPull(c *call) (*answer, error) {
 	if err := checkBody("PullRequest", in.Body); err != nil {
 		return nil, err
 	}
-	in.Head = strings.TrimPrefix(in.Head, c.repo.Owner+":")
-	head, base := c.s.head(c.Context(), c.dir, "refs/heads/"+in.Head), c.s.head(c.Context(), c.dir, "refs/heads/"+in.Base)
+	branch, head, fork := c.s.headOf(c.Context(), c.repo, in.Head)
+	in.Head = branch
+	base := c.s.head(c.Context(), c.dir, "refs/heads/"+in.Base)
 	if base == "" {
 		return nil, invalid("PullRequest", "base", "invalid", "")
 	}
@@ -128,10 +130,13 @@ func createPull(c *call) (*answer, error) {
 	defer lock.Unlock()
 	now := c.s.now()
 	p := &pull{Title: in.Title, Body: in.Body, State: "open", Draft: in.Draft, HeadRef: in.Head, HeadSHA: head, BaseRef: in.Base, BaseSHA: base, User: c.token.User, Created: now, Updated: now}
+	if fork != nil {
+		p.Fork = fork.fullName()
+	}
 	var err error
 	c.s.change(func(st *state) {
 		for _, other := range c.repo.Pulls {
-			if other.State == "open" && other.HeadRef == in.Head && other.BaseRef == in.Base {
+			if other.State == "open" && other.Fork == p.Fork && other.HeadRef == in.Head && other.BaseRef == in.Base {
 				err = invalid("PullRequest", "", "custom", fmt.Sprintf("A pull request already exists for %s:%s.", c.repo.Owner, in.Head))
 				return
 			}
@@ -239,9 +244,10 @@ func (s *Server) pullsFollow(ctx context.Context, repo *repository, token *Token
 		for _, p := range repo.Pulls {
 			switch {
 			case p.State != "open":
-			case p.HeadRef == branch && after == zeroOID:
+			case p.Fork != "" && p.BaseRef != branch:
+			case p.Fork == "" && p.HeadRef == branch && after == zeroOID:
 				p.State, p.Closed, p.Updated = "closed", s.now(), s.now()
-			case p.HeadRef == branch:
+			case p.Fork == "" && p.HeadRef == branch:
 				p.HeadSHA, p.Updated = after, s.now()
 				heads = append(heads, p)
 			case p.BaseRef == branch && after != zeroOID:
@@ -256,13 +262,13 @@ func (s *Server) pullsFollow(ctx context.Context, repo *repository, token *Token
 	for _, p := range bases {
 		s.refreshPull(ctx, repo, p)
 	}
-	return events
+	return append(events, s.forkPullsFollow(ctx, repo, token, branch, after)...)
 }
 
 func (s *Server) pullEvent(repo *repository, p pull, action string, token *Token) Event {
 	c := &call{s: s, repo: repo}
 	return Event{
-		Name: "pull_request", Repository: repo.fullName(), Action: action, Number: p.Number, BaseRef: p.BaseRef, HeadRef: p.HeadRef,
+		Name: "pull_request", Repository: repo.fullName(), Action: action, Number: p.Number, BaseRef: p.BaseRef, HeadRef: p.HeadRef, Fork: p.Fork != "",
 		Ref: fmt.Sprintf("refs/pull/%d/merge", p.Number), SHA: p.MergeSHA, Actor: token.User, ByJob: token.Job,
 		Payload: map[string]any{
 			"action": action, "number": p.Number, "pull_request": c.pullJSON(p, true), "repository": s.repositoryJSON(repo), "sender": s.userJSON(token.User),
@@ -272,8 +278,14 @@ func (s *Server) pullEvent(repo *repository, p pull, action string, token *Token
 
 func (c *call) pullJSON(p pull, full bool) map[string]any {
 	api, page := c.api("/pulls/%d", p.Number), c.page("/pull/%d", p.Number)
-	side := func(ref, sha string) map[string]any {
-		return map[string]any{"label": c.repo.Owner + ":" + ref, "ref": ref, "sha": sha, "user": c.s.userJSON(c.repo.Owner), "repo": c.s.repositoryJSON(c.repo)}
+	side := func(repo *repository, ref, sha string) map[string]any {
+		return map[string]any{"label": repo.Owner + ":" + ref, "ref": ref, "sha": sha, "user": c.s.userJSON(repo.Owner), "repo": c.s.repositoryJSON(repo)}
+	}
+	head := c.repo
+	if p.Fork != "" {
+		if head = c.s.lookup(p.Fork); head == nil {
+			head = c.repo
+		}
 	}
 	users, teams := []map[string]any{}, []map[string]any{}
 	for _, u := range p.Reviewers {
@@ -290,7 +302,7 @@ func (c *call) pullJSON(p pull, full bool) map[string]any {
 		"state": p.State, "locked": false, "title": p.Title, "body": p.Body, "user": c.s.userJSON(p.User), "draft": p.Draft, "labels": c.labelsJSON(p.Labels),
 		"milestone": nil, "active_lock_reason": nil, "assignee": nil, "assignees": []any{}, "requested_reviewers": users, "requested_teams": teams,
 		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated), "closed_at": stampOrNil(p.Closed), "merged_at": stampOrNil(p.MergedAt),
-		"merge_commit_sha": orNil(p.MergeSHA), "head": side(p.HeadRef, p.HeadSHA), "base": side(p.BaseRef, p.BaseSHA),
+		"merge_commit_sha": orNil(p.MergeSHA), "head": side(head, p.HeadRef, p.HeadSHA), "base": side(c.repo, p.BaseRef, p.BaseSHA),
 		"author_association": "MEMBER", "auto_merge": nil,
 		"_links": map[string]any{
 			"self": link(api), "html": link(page), "issue": link(c.api("/issues/%d", p.Number)), "comments": link(c.api("/issues/%d/comments", p.Number)),
