@@ -127,6 +127,9 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 				if found := exampleWord.FindString(name + text); found != "" {
 					t.Errorf("%s %s still names the example: %q", kind, name, found)
 				}
+				if found := regexp.MustCompile(`letsencrypt-(\w+)`).FindStringSubmatch(data); found != nil && found[1] != "staging" && found[1] != "account" {
+					t.Errorf("%s %s names an issuer that is not there: %s", kind, name, found[0])
+				}
 				if strings.HasSuffix(name, ".md") || strings.HasPrefix(name, "modules/platform/") {
 					continue
 				}
@@ -142,6 +145,29 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 		if found := regexp.MustCompile(`\backme\b|\bbackend\b`).FindString(name + data); found != "" {
 			t.Errorf("%s still names the example: %q", name, found)
 		}
+	}
+}
+
+// Names in the cloud are made from the owner's within AWS's and the module's
+// limits, and backups are copied to another region.
+func TestNamesInTheCloud(t *testing.T) {
+	t.Parallel()
+	for owner, want := range map[string]string{
+		"acme": "acme", "Umbrella-Corp": "umbrella-corp", "37signals": "o37signals", "hp": "hp-org", "a-very-long-organisation": "a-very-long-orga", "fifteen-letter-org": "fifteen-letter-o",
+		"dash-at-sixteen-x": "dash-at-sixteen",
+	} {
+		for region, copied := range map[string]string{"eu-central-1": "eu-west-1", "eu-west-1": "eu-central-1", "us-east-2": "eu-west-1"} {
+			text := written(t, starter.Infra, starter.Names{Owner: owner, Region: region})["infra/aws/prod/main.tf"]
+			for _, line := range []string{`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`, `copy_region     = "` + copied + `"`, `environment     = "prod"`} {
+				if !strings.Contains(text, line) {
+					t.Errorf("%s in %s: no %s in\n%s", owner, region, line, text)
+				}
+			}
+		}
+	}
+	live := starter.Names{Owner: "acme", Environments: []string{"test", "live"}}
+	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment     = "prod"`) || !strings.Contains(text, `cluster         = "live"`) {
+		t.Errorf("the kind of environment is the module's word, its name is ours:\n%s", text)
 	}
 }
 
