@@ -31,7 +31,7 @@ packages: ## Install the Debian packages that tests and demo use, where they are
 	@bash scripts/packages.sh
 
 .PHONY: tools
-tools: tools-demo tools-peers ## Build the tools of the tests into bin/tools
+tools: tools-demo tools-peers tools-tofu ## Build the tools of the tests into bin/tools
 
 .PHONY: tools-demo
 tools-demo: ## Build the tools of the demo: act and Sigstore's servers
@@ -40,6 +40,11 @@ tools-demo: ## Build the tools of the demo: act and Sigstore's servers
 	@cd internal/tools && go build -o ../../$(TOOLS)/fulcio github.com/sigstore/fulcio
 	@cd internal/tools && go build -o ../../$(TOOLS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
 	@cd internal/tools && go build -o ../../$(TOOLS)/timestamp-server ./timestamp-server
+
+.PHONY: tools-tofu
+tools-tofu:
+	@mkdir -p $(TOOLS)
+	@cd internal/tools/opentofu && go build -ldflags '-s -w -X github.com/opentofu/opentofu/version.dev=no' -o ../../../$(TOOLS)/tofu github.com/opentofu/opentofu/cmd/tofu
 
 .PHONY: tools-peers
 tools-peers:

@@ -200,28 +200,33 @@ func TestPolicyBeforePlan(t *testing.T) {
 	for name, a := range policyAttacks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newPolicyWorld(t, "terraform")
-			w.commit(policySeed)
-			if a.locked {
-				w.commit(map[string]string{"infra/prod/.terraform.lock.hcl": w.lock()})
-			}
-			if a.policy != "" {
-				w.commit(map[string]string{"waybill.yaml": withPolicy(a.policy)})
-			}
-			w.commit(a.files)
-			for _, args := range [][]string{{"plan", "--dir", "infra/prod"}, {"plan", "--dir", "infra/prod", "--validate-only"}} {
-				code, _, words := w.run(args...)
-				(&infraWorld{t: t}).wants(strings.Join(args, " "), code, 3, words, a.says...)
-				if w.sang() {
-					t.Fatal("something of the change was run")
-				}
-			}
-			if a.sings == "" {
-				return
-			}
-			w.commit(map[string]string{"waybill.yaml": withPolicy(allowAll)})
-			w.sings(a.sings)
+			newPolicyWorld(t, "terraform").attacked(a)
 		})
+	}
+}
+
+// attacked wants the attack refused, before anything of it runs; and that it
+// works where it is allowed.
+func (w *policyWorld) attacked(a policyAttack) {
+	w.t.Helper()
+	w.commit(policySeed)
+	if a.locked {
+		w.commit(map[string]string{"infra/prod/.terraform.lock.hcl": w.lock()})
+	}
+	if a.policy != "" {
+		w.commit(map[string]string{"waybill.yaml": withPolicy(a.policy)})
+	}
+	w.commit(a.files)
+	for _, args := range [][]string{{"plan", "--dir", "infra/prod"}, {"plan", "--dir", "infra/prod", "--validate-only"}} {
+		code, _, words := w.run(args...)
+		(&infraWorld{t: w.t}).wants(strings.Join(args, " "), code, 3, words, a.says...)
+		if w.sang() {
+			w.t.Fatal("something of the change was run")
+		}
+	}
+	if a.sings != "" {
+		w.commit(map[string]string{"waybill.yaml": withPolicy(allowAll)})
+		w.sings(a.sings)
 	}
 }
 

@@ -200,6 +200,9 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 		return nil, nil, err
 	}
 	state, err := terraform.PlanState(one.Binary)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		state, err = tf.State(ctx) // should it have moved meanwhile, the plan is stale, and OpenTofu says so
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -4,9 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 )
+
+// ErrEncrypted is reported of a plan that only OpenTofu itself can read.
+var ErrEncrypted = errors.New("the binary plan is encrypted")
 
 // maxState bounds the copy of the state that is read out of a plan.
 const maxState = 1 << 30
@@ -15,6 +19,9 @@ const maxState = 1 << 30
 // terraform itself holds the state against before it applies the plan.
 func PlanState(plan []byte) (StateID, error) {
 	archive, err := zip.NewReader(bytes.NewReader(plan), int64(len(plan)))
+	if errors.Is(err, zip.ErrFormat) {
+		return StateID{}, ErrEncrypted
+	}
 	if err != nil {
 		return StateID{}, fmt.Errorf("read the binary plan: %w", err)
 	}
