@@ -114,7 +114,7 @@ func nextSteps(kind string, n starter.Names) []string {
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"Protect main: pull requests, the status waybill/check, and the App that moves digests (WAYBILL_APP_ID, WAYBILL_APP_KEY) as the one that may pass; docs/getting-started.md says how.",
+		"Protect main: pull requests, the status waybill/check, and the App that moves digests (WAYBILL_APP_ID, WAYBILL_APP_KEY) as the one that may pass: https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
 		"Let Actions open pull requests, and other repositories of "+n.Owner+" call this one's workflows.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }

@@ -148,7 +148,7 @@ run "plan" {
   command = plan
 }
 `, filepath.Join(root, "terraform", "testing", "aws"))
-	for _, name := range []string{"bootstrap", "infra/network", "infra/service", "infra/aws/test", "infra/aws/qa", "infra/aws/live"} {
+	for _, name := range []string{"bootstrap", "infra/network", "infra/service", "infra/aws/account", "infra/aws/test", "infra/aws/qa", "infra/aws/live"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := filepath.Join(dir, filepath.FromSlash(name))

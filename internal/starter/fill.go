@@ -20,7 +20,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
 	`\b10\.[234]0\.0\.0/16\b`,
-	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\b(?:dev|staging|prod)\b`,
+	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
 }, "|"))
 
@@ -62,6 +62,8 @@ func (n Names) fill(text string, c context) string {
 			}
 		case "shop|staging|production":
 			return n.namespaces()
+		case `"dev", "staging", "prod"`:
+			return `"` + strings.Join(n.Environments, `", "`) + `"`
 		case "dev, staging, prod":
 			if c.environments {
 				return strings.Join(n.Environments, ", ")

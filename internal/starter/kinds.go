@@ -105,8 +105,11 @@ func configFiles(n Names) ([]file, error) {
 	return expand(tree, n, func(name string) bool {
 		return n.Platform != None || name == config.FileName || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c context) string {
-		if name == config.FileName {
+		switch name {
+		case config.FileName:
 			return n.items(text, configEntry)
+		case restoreDrill:
+			return n.drill(text)
 		}
 		// Workflows, alerts and prose name environments too; what else all clusters
 		// have in common does not.
@@ -130,17 +133,27 @@ func infraFiles(n Names) ([]file, error) {
 	return expand(tree, n, func(name string) bool {
 		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") && !strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c context) string {
+		if n.Platform == None {
+			text = withoutAWS(text)
+		}
 		if name != config.FileName {
 			return n.fill(text, c)
-		}
-		if n.Platform == None {
-			text = withoutAWS.ReplaceAllString(text, "")
 		}
 		return n.items(text, infraEntry)
 	})
 }
 
-var withoutAWS = regexp.MustCompile(`(?m)^ *(?:# A cluster for each environment.*|- \{dir: "?infra/aws/.*)\n`)
+var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|- \\{dir: \"?infra/aws/.*|\\| `(?:infra/aws/|modules/platform|bootstrap).*)\\n")
+
+// withoutAWS takes out what waybill.yaml and the README say of the clusters.
+func withoutAWS(text string) string {
+	if before, rest, found := strings.Cut(text, "## The clusters on AWS\n"); found {
+		if _, after, found := strings.Cut(rest, "## The gate\n"); found {
+			text = before + "## The gate\n" + after
+		}
+	}
+	return linesOfAWS.ReplaceAllLiteralString(text, "")
+}
 
 // expand makes the files of all environments from those of the example's three,
 // and fills them in.

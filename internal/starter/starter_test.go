@@ -111,7 +111,7 @@ var (
 	comment     = regexp.MustCompile(`(?m)(^|\s)#.*$`)
 	protocol    = regexp.MustCompile(`acme-(staging-)?v02\.api|acme\.cert-manager\.io|\bacme:|/spec/acme/|letsencrypt-staging|waybill-dev|\.\]?dev\b|/dev/(null|xvda)|environment +=.*`)
 	exampleWord = regexp.MustCompile(`\bacme\b|111122223333|eu-central-1|token\.actions`)
-	exampleEnv  = regexp.MustCompile(`\b(dev|staging|prod)\b`)
+	exampleEnv  = regexp.MustCompile(`\b(dev|staging|prod)\b|_(DEV|STAGING|PROD)\b`)
 )
 
 // No name of the example is left, whatever the names, and the environments are
@@ -158,7 +158,7 @@ func TestNamesInTheCloud(t *testing.T) {
 	} {
 		for region, copied := range map[string]string{"eu-central-1": "eu-west-1", "eu-west-1": "eu-central-1", "us-east-2": "eu-west-1"} {
 			text := written(t, starter.Infra, starter.Names{Owner: owner, Region: region})["infra/aws/prod/main.tf"]
-			for _, line := range []string{`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`, `copy_region     = "` + copied + `"`, `environment     = "prod"`} {
+			for _, line := range []string{`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`, `copy_region = "` + copied + `"`, `environment = "prod"`} {
 				if !strings.Contains(text, line) {
 					t.Errorf("%s in %s: no %s in\n%s", owner, region, line, text)
 				}
@@ -166,7 +166,7 @@ func TestNamesInTheCloud(t *testing.T) {
 		}
 	}
 	live := starter.Names{Owner: "acme", Environments: []string{"test", "live"}}
-	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment     = "prod"`) || !strings.Contains(text, `cluster         = "live"`) {
+	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment = "prod"`) || !strings.Contains(text, `cluster     = "live"`) {
 		t.Errorf("the kind of environment is the module's word, its name is ours:\n%s", text)
 	}
 }
@@ -233,6 +233,15 @@ func TestEnvironments(t *testing.T) {
 		if !strings.Contains(files[".github/workflows/deliver.yml"], "default: "+environments[0]+"\n") {
 			t.Errorf("%v: deliver.yml has another first environment", environments)
 		}
+		drill := files[".github/workflows/restore-drill.yml"]
+		for _, want := range environments {
+			variable := strings.ToUpper(want)
+			for _, line := range []string{"- {env: " + want + ", namespace: ", "ROLE_" + variable + ": ${{ vars.RESTORE_DRILL_ROLE_" + variable + " }}\n", want + ") role=$ROLE_" + variable + " ;;"} {
+				if strings.Count(drill, line) != 1 {
+					t.Errorf("%v: the restore drill does not say %q once:\n%s", environments, line, drill)
+				}
+			}
+		}
 		tf, err := config.Parse(config.FileName, []byte(infra[config.FileName]))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, infra[config.FileName])
@@ -241,13 +250,16 @@ func TestEnvironments(t *testing.T) {
 		for _, r := range tf.Terraform().Roots {
 			if env, ok := strings.CutPrefix(r.Dir, "infra/aws/"); ok {
 				roots = append(roots, env)
-				if i := len(roots) - 1; i > 0 && !slices.Equal(r.After, []string{"infra/aws/" + environments[i-1]}) {
+				if i := len(roots) - 1; i > 0 && !slices.Equal(r.After, []string{"infra/aws/" + roots[i-1]}) {
 					t.Errorf("%v: %s comes after %v", environments, env, r.After)
 				}
 			}
 		}
-		if !slices.Equal(roots, environments) {
-			t.Errorf("roots %v, want %v", roots, environments)
+		if want := append([]string{"account"}, environments...); !slices.Equal(roots, want) {
+			t.Errorf("roots %v, want %v", roots, want)
+		}
+		if states := `["account", "` + strings.Join(environments, `", "`) + `"]`; !strings.Contains(infra["infra/aws/account/main.tf"], states) {
+			t.Errorf("the workflows' roles do not reach %s", states)
 		}
 		if rule, found := tf.Terraform().Approval("infra/aws/"+environments[len(environments)-1], false); !found || rule.Approvals != 2 {
 			t.Errorf("%v: the last one's rule is %+v", environments, rule)
@@ -346,9 +358,12 @@ func TestWithoutPlatform(t *testing.T) {
 	}
 	infra := written(t, starter.Infra, n)
 	for name, data := range infra {
-		if strings.Contains(name+data, "infra/aws") && name != "README.md" {
+		if !strings.HasPrefix(name, ".github/") && (strings.Contains(name+data, "infra/aws") || strings.Contains(data, "AWS") || strings.Contains(data, "bootstrap")) {
 			t.Errorf("%s names AWS:\n%s", name, data)
 		}
+	}
+	if !strings.Contains(infra["README.md"], "\n## The gate\n") {
+		t.Errorf("the README is\n%s", infra["README.md"])
 	}
 	if cfg, err := config.Parse(config.FileName, []byte(infra[config.FileName])); err != nil || len(cfg.Terraform().Roots) != 2 {
 		t.Errorf("%v:\n%s", err, infra[config.FileName])

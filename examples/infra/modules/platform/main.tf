@@ -14,20 +14,9 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
-# The key of the bucket that bootstrap made.
-data "aws_kms_alias" "state" {
-  name = "alias/acme-${local.account}-state"
-}
-
 locals {
   account = data.aws_caller_identity.current.account_id
   roles   = "arn:${data.aws_partition.current.partition}:iam::${local.account}:role"
-  policy  = "arn:${data.aws_partition.current.partition}:iam::${local.account}:policy"
-  state = {
-    state_bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::acme-${local.account}-state"
-    state_keys       = ["${var.cluster}/terraform.tfstate"]
-    state_kms_arn    = data.aws_kms_alias.state.target_key_arn
-  }
 }
 
 module "platform" {
@@ -46,31 +35,10 @@ module "platform" {
       read_only_role_arns   = ["${local.roles}/auditor"]
       developer_groups = {
         shop = { role_arn = "${local.roles}/shop-developers", namespaces = [var.namespace] }
+        # The quarterly drill of the config repository.
+        restore-drill = { role_arn = "${local.roles}/restore-drill-${var.cluster}", namespaces = ["restore-drill"], edit = true }
       }
       backup = var.copy_region == null ? null : { copy_region = var.copy_region }
-    }
-  }
-
-  # Numeric ids cannot be taken over, names can:
-  #   gh api orgs/acme --jq .id; gh api repos/acme/infra --jq .id
-  github = {
-    owner           = { name = "acme", id = 1234 }
-    repositories    = { infra = 1003 }
-    create_provider = var.create_provider
-    plan = {
-      (var.cluster) = merge(local.state, {
-        repository    = "infra"
-        workflow_refs = ["acme/infra/.github/workflows/plan.yml@refs/pull/*/merge"]
-      })
-    }
-    apply = {
-      (var.cluster) = merge(local.state, {
-        repository               = "infra"
-        workflow_refs            = ["acme/infra/.github/workflows/apply.yml@refs/heads/main"]
-        environment              = "infra" # of GitHub, as in apply.yml
-        policy_arns              = ["${local.policy}/platform-${var.cluster}"]
-        permissions_boundary_arn = "${local.policy}/platform-boundary"
-      })
     }
   }
 

@@ -28,8 +28,3 @@ variable "copy_region" {
   type        = string
   default     = null
 }
-
-variable "create_provider" {
-  description = "Whether this root makes the account's OIDC provider for GitHub; an account has one."
-  type        = bool
-}

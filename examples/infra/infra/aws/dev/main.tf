@@ -24,23 +24,17 @@ provider "aws" {
 }
 
 module "platform" {
-  source          = "../../../modules/platform"
-  cluster         = "dev"
-  environment     = "dev"
-  namespace       = "shop"
-  cidr            = "10.20.0.0/16"
-  domain          = "dev.acme.example"
-  create_provider = true # the first one in the account
+  source      = "../../../modules/platform"
+  cluster     = "dev"
+  environment = "dev"
+  namespace   = "shop"
+  cidr        = "10.20.0.0/16"
+  domain      = "dev.acme.example"
 }
 
 output "clusters" {
   description = "What the config repository is told."
   value       = module.platform.clusters
-}
-
-output "roles" {
-  description = "Roles of the workflows."
-  value       = module.platform.roles
 }
 
 output "name_servers" {

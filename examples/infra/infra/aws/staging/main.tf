@@ -24,24 +24,18 @@ provider "aws" {
 }
 
 module "platform" {
-  source          = "../../../modules/platform"
-  cluster         = "staging"
-  environment     = "staging"
-  namespace       = "staging"
-  cidr            = "10.30.0.0/16"
-  domain          = "staging.acme.example"
-  copy_region     = "eu-west-1"
-  create_provider = false # true where the account is its own
+  source      = "../../../modules/platform"
+  cluster     = "staging"
+  environment = "staging"
+  namespace   = "staging"
+  cidr        = "10.30.0.0/16"
+  domain      = "staging.acme.example"
+  copy_region = "eu-west-1"
 }
 
 output "clusters" {
   description = "What the config repository is told."
   value       = module.platform.clusters
-}
-
-output "roles" {
-  description = "Roles of the workflows."
-  value       = module.platform.roles
 }
 
 output "name_servers" {
