@@ -26,12 +26,13 @@ type guard struct {
 	policies []config.TerraformPolicy
 	mu       sync.Mutex
 	findings []policy.Finding
+	passed   map[string]bool // roots whose tree has passed
 }
 
 // policyGuard judges by the policy of the default branch, never by that of the
 // change itself. Its check is the Guard of a plan.Tool.
 func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
-	g := &guard{top: top}
+	g := &guard{top: top, passed: make(map[string]bool)}
 	if !where.onGitHub() {
 		p, err := localPolicy(ctx, top)
 		g.policies = []config.TerraformPolicy{p}
@@ -88,6 +89,12 @@ func localPolicy(ctx context.Context, top string) (config.TerraformPolicy, error
 
 // check refuses a root with all that was found in it.
 func (g *guard) check(ctx context.Context, dir, dataDir string) error {
+	g.mu.Lock()
+	passed := g.passed[dir] && dataDir == ""
+	g.mu.Unlock()
+	if passed {
+		return nil
+	}
 	findings, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, Policies: g.policies, Committed: g.committed})
 	if err != nil {
 		return err
@@ -95,7 +102,10 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.findings = policy.Merge(append(g.findings, findings...))
-	return policy.Refuse(findings)
+	if g.passed[dir] = len(findings) == 0; len(findings) > 0 {
+		return policy.Refuse(findings)
+	}
+	return nil
 }
 
 // trees judges what stands in the tree, before terraform itself is chosen, and

@@ -118,15 +118,16 @@ func (j *judge) use(m *module, u configuration.Use) {
 	}
 }
 
-// remoteState lets a root read states of its own kind of backend: others could
-// be addresses of anybody's.
+// remoteState lets a root read states of its own kind of backend. Others could be
+// anybody's addresses, and http is one whatever the root uses: what is asked for
+// stands in the address.
 func (j *judge) remoteState(m *module, u configuration.Use) {
 	if u.Backend == "" {
 		j.find(m, RuleRemoteState, u.Place, u.Address()+": its backend is computed", "write the backend's type out")
 		return
 	}
 	for _, b := range j.tree.modules[0].Backends {
-		if b.Name == u.Backend || b.Name == "cloud" && u.Backend == "remote" {
+		if b.Name == u.Backend && u.Backend != "http" || b.Name == "cloud" && u.Backend == "remote" {
 			return
 		}
 	}
@@ -162,6 +163,10 @@ func (j *judge) call(m *module, c configuration.Call) {
 		return
 	case fromDisk:
 		j.find(m, RuleOutside, c.Place, fmt.Sprintf("module %q is fetched from the machine's own files: %s", c.Name, c.Source), "name a module in the repository by ./ or ../")
+		return
+	}
+	if s.from == fromStrange {
+		j.find(m, RulePin, c.Place, fmt.Sprintf("module %q: git would fetch it by no protocol that is known here: %s", c.Name, c.Source), "write git::https:// or git::ssh://")
 		return
 	}
 	if why := j.policy.Modules.Refuses(s.name); why != "" {

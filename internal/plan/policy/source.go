@@ -16,7 +16,8 @@ const (
 	fromMercury  = "mercurial"
 	fromArchive  = "archive"
 	fromOCI      = "oci"
-	fromDisk     = "disk" // a path that is not relative to the module
+	fromDisk     = "disk"    // a path that is not relative to the module
+	fromStrange  = "strange" // git by a transport of its own, which may be a program
 )
 
 // moduleSource is a module's source, taken apart as terraform does.
@@ -35,6 +36,7 @@ var (
 	registryModule = regexp.MustCompile(`^(([0-9A-Za-z-]+\.)+[0-9A-Za-z-]+(:\d+)?/)?[0-9A-Za-z_-]+/[0-9A-Za-z_-]+/[0-9A-Za-z_-]+$`)
 	forced         = regexp.MustCompile(`^([A-Za-z0-9]+)::(.+)$`)
 	scheme         = regexp.MustCompile(`^([A-Za-z0-9+.-]+)://(.*)$`)
+	gitProtocol    = regexp.MustCompile(`^(https?|ssh|git|file)$`)
 	sshShorthand   = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:`)
 )
 
@@ -61,6 +63,9 @@ func parseSource(source string) moduleSource {
 	switch {
 	case getter == "git", getter == "" && protocol == "" && (known || sshShorthand.MatchString(rest)), getter == "" && protocol == "ssh":
 		s.from = fromGit
+		if protocol == "" && !known && !sshShorthand.MatchString(rest) || protocol != "" && !gitProtocol.MatchString(protocol) {
+			s.from = fromStrange
+		}
 	case getter == "hg":
 		s.from = fromMercury
 	case getter == "oci", getter == "" && protocol == "oci":
