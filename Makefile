@@ -55,6 +55,7 @@ tools-peers:
 	@go build -o $(TOOLS)/ $(PEERS)
 	@bash scripts/github-openapi.sh $(TOOLS)/github-openapi.json
 	@cd internal/tools && go run ./crds ../../$(TOOLS)/crds.yaml
+	@cd internal/tools/promql && go build -o ../../../$(TOOLS)/promql .
 
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up
