@@ -73,8 +73,9 @@ lint: ## Vet, format and layout, actionlint, shellcheck
 	@if command -v terraform > /dev/null; then terraform fmt -check -recursive -diff terraform; fi
 
 .PHONY: generate
-generate: ## Write the actions and the documentation's tables from internal/contract
+generate: ## Write what is made from other files: actions and tables from internal/contract, init's applications from examples/
 	go run ./internal/actiongen
+	go test ./internal/starter -run '^TestArchive$$' -update
 
 .PHONY: diagrams
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz

@@ -39,33 +39,35 @@ func branchesAreOnlyTested(ctx context.Context, t *testing.T, s *sandbox.Sandbox
 		}
 		return []byte(strings.Replace(string(ci), old, new, 1))
 	}
-	for _, b := range []struct {
-		name, conclusion, says string
-		change                 configrepo.Change
+	before := len(s.GitHub.Runs("acme/backend"))
+	branches := map[string]struct {
+		conclusion, says string
+		change           configrepo.Change
 	}{
-		{"fine", "success", "at least 80 % asked", configrepo.Change{Path: "NOTES.md", Content: []byte("x\n")}},
-		{"little-tested", "failure", "of the code is reached by tests, 99.9 % asked", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("coverage_floor: 80", "coverage_floor: 99.9")}},
-		{"not-measured", "failure", "the command for coverage prints no percentage", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("make -s coverage", "echo many")}},
-		{"not-formatted", "failure", "not formatted", configrepo.Change{Path: "tasks_more.go", Content: []byte("package main\nvar  more = 1\n")}},
-	} {
-		before := len(s.GitHub.Runs("acme/backend"))
-		if _, err := repo.Commit(ctx, configrepo.Request{Branch: b.name, Parent: head, Message: b.name, Changes: []configrepo.Change{b.change}}); err != nil {
+		"fine":          {"success", "at least 80 % asked", configrepo.Change{Path: "NOTES.md", Content: []byte("x\n")}},
+		"little-tested": {"failure", "of the code is reached by tests, 99.9 % asked", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("coverage_floor: 80", "coverage_floor: 99.9")}},
+		"not-measured":  {"failure", "the command for coverage prints no percentage", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("make -s coverage", "echo many")}},
+		"not-formatted": {"failure", "not formatted", configrepo.Change{Path: "tasks_more.go", Content: []byte("package main\nvar  more = 1\n")}},
+	}
+	for name, b := range branches {
+		if _, err := repo.Commit(ctx, configrepo.Request{Branch: name, Parent: head, Message: name, Changes: []configrepo.Change{b.change}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.GitHub.WaitIdle(ctx); err != nil {
-			t.Fatal(err)
+	}
+	if err := s.GitHub.WaitIdle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	runs := s.GitHub.Runs("acme/backend")[before:]
+	if len(runs) != len(branches) {
+		t.Fatalf("%d runs, want one for each of %d branches", len(runs), len(branches))
+	}
+	for _, run := range runs {
+		b, log := branches[run.HeadBranch], ""
+		if data, err := os.ReadFile(run.Log); err == nil {
+			log = string(data)
 		}
-		runs := s.GitHub.Runs("acme/backend")
-		if len(runs) != before+1 {
-			t.Fatalf("%s: %d runs more, want 1", b.name, len(runs)-before)
-		}
-		run := runs[len(runs)-1]
-		log, err := os.ReadFile(run.Log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if run.Conclusion != b.conclusion || !strings.Contains(string(log), b.says) || strings.Contains(string(log), "deliver/build") {
-			t.Errorf("%s: %s, want %s, %q and no build in\n%s", b.name, run.Conclusion, b.conclusion, b.says, log)
+		if run.Conclusion != b.conclusion || !strings.Contains(log, b.says) || strings.Contains(log, "deliver/build") {
+			t.Errorf("%s: %s, want %s, %q and no build in\n%s", run.HeadBranch, run.Conclusion, b.conclusion, b.says, log)
 		}
 	}
 }

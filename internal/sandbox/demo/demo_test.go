@@ -43,6 +43,7 @@ func TestDelivery(t *testing.T) {
 		appTokenCannotWrite(t, s)
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
+		frontendFollows(ctx, t, s)
 		examplesStand(t, s)
 		return nil
 	}
