@@ -19,7 +19,7 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 	t.Parallel()
 	const digest = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
 	for app, command := range map[string][]string{
-		"backend": {"kustomize", "build", "apps/backend/overlays/prod"},
+		"backend":  {"kustomize", "build", "apps/backend/overlays/prod"},
 		"frontend": {"helm", "template", "frontend", "apps/frontend/chart", "--values", "apps/frontend/overlays/prod/values.yaml"},
 	} {
 		t.Run(app, func(t *testing.T) {
