@@ -80,7 +80,7 @@ func (a application) report(ctx context.Context, ref string, full plan.Fingerpri
 	if record.Run != "" {
 		text += "\n" + markdown.Link("run", record.Run) + "\n"
 	}
-	errs := []error{call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(failed == nil)), call.Output("record", string(document))}
+	errs := []error{call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(failed == nil)), call.Output("record", outputDocument(document))}
 	if where.pull != nil && call.In.Bool("comment") {
 		errs = append(errs, where.api.Comment(ctx, where.repo, where.pull.Number, cutRunes(applyMarker+"\n"+text+recordDetails(document), commentLimit)))
 	}

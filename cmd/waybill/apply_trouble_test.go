@@ -279,3 +279,18 @@ func TestHugePlan(t *testing.T) {
 		}
 	}
 }
+
+// What was done to many resources still fits into a comment.
+func TestManyApplied(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/many.tf": "resource \"terraform_data\" \"many_resources_of_one_name\" {\n  count = 300\n}\n"})
+	f := w.plan()
+	w.approve("bob", f)
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied, 301 done")
+	report := w.github.Pulls("acme/infra")[0].Comments[1]
+	if n := len([]rune(report)); n > plan.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
+		t.Errorf("the report has %d characters: %.500s", n, report)
+	}
+}

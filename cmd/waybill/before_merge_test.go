@@ -130,6 +130,9 @@ func TestApplyCommentForms(t *testing.T) {
 			w.event("issue_comment", map[string]any{"action": c.action, "issue": map[string]any{"number": 1, "pull_request": map[string]any{}}, "comment": map[string]any{"id": 1, "body": c.body, "user": map[string]any{"login": c.user}}})
 			code, _, words := w.run("apply", "--checkout", w.clone, "--lock-timeout", "1s")
 			w.wants("apply", code, c.code, words, c.says)
+			if c.code == 0 {
+				w.wants("the log", 0, 0, words, "(?s)::group::apply infra/prod\n.*infra/prod  module.service.terraform_data.service: Creation complete.*::endgroup::")
+			}
 			if applied := w.state() != ""; applied != (c.code == 0) {
 				t.Errorf("applied: %t", applied)
 			}

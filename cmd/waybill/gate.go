@@ -134,8 +134,8 @@ func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *re
 	} else if _, err := fmt.Fprintln(call.Stdout, d.Verdict); err != nil {
 		return err
 	}
-	err = errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", string(document)),
-		commentDecision(ctx, call, where, d, document))
+	err = errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
+		call.Runner.Summary(decisionText(d)), commentDecision(ctx, call, where, d, document))
 	if err != nil {
 		return err
 	}
@@ -167,11 +167,14 @@ func commentDecision(ctx context.Context, call *cli.Call, where infra, d approva
 			return nil
 		}
 	}
-	text := "**Approved:** plan " + markdown.Code(d.Fingerprint.Short()) + " by " + markdown.Text(orNobody(approvers(d))) + "\n"
+	return where.api.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+recordDetails(document), commentLimit))
+}
+
+func decisionText(d approval.Decision) string {
 	if d.Verdict == approval.Pending {
-		text = "**Not approved yet:** plan " + markdown.Code(d.Fingerprint.Short()) + "\n\n" + markdown.Fence("", d.Reason())
+		return "**Not approved yet:** plan " + markdown.Code(d.Fingerprint.Short()) + "\n\n" + markdown.Fence("", d.Reason())
 	}
-	return where.api.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+text+recordDetails(document), commentLimit))
+	return "**Approved:** plan " + markdown.Code(d.Fingerprint.Short()) + " by " + markdown.Text(orNobody(approvers(d))) + "\n"
 }
 
 func approvers(d approval.Decision) []string {

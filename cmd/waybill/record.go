@@ -81,6 +81,14 @@ func jsonDocument(v any) ([]byte, error) {
 	return bytes.ReplaceAll(document, []byte("##["), []byte(`#\u0023[`)), err
 }
 
+// outputDocument is a record as a job's output, which GitHub bounds.
+func outputDocument(document []byte) string {
+	if len(document) > maxOutput {
+		return `{"omitted":"too large for an output"}`
+	}
+	return string(document)
+}
+
 // maxRecord is the most of a record that a comment shows.
 const maxRecord = 20_000
 
