@@ -146,6 +146,12 @@ func ownersGlobs(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("%q is not a pattern", pattern)
 	}
 	switch {
+	case last == "**": // what is below, and not the directory itself
+		below := "**/*"
+		if directory {
+			below = "*/**/*"
+		}
+		return []string{strings.TrimPrefix(strings.TrimSuffix(trimmed, "**"), "**/") + below}, nil
 	case directory:
 		return []string{trimmed + "/**/*"}, nil
 	case last == "*" && strings.Contains(strings.TrimPrefix(trimmed, "**/"), "/"), last == "*" && anchored:
