@@ -94,7 +94,7 @@ var (
 // namesApp says where in a config repository backend is the application.
 // Elsewhere it is a word of Kubernetes or of a chart.
 func namesApp(name string) bool {
-	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || name == "apps/frontend/chart/values.yaml"
+	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || strings.HasPrefix(name, "docs/") || name == "apps/frontend/chart/values.yaml"
 }
 
 func configFiles(n Names) ([]file, error) {
@@ -103,11 +103,16 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	return expand(tree, n, func(name string) bool {
-		return n.Platform != None || name == config.FileName || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
+		return n.Platform != None || name == config.FileName || name == "README.md" || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c context) string {
 		switch name {
 		case config.FileName:
 			return n.items(text, configEntry)
+		case "README.md":
+			c.app = true
+			if n.Platform == None {
+				text, _, _ = strings.Cut(text, "\n## The clusters\n")
+			}
 		case restoreDrill:
 			return n.drill(text)
 		}

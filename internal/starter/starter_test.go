@@ -127,6 +127,9 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 				if found := exampleWord.FindString(name + text); found != "" {
 					t.Errorf("%s %s still names the example: %q", kind, name, found)
 				}
+				if kind == starter.Config && strings.HasSuffix(name, ".md") && regexp.MustCompile(`\bbackend\b`).MatchString(data) {
+					t.Errorf("%s still names the example's application", name)
+				}
 				if found := regexp.MustCompile(`letsencrypt-(\w+)`).FindStringSubmatch(data); found != nil && found[1] != "staging" && found[1] != "account" {
 					t.Errorf("%s %s names an issuer that is not there: %s", kind, name, found[0])
 				}
@@ -351,8 +354,11 @@ func TestWithoutPlatform(t *testing.T) {
 	t.Parallel()
 	n := umbrella
 	n.Platform = starter.None
-	for name := range written(t, starter.Config, n) {
-		if !regexp.MustCompile(`^(apps/|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback)\.yml$)`).MatchString(name) {
+	for name, data := range written(t, starter.Config, n) {
+		if strings.HasSuffix(name, ".md") && regexp.MustCompile(`clusters|docs/`).MatchString(data) {
+			t.Errorf("%s names what is not there:\n%s", name, data)
+		}
+		if !regexp.MustCompile(`^(apps/|README\.md$|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback)\.yml$)`).MatchString(name) {
 			t.Errorf("wrote %s", name)
 		}
 	}
