@@ -94,7 +94,7 @@ var (
 // namesApp says where in a config repository backend is the application.
 // Elsewhere it is a word of Kubernetes or of a chart.
 func namesApp(name string) bool {
-	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || strings.HasPrefix(name, "docs/") || name == "apps/frontend/chart/values.yaml"
+	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || strings.HasPrefix(name, "docs/") || name == "README.md" || name == "apps/frontend/chart/values.yaml"
 }
 
 func configFiles(n Names) ([]file, error) {
@@ -109,7 +109,6 @@ func configFiles(n Names) ([]file, error) {
 		case config.FileName:
 			return n.items(text, configEntry)
 		case "README.md":
-			c.app = true
 			if n.Platform == None {
 				text, _, _ = strings.Cut(text, "\n## The clusters\n")
 			}
