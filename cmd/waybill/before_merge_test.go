@@ -61,6 +61,16 @@ func TestApplyBeforeTheMerge(t *testing.T) {
 		code, _, words := w.apply()
 		w.wants("apply", code, 3, words, "pull request #1 is a draft")
 	})
+	t.Run("into another branch", func(t *testing.T) {
+		t.Parallel()
+		w := newInfraWorld(t, nil)
+		w.git(w.clone, "push", "-q", w.remote("ada"), "HEAD:refs/heads/side")
+		w.push("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
+		w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"change","base":"side"}`)
+		w.approve("bob", w.plan())
+		code, _, words := w.apply()
+		w.wants("apply", code, 3, words, "pull request #1 is made against side: before the merge, only what goes to main is applied")
+	})
 	t.Run("green and up to date", func(t *testing.T) {
 		t.Parallel()
 		w, f := ready(t)

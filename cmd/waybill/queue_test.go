@@ -128,6 +128,18 @@ func TestMergesFindTheirPullRequest(t *testing.T) {
 			w.wants("apply", code, 0, words, "infra/prod: applied")
 		})
 	}
+	t.Run("main forced back to its head", func(t *testing.T) {
+		t.Parallel()
+		w := newInfraWorld(t, nil)
+		w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
+		w.approve("bob", w.plan())
+		before, after := w.mergeAs("squash"), w.git(w.clone, "rev-parse", "HEAD")
+		w.git(w.clone, "push", "-q", "--force", w.remote("ada"), "HEAD:refs/heads/main")
+		w.git(w.clone, "fetch", "-q", w.remote("ada"), before)
+		w.pushed(before, after)
+		code, _, words := w.run("apply", "--checkout", w.clone, "--lock-timeout", "1s")
+		w.wants("apply", code, 3, words, "came by no pull request")
+	})
 	t.Run("a commit without one", func(t *testing.T) {
 		t.Parallel()
 		w := newInfraWorld(t, nil)

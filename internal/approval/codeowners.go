@@ -137,6 +137,14 @@ func ownersGlobs(pattern string) ([]string, error) {
 		return nil, nil // "/" matches nothing
 	}
 	last := trimmed[strings.LastIndexByte(trimmed, '/')+1:]
+	if last == "**" { // what is below, and not the directory itself
+		below := "**/*"
+		if directory {
+			below = "*/**/*"
+		}
+		trimmed, anchored, directory = strings.TrimSuffix(trimmed, last)+below, true, false
+		last = "*"
+	}
 	if glob := strings.NewReplacer("{", `\{`, "}", `\}`).Replace(trimmed); anchored || strings.Contains(trimmed, "/") {
 		trimmed = glob
 	} else {
@@ -146,12 +154,6 @@ func ownersGlobs(pattern string) ([]string, error) {
 		return nil, fmt.Errorf("%q is not a pattern", pattern)
 	}
 	switch {
-	case last == "**": // what is below, and not the directory itself
-		below := "**/*"
-		if directory {
-			below = "*/**/*"
-		}
-		return []string{strings.TrimPrefix(strings.TrimSuffix(trimmed, "**"), "**/") + below}, nil
 	case directory:
 		return []string{trimmed + "/**/*"}, nil
 	case last == "*" && strings.Contains(strings.TrimPrefix(trimmed, "**/"), "/"), last == "*" && anchored:
