@@ -99,6 +99,8 @@ var mutations = []mutation{
 	{"dashboards", "platform/observability/dashboards/applications.json", `"panels": [`, `"panels": `, "applications.json: invalid character"},
 	{"backups", "platform/backups/schedules.yaml", "30 */6 * * *", "30 6 * * *", "prod: production is not backed up every six hours"},
 	{"backups", "platform/backups/schedules.yaml", "0 2 * * *", "0 2 * * 0", "dev is not backed up whole each day"},
+	{"documentation names the versions", "clusters/base/platform/loki.yaml", "18.11.0", "18.12.0", "platform/README.md does not have loki 18.12.0"},
+	{"documentation names the versions", "docs/bootstrap.md", "--version 10.1.1", "--version 10.0.0", "docs/bootstrap.md installs another version of argo-cd"},
 	{"encrypted volumes", "platform/storage/gp3.yaml", `encrypted: "true"`, `encrypted: "false"`, "is not encrypted"},
 	{"encrypted volumes", "platform/storage/gp3.yaml", `is-default-class: "true"`, `is-default-class: "false"`, "0 storage classes are the default"},
 }

@@ -177,6 +177,21 @@ var platformRules = []rule{
 		}
 		return problems
 	}},
+	{"documentation names the versions", func(s state) []string {
+		return s.every("Application", func(_ unit, app render.Object) []string {
+			var problems []string
+			for _, source := range sources(app) {
+				chart, version := text(source, "chart"), text(source, "targetRevision")
+				if chart != "" && !strings.Contains(string(s.files["platform/README.md"]), "| "+chart+" "+version+" ") {
+					problems = append(problems, fmt.Sprintf("platform/README.md does not have %s %s", chart, version))
+				}
+				if chart == "argo-cd" && !strings.Contains(string(s.files["docs/bootstrap.md"]), "--version "+version+" ") {
+					problems = append(problems, "docs/bootstrap.md installs another version of "+chart)
+				}
+			}
+			return problems
+		})
+	}},
 	{"encrypted volumes", func(s state) []string {
 		standard := 0
 		problems := s.every("StorageClass", func(_ unit, o render.Object) []string {
