@@ -46,27 +46,19 @@ func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (
 	if err != nil {
 		return nil, err
 	}
-	revisions := []string{tip}
-	if p := where.pull; p != nil && p.BaseRef == info.DefaultBranch && p.BaseSHA != "" && p.BaseSHA != tip {
-		revisions = append(revisions, p.BaseSHA)
+	data, err := configrepo.NewGitHub(where.api, where.repo).File(ctx, tip, config.FileName)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		g.policies = []config.TerraformPolicy{config.DefaultTerraformPolicy()}
+		return g, nil
 	}
-	files := configrepo.NewGitHub(where.api, where.repo)
-	for _, sha := range revisions {
-		p := config.DefaultTerraformPolicy()
-		data, err := files.File(ctx, sha, config.FileName)
-		switch {
-		case errors.Is(err, configrepo.ErrNotFound):
-		case err != nil:
-			return nil, err
-		default:
-			cfg, err := config.Parse(config.FileName, data)
-			if err != nil {
-				return nil, fmt.Errorf("at %.7s: %w", sha, err)
-			}
-			p = cfg.Terraform().Policy
-		}
-		g.policies = append(g.policies, p)
+	if err != nil {
+		return nil, err
 	}
+	cfg, err := config.Parse(config.FileName, data)
+	if err != nil {
+		return nil, fmt.Errorf("at %.7s: %w", tip, err)
+	}
+	g.policies = []config.TerraformPolicy{cfg.Terraform().Policy}
 	return g, nil
 }
 

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -133,6 +134,39 @@ func TestInspectAndIsRoot(t *testing.T) {
 	want := &Module{Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend"), filepath.Join(dir, "cloud")}, Variables: []string{"a", "s", "t"}, Sensitive: []string{"a", "s"}}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What the guard refuses before terraform initialises is not initialised; what it
+// refuses afterwards goes no further, and its words are what is said.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	for name, a := range map[string]struct {
+		exit string
+		at   string // asked with the data directory or without
+		runs bool
+	}{"before": {"0", "", false}, "after": {"0", "data", true}, "after it failed": {"1", "data", true}} {
+		dir := t.TempDir()
+		program := filepath.Join(dir, "terraform")
+		write(t, program, "#!/bin/sh\ntouch "+filepath.Join(dir, "ran")+"\nexit "+a.exit+"\n")
+		if err := os.Chmod(program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		root := Open(Options{Path: program, Dir: dir, DataDir: "data", Env: []string{"PATH=" + os.Getenv("PATH")}, Guard: func(_ context.Context, dataDir string) error {
+			if dataDir == a.at {
+				return refused
+			}
+			return nil
+		}})
+		for _, initialise := range []func() error{func() error { return root.Init(t.Context(), nil) }, func() error { return root.InitWithoutBackend(t.Context()) }} {
+			if err := initialise(); !errors.Is(err, refused) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(dir, "ran")); (err == nil) != a.runs {
+			t.Errorf("%s: ran: %v", name, err == nil)
+		}
 	}
 }
 

@@ -138,7 +138,7 @@ func (j *judge) remoteState(m *module, u configuration.Use) {
 
 func (j *judge) program(m *module, p configuration.Program) {
 	if p.Command == "" {
-		if !slices.Contains(j.policy.Programs.Allow, "**") {
+		if j.policy.Programs.Refuses("(computed)") != "" {
 			j.find(m, RuleProgram, p.Place, fmt.Sprintf("%s: %s is computed, so nobody can tell which program it starts", p.In, p.Setting), "write the setting and its command out")
 		}
 		return

@@ -106,6 +106,7 @@ func TestRules(t *testing.T) {
 		"a computed exec":                        {text: "provider \"aws\" {\n  exec = local.x\n}\n", rule: "program", says: "exec is computed"},
 		"what holds an exec computed":            {text: "provider \"aws\" {\n  kubernetes = local.x\n}\n", rule: "program", says: "kubernetes is computed"},
 		"a computed command":                     {text: "provider \"aws\" {\n  exec {\n    command = var.x\n  }\n}\n", rule: "program", says: "exec is computed"},
+		"a computed command, and any allowed":    {text: "provider \"aws\" {\n  exec {\n    command = var.x\n  }\n}\n", policy: "{programs: {allow: ['**']}}"},
 		"files that name a program":              {text: "provider \"aws\" {\n  shared_credentials_files = [\"x\"]\n}\n", rule: "program", says: "the files in shared_credentials_files can name a program"},
 		"such files allowed":                     {text: "provider \"aws\" {\n  shared_credentials_files = [\"x\"]\n}\n", policy: "{programs: {allow: [shared_credentials_files]}}"},
 		"a kubeconfig":                           {text: "terraform {\n  backend \"kubernetes\" {\n    config_path = \"x\"\n  }\n}\n", rule: "program", says: "backend kubernetes: the files in config_path"},
@@ -152,6 +153,7 @@ func TestRules(t *testing.T) {
 		"an unknown block":                       {text: "machine \"x\" {\n}\n", rule: "unreadable", says: `block "machine" is not known`},
 		"an unknown block in JSON":               {file: "x.tf.json", text: `{"//": "a comment", "machine": {}}`, rule: "unreadable", says: `block "machine" is not known`},
 		"a file that terraform ignores":          {file: ".hidden.tf", text: "machine \"x\" {\n"},
+		"a file in OpenTofu's JSON":              {file: "x.tofu.json", text: `{"data": {"http": {"x": {"provider": "terraform"}}}}`, rule: "data-source", says: `"http" is denied`},
 		"duplicates in JSON":                     {file: "x.tf.json", text: `{"module": {"m": {"source": "./a", "source": "github.com/evil/m"}}}`, rule: "unreadable", says: "cannot be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,6 +218,11 @@ func TestInstalledProviders(t *testing.T) {
 	if len(findings) != 2 || !strings.Contains(findings[0].Message+findings[1].Message, "terraform fetched provider registry.terraform.io/acme/evil, which is not allowed") ||
 		!strings.Contains(findings[0].Message+findings[1].Message, "terraform fetched provider registry.terraform.io/acme/evil 1.0.0, which the lock file does not name") {
 		t.Errorf("found %v", findings)
+	}
+	other := t.TempDir()
+	put(t, other, map[string]string{"providers/registry.opentofu.org/hashicorp/aws/6.0.1/linux_amd64/p": ""})
+	if findings := check(t, files, other, parsed(t, "{providers: {allow: ['hashicorp/*']}}")); len(findings) != 1 || !strings.Contains(findings[0].Message, "registry.opentofu.org/hashicorp/aws 6.0.1, which the lock file does not name") {
+		t.Errorf("another version: %v", findings)
 	}
 	if findings := check(t, files, "", parsed(t, "{providers: {allow: ['hashicorp/*']}}")); len(findings) > 0 {
 		t.Errorf("before: %v", findings)
