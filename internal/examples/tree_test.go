@@ -92,9 +92,10 @@ func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit 
 	for _, u := range before {
 		known[u.name] = u
 	}
+	readers := f.readers(changed)
 	var units []unit
 	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
-		if old, ok := known[u.name]; ok && !slices.ContainsFunc(dirs, func(dir string) bool { return f.reads(dir, changed) }) {
+		if old, ok := known[u.name]; ok && !slices.ContainsFunc(dirs, func(dir string) bool { return readers[dir] }) {
 			units = append(units, old)
 			return
 		}
@@ -139,18 +140,33 @@ func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit 
 	return units
 }
 
-// reads says whether what is rendered from a directory depends on a file.
-func (f tree) reads(dir, file string) bool {
-	if dir != "" && strings.HasPrefix(file, dir+"/") {
-		return true
+// readers are the directories whose rendering depends on a file: the one it is
+// in, those above, and those that refer to one of these.
+func (f tree) readers(file string) map[string]bool {
+	refersTo := make(map[string][]string) // from a directory to those that name it
+	for name, data := range f {
+		dir, base := path.Split(name)
+		var k struct{ Resources, Components []string }
+		if base != "kustomization.yaml" || yaml.Unmarshal(data, &k) != nil {
+			continue
+		}
+		for _, entry := range slices.Concat(k.Resources, k.Components) {
+			target := path.Join(dir, entry)
+			refersTo[target] = append(refersTo[target], path.Clean(dir))
+		}
 	}
-	var k struct{ Resources, Components []string }
-	if err := yaml.Unmarshal(f[dir+"/kustomization.yaml"], &k); err != nil {
-		return true // whoever renders it says why
+	found := make(map[string]bool)
+	var add func(dir string)
+	add = func(dir string) {
+		for ; dir != "." && !found[dir]; dir = path.Dir(dir) {
+			found[dir] = true
+			for _, reader := range refersTo[dir] {
+				add(reader)
+			}
+		}
 	}
-	return slices.ContainsFunc(slices.Concat(k.Resources, k.Components), func(entry string) bool {
-		return path.Ext(entry) == "" && f.reads(path.Join(dir, entry), file)
-	})
+	add(path.Dir(file))
+	return found
 }
 
 func environmentOf(dir string) string {
