@@ -133,6 +133,12 @@ func reportCheck(call *cli.Call, r check.Result) error {
 			return err
 		}
 	}
+	for _, f := range r.Notes {
+		call.Sayf("note: %s: %s", location(f), f.Message)
+		if err := call.Runner.Annotate(runner.Annotation{Level: runner.Notice, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
+			return err
+		}
+	}
 	if err := call.Runner.Summary(checkSummary(r)); err != nil {
 		return err
 	}
@@ -179,6 +185,13 @@ func checkSummary(r check.Result) string {
 		out.WriteString(markdown.Row("where", "rule", "finding") + "|---|---|---|\n")
 		for _, f := range r.Findings {
 			out.WriteString(markdown.Row(markdown.Code(location(f)), markdown.Text(f.Rule), markdown.Text(f.Message)))
+		}
+		out.WriteByte('\n')
+	}
+	if len(r.Notes) > 0 {
+		out.WriteString("To know, and in nobody's way:\n\n")
+		for _, f := range r.Notes {
+			out.WriteString("- " + markdown.Code(location(f)) + " " + markdown.Text(f.Message) + "\n")
 		}
 		out.WriteByte('\n')
 	}

@@ -3,8 +3,9 @@
 // of itself.
 //
 // The rules are those of the base: a change cannot weaken the policy that it
-// is judged by. Only what the change brings is reported; without a base,
-// everything is. It reads two commits and the registry and writes nothing.
+// is judged by. What it renders is also held against the admission policies of
+// the repository, the base's and its own. Only what the change brings is
+// reported; without a base, everything is. It reads two commits and the registry and writes nothing.
 package check
 
 import (
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
@@ -55,6 +57,9 @@ type Result struct {
 	Base, Head string // commits; Base is empty when everything was judged
 	Waybills   []evidence.Waybill
 	Findings   []Finding
+	// Notes are worth saying and hold up nothing: what could not be evaluated,
+	// warnings, what was there before.
+	Notes []Finding
 }
 
 // State is the worst of the findings.
@@ -77,6 +82,13 @@ type Checker struct {
 	Judge *promotion.Judge
 }
 
+func (c *Checker) now() time.Time {
+	if c.Judge != nil && c.Judge.Now != nil {
+		return c.Judge.Now()
+	}
+	return time.Now()
+}
+
 // parallel bounds how many digests are verified at once.
 const parallel = 8
 
@@ -94,12 +106,14 @@ func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
 	if err := s.run(ctx); err != nil {
 		return Result{}, err
 	}
-	slices.SortStableFunc(s.result.Findings, func(a, b Finding) int {
-		if d := strings.Compare(a.File, b.File); d != 0 {
-			return d
-		}
-		return a.Line - b.Line
-	})
+	for _, list := range [][]Finding{s.result.Findings, s.result.Notes} {
+		slices.SortStableFunc(list, func(a, b Finding) int {
+			if d := strings.Compare(a.File, b.File); d != 0 {
+				return d
+			}
+			return a.Line - b.Line
+		})
+	}
 	slices.SortFunc(s.result.Waybills, func(a, b evidence.Waybill) int {
 		return strings.Compare(a.App+"\x00"+a.Env, b.App+"\x00"+b.Env)
 	})
@@ -115,6 +129,7 @@ type session struct {
 	cfg        *config.Config       // the head's
 	baseRender *render.Renderer
 	headRender *render.Renderer
+	policies   policies
 
 	mu     sync.Mutex
 	result Result
@@ -155,6 +170,7 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 		return err
 	}
 	s.cfg = cfg
+	s.loadPolicies()
 	return nil
 }
 

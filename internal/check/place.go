@@ -207,8 +207,8 @@ func (s *session) moves(ctx context.Context, p place, m promotion.Move) (reasons
 func (s *session) render(ctx context.Context, p place, at Finding, now overlay.Place) ([]imageref.Ref, error) {
 	var known []string
 	var problemBefore error
+	var before []render.Object
 	if app, ok := s.baseApp(p); ok {
-		var before []render.Object
 		if before, problemBefore = s.baseRender.App(app, p.env.Name); problemBefore == nil {
 			known = render.Images(before)
 		}
@@ -220,6 +220,9 @@ func (s *session) render(ctx context.Context, p place, at Finding, now overlay.P
 			s.add(at)
 		}
 		return nil, ctx.Err()
+	}
+	if err := s.manifests(ctx, p, at, before, objects); err != nil {
+		return nil, err
 	}
 	at.Rule, at.Line = RuleDigest, 0
 	var others []imageref.Ref

@@ -49,6 +49,8 @@ type Config struct {
 	apps         map[string]App
 	policy       policy
 	terraform    Terraform
+
+	manifestWaivers []ManifestWaiver
 }
 
 // Environment is a place where applications run.

@@ -85,6 +85,7 @@ type document struct {
 	} `yaml:"apps"`
 	Policy    policy            `yaml:"policy"`
 	Terraform terraformDocument `yaml:"terraform"`
+	Manifests manifestsDocument `yaml:"manifests"`
 }
 
 type parser struct {
@@ -269,7 +270,7 @@ func (p *parser) plain(n *yaml.Node) any {
 }
 
 func (p *parser) config(root *yaml.Node, doc document) *Config {
-	c := &Config{apps: make(map[string]App), policy: doc.Policy}
+	c := &Config{apps: make(map[string]App), policy: doc.Policy, manifestWaivers: doc.Manifests.waivers()}
 	environments := child(root, "environments")
 	for i, e := range doc.Environments {
 		at := environments.Content[i]

@@ -39,6 +39,8 @@ var doors = map[string][]string{
 	"github.com/hashicorp/terraform-json":                  {"internal/terraform"},
 	"github.com/hashicorp/hcl/":                            {"internal/terraform/configuration"},
 	"github.com/hashicorp/hc-install/":                     {"internal/terraform/release"},
+	"github.com/google/cel-go/":                            {"internal/policycheck"},
+	"k8s.io/apiserver/":                                    {"internal/policycheck"},
 	"filippo.io/age":                                       {"internal/plan/seal"},
 }
 

@@ -1,0 +1,47 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+)
+
+func TestManifestWaivers(t *testing.T) {
+	t.Parallel()
+	const head = "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\nmanifests:\n  waivers:\n    - "
+	c, err := config.Parse("waybill.yaml", []byte(head+"{policy: p, app: a, env: dev, object: 'Deployment shop/*', reason: why, expires: 2026-12-01}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := time.Date(2026, 11, 30, 23, 59, 0, 0, time.UTC), time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	w := c.ManifestWaivers()[0]
+	for _, q := range []struct {
+		policy, app, env, object string
+		now                      time.Time
+		want                     bool
+	}{
+		{"p", "a", "dev", "Deployment shop/api", before, true}, {"p", "a", "dev", "Deployment shop/api", after, false}, {"p2", "a", "dev", "Deployment shop/api", before, false},
+		{"p", "b", "dev", "Deployment shop/api", before, false}, {"p", "a", "prod", "Deployment shop/api", before, false}, {"p", "a", "dev", "XDeployment shop/api", before, false}, {"p", "a", "dev", "Deployment shopping/api", before, false},
+	} {
+		if got := w.Waives(q.policy, q.app, q.env, q.object, q.now); got != q.want {
+			t.Errorf("%+v: %v", q, got)
+		}
+	}
+	if any := (config.ManifestWaiver{Policy: "p", Expires: after}); !any.Waives("p", "a", "dev", "Service x", before) {
+		t.Error("what is left out is not any")
+	}
+	for text, want := range map[string]string{
+		"{app: a, reason: why, expires: 2026-12-01}":        "policy",
+		"{policy: p, expires: 2026-12-01}":                  "reason",
+		"{policy: p, reason: why}":                          "expires",
+		"{policy: p, reason: '', expires: 2026-12-01}":      "minLength",
+		"{policy: p, reason: why, expires: whenever}":       "A day",
+		"{policy: p, reason: w, expires: 2026-12-01, x: 1}": "x",
+	} {
+		if _, err := config.Parse("waybill.yaml", []byte(head+text+"\n")); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "waybill.yaml:6:") {
+			t.Errorf("%s: %v, want %q with its place", text, err, want)
+		}
+	}
+}
