@@ -204,7 +204,11 @@ func TestInfraApplyByComment(t *testing.T) {
 	}
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
 	w.comment("eve", "/apply")
-	w.idleFor(9)
+	for _, run := range w.idleFor(9)[7:] {
+		if filepath.Base(run.Path) == "apply.yml" && (run.Conclusion != "failure" || len(run.Jobs) != 1 || !strings.Contains(read(t, run.Log), "eve may not write to acme/infra")) {
+			t.Errorf("a stranger's comment: %s %+v", run.Conclusion, run.Jobs)
+		}
+	}
 	for _, name := range []string{"network", "service"} {
 		if _, err := os.Stat(filepath.Join(states, name+".tfstate")); err == nil {
 			t.Errorf("a stranger had %s applied", name)

@@ -33,7 +33,12 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 		return wrap(fmt.Sprintf("list the comments of %s#%d", repo, n), err)
 	}
 	for _, old := range comments {
-		if !strings.HasPrefix(old.GetBody(), marker) || !inside(old) {
+		if !strings.HasPrefix(old.GetBody(), marker) {
+			continue
+		}
+		if inside, err := c.inside(ctx, repo, old); err != nil {
+			return err
+		} else if !inside {
 			continue
 		}
 		if old.GetBody() == body {
@@ -51,12 +56,11 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 	return c.Comment(ctx, repo, n, body)
 }
 
-// inside says whether a comment is by a job or App, or by somebody of the
-// repository.
-func inside(c *gogithub.IssueComment) bool {
-	switch c.GetAuthorAssociation() {
-	case "OWNER", "MEMBER", "COLLABORATOR":
-		return true
+// inside says whether a comment is by a job or App, or by somebody who may
+// write to the repository.
+func (c *Client) inside(ctx context.Context, repo Repository, comment *gogithub.IssueComment) (bool, error) {
+	if comment.GetUser().GetType() == "Bot" {
+		return true, nil
 	}
-	return c.GetUser().GetType() == "Bot"
+	return c.CanWrite(ctx, repo, comment.GetUser().GetLogin())
 }

@@ -8,12 +8,19 @@ import (
 )
 
 // CanWrite says whether the user may write to the repository, by whichever way
-// they got the right to.
+// they got the right to. A user who is no more may not.
 // https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 func (c *Client) CanWrite(ctx context.Context, repo Repository, user string) (bool, error) {
+	if user == "" {
+		return false, nil
+	}
 	got, _, err := c.api.Repositories.GetPermissionLevel(ctx, repo.Owner, repo.Name, user)
 	if err != nil {
-		return false, wrap(fmt.Sprintf("ask whether %s may write to %s", user, repo), err)
+		wrapped := wrap(fmt.Sprintf("ask whether %s may write to %s", user, repo), err)
+		if IsNotFound(wrapped) {
+			return false, nil
+		}
+		return false, wrapped
 	}
 	// The old field knows maintain as write, and triage as read.
 	return got.GetPermission() == "admin" || got.GetPermission() == "write", nil
