@@ -298,6 +298,23 @@ func TestPolicyOfFetchedModules(t *testing.T) {
 	}
 }
 
+// A state in the tree can ask for a provider that no file of the configuration
+// names: what terraform then fetches is judged as well, before it is started.
+func TestPolicyOfWhatAStateNames(t *testing.T) {
+	t.Parallel()
+	w := newPolicyWorld(t, "terraform")
+	w.commit(policySeed)
+	w.commit(map[string]string{"infra/prod/.terraform.lock.hcl": w.lock(), "waybill.yaml": withPolicy("{providers: {allow: ['hashicorp/*']}}"),
+		"infra/prod/terraform.tfstate": `{"version":4,"terraform_version":"1.9.0","serial":1,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[{"mode":"managed","type":"evil_thing","name":"x","provider":"provider[\"registry.terraform.io/acme/evil\"]","instances":[{"schema_version":0,"attributes":{}}]}]}`})
+	code, _, words := w.run("plan", "--dir", "infra/prod")
+	(&infraWorld{t: t}).wants("plan", code, 3, words, `infra/prod:1: terraform fetched provider registry\.terraform\.io/acme/evil, which is not allowed`)
+	if w.sang() {
+		t.Error("the provider was started")
+	}
+	w.commit(map[string]string{"waybill.yaml": withPolicy(allowAll)})
+	w.sings("plan")
+}
+
 // A lock file that is not the commit's is not believed; nor is a link.
 func TestPolicyOfLockFiles(t *testing.T) {
 	t.Parallel()
