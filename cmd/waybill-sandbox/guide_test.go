@@ -72,11 +72,15 @@ func TestGuide(t *testing.T) {
 	go func() {
 		served <- process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", "exec " + serve}, Dir: root, Env: env, Stdout: log, Stderr: log}.Run(ctx)
 	}()
-	// What the guide says of main, tried.
+	if strings.Count(steps["gate"], "\n") < 15 {
+		t.Fatalf("the guide says too little of terraform: %q", steps["gate"])
+	}
+	tooltest.Find(t, "terraform")
+	// What the guide says of main, tried; then the gate, in the same terminal.
 	steps["deliver"] += `git -C config pull -q --rebase origin main
 git -C config commit -q --allow-empty -m "By hand"
 if git -C config push -q origin main; then echo "main was pushed to" >&2; exit 1; fi
-`
+` + steps["gate"]
 	out, err := process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", steps["deliver"]}, Dir: root, Env: env}.Output(t.Context())
 	interrupt()
 	<-served
@@ -105,6 +109,12 @@ func checkGuide(t *testing.T, out string) {
 		"#1 merged  backend: dev → staging",
 		"#2 open    backend: staging → prod",
 		"pending waybill/check: soak",
+		"as it should be",
+		"#1 by alice: Another network",
+		"pending waybill/gate: ",
+		"bob merged #1",
+		"success   acme/infra: apply",
+		"applied",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("nothing says %q", want)

@@ -30,7 +30,7 @@ type visitor struct{ dir string }
 // flag says so.
 func visits(dir string) []*cobra.Command {
 	v := &visitor{dir: dir}
-	commands := []*cobra.Command{v.repository(), v.app(), v.protect(), v.wait(), v.pulls(), v.merge()}
+	commands := []*cobra.Command{v.repository(), v.app(), v.protect(), v.wait(), v.pulls(), v.merge(), v.set(), v.token(), v.team(), v.pull(), v.comment()}
 	for _, cmd := range commands {
 		cmd.Flags().StringVar(&v.dir, "dir", dir, "directory of the running rehearsal (serve --delivery); empty is the variable REHEARSAL")
 	}
@@ -52,15 +52,15 @@ func (v *visitor) repository() *cobra.Command {
 		if err := r.call(cmd.Context(), "repositories", github.Seed{Name: args[0], Vars: maps.Clone(r.Variables), Author: user}, nil); err != nil {
 			return err
 		}
-		var made struct{ Token string }
-		if err := r.call(cmd.Context(), "tokens", github.Token{User: user}, &made); err != nil {
+		token, err := r.token(cmd.Context(), github.Token{User: user})
+		if err != nil {
 			return err
 		}
 		address, err := url.Parse(r.URLs.Server + "/" + args[0] + ".git")
 		if err != nil {
 			return err
 		}
-		address.User = url.UserPassword(user, made.Token)
+		address.User = url.UserPassword(user, token)
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), address)
 		return err
 	}
@@ -81,13 +81,11 @@ func (v *visitor) app() *cobra.Command {
 	flags.StringVar(&prefix, "as", "WAYBILL_APP", "the variable is called this and _ID, the secret this and _KEY")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		app := github.App{Slug: args[0], Repositories: on, Permissions: map[string]string{"metadata": "read"}}
-		for _, p := range permissions {
-			scope, access, ok := strings.Cut(p, "=")
-			if !ok {
-				return outcome.Usagef("--permission %s is not of the form SCOPE=read or SCOPE=write", p)
-			}
-			app.Permissions[scope] = access
+		given, err := scopes(permissions)
+		if err != nil {
+			return err
 		}
+		maps.Copy(app.Permissions, given)
 		if len(on) == 0 || repository == "" {
 			return outcome.Usagef("app needs --on and --for")
 		}
@@ -137,7 +135,7 @@ func (v *visitor) protect() *cobra.Command {
 
 func (v *visitor) wait() *cobra.Command {
 	var timeout time.Duration
-	cmd := &cobra.Command{Use: "wait", Short: "Wait until the rehearsal is up and nothing runs; print the runs", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "wait", Short: "Wait until the rehearsal is up and nothing runs; print what has run since the last time", Args: cobra.NoArgs}
 	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "how long")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
@@ -153,8 +151,12 @@ func (v *visitor) wait() *cobra.Command {
 		if err := r.get(ctx, "runs", nil, &runs); err != nil {
 			return err
 		}
+		seen, err := v.seen(runs)
+		if err != nil {
+			return err
+		}
 		var failed []string
-		for _, run := range runs {
+		for _, run := range runs[seen:] {
 			fmt.Fprintf(cmd.OutOrStdout(), "%-9s %s: %s (%s)\n", run.Conclusion, run.Repository, run.Title, run.Event)
 			if run.Conclusion != "success" {
 				failed = append(failed, fmt.Sprintf("%s: see %s", run.Title, run.Log))
@@ -168,10 +170,23 @@ func (v *visitor) wait() *cobra.Command {
 	return cmd
 }
 
+// seen is how many of the runs were told of before, and remembers that all of
+// them are.
+func (v *visitor) seen(runs []github.Run) (int, error) {
+	file := filepath.Join(v.dir, "seen")
+	data, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	count, _ := strconv.Atoi(string(data)) // nothing yet is none
+	return min(count, len(runs)), os.WriteFile(file, []byte(strconv.Itoa(len(runs))), 0o600)
+}
+
 func (v *visitor) pulls() *cobra.Command {
-	var body int
+	var body, comments int
 	cmd := &cobra.Command{Use: "pulls OWNER/NAME", Short: "List the pull requests and what was said of their heads", Args: cobra.ExactArgs(1)}
 	cmd.Flags().IntVar(&body, "body", 0, "number of the one whose text to print instead")
+	cmd.Flags().IntVar(&comments, "comments", 0, "number of the one whose comments to print instead")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := v.find()
 		if err != nil {
@@ -182,9 +197,16 @@ func (v *visitor) pulls() *cobra.Command {
 			return err
 		}
 		for _, p := range pulls {
-			if body == p.Number {
+			switch p.Number {
+			case body:
 				_, err := fmt.Fprintln(cmd.OutOrStdout(), p.Body)
 				return err
+			case comments:
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(p.Comments, "\n\n---\n\n"))
+				return err
+			}
+			if body+comments != 0 {
+				continue
 			}
 			state := p.State
 			if p.Merged {
@@ -194,16 +216,13 @@ func (v *visitor) pulls() *cobra.Command {
 			if err := r.get(cmd.Context(), "statuses", url.Values{"repository": args, "sha": {p.HeadSHA}}, &statuses); err != nil {
 				return err
 			}
-			if body != 0 {
-				continue
-			}
 			fmt.Fprintf(cmd.OutOrStdout(), "#%d %-7s %s\n", p.Number, state, p.Title)
 			for _, s := range statuses {
 				fmt.Fprintf(cmd.OutOrStdout(), "   %s %s: %s\n", s.State, s.Context, s.Description)
 			}
 		}
-		if body != 0 {
-			return fmt.Errorf("%s has no pull request #%d", args[0], body)
+		if body+comments != 0 {
+			return fmt.Errorf("%s has no pull request #%d", args[0], body+comments)
 		}
 		return nil
 	}
@@ -286,12 +305,17 @@ func (r *rehearsal) do(ctx context.Context, method, path string, body io.Reader,
 	if err != nil {
 		return err
 	}
+	return answer(req, out)
+}
+
+// answer makes a request and reads what comes back.
+func answer(req *http.Request, out any) error {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return fmt.Errorf("ask the rehearsal: %w", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode >= http.StatusBadRequest {
 		var said struct{ Message string }
 		_ = json.NewDecoder(resp.Body).Decode(&said)
 		return fmt.Errorf("ask the rehearsal: %s: %s", resp.Status, said.Message)

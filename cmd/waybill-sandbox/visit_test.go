@@ -65,6 +65,18 @@ func TestVisits(t *testing.T) {
 	if vars["SHARED"] != "yes" || vars["ASK_ID"] == "" || !strings.Contains(secrets["ASK_KEY"], "PRIVATE KEY") {
 		t.Errorf("the repository has %v and %d secrets", vars, len(secrets))
 	}
+	if _, err := visit(t.Context(), dir, "set", "acme/config", "STORE", "here"); err != nil {
+		t.Error(err)
+	}
+	if _, err := visit(t.Context(), dir, "team", "acme/platform", "bob"); err != nil {
+		t.Error(err)
+	}
+	if token, err := visit(t.Context(), dir, "token", "--permission", "members=read"); err != nil || !strings.HasPrefix(token, "ghp_") {
+		t.Errorf("token: %q, %v", token, err)
+	}
+	if _, vars := s.GitHub.Variables("acme/config"); vars["STORE"] != "here" {
+		t.Errorf("set: %v", vars)
+	}
 	if out, err := visit(t.Context(), dir, "wait", "--timeout", "1m"); err != nil || out != "" {
 		t.Errorf("wait: %q, %v", out, err)
 	}
@@ -93,6 +105,10 @@ func TestVisitsRefuse(t *testing.T) {
 		{empty, "no rehearsal is served there: start it with", []string{"pulls", "acme/config"}, outcome.Broken},
 		{dir, "SCOPE=read or SCOPE=write", []string{"app", "x", "--on", "a/b", "--for", "a/b", "--permission", "actions"}, outcome.Usage},
 		{dir, "app needs --on and --for", []string{"app", "x"}, outcome.Usage},
+		{dir, "SCOPE=read or SCOPE=write", []string{"token", "--permission", "actions"}, outcome.Usage},
+		{dir, `"one" is not the number`, []string{"comment", "acme/config", "one", "/approve"}, outcome.Usage},
+		{dir, "404", []string{"pull", "acme/none", "branch"}, outcome.Broken},
+		{dir, "404", []string{"comment", "acme/none", "1", "/approve"}, outcome.Broken},
 		{dir, `"one" is not the number`, []string{"merge", "acme/config", "one"}, outcome.Usage},
 		{dir, "there is no such repository", []string{"protect", "acme/none"}, outcome.Broken},
 		{dir, "has no pull request #7", []string{"pulls", "acme/none", "--body", "7"}, outcome.Broken},
@@ -132,6 +148,17 @@ func TestServeDeliveryRefuses(t *testing.T) {
 		cmd, _, _ := command(t.Context(), args...)
 		if err := cmd.ExecuteContext(t.Context()); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", args, err, want)
+		}
+	}
+}
+
+// A run is told of once.
+func TestSeen(t *testing.T) {
+	t.Parallel()
+	v := &visitor{dir: t.TempDir()}
+	for _, c := range []struct{ runs, want int }{{2, 0}, {2, 2}, {3, 2}, {1, 1}} {
+		if got, err := v.seen(make([]github.Run, c.runs)); err != nil || got != c.want {
+			t.Errorf("of %d runs %d were seen before, %v; want %d", c.runs, got, err, c.want)
 		}
 	}
 }
