@@ -394,3 +394,28 @@ func TestPolicyFindingsAreShown(t *testing.T) {
 		t.Error("there is no output")
 	}
 }
+
+// What is found in one root, even in a module that had to be fetched, keeps the
+// providers of all of them from starting.
+func TestPolicyOfAllRootsFirst(t *testing.T) {
+	t.Parallel()
+	w := newPolicyWorld(t, "terraform")
+	far := &policyWorld{t: t, dir: filepath.Join(t.TempDir(), "far"), canary: w.canary}
+	far.commit(map[string]string{"main.tf": "resource \"terraform_data\" \"x\" {\n  " + localExec + "}\n"})
+	w.commit(policySeed)
+	w.commit(map[string]string{
+		"infra/prod/.terraform.lock.hcl": w.lock(), "infra/prod/provider.tf": evilRequired, "waybill.yaml": withPolicy("{providers: {allow: ['acme/evil']}}"),
+		"infra/other/main.tf": fmt.Sprintf("terraform {\n  backend \"local\" {}\n}\n\nmodule \"far\" {\n  source = \"git::file://%s?ref=%s\"\n}\n", far.dir, far.git("rev-parse", "HEAD")),
+	})
+	for _, args := range [][]string{nil, {"--validate-only"}} {
+		code, _, words := w.run(append([]string{"plan", "--dir", "infra/prod", "--dir", "infra/other"}, args...)...)
+		(&infraWorld{t: t}).wants("plan", code, 3, words, `infra/other/main\.tf:6: module\.far .* provisioner "local-exec" is denied`)
+		if w.sang() {
+			t.Fatal("a provider was started all the same")
+		}
+	}
+	w.run("plan", "--dir", "infra/prod")
+	if !w.sang() {
+		t.Error("the provider does nothing even by itself, so that it proves nothing")
+	}
+}

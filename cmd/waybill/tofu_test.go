@@ -18,7 +18,7 @@ func TestOpenTofu(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]map[string]string{
 		"plain":     {"infra/prod/note.tofu": "output \"note\" {\n  value = \"hello\"\n}\n"},
-		"encrypted": {"infra/prod/note.tofu": "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n"},
+		"encrypted": {"infra/prod/note.tofu": "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n      iterations = 200000\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
