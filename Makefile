@@ -103,3 +103,7 @@ release: ## Build the release archives and write their checksums into actions/ch
 .PHONY: sizes
 sizes: build ## Print size, start-up time and module count of the binaries
 	@bash scripts/sizes.sh
+
+.PHONY: golangci
+golangci: ## Run golangci-lint; compiles it first, so it is no part of make check
+	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run --timeout 60m ./...

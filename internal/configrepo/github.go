@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
+	"errors"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
@@ -171,7 +172,7 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 	files, total := map[string][]byte{}, int64(0)
 	for r := tar.NewReader(io.LimitReader(unpacked, 2*maxSnapshotBytes)); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files, nil
 		}
 		if err != nil {

@@ -121,7 +121,7 @@ func (b *buildContext) read(p string, match patternmatcher.MatchInfo, excluded b
 	default:
 		n.size = 0
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			n.major, n.minor = int64(unix.Major(uint64(st.Rdev))), int64(unix.Minor(uint64(st.Rdev)))
+			n.major, n.minor = int64(unix.Major(uint64(st.Rdev))), int64(unix.Minor(uint64(st.Rdev))) //nolint:unconvert // narrower on other platforms
 		}
 	}
 	return n, nil
