@@ -113,6 +113,8 @@ func TestExpressions(t *testing.T) {
 		"bad message":     {"validations: [{expression: 'false', message: plain, messageExpression: 'object.none'}]", []string{"plain"}},
 		"empty message":   {"validations: [{expression: 'false', message: plain, messageExpression: '\" \"'}]", []string{"plain"}},
 		"lines message":   {"validations: [{expression: 'false', message: plain, messageExpression: '\"a\\nb\"'}]", []string{"plain"}},
+		"long message":    {"validations: [{expression: 'false', message: plain, messageExpression: '\"" + strings.Repeat("x", 6000) + "\"'}]", []string{"plain"}},
+		"odd message":     {"validations: [{expression: 'false', messageExpression: '\"a\\u001b[31m\\u202eb\"'}]", []string{"deny Deployment shop/api a[31mb"}},
 		"variables":       {"variables: [{name: n, expression: object.spec.replicas}, {name: m, expression: variables.n + 1}]\nvalidations: [{expression: variables.m == 3}, {expression: variables.m == 4, messageExpression: 'string(variables.m)'}]", []string{"deny Deployment shop/api 3"}},
 		"unused variable": {"variables: [{name: n, expression: object.none.more}]\nvalidations: [{expression: 'true'}]", nil},
 		"bad variable":    {"variables: [{name: n, expression: object.none.more}]\nvalidations: [{expression: variables.n == 1}]", []string{"validation 1 fails on it, and the cluster refuses what a policy fails on: variable n: no such key: none"}},
@@ -154,6 +156,20 @@ func TestUpdate(t *testing.T) {
 	wants(t, "made", judge(t, files, o))
 	o.Old = object(t, strings.Replace(deployment, "replicas: 2", "replicas: 3", 1)).Content
 	wants(t, "fewer", judge(t, files, o), "deny Deployment shop/api UPDATE")
+	// A label that is taken away takes no policy away with it.
+	labelled := strings.Replace(policy("validations: [{expression: 'false', message: no}]"), "matchConstraints:\n", "matchConstraints:\n    objectSelector: {matchLabels: {tier: db}}\n", 1)
+	o.Old = object(t, strings.Replace(deployment, "tier: web", "tier: db", 1)).Content
+	wants(t, "label", judge(t, map[string]string{"platform/p.yaml": labelled}, o), "no")
+}
+
+// Whole numbers are integers, however the renderer read them.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	o := object(t, deployment)
+	for _, two := range []any{2, int64(2), uint64(2), 2.0} {
+		o.Content["spec"].(map[string]any)["replicas"] = two
+		wants(t, fmt.Sprintf("%T", two), judge(t, map[string]string{"platform/p.yaml": policy("validations: [{expression: type(object.spec.replicas) == int}]")}, o))
+	}
 }
 
 // Who a policy is for: resources, operations, names, scopes, labels, actions.
@@ -177,6 +193,7 @@ func TestMatching(t *testing.T) {
 		"its name":            {rule(all + ", resourceNames: [api]"), "", true},
 		"another name":        {rule(all + ", resourceNames: [web]"), "", false},
 		"namespaced":          {rule(all + ", scope: Namespaced"), "", true},
+		"any scope":           {rule(all + ", scope: '*'"), "", true},
 		"cluster":             {rule(all + ", scope: Cluster"), "", false},
 		"excluded":            {rule(all) + "    excludeResourceRules: [{" + all + ", resourceNames: [api]}]\n", "", false},
 		"object label":        {rule(all) + "    objectSelector: {matchLabels: {tier: web}}\n", "", true},
@@ -211,6 +228,8 @@ func TestNamespaceIsNotKnown(t *testing.T) {
 	named := strings.Replace(no, "matchConstraints:\n", "matchConstraints:\n    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop}}\n", 1)
 	nowhere := object(t, strings.Replace(deployment, "namespace: shop, ", "", 1))
 	wants(t, "name", judge(t, map[string]string{"platform/p.yaml": named}, nowhere), "deny Deployment api no (judged as if the policy held there: its namespace is not said here)")
+	asks := policy("validations: [{expression: namespaceObject.metadata.name == 'shop'}, {expression: request.namespace == 'shop'}]")
+	wants(t, "expressions", judge(t, map[string]string{"platform/p.yaml": asks}, nowhere), "gap Deployment api validation 1: it asks what only the cluster knows", "gap Deployment api validation 2")
 	nowhere.Namespace = "other"
 	wants(t, "name that is given", judge(t, map[string]string{"platform/p.yaml": named}, nowhere))
 }
@@ -236,10 +255,10 @@ func TestParams(t *testing.T) {
 	config := func(name, namespace, most string) string {
 		return "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + ", namespace: " + namespace + ", labels: {is: limit}}\ndata: {most: '" + most + "'}\n"
 	}
-	params := config("one", "shop", "1") + config("many", "shop", "9") + config("one", "other", "9")
+	params := config("one", "shop", "1") + config("many", "shop", "9") + config("one", "other", "0")
 	for ref, want := range map[string][]string{
 		"paramRef: {name: one, parameterNotFoundAction: Deny}":                              {"deny Deployment shop/api at most 1"},
-		"paramRef: {name: one, namespace: other, parameterNotFoundAction: Deny}":            nil,
+		"paramRef: {name: one, namespace: other, parameterNotFoundAction: Deny}":            {"deny Deployment shop/api at most 0"},
 		"paramRef: {selector: {matchLabels: {is: limit}}, parameterNotFoundAction: Deny}":   {"deny Deployment shop/api at most 1"},
 		"paramRef: {selector: {matchLabels: {is: nothing}}, parameterNotFoundAction: Deny}": {"gap Deployment shop/api its parameters are not in this repository"},
 		"paramRef: {name: none, parameterNotFoundAction: Allow}":                            {"gap Deployment shop/api its parameters are not in this repository"},
