@@ -1,0 +1,165 @@
+package layout_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"html"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/tooltest"
+)
+
+// A link of the documentation leads to a file of the repository, and a link to
+// a heading to one that is there.
+func TestLinksLead(t *testing.T) {
+	t.Parallel()
+	var documents []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md", "examples/config/docs/*/*.md", "examples/config/*/*.md", "terraform/*.md"} {
+		found, err := filepath.Glob(filepath.Join(tooltest.Root(t), pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
+	}
+	if len(documents) < 10 {
+		t.Fatalf("only %d documents: are the patterns right?", len(documents))
+	}
+	for _, document := range documents {
+		for _, problem := range deadLinks(t, document) {
+			t.Errorf("%s: %s", document, problem)
+		}
+	}
+}
+
+func TestDeadLinksAreFound(t *testing.T) {
+	t.Parallel()
+	document := filepath.Join(t.TempDir(), "a.md")
+	text := "# One, two `three`\n\n[a](missing.md) [b](a.md#nowhere) [c](#one-two-three) [d](https://example.com/x) ![e](e.svg)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
+	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"missing.md does not exist", "a.md#nowhere: no such heading", "e.svg does not exist", "#not-a-heading: no such heading"}
+	if got := deadLinks(t, document); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ +(.+?)\s*$`)
+	fence   = regexp.MustCompile("(?ms)^[ \t]*(```+|~~~+).*?^[ \t]*(```+|~~~+)[ \t]*$")
+	notSlug = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
+)
+
+func deadLinks(t *testing.T, document string) (problems []string) {
+	t.Helper()
+	for _, m := range link.FindAllStringSubmatch(prose(t, document), -1) {
+		target := m[1]
+		if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+			continue
+		}
+		name, anchor, _ := strings.Cut(target, "#")
+		file := document
+		if name != "" {
+			file = filepath.Join(filepath.Dir(document), name)
+		}
+		if _, err := os.Stat(file); err != nil {
+			problems = append(problems, target+" does not exist")
+			continue
+		}
+		if anchor != "" && !slices.Contains(anchors(t, file), anchor) {
+			problems = append(problems, target+": no such heading")
+		}
+	}
+	return problems
+}
+
+// prose is a document without its code blocks.
+func prose(t *testing.T, document string) string {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fence.ReplaceAllString(string(data), "")
+}
+
+// anchors are the headings of a document as GitHub names them in addresses.
+func anchors(t *testing.T, document string) (names []string) {
+	t.Helper()
+	for _, m := range heading.FindAllStringSubmatch(prose(t, document), -1) {
+		names = append(names, strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
+}
+
+// A diagram is written from the text beside it: every label of the one stands
+// in the other.
+func TestDiagramsAreTheirText(t *testing.T) {
+	t.Parallel()
+	sources, err := filepath.Glob(filepath.Join(tooltest.Root(t), "docs/diagrams/*.dot"))
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no diagrams: %v", err)
+	}
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		picture, err := os.ReadFile(strings.TrimSuffix(source, ".dot") + ".svg")
+		if err != nil {
+			t.Errorf("%v: run `make diagrams`", err)
+			continue
+		}
+		want, got := dotLabels(string(text)), svgTexts(t, picture)
+		if len(want) == 0 || !slices.Equal(want, got) {
+			t.Errorf("%s and its picture differ: run `make diagrams`\ntext:    %q\npicture: %q", source, want, got)
+		}
+	}
+}
+
+var label = regexp.MustCompile(`\blabel="((?:[^"\\]|\\.)*)"`)
+
+// dotLabels are the lines of every label, sorted.
+func dotLabels(text string) (lines []string) {
+	for _, m := range label.FindAllStringSubmatch(text, -1) {
+		lines = append(lines, strings.Split(m[1], `\n`)...)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// svgTexts are the texts of a picture, sorted.
+func svgTexts(t *testing.T, picture []byte) (lines []string) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(picture))
+	d.Strict, d.Entity = false, xml.HTMLEntity
+	for inside := false; ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			inside = token.Name.Local == "text"
+		case xml.EndElement:
+			inside = false
+		case xml.CharData:
+			if inside {
+				lines = append(lines, html.UnescapeString(string(token)))
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
