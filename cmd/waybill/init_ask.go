@@ -24,22 +24,30 @@ func terminal(call *cli.Call) io.Reader {
 	return f
 }
 
-// ask asks for what no flag has said. An empty answer takes what is shown.
+// ask asks for what no flag has said. An empty answer takes what is shown, one
+// that cannot be is refused and asked for again.
 func ask(call *cli.Call, answers io.Reader, kind string, n *starter.Names) error {
 	lines := bufio.NewScanner(answers)
 	for _, q := range questions(kind, n) {
 		if call.In.String(q.input) != "" || q.input == "owner" && call.In.String("config_repo") != "" {
 			continue
 		}
-		shown := q.now()
-		fmt.Fprintf(call.Stderr, "%s [%s]: ", q.text, shown)
-		if !lines.Scan() {
-			return errors.Join(errors.New("the answers ended early: nothing was written"), lines.Err())
-		}
-		if answer := strings.TrimSpace(lines.Text()); answer != "" {
+		for before := *n; ; *n = before {
+			shown := q.now()
+			fmt.Fprintf(call.Stderr, "%s [%s]: ", q.text, shown)
+			if !lines.Scan() {
+				return errors.Join(errors.New("the answers ended early: nothing was written"), lines.Err())
+			}
+			answer := strings.TrimSpace(lines.Text())
+			if answer == "" {
+				answer = shown
+			}
 			q.set(answer)
-		} else if shown != "" {
-			q.set(shown)
+			err := n.Check(kind)
+			if err == nil || !strings.HasPrefix(err.Error(), "--"+strings.ReplaceAll(q.input, "_", "-")) {
+				break
+			}
+			call.Sayf("%v", err)
 		}
 	}
 	return nil

@@ -82,6 +82,10 @@ func (n Names) Default() Names {
 	return n
 }
 
+// Check refuses what Write would refuse; the problem begins with the flag that
+// the name comes from.
+func (n Names) Check(kind string) error { return n.complete(kind) }
+
 // complete fills in defaults and refuses what cannot stand where it would.
 func (n *Names) complete(kind string) error {
 	*n = n.Default()

@@ -1,6 +1,8 @@
 package starter_test
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -240,7 +242,7 @@ func TestYAML(t *testing.T) {
 			for {
 				var node yaml.Node
 				if err := decoder.Decode(&node); err != nil {
-					if err.Error() != "EOF" {
+					if !errors.Is(err, io.EOF) {
 						t.Errorf("%s: %v", name, err)
 					}
 					break
