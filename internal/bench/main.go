@@ -36,6 +36,7 @@ var parts = []part{
 		defer e.printf("```\n")
 		return assemble.Run(ctx, e.out, e.tools)
 	}},
+	{"infra", infra},
 	{"evidence", func(ctx context.Context, e environment) error {
 		e.printf("\n### Scan, SBOM, sign, attest and verify\n\n```\n")
 		defer e.printf("```\n")
@@ -69,6 +70,9 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
+	if len(names) == 2 && names[0] == summariseFlag {
+		return summarise(os.Stdout, names[1])
+	}
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err

@@ -90,8 +90,7 @@ func (s *session) manifests(ctx context.Context, p place, at Finding, before, ob
 			finding.Message = f.message
 			_, old := was.findings[key]
 			switch {
-			case old && set == s.policies.head && s.policies.base != nil && !s.brought(f):
-			case old && set == s.policies.head && s.policies.base != nil:
+			case old && set == s.policies.head && s.policies.base != nil: // and not by the base's
 				finding.Message = "by the policy that this change brings, what is deployed already is refused: " + f.message
 				s.note(finding)
 			case old:
@@ -117,9 +116,6 @@ func (s *session) waived(p place, f judged, finding *Finding) bool {
 	}
 	return false
 }
-
-// brought says whether the policy is one that the base has not.
-func (s *session) brought(f judged) bool { return !s.policies.base.Has(f.policy) }
 
 // judged is one thing that was found in one object.
 type judged struct {

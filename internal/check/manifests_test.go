@@ -57,6 +57,8 @@ func TestManifests(t *testing.T) {
 		"a policy that the change brings":    {change: map[string]string{policyFile: no, deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
 		"a policy that what runs breaks": {change: map[string]string{policyFile: replicas}, notes: []string{
 			"by the policy that this change brings, what is deployed already is refused: Deployment demo-api is refused by the admission policy replicas: two at least", "already is refused", "already is refused"}},
+		"a policy that the change tightens":  {main: map[string]string{policyFile: admission("replicas", "true", "any")}, change: map[string]string{policyFile: replicas}, notes: []string{"already is refused: Deployment demo-api is refused by the admission policy replicas: two at least", "already is refused", "already is refused"}},
+		"another beside what is refused":     {main: map[string]string{policyFile: no, deployment: privileged}, change: map[string]string{"platform/q.yaml": admission("fine", "true", "x")}},
 		"two that say the same once":         {main: map[string]string{policyFile: no}, change: map[string]string{policyFile: no + "# more\n", deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
 		"a policy that does not compile":     {change: map[string]string{policyFile: admission("bad", "nothing == 1", "no")}, want: []string{policyFile + ":2 refused manifest: the policy bad does not compile"}},
 		"a policy that did not compile":      {main: map[string]string{policyFile: admission("bad", "nothing == 1", "no")}, change: map[string]string{dev: at(2)}, notes: []string{"the policy bad does not compile"}},

@@ -253,6 +253,3 @@ func Locate(data []byte, kind, name string) (line int, found bool) {
 	}
 	return 0, false
 }
-
-// Has says whether there is a policy of that name.
-func (s *Set) Has(policy string) bool { return s.policies[policy] != nil }

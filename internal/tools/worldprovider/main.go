@@ -2,6 +2,9 @@
 // JSON files, so that the real terraform can find real drift without network:
 // a test changes or deletes the file, as somebody does in a cloud's console.
 //
+// The setting latency is how many milliseconds a call of the world takes, as
+// calls of a cloud's API do; left out, they take none.
+//
 // A world_thing is the file at path, with the attributes below. Its version is
 // counted by the world alone, as a cloud counts revisions or times of use, so
 // that there is drift that no configuration asks about. It is for tests.
@@ -17,7 +20,7 @@ import (
 )
 
 func main() {
-	if err := tf5server.Serve("registry.terraform.io/waybill-dev/world", func() tfprotov5.ProviderServer { return provider{} }); err != nil {
+	if err := tf5server.Serve("registry.terraform.io/waybill-dev/world", func() tfprotov5.ProviderServer { return &provider{} }); err != nil {
 		fmt.Fprintln(os.Stderr, "worldprovider:", err)
 		os.Exit(1)
 	}
@@ -38,3 +41,5 @@ var schema = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfpr
 }}}
 
 var kind = schema.ValueType()
+
+var settings = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{{Name: "latency", Type: tftypes.Number, Optional: true}}}}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov5"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -14,44 +15,71 @@ import (
 
 // provider answers what terraform asks. Methods that are not here belong to
 // features that the schema does not announce.
-type provider struct{ tfprotov5.ProviderServer }
+type provider struct {
+	tfprotov5.ProviderServer
+	latency time.Duration
+}
 
-func (provider) GetMetadata(context.Context, *tfprotov5.GetMetadataRequest) (*tfprotov5.GetMetadataResponse, error) {
+func (p *provider) GetMetadata(context.Context, *tfprotov5.GetMetadataRequest) (*tfprotov5.GetMetadataResponse, error) {
 	return &tfprotov5.GetMetadataResponse{ServerCapabilities: &tfprotov5.ServerCapabilities{}, Resources: []tfprotov5.ResourceMetadata{{TypeName: "world_thing"}}}, nil
 }
 
-func (provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSchemaRequest) (*tfprotov5.GetProviderSchemaResponse, error) {
+func (p *provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSchemaRequest) (*tfprotov5.GetProviderSchemaResponse, error) {
 	return &tfprotov5.GetProviderSchemaResponse{
-		ServerCapabilities: &tfprotov5.ServerCapabilities{}, Provider: &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{}},
+		ServerCapabilities: &tfprotov5.ServerCapabilities{}, Provider: settings,
 		ResourceSchemas: map[string]*tfprotov5.Schema{"world_thing": schema},
 	}, nil
 }
 
-func (provider) GetResourceIdentitySchemas(context.Context, *tfprotov5.GetResourceIdentitySchemasRequest) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
+func (p *provider) GetResourceIdentitySchemas(context.Context, *tfprotov5.GetResourceIdentitySchemasRequest) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
 	return &tfprotov5.GetResourceIdentitySchemasResponse{}, nil
 }
 
-func (provider) GetFunctions(context.Context, *tfprotov5.GetFunctionsRequest) (*tfprotov5.GetFunctionsResponse, error) {
+func (p *provider) GetFunctions(context.Context, *tfprotov5.GetFunctionsRequest) (*tfprotov5.GetFunctionsResponse, error) {
 	return &tfprotov5.GetFunctionsResponse{}, nil
 }
 
-func (provider) PrepareProviderConfig(_ context.Context, r *tfprotov5.PrepareProviderConfigRequest) (*tfprotov5.PrepareProviderConfigResponse, error) {
+func (p *provider) PrepareProviderConfig(_ context.Context, r *tfprotov5.PrepareProviderConfigRequest) (*tfprotov5.PrepareProviderConfigResponse, error) {
 	return &tfprotov5.PrepareProviderConfigResponse{PreparedConfig: r.Config}, nil
 }
 
-func (provider) ConfigureProvider(context.Context, *tfprotov5.ConfigureProviderRequest) (*tfprotov5.ConfigureProviderResponse, error) {
+func (p *provider) ConfigureProvider(_ context.Context, r *tfprotov5.ConfigureProviderRequest) (*tfprotov5.ConfigureProviderResponse, error) {
+	value, err := r.Config.Unmarshal(settings.ValueType())
+	members := map[string]tftypes.Value{}
+	if err == nil {
+		err = value.As(&members)
+	}
+	if err != nil {
+		return &tfprotov5.ConfigureProviderResponse{Diagnostics: failed(err)}, nil
+	}
+	if latency := members["latency"]; !latency.IsNull() {
+		number := new(big.Float)
+		if err := latency.As(&number); err != nil {
+			return &tfprotov5.ConfigureProviderResponse{Diagnostics: failed(err)}, nil
+		}
+		milliseconds, _ := number.Int64()
+		p.latency = time.Duration(milliseconds) * time.Millisecond
+	}
 	return &tfprotov5.ConfigureProviderResponse{}, nil
 }
 
-func (provider) StopProvider(context.Context, *tfprotov5.StopProviderRequest) (*tfprotov5.StopProviderResponse, error) {
+// call is what a call of the world costs.
+func (p *provider) call(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(p.latency):
+	}
+}
+
+func (p *provider) StopProvider(context.Context, *tfprotov5.StopProviderRequest) (*tfprotov5.StopProviderResponse, error) {
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-func (provider) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+func (p *provider) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
 	return &tfprotov5.ValidateResourceTypeConfigResponse{}, nil
 }
 
-func (provider) UpgradeResourceState(_ context.Context, r *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
+func (p *provider) UpgradeResourceState(_ context.Context, r *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
 	value, err := r.RawState.Unmarshal(kind)
 	if err != nil {
 		return &tfprotov5.UpgradeResourceStateResponse{Diagnostics: failed(err)}, nil
@@ -60,7 +88,8 @@ func (provider) UpgradeResourceState(_ context.Context, r *tfprotov5.UpgradeReso
 	return &tfprotov5.UpgradeResourceStateResponse{UpgradedState: state, Diagnostics: diagnostics}, nil
 }
 
-func (provider) ReadResource(_ context.Context, r *tfprotov5.ReadResourceRequest) (*tfprotov5.ReadResourceResponse, error) {
+func (p *provider) ReadResource(ctx context.Context, r *tfprotov5.ReadResourceRequest) (*tfprotov5.ReadResourceResponse, error) {
+	p.call(ctx)
 	members, err := attributes(r.CurrentState)
 	if err != nil {
 		return &tfprotov5.ReadResourceResponse{Diagnostics: failed(err)}, nil
@@ -77,7 +106,7 @@ func (provider) ReadResource(_ context.Context, r *tfprotov5.ReadResourceRequest
 	return &tfprotov5.ReadResourceResponse{NewState: state, Diagnostics: diagnostics}, nil
 }
 
-func (provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
+func (p *provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
 	proposed, err := r.ProposedNewState.Unmarshal(kind)
 	if err != nil {
 		return &tfprotov5.PlanResourceChangeResponse{Diagnostics: failed(err)}, nil
@@ -100,7 +129,8 @@ func (provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceC
 	}, nil
 }
 
-func (provider) ApplyResourceChange(_ context.Context, r *tfprotov5.ApplyResourceChangeRequest) (*tfprotov5.ApplyResourceChangeResponse, error) {
+func (p *provider) ApplyResourceChange(ctx context.Context, r *tfprotov5.ApplyResourceChangeRequest) (*tfprotov5.ApplyResourceChangeResponse, error) {
+	p.call(ctx)
 	planned, err := r.PlannedState.Unmarshal(kind)
 	if err != nil {
 		return &tfprotov5.ApplyResourceChangeResponse{Diagnostics: failed(err)}, nil

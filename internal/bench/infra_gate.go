@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/sandbox"
+	"github.com/waybill-dev/waybill/internal/sandbox/github"
+)
+
+// scenario is a root and what is changed in it. GENERATION in the configuration
+// is another number each time; WORLD is a directory, STATE the state's file.
+type scenario struct {
+	title  string
+	root   string
+	create bool // every time from nothing
+}
+
+const offline = `terraform {
+  backend "local" {
+    path = "STATE"
+  }
+}
+
+resource "terraform_data" "x" {
+  count = COUNT
+  input = { name = "resource-${count.index}", tags = { team = "platform", env = "prod", generation = count.index < 20 ? "GENERATION" : "0" }, list = [for i in range(10) : "value-${i}"] }
+}
+`
+
+const remote = `terraform {
+  required_providers {
+    world = { source = "waybill-dev/world" }
+  }
+  backend "local" {
+    path = "STATE"
+  }
+}
+
+provider "world" {
+  latency = 250
+}
+
+resource "world_thing" "x" {
+  count    = COUNT
+  path     = "WORLD/${count.index}"
+  settings = { name = "resource-${count.index}", generation = count.index < 20 ? "GENERATION" : "0" }
+}
+`
+
+// infraGate carries a change through plan, seal, approval, gate and apply, and
+// through plain terraform: init and plan in one job, init and apply in another.
+func infraGate(ctx context.Context, e environment) error {
+	scenarios := []scenario{
+		{title: "300 resources made, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "300"), create: true},
+		{title: "20 of 500 resources changed, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "500")},
+	}
+	if e.worldMirror() != "" {
+		scenarios = append(scenarios, scenario{title: "20 of 300 resources changed, each resource takes its API 250 ms", root: strings.ReplaceAll(remote, "COUNT", "300")})
+	}
+	e.printf("\n### A change through the gate, against plain terraform\n\nMedian of %d rounds in turn. Plain is `init` and `plan` in one job, `init` and `apply` in the next.\n\n", gateRounds)
+	e.printf("| | plain plan | `waybill plan`, sealed | plain apply | `gate` | `waybill apply` | all, plain | all, Waybill | **overhead** |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, s := range scenarios {
+		if err := e.gateScenario(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s.title, err)
+		}
+	}
+	return nil
+}
+
+const gateRounds = 3
+
+// gateWorld is a GitHub with one infrastructure repository.
+type gateWorld struct {
+	e          environment
+	s          *sandbox.Sandbox
+	dir, clone string
+	env        []string
+	dan        string // token of who approves
+}
+
+func (e environment) gateScenario(ctx context.Context, s scenario) error {
+	dir, err := os.MkdirTemp("", "waybill-bench-gate-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if mirror := e.worldMirror(); mirror != "" {
+		rc := filepath.Join(dir, "terraformrc")
+		if err := os.WriteFile(rc, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror), 0o600); err != nil {
+			return err
+		}
+		e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
+	}
+	w, err := newGateWorld(ctx, e, dir, s)
+	if err != nil {
+		return err
+	}
+	defer w.s.Close()
+	peer := filepath.Join(dir, "peer")
+	if err := e.first(ctx, s, peer, peer+".tfstate", filepath.Join(dir, "world-peer")); err != nil {
+		return err
+	}
+	var plain, ours [3][]time.Duration // plan, gate, apply
+	for round := range gateRounds {
+		if s.create {
+			for _, state := range []string{"ours.tfstate", "peer.tfstate"} {
+				if err := os.Remove(filepath.Join(dir, state)); err != nil && !os.IsNotExist(err) {
+					return err
+				}
+			}
+		}
+		if err := w.round(ctx, s, round+1, &ours); err != nil {
+			return err
+		}
+		if err := writeFiles(peer, map[string][]byte{"main.tf": s.text(round+1, peer+".tfstate", filepath.Join(dir, "world-peer"))}); err != nil {
+			return err
+		}
+		for i, step := range [][]string{{"plan", "-input=false", "-out=tfplan"}, nil, {"apply", "-input=false", "tfplan"}} {
+			if step == nil {
+				continue
+			}
+			if err := os.RemoveAll(filepath.Join(peer, ".terraform")); err != nil { // a job begins with nothing
+				return err
+			}
+			begin := time.Now()
+			if err := e.terraform(ctx, peer, "init", "-input=false"); err != nil {
+				return err
+			}
+			if err := e.terraform(ctx, peer, step...); err != nil {
+				return err
+			}
+			plain[i] = append(plain[i], time.Since(begin))
+		}
+	}
+	var total [2]figures
+	for round := range gateRounds {
+		total[0] = append(total[0], plain[0][round]+plain[2][round])
+		total[1] = append(total[1], ours[0][round]+ours[1][round]+ours[2][round])
+	}
+	m := func(f []time.Duration) string { return milliseconds(figures(f).median()) }
+	overhead := float64(total[1].median())/float64(total[0].median()) - 1
+	e.printf("| %s | %s | %s | %s | %s | %s | %s | %s | **%+.0f %%** |\n", s.title, m(plain[0]), m(ours[0]), m(plain[2]), m(ours[1]), m(ours[2]), m(total[0]), m(total[1]), 100*overhead)
+	return nil
+}
+
+func (s scenario) text(generation int, state, world string) []byte {
+	return replaceAll(s.root, "GENERATION", fmt.Sprint(generation), "STATE", state, "WORLD", world)
+}
+
+// first makes the root as it is before any change.
+func (e environment) first(ctx context.Context, s scenario, dir, state, world string) error {
+	if err := os.MkdirAll(world, 0o755); err != nil {
+		return err
+	}
+	if err := writeFiles(dir, map[string][]byte{"main.tf": s.text(0, state, world)}); err != nil {
+		return err
+	}
+	if err := e.terraform(ctx, dir, "init", "-input=false"); err != nil || s.create {
+		return err
+	}
+	return e.terraform(ctx, dir, "apply", "-input=false", "-auto-approve")
+}
+
+func newGateWorld(ctx context.Context, e environment, dir string, s scenario) (*gateWorld, error) {
+	w := &gateWorld{e: e, dir: dir, clone: filepath.Join(dir, "clone")}
+	seed := filepath.Join(dir, "seed")
+	root := filepath.Join(seed, "infra", "prod")
+	if err := e.first(ctx, s, root, filepath.Join(dir, "ours.tfstate"), filepath.Join(dir, "world-ours")); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(filepath.Join(root, ".terraform")); err != nil {
+		return nil, err
+	}
+	rules := "apiVersion: waybill.dev/v1\nterraform:\n  rules:\n    - {dir: \"infra/*\", approvals: 1, from: [dan]}\n"
+	if err := writeFiles(seed, map[string][]byte{"waybill.yaml": []byte(rules)}); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.s, err = sandbox.Start(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: sandbox.Environment(getenv(e.env))}); err != nil {
+		return nil, err
+	}
+	if err := w.s.GitHub.CreateRepository(ctx, github.Seed{Name: "acme/infra", Dir: seed}); err != nil {
+		return nil, err
+	}
+	w.dan = w.s.GitHub.CreateToken(github.Token{User: "dan"})
+	token := w.s.GitHub.CreateToken(github.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
+	w.env = append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+w.s.URLs().API, "GITHUB_SERVER_URL="+w.s.URLs().Server, "WAYBILL_INPUT_SEAL_KEY="+sealIdentity)
+	_, err = git.RunEnv(ctx, dir, gitAuthor, "clone", "--quiet", w.remote("ada"), w.clone)
+	return w, err
+}
+
+func (w *gateWorld) remote(user string) string {
+	token := w.s.GitHub.CreateToken(github.Token{User: user})
+	return strings.Replace(w.s.URLs().Server, "http://", "http://x-access-token:"+token+"@", 1) + "/acme/infra.git"
+}
+
+// round opens a pull request, plans, approves, asks the gate, merges, applies;
+// what Waybill does is timed.
+func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]time.Duration) error {
+	branch := fmt.Sprintf("change-%d", n)
+	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "checkout", "--quiet", "-b", branch); err != nil {
+		return err
+	}
+	if err := writeFiles(w.clone, map[string][]byte{"infra/prod/main.tf": s.text(n, filepath.Join(w.dir, "ours.tfstate"), filepath.Join(w.dir, "world-ours"))}); err != nil {
+		return err
+	}
+	if err := commitAll(ctx, w.clone, branch); err != nil {
+		return err
+	}
+	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "push", "--quiet", w.remote("ada"), "HEAD:refs/heads/"+branch); err != nil {
+		return err
+	}
+	ada := w.s.GitHub.CreateToken(github.Token{User: "ada"})
+	if err := w.api(ctx, ada, "/pulls", map[string]string{"title": branch, "body": "b", "head": branch, "base": "main"}); err != nil {
+		return err
+	}
+	out, err := w.waybill(ctx, &times[0], "plan", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n), "--checkout", w.clone, "--dir", "infra/prod",
+		"--seal-to", sealRecipient, "--store", filepath.Join(w.dir, "store"), "--format", "json")
+	if err != nil {
+		return err
+	}
+	var summary struct{ Fingerprint string }
+	if err := json.Unmarshal(out, &summary); err != nil {
+		return err
+	}
+	if err := w.api(ctx, w.dan, fmt.Sprintf("/pulls/%d/reviews", n), map[string]string{"event": "APPROVE", "body": "approve " + summary.Fingerprint}); err != nil {
+		return err
+	}
+	if _, err := w.waybill(ctx, &times[1], "gate", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n)); err != nil {
+		return err
+	}
+	if _, err := w.s.GitHub.MergePull(ctx, "acme/infra", n, "ada", "merge"); err != nil {
+		return err
+	}
+	_, err = w.waybill(ctx, &times[2], "apply", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n), "--checkout", w.clone)
+	return err
+}
+
+func (w *gateWorld) waybill(ctx context.Context, times *[]time.Duration, args ...string) ([]byte, error) {
+	begin := time.Now()
+	out, err := process.Command{Path: w.e.bin("waybill"), Env: w.env, Args: args}.Output(ctx)
+	*times = append(*times, time.Since(begin))
+	return out, err
+}
+
+func (w *gateWorld) api(ctx context.Context, token, path string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.s.URLs().API+"/repos/acme/infra"+path, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if answer, _ := io.ReadAll(resp.Body); resp.StatusCode >= 300 {
+		return fmt.Errorf("%s: %d %s", path, resp.StatusCode, answer)
+	}
+	return nil
+}
