@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -39,6 +41,8 @@ func runCheck(ctx context.Context, call *cli.Call) error {
 			if head, err = repo.DefaultBranch(ctx); err != nil {
 				return err
 			}
+		} else if _, err := repo.Resolve(ctx, head); errors.Is(err, configrepo.ErrNotFound) {
+			return outcome.Usagef("there is no commit yet, and check judges what is committed: git add and git commit first")
 		}
 	}
 	result, err := judgeChange(ctx, call, repo, base, head)
