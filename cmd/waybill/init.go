@@ -98,10 +98,14 @@ func nextSteps(kind string, n starter.Names) []string {
 		if n.Template == starter.None {
 			steps = append(steps, "Say in .github/workflows/ci.yml how the application is linted, tested and compiled: the inputs of "+n.ConfigRepo+"'s deliver.yml.")
 		}
-		return append(steps,
+		steps = append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
 			"Give it the App that asks (actions: write on "+n.ConfigRepo+" and nothing else): the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
+		if strings.HasPrefix(n.Image, "ghcr.io/") {
+			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it (the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
+		}
+		return steps
 	case starter.Infra:
 		if n.Platform != starter.None {
 			steps = append(steps, "Follow README.md from the top: GitHub's numeric ids, the bucket of the states, the lock files.")
