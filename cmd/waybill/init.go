@@ -112,8 +112,9 @@ func nextSteps(kind string, n starter.Names) []string {
 		}
 		return append(steps,
 			"Look over who approves what in waybill.yaml: the teams of "+n.Owner+" that stand there must exist.",
-			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra.",
-			"Commit, and open a pull request that changes a root: its plan appears as a comment.")
+			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra. The secret WAYBILL_TEAM_TOKEN may read the members of teams, and nothing else.",
+			"Commit, and push to main. That one run of apply is red: what came by no pull request was approved by nobody.",
+			"Open a pull request that changes a root: its plan appears as a comment.")
 	}
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
