@@ -109,11 +109,11 @@ func TestApplyInterrupted(t *testing.T) {
 func TestApplyFails(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, map[string]string{"waybill.yaml": execAllowed})
-	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = module.service.echo }\n  }\n}\n",
+	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = module.service.echo }\n  }\n}\n\nresource \"terraform_data\" \"after\" {\n  depends_on = [terraform_data.bad]\n}\n",
 		"modules/service/out.tf": "output \"echo\" {\n  value = nonsensitive(var.password)\n}\n"})
 	w.approve("bob", w.plan())
 	code, _, words := w.apply()
-	w.wants("apply", code, 1, words, "terraform_data.bad: create", "exit status 3", "the state is at serial", `\(local-exec\): 0`)
+	w.wants("apply", code, 1, words, "terraform_data.bad: create", "exit status 3", "the state is at serial", `\(local-exec\): 0`, `(?m)^  done: module.service.terraform_data.service: create$`, `(?m)^  not begun: terraform_data.after: create$`)
 	for line := range strings.SplitSeq(words, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
 			t.Errorf("the runner would take a command from %q", line)
