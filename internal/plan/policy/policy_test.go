@@ -248,7 +248,7 @@ func TestTrouble(t *testing.T) {
 	if outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "ask whether the lock file is committed: git is out") {
 		t.Errorf("git: %v", err)
 	}
-	if _, err := policy.Check(t.Context(), policy.Request{Top: top, Dir: "none", Policies: []config.TerraformPolicy{parsed(t, "")}, Committed: committed}); outcome.Code(err) != outcome.Broken {
+	if _, err := policy.Check(t.Context(), policy.Request{Top: top, Dir: "none", Policies: []config.TerraformPolicy{parsed(t, "")}, Committed: committed}); outcome.Code(err) != outcome.Usage || err.Error() != "none does not exist" {
 		t.Errorf("no such root: %v", err)
 	}
 }

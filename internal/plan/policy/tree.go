@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/terraform/configuration"
 )
 
@@ -39,7 +40,9 @@ func readTree(r Request) (*tree, error) {
 		return nil, fmt.Errorf("find the top of the repository: %w", err)
 	}
 	t := &tree{top: top, root: filepath.Join(top, filepath.FromSlash(r.Dir))}
-	if real, err := filepath.EvalSymlinks(t.root); err != nil {
+	if real, err := filepath.EvalSymlinks(t.root); errors.Is(err, fs.ErrNotExist) {
+		return nil, outcome.Usagef("%s does not exist", r.Dir)
+	} else if err != nil {
 		return nil, fmt.Errorf("read the root: %w", err)
 	} else if !within(top, real) {
 		at := configuration.Place{File: t.root, Line: 1}
