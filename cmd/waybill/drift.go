@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -43,9 +44,20 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	judge, err := policyGuard(ctx, call, where, top)
+	if err != nil {
+		return err
+	}
+	tool.Guard = judge.check
+	broken := chooseForEach(ctx, call, top, roots, &tool)
+	logout, err := loginFor(ctx, call, &tool)
+	if err != nil {
+		return err
+	}
+	defer logout()
 	all := len(call.In.List("dir")) == 0
 	report, err := drift.Find(ctx, drift.Request{
-		Top: top, Roots: roots, Tool: tool, Parallel: call.In.Int("parallel"), Unmanaged: call.In.Bool("unmanaged"), Ignores: cfg.Drift, All: all, Now: time.Now(),
+		Top: top, Roots: roots, Tool: tool, Parallel: call.In.Int("parallel"), Unmanaged: call.In.Bool("unmanaged"), Ignores: cfg.Drift, All: all, Now: time.Now(), Broken: broken,
 	})
 	if err != nil {
 		return err
@@ -61,6 +73,24 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	return errors.Join(append(problems, driftOutcome(call, report))...)
+}
+
+// chooseForEach finds the terraform that each root asks for; where there is none
+// for one of them, that one alone is broken.
+func chooseForEach(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool *plan.Tool) map[string]error {
+	if chooseTerraform(ctx, call, top, roots, tool) == nil {
+		return nil
+	}
+	broken, programs := make(map[string]error), make(map[string]string)
+	for _, root := range roots {
+		one := *tool
+		if err := chooseTerraform(ctx, call, top, []plan.Root{root}, &one); err != nil {
+			broken[root.Dir] = err
+		}
+		maps.Copy(programs, one.Programs)
+	}
+	tool.Programs = programs
+	return broken
 }
 
 // openIssues finds the repository whose issues are kept: none outside GitHub.

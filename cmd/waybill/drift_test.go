@@ -64,8 +64,10 @@ resource "world_thing" "this" {
 func TestDriftInAJob(t *testing.T) {
 	t.Parallel()
 	dir, world, rc := driftRepository(t)
-	if _, err := git.Run(t.Context(), dir, "init", "-q"); err != nil {
-		t.Fatal(err)
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "begin"}} {
+		if _, err := git.Run(t.Context(), dir, args...); err != nil {
+			t.Fatal(err)
+		}
 	}
 	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir()})
 	if err != nil {
@@ -112,6 +114,19 @@ func TestDriftInAJob(t *testing.T) {
 	write(t, dir, map[string]string{"infra/service/bad.tf": "resource \"world_thing\" \"bad\" {\n}\n"})
 	code, words, outputs = run()
 	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") || !strings.Contains(outputs, `"issue":1}]`) || !strings.Contains(outputs, `[{"dir":"infra/service","workspace":"default"}]`) {
+		t.Errorf("%d %s %s", code, words, outputs)
+	}
+	// What the policy of the default branch refuses is not run, and that root alone
+	// is broken.
+	write(t, dir, map[string]string{"infra/service/bad.tf": "data \"external\" \"x\" {\n  program = [\"touch\", \"" + files + "/ran\"]\n}\n"})
+	code, words, outputs = run("--issues=false")
+	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: policy: ") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
+		t.Errorf("%d %s %s", code, words, outputs)
+	}
+	// So is one that asks for a terraform that nobody has.
+	write(t, dir, map[string]string{"infra/service/bad.tf": "terraform {\n  required_version = \"= 0.0.1\"\n}\n"})
+	code, words, outputs = run("--issues=false")
+	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") || !strings.Contains(words, "0.0.1") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
 	// Trouble with GitHub is broken; what was found is said all the same.

@@ -36,6 +36,7 @@ type Request struct {
 	Ignores   []config.DriftIgnore
 	All       bool // Roots are all there are: an ignore without a match is one for good
 	Now       time.Time
+	Broken    map[string]error // roots, by directory, that cannot be planned
 }
 
 // What became of a root.
@@ -125,6 +126,14 @@ type planned struct {
 }
 
 func (r Request) plan(ctx context.Context, name string, root plan.Root) (p planned) {
+	if err := r.Broken[root.Dir]; err != nil {
+		return planned{err: err}
+	}
+	if r.Tool.Guard != nil { // before anything of the configuration runs
+		if err := r.Tool.Guard(ctx, root.Dir, ""); err != nil {
+			return planned{err: err}
+		}
+	}
 	sources, err := plan.ReadSources(r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return planned{err: err}
