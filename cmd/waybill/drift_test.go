@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,7 +127,9 @@ func TestDriftInAJob(t *testing.T) {
 	}
 	// So is one that asks for a terraform that nobody has.
 	write(t, dir, map[string]string{"infra/service/bad.tf": "terraform {\n  required_version = \"= 0.0.1\"\n}\n"})
-	code, words, outputs = run("--issues=false")
+	mirror := httptest.NewServer(http.NotFoundHandler())
+	defer mirror.Close()
+	code, words, outputs = run("--issues=false", "--terraform-mirror", mirror.URL)
 	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") || !strings.Contains(words, "0.0.1") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
