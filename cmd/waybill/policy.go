@@ -27,12 +27,13 @@ type guard struct {
 	mu       sync.Mutex
 	findings []policy.Finding
 	passed   map[string]bool // roots whose tree has passed
+	asked    map[string]bool // files, and whether they are as the commit has them
 }
 
 // policyGuard judges by the policy of the default branch, never by that of the
 // change itself. Its check is the Guard of a plan.Tool.
 func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
-	g := &guard{top: top, passed: make(map[string]bool)}
+	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool)}
 	if !where.onGitHub() {
 		p, err := localPolicy(ctx, top)
 		g.policies = []config.TerraformPolicy{p}
@@ -111,8 +112,21 @@ func (g *guard) trees(ctx context.Context, call *cli.Call, roots []plan.Root) er
 	return g.report(call, nil)
 }
 
+// committed asks git once for each file: terraform does not change a lock file
+// that it may only read.
 func (g *guard) committed(ctx context.Context, file string) (bool, error) {
+	g.mu.Lock()
+	known, asked := g.asked[file]
+	g.mu.Unlock()
+	if asked {
+		return known, nil
+	}
 	differs, err := git.Run(ctx, g.top, "status", "--porcelain=v1", "--ignored", "--untracked-files=all", "--", ":(literal,top)"+file)
+	if err == nil {
+		g.mu.Lock()
+		g.asked[file] = differs == ""
+		g.mu.Unlock()
+	}
 	return differs == "", err
 }
 

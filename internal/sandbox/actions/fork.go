@@ -6,9 +6,6 @@ package actions
 func (p *plan) ofFork() *plan {
 	permissions := make(map[string]string)
 	for scope, access := range p.permissions {
-		if scope == "id-token" {
-			continue
-		}
 		if access == "write" {
 			access = "read"
 		}

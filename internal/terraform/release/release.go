@@ -55,6 +55,7 @@ type Chooser struct {
 
 	mu        sync.Mutex
 	installed map[string]string // by constraint
+	there     *identity         // of Program, once it was asked
 }
 
 // Choose gives the program for a root with these wishes, all of which hold.
@@ -68,10 +69,7 @@ func (c *Chooser) Choose(ctx context.Context, wishes []Wish) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	there, err := identity{}, error(terraform.ErrNotFound)
-	if !c.Absent {
-		there, err = c.versionOf(ctx, c.Program)
-	}
+	there, err := c.found(ctx)
 	missing := errors.Is(err, terraform.ErrNotFound)
 	switch {
 	case err == nil && constraints.Check(there.number):
@@ -159,6 +157,21 @@ func (c *Chooser) say(format string, args ...any) {
 	if c.Say != nil {
 		c.Say(format, args...)
 	}
+}
+
+// found asks the program for its version, once for all roots.
+func (c *Chooser) found(ctx context.Context) (identity, error) {
+	if c.Absent {
+		return identity{}, terraform.ErrNotFound
+	}
+	if c.there == nil {
+		there, err := c.versionOf(ctx, c.Program)
+		if err != nil {
+			return identity{}, err
+		}
+		c.there = &there
+	}
+	return *c.there, nil
 }
 
 type identity struct {

@@ -46,7 +46,7 @@ func wish(constraints ...string) []release.Wish {
 func TestWhatIsThere(t *testing.T) {
 	t.Parallel()
 	m := releasetest.New(t)
-	c, _ := world(t, m)
+	c, bin := world(t, m)
 	for _, wishes := range [][]release.Wish{nil, wish("1.9.0"), wish("~> 1.9"), wish(">= 1.5", "< 2.0"), wish("= 1.9.0")} {
 		if got, err := c.Choose(t.Context(), wishes); err != nil || got != c.Program {
 			t.Errorf("%v: %q %v", wishes, got, err)
@@ -54,6 +54,15 @@ func TestWhatIsThere(t *testing.T) {
 	}
 	if m.Requests.Load() > 0 {
 		t.Error("the mirror was asked")
+	}
+	if err := os.Rename(filepath.Join(bin, "there"), filepath.Join(bin, "before")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Choose(t.Context(), wish("1.9.0")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(bin, "there")); err == nil {
+		t.Error("it is asked for its version once for each root")
 	}
 	// A program that is named by its path is that program, or none.
 	if _, err := c.Choose(t.Context(), wish("1.10.0")); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "is terraform 1.9.0, and the root asks for 1.10.0 (waybill.yaml)") {
@@ -198,8 +207,9 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 
 func TestTreeWishes(t *testing.T) {
 	t.Parallel()
-	top := t.TempDir()
+	top := filepath.Join(t.TempDir(), "repository")
 	for name, text := range map[string]string{
+		"../.terraform-version": "0.1.0\n", "other/main.tf": "", // not of this repository
 		"infra/prod/main.tf": "terraform {\n  required_version = \">= 1.5\"\n}\n", "modules/a/main.tf.json": `{"terraform": {"required_version": "< 2"}}`,
 		"infra/.terraform-version": "1.9.8\n", "infra/.opentofu-version": "1.10.0\n", "bad/.terraform-version": "latest:^1.9", "bad/main.tf": "",
 	} {
@@ -219,6 +229,9 @@ func TestTreeWishes(t *testing.T) {
 		if err != nil || fmt.Sprint(got) != want {
 			t.Errorf("%s: %v %v", program, got, err)
 		}
+	}
+	if got, err := release.TreeWishes(top, "other", "terraform", []string{"other"}); err != nil || len(got) > 0 {
+		t.Errorf("from outside of the repository: %v %v", got, err)
 	}
 	if _, err := release.TreeWishes(top, "bad", "terraform", []string{"bad"}); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), `bad/.terraform-version: "latest:^1.9" names no version`) {
 		t.Errorf("no version: %v", err)
