@@ -395,6 +395,16 @@ func TestPolicyFindingsAreShown(t *testing.T) {
 	}
 }
 
+// Without a finding of the policy, format and validity are said together.
+func TestValidateOnlySaysAll(t *testing.T) {
+	t.Parallel()
+	w := newPolicyWorld(t, "terraform")
+	w.commit(policySeed)
+	w.commit(map[string]string{"infra/prod/a.tf": "output \"a\" {\nvalue = 1\n}\n", "infra/prod/b.tf": "output \"b\" {\n  value = local.none\n}\n"})
+	code, _, words := w.run("plan", "--dir", "infra/prod", "--validate-only")
+	(&infraWorld{t: t}).wants("plan", code, 3, words, `infra/prod/a\.tf: not formatted`, `Reference to undeclared local value`)
+}
+
 // What is found in one root, even in a module that had to be fetched, keeps the
 // providers of all of them from starting.
 func TestPolicyOfAllRootsFirst(t *testing.T) {

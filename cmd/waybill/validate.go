@@ -16,7 +16,7 @@ import (
 )
 
 // validateRoots judges policy, form and validity, and reaches no backend. What
-// starts providers comes last, and only when nothing was found in any root.
+// starts providers comes last, and only when every root has passed the policy.
 func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool plan.Tool, judge *guard) error {
 	var findings []string
 	var opened []*terraform.Root
@@ -48,11 +48,9 @@ func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan
 		}
 		return judge.report(call, form)
 	}
-	if len(findings) == 0 {
-		for i, root := range roots {
-			if err := opened[i].Validate(ctx); err != nil {
-				findings = append(findings, root.Dir+": "+err.Error())
-			}
+	for i, root := range roots {
+		if err := opened[i].Validate(ctx); err != nil {
+			findings = append(findings, root.Dir+": "+err.Error())
 		}
 	}
 	if len(findings) > 0 {
