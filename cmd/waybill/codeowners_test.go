@@ -104,15 +104,4 @@ func TestCodeOwnersAttacks(t *testing.T) {
 		w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"change","base":"side"}`)
 		w.attack(attack{code: 3, says: `#1 is made against side: which files it would change on main is not known, and a rule asks for their owners`, do: func(*infraWorld, plan.Fingerprint) {}}, w.plan())
 	})
-	t.Run("a list of files that does not end", func(t *testing.T) {
-		t.Parallel()
-		w := ownersWorld(t, owners)
-		many := map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"}
-		for i := range 3000 {
-			many["filler/"+strings.Repeat("a", i%50+1)+"/"+string(rune('a'+i%26))+strings.Repeat("b", i/26)] = "x"
-		}
-		w.open("ada", many)
-		code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store)
-		w.wants("plan", code, 1, words, "GitHub lists no more than 3000 of them, so that not all are known: split the pull request")
-	})
 }

@@ -1,7 +1,12 @@
 package github_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -53,5 +58,30 @@ func TestPullFiles(t *testing.T) {
 	files, err := c.PullFiles(t.Context(), repo, pull.Number)
 	if err != nil || !slices.Contains(files, "new-name") || !slices.Contains(files, blob[3]) {
 		t.Errorf("%q %v, want %s and its new name", files, err, blob[3])
+	}
+}
+
+// GitHub's list ends at 3,000 files without a word.
+func TestPullFilesThatAreNotAll(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		page = max(page, 1)
+		if page < 30 {
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d&per_page=100>; rel="next"`, r.Host, r.URL.Path, page+1))
+		}
+		var files []map[string]string
+		for i := range 100 {
+			files = append(files, map[string]string{"filename": fmt.Sprintf("%d/%d", page, i)})
+		}
+		_ = json.NewEncoder(w).Encode(files)
+	}))
+	t.Cleanup(server.Close)
+	c, err := github.New(github.Options{APIURL: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files, err := c.PullFiles(t.Context(), repo, 1); err == nil || !strings.Contains(err.Error(), "GitHub lists no more than 3000 of them, so that not all are known: split the pull request") {
+		t.Errorf("%d files, %v", len(files), err)
 	}
 }
