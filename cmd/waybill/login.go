@@ -52,7 +52,7 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 		}
 	}
 	expires := session.Expires().UTC().Format(time.RFC3339)
-	call.Sayf("logged in until %s: begin before then, and for what takes longer than the cloud's session give the same inputs to waybill plan or apply", expires)
+	call.Sayf("logged in until %s: begin before then, and for what takes longer than the cloud's session give the same inputs to waybill plan, apply or drift", expires)
 	return call.Output("expires", expires)
 }
 

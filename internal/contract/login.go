@@ -18,7 +18,7 @@ var login = Command{
 	Short: "Give the steps after it a role in a cloud, with no static key",
 	Long: "Asks for the job's OIDC token and sets what the SDKs and command lines of AWS, Google and Azure read: variables for the steps after it, and files with the token, readable by the job alone. " +
 		"Nobody else's action takes part, and nothing is exchanged here: the SDK does that, for as long as the role allows. GitHub's token is good for five minutes, so what uses the cloud must begin within them, and cannot renew its session later. " +
-		"`plan` and `apply` take the same inputs, and need no login: they keep the token fresh while terraform runs, and show it to terraform alone.",
+		"`plan`, `apply` and `drift` take the same inputs, and need no login: they keep the token fresh while terraform runs, and show it to terraform alone.",
 	Example: "waybill login --aws-role arn:aws:iam::123456789012:role/read --aws-region eu-central-1",
 	Inputs:  cloudInputs,
 	Outputs: []Output{
