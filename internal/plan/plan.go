@@ -184,10 +184,17 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	for _, f := range root.VarFiles {
 		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
 	}
-	if err := tf.Plan(ctx, options); err != nil {
+	product := ""
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		product, err = r.products.of(groupCtx, tf)
+		return err
+	})
+	group.Go(func() error { return tf.Plan(groupCtx, options) })
+	err := group.Wait()
+	if err != nil {
 		return nil, nil, err
 	}
-	var err error
 	one := &RootPlan{Sources: root.sources}
 	if one.Binary, err = os.ReadFile(file); err != nil {
 		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
@@ -207,10 +214,6 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 		return nil, nil, err
 	}
 	changes, err := ChangesDigest(one.JSON)
-	if err != nil {
-		return nil, nil, err
-	}
-	product, err := r.products.of(ctx, tf)
 	if err != nil {
 		return nil, nil, err
 	}
