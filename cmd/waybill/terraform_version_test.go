@@ -92,3 +92,16 @@ func TestTerraformOfThePlan(t *testing.T) {
 		t.Error("the mirror was asked for what is there")
 	}
 }
+
+// required_version holds whatever else is asked for.
+func TestRequiredVersionAlwaysHolds(t *testing.T) {
+	t.Parallel()
+	w := newPolicyWorld(t, "terraform")
+	m := releasetest.New(t)
+	m.Release("0.12.31", []byte("#!/bin/sh\n"))
+	w.commit(policySeed)
+	w.commit(map[string]string{"modules/b/v.tf": "terraform {\n  required_version = \"0.12.31\"\n}\n"})
+	w.terraform = "terraform"
+	code, _, words := w.run("plan", "--dir", "infra/prod", "--terraform-version", ">= 1", "--terraform-mirror", m.URL)
+	(&infraWorld{t: t}).wants("plan", code, 3, words, `has no terraform 0\.12\.31 \(required_version in modules/b/v\.tf:2\) and >= 1 \(the input terraform_version\)`)
+}
