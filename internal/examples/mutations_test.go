@@ -57,7 +57,7 @@ var mutations = []mutation{
 	{"developers write outside prod only", "namespaces/production/kustomization.yaml", "developers-read", "developers-write", "developers have [edit] in prod"},
 	{"developers write outside prod only", "namespaces/shop/kustomization.yaml", "developers-write", "developers-read", "developers have [view] outside prod"},
 	{"developers write outside prod only", "namespaces/argocd/kustomization.yaml", "components:\n", "components:\n  - ../components/developers-write\n", "developers have [edit] in a namespace of the platform"},
-	{"break-glass is separate", "namespaces/components/developers-read/rbac.yaml", "name: waybill:break-glass", "name: waybill:developers", "break-glass has []"},
+	{"break-glass is separate", "namespaces/components/developers-read/rbac.yaml", "name: waybill:break-glass", "name: waybill:shop", "break-glass has []"},
 	{"break-glass is separate", "namespaces/components/baseline/read-only.yaml", "name: waybill:read-only", "name: system:authenticated", `is given to "system:authenticated"`},
 
 	{"charts at exact versions", "clusters/base/platform/loki.yaml", "targetRevision: 18.11.0", "targetRevision: 18.*", `chart loki at "18.*"`},

@@ -108,7 +108,7 @@ var tenancyRules = []rule{
 	})},
 	{"developers write outside prod only", eachNamespace(func(ns render.Object, env string, inside []render.Object) []string {
 		var problems []string
-		role := rolesOf(inside, "waybill:developers")
+		role := rolesOf(inside, "waybill:shop")
 		switch {
 		case tier(ns) != "application" && len(role) > 0:
 			problems = append(problems, fmt.Sprintf("developers have %v in a namespace of the platform", role))
@@ -129,7 +129,7 @@ var tenancyRules = []rule{
 				problems = append(problems, "admin is not break-glass's alone")
 			}
 			for _, subject := range list(o.Content, "subjects") {
-				if !slices.Contains([]string{"waybill:read-only", "waybill:developers", "waybill:break-glass", "waybill:restore-drill"}, text(subject, "name")) {
+				if !slices.Contains([]string{"waybill:read-only", "waybill:shop", "waybill:break-glass", "waybill:restore-drill"}, text(subject, "name")) {
 					problems = append(problems, fmt.Sprintf("%s is given to %q", o, text(subject, "name")))
 				}
 			}
