@@ -57,14 +57,6 @@ func (f tree) with(t *testing.T, file, old, new string) tree {
 	return changed
 }
 
-// without is a copy without a file, and without the line that names it.
-func (f tree) without(t *testing.T, file, in string) tree {
-	t.Helper()
-	changed := f.with(t, in, "  - "+path.Base(file)+"\n", "")
-	delete(changed, file)
-	return changed
-}
-
 // unit is something that Argo CD renders as one, and what comes of it.
 type unit struct {
 	name    string // its directory, or file
