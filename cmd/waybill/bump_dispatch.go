@@ -25,6 +25,7 @@ type asking struct {
 	say      func(format string, args ...any)
 	// Polling. GitHub allows 5,000 requests an hour.
 	interval     time.Duration
+	now          func() time.Time // of GitHub, more or less
 	appearWithin time.Duration
 }
 
@@ -44,7 +45,7 @@ func bumpByDispatch(ctx context.Context, call *cli.Call, repo place, branch stri
 	ask := asking{
 		api: repo.api, repo: repo.github, workflow: call.In.String("workflow"), branch: branch, say: call.Sayf,
 		inputs:   map[string]string{"image": image.String(), "app": call.In.String("app"), "env": call.In.String("env")},
-		interval: pollInterval, appearWithin: appearWithin,
+		interval: pollInterval, appearWithin: appearWithin, now: time.Now,
 	}
 	run, err := ask.run(ctx)
 	if run != nil {
@@ -72,7 +73,7 @@ func (a asking) run(ctx context.Context) (*github.Run, error) {
 	}
 	request := hex.EncodeToString(random[:])
 	a.inputs["request"] = request
-	started := time.Now().Add(-time.Minute) // clocks differ
+	started := a.now().Add(-time.Minute) // clocks differ
 	id, err := a.api.DispatchRun(ctx, a.repo, a.workflow, a.branch, a.inputs)
 	if err != nil {
 		return nil, err

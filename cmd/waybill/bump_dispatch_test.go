@@ -49,7 +49,7 @@ func answering(t *testing.T, tells, title bool, end func(*sandbox.Run)) (asking,
 	var mu sync.Mutex
 	return asking{
 		api: r.API, repo: r.Name, workflow: "bump.yml", branch: "main", inputs: map[string]string{"image": "i", "app": "a", "env": "dev"},
-		say: func(format string, args ...any) { mu.Lock(); defer mu.Unlock(); t.Logf(format, args...) }, interval: time.Millisecond, appearWithin: 10 * time.Second,
+		say: func(format string, args ...any) { mu.Lock(); defer mu.Unlock(); t.Logf(format, args...) }, interval: time.Millisecond, appearWithin: time.Minute, now: r.Clock.Now,
 	}, r.Server
 }
 
