@@ -41,7 +41,8 @@ module "platform" {
       break_glass_role_arns = ["${local.roles}/break-glass"]
       read_only_role_arns   = ["${local.roles}/auditor"]
       developer_groups = {
-        shop = { role_arn = "${local.roles}/shop-developers", namespaces = ["frontend", "backend"] }
+        shop          = { role_arn = "${local.roles}/shop-developers", namespaces = ["shop"] }
+        restore-drill = { role_arn = "${local.roles}/restore-drill-dev", namespaces = ["restore-drill"], edit = true }
       }
       working_hours = { time_zone = "Europe/Berlin" }
       database      = { database = "backend" }
