@@ -17,16 +17,6 @@ const (
 	parallelRoots = 4
 )
 
-// infra measures the terraform gate against the terraform it runs.
-func infra(ctx context.Context, e environment) error {
-	for _, run := range []func(context.Context, environment) error{infraSummary, infraSeal, infraRoots, infraGate} {
-		if err := run(ctx, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 var gitAuthor = []string{"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench", "GIT_COMMITTER_EMAIL=bench@example.com"}
 
 func commitAll(ctx context.Context, dir, message string) error {

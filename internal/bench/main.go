@@ -36,7 +36,10 @@ var parts = []part{
 		defer e.printf("```\n")
 		return assemble.Run(ctx, e.out, e.tools)
 	}},
-	{"infra", infra},
+	{"infra-summary", infraSummary},
+	{"infra-seal", infraSeal},
+	{"infra-roots", infraRoots},
+	{"infra-gate", infraGate},
 	{"evidence", func(ctx context.Context, e environment) error {
 		e.printf("\n### Scan, SBOM, sign, attest and verify\n\n```\n")
 		defer e.printf("```\n")
@@ -80,7 +83,8 @@ func run(ctx context.Context, names []string) error {
 	e := environment{root: root, tools: filepath.Join(root, "bin", "tools"), out: os.Stdout, env: os.Environ()}
 	e.printf("Machine: %d cores, %s/%s, %s.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	for _, p := range parts {
-		if len(names) > 0 && !slices.Contains(names, p.name) {
+		// infra names all of infra-….
+		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"-") }) {
 			continue
 		}
 		if err := p.run(ctx, e); err != nil {
