@@ -13,14 +13,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/plan"
 )
 
-// Nothing of a root is run that the policy refuses, or that no terraform fits.
+// Nothing of a root is run, or read by anybody but the policy, that the policy
+// refuses, or that no terraform fits.
 func TestBrokenBeforeAnythingRuns(t *testing.T) {
 	t.Parallel()
 	top := t.TempDir()
-	for _, dir := range []string{"a", "b"} {
-		if err := os.Mkdir(filepath.Join(top, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(filepath.Join(top, "b"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	report, err := drift.Find(t.Context(), drift.Request{
 		Top: top, Roots: []plan.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(), Broken: map[string]error{"b": errors.New("no terraform fits")},
