@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/sandbox/actions"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -71,15 +72,7 @@ func TestDriftInAJob(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{})
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/infra", Dir: dir}); err != nil {
 		t.Fatal(err)
 	}
@@ -170,15 +163,7 @@ func TestDriftWorkflow(t *testing.T) {
 	seed, world, rc := driftRepository(t)
 	write(t, seed, map[string]string{".github/workflows/drift.yml": read(t, filepath.Join(root, "workflows/infra/drift.yml"))})
 	dir := t.TempDir()
-	server, err := sandbox.New(sandbox.Options{Dir: filepath.Join(dir, "github")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
 	engine, err := actions.Start(context.WithoutCancel(t.Context()), actions.Options{GitHub: server, Act: act, Dir: filepath.Join(dir, "runs"), Logf: t.Logf,
 		Env: []string{"PATH=" + filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc}, Local: map[string]string{"waybill-dev/waybill": root}})
 	if err != nil {

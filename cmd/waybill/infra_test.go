@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/process"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -84,15 +85,7 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 	t.Helper()
 	tooltest.Find(t, "terraform")
 	clock := new(atomic.Int64)
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load()) * time.Second) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load()) * time.Second) }})
 	seed := t.TempDir()
 	write(t, seed, map[string]string{"waybill.yaml": infraRules, "infra/prod/main.tf": infraRoot, "modules/service/main.tf": infraModule, ".gitignore": "*.tfstate*\n"})
 	write(t, seed, files)

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/sandbox/actions"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -38,15 +39,7 @@ func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, 
 	}
 	dir := t.TempDir()
 	env := []string{"PATH=" + filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir}
-	server, err := sandbox.New(sandbox.Options{Dir: filepath.Join(dir, "github")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
 	o.GitHub, o.Act, o.Dir, o.Env, o.Local, o.Logf = server, act, filepath.Join(dir, "runs"), env, map[string]string{"waybill-dev/waybill": root}, t.Logf
 	engine, err := actions.Start(context.WithoutCancel(t.Context()), o)
 	if err != nil {

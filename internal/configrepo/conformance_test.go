@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/github"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 )
 
 // store is what both implementations do.
@@ -115,15 +116,7 @@ func places(t *testing.T) map[string]func(t *testing.T) place {
 			}}
 		},
 		"GitHub": func(t *testing.T) place {
-			server, err := sandbox.New(sandbox.Options{Dir: t.TempDir()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			stop, err := server.Listen(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(stop)
+			server := githubtest.Start(t, sandbox.Options{})
 			if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
 				t.Fatal(err)
 			}

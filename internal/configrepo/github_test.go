@@ -10,13 +10,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/github"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 )
 
 // onGitHub is a repository on the stand-in, to which faults can be added.
 func onGitHub(t *testing.T, permissions map[string]string) (*configrepo.GitHub, *sandbox.Server) {
 	t.Helper()
-	server := must(sandbox.New(sandbox.Options{Dir: t.TempDir()}))(t)
-	t.Cleanup(must(server.Listen(t.Context()))(t))
+	server := githubtest.Start(t, sandbox.Options{})
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
 		t.Fatal(err)
 	}

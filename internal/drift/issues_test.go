@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/plan"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 )
 
 // issueWorld is a repository whose issues a job keeps.
@@ -30,15 +31,7 @@ const repoName = "acme/infra"
 func newIssueWorld(t *testing.T) *issueWorld {
 	t.Helper()
 	clock := new(atomic.Int64)
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Now: func() time.Time { return time.Unix(1_800_000_000+clock.Add(1), 0) }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{Now: func() time.Time { return time.Unix(1_800_000_000+clock.Add(1), 0) }})
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: repoName}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 )
 
 var repo = github.Repository{Owner: "acme", Name: "config"}
@@ -34,15 +35,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)}
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{})
 	w.Server = server
 	dir := t.TempDir()
 	writeFile(t, dir, "f", "1\n")

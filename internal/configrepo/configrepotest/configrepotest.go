@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
 )
 
 // Store is what both kinds of config repository can do.
@@ -156,15 +157,7 @@ func JobPermissions() map[string]string {
 func GitHub(t testing.TB, files map[string]string) *Repo {
 	t.Helper()
 	clock := &Clock{now: Start}
-	server, err := sandbox.New(sandbox.Options{Dir: t.TempDir(), Now: clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop, err := server.Listen(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(stop)
+	server := githubtest.Start(t, sandbox.Options{Now: clock.Now})
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t, files), Private: true}); err != nil {
 		t.Fatal(err)
 	}
