@@ -14,7 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/plan"
 )
 
-// slow begins, says so in a file, and goes on when another file appears.
+// slow begins, says so in a file, and goes on when another file appears, or when
+// the test is over and its directory gone.
 const slow = `
 resource "terraform_data" "first" {
   input = "first"
@@ -23,7 +24,7 @@ resource "terraform_data" "first" {
 resource "terraform_data" "slow" {
   depends_on = [terraform_data.first]
   provisioner "local-exec" {
-    command = "touch started; while [ ! -e go ]; do sleep 0.05; done"
+    command = "touch started; while [ -e started ] && [ ! -e go ]; do sleep 0.05; done"
   }
 }
 `
