@@ -24,7 +24,7 @@ resource "terraform_data" "first" {
 resource "terraform_data" "slow" {
   depends_on = [terraform_data.first]
   provisioner "local-exec" {
-    command = "touch started; while [ -e started ] && [ ! -e go ]; do sleep 0.05; done"
+    command = "touch started; while [ -e main.tf ] && [ ! -e go ]; do sleep 0.05; done"
   }
 }
 `
