@@ -85,7 +85,7 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 			return command, nil, fmt.Errorf("make the directories of run %d: %w", t.run.ID, err)
 		}
 	}
-	secrets, vars := e.o.GitHub.Variables(t.run.Repository)
+	secrets, vars := e.o.GitHub.RunVariables(t.run.Repository, t.event.Ref, plan.environments)
 	if t.event.Fork {
 		secrets, plan = map[string]string{}, plan.ofFork()
 	}

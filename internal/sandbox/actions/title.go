@@ -25,6 +25,8 @@ func title(event sandbox.Event, w *sandbox.Workflow) string {
 		return fmt.Sprint(lookup(event.Payload, "pull_request.title"))
 	case "repository_dispatch":
 		return event.Action
+	case "deployment", "deployment_status":
+		return fmt.Sprint(lookup(event.Payload, "deployment.task"))
 	}
 	return w.Name
 }

@@ -28,6 +28,9 @@ type origin struct {
 type plan struct {
 	permissions map[string]string
 	identity    *identity // of the jobs with id-token: write
+	// environments are those of the jobs; act gives all jobs of a run the same
+	// secrets, as it gives them one token.
+	environments []string
 }
 
 // identity is the workflow file that OIDC tokens name as the job's.
@@ -79,7 +82,11 @@ func (r *resolver) workflow(w *sandbox.Workflow, from origin, caller sandbox.Per
 			if err := p.add(inner.permissions, inner.identity); err != nil {
 				return nil, err
 			}
+			p.environments = append(p.environments, inner.environments...)
 			continue
+		}
+		if job.Environment != "" {
+			p.environments = append(p.environments, string(job.Environment))
 		}
 		var signer *identity
 		if has["id-token"] == "write" {

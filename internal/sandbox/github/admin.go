@@ -120,7 +120,8 @@ func (d *discard) WriteHeader(int)             {}
 //	POST /_sandbox/teams         {"team": "ORG/SLUG", "users": […]}
 //	POST /_sandbox/protect       {"repository", "required": […], "bypass": […]}
 //	POST /_sandbox/merge         {"repository", "number", "user", "method"}
-//	POST /_sandbox/secrets       {"repository", "name", "value"}; likewise variables
+//	POST /_sandbox/secrets       {"repository", "environment", "name", "value"}; also variables; empty environment: the repository's
+//	POST /_sandbox/environments  {"repository", "name", "branches": […]}
 //	GET  /_sandbox/runs?repository=OWNER/NAME, of all without one
 //	GET  /_sandbox/pulls?repository=OWNER/NAME
 //	GET  /_sandbox/statuses?repository=OWNER/NAME&sha=SHA
@@ -202,14 +203,29 @@ func (s *Server) administer(r *http.Request) (any, error) {
 		sha, err := s.MergePull(r.Context(), in.Repository, in.Number, in.User, in.Method)
 		return map[string]any{"sha": sha}, err
 	case "POST secrets", "POST variables":
-		var in struct{ Repository, Name, Value string }
+		var in struct{ Repository, Environment, Name, Value string }
 		if err := decode(&in); err != nil {
 			return nil, err
 		}
-		if strings.HasSuffix(r.URL.Path, "secrets") {
+		secret := strings.HasSuffix(r.URL.Path, "secrets")
+		switch {
+		case secret && in.Environment != "":
+			return done, s.SetEnvironmentSecret(in.Repository, in.Environment, in.Name, in.Value)
+		case secret:
 			return done, s.SetSecret(in.Repository, in.Name, in.Value)
+		case in.Environment != "":
+			return done, s.SetEnvironmentVariable(in.Repository, in.Environment, in.Name, in.Value)
 		}
 		return done, s.SetVariable(in.Repository, in.Name, in.Value)
+	case "POST environments":
+		var in struct {
+			Repository, Name string
+			Branches         []string
+		}
+		if err := decode(&in); err != nil {
+			return nil, err
+		}
+		return done, s.SetEnvironment(in.Repository, in.Name, in.Branches...)
 	case "GET runs":
 		return s.runsOf(q.Get("repository")), nil
 	case "GET pulls":

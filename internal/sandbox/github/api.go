@@ -219,6 +219,11 @@ func (s *Server) routes() {
 	s.handle("GET", "/activity", "contents", "read", listActivity)
 	s.handle("POST", "/statuses/{sha}", "statuses", "write", createStatus)
 
+	s.handle("POST", "/deployments", "deployments", "write", createDeployment)
+	s.handle("GET", "/deployments/{id}", "deployments", "read", getDeployment)
+	s.handle("POST", "/deployments/{id}/statuses", "deployments", "write", createDeploymentStatus)
+	s.handle("GET", "/deployments/{id}/statuses", "deployments", "read", listDeploymentStatuses)
+
 	s.handle("GET", "/pulls", "pull_requests", "read", listPulls)
 	s.handle("POST", "/pulls", "pull_requests", "write", createPull)
 	s.handle("GET", "/pulls/{n}", "pull_requests", "read", getPull)

@@ -9,7 +9,7 @@ import (
 
 // Event is something that GitHub would look for workflows for.
 type Event struct {
-	Name       string // push, pull_request, pull_request_review, issue_comment, merge_group, workflow_dispatch, repository_dispatch
+	Name       string // push, pull_request, pull_request_review, issue_comment, merge_group, workflow_dispatch, repository_dispatch, deployment, deployment_status
 	Repository string // OWNER/NAME
 	Action     string // of pull_request: opened, synchronize, reopened, closed; of a review: submitted, edited, dismissed; of repository_dispatch: its type
 	Ref        string // GITHUB_REF

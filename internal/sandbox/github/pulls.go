@@ -165,7 +165,7 @@ func updatePull(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var in struct{ Title, Body, State *string }
+	var in struct{ Title, Body, State, Base *string }
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
@@ -177,20 +177,31 @@ func updatePull(c *call) (*answer, error) {
 	if in.State != nil && *in.State != "open" && *in.State != "closed" {
 		return nil, invalid("PullRequest", "state", "invalid", "")
 	}
+	if in.Base != nil && c.s.head(c.Context(), c.dir, "refs/heads/"+*in.Base) == "" {
+		return nil, invalid("PullRequest", "base", "invalid", "")
+	}
 	var copied pull
+	var found *pull
 	var action string
+	changes := map[string]any{} // of an edit, as the webhook names them
 	err = notFound()
 	c.s.change(func(*state) {
 		p := c.repo.pull(n)
 		if p == nil {
 			return
 		}
-		err = nil
-		if in.Title != nil {
+		err, found = nil, p
+		if in.Title != nil && *in.Title != p.Title {
+			changes["title"] = map[string]any{"from": p.Title}
 			p.Title = *in.Title
 		}
-		if in.Body != nil {
+		if in.Body != nil && *in.Body != p.Body {
+			changes["body"] = map[string]any{"from": p.Body}
 			p.Body = *in.Body
+		}
+		if in.Base != nil && *in.Base != p.BaseRef {
+			changes["base"] = map[string]any{"ref": map[string]any{"from": p.BaseRef}, "sha": map[string]any{"from": p.BaseSHA}}
+			p.BaseRef = *in.Base
 		}
 		if in.State != nil && *in.State != p.State {
 			if p.Merged {
@@ -208,8 +219,17 @@ func updatePull(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if changes["base"] != nil {
+		copied = c.s.refreshPull(c.Context(), c.repo, found)
+	}
 	if action != "" {
 		c.s.emit(c.s.pullEvent(c.repo, copied, action, c.token))
+	}
+	if len(changes) > 0 {
+		// https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
+		edited := c.s.pullEvent(c.repo, copied, "edited", c.token)
+		edited.Payload["changes"] = changes
+		c.s.emit(edited)
 	}
 	return ok(c.pullJSON(copied, true))
 }

@@ -308,15 +308,21 @@ func (r *repository) statuses(sha string, latest bool) []status {
 	return list
 }
 
-// missingStatus is the first required context without success, or empty.
+// missingStatus is the first required context without success, or empty. A
+// context that is pinned to an App is read from that App's statuses alone.
+// https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset (required_status_checks, integration_id)
 func (r *repository) missingStatus(sha string) string {
-	states := map[string]string{}
-	for _, st := range r.statuses(sha, true) {
-		states[st.Context] = st.State
-	}
 	for _, needed := range r.Required {
-		if states[needed] != "success" {
-			return needed
+		name, app, pinned := strings.Cut(needed, "@")
+		state := ""
+		for _, st := range r.statuses(sha, false) { // newest first
+			if st.Context == name && (!pinned || st.Creator == app+"[bot]") {
+				state = st.State
+				break
+			}
+		}
+		if state != "success" {
+			return name
 		}
 	}
 	return ""

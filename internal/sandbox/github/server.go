@@ -69,7 +69,7 @@ type repository struct {
 	Private       bool
 	DefaultBranch string
 	Created       time.Time
-	Required      []string // status contexts that a merge needs
+	Required      []string // status contexts that a merge needs, CONTEXT or CONTEXT@SLUG of the App that must report it
 	Protected     bool     // the default branch moves by merging pull requests only
 	Bypass        []string // slugs of the Apps that may move it all the same
 	Number        int      // last number of a pull request or issue
@@ -83,6 +83,8 @@ type repository struct {
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []map[string]any
+	Deployments   []*deployment
+	Environments  map[string]*environment
 	Secrets, Vars map[string]string
 }
 
@@ -214,13 +216,15 @@ func (s *Server) now() time.Time { return s.o.Now().UTC().Truncate(time.Second) 
 
 // Seed is a repository to make.
 type Seed struct {
-	Name     string // OWNER/NAME
-	Dir      string // whose files are the first commit; empty makes an empty repository
-	Branch   string // default main
-	Private  bool
-	Message  string
-	Author   string   // user name
-	Required []string // status contexts that merging needs
+	Name    string // OWNER/NAME
+	Dir     string // whose files are the first commit; empty makes an empty repository
+	Branch  string // default main
+	Private bool
+	Message string
+	Author  string // user name
+	// Required are the status contexts that merging needs: CONTEXT from anybody,
+	// CONTEXT@SLUG from the App of that slug alone.
+	Required []string
 	// Protected lets the default branch move by merging pull requests only, and
 	// by what the Apps of these slugs do.
 	Protected bool

@@ -199,7 +199,7 @@ func TestShapes(t *testing.T) {
 	job := f.Runs("")[0].Jobs[0].ID
 	tree := f.git("rev-parse", "main^{tree}")
 	type request struct{ route, path, body string }
-	var comment, review string
+	var comment, review, deployed string
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	requests := []request{                                       // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
@@ -211,6 +211,9 @@ func TestShapes(t *testing.T) {
 		{"GET /tarball/{ref...}", "tarball/main", ""}, {"GET /contents/{path...}", "contents/f", ""},
 		{"POST /statuses/{sha}", "statuses/" + f.topic, `{"state":"success","context":"ci"}`}, {"GET /commits/{rest...} status", "commits/topic/status", ""},
 		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""}, {"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
+		{"POST /deployments", "deployments", `{"ref":"main","task":"t","environment":"e","payload":{"a":"b"},"required_contexts":[]}`},
+		{"GET /deployments/{id}", "deployments/DEPLOYMENT", ""}, {"POST /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses", `{"state":"success","description":"d","log_url":"https://x.example/log"}`},
+		{"GET /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses", ""},
 		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""}, {"GET /pulls/{n}", "pulls/1", ""}, {"GET /pulls/{n}/files", "pulls/1/files", ""}, {"GET /collaborators/{user}/permission", "collaborators/bob/permission", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
 		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`}, {"GET /pulls/{n}/reviews", "pulls/1/reviews", ""}, {"GET /commits/{rest...} pulls", "commits/topic/pulls", ""},
 		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`}, {"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`}, {"GET /activity", "activity", ""},
@@ -234,7 +237,7 @@ func TestShapes(t *testing.T) {
 				continue
 			}
 			found = true
-			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review).Replace(r.path)
+			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review, "DEPLOYMENT", deployed).Replace(r.path)
 			status, body, _ := f.send(f.token, method, address, r.body)
 			plain, _, _ := strings.Cut(address, "?")
 			for _, wrong := range official.wrong(method, "/repos/acme/x/"+plain, status, r.body, body) {
@@ -251,6 +254,8 @@ func TestShapes(t *testing.T) {
 			}
 			if m, ok := body.(map[string]any); ok && r.route == "POST /issues/{n}/comments" {
 				comment = fmt.Sprintf("%.0f", m["id"])
+			} else if ok && r.route == "POST /deployments" {
+				deployed = fmt.Sprintf("%.0f", m["id"])
 			} else if ok && r.route == "POST /pulls/{n}/reviews" {
 				review = fmt.Sprintf("%.0f", m["id"])
 			}

@@ -26,7 +26,23 @@ type Job struct {
 	Uses        string
 	Permissions *Permissions
 	Secrets     yaml.Node
+	Environment Environment
 	Steps       []struct{ Uses string }
+}
+
+// Environment is the name in `environment:`, written as a name or a mapping.
+type Environment string
+
+// UnmarshalYAML reads a name or a mapping with one.
+func (e *Environment) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*e = Environment(n.Value)
+		return nil
+	}
+	var full struct{ Name string }
+	err := n.Decode(&full)
+	*e = Environment(full.Name)
+	return err
 }
 
 // Triggers are the events of `on:`.
@@ -154,6 +170,8 @@ func (w *Workflow) Matches(e Event, changed func() ([]string, error)) (bool, err
 		return path.Base(w.Path) == e.Workflow, nil
 	case "repository_dispatch":
 		return len(t.Types) == 0 || contains(t.Types, e.Action), nil
+	case "deployment", "deployment_status": // nothing filters them
+		return true, nil
 	case "pull_request_review", "issue_comment", "merge_group":
 		// Neither branches nor paths filter the first two.
 		if len(t.Types) > 0 && !contains(t.Types, e.Action) || e.Name == "merge_group" && !matchesFilter(e.BaseRef, t.Branches, t.BranchesIgnore) {
