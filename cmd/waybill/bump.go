@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/waybill-dev/waybill/internal/bump"
@@ -26,9 +27,24 @@ func runBump(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	if call.In.String("via") == "dispatch" {
-		return bumpByDispatch(ctx, call, repo, branch, image)
+	if asks(call) {
+		return bumpByAsking(ctx, call, repo, branch, image)
 	}
+	answer, err := answerer(call, repo)
+	if err != nil {
+		return err
+	}
+	if answer == nil {
+		return bumpAndStart(ctx, call, repo, branch, image)
+	}
+	if err := answer.Begin(ctx); err != nil {
+		return err
+	}
+	return answer.End(ctx, bumpAndStart(ctx, call, repo, branch, image))
+}
+
+// bumpAndStart bumps, and starts the promotion where nothing else does.
+func bumpAndStart(ctx context.Context, call *cli.Call, repo place, branch string, image imageref.Ref) error {
 	judge, err := repo.judge(ctx, call, branch)
 	if err != nil {
 		return err
@@ -42,11 +58,7 @@ func runBump(ctx context.Context, call *cli.Call) error {
 			return err
 		}
 	}
-	decision, known := map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
-	if known {
-		err = errors.Join(err, call.Output("decision", decision))
-	}
-	if err != nil {
+	if err := errors.Join(err, reportBumpDecision(call, err)); err != nil {
 		return err
 	}
 	if err := reportBump(call, result); err != nil {
@@ -65,6 +77,12 @@ func runBump(ctx context.Context, call *cli.Call) error {
 	// Also when the digest stood there already: an earlier run may have been
 	// interrupted between commit and start, and promoting again changes nothing.
 	return repo.api.Dispatch(ctx, repo.github, workflow, branch, nil)
+}
+
+// asks reports whether the bump is asked for, and made by the config
+// repository's own workflow.
+func asks(call *cli.Call) bool {
+	return slices.Contains([]string{"deployment", "dispatch"}, call.In.String("via"))
 }
 
 func reportBump(call *cli.Call, r bump.Result) error {

@@ -147,12 +147,12 @@ func takesApp(call *cli.Call) bool {
 // appPermissions are what the command needs of the config repository: what a
 // job would be given, without what is not the repository's.
 func appPermissions(call *cli.Call) map[string]string {
-	if call.Command.Name == "bump" && call.In.String("via") == "dispatch" {
-		return map[string]string{"actions": "write"}
+	if call.Command.Name == "bump" && asks(call) {
+		return map[string]string{"deployments": "write"}
 	}
 	permissions := map[string]string{}
 	for _, p := range call.Command.Permissions {
-		if p.Scope != "packages" && p.Scope != "id-token" {
+		if !slices.Contains([]string{"packages", "id-token", "deployments"}, p.Scope) {
 			permissions[p.Scope] = p.Access
 		}
 	}

@@ -42,13 +42,13 @@ var bump = Command{
 	Name:  "bump",
 	Short: "Point one environment's overlay at a digest that passes policy",
 	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
-		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With `via: dispatch` it starts the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
+		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With `via: deployment` it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
 		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
-		{Name: "via", Type: Choice, Values: []string{"commit", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository; `dispatch` starts its bump workflow and waits for the answer."},
-		{Name: "workflow", Type: String, Default: "bump.yml", Placeholder: "FILE", Doc: "Workflow file in the config repository that `via: dispatch` starts."},
-		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: dispatch` waits for the answer."},
+		{Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump workflow, and waits for the answer: it needs `deployments: write` there and nothing else. `dispatch` is the old name of `deployment`."},
+		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: deployment` waits for the answer."},
+		{Name: "deployment", Type: Int, Placeholder: "ID", Doc: "Deployment of the config repository by which somebody asked with `via: deployment`: the outcome is reported there. Empty reports to nobody. Needs `repo`."},
 		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With `app_id` the commit starts by itself what listens to pushes. Empty starts none. Needs `repo`."},
 		inputAllowOlder, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
@@ -58,8 +58,9 @@ var bump = Command{
 		{"commit", "The commit on the config repository's branch that holds the digest."},
 		{"previous", "The digest that was deployed before."},
 	},
-	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "starts the promote workflow after a commit; with `via: dispatch` it is all that is needed, in the config repository: starts the bump workflow"}},
-	Binaries:    []string{Waybill},
+	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "starts the promote workflow after a commit"},
+		{"deployments", "write", "reports the outcome to who asked; with `via: deployment` it is all that is needed, in the config repository"}},
+	Binaries: []string{Waybill},
 }
 
 var promote = Command{

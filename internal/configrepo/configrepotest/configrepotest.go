@@ -150,7 +150,7 @@ func (r *Repo) Copy(t testing.TB) *Repo {
 
 // JobPermissions are those of the workflows that write to the repository.
 func JobPermissions() map[string]string {
-	return map[string]string{"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write"}
+	return map[string]string{"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "deployments": "write"}
 }
 
 // GitHub makes acme/config on a stand-in of its own, reached with a job token.
