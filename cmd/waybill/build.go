@@ -51,7 +51,7 @@ func runBuild(ctx context.Context, call *cli.Call) (err error) {
 		Schema: evidence.BuildSchema, Digest: digest.String(), Platforms: platforms, Engine: engine, Version: cli.Version(),
 		Dockerfile: evidence.Dockerfile{Path: b.source.Relative(b.file.Path), Digest: b.file.Digest},
 		Context:    b.source.Relative(b.request.Context), Target: b.request.Target, BuildArgs: b.request.Args,
-		BaseImages: built.BaseImages, Source: b.source.Source, StartedAt: b.started,
+		BaseImages: built.BaseImages, Binaries: b.binaries, Source: b.source.Source, StartedAt: b.started,
 	})
 }
 

@@ -26,6 +26,7 @@ type buildCall struct {
 	client      *registry.Client
 	file        *build.Dockerfile
 	source      build.Source
+	binaries    string // reference of what compile handed on; empty without
 	request     build.Request
 	builders    buildkit.Builders
 	annotations map[string]string
@@ -73,10 +74,16 @@ func newBuildCall(ctx context.Context, call *cli.Call) (*buildCall, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := build.Within(call.Runner.Context().Workspace, r.Context, r.Dockerfile); err != nil {
+		return nil, err
+	}
+	b.source = readSource(ctx, call, r.Context) // before anything is written there
+	if b.binaries, err = placeBinaries(ctx, b.client, b.repository, in.String("binaries"), r.Context); err != nil {
+		return nil, err
+	}
 	if b.file, err = build.ReadDockerfile(r.Context, r.Dockerfile); err != nil {
 		return nil, err
 	}
-	b.source = readSource(ctx, call, r.Context)
 	if r.Epoch, err = epoch(call.Env(contract.EnvSourceDate), b.source.CommitTime); err != nil {
 		return nil, err
 	}

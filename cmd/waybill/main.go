@@ -23,6 +23,7 @@ var program = cli.Program{
 	Name:  "waybill",
 	Short: "Carry container images by digest, with their evidence, from source to production",
 	Commands: map[string]cli.Func{
+		"compile":  runCompile,
 		"build":    runBuild,
 		"scan":     runScan,
 		"sign":     runSign,

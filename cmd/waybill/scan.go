@@ -30,7 +30,7 @@ func runScan(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	client := registryClient(call, options.Image.Registry())
-	child, err := scanChild(call)
+	child, err := scanChild(call, options.Image.Registry())
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func scanOptions(call *cli.Call) (scan.Options, error) {
 	return o, nil
 }
 
-func scanChild(call *cli.Call) (scan.Child, error) {
+func scanChild(call *cli.Call, host string) (scan.Child, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		executable = "" // then PATH alone
@@ -93,7 +93,7 @@ func scanChild(call *cli.Call) (scan.Child, error) {
 	if err != nil {
 		return scan.Child{}, err
 	}
-	username, password := registryCredentials(call)
+	username, password := registryCredentials(call, host)
 	return scan.Child{
 		Path: path, Getenv: call.Env, Timeout: scan.DefaultTimeout, Words: call.Stderr,
 		Username: username, Password: password,

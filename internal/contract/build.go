@@ -19,6 +19,24 @@ var (
 	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
 )
 
+var compile = Command{
+	Name:  "compile",
+	Short: "Compile a Go package for every platform and hand the binaries to build",
+	Long: "Compiles a main package of the checked-out repository with the Go toolchain, which gets no credential and executes none of the package's code: no cgo, an empty GOFLAGS, the end of the flags marked. " +
+		"The binaries are pushed beside the image as one untagged artifact. `build` takes it by digest and writes it into `dist/OS-ARCH/APP` of the build context, so that no job both compiles and builds.",
+	Example: "waybill compile --package ./cmd/backend --app backend --image ghcr.io/acme/backend",
+	Inputs: []Input{
+		{Name: "package", Type: String, Required: true, Placeholder: "PACKAGE", Doc: "Main package to compile: . or ./PATH of this repository. Anything else is refused."},
+		{Name: "app", Type: String, Required: true, Placeholder: "NAME", Doc: "Name of the binary: lower-case letters, digits, ., _ and -."},
+		{Name: "image", Type: String, Required: true, Placeholder: "REPO", Doc: "Repository of the image, beside which the binaries are pushed."},
+		{Name: "platform", Type: List, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to compile for, one a line."},
+		inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs:     []Output{{"binaries", "The binaries as an untagged OCI artifact, REPOSITORY@sha256:…, for `build`."}},
+	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
+	Binaries:    []string{Waybill},
+}
+
 var build = Command{
 	Name:  "build",
 	Short: "Build every platform of an image and push it by digest, untagged",
@@ -40,6 +58,7 @@ var build = Command{
 		{Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling."},
 		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
+		{Name: "binaries", Type: String, Placeholder: "REPO@DIGEST", Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the provenance. A file that is there already is not replaced. Empty writes nothing."},
 		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
 		inputRegistryUsername, inputRegistryPassword,
 	},

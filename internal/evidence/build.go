@@ -10,8 +10,9 @@ import (
 // Types of the OCI artifacts in which documents travel between jobs, and the
 // names of the files in them.
 const (
-	ArtifactScan  = "application/vnd.waybill.scan.v1"  // what `scan --documents` pushes
-	ArtifactBuild = "application/vnd.waybill.build.v1" // what `build` pushes as its record
+	ArtifactScan     = "application/vnd.waybill.scan.v1"     // what `scan --documents` pushes
+	ArtifactBinaries = "application/vnd.waybill.binaries.v1" // what `compile` hands to `build`
+	ArtifactBuild    = "application/vnd.waybill.build.v1"    // what `build` pushes as its record
 
 	FileReport    = "report.json"    // ScanReport, in ArtifactScan
 	FileCycloneDX = "sbom.cdx.json"  // CycloneDX 1.x, in ArtifactScan
@@ -37,6 +38,7 @@ type BuildRecord struct {
 	Target     string            `json:"target,omitempty"`    // stage; empty is the last one
 	BuildArgs  map[string]string `json:"buildArgs,omitempty"` // never secrets
 	BaseImages []BaseImage       `json:"baseImages,omitempty"`
+	Binaries   string            `json:"binaries,omitempty"` // REPOSITORY@sha256:… of what `compile` made of the source
 	Source     Source            `json:"source"`
 	StartedAt  time.Time         `json:"startedAt"`
 	FinishedAt time.Time         `json:"finishedAt"`

@@ -88,6 +88,11 @@ func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
 			Digest: map[string]string{"sha256": strings.TrimPrefix(base.Digest, "sha256:")},
 		})
 	}
+	if repository, digest, ok := strings.Cut(r.Binaries, "@sha256:"); ok {
+		d.ResolvedDependencies = append(d.ResolvedDependencies, dependency{
+			URI: "oci://" + repository, Name: "binaries", Digest: map[string]string{"sha256": digest},
+		})
+	}
 	p.RunDetails.Builder.ID = b.ID
 	if r.Version != "" {
 		p.RunDetails.Builder.Version = map[string]string{"waybill": r.Version}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/cli"
+)
+
+// A token of GitHub's reaches GitHub's registry alone, whatever host an image's
+// name holds.
+func TestTokenGoesToGitHubsRegistry(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		password, server string
+		sent             bool
+	}{
+		"a job token, a stranger's registry":         {"ghs_0123456789", "https://github.com", false},
+		"a job token, an Enterprise Server's name":   {"ghs_0123456789", "https://ghe.acme.example", false},
+		"a person's token, a stranger's registry":    {"github_pat_0123456789", "", false},
+		"a job token, the registry of the same host": {"ghs_0123456789", "http://127.0.0.1:1", true},
+		"the registry's own password":                {"hunter2", "https://github.com", true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			var seen atomic.Bool
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" {
+					seen.Store(true)
+				}
+				w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+				w.WriteHeader(http.StatusUnauthorized)
+			}))
+			t.Cleanup(server.Close)
+			host := strings.TrimPrefix(server.URL, "http://")
+			image := host + "/acme/x@sha256:" + strings.Repeat("a", 64)
+			root := filepath.Join(t.TempDir(), "root.json")
+			if err := os.WriteFile(root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			env := map[string]string{"GITHUB_SERVER_URL": test.server, "WAYBILL_INPUT_REGISTRY_PASSWORD": test.password, "HOME": t.TempDir()}
+			var stderr bytes.Buffer
+			program.Run(t.Context(), cli.Process{Args: []string{"verify", image, "--policy", writePolicy(t, host+"/acme/x"), "--trusted-root", root}, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr})
+			if seen.Load() != test.sent {
+				t.Errorf("sent: %t, want %t\n%s", seen.Load(), test.sent, stderr.String())
+			}
+			if strings.Contains(stderr.String(), "the token is not sent there") == test.sent {
+				t.Errorf("what is said: %s", stderr.String())
+			}
+			if strings.Contains(stderr.String(), test.password) {
+				t.Errorf("the password is in the log: %s", stderr.String())
+			}
+		})
+	}
+}
+
+func writePolicy(t *testing.T, image string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "waybill.yaml")
+	text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps:\n  x: {image: " + image + "}\npolicy:\n  require: [signature]\n  signers: [{issuer: https://i.example, workflow: \"a/b/.github/workflows/c.yml@refs/heads/main\"}]\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

@@ -1,0 +1,45 @@
+package build
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Within refuses a context or Dockerfile outside of workspace, the checked-out
+// commit that the provenance will name, and inside its .git, which is no part
+// of a commit. Links are followed first. If workspace is empty, any is taken: a
+// build on a laptop claims nothing. An empty dockerfile is one in the context.
+func Within(workspace, context, dockerfile string) error {
+	if workspace == "" {
+		return nil
+	}
+	root, err := filepath.EvalSymlinks(workspace)
+	if err != nil {
+		return fmt.Errorf("find the workspace: %w", err)
+	}
+	if dockerfile == "" {
+		dockerfile = filepath.Join(context, "Dockerfile")
+	}
+	for _, p := range []struct{ flag, path string }{{"--context", context}, {"--file", dockerfile}} {
+		absolute, err := filepath.Abs(p.path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.flag, err)
+		}
+		real, err := filepath.EvalSymlinks(absolute)
+		if err != nil {
+			real = absolute // said where it is read
+		}
+		relative, err := filepath.Rel(root, real)
+		if err != nil || !filepath.IsLocal(relative) {
+			return outcome.Usagef("%s: %s is outside of the checked-out repository: the provenance would name a commit that does not hold it", p.flag, p.path)
+		}
+		if slices.Contains(strings.Split(filepath.ToSlash(relative), "/"), ".git") {
+			return outcome.Usagef("%s: %s is inside .git, which is no part of the commit", p.flag, p.path)
+		}
+	}
+	return nil
+}
