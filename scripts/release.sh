@@ -32,6 +32,8 @@ for target in "${targets[@]}"; do
     archive=${name}_${version}_${os}_${arch}.tar.gz
     tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name" LICENSE \
       | gzip -9n > "dist/$archive"
+    # The binary by itself too: install.sh verifies it before each first run.
+    printf '%s  %s\n' "$(sha256sum < "$stage/$name" | cut -d ' ' -f 1)" "${archive%.tar.gz}" | tee -a "$sums"
     rm -r "$stage"
     (cd dist && sha256sum "$archive") | tee -a "$sums"
   done
@@ -44,7 +46,7 @@ if [ "${1:-}" = --check ]; then
   fi
 else
   {
-    echo '# SHA-256 of the release archives of the version in version.txt, as: HEX  FILE'
+    echo '# SHA-256 of the binaries and release archives of the version in version.txt, as: HEX  FILE'
     sort -k 2 "$sums"
   } > actions/checksums.txt
 fi

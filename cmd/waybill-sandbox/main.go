@@ -31,7 +31,7 @@ func run() int {
 }
 
 func serve() *cobra.Command {
-	var dir, act, root string
+	var dir, act, root, binaries string
 	var local, env []string
 	var keep, delivery bool
 	cmd := &cobra.Command{
@@ -43,6 +43,7 @@ func serve() *cobra.Command {
 	flags.StringVar(&dir, "dir", "", "directory of repositories, blobs, runs and logs; made where it is missing")
 	flags.StringVar(&act, "act", "", "program that runs workflows; empty looks on PATH, none runs none")
 	flags.StringArrayVar(&local, "local", nil, "OWNER/NAME=DIR: directory that stands for a repository of actions, at every ref")
+	flags.StringVar(&binaries, "binaries", "", "directory of Waybill's binaries that the actions install; empty downloads or builds them")
 	flags.StringArrayVar(&env, "env", nil, "NAME=VALUE: variable that every job sees")
 	flags.BoolVar(&keep, "keep", false, "leave the clones of finished runs")
 	flags.BoolVar(&delivery, "delivery", false, "serve everything that a delivery needs, and write DIR/env to source")
@@ -51,7 +52,7 @@ func serve() *cobra.Command {
 		if dir == "" {
 			return outcome.Usagef("serve needs --dir")
 		}
-		o := sandbox.Options{Dir: dir, Act: act, Env: append(sandbox.Environment(os.Getenv), env...), Local: map[string]string{}, Keep: keep}
+		o := sandbox.Options{Dir: dir, Act: act, Env: append(sandbox.Environment(os.Getenv), env...), Local: map[string]string{}, Binaries: binaries, Keep: keep}
 		for _, l := range local {
 			name, path, ok := strings.Cut(l, "=")
 			if !ok {

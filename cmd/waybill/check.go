@@ -8,13 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/runner"
@@ -25,16 +23,16 @@ func runCheck(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	if workflow := call.In.String("start_workflow"); workflow != "" {
+		return startCheck(ctx, call, repo, workflow)
+	}
+	merge, err := mergeToJudge(ctx, call, repo)
+	if err != nil || merge.elsewhere {
+		return err
+	}
 	base, head := call.In.String("base"), call.In.String("head")
-	var pull *github.PullRequest
-	if number := call.In.Int("pull_request"); number != 0 {
-		if !repo.hasForge() {
-			return outcome.Usagef("--pull-request needs --repo")
-		}
-		if pull, err = repo.api.Pull(ctx, repo.github, number); err != nil {
-			return err
-		}
-		base, head = pull.BaseRef, pull.HeadSHA // the base as it is now: that is what the merge goes onto
+	if merge.head != "" {
+		base, head = merge.base, merge.head
 	}
 	if head == "" {
 		if head = "HEAD"; repo.hasForge() {
@@ -46,8 +44,8 @@ func runCheck(ctx context.Context, call *cli.Call) error {
 		}
 	}
 	result, err := judgeChange(ctx, call, repo, base, head)
-	if pull != nil {
-		if statusErr := reportStatus(ctx, call, repo, pull, result, err); statusErr != nil && err == nil {
+	if merge.head != "" {
+		if statusErr := reportStatus(ctx, call, repo, merge, result, err); statusErr != nil && err == nil {
 			err = statusErr
 		}
 	}
@@ -55,7 +53,7 @@ func runCheck(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	err = reportCheck(call, result)
-	if pull != nil && outcome.Code(err) == outcome.Pending {
+	if merge.head != "" && outcome.Code(err) == outcome.Pending {
 		// The status on the head says "pending" and holds the merge; the run
 		// itself has done what it is for.
 		call.Sayf("pending: %v", err)
@@ -75,26 +73,6 @@ func judgeChange(ctx context.Context, call *cli.Call, repo place, base, head str
 	}
 	checker := check.Checker{Repo: repo, Judge: judge}
 	return checker.Run(ctx, base, head)
-}
-
-// reportStatus sets the commit status on the head that was judged. Trouble is
-// reported as trouble, never as a verdict.
-func reportStatus(ctx context.Context, call *cli.Call, repo place, pull *github.PullRequest, r check.Result, problem error) error {
-	s := github.Status{Context: call.In.String("status_context"), TargetURL: call.Runner.Context().RunURL()}
-	switch {
-	case problem != nil:
-		s.State, s.Description = "error", "the check could not be made; see the run"
-	case r.State() == evidence.Refused:
-		s.State, s.Description = "failure", count(r, evidence.Refused)+" refused"
-	case r.State() == evidence.Pending:
-		s.State, s.Description = "pending", firstMessage(r)
-	default:
-		s.State, s.Description = "success", fmt.Sprintf("%d digests verified", len(r.Waybills))
-	}
-	// An interrupted check says so too, instead of leaving the head waiting.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	return repo.api.SetStatus(ctx, repo.github, pull.HeadSHA, s)
 }
 
 func count(r check.Result, state evidence.State) string {

@@ -165,7 +165,7 @@ func TestDriftWorkflow(t *testing.T) {
 	dir := t.TempDir()
 	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
 	engine, err := actions.Start(context.WithoutCancel(t.Context()), actions.Options{GitHub: server, Act: act, Dir: filepath.Join(dir, "runs"), Logf: t.Logf,
-		Env: []string{"PATH=" + filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc}, Local: map[string]string{"waybill-dev/waybill": root}})
+		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc}, Binaries: filepath.Join(root, "bin"), Local: map[string]string{"waybill-dev/waybill": root}})
 	if err != nil {
 		t.Fatal(err)
 	}

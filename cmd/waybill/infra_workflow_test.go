@@ -38,8 +38,9 @@ func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, 
 		t.Skip("needs bin/waybill: run make build")
 	}
 	dir := t.TempDir()
-	env := []string{"PATH=" + filepath.Join(root, "bin") + ":" + os.Getenv("PATH"), "HOME=" + dir}
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
+	o.Binaries = filepath.Join(root, "bin")
 	o.GitHub, o.Act, o.Dir, o.Env, o.Local, o.Logf = server, act, filepath.Join(dir, "runs"), env, map[string]string{"waybill-dev/waybill": root}, t.Logf
 	engine, err := actions.Start(context.WithoutCancel(t.Context()), o)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/starter"
+	"github.com/waybill-dev/waybill/workflows"
 )
 
 func runInit(ctx context.Context, call *cli.Call) error {
@@ -19,6 +21,10 @@ func runInit(ctx context.Context, call *cli.Call) error {
 		Image: call.In.String("image"), Registry: call.In.String("registry"), Issuer: call.In.String("issuer"), Environments: environmentNames(call.In.String("environments")),
 		Account: call.In.String("cloud_account"), Region: call.In.String("region"), Domain: call.In.String("domain"),
 		Platform: call.In.String("platform"), Template: call.In.String("template"),
+	}
+	var err error
+	if names.Trust, err = trustOf(call); err != nil {
+		return err
 	}
 	origin := originOf(ctx, dir)
 	if kind == starter.Config && names.ConfigRepo == "" {
@@ -49,6 +55,23 @@ func runInit(ctx context.Context, call *cli.Call) error {
 		return outcome.Usagef("--owner is missing: the organisation or user on GitHub that the repositories belong to")
 	}
 	return writeStarter(call, dir, kind, names)
+}
+
+// trustOf reads what deliver.yml fixes for every application.
+func trustOf(call *cli.Call) (workflows.Trust, error) {
+	trust := workflows.Trust{Database: call.In.String("db_repository")}
+	for input, into := range map[string]*string{"signing_config": &trust.SigningConfig, "trusted_root": &trust.TrustedRoot} {
+		file := call.In.String(input)
+		if file == "" {
+			continue
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return workflows.Trust{}, outcome.Usagef("--%s: %w", strings.ReplaceAll(input, "_", "-"), err)
+		}
+		*into = string(data)
+	}
+	return trust, nil
 }
 
 func environmentNames(list string) []string {
@@ -100,7 +123,7 @@ func nextSteps(kind string, n starter.Names) []string {
 		}
 		steps = append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
-			"Give it the App that asks (actions: write on "+n.ConfigRepo+" and nothing else): the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
+			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
 		if strings.HasPrefix(n.Image, "ghcr.io/") {
 			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it (the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
@@ -119,8 +142,8 @@ func nextSteps(kind string, n starter.Names) []string {
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"Protect main: pull requests, the status waybill/check, and the App that moves digests (WAYBILL_APP_ID, WAYBILL_APP_KEY) as the one that may pass: https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
-		"Let Actions open pull requests, and other repositories of "+n.Owner+" call this one's workflows.",
+		"Protect main: pull requests, the status waybill/check from the App that moves digests alone (WAYBILL_APP_ID, WAYBILL_APP_KEY, in the environment waybill), and that App as the one that may pass: https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
+		"Let other repositories of "+n.Owner+" call this one's workflows.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }
 

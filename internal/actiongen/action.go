@@ -41,8 +41,9 @@ func commandAction(c contract.Command) []byte {
 		}
 	}
 	out.WriteString("\nruns:\n  using: composite\n  steps:\n")
-	out.WriteString(installStep(c.Binaries, "../install.sh"))
-	out.WriteString("    - id: waybill\n      shell: bash\n      run: waybill " + c.Name + "\n      env:\n")
+	out.WriteString(installStep(c, "../install.sh"))
+	// By its path: an earlier step may have put another one on PATH.
+	out.WriteString("    - id: waybill\n      shell: bash\n      run: '\"$WAYBILL_BIN/waybill\" " + c.Name + "'\n      env:\n        WAYBILL_BIN: ${{ steps.install.outputs.bin }}\n")
 	for _, in := range c.Inputs {
 		if !in.LocalOnly {
 			fmt.Fprintf(&out, "        %s: ${{ inputs.%s }}\n", in.EnvVar(), in.Name)
@@ -58,16 +59,21 @@ func description(in contract.Input) string {
 	return in.Doc
 }
 
-// installStep puts the binaries on PATH. The script lies beside the action, in
-// the same commit of the same repository.
-func installStep(binaries []string, script string) string {
-	return "    - name: Install Waybill\n      shell: bash\n      run: bash \"$GITHUB_ACTION_PATH/" + script + "\"\n      env:\n" +
-		"        WAYBILL_BINARIES: " + strings.Join(binaries, " ") + "\n"
+// installStep installs the binaries. The script lies beside the action, in the
+// same commit of the same repository. What gets an identity takes nothing that
+// was not verified.
+func installStep(c contract.Command, script string) string {
+	step := "    - id: install\n      name: Install Waybill\n      shell: bash\n      run: bash \"$GITHUB_ACTION_PATH/" + script + "\"\n      env:\n" +
+		"        WAYBILL_BINARIES: " + strings.Join(c.Binaries, " ") + "\n"
+	if c.Name == "sign" {
+		step += "        WAYBILL_STRICT: \"true\"\n"
+	}
+	return step
 }
 
 func setupAction() []byte {
 	return []byte(generated + `name: "Waybill setup"
-description: "Put the waybill binaries on PATH: one that is there already, a release whose SHA-256 this action carries, or one built from this commit with Go."
+description: "Put the waybill binaries on PATH: from a release whose SHA-256 this action carries, or built from this commit with Go."
 author: Waybill
 branding: {icon: package, color: blue}
 
@@ -85,13 +91,16 @@ outputs:
 runs:
   using: composite
   steps:
-    - name: Install Waybill
+    - id: install
+      name: Install Waybill
       shell: bash
       run: bash "$GITHUB_ACTION_PATH/actions/install.sh"
       env:
         WAYBILL_BINARIES: ${{ inputs.binaries }}
     - id: version
       shell: bash
-      run: echo "version=$(waybill --version | sed 's/.* //')" >> "$GITHUB_OUTPUT"
+      run: echo "version=$("$WAYBILL_BIN/waybill" --version | sed 's/.* //')" >> "$GITHUB_OUTPUT"
+      env:
+        WAYBILL_BIN: ${{ steps.install.outputs.bin }}
 `)
 }

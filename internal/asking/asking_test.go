@@ -68,7 +68,7 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("answer %+v", answer)
 			}
 			asked := (*events)[0]
-			payload := fmt.Sprintf("%s", asked.Payload["deployment"].(map[string]any)["payload"])
+			payload := fmt.Sprint(asked.Payload["deployment"].(map[string]any)["payload"])
 			if asked.Name != "deployment" || asked.Ref != "refs/heads/main" || !strings.Contains(payload, question.Image) {
 				t.Errorf("asked by %+v", asked)
 			}

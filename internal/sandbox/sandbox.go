@@ -29,6 +29,9 @@ type Options struct {
 	Env []string
 	// Local are directories that stand for OWNER/NAME at every ref.
 	Local map[string]string
+	// Binaries is a directory of Waybill's binaries, which actions install from
+	// there, verified; empty installs as elsewhere.
+	Binaries string
 	// Logf, when set, is told which runs start and end.
 	Logf func(format string, args ...any)
 	Keep bool // leaves the clones of finished runs
@@ -90,7 +93,7 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 		}
 	}
 	s.engine, err = actions.Start(context.WithoutCancel(ctx), actions.Options{
-		GitHub: s.GitHub, Act: o.Act, Dir: filepath.Join(o.Dir, "runs"), Env: o.Env, Local: o.Local, Issuer: s.Issuer, Logf: o.Logf, Keep: o.Keep,
+		GitHub: s.GitHub, Act: o.Act, Dir: filepath.Join(o.Dir, "runs"), Env: o.Env, Local: o.Local, Binaries: o.Binaries, Issuer: s.Issuer, Logf: o.Logf, Keep: o.Keep,
 	})
 	return s, err
 }

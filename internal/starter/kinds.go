@@ -25,7 +25,10 @@ import (
 //go:embed applications.txtar
 var applications []byte
 
-const workflowDir = ".github/workflows/"
+const (
+	workflowDir     = ".github/workflows/"
+	deliverWorkflow = workflowDir + "deliver.yml"
+)
 
 func files(kind string, n Names) ([]file, error) {
 	switch kind {
@@ -102,7 +105,7 @@ func configFiles(n Names) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return expand(tree, n, func(name string) bool {
+	list, err := expand(tree, n, func(name string) bool {
 		return n.Platform != None || name == config.FileName || name == "README.md" || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c context) string {
 		switch name {
@@ -121,6 +124,21 @@ func configFiles(n Names) ([]file, error) {
 		c.app = namesApp(name)
 		return n.fill(text, c)
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range list {
+		if f.name != deliverWorkflow {
+			continue
+		}
+		// After the names: what is filled in is not searched for them.
+		text, err := n.Trust.Fill(string(f.data))
+		if err != nil {
+			return nil, outcome.Usagef("%w", err)
+		}
+		list[i].data = []byte(text)
+	}
+	return list, nil
 }
 
 // starterWorkflow says whether a file is a workflow of the delivery.

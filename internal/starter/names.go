@@ -7,6 +7,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/workflows"
 )
 
 // Names are what is filled in. Owner is needed; the others have defaults.
@@ -27,6 +28,8 @@ type Names struct {
 	Platform string
 	// Template is the example application that is written with the workflow.
 	Template string
+	// Trust is what the config repository fixes for every delivery.
+	Trust workflows.Trust
 }
 
 // Values of Platform and Template.

@@ -31,6 +31,10 @@ type Options struct {
 	// Local are directories that stand for OWNER/NAME at every ref: actions
 	// that the sandbox does not host.
 	Local map[string]string
+	// Binaries is a directory of Waybill's binaries. actions/checksums.txt of the
+	// Local repositories then names them, as a release's does, and actions
+	// install them from there. Empty leaves the file as it is.
+	Binaries string
 	// Issuer gives jobs their identity; nil where there is none.
 	Issuer Issuer
 	// Logf, when set, is told what starts and ends.

@@ -163,6 +163,9 @@ func (e *Engine) environment(t *task, plan *plan) map[string]string {
 		"GITHUB_WORKFLOW_REF": t.run.Repository + "/" + t.run.Path + "@" + t.event.Ref, "GITHUB_WORKFLOW_SHA": t.event.SHA, "GITHUB_TRIGGERING_ACTOR": t.event.Actor,
 		"GITHUB_HEAD_REF": t.event.HeadRef, "GITHUB_BASE_REF": t.event.BaseRef, "RUNNER_ENVIRONMENT": "github-hosted",
 	}
+	if e.o.Binaries != "" {
+		env["WAYBILL_BINARY_DIR"] = e.o.Binaries
+	}
 	if plan.identity != nil && e.o.Issuer != nil {
 		env["ACTIONS_ID_TOKEN_REQUEST_URL"], env[requestToken] = e.o.Issuer.Grant(e.claims(t, plan.identity))
 	}

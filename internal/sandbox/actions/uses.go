@@ -300,6 +300,9 @@ func (e *Engine) export(ctx context.Context, dir string) (string, error) {
 			return "", fmt.Errorf("copy %s: %w", dir, err)
 		}
 	}
+	if err := e.release(target); err != nil {
+		return "", err
+	}
 	e.exports[dir] = target
 	return target, nil
 }

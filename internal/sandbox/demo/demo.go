@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,7 +41,7 @@ type Options struct {
 	Root  string   // this checkout: examples/, actions/, bin/
 	Dir   string   // state, made anew; kept afterwards to look at
 	Tools string   // act, fulcio, rekor-server, timestamp-server
-	Env   []string // what jobs see; PATH is extended by Root/bin
+	Env   []string // what jobs see
 	Out   io.Writer
 	Logf  func(format string, args ...any)
 	// After, when set, is called before everything is stopped.
@@ -114,43 +113,87 @@ func (d *demo) stage(ctx context.Context) (err error) {
 	return d.repositories(ctx)
 }
 
-// The two Apps of the organisation: what applications ask with, which may start
-// workflows of the config repository and nothing else, and what the config
-// repository's own workflows move digests with, past the rules of its main.
+// The two Apps of the organisation: what applications ask with, which may
+// create deployments in the config repository and nothing else, and what the
+// config repository's own workflows move digests with, past the rules of its
+// main.
 var (
-	AskApp  = github.App{Slug: "acme-ask", Repositories: []string{configRepo}, Permissions: map[string]string{"actions": "write", "metadata": "read"}}
+	AskApp  = github.App{Slug: "acme-ask", Repositories: []string{configRepo}, Permissions: map[string]string{"deployments": "write", "metadata": "read"}}
 	MoveApp = github.App{Slug: "acme-waybill", Repositories: []string{configRepo}, Permissions: map[string]string{
 		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "metadata": "read",
 	}}
 )
 
+// environment holds the key of the App that moves digests, for main alone.
+const environment = "waybill"
+
 // repositories makes the two repositories of the examples, with the names of
 // registry and issuer that hold here.
 func (d *demo) repositories(ctx context.Context) error {
-	urls := d.sandbox.URLs()
-	names := strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer)
-	for _, r := range []struct{ name, example string }{{configRepo, "config"}, {appRepo, "app"}} {
-		files := filepath.Join(d.o.Dir, "seed", r.example)
-		if err := copyTree(filepath.Join(d.o.Root, "examples", r.example), files, names); err != nil {
-			return err
-		}
-		seed := github.Seed{Name: r.name, Dir: files, Vars: maps.Clone(d.sandbox.Variables), Author: developer, Message: "Start from Waybill's example"}
-		app, id, key := AskApp, "WAYBILL_ASK_APP_ID", "WAYBILL_ASK_APP_KEY"
-		if r.name == configRepo {
-			app, id, key = MoveApp, "WAYBILL_APP_ID", "WAYBILL_APP_KEY"
-			seed.Required, seed.Protected, seed.Bypass = []string{"waybill/check"}, true, []string{MoveApp.Slug}
-		}
-		client, private, err := d.sandbox.GitHub.CreateApp(app)
-		if err != nil {
-			return err
-		}
-		seed.Vars[id], seed.Secrets = client, map[string]string{key: private}
-		if err := d.sandbox.GitHub.CreateRepository(ctx, seed); err != nil {
+	for _, make := range []func(context.Context) error{d.config, d.application} {
+		if err := make(ctx); err != nil {
 			return err
 		}
 	}
 	d.tell("repositories %s and %s are there", configRepo, appRepo)
 	return nil
+}
+
+// seed copies an example, with the names that hold here.
+func (d *demo) seed(name, example string) (github.Seed, error) {
+	urls := d.sandbox.URLs()
+	files := filepath.Join(d.o.Dir, "seed", example)
+	err := copyTree(filepath.Join(d.o.Root, "examples", example), files, strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer))
+	return github.Seed{Name: name, Dir: files, Author: developer, Message: "Start from Waybill's example"}, err
+}
+
+// config makes the config repository. What decides about trust stands in its
+// deliver.yml; the key that moves digests is for its main alone.
+func (d *demo) config(ctx context.Context) error {
+	seed, err := d.seed(configRepo, "config")
+	if err != nil {
+		return err
+	}
+	deliver := filepath.Join(seed.Dir, ".github", "workflows", "deliver.yml")
+	data, err := os.ReadFile(deliver)
+	if err != nil {
+		return err
+	}
+	text, err := d.sandbox.Trust().Fill(string(data))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(deliver, []byte(text), 0o644); err != nil {
+		return err
+	}
+	server := d.sandbox.GitHub
+	client, private, err := server.CreateApp(MoveApp)
+	if err != nil {
+		return err
+	}
+	seed.Vars = map[string]string{"WAYBILL_TRUSTED_ROOT": d.sandbox.Variables["WAYBILL_TRUSTED_ROOT"]}
+	seed.Required, seed.Protected, seed.Bypass = []string{"waybill/check@" + MoveApp.Slug}, true, []string{MoveApp.Slug}
+	if err := server.CreateRepository(ctx, seed); err != nil {
+		return err
+	}
+	return errors.Join(server.SetEnvironment(configRepo, environment, "main"),
+		server.SetEnvironmentVariable(configRepo, environment, "WAYBILL_APP_ID", client),
+		server.SetEnvironmentSecret(configRepo, environment, "WAYBILL_APP_KEY", private))
+}
+
+// application makes the application's repository, which holds the key that asks
+// and nothing that decides.
+func (d *demo) application(ctx context.Context) error {
+	seed, err := d.seed(appRepo, "app")
+	if err != nil {
+		return err
+	}
+	client, private, err := d.sandbox.GitHub.CreateApp(AskApp)
+	if err != nil {
+		return err
+	}
+	seed.Vars, seed.Secrets = map[string]string{"WAYBILL_ASK_APP_ID": client}, map[string]string{"WAYBILL_ASK_APP_KEY": private}
+	return d.sandbox.GitHub.CreateRepository(ctx, seed)
 }
 
 // copyTree copies files, names replaced, without what builds leave behind.

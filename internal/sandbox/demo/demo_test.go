@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/configrepo"
+	"github.com/waybill-dev/waybill/internal/git"
 	door "github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/sandbox"
@@ -40,7 +41,7 @@ func TestDelivery(t *testing.T) {
 	o.After = func(ctx context.Context, s *sandbox.Sandbox, r *demo.Report) error {
 		checkRegistry(t, r)
 		refusesUnsigned(ctx, t, s)
-		appTokenCannotWrite(t, s)
+		askingStartsNothingElse(t, s)
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
 		frontendFollows(ctx, t, s)
@@ -67,7 +68,7 @@ func checkRuns(t *testing.T, r *demo.Report) {
 	}
 	want := []string{
 		"acme/backend ci.yml push success",
-		"acme/config bump.yml workflow_dispatch success",    // asked for by the application's run
+		"acme/config bump.yml deployment success",           // asked for by the application's run
 		"acme/config promote.yml push success",              // by bump's commit, which is an App's
 		"acme/config check.yml pull_request_target success", // by the App's pull request
 		"acme/config promote.yml push success",              // by the merge
@@ -120,12 +121,12 @@ func refusesUnsigned(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
 	before := len(s.GitHub.Runs("acme/config"))
 	unsigned := s.URLs().Registry + "/acme/backend@" + pushEmpty(t, s.URLs().Registry)
-	token := s.GitHub.CreateToken(github.Token{User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"actions": "write"}})
+	token := s.GitHub.CreateToken(github.Token{User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"deployments": "write"}})
 	out, err := process.Command{Path: filepath.Join(tooltest.Root(t), "bin", "waybill"),
-		Args: []string{"bump", unsigned, "--app", "backend", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "dispatch"},
+		Args: []string{"bump", unsigned, "--app", "backend", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "deployment"},
 		Env:  []string{"HOME=" + t.TempDir(), "GITHUB_TOKEN=" + token, "GITHUB_API_URL=" + s.URLs().API, "GITHUB_SERVER_URL=" + s.URLs().Server}}.Output(ctx)
 	var failed *process.Error
-	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "the config repository refused") {
+	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "acme/config refused: ") {
 		t.Errorf("an unsigned digest: %v %s", err, out)
 	}
 	runs := s.GitHub.Runs("acme/config")
@@ -174,19 +175,38 @@ func humanEditGoesRed(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	pull, err := client.OpenPull(ctx, name, door.NewPull{Title: "Hotfix", Head: "hotfix", Base: "main"})
+	// Into a branch of her own first: no status that could be taken along.
+	if _, err := repo.Commit(ctx, configrepo.Request{Branch: "mine", Parent: head, Message: "Mine", Changes: []configrepo.Change{{Path: "MINE.md", Content: []byte("mine\n")}}}); err != nil {
+		t.Fatal(err)
+	}
+	pull, err := client.OpenPull(ctx, name, door.NewPull{Title: "Hotfix", Head: "hotfix", Base: "mine"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.GitHub.WaitIdle(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if statuses := s.GitHub.Statuses("acme/config", pull.HeadSHA); len(statuses) != 0 {
+		t.Errorf("statuses of a pull request into another branch: %+v", statuses)
+	}
+	if err := s.GitHub.Retarget(ctx, "acme/config", pull.Number, "main"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.GitHub.WaitIdle(ctx); err != nil {
+		t.Fatal(err)
+	}
 	statuses := s.GitHub.Statuses("acme/config", pull.HeadSHA)
-	if len(statuses) != 1 || statuses[0].Context != "waybill/check" || statuses[0].State != "failure" {
+	if len(statuses) != 1 || statuses[0].Context != "waybill/check" || statuses[0].State != "failure" || statuses[0].Creator != demo.MoveApp.Slug+"[bot]" {
 		t.Errorf("statuses of a pull request with an unsigned digest: %+v", statuses)
 	}
-	if _, err := s.GitHub.MergePull(ctx, "acme/config", pull.Number, "carol", "merge"); err == nil {
-		t.Error("it could be merged")
+	// Then by a status of her own, and one of a workflow's token.
+	for _, by := range []github.Token{{User: "carol"}, {Job: true, Permissions: map[string]string{"statuses": "write"}, Repositories: []string{"acme/config"}}} {
+		if status := post(t, s.GitHub.CreateToken(by), s.URLs().API+"/repos/acme/config/statuses/"+pull.HeadSHA, `{"state":"success","context":"waybill/check"}`); status != http.StatusCreated {
+			t.Errorf("status by %+v: %d", by, status)
+		}
+		if _, err := s.GitHub.MergePull(ctx, "acme/config", pull.Number, "carol", "merge"); err == nil || !strings.Contains(err.Error(), `"waybill/check" is expected`) {
+			t.Errorf("merged by a status of %+v: %v", by, err)
+		}
 	}
 }
 
@@ -216,38 +236,86 @@ func pushEmpty(t *testing.T, host string) string {
 	return digest
 }
 
-// appTokenCannotWrite shows that the application's token is good for starting
-// workflows and for nothing else.
-func appTokenCannotWrite(t *testing.T, s *sandbox.Sandbox) {
+// askingStartsNothingElse tries what somebody with the application's key could:
+// none of it starts, stops or changes anything but a bump.
+func askingStartsNothingElse(t *testing.T, s *sandbox.Sandbox) {
 	t.Helper()
 	secrets, vars := s.GitHub.Variables("acme/backend")
 	app := door.App{ID: vars["WAYBILL_ASK_APP_ID"], Key: secrets["WAYBILL_ASK_APP_KEY"]}
 	options, config := door.Options{APIURL: s.URLs().API, ServerURL: s.URLs().Server}, door.Repository{Owner: "acme", Name: "config"}
-	token, err := door.AppToken(t.Context(), options, app, config, map[string]string{"actions": "write"})
+	token, err := door.AppToken(t.Context(), options, app, config, map[string]string{"deployments": "write"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{"contents": "write"}); err == nil || !strings.Contains(err.Error(), "lacks a permission") {
-		t.Errorf("the application's App can get a token that writes: %v", err)
+	for scope := range demo.MoveApp.Permissions {
+		if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{scope: "write"}); err == nil || !strings.Contains(err.Error(), "lacks a permission") {
+			t.Errorf("the application's App can get a token with %s: %v", scope, err)
+		}
 	}
+	before, main := len(s.GitHub.Runs("acme/config")), mainOf(t, s)
 	for path, body := range map[string]string{
-		"/repos/acme/config/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`,
-		"/repos/acme/config/pulls":    `{"title":"x","head":"x","base":"main"}`,
+		"/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`, "/pulls": `{"title":"x","head":"x","base":"main"}`,
+		"/actions/workflows/rollback.yml/dispatches":        `{"ref":"main","inputs":{"app":"backend","env":"dev","reason":"x"}}`,
+		"/actions/workflows/rollback-direct.yml/dispatches": `{"ref":"main","inputs":{"app":"backend","env":"dev","reason":"x"}}`,
+		"/actions/workflows/bump.yml/dispatches":            `{"ref":"main","inputs":{"image":"x","app":"backend","env":"dev"}}`,
+		"/dispatches":                                       `{"event_type":"x"}`, "/statuses/" + main: `{"state":"success","context":"waybill/check"}`, "/issues/1/comments": `{"body":"x"}`,
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URLs().API+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusForbidden {
-			t.Errorf("POST %s with the application's token: %s, want 403", path, resp.Status)
+		if status := post(t, token, s.URLs().API+"/repos/acme/config"+path, body); status != http.StatusForbidden {
+			t.Errorf("POST %s with the application's token: %d, want 403", path, status)
 		}
 	}
+	if after := len(s.GitHub.Runs("acme/config")); after != before || mainOf(t, s) != main {
+		t.Errorf("%d runs, were %d; main is %s, was %s", after, before, mainOf(t, s), main)
+	}
+	// Its own deployments, at a ref or with a task that is not the bump's, bump
+	// nothing: the run of main's file skips the job, and another ref's has no key.
+	if err := s.GitHub.WaitIdle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"ref":"main","task":"deploy","payload":{"image":"x","app":"backend","env":"dev"},"required_contexts":[]}`,
+		`{"ref":"` + main + `","task":"waybill-bump","payload":{"image":"x","app":"backend","env":"dev"},"required_contexts":[]}`,
+	} {
+		if status := post(t, token, s.URLs().API+"/repos/acme/config/deployments", body); status != http.StatusCreated {
+			t.Errorf("deployment: %d", status)
+		}
+		if err := s.GitHub.WaitIdle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		runs := s.GitHub.Runs("acme/config")
+		for _, job := range runs[len(runs)-1].Jobs {
+			if job.Conclusion != "skipped" {
+				t.Errorf("%s: job %s %s", body, job.Name, job.Conclusion)
+			}
+		}
+	}
+	if secrets, _ := s.GitHub.RunVariables("acme/config", "", []string{"waybill"}); secrets["WAYBILL_APP_KEY"] != "" {
+		t.Error("a deployment of a commit gets the key that moves digests")
+	}
+}
+
+func mainOf(t *testing.T, s *sandbox.Sandbox) string {
+	t.Helper()
+	sha, err := git.Run(t.Context(), s.GitHub.GitDir("acme/config"), "rev-parse", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha
+}
+
+func post(t *testing.T, token, address, body string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	return resp.StatusCode
 }
 
 var token = regexp.MustCompile(`gh[ps]_[0-9a-f]{20,}`)

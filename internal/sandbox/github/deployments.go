@@ -185,8 +185,10 @@ func listDeploymentStatuses(c *call) (*answer, error) {
 
 func (c *call) deploymentJSON(d deployment) map[string]any {
 	api := c.api("/deployments/%d", d.ID)
+	var payload any
+	_ = json.Unmarshal(d.Payload, &payload) // it came by the same decoder
 	return map[string]any{
-		"url": api, "id": d.ID, "node_id": nodeID("Deployment", strconv.FormatInt(d.ID, 10)), "sha": d.SHA, "ref": d.Ref, "task": d.Task, "payload": d.Payload,
+		"url": api, "id": d.ID, "node_id": nodeID("Deployment", strconv.FormatInt(d.ID, 10)), "sha": d.SHA, "ref": d.Ref, "task": d.Task, "payload": payload,
 		"original_environment": d.Environment, "environment": d.Environment, "description": orNil(d.Description), "creator": c.s.userJSON(d.Creator),
 		"created_at": stamp(d.Created), "updated_at": stamp(d.Created), "statuses_url": api + "/statuses", "repository_url": strings.TrimSuffix(c.api("/"), "/"),
 		"transient_environment": d.Transient, "production_environment": d.Environment == "production",

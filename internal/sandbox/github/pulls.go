@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -160,64 +161,68 @@ func checkBody(resource, body string) error {
 	return nil
 }
 
+// pullEdit is what a request changes of a pull request; nil leaves a field.
+type pullEdit struct{ Title, Body, State, Base *string }
+
 func updatePull(c *call) (*answer, error) {
 	n, err := c.number()
 	if err != nil {
 		return nil, err
 	}
-	var in struct{ Title, Body, State, Base *string }
+	var in pullEdit
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
+	p, err := c.editPull(n, in)
+	if err != nil {
+		return nil, err
+	}
+	return ok(c.pullJSON(p, true))
+}
+
+// Retarget changes the base of a pull request, as its author may on its page.
+func (s *Server) Retarget(ctx context.Context, name string, n int, base string) error {
+	repo := s.lookup(name)
+	if repo == nil {
+		return fmt.Errorf("retarget pull request %s#%d: no such repository", name, n)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPatch, s.APIURL(), nil)
+	if err != nil {
+		return err
+	}
+	c := &call{Request: request, s: s, repo: repo, dir: s.gitDir(repo), token: &Token{User: repo.pull(n).User}}
+	_, err = c.editPull(n, pullEdit{Base: &base})
+	return err
+}
+
+func (c *call) editPull(n int, in pullEdit) (pull, error) {
 	if in.Body != nil {
 		if err := checkBody("PullRequest", *in.Body); err != nil {
-			return nil, err
+			return pull{}, err
 		}
 	}
 	if in.State != nil && *in.State != "open" && *in.State != "closed" {
-		return nil, invalid("PullRequest", "state", "invalid", "")
+		return pull{}, invalid("PullRequest", "state", "invalid", "")
 	}
 	if in.Base != nil && c.s.head(c.Context(), c.dir, "refs/heads/"+*in.Base) == "" {
-		return nil, invalid("PullRequest", "base", "invalid", "")
+		return pull{}, invalid("PullRequest", "base", "invalid", "")
 	}
 	var copied pull
 	var found *pull
 	var action string
-	changes := map[string]any{} // of an edit, as the webhook names them
-	err = notFound()
+	var changes map[string]any
+	err := notFound()
 	c.s.change(func(*state) {
-		p := c.repo.pull(n)
-		if p == nil {
+		if found = c.repo.pull(n); found == nil {
 			return
 		}
-		err, found = nil, p
-		if in.Title != nil && *in.Title != p.Title {
-			changes["title"] = map[string]any{"from": p.Title}
-			p.Title = *in.Title
-		}
-		if in.Body != nil && *in.Body != p.Body {
-			changes["body"] = map[string]any{"from": p.Body}
-			p.Body = *in.Body
-		}
-		if in.Base != nil && *in.Base != p.BaseRef {
-			changes["base"] = map[string]any{"ref": map[string]any{"from": p.BaseRef}, "sha": map[string]any{"from": p.BaseSHA}}
-			p.BaseRef = *in.Base
-		}
-		if in.State != nil && *in.State != p.State {
-			if p.Merged {
-				err = invalid("PullRequest", "state", "invalid", "")
-				return
-			}
-			p.State, p.Closed, action = *in.State, time.Time{}, "reopened"
-			if p.State == "closed" {
-				p.Closed, action = c.s.now(), "closed"
-			}
-		}
-		p.Updated = c.s.now()
-		copied = *p
+		changes = found.edit(in)
+		action, err = found.setState(in.State, c.s.now())
+		found.Updated = c.s.now()
+		copied = *found
 	})
 	if err != nil {
-		return nil, err
+		return pull{}, err
 	}
 	if changes["base"] != nil {
 		copied = c.s.refreshPull(c.Context(), c.repo, found)
@@ -231,7 +236,40 @@ func updatePull(c *call) (*answer, error) {
 		edited.Payload["changes"] = changes
 		c.s.emit(edited)
 	}
-	return ok(c.pullJSON(copied, true))
+	return copied, nil
+}
+
+// edit changes title, body and base, and gives what they were, as the webhook
+// names it.
+func (p *pull) edit(in pullEdit) map[string]any {
+	changes := map[string]any{}
+	for name, field := range map[string]struct{ now, wanted *string }{"title": {&p.Title, in.Title}, "body": {&p.Body, in.Body}} {
+		if field.wanted != nil && *field.wanted != *field.now {
+			changes[name] = map[string]any{"from": *field.now}
+			*field.now = *field.wanted
+		}
+	}
+	if in.Base != nil && *in.Base != p.BaseRef {
+		changes["base"] = map[string]any{"ref": map[string]any{"from": p.BaseRef}, "sha": map[string]any{"from": p.BaseSHA}}
+		p.BaseRef = *in.Base
+	}
+	return changes
+}
+
+// setState opens or closes, and gives the action of the event; empty for none.
+func (p *pull) setState(wanted *string, now time.Time) (action string, err error) {
+	if wanted == nil || *wanted == p.State {
+		return "", nil
+	}
+	if p.Merged {
+		return "", invalid("PullRequest", "state", "invalid", "")
+	}
+	if p.State = *wanted; p.State == "closed" {
+		p.Closed = now
+		return "closed", nil
+	}
+	p.Closed = time.Time{}
+	return "reopened", nil
 }
 
 // refreshPull makes the refs that GitHub keeps for a pull request: its head,

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -20,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/sandbox"
 	"github.com/waybill-dev/waybill/internal/sandbox/sigstore"
 	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
+	"github.com/waybill-dev/waybill/workflows"
 )
 
 // Actions is the repository of Waybill's actions, which the checkout stands for.
@@ -30,7 +30,7 @@ type Options struct {
 	Root  string   // this checkout: actions/, bin/, testdata/
 	Dir   string   // state
 	Tools string   // act, fulcio, rekor-server, timestamp-server
-	Env   []string // what jobs see; PATH is extended by Root/bin
+	Env   []string // what jobs see
 	Keep  bool     // leaves the clones of finished runs
 	Logf  func(format string, args ...any)
 	// Tell, when set, hears of each part that is up.
@@ -62,8 +62,9 @@ func Start(ctx context.Context, o Options) (_ *Stage, err error) {
 		return nil, err
 	}
 	s.Sandbox, err = sandbox.Start(ctx, sandbox.Options{
-		Dir: o.Dir, Act: filepath.Join(o.Tools, "act"), Env: withPath(o.Env, filepath.Join(o.Root, "bin")),
-		Local: map[string]string{Actions: o.Root}, Logf: o.Logf, Keep: o.Keep,
+		Dir: o.Dir, Act: filepath.Join(o.Tools, "act"), Env: o.Env,
+		Binaries: filepath.Join(o.Root, "bin"),
+		Local:    map[string]string{Actions: o.Root}, Logf: o.Logf, Keep: o.Keep,
 	})
 	if err != nil {
 		return nil, err
@@ -91,6 +92,13 @@ func Start(ctx context.Context, o Options) (_ *Stage, err error) {
 	return s, nil
 }
 
+// Trust is what deliver.yml of a config repository here has to say.
+func (s *Stage) Trust() workflows.Trust {
+	return workflows.Trust{
+		Database: s.Variables["WAYBILL_DB_REPOSITORY"], SigningConfig: s.Variables["WAYBILL_SIGNING_CONFIG"], TrustedRoot: s.Variables["WAYBILL_TRUSTED_ROOT"],
+	}
+}
+
 // Close cancels what runs, and ends everything.
 func (s *Stage) Close() {
 	if s.Sandbox != nil {
@@ -99,17 +107,6 @@ func (s *Stage) Close() {
 	if s.stack != nil {
 		s.stack.Stop()
 	}
-}
-
-func withPath(env []string, dir string) []string {
-	out := make([]string, 0, len(env))
-	for _, v := range env {
-		if path, ok := strings.CutPrefix(v, "PATH="); ok {
-			v = "PATH=" + dir + string(filepath.ListSeparator) + path
-		}
-		out = append(out, v)
-	}
-	return out
 }
 
 func pushDatabase(ctx context.Context, root, host string) (string, error) {

@@ -1,0 +1,42 @@
+package workflows
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Trust is what deliver.yml fixes for every application: GitHub takes variables
+// and inputs from the caller, which may not choose it. Empty fields leave the
+// workflow's own value.
+type Trust struct {
+	Database      string // repository of the vulnerability database, with tag
+	SigningConfig string // JSON of a Sigstore signing config
+	TrustedRoot   string // JSON of its trusted root
+}
+
+// Fill writes the values into the text of deliver.yml, each on its line in
+// `env:`. It fails where a line is missing.
+func (t Trust) Fill(text string) (string, error) {
+	for name, value := range map[string]string{"DB_REPOSITORY": t.Database, "SIGNING_CONFIG": t.SigningConfig, "TRUSTED_ROOT": t.TrustedRoot} {
+		if value == "" {
+			continue
+		}
+		if name != "DB_REPOSITORY" {
+			var packed bytes.Buffer
+			if err := json.Compact(&packed, []byte(value)); err != nil {
+				return "", fmt.Errorf("fill in %s: it is not JSON: %w", name, err)
+			}
+			value = packed.String()
+		}
+		line := regexp.MustCompile(`(?m)^  ` + name + `: .*$`)
+		if len(line.FindAllString(text, -1)) != 1 {
+			return "", fmt.Errorf("fill in %s: deliver.yml has no line for it", name)
+		}
+		quoted := "'" + strings.ReplaceAll(value, "'", "''") + "'"
+		text = line.ReplaceAllLiteralString(text, "  "+name+": "+quoted)
+	}
+	return text, nil
+}

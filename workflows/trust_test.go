@@ -1,0 +1,138 @@
+package workflows_test
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/workflows"
+)
+
+func deliver(t *testing.T) string {
+	t.Helper()
+	data, err := fs.ReadFile(workflows.Files, "config/deliver.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestTrustIsFilledIn(t *testing.T) {
+	t.Parallel()
+	const root = "{\n \"a\": \"it's: #1\"\n}"
+	text, err := workflows.Trust{Database: "mirror.example/db:2", TrustedRoot: root}.Fill(deliver(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct{ Env map[string]string }
+	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"DB_REPOSITORY": "mirror.example/db:2", "TRUSTED_ROOT": `{"a":"it's: #1"}`, "SIGNING_CONFIG": "", "BUILDERS": ""} {
+		if got, has := w.Env[name]; !has || got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if _, err := (workflows.Trust{TrustedRoot: "a file"}).Fill(deliver(t)); err == nil || !strings.Contains(err.Error(), "TRUSTED_ROOT: it is not JSON") {
+		t.Errorf("no JSON: %v", err)
+	}
+	if _, err := (workflows.Trust{Database: "x"}).Fill("name: deliver\n"); err == nil || !strings.Contains(err.Error(), "has no line for it") {
+		t.Errorf("another file: %v", err)
+	}
+}
+
+type workflow struct {
+	On struct {
+		Call struct{ Inputs map[string]any } `yaml:"workflow_call"`
+	}
+	Jobs map[string]struct {
+		RunsOn string `yaml:"runs-on"`
+		Steps  []struct {
+			Uses string
+			Run  string
+			With map[string]string
+		}
+	}
+}
+
+// What an application could choose in deliver.yml, GitHub takes from it: its
+// variables, its inputs. Neither reaches what decides about trust.
+func TestApplicationsChooseNoTrust(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"builder", "builders", "signing_config", "trusted_root", "db_repository"} {
+		if _, has := w.On.Call.Inputs[name]; has {
+			t.Errorf("the caller chooses %s", name)
+		}
+	}
+	seen := map[string]bool{}
+	for name, job := range w.Jobs {
+		if name != "test" && strings.Contains(job.RunsOn, "${{") {
+			t.Errorf("job %s runs where %s says: an application may register a runner of its own", name, job.RunsOn)
+		}
+		for _, step := range job.Steps {
+			if name != "test" && step.Run != "" && strings.Contains(step.Run, "go build") {
+				t.Errorf("job %s compiles in a shell", name)
+			}
+			for input, value := range step.With {
+				switch input {
+				case "builder", "signing_config", "trusted_root", "db_repository":
+					seen[input] = true
+					if !strings.HasPrefix(value, "${{ env.") {
+						t.Errorf("job %s: %s is %s", name, input, value)
+					}
+				}
+				if strings.Contains(value, "vars.") && input != "app_id" {
+					t.Errorf("job %s: %s comes from the caller's variables: %s", name, input, value)
+				}
+			}
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("looked at %v only", seen)
+	}
+}
+
+// No job that has an identity or a token that writes runs the application's
+// code: the commands that it names run in `test` alone, which may only read.
+func TestJobsOfTrust(t *testing.T) {
+	t.Parallel()
+	var w struct {
+		Jobs map[string]struct {
+			Permissions map[string]string
+			Steps       []struct {
+				Run  string
+				Uses string
+				With map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	for name, job := range w.Jobs {
+		for _, step := range job.Steps {
+			switch {
+			case name == "test":
+			case step.Run != "" && step.Run != `printf '%s' "$POLICY" > waybill-tag.yaml`:
+				t.Errorf("job %s runs %q", name, step.Run)
+			case strings.HasPrefix(step.Uses, "actions/checkout@") && name != "compile" && name != "build":
+				t.Errorf("job %s checks the application out", name)
+			}
+			if strings.HasPrefix(step.Uses, "actions/checkout@") && step.With["persist-credentials"] != "false" {
+				t.Errorf("job %s leaves the token in the checkout", name)
+			}
+		}
+		if write := job.Permissions["id-token"]; (write == "write") != (name == "sign") {
+			t.Errorf("job %s has id-token: %q", name, write)
+		}
+		if name == "test" && (len(job.Permissions) != 1 || job.Permissions["contents"] != "read") {
+			t.Errorf("the job that runs the application's code has %v", job.Permissions)
+		}
+	}
+}
