@@ -62,22 +62,24 @@ func serveDelivery(cmd *cobra.Command, root string, o sandbox.Options) error {
 		return err
 	}
 	defer s.Close()
-	root = filepath.Join(dir, "trusted-root.json")
-	if err := os.WriteFile(root, []byte(s.Variables["WAYBILL_TRUSTED_ROOT"]), 0o644); err != nil {
-		return err
+	root, signing := filepath.Join(dir, "trusted-root.json"), filepath.Join(dir, "signing-config.json")
+	for file, variable := range map[string]string{root: "WAYBILL_TRUSTED_ROOT", signing: "WAYBILL_SIGNING_CONFIG"} {
+		if err := os.WriteFile(file, []byte(s.Variables[variable]), 0o644); err != nil {
+			return err
+		}
 	}
 	urls := s.URLs()
 	lines := []string{"# Where the rehearsal is: source this file."}
 	for _, v := range [][2]string{
 		{"REHEARSAL", dir}, {"GITHUB_SERVER_URL", urls.Server}, {"GITHUB_API_URL", urls.API}, {"GITHUB_TOKEN", s.GitHub.CreateToken(github.Token{User: "alice"})},
-		{"REGISTRY", urls.Registry}, {"ISSUER", urls.Issuer}, {"TRUSTED_ROOT", root},
+		{"REGISTRY", urls.Registry}, {"ISSUER", urls.Issuer}, {"TRUSTED_ROOT", root}, {"SIGNING_CONFIG", signing}, {"DB_REPOSITORY", s.Variables["WAYBILL_DB_REPOSITORY"]},
 	} {
 		lines = append(lines, "export "+v[0]+"='"+strings.ReplaceAll(v[1], "'", `'\''`)+"'")
 	}
 	if err := os.WriteFile(filepath.Join(dir, envFile), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	document, err := json.Marshal(rehearsal{URLs: urls, Variables: s.Variables})
+	document, err := json.Marshal(rehearsal{URLs: urls, Variables: map[string]string{"WAYBILL_TRUSTED_ROOT": s.Variables["WAYBILL_TRUSTED_ROOT"]}})
 	if err != nil {
 		return err
 	}

@@ -104,11 +104,11 @@ func checkGuide(t *testing.T, out string) {
 	for _, want := range []string{
 		"success   acme/backend: Begin (push)",
 		"#1 open    backend: dev → staging",
-		"success waybill/check: 1 digests verified",
+		": 1 digest verified",
 		"bob merged #1",
 		"#1 merged  backend: dev → staging",
 		"#2 open    backend: staging → prod",
-		"pending waybill/check: soak",
+		": soak: ",
 		"as it should be",
 		"#1 by alice: Another network",
 		"pending waybill/gate: ",

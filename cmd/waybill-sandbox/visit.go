@@ -68,16 +68,18 @@ func (v *visitor) repository() *cobra.Command {
 }
 
 func (v *visitor) app() *cobra.Command {
-	var repository, prefix string
-	var on, permissions []string
+	var repository, prefix, environment string
+	var on, permissions, branches []string
 	cmd := &cobra.Command{
 		Use: "app SLUG", Short: "Make a GitHub App, and give a repository its id and key", Args: cobra.ExactArgs(1),
-		Example: "  waybill-sandbox app acme-ask --on acme/config --permission actions=write --for acme/backend --as WAYBILL_ASK_APP",
+		Example: "  waybill-sandbox app acme-ask --on acme/config --permission deployments=write --for acme/backend --as WAYBILL_ASK_APP",
 	}
 	flags := cmd.Flags()
 	flags.StringArrayVar(&on, "on", nil, "OWNER/NAME that it is installed on")
 	flags.StringArrayVar(&permissions, "permission", nil, "SCOPE=read or SCOPE=write that it has there")
 	flags.StringVar(&repository, "for", "", "OWNER/NAME whose workflows act as it")
+	flags.StringVar(&environment, "environment", "", "environment of that repository that holds id and key; empty is the repository itself")
+	flags.StringArrayVar(&branches, "branch", nil, "branch that the environment is limited to; none limits it to no branch")
 	flags.StringVar(&prefix, "as", "WAYBILL_APP", "the variable is called this and _ID, the secret this and _KEY")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		app := github.App{Slug: args[0], Repositories: on, Permissions: map[string]string{"metadata": "read"}}
@@ -100,10 +102,15 @@ func (v *visitor) app() *cobra.Command {
 		if err := r.call(cmd.Context(), "apps", app, &made); err != nil {
 			return err
 		}
-		if err := r.call(cmd.Context(), "variables", setting{repository, prefix + "_ID", made.ID}, nil); err != nil {
+		if environment != "" {
+			if err := r.call(cmd.Context(), "environments", map[string]any{"repository": repository, "name": environment, "branches": branches}, nil); err != nil {
+				return err
+			}
+		}
+		if err := r.call(cmd.Context(), "variables", setting{repository, environment, prefix + "_ID", made.ID}, nil); err != nil {
 			return err
 		}
-		if err := r.call(cmd.Context(), "secrets", setting{repository, prefix + "_KEY", made.Key}, nil); err != nil {
+		if err := r.call(cmd.Context(), "secrets", setting{repository, environment, prefix + "_KEY", made.Key}, nil); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s has the variable %s_ID and the secret %s_KEY\n", repository, prefix, prefix)
@@ -113,15 +120,16 @@ func (v *visitor) app() *cobra.Command {
 }
 
 type setting struct {
-	Repository string `json:"repository"`
-	Name       string `json:"name"`
-	Value      string `json:"value"`
+	Repository  string `json:"repository"`
+	Environment string `json:"environment,omitempty"`
+	Name        string `json:"name"`
+	Value       string `json:"value"`
 }
 
 func (v *visitor) protect() *cobra.Command {
 	var required, bypass []string
 	cmd := &cobra.Command{Use: "protect OWNER/NAME", Short: "Let the default branch move by merging pull requests only", Args: cobra.ExactArgs(1)}
-	cmd.Flags().StringArrayVar(&required, "required", nil, "status context that merging needs")
+	cmd.Flags().StringArrayVar(&required, "required", nil, "status context that merging needs: CONTEXT from anybody, or CONTEXT@SLUG from that App alone")
 	cmd.Flags().StringArrayVar(&bypass, "bypass", nil, "slug of an App that may move it all the same")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := v.find()

@@ -136,7 +136,7 @@ func reportCheck(call *cli.Call, r check.Result) error {
 	case evidence.Pending:
 		return outcome.Pendingf("%s", listFindings(r))
 	}
-	call.Sayf("allowed: %d digests verified, nothing found", len(r.Waybills))
+	call.Sayf("allowed: %s, nothing found", verified(r))
 	return nil
 }
 
@@ -162,7 +162,7 @@ func location(f check.Finding) string {
 func checkSummary(r check.Result) string {
 	var out strings.Builder
 	if len(r.Findings) == 0 {
-		fmt.Fprintf(&out, "✅ **Nothing found**, %d digests verified.\n\n", len(r.Waybills))
+		fmt.Fprintf(&out, "✅ **Nothing found**, %s.\n\n", verified(r))
 	} else {
 		out.WriteString(markdown.Row("where", "rule", "finding") + "|---|---|---|\n")
 		for _, f := range r.Findings {

@@ -62,6 +62,14 @@ func mergeToJudge(ctx context.Context, call *cli.Call, repo place) (merge, error
 	return m, nil
 }
 
+// verified counts the digests whose evidence was verified.
+func verified(r check.Result) string {
+	if len(r.Waybills) == 1 {
+		return "1 digest verified"
+	}
+	return strconv.Itoa(len(r.Waybills)) + " digests verified"
+}
+
 // startCheck starts the workflow that judges, on the default branch.
 func startCheck(ctx context.Context, call *cli.Call, repo place, workflow string) error {
 	if !repo.hasForge() {
@@ -94,7 +102,7 @@ func reportStatus(ctx context.Context, call *cli.Call, repo place, m merge, r ch
 	case r.State() == evidence.Pending:
 		s.State, verdict = "pending", firstMessage(r)
 	default:
-		s.State, verdict = "success", strconv.Itoa(len(r.Waybills))+" digests verified"
+		s.State, verdict = "success", verified(r)
 	}
 	s.Description = fmt.Sprintf("onto %s@%.10s: %s", m.branch, m.base, verdict)
 	// An interrupted check says so too, instead of leaving the head waiting.

@@ -41,6 +41,7 @@ type place struct {
 	repository
 	api    *github.Client    // nil without a token and an address
 	github github.Repository // zero for a local directory
+	sources forge.Sources // that source repositories are read with; nil is api
 	// actsAsApp is whether what is done there starts workflows.
 	actsAsApp bool
 }
@@ -50,7 +51,7 @@ func (p place) hasForge() bool { return p.github.Name != "" }
 
 // forge is the repository's pull requests; checkWorkflow is started for each.
 func (p place) forge(branch, checkWorkflow string) forge.Forge {
-	return forge.Forge{API: p.api, Repository: p.github, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext(), Starts: p.actsAsApp}
+	return forge.Forge{API: p.api, Repository: p.github, Sources: p.sources, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext(), Starts: p.actsAsApp}
 }
 
 // openRepository opens the repository that --repo or --dir names. Exactly one
@@ -87,7 +88,12 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed, actsAsApp: takesApp(call) && call.In.String("app_id") != ""}, nil
+	p := place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed}
+	if takesApp(call) && call.In.String("app_id") != "" {
+		p.actsAsApp = true
+		p.sources = forge.AppSources(githubOptions(call), github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")})
+	}
+	return p, nil
 }
 
 // onlyReads is whether the command may take the working directory for the

@@ -22,6 +22,7 @@ import (
 type Forge struct {
 	API           *github.Client
 	Repository    github.Repository
+	Sources       Sources          // that source repositories are read with; API if nil
 	Branch        string           // that pull requests go into
 	CheckWorkflow string           // file, started for each pull request; empty starts none
 	StatusContext string           // of the commit status that the check reports as
@@ -152,7 +153,11 @@ func (f Forge) Commits(ctx context.Context, repository, base, head string) ([]pr
 	if err != nil {
 		return nil, 0, false, nil
 	}
-	comparison, err := f.API.Compare(ctx, parsed, base, head)
+	api, err := f.source(ctx, parsed)
+	if err != nil || api == nil {
+		return nil, 0, false, err
+	}
+	comparison, err := api.Compare(ctx, parsed, base, head)
 	if unreadable(err) {
 		return nil, 0, false, nil
 	}
@@ -180,7 +185,11 @@ func (f Forge) Relate(ctx context.Context, repository, base, head string) (promo
 	if err != nil {
 		return promotion.Unknown, nil
 	}
-	comparison, err := f.API.Compare(ctx, parsed, base, head)
+	api, err := f.source(ctx, parsed)
+	if err != nil || api == nil {
+		return promotion.Unknown, err
+	}
+	comparison, err := api.Compare(ctx, parsed, base, head)
 	if unreadable(err) {
 		return promotion.Unknown, nil
 	}

@@ -1,13 +1,17 @@
 package forge_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/internal/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/forge"
+	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/promotion"
 	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
 )
@@ -173,5 +177,49 @@ func TestAppsStartNoCheckTwice(t *testing.T) {
 	_ = f.StartCheck(t.Context(), pull, true)
 	if len(r.Requests.Writes()) == before {
 		t.Error("a job token's push starts nothing, and nothing was asked for")
+	}
+}
+
+// The App reads a private source repository with a token for that alone; where
+// it is not installed, the order of commits is unknown, which is no trouble.
+func TestSourcesByApp(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	r.Clock.Pass(time.Since(r.Clock.Now())) // an App shows itself by the clock
+	for _, name := range []string{"acme/backend", "acme/foreign"} {
+		if err := r.Server.CreateRepository(t.Context(), sandbox.Seed{Name: name, Dir: t.TempDir(), Private: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, key, err := r.Server.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/config", "acme/backend"}, Permissions: map[string]string{"contents": "write", "metadata": "read"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Sources = forge.AppSources(github.Options{APIURL: r.Server.APIURL(), ServerURL: r.Server.URL()}, github.App{ID: id, Key: key})
+	commits := map[string]string{}
+	for _, name := range []string{"acme/backend", "acme/foreign"} {
+		sha, err := git.Run(t.Context(), r.Server.GitDir(name), "rev-parse", "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		commits[name] = sha
+	}
+	for name, want := range map[string]promotion.Relation{"acme/backend": promotion.Same, "acme/foreign": promotion.Unknown, "acme/none": promotion.Unknown} {
+		if got, err := f.Relate(t.Context(), name, commits[name], commits[name]); err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
+		}
+	}
+	client, err := f.Sources(t.Context(), github.Repository{Owner: "acme", Name: "backend"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SetStatus(t.Context(), github.Repository{Owner: "acme", Name: "backend"}, commits["acme/backend"], github.Status{Context: "x", State: "success"}); !github.IsStatus(err, http.StatusForbidden) {
+		t.Errorf("the token may write: %v", err)
+	}
+	if err := r.Server.AddFault(sandbox.Fault{Method: "GET", Path: "/repos/acme/other/installation", Status: 500, Count: 100}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.Relate(t.Context(), "acme/other", commits["acme/backend"], commits["acme/backend"]); err == nil {
+		t.Errorf("trouble was taken for an answer: %s", got)
 	}
 }

@@ -119,7 +119,7 @@ func (d *demo) stage(ctx context.Context) (err error) {
 // main.
 var (
 	AskApp  = github.App{Slug: "acme-ask", Repositories: []string{configRepo}, Permissions: map[string]string{"deployments": "write", "metadata": "read"}}
-	MoveApp = github.App{Slug: "acme-waybill", Repositories: []string{configRepo}, Permissions: map[string]string{
+	MoveApp = github.App{Slug: "acme-waybill", Repositories: []string{configRepo, appRepo}, Permissions: map[string]string{
 		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "metadata": "read",
 	}}
 )
@@ -144,7 +144,7 @@ func (d *demo) seed(name, example string) (github.Seed, error) {
 	urls := d.sandbox.URLs()
 	files := filepath.Join(d.o.Dir, "seed", example)
 	err := copyTree(filepath.Join(d.o.Root, "examples", example), files, strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer))
-	return github.Seed{Name: name, Dir: files, Author: developer, Message: "Start from Waybill's example"}, err
+	return github.Seed{Name: name, Dir: files, Private: true, Author: developer, Message: "Start from Waybill's example"}, err
 }
 
 // config makes the config repository. What decides about trust stands in its
