@@ -47,7 +47,7 @@ func runSign(ctx context.Context, call *cli.Call) error {
 	result, err := sign.Run(ctx, sign.Deps{
 		Registry: client, Signer: signer,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return verify.CollectBeside(ctx, deps, ref)
+			return verify.Collect(ctx, deps, ref)
 		},
 	}, options)
 	if err != nil {

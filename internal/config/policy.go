@@ -140,3 +140,23 @@ func (c *Config) PublicKeys() [][]byte {
 	}
 	return keys
 }
+
+// Signers is a policy that requires nothing and trusts whoever any policy of the
+// file trusts, in any environment: what it does not trust counts nowhere.
+func (c *Config) Signers() evidence.Policy {
+	union := evidence.Policy{Require: []evidence.Kind{}}
+	for _, p := range append([]policy{c.policy}, environmentPolicies(c.Environments)...) {
+		out := p.evidence("", "")
+		union.Signers = append(union.Signers, out.Signers...)
+		union.Keys = append(union.Keys, out.Keys...)
+	}
+	return union
+}
+
+func environmentPolicies(environments []Environment) []policy {
+	var policies []policy
+	for _, e := range environments {
+		policies = append(policies, e.policy)
+	}
+	return policies
+}

@@ -14,9 +14,10 @@ const clockSkew = 10 * time.Minute
 // reason for each kind of record that the policy requires, and one for the
 // source where it names one and evidence of it is there.
 //
-// A record counts only if the policy trusts its signer, it names this image
-// (or, together with others of its kind, every platform of it), and, for an
-// identity of a workflow, that workflow ran for the application's source.
+// A record counts only if the policy trusts its signer, it names the digest that
+// is judged itself, and, for an identity of a workflow, that workflow ran for the
+// application's source. Records about platforms never add up to an index: who
+// put those platforms together is what the index's own signature says.
 func Judge(e Evidence, p Policy, now time.Time) Decision {
 	return newJudgement(e, p, now).decision()
 }
@@ -41,23 +42,21 @@ func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
 	for _, problem := range e.Problems {
 		j.reject(problem.Kind, problem.Detail)
 	}
-	var partial []Record // about some platforms alone
 	for _, r := range e.Records {
 		if ok, why := p.Trusts(r.Signer); !ok {
 			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
+			continue
+		}
+		if !slices.Contains(r.Subjects, e.Image.Digest()) {
+			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: it is about %s, and not about the image itself", r.Signer.Name(), j.partsOf(r)))
 			continue
 		}
 		if why := j.unusable(r); why != "" {
 			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
 			continue
 		}
-		if slices.Contains(r.Subjects, e.Image.Digest()) {
-			j.accepted[r.Kind] = append(j.accepted[r.Kind], r)
-			continue
-		}
-		partial = append(partial, r)
+		j.accepted[r.Kind] = append(j.accepted[r.Kind], r)
 	}
-	j.acceptPartial(partial)
 	j.choose()
 	return j
 }
@@ -68,37 +67,19 @@ func (j *judgement) reject(kind Kind, why string) {
 	}
 }
 
-// acceptPartial accepts records about platforms where, together, those of one
-// kind name all of them. A scan is judged as a whole and takes no parts.
-func (j *judgement) acceptPartial(partial []Record) {
-	for _, kind := range Kinds() {
-		missing := j.missingPlatforms(kind, partial)
-		for _, r := range partial {
-			switch {
-			case r.Kind != kind:
-			case kind != Scan && len(missing) == 0:
-				j.accepted[kind] = append(j.accepted[kind], r)
-			case kind == Scan:
-				j.reject(kind, fmt.Sprintf("one by %s does not count: it names single platforms, not the image", r.Signer.Name()))
-			default:
-				j.reject(kind, fmt.Sprintf("one by %s does not count: it does not name the image, nor %s", r.Signer.Name(), strings.Join(missing, ", ")))
-			}
-		}
-	}
-}
-
-func (j *judgement) missingPlatforms(kind Kind, records []Record) []string {
-	var missing []string
+// partsOf names what of the image a record is about.
+func (j *judgement) partsOf(r Record) string {
+	var parts []string
 	for platform, digest := range j.e.Platforms {
-		if !slices.ContainsFunc(records, func(r Record) bool { return r.Kind == kind && slices.Contains(r.Subjects, digest) }) {
-			missing = append(missing, platform)
+		if slices.Contains(r.Subjects, digest) {
+			parts = append(parts, platform)
 		}
 	}
-	slices.Sort(missing)
-	if len(j.e.Platforms) == 0 {
-		missing = append(missing, "any platform")
+	if len(parts) == 0 {
+		return "something else"
 	}
-	return missing
+	slices.Sort(parts)
+	return list(parts, 5)
 }
 
 // unusable says why a record by a trusted signer does not count.

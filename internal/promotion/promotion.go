@@ -98,7 +98,7 @@ func (j *Judge) By(ctx context.Context, policy evidence.Policy, app, env string,
 	}
 	w := evidence.NewWaybill(collected, policy, j.Now())
 	w.App, w.Env = app, env
-	return w, nil
+	return w, w.Undecided()
 }
 
 // Returning judges a digest that ran in the environment before by the same
