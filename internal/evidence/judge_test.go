@@ -190,17 +190,20 @@ func TestJudge(t *testing.T) {
 		"a known key":    {withKey, "", "acme/demo-api at aaaaaaa"},
 
 		// subjects
-		"about another image": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom", "it does not name the image, nor linux/amd64, linux/arm64"},
-		"about one platform":  {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom", "it does not name the image, nor linux/arm64"},
-		"about each platform": {func(e *Evidence, _ *Policy) {
-			of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} })
-			arm := e.Records[2]
+		"about another image": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom", "it is about something else, and not about the image itself"},
+		"about one platform":  {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom", "it is about linux/amd64, and not about the image itself"},
+		"about every platform": {func(e *Evidence, _ *Policy) {
+			of(e, Signature, func(r *Record) { r.Subjects = []string{amdDigest, armDigest} })
+		}, "signature", "it is about linux/amd64, linux/arm64, and not about the image itself"},
+		"each about one platform": {func(e *Evidence, _ *Policy) {
+			of(e, Signature, func(r *Record) { r.Subjects = []string{amdDigest} })
+			arm := e.Records[0]
 			arm.Subjects = []string{armDigest}
 			e.Records = append(e.Records, arm)
-		}, "", ""},
-		"a scan takes no parts": {func(e *Evidence, _ *Policy) {
+		}, "signature", "it is about linux/amd64, and not about the image itself, one by"},
+		"a scan about the platforms": {func(e *Evidence, _ *Policy) {
 			of(e, Scan, func(r *Record) { r.Subjects = []string{amdDigest, armDigest} })
-		}, "scan", "it names single platforms, not the image"},
+		}, "scan", "it is about linux/amd64, linux/arm64, and not about the image itself"},
 
 		// provenance and source
 		"built from another repository": {func(e *Evidence, _ *Policy) {

@@ -128,7 +128,7 @@ func signWith(t *testing.T, im image, v *sigstore.Verifier, so sigstore.SignerOp
 		t.Fatal(err)
 	}
 	return sign.Run(t.Context(), sign.Deps{Registry: im.client, Signer: signer, Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-		return verify.CollectBeside(ctx, verify.Deps{Registry: im.client, Verifier: v}, ref)
+		return verify.Collect(ctx, verify.Deps{Registry: im.client, Verifier: v}, ref)
 	}}, o)
 }
 

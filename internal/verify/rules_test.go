@@ -140,7 +140,7 @@ func TestInterruptedSigning(t *testing.T) {
 	if !w.Decision.Allowed {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
-	beside, err := im.client.Attached(t.Context(), []imageref.Ref{im.Ref}, sigstore.MediaTypeBundlePrefix)
+	beside, err := im.client.Attached(t.Context(), im.Ref, sigstore.MediaTypeBundlePrefix)
 	if err != nil || len(beside) != 4 {
 		t.Errorf("beside the index: %d, %v; want 4", len(beside), err)
 	}

@@ -165,7 +165,7 @@ func (c *collector) candidate(ctx context.Context, listed []registry.Blob, data 
 		return nil
 	}
 	guess := guessKind(bundle[annotationBundleType], bundlePayload, data)
-	verified, err := c.verifier.Bundle(data, bundle)
+	verified, err := c.verifier.BundleInPlace(data, bundle)
 	return c.statement(verified, err, "bundle", guess)
 }
 

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -85,12 +86,17 @@ func (v *Verifier) Fingerprints() []string {
 }
 
 // Bundle verifies a bundle whose content is a DSSE envelope. Annotations are
-// those it is stored with; they may be nil. The payload that is returned may lie
-// in the space of data, which is written over.
+// those it is stored with; they may be nil.
+func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified, error) {
+	return v.BundleInPlace(bytes.Clone(data), annotations)
+}
+
+// BundleInPlace is Bundle that writes over data: the payload that is returned
+// lies in its space.
 //
 // The cheap questions come first: who could have signed, and whether the
 // signature fits at all. A bundle that is not evidence costs one hash.
-func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified, error) {
+func (v *Verifier) BundleInPlace(data []byte, annotations map[string]string) (Verified, error) {
 	b, err := parseBundle(data)
 	if err != nil {
 		return Verified{}, untrusted("not a Sigstore bundle: %w", err)
