@@ -90,9 +90,7 @@ func (j *judgement) unusable(r Record) string {
 	case Scan:
 		return j.unusableScan(r)
 	case SBOM:
-		if _, err := r.Packages(); err != nil {
-			return err.Error()
-		}
+		return j.unusableSBOM(r)
 	}
 	return ""
 }
@@ -109,27 +107,17 @@ func (j *judgement) unusableProvenance(r Record) string {
 	if j.p.Source != "" && (!known || source != j.p.Source) {
 		return fmt.Sprintf("it says built from %s, and the application is built from %s", b.Source.Repository, j.p.Source)
 	}
+	if r.Signer.Identity != "" && b.BuilderID != r.Signer.Identity {
+		return fmt.Sprintf("it says built by %.200s, and its signer is another", orUnknown(b.BuilderID))
+	}
+	if len(j.p.Builders) > 0 && !slices.ContainsFunc(j.p.Builders, func(pattern string) bool { return matchGlob(pattern, b.BuilderID) }) {
+		return fmt.Sprintf("it says built by %.200s, and the policy takes %s", orUnknown(b.BuilderID), list(j.p.Builders, 5))
+	}
+	if b.FinishedAt.After(j.now.Add(clockSkew)) {
+		return fmt.Sprintf("it says that the build ended at %s, which is still to come", stamp(b.FinishedAt))
+	}
 	if r.Signer.SourceCommit != "" && b.Source.Commit != "" && b.Source.Commit != r.Signer.SourceCommit {
 		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", short(b.Source.Commit), short(r.Signer.SourceCommit))
-	}
-	return ""
-}
-
-func (j *judgement) unusableScan(r Record) string {
-	report, err := r.ScanReport()
-	if err != nil {
-		return err.Error()
-	}
-	if !strings.HasSuffix(report.Image, "@"+j.e.Image.Digest()) {
-		return fmt.Sprintf("its report is about %s", report.Image)
-	}
-	for platform, digest := range j.e.Platforms {
-		if !slices.ContainsFunc(report.Platforms, func(s PlatformScan) bool { return s.Digest == digest }) {
-			return "its report leaves out " + platform
-		}
-	}
-	if report.FinishedAt.After(j.now.Add(clockSkew)) {
-		return fmt.Sprintf("its report is of %s, which is still to come", stamp(report.FinishedAt))
 	}
 	return ""
 }
@@ -147,6 +135,7 @@ func (j *judgement) choose() {
 	}
 	for i, r := range j.accepted[Scan] {
 		report, err := r.ScanReport()
+		report = j.p.judged(report)
 		if err == nil && (j.report == nil || report.FinishedAt.After(j.report.FinishedAt)) {
 			j.scan, j.report = &j.accepted[Scan][i], &report
 		}

@@ -245,7 +245,9 @@ func TestKeyless(t *testing.T) {
 			im := push(t, host)
 			claims := job()
 			tc.change(&claims)
-			if _, err := signWith(t, im, trust, keyless(claims), im.options()); err != nil {
+			o := im.options()
+			o.Builder.ID = "https://github.com/" + claims.JobWorkflowRef
+			if _, err := signWith(t, im, trust, keyless(claims), o); err != nil {
 				t.Fatal(err)
 			}
 			w := judge(t, im, trust, policy(s.Issuer.URL()))
