@@ -155,7 +155,7 @@ policy:
 	}
 	for _, wrong := range []string{"databases: []", "databases: [trivy-db]", `databases: ["ghcr.io/a/db@sha256:1"]`, "vex: perhaps"} {
 		text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\npolicy: {scan: {" + wrong + "}}\n"
-		if _, err := Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "waybill.yaml:4") {
+		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "waybill.yaml:4") {
 			t.Errorf("%s: got %v, want it refused by line", wrong, err)
 		}
 	}

@@ -62,6 +62,8 @@ type Source struct {
 	Commit     string `json:"commit,omitempty"`     // 40 hexadecimal digits
 	Ref        string `json:"ref,omitempty"`        // refs/heads/main
 	Dirty      bool   `json:"dirty,omitempty"`      // files differ from the commit
+
+	CommittedAt time.Time `json:"committedAt,omitzero"` // the committer's word
 }
 
 // ParseBuildRecord reads a build record and refuses one of another form.

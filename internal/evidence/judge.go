@@ -252,7 +252,11 @@ func (j *judgement) sourceReason() (Reason, bool) {
 func (j *judgement) source() Source {
 	for _, r := range []*Record{j.signature, j.provenance} {
 		if r != nil && r.Signer.SourceRepository != "" {
-			return Source{Repository: r.Signer.SourceRepository, Commit: r.Signer.SourceCommit, Ref: r.Signer.SourceRef}
+			source := Source{Repository: r.Signer.SourceRepository, Commit: r.Signer.SourceCommit, Ref: r.Signer.SourceRef}
+			if source.Commit == j.build.Source.Commit {
+				source.CommittedAt = j.build.Source.CommittedAt
+			}
+			return source
 		}
 	}
 	return j.build.Source

@@ -24,6 +24,7 @@ type Waybill struct {
 	Signer     *Signer           `json:"signer,omitempty"`    // of the signature the verdict rests on
 	Source     Source            `json:"source"`
 	RunURL     string            `json:"runURL,omitempty"`
+	BuiltAt    time.Time         `json:"builtAt,omitzero"` // end of the build, as the provenance says
 	BaseImages []BaseImage       `json:"baseImages,omitempty"`
 	Packages   int               `json:"packages"`
 	Scan       *ScanSummary      `json:"scan,omitempty"`
@@ -48,7 +49,7 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 	j := newJudgement(e, p, now)
 	w := Waybill{
 		Schema: WaybillSchema, Image: e.Image, JudgedAt: now.UTC(), Platforms: e.Platforms,
-		Source: j.source(), RunURL: j.runURL(), BaseImages: j.build.BaseImages, Unread: e.Unread, Decision: j.decision(), report: j.report,
+		Source: j.source(), RunURL: j.runURL(), BuiltAt: j.build.FinishedAt.UTC(), BaseImages: j.build.BaseImages, Unread: e.Unread, Decision: j.decision(), report: j.report,
 	}
 	if j.signature != nil {
 		w.Signer = &j.signature.Signer
