@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
@@ -18,7 +19,7 @@ import (
 // where nothing runs.
 func (j *Judge) Forward(ctx context.Context, deployed, candidate evidence.Waybill, allowOlder bool) (evidence.Reason, error) {
 	switch {
-	case deployed.Image.IsZero():
+	case !deployment.Runs(deployed.Image):
 		return forward("nothing was deployed before"), nil
 	case deployed.Image == candidate.Image:
 		return forward("already deployed"), nil
