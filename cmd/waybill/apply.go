@@ -24,7 +24,7 @@ func runApply(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	signer, err := newRecordSigner(call)
+	signer, err := newRecordSigner(ctx, call)
 	if err != nil {
 		return err
 	}

@@ -188,7 +188,9 @@ func (p place) judge(ctx context.Context, call *cli.Call, rev string) (*promotio
 		return nil, fmt.Errorf("read %s: %w", config.FileName, err)
 	default:
 		if cfg, err := config.Parse(config.FileName, data); err == nil {
-			options.Keys = cfg.PublicKeys()
+			known := cfg.Signers()
+			known.Server = call.Env(contract.EnvGitHubServer)
+			options.Keys, options.Trusts = cfg.PublicKeys(), known.Trusts
 		}
 	}
 	verifier, err := sigstore.NewVerifier(options)

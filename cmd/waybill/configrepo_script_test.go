@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -41,12 +43,15 @@ func deliver(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	n, app, key := args[0], args[1], args[2]
 	pushImage(ts, false, []string{"acme/" + app, "content " + n})
+	number, err := strconv.Atoi(n)
+	ts.Check(err)
+	committed := time.Date(2026, 1, 1, 0, number, 0, 0, time.UTC).Format(time.RFC3339) // image 2 is newer than image 1
 	dir := ts.MkAbs("documents-" + n)
 	ts.Check(os.MkdirAll(dir, 0o755))
 	files := map[string]string{
 		"build.json": `{"schema": "https://waybill.dev/build/v1", "image": "$IMAGE", "digest": "$DIGEST", "engine": "assemble", "platforms": {"linux/amd64": "$AMD64", "linux/arm64": "$ARM64"},
  "dockerfile": {"path": "Dockerfile", "digest": "sha256:1212"}, "context": ".",
- "source": {"repository": "https://github.com/acme/` + app + `", "commit": "` + strings.Repeat(n, 40)[:40] + `"}, "startedAt": "$PAST", "finishedAt": "$PAST"}`,
+ "source": {"repository": "https://github.com/acme/` + app + `", "commit": "` + strings.Repeat(n, 40)[:40] + `", "committedAt": "` + committed + `"}, "startedAt": "$PAST", "finishedAt": "$PAST"}`,
 		"report.json": `{"schema": "https://waybill.dev/scan/v1", "image": "$IMAGE", "scanner": {"name": "trivy", "version": "0.72.0"},
  "database": {"repository": "registry/trivy-db", "digest": "sha256:3333", "version": 2, "updatedAt": "$PAST"}, "startedAt": "$PAST", "finishedAt": "$PAST",
  "platforms": [{"platform": "linux/amd64", "digest": "$AMD64", "packages": [], "findings": []}, {"platform": "linux/arm64", "digest": "$ARM64", "packages": [], "findings": []}]}`,

@@ -16,7 +16,7 @@ import (
 )
 
 func runGate(ctx context.Context, call *cli.Call) error {
-	signer, err := newRecordSigner(call)
+	signer, err := newRecordSigner(ctx, call)
 	if err != nil {
 		return err
 	}

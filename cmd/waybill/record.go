@@ -18,13 +18,13 @@ import (
 // recordSigner signs records as the inputs say. A nil one signs nothing.
 type recordSigner struct {
 	call     *cli.Call
-	key      *sigstore.Key
+	with     sigstore.SignerOptions
 	verifier *sigstore.Verifier
 }
 
 // newRecordSigner makes sure, before anything is decided or applied, that a
 // record can be signed.
-func newRecordSigner(call *cli.Call) (*recordSigner, error) {
+func newRecordSigner(ctx context.Context, call *cli.Call) (*recordSigner, error) {
 	how := call.In.String("sign_record")
 	if how == "none" {
 		if call.In.Has("key") {
@@ -42,8 +42,15 @@ func newRecordSigner(call *cli.Call) (*recordSigner, error) {
 	if key == nil && !call.Runner.HasIdentity() {
 		return nil, outcome.Usagef("--sign-record keyless: %w", runner.ErrNoIdentity)
 	}
+	with, err := signerOptions(call, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := sigstore.CheckDisclosure(ctx, with); err != nil {
+		return nil, err
+	}
 	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: public})
-	return &recordSigner{call: call, key: key, verifier: verifier}, err
+	return &recordSigner{call: call, with: with, verifier: verifier}, err
 }
 
 // sign signs the record, says so, and hands on where it is.
@@ -58,7 +65,7 @@ func (s *recordSigner) sign(ctx context.Context, kind string, full plan.Fingerpr
 	if err != nil {
 		return err
 	}
-	signer, err := sigstore.NewSigner(ctx, sigstore.SignerOptions{Key: s.key, IDToken: s.call.Runner.IDToken, SigningConfig: s.call.In.String("signing_config")})
+	signer, err := sigstore.NewSigner(ctx, s.with)
 	if err != nil {
 		return err
 	}

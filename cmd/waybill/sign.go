@@ -36,24 +36,41 @@ func runSign(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	signer, err := sigstore.NewSigner(ctx, sigstore.SignerOptions{
-		Key: key, IDToken: call.Runner.IDToken, SigningConfig: call.In.String("signing_config"),
-	})
+	with, err := signerOptions(call, key)
 	if err != nil {
 		return err
+	}
+	signer, err := sigstore.NewSigner(ctx, with)
+	if err != nil {
+		return err
+	}
+	if published := signer.Published(); published != "" {
+		call.Sayf("note     %s", published)
 	}
 	options.Builder = builder(call, signer.Identity())
 	deps := verify.Deps{Registry: client, Verifier: verifier}
 	result, err := sign.Run(ctx, sign.Deps{
 		Registry: client, Signer: signer,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return verify.CollectBeside(ctx, deps, ref)
+			return verify.Collect(ctx, deps, ref)
 		},
 	}, options)
 	if err != nil {
 		return err
 	}
 	return reportSigned(call, image, result)
+}
+
+// signerOptions say with what to sign, and what may become public by it.
+func signerOptions(call *cli.Call, key *sigstore.Key) (sigstore.SignerOptions, error) {
+	event, err := call.Runner.Event()
+	if err != nil {
+		return sigstore.SignerOptions{}, err
+	}
+	return sigstore.SignerOptions{
+		Key: key, IDToken: call.Runner.IDToken, SigningConfig: call.In.String("signing_config"),
+		AllowPublicLog: call.In.Bool("allow_public_log"), Visibility: event.Visibility(),
+	}, nil
 }
 
 func reportSigned(call *cli.Call, image imageref.Ref, result sign.Result) error {

@@ -55,13 +55,17 @@ func startSigstore(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // grantJob makes what follows run as a job, with GitHub's OIDC endpoint:
-// job REPOSITORY COMMIT JOB_WORKFLOW_REF
+// job REPOSITORY COMMIT JOB_WORKFLOW_REF [VISIBILITY]
 func grantJob(ts *testscript.TestScript, neg bool, args []string) {
 	issuer := ts.Value(jobsKey{}).(*jobs).issuer
-	if neg || len(args) != 3 || issuer == nil {
-		ts.Fatalf("usage, after sigstore: job REPOSITORY COMMIT JOB_WORKFLOW_REF")
+	if neg || len(args) < 3 || len(args) > 4 || issuer == nil {
+		ts.Fatalf("usage, after sigstore: job REPOSITORY COMMIT JOB_WORKFLOW_REF [VISIBILITY]")
 	}
-	url, token := issuer.Grant(oidc.Claims{Repository: args[0], SHA: args[1], Ref: "refs/heads/main", RunID: "7781", JobWorkflowRef: args[2]})
+	claims := oidc.Claims{Repository: args[0], SHA: args[1], Ref: "refs/heads/main", RunID: "7781", JobWorkflowRef: args[2]}
+	if len(args) == 4 {
+		claims.RepositoryVisibility = args[3]
+	}
+	url, token := issuer.Grant(claims)
 	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
 	ts.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", token)
 }

@@ -31,7 +31,10 @@ func runTag(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: cfg.PublicKeys()})
+	policy.Server = call.Env(contract.EnvGitHubServer)
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{
+		TrustedRoot: call.In.String("trusted_root"), Keys: cfg.PublicKeys(), Trusts: policy.Trusts,
+	})
 	if err != nil {
 		return err
 	}
@@ -40,7 +43,7 @@ func runTag(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	client := registryClient(call, image.Registry())
-	waybill, err := verify.Verify(ctx, verify.Deps{Registry: client, Verifier: verifier, Server: call.Env(contract.EnvGitHubServer)}, image, policy, time.Now())
+	waybill, err := verify.Verify(ctx, verify.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now())
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,12 @@ func runVerify(ctx context.Context, call *cli.Call) error {
 		}
 		keys, policy.Keys = append(keys, key), append(policy.Keys, print) // whoever gives a key accepts it
 	}
-	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: keys})
+	policy.Server = call.Env(contract.EnvGitHubServer)
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root"), Keys: keys, Trusts: policy.Trusts})
 	if err != nil {
 		return err
 	}
-	deps := verify.Deps{Registry: registryClient(call, image.Registry()), Verifier: verifier, Server: call.Env(contract.EnvGitHubServer)}
+	deps := verify.Deps{Registry: registryClient(call, image.Registry()), Verifier: verifier, Server: policy.Server}
 	waybill, err := verify.Verify(ctx, deps, image, policy, time.Now())
 	if err != nil {
 		return err

@@ -101,7 +101,7 @@ func once(ctx context.Context, repo Repository, judge *promotion.Judge, req Requ
 		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
 		Message: deployment.Message{
 			Verb: "bump", App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
-			Source: promotion.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill),
+			Source: promotion.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill) + promotion.OrderOf(decision),
 		}.String(),
 	})
 	if err != nil {

@@ -69,6 +69,9 @@ func TestBump(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
+		if want := "Order: " + evidencetest.Commit(2)[:7] + " is ahead of " + evidencetest.Commit(1)[:7] + "."; !strings.Contains(message, want) {
+			t.Errorf("the message does not say %q:\n%s", want, message)
+		}
 		again, err := bump.Run(t.Context(), r, judge(r, images), request(2))
 		if err != nil || again.Changed || again.Commit != head || r.Git(t, "rev-parse", "main") != head {
 			t.Errorf("again: got %+v, %v", again, err)

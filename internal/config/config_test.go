@@ -117,6 +117,50 @@ func TestPolicyMergesEnvironmentAndApp(t *testing.T) {
 	}
 }
 
+// What an environment says of the scan takes the place of what is common, and
+// the signers of all are those that anything is verified for.
+func TestPolicyOfDatabasesAndBuilders(t *testing.T) {
+	t.Parallel()
+	c := parse(t, `apiVersion: waybill.dev/v1
+environments:
+  - {name: dev}
+  - name: prod
+    policy:
+      signers: [{issuer: https://issuer.example, workflow: "acme/prod/.github/workflows/a.yml@refs/heads/main"}]
+      scan: {databases: [registry.acme.example/trivy-db], databaseMaxAge: 24h, vex: false}
+      builders: ["https://github.com/acme/prod/*"]
+apps: {a: {image: ghcr.io/acme/a}}
+policy:
+  signers: [{issuer: https://issuer.example, workflow: "acme/config/.github/workflows/a.yml@refs/heads/main"}]
+  scan: {databases: [ghcr.io/aquasecurity/trivy-db], vex: true}
+`)
+	for env, want := range map[string]evidence.Policy{
+		"dev":  {Databases: []string{"ghcr.io/aquasecurity/trivy-db"}, VEX: true},
+		"prod": {Databases: []string{"registry.acme.example/trivy-db"}, DatabaseMaxAge: 24 * time.Hour, Builders: []string{"https://github.com/acme/prod/*"}},
+	} {
+		got, err := c.Policy("a", env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !cmp.Equal(got.Databases, want.Databases) || got.DatabaseMaxAge != want.DatabaseMaxAge || got.VEX != want.VEX || !cmp.Equal(got.Builders, want.Builders) {
+			t.Errorf("%s: got %+v, want %+v", env, got, want)
+		}
+	}
+	signer := evidence.Signer{Issuer: "https://issuer.example", SourceRepository: "https://github.com/acme/a"}
+	for workflow, want := range map[string]bool{"acme/prod": true, "acme/config": true, "acme/other": false} {
+		signer.Identity = "https://github.com/" + workflow + "/.github/workflows/a.yml@refs/heads/main"
+		if ok, why := c.Signers().Trusts(signer); ok != want {
+			t.Errorf("%s: trusted by some policy: %v (%s), want %v", workflow, ok, why, want)
+		}
+	}
+	for _, wrong := range []string{"databases: []", "databases: [trivy-db]", `databases: ["ghcr.io/a/db@sha256:1"]`, "vex: perhaps"} {
+		text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\npolicy: {scan: {" + wrong + "}}\n"
+		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "waybill.yaml:4") {
+			t.Errorf("%s: got %v, want it refused by line", wrong, err)
+		}
+	}
+}
+
 func TestKeysAreNamedByTheirFingerprint(t *testing.T) {
 	t.Parallel()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -20,12 +20,18 @@ type policy struct {
 	Keys    []string              `yaml:"keys"`
 	Scan    *scanPolicy           `yaml:"scan"`
 	Waivers []waiver              `yaml:"waivers"`
+
+	Builders []string `yaml:"builders"`
 }
 
 type scanPolicy struct {
 	Severity      *evidence.Severity `yaml:"severity"`
 	IgnoreUnfixed *bool              `yaml:"ignoreUnfixed"`
 	MaxAge        *duration          `yaml:"maxAge"`
+
+	Databases      []string  `yaml:"databases"`
+	DatabaseMaxAge *duration `yaml:"databaseMaxAge"`
+	VEX            *bool     `yaml:"vex"`
 }
 
 type waiver struct {
@@ -47,6 +53,9 @@ func (p policy) overriddenBy(o policy) policy {
 	if o.Keys != nil {
 		p.Keys = o.Keys
 	}
+	if o.Builders != nil {
+		p.Builders = o.Builders
+	}
 	if o.Scan != nil {
 		var merged scanPolicy
 		if p.Scan != nil {
@@ -60,6 +69,15 @@ func (p policy) overriddenBy(o policy) policy {
 		}
 		if o.Scan.MaxAge != nil {
 			merged.MaxAge = o.Scan.MaxAge
+		}
+		if o.Scan.Databases != nil {
+			merged.Databases = o.Scan.Databases
+		}
+		if o.Scan.DatabaseMaxAge != nil {
+			merged.DatabaseMaxAge = o.Scan.DatabaseMaxAge
+		}
+		if o.Scan.VEX != nil {
+			merged.VEX = o.Scan.VEX
 		}
 		p.Scan = &merged
 	}
@@ -76,7 +94,7 @@ const (
 
 func (p policy) evidence(app, source string) evidence.Policy {
 	out := evidence.Policy{
-		Require: p.Require, Signers: p.Signers, Source: source,
+		Require: p.Require, Signers: p.Signers, Source: source, Builders: p.Builders,
 		Threshold: evidence.Threshold{Severity: defaultSeverity}, MaxAge: defaultMaxAge,
 	}
 	for _, key := range p.Keys {
@@ -97,6 +115,11 @@ func (p policy) evidence(app, source string) evidence.Policy {
 		if s.MaxAge != nil {
 			out.MaxAge = time.Duration(*s.MaxAge)
 		}
+		out.Databases = s.Databases
+		if s.DatabaseMaxAge != nil {
+			out.DatabaseMaxAge = time.Duration(*s.DatabaseMaxAge)
+		}
+		out.VEX = s.VEX != nil && *s.VEX
 	}
 	for _, w := range p.Waivers {
 		if w.App == "" || w.App == app {
@@ -139,4 +162,24 @@ func (c *Config) PublicKeys() [][]byte {
 		}
 	}
 	return keys
+}
+
+// Signers is a policy that requires nothing and trusts whoever any policy of the
+// file trusts, in any environment: what it does not trust counts nowhere.
+func (c *Config) Signers() evidence.Policy {
+	union := evidence.Policy{Require: []evidence.Kind{}}
+	for _, p := range append([]policy{c.policy}, environmentPolicies(c.Environments)...) {
+		out := p.evidence("", "")
+		union.Signers = append(union.Signers, out.Signers...)
+		union.Keys = append(union.Keys, out.Keys...)
+	}
+	return union
+}
+
+func environmentPolicies(environments []Environment) []policy {
+	var policies []policy
+	for _, e := range environments {
+		policies = append(policies, e.policy)
+	}
+	return policies
 }

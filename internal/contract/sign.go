@@ -3,6 +3,8 @@ package contract
 var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Placeholder: "FILE",
 	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, fetched by TUF."}
 
+var inputAllowPublicLog = Input{Name: "allow_public_log", Type: Bool, Default: "false", Doc: "Whether the name of a private repository may become public. A keyless signature carries it in its certificate, which a public Fulcio and a public transparency log publish for ever. Without this, Waybill refuses to sign for a private or internal repository with such services."}
+
 var sign = Command{
 	Name:  "sign",
 	Short: "Sign an image and attest its SBOM, scan and provenance",
@@ -19,6 +21,7 @@ var sign = Command{
 		{Name: "key", Type: String, Placeholder: "FILE", Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless."},
 		{Name: "format", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle", Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
 		{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."},
+		inputAllowPublicLog,
 		inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,
 	},

@@ -6,6 +6,7 @@ var recordInputs = []Input{
 		Doc: "Whether to sign the record, as an in-toto statement about the fingerprint in a Sigstore bundle, kept beside the sealed plan: `keyless` with the job's OIDC identity, `key` with `key`. The public Sigstore instance publishes what it signs: names of people and directories too."},
 	{Name: "key", Type: String, Placeholder: "FILE", Doc: "Private key for `sign_record: key`: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password."},
 	{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."},
+	inputAllowPublicLog,
 	inputTrustedRoot,
 }
 

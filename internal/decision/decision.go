@@ -127,7 +127,7 @@ func (d Deps) readBack(ctx context.Context, ref imageref.Ref, place string, stat
 		kept = []registry.Attachment{{Data: data}}
 	} else {
 		var err error
-		if kept, err = d.Registry.Attached(ctx, []imageref.Ref{ref}, sigstore.MediaTypeBundlePrefix); err != nil {
+		if kept, err = d.Registry.Attached(ctx, ref, sigstore.MediaTypeBundlePrefix); err != nil {
 			return evidence.Signer{}, fmt.Errorf("read back the signed record: %w", err)
 		}
 	}

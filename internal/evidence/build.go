@@ -1,10 +1,11 @@
 package evidence
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/strictjson"
 )
 
 // Types of the OCI artifacts in which documents travel between jobs, and the
@@ -63,12 +64,14 @@ type Source struct {
 	Commit     string `json:"commit,omitempty"`     // 40 hexadecimal digits
 	Ref        string `json:"ref,omitempty"`        // refs/heads/main
 	Dirty      bool   `json:"dirty,omitempty"`      // files differ from the commit
+
+	CommittedAt time.Time `json:"committedAt,omitzero"` // the committer's word
 }
 
 // ParseBuildRecord reads a build record and refuses one of another form.
 func ParseBuildRecord(data []byte) (BuildRecord, error) {
 	var r BuildRecord
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := strictjson.Unmarshal(data, &r); err != nil {
 		return BuildRecord{}, fmt.Errorf("read build record: %w", err)
 	}
 	if r.Schema != BuildSchema {
@@ -83,14 +86,14 @@ func ParseBuildRecord(data []byte) (BuildRecord, error) {
 // ParseScanReport reads a scan report and refuses one of another form.
 func ParseScanReport(data []byte) (ScanReport, error) {
 	var r ScanReport
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := strictjson.Unmarshal(data, &r); err != nil {
 		return ScanReport{}, fmt.Errorf("read scan report: %w", err)
 	}
 	if r.Schema != ScanSchema {
 		return ScanReport{}, fmt.Errorf("read scan report: its schema is %q, not %s", r.Schema, ScanSchema)
 	}
-	if r.Image == "" {
-		return ScanReport{}, errors.New("read scan report: it names no image")
+	if err := r.normalise(); err != nil {
+		return ScanReport{}, fmt.Errorf("read scan report: %w", err)
 	}
 	return r, nil
 }

@@ -69,6 +69,12 @@ type Evidence struct {
 	Image     imageref.Ref      `json:"image"`
 	Platforms map[string]string `json:"platforms"` // platform → manifest digest; empty for a single manifest without platform
 	Records   []Record          `json:"records"`
+	// Manifests are the digests of everything in the image that somebody could
+	// run, with a platform or without; a single manifest is its own.
+	Manifests []string `json:"manifests,omitempty"`
+	// Unread says what was left out because there was too much beside the image;
+	// empty if everything was read.
+	Unread string `json:"unread,omitempty"`
 	// Problems say what was found and not accepted, such as a signature by
 	// somebody the policy does not know. They never allow anything.
 	Problems []Problem `json:"problems,omitempty"`

@@ -14,9 +14,10 @@ const clockSkew = 10 * time.Minute
 // reason for each kind of record that the policy requires, and one for the
 // source where it names one and evidence of it is there.
 //
-// A record counts only if the policy trusts its signer, it names this image
-// (or, together with others of its kind, every platform of it), and, for an
-// identity of a workflow, that workflow ran for the application's source.
+// A record counts only if the policy trusts its signer, it names the digest that
+// is judged itself, and, for an identity of a workflow, that workflow ran for the
+// application's source. Records about platforms never add up to an index: who
+// put those platforms together is what the index's own signature says.
 func Judge(e Evidence, p Policy, now time.Time) Decision {
 	return newJudgement(e, p, now).decision()
 }
@@ -41,23 +42,21 @@ func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
 	for _, problem := range e.Problems {
 		j.reject(problem.Kind, problem.Detail)
 	}
-	var partial []Record // about some platforms alone
 	for _, r := range e.Records {
 		if ok, why := p.Trusts(r.Signer); !ok {
 			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
+			continue
+		}
+		if !slices.Contains(r.Subjects, e.Image.Digest()) {
+			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: it is about %s, and not about the image itself", r.Signer.Name(), j.partsOf(r)))
 			continue
 		}
 		if why := j.unusable(r); why != "" {
 			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
 			continue
 		}
-		if slices.Contains(r.Subjects, e.Image.Digest()) {
-			j.accepted[r.Kind] = append(j.accepted[r.Kind], r)
-			continue
-		}
-		partial = append(partial, r)
+		j.accepted[r.Kind] = append(j.accepted[r.Kind], r)
 	}
-	j.acceptPartial(partial)
 	j.choose()
 	return j
 }
@@ -68,37 +67,19 @@ func (j *judgement) reject(kind Kind, why string) {
 	}
 }
 
-// acceptPartial accepts records about platforms where, together, those of one
-// kind name all of them. A scan is judged as a whole and takes no parts.
-func (j *judgement) acceptPartial(partial []Record) {
-	for _, kind := range Kinds() {
-		missing := j.missingPlatforms(kind, partial)
-		for _, r := range partial {
-			switch {
-			case r.Kind != kind:
-			case kind != Scan && len(missing) == 0:
-				j.accepted[kind] = append(j.accepted[kind], r)
-			case kind == Scan:
-				j.reject(kind, fmt.Sprintf("one by %s does not count: it names single platforms, not the image", r.Signer.Name()))
-			default:
-				j.reject(kind, fmt.Sprintf("one by %s does not count: it does not name the image, nor %s", r.Signer.Name(), strings.Join(missing, ", ")))
-			}
-		}
-	}
-}
-
-func (j *judgement) missingPlatforms(kind Kind, records []Record) []string {
-	var missing []string
+// partsOf names what of the image a record is about.
+func (j *judgement) partsOf(r Record) string {
+	var parts []string
 	for platform, digest := range j.e.Platforms {
-		if !slices.ContainsFunc(records, func(r Record) bool { return r.Kind == kind && slices.Contains(r.Subjects, digest) }) {
-			missing = append(missing, platform)
+		if slices.Contains(r.Subjects, digest) {
+			parts = append(parts, platform)
 		}
 	}
-	slices.Sort(missing)
-	if len(j.e.Platforms) == 0 {
-		missing = append(missing, "any platform")
+	if len(parts) == 0 {
+		return "something else"
 	}
-	return missing
+	slices.Sort(parts)
+	return list(parts, 5)
 }
 
 // unusable says why a record by a trusted signer does not count.
@@ -109,9 +90,7 @@ func (j *judgement) unusable(r Record) string {
 	case Scan:
 		return j.unusableScan(r)
 	case SBOM:
-		if _, err := r.Packages(); err != nil {
-			return err.Error()
-		}
+		return j.unusableSBOM(r)
 	}
 	return ""
 }
@@ -128,27 +107,17 @@ func (j *judgement) unusableProvenance(r Record) string {
 	if j.p.Source != "" && (!known || source != j.p.Source) {
 		return fmt.Sprintf("it says built from %s, and the application is built from %s", b.Source.Repository, j.p.Source)
 	}
+	if r.Signer.Identity != "" && b.BuilderID != r.Signer.Identity {
+		return fmt.Sprintf("it says built by %.200s, and its signer is another", orUnknown(b.BuilderID))
+	}
+	if len(j.p.Builders) > 0 && !slices.ContainsFunc(j.p.Builders, func(pattern string) bool { return matchGlob(pattern, b.BuilderID) }) {
+		return fmt.Sprintf("it says built by %.200s, and the policy takes %s", orUnknown(b.BuilderID), list(j.p.Builders, 5))
+	}
+	if b.FinishedAt.After(j.now.Add(clockSkew)) {
+		return fmt.Sprintf("it says that the build ended at %s, which is still to come", stamp(b.FinishedAt))
+	}
 	if r.Signer.SourceCommit != "" && b.Source.Commit != "" && b.Source.Commit != r.Signer.SourceCommit {
 		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", short(b.Source.Commit), short(r.Signer.SourceCommit))
-	}
-	return ""
-}
-
-func (j *judgement) unusableScan(r Record) string {
-	report, err := r.ScanReport()
-	if err != nil {
-		return err.Error()
-	}
-	if !strings.HasSuffix(report.Image, "@"+j.e.Image.Digest()) {
-		return fmt.Sprintf("its report is about %s", report.Image)
-	}
-	for platform, digest := range j.e.Platforms {
-		if !slices.ContainsFunc(report.Platforms, func(s PlatformScan) bool { return s.Digest == digest }) {
-			return "its report leaves out " + platform
-		}
-	}
-	if report.FinishedAt.After(j.now.Add(clockSkew)) {
-		return fmt.Sprintf("its report is of %s, which is still to come", stamp(report.FinishedAt))
 	}
 	return ""
 }
@@ -166,6 +135,7 @@ func (j *judgement) choose() {
 	}
 	for i, r := range j.accepted[Scan] {
 		report, err := r.ScanReport()
+		report = j.p.judged(report)
 		if err == nil && (j.report == nil || report.FinishedAt.After(j.report.FinishedAt)) {
 			j.scan, j.report = &j.accepted[Scan][i], &report
 		}
@@ -282,7 +252,11 @@ func (j *judgement) sourceReason() (Reason, bool) {
 func (j *judgement) source() Source {
 	for _, r := range []*Record{j.signature, j.provenance} {
 		if r != nil && r.Signer.SourceRepository != "" {
-			return Source{Repository: r.Signer.SourceRepository, Commit: r.Signer.SourceCommit, Ref: r.Signer.SourceRef}
+			source := Source{Repository: r.Signer.SourceRepository, Commit: r.Signer.SourceCommit, Ref: r.Signer.SourceRef}
+			if source.Commit == j.build.Source.Commit {
+				source.CommittedAt = j.build.Source.CommittedAt
+			}
+			return source
 		}
 	}
 	return j.build.Source

@@ -39,7 +39,19 @@ func describeScan(r ScanReport, waived int) string {
 	if waived > 0 {
 		text += fmt.Sprintf(" (%d waived)", waived)
 	}
-	return text + fmt.Sprintf("; scanned %s, database of %s", stamp(r.FinishedAt), stamp(r.Database.UpdatedAt))
+	return text + fmt.Sprintf("; scanned %s, database of %s%s", stamp(r.FinishedAt), stamp(r.Database.UpdatedAt), describeOrigin(r.Database))
+}
+
+// describeOrigin names where a database is from: by it, a finding is missed or not.
+func describeOrigin(db Database) string {
+	text := ""
+	if db.Repository != "" {
+		text += " from " + db.Repository
+	}
+	if db.Digest != "" && text != "" {
+		text += "@" + shortDigest(db.Digest)
+	}
+	return text
 }
 
 // describeFindings is "2 high findings with a fix: CVE-… (openssl 3.3.1, fixed
@@ -101,16 +113,7 @@ func lapsedWaivers(waivers []Waiver, findings []Finding, now time.Time) []string
 func waived(t Threshold, r ScanReport, now time.Time) int {
 	without := t
 	without.Waivers = nil
-	bare := r
-	bare.Platforms = slices.Clone(r.Platforms)
-	for i, p := range bare.Platforms {
-		p.Findings = slices.Clone(p.Findings)
-		for k := range p.Findings {
-			p.Findings[k].Waived = ""
-		}
-		bare.Platforms[i] = p
-	}
-	return len(without.Blocking(bare, now)) - len(t.Blocking(r, now))
+	return len(without.Blocking(r, now)) - len(t.Blocking(r, now))
 }
 
 func plural(n int, noun string) string {

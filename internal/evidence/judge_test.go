@@ -80,10 +80,20 @@ func good() Evidence {
 		Records: []Record{
 			record(Signature, PredicateSignature, json.RawMessage(`{}`)),
 			provenanceRecord(goodBuild()),
-			record(SBOM, PredicateCycloneDX, json.RawMessage(`{"components":[{"type":"library","purl":"pkg:deb/a@1"},{"type":"file"}]}`)),
+			record(SBOM, PredicateCycloneDX, sbom(indexDigest, `{"type":"library","purl":"pkg:deb/a@1"},{"type":"file"}`)),
 			scanRecord(goodReport()),
 		},
 	}
+}
+
+// sbom is a CycloneDX document about a digest; an empty one says of none.
+func sbom(about, components string) json.RawMessage {
+	return json.RawMessage(`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"ghcr.io/acme/demo-api@` + about + `"}},"components":[` + components + `]}`)
+}
+
+// at moves a report in time.
+func at(r *ScanReport, finished time.Time) {
+	r.StartedAt, r.FinishedAt, r.Database.UpdatedAt = finished.Add(-time.Minute), finished, finished.Add(-time.Hour)
 }
 
 // of changes the records of a kind.
@@ -163,6 +173,7 @@ func TestJudge(t *testing.T) {
 			all(e, func(r *Record) {
 				r.Signer.Identity = strings.Replace(r.Signer.Identity, "github.com", "ghe.acme.example", 1)
 				r.Signer.SourceRepository = strings.Replace(r.Signer.SourceRepository, "github.com", "ghe.acme.example", 1)
+				r.Predicate = json.RawMessage(strings.ReplaceAll(string(r.Predicate), "github.com", "ghe.acme.example"))
 			})
 		}, "", ""},
 		"source on another server": {func(e *Evidence, _ *Policy) {
@@ -184,23 +195,27 @@ func TestJudge(t *testing.T) {
 			p.Signers[0].Workflow = "acme/config/.github/workflows/deliver.yml@refs/tags/v*"
 			all(e, func(r *Record) {
 				r.Signer.Identity = strings.Replace(r.Signer.Identity, "refs/heads/main", "refs/tags/v1.2", 1)
+				r.Predicate = json.RawMessage(strings.ReplaceAll(string(r.Predicate), "refs/heads/main", "refs/tags/v1.2"))
 			})
 		}, "", ""},
 		"an unknown key": {func(e *Evidence, p *Policy) { withKey(e, p); p.Require, p.Keys = []Kind{Signature}, nil }, "signature", "one by key sha256:key does not count: no such key in the policy"},
 		"a known key":    {withKey, "", "acme/demo-api at aaaaaaa"},
 
 		// subjects
-		"about another image": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom", "it does not name the image, nor linux/amd64, linux/arm64"},
-		"about one platform":  {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom", "it does not name the image, nor linux/arm64"},
-		"about each platform": {func(e *Evidence, _ *Policy) {
-			of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} })
-			arm := e.Records[2]
+		"about another image": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom", "it is about something else, and not about the image itself"},
+		"about one platform":  {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom", "it is about linux/amd64, and not about the image itself"},
+		"about every platform": {func(e *Evidence, _ *Policy) {
+			of(e, Signature, func(r *Record) { r.Subjects = []string{amdDigest, armDigest} })
+		}, "signature", "it is about linux/amd64, linux/arm64, and not about the image itself"},
+		"each about one platform": {func(e *Evidence, _ *Policy) {
+			of(e, Signature, func(r *Record) { r.Subjects = []string{amdDigest} })
+			arm := e.Records[0]
 			arm.Subjects = []string{armDigest}
 			e.Records = append(e.Records, arm)
-		}, "", ""},
-		"a scan takes no parts": {func(e *Evidence, _ *Policy) {
+		}, "signature", "it is about linux/amd64, and not about the image itself, one by"},
+		"a scan about the platforms": {func(e *Evidence, _ *Policy) {
 			of(e, Scan, func(r *Record) { r.Subjects = []string{amdDigest, armDigest} })
-		}, "scan", "it names single platforms, not the image"},
+		}, "scan", "it is about linux/amd64, linux/arm64, and not about the image itself"},
 
 		// provenance and source
 		"built from another repository": {func(e *Evidence, _ *Policy) {
@@ -225,14 +240,14 @@ func TestJudge(t *testing.T) {
 
 		// scan
 		"too old": {func(e *Evidence, _ *Policy) {
-			rescan(e, func(r *ScanReport) { r.FinishedAt = now.Add(-169 * time.Hour) })
+			rescan(e, func(r *ScanReport) { at(r, now.Add(-169*time.Hour)) })
 		}, "scan", "scanned 7 d 1 h ago, 7 d allowed"},
 		"old enough": {func(e *Evidence, _ *Policy) {
-			rescan(e, func(r *ScanReport) { r.FinishedAt = now.Add(-168 * time.Hour) })
+			rescan(e, func(r *ScanReport) { at(r, now.Add(-168*time.Hour)) })
 		}, "", ""},
 		"any age": {func(e *Evidence, p *Policy) {
 			p.MaxAge = 0
-			rescan(e, func(r *ScanReport) { r.FinishedAt = now.AddDate(-9, 0, 0) })
+			rescan(e, func(r *ScanReport) { at(r, now.AddDate(-9, 0, 0)) })
 		}, "", ""},
 		"of the future":           {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = now.Add(time.Hour) }) }, "scan", "which is still to come"},
 		"about another":           {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Image = "x@" + amdDigest }) }, "scan", "its report is about x@" + amdDigest},
@@ -262,11 +277,145 @@ func TestJudge(t *testing.T) {
 			p.Threshold.Waivers = []Waiver{{ID: "CVE-2026-1234", Reason: "x"}}
 			rescan(e, high)
 		}, "scan", "the waiver for CVE-2026-1234 has no expiry and does not count"},
+		"nothing about the scan's end": {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = time.Time{} }) }, "scan", "it does not say when the scan ended"},
+		"ended before it began": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { r.StartedAt = r.FinishedAt.Add(time.Hour) })
+		}, "scan", "it says that the scan began at 2026-11-20 12:00 UTC and ended before, at 2026-11-20 11:00 UTC"},
+		"signed before it ended": {func(e *Evidence, _ *Policy) {
+			of(e, Scan, func(r *Record) { r.SignedAt = now.Add(-3 * time.Hour) })
+		}, "scan", "its report is of 2026-11-20 11:00 UTC, and was signed before, at 2026-11-20 09:00 UTC"},
+		"a severity in capitals": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = " HIGH " })
+		}, "scan", "1 high finding with a fix"},
+		"a severity that is none": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "catastrophic" })
+		}, "scan", `CVE-2026-1234 has the severity "catastrophic", which is none of critical, high, medium, low and unknown`},
+		"no severity": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "" })
+		}, "scan", `has the severity ""`},
+		"a finding without a package": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Package = "" })
+		}, "scan", "a finding of linux/arm64 has no id or no package"},
+		"waived by whoever scanned": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Waived = "waived until 2030-01-01: because" })
+		}, "scan", "1 high finding with a fix"},
+		"excused by a VEX document that the policy does not take": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Waived = VEXPrefix + "not_affected" })
+		}, "scan", "1 high finding with a fix"},
+		"excused by a VEX document that the policy takes": {func(e *Evidence, p *Policy) {
+			p.VEX = true
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Waived = VEXPrefix + "not_affected" })
+		}, "", "0 high"},
+		"waived by whoever scanned, with VEX taken": {func(e *Evidence, p *Policy) {
+			p.VEX = true
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Waived = "waived until 2030-01-01: because" })
+		}, "scan", "1 high finding with a fix"},
+		"fixed, and no version named": {func(e *Evidence, p *Policy) {
+			p.Threshold.IgnoreUnfixed = true
+			rescan(e, func(r *ScanReport) {
+				high(r)
+				r.Platforms[1].Findings[0].FixedVersion, r.Platforms[1].Findings[0].Status = "", "fixed"
+			})
+		}, "scan", "1 high finding"},
+		"a result twice": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { r.Platforms = append(r.Platforms, r.Platforms[0]) })
+		}, "scan", "it has two results for sha256:2222"},
+		"a result of something else": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) {
+				r.Platforms = append(r.Platforms, PlatformScan{Digest: "sha256:" + strings.Repeat("9", 64)})
+			})
+		}, "scan", "its report is also about sha256:9999"},
+		"platforms swapped": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) {
+				r.Platforms[0].Platform, r.Platforms[1].Platform = r.Platforms[1].Platform, r.Platforms[0].Platform
+			})
+		}, "scan", "its report calls sha256:"},
+		"a manifest without a platform left out": {func(e *Evidence, _ *Policy) {
+			e.Manifests = []string{amdDigest, armDigest, "sha256:" + strings.Repeat("9", 64)}
+		}, "scan", "its report leaves out sha256:999999999999, which the image holds without a platform"},
+		"a single manifest without a platform": {func(e *Evidence, _ *Policy) {
+			e.Platforms, e.Manifests = map[string]string{}, []string{indexDigest}
+			rescan(e, func(r *ScanReport) { r.Platforms = nil })
+		}, "scan", "its report leaves out sha256:1111"},
+		"the database of two years ago": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { r.Database.UpdatedAt = now.AddDate(-2, 0, 0) })
+		}, "scan", "its vulnerability database was 729 d 23 h old when it scanned, 7 d allowed"},
+		"a database as old as the policy allows": {func(e *Evidence, p *Policy) {
+			p.DatabaseMaxAge = 9 * 24 * time.Hour
+			rescan(e, func(r *ScanReport) { r.Database.UpdatedAt = r.FinishedAt.Add(-8 * 24 * time.Hour) })
+		}, "", "0 high"},
+		"the database of the future": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { r.Database.UpdatedAt = now.AddDate(9, 0, 0) })
+		}, "scan", "its vulnerability database is of 2035-11-20 12:00 UTC, after the scan of 2026-11-20 11:00 UTC"},
+		"the database of no time": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { r.Database.UpdatedAt = time.Time{} })
+		}, "scan", "it does not say of when its vulnerability database is"},
+		"a database that the policy does not take": {func(e *Evidence, p *Policy) {
+			p.Databases = []string{"ghcr.io/aquasecurity/trivy-db"}
+			rescan(e, func(r *ScanReport) { r.Database.Repository = "ghcr.io/acme/empty-db" })
+		}, "scan", "its vulnerability database is from ghcr.io/acme/empty-db, and the policy takes ghcr.io/aquasecurity/trivy-db"},
+		"a database that the policy takes": {func(e *Evidence, p *Policy) {
+			p.Databases = []string{"ghcr.io/aquasecurity/trivy-db"}
+			rescan(e, func(r *ScanReport) { r.Database.Repository = "ghcr.io/aquasecurity/trivy-db" })
+		}, "", "from ghcr.io/aquasecurity/trivy-db"},
+		"what the scan job let pass is judged again": {func(e *Evidence, p *Policy) { // by its own severity and ignore_unfixed
+			p.Threshold.Severity = Medium
+			rescan(e, func(r *ScanReport) {
+				r.Platforms[0].Findings = []Finding{{ID: "CVE-2026-9", Package: "zlib", Version: "1", Severity: Medium, Status: "will_not_fix"}}
+			})
+		}, "scan", "1 medium finding without a fix: CVE-2026-9 (zlib 1)"},
+		"a report with a name twice": {func(e *Evidence, _ *Policy) {
+			of(e, Scan, func(r *Record) {
+				r.Predicate = json.RawMessage(strings.Replace(string(r.Predicate), `"platforms":`, `"platforms":[],"platforms":`, 1))
+			})
+		}, "scan", `the name "platforms" stands twice`},
+
+		// bills of materials
+		"an SBOM of nothing": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) { r.Predicate = json.RawMessage(`{"bomFormat":"CycloneDX"}`) })
+		}, "sbom", "it lists no package, and does not say which image it is about"},
+		"an SBOM of an image without packages": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) { r.Predicate = sbom(indexDigest, "") })
+		}, "", "0 packages"},
+		"an SBOM about another image": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) {
+				r.Predicate = sbom("sha256:"+strings.Repeat("9", 64), `{"type":"library","purl":"pkg:deb/a@1"}`)
+			})
+		}, "sbom", "it is about sha256:9999"},
+		"an SBOM about one platform": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) { r.Predicate = sbom(amdDigest, `{"type":"library","purl":"pkg:deb/a@1"}`) })
+		}, "sbom", "it is about sha256:2222"},
+		"an SBOM of another form than attested": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) { r.PredicateType = PredicateSPDX })
+		}, "sbom", "it is attested as https://spdx.dev/Document, and is https://cyclonedx.org/bom"},
+		"an SBOM that is none": {func(e *Evidence, _ *Policy) {
+			of(e, SBOM, func(r *Record) { r.Predicate = json.RawMessage(`{}`) })
+		}, "sbom", "neither CycloneDX nor SPDX"},
+
+		// builders
+		"a foreign builder": {func(e *Evidence, _ *Policy) {
+			of(e, Provenance, func(r *Record) {
+				r.Predicate = must(ProvenancePredicate(goodBuild(), Builder{ID: "https://evil.example/builder"}))
+			})
+		}, "provenance", "it says built by https://evil.example/builder, and its signer is another"},
+		"a builder that the policy does not take": {func(e *Evidence, p *Policy) {
+			p.Builders = []string{"https://github.com/acme/config/.github/workflows/build.yml@*"}
+		}, "provenance", "the policy takes https://github.com/acme/config/.github/workflows/build.yml@*"},
+		"a builder that the policy takes, signed with a key": {func(e *Evidence, p *Policy) {
+			withKey(e, p)
+			p.Builders = []string{"https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main"}
+		}, "", "acme/demo-api at aaaaaaa"},
+		"built in the future": {func(e *Evidence, _ *Policy) {
+			rebuild(e, func(b *BuildRecord) { b.FinishedAt = now.Add(time.Hour) })
+		}, "provenance", "it says that the build ended at 2026-11-20 13:00 UTC, which is still to come"},
+
 		"the newest scan counts, not the better one": {func(e *Evidence, _ *Policy) {
 			worse := goodReport()
 			high(&worse)
 			worse.FinishedAt = now.Add(-time.Minute)
-			e.Records = append(e.Records, scanRecord(worse))
+			newer := scanRecord(worse)
+			newer.SignedAt = now
+			e.Records = append(e.Records, newer)
 		}, "scan", "1 high finding"},
 		"a stranger's newer scan does not count": {func(e *Evidence, _ *Policy) {
 			worse := goodReport()

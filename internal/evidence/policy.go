@@ -11,7 +11,13 @@ type Policy struct {
 	Source    string        // repository the image must be built from, OWNER/NAME; empty leaves it to Signers
 	Threshold Threshold     // for the scan record
 	MaxAge    time.Duration // oldest scan that counts; 0 is any
-	Server    string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
+	Builders  []string      // globs of builder ids that provenance may name; nil is any
+	// Databases are the repositories that a vulnerability database may come from;
+	// nil is any.
+	Databases      []string
+	DatabaseMaxAge time.Duration // age of the database at the scan; 0 is DefaultDatabaseMaxAge
+	VEX            bool          // whether findings that a VEX document excused at the scan are excused
+	Server         string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
 }
 
 // SignerRule names signers that are trusted. Workflow and Source are globs

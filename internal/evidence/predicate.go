@@ -109,6 +109,7 @@ type Build struct {
 	BaseImages []BaseImage
 	BuilderID  string
 	RunURL     string
+	FinishedAt time.Time
 }
 
 // Build reads a provenance record, Waybill's or another builder's: for the
@@ -121,7 +122,7 @@ func (r Record) Build() (Build, error) {
 	if err := json.Unmarshal(r.Predicate, &p); err != nil {
 		return Build{}, fmt.Errorf("read provenance: %w", err)
 	}
-	b := Build{BuilderID: p.RunDetails.Builder.ID, RunURL: p.RunDetails.Metadata.InvocationID}
+	b := Build{BuilderID: p.RunDetails.Builder.ID, RunURL: p.RunDetails.Metadata.InvocationID, FinishedAt: p.RunDetails.Metadata.FinishedOn}
 	if p.BuildDefinition.BuildType == BuildType {
 		b.Source = p.BuildDefinition.ExternalParameters.Source
 	}

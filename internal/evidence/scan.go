@@ -24,8 +24,10 @@ const (
 // Severities lists them, worst first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low, Unknown} }
 
-// AtLeast says whether s is as bad as limit or worse. An unknown severity is
-// below every limit; the limit "none" is above everything.
+// AtLeast says whether s is as bad as limit or worse. The severity "unknown", of
+// a finding that nobody has rated yet, is below every limit, as in Trivy; any
+// word that is no severity is refused where a report is read. The limit "none"
+// is above everything.
 func (s Severity) AtLeast(limit Severity) bool {
 	i, j := slices.Index(Severities(), s), slices.Index(Severities(), limit)
 	return i >= 0 && j >= 0 && i <= j
@@ -93,6 +95,9 @@ type Finding struct {
 // vulnerability in the same package, whatever version.
 func (f Finding) Key() string { return f.ID + " " + f.Package }
 
+// fixable says whether there is a fixed version.
+func (f Finding) fixable() bool { return f.FixedVersion != "" || f.Status == "fixed" }
+
 // Distinct lists the findings of all platforms, each once, worst first. Where a
 // finding occurs more than once, the worst occurrence stands for it: it counts
 // as waived only if it is waived everywhere, and as unfixed only if nowhere
@@ -126,7 +131,7 @@ func (f Finding) worseThan(known Finding) bool {
 	if f.Severity != known.Severity {
 		return slices.Index(Severities(), f.Severity) < slices.Index(Severities(), known.Severity)
 	}
-	return f.FixedVersion != "" && known.FixedVersion == ""
+	return f.fixable() && !known.fixable()
 }
 
 // Counts is the number of distinct findings of each severity, waived ones left
@@ -165,7 +170,7 @@ func (w Waiver) Covers(f Finding, now time.Time) bool {
 func (t Threshold) Blocking(r ScanReport, now time.Time) []Finding {
 	var blocking []Finding
 	for _, f := range r.Distinct() {
-		if !f.Severity.AtLeast(t.Severity) || f.Waived != "" || (t.IgnoreUnfixed && f.FixedVersion == "") {
+		if !f.Severity.AtLeast(t.Severity) || f.Waived != "" || (t.IgnoreUnfixed && !f.fixable()) {
 			continue
 		}
 		if slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) }) {

@@ -24,11 +24,13 @@ type Waybill struct {
 	Signer     *Signer           `json:"signer,omitempty"`    // of the signature the verdict rests on
 	Source     Source            `json:"source"`
 	RunURL     string            `json:"runURL,omitempty"`
+	BuiltAt    time.Time         `json:"builtAt,omitzero"` // end of the build, as the provenance says
 	BaseImages []BaseImage       `json:"baseImages,omitempty"`
 	Packages   int               `json:"packages"`
 	Scan       *ScanSummary      `json:"scan,omitempty"`
 	Records    []Record          `json:"records,omitempty"`  // those that count, newest first
 	Problems   []Problem         `json:"problems,omitempty"` // what was found and does not count
+	Unread     string            `json:"unread,omitempty"`   // what was left out beside the image; empty if nothing was
 	Decision   Decision          `json:"decision"`
 
 	report *ScanReport
@@ -47,7 +49,7 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 	j := newJudgement(e, p, now)
 	w := Waybill{
 		Schema: WaybillSchema, Image: e.Image, JudgedAt: now.UTC(), Platforms: e.Platforms,
-		Source: j.source(), RunURL: j.runURL(), BaseImages: j.build.BaseImages, Decision: j.decision(), report: j.report,
+		Source: j.source(), RunURL: j.runURL(), BuiltAt: j.build.FinishedAt.UTC(), BaseImages: j.build.BaseImages, Unread: e.Unread, Decision: j.decision(), report: j.report,
 	}
 	if j.signature != nil {
 		w.Signer = &j.signature.Signer
@@ -68,6 +70,16 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 		w.Problems = append(w.Problems, Problem{Detail: why})
 	}
 	return w
+}
+
+// Undecided is an error where the image would be refused, and not everything
+// beside it was read: what was left out may be what is missing. With enough that
+// counts, the rest does not matter.
+func (w Waybill) Undecided() error {
+	if w.Unread == "" || w.Decision.Allowed {
+		return nil
+	}
+	return fmt.Errorf("no verdict about %s: %s", w.Image, w.Unread)
 }
 
 // ScanReport is the newest scan by a signer that the policy trusts, and

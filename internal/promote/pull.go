@@ -17,7 +17,7 @@ import (
 func (c candidate) message(req Request) string {
 	return deployment.Message{
 		Verb: "promote", App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
-		Source: promotion.Origin(c.waybill), Run: req.Run, Reason: "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + ".",
+		Source: promotion.Origin(c.waybill), Run: req.Run, Reason: "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "." + promotion.OrderOf(c.decision),
 	}.String() + promotion.TrailerBase + ": " + c.base + "\n"
 }
 

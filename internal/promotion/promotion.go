@@ -98,7 +98,7 @@ func (j *Judge) By(ctx context.Context, policy evidence.Policy, app, env string,
 	}
 	w := evidence.NewWaybill(collected, policy, j.Now())
 	w.App, w.Env = app, env
-	return w, nil
+	return w, w.Undecided()
 }
 
 // Returning judges a digest that ran in the environment before by the same
@@ -174,58 +174,6 @@ func (j *Judge) Freeze(env config.Environment) []evidence.Reason {
 		Rule: RuleFreeze, State: evidence.Pending, Until: f.Until,
 		Detail: fmt.Sprintf("%s is frozen: %s", env.Name, f.Reason), Remedy: "passes " + stamp(f.Until),
 	}}
-}
-
-// Forward refuses a candidate whose source commit is an ancestor of the
-// deployed one's, both as signers that the policy trusts prove them. Where the
-// source repository cannot be read, the times at which the two were signed
-// decide. A deployed waybill with a zero image is a place where nothing runs.
-func (j *Judge) Forward(ctx context.Context, deployed, candidate evidence.Waybill, allowOlder bool) (evidence.Reason, error) {
-	met := func(format string, args ...any) (evidence.Reason, error) {
-		return evidence.Reason{Rule: RuleForward, State: evidence.Met, Detail: fmt.Sprintf(format, args...)}, nil
-	}
-	switch {
-	case deployed.Image.IsZero():
-		return met("nothing was deployed before")
-	case deployed.Image == candidate.Image:
-		return met("already deployed")
-	case allowOlder:
-		return met("older digests are allowed for this call")
-	}
-	from, to := deployed.Source, candidate.Source
-	if from.Commit == "" || to.Commit == "" {
-		return met("what is deployed, %s, has no proven source commit to compare with", deployed.Image.Short())
-	}
-	if from.Repository != to.Repository {
-		return met("source moved from %s to %s", from.Repository, to.Repository)
-	}
-	relation := Unknown
-	if from.Commit == to.Commit {
-		relation = Same
-	} else if j.Relate != nil {
-		var err error
-		if relation, err = j.Relate(ctx, RepositoryPath(from.Repository), from.Commit, to.Commit); err != nil {
-			return evidence.Reason{}, fmt.Errorf("compare commits of %s: %w", from.Repository, err)
-		}
-	}
-	switch relation {
-	case Newer:
-		return met("%s is ahead of %s", short(to.Commit), short(from.Commit))
-	case Older:
-		return older("built from %s, an ancestor of the deployed %s", short(to.Commit), short(from.Commit)), nil
-	case Diverged:
-		return met("%s and the deployed %s have diverged", short(to.Commit), short(from.Commit))
-	}
-	was, is := SignedAt(deployed), SignedAt(candidate)
-	if !was.IsZero() && !is.IsZero() && is.Before(was) {
-		return older("signed %s, before the deployed one, signed %s", stamp(is), stamp(was)), nil
-	}
-	return met("not signed before the deployed one")
-}
-
-func older(format string, args ...any) evidence.Reason {
-	return evidence.Reason{Rule: RuleForward, State: evidence.Refused, Detail: fmt.Sprintf(format, args...),
-		Remedy: "use waybill rollback to go back, or --allow-older"}
 }
 
 // SignedAt is when the image was first signed by a signer that counts; zero

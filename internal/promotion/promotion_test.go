@@ -115,20 +115,49 @@ func TestForward(t *testing.T) {
 		}
 		return i
 	}
+	run := func(text string) func(*evidencetest.Image) { return func(i *evidencetest.Image) { i.Run = text } }
+	same := func(i *evidencetest.Image) { i.Commit = evidencetest.Commit(1) }
+	key := func(committedAgo int) func(*evidencetest.Image) { // a key, and nobody who vouches for a time
+		return func(i *evidencetest.Image) {
+			i.Key = "sha256:key"
+			if committedAgo > 0 {
+				i.Committed = now.Add(-time.Duration(committedAgo) * time.Hour)
+			}
+		}
+	}
+	bare := func(i *evidencetest.Image) { i.Key, i.Without = "sha256:key", []evidence.Kind{evidence.Provenance} }
 	for what, test := range map[string]struct {
 		deployed, candidate evidencetest.Image
 		relate              func(context.Context, string, string, string) (promotion.Relation, error)
 		older               bool // allowed
 		refused             string
 	}{
+		// The sources cannot be read, or have no order: what is signed decides.
+		"diverged, a later run":  {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(promotion.Diverged, nil), false, ""},
+		"diverged, an older run": {at(1, time.Hour, run("9001")), at(2, time.Minute, nil), relate(promotion.Diverged, nil), false, "c0ffee2 and the deployed c0ffee1 have diverged: it was signed by run 7002, the deployed one by run 9001"},
+		"unknown, a later run":   {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(promotion.Unknown, nil), false, ""},
+		"an old delivery, run again": {at(1, 2*time.Hour, run("7009/attempts/1")), at(2, time.Minute, run("7002/attempts/5")), relate(promotion.Unknown, nil), false,
+			"https://github.com/acme/demo-api cannot be read with this token: it was signed by run 7002 (attempt 5), the deployed one by run 7009"},
+		"the newest delivery, run again":           {at(1, time.Hour, run("7009/attempts/1")), at(2, 2*time.Hour, run("7009/attempts/2")), nil, false, ""},
+		"the first attempt after the second":       {at(1, time.Hour, run("7009/attempts/2")), at(2, time.Minute, run("7009/attempts/1")), nil, false, "by run 7009, the deployed one by run 7009 (attempt 2)"},
+		"a longer number is a later run":           {at(1, time.Hour, run("999")), at(2, 2*time.Hour, run("1000")), nil, false, ""},
+		"one commit, built by a later run":         {at(1, time.Hour, nil), at(2, 2*time.Hour, same), nil, false, ""},
+		"one commit, built by an older run":        {at(1, time.Hour, run("9001")), at(2, time.Minute, same), nil, false, "both are built from c0ffee1: it was signed by run 7002, the deployed one by run 9001"},
+		"another source, a later run":              {at(1, time.Hour, func(i *evidencetest.Image) { i.Source = "acme/old" }), at(2, 2*time.Hour, nil), nil, false, ""},
+		"another source, an older run":             {at(1, time.Hour, func(i *evidencetest.Image) { i.Source, i.Run = "acme/old", "9001" }), at(2, time.Minute, nil), nil, false, "the source moved from https://github.com/acme/old to https://github.com/acme/demo-api: it was signed by run 7002"},
+		"keys, a later commit":                     {at(1, time.Hour, key(5)), at(2, 2*time.Hour, key(4)), nil, false, ""},
+		"keys, an old commit built again":          {at(1, time.Hour, key(4)), at(2, time.Minute, key(5)), nil, false, "its commit is of 2026-11-20 07:00 UTC, the deployed one's of 2026-11-20 08:00 UTC"},
+		"keys, built before, commits without time": {at(1, time.Hour, key(0)), at(2, 2*time.Hour, key(0)), nil, false, "it was built 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC"},
+		"keys, one commit, nothing tells":          {at(1, time.Hour, key(4)), at(2, time.Hour, func(i *evidencetest.Image) { key(4)(i); same(i) }), nil, false, ""},
+		"keys, nothing tells":                      {at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, false, "order unknown: https://github.com/acme/demo-api is not asked here, and nothing that is signed says which of the two is older"},
+		"keys, nothing tells, allowed":             {at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, true, ""},
+		"keys, no provenance":                      {at(1, time.Hour, bare), at(2, 2*time.Hour, bare), nil, false, "order unknown: not both have a proven source commit"},
+		"signed before, by what has no run":        {at(1, time.Hour, run("x")), at(2, 2*time.Hour, run("x")), relate(promotion.Unknown, nil), false, "it was signed 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC"},
+		"signed later, by what has no run":         {at(1, 2*time.Hour, run("x")), at(2, time.Hour, run("x")), relate(promotion.Unknown, nil), false, ""},
+
 		"ahead":                       {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(promotion.Newer, nil), false, ""},
 		"an ancestor":                 {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(promotion.Older, nil), false, "an ancestor of the deployed"},
 		"an ancestor that is allowed": {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), nil, true, ""},
-		"diverged":                    {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(promotion.Diverged, nil), false, ""},
-		"unknown, signed before":      {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(promotion.Unknown, nil), false, "before the deployed one"},
-		"nobody to ask, signed later": {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), nil, false, ""},
-		"one commit, signed before":   {at(1, time.Hour, nil), at(2, 2*time.Hour, func(i *evidencetest.Image) { i.Commit = evidencetest.Commit(1) }), nil, false, "before the deployed one"},
-		"another source":              {at(1, time.Hour, func(i *evidencetest.Image) { i.Source = "acme/old" }), at(2, 2*time.Hour, nil), nil, false, ""},
 		"nothing proven deployed":     {at(1, time.Hour, func(i *evidencetest.Image) { i.Without = evidence.Kinds() }), at(2, 2*time.Hour, nil), nil, false, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -136,7 +165,7 @@ func TestForward(t *testing.T) {
 			r := evidencetest.NewRegistry(test.deployed, test.candidate)
 			j := judge(r)
 			j.Relate = test.relate
-			policy := evidence.Policy{Signers: []evidence.SignerRule{{Issuer: evidencetest.Issuer, Workflow: evidencetest.Workflow, Source: "acme/*"}}}
+			policy := evidence.Policy{Keys: []string{"sha256:key"}, Signers: []evidence.SignerRule{{Issuer: evidencetest.Issuer, Workflow: evidencetest.Workflow, Source: "acme/*"}}}
 			by := func(ref imageref.Ref) evidence.Waybill {
 				w, err := j.By(t.Context(), policy, "demo-api", "dev", ref)
 				if err != nil {
@@ -151,7 +180,7 @@ func TestForward(t *testing.T) {
 			if (reason.State == evidence.Refused) != (test.refused != "") || !strings.Contains(reason.Detail, test.refused) {
 				t.Errorf("got %s: %s, want refused %q", reason.State, reason.Detail, test.refused)
 			}
-			if reason.State == evidence.Refused && !strings.Contains(reason.Remedy, "waybill rollback") {
+			if reason.State == evidence.Refused && !strings.Contains(reason.Remedy, "--allow-older") {
 				t.Errorf("remedy: %q", reason.Remedy)
 			}
 		})

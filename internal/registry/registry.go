@@ -8,7 +8,6 @@ package registry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -41,6 +40,7 @@ type Client struct {
 	userAgent string
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
 	pusher    *remote.Pusher // likewise
+	readers   *readers       // likewise
 }
 
 // New makes a client.
@@ -122,6 +122,7 @@ func (c *Client) Session(ctx context.Context) (*Client, error) {
 	}
 	session := *c
 	session.puller, session.pusher = puller, pusher
+	session.readers = &readers{known: make(map[string]*reader)}
 	return &session, nil
 }
 
@@ -154,45 +155,19 @@ func (c *Client) Resolve(ctx context.Context, reference string) (imageref.Ref, e
 
 // Manifest reads the manifest or index that ref names.
 func (c *Client) Manifest(ctx context.Context, ref imageref.Ref) (Manifest, error) {
-	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
+	r, err := c.reader(ctx, ref.Name())
 	if err != nil {
-		return Manifest{}, wrap(ref.Name(), "read "+ref.String(), err)
+		return Manifest{}, err
 	}
-	return Manifest{Ref: ref, MediaType: desc.MediaType, Raw: desc.Manifest}, nil
+	return r.manifest(ctx, ref)
 }
 
 // Platforms lists the platform manifests of an index, attestation manifests of
 // BuildKit (platform unknown/unknown) left out. A single manifest lists itself,
 // with the platform of its configuration, or "" when that names none.
 func (c *Client) Platforms(ctx context.Context, ref imageref.Ref) ([]Platform, error) {
-	desc, err := remote.Get(ref.GoName(), c.RemoteOptions(ctx)...)
-	if err != nil {
-		return nil, wrap(ref.Name(), "read "+ref.String(), err)
-	}
-	if !desc.MediaType.IsIndex() {
-		image, err := desc.Image()
-		if err != nil {
-			return nil, wrap(ref.Name(), "read "+ref.String(), err)
-		}
-		config, err := image.ConfigFile()
-		if err != nil {
-			return nil, wrap(ref.Name(), "read the configuration of "+ref.String(), err)
-		}
-		platform := ""
-		if p := config.Platform(); p != nil {
-			platform = p.String()
-		}
-		return []Platform{{Platform: platform, Ref: ref}}, nil
-	}
-	index, err := desc.ImageIndex()
-	if err != nil {
-		return nil, wrap(ref.Name(), "read "+ref.String(), err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, wrap(ref.Name(), "read "+ref.String(), err)
-	}
-	return indexPlatforms(ref, manifest)
+	contents, err := c.Contents(ctx, ref)
+	return contents.Platforms, err
 }
 
 func indexPlatforms(ref imageref.Ref, manifest *v1.IndexManifest) ([]Platform, error) {
@@ -273,61 +248,6 @@ func (c *Client) Tag(ctx context.Context, ref imageref.Ref, tag string) error {
 	}
 	if err := remote.Tag(to, desc, c.RemoteOptions(ctx)...); err != nil {
 		return wrap(ref.Name(), "tag "+to.String(), err)
-	}
-	return nil
-}
-
-// Referrers lists the manifests that name ref as their subject, by the
-// referrers API or, where the registry has none, by its fallback tag.
-// artifactType filters; empty lists all.
-func (c *Client) Referrers(ctx context.Context, ref imageref.Ref, artifactType string) ([]v1.Descriptor, error) {
-	doing := "list the referrers of " + ref.String()
-	index, err := remote.Referrers(ref.GoName(), c.RemoteOptions(ctx)...)
-	if err != nil {
-		return nil, wrap(ref.Name(), doing, err)
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, wrap(ref.Name(), doing, err)
-	}
-	if len(manifest.Manifests) > maxReferrers {
-		return nil, wrap(ref.Name(), doing, fmt.Errorf("%d referrers are more than the %d that are read", len(manifest.Manifests), maxReferrers))
-	}
-	if artifactType == "" {
-		return manifest.Manifests, nil
-	}
-	var found []v1.Descriptor
-	for _, desc := range manifest.Manifests {
-		if err := c.trueType(ctx, ref, &desc); err != nil {
-			return nil, err
-		}
-		if desc.ArtifactType == artifactType {
-			found = append(found, desc)
-		}
-	}
-	return found, nil
-}
-
-// trueType corrects the artifact type of a listed referrer: some registries and
-// clients list the type of the configuration, which is empty, in its place.
-func (c *Client) trueType(ctx context.Context, subject imageref.Ref, desc *v1.Descriptor) error {
-	if desc.ArtifactType != "" && desc.ArtifactType != mediaTypeEmptyConfig {
-		return nil
-	}
-	ref, err := subject.At(desc.Digest.String())
-	if err != nil {
-		return err
-	}
-	read, err := c.Manifest(ctx, ref)
-	if IsNotFound(err) {
-		return nil // listed and gone
-	}
-	if err != nil {
-		return err
-	}
-	var manifest v1.Manifest
-	if err := json.Unmarshal(read.Raw, &manifest); err == nil && manifest.ArtifactType != "" {
-		desc.ArtifactType = manifest.ArtifactType
 	}
 	return nil
 }

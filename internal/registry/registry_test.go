@@ -477,13 +477,10 @@ func testReferrers(t *testing.T, host string) imageref.Ref {
 	for i := range 3 {
 		registrytest.Attach(t, client, subject, fmt.Sprintf("application/vnd.waybill.test%d", i), []byte{byte(i)}, nil)
 	}
-	all, err := client.Referrers(ctx, subject, "")
-	if err != nil || len(all) != 3 {
-		t.Errorf("%d referrers, %v, want 3", len(all), err)
-	}
-	one, err := client.Referrers(ctx, subject, "application/vnd.waybill.test1")
-	if err != nil || len(one) != 1 {
-		t.Errorf("%d referrers of one type, %v, want 1", len(one), err)
+	for prefix, want := range map[string]int{"application/vnd.waybill.test": 3, "application/vnd.waybill.test1": 1, "text/": 0} {
+		if found, err := client.Attached(ctx, subject, prefix); err != nil || len(found) != want {
+			t.Errorf("%d referrers of type %s, %v, want %d", len(found), prefix, err, want)
+		}
 	}
 	return subject
 }

@@ -57,6 +57,11 @@ func (r *Runner) Context() Context {
 
 // Event is the part of the event payload that Waybill reads.
 type Event struct {
+	// Repository is the one that the run is for.
+	Repository struct {
+		Private    bool   `json:"private"`
+		Visibility string `json:"visibility"` // public, private or internal; not in every event
+	} `json:"repository"`
 	PullRequest *struct {
 		Number int `json:"number"`
 		Head   struct {
@@ -109,6 +114,15 @@ func (e Event) Pull() int {
 		}
 	}
 	return 0
+}
+
+// Visibility says who may see the repository: public, private or internal; empty
+// where the event does not say.
+func (e Event) Visibility() string {
+	if e.Repository.Visibility == "" && e.Repository.Private {
+		return "private"
+	}
+	return e.Repository.Visibility
 }
 
 // Event reads the payload that started the run. Outside Actions it is empty.

@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -79,15 +80,18 @@ func Run(ctx context.Context, d Deps, o Options) (Result, error) {
 			return Result{}, outcome.Usagef("%w", err)
 		}
 	}
-	platforms, err := d.Registry.Platforms(ctx, o.Image)
+	contents, err := d.Registry.Contents(ctx, o.Image)
 	if err != nil {
 		return Result{}, fmt.Errorf("read the platforms of the image: %w", err)
 	}
 	r := run{Deps: d, image: o.Image}
-	for _, p := range platforms {
+	for _, p := range contents.Platforms {
 		if p.Ref != o.Image {
 			r.platforms = append(r.platforms, p.Ref)
 		}
+	}
+	if err := readable(claims, o.Image, contents, d.Signer.Identity()); err != nil {
+		return Result{}, err
 	}
 	before, err := d.Collect(ctx, o.Image)
 	if err != nil {
@@ -168,6 +172,28 @@ func claims(o Options) ([]claim, error) {
 	return all, nil
 }
 
+// readable refuses, before anything is signed, what verifiers would not take:
+// what is larger than they read, and what counts under no policy.
+func readable(claims []claim, image imageref.Ref, contents registry.Contents, signer evidence.Signer) error {
+	e := evidence.Evidence{Image: image, Platforms: make(map[string]string), Manifests: contents.Manifests}
+	for _, p := range contents.Platforms {
+		if p.Platform != "" {
+			e.Platforms[p.Platform] = p.Ref.Digest()
+		}
+	}
+	const subjects = 1 << 16 // more than the rest of a statement has
+	for _, c := range claims {
+		if size := len(c.predicate) + subjects; size > sigstore.MaxStatement {
+			return outcome.Usagef("the %s has %d MiB, and no verifier reads a statement of more than %d MiB: nothing was signed. Leave files out of it, or split the image",
+				c.kind, size>>20, sigstore.MaxStatement>>20)
+		}
+		if why := e.Unusable(evidence.Record{Kind: c.kind, PredicateType: c.predicateType, Predicate: c.predicate, Signer: signer}, time.Now()); why != "" {
+			return outcome.Usagef("the %s would count nowhere, so nothing was signed: %s", c.kind, why)
+		}
+	}
+	return nil
+}
+
 // want is a claim in one form of storage.
 type want struct {
 	claim
@@ -234,7 +260,7 @@ func sameJSON(a, b json.RawMessage) bool {
 }
 
 func (r run) statement(c claim) ([]byte, error) {
-	s := evidence.Statement{Type: evidence.StatementType, PredicateType: c.predicateType, Predicate: c.predicate}
+	s := evidence.Statement{Type: evidence.StatementType, PredicateType: c.predicateType, Predicate: json.RawMessage("0")}
 	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) {
 		s.Subject = append(s.Subject, evidence.Subject{Name: r.image.Repository(), Digest: map[string]string{"sha256": ref.Hex()}})
 	}
@@ -242,7 +268,10 @@ func (r run) statement(c claim) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the statement about %s: %w", c.kind, err)
 	}
-	return data, nil
+	// The predicate goes in as it is: it can be large, and encoding it again
+	// would write it three times over and make its < and > six times as long.
+	head := len(data) - len(`0}`)
+	return slices.Concat(data[:head], c.predicate, []byte("}")), nil
 }
 
 // write signs what is to do, all at once, and stores it.

@@ -128,7 +128,7 @@ func signWith(t *testing.T, im image, v *sigstore.Verifier, so sigstore.SignerOp
 		t.Fatal(err)
 	}
 	return sign.Run(t.Context(), sign.Deps{Registry: im.client, Signer: signer, Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-		return verify.CollectBeside(ctx, verify.Deps{Registry: im.client, Verifier: v}, ref)
+		return verify.Collect(ctx, verify.Deps{Registry: im.client, Verifier: v}, ref)
 	}}, o)
 }
 
@@ -245,7 +245,9 @@ func TestKeyless(t *testing.T) {
 			im := push(t, host)
 			claims := job()
 			tc.change(&claims)
-			if _, err := signWith(t, im, trust, keyless(claims), im.options()); err != nil {
+			o := im.options()
+			o.Builder.ID = "https://github.com/" + claims.JobWorkflowRef
+			if _, err := signWith(t, im, trust, keyless(claims), o); err != nil {
 				t.Fatal(err)
 			}
 			w := judge(t, im, trust, policy(s.Issuer.URL()))

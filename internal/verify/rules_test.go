@@ -53,7 +53,7 @@ func TestOnlyStatementsOfKnownKindsAreRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			im := push(t, host)
-			attach(t, im, key, fmt.Sprintf(`{"_type":%q,"predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":{}}`, tc.statementType, tc.predicateType, im.Hex()))
+			attach(t, im, key, fmt.Sprintf(`{"_type":%q,"predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":{"bomFormat":"CycloneDX","components":[{"type":"library","purl":"pkg:deb/a@1"}]}}`, tc.statementType, tc.predicateType, im.Hex()))
 			w := judge(t, im, trust, p)
 			if len(w.Records) != tc.records {
 				t.Errorf("got %d records, want %d", len(w.Records), tc.records)
@@ -140,7 +140,7 @@ func TestInterruptedSigning(t *testing.T) {
 	if !w.Decision.Allowed {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
-	beside, err := im.client.Attached(t.Context(), []imageref.Ref{im.Ref}, sigstore.MediaTypeBundlePrefix)
+	beside, err := im.client.Attached(t.Context(), im.Ref, sigstore.MediaTypeBundlePrefix)
 	if err != nil || len(beside) != 4 {
 		t.Errorf("beside the index: %d, %v; want 4", len(beside), err)
 	}

@@ -31,16 +31,20 @@ const (
 
 // Image is one image and what is beside it.
 type Image struct {
-	App      string // ghcr.io/acme/APP, built from acme/APP
-	N        int
-	Commit   string             // empty is Commit(N)
-	Source   string             // OWNER/NAME; empty is acme/APP
-	Workflow string             // that signed; empty is Workflow
-	At       time.Time          // of signing and scanning
-	Without  []evidence.Kind    // records that it has not
-	Findings []evidence.Finding // of the scan
-	Packages []evidence.Package
-	Base     string // name of the base image
+	App       string // ghcr.io/acme/APP, built from acme/APP
+	N         int
+	Commit    string             // empty is Commit(N)
+	Source    string             // OWNER/NAME; empty is acme/APP
+	Workflow  string             // that signed; empty is Workflow
+	At        time.Time          // of signing and scanning
+	Run       string             // …/ID or …/ID/attempts/N; empty is a run with a number of its own
+	Key       string             // that signed in place of a workflow; then nobody vouches for a time
+	Built     time.Time          // end of the build; zero is At
+	Committed time.Time          // time of the commit; zero is not known
+	Without   []evidence.Kind    // records that it has not
+	Findings  []evidence.Finding // of the scan
+	Packages  []evidence.Package
+	Base      string // name of the base image
 }
 
 // Ref is the reference of image n of an application.
@@ -62,10 +66,17 @@ func (i Image) Evidence() evidence.Evidence {
 	ref := Ref(i.App, i.N)
 	i.Commit, i.Source, i.Workflow = or(i.Commit, Commit(i.N)), or(i.Source, "acme/"+i.App), or(i.Workflow, Workflow)
 	platforms := map[string]string{"linux/amd64": digest(i.App, i.N, "amd64"), "linux/arm64": digest(i.App, i.N, "arm64")}
-	run := fmt.Sprintf("https://github.com/%s/actions/runs/%d", i.Source, 7000+i.N)
+	run := fmt.Sprintf("https://github.com/%s/actions/runs/%s", i.Source, or(i.Run, fmt.Sprint(7000+i.N)))
 	signer := evidence.Signer{
 		Issuer: Issuer, Identity: "https://github.com/" + i.Workflow, SourceRepository: "https://github.com/" + i.Source,
 		SourceCommit: i.Commit, SourceRef: "refs/heads/main", RunURL: run,
+	}
+	signedAt := i.At
+	if i.Key != "" {
+		signer, signedAt = evidence.Signer{Key: i.Key}, time.Time{}
+	}
+	if i.Built.IsZero() {
+		i.Built = i.At
 	}
 	index := int64(48_000_000 + i.N)
 	report := evidence.ScanReport{
@@ -80,7 +91,7 @@ func (i Image) Evidence() evidence.Evidence {
 	}
 	build := evidence.BuildRecord{
 		Schema: evidence.BuildSchema, Digest: ref.Digest(), Platforms: platforms, Engine: "assemble",
-		Source: evidence.Source{Repository: "https://github.com/" + i.Source, Commit: i.Commit, Ref: "refs/heads/main"}, StartedAt: i.At, FinishedAt: i.At,
+		Source: evidence.Source{Repository: "https://github.com/" + i.Source, Commit: i.Commit, Ref: "refs/heads/main", CommittedAt: i.Committed}, StartedAt: i.Built, FinishedAt: i.Built,
 	}
 	if i.Base != "" {
 		build.BaseImages = []evidence.BaseImage{{Name: i.Base, Digest: digest(i.Base, 0, "")}}
@@ -101,7 +112,7 @@ func (i Image) Evidence() evidence.Evidence {
 	} {
 		if !slices.Contains(i.Without, r.kind) {
 			e.Records = append(e.Records, evidence.Record{
-				Kind: r.kind, PredicateType: r.form, Predicate: r.predicate, Signer: signer, SignedAt: i.At, LogIndex: &index, Format: "bundle", Subjects: subjects,
+				Kind: r.kind, PredicateType: r.form, Predicate: r.predicate, Signer: signer, SignedAt: signedAt, LogIndex: &index, Format: "bundle", Subjects: subjects,
 			})
 		}
 	}

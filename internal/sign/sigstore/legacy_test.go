@@ -23,10 +23,10 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 )
 
-// stored is a layer as it comes from a registry.
-func stored(t *testing.T, tag LegacyTag, payload []byte, annotations map[string]string) Legacy {
+// keptLayer is a layer as it comes from a registry.
+func keptLayer(t *testing.T, tag LegacyTag, payload []byte, annotations map[string]string) Legacy {
 	t.Helper()
-	layer := gstatic.NewLayer(payload, types.MediaType(tag.mediaType()))
+	layer := gstatic.NewLayer(payload, types.MediaType(tag.LayerType()))
 	digest, err := layer.Digest()
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestLegacyWithRekor1(t *testing.T) {
 		t.Fatal(err)
 	}
 	annotations := entityAnnotations(t, instance, signed)
-	got, err := v.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations))
+	got, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestLegacyWithRekor1(t *testing.T) {
 	}
 	attestation := entityAnnotations(t, instance, attested)
 	attestation[static.SignatureAnnotationKey] = ""
-	if got, err := v.Legacy(t.Context(), LegacyAttestations, stored(t, LegacyAttestations, envelope, attestation)); err != nil || !bytes.Equal(got.Payload, statement) || got.LogIndex == nil {
+	if got, err := v.Legacy(t.Context(), LegacyAttestations, keptLayer(t, LegacyAttestations, envelope, attestation)); err != nil || !bytes.Equal(got.Payload, statement) || got.LogIndex == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
 
@@ -101,24 +101,24 @@ func TestLegacyWithRekor1(t *testing.T) {
 	} {
 		changed := maps.Clone(annotations)
 		tc.change(changed)
-		if _, err := v.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, changed)); !IsUntrusted(err) || !strings.Contains(err.Error(), tc.reason) {
+		if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, changed)); !IsUntrusted(err) || !strings.Contains(err.Error(), tc.reason) {
 			t.Errorf("%s: got %v, want it untrusted for %q", name, err, tc.reason)
 		}
 	}
-	if _, err := v.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, append(payload, ' '), annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "matching bundle to payload") {
+	if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, append(payload, ' '), annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "matching bundle to payload") {
 		t.Errorf("another payload: got %v, want it untrusted", err)
 	}
 	other := new(Verifier)
 	other.trust(&changedMaterial{TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, logs: map[string]*root.TransparencyLog{}})
-	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "neither a log nor a timestamp authority") {
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "neither a log nor a timestamp authority") {
 		t.Errorf("a living certificate alone: got %v, want it untrusted", err)
 	}
 	other.trust(instance) // which has a certificate transparency log
-	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "required embedded SCT") {
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "required embedded SCT") {
 		t.Errorf("a certificate that no transparency log knows: got %v, want it untrusted", err)
 	}
 	other.trust(&changedMaterial{TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, noAuthorities: true})
-	if _, err := other.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "certificate") {
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of another authority: got %v, want it untrusted", err)
 	}
 }
@@ -153,7 +153,7 @@ func TestLegacyKeyWithFalseTimestamp(t *testing.T) {
 	annotations[static.RFC3161TimestampAnnotationKey] = `{"SignedRFC3161Timestamp":"AAAA"}`
 	v := &Verifier{}
 	v.trust(instance)
-	got, err := v.Legacy(t.Context(), LegacySignatures, stored(t, LegacySignatures, []byte("{}"), annotations))
+	got, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, []byte("{}"), annotations))
 	if err != nil || got.Signer.Key != key.Fingerprint() || !got.SignedAt.IsZero() {
 		t.Errorf("got %+v, %v", got, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/sigstore/cosign/v2/pkg/oci"
 	"github.com/sigstore/cosign/v2/pkg/oci/mutate"
 	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
@@ -31,7 +33,8 @@ func (t LegacyTag) Beside(ref imageref.Ref) (name.Tag, error) {
 	return ociremote.SignatureTag(ref.GoName())
 }
 
-func (t LegacyTag) mediaType() string {
+// LayerType is the media type of the layers in the tag.
+func (t LegacyTag) LayerType() string {
 	if t == LegacyAttestations {
 		return ctypes.DssePayloadType
 	}
@@ -42,60 +45,10 @@ func (t LegacyTag) mediaType() string {
 // of the tags.
 type Legacy struct{ layer oci.Signature }
 
-// read is a layer whose content has come from the registry: what is verified
-// is then what was read, and asking again cannot fail.
-type read struct {
-	ociSignature
-	payload []byte
-}
-
-// ociSignature embeds without a clash with its own method Signature.
-type ociSignature = oci.Signature
-
-// Payload implements oci.Signature.
-func (r read) Payload() ([]byte, error) { return r.payload, nil }
-
-// ReadLegacy reads, by cosign's client, what a legacy tag beside ref holds, and
-// leaves out what else somebody may keep there. Without the tag there is
-// nothing, which is no error. cosign bounds the number of layers, and their
-// size as COSIGN_MAX_ATTACHMENT_SIZE says.
-func ReadLegacy(ctx context.Context, r *registry.Client, ref imageref.Ref, tag LegacyTag) ([]Legacy, error) {
-	name, err := tag.Beside(ref)
-	if err != nil {
-		return nil, err
-	}
-	found, err := readLegacy(name, tag.mediaType(), ociremote.WithRemoteOptions(r.RemoteOptions(ctx)...))
-	if err != nil {
-		return nil, registry.Trouble(ref, "read "+name.String(), err)
-	}
-	return found, nil
-}
-
-func readLegacy(tag name.Tag, mediaType string, options ociremote.Option) ([]Legacy, error) {
-	list, err := ociremote.Signatures(tag, options)
-	if err != nil {
-		return nil, err
-	}
-	layers, err := list.Get()
-	if err != nil {
-		return nil, err
-	}
-	var found []Legacy
-	for _, layer := range layers {
-		is, err := layer.MediaType()
-		if err != nil {
-			return nil, err
-		}
-		if string(is) != mediaType {
-			continue
-		}
-		payload, err := layer.Payload()
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, Legacy{read{layer, payload}})
-	}
-	return found, nil
+// NewLegacy is a layer as the registry gave it: its content, and the annotations
+// that the tag lists it with.
+func NewLegacy(tag LegacyTag, content []byte, annotations map[string]string) Legacy {
+	return Legacy{&stored{Layer: static.NewLayer(content, types.MediaType(tag.LayerType())), content: content, annotations: annotations}}
 }
 
 // AppendLegacy adds layers to a legacy tag beside ref, and keeps what is there.

@@ -1,10 +1,12 @@
 package sigstore
 
 import (
+	"bytes"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -36,6 +38,29 @@ func pushRandom(t *testing.T, c *registry.Client, host string) imageref.Ref {
 	return ref
 }
 
+// readLegacy reads a legacy tag, as verify does.
+func readLegacy(t *testing.T, c *registry.Client, ref imageref.Ref, tag LegacyTag) (layers []Legacy, junk []string, err error) {
+	t.Helper()
+	beside, err := c.Beside(t.Context(), ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	blobs, err := beside.Tagged(t.Context(), string(tag), tag.LayerType())
+	if err != nil {
+		return nil, nil, err
+	}
+	var mu sync.Mutex
+	err = beside.Read(t.Context(), blobs, func(listed []registry.Blob, data []byte) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, l := range listed {
+			layers = append(layers, NewLegacy(tag, bytes.Clone(data), l.Annotations))
+		}
+		return nil
+	})
+	return layers, beside.Junk(), err
+}
+
 func layer(t *testing.T, text string, mediaType types.MediaType) Legacy {
 	t.Helper()
 	sig, err := static.NewSignature([]byte(text), "AA==", static.WithLayerMediaType(mediaType), static.WithAnnotations(map[string]string{"n": text}))
@@ -50,7 +75,7 @@ func TestLegacyTag(t *testing.T) {
 	t.Parallel()
 	c := registry.New(registry.Options{})
 	ref := pushRandom(t, c, registrytest.New(t, nil).Host)
-	if layers, err := ReadLegacy(t.Context(), c, ref, LegacySignatures); err != nil || layers != nil {
+	if layers, _, err := readLegacy(t, c, ref, LegacySignatures); err != nil || layers != nil {
 		t.Fatalf("without the tag: %+v, %v", layers, err)
 	}
 	for _, l := range [][]Legacy{{layer(t, "one", ctypes.SimpleSigningMediaType), layer(t, "note", "text/plain")}, {layer(t, "two", ctypes.SimpleSigningMediaType)}} {
@@ -58,7 +83,7 @@ func TestLegacyTag(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	layers, err := ReadLegacy(t.Context(), c, ref, LegacySignatures)
+	layers, _, err := readLegacy(t, c, ref, LegacySignatures)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +102,7 @@ func TestLegacyTag(t *testing.T) {
 	if !maps.Equal(found, map[string]string{"one": "one", "two": "two"}) {
 		t.Errorf("got %v, want the two signatures", slices.Sorted(maps.Keys(found)))
 	}
-	if layers, err := ReadLegacy(t.Context(), c, ref, LegacyAttestations); err != nil || layers != nil {
+	if layers, _, err := readLegacy(t, c, ref, LegacyAttestations); err != nil || layers != nil {
 		t.Errorf("attestations: %+v, %v", layers, err)
 	}
 	want := ref.Repository() + ":" + strings.Replace(ref.Digest(), ":", "-", 1) + ".sig"
@@ -115,7 +140,7 @@ func TestLegacyTagTrouble(t *testing.T) {
 	}
 	pings.Store(0)
 	for range 3 {
-		if layers, err := ReadLegacy(t.Context(), session, ref, LegacySignatures); err != nil || len(layers) != 1 {
+		if layers, _, err := readLegacy(t, session, ref, LegacySignatures); err != nil || len(layers) != 1 {
 			t.Fatalf("got %d, %v", len(layers), err)
 		}
 	}
@@ -124,7 +149,7 @@ func TestLegacyTagTrouble(t *testing.T) {
 	}
 	for _, request := range []string{"GET .sig", "GET /blobs/"} {
 		failing.Store(request)
-		if layers, err := ReadLegacy(t.Context(), c, ref, LegacySignatures); err == nil || !strings.HasPrefix(err.Error(), "registry "+server.Host+": read ") || layers != nil {
+		if layers, _, err := readLegacy(t, c, ref, LegacySignatures); err == nil || !strings.HasPrefix(err.Error(), "registry "+server.Host+": ") || layers != nil {
 			t.Errorf("read, %s fails: got %d, %v", request, len(layers), err)
 		}
 	}

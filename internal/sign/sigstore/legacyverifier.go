@@ -42,6 +42,9 @@ func (v *Verifier) Legacy(ctx context.Context, tag LegacyTag, l Legacy) (Verifie
 	if err != nil {
 		return Verified{}, untrusted("the certificate cannot be read: %w", err)
 	}
+	if err := v.legacyCouldCount(tag, layer, leaf); err != nil {
+		return Verified{}, err
+	}
 	var verified Verified
 	if leaf != nil {
 		verified, err = judge.byCertificate(ctx, leaf)
@@ -75,17 +78,44 @@ func notPanic(err *error) {
 	}
 }
 
-// LegacyStatement is the statement of an attestation, unverified.
-func LegacyStatement(l Legacy) []byte {
-	envelope, err := l.layer.Payload()
+// maxSimpleSigning bounds a simple-signing document, which has some hundred
+// bytes.
+const maxSimpleSigning = 256 << 10
+
+// legacyCouldCount asks the cheap questions before cosign holds the content
+// several times over: who could have signed, and whether the signature fits.
+func (v *Verifier) legacyCouldCount(tag LegacyTag, layer oci.Signature, leaf *x509.Certificate) error {
+	content, err := layer.Payload()
 	if err != nil {
-		return nil
+		return untrusted("the content cannot be read: %w", err)
 	}
-	statement, err := statementOf(envelope)
+	if tag == LegacySignatures {
+		if len(content) > maxSimpleSigning {
+			return untrusted("the signed document has %d bytes, and at most %d are read", len(content), maxSimpleSigning)
+		}
+		if leaf == nil {
+			return nil
+		}
+		return v.couldCount(leaf, func(publicKey) error { return nil }) // cosign verifies it as cheaply
+	}
+	envelope, err := parseEnvelope(content)
 	if err != nil {
-		return nil
+		return untrusted("the attestation is no envelope: %w", err)
 	}
-	return statement
+	if leaf != nil {
+		return v.couldCount(leaf, envelope.signed)
+	}
+	annotations, err := layer.Annotations()
+	if err != nil {
+		return untrusted("the annotations cannot be read: %w", err)
+	}
+	var last error
+	for _, key := range v.candidates(annotations, "") {
+		if last = envelope.signed(key); last == nil {
+			return nil
+		}
+	}
+	return noKey(last)
 }
 
 func statementOf(envelope []byte) ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -33,7 +34,15 @@ func newPublicKey(pem []byte) (publicKey, error) {
 	if err != nil {
 		return publicKey{}, err
 	}
-	key := publicKey{public: public, fingerprint: print, hint: string(hint)}
+	key, err := certifiedKey(public)
+	key.fingerprint, key.hint = print, string(hint)
+	return key, err
+}
+
+// certifiedKey is a public key without the names that policies and bundles have
+// for it.
+func certifiedKey(public crypto.PublicKey) (publicKey, error) {
+	key := publicKey{public: public}
 	standard, err := signature.LoadDefaultVerifier(public)
 	if err != nil {
 		return publicKey{}, fmt.Errorf("read public key: %w", err)
@@ -74,6 +83,24 @@ func (k *publicKey) VerifySignature(sig, message io.Reader, opts ...signature.Ve
 		errs = append(errs, err)
 	}
 	return errs[0]
+}
+
+// verifyEnvelope says whether sig is a signature of a DSSE envelope's payload.
+// It copies nothing where the algorithm hashes: payloads can be large.
+// https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
+func (k *publicKey) verifyEnvelope(sig []byte, payloadType string, payload []byte) error {
+	head := fmt.Sprintf("DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload))
+	var first error
+	for _, v := range k.verifiers {
+		err := v.VerifySignature(bytes.NewReader(sig), io.MultiReader(strings.NewReader(head), bytes.NewReader(payload)))
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // PublicKey implements signature.Verifier.

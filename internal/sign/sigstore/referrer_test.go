@@ -43,28 +43,18 @@ func TestAttach(t *testing.T) {
 			t.Errorf("sent %d blobs, want %d", n, uploads)
 		}
 		for _, subject := range []imageref.Ref{index, platform} {
-			listed, err := c.Referrers(t.Context(), subject, MediaTypeBundle)
+			listed, err := c.Attached(t.Context(), subject, MediaTypeBundle)
 			if err != nil || len(listed) != 2 {
 				t.Errorf("listed %d of the type, %v, want 2", len(listed), err)
 			}
 		}
 	}
-	clear(requests)
-	found, err := c.Attached(t.Context(), []imageref.Ref{index, platform}, MediaTypeBundlePrefix)
+	found, err := c.Attached(t.Context(), index, MediaTypeBundlePrefix)
 	if err != nil || len(found) != 2 {
 		t.Fatalf("got %+v, %v, want each bundle once", found, err)
 	}
-	manifests := 0
-	for request, n := range requests {
-		if strings.HasPrefix(request, "GET /v2/acme/app/manifests/") {
-			manifests += n
-		}
-	}
-	if manifests != 2 { // the platform's are known by the annotation
-		t.Errorf("read %d manifests, want 2", manifests)
-	}
 	for _, a := range found {
-		if a.Subject != index || string(a.Data) == "one" && a.Annotations["who"] != "me" {
+		if string(a.Data) == "one" && a.Annotations["who"] != "me" {
 			t.Errorf("got %+v", a)
 		}
 	}
@@ -110,7 +100,7 @@ func TestFallbackTagCarriesTheType(t *testing.T) {
 			t.Errorf("listed as %q, want %q", m.ArtifactType, MediaTypeBundle)
 		}
 	}
-	if found, err := c.Attached(t.Context(), []imageref.Ref{ref}, MediaTypeBundle); err != nil || len(found) != 2 {
+	if found, err := c.Attached(t.Context(), ref, MediaTypeBundle); err != nil || len(found) != 2 {
 		t.Errorf("read back %d, %v", len(found), err)
 	}
 }

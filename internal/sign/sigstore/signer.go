@@ -36,6 +36,10 @@ type SignerOptions struct {
 	// authorities. Empty means the public Sigstore instance's for keyless, and
 	// neither log nor timestamp for a key.
 	SigningConfig string
+	// AllowPublicLog says that the name of a private repository may become public.
+	AllowPublicLog bool
+	// Visibility of the repository, where the identity token does not say.
+	Visibility string
 	// TUFCache is where the public instance's metadata is kept; empty is
 	// sigstore-go's default below the home directory.
 	TUFCache string
@@ -53,16 +57,26 @@ type Signer struct {
 	timestamps  []*sign.TimestampAuthority
 	logs        []sign.Transparency
 	logVersion  uint32 // highest major version among logs; 0 without
+	published   string // what becomes public of a private repository; empty if nothing does
 }
 
 // NewSigner prepares to sign: for keyless it asks for the token and has Fulcio
 // certify a key that exists only in this process.
 func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
+	token, err := identityToken(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	config, err := signingConfig(o)
 	if err != nil {
 		return nil, err
 	}
 	s := &Signer{key: o.Key}
+	if o.Key == nil {
+		if s.published, err = mayPublish(token, servicesOf(config), o); err != nil {
+			return nil, err
+		}
+	}
 	if config != nil {
 		if err := s.useServices(config, o); err != nil {
 			return nil, err
@@ -74,7 +88,7 @@ func NewSigner(ctx context.Context, o SignerOptions) (*Signer, error) {
 		s.key, err = o.Key.forLog(s.logVersion)
 		return s, err
 	}
-	return s, s.certify(ctx, config, o)
+	return s, s.certify(ctx, config, token, o)
 }
 
 func signingConfig(o SignerOptions) (*root.SigningConfig, error) {
@@ -124,20 +138,30 @@ func (s *Signer) useServices(config *root.SigningConfig, o SignerOptions) error 
 	return nil
 }
 
-func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, o SignerOptions) error {
-	if o.IDToken == nil {
-		return errors.New("sign keyless: there is no identity token")
+// identityToken asks for the token of a keyless signature. Where the public
+// instance would be used, it also sees that the names in it may become public,
+// before anybody is asked for anything.
+func identityToken(ctx context.Context, o SignerOptions) (string, error) {
+	if o.Key != nil {
+		return "", nil
 	}
+	if o.IDToken == nil {
+		return "", errors.New("sign keyless: there is no identity token")
+	}
+	token, err := o.IDToken(ctx, Audience)
+	if err == nil && o.SigningConfig == "" {
+		_, err = mayPublish(token, publicServices(), o)
+	}
+	return token, err
+}
+
+func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, token string, o SignerOptions) error {
 	if s.timestamps == nil && s.logs == nil {
 		return errors.New("sign keyless: the signing config names neither a log nor a timestamp authority, and a certificate lives ten minutes: nobody could verify the signature after")
 	}
 	service, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), sign.FulcioAPIVersions, time.Now())
 	if err != nil {
 		return fmt.Errorf("choose a certificate authority of the signing config: %w", err)
-	}
-	token, err := o.IDToken(ctx, Audience)
-	if err != nil {
-		return err
 	}
 	private, err := cosign.GeneratePrivateKey()
 	if err != nil {
@@ -159,6 +183,10 @@ func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, o Sign
 	s.identity, err = certificateSigner(leaf)
 	return err
 }
+
+// Published says what becomes public of a private repository, because it was
+// allowed; it is empty if nothing does.
+func (s *Signer) Published() string { return s.published }
 
 // Identity is who the signatures will be by.
 func (s *Signer) Identity() evidence.Signer { return s.identity }

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -24,6 +25,12 @@ type VerifierOptions struct {
 	TrustedRoot string
 	// Keys are PEM public keys whose signatures are accepted.
 	Keys [][]byte
+	// Trusts says whether a signer can count for anything, and if not, why. What
+	// a certificate names is looked at before anything is verified, so that
+	// whoever may push beside an image cannot make the trusted root needed, or
+	// keep the verifier busy, with a certificate that no policy knows. If nil,
+	// every certificate is verified.
+	Trusts func(evidence.Signer) (bool, string)
 	// TUFCache is where the public instance's metadata is kept; empty is
 	// sigstore-go's default below the home directory.
 	TUFCache string
@@ -35,11 +42,12 @@ type Verifier struct {
 	keys     []publicKey
 	root     func() (root.TrustedMaterial, error)
 	fileRoot root.TrustedMaterial // nil without a file
+	trusts   func(evidence.Signer) (bool, string)
 }
 
 // NewVerifier reads the trusted root and the keys.
 func NewVerifier(o VerifierOptions) (*Verifier, error) {
-	v := &Verifier{}
+	v := &Verifier{trusts: o.Trusts}
 	for _, pem := range o.Keys {
 		key, err := newPublicKey(pem)
 		if err != nil {
@@ -80,37 +88,82 @@ func (v *Verifier) Fingerprints() []string {
 // Bundle verifies a bundle whose content is a DSSE envelope. Annotations are
 // those it is stored with; they may be nil.
 func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified, error) {
-	b := new(bundle.Bundle)
-	if err := b.UnmarshalJSON(data); err != nil {
+	return v.BundleInPlace(bytes.Clone(data), annotations)
+}
+
+// BundleInPlace is Bundle that writes over data: the payload that is returned
+// lies in its space.
+//
+// The cheap questions come first: who could have signed, and whether the
+// signature fits at all. A bundle that is not evidence costs one hash.
+func (v *Verifier) BundleInPlace(data []byte, annotations map[string]string) (Verified, error) {
+	b, err := parseBundle(data)
+	if err != nil {
 		return Verified{}, untrusted("not a Sigstore bundle: %w", err)
 	}
 	content, err := b.VerificationContent()
 	if err != nil {
 		return Verified{}, untrusted("the bundle says not who signed: %w", err)
 	}
-	payload, err := envelopePayload(b)
+	sig, payload, err := envelopePayload(b)
 	if err != nil {
 		return Verified{}, err
 	}
 	if leaf := content.Certificate(); leaf != nil {
+		if err := v.couldCount(leaf, func(key publicKey) error { return key.verifyEnvelope(sig, PayloadType, payload) }); err != nil {
+			return Verified{}, err
+		}
 		return v.byCertificate(b, leaf, payload)
 	}
 	hint := ""
 	if key := content.PublicKey(); key != nil {
 		hint = key.Hint()
 	}
-	return v.byKey(b, v.candidates(annotations, hint), payload)
+	fitting := slices.DeleteFunc(slices.Clone(v.candidates(annotations, hint)), func(k publicKey) bool {
+		err = k.verifyEnvelope(sig, PayloadType, payload)
+		return err != nil
+	})
+	if len(fitting) == 0 {
+		return Verified{}, noKey(err)
+	}
+	return v.byKey(b, fitting, payload)
 }
 
-func envelopePayload(b *bundle.Bundle) ([]byte, error) {
+// couldCount refuses what cannot count before it costs anything: the signer
+// that the certificate names is one that no policy trusts, or the signature is
+// not by the certificate's key. Nothing is proven by it.
+func (v *Verifier) couldCount(leaf *x509.Certificate, signed func(publicKey) error) error {
+	signer, err := certificateSigner(leaf)
+	if err != nil {
+		return untrusted("read the signer's certificate: %w", err)
+	}
+	if v.trusts != nil {
+		if ok, why := v.trusts(signer); !ok {
+			return untrusted("one that names %.200s as its signer does not count: %s", signer.Name(), why)
+		}
+	}
+	key, err := certifiedKey(leaf.PublicKey)
+	if err == nil {
+		err = signed(key)
+	}
+	if err != nil {
+		return untrusted("signature with the certificate of %.200s: the signature is wrong: %w", signer.Name(), err)
+	}
+	return nil
+}
+
+func envelopePayload(b *bundle.Bundle) (sig, payload []byte, err error) {
 	envelope := b.GetDsseEnvelope()
 	if envelope == nil {
-		return nil, untrusted("the bundle holds no statement")
+		return nil, nil, untrusted("the bundle holds no statement")
 	}
 	if envelope.GetPayloadType() != PayloadType {
-		return nil, untrusted("the bundle holds %q, not an in-toto statement", envelope.GetPayloadType())
+		return nil, nil, untrusted("the bundle holds %.100q, not an in-toto statement", envelope.GetPayloadType())
 	}
-	return envelope.GetPayload(), nil
+	if n := len(envelope.GetSignatures()); n != 1 {
+		return nil, nil, untrusted("the bundle has %d signatures, not one", n)
+	}
+	return envelope.GetSignatures()[0].GetSig(), envelope.GetPayload(), nil
 }
 
 func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, payload []byte) (Verified, error) {

@@ -1,0 +1,295 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// MaxAttachment is what one blob beside an image may have. Writers refuse what
+// is larger, because readers do not read it. It is cosign's own limit:
+// https://github.com/sigstore/cosign/blob/main/doc/cosign_environment.md
+const MaxAttachment = 128 << 20
+
+// Bounds of what is read beside one image. Whoever may push to the repository
+// can put anything there; none of it may keep a verifier from a good record.
+const (
+	maxReferrers    = 20_000  // descriptors of the list, and layers of a tag
+	maxReferrer     = 1 << 20 // one referrer's manifest
+	maxInManifest   = 8       // blobs looked at of one referrer; each has one
+	maxBytesBeside  = 1 << 30
+	maxTimeBeside   = 90 * time.Second
+	parallelReads   = 16
+	smallBlob       = 1 << 20 // larger ones are read one after the other, into one buffer
+	maxJunkReported = 50
+)
+
+const mediaTypeEmptyConfig = "application/vnd.oci.empty.v1+json"
+
+// Blob is something kept beside an image that may be evidence. Everything in it
+// is the word of whoever pushed it.
+type Blob struct {
+	Tag         string // suffix of the tag that lists it; empty for a referrer
+	MediaType   string
+	Digest      string // sha256:HEX
+	Size        int64
+	Annotations map[string]string // of the referrer's manifest, or of the tag's layer
+}
+
+// Beside reads what is kept beside one image, within bounds. What cannot be
+// evidence is reported by Junk and stops nothing; trouble with the registry is
+// an error.
+type Beside struct {
+	reader *reader
+	ref    imageref.Ref
+	until  time.Time
+
+	mu     sync.Mutex
+	junk   []string
+	beyond int   // candidates that the bounds left unread
+	bytes  int64 // read so far
+}
+
+// Beside prepares to read beside ref.
+func (c *Client) Beside(ctx context.Context, ref imageref.Ref) (*Beside, error) {
+	r, err := c.reader(ctx, ref.Name())
+	if err != nil {
+		return nil, err
+	}
+	return &Beside{reader: r, ref: ref, until: time.Now().Add(maxTimeBeside)}, nil
+}
+
+// Junk says what was found that cannot be evidence.
+func (b *Beside) Junk() []string {
+	if more := len(b.junk) - maxJunkReported; more > 0 {
+		return append(slices.Clone(b.junk[:maxJunkReported]), fmt.Sprintf("%d more things beside the image are not evidence", more))
+	}
+	return b.junk
+}
+
+// Unread says what was left out because of the bounds; empty if nothing was.
+func (b *Beside) Unread() string {
+	if b.beyond == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d candidates beside %s were not read: Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
+		b.beyond, b.ref, maxReferrers, maxBytesBeside>>20, maxTimeBeside)
+}
+
+func (b *Beside) addJunk(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.junk = append(b.junk, fmt.Sprintf(format, args...))
+}
+
+func (b *Beside) skip(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.beyond += n
+}
+
+// Referrers lists the blobs of the referrers of the image, by the referrers API
+// or, where the registry has none, by its fallback tag. Only blobs whose media
+// type begins with prefix are listed, and only referrers that keep accepts are
+// read; it may be nil.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+func (b *Beside) Referrers(ctx context.Context, prefix string, keep func(v1.Descriptor) bool) ([]Blob, error) {
+	listed, err := b.list(ctx)
+	if err != nil {
+		return nil, wrap(b.ref.Name(), "list the referrers of "+b.ref.String(), err)
+	}
+	var wanted []v1.Descriptor
+	for _, d := range bothEnds(listed) {
+		typed := d.ArtifactType == "" || d.ArtifactType == mediaTypeEmptyConfig || strings.HasPrefix(d.ArtifactType, prefix)
+		if typed && (keep == nil || keep(d)) {
+			wanted = append(wanted, d)
+		}
+	}
+	found := make([][]Blob, len(wanted))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelReads)
+	for i, d := range wanted {
+		if time.Now().After(b.until) {
+			b.skip(len(wanted) - i)
+			break
+		}
+		g.Go(func() (err error) {
+			found[i], err = b.referrer(gctx, d.Digest.String(), prefix)
+			if err != nil {
+				return wrap(b.ref.Name(), "read "+d.Digest.String()+", a referrer of "+b.ref.String(), err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
+}
+
+// bothEnds takes the first and the last in turn: lists grow at one end, and who
+// adds to them cannot choose which.
+func bothEnds[T any](list []T) []T {
+	mixed := make([]T, 0, len(list))
+	for i, j := 0, len(list)-1; i <= j; i, j = i+1, j-1 {
+		mixed = append(mixed, list[i])
+		if i != j {
+			mixed = append(mixed, list[j])
+		}
+	}
+	return mixed
+}
+
+func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
+	var all []v1.Descriptor
+	path := "referrers/" + b.ref.Digest()
+	for path != "" {
+		a, err := b.reader.get(ctx, path, nil, maxManifest, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable)
+		if err != nil {
+			return nil, err
+		}
+		is, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+		if a.status != http.StatusOK || types.MediaType(is) != types.OCIImageIndex {
+			return b.fallback(ctx)
+		}
+		var index v1.IndexManifest
+		if err := json.Unmarshal(a.body, &index); err != nil {
+			return nil, fmt.Errorf("the answer is no index: %w", err)
+		}
+		all = append(all, index.Manifests...)
+		next := nextPage(a.header.Get("Link"))
+		if len(all) >= maxReferrers && (next != "" || len(all) > maxReferrers) || next == path {
+			b.skip(max(1, len(all)-maxReferrers))
+			return all[:min(len(all), maxReferrers)], nil
+		}
+		path = next
+	}
+	return all, nil
+}
+
+// nextPage is the path of the next page relative to the repository, or empty.
+func nextPage(link string) string {
+	target, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(link), "<"), ">")
+	if !found || !strings.Contains(rest, `rel="next"`) && !strings.Contains(rest, "rel=next") {
+		return ""
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	_, digest, found := strings.Cut(u.Path, "/referrers/")
+	if !found {
+		return ""
+	}
+	return "referrers/" + digest + "?" + u.RawQuery
+}
+
+// fallback reads the tag that clients keep where there is no referrers API.
+// Anybody who may push can put anything there.
+func (b *Beside) fallback(ctx context.Context) ([]v1.Descriptor, error) {
+	tag := strings.Replace(b.ref.Digest(), ":", "-", 1)
+	a, err := b.reader.get(ctx, "manifests/"+tag, nil, maxManifest, http.StatusNotFound)
+	if errors.As(err, new(tooLarge)) {
+		b.addJunk("the tag %s has more than %d bytes", tag, maxManifest)
+		return nil, nil
+	}
+	if err != nil || a.status == http.StatusNotFound {
+		return nil, err
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(a.body, &index); err != nil || !mediaType(a).IsIndex() {
+		b.addJunk("the tag %s is no list of referrers", tag)
+		return nil, nil
+	}
+	if more := len(index.Manifests) - maxReferrers; more > 0 {
+		b.skip(more)
+		return bothEnds(index.Manifests)[:maxReferrers], nil
+	}
+	return index.Manifests, nil
+}
+
+// referrer reads one manifest and lists its blobs.
+func (b *Beside) referrer(ctx context.Context, digest, prefix string) ([]Blob, error) {
+	if !sha256Digest.MatchString(digest) {
+		b.addJunk("a referrer has the digest %.80q, which is no sha256 digest", digest)
+		return nil, nil
+	}
+	a, found, err := b.reader.content(ctx, "manifests", digest, nil, maxReferrer)
+	switch {
+	case errors.As(err, new(tooLarge)):
+		b.addJunk("the referrer %s has more than %d bytes", digest, maxReferrer)
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !found:
+		b.addJunk("the registry lists %s and does not have it", digest)
+		return nil, nil
+	}
+	var manifest v1.Manifest
+	if !mediaType(a).IsImage() || json.Unmarshal(a.body, &manifest) != nil {
+		return nil, nil // an index, or something of another kind
+	}
+	return b.blobs(manifest.Layers, "", manifest.Annotations, func(l v1.Descriptor) bool { return strings.HasPrefix(string(l.MediaType), prefix) }, maxInManifest), nil
+}
+
+// blobs are the layers that may be read. annotations is nil where each layer
+// has its own.
+func (b *Beside) blobs(layers []v1.Descriptor, tag string, annotations map[string]string, is func(v1.Descriptor) bool, limit int) []Blob {
+	var blobs []Blob
+	for _, l := range layers {
+		switch digest := l.Digest.String(); {
+		case !is(l):
+		case !sha256Digest.MatchString(digest):
+			b.addJunk("a blob has the digest %.80q, which is no sha256 digest", digest)
+		case l.Size < 0 || l.Size > MaxAttachment:
+			b.addJunk("the blob %s is said to have %d bytes, and at most %d are read", digest, l.Size, MaxAttachment)
+		case len(blobs) == limit:
+			b.skip(1)
+		default:
+			of := annotations
+			if tag != "" {
+				of = l.Annotations
+			}
+			blobs = append(blobs, Blob{Tag: tag, MediaType: string(l.MediaType), Digest: digest, Size: l.Size, Annotations: of})
+		}
+	}
+	return blobs
+}
+
+// Tagged lists the layers of one media type in the tag that cosign's legacy form
+// keeps beside the image: sha256-HEX and suffix. Without the tag there are none.
+func (b *Beside) Tagged(ctx context.Context, suffix, layerType string) ([]Blob, error) {
+	tag := strings.Replace(b.ref.Digest(), ":", "-", 1) + "." + suffix
+	a, err := b.reader.get(ctx, "manifests/"+tag, nil, maxManifest, http.StatusNotFound)
+	if errors.As(err, new(tooLarge)) {
+		b.addJunk("the tag %s has more than %d bytes", tag, maxManifest)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, wrap(b.ref.Name(), "read "+b.ref.Repository()+":"+tag, err)
+	}
+	if a.status == http.StatusNotFound {
+		return nil, nil
+	}
+	var manifest v1.Manifest
+	if !mediaType(a).IsImage() || json.Unmarshal(a.body, &manifest) != nil {
+		b.addJunk("the tag %s holds no signatures: it is of type %.80q", tag, mediaType(a))
+		return nil, nil
+	}
+	is := func(l v1.Descriptor) bool { return string(l.MediaType) == layerType }
+	return b.blobs(bothEnds(manifest.Layers), suffix, nil, is, maxReferrers), nil
+}
