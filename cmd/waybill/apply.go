@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -63,10 +62,10 @@ func runApply(ctx context.Context, call *cli.Call) error {
 		errs = append(errs, err)
 		if err != nil && outcome.Code(err) == outcome.Broken && i+1 < len(pulls) {
 			// What broke may be in the way of the next, which was not begun.
-			return &outcome.Error{Code: outcome.Broken, Cause: errors.Join(append(errs, fmt.Errorf("not begun: the plans of the %d pull requests after it", len(pulls)-i-1))...)}
+			return &outcome.Error{Code: outcome.Broken, Cause: outcome.Join(append(errs, fmt.Errorf("not begun: the plans of the %d pull requests after it", len(pulls)-i-1))...)}
 		}
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 // application is the plan of one pull request, or one that is given, on its way
@@ -88,7 +87,7 @@ func (a application) answer(ctx context.Context, err error) error {
 		return err
 	}
 	text := applyMarker + "\n@" + a.asked.by + ": nothing was applied.\n\n" + markdown.Fence("", terraform.Printable(err.Error()))
-	return errors.Join(err, a.where.api.Comment(context.WithoutCancel(ctx), a.where.repo, a.where.pull.Number, cutRunes(text, commentLimit)))
+	return outcome.Join(err, a.where.api.Comment(context.WithoutCancel(ctx), a.where.repo, a.where.pull.Number, cutRunes(text, commentLimit)))
 }
 
 func (a application) run(ctx context.Context) error {
@@ -159,7 +158,7 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	results, runErr := applier.Run(ctx)
-	return errors.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
+	return outcome.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
 }
 
 // sealKey reads the identities that open sealed plans.

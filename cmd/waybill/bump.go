@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
@@ -44,7 +43,7 @@ func runBump(ctx context.Context, call *cli.Call) error {
 	}
 	decision, known := map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
 	if known {
-		err = errors.Join(err, call.Output("decision", decision))
+		err = outcome.Join(err, call.Output("decision", decision))
 	}
 	if err != nil {
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -58,7 +57,7 @@ func bumpByDispatch(ctx context.Context, call *cli.Call, repo place, branch stri
 	}
 	decision, known := map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
 	if known {
-		return errors.Join(err, call.Output("decision", decision))
+		return outcome.Join(err, call.Output("decision", decision))
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -72,7 +71,7 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	if err := reportDrift(call, report); err != nil {
 		return err
 	}
-	return errors.Join(append(problems, driftOutcome(call, report))...)
+	return outcome.Join(append(problems, driftOutcome(call, report))...)
 }
 
 // chooseForEach finds the terraform that each root asks for; where there is none
@@ -150,7 +149,7 @@ func reportDrift(call *cli.Call, report *drift.Report) error {
 		value, err := json.Marshal(outputs[name])
 		errs = append(errs, err, call.Output(name, string(value)))
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 // driftOutcome is how the command ends: a root that could not be planned is

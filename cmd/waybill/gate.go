@@ -134,7 +134,7 @@ func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *re
 	} else if _, err := fmt.Fprintln(call.Stdout, d.Verdict); err != nil {
 		return err
 	}
-	err = errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
+	err = outcome.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
 		call.Runner.Summary(decisionText(d)), commentDecision(ctx, call, where, d, document))
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -65,7 +64,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	}
 	if len(roots) == 0 {
 		call.Sayf("nothing to plan: no root is touched")
-		return errors.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
+		return outcome.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
 	}
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
@@ -210,7 +209,7 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 	if len(document) > maxOutput {
 		document = []byte(`{"omitted":"too large for an output"}`)
 	}
-	return errors.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
+	return outcome.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
 		call.Output("plan", sealed), call.Output("summary", string(document)))
 }
 

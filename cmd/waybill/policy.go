@@ -154,7 +154,7 @@ func (g *guard) report(call *cli.Call, failed error) error {
 		_, err = fmt.Fprintln(call.Stdout, string(document))
 	}
 	errs = append(errs, err, call.Runner.Summary(strings.Join(rows, "\n")+"\n"))
-	if err := errors.Join(errs...); err != nil {
+	if err := outcome.Join(errs...); err != nil {
 		return err
 	}
 	refused := policy.Refuse(g.findings)

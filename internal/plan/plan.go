@@ -162,7 +162,7 @@ func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return ready, errors.Join(refused...)
+	return ready, outcome.Join(refused...)
 }
 
 func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
