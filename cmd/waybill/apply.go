@@ -124,6 +124,9 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	tool.Guard = judge.check
+	for _, r := range bundle.Document.Roots {
+		judge.reads(r.Dir, r.VarFiles)
+	}
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
 		return err

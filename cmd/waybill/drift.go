@@ -48,6 +48,9 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	tool.Guard = judge.check
+	for _, r := range roots {
+		judge.reads(r.Dir, r.VarFiles)
+	}
 	broken := chooseForEach(ctx, call, top, roots, &tool)
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {

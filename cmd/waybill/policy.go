@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -26,14 +27,15 @@ type guard struct {
 	policies []config.TerraformPolicy
 	mu       sync.Mutex
 	findings []policy.Finding
-	passed   map[string]bool // roots whose tree has passed
-	asked    map[string]bool // files, and whether they are as the commit has them
+	passed   map[string]bool       // roots whose tree has passed
+	varFiles map[string][][]string // of the roots, by directory: of each workspace
+	asked    map[string]bool       // files, and whether they are as the commit has them
 }
 
 // policyGuard judges by the policy of the default branch, never by that of the
 // change itself. Its check is the Guard of a plan.Tool.
 func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
-	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool)}
+	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool), varFiles: make(map[string][][]string)}
 	if !where.onGitHub() {
 		p, err := localPolicy(ctx, top)
 		g.policies = []config.TerraformPolicy{p}
@@ -88,9 +90,13 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	if passed {
 		return nil
 	}
-	findings, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, Policies: g.policies, Committed: g.committed})
-	if err != nil {
-		return err
+	var findings []policy.Finding
+	for _, files := range append(g.varFiles[dir], nil) {
+		found, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, VarFiles: files, Policies: g.policies, Committed: g.committed})
+		if err != nil {
+			return err
+		}
+		findings = append(findings, found...)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,10 +107,24 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	return nil
 }
 
+// reads names the files of variables that roots are planned with: which files a
+// configuration opens can stand in them.
+func (g *guard) reads(dir string, varFiles []string) {
+	if len(varFiles) == 0 {
+		return
+	}
+	absolute := make([]string, 0, len(varFiles))
+	for _, f := range varFiles {
+		absolute = append(absolute, filepath.Join(g.top, filepath.FromSlash(f)))
+	}
+	g.varFiles[dir] = append(g.varFiles[dir], absolute)
+}
+
 // trees judges what stands in the tree, before terraform itself is chosen, and
 // says all of it.
 func (g *guard) trees(ctx context.Context, call *cli.Call, roots []plan.Root) error {
 	for _, r := range roots {
+		g.reads(r.Dir, r.VarFiles)
 		if err := g.check(ctx, r.Dir, ""); err != nil && outcome.Code(err) != outcome.Refused {
 			return err
 		}
@@ -158,8 +178,8 @@ func (g *guard) report(call *cli.Call, failed error) error {
 		return err
 	}
 	refused := policy.Refuse(g.findings)
-	if code := outcome.Code(failed); failed != nil && code != outcome.Refused {
-		return outcome.Refusedf("%w\nbeside it: %v", refused, failed)
+	if failed != nil && outcome.Code(failed) != outcome.Refused {
+		return outcome.Join(refused, fmt.Errorf("also failed: %w", failed))
 	}
 	return refused
 }

@@ -44,6 +44,8 @@ type ReadsOptions struct {
 	VarFiles  []string
 	// Fetched are the modules that terraform has fetched: directories by key.
 	Fetched map[string]FetchedModule
+	// FetchedDir is where they all lie; empty before terraform initialises.
+	FetchedDir string
 }
 
 // FetchedModule is a module that is not in the tree.
@@ -53,7 +55,7 @@ type FetchedModule struct{ Dir, Source string }
 // and their files, calls of modules, templates and loops, without running
 // anything. What it cannot tell it reports as Unknown.
 func FindReads(o ReadsOptions) ([]Opened, error) {
-	f := &finder{fetched: o.Fetched, defined: make(map[string]*definitions), seen: make(map[string]bool)}
+	f := &finder{fetched: o.Fetched, fetchedDir: o.FetchedDir, defined: make(map[string]*definitions), seen: make(map[string]bool)}
 	var err error
 	if f.top, err = filepath.EvalSymlinks(o.Top); err != nil {
 		return nil, fmt.Errorf("find the top of the repository: %w", err)
@@ -81,14 +83,15 @@ func FindReads(o ReadsOptions) ([]Opened, error) {
 }
 
 type finder struct {
-	top, root string // real paths
-	fetched   map[string]FetchedModule
-	functions map[string]function.Function
-	defined   map[string]*definitions
-	instances int
-	templates int
-	seen      map[string]bool // reads that are reported
-	reads     []Opened
+	top, root  string // real paths
+	fetched    map[string]FetchedModule
+	fetchedDir string
+	functions  map[string]function.Function
+	defined    map[string]*definitions
+	instances  int
+	templates  int
+	seen       map[string]bool // reads that are reported
+	reads      []Opened
 }
 
 // Limits of modules: beyond, what they read counts as not known.
@@ -255,16 +258,13 @@ func (f *finder) absolute(path string) string {
 	return filepath.Clean(path)
 }
 
-// allowed reports whether a real path lies in the repository, outside of .git,
-// or in a module that terraform has fetched.
+// allowed reports whether a real path lies in the repository or in what
+// terraform has fetched, and not in .git, which may hold credentials.
 func (f *finder) allowed(real string) bool {
-	if below(real, f.top) {
-		relative, err := filepath.Rel(f.top, real)
-		return err == nil && !slices.Contains(strings.Split(filepath.ToSlash(relative), "/"), ".git")
-	}
-	for _, m := range f.fetched {
-		if below(real, m.Dir) {
-			return true
+	for _, bound := range []string{f.top, f.fetchedDir} {
+		if bound != "" && below(real, bound) {
+			relative, err := filepath.Rel(bound, real)
+			return err == nil && !slices.Contains(strings.Split(filepath.ToSlash(relative), "/"), ".git")
 		}
 	}
 	return false

@@ -209,7 +209,7 @@ func TestReadsEnd(t *testing.T) {
 // A file that would overflow the stack is reported as one that cannot be read.
 func TestDeepNestingIsNotParsed(t *testing.T) {
 	t.Parallel()
-	const many = 1 << 20
+	const many = 1 << 18
 	texts := map[string]string{
 		"json.tf.json": `{"locals":` + strings.Repeat("[", many), "json_text.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", many) + `"}}`,
 		"block.tf": strings.Repeat("a {\n", many),
