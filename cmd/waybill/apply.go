@@ -244,7 +244,7 @@ func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundl
 	var changes []approval.Change
 	for i, s := range summaries {
 		root := bundle.Document.Roots[i]
-		sources, err := plan.ReadSources(top, root.Dir, root.VarFiles)
+		sources, err := plan.ReadSources(ctx, top, root.Dir, root.VarFiles)
 		if err != nil {
 			return nil, err
 		}

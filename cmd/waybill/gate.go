@@ -102,7 +102,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 	}
 	var moved []string
 	for _, r := range claim.Roots {
-		sources, err := plan.ReadSources(top, r.Dir, r.VarFiles)
+		sources, err := plan.ReadSources(ctx, top, r.Dir, r.VarFiles)
 		switch {
 		case outcome.Code(err) == outcome.Usage:
 			moved = append(moved, r.Dir+": it is not there where this would be merged")

@@ -143,7 +143,7 @@ func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, 
 		if err != nil {
 			return nil, fmt.Errorf("find the files changed since %s: %w", since, err)
 		}
-		if roots, err = plan.Changed(top, roots, strings.FieldsFunc(out, func(r rune) bool { return r == 0 })); err != nil {
+		if roots, err = plan.Changed(ctx, top, roots, strings.FieldsFunc(out, func(r rune) bool { return r == 0 })); err != nil {
 			return nil, err
 		}
 	}

@@ -121,7 +121,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		}
 		one := root{record: record, planned: parsed[i]}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
-			if one.sources, err = plan.ReadSources(r.Top, record.Dir, record.VarFiles); err != nil {
+			if one.sources, err = plan.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
 			}
 			if record.Configuration != one.sources.Digest {

@@ -133,7 +133,7 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 			return planned{err: err}
 		}
 	}
-	sources, err := plan.ReadSources(r.Top, root.Dir, root.VarFiles)
+	sources, err := plan.ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return planned{err: err}
 	}

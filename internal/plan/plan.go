@@ -166,7 +166,7 @@ func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
 }
 
 func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
-	sources, err := ReadSources(r.Top, root.Dir, root.VarFiles)
+	sources, err := ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return nil, err
 	}

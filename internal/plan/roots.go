@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -51,10 +52,10 @@ func Discover(top string) ([]Root, error) {
 
 // Changed keeps the roots that use one of the files, by themselves, by a local
 // module or by a file of variables.
-func Changed(top string, roots []Root, files []string) ([]Root, error) {
+func Changed(ctx context.Context, top string, roots []Root, files []string) ([]Root, error) {
 	var kept []Root
 	for _, r := range roots {
-		sources, err := ReadSources(top, r.Dir, r.VarFiles)
+		sources, err := ReadSources(ctx, top, r.Dir, r.VarFiles)
 		if err != nil {
 			return nil, err
 		}

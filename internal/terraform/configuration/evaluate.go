@@ -153,15 +153,21 @@ func (s *scope) named(root, attribute string) (cty.Value, bool) {
 			return cty.StringVal(s.find.root), true
 		}
 	case "terraform":
+		if s.find.named {
+			return cty.StringVal("workspace"), true
+		}
 		return cty.UnknownVal(cty.String), true
 	case "count":
+		if s.find.named {
+			return cty.Zero, true
+		}
 		return cty.UnknownVal(cty.Number), true
 	}
 	return cty.DynamicVal, false
 }
 
 func (s *scope) local(name string) cty.Value {
-	if v, ok := s.locals[name]; ok {
+	if v, ok := s.locals[name]; ok && !s.find.named {
 		return v
 	}
 	if s.pending[name] {
@@ -170,7 +176,9 @@ func (s *scope) local(name string) cty.Value {
 	s.pending[name] = true
 	v := s.agreed(s.def.locals[name])
 	delete(s.pending, name)
-	s.locals[name] = v
+	if !s.find.named {
+		s.locals[name] = v
+	}
 	return v
 }
 

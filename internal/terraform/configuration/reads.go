@@ -30,6 +30,7 @@ type Opened struct {
 	Extent  Extent
 	Path    string // absolute, as terraform resolves it; empty where nothing is known
 	Written string // as it stands in the configuration, as far as it is known
+	Given   bool   // a variable that nothing in the tree sets is part of the path
 	Outside bool   // the path leaves the repository, or reaches into .git
 	// Function says that terraform itself opens the file. Otherwise a provider
 	// may: then Path is something that is there, or could be.
@@ -89,6 +90,7 @@ type finder struct {
 	functions  map[string]function.Function
 	defined    map[string]*definitions
 	instances  int
+	named      bool // workspace and count.index stand for a name
 	templates  int
 	seen       map[string]bool // reads that are reported
 	reads      []Opened

@@ -151,6 +151,9 @@ func (s *scope) pathRead(e hcl.Expression, names env, r Opened) Opened {
 		return r
 	}
 	r.Extent, r.Written, r.Path = Below, prefix+"…", s.find.absolute(prefix[:i+1])
+	s.find.named = true
+	r.Given = !s.eval(e, names).IsWhollyKnown()
+	s.find.named = false
 	r.Outside = s.find.leaves(r.Path)
 	return r
 }
