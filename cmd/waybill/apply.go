@@ -135,7 +135,12 @@ func (a application) run(ctx context.Context) error {
 	if err := terraformOfPlan(ctx, call, bundle.Document.Roots, &tool); err != nil {
 		return err
 	}
+	states, err := a.states(ctx, bundle.Document)
+	if err != nil {
+		return err
+	}
 	applier, err := apply.Open(ctx, apply.Request{
+		States: states, Adopt: judge.mayAdopt,
 		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: plainWords{call.Stderr}, Group: call.Runner.Group,
 		Changed: func(ctx context.Context, paths []string) ([]string, error) {
 			return changedFiles(ctx, a.top, bundle.Document.Head, paths)
@@ -162,6 +167,30 @@ func (a application) run(ctx context.Context) error {
 	}
 	results, runErr := applier.Run(ctx)
 	return outcome.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
+}
+
+// states says whose state is whose: in the checkout, and on the base branch as it
+// was when the pull request was last brought up to date.
+func (a application) states(ctx context.Context, document plan.Document) (plan.States, error) {
+	var planned []plan.Root
+	for _, r := range document.Roots {
+		planned = append(planned, plan.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles})
+	}
+	backend := a.call.In.List("backend_config")
+	every, err := rootsWith(a.top, planned)
+	if err != nil {
+		return plan.States{}, err
+	}
+	states := plan.States{Head: plan.Owners(a.top, every, backend)}
+	if a.where.pull == nil || a.where.pull.BaseSHA == "" {
+		return states, nil
+	}
+	before, err := readBase(ctx, a.top, a.where.pull.BaseSHA, backend)
+	if err != nil {
+		return plan.States{}, fmt.Errorf("find whose state is whose (the clone must be whole): %w", err)
+	}
+	states.Base, states.HasBase = before.owners, true
+	return states, nil
 }
 
 // sealKey reads the identities that open sealed plans.
@@ -250,6 +279,7 @@ func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundl
 		}
 		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses})
 	}
+	changes = append(changes, removedChanges(bundle.Document.Removed)...)
 	if where.pull != nil {
 		decision, err := decideApproval(ctx, call, where, full, changes)
 		if err == nil && decision.Verdict != approval.Approved {

@@ -110,7 +110,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 			return err
 		case sources.Digest != r.Configuration:
 			text := r.Dir + ": its configuration is not the planned one where this would be merged"
-			if files, err := changedFiles(ctx, top, claim.Head, append(sources.Dirs, sources.VarFiles...)); err == nil && len(files) > 0 {
+			if files, err := changedFiles(ctx, top, claim.Head, sources.Paths()); err == nil && len(files) > 0 {
 				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
 			}
 			moved = append(moved, terraform.Printable(text))

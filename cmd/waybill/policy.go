@@ -25,6 +25,7 @@ import (
 type guard struct {
 	top      string
 	policies []config.TerraformPolicy
+	adopts   func(dir string) bool // of the default branch's waybill.yaml; nil allows none
 	mu       sync.Mutex
 	findings []policy.Finding
 	passed   map[string]bool       // roots whose tree has passed
@@ -37,8 +38,8 @@ type guard struct {
 func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
 	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool), varFiles: make(map[string][][]string)}
 	if !where.onGitHub() {
-		p, err := localPolicy(ctx, top)
-		g.policies = []config.TerraformPolicy{p}
+		cfg, err := committedConfig(ctx, top)
+		g.policies, g.adopts = []config.TerraformPolicy{cfg.Policy}, cfg.MayAdopt
 		return g, err
 	}
 	info, err := where.api.Repo(ctx, where.repo)
@@ -61,25 +62,29 @@ func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (
 	if err != nil {
 		return nil, fmt.Errorf("at %.7s: %w", tip, err)
 	}
-	g.policies = []config.TerraformPolicy{cfg.Terraform().Policy}
+	g.policies, g.adopts = []config.TerraformPolicy{cfg.Terraform().Policy}, cfg.Terraform().MayAdopt
 	return g, nil
 }
 
-// localPolicy is that of the checkout's HEAD, for where GitHub has no part.
-func localPolicy(ctx context.Context, top string) (config.TerraformPolicy, error) {
+// mayAdopt reports whether the new root in dir may take over a state.
+func (g *guard) mayAdopt(dir string) bool { return g.adopts != nil && g.adopts(dir) }
+
+// committedConfig is that of the checkout's HEAD, for where GitHub has no part.
+func committedConfig(ctx context.Context, top string) (config.Terraform, error) {
+	none := config.Terraform{Policy: config.DefaultTerraformPolicy()}
 	names, err := git.Run(ctx, top, "ls-tree", "--name-only", "HEAD", "--", config.FileName)
 	if err != nil || names == "" {
-		return config.DefaultTerraformPolicy(), err
+		return none, err
 	}
 	data, err := git.Run(ctx, top, "show", "HEAD:"+config.FileName)
 	if err != nil {
-		return config.TerraformPolicy{}, fmt.Errorf("read the policy: %w", err)
+		return none, fmt.Errorf("read the policy: %w", err)
 	}
 	cfg, err := config.Parse(config.FileName, []byte(data))
 	if err != nil {
-		return config.TerraformPolicy{}, err
+		return none, err
 	}
-	return cfg.Terraform().Policy, nil
+	return cfg.Terraform(), nil
 }
 
 // check refuses a root with all that was found in it.

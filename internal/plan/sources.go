@@ -125,11 +125,22 @@ func (s *Sources) opened(top, dir string, varFiles []string) error {
 // Uses reports whether a change of the file, relative to the top, asks for a new
 // plan.
 func (s *Sources) Uses(file string) bool {
-	if s.Whole || slices.Contains(s.VarFiles, file) || slices.Contains(s.Choosers, file) {
+	// A submodule, or a directory that became a link, changes as one name.
+	under := func(d string) bool {
+		return d == "." || d == file || strings.HasPrefix(file, d+"/") || strings.HasPrefix(d, file+"/")
+	}
+	if s.Whole || slices.ContainsFunc(s.VarFiles, under) || slices.Contains(s.Choosers, file) {
 		return true
 	}
-	under := func(d string) bool { return d == "." || d == file || strings.HasPrefix(file, d+"/") }
 	return slices.ContainsFunc(s.Dirs, under) || slices.ContainsFunc(s.Files, under)
+}
+
+// Paths are all that the digest is of, for git.
+func (s *Sources) Paths() []string {
+	if s.Whole {
+		return []string{"."}
+	}
+	return slices.Concat(s.Dirs, s.VarFiles, s.Files)
 }
 
 func (s *Sources) follow(top, dir string, root bool) error {

@@ -36,7 +36,7 @@ type Module struct {
 	Provisioners []Named
 	Calls        []Call
 	Variables    []Variable
-	Backends     []Named
+	Backends     []Backend
 	Programs     []Program
 	Versions     []Named   // required_version, as the name
 	Problems     []Problem // what could not be read
