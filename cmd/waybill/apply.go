@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -63,10 +62,10 @@ func runApply(ctx context.Context, call *cli.Call) error {
 		errs = append(errs, err)
 		if err != nil && outcome.Code(err) == outcome.Broken && i+1 < len(pulls) {
 			// What broke may be in the way of the next, which was not begun.
-			return &outcome.Error{Code: outcome.Broken, Cause: errors.Join(append(errs, fmt.Errorf("not begun: the plans of the %d pull requests after it", len(pulls)-i-1))...)}
+			return &outcome.Error{Code: outcome.Broken, Cause: outcome.Join(append(errs, fmt.Errorf("not begun: the plans of the %d pull requests after it", len(pulls)-i-1))...)}
 		}
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 // application is the plan of one pull request, or one that is given, on its way
@@ -88,7 +87,7 @@ func (a application) answer(ctx context.Context, err error) error {
 		return err
 	}
 	text := applyMarker + "\n@" + a.asked.by + ": nothing was applied.\n\n" + markdown.Fence("", terraform.Printable(err.Error()))
-	return errors.Join(err, a.where.api.Comment(context.WithoutCancel(ctx), a.where.repo, a.where.pull.Number, cutRunes(text, commentLimit)))
+	return outcome.Join(err, a.where.api.Comment(context.WithoutCancel(ctx), a.where.repo, a.where.pull.Number, cutRunes(text, commentLimit)))
 }
 
 func (a application) run(ctx context.Context) error {
@@ -125,6 +124,9 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	tool.Guard = judge.check
+	for _, r := range bundle.Document.Roots {
+		judge.reads(r.Dir, r.VarFiles)
+	}
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
 		return err
@@ -133,7 +135,12 @@ func (a application) run(ctx context.Context) error {
 	if err := terraformOfPlan(ctx, call, bundle.Document.Roots, &tool); err != nil {
 		return err
 	}
+	states, err := a.states(ctx, bundle.Document)
+	if err != nil {
+		return err
+	}
 	applier, err := apply.Open(ctx, apply.Request{
+		States: states, Adopt: judge.mayAdopt,
 		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: plainWords{call.Stderr}, Group: call.Runner.Group,
 		Changed: func(ctx context.Context, paths []string) ([]string, error) {
 			return changedFiles(ctx, a.top, bundle.Document.Head, paths)
@@ -159,7 +166,31 @@ func (a application) run(ctx context.Context) error {
 		return err
 	}
 	results, runErr := applier.Run(ctx)
-	return errors.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
+	return outcome.Join(runErr, a.report(context.WithoutCancel(ctx), ref, full, results, decided, runErr))
+}
+
+// states says whose state is whose: in the checkout, and on the base branch as it
+// was when the pull request was last brought up to date.
+func (a application) states(ctx context.Context, document plan.Document) (plan.States, error) {
+	var planned []plan.Root
+	for _, r := range document.Roots {
+		planned = append(planned, plan.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles})
+	}
+	backend := a.call.In.List("backend_config")
+	every, err := rootsWith(a.top, planned)
+	if err != nil {
+		return plan.States{}, err
+	}
+	states := plan.States{Head: plan.Owners(a.top, every, backend)}
+	if a.where.pull == nil || a.where.pull.BaseSHA == "" {
+		return states, nil
+	}
+	before, err := readBase(ctx, a.top, a.where.pull.BaseSHA, backend)
+	if err != nil {
+		return plan.States{}, fmt.Errorf("find whose state is whose (the clone must be whole): %w", err)
+	}
+	states.Base, states.HasBase = before.owners, true
+	return states, nil
 }
 
 // sealKey reads the identities that open sealed plans.
@@ -242,12 +273,13 @@ func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundl
 	var changes []approval.Change
 	for i, s := range summaries {
 		root := bundle.Document.Roots[i]
-		sources, err := plan.ReadSources(top, root.Dir, root.VarFiles)
+		sources, err := plan.ReadSources(ctx, top, root.Dir, root.VarFiles)
 		if err != nil {
 			return nil, err
 		}
 		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses})
 	}
+	changes = append(changes, removedChanges(bundle.Document.Removed)...)
 	if where.pull != nil {
 		decision, err := decideApproval(ctx, call, where, full, changes)
 		if err == nil && decision.Verdict != approval.Approved {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/decision"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
 	"github.com/waybill-dev/waybill/internal/runner"
@@ -87,7 +87,7 @@ func (a application) report(ctx context.Context, ref string, full plan.Fingerpri
 	if err := a.signer.sign(ctx, decision.Apply, full, ref, document); err != nil {
 		errs = append(errs, fmt.Errorf("what is said above was done; its record is not signed: %w", err))
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 // maxArmored is the most of a sealed state that is printed where it cannot be

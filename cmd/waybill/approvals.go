@@ -41,6 +41,15 @@ func decideApproval(ctx context.Context, call *cli.Call, where infra, full plan.
 	return decision, err
 }
 
+// removedChanges are what roots that are taken away ask for: as much as if they
+// were destroyed.
+func removedChanges(removed []plan.Removed) (changes []approval.Change) {
+	for _, r := range removed {
+		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: true, Uses: (&plan.Sources{Dirs: []string{r.Dir}}).Uses})
+	}
+	return changes
+}
+
 // people asks GitHub who somebody is: about teams with the token for teams.
 type people struct {
 	*github.Client

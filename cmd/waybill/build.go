@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/registry"
 )
 
@@ -37,7 +37,7 @@ func runBuild(ctx context.Context, call *cli.Call) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, built.Close()) }()
+	defer func() { err = outcome.Join(err, built.Close()) }()
 	index, platforms, err := build.Index(built.Images, b.annotations)
 	if err != nil {
 		return err

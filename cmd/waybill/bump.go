@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -58,7 +57,7 @@ func bumpAndStart(ctx context.Context, call *cli.Call, repo place, branch string
 			return err
 		}
 	}
-	if err := errors.Join(err, reportBumpDecision(call, err)); err != nil {
+	if err := outcome.Join(err, reportBumpDecision(call, err)); err != nil {
 		return err
 	}
 	if err := reportBump(call, result); err != nil {

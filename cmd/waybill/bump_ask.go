@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/asking"
@@ -29,7 +28,7 @@ func bumpByAsking(ctx context.Context, call *cli.Call, repo place, branch string
 			return err
 		}
 	}
-	return errors.Join(err, reportBumpDecision(call, err))
+	return outcome.Join(err, reportBumpDecision(call, err))
 }
 
 // answerer is where the bump's answer goes; nil where nobody asked by a

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -49,6 +48,9 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	tool.Guard = judge.check
+	for _, r := range roots {
+		judge.reads(r.Dir, r.VarFiles)
+	}
 	broken := chooseForEach(ctx, call, top, roots, &tool)
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
@@ -72,7 +74,7 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	if err := reportDrift(call, report); err != nil {
 		return err
 	}
-	return errors.Join(append(problems, driftOutcome(call, report))...)
+	return outcome.Join(append(problems, driftOutcome(call, report))...)
 }
 
 // chooseForEach finds the terraform that each root asks for; where there is none
@@ -150,7 +152,7 @@ func reportDrift(call *cli.Call, report *drift.Report) error {
 		value, err := json.Marshal(outputs[name])
 		errs = append(errs, err, call.Output(name, string(value)))
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 // driftOutcome is how the command ends: a root that could not be planned is

@@ -102,7 +102,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 	}
 	var moved []string
 	for _, r := range claim.Roots {
-		sources, err := plan.ReadSources(top, r.Dir, r.VarFiles)
+		sources, err := plan.ReadSources(ctx, top, r.Dir, r.VarFiles)
 		switch {
 		case outcome.Code(err) == outcome.Usage:
 			moved = append(moved, r.Dir+": it is not there where this would be merged")
@@ -110,7 +110,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 			return err
 		case sources.Digest != r.Configuration:
 			text := r.Dir + ": its configuration is not the planned one where this would be merged"
-			if files, err := changedFiles(ctx, top, claim.Head, append(sources.Dirs, sources.VarFiles...)); err == nil && len(files) > 0 {
+			if files, err := changedFiles(ctx, top, claim.Head, sources.Paths()); err == nil && len(files) > 0 {
 				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
 			}
 			moved = append(moved, terraform.Printable(text))
@@ -134,7 +134,7 @@ func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *re
 	} else if _, err := fmt.Fprintln(call.Stdout, d.Verdict); err != nil {
 		return err
 	}
-	err = errors.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
+	err = outcome.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
 		call.Runner.Summary(decisionText(d)), commentDecision(ctx, call, where, d, document))
 	if err != nil {
 		return err

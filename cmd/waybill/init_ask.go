@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/starter"
 )
 
@@ -36,7 +37,7 @@ func ask(call *cli.Call, answers io.Reader, kind string, n *starter.Names) error
 			shown := q.now()
 			fmt.Fprintf(call.Stderr, "%s [%s]: ", q.text, shown)
 			if !lines.Scan() {
-				return errors.Join(errors.New("the answers ended early: nothing was written"), lines.Err())
+				return outcome.Join(errors.New("the answers ended early: nothing was written"), lines.Err())
 			}
 			answer := strings.TrimSpace(lines.Text())
 			if answer == "" {

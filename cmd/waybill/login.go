@@ -33,7 +33,7 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 	}
 	session, err := login.Open(ctx, call.Runner, request, dir)
 	if err != nil {
-		return errors.Join(identityError(err), os.RemoveAll(dir))
+		return outcome.Join(identityError(err), os.RemoveAll(dir))
 	}
 	for _, v := range session.Variables() {
 		if err := call.Runner.SetEnv(v.Name, v.Value); err != nil {

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -35,10 +33,11 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	roots, err := rootsToPlan(ctx, call, top)
+	chosen, err := selectRoots(ctx, call, top)
 	if err != nil {
 		return err
 	}
+	roots := chosen.roots
 	tool, done, err := tool(call)
 	if err != nil {
 		return err
@@ -57,15 +56,18 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if err := judge.trees(ctx, call, roots); err != nil {
 		return err
 	}
+	if err := chosen.check(); err != nil {
+		return err
+	}
 	if err := chooseTerraform(ctx, call, top, roots, &tool); err != nil {
 		return err
 	}
 	if call.In.Bool("validate_only") {
 		return validateRoots(ctx, call, top, roots, tool, judge)
 	}
-	if len(roots) == 0 {
+	if len(roots)+len(chosen.removed) == 0 {
 		call.Sayf("nothing to plan: no root is touched")
-		return errors.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
+		return outcome.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
 	}
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
@@ -76,7 +78,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	request := plan.Request{Top: top, Roots: roots, Head: head, Tool: tool, Parallel: call.In.Int("parallel")}
+	request := plan.Request{Top: top, Roots: roots, Head: head, Tool: tool, Parallel: call.In.Int("parallel"), States: chosen.states, Adopt: judge.mayAdopt, Removed: chosen.removed}
 	if where.onGitHub() {
 		request.Repository = where.repo.String()
 	}
@@ -99,56 +101,6 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		}
 	}
 	return reportPlan(ctx, call, where, result, sealed)
-}
-
-// namedRoots are the roots that the inputs, waybill.yaml or the directories
-// name, in the order in which they would be applied.
-func namedRoots(call *cli.Call, top string) ([]plan.Root, error) {
-	var roots []plan.Root
-	for _, dir := range call.In.List("dir") {
-		roots = append(roots, plan.Root{Dir: path.Clean(dir), Workspace: call.In.String("workspace"), VarFiles: call.In.List("var_file")})
-	}
-	if len(roots) == 0 {
-		if call.In.Has("workspace") || call.In.Has("var_file") {
-			return nil, outcome.Usagef("--workspace and --var-file are of the roots in --dir; for others they stand in waybill.yaml")
-		}
-		cfg, err := localConfig(top)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range cfg.Roots {
-			roots = append(roots, plan.Root(r))
-		}
-	}
-	if len(roots) == 0 {
-		var err error
-		if roots, err = plan.Discover(top); err != nil {
-			return nil, err
-		}
-		if len(roots) == 0 {
-			return nil, outcome.Usagef("no directory configures a backend or a provider: name the roots with --dir")
-		}
-	}
-	return plan.Order(roots)
-}
-
-// rootsToPlan are those of them that are touched by a change, where only these
-// are asked for.
-func rootsToPlan(ctx context.Context, call *cli.Call, top string) ([]plan.Root, error) {
-	roots, err := namedRoots(call, top)
-	if err != nil {
-		return nil, err
-	}
-	if since := call.In.String("changed_since"); since != "" {
-		out, err := git.Run(ctx, top, "diff", "--name-only", "-z", "--no-renames", since+"...HEAD")
-		if err != nil {
-			return nil, fmt.Errorf("find the files changed since %s: %w", since, err)
-		}
-		if roots, err = plan.Changed(top, roots, strings.FieldsFunc(out, func(r rune) bool { return r == 0 })); err != nil {
-			return nil, err
-		}
-	}
-	return roots, nil
 }
 
 func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (string, error) {
@@ -210,7 +162,7 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 	if len(document) > maxOutput {
 		document = []byte(`{"omitted":"too large for an output"}`)
 	}
-	return errors.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
+	return outcome.Join(call.Output("fingerprint", string(result.Fingerprint)), call.Output("changes", strconv.FormatBool(changes)),
 		call.Output("plan", sealed), call.Output("summary", string(document)))
 }
 
@@ -223,6 +175,7 @@ func askForApproval(ctx context.Context, where infra, result *plan.Result) (stri
 		for _, r := range result.Roots {
 			changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses})
 		}
+		changes = append(changes, removedChanges(result.Document.Removed)...)
 		var needs approval.Needs
 		if needs, err = approval.NeedsOf(rules, changes); err == nil {
 			return approval.Ask(result.Fingerprint, needs), nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -24,19 +25,21 @@ import (
 type guard struct {
 	top      string
 	policies []config.TerraformPolicy
+	adopts   func(dir string) bool // of the default branch's waybill.yaml; nil allows none
 	mu       sync.Mutex
 	findings []policy.Finding
-	passed   map[string]bool // roots whose tree has passed
-	asked    map[string]bool // files, and whether they are as the commit has them
+	passed   map[string]bool       // roots whose tree has passed
+	varFiles map[string][][]string // of the roots, by directory: of each workspace
+	asked    map[string]bool       // files, and whether they are as the commit has them
 }
 
 // policyGuard judges by the policy of the default branch, never by that of the
 // change itself. Its check is the Guard of a plan.Tool.
 func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (*guard, error) {
-	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool)}
+	g := &guard{top: top, passed: make(map[string]bool), asked: make(map[string]bool), varFiles: make(map[string][][]string)}
 	if !where.onGitHub() {
-		p, err := localPolicy(ctx, top)
-		g.policies = []config.TerraformPolicy{p}
+		cfg, err := committedConfig(ctx, top)
+		g.policies, g.adopts = []config.TerraformPolicy{cfg.Policy}, cfg.MayAdopt
 		return g, err
 	}
 	info, err := where.api.Repo(ctx, where.repo)
@@ -59,25 +62,29 @@ func policyGuard(ctx context.Context, call *cli.Call, where infra, top string) (
 	if err != nil {
 		return nil, fmt.Errorf("at %.7s: %w", tip, err)
 	}
-	g.policies = []config.TerraformPolicy{cfg.Terraform().Policy}
+	g.policies, g.adopts = []config.TerraformPolicy{cfg.Terraform().Policy}, cfg.Terraform().MayAdopt
 	return g, nil
 }
 
-// localPolicy is that of the checkout's HEAD, for where GitHub has no part.
-func localPolicy(ctx context.Context, top string) (config.TerraformPolicy, error) {
+// mayAdopt reports whether the new root in dir may take over a state.
+func (g *guard) mayAdopt(dir string) bool { return g.adopts != nil && g.adopts(dir) }
+
+// committedConfig is that of the checkout's HEAD, for where GitHub has no part.
+func committedConfig(ctx context.Context, top string) (config.Terraform, error) {
+	none := config.Terraform{Policy: config.DefaultTerraformPolicy()}
 	names, err := git.Run(ctx, top, "ls-tree", "--name-only", "HEAD", "--", config.FileName)
 	if err != nil || names == "" {
-		return config.DefaultTerraformPolicy(), err
+		return none, err
 	}
 	data, err := git.Run(ctx, top, "show", "HEAD:"+config.FileName)
 	if err != nil {
-		return config.TerraformPolicy{}, fmt.Errorf("read the policy: %w", err)
+		return none, fmt.Errorf("read the policy: %w", err)
 	}
 	cfg, err := config.Parse(config.FileName, []byte(data))
 	if err != nil {
-		return config.TerraformPolicy{}, err
+		return none, err
 	}
-	return cfg.Terraform().Policy, nil
+	return cfg.Terraform(), nil
 }
 
 // check refuses a root with all that was found in it.
@@ -88,9 +95,13 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	if passed {
 		return nil
 	}
-	findings, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, Policies: g.policies, Committed: g.committed})
-	if err != nil {
-		return err
+	var findings []policy.Finding
+	for _, files := range append(g.varFiles[dir], nil) {
+		found, err := policy.Check(ctx, policy.Request{Top: g.top, Dir: dir, DataDir: dataDir, VarFiles: files, Policies: g.policies, Committed: g.committed})
+		if err != nil {
+			return err
+		}
+		findings = append(findings, found...)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,10 +112,24 @@ func (g *guard) check(ctx context.Context, dir, dataDir string) error {
 	return nil
 }
 
+// reads names the files of variables that roots are planned with: which files a
+// configuration opens can stand in them.
+func (g *guard) reads(dir string, varFiles []string) {
+	if len(varFiles) == 0 {
+		return
+	}
+	absolute := make([]string, 0, len(varFiles))
+	for _, f := range varFiles {
+		absolute = append(absolute, filepath.Join(g.top, filepath.FromSlash(f)))
+	}
+	g.varFiles[dir] = append(g.varFiles[dir], absolute)
+}
+
 // trees judges what stands in the tree, before terraform itself is chosen, and
 // says all of it.
 func (g *guard) trees(ctx context.Context, call *cli.Call, roots []plan.Root) error {
 	for _, r := range roots {
+		g.reads(r.Dir, r.VarFiles)
 		if err := g.check(ctx, r.Dir, ""); err != nil && outcome.Code(err) != outcome.Refused {
 			return err
 		}
@@ -154,12 +179,12 @@ func (g *guard) report(call *cli.Call, failed error) error {
 		_, err = fmt.Fprintln(call.Stdout, string(document))
 	}
 	errs = append(errs, err, call.Runner.Summary(strings.Join(rows, "\n")+"\n"))
-	if err := errors.Join(errs...); err != nil {
+	if err := outcome.Join(errs...); err != nil {
 		return err
 	}
 	refused := policy.Refuse(g.findings)
-	if code := outcome.Code(failed); failed != nil && code != outcome.Refused {
-		return outcome.Refusedf("%w\nbeside it: %v", refused, failed)
+	if failed != nil && outcome.Code(failed) != outcome.Refused {
+		return outcome.Join(refused, fmt.Errorf("also failed: %w", failed))
 	}
 	return refused
 }

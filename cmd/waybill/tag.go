@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,7 +60,7 @@ func runTag(ctx context.Context, call *cli.Call) error {
 			return err
 		}
 	}
-	return errors.Join(err, call.Output("tags", strings.Join(written, "\n")), call.Runner.Summary(waybill.Markdown()))
+	return outcome.Join(err, call.Output("tags", strings.Join(written, "\n")), call.Runner.Summary(waybill.Markdown()))
 }
 
 // tagFacts reads what the job is about, and outside Actions what git says of

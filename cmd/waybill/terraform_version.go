@@ -25,7 +25,7 @@ func chooseTerraform(ctx context.Context, call *cli.Call, top string, roots []pl
 	c := chooser(call, *tool)
 	tool.Programs = make(map[string]string)
 	for _, root := range roots {
-		sources, err := plan.ReadSources(top, root.Dir, nil)
+		sources, err := plan.ReadSources(ctx, top, root.Dir, nil)
 		if err != nil {
 			return err
 		}

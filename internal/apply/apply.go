@@ -40,6 +40,8 @@ type Request struct {
 	Repository string // that this is
 	Head       string // commit that is the head now
 	Tool       plan.Tool
+	States     plan.States // whose state is whose
+	Adopt      func(dir string) bool
 	Getenv     func(string) string // for TF_VAR_ alone
 	Words      io.Writer           // progress; nil is none
 	// Group folds the progress of a root in a log until the returned function
@@ -115,18 +117,22 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 	now := a.now()
 	var details []string
 	for i, record := range document.Roots {
+		if err := r.States.Check(record.Dir, record.Workspace); err != nil {
+			return nil, err
+		}
 		a.Summaries = append(a.Summaries, plan.Summarize(parsed[i], a.secrets))
 		if err := a.variables(record.Dir, parsed[i]); err != nil {
 			return nil, err
 		}
 		one := root{record: record, planned: parsed[i]}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
-			if one.sources, err = plan.ReadSources(r.Top, record.Dir, record.VarFiles); err != nil {
+			if one.sources, err = plan.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
 			}
 			if record.Configuration != one.sources.Digest {
 				details = append(details, a.changedFiles(ctx, one)...)
 			}
+			record.Backend, record.Whole = r.States.Place(record.Dir, record.Workspace), one.sources.Whole
 			record.LockFile, record.Configuration, record.Plan = one.sources.LockFile, one.sources.Digest, plan.Digest(r.Bundle.Roots[i].Binary)
 			now.Roots = append(now.Roots, record)
 		}
@@ -140,7 +146,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 
 // now is the document without roots.
 func (a *Applier) now() plan.Document {
-	now := plan.Document{Version: plan.DocumentVersion, Repository: a.r.Repository, Head: a.r.Head}
+	now := plan.Document{Version: plan.DocumentVersion, Repository: a.r.Repository, Head: a.r.Head, Removed: a.r.Bundle.Document.Removed}
 	if now.Repository == "" {
 		now.Repository = a.r.Bundle.Document.Repository
 	}
@@ -154,7 +160,7 @@ func (a *Applier) changedFiles(ctx context.Context, r root) []string {
 	if a.r.Changed == nil {
 		return nil
 	}
-	files, err := a.r.Changed(ctx, append(r.sources.Dirs[:len(r.sources.Dirs):len(r.sources.Dirs)], r.sources.VarFiles...))
+	files, err := a.r.Changed(ctx, r.sources.Paths())
 	if err != nil || len(files) == 0 {
 		return nil // it only explains
 	}
@@ -218,6 +224,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
+	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
+		return now, nil, plan.RefuseTakeOver(now.Dir, state.Resources)
+	}
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
 		return now, nil, err
 	}

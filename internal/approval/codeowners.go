@@ -70,7 +70,7 @@ func ParseCodeOwners(name string, data []byte) (*CodeOwners, error) {
 		c.lines = append(c.lines, line)
 	}
 	if len(problems) > 0 {
-		return nil, outcome.Refusedf("%w", errors.Join(problems...))
+		return nil, outcome.Refusedf("%w", outcome.Join(problems...))
 	}
 	return c, nil
 }

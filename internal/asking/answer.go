@@ -2,7 +2,6 @@ package asking
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func (a Answering) End(ctx context.Context, err error) error {
 	case outcome.Usage: // the question itself is wrong: its text may be shown to who asked
 		reason = firstLine(err)
 	}
-	return errors.Join(err, a.report(ctx, state, reason))
+	return outcome.Join(err, a.report(ctx, state, reason))
 }
 
 func (a Answering) report(ctx context.Context, state, reason string) error {

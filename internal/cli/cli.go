@@ -140,7 +140,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		if err := maskSecrets(call); err != nil {
 			return err
 		}
-		return errors.Join(f(cmd.Context(), call), values.Err())
+		return outcome.Join(f(cmd.Context(), call), values.Err())
 	}
 	return cmd
 }

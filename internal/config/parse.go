@@ -22,6 +22,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/contract"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Load reads and parses a file.
@@ -108,7 +109,7 @@ func (p *parser) err() error {
 	for _, e := range p.problems {
 		errs = append(errs, e)
 	}
-	return errors.Join(errs...)
+	return outcome.Join(errs...)
 }
 
 var yamlLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)

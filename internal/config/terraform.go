@@ -23,6 +23,9 @@ type Terraform struct {
 	BeforeMerge bool
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
+	// Adopt are globs of directories whose roots may, when they are new, take over
+	// a state that already holds resources.
+	Adopt []string
 }
 
 // defaultDigits is what people can compare by eye.
@@ -82,6 +85,7 @@ type terraformDocument struct {
 	Rules  []TerraformRule `yaml:"rules"`
 	Digits int             `yaml:"digits"`
 	Drift  driftDocument   `yaml:"drift"`
+	Adopt  []string        `yaml:"adopt"`
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
@@ -94,6 +98,9 @@ func (t Terraform) NeedsCodeOwners() bool {
 		return r.Plan.From.CodeOwners() || r.Destroy != nil && r.Destroy.From.CodeOwners()
 	})
 }
+
+// MayAdopt reports whether the new root in dir may take over a state.
+func (t Terraform) MayAdopt(dir string) bool { return matchAny(t.Adopt, dir) }
 
 // Terraform is the section of the terraform gate; empty where there is none.
 func (c *Config) Terraform() Terraform { return c.terraform }
@@ -113,7 +120,12 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 }
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Drift: p.drift(child(at, "drift"), doc.Drift)}
+	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt}
+	for i, glob := range t.Adopt {
+		if !doublestar.ValidatePattern(glob) {
+			p.problem(child(at, "adopt"), "terraform.adopt.%d: %q is not a glob", i, glob)
+		}
+	}
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(child(at, "rules").Content[i], "dir")

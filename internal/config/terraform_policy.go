@@ -18,8 +18,13 @@ type TerraformPolicy struct {
 	Programs     NameList `yaml:"programs"`     // that backends and providers start
 	Backends     NameList `yaml:"backends"`     // by type
 	RemoteState  NameList `yaml:"remoteState"`  // backends whose state another root may read; its own kind always
+	Files        NameList `yaml:"files"`        // that the configuration may open outside of the repository; ComputedFile
 	Modules      Modules  `yaml:"modules"`
 }
+
+// ComputedFile is how TerraformPolicy.Files names a file whose path is known only
+// when terraform runs.
+const ComputedFile = "(computed)"
 
 // Modules says which modules may be called, and how exactly they are named.
 type Modules struct {
@@ -86,6 +91,7 @@ func (p *TerraformPolicy) fill() {
 		{&p.Actions, NameList{Deny: []string{"local_command"}}},
 		{&p.Programs, NameList{Allow: []string{}}},
 		{&p.RemoteState, NameList{Allow: []string{}}},
+		{&p.Files, NameList{Allow: []string{}}},
 	} {
 		if d.list.Allow == nil && d.list.Deny == nil {
 			*d.list = d.value
@@ -118,7 +124,7 @@ func (p *parser) terraformPolicy(at *yaml.Node, declared *TerraformPolicy) Terra
 	}
 	for name, list := range map[string]NameList{
 		"providers": declared.Providers, "provisioners": declared.Provisioners, "dataSources": declared.DataSources, "resources": declared.Resources,
-		"actions": declared.Actions, "programs": declared.Programs, "backends": declared.Backends, "remoteState": declared.RemoteState, "modules": declared.Modules.NameList,
+		"actions": declared.Actions, "programs": declared.Programs, "backends": declared.Backends, "remoteState": declared.RemoteState, "files": declared.Files, "modules": declared.Modules.NameList,
 	} {
 		for key, globs := range map[string][]string{"allow": list.Allow, "deny": list.Deny} {
 			for i, g := range globs {

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -50,7 +49,7 @@ func Resolve(c Command, flags map[string][]string, getenv func(string) string) (
 		v.given[in.Name] = values
 	}
 	if len(problems) > 0 {
-		return Values{}, outcome.Usagef("%w", errors.Join(problems...))
+		return Values{}, outcome.Usagef("%w", outcome.Join(problems...))
 	}
 	return v, nil
 }

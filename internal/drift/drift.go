@@ -13,7 +13,6 @@ package drift
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -134,7 +133,7 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 			return planned{err: err}
 		}
 	}
-	sources, err := plan.ReadSources(r.Top, root.Dir, root.VarFiles)
+	sources, err := plan.ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return planned{err: err}
 	}
@@ -164,10 +163,10 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 	}
 	shown, err := tf.Show(ctx, options.Out)
 	if err != nil {
-		return planned{err: errors.Join(p.err, err)}
+		return planned{err: outcome.Join(p.err, err)}
 	}
 	if p.plan, err = terraform.ParsePlan(shown); err != nil {
-		return planned{err: errors.Join(p.err, err)}
+		return planned{err: outcome.Join(p.err, err)}
 	}
 	return p
 }

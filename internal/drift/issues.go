@@ -2,12 +2,12 @@ package drift
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 )
 
@@ -73,7 +73,7 @@ func (t Tracker) Keep(ctx context.Context, report *Report) error {
 			problems = append(problems, t.orphan(ctx, left))
 		}
 	}
-	return errors.Join(problems...)
+	return outcome.Join(problems...)
 }
 
 type known struct {

@@ -7,10 +7,7 @@
 // main.
 package outcome
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Exit codes of every Waybill command.
 const (
@@ -48,14 +45,24 @@ func Pendingf(format string, args ...any) error {
 }
 
 // Code is the exit code for err: Done for nil, Broken for an error that carries
-// no outcome of its own.
+// no outcome of its own. Where several errors are joined, the one that decides
+// among them is the answer, whatever their order; see Worse.
 func Code(err error) int {
-	if err == nil {
+	switch e := err.(type) {
+	case nil:
 		return Done
-	}
-	var outcome *Error
-	if errors.As(err, &outcome) {
-		return outcome.Code
+	case *Error:
+		return e.Code
+	case interface{ Unwrap() []error }:
+		code := Done
+		for _, one := range e.Unwrap() {
+			code = Worse(code, Code(one))
+		}
+		return code
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			return Code(inner)
+		}
 	}
 	return Broken
 }

@@ -19,7 +19,7 @@ func TestCode(t *testing.T) {
 		"plain error":       {cause, outcome.Broken},
 		"usage":             {outcome.Usagef("x"), outcome.Usage},
 		"refused, wrapped":  {fmt.Errorf("a: %w", outcome.Refusedf("x")), outcome.Refused},
-		"pending, joined":   {errors.Join(cause, outcome.Pendingf("x")), outcome.Pending},
+		"trouble, joined":   {errors.Join(outcome.Pendingf("x"), cause), outcome.Broken},
 		"outermost decides": {outcome.Usagef("a: %w", outcome.Refusedf("x")), outcome.Usage},
 	} {
 		if got := outcome.Code(c.err); got != c.want {

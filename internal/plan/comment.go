@@ -59,8 +59,9 @@ type View struct {
 	Fingerprint Fingerprint
 	Head        string
 	Roots       []RootView
-	Sealed      string // where the sealed plan is; empty when it was not kept
-	Approval    string // Markdown: who must approve; empty says nothing of approval
+	Removed     []Removed // roots that the change takes away
+	Sealed      string    // where the sealed plan is; empty when it was not kept
+	Approval    string    // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
 }
 
@@ -74,7 +75,7 @@ type RootView struct {
 
 // View of a result.
 func (r *Result) View() View {
-	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head}
+	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Sources: root.Sources})
 	}
@@ -88,6 +89,7 @@ func (v View) Comment(limit int) string {
 	out.WriteString(Marker + "\n" + v.claim() + "\n")
 	out.WriteString(v.headline() + "\n\n")
 	v.table(&out)
+	v.removed(&out)
 	if v.Approval != "" {
 		out.WriteString("\n" + v.Approval + "\n")
 	}
@@ -185,6 +187,22 @@ func (v View) table(out *strings.Builder) {
 		}
 		c := r.Summary.Counts
 		out.WriteString(markdown.Row(markdown.Code(clip(r.name())), number(c[Add], false), number(c[Change], false), number(c[Replace], true), number(c[Destroy], true), r.note()))
+	}
+}
+
+// removed says what nothing plans any more.
+func (v View) removed(out *strings.Builder) {
+	for i, r := range v.Removed {
+		if i == maxRows {
+			fmt.Fprintf(out, "\n%s more are taken away.\n", count(len(v.Removed)-maxRows, "root"))
+			return
+		}
+		state := ""
+		if r.State != "" {
+			state = " (" + markdown.Code(clip(r.State)) + ")"
+		}
+		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, changes or destroys it from now on. "+
+			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(clip(Owner{Dir: r.Dir, Workspace: r.Workspace}.name())), state)
 	}
 }
 

@@ -27,6 +27,15 @@ type Document struct {
 	Repository string       `json:"repository"` // OWNER/NAME; empty outside GitHub
 	Head       string       `json:"head"`       // commit that was planned
 	Roots      []RootRecord `json:"roots"`      // in the order in which they are applied
+	Removed    []Removed    `json:"removed,omitempty"`
+}
+
+// Removed is a root that a change takes away: its directory, or its entry in
+// waybill.yaml. Nothing plans its resources from then on.
+type Removed struct {
+	Dir       string `json:"dir"`
+	Workspace string `json:"workspace"`
+	State     string `json:"state,omitempty"` // where it is
 }
 
 // DocumentVersion is the form of the documents that this program writes and
@@ -41,6 +50,8 @@ type RootRecord struct {
 	Lineage       string   `json:"lineage"`   // of the state; empty where there is none yet
 	Serial        uint64   `json:"serial"`
 	VarFiles      []string `json:"var_files,omitempty"`
+	Backend       string   `json:"backend,omitempty"` // where the state is
+	Whole         bool     `json:"whole,omitempty"`   // the configuration is every file of the commit
 	LockFile      string   `json:"lock_file"`         // empty where there is none
 	Configuration string   `json:"configuration"`     // the root's files, its local modules' and the files of variables
 	Plan          string   `json:"plan"`              // the binary plan
@@ -142,6 +153,7 @@ func Compare(planned, now Document) []FieldDifference {
 		if p.Lineage == n.Lineage {
 			add(p.Dir, "state serial", strconv.FormatUint(p.Serial, 10), strconv.FormatUint(n.Serial, 10))
 		}
+		add(p.Dir, "place of the state", p.Backend, n.Backend)
 		add(p.Dir, "lock file", p.LockFile, n.LockFile)
 		add(p.Dir, "configuration", p.Configuration, n.Configuration)
 		add(p.Dir, "binary plan", p.Plan, n.Plan)

@@ -24,7 +24,12 @@ type Request struct {
 	Head       string
 	Tool       Tool
 	Parallel   int // roots planned at the same time; 0 is 4
-	products   *products
+	// States says whose state is whose; Adopt, which new roots may take over one
+	// that holds resources. nil is none.
+	States   States
+	Adopt    func(dir string) bool
+	Removed  []Removed // roots that the change takes away
+	products *products
 }
 
 // Tool is how terraform is run for every root.
@@ -88,7 +93,7 @@ const defaultParallel = 4
 
 // Run plans every root. Either all of them are planned, or none is.
 func Run(ctx context.Context, r Request) (*Result, error) {
-	if len(r.Roots) == 0 {
+	if len(r.Roots)+len(r.Removed) == 0 {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
 	r.Tool.initLock, r.products = new(sync.Mutex), new(products)
@@ -97,7 +102,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	parsed := make([]*terraform.Plan, len(r.Roots))
-	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head}}
+	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
 	group, groupCtx := r.group(ctx)
 	for i, root := range ready {
 		group.Go(func() error {
@@ -162,11 +167,11 @@ func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return ready, errors.Join(refused...)
+	return ready, outcome.Join(refused...)
 }
 
 func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
-	sources, err := ReadSources(r.Top, root.Dir, root.VarFiles)
+	sources, err := ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return nil, err
 	}
@@ -213,13 +218,16 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if err != nil {
 		return nil, nil, err
 	}
+	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
+		return nil, nil, RefuseTakeOver(root.Dir, state.Resources)
+	}
 	changes, err := ChangesDigest(one.JSON)
 	if err != nil {
 		return nil, nil, err
 	}
 	one.Record = RootRecord{
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
-		LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
 	}
 	return one, parsed, nil
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -23,7 +24,13 @@ type Root struct {
 
 // Discover lists the directories below top that configure a backend or a
 // provider: terraform roots, rather than modules.
-func Discover(top string) ([]Root, error) {
+func Discover(top string) ([]Root, error) { return discover(top, false) }
+
+// DiscoverBefore lists them as they were: a directory that cannot be read was
+// no root that worked.
+func DiscoverBefore(top string) ([]Root, error) { return discover(top, true) }
+
+func discover(top string, tolerant bool) ([]Root, error) {
 	var roots []Root
 	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -36,6 +43,9 @@ func Discover(top string) ([]Root, error) {
 			return filepath.SkipDir
 		}
 		is, err := terraform.IsRoot(path)
+		if err != nil && tolerant {
+			return nil
+		}
 		if err != nil || !is {
 			return err
 		}
@@ -51,10 +61,10 @@ func Discover(top string) ([]Root, error) {
 
 // Changed keeps the roots that use one of the files, by themselves, by a local
 // module or by a file of variables.
-func Changed(top string, roots []Root, files []string) ([]Root, error) {
+func Changed(ctx context.Context, top string, roots []Root, files []string) ([]Root, error) {
 	var kept []Root
 	for _, r := range roots {
-		sources, err := ReadSources(top, r.Dir, r.VarFiles)
+		sources, err := ReadSources(ctx, top, r.Dir, r.VarFiles)
 		if err != nil {
 			return nil, err
 		}

@@ -48,7 +48,7 @@ func TestDiscoverAndChanged(t *testing.T) {
 	}
 	roots[1].VarFiles = []string{"infra/common.tfvars"}
 	for file, want := range map[string]string{"infra/a/m.tf": "infra/a", "modules/x/m.tf": "infra/a", "modules/y/files/text": "infra/a", "modules/z/m.tf": "", "infra/common.tfvars": "infra/b", "README.md": "", "infra/ab": ""} {
-		changed, err := plan.Changed(top, roots, []string{file})
+		changed, err := plan.Changed(t.Context(), top, roots, []string{file})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestSourcesDigest(t *testing.T) {
 	t.Parallel()
 	top := repository(t)
 	digest := func() string {
-		s, err := plan.ReadSources(top, "infra/a", []string{"infra/common.tfvars"})
+		s, err := plan.ReadSources(t.Context(), top, "infra/a", []string{"infra/common.tfvars"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestSourcesDigest(t *testing.T) {
 		}
 	}
 	for dir, want := range map[string]string{"../out": "exist", "none": "does not exist"} {
-		if _, err := plan.ReadSources(top, dir, nil); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+		if _, err := plan.ReadSources(t.Context(), top, dir, nil); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
@@ -95,7 +95,7 @@ func TestSourcesDigest(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(top, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := plan.ReadSources(top, "link", nil); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "outside the repository") {
+	if _, err := plan.ReadSources(t.Context(), top, "link", nil); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "outside the repository") {
 		t.Errorf("a link that leads out: %v", err)
 	}
 }

@@ -1,13 +1,12 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,59 +20,127 @@ const LockFile = ".terraform.lock.hcl"
 
 // Sources are the files that a root's plan depends on.
 type Sources struct {
-	Dirs      []string // the root and the local modules it uses, relative to the top, with slashes
-	VarFiles  []string // relative to the top
+	Dirs     []string // the root and the local modules it uses, relative to the top, with slashes
+	VarFiles []string // relative to the top
+	// Files are what the configuration opens beside them, files and directories,
+	// and what links in them lead to.
+	Files []string
+	// Whole says that what the configuration opens cannot be told, so that the
+	// plan depends on every file of the commit.
+	Whole bool
+	// Choosers are the files that choose a terraform. They ask for a new plan, and
+	// no plan is bound to them: it names the version.
+	Choosers  []string
 	Variables []string // of the root
 	Sensitive []string // those of them that are marked so
 	Digest    string   // of all their files
 	LockFile  string   // digest; empty where there is none
 }
 
-// ReadSources finds the local modules of a root, however deep, and takes the
-// digest of every file in them. State and terraform's own files do not count.
-// Names are relative to top; nothing outside it is read.
-func ReadSources(top, dir string, varFiles []string) (*Sources, error) {
+// ReadSources finds what the plan of a root depends on: its directory, the
+// local modules it calls, however deep, files of variables, and what all of them
+// open. It takes the digest of every file in them. State and terraform's own
+// files do not count, unless they are committed. Names are relative to top;
+// nothing outside it is read.
+func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sources, error) {
 	s := &Sources{}
 	if err := s.follow(top, filepath.Join(top, filepath.FromSlash(dir)), true); err != nil {
 		return nil, err
 	}
 	slices.Sort(s.Dirs)
-	files := make(map[string]string)
-	for _, d := range s.Dirs {
-		if err := digestTree(top, d, files); err != nil {
-			return nil, err
-		}
+	realTop, err := filepath.EvalSymlinks(top)
+	if err != nil {
+		return nil, fmt.Errorf("find the top of the repository: %w", err)
 	}
-	s.LockFile = files[slashJoin(dir, LockFile)]
 	for _, f := range varFiles {
 		relative, err := inside(top, filepath.Join(top, filepath.FromSlash(f)))
 		if err != nil {
 			return nil, err
 		}
-		if files[relative], err = digestFile(filepath.Join(top, filepath.FromSlash(f))); err != nil {
-			return nil, fmt.Errorf("read the variables %s: %w", f, err)
-		}
 		s.VarFiles = append(s.VarFiles, relative)
 	}
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
+	if err := s.opened(top, dir, varFiles); err != nil {
+		return nil, err
 	}
-	slices.Sort(names)
-	h := sha256.New()
-	for _, name := range names {
-		fmt.Fprintf(h, "%d:%s %s\n", len(name), name, files[name])
+	d := newDigester(ctx, realTop)
+	if err := s.digest(ctx, d, dir); err != nil {
+		return nil, err
 	}
-	s.Digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
 	return s, nil
 }
 
-// Uses says whether the file, relative to the top, is one of the sources.
+func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
+	d.links = func(target string) {
+		if !s.Uses(target) {
+			s.Files = append(s.Files, target)
+		}
+	}
+	for _, name := range slices.Concat(s.Dirs, s.VarFiles, s.Files) {
+		if err := d.path(name); err != nil {
+			return err
+		}
+	}
+	if s.Whole {
+		if err := d.whole(ctx); err != nil {
+			return err
+		}
+	}
+	slices.Sort(s.Files)
+	if real, err := inside(d.top, filepath.Join(d.top, filepath.FromSlash(dir))); err == nil {
+		dir = real
+	}
+	s.LockFile = d.files[slashJoin(dir, LockFile)]
+	s.Digest = d.sum()
+	for at := dir; ; at = path.Dir(at) {
+		for _, name := range []string{".terraform-version", ".opentofu-version"} {
+			s.Choosers = append(s.Choosers, slashJoin(at, name))
+		}
+		if at == "." || at == "/" {
+			return nil
+		}
+	}
+}
+
+// opened finds what the configuration opens.
+func (s *Sources) opened(top, dir string, varFiles []string) error {
+	absolute := make([]string, 0, len(varFiles))
+	for _, f := range varFiles {
+		absolute = append(absolute, filepath.Join(top, filepath.FromSlash(f)))
+	}
+	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(dir)), absolute)
+	if err != nil {
+		return err
+	}
+	s.Whole = !known
+	for _, f := range files {
+		if !s.Uses(f) || s.Whole {
+			s.Files = append(s.Files, f)
+		}
+	}
+	slices.Sort(s.Files)
+	s.Files = slices.Compact(s.Files)
+	return nil
+}
+
+// Uses reports whether a change of the file, relative to the top, asks for a new
+// plan.
 func (s *Sources) Uses(file string) bool {
-	if slices.Contains(s.VarFiles, file) {
+	// A submodule, or a directory that became a link, changes as one name.
+	under := func(d string) bool {
+		return d == "." || d == file || strings.HasPrefix(file, d+"/") || strings.HasPrefix(d, file+"/")
+	}
+	if s.Whole || slices.ContainsFunc(s.VarFiles, under) || slices.Contains(s.Choosers, file) {
 		return true
 	}
-	return slices.ContainsFunc(s.Dirs, func(d string) bool { return d == "." || strings.HasPrefix(file, d+"/") })
+	return slices.ContainsFunc(s.Dirs, under) || slices.ContainsFunc(s.Files, under)
+}
+
+// Paths are all that the digest is of, for git.
+func (s *Sources) Paths() []string {
+	if s.Whole {
+		return []string{"."}
+	}
+	return slices.Concat(s.Dirs, s.VarFiles, s.Files)
 }
 
 func (s *Sources) follow(top, dir string, root bool) error {
@@ -120,64 +187,15 @@ func inside(top, path string) (string, error) {
 	return filepath.ToSlash(relative), nil
 }
 
-// digestTree takes the digest of every file below dir. A link counts as what it
-// says, not as what it points to.
-func digestTree(top, dir string, files map[string]string) error {
-	root := filepath.Join(top, filepath.FromSlash(dir))
-	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return fmt.Errorf("read the configuration: %w", err)
-		}
-		name := entry.Name()
-		if entry.IsDir() {
-			if path != root && (name == ".terraform" || name == ".git" || name == "terraform.tfstate.d") {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if strings.HasSuffix(name, ".tfstate") || strings.Contains(name, ".tfstate.") {
-			return nil
-		}
-		relative, err := filepath.Rel(top, path)
-		if err != nil {
-			return err
-		}
-		var digest string
-		switch {
-		case entry.Type()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(path)
-			if err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
-			}
-			digest = "link:" + target
-		case entry.Type().IsRegular():
-			if digest, err = digestFile(path); err != nil {
-				return fmt.Errorf("read the configuration: %w", err)
-			}
-		default:
-			return nil
-		}
-		files[filepath.ToSlash(relative)] = digest
-		return nil
-	})
-}
-
-func digestFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
-}
-
 func slashJoin(dir, name string) string {
 	if dir == "." || dir == "" {
 		return name
 	}
 	return strings.TrimSuffix(dir, "/") + "/" + name
+}
+
+// Missing reports whether a root's directory is not there.
+func Missing(top, dir string) bool {
+	_, err := os.Stat(filepath.Join(top, filepath.FromSlash(dir)))
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Facts are what tags are made from.
@@ -41,7 +43,7 @@ func Expand(types []string, facts Facts) (tags, notes []string, err error) {
 			tags = append(tags, tag)
 		}
 	}
-	return tags, notes, errors.Join(problems...)
+	return tags, notes, outcome.Join(problems...)
 }
 
 func expand(text string, facts Facts) (tag, note string, err error) {

@@ -70,3 +70,28 @@ func IsRoot(dir string) (bool, error) {
 	}
 	return false, nil
 }
+
+// Opens lists the files and directories, from the top and with slashes, that
+// the configuration of a root opens or lets a provider open. It is false where
+// that cannot be told. What leaves the repository is left out: policy refuses it.
+func Opens(top, root string, varFiles []string) (files []string, known bool, err error) {
+	found, err := configuration.FindReads(configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles})
+	if err != nil {
+		return nil, false, err
+	}
+	realTop, err := filepath.EvalSymlinks(top)
+	if err != nil {
+		return nil, false, fmt.Errorf("find the top of the repository: %w", err)
+	}
+	known = true
+	for _, o := range found {
+		known = known && o.Extent != configuration.Unknown && !o.Given // what is given could lead anywhere
+		relative, err := filepath.Rel(realTop, o.Path)
+		if o.Outside || o.Path == "" || err != nil || strings.HasPrefix(relative, "..") {
+			continue
+		}
+		files = append(files, filepath.ToSlash(relative))
+	}
+	slices.Sort(files)
+	return slices.Compact(files), known, nil
+}

@@ -30,12 +30,9 @@ func PlanState(plan []byte) (StateID, error) {
 		return StateID{}, fmt.Errorf("read the state in the binary plan: %w", err)
 	}
 	defer file.Close()
-	var state struct {
-		Lineage string `json:"lineage"`
-		Serial  uint64 `json:"serial"`
-	}
+	var state stateJSON
 	if err := json.NewDecoder(io.LimitReader(file, maxState)).Decode(&state); err != nil {
 		return StateID{}, fmt.Errorf("read the state in the binary plan: %w", err)
 	}
-	return StateID{Lineage: state.Lineage, Serial: state.Serial}, nil
+	return state.id(), nil
 }

@@ -219,6 +219,27 @@ func (r *Root) Show(ctx context.Context, planFile string) ([]byte, error) {
 type StateID struct {
 	Lineage string
 	Serial  uint64
+	// Resources is how many the state holds, without data sources.
+	Resources int
+}
+
+// stateJSON is the part of a state that is read.
+type stateJSON struct {
+	Lineage   string `json:"lineage"`
+	Serial    uint64 `json:"serial"`
+	Resources []struct {
+		Mode string `json:"mode"`
+	} `json:"resources"`
+}
+
+func (s stateJSON) id() StateID {
+	id := StateID{Lineage: s.Lineage, Serial: s.Serial}
+	for _, r := range s.Resources {
+		if r.Mode != "data" {
+			id.Resources++
+		}
+	}
+	return id
 }
 
 // State says which version of the state the backend holds.
@@ -230,14 +251,11 @@ func (r *Root) State(ctx context.Context) (StateID, error) {
 	if len(bytes.TrimSpace(out)) == 0 {
 		return StateID{}, nil
 	}
-	var state struct {
-		Lineage string `json:"lineage"`
-		Serial  uint64 `json:"serial"`
-	}
+	var state stateJSON
 	if err := json.Unmarshal(out, &state); err != nil {
 		return StateID{}, fmt.Errorf("read the state: %w", err)
 	}
-	return StateID{Lineage: state.Lineage, Serial: state.Serial}, nil
+	return state.id(), nil
 }
 
 // Apply carries out a plan that Plan wrote, and hands each event to see.

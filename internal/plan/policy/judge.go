@@ -31,6 +31,7 @@ func (j *judge) all(ctx context.Context) error {
 		j.module(m)
 	}
 	j.localPlugins()
+	j.files()
 	if len(j.tree.modules) == 0 {
 		return nil
 	}

@@ -46,6 +46,7 @@ const (
 	RulePin         = "pin"
 	RuleLockFile    = "lock-file"
 	RuleOutside     = "outside"
+	RuleFile        = "file"
 	RuleUnreadable  = "unreadable"
 )
 
@@ -59,6 +60,8 @@ type Request struct {
 	Dir string // of the root, relative to Top
 	// DataDir is what terraform has fetched into; empty before it initialises.
 	DataDir string
+	// VarFiles are the files of variables that the root is planned with, absolute.
+	VarFiles []string
 	// Policies all have to hold.
 	Policies []config.TerraformPolicy
 	// Committed says whether a file, relative to Top, is as the commit has it.
@@ -70,6 +73,9 @@ type Request struct {
 func Check(ctx context.Context, r Request) ([]Finding, error) {
 	tree, err := readTree(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := tree.readOpened(r); err != nil {
 		return nil, err
 	}
 	var findings []Finding

@@ -30,6 +30,7 @@ type tree struct {
 	modules   []*module
 	outside   []configuration.Problem // links and calls that leave the tree
 	installed []installed             // providers that terraform has fetched
+	opened    []configuration.Opened  // files that the configuration makes terraform open
 }
 
 type installed struct{ source, version string }

@@ -130,7 +130,7 @@ func Seal(b Bundle, recipients []Recipient) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(files.Close(), encrypted.Close()); err != nil {
+	if err := outcome.Join(files.Close(), encrypted.Close()); err != nil {
 		return nil, fmt.Errorf("seal the plan: %w", err)
 	}
 	sum := sha256.Sum256(sealed.Bytes())

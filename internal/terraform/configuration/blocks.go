@@ -93,10 +93,10 @@ func (r *reader) terraform(b *hcl.Block) {
 	for _, inner := range content.Blocks {
 		switch inner.Type {
 		case "backend":
-			r.m.Backends = append(r.m.Backends, Named{inner.Labels[0], place(inner.DefRange)})
+			r.m.Backends = append(r.m.Backends, r.backend(inner.Labels[0], inner))
 			r.programs(inner.Body, "backend "+inner.Labels[0])
 		case "cloud":
-			r.m.Backends = append(r.m.Backends, Named{"cloud", place(inner.DefRange)})
+			r.m.Backends = append(r.m.Backends, r.backend("cloud", inner))
 			r.programs(inner.Body, "cloud")
 		case "required_providers":
 			r.required(inner.Body)

@@ -18,7 +18,6 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -37,7 +36,7 @@ type Module struct {
 	Provisioners []Named
 	Calls        []Call
 	Variables    []Variable
-	Backends     []Named
+	Backends     []Backend
 	Programs     []Program
 	Versions     []Named   // required_version, as the name
 	Problems     []Problem // what could not be read
@@ -165,7 +164,7 @@ func hasSuffix(name string, suffixes []string) bool {
 }
 
 // maxFile bounds what is read of one file.
-const maxFile = 32 << 20
+const maxFile = 8 << 20
 
 // Read reads a directory. An error is trouble with the directory itself.
 func Read(dir string, root bool) (*Module, error) {
@@ -198,14 +197,7 @@ func (r *reader) parse(file string) hcl.Body {
 		r.m.Problems[len(r.m.Problems)-1].Syntax = true
 		return nil
 	}
-	parser := hclparse.NewParser()
-	var parsed *hcl.File
-	var diagnostics hcl.Diagnostics
-	if strings.HasSuffix(file, ".json") {
-		parsed, diagnostics = parser.ParseJSON(data, file)
-	} else {
-		parsed, diagnostics = parser.ParseHCL(data, file)
-	}
+	parsed, diagnostics := parseFile(data, file, strings.HasSuffix(file, ".json"))
 	if r.diagnostics(diagnostics, file) || parsed == nil {
 		return nil
 	}

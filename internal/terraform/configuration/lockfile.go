@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
 )
 
 // LockFile is where terraform names its providers, in the root's directory.
@@ -31,7 +30,11 @@ func ReadLockFile(dir string) ([]Locked, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", LockFile)
 	}
-	file, diagnostics := hclparse.NewParser().ParseHCLFile(name)
+	data, err := readBounded(name)
+	if err != nil {
+		return nil, err
+	}
+	file, diagnostics := parseFile(data, name, false)
 	if diagnostics.HasErrors() {
 		return nil, errors.Join(diagnostics.Errs()...)
 	}

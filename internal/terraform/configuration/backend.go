@@ -1,0 +1,100 @@
+package configuration
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// Backend is a backend block, or a cloud block, as it is written.
+type Backend struct {
+	Named
+	Settings map[string]string // by name; of a block within it, as workspaces.name
+	Computed []string          // settings that are not written out
+}
+
+func (r *reader) backend(kind string, b *hcl.Block) Backend {
+	found := Backend{Named: Named{kind, place(b.DefRange)}, Settings: make(map[string]string)}
+	if native, ok := b.Body.(*hclsyntax.Body); ok {
+		found.native("", native)
+		return found
+	}
+	attributes, diagnostics := b.Body.JustAttributes()
+	r.diagnostics(diagnostics, b.DefRange.Filename)
+	for name, a := range attributes {
+		found.json(name, a.Expr)
+	}
+	return found
+}
+
+func (b *Backend) native(prefix string, body *hclsyntax.Body) {
+	for name, a := range body.Attributes {
+		b.set(prefix+name, a.Expr)
+	}
+	for _, inner := range body.Blocks {
+		b.native(prefix+inner.Type+".", inner.Body)
+	}
+}
+
+func (b *Backend) json(name string, e hcl.Expression) {
+	if pairs, diagnostics := hcl.ExprMap(e); !diagnostics.HasErrors() {
+		for _, pair := range pairs {
+			b.json(name+"."+keyOf(pair.Key), pair.Value)
+		}
+		return
+	}
+	if items, diagnostics := hcl.ExprList(e); !diagnostics.HasErrors() {
+		for _, item := range items {
+			b.json(name, item)
+		}
+		return
+	}
+	b.set(name, e)
+}
+
+func (b *Backend) set(name string, e hcl.Expression) {
+	if pairs, diagnostics := hcl.ExprMap(e); !diagnostics.HasErrors() {
+		for _, pair := range pairs {
+			b.set(name+"."+keyOf(pair.Key), pair.Value)
+		}
+		return
+	}
+	value, diagnostics := e.Value(nil)
+	if diagnostics.HasErrors() || !value.IsWhollyKnown() {
+		b.Computed = append(b.Computed, name)
+		return
+	}
+	if value.IsNull() {
+		return
+	}
+	if value.CanIterateElements() {
+		text := ""
+		for it := value.ElementIterator(); it.Next(); {
+			_, inner := it.Element()
+			part, _ := asText(inner)
+			text += part + "\x00"
+		}
+		b.Settings[name] = text
+		return
+	}
+	if text, ok := asText(value); ok && value.Type() != cty.DynamicPseudoType {
+		b.Settings[name] = text
+	}
+}
+
+// ReadSettings reads a file of backend settings, as -backend-config takes it.
+func ReadSettings(file string) (map[string]string, error) {
+	data, err := readBounded(file)
+	if err != nil {
+		return nil, err
+	}
+	parsed, diagnostics := parseFile(data, file, false)
+	if diagnostics.HasErrors() {
+		return nil, diagnostics
+	}
+	b := Backend{Settings: make(map[string]string)}
+	if native, ok := parsed.Body.(*hclsyntax.Body); ok {
+		b.native("", native)
+	}
+	return b.Settings, nil
+}
