@@ -162,13 +162,9 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 				s.rules, s.baseReads = rules, true
 			}
 		}
-		if s.baseRender, err = render.New(s.base.Files); err != nil {
-			return err
-		}
+		s.baseRender = render.New(s.base.Files)
 	}
-	if s.headRender, err = render.New(s.head.Files); err != nil {
-		return err
-	}
+	s.headRender = render.New(s.head.Files)
 	s.cfg = cfg
 	s.loadPolicies()
 	return nil
@@ -270,6 +266,11 @@ func (s *session) changed() []string {
 	}
 	for name := range s.base.Files {
 		if _, ok := s.head.Files[name]; !ok {
+			files = append(files, name)
+		}
+	}
+	for name, id := range s.head.Large {
+		if s.base.Large[name] != id {
 			files = append(files, name)
 		}
 	}

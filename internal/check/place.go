@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/overlay"
 	"github.com/waybill-dev/waybill/internal/promotion"
 	"github.com/waybill-dev/waybill/internal/render"
@@ -209,11 +211,16 @@ func (s *session) render(ctx context.Context, p place, at Finding, now overlay.P
 	var problemBefore error
 	var before []render.Object
 	if app, ok := s.baseApp(p); ok {
-		if before, problemBefore = s.baseRender.App(app, p.env.Name); problemBefore == nil {
+		if before, problemBefore = s.baseRender.App(ctx, app, p.env.Name); problemBefore == nil {
 			known = render.Images(before)
 		}
 	}
-	objects, err := s.headRender.App(p.app, p.env.Name)
+	objects, err := s.headRender.App(ctx, p.app, p.env.Name)
+	for _, e := range []error{err, problemBefore} {
+		if errors.As(e, new(*limit.Exceeded)) {
+			return nil, e // of this machine, and no verdict
+		}
+	}
 	if err != nil {
 		if !same(problemBefore, err) {
 			at.Rule, at.Message = RuleRender, err.Error()

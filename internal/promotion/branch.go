@@ -1,10 +1,8 @@
 package promotion
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
@@ -59,7 +57,7 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	if err != nil {
 		return nil, nil // not by this configuration's rules
 	}
-	if !maps.EqualFunc(now.Files, deployment.With(was.Files, edited.Place.File, edited.After), bytes.Equal) {
+	if !now.SameFiles(deployment.With(was.Files, edited.Place.File, edited.After), was.Large) {
 		return nil, nil
 	}
 	return &Branch{Image: image, File: edited.After}, nil

@@ -129,7 +129,7 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	change, err := deployment.Prepare(snapshot.Files, app, env.Name, to)
+	change, err := deployment.Prepare(ctx, snapshot.Files, app, env.Name, to)
 	if err != nil {
 		return Result{}, err
 	}
