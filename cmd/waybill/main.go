@@ -34,6 +34,7 @@ var program = cli.Program{
 		"check":    bounded(runCheck),
 		"diff":     bounded(runDiff),
 		"rollback": bounded(runRollback),
+		"hold":     bounded(runHold),
 		"status":   bounded(runStatus),
 		"login":    runLogin,
 		"plan":     runPlan,

@@ -20,6 +20,7 @@ type policy struct {
 	Keys    []string              `yaml:"keys"`
 	Scan    *scanPolicy           `yaml:"scan"`
 	Waivers []waiver              `yaml:"waivers"`
+	Images  imagesPolicy          `yaml:"images"`
 }
 
 type scanPolicy struct {
@@ -63,6 +64,7 @@ func (p policy) overriddenBy(o policy) policy {
 		}
 		p.Scan = &merged
 	}
+	p.Images = p.Images.overriddenBy(o.Images)
 	p.Waivers = append(slices.Clone(p.Waivers), o.Waivers...)
 	return p
 }

@@ -156,16 +156,18 @@ func walkLists(at string, a, b []any, report func(path string, old, changed *str
 }
 
 func names(list []any) ([]string, bool) {
-	var out []string
+	out := make([]string, 0, len(list))
+	seen := make(map[string]bool, len(list))
 	for _, e := range list {
 		m, ok := e.(map[string]any)
 		if !ok {
 			return nil, false
 		}
 		n, ok := m["name"].(string)
-		if !ok || slices.Contains(out, n) {
+		if !ok || seen[n] {
 			return nil, false
 		}
+		seen[n] = true
 		out = append(out, n)
 	}
 	return out, true

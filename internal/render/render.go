@@ -176,37 +176,3 @@ func object(content map[string]any) Object {
 	}
 	return o
 }
-
-// Images lists the images of every container of the objects, in order, each
-// once.
-func Images(objects []Object) []string {
-	var images []string
-	seen := make(map[string]bool)
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			for _, key := range []string{"initContainers", "containers", "ephemeralContainers"} {
-				containers, _ := v[key].([]any)
-				for _, c := range containers {
-					container, _ := c.(map[string]any)
-					if image, ok := container["image"].(string); ok && !seen[image] {
-						seen[image] = true
-						images = append(images, image)
-					}
-				}
-			}
-			for _, key := range sortedKeys(v) {
-				walk(v[key])
-			}
-		}
-	}
-	for _, o := range objects {
-		walk(o.Content)
-	}
-	return images
-}
