@@ -122,9 +122,9 @@ func (f *finder) field(v any, at, key string) {
 	switch {
 	case key == "image":
 		f.image(v, at, false)
-	case strings.HasSuffix(key, "Image"):
+	case strings.HasSuffix(strings.ToLower(key), "image"):
 		f.image(v, at, true)
-	case key == "images" || strings.HasSuffix(key, "Images"):
+	case strings.HasSuffix(strings.ToLower(key), "images"):
 		switch v := v.(type) {
 		case []any:
 			at := elements(at, v)
