@@ -78,7 +78,7 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 	}
 	change.Objects = render.Diff(before, after)
 	if before != nil {
-		if err := onlyImage(change.Objects, result.Place, ref); err != nil {
+		if err := onlyImage(render.DiffWithSecrets(before, after), result.Place, ref); err != nil {
 			return Change{}, fmt.Errorf("%s: %w", result.Place.File, err)
 		}
 	}

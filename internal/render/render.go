@@ -40,15 +40,25 @@ func (o Object) ID() string {
 	if !found {
 		group = ""
 	}
-	return group + "/" + o.Kind + "/" + o.Namespace + "/" + o.Name
+	return group + "/" + o.Kind + "/" + o.Namespace + "/" + o.name()
+}
+
+// name is the object's name, or what the cluster is to make one of.
+func (o Object) name() string {
+	if metadata, ok := o.Content["metadata"].(map[string]any); ok && o.Name == "" {
+		if prefix, ok := metadata["generateName"].(string); ok {
+			return prefix + "*"
+		}
+	}
+	return o.Name
 }
 
 // String names an object for people.
 func (o Object) String() string {
 	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
+		return o.Kind + " " + o.name()
 	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return o.Kind + " " + o.Namespace + "/" + o.name()
 }
 
 // Renderer renders the overlays of one commit. It is safe for concurrent use.
