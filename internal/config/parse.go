@@ -42,7 +42,8 @@ func Parse(file string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.validate(root); len(p.problems) > 0 {
+	value := p.validate(root)
+	if len(p.problems) > 0 {
 		return nil, p.err()
 	}
 	var doc document
@@ -55,6 +56,8 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, at
 	}
 	c := p.config(root, doc)
+	c.acknowledge, c.root = doc.Acknowledge, root
+	c.raw, _ = value.(map[string]any)
 	return c, p.err()
 }
 
@@ -87,6 +90,8 @@ type document struct {
 	Policy    policy            `yaml:"policy"`
 	Terraform terraformDocument `yaml:"terraform"`
 	Manifests manifestsDocument `yaml:"manifests"`
+
+	Acknowledge []Acknowledgement `yaml:"acknowledge"`
 }
 
 type parser struct {
@@ -138,15 +143,15 @@ func (p *parser) document(data []byte) (*yaml.Node, error) {
 
 // validate holds the document against the schema, and against duplicate keys,
 // which JSON cannot express.
-func (p *parser) validate(root *yaml.Node) {
+func (p *parser) validate(root *yaml.Node) any {
 	value := p.plain(root)
 	if len(p.problems) > 0 {
-		return
+		return nil
 	}
 	schema, err := compileSchema()
 	if err != nil {
 		p.problem(root, "compile the schema: %v", err)
-		return
+		return nil
 	}
 	var invalid *jsonschema.ValidationError
 	if err := schema.Validate(value); errors.As(err, &invalid) {
@@ -154,6 +159,7 @@ func (p *parser) validate(root *yaml.Node) {
 	} else if err != nil {
 		p.problem(root, "%v", err)
 	}
+	return value
 }
 
 func compileSchema() (*jsonschema.Schema, error) {
