@@ -46,7 +46,7 @@ func runDiff(ctx context.Context, call *cli.Call) error {
 			return err
 		}
 	}
-	diffs, err := diffSides(base, head, app, env)
+	diffs, err := diffSides(ctx, base, head, app, env)
 	if err != nil {
 		return err
 	}
@@ -68,20 +68,19 @@ func loadSide(ctx context.Context, repo place, rev string) (side, error) {
 	if err != nil {
 		return side{}, fmt.Errorf("at %s: %w", rev, err)
 	}
-	renderer, err := render.New(snapshot.Files)
-	return side{cfg: cfg, renderer: renderer}, err
+	return side{cfg: cfg, renderer: render.New(snapshot.Files)}, nil
 }
 
 // objects renders a place; a side that does not have it has no objects.
-func (s side) objects(app, env string) ([]render.Object, error) {
+func (s side) objects(ctx context.Context, app, env string) ([]render.Object, error) {
 	a, err := s.cfg.App(app)
 	if err != nil || !a.RunsIn(env) {
 		return nil, nil
 	}
-	return s.renderer.App(a, env)
+	return s.renderer.App(ctx, a, env)
 }
 
-func diffSides(base, head side, app, env string) ([]placeDiff, error) {
+func diffSides(ctx context.Context, base, head side, app, env string) ([]placeDiff, error) {
 	diffs := []placeDiff{}
 	for _, name := range union(base.cfg.AppNames(), head.cfg.AppNames()) {
 		if app != "" && name != app {
@@ -91,11 +90,11 @@ func diffSides(base, head side, app, env string) ([]placeDiff, error) {
 			if env != "" && e != env {
 				continue
 			}
-			before, err := base.objects(name, e)
+			before, err := base.objects(ctx, name, e)
 			if err != nil {
 				return nil, fmt.Errorf("render %s in %s at the base: %w", name, e, err)
 			}
-			after, err := head.objects(name, e)
+			after, err := head.objects(ctx, name, e)
 			if err != nil {
 				return nil, fmt.Errorf("render %s in %s at the head: %w", name, e, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 func main() { os.Exit(run()) }
@@ -29,12 +30,13 @@ var program = cli.Program{
 		"sign":     runSign,
 		"verify":   runVerify,
 		"tag":      runTag,
-		"bump":     runBump,
-		"promote":  runPromote,
-		"check":    runCheck,
-		"diff":     runDiff,
-		"rollback": runRollback,
-		"status":   runStatus,
+		"bump":     bounded(runBump),
+		"promote":  bounded(runPromote),
+		"check":    bounded(runCheck),
+		"diff":     bounded(runDiff),
+		"rollback": bounded(runRollback),
+		"hold":     bounded(runHold),
+		"status":   bounded(runStatus),
 		"login":    runLogin,
 		"plan":     runPlan,
 		"gate":     runGate,
@@ -42,4 +44,12 @@ var program = cli.Program{
 		"drift":    runDrift,
 		"init":     runInit,
 	},
+}
+
+// bounded is for commands that read what others wrote: however that is built,
+// they end within stated limits of memory, and soon after an interrupt.
+func bounded(f cli.Func) cli.Func {
+	return func(ctx context.Context, call *cli.Call) error {
+		return limit.Command(ctx, func(ctx context.Context) error { return f(ctx, call) })
+	}
 }

@@ -30,10 +30,7 @@ func rendering(ctx context.Context, e environment) error {
 	objects := 0
 	ours := func() error {
 		objects = 0
-		r, err := render.New(files)
-		if err != nil {
-			return err
-		}
+		r := render.New(files)
 		for i := range overlays {
 			rendered, err := r.Kustomize(fmt.Sprintf("apps/app-%d/overlays/prod", i))
 			if err != nil {

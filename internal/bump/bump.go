@@ -81,7 +81,7 @@ func once(ctx context.Context, repo Repository, judge *promotion.Judge, req Requ
 	if env.Promotion != config.Auto {
 		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s", env.Name, config.FileName)
 	}
-	change, err := deployment.Prepare(snapshot.Files, app, env.Name, req.Image)
+	change, err := deployment.Prepare(ctx, snapshot.Files, app, env.Name, req.Image)
 	if err != nil {
 		return Result{}, err
 	}

@@ -9,7 +9,6 @@
 package check
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -96,7 +95,7 @@ const parallel = 8
 // judges everything as it stands. An error says nothing of the change: it is
 // trouble with a registry or a repository.
 func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
-	s := &session{checker: c, result: Result{Findings: []Finding{}}}
+	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering)}
 	if err := s.load(ctx, base, head); err != nil {
 		return Result{}, err
 	}
@@ -131,8 +130,12 @@ type session struct {
 	headRender *render.Renderer
 	policies   policies
 
+	changedOnce  sync.Once
+	changedFiles []string
+
 	mu     sync.Mutex
 	result Result
+	sets   map[string]rendering // what the places render to, by application and environment
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {
@@ -162,13 +165,9 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 				s.rules, s.baseReads = rules, true
 			}
 		}
-		if s.baseRender, err = render.New(s.base.Files); err != nil {
-			return err
-		}
+		s.baseRender = render.New(s.base.Files)
 	}
-	if s.headRender, err = render.New(s.head.Files); err != nil {
-		return err
-	}
+	s.headRender = render.New(s.head.Files)
 	s.cfg = cfg
 	s.loadPolicies()
 	return nil
@@ -194,12 +193,6 @@ func (s *session) add(f Finding) {
 	s.result.Findings = append(s.result.Findings, f)
 }
 
-// place is one application in one environment.
-type place struct {
-	app config.App
-	env config.Environment
-}
-
 func (s *session) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -220,58 +213,9 @@ func (s *session) run(ctx context.Context) error {
 			cancel()
 		}
 	}
-	return first
-}
-
-// places lists what the change can touch: all of it, unless every changed file
-// lies in the overlay of one place.
-func (s *session) places() []place {
-	var places []place
-	for _, name := range s.cfg.AppNames() {
-		app, err := s.cfg.App(name)
-		if err != nil {
-			continue
-		}
-		for _, envName := range app.Environments {
-			if env, err := s.cfg.Environment(envName); err == nil {
-				places = append(places, place{app: app, env: env})
-			}
-		}
+	if first != nil {
+		return first
 	}
-	if s.base == nil {
-		return places
-	}
-	touched := make(map[int]bool)
-	for _, file := range s.changed() {
-		i := slices.IndexFunc(places, func(p place) bool {
-			at := p.app.Overlay(p.env.Name)
-			return file == at || strings.HasPrefix(file, at+"/")
-		})
-		if i < 0 {
-			return places
-		}
-		touched[i] = true
-	}
-	var only []place
-	for i, p := range places {
-		if touched[i] {
-			only = append(only, p)
-		}
-	}
-	return only
-}
-
-func (s *session) changed() []string {
-	var files []string
-	for name, data := range s.head.Files {
-		if before, ok := s.base.Files[name]; !ok || !bytes.Equal(before, data) {
-			files = append(files, name)
-		}
-	}
-	for name := range s.base.Files {
-		if _, ok := s.head.Files[name]; !ok {
-			files = append(files, name)
-		}
-	}
-	return files
+	s.outside()
+	return s.protection()
 }

@@ -186,7 +186,7 @@ func (s *session) locate(p place, at Finding, o render.Object) Finding {
 			if !strings.HasPrefix(name, prefix) || ext != ".yaml" && ext != ".yml" || strings.Contains(name, "/overlays/") && !strings.HasPrefix(name, own) {
 				continue
 			}
-			if line, ok := policycheck.Locate(s.head.Files[name], o.Kind, o.Name); ok {
+			if line, ok := policycheck.Locate(name, s.head.Files[name], o.Kind, o.Name); ok {
 				at.File, at.Line = name, line
 				return at
 			}

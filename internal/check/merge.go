@@ -37,5 +37,23 @@ func merged(ctx context.Context, repo Repository, base, head *configrepo.Snapsho
 			delete(files, name)
 		}
 	}
-	return &configrepo.Snapshot{Commit: head.Commit, Files: files}, nil
+	large := maps.Clone(base.Large)
+	if large == nil {
+		large = make(map[string]string)
+	}
+	for name, id := range head.Large {
+		if was.Large[name] != id {
+			large[name] = id
+			delete(files, name)
+		}
+	}
+	for name := range was.Large {
+		if _, kept := head.Large[name]; !kept {
+			delete(large, name)
+		}
+	}
+	for name := range files {
+		delete(large, name) // it shrank
+	}
+	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large}, nil
 }

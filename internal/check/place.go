@@ -3,16 +3,14 @@ package check
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/overlay"
 	"github.com/waybill-dev/waybill/internal/promotion"
-	"github.com/waybill-dev/waybill/internal/render"
 )
 
 // place judges one application in one environment.
@@ -25,17 +23,11 @@ func (s *session) place(ctx context.Context, p place) error {
 			at.Rule, at.Message = RuleOverlay, err.Error()
 			s.add(at)
 		}
-		return nil
+		return s.rendered(ctx, p, at, was, overlay.Place{}, err)
 	}
 	at.File, at.Line = now.File, now.Line
-	others, err := s.render(ctx, p, at, now)
-	if err != nil {
+	if err := s.rendered(ctx, p, at, was, now, nil); err != nil {
 		return err
-	}
-	for _, ref := range others {
-		if err := s.beside(ctx, p, at, ref); err != nil {
-			return err
-		}
 	}
 	at.Rule = RuleDigest
 	switch {
@@ -54,7 +46,7 @@ func (s *session) place(ctx context.Context, p place) error {
 	case !deployment.Runs(now.Ref):
 		return nil
 	}
-	return s.digest(ctx, p, at, was, now)
+	return s.digest(ctx, p, at, was.Ref, now.Ref)
 }
 
 func named(p overlay.Place) string {
@@ -69,40 +61,50 @@ func same(a, b error) bool { return a != nil && b != nil && a.Error() == b.Error
 // before is what the base deploys in the place, by the base's own
 // configuration; zero where it has none.
 func (s *session) before(p place) (overlay.Place, error) {
-	app, known := s.baseApp(p)
-	if !known {
+	if !p.had {
 		return overlay.Place{}, nil
 	}
-	was, err := deployment.Read(s.base.Files, app, p.env.Name)
+	was, err := deployment.Read(s.base.Files, p.was, p.env.Name)
 	if err != nil {
 		return overlay.Place{}, err
 	}
 	return was, nil
 }
 
-// baseApp is the application as the base has it in the place.
-func (s *session) baseApp(p place) (config.App, bool) {
+// baseApp is the application as the base has it in an environment.
+func (s *session) baseApp(app, env string) (config.App, bool) {
 	if s.base == nil || !s.baseReads {
 		return config.App{}, false
 	}
-	app, _, err := s.rules.Place(p.app.Name, p.env.Name)
-	return app, err == nil
+	a, _, err := s.rules.Place(app, env)
+	return a, err == nil
 }
 
 // digest verifies a digest that the head would newly deploy.
-func (s *session) digest(ctx context.Context, p place, at Finding, was, now overlay.Place) error {
-	rules := s.rulesFor(p)
-	waybill, err := s.checker.Judge.By(ctx, s.rules.PolicyFor(rules.App, p.env.Name), p.app.Name, p.env.Name, now.Ref)
+func (s *session) digest(ctx context.Context, p place, at Finding, was, now imageref.Ref) error {
+	waybill, err := s.judge(ctx, p, was, now)
 	if err != nil {
 		return err
 	}
+	s.report(waybill, at)
+	return nil
+}
+
+// judge holds a digest of the place's application against everything that it
+// must meet there: evidence, and the rules between environments.
+func (s *session) judge(ctx context.Context, p place, was, now imageref.Ref) (evidence.Waybill, error) {
+	rules := s.rulesFor(p)
+	waybill, err := s.checker.Judge.By(ctx, s.rules.PolicyFor(rules.App, p.env.Name), p.app.Name, p.env.Name, now)
+	if err != nil {
+		return waybill, err
+	}
 	rules.Candidate = waybill
-	if deployment.Runs(was.Ref) {
-		rules.Deployed = was.Ref
+	if deployment.Runs(was) {
+		rules.Deployed = was
 	}
 	reasons, returning, err := s.moves(ctx, p, rules)
 	if err != nil {
-		return err
+		return waybill, err
 	}
 	if returning {
 		waybill = promotion.Returning(waybill)
@@ -110,29 +112,7 @@ func (s *session) digest(ctx context.Context, p place, at Finding, was, now over
 	if len(reasons) > 0 {
 		waybill.Decision = waybill.Decision.And(evidence.Decide(reasons...))
 	}
-	s.report(waybill, at)
-	return nil
-}
-
-// beside verifies an image of an application that the rendered manifests run
-// beside the one that the overlay names: evidence alone counts for it, order
-// and soak are those of its own overlay.
-func (s *session) beside(ctx context.Context, p place, at Finding, ref imageref.Ref) error {
-	cfg, app := s.rules, config.App{}
-	owner, err := cfg.AppForImage(ref.Repository())
-	if err != nil {
-		cfg = s.cfg
-		if owner, err = cfg.AppForImage(ref.Repository()); err != nil {
-			owner = app // several have it: what is common to all holds
-		}
-	}
-	waybill, err := s.checker.Judge.By(ctx, cfg.PolicyFor(owner, p.env.Name), p.app.Name, p.env.Name, ref)
-	if err != nil {
-		return err
-	}
-	at.Line = 0
-	s.report(waybill, at)
-	return nil
+	return waybill, nil
 }
 
 // report keeps a waybill, and what is not met of it as findings.
@@ -187,81 +167,20 @@ func (s *session) rulesFor(p place) promotion.Move {
 
 // moves asks the rules between environments. They need a base: what stands
 // there already has moved. A digest that ran in the environment before may
-// come back: that is a rollback.
+// come back, unless it is held: that is a rollback.
 func (s *session) moves(ctx context.Context, p place, m promotion.Move) (reasons []evidence.Reason, returning bool, err error) {
 	if s.base == nil {
 		return nil, false, nil
 	}
-	if app, known := s.baseApp(p); known && !m.Deployed.IsZero() {
-		if _, returning, err = deployment.Find(ctx, s.checker.Repo, s.base.Commit, app, p.env.Name, m.Candidate.Image); err != nil || returning {
-			return nil, returning, err
+	if p.had && !m.Deployed.IsZero() {
+		if _, returning, err = deployment.Find(ctx, s.checker.Repo, s.base.Commit, p.was, p.env.Name, m.Candidate.Image); err != nil {
+			return nil, false, err
+		}
+		if returning {
+			reasons, err = hold.Reasons(ctx, s.checker.Repo, m.Rev, m.App, p.env.Name, m.Candidate.Image, true)
+			return reasons, true, err
 		}
 	}
 	reasons, err = s.checker.Judge.Enter(ctx, s.checker.Repo, m)
 	return reasons, false, err
-}
-
-// render wants the head to render, and no image without digest that the base
-// does not have. It gives the images of applications that run beside the one
-// that the overlay names, and did not before.
-func (s *session) render(ctx context.Context, p place, at Finding, now overlay.Place) ([]imageref.Ref, error) {
-	var known []string
-	var problemBefore error
-	var before []render.Object
-	if app, ok := s.baseApp(p); ok {
-		if before, problemBefore = s.baseRender.App(app, p.env.Name); problemBefore == nil {
-			known = render.Images(before)
-		}
-	}
-	objects, err := s.headRender.App(p.app, p.env.Name)
-	if err != nil {
-		if !same(problemBefore, err) {
-			at.Rule, at.Message = RuleRender, err.Error()
-			s.add(at)
-		}
-		return nil, ctx.Err()
-	}
-	if err := s.manifests(ctx, p, at, before, objects); err != nil {
-		return nil, err
-	}
-	at.Rule, at.Line = RuleDigest, 0
-	var others []imageref.Ref
-	for _, image := range render.Images(objects) {
-		if slices.Contains(known, image) {
-			continue
-		}
-		if strings.Contains(image, "@sha256:") {
-			if ref, err := imageref.Parse(withoutTag(image)); err == nil && ref != now.Ref && deployment.Runs(ref) && s.delivers(ref.Repository()) {
-				others = append(others, ref)
-			}
-			continue
-		}
-		if now.Tag != "" && strings.HasPrefix(image, p.app.Image.Name()+":") {
-			continue // said at the overlay's own line
-		}
-		at.Message = fmt.Sprintf("the rendered manifests run %s, which names no digest: a tag can be moved; write IMAGE@sha256:…", image)
-		s.add(at)
-	}
-	return others, nil
-}
-
-// withoutTag cuts the tag off REPOSITORY:TAG@DIGEST: the digest decides.
-func withoutTag(image string) string {
-	repository, digest, _ := strings.Cut(image, "@")
-	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
-		repository = repository[:i]
-	}
-	return repository + "@" + digest
-}
-
-// delivers says whether images of the repository are an application's.
-func (s *session) delivers(repository string) bool {
-	for _, cfg := range []*config.Config{s.rules, s.cfg} {
-		for _, name := range cfg.AppNames() {
-			if app, err := cfg.App(name); err == nil && app.Image.Name() == repository {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -51,6 +52,10 @@ type Config struct {
 	terraform    Terraform
 
 	manifestWaivers []ManifestWaiver
+	acknowledge     []Acknowledgement
+
+	raw  map[string]any // the file, without meaning
+	root *yaml.Node     // and where things stand in it
 }
 
 // Environment is a place where applications run.

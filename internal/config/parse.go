@@ -22,6 +22,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/contract"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -42,7 +43,8 @@ func Parse(file string, data []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.validate(root); len(p.problems) > 0 {
+	value := p.validate(root)
+	if len(p.problems) > 0 {
 		return nil, p.err()
 	}
 	var doc document
@@ -55,6 +57,8 @@ func Parse(file string, data []byte) (*Config, error) {
 		return nil, at
 	}
 	c := p.config(root, doc)
+	c.acknowledge, c.root = doc.Acknowledge, root
+	c.raw, _ = value.(map[string]any)
 	return c, p.err()
 }
 
@@ -87,6 +91,8 @@ type document struct {
 	Policy    policy            `yaml:"policy"`
 	Terraform terraformDocument `yaml:"terraform"`
 	Manifests manifestsDocument `yaml:"manifests"`
+
+	Acknowledge []Acknowledgement `yaml:"acknowledge"`
 }
 
 type parser struct {
@@ -112,41 +118,41 @@ func (p *parser) err() error {
 	return outcome.Join(errs...)
 }
 
-var yamlLine = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+var yamlLine = regexp.MustCompile(`(?s)^(?::(\d+): |: (?:line (\d+): )?)(.*)$`)
 
 func (p *parser) document(data []byte) (*yaml.Node, error) {
-	var root yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	if err := decoder.Decode(&root); err != nil {
-		line, text := 1, err.Error()
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			if n, err := strconv.Atoi(m[1]); err == nil {
-				line = n
-			}
-			text = m[2]
-		}
-		if text == "EOF" {
-			text = "the file is empty"
-		}
-		return nil, &Error{File: p.file, Line: line, Column: 1, Message: text}
+	problem := func(line int, text string) error {
+		return &Error{File: p.file, Line: max(line, 1), Column: 1, Message: text}
 	}
-	if err := decoder.Decode(new(yaml.Node)); err == nil {
-		return nil, &Error{File: p.file, Line: 1, Column: 1, Message: "several YAML documents in one file; want one"}
+	documents, err := limit.Documents(p.file, data)
+	if err != nil {
+		m := yamlLine.FindStringSubmatch(strings.TrimPrefix(err.Error(), p.file))
+		if m == nil {
+			return nil, problem(1, err.Error())
+		}
+		line, _ := strconv.Atoi(m[1] + m[2])
+		return nil, problem(line, m[3])
 	}
-	return root.Content[0], nil
+	switch {
+	case len(documents) == 0 || len(documents[0].Content) == 0:
+		return nil, problem(1, "the file is empty")
+	case len(documents) > 1:
+		return nil, problem(1, "several YAML documents in one file; want one")
+	}
+	return documents[0].Content[0], nil
 }
 
 // validate holds the document against the schema, and against duplicate keys,
 // which JSON cannot express.
-func (p *parser) validate(root *yaml.Node) {
+func (p *parser) validate(root *yaml.Node) any {
 	value := p.plain(root)
 	if len(p.problems) > 0 {
-		return
+		return nil
 	}
 	schema, err := compileSchema()
 	if err != nil {
 		p.problem(root, "compile the schema: %v", err)
-		return
+		return nil
 	}
 	var invalid *jsonschema.ValidationError
 	if err := schema.Validate(value); errors.As(err, &invalid) {
@@ -154,6 +160,7 @@ func (p *parser) validate(root *yaml.Node) {
 	} else if err != nil {
 		p.problem(root, "%v", err)
 	}
+	return value
 }
 
 func compileSchema() (*jsonschema.Schema, error) {

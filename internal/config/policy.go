@@ -21,7 +21,8 @@ type policy struct {
 	Scan    *scanPolicy           `yaml:"scan"`
 	Waivers []waiver              `yaml:"waivers"`
 
-	Builders []string `yaml:"builders"`
+	Builders []string     `yaml:"builders"`
+	Images   imagesPolicy `yaml:"images"`
 }
 
 type scanPolicy struct {
@@ -81,6 +82,7 @@ func (p policy) overriddenBy(o policy) policy {
 		}
 		p.Scan = &merged
 	}
+	p.Images = p.Images.overriddenBy(o.Images)
 	p.Waivers = append(slices.Clone(p.Waivers), o.Waivers...)
 	return p
 }

@@ -9,8 +9,10 @@
 package configrepo
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"time"
@@ -32,6 +34,10 @@ var (
 const (
 	maxSnapshotBytes = 256 << 20
 	maxSnapshotFiles = 100_000
+	maxFileBytes     = 16 << 20
+	// maxArchiveBytes bounds what is read of an archive, with the files that are
+	// left out.
+	maxArchiveBytes = 8 << 30
 )
 
 // Snapshot is the regular files of one commit, by slash path. Symbolic links
@@ -39,6 +45,20 @@ const (
 type Snapshot struct {
 	Commit string
 	Files  map[string][]byte
+	// Large are the files that are too large to be read, with git's ids of their
+	// content: a recording or a database stops nothing that has no need of it.
+	Large map[string]string
+}
+
+// SameFiles reports whether both hold the same files, read or not.
+func (s *Snapshot) SameFiles(files map[string][]byte, large map[string]string) bool {
+	return maps.EqualFunc(s.Files, files, bytes.Equal) && maps.Equal(s.Large, large)
+}
+
+var errTooMany = fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles)
+
+func tooLarge(path, rev string) error {
+	return fmt.Errorf("file %s at %s has more than %d MiB: it is not read, and nothing that is deployed may need it", path, rev, maxFileBytes>>20)
 }
 
 // Change writes a file, which keeps its mode, or deletes it (Content nil; an

@@ -29,7 +29,10 @@ type GitHub struct {
 	blobs     map[string][]byte             // by id: files that were read alone
 }
 
-type treeRef struct{ mode, sha string }
+type treeRef struct {
+	mode, sha string
+	size      int
+}
 
 // NewGitHub makes the repository; it sends nothing.
 func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
@@ -82,6 +85,9 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 		if data, ok := s.Files[path]; ok {
 			return data, nil
 		}
+		if s.Large[path] != "" {
+			return nil, tooLarge(path, rev)
+		}
 		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
 	}
 	files, err := g.tree(ctx, sha)
@@ -91,6 +97,9 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 	entry, ok := files[path]
 	if !ok || !(treeEntry{mode: entry.mode}).regular() {
 		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	if entry.size > maxFileBytes {
+		return nil, tooLarge(path, rev)
 	}
 	return g.blob(ctx, entry.sha)
 }
@@ -136,10 +145,18 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Commit: sha, Files: map[string][]byte{}}
+	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}}
+	total := 0
 	for path, entry := range files {
 		if !(treeEntry{mode: entry.mode}).regular() {
 			continue
+		}
+		if entry.size > maxFileBytes {
+			s.Large[path] = entry.sha
+			continue
+		}
+		if total += entry.size; total > maxSnapshotBytes || len(s.Files) >= maxSnapshotFiles {
+			return nil, fmt.Errorf("read the files of %s@%s: %w", g.repo, sha, errTooMany)
 		}
 		data, ok := archive[path]
 		if !ok || blobID(data) != entry.sha {
@@ -170,7 +187,7 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 		return fail(err)
 	}
 	files, total := map[string][]byte{}, int64(0)
-	for r := tar.NewReader(io.LimitReader(unpacked, 2*maxSnapshotBytes)); ; {
+	for r := tar.NewReader(io.LimitReader(unpacked, maxArchiveBytes)); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return files, nil
@@ -182,9 +199,11 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 		if header.Typeflag != tar.TypeReg || !ok || path == "" {
 			continue
 		}
-		total += header.Size
-		if total > maxSnapshotBytes || len(files) >= maxSnapshotFiles {
-			return fail(fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles))
+		if header.Size > maxFileBytes {
+			continue // too large to be read
+		}
+		if total += header.Size; total > maxSnapshotBytes || len(files) >= maxSnapshotFiles {
+			return fail(errTooMany)
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
@@ -209,7 +228,7 @@ func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, erro
 	files = map[string]treeRef{}
 	for _, e := range entries {
 		if e.Type != "tree" {
-			files[e.Path] = treeRef{mode: e.Mode, sha: e.SHA}
+			files[e.Path] = treeRef{mode: e.Mode, sha: e.SHA, size: e.Size}
 		}
 	}
 	g.mu.Lock()

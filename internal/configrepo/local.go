@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,6 +138,9 @@ func (l *Local) File(ctx context.Context, rev, path string) ([]byte, error) {
 	}
 	for _, e := range entries {
 		if e.path == path && e.regular() {
+			if e.size > maxFileBytes {
+				return nil, tooLarge(path, rev)
+			}
 			data, err := l.output(ctx, nil, "cat-file", "blob", e.sha)
 			if err != nil {
 				return nil, fmt.Errorf("read %s at %s: %w", path, rev, err)
@@ -157,11 +161,17 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := l.blobs(ctx, entries)
+	large := map[string]string{}
+	for _, e := range entries {
+		if e.regular() && e.size > maxFileBytes {
+			large[e.path] = e.sha
+		}
+	}
+	files, err := l.blobs(ctx, slices.DeleteFunc(entries, func(e treeEntry) bool { return large[e.path] != "" }))
 	if err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
-	return &Snapshot{Commit: sha, Files: files}, nil
+	return &Snapshot{Commit: sha, Files: files, Large: large}, nil
 }
 
 // Log lists the commits of the branch that touch path, newest first, at most
@@ -236,12 +246,15 @@ func (l *Local) localHead(ctx context.Context, branch string) (string, error) {
 	return sha, nil
 }
 
-type treeEntry struct{ mode, sha, path string }
+type treeEntry struct {
+	mode, sha, path string
+	size            int64
+}
 
 func (e treeEntry) regular() bool { return e.mode == "100644" || e.mode == "100755" }
 
 func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEntry, error) {
-	args := []string{"ls-tree", "-r", "-z", "--full-tree", sha, "--"}
+	args := []string{"ls-tree", "-r", "-l", "-z", "--full-tree", sha, "--"}
 	out, err := git.Command{Dir: l.dir, Env: l.o.Env, Args: append(args, paths...), Config: nil}.Output(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the files of %s: %w", sha, err)
@@ -250,13 +263,14 @@ func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEn
 	for _, record := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		meta, path, ok := strings.Cut(record, "\t")
 		fields := strings.Fields(meta)
-		if !ok || len(fields) != 3 {
+		if !ok || len(fields) != 4 {
 			continue
 		}
-		entries = append(entries, treeEntry{mode: fields[0], sha: fields[2], path: path})
+		size, _ := strconv.ParseInt(fields[3], 10, 64) // "-" of a submodule
+		entries = append(entries, treeEntry{mode: fields[0], sha: fields[2], path: path, size: size})
 	}
 	if len(entries) > maxSnapshotFiles {
-		return nil, fmt.Errorf("list the files of %s: more than %d", sha, maxSnapshotFiles)
+		return nil, fmt.Errorf("list the files of %s: %w", sha, errTooMany)
 	}
 	return entries, nil
 }

@@ -145,6 +145,23 @@ var rollback = Command{
 	Binaries: []string{Waybill},
 }
 
+var holdCommand = Command{
+	Name:  "hold",
+	Short: "Keep a place at its digest until somebody lifts it",
+	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check refuse every other one, with the reason. `lift` takes it away, also where a rollback left it behind. " +
+		"A rollback holds by itself: the digest that it takes out of an environment does not come back, there or in a later one, until somebody lifts it.",
+	Example: "waybill hold --app backend --env prod --reason 'the migration runs' --repo acme/config",
+	Inputs: []Input{
+		inputApp, inputEnv,
+		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for everybody who is refused. Required, except with `lift`."},
+		{Name: "lift", Type: Bool, Default: "false", Doc: "Whether to take the hold away instead."},
+		inputRepo, inputDir, inputBranch, inputToken, inputAppID, inputAppKey,
+	},
+	Outputs:     []Output{{"changed", "`true` when a commit was made."}, {"commit", "The commit on the config repository's branch."}},
+	Permissions: []Permission{permissionContentsWrite},
+	Binaries:    []string{Waybill},
+}
+
 var status = Command{
 	Name:        "status",
 	Short:       "Show which digest runs where, how far behind, and what waits for what",

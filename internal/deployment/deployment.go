@@ -7,6 +7,7 @@
 package deployment
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -50,7 +51,7 @@ type Change struct {
 
 // Prepare edits the overlay to name ref and holds the rendering of both sides
 // against each other: only the image may differ, and something must use it.
-func Prepare(files map[string][]byte, app config.App, env string, ref imageref.Ref) (Change, error) {
+func Prepare(ctx context.Context, files map[string][]byte, app config.App, env string, ref imageref.Ref) (Change, error) {
 	result, err := overlay.Set(files, Target(app, env), ref)
 	if err != nil {
 		return Change{}, err
@@ -59,14 +60,14 @@ func Prepare(files map[string][]byte, app config.App, env string, ref imageref.R
 	if len(result.Edits) == 0 {
 		return change, nil
 	}
-	after, err := objects(With(files, result.Place.File, result.After), app, env)
+	after, err := objects(ctx, With(files, result.Place.File, result.After), app, env)
 	if err != nil {
 		return Change{}, err
 	}
 	if !uses(after, ref) {
 		return Change{}, fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there", result.Place.File, app.Name, env, ref)
 	}
-	before, err := objects(files, app, env)
+	before, err := objects(ctx, files, app, env)
 	if err != nil {
 		if result.Place.Ref.IsZero() && result.Place.Tag == "" { // a chart may require the digest that is not there yet
 			before, err = nil, nil
@@ -77,7 +78,7 @@ func Prepare(files map[string][]byte, app config.App, env string, ref imageref.R
 	}
 	change.Objects = render.Diff(before, after)
 	if before != nil {
-		if err := onlyImage(change.Objects, result.Place, ref); err != nil {
+		if err := onlyImage(render.DiffWithSecrets(before, after), result.Place, ref); err != nil {
 			return Change{}, fmt.Errorf("%s: %w", result.Place.File, err)
 		}
 	}
@@ -94,12 +95,8 @@ func With(files map[string][]byte, name string, data []byte) map[string][]byte {
 	return changed
 }
 
-func objects(files map[string][]byte, app config.App, env string) ([]render.Object, error) {
-	renderer, err := render.New(files)
-	if err != nil {
-		return nil, err
-	}
-	return renderer.App(app, env)
+func objects(ctx context.Context, files map[string][]byte, app config.App, env string) ([]render.Object, error) {
+	return render.New(files).App(ctx, app, env)
 }
 
 func uses(objects []render.Object, ref imageref.Ref) bool {

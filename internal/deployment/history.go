@@ -76,6 +76,9 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 			yield(Period{}, err)
 			return
 		}
+		if file == "" { // a place that is not there has no history
+			return
+		}
 		entries, err := repo.Log(ctx, rev, file, historyLimit)
 		if err != nil {
 			yield(Period{}, err)
@@ -134,7 +137,8 @@ func deployedAt(ctx context.Context, repo Reader, rev, file string, app config.A
 	return place.Ref, nil
 }
 
-// fileAt finds the overlay's file at rev without reading the whole tree.
+// fileAt finds the overlay's file at rev without reading the whole tree; empty
+// where there is none.
 func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env string) (string, error) {
 	target := Target(app, env)
 	for _, candidate := range overlay.Candidates(target) {
@@ -146,6 +150,5 @@ func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env st
 			return "", err
 		}
 	}
-	_, _, err := overlay.Find(nil, target)
-	return "", err
+	return "", nil
 }

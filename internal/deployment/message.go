@@ -33,7 +33,11 @@ type Message struct {
 // String gives subject, reason and trailers.
 func (m Message) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s in %s to %s\n", m.Verb, m.App, m.Env, m.Image.Short())
+	fmt.Fprintf(&out, "%s %s in %s", m.Verb, m.App, m.Env)
+	if !m.Image.IsZero() {
+		fmt.Fprintf(&out, " to %s", m.Image.Short())
+	}
+	out.WriteByte('\n')
 	if reason := strings.TrimSpace(m.Reason); reason != "" {
 		fmt.Fprintf(&out, "\n%s\n", strings.Join(strings.Fields(reason), " "))
 	}

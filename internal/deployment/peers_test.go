@@ -38,7 +38,7 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			change, err := deployment.Prepare(files, a, "prod", ref)
+			change, err := deployment.Prepare(t.Context(), files, a, "prod", ref)
 			if err != nil {
 				t.Fatal(err)
 			}

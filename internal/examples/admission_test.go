@@ -197,10 +197,7 @@ func TestAdmissionRefuses(t *testing.T) {
 
 func manifest(t *testing.T, content string) render.Object {
 	t.Helper()
-	renderer, err := render.New(map[string][]byte{"m.yaml": []byte(content)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	renderer := render.New(map[string][]byte{"m.yaml": []byte(content)})
 	objects, err := renderer.Manifests("m.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -76,10 +76,7 @@ func (f tree) render(t *testing.T) []unit {
 // what was rendered before.
 func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit {
 	t.Helper()
-	renderer, err := render.New(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	renderer := render.New(f)
 	known := make(map[string]unit)
 	for _, u := range before {
 		known[u.name] = u
@@ -126,7 +123,7 @@ func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit 
 				t.Fatal(err)
 			}
 			u := unit{name: app.Overlay(env), env: env, app: name}
-			add(u, []string{u.name, app.Helm(env).Chart}, func() ([]render.Object, error) { return renderer.App(app, env) })
+			add(u, []string{u.name, app.Helm(env).Chart}, func() ([]render.Object, error) { return renderer.App(t.Context(), app, env) })
 		}
 	}
 	return units

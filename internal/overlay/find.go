@@ -1,15 +1,13 @@
 package overlay
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -34,17 +32,12 @@ func find(file string, form Form, data []byte, t Target) (slot, error) {
 }
 
 func parse(file string, data []byte) ([]*yaml.Node, error) {
+	read, err := limit.Documents(file, data)
+	if err != nil {
+		return nil, err
+	}
 	var documents []*yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var document yaml.Node
-		err := decoder.Decode(&document)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, outcome.Usagef("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
-		}
+	for _, document := range read {
 		if len(document.Content) == 1 {
 			documents = append(documents, document.Content[0])
 		}

@@ -17,15 +17,15 @@ package policycheck
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 // Set is the policies of one commit, with what they need to be evaluated.
@@ -78,7 +78,7 @@ func Load(files map[string][]byte) *Set {
 		if !isManifest(name) {
 			continue
 		}
-		documents, err := parse(files[name])
+		documents, err := parse(name, files[name])
 		if err != nil {
 			// Values and templates of charts are no manifests, and none of our business
 			// unless a policy is in them.
@@ -147,16 +147,13 @@ type document struct {
 	line    int
 }
 
-func parse(data []byte) ([]document, error) {
+func parse(file string, data []byte) ([]document, error) {
+	nodes, err := limit.Documents(file, data)
+	if err != nil {
+		return nil, err
+	}
 	var documents []document
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var node yaml.Node
-		if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
-			return documents, nil
-		} else if err != nil {
-			return nil, err
-		}
+	for _, node := range nodes {
 		if len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
 			continue
 		}
@@ -173,6 +170,7 @@ func parse(data []byte) ([]document, error) {
 		d.content, _ = normal(content).(map[string]any)
 		documents = append(documents, d)
 	}
+	return documents, nil
 }
 
 // Normal gives a value the types that the API server's decoder gives it: whole
@@ -241,8 +239,8 @@ func labels(v any, keys ...string) map[string]string {
 }
 
 // Locate finds the object in a file of manifests: the line of its kind.
-func Locate(data []byte, kind, name string) (line int, found bool) {
-	documents, err := parse(data)
+func Locate(file string, data []byte, kind, name string) (line int, found bool) {
+	documents, err := parse(file, data)
 	if err != nil {
 		return 0, false
 	}

@@ -233,7 +233,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
-	change, err := deployment.Prepare(snapshot.Files, m.app, m.to.Name, from.Ref)
+	change, err := deployment.Prepare(ctx, snapshot.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {
 		return result, err
 	}

@@ -1,14 +1,14 @@
 package promotion
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"maps"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/overlay"
 )
@@ -27,6 +27,16 @@ type Snapshots interface {
 type Branch struct {
 	Image imageref.Ref // that it changes the overlay to
 	File  []byte       // the overlay, changed
+	Hold  []byte       // the hold of the place; nil without one
+}
+
+// addsHold reports whether a hold differs, and keeps out all that it did before:
+// that is what a rollback changes beside the overlay.
+func addsHold(before, after []byte, file, app, env string) bool {
+	if after == nil {
+		return false
+	}
+	return before == nil || hold.Parse(file, after, app, env).Covers(hold.Parse(file, before, app, env))
 }
 
 // Own reads a branch that holds Waybill's own commit for the place and nothing
@@ -59,8 +69,13 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	if err != nil {
 		return nil, nil // not by this configuration's rules
 	}
-	if !maps.EqualFunc(now.Files, deployment.With(was.Files, edited.Place.File, edited.After), bytes.Equal) {
+	files := deployment.With(was.Files, edited.Place.File, edited.After)
+	held := hold.Path(app.Name, env)
+	if strings.HasPrefix(message, "roll back ") && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
+		files[held] = now.Files[held]
+	}
+	if !now.SameFiles(files, was.Large) {
 		return nil, nil
 	}
-	return &Branch{Image: image, File: edited.After}, nil
+	return &Branch{Image: image, File: edited.After, Hold: now.Files[held]}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -32,7 +33,7 @@ type Move struct {
 }
 
 // Enter asks the rules of the environment beside the policy of the image:
-// order and soak, freeze, never backwards.
+// order and soak, holds, freeze, never backwards.
 func (j *Judge) Enter(ctx context.Context, repo deployment.Reader, m Move) ([]evidence.Reason, error) {
 	var reasons []evidence.Reason
 	if before, ok := m.Config.Previous(m.App, m.Env.Name); ok {
@@ -48,6 +49,13 @@ func (j *Judge) Enter(ctx context.Context, repo deployment.Reader, m Move) ([]ev
 		if deployed, err = j.Deployed(ctx, m.Config, m.App.Name, m.Env.Name, m.Deployed); err != nil {
 			return nil, err
 		}
+	}
+	held, err := hold.Reasons(ctx, repo, m.Rev, m.App, m.Env.Name, m.Candidate.Image, false)
+	if err != nil {
+		return nil, err
+	}
+	if m.Deployed != m.Candidate.Image {
+		reasons = append(reasons, held...)
 	}
 	forward, err := j.Forward(ctx, deployed, m.Candidate, m.AllowOlder)
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Change is how one object differs between two sides.
@@ -31,12 +33,15 @@ const (
 
 // Diff compares two sets of objects, field by field, in a stable order. Values
 // of Secrets are not shown, only that they differ.
-func Diff(base, head []Object) []Change {
+func Diff(base, head []Object) []Change { return compareSets(redacted(base), redacted(head), false) }
+
+// DiffWithSecrets is Diff with the values of Secrets, and with every change of
+// an order. Nobody may be shown what it returns.
+func DiffWithSecrets(base, head []Object) []Change { return compareSets(base, head, true) }
+
+func compareSets(base, head []Object, strict bool) []Change {
 	old, changed := byID(base), byID(head)
-	var ids []string
-	for id := range old {
-		ids = append(ids, id)
-	}
+	ids := sortedKeys(old)
 	for id := range changed {
 		if _, ok := old[id]; !ok {
 			ids = append(ids, id)
@@ -45,127 +50,214 @@ func Diff(base, head []Object) []Change {
 	slices.Sort(ids)
 	changes := []Change{}
 	for _, id := range ids {
-		before, inBase := old[id]
-		after, inHead := changed[id]
-		switch {
-		case !inBase:
-			changes = append(changes, Change{Object: after.String(), Kind: Added})
-		case !inHead:
-			changes = append(changes, Change{Object: before.String(), Kind: Removed})
-		default:
-			if fields := compare(before, after); len(fields) > 0 {
-				changes = append(changes, Change{Object: after.String(), Kind: Changed, Fields: fields})
+		before, after := withoutSame(old[id], changed[id])
+		for i := range max(len(before), len(after)) {
+			c := comparison{strict: strict}
+			switch {
+			case i >= len(before):
+				changes = append(changes, Change{Object: after[i].title(), Kind: Added, Fields: c.whole(after[i], true)})
+			case i >= len(after):
+				changes = append(changes, Change{Object: before[i].title(), Kind: Removed, Fields: c.whole(before[i], false)})
+			default:
+				if c.walk("", before[i].Content, after[i].Content); len(c.fields) > 0 {
+					changes = append(changes, Change{Object: after[i].title(), Kind: Changed, Fields: c.fields})
+				}
 			}
 		}
 	}
 	return changes
 }
 
-func byID(objects []Object) map[string]Object {
-	m := make(map[string]Object, len(objects))
+// numbered is an object and how many of its name stand before it.
+type numbered struct {
+	Object
+	before int
+}
+
+func (n numbered) title() string {
+	if n.before == 0 {
+		return n.String()
+	}
+	return fmt.Sprintf("%s (number %d of that name)", n, n.before+1)
+}
+
+// byID keeps all objects of one name: those that the cluster is to name, and
+// those that are there twice.
+func byID(objects []Object) map[string][]numbered {
+	m := make(map[string][]numbered, len(objects))
 	for _, o := range objects {
-		m[o.ID()] = o
+		m[o.ID()] = append(m[o.ID()], numbered{o, len(m[o.ID()])})
 	}
 	return m
 }
 
-func compare(before, after Object) []Field {
-	var fields []Field
-	walkDiff("", before.Content, after.Content, func(path string, old, changed *string) {
-		if before.Kind == "Secret" && (strings.HasPrefix(path, "data.") || strings.HasPrefix(path, "stringData.")) {
-			old, changed = hide(old), hide(changed)
+// withoutSame takes out the objects of one name that both sides have.
+func withoutSame(a, b []numbered) (before, after []numbered) {
+	after = slices.Clone(b)
+	for _, o := range a {
+		if i := slices.IndexFunc(after, func(n numbered) bool { return reflect.DeepEqual(n.Content, o.Content) }); i >= 0 {
+			after = slices.Delete(after, i, i+1)
+			continue
 		}
-		fields = append(fields, Field{Path: path, Old: old, New: changed})
-	})
-	return fields
-}
-
-func hide(v *string) *string {
-	if v == nil {
-		return nil
+		before = append(before, o)
 	}
-	hidden := "(hidden)"
-	return &hidden
+	return before, after
 }
 
-func walkDiff(at string, old, changed any, report func(path string, old, changed *string)) {
+// comparison collects the fields that differ.
+type comparison struct {
+	strict bool
+	fields []Field
+}
+
+func (c *comparison) report(at string, old, changed any) {
+	before, after := text(old), text(changed)
+	if before != nil && after != nil && *before == *after {
+		_, wasString := old.(string)
+		_, isString := changed.(string)
+		if _, secret := old.(hidden); !secret && wasString == isString {
+			return // the same number, read as an integer here and as a float there
+		}
+		if wasString != isString { // a number became text, or text a number
+			before, after = quoted(old, before), quoted(changed, after)
+		}
+	}
+	c.fields = append(c.fields, Field{Path: at, Old: before, New: after})
+}
+
+func quoted(v any, text *string) *string {
+	if _, isString := v.(string); !isString {
+		return text
+	}
+	out := strconv.Quote(*text)
+	return &out
+}
+
+// whole lists the fields of an object that only one side has, without what
+// names it.
+func (c *comparison) whole(o numbered, added bool) []Field {
+	content := make(map[string]any, len(o.Content))
+	for k, v := range o.Content {
+		content[k] = v
+	}
+	delete(content, "kind")
+	if o.APIVersion == "v1" {
+		delete(content, "apiVersion")
+	}
+	if metadata, ok := content["metadata"].(map[string]any); ok {
+		rest := make(map[string]any, len(metadata))
+		for k, v := range metadata {
+			if k != "name" && k != "namespace" {
+				rest[k] = v
+			}
+		}
+		if content["metadata"] = rest; len(rest) == 0 {
+			delete(content, "metadata")
+		}
+	}
+	switch {
+	case len(content) == 0:
+	case added:
+		c.walk("", nil, content)
+	default:
+		c.walk("", content, nil)
+	}
+	return c.fields
+}
+
+func (c *comparison) walk(at string, old, changed any) {
 	if reflect.DeepEqual(old, changed) {
 		return
 	}
-	if a, ok := old.(map[string]any); ok {
-		if b, ok := changed.(map[string]any); ok {
-			keys := sortedKeys(a)
-			for _, k := range sortedKeys(b) {
-				if _, ok := a[k]; !ok {
-					keys = append(keys, k)
-				}
+	a, isMapA := old.(map[string]any)
+	b, isMapB := changed.(map[string]any)
+	if (isMapA || old == nil) && (isMapB || changed == nil) && len(a)+len(b) > 0 {
+		keys := sortedKeys(a)
+		for _, k := range sortedKeys(b) {
+			if _, ok := a[k]; !ok {
+				keys = append(keys, k)
 			}
-			slices.Sort(keys)
-			for _, k := range keys {
-				walkDiff(join(at, k), a[k], b[k], report)
-			}
-			return
 		}
-	}
-	if a, ok := old.([]any); ok {
-		if b, ok := changed.([]any); ok {
-			walkLists(at, a, b, report)
-			return
-		}
-	}
-	before, after := text(old), text(changed)
-	_, wasString := old.(string)
-	_, isString := changed.(string)
-	if before != nil && after != nil && *before == *after && wasString == isString {
-		return // the same number, read as an integer here and as a float there
-	}
-	report(at, before, after)
-}
-
-// walkLists compares lists whose elements are named by name, as Kubernetes'
-// own merging does, and others by position.
-func walkLists(at string, a, b []any, report func(path string, old, changed *string)) {
-	namesA, okA := names(a)
-	namesB, okB := names(b)
-	if okA && okB {
-		for i, n := range namesA {
-			j := slices.Index(namesB, n)
-			if j < 0 {
-				walkDiff(at+"["+n+"]", a[i], nil, report)
-				continue
-			}
-			walkDiff(at+"["+n+"]", a[i], b[j], report)
-		}
-		for j, n := range namesB {
-			if !slices.Contains(namesA, n) {
-				walkDiff(at+"["+n+"]", nil, b[j], report)
-			}
+		slices.Sort(keys)
+		for _, k := range keys {
+			c.walk(join(at, k), a[k], b[k])
 		}
 		return
 	}
-	for i := range max(len(a), len(b)) {
-		var x, y any
-		if i < len(a) {
-			x = a[i]
+	x, isListA := old.([]any)
+	y, isListB := changed.([]any)
+	if (isListA || old == nil) && (isListB || changed == nil) && len(x)+len(y) > 0 {
+		c.lists(at, x, y)
+		return
+	}
+	c.report(at, old, changed)
+}
+
+// lists compares lists whose elements are named by name, as Kubernetes' own
+// merging does, and others by position. Where the order of named elements has a
+// meaning, a change of it is one too.
+func (c *comparison) lists(at string, a, b []any) {
+	namesA, okA := names(a)
+	namesB, okB := names(b)
+	if !okA || !okB {
+		for i := range max(len(a), len(b)) {
+			c.walk(fmt.Sprintf("%s[%d]", at, i), element(a, i), element(b, i))
 		}
-		if i < len(b) {
-			y = b[i]
+		return
+	}
+	inB := positions(namesB)
+	var both []string
+	for i, n := range namesA {
+		j, ok := inB[n]
+		if ok {
+			both = append(both, n)
+		} else {
+			j = len(b)
 		}
-		walkDiff(fmt.Sprintf("%s[%d]", at, i), x, y, report)
+		c.walk(at+"["+n+"]", a[i], element(b, j))
+	}
+	inA := positions(namesA)
+	var order []string
+	for j, n := range namesB {
+		if _, ok := inA[n]; ok {
+			order = append(order, n)
+		} else {
+			c.walk(at+"["+n+"]", nil, b[j])
+		}
+	}
+	if !slices.Equal(both, order) && (c.strict || !strings.HasSuffix(at, ".containers")) {
+		c.report(at+" (order)", strings.Join(both, ", "), strings.Join(order, ", "))
 	}
 }
 
+func element(list []any, i int) any {
+	if i >= len(list) {
+		return nil
+	}
+	return list[i]
+}
+
+func positions(names []string) map[string]int {
+	m := make(map[string]int, len(names))
+	for i, n := range names {
+		m[n] = i
+	}
+	return m
+}
+
 func names(list []any) ([]string, bool) {
-	var out []string
+	out := make([]string, 0, len(list))
+	seen := make(map[string]bool, len(list))
 	for _, e := range list {
 		m, ok := e.(map[string]any)
 		if !ok {
 			return nil, false
 		}
 		n, ok := m["name"].(string)
-		if !ok || slices.Contains(out, n) {
+		if !ok || seen[n] {
 			return nil, false
 		}
+		seen[n] = true
 		out = append(out, n)
 	}
 	return out, true
@@ -189,6 +281,10 @@ func text(v any) *string {
 	if s, ok := v.(string); ok {
 		return &s
 	}
+	if _, ok := v.(hidden); ok {
+		s := hiddenText
+		return &s
+	}
 	data, err := json.Marshal(v)
 	s := string(data)
 	if err != nil {
@@ -204,11 +300,11 @@ func Text(changes []Change) string {
 	for _, c := range changes {
 		switch c.Kind {
 		case Added:
-			fmt.Fprintf(&out, "+%s\n", c.Object)
+			fmt.Fprintf(&out, "+%s\n", visible(c.Object))
 		case Removed:
-			fmt.Fprintf(&out, "-%s\n", c.Object)
+			fmt.Fprintf(&out, "-%s\n", visible(c.Object))
 		default:
-			fmt.Fprintf(&out, " %s\n", c.Object)
+			fmt.Fprintf(&out, " %s\n", visible(c.Object))
 		}
 		for _, f := range c.Fields {
 			writeField(&out, '-', f.Path, f.Old)
@@ -224,9 +320,24 @@ func writeField(out *strings.Builder, sign byte, path string, value *string) {
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(*value, "\n"), "\n") {
 		if i == 0 {
-			fmt.Fprintf(out, "%c  %s: %s\n", sign, path, line)
+			fmt.Fprintf(out, "%c  %s: %s\n", sign, visible(path), visible(line))
 			continue
 		}
-		fmt.Fprintf(out, "%c    %s\n", sign, line)
+		fmt.Fprintf(out, "%c    %s\n", sign, visible(line))
 	}
+}
+
+// visible spells out what a terminal or a page would not show, or show
+// elsewhere: control characters and those that change the direction of text.
+func visible(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		if r != '\t' && !unicode.IsPrint(r) {
+			quoted := strconv.QuoteRune(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }

@@ -12,6 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/engine"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -27,9 +28,12 @@ func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
 	}
 	merged := map[string]any{}
 	for _, file := range append(slices.Clone(h.Values), values) {
-		data, ok := r.files[file]
+		data, ok := r.fs.get(file)
 		if !ok {
 			return nil, outcome.Usagef("%s: no such file, but waybill.yaml names it under helm.values", file)
+		}
+		if err := limit.YAML(file, data); err != nil {
+			return nil, err
 		}
 		v, err := chartutil.ReadValues(data)
 		if err != nil {
@@ -77,14 +81,29 @@ func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
 	return objects, nil
 }
 
+// chartYAML are the files of a chart that Helm reads as YAML.
+var chartYAML = []string{"Chart.yaml", "values.yaml", "requirements.yaml", "Chart.lock", "requirements.lock"}
+
 // chart loads a chart from the repository's files. It is loaded anew each
 // time: processing dependencies changes it.
 func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 	var files []*loader.BufferedFile
+	total := 0
 	for _, name := range sortedKeys(r.files) {
-		if inside, ok := strings.CutPrefix(name, dir+"/"); ok {
-			files = append(files, &loader.BufferedFile{Name: inside, Data: r.files[name]})
+		inside, ok := strings.CutPrefix(name, dir+"/")
+		if !ok {
+			continue
 		}
+		data, _ := r.fs.get(name)
+		if slices.Contains(chartYAML, path.Base(name)) {
+			if err := limit.YAML(name, data); err != nil {
+				return nil, err
+			}
+		}
+		if total += len(data); total > maxLoadBytes {
+			return nil, outcome.Usagef("%s: the chart has more than %d MiB: take out what no template needs", dir, maxLoadBytes>>20)
+		}
+		files = append(files, &loader.BufferedFile{Name: inside, Data: data})
 	}
 	if len(files) == 0 {
 		return nil, outcome.Usagef("%s: no chart there; set the application's helm.chart in waybill.yaml", dir)
@@ -92,6 +111,9 @@ func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 	c, err := loader.LoadFiles(files)
 	if err != nil {
 		return nil, fmt.Errorf("load chart %s: %w", dir, err)
+	}
+	if err := localSchemas(dir, c); err != nil {
+		return nil, err
 	}
 	for _, d := range c.Metadata.Dependencies {
 		if !slices.ContainsFunc(c.Dependencies(), func(sub *chart.Chart) bool { return sub.Name() == d.Name }) {

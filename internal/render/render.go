@@ -8,18 +8,20 @@
 package render
 
 import (
+	"context"
 	"fmt"
 	"path"
 	"strings"
 	"sync"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/overlay"
 )
 
@@ -38,39 +40,51 @@ func (o Object) ID() string {
 	if !found {
 		group = ""
 	}
-	return group + "/" + o.Kind + "/" + o.Namespace + "/" + o.Name
+	return group + "/" + o.Kind + "/" + o.Namespace + "/" + o.name()
+}
+
+// name is the object's name, or what the cluster is to make one of.
+func (o Object) name() string {
+	if metadata, ok := o.Content["metadata"].(map[string]any); ok && o.Name == "" {
+		if prefix, ok := metadata["generateName"].(string); ok {
+			return prefix + "*"
+		}
+	}
+	return o.Name
 }
 
 // String names an object for people.
 func (o Object) String() string {
 	if o.Namespace == "" {
-		return o.Kind + " " + o.Name
+		return o.Kind + " " + o.name()
 	}
-	return o.Kind + " " + o.Namespace + "/" + o.Name
+	return o.Kind + " " + o.Namespace + "/" + o.name()
 }
 
 // Renderer renders the overlays of one commit. It is safe for concurrent use.
 type Renderer struct {
 	files map[string][]byte
-	fs    filesys.FileSystem
+	fs    *tree
 
 	mu      sync.Mutex
-	checked map[string]error // directories whose references are known to stay inside
+	checked map[string]visit // directories whose references were looked at
 }
 
 // New makes a renderer of files, which must not change afterwards.
-func New(files map[string][]byte) (*Renderer, error) {
-	fs := filesys.MakeFsInMemory()
-	for name, data := range files {
-		if err := fs.WriteFile("/"+name, data); err != nil {
-			return nil, fmt.Errorf("load %s: %w", name, err)
-		}
-	}
-	return &Renderer{files: files, fs: fs, checked: make(map[string]error)}, nil
+func New(files map[string][]byte) *Renderer {
+	return &Renderer{files: files, fs: newTree(files), checked: make(map[string]visit)}
 }
 
-// App renders an application in one environment.
-func (r *Renderer) App(app config.App, env string) ([]Object, error) {
+// Read reports whether what was rendered so far comes from the file.
+func (r *Renderer) Read(file string) bool { return r.fs.wasRead(file) }
+
+// App renders an application in one environment. Rendering that takes too long
+// is given up with a limit.Exceeded.
+func (r *Renderer) App(ctx context.Context, app config.App, env string) ([]Object, error) {
+	return limit.Do(ctx, fmt.Sprintf("rendering %s in %s", app.Name, env), func() ([]Object, error) { return r.app(app, env) })
+}
+
+func (r *Renderer) app(app config.App, env string) ([]Object, error) {
 	target := overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: app.Helm(env).Image}
 	file, form, err := overlay.Find(r.files, target)
 	if err != nil {
@@ -85,6 +99,8 @@ func (r *Renderer) App(app config.App, env string) ([]Object, error) {
 		return r.Manifests(file)
 	}
 }
+
+func init() { jsonpatch.AccumulatedCopySizeLimit = maxLoadBytes } // "copy" doubles a document with each step
 
 // Kustomize renders the kustomization in a directory.
 func (r *Renderer) Kustomize(dir string) ([]Object, error) {
@@ -110,17 +126,21 @@ func kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %w", dir, err)
 		}
-		objects = append(objects, object(content))
+		objects = append(objects, flat(content)...)
 	}
 	return objects, nil
 }
 
 // Manifests reads the objects of a file of plain manifests.
 func (r *Renderer) Manifests(file string) ([]Object, error) {
-	return parseManifests(file, string(r.files[file]))
+	data, _ := r.fs.get(file)
+	return parseManifests(file, string(data))
 }
 
 func parseManifests(source, text string) ([]Object, error) {
+	if err := limit.YAML(source, []byte(text)); err != nil {
+		return nil, err
+	}
 	var objects []Object
 	for document := range strings.SplitSeq("\n"+text, "\n---") {
 		var content map[string]any
@@ -133,9 +153,27 @@ func parseManifests(source, text string) ([]Object, error) {
 		if kind, _ := content["kind"].(string); kind == "" {
 			return nil, fmt.Errorf("read %s: a document without kind", source)
 		}
-		objects = append(objects, object(content))
+		objects = append(objects, flat(content)...)
 	}
 	return objects, nil
+}
+
+// flat takes the objects out of a list, as kubectl and Argo CD do: whatever its
+// kind, an object whose items are a list of objects is one.
+func flat(content map[string]any) []Object {
+	items, isList := content["items"].([]any)
+	if !isList || len(items) == 0 {
+		return []Object{object(content)}
+	}
+	var objects []Object
+	for _, item := range items {
+		inner, _ := item.(map[string]any)
+		if kind, _ := inner["kind"].(string); kind == "" {
+			return []Object{object(content)}
+		}
+		objects = append(objects, flat(inner)...)
+	}
+	return objects
 }
 
 func object(content map[string]any) Object {
@@ -147,38 +185,4 @@ func object(content map[string]any) Object {
 		o.Namespace, _ = metadata["namespace"].(string)
 	}
 	return o
-}
-
-// Images lists the images of every container of the objects, in order, each
-// once.
-func Images(objects []Object) []string {
-	var images []string
-	seen := make(map[string]bool)
-	var walk func(any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, e := range v {
-				walk(e)
-			}
-		case map[string]any:
-			for _, key := range []string{"initContainers", "containers", "ephemeralContainers"} {
-				containers, _ := v[key].([]any)
-				for _, c := range containers {
-					container, _ := c.(map[string]any)
-					if image, ok := container["image"].(string); ok && !seen[image] {
-						seen[image] = true
-						images = append(images, image)
-					}
-				}
-			}
-			for _, key := range sortedKeys(v) {
-				walk(v[key])
-			}
-		}
-	}
-	for _, o := range objects {
-		walk(o.Content)
-	}
-	return images
 }

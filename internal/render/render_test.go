@@ -45,10 +45,7 @@ func example(t *testing.T) (dir string, files map[string][]byte, cfg *config.Con
 
 func renderer(t *testing.T, files map[string][]byte) *render.Renderer {
 	t.Helper()
-	r, err := render.New(files)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := render.New(files)
 	return r
 }
 
@@ -58,7 +55,7 @@ func mustApp(t *testing.T, r *render.Renderer, cfg *config.Config, name, env str
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects, err := r.App(app, env)
+	objects, err := r.App(t.Context(), app, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +156,7 @@ func TestHelmErrors(t *testing.T) {
 				changed[k] = v
 			}
 			changed[c.file] = []byte(c.text)
-			_, err := renderer(t, changed).App(app, "dev")
+			_, err := renderer(t, changed).App(t.Context(), app, "dev")
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v does not say %q", err, c.want)
 			}
@@ -248,7 +245,7 @@ func TestRendererIsSafeForConcurrentUse(t *testing.T) {
 	for range 8 {
 		go func() {
 			app, _ := cfg.App("backend")
-			objects, err := r.App(app, "prod")
+			objects, err := r.App(t.Context(), app, "prod")
 			if err != nil {
 				t.Error(err)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -129,7 +130,7 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	change, err := deployment.Prepare(snapshot.Files, app, env.Name, to)
+	change, err := deployment.Prepare(ctx, snapshot.Files, app, env.Name, to)
 	if err != nil {
 		return Result{}, err
 	}
@@ -138,6 +139,11 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 		result.Commit = head
 		result.Note = "it runs there already"
 		return result, nil
+	}
+	w := write{app: app, env: env, head: head, change: change, req: req}
+	w.held = snapshot.Files[hold.Path(app.Name, env.Name)]
+	if w.hold, result.Note, err = r.holds(ctx, w, result); err != nil {
+		return result, err
 	}
 	waybill, err := r.Judge.Image(ctx, cfg, app.Name, env.Name, to)
 	if err != nil {
@@ -150,7 +156,6 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err := promotion.Refusal(waybill.Decision, waybill); err != nil {
 		return result, err
 	}
-	w := write{app: app, env: env, head: head, change: change, req: req}
 	if req.Direct {
 		return r.direct(ctx, w, result)
 	}
@@ -235,6 +240,8 @@ type write struct {
 	env    config.Environment
 	head   string
 	change deployment.Change
+	held   []byte // the hold of the place as it is; nil without one
+	hold   []byte // and as it becomes: it keeps out what is left behind
 	req    Request
 }
 
@@ -245,7 +252,7 @@ func (w write) request(branch, expect string, result Result) configrepo.Request 
 	}
 	return configrepo.Request{
 		Branch: branch, Expect: expect, Parent: w.head,
-		Changes: []configrepo.Change{{Path: w.change.Place.File, Content: w.change.After}},
+		Changes: w.changes(),
 		Message: deployment.Message{
 			Verb: verb, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
 			Source: promotion.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
@@ -332,7 +339,7 @@ func (r *Roller) branch(ctx context.Context, w write, name string) (head string,
 	if own == nil {
 		return "", false, outcome.Refusedf("somebody else has pushed to the branch %s: merge or delete it, then run again, or use --direct", name)
 	}
-	if !bytes.Equal(own.File, w.change.After) {
+	if !bytes.Equal(own.File, w.change.After) || !w.holdIn(own.Hold) {
 		return head, false, nil
 	}
 	merged := false

@@ -195,17 +195,14 @@ func TestConfigRenders(t *testing.T) {
 	if err != nil || policy.Signers[0].Workflow != "Umbrella-Corp/deploy_config/.github/workflows/deliver.yml@refs/heads/main" || policy.Signers[0].Source != "Umbrella-Corp/*" || len(policy.Require) != len(evidence.Kinds()) {
 		t.Errorf("policy: %+v, %v", policy, err)
 	}
-	renderer, err := render.New(files)
-	if err != nil {
-		t.Fatal(err)
-	}
+	renderer := render.New(files)
 	for _, name := range cfg.AppNames() {
 		app, err := cfg.App(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, env := range cfg.EnvironmentNames() {
-			objects, err := renderer.App(app, env)
+			objects, err := renderer.App(t.Context(), app, env)
 			if err != nil {
 				t.Fatal(err)
 			}

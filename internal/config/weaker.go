@@ -1,0 +1,309 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// Weakening is protection that a change takes away.
+type Weakening struct {
+	Change string // in the words that acknowledge it
+	Path   []string
+}
+
+// Acknowledgement is somebody's word that a change means to take protection
+// away. It counts in the change that brings it.
+type Acknowledgement struct {
+	Change string `yaml:"change"`
+	Reason string `yaml:"reason"`
+}
+
+// Acknowledged lists the acknowledgements of c that base does not have.
+func (c *Config) Acknowledged(base *Config) []Acknowledgement {
+	var fresh []Acknowledgement
+	for _, a := range c.acknowledge {
+		if !slices.Contains(base.acknowledge, a) {
+			fresh = append(fresh, a)
+		}
+	}
+	return fresh
+}
+
+// Line is where a path of keys stands in the file; the nearest key above it
+// where it is not there, and 0 where nothing is.
+func (c *Config) Line(steps ...string) int {
+	if c.root == nil || child(c.root, steps[0]) == nil {
+		return 0
+	}
+	return locate(c.root, steps).Line
+}
+
+// Weaker lists the protection that head takes away, in a stable order. What
+// this version of Waybill does not know how to compare counts as taken away
+// where it changes.
+func Weaker(base, head *Config, now time.Time) []Weakening {
+	w := &weaker{base: base, head: head, now: now}
+	w.policy([]string{"policy"}, base.policy, head.policy)
+	w.environments(slices.Clone(w.found))
+	w.apps()
+	w.manifests()
+	w.unknown([]string{"terraform"}, at(base.raw, "terraform"), at(head.raw, "terraform"), nil)
+	return w.found
+}
+
+type weaker struct {
+	base, head *Config
+	now        time.Time
+	found      []Weakening
+}
+
+func (w *weaker) add(path []string, format string, args ...any) {
+	change := strings.Join(path, ".") + " " + fmt.Sprintf(format, args...)
+	if !slices.ContainsFunc(w.found, func(f Weakening) bool { return f.Change == change }) {
+		w.found = append(w.found, Weakening{Change: change, Path: path})
+	}
+}
+
+func in(path []string, steps ...string) []string { return slices.Concat(path, steps) }
+
+// policy compares what holds.
+func (w *weaker) policy(path []string, base, head policy) {
+	b, h := base.evidence("", ""), head.evidence("", "")
+	for _, kind := range b.Require {
+		if !slices.Contains(h.Require, kind) {
+			w.add(in(path, "require"), "drops %s", kind)
+		}
+	}
+	for _, signer := range h.Signers {
+		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
+			w.add(in(path, "signers"), "adds %s %s %s", signer.Issuer, signer.Workflow, or(signer.Source, "(any source)"))
+		}
+	}
+	for _, key := range h.Keys {
+		if !slices.Contains(b.Keys, key) {
+			w.add(in(path, "keys"), "adds %s", key)
+		}
+	}
+	if stricter(b.Threshold.Severity, h.Threshold.Severity) {
+		w.add(in(path, "scan", "severity"), "goes from %s to %s", b.Threshold.Severity, h.Threshold.Severity)
+	}
+	if h.Threshold.IgnoreUnfixed && !b.Threshold.IgnoreUnfixed {
+		w.add(in(path, "scan", "ignoreUnfixed"), "becomes true")
+	}
+	if b.MaxAge != 0 && (h.MaxAge > b.MaxAge || h.MaxAge == 0) {
+		w.add(in(path, "scan", "maxAge"), "goes from %s to %s", b.MaxAge, h.MaxAge)
+	}
+	w.waivers(path, base.Waivers, head.Waivers)
+	w.images(in(path, "images"), base.Images, head.Images)
+	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), []string{"require", "signers", "keys", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge", "images"})
+}
+
+// ownPolicy compares what holds in one environment. What is common to all, and
+// said already, is not said again.
+func (w *weaker) ownPolicy(path []string, base, head policy, common []Weakening) {
+	own := &weaker{base: w.base, head: w.head, now: w.now}
+	own.policy(path, base, head)
+	for _, f := range own.found {
+		same := func(c Weakening) bool {
+			return strings.TrimPrefix(c.Change, "policy") == strings.TrimPrefix(f.Change, strings.Join(path, "."))
+		}
+		if !slices.ContainsFunc(common, same) {
+			w.found = append(w.found, f)
+		}
+	}
+}
+
+// stricter reports whether a refuses findings that b lets pass.
+func stricter(a, b evidence.Severity) bool { return a != "none" && (b == "none" || !a.AtLeast(b)) }
+
+func (w *weaker) waivers(path []string, base, head []waiver) {
+	for _, h := range head {
+		covered := func(b waiver) bool {
+			return b.ID == h.ID && (b.Package == h.Package || b.Package == "") && (b.App == h.App || b.App == "") && !time.Time(h.Expires).After(time.Time(b.Expires))
+		}
+		if time.Time(h.Expires).After(w.now) && !slices.ContainsFunc(base, covered) {
+			w.add(in(path, "waivers"), "adds %s", words(h.ID, h.Package, h.App, "until "+day(time.Time(h.Expires))))
+		}
+	}
+}
+
+func (w *weaker) images(path []string, base, head imagesPolicy) {
+	for _, pattern := range head.Allow {
+		if !slices.Contains(base.Allow, pattern) && !(strings.Count(pattern, "*") == 0 && Images(base).Allows(pattern)) {
+			w.add(in(path, "allow"), "adds %s", pattern)
+		}
+	}
+	for _, field := range head.Ignore {
+		if !slices.Contains(base.Ignore, field) {
+			w.add(in(path, "ignore"), "adds %s", field)
+		}
+	}
+	for _, field := range base.Fields {
+		if !slices.Contains(head.Fields, field) {
+			w.add(in(path, "fields"), "drops %s", field)
+		}
+	}
+}
+
+func (w *weaker) environments(common []Weakening) {
+	names := w.head.EnvironmentNames()
+	for i, b := range w.base.Environments {
+		path := []string{"environments", b.Name}
+		h, err := w.head.Environment(b.Name)
+		if err != nil {
+			w.add([]string{"environments"}, "drops %s", b.Name)
+			continue
+		}
+		own := slices.Index(names, b.Name)
+		for _, before := range w.base.Environments[:i] {
+			if at := slices.Index(names, before.Name); at > own {
+				w.add(path, "no longer comes after %s", before.Name)
+			}
+		}
+		if h.Promotion == Auto && b.Promotion != Auto {
+			w.add(in(path, "promotion"), "becomes auto")
+		}
+		if h.Soak < b.Soak {
+			w.add(in(path, "soak"), "goes from %s to %s", b.Soak, h.Soak)
+		}
+		for _, r := range b.Reviewers {
+			if !slices.Contains(h.Reviewers, r) {
+				w.add(in(path, "reviewers"), "drops %s", r)
+			}
+		}
+		w.freezes(path, b.Freeze, h.Freeze)
+		w.ownPolicy(in(path, "policy"), w.base.policy.overriddenBy(b.policy), w.head.policy.overriddenBy(h.policy), common)
+		w.unknown(path, named(w.base.raw, b.Name), named(w.head.raw, b.Name), []string{"name", "promotion", "soak", "reviewers", "freeze", "policy"})
+	}
+}
+
+func (w *weaker) freezes(path []string, base, head []Freeze) {
+	for _, b := range base {
+		if !b.Until.After(w.now) {
+			continue // over
+		}
+		covered := func(h Freeze) bool {
+			return !h.Until.Before(b.Until) && (!h.From.After(b.From) || !h.From.After(w.now))
+		}
+		if !slices.ContainsFunc(head, covered) {
+			w.add(in(path, "freeze"), "drops or shortens that from %s until %s", day(b.From), day(b.Until))
+		}
+	}
+}
+
+func (w *weaker) apps() {
+	for _, name := range w.base.AppNames() {
+		path := []string{"apps", name}
+		b := w.base.apps[name]
+		h, ok := w.head.apps[name]
+		if !ok {
+			w.add([]string{"apps"}, "drops %s", name)
+			continue
+		}
+		for _, env := range b.Environments {
+			if _, err := w.head.Environment(env); err == nil && !h.RunsIn(env) {
+				w.add(in(path, "environments"), "drops %s", env)
+			}
+		}
+		if b.Source != "" && h.Source != b.Source {
+			w.add(in(path, "source"), "goes from %s to %s", b.Source, or(h.Source, "any"))
+		}
+		w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), []string{"image", "source", "overlay", "environments", "helm"})
+	}
+}
+
+func (w *weaker) manifests() {
+	for _, h := range w.head.manifestWaivers {
+		covered := func(b ManifestWaiver) bool {
+			return b.Policy == h.Policy && (b.App == h.App || b.App == "") && (b.Env == h.Env || b.Env == "") && (b.Object == h.Object || b.Object == "") && !h.Expires.After(b.Expires)
+		}
+		if h.Expires.After(w.now) && !slices.ContainsFunc(w.base.manifestWaivers, covered) {
+			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+day(h.Expires)))
+		}
+	}
+	w.unknown([]string{"manifests"}, at(w.base.raw, "manifests"), at(w.head.raw, "manifests"), []string{"waivers"})
+}
+
+// unknown reports keys that the base has and the head has otherwise, or not at
+// all. known are those that are compared with understanding, by their path.
+func (w *weaker) unknown(path []string, base, head any, known []string) {
+	b, isMap := base.(map[string]any)
+	if !isMap {
+		if base != nil && !reflect.DeepEqual(base, head) {
+			w.add(path, "changes")
+		}
+		return
+	}
+	h, _ := head.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(b)) {
+		below := inside(known, key)
+		if slices.Contains(known, key) || reflect.DeepEqual(b[key], h[key]) || key != "rules" && keepsAll(b[key], h[key]) {
+			continue
+		}
+		if len(below) > 0 {
+			w.unknown(in(path, key), b[key], h[key], below)
+			continue
+		}
+		w.add(in(path, key), "changes")
+	}
+}
+
+// keepsAll reports whether a list only gets longer.
+func keepsAll(base, head any) bool {
+	b, isList := base.([]any)
+	h, _ := head.([]any)
+	return isList && !slices.ContainsFunc(b, func(e any) bool {
+		return !slices.ContainsFunc(h, func(o any) bool { return reflect.DeepEqual(e, o) })
+	})
+}
+
+// inside gives the paths below a key.
+func inside(paths []string, key string) []string {
+	var below []string
+	for _, p := range paths {
+		if rest, ok := strings.CutPrefix(p, key+"."); ok {
+			below = append(below, rest)
+		}
+	}
+	return below
+}
+
+// named finds an environment in the plain document.
+func named(raw map[string]any, name string) any {
+	list, _ := raw["environments"].([]any)
+	for _, e := range list {
+		if m, ok := e.(map[string]any); ok && m["name"] == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// at finds the value at a path of keys; an environment is found by its name.
+func at(raw map[string]any, path ...string) any {
+	if len(path) > 1 && path[0] == "environments" {
+		m, _ := named(raw, path[1]).(map[string]any)
+		return at(m, path[2:]...)
+	}
+	var v any = raw
+	for _, step := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[step]
+	}
+	return v
+}
+
+func words(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -1,0 +1,135 @@
+package config_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/internal/config"
+)
+
+const strong = `apiVersion: waybill.dev/v1
+environments:
+  - {name: dev, promotion: auto}
+  - {name: staging, soak: 30m}
+  - name: prod
+    soak: 24h
+    reviewers: [acme/platform, ada]
+    freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}, {from: 2020-01-01, until: 2020-01-02, reason: over}]
+    policy: {require: [signature, provenance, sbom, scan], scan: {severity: low}}
+apps:
+  api: {image: ghcr.io/acme/api, source: acme/api}
+  web: {image: ghcr.io/acme/web}
+policy:
+  require: [signature, scan]
+  signers:
+    - {issuer: https://a.example, workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main, source: acme/api}
+    - {issuer: https://a.example, workflow: "acme/*/.github/workflows/deliver.yml@refs/heads/main", source: "acme/*"}
+  scan: {severity: high, maxAge: 168h}
+  waivers: [{id: CVE-1, package: openssl, reason: x, expires: 2027-01-01}]
+  images: {allow: [registry.k8s.io/**], fields: ["Mesh:spec.a"]}
+manifests:
+  waivers: [{policy: p, app: api, reason: x, expires: 2027-01-01}]
+terraform:
+  roots: [{dir: a}]
+  rules: [{dir: "**", approvals: 2, from: codeowners}]
+`
+
+func TestWeaker(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) *config.Config {
+		t.Helper()
+		c, err := config.Parse("waybill.yaml", []byte(text))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		return c
+	}
+	for what, test := range map[string]struct {
+		edit []string // pairs
+		want []string
+	}{
+		"nothing":               {nil, nil},
+		"require emptied":       {[]string{"require: [signature, scan]", "require: []"}, []string{"policy.require drops signature", "policy.require drops scan"}},
+		"require of one":        {[]string{"require: [signature, provenance, sbom, scan]", "require: [sbom]"}, []string{"environments.prod.policy.require drops signature", "environments.prod.policy.require drops provenance", "environments.prod.policy.require drops scan"}},
+		"require left out":      {[]string{"require: [signature, scan]\n", "waivers: []\n", "  waivers: [{id: CVE-1, package: openssl, reason: x, expires: 2027-01-01}]\n", ""}, nil},
+		"override left out":     {[]string{"    policy: {require: [signature, provenance, sbom, scan], scan: {severity: low}}\n", ""}, []string{"environments.prod.policy.require drops provenance", "environments.prod.policy.require drops sbom", "environments.prod.policy.scan.severity goes from low to high"}},
+		"a signer more":         {[]string{"  signers:\n", "  signers:\n    - {issuer: https://a.example, workflow: evil/x/.github/workflows/x.yml@refs/heads/main}\n"}, []string{"policy.signers adds https://a.example evil/x/.github/workflows/x.yml@refs/heads/main (any source)"}},
+		"a glob widened":        {[]string{"workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main", "workflow: \"acme/config/.github/workflows/*@refs/heads/main\""}, []string{"policy.signers adds https://a.example acme/config/.github/workflows/*@refs/heads/main acme/api"}},
+		"another issuer":        {[]string{"issuer: https://a.example, workflow: acme", "issuer: https://b.example, workflow: acme"}, []string{"policy.signers adds https://b.example acme/config/.github/workflows/deliver.yml@refs/heads/main acme/api"}},
+		"a source left out":     {[]string{", source: acme/api}\n    - {issuer", "}\n    - {issuer"}, []string{"policy.signers adds https://a.example acme/config/.github/workflows/deliver.yml@refs/heads/main (any source)"}},
+		"a glob narrowed":       {[]string{"\"acme/*/.github/workflows/deliver.yml@refs/heads/main\", source: \"acme/*\"", "acme/other/.github/workflows/deliver.yml@refs/heads/main, source: acme/web"}, nil},
+		"severity":              {[]string{"scan: {severity: high", "scan: {severity: critical"}, []string{"policy.scan.severity goes from high to critical"}},
+		"severity none":         {[]string{"scan: {severity: high", "scan: {severity: none"}, []string{"policy.scan.severity goes from high to none"}},
+		"severity stricter":     {[]string{"scan: {severity: high", "scan: {severity: low"}, nil},
+		"unfixed":               {[]string{"maxAge: 168h", "maxAge: 168h, ignoreUnfixed: true"}, []string{"policy.scan.ignoreUnfixed becomes true"}},
+		"age":                   {[]string{"maxAge: 168h", "maxAge: 900h"}, []string{"policy.scan.maxAge goes from 168h0m0s to 900h0m0s"}},
+		"a waiver":              {[]string{"waivers: [{id: CVE-1,", "waivers: [{id: CVE-2, reason: x, expires: 2027-02-01}, {id: CVE-1,"}, []string{"policy.waivers adds CVE-2 until 2027-02-01"}},
+		"a waiver that is over": {[]string{"waivers: [{id: CVE-1,", "waivers: [{id: CVE-2, reason: x, expires: 2020-02-01}, {id: CVE-1,"}, nil},
+		"a waiver longer":       {[]string{"package: openssl, reason: x, expires: 2027-01-01", "package: openssl, reason: x, expires: 2028-01-01"}, []string{"policy.waivers adds CVE-1 openssl until 2028-01-01"}},
+		"a waiver wider":        {[]string{"package: openssl, ", ""}, []string{"policy.waivers adds CVE-1 until 2027-01-01"}},
+		"allow wider":           {[]string{"allow: [registry.k8s.io/**]", "allow: [\"**\"]"}, []string{"policy.images.allow adds **"}},
+		"allow narrower":        {[]string{"allow: [registry.k8s.io/**]", "allow: [registry.k8s.io/pause]"}, nil},
+		"a field less":          {[]string{", fields: [\"Mesh:spec.a\"]", ""}, []string{"policy.images.fields drops Mesh:spec.a"}},
+		"a field ignored":       {[]string{"fields: [\"Mesh:spec.a\"]", "fields: [\"Mesh:spec.a\"], ignore: [\"Pod:spec\"]"}, []string{"policy.images.ignore adds Pod:spec"}},
+		"no environment":        {[]string{"  - {name: staging, soak: 30m}\n", ""}, []string{"environments drops staging"}},
+		"another order":         {[]string{"  - {name: staging, soak: 30m}\n", "", "apps:\n", "  - {name: staging, soak: 30m}\napps:\n"}, []string{"environments.prod no longer comes after staging"}},
+		"auto":                  {[]string{"{name: staging,", "{name: staging, promotion: auto,"}, []string{"environments.staging.promotion becomes auto"}},
+		"soak":                  {[]string{"soak: 24h", "soak: 1h"}, []string{"environments.prod.soak goes from 24h0m0s to 1h0m0s"}},
+		"soak left out":         {[]string{"    soak: 24h\n", ""}, []string{"environments.prod.soak goes from 24h0m0s to 0s"}},
+		"a reviewer less":       {[]string{"[acme/platform, ada]", "[ada]"}, []string{"environments.prod.reviewers drops acme/platform"}},
+		"no freeze":             {[]string{"    freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}, {from: 2020-01-01, until: 2020-01-02, reason: over}]\n", ""}, []string{"environments.prod.freeze drops or shortens that from 2026-12-20 until 2027-01-04"}},
+		"a shorter freeze":      {[]string{"until: 2027-01-03", "until: 2026-12-31"}, []string{"environments.prod.freeze drops or shortens that from 2026-12-20 until 2027-01-04"}},
+		"a longer freeze":       {[]string{"until: 2027-01-03", "until: 2027-02-03"}, nil},
+		"no application":        {[]string{"  web: {image: ghcr.io/acme/web}\n", ""}, []string{"apps drops web"}},
+		"an environment less":   {[]string{"image: ghcr.io/acme/web}", "image: ghcr.io/acme/web, environments: [dev, staging]}"}, []string{"apps.web.environments drops prod"}},
+		"no source":             {[]string{", source: acme/api}\n  web", "}\n  web"}, []string{"apps.api.source goes from acme/api to any"}},
+		"another source":        {[]string{"source: acme/api}\n  web", "source: evil/api}\n  web"}, []string{"apps.api.source goes from acme/api to evil/api"}},
+		"manifest waiver":       {[]string{"  waivers: [{policy: p,", "  waivers: [{policy: q, reason: x, expires: 2027-01-01}, {policy: p,"}, []string{"manifests.waivers adds q until 2027-01-01"}},
+		"manifest waiver wider": {[]string{"policy: p, app: api,", "policy: p,"}, []string{"manifests.waivers adds p until 2027-01-01"}},
+		"terraform's rules":     {[]string{"approvals: 2", "approvals: 1"}, []string{"terraform.rules changes"}},
+		"a root more":           {[]string{"roots: [{dir: a}]", "roots: [{dir: a}, {dir: b}]"}, nil},
+		"a root less":           {[]string{"roots: [{dir: a}]", "roots: [{dir: b}]"}, []string{"terraform.roots changes"}},
+		"no terraform":          {[]string{strong[strings.Index(strong, "terraform:"):], ""}, []string{"terraform.roots changes", "terraform.rules changes"}},
+		"everything stricter":   {[]string{"soak: 30m", "soak: 48h", "require: [signature, scan]", "require: [signature, scan, sbom]", "reviewers: [", "reviewers: [eve, "}, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			text := strong
+			for i := 0; i < len(test.edit); i += 2 {
+				if !strings.Contains(text, test.edit[i]) {
+					t.Fatalf("there is no %q", test.edit[i])
+				}
+				text = strings.Replace(text, test.edit[i], test.edit[i+1], 1)
+			}
+			var got []string
+			for _, w := range config.Weaker(parse(strong), parse(text), time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)) {
+				got = append(got, w.Change)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestAcknowledgementsCountOnce(t *testing.T) {
+	t.Parallel()
+	parse := func(entries string) *config.Config {
+		c, err := config.Parse("waybill.yaml", []byte(strong+"acknowledge: ["+entries+"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	old, fresh := "{change: a, reason: b}", "{change: a, reason: c}"
+	if got := parse(old + ", " + fresh).Acknowledged(parse(old)); !slices.Equal(got, []config.Acknowledgement{{Change: "a", Reason: "c"}}) {
+		t.Errorf("got %v", got)
+	}
+	if _, err := config.Parse("waybill.yaml", []byte(strong+"acknowledge: [{change: a}]\n")); err == nil || !strings.Contains(err.Error(), "reason") {
+		t.Errorf("without a reason: %v", err)
+	}
+}
