@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +134,80 @@ func TestJobsOfTrust(t *testing.T) {
 		}
 		if name == "test" && (len(job.Permissions) != 1 || job.Permissions["contents"] != "read") {
 			t.Errorf("the job that runs the application's code has %v", job.Permissions)
+		}
+	}
+}
+
+// Going back without a pull request has a workflow and an environment of its
+// own, and a person starts it: whoever may dispatch rollback.yml can only open a
+// pull request.
+func TestDirectRollback(t *testing.T) {
+	t.Parallel()
+	type rollback struct {
+		On struct {
+			Dispatch struct{ Inputs map[string]any } `yaml:"workflow_dispatch"`
+		}
+		Jobs map[string]struct {
+			If, Environment string
+			Steps           []struct{ With map[string]string }
+		}
+	}
+	read := func(name string) (w rollback) {
+		t.Helper()
+		data, err := fs.ReadFile(workflows.Files, "config/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.Unmarshal(data, &w); err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	byPull, direct := read("rollback.yml"), read("rollback-direct.yml")
+	if _, has := byPull.On.Dispatch.Inputs["direct"]; has || byPull.Jobs["rollback"].Steps[0].With["direct"] != "" {
+		t.Error("rollback.yml can commit")
+	}
+	job := direct.Jobs["rollback"]
+	if job.Environment != "waybill-direct" || job.Environment == byPull.Jobs["rollback"].Environment {
+		t.Errorf("rollback-direct.yml uses the environment %q", job.Environment)
+	}
+	if !strings.Contains(job.If, "github.event.sender.type == 'User'") {
+		t.Errorf("an App can start rollback-direct.yml: %q", job.If)
+	}
+}
+
+// The key that moves digests is named by jobs of the environment that is
+// limited to the default branch, and by no other job.
+func TestKeysAreOfEnvironments(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(workflows.Files, "*/*.yml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d workflows, %v", len(files), err)
+	}
+	keys := map[string][]string{"WAYBILL_APP_KEY": {"waybill", "waybill-direct"}, "WAYBILL_SEAL_KEY": {"infra"}}
+	for _, file := range files {
+		data, err := fs.ReadFile(workflows.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w struct{ Jobs map[string]yaml.Node }
+		if err := yaml.Unmarshal(data, &w); err != nil {
+			t.Fatal(err)
+		}
+		for name, node := range w.Jobs {
+			var job struct{ Environment string }
+			text, err := yaml.Marshal(&node)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := node.Decode(&job); err != nil {
+				t.Fatal(err)
+			}
+			for key, environments := range keys {
+				if strings.Contains(string(text), "secrets."+key) && !slices.Contains(environments, job.Environment) {
+					t.Errorf("%s, job %s: %s outside of %v", file, name, key, environments)
+				}
+			}
 		}
 	}
 }

@@ -46,7 +46,7 @@ var doors = map[string][]string{
 
 // steps are the verbs of the delivery line. They meet as values or documents
 // and never import each other; a step's own sub-packages are part of it.
-var steps = []string{"build", "scan", "sign", "verify", "tag", "bump", "promote", "check", "rollback", "status", "approval", "apply", "drift", "starter"}
+var steps = []string{"compile", "build", "scan", "sign", "verify", "tag", "bump", "promote", "check", "rollback", "status", "approval", "apply", "drift", "starter"}
 
 // mayUse are the exceptions: what a step may take from another.
 var mayUse = map[string][]string{
