@@ -22,6 +22,9 @@ type infra struct {
 	api  *github.Client
 	repo github.Repository   // zero where GitHub has no part in it
 	pull *github.PullRequest // nil where there is none
+	// reporter reports statuses and keeps the gate's comment: api, or an App's.
+	reporter *github.Client
+	strict   bool // only what reporter wrote is believed
 }
 
 func (i infra) onGitHub() bool { return i.repo.Name != "" }
@@ -34,7 +37,7 @@ func openInfra(ctx context.Context, call *cli.Call) (infra, error) {
 	if err != nil {
 		return i, err
 	}
-	i.api = api
+	i.api, i.reporter = api, api
 	name := call.In.String("repo")
 	if name == "" {
 		name = call.Runner.Context().Repository
