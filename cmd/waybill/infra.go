@@ -97,7 +97,20 @@ func localConfig(top string) (config.Terraform, error) {
 }
 
 // tool is terraform with a private directory, which done removes.
-func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
+func tool(call *cli.Call, top string) (t plan.Tool, done func(), err error) {
+	named := call.In.List("env")
+	for _, name := range named {
+		if why := terraform.Refuses(name); why != "" {
+			return plan.Tool{}, nil, outcome.Usagef("--env %s: %s", name, why)
+		}
+	}
+	why, err := terraform.Settings(call.Getenv, top)
+	if err != nil {
+		return plan.Tool{}, nil, err
+	}
+	if why != "" {
+		return plan.Tool{}, nil, outcome.Refusedf("%s. Change that file, or name other settings by TF_CLI_CONFIG_FILE", why)
+	}
 	work, err := os.MkdirTemp("", "waybill-plan-")
 	if err != nil {
 		return plan.Tool{}, nil, fmt.Errorf("make a working directory: %w", err)
@@ -111,7 +124,6 @@ func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
 			return plan.Tool{}, nil, fmt.Errorf("make the plugin cache: %w", err)
 		}
 	}
-	named := call.In.List("env")
 	return plan.Tool{
 		Program: call.In.String("terraform"), Work: work, PluginCache: cache, LockTimeout: call.In.Duration("lock_timeout"), Backend: call.In.List("backend_config"),
 		Env: func(variables []string) []string { return terraform.Env(call.Getenv, named, variables) },

@@ -53,7 +53,7 @@ func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 		return err
 	}
 	roots := chosen.roots
-	tool, done, err := tool(call)
+	tool, done, err := tool(call, top)
 	if err != nil {
 		return err
 	}
