@@ -54,9 +54,11 @@ func TestIndexThatNobodySigned(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, require := range [][]evidence.Kind{{evidence.Signature}, evidence.Kinds()} {
-			p.Require = require
-			w := judge(t, image{Ref: ref, client: good.client}, trust, p)
-			refuses(t, w, "signature", "no signature record")
+			t.Run(what, func(t *testing.T) {
+				p := p
+				p.Require = require
+				refuses(t, judge(t, image{Ref: ref, client: good.client}, trust, p), "signature", "no signature record")
+			})
 		}
 	}
 
