@@ -247,7 +247,7 @@ func (a *Applier) planAgain(ctx context.Context, r root) []string {
 	for _, f := range r.record.VarFiles {
 		options.VarFiles = append(options.VarFiles, filepath.Join(a.r.Top, filepath.FromSlash(f)))
 	}
-	err := r.tf.Plan(ctx, options)
+	_, err := r.tf.Plan(ctx, options)
 	if err == nil {
 		var shown []byte
 		if shown, err = r.tf.Show(ctx, file); err == nil {

@@ -149,12 +149,12 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 	for _, f := range root.VarFiles {
 		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
 	}
-	err = tf.Plan(ctx, options)
+	_, err = tf.Plan(ctx, options)
 	if err != nil && ctx.Err() == nil && !terraform.IsReason(err, terraform.Locked) {
 		// What drifted may be what stands in the way: prevent_destroy refuses to
 		// plan the replacement that somebody's change asks for.
 		options.RefreshOnly = true
-		if tf.Plan(ctx, options) != nil {
+		if _, refreshErr := tf.Plan(ctx, options); refreshErr != nil {
 			return planned{err: err}
 		}
 		p.refreshed, p.err = true, err

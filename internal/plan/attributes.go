@@ -2,7 +2,6 @@ package plan
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +11,7 @@ import (
 )
 
 const (
-	unknown       = "(known after apply)"
-	maxValue      = 200 // runes shown of a value
-	maxAttributes = 200 // shown of a resource
+	unknown = "(known after apply)"
 )
 
 // attributes lists what differs between the two sides of a change. Where either
@@ -25,10 +22,6 @@ func attributes(c *terraform.Change, secrets *Secrets) []Attribute {
 		return nil
 	}
 	w.walk("", c.Before, c.After, c.AfterUnknown, c.BeforeSensitive, c.AfterSensitive)
-	if len(w.list) > maxAttributes {
-		more := len(w.list) - maxAttributes
-		w.list = append(w.list[:maxAttributes], Attribute{Path: "…", After: fmt.Sprintf("%d more", more)})
-	}
 	return w.list
 }
 
@@ -86,11 +79,59 @@ func (w *walker) walk(path string, before, after, unknownAfter, beforeMark, afte
 		w.add(path, hide(before), hide(after))
 		return
 	}
+	w.values(path, before, after)
+}
+
+// values shows two values that differ, whole in what differs.
+func (w *walker) values(path string, before, after any) {
+	a, isTextA := before.(string)
+	b, isTextB := after.(string)
+	if (isTextA || before == nil) && (isTextB || after == nil) && (isTextA || isTextB) {
+		w.texts(path, w.secrets.Redact(a), w.secrets.Redact(b), before != nil, after != nil)
+		return
+	}
 	w.add(path, w.text(before), w.text(after))
 }
 
+// texts shows two texts, already redacted: short ones as they are, of long ones
+// what differs, and line by line what has lines.
+func (w *walker) texts(path, a, b string, hasA, hasB bool) {
+	attribute := Attribute{Path: path}
+	if structured(a) || structured(b) {
+		for _, l := range lineDifference(a, b) {
+			attribute.Lines = append(attribute.Lines, w.secrets.Redact(l)) // laid out, it can be a secret
+		}
+	}
+	if hasA && hasB && a != b && utf8.RuneCountInString(a)+utf8.RuneCountInString(b) > shortValue {
+		a, b = narrow(a, b)
+	}
+	if hasA && hasB && a == b {
+		attribute.Note = "they differ in a part that is not shown, because it equals a sensitive value"
+	}
+	if attribute.Lines == nil || utf8.RuneCountInString(a) <= maxDifference && utf8.RuneCountInString(b) <= maxDifference {
+		if hasA {
+			attribute.Before = strconv.Quote(a)
+		}
+		if hasB {
+			attribute.After = strconv.Quote(b)
+		}
+	} else {
+		attribute.Before, attribute.After = amount(a, hasA), amount(b, hasB)
+	}
+	attribute.Path = w.path(path)
+	w.list = append(w.list, attribute)
+}
+
+// amount stands for a text of which the lines are shown.
+func amount(text string, has bool) string {
+	if !has {
+		return ""
+	}
+	return "(" + count(strings.Count(text, "\n")+1, "line") + ", below)"
+}
+
 func (w *walker) add(path, before, after string) {
-	w.list = append(w.list, Attribute{Path: w.secrets.Redact(path), Before: before, After: after})
+	w.list = append(w.list, Attribute{Path: w.path(path), Before: before, After: after})
 }
 
 func hide(v any) string {
@@ -107,14 +148,23 @@ func hideAfter(v, unknownAfter any) string {
 	return hide(v)
 }
 
-// text of a value. Strings are redacted before they are quoted and cut: a
-// secret cut in half would no longer be recognised.
+// path hides a secret that is the key of a map. The name of the attribute itself
+// is never hidden: what changes must be seen.
+func (w *walker) path(path string) string {
+	i := strings.IndexAny(path, ".[")
+	if i < 0 {
+		return path
+	}
+	return path[:i] + w.secrets.Redact(path[i:])
+}
+
+// text of a value. Strings are redacted before they are quoted.
 func (w *walker) text(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
 	case string:
-		return strconv.Quote(cut(w.secrets.Redact(v)))
+		return strconv.Quote(w.secrets.Redact(v))
 	case json.Number:
 		return w.secrets.Redact(v.String())
 	case bool:
@@ -124,7 +174,7 @@ func (w *walker) text(v any) string {
 	if err != nil {
 		return "?"
 	}
-	return cut(string(data))
+	return string(data)
 }
 
 func (w *walker) redacted(v any) any {
@@ -150,13 +200,6 @@ func (w *walker) redacted(v any) any {
 		return out
 	}
 	return v
-}
-
-func cut(s string) string {
-	if utf8.RuneCountInString(s) <= maxValue {
-		return s
-	}
-	return string([]rune(s)[:maxValue]) + "…"
 }
 
 func marked(mark any) bool {

@@ -17,10 +17,8 @@ const Marker = "<!-- waybill:plan -->"
 const MaxComment = 65536
 
 const (
-	maxRows       = 60  // of the table
-	maxDetails    = 100 // resources listed for one root
-	maxAddress    = 250 // runes shown of an address
-	roomForEnding = 400
+	maxRows    = 60  // of the table
+	maxAddress = 250 // runes shown of an address in the table
 )
 
 // Claim is what the comment says of itself to machines. Whoever acts on it
@@ -70,6 +68,7 @@ type RootView struct {
 	Dir       string
 	Workspace string
 	Summary   Summary
+	Whole     bool     // it is bound to every file of the commit
 	Sources   *Sources // nil where it is not known
 }
 
@@ -77,43 +76,9 @@ type RootView struct {
 func (r *Result) View() View {
 	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
 	for _, root := range r.Roots {
-		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Sources: root.Sources})
+		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole, Sources: root.Sources})
 	}
 	return v
-}
-
-// Comment is the plan in Markdown: verdict, table, how to approve, then the
-// details that fit into limit characters.
-func (v View) Comment(limit int) string {
-	var out strings.Builder
-	out.WriteString(Marker + "\n" + v.claim() + "\n")
-	out.WriteString(v.headline() + "\n\n")
-	v.table(&out)
-	v.removed(&out)
-	if v.Approval != "" {
-		out.WriteString("\n" + v.Approval + "\n")
-	}
-	ending := ""
-	if v.RunURL != "" {
-		ending = "\n" + markdown.Link("run", v.RunURL) + "\n"
-	}
-	left := limit - utf8.RuneCountInString(out.String()) - utf8.RuneCountInString(ending) - roomForEnding
-	dropped := 0
-	for _, root := range v.Roots {
-		text := root.details()
-		if n := utf8.RuneCountInString(text); n <= left {
-			out.WriteString(text)
-			left -= n
-		} else if text != "" {
-			dropped++
-		}
-	}
-	if dropped > 0 {
-		fmt.Fprintf(&out, "\nThe details of %s did not fit here; they are in the summary of the run.\n", count(dropped, "root"))
-	}
-	out.WriteString(ending)
-	// What is printed in a job must hold no command of the runner's old form.
-	return strings.ReplaceAll(out.String(), "##[", "# #[")
 }
 
 func (v View) claim() string {
@@ -180,9 +145,9 @@ func (v View) headline() string {
 
 func (v View) table(out *strings.Builder) {
 	out.WriteString(markdown.Row("root", "add", "change", "replace", "destroy", "") + "|---|---|---|---|---|---|\n")
-	for i, r := range v.Roots {
+	for i, r := range v.dangerous() {
 		if i == maxRows {
-			fmt.Fprintf(out, "\n%s more.\n", count(len(v.Roots)-maxRows, "root"))
+			fmt.Fprintf(out, "\n%s more; what they change is below.\n", count(len(v.Roots)-maxRows, "root"))
 			return
 		}
 		c := r.Summary.Counts
@@ -255,33 +220,10 @@ var verbs = map[string]string{Destroy: "is destroyed", Replace: "is replaced", F
 // signs begin a line of the difference, so that GitHub colours it.
 var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ "}
 
-func (r RootView) details() string {
-	var lines []string
-	list := func(resources []Resource, what string) {
-		for i, res := range resources {
-			if i == maxDetails {
-				lines = append(lines, fmt.Sprintf("  … %d more", len(resources)-maxDetails))
-				return
-			}
-			lines = append(lines, res.lines(what)...)
-		}
-	}
-	list(r.Summary.Resources, "")
-	list(r.Summary.Outputs, "output ")
-	if len(r.Summary.Drift) > 0 {
-		lines = append(lines, "# changed outside of terraform:")
-		list(r.Summary.Drift, "")
-	}
-	if len(lines) == 0 {
-		return ""
-	}
-	return "\n<details><summary>" + markdown.HTML(clip(r.name())) + "</summary>\n\n" + markdown.Fence("diff", strings.Join(lines, "\n")) + "\n</details>\n"
-}
-
 func (r Resource) lines(what string) []string {
-	head := signs[r.Action] + " " + what + line(r.Address) + " " + verbs[r.Action]
+	head := signs[r.Action] + " " + what + flat(r.Address) + " " + verbs[r.Action]
 	if r.Previous != "" {
-		head += ", was " + line(r.Previous)
+		head += ", was " + flat(r.Previous)
 	}
 	if r.Imported && r.Action != Import {
 		head += ", imported"

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/waybill-dev/waybill/internal/terraform"
@@ -24,6 +25,11 @@ func Describe(r *terraform.ResourceChange, secrets *Secrets) (Resource, bool) {
 	return describe(r, secrets)
 }
 
+// flat keeps text from outside on one line, and cuts nothing.
+func flat(text string) string {
+	return strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text)
+}
+
 // Line keeps text from outside on one line, and cuts it where it is too long.
 func Line(text string) string { return line(text) }
 
@@ -31,19 +37,25 @@ func Line(text string) string { return line(text) }
 func (r Resource) AttributeLines() []string {
 	var lines []string
 	for _, a := range r.Attributes {
-		text := "     " + line(a.Path)
+		text := "     " + flat(a.Path)
 		switch {
 		case a.Before == "":
-			text += " = " + line(a.After)
+			text += " = " + flat(a.After)
 		case a.After == "":
-			text += " " + line(a.Before) + " → null"
+			text += " " + flat(a.Before) + " → null"
 		default:
-			text += " " + line(a.Before) + " → " + line(a.After)
+			text += " " + flat(a.Before) + " → " + flat(a.After)
+		}
+		if a.Note != "" {
+			text += "  # " + a.Note
 		}
 		if slices.Contains(r.Forced, a.Path) {
 			text += "  # forces the replacement"
 		}
 		lines = append(lines, text)
+		for _, l := range a.Lines { // the sign first, so that GitHub colours it
+			lines = append(lines, l[:1]+"      "+l[1:])
+		}
 	}
 	return lines
 }

@@ -87,6 +87,8 @@ type RootPlan struct {
 	JSON    []byte
 	Summary Summary
 	Sources *Sources
+
+	warnings []string // of terraform, not redacted yet
 }
 
 const defaultParallel = 4
@@ -120,6 +122,9 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	result.Secrets = FindSecrets(parsed...)
 	for i := range result.Roots {
 		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
+		for _, w := range result.Roots[i].warnings {
+			result.Roots[i].Summary.Warnings = append(result.Roots[i].Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
+		}
 		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
 	}
 	result.Fingerprint, err = result.Document.Fingerprint()
@@ -195,12 +200,16 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 		product, err = r.products.of(groupCtx, tf)
 		return err
 	})
-	group.Go(func() error { return tf.Plan(groupCtx, options) })
+	var warnings []string
+	group.Go(func() (err error) {
+		warnings, err = tf.Plan(groupCtx, options)
+		return err
+	})
 	err := group.Wait()
 	if err != nil {
 		return nil, nil, err
 	}
-	one := &RootPlan{Sources: root.sources}
+	one := &RootPlan{Sources: root.sources, warnings: warnings}
 	if one.Binary, err = os.ReadFile(file); err != nil {
 		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
 	}

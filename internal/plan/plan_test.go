@@ -79,7 +79,7 @@ func TestSensitiveValues(t *testing.T) {
 			"after_unknown":{"echo":true},
 			"before_sensitive":{"map":{"k":true},"list":[false,true],"whole":true,"short":true},
 			"after_sensitive":{"map":{"k":true},"list":[false,true],"whole":true,"port":true}`),
-		change("b[\"new-secret-1\"]", "x", `"actions":["create"],"after":{"text":"say new-secret-2 twice","number":12345678,"json":"{\"a\":\"new-secret-3\"}","key-new-secret-1":"v"}`),
+		change("b[\"new-secret-1\"]", "x", `"actions":["create"],"after":{"text":"say new-secret-2 twice","number":12345678,"json":"{\"a\":\"new-secret-3\"}","map":{"key-new-secret-1":"v"}}`),
 	}, ","), `,"variables":{"token":{"value":"variable-secret"},"open":{"value":"visible"}},"configuration":{"root_module":{"variables":{"token":{"sensitive":true},"open":{}}}}`,
 		`,"output_changes":{"o":{"actions":["create"],"after":"variable-secret and visible"},"s":{"actions":["update"],"before":"out-secret-1","after":"out-secret-2","before_sensitive":true,"after_sensitive":true}}`)
 	s := summarize(t, p)

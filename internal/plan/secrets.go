@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -162,6 +163,16 @@ func (s *Secrets) add(text string) {
 			}
 		}
 	}
+}
+
+var instanceKey = regexp.MustCompile(`\["(?:[^"\\]|\\.)*"\]`)
+
+// address hides secrets in the keys of an address. Names stay: a value that is
+// called sensitive could otherwise hide which resource changes.
+func (s *Secrets) address(address string) string {
+	return instanceKey.ReplaceAllStringFunc(address, func(key string) string {
+		return `["` + s.Redact(key[2:len(key)-2]) + `"]`
+	})
 }
 
 // Redact hides every secret in text.

@@ -29,6 +29,10 @@ type Summary struct {
 	Resources []Resource     `json:"resources"` // most dangerous first
 	Drift     []Resource     `json:"drift,omitempty"`
 	Outputs   []Resource     `json:"outputs,omitempty"`
+	// Checks are check blocks, conditions and the like that do not hold, or of
+	// which it is not known yet; Warnings is what terraform warns of.
+	Checks   []Check  `json:"checks,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Resource is what happens to one resource, or output.
@@ -48,6 +52,16 @@ type Attribute struct {
 	Path   string `json:"path"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// Lines show a text of several lines, or one that holds JSON, as - and + lines.
+	Lines []string `json:"lines,omitempty"`
+	Note  string   `json:"note,omitempty"`
+}
+
+// Check is a condition of the configuration that does not hold.
+type Check struct {
+	Address  string   `json:"address"`
+	Status   string   `json:"status"` // fail, error or unknown
+	Messages []string `json:"messages,omitempty"`
 }
 
 // Changes says whether the plan does anything.
@@ -76,9 +90,10 @@ func Summarize(p *terraform.Plan, secrets *Secrets) Summary {
 	}
 	for name, c := range p.OutputChanges {
 		if action := actionOf(c.Actions); action != "" && action != Read {
-			s.Outputs = append(s.Outputs, Resource{Address: secrets.Redact(name), Action: action, Attributes: attributes(c, secrets)})
+			s.Outputs = append(s.Outputs, Resource{Address: name, Action: action, Attributes: attributes(c, secrets)})
 		}
 	}
+	s.Checks = checks(p, secrets)
 	sortResources(s.Resources)
 	sortResources(s.Drift)
 	sortResources(s.Outputs)
@@ -98,12 +113,12 @@ func describe(r *terraform.ResourceChange, secrets *Secrets) (Resource, bool) {
 	if r.Change == nil {
 		return Resource{}, false
 	}
-	d := Resource{Address: secrets.Redact(r.Address), Type: r.Type, Action: actionOf(r.Change.Actions), Imported: r.Change.Importing != nil}
+	d := Resource{Address: secrets.address(r.Address), Type: r.Type, Action: actionOf(r.Change.Actions), Imported: r.Change.Importing != nil}
 	if r.DeposedKey != "" {
 		d.Address += " (deposed " + r.DeposedKey + ")"
 	}
 	if r.PreviousAddress != "" && r.PreviousAddress != r.Address {
-		d.Previous = secrets.Redact(r.PreviousAddress)
+		d.Previous = secrets.address(r.PreviousAddress)
 	}
 	switch {
 	case d.Action == "" && d.Imported:
@@ -115,7 +130,7 @@ func describe(r *terraform.ResourceChange, secrets *Secrets) (Resource, bool) {
 	}
 	if d.Action == Replace {
 		for _, path := range r.Change.ReplacePaths {
-			d.Forced = append(d.Forced, secrets.Redact(pathText(path)))
+			d.Forced = append(d.Forced, pathText(path))
 		}
 	}
 	d.Flags = flags(r.Type)

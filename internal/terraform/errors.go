@@ -101,3 +101,25 @@ func Printable(text string) string {
 	}, text)
 	return strings.ReplaceAll(text, "##[", "# #[")
 }
+
+// warningsIn finds the warnings in what terraform printed, each in its frame.
+func warningsIn(out string) (warnings []string) {
+	var lines []string
+	end := func() {
+		if text := plain(strings.Join(lines, "\n")); strings.HasPrefix(text, "Warning: ") {
+			warnings = append(warnings, strings.TrimPrefix(text, "Warning: "))
+		}
+		lines = nil
+	}
+	for line := range strings.SplitSeq(escape.ReplaceAllString(out, ""), "\n") {
+		switch {
+		case strings.HasPrefix(line, "╷"):
+			lines = []string{}
+		case strings.HasPrefix(line, "╵"):
+			end()
+		case lines != nil:
+			lines = append(lines, strings.TrimPrefix(strings.TrimPrefix(line, "│"), " "))
+		}
+	}
+	return warnings
+}

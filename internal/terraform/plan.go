@@ -28,6 +28,9 @@ type asked struct {
 	DeferredChanges  json.RawMessage `json:"deferred_changes,omitempty"`
 	OutputChanges    json.RawMessage `json:"output_changes,omitempty"`
 	Config           json.RawMessage `json:"configuration,omitempty"`
+	Checks           json.RawMessage `json:"checks,omitempty"`
+	Complete         json.RawMessage `json:"complete,omitempty"`
+	Errored          json.RawMessage `json:"errored,omitempty"`
 }
 
 // ParsePlan reads what Show gives, and refuses a format that it does not know.

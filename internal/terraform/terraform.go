@@ -171,12 +171,13 @@ type PlanOptions struct {
 	RefreshOnly bool
 }
 
-// Plan writes a plan to a file.
-func (r *Root) Plan(ctx context.Context, o PlanOptions) error {
-	if _, err := r.output(ctx, planArgs(o, r.lockArg())...); err != nil {
-		return fmt.Errorf("plan: %w", err)
+// Plan writes a plan to a file. It gives what terraform warns of.
+func (r *Root) Plan(ctx context.Context, o PlanOptions) (warnings []string, err error) {
+	out, err := r.output(ctx, planArgs(o, r.lockArg())...)
+	if err != nil {
+		return nil, fmt.Errorf("plan: %w", err)
 	}
-	return nil
+	return warningsIn(string(out)), nil
 }
 
 // lockArg is how a plan treats the lock. A plan that was made while somebody

@@ -188,7 +188,7 @@ func TestRealTerraform(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "plan")
 	for i, wantSerial := range []bool{false, true} {
-		if err := root.Plan(ctx, PlanOptions{Out: file}); err != nil {
+		if _, err := root.Plan(ctx, PlanOptions{Out: file}); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(file)
