@@ -82,7 +82,7 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 			}
 			for input, value := range step.With {
 				switch input {
-				case "builder", "signing_config", "trusted_root", "db_repository":
+				case "builder", "signing_config", "trusted_root", "db_repository", "allow_public_log":
 					seen[input] = true
 					if !strings.HasPrefix(value, "${{ env.") {
 						t.Errorf("job %s: %s is %s", name, input, value)
@@ -94,7 +94,7 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 			}
 		}
 	}
-	if len(seen) != 4 {
+	if len(seen) != 5 {
 		t.Errorf("looked at %v only", seen)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -53,11 +54,17 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	if err := limitMemory(request.Limits.MemoryBytes); err != nil {
 		return fmt.Errorf("limit the memory to %d bytes: %w", request.Limits.MemoryBytes, err)
 	}
+	if err := limitDisk(ctx, os.TempDir(), request.Limits.DiskBytes, die); err != nil {
+		return fmt.Errorf("limit the temporary files to %d bytes: %w", request.Limits.DiskBytes, err)
+	}
 	client := registry.New(registry.Options{
 		Registry: host(request), Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
 		UserAgent: "waybill-scan/" + cli.Version(),
 	})
 	answer, err := trivy.Scan(ctx, client, request)
+	if errors.Is(err, syscall.EFBIG) || err != nil && strings.Contains(err.Error(), syscall.EFBIG.Error()) {
+		return tooMuchDisk(request.Limits.DiskBytes, err)
+	}
 	if err != nil {
 		return err
 	}

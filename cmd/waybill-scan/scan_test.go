@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -94,13 +95,27 @@ func TestWaiverAndVEX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0", "musl=1.2.5-r10")}})
+	platforms, err := w.client.Platforms(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
 	statement := `{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex/1", "author": "acme", "timestamp": "2026-11-20T06:12:00Z", "version": 1,
   "statements": [{"vulnerability": {"name": "CVE-1990-0011"}, "products": [{"@id": "pkg:apk/alpine/musl"}], "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path"}]}`
 	cyclone := `{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "vulnerabilities": [{"id": "CVE-1990-0010",
   "analysis": {"state": "not_affected", "justification": "code_not_reachable"}, "affects": [{"ref": "pkg:apk/alpine/openssl@3.5.1-r0?arch=x86_64&distro=3.22.1"}]}]}`
+	about := func(product string) string {
+		return strings.Replace(statement, `{"@id": "pkg:apk/alpine/musl"}`, `{"@id": "`+product+`", "subcomponents": [{"@id": "pkg:apk/alpine/musl@1.2.5-r10"}]}`, 1)
+	}
+	oci := func(digest string) string {
+		return about("pkg:oci/app@" + url.QueryEscape(digest) + "?repository_url=" + url.QueryEscape(ref.Repository()))
+	}
 	dir := t.TempDir()
-	vex, cyclonedx := filepath.Join(dir, "vex.json"), filepath.Join(dir, "vex.cdx.json")
-	for path, content := range map[string]string{vex: statement, cyclonedx: cyclone} {
+	file := func(name string) string { return filepath.Join(dir, name) }
+	vex, cyclonedx := file("vex.json"), file("vex.cdx.json")
+	for path, content := range map[string]string{
+		vex: statement, cyclonedx: cyclone, file("index.json"): oci(ref.Digest()), file("platform.json"): oci(platforms[0].Ref.Digest()),
+		file("other.json"): oci("sha256:" + strings.Repeat("0", 64)), file("repository.json"): about("pkg:oci/app?repository_url=" + url.QueryEscape(ref.Repository())),
+	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -117,12 +132,16 @@ func TestWaiverAndVEX(t *testing.T) {
 		options  scan.Options
 		blocking string
 	}{
-		"nothing waived":     {scan.Options{Threshold: medium}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
-		"OpenVEX":            {scan.Options{Threshold: medium, VEX: []string{vex}}, "CVE-1990-0010 openssl"},
-		"CycloneDX VEX":      {scan.Options{Threshold: medium, VEX: []string{cyclonedx}}, "CVE-1990-0011 musl"},
-		"OpenVEX and waiver": {scan.Options{Threshold: with(medium, waiver), VEX: []string{vex}}, ""},
-		"waiver":             {scan.Options{Threshold: with(medium, waiver)}, "CVE-1990-0011 musl"},
-		"expired waiver":     {scan.Options{Threshold: with(medium, expired)}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+		"nothing waived":               {scan.Options{Threshold: medium}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+		"OpenVEX":                      {scan.Options{Threshold: medium, VEX: []string{vex}}, "CVE-1990-0010 openssl"},
+		"OpenVEX about the index":      {scan.Options{Threshold: medium, VEX: []string{file("index.json")}}, "CVE-1990-0010 openssl"},
+		"OpenVEX about the platform":   {scan.Options{Threshold: medium, VEX: []string{file("platform.json")}}, "CVE-1990-0010 openssl"},
+		"OpenVEX about the repository": {scan.Options{Threshold: medium, VEX: []string{file("repository.json")}}, "CVE-1990-0010 openssl"},
+		"OpenVEX about another image":  {scan.Options{Threshold: medium, VEX: []string{file("other.json")}}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+		"CycloneDX VEX":                {scan.Options{Threshold: medium, VEX: []string{cyclonedx}}, "CVE-1990-0011 musl"},
+		"OpenVEX and waiver":           {scan.Options{Threshold: with(medium, waiver), VEX: []string{vex}}, ""},
+		"waiver":                       {scan.Options{Threshold: with(medium, waiver)}, "CVE-1990-0011 musl"},
+		"expired waiver":               {scan.Options{Threshold: with(medium, expired)}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,6 +159,37 @@ func TestWaiverAndVEX(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A statement that could excuse a finding and excuses none is named.
+func TestUnusedVEXIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("musl=1.2.5-r10")}})
+	document := func(id, product string) string {
+		path := filepath.Join(t.TempDir(), "vex.json")
+		text := `{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex/1", "author": "acme", "timestamp": "2026-11-20T06:12:00Z", "version": 1,
+  "statements": [{"vulnerability": {"name": "` + id + `"}, "products": [{"@id": "` + product + `"}], "status": "not_affected", "justification": "component_not_present"}]}`
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, test := range map[string]struct{ id, product, want string }{
+		"another product":   {"CVE-1990-0011", "pkg:oci/other", "says of CVE-1990-0011 that not_affected, and this excuses no finding of " + ref.String() + ": it names pkg:oci/other"},
+		"the package":       {"CVE-1990-0011", "pkg:apk/alpine/musl", ""},
+		"what is not found": {"CVE-1990-9999", "pkg:oci/other", ""},
+	} {
+		var words strings.Builder
+		c := child(t)
+		c.Words = &words
+		if _, err := scan.Scan(t.Context(), w.client, w.database, c, scan.Options{Image: ref, VEX: []string{document(test.id, test.product)}, Now: time.Now}); err != nil {
+			t.Fatal(err)
+		}
+		if got := words.String(); (test.want == "") != !strings.Contains(got, "VEX") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }
 
@@ -162,6 +212,31 @@ func TestImageThatUnpacksToTooMuch(t *testing.T) {
 		t.Errorf("a layer that two platforms share: got %v, want the limit", err)
 	}
 	request.Limits.ImageBytes = 4 << 20
+	request.Limits.Ratio, request.Limits.RatioFree = 100, 1<<20
+	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "unpacks to more than 100 times its size, and to more than 1 MiB") {
+		t.Errorf("a layer of zeroes: got %v, want the limit", err)
+	}
+	request.Limits.RatioFree = 3 << 20
+	if _, err := child(t).Run(t.Context(), request); err != nil {
+		t.Errorf("below the limit: %v", err)
+	}
+}
+
+// Executables are written out to be read; what they need together is bounded.
+func TestImageThatNeedsTooMuchDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	random := make([]byte, 64<<20)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"app": "\x7fELF" + string(random) + strings.Repeat("\x00", 64<<20)}}})
+	request := w.request(t, ref)
+	request.Limits.DiskBytes = 32 << 20
+	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "more than the 32 MiB of temporary files that one scan may write") {
+		t.Errorf("got %v, want the limit", err)
+	}
+	request.Limits.DiskBytes = 1 << 30
 	if _, err := child(t).Run(t.Context(), request); err != nil {
 		t.Errorf("below the limit: %v", err)
 	}

@@ -39,9 +39,9 @@ type repository interface {
 // place is the config repository that a command works on.
 type place struct {
 	repository
-	api    *github.Client    // nil without a token and an address
-	github github.Repository // zero for a local directory
-	sources forge.Sources // that source repositories are read with; nil is api
+	api     *github.Client    // nil without a token and an address
+	github  github.Repository // zero for a local directory
+	sources forge.Sources     // that source repositories are read with; nil is api
 	// actsAsApp is whether what is done there starts workflows.
 	actsAsApp bool
 }

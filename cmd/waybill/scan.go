@@ -40,7 +40,7 @@ func runScan(ctx context.Context, call *cli.Call) error {
 	}
 	from := scan.DatabaseOptions{
 		Repository: call.In.String("db_repository"), CacheDir: cache, MaxAge: call.In.Duration("db_max_age"),
-		Offline: call.In.Bool("offline"), Now: time.Now(),
+		Offline: call.In.Bool("offline"), Now: time.Now(), Warn: call.Sayf,
 	}
 	database, err := scan.OpenDatabase(ctx, client, from)
 	if err != nil {

@@ -10,6 +10,7 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -175,7 +176,8 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 
 func (s *session) configFindings(problem error) {
 	problems := []error{problem}
-	if joined, ok := problem.(interface{ Unwrap() []error }); ok {
+	var joined interface{ Unwrap() []error }
+	if errors.As(problem, &joined) {
 		problems = joined.Unwrap()
 	}
 	for _, p := range problems {

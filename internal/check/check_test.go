@@ -147,22 +147,22 @@ func TestChange(t *testing.T) {
 		"nothing that is deployed":         {change: map[string]string{"README.md": "x\n"}},
 
 		// A change does not lift the rules that it is judged by.
-		"its own policy": {world: unsigned, change: map[string]string{prod: at(3), "waybill.yaml": strings.Replace(config, "policy:\n", "policy:\n  require: [scan]\n", 1)}, want: []string{"refused signature"}},
+		"its own policy": {world: unsigned, change: map[string]string{prod: at(3), "waybill.yaml": strings.Replace(config, "policy:\n", "policy:\n  require: [scan]\n", 1)}, want: []string{"refused signature", "protection: this change takes protection away: policy.require drops signature", "policy.require drops provenance", "policy.require drops sbom"}},
 		"its own signers": {world: func(w *world) {
 			i := image(3)
 			i.Workflow = "acme/evil/.github/workflows/x.yml@refs/heads/main"
 			w.images.Push(i)
-		}, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, "acme/config/.github/workflows/deliver.yml@", "acme/evil/.github/workflows/x.yml@")}, want: []string{"refused signature", "refused provenance", "refused sbom", "refused scan"}},
-		"its own source": {world: func(w *world) { i := image(3); i.Source = "acme/evil"; w.images.Push(i) }, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api", "source: acme/evil")}, want: []string{"refused signature", "refused provenance", "refused sbom", "refused scan"}},
-		"its own soak":   {world: func(w *world) { w.Clock.Pass(-time.Hour) }, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, ", soak: 24h", "")}, want: []string{"pending soak"}},
+		}, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, "acme/config/.github/workflows/deliver.yml@", "acme/evil/.github/workflows/x.yml@")}, want: []string{"refused signature", "refused provenance", "refused sbom", "refused scan", "policy.signers adds https://token.actions.githubusercontent.com acme/evil"}},
+		"its own source": {world: func(w *world) { i := image(3); i.Source = "acme/evil"; w.images.Push(i) }, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api", "source: acme/evil")}, want: []string{"refused signature", "refused provenance", "refused sbom", "refused scan", "apps.demo-api.source goes from acme/demo-api to acme/evil"}},
+		"its own soak":   {world: func(w *world) { w.Clock.Pass(-time.Hour) }, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, ", soak: 24h", "")}, want: []string{"pending soak", "environments.prod.soak goes from 24h0m0s to 0s"}},
 		"its own freeze": {world: func(w *world) {
 			w.Clock.Pass(31 * 24 * time.Hour)
 			i := image(3)
 			i.At = w.Clock.Now()
 			w.images.Push(i)
-		}, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, ", freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}]", "")}, want: []string{"pending freeze"}},
-		"its own order":     {main: map[string]string{dev: at(4)}, change: map[string]string{prod: at(4), "waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, environments: [prod]}")}, want: []string{"refused order"}},
-		"its own overlay":   {main: map[string]string{"hidden/prod/kustomization.yaml": strings.ReplaceAll(configrepotest.OverlayText("demo-api", demo(4).Digest()), "../../base", "../../apps/demo-api/base")}, change: map[string]string{"waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, overlay: \"hidden/prod\", environments: [prod]}")}, want: []string{"hidden/prod/kustomization.yaml:6 refused order"}},
+		}, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, ", freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}]", "")}, want: []string{"pending freeze", "environments.prod.freeze drops or shortens"}},
+		"its own order":     {main: map[string]string{dev: at(4)}, change: map[string]string{prod: at(4), "waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, environments: [prod]}")}, want: []string{"refused order", "apps.demo-api.environments drops dev", "apps.demo-api.environments drops staging"}},
+		"its own overlay":   {main: map[string]string{"hidden/prod/kustomization.yaml": strings.ReplaceAll(configrepotest.OverlayText("demo-api", demo(4).Digest()), "../../base", "../../apps/demo-api/base")}, change: map[string]string{"waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, overlay: \"hidden/prod\", environments: [prod]}")}, want: []string{"hidden/prod/kustomization.yaml:6 refused order", "apps.demo-api.environments drops dev", "apps.demo-api.environments drops staging"}},
 		"a base that mends": {main: map[string]string{"waybill.yaml": "broken: [\n"}, change: map[string]string{"waybill.yaml": config}},
 		"a new application": {world: func(w *world) {
 			w.images.Push(evidencetest.Image{App: "web", N: 1, At: w.Clock.Now(), Without: []evidence.Kind{evidence.SBOM}})

@@ -52,8 +52,8 @@ func TestManifests(t *testing.T) {
 		"what it does not":                   {main: map[string]string{policyFile: no}, change: map[string]string{deployment: plain + "          args: [x]\n"}},
 		"what it refused before":             {main: map[string]string{policyFile: no, deployment: privileged}, change: map[string]string{deployment: privileged + "          args: [x]\n"}},
 		"in an overlay":                      {main: map[string]string{policyFile: no}, change: map[string]string{dev: at(3) + "patches:\n  - patch: |-\n      - op: add\n        path: /spec/template/spec/containers/0/securityContext\n        value: {privileged: true}\n    target: {kind: Deployment}\n"}, want: []string{"refused manifest: Deployment demo-api is refused by the admission policy privileged: no"}},
-		"a policy that the change takes out": {main: map[string]string{policyFile: no}, change: map[string]string{policyFile: "", "platform/x.yaml": "a: b\n", deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
-		"a policy that the change weakens":   {main: map[string]string{policyFile: no}, change: map[string]string{policyFile: admission("privileged", "true", "no"), deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
+		"a policy that the change takes out": {main: map[string]string{policyFile: no}, change: map[string]string{policyFile: "", "platform/x.yaml": "a: b\n", deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod"), "admission policy privileged goes", "binding privileged goes"}},
+		"a policy that the change weakens":   {main: map[string]string{policyFile: no}, change: map[string]string{policyFile: admission("privileged", "true", "no"), deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod"), "admission policy privileged drops or changes the validation object.spec"}},
 		"a policy that the change brings":    {change: map[string]string{policyFile: no, deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
 		"a policy that what runs breaks": {change: map[string]string{policyFile: replicas}, notes: []string{
 			"by the policy that this change brings, what is deployed already is refused: Deployment demo-api is refused by the admission policy replicas: two at least", "already is refused", "already is refused"}},
@@ -68,7 +68,7 @@ func TestManifests(t *testing.T) {
 			"Deployment demo-api: the admission policy who cannot be evaluated here, so the cluster alone decides: validation 1: it asks what only the cluster knows", "cannot be evaluated", "cannot be evaluated"}},
 		"a waiver":                    {main: map[string]string{policyFile: no, "waybill.yaml": waived("2027-01-01")}, change: map[string]string{deployment: privileged}, want: []string{refused("staging"), refused("prod")}, notes: []string{"no (waived until 2027-01-01: a trial; the cluster refuses it all the same)"}},
 		"a waiver that expired":       {main: map[string]string{policyFile: no, "waybill.yaml": waived("2026-01-01")}, change: map[string]string{deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
-		"a waiver of its own":         {main: map[string]string{policyFile: no}, change: map[string]string{"waybill.yaml": waived("2027-01-01"), deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod")}},
+		"a waiver of its own":         {main: map[string]string{policyFile: no}, change: map[string]string{"waybill.yaml": waived("2027-01-01"), deployment: privileged}, want: []string{refused("dev"), refused("staging"), refused("prod"), "manifests.waivers adds privileged demo-api dev Deployment * until 2027-01-01"}},
 		"a policy outside the places": {main: map[string]string{"apps/p.yaml": no}, change: map[string]string{deployment: privileged}},
 	} {
 		t.Run(what, func(t *testing.T) {

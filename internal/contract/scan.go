@@ -13,7 +13,7 @@ var scan = Command{
 		{Name: "waivers", Type: String, Placeholder: "FILE", Doc: "YAML file of waived findings, each with id, reason and expiry. An expired waiver no longer waives. Empty waives nothing."},
 		{Name: "vex", Type: List, Placeholder: "FILE", Doc: "OpenVEX or CycloneDX VEX documents whose not_affected and fixed statements drop findings, one a line."},
 		{Name: "baseline", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing."},
-		{Name: "db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO", Doc: "OCI repository of the vulnerability database, with a tag or a digest."},
+		{Name: "db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO", Doc: "OCI repository of the vulnerability database, with a tag or a digest. Several, after commas or on lines, are asked in order; where none can be read, what they named last is used for as long as `db_max_age` allows. The policy can pin them (`policy.scan.databases`)."},
 		{Name: "db_max_age", Type: Duration, Default: "72h", Doc: "Oldest database that is accepted, by its own build time. An older one is an error, not a verdict."},
 		{Name: "java_db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-java-db:1", Placeholder: "REPO", Doc: "OCI repository of the database that tells which library a JAR file is, with a tag or a digest. Fetched only when an image has one."},
 		{Name: "sarif", Type: String, Placeholder: "FILE", Doc: "File to write a SARIF 2.1.0 report to, for code scanning. Empty writes none."},

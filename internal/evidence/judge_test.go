@@ -310,6 +310,23 @@ func TestJudge(t *testing.T) {
 			p.VEX = true
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Waived = "waived until 2030-01-01: because" })
 		}, "scan", "1 high finding with a fix"},
+		"a fixable finding beside an unfixable one of the same name": {func(e *Evidence, p *Policy) {
+			p.Threshold.IgnoreUnfixed = true
+			rescan(e, func(r *ScanReport) {
+				r.Platforms[0].Findings = []Finding{
+					{ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:deb/debian/rake@13.0.0", Version: "13.0.0", Severity: Critical, Status: "affected"},
+					{ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:gem/rake@13.0.0", Version: "13.0.0", Severity: High, FixedVersion: "13.0.1"},
+				}
+			})
+		}, "scan", "1 high finding with a fix: CVE-2030-0001 (rake 13.0.0, fixed in 13.0.1)"},
+		"a fixable finding waived nowhere, beside a waived one": {func(e *Evidence, p *Policy) {
+			p.VEX = true
+			rescan(e, func(r *ScanReport) {
+				high(r)
+				r.Platforms[0].Findings = []Finding{r.Platforms[1].Findings[0]}
+				r.Platforms[0].Findings[0].Waived = VEXPrefix + "not_affected"
+			})
+		}, "scan", "1 high finding with a fix"},
 		"fixed, and no version named": {func(e *Evidence, p *Policy) {
 			p.Threshold.IgnoreUnfixed = true
 			rescan(e, func(r *ScanReport) {

@@ -166,19 +166,30 @@ func (w Waiver) Covers(f Finding, now time.Time) bool {
 	return w.ID == f.ID && (w.Package == "" || w.Package == f.Package) && w.Reason != "" && now.Before(w.Expires)
 }
 
-// Blocking lists the findings that refuse the image at now, worst first.
+// Blocking lists the findings that refuse the image at now, worst first. Every
+// occurrence is judged for itself: one without a fix, in a package of the
+// distribution, hides none with a fix in a language's package of that name.
 func (t Threshold) Blocking(r ScanReport, now time.Time) []Finding {
-	var blocking []Finding
-	for _, f := range r.Distinct() {
-		if !f.Severity.AtLeast(t.Severity) || f.Waived != "" || (t.IgnoreUnfixed && !f.fixable()) {
-			continue
+	blocking := ScanReport{Platforms: make([]PlatformScan, len(r.Platforms))}
+	for i, p := range r.Platforms {
+		for _, f := range p.Findings {
+			if t.blocks(f, now) {
+				blocking.Platforms[i].Findings = append(blocking.Platforms[i].Findings, f)
+			}
 		}
-		if slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) }) {
-			continue
-		}
-		blocking = append(blocking, f)
 	}
-	return blocking
+	found := blocking.Distinct()
+	if len(found) == 0 {
+		return nil
+	}
+	return found
+}
+
+func (t Threshold) blocks(f Finding, now time.Time) bool {
+	if !f.Severity.AtLeast(t.Severity) || f.Waived != "" || (t.IgnoreUnfixed && !f.fixable()) {
+		return false
+	}
+	return !slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) })
 }
 
 // CompareScans lists the findings that head has and base has not, and those

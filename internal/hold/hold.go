@@ -121,7 +121,7 @@ func Reasons(ctx context.Context, repo Reader, rev string, app config.App, env s
 		case whole:
 			reasons = append(reasons, h.refuses(fmt.Sprintf("%s is held at the digest that it has: %s", env, h.Reason)))
 		case slices.Contains(h.Digests, ref.Digest()):
-			reasons = append(reasons, h.refuses(fmt.Sprintf("%s is held since it was taken out of %s: %s", ref.Short(), name, h.Reason)))
+			reasons = append(reasons, h.refuses(fmt.Sprintf("held since it was taken out of %s: %s", name, h.Reason)))
 		}
 	}
 	return reasons, nil

@@ -28,17 +28,19 @@ type policy struct {
 			Name       string `json:"name"`
 			Expression string `json:"expression"`
 		} `json:"variables"`
-		Validations []struct {
-			Expression        string `json:"expression"`
-			Message           string `json:"message"`
-			MessageExpression string `json:"messageExpression"`
-		} `json:"validations"`
+		Validations []validation `json:"validations"`
 	} `json:"spec"`
 
 	conditions  []program
 	variables   []program
 	validations []program
 	messages    []program // zero where there is no expression
+}
+
+type validation struct {
+	Expression        string `json:"expression"`
+	Message           string `json:"message"`
+	MessageExpression string `json:"messageExpression"`
 }
 
 // binding says where a policy holds, and what follows.

@@ -23,7 +23,7 @@ type Attachment struct {
 // prefix, each once. What cannot be read because it is not there, or is not what
 // it is said to be, is left out.
 func (c *Client) Attached(ctx context.Context, subject imageref.Ref, prefix string) ([]Attachment, error) {
-	beside, err := c.Beside(ctx, subject)
+	beside, err := c.Beside(ctx, subject, Bounds{})
 	if err != nil {
 		return nil, err
 	}

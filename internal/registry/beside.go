@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,15 +29,25 @@ const MaxAttachment = 128 << 20
 // Bounds of what is read beside one image. Whoever may push to the repository
 // can put anything there; none of it may keep a verifier from a good record.
 const (
-	maxReferrers    = 20_000  // descriptors of the list, and layers of a tag
 	maxReferrer     = 1 << 20 // one referrer's manifest
 	maxInManifest   = 8       // blobs looked at of one referrer; each has one
-	maxBytesBeside  = 1 << 30
-	maxTimeBeside   = 90 * time.Second
 	parallelReads   = 16
 	smallBlob       = 1 << 20 // larger ones are read one after the other, into one buffer
 	maxJunkReported = 50
 )
+
+// Bounds of all that is read beside one image. Zero values are the defaults.
+type Bounds struct {
+	Candidates int // in the list of referrers, and in each of cosign's tags
+	Bytes      int64
+	Time       time.Duration
+}
+
+func (b Bounds) orDefaults() Bounds {
+	return Bounds{
+		Candidates: cmp.Or(b.Candidates, 20_000), Bytes: cmp.Or(b.Bytes, 1<<30), Time: cmp.Or(b.Time, 90*time.Second),
+	}
+}
 
 const mediaTypeEmptyConfig = "application/vnd.oci.empty.v1+json"
 
@@ -56,6 +67,7 @@ type Blob struct {
 type Beside struct {
 	reader *reader
 	ref    imageref.Ref
+	bounds Bounds
 	until  time.Time
 
 	mu     sync.Mutex
@@ -65,12 +77,13 @@ type Beside struct {
 }
 
 // Beside prepares to read beside ref.
-func (c *Client) Beside(ctx context.Context, ref imageref.Ref) (*Beside, error) {
+func (c *Client) Beside(ctx context.Context, ref imageref.Ref, bounds Bounds) (*Beside, error) {
 	r, err := c.reader(ctx, ref.Name())
 	if err != nil {
 		return nil, err
 	}
-	return &Beside{reader: r, ref: ref, until: time.Now().Add(maxTimeBeside)}, nil
+	bounds = bounds.orDefaults()
+	return &Beside{reader: r, ref: ref, bounds: bounds, until: time.Now().Add(bounds.Time)}, nil
 }
 
 // Junk says what was found that cannot be evidence.
@@ -87,7 +100,7 @@ func (b *Beside) Unread() string {
 		return ""
 	}
 	return fmt.Sprintf("%d candidates beside %s were not read: Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
-		b.beyond, b.ref, maxReferrers, maxBytesBeside>>20, maxTimeBeside)
+		b.beyond, b.ref, b.bounds.Candidates, b.bounds.Bytes>>20, b.bounds.Time)
 }
 
 func (b *Beside) addJunk(format string, args ...any) {
@@ -157,7 +170,11 @@ func bothEnds[T any](list []T) []T {
 func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 	var all []v1.Descriptor
 	path := "referrers/" + b.ref.Digest()
-	for path != "" {
+	for page := 0; path != ""; page++ {
+		if page > b.bounds.Candidates || time.Now().After(b.until) { // pages may be empty and have no end
+			b.skip(1)
+			return all, nil
+		}
 		a, err := b.reader.get(ctx, path, nil, maxManifest, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable)
 		if err != nil {
 			return nil, err
@@ -172,9 +189,9 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		}
 		all = append(all, index.Manifests...)
 		next := nextPage(a.header.Get("Link"))
-		if len(all) >= maxReferrers && (next != "" || len(all) > maxReferrers) || next == path {
-			b.skip(max(1, len(all)-maxReferrers))
-			return all[:min(len(all), maxReferrers)], nil
+		if len(all) >= b.bounds.Candidates && (next != "" || len(all) > b.bounds.Candidates) || next == path {
+			b.skip(max(1, len(all)-b.bounds.Candidates))
+			return all[:min(len(all), b.bounds.Candidates)], nil
 		}
 		path = next
 	}
@@ -215,9 +232,9 @@ func (b *Beside) fallback(ctx context.Context) ([]v1.Descriptor, error) {
 		b.addJunk("the tag %s is no list of referrers", tag)
 		return nil, nil
 	}
-	if more := len(index.Manifests) - maxReferrers; more > 0 {
+	if more := len(index.Manifests) - b.bounds.Candidates; more > 0 {
 		b.skip(more)
-		return bothEnds(index.Manifests)[:maxReferrers], nil
+		return bothEnds(index.Manifests)[:b.bounds.Candidates], nil
 	}
 	return index.Manifests, nil
 }
@@ -291,5 +308,5 @@ func (b *Beside) Tagged(ctx context.Context, suffix, layerType string) ([]Blob, 
 		return nil, nil
 	}
 	is := func(l v1.Descriptor) bool { return string(l.MediaType) == layerType }
-	return b.blobs(bothEnds(manifest.Layers), suffix, nil, is, maxReferrers), nil
+	return b.blobs(bothEnds(manifest.Layers), suffix, nil, is, b.bounds.Candidates), nil
 }

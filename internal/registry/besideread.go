@@ -78,7 +78,7 @@ func group(blobs []Blob) []*candidate {
 func (b *Beside) affords() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.bytes >= maxBytesBeside || time.Now().After(b.until) {
+	if b.bytes >= b.bounds.Bytes || time.Now().After(b.until) {
 		b.beyond++
 		return false
 	}

@@ -20,7 +20,7 @@ func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte
 		return nil, "", err
 	}
 	if len(kept) > 0 {
-		return nil, "", outcome.Refusedf("%s: %s → %s", hold.Rule, kept[0].Detail, kept[0].Remedy)
+		return nil, "", outcome.Refusedf("%s: %s: %s → %s", hold.Rule, result.Image.Short(), kept[0].Detail, kept[0].Remedy)
 	}
 	h := hold.Hold{App: w.app.Name, Env: w.env.Name}
 	if w.held != nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -60,11 +61,18 @@ type Registry interface {
 
 // DatabaseOptions say where the database comes from.
 type DatabaseOptions struct {
-	Repository string        // with a tag or a digest
+	Repository string        // with a tag or a digest; several, in order, after commas or on lines
 	CacheDir   string        // databases are kept here by digest
 	MaxAge     time.Duration // 0 takes any
 	Offline    bool          // take what is cached, ask nobody
 	Now        time.Time
+	Warn       func(format string, args ...any) // says what was done in place of what was asked; may be nil
+}
+
+func (o DatabaseOptions) warn(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn("warning: "+format, args...)
+	}
 }
 
 // Database is a database on disk.
@@ -75,7 +83,9 @@ type Database struct {
 
 // OpenDatabase finds the database that the repository names now, fetches it
 // unless it is cached, and refuses one that cannot be judged by: of another
-// schema, or too old. It is safe to run several at once on one cache.
+// schema, or too old. Where a repository cannot be read, the next one is asked;
+// where none can, what they named last is good until MaxAge. It is safe to run
+// several at once on one cache.
 func OpenDatabase(ctx context.Context, registry Registry, o DatabaseOptions) (Database, error) {
 	return open(ctx, registry, vulnerabilities(), o)
 }
@@ -90,26 +100,74 @@ func OpenJavaDatabase(ctx context.Context, registry Registry, o DatabaseOptions)
 
 func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Database, error) {
 	c := databaseCache{kind: k, root: filepath.Join(o.CacheDir, k.cache)}
-	ref, err := c.resolve(ctx, registry, o)
+	repositories := strings.FieldsFunc(o.Repository, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if len(repositories) == 0 {
+		return Database{}, fmt.Errorf("%s names no repository", k.flag)
+	}
+	for _, repository := range repositories {
+		if _, err := name.ParseReference(repository); err != nil {
+			return Database{}, fmt.Errorf("%s %q: %w", k.flag, repository, err)
+		}
+	}
+	var problems []error
+	for i, repository := range repositories {
+		d, err := c.from(ctx, registry, repository, o)
+		if err == nil || ctx.Err() != nil {
+			return d, err
+		}
+		problems = append(problems, err)
+		if i+1 < len(repositories) {
+			o.warn("%v: trying %s", err, repositories[i+1])
+		}
+	}
+	if d, ok := c.cached(ctx, registry, repositories, o); ok {
+		o.warn("%v: going on with the database of %s that is cached", errors.Join(problems...), d.UpdatedAt.Format("2006-01-02 15:04 UTC"))
+		return d, nil
+	}
+	return Database{}, errors.Join(problems...)
+}
+
+// cached is what one of the repositories named last, if it is still good enough
+// to judge by.
+func (c databaseCache) cached(ctx context.Context, registry Registry, repositories []string, o DatabaseOptions) (Database, bool) {
+	if o.Offline || o.MaxAge == 0 && c.schema == vulnerabilities().schema {
+		return Database{}, false // nothing says how old is too old
+	}
+	o.Offline = true
+	for _, repository := range repositories {
+		if d, err := c.from(ctx, registry, repository, o); err == nil {
+			return d, true
+		}
+	}
+	return Database{}, false
+}
+
+// from opens the database that one repository names.
+func (c databaseCache) from(ctx context.Context, registry Registry, repository string, o DatabaseOptions) (Database, error) {
+	ref, err := c.resolve(ctx, registry, repository, o.Offline)
 	if err != nil {
 		return Database{}, err
 	}
 	dir := c.dir(ref)
-	if _, err := os.Stat(filepath.Join(dir, k.inner, metadataFile)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, c.inner, metadataFile)); errors.Is(err, fs.ErrNotExist) {
 		if o.Offline {
-			return Database{}, fmt.Errorf("the %s %s is not in %s: run once without --offline", k.name, ref, c.root)
+			return Database{}, fmt.Errorf("the %s %s is not in %s: run once without --offline", c.name, ref, c.root)
 		}
 		if err := c.fetch(ctx, registry, ref); err != nil {
 			return Database{}, err
 		}
 	} else if err != nil {
-		return Database{}, fmt.Errorf("look for the %s: %w", k.name, err)
+		return Database{}, fmt.Errorf("look for the %s: %w", c.name, err)
 	}
-	if err := c.remember(o.Repository, ref); err != nil {
+	d, err := read(dir, ref, c.kind, o)
+	if err != nil {
+		return Database{}, err
+	}
+	if err := c.remember(repository, ref); err != nil {
 		return Database{}, err
 	}
 	c.prune(dir, o.Now)
-	return read(dir, ref, k, o)
+	return d, nil
 }
 
 func read(dir string, ref imageref.Ref, k kind, o DatabaseOptions) (Database, error) {
@@ -127,6 +185,10 @@ func read(dir string, ref imageref.Ref, k kind, o DatabaseOptions) (Database, er
 	}
 	if metadata.Version != k.schema {
 		return Database{}, fmt.Errorf("the %s %s has schema version %d, only %d can be read: set %s to one with tag %d", k.name, ref, metadata.Version, k.schema, k.flag, k.schema)
+	}
+	if metadata.UpdatedAt.After(o.Now.Add(10 * time.Minute)) {
+		return Database{}, fmt.Errorf("the %s %s says that it was built %s, and it is now %s: nobody could tell how old it is. Use another repository, or set this machine's clock",
+			k.name, ref, metadata.UpdatedAt.UTC().Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
 	}
 	if age := o.Now.Sub(metadata.UpdatedAt); o.MaxAge > 0 && age > o.MaxAge {
 		return Database{}, fmt.Errorf("the %s %s was built %s, it is now %s: older than --db-max-age %s allows. A verdict by it would not count; use a repository that is kept up to date, or allow more",
@@ -152,23 +214,20 @@ func (c databaseCache) pointer(repository string) string {
 	return filepath.Join(c.root, lastDir, clean)
 }
 
-func (c databaseCache) resolve(ctx context.Context, registry Registry, o DatabaseOptions) (imageref.Ref, error) {
-	if ref, err := imageref.Parse(o.Repository); err == nil {
+func (c databaseCache) resolve(ctx context.Context, registry Registry, repository string, offline bool) (imageref.Ref, error) {
+	if ref, err := imageref.Parse(repository); err == nil {
 		return ref, nil
 	}
-	if _, err := name.ParseReference(o.Repository); err != nil {
-		return imageref.Ref{}, fmt.Errorf("%s %q: %w", c.flag, o.Repository, err)
-	}
-	if !o.Offline {
-		ref, err := registry.Resolve(ctx, o.Repository)
+	if !offline {
+		ref, err := registry.Resolve(ctx, repository)
 		if err != nil {
 			return imageref.Ref{}, fmt.Errorf("find the %s: %w", c.name, err)
 		}
 		return ref, nil
 	}
-	data, err := os.ReadFile(c.pointer(o.Repository))
+	data, err := os.ReadFile(c.pointer(repository))
 	if err != nil {
-		return imageref.Ref{}, fmt.Errorf("no %s of %s is cached in %s: run once without --offline", c.name, o.Repository, c.root)
+		return imageref.Ref{}, fmt.Errorf("no %s of %s is cached in %s: run once without --offline", c.name, repository, c.root)
 	}
 	return imageref.Parse(string(data))
 }

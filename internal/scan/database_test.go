@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -97,6 +98,68 @@ func TestOpenDatabaseFollowsTheTag(t *testing.T) {
 	w.options.Offline = true
 	if d, err = OpenDatabase(t.Context(), w.client, w.options); err != nil || d.Digest != newer.Digest() {
 		t.Errorf("offline: got %s, %v, want the newer %s", d.Digest, err, newer.Digest())
+	}
+}
+
+// A repository that cannot be read is passed over for the next one, and for what
+// is cached as long as that is young enough. Both are said.
+func TestOpenDatabaseWhereARepositoryIsInTrouble(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built})
+	var troubled atomic.Bool
+	other := newDatabaseWorld(t)
+	other.server.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+		if troubled.Load() && strings.Contains(r.URL.Path, "/manifests/") {
+			rw.Header().Set("Retry-After", "86400") // more than anybody waits
+			rw.WriteHeader(http.StatusTooManyRequests)
+			return true
+		}
+		return false
+	}
+	cached := other.push(t, vulndb.Database{UpdatedAt: built.Add(-time.Minute)})
+	var said strings.Builder
+	other.options.Warn = func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }
+	if _, err := OpenDatabase(t.Context(), w.client, other.options); err != nil || said.Len() != 0 {
+		t.Fatalf("without trouble: %v, %q", err, said.String())
+	}
+	troubled.Store(true)
+
+	d, err := OpenDatabase(t.Context(), w.client, other.options)
+	if err != nil || d.Digest != cached.Digest() || !strings.Contains(said.String(), "429") || !strings.Contains(said.String(), "going on with the database of 2026-11-20 06:11 UTC that is cached") {
+		t.Errorf("cached: got %s, %v, and it says %q", d.Digest, err, said.String())
+	}
+	said.Reset()
+	for _, separator := range []string{",", "\n", ", "} {
+		both := other.options
+		both.Repository = both.Repository + separator + w.options.Repository
+		d, err := OpenDatabase(t.Context(), w.client, both)
+		if err != nil || d.Repository != w.server.Host+"/trivy-db" || !strings.Contains(said.String(), "trying "+w.options.Repository) {
+			t.Errorf("two repositories: got %s, %v, and it says %q", d.Repository, err, said.String())
+		}
+	}
+	for what, change := range map[string]func(*DatabaseOptions){
+		"too old":         func(o *DatabaseOptions) { o.Now = built.Add(25 * time.Hour) },
+		"nothing cached":  func(o *DatabaseOptions) { o.CacheDir = t.TempDir() },
+		"any age allowed": func(o *DatabaseOptions) { o.MaxAge = 0 },
+	} {
+		options := other.options
+		change(&options)
+		if _, err := OpenDatabase(t.Context(), w.client, options); err == nil || !strings.Contains(err.Error(), "429") {
+			t.Errorf("%s: got %v, want the trouble", what, err)
+		}
+	}
+	if _, err := OpenDatabase(t.Context(), w.client, DatabaseOptions{Repository: " , "}); err == nil || !strings.Contains(err.Error(), "names no repository") {
+		t.Errorf("no repository: got %v", err)
+	}
+}
+
+func TestDatabaseOfTheFuture(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built.AddDate(10, 0, 0)})
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil || !strings.Contains(err.Error(), "says that it was built 2036-11-20T06:12:00Z") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -37,6 +37,13 @@ const (
 	maxImage = 64 << 30
 	// maxMemory is what the child may use.
 	maxMemory = 6 << 30
+	// maxDisk is what its temporary files may have at one time: executables and
+	// archives are written out to be read. A hosted runner has about 14 GB.
+	maxDisk = 4 << 30
+	// maxRatio is how many times its size a layer may unpack to, once it is beyond
+	// freeRatio. Layers of real images have 2 to 5; gzip can do 1000.
+	maxRatio  = 100
+	freeRatio = 512 << 20
 )
 
 // Platforms reads an index and lists its manifests; internal/registry's Client
@@ -127,7 +134,7 @@ func ask(ctx context.Context, child Child, request exchange.Request, javaDatabas
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
 	request := exchange.Request{
 		Version: exchange.Version, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
-		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory},
+		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
 		if ref.IsZero() {

@@ -36,6 +36,7 @@ type Deps struct {
 	Registry *registry.Client
 	Verifier *sigstore.Verifier
 	Server   string // root of GitHub's pages beside https://github.com; may be empty
+	Bounds   registry.Bounds
 }
 
 // Verify collects and judges: the waybill holds the verdict.
@@ -76,7 +77,7 @@ func Collect(ctx context.Context, d Deps, ref imageref.Ref) (evidence.Evidence, 
 			c.evidence.Platforms[p.Platform] = p.Ref.Digest()
 		}
 	}
-	beside, err := session.Beside(ctx, ref)
+	beside, err := session.Beside(ctx, ref, d.Bounds)
 	if err != nil {
 		return evidence.Evidence{}, err
 	}

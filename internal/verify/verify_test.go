@@ -193,7 +193,7 @@ func TestTamperedEvidenceCountsForNothing(t *testing.T) {
 func copyLegacy(t *testing.T, from, to image) {
 	t.Helper()
 	for _, tag := range []sigstore.LegacyTag{sigstore.LegacySignatures, sigstore.LegacyAttestations} {
-		beside, err := from.client.Beside(t.Context(), from.Ref)
+		beside, err := from.client.Beside(t.Context(), from.Ref, registry.Bounds{})
 		if err != nil {
 			t.Fatal(err)
 		}

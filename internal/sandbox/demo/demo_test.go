@@ -45,6 +45,7 @@ func TestDelivery(t *testing.T) {
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
 		frontendFollows(ctx, t, s)
+		queueIsJudged(ctx, t, s)
 		examplesStand(t, s)
 		return nil
 	}

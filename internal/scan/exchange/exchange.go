@@ -55,6 +55,11 @@ type Platform struct {
 type Limits struct {
 	ImageBytes  int64 `json:"imageBytes"`  // unpacked layers of one manifest
 	MemoryBytes int64 `json:"memoryBytes"` // of the child
+	DiskBytes   int64 `json:"diskBytes"`   // temporary files at one time
+
+	// A layer may unpack to Ratio times its size, and to RatioFree bytes anyway.
+	Ratio     int64 `json:"ratio"`
+	RatioFree int64 `json:"ratioFree"`
 }
 
 // Answer is what was found, images and platforms in the order of the request.

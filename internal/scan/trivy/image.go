@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
 
 // image is a manifest of the registry in the form that Trivy scans, its layers
@@ -18,11 +20,13 @@ type image struct {
 	v1.Image
 	ref  imageref.Ref
 	left *atomic.Int64 // bytes that may still be unpacked
+
+	limits exchange.Limits
 }
 
-func newImage(ref imageref.Ref, inner v1.Image, limit int64) *image {
-	i := &image{Image: inner, ref: ref, left: new(atomic.Int64)}
-	i.left.Store(limit)
+func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits) *image {
+	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits}
+	i.left.Store(limits.ImageBytes)
 	return i
 }
 
@@ -60,23 +64,59 @@ type layer struct {
 
 // Uncompressed ends with an error where the image unpacks to more than allowed.
 func (l *layer) Uncompressed() (io.ReadCloser, error) {
-	r, err := l.Layer.Uncompressed()
+	sent := &counted{Layer: l.Layer, n: new(atomic.Int64)}
+	opened, err := partial.CompressedToLayer(sent)
 	if err != nil {
 		return nil, err
 	}
-	return &boundedReader{ReadCloser: r, left: l.image.left, ref: l.image.ref}, nil
+	r, err := opened.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	return &boundedReader{ReadCloser: r, image: l.image, sent: sent.n}, nil
+}
+
+// counted counts the bytes that came, whatever the manifest says of their number.
+type counted struct {
+	v1.Layer
+	n *atomic.Int64
+}
+
+func (c *counted) Compressed() (io.ReadCloser, error) {
+	r, err := c.Layer.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	return &countedReader{r, c.n}, nil
+}
+
+type countedReader struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.n.Add(int64(n))
+	return n, err
 }
 
 type boundedReader struct {
 	io.ReadCloser
-	left *atomic.Int64
-	ref  imageref.Ref
+	image *image
+	read  int64
+	sent  *atomic.Int64 // bytes of the layer as it is stored
 }
 
 func (r *boundedReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
-	if r.left.Add(-int64(n)) < 0 {
-		return 0, fmt.Errorf("%w: %s", errTooLarge, r.ref)
+	if r.image.left.Add(-int64(n)) < 0 {
+		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
+	}
+	limits := r.image.limits
+	if r.read += int64(n); limits.Ratio > 0 && r.read > limits.RatioFree && r.read/limits.Ratio > r.sent.Load() {
+		return 0, fmt.Errorf("%w: a layer of %s unpacks to more than %d times its size, and to more than %d MiB",
+			errTooLarge, r.image.ref, limits.Ratio, limits.RatioFree>>20)
 	}
 	return n, err
 }

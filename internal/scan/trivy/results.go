@@ -43,10 +43,12 @@ func platformScan(p exchange.Platform, report types.Report) evidence.PlatformSca
 	scan.Packages = slices.Compact(scan.Packages)
 	slices.SortFunc(scan.Findings, func(a, b evidence.Finding) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.Target, b.Target), cmp.Compare(a.Waived, b.Waived))
+			cmp.Compare(a.Target, b.Target), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.FixedVersion, b.FixedVersion), cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Waived, b.Waived))
 	})
 	scan.Findings = slices.CompactFunc(scan.Findings, func(a, b evidence.Finding) bool {
-		return a.ID == b.ID && a.Package == b.Package && a.Version == b.Version && a.Target == b.Target
+		return a.ID == b.ID && a.Package == b.Package && a.Version == b.Version && a.Target == b.Target &&
+			a.FixedVersion == b.FixedVersion && a.Severity == b.Severity && a.PURL == b.PURL
 	})
 	return scan
 }
@@ -79,7 +81,7 @@ func purl(id ftypes.PkgIdentifier) string {
 }
 
 func waivedBy(m types.ModifiedFinding) string {
-	reason := "VEX: " + string(m.Status)
+	reason := evidence.VEXPrefix + string(m.Status)
 	if m.Statement != "" {
 		reason += ": " + m.Statement
 	}

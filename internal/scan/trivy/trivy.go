@@ -68,6 +68,9 @@ func Scan(ctx context.Context, images Images, request exchange.Request) (answer 
 	if err != nil {
 		return exchange.Answer{}, err
 	}
+	if err := unusedVEX(request, reports); err != nil {
+		return exchange.Answer{}, err
+	}
 	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
 	for i, asked := range request.Images {
 		result := exchange.Result{Ref: asked.Ref}
@@ -116,7 +119,7 @@ func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
 		reports[i] = make([]types.Report, len(asked.Platforms))
 		for j, p := range asked.Platforms {
 			group.Go(func() (err error) {
-				if reports[i][j], err = s.manifest(ctx, p); err != nil {
+				if reports[i][j], err = s.manifest(ctx, asked.Ref, p); err != nil {
 					return fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
 				}
 				return nil
@@ -128,12 +131,12 @@ func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
 
 // manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
 // those two packages would link its configuration and report code.
-func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Report, error) {
+func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.Platform) (types.Report, error) {
 	opened, err := s.images.Image(ctx, p.Ref)
 	if err != nil {
 		return types.Report{}, err
 	}
-	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits.ImageBytes), s.cache, artifact.Option{
+	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits), s.cache, artifact.Option{
 		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})
@@ -175,7 +178,7 @@ func (s *scanner) manifest(ctx context.Context, p exchange.Platform) (types.Repo
 	if report.Results, err = detect(ctx, p, info.Name, detail); err != nil {
 		return types.Report{}, err
 	}
-	return report, applyVEX(ctx, &report, p.Platform, s.request.VEX)
+	return report, applyVEX(ctx, &report, vexTarget{whole, p}, s.request.VEX)
 }
 
 // assumedOS is what Trivy assumes where no release file says: packages without

@@ -14,12 +14,19 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/aquasecurity/trivy/pkg/types"
 	"github.com/aquasecurity/trivy/pkg/vex"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
 
 // applyVEX moves the findings that the documents excuse to the modified ones.
 // OpenVEX and CSAF are Trivy's; CycloneDX it applies only to the SBOM that such
 // a document names, so that form is read here.
-func applyVEX(ctx context.Context, report *types.Report, platform string, paths []string) error {
+//
+// A statement is about a product: users have the digest of the index, others
+// have that of a platform, and some name the repository alone. Trivy compares
+// with the digest that it scanned, so it is asked with both.
+func applyVEX(ctx context.Context, report *types.Report, target vexTarget, paths []string) error {
 	var sources []vex.Source
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
@@ -37,15 +44,128 @@ func applyVEX(ctx context.Context, report *types.Report, platform string, paths 
 		if err := json.Unmarshal(data, &bom); err != nil {
 			return fmt.Errorf("read the VEX document %s: %w", path, err)
 		}
-		excuse(report, platform, bom, path)
+		excuse(report, target.platform.Platform, bom, path)
 	}
 	if len(sources) == 0 {
 		return nil
 	}
-	if err := vex.Filter(ctx, report, vex.Options{Sources: sources}); err != nil {
-		return fmt.Errorf("apply the VEX documents: %w", err)
+	own := report.Metadata.RepoDigests
+	defer func() { report.Metadata.RepoDigests = own }()
+	digests := []string{target.platform.Ref.String()}
+	if target.whole != target.platform.Ref {
+		digests = append(digests, target.whole.String())
+	}
+	for _, digest := range digests {
+		report.Metadata.RepoDigests = []string{digest}
+		if err := vex.Filter(ctx, report, vex.Options{Sources: sources}); err != nil {
+			return fmt.Errorf("apply the VEX documents: %w", err)
+		}
 	}
 	return nil
+}
+
+// vexTarget is what a statement may be about.
+type vexTarget struct {
+	whole    imageref.Ref // the index, or the single manifest
+	platform exchange.Platform
+}
+
+// unusedVEX warns of statements that would excuse a finding of the first image
+// and excuse none: a product that is not this image is easily named, and nothing
+// else would say so.
+func unusedVEX(request exchange.Request, reports [][]types.Report) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	found, excused := make(map[string]bool), make(map[string]bool)
+	for _, report := range reports[0] {
+		for _, result := range report.Results {
+			for _, v := range result.Vulnerabilities {
+				found[v.VulnerabilityID] = true
+			}
+			for _, m := range result.ModifiedFindings {
+				if v, ok := m.Finding.(types.DetectedVulnerability); ok {
+					excused[m.Source+" "+v.VulnerabilityID] = true
+				}
+			}
+		}
+	}
+	for _, path := range request.VEX {
+		statements, err := excusingStatements(path)
+		if err != nil {
+			return err
+		}
+		for _, s := range statements {
+			if found[s.id] && !excused[path+" "+s.id] {
+				fmt.Fprintf(os.Stderr, "warning: the VEX document %s says of %s that %s, and this excuses no finding of %s: it names %s\n",
+					path, s.id, s.status, request.Images[0].Ref, strings.Join(s.products, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+type vexStatement struct {
+	id, status string
+	products   []string
+}
+
+// excusingStatements lists the statements of an OpenVEX or CycloneDX document
+// that could excuse a finding.
+func excusingStatements(path string) ([]vexStatement, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the VEX document: %w", err)
+	}
+	var doc struct {
+		Statements []struct {
+			Vulnerability json.RawMessage `json:"vulnerability"`
+			Status        string          `json:"status"`
+			Products      []struct {
+				ID string `json:"@id"`
+			} `json:"products"`
+		} `json:"statements"`
+		Vulnerabilities []struct {
+			ID       string `json:"id"`
+			Analysis struct {
+				State cdx.ImpactAnalysisState `json:"state"`
+			} `json:"analysis"`
+			Affects []cdx.Affects `json:"affects"`
+		} `json:"vulnerabilities"`
+	}
+	if json.Unmarshal(data, &doc) != nil {
+		return nil, nil // Trivy reads other forms too
+	}
+	var statements []vexStatement
+	for _, s := range doc.Statements {
+		if s.Status != "not_affected" && s.Status != "fixed" {
+			continue
+		}
+		is := vexStatement{status: s.Status}
+		var name struct {
+			Name string `json:"name"`
+		}
+		if json.Unmarshal(s.Vulnerability, &name) == nil {
+			is.id = name.Name
+		} else {
+			_ = json.Unmarshal(s.Vulnerability, &is.id) // as OpenVEX wrote it before 0.2
+		}
+		for _, p := range s.Products {
+			is.products = append(is.products, p.ID)
+		}
+		statements = append(statements, is)
+	}
+	for _, v := range doc.Vulnerabilities {
+		if _, excuses := excusing[v.Analysis.State]; !excuses {
+			continue
+		}
+		is := vexStatement{id: v.ID, status: string(v.Analysis.State)}
+		for _, a := range v.Affects {
+			is.products = append(is.products, a.Ref)
+		}
+		statements = append(statements, is)
+	}
+	return statements, nil
 }
 
 // excusing are the states of a CycloneDX analysis that excuse a finding.

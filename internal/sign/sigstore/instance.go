@@ -65,8 +65,11 @@ func (i Instance) TrustedRoot() ([]byte, error) {
 	}
 	if i.TimestampURL != "" {
 		chain, err := parseChain(i.TimestampChain)
-		if err != nil || len(chain) < 2 {
-			return nil, fmt.Errorf("read the certificates of %s: %w", i.TimestampURL, errors.Join(err, errors.New("want at least leaf and root")))
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates of %s: %w", i.TimestampURL, err)
+		}
+		if len(chain) < 2 {
+			return nil, fmt.Errorf("read the certificates of %s: want at least leaf and root", i.TimestampURL)
 		}
 		last := len(chain) - 1
 		stamps = append(stamps, &root.SigstoreTimestampingAuthority{

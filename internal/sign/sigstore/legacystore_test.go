@@ -41,7 +41,7 @@ func pushRandom(t *testing.T, c *registry.Client, host string) imageref.Ref {
 // readLegacy reads a legacy tag, as verify does.
 func readLegacy(t *testing.T, c *registry.Client, ref imageref.Ref, tag LegacyTag) (layers []Legacy, junk []string, err error) {
 	t.Helper()
-	beside, err := c.Beside(t.Context(), ref)
+	beside, err := c.Beside(t.Context(), ref, registry.Bounds{})
 	if err != nil {
 		return nil, nil, err
 	}
