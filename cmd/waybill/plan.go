@@ -96,21 +96,27 @@ func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 	if err = judge.report(call, err); err != nil {
 		return err
 	}
-	sealed := ""
-	if len(recipients) > 0 {
-		data, err := seal.Seal(seal.Of(result, time.Now(), call.In.Duration("expires")), recipients)
-		if err != nil {
-			return err
-		}
-		host := ""
-		if store.Dir == "" {
-			host = store.Repository.RegistryStr()
-		}
-		if sealed, err = store.Save(ctx, sealedStore(call, host), result.Fingerprint, data); err != nil {
-			return err
-		}
+	sealed, err := sealResult(ctx, call, store, recipients, result)
+	if err != nil {
+		return err
 	}
 	return reportPlan(ctx, call, where, result, sealed)
+}
+
+// sealResult seals the plan and keeps it; where is empty without recipients.
+func sealResult(ctx context.Context, call *cli.Call, store seal.Place, recipients []seal.Recipient, result *plan.Result) (where string, err error) {
+	if len(recipients) == 0 {
+		return "", nil
+	}
+	data, err := seal.Seal(seal.Of(result, time.Now(), call.In.Duration("expires")), recipients)
+	if err != nil {
+		return "", err
+	}
+	host := ""
+	if store.Dir == "" {
+		host = store.Repository.RegistryStr()
+	}
+	return store.Save(ctx, sealedStore(call, host), result.Fingerprint, data)
 }
 
 func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (string, error) {
