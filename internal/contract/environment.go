@@ -25,7 +25,7 @@ var (
 	EnvTerm           = EnvVar{"TERM", false, "`dumb` turns colour off"}
 	EnvCI             = EnvVar{"CI", false, "any value keeps init from asking questions, as GITHUB_ACTIONS does"}
 	EnvSharedGoCache  = EnvVar{"WAYBILL_SHARED_GO_CACHE", false, "`true` lets compile use the Go build and module caches of the runner; only where no job that runs application code can write them"}
-	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache"}
+	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache, in Actions RUNNER_TEMP, which belongs to the job"}
 )
 
 // Environment lists every variable above, for the documentation and the test
