@@ -171,6 +171,9 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, paylo
 	if err != nil {
 		return Verified{}, err
 	}
+	if err := certifiedByTrusted(leaf, trusted, len(payload)); err != nil {
+		return Verified{}, err
+	}
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	if len(trusted.RekorLogs()) > 0 {
 		options = append(options, verify.WithTransparencyLog(1))
@@ -187,6 +190,23 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, paylo
 		return Verified{}, untrusted("read the signer's certificate: %w", err)
 	}
 	return Verified{Payload: payload, Signer: signer, SignedAt: earliest(result.VerifiedTimestamps), LogIndex: logIndex(b, trusted)}, nil
+}
+
+// largePayload is from where a payload is not given to a library that holds it
+// several times over before it is known to be by somebody certified.
+const largePayload = 4 << 20
+
+// certifiedByTrusted refuses a large payload whose certificate somebody made for
+// themselves. It proves nothing: at what time the certificate has to be valid is
+// asked after.
+func certifiedByTrusted(leaf *x509.Certificate, trusted root.TrustedMaterial, payload int) error {
+	if payload < largePayload {
+		return nil
+	}
+	if _, err := verify.VerifyLeafCertificate(leaf.NotBefore, leaf, trusted); err != nil {
+		return untrusted("signature with the certificate of %.200s: no authority of the trusted root made the certificate: %w", certificateName(leaf), err)
+	}
+	return nil
 }
 
 // byKey is what a signature that fits a key proves. A key is believed without
