@@ -114,7 +114,7 @@ func (a application) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tool, done, err := tool(call)
+	tool, done, err := tool(call, a.top)
 	if err != nil {
 		return err
 	}

@@ -267,14 +267,20 @@ func TestHugePlan(t *testing.T) {
 	w := newInfraWorld(t, nil)
 	w.open("ada", map[string]string{"infra/prod/huge.tf": "resource \"terraform_data\" \"huge\" {\n  count = 600\n  input = { for i in range(30) : \"key${i}\" => join(\"\", [for j in range(50) : \"äöü\"]) }\n}\n"})
 	f := w.plan()
-	comment := w.github.Pulls("acme/infra")[0].Comments[0]
-	if n := len([]rune(comment)); n > plan.MaxComment || n < 500 {
-		t.Errorf("the comment has %d characters", n)
+	comments := w.github.Pulls("acme/infra")[0].Comments
+	comment := comments[0]
+	for n, c := range comments {
+		if size := len([]rune(c)); size > plan.MaxComment || size < 500 {
+			t.Errorf("comment %d has %d characters", n, size)
+		}
+	}
+	if len(comments) != plan.MaxPages {
+		t.Errorf("there are %d comments", len(comments))
 	}
 	if claim, ok := plan.ReadClaim(comment); !ok || claim.Fingerprint != f {
 		t.Error("the claim is lost")
 	}
-	for _, want := range []string{"601 to add", f.Short(), "To approve this plan", "did not fit here"} {
+	for _, want := range []string{"601 to add", f.Short(), "To approve this plan", "11 more comments below it go on", "of 601 changes are not shown here in full.** Read them in the log of the run before you approve"} {
 		if !strings.Contains(comment, want) {
 			t.Errorf("the comment does not say %q", want)
 		}

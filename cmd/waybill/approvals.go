@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/approval"
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -163,26 +164,37 @@ func localRules(ctx context.Context, top string) ([]approval.Rules, error) {
 	return []approval.Rules{{Terraform: cfg.Terraform()}}, nil
 }
 
-// claim finds the plan comment of the pull request. What it says is only that;
-// one by somebody who may not write is not even asked.
+// actionsBot is whom the job tokens of a repository's workflows act as.
+const actionsBot = "github-actions[bot]"
+
+// claim finds the plan comment of the pull request. Who wrote it decides, not its
+// text: only one of the jobs' identity counts, or of whoever asks here. Every
+// workflow of the repository has that identity, so that it is still a claim.
 func (i infra) claim(ctx context.Context) (plan.Claim, bool, error) {
+	me, err := i.api.Viewer(ctx)
+	if err != nil {
+		return plan.Claim{}, false, err
+	}
 	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
 	if err != nil {
 		return plan.Claim{}, false, err
 	}
 	for _, c := range comments {
-		claim, ok := plan.ReadClaim(c.Body)
-		if !ok {
-			continue
-		}
-		if !c.Bot {
-			if ok, err = i.api.CanWrite(ctx, i.repo, c.Author); err != nil {
-				return plan.Claim{}, false, err
-			}
-		}
-		if ok {
+		if claim, ok := plan.ReadClaim(c.Body); ok && (sameIdentity(c, me) || sameIdentity(c, actionsBot)) {
 			return claim, true, nil
 		}
 	}
 	return plan.Claim{}, false, nil
+}
+
+// sameIdentity reports whether login wrote a comment. REST and GraphQL name Apps
+// with and without [bot]; no user has such a name.
+func sameIdentity(c github.IssueComment, login string) bool {
+	name, bot := strings.CutSuffix(login, "[bot]")
+	author, byBot := strings.CutSuffix(c.Author, "[bot]")
+	return strings.EqualFold(name, author) && bot == byBot && (!bot || c.Bot)
+}
+
+func anyBegins(comments []github.IssueComment, marker string) bool {
+	return slices.ContainsFunc(comments, func(c github.IssueComment) bool { return strings.HasPrefix(c.Body, marker) })
 }

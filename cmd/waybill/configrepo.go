@@ -156,6 +156,9 @@ func appPermissions(call *cli.Call) map[string]string {
 	if call.Command.Name == "bump" && asks(call) {
 		return map[string]string{"deployments": "write"}
 	}
+	if call.Command.Name == "gate" { // it may comment; starting workflows is a job's
+		return map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}
+	}
 	permissions := map[string]string{}
 	for _, p := range call.Command.Permissions {
 		if !slices.Contains([]string{"packages", "id-token", "deployments"}, p.Scope) {

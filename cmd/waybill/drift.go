@@ -33,7 +33,7 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	tool, done, err := tool(call)
+	tool, done, err := tool(call, top)
 	if err != nil {
 		return err
 	}

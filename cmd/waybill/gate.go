@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/approval"
@@ -27,6 +28,17 @@ func runGate(ctx context.Context, call *cli.Call) error {
 	if where.pull == nil {
 		return outcome.Usagef("which pull request? Give --pull-request N")
 	}
+	if workflow := call.In.String("start_workflow"); workflow != "" {
+		return where.startGate(ctx, call, workflow)
+	}
+	if where.reporter, where.strict, err = gateReporter(ctx, call, where); err != nil {
+		return err
+	}
+	if call.In.Bool("status") {
+		if elsewhere, err := where.isElsewhere(ctx, call); err != nil || elsewhere {
+			return err
+		}
+	}
 	d, claim, err := decideGate(ctx, call, where)
 	if call.In.Bool("status") {
 		return reportGateStatus(ctx, call, where, signer, d, claim, err)
@@ -43,26 +55,23 @@ func runGate(ctx context.Context, call *cli.Call) error {
 
 // unplannedError is a head without a plan; none says that there is nothing to
 // plan.
-type unplannedError struct{ none bool }
+type unplannedError struct{ none, failed bool }
 
 func (e *unplannedError) Error() string {
-	if e.none {
+	switch {
+	case e.none:
 		return "nothing to plan"
+	case e.failed:
+		return "a plan that failed"
 	}
 	return "no plan"
 }
 
 // decideGate decides by what the plan comment claims.
 func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.Decision, claim plan.Claim, err error) {
-	if call.In.Bool("nothing_planned") {
-		return d, claim, &unplannedError{none: true}
-	}
-	claim, found, err := where.claim(ctx)
-	switch {
-	case err != nil:
+	claim, err = gateClaim(ctx, call, where)
+	if err != nil {
 		return d, claim, err
-	case !found, call.In.Bool("status") && claim.Head != where.pull.HeadSHA:
-		return d, claim, &unplannedError{}
 	}
 	if given := call.In.String("fingerprint"); given != "" {
 		f, err := plan.ParseFingerprint(given)
@@ -79,12 +88,19 @@ func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.De
 	if len(claim.Roots) == 0 {
 		return d, claim, outcome.Refusedf("the plan comment of #%d names no roots", where.pull.Number)
 	}
+	if claim, err = openClaimed(ctx, call, where, claim); err != nil {
+		return d, claim, err
+	}
+	if err := wholePlan(ctx, call, where, claim); err != nil {
+		return d, claim, err
+	}
 	if err := stillPlanned(ctx, call, claim); err != nil {
 		return d, claim, err
 	}
 	var changes []approval.Change
 	for _, r := range claim.Roots {
-		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: r.Destroys, None: !r.Changes, Uses: r.Uses})
+		// That it changes nothing is the word of a job that the author can change.
+		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: r.Destroys, None: !r.Changes && !where.strict, Uses: r.Uses})
 	}
 	d, err = decideApproval(ctx, call, where, claim.Fingerprint, changes)
 	return d, claim, err
@@ -101,7 +117,10 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 		return err
 	}
 	var moved []string
-	for _, r := range claim.Roots {
+	for i, r := range claim.Roots {
+		if r.Removed {
+			continue
+		}
 		sources, err := plan.ReadSources(ctx, top, r.Dir, r.VarFiles)
 		switch {
 		case outcome.Code(err) == outcome.Usage:
@@ -114,6 +133,8 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
 			}
 			moved = append(moved, terraform.Printable(text))
+		default: // which files are the root's, as the tree says it
+			claim.Roots[i].Sources, claim.Roots[i].VarFiles, claim.Roots[i].Whole = slices.Concat(sources.Dirs, sources.Files), sources.VarFiles, sources.Whole
 		}
 	}
 	if len(moved) > 0 {
@@ -135,7 +156,7 @@ func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *re
 		return err
 	}
 	err = outcome.Join(call.Output("decision", d.Verdict), call.Output("approvers", strings.Join(approvers(d), "\n")), call.Output("record", outputDocument(document)),
-		call.Runner.Summary(decisionText(d)), commentDecision(ctx, call, where, d, document))
+		call.Runner.Summary(decisionText(d)), commentDecision(ctx, call, where, claim.Text, d, document))
 	if err != nil {
 		return err
 	}
@@ -150,9 +171,12 @@ const gateMarker = "<!-- waybill:gate -->"
 
 // commentDecision keeps the one comment with the decision. It begins with the
 // first approval that counts: what a plan waits for stands in its own comment.
-func commentDecision(ctx context.Context, call *cli.Call, where infra, d approval.Decision, document []byte) error {
+func commentDecision(ctx context.Context, call *cli.Call, where infra, sealed string, d approval.Decision, document []byte) error {
 	if !call.In.Bool("comment") {
 		return nil
+	}
+	if sealed != "" {
+		return where.reporter.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+sealed+recordDetails(document), commentLimit))
 	}
 	if d.Verdict == approval.Pending && len(approvers(d)) == 0 {
 		comments, err := where.api.Comments(ctx, where.repo, where.pull.Number)
@@ -167,7 +191,7 @@ func commentDecision(ctx context.Context, call *cli.Call, where infra, d approva
 			return nil
 		}
 	}
-	return where.api.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+recordDetails(document), commentLimit))
+	return where.reporter.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+recordDetails(document), commentLimit))
 }
 
 func decisionText(d approval.Decision) string {

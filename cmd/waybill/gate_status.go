@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -30,8 +31,12 @@ func reportGateStatus(ctx context.Context, call *cli.Call, where infra, signer *
 		switch {
 		case err != nil:
 			return err
+		case unplanned.failed:
+			s.State, s.Description = "failure", fmt.Sprintf("the plan of %.7s failed; see its run", where.pull.HeadSHA)
 		case unplanned.none:
 			s.State, s.Description = "success", "no terraform root is touched"
+		case where.strict:
+			s.State, s.Description = "pending", fmt.Sprintf("waits for a plan of %.7s", where.pull.HeadSHA)
 		case before != nil && sha == where.pull.HeadSHA:
 			call.Sayf("there is no plan of %.7s: its status stays %s", sha, before.State)
 			return nil
@@ -53,7 +58,8 @@ func reportGateStatus(ctx context.Context, call *cli.Call, where infra, signer *
 	// An interrupted gate says so too, instead of leaving what was decided before.
 	statusCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := where.api.SetStatus(statusCtx, where.repo, sha, s); err != nil {
+	s.Description = fmt.Sprintf("onto %s@%.10s: %s", where.pull.BaseRef, where.pull.BaseSHA, strings.TrimPrefix(s.Description, onto.FindString(s.Description)))
+	if err := where.reporter.SetStatus(statusCtx, where.repo, sha, s); err != nil {
 		return err
 	}
 	if unplanned != nil || problem != nil {
@@ -70,9 +76,15 @@ func reportGateStatus(ctx context.Context, call *cli.Call, where infra, signer *
 	return err
 }
 
+// onto is how a description begins that is copied to a merge queue's group.
+var onto = regexp.MustCompile(`^onto \S+: `)
+
 // gatedCommit is what the status is of: the pull request's head, or what the
 // merge queue would merge.
 func gatedCommit(call *cli.Call, where infra) (string, error) {
+	if group := call.In.String("merge_group"); group != "" {
+		return group, nil
+	}
 	event, err := call.Runner.Event()
 	if err != nil {
 		return "", err

@@ -22,6 +22,9 @@ type infra struct {
 	api  *github.Client
 	repo github.Repository   // zero where GitHub has no part in it
 	pull *github.PullRequest // nil where there is none
+	// reporter reports statuses and keeps the gate's comment: api, or an App's.
+	reporter *github.Client
+	strict   bool // only what reporter wrote is believed
 }
 
 func (i infra) onGitHub() bool { return i.repo.Name != "" }
@@ -34,7 +37,7 @@ func openInfra(ctx context.Context, call *cli.Call) (infra, error) {
 	if err != nil {
 		return i, err
 	}
-	i.api = api
+	i.api, i.reporter = api, api
 	name := call.In.String("repo")
 	if name == "" {
 		name = call.Runner.Context().Repository
@@ -94,7 +97,20 @@ func localConfig(top string) (config.Terraform, error) {
 }
 
 // tool is terraform with a private directory, which done removes.
-func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
+func tool(call *cli.Call, top string) (t plan.Tool, done func(), err error) {
+	named := call.In.List("env")
+	for _, name := range named {
+		if why := terraform.Refuses(name); why != "" {
+			return plan.Tool{}, nil, outcome.Usagef("--env %s: %s", name, why)
+		}
+	}
+	why, err := terraform.Settings(call.Getenv, top)
+	if err != nil {
+		return plan.Tool{}, nil, err
+	}
+	if why != "" {
+		return plan.Tool{}, nil, outcome.Refusedf("%s. Change that file, or name other settings by TF_CLI_CONFIG_FILE", why)
+	}
 	work, err := os.MkdirTemp("", "waybill-plan-")
 	if err != nil {
 		return plan.Tool{}, nil, fmt.Errorf("make a working directory: %w", err)
@@ -108,7 +124,6 @@ func tool(call *cli.Call) (t plan.Tool, done func(), err error) {
 			return plan.Tool{}, nil, fmt.Errorf("make the plugin cache: %w", err)
 		}
 	}
-	named := call.In.List("env")
 	return plan.Tool{
 		Program: call.In.String("terraform"), Work: work, PluginCache: cache, LockTimeout: call.In.Duration("lock_timeout"), Backend: call.In.List("backend_config"),
 		Env: func(variables []string) []string { return terraform.Env(call.Getenv, named, variables) },

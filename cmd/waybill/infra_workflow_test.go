@@ -126,13 +126,14 @@ func TestInfraWorkflows(t *testing.T) {
 	t.Parallel()
 	w, states := workflowWorld(t, nil, "waybill/gate")
 	w.open("ada", w.labels())
-	w.idle("plan.yml pull_request success")
+	planned := []string{"plan.yml pull_request success", "gate.yml workflow_dispatch success"}
+	w.idle(planned...)
 	claim := w.planned()
 	merge := func() string {
 		_, err := w.github.MergePull(t.Context(), "acme/infra", 1, "ada", "squash")
 		return fmt.Sprint(err)
 	}
-	if got := w.status(claim.Head); got != "pending: needs 1 of acme/network for infra/network; 1 of acme/platform for infra/service" {
+	if got := w.status(claim.Head); !strings.HasPrefix(got, "pending: onto main@") || !strings.HasSuffix(got, ": needs 1 of acme/network for infra/network; 1 of acme/platform for infra/service") {
 		t.Errorf("after the plan: %s", got)
 	}
 	if got := merge(); !strings.Contains(got, `Required status check "waybill/gate" is expected`) {
@@ -140,30 +141,30 @@ func TestInfraWorkflows(t *testing.T) {
 	}
 	review := w.approve("nora", claim.Fingerprint)
 	w.comment("ada", "thank you")
-	runs := w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml issue_comment success", "gate.yml issue_comment success")
+	runs := w.idleFor(6)
 	for _, run := range runs[2:] {
-		if len(run.Jobs) > 0 {
+		if run.Event == "issue_comment" && len(run.Jobs) > 0 {
 			t.Errorf("%s ran for a comment that asks for nothing: %s", run.Path, read(t, run.Log))
 		}
 	}
-	if got := w.status(claim.Head); got != "pending: needs 1 of acme/platform for infra/service" {
+	if got := w.status(claim.Head); !strings.HasSuffix(got, ": needs 1 of acme/platform for infra/service") || !strings.HasPrefix(got, "pending: ") {
 		t.Errorf("after one approval: %s", got)
 	}
 	w.api("ada", "PUT", "/repos/acme/infra/pulls/1/reviews/"+review+"/dismissals", `{"message":"no"}`)
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
-	w.idleFor(7)
-	if got := w.status(claim.Head); got != "pending: needs 1 of acme/network for infra/network" {
+	w.idleFor(10)
+	if got := w.status(claim.Head); !strings.HasPrefix(got, "pending: ") || !strings.HasSuffix(got, ": needs 1 of acme/network for infra/network") {
 		t.Errorf("after a dismissal: %s", got)
 	}
 	w.approve("nora", claim.Fingerprint)
-	w.idleFor(8)
-	if got := w.status(claim.Head); got != "success: approved by nora, bob" {
+	w.idleFor(12)
+	if got := w.status(claim.Head); !strings.HasPrefix(got, "success: onto main@") || !strings.HasSuffix(got, ": approved by nora, bob") {
 		t.Errorf("after all approvals: %s", got)
 	}
 	if got := merge(); got != "<nil>" {
 		t.Fatalf("not merged with approval: %s", got)
 	}
-	runs = w.idleFor(9)
+	runs = w.idleFor(13)
 	if last := runs[len(runs)-1]; filepath.Base(last.Path) != "apply.yml" || last.Event != "push" || last.Conclusion != "success" {
 		t.Fatalf("%s %s %s: %s", last.Path, last.Event, last.Conclusion, read(t, last.Log))
 	}
@@ -182,23 +183,24 @@ func TestInfraApplyByComment(t *testing.T) {
 	t.Parallel()
 	w, states := workflowWorld(t, nil)
 	w.open("ada", w.labels())
-	w.idle("plan.yml pull_request success")
+	w.idleFor(2)
 	claim := w.planned()
 	w.approve("nora", claim.Fingerprint)
+	w.idleFor(4)
 	w.merge()
-	runs := w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml push failure")
-	if log := read(t, runs[2].Log); !strings.Contains(log, "infra/service: 0 of 1 approvals; still needed: 1 of acme/platform") {
+	runs := w.idleFor(5)
+	if log := read(t, runs[4].Log); !strings.Contains(log, "infra/service: 0 of 1 approvals; still needed: 1 of acme/platform") {
 		t.Errorf("apply does not say what it waits for: %s", log)
 	}
 	w.comment("bob", "/apply")
-	w.idle("plan.yml pull_request success", "gate.yml pull_request_review success", "apply.yml push failure", "apply.yml issue_comment failure", "gate.yml issue_comment success")
+	w.idleFor(7)
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") || !strings.Contains(last, "still needed: 1 of acme/platform") {
 		t.Errorf("the answer is %q", last)
 	}
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
 	w.comment("eve", "/apply")
-	for _, run := range w.idleFor(9)[7:] {
+	for _, run := range w.idleFor(11)[9:] {
 		if filepath.Base(run.Path) == "apply.yml" && (run.Conclusion != "failure" || len(run.Jobs) != 1 || run.Jobs[0].Name != "asked") {
 			t.Errorf("a stranger's comment: %s %+v %s", run.Conclusion, run.Jobs, read(t, run.Log))
 		}
@@ -209,8 +211,8 @@ func TestInfraApplyByComment(t *testing.T) {
 		}
 	}
 	w.comment("bob", "/apply "+claim.Fingerprint.Short())
-	runs = w.idleFor(11)
-	for _, run := range runs[9:] {
+	runs = w.idleFor(13)
+	for _, run := range runs[11:] {
 		if filepath.Base(run.Path) == "apply.yml" && run.Conclusion != "success" {
 			t.Errorf("%s: %s", run.Conclusion, read(t, run.Log))
 		}

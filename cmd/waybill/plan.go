@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,15 @@ import (
 )
 
 func runPlan(ctx context.Context, call *cli.Call) error {
+	var where infra
+	err := planAll(ctx, call, &where)
+	if err != nil && where.pull != nil && call.In.Bool("comment") && !call.In.Bool("validate_only") {
+		err = outcome.Join(err, where.sayPlanFailed(ctx, call, err))
+	}
+	return err
+}
+
+func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 	recipients, err := seal.ParseRecipients(call.In.List("seal_to"))
 	if err != nil {
 		return err
@@ -25,7 +35,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if len(recipients) > 0 && !call.In.Has("store") {
 		return outcome.Usagef("--seal-to without --store: say where the sealed plan is kept")
 	}
-	place, err := seal.ParsePlace(call.In.String("store"))
+	store, err := seal.ParsePlace(call.In.String("store"))
 	if err != nil {
 		return err
 	}
@@ -33,21 +43,22 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
+	where, err := openInfra(ctx, call)
+	if err != nil {
+		return err
+	}
+	*place = where
 	chosen, err := selectRoots(ctx, call, top)
 	if err != nil {
 		return err
 	}
 	roots := chosen.roots
-	tool, done, err := tool(call)
+	tool, done, err := tool(call, top)
 	if err != nil {
 		return err
 	}
 	defer done()
 	tool.Unlocked = !call.In.Bool("lock")
-	where, err := openInfra(ctx, call)
-	if err != nil {
-		return err
-	}
 	judge, err := policyGuard(ctx, call, where, top)
 	if err != nil {
 		return err
@@ -66,8 +77,7 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 		return validateRoots(ctx, call, top, roots, tool, judge)
 	}
 	if len(roots)+len(chosen.removed) == 0 {
-		call.Sayf("nothing to plan: no root is touched")
-		return outcome.Join(call.Output("fingerprint", ""), call.Output("changes", "false"), call.Output("plan", ""))
+		return nothingPlanned(ctx, call, top, where)
 	}
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
@@ -93,10 +103,10 @@ func runPlan(ctx context.Context, call *cli.Call) error {
 			return err
 		}
 		host := ""
-		if place.Dir == "" {
-			host = place.Repository.RegistryStr()
+		if store.Dir == "" {
+			host = store.Repository.RegistryStr()
 		}
-		if sealed, err = place.Save(ctx, sealedStore(call, host), result.Fingerprint, data); err != nil {
+		if sealed, err = store.Save(ctx, sealedStore(call, host), result.Fingerprint, data); err != nil {
 			return err
 		}
 	}
@@ -107,10 +117,19 @@ func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (
 	if head := call.In.String("head"); head != "" {
 		return head, nil
 	}
-	if where.pull != nil {
-		return where.pull.HeadSHA, nil
+	line, err := git.Run(ctx, top, "rev-list", "--parents", "--max-count=1", "HEAD")
+	commits := strings.Fields(line)
+	if err != nil || len(commits) == 0 {
+		return "", err
 	}
-	return git.Run(ctx, top, "rev-parse", "HEAD")
+	if where.pull == nil {
+		return commits[0], nil
+	}
+	// Of GitHub's merge of a pull request, the head is the last parent.
+	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, where.pull.HeadSHA) {
+		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: somebody pushed meanwhile, and the newer commit gets a plan of its own", commits[0], where.pull.HeadSHA, where.pull.Number)
+	}
+	return where.pull.HeadSHA, nil
 }
 
 func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.Result, sealed string) error {
@@ -129,7 +148,7 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 	changes := false
 	for _, r := range result.Roots {
 		record := r.Record
-		record.Changes = "" // would let anybody try values
+		record.Changes, record.Plan = "", "" // would let anybody try values
 		summary.Roots = append(summary.Roots, root{record, r.Summary})
 		changes = changes || r.Summary.Changes()
 	}
@@ -142,17 +161,16 @@ func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.R
 			return err
 		}
 	}
-	text := view.Comment(plan.MaxComment)
 	if call.In.String("format") == "json" {
 		_, err = fmt.Fprintln(call.Stdout, string(document))
 	} else {
-		_, err = fmt.Fprint(call.Stdout, withoutMarkers(text))
+		_, err = fmt.Fprint(call.Stdout, withoutMarkers(view.Comment(maxLog)))
 	}
 	if err != nil {
 		return err
 	}
 	if where.pull != nil && call.In.Bool("comment") {
-		if err := where.api.UpsertComment(ctx, where.repo, where.pull.Number, plan.Marker, text); err != nil {
+		if err := where.commentPlan(ctx, view); err != nil {
 			return err
 		}
 	}
@@ -186,6 +204,9 @@ func askForApproval(ctx context.Context, where infra, result *plan.Result) (stri
 	}
 	return "", err
 }
+
+// maxLog is the most that a plan prints: a log takes it all.
+const maxLog = 1 << 30
 
 // maxOutput keeps a job's outputs below what GitHub takes for all of them, 1 MB.
 const maxOutput = 256 << 10

@@ -18,7 +18,9 @@ func TestPolicyIsOfTheDefaultBranch(t *testing.T) {
 	w.open("ada", map[string]string{"waybill.yaml": infraRules + "  policy: {resources: {deny: []}, dataSources: {deny: []}}\n", "infra/prod/data.tf": httpData})
 	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
 	w.wants("plan", code, 3, words, `infra/prod/data\.tf:1: data source "http" is denied`, `modules/service/main\.tf:10: resource "terraform_data" is denied`)
-	if comments := w.github.Pulls("acme/infra")[0].Comments; len(comments) > 0 {
+	// The pull request says so, and names nothing that could be approved.
+	comments := w.github.Pulls("acme/infra")[0].Comments
+	if len(comments) != 1 || !strings.Contains(comments[0], "was refused.** There is nothing to approve") || !strings.Contains(comments[0], `data source "http" is denied`) || strings.Contains(comments[0], "waybill:claim") {
 		t.Errorf("it comments %q", comments)
 	}
 }

@@ -77,12 +77,25 @@ func selectRoots(ctx context.Context, call *cli.Call, top string) (selection, er
 	if err != nil {
 		return selection{}, err
 	}
-	backend := call.In.List("backend_config")
-	chosen := selection{roots: head, states: plan.States{Head: plan.Owners(top, every, backend)}}
-	since := call.In.String("changed_since")
+	backend, since := call.In.List("backend_config"), call.In.String("changed_since")
 	if since == "" {
-		return chosen, nil
+		return selection{roots: head, states: plan.States{Head: plan.Owners(top, every, backend)}}, nil
 	}
+	return change{top: top, since: since, backend: backend, named: len(call.In.List("dir")) > 0}.roots(ctx, head, every)
+}
+
+// change is what happened between a revision and HEAD.
+type change struct {
+	top, since string
+	backend    []string
+	named      bool // the roots are named, and no others are asked for
+}
+
+// roots chooses among the roots of the checkout, and those that were roots
+// before; every lists all roots of the checkout.
+func (c change) roots(ctx context.Context, head, every []plan.Root) (selection, error) {
+	top, since, backend := c.top, c.since, c.backend
+	chosen := selection{states: plan.States{Head: plan.Owners(top, every, backend)}}
 	from, err := git.Run(ctx, top, "merge-base", since, "HEAD")
 	if err != nil {
 		return selection{}, fmt.Errorf("find where HEAD left %s (the clone must be whole): %w", since, err)
@@ -97,11 +110,31 @@ func selectRoots(ctx context.Context, call *cli.Call, top string) (selection, er
 		return selection{}, fmt.Errorf("find the files changed since %s: %w", since, err)
 	}
 	files := strings.FieldsFunc(out, func(r rune) bool { return r == 0 })
-	if len(call.In.List("dir")) > 0 { // no others are asked for
+	if c.named {
 		chosen.roots, err = plan.Changed(ctx, top, head, files)
 		return chosen, err
 	}
-	return chosen, chosen.compare(ctx, top, before, head, files)
+	err = chosen.compare(ctx, top, before, head, files)
+	return chosen, err
+}
+
+// changedRoots chooses the roots that a pull request touches, by its merge in the
+// checkout and its base.
+func changedRoots(ctx context.Context, top, base string, backend []string) (selection, error) {
+	cfg, err := localConfig(top)
+	if err != nil {
+		return selection{}, err
+	}
+	var head []plan.Root
+	for _, r := range cfg.Roots {
+		head = append(head, plan.Root(r))
+	}
+	if len(head) == 0 {
+		if head, err = plan.Discover(top); err != nil {
+			return selection{}, err
+		}
+	}
+	return change{top: top, since: base, backend: backend}.roots(ctx, head, head)
 }
 
 // everyRoot lists all roots of the checkout: also those that are not asked for

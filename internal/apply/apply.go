@@ -107,6 +107,9 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 	a := &Applier{r: r}
 	var parsed []*terraform.Plan
 	for _, b := range r.Bundle.Roots {
+		if err := plan.CheckWhole(b.JSON); err != nil {
+			return nil, err
+		}
 		p, err := terraform.ParsePlan(b.JSON)
 		if err != nil {
 			return nil, err
@@ -226,6 +229,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	now.Lineage, now.Serial = state.Lineage, state.Serial
 	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, plan.RefuseTakeOver(now.Dir, state.Resources)
+	}
+	if err := plan.CheckWhole(shown); err != nil {
+		return now, nil, err
 	}
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
 		return now, nil, err

@@ -78,9 +78,16 @@ var gate = Command{
 		{Name: "checkout", Type: String, Placeholder: "DIR", Doc: "Clone of what would be merged: the pull request's merge, or a merge queue's group. Where a root's configuration is not the one that was planned, the plan is refused. Empty compares nothing."},
 		{Name: "status", Type: Bool, Default: "false", Doc: "Whether to report as a commit status on the pull request's head, or on the merge queue's group: pending with who is still needed, success, failure. While approvals are missing the exit code is then 0."},
 		{Name: "status_context", Type: String, Default: "waybill/gate", Placeholder: "NAME", Doc: "Name of the commit status."},
+		{Name: "plan_result", Type: String, Placeholder: "RESULT", Doc: "How the job ended that planned, such as success or failure. Anything but success is reported as a plan that failed. Empty says nothing of it."},
+		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group: the status goes there. Needs `pull_request`."},
+		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of deciding here, with `pull_request` and `merge_group` as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty decides here."},
 		{Name: "nothing_planned", Type: Bool, Default: "false", Doc: "Says that `plan` ran on this head and found no root to plan, so that there is nothing to approve."},
 		{Name: "comment", Type: Bool, Default: "false", Doc: "Whether to keep a comment on the pull request with the decision and its record."},
-		inputInfraRepo, inputPullRequest, inputFormat, inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
+		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
+		{Name: "app_id", Type: String, Placeholder: "ID", Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of `token`: anybody who may push can do both with a job's token. Then a plan that says it changes nothing is not believed: every root that the pull request touches asks for its approvals. Empty uses `token`."},
+		inputAppKey,
+		{Name: "seal_key", Type: String, Secret: true, Doc: "age identity that opens sealed plans. With it, gate decides by the sealed plan, and its comment says what that plan does: the plan comment is then read for nothing but where it is. Empty believes the plan comment."},
+		inputSealKeyFile,
 	}, recordInputs...),
 	Outputs: []Output{
 		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
@@ -89,7 +96,7 @@ var gate = Command{
 		outputSignedRecord,
 	},
 	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
-		{"statuses", "write", "only with `status`: reports on the head"}, {"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io"}, {"id-token", "write", "only with `sign_record: keyless`"}},
+		{"statuses", "write", "only with `status`: reports on the head"}, {"actions", "write", "only with `start_workflow`"}, {"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io"}, {"id-token", "write", "only with `sign_record: keyless`"}},
 	Binaries: []string{Waybill},
 }
 

@@ -28,6 +28,8 @@ type Claim struct {
 	Plan        string      `json:"plan,omitempty"` // where the sealed plan is
 	Head        string      `json:"head"`
 	Roots       []ClaimRoot `json:"roots,omitempty"` // left out where there are too many
+	// Text is the plan in Markdown, where the sealed plan was opened.
+	Text string `json:"-"`
 }
 
 // ClaimRoot is a root as the comment claims it.
@@ -39,6 +41,9 @@ type ClaimRoot struct {
 	// those of its local modules; VarFiles its files of variables. Digests are
 	// those of the fingerprint's document.
 	Sources       []string `json:"sources,omitempty"`
+	Workspace     string   `json:"workspace,omitempty"`
+	Removed       bool     `json:"removed,omitempty"` // it is no root any more
+	Whole         bool     `json:"whole,omitempty"`
 	VarFiles      []string `json:"var_files,omitempty"`
 	Configuration string   `json:"configuration,omitempty"`
 }
@@ -46,7 +51,7 @@ type ClaimRoot struct {
 // Uses says whether a file, from the top of the repository, is one of the
 // root's.
 func (r ClaimRoot) Uses(file string) bool {
-	return (&Sources{Dirs: r.Sources, VarFiles: r.VarFiles}).Uses(file)
+	return (&Sources{Dirs: r.Sources, VarFiles: r.VarFiles, Whole: r.Whole}).Uses(file)
 }
 
 // maxClaim keeps the claim well below the size of a comment: some 100 roots.
@@ -81,22 +86,33 @@ func (r *Result) View() View {
 	return v
 }
 
-func (v View) claim() string {
+// Claim is what the plan is, for whoever decides about it.
+func (v View) Claim() Claim {
 	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
 	for _, r := range v.Roots {
-		root := ClaimRoot{Dir: r.Dir, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
 		if s := r.Sources; s != nil {
-			root.Sources, root.VarFiles, root.Configuration = s.Dirs, s.VarFiles, s.Digest
+			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...), s.VarFiles, s.Digest, s.Whole
 		}
 		claim.Roots = append(claim.Roots, root)
 	}
-	data, err := json.Marshal(claim)
+	for _, r := range v.Removed {
+		claim.Roots = append(claim.Roots, ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Removed: true, Destroys: true, Changes: true, Sources: []string{r.Dir}})
+	}
+	return claim
+}
+
+func (v View) claim() string { return v.Claim().comment() }
+
+// comment is the claim as a line that readers do not see.
+func (c Claim) comment() string {
+	data, err := json.Marshal(c)
 	if err != nil {
 		return ""
 	}
 	if len(data) > maxClaim {
-		claim.Roots = nil
-		if data, err = json.Marshal(claim); err != nil {
+		c.Roots = nil
+		if data, err = json.Marshal(c); err != nil {
 			return ""
 		}
 	}

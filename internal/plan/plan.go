@@ -216,6 +216,12 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if one.JSON, err = tf.Show(ctx, file); err != nil {
 		return nil, nil, err
 	}
+	if err := CheckWhole(one.JSON); err != nil {
+		return nil, nil, err
+	}
+	if sign := terraform.Partial(warnings); sign != "" {
+		return nil, nil, outcome.Refusedf("terraform says of the plan: %s", sign)
+	}
 	parsed, err := terraform.ParsePlan(one.JSON)
 	if err != nil {
 		return nil, nil, err

@@ -1,6 +1,16 @@
 package terraform
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+)
 
 // passed are the variables that terraform, its backends and the providers of
 // the large clouds read. Nothing else of our environment reaches them: not the
@@ -34,4 +44,84 @@ func Env(getenv func(string) string, named, variables []string) []string {
 		}
 	}
 	return env
+}
+
+// steering are variables that change what terraform does behind the back of
+// whoever reads its arguments: more arguments, another provider in the place of
+// the locked one, another workspace, a log with every value in it.
+var steering = []string{"TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG", "TF_TEMP_LOG", "TF_INPUT", "TF_IN_AUTOMATION", "TF_PLUGIN_CACHE", "TF_REGISTRY", "TF_IGNORE", "TF_FORCE_LOCAL_BACKEND", "TERRAFORM_CONFIG"}
+
+// ours are variables of the job that are not terraform's to have.
+var ours = []string{"ACTIONS_", "GITHUB_", "RUNNER_", "WAYBILL_", "INPUT_"}
+
+// Refuses says why a variable is not handed to terraform, whoever asks for it;
+// empty where it may be.
+func Refuses(name string) string {
+	for _, prefix := range steering {
+		if strings.HasPrefix(name, prefix) {
+			return "it changes what terraform does, and what was approved would not be what is applied"
+		}
+	}
+	for _, prefix := range ours {
+		if strings.HasPrefix(name, prefix) {
+			return "it belongs to the job, and a configuration could print it"
+		}
+	}
+	return ""
+}
+
+// cliConfigs are where terraform and OpenTofu look for their own settings. A name
+// that ends in a slash is a directory of them.
+func cliConfigs(getenv func(string) string) []string {
+	var files []string
+	if named := getenv("TF_CLI_CONFIG_FILE"); named != "" {
+		files = append(files, named)
+	}
+	home := getenv("HOME")
+	if home == "" {
+		return files
+	}
+	for _, name := range []string{".terraformrc", ".tofurc", ".config/opentofu/tofurc", ".config/opentofu/.tofurc"} {
+		files = append(files, filepath.Join(home, name))
+	}
+	for _, pattern := range []string{".terraform.d/*.tfrc*", ".terraform.d/*.tofurc*", ".config/opentofu/*.tfrc*"} {
+		if found, err := filepath.Glob(filepath.Join(home, pattern)); err == nil {
+			files = append(files, found...)
+		}
+	}
+	return files
+}
+
+var quotedPath = regexp.MustCompile(`"(/[^"\n]+)"`)
+
+var comments = regexp.MustCompile(`(?m)^\s*(#|//).*$`)
+
+// Settings refuses settings of terraform itself by which another provider than
+// the locked one would start: overrides, and anything that lies in the
+// repository, whose author would choose the provider's bytes along with the lock
+// file. It says why; empty where there is nothing to refuse.
+func Settings(getenv func(string) string, top string) (string, error) {
+	top = resolve(top)
+	for _, file := range cliConfigs(getenv) {
+		data, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("read terraform's settings: %w", err)
+		}
+		text := comments.ReplaceAllString(string(data), "")
+		if strings.Contains(text, "dev_overrides") {
+			return file + " holds dev_overrides: terraform would start another provider than the locked one, without checking it", nil
+		}
+		if real := resolve(file); strings.HasPrefix(real, top+string(filepath.Separator)) {
+			return file + " lies in the repository: a change could choose what terraform starts", nil
+		}
+		for _, m := range quotedPath.FindAllStringSubmatch(text, -1) {
+			if mirror := resolve(m[1]); mirror == top || strings.HasPrefix(mirror, top+string(filepath.Separator)) {
+				return file + " takes providers from the repository: a change could choose what terraform starts", nil
+			}
+		}
+	}
+	return "", nil
 }

@@ -3,6 +3,7 @@ package terraform
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -50,4 +51,43 @@ func ParsePlan(data []byte) (*Plan, error) {
 		return nil, fmt.Errorf("read the plan's JSON: %w", err)
 	}
 	return &p, nil
+}
+
+// Incomplete says why a plan is not all of what its configuration asks for; empty
+// where it is. Such a plan is never approved: the next one would do the rest.
+func Incomplete(data []byte) (string, error) {
+	var p struct {
+		Complete *bool             `json:"complete"`
+		Errored  bool              `json:"errored"`
+		Deferred []json.RawMessage `json:"deferred_changes"`
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return "", fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	switch {
+	case p.Errored:
+		return "terraform could not finish it", nil
+	case len(p.Deferred) > 0:
+		return fmt.Sprintf("it defers %d changes to a later plan", len(p.Deferred)), nil
+	case p.Complete != nil && !*p.Complete:
+		return "it leaves out a part of the configuration, as -target does", nil
+	}
+	return "", nil
+}
+
+// incompleteWarnings are how terraform says so itself, also in versions whose
+// JSON does not.
+var incompleteWarnings = []string{"Resource targeting is in effect", "Applied changes may be incomplete", "Provider development overrides are in effect", "Provider development overrides"}
+
+// Partial gives the warning by which terraform says that a plan is not all of
+// its configuration, or not made by the locked providers.
+func Partial(warnings []string) string {
+	for _, w := range warnings {
+		for _, sign := range incompleteWarnings {
+			if strings.HasPrefix(w, sign) {
+				return sign
+			}
+		}
+	}
+	return ""
 }
