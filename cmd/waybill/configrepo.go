@@ -87,7 +87,11 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed, actsAsApp: takesApp(call) && call.In.String("app_id") != ""}, nil
+	onGitHub := configrepo.NewGitHub(api, parsed)
+	if _, takes := call.Command.Input("branch"); takes {
+		onGitHub.Branch = call.In.String("branch")
+	}
+	return place{repository: onGitHub, api: api, github: parsed, actsAsApp: takesApp(call) && call.In.String("app_id") != ""}, nil
 }
 
 // onlyReads is whether the command may take the working directory for the

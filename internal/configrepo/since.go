@@ -119,18 +119,20 @@ func (g *GitHub) since(ctx context.Context, line []github.Commit, entries []Entr
 // line: the newest move from before it to it, or past it. A commit that is newer
 // than every move that GitHub lists has only just come.
 func arrival(moves []github.Move, at map[string]int, position int, now time.Time) (time.Time, bool) {
-	newest := true // of what is listed
+	before := false // whether a move is listed that led to a commit before it
+	after := false  // and one to it, or past it
 	for _, m := range moves {
 		to, known := at[m.After]
 		if !known || to > position {
+			before = before || known
 			continue
 		}
-		newest = false
+		after = true
 		if from, known := at[m.Before]; !known || from > position {
 			return m.At, true
 		}
 	}
-	return now, newest && len(moves) > 0
+	return now, before && !after
 }
 
 // moved reads when the branch moved. A server that does not list that leaves it
