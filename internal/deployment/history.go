@@ -149,5 +149,6 @@ func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env st
 			return "", err
 		}
 	}
-	return "", nil
+	_, err := repo.Log(ctx, rev, "", 1) // a revision that is not there is another matter
+	return "", err
 }
