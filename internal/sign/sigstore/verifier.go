@@ -319,5 +319,6 @@ func certificateSigner(leaf *x509.Certificate) (evidence.Signer, error) {
 		Issuer: summary.Issuer, Identity: summary.SubjectAlternativeName,
 		SourceRepository: summary.SourceRepositoryURI, SourceCommit: summary.SourceRepositoryDigest,
 		SourceRef: summary.SourceRepositoryRef, RunURL: summary.RunInvocationURI, Trigger: summary.BuildTrigger,
+		Runner: summary.RunnerEnvironment,
 	}, nil
 }
