@@ -111,7 +111,7 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 		}
 		if folded := strings.ToLower(strings.ToUpper(name)); !s.shallow || outer != nil {
 			if seen[folded] {
-				return fmt.Errorf("the name %q stands twice in one object", name)
+				return fmt.Errorf("the name %.80q stands twice in one object", name)
 			}
 			seen[folded] = true
 		} else {
