@@ -180,21 +180,13 @@ func (i infra) claim(ctx context.Context) (plan.Claim, bool, error) {
 		return plan.Claim{}, false, err
 	}
 	for _, c := range comments {
-		if claim, ok := plan.ReadClaim(c.Body); ok && (sameIdentity(c, me) || sameIdentity(c, actionsBot)) {
+		if claim, ok := plan.ReadClaim(c.Body); ok && (c.By(me) || c.By(actionsBot)) {
 			return claim, true, nil
 		}
 	}
 	return plan.Claim{}, false, nil
 }
 
-// sameIdentity reports whether login wrote a comment. REST and GraphQL name Apps
-// with and without [bot]; no user has such a name.
-func sameIdentity(c github.IssueComment, login string) bool {
-	name, bot := strings.CutSuffix(login, "[bot]")
-	author, byBot := strings.CutSuffix(c.Author, "[bot]")
-	return strings.EqualFold(name, author) && bot == byBot && (!bot || c.Bot)
-}
-
-func anyBegins(comments []github.IssueComment, marker string) bool {
-	return slices.ContainsFunc(comments, func(c github.IssueComment) bool { return strings.HasPrefix(c.Body, marker) })
+func anyBegins(comments []github.IssueComment, by, marker string) bool {
+	return slices.ContainsFunc(comments, func(c github.IssueComment) bool { return c.By(by) && strings.HasPrefix(c.Body, marker) })
 }

@@ -175,23 +175,18 @@ func commentDecision(ctx context.Context, call *cli.Call, where infra, sealed st
 	if !call.In.Bool("comment") {
 		return nil
 	}
-	if sealed != "" {
-		return where.reporter.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+sealed+recordDetails(document), commentLimit))
+	me, err := where.reporter.Viewer(ctx)
+	if err != nil {
+		return err
 	}
-	if d.Verdict == approval.Pending && len(approvers(d)) == 0 {
+	if sealed == "" && d.Verdict == approval.Pending && len(approvers(d)) == 0 {
 		comments, err := where.api.Comments(ctx, where.repo, where.pull.Number)
-		if err != nil {
+		if err != nil || !anyBegins(comments, me, gateMarker) {
 			return err
 		}
-		has := false
-		for _, c := range comments {
-			has = has || strings.HasPrefix(c.Body, gateMarker)
-		}
-		if !has {
-			return nil
-		}
 	}
-	return where.reporter.UpsertComment(ctx, where.repo, where.pull.Number, gateMarker, cutRunes(gateMarker+"\n"+decisionText(d)+recordDetails(document), commentLimit))
+	text := cutRunes(gateMarker+"\n"+decisionText(d)+sealed+recordDetails(document), commentLimit)
+	return where.reporter.UpsertOwnComment(ctx, where.repo, where.pull.Number, me, gateMarker, text)
 }
 
 func decisionText(d approval.Decision) string {

@@ -372,3 +372,52 @@ func (w *infraWorld) noSecrets(secrets ...string) {
 		}
 	}
 }
+
+// postAs comments on the first pull request with a token.
+func (w *infraWorld) postAs(token, body string) {
+	w.t.Helper()
+	text, _ := json.Marshal(map[string]string{"body": body})
+	w.send(token, http.MethodPost, "/repos/acme/infra/issues/1/comments", string(text))
+}
+
+// editFirstComment changes the text of the first comment by its author's means.
+func (w *infraWorld) editFirstComment(body string) {
+	w.t.Helper()
+	first := w.apiList("ada", "/repos/acme/infra/issues/1/comments")[0]
+	text, _ := json.Marshal(map[string]string{"body": body})
+	w.send(w.jobToken, http.MethodPatch, fmt.Sprintf("/repos/acme/infra/issues/comments/%.0f", first["id"]), string(text))
+}
+
+func (w *infraWorld) send(token, method, path, body string) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.github.APIURL()+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		data, _ := io.ReadAll(resp.Body)
+		w.t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, data)
+	}
+}
+
+func (w *infraWorld) firstClaim() plan.Claim {
+	w.t.Helper()
+	claim, ok := plan.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
+	if !ok {
+		w.t.Fatal("the first comment is no plan")
+	}
+	return claim
+}
+
+func (w *infraWorld) keyFile() string {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	write(w.t, dir, map[string]string{"key.txt": w.key})
+	return filepath.Join(dir, "key.txt")
+}

@@ -15,8 +15,12 @@ import (
 // commentPlan keeps the comments of a plan up to date: as many as it needs, and
 // none that goes on with an earlier plan.
 func (i infra) commentPlan(ctx context.Context, view plan.View) error {
+	me, err := i.api.Viewer(ctx)
+	if err != nil {
+		return err
+	}
 	pages := view.Comments(plan.MaxComment)
-	if err := i.dropPages(ctx, len(pages)+1); err != nil {
+	if err := i.dropPages(ctx, me, len(pages)+1); err != nil {
 		return err
 	}
 	for n, page := range pages {
@@ -24,7 +28,7 @@ func (i infra) commentPlan(ctx context.Context, view plan.View) error {
 		if n > 0 {
 			marker = plan.PageMarker(n + 1)
 		}
-		if err := i.api.UpsertComment(ctx, i.repo, i.pull.Number, marker, page); err != nil {
+		if err := i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, marker, page); err != nil {
 			return err
 		}
 	}
@@ -33,17 +37,17 @@ func (i infra) commentPlan(ctx context.Context, view plan.View) error {
 
 // dropPages empties the comments that went on with an earlier plan, from the
 // nth.
-func (i infra) dropPages(ctx context.Context, from int) error {
+func (i infra) dropPages(ctx context.Context, me string, from int) error {
 	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
 	if err != nil {
 		return err
 	}
 	for n := max(from, 2); n <= plan.MaxPages; n++ {
 		marker := plan.PageMarker(n)
-		if !anyBegins(comments, marker) {
+		if !anyBegins(comments, me, marker) {
 			continue
 		}
-		if err := i.api.UpsertComment(ctx, i.repo, i.pull.Number, marker, marker+"\nThe plan has no such part any more.\n"); err != nil {
+		if err := i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, marker, marker+"\nThe plan has no such part any more.\n"); err != nil {
 			return err
 		}
 	}
@@ -69,9 +73,12 @@ func (i infra) sayPlanFailed(ctx context.Context, call *cli.Call, failed error) 
 	if url := call.Runner.Context().RunURL(); url != "" {
 		text += "\n" + markdown.Link("run", url) + "\n"
 	}
-	err := i.dropPages(ctx, 2)
+	me, err := i.api.Viewer(ctx)
 	if err == nil {
-		err = i.api.UpsertComment(ctx, i.repo, i.pull.Number, plan.Marker, text)
+		err = i.dropPages(ctx, me, 2)
+	}
+	if err == nil {
+		err = i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, plan.Marker, text)
 	}
 	if err != nil {
 		return fmt.Errorf("say on #%d that the plan failed: %w", i.pull.Number, err)
@@ -98,13 +105,17 @@ func nothingPlanned(ctx context.Context, call *cli.Call, top string, where infra
 }
 
 func (i infra) sayNothingPlanned(ctx context.Context, head string) error {
-	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
-	if err != nil || !anyBegins(comments, plan.Marker) {
+	me, err := i.api.Viewer(ctx)
+	if err != nil {
 		return err
 	}
-	if err := i.dropPages(ctx, 2); err != nil {
+	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
+	if err != nil || !anyBegins(comments, me, plan.Marker) {
+		return err
+	}
+	if err := i.dropPages(ctx, me, 2); err != nil {
 		return err
 	}
 	text := fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", plan.Marker, shortCode(head))
-	return i.api.UpsertComment(ctx, i.repo, i.pull.Number, plan.Marker, text)
+	return i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, plan.Marker, text)
 }

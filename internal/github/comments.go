@@ -56,6 +56,41 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 	return c.Comment(ctx, repo, n, body)
 }
 
+// UpsertOwnComment does the same among the comments of login alone, which is whom
+// the token acts as: a comment of somebody else stays theirs, whatever it begins
+// with, and its author could change it again.
+func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, login, marker, body string) error {
+	comments, err := c.Comments(ctx, repo, n)
+	if err != nil {
+		return err
+	}
+	for _, old := range comments {
+		if !strings.HasPrefix(old.Body, marker) || !old.By(login) {
+			continue
+		}
+		if old.Body == body {
+			return nil
+		}
+		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &body})
+		if err == nil {
+			return nil
+		}
+		if err := wrap(fmt.Sprintf("edit the comment on %s#%d", repo, n), err); !IsNotFound(err) {
+			return err
+		}
+		// Somebody deleted it meanwhile.
+	}
+	return c.Comment(ctx, repo, n, body)
+}
+
+// By reports whether login wrote the comment. REST and GraphQL name Apps with and
+// without [bot]; no user has such a name.
+func (c IssueComment) By(login string) bool {
+	name, bot := strings.CutSuffix(login, "[bot]")
+	author, byBot := strings.CutSuffix(c.Author, "[bot]")
+	return strings.EqualFold(name, author) && bot == byBot && (!bot || c.Bot)
+}
+
 // inside says whether a comment is by a job or App, or by somebody who may
 // write to the repository.
 func (c *Client) inside(ctx context.Context, repo Repository, comment *gogithub.IssueComment) (bool, error) {
