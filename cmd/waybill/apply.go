@@ -187,6 +187,9 @@ func (a application) states(ctx context.Context, document plan.Document) (plan.S
 	}
 	before, err := readBase(ctx, a.top, a.where.pull.BaseSHA, backend)
 	if err != nil {
+		if not := a.where.mayApplyNow(ctx); not != nil { // its head may lack the base
+			return plan.States{}, not
+		}
 		return plan.States{}, fmt.Errorf("find whose state is whose (the clone must be whole): %w", err)
 	}
 	states.Base, states.HasBase = before.owners, true

@@ -32,7 +32,7 @@ func (i infra) startGate(ctx context.Context, call *cli.Call, workflow string) e
 		return err
 	}
 	inputs := map[string]string{"pull_request": strconv.Itoa(i.pull.Number)}
-	for _, name := range []string{"merge_group", "plan_result"} {
+	for _, name := range []string{"merge_group", "merge_base", "plan_result"} {
 		if value := call.In.String(name); value != "" {
 			inputs[name] = value
 		}
@@ -88,15 +88,32 @@ func nothingOrUnplanned(ctx context.Context, call *cli.Call, where infra) error 
 // touched chooses the roots that the pull request touches, where its merge is
 // checked out.
 func (i infra) touched(ctx context.Context, call *cli.Call) (selection, bool, error) {
-	if !call.In.Has("checkout") || i.pull.BaseSHA == "" {
-		return selection{}, false, nil
+	base, err := i.mergeBase(call)
+	if err != nil || !call.In.Has("checkout") || base == "" {
+		return selection{}, false, err
 	}
 	top, err := top(ctx, call)
 	if err != nil {
 		return selection{}, false, err
 	}
-	chosen, err := changedRoots(ctx, top, i.pull.BaseSHA, call.In.List("backend_config"))
+	chosen, err := changedRoots(ctx, top, base, call.In.List("backend_config"))
 	return chosen, true, err
+}
+
+// mergeBase is what the pull request would be merged into: of a merge queue's
+// group, with what is merged before it.
+func (i infra) mergeBase(call *cli.Call) (string, error) {
+	if given := call.In.String("merge_base"); given != "" {
+		return given, nil
+	}
+	event, err := call.Runner.Event()
+	if err != nil {
+		return "", err
+	}
+	if event.MergeGroup != nil && event.MergeGroup.BaseSHA != "" {
+		return event.MergeGroup.BaseSHA, nil
+	}
+	return i.pull.BaseSHA, nil
 }
 
 // wholePlan refuses a plan that leaves out a root that the change touches, and

@@ -181,7 +181,7 @@ func TestQueueMergesSeveral(t *testing.T) {
 	sha, ref, _ := strings.Cut(group, " ")
 	w.git(w.clone, "fetch", "-q", w.remote("ada"), ref)
 	w.git(w.clone, "checkout", "-q", "--detach", "FETCH_HEAD")
-	w.event("merge_group", map[string]any{"action": "checks_requested", "merge_group": map[string]any{"head_sha": sha, "head_ref": ref, "base_ref": "refs/heads/main"}})
+	w.event("merge_group", map[string]any{"action": "checks_requested", "merge_group": map[string]any{"head_sha": sha, "head_ref": ref, "base_sha": w.git(w.clone, "rev-parse", sha+"^1"), "base_ref": "refs/heads/main"}})
 	w.env["GITHUB_TOKEN"] = w.token("dan")
 	gate := func() string {
 		code, _, words := w.run("gate", "--status", "--checkout", w.clone)

@@ -94,6 +94,7 @@ type Event struct {
 	MergeGroup *struct {
 		HeadSHA string `json:"head_sha"`
 		HeadRef string `json:"head_ref"` // refs/heads/gh-readonly-queue/main/pr-12-SHA
+		BaseSHA string `json:"base_sha"` // what the group is built on
 		BaseRef string `json:"base_ref"`
 	} `json:"merge_group"`
 }
