@@ -20,9 +20,14 @@ func (s *session) outside() {
 	if s.base == nil {
 		return
 	}
+	places := s.allPlaces()
+	inOverlay := func(file string) bool {
+		return slices.ContainsFunc(places, func(p place) bool { return p.holds(file) })
+	}
 	for _, file := range s.changed() {
 		data, ok := s.head.Files[file]
-		if !ok || !isManifest(file) || s.headRender.Read(file) || s.inOverlay(file) {
+		// What is deployed of an overlay is judged by rendering it.
+		if !ok || !isManifest(file) || s.headRender.Read(file) || inOverlay(file) {
 			continue
 		}
 		after := manifestsOf(file, data)
@@ -37,12 +42,6 @@ func (s *session) outside() {
 
 func isManifest(file string) bool {
 	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
-}
-
-// inOverlay reports whether the file lies in the overlay of a place: what is
-// deployed of that is judged by rendering it.
-func (s *session) inOverlay(file string) bool {
-	return slices.ContainsFunc(append(s.headPlaces(), s.gonePlaces()...), func(p place) bool { return p.holds(file) })
 }
 
 // manifestsOf reads plain manifests, and kustomizations as if they were some.

@@ -88,6 +88,9 @@ func (f *finder) add(field, text string) {
 func (f *finder) walk(v any, at, key string) {
 	switch v := v.(type) {
 	case string:
+		if !strings.Contains(v, "@sha256:") {
+			return
+		}
 		if m := pinned.FindStringSubmatch(v); m != nil {
 			f.add(at, m[1])
 		}
