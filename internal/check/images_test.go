@@ -179,6 +179,8 @@ func TestAnApplicationsImageBesideTheOverlay(t *testing.T) {
 		"a foreign one of the platform":      {nil, map[string]string{"platform/x/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n"}, "platform/x/p.yaml refused digest: no application of waybill.yaml renders this file: the manifest runs ghcr.io/attacker/x"},
 		"a tag of the platform":              {nil, map[string]string{"clusters/prod/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod("busybox:1") + "\n"}, "which names no digest"},
 		"a kustomization that nobody names":  {nil, map[string]string{"clusters/prod/kustomization.yaml": "images: [{name: x, newName: ghcr.io/attacker/x, newTag: v1}]\n"}, "which names no digest"},
+		"values of an application":           {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {helm: {valuesObject: {image: {repository: x, tag: v1}}}}}\n"}, ""},
+		"its images":                         {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {kustomize: {images: [\"" + demo(2).String() + "\"]}}}\n"}, "an application's image outside of the application's overlays"},
 		"a file that is no manifest":         {nil, map[string]string{"platform/x/values.yaml": "image: {repository: x, tag: v1}\n", "compose.yml": "services: {a: {image: busybox}}\n"}, ""},
 		"a template of the platform's chart": {nil, map[string]string{"platform/x/templates/p.yaml": "kind: Pod\nspec: {{ .Values.x }}\n"}, ""},
 	} {

@@ -57,6 +57,11 @@ func manifestsOf(file string, data []byte) []render.Object {
 	return objects
 }
 
+// fetching are the kinds that deploy charts from anywhere, so
+// that the images they name themselves are the least of it: an application's
+// alone are judged there.
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
+
 func (s *session) outsideImage(at Finding, image render.Image) {
 	where := image.Text + " (" + image.Object.String() + ", " + image.Field + ")"
 	refuse := func(text string) {
@@ -65,6 +70,7 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
 	switch {
+	case slices.Contains(fetching, image.Object.Kind) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")
