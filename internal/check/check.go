@@ -96,7 +96,7 @@ const parallel = 8
 // judges everything as it stands. An error says nothing of the change: it is
 // trouble with a registry or a repository.
 func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
-	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering)}
+	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), lines: make(map[string]map[string]int)}
 	if err := s.load(ctx, base, head); err != nil {
 		return Result{}, err
 	}
@@ -133,10 +133,13 @@ type session struct {
 
 	changedOnce  sync.Once
 	changedFiles []string
+	placesOnce   sync.Once
+	inHead, gone []place
 
 	mu     sync.Mutex
 	result Result
-	sets   map[string]rendering // what the places render to, by application and environment
+	lines  map[string]map[string]int // where the objects of files stand
+	sets   map[string]rendering      // what the places render to, by application and environment
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {

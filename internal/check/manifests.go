@@ -186,11 +186,23 @@ func (s *session) locate(p place, at Finding, o render.Object) Finding {
 			if !strings.HasPrefix(name, prefix) || ext != ".yaml" && ext != ".yml" || strings.Contains(name, "/overlays/") && !strings.HasPrefix(name, own) {
 				continue
 			}
-			if line, ok := policycheck.Locate(name, s.head.Files[name], o.Kind, o.Name); ok {
+			if line, ok := s.objectsOf(name)[o.Kind+"/"+o.Name]; ok {
 				at.File, at.Line = name, line
 				return at
 			}
 		}
 	}
 	return at
+}
+
+// objectsOf reads where the objects of a file of the head stand, once.
+func (s *session) objectsOf(file string) map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines, known := s.lines[file]
+	if !known {
+		lines = policycheck.Locate(file, s.head.Files[file])
+		s.lines[file] = lines
+	}
+	return lines
 }

@@ -20,9 +20,14 @@ func (s *session) outside() {
 	if s.base == nil {
 		return
 	}
+	places := s.allPlaces()
+	inOverlay := func(file string) bool {
+		return slices.ContainsFunc(places, func(p place) bool { return p.holds(file) })
+	}
 	for _, file := range s.changed() {
 		data, ok := s.head.Files[file]
-		if !ok || !isManifest(file) || s.headRender.Read(file) || s.inOverlay(file) {
+		// What is deployed of an overlay is judged by rendering it.
+		if !ok || !isManifest(file) || s.headRender.Read(file) || inOverlay(file) {
 			continue
 		}
 		after := manifestsOf(file, data)
@@ -39,12 +44,6 @@ func isManifest(file string) bool {
 	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
-// inOverlay reports whether the file lies in the overlay of a place: what is
-// deployed of that is judged by rendering it.
-func (s *session) inOverlay(file string) bool {
-	return slices.ContainsFunc(append(s.headPlaces(), s.gonePlaces()...), func(p place) bool { return p.holds(file) })
-}
-
 // manifestsOf reads plain manifests, and kustomizations as if they were some.
 // Templates and values of charts are neither: what cannot be read is left out.
 func manifestsOf(file string, data []byte) []render.Object {
@@ -58,6 +57,11 @@ func manifestsOf(file string, data []byte) []render.Object {
 	return objects
 }
 
+// fetching are the kinds that deploy charts from anywhere, so
+// that the images they name themselves are the least of it: an application's
+// alone are judged there.
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
+
 func (s *session) outsideImage(at Finding, image render.Image) {
 	where := image.Text + " (" + image.Object.String() + ", " + image.Field + ")"
 	refuse := func(text string) {
@@ -66,6 +70,7 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
 	switch {
+	case slices.Contains(fetching, image.Object.Kind) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")

@@ -89,7 +89,8 @@ func (s *session) pruned() {
 // isGone reports whether the files of a place are still there, though the
 // configuration has it no longer.
 func (s *session) isGone(app, env string) bool {
-	return slices.ContainsFunc(s.gonePlaces(), func(p place) bool { return p.app.Name == app && p.env.Name == env })
+	s.allPlaces()
+	return slices.ContainsFunc(s.gone, func(p place) bool { return p.app.Name == app && p.env.Name == env })
 }
 
 // heldNoLonger reports a hold that lets in what it kept out.
