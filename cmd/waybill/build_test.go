@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -116,7 +117,7 @@ func TestBuildOnARealRegistry(t *testing.T) {
 	checkRecord(t, client, outputs["record"], evidence.BuildRecord{
 		Schema: evidence.BuildSchema, Image: image, Digest: ref.Digest(), Platforms: platforms, Engine: "assemble", Version: cli.Version(),
 		Dockerfile: evidence.Dockerfile{Path: "service/Dockerfile"}, Context: "service",
-		Source: evidence.Source{Repository: "https://github.com/acme/app", Commit: commit, Ref: "refs/tags/v1.2.3"},
+		Source: evidence.Source{Repository: "https://github.com/acme/app", Commit: commit, Ref: "refs/tags/v1.2.3", CommittedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 	})
 	if text, err := os.ReadFile(summary); err != nil || !strings.Contains(string(text), "| linux/arm64 | `sha256:") {
 		t.Errorf("the summary is %q, %v", text, err)
