@@ -136,6 +136,14 @@ func TestDriftInAJob(t *testing.T) {
 	if code != 1 || !strings.Contains(words, "keep the issues: infra/service: open an issue of acme/infra") || !strings.Contains(words, "issues: write") || !strings.Contains(outputs, `"dir":"infra/service","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
+	// It stays trouble where drift alone would be a refusal.
+	code, words, _ = run("--fail-on-drift")
+	if code != 1 || !strings.Contains(words, "keep the issues: ") || !strings.Contains(words, "roots drifted") {
+		t.Errorf("%d %s", code, words)
+	}
+	if code, words, _ = run("--fail-on-drift", "--issues=false"); code != 3 {
+		t.Errorf("%d %s", code, words)
+	}
 	// Without issues there is no need for the permission.
 	if code, words, _ = run("--issues=false"); code != 0 {
 		t.Errorf("%d %s", code, words)

@@ -117,6 +117,9 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		parsed = append(parsed, p)
 	}
 	a.secrets = plan.FindSecrets(parsed...)
+	if r.Tool.Env != nil {
+		a.secrets = a.secrets.Also(plan.GivenSecrets(r.Tool.Env(nil)))
+	}
 	now := a.now()
 	var details []string
 	for i, record := range document.Roots {

@@ -123,3 +123,21 @@ func TestSensitiveValuesHideNoNames(t *testing.T) {
 		t.Errorf("%+v", s.Resources[0])
 	}
 }
+
+// The job's own credentials are hidden wherever they turn up, and ordinary
+// settings are not.
+func TestCredentialsOfTheJobAreHidden(t *testing.T) {
+	t.Parallel()
+	secrets := plan.GivenSecrets([]string{"AWS_SECRET_ACCESS_KEY=abc/def-0815", "AWS_SESSION_TOKEN=session-4711", "HTTPS_PROXY=http://user:proxy-word@proxy:3128", "TF_ENCRYPTION=passphrase-1234",
+		"AWS_REGION=eu-central-1", "HOME=/home/runner", "AWS_WEB_IDENTITY_TOKEN_FILE=/tmp/token", "PATH=/usr/bin"})
+	for _, secret := range []string{"abc/def-0815", "session-4711", "proxy-word", "passphrase-1234"} {
+		if got := secrets.Redact("Error: it says " + secret + " here"); got != "Error: it says "+plan.Hidden+" here" {
+			t.Errorf("%s: %s", secret, got)
+		}
+	}
+	for _, open := range []string{"eu-central-1", "/home/runner", "/tmp/token", "/usr/bin"} {
+		if got := secrets.Redact(open); got != open {
+			t.Errorf("%s is hidden", open)
+		}
+	}
+}

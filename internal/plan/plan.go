@@ -119,7 +119,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	result.Secrets = FindSecrets(parsed...)
+	result.Secrets = FindSecrets(parsed...).Also(GivenSecrets(r.Tool.Env(nil)))
 	for i := range result.Roots {
 		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
 		for _, w := range result.Roots[i].warnings {

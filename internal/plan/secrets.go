@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,19 +53,44 @@ func FindSecrets(plans ...*terraform.Plan) *Secrets {
 	return s.ready()
 }
 
-// GivenSecrets are the values of TF_VAR_ variables: what is known to be secret
-// before there is a plan.
+// GivenSecrets are the values of TF_VAR_ variables, and the credentials in an
+// environment: what is known to be secret before there is a plan.
 func GivenSecrets(env []string) *Secrets {
 	s := &Secrets{exact: make(map[string]bool)}
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
 		if !strings.HasPrefix(name, "TF_VAR_") {
+			s.credential(name, value)
 			continue
 		}
 		s.add(value)
 		if v, err := decode([]byte(value)); err == nil { // a list or a map, written as JSON
 			s.all(v)
 		}
+	}
+	return s.ready()
+}
+
+// secretName is how variables of the environment are called that hold secrets.
+var secretName = regexp.MustCompile(`(?i)(secret|token|passw|passphrase|credential|private|api_?key|access_key|encryption|auth)`)
+
+// credential adds the value of a variable that is called like a secret, and the
+// password in the address of a proxy.
+func (s *Secrets) credential(name, value string) {
+	if secretName.MatchString(name) && len(value) >= minSecret && !strings.HasPrefix(value, "/") && !strings.Contains(name, "FILE") {
+		s.add(value)
+	}
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		if password, ok := u.User.Password(); ok && len(password) >= minSecret {
+			s.add(password)
+		}
+	}
+}
+
+// Also hides what another hides, too.
+func (s *Secrets) Also(other *Secrets) *Secrets {
+	for text := range other.exact {
+		s.exact[text] = true
 	}
 	return s.ready()
 }

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -122,8 +123,14 @@ func initArgs(backendConfig []string) []string {
 	return args
 }
 
+// validWorkspace keeps a name from being an option, or a step out of a directory.
+var validWorkspace = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
+
 // SelectWorkspace goes to a workspace that exists.
 func (r *Root) SelectWorkspace(ctx context.Context, name string) error {
+	if !validWorkspace.MatchString(name) {
+		return fmt.Errorf("select workspace %q: a workspace is named by letters, digits, ., - and _", name)
+	}
 	if _, err := r.output(ctx, "workspace", "select", "-no-color", name); err != nil {
 		return fmt.Errorf("select workspace %q: %w", name, err)
 	}

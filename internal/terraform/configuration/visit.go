@@ -32,7 +32,7 @@ func (s *scope) block(b *hclsyntax.Block) {
 		rounds = s.rounds(forEach, nil)
 	}
 	s.expressions(b.Body, in, rounds)
-	if slices.Contains([]string{"resource", "data", "ephemeral", "provider", "module", "action"}, b.Type) {
+	if slices.Contains([]string{"resource", "data", "ephemeral", "provider", "module", "action", "check", "list"}, b.Type) {
 		s.settings(b.Body, in, b.Type, rounds)
 	}
 }
@@ -338,13 +338,13 @@ func (s *scope) candidates(v cty.Value, r Opened, named bool) {
 		return
 	}
 	path := s.find.absolute(text)
-	info, err := os.Stat(path)
+	_, err := os.Stat(path)
 	if path == s.find.top || path == s.find.root || err != nil && !named {
 		return
 	}
 	r.Extent, r.Written, r.Path = One, text, path
 	special := below(path, "/proc") || below(path, "/sys") || below(path, "/dev") || strings.HasPrefix(text, "~")
-	r.Outside = named && s.find.leaves(path) && (special || err == nil && info.Mode().IsRegular())
+	r.Outside = named && s.find.leaves(path) && (special || err == nil)
 	if r.Outside || s.find.allowed(path) {
 		s.find.add(s, r)
 	}
