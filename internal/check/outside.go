@@ -20,14 +20,9 @@ func (s *session) outside() {
 	if s.base == nil {
 		return
 	}
-	places := s.allPlaces()
-	inOverlay := func(file string) bool {
-		return slices.ContainsFunc(places, func(p place) bool { return p.holds(file) })
-	}
 	for _, file := range s.changed() {
 		data, ok := s.head.Files[file]
-		// What is deployed of an overlay is judged by rendering it.
-		if !ok || !isManifest(file) || s.headRender.Read(file) || inOverlay(file) {
+		if !ok || !isManifest(file) || s.headRender.Read(file) {
 			continue
 		}
 		after := manifestsOf(file, data)
