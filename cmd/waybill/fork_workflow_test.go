@@ -107,7 +107,7 @@ func TestPlanWorkflowTakesARole(t *testing.T) {
 	aws := newFakeAWS(t, issuer.URL())
 	w, _ := workflowWorldWith(t, actions.Options{Issuer: issuer}, map[string]string{"WAYBILL_AWS_PLAN_ROLE": testRole, "WAYBILL_AWS_REGION": "eu-central-1"})
 	w.open("ada", map[string]string{"infra/network/main.tf": aws.backend(), "infra/network/variables.tf": "variable \"environment\" {\n  type    = string\n  default = \"\"\n}\n"})
-	runs := w.idle("plan.yml pull_request success")
+	runs := w.idle("plan.yml pull_request success", "gate.yml workflow_dispatch success")
 	if len(aws.sessions) == 0 || !strings.HasPrefix(aws.sessions[0], "repo:acme/infra:pull_request "+testRole+" waybill-") || len(aws.refused) > 0 {
 		t.Errorf("AWS let in %q, and refused %q\n%s", aws.sessions, aws.refused, read(t, runs[0].Log))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/plan"
 	"github.com/waybill-dev/waybill/internal/plan/seal"
+	"github.com/waybill-dev/waybill/internal/process"
 	"github.com/waybill-dev/waybill/internal/terraform"
 )
 
@@ -98,6 +99,9 @@ func localConfig(top string) (config.Terraform, error) {
 
 // tool is terraform with a private directory, which done removes.
 func tool(call *cli.Call, top string) (t plan.Tool, done func(), err error) {
+	if err := process.Private(); err != nil {
+		return plan.Tool{}, nil, err
+	}
 	named := call.In.List("env")
 	for _, name := range named {
 		if why := terraform.Refuses(name); why != "" {

@@ -136,6 +136,7 @@ func nextSteps(kind string, n starter.Names) []string {
 		return append(steps,
 			"Look over who approves what in waybill.yaml: the teams of "+n.Owner+" that stand there must exist.",
 			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra. The secret WAYBILL_TEAM_TOKEN may read the members of teams, and nothing else.",
+			"Let an App report the gate: contents: read, pull_requests: write, statuses: write. WAYBILL_APP_ID and WAYBILL_APP_KEY stand in the environment waybill, limited to main. Require the status waybill/gate from that App alone: https://github.com/waybill-dev/waybill/blob/main/docs/terraform.md says how.",
 			"Commit, and push to main. That one run of apply is red: what came by no pull request was approved by nobody.",
 			"Open a pull request that changes a root: its plan appears as a comment.")
 	}

@@ -47,7 +47,7 @@ func TestActionsPassInputsByEnvironmentAlone(t *testing.T) {
 		}
 		a := parse(t, commandAction(c))
 		last := a.Runs.Steps[len(a.Runs.Steps)-1]
-		if a.Runs.Using != "composite" || last.Run != `"$WAYBILL_BIN/waybill" `+c.Name {
+		if a.Runs.Using != "composite" || last.Run != `exec "$WAYBILL_BIN/waybill" `+c.Name {
 			t.Errorf("%s runs %q", c.Name, last.Run)
 		}
 		for _, s := range a.Runs.Steps {

@@ -58,6 +58,7 @@ func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sour
 			return nil, err
 		}
 		s.VarFiles = append(s.VarFiles, relative)
+		s.written(top, filepath.Join(top, filepath.FromSlash(f)), relative)
 	}
 	if err := s.opened(top, dir, varFiles); err != nil {
 		return nil, err
@@ -149,9 +150,11 @@ func (s *Sources) follow(top, dir string, root bool) error {
 		return err
 	}
 	if slices.Contains(s.Dirs, relative) {
+		s.written(top, dir, relative)
 		return nil
 	}
 	s.Dirs = append(s.Dirs, relative)
+	s.written(top, dir, relative)
 	module, err := terraform.Inspect(dir)
 	if err != nil {
 		return err
@@ -165,6 +168,15 @@ func (s *Sources) follow(top, dir string, root bool) error {
 		}
 	}
 	return nil
+}
+
+// written adds a path as it is written, where links lead from it to another: who
+// changes such a link changes what is read.
+func (s *Sources) written(top, path, real string) {
+	relative, err := filepath.Rel(top, path)
+	if name := filepath.ToSlash(relative); err == nil && name != real && name != ".." && !strings.HasPrefix(name, "../") && !slices.Contains(s.Files, name) {
+		s.Files = append(s.Files, name)
+	}
 }
 
 // inside gives a path relative to top, links resolved.

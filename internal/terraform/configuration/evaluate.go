@@ -40,7 +40,9 @@ type env map[string]cty.Value
 const (
 	maxValueSize  = 64 << 10
 	maxForNesting = 2
-	maxInstances  = 200 // of a resource or module, or rounds of for
+	maxLoopText   = 8 << 10 // of loops within each other
+	maxLoopValue  = 4 << 10 // that they go through
+	maxInstances  = 10_000  // of a resource or module, or rounds of for
 )
 
 // eval gives the value of an expression, as far as it can be told.
@@ -52,17 +54,38 @@ func (s *scope) eval(e hcl.Expression, names env) (v cty.Value) {
 	if !ok {
 		return s.evalJSON(e, names)
 	}
-	if nesting(native) > maxForNesting {
+	loops := nesting(native)
+	if loops > maxForNesting {
 		return cty.DynamicVal
 	}
-	v, diagnostics := e.Value(s.context(e, names))
+	context := s.context(e, names)
+	if loops > 1 && !smallLoops(native, context) {
+		return cty.DynamicVal
+	}
+	v, diagnostics := e.Value(context)
 	if diagnostics.HasErrors() {
 		return cty.DynamicVal
 	}
-	if v, _ = v.UnmarkDeep(); size(v, maxValueSize) > maxValueSize {
+	v, _ = v.UnmarkDeep()
+	// The names of many files may be one large value; nothing is made of it here.
+	fileNames := loops == 0 && v.IsWhollyKnown() && v.Type().Equals(cty.Set(cty.String)) && !v.IsNull() && v.LengthInt() <= maxInstances
+	if !fileNames && size(v, maxValueSize) > maxValueSize {
 		return cty.DynamicVal
 	}
 	return v
+}
+
+// smallLoops reports whether loops within each other have little to go through.
+func smallLoops(e hclsyntax.Expression, context *hcl.EvalContext) bool {
+	if r := e.Range(); r.End.Byte-r.Start.Byte > maxLoopText {
+		return false
+	}
+	for _, v := range context.Variables {
+		if size(v, maxLoopValue) > maxLoopValue {
+			return false
+		}
+	}
+	return true
 }
 
 // evalJSON evaluates the templates in an expression of the JSON syntax.

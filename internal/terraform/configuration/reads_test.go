@@ -203,6 +203,8 @@ func TestReadsEnd(t *testing.T) {
 		"a wide format":    "locals {\n  x = file(format(\"%999999999s\", \"a\"))\n}\n",
 		"a width by value": "locals {\n  x = file(format(\"%*s\", 999999999, \"a\"))\n}\n",
 		"nested loops":     "locals {\n  x = file(join(\"\", [for a in range(1000) : join(\"\", [for b in range(1000) : join(\"\", [for c in range(1000) : \"x\"])])]))\n}\n",
+		"loops over lists": "locals {\n  l = [" + strings.Repeat("1,", 30000) + "]\n  x = file(join(\"\", [for a in local.l : join(\"\", [for b in local.l : \"x\"])]))\n}\n",
+		"loops over text":  "locals {\n  x = file(join(\"\", [for a in [" + strings.Repeat("1,", 30000) + "] : join(\"\", [for b in [" + strings.Repeat("1,", 30000) + "] : \"x\"])]))\n}\n",
 		"a wide range":     "locals {\n  x = file(join(\"\", range(999999999)))\n}\n",
 		"itself":           "module \"m\" {\n  source = \"../prod\"\n  for_each = toset([\"a\", \"b\", \"c\"])\n}\n",
 		"aliases":          "locals {\n  x = file(yamldecode(\"a: &a [x, x]\\nb: &b [*a, *a]\\nc: [*b, *b]\").a)\n}\n",
@@ -238,5 +240,26 @@ func TestDeepNestingIsNotParsed(t *testing.T) {
 			t.Errorf("%s: %+v", name, read.Problems)
 		}
 		opened(t, top)
+	}
+}
+
+// A site of thousands of files, uploaded one by one, is read file by file.
+func TestReadsOfManyFiles(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"infra/prod/main.tf": `locals {
+  site = "${path.module}/../../site"
+}
+resource "aws_s3_object" "x" {
+  for_each = fileset(local.site, "**")
+  source   = "${local.site}/${each.value}"
+  etag     = filemd5("${local.site}/${each.value}")
+}
+`}
+	for i := range 3000 {
+		files[fmt.Sprintf("site/%03d/a-long-name-of-a-file-%d.html", i%50, i)] = "x"
+	}
+	got := opened(t, tree(t, files))
+	if len(got) != 3001 || slices.Contains(got, "unknown") || !slices.Contains(got, "one site/000/a-long-name-of-a-file-0.html") {
+		t.Errorf("%d reads: %q", len(got), got[:min(len(got), 5)])
 	}
 }

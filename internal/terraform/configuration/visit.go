@@ -114,7 +114,7 @@ func (v *visitor) function(call *hclsyntax.FunctionCallExpr) {
 		v.scope.find.add(v.scope, read)
 		return
 	}
-	for _, names := range v.names() {
+	for _, names := range distinct(v.names(), call.Args...) {
 		switch name {
 		case "templatestring":
 			v.scope.templateText(v.scope.eval(call.Args[0], names), read)
@@ -128,6 +128,22 @@ func (v *visitor) function(call *hclsyntax.FunctionCallExpr) {
 			}
 		}
 	}
+}
+
+// distinct are the rounds in which expressions can have other values: one, where
+// they name nothing that changes from round to round.
+func distinct[E hcl.Expression](rounds []env, expressions ...E) []env {
+	if len(rounds) < 2 {
+		return rounds
+	}
+	for _, e := range expressions {
+		for _, traversal := range e.Variables() {
+			if _, ok := rounds[0][traversal.RootName()]; ok {
+				return rounds
+			}
+		}
+	}
+	return rounds[:1]
 }
 
 // pathRead says what a path, as an expression, can be.
@@ -293,7 +309,7 @@ func (s *scope) settings(body *hclsyntax.Body, in, kind string, rounds []env) {
 
 func (s *scope) setting(name string, e hcl.Expression, r Opened, rounds []env) {
 	named := slices.Contains(paths, name)
-	for _, names := range rounds {
+	for _, names := range distinct(rounds, e) {
 		v := s.eval(e, names)
 		if v.IsWhollyKnown() || !named {
 			s.candidates(v, r, named)
