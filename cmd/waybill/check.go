@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/runner"
 )
 
@@ -175,10 +176,11 @@ func listFindings(r check.Result) string {
 }
 
 func location(f check.Finding) string {
+	file := render.Visible(f.File)
 	if f.Line == 0 {
-		return f.File
+		return file
 	}
-	return fmt.Sprintf("%s:%d", f.File, f.Line)
+	return fmt.Sprintf("%s:%d", file, f.Line)
 }
 
 func checkSummary(r check.Result) string {

@@ -92,6 +92,16 @@ func TestImagesThatNameNoDigest(t *testing.T) {
 	}
 }
 
+// Names that would write to a terminal, or into a log, are spelled out.
+func TestNamesInFindingsAreSpelledOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Write(t, "change", "the change", resource("apiVersion: v1\nkind: Pod\nmetadata: {name: \"p\\n::error::x\"}\nspec: {containers: [{name: c, image: \"x\\e[2K\\r:1\"}]}\n"))
+	if got := w.findings(t, "main", "change"); len(got) != 1 || !strings.Contains(got[0], `x\x1b[2K\r:1 (Pod p\n::error::x, spec.containers[c].image), which names no digest`) {
+		t.Errorf("got %q", got)
+	}
+}
+
 // What is called an image and is none, and what the configuration says of it.
 func TestFieldsThatHoldNoImage(t *testing.T) {
 	t.Parallel()

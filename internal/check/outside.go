@@ -58,7 +58,7 @@ func manifestsOf(file string, data []byte) []render.Object {
 var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
 
 func (s *session) outsideImage(at Finding, image render.Image) {
-	where := image.Text + " (" + image.Object.String() + ", " + image.Field + ")"
+	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")
 	refuse := func(text string) {
 		at.Message = "no application of " + config.FileName + " renders this file: " + text
 		s.add(at)

@@ -31,10 +31,13 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		before, problemBefore = s.baseRender.App(ctx, p.was, p.env.Name)
 	}
 	after, err := s.headRender.App(ctx, p.app, p.env.Name)
-	for _, e := range []error{err, problemBefore} {
-		if errors.As(e, new(*limit.Exceeded)) {
-			return e // of this machine, and no verdict
-		}
+	if errors.As(err, new(*limit.Exceeded)) {
+		return err // of this machine, and no verdict
+	}
+	if errors.As(problemBefore, new(*limit.Exceeded)) { // what mends that must get in
+		note := at
+		note.Rule, note.Line, note.Message = RuleRender, 0, "everything here is judged as if it were new, because of the base: "+problemBefore.Error()
+		s.note(note)
 	}
 	if err != nil {
 		if !same(problemBefore, err) && !same(unread, err) {
@@ -91,7 +94,7 @@ var byVariable = regexp.MustCompile(`\$\(|\$\{|\{\{`)
 // image judges an image that the place newly runs beside the one that its
 // overlay names.
 func (s *session) image(ctx context.Context, p place, at Finding, was, now imageref.Ref, image render.Image) error {
-	where := fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field)
+	where := render.Visible(fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field))
 	refuse := func(format string, args ...any) error {
 		at.Message = fmt.Sprintf(format, args...)
 		s.add(at)
