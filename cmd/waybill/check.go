@@ -139,8 +139,12 @@ func reportCheck(call *cli.Call, r check.Result) error {
 		}
 	}
 	for _, f := range r.Notes {
+		level := runner.Notice
+		if f.Rule == check.RuleProtection { // acknowledged, and not to be overlooked
+			level = runner.Warning
+		}
 		call.Sayf("note: %s: %s", location(f), f.Message)
-		if err := call.Runner.Annotate(runner.Annotation{Level: runner.Notice, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
+		if err := call.Runner.Annotate(runner.Annotation{Level: level, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
 			return err
 		}
 	}
