@@ -19,8 +19,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/render"
 )
 
-// rendering is what a place renders to on both sides.
-type rendering struct{ before, after []render.Object }
+// rendering is how many images a place runs on both sides.
+type rendering struct{ before, after int }
 
 // rendered wants the head to render, and judges every image of it that the base
 // does not have. unread is why the overlay cannot be read; nil if it can.
@@ -46,9 +46,11 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		}
 		return ctx.Err()
 	}
-	s.mu.Lock()
-	s.sets[p.key()] = rendering{before: before, after: after}
-	s.mu.Unlock()
+	if s.base != nil {
+		s.mu.Lock()
+		s.sets[p.key()] = rendering{before: len(render.Images(before)), after: len(render.Images(after))}
+		s.mu.Unlock()
+	}
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
