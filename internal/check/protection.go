@@ -37,6 +37,9 @@ func (s *session) protection() error {
 	}
 	s.pruned()
 	for _, file := range s.changed() {
+		if policycheck.Reads(file) {
+			s.prunedByDeployer(file)
+		}
 		switch {
 		case strings.HasPrefix(file, hold.Dir):
 			s.heldNoLonger(file)
