@@ -104,7 +104,7 @@ func TestTemplatesStayWithinBounds(t *testing.T) {
 	t.Parallel()
 	render := func(template string) (string, error) {
 		objects, err := renderer(t, map[string][]byte{
-			"chart/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "o/values.yaml": []byte("n: 100000000\nwords: [a, b]\n"),
+			"chart/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "o/values.yaml": []byte("count: 100000000\nwords: [a, b]\n"),
 			"chart/templates/t.yaml": []byte(object + "data:\n  a: {{ print (" + template + ") | trunc 100 | quote }}\n"),
 		}).Helm(config.Helm{Chart: "chart", Release: "r", Namespace: "n"}, "o/values.yaml")
 		if err != nil {
@@ -115,7 +115,7 @@ func TestTemplatesStayWithinBounds(t *testing.T) {
 		return text, nil
 	}
 	for _, template := range []string{
-		`repeat 10000000000 "x"`, `repeat (int .Values.n) "x"`, `repeat (mul 100000 100000 | int) "xy"`, `until 1000000000`, `until -1000000000`, `untilStep 0 1000000000 1`, `untilStep 1000000000 0 -7`,
+		`repeat 10000000000 "x"`, `repeat (int .Values.count) "x"`, `repeat (mul 100000 100000 | int) "xy"`, `until 1000000000`, `until -1000000000`, `untilStep 0 1000000000 1`, `untilStep 1000000000 0 -7`,
 		`seq 1000000000`, `seq 1 1000000000`, `seq 0 2 1000000000`, `indent 1000000000 "x"`, `nindent 1000000000 "x"`, `replace "x" (repeat 1000000 "y") (repeat 1000000 "x")`,
 		`join (repeat 1000000 "y") (until 1000000)`, `join "" (list (repeat 10000000 "x") (repeat 10000000 "x"))`, `wrapWith 1 (repeat 1000000 "y") (repeat 1000000 "x")`,
 		`randAlphaNum 1000000000`, `randAlpha 1000000000`, `randAscii 1000000000`, `randNumeric 1000000000`, `randBytes 1000000000`,
