@@ -155,7 +155,7 @@ type session struct {
 	mu     sync.Mutex
 	result Result
 	lines  map[string]map[string]int // where the objects of files stand
-	sets   map[string]rendering      // what the places render to, by application and environment
+	sets   map[string]rendering      // what the places run, by place.key
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {

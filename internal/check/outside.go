@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func isManifest(file string) bool {
 // manifestsOf reads plain manifests, and kustomizations as if they were some.
 // Templates and values of charts are neither: what cannot be read is left out.
 func manifestsOf(file string, data []byte) []render.Object {
-	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) {
+	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
 		data = append([]byte("kind: Kustomization\n"), data...)
 	}
 	objects, err := render.New(map[string][]byte{file: data}).Manifests(file)
@@ -58,7 +59,7 @@ func manifestsOf(file string, data []byte) []render.Object {
 var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
 
 func (s *session) outsideImage(at Finding, image render.Image) {
-	where := image.Text + " (" + image.Object.String() + ", " + image.Field + ")"
+	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")
 	refuse := func(text string) {
 		at.Message = "no application of " + config.FileName + " renders this file: " + text
 		s.add(at)
