@@ -184,7 +184,7 @@ func TestKeysAreOfEnvironments(t *testing.T) {
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d workflows, %v", len(files), err)
 	}
-	keys := map[string][]string{"WAYBILL_APP_KEY": {"waybill", "waybill-direct"}, "WAYBILL_SEAL_KEY": {"infra"}}
+	keys := map[string][]string{"WAYBILL_APP_KEY": {"waybill", "waybill-direct"}, "WAYBILL_SEAL_KEY": {"infra", "waybill"}}
 	for _, file := range files {
 		data, err := fs.ReadFile(workflows.Files, file)
 		if err != nil {

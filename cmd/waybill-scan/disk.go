@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
 
 // watchEvery is how often the temporary files are measured: on a fast disk, some
@@ -18,9 +21,11 @@ import (
 const watchEvery = 50 * time.Millisecond
 
 // limitDisk bounds the temporary files that analyzers write: no file may be
-// larger than the limit, and exceed is called once all of them together are.
+// larger than the limit, and exceed is called once all of them together are, or
+// are many times what has been unpacked: an archive in a layer may be a bomb.
 // Zero is no limit. The directory is the child's own.
-func limitDisk(ctx context.Context, dir string, bytes int64, exceed func(error)) error {
+func limitDisk(ctx context.Context, dir string, limits exchange.Limits, unpacked *atomic.Int64, exceed func(error)) error {
+	bytes := limits.DiskBytes
 	if bytes <= 0 {
 		return nil
 	}
@@ -36,8 +41,13 @@ func limitDisk(ctx context.Context, dir string, bytes int64, exceed func(error))
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				if used := diskUsed(dir); used > bytes {
+				used := diskUsed(dir)
+				if used > bytes {
 					exceed(tooMuchDisk(bytes, nil))
+					return
+				}
+				if limits.Ratio > 0 && used > limits.RatioFree && used/limits.Ratio > unpacked.Load() {
+					exceed(fmt.Errorf("an archive in the image unpacks to more than %d times its size, and to more than %d MiB of temporary files", limits.Ratio, limits.RatioFree>>20))
 					return
 				}
 			}

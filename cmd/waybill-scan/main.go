@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/waybill-dev/waybill/internal/cli"
@@ -54,14 +55,15 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	if err := limitMemory(request.Limits.MemoryBytes); err != nil {
 		return fmt.Errorf("limit the memory to %d bytes: %w", request.Limits.MemoryBytes, err)
 	}
-	if err := limitDisk(ctx, os.TempDir(), request.Limits.DiskBytes, die); err != nil {
+	unpacked := new(atomic.Int64)
+	if err := limitDisk(ctx, os.TempDir(), request.Limits, unpacked, die); err != nil {
 		return fmt.Errorf("limit the temporary files to %d bytes: %w", request.Limits.DiskBytes, err)
 	}
 	client := registry.New(registry.Options{
 		Registry: host(request), Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
 		UserAgent: "waybill-scan/" + cli.Version(),
 	})
-	answer, err := trivy.Scan(ctx, client, request)
+	answer, err := trivy.Scan(ctx, client, request, unpacked)
 	if errors.Is(err, syscall.EFBIG) || err != nil && strings.Contains(err.Error(), syscall.EFBIG.Error()) {
 		return tooMuchDisk(request.Limits.DiskBytes, err)
 	}

@@ -242,6 +242,24 @@ func TestImageThatNeedsTooMuchDisk(t *testing.T) {
 	}
 }
 
+// A layer of some kilobytes may hold an archive of an archive of gigabytes.
+func TestArchiveThatUnpacksToTooMuch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	jar := zipped(t, "WEB-INF/lib/inner.jar", strings.Repeat("\x00", 256<<20))
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"app/a.jar": jar}}})
+	request := w.request(t, ref)
+	java, err := w.javaDatabase(t)(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.JavaDatabaseDir = java
+	request.Limits.DiskBytes, request.Limits.Ratio, request.Limits.RatioFree = 4<<30, 100, 16<<20
+	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "an archive in the image unpacks to more than 100 times its size, and to more than 16 MiB of temporary files") {
+		t.Errorf("got %v, want the limit", err)
+	}
+}
+
 func TestChildOutOfMemoryIsAnError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/runner"
 )
 
@@ -116,8 +117,12 @@ func reportCheck(call *cli.Call, r check.Result) error {
 		}
 	}
 	for _, f := range r.Notes {
+		level := runner.Notice
+		if f.Rule == check.RuleProtection { // acknowledged, and not to be overlooked
+			level = runner.Warning
+		}
 		call.Sayf("note: %s: %s", location(f), f.Message)
-		if err := call.Runner.Annotate(runner.Annotation{Level: runner.Notice, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
+		if err := call.Runner.Annotate(runner.Annotation{Level: level, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}); err != nil {
 			return err
 		}
 	}
@@ -153,10 +158,11 @@ func listFindings(r check.Result) string {
 }
 
 func location(f check.Finding) string {
+	file := render.Visible(f.File)
 	if f.Line == 0 {
-		return f.File
+		return file
 	}
-	return fmt.Sprintf("%s:%d", f.File, f.Line)
+	return fmt.Sprintf("%s:%d", file, f.Line)
 }
 
 func checkSummary(r check.Result) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/build"
 	"github.com/waybill-dev/waybill/internal/cli"
 	"github.com/waybill-dev/waybill/internal/compile"
+	"github.com/waybill-dev/waybill/internal/contract"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -25,7 +26,8 @@ func runCompile(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return outcome.Usagef("--platform: %w", err)
 	}
-	request := compile.Request{Dir: ".", Package: call.In.String("package"), App: call.In.String("app"), Go: "go", Env: compile.Env(call.Getenv)}
+	request := compile.Request{Dir: ".", Package: call.In.String("package"), App: call.In.String("app"), Go: "go", Env: compile.Env(call.Getenv),
+		SharedCache: call.Env(contract.EnvSharedGoCache) == "true"}
 	for _, p := range platforms {
 		request.Platforms = append(request.Platforms, compile.Platform(p))
 	}

@@ -88,7 +88,11 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	p := place{repository: configrepo.NewGitHub(api, parsed), api: api, github: parsed}
+	onGitHub := configrepo.NewGitHub(api, parsed)
+	if _, takes := call.Command.Input("branch"); takes {
+		onGitHub.Branch = call.In.String("branch")
+	}
+	p := place{repository: onGitHub, api: api, github: parsed}
 	if takesApp(call) && call.In.String("app_id") != "" {
 		p.actsAsApp = true
 		p.sources = forge.AppSources(githubOptions(call), github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")})

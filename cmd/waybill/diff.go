@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/deployment"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/overlay"
 	"github.com/waybill-dev/waybill/internal/render"
 )
 
@@ -56,6 +57,7 @@ func runDiff(ctx context.Context, call *cli.Call) error {
 // side is one revision, ready to render.
 type side struct {
 	cfg      *config.Config
+	files    map[string][]byte
 	renderer *render.Renderer
 }
 
@@ -68,13 +70,21 @@ func loadSide(ctx context.Context, repo place, rev string) (side, error) {
 	if err != nil {
 		return side{}, fmt.Errorf("at %s: %w", rev, err)
 	}
-	return side{cfg: cfg, renderer: render.New(snapshot.Files)}, nil
+	return side{cfg: cfg, files: snapshot.Files, renderer: render.New(snapshot.Files)}, nil
 }
 
-// objects renders a place; a side that does not have it has no objects.
-func (s side) objects(ctx context.Context, app, env string) ([]render.Object, error) {
-	a, err := s.cfg.App(app)
-	if err != nil || !a.RunsIn(env) {
+// objects renders a place, where other is the other side. A side that does not
+// have it has no objects, unless its files are still there: what deploys them
+// does not read waybill.yaml.
+func (s side) objects(ctx context.Context, other side, app, env string) ([]render.Object, error) {
+	if a, _, err := s.cfg.Place(app, env); err == nil {
+		return s.renderer.App(ctx, a, env)
+	}
+	a, _, err := other.cfg.Place(app, env)
+	if err != nil {
+		return nil, nil
+	}
+	if _, _, err := overlay.Find(s.files, deployment.Target(a, env)); err != nil {
 		return nil, nil
 	}
 	return s.renderer.App(ctx, a, env)
@@ -90,11 +100,11 @@ func diffSides(ctx context.Context, base, head side, app, env string) ([]placeDi
 			if env != "" && e != env {
 				continue
 			}
-			before, err := base.objects(ctx, name, e)
+			before, err := base.objects(ctx, head, name, e)
 			if err != nil {
 				return nil, fmt.Errorf("render %s in %s at the base: %w", name, e, err)
 			}
-			after, err := head.objects(ctx, name, e)
+			after, err := head.objects(ctx, base, name, e)
 			if err != nil {
 				return nil, fmt.Errorf("render %s in %s at the head: %w", name, e, err)
 			}

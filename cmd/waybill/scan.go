@@ -100,10 +100,15 @@ func scanChild(call *cli.Call, host string) (scan.Child, error) {
 	}, nil
 }
 
-// cacheDir is where Waybill keeps what it can fetch again.
+// cacheDir is where Waybill keeps what it can fetch again. In Actions that is
+// the job's own directory: what lies in the home of a runner that jobs share may
+// have been written by a job that runs an application's code.
 func cacheDir(call *cli.Call) (string, error) {
 	if dir := call.Env(contract.EnvCacheHome); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "waybill"), nil
+	}
+	if dir := call.Runner.Context().Temp; call.Runner.Active() && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "waybill-cache"), nil
 	}
 	if home := call.Env(contract.EnvHome); home != "" {
 		return filepath.Join(home, ".cache", "waybill"), nil

@@ -96,7 +96,7 @@ const parallel = 8
 // judges everything as it stands. An error says nothing of the change: it is
 // trouble with a registry or a repository.
 func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
-	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering)}
+	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), lines: make(map[string]map[string]int)}
 	if err := s.load(ctx, base, head); err != nil {
 		return Result{}, err
 	}
@@ -114,10 +114,26 @@ func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
 			return a.Line - b.Line
 		})
 	}
+	s.result.Findings, s.result.Notes = most(s.result.Findings), most(s.result.Notes)
 	slices.SortFunc(s.result.Waybills, func(a, b evidence.Waybill) int {
 		return strings.Compare(a.App+"\x00"+a.Env, b.App+"\x00"+b.Env)
 	})
 	return s.result, nil
+}
+
+// maxFindings is as many as anybody reads, and as GitHub takes in a summary.
+const maxFindings = 300
+
+// most keeps as many findings as can be shown, the refused first, and says how
+// many more there are.
+func most(findings []Finding) []Finding {
+	if len(findings) <= maxFindings {
+		return findings
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return strings.Compare(string(b.State), string(a.State)) })
+	last := findings[maxFindings]
+	last.Line, last.Message = 0, fmt.Sprintf("and %d more findings: mend these first", len(findings)-maxFindings)
+	return append(findings[:maxFindings:maxFindings], last)
 }
 
 type session struct {
@@ -133,10 +149,13 @@ type session struct {
 
 	changedOnce  sync.Once
 	changedFiles []string
+	placesOnce   sync.Once
+	inHead, gone []place
 
 	mu     sync.Mutex
 	result Result
-	sets   map[string]rendering // what the places render to, by application and environment
+	lines  map[string]map[string]int // where the objects of files stand
+	sets   map[string]rendering      // what the places run, by place.key
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {

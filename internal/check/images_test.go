@@ -54,6 +54,10 @@ func TestEveryImageIsJudged(t *testing.T) {
 		"spark":               {custom("SparkApplication", "{driver: {image: \""+foreign+"\"}}"), "spec.driver.image"},
 		"scaled job":          {custom("ScaledJob", "{jobTargetRef: {template: {spec: "+pod(foreign)+"}}}"), "spec.jobTargetRef.template.spec.containers[c].image"},
 		"named like an image": {custom("Mesh", "{proxyImage: \""+foreign+"\"}"), "spec.proxyImage"},
+		"by name":             {custom("Cluster", "{imageName: \""+foreign+"\"}"), "spec.imageName"},
+		"in an argument":      {custom("Mesh", "{args: [\"--image="+foreign+"\"]}"), "spec.args[0]"},
+		"a package":           {custom("Provider", "{package: \""+foreign+"\"}"), "spec.package"},
+		"in a variable":       {resource(head + "spec: {containers: [{name: c, image: \"ghcr.io/acme/demo-api@" + demo(2).Digest() + "\", env: [{name: RELATED_IMAGE_X, value: \"" + foreign + "\"}]}]}\n"), "spec.containers[c].env[RELATED_IMAGE_X].value"},
 		"in parts":            {custom("Mesh", "{proxy: {image: {registry: ghcr.io, repository: attacker/x, digest: \"sha256:"+strings.Repeat("e", 64)+"\"}}}"), "spec.proxy.image"},
 		"a list of images":    {custom("Mesh", "{images: [\"proxy="+foreign+"\"]}"), "spec.images[0]"},
 		"anywhere else":       {custom("Mesh", "{args: [\"a\"], wasm: \"oci://"+foreign+"\"}"), "spec.wasm"},
@@ -85,6 +89,16 @@ func TestImagesThatNameNoDigest(t *testing.T) {
 		if got := w.findings(t, "main", "change"); len(got) != 1 || !strings.Contains(got[0], text+" (Workflow p, spec.templates[a].container.image), "+want) {
 			t.Errorf("%s: got %s", text, strings.Join(got, "\n"))
 		}
+	}
+}
+
+// Names that would write to a terminal, or into a log, are spelled out.
+func TestNamesInFindingsAreSpelledOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Write(t, "change", "the change", resource("apiVersion: v1\nkind: Pod\nmetadata: {name: \"p\\n::error::x\"}\nspec: {containers: [{name: c, image: \"x\\e[2K\\r:1\"}]}\n"))
+	if got := w.findings(t, "main", "change"); len(got) != 1 || !strings.Contains(got[0], `x\x1b[2K\r:1 (Pod p\n::error::x, spec.containers[c].image), which names no digest`) {
+		t.Errorf("got %q", got)
 	}
 }
 
@@ -175,6 +189,9 @@ func TestAnApplicationsImageBesideTheOverlay(t *testing.T) {
 		"a foreign one of the platform":      {nil, map[string]string{"platform/x/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n"}, "platform/x/p.yaml refused digest: no application of waybill.yaml renders this file: the manifest runs ghcr.io/attacker/x"},
 		"a tag of the platform":              {nil, map[string]string{"clusters/prod/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod("busybox:1") + "\n"}, "which names no digest"},
 		"a kustomization that nobody names":  {nil, map[string]string{"clusters/prod/kustomization.yaml": "images: [{name: x, newName: ghcr.io/attacker/x, newTag: v1}]\n"}, "which names no digest"},
+		"one that says what it is":           {nil, map[string]string{"clusters/prod/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: [{name: x, newName: ghcr.io/attacker/x, newTag: v1}]\n"}, "which names no digest"},
+		"values of an application":           {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {helm: {valuesObject: {image: {repository: x, tag: v1}}}}}\n"}, ""},
+		"its images":                         {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {kustomize: {images: [\"" + demo(2).String() + "\"]}}}\n"}, "an application's image outside of the application's overlays"},
 		"a file that is no manifest":         {nil, map[string]string{"platform/x/values.yaml": "image: {repository: x, tag: v1}\n", "compose.yml": "services: {a: {image: busybox}}\n"}, ""},
 		"a template of the platform's chart": {nil, map[string]string{"platform/x/templates/p.yaml": "kind: Pod\nspec: {{ .Values.x }}\n"}, ""},
 	} {

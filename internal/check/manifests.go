@@ -140,11 +140,12 @@ func judgeAll(ctx context.Context, set *policycheck.Set, namespace string, objec
 		out.findings[key] = j
 	}
 	old := make(map[string]map[string]any, len(before))
-	for _, o := range before {
-		old[o.ID()] = o.Content
+	for i, id := range distinct(before) {
+		old[id] = before[i].Content
 	}
-	for _, o := range objects {
-		violations, gaps, err := set.Judge(ctx, policycheck.Object{ID: o.ID(), Content: o.Content, Old: old[o.ID()], Namespace: namespace})
+	ids := distinct(objects)
+	for i, o := range objects {
+		violations, gaps, err := set.Judge(ctx, policycheck.Object{ID: ids[i], Content: o.Content, Old: old[ids[i]], Namespace: namespace})
 		if err != nil {
 			return out, err
 		}
@@ -154,10 +155,25 @@ func judgeAll(ctx context.Context, set *policycheck.Set, namespace string, objec
 		}
 		for _, g := range gaps {
 			message := g.Object + ": the admission policy " + g.Policy + " cannot be evaluated here, so the cluster alone decides: " + g.Why
-			add(o.ID()+"\x00"+message, judged{object: o, policy: g.Policy, message: message})
+			add(ids[i]+"\x00"+message, judged{object: o, policy: g.Policy, message: message})
 		}
 	}
 	return out, nil
+}
+
+// distinct gives the ids of objects, and those a number that have the id of one
+// before them: names that the cluster is to make, say.
+func distinct(objects []render.Object) []string {
+	seen := make(map[string]int, len(objects))
+	ids := make([]string, len(objects))
+	for i, o := range objects {
+		ids[i] = o.ID()
+		if n := seen[o.ID()]; n > 0 {
+			ids[i] = fmt.Sprintf("%s#%d", o.ID(), n)
+		}
+		seen[o.ID()]++
+	}
+	return ids
 }
 
 // namespace is where objects go that name none: known for Helm's releases.
@@ -186,11 +202,23 @@ func (s *session) locate(p place, at Finding, o render.Object) Finding {
 			if !strings.HasPrefix(name, prefix) || ext != ".yaml" && ext != ".yml" || strings.Contains(name, "/overlays/") && !strings.HasPrefix(name, own) {
 				continue
 			}
-			if line, ok := policycheck.Locate(name, s.head.Files[name], o.Kind, o.Name); ok {
+			if line, ok := s.objectsOf(name)[o.Kind+"/"+o.Name]; ok {
 				at.File, at.Line = name, line
 				return at
 			}
 		}
 	}
 	return at
+}
+
+// objectsOf reads where the objects of a file of the head stand, once.
+func (s *session) objectsOf(file string) map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines, known := s.lines[file]
+	if !known {
+		lines = policycheck.Locate(file, s.head.Files[file])
+		s.lines[file] = lines
+	}
+	return lines
 }

@@ -103,6 +103,41 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// Two objects of one name, or of none, are judged one by one.
+func TestManifestsOfOneName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	plain := func(n int) string {
+		text := configrepotest.Deployment("demo-api", demo(2).String())
+		for range n {
+			text += "---\n" + strings.Replace(strings.Replace(configrepotest.Deployment("x", "ghcr.io/acme/demo-api@"+demo(2).Digest()), "name: x\nspec", "generateName: x-\nspec", 1), "app: x", "app: y", 1) + "          securityContext: {privileged: true}\n"
+		}
+		return text
+	}
+	main := map[string]string{policyFile: admission("privileged", "object.spec.template.spec.containers.all(c, !c.?securityContext.?privileged.orValue(false))", "no"),
+		"waybill.yaml": strings.Replace(configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"m/{env}.yaml\", environments: [dev]}", 1), "m/dev.yaml": plain(1)}
+	w.Write(t, "main", "before", main)
+	w.Write(t, "change", "one more", map[string]string{"m/dev.yaml": plain(2)})
+	if got := w.findings(t, "main", "change"); !strings.Contains(strings.Join(got, "\n"), "is refused by the admission policy privileged: no") {
+		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+}
+
+// A change with more findings than anybody reads is refused all the same.
+func TestMoreFindingsThanCanBeShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var text strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&text, "---\napiVersion: v1\nkind: Pod\nmetadata: {name: p%d}\nspec: {containers: [{name: c, image: \"x:%d\"}]}\n", i, i)
+	}
+	w.Write(t, "change", "many", resource(text.String()))
+	got := w.findings(t, "main", "change")
+	if len(got) != 301 || !strings.Contains(got[300], "refused digest: and 100 more findings: mend these first") {
+		t.Errorf("got %d, the last: %s", len(got), got[len(got)-1])
+	}
+}
+
 // Without a base everything is judged, and what was there is no excuse.
 func TestManifestsAsTheyStand(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"bytes"
 	"path"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func (s *session) outside() {
 	}
 	for _, file := range s.changed() {
 		data, ok := s.head.Files[file]
-		if !ok || !isManifest(file) || s.headRender.Read(file) || s.inOverlay(file) {
+		if !ok || !isManifest(file) || s.headRender.Read(file) {
 			continue
 		}
 		after := manifestsOf(file, data)
@@ -39,16 +40,10 @@ func isManifest(file string) bool {
 	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
-// inOverlay reports whether the file lies in the overlay of a place: what is
-// deployed of that is judged by rendering it.
-func (s *session) inOverlay(file string) bool {
-	return slices.ContainsFunc(append(s.headPlaces(), s.gonePlaces()...), func(p place) bool { return p.holds(file) })
-}
-
 // manifestsOf reads plain manifests, and kustomizations as if they were some.
 // Templates and values of charts are neither: what cannot be read is left out.
 func manifestsOf(file string, data []byte) []render.Object {
-	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) {
+	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
 		data = append([]byte("kind: Kustomization\n"), data...)
 	}
 	objects, err := render.New(map[string][]byte{file: data}).Manifests(file)
@@ -58,14 +53,20 @@ func manifestsOf(file string, data []byte) []render.Object {
 	return objects
 }
 
+// fetching are the kinds that deploy charts from anywhere, so
+// that the images they name themselves are the least of it: an application's
+// alone are judged there.
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
+
 func (s *session) outsideImage(at Finding, image render.Image) {
-	where := image.Text + " (" + image.Object.String() + ", " + image.Field + ")"
+	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")
 	refuse := func(text string) {
 		at.Message = "no application of " + config.FileName + " renders this file: " + text
 		s.add(at)
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
 	switch {
+	case slices.Contains(fetching, image.Object.Kind) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")

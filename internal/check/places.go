@@ -27,7 +27,7 @@ type place struct {
 // places lists what the change can touch: all of base and head, unless every
 // changed file lies in the overlay of one place.
 func (s *session) places() []place {
-	places := append(s.headPlaces(), s.gonePlaces()...)
+	places := s.allPlaces()
 	if s.base == nil {
 		return places
 	}
@@ -53,6 +53,12 @@ func (s *session) places() []place {
 		}
 	}
 	return only
+}
+
+// allPlaces lists the places of base and head.
+func (s *session) allPlaces() []place {
+	s.placesOnce.Do(func() { s.inHead, s.gone = s.headPlaces(), s.gonePlaces() })
+	return slices.Concat(s.inHead, s.gone)
 }
 
 // key tells the places of one check apart.

@@ -15,7 +15,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/policycheck"
-	"github.com/waybill-dev/waybill/internal/render"
 )
 
 // RuleProtection is what says that a change takes protection away.
@@ -38,6 +37,9 @@ func (s *session) protection() error {
 	}
 	s.pruned()
 	for _, file := range s.changed() {
+		if policycheck.Reads(file) {
+			s.prunedByDeployer(file)
+		}
 		switch {
 		case strings.HasPrefix(file, hold.Dir):
 			s.heldNoLonger(file)
@@ -73,8 +75,7 @@ func (s *session) pruned() {
 		at := app.Overlay(env.Name)
 		for _, gone := range []bool{false, true} {
 			set, rendered := s.sets[place{app: app, env: env, gone: gone}.key()]
-			before, after := len(render.Images(set.before)), len(render.Images(set.after))
-			if rendered && before > 0 && after == 0 {
+			if rendered && set.before > 0 && set.after == 0 {
 				s.weaker(at, 0, fmt.Sprintf("%s in %s runs nothing any more", app.Name, env.Name))
 			}
 		}
@@ -89,7 +90,8 @@ func (s *session) pruned() {
 // isGone reports whether the files of a place are still there, though the
 // configuration has it no longer.
 func (s *session) isGone(app, env string) bool {
-	return slices.ContainsFunc(s.gonePlaces(), func(p place) bool { return p.app.Name == app && p.env.Name == env })
+	s.allPlaces()
+	return slices.ContainsFunc(s.gone, func(p place) bool { return p.app.Name == app && p.env.Name == env })
 }
 
 // heldNoLonger reports a hold that lets in what it kept out.

@@ -19,6 +19,7 @@ func TestProtection(t *testing.T) {
 	namespace := "apiVersion: v1\nkind: Namespace\nmetadata: {name: prod, labels: {pod-security.kubernetes.io/enforce: "
 	held := string(hold.Hold{App: "demo-api", Env: "prod", Reason: "x", Digests: []string{demo(3).Digest(), demo(4).Digest()}}.File())
 	holdFile := hold.Path("demo-api", "prod")
+	deployer := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd}\n"
 	policy := admission("p", "object.spec.replicas > 1", "no")
 	list := "platform/policies/kustomization.yaml"
 	template := newWorld(t)
@@ -40,6 +41,8 @@ func TestProtection(t *testing.T) {
 		"a list of directories":    {map[string]string{policyFile: policy, "platform/kustomization.yaml": "resources: [policies]\n"}, map[string]string{"platform/kustomization.yaml": "resources: []\n"}, "platform/kustomization.yaml no longer lists policies, which holds admission policies"},
 		"a list that deletes":      {map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: [p.yaml]\npatches: [{patch: 'x: y'}]\n"}, list + " changes patches, which may change admission policies"},
 		"nothing runs any more":    {nil, map[string]string{prod: "resources: []\nconfigMapGenerator: [{name: x, literals: [a=b]}]\nimages:\n  - name: demo-api\n    newName: ghcr.io/acme/demo-api\n    digest: " + demo(2).Digest() + "\n"}, "demo-api in prod runs nothing any more"},
+		"a deployer goes":          {map[string]string{"clusters/prod/a.yaml": deployer + "---\n" + strings.Replace(deployer, "shop", "other", 1)}, map[string]string{"clusters/prod/a.yaml": strings.Replace(deployer, "shop", "other", 1)}, "Application argocd/shop goes, and what it deploys"},
+		"a file of deployers goes": {map[string]string{"clusters/prod/a.yaml": deployer}, map[string]string{"clusters/prod/a.yaml": ""}, "Application argocd/shop goes, and what it deploys"},
 		"a hold goes":              {map[string]string{holdFile: held}, map[string]string{holdFile: ""}, "the hold of demo-api in prod is lifted"},
 		"a hold of less":           {map[string]string{holdFile: held}, map[string]string{holdFile: strings.Replace(held, "  - "+demo(3).Digest()+"\n", "", 1)}, "the hold of demo-api in prod is lifted"},
 		"a hold of one digest":     {map[string]string{holdFile: string(hold.Hold{App: "demo-api", Env: "prod", Reason: "x"}.File())}, map[string]string{holdFile: held}, "the hold of demo-api in prod is lifted"},
@@ -51,6 +54,7 @@ func TestProtection(t *testing.T) {
 		"the same hold":         {map[string]string{holdFile: held}, map[string]string{holdFile: held + "# x\n"}, ""},
 		"the first owners":      {nil, map[string]string{".github/CODEOWNERS": "* @acme/platform\n"}, ""},
 		"a stricter policy":     {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "validations: [", "validations: [{expression: 'object.spec.replicas > 0', message: x}, ", 1)}, ""},
+		"a deployer moves":      {map[string]string{"clusters/prod/a.yaml": deployer}, map[string]string{"clusters/prod/a.yaml": "", "clusters/prod/b.yaml": deployer + "# moved\n"}, ""},
 		"a policy moves":        {map[string]string{policyFile: policy}, map[string]string{policyFile: "", "platform/other.yaml": policy}, ""},
 		"a list gets longer":    {map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: [p.yaml, q.yaml]\n", "platform/policies/q.yaml": "a: b\n"}, ""},
 		"an ordinary promotion": {nil, map[string]string{prod: at(3)}, ""},

@@ -19,8 +19,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/render"
 )
 
-// rendering is what a place renders to on both sides.
-type rendering struct{ before, after []render.Object }
+// rendering is how many images a place runs on both sides.
+type rendering struct{ before, after int }
 
 // rendered wants the head to render, and judges every image of it that the base
 // does not have. unread is why the overlay cannot be read; nil if it can.
@@ -31,10 +31,13 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		before, problemBefore = s.baseRender.App(ctx, p.was, p.env.Name)
 	}
 	after, err := s.headRender.App(ctx, p.app, p.env.Name)
-	for _, e := range []error{err, problemBefore} {
-		if errors.As(e, new(*limit.Exceeded)) {
-			return e // of this machine, and no verdict
-		}
+	if errors.As(err, new(*limit.Exceeded)) {
+		return err // of this machine, and no verdict
+	}
+	if errors.As(problemBefore, new(*limit.Exceeded)) { // what mends that must get in
+		note := at
+		note.Rule, note.Line, note.Message = RuleRender, 0, "everything here is judged as if it were new, because of the base: "+problemBefore.Error()
+		s.note(note)
 	}
 	if err != nil {
 		if !same(problemBefore, err) && !same(unread, err) {
@@ -43,9 +46,11 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		}
 		return ctx.Err()
 	}
-	s.mu.Lock()
-	s.sets[p.key()] = rendering{before: before, after: after}
-	s.mu.Unlock()
+	if s.base != nil {
+		s.mu.Lock()
+		s.sets[p.key()] = rendering{before: len(render.Images(before)), after: len(render.Images(after))}
+		s.mu.Unlock()
+	}
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ var byVariable = regexp.MustCompile(`\$\(|\$\{|\{\{`)
 // image judges an image that the place newly runs beside the one that its
 // overlay names.
 func (s *session) image(ctx context.Context, p place, at Finding, was, now imageref.Ref, image render.Image) error {
-	where := fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field)
+	where := render.Visible(fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field))
 	refuse := func(format string, args ...any) error {
 		at.Message = fmt.Sprintf(format, args...)
 		s.add(at)

@@ -28,7 +28,11 @@ type Request struct {
 	App       string // name of the binary
 	Platforms []Platform
 	Go        string   // program
-	Env       []string // of the toolchain: PATH, caches, module proxy; no credential
+	Env       []string // of the toolchain: PATH, module proxy; no credential
+	// SharedCache uses the build and module caches that Env names. The toolchain
+	// believes what it finds there, so whoever wrote them may have chosen what
+	// comes out. Without it the caches are made anew and removed.
+	SharedCache bool
 }
 
 // Platform is an operating system and an architecture as Go names them.
@@ -70,6 +74,9 @@ func Run(ctx context.Context, r Request) ([]Binary, error) {
 		return nil, fmt.Errorf("make a directory for the binaries: %w", err)
 	}
 	defer os.RemoveAll(out)
+	if !r.SharedCache {
+		r.Env = append(r.Env, "GOCACHE="+filepath.Join(out, "cache"), "GOMODCACHE="+filepath.Join(out, "modules"))
+	}
 	var binaries []Binary
 	for _, p := range r.Platforms {
 		file := filepath.Join(out, "binary")
@@ -94,7 +101,7 @@ func Run(ctx context.Context, r Request) ([]Binary, error) {
 // command is one call of the toolchain.
 func (r Request) command(p Platform, file string) process.Command {
 	env := append([]string{}, r.Env...)
-	env = append(env, "GOFLAGS=", "GOENV=off", "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture)
+	env = append(env, "GOFLAGS=-modcacherw", "GOENV=off", "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture)
 	if v, ok := strings.CutPrefix(p.Variant, "v"); ok && p.Architecture == "arm" {
 		env = append(env, "GOARM="+v)
 	}

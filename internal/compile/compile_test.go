@@ -54,7 +54,7 @@ func request(t *testing.T, files map[string]string) compile.Request {
 		}
 	}
 	env := append(compile.Env(os.Getenv), "GOPROXY=off")
-	return compile.Request{Dir: dir, Package: "./cmd/app", App: "app", Platforms: amd64, Go: tooltest.Find(t, "go"), Env: env}
+	return compile.Request{Dir: dir, Package: "./cmd/app", App: "app", Platforms: amd64, Go: tooltest.Find(t, "go"), Env: env, SharedCache: true}
 }
 
 const program = "package main\n\nfunc main() {}\n"
@@ -156,5 +156,36 @@ func TestPlace(t *testing.T) {
 	}
 	if err := compile.Place(linked, []compile.Binary{{Name: "linux-amd64/app"}}); err == nil || !strings.Contains(err.Error(), "escapes") {
 		t.Errorf("through a link: %v", err)
+	}
+}
+
+// The caches of the machine are not believed: a job that runs the application's
+// code may have written them.
+func TestCachesAreMadeAnew(t *testing.T) {
+	t.Parallel()
+	r := request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": program})
+	recorded := filepath.Join(t.TempDir(), "env")
+	r.Go = filepath.Join(t.TempDir(), "go")
+	script := "#!/bin/sh\necho \"$GOCACHE $GOMODCACHE\" >> " + recorded + "\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && : > \"$2\"; shift; done\n"
+	if err := os.WriteFile(r.Go, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	shared := filepath.Join(t.TempDir(), "shared")
+	r.Env = []string{"PATH=" + os.Getenv("PATH"), "GOCACHE=" + shared, "GOMODCACHE=" + shared}
+	for _, share := range []bool{false, true} {
+		r.SharedCache = share
+		if _, err := compile.Run(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(recorded)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	if err != nil || len(lines) != 2 || strings.Contains(lines[0], shared) || lines[1] != shared+" "+shared {
+		t.Errorf("caches %q, %v", lines, err)
+	}
+	for dir := range strings.FieldsSeq(lines[0]) {
+		if _, err := os.Stat(filepath.Dir(dir)); err == nil {
+			t.Errorf("%s is left behind", dir)
+		}
 	}
 }

@@ -72,6 +72,14 @@ func (w *weaker) add(path []string, format string, args ...any) {
 
 func in(path []string, steps ...string) []string { return slices.Concat(path, steps) }
 
+// onRunner names the machines of a signer that may be others than GitHub's.
+func onRunner(s evidence.SignerRule) string {
+	if s.Runner == "" || s.Runner == evidence.RunnerHosted {
+		return ""
+	}
+	return " on " + s.Runner + " runners"
+}
+
 // policy compares what holds.
 func (w *weaker) policy(path []string, base, head policy) {
 	b, h := base.evidence("", ""), head.evidence("", "")
@@ -82,7 +90,7 @@ func (w *weaker) policy(path []string, base, head policy) {
 	}
 	for _, signer := range h.Signers {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
-			w.add(in(path, "signers"), "adds %s %s %s", signer.Issuer, signer.Workflow, or(signer.Source, "(any source)"))
+			w.add(in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, or(signer.Source, "(any source)"), onRunner(signer))
 		}
 	}
 	for _, key := range h.Keys {

@@ -83,10 +83,14 @@ type Request struct {
 }
 
 // Entry is a step in the history of a path: a commit made on the branch itself,
-// or the merge that brought others. Time is when it was committed.
+// or the merge that brought others. Time is when its author says it was
+// committed.
 type Entry struct {
-	SHA         string
-	Time        time.Time
+	SHA  string
+	Time time.Time
+	// Since is when the branch had it, as far as that can be known without
+	// believing its author: see since.go.
+	Since       time.Time
 	Message     string
 	AuthorName  string
 	AuthorEmail string

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/github"
 )
@@ -22,7 +23,14 @@ type GitHub struct {
 	api  *github.Client
 	repo github.Repository
 
+	// Branch holds the deployments: GitHub is asked when it moved. Empty is the
+	// default branch.
+	Branch string
+	// Now is the clock.
+	Now func() time.Time
+
 	mu        sync.Mutex
+	moves     []github.Move                 // of Branch, newest first; nil until they are needed
 	snapshots map[string]*Snapshot          // by commit
 	trees     map[string]map[string]treeRef // by commit: its files
 	roots     map[string]string             // by commit: its tree
@@ -36,7 +44,7 @@ type treeRef struct {
 
 // NewGitHub makes the repository; it sends nothing.
 func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
-	return &GitHub{api: api, repo: repo, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}, blobs: map[string][]byte{}}
+	return &GitHub{api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}, blobs: map[string][]byte{}}
 }
 
 // DefaultBranch is the repository's default branch.

@@ -71,6 +71,9 @@ func (g *GitHub) Commit(ctx context.Context, r Request) (string, error) {
 	if err := g.explain(ctx, r.Branch, r.Expect, sha, err); err != nil {
 		return "", err
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.moves = nil
 	return sha, nil
 }
 

@@ -28,13 +28,14 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 		return nil, err
 	}
 	var landed map[string]github.Commit
+	var line []github.Commit
 	for _, size := range []int{100, window} {
-		line, err := g.api.Commits(ctx, g.repo, sha, "", size)
+		known, err := g.api.Commits(ctx, g.repo, sha, "", size)
 		if err != nil {
 			return nil, err
 		}
-		landed = landings(sha, line)
-		if len(line) < size || covers(landed, touching) {
+		line, landed = landings(sha, known)
+		if len(known) < size || covers(landed, touching) {
 			break
 		}
 	}
@@ -50,16 +51,19 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 		seen[c.SHA] = true
 		entries = append(entries, Entry{SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail})
 	}
+	if err := g.since(ctx, line, entries, path != ""); err != nil {
+		return nil, err
+	}
 	return entries, nil
 }
 
-// landings says by which commit of head's first-parent line each commit came.
-func landings(head string, commits []github.Commit) map[string]github.Commit {
+// landings gives head's first-parent line, newest first, and says by which commit
+// of it each commit came.
+func landings(head string, commits []github.Commit) (line []github.Commit, landed map[string]github.Commit) {
 	known := make(map[string]github.Commit, len(commits))
 	for _, c := range commits {
 		known[c.SHA] = c
 	}
-	var line []github.Commit // newest first
 	for sha := head; sha != ""; {
 		c, ok := known[sha]
 		if !ok {
@@ -71,7 +75,7 @@ func landings(head string, commits []github.Commit) map[string]github.Commit {
 			sha = c.Parents[0]
 		}
 	}
-	landed := make(map[string]github.Commit, len(commits))
+	landed = make(map[string]github.Commit, len(commits))
 	for i := len(line) - 1; i >= 0; i-- {
 		landed[line[i].SHA] = line[i]
 		if len(line[i].Parents) < 2 {
@@ -88,7 +92,7 @@ func landings(head string, commits []github.Commit) map[string]github.Commit {
 			side = append(side, c.Parents...)
 		}
 	}
-	return landed
+	return line, landed
 }
 
 func covers(landed map[string]github.Commit, commits []github.Commit) bool {

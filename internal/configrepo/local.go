@@ -29,6 +29,9 @@ type Local struct {
 	o      LocalOptions
 
 	identityLock sync.Mutex // around the name and email in o
+
+	timesLock sync.Mutex
+	times     map[string]map[string]time.Time // by head: when the branch had each commit
 }
 
 // LocalOptions says as whom, and whether commits leave the directory.
@@ -201,6 +204,10 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 	if err != nil {
 		return nil, err
 	}
+	since, err := l.since(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
 	for _, record := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		f := strings.SplitN(record, "\x1f", 5)
 		if len(f) != 5 {
@@ -213,7 +220,7 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 		if err != nil {
 			return nil, fmt.Errorf("read the history of %s: commit %s has time %q", path, f[0], f[1])
 		}
-		entries = append(entries, Entry{SHA: f[0], Time: time.Unix(seconds, 0).UTC(), AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n")})
+		entries = append(entries, Entry{SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Since: since[f[0]], AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n")})
 	}
 	return entries, nil
 }

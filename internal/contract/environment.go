@@ -24,7 +24,8 @@ var (
 	EnvNoColor        = EnvVar{"NO_COLOR", false, "any value turns colour off"}
 	EnvTerm           = EnvVar{"TERM", false, "`dumb` turns colour off"}
 	EnvCI             = EnvVar{"CI", false, "any value keeps init from asking questions, as GITHUB_ACTIONS does"}
-	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache"}
+	EnvSharedGoCache  = EnvVar{"WAYBILL_SHARED_GO_CACHE", false, "`true` lets compile use the Go build and module caches of the runner; only where no job that runs application code can write them"}
+	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache, in Actions RUNNER_TEMP, which belongs to the job"}
 )
 
 // Environment lists every variable above, for the documentation and the test
@@ -32,6 +33,6 @@ var (
 func Environment() []EnvVar {
 	return []EnvVar{
 		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvHome, EnvPath,
-		EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI, EnvCacheHome,
+		EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI, EnvSharedGoCache, EnvCacheHome,
 	}
 }

@@ -84,12 +84,11 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 			yield(Period{}, err)
 			return
 		}
-		// Whoever commits can say any time, but not make the branch younger than
-		// it was.
+		// A digest does not run from earlier on than the one before it.
 		floors := make([]time.Time, len(entries)+1)
 		for i := len(entries) - 1; i >= 0; i-- {
-			if floors[i] = floors[i+1]; entries[i].Time.After(floors[i]) {
-				floors[i] = entries[i].Time
+			if floors[i] = floors[i+1]; entries[i].Since.After(floors[i]) {
+				floors[i] = entries[i].Since
 			}
 		}
 		var current Period
@@ -150,5 +149,6 @@ func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env st
 			return "", err
 		}
 	}
-	return "", nil
+	_, err := repo.Log(ctx, rev, "", 1) // a revision that is not there is another matter
+	return "", err
 }

@@ -6,5 +6,10 @@ func (s SignerRule) Covers(other SignerRule) bool {
 	if s.Issuer != other.Issuer || !matchGlob(s.Workflow, other.Workflow) {
 		return false
 	}
+	for _, runner := range []string{RunnerHosted, RunnerSelf} {
+		if other.takes(runner) && !s.takes(runner) {
+			return false
+		}
+	}
 	return s.Source == "" || other.Source != "" && matchGlob(s.Source, other.Source)
 }

@@ -50,6 +50,7 @@ type Signer struct {
 	SourceRef        string `json:"sourceRef,omitempty"`        // refs/heads/main
 	RunURL           string `json:"runURL,omitempty"`           // …/actions/runs/ID/attempts/N
 	Trigger          string `json:"trigger,omitempty"`          // push, workflow_dispatch, …
+	Runner           string `json:"runner,omitempty"`           // github-hosted or self-hosted
 }
 
 // Record is one verified statement about the image.

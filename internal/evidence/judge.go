@@ -34,11 +34,12 @@ type judgement struct {
 	signature, provenance, sbom, scan *Record // that the decision rests on
 	build                             Build   // of provenance
 	report                            *ScanReport
-	commits                           string // what is wrong with the source commits; empty if nothing
+	commits                           string        // what is wrong with the source commits; empty if nothing
+	packages                          map[*byte]int // of the SBOMs that count, by their document
 }
 
 func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
-	j := &judgement{e: e, p: p, now: now, accepted: make(map[Kind][]Record), rejected: make(map[Kind][]string)}
+	j := &judgement{e: e, p: p, now: now, accepted: make(map[Kind][]Record), rejected: make(map[Kind][]string), packages: make(map[*byte]int)}
 	for _, problem := range e.Problems {
 		j.reject(problem.Kind, problem.Detail)
 	}
@@ -207,8 +208,7 @@ func (j *judgement) reason(kind Kind) Reason {
 		}
 		return met(kind, j.describeBuild())
 	case SBOM:
-		packages, _ := j.sbom.Packages() // unusable said that it can be read
-		return met(kind, plural(packages, "package"))
+		return met(kind, plural(j.packages[&j.sbom.Predicate[0]], "package"))
 	default:
 		return j.judgeScan()
 	}

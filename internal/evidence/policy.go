@@ -28,6 +28,27 @@ type SignerRule struct {
 	Issuer   string `json:"issuer" yaml:"issuer"`     // exact URL
 	Workflow string `json:"workflow" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
 	Source   string `json:"source" yaml:"source"`     // OWNER/NAME; empty is any
+	// Runner is github-hosted, self-hosted or any; empty is github-hosted. Whoever
+	// may register a runner for a repository controls the machine that signs.
+	Runner string `json:"runner,omitempty" yaml:"runner"`
+}
+
+// The machines that a certificate of GitHub's can name.
+// https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md (1.3.6.1.4.1.57264.1.11)
+const (
+	RunnerHosted = "github-hosted"
+	RunnerSelf   = "self-hosted"
+	RunnerAny    = "any"
+)
+
+// takes reports whether the rule takes a signature made on such a runner. A
+// certificate that names none is of another CI system.
+func (r SignerRule) takes(runner string) bool {
+	wanted := r.Runner
+	if wanted == "" {
+		wanted = RunnerHosted
+	}
+	return runner == "" || wanted == RunnerAny || runner == wanted
 }
 
 // State of a rule, and of a decision.

@@ -164,7 +164,7 @@ func (w Waybill) facts() [][2]string {
 		c := w.Scan.Counts
 		facts = append(facts,
 			[2]string{"findings", fmt.Sprintf("%d critical, %d high, %d medium, %d low", c[Critical], c[High], c[Medium], c[Low])},
-			[2]string{"scanned", stamp(w.Scan.FinishedAt) + ", database of " + stamp(w.Scan.Database.UpdatedAt)})
+			[2]string{"scanned", stamp(w.Scan.FinishedAt) + ", database of " + stamp(w.Scan.Database.UpdatedAt) + describeOrigin(w.Scan.Database)})
 	}
 	return facts
 }

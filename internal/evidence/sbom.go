@@ -64,13 +64,17 @@ func (r Record) Packages() (int, error) {
 	if err := json.Unmarshal(r.Predicate, &doc); err != nil {
 		return 0, fmt.Errorf("read SBOM: %w", err)
 	}
+	return doc.count(), nil
+}
+
+func (d bom) count() int {
 	distinct := make(map[string]bool)
-	for _, c := range doc.Components {
+	for _, c := range d.Components {
 		if c.Type == "library" || c.Type == "application" {
 			distinct[c.PURL] = true
 		}
 	}
-	for _, p := range doc.Packages {
+	for _, p := range d.Packages {
 		distinct[p.purl()] = true
 	}
 	delete(distinct, "")
@@ -79,24 +83,30 @@ func (r Record) Packages() (int, error) {
 			delete(distinct, purl)
 		}
 	}
-	return len(distinct), nil
+	return len(distinct)
 }
 
 // SBOMAbout gives the digest that a CycloneDX or SPDX document says it is
 // about, and its predicate type. The digest is empty where it does not say.
 func SBOMAbout(data []byte) (predicateType, digest string, err error) {
+	predicateType, digest, _, err = readSBOM(data)
+	return predicateType, digest, err
+}
+
+// readSBOM reads a document once: it may be large.
+func readSBOM(data []byte) (predicateType, digest string, packages int, err error) {
 	var doc bom
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return "", "", fmt.Errorf("read SBOM: %w", err)
+		return "", "", 0, fmt.Errorf("read SBOM: %w", err)
 	}
 	switch {
 	case doc.BOMFormat == "CycloneDX":
 		c := doc.Metadata.Component
-		return PredicateCycloneDX, firstDigest(c.Version, c.PURL, c.Name, c.BOMRef), nil
+		return PredicateCycloneDX, firstDigest(c.Version, c.PURL, c.Name, c.BOMRef), doc.count(), nil
 	case strings.HasPrefix(doc.SPDXVersion, "SPDX-"):
-		return PredicateSPDX, doc.described(), nil
+		return PredicateSPDX, doc.described(), doc.count(), nil
 	}
-	return "", "", errors.New("read SBOM: neither CycloneDX nor SPDX in JSON")
+	return "", "", 0, errors.New("read SBOM: neither CycloneDX nor SPDX in JSON")
 }
 
 // described is the digest of the package that an SPDX document describes.

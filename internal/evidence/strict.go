@@ -170,7 +170,7 @@ const VEXPrefix = "VEX: "
 
 // unusableSBOM says why a bill of materials by a trusted signer does not count.
 func (j *judgement) unusableSBOM(r Record) string {
-	form, about, err := SBOMAbout(r.Predicate)
+	form, about, packages, err := readSBOM(r.Predicate)
 	if err != nil {
 		return err.Error()
 	}
@@ -180,12 +180,11 @@ func (j *judgement) unusableSBOM(r Record) string {
 	if about != "" && about != j.e.Image.Digest() {
 		return fmt.Sprintf("it is about %s", shortDigest(about))
 	}
-	packages, err := r.Packages()
-	if err != nil {
-		return err.Error()
-	}
 	if about == "" && packages == 0 {
 		return "it lists no package, and does not say which image it is about"
+	}
+	if j.packages != nil {
+		j.packages[&r.Predicate[0]] = packages
 	}
 	return ""
 }

@@ -58,7 +58,7 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 		w.Scan = &ScanSummary{Counts: j.report.Counts(), FinishedAt: j.report.FinishedAt.UTC(), Scanner: j.report.Scanner, Database: j.report.Database}
 		w.Packages = countPackages(*j.report)
 	} else if j.sbom != nil {
-		w.Packages, _ = j.sbom.Packages() // judged before
+		w.Packages = j.packages[&j.sbom.Predicate[0]]
 	}
 	for _, kind := range Kinds() {
 		w.Records = append(w.Records, j.accepted[kind]...)

@@ -35,12 +35,12 @@ func Path(app, env string) string { return Dir + env + "/" + app + ".yaml" }
 
 // Hold keeps digests out of a place.
 type Hold struct {
-	App    string `yaml:"app"`
-	Env    string `yaml:"env"`
-	Reason string `yaml:"reason"`
+	App    string `yaml:"app" json:"-"`
+	Env    string `yaml:"env" json:"-"`
+	Reason string `yaml:"reason" json:"reason"`
 	// Digests are kept out here and in every later environment. Without any, the
 	// place keeps the digest that it has.
-	Digests []string `yaml:"digests,omitempty"`
+	Digests []string `yaml:"digests,omitempty" json:"digests,omitempty"`
 }
 
 // File is the hold as a file.
@@ -72,6 +72,18 @@ func Parse(file string, data []byte, app, env string) Hold {
 		return broken(fmt.Sprintf("it is of %q in %q", h.App, h.Env))
 	}
 	return h
+}
+
+// What says in a few words what is held, and why.
+func (h Hold) What() string {
+	if len(h.Digests) == 0 {
+		return "is held: " + h.Reason
+	}
+	var list []string
+	for _, d := range h.Digests {
+		list = append(list, imageref.ShortDigest(d))
+	}
+	return "keeps out " + strings.Join(list, ", ") + ": " + h.Reason
 }
 
 // Covers reports whether h keeps out whatever other does.

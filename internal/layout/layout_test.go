@@ -124,6 +124,28 @@ func TestOnlyDoorsImportTheirLibrary(t *testing.T) {
 	}
 }
 
+// A kilobyte of YAML can stand for gigabytes: whoever parses it asks
+// internal/limit first. The rehearsal reads what Waybill itself wrote.
+func TestYAMLIsReadWithinLimits(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, p := range list(t, "./internal/...", "./cmd/...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		parses := slices.ContainsFunc(p.Imports, func(imported string) bool {
+			return within(imported, "go.yaml.in/yaml") || within(imported, "sigs.k8s.io/yaml") || within(imported, "gopkg.in/yaml")
+		})
+		if !parses || within(name, "internal/sandbox") || within(name, "internal/tools") || name == "internal/limit" {
+			continue
+		}
+		if found++; !slices.Contains(p.Imports, module+"internal/limit") {
+			t.Errorf("%s parses YAML without asking internal/limit", name)
+		}
+	}
+	if found == 0 {
+		t.Error("nothing parses YAML: the rule guards nothing")
+	}
+}
+
 func TestStepsDoNotImportEachOther(t *testing.T) {
 	t.Parallel()
 	seen := make(map[string]bool)

@@ -13,9 +13,9 @@ import (
 // Bounds of a process that reads what others wrote.
 const (
 	// Memory is where work is given up.
-	Memory = 2 << 30
+	Memory = 1 << 30
 	// hard is where the command ends without waiting for anything more.
-	hard = 3 << 30
+	hard = 2 << 30
 	// Grace is how long a command may take to end after an interrupt.
 	Grace = 2 * time.Second
 	// Time is how long one piece of work may take.

@@ -238,16 +238,19 @@ func labels(v any, keys ...string) map[string]string {
 	return out
 }
 
-// Locate finds the object in a file of manifests: the line of its kind.
-func Locate(file string, data []byte, kind, name string) (line int, found bool) {
+// Locate finds the objects in a file of manifests, by KIND/NAME: the line of the
+// kind. A file that cannot be read has none.
+func Locate(file string, data []byte) map[string]int {
 	documents, err := parse(file, data)
 	if err != nil {
-		return 0, false
+		return nil
 	}
+	lines := make(map[string]int, len(documents))
 	for _, d := range documents {
-		if text(d.content, "kind") == kind && text(d.content, "metadata", "name") == name {
-			return d.line, true
+		key := text(d.content, "kind") + "/" + text(d.content, "metadata", "name")
+		if _, twice := lines[key]; !twice {
+			lines[key] = d.line
 		}
 	}
-	return 0, false
+	return lines
 }

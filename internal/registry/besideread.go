@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,16 @@ func (b *Beside) Read(ctx context.Context, blobs []Blob, use func(listed []Blob,
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	var buffer []byte
+	if len(large) == 0 {
+		return nil
+	}
+	oneLarge.Lock()
+	defer oneLarge.Unlock()
+	var most int64
+	for _, c := range large {
+		most = max(most, c.largest)
+	}
+	buffer := make([]byte, 0, most+1) // once: only what is read of it costs memory
 	for _, c := range large {
 		if !b.affords() {
 			continue
@@ -53,6 +63,10 @@ func (b *Beside) Read(ctx context.Context, blobs []Blob, use func(listed []Blob,
 	}
 	return nil
 }
+
+// oneLarge lets one image's large blobs be read at a time, however many images
+// are verified at once: memory is the process's.
+var oneLarge sync.Mutex
 
 // group puts what lists the same blob together, small blobs first, and keeps
 // the order otherwise.

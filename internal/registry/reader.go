@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,6 +28,8 @@ const (
 	maxManifest = 16 << 20 // registries have to take 4 MiB; cosign's tags can grow beyond
 	maxConfig   = 16 << 20
 	bodyReads   = 3 // how often an answer whose body breaks off is asked for
+
+	slowest = 256 << 10 // bytes a second that a registry has to give, beside a minute for all
 )
 
 // acceptManifests names every form of manifest that Waybill reads.
@@ -104,6 +107,9 @@ func (r *reader) get(ctx context.Context, path string, buffer []byte, limit int6
 }
 
 func (r *reader) once(ctx context.Context, path string, buffer []byte, limit int64, taken []int) (answer, error) {
+	patience := time.Minute + time.Duration(limit/slowest)*time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it took longer than %s", patience))
+	defer cancel()
 	url := r.name.Scheme() + "://" + r.name.RegistryStr() + "/v2/" + r.name.RepositoryStr() + "/" + path
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -129,6 +135,9 @@ func (r *reader) once(ctx context.Context, path string, buffer []byte, limit int
 		buffer = make([]byte, 0, need)
 	}
 	a.body, err = readInto(buffer, response.Body, limit)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause // which is not asked for again
+	}
 	return a, err
 }
 

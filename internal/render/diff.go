@@ -300,11 +300,11 @@ func Text(changes []Change) string {
 	for _, c := range changes {
 		switch c.Kind {
 		case Added:
-			fmt.Fprintf(&out, "+%s\n", visible(c.Object))
+			fmt.Fprintf(&out, "+%s\n", Visible(c.Object))
 		case Removed:
-			fmt.Fprintf(&out, "-%s\n", visible(c.Object))
+			fmt.Fprintf(&out, "-%s\n", Visible(c.Object))
 		default:
-			fmt.Fprintf(&out, " %s\n", visible(c.Object))
+			fmt.Fprintf(&out, " %s\n", Visible(c.Object))
 		}
 		for _, f := range c.Fields {
 			writeField(&out, '-', f.Path, f.Old)
@@ -320,16 +320,16 @@ func writeField(out *strings.Builder, sign byte, path string, value *string) {
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(*value, "\n"), "\n") {
 		if i == 0 {
-			fmt.Fprintf(out, "%c  %s: %s\n", sign, visible(path), visible(line))
+			fmt.Fprintf(out, "%c  %s: %s\n", sign, Visible(path), Visible(line))
 			continue
 		}
-		fmt.Fprintf(out, "%c    %s\n", sign, visible(line))
+		fmt.Fprintf(out, "%c    %s\n", sign, Visible(line))
 	}
 }
 
-// visible spells out what a terminal or a page would not show, or show
+// Visible spells out what a terminal or a page would not show, or show
 // elsewhere: control characters and those that change the direction of text.
-func visible(s string) string {
+func Visible(s string) string {
 	var out strings.Builder
 	for _, r := range s {
 		if r != '\t' && !unicode.IsPrint(r) {

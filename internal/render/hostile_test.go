@@ -98,6 +98,42 @@ func TestChartsStayWithinBounds(t *testing.T) {
 	}
 }
 
+// A single call of a function cannot ask for any amount of memory, and what
+// charts ask for is as it was.
+func TestTemplatesStayWithinBounds(t *testing.T) {
+	t.Parallel()
+	render := func(template string) (string, error) {
+		objects, err := renderer(t, map[string][]byte{
+			"chart/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "o/values.yaml": []byte("count: 100000000\nwords: [a, b]\n"),
+			"chart/templates/t.yaml": []byte(object + "data:\n  a: {{ print (" + template + ") | trunc 100 | quote }}\n"),
+		}).Helm(config.Helm{Chart: "chart", Release: "r", Namespace: "n"}, "o/values.yaml")
+		if err != nil {
+			return "", err
+		}
+		data, _ := objects[0].Content["data"].(map[string]any)
+		text, _ := data["a"].(string)
+		return text, nil
+	}
+	for _, template := range []string{
+		`repeat 10000000000 "x"`, `repeat (int .Values.count) "x"`, `repeat (mul 100000 100000 | int) "xy"`, `until 1000000000`, `until -1000000000`, `untilStep 0 1000000000 1`, `untilStep 1000000000 0 -7`,
+		`seq 1000000000`, `seq 1 1000000000`, `seq 0 2 1000000000`, `indent 1000000000 "x"`, `nindent 1000000000 "x"`, `replace "x" (repeat 1000000 "y") (repeat 1000000 "x")`,
+		`join (repeat 1000000 "y") (until 1000000)`, `join "" (list (repeat 10000000 "x") (repeat 10000000 "x"))`, `wrapWith 1 (repeat 1000000 "y") (repeat 1000000 "x")`,
+		`randAlphaNum 1000000000`, `randAlpha 1000000000`, `randAscii 1000000000`, `randNumeric 1000000000`, `randBytes 1000000000`,
+	} {
+		if got, err := render(template); err == nil || !strings.Contains(err.Error(), "would make more than 16 MiB of text, or more than 1000000 numbers") {
+			t.Errorf("%s: got %q, %.200v", template, got, err)
+		}
+	}
+	for template, want := range map[string]string{
+		`repeat 3 "ab"`: "ababab", `until 4`: "[0 1 2 3]", `until -2`: "[0 -1]", `untilStep 1 8 3`: "[1 4 7]", `untilStep 3 0 1`: "[]", `seq 3`: "1 2 3", `seq 2 -1`: "2 1 0 -1", `seq 1 2 6`: "1 3 5", `seq 1 0 3`: "",
+		`indent 2 "a\nb"`: "  a\n  b", `nindent 2 "a"`: "\n  a", `replace "a" "bb" "aXa"`: "bbXbb", `join "-" .Values.words`: "a-b", `wrapWith 1 "-" "a b"`: "a-b", `randNumeric 4 | len`: "4",
+	} {
+		if got, err := render(template); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", template, got, err, want)
+		}
+	}
+}
+
 // Names that Go's module rules, Windows or a terminal would not take.
 var oddNames = []string{
 	"docs/Read me.md", "docs/logo@2x.png", "docs/CON", "docs/aux.txt", "docs/a\nb", "docs/\x01\x7f", "docs/\xff\xfe.bin", "docs/ü 😀.md", `docs/a\b:c*?"<>|`,

@@ -36,9 +36,10 @@ func Images(objects []Object) []string {
 // FindImages finds every place of the objects that names an image. Objects of
 // any kind are searched:
 //
-//  1. Every field that is called image, or ends in Image: a text, or a mapping
-//     that holds reference, or repository or name beside tag or digest. This
-//     finds containers of every sort, image volumes, and custom resources.
+//  1. Every field that is called image, or ends in Image, imageName, imageRef
+//     and the like: a text, or a mapping that holds reference, or repository or
+//     name beside tag or digest. This finds containers of every sort, image
+//     volumes, and custom resources.
 //  2. Every list or mapping that is called images, or ends in Images.
 //  3. Every text that is REPOSITORY@sha256:DIGEST as a whole, wherever it
 //     stands, and every variable RELATED_IMAGE_….
@@ -69,6 +70,7 @@ type finder struct {
 var (
 	pinned   = regexp.MustCompile(`^(?:oci://|docker://|[A-Za-z0-9._/-]+=)?([^\s@=]+@sha256:[0-9a-fA-F]{64})$`)
 	variable = regexp.MustCompile(`\$\(|\$\{|\{\{`)
+	imageKey = regexp.MustCompile(`(?i)image[-_]?(name|ref|reference|ur[il]|repository)?$`)
 	version  = regexp.MustCompile(`^[^\s/]+(/[^\s/]+)*$`)
 )
 
@@ -88,6 +90,9 @@ func (f *finder) add(field, text string) {
 func (f *finder) walk(v any, at, key string) {
 	switch v := v.(type) {
 	case string:
+		if !strings.Contains(v, "@sha256:") {
+			return
+		}
 		if m := pinned.FindStringSubmatch(v); m != nil {
 			f.add(at, m[1])
 		}
@@ -122,7 +127,7 @@ func (f *finder) field(v any, at, key string) {
 	switch {
 	case key == "image":
 		f.image(v, at, false)
-	case strings.HasSuffix(strings.ToLower(key), "image"):
+	case imageKey.MatchString(key):
 		f.image(v, at, true)
 	case strings.HasSuffix(strings.ToLower(key), "images"):
 		switch v := v.(type) {
@@ -193,10 +198,14 @@ func (f *finder) text(at string, v any) {
 	}
 }
 
+// packages are images of well-known kinds under another name.
+// https://docs.crossplane.io/latest/packages/providers/
+var packages = []string{"Provider:spec.package", "Function:spec.package", "Configuration:spec.package"}
+
 // configured takes what the configuration names, and passes over what it says
 // is no image.
 func (f *finder) configured() {
-	for _, field := range f.fields.Add {
+	for _, field := range append(slices.Clone(packages), f.fields.Add...) {
 		f.each(field, func(at string, v any) { f.text(at, v) })
 	}
 	for _, field := range f.fields.Ignore {

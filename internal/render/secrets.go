@@ -1,6 +1,10 @@
 package render
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // hidden is a value that nobody is shown. Two are equal where the values are.
 type hidden struct{ value any }
@@ -31,9 +35,16 @@ func redacted(objects []Object) []Object {
 	return out
 }
 
+// secretText is a Secret that is written down as text, in an annotation, say.
+var secretText = regexp.MustCompile(`kind["']?\s*:\s*["']?Secret\b`)
+
 // redact copies only what it changes.
 func redact(v any) any {
 	switch v := v.(type) {
+	case string:
+		if strings.Contains(v, "Secret") && secretText.MatchString(v) {
+			return hide(v)
+		}
 	case []any:
 		out := make([]any, len(v))
 		for i, e := range v {

@@ -25,6 +25,7 @@ type Context struct {
 	Actor       string
 	ServerURL   string // https://github.com
 	Workspace   string
+	Temp        string // directory that is emptied before and after each job
 	RunnerOS    string
 	RunnerArch  string
 }
@@ -50,7 +51,7 @@ func (r *Runner) Context() Context {
 		RefName: r.getenv("GITHUB_REF_NAME"), EventName: r.getenv("GITHUB_EVENT_NAME"),
 		Workflow: r.getenv("GITHUB_WORKFLOW"), WorkflowRef: r.getenv("GITHUB_WORKFLOW_REF"), Job: r.getenv("GITHUB_JOB"),
 		RunID: r.getenv("GITHUB_RUN_ID"), RunNumber: number, RunAttempt: attempt, Actor: r.getenv("GITHUB_ACTOR"),
-		ServerURL: server, Workspace: r.getenv("GITHUB_WORKSPACE"),
+		ServerURL: server, Workspace: r.getenv("GITHUB_WORKSPACE"), Temp: r.getenv("RUNNER_TEMP"),
 		RunnerOS: r.getenv("RUNNER_OS"), RunnerArch: r.getenv("RUNNER_ARCH"),
 	}
 }

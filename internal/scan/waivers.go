@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 // ReadWaivers reads a YAML list of waivers, each with id, reason and expires, and
@@ -26,6 +27,9 @@ func ReadWaivers(path string) ([]evidence.Waiver, error) {
 }
 
 func parseWaivers(path string, data []byte) ([]evidence.Waiver, error) {
+	if err := limit.YAML(path, data); limit.TooMuch(err) {
+		return nil, err
+	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/configrepo"
 	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/hold"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/promotion"
 )
@@ -43,6 +44,7 @@ type Cell struct {
 	Behind  int          `json:"behind"`             // deployments of the environment before that are not here
 	Pending *Open        `json:"pending,omitempty"`  // the open promotion into this environment
 	Back    *Open        `json:"rollback,omitempty"` // the open rollback of this environment
+	Held    *hold.Hold   `json:"held,omitempty"`     // what is kept out until somebody lifts it
 	Problem string       `json:"problem,omitempty"`  // why the overlay cannot be read
 }
 
@@ -101,6 +103,10 @@ func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, ap
 			case "waybill/rollback/" + env + "/" + app.Name:
 				cell.Back = &o
 			}
+		}
+		if file := hold.Path(app.Name, env); snapshot.Files[file] != nil {
+			held := hold.Parse(file, snapshot.Files[file], app.Name, env)
+			cell.Held = &held
 		}
 		place, err := deployment.Read(snapshot.Files, app, env)
 		if err != nil {
@@ -174,6 +180,9 @@ func (r Row) cell(env string, now time.Time, waits *[]string) string {
 		}
 		if c.Back != nil {
 			*waits = append(*waits, fmt.Sprintf("↩ #%d would roll back %s", c.Back.Number, env))
+		}
+		if c.Held != nil {
+			*waits = append(*waits, "⏸ "+env+" "+c.Held.What())
 		}
 		switch {
 		case c.Problem != "":

@@ -17,6 +17,12 @@ import (
 // maxDepth bounds how deep values may be nested.
 const maxDepth = 200
 
+// Bounds of names, so that a hostile document costs no more than its bytes.
+const (
+	maxName    = 4 << 10 // bytes of one name
+	maxMembers = 1000    // that Members gives
+)
+
 var errSyntax = errors.New("it is not valid JSON")
 
 // Check says whether data is one valid JSON value in which no object has a
@@ -111,7 +117,7 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 		}
 		if folded := strings.ToLower(strings.ToUpper(name)); !s.shallow || outer != nil {
 			if seen[folded] {
-				return fmt.Errorf("the name %q stands twice in one object", name)
+				return fmt.Errorf("the name %.80q stands twice in one object", name)
 			}
 			seen[folded] = true
 		} else {
@@ -123,6 +129,9 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 			return err
 		}
 		if outer != nil {
+			if len(outer) == maxMembers {
+				return fmt.Errorf("an object has more than %d members", maxMembers)
+			}
 			outer[name] = s.data[start:s.at]
 		}
 		s.space()
@@ -146,6 +155,9 @@ func (s *scanner) name() (string, error) {
 	}
 	if err := s.text(); err != nil {
 		return "", err
+	}
+	if s.at-start > maxName {
+		return "", fmt.Errorf("a name has more than %d bytes", maxName)
 	}
 	name := string(s.data[start+1 : s.at-1])
 	if strings.Contains(name, `\`) && json.Unmarshal(s.data[start:s.at], &name) != nil {

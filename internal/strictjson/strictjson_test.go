@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,8 @@ func TestCheck(t *testing.T) {
 		`[{"x":{"a":1,"a":2}}]`: `the name "a" stands twice`,
 		`{"a":1`:                "not valid", `{"a":1,}`: "not valid", `[1,]`: "not valid", `{"a" 1}`: "not valid", `{}{}`: "not valid",
 		`{"a":nope}`: "not valid", `"x`: "not valid", "\"a\nb\"": "not valid", ``: "not valid", `{1:2}`: "not valid",
-		strings.Repeat("[", 10000): "nested more than",
+		strings.Repeat("[", 10000):                   "nested more than",
+		`{"` + strings.Repeat("x", maxName) + `":1}`: "a name has more than 4096 bytes",
 	} {
 		err := Check([]byte(text))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
@@ -38,11 +40,19 @@ func TestMembers(t *testing.T) {
 	if &got["b"][0] != &data[strings.Index(string(data), "[1")] {
 		t.Error("the value is a copy")
 	}
-	for text, want := range map[string]string{`{"a":1,"A":2}`: "stands twice", `[]`: "not a JSON object", `{"a":1} x`: "not valid"} {
+	for text, want := range map[string]string{`{"a":1,"A":2}`: "stands twice", `[]`: "not a JSON object", `{"a":1} x`: "not valid", thousands(maxMembers + 1): "more than 1000 members"} {
 		if _, err := Members([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", text, err)
 		}
 	}
+}
+
+func thousands(n int) string {
+	var members []string
+	for i := range n {
+		members = append(members, fmt.Sprintf(`"%d":1`, i))
+	}
+	return "{" + strings.Join(members, ",") + "}"
 }
 
 func FuzzCheckAgreesWithJSON(f *testing.F) {

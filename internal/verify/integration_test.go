@@ -168,6 +168,22 @@ func TestKeyless(t *testing.T) {
 		return sigstore.SignerOptions{SigningConfig: s.SigningConfig, IDToken: s.IDToken(claims)}
 	}
 
+	t.Run("signed by the platform's workflow, on a runner that somebody registered", func(t *testing.T) {
+		t.Parallel()
+		im := push(t, host)
+		claims := job()
+		claims.RunnerEnvironment = "self-hosted"
+		if _, err := signWith(t, im, trust, keyless(claims), im.options()); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, judge(t, im, trust, policy(s.Issuer.URL())), "signature", "it was made on a self-hosted runner")
+		own := policy(s.Issuer.URL())
+		own.Signers[0].Runner = evidence.RunnerSelf
+		if w := judge(t, im, trust, own); !w.Decision.Allowed {
+			t.Errorf("where the policy says so: not allowed:\n%s", w.Text())
+		}
+	})
+
 	t.Run("signed by the platform's workflow", func(t *testing.T) {
 		t.Parallel()
 		im := push(t, host)
@@ -186,7 +202,7 @@ func TestKeyless(t *testing.T) {
 		want := evidence.Signer{
 			Issuer: s.Issuer.URL(), Identity: "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main",
 			SourceRepository: "https://github.com/acme/demo-api", SourceCommit: commit, SourceRef: "refs/heads/main",
-			RunURL: "https://github.com/acme/demo-api/actions/runs/7781/attempts/1", Trigger: "push",
+			RunURL: "https://github.com/acme/demo-api/actions/runs/7781/attempts/1", Trigger: "push", Runner: "github-hosted",
 		}
 		if w.Signer == nil || *w.Signer != want {
 			t.Errorf("got signer %+v, want %+v", w.Signer, want)

@@ -65,6 +65,28 @@ func TestOnlyStatementsOfKnownKindsAreRecords(t *testing.T) {
 	}
 }
 
+// A document that two readers read differently counts for nothing, however deep
+// the difference lies.
+func TestStatementWithANameTwice(t *testing.T) {
+	t.Parallel()
+	host := registrytest.New(t, nil).Host
+	key, trust, p := newKey(t, "ecdsa")
+	p.Require, p.Source = []evidence.Kind{evidence.Signature}, ""
+	for what, tc := range map[string]struct{ predicate, problem string }{
+		"once":            {`{"a":{"b":1}}`, ""},
+		"twice":           {`{"a":{"b":1,"b":2}}`, `the name "b" stands twice in one object`},
+		"in capitals":     {`{"a":{"b":1,"B":2}}`, `the name "B" stands twice in one object`},
+		"beyond any need": {strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300), "nested more than"},
+	} {
+		im := push(t, host)
+		attach(t, im, key, fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":%s}`, evidence.PredicateSignature, im.Hex(), tc.predicate))
+		w := judge(t, im, trust, p)
+		if w.Decision.Allowed != (tc.problem == "") || !strings.Contains(fmt.Sprint(w.Problems), tc.problem) {
+			t.Errorf("%s: allowed %v, problems %v, want %q", what, w.Decision.Allowed, w.Problems, tc.problem)
+		}
+	}
+}
+
 // A signature by one signer does not stand for another's.
 func TestEachSignerSigns(t *testing.T) {
 	t.Parallel()

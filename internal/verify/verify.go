@@ -12,6 +12,7 @@ package verify
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -269,10 +270,8 @@ func (c *collector) problem(kind evidence.Kind, detail string) {
 // fixed one.
 func (c *collector) sort() {
 	slices.SortStableFunc(c.evidence.Records, func(a, b evidence.Record) int {
-		if d := b.SignedAt.Compare(a.SignedAt); d != 0 {
-			return d
-		}
-		return strings.Compare(string(a.Kind)+a.PredicateType+a.Format+string(a.Predicate), string(b.Kind)+b.PredicateType+b.Format+string(b.Predicate))
+		return cmp.Or(b.SignedAt.Compare(a.SignedAt), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.PredicateType, b.PredicateType),
+			cmp.Compare(a.Format, b.Format), bytes.Compare(a.Predicate, b.Predicate))
 	})
 	slices.SortFunc(c.evidence.Problems, func(a, b evidence.Problem) int { return strings.Compare(a.String(), b.String()) })
 }

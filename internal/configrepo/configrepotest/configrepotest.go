@@ -163,7 +163,11 @@ func GitHub(t testing.TB, files map[string]string) *Repo {
 	}
 	r := &Repo{Clock: clock, GitDir: server.GitDir("acme/config"), Server: server, Name: github.Repository{Owner: "acme", Name: "config"}, Requests: &Requests{}}
 	r.API = r.Client(t, sandbox.Token{Job: true, Permissions: JobPermissions()})
-	r.open = func(t testing.TB) Store { return configrepo.NewGitHub(r.API, r.Name) }
+	r.open = func(t testing.TB) Store {
+		g := configrepo.NewGitHub(r.API, r.Name)
+		g.Now = clock.Now
+		return g
+	}
 	r.Store = r.open(t)
 	return r
 }

@@ -165,6 +165,7 @@ func (e *Engine) environment(t *task, plan *plan) map[string]string {
 	}
 	if e.o.Binaries != "" {
 		env["WAYBILL_BINARY_DIR"] = e.o.Binaries
+		env["WAYBILL_SHARED_GO_CACHE"] = "true" // a rehearsal's jobs are one user's
 	}
 	if plan.identity != nil && e.o.Issuer != nil {
 		env["ACTIONS_ID_TOKEN_REQUEST_URL"], env[requestToken] = e.o.Issuer.Grant(e.claims(t, plan.identity))

@@ -130,6 +130,9 @@ func refusesUnsigned(ctx context.Context, t *testing.T, s *sandbox.Sandbox) {
 	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "acme/config refused: ") {
 		t.Errorf("an unsigned digest: %v %s", err, out)
 	}
+	if err := s.GitHub.WaitIdle(ctx); err != nil { // the answer comes before the run has ended
+		t.Fatal(err)
+	}
 	runs := s.GitHub.Runs("acme/config")
 	if len(runs) != before+1 || runs[len(runs)-1].Conclusion != "failure" {
 		t.Fatalf("%d runs, want one more than %d, failed", len(runs), before)

@@ -22,12 +22,37 @@ func (s *Server) record(repo *repository, token *Token, ref, before, after strin
 	})
 }
 
+// noticeMove records a move that was made with git in the stand-in's own
+// directory, by a test, at the latest when somebody asks: no ref of GitHub's
+// moves without its knowledge.
+func (s *Server) noticeMove(c *call, ref string) {
+	if !strings.HasPrefix(ref, "refs/heads/") {
+		return
+	}
+	now := s.head(c.Context(), c.dir, ref)
+	if now == "" {
+		return
+	}
+	last := ""
+	s.mu.Lock()
+	for _, a := range c.repo.Activities {
+		if a.Ref == ref {
+			last = a.After
+		}
+	}
+	s.mu.Unlock()
+	if last != "" && last != now && last != zeroOID {
+		s.record(c.repo, &Token{User: "ghost"}, ref, last, now)
+	}
+}
+
 // https://docs.github.com/en/rest/repos/repos#list-repository-activities
 func listActivity(c *call) (*answer, error) {
 	ref := c.URL.Query().Get("ref")
 	if ref != "" && !strings.HasPrefix(ref, "refs/") {
 		ref = "refs/heads/" + ref
 	}
+	c.s.noticeMove(c, ref)
 	var matching []activity
 	c.s.mu.Lock()
 	for i := len(c.repo.Activities) - 1; i >= 0; i-- {

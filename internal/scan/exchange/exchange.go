@@ -10,6 +10,7 @@ package exchange
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -112,6 +113,9 @@ func (r Result) check(asked Image) error {
 		for _, f := range got.Findings {
 			if f.ID == "" || f.Package == "" {
 				return fmt.Errorf("the answer has a finding without id or package in %s", p.Platform)
+			}
+			if !slices.Contains(evidence.Severities(), f.Severity) {
+				return fmt.Errorf("the answer gives %.100s in %s the severity %.50q, which is none", f.ID, p.Platform, f.Severity)
 			}
 		}
 	}

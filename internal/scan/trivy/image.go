@@ -21,11 +21,12 @@ type image struct {
 	ref  imageref.Ref
 	left *atomic.Int64 // bytes that may still be unpacked
 
-	limits exchange.Limits
+	limits   exchange.Limits
+	unpacked *atomic.Int64
 }
 
-func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits) *image {
-	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits}
+func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits, unpacked *atomic.Int64) *image {
+	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits, unpacked: unpacked}
 	i.left.Store(limits.ImageBytes)
 	return i
 }
@@ -114,6 +115,7 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
 	}
 	limits := r.image.limits
+	r.image.unpacked.Add(int64(n))
 	if r.read += int64(n); limits.Ratio > 0 && r.read > limits.RatioFree && r.read/limits.Ratio > r.sent.Load() {
 		return 0, fmt.Errorf("%w: a layer of %s unpacks to more than %d times its size, and to more than %d MiB",
 			errTooLarge, r.image.ref, limits.Ratio, limits.RatioFree>>20)

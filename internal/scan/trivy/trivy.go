@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
 	dbtypes "github.com/aquasecurity/trivy-db/pkg/types"
@@ -49,8 +50,9 @@ type Images interface {
 	Image(ctx context.Context, ref imageref.Ref) (v1.Image, error)
 }
 
-// Scan does what the request says.
-func Scan(ctx context.Context, images Images, request exchange.Request) (answer exchange.Answer, err error) {
+// Scan does what the request says. unpacked counts the bytes of all layers as
+// they are read, for whoever watches.
+func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (answer exchange.Answer, err error) {
 	if request.Version != exchange.Version {
 		return exchange.Answer{}, fmt.Errorf("the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version, exchange.Version)
 	}
@@ -63,7 +65,7 @@ func Scan(ctx context.Context, images Images, request exchange.Request) (answer 
 	if request.JavaDatabaseDir != "" {
 		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
 	}
-	s := scanner{images: images, request: request, cache: newLayerCache()}
+	s := scanner{images: images, request: request, cache: newLayerCache(), unpacked: unpacked}
 	reports, err := s.all(ctx)
 	if err != nil {
 		return exchange.Answer{}, err
@@ -107,6 +109,8 @@ type scanner struct {
 	images  Images
 	request exchange.Request
 	cache   *layerCache // over all manifests
+
+	unpacked *atomic.Int64
 }
 
 // all scans the manifests of all images, as many at a time as there are
@@ -136,7 +140,7 @@ func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.P
 	if err != nil {
 		return types.Report{}, err
 	}
-	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits), s.cache, artifact.Option{
+	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits, s.unpacked), s.cache, artifact.Option{
 		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})

@@ -5,6 +5,7 @@ package trivy
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -18,7 +19,7 @@ type Images interface {
 }
 
 // Scan says how to get a binary that scans.
-func Scan(context.Context, Images, exchange.Request) (exchange.Answer, error) {
+func Scan(context.Context, Images, exchange.Request, *atomic.Int64) (exchange.Answer, error) {
 	return exchange.Answer{}, errors.New("this waybill-scan was built without Trivy, which needs GOEXPERIMENT=jsonv2: build it with `make build`, or with GOEXPERIMENT=jsonv2 go build ./cmd/waybill-scan")
 }
 

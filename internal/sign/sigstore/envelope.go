@@ -1,10 +1,12 @@
 package sigstore
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -69,18 +71,28 @@ func parseBundle(data []byte) (*bundle.Bundle, error) {
 	return bundle.NewBundle(parsed)
 }
 
+// maxSignatures bounds the signatures of one envelope that are tried.
+const maxSignatures = 16
+
+// unquote is the content of a JSON string, as a slice of it where nothing is
+// escaped.
+func unquote(text []byte) ([]byte, error) {
+	content := text[1 : len(text)-1]
+	if !bytes.Contains(content, []byte(`\`)) {
+		return content, nil
+	}
+	var unescaped string // as some write the slash
+	if err := json.Unmarshal(text, &unescaped); err != nil {
+		return nil, err
+	}
+	return []byte(unescaped), nil
+}
+
 // decode reads a JSON string of base64 into the space of into.
 func decode(text, into []byte) ([]byte, error) {
-	content := text[1 : len(text)-1]
-	for _, c := range content {
-		if c == '\\' { // as some write the slash
-			var unescaped string
-			if err := json.Unmarshal(text, &unescaped); err != nil {
-				return nil, err
-			}
-			content = []byte(unescaped)
-			break
-		}
+	content, err := unquote(text)
+	if err != nil {
+		return nil, err
 	}
 	n, err := base64.StdEncoding.Decode(into, content) // never writes beyond what it has read
 	if err != nil {
@@ -89,10 +101,10 @@ func decode(text, into []byte) ([]byte, error) {
 	return into[:n], nil
 }
 
-// dsseEnvelope is a DSSE envelope, decoded.
+// dsseEnvelope is a DSSE envelope whose payload stays as it is stored.
 type dsseEnvelope struct {
 	payloadType string
-	payload     []byte
+	encoded     []byte // base64
 	signatures  [][]byte
 }
 
@@ -117,7 +129,7 @@ func parseEnvelope(data []byte) (dsseEnvelope, error) {
 	if raw == nil {
 		return dsseEnvelope{}, errors.New("it has no payload")
 	}
-	if e.payload, err = decode(raw, make([]byte, len(raw))); err != nil {
+	if e.encoded, err = unquote(raw); err != nil {
 		return dsseEnvelope{}, fmt.Errorf("read the payload: %w", err)
 	}
 	for _, s := range says.Signatures {
@@ -129,8 +141,10 @@ func parseEnvelope(data []byte) (dsseEnvelope, error) {
 // signed says whether the key made one of the signatures.
 func (e dsseEnvelope) signed(key publicKey) error {
 	err := errors.New("it carries no signature")
-	for _, sig := range e.signatures {
-		if err = key.verifyEnvelope(sig, e.payloadType, e.payload); err == nil {
+	length := base64.StdEncoding.DecodedLen(len(e.encoded)) - bytes.Count(e.encoded[max(0, len(e.encoded)-2):], []byte("="))
+	open := func() io.Reader { return base64.NewDecoder(base64.StdEncoding, bytes.NewReader(e.encoded)) }
+	for _, sig := range e.signatures[:min(len(e.signatures), maxSignatures)] {
+		if err = key.verifyStream(sig, e.payloadType, length, open); err == nil {
 			return nil
 		}
 	}

@@ -142,6 +142,11 @@ func (j legacyJudge) byCertificate(ctx context.Context, leaf *x509.Certificate) 
 	if err != nil {
 		return Verified{}, err
 	}
+	if content, err := j.layer.Payload(); err != nil {
+		return Verified{}, untrusted("the content cannot be read: %w", err)
+	} else if err := certifiedByTrusted(leaf, trusted, len(content)); err != nil {
+		return Verified{}, err
+	}
 	verified, err := j.vouched(ctx, trusted, nil)
 	if err == nil && verified.SignedAt.IsZero() {
 		err = errors.New("neither a log nor a timestamp authority vouches for when it was made")

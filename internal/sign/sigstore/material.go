@@ -89,10 +89,15 @@ func (k *publicKey) VerifySignature(sig, message io.Reader, opts ...signature.Ve
 // It copies nothing where the algorithm hashes: payloads can be large.
 // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 func (k *publicKey) verifyEnvelope(sig []byte, payloadType string, payload []byte) error {
-	head := fmt.Sprintf("DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload))
+	return k.verifyStream(sig, payloadType, len(payload), func() io.Reader { return bytes.NewReader(payload) })
+}
+
+// verifyStream is verifyEnvelope of a payload of length bytes that open reads.
+func (k *publicKey) verifyStream(sig []byte, payloadType string, length int, open func() io.Reader) error {
+	head := fmt.Sprintf("DSSEv1 %d %s %d ", len(payloadType), payloadType, length)
 	var first error
 	for _, v := range k.verifiers {
-		err := v.VerifySignature(bytes.NewReader(sig), io.MultiReader(strings.NewReader(head), bytes.NewReader(payload)))
+		err := v.VerifySignature(bytes.NewReader(sig), io.MultiReader(strings.NewReader(head), open()))
 		if err == nil {
 			return nil
 		}

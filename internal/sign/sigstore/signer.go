@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Bounds of one request to Fulcio, a timestamp authority or a log.
@@ -223,11 +225,18 @@ func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle
 		o.CertificateProvider = fixedCertificate(s.certificate)
 	}
 	b, err := sign.Bundle(content, s.key, o)
+	if err != nil && tooLargeForLog.MatchString(err.Error()) {
+		return nil, outcome.Usagef("the transparency log refuses an entry this large, with status 413, and nothing was attached: a log of Rekor v1 takes the whole statement. "+
+			"Give a --signing-config with a log of Rekor v2, which takes digests alone, or with a timestamp authority and no log: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", s.identity.Name(), err)
 	}
 	return b, nil
 }
+
+// tooLargeForLog finds the status in what the clients of both versions say.
+var tooLargeForLog = regexp.MustCompile(`(?i)\b413\b|request entity too large`)
 
 // fixedCertificate gives all statements of one run the same certificate: one
 // request to Fulcio instead of one for each.

@@ -126,7 +126,7 @@ func (v *Verifier) BundleInPlace(data []byte, annotations map[string]string) (Ve
 	if len(fitting) == 0 {
 		return Verified{}, noKey(err)
 	}
-	return v.byKey(b, fitting, payload)
+	return v.byKey(b, fitting[0], payload), nil
 }
 
 // couldCount refuses what cannot count before it costs anything: the signer
@@ -171,6 +171,9 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, paylo
 	if err != nil {
 		return Verified{}, err
 	}
+	if err := certifiedByTrusted(leaf, trusted, len(payload)); err != nil {
+		return Verified{}, err
+	}
 	options := []verify.VerifierOption{verify.WithObserverTimestamps(1), verify.WithoutStatementPredicate()}
 	if len(trusted.RekorLogs()) > 0 {
 		options = append(options, verify.WithTransparencyLog(1))
@@ -189,20 +192,36 @@ func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, paylo
 	return Verified{Payload: payload, Signer: signer, SignedAt: earliest(result.VerifiedTimestamps), LogIndex: logIndex(b, trusted)}, nil
 }
 
-// byKey tries the keys that may have signed.
-func (v *Verifier) byKey(b *bundle.Bundle, candidates []publicKey, payload []byte) (Verified, error) {
-	var last error
-	for _, key := range candidates {
-		m := material{TrustedMaterial: &root.BaseTrustedMaterial{}, key: &key}
-		if _, last = check(b, m, []verify.VerifierOption{verify.WithNoObserverTimestamps(), verify.WithoutStatementPredicate()}); last == nil {
-			verified := Verified{Payload: payload, Signer: evidence.Signer{Key: key.fingerprint}}
-			if v.fileRoot != nil {
-				v.witness(b, key, &verified)
-			}
-			return verified, nil
-		}
+// largePayload is from where a payload is not given to a library that holds it
+// several times over before it is known to be by somebody certified.
+const largePayload = 4 << 20
+
+// certifiedByTrusted refuses a large payload whose certificate somebody made for
+// themselves. It proves nothing: at what time the certificate has to be valid is
+// asked after.
+func certifiedByTrusted(leaf *x509.Certificate, trusted root.TrustedMaterial, payload int) error {
+	if payload < largePayload {
+		return nil
 	}
-	return Verified{}, noKey(last)
+	if _, err := verify.VerifyLeafCertificate(leaf.NotBefore, leaf, trusted); err != nil {
+		return untrusted("signature with the certificate of %.200s: no authority of the trusted root made the certificate: %w", certificateName(leaf), err)
+	}
+	return nil
+}
+
+// byKey is what a signature that fits a key proves. A key is believed without
+// log and timestamp: their word is added where a file names whom to believe.
+func (v *Verifier) byKey(b *bundle.Bundle, key publicKey, payload []byte) Verified {
+	verified := Verified{Payload: payload, Signer: evidence.Signer{Key: key.fingerprint}}
+	if v.fileRoot != nil && witnessed(b) {
+		v.witness(b, key, &verified)
+	}
+	return verified
+}
+
+func witnessed(b *bundle.Bundle) bool {
+	m := b.GetVerificationMaterial()
+	return len(m.GetTlogEntries()) > 0 || len(m.GetTimestampVerificationData().GetRfc3161Timestamps()) > 0
 }
 
 // noKey says why no key will do: without a cause there was none to try.
@@ -300,5 +319,6 @@ func certificateSigner(leaf *x509.Certificate) (evidence.Signer, error) {
 		Issuer: summary.Issuer, Identity: summary.SubjectAlternativeName,
 		SourceRepository: summary.SourceRepositoryURI, SourceCommit: summary.SourceRepositoryDigest,
 		SourceRef: summary.SourceRepositoryRef, RunURL: summary.RunInvocationURI, Trigger: summary.BuildTrigger,
+		Runner: summary.RunnerEnvironment,
 	}, nil
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 // library are the functions that are evaluated. Any other counts as not known:
@@ -103,6 +105,9 @@ func decodeBase64(text string) (cty.Value, error) {
 
 // decodeYAML reads a document without aliases: those can make much of little.
 func decodeYAML(text string) (cty.Value, error) {
+	if err := limit.YAML("yamldecode", []byte(text)); err != nil {
+		return cty.DynamicVal, err
+	}
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
 		return cty.DynamicVal, err
