@@ -71,7 +71,8 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")
 	case len(s.owners(parsed.Context().Name())) > 0:
-		refuse("the manifest runs " + where + ", an application's image outside of the application's overlays: no order, soak or freeze can be judged here. Deploy it by its overlay")
+		refuse("the manifest runs " + where + ", an application's image outside of the application's overlays: " +
+			"no order, soak or freeze can be judged here. Deploy it by its overlay")
 	case !s.rules.Images("").Allows(parsed.Context().Name()):
 		refuse("the manifest runs " + foreign(where))
 	}

@@ -177,7 +177,8 @@ func (s *session) moves(ctx context.Context, p place, m promotion.Move) (reasons
 			return nil, false, err
 		}
 		if returning {
-			reasons, err = hold.Reasons(ctx, s.checker.Repo, m.Rev, m.App, p.env.Name, m.Candidate.Image, true)
+			entry := hold.Entry{Rev: m.Rev, App: m.App, Env: p.env.Name, Image: m.Candidate.Image, Returning: true}
+			reasons, err = hold.Reasons(ctx, s.checker.Repo, entry)
 			return reasons, true, err
 		}
 	}

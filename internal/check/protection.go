@@ -62,7 +62,8 @@ func (s *session) weaker(file string, line int, change string) {
 			return
 		}
 	}
-	f.Message = fmt.Sprintf("this change takes protection away: %s → if that is meant, say so in %s, for its owners to review: acknowledge: [{change: %q, reason: …}]", change, config.FileName, change)
+	f.Message = fmt.Sprintf("this change takes protection away: %s → if that is meant, say so in %s, for its owners to review: "+
+		"acknowledge: [{change: %q, reason: …}]", change, config.FileName, change)
 	s.add(f)
 }
 

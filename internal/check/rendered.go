@@ -107,7 +107,8 @@ func (s *session) image(ctx context.Context, p place, at Finding, was, now image
 		if s.rules.Images(p.env.Name).Allows(image.Text) {
 			return nil
 		}
-		return refuse("the rendered manifests run %s, which a variable of the cluster decides: nothing can be verified of it; write IMAGE@sha256:…", where)
+		return refuse("the rendered manifests run %s, which a variable of the cluster decides: nothing can be verified of it; "+
+			"write IMAGE@sha256:…", where)
 	case !strings.Contains(image.Text, "@"):
 		return refuse("the rendered manifests run %s, which names no digest: a tag can be moved; write IMAGE@sha256:…", where)
 	}

@@ -109,7 +109,8 @@ func (w *weaker) policy(path []string, base, head policy) {
 	}
 	w.waivers(path, base.Waivers, head.Waivers)
 	w.images(in(path, "images"), base.Images, head.Images)
-	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), []string{"require", "signers", "keys", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge", "images"})
+	known := []string{"require", "signers", "keys", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge", "images"}
+	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 }
 
 // ownPolicy compares what holds in one environment. What is common to all, and
@@ -133,7 +134,8 @@ func stricter(a, b evidence.Severity) bool { return a != "none" && (b == "none" 
 func (w *weaker) waivers(path []string, base, head []waiver) {
 	for _, h := range head {
 		covered := func(b waiver) bool {
-			return b.ID == h.ID && (b.Package == h.Package || b.Package == "") && (b.App == h.App || b.App == "") && !time.Time(h.Expires).After(time.Time(b.Expires))
+			wide := func(b, h string) bool { return b == h || b == "" }
+			return b.ID == h.ID && wide(b.Package, h.Package) && wide(b.App, h.App) && !time.Time(h.Expires).After(time.Time(b.Expires))
 		}
 		if time.Time(h.Expires).After(w.now) && !slices.ContainsFunc(base, covered) {
 			w.add(in(path, "waivers"), "adds %s", words(h.ID, h.Package, h.App, "until "+day(time.Time(h.Expires))))
@@ -229,7 +231,8 @@ func (w *weaker) apps() {
 func (w *weaker) manifests() {
 	for _, h := range w.head.manifestWaivers {
 		covered := func(b ManifestWaiver) bool {
-			return b.Policy == h.Policy && (b.App == h.App || b.App == "") && (b.Env == h.Env || b.Env == "") && (b.Object == h.Object || b.Object == "") && !h.Expires.After(b.Expires)
+			wide := func(b, h string) bool { return b == h || b == "" }
+			return b.Policy == h.Policy && wide(b.App, h.App) && wide(b.Env, h.Env) && wide(b.Object, h.Object) && !h.Expires.After(b.Expires)
 		}
 		if h.Expires.After(w.now) && !slices.ContainsFunc(w.base.manifestWaivers, covered) {
 			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+day(h.Expires)))

@@ -86,8 +86,8 @@ var promote = Command{
 var check = Command{
 	Name:  "check",
 	Short: "Re-verify every digest that a pull request would deploy",
-	Long: "Reads what merging the head into the base leads to, trusts nothing in the pull request's body, judges by the base's rules, verifies the evidence of every digest that would be newly deployed, refuses mutable tags and digests that skip an environment, and renders both sides. " +
-		"Reports only what is new. Without a base it judges everything as it stands. On a pull request into the default branch, and on a merge group, it reports as a commit status on the head it judged, which names the base and its revision.",
+	Long: "Reads what merging the head into the base leads to, trusts nothing in the pull request's body, judges by the base's rules, verifies the evidence of every digest that would be newly deployed, and renders both sides. It refuses mutable tags, digests that skip an environment, " +
+		"images that are neither an application's nor allowed, and changes that take protection away without saying so. Reports only what is new. Without a base it judges everything as it stands. On a pull request into the default branch, and on a merge group, it reports as a commit status on the head it judged, which names the base and its revision.",
 	Example: "waybill check --base origin/main --head HEAD --dir .",
 	Inputs: []Input{
 		{Name: "base", Type: String, Placeholder: "REV", Doc: "Revision the change is compared with. Empty, without `pull_request`, judges everything as it stands."},
@@ -127,7 +127,7 @@ var rollback = Command{
 	Name:  "rollback",
 	Short: "Return an environment to an earlier digest",
 	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with `direct` it commits. " +
-		"Only a digest that the environment's history holds is taken without `allow_new`.",
+		"Only a digest that the environment's history holds is taken without `allow_new`. The digest that it takes out is held: it does not come back, there or in a later environment, until `waybill hold --lift`.",
 	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,

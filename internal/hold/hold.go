@@ -116,23 +116,32 @@ func Of(ctx context.Context, repo Reader, rev, app, env string) (h Hold, found b
 	return Parse(Path(app, env), data, app, env), true, nil
 }
 
+// Entry is a digest that would enter an environment.
+type Entry struct {
+	Rev   string // of the config repository
+	App   config.App
+	Env   string
+	Image imageref.Ref
+	// Returning is for a digest that goes back to where it ran: a hold that keeps
+	// a place at its digest does not stand in the way of that.
+	Returning bool
+}
+
 // Reasons says which holds keep a digest out of an environment: those of the
 // place itself, and, for single digests, those of the environments before it.
-// returning is for a digest that goes back to where it ran: a hold that keeps a
-// place at its digest does not stand in the way of that.
-func Reasons(ctx context.Context, repo Reader, rev string, app config.App, env string, ref imageref.Ref, returning bool) ([]evidence.Reason, error) {
+func Reasons(ctx context.Context, repo Reader, e Entry) ([]evidence.Reason, error) {
 	var reasons []evidence.Reason
-	for _, name := range upTo(app.Environments, env) {
-		h, found, err := Of(ctx, repo, rev, app.Name, name)
+	for _, name := range upTo(e.App.Environments, e.Env) {
+		h, found, err := Of(ctx, repo, e.Rev, e.App.Name, name)
 		if err != nil {
 			return nil, err
 		}
 		whole := found && len(h.Digests) == 0
 		switch {
-		case !found || whole && (name != env || returning):
+		case !found || whole && (name != e.Env || e.Returning):
 		case whole:
-			reasons = append(reasons, h.refuses(fmt.Sprintf("%s is held at the digest that it has: %s", env, h.Reason)))
-		case slices.Contains(h.Digests, ref.Digest()):
+			reasons = append(reasons, h.refuses(fmt.Sprintf("%s is held at the digest that it has: %s", e.Env, h.Reason)))
+		case slices.Contains(h.Digests, e.Image.Digest()):
 			reasons = append(reasons, h.refuses(fmt.Sprintf("held since it was taken out of %s: %s", name, h.Reason)))
 		}
 	}

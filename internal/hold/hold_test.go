@@ -60,7 +60,9 @@ func TestReasons(t *testing.T) {
 				files[hold.Path("demo-api", "staging")] = test.file
 			}
 			r := configrepotest.Local(t, files)
-			reasons, err := hold.Reasons(t.Context(), r, "main", app(t), test.env, evidencetest.Ref("demo-api", test.n), test.returning)
+			reasons, err := hold.Reasons(t.Context(), r, hold.Entry{
+				Rev: "main", App: app(t), Env: test.env, Image: evidencetest.Ref("demo-api", test.n), Returning: test.returning,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,6 +44,8 @@ func Command(ctx context.Context, f func(context.Context) error) error {
 	return guard{memory: used, soft: Memory, hard: hard, grace: Grace}.run(ctx, cancel, func() error { return f(ctx) })
 }
 
+const endless = "Something that it reads grows without end: see what changed last"
+
 // guard is Command with its bounds and measure as values.
 type guard struct {
 	memory     func() uint64
@@ -69,9 +71,9 @@ func (g guard) run(ctx context.Context, cancel context.CancelCauseFunc, f func()
 		case <-ticker.C:
 			switch n := g.memory(); {
 			case n > g.hard:
-				return exceeded("the command needs more than %d MiB of memory: stopped. Something that it reads grows without end: see what changed last", g.hard>>20)
+				return exceeded("the command needs more than %d MiB of memory: stopped. "+endless, g.hard>>20)
 			case n > g.soft:
-				cancel(exceeded("the command needs more than %d MiB of memory: given up. Something that it reads grows without end: see what changed last", g.soft>>20))
+				cancel(exceeded("the command needs more than %d MiB of memory: given up. "+endless, g.soft>>20))
 			}
 		}
 	}
@@ -139,6 +141,7 @@ func within[T any](ctx context.Context, name string, limit time.Duration, f func
 	case <-ctx.Done():
 		return none, context.Cause(ctx)
 	case <-timer.C:
-		return none, exceeded("%s takes longer than %s: given up. A chart or kustomization that loops is the usual cause: see what changed last", name, limit)
+		return none, exceeded("%s takes longer than %s: given up. "+
+			"A chart or kustomization that loops is the usual cause: see what changed last", name, limit)
 	}
 }

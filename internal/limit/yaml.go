@@ -83,7 +83,8 @@ func small(data []byte) bool {
 	if bytes.IndexByte(data, '&') >= 0 && bytes.IndexByte(data, '*') >= 0 {
 		return false // it may hold aliases
 	}
-	if len(data) >= MaxNodes || bytes.Count(data, []byte(":"))+bytes.Count(data, []byte("?"))+bytes.Count(data, []byte(",")) >= MaxKeys {
+	keys := bytes.Count(data, []byte(":")) + bytes.Count(data, []byte("?")) + bytes.Count(data, []byte(","))
+	if len(data) >= MaxNodes || keys >= MaxKeys {
 		return false
 	}
 	brackets := bytes.Count(data, []byte("[")) + bytes.Count(data, []byte("{"))

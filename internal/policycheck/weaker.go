@@ -180,7 +180,8 @@ func (s *Set) isParam(object map[string]any) bool {
 }
 
 func sameObject(a, b map[string]any) bool {
-	return text(a, "kind") == text(b, "kind") && text(a, "metadata", "name") == text(b, "metadata", "name") && text(a, "metadata", "namespace") == text(b, "metadata", "namespace")
+	return text(a, "kind") == text(b, "kind") && text(a, "metadata", "name") == text(b, "metadata", "name") &&
+		text(a, "metadata", "namespace") == text(b, "metadata", "namespace")
 }
 
 // Holds reports whether a file of manifests holds an admission policy, of any

@@ -50,7 +50,7 @@ func (j *Judge) Enter(ctx context.Context, repo deployment.Reader, m Move) ([]ev
 			return nil, err
 		}
 	}
-	held, err := hold.Reasons(ctx, repo, m.Rev, m.App, m.Env.Name, m.Candidate.Image, false)
+	held, err := hold.Reasons(ctx, repo, hold.Entry{Rev: m.Rev, App: m.App, Env: m.Env.Name, Image: m.Candidate.Image})
 	if err != nil {
 		return nil, err
 	}

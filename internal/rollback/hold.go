@@ -15,7 +15,7 @@ import (
 // holds says what keeps out the digest that a rollback leaves behind. It refuses
 // to return to a digest that is kept out itself.
 func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte, note string, err error) {
-	kept, err := hold.Reasons(ctx, r.Repo, w.head, w.app, w.env.Name, result.Image, true)
+	kept, err := hold.Reasons(ctx, r.Repo, hold.Entry{Rev: w.head, App: w.app, Env: w.env.Name, Image: result.Image, Returning: true})
 	if err != nil {
 		return nil, "", err
 	}

@@ -117,14 +117,9 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if done, err := r.done(ctx, req, head, place); err != nil || done {
 		return Result{Image: place.Ref, Commit: head, Note: "this run has rolled back already"}, err
 	}
-	var history []deployment.Period
-	for period, err := range deployment.History(ctx, r.Repo, head, app, env.Name) {
-		if err != nil {
-			return Result{}, err
-		}
-		if !deployment.Placeholder(period.Ref) {
-			history = append(history, period)
-		}
+	history, err := r.history(ctx, head, app, env.Name)
+	if err != nil {
+		return Result{}, err
 	}
 	to, err := target(history, place.Ref, app, env, req)
 	if err != nil {
@@ -160,6 +155,20 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 		return r.direct(ctx, w, result)
 	}
 	return r.pullRequest(ctx, w, result)
+}
+
+// history lists what ran in the environment, without placeholders.
+func (r *Roller) history(ctx context.Context, head string, app config.App, env string) ([]deployment.Period, error) {
+	var history []deployment.Period
+	for period, err := range deployment.History(ctx, r.Repo, head, app, env) {
+		if err != nil {
+			return nil, err
+		}
+		if !deployment.Placeholder(period.Ref) {
+			history = append(history, period)
+		}
+	}
+	return history, nil
 }
 
 // done says whether this run made the rollback that the overlay holds: going
