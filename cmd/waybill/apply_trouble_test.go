@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -218,10 +219,36 @@ func outsideFences(text string) string {
 		case fence != "" && line == fence:
 			fence = ""
 		case fence == "":
-			kept = append(kept, line)
+			kept = append(kept, outsideSpans(line))
 		}
 	}
 	return strings.Join(kept, "\n")
+}
+
+var ticks = regexp.MustCompile("`+")
+
+// outsideSpans is a line without its code spans, which end at a run of as many
+// backticks as they began with.
+func outsideSpans(line string) string {
+	for from := 0; ; {
+		opens := ticks.FindStringIndex(line[from:])
+		if opens == nil {
+			return line
+		}
+		begin, run := from+opens[0], opens[1]-opens[0]
+		end := -1
+		for _, m := range ticks.FindAllStringIndex(line[from+opens[1]:], -1) {
+			if m[1]-m[0] == run {
+				end = from + opens[1] + m[1]
+				break
+			}
+		}
+		if end < 0 {
+			from += opens[1]
+			continue
+		}
+		line, from = line[:begin]+line[end:], begin
+	}
 }
 
 // Directories have names too, and they stand at the beginning of lines.
