@@ -8,7 +8,7 @@ SHELL := /bin/bash
 export GOEXPERIMENT := jsonv2
 export CGO_ENABLED := 0
 VERSION := $(shell cat actions/version.txt)
-LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/cli.version=$(VERSION)
+LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/command/cli.version=$(VERSION)
 GO_BUILD := go build -ldflags '$(LDFLAGS)'
 BINARIES := waybill waybill-scan waybill-sandbox
 
@@ -73,9 +73,9 @@ lint: ## Vet, format and layout, actionlint, shellcheck
 	@if command -v terraform > /dev/null; then terraform fmt -check -recursive -diff terraform; fi
 
 .PHONY: generate
-generate: ## Write what is made from other files: actions and tables from internal/contract, init's applications from examples/
-	go run ./internal/actiongen
-	go test ./internal/starter -run '^TestArchive$$' -update
+generate: ## Write what is made from other files: actions and tables from internal/command/contract, init's applications from examples/
+	go run ./internal/command/actiongen
+	go test ./internal/command/starter -run '^TestArchive$$' -update
 
 .PHONY: diagrams
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
@@ -83,7 +83,7 @@ diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
 
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
-	go run ./internal/actiongen -check
+	go run ./internal/command/actiongen -check
 	@bash scripts/terraform-docs.sh -check
 	go mod verify > /dev/null
 	go mod tidy -diff

@@ -140,7 +140,7 @@ from_source() {
   (
     cd "$root"
     CGO_ENABLED=0 GOEXPERIMENT=jsonv2 GOFLAGS='' go build -trimpath \
-      -ldflags "-s -w -X github.com/waybill-dev/waybill/internal/cli.version=$version" -o "$target/$name" "./cmd/$name"
+      -ldflags "-s -w -X github.com/waybill-dev/waybill/internal/command/cli.version=$version" -o "$target/$name" "./cmd/$name"
   ) || fail "cannot build $name"
 }
 

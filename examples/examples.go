@@ -3,7 +3,7 @@
 // rehearsal delivers from them.
 //
 // The applications, app and frontend, are modules of their own and cannot be
-// part of this one: internal/starter carries them as an archive.
+// part of this one: internal/command/starter carries them as an archive.
 package examples
 
 import "embed"

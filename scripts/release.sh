@@ -27,7 +27,7 @@ for target in "${targets[@]}"; do
   for name in "${binaries[@]}"; do
     stage=$(mktemp -d)
     CGO_ENABLED=0 GOEXPERIMENT=jsonv2 GOFLAGS='' GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false \
-      -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/cli.version=$version" -o "$stage/$name" "./cmd/$name"
+      -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/command/cli.version=$version" -o "$stage/$name" "./cmd/$name"
     cp LICENSE "$stage/"
     archive=${name}_${version}_${os}_${arch}.tar.gz
     tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name" LICENSE \

@@ -12,15 +12,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
-	"github.com/waybill-dev/waybill/internal/sandbox/stage"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/stage"
 )
 
-// rehearsal is what serve --delivery leaves in its directory for the commands
+// served is what serve --delivery leaves in its directory for the commands
 // that visit it.
-type rehearsal struct {
-	URLs      sandbox.URLs      `json:"urls"`
+type served struct {
+	URLs      rehearsal.URLs    `json:"urls"`
 	Variables map[string]string `json:"variables"` // of every repository
 }
 
@@ -39,7 +39,7 @@ func built(root, tools string) error {
 	return nil
 }
 
-func serveDelivery(cmd *cobra.Command, root string, o sandbox.Options) error {
+func serveDelivery(cmd *cobra.Command, root string, o rehearsal.Options) error {
 	top, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func serveDelivery(cmd *cobra.Command, root string, o sandbox.Options) error {
 	urls := s.URLs()
 	lines := []string{"# Where the rehearsal is: source this file."}
 	for _, v := range [][2]string{
-		{"REHEARSAL", dir}, {"GITHUB_SERVER_URL", urls.Server}, {"GITHUB_API_URL", urls.API}, {"GITHUB_TOKEN", s.GitHub.CreateToken(github.Token{User: "alice"})},
+		{"REHEARSAL", dir}, {"GITHUB_SERVER_URL", urls.Server}, {"GITHUB_API_URL", urls.API}, {"GITHUB_TOKEN", s.GitHub.CreateToken(githubd.Token{User: "alice"})},
 		{"REGISTRY", urls.Registry}, {"ISSUER", urls.Issuer}, {"TRUSTED_ROOT", root}, {"SIGNING_CONFIG", signing}, {"DB_REPOSITORY", s.Variables["WAYBILL_DB_REPOSITORY"]},
 	} {
 		lines = append(lines, "export "+v[0]+"='"+strings.ReplaceAll(v[1], "'", `'\''`)+"'")
@@ -79,7 +79,7 @@ func serveDelivery(cmd *cobra.Command, root string, o sandbox.Options) error {
 	if err := os.WriteFile(filepath.Join(dir, envFile), []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		return err
 	}
-	document, err := json.Marshal(rehearsal{URLs: urls, Variables: map[string]string{"WAYBILL_TRUSTED_ROOT": s.Variables["WAYBILL_TRUSTED_ROOT"]}})
+	document, err := json.Marshal(served{URLs: urls, Variables: map[string]string{"WAYBILL_TRUSTED_ROOT": s.Variables["WAYBILL_TRUSTED_ROOT"]}})
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox"
-	"github.com/waybill-dev/waybill/internal/sandbox/demo"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/demo"
 )
 
 func rehearse() *cobra.Command {
@@ -29,7 +29,7 @@ func rehearse() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o := demo.Options{Root: top, Dir: dir, Tools: tools, Env: sandbox.Environment(os.Getenv), Out: cmd.OutOrStdout()}
+		o := demo.Options{Root: top, Dir: dir, Tools: tools, Env: rehearsal.Environment(os.Getenv), Out: cmd.OutOrStdout()}
 		if o.Dir == "" {
 			o.Dir = filepath.Join(top, ".demo")
 		}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
 )
 
 func main() { os.Exit(run()) }
@@ -52,7 +52,7 @@ func serve() *cobra.Command {
 		if dir == "" {
 			return outcome.Usagef("serve needs --dir")
 		}
-		o := sandbox.Options{Dir: dir, Act: act, Env: append(sandbox.Environment(os.Getenv), env...), Local: map[string]string{}, Binaries: binaries, Keep: keep}
+		o := rehearsal.Options{Dir: dir, Act: act, Env: append(rehearsal.Environment(os.Getenv), env...), Local: map[string]string{}, Binaries: binaries, Keep: keep}
 		for _, l := range local {
 			name, path, ok := strings.Cut(l, "=")
 			if !ok {
@@ -67,7 +67,7 @@ func serve() *cobra.Command {
 			}
 			return serveDelivery(cmd, root, o)
 		}
-		s, err := sandbox.Start(cmd.Context(), o)
+		s, err := rehearsal.Start(cmd.Context(), o)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
 )
 
 func command(ctx context.Context, args ...string) (*cobra.Command, *io.PipeReader, *io.PipeWriter) {
@@ -38,7 +38,7 @@ func TestServe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var urls sandbox.URLs
+	var urls rehearsal.URLs
 	if err := json.Unmarshal(line, &urls); err != nil {
 		t.Fatal(err)
 	}

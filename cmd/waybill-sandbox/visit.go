@@ -20,7 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // visitor does in a running rehearsal what people do on GitHub's pages.
@@ -49,10 +49,10 @@ func (v *visitor) repository() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := r.call(cmd.Context(), "repositories", github.Seed{Name: args[0], Vars: maps.Clone(r.Variables), Author: user}, nil); err != nil {
+		if err := r.call(cmd.Context(), "repositories", githubd.Seed{Name: args[0], Vars: maps.Clone(r.Variables), Author: user}, nil); err != nil {
 			return err
 		}
-		token, err := r.token(cmd.Context(), github.Token{User: user})
+		token, err := r.token(cmd.Context(), githubd.Token{User: user})
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (v *visitor) app() *cobra.Command {
 	flags.StringArrayVar(&branches, "branch", nil, "branch that the environment is limited to; none limits it to no branch")
 	flags.StringVar(&prefix, "as", "WAYBILL_APP", "the variable is called this and _ID, the secret this and _KEY")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		app := github.App{Slug: args[0], Repositories: on, Permissions: map[string]string{"metadata": "read"}}
+		app := githubd.App{Slug: args[0], Repositories: on, Permissions: map[string]string{"metadata": "read"}}
 		given, err := scopes(permissions)
 		if err != nil {
 			return err
@@ -155,7 +155,7 @@ func (v *visitor) wait() *cobra.Command {
 		if err := r.get(ctx, "idle", url.Values{"timeout": {timeout.String()}}, nil); err != nil {
 			return err
 		}
-		var runs []github.Run
+		var runs []githubd.Run
 		if err := r.get(ctx, "runs", nil, &runs); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func (v *visitor) wait() *cobra.Command {
 
 // seen is how many of the runs were told of before, and remembers that all of
 // them are.
-func (v *visitor) seen(runs []github.Run) (int, error) {
+func (v *visitor) seen(runs []githubd.Run) (int, error) {
 	file := filepath.Join(v.dir, "seen")
 	data, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -200,7 +200,7 @@ func (v *visitor) pulls() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var pulls []github.PullRequest
+		var pulls []githubd.PullRequest
 		if err := r.get(cmd.Context(), "pulls", url.Values{"repository": args}, &pulls); err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (v *visitor) pulls() *cobra.Command {
 			if p.Merged {
 				state = "merged"
 			}
-			var statuses []github.Status
+			var statuses []githubd.Status
 			if err := r.get(cmd.Context(), "statuses", url.Values{"repository": args, "sha": {p.HeadSHA}}, &statuses); err != nil {
 				return err
 			}
@@ -261,7 +261,7 @@ func (v *visitor) merge() *cobra.Command {
 }
 
 // find reads where the rehearsal is.
-func (v *visitor) find() (*rehearsal, error) {
+func (v *visitor) find() (*served, error) {
 	if v.dir == "" {
 		return nil, outcome.Usagef("--dir is missing: the directory that waybill-sandbox serve --delivery was given")
 	}
@@ -272,7 +272,7 @@ func (v *visitor) find() (*rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := new(rehearsal)
+	r := new(served)
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", rehearsalFile, err)
 	}
@@ -282,7 +282,7 @@ func (v *visitor) find() (*rehearsal, error) {
 var errNotUp = errors.New("no rehearsal is served there")
 
 // await is find, with patience for a rehearsal that is just starting.
-func (v *visitor) await(ctx context.Context) (*rehearsal, error) {
+func (v *visitor) await(ctx context.Context) (*served, error) {
 	for {
 		r, err := v.find()
 		if !errors.Is(err, errNotUp) {
@@ -296,7 +296,7 @@ func (v *visitor) await(ctx context.Context) (*rehearsal, error) {
 	}
 }
 
-func (r *rehearsal) call(ctx context.Context, path string, in, out any) error {
+func (r *served) call(ctx context.Context, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -304,11 +304,11 @@ func (r *rehearsal) call(ctx context.Context, path string, in, out any) error {
 	return r.do(ctx, http.MethodPost, path, bytes.NewReader(body), out)
 }
 
-func (r *rehearsal) get(ctx context.Context, path string, query url.Values, out any) error {
+func (r *served) get(ctx context.Context, path string, query url.Values, out any) error {
 	return r.do(ctx, http.MethodGet, path+"?"+query.Encode(), nil, out)
 }
 
-func (r *rehearsal) do(ctx context.Context, method, path string, body io.Reader, out any) error {
+func (r *served) do(ctx context.Context, method, path string, body io.Reader, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, r.URLs.Admin+"/"+path, body)
 	if err != nil {
 		return err

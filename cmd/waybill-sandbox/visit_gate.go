@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 func (v *visitor) set() *cobra.Command {
@@ -50,7 +50,7 @@ func (v *visitor) token() *cobra.Command {
 	cmd.Flags().StringVar(&user, "user", "alice", "whose")
 	cmd.Flags().StringArrayVar(&permissions, "permission", nil, "SCOPE=read or SCOPE=write; none is everything")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		t := github.Token{User: user}
+		t := githubd.Token{User: user}
 		var err error
 		if t.Permissions, err = scopes(permissions); err != nil {
 			return err
@@ -137,15 +137,15 @@ func (v *visitor) comment() *cobra.Command {
 	return cmd
 }
 
-func (r *rehearsal) token(ctx context.Context, t github.Token) (string, error) {
+func (r *served) token(ctx context.Context, t githubd.Token) (string, error) {
 	var made struct{ Token string }
 	err := r.call(ctx, "tokens", t, &made)
 	return made.Token, err
 }
 
 // as calls GitHub's own API, as a user.
-func (r *rehearsal) as(ctx context.Context, user, path string, in, out any) error {
-	token, err := r.token(ctx, github.Token{User: user})
+func (r *served) as(ctx context.Context, user, path string, in, out any) error {
+	token, err := r.token(ctx, githubd.Token{User: user})
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sandbox"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // visit runs one of the commands of a visitor.
@@ -33,15 +33,15 @@ func visit(ctx context.Context, dir string, args ...string) (string, error) {
 }
 
 // up is a rehearsal without workflows and Sigstore.
-func up(t *testing.T) (*sandbox.Sandbox, string) {
+func up(t *testing.T) (*rehearsal.Sandbox, string) {
 	t.Helper()
 	dir := t.TempDir()
-	s, err := sandbox.Start(t.Context(), sandbox.Options{Dir: dir, Act: "none", Env: sandbox.Environment(os.Getenv)})
+	s, err := rehearsal.Start(t.Context(), rehearsal.Options{Dir: dir, Act: "none", Env: rehearsal.Environment(os.Getenv)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	document, err := json.Marshal(rehearsal{URLs: s.URLs(), Variables: map[string]string{"SHARED": "yes"}})
+	document, err := json.Marshal(served{URLs: s.URLs(), Variables: map[string]string{"SHARED": "yes"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestVisits(t *testing.T) {
 	if _, err := visit(t.Context(), dir, "protect", "acme/config", "--required", "waybill/check", "--bypass", "acme-ask"); err != nil {
 		t.Error(err)
 	}
-	if err := s.GitHub.CreateRepository(t.Context(), github.Seed{Name: "acme/config"}); err == nil {
+	if err := s.GitHub.CreateRepository(t.Context(), githubd.Seed{Name: "acme/config"}); err == nil {
 		t.Error("the repository is not there")
 	}
 }
@@ -157,7 +157,7 @@ func TestSeen(t *testing.T) {
 	t.Parallel()
 	v := &visitor{dir: t.TempDir()}
 	for _, c := range []struct{ runs, want int }{{2, 0}, {2, 2}, {3, 2}, {1, 1}} {
-		if got, err := v.seen(make([]github.Run, c.runs)); err != nil || got != c.want {
+		if got, err := v.seen(make([]githubd.Run, c.runs)); err != nil || got != c.want {
 			t.Errorf("of %d runs %d were seen before, %v; want %d", c.runs, got, err, c.want)
 		}
 	}

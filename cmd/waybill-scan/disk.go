@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/waybill-dev/waybill/internal/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 )
 
 // watchEvery is how often the temporary files are measured: on a fast disk, some

@@ -20,12 +20,12 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/trivy"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/scan/exchange"
-	"github.com/waybill-dev/waybill/internal/scan/trivy"
 )
 
 // maxRequest bounds what is read from standard input: 16 MiB.

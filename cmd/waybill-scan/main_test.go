@@ -22,12 +22,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
-	"github.com/waybill-dev/waybill/internal/scan"
+	"github.com/waybill-dev/waybill/internal/rehearsal/vulndb"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -59,8 +59,8 @@ func child(t *testing.T) scan.Child {
 		}
 	})
 	home := t.TempDir()
-	getenv := func(v contract.EnvVar) string {
-		if v == contract.EnvHome {
+	getenv := func(name string) string {
+		if name == contract.EnvHome.Name {
 			return home
 		}
 		return ""

@@ -19,10 +19,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
-	"github.com/waybill-dev/waybill/internal/scan"
+	"github.com/waybill-dev/waybill/internal/rehearsal/vulndb"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

@@ -15,11 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/scan"
-	"github.com/waybill-dev/waybill/internal/scan/exchange"
 )
 
 func TestFindingOfAnotherPlatform(t *testing.T) {

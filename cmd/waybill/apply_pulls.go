@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/approval"
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 

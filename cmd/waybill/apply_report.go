@@ -7,15 +7,15 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/apply"
-	"github.com/waybill-dev/waybill/internal/approval"
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/decision"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/gate/apply"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/plan/seal"
-	"github.com/waybill-dev/waybill/internal/runner"
 )
 
 // plainWords takes nothing that the runner would take as a command.
@@ -48,14 +48,14 @@ type applyRecord struct {
 func (a application) report(ctx context.Context, ref string, full plan.Fingerprint, results []apply.RootResult, decided *approval.Decision, failed error) error {
 	call, where := a.call, a.where
 	job := call.Runner.Context()
-	record := applyRecord{Fingerprint: full, Head: a.head, Plan: ref, At: time.Now().UTC().Truncate(time.Second), Applied: failed == nil, Roots: results, Approval: decided, Actor: job.Actor, Run: job.RunURL()}
+	applied := applyRecord{Fingerprint: full, Head: a.head, Plan: ref, At: time.Now().UTC().Truncate(time.Second), Applied: failed == nil, Roots: results, Approval: decided, Actor: job.Actor, Run: job.RunURL()}
 	if where.onGitHub() {
-		record.Repository = where.repo.String()
+		applied.Repository = where.repo.String()
 	}
 	if where.pull != nil {
-		record.PullRequest = where.pull.Number
+		applied.PullRequest = where.pull.Number
 	}
-	document, err := jsonDocument(record)
+	document, err := jsonDocument(applied)
 	if err != nil {
 		return err
 	}
@@ -77,14 +77,14 @@ func (a application) report(ctx context.Context, ref string, full plan.Fingerpri
 	if failed != nil {
 		text += "\n" + markdown.Fence("", failed.Error())
 	}
-	if record.Run != "" {
-		text += "\n" + markdown.Link("run", record.Run) + "\n"
+	if applied.Run != "" {
+		text += "\n" + markdown.Link("run", applied.Run) + "\n"
 	}
 	errs := []error{call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(failed == nil)), call.Output("record", outputDocument(document))}
 	if where.pull != nil && call.In.Bool("comment") {
 		errs = append(errs, where.api.Comment(ctx, where.repo, where.pull.Number, cutRunes(applyMarker+"\n"+text+recordDetails(document), commentLimit)))
 	}
-	if err := a.signer.sign(ctx, decision.Apply, full, ref, document); err != nil {
+	if err := a.signer.sign(ctx, record.Apply, full, ref, document); err != nil {
 		errs = append(errs, fmt.Errorf("what is said above was done; its record is not signed: %w", err))
 	}
 	return outcome.Join(errs...)

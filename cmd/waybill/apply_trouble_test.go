@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 )
 
 // slow begins, says so in a file, and goes on when another file appears, or when

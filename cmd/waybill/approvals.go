@@ -7,15 +7,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/approval"
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/configrepo"
-	"github.com/waybill-dev/waybill/internal/contract"
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
 )
 
 // decideApproval reads the approvals of the pull request anew and holds them

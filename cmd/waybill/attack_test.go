@@ -11,9 +11,9 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/plan/seal"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // attack is something that happens between plan and apply; both the gate and

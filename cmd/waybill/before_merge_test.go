@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/plan"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // A plan is applied after its merge. Where the rules let it be applied before,

@@ -11,14 +11,14 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/waybill-dev/waybill/internal/build"
-	"github.com/waybill-dev/waybill/internal/build/assemble"
-	"github.com/waybill-dev/waybill/internal/build/buildkit"
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
+	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/registry"
 )
 
 func runBuild(ctx context.Context, call *cli.Call) (err error) {

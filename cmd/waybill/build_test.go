@@ -15,16 +15,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/git"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/sandbox/buildkitd"
-	"github.com/waybill-dev/waybill/internal/sandbox/dockerregistry"
+	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

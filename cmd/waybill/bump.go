@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/waybill-dev/waybill/internal/bump"
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/delivery/bump"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -102,7 +102,7 @@ func reportBump(call *cli.Call, r bump.Result) error {
 }
 
 func short(ref imageref.Ref) string {
-	if !deployment.Runs(ref) {
+	if !history.Runs(ref) {
 		return "nothing"
 	}
 	return ref.Short()

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/waybill-dev/waybill/internal/asking"
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/delivery/asking"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/check"
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 

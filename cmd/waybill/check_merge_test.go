@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/configrepo/configrepotest"
-	"github.com/waybill-dev/waybill/internal/github"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 const unsignedOverlay = "resources: [d.yaml]\nimages: [{name: a, newName: registry.invalid/a, digest: \"sha256:DIGEST\"}]\n"

@@ -9,24 +9,24 @@ import (
 	"slices"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/configrepo"
-	"github.com/waybill-dev/waybill/internal/contract"
-	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/pulls"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/forge"
-	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/promotion"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
-	"github.com/waybill-dev/waybill/internal/verify"
 )
 
 // repository is what both kinds of config repository can do.
 type repository interface {
-	deployment.Reader
+	history.Reader
 	DefaultBranch(ctx context.Context) (string, error)
 	Resolve(ctx context.Context, rev string) (string, error)
 	Head(ctx context.Context, branch string) (string, error)
@@ -41,7 +41,7 @@ type place struct {
 	repository
 	api     *github.Client    // nil without a token and an address
 	github  github.Repository // zero for a local directory
-	sources forge.Sources     // that source repositories are read with; nil is api
+	sources pulls.Sources     // that source repositories are read with; nil is api
 	// actsAsApp is whether what is done there starts workflows.
 	actsAsApp bool
 }
@@ -50,8 +50,8 @@ type place struct {
 func (p place) hasForge() bool { return p.github.Name != "" }
 
 // forge is the repository's pull requests; checkWorkflow is started for each.
-func (p place) forge(branch, checkWorkflow string) forge.Forge {
-	return forge.Forge{API: p.api, Repository: p.github, Sources: p.sources, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext(), Starts: p.actsAsApp}
+func (p place) forge(branch, checkWorkflow string) pulls.Forge {
+	return pulls.Forge{API: p.api, Repository: p.github, Sources: p.sources, Branch: branch, CheckWorkflow: checkWorkflow, StatusContext: statusContext(), Starts: p.actsAsApp}
 }
 
 // openRepository opens the repository that --repo or --dir names. Exactly one
@@ -95,7 +95,7 @@ func openRepository(ctx context.Context, call *cli.Call) (place, error) {
 	p := place{repository: onGitHub, api: api, github: parsed}
 	if takesApp(call) && call.In.String("app_id") != "" {
 		p.actsAsApp = true
-		p.sources = forge.AppSources(githubOptions(call), github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")})
+		p.sources = pulls.AppSources(githubOptions(call), github.App{ID: call.In.String("app_id"), Key: call.In.String("app_key")})
 	}
 	return p, nil
 }
@@ -186,7 +186,7 @@ func (p place) branch(ctx context.Context, call *cli.Call) (string, error) {
 
 // judge decides by the rules of the repository; the public keys in waybill.yaml
 // at rev are those that signatures are verified with.
-func (p place) judge(ctx context.Context, call *cli.Call, rev string) (*promotion.Judge, error) {
+func (p place) judge(ctx context.Context, call *cli.Call, rev string) (*rules.Judge, error) {
 	options := sigstore.VerifierOptions{TrustedRoot: call.In.String("trusted_root")}
 	data, err := p.File(ctx, rev, config.FileName)
 	switch {
@@ -204,11 +204,11 @@ func (p place) judge(ctx context.Context, call *cli.Call, rev string) (*promotio
 	if err != nil {
 		return nil, err
 	}
-	judge := &promotion.Judge{
+	judge := &rules.Judge{
 		Server: call.Env(contract.EnvGitHubServer),
 		Now:    time.Now,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return verify.Collect(ctx, verify.Deps{Registry: registryClient(call, ref.Registry()), Verifier: verifier}, ref)
+			return collect.Collect(ctx, collect.Deps{Registry: registryClient(call, ref.Registry()), Verifier: verifier}, ref)
 		},
 	}
 	if p.hasForge() {

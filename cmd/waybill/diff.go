@@ -8,12 +8,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/deployment"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/markdown"
-	"github.com/waybill-dev/waybill/internal/overlay"
-	"github.com/waybill-dev/waybill/internal/render"
 )
 
 // placeDiff is how one application's objects in one environment differ.
@@ -66,7 +66,7 @@ func loadSide(ctx context.Context, repo place, rev string) (side, error) {
 	if err != nil {
 		return side{}, fmt.Errorf("read %s: %w", rev, err)
 	}
-	cfg, err := deployment.Load(snapshot.Files)
+	cfg, err := history.Load(snapshot.Files)
 	if err != nil {
 		return side{}, fmt.Errorf("at %s: %w", rev, err)
 	}
@@ -84,7 +84,7 @@ func (s side) objects(ctx context.Context, other side, app, env string) ([]rende
 	if err != nil {
 		return nil, nil
 	}
-	if _, _, err := overlay.Find(s.files, deployment.Target(a, env)); err != nil {
+	if _, _, err := overlay.Find(s.files, history.Target(a, env)); err != nil {
 		return nil, nil
 	}
 	return s.renderer.App(ctx, a, env)

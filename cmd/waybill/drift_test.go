@@ -12,12 +12,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/sandbox/actions"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
-	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/rehearsal/actions"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/sandbox/actions"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/rehearsal/actions"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // A pull request from a fork is held against policy, format and validity, and

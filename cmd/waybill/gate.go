@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/approval"
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/decision"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/terraform"
 )
 
 func runGate(ctx context.Context, call *cli.Call) error {
@@ -164,7 +164,7 @@ func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *re
 		return outcome.Pendingf("plan %s of #%d is not approved yet\n%s", d.Fingerprint.Short(), d.PullRequest, d.Reason())
 	}
 	call.Sayf("plan %s of #%d is approved by %s", d.Fingerprint.Short(), d.PullRequest, orNobody(approvers(d)))
-	return signer.sign(ctx, decision.Gate, d.Fingerprint, claim.Plan, document)
+	return signer.sign(ctx, record.Gate, d.Fingerprint, claim.Plan, document)
 }
 
 const gateMarker = "<!-- waybill:gate -->"

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // The status on the head, which branch protection asks for, says who is still

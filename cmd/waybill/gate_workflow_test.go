@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // The gate's workflow reports as the App, whose key only a job of the default

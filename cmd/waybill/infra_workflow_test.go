@@ -14,11 +14,11 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/sandbox/actions"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
-	"github.com/waybill-dev/waybill/internal/sandbox/github/githubtest"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/rehearsal/actions"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/plan/policy"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/starter"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/gate/plan/policy"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

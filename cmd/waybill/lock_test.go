@@ -17,7 +17,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
 // stateServer is terraform's http backend: a state and its lock.

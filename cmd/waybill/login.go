@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/login"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/door/cloud"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/runner"
 )
 
 func runLogin(ctx context.Context, call *cli.Call) error {
@@ -20,7 +20,7 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	if request == (login.Request{}) {
+	if request == (cloud.Request{}) {
 		return outcome.Usagef("which cloud? Give --aws-role, --gcp-provider or --azure-client-id")
 	}
 	temp := call.Runner.TempDir()
@@ -31,7 +31,7 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return fmt.Errorf("make a directory for the token: %w", err)
 	}
-	session, err := login.Open(ctx, call.Runner, request, dir)
+	session, err := cloud.Open(ctx, call.Runner, request, dir)
 	if err != nil {
 		return outcome.Join(identityError(err), os.RemoveAll(dir))
 	}
@@ -57,10 +57,10 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 }
 
 // cloudRequest reads the inputs that login, plan and apply share.
-func cloudRequest(call *cli.Call) (login.Request, error) {
-	var r login.Request
+func cloudRequest(call *cli.Call) (cloud.Request, error) {
+	var r cloud.Request
 	if role := call.In.String("aws_role"); role != "" {
-		r.AWS = &login.AWS{Role: role, Region: call.In.String("aws_region"), Session: call.In.String("aws_session_name")}
+		r.AWS = &cloud.AWS{Role: role, Region: call.In.String("aws_region"), Session: call.In.String("aws_session_name")}
 		if r.AWS.Session == "" {
 			r.AWS.Session = "waybill-" + call.Runner.Context().RunID
 		}
@@ -68,10 +68,10 @@ func cloudRequest(call *cli.Call) (login.Request, error) {
 		return r, outcome.Usagef("--aws-session-name without --aws-role")
 	}
 	if provider := call.In.String("gcp_provider"); provider != "" {
-		r.Google = &login.Google{Provider: provider, ServiceAccount: call.In.String("gcp_service_account"), Project: call.In.String("gcp_project")}
+		r.Google = &cloud.Google{Provider: provider, ServiceAccount: call.In.String("gcp_service_account"), Project: call.In.String("gcp_project")}
 	}
 	if client := call.In.String("azure_client_id"); client != "" {
-		r.Azure = &login.Azure{Client: client, Tenant: call.In.String("azure_tenant_id"), Subscription: call.In.String("azure_subscription_id")}
+		r.Azure = &cloud.Azure{Client: client, Tenant: call.In.String("azure_tenant_id"), Subscription: call.In.String("azure_subscription_id")}
 	}
 	return r, r.Validate()
 }
@@ -80,7 +80,7 @@ func cloudRequest(call *cli.Call) (login.Request, error) {
 // name, and keeps them up until logout. Without such inputs it does nothing.
 func loginFor(ctx context.Context, call *cli.Call, tool *plan.Tool) (logout func(), err error) {
 	request, err := cloudRequest(call)
-	if err != nil || request == (login.Request{}) {
+	if err != nil || request == (cloud.Request{}) {
 		return func() {}, err
 	}
 	if request.Azure != nil {
@@ -90,7 +90,7 @@ func loginFor(ctx context.Context, call *cli.Call, tool *plan.Tool) (logout func
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make a directory for the token: %w", err)
 	}
-	session, err := login.Open(ctx, call.Runner, request, dir)
+	session, err := cloud.Open(ctx, call.Runner, request, dir)
 	if err != nil {
 		return nil, identityError(err)
 	}

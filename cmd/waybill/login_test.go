@@ -12,7 +12,7 @@ import (
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 
-	"github.com/waybill-dev/waybill/internal/sandbox/oidc"
+	"github.com/waybill-dev/waybill/internal/rehearsal/oidc"
 )
 
 const testRole = "arn:aws:iam::123456789012:role/plan"

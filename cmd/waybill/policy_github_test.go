@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 const httpData = "data \"http\" \"x\" {\n  url = \"https://example.invalid\"\n}\n"

@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/plan/policy"
-	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/gate/plan/policy"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

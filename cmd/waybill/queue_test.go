@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/plan"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 )
 
 // twoRoots is a repository with two roots: prod uses the module, lone does not.

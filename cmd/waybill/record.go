@@ -5,14 +5,14 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/decision"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/plan/seal"
-	"github.com/waybill-dev/waybill/internal/runner"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
 )
 
 // recordSigner signs records as the inputs say. A nil one signs nothing.
@@ -69,11 +69,11 @@ func (s *recordSigner) sign(ctx context.Context, kind string, full plan.Fingerpr
 	if err != nil {
 		return err
 	}
-	deps := decision.Deps{Signer: signer, Verifier: s.verifier}
+	deps := record.Deps{Signer: signer, Verifier: s.verifier}
 	if path == "" {
 		deps.Registry = registryClient(s.call, ref.Registry())
 	}
-	place, by, err := decision.Sign(ctx, deps, decision.Record{Type: kind, Fingerprint: full, Plan: sealed, Document: document})
+	place, by, err := record.Sign(ctx, deps, record.Record{Type: kind, Fingerprint: full, Plan: sealed, Document: document})
 	if err != nil {
 		return err
 	}

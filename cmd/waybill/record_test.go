@@ -14,12 +14,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/sandbox/oidc"
-	"github.com/waybill-dev/waybill/internal/sandbox/sigstore/sigstoretest"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/rehearsal/oidc"
+	"github.com/waybill-dev/waybill/internal/rehearsal/sigstored/sigstoretest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
-	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 )
 
 // registryClient is the client for a command that works on one registry: host

@@ -9,15 +9,15 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/github"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/runner"
-	"github.com/waybill-dev/waybill/internal/scan"
 )
 
 // annotated is how many blocking findings become annotations: GitHub shows ten
@@ -95,7 +95,7 @@ func scanChild(call *cli.Call, host string) (scan.Child, error) {
 	}
 	username, password := registryCredentials(call, host)
 	return scan.Child{
-		Path: path, Getenv: call.Env, Timeout: scan.DefaultTimeout, Words: call.Stderr,
+		Path: path, Getenv: call.Getenv, Timeout: scan.DefaultTimeout, Words: call.Stderr,
 		Username: username, Password: password,
 	}, nil
 }

@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
-	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/runner"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/github"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // upload calls uploadSARIF as a run of acme/app on the stand-in would, with a

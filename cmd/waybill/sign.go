@@ -7,15 +7,15 @@ import (
 	"os"
 	"strconv"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/delivery/sign"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/sign"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
-	"github.com/waybill-dev/waybill/internal/verify"
 )
 
 func runSign(ctx context.Context, call *cli.Call) error {
@@ -48,11 +48,11 @@ func runSign(ctx context.Context, call *cli.Call) error {
 		call.Sayf("note     %s", published)
 	}
 	options.Builder = builder(call, signer.Identity())
-	deps := verify.Deps{Registry: client, Verifier: verifier}
+	deps := collect.Deps{Registry: client, Verifier: verifier}
 	result, err := sign.Run(ctx, sign.Deps{
 		Registry: client, Signer: signer,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return verify.Collect(ctx, deps, ref)
+			return collect.Collect(ctx, deps, ref)
 		},
 	}, options)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/waybill-dev/waybill/internal/sandbox/oidc"
-	"github.com/waybill-dev/waybill/internal/sandbox/sigstore"
+	"github.com/waybill-dev/waybill/internal/rehearsal/oidc"
+	"github.com/waybill-dev/waybill/internal/rehearsal/sigstored"
 )
 
 // jobs are what a script's OIDC issuer, once it runs, gives identities to.
@@ -43,7 +43,7 @@ func startSigstore(ts *testscript.TestScript, neg bool, args []string) {
 	issuer, err := oidc.Start(context.Background())
 	ts.Check(err)
 	ts.Defer(issuer.Stop)
-	stack, err := sigstore.Start(context.Background(), sigstore.Options{
+	stack, err := sigstored.Start(context.Background(), sigstored.Options{
 		Tools: ts.Getenv("TOOLS"), State: ts.MkAbs(".sigstore"), Issuers: []string{issuer.URL()},
 	})
 	ts.Check(err)

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/delivery/status"
 	"github.com/waybill-dev/waybill/internal/markdown"
-	"github.com/waybill-dev/waybill/internal/status"
 )
 
 func runStatus(ctx context.Context, call *cli.Call) error {

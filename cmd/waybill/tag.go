@@ -6,15 +6,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/contract"
-	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/delivery/tag"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
-	"github.com/waybill-dev/waybill/internal/tag"
-	"github.com/waybill-dev/waybill/internal/verify"
 )
 
 func runTag(ctx context.Context, call *cli.Call) error {
@@ -42,7 +42,7 @@ func runTag(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	client := registryClient(call, image.Registry())
-	waybill, err := verify.Verify(ctx, verify.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now())
+	waybill, err := collect.Verify(ctx, collect.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now())
 	if err != nil {
 		return err
 	}

@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/terraform/release"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/door/terraform/release"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 )
 
 func chooser(call *cli.Call, tool plan.Tool) *release.Chooser {

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/cli"
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/door/terraform/release/releasetest"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/plan"
-	"github.com/waybill-dev/waybill/internal/terraform"
-	"github.com/waybill-dev/waybill/internal/terraform/release/releasetest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

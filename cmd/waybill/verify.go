@@ -8,14 +8,14 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/cli"
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/sign/sigstore"
-	"github.com/waybill-dev/waybill/internal/verify"
 )
 
 func runVerify(ctx context.Context, call *cli.Call) error {
@@ -44,8 +44,8 @@ func runVerify(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	deps := verify.Deps{Registry: registryClient(call, image.Registry()), Verifier: verifier, Server: policy.Server}
-	waybill, err := verify.Verify(ctx, deps, image, policy, time.Now())
+	deps := collect.Deps{Registry: registryClient(call, image.Registry()), Verifier: verifier, Server: policy.Server}
+	waybill, err := collect.Verify(ctx, deps, image, policy, time.Now())
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
 const checked = 1000

@@ -13,10 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/git"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/sandbox"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // scenario is a root and what is changed in it. GENERATION in the configuration
@@ -84,7 +84,7 @@ const gateRounds = 3
 // gateWorld is a GitHub with one infrastructure repository.
 type gateWorld struct {
 	e          environment
-	s          *sandbox.Sandbox
+	s          *rehearsal.Sandbox
 	dir, clone string
 	env        []string
 	dan        string // token of who approves
@@ -188,21 +188,21 @@ func newGateWorld(ctx context.Context, e environment, dir string, s scenario) (*
 		return nil, err
 	}
 	var err error
-	if w.s, err = sandbox.Start(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: sandbox.Environment(getenv(e.env))}); err != nil {
+	if w.s, err = rehearsal.Start(ctx, rehearsal.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env))}); err != nil {
 		return nil, err
 	}
-	if err := w.s.GitHub.CreateRepository(ctx, github.Seed{Name: "acme/infra", Dir: seed}); err != nil {
+	if err := w.s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/infra", Dir: seed}); err != nil {
 		return nil, err
 	}
-	w.dan = w.s.GitHub.CreateToken(github.Token{User: "dan"})
-	token := w.s.GitHub.CreateToken(github.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
+	w.dan = w.s.GitHub.CreateToken(githubd.Token{User: "dan"})
+	token := w.s.GitHub.CreateToken(githubd.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
 	w.env = append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+w.s.URLs().API, "GITHUB_SERVER_URL="+w.s.URLs().Server, "WAYBILL_INPUT_SEAL_KEY="+sealIdentity)
 	_, err = git.RunEnv(ctx, dir, gitAuthor, "clone", "--quiet", w.remote("ada"), w.clone)
 	return w, err
 }
 
 func (w *gateWorld) remote(user string) string {
-	token := w.s.GitHub.CreateToken(github.Token{User: user})
+	token := w.s.GitHub.CreateToken(githubd.Token{User: user})
 	return strings.Replace(w.s.URLs().Server, "http://", "http://x-access-token:"+token+"@", 1) + "/acme/infra.git"
 }
 
@@ -222,7 +222,7 @@ func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]ti
 	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "push", "--quiet", w.remote("ada"), "HEAD:refs/heads/"+branch); err != nil {
 		return err
 	}
-	ada := w.s.GitHub.CreateToken(github.Token{User: "ada"})
+	ada := w.s.GitHub.CreateToken(githubd.Token{User: "ada"})
 	if err := w.api(ctx, ada, "/pulls", map[string]string{"title": branch, "body": "b", "head": branch, "base": "main"}); err != nil {
 		return err
 	}

@@ -18,12 +18,12 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 
-	"github.com/waybill-dev/waybill/internal/git"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/sandbox"
-	"github.com/waybill-dev/waybill/internal/sandbox/github"
+	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 const (
@@ -39,7 +39,7 @@ func race(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := sandbox.Start(ctx, sandbox.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: sandbox.Environment(getenv(e.env))})
+	s, err := rehearsal.Start(ctx, rehearsal.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env))})
 	if err != nil {
 		return err
 	}
@@ -53,15 +53,15 @@ func race(ctx context.Context, e environment) error {
 		return err
 	}
 	e.printf("\n### %d processes bump one config repository at once\n\n| | landed | lost | commits | lines changed | all done after |\n|---|---|---|---|---|---|\n", writers)
-	if err := s.GitHub.CreateRepository(ctx, github.Seed{Name: "acme/config", Dir: seed}); err != nil {
+	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/config", Dir: seed}); err != nil {
 		return err
 	}
-	token := s.GitHub.CreateToken(github.Token{User: "bot", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"}})
+	token := s.GitHub.CreateToken(githubd.Token{User: "bot", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"}})
 	api := append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+s.URLs().API, "GITHUB_SERVER_URL="+s.URLs().Server)
 	if err := e.bumpAll(ctx, "GitHub's API (stand-in)", image, api, []string{"--repo", "acme/config"}, s.GitHub.GitDir("acme/config")); err != nil {
 		return err
 	}
-	if err := s.GitHub.CreateRepository(ctx, github.Seed{Name: "acme/local", Dir: seed}); err != nil {
+	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/local", Dir: seed}); err != nil {
 		return err
 	}
 	bare := s.GitHub.GitDir("acme/local")

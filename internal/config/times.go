@@ -7,14 +7,14 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/waybill-dev/waybill/internal/contract"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // duration is a duration such as 30m, 24h or 7d.
 type duration time.Duration
 
 func (d *duration) UnmarshalYAML(n *yaml.Node) error {
-	parsed, err := contract.ParseDuration(n.Value)
+	parsed, err := text.ParseDuration(n.Value)
 	*d = duration(parsed)
 	return placed(n, err)
 }

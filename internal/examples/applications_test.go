@@ -10,7 +10,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
 // eachDeployment applies a check to every Deployment of an application, with the

@@ -23,7 +23,7 @@ import (
 	"k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
 
-	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

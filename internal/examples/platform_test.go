@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
 // systemNamespaces are Kubernetes' own.

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
 var workloads = []string{"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod"}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/waybill-dev/waybill/internal/render"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
 // privileged are the namespaces that may be so, and why stands in their own file.

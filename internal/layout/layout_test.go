@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/process"
+	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -23,44 +23,38 @@ const module = "github.com/waybill-dev/waybill/"
 // doors maps a client library (by prefix of its import path, or by the path
 // itself after =) to the packages that may import it.
 var doors = map[string][]string{
-	"os/exec": {"internal/process"},
-	"github.com/google/go-containerregistry/pkg/v1/remote": {"internal/registry"},
-	"github.com/google/go-containerregistry/pkg/authn":     {"internal/registry"},
-	"github.com/google/go-containerregistry/pkg/registry":  {"internal/registry/registrytest", "internal/sandbox/registry"},
-	"github.com/google/go-github/":                         {"internal/github"},
-	"github.com/sethvargo/go-githubactions":                {"internal/runner"},
-	"github.com/aquasecurity/trivy":                        {"internal/scan/trivy"},
-	"github.com/aquasecurity/bolt-fixtures":                {"internal/sandbox/vulndb"},
-	"github.com/sigstore/":                                 {"internal/sign/sigstore", "internal/tools/timestamp-server"},
-	"=github.com/moby/buildkit/client":                     {"internal/build/buildkit", "internal/sandbox/buildkitd"},
-	"github.com/moby/buildkit/session":                     {"internal/build/buildkit"},
-	"helm.sh/":                                             {"internal/render"},
-	"sigs.k8s.io/kustomize/":                               {"internal/render"},
-	"github.com/hashicorp/terraform-json":                  {"internal/terraform"},
-	"github.com/hashicorp/hcl/":                            {"internal/terraform/configuration"},
-	"github.com/hashicorp/hc-install/":                     {"internal/terraform/release"},
-	"github.com/google/cel-go/":                            {"internal/policycheck"},
-	"k8s.io/apiserver/":                                    {"internal/policycheck"},
-	"filippo.io/age":                                       {"internal/plan/seal"},
+	"os/exec": {"internal/door/process"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"internal/door/registry"},
+	"github.com/google/go-containerregistry/pkg/authn":     {"internal/door/registry"},
+	"github.com/google/go-containerregistry/pkg/registry":  {"internal/door/registry/registrytest", "internal/rehearsal/registry"},
+	"github.com/google/go-github/":                         {"internal/door/github"},
+	"github.com/sethvargo/go-githubactions":                {"internal/command/runner"},
+	"github.com/aquasecurity/trivy":                        {"internal/delivery/scan/trivy"},
+	"github.com/aquasecurity/bolt-fixtures":                {"internal/rehearsal/vulndb"},
+	"github.com/sigstore/":                                 {"internal/door/sigstore", "internal/tools/timestamp-server"},
+	"=github.com/moby/buildkit/client":                     {"internal/delivery/build/buildkit", "internal/rehearsal/buildkitd"},
+	"github.com/moby/buildkit/session":                     {"internal/delivery/build/buildkit"},
+	"helm.sh/":                                             {"internal/delivery/render"},
+	"sigs.k8s.io/kustomize/":                               {"internal/delivery/render"},
+	"github.com/hashicorp/terraform-json":                  {"internal/door/terraform"},
+	"github.com/hashicorp/hcl/":                            {"internal/door/terraform/configuration"},
+	"github.com/hashicorp/hc-install/":                     {"internal/door/terraform/release"},
+	"github.com/google/cel-go/":                            {"internal/delivery/admission"},
+	"k8s.io/apiserver/":                                    {"internal/delivery/admission"},
+	"filippo.io/age":                                       {"internal/gate/plan/seal"},
 }
 
 // steps are the verbs of the delivery line. They meet as values or documents
 // and never import each other; a step's own sub-packages are part of it.
-var steps = []string{"compile", "build", "scan", "sign", "verify", "tag", "bump", "promote", "check", "rollback", "status", "approval", "apply", "drift", "starter"}
-
-// mayUse are the exceptions: what a step may take from another.
-var mayUse = map[string][]string{
-	// verify checks signatures with the adapter that makes them.
-	"verify": {"internal/sign/sigstore"},
-}
+var steps = []string{"compile", "build", "scan", "sign", "collect", "tag", "bump", "promote", "check", "rollback", "status", "approval", "apply", "drift", "starter"}
 
 // binaries says what a binary must not link.
 var binaries = map[string][]string{
-	"cmd/waybill": {"github.com/aquasecurity/trivy", module + "internal/sandbox", module + "internal/scan/trivy", "go.etcd.io/bbolt"},
+	"cmd/waybill": {"github.com/aquasecurity/trivy", module + "internal/rehearsal", module + "internal/delivery/scan/trivy", "go.etcd.io/bbolt"},
 	// Trivy itself brings much of Sigstore and a GitHub client of its own; what
 	// must stay out is whatever of ours writes.
-	"cmd/waybill-scan":    {module + "internal/sandbox", module + "internal/github", module + "internal/configrepo", module + "internal/sign", module + "internal/git", "github.com/moby/buildkit/client/llb"},
-	"cmd/waybill-sandbox": {"github.com/aquasecurity/trivy/", module + "internal/github", "helm.sh/"},
+	"cmd/waybill-scan":    {module + "internal/rehearsal", module + "internal/door/github", module + "internal/door/configrepo", module + "internal/delivery/sign", module + "internal/door/git", "github.com/moby/buildkit/client/llb"},
+	"cmd/waybill-sandbox": {"github.com/aquasecurity/trivy/", module + "internal/door/github", "helm.sh/"},
 }
 
 // environment lists who may read the process environment.
@@ -134,7 +128,7 @@ func TestYAMLIsReadWithinLimits(t *testing.T) {
 		parses := slices.ContainsFunc(p.Imports, func(imported string) bool {
 			return within(imported, "go.yaml.in/yaml") || within(imported, "sigs.k8s.io/yaml") || within(imported, "gopkg.in/yaml")
 		})
-		if !parses || within(name, "internal/sandbox") || within(name, "internal/tools") || name == "internal/limit" {
+		if !parses || within(name, "internal/rehearsal") || within(name, "internal/tools") || name == "internal/limit" {
 			continue
 		}
 		if found++; !slices.Contains(p.Imports, module+"internal/limit") {
@@ -157,7 +151,7 @@ func TestStepsDoNotImportEachOther(t *testing.T) {
 		seen[step] = true
 		for _, imported := range p.Imports {
 			other := stepOf(imported)
-			if other == "" || other == step || slices.Contains(mayUse[step], strings.TrimPrefix(imported, module)) {
+			if other == "" || other == step {
 				continue
 			}
 			t.Errorf("%s imports %s: steps meet as values or documents", p.ImportPath, imported)
@@ -170,14 +164,13 @@ func TestStepsDoNotImportEachOther(t *testing.T) {
 	}
 }
 
+// stepOf is the step that a package belongs to: the directory below its house.
 func stepOf(importPath string) string {
-	rest, ok := strings.CutPrefix(importPath, module+"internal/")
-	if !ok {
-		return ""
-	}
-	name, _, _ := strings.Cut(rest, "/")
-	if slices.Contains(steps, name) {
-		return name
+	for _, house := range []string{"command", "delivery", "gate"} {
+		rest, ok := strings.CutPrefix(importPath, module+"internal/"+house+"/")
+		if name, _, _ := strings.Cut(rest, "/"); ok && slices.Contains(steps, name) {
+			return name
+		}
 	}
 	return ""
 }
@@ -221,7 +214,7 @@ func TestOnlyMainsReadTheEnvironment(t *testing.T) {
 				}
 				from, ok := call.X.(*ast.Ident)
 				if ok && from.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, call.Sel.Name) {
-					t.Errorf("%s reads the environment (os.%s): declare the variable in internal/contract and read it by the call", relative, call.Sel.Name)
+					t.Errorf("%s reads the environment (os.%s): declare the variable in internal/command/contract and read it by the call", relative, call.Sel.Name)
 				}
 				if ok && from.Name == "os" && call.Sel.Name == "Exit" && parsed.Name.Name != "main" {
 					t.Errorf("%s ends the process: return an error", relative)

@@ -22,12 +22,12 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
-	"github.com/waybill-dev/waybill/internal/build"
-	engine "github.com/waybill-dev/waybill/internal/build/assemble"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/registry"
-	"github.com/waybill-dev/waybill/internal/sandbox/buildkitd"
-	"github.com/waybill-dev/waybill/internal/sandbox/dockerregistry"
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	engine "github.com/waybill-dev/waybill/internal/delivery/build/assemble"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
 )
 
 const (

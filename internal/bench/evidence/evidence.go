@@ -18,11 +18,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/process"
-	"github.com/waybill-dev/waybill/internal/registry"
-	sandbox "github.com/waybill-dev/waybill/internal/sandbox/registry"
-	"github.com/waybill-dev/waybill/internal/sandbox/vulndb"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/registry"
+	"github.com/waybill-dev/waybill/internal/rehearsal/vulndb"
 )
 
 const (

@@ -1,7 +1,7 @@
 // Package evidencetest builds evidence for tests of what rests on it.
 //
 // What it builds is as if it had been verified; that signatures are is the
-// subject of internal/verify. Images are told apart by number: image N has a
+// subject of internal/delivery/collect. Images are told apart by number: image N has a
 // digest of its own, and is built from commit N unless it says otherwise.
 package evidencetest
 
@@ -18,9 +18,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/registry"
 )
 
 // What images are signed with unless they say otherwise.

@@ -1,0 +1,193 @@
+// Package cli turns the contract into a command line: flags and help from the
+// declarations, inputs from flags or a composite action's environment, exit
+// codes from outcomes, one error printed once.
+//
+// A command's function sees its Call and nothing else of the process; it never
+// reads the environment, prints errors or exits by itself.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Func runs one command.
+type Func func(ctx context.Context, call *Call) error
+
+// Call is one invocation of a command, and its only way to the outside.
+type Call struct {
+	Command contract.Command
+	In      contract.Values
+	Stdin   io.Reader // nil where nobody answers
+	Stdout  io.Writer // results alone
+	Stderr  io.Writer // words
+	Runner  *runner.Runner
+	Getenv  func(string) string // for Env alone
+}
+
+// Env reads a declared environment variable.
+func (c *Call) Env(v contract.EnvVar) string { return c.Getenv(v.Name) }
+
+// Sayf writes a line of words to stderr. Nothing in it is a command to the
+// runner.
+func (c *Call) Sayf(format string, args ...any) {
+	fmt.Fprint(c.Stderr, runner.Plain(fmt.Sprintf(strings.TrimSuffix(format, "\n")+"\n", args...)))
+}
+
+// Output hands a declared output to the steps after this one.
+func (c *Call) Output(name, value string) error {
+	if !c.Command.HasOutput(name) {
+		return fmt.Errorf("command %s sets output %q, which internal/command/contract does not declare", c.Command.Name, name)
+	}
+	return c.Runner.SetOutput(name, value)
+}
+
+// Program is a binary: its name, what it does, and its commands by name.
+type Program struct {
+	Name     string
+	Short    string
+	Commands map[string]Func
+	Extra    []*cobra.Command // commands outside the contract, such as version
+}
+
+// Process is the part of the operating system that a program uses.
+type Process struct {
+	Args   []string // without the program's name
+	Getenv func(string) string
+	Stdin  io.Reader // of the commands that ask questions on a terminal
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Run parses and runs one command and returns the exit code.
+func (p Program) Run(ctx context.Context, proc Process) int {
+	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
+	root := &cobra.Command{
+		Use: p.Name, Short: p.Short, Version: Version(),
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetArgs(proc.Args)
+	root.SetOut(proc.Stdout)
+	root.SetErr(proc.Stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return outcome.Usagef("%w: see %s --help", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = true
+	started := false
+	for _, c := range contract.Commands() {
+		if f, ok := p.Commands[c.Name]; ok {
+			root.AddCommand(command(c, f, proc, &started))
+		}
+	}
+	root.AddCommand(p.Extra...)
+	for _, extra := range p.Extra {
+		if inner := extra.RunE; inner != nil {
+			extra.RunE = func(cmd *cobra.Command, args []string) error { started = true; return inner(cmd, args) }
+		}
+	}
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return outcome.Done
+	}
+	var known *outcome.Error
+	if !started && !errors.As(err, &known) {
+		err = outcome.Usagef("%w: see %s --help", err, p.Name) // cobra's own: unknown command or argument
+	}
+	report(err, proc)
+	return outcome.Code(err)
+}
+
+func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Command {
+	use := c.Name
+	var positional []contract.Input
+	for _, in := range c.Inputs {
+		if in.Positional {
+			positional = append(positional, in)
+			use += " " + in.Placeholder
+		}
+	}
+	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.Long), Example: "  " + c.Example}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > len(positional) {
+			return outcome.Usagef("%s takes %d argument(s), got %q: see %s --help", c.Name, len(positional), args, cmd.CommandPath())
+		}
+		return nil
+	}
+	flags := newFlags(cmd, c)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		*started = true
+		given := flags.given(cmd)
+		for i, arg := range args {
+			given[positional[i].Name] = []string{arg}
+		}
+		values, err := contract.Resolve(c, given, proc.Getenv)
+		if err != nil {
+			return err
+		}
+		call := &Call{Command: c, In: values, Stdin: proc.Stdin, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), Getenv: proc.Getenv}
+		if err := maskSecrets(call); err != nil {
+			return err
+		}
+		return outcome.Join(f(cmd.Context(), call), values.Err())
+	}
+	return cmd
+}
+
+func maskSecrets(call *Call) error {
+	for _, in := range call.Command.Inputs {
+		if in.Secret {
+			if err := call.Runner.Mask(call.In.String(in.Name)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, v := range contract.Environment() {
+		if v.Sensitive {
+			if err := call.Runner.Mask(call.Env(v)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// report prints the error once, and in Actions as an annotation too.
+func report(err error, proc Process) {
+	word := map[int]string{outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
+	if word == "" {
+		word = "error"
+	}
+	fmt.Fprint(proc.Stderr, runner.Plain(fmt.Sprintf("%s: %v\n", word, err)))
+	r := runner.New(proc.Getenv, proc.Stderr)
+	level := runner.Failure
+	if outcome.Code(err) == outcome.Pending {
+		level = runner.Notice
+	}
+	_ = r.Annotate(runner.Annotation{Level: level, Title: "waybill " + word, Message: err.Error()})
+}
+
+// version is set by the linker; see the Makefile.
+var version string
+
+// Version is the release, else the module version, else "devel".
+func Version() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "devel"
+}

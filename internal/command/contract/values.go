@@ -1,0 +1,154 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+// Values are the inputs of one call, validated against their declaration.
+type Values struct {
+	command Command
+	given   map[string][]string
+	problem *error
+}
+
+// Resolve reads each input from the flags that were given, else from its
+// environment variable, else from its default, and reports every value that is
+// missing or malformed in one usage error. An empty environment variable is an
+// input that was not given: a composite action cannot tell the two apart.
+func Resolve(c Command, flags map[string][]string, getenv func(string) string) (Values, error) {
+	v := Values{command: c, given: make(map[string][]string), problem: new(error)}
+	var problems []error
+	for _, in := range c.Inputs {
+		values, given := flags[in.Name]
+		if !given {
+			if text := getenv(in.EnvVar()); text != "" {
+				values, given = splitEnv(in, text), true
+			}
+		}
+		if !given && in.Default != "" {
+			values, given = splitEnv(in, in.Default), true
+		}
+		if in.Required && (!given || len(values) == 0 || values[0] == "") {
+			problems = append(problems, fmt.Errorf("%s is missing: %s", in.label(), firstSentence(in.Doc)))
+			continue
+		}
+		if !given {
+			continue
+		}
+		for _, value := range values {
+			if err := in.validate(value); err != nil {
+				problems = append(problems, err)
+			}
+		}
+		v.given[in.Name] = values
+	}
+	if len(problems) > 0 {
+		return Values{}, outcome.Usagef("%w", outcome.Join(problems...))
+	}
+	return v, nil
+}
+
+func splitEnv(in Input, text string) []string {
+	if in.Type != List {
+		return []string{strings.TrimRight(text, "\r\n")}
+	}
+	var values []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			values = append(values, line)
+		}
+	}
+	return values
+}
+
+func (i Input) label() string {
+	switch {
+	case i.Positional:
+		return strings.ToUpper(i.Name)
+	case i.Secret:
+		return i.EnvVar()
+	default:
+		return "--" + i.Flag()
+	}
+}
+
+func (i Input) validate(value string) error {
+	switch i.Type {
+	case Bool:
+		if value != "true" && value != "false" {
+			return fmt.Errorf("%s: %q is neither true nor false", i.label(), value)
+		}
+	case Int:
+		if n, err := strconv.Atoi(value); err != nil || n < 0 {
+			return fmt.Errorf("%s: %q is not a whole number", i.label(), value)
+		}
+	case Duration:
+		if _, err := text.ParseDuration(value); err != nil {
+			return fmt.Errorf("%s: %w", i.label(), err)
+		}
+	case Choice:
+		if !slices.Contains(i.Values, value) && value != "" {
+			return fmt.Errorf("%s: %q is not one of %s", i.label(), value, strings.Join(i.Values, ", "))
+		}
+	}
+	return nil
+}
+
+// Has says whether the input was given a value, by default or otherwise.
+func (v Values) Has(name string) bool { return len(v.get(name)) > 0 && v.get(name)[0] != "" }
+
+// String is the input's text, or empty.
+func (v Values) String(name string) string {
+	if values := v.get(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// List is every value of the input.
+func (v Values) List(name string) []string { return v.get(name) }
+
+// Bool is true when the input is "true".
+func (v Values) Bool(name string) bool { return v.String(name) == "true" }
+
+// Int is the input's number, or 0.
+func (v Values) Int(name string) int {
+	n, _ := strconv.Atoi(v.String(name)) // validated by Resolve
+	return n
+}
+
+// Duration is the input's duration, or 0.
+func (v Values) Duration(name string) time.Duration {
+	d, _ := text.ParseDuration(v.String(name)) // validated by Resolve
+	return d
+}
+
+// Err reports the first use of an input that the command does not declare: a
+// mistake of ours, which the command line turns into an error after the call.
+func (v Values) Err() error {
+	if v.problem == nil {
+		return nil
+	}
+	return *v.problem
+}
+
+func (v Values) get(name string) []string {
+	if _, declared := v.command.Input(name); !declared && v.problem != nil && *v.problem == nil {
+		*v.problem = fmt.Errorf("command %s reads input %q, which internal/command/contract does not declare", v.command.Name, name)
+	}
+	return v.given[name]
+}
+
+func firstSentence(doc string) string {
+	if sentence, _, found := strings.Cut(doc, ". "); found {
+		return sentence
+	}
+	return strings.TrimSuffix(doc, ".")
+}

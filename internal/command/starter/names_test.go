@@ -1,0 +1,150 @@
+package starter_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/command/starter"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Every environment gets its files, each with its own name.
+func TestEnvironments(t *testing.T) {
+	t.Parallel()
+	for _, environments := range [][]string{{"a", "z"}, {"dev", "prod"}, {"prod", "staging", "dev"}, {"test", "qa", "preprod", "live"}} {
+		n := umbrella
+		n.Environments = environments
+		files := written(t, starter.Config, n)
+		infra := written(t, starter.Infra, n)
+		cfg, err := config.Parse(config.FileName, []byte(files[config.FileName]))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, files[config.FileName])
+		}
+		if got := cfg.EnvironmentNames(); !slices.Equal(got, environments) {
+			t.Errorf("waybill.yaml has %v, want %v", got, environments)
+		}
+		for i, env := range environments {
+			e, err := cfg.Environment(env)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := i == len(environments)-1; (e.Promotion == "auto") != (i == 0) || (e.Soak > 0) != last || (len(e.Reviewers) > 0) != last {
+				t.Errorf("%v: %s is %+v", environments, env, e)
+			}
+			for name, want := range map[string]string{
+				"apps/shop-api/overlays/" + env + "/kustomization.yaml": "umbrella-corp-" + env + "/shop-api",
+				"apps/frontend/overlays/" + env + "/values.yaml":        "environment: " + env + "\n",
+				"clusters/" + env + "/cluster.yaml":                     "environment: " + env + "\n",
+				"clusters/" + env + "/root.yaml":                        "path: clusters/" + env + "\n",
+			} {
+				if !strings.Contains(files[name], want) {
+					t.Errorf("%v: %s does not say %q:\n%s", environments, name, want, files[name])
+				}
+			}
+			if text := infra["infra/aws/"+env+"/main.tf"]; !strings.Contains(text, `"`+env+`/terraform.tfstate"`) || !strings.Contains(text, fmt.Sprintf(`"10.%d.0.0/16"`, 20+10*i)) {
+				t.Errorf("%v: infra/aws/%s/main.tf is\n%s", environments, env, text)
+			}
+		}
+		if !strings.Contains(files[".github/workflows/deliver.yml"], "default: "+environments[0]+"\n") {
+			t.Errorf("%v: deliver.yml has another first environment", environments)
+		}
+		drill := files[".github/workflows/restore-drill.yml"]
+		for _, want := range environments {
+			variable := strings.ToUpper(want)
+			for _, line := range []string{"- {env: " + want + ", namespace: ", "ROLE_" + variable + ": ${{ vars.RESTORE_DRILL_ROLE_" + variable + " }}\n", want + ") role=$ROLE_" + variable + " ;;"} {
+				if strings.Count(drill, line) != 1 {
+					t.Errorf("%v: the restore drill does not say %q once:\n%s", environments, line, drill)
+				}
+			}
+		}
+		tf, err := config.Parse(config.FileName, []byte(infra[config.FileName]))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, infra[config.FileName])
+		}
+		var roots []string
+		for _, r := range tf.Terraform().Roots {
+			if env, ok := strings.CutPrefix(r.Dir, "infra/aws/"); ok {
+				roots = append(roots, env)
+				if i := len(roots) - 1; i > 0 && !slices.Equal(r.After, []string{"infra/aws/" + roots[i-1]}) {
+					t.Errorf("%v: %s comes after %v", environments, env, r.After)
+				}
+			}
+		}
+		if want := append([]string{"account"}, environments...); !slices.Equal(roots, want) {
+			t.Errorf("roots %v, want %v", roots, want)
+		}
+		if states := `["account", "` + strings.Join(environments, `", "`) + `"]`; !strings.Contains(infra["infra/aws/account/main.tf"], states) {
+			t.Errorf("the workflows' roles do not reach %s", states)
+		}
+		if rule, found := tf.Terraform().Approval("infra/aws/"+environments[len(environments)-1], false); !found || rule.Approvals != 2 {
+			t.Errorf("%v: the last one's rule is %+v", environments, rule)
+		}
+	}
+}
+
+// Names in the cloud are made from the owner's within AWS's and the module's
+// limits, and backups are copied to another region.
+func TestNamesInTheCloud(t *testing.T) {
+	t.Parallel()
+	for owner, want := range map[string]string{
+		"acme": "acme", "Umbrella-Corp": "umbrella-corp", "37signals": "o37signals", "hp": "hp-org", "a-very-long-organisation": "a-very-long-orga", "fifteen-letter-org": "fifteen-letter-o",
+		"dash-at-sixteen-x": "dash-at-sixteen",
+	} {
+		for region, copied := range map[string]string{"eu-central-1": "eu-west-1", "eu-west-1": "eu-central-1", "us-east-2": "eu-west-1"} {
+			text := written(t, starter.Infra, starter.Names{Owner: owner, Region: region})["infra/aws/prod/main.tf"]
+			for _, line := range []string{`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`, `copy_region = "` + copied + `"`, `environment = "prod"`} {
+				if !strings.Contains(text, line) {
+					t.Errorf("%s in %s: no %s in\n%s", owner, region, line, text)
+				}
+			}
+		}
+	}
+	live := starter.Names{Owner: "acme", Environments: []string{"test", "live"}}
+	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment = "prod"`) || !strings.Contains(text, `cluster     = "live"`) {
+		t.Errorf("the kind of environment is the module's word, its name is ours:\n%s", text)
+	}
+}
+
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*starter.Names){
+		`--owner "a/b" is not`:             func(n *starter.Names) { n.Owner = "a/b" },
+		`--owner "" is not`:                func(n *starter.Names) { n.Owner = "" },
+		`--owner "x\ny: z" is not`:         func(n *starter.Names) { n.Owner = "x\ny: z" },
+		"--config-repo":                    func(n *starter.Names) { n.ConfigRepo = "acme/config@main\n  evil: true" },
+		`"acme" is not OWNER/NAME`:         func(n *starter.Names) { n.ConfigRepo = "acme" },
+		`--app "../../x"`:                  func(n *starter.Names) { n.App = "../../x" },
+		`--app "a: b" is not a name`:       func(n *starter.Names) { n.App = "a: b" },
+		`--app frontend: the example`:      func(n *starter.Names) { n.App = "frontend" },
+		"--image":                          func(n *starter.Names) { n.Image = "ghcr.io/acme/x\nevil: true" },
+		"--registry":                       func(n *starter.Names) { n.Registry = "ghcr.io/$(id)" },
+		`repository "x: y/z" is not OWNER`: func(n *starter.Names) { n.Source = "x: y/z" },
+		"one environment has none":         func(n *starter.Names) { n.Environments = []string{"dev"} },
+		`"../x" is not a name`:             func(n *starter.Names) { n.Environments = []string{"dev", "../x"} },
+		`"" is not a name`:                 func(n *starter.Names) { n.Environments = []string{"dev", ""} },
+		`"Dev" is not a name`:              func(n *starter.Names) { n.Environments = []string{"Dev", "prod"} },
+		`"dev" stands there twice`:         func(n *starter.Names) { n.Environments = []string{"dev", "dev"} },
+		`"base" is what all`:               func(n *starter.Names) { n.Environments = []string{"base", "prod"} },
+		"9 are more than 8":                func(n *starter.Names) { n.Environments = strings.Split("a,b,c,d,e,f,g,h,i", ",") },
+		"namespaces/monitoring/":           func(n *starter.Names) { n.Environments = []string{"dev", "monitoring", "prod"} },
+		"--cloud-account":                  func(n *starter.Names) { n.Account = "12345" },
+		`--issuer "https://x/\" y"`:        func(n *starter.Names) { n.Issuer = "https://x/\" y" },
+		"--region":                         func(n *starter.Names) { n.Region = "eu\"west" },
+		"--domain":                         func(n *starter.Names) { n.Domain = "Shop.example; rm" },
+	} {
+		dir, names := t.TempDir(), acme
+		change(&names)
+		if _, err := starter.Write(dir, starter.Config, names, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if got := tree(t, dir); len(got) != 0 {
+			t.Errorf("%s: wrote %v", want, got)
+		}
+	}
+	if _, err := starter.Write(t.TempDir(), "nothing", acme, false); outcome.Code(err) != outcome.Usage {
+		t.Errorf("an unknown kind: %v", err)
+	}
+}

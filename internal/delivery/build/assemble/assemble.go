@@ -1,0 +1,126 @@
+// Package assemble builds images from Dockerfiles that execute nothing, without
+// BuildKit: it copies files into layers and writes configuration.
+//
+// The Dockerfile is converted by BuildKit's own library, so that stages,
+// variables, configuration and history are BuildKit's; what the converted
+// operations do to files is done here, in trees that share what they have in
+// common. The same input gives the same digest: every time in the image is the
+// request's epoch, entries are sorted, and nothing of the machine gets in. A
+// layer that two platforms share is built once.
+//
+// What it does not do, it says by build.NeedsBuildKit, with the line: RUN,
+// downloads and archives by ADD. Hard links in the context become files of
+// their own, and of extended attributes only security.capability is kept.
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/solver/pb"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+)
+
+// Engine assembles images. The zero value cannot read base images.
+type Engine struct {
+	Images Images // where base images are read
+	Dir    string // for temporary files; empty is the system's
+}
+
+var _ build.Engine = Engine{}
+
+// Build assembles an image for each platform of the request.
+func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
+	dir, err := os.MkdirTemp(e.Dir, "waybill-build-")
+	if err != nil {
+		return build.Built{}, fmt.Errorf("make a directory for the layers: %w", err)
+	}
+	remove := func() error { return os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove())
+		}
+	}()
+	source, err := openContext(r.Context, file.Path)
+	if err != nil {
+		return build.Built{}, err
+	}
+	defer source.root.Close()
+	files, err := source.tree()
+	if err != nil {
+		return build.Built{}, err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	s := &shared{
+		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
+		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{},
+	}
+	images := make([]build.Image, len(r.Platforms))
+	for i, p := range r.Platforms {
+		group.Go(func() error {
+			start := time.Now()
+			image, err := s.image(r, file, p)
+			images[i] = build.Image{Platform: p, Image: image, Took: time.Since(start)}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return build.Built{}, err
+	}
+	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
+}
+
+func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform) (v1.Image, error) {
+	spec := p.Spec()
+	args := maps.Clone(r.Args)
+	if args == nil {
+		args = map[string]string{}
+	}
+	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
+		args["SOURCE_DATE_EPOCH"] = strconv.FormatInt(s.epoch.Unix(), 10)
+	}
+	caps := pb.Caps.CapSet(pb.Caps.All())
+	converted, err := dockerfile2llb.Dockerfile2LLB(s.ctx, file.Data, dockerfile2llb.ConvertOpt{
+		Config: dockerui.Config{
+			BuildArgs: args, Labels: r.Labels, Target: r.Target,
+			BuildPlatforms: []ocispec.Platform{platforms.DefaultSpec()}, // BUILDPLATFORM is this machine's, as it is a daemon's
+		},
+		SourceMap:      llb.NewSourceMap(nil, file.Path, "Dockerfile", file.Data),
+		TargetPlatform: &spec,
+		MetaResolver:   s.bases,
+		LLBCaps:        &caps,
+	})
+	if err != nil {
+		return nil, file.Locate(err)
+	}
+	definition, err := converted.State.Marshal(s.ctx, llb.Platform(spec))
+	if err != nil {
+		return nil, fmt.Errorf("convert %s: %w", file.Path, err)
+	}
+	g, last, err := newGraph(s, file, definition)
+	if err != nil {
+		return nil, err
+	}
+	result, err := g.eval(last)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := result.layers()
+	if err != nil {
+		return nil, err
+	}
+	return newImage(layers, converted.Image, s.epoch)
+}

@@ -1,0 +1,313 @@
+// Package buildkit builds images by a BuildKit daemon at any address, and is
+// the only importer of BuildKit's client.
+//
+// The daemon is asked for one solve per builder, for all of that builder's
+// platforms; what it built comes back as an OCI layout on disk, from which the
+// images of the platforms are taken. Attestation manifests stay behind: the
+// provenance that BuildKit adds is read for the digests of base images and then
+// dropped, because Waybill attests in its own step, with its own identity.
+// Nothing is pushed here, so a build that is cancelled leaves nothing.
+//
+// Of caches, those that need the Actions runner's own tokens (type=gha) are
+// not filled in.
+package buildkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/log"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/tonistiigi/fsutil"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// DefaultAddress is where buildkitd listens when nothing else is said.
+const DefaultAddress = "unix:///run/buildkit/buildkitd.sock"
+
+// answerWithin bounds the wait for a daemon to say that it is there.
+const answerWithin = 10 * time.Second
+
+// Engine builds with BuildKit.
+type Engine struct {
+	Builders Builders
+	// Credentials gives the login for a registry host, empty for none: for base
+	// images and caches.
+	Credentials func(host string) (username, password string, err error)
+	Progress    io.Writer // what the daemon is doing; nil shows nothing
+	Dir         string    // for temporary files; empty is the system's
+}
+
+var _ build.Engine = Engine{}
+
+// Builders are the addresses of daemons.
+type Builders struct {
+	Default string
+	For     map[build.Platform]string
+}
+
+// ParseBuilders reads [PLATFORM=]ADDR, one each. Without an address for all
+// platforms, fallback is it, else DefaultAddress.
+func ParseBuilders(list []string, fallback string) (Builders, error) {
+	b := Builders{Default: fallback, For: map[build.Platform]string{}}
+	if b.Default == "" {
+		b.Default = DefaultAddress
+	}
+	if err := checkAddress(b.Default); err != nil {
+		return Builders{}, err
+	}
+	for _, item := range list {
+		platform, address, found := strings.Cut(item, "=")
+		if !found {
+			platform, address = "", item
+		}
+		if err := checkAddress(address); err != nil {
+			return Builders{}, err
+		}
+		if platform == "" {
+			b.Default = address
+			continue
+		}
+		p, err := build.ParsePlatform(platform)
+		if err != nil {
+			return Builders{}, err
+		}
+		b.For[p] = address
+	}
+	return b, nil
+}
+
+func checkAddress(address string) error {
+	u, err := url.Parse(address)
+	if err == nil {
+		switch {
+		case u.Scheme == "unix" && u.Path != "":
+			return nil
+		case u.Scheme == "tcp" && u.Port() != "":
+			return nil
+		}
+	}
+	return fmt.Errorf("address of BuildKit %q: want unix:///PATH or tcp://HOST:PORT", address)
+}
+
+func (b Builders) address(p build.Platform) string {
+	if address := b.For[p]; address != "" {
+		return address
+	}
+	return b.Default
+}
+
+// Build builds an image for each platform of the request.
+func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
+	_ = log.SetLevel("error") // containerd's store warns of file systems without fsverity, which is most
+	dir, err := os.MkdirTemp(e.Dir, "waybill-build-")
+	if err != nil {
+		return build.Built{}, fmt.Errorf("make a directory for the layers: %w", err)
+	}
+	remove := func() error { return os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, remove())
+		}
+	}()
+	byAddress := map[string][]build.Platform{}
+	for _, p := range r.Platforms {
+		byAddress[e.Builders.address(p)] = append(byAddress[e.Builders.address(p)], p)
+	}
+	addresses := slices.Sorted(maps.Keys(byAddress))
+	results := make([]result, len(addresses))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, address := range addresses {
+		group.Go(func() (err error) {
+			results[i], err = e.solve(ctx, address, filepath.Join(dir, strconv.Itoa(i)), byAddress[address], r, file)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return build.Built{}, err
+	}
+	built := build.Built{Close: remove}
+	for _, p := range r.Platforms {
+		for _, result := range results {
+			if image, ok := result.images[p]; ok {
+				built.Images = append(built.Images, build.Image{Platform: p, Image: image, Took: result.took})
+			}
+		}
+	}
+	seen := map[evidence.BaseImage]bool{}
+	for _, result := range results {
+		for _, base := range result.bases {
+			if !seen[base] {
+				seen[base] = true
+				built.BaseImages = append(built.BaseImages, base)
+			}
+		}
+	}
+	slices.SortFunc(built.BaseImages, func(a, b evidence.BaseImage) int { return strings.Compare(a.Name+a.Digest, b.Name+b.Digest) })
+	return built, nil
+}
+
+// solve has one daemon build for its platforms.
+func (e Engine) solve(ctx context.Context, address, dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (result, error) {
+	start := time.Now()
+	c, err := connect(ctx, address, file, r)
+	if err != nil {
+		return result{}, err
+	}
+	defer c.Close()
+	options, err := e.options(dir, platforms, r, file)
+	if err != nil {
+		return result{}, err
+	}
+	statuses := make(chan *client.SolveStatus)
+	var group errgroup.Group
+	group.Go(func() error { return show(e.Progress, statuses) })
+	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
+	if shown := group.Wait(); err == nil {
+		err = shown
+	}
+	if ctx.Err() != nil {
+		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, context.Cause(ctx))
+	}
+	if err != nil {
+		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
+	}
+	found, err := readResult(dir, platforms)
+	found.took = time.Since(start)
+	return found, err
+}
+
+// connect makes sure that a daemon answers.
+func connect(ctx context.Context, address string, file *build.Dockerfile, r build.Request) (*client.Client, error) {
+	c, err := client.New(ctx, address)
+	if err != nil {
+		return nil, fmt.Errorf("BuildKit at %s: %w", address, err)
+	}
+	asking, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	if _, err := c.ListWorkers(asking); err != nil {
+		err = errors.Join(unreachable(address, err, file, r), c.Close())
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// unreachable says which instruction needs the daemon, and how to start one.
+func unreachable(address string, err error, file *build.Dockerfile, r build.Request) error {
+	reason := ""
+	if first := file.FirstExecution(r); first != nil {
+		reason = fmt.Sprintf("%s:%d: %s: %s, which needs BuildKit, and ", first.Path, first.Line, first.What, first.Reason)
+	}
+	start := "start buildkitd on that host"
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		start = "start one with `buildkitd --addr unix://" + path + "` (as root, with runc)"
+	}
+	return fmt.Errorf("%sno daemon answers at %s: %s, or name another with --builder or BUILDKIT_HOST (%w)", reason, address, start, err)
+}
+
+func (e Engine) options(dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (client.SolveOpt, error) {
+	files, err := fsutil.NewFS(r.Context)
+	if err != nil {
+		return client.SolveOpt{}, fmt.Errorf("open the build context: %w", err)
+	}
+	recipe, err := fsutil.NewFS(filepath.Dir(file.Path))
+	if err != nil {
+		return client.SolveOpt{}, fmt.Errorf("open the Dockerfile's directory: %w", err)
+	}
+	from, err := caches(r.CacheFrom)
+	if err != nil {
+		return client.SolveOpt{}, err
+	}
+	to, err := caches(r.CacheTo)
+	if err != nil {
+		return client.SolveOpt{}, err
+	}
+	secrets := map[string][]byte{}
+	for _, s := range r.Secrets {
+		if secrets[s.ID] = s.Value; s.File != "" {
+			if secrets[s.ID], err = os.ReadFile(s.File); err != nil {
+				return client.SolveOpt{}, fmt.Errorf("read secret %s: %w", s.ID, err)
+			}
+		}
+	}
+	return client.SolveOpt{
+		Frontend:      "dockerfile.v0",
+		FrontendAttrs: attributes(platforms, r, file),
+		LocalMounts:   map[string]fsutil.FS{"context": files, "dockerfile": recipe},
+		Exports: []client.ExportEntry{{
+			Type: client.ExporterOCI, OutputDir: dir,
+			Attrs: map[string]string{"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true"},
+		}},
+		CacheImports: from, CacheExports: to,
+		Session: []session.Attachable{secretsprovider.FromMap(secrets), &login{credentials: e.Credentials}},
+	}, nil
+}
+
+// attributes are the inputs of BuildKit's Dockerfile frontend.
+func attributes(platforms []build.Platform, r build.Request, file *build.Dockerfile) map[string]string {
+	var names []string
+	for _, p := range platforms {
+		names = append(names, p.String())
+	}
+	a := map[string]string{
+		"filename": filepath.Base(file.Path), "platform": strings.Join(names, ","),
+		"attest:provenance":           "mode=min,version=v1", // for the digests of base images
+		"build-arg:SOURCE_DATE_EPOCH": strconv.FormatInt(r.Epoch.Unix(), 10),
+	}
+	if r.Target != "" {
+		a["target"] = r.Target
+	}
+	for name, value := range r.Args {
+		a["build-arg:"+name] = value
+	}
+	for name, value := range r.Labels {
+		a["label:"+name] = value
+	}
+	return a
+}
+
+// caches reads TYPE,KEY=VALUE lists: type=registry,ref=…, or a bare reference.
+func caches(list []string) ([]client.CacheOptionsEntry, error) {
+	var entries []client.CacheOptionsEntry
+	for _, item := range list {
+		if !strings.Contains(item, "=") {
+			entries = append(entries, client.CacheOptionsEntry{Type: "registry", Attrs: map[string]string{"ref": item}})
+			continue
+		}
+		entry := client.CacheOptionsEntry{Attrs: map[string]string{}}
+		for field := range strings.SplitSeq(item, ",") {
+			key, value, found := strings.Cut(field, "=")
+			if !found {
+				return nil, fmt.Errorf("cache %q: %q is not KEY=VALUE", item, field)
+			}
+			if key == "type" {
+				entry.Type = value
+			} else {
+				entry.Attrs[key] = value
+			}
+		}
+		if entry.Type == "" {
+			return nil, fmt.Errorf("cache %q: want type=registry,ref=…, or another type of BuildKit's", item)
+		}
+		entries = append(entries, entry)
+	}
+	return entries, nil
+}

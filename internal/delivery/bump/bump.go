@@ -1,0 +1,144 @@
+// Package bump points one environment's overlay at a digest.
+//
+// The digest is verified before anything is written, the edit is one scalar,
+// and the commit is compare-and-swap: a writer that loses the race reads the
+// new head, decides again whether the digest may still go there, and tries
+// again. Nothing is ever written over a deployment that was not looked at.
+package bump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Repository is the config repository, as bump uses it.
+type Repository interface {
+	history.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+}
+
+// Request is one digest for one place.
+type Request struct {
+	Image      imageref.Ref
+	App, Env   string
+	Branch     string
+	AllowOlder bool
+	Run        string // URL of the run that bumps, for the commit
+}
+
+// Result is what was done.
+type Result struct {
+	Changed  bool
+	Commit   string // that holds the digest
+	File     string
+	Previous imageref.Ref
+	Attempts int // commits tried, lost races included
+	Waybill  evidence.Waybill
+}
+
+// Run verifies, edits and commits. A refusal or a wait is an outcome error
+// that gives a reason per rule.
+func Run(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (result Result, err error) {
+	attempts, err := history.Race(ctx, func() (err error) {
+		result, err = once(ctx, repo, judge, req)
+		return err
+	})
+	result.Attempts = attempts
+	if errors.Is(err, configrepo.ErrMoved) {
+		err = fmt.Errorf("bump %s in %s: %w", req.App, req.Env, err)
+	}
+	return result, err
+}
+
+func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (Result, error) {
+	head, err := repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	cfg, err := history.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	app, env, err := cfg.Place(req.App, req.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	if env.Promotion != config.Auto {
+		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s", env.Name, config.FileName)
+	}
+	change, err := history.Prepare(ctx, snapshot.Files, app, env.Name, req.Image)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Commit: head, File: change.Place.File, Previous: change.Place.Ref}
+	decision, err := decide(ctx, repo, judge, cfg, head, app, env, req, &result)
+	if err != nil {
+		return result, err
+	}
+	if len(change.Edits) == 0 {
+		return result, nil
+	}
+	if err := rules.Refusal(decision, result.Waybill); err != nil {
+		return result, err
+	}
+	commit, err := repo.Commit(ctx, configrepo.Request{
+		Branch: req.Branch, Expect: head, Parent: head,
+		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
+		Message: history.Message{
+			Verb: "bump", App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
+			Source: rules.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill) + rules.OrderOf(decision),
+		}.String(),
+	})
+	if err != nil {
+		return result, err
+	}
+	result.Changed, result.Commit = true, commit
+	return result, nil
+}
+
+// decide asks every rule. A digest that stands there already is verified too:
+// what bump answers for is that it may run there.
+func decide(ctx context.Context, repo Repository, judge *rules.Judge, cfg *config.Config, head string, app config.App, env config.Environment, req Request, result *Result) (evidence.Decision, error) {
+	waybill, err := judge.Image(ctx, cfg, app.Name, env.Name, req.Image)
+	if err != nil {
+		return evidence.Decision{}, err
+	}
+	result.Waybill = waybill
+	if err := rules.Refusal(waybill.Decision, waybill); err != nil {
+		return evidence.Decision{}, err // the other rules rest on what is proven
+	}
+	reasons, err := judge.Enter(ctx, repo, rules.Move{
+		Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Previous, AllowOlder: req.AllowOlder,
+	})
+	if err != nil {
+		return evidence.Decision{}, err
+	}
+	return waybill.Decision.And(evidence.Decide(reasons...)), nil
+}
+
+func reason(w evidence.Waybill) string {
+	text := "The evidence of the digest passes the policy."
+	if origin := rules.Origin(w); origin != "" {
+		text += " Built from " + origin
+		if w.RunURL != "" {
+			text += " by " + w.RunURL
+		}
+		text += "."
+	}
+	return text
+}

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+)
+
+// merged gives the files that merging head into base leads to. A change that
+// was begun before the base's newest commits does not take those back. Of a
+// file that both have changed, it has the head's side: whatever a merge makes
+// of it, the head's is what its author wants.
+func merged(ctx context.Context, repo Repository, base, head *configrepo.Snapshot) (*configrepo.Snapshot, error) {
+	ancestor, err := repo.MergeBase(ctx, base.Commit, head.Commit)
+	if errors.Is(err, configrepo.ErrNotFound) || err == nil && ancestor == base.Commit {
+		return head, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	was, err := repo.Snapshot(ctx, ancestor)
+	if err != nil {
+		return nil, fmt.Errorf("read the common ancestor %s: %w", ancestor, err)
+	}
+	files := maps.Clone(base.Files)
+	for name, data := range head.Files {
+		if old, ok := was.Files[name]; !ok || !bytes.Equal(old, data) {
+			files[name] = data
+		}
+	}
+	for name := range was.Files {
+		if _, kept := head.Files[name]; !kept {
+			delete(files, name)
+		}
+	}
+	large := maps.Clone(base.Large)
+	if large == nil {
+		large = make(map[string]string)
+	}
+	for name, id := range head.Large {
+		if was.Large[name] != id {
+			large[name] = id
+			delete(files, name)
+		}
+	}
+	for name := range was.Large {
+		if _, kept := head.Large[name]; !kept {
+			delete(large, name)
+		}
+	}
+	for name := range files {
+		delete(large, name) // it shrank
+	}
+	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large}, nil
+}

@@ -1,0 +1,79 @@
+package check
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// outside judges the images of plain manifests and kustomizations that the
+// change touches and that no overlay renders, such as those of platform/ and
+// clusters/. There is no place to judge an order by, so an application's image
+// has no business there.
+func (s *session) outside() {
+	if s.base == nil {
+		return
+	}
+	for _, file := range s.changed() {
+		data, ok := s.head.Files[file]
+		if !ok || !isManifest(file) || s.headRender.Read(file) {
+			continue
+		}
+		after := manifestsOf(file, data)
+		if len(after) == 0 {
+			continue
+		}
+		for _, image := range s.newImages("", manifestsOf(file, s.base.Files[file]), after) {
+			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
+		}
+	}
+}
+
+func isManifest(file string) bool {
+	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
+}
+
+// manifestsOf reads plain manifests, and kustomizations as if they were some.
+// Templates and values of charts are neither: what cannot be read is left out.
+func manifestsOf(file string, data []byte) []render.Object {
+	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
+		data = append([]byte("kind: Kustomization\n"), data...)
+	}
+	objects, err := render.New(map[string][]byte{file: data}).Manifests(file)
+	if err != nil {
+		return nil
+	}
+	return objects
+}
+
+// fetching are the kinds that deploy charts from anywhere, so
+// that the images they name themselves are the least of it: an application's
+// alone are judged there.
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
+
+func (s *session) outsideImage(at Finding, image render.Image) {
+	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")
+	refuse := func(text string) {
+		at.Message = "no application of " + config.FileName + " renders this file: " + text
+		s.add(at)
+	}
+	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
+	switch {
+	case slices.Contains(fetching, image.Object.Kind) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
+	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
+	case err != nil || !strings.Contains(image.Text, "@"):
+		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")
+	case len(s.owners(parsed.Context().Name())) > 0:
+		refuse("the manifest runs " + where + ", an application's image outside of the application's overlays: " +
+			"no order, soak or freeze can be judged here. Deploy it by its overlay")
+	case !s.rules.Images("").Allows(parsed.Context().Name()):
+		refuse("the manifest runs " + foreign(where))
+	}
+}

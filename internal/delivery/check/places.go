@@ -1,0 +1,144 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+)
+
+// place is one application in one environment, as one side's configuration has
+// it.
+type place struct {
+	app config.App // says how the head's files are read
+	env config.Environment
+	was config.App // says how the base's files are read
+	had bool       // false where the base does not have the place
+	// gone says that the head's configuration has the place otherwise, or not at
+	// all, though its files are still there: whatever deploys them does not read
+	// waybill.yaml.
+	gone bool
+}
+
+// places lists what the change can touch: all of base and head, unless every
+// changed file lies in the overlay of one place.
+func (s *session) places() []place {
+	places := s.allPlaces()
+	if s.base == nil {
+		return places
+	}
+	touched := make(map[int]bool)
+	for _, file := range s.changed() {
+		if strings.HasPrefix(file, hold.Dir) {
+			continue // renders to nothing
+		}
+		found := false
+		for i, p := range places {
+			if p.holds(file) {
+				touched[i], found = true, true
+			}
+		}
+		if !found {
+			return places
+		}
+	}
+	var only []place
+	for i, p := range places {
+		if touched[i] {
+			only = append(only, p)
+		}
+	}
+	return only
+}
+
+// allPlaces lists the places of base and head.
+func (s *session) allPlaces() []place {
+	s.placesOnce.Do(func() { s.inHead, s.gone = s.headPlaces(), s.gonePlaces() })
+	return slices.Concat(s.inHead, s.gone)
+}
+
+// key tells the places of one check apart.
+func (p place) key() string { return fmt.Sprint(p.app.Name, " ", p.env.Name, " ", p.gone) }
+
+// holds reports whether the file lies in the overlay of the place.
+func (p place) holds(file string) bool {
+	at := p.app.Overlay(p.env.Name)
+	return file == at || strings.HasPrefix(file, at+"/")
+}
+
+func (s *session) headPlaces() []place {
+	var places []place
+	each(s.cfg, func(app config.App, env config.Environment) {
+		p := place{app: app, env: env}
+		p.was, p.had = s.baseApp(app.Name, env.Name)
+		places = append(places, p)
+	})
+	return places
+}
+
+// gonePlaces lists the places that the base's configuration has and the head's
+// has otherwise, or not at all, and whose files are still there.
+func (s *session) gonePlaces() []place {
+	if s.base == nil || !s.baseReads {
+		return nil
+	}
+	var places []place
+	each(s.rules, func(app config.App, env config.Environment) {
+		if now, _, err := s.cfg.Place(app.Name, env.Name); err == nil && sameManifests(now, app, env.Name) {
+			return
+		}
+		if _, _, err := overlay.Find(s.head.Files, overlay.Target{Path: app.Overlay(env.Name), Image: app.Image}); err != nil {
+			return // nothing is deployed from there any more
+		}
+		places = append(places, place{app: app, env: env, was: app, had: true, gone: true})
+	})
+	return places
+}
+
+// sameManifests reports whether both render the same files in the same way.
+func sameManifests(a, b config.App, env string) bool {
+	x, y := a.Helm(env), b.Helm(env)
+	return a.Overlay(env) == b.Overlay(env) && x.Chart == y.Chart && x.Release == y.Release && x.Namespace == y.Namespace && slices.Equal(x.Values, y.Values)
+}
+
+// each calls f for every place of a configuration.
+func each(cfg *config.Config, f func(config.App, config.Environment)) {
+	for _, name := range cfg.AppNames() {
+		app, err := cfg.App(name)
+		if err != nil {
+			continue
+		}
+		for _, envName := range app.Environments {
+			if env, err := cfg.Environment(envName); err == nil {
+				f(app, env)
+			}
+		}
+	}
+}
+
+// changed lists the files that differ, once.
+func (s *session) changed() []string {
+	s.changedOnce.Do(func() {
+		for name, data := range s.head.Files {
+			if before, ok := s.base.Files[name]; !ok || !bytes.Equal(before, data) {
+				s.changedFiles = append(s.changedFiles, name)
+			}
+		}
+		for name := range s.base.Files {
+			if _, ok := s.head.Files[name]; !ok {
+				s.changedFiles = append(s.changedFiles, name)
+			}
+		}
+		for name, id := range s.head.Large {
+			if s.base.Large[name] != id {
+				s.changedFiles = append(s.changedFiles, name)
+			}
+		}
+		slices.Sort(s.changedFiles)
+	})
+	return s.changedFiles
+}

@@ -1,0 +1,206 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/limit"
+)
+
+// rendering is how many images a place runs on both sides.
+type rendering struct{ before, after int }
+
+// rendered wants the head to render, and judges every image of it that the base
+// does not have. unread is why the overlay cannot be read; nil if it can.
+func (s *session) rendered(ctx context.Context, p place, at Finding, was, now overlay.Place, unread error) error {
+	var before []render.Object
+	var problemBefore error
+	if p.had {
+		before, problemBefore = s.baseRender.App(ctx, p.was, p.env.Name)
+	}
+	after, err := s.headRender.App(ctx, p.app, p.env.Name)
+	if errors.As(err, new(*limit.Exceeded)) {
+		return err // of this machine, and no verdict
+	}
+	if errors.As(problemBefore, new(*limit.Exceeded)) { // what mends that must get in
+		note := at
+		note.Rule, note.Line, note.Message = RuleRender, 0, "everything here is judged as if it were new, because of the base: "+problemBefore.Error()
+		s.note(note)
+	}
+	if err != nil {
+		if !same(problemBefore, err) && !same(unread, err) {
+			at.Rule, at.Message = RuleRender, err.Error()
+			s.add(at)
+		}
+		return ctx.Err()
+	}
+	if s.base != nil {
+		s.mu.Lock()
+		s.sets[p.key()] = rendering{before: len(render.Images(before)), after: len(render.Images(after))}
+		s.mu.Unlock()
+	}
+	if err := s.manifests(ctx, p, at, before, after); err != nil {
+		return err
+	}
+	at.Rule, at.Line = RuleDigest, 0
+	for _, image := range s.newImages(p.env.Name, before, after) {
+		if image.Text == now.Ref.String() || now.Tag != "" && strings.HasPrefix(image.Text, p.app.Image.Name()+":") {
+			continue // said at the overlay's own line
+		}
+		if err := s.image(ctx, p, at, was.Ref, now.Ref, image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newImages lists the images that only the second side has, each once.
+func (s *session) newImages(env string, before, after []render.Object) []render.Image {
+	fields := s.fields(env)
+	seen := make(map[string]bool)
+	for _, image := range render.FindImages(before, fields) {
+		seen[withoutTag(image.Text)] = true
+	}
+	var images []render.Image
+	for _, image := range render.FindImages(after, fields) {
+		image.Text = withoutTag(image.Text)
+		if !seen[image.Text] {
+			seen[image.Text] = true
+			images = append(images, image)
+		}
+	}
+	return images
+}
+
+// fields are where images are looked for: what base or head add, without what
+// the base says is none.
+func (s *session) fields(env string) render.Fields {
+	rules, own := s.rules.Images(env), s.cfg.Images(env)
+	return render.Fields{Add: slices.Concat(rules.Fields, own.Fields), Ignore: rules.Ignore}
+}
+
+var byVariable = regexp.MustCompile(`\$\(|\$\{|\{\{`)
+
+// image judges an image that the place newly runs beside the one that its
+// overlay names.
+func (s *session) image(ctx context.Context, p place, at Finding, was, now imageref.Ref, image render.Image) error {
+	where := render.Visible(fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field))
+	refuse := func(format string, args ...any) error {
+		at.Message = fmt.Sprintf(format, args...)
+		s.add(at)
+		return nil
+	}
+	switch {
+	case byVariable.MatchString(image.Text):
+		if s.rules.Images(p.env.Name).Allows(image.Text) {
+			return nil
+		}
+		return refuse("the rendered manifests run %s, which a variable of the cluster decides: nothing can be verified of it; "+
+			"write IMAGE@sha256:…", where)
+	case !strings.Contains(image.Text, "@"):
+		return refuse("the rendered manifests run %s, which names no digest: a tag can be moved; write IMAGE@sha256:…", where)
+	}
+	parsed, err := name.NewDigest(image.Text, name.WeakValidation)
+	if err != nil {
+		return refuse("the rendered manifests run %s, which cannot be read as an image: %v", where, err)
+	}
+	ref, err := imageref.New(parsed.Repository, parsed.DigestStr())
+	if err != nil {
+		return refuse("the rendered manifests run %s, which cannot be read as an image: %v", where, err)
+	}
+	owners := s.owners(ref.Repository())
+	switch {
+	case len(owners) > 0:
+		if ref == now || history.Placeholder(ref) {
+			return nil
+		}
+		return s.beside(ctx, p, at, was, ref, owners)
+	case s.rules.Images(p.env.Name).Allows(ref.Repository()):
+		return nil
+	}
+	return refuse("the rendered manifests run %s", foreign(where))
+}
+
+func foreign(where string) string {
+	return fmt.Sprintf("%s, which is no application's and not allowed: nothing is verified of it. "+
+		"Declare it as an application, or allow its repository under policy.images.allow in %s; a change is judged by the list of its base, so merge that first", where, config.FileName)
+}
+
+// owners are the applications whose image lies in the repository.
+func (s *session) owners(repository string) []string {
+	var owners []string
+	for _, cfg := range []*config.Config{s.rules, s.cfg} {
+		for _, name := range cfg.AppNames() {
+			if app, err := cfg.App(name); err == nil && app.Image.Name() == repository && !slices.Contains(owners, name) {
+				owners = append(owners, name)
+			}
+		}
+	}
+	return owners
+}
+
+// beside judges an application's image that the rendered manifests run beside
+// the one that the overlay names, as if it entered the owner's own place in that
+// environment. Where several applications have the repository, one of them must
+// allow it.
+func (s *session) beside(ctx context.Context, p place, at Finding, was, ref imageref.Ref, owners []string) error {
+	if slices.Contains(owners, p.app.Name) {
+		owners = []string{p.app.Name}
+	}
+	var first *evidence.Waybill
+	for _, owner := range owners {
+		own := p
+		if owner != p.app.Name {
+			own, was = s.placeOf(owner, p.env), imageref.Ref{}
+		}
+		waybill, err := s.judge(ctx, own, was, ref)
+		if err != nil {
+			return err
+		}
+		waybill.App = p.app.Name
+		if first == nil || waybill.Decision.State() == evidence.Met {
+			first = &waybill
+		}
+		if waybill.Decision.State() == evidence.Met {
+			break
+		}
+	}
+	s.report(*first, at)
+	return nil
+}
+
+// placeOf is the place of another application in the environment, also where it
+// has no overlay there.
+func (s *session) placeOf(owner string, env config.Environment) place {
+	p := place{env: env}
+	var err error
+	if p.app, err = s.cfg.App(owner); err != nil {
+		p.app, _ = s.rules.App(owner)
+	}
+	p.was, p.had = s.baseApp(owner, env.Name)
+	return p
+}
+
+// withoutTag cuts the tag off REPOSITORY:TAG@DIGEST: the digest decides.
+func withoutTag(image string) string {
+	repository, digest, ok := strings.Cut(image, "@")
+	if !ok {
+		return image
+	}
+	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
+		repository = repository[:i]
+	}
+	return repository + "@" + digest
+}

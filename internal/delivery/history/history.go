@@ -1,0 +1,154 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Reader reads the history of a config repository.
+type Reader interface {
+	File(ctx context.Context, rev, path string) ([]byte, error)
+	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
+}
+
+// Period is a time in which one digest ran in an environment.
+type Period struct {
+	Ref    imageref.Ref
+	Commit string    // that brought it to the branch
+	Since  time.Time // when that came; no earlier than anything before it claims to have
+	Until  time.Time // when another replaced it; zero when it still runs
+}
+
+// Length is how long the period lasted, or has lasted at now.
+func (p Period) Length(now time.Time) time.Duration {
+	if p.Until.IsZero() {
+		return now.Sub(p.Since)
+	}
+	return p.Until.Sub(p.Since)
+}
+
+// historyLimit bounds how many commits of an overlay are looked at.
+const historyLimit = 100
+
+// History lists what ran in env at and before rev, newest first, reading as
+// far back as it is asked to. Commits at which the overlay cannot be read, or
+// names no digest, are no period.
+func History(ctx context.Context, repo Reader, rev string, app config.App, env string) iter.Seq2[Period, error] {
+	return periods(ctx, repo, rev, app, env, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
+}
+
+// Find finds the newest period in which ref ran in env, at or before rev.
+//
+// A commit whose trailers say that it brought another digest is not read: to
+// claim that falsely can make the period shorter, never longer.
+func Find(ctx context.Context, repo Reader, rev string, app config.App, env string, ref imageref.Ref) (Period, bool, error) {
+	other := func(e configrepo.Entry) (imageref.Ref, bool) {
+		if Trailer(e.Message, TrailerApp) != app.Name || Trailer(e.Message, TrailerEnvironment) != env {
+			return imageref.Ref{}, false
+		}
+		claimed, err := imageref.Parse(Trailer(e.Message, TrailerImage))
+		return claimed, err == nil && claimed != ref
+	}
+	for p, err := range periods(ctx, repo, rev, app, env, other) {
+		if err != nil {
+			return Period{}, false, err
+		}
+		if p.Ref == ref {
+			return p, true, nil
+		}
+	}
+	return Period{}, false, nil
+}
+
+// periods lists the periods; known gives the digest of a commit that need not
+// be read.
+func periods(ctx context.Context, repo Reader, rev string, app config.App, env string, known func(configrepo.Entry) (imageref.Ref, bool)) iter.Seq2[Period, error] {
+	return func(yield func(Period, error) bool) {
+		file, err := fileAt(ctx, repo, rev, app, env)
+		if err != nil {
+			yield(Period{}, err)
+			return
+		}
+		if file == "" { // a place that is not there has no history
+			return
+		}
+		entries, err := repo.Log(ctx, rev, file, historyLimit)
+		if err != nil {
+			yield(Period{}, err)
+			return
+		}
+		// A digest does not run from earlier on than the one before it.
+		floors := make([]time.Time, len(entries)+1)
+		for i := len(entries) - 1; i >= 0; i-- {
+			if floors[i] = floors[i+1]; entries[i].Since.After(floors[i]) {
+				floors[i] = entries[i].Since
+			}
+		}
+		var current Period
+		for i, entry := range entries {
+			ref, ok := known(entry)
+			if !ok {
+				if ref, err = deployedAt(ctx, repo, entry.SHA, file, app, env); err != nil {
+					yield(Period{}, err)
+					return
+				}
+			}
+			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i]}
+			switch {
+			case i == 0:
+			case ref == current.Ref:
+				next.Until = current.Until
+			default:
+				if !current.Ref.IsZero() && !yield(current, nil) {
+					return
+				}
+				next.Until = current.Since
+			}
+			current = next
+		}
+		if !current.Ref.IsZero() {
+			yield(current, nil)
+		}
+	}
+}
+
+// deployedAt is the digest that the overlay's file named at a commit; zero
+// where it cannot be read.
+func deployedAt(ctx context.Context, repo Reader, rev, file string, app config.App, env string) (imageref.Ref, error) {
+	data, err := repo.File(ctx, rev, file)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return imageref.Ref{}, nil
+	}
+	if err != nil {
+		return imageref.Ref{}, err
+	}
+	place, err := overlay.Read(map[string][]byte{file: data}, Target(app, env))
+	if err != nil || place.Tag != "" {
+		return imageref.Ref{}, nil
+	}
+	return place.Ref, nil
+}
+
+// fileAt finds the overlay's file at rev without reading the whole tree; empty
+// where there is none.
+func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env string) (string, error) {
+	target := Target(app, env)
+	for _, candidate := range overlay.Candidates(target) {
+		_, err := repo.File(ctx, rev, candidate)
+		if err == nil {
+			return candidate, nil
+		}
+		if !errors.Is(err, configrepo.ErrNotFound) {
+			return "", err
+		}
+	}
+	_, err := repo.Log(ctx, rev, "", 1) // a revision that is not there is another matter
+	return "", err
+}

@@ -1,0 +1,65 @@
+package history
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Trailers that every commit of Waybill ends with, so that the history can be
+// read by git log --format='%(trailers)' and by Waybill.
+// https://git-scm.com/docs/git-interpret-trailers
+const (
+	TrailerApp         = "Waybill-App"
+	TrailerEnvironment = "Waybill-Environment"
+	TrailerImage       = "Waybill-Image"
+	TrailerPrevious    = "Waybill-Previous"
+	TrailerSource      = "Waybill-Source"
+	TrailerRun         = "Waybill-Run"
+)
+
+// Message is the commit message of a deployment.
+type Message struct {
+	Verb     string // bump, promote, roll back
+	App, Env string
+	Image    imageref.Ref
+	Previous imageref.Ref
+	Source   string // OWNER/NAME@COMMIT the image was built from
+	Run      string // URL of the run that makes the commit
+	Reason   string // a paragraph for people
+}
+
+// String gives subject, reason and trailers.
+func (m Message) String() string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s in %s", m.Verb, m.App, m.Env)
+	if !m.Image.IsZero() {
+		fmt.Fprintf(&out, " to %s", m.Image.Short())
+	}
+	out.WriteByte('\n')
+	if reason := strings.TrimSpace(m.Reason); reason != "" {
+		fmt.Fprintf(&out, "\n%s\n", strings.Join(strings.Fields(reason), " "))
+	}
+	out.WriteString("\n")
+	for _, t := range [][2]string{
+		{TrailerApp, m.App}, {TrailerEnvironment, m.Env}, {TrailerImage, m.Image.String()},
+		{TrailerPrevious, m.Previous.String()}, {TrailerSource, m.Source}, {TrailerRun, m.Run},
+	} {
+		if value := strings.Join(strings.Fields(t[1]), " "); value != "" {
+			fmt.Fprintf(&out, "%s: %s\n", t[0], value)
+		}
+	}
+	return out.String()
+}
+
+// Trailer reads a trailer of a commit message; empty when there is none.
+func Trailer(message, name string) string {
+	paragraphs := strings.Split(strings.TrimSpace(message), "\n\n")
+	for line := range strings.SplitSeq(paragraphs[len(paragraphs)-1], "\n") {
+		if value, ok := strings.CutPrefix(line, name+": "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

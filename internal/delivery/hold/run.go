@@ -1,0 +1,102 @@
+package hold
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Repository is the config repository, as hold uses it.
+type Repository interface {
+	Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+}
+
+// Request says what to hold, or to let go.
+type Request struct {
+	App, Env string
+	Lift     bool
+	Reason   string
+	Branch   string
+	Run      string
+}
+
+// Result is what was done.
+type Result struct {
+	Changed bool
+	Commit  string
+	Hold    Hold // that holds now, or was lifted; zero where there was none
+}
+
+// Run writes or removes the hold of a place, by a commit to the branch.
+func Run(ctx context.Context, repo Repository, req Request) (result Result, err error) {
+	_, err = history.Race(ctx, func() (err error) {
+		result, err = once(ctx, repo, req)
+		return err
+	})
+	return result, err
+}
+
+func once(ctx context.Context, repo Repository, req Request) (Result, error) {
+	head, err := repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	file := Path(req.App, req.Env)
+	data, found := snapshot.Files[file]
+	result := Result{Commit: head}
+	if found {
+		result.Hold = Parse(file, data, req.App, req.Env)
+	}
+	cfg, err := history.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	if _, _, err := cfg.Place(req.App, req.Env); err != nil && !found { // a hold outlives its place, and can be lifted
+		return Result{}, err
+	}
+	change := configrepo.Change{Path: file}
+	switch {
+	case req.Lift && !found:
+		return result, nil
+	case !req.Lift:
+		if strings.TrimSpace(req.Reason) == "" {
+			return result, outcome.Usagef("a hold needs a reason: say with --reason why %s stays as it is in %s", req.App, req.Env)
+		}
+		h := Hold{App: req.App, Env: req.Env, Reason: req.Reason}
+		if change.Content = h.File(); string(change.Content) == string(data) {
+			return result, nil
+		}
+		result.Hold = h
+	}
+	if result.Commit, err = repo.Commit(ctx, configrepo.Request{
+		Branch: req.Branch, Expect: head, Parent: head, Changes: []configrepo.Change{change}, Message: req.message(result.Hold),
+	}); err != nil {
+		return result, err
+	}
+	result.Changed = true
+	return result, nil
+}
+
+func (r Request) message(h Hold) string {
+	var image imageref.Ref
+	verb := "hold"
+	reason := r.Reason
+	if r.Lift {
+		verb = "lift the hold of"
+		reason = strings.TrimSpace(reason + " It was held because: " + h.Reason)
+	}
+	m := history.Message{Verb: verb, App: r.App, Env: r.Env, Image: image, Run: r.Run, Reason: reason}
+	return m.String()
+}

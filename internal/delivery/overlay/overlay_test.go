@@ -1,0 +1,202 @@
+package overlay_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+const (
+	oldDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000001"
+	newDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000002"
+	dir       = "apps/demo-api/overlays/prod"
+)
+
+func target(t *testing.T) overlay.Target {
+	t.Helper()
+	repository, err := imageref.ParseRepository("ghcr.io/acme/demo-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return overlay.Target{Path: dir, Image: repository}
+}
+
+func ref(t *testing.T, digest string) imageref.Ref {
+	t.Helper()
+	r, err := imageref.New(target(t).Image, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// changes are files in which one edit is expected: what old becomes, and
+// nothing else.
+var changes = map[string]struct{ file, text, old, new string }{
+	"digest replaced, comments and order kept": {"kustomization.yaml", `# who: platform
+resources: [ ../../base ]   # flow, odd spacing
+
+images:
+# the API
+- name: demo-api   # as in the base
+  newName: ghcr.io/acme/demo-api
+  digest: OLD # bumped by waybill
+- name: sidecar
+  newName: ghcr.io/acme/sidecar
+  digest: OLD
+
+namespace:   demo-api
+`, "  digest: OLD # bumped by waybill", "  digest: NEW # bumped by waybill"},
+	"the entry's own name is the repository": {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: OLD\n", "OLD", "NEW"},
+	"double quotes stay":                     {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: \"OLD\"\n", "OLD", "NEW"},
+	"single quotes stay":                     {"kustomization.yml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: 'OLD'\n", "OLD", "NEW"},
+	"line endings stay":                      {"kustomization.yaml", "images:\r\n- name: ghcr.io/acme/demo-api\r\n  digest: OLD\r\nnamespace: x\r\n", "OLD", "NEW"},
+	"no final newline":                       {"Kustomization", "images:\n- name: ghcr.io/acme/demo-api\n  digest: OLD", "OLD", "NEW"},
+	"byte order mark":                        {"kustomization.yaml", "\ufeffimages: [{name: ghcr.io/acme/demo-api, digest: OLD}]\n", "OLD", "NEW"},
+	"anchor and tag stay":                    {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: &d !!str OLD\n", "OLD", "NEW"},
+	"runes before the value":                 {"kustomization.yaml", "images: [{name: ghcr.io/acme/demo-api, \"schlüssel\": ü, digest: OLD}]\n", "OLD", "NEW"},
+	"a tag becomes the digest":               {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  newTag: v1 # pinned\n", "newTag: v1", "digest: NEW"},
+	"a quoted tag becomes the digest":        {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  newTag: \"1.0\"\n", "newTag: \"1.0\"", "digest: \"NEW\""},
+	"a line is inserted":                     {"kustomization.yaml", "images:\n  - name: demo-api\n    newName: ghcr.io/acme/demo-api # here\nnamespace: x\n", "api # here\n", "api # here\n    digest: NEW\n"},
+	"a line is inserted with its ending":     {"kustomization.yaml", "images:\r\n- name: ghcr.io/acme/demo-api\r\n", "api\r\n", "api\r\n  digest: NEW\r\n"},
+	"a line is inserted without newline":     {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api", "api", "api\n  digest: NEW"},
+	"inserted in braces":                     {"kustomization.yaml", "images: [{name: ghcr.io/acme/demo-api}]\n", "demo-api}", "demo-api, digest: \"NEW\"}"},
+	"helm digest":                            {"values.yaml", "replicas: 2\nimage:\n  repository: ghcr.io/acme/demo-api\n  digest: OLD\n  pullPolicy: Always\n", "OLD", "NEW"},
+	"helm empty digest":                      {"values.yaml", "image:\n  repository: ghcr.io/acme/demo-api\n  digest: \"\"\n", `""`, `"NEW"`},
+	"helm inserted":                          {"values.yaml", "image:\n    repository: ghcr.io/acme/demo-api\nother: 1\n", "api\n", "api\n    digest: NEW\n"},
+	"application, kustomize image":           {"app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  source:\n    kustomize:\n      images:\n      - demo-api=ghcr.io/acme/demo-api@OLD\n", "OLD", "NEW"},
+	"application, helm parameter":            {"app.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  sources:\n  - helm:\n      parameters:\n      - {name: image.repository, value: ghcr.io/acme/demo-api}\n      - {name: image.digest, value: \"OLD\"}\n", "OLD", "NEW"},
+	"manifest":                               {"app.yaml", "kind: Service\n---\nkind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n      - name: api\n        image: ghcr.io/acme/demo-api@OLD\n      - image: busybox:1\n", "OLD", "NEW"},
+	"manifest with a tag":                    {"app.yaml", "kind: Deployment\nspec:\n  containers:\n  - image: ghcr.io/acme/demo-api:v1\n", "demo-api:v1", "demo-api@NEW"},
+}
+
+func fill(text string) string {
+	return strings.NewReplacer("OLD", oldDigest, "NEW", newDigest).Replace(text)
+}
+
+func TestSetChangesOnePlace(t *testing.T) {
+	t.Parallel()
+	for name, c := range changes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := target(t)
+			if c.file == "app.yaml" {
+				at.Path = dir + "/app.yaml"
+			}
+			before := fill(c.text)
+			files := map[string][]byte{dir + "/" + c.file: []byte(before)}
+			want := strings.Replace(before, fill(c.old), fill(c.new), 1)
+			if want == before {
+				t.Fatal("the case changes nothing")
+			}
+			result, err := overlay.Set(files, at, ref(t, newDigest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, string(result.After)); d != "" {
+				t.Error(d)
+			}
+			if len(result.Edits) != 1 || !strings.Contains(result.Edits[0].New, newDigest) {
+				t.Errorf("edits: %+v, want one line with the new digest", result.Edits)
+			}
+			if strings.Contains(c.old, "OLD") && result.Place.Ref != ref(t, oldDigest) {
+				t.Errorf("place before: %+v, want the old digest", result.Place)
+			}
+			files[result.Place.File] = result.After
+			again, err := overlay.Set(files, at, ref(t, newDigest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(again.Edits) != 0 || string(again.After) != want {
+				t.Errorf("a second time: %d edits, want none", len(again.Edits))
+			}
+			place, err := overlay.Read(files, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if place.Ref != ref(t, newDigest) || place.Tag != "" {
+				t.Errorf("read back: %+v", place)
+			}
+		})
+	}
+}
+
+func TestSetRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ file, text, want string }{
+		"no entry":                 {"kustomization.yaml", "images:\n- name: x\n  newName: ghcr.io/acme/demo-web\n", "kustomization.yaml:2: no image \"ghcr.io/acme/demo-api\" under images:\nfound: ghcr.io/acme/demo-web"},
+		"no images at all":         {"kustomization.yaml", "resources: []\n", "kustomization.yaml:1: no image \"ghcr.io/acme/demo-api\" under images:\nfound: nothing"},
+		"no overlay":               {"README.md", "x", "looked for kustomization.yaml, kustomization.yml, Kustomization, values.yaml"},
+		"alias":                    {"kustomization.yaml", "x: &d OLD\nimages:\n- name: ghcr.io/acme/demo-api\n  digest: *d\n", "is an alias"},
+		"block scalar":             {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: >-\n    OLD\n", "block scalar"},
+		"malformed digest":         {"kustomization.yaml", "images:\n- name: ghcr.io/acme/demo-api\n  digest: sha256:12\n", "kustomization.yaml:3: image reference"},
+		"two documents":            {"kustomization.yaml", "images: []\n---\nimages: []\n", "2 YAML documents"},
+		"not YAML":                 {"kustomization.yaml", "images: [\n", "kustomization.yaml: "},
+		"empty":                    {"kustomization.yaml", "", "the file is empty"},
+		"helm without image":       {"values.yaml", "replicas: 1\n", `no "image" in the values`},
+		"helm of another image":    {"values.yaml", "image: {repository: ghcr.io/acme/demo-web, digest: \"\"}\n", "found: ghcr.io/acme/demo-web"},
+		"helm without either":      {"values.yaml", "image:\n  tag: x\n", "neither repository nor digest"},
+		"helm digest without text": {"values.yaml", "image:\n  digest:\n  repository: ghcr.io/acme/demo-api\n", `write "" there`},
+		"manifest twice":           {"app.yaml", "containers:\n- image: ghcr.io/acme/demo-api:1\n- image: ghcr.io/acme/demo-api:1\n", "stands there 2 times"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := target(t)
+			if c.file == "app.yaml" {
+				at.Path = dir + "/app.yaml"
+			}
+			_, err := overlay.Set(map[string][]byte{dir + "/" + c.file: []byte(fill(c.text))}, at, ref(t, newDigest))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v does not say %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestSetRefusesAnotherRepository(t *testing.T) {
+	t.Parallel()
+	other, err := imageref.Parse("ghcr.io/evil/demo-api@" + newDigest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = overlay.Set(map[string][]byte{dir + "/kustomization.yaml": []byte("images: [{name: ghcr.io/acme/demo-api}]")}, target(t), other)
+	if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "not in ghcr.io/acme/demo-api") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// FuzzSet looks for files in which more than the digest changes.
+func FuzzSet(f *testing.F) {
+	for _, c := range changes {
+		if c.file != "app.yaml" {
+			f.Add(fill(c.text))
+		}
+	}
+	repository, err := imageref.ParseRepository("ghcr.io/acme/demo-api")
+	if err != nil {
+		f.Fatal(err)
+	}
+	at := overlay.Target{Path: dir, Image: repository}
+	digest, err := imageref.New(repository, newDigest)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		result, err := overlay.Set(map[string][]byte{dir + "/kustomization.yaml": []byte(text)}, at, digest)
+		if err != nil {
+			return
+		}
+		if len(result.Edits) > 1 {
+			t.Errorf("%d lines changed in\n%s", len(result.Edits), text)
+		}
+		place, err := overlay.Read(map[string][]byte{dir + "/kustomization.yaml": result.After}, at)
+		if err != nil || place.Ref != digest {
+			t.Errorf("read back %v %v from\n%s", place, err, result.After)
+		}
+	})
+}

@@ -1,0 +1,293 @@
+// Package promote carries digests from one environment to the next by pull
+// request, one for each application and target environment.
+//
+// Running it again changes nothing: the branch is rebuilt only when the digest
+// or the overlay it edits has changed, the pull request only when its text has.
+// A branch that holds anything else than Waybill's own commit is somebody's
+// work and is left alone. Nothing in a pull request is trusted later: check
+// verifies again.
+package promote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Repository is the config repository, as promote uses it.
+type Repository interface {
+	history.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+	DeleteBranch(ctx context.Context, branch, expect string) error
+}
+
+// Forge opens pull requests. Without one, promote makes the branches alone.
+type Forge interface {
+	// FindPull finds the open pull request of a branch; nil without one.
+	FindPull(ctx context.Context, branch, base string) (*rules.Pull, error)
+	// OpenPulls lists the open pull requests from Waybill's branches, by branch.
+	OpenPulls(ctx context.Context, base string) (map[string]rules.Pull, error)
+	OpenPull(ctx context.Context, branch, base, title, body string) (*rules.Pull, error)
+	EditPull(ctx context.Context, number int, title, body string) error
+	ClosePull(ctx context.Context, number int) error
+	// Past says what became of the pull requests of the branch at this head that
+	// are closed: merged, or declined by somebody.
+	Past(ctx context.Context, branch, head string) (merged, declined bool, err error)
+	Comment(ctx context.Context, number int, marker, body string) error
+	RequestReviewers(ctx context.Context, number int, reviewers []string) error
+	// StartCheck starts the check of a pull request, since one that the job
+	// token makes starts no workflow by itself; pushed says that its head is new.
+	StartCheck(ctx context.Context, pull rules.Pull, pushed bool) error
+	// Checked says whether the check of a head has answered, or is under way.
+	Checked(ctx context.Context, head string) (bool, error)
+	// Commits lists the source commits from base to head, newest first, at most
+	// a page; ok is false when the repository cannot be read.
+	Commits(ctx context.Context, repository, base, head string) (commits []rules.Commit, total int, ok bool, err error)
+	// Link is the page of a commit of a source repository.
+	Link(repository, commit string) string
+}
+
+// Request says what to promote. Empty fields mean all.
+type Request struct {
+	From, To, App string
+	Branch        string
+	AllowOlder    bool
+	Run           string
+}
+
+// States of a promotion.
+const (
+	Opened    = "opened"
+	Updated   = "updated"
+	Unchanged = "unchanged" // the pull request is open and right
+	Committed = "committed" // the target environment takes commits
+	Current   = "current"   // the target runs the digest already
+	Refused   = "refused"
+	Pending   = "pending"
+	Declined  = "declined" // somebody closed the pull request for this digest
+	Foreign   = "foreign"  // somebody else has pushed to the branch
+)
+
+// Promotion is what became of one application and target environment.
+type Promotion struct {
+	App      string             `json:"app"`
+	From     string             `json:"from"`
+	To       string             `json:"to"`
+	Image    imageref.Ref       `json:"image"`
+	Previous imageref.Ref       `json:"previous"`
+	State    string             `json:"state"`
+	Waiting  bool               `json:"waiting,omitempty"` // open, and a rule says not yet
+	Number   int                `json:"number,omitempty"`
+	URL      string             `json:"url,omitempty"`
+	Branch   string             `json:"branch,omitempty"`
+	Commit   string             `json:"commit,omitempty"`
+	Reason   string             `json:"reason,omitempty"`
+	Decision *evidence.Decision `json:"decision,omitempty"`
+	// Overflow is what did not fit into the pull request's body, as Markdown.
+	Overflow string `json:"-"`
+	Body     string `json:"-"`
+}
+
+// Promoter promotes within one config repository.
+type Promoter struct {
+	Repo  Repository
+	Forge Forge // may be nil
+	Judge *rules.Judge
+}
+
+// Branch is the branch of an application's promotion into env.
+func Branch(env, app string) string { return "waybill/" + env + "/" + app }
+
+// Run promotes everything that the request names and may move. The error is
+// about what could not be done at all; the other promotions are returned.
+func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
+	now, err := p.look(ctx, req.Branch)
+	if err != nil {
+		return nil, err
+	}
+	moves, err := selectMoves(now.cfg, req)
+	if err != nil {
+		return nil, err
+	}
+	promotions := []Promotion{}
+	var problems []error
+	for _, m := range moves {
+		var result Promotion
+		_, err := history.Race(ctx, func() (err error) {
+			if now.stale {
+				if now, err = p.look(ctx, req.Branch); err != nil {
+					return err
+				}
+			}
+			result, err = p.one(ctx, now, m, req)
+			now.stale = result.State == Committed || errors.Is(err, configrepo.ErrMoved)
+			return err
+		})
+		if err != nil {
+			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app, m.from, m.to, err))
+			continue
+		}
+		promotions = append(promotions, result)
+	}
+	return promotions, errors.Join(problems...)
+}
+
+// view is the config repository at one commit.
+type view struct {
+	cfg      *config.Config
+	snapshot *configrepo.Snapshot
+	stale    bool // the branch has moved since
+	// open lists the open pull requests, once: most places need none, and a
+	// request for each would use up what GitHub allows in an hour.
+	open func() (map[string]rules.Pull, error)
+}
+
+func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
+	head, err := p.Repo.Head(ctx, branch)
+	if err != nil {
+		return view{}, fmt.Errorf("read the head of %s: %w", branch, err)
+	}
+	snapshot, err := p.Repo.Snapshot(ctx, head)
+	if err != nil {
+		return view{}, fmt.Errorf("read %s: %w", branch, err)
+	}
+	cfg, err := history.Load(snapshot.Files)
+	open := sync.OnceValues(func() (map[string]rules.Pull, error) { return p.Forge.OpenPulls(ctx, branch) })
+	return view{cfg: cfg, snapshot: snapshot, open: open}, err
+}
+
+// step names a move, as long as the configuration has it.
+type step struct{ app, from, to string }
+
+type move struct {
+	app      config.App
+	from, to config.Environment
+}
+
+// selectMoves lists the moves that the request names, in the order of
+// applications and environments.
+func selectMoves(cfg *config.Config, req Request) ([]step, error) {
+	for _, env := range []string{req.From, req.To} {
+		if env != "" {
+			if _, err := cfg.Environment(env); err != nil {
+				return nil, err
+			}
+		}
+	}
+	names := cfg.AppNames()
+	if req.App != "" {
+		names = []string{req.App}
+	}
+	var moves []step
+	for _, name := range names {
+		app, err := cfg.App(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, env := range app.Environments {
+			next, ok := cfg.Next(app, env)
+			if !ok || (req.From != "" && req.From != env) || (req.To != "" && req.To != next.Name) {
+				continue
+			}
+			moves = append(moves, step{app: name, from: env, to: next.Name})
+		}
+	}
+	return moves, nil
+}
+
+func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Promotion, error) {
+	cfg, snapshot := now.cfg, now.snapshot
+	var m move
+	var err error
+	if m.app, m.from, err = cfg.Place(s.app, s.from); err != nil {
+		return Promotion{}, err
+	}
+	if _, m.to, err = cfg.Place(s.app, s.to); err != nil {
+		return Promotion{}, err
+	}
+	result := Promotion{App: m.app.Name, From: m.from.Name, To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
+	from, err := history.Read(snapshot.Files, m.app, m.from.Name)
+	if err != nil {
+		return result, err
+	}
+	to, err := history.Read(snapshot.Files, m.app, m.to.Name)
+	if err != nil {
+		return result, err
+	}
+	result.Image, result.Previous = from.Ref, to.Ref
+	switch {
+	case !history.Runs(from.Ref) || from.Tag != "":
+		result.State, result.Reason = Current, "nothing runs in "+m.from.Name+" yet"
+		return result, nil
+	case from.Ref == to.Ref && to.Tag == "":
+		result.State = Current
+		return result, p.settle(ctx, now, m, &result)
+	}
+	change, err := history.Prepare(ctx, snapshot.Files, m.app, m.to.Name, from.Ref)
+	if err != nil {
+		return result, err
+	}
+	c, err := p.candidate(ctx, cfg, snapshot, m, result, change, req)
+	if err != nil {
+		return result, err
+	}
+	result.Decision = &c.decision
+	result.Waiting = c.decision.State() == evidence.Pending
+	if c.decision.State() == evidence.Refused {
+		result.State, result.Reason = Refused, c.refusal()
+		return result, p.reportRefused(ctx, c, req, &result)
+	}
+	if m.to.Promotion == config.Auto {
+		return p.commit(ctx, c, req, result)
+	}
+	return p.pullRequest(ctx, c, req, result)
+}
+
+// candidate is a digest on its way into an environment, with everything that
+// is known of it.
+type candidate struct {
+	move
+	base     string // commit the change is made on
+	image    imageref.Ref
+	change   history.Change
+	waybill  evidence.Waybill
+	deployed evidence.Waybill // zero when nothing proven runs there
+	decision evidence.Decision
+}
+
+func (c candidate) refusal() string {
+	w := c.waybill
+	w.Decision = c.decision
+	return w.Refusal()
+}
+
+func (p *Promoter) candidate(ctx context.Context, cfg *config.Config, snapshot *configrepo.Snapshot, m move, r Promotion, change history.Change, req Request) (candidate, error) {
+	c := candidate{move: m, base: snapshot.Commit, image: r.Image, change: change}
+	var err error
+	if c.waybill, err = p.Judge.Image(ctx, cfg, m.app.Name, m.to.Name, r.Image); err != nil {
+		return c, err
+	}
+	if history.Runs(r.Previous) {
+		if c.deployed, err = p.Judge.Deployed(ctx, cfg, m.app.Name, m.to.Name, r.Previous); err != nil {
+			return c, err
+		}
+	}
+	reasons, err := p.Judge.Enter(ctx, p.Repo, rules.Move{
+		Config: cfg, Rev: snapshot.Commit, App: m.app, Env: m.to, Candidate: c.waybill, Deployed: c.deployed.Image, AllowOlder: req.AllowOlder,
+	})
+	if err != nil {
+		return c, err
+	}
+	c.decision = c.waybill.Decision.And(evidence.Decide(reasons...))
+	return c, nil
+}

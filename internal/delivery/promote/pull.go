@@ -1,0 +1,215 @@
+package promote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/markdown"
+)
+
+func (c candidate) message(req Request) string {
+	return history.Message{
+		Verb: "promote", App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
+		Source: rules.Origin(c.waybill), Run: req.Run, Reason: "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "." + rules.OrderOf(c.decision),
+	}.String() + rules.TrailerBase + ": " + c.base + "\n"
+}
+
+func (c candidate) request(branch, expect, message string) configrepo.Request {
+	return configrepo.Request{Branch: branch, Expect: expect, Parent: c.base, Message: message,
+		Changes: []configrepo.Change{{Path: c.change.Place.File, Content: c.change.After}}}
+}
+
+// commit writes to an environment that takes commits.
+func (p *Promoter) commit(ctx context.Context, c candidate, req Request, result Promotion) (Promotion, error) {
+	if c.decision.State() == evidence.Pending {
+		result.State, result.Reason = Pending, c.refusal()
+		return result, nil
+	}
+	sha, err := p.Repo.Commit(ctx, c.request(req.Branch, c.base, c.message(req)))
+	if err != nil {
+		return result, err
+	}
+	result.State, result.Commit, result.Branch = Committed, sha, req.Branch
+	return result, nil
+}
+
+func (p *Promoter) pullRequest(ctx context.Context, c candidate, req Request, result Promotion) (Promotion, error) {
+	title, body, overflow, err := p.text(ctx, c)
+	if err != nil {
+		return result, err
+	}
+	result.Body, result.Overflow = body, overflow
+	var pull *rules.Pull
+	if p.Forge != nil {
+		if pull, err = p.Forge.FindPull(ctx, result.Branch, req.Branch); err != nil {
+			return result, err
+		}
+	}
+	head, moved, err := p.branch(ctx, c, req, pull, &result)
+	if err != nil || result.State != "" {
+		return result, err
+	}
+	result.Commit = head
+	switch {
+	case p.Forge == nil:
+		result.State = map[bool]string{true: Updated, false: Unchanged}[moved]
+		return result, nil
+	case pull == nil:
+		if pull, err = p.Forge.OpenPull(ctx, result.Branch, req.Branch, title, body); err != nil {
+			return result, err
+		}
+		result.State = Opened
+	case moved || !sameText(pull.Body, body) || pull.Title != title:
+		if err := p.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
+			return result, err
+		}
+		result.State = Updated
+	default:
+		result.State = Unchanged
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	pull.Head = head
+	return result, p.follow(ctx, c, *pull, &result)
+}
+
+// follow does what a pull request needs once it is as it should be, now or in
+// an earlier run that was interrupted before it could.
+func (p *Promoter) follow(ctx context.Context, c candidate, pull rules.Pull, result *Promotion) error {
+	if result.State == Unchanged {
+		if checked, err := p.Forge.Checked(ctx, pull.Head); err != nil || checked {
+			return err
+		}
+	}
+	if result.State != Updated && len(c.to.Reviewers) > 0 {
+		if err := p.Forge.RequestReviewers(ctx, pull.Number, c.to.Reviewers); err != nil {
+			result.Reason = "the reviewers could not be asked: " + err.Error()
+		}
+	}
+	return p.Forge.StartCheck(ctx, pull, result.State != Unchanged)
+}
+
+// sameText compares bodies as GitHub keeps them: with its own line endings and
+// without white space at the end.
+func sameText(a, b string) bool {
+	normal := func(s string) string {
+		return string(bytes.TrimSpace(bytes.ReplaceAll([]byte(s), []byte("\r\n"), []byte("\n"))))
+	}
+	return normal(a) == normal(b)
+}
+
+// branch makes the promotion branch hold the one commit it should, and says
+// whether it had to move. It sets the result's state when the branch is not
+// Waybill's to move.
+func (p *Promoter) branch(ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion) (head string, moved bool, err error) {
+	current, err := p.Repo.Head(ctx, result.Branch)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		current, err = "", nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	if current != "" {
+		own, err := rules.Own(ctx, p.Repo, current, c.app, c.to.Name)
+		if err != nil {
+			return "", false, err
+		}
+		if own == nil {
+			return "", false, p.leaveAlone(ctx, c, pull, result)
+		}
+		merged, declined := false, false
+		if pull == nil && p.Forge != nil && own.Image == c.image {
+			if merged, declined, err = p.Forge.Past(ctx, result.Branch, current); err != nil {
+				return "", false, err
+			}
+		}
+		switch {
+		case declined:
+			result.State = Declined
+			result.Reason = fmt.Sprintf("somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch)
+			return current, false, nil
+		case !merged && bytes.Equal(own.File, c.change.After):
+			return current, false, nil
+		}
+	}
+	head, err = p.Repo.Commit(ctx, c.request(result.Branch, current, c.message(req)))
+	return head, true, err
+}
+
+const foreignMarker = "<!-- waybill:foreign -->"
+
+func (p *Promoter) leaveAlone(ctx context.Context, c candidate, pull *rules.Pull, result *Promotion) error {
+	result.State = Foreign
+	result.Reason = fmt.Sprintf("somebody else has pushed to %s; merge or delete that branch to have Waybill promote again", result.Branch)
+	if pull == nil {
+		return nil
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	return p.Forge.Comment(ctx, pull.Number, foreignMarker, fmt.Sprintf(
+		"Waybill leaves this branch alone, because it holds more than its own commit. `%s` would go from %s to %s with `%s`.\n\nMerge or close this pull request and delete the branch to have Waybill open a new one.",
+		c.app.Name, c.from.Name, c.to.Name, c.image.Digest()))
+}
+
+// reportRefused brings the text of a pull request that is open for the digest
+// up to date, so that nobody merges on what was true once.
+func (p *Promoter) reportRefused(ctx context.Context, c candidate, req Request, result *Promotion) error {
+	if p.Forge == nil {
+		return nil
+	}
+	pull, err := p.Forge.FindPull(ctx, result.Branch, req.Branch)
+	if err != nil || pull == nil {
+		return err
+	}
+	own, err := rules.Own(ctx, p.Repo, pull.Head, c.app, c.to.Name)
+	if err != nil || own == nil || own.Image != c.image {
+		return err
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	title, body, overflow, err := p.text(ctx, c)
+	if err != nil {
+		return err
+	}
+	result.Overflow = overflow
+	if sameText(pull.Body, body) && pull.Title == title {
+		return nil
+	}
+	if err := p.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
+		return err
+	}
+	return p.Forge.StartCheck(ctx, *pull, false)
+}
+
+const currentMarker = "<!-- waybill:current -->"
+
+// settle closes the pull request of a promotion that has come about otherwise.
+// The branch goes first, which closes it too: left behind, it would look as if
+// somebody had declined the digest.
+func (p *Promoter) settle(ctx context.Context, now view, m move, result *Promotion) error {
+	if p.Forge == nil || m.to.Promotion == config.Auto {
+		return nil
+	}
+	open, err := now.open()
+	pull, found := open[result.Branch]
+	if err != nil || !found {
+		return err
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	if own, err := rules.Own(ctx, p.Repo, pull.Head, m.app, m.to.Name); err != nil || own == nil {
+		return err
+	}
+	if err := p.Forge.Comment(ctx, pull.Number, currentMarker, fmt.Sprintf(
+		"%s runs %s, what %s runs, already: there is nothing left to promote.", markdown.Text(m.to.Name), markdown.Code(result.Image.Digest()), markdown.Text(m.from.Name))); err != nil {
+		return err
+	}
+	if err := p.Repo.DeleteBranch(ctx, result.Branch, pull.Head); err != nil {
+		return err
+	}
+	result.Reason = fmt.Sprintf("closed #%d, which is not needed any more", pull.Number)
+	return p.Forge.ClosePull(ctx, pull.Number)
+}

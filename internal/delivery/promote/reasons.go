@@ -1,0 +1,101 @@
+package promote
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/markdown"
+)
+
+// timing are the rules that say when, not what: they stand after what changes.
+var timing = []string{rules.RuleOrder, rules.RuleSoak, rules.RuleFreeze}
+
+// reasons lists the rules of one kind, met or not, with what a reader of this
+// pull request wants to know beside each.
+func (c candidate) reasons(when bool) string {
+	icon := map[evidence.State]string{evidence.Met: "✅", evidence.Refused: "❌", evidence.Pending: "⏳"}
+	var out strings.Builder
+	for _, r := range c.decision.Reasons {
+		if slices.Contains(timing, r.Rule) != when {
+			continue
+		}
+		fmt.Fprintf(&out, "- %s **%s** %s", icon[r.State], markdown.Text(r.Rule), c.detail(r))
+		if r.State != evidence.Met && r.Remedy != "" {
+			fmt.Fprintf(&out, " → %s", prose(r.Remedy))
+		}
+		out.WriteByte('\n')
+	}
+	if when && len(c.to.Reviewers) > 0 {
+		fmt.Fprintf(&out, "- 👀 **review** asked of %s\n", prose(strings.Join(c.to.Reviewers, ", ")))
+	}
+	return out.String()
+}
+
+// detail is what a rule found, in words that are the same whenever they are
+// written, with links and the difference to what runs there now.
+func (c candidate) detail(r evidence.Reason) string {
+	switch {
+	case r.Rule == rules.RuleSoak && r.State == evidence.Pending:
+		return fmt.Sprintf("%s in %s asked", rules.Duration(c.to.Soak), markdown.Text(c.from.Name))
+	case r.Rule == rules.RuleSoak && r.State == evidence.Met:
+		return fmt.Sprintf("ran for the %s asked in %s", rules.Duration(c.to.Soak), markdown.Text(c.from.Name))
+	case r.Rule == string(evidence.Provenance) && r.State == evidence.Met:
+		if build := c.build(); build != "" {
+			return build
+		}
+	case r.Rule == string(evidence.Scan):
+		text := r.Detail
+		if c.waybill.Scan != nil {
+			text = scanAge.ReplaceAllLiteralString(text, "scanned "+stamp(c.waybill.Scan.FinishedAt))
+		}
+		text = prose(text)
+		if added, fixed, known := c.findings(); known {
+			text += "; fixed since: " + ids(fixed) + "; new: " + ids(added)
+		}
+		return text
+	}
+	return prose(r.Detail)
+}
+
+// scanAge is an age in the words of the scan rule.
+var scanAge = regexp.MustCompile(`scanned [0-9dhm ]+ ago`)
+
+func (c candidate) build() string {
+	var parts []string
+	if c.waybill.RunURL != "" {
+		parts = append(parts, markdown.Link("run "+markdown.Text(runNumber(c.waybill.RunURL)), c.waybill.RunURL))
+	}
+	for _, base := range c.waybill.BaseImages {
+		parts = append(parts, "base image "+markdown.Code(base.Name+"@"+base.Digest))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// runNumber is the id in the address of a run.
+func runNumber(url string) string {
+	_, rest, _ := strings.Cut(url, "/actions/runs/")
+	id, _, _ := strings.Cut(rest, "/")
+	return id
+}
+
+// prose escapes a sentence, and sets identities, addresses and digests in it as
+// code: they are read as they are, and mention and link nothing.
+func prose(s string) string {
+	words := strings.Fields(s)
+	for i, word := range words {
+		bare := strings.TrimRight(word, ",;:.)")
+		after := word[len(bare):]
+		before := bare[:len(bare)-len(strings.TrimLeft(bare, "("))]
+		bare = bare[len(before):]
+		if !strings.ContainsAny(bare, "/@") {
+			words[i] = markdown.Text(word)
+			continue
+		}
+		words[i] = markdown.Text(before) + markdown.Code(strings.TrimPrefix(bare, evidence.DefaultServer+"/")) + markdown.Text(after)
+	}
+	return strings.Join(words, " ")
+}

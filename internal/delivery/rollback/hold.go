@@ -1,0 +1,68 @@
+package rollback
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// holds says what keeps out the digest that a rollback leaves behind. It refuses
+// to return to a digest that is kept out itself.
+func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte, note string, err error) {
+	kept, err := hold.Reasons(ctx, r.Repo, hold.Entry{Rev: w.head, App: w.app, Env: w.env.Name, Image: result.Image, Returning: true})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(kept) > 0 {
+		return nil, "", outcome.Refusedf("%s: %s: %s → %s", hold.Rule, result.Image.Short(), kept[0].Detail, kept[0].Remedy)
+	}
+	h := hold.Hold{App: w.app.Name, Env: w.env.Name}
+	if w.held != nil {
+		if h = hold.Parse(hold.Path(h.App, h.Env), w.held, h.App, h.Env); len(h.Digests) == 0 {
+			return w.held, fmt.Sprintf("%s stays held: %s", w.env.Name, h.Reason), nil
+		}
+	}
+	if h.Reason == "" || w.req.Reason != "" {
+		h.Reason = or(w.req.Reason, "rolled back")
+	}
+	if !history.Runs(result.Previous) {
+		return w.held, "", nil
+	}
+	if !slices.Contains(h.Digests, result.Previous.Digest()) {
+		h.Digests = append(h.Digests, result.Previous.Digest())
+	}
+	return h.File(), "", nil
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+func (w write) changes() []configrepo.Change {
+	changes := []configrepo.Change{{Path: w.change.Place.File, Content: w.change.After}}
+	if !bytes.Equal(w.hold, w.held) {
+		changes = append(changes, configrepo.Change{Path: hold.Path(w.app.Name, w.env.Name), Content: w.hold})
+	}
+	return changes
+}
+
+// holdIn reports whether the hold of a branch keeps out what this one does; the
+// reasons may differ.
+func (w write) holdIn(branch []byte) bool {
+	if branch == nil || w.hold == nil {
+		return w.hold == nil
+	}
+	parse := func(data []byte) hold.Hold {
+		return hold.Parse(hold.Path(w.app.Name, w.env.Name), data, w.app.Name, w.env.Name)
+	}
+	return parse(branch).Covers(parse(w.hold))
+}

@@ -1,0 +1,372 @@
+// Package rollback returns an environment to a digest that ran there before.
+//
+// What it returns to is verified as at any other time, but its scan and a
+// freeze are not held against it: going back is for when what runs now is
+// worse. Only the environment's own history says what ran before.
+package rollback
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Repository is the config repository, as rollback uses it.
+type Repository interface {
+	history.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+}
+
+// Forge opens pull requests. Without one, rollback makes the branch alone.
+type Forge interface {
+	FindPull(ctx context.Context, branch, base string) (*rules.Pull, error)
+	OpenPull(ctx context.Context, branch, base, title, body string) (*rules.Pull, error)
+	EditPull(ctx context.Context, number int, title, body string) error
+	// Past says what became of the closed pull requests of the branch at a head.
+	Past(ctx context.Context, branch, head string) (merged, declined bool, err error)
+	RequestReviewers(ctx context.Context, number int, reviewers []string) error
+	StartCheck(ctx context.Context, pull rules.Pull, pushed bool) error
+	Checked(ctx context.Context, head string) (bool, error)
+}
+
+// Request says what to return to: To, or so many deployments back.
+type Request struct {
+	App, Env string
+	To       imageref.Ref
+	Steps    int
+	Direct   bool
+	AllowNew bool
+	Reason   string
+	Branch   string
+	Run      string
+}
+
+// Result is what was done.
+type Result struct {
+	Image    imageref.Ref
+	Previous imageref.Ref
+	Changed  bool // false when the environment, or the open pull request, was there already
+	Commit   string
+	Branch   string
+	Number   int
+	URL      string
+	Waybill  evidence.Waybill
+	Note     string
+}
+
+// Roller rolls back within one config repository.
+type Roller struct {
+	Repo  Repository
+	Forge Forge // may be nil
+	Judge *rules.Judge
+}
+
+// verb begins the message of a rollback's commit.
+const verb = "roll back"
+
+// Branch is the branch of an application's rollback in env.
+func Branch(env, app string) string { return "waybill/rollback/" + env + "/" + app }
+
+// Run finds the digest to return to, verifies it, and writes.
+func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error) {
+	_, err = history.Race(ctx, func() (err error) {
+		result, err = r.once(ctx, req)
+		return err
+	})
+	return result, err
+}
+
+func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
+	head, err := r.Repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := r.Repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	cfg, err := history.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	app, env, err := cfg.Place(req.App, req.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	place, err := history.Read(snapshot.Files, app, env.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	if done, err := r.done(ctx, req, head, place); err != nil || done {
+		return Result{Image: place.Ref, Commit: head, Note: "this run has rolled back already"}, err
+	}
+	past, err := r.past(ctx, head, app, env.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	to, err := target(past, place.Ref, app, env, req)
+	if err != nil {
+		return Result{}, err
+	}
+	change, err := history.Prepare(ctx, snapshot.Files, app, env.Name, to)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Image: to, Previous: change.Place.Ref}
+	if len(change.Edits) == 0 {
+		result.Commit = head
+		result.Note = "it runs there already"
+		return result, nil
+	}
+	w := write{app: app, env: env, head: head, change: change, req: req}
+	w.held = snapshot.Files[hold.Path(app.Name, env.Name)]
+	if w.hold, result.Note, err = r.holds(ctx, w, result); err != nil {
+		return result, err
+	}
+	waybill, err := r.Judge.Image(ctx, cfg, app.Name, env.Name, to)
+	if err != nil {
+		return result, err
+	}
+	if ranBefore(past, to) {
+		waybill = rules.Returning(waybill)
+	}
+	result.Waybill = waybill
+	if err := rules.Refusal(waybill.Decision, waybill); err != nil {
+		return result, err
+	}
+	if req.Direct {
+		return r.direct(ctx, w, result)
+	}
+	return r.pullRequest(ctx, w, result)
+}
+
+// past lists what ran in the environment, without placeholders.
+func (r *Roller) past(ctx context.Context, head string, app config.App, env string) ([]history.Period, error) {
+	var past []history.Period
+	for period, err := range history.History(ctx, r.Repo, head, app, env) {
+		if err != nil {
+			return nil, err
+		}
+		if !history.Placeholder(period.Ref) {
+			past = append(past, period)
+		}
+	}
+	return past, nil
+}
+
+// done says whether this run made the rollback that the overlay holds: going
+// back by steps once more would be a step too far.
+func (r *Roller) done(ctx context.Context, req Request, head string, place overlay.Place) (bool, error) {
+	if !req.Direct || req.Run == "" || !req.To.IsZero() {
+		return false, nil
+	}
+	entries, err := r.Repo.Log(ctx, head, place.File, 1)
+	if err != nil || len(entries) == 0 {
+		return false, err
+	}
+	m := entries[0].Message
+	return strings.HasPrefix(m, verb+" ") && history.Trailer(m, history.TrailerRun) == req.Run &&
+		history.Trailer(m, history.TrailerImage) == place.Ref.String(), nil
+}
+
+// target is the digest to return to. past holds no placeholders.
+func target(past []history.Period, now imageref.Ref, app config.App, env config.Environment, req Request) (imageref.Ref, error) {
+	if history.Placeholder(req.To) {
+		return imageref.Ref{}, outcome.Usagef("%s is a placeholder: no image has that digest", req.To)
+	}
+	if !req.To.IsZero() {
+		if !ranBefore(past, req.To) && !req.AllowNew {
+			return imageref.Ref{}, outcome.Refusedf("%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(past))
+		}
+		return req.To, nil
+	}
+	if req.Steps < 1 {
+		return imageref.Ref{}, outcome.Usagef("--steps %d: say how many deployments to go back, 1 or more", req.Steps)
+	}
+	line := advances(past)
+	at := len(line) - 1 - req.Steps
+	if len(line) > 0 && line[len(line)-1] != now { // what stands there is no digest
+		at++
+	}
+	if at < 0 {
+		return imageref.Ref{}, outcome.Usagef("%s has no deployment %d back in %s: %s", app.Name, req.Steps, env.Name, listed(past))
+	}
+	return line[at], nil
+}
+
+// advances is the history without what was rolled back, oldest first: a step
+// back from a digest that was returned to leads to what ran before it, not to
+// what it was a refuge from.
+func advances(past []history.Period) []imageref.Ref {
+	var line []imageref.Ref
+	for _, p := range slices.Backward(past) {
+		if i := slices.Index(line, p.Ref); i >= 0 {
+			line = line[:i]
+		}
+		line = append(line, p.Ref)
+	}
+	return line
+}
+
+func ranBefore(past []history.Period, ref imageref.Ref) bool {
+	return slices.ContainsFunc(past, func(p history.Period) bool { return p.Ref == ref })
+}
+
+func listed(past []history.Period) string {
+	if len(past) == 0 {
+		return "nothing ran there yet"
+	}
+	var list []string
+	for i, p := range past {
+		if i == 10 {
+			list = append(list, "…")
+			break
+		}
+		list = append(list, fmt.Sprintf("%s since %s", p.Ref.Short(), p.Since.UTC().Format("2006-01-02 15:04 UTC")))
+	}
+	return "there ran " + strings.Join(list, ", ")
+}
+
+type write struct {
+	app    config.App
+	env    config.Environment
+	head   string
+	change history.Change
+	held   []byte // the hold of the place as it is; nil without one
+	hold   []byte // and as it becomes: it keeps out what is left behind
+	req    Request
+}
+
+func (w write) request(branch, expect string, result Result) configrepo.Request {
+	base := ""
+	if branch != w.req.Branch {
+		base = rules.TrailerBase + ": " + w.head + "\n"
+	}
+	return configrepo.Request{
+		Branch: branch, Expect: expect, Parent: w.head,
+		Changes: w.changes(),
+		Message: history.Message{
+			Verb: verb, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
+			Source: rules.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
+		}.String() + base,
+	}
+}
+
+func (r *Roller) direct(ctx context.Context, w write, result Result) (Result, error) {
+	commit, err := r.Repo.Commit(ctx, w.request(w.req.Branch, w.head, result))
+	if err != nil {
+		return result, err
+	}
+	result.Changed, result.Commit, result.Branch = true, commit, w.req.Branch
+	return result, nil
+}
+
+func (r *Roller) pullRequest(ctx context.Context, w write, result Result) (Result, error) {
+	result.Branch = Branch(w.env.Name, w.app.Name)
+	current, reusable, err := r.branch(ctx, w, result.Branch)
+	if err != nil {
+		return result, err
+	}
+	if result.Commit = current; !reusable {
+		if result.Commit, err = r.Repo.Commit(ctx, w.request(result.Branch, current, result)); err != nil {
+			return result, err
+		}
+		result.Changed = true
+	}
+	if r.Forge == nil {
+		return result, nil
+	}
+	title := fmt.Sprintf("%s: roll back %s to %s", w.app.Name, w.env.Name, result.Image.Short())
+	body := body(w, result)
+	pull, err := r.Forge.FindPull(ctx, result.Branch, w.req.Branch)
+	switch {
+	case err != nil:
+		return result, err
+	case pull == nil:
+		if pull, err = r.Forge.OpenPull(ctx, result.Branch, w.req.Branch, title, body); err != nil {
+			return result, err
+		}
+		result.Changed = true
+	case result.Changed:
+		if err := r.Forge.EditPull(ctx, pull.Number, title, body); err != nil {
+			return result, err
+		}
+	}
+	result.Number, result.URL = pull.Number, pull.URL
+	pull.Head = result.Commit
+	return result, r.follow(ctx, w, *pull, &result)
+}
+
+// follow asks the reviewers and starts the check, now or where an earlier run
+// was interrupted before it could.
+func (r *Roller) follow(ctx context.Context, w write, pull rules.Pull, result *Result) error {
+	if !result.Changed {
+		if checked, err := r.Forge.Checked(ctx, pull.Head); err != nil || checked {
+			return err
+		}
+	}
+	if len(w.env.Reviewers) > 0 {
+		if err := r.Forge.RequestReviewers(ctx, pull.Number, w.env.Reviewers); err != nil {
+			result.Note = "the reviewers could not be asked: " + err.Error()
+		}
+	}
+	return r.Forge.StartCheck(ctx, pull, result.Changed)
+}
+
+// branch says where the rollback's branch is, and whether it is already what
+// this rollback would make it. One that somebody else has pushed to is left
+// alone.
+func (r *Roller) branch(ctx context.Context, w write, name string) (head string, reusable bool, err error) {
+	head, err = r.Repo.Head(ctx, name)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	own, err := rules.Own(ctx, r.Repo, head, w.app, w.env.Name)
+	if err != nil {
+		return "", false, err
+	}
+	if own == nil {
+		return "", false, outcome.Refusedf("somebody else has pushed to the branch %s: merge or delete it, then run again, or use --direct", name)
+	}
+	if !bytes.Equal(own.File, w.change.After) || !w.holdIn(own.Hold) {
+		return head, false, nil
+	}
+	merged := false
+	if r.Forge != nil {
+		if merged, _, err = r.Forge.Past(ctx, name, head); err != nil {
+			return "", false, err
+		}
+	}
+	return head, !merged, nil
+}
+
+func body(w write, result Result) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "**Roll back** `%s` in **%s** from %s to %s.\n\n", w.app.Name, w.env.Name, markdown.Code(result.Previous.Digest()), markdown.Code(result.Image.Digest()))
+	if w.req.Reason != "" {
+		fmt.Fprintf(&out, "> %s\n\n", markdown.Text(w.req.Reason))
+	}
+	out.WriteString(result.Waybill.Markdown() + "\n")
+	out.WriteString("<details open><summary>What changes in the cluster</summary>\n\n" + markdown.Fence("diff", render.Text(w.change.Objects)) + "\n</details>\n")
+	return out.String()
+}

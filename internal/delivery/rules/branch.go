@@ -1,0 +1,81 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// TrailerBase names the commit that a branch of Waybill's was built on, so that
+// what the branch holds can be told from what somebody added to it.
+const TrailerBase = "Waybill-Base"
+
+// Snapshots reads the files of commits.
+type Snapshots interface {
+	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+}
+
+// Branch is what a branch of Waybill's holds.
+type Branch struct {
+	Image imageref.Ref // that it changes the overlay to
+	File  []byte       // the overlay, changed
+	Hold  []byte       // the hold of the place; nil without one
+}
+
+// addsHold reports whether a hold differs, and keeps out all that it did before:
+// that is what a rollback changes beside the overlay.
+func addsHold(before, after []byte, file, app, env string) bool {
+	if after == nil {
+		return false
+	}
+	return before == nil || hold.Parse(file, after, app, env).Covers(hold.Parse(file, before, app, env))
+}
+
+// Own reads a branch that holds Waybill's own commit for the place and nothing
+// else: the base that its trailers name, with the overlay changed to the digest
+// that they name. It gives nil for any other branch. Trailers alone prove
+// nothing: somebody may have changed the commit and kept its message.
+func Own(ctx context.Context, repo Snapshots, head string, app config.App, env string) (*Branch, error) {
+	entries, err := repo.Log(ctx, head, "", 1)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	message := entries[0].Message
+	base := history.Trailer(message, TrailerBase)
+	image, parseErr := imageref.Parse(history.Trailer(message, history.TrailerImage))
+	if base == "" || parseErr != nil || history.Trailer(message, history.TrailerApp) != app.Name || history.Trailer(message, history.TrailerEnvironment) != env {
+		return nil, nil
+	}
+	now, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return nil, err
+	}
+	was, err := repo.Snapshot(ctx, base)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
+	if err != nil {
+		return nil, nil // not by this configuration's rules
+	}
+	files := history.With(was.Files, edited.Place.File, edited.After)
+	held := hold.Path(app.Name, env)
+	if strings.HasPrefix(message, "roll back ") && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
+		files[held] = now.Files[held]
+	}
+	if !now.SameFiles(files, was.Large) {
+		return nil, nil
+	}
+	return &Branch{Image: image, File: edited.After, Hold: now.Files[held]}, nil
+}

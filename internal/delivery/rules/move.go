@@ -1,0 +1,79 @@
+package rules
+
+import (
+	"context"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Pull is an open pull request of the config repository.
+type Pull struct {
+	Number           int
+	Title, Body, URL string
+	Head             string // commit
+}
+
+// Commit is a source commit for people.
+type Commit struct{ SHA, Subject, Author, URL string }
+
+// Move is a digest that would enter an environment.
+type Move struct {
+	Config     *config.Config
+	Rev        string // of the config repository that the move starts from
+	App        config.App
+	Env        config.Environment
+	Candidate  evidence.Waybill
+	Deployed   imageref.Ref // what runs there now; zero when nothing does
+	AllowOlder bool
+}
+
+// Enter asks the rules of the environment beside the policy of the image:
+// order and soak, holds, freeze, never backwards.
+func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
+	var reasons []evidence.Reason
+	if before, ok := m.Config.Previous(m.App, m.Env.Name); ok {
+		ran, _, err := history.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
+		if err != nil {
+			return nil, err
+		}
+		reasons = append(reasons, j.Order(before, m.Env, ran)...)
+	}
+	deployed := evidence.Waybill{}
+	if !m.Deployed.IsZero() && m.Deployed != m.Candidate.Image && !m.AllowOlder {
+		var err error
+		if deployed, err = j.Deployed(ctx, m.Config, m.App.Name, m.Env.Name, m.Deployed); err != nil {
+			return nil, err
+		}
+	}
+	held, err := hold.Reasons(ctx, repo, hold.Entry{Rev: m.Rev, App: m.App, Env: m.Env.Name, Image: m.Candidate.Image})
+	if err != nil {
+		return nil, err
+	}
+	if m.Deployed != m.Candidate.Image {
+		reasons = append(reasons, held...)
+	}
+	forward, err := j.Forward(ctx, deployed, m.Candidate, m.AllowOlder)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(reasons, forward), j.Freeze(m.Env)...), nil
+}
+
+// Refusal turns a decision that is not "allowed" into an outcome error with
+// the reason of every rule; nil when it is allowed.
+func Refusal(d evidence.Decision, w evidence.Waybill) error {
+	w.Decision = d
+	switch d.State() {
+	case evidence.Met:
+		return nil
+	case evidence.Pending:
+		return outcome.Pendingf("%s", w.Refusal())
+	default:
+		return outcome.Refusedf("%s", w.Refusal())
+	}
+}

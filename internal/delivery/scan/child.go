@@ -1,0 +1,173 @@
+package scan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/door/process"
+)
+
+// maxAnswer bounds what is read of the child's answer, which holds text that
+// the image's author chose: 512 MiB.
+const maxAnswer = 512 << 20
+
+const childGrace = 5 * time.Second
+
+// Program is the binary that scans, and the variables by which it gets the
+// credentials of the image's registry.
+const (
+	Program          = "waybill-scan"
+	RegistryUsername = "WAYBILL_REGISTRY_USERNAME"
+	RegistryPassword = "WAYBILL_REGISTRY_PASSWORD"
+)
+
+// Child is how waybill-scan is run.
+type Child struct {
+	Path    string                   // the program; see FindChild
+	Getenv  func(name string) string // of this process
+	Timeout time.Duration
+	Words   io.Writer // gets the child's stderr
+
+	// Username and Password are for the image's registry, where no config.json
+	// has them. Reading is all the child does with them; a job that pushes
+	// documents too gives it more than it needs.
+	Username, Password string
+}
+
+// FindChild looks for waybill-scan beside this program, then on PATH.
+func FindChild(executable string) (string, error) {
+	if executable != "" {
+		beside := filepath.Join(filepath.Dir(executable), Program)
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return beside, nil
+		}
+	}
+	path, err := process.LookPath(Program)
+	if err != nil {
+		return "", fmt.Errorf("%s is neither beside %s nor on PATH: it comes with the release and with the setup action; from the source, `make build` makes it", Program, executable)
+	}
+	return filepath.Abs(path)
+}
+
+// environment is all that the child gets to see. It parses layers that anybody
+// may have written, so no job token, no identity and no write credential is in
+// it; a temporary directory of its own is.
+func (c Child) environment(temporary string) []string {
+	env := []string{"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH")} // credential helpers are on PATH
+	for _, name := range []string{"HOME", "DOCKER_CONFIG"} {           // where the registry's credentials are
+		if value := c.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	if c.Password != "" {
+		env = append(env, RegistryUsername+"="+c.Username, RegistryPassword+"="+c.Password)
+	}
+	return env
+}
+
+// Run has the child answer the request. A child that ends in any other way than
+// with a whole answer about exactly what was asked is an error.
+func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answer, error) {
+	question, err := json.Marshal(request)
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("write the request to %s: %w", Program, err)
+	}
+	temporary, err := os.MkdirTemp("", "waybill-scan-")
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("make a directory for %s: %w", Program, err)
+	}
+	defer os.RemoveAll(temporary) // also what a child that died left behind
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("the scan took longer than %s", c.Timeout))
+	defer cancel()
+	out := &bounded{limit: maxAnswer}
+	words := &quoted{out: c.Words}
+	defer words.flush()
+	err = process.Command{
+		Path: c.Path, Env: c.environment(temporary), Dir: temporary, Stdin: bytes.NewReader(question),
+		Stdout: out, Stderr: words, Grace: childGrace, Group: true,
+	}.Run(ctx)
+	if cause := context.Cause(ctx); cause != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %w", cause)
+	}
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %w", withoutOrders(err))
+	}
+	answer, err := parseAnswer(out.Bytes(), request)
+	if err != nil {
+		return exchange.Answer{}, fmt.Errorf("scan: %s: %w", c.Path, err)
+	}
+	return answer, nil
+}
+
+func parseAnswer(data []byte, request exchange.Request) (exchange.Answer, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	var answer exchange.Answer
+	if err := decoder.Decode(&answer); err != nil {
+		return exchange.Answer{}, fmt.Errorf("read the answer: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return exchange.Answer{}, errors.New("read the answer: there is more after it")
+	}
+	return answer, answer.Check(request)
+}
+
+// bounded fails the write that would take it over its limit.
+type bounded struct {
+	bytes.Buffer
+	limit int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		return 0, fmt.Errorf("more than %d bytes", b.limit)
+	}
+	return b.Buffer.Write(p)
+}
+
+// quoted passes on what the child says, a line at a time behind its name. Words
+// of an image may be in it, and at the start of a line they could give the
+// terminal or the Actions runner orders.
+type quoted struct {
+	out  io.Writer // nil drops
+	line []byte
+}
+
+const maxLine = 2000
+
+func (q *quoted) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if b == '\n' || len(q.line) == maxLine {
+			q.flush()
+		}
+		if b != '\n' {
+			q.line = append(q.line, b)
+		}
+	}
+	return len(p), nil
+}
+
+func (q *quoted) flush() {
+	if q.out != nil && len(q.line) > 0 {
+		fmt.Fprintf(q.out, "%s: %s\n", Program, printable(strings.ToValidUTF8(string(q.line), "?")))
+	}
+	q.line = q.line[:0]
+}
+
+// withoutOrders does the same to the end of the child's words that its error
+// carries.
+func withoutOrders(err error) error {
+	var failed *process.Error
+	if errors.As(err, &failed) {
+		failed.Stderr = printable(strings.ToValidUTF8(strings.ReplaceAll(failed.Stderr, "\n", "; "), "?"))
+	}
+	return err
+}

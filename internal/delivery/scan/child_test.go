@@ -1,0 +1,287 @@
+package scan
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+const fakePrefix = "fake-"
+
+// TestMain makes the test binary a waybill-scan that misbehaves, in the way
+// that the name it is started by says: its environment is filtered.
+func TestMain(m *testing.M) {
+	if mode, ok := strings.CutPrefix(filepath.Base(os.Args[0]), fakePrefix); ok {
+		os.Exit(misbehave(mode))
+	}
+	os.Exit(m.Run())
+}
+
+func misbehave(mode string) int {
+	var request exchange.Request
+	if err := json.NewDecoder(os.Stdin).Decode(&request); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	answer := answerTo(request)
+	switch mode {
+	case "environment":
+		answer.Scanner.Version = strings.Join(os.Environ(), "\n")
+	case "crash":
+		_ = json.NewEncoder(os.Stdout).Encode(answer)
+		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
+		return 2
+	case "orders":
+		fmt.Fprint(os.Stderr, "::error::owned\n\x1b[2J::add-mask::x\nlast")
+		return 1
+	case "java":
+		if request.JavaDatabaseDir == "" {
+			return exchange.NeedsJavaDatabase
+		}
+		answer.Scanner.Version = request.JavaDatabaseDir
+	case "malformed":
+		fmt.Print(`{"version":1,"images":[{"ref":`)
+		return 0
+	case "silent":
+		return 0
+	case "more":
+		_ = json.NewEncoder(os.Stdout).Encode(answer)
+	case "hang":
+		_, _ = io.Copy(io.Discard, neverEnding{})
+	case "missing-platform":
+		answer.Images[0].Platforms = answer.Images[0].Platforms[:1]
+	case "same-platform-twice":
+		answer.Images[0].Platforms[1] = answer.Images[0].Platforms[0]
+	case "other-digest":
+		answer.Images[0].Platforms[1].Digest = "sha256:" + strings.Repeat("f", 64)
+	case "no-sbom":
+		answer.Images[0].SPDX = nil
+	case "no-image":
+		answer.Images = nil
+	case "other-release":
+		answer.Version++
+	case "litter":
+		if err := os.WriteFile(filepath.Join(os.TempDir(), "layer"), []byte("x"), 0o600); err != nil {
+			return 1
+		}
+		answer.Scanner.Version = os.TempDir()
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(answer)
+	return 0
+}
+
+type neverEnding struct{}
+
+// Read waits for a day: without cgo, a select without cases is found to be a
+// deadlock and ends the process.
+func (neverEnding) Read([]byte) (int, error) {
+	time.Sleep(24 * time.Hour)
+	return 0, io.EOF
+}
+
+// answerTo finds nothing in everything that was asked for.
+func answerTo(request exchange.Request) exchange.Answer {
+	answer := exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: "0.0.0"}}
+	for _, image := range request.Images {
+		result := exchange.Result{Ref: image.Ref}
+		for _, p := range image.Platforms {
+			result.Platforms = append(result.Platforms, evidence.PlatformScan{Platform: p.Platform, Digest: p.Ref.Digest()})
+		}
+		if image.SBOM {
+			result.CycloneDX, result.SPDX = json.RawMessage(`{}`), json.RawMessage(`{}`)
+		}
+		answer.Images = append(answer.Images, result)
+	}
+	return answer
+}
+
+func fakeChild(t *testing.T, mode string, environment map[string]string) Child {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), fakePrefix+mode)
+	if err := os.Symlink(self, path); err != nil {
+		t.Fatal(err)
+	}
+	return Child{Path: path, Timeout: time.Minute, Getenv: func(name string) string { return environment[name] }}
+}
+
+func testRequest(t *testing.T) exchange.Request {
+	t.Helper()
+	ref := func(digit string) imageref.Ref {
+		parsed, err := imageref.Parse("registry.example/acme/app@sha256:" + strings.Repeat(digit, 64))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	return exchange.Request{Version: exchange.Version, Images: []exchange.Image{{
+		Ref: ref("1"), SBOM: true,
+		Platforms: []exchange.Platform{{Platform: "linux/amd64", Ref: ref("2")}, {Platform: "linux/arm64", Ref: ref("3")}},
+	}}}
+}
+
+func TestChildSeesNoToken(t *testing.T) {
+	t.Parallel()
+	everything := map[string]string{"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker"}
+	for _, v := range contract.Environment() {
+		if _, known := everything[v.Name]; !known {
+			everything[v.Name] = "value-of-" + v.Name
+		}
+	}
+	child := fakeChild(t, "environment", everything)
+	child.Username, child.Password = "reader", "read-only"
+	answer, err := child.Run(t.Context(), testRequest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, line := range strings.Split(answer.Scanner.Version, "\n") {
+		name, value, _ := strings.Cut(line, "=")
+		got[name] = value
+	}
+	if got["TMPDIR"] == "" || !strings.Contains(got["TMPDIR"], "waybill-scan-") {
+		t.Errorf("TMPDIR is %q, not a directory of its own", got["TMPDIR"])
+	}
+	delete(got, "TMPDIR")
+	want := map[string]string{
+		"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker",
+		"WAYBILL_REGISTRY_USERNAME": "reader", "WAYBILL_REGISTRY_PASSWORD": "read-only",
+	}
+	for name, value := range got {
+		if want[name] != value {
+			t.Errorf("the child sees %s=%s", name, value)
+		}
+	}
+	for name := range want {
+		if got[name] == "" {
+			t.Errorf("the child does not see %s", name)
+		}
+	}
+}
+
+func TestChildThatFailsIsAnError(t *testing.T) {
+	t.Parallel()
+	for mode, reason := range map[string]string{
+		"crash":               "exit status 2: fatal error: runtime: out of memory",
+		"malformed":           "read the answer: unexpected EOF",
+		"silent":              "read the answer: EOF",
+		"more":                "there is more after it",
+		"missing-platform":    "the answer has 1 platforms of sha256:111111111111, 2 were asked for",
+		"same-platform-twice": "the answer lacks linux/arm64 (sha256:333333333333)",
+		"other-digest":        "the answer lacks linux/arm64 (sha256:333333333333) of sha256:111111111111: it has linux/arm64 (sha256:ffffffffffff)",
+		"no-sbom":             "the answer lacks the SBOM",
+		"no-image":            "the answer has 0 images, 1 were asked for",
+		"other-release":       "not of the same release",
+	} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			_, err := fakeChild(t, mode, nil).Run(t.Context(), testRequest(t))
+			if err == nil || !strings.Contains(err.Error(), reason) {
+				t.Errorf("got %v, want an error with %q", err, reason)
+			}
+		})
+	}
+}
+
+func TestChildIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "hang", nil)
+	child.Timeout = 50 * time.Millisecond
+	_, err := child.Run(t.Context(), testRequest(t))
+	if err == nil || !strings.Contains(err.Error(), "the scan took longer than 50ms") {
+		t.Errorf("got %v, want the time limit", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	child.Timeout = time.Minute
+	if _, err := child.Run(ctx, testRequest(t)); err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("got %v, want that it was interrupted", err)
+	}
+}
+
+func TestChildsFilesAreRemoved(t *testing.T) {
+	t.Parallel()
+	answer, err := fakeChild(t, "litter", nil).Run(t.Context(), testRequest(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(answer.Scanner.Version); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", answer.Scanner.Version, err)
+	}
+}
+
+func TestChildsWordsGiveNoOrders(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "orders", nil)
+	var words strings.Builder
+	child.Words = &words
+	_, err := child.Run(t.Context(), testRequest(t))
+	if want := "waybill-scan: ::error::owned\nwaybill-scan: ?[2J::add-mask::x\nwaybill-scan: last\n"; words.String() != want {
+		t.Errorf("passed on %q, want %q", words.String(), want)
+	}
+	if err == nil || !strings.HasSuffix(err.Error(), "exit status 1: ::error::owned; ?[2J::add-mask::x; last") {
+		t.Errorf("got %v, want the words in one line", err)
+	}
+}
+
+func TestJavaDatabaseIsFetchedWhenNeeded(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "java", nil)
+	answer, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "/java", nil })
+	if err != nil || answer.Scanner.Version != "/java" {
+		t.Errorf("got %q, %v", answer.Scanner.Version, err)
+	}
+	if _, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "", errors.New("registry: 503") }); err == nil || !strings.Contains(err.Error(), "the image has JAR files: registry: 503") {
+		t.Errorf("got %v, want why there is no database", err)
+	}
+	if _, err := ask(t.Context(), child, testRequest(t), nil); err == nil {
+		t.Error("JAR files without a database pass")
+	}
+	if _, err := ask(t.Context(), fakeChild(t, "environment", nil), testRequest(t), func(context.Context) (string, error) {
+		t.Error("fetched without need")
+		return "", nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFindChild(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", t.TempDir())
+	executable := filepath.Join(dir, "waybill")
+	if _, err := FindChild(executable); err == nil || !strings.Contains(err.Error(), "`make build` makes it") {
+		t.Errorf("got %v, want how to get it", err)
+	}
+	beside := filepath.Join(dir, Program)
+	if err := os.WriteFile(beside, []byte("#!/bin/sh\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := FindChild(executable); err == nil {
+		t.Error("a file that cannot be run was found")
+	}
+	if err := os.Chmod(beside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := FindChild(executable); err != nil || path != beside {
+		t.Errorf("got %q, %v, want %q", path, err, beside)
+	}
+	t.Setenv("PATH", dir)
+	if path, err := FindChild("/nowhere/waybill"); err != nil || path != beside {
+		t.Errorf("got %q, %v, want %q from PATH", path, err, beside)
+	}
+}

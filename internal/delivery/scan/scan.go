@@ -1,0 +1,208 @@
+// Package scan finds out what is in every platform of an image and whether a
+// threshold refuses it.
+//
+// The looking is done by waybill-scan, a child that is told which manifests to
+// read and gets nothing else; this package finds the database, checks that the
+// answer covers every platform by digest, and judges. A child that crashes,
+// takes too long or answers about something else is an error, never a pass.
+//
+// What the child found is the child's word: a layer that takes it over can hide
+// its findings. It is no jail either, the child being an ordinary process of
+// the same user; what it keeps from a hostile layer is the job's credentials.
+package scan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Bounds of one scan.
+const (
+	// DefaultTimeout is for the child, all platforms and the baseline together.
+	DefaultTimeout = 30 * time.Minute
+	// maxImage is what the layers of one manifest may unpack to.
+	maxImage = 64 << 30
+	// maxMemory is what the child may use.
+	maxMemory = 6 << 30
+	// maxDisk is what its temporary files may have at one time: executables and
+	// archives are written out to be read. A hosted runner has about 14 GB.
+	maxDisk = 4 << 30
+	// maxRatio is how many times its size a layer may unpack to, once it is beyond
+	// freeRatio. Layers of real images have 2 to 5; gzip can do 1000.
+	maxRatio  = 100
+	freeRatio = 512 << 20
+)
+
+// Platforms reads an index and lists its manifests; internal/door/registry's Client
+// does.
+type Platforms interface {
+	Manifest(ctx context.Context, ref imageref.Ref) (registry.Manifest, error)
+	Platforms(ctx context.Context, ref imageref.Ref) ([]registry.Platform, error)
+}
+
+// Options of a scan.
+type Options struct {
+	Image     imageref.Ref
+	Baseline  imageref.Ref // zero compares with nothing
+	VEX       []string     // files
+	Threshold evidence.Threshold
+	Now       func() time.Time
+	// JavaDatabase fetches the second database, which only images with JAR files
+	// need.
+	JavaDatabase func(ctx context.Context) (dir string, err error)
+}
+
+// Result is what a scan found, and the verdict.
+type Result struct {
+	Report    evidence.ScanReport
+	CycloneDX []byte
+	SPDX      []byte
+	Blocking  []evidence.Finding // findings that refuse the image, worst first
+	Baseline  *Comparison        // nil without a baseline
+}
+
+// Comparison is what differs from the baseline image.
+type Comparison struct {
+	Image imageref.Ref
+	New   []evidence.Finding
+	Fixed []evidence.Finding
+}
+
+// Refused says whether the threshold refuses the image.
+func (r Result) Refused() bool { return len(r.Blocking) > 0 }
+
+// Scan scans every platform of the image, and of the baseline with it.
+func Scan(ctx context.Context, platforms Platforms, database Database, child Child, o Options) (Result, error) {
+	started := o.Now()
+	request, err := newRequest(ctx, platforms, database, o, started)
+	if err != nil {
+		return Result{}, err
+	}
+	answer, err := ask(ctx, child, request, o.JavaDatabase)
+	if err != nil {
+		return Result{}, err
+	}
+	waiveAll(answer, o.Threshold.Waivers, started)
+	reports := make([]evidence.ScanReport, len(answer.Images))
+	for i, image := range answer.Images {
+		reports[i] = evidence.ScanReport{
+			Schema: evidence.ScanSchema, Image: image.Ref.String(), Scanner: answer.Scanner, Database: database.Database,
+			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms,
+		}
+	}
+	result := Result{
+		Report: reports[0], CycloneDX: answer.Images[0].CycloneDX, SPDX: answer.Images[0].SPDX,
+		Blocking: o.Threshold.Blocking(reports[0], started),
+	}
+	if len(reports) > 1 {
+		added, fixed := evidence.CompareScans(reports[1], reports[0])
+		result.Baseline = &Comparison{Image: o.Baseline, New: added, Fixed: fixed}
+	}
+	return result, nil
+}
+
+// ask runs the child, and once more with the database for JAR files where it
+// finds that it needs it.
+func ask(ctx context.Context, child Child, request exchange.Request, javaDatabase func(context.Context) (string, error)) (exchange.Answer, error) {
+	answer, err := child.Run(ctx, request)
+	var failed *process.Error
+	if !errors.As(err, &failed) || failed.Code != exchange.NeedsJavaDatabase {
+		return answer, err
+	}
+	if javaDatabase == nil {
+		return exchange.Answer{}, fmt.Errorf("the image has JAR files, and there is no database to tell what is in them: %w", err)
+	}
+	if request.JavaDatabaseDir, err = javaDatabase(ctx); err != nil {
+		return exchange.Answer{}, fmt.Errorf("the image has JAR files: %w", err)
+	}
+	return child.Run(ctx, request)
+}
+
+func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
+	request := exchange.Request{
+		Version: exchange.Version, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
+		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
+	}
+	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
+		if ref.IsZero() {
+			continue
+		}
+		found, err := platforms.Platforms(ctx, ref)
+		if err != nil {
+			return exchange.Request{}, err
+		}
+		if err := complete(ctx, platforms, ref, found); err != nil {
+			return exchange.Request{}, err
+		}
+		image := exchange.Image{Ref: ref, SBOM: i == 0}
+		for _, p := range found {
+			image.Platforms = append(image.Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
+		}
+		request.Images = append(request.Images, image)
+	}
+	if len(request.Images) == 0 {
+		return exchange.Request{}, errors.New("no image to scan")
+	}
+	for _, file := range o.VEX {
+		path, err := filepath.Abs(file)
+		if err != nil {
+			return exchange.Request{}, fmt.Errorf("find the VEX document %s: %w", file, err)
+		}
+		request.VEX = append(request.VEX, path)
+	}
+	return request, nil
+}
+
+// complete says whether found is all that somebody could run of the image. A
+// manifest without platform is none that a scan would list, but a container
+// runtime reads its configuration and runs it.
+func complete(ctx context.Context, platforms Platforms, ref imageref.Ref, found []registry.Platform) error {
+	if len(found) == 0 {
+		return fmt.Errorf("%s has no platform that could be scanned", ref)
+	}
+	stored, err := platforms.Manifest(ctx, ref)
+	if err != nil || !stored.MediaType.IsIndex() {
+		return err
+	}
+	index, err := v1.ParseIndexManifest(bytes.NewReader(stored.Raw))
+	if err != nil {
+		return fmt.Errorf("read the index %s: %w", ref, err)
+	}
+	for _, m := range index.Manifests {
+		listed := slices.ContainsFunc(found, func(p registry.Platform) bool { return p.Ref.Digest() == m.Digest.String() })
+		attestation := m.Platform != nil && m.Platform.OS == "unknown" && m.Platform.Architecture == "unknown" // BuildKit's, which nothing runs
+		if !listed && !attestation {
+			return fmt.Errorf("the index %s holds %s (%s), which names no platform and so cannot be judged: build it again, with a platform for every manifest", ref, m.Digest, m.MediaType)
+		}
+	}
+	return nil
+}
+
+// waiveAll writes the reason of a waiver in force onto the findings it covers,
+// so that the report says what was accepted and why.
+func waiveAll(answer exchange.Answer, waivers []evidence.Waiver, now time.Time) {
+	for _, image := range answer.Images {
+		for _, p := range image.Platforms {
+			for i, f := range p.Findings {
+				for _, w := range waivers {
+					if f.Waived == "" && w.Covers(f, now) {
+						p.Findings[i].Waived = fmt.Sprintf("waived until %s: %s", w.Expires.UTC().Format(time.DateOnly), w.Reason)
+					}
+				}
+			}
+		}
+	}
+}

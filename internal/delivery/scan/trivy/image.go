@@ -1,0 +1,124 @@
+//go:build goexperiment.jsonv2
+
+package trivy
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// image is a manifest of the registry in the form that Trivy scans, its layers
+// bounded.
+type image struct {
+	v1.Image
+	ref  imageref.Ref
+	left *atomic.Int64 // bytes that may still be unpacked
+
+	limits   exchange.Limits
+	unpacked *atomic.Int64
+}
+
+func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits, unpacked *atomic.Int64) *image {
+	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits, unpacked: unpacked}
+	i.left.Store(limits.ImageBytes)
+	return i
+}
+
+// Name is what Trivy calls the target.
+func (i *image) Name() string { return i.ref.String() }
+
+// ID is the digest of the configuration.
+func (i *image) ID() (string, error) {
+	hash, err := i.ConfigName()
+	if err != nil {
+		return "", fmt.Errorf("read the configuration of %s: %w", i.ref, err)
+	}
+	return hash.String(), nil
+}
+
+// RepoTags is empty: nothing is scanned by tag.
+func (i *image) RepoTags() []string { return nil }
+
+// RepoDigests names the manifest.
+func (i *image) RepoDigests() []string { return []string{i.ref.String()} }
+
+// LayerByDiffID bounds what the layer unpacks to.
+func (i *image) LayerByDiffID(hash v1.Hash) (v1.Layer, error) {
+	inner, err := i.Image.LayerByDiffID(hash)
+	if err != nil {
+		return nil, err
+	}
+	return &layer{Layer: inner, image: i}, nil
+}
+
+type layer struct {
+	v1.Layer
+	image *image
+}
+
+// Uncompressed ends with an error where the image unpacks to more than allowed.
+func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	sent := &counted{Layer: l.Layer, n: new(atomic.Int64)}
+	opened, err := partial.CompressedToLayer(sent)
+	if err != nil {
+		return nil, err
+	}
+	r, err := opened.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	return &boundedReader{ReadCloser: r, image: l.image, sent: sent.n}, nil
+}
+
+// counted counts the bytes that came, whatever the manifest says of their number.
+type counted struct {
+	v1.Layer
+	n *atomic.Int64
+}
+
+func (c *counted) Compressed() (io.ReadCloser, error) {
+	r, err := c.Layer.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	return &countedReader{r, c.n}, nil
+}
+
+type countedReader struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (r *countedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.n.Add(int64(n))
+	return n, err
+}
+
+type boundedReader struct {
+	io.ReadCloser
+	image *image
+	read  int64
+	sent  *atomic.Int64 // bytes of the layer as it is stored
+}
+
+func (r *boundedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if r.image.left.Add(-int64(n)) < 0 {
+		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
+	}
+	limits := r.image.limits
+	r.image.unpacked.Add(int64(n))
+	if r.read += int64(n); limits.Ratio > 0 && r.read > limits.RatioFree && r.read/limits.Ratio > r.sent.Load() {
+		return 0, fmt.Errorf("%w: a layer of %s unpacks to more than %d times its size, and to more than %d MiB",
+			errTooLarge, r.image.ref, limits.Ratio, limits.RatioFree>>20)
+	}
+	return n, err
+}

@@ -1,0 +1,194 @@
+//go:build goexperiment.jsonv2
+
+package trivy
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	"github.com/aquasecurity/trivy/pkg/clock"
+	"github.com/aquasecurity/trivy/pkg/sbom/core"
+	"github.com/aquasecurity/trivy/pkg/sbom/cyclonedx"
+	sbomio "github.com/aquasecurity/trivy/pkg/sbom/io"
+	"github.com/aquasecurity/trivy/pkg/sbom/spdx"
+	"github.com/aquasecurity/trivy/pkg/types"
+	"github.com/google/uuid"
+	"github.com/package-url/packageurl-go"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	spdxtypes "github.com/spdx/tools-golang/spdx/v2/v2_3"
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+const spdxContainer = "ContainerImage"
+
+// documents writes one CycloneDX and one SPDX document for the whole image: the
+// index at the root, its platforms below it, the packages below those. The same
+// image, scanned at the same instant, gives the same bytes.
+func documents(ctx context.Context, asked exchange.Image, reports []types.Report, at time.Time) (cycloneDX, spdxJSON json.RawMessage, err error) {
+	bom, err := imageBOM(asked, reports)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx = clock.With(ctx, at.UTC())
+	if cycloneDX, err = cycloneDXDocument(ctx, asked.Ref, bom); err != nil {
+		return nil, nil, fmt.Errorf("CycloneDX: %w", err)
+	}
+	if spdxJSON, err = spdxDocument(ctx, asked.Ref, bom); err != nil {
+		return nil, nil, fmt.Errorf("SPDX: %w", err)
+	}
+	return cycloneDX, spdxJSON, nil
+}
+
+// imageBOM joins the platforms' components under one root.
+func imageBOM(asked exchange.Image, reports []types.Report) (*core.BOM, error) {
+	root := &core.Component{Root: true, Type: core.TypeContainerImage, Name: asked.Ref.Repository(), Version: asked.Ref.Digest()}
+	root.PkgIdentifier.PURL = ociPURL(asked.Ref)
+	root.PkgIdentifier.BOMRef = root.PkgIdentifier.PURL.String()
+	whole := core.NewBOM(core.Options{GenerateBOMRef: true})
+	whole.AddComponent(root)
+	for i, report := range reports {
+		part, err := sbomio.NewEncoder().Encode(report)
+		if err != nil {
+			return nil, err
+		}
+		add(whole, root, part, asked.Platforms[i].Platform)
+	}
+	return whole, nil
+}
+
+// add takes over components and how they relate, and leaves the findings: they
+// age, the bill of materials does not.
+func add(whole *core.BOM, root *core.Component, part *core.BOM, platform string) {
+	components := part.Components()
+	for _, c := range ordered(components) {
+		if c.Root {
+			c.Root = false
+			c.Version = platform
+			c.PkgIdentifier.BOMRef = platform
+			whole.AddComponent(c)
+			whole.AddRelationship(root, c, core.RelationshipContains)
+			continue
+		}
+		whole.AddComponent(c)
+	}
+	nameComponents(components, platform)
+	for id, relationships := range part.Relationships() {
+		whole.AddRelationship(components[id], nil, "")
+		for _, r := range relationships {
+			whole.AddRelationship(components[id], components[r.Dependency], r.Type)
+		}
+	}
+}
+
+// nameComponents gives each component a reference that says what it is and
+// where, and that is the same in every run: Trivy's own are random where a
+// package occurs twice.
+func nameComponents(components map[uuid.UUID]*core.Component, platform string) {
+	taken := make(map[string]int)
+	for _, c := range ordered(components) {
+		if c.PkgIdentifier.BOMRef != "" {
+			continue
+		}
+		ref := platform + "#" + label(c)
+		taken[ref]++
+		if n := taken[ref]; n > 1 {
+			ref = fmt.Sprintf("%s#%d", ref, n)
+		}
+		c.PkgIdentifier.BOMRef = ref
+	}
+}
+
+func label(c *core.Component) string {
+	name := string(c.Type) + ":" + c.Name + "@" + c.Version
+	if c.PkgIdentifier.PURL != nil {
+		name = c.PkgIdentifier.PURL.String()
+	}
+	if c.SrcFile != "" {
+		name += "#" + c.SrcFile
+	}
+	return name
+}
+
+func ordered(components map[uuid.UUID]*core.Component) []*core.Component {
+	list := make([]*core.Component, 0, len(components))
+	for _, c := range components {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *core.Component) int {
+		return cmp.Or(cmp.Compare(label(a), label(b)), cmp.Compare(a.PkgIdentifier.UID, b.PkgIdentifier.UID),
+			cmp.Compare(fmt.Sprint(a.Properties), fmt.Sprint(b.Properties)))
+	})
+	return list
+}
+
+// ociPURL is https://github.com/package-url/purl-spec, type oci.
+func ociPURL(ref imageref.Ref) *packageurl.PackageURL {
+	repository := strings.ToLower(ref.Repository())
+	return packageurl.NewPackageURL(packageurl.TypeOCI, "", path.Base(repository), ref.Digest(),
+		packageurl.Qualifiers{{Key: "repository_url", Value: repository}}, "")
+}
+
+func cycloneDXDocument(ctx context.Context, ref imageref.Ref, bom *core.BOM) (json.RawMessage, error) {
+	marshaler := cyclonedx.NewMarshaler(Version())
+	document, err := marshaler.Marshal(ctx, bom)
+	if err != nil {
+		return nil, err
+	}
+	document.SerialNumber = uuid.NewSHA1(uuid.NameSpaceURL, []byte("https://"+ref.String())).URN()
+	document.Vulnerabilities = nil
+	var out bytes.Buffer
+	encoder := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func spdxDocument(ctx context.Context, ref imageref.Ref, bom *core.BOM) (json.RawMessage, error) {
+	document, err := spdx.NewMarshaler(Version()).Marshal(ctx, bom)
+	if err != nil {
+		return nil, err
+	}
+	document.DocumentName = ref.String()
+	document.DocumentNamespace = "https://waybill.dev/spdx/" + ref.String()
+	document.CreationInfo.Creators = []common.Creator{
+		{CreatorType: "Tool", Creator: "waybill"},
+		{CreatorType: "Tool", Creator: "trivy-" + Version()},
+	}
+	namePlatforms(document)
+	return json.Marshal(document)
+}
+
+// namePlatforms says what the platforms' manifests are: Trivy expects a
+// container image at the root alone and gives the others neither an identifier
+// of its usual form nor a purpose.
+func namePlatforms(document *spdxtypes.Document) {
+	renamed := func(id common.ElementID) common.ElementID {
+		if strings.HasPrefix(string(id), "-") {
+			return spdxContainer + id
+		}
+		return id
+	}
+	for _, p := range document.Packages {
+		if id := renamed(p.PackageSPDXIdentifier); id != p.PackageSPDXIdentifier {
+			p.PackageSPDXIdentifier, p.PrimaryPackagePurpose = id, spdx.PackagePurposeContainer
+		}
+	}
+	for _, r := range document.Relationships {
+		r.RefA.ElementRefID, r.RefB.ElementRefID = renamed(r.RefA.ElementRefID), renamed(r.RefB.ElementRefID)
+	}
+	slices.SortFunc(document.Relationships, func(a, b *spdxtypes.Relationship) int {
+		return cmp.Or(cmp.Compare(a.RefA.ElementRefID, b.RefA.ElementRefID), cmp.Compare(a.RefB.ElementRefID, b.RefB.ElementRefID), cmp.Compare(a.Relationship, b.Relationship))
+	})
+}

@@ -1,0 +1,248 @@
+//go:build goexperiment.jsonv2
+
+package trivy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+
+	"github.com/aquasecurity/trivy-db/pkg/db"
+	dbtypes "github.com/aquasecurity/trivy-db/pkg/types"
+	trivydb "github.com/aquasecurity/trivy/pkg/db"
+	ospkgdetector "github.com/aquasecurity/trivy/pkg/detector/ospkg"
+	"github.com/aquasecurity/trivy/pkg/fanal/analyzer"
+	"github.com/aquasecurity/trivy/pkg/fanal/applier"
+	"github.com/aquasecurity/trivy/pkg/fanal/artifact"
+	artimage "github.com/aquasecurity/trivy/pkg/fanal/artifact/image"
+	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
+	"github.com/aquasecurity/trivy/pkg/javadb"
+	"github.com/aquasecurity/trivy/pkg/scan/langpkg"
+	"github.com/aquasecurity/trivy/pkg/scan/ospkg"
+	"github.com/aquasecurity/trivy/pkg/types"
+	"github.com/aquasecurity/trivy/pkg/vulnerability"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+	_ "modernc.org/sqlite" // the driver for RPM's and the Java database; without it Trivy finds no RPM package and says nothing
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// layersAtOnce is how many layers of one image are read at the same time.
+const layersAtOnce = 2
+
+var errTooLarge = errors.New("the layers unpack to more than allowed")
+
+// javaDatabaseMissing is what Trivy says, in an error without a type, where an
+// image has JAR files and javadb.Init was not called.
+const javaDatabaseMissing = "Java DB client not initialized"
+
+// Images opens manifests; internal/door/registry's Client does.
+type Images interface {
+	Image(ctx context.Context, ref imageref.Ref) (v1.Image, error)
+}
+
+// Scan does what the request says. unpacked counts the bytes of all layers as
+// they are read, for whoever watches.
+func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (answer exchange.Answer, err error) {
+	if request.Version != exchange.Version {
+		return exchange.Answer{}, fmt.Errorf("the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version, exchange.Version)
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+	if err := trivydb.Init(request.DatabaseDir); err != nil {
+		return exchange.Answer{}, fmt.Errorf("open the vulnerability database in %s: %w", request.DatabaseDir, err)
+	}
+	defer func() { err = errors.Join(err, trivydb.Close()) }()
+
+	if request.JavaDatabaseDir != "" {
+		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
+	}
+	s := scanner{images: images, request: request, cache: newLayerCache(), unpacked: unpacked}
+	reports, err := s.all(ctx)
+	if err != nil {
+		return exchange.Answer{}, err
+	}
+	if err := unusedVEX(request, reports); err != nil {
+		return exchange.Answer{}, err
+	}
+	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
+	for i, asked := range request.Images {
+		result := exchange.Result{Ref: asked.Ref}
+		for j, p := range asked.Platforms {
+			result.Platforms = append(result.Platforms, platformScan(p, reports[i][j]))
+		}
+		if asked.SBOM {
+			if result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports[i], request.At); err != nil {
+				return exchange.Answer{}, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
+			}
+		}
+		answer.Images = append(answer.Images, result)
+	}
+	return answer, nil
+}
+
+// Version is that of the Trivy module linked in.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, module := range info.Deps {
+		if module.Path == "github.com/aquasecurity/trivy" {
+			if len(module.Version) > 1 {
+				return module.Version[1:]
+			}
+		}
+	}
+	return "unknown"
+}
+
+type scanner struct {
+	images  Images
+	request exchange.Request
+	cache   *layerCache // over all manifests
+
+	unpacked *atomic.Int64
+}
+
+// all scans the manifests of all images, as many at a time as there are
+// processors.
+func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	reports := make([][]types.Report, len(s.request.Images))
+	for i, asked := range s.request.Images {
+		reports[i] = make([]types.Report, len(asked.Platforms))
+		for j, p := range asked.Platforms {
+			group.Go(func() (err error) {
+				if reports[i][j], err = s.manifest(ctx, asked.Ref, p); err != nil {
+					return fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
+				}
+				return nil
+			})
+		}
+	}
+	return reports, group.Wait()
+}
+
+// manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
+// those two packages would link its configuration and report code.
+func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.Platform) (types.Report, error) {
+	opened, err := s.images.Image(ctx, p.Ref)
+	if err != nil {
+		return types.Report{}, err
+	}
+	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits, s.unpacked), s.cache, artifact.Option{
+		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
+		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
+	})
+	if err != nil {
+		return types.Report{}, fmt.Errorf("prepare: %w", err)
+	}
+	info, err := art.Inspect(ctx)
+	if err != nil {
+		if strings.Contains(err.Error(), javaDatabaseMissing) {
+			err = ErrNeedsJavaDatabase
+		}
+		return types.Report{}, fmt.Errorf("read the layers: %w", err)
+	}
+	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
+
+	if err := s.cache.wait(ctx, info.BlobIDs); err != nil {
+		return types.Report{}, err
+	}
+	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs)
+	switch {
+	case errors.Is(err, analyzer.ErrUnknownOS):
+		detail.OS = assumedOS(detail)
+	case errors.Is(err, analyzer.ErrNoPkgsDetected):
+		warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
+	case err != nil:
+		return types.Report{}, fmt.Errorf("put the layers together: %w", err)
+	}
+	report := types.Report{
+		SchemaVersion: 2, ArtifactName: info.Name, ArtifactType: info.Type,
+		Metadata: types.Metadata{
+			ImageID: info.ImageMetadata.ID, DiffIDs: info.ImageMetadata.DiffIDs, RepoDigests: info.ImageMetadata.RepoDigests,
+			Reference: info.ImageMetadata.Reference, ImageConfig: info.ImageMetadata.ConfigFile, Size: detail.Layers.TotalSize(),
+		},
+		BOM: info.BOM,
+	}
+	if detail.OS.Detected() {
+		report.Metadata.OS = &detail.OS
+	}
+	if report.Results, err = detect(ctx, p, info.Name, detail); err != nil {
+		return types.Report{}, err
+	}
+	return report, applyVEX(ctx, &report, vexTarget{whole, p}, s.request.VEX)
+}
+
+// assumedOS is what Trivy assumes where no release file says: packages without
+// an operating system are kept, and the package repositories may name one.
+func assumedOS(detail ftypes.ArtifactDetail) ftypes.OS {
+	if detail.Repository != nil {
+		return ftypes.OS{Family: detail.Repository.Family, Name: detail.Repository.Release}
+	}
+	if len(detail.Packages) != 0 {
+		return ftypes.OS{Family: "none"}
+	}
+	return detail.OS
+}
+
+func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
+	target := types.ScanTarget{Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications}
+	for i := range target.Applications {
+		target.Applications[i].Packages = withoutDevelopment(target.Applications[i].Packages)
+	}
+	options := types.ScanOptions{
+		PkgTypes: types.PkgTypes, PkgRelationships: ftypes.Relationships,
+		Scanners: types.Scanners{types.VulnerabilityScanner, types.SBOMScanner},
+	}
+	var results types.Results
+	system, endOfLife, err := ospkg.NewScanner().Scan(ctx, target, options)
+	switch {
+	case errors.Is(err, ospkgdetector.ErrUnsupportedOS):
+		warn(p, "there are no advisories for %s %s: its packages are listed, not matched", detail.OS.Family, detail.OS.Name)
+	case err != nil:
+		return nil, fmt.Errorf("match OS packages: %w", err)
+	}
+	if endOfLife {
+		warn(p, "%s %s is no longer supported by its distribution: new vulnerabilities are not in the database", detail.OS.Family, detail.OS.Name)
+	}
+	if system.Target != "" {
+		results = append(results, system)
+	}
+	languages, err := langpkg.NewScanner().Scan(ctx, target, options)
+	if err != nil {
+		return nil, fmt.Errorf("match language packages: %w", err)
+	}
+	results = append(results, languages...)
+	client := vulnerability.NewClient(db.Config{})
+	for i := range results {
+		client.FillInfo(results[i].Vulnerabilities, []dbtypes.SourceID{"auto"})
+	}
+	return results, nil
+}
+
+// warn says what a verdict cannot know.
+func warn(p exchange.Platform, format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "warning: %s (%s): %s\n", p.Platform, p.Ref.Short(), fmt.Sprintf(format, args...))
+}
+
+func withoutDevelopment(packages ftypes.Packages) ftypes.Packages {
+	var kept ftypes.Packages
+	for _, p := range packages {
+		if !p.Dev {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}

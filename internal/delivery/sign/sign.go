@@ -1,0 +1,430 @@
+// Package sign signs an image and attests its evidence beside it in the
+// registry, and reads it back to see that it verifies.
+//
+// Invariant: every statement names the index and every platform manifest, and
+// nothing is reported as signed that was not read back and verified. Running
+// again leaves alone what is there. An image's platforms get their copies
+// first and the index last, so what the index has is complete.
+//
+// It neither builds nor scans: it signs what it is told, as long as that is
+// about this image.
+package sign
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// attempts bounds how often a referrer that another writer's update of the
+// fallback tag has dropped is written again.
+const attempts = 4
+
+// Forms of storage.
+const (
+	Bundle = "bundle"
+	Legacy = "legacy"
+	Both   = "both"
+)
+
+// Deps are what signing works with.
+type Deps struct {
+	Registry *registry.Client
+	Signer   *sigstore.Signer
+	// Collect reads what is beside the image itself, verified.
+	Collect func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error)
+}
+
+// Options say what to sign.
+type Options struct {
+	Image   imageref.Ref
+	Format  string // Bundle, Legacy or Both
+	SBOMs   []json.RawMessage
+	Scan    *evidence.ScanReport
+	Build   *evidence.BuildRecord
+	Builder evidence.Builder
+}
+
+// Result says what is there now.
+type Result struct {
+	Signer   evidence.Signer
+	LogIndex *int64   // of the signature; nil without a log
+	Written  []string // kinds of record signed now
+	Kept     []string // kinds of record that were there
+	Notes    []string // what the reader should know
+}
+
+// Run signs, stores and reads back.
+func Run(ctx context.Context, d Deps, o Options) (Result, error) {
+	claims, err := claims(o)
+	if err != nil {
+		return Result{}, err
+	}
+	if o.Format != Bundle {
+		if err := d.Signer.LegacyPossible(); err != nil { // before anything gets into a log
+			return Result{}, outcome.Usagef("%w", err)
+		}
+	}
+	contents, err := d.Registry.Contents(ctx, o.Image)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the platforms of the image: %w", err)
+	}
+	r := run{Deps: d, image: o.Image}
+	for _, p := range contents.Platforms {
+		if p.Ref != o.Image {
+			r.platforms = append(r.platforms, p.Ref)
+		}
+	}
+	if err := readable(claims, o.Image, contents, d.Signer.Identity()); err != nil {
+		return Result{}, err
+	}
+	before, err := d.Collect(ctx, o.Image)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Signer: d.Signer.Identity()}
+	for _, sbom := range o.SBOMs {
+		if _, about, err := evidence.SBOMAbout(sbom); err == nil && about == "" {
+			result.Notes = append(result.Notes, "an SBOM does not say which image it is about: it is attested because you say so")
+		}
+	}
+	wanted := r.wanted(claims, o.Format)
+	var todo []want
+	for _, w := range wanted {
+		if r.has(before, w) {
+			result.Kept = append(result.Kept, w.label())
+			continue
+		}
+		todo = append(todo, w)
+		result.Written = append(result.Written, w.label())
+	}
+	if err := r.write(ctx, todo); err != nil {
+		return Result{}, err
+	}
+	after, err := r.readBack(ctx, wanted, before.Problems)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, record := range after.Of(evidence.Signature) {
+		if record.Signer.Same(result.Signer) && record.LogIndex != nil {
+			result.LogIndex = record.LogIndex
+			break
+		}
+	}
+	return result, nil
+}
+
+// claim is a predicate to be signed.
+type claim struct {
+	kind          evidence.Kind
+	predicateType string
+	predicate     json.RawMessage
+}
+
+// claims are what is to be signed, after seeing that it is about the image.
+func claims(o Options) ([]claim, error) {
+	all := []claim{{evidence.Signature, evidence.PredicateSignature, json.RawMessage(`{}`)}}
+	if o.Build != nil {
+		if o.Build.Digest != o.Image.Digest() {
+			return nil, outcome.Usagef("the build record is about %s, not about %s", o.Build.Digest, o.Image.Digest())
+		}
+		p, err := evidence.ProvenancePredicate(*o.Build, o.Builder)
+		if err != nil {
+			return nil, fmt.Errorf("write provenance: %w", err)
+		}
+		all = append(all, claim{evidence.Provenance, evidence.PredicateProvenance, p})
+	}
+	for _, sbom := range o.SBOMs {
+		predicateType, about, err := evidence.SBOMAbout(sbom)
+		if err != nil {
+			return nil, outcome.Usagef("%w", err)
+		}
+		if about != "" && about != o.Image.Digest() {
+			return nil, outcome.Usagef("the SBOM is about %s, not about %s", about, o.Image.Digest())
+		}
+		all = append(all, claim{evidence.SBOM, predicateType, sbom})
+	}
+	if o.Scan != nil {
+		if !strings.HasSuffix(o.Scan.Image, "@"+o.Image.Digest()) {
+			return nil, outcome.Usagef("the scan report is about %s, not about %s", o.Scan.Image, o.Image)
+		}
+		p, err := evidence.ScanPredicate(*o.Scan, o.Builder)
+		if err != nil {
+			return nil, fmt.Errorf("write scan record: %w", err)
+		}
+		all = append(all, claim{evidence.Scan, evidence.PredicateScan, p})
+	}
+	return all, nil
+}
+
+// readable refuses, before anything is signed, what verifiers would not take:
+// what is larger than they read, and what counts under no policy.
+func readable(claims []claim, image imageref.Ref, contents registry.Contents, signer evidence.Signer) error {
+	e := evidence.Evidence{Image: image, Platforms: make(map[string]string), Manifests: contents.Manifests}
+	for _, p := range contents.Platforms {
+		if p.Platform != "" {
+			e.Platforms[p.Platform] = p.Ref.Digest()
+		}
+	}
+	const subjects = 1 << 16 // more than the rest of a statement has
+	for _, c := range claims {
+		if size := len(c.predicate) + subjects; size > sigstore.MaxStatement {
+			return outcome.Usagef("the %s has %d MiB, and no verifier reads a statement of more than %d MiB: nothing was signed. Leave files out of it, or split the image",
+				c.kind, size>>20, sigstore.MaxStatement>>20)
+		}
+		if why := e.Unusable(evidence.Record{Kind: c.kind, PredicateType: c.predicateType, Predicate: c.predicate, Signer: signer}, time.Now()); why != "" {
+			return outcome.Usagef("the %s would count nowhere, so nothing was signed: %s", c.kind, why)
+		}
+	}
+	return nil
+}
+
+// want is a claim in one form of storage.
+type want struct {
+	claim
+	legacy bool
+}
+
+func (w want) label() string {
+	if w.legacy {
+		return string(w.kind) + " (legacy)"
+	}
+	return string(w.kind)
+}
+
+type run struct {
+	Deps
+	image     imageref.Ref
+	platforms []imageref.Ref // other than the image itself
+}
+
+func (r run) wanted(claims []claim, format string) []want {
+	var wanted []want
+	for _, c := range claims {
+		if format != Legacy {
+			wanted = append(wanted, want{claim: c})
+		}
+		if format == Legacy || format == Both {
+			wanted = append(wanted, want{claim: c, legacy: true})
+		}
+	}
+	return wanted
+}
+
+// has says whether the evidence holds the claim already, by the same signer.
+func (r run) has(e evidence.Evidence, w want) bool {
+	format := "bundle"
+	if w.legacy {
+		format = "legacy"
+	}
+	return slices.ContainsFunc(e.Records, func(record evidence.Record) bool {
+		if record.Format != format || record.PredicateType != w.predicateType || !record.Signer.Same(r.Signer.Identity()) {
+			return false
+		}
+		if w.legacy && w.kind == evidence.Signature {
+			return slices.Contains(record.Subjects, r.image.Digest())
+		}
+		for _, subject := range append([]imageref.Ref{r.image}, r.platforms...) {
+			if !slices.Contains(record.Subjects, subject.Digest()) {
+				return false
+			}
+		}
+		return sameJSON(record.Predicate, w.predicate)
+	})
+}
+
+// maxDecoded is up to where two documents are compared by their values: decoded,
+// a document takes many times its size.
+const maxDecoded = 4 << 20
+
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	if len(a) == 0 {
+		a = json.RawMessage(`{}`) // cosign leaves the empty predicate out
+	}
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if len(a) > maxDecoded || len(b) > maxDecoded {
+		var compactA, compactB bytes.Buffer
+		return json.Compact(&compactA, a) == nil && json.Compact(&compactB, b) == nil && bytes.Equal(compactA.Bytes(), compactB.Bytes())
+	}
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return false
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+func (r run) statement(c claim) ([]byte, error) {
+	s := evidence.Statement{Type: evidence.StatementType, PredicateType: c.predicateType, Predicate: json.RawMessage("0")}
+	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) {
+		s.Subject = append(s.Subject, evidence.Subject{Name: r.image.Repository(), Digest: map[string]string{"sha256": ref.Hex()}})
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("write the statement about %s: %w", c.kind, err)
+	}
+	// The predicate goes in as it is: it can be large, and encoding it again
+	// would write it three times over and make its < and > six times as long.
+	head := len(data) - len(`0}`)
+	return slices.Concat(data[:head], c.predicate, []byte("}")), nil
+}
+
+// write signs what is to do, all at once, and stores it.
+func (r run) write(ctx context.Context, todo []want) error {
+	var legacy legacyLayers
+	bundles := make([]*registry.Attachment, len(todo))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, w := range todo {
+		g.Go(func() (err error) {
+			if w.legacy {
+				return r.signLegacy(gctx, w, &legacy)
+			}
+			bundles[i], err = r.signBundle(gctx, w)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var attachments []registry.Attachment
+	for _, b := range bundles {
+		if b != nil {
+			attachments = append(attachments, *b)
+		}
+	}
+	if err := sigstore.Attach(ctx, r.Registry, r.platforms, attachments); err != nil {
+		return fmt.Errorf("store the evidence: %w", err)
+	}
+	if err := sigstore.Attach(ctx, r.Registry, []imageref.Ref{r.image}, attachments); err != nil {
+		return fmt.Errorf("store the evidence: %w", err)
+	}
+	return legacy.store(ctx, r)
+}
+
+func (r run) signBundle(ctx context.Context, w want) (*registry.Attachment, error) {
+	statement, err := r.statement(w.claim)
+	if err != nil {
+		return nil, err
+	}
+	data, err := r.Signer.Statement(ctx, statement)
+	if err != nil {
+		return nil, fmt.Errorf("sign %s: %w", w.kind, err)
+	}
+	annotations := map[string]string{ // cosign's, which some verifiers choose by
+		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": w.predicateType,
+	}
+	maps.Copy(annotations, r.Signer.Annotations())
+	return &registry.Attachment{MediaType: sigstore.MediaTypeBundle, Data: data, Annotations: annotations}, nil
+}
+
+// legacyLayers are layers by the digest they stand beside.
+type legacyLayers struct {
+	mu           sync.Mutex
+	signatures   map[imageref.Ref][]sigstore.Legacy
+	attestations []sigstore.Legacy // beside every digest
+}
+
+func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error {
+	if w.kind != evidence.Signature {
+		statement, err := r.statement(w.claim)
+		if err != nil {
+			return err
+		}
+		attestation, err := r.Signer.LegacyAttestation(ctx, statement, w.predicateType)
+		if err != nil {
+			return fmt.Errorf("sign %s: %w", w.kind, err)
+		}
+		layers.mu.Lock()
+		defer layers.mu.Unlock()
+		layers.attestations = append(layers.attestations, attestation)
+		return nil
+	}
+	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) { // a legacy signature names one digest
+		payload, err := sigstore.SimpleSigning(ref)
+		if err != nil {
+			return err
+		}
+		signature, err := r.Signer.LegacySignature(ctx, payload)
+		if err != nil {
+			return fmt.Errorf("sign %s: %w", ref.Short(), err)
+		}
+		layers.mu.Lock()
+		if layers.signatures == nil {
+			layers.signatures = make(map[imageref.Ref][]sigstore.Legacy)
+		}
+		layers.signatures[ref] = append(layers.signatures[ref], signature)
+		layers.mu.Unlock()
+	}
+	return nil
+}
+
+func (l *legacyLayers) store(ctx context.Context, r run) error {
+	for _, ref := range append(slices.Clone(r.platforms), r.image) {
+		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacySignatures, l.signatures[ref]); err != nil {
+			return fmt.Errorf("store the signature: %w", err)
+		}
+		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacyAttestations, l.attestations); err != nil {
+			return fmt.Errorf("store the attestations: %w", err)
+		}
+	}
+	return nil
+}
+
+// readBack sees that all that is wanted is there and verifies, and signs again
+// what another writer's update of a shared tag has dropped.
+func (r run) readBack(ctx context.Context, wanted []want, known []evidence.Problem) (evidence.Evidence, error) {
+	for attempt := 1; ; attempt++ {
+		after, err := r.Collect(ctx, r.image)
+		if err != nil {
+			return evidence.Evidence{}, fmt.Errorf("read back what was signed: %w", err)
+		}
+		var lost []want
+		for _, w := range wanted {
+			if !r.has(after, w) {
+				lost = append(lost, w)
+			}
+		}
+		if len(lost) == 0 {
+			return after, nil
+		}
+		problems := slices.DeleteFunc(after.Problems, func(p evidence.Problem) bool { return slices.Contains(known, p) })
+		if attempt == attempts || len(problems) > 0 {
+			return evidence.Evidence{}, notVerified(lost, problems)
+		}
+		if err := r.write(ctx, lost); err != nil {
+			return evidence.Evidence{}, err
+		}
+	}
+}
+
+func notVerified(lost []want, problems []evidence.Problem) error {
+	var kinds, why []string
+	for _, w := range lost {
+		kinds = append(kinds, w.label())
+	}
+	for _, p := range problems {
+		why = append(why, p.String())
+	}
+	text := "signed, but what the registry gives back does not hold " + strings.Join(kinds, ", ")
+	if len(why) > 0 {
+		text += ": " + strings.Join(why, "; ") + " (is the trusted root that of the signing config?)"
+	}
+	return errors.New(text)
+}

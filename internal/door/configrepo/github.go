@@ -1,0 +1,295 @@
+package configrepo
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+)
+
+// GitHub is a config repository on GitHub, read and written through the API
+// without a clone. GitHub signs the commits of bots and apps.
+type GitHub struct {
+	api  *github.Client
+	repo github.Repository
+
+	// Branch holds the deployments: GitHub is asked when it moved. Empty is the
+	// default branch.
+	Branch string
+	// Now is the clock.
+	Now func() time.Time
+
+	mu        sync.Mutex
+	moves     []github.Move                 // of Branch, newest first; nil until they are needed
+	snapshots map[string]*Snapshot          // by commit
+	trees     map[string]map[string]treeRef // by commit: its files
+	roots     map[string]string             // by commit: its tree
+	blobs     map[string][]byte             // by id: files that were read alone
+}
+
+type treeRef struct {
+	mode, sha string
+	size      int
+}
+
+// NewGitHub makes the repository; it sends nothing.
+func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
+	return &GitHub{api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}, blobs: map[string][]byte{}}
+}
+
+// DefaultBranch is the repository's default branch.
+func (g *GitHub) DefaultBranch(ctx context.Context) (string, error) {
+	info, err := g.api.Repo(ctx, g.repo)
+	if err != nil {
+		return "", err
+	}
+	return info.DefaultBranch, nil
+}
+
+// Resolve gives the commit that rev names.
+func (g *GitHub) Resolve(ctx context.Context, rev string) (string, error) {
+	if isSHA(rev) && g.known(rev) {
+		return rev, nil // its files were read
+	}
+	sha, err := g.api.ResolveCommit(ctx, g.repo, rev)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound, http.StatusUnprocessableEntity)
+	}
+	return strings.TrimSpace(sha), nil
+}
+
+// Head gives the commit at the head of a branch.
+func (g *GitHub) Head(ctx context.Context, branch string) (string, error) {
+	if err := validBranch(branch); err != nil {
+		return "", err
+	}
+	sha, err := g.api.BranchHead(ctx, g.repo, branch)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound)
+	}
+	return sha, nil
+}
+
+// File reads one file of a revision.
+func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
+	sha := rev
+	if !isSHA(rev) {
+		var err error
+		if sha, err = g.Resolve(ctx, rev); err != nil {
+			return nil, err
+		}
+	}
+	if s := g.cached(sha); s != nil {
+		if data, ok := s.Files[path]; ok {
+			return data, nil
+		}
+		if s.Large[path] != "" {
+			return nil, tooLarge(path, rev)
+		}
+		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	files, err := g.tree(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	entry, ok := files[path]
+	if !ok || !(treeEntry{mode: entry.mode}).regular() {
+		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	if entry.size > maxFileBytes {
+		return nil, tooLarge(path, rev)
+	}
+	return g.blob(ctx, entry.sha)
+}
+
+// blob reads a file's content; a history holds the same one often.
+func (g *GitHub) blob(ctx context.Context, sha string) ([]byte, error) {
+	g.mu.Lock()
+	data, ok := g.blobs[sha]
+	g.mu.Unlock()
+	if ok {
+		return data, nil
+	}
+	data, err := g.api.Blob(ctx, g.repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.blobs[sha] = data
+	return data, nil
+}
+
+// Snapshot reads every regular file of a revision: the list of files and one
+// archive. The archive is no authority: attributes in the repository can leave
+// files out of it or rewrite them (export-ignore, export-subst), so each file
+// is held against its id in the list, and read by itself where it differs.
+func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
+	sha, err := g.Resolve(ctx, rev)
+	if err != nil {
+		return nil, err
+	}
+	if s := g.cached(sha); s != nil {
+		return s, nil
+	}
+	files, err := g.tree(ctx, sha)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := g.archive(ctx, sha)
+	if err != nil && ctx.Err() == nil {
+		archive, err = g.archive(ctx, sha) // cut off on the way, say
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}}
+	total := 0
+	for path, entry := range files {
+		if !(treeEntry{mode: entry.mode}).regular() {
+			continue
+		}
+		if entry.size > maxFileBytes {
+			s.Large[path] = entry.sha
+			continue
+		}
+		if total += entry.size; total > maxSnapshotBytes || len(s.Files) >= maxSnapshotFiles {
+			return nil, fmt.Errorf("read the files of %s@%s: %w", g.repo, sha, errTooMany)
+		}
+		data, ok := archive[path]
+		if !ok || blobID(data) != entry.sha {
+			if data, err = g.blob(ctx, entry.sha); err != nil {
+				return nil, err
+			}
+		}
+		s.Files[path] = data
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.snapshots[sha] = s
+	return s, nil
+}
+
+// archive downloads the files of a commit.
+func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, error) {
+	body, err := g.api.Tarball(ctx, g.repo, sha)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	fail := func(err error) (map[string][]byte, error) {
+		return nil, fmt.Errorf("read the archive of %s@%s: %w", g.repo, sha, err)
+	}
+	unpacked, err := gzip.NewReader(body)
+	if err != nil {
+		return fail(err)
+	}
+	files, total := map[string][]byte{}, int64(0)
+	for r := tar.NewReader(io.LimitReader(unpacked, maxArchiveBytes)); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return files, nil
+		}
+		if err != nil {
+			return fail(err)
+		}
+		_, path, ok := strings.Cut(header.Name, "/") // below the directory at the top
+		if header.Typeflag != tar.TypeReg || !ok || path == "" {
+			continue
+		}
+		if header.Size > maxFileBytes {
+			continue // too large to be read
+		}
+		if total += header.Size; total > maxSnapshotBytes || len(files) >= maxSnapshotFiles {
+			return fail(errTooMany)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			return fail(err)
+		}
+		files[path] = data
+	}
+}
+
+// tree lists the files of a commit.
+func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, error) {
+	g.mu.Lock()
+	files, ok := g.trees[sha]
+	g.mu.Unlock()
+	if ok {
+		return files, nil
+	}
+	_, entries, err := g.api.Tree(ctx, g.repo, sha)
+	if err != nil {
+		return nil, notFound(err, http.StatusNotFound)
+	}
+	files = map[string]treeRef{}
+	for _, e := range entries {
+		if e.Type != "tree" {
+			files[e.Path] = treeRef{mode: e.Mode, sha: e.SHA, size: e.Size}
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trees[sha] = files
+	return files, nil
+}
+
+// root is the id of a commit's tree.
+func (g *GitHub) root(ctx context.Context, sha string) (string, error) {
+	g.mu.Lock()
+	root, ok := g.roots[sha]
+	g.mu.Unlock()
+	if ok {
+		return root, nil
+	}
+	root, err := g.api.CommitTree(ctx, g.repo, sha)
+	if err != nil {
+		return "", notFound(err, http.StatusNotFound)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.roots[sha] = root
+	return root, nil
+}
+
+func (g *GitHub) cached(sha string) *Snapshot {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.snapshots[sha]
+}
+
+func (g *GitHub) known(sha string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.trees[sha]
+	return ok
+}
+
+// blobID is git's id of a file's content.
+func blobID(data []byte) string {
+	h := sha1.New() //nolint:gosec // git's object ids
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// notFound adds ErrNotFound to GitHub's answer where it means that.
+func notFound(err error, statuses ...int) error {
+	for _, status := range statuses {
+		if github.IsStatus(err, status) {
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+	}
+	return err
+}

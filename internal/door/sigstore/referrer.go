@@ -1,0 +1,58 @@
+package sigstore
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	ociremote "github.com/sigstore/cosign/v2/pkg/oci/remote"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Attach makes each bundle a referrer of every subject, by cosign's client. On
+// a registry without the referrers API the fallback tag is kept, for which a
+// subject's referrers are written one after the other. A bundle attached again
+// changes nothing: cosign's WriteAttestationNewBundleFormat is not used because
+// it adds the time of writing.
+//
+// Reading them back stays with the registry's door: cosign.GetBundles passes
+// over what it cannot read, and trouble would look like missing evidence.
+func Attach(ctx context.Context, r *registry.Client, subjects []imageref.Ref, bundles []registry.Attachment) error {
+	if len(subjects) == 0 || len(bundles) == 0 {
+		return nil
+	}
+	session, err := r.Session(ctx) // logs in once, and sends each blob once
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	options := ociremote.WithRemoteOptions(session.RemoteOptions(gctx)...)
+	for _, subject := range subjects {
+		g.Go(func() error {
+			for _, b := range bundles {
+				if err := attach(subject, b, options); err != nil {
+					return registry.Trouble(subject, "attach to "+subject.String(), err)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func attach(subject imageref.Ref, b registry.Attachment, options ociremote.Option) error {
+	blob := static.NewLayer(b.Data, types.MediaType(b.MediaType))
+	digest, err := blob.Digest()
+	if err != nil {
+		return fmt.Errorf("compute the digest of a bundle: %w", err)
+	}
+	annotations := map[string]string{registry.AnnotationBlob: digest.String()}
+	maps.Copy(annotations, b.Annotations)
+	return ociremote.WriteReferrer(subject.GoName(), b.MediaType, []v1.Layer{blob}, annotations, options)
+}

@@ -1,0 +1,106 @@
+package sigstore
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	requests := make(map[string]int)
+	server := registrytest.New(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		requests[r.Method+" "+r.URL.Path]++
+		return false
+	})
+	c := registry.New(registry.Options{})
+	index, platform := pushRandom(t, c, server.Host), pushRandom(t, c, server.Host)
+	bundles := []registry.Attachment{
+		{MediaType: MediaTypeBundle, Data: []byte("one"), Annotations: map[string]string{"who": "me"}},
+		{MediaType: MediaTypeBundle, Data: []byte("two")},
+	}
+	for _, uploads := range []int{3, 0} { // the two bundles and the configuration; again changes nothing
+		clear(requests)
+		if err := Attach(t.Context(), c, []imageref.Ref{index, platform}, bundles); err != nil {
+			t.Fatal(err)
+		}
+		if n := requests["GET /v2/"]; n != 2 {
+			t.Errorf("asked %d times how to log in, want once to read and once to write", n)
+		}
+		if n := requests["POST /v2/acme/app/blobs/uploads/"]; n != uploads {
+			t.Errorf("sent %d blobs, want %d", n, uploads)
+		}
+		for _, subject := range []imageref.Ref{index, platform} {
+			listed, err := c.Attached(t.Context(), subject, MediaTypeBundle)
+			if err != nil || len(listed) != 2 {
+				t.Errorf("listed %d of the type, %v, want 2", len(listed), err)
+			}
+		}
+	}
+	found, err := c.Attached(t.Context(), index, MediaTypeBundlePrefix)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("got %+v, %v, want each bundle once", found, err)
+	}
+	for _, a := range found {
+		if string(a.Data) == "one" && a.Annotations["who"] != "me" {
+			t.Errorf("got %+v", a)
+		}
+	}
+}
+
+// Kyverno and others choose by artifact type: the fallback tag has to carry
+// the real one, not that of the empty configuration.
+func TestFallbackTagCarriesTheType(t *testing.T) {
+	t.Parallel()
+	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/referrers/") {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		return false
+	})
+	c := registry.New(registry.Options{})
+	ref := pushRandom(t, c, server.Host)
+	bundles := []registry.Attachment{{MediaType: MediaTypeBundle, Data: []byte("one")}, {MediaType: MediaTypeBundle, Data: []byte("two")}}
+	for range 2 {
+		if err := Attach(t.Context(), c, []imageref.Ref{ref}, bundles); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer, err := http.Get("http://" + server.Host + "/v2/acme/app/manifests/" + strings.Replace(ref.Digest(), ":", "-", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var index v1.IndexManifest
+	if err := json.Unmarshal(body, &index); err != nil {
+		t.Fatal(err)
+	}
+	if len(index.Manifests) != 2 {
+		t.Fatalf("the tag lists %d referrers, want 2", len(index.Manifests))
+	}
+	for _, m := range index.Manifests {
+		if m.ArtifactType != MediaTypeBundle {
+			t.Errorf("listed as %q, want %q", m.ArtifactType, MediaTypeBundle)
+		}
+	}
+	if found, err := c.Attached(t.Context(), ref, MediaTypeBundle); err != nil || len(found) != 2 {
+		t.Errorf("read back %d, %v", len(found), err)
+	}
+}

@@ -1,0 +1,263 @@
+package terraform
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
+)
+
+// Place is where a root keeps its state, as its backend block and the settings
+// that are given beside it say. Two roots with one Place share a state.
+type Place struct {
+	Backend string // type of the backend
+	// Names tell states apart: bucket and key, address, path. They are written in
+	// one form, however the configuration spells them.
+	Names string
+	// Outside says that a local state lies in the repository, outside of the
+	// directory of its root.
+	Outside bool
+}
+
+// String names the place for people and fingerprints.
+func (p Place) String() string { return p.Backend + " " + p.Names }
+
+// Where says where the root in dir, relative to top, keeps the state of a
+// workspace: a place for each backend block, of which overrides can add some.
+// given are the inputs for -backend-config, KEY=VALUE or files.
+func Where(top, dir, workspace string, given []string) ([]Place, error) {
+	root := filepath.Join(top, filepath.FromSlash(dir))
+	read, err := configuration.Read(root, false)
+	if err != nil {
+		return nil, err
+	}
+	more, err := givenSettings(root, given)
+	if err != nil {
+		return nil, err
+	}
+	blocks := read.Backends
+	if len(blocks) == 0 {
+		blocks = []configuration.Backend{{Named: configuration.Named{Name: "local"}}}
+	}
+	var places []Place
+	for _, b := range blocks {
+		settings := make(map[string]string, len(b.Settings)+len(more))
+		for name, value := range b.Settings {
+			settings[name] = value
+		}
+		for name, value := range more {
+			settings[name] = value
+		}
+		p := Place{Backend: b.Name}
+		if b.Name == "local" {
+			p.Names, p.Outside = localPlace(top, root, workspace, settings)
+		} else {
+			p.Names = strings.Join(remoteNames(b.Name, workspace, settings), " ")
+		}
+		for _, name := range b.Computed { // only OpenTofu can tell them
+			p.Names += " " + name + "=computed in " + dir
+		}
+		places = append(places, p)
+	}
+	return places, nil
+}
+
+func givenSettings(root string, given []string) (map[string]string, error) {
+	settings := make(map[string]string)
+	for _, g := range given {
+		if name, value, ok := strings.Cut(g, "="); ok {
+			settings[strings.TrimSpace(name)] = strings.Trim(strings.TrimSpace(value), `"`)
+			continue
+		}
+		file := g
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(root, filepath.FromSlash(file))
+		}
+		read, err := configuration.ReadSettings(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the backend's settings %s: %w", g, err)
+		}
+		for name, value := range read {
+			settings[name] = value
+		}
+	}
+	return settings, nil
+}
+
+// localPlace is the file of a local state, links followed, from the top where it
+// lies in the repository.
+func localPlace(top, root, workspace string, settings map[string]string) (string, bool) {
+	file := settings["path"]
+	if file == "" {
+		file = "terraform.tfstate"
+	}
+	if workspace != "" && workspace != "default" {
+		dir := settings["workspace_dir"]
+		if dir == "" {
+			dir = "terraform.tfstate.d"
+		}
+		file = filepath.Join(dir, workspace, "terraform.tfstate")
+	}
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(root, file)
+	}
+	file, realTop, realRoot := resolve(file), resolve(top), resolve(root)
+	within := func(dir string) (string, bool) {
+		relative, err := filepath.Rel(dir, file)
+		return filepath.ToSlash(relative), err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+	}
+	_, inRoot := within(realRoot)
+	relative, inTop := within(realTop)
+	if inTop {
+		return relative, !inRoot
+	}
+	return filepath.ToSlash(file), false
+}
+
+// resolve follows the links in as much of a path as is there.
+func resolve(file string) string {
+	file = filepath.Clean(file)
+	rest := ""
+	for dir := file; ; dir = filepath.Dir(dir) {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return file
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}
+
+// remoteNames are the settings of a backend that tell its states apart. Of a
+// backend that is not known here, all settings do.
+// https://developer.hashicorp.com/terraform/language/backend
+func remoteNames(kind, workspace string, s map[string]string) []string {
+	named := workspace != "" && workspace != "default"
+	or := func(name, other string) string {
+		if s[name] != "" {
+			return s[name]
+		}
+		return other
+	}
+	switch kind {
+	case "s3":
+		key := s["key"]
+		if named {
+			key = path.Join(or("workspace_key_prefix", "env:"), workspace, key)
+		}
+		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(key)}
+	case "gcs":
+		name := workspace
+		if !named {
+			name = "default"
+		}
+		return []string{"bucket=" + plainName(s["bucket"]), "object=" + plainKey(path.Join(s["prefix"], name+".tfstate"))}
+	case "azurerm":
+		key := s["key"]
+		if named {
+			key += "env:" + workspace
+		}
+		return []string{"account=" + plainName(s["storage_account_name"]), "container=" + plainName(s["container_name"]), "key=" + plainKey(key)}
+	case "http":
+		return []string{"address=" + plainAddress(s["address"])}
+	case "pg":
+		return []string{"connection=" + connection(s["conn_str"]), "schema=" + or("schema_name", "terraform_remote_state"), "workspace=" + workspaceName(workspace)}
+	case "kubernetes":
+		return []string{"namespace=" + or("namespace", "default"), "suffix=" + s["secret_suffix"], "workspace=" + workspaceName(workspace)}
+	case "consul":
+		key := s["path"]
+		if named {
+			key += "-env:" + workspace
+		}
+		return []string{"address=" + plainAddress(s["address"]), "path=" + plainKey(key)}
+	case "remote", "cloud":
+		name := s["workspaces.name"]
+		if name == "" {
+			name = s["workspaces.prefix"] + workspaceName(workspace)
+		}
+		return []string{"host=" + or("hostname", "app.terraform.io"), "organization=" + plainName(s["organization"]), "workspace=" + name}
+	case "cos":
+		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(path.Join(s["prefix"], workspaceName(workspace), or("key", "terraform.tfstate")))}
+	case "oss":
+		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(path.Join(or("prefix", "env:"), workspaceName(workspace), or("key", "terraform.tfstate")))}
+	}
+	return append(allSettings(s), "workspace="+workspaceName(workspace))
+}
+
+func workspaceName(workspace string) string {
+	if workspace == "" {
+		return "default"
+	}
+	return workspace
+}
+
+// plainKey gives spellings of one key one form: a store may tell them apart, but
+// no two roots need keys that differ in nothing else.
+func plainKey(key string) string {
+	for range 3 {
+		decoded, err := url.PathUnescape(key)
+		if err != nil || decoded == key {
+			break
+		}
+		key = decoded
+	}
+	return strings.ToLower(strings.TrimPrefix(path.Clean("/"+strings.ReplaceAll(key, `\`, "/")), "/"))
+}
+
+func plainName(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+// plainAddress leaves out what does not name another state: user, query,
+// fragment, the default port, the spelling of the path.
+func plainAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return plainKey(address)
+	}
+	port := u.Port()
+	if port == "80" || port == "443" {
+		port = ""
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if port != "" {
+		host += ":" + port
+	}
+	name := host + "/" + plainKey(u.Path)
+	if query := u.Query().Encode(); query != "" {
+		name += "?" + query
+	}
+	return name
+}
+
+// connection leaves user and password out of the address of a database.
+func connection(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Host != "" {
+		return strings.ToLower(u.Host) + plainKey(u.Path)
+	}
+	var kept []string
+	for word := range strings.FieldsSeq(text) {
+		if name, _, _ := strings.Cut(word, "="); slices.Contains([]string{"host", "hostaddr", "port", "dbname"}, name) {
+			kept = append(kept, word)
+		}
+	}
+	slices.Sort(kept)
+	return strings.Join(kept, ",")
+}
+
+// credentials are settings that name no state, and may be secret.
+var credentials = []string{"password", "username", "token", "access_key", "secret_key", "client_secret", "profile", "role_arn", "credentials"}
+
+func allSettings(s map[string]string) []string {
+	var list []string
+	for name, value := range s {
+		if !slices.Contains(credentials, name) {
+			list = append(list, name+"="+value)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,97 @@
+package terraform
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
+)
+
+// Module is what a directory of configuration says, as far as a plan's sources
+// ask.
+type Module struct {
+	Dir       string
+	Local     []string // directories of the modules it calls by a path, sorted
+	Variables []string // names, sorted
+	Sensitive []string // those marked sensitive
+}
+
+// Inspect reads a directory without running terraform. What it cannot read it
+// leaves to terraform to complain of.
+//
+// It does not use terraform-config-inspect, which passes over .tofu and refuses
+// an override of a provider's source.
+func Inspect(dir string) (*Module, error) {
+	read, err := configuration.Read(dir, false)
+	if err != nil {
+		return nil, err
+	}
+	m := &Module{Dir: dir}
+	for _, call := range read.Calls {
+		if IsLocal(call.Source) {
+			m.Local = append(m.Local, filepath.Join(dir, filepath.FromSlash(call.Source)))
+		}
+	}
+	for _, v := range read.Variables {
+		m.Variables = append(m.Variables, v.Name)
+		if v.Sensitive {
+			m.Sensitive = append(m.Sensitive, v.Name)
+		}
+	}
+	for _, list := range []*[]string{&m.Local, &m.Variables, &m.Sensitive} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list) // overrides say it again
+	}
+	return m, nil
+}
+
+// IsLocal says whether a module's source is a path.
+func IsLocal(source string) bool {
+	return source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
+}
+
+// IsRoot says whether the directory configures a backend or a provider, which
+// modules that others call do not. A file that nobody can read is an error: it
+// might be a root's.
+func IsRoot(dir string) (bool, error) {
+	read, err := configuration.Read(dir, false)
+	if err != nil {
+		return false, fmt.Errorf("look for roots: %w", err)
+	}
+	if len(read.Backends) > 0 || len(read.Configured) > 0 {
+		return true, nil
+	}
+	for _, p := range read.Problems {
+		if p.Syntax {
+			return false, fmt.Errorf("look for roots: %s:%d: %s", p.File, p.Line, p.Message)
+		}
+	}
+	return false, nil
+}
+
+// Opens lists the files and directories, from the top and with slashes, that
+// the configuration of a root opens or lets a provider open. It is false where
+// that cannot be told. What leaves the repository is left out: policy refuses it.
+func Opens(top, root string, varFiles []string) (files []string, known bool, err error) {
+	found, err := configuration.FindReads(configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles})
+	if err != nil {
+		return nil, false, err
+	}
+	realTop, err := filepath.EvalSymlinks(top)
+	if err != nil {
+		return nil, false, fmt.Errorf("find the top of the repository: %w", err)
+	}
+	known = true
+	for _, o := range found {
+		known = known && o.Extent != configuration.Unknown && !o.Given // what is given could lead anywhere
+		relative, err := filepath.Rel(realTop, o.Path)
+		if o.Outside || o.Path == "" || err != nil || strings.HasPrefix(relative, "..") {
+			continue
+		}
+		files = append(files, filepath.ToSlash(relative))
+	}
+	slices.Sort(files)
+	return slices.Compact(files), known, nil
+}

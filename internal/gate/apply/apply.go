@@ -1,0 +1,309 @@
+// Package apply carries out a terraform plan that was approved, exactly that
+// one, or nothing.
+//
+// Everything that can be computed again is, before anything is changed: Open
+// reads the files and compares what needs no terraform (head commit, directory,
+// lock file, configuration, variables), so that nothing of a tree that nobody
+// approved is ever run; Check asks terraform for the rest (version, workspace,
+// state lineage and serial, the changes in the binary plan). One difference in
+// one root refuses them all. Then Run applies the stored binary plans in their
+// order; terraform itself holds the state's lock meanwhile and refuses a plan
+// whose state has moved on.
+//
+// The package reads neither approvals nor stores: the caller decides that the
+// plan is approved, after Open and before Check. What it reports names no
+// sensitive value.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Request says what is applied, where.
+type Request struct {
+	Top        string // of the repository
+	Bundle     *seal.Bundle
+	Repository string // that this is
+	Head       string // commit that is the head now
+	Tool       plan.Tool
+	States     plan.States // whose state is whose
+	Adopt      func(dir string) bool
+	Getenv     func(string) string // for TF_VAR_ alone
+	Words      io.Writer           // progress; nil is none
+	// Group folds the progress of a root in a log until the returned function
+	// is called; nil does not.
+	Group func(title string) (end func())
+	// Changed lists the files in the directories and among the files that are
+	// not as they were in the planned head; nil is not known.
+	Changed func(ctx context.Context, paths []string) ([]string, error)
+	// KeepState stores a state that the backend did not take and says where;
+	// nil keeps none.
+	KeepState func(ctx context.Context, dir string, state []byte) (string, error)
+}
+
+// Applier is a plan that is ready to be checked, and then applied.
+type Applier struct {
+	r       Request
+	roots   []root
+	secrets *plan.Secrets
+	// Summaries of the roots, in order.
+	Summaries []plan.Summary
+}
+
+type root struct {
+	record  plan.RootRecord
+	sources *plan.Sources // nil where the directory is gone
+	planned *terraform.Plan
+	tf      *terraform.Root
+	private string // directory
+	file    string // of the binary plan
+}
+
+// MismatchError says which fields are not as they were planned.
+type MismatchError struct {
+	Differences []plan.FieldDifference
+	// Details say more: files that changed, what would be done now.
+	Details []string
+}
+
+func (e *MismatchError) Error() string {
+	lines := make([]string, 0, len(e.Differences)+len(e.Details)+1)
+	for _, d := range e.Differences {
+		text := d.String()
+		if d.Field == "state serial" || d.Field == "state lineage" {
+			text += " (something was applied since, perhaps this plan itself)"
+		}
+		lines = append(lines, text)
+	}
+	lines = append(lines, e.Details...)
+	return strings.Join(append(lines, "what was approved is not what would be applied: plan again"), "\n")
+}
+
+func mismatch(differences []plan.FieldDifference, details ...string) error {
+	return &outcome.Error{Code: outcome.Refused, Cause: &MismatchError{Differences: differences, Details: details}}
+}
+
+// Open reads the plan and compares what needs no terraform. It starts nothing
+// and changes nothing. A difference is a refusal.
+func Open(ctx context.Context, r Request) (*Applier, error) {
+	document := r.Bundle.Document
+	if len(document.Roots) != len(r.Bundle.Roots) {
+		return nil, fmt.Errorf("the bundle has %d plans and %d records", len(r.Bundle.Roots), len(document.Roots))
+	}
+	a := &Applier{r: r}
+	var parsed []*terraform.Plan
+	for _, b := range r.Bundle.Roots {
+		if err := plan.CheckWhole(b.JSON); err != nil {
+			return nil, err
+		}
+		p, err := terraform.ParsePlan(b.JSON)
+		if err != nil {
+			return nil, err
+		}
+		parsed = append(parsed, p)
+	}
+	a.secrets = plan.FindSecrets(parsed...)
+	if r.Tool.Env != nil {
+		a.secrets = a.secrets.Also(plan.GivenSecrets(r.Tool.Env(nil)))
+	}
+	now := a.now()
+	var details []string
+	for i, record := range document.Roots {
+		if err := r.States.Check(record.Dir, record.Workspace); err != nil {
+			return nil, err
+		}
+		a.Summaries = append(a.Summaries, plan.Summarize(parsed[i], a.secrets))
+		if err := a.variables(record.Dir, parsed[i]); err != nil {
+			return nil, err
+		}
+		one := root{record: record, planned: parsed[i]}
+		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
+			if one.sources, err = plan.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
+				return nil, fmt.Errorf("%s: %w", record.Dir, err)
+			}
+			if record.Configuration != one.sources.Digest {
+				details = append(details, a.changedFiles(ctx, one)...)
+			}
+			record.Backend, record.Whole = r.States.Place(record.Dir, record.Workspace), one.sources.Whole
+			record.LockFile, record.Configuration, record.Plan = one.sources.LockFile, one.sources.Digest, plan.Digest(r.Bundle.Roots[i].Binary)
+			now.Roots = append(now.Roots, record)
+		}
+		a.roots = append(a.roots, one)
+	}
+	if differences := plan.Compare(document, now); len(differences) > 0 {
+		return nil, mismatch(differences, details...)
+	}
+	return a, nil
+}
+
+// now is the document without roots.
+func (a *Applier) now() plan.Document {
+	now := plan.Document{Version: plan.DocumentVersion, Repository: a.r.Repository, Head: a.r.Head, Removed: a.r.Bundle.Document.Removed}
+	if now.Repository == "" {
+		now.Repository = a.r.Bundle.Document.Repository
+	}
+	return now
+}
+
+const maxFilesNamed = 20
+
+// changedFiles names the files that are not as they were in the planned head.
+func (a *Applier) changedFiles(ctx context.Context, r root) []string {
+	if a.r.Changed == nil {
+		return nil
+	}
+	files, err := a.r.Changed(ctx, r.sources.Paths())
+	if err != nil || len(files) == 0 {
+		return nil // it only explains
+	}
+	more := ""
+	if len(files) > maxFilesNamed {
+		more = fmt.Sprintf(" and %d more", len(files)-maxFilesNamed)
+		files = files[:maxFilesNamed]
+	}
+	return []string{r.record.Dir + ": not as in the planned commit: " + terraform.Printable(strings.Join(files, ", ")) + more}
+}
+
+// Check asks terraform for the rest of what the plan was bound to. It changes
+// nothing. A difference is a refusal.
+func (a *Applier) Check(ctx context.Context) error {
+	now := a.now()
+	var details []string
+	for i := range a.roots {
+		record, more, err := a.recompute(ctx, i)
+		if err != nil {
+			return a.secrets.Error(fmt.Errorf("%s: %w", a.roots[i].record.Dir, err))
+		}
+		now.Roots, details = append(now.Roots, record), append(details, more...)
+	}
+	if differences := plan.Compare(a.r.Bundle.Document, now); len(differences) > 0 {
+		return mismatch(differences, details...)
+	}
+	return nil
+}
+
+// recompute gives the record that the root would have now, and what would be
+// done where it differs.
+func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, details []string, err error) {
+	r, one := a.r, &a.roots[i]
+	now = one.record
+	if one.tf, one.private, err = r.Tool.Open(r.Top, now.Dir, strconv.Itoa(i), one.sources.Variables); err != nil {
+		return now, nil, err
+	}
+	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, one.tf, one.record.Workspace, r.Tool.Backend); err != nil {
+		return now, nil, err
+	}
+	if now.Terraform != one.record.Terraform {
+		return now, nil, nil // it might not read the plan
+	}
+	one.file = filepath.Join(one.private, "plan")
+	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
+		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
+	}
+	// Neither needs the other, and showing a large plan takes a while.
+	var state terraform.StateID
+	var shown []byte
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		state, err = one.tf.State(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		shown, err = one.tf.Show(groupCtx, one.file)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return now, nil, err
+	}
+	now.Lineage, now.Serial = state.Lineage, state.Serial
+	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
+		return now, nil, plan.RefuseTakeOver(now.Dir, state.Resources)
+	}
+	if err := plan.CheckWhole(shown); err != nil {
+		return now, nil, err
+	}
+	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
+		return now, nil, err
+	}
+	switch {
+	case now.Changes != one.record.Changes:
+		details = a.explain(*one, "the stored plan says", shown)
+	case now.Lineage != one.record.Lineage || now.Serial != one.record.Serial:
+		details = a.planAgain(ctx, *one)
+	}
+	return now, details, nil
+}
+
+// planAgain says what terraform would do now. The configuration is the approved
+// one; only the state has moved.
+func (a *Applier) planAgain(ctx context.Context, r root) []string {
+	file := filepath.Join(r.private, "again")
+	options := terraform.PlanOptions{Out: file}
+	for _, f := range r.record.VarFiles {
+		options.VarFiles = append(options.VarFiles, filepath.Join(a.r.Top, filepath.FromSlash(f)))
+	}
+	_, err := r.tf.Plan(ctx, options)
+	if err == nil {
+		var shown []byte
+		if shown, err = r.tf.Show(ctx, file); err == nil {
+			return a.explain(r, "planned now, it would differ", shown)
+		}
+	}
+	return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+}
+
+const maxChangesNamed = 50
+
+// explain names the addresses of which another plan of the root says something
+// else than the approved one.
+func (a *Applier) explain(r root, title string, other []byte) []string {
+	now, err := terraform.ParsePlan(other)
+	if err != nil {
+		return nil
+	}
+	differences := plan.DifferentChanges(r.planned, now, plan.FindSecrets(r.planned, now))
+	if len(differences) == 0 {
+		return []string{r.record.Dir + ": planned now, it would do the same"}
+	}
+	lines := []string{r.record.Dir + ": " + title + ":"}
+	for i, d := range differences {
+		if i == maxChangesNamed {
+			lines = append(lines, fmt.Sprintf("  and %d more", len(differences)-maxChangesNamed))
+			break
+		}
+		lines = append(lines, "  "+terraform.Printable(d.String()))
+	}
+	return lines
+}
+
+// variables refuses a variable of the environment that is not what the plan was
+// made with: terraform would apply the plan's value without a word.
+func (a *Applier) variables(dir string, p *terraform.Plan) error {
+	for name, v := range p.Variables {
+		given := ""
+		if a.r.Getenv != nil {
+			given = a.r.Getenv("TF_VAR_" + name)
+		}
+		if given == "" || v == nil || v.Value == nil {
+			continue
+		}
+		if !plan.SameVariable(given, v.Value) {
+			return mismatch([]plan.FieldDifference{{Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment"}})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// States that a root can be left in.
+const (
+	Applied   = "applied"
+	Unchanged = "unchanged" // the plan changes nothing
+	Failed    = "failed"
+	Untouched = "untouched" // an earlier root failed
+)
+
+// RootResult is what became of one root.
+type RootResult struct {
+	Dir       string   `json:"dir"`
+	State     string   `json:"state"`
+	Serial    uint64   `json:"serial"`               // of the state afterwards
+	Done      []string `json:"done,omitempty"`       // addresses that were changed
+	Failed    []string `json:"failed,omitempty"`     // addresses that were not
+	Untouched []string `json:"not_begun,omitempty"`  // addresses that were not reached
+	Lost      string   `json:"lost_lock,omitempty"`  // what became of the state's lock, where it was lost
+	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
+	Reason    string   `json:"reason,omitempty"`
+}
+
+// Run applies the plans in their order and stops at the first that fails. What
+// it returns beside an error says how far it came.
+func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
+	var results []RootResult
+	var failed error
+	for i, root := range a.roots {
+		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched}
+		switch {
+		case failed != nil:
+		case !a.Summaries[i].Changes():
+			result.State = Unchanged
+		default:
+			if err := a.apply(ctx, root, a.Summaries[i], &result); err != nil {
+				failed = err
+			}
+		}
+		results = append(results, result)
+	}
+	return results, failed
+}
+
+func (a *Applier) apply(ctx context.Context, root root, summary plan.Summary, result *RootResult) error {
+	end := func() {}
+	if a.r.Group != nil {
+		end = a.r.Group("apply " + root.record.Dir)
+	}
+	started := make(map[string]bool)
+	err := root.tf.Apply(ctx, root.file, func(e terraform.Event) {
+		switch e.Type {
+		case "apply_start":
+			started[e.Address] = true
+		case "apply_complete":
+			delete(started, e.Address)
+			result.Done = append(result.Done, a.secrets.Redact(e.Address+": "+e.Action))
+		case "apply_errored":
+			delete(started, e.Address)
+			result.Failed = append(result.Failed, a.secrets.Redact(e.Address+": "+e.Action))
+		case "outputs", "version", "planned_change":
+			return
+		}
+		a.say(root.record.Dir, e)
+	})
+	end()
+	for address := range started {
+		result.Failed = append(result.Failed, a.secrets.Redact(address)+": begun, and how it ended is not known")
+	}
+	slices.Sort(result.Failed)
+	// Also after an interrupt: the state says what was reached.
+	if state, stateErr := root.tf.State(context.WithoutCancel(ctx)); stateErr == nil {
+		result.Serial = state.Serial
+	}
+	if err == nil {
+		result.State = Applied
+		return nil
+	}
+	err = a.secrets.Error(err)
+	result.State, result.Reason = Failed, err.Error()
+	result.Untouched = notReached(summary, *result)
+	dir := root.record.Dir
+	switch {
+	case terraform.IsReason(err, terraform.Stale):
+		result.State = Untouched
+		return outcome.Refusedf("%s: the state has moved on since the plan was made: plan again: %w", dir, err)
+	case terraform.IsReason(err, terraform.Locked):
+		result.State = Untouched
+		return outcome.Refusedf("%s: somebody else holds the state's lock: another apply may be running%s: %w", dir, wayOut(dir, err), err)
+	case terraform.IsReason(err, terraform.LockLost):
+		result.Lost = "it could not be given back: somebody broke it, or the backend was out of reach; see that nobody else applied meanwhile before you plan again"
+		return fmt.Errorf("%s: the state's lock was lost: %w", dir, err)
+	case terraform.IsReason(err, terraform.Unsaved):
+		result.Lost = "the backend did not take the state: the lock may have been broken, or the backend was out of reach"
+		result.Kept = a.keepState(context.WithoutCancel(ctx), root)
+		return fmt.Errorf("%s: the state could not be saved: %w", dir, err)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s: interrupted: %w", dir, err)
+	}
+	return fmt.Errorf("%s: %w", dir, err)
+}
+
+// wayOut says who holds a lock, and how to break it where they are dead.
+func wayOut(dir string, err error) string {
+	lock, ok := terraform.LockOf(err)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(", by %s; wait for it, then plan again. If that process is dead, run `terraform force-unlock %s` in %s", lock, lock.ID, dir)
+}
+
+// actionWords are the words of terraform's events for the actions of a
+// summary, in the order in which a resource is done with them.
+var actionWords = map[string][]string{plan.Add: {"create"}, plan.Change: {"update"}, plan.Destroy: {"delete"}, plan.Replace: {"delete", "create"}}
+
+// notReached lists what was planned and neither done nor failed.
+func notReached(s plan.Summary, r RootResult) []string {
+	var left []string
+	for _, resource := range s.Resources {
+		words, known := actionWords[resource.Action]
+		if !known {
+			continue
+		}
+		touched := slices.ContainsFunc(r.Failed, func(f string) bool { return strings.HasPrefix(f, resource.Address+": ") })
+		for _, word := range words {
+			if !touched && !slices.Contains(r.Done, resource.Address+": "+word) {
+				left = append(left, resource.Address+": "+word)
+			}
+		}
+	}
+	return left
+}
+
+// keepState takes the state that terraform could not save out of the clear.
+func (a *Applier) keepState(ctx context.Context, root root) string {
+	if a.r.KeepState == nil {
+		return ""
+	}
+	path := filepath.Join(a.r.Top, filepath.FromSlash(root.record.Dir), terraform.ErroredState)
+	state, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	place, err := a.r.KeepState(ctx, root.record.Dir, state)
+	if err != nil {
+		return "not kept, and still on this machine as " + terraform.ErroredState + ": " + err.Error()
+	}
+	_ = os.Remove(path) // what is in it is in the clear
+	return place
+}
+
+// say writes a line of progress: without secrets, and such that the runner
+// takes no command from it.
+func (a *Applier) say(dir string, e terraform.Event) {
+	if a.r.Words == nil || e.Message == "" {
+		return
+	}
+	for line := range strings.SplitSeq(a.secrets.Redact(e.Message), "\n") {
+		// The directory in front keeps the runner from seeing a command.
+		fmt.Fprintf(a.r.Words, "%s  %s\n", dir, terraform.Printable(line))
+	}
+}
+
+const maxNamed = 20
+
+// Report says in words what was reached, and how to go on.
+func Report(results []RootResult) string {
+	var lines []string
+	broken, unsaved := false, false
+	for _, r := range results {
+		line := r.Dir + ": " + r.State
+		if len(r.Done) > 0 {
+			line += fmt.Sprintf(", %d done", len(r.Done))
+		}
+		if len(r.Failed) > 0 {
+			line += ", not done: " + named(r.Failed)
+		}
+		if r.State == Failed {
+			broken = true
+			line += fmt.Sprintf("; the state is at serial %d", r.Serial)
+		}
+		lines = append(lines, line)
+		if r.State == Failed && len(r.Done) > 0 {
+			lines = append(lines, "  done: "+named(r.Done))
+		}
+		if len(r.Untouched) > 0 {
+			lines = append(lines, "  not begun: "+named(r.Untouched))
+		}
+		if r.Lost != "" {
+			lines = append(lines, "  lock lost: "+r.Lost)
+		}
+		if r.Kept != "" {
+			unsaved = true
+			lines = append(lines, "  the state that could not be saved, sealed: "+r.Kept, "  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir)
+		}
+	}
+	switch {
+	case unsaved:
+		lines = append(lines, "what was done is in the sealed state alone; nothing is undone. Push that state first; then plan again, and approve what is left")
+	case broken:
+		lines = append(lines, "what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve what is left (a pull request that changes a file of the root, if only a comment, plans it)")
+	}
+	return terraform.Printable(strings.Join(lines, "\n"))
+}
+
+func named(list []string) string {
+	if len(list) > maxNamed {
+		return strings.Join(list[:maxNamed], ", ") + fmt.Sprintf(" and %d more", len(list)-maxNamed)
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,279 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Request says what is planned.
+type Request struct {
+	Top        string // of the repository, absolute
+	Roots      []Root // in the order in which they would be applied
+	Repository string
+	Head       string
+	Tool       Tool
+	Parallel   int // roots planned at the same time; 0 is 4
+	// States says whose state is whose; Adopt, which new roots may take over one
+	// that holds resources. nil is none.
+	States   States
+	Adopt    func(dir string) bool
+	Removed  []Removed // roots that the change takes away
+	products *products
+}
+
+// Tool is how terraform is run for every root.
+type Tool struct {
+	Program     string                            // path, or name on PATH
+	Programs    map[string]string                 // of the roots that have one of their own, by directory
+	Env         func(variables []string) []string // for a root with these variables
+	Work        string                            // directory of ours alone, for data directories and plans
+	PluginCache string
+	LockTimeout time.Duration
+	Unlocked    bool // plans without the state's lock
+	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
+	Backend []string
+	// Guard judges a root's configuration before anything of it runs: before
+	// terraform initialises, with no data directory, and when it has, with it.
+	Guard    func(ctx context.Context, dir, dataDir string) error
+	initLock *sync.Mutex
+}
+
+// Open gives the root in dir, with a data directory of its own below Work.
+func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, string, error) {
+	private := filepath.Join(t.Work, name)
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return nil, "", fmt.Errorf("make a working directory: %w", err)
+	}
+	program := t.Program
+	if own := t.Programs[dir]; own != "" {
+		program = own
+	}
+	options := terraform.Options{
+		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
+		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
+	}
+	if t.initLock != nil {
+		options.InitLock = t.initLock
+	}
+	if t.Guard != nil {
+		options.Guard = func(ctx context.Context, dataDir string) error { return t.Guard(ctx, dir, dataDir) }
+	}
+	return terraform.Open(options), private, nil
+}
+
+// Result is what was planned.
+type Result struct {
+	Document    Document
+	Fingerprint Fingerprint
+	Roots       []RootPlan
+	Secrets     *Secrets
+}
+
+// RootPlan is the plan of one root.
+type RootPlan struct {
+	Record  RootRecord
+	Binary  []byte
+	JSON    []byte
+	Summary Summary
+	Sources *Sources
+
+	warnings []string // of terraform, not redacted yet
+}
+
+const defaultParallel = 4
+
+// Run plans every root. Either all of them are planned, or none is.
+func Run(ctx context.Context, r Request) (*Result, error) {
+	if len(r.Roots)+len(r.Removed) == 0 {
+		return nil, outcome.Usagef("there is no root to plan")
+	}
+	r.Tool.initLock, r.products = new(sync.Mutex), new(products)
+	ready, err := r.prepareAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	parsed := make([]*terraform.Plan, len(r.Roots))
+	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
+	group, groupCtx := r.group(ctx)
+	for i, root := range ready {
+		group.Go(func() error {
+			one, parsedPlan, err := r.plan(groupCtx, root)
+			if err != nil {
+				return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
+			}
+			result.Roots[i], parsed[i] = *one, parsedPlan
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	result.Secrets = FindSecrets(parsed...).Also(GivenSecrets(r.Tool.Env(nil)))
+	for i := range result.Roots {
+		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
+		for _, w := range result.Roots[i].warnings {
+			result.Roots[i].Summary.Warnings = append(result.Roots[i].Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
+		}
+		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
+	}
+	result.Fingerprint, err = result.Document.Fingerprint()
+	return result, err
+}
+
+func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
+		group.SetLimit(defaultParallel)
+	}
+	return group, groupCtx
+}
+
+// prepared is a root that is initialised, and of which nothing has run yet.
+type prepared struct {
+	Root
+	sources   *Sources
+	secrets   *Secrets
+	tf        *terraform.Root
+	private   string // directory
+	workspace string
+}
+
+// prepareAll initialises every root before any is planned, so that what the
+// guard says of one is not said after another's providers have run. It goes on
+// past a refusal, to hear all of them.
+func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
+	ready, refused := make([]*prepared, len(r.Roots)), make([]error, len(r.Roots))
+	group, groupCtx := r.group(ctx)
+	for i, root := range r.Roots {
+		group.Go(func() error {
+			p, err := r.prepare(groupCtx, strconv.Itoa(i), root)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", root.Dir, err)
+			}
+			ready[i] = p
+			if outcome.Code(err) == outcome.Refused {
+				refused[i] = err
+				return nil
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return ready, outcome.Join(refused...)
+}
+
+func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
+	sources, err := ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{Root: root, sources: sources, secrets: GivenSecrets(r.Tool.Env(sources.Sensitive))}
+	if p.tf, p.private, err = r.Tool.Open(r.Top, root.Dir, name, sources.Variables); err != nil {
+		return nil, err
+	}
+	p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend)
+	return p, p.secrets.Error(err)
+}
+
+func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terraform.Plan, error) {
+	tf, file := root.tf, filepath.Join(root.private, "plan")
+	options := terraform.PlanOptions{Out: file}
+	for _, f := range root.VarFiles {
+		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
+	}
+	product := ""
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		product, err = r.products.of(groupCtx, tf)
+		return err
+	})
+	var warnings []string
+	group.Go(func() (err error) {
+		warnings, err = tf.Plan(groupCtx, options)
+		return err
+	})
+	err := group.Wait()
+	if err != nil {
+		return nil, nil, err
+	}
+	one := &RootPlan{Sources: root.sources, warnings: warnings}
+	if one.Binary, err = os.ReadFile(file); err != nil {
+		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
+	}
+	if one.JSON, err = tf.Show(ctx, file); err != nil {
+		return nil, nil, err
+	}
+	if err := CheckWhole(one.JSON); err != nil {
+		return nil, nil, err
+	}
+	if sign := terraform.Partial(warnings); sign != "" {
+		return nil, nil, outcome.Refusedf("terraform says of the plan: %s", sign)
+	}
+	parsed, err := terraform.ParsePlan(one.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	state, err := terraform.PlanState(one.Binary)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		state, err = tf.State(ctx) // should it have moved meanwhile, the plan is stale, and OpenTofu says so
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
+		return nil, nil, RefuseTakeOver(root.Dir, state.Resources)
+	}
+	changes, err := ChangesDigest(one.JSON)
+	if err != nil {
+		return nil, nil, err
+	}
+	one.Record = RootRecord{
+		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
+		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+	}
+	return one, parsed, nil
+}
+
+// Prepare initialises the root in its workspace, and says which terraform and
+// which workspace it is. It is for plans that another terraform may have made;
+// one that is just being made tells the version by itself.
+func Prepare(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (version, selected string, err error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		version, err = tf.Version(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		selected, err = Initialise(groupCtx, tf, workspace, backend)
+		return err
+	})
+	err = group.Wait()
+	return version, selected, err
+}
+
+// Initialise readies the root in its workspace, and says which one that is.
+func Initialise(ctx context.Context, tf *terraform.Root, workspace string, backend []string) (selected string, err error) {
+	if err = tf.Init(ctx, backend); err != nil {
+		return "", err
+	}
+	if workspace == "" || workspace == DefaultWorkspace {
+		return DefaultWorkspace, nil // a new data directory selects no other
+	}
+	return workspace, tf.SelectWorkspace(ctx, workspace)
+}
+
+// DefaultWorkspace is the one that every root has.
+const DefaultWorkspace = "default"

@@ -1,0 +1,104 @@
+package seal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// ArtifactType is what a sealed plan is in a registry.
+const ArtifactType = "application/vnd.waybill.sealed-plan.v1"
+
+const ociScheme = "oci://"
+
+// Registry stores documents by digest.
+type Registry interface {
+	PushDocuments(ctx context.Context, repository name.Repository, artifactType string, documents []registry.Document) (imageref.Ref, error)
+	Documents(ctx context.Context, ref imageref.Ref, artifactType string) ([]registry.Document, error)
+}
+
+// Place is where sealed plans are kept: a directory, or a repository of a
+// registry.
+type Place struct {
+	Dir        string
+	Repository name.Repository // where Dir is empty
+}
+
+// ParsePlace reads a directory or oci://REPOSITORY.
+func ParsePlace(text string) (Place, error) {
+	repository, oci := strings.CutPrefix(text, ociScheme)
+	if !oci {
+		return Place{Dir: text}, nil
+	}
+	parsed, err := imageref.ParseRepository(repository)
+	if err != nil {
+		return Place{}, outcome.Usagef("store %q: %w", text, err)
+	}
+	return Place{Repository: parsed}, nil
+}
+
+// Save keeps a sealed plan and says where: a file, or oci://REPOSITORY@DIGEST.
+func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, sealed []byte) (string, error) {
+	if p.Dir == "" {
+		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}})
+		if err != nil {
+			return "", fmt.Errorf("store the sealed plan: %w", err)
+		}
+		return ociScheme + ref.String(), nil
+	}
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return "", fmt.Errorf("store the sealed plan: %w", err)
+	}
+	path := filepath.Join(p.Dir, string(f)+".sealed")
+	if err := os.WriteFile(path, sealed, 0o600); err != nil {
+		return "", fmt.Errorf("store the sealed plan: %w", err)
+	}
+	return path, nil
+}
+
+// ParseRef reads what Save gave: the reference, or the path of a file.
+func ParseRef(text string) (ref imageref.Ref, path string, err error) {
+	digest, oci := strings.CutPrefix(text, ociScheme)
+	if !oci {
+		return imageref.Ref{}, text, nil
+	}
+	ref, err = imageref.Parse(digest)
+	if err != nil {
+		return imageref.Ref{}, "", outcome.Usagef("sealed plan %q: %w", text, err)
+	}
+	return ref, "", nil
+}
+
+// Load reads a sealed plan.
+func Load(ctx context.Context, client Registry, ref imageref.Ref, path string) ([]byte, error) {
+	if path != "" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the sealed plan: %w", err)
+		}
+		defer f.Close()
+		data, err := io.ReadAll(io.LimitReader(f, MaxSize))
+		if err != nil {
+			return nil, fmt.Errorf("read the sealed plan: %w", err)
+		}
+		return data, nil
+	}
+	documents, err := client.Documents(ctx, ref, ArtifactType)
+	if err != nil {
+		return nil, fmt.Errorf("read the sealed plan: %w", err)
+	}
+	if len(documents) != 1 {
+		return nil, refuse(NotSealed, "%s holds %d documents, a sealed plan is one", ref, len(documents))
+	}
+	return documents[0].Data, nil
+}

@@ -1,0 +1,75 @@
+package record
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+func newKey(t *testing.T) (*sigstore.Key, []byte) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := sigstore.LoadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.PublicKeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, public
+}
+
+// What is reported as signed was read back: this statement, by an accepted key.
+func TestSignReadsBack(t *testing.T) {
+	t.Parallel()
+	key, public := newKey(t)
+	_, other := newKey(t)
+	signer, err := sigstore.NewSigner(t.Context(), sigstore.SignerOptions{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := func(pem []byte) Deps {
+		verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{Keys: [][]byte{pem}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Deps{Signer: signer, Verifier: verifier}
+	}
+	sealed := filepath.Join(t.TempDir(), "plan.sealed")
+	if err := os.WriteFile(sealed, []byte("sealed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	record := Record{Type: Apply, Fingerprint: plan.Fingerprint(strings.Repeat("ab", 32)), Plan: sealed, Document: []byte(`{"applied":true}`)}
+	place, by, err := Sign(t.Context(), deps(public), record)
+	if err != nil || place != sealed+".apply.sigstore.json" || by.Key != key.Fingerprint() {
+		t.Fatalf("%s by %+v: %v", place, by, err)
+	}
+	if _, _, err := Sign(t.Context(), deps(other), record); err == nil || !strings.Contains(err.Error(), "gives back does not verify") {
+		t.Errorf("another key: %v", err)
+	}
+	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, place, []byte("another statement")); err == nil || !strings.Contains(err.Error(), "does not give it back") {
+		t.Errorf("another statement: %v", err)
+	}
+	record.Plan = sealed + ".none"
+	if _, _, err := Sign(t.Context(), deps(public), record); err == nil || !strings.Contains(err.Error(), "read the sealed plan") {
+		t.Errorf("without a plan: %v", err)
+	}
+}
