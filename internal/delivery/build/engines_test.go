@@ -566,7 +566,7 @@ COPY [ "sp ace", "/quoted/" ]
 func shell(t *testing.T, arch string) string {
 	t.Helper()
 	dir := t.TempDir()
-	source := filepath.Join(tooltest.Root(t), "internal", "build", "testdata", "sh")
+	source := filepath.Join(tooltest.Root(t), "internal", "delivery", "build", "testdata", "sh")
 	goTool := tooltest.Find(t, "go")
 	cache, err := os.UserCacheDir()
 	if err != nil {
