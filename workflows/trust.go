@@ -40,3 +40,22 @@ func (t Trust) Fill(text string) (string, error) {
 	}
 	return text, nil
 }
+
+// publicDatabase is what the starter's waybill.yaml pins.
+const publicDatabase = "databases: [ghcr.io/aquasecurity/trivy-db]"
+
+// Pin makes a waybill.yaml trust the database that deliver.yml scans with. It
+// fails where the file pins none.
+func (t Trust) Pin(text string) (string, error) {
+	if t.Database == "" {
+		return text, nil
+	}
+	if !strings.Contains(text, publicDatabase) {
+		return "", fmt.Errorf("pin the database %s: waybill.yaml has no line %q", t.Database, publicDatabase)
+	}
+	repository := t.Database
+	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
+		repository = repository[:i] // a pin has no tag
+	}
+	return strings.ReplaceAll(text, publicDatabase, fmt.Sprintf("databases: [%q]", repository)), nil
+}

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/workflows"
 )
 
@@ -209,5 +210,25 @@ func TestKeysAreOfEnvironments(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The policy pins the database that deliveries scan with.
+func TestTrustIsPinned(t *testing.T) {
+	t.Parallel()
+	data, err := fs.ReadFile(examples.Files, "config/waybill.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for database, want := range map[string]string{
+		"": "databases: [ghcr.io/aquasecurity/trivy-db]", "127.0.0.1:5000/acme/trivy-db:2": `databases: ["127.0.0.1:5000/acme/trivy-db"]`, "mirror.example/db": `databases: ["mirror.example/db"]`,
+	} {
+		text, err := workflows.Trust{Database: database}.Pin(string(data))
+		if err != nil || !strings.Contains(text, want) {
+			t.Errorf("%q: %v, lacks %s", database, err, want)
+		}
+	}
+	if _, err := (workflows.Trust{Database: "x"}).Pin("policy: {}\n"); err == nil || !strings.Contains(err.Error(), "has no line") {
+		t.Errorf("a file that pins nothing: %v", err)
 	}
 }

@@ -128,11 +128,12 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	for i, f := range list {
-		if f.name != deliverWorkflow {
+		fill := map[string]func(string) (string, error){deliverWorkflow: n.Trust.Fill, config.FileName: n.Trust.Pin}[f.name]
+		if fill == nil {
 			continue
 		}
 		// After the names: what is filled in is not searched for them.
-		text, err := n.Trust.Fill(string(f.data))
+		text, err := fill(string(f.data))
 		if err != nil {
 			return nil, outcome.Usagef("%w", err)
 		}

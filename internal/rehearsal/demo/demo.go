@@ -154,17 +154,20 @@ func (d *demo) config(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	deliver := filepath.Join(seed.Dir, ".github", "workflows", "deliver.yml")
-	data, err := os.ReadFile(deliver)
-	if err != nil {
-		return err
-	}
-	text, err := d.sandbox.Trust().Fill(string(data))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(deliver, []byte(text), 0o644); err != nil {
-		return err
+	trust := d.sandbox.Trust()
+	for file, fill := range map[string]func(string) (string, error){".github/workflows/deliver.yml": trust.Fill, "waybill.yaml": trust.Pin} {
+		file = filepath.Join(seed.Dir, filepath.FromSlash(file))
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		text, err := fill(string(data))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	server := d.sandbox.GitHub
 	client, private, err := server.CreateApp(MoveApp)
