@@ -6,20 +6,22 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // escapes are the ways in which programs write a text between quotation marks.
-var escapes = []func(string) string{jsonEscaped, plainJSONEscaped, hclEscaped, goEscaped, asciiEscaped}
+var escapes = []func(string) string{jsonEscaped, plainJSONEscaped, hclEscaped, goEscaped, asciiEscaped, asShown}
 
 // escapedForms are the forms that a text takes between quotation marks, and
 // between those of a text that holds it: JSON within JSON, JSON in an address.
-func escapedForms(text string) []string {
-	if !strings.ContainsFunc(text, isEscaped) {
+func escapedForms(secret string) []string {
+	if !strings.ContainsFunc(secret, isEscaped) {
 		return nil
 	}
 	var forms []string
-	seen := map[string]bool{text: true}
-	level := []string{text}
+	seen := map[string]bool{secret: true}
+	level := []string{secret}
 	for range 2 {
 		var next []string
 		for _, inner := range level {
@@ -61,6 +63,9 @@ func plainJSONEscaped(text string) string {
 
 func goEscaped(text string) string    { return unquoted(strconv.Quote(text)) }
 func asciiEscaped(text string) string { return unquoted(strconv.QuoteToASCII(text)) }
+
+// asShown is how a summary writes a text.
+func asShown(s string) string { return text.Visible(s, "\t\r") }
 
 func unquoted(text string) string { return text[1 : len(text)-1] }
 

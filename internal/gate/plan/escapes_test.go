@@ -20,6 +20,7 @@ func TestSecretsInEscapedForms(t *testing.T) {
 		"pass\u00e9word":   {`pass\u00e9word`, "pass\u00e9word"},
 		`passw\ord<1`:      {`passw\\ord<1`, `passw\\ord\u003c1`, `passw\\\\ord<1`, `passw\\\\ord\\u003c1`, `passw\\\\ord\u003c1`},
 		"pass\x1bword":     {`pass\u001bword`, `pass\x1bword`},
+		"pass${\x1b<word":  {`pass${\u001b<word`, `pass$${\u001b<word`},
 		"pass\U000e0001xy": {`pass\U000e0001xy`},
 		"first\"line\nsecond<line${x}\n": {`first\"line\nsecond<line$${x}\n`, `first\"line\nsecond\u003cline${x}\n`, `first\\\"line\\nsecond<line${x}\\n`,
 			`first\"line`, `first\\\"line`, `second<line$${x}`, `second\u003cline${x}`, `second\\u003cline${x}`},
