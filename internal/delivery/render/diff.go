@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
+
+	visible "github.com/waybill-dev/waybill/internal/text"
 )
 
 // Change is how one object differs between two sides.
@@ -129,7 +129,7 @@ func quoted(v any, text *string) *string {
 	if _, isString := v.(string); !isString {
 		return text
 	}
-	out := strconv.Quote(*text)
+	out := visible.Quote(*text)
 	return &out
 }
 
@@ -327,17 +327,6 @@ func writeField(out *strings.Builder, sign byte, path string, value *string) {
 	}
 }
 
-// Visible spells out what a terminal or a page would not show, or show
-// elsewhere: control characters and those that change the direction of text.
-func Visible(s string) string {
-	var out strings.Builder
-	for _, r := range s {
-		if r != '\t' && !unicode.IsPrint(r) {
-			quoted := strconv.QuoteRune(r)
-			out.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
+// Visible spells out what a terminal or a page would not show, show elsewhere, or
+// show like something else.
+func Visible(s string) string { return visible.Visible(s, "\t") }

@@ -88,6 +88,8 @@ func TestDiffHidesNoChange(t *testing.T) {
 		"an object that goes":   {"kind: NetworkPolicy\nmetadata: {name: d}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n", "", "-NetworkPolicy d\n-  spec.podSelector: {}\n-  spec.policyTypes[0]: Ingress\n"},
 		"the order of steps":    {"kind: Pod\nmetadata: {name: p}\nspec: {initContainers: [{name: a}, {name: b}]}\n", "kind: Pod\nmetadata: {name: p}\nspec: {initContainers: [{name: b}, {name: a}]}\n", " Pod p\n-  spec.initContainers (order): a, b\n+  spec.initContainers (order): b, a\n"},
 		"text for a number":     {"kind: A\nmetadata: {name: m}\nspec: {a: 1}\n", "kind: A\nmetadata: {name: m}\nspec: {a: '1'}\n", " A m\n-  spec.a: 1\n+  spec.a: \"1\"\n"},
+		"blank letters":         {"kind: A\nmetadata: {name: m}\nspec: {a: x}\n", "kind: A\nmetadata: {name: m}\nspec: {a: \"x\\u3164\\ufe0f\"}\n", " A m\n-  spec.a: x\n+  spec.a: x\\u3164\\ufe0f\n"},
+		"look-alikes":           {"kind: A\nmetadata: {name: m}\nspec: {a: pay}\n", "kind: A\nmetadata: {name: m}\nspec: {a: \"p\\u0430y\"}\n", " A m\n-  spec.a: pay\n+  spec.a: p\\u0430y\n"},
 		"signs that hide":       {"kind: A\nmetadata: {name: m}\nspec: {a: x}\n", "kind: A\nmetadata: {name: m}\nspec: {a: \"rm\\r\\e[2K\\u202Eok\"}\n", " A m\n-  spec.a: x\n+  spec.a: rm\\r\\x1b[2K\\u202eok\n"},
 		"an empty map":          {"kind: A\nmetadata: {name: m}\nspec: {}\n", "kind: A\nmetadata: {name: m}\n", " A m\n-  spec: {}\n"},
 		"another version of it": {"apiVersion: apps/v1\nkind: A\nmetadata: {name: m}\n", "apiVersion: apps/v2\nkind: A\nmetadata: {name: m}\n", " A m\n-  apiVersion: apps/v1\n+  apiVersion: apps/v2\n"},

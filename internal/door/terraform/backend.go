@@ -19,7 +19,7 @@ type Place struct {
 	// one form, however the configuration spells them.
 	Names string
 	// Outside says that a local state lies in the repository, outside of the
-	// directory of its root.
+	// directory of its root, or that nobody can tell where it lies.
 	Outside bool
 }
 
@@ -75,7 +75,7 @@ func givenSettings(root string, given []string) (map[string]string, error) {
 		}
 		file := g
 		if !filepath.IsAbs(file) {
-			file = filepath.Join(root, filepath.FromSlash(file))
+			file = root + "/" + file // not cleaned: terraform opens it as it is written
 		}
 		read, err := configuration.ReadSettings(file)
 		if err != nil {
@@ -89,48 +89,44 @@ func givenSettings(root string, given []string) (map[string]string, error) {
 }
 
 // localPlace is the file of a local state, links followed, from the top where it
-// lies in the repository.
+// lies in the repository. It is outside where it can be another root's, or where
+// nobody can tell.
 func localPlace(top, root, workspace string, settings map[string]string) (string, bool) {
-	file := settings["path"]
-	if file == "" {
-		file = "terraform.tfstate"
+	raw, joined := settings["path"], ""
+	if raw == "" {
+		raw = "terraform.tfstate"
 	}
 	if workspace != "" && workspace != "default" {
 		dir := settings["workspace_dir"]
 		if dir == "" {
 			dir = "terraform.tfstate.d"
 		}
-		file = filepath.Join(dir, workspace, "terraform.tfstate")
+		// Terraform lists the directory as it is written, and joins the names of states.
+		raw, joined = dir+"/"+workspace+"/terraform.tfstate", filepath.Join(dir, workspace, "terraform.tfstate")
 	}
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(root, file)
+	inRoot := func(file string) stateFile {
+		if filepath.IsAbs(file) {
+			return follow(file)
+		}
+		return follow(root + "/" + file)
 	}
-	file, realTop, realRoot := resolve(file), resolve(top), resolve(root)
-	within := func(dir string) (string, bool) {
-		relative, err := filepath.Rel(dir, file)
-		return filepath.ToSlash(relative), err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+	found := inRoot(raw)
+	if joined != "" {
+		other := inRoot(joined)
+		found.doubtful = found.doubtful || other.doubtful || other.path != found.path
+		found.path = other.path
 	}
-	_, inRoot := within(realRoot)
-	relative, inTop := within(realTop)
-	if inTop {
-		return relative, !inRoot
+	if relative, ok := relativeTo(resolve(top), found.path); ok {
+		_, own := relativeTo(resolve(root), found.path)
+		return relative, !own || found.doubtful || slices.Contains(strings.Split(relative, "/"), ".git")
 	}
-	return filepath.ToSlash(file), false
+	return filepath.ToSlash(found.path), found.doubtful
 }
 
-// resolve follows the links in as much of a path as is there.
-func resolve(file string) string {
-	file = filepath.Clean(file)
-	rest := ""
-	for dir := file; ; dir = filepath.Dir(dir) {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, rest)
-		}
-		if dir == filepath.Dir(dir) {
-			return file
-		}
-		rest = filepath.Join(filepath.Base(dir), rest)
-	}
+// relativeTo is a path from a directory, where it lies below it.
+func relativeTo(dir, file string) (string, bool) {
+	relative, err := filepath.Rel(dir, file)
+	return filepath.ToSlash(relative), err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
 // remoteNames are the settings of a backend that tell its states apart. Of a

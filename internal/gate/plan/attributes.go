@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 const (
@@ -110,10 +111,10 @@ func (w *walker) texts(path, a, b string, hasA, hasB bool) {
 	}
 	if attribute.Lines == nil || utf8.RuneCountInString(a) <= maxDifference && utf8.RuneCountInString(b) <= maxDifference {
 		if hasA {
-			attribute.Before = strconv.Quote(a)
+			attribute.Before = text.Quote(a)
 		}
 		if hasB {
-			attribute.After = strconv.Quote(b)
+			attribute.After = text.Quote(b)
 		}
 	} else {
 		attribute.Before, attribute.After = amount(a, hasA), amount(b, hasB)
@@ -153,9 +154,9 @@ func hideAfter(v, unknownAfter any) string {
 func (w *walker) path(path string) string {
 	i := strings.IndexAny(path, ".[")
 	if i < 0 {
-		return path
+		return text.Visible(path, "")
 	}
-	return path[:i] + w.secrets.Redact(path[i:])
+	return text.Visible(path[:i]+w.secrets.Redact(path[i:]), "")
 }
 
 // text of a value. Strings are redacted before they are quoted.
@@ -164,7 +165,7 @@ func (w *walker) text(v any) string {
 	case nil:
 		return ""
 	case string:
-		return strconv.Quote(w.secrets.Redact(v))
+		return text.Quote(w.secrets.Redact(v))
 	case json.Number:
 		return w.secrets.Redact(v.String())
 	case bool:
@@ -174,7 +175,7 @@ func (w *walker) text(v any) string {
 	if err != nil {
 		return "?"
 	}
-	return string(data)
+	return text.VisibleQuoted(string(data))
 }
 
 func (w *walker) redacted(v any) any {

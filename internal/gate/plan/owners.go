@@ -47,7 +47,7 @@ func (s States) Check(dir, workspace string) error {
 	mine := placesOf(s.Head, dir, workspace)
 	for _, place := range mine {
 		if place.Outside {
-			return outcome.Refusedf("%s keeps its state in %s, outside of its own directory: another root could own it. Take `path` out of the backend block, or name a file below %s", dir, place.Names, dir)
+			return outcome.Refusedf("%s keeps its state in %s, outside of its own directory, or where nobody can tell: another root could own it. Take `path` out of the backend block, or name a file below %s without `..`", dir, place.Names, dir)
 		}
 		for _, other := range s.Head {
 			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) {

@@ -178,14 +178,17 @@ func (s *Secrets) add(text string) {
 		return
 	}
 	s.exact[text] = true
-	// As it looks inside quotation marks, and line by line as a log shows it.
-	if quoted, err := json.Marshal(text); err == nil {
-		s.exact[string(quoted[1:len(quoted)-1])] = true
+	for _, form := range escapedForms(text) {
+		s.exact[form] = true
 	}
-	if strings.Contains(text, "\n") {
-		for line := range strings.SplitSeq(text, "\n") {
-			if line = strings.TrimSpace(line); len(line) >= minSecret {
-				s.exact[line] = true
+	if !strings.Contains(text, "\n") {
+		return
+	}
+	for line := range strings.SplitSeq(text, "\n") { // line by line, as a log shows it
+		if line = strings.TrimSpace(line); len(line) >= minSecret {
+			s.exact[line] = true
+			for _, form := range escapedForms(line) {
+				s.exact[form] = true
 			}
 		}
 	}

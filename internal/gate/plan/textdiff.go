@@ -2,10 +2,10 @@ package plan
 
 import (
 	"encoding/json"
-	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 const (
@@ -72,13 +72,13 @@ func lineDifference(before, after string) []string {
 	return lines
 }
 
-func splitLines(text string) []string {
-	if text == "" {
+func splitLines(whole string) []string {
+	if whole == "" {
 		return nil
 	}
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(whole, "\n")
 	for i := range lines {
-		lines[i] = visible(lines[i])
+		lines[i] = text.Visible(lines[i], "\t\r")
 	}
 	for i, l := range lines { // ends that do not show
 		if trimmed := strings.TrimRight(l, " \t\r"); trimmed != l {
@@ -87,26 +87,6 @@ func splitLines(text string) []string {
 	}
 	return lines
 }
-
-// visible writes out what would not show: control characters, marks that turn
-// text around, characters without width.
-func visible(text string) string {
-	if !strings.ContainsFunc(text, hidden) {
-		return text
-	}
-	var out strings.Builder
-	for _, r := range text {
-		if hidden(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			out.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
-
-func hidden(r rune) bool { return r != '\t' && r != '\r' && !unicode.IsPrint(r) }
 
 // editLines turns a into b, line by line.
 func editLines(a, b []string) []string {

@@ -32,6 +32,9 @@ func (s *scope) block(b *hclsyntax.Block) {
 		rounds = s.rounds(forEach, nil)
 	}
 	s.expressions(b.Body, in, rounds)
+	if b.Type == "data" && len(b.Labels) > 0 && b.Labels[0] == RemoteState {
+		s.remoteState(b.Body, in, rounds)
+	}
 	if slices.Contains([]string{"resource", "data", "ephemeral", "provider", "module", "action", "check", "list"}, b.Type) {
 		s.settings(b.Body, in, b.Type, rounds)
 	}
@@ -260,6 +263,7 @@ func (s *scope) document(d document) {
 		return // Read reports it
 	}
 	s.texts(v, d.file, "")
+	s.remoteStates(v, d.file, false)
 }
 
 func (s *scope) texts(v any, file, key string) {
@@ -303,6 +307,9 @@ func (s *scope) settings(body *hclsyntax.Body, in, kind string, rounds []env) {
 		s.setting(name, a.Expr, Opened{By: in + " " + name, Place: place(a.NameRange)}, rounds)
 	}
 	for _, b := range body.Blocks {
+		if b.Type == "data" && len(b.Labels) > 0 && b.Labels[0] == RemoteState { // of a check
+			s.remoteState(b.Body, blockName(b.Type, b.Labels), rounds)
+		}
 		s.settings(b.Body, in+" "+b.Type, kind, rounds)
 	}
 }

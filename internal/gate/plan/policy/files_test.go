@@ -63,3 +63,45 @@ func TestFilesThatFetchedModulesOpen(t *testing.T) {
 		}
 	}
 }
+
+// A local state that another root's data source reads is a file, too.
+func TestLocalStatesThatAreRead(t *testing.T) {
+	t.Parallel()
+	const environ = `config opens "/proc/self/environ", which is outside of the repository`
+	const backend = "remoteState: {allow: [local]}"
+	for name, c := range map[string]struct{ config, policy, want string }{
+		"absolute":         {`{ path = "/proc/self/environ" }`, backend, environ},
+		"not there":        {`{ path = "/nowhere/at/all" }`, backend, `config opens "/nowhere/at/all", which is outside`},
+		"allowed":          {`{ path = "/proc/self/environ" }`, backend + `, files: {allow: ["/proc/*/environ"]}`, ""},
+		"a directory":      {`{ workspace_dir = "/etc" }`, backend, `opens "/etc", which is outside`},
+		"a quoted key":     {`{ "path" = "/proc/self/environ" }`, backend, environ},
+		"a computed key":   {`{ (join("", ["pa", "th"])) = "/proc/self/environ" }`, backend, environ},
+		"by a local":       {`local.config`, backend, environ},
+		"merged":           {`merge({}, { path = "/proc/self/environ" })`, backend, environ},
+		"computed":         {`{ path = terraform_data.x.output }`, backend, "config opens a file whose path is known only when terraform runs"},
+		"computed, whole":  {`terraform_data.x.output`, backend, "config opens a file whose path is known only when terraform runs"},
+		"through a link":   {`{ path = "lnk/../terraform.tfstate" }`, backend, `opens "lnk/../terraform.tfstate", which is outside`},
+		"of git":           {`{ path = "../.git/x" }`, backend, "which is outside of the repository"},
+		"beside":           {`{ path = "../other/terraform.tfstate" }`, backend, ""},
+		"beside, a module": {`{ path = "${path.module}/../other/terraform.tfstate" }`, backend, ""},
+	} {
+		data := "data \"terraform_remote_state\" \"x\" {\n  backend = \"local\"\n  config = " + c.config + "\n}\n"
+		locals := "locals {\n  config = { path = \"/proc/self/environ\" }\n}\n"
+		for _, text := range []string{data + locals, "check \"c\" {\n" + data + "  assert {\n    condition = true\n    error_message = \"x\"\n  }\n}\n" + locals} {
+			expectFile(t, name, check(t, map[string]string{"r/main.tf": text, "other/x.tf": ""}, "", parsed(t, "{"+c.policy+"}")), c.want)
+		}
+	}
+	for _, config := range []string{`{"path": "/proc/self/environ"}`, `[{"path": "${join(\"/\", [\"\", \"proc\", \"self\", \"environ\"])}"}]`} {
+		text := `{"data": {"terraform_remote_state": {"x": {"backend": "local", "config": ` + config + `}}}}`
+		expectFile(t, config, check(t, map[string]string{"r/main.tf.json": text}, "", parsed(t, "{"+backend+"}")), environ)
+	}
+	other := "data \"terraform_remote_state\" \"x\" {\n  backend = \"consul\"\n  config = { path = \"/a/b\" }\n}\n"
+	expectFile(t, "a path of another backend", check(t, map[string]string{"r/main.tf": other}, "", parsed(t, "{remoteState: {allow: [consul]}}")), "")
+}
+
+func expectFile(t *testing.T, name string, findings []policy.Finding, want string) {
+	t.Helper()
+	if want == "" && len(findings) > 0 || want != "" && (len(findings) != 1 || findings[0].Rule != policy.RuleFile || !strings.Contains(findings[0].Message, want)) {
+		t.Errorf("%s: %+v, want %q", name, findings, want)
+	}
+}

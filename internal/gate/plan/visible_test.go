@@ -1,0 +1,35 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+)
+
+// Two sides that differ never look the same: in values, in lines, in keys.
+func TestTwoSidesLookDifferent(t *testing.T) {
+	t.Parallel()
+	for _, hidden := range []string{`\u3164`, `\ufe0f`, `\u115f`, `\u2800`, `\u0430`} {
+		for place, values := range map[string]string{
+			"a value": `"before":{"n":"payb"},"after":{"n":"pay%sb"}`,
+			"a line":  `"before":{"n":"x\npayb"},"after":{"n":"x\npay%sb"}`,
+			"a list":  `"before":{"n":1},"after":{"n":["pay%sb"]}`,
+			"a key":   `"before":{"n":{"pay":"1"}},"after":{"n":{"pay%sb":"1"}}`,
+		} {
+			s := summarize(t, parse(t, change("a.b", "x", `"actions":["update"],`+fmt.Sprintf(values, hidden))))
+			var all strings.Builder
+			for _, a := range s.Resources[0].Attributes {
+				all.WriteString(strings.Join(append(a.Lines, a.Path, a.Before, a.After), "\n"))
+			}
+			if !strings.Contains(all.String(), `pay`+hidden+`b`) {
+				t.Errorf("%s in %s: %s", hidden, place, all.String())
+			}
+		}
+	}
+	secrets := plan.GivenSecrets([]string{"TF_VAR_s=p\u0430ssword-\u00e9"})
+	if got := secrets.Redact(`say p\u0430ssword-` + "\u00e9"); got != "say "+plan.Hidden {
+		t.Errorf("a secret as a summary writes it: %s", got)
+	}
+}
