@@ -55,7 +55,9 @@ func Parse(file string, data []byte) (*Config, error) {
 		at.File = file
 		return nil, at
 	}
+	p.reasons(root, "")
 	c := p.config(root, doc)
+	p.names(c, root, doc)
 	c.acknowledge, c.root = doc.Acknowledge, root
 	c.raw, _ = value.(map[string]any)
 	return c, p.err()
