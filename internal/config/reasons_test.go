@@ -57,3 +57,20 @@ func TestWaiversNameWhatThereIs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A list behind an alias has its problems reported, and stops nothing.
+func TestProblemsBehindAliases(t *testing.T) {
+	t.Parallel()
+	const apps = "apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop, environments: &e [qa]}, web: {image: ghcr.io/acme/web, environments: *e}}\n"
+	for text, want := range map[string]string{
+		apps + "environments: [{name: dev}]\n": "apps.web.environments: no environment \"qa\"",
+		"apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\n" +
+			"environments: [{name: dev, freeze: &f [{from: 2026-12-20, until: 2026-12-01, reason: x}]}, {name: prod, freeze: *f}]\n": "freeze ends before it begins",
+		"apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\nenvironments:\n" +
+			"  - {name: dev, policy: {waivers: &w [{id: C, expires: 2026-12-01, reason: ' '}]}}\n  - {name: prod, policy: {waivers: *w}}\n": "environments.1.policy.waivers.0.reason",
+	} {
+		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
