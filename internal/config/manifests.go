@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // ManifestWaiver is what an admission policy finds and is accepted for a time,
@@ -42,7 +44,7 @@ func (c *Config) ManifestWaivers() []ManifestWaiver { return c.manifestWaivers }
 // Waives says whether the waiver is for what the policy finds in an object of an
 // application, KIND NAME, at that time.
 func (w ManifestWaiver) Waives(policy, app, env, object string, now time.Time) bool {
-	if w.Policy != policy || w.App != "" && w.App != app || w.Env != "" && w.Env != env || !now.Before(w.Expires) {
+	if w.Policy != policy || w.App != "" && w.App != app || w.Env != "" && w.Env != env || !text.Shows(w.Reason) || !now.Before(w.Expires) {
 		return false
 	}
 	if w.Object == "" {

@@ -29,8 +29,11 @@ func TestManifestWaivers(t *testing.T) {
 			t.Errorf("%+v: %v", q, got)
 		}
 	}
-	if any := (config.ManifestWaiver{Policy: "p", Expires: after}); !any.Waives("p", "a", "dev", "Service x", before) {
+	if any := (config.ManifestWaiver{Policy: "p", Reason: "why", Expires: after}); !any.Waives("p", "a", "dev", "Service x", before) {
 		t.Error("what is left out is not any")
+	}
+	if (config.ManifestWaiver{Policy: "p", Reason: " \u200b", Expires: after}).Waives("p", "a", "dev", "Service x", before) {
+		t.Error("a waiver for no reason waives")
 	}
 	for text, want := range map[string]string{
 		"{app: a, reason: why, expires: 2026-12-01}":        "policy",

@@ -55,7 +55,9 @@ func Parse(file string, data []byte) (*Config, error) {
 		at.File = file
 		return nil, at
 	}
+	p.reasons(root, "")
 	c := p.config(root, doc)
+	p.names(c, root, doc)
 	c.acknowledge, c.root = doc.Acknowledge, root
 	c.raw, _ = value.(map[string]any)
 	return c, p.err()
@@ -100,6 +102,9 @@ type parser struct {
 }
 
 func (p *parser) problem(n *yaml.Node, format string, args ...any) {
+	if n == nil {
+		n = new(yaml.Node)
+	}
 	p.problems = append(p.problems, &Error{File: p.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: fmt.Sprintf(format, args...)})
 }
 
@@ -244,6 +249,9 @@ func child(n *yaml.Node, step string) *yaml.Node {
 	return nil
 }
 
+// place is an item of a list, which can stand behind an alias.
+func place(list *yaml.Node, i int) *yaml.Node { return locate(list, []string{strconv.Itoa(i)}) }
+
 // plain turns a node into the values of JSON. Dates stay text.
 func (p *parser) plain(n *yaml.Node) any {
 	switch n.Kind {
@@ -280,7 +288,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 	c := &Config{apps: make(map[string]App), policy: doc.Policy, manifestWaivers: doc.Manifests.waivers()}
 	environments := child(root, "environments")
 	for i, e := range doc.Environments {
-		at := environments.Content[i]
+		at := place(environments, i)
 		if slices.Contains(c.EnvironmentNames(), e.Name) {
 			p.problem(child(at, "name"), "environment %q stands here a second time", e.Name)
 		}
@@ -291,7 +299,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 		for j, f := range e.Freeze {
 			freeze := Freeze{From: time.Time(f.From), Until: time.Time(f.Until), Reason: f.Reason}
 			if !freeze.From.Before(freeze.Until) {
-				p.problem(child(at, "freeze").Content[j], "freeze ends before it begins")
+				p.problem(place(child(at, "freeze"), j), "freeze ends before it begins")
 			}
 			env.Freeze = append(env.Freeze, freeze)
 		}
@@ -310,7 +318,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 func (p *parser) keys(at *yaml.Node, declared policy) {
 	for i, key := range declared.Keys {
 		if _, err := fingerprint(key); err != nil {
-			p.problem(child(at, "keys").Content[i], "not a public key: %v", err)
+			p.problem(place(child(at, "keys"), i), "not a public key: %v", err)
 		}
 	}
 }
@@ -327,7 +335,7 @@ func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	}
 	for i, env := range d.Environments {
 		if !slices.Contains(c.EnvironmentNames(), env) {
-			p.problem(child(at, "environments").Content[i], "apps.%s.environments: no environment %q; there are: %s", name, env, strings.Join(c.EnvironmentNames(), ", "))
+			p.problem(place(child(at, "environments"), i), "apps.%s.environments: no environment %q; there are: %s", name, env, strings.Join(c.EnvironmentNames(), ", "))
 		}
 	}
 	for _, env := range c.EnvironmentNames() {

@@ -128,7 +128,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	}
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
-		node := child(child(at, "rules").Content[i], "dir")
+		node := child(place(child(at, "rules"), i), "dir")
 		if !doublestar.ValidatePattern(rule.Dir) {
 			p.problem(node, "terraform.rules.%d.dir: %q is not a glob", i, rule.Dir)
 		}
@@ -147,7 +147,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	seen := make(map[string]bool)
 	for i := range t.Roots {
 		root := &t.Roots[i]
-		node := child(child(at, "roots").Content[i], "dir")
+		node := child(place(child(at, "roots"), i), "dir")
 		for _, path := range append([]string{root.Dir}, append(root.VarFiles, root.After...)...) {
 			p.inside(node, "terraform.roots", path)
 		}
@@ -161,7 +161,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	for i, root := range t.Roots {
 		for _, dir := range root.After {
 			if !slices.ContainsFunc(t.Roots, func(other TerraformRoot) bool { return other.Dir == path.Clean(dir) }) {
-				p.problem(child(child(at, "roots").Content[i], "after"), "terraform.roots: %q is not one of the roots", dir)
+				p.problem(child(place(child(at, "roots"), i), "after"), "terraform.roots: %q is not one of the roots", dir)
 			}
 		}
 	}

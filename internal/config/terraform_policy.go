@@ -130,10 +130,10 @@ func (p *parser) terraformPolicy(at *yaml.Node, declared *TerraformPolicy) Terra
 			for i, g := range globs {
 				node := child(child(at, name), key)
 				if !doublestar.ValidatePattern(g) {
-					p.problem(node.Content[i], "terraform.policy.%s.%s.%d: %q is not a glob", name, key, i, g)
+					p.problem(place(node, i), "terraform.policy.%s.%s.%d: %q is not a glob", name, key, i, g)
 				}
 				if name == "providers" && g != "**" && strings.Count(g, "/") != 1 && strings.Count(g, "/") != 2 {
-					p.problem(node.Content[i], "terraform.policy.providers.%s.%d: %q is not a source: want NAMESPACE/TYPE of the public registry, or HOST/NAMESPACE/TYPE", key, i, g)
+					p.problem(place(node, i), "terraform.policy.providers.%s.%d: %q is not a source: want NAMESPACE/TYPE of the public registry, or HOST/NAMESPACE/TYPE", key, i, g)
 				}
 			}
 		}

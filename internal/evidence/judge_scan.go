@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	words "github.com/waybill-dev/waybill/internal/text"
 )
 
 // judgeScan compares the newest scan with age limit and threshold.
@@ -98,7 +99,7 @@ func lapsedWaivers(waivers []Waiver, findings []Finding, now time.Time) []string
 			continue
 		}
 		switch {
-		case w.Reason == "":
+		case !words.Shows(w.Reason):
 			notes = append(notes, "the waiver for "+w.ID+" gives no reason and does not count")
 		case w.Expires.IsZero():
 			notes = append(notes, "the waiver for "+w.ID+" has no expiry and does not count")

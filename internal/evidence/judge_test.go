@@ -285,11 +285,20 @@ func TestJudge(t *testing.T) {
 			of(e, Scan, func(r *Record) { r.SignedAt = now.Add(-3 * time.Hour) })
 		}, "scan", "its report is of 2026-11-20 11:00 UTC, and was signed before, at 2026-11-20 09:00 UTC"},
 		"a severity in capitals": {func(e *Evidence, _ *Policy) {
-			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = " HIGH " })
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "HIGH" })
 		}, "scan", "1 high finding with a fix"},
 		"a severity that is none": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "catastrophic" })
 		}, "scan", `CVE-2026-1234 has the severity "catastrophic", which is none of critical, high, medium, low and unknown`},
+		"a severity with a blank": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "low " })
+		}, "scan", `CVE-2026-1234 has the severity "low ", which is none of critical, high, medium, low and unknown`},
+		"a severity after a tab": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "\tlow" })
+		}, "scan", `has the severity "\tlow", which is none of`},
+		"a severity with another letter": {func(e *Evidence, _ *Policy) {
+			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "un\u212anown" })
+		}, "scan", "has the severity \"un\u212anown\", which is none of"},
 		"no severity": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "" })
 		}, "scan", `has the severity ""`},

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // ScanSchema names the form of ScanReport.
@@ -163,7 +165,7 @@ type Waiver struct {
 
 // Covers says whether the waiver is in force at now and names the finding.
 func (w Waiver) Covers(f Finding, now time.Time) bool {
-	return w.ID == f.ID && (w.Package == "" || w.Package == f.Package) && w.Reason != "" && now.Before(w.Expires)
+	return w.ID == f.ID && (w.Package == "" || w.Package == f.Package) && text.Shows(w.Reason) && now.Before(w.Expires)
 }
 
 // Blocking lists the findings that refuse the image at now, worst first. Every

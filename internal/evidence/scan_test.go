@@ -44,3 +44,23 @@ func TestBlockingWhereOnePlatformHasAFix(t *testing.T) {
 		t.Errorf("got %v, want none: there is no fix", got)
 	}
 }
+
+// A waiver whose reason nobody can see waives nothing, and the verdict says so.
+func TestBlankReasonsWaiveNothing(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	f := Finding{ID: "CVE-2026-1", Package: "openssl", Severity: High}
+	for _, reason := range []string{"", " ", "\u200b", "\u3164\u2800"} {
+		w := Waiver{ID: f.ID, Reason: reason, Expires: now.Add(time.Hour)}
+		if w.Covers(f, now) {
+			t.Errorf("a waiver for the reason %q waives", reason)
+		}
+		notes := lapsedWaivers([]Waiver{w}, []Finding{f}, now)
+		if len(notes) != 1 || notes[0] != "the waiver for CVE-2026-1 gives no reason and does not count" {
+			t.Errorf("%q: notes %q", reason, notes)
+		}
+	}
+	if !(Waiver{ID: f.ID, Reason: "not reachable", Expires: now.Add(time.Hour)}).Covers(f, now) {
+		t.Error("a waiver with a reason does not waive")
+	}
+}

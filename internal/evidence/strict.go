@@ -14,7 +14,7 @@ import (
 // What a trusted signer attests is read strictly: where a lenient reader would
 // see less than is written, the record does not count.
 
-// normalise reads severities in any spelling, and says what makes a report one
+// normalise reads severities in upper and lower case, and says what makes a report one
 // that cannot be judged by.
 func (r *ScanReport) normalise() error {
 	switch {
@@ -35,8 +35,8 @@ func (r *ScanReport) normalise() error {
 		seen[p.Digest] = true
 		for i := range p.Findings {
 			f := &p.Findings[i]
-			word := Severity(strings.ToLower(strings.TrimSpace(string(f.Severity))))
-			if !slices.Contains(Severities(), word) {
+			word := Severity(strings.ToLower(string(f.Severity)))
+			if !slices.Contains(Severities(), word) || len(word) != len(f.Severity) { // K, the sign of kelvin, is no k
 				return fmt.Errorf("%.100s has the severity %.50q, which is none of critical, high, medium, low and unknown", f.ID, f.Severity)
 			}
 			f.Severity, f.FixedVersion = word, strings.TrimSpace(f.FixedVersion)

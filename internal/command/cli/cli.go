@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,11 +68,35 @@ type Process struct {
 	Stdin  io.Reader // of the commands that ask questions on a terminal
 	Stdout io.Writer
 	Stderr io.Writer
+
+	commands io.Writer // Stderr as it is, for commands to the runner
+}
+
+// plain takes every command to the runner out of what is written in Actions:
+// what a command reports can hold text from outside. The runner's own commands
+// go by another way.
+func (p Process) plain() Process {
+	p.commands = p.Stderr
+	if p.Getenv("GITHUB_ACTIONS") == "true" {
+		p.Stdout, p.Stderr = &runner.PlainWriter{W: p.Stdout}, &runner.PlainWriter{W: p.Stderr}
+	}
+	return p
+}
+
+// stdout is where results go, in Actions as text or as a document in JSON.
+func stdout(c contract.Command, values contract.Values, proc Process) io.Writer {
+	w, ok := proc.Stdout.(*runner.PlainWriter)
+	declared := slices.ContainsFunc(c.Inputs, func(in contract.Input) bool { return in.Name == "format" })
+	if !ok || !declared || values.String("format") != "json" {
+		return proc.Stdout
+	}
+	return &runner.PlainWriter{W: w.W, JSON: true}
 }
 
 // Run parses and runs one command and returns the exit code.
 func (p Program) Run(ctx context.Context, proc Process) int {
 	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
+	proc = proc.plain()
 	root := &cobra.Command{
 		Use: p.Name, Short: p.Short, Version: Version(),
 		SilenceErrors: true, SilenceUsage: true,
@@ -136,7 +161,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		if err != nil {
 			return err
 		}
-		call := &Call{Command: c, In: values, Stdin: proc.Stdin, Stdout: proc.Stdout, Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.Stderr), Getenv: proc.Getenv}
+		call := &Call{Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(c, values, proc), Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv}
 		if err := maskSecrets(call); err != nil {
 			return err
 		}
@@ -170,7 +195,7 @@ func report(err error, proc Process) {
 		word = "error"
 	}
 	fmt.Fprint(proc.Stderr, runner.Plain(fmt.Sprintf("%s: %v\n", word, err)))
-	r := runner.New(proc.Getenv, proc.Stderr)
+	r := runner.New(proc.Getenv, proc.commands)
 	level := runner.Failure
 	if outcome.Code(err) == outcome.Pending {
 		level = runner.Notice

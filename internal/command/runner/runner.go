@@ -155,6 +155,9 @@ func (r *Runner) Annotate(a Annotation) error {
 		return nil
 	}
 	properties := githubactions.CommandProperties{}
+	for _, text := range []*string{&a.File, &a.Title, &a.Message} { // line breaks are escaped below
+		*text = strings.ReplaceAll(*text, oldCommand, brokenCommand)
+	}
 	if a.File != "" {
 		properties["file"] = a.File
 		if a.Line > 0 {
@@ -177,7 +180,7 @@ func (r *Runner) Group(title string) (end func()) {
 	if !r.Active() {
 		return func() {}
 	}
-	if guard("group", func() { r.action.Group(title) }) != nil {
+	if guard("group", func() { r.action.Group(Plain(title)) }) != nil {
 		return func() {}
 	}
 	return func() { _ = guard("end group", r.action.EndGroup) }

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/sign"
@@ -102,6 +103,42 @@ func TestIndexWithAttestationsOfBuildKit(t *testing.T) {
 	if w := judge(t, im, trust, p); !w.Decision.Allowed {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
+}
+
+// An image that hides as such an attestation is part of what somebody could run:
+// a report that leaves it out is not about the whole image.
+func TestIndexWithAnImageCalledAttestation(t *testing.T) {
+	t.Parallel()
+	host := registrytest.New(t, nil).Host
+	key, trust, p := newKey(t, "ecdsa")
+	parts, evil := push(t, host), push(t, host)
+	const docker = "application/vnd.docker.distribution.manifest.v2+json"
+	hidden := evil.platforms["linux/amd64"]
+	entries := []map[string]any{{
+		"mediaType": docker, "digest": hidden, "size": sizeOf(t, parts, hidden), "platform": map[string]any{"os": "unknown", "architecture": "unknown"},
+		"annotations": map[string]any{"vnd.docker.reference.type": "attestation-manifest"},
+	}}
+	for platform, digest := range parts.platforms {
+		entries = append(entries, map[string]any{
+			"mediaType": docker, "digest": digest, "size": sizeOf(t, parts, digest), "platform": map[string]any{"os": "linux", "architecture": platform[len("linux/"):]},
+		})
+	}
+	digest := registrytest.Repository{T: t, Host: host, Name: "acme/demo-api"}.Manifest(
+		map[string]any{"schemaVersion": 2, "mediaType": mediaIndex, "manifests": entries}, mediaIndex, "")["digest"].(string)
+	ref, err := parts.At(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im := image{Ref: ref, platforms: parts.platforms, client: parts.client}
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, im.options()); err == nil || !strings.Contains(err.Error(), "its report leaves out") {
+		t.Errorf("such a report is signed: %v", err)
+	}
+	o := im.options()
+	o.Scan = nil
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, o); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, judge(t, im, trust, p), "scan", "no scan record")
 }
 
 func sizeOf(t *testing.T, im image, digest string) int {

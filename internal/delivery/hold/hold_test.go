@@ -97,6 +97,9 @@ func TestRun(t *testing.T) {
 		if again, err := run(func(*hold.Request) {}); err != nil || again.Changed {
 			t.Errorf("again: %+v, %v", again, err)
 		}
+		if _, err := run(func(r *hold.Request) { r.Reason = "\u200b \u3164" }); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "a hold needs a reason") {
+			t.Errorf("a reason that nobody sees: %v", err)
+		}
 		for want, change := range map[string]func(*hold.Request){
 			"a hold needs a reason":     func(r *hold.Request) { r.Reason = " " },
 			`no application "demo-web"`: func(r *hold.Request) { r.App = "demo-web" },

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as hold uses it.
@@ -71,7 +72,7 @@ func once(ctx context.Context, repo Repository, req Request) (Result, error) {
 	case req.Lift && !found:
 		return result, nil
 	case !req.Lift:
-		if strings.TrimSpace(req.Reason) == "" {
+		if !text.Shows(req.Reason) {
 			return result, outcome.Usagef("a hold needs a reason: say with --reason why %s stays as it is in %s", req.App, req.Env)
 		}
 		h := Hold{App: req.App, Env: req.Env, Reason: req.Reason}

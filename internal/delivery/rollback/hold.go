@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // holds says what keeps out the digest that a rollback leaves behind. It refuses
@@ -28,9 +29,7 @@ func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte
 			return w.held, fmt.Sprintf("%s stays held: %s", w.env.Name, h.Reason), nil
 		}
 	}
-	if h.Reason == "" || w.req.Reason != "" {
-		h.Reason = or(w.req.Reason, "rolled back")
-	}
+	h.Reason = visible(w.req.Reason, h.Reason, "rolled back")
 	if !history.Runs(result.Previous) {
 		return w.held, "", nil
 	}
@@ -40,11 +39,14 @@ func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte
 	return h.File(), "", nil
 }
 
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
+// visible is the first text that people can see something of.
+func visible(texts ...string) string {
+	for _, t := range texts {
+		if text.Shows(t) {
+			return t
+		}
 	}
-	return text
+	return ""
 }
 
 func (w write) changes() []configrepo.Change {

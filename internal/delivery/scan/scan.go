@@ -12,15 +12,12 @@
 package scan
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"time"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/door/process"
@@ -46,11 +43,9 @@ const (
 	freeRatio = 512 << 20
 )
 
-// Platforms reads an index and lists its manifests; internal/door/registry's Client
-// does.
+// Platforms lists what an index holds; internal/door/registry's Client does.
 type Platforms interface {
-	Manifest(ctx context.Context, ref imageref.Ref) (registry.Manifest, error)
-	Platforms(ctx context.Context, ref imageref.Ref) ([]registry.Platform, error)
+	Contents(ctx context.Context, ref imageref.Ref) (registry.Contents, error)
 }
 
 // Options of a scan.
@@ -140,15 +135,15 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 		if ref.IsZero() {
 			continue
 		}
-		found, err := platforms.Platforms(ctx, ref)
+		contents, err := platforms.Contents(ctx, ref)
 		if err != nil {
 			return exchange.Request{}, err
 		}
-		if err := complete(ctx, platforms, ref, found); err != nil {
+		if err := complete(ref, contents); err != nil {
 			return exchange.Request{}, err
 		}
 		image := exchange.Image{Ref: ref, SBOM: i == 0}
-		for _, p := range found {
+		for _, p := range contents.Platforms {
 			image.Platforms = append(image.Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
 		}
 		request.Images = append(request.Images, image)
@@ -166,26 +161,17 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 	return request, nil
 }
 
-// complete says whether found is all that somebody could run of the image. A
-// manifest without platform is none that a scan would list, but a container
-// runtime reads its configuration and runs it.
-func complete(ctx context.Context, platforms Platforms, ref imageref.Ref, found []registry.Platform) error {
-	if len(found) == 0 {
+// complete says whether the platforms are all that somebody could run of the
+// image. A manifest without platform is none that a scan would list, but a
+// container runtime reads its configuration and runs it.
+func complete(ref imageref.Ref, contents registry.Contents) error {
+	if len(contents.Platforms) == 0 {
 		return fmt.Errorf("%s has no platform that could be scanned", ref)
 	}
-	stored, err := platforms.Manifest(ctx, ref)
-	if err != nil || !stored.MediaType.IsIndex() {
-		return err
-	}
-	index, err := v1.ParseIndexManifest(bytes.NewReader(stored.Raw))
-	if err != nil {
-		return fmt.Errorf("read the index %s: %w", ref, err)
-	}
-	for _, m := range index.Manifests {
-		listed := slices.ContainsFunc(found, func(p registry.Platform) bool { return p.Ref.Digest() == m.Digest.String() })
-		attestation := m.Platform != nil && m.Platform.OS == "unknown" && m.Platform.Architecture == "unknown" // BuildKit's, which nothing runs
-		if !listed && !attestation {
-			return fmt.Errorf("the index %s holds %s (%s), which names no platform and so cannot be judged: build it again, with a platform for every manifest", ref, m.Digest, m.MediaType)
+	for _, digest := range contents.Manifests {
+		if !slices.ContainsFunc(contents.Platforms, func(p registry.Platform) bool { return p.Ref.Digest() == digest }) {
+			return fmt.Errorf("the index %s holds %s, which names no platform and so cannot be judged (and is no attestation of BuildKit): build it again, with a platform for every manifest",
+				ref, digest)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/limit"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // ReadWaivers reads a YAML list of waivers, each with id, reason and expires, and
@@ -73,7 +74,9 @@ func parseWaiver(path string, node *yaml.Node) (evidence.Waiver, error) {
 		case "id":
 			w.ID = value.Value
 		case "package":
-			w.Package = value.Value
+			if w.Package = value.Value; !text.Shows(w.Package) {
+				problem(value, "package: %q names none: leave it out to mean any", value.Value)
+			}
 		case "reason":
 			w.Reason = value.Value
 		case "expires":
@@ -89,8 +92,8 @@ func parseWaiver(path string, node *yaml.Node) (evidence.Waiver, error) {
 		switch {
 		case w.ID == "":
 			problem(node, "the waiver has no id")
-		case w.Reason == "":
-			problem(node, "the waiver of %s has no reason", w.ID)
+		case !text.Shows(w.Reason):
+			problem(node, "the waiver of %s has no reason that people can see", w.ID)
 		case w.Expires.IsZero():
 			problem(node, "the waiver of %s has no expiry: expires: YYYY-MM-DD", w.ID)
 		}

@@ -38,6 +38,9 @@ func TestParseWaiversRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
 		"no reason":     {"- id: CVE-1\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver of CVE-1 has no reason"},
+		"blank reason":  {"- id: CVE-1\n  reason: \" \\u200b\\u3164\"\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver of CVE-1 has no reason that people can see"},
+		"empty package": {"- id: CVE-1\n  package: ''\n  reason: x\n  expires: 2026-12-31\n", `waivers.yaml:2: package: "" names none`},
+		"blank package": {"- id: CVE-1\n  package: \"\\u200b\"\n  reason: x\n  expires: 2026-12-31\n", "waivers.yaml:2: package:"},
 		"no expiry":     {"\n- id: CVE-1\n  reason: x\n", "waivers.yaml:2: the waiver of CVE-1 has no expiry"},
 		"no id":         {"- reason: x\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver has no id"},
 		"unknown key":   {"- id: CVE-1\n  reason: x\n  expires: 2026-12-31\n  until: 2027\n", `waivers.yaml:4: unknown key "until"`},

@@ -85,8 +85,17 @@ func expand(text string, facts Facts) (tag, note string, err error) {
 	if clean == "" {
 		return "", "", fmt.Errorf("nothing of %q can stand in a tag", tag)
 	}
+	if reserved.MatchString(clean) {
+		return "", "", fmt.Errorf("the tag %s is reserved: signatures and attestations of an image are kept under tags of this form, and it could replace them. Give another name", clean)
+	}
 	return clean, "", nil
 }
+
+// reserved are the tags under which evidence is kept: an algorithm, a dash and
+// at least 64 digits, with whatever suffix (.sig, .att, .sbom). The digits of a
+// longer algorithm are cut to 64 there, and to maxTag here.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
+var reserved = regexp.MustCompile(`(?i)^(?:sha|blake)[a-z0-9._-]*-[0-9a-f]{64}`)
 
 var pullRequest = regexp.MustCompile(`^refs/pull/([0-9]+)/(?:merge|head)$`)
 

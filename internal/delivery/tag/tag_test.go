@@ -98,6 +98,41 @@ func TestExpandRefuses(t *testing.T) {
 	}
 }
 
+// Tags under which evidence is kept are refused for every type that can make one.
+func TestEvidenceTagsAreReserved(t *testing.T) {
+	t.Parallel()
+	hex := strings.Repeat("0a", 32)
+	for name, test := range map[string]struct {
+		text  string
+		facts Facts
+	}{
+		"the referrers tag":    {"raw:sha256-" + hex, Facts{}},
+		"the digest itself":    {"raw:sha256:" + hex, Facts{}},
+		"cleaned up":           {"raw:.-/sha256-" + hex, Facts{}},
+		"a signature":          {"raw:sha256-" + hex + ".sig", Facts{}},
+		"an attestation":       {"raw:sha256-" + hex + ".att", Facts{}},
+		"any suffix":           {"raw:sha256-" + hex + "-x", Facts{}},
+		"upper case":           {"raw:SHA256-" + strings.ToUpper(hex), Facts{}},
+		"a longer algorithm":   {"raw:sha512-" + hex + hex, Facts{}},
+		"its cut form":         {"raw:sha512-" + hex, Facts{}},
+		"another algorithm":    {"raw:blake3-" + hex, Facts{}},
+		"the name of a branch": {"ref", Facts{Ref: "refs/heads/sha256-" + hex + ".att"}},
+		"the name of a tag":    {"ref", Facts{Ref: "refs/tags/sha256-" + hex + ".sbom"}},
+		"a version":            {"semver:sha256-" + hex[:63] + "{{patch}}", Facts{Ref: "refs/tags/v1.2.3"}},
+		"a schedule":           {"schedule:sha256-" + strings.Repeat("a", 64), Facts{Now: at}},
+	} {
+		_, _, err := Plan(evidence.Waybill{}, []string{test.text}, test.facts)
+		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "is reserved: signatures and attestations") {
+			t.Errorf("%s: got %v, want a refusal of the reserved tag", name, err)
+		}
+	}
+	for _, text := range []string{"raw:sha256-" + hex[:63], "raw:sha256", "raw:v1-" + hex} {
+		if _, _, err := Expand([]string{text}, Facts{}); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func waybill(t *testing.T, source string, state evidence.State) evidence.Waybill {
 	t.Helper()
 	ref, err := imageref.Parse("registry.example/acme/app@sha256:" + strings.Repeat("1", 64))

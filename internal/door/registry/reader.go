@@ -184,7 +184,8 @@ type Contents struct {
 	// Platforms are the manifests with a platform.
 	Platforms []Platform
 	// Manifests are the digests of everything that somebody could run: all but
-	// the attestations that BuildKit keeps inside an index.
+	// the attestations that BuildKit keeps inside an index. What is called one
+	// there, and is none by its content, is among them.
 	Manifests []string
 }
 
@@ -213,11 +214,28 @@ func (c *Client) Contents(ctx context.Context, ref imageref.Ref) (Contents, erro
 	if contents.Platforms, err = indexPlatforms(ref, &index); err != nil {
 		return Contents{}, err
 	}
+	listed := make(map[string]bool)
+	var called []string
 	for _, d := range index.Manifests {
-		if d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown" {
-			continue // https://docs.docker.com/build/metadata/attestations/attestation-storage/
+		if d.Platform != nil && d.Platform.OS == unknown && d.Platform.Architecture == unknown {
+			called = append(called, d.Digest.String())
+			continue
 		}
 		contents.Manifests = append(contents.Manifests, d.Digest.String())
+		listed[d.Digest.String()] = true
+	}
+	for _, digest := range called {
+		if listed[digest] {
+			continue
+		}
+		listed[digest] = true
+		attestation, err := r.isAttestation(ctx, ref, digest)
+		if err != nil {
+			return Contents{}, err
+		}
+		if !attestation {
+			contents.Manifests = append(contents.Manifests, digest)
+		}
 	}
 	return contents, nil
 }
