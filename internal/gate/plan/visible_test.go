@@ -33,3 +33,13 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 		t.Errorf("a secret as a summary writes it: %s", got)
 	}
 }
+
+// What is forgotten asks for what destroying asks for.
+func TestForgettingCountsAsDestroying(t *testing.T) {
+	t.Parallel()
+	for actions, want := range map[string]bool{`["forget"]`: true, `["forget","create"]`: true, `["delete"]`: true, `["update"]`: false, `["create"]`: false} {
+		if got := summarize(t, parse(t, change("a.b", "x", `"actions":`+actions+`,"before":{"n":1},"after":{"n":2}`))).Destroys(); got != want {
+			t.Errorf("%s: %v, want %v", actions, got, want)
+		}
+	}
+}
