@@ -21,12 +21,20 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 			s := summarize(t, parse(t, change("a.b", "x", `"actions":["update"],`+fmt.Sprintf(values, hidden))))
 			var all strings.Builder
 			for _, a := range s.Resources[0].Attributes {
-				all.WriteString(strings.Join(append(a.Lines, a.Path, a.Before, a.After), "\n"))
+				all.WriteString(strings.Join(a.Lines, "\n"))
+				if len(a.Lines) == 0 {
+					all.WriteString(strings.Join([]string{a.Path, a.Before, a.After}, "\n"))
+				}
 			}
 			if !strings.Contains(all.String(), `pay`+hidden+`b`) {
 				t.Errorf("%s in %s: %s", hidden, place, all.String())
 			}
 		}
+	}
+	s := summarize(t, parse(t, change("a.b[\"pay\u3164b\"]", "x", `"actions":["delete"],"before":{"n":1}`)))
+	comment := plan.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []plan.RootView{{Dir: "d", Summary: s}}}.Comment(plan.MaxComment)
+	if strings.Contains(comment, "\u3164") || !strings.Contains(comment, `pay\u3164b`) {
+		t.Errorf("an address: %s", comment)
 	}
 	secrets := plan.GivenSecrets([]string{"TF_VAR_s=p\u0430ssword-\u00e9"})
 	if got := secrets.Redact(`say p\u0430ssword-` + "\u00e9"); got != "say "+plan.Hidden {
