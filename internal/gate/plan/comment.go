@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Marker begins the one plan comment of a pull request.
@@ -237,7 +238,7 @@ var verbs = map[string]string{Destroy: "is destroyed", Replace: "is replaced", F
 var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ "}
 
 func (r Resource) lines(what string) []string {
-	head := signs[r.Action] + " " + what + flat(r.Address) + " " + verbs[r.Action]
+	head := signs[r.Action] + " " + what + text.VisibleQuoted(flat(r.Address)) + " " + verbs[r.Action]
 	if r.Previous != "" {
 		head += ", was " + flat(r.Previous)
 	}
@@ -254,6 +255,7 @@ func (r Resource) lines(what string) []string {
 func line(s string) string { return strings.Join(strings.Fields(clip(s)), " ") }
 
 func clip(s string) string {
+	s = text.VisibleQuoted(s) // keys in addresses are quoted already
 	if utf8.RuneCountInString(s) <= maxAddress {
 		return s
 	}

@@ -68,8 +68,9 @@ type Check struct {
 func (s Summary) Changes() bool { return len(s.Resources) > 0 || len(s.Outputs) > 0 }
 
 // Destroys says whether the plan destroys anything, replaced resources
-// included.
-func (s Summary) Destroys() bool { return s.Counts[Destroy]+s.Counts[Replace] > 0 }
+// included. What it forgets counts too: nobody plans that resource again, and
+// the next apply can create a second one.
+func (s Summary) Destroys() bool { return s.Counts[Destroy]+s.Counts[Replace]+s.Counts[Forget] > 0 }
 
 // Summarize says what a plan would do. What is secret stays so.
 func Summarize(p *terraform.Plan, secrets *Secrets) Summary {

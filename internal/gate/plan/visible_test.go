@@ -21,15 +21,33 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 			s := summarize(t, parse(t, change("a.b", "x", `"actions":["update"],`+fmt.Sprintf(values, hidden))))
 			var all strings.Builder
 			for _, a := range s.Resources[0].Attributes {
-				all.WriteString(strings.Join(append(a.Lines, a.Path, a.Before, a.After), "\n"))
+				all.WriteString(strings.Join(a.Lines, "\n"))
+				if len(a.Lines) == 0 {
+					all.WriteString(strings.Join([]string{a.Path, a.Before, a.After}, "\n"))
+				}
 			}
 			if !strings.Contains(all.String(), `pay`+hidden+`b`) {
 				t.Errorf("%s in %s: %s", hidden, place, all.String())
 			}
 		}
 	}
+	s := summarize(t, parse(t, change("a.b[\"pay\u3164b\"]", "x", `"actions":["delete"],"before":{"n":1}`)))
+	comment := plan.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []plan.RootView{{Dir: "d", Summary: s}}}.Comment(plan.MaxComment)
+	if strings.Contains(comment, "\u3164") || !strings.Contains(comment, `pay\u3164b`) {
+		t.Errorf("an address: %s", comment)
+	}
 	secrets := plan.GivenSecrets([]string{"TF_VAR_s=p\u0430ssword-\u00e9"})
 	if got := secrets.Redact(`say p\u0430ssword-` + "\u00e9"); got != "say "+plan.Hidden {
 		t.Errorf("a secret as a summary writes it: %s", got)
+	}
+}
+
+// What is forgotten asks for what destroying asks for.
+func TestForgettingCountsAsDestroying(t *testing.T) {
+	t.Parallel()
+	for actions, want := range map[string]bool{`["forget"]`: true, `["forget","create"]`: true, `["delete"]`: true, `["update"]`: false, `["create"]`: false} {
+		if got := summarize(t, parse(t, change("a.b", "x", `"actions":`+actions+`,"before":{"n":1},"after":{"n":2}`))).Destroys(); got != want {
+			t.Errorf("%s: %v, want %v", actions, got, want)
+		}
 	}
 }
