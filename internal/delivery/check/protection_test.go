@@ -22,6 +22,9 @@ func TestProtection(t *testing.T) {
 	deployer := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd}\n"
 	policy := admission("p", "object.spec.replicas > 1", "no")
 	list := "platform/policies/kustomization.yaml"
+	two := func(text string) map[string]string {
+		return map[string]string{"clusters/dev/p.yaml": text, "clusters/prod/p.yaml": text}
+	}
 	template := newWorld(t)
 	for what, test := range map[string]struct {
 		main, change map[string]string
@@ -58,7 +61,18 @@ func TestProtection(t *testing.T) {
 		"a broken base":            {map[string]string{"waybill.yaml": "broken: [\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
 		"a base of unknown keys":   {map[string]string{"waybill.yaml": config + "later: true\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
 		"a base without":           {map[string]string{"waybill.yaml": ""}, map[string]string{"waybill.yaml": config}, "the base has no waybill.yaml, so nothing says what this change takes away"},
+		"a second policy goes":     {two(policy), map[string]string{"clusters/prod/p.yaml": ""}, "admission policy p in clusters/prod/p.yaml goes"},
+		"a second binding goes":    {two(policy), map[string]string{"clusters/dev/p.yaml": strings.SplitN(policy, "---\n", 2)[0]}, "binding p in clusters/dev/p.yaml goes"},
+		"a second policy weakens":  {two(policy), map[string]string{"clusters/dev/p.yaml": strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)}, "admission policy p in clusters/dev/p.yaml passes over what it fails on"},
+		"a second binding warns":   {two(policy), map[string]string{"clusters/prod/p.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/p.yaml no longer has the action Deny"},
+		"a policy of another":      {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/p.yaml": "", "clusters/dev/p.yaml": policy}, "admission policy p goes"},
+		"a weaker copy more":       {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/a.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/a.yaml no longer has the action Deny"},
+		"a weaker copy, one file":  {map[string]string{policyFile: policy}, map[string]string{policyFile: policy + "---\n" + strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p no longer has the action Deny"},
+		"a second kyverno policy":  {two(kyverno + "1}\n"), map[string]string{"clusters/prod/p.yaml": kyverno + "2}\n"}, "ClusterPolicy signed in clusters/prod/p.yaml goes or changes"},
+		"a second one is gone":     {two(kyverno + "1}\n"), map[string]string{"clusters/dev/p.yaml": ""}, "ClusterPolicy signed in clusters/dev/p.yaml goes or changes"},
+		"a second namespace":       {two(namespace + "restricted}}\n"), map[string]string{"clusters/dev/p.yaml": namespace + "privileged}}\n"}, "namespace prod in clusters/dev/p.yaml drops or changes the label pod-security.kubernetes.io/enforce"},
 
+		"a copy for another":    {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/dev/p.yaml": policy}, ""},
 		"owners that move":      {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "", ".github/CODEOWNERS": "# moved\n* @acme/all\n"}, ""},
 		"owners that are later": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"docs/CODEOWNERS": "* @eve\n"}, ""},
 		"a hold more":           {nil, map[string]string{holdFile: held}, ""},
