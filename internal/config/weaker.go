@@ -50,8 +50,11 @@ func (c *Config) Line(steps ...string) int {
 func Weaker(base, head *Config, now time.Time) []Weakening {
 	w := &weaker{base: base, head: head, now: now}
 	w.policy([]string{"policy"}, base.policy, head.policy)
-	w.environments(slices.Clone(w.found))
+	common := slices.Clone(w.found)
+	w.environments(common)
+	w.newEnvironments(common)
 	w.apps()
+	w.sameImages()
 	w.manifests()
 	w.unknown([]string{"terraform"}, at(base.raw, "terraform"), at(head.raw, "terraform"), nil)
 	return w.found
@@ -107,9 +110,13 @@ func (w *weaker) policy(path []string, base, head policy) {
 	if b.MaxAge != 0 && (h.MaxAge > b.MaxAge || h.MaxAge == 0) {
 		w.add(in(path, "scan", "maxAge"), "goes from %s to %s", b.MaxAge, h.MaxAge)
 	}
+	w.origins(path, b, h)
 	w.waivers(path, base.Waivers, head.Waivers)
 	w.images(in(path, "images"), base.Images, head.Images)
-	known := []string{"require", "signers", "keys", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge", "images"}
+	known := []string{
+		"require", "signers", "keys", "builders", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge",
+		"scan.databases", "scan.databaseMaxAge", "scan.vex", "images",
+	}
 	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 }
 

@@ -33,6 +33,9 @@ type Set struct {
 	policies map[string]*policy
 	bindings []binding
 	world    *world
+	// definitions are the policies of all files. Where several have one name,
+	// policies has the last.
+	definitions []*policy
 	// Problems are files that hold policies and cannot be read, and expressions
 	// that do not compile.
 	Problems []Problem
@@ -49,7 +52,15 @@ type Problem struct {
 type world struct {
 	namespaces map[string]map[string]any // objects by name
 	params     []map[string]any
+	spaces     []object       // the namespaces of all files
+	objects    []object       // the params, with their files
 	plurals    map[string]crd // by group/kind
+}
+
+// object is one object in one file.
+type object struct {
+	file    string
+	content map[string]any
 }
 
 type crd struct {
@@ -91,14 +102,25 @@ func Load(files map[string][]byte) *Set {
 			s.take(name, d)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.policies)) {
-		p := s.policies[name]
-		if err := p.compile(); err != nil {
-			s.Problems = append(s.Problems, Problem{File: p.file, Line: p.line, Message: fmt.Sprintf("the policy %s does not compile, and the cluster would not take it: %v", name, err)})
-			delete(s.policies, name)
-		}
-	}
+	s.compile()
 	return s
+}
+
+func (s *Set) compile() {
+	byName := func(a, b *policy) int { return strings.Compare(a.Metadata.Name, b.Metadata.Name) }
+	slices.SortStableFunc(s.definitions, byName)
+	s.definitions = slices.DeleteFunc(s.definitions, func(p *policy) bool {
+		err := p.compile()
+		if err != nil {
+			s.Problems = append(s.Problems, Problem{File: p.file, Line: p.line,
+				Message: fmt.Sprintf("the policy %s does not compile, and the cluster would not take it: %v", p.Metadata.Name, err)})
+		}
+		return err != nil
+	})
+	clear(s.policies)
+	for _, p := range s.definitions {
+		s.policies[p.Metadata.Name] = p
+	}
 }
 
 // Empty says whether there is nothing to judge by.
@@ -122,7 +144,7 @@ func (s *Set) take(file string, d document) {
 			s.Problems = append(s.Problems, Problem{File: file, Line: d.line, Message: fmt.Sprintf("the policy %s cannot be read: %v", name, err)})
 			return
 		}
-		s.policies[name] = p
+		s.definitions = append(s.definitions, p)
 	case strings.HasPrefix(version, group+"/") && kind == bindingKind:
 		b := binding{file: file, line: d.line}
 		if err := into(d.content, &b); err != nil {
@@ -132,12 +154,14 @@ func (s *Set) take(file string, d document) {
 		s.bindings = append(s.bindings, b)
 	case version == "v1" && kind == "Namespace":
 		s.world.namespaces[name] = d.content
+		s.world.spaces = append(s.world.spaces, object{file, d.content})
 	case strings.HasPrefix(version, "apiextensions.k8s.io/") && kind == "CustomResourceDefinition":
 		s.world.plurals[text(d.content, "spec", "group")+"/"+text(d.content, "spec", "names", "kind")] = crd{
 			plural: text(d.content, "spec", "names", "plural"), namespaced: text(d.content, "spec", "scope") == "Namespaced",
 		}
 	case kind != "" && name != "":
 		s.world.params = append(s.world.params, d.content)
+		s.world.objects = append(s.world.objects, object{file, d.content})
 	}
 }
 

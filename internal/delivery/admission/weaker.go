@@ -27,28 +27,26 @@ func Weaker(base, head *Set) []Weakening {
 	add := func(file string, line int, format string, args ...any) {
 		found = append(found, Weakening{File: file, Line: line, Change: fmt.Sprintf(format, args...)})
 	}
-	for _, name := range slices.Sorted(maps.Keys(base.policies)) {
-		b := base.policies[name]
-		h, ok := head.policies[name]
-		if !ok {
-			add(b.file, 0, "admission policy %s goes", name)
-			continue
+	policies := copies[*policy]{base.definitions, head.definitions, func(p *policy) (string, string) { return p.Metadata.Name, p.file }}
+	policies.each(func(b *policy, h **policy, where string) {
+		if h == nil {
+			add(b.file, 0, "admission policy %s%s goes", b.Metadata.Name, where)
+			return
 		}
-		for _, what := range b.weaker(h) {
-			add(h.file, h.line, "admission policy %s %s", name, what)
+		for _, what := range b.weaker(*h) {
+			add((*h).file, (*h).line, "admission policy %s%s %s", b.Metadata.Name, where, what)
 		}
-	}
-	for _, b := range base.bindings {
-		i := slices.IndexFunc(head.bindings, func(h binding) bool { return h.Metadata.Name == b.Metadata.Name })
-		if i < 0 {
-			add(b.file, 0, "binding %s goes", b.Metadata.Name)
-			continue
+	})
+	bindings := copies[binding]{base.bindings, head.bindings, func(b binding) (string, string) { return b.Metadata.Name, b.file }}
+	bindings.each(func(b binding, h *binding, where string) {
+		if h == nil {
+			add(b.file, 0, "binding %s%s goes", b.Metadata.Name, where)
+			return
 		}
-		h := head.bindings[i]
-		for _, what := range b.weaker(h) {
-			add(h.file, h.line, "binding %s %s", b.Metadata.Name, what)
+		for _, what := range b.weaker(*h) {
+			add(h.file, h.line, "binding %s%s %s", b.Metadata.Name, where, what)
 		}
-	}
+	})
 	base.world.weaker(head.world, base, add)
 	return found
 }
@@ -113,29 +111,40 @@ func (b binding) weaker(h binding) []string {
 // weaker compares what else the cluster is told: labels of namespaces that
 // policies go by, parameters, and the policies of other controllers.
 func (w *world) weaker(h *world, base *Set, add func(file string, line int, format string, args ...any)) {
-	for _, name := range slices.Sorted(maps.Keys(w.namespaces)) {
-		b, ok := h.namespaces[name]
-		if !ok {
-			continue // nothing runs in it either
+	spaces := copies[object]{w.spaces, h.spaces, object.place}
+	spaces.each(func(b object, h *object, where string) {
+		name, before := text(b.content, "metadata", "name"), labels(b.content, "metadata", "labels")
+		if h == nil && where == "" {
+			return // nothing runs in it either
 		}
-		now := labels(b, "metadata", "labels")
-		before := labels(w.namespaces[name], "metadata", "labels")
+		var now map[string]string
+		if h != nil {
+			now = labels(h.content, "metadata", "labels")
+		}
 		for _, key := range slices.Sorted(maps.Keys(before)) {
 			if now[key] != before[key] && base.goesBy(key) {
-				add(dirs[0], 0, "namespace %s drops or changes the label %s", name, key)
+				add(b.file, 0, "namespace %s%s drops or changes the label %s", name, where, key)
 			}
 		}
-	}
-	for _, object := range w.params {
-		apiGroup, _, _ := strings.Cut(text(object, "apiVersion"), "/")
-		if !slices.Contains(engines, apiGroup) && !base.isParam(object) {
-			continue
+	})
+	objects := copies[object]{w.objects, h.objects, object.place}
+	objects.each(func(b object, h *object, where string) {
+		apiGroup, _, _ := strings.Cut(text(b.content, "apiVersion"), "/")
+		if !slices.Contains(engines, apiGroup) && !base.isParam(b.content) {
+			return
 		}
-		i := slices.IndexFunc(h.params, func(o map[string]any) bool { return sameObject(o, object) })
-		if i < 0 || !reflect.DeepEqual(h.params[i], object) {
-			add(dirs[0], 0, "%s %s goes or changes", text(object, "kind"), text(object, "metadata", "name"))
+		if h == nil || !reflect.DeepEqual(h.content, b.content) {
+			add(b.file, 0, "%s %s%s goes or changes", text(b.content, "kind"), text(b.content, "metadata", "name"), where)
 		}
-	}
+	})
+}
+
+// place tells objects of one file apart, by group, kind, namespace and name.
+func (o object) place() (id, file string) {
+	apiGroup, _, _ := strings.Cut(text(o.content, "apiVersion"), "/")
+	return strings.Join([]string{
+		apiGroup, text(o.content, "kind"), text(o.content, "metadata", "namespace"), text(o.content, "metadata", "name"),
+	}, "/"), o.file
 }
 
 // goesBy reports whether a policy, or the cluster's own pod security, looks at
@@ -177,11 +186,6 @@ func (s *Set) isParam(object map[string]any) bool {
 		return text(object, "kind") == p.Spec.ParamKind.Kind && text(object, "apiVersion") == p.Spec.ParamKind.APIVersion &&
 			(b.Spec.ParamRef.Name == "" || b.Spec.ParamRef.Name == text(object, "metadata", "name"))
 	})
-}
-
-func sameObject(a, b map[string]any) bool {
-	return text(a, "kind") == text(b, "kind") && text(a, "metadata", "name") == text(b, "metadata", "name") &&
-		text(a, "metadata", "namespace") == text(b, "metadata", "namespace")
 }
 
 // Holds reports whether a file of manifests holds an admission policy, of any

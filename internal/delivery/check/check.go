@@ -180,7 +180,7 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 	s.rules = cfg
 	if s.base != nil {
 		if s.base.Files[config.FileName] != nil {
-			// A base that cannot be read has no policy to offer; the head's mends it.
+			// A base that cannot be read has no policy to offer; protection says so.
 			if rules, err := history.Load(s.base.Files); err == nil {
 				s.rules, s.baseReads = rules, true
 			}

@@ -163,7 +163,7 @@ func TestChange(t *testing.T) {
 		}, change: map[string]string{prod: at(3), "waybill.yaml": strings.ReplaceAll(config, ", freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}]", "")}, want: []string{"pending freeze", "environments.prod.freeze drops or shortens"}},
 		"its own order":     {main: map[string]string{dev: at(4)}, change: map[string]string{prod: at(4), "waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, environments: [prod]}")}, want: []string{"refused order", "apps.demo-api.environments drops dev", "apps.demo-api.environments drops staging"}},
 		"its own overlay":   {main: map[string]string{"hidden/prod/kustomization.yaml": strings.ReplaceAll(configrepotest.OverlayText("demo-api", demo(4).Digest()), "../../base", "../../apps/demo-api/base")}, change: map[string]string{"waybill.yaml": strings.ReplaceAll(config, "source: acme/demo-api}", "source: acme/demo-api, overlay: \"hidden/prod\", environments: [prod]}")}, want: []string{"hidden/prod/kustomization.yaml:6 refused order", "apps.demo-api.environments drops dev", "apps.demo-api.environments drops staging"}},
-		"a base that mends": {main: map[string]string{"waybill.yaml": "broken: [\n"}, change: map[string]string{"waybill.yaml": config}},
+		"a base that mends": {main: map[string]string{"waybill.yaml": "broken: [\n"}, change: map[string]string{"waybill.yaml": config}, want: []string{"waybill.yaml refused protection: this change takes protection away: the base's waybill.yaml cannot be read"}},
 		"a new application": {world: func(w *world) {
 			w.images.Push(evidencetest.Image{App: "web", N: 1, At: w.Clock.Now(), Without: []evidence.Kind{evidence.SBOM}})
 		},

@@ -24,17 +24,22 @@ const RuleProtection = "protection"
 // so in a change of waybill.yaml that says it, so that the file's owners review
 // it.
 func (s *session) protection() error {
-	if s.base == nil || !s.baseReads {
+	if s.base == nil {
 		return nil
 	}
-	for _, w := range config.Weaker(s.rules, s.cfg, s.checker.now()) {
-		s.weaker(config.FileName, s.cfg.Line(w.Path...), w.Change)
+	if s.baseReads {
+		for _, w := range config.Weaker(s.rules, s.cfg, s.checker.now()) {
+			s.weaker(config.FileName, s.cfg.Line(w.Path...), w.Change)
+		}
+	} else {
+		s.withoutBase()
 	}
 	if s.policies.base != nil && s.policies.head != nil {
 		for _, w := range admission.Weaker(s.policies.base, s.policies.head) {
 			s.weaker(w.File, w.Line, w.Change)
 		}
 	}
+	s.codeOwners()
 	s.pruned()
 	for _, file := range s.changed() {
 		if admission.Reads(file) {
@@ -45,8 +50,6 @@ func (s *session) protection() error {
 			s.heldNoLonger(file)
 		case strings.HasPrefix(path.Base(file), "kustomization") && admission.Reads(file):
 			s.policiesOf(file)
-		case slices.Contains(owners, file):
-			s.ownersOf(file)
 		}
 	}
 	return nil
@@ -55,7 +58,7 @@ func (s *session) protection() error {
 // weaker refuses what takes protection away, unless the change acknowledges it.
 func (s *session) weaker(file string, line int, change string) {
 	f := Finding{File: file, Line: line, Rule: RuleProtection, State: evidence.Refused}
-	for _, a := range s.cfg.Acknowledged(s.rules) {
+	for _, a := range s.acknowledged() {
 		if a.Change == change {
 			f.Message = fmt.Sprintf("this change takes protection away, and says so: %s (%s)", change, a.Reason)
 			s.note(f)
@@ -160,42 +163,6 @@ func resources(content map[string]any) []string {
 			if text, ok := e.(string); ok {
 				list = append(list, text)
 			}
-		}
-	}
-	return list
-}
-
-// owners are the files in which GitHub looks for code owners.
-// https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
-var owners = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"}
-
-// ownersOf reports rules of CODEOWNERS that go, and those that come after
-// others: the last one that matches is the one that counts.
-func (s *session) ownersOf(file string) {
-	before, after := ownerLines(s.base.Files[file]), ownerLines(s.head.Files[file])
-	// The first file that is there counts.
-	i := slices.IndexFunc(owners, func(other string) bool { return len(ownerLines(s.base.Files[other])) > 0 })
-	if i < 0 || i < slices.Index(owners, file) {
-		return
-	}
-	for _, rule := range before {
-		if !slices.Contains(after, rule) {
-			s.weaker(file, 0, fmt.Sprintf("%s drops or changes %q", file, rule))
-		}
-	}
-	for _, rule := range after {
-		if !slices.Contains(before, rule) {
-			s.weaker(file, 0, fmt.Sprintf("%s adds %q, which comes before other rules", file, rule))
-		}
-	}
-}
-
-func ownerLines(data []byte) []string {
-	var list []string
-	for line := range strings.Lines(string(data)) {
-		line, _, _ = strings.Cut(line, "#")
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			list = append(list, line)
 		}
 	}
 	return list

@@ -22,6 +22,9 @@ func TestProtection(t *testing.T) {
 	deployer := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop, namespace: argocd}\n"
 	policy := admission("p", "object.spec.replicas > 1", "no")
 	list := "platform/policies/kustomization.yaml"
+	two := func(text string) map[string]string {
+		return map[string]string{"clusters/dev/p.yaml": text, "clusters/prod/p.yaml": text}
+	}
 	template := newWorld(t)
 	for what, test := range map[string]struct {
 		main, change map[string]string
@@ -49,7 +52,29 @@ func TestProtection(t *testing.T) {
 		"owners go":                {map[string]string{".github/CODEOWNERS": "* @acme/all\n/waybill.yaml @acme/platform\n"}, map[string]string{".github/CODEOWNERS": "* @acme/all\n"}, `.github/CODEOWNERS drops or changes "/waybill.yaml @acme/platform"`},
 		"owners of a later rule":   {map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"}, map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n/waybill.yaml # nobody\n"}, `CODEOWNERS adds "/waybill.yaml", which comes before other rules`},
 		"owners in a better place": {map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"}, map[string]string{".github/CODEOWNERS": "* @eve\n"}, `.github/CODEOWNERS adds "* @eve", which comes before other rules`},
+		"no owners at all":         {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": ""}, `CODEOWNERS drops or changes "* @acme/all"`},
+		"owners of nothing, first": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{".github/CODEOWNERS": "# nobody\n"}, `.github/CODEOWNERS is read instead of CODEOWNERS, and has no "* @acme/all"`},
+		"owners of docs":           {map[string]string{"docs/CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "/x @acme/all\n"}, `CODEOWNERS is read instead of docs/CODEOWNERS, and has no "* @acme/all"`},
+		"owners in another order":  {map[string]string{"CODEOWNERS": "* @eve\n/waybill.yaml @acme/all\n"}, map[string]string{"CODEOWNERS": "/waybill.yaml @acme/all\n* @eve\n"}, `CODEOWNERS has its rules in another order, and the last that matches counts`},
+		"owners grow too large":    {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 3_000_000)}, "CODEOWNERS is too large, and GitHub does not load it"},
+		"owners in a large file":   {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{".github/CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 17<<20)}, ".github/CODEOWNERS is too large, and GitHub does not load it"},
+		"a broken base":            {map[string]string{"waybill.yaml": "broken: [\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
+		"a base of unknown keys":   {map[string]string{"waybill.yaml": config + "later: true\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
+		"a base without":           {map[string]string{"waybill.yaml": ""}, map[string]string{"waybill.yaml": config}, "the base has no waybill.yaml, so nothing says what this change takes away"},
+		"a second policy goes":     {two(policy), map[string]string{"clusters/prod/p.yaml": ""}, "admission policy p in clusters/prod/p.yaml goes"},
+		"a second binding goes":    {two(policy), map[string]string{"clusters/dev/p.yaml": strings.SplitN(policy, "---\n", 2)[0]}, "binding p in clusters/dev/p.yaml goes"},
+		"a second policy weakens":  {two(policy), map[string]string{"clusters/dev/p.yaml": strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)}, "admission policy p in clusters/dev/p.yaml passes over what it fails on"},
+		"a second binding warns":   {two(policy), map[string]string{"clusters/prod/p.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/p.yaml no longer has the action Deny"},
+		"a policy of another":      {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/p.yaml": "", "clusters/dev/p.yaml": policy}, "admission policy p goes"},
+		"a weaker copy more":       {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/a.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/a.yaml no longer has the action Deny"},
+		"a weaker copy, one file":  {map[string]string{policyFile: policy}, map[string]string{policyFile: policy + "---\n" + strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p no longer has the action Deny"},
+		"a second kyverno policy":  {two(kyverno + "1}\n"), map[string]string{"clusters/prod/p.yaml": kyverno + "2}\n"}, "ClusterPolicy signed in clusters/prod/p.yaml goes or changes"},
+		"a second one is gone":     {two(kyverno + "1}\n"), map[string]string{"clusters/dev/p.yaml": ""}, "ClusterPolicy signed in clusters/dev/p.yaml goes or changes"},
+		"a second namespace":       {two(namespace + "restricted}}\n"), map[string]string{"clusters/dev/p.yaml": namespace + "privileged}}\n"}, "namespace prod in clusters/dev/p.yaml drops or changes the label pod-security.kubernetes.io/enforce"},
 
+		"a copy for another":    {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/dev/p.yaml": policy}, ""},
+		"owners that move":      {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "", ".github/CODEOWNERS": "# moved\n* @acme/all\n"}, ""},
+		"owners that are later": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"docs/CODEOWNERS": "* @eve\n"}, ""},
 		"a hold more":           {nil, map[string]string{holdFile: held}, ""},
 		"the same hold":         {map[string]string{holdFile: held}, map[string]string{holdFile: held + "# x\n"}, ""},
 		"the first owners":      {nil, map[string]string{".github/CODEOWNERS": "* @acme/platform\n"}, ""},
@@ -128,5 +153,69 @@ func TestAnOldAcknowledgementCountsForNothing(t *testing.T) {
 	w.Write(t, "change", "the change", map[string]string{"waybill.yaml": strings.Replace(acknowledged, ", soak: 24h", "", 1)})
 	if got := w.findings(t, "main", "change"); len(got) != 1 || !strings.Contains(got[0], "environments.prod.soak goes from 24h0m0s to 0s → if that is meant") {
 		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+}
+
+// A base that cannot be read hides nothing else that goes, an acknowledgement in
+// its text is an old one, and mending it is a change of its own.
+func TestABaseThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	text := configrepotest.Config("demo-api")
+	held := hold.Path("demo-api", "prod")
+	policy := admission("p", "object.spec.replicas > 1", "no")
+	words := "the base's waybill.yaml cannot be read, so nothing says what this change takes away"
+	entry := "acknowledge: [{change: \"" + words + "\", reason: once}]\n"
+	main := map[string]string{
+		"waybill.yaml": text + "later: true\n", policyFile: policy, "CODEOWNERS": "* @acme/all\n",
+		held: string(hold.Hold{App: "demo-api", Env: "prod", Reason: "x"}.File()),
+	}
+	for what, test := range map[string]struct {
+		main, change map[string]string
+		want         []string
+	}{
+		"and all else goes": {nil, map[string]string{"waybill.yaml": text + entry, policyFile: "", "CODEOWNERS": "", held: ""}, []string{
+			words + ": this change has other files too (.waybill/holds/prod/demo-api.yaml) → write waybill.yaml in a change of its own first",
+			"admission policy p goes", "the hold of demo-api in prod is lifted", "CODEOWNERS drops or changes",
+		}},
+		"and a digest with it":   {nil, map[string]string{"waybill.yaml": text + entry, prod: at(4)}, []string{words + ": this change has other files too (" + prod + ")"}},
+		"an old acknowledgement": {map[string]string{"waybill.yaml": text + "later: true\n" + entry}, map[string]string{"waybill.yaml": text + entry}, []string{words + " → if that is meant"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Write(t, "main", "before", main)
+			if test.main != nil {
+				w.Write(t, "main", "before that", test.main)
+			}
+			w.Write(t, "change", "the change", test.change)
+			got := strings.Join(protections(w.findings(t, "main", "change")), "\n")
+			for _, want := range test.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("got %s\nwant %s", got, want)
+				}
+			}
+		})
+	}
+}
+
+// A repository begins without a waybill.yaml, and every rule of its first counts.
+func TestABeginning(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	main := map[string]string{"README.md": "x"}
+	for file := range configrepotest.Files("demo-api") {
+		main[file] = ""
+	}
+	w.Write(t, "main", "nothing yet", main)
+	w.Write(t, "change", "begin", configrepotest.Files("demo-api"))
+	result, err := w.checker().Run(t.Context(), "main", "change")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := slices.ContainsFunc(result.Notes, func(f check.Finding) bool {
+		return f.Message == "the base has no waybill.yaml and deploys nothing: every rule of this change counts"
+	})
+	if len(result.Findings) != 0 || !said {
+		t.Errorf("got %v, notes %v", result.Findings, result.Notes)
 	}
 }

@@ -1,0 +1,87 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// origins compares where provenance and vulnerability databases may come from.
+// An empty list is any.
+func (w *weaker) origins(path []string, base, head evidence.Policy) {
+	wider := func(path []string, base, head []string) {
+		if len(base) > 0 && len(head) == 0 {
+			w.add(path, "allows any")
+		}
+		for _, pattern := range head {
+			if len(base) > 0 && !slices.Contains(base, pattern) {
+				w.add(path, "adds %s", pattern)
+			}
+		}
+	}
+	wider(in(path, "builders"), base.Builders, head.Builders)
+	wider(in(path, "scan", "databases"), base.Databases, head.Databases)
+	if b, h := databaseAge(base), databaseAge(head); h > b {
+		w.add(in(path, "scan", "databaseMaxAge"), "goes from %s to %s", b, h)
+	}
+	if head.VEX && !base.VEX {
+		w.add(in(path, "scan", "vex"), "becomes true")
+	}
+}
+
+func databaseAge(p evidence.Policy) time.Duration {
+	if p.DatabaseMaxAge == 0 {
+		return evidence.DefaultDatabaseMaxAge
+	}
+	return p.DatabaseMaxAge
+}
+
+// newEnvironments holds environments that the base does not have against what
+// is common in the base: a new one may ask for more, and not for less. One that
+// is put before others is not reached by their holds.
+func (w *weaker) newEnvironments(common []Weakening) {
+	for i, h := range w.head.Environments {
+		if _, err := w.base.Environment(h.Name); err == nil {
+			continue
+		}
+		path := []string{"environments", h.Name}
+		w.ownPolicy(in(path, "policy"), w.base.policy, w.head.policy.overriddenBy(h.policy), common)
+		for _, later := range w.head.Environments[i+1:] {
+			if _, err := w.base.Environment(later.Name); err == nil {
+				w.add(path, "comes before %s, whose holds do not count in it", later.Name)
+				break
+			}
+		}
+	}
+}
+
+// sameImages reports applications that newly run the image of one that the base
+// has: nothing that is known of that one would be asked of them.
+func (w *weaker) sameImages() {
+	for _, name := range w.head.AppNames() {
+		image := repository(w.head.apps[name].Image)
+		if was, ok := w.base.apps[name]; ok && repository(was.Image) == image {
+			continue
+		}
+		for _, other := range w.base.AppNames() {
+			if other != name && repository(w.base.apps[other].Image) == image {
+				w.add([]string{"apps", name}, "runs the image of %s: its order, soak, holds and source would not be asked", other)
+			}
+		}
+	}
+}
+
+// repository is one name for all the ways in which a registry's can be spelled.
+func repository(r name.Repository) string {
+	host := strings.ToLower(r.RegistryStr())
+	host = strings.TrimSuffix(strings.TrimSuffix(host, ":443"), ":80")
+	host = strings.TrimSuffix(host, ".")
+	if slices.Contains([]string{"docker.io", "registry-1.docker.io", "registry.hub.docker.com"}, host) {
+		host = name.DefaultRegistry
+	}
+	return host + "/" + r.RepositoryStr()
+}
