@@ -37,12 +37,12 @@ func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
 		}
 		v, err := chartutil.ReadValues(data)
 		if err != nil {
-			return nil, fmt.Errorf("read values %s: %w", file, err)
+			return nil, r.reason("read values "+file, err, r.below(h.Chart)...)
 		}
 		merged = chartutil.CoalesceTables(v, merged)
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(c, merged); err != nil {
-		return nil, fmt.Errorf("render %s: %w", h.Chart, err)
+		return nil, r.reason("render "+h.Chart, err, r.below(h.Chart)...)
 	}
 	version, err := chartutil.ParseKubeVersion(kubeVersion)
 	if err != nil {
@@ -54,15 +54,15 @@ func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
 		Name: h.Release, Namespace: h.Namespace, Revision: 1, IsInstall: true,
 	}, capabilities)
 	if err != nil {
-		return nil, fmt.Errorf("render %s with %s: %w", h.Chart, values, err)
+		return nil, r.reason("render "+h.Chart+" with "+values, err, r.below(h.Chart)...)
 	}
 	rendered, err := engine.Render(c, input)
 	if err != nil {
-		return nil, fmt.Errorf("render %s with %s: %w", h.Chart, values, err)
+		return nil, fmt.Errorf("render %s with %s: %s", h.Chart, values, withoutValues(err.Error(), input["Values"]))
 	}
 	var objects []Object
 	for _, crd := range c.CRDObjects() {
-		parsed, err := parseManifests(crd.Filename, string(crd.File.Data))
+		parsed, err := r.parseManifests(crd.Filename, string(crd.File.Data))
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
 		if base := path.Base(name); base == "NOTES.txt" || strings.HasPrefix(base, "_") {
 			continue
 		}
-		parsed, err := parseManifests(name+" with "+values, rendered[name])
+		parsed, err := r.parseManifests(name+" with "+values, rendered[name])
 		if err != nil {
 			return nil, err
 		}
@@ -121,4 +121,15 @@ func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 		}
 	}
 	return c, nil
+}
+
+// below are the texts of a directory.
+func (r *Renderer) below(dir string) []string {
+	var texts []string
+	for name, data := range r.files {
+		if strings.HasPrefix(name, dir+"/") {
+			texts = append(texts, string(data))
+		}
+	}
+	return texts
 }

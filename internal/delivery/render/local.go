@@ -153,7 +153,7 @@ func (w walk) kustomization(dir string) (file string, k kustomization, err error
 		return "", k, err
 	}
 	if err := yaml.Unmarshal(w.files[file], &k); err != nil {
-		return "", k, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+		return "", k, w.reason(file, err, string(w.files[file]))
 	}
 	return file, k, nil
 }

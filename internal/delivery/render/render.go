@@ -114,17 +114,17 @@ func (r *Renderer) Kustomize(dir string) ([]Object, error) {
 	})
 	resources, err := kustomizer.Run(r.fs, "/"+dir)
 	if err != nil {
-		return nil, fmt.Errorf("render %s: %s", dir, strings.ReplaceAll(err.Error(), "'/", "'"))
+		return nil, r.reason("render "+dir, err, r.inputs(dir)...)
 	}
-	return kustomizeObjects(dir, resources)
+	return r.kustomizeObjects(dir, resources)
 }
 
-func kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
+func (r *Renderer) kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
 	var objects []Object
 	for _, resource := range resources.Resources() {
 		content, err := resource.Map()
 		if err != nil {
-			return nil, fmt.Errorf("render %s: %w", dir, err)
+			return nil, r.reason("render "+dir, err, r.inputs(dir)...)
 		}
 		objects = append(objects, flat(content)...)
 	}
@@ -134,10 +134,10 @@ func kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
 // Manifests reads the objects of a file of plain manifests.
 func (r *Renderer) Manifests(file string) ([]Object, error) {
 	data, _ := r.fs.get(file)
-	return parseManifests(file, string(data))
+	return r.parseManifests(file, string(data))
 }
 
-func parseManifests(source, text string) ([]Object, error) {
+func (r *Renderer) parseManifests(source, text string) ([]Object, error) {
 	if err := limit.YAML(source, []byte(text)); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func parseManifests(source, text string) ([]Object, error) {
 	for document := range strings.SplitSeq("\n"+text, "\n---") {
 		var content map[string]any
 		if err := yaml.Unmarshal([]byte(document), &content); err != nil {
-			return nil, fmt.Errorf("read %s: %w", source, err)
+			return nil, r.reason("read "+source, err, text)
 		}
 		if len(content) == 0 {
 			continue
