@@ -12,7 +12,7 @@ import (
 // is applied last.
 type copies[T any] struct {
 	base, head []T
-	place      func(T) (id, file string)
+	place      func(T) (id, file string) // no id is a definition that counts for nothing
 }
 
 // each calls f for every definition of the base, with nil where it is gone.
@@ -57,6 +57,9 @@ func (c copies[T]) byPlace(list []T) map[string]map[string]T {
 	found := make(map[string]map[string]T)
 	for _, t := range list {
 		id, file := c.place(t)
+		if id == "" {
+			continue
+		}
 		if found[id] == nil {
 			found[id] = make(map[string]T)
 		}

@@ -11,7 +11,8 @@ type policy struct {
 	line int
 
 	Metadata struct {
-		Name string `json:"name"`
+		Name        string            `json:"name"`
+		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
 		FailurePolicy string `json:"failurePolicy"` // Fail by default, or Ignore
@@ -49,7 +50,8 @@ type binding struct {
 	line int
 
 	Metadata struct {
-		Name string `json:"name"`
+		Name        string            `json:"name"`
+		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Spec struct {
 		PolicyName        string          `json:"policyName"`

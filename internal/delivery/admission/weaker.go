@@ -27,7 +27,7 @@ func Weaker(base, head *Set) []Weakening {
 	add := func(file string, line int, format string, args ...any) {
 		found = append(found, Weakening{File: file, Line: line, Change: fmt.Sprintf(format, args...)})
 	}
-	policies := copies[*policy]{base.definitions, head.definitions, func(p *policy) (string, string) { return p.Metadata.Name, p.file }}
+	policies := copies[*policy]{base.definitions, head.definitions, (*policy).place}
 	policies.each(func(b *policy, h **policy, where string) {
 		if h == nil {
 			add(b.file, 0, "admission policy %s%s goes", b.Metadata.Name, where)
@@ -37,7 +37,7 @@ func Weaker(base, head *Set) []Weakening {
 			add((*h).file, (*h).line, "admission policy %s%s %s", b.Metadata.Name, where, what)
 		}
 	})
-	bindings := copies[binding]{base.bindings, head.bindings, func(b binding) (string, string) { return b.Metadata.Name, b.file }}
+	bindings := copies[binding]{base.bindings, head.bindings, binding.place}
 	bindings.each(func(b binding, h *binding, where string) {
 		if h == nil {
 			add(b.file, 0, "binding %s%s goes", b.Metadata.Name, where)
@@ -111,14 +111,14 @@ func (b binding) weaker(h binding) []string {
 // weaker compares what else the cluster is told: labels of namespaces that
 // policies go by, parameters, and the policies of other controllers.
 func (w *world) weaker(h *world, base *Set, add func(file string, line int, format string, args ...any)) {
-	spaces := copies[object]{w.spaces, h.spaces, object.place}
+	spaces := copies[object]{w.spaces, h.spaces, object.id}
 	spaces.each(func(b object, h *object, where string) {
 		name, before := text(b.content, "metadata", "name"), labels(b.content, "metadata", "labels")
-		if h == nil && where == "" {
+		if h == nil && where == "" || off(annotations(b.content)) {
 			return // nothing runs in it either
 		}
 		var now map[string]string
-		if h != nil {
+		if h != nil && !off(annotations(h.content)) {
 			now = labels(h.content, "metadata", "labels")
 		}
 		for _, key := range slices.Sorted(maps.Keys(before)) {
@@ -139,8 +139,55 @@ func (w *world) weaker(h *world, base *Set, add func(file string, line int, form
 	})
 }
 
-// place tells objects of one file apart, by group, kind, namespace and name.
+// switches are annotations by which Kustomize, Argo CD and Flux leave an object
+// out, or do not keep it, with the values that do nothing.
+var switches = map[string][]string{
+	"config.kubernetes.io/local-config":       {"false"},
+	"argocd.argoproj.io/hook":                 {},
+	"helm.sh/hook":                            {},
+	"kustomize.toolkit.fluxcd.io/reconcile":   {"enabled"},
+	"kustomize.toolkit.fluxcd.io/ssa":         {"Override", "Merge"},
+	"client.lifecycle.config.k8s.io/mutation": {},
+}
+
+// off reports whether whatever deploys an object leaves it out.
+func off(annotations map[string]string) bool {
+	for key, harmless := range switches {
+		if value, ok := annotations[key]; ok && !slices.Contains(harmless, value) {
+			return true
+		}
+	}
+	return false
+}
+
+func annotations(content map[string]any) map[string]string {
+	return labels(content, "metadata", "annotations")
+}
+
+func (p *policy) place() (id, file string) {
+	if off(p.Metadata.Annotations) {
+		return "", p.file
+	}
+	return p.Metadata.Name, p.file
+}
+
+func (b binding) place() (id, file string) {
+	if off(b.Metadata.Annotations) {
+		return "", b.file
+	}
+	return b.Metadata.Name, b.file
+}
+
+// place is the id of an object that is deployed.
 func (o object) place() (id, file string) {
+	if off(annotations(o.content)) {
+		return "", o.file
+	}
+	return o.id()
+}
+
+// id tells objects of one file apart, by group, kind, namespace and name.
+func (o object) id() (id, file string) {
 	apiGroup, _, _ := strings.Cut(text(o.content, "apiVersion"), "/")
 	return strings.Join([]string{
 		apiGroup, text(o.content, "kind"), text(o.content, "metadata", "namespace"), text(o.content, "metadata", "name"),

@@ -25,6 +25,9 @@ func TestProtection(t *testing.T) {
 	two := func(text string) map[string]string {
 		return map[string]string{"clusters/dev/p.yaml": text, "clusters/prod/p.yaml": text}
 	}
+	annotated := func(text, annotation string) string {
+		return strings.ReplaceAll(text, "metadata: {name: p", "metadata: {annotations: {"+annotation+"}, name: p")
+	}
 	template := newWorld(t)
 	for what, test := range map[string]struct {
 		main, change map[string]string
@@ -71,7 +74,12 @@ func TestProtection(t *testing.T) {
 		"a second kyverno policy":  {two(kyverno + "1}\n"), map[string]string{"clusters/prod/p.yaml": kyverno + "2}\n"}, "ClusterPolicy signed in clusters/prod/p.yaml goes or changes"},
 		"a second one is gone":     {two(kyverno + "1}\n"), map[string]string{"clusters/dev/p.yaml": ""}, "ClusterPolicy signed in clusters/dev/p.yaml goes or changes"},
 		"a second namespace":       {two(namespace + "restricted}}\n"), map[string]string{"clusters/dev/p.yaml": namespace + "privileged}}\n"}, "namespace prod in clusters/dev/p.yaml drops or changes the label pod-security.kubernetes.io/enforce"},
+		"a policy is local":        {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'true'")}, "admission policy p goes"},
+		"a binding is a hook":      {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "argocd.argoproj.io/hook: Skip")}, "binding p goes"},
+		"Flux leaves a policy":     {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "kustomize.toolkit.fluxcd.io/reconcile: disabled")}, "admission policy p goes"},
+		"a namespace is local":     {map[string]string{"platform/n.yaml": namespace + "restricted}}\n"}, map[string]string{"platform/n.yaml": strings.Replace(namespace, "{name: prod,", "{name: prod, annotations: {config.kubernetes.io/local-config: 'true'},", 1) + "restricted}}\n"}, "namespace prod drops or changes the label pod-security.kubernetes.io/enforce"},
 
+		"a policy is not local": {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'false'")}, ""},
 		"a copy for another":    {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/dev/p.yaml": policy}, ""},
 		"owners that move":      {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "", ".github/CODEOWNERS": "# moved\n* @acme/all\n"}, ""},
 		"owners that are later": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"docs/CODEOWNERS": "* @eve\n"}, ""},
