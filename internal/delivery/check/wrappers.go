@@ -44,7 +44,7 @@ func (s *session) wrapper(dir string, at Finding, judged map[string]bool) {
 		at.State = evidence.Pending // of this machine, and no verdict
 	}
 	if err != nil {
-		if !same(problemBefore, err) && !isComponent(s.head.Files[at.File]) {
+		if !same(problemBefore, err) && !isComponent(s.head.Files[at.File]) && !s.isOverlay(dir) {
 			at.Message = "no overlay renders this kustomization, and nothing of it can be judged: " + err.Error()
 			s.add(at)
 		}
@@ -57,6 +57,12 @@ func (s *session) wrapper(dir string, at Finding, judged map[string]bool) {
 			s.outsideImage(at, image)
 		}
 	}
+}
+
+// isOverlay reports whether a directory is a place, which says itself that it
+// does not render.
+func (s *session) isOverlay(dir string) bool {
+	return slices.ContainsFunc(s.places(), func(p place) bool { return p.app.Overlay(p.env.Name) == dir })
 }
 
 func kustomize(r *render.Renderer, dir string) ([]render.Object, error) {
