@@ -21,6 +21,9 @@ func (s *session) outside() {
 	if s.base == nil {
 		return
 	}
+	s.charts()
+	judged := make(map[string]bool)
+	defer func() { s.wrappers(judged) }()
 	for _, file := range s.changed() {
 		data, ok := s.head.Files[file]
 		if !ok || !isManifest(file) || s.headRender.Read(file) {
@@ -31,6 +34,7 @@ func (s *session) outside() {
 			continue
 		}
 		for _, image := range s.newImages("", manifestsOf(file, s.base.Files[file]), after) {
+			judged[image.Text] = true
 			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
 		}
 	}
@@ -46,11 +50,14 @@ func manifestsOf(file string, data []byte) []render.Object {
 	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
 		data = append([]byte("kind: Kustomization\n"), data...)
 	}
+	if isSourceFile(file) {
+		data = []byte("kind: Application\nspec:\n  source:\n    path: .\n    " + strings.ReplaceAll(string(data), "\n", "\n    "))
+	}
 	objects, err := render.New(map[string][]byte{file: data}).Manifests(file)
 	if err != nil {
 		return nil
 	}
-	return objects
+	return opened(objects)
 }
 
 // fetching are the kinds that deploy charts from anywhere, so
@@ -66,7 +73,7 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
 	switch {
-	case slices.Contains(fetching, image.Object.Kind) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
+	case slices.Contains(fetching, image.Object.Kind) && !deploysHere(image.Object.Content) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")

@@ -1,0 +1,81 @@
+package check_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/delivery/check"
+)
+
+// What no overlay renders is rendered all the same, and deployers that
+// override an overlay are held to the same list.
+func TestImagesOutsideOfOverlays(t *testing.T) {
+	t.Parallel()
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: \"" + foreign + "\"}]}\n"
+	app := func(source string) map[string]string {
+		return map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {path: apps/demo-api/overlays/prod, " + source + "}}\n"}
+	}
+	const runs = "the manifest runs ghcr.io/attacker/x@sha256:"
+	const wrap = "apps/demo-api/overlays/prod-eu/kustomization.yaml"
+	template := newWorld(t)
+	for what, test := range map[string]struct {
+		change map[string]string
+		want   string
+	}{
+		"another suffix":         {map[string]string{"platform/x/kustomization.yaml": "resources: [q.txt]\n", "platform/x/q.txt": pod}, runs},
+		"a patch of a sibling":   {map[string]string{wrap: "resources: [../../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /spec/template/spec/containers/0/image, value: \"" + foreign + "\"}\n"}, runs},
+		"a remote base":          {map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"}, "nothing of it can be judged"},
+		"a chart by Kustomize":   {map[string]string{"platform/x/kustomization.yaml": "helmCharts: [{name: x}]\n"}, "nothing of it can be judged"},
+		"a wrapper of overlays":  {map[string]string{"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"}, ""},
+		"images of Argo CD":      {app("kustomize: {images: [\"demo-api=" + foreign + "\"]}"), runs},
+		"a tag of Argo CD":       {app("kustomize: {images: [\"demo-api=busybox:1\"]}"), "names no digest"},
+		"a patch of Argo CD":     {app("kustomize: {patches: [{patch: '[{op: replace, path: /spec/image, value: \"" + foreign + "\"}]'}]}"), runs},
+		"values of Argo CD":      {app("helm: {values: 'sidecar: {image: \"" + foreign + "\"}'}"), runs},
+		"a parameter of Argo CD": {app("helm: {parameters: [{name: image.repository, value: ghcr.io/attacker/x}]}"), "the manifest runs ghcr.io/attacker/x"},
+		"a patch of Flux":        {map[string]string{"clusters/prod/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: x, patches: [{patch: 'spec: {image: \"" + foreign + "\"}'}]}\n"}, runs},
+		"a file of overrides":    {map[string]string{"apps/demo-api/overlays/prod/.argocd-source-a.yaml": "kustomize:\n  images: [\"demo-api=" + foreign + "\"]\n"}, runs},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := template.copy(t)
+			w.Write(t, "change", "the change", test.change)
+			got := w.findings(t, "main", "change")
+			if test.want == "" && len(got) == 0 {
+				return
+			}
+			if test.want == "" || len(got) != 1 || !strings.Contains(got[0], test.want) {
+				t.Errorf("got %s\nwant %q", strings.Join(got, "\n"), test.want)
+			}
+		})
+	}
+}
+
+// A chart that asks who renders it makes a note, and no refusal.
+func TestChartsThatAskWhoRendersThem(t *testing.T) {
+	t.Parallel()
+	chart := "apps/demo-api/chart/"
+	w := newWorld(t)
+	note := func(branch, template string) []string {
+		w.Write(t, branch, "the change", map[string]string{
+			chart + "Chart.yaml": "apiVersion: v2\nname: c\nversion: 0.1.0\n", chart + "templates/x.yaml": template,
+		})
+		result, err := w.checker().Run(t.Context(), "main", branch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var notes []string
+		for _, n := range result.Notes {
+			if n.Rule == check.RuleChart {
+				notes = append(notes, n.File+": "+n.Message)
+			}
+		}
+		return notes
+	}
+	got := note("change", "a: {{ now | date \"2006\" }}{{ lookup \"v1\" \"Secret\" \"a\" \"b\" }}{{ if .Release.IsUpgrade }}{{ end }}{{ .Capabilities.APIVersions }}{{ randAlpha 4 }}\n")
+	if len(got) != 1 || !strings.Contains(got[0], chart+"templates/x.yaml: the chart asks who renders it (x.yaml: now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
+		t.Errorf("got %q", got)
+	}
+	if got := note("steady", "a: now {{ .Values.x | default \"now\" }}\n"); len(got) != 0 {
+		t.Errorf("a steady chart: %q", got)
+	}
+}

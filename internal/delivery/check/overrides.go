@@ -1,0 +1,99 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/limit"
+)
+
+// isSourceFile tells the files by which Argo CD overrides a directory.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
+func isSourceFile(file string) bool {
+	return strings.HasPrefix(path.Base(file), ".argocd-source") && path.Ext(file) == ".yaml"
+}
+
+// overriding are the kinds that override what they deploy.
+var overriding = []string{"Application", "ApplicationSet", "Kustomization"}
+
+// opened reads what deployers hold as text (patches, values) or as parameters,
+// so that images are found there. What deploys a chart from elsewhere stays.
+func opened(objects []render.Object) []render.Object {
+	out := slices.Clone(objects)
+	for i, o := range out {
+		if slices.Contains(overriding, o.Kind) {
+			out[i].Content, _ = open("", o.Content, 0).(map[string]any)
+		}
+	}
+	return out
+}
+
+func open(key string, v any, depth int) any {
+	switch v := v.(type) {
+	case string:
+		if (key == "patch" || key == "values") && depth < 200 && limit.YAML(key, []byte(v)) == nil {
+			var inner any
+			if yaml.Unmarshal([]byte(v), &inner) == nil && inner != nil {
+				return open("", inner, depth+1)
+			}
+		}
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = open(key, e, depth+1)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v)+1)
+		for k, e := range v {
+			out[k] = open(k, e, depth+1)
+		}
+		if at, ok := v["path"].(string); ok && v["op"] != nil { // a JSON patch
+			out[path.Base(at)] = open(path.Base(at), v["value"], depth+1)
+		}
+		if key == "parameters" {
+			if name, _ := v["name"].(string); name != "" {
+				nested(out, name, v["value"])
+			}
+		}
+		return out
+	}
+	return v
+}
+
+// nested sets a parameter of Helm, such as image.repository.
+func nested(out map[string]any, name string, value any) {
+	steps := strings.Split(name, ".")
+	if len(steps) > 1 && steps[len(steps)-2] == "image" && steps[len(steps)-1] != "pullPolicy" {
+		steps = steps[len(steps)-2:]
+		out["image"] = map[string]any{steps[1]: value}
+		return
+	}
+	out[steps[len(steps)-1]] = value
+}
+
+// deploysHere reports whether a deployer names a directory, and no chart that
+// comes from elsewhere.
+func deploysHere(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return slices.ContainsFunc(v, deploysHere)
+	case map[string]any:
+		if _, kustomize := v["kustomize"]; kustomize {
+			return true
+		}
+		if at, _ := v["path"].(string); at != "" && v["helm"] != nil {
+			return true
+		}
+		for _, e := range v {
+			if deploysHere(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
