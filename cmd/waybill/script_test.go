@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 //	TOOLS     directory of the real programs that make tools builds
 //
 // and, beside testscript's own, the commands below. The condition [sigstore]
-// says whether the programs of a Sigstore are there.
+// reports whether the programs of a Sigstore are there.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	tools := os.Getenv(tooltest.Dir)

@@ -107,7 +107,7 @@ func (a App) Helm(env string) Helm {
 	return h
 }
 
-// RunsIn says whether the application has an overlay for env.
+// RunsIn reports whether the application has an overlay for env.
 func (a App) RunsIn(env string) bool { return slices.Contains(a.Environments, env) }
 
 func expand(template, app, env string) string {

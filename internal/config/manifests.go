@@ -41,7 +41,7 @@ func (d manifestsDocument) waivers() []ManifestWaiver {
 // ManifestWaivers are the waivers for what admission policies find.
 func (c *Config) ManifestWaivers() []ManifestWaiver { return c.manifestWaivers }
 
-// Waives says whether the waiver is for what the policy finds in an object of an
+// Waives reports whether the waiver is for what the policy finds in an object of an
 // application, KIND NAME, at that time.
 func (w ManifestWaiver) Waives(policy, app, env, object string, now time.Time) bool {
 	if w.Policy != policy || w.App != "" && w.App != app || w.Env != "" && w.Env != env || !text.Shows(w.Reason) || !now.Before(w.Expires) {

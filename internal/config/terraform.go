@@ -69,7 +69,7 @@ func (a *Approvers) UnmarshalYAML(n *yaml.Node) error {
 	return n.Decode((*[]string)(a))
 }
 
-// CodeOwners says whether the owners of the changed files are among them.
+// CodeOwners reports whether the owners of the changed files are among them.
 func (a Approvers) CodeOwners() bool { return slices.Contains(a, CodeOwners) }
 
 // Named are the users and teams that stand there by name.
@@ -92,7 +92,7 @@ type terraformDocument struct {
 	Apply   string           `yaml:"apply"`
 }
 
-// NeedsCodeOwners says whether any rule asks for the owners of files.
+// NeedsCodeOwners reports whether any rule asks for the owners of files.
 func (t Terraform) NeedsCodeOwners() bool {
 	return slices.ContainsFunc(t.Rules, func(r TerraformRule) bool {
 		return r.Plan.From.CodeOwners() || r.Destroy != nil && r.Destroy.From.CodeOwners()

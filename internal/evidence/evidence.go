@@ -127,7 +127,7 @@ func (s Signer) Name() string {
 	return "nobody"
 }
 
-// Same says whether both are the same identity or key signing for the same
+// Same reports whether both are the same identity or key signing for the same
 // source, whatever the run.
 func (s Signer) Same(other Signer) bool {
 	return s.Issuer == other.Issuer && s.Identity == other.Identity && s.Key == other.Key &&

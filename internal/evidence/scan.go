@@ -26,7 +26,7 @@ const (
 // Severities lists them, worst first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low, Unknown} }
 
-// AtLeast says whether s is as bad as limit or worse. The severity "unknown", of
+// AtLeast reports whether s is as bad as limit or worse. The severity "unknown", of
 // a finding that nobody has rated yet, is below every limit, as in Trivy; any
 // word that is no severity is refused where a report is read. The limit "none"
 // is above everything.
@@ -97,7 +97,7 @@ type Finding struct {
 // vulnerability in the same package, whatever version.
 func (f Finding) Key() string { return f.ID + " " + f.Package }
 
-// fixable says whether there is a fixed version.
+// fixable reports whether there is a fixed version.
 func (f Finding) fixable() bool { return f.FixedVersion != "" || f.Status == "fixed" }
 
 // Distinct lists the findings of all platforms, each once, worst first. Where a
@@ -163,7 +163,7 @@ type Waiver struct {
 	Expires time.Time `json:"expires" yaml:"expires"` // the first instant at which it no longer waives
 }
 
-// Covers says whether the waiver is in force at now and names the finding.
+// Covers reports whether the waiver is in force at now and names the finding.
 func (w Waiver) Covers(f Finding, now time.Time) bool {
 	return w.ID == f.ID && (w.Package == "" || w.Package == f.Package) && text.Shows(w.Reason) && now.Before(w.Expires)
 }

@@ -24,7 +24,7 @@ func (p Policy) withoutServer(url string) (string, bool) {
 	return "", false
 }
 
-// Trusts says whether the policy lets s sign, and if not, why.
+// Trusts reports whether the policy lets s sign, and if not, why.
 func (p Policy) Trusts(s Signer) (bool, string) {
 	if s.Key != "" {
 		if slices.Contains(p.Keys, s.Key) {

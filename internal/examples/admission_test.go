@@ -75,7 +75,7 @@ func (j judge) denies(t *testing.T, policy, o render.Object, groups ...string) m
 	return denied
 }
 
-// looksAt says whether a policy is asked about objects of this kind.
+// looksAt reports whether a policy is asked about objects of this kind.
 func looksAt(policy, o render.Object) bool {
 	plural := strings.ToLower(o.Kind) + "s"
 	if strings.HasSuffix(plural, "ss") {

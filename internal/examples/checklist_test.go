@@ -89,7 +89,7 @@ func (s state) every(kind string, check func(u unit, o render.Object) []string) 
 	return problems
 }
 
-// labelled says whether a selector's labels are all among labels.
+// labelled reports whether a selector's labels are all among labels.
 func labelled(selector, labels any) bool {
 	wanted, ok := selector.(map[string]any)
 	if !ok || len(wanted) == 0 {

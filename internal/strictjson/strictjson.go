@@ -25,7 +25,7 @@ const (
 
 var errSyntax = errors.New("it is not valid JSON")
 
-// Check says whether data is one valid JSON value in which no object has a
+// Check reports whether data is one valid JSON value in which no object has a
 // name twice.
 func Check(data []byte) error {
 	s := scanner{data: data}

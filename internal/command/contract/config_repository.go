@@ -26,14 +26,14 @@ var tag = Command{
 	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
 		inputImage,
-		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add, one a line: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused."},
+		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add, one per line: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused."},
 		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy the digest must pass."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
 		inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,
 	},
-	Outputs:     []Output{{"tags", "The references written, one a line."}},
+	Outputs:     []Output{{"tags", "The references written, one per line."}},
 	Permissions: []Permission{permissionPackagesWrite},
 	Binaries:    []string{Waybill},
 }

@@ -106,7 +106,7 @@ func (c Command) Input(name string) (Input, bool) {
 	return Input{}, false
 }
 
-// HasOutput says whether the command declares the output.
+// HasOutput reports whether the command declares the output.
 func (c Command) HasOutput(name string) bool {
 	for _, o := range c.Outputs {
 		if o.Name == name {

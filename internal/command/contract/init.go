@@ -26,7 +26,7 @@ var initialize = Command{
 		{Name: "domain", Type: String, Placeholder: "DOMAIN", Doc: "Domain of the last environment; the others have theirs below it. Empty leaves OWNER.example, to be replaced later."},
 		{Name: "force", Type: Bool, Default: "false", Doc: "Whether files that exist and differ are replaced."},
 	},
-	Outputs:     []Output{{"files", "The files written, one a line."}},
+	Outputs:     []Output{{"files", "The files written, one per line."}},
 	Binaries:    []string{Waybill},
 	CommandOnly: true,
 }

@@ -11,7 +11,7 @@ var scan = Command{
 		{Name: "severity", Type: Choice, Values: []string{"critical", "high", "medium", "low", "none"}, Default: "high", Doc: "Lowest severity that refuses the image. `none` only reports."},
 		{Name: "ignore_unfixed", Type: Bool, Default: "false", Doc: "Whether findings without a fixed version are reported but do not refuse the image."},
 		{Name: "waivers", Type: String, Placeholder: "FILE", Doc: "YAML file of waived findings, each with id, reason and expiry. An expired waiver no longer waives. Empty waives nothing."},
-		{Name: "vex", Type: List, Placeholder: "FILE", Doc: "OpenVEX or CycloneDX VEX documents whose not_affected and fixed statements drop findings, one a line."},
+		{Name: "vex", Type: List, Placeholder: "FILE", Doc: "OpenVEX or CycloneDX VEX documents whose not_affected and fixed statements drop findings, one per line."},
 		{Name: "baseline", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing."},
 		{Name: "db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO", Doc: "OCI repository of the vulnerability database, with a tag or a digest. Several, after commas or on lines, are asked in order; where none can be read, what they named last is used for as long as `db_max_age` allows. The policy can pin them (`policy.scan.databases`)."},
 		{Name: "db_max_age", Type: Duration, Default: "72h", Doc: "Oldest database that is accepted, by its own build time. An older one is an error, not a verdict."},

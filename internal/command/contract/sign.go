@@ -13,7 +13,7 @@ var sign = Command{
 	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
 		inputImage,
-		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest, one a line."},
+		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest, one per line."},
 		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of `scan --report` to attest."},
 		{Name: "documents", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `scan --documents` pushed, by digest; in place of `sbom` and `scan_report`."},
 		{Name: "provenance", Type: String, Placeholder: "FILE", Doc: "Build record of `build --metadata` to attest as SLSA v1 provenance."},

@@ -14,11 +14,11 @@ var (
 	inputTerraformMirror = Input{Name: "terraform_mirror", Type: String, Placeholder: "URL",
 		Doc: "Mirror of https://releases.hashicorp.com to install terraform from, for runners that cannot reach it; what it gives is verified all the same. Empty means the original."}
 	inputTerraformEnv = Input{Name: "env", Type: List, Placeholder: "NAME",
-		Doc: "Environment variables to hand to terraform, one a line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
+		Doc: "Environment variables to hand to terraform, one per line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
 	inputCheckout = Input{Name: "checkout", Type: String, Default: ".", Placeholder: "DIR",
 		Doc: "Directory of the clone, or one inside it."}
 	inputBackendConfig = Input{Name: "backend_config", Type: List, Placeholder: "KEY=VALUE|FILE",
-		Doc: "Settings of the backend that the configuration leaves open, one a line, for every root. Not for secrets: arguments are visible to every process of the machine."}
+		Doc: "Settings of the backend that the configuration leaves open, one per line, for every root. Not for secrets: arguments are visible to every process of the machine."}
 	inputLockTimeout = Input{Name: "lock_timeout", Type: Duration, Default: "2m",
 		Doc: "How long to wait for the state's lock."}
 	inputLock = Input{Name: "lock", Type: Bool, Default: "true",
@@ -41,11 +41,11 @@ var plan = Command{
 		"On a pull request it keeps one comment up to date. A value that is sensitive anywhere in a plan is hidden everywhere.",
 	Example: "waybill plan --dir infra/prod --seal-to age1… --store oci://ghcr.io/acme/plans",
 	Inputs: append([]Input{
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, one a line, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, one per line, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
 		{Name: "changed_since", Type: String, Placeholder: "REV", Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of variables. Empty plans them all."},
-		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in `dir`, one a line, from the top of the repository."},
+		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in `dir`, one per line, from the top of the repository."},
 		{Name: "workspace", Type: String, Placeholder: "NAME", Doc: "Workspace of the roots in `dir`, which must exist. Empty means the default one."},
-		{Name: "seal_to", Type: List, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…, one a line. Empty seals nothing, and nothing can be applied."},
+		{Name: "seal_to", Type: List, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…, one per line. Empty seals nothing, and nothing can be applied."},
 		{Name: "store", Type: String, Placeholder: "DIR|oci://REPO", Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with `seal_to`."},
 		{Name: "expires", Type: Duration, Default: "7d", Doc: "How long the sealed plan can be applied."},
 		{Name: "head", Type: String, Placeholder: "SHA", Doc: "Commit that the plan is of. Empty means the head of the pull request, else HEAD."},
@@ -92,7 +92,7 @@ var gate = Command{
 	}, recordInputs...),
 	Outputs: []Output{
 		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
-		{"approvers", "Users whose approval counts, one a line."},
+		{"approvers", "Users whose approval counts, one per line."},
 		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
 		outputSignedRecord,
 	},
@@ -111,7 +111,7 @@ var applyCommand = Command{
 	Inputs: append([]Input{
 		{Name: "plan", Type: String, Placeholder: "PLAN", Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment."},
 		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment."},
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one a line. Empty takes whichever it is of."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one per line. Empty takes whichever it is of."},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,

@@ -101,7 +101,7 @@ func (i Input) validate(value string) error {
 	return nil
 }
 
-// Has says whether the input was given a value, by default or otherwise.
+// Has reports whether the input was given a value, by default or otherwise.
 func (v Values) Has(name string) bool { return len(v.get(name)) > 0 && v.get(name)[0] != "" }
 
 // String is the input's text, or empty.

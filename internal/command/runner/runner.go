@@ -54,7 +54,7 @@ func New(getenv func(string) string, out io.Writer) *Runner {
 	)}
 }
 
-// Active says whether this is a job of Actions (or act).
+// Active reports whether this is a job of Actions (or act).
 func (r *Runner) Active() bool { return r.getenv("GITHUB_ACTIONS") == "true" }
 
 // SetOutput hands value to the steps after this one. Several lines are fine.
@@ -241,7 +241,7 @@ func cut(text string, limit int) string {
 // ErrNoIdentity is reported where the job has no OIDC token to give.
 var ErrNoIdentity = errors.New("this job has no OIDC identity: it needs `permissions: id-token: write`, and outside Actions there is none; sign with --key there")
 
-// HasIdentity says whether the job can ask for an OIDC token.
+// HasIdentity reports whether the job can ask for an OIDC token.
 func (r *Runner) HasIdentity() bool {
 	return r.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" && r.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != ""
 }

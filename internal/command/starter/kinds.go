@@ -142,7 +142,7 @@ func configFiles(n Names) ([]file, error) {
 	return list, nil
 }
 
-// starterWorkflow says whether a file is a workflow of the delivery.
+// starterWorkflow reports whether a file is a workflow of the delivery.
 func starterWorkflow(name string) bool {
 	_, err := fs.Stat(workflows.Files, path.Join(Config, path.Base(name)))
 	return err == nil && strings.HasPrefix(name, workflowDir)

@@ -90,7 +90,7 @@ func (w *world) request(object, old map[string]any, namespace string) request {
 	return r
 }
 
-// covers says whether the rules are about the resource and operation.
+// covers reports whether the rules are about the resource and operation.
 func (m matchResources) covers(r request) bool {
 	is := func(rule resourceRule) bool { return rule.covers(r, m.MatchPolicy == "Exact") }
 	return (len(m.ResourceRules) == 0 || slices.ContainsFunc(m.ResourceRules, is)) && !slices.ContainsFunc(m.ExcludeResourceRules, is)
@@ -117,7 +117,7 @@ func (rule resourceRule) covers(r request, exact bool) bool {
 	return rule.Scope == "" || rule.Scope == "*" || (rule.Scope == "Namespaced") == r.namespaced
 }
 
-// selects says whether the selectors take the request; where a label is not
+// selects reports whether the selectors take the request; where a label is not
 // known it may be that they do, and doubt says why.
 func (m matchResources) selects(r request, w *world) (yes bool, doubt string) {
 	if m.ObjectSelector != nil {

@@ -77,7 +77,7 @@ const (
 // dirs are where policies are looked for.
 var dirs = [...]string{"platform/", "clusters/"}
 
-// Reads says whether a file of that name can hold anything that Load takes.
+// Reads reports whether a file of that name can hold anything that Load takes.
 func Reads(name string) bool { return isManifest(name) }
 
 // Load finds the policies, bindings, namespaces, parameters and custom resource
@@ -123,7 +123,7 @@ func (s *Set) compile() {
 	}
 }
 
-// Empty says whether there is nothing to judge by.
+// Empty reports whether there is nothing to judge by.
 func (s *Set) Empty() bool { return len(s.policies) == 0 || len(s.bindings) == 0 }
 
 func isManifest(name string) bool {

@@ -106,7 +106,7 @@ func (s *session) manifests(ctx context.Context, p place, at Finding, before, ob
 	return nil
 }
 
-// waived says whether the rules accept what was found, and adds until when.
+// waived reports whether the rules accept what was found, and adds until when.
 func (s *session) waived(p place, f judged, finding *Finding) bool {
 	for _, w := range s.rules.ManifestWaivers() {
 		if w.Waives(f.policy, p.app.Name, p.env.Name, f.name, s.checker.now()) {

@@ -27,11 +27,11 @@ func Read(files map[string][]byte, app config.App, env string) (overlay.Place, e
 	return overlay.Read(files, Target(app, env))
 }
 
-// Placeholder says whether a digest is all zeros, which starter files hold
+// Placeholder reports whether a digest is all zeros, which starter files hold
 // until the first bump: no image has it.
 func Placeholder(ref imageref.Ref) bool { return !ref.IsZero() && strings.Trim(ref.Hex(), "0") == "" }
 
-// Runs says whether ref is the digest of an image that can run.
+// Runs reports whether ref is the digest of an image that can run.
 func Runs(ref imageref.Ref) bool { return !ref.IsZero() && !Placeholder(ref) }
 
 // Load reads waybill.yaml from the files of one commit.

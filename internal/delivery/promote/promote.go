@@ -48,7 +48,7 @@ type Forge interface {
 	// StartCheck starts the check of a pull request, since one that the job
 	// token makes starts no workflow by itself; pushed says that its head is new.
 	StartCheck(ctx context.Context, pull rules.Pull, pushed bool) error
-	// Checked says whether the check of a head has answered, or is under way.
+	// Checked reports whether the check of a head has answered, or is under way.
 	Checked(ctx context.Context, head string) (bool, error)
 	// Commits lists the source commits from base to head, newest first, at most
 	// a page; ok is false when the repository cannot be read.

@@ -124,7 +124,7 @@ func (f Forge) StartCheck(ctx context.Context, pull rules.Pull, pushed bool) err
 	return f.API.Dispatch(ctx, f.Repository, f.CheckWorkflow, f.Branch, map[string]string{"pull_request": fmt.Sprint(pull.Number)})
 }
 
-// Checked says whether the check of a head has given a verdict, or was started
+// Checked reports whether the check of a head has given a verdict, or was started
 // a while ago and may still. One that ended in trouble is no verdict.
 func (f Forge) Checked(ctx context.Context, head string) (bool, error) {
 	if f.CheckWorkflow == "" {
@@ -203,7 +203,7 @@ func (f Forge) Relate(ctx context.Context, repository, base, head string) (rules
 	return rules.Unknown, nil
 }
 
-// unreadable says whether GitHub's answer is that this token may not look, or
+// unreadable reports whether GitHub's answer is that this token may not look, or
 // that there is nothing to see.
 func unreadable(err error) bool {
 	return github.IsStatus(err, http.StatusNotFound) || github.IsStatus(err, http.StatusForbidden) || github.IsStatus(err, http.StatusUnauthorized)

@@ -171,7 +171,7 @@ func (r *Roller) past(ctx context.Context, head string, app config.App, env stri
 	return past, nil
 }
 
-// done says whether this run made the rollback that the overlay holds: going
+// done reports whether this run made the rollback that the overlay holds: going
 // back by steps once more would be a step too far.
 func (r *Roller) done(ctx context.Context, req Request, head string, place overlay.Place) (bool, error) {
 	if !req.Direct || req.Run == "" || !req.To.IsZero() {

@@ -76,7 +76,7 @@ type Comparison struct {
 	Fixed []evidence.Finding
 }
 
-// Refused says whether the threshold refuses the image.
+// Refused reports whether the threshold refuses the image.
 func (r Result) Refused() bool { return len(r.Blocking) > 0 }
 
 // Scan scans every platform of the image, and of the baseline with it.
@@ -161,7 +161,7 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 	return request, nil
 }
 
-// complete says whether the platforms are all that somebody could run of the
+// complete reports whether the platforms are all that somebody could run of the
 // image. A manifest without platform is none that a scan would list, but a
 // container runtime reads its configuration and runs it.
 func complete(ref imageref.Ref, contents registry.Contents) error {

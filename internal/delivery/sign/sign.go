@@ -227,7 +227,7 @@ func (r run) wanted(claims []claim, format string) []want {
 	return wanted
 }
 
-// has says whether the evidence holds the claim already, by the same signer.
+// has reports whether the evidence holds the claim already, by the same signer.
 func (r run) has(e evidence.Evidence, w want) bool {
 	format := "bundle"
 	if w.legacy {

@@ -40,7 +40,7 @@ func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string
 	return tags, notes, nil
 }
 
-// named says whether a type takes its name from the run's ref.
+// named reports whether a type takes its name from the run's ref.
 func named(types []string) bool {
 	for _, t := range types {
 		if t == "ref" || strings.HasPrefix(t, "semver:") {

@@ -54,7 +54,7 @@ func (c Command) Line(ctx context.Context) (string, error) {
 	return string(bytes.TrimSuffix(out, []byte("\n"))), err
 }
 
-// Exited says whether err is git ending with the code, and what it wrote to
+// Exited reports whether err is git ending with the code, and what it wrote to
 // stderr.
 func Exited(err error, code int) bool {
 	var e *process.Error

@@ -23,7 +23,7 @@ type IssueComment struct {
 	URL              string
 }
 
-// Edited says whether its text was changed since it was written: by anybody who
+// Edited reports whether its text was changed since it was written: by anybody who
 // may write to the repository, not only by its author.
 func (c IssueComment) Edited() bool { return !c.Updated.Equal(c.Created) }
 
@@ -101,7 +101,7 @@ func nextLink(header string) string {
 	return ""
 }
 
-// TeamMember says whether the user is an active member of the team, or of a
+// TeamMember reports whether the user is an active member of the team, or of a
 // team below it. A team that the token cannot see is an error, never a no.
 func (c *Client) TeamMember(ctx context.Context, org, slug, user string) (bool, error) {
 	op := fmt.Sprintf("ask whether %s is in team %s/%s", user, org, slug)

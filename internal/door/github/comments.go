@@ -91,7 +91,7 @@ func (c IssueComment) By(login string) bool {
 	return strings.EqualFold(name, author) && bot == byBot && (!bot || c.Bot)
 }
 
-// inside says whether a comment is by a job or App, or by somebody who may
+// inside reports whether a comment is by a job or App, or by somebody who may
 // write to the repository.
 func (c *Client) inside(ctx context.Context, repo Repository, comment *gogithub.IssueComment) (bool, error) {
 	if comment.GetUser().GetType() == "Bot" {

@@ -59,13 +59,13 @@ func (e *Error) hint() string {
 	return ""
 }
 
-// IsStatus says whether err is an answer of GitHub with the status.
+// IsStatus reports whether err is an answer of GitHub with the status.
 func IsStatus(err error, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == status
 }
 
-// IsNotFound says whether GitHub says that the thing is not there, or not for
+// IsNotFound reports whether GitHub says that the thing is not there, or not for
 // this token.
 func IsNotFound(err error) bool { return IsStatus(err, http.StatusNotFound) }
 

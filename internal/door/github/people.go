@@ -7,7 +7,7 @@ import (
 	gogithub "github.com/google/go-github/v60/github"
 )
 
-// CanWrite says whether the user may write to the repository, by whichever way
+// CanWrite reports whether the user may write to the repository, by whichever way
 // they got the right to. A user who is no more may not.
 // https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 func (c *Client) CanWrite(ctx context.Context, repo Repository, user string) (bool, error) {

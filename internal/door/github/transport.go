@@ -115,7 +115,7 @@ func (c *closer) Close() error {
 	return c.ReadCloser.Close()
 }
 
-// judge says whether to send the request again, and after which wait.
+// judge reports whether to send the request again, and after which wait.
 func (t *transport) judge(req *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
 	backoff := firstWait << (attempt - 1)
 	backoff += time.Duration(rand.Int64N(int64(backoff)/4 + 1))

@@ -20,7 +20,7 @@ var statements = map[string]bool{
 	"application/vnd.dsse.envelope.v1+json": true,
 }
 
-// isAttestation says whether a manifest that an index calls an attestation of
+// isAttestation reports whether a manifest that an index calls an attestation of
 // BuildKit is one by its content: every layer holds a statement, and the
 // configuration is of no platform. Anything else could be an image that somebody
 // runs by its digest.

@@ -87,7 +87,7 @@ func group(blobs []Blob) []*candidate {
 	return candidates
 }
 
-// affords says whether the bounds allow to read another blob, and counts one
+// affords reports whether the bounds allow to read another blob, and counts one
 // that they do not.
 func (b *Beside) affords() bool {
 	b.mu.Lock()

@@ -105,7 +105,7 @@ func wrap(repository name.Repository, doing string, err error) error {
 // client's RemoteOptions.
 func Trouble(ref imageref.Ref, doing string, err error) error { return wrap(ref.Name(), doing, err) }
 
-// IsNotFound says whether the registry answered that there is no such thing.
+// IsNotFound reports whether the registry answered that there is no such thing.
 func IsNotFound(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Status == http.StatusNotFound

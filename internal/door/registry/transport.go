@@ -145,7 +145,7 @@ func retryable(status int) bool {
 	return false
 }
 
-// passes says whether a failed exchange may go better the next time: a broken
+// passes reports whether a failed exchange may go better the next time: a broken
 // or refused connection or silence, and not a wrong name or certificate.
 func passes(err error) bool {
 	return isSilence(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.EPIPE) ||
@@ -160,7 +160,7 @@ func isSilence(err error) bool {
 // Uploads are begun anew at most twice.
 var uploadBackoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 3, Jitter: 0.2, Steps: 3}
 
-// uploadAgain says whether go-containerregistry should begin an upload anew:
+// uploadAgain reports whether go-containerregistry should begin an upload anew:
 // when sending the content failed, which patient does not repeat, or when the
 // registry has lost the upload.
 func uploadAgain(err error) bool {

@@ -138,7 +138,7 @@ func parseEnvelope(data []byte) (dsseEnvelope, error) {
 	return e, nil
 }
 
-// signed says whether the key made one of the signatures.
+// signed reports whether the key made one of the signatures.
 func (e dsseEnvelope) signed(key publicKey) error {
 	err := errors.New("it carries no signature")
 	length := base64.StdEncoding.DecodedLen(len(e.encoded)) - bytes.Count(e.encoded[max(0, len(e.encoded)-2):], []byte("="))

@@ -76,7 +76,7 @@ func (s *Signer) LegacyAttestation(ctx context.Context, statement []byte, predic
 	return Legacy{layer}, nil
 }
 
-// LegacyPossible says whether what this signer signs fits cosign's legacy tags.
+// LegacyPossible reports whether what this signer signs fits cosign's legacy tags.
 func (s *Signer) LegacyPossible() error {
 	if s.certificate != nil && s.logVersion >= 2 {
 		return ErrLegacyNeedsRekor1

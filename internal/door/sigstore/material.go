@@ -85,7 +85,7 @@ func (k *publicKey) VerifySignature(sig, message io.Reader, opts ...signature.Ve
 	return errs[0]
 }
 
-// verifyEnvelope says whether sig is a signature of a DSSE envelope's payload.
+// verifyEnvelope reports whether sig is a signature of a DSSE envelope's payload.
 // It copies nothing where the algorithm hashes: payloads can be large.
 // https://github.com/secure-systems-lab/dsse/blob/master/protocol.md
 func (k *publicKey) verifyEnvelope(sig []byte, payloadType string, payload []byte) error {

@@ -25,7 +25,7 @@ type VerifierOptions struct {
 	TrustedRoot string
 	// Keys are PEM public keys whose signatures are accepted.
 	Keys [][]byte
-	// Trusts says whether a signer can count for anything, and if not, why. What
+	// Trusts reports whether a signer can count for anything, and if not, why. What
 	// a certificate names is looked at before anything is verified, so that
 	// whoever may push beside an image cannot make the trusted root needed, or
 	// keep the verifier busy, with a certificate that no policy knows. If nil,

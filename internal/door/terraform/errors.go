@@ -46,7 +46,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // ErrNotFound is the cause where there is no such program.
 var ErrNotFound = process.ErrNotFound
 
-// IsReason says whether terraform failed for that reason.
+// IsReason reports whether terraform failed for that reason.
 func IsReason(err error, reason Reason) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Reason == reason

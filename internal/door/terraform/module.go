@@ -47,12 +47,12 @@ func Inspect(dir string) (*Module, error) {
 	return m, nil
 }
 
-// IsLocal says whether a module's source is a path.
+// IsLocal reports whether a module's source is a path.
 func IsLocal(source string) bool {
 	return source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
 }
 
-// IsRoot says whether the directory configures a backend or a provider, which
+// IsRoot reports whether the directory configures a backend or a provider, which
 // modules that others call do not. A file that nobody can read is an error: it
 // might be a root's.
 func IsRoot(dir string) (bool, error) {

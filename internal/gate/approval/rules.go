@@ -15,7 +15,7 @@ type Change struct {
 	Dir      string
 	Destroys bool
 	None     bool // it changes nothing
-	// Uses says whether a file, from the top of the repository, is one of the
+	// Uses reports whether a file, from the top of the repository, is one of the
 	// root's sources: its own, a local module's, a file of variables.
 	Uses func(file string) bool
 }

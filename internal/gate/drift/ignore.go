@@ -97,7 +97,7 @@ func (g *ignores) idle(everything bool) []Ignore {
 	return list
 }
 
-// covers says whether the pattern matches the attribute or what it lies in.
+// covers reports whether the pattern matches the attribute or what it lies in.
 func covers(pattern, path string) bool {
 	steps := split(path)
 	for n := range steps {

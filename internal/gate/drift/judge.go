@@ -128,7 +128,7 @@ func (j *judge) drifted(now, change plan.Resource, changes bool, set map[string]
 // tooMany is the path that stands for attributes that a summary leaves out.
 const tooMany = "…"
 
-// related says whether one path lies within the other.
+// related reports whether one path lies within the other.
 func related(a, b string) bool {
 	if a == tooMany || b == tooMany || len(a) == len(b) {
 		return a == b || a == tooMany || b == tooMany

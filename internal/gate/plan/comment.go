@@ -49,7 +49,7 @@ type ClaimRoot struct {
 	Configuration string   `json:"configuration,omitempty"`
 }
 
-// Uses says whether a file, from the top of the repository, is one of the
+// Uses reports whether a file, from the top of the repository, is one of the
 // root's.
 func (r ClaimRoot) Uses(file string) bool {
 	return (&Sources{Dirs: r.Sources, VarFiles: r.VarFiles, Whole: r.Whole}).Uses(file)

@@ -97,7 +97,7 @@ func ParseFingerprint(text string) (Fingerprint, error) {
 	return Fingerprint(digits), nil
 }
 
-// Means says whether f, perhaps shortened, stands for full.
+// Means reports whether f, perhaps shortened, stands for full.
 func (f Fingerprint) Means(full Fingerprint) bool {
 	return len(f) >= MinDigits && len(full) == 2*sha256.Size && strings.HasPrefix(string(full), string(f))
 }

@@ -64,10 +64,10 @@ type Check struct {
 	Messages []string `json:"messages,omitempty"`
 }
 
-// Changes says whether the plan does anything.
+// Changes reports whether the plan does anything.
 func (s Summary) Changes() bool { return len(s.Resources) > 0 || len(s.Outputs) > 0 }
 
-// Destroys says whether the plan destroys anything, replaced resources
+// Destroys reports whether the plan destroys anything, replaced resources
 // included. What it forgets counts too: nobody plans that resource again, and
 // the next apply can create a second one.
 func (s Summary) Destroys() bool { return s.Counts[Destroy]+s.Counts[Replace]+s.Counts[Forget] > 0 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// SameVariable says whether the text of a TF_VAR_ variable gives the value that
+// SameVariable reports whether the text of a TF_VAR_ variable gives the value that
 // a plan holds. A list or map is compared where it is written as JSON; another
 // notation of it cannot be told and counts as the same.
 func SameVariable(text string, value any) bool {

@@ -171,7 +171,7 @@ func underscored(permissions map[string]string) map[string]string {
 	return named
 }
 
-// rulesRefuse says whether the ruleset of the repository keeps the token from
+// rulesRefuse reports whether the ruleset of the repository keeps the token from
 // moving the ref by itself. Job tokens can be on no bypass list.
 // https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/about-rulesets
 func rulesRefuse(repo *repository, token *Token, ref string) bool {

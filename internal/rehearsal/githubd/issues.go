@@ -48,7 +48,7 @@ func (r *repository) issue(n int) *issue {
 	return nil
 }
 
-// thread says whether the path names an issue or a pull request, and its number.
+// thread reports whether the path names an issue or a pull request, and its number.
 func (c *call) thread() (int, error) {
 	n, err := c.number()
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Server) authenticate(r *http.Request) (*Token, error) {
 	return nil, &apiError{Status: http.StatusUnauthorized, Message: "Bad credentials"}
 }
 
-// sees says whether the token may know that the repository exists.
+// sees reports whether the token may know that the repository exists.
 func (t *Token) sees(r *repository) bool {
 	return !r.Private || t.member(r)
 }
@@ -79,7 +79,7 @@ func (t *Token) member(r *repository) bool {
 	return false
 }
 
-// may says whether the token has the permission, "contents", "write", on the
+// may reports whether the token has the permission, "contents", "write", on the
 // repository. What is public anybody may read.
 func (t *Token) may(r *repository, scope, access string) bool {
 	if access == "read" && !r.Private {

@@ -158,7 +158,7 @@ func ParseWorkflow(file string, data []byte) (*Workflow, error) {
 	return w, nil
 }
 
-// Matches says whether the event starts the workflow; changed gives the files
+// Matches reports whether the event starts the workflow; changed gives the files
 // that the event changed, and is asked only where the filter needs them.
 func (w *Workflow) Matches(e Event, changed func() ([]string, error)) (bool, error) {
 	t, ok := w.On[e.Name]

@@ -186,7 +186,7 @@ func readAccounts(input inputs, i int64, p string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, maxAccounts))
 }
 
-// isArchive says whether ADD would unpack the file.
+// isArchive reports whether ADD would unpack the file.
 func isArchive(n *node) bool {
 	if !n.mode.IsRegular() || n.open == nil {
 		return false

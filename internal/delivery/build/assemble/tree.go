@@ -72,7 +72,7 @@ func (n *node) clone() (*node, error) {
 	return &c, nil
 }
 
-// same says whether n is what o is: copying a file where it is already changes
+// same reports whether n is what o is: copying a file where it is already changes
 // nothing.
 func (n *node) same(o *node) bool {
 	return n == o || (o != nil && n != nil && !n.isDir() && n.sameMetadata(o) && n.target == o.target && n.size == o.size &&

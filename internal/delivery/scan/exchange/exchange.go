@@ -78,7 +78,7 @@ type Result struct {
 	SPDX      json.RawMessage         `json:"spdx,omitempty"`
 }
 
-// Check says whether the answer is about what was asked: the same images, every
+// Check reports whether the answer is about what was asked: the same images, every
 // platform of each, by digest, and the documents where they were wanted.
 func (a Answer) Check(r Request) error {
 	if a.Version != Version {

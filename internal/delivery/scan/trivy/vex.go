@@ -206,7 +206,7 @@ func excuse(report *types.Report, platform string, bom cdx.BOM, source string) {
 	}
 }
 
-// affects says whether a statement is about the package: by its package URL,
+// affects reports whether a statement is about the package: by its package URL,
 // with or without qualifiers, or by a BOM link that ends in one. The components
 // of our own SBOM carry their platform, and so a statement about one of them
 // excuses that platform alone.

@@ -204,7 +204,7 @@ func (r *reader) parse(file string) hcl.Body {
 	return parsed.Body
 }
 
-// diagnostics reports errors, and says whether there were any.
+// diagnostics reports errors, and reports whether there were any.
 func (r *reader) diagnostics(diagnostics hcl.Diagnostics, file string) bool {
 	for _, d := range diagnostics {
 		if d.Severity != hcl.DiagError {

@@ -64,7 +64,7 @@ type Request struct {
 	VarFiles []string
 	// Policies all have to hold.
 	Policies []config.TerraformPolicy
-	// Committed says whether a file, relative to Top, is as the commit has it.
+	// Committed reports whether a file, relative to Top, is as the commit has it.
 	Committed func(ctx context.Context, file string) (bool, error)
 }
 

@@ -60,7 +60,7 @@ func providerSource(source, name string) string {
 	return source
 }
 
-// sameProvider says whether two sources name one provider: OpenTofu has the
+// sameProvider reports whether two sources name one provider: OpenTofu has the
 // public registry under a name of its own.
 func sameProvider(a, b string) bool {
 	const tofu = "registry.opentofu.org/"

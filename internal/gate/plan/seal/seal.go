@@ -86,7 +86,7 @@ func ParseRecipients(texts []string) ([]Recipient, error) {
 	return recipients, nil
 }
 
-// ParseIdentities reads age identities, AGE-SECRET-KEY-1…, one a line. The text
+// ParseIdentities reads age identities, AGE-SECRET-KEY-1…, one per line. The text
 // appears in no error.
 func ParseIdentities(text string) ([]Identity, error) {
 	identities, err := age.ParseIdentities(strings.NewReader(text))
