@@ -3,7 +3,6 @@ package github_test
 import (
 	"context"
 
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -265,14 +264,14 @@ func TestStatus(t *testing.T) {
 	wantError(t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}), "set status c of acme/config@"+w.topic[:10]+": GitHub answers 422", "state is not included in the list")
 }
 
-func TestDispatchAndRuns(t *testing.T) {
+func TestDispatch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.client(t, "actions: write", "contents: read")
 	var events []sandbox.Event
 	w.OnEvent(func(e sandbox.Event) { events = append(events, e) })
-	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", map[string]string{"image": "x@sha256:1"}); err != nil || id != 0 {
-		t.Fatalf("a server that does not say which run: got %d, %v", id, err)
+	if err := c.Dispatch(t.Context(), repo, "bump.yml", "main", map[string]string{"image": "x@sha256:1"}); err != nil {
+		t.Fatal(err)
 	}
 	if len(events) != 1 || events[0].Name != "workflow_dispatch" || events[0].SHA != w.main || !events[0].StartsWorkflows() || !cmp.Equal(events[0].Inputs, map[string]string{"image": "x@sha256:1", "level": "a"}) {
 		t.Errorf("events: %+v", events)
@@ -287,49 +286,6 @@ func TestDispatchAndRuns(t *testing.T) {
 	wantError(t, c.Dispatch(t.Context(), repo, "bump.yml", "gone", nil), "No ref found for: gone")
 	wantError(t, c.Dispatch(t.Context(), repo, "push.yml", "main", nil), "does not have 'workflow_dispatch' trigger")
 	wantError(t, c.Dispatch(t.Context(), repo, "none.yml", "main", nil), "404 Not Found", "does not exist, or it is private")
-
-	run := w.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/bump.yml", Event: "workflow_dispatch", HeadSHA: w.main, HeadBranch: "main", Title: "bump demo", Actor: "ada"})
-	w.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/bump.yml", Event: "push", HeadSHA: w.main})
-	w.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/push.yml", Event: "workflow_dispatch", HeadSHA: w.main})
-	runs, err := c.Runs(t.Context(), repo, "bump.yml", "workflow_dispatch", run.Created)
-	if err != nil || len(runs) != 1 || runs[0].ID != run.ID || runs[0].Title != "bump demo" || runs[0].Status != "queued" || runs[0].Conclusion != "" || runs[0].URL != fmt.Sprintf("%s/acme/config/actions/runs/%d", w.URL(), run.ID) {
-		t.Errorf("runs: %v %+v", err, runs)
-	}
-	if runs, err := c.Runs(t.Context(), repo, "bump.yml", "", run.Created.Add(time.Second)); err != nil || len(runs) != 0 {
-		t.Errorf("runs created later: %v %+v", err, runs)
-	}
-	w.UpdateRun("acme/config", run.ID, func(r *sandbox.Run) {
-		r.Status, r.Conclusion = "completed", "failure"
-		r.Jobs = []sandbox.RunJob{{Name: "bump", Status: "completed", Conclusion: "failure", Steps: []sandbox.RunStep{{Name: "verify", Conclusion: "failure"}}}}
-	})
-	got, err := c.Run(t.Context(), repo, run.ID)
-	if err != nil || got.Status != "completed" || got.Conclusion != "failure" || got.HeadBranch != "main" {
-		t.Errorf("run: %v %+v", err, got)
-	}
-	jobs, err := c.Jobs(t.Context(), repo, run.ID)
-	if err != nil || len(jobs) != 1 || jobs[0].Name != "bump" || jobs[0].Conclusion != "failure" || !cmp.Equal(jobs[0].Steps, []github.Step{{Number: 1, Name: "verify", Status: "completed", Conclusion: "failure"}}) {
-		t.Errorf("jobs: %v %+v", err, jobs)
-	}
-}
-
-func TestDispatchGivesTheRun(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	c := w.client(t, "actions: write")
-	var run sandbox.Run
-	w.OnEvent(func(e sandbox.Event) {
-		run = w.AddRun(sandbox.Run{Repository: e.Repository, Path: ".github/workflows/" + e.Workflow, Event: e.Name, HeadSHA: e.SHA})
-		e.Started(run)
-	})
-	inputs := map[string]string{"image": "x"}
-	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", inputs); err != nil || id == 0 || id != run.ID {
-		t.Errorf("got run %d, %v, want %d", id, err, run.ID)
-	}
-	first := run.ID
-	w.fault(t, sandbox.Fault{Path: "/dispatches$", Status: 422, Body: `{"message":"Invalid request.\n\n\"return_run_details\" is not a permitted key."}`})
-	if id, err := c.DispatchRun(t.Context(), repo, "bump.yml", "main", inputs); err != nil || id != 0 || run.ID == first {
-		t.Errorf("an older server: got run %d, %v", id, err)
-	}
 }
 
 func TestUploadSARIF(t *testing.T) {
