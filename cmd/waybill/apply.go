@@ -13,7 +13,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/apply"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -143,7 +145,7 @@ func (a application) run(ctx context.Context) error {
 		States: states, Adopt: judge.mayAdopt,
 		Top: a.top, Bundle: bundle, Repository: expect.Repository, Head: a.head, Tool: tool, Getenv: call.Getenv, Words: plainWords{call.Stderr}, Group: call.Runner.Group,
 		Changed: func(ctx context.Context, paths []string) ([]string, error) {
-			return changedFiles(ctx, a.top, bundle.Document.Head, paths)
+			return roots.ChangedFiles(ctx, a.top, bundle.Document.Head, paths)
 		},
 		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
 			return keepState(ctx, call, ref, dir, state, a.identities)
@@ -171,28 +173,28 @@ func (a application) run(ctx context.Context) error {
 
 // states says whose state is whose: in the checkout, and on the base branch as it
 // was when the pull request was last brought up to date.
-func (a application) states(ctx context.Context, document plan.Document) (plan.States, error) {
-	var planned []plan.Root
+func (a application) states(ctx context.Context, document plan.Document) (roots.States, error) {
+	var planned []roots.Root
 	for _, r := range document.Roots {
-		planned = append(planned, plan.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles})
+		planned = append(planned, roots.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles})
 	}
 	backend := a.call.In.List("backend_config")
-	every, err := rootsWith(a.top, planned)
+	every, err := roots.With(a.top, planned)
 	if err != nil {
-		return plan.States{}, err
+		return roots.States{}, err
 	}
-	states := plan.States{Head: plan.Owners(a.top, every, backend)}
+	states := roots.States{Head: roots.Owners(a.top, every, backend)}
 	if a.where.pull == nil || a.where.pull.BaseSHA == "" {
 		return states, nil
 	}
-	before, err := readBase(ctx, a.top, a.where.pull.BaseSHA, backend)
+	before, err := roots.OwnersAt(ctx, a.top, a.where.pull.BaseSHA, backend)
 	if err != nil {
 		if not := a.where.mayApplyNow(ctx); not != nil { // its head may lack the base
-			return plan.States{}, not
+			return roots.States{}, not
 		}
-		return plan.States{}, fmt.Errorf("find whose state is whose (the clone must be whole): %w", err)
+		return roots.States{}, fmt.Errorf("find whose state is whose (the clone must be whole): %w", err)
 	}
-	states.Base, states.HasBase = before.owners, true
+	states.Base, states.HasBase = before, true
 	return states, nil
 }
 
@@ -271,12 +273,12 @@ func openSealed(ctx context.Context, call *cli.Call, text string, identities []s
 }
 
 // approvals decides anew, by what the sealed plan itself says that it changes.
-func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundle *seal.Bundle, summaries []plan.Summary) (*approval.Decision, error) {
+func (a application) approvals(ctx context.Context, full plan.Fingerprint, bundle *seal.Bundle, summaries []summary.Summary) (*approval.Decision, error) {
 	call, where, top := a.call, a.where, a.top
 	var changes []approval.Change
 	for i, s := range summaries {
 		root := bundle.Document.Roots[i]
-		sources, err := plan.ReadSources(ctx, top, root.Dir, root.VarFiles)
+		sources, err := roots.ReadSources(ctx, top, root.Dir, root.VarFiles)
 		if err != nil {
 			return nil, err
 		}

@@ -164,22 +164,3 @@ func (i infra) green(ctx context.Context) error {
 	}
 	return nil
 }
-
-// changedFiles lists what is not as it was in a commit, among paths of the
-// checkout: for explanations, where the clone has that commit.
-func changedFiles(ctx context.Context, top, commit string, paths []string) ([]string, error) {
-	var files []string
-	for _, args := range [][]string{{"diff", "--name-only", "-z", "--no-renames", commit}, {"ls-files", "-z", "--others", "--exclude-standard"}} {
-		args = append(args, "--")
-		for _, p := range paths {
-			args = append(args, ":(literal,top)"+p)
-		}
-		out, err := git.Run(ctx, top, args...)
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, strings.FieldsFunc(out, func(r rune) bool { return r == 0 })...)
-	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
-}

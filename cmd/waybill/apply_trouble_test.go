@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 )
 
 // slow begins, says so in a file, and goes on when another file appears, or when
@@ -158,12 +158,12 @@ func TestHostileNames(t *testing.T) {
 	f := w.plan()
 	code, out, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--comment=false")
 	w.wants("plan", code, 0, words)
-	comment := w.github.Pulls("acme/infra")[0].Comments[0]
-	claim, ok := plan.ReadClaim(comment)
+	first := w.github.Pulls("acme/infra")[0].Comments[0]
+	claim, ok := comment.ReadClaim(first)
 	if !ok || claim.Fingerprint != f {
 		t.Errorf("the claim reads %+v", claim)
 	}
-	for line := range strings.SplitSeq(out+comment, "\n") {
+	for line := range strings.SplitSeq(out+first, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsRune(line, '\x1b') {
 			t.Errorf("the runner or a terminal would take a command from %q", line)
 		}
@@ -172,10 +172,10 @@ func TestHostileNames(t *testing.T) {
 	w.wants("plan as JSON", code, 0, words)
 	w.harmless(out)
 	// Outside the one fence, nothing of it is there.
-	outside, rest, _ := strings.Cut(comment, "```")
+	outside, rest, _ := strings.Cut(first, "```")
 	_, after, ok := strings.Cut(rest, "\n```")
 	if ok = ok && !strings.Contains(outside, "img") && strings.Count(after, "<") == 1; !ok {
-		t.Errorf("text from outside breaks out:\n%s", comment)
+		t.Errorf("text from outside breaks out:\n%s", first)
 	}
 	w.approve("bob", f)
 	code, out, words = w.gate("--comment", "--status", "--format", "json")
@@ -295,20 +295,20 @@ func TestHugePlan(t *testing.T) {
 	w.open("ada", map[string]string{"infra/prod/huge.tf": "resource \"terraform_data\" \"huge\" {\n  count = 600\n  input = { for i in range(30) : \"key${i}\" => join(\"\", [for j in range(50) : \"äöü\"]) }\n}\n"})
 	f := w.plan()
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	comment := comments[0]
+	first := comments[0]
 	for n, c := range comments {
-		if size := len([]rune(c)); size > plan.MaxComment || size < 500 {
+		if size := len([]rune(c)); size > comment.MaxComment || size < 500 {
 			t.Errorf("comment %d has %d characters", n, size)
 		}
 	}
-	if len(comments) != plan.MaxPages {
+	if len(comments) != comment.MaxPages {
 		t.Errorf("there are %d comments", len(comments))
 	}
-	if claim, ok := plan.ReadClaim(comment); !ok || claim.Fingerprint != f {
+	if claim, ok := comment.ReadClaim(first); !ok || claim.Fingerprint != f {
 		t.Error("the claim is lost")
 	}
 	for _, want := range []string{"601 to add", f.Short(), "To approve this plan", "11 more comments below it go on", "of 601 changes are not shown here in full.** Read them in the log of the run before you approve"} {
-		if !strings.Contains(comment, want) {
+		if !strings.Contains(first, want) {
 			t.Errorf("the comment does not say %q", want)
 		}
 	}
@@ -324,7 +324,7 @@ func TestManyApplied(t *testing.T) {
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied, 301 done")
 	report := w.github.Pulls("acme/infra")[0].Comments[1]
-	if n := len([]rune(report)); n > plan.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
+	if n := len([]rune(report)); n > comment.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
 		t.Errorf("the report has %d characters: %.500s", n, report)
 	}
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -44,9 +46,9 @@ func decideApproval(ctx context.Context, call *cli.Call, where infra, full plan.
 
 // removedChanges are what roots that are taken away ask for: as much as if they
 // were destroyed.
-func removedChanges(removed []plan.Removed) (changes []approval.Change) {
+func removedChanges(removed []roots.Removed) (changes []approval.Change) {
 	for _, r := range removed {
-		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: true, Uses: (&plan.Sources{Dirs: []string{r.Dir}}).Uses})
+		changes = append(changes, approval.Change{Dir: r.Dir, Destroys: true, Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses})
 	}
 	return changes
 }
@@ -170,21 +172,21 @@ const actionsBot = "github-actions[bot]"
 // claim finds the plan comment of the pull request. Who wrote it decides, not its
 // text: only one of the jobs' identity counts, or of whoever asks here. Every
 // workflow of the repository has that identity, so that it is still a claim.
-func (i infra) claim(ctx context.Context) (plan.Claim, bool, error) {
+func (i infra) claim(ctx context.Context) (comment.Claim, bool, error) {
 	me, err := i.api.Viewer(ctx)
 	if err != nil {
-		return plan.Claim{}, false, err
+		return comment.Claim{}, false, err
 	}
 	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
 	if err != nil {
-		return plan.Claim{}, false, err
+		return comment.Claim{}, false, err
 	}
 	for _, c := range comments {
-		if claim, ok := plan.ReadClaim(c.Body); ok && (c.By(me) || c.By(actionsBot)) {
+		if claim, ok := comment.ReadClaim(c.Body); ok && (c.By(me) || c.By(actionsBot)) {
 			return claim, true, nil
 		}
 	}
-	return plan.Claim{}, false, nil
+	return comment.Claim{}, false, nil
 }
 
 func anyBegins(comments []github.IssueComment, by, marker string) bool {

@@ -11,8 +11,9 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -265,7 +266,7 @@ func TestDestroysAskForMore(t *testing.T) {
 	// The gate believes the comment; apply believes the sealed plan.
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	for _, c := range comments {
-		if strings.HasPrefix(c, plan.Marker) && !strings.Contains(c, "is **replaced**: `triggers_replace` forces it") {
+		if strings.HasPrefix(c, comment.Marker) && !strings.Contains(c, "is **replaced**: `triggers_replace` forces it") {
 			t.Errorf("the comment does not say what forces the replacement: %s", c)
 		}
 	}

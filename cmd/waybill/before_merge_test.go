@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -163,7 +163,7 @@ func TestPlanCommentsFromOutside(t *testing.T) {
 	w.github.SetPermission("acme/infra", "eve", "read")
 	head := w.push("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
 	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"change","base":"main"}`)
-	forged := plan.Marker + "\n<!-- waybill:claim {\"fingerprint\":\"" + strings.Repeat("ab", 32) + "\",\"head\":\"" + head + "\",\"roots\":[{\"dir\":\"infra/prod\"}]} -->\nall is well"
+	forged := comment.Marker + "\n<!-- waybill:claim {\"fingerprint\":\"" + strings.Repeat("ab", 32) + "\",\"head\":\"" + head + "\",\"roots\":[{\"dir\":\"infra/prod\"}]} -->\nall is well"
 	w.comment("eve", forged)
 	code, _, words := w.gate()
 	w.wants("gate", code, 2, words, "has no plan")

@@ -11,8 +11,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -25,11 +27,11 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	if err != nil {
 		return err
 	}
-	roots, err := namedRoots(call, top)
+	list, err := roots.Named(rootRequest(call, top))
 	if err != nil {
 		return err
 	}
-	cfg, err := localConfig(top)
+	cfg, err := roots.Config(top)
 	if err != nil {
 		return err
 	}
@@ -48,10 +50,10 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	tool.Guard = judge.check
-	for _, r := range roots {
+	for _, r := range list {
 		judge.reads(r.Dir, r.VarFiles)
 	}
-	broken := chooseForEach(ctx, call, top, roots, &tool)
+	broken := chooseForEach(ctx, call, top, list, &tool)
 	logout, err := loginFor(ctx, call, &tool)
 	if err != nil {
 		return err
@@ -59,7 +61,7 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 	defer logout()
 	all := len(call.In.List("dir")) == 0
 	report, err := drift.Find(ctx, drift.Request{
-		Top: top, Roots: roots, Tool: tool, Parallel: call.In.Int("parallel"), Unmanaged: call.In.Bool("unmanaged"), Ignores: cfg.Drift, All: all, Now: time.Now(), Broken: broken,
+		Top: top, Roots: list, Tool: tool, Parallel: call.In.Int("parallel"), Unmanaged: call.In.Bool("unmanaged"), Ignores: cfg.Drift, All: all, Now: time.Now(), Broken: broken,
 	})
 	if err != nil {
 		return err
@@ -79,14 +81,14 @@ func runDrift(ctx context.Context, call *cli.Call) error {
 
 // chooseForEach finds the terraform that each root asks for; where there is none
 // for one of them, that one alone is broken.
-func chooseForEach(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool *plan.Tool) map[string]error {
-	if chooseTerraform(ctx, call, top, roots, tool) == nil {
+func chooseForEach(ctx context.Context, call *cli.Call, top string, list []roots.Root, tool *plan.Tool) map[string]error {
+	if chooseTerraform(ctx, call, top, list, tool) == nil {
 		return nil
 	}
 	broken, programs := make(map[string]error), make(map[string]string)
-	for _, root := range roots {
+	for _, root := range list {
 		one := *tool
-		if err := chooseTerraform(ctx, call, top, []plan.Root{root}, &one); err != nil {
+		if err := chooseTerraform(ctx, call, top, []roots.Root{root}, &one); err != nil {
 			broken[root.Dir] = err
 		}
 		maps.Copy(programs, one.Programs)
@@ -120,7 +122,7 @@ func reportDrift(call *cli.Call, report *drift.Report) error {
 		if _, err := fmt.Fprintln(call.Stdout, string(document)); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprint(call.Stdout, report.Markdown(plan.MaxComment)); err != nil {
+	} else if _, err := fmt.Fprint(call.Stdout, report.Markdown(comment.MaxComment)); err != nil {
 		return err
 	}
 	for _, root := range report.Of(drift.Drifted) {

@@ -10,8 +10,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/record"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -68,7 +70,7 @@ func (e *unplannedError) Error() string {
 }
 
 // decideGate decides by what the plan comment claims.
-func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.Decision, claim plan.Claim, err error) {
+func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.Decision, claim comment.Claim, err error) {
 	claim, err = gateClaim(ctx, call, where)
 	if err != nil {
 		return d, claim, err
@@ -108,7 +110,7 @@ func decideGate(ctx context.Context, call *cli.Call, where infra) (d approval.De
 
 // stillPlanned refuses a plan of which a root's configuration is another where
 // it would be merged: something that it depends on was merged since.
-func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
+func stillPlanned(ctx context.Context, call *cli.Call, claim comment.Claim) error {
 	if !call.In.Has("checkout") {
 		return nil
 	}
@@ -121,7 +123,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 		if r.Removed {
 			continue
 		}
-		sources, err := plan.ReadSources(ctx, top, r.Dir, r.VarFiles)
+		sources, err := roots.ReadSources(ctx, top, r.Dir, r.VarFiles)
 		switch {
 		case outcome.Code(err) == outcome.Usage:
 			moved = append(moved, r.Dir+": it is not there where this would be merged")
@@ -129,7 +131,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 			return err
 		case sources.Digest != r.Configuration:
 			text := r.Dir + ": its configuration is not the planned one where this would be merged"
-			if files, err := changedFiles(ctx, top, claim.Head, sources.Paths()); err == nil && len(files) > 0 {
+			if files, err := roots.ChangedFiles(ctx, top, claim.Head, sources.Paths()); err == nil && len(files) > 0 {
 				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
 			}
 			moved = append(moved, terraform.Printable(text))
@@ -143,7 +145,7 @@ func stillPlanned(ctx context.Context, call *cli.Call, claim plan.Claim) error {
 	return nil
 }
 
-func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim plan.Claim) error {
+func reportDecision(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim comment.Claim) error {
 	document, err := jsonDocument(d)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -10,8 +11,11 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -55,7 +59,7 @@ func (i infra) isElsewhere(ctx context.Context, call *cli.Call) (bool, error) {
 
 // gateClaim is what the plan of the head is. Where there is a checkout, that there
 // was nothing to plan is not believed: it is looked up.
-func gateClaim(ctx context.Context, call *cli.Call, where infra) (claim plan.Claim, err error) {
+func gateClaim(ctx context.Context, call *cli.Call, where infra) (claim comment.Claim, err error) {
 	switch result := call.In.String("plan_result"); {
 	case result != "" && result != "success":
 		return claim, &unplannedError{failed: true}
@@ -82,21 +86,21 @@ func nothingOrUnplanned(ctx context.Context, call *cli.Call, where infra) error 
 	if err != nil {
 		return err
 	}
-	return &unplannedError{none: looked && len(chosen.roots)+len(chosen.removed) == 0}
+	return &unplannedError{none: looked && len(chosen.Roots)+len(chosen.Removed) == 0}
 }
 
 // touched chooses the roots that the pull request touches, where its merge is
 // checked out.
-func (i infra) touched(ctx context.Context, call *cli.Call) (selection, bool, error) {
+func (i infra) touched(ctx context.Context, call *cli.Call) (roots.Selection, bool, error) {
 	base, err := i.mergeBase(call)
 	if err != nil || !call.In.Has("checkout") || base == "" {
-		return selection{}, false, err
+		return roots.Selection{}, false, err
 	}
 	top, err := top(ctx, call)
 	if err != nil {
-		return selection{}, false, err
+		return roots.Selection{}, false, err
 	}
-	chosen, err := changedRoots(ctx, top, base, call.In.List("backend_config"))
+	chosen, err := roots.Touched(ctx, roots.Request{Top: top, Since: base, Backend: call.In.List("backend_config")})
 	return chosen, true, err
 }
 
@@ -118,26 +122,26 @@ func (i infra) mergeBase(call *cli.Call) (string, error) {
 
 // wholePlan refuses a plan that leaves out a root that the change touches, and
 // one by which two roots share a state.
-func wholePlan(ctx context.Context, call *cli.Call, where infra, claim plan.Claim) error {
+func wholePlan(ctx context.Context, call *cli.Call, where infra, claim comment.Claim) error {
 	chosen, looked, err := where.touched(ctx, call)
 	if err != nil || !looked {
 		return err
 	}
 	named := func(dir, workspace string) bool {
 		for _, r := range claim.Roots {
-			if r.Dir == dir && (r.Workspace == workspace || r.Workspace == "" && workspace == plan.DefaultWorkspace) {
+			if r.Dir == dir && (r.Workspace == workspace || r.Workspace == "" && workspace == roots.DefaultWorkspace) {
 				return true
 			}
 		}
 		return false
 	}
 	var missing []string
-	for _, r := range chosen.roots {
-		if !named(r.Dir, workspace(r)) {
+	for _, r := range chosen.Roots {
+		if !named(r.Dir, cmp.Or(r.Workspace, roots.DefaultWorkspace)) {
 			missing = append(missing, fmt.Sprintf("%s is touched, and the plan does not name it", r.Dir))
 		}
 	}
-	for _, r := range chosen.removed {
+	for _, r := range chosen.Removed {
 		if !named(r.Dir, r.Workspace) {
 			missing = append(missing, fmt.Sprintf("%s is taken away, and the plan does not say so", r.Dir))
 		}
@@ -145,7 +149,7 @@ func wholePlan(ctx context.Context, call *cli.Call, where infra, claim plan.Clai
 	if len(missing) > 0 {
 		return outcome.Refusedf("%s\nplan again", strings.Join(missing, "\n"))
 	}
-	return chosen.check()
+	return chosen.Check()
 }
 
 // roomForRecord is left in the gate's comment for the decision and its record.
@@ -153,7 +157,7 @@ const roomForRecord = 30_000
 
 // openClaimed opens the sealed plan that the plan comment points to, where there
 // is a key, and takes from it what the plan does.
-func openClaimed(ctx context.Context, call *cli.Call, where infra, claim plan.Claim) (plan.Claim, error) {
+func openClaimed(ctx context.Context, call *cli.Call, where infra, claim comment.Claim) (comment.Claim, error) {
 	if call.In.String("seal_key") == "" && call.In.String("seal_key_file") == "" {
 		return claim, nil
 	}
@@ -175,7 +179,7 @@ func openClaimed(ctx context.Context, call *cli.Call, where infra, claim plan.Cl
 	if bundle.Document.Head != where.pull.HeadSHA {
 		return claim, outcome.Refusedf("the sealed plan is of commit %.7s, the head is %.7s: plan again", bundle.Document.Head, where.pull.HeadSHA)
 	}
-	view := plan.View{Fingerprint: full, Head: bundle.Document.Head, Removed: bundle.Document.Removed, Sealed: claim.Plan}
+	view := comment.View{Fingerprint: full, Head: bundle.Document.Head, Removed: bundle.Document.Removed, Sealed: claim.Plan}
 	var parsed []*terraform.Plan
 	for _, root := range bundle.Roots {
 		p, err := terraform.ParsePlan(root.JSON)
@@ -184,17 +188,17 @@ func openClaimed(ctx context.Context, call *cli.Call, where infra, claim plan.Cl
 		}
 		parsed = append(parsed, p)
 	}
-	secrets := plan.FindSecrets(parsed...)
-	sources := make(map[string]plan.ClaimRoot)
+	secrets := redact.FindSecrets(parsed...)
+	sources := make(map[string]comment.ClaimRoot)
 	for _, r := range claim.Roots {
 		sources[r.Dir] = r
 	}
 	for i, record := range bundle.Document.Roots {
 		known := sources[record.Dir]
-		view.Roots = append(view.Roots, plan.RootView{Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: plan.Summarize(parsed[i], secrets),
-			Sources: &plan.Sources{Dirs: known.Sources, VarFiles: record.VarFiles, Whole: record.Whole, Digest: record.Configuration}})
+		view.Roots = append(view.Roots, comment.RootView{Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
+			Sources: &roots.Sources{Dirs: known.Sources, VarFiles: record.VarFiles, Whole: record.Whole, Digest: record.Configuration}})
 	}
 	opened := view.Claim()
-	opened.Text = "\nThe sealed plan itself says:\n\n" + withoutMarkers(view.Comment(plan.MaxComment-roomForRecord)) + "\n"
+	opened.Text = "\nThe sealed plan itself says:\n\n" + withoutMarkers(view.Comment(comment.MaxComment-roomForRecord)) + "\n"
 	return opened, nil
 }

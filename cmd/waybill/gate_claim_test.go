@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -22,9 +24,9 @@ func (w *infraWorld) asApp() string {
 }
 
 // forgedPlan writes a plan comment that says what it likes.
-func forgedPlan(claim plan.Claim) string {
+func forgedPlan(claim comment.Claim) string {
 	data, _ := json.Marshal(claim)
-	return plan.Marker + "\n<!-- waybill:claim " + string(data) + " -->\n**1 root**\n"
+	return comment.Marker + "\n<!-- waybill:claim " + string(data) + " -->\n**1 root**\n"
 }
 
 var note = map[string]string{"infra/prod/note.tf": "output \"note\" {\n  value = \"hello\"\n}\n"}
@@ -37,7 +39,7 @@ func TestForgedPlanComment(t *testing.T) {
 	w.open("ada", note)
 	head := w.git(w.clone, "rev-parse", "HEAD")
 	w.env["GITHUB_TOKEN"] = w.github.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
-	claim := plan.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []plan.ClaimRoot{{Dir: "infra/prod"}}}
+	claim := comment.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/prod"}}}
 	w.comment("carol", forgedPlan(claim))
 	code, _, words := w.gate("--status")
 	w.wants("gate", code, 0, words, "pending: waits for a plan of "+head[:7])
@@ -67,7 +69,7 @@ func TestGateBelievesTheTree(t *testing.T) {
 		server := w.env["GITHUB_TOKEN"]
 		w.postAs(server, body)
 	}
-	claim := plan.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []plan.ClaimRoot{{Dir: "infra/dev"}}}
+	claim := comment.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/dev"}}}
 	job(forgedPlan(claim))
 	code, _, words := w.gate("--status", "--checkout", w.clone)
 	w.wants("gate", code, 3, words, "infra/prod is touched, and the plan does not name it")
@@ -76,11 +78,11 @@ func TestGateBelievesTheTree(t *testing.T) {
 	code, _, words = w.gate("--status", "--nothing-planned", "--checkout", w.clone)
 	w.wants("gate", code, 0, words, "pending: waits for a plan of "+head[:7])
 	// The root as it is, and the claim that nothing changes.
-	sources, err := plan.ReadSources(t.Context(), w.clone, "infra/prod", nil)
+	sources, err := roots.ReadSources(t.Context(), w.clone, "infra/prod", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	claim.Roots = []plan.ClaimRoot{{Dir: "infra/prod", Configuration: sources.Digest}}
+	claim.Roots = []comment.ClaimRoot{{Dir: "infra/prod", Configuration: sources.Digest}}
 	w.editFirstComment(forgedPlan(claim))
 	code, _, words = w.gate("--status", "--checkout", w.clone)
 	w.wants("gate", code, 0, words, "pending: plan aaaa aaaa aaaa of #1 is not approved yet", "still needed: 1 of acme/dba, dan")
@@ -104,7 +106,7 @@ func TestGateOpensTheSealedPlan(t *testing.T) {
 	w.asApp()
 	head := w.git(w.clone, "rev-parse", "HEAD")
 	claim := w.firstClaim()
-	claim.Roots = []plan.ClaimRoot{{Dir: "infra/prod", Configuration: claim.Roots[0].Configuration}}
+	claim.Roots = []comment.ClaimRoot{{Dir: "infra/prod", Configuration: claim.Roots[0].Configuration}}
 	w.editFirstComment(forgedPlan(claim)) // it says less than the plan does
 	code, _, words := w.gate("--status", "--comment", "--checkout", w.clone, "--seal-key-file", w.keyFile())
 	w.wants("gate", code, 0, words, "still needed: 1 of acme/dba, dan")

@@ -11,14 +11,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // reportGateStatus reports the decision as a commit status, which branch
 // protection can ask for, and then as otherwise. What waits is the status's to
 // say: the run has then done what it is for.
-func reportGateStatus(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim plan.Claim, problem error) error {
+func reportGateStatus(ctx context.Context, call *cli.Call, where infra, signer *recordSigner, d approval.Decision, claim comment.Claim, problem error) error {
 	sha, err := gatedCommit(call, where)
 	if err != nil {
 		return err

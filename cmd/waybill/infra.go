@@ -2,19 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
-	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -80,21 +79,12 @@ func top(ctx context.Context, call *cli.Call) (string, error) {
 	return filepath.FromSlash(dir), nil
 }
 
-// localConfig reads waybill.yaml of the checkout: which roots there are. Who
-// approves is never read from there.
-func localConfig(top string) (config.Terraform, error) {
-	data, err := os.ReadFile(filepath.Join(top, config.FileName))
-	if errors.Is(err, os.ErrNotExist) {
-		return config.Terraform{}, nil
+// rootRequest says which roots the inputs mean.
+func rootRequest(call *cli.Call, top string) roots.Request {
+	return roots.Request{
+		Top: top, Dirs: call.In.List("dir"), Workspace: call.In.String("workspace"), VarFiles: call.In.List("var_file"),
+		Backend: call.In.List("backend_config"),
 	}
-	if err != nil {
-		return config.Terraform{}, fmt.Errorf("read the configuration: %w", err)
-	}
-	cfg, err := config.Parse(config.FileName, data)
-	if err != nil {
-		return config.Terraform{}, err
-	}
-	return cfg.Terraform(), nil
 }
 
 // tool is terraform with a private directory, which done removes.

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
@@ -406,9 +407,9 @@ func (w *infraWorld) send(token, method, path, body string) {
 	}
 }
 
-func (w *infraWorld) firstClaim() plan.Claim {
+func (w *infraWorld) firstClaim() comment.Claim {
 	w.t.Helper()
-	claim, ok := plan.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
+	claim, ok := comment.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
 	if !ok {
 		w.t.Fatal("the first comment is no plan")
 	}

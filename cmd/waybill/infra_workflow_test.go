@@ -15,7 +15,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/rehearsal/actions"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
@@ -83,12 +83,12 @@ func (w *infraWorld) labels() map[string]string {
 	return map[string]string{"modules/labels/main.tf": read(w.t, filepath.Join(w.clone, "modules/labels/main.tf")) + "\nlocals {\n  owner = \"platform\"\n}\n"}
 }
 
-func (w *infraWorld) planned() plan.Claim {
+func (w *infraWorld) planned() comment.Claim {
 	w.t.Helper()
-	comment := w.github.Pulls("acme/infra")[0].Comments[0]
-	claim, ok := plan.ReadClaim(comment)
-	if !ok || !strings.HasPrefix(claim.Plan, "oci://") || !strings.Contains(comment, "1 of acme/network for `infra/network`; 1 of acme/platform for `infra/service`") {
-		w.t.Fatalf("the comment is %s", comment)
+	first := w.github.Pulls("acme/infra")[0].Comments[0]
+	claim, ok := comment.ReadClaim(first)
+	if !ok || !strings.HasPrefix(claim.Plan, "oci://") || !strings.Contains(first, "1 of acme/network for `infra/network`; 1 of acme/platform for `infra/service`") {
+		w.t.Fatalf("the comment is %s", first)
 	}
 	return claim
 }

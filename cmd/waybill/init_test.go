@@ -12,7 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/process"
-	"github.com/waybill-dev/waybill/internal/gate/plan/policy"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

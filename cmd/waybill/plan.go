@@ -12,8 +12,11 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -48,11 +51,13 @@ func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 		return err
 	}
 	*place = where
-	chosen, err := selectRoots(ctx, call, top)
+	wanted := rootRequest(call, top)
+	wanted.Since = call.In.String("changed_since")
+	chosen, err := roots.Select(ctx, wanted)
 	if err != nil {
 		return err
 	}
-	roots := chosen.roots
+	list := chosen.Roots
 	tool, done, err := tool(call, top)
 	if err != nil {
 		return err
@@ -64,19 +69,19 @@ func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 		return err
 	}
 	tool.Guard = judge.check
-	if err := judge.trees(ctx, call, roots); err != nil {
+	if err := judge.trees(ctx, call, list); err != nil {
 		return err
 	}
-	if err := chosen.check(); err != nil {
+	if err := chosen.Check(); err != nil {
 		return err
 	}
-	if err := chooseTerraform(ctx, call, top, roots, &tool); err != nil {
+	if err := chooseTerraform(ctx, call, top, list, &tool); err != nil {
 		return err
 	}
 	if call.In.Bool("validate_only") {
-		return validateRoots(ctx, call, top, roots, tool, judge)
+		return validateRoots(ctx, call, top, list, tool, judge)
 	}
-	if len(roots)+len(chosen.removed) == 0 {
+	if len(list)+len(chosen.Removed) == 0 {
 		return nothingPlanned(ctx, call, top, where)
 	}
 	logout, err := loginFor(ctx, call, &tool)
@@ -88,7 +93,7 @@ func planAll(ctx context.Context, call *cli.Call, place *infra) error {
 	if err != nil {
 		return err
 	}
-	request := plan.Request{Top: top, Roots: roots, Head: head, Tool: tool, Parallel: call.In.Int("parallel"), States: chosen.states, Adopt: judge.mayAdopt, Removed: chosen.removed}
+	request := plan.Request{Top: top, Roots: list, Head: head, Tool: tool, Parallel: call.In.Int("parallel"), States: chosen.States, Adopt: judge.mayAdopt, Removed: chosen.Removed}
 	if where.onGitHub() {
 		request.Repository = where.repo.String()
 	}
@@ -139,11 +144,11 @@ func plannedHead(ctx context.Context, call *cli.Call, top string, where infra) (
 }
 
 func reportPlan(ctx context.Context, call *cli.Call, where infra, result *plan.Result, sealed string) error {
-	view := result.View()
+	view := comment.Of(result)
 	view.Sealed, view.RunURL = sealed, call.Runner.Context().RunURL()
 	type root struct {
 		plan.RootRecord
-		Summary plan.Summary `json:"summary"`
+		Summary summary.Summary `json:"summary"`
 	}
 	summary := struct {
 		Fingerprint plan.Fingerprint `json:"fingerprint"`

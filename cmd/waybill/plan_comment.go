@@ -7,26 +7,26 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // commentPlan keeps the comments of a plan up to date: as many as it needs, and
 // none that goes on with an earlier plan.
-func (i infra) commentPlan(ctx context.Context, view plan.View) error {
+func (i infra) commentPlan(ctx context.Context, view comment.View) error {
 	me, err := i.api.Viewer(ctx)
 	if err != nil {
 		return err
 	}
-	pages := view.Comments(plan.MaxComment)
+	pages := view.Comments(comment.MaxComment)
 	if err := i.dropPages(ctx, me, len(pages)+1); err != nil {
 		return err
 	}
 	for n, page := range pages {
-		marker := plan.Marker
+		marker := comment.Marker
 		if n > 0 {
-			marker = plan.PageMarker(n + 1)
+			marker = comment.PageMarker(n + 1)
 		}
 		if err := i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, marker, page); err != nil {
 			return err
@@ -42,8 +42,8 @@ func (i infra) dropPages(ctx context.Context, me string, from int) error {
 	if err != nil {
 		return err
 	}
-	for n := max(from, 2); n <= plan.MaxPages; n++ {
-		marker := plan.PageMarker(n)
+	for n := max(from, 2); n <= comment.MaxPages; n++ {
+		marker := comment.PageMarker(n)
 		if !anyBegins(comments, me, marker) {
 			continue
 		}
@@ -69,7 +69,7 @@ func (i infra) sayPlanFailed(ctx context.Context, call *cli.Call, failed error) 
 	if len(words) > maxFailure {
 		words = append(words[:maxFailure], []rune("\n… (the rest is in the log of the run)")...)
 	}
-	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n", plan.Marker, shortCode(i.pull.HeadSHA), verb) + markdown.Fence("", string(words))
+	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n", comment.Marker, shortCode(i.pull.HeadSHA), verb) + markdown.Fence("", string(words))
 	if url := call.Runner.Context().RunURL(); url != "" {
 		text += "\n" + markdown.Link("run", url) + "\n"
 	}
@@ -78,7 +78,7 @@ func (i infra) sayPlanFailed(ctx context.Context, call *cli.Call, failed error) 
 		err = i.dropPages(ctx, me, 2)
 	}
 	if err == nil {
-		err = i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, plan.Marker, text)
+		err = i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, comment.Marker, text)
 	}
 	if err != nil {
 		return fmt.Errorf("say on #%d that the plan failed: %w", i.pull.Number, err)
@@ -110,12 +110,12 @@ func (i infra) sayNothingPlanned(ctx context.Context, head string) error {
 		return err
 	}
 	comments, err := i.api.Comments(ctx, i.repo, i.pull.Number)
-	if err != nil || !anyBegins(comments, me, plan.Marker) {
+	if err != nil || !anyBegins(comments, me, comment.Marker) {
 		return err
 	}
 	if err := i.dropPages(ctx, me, 2); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", plan.Marker, shortCode(head))
-	return i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, plan.Marker, text)
+	text := fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", comment.Marker, shortCode(head))
+	return i.api.UpsertOwnComment(ctx, i.repo, i.pull.Number, me, comment.Marker, text)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/git"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/policy"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -127,8 +127,8 @@ func (g *guard) reads(dir string, varFiles []string) {
 
 // trees judges what stands in the tree, before terraform itself is chosen, and
 // says all of it.
-func (g *guard) trees(ctx context.Context, call *cli.Call, roots []plan.Root) error {
-	for _, r := range roots {
+func (g *guard) trees(ctx context.Context, call *cli.Call, list []roots.Root) error {
+	for _, r := range list {
 		g.reads(r.Dir, r.VarFiles)
 		if err := g.check(ctx, r.Dir, ""); err != nil && outcome.Code(err) != outcome.Refused {
 			return err

@@ -13,7 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/process"
-	"github.com/waybill-dev/waybill/internal/gate/plan/policy"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 )
 
 // twoRoots is a repository with two roots: prod uses the module, lone does not.
@@ -168,7 +168,7 @@ func TestQueueMergesSeveral(t *testing.T) {
 	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"second","base":"main"}`)
 	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "2", "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store, "--changed-since", base)
 	w.wants("plan", code, 0, words)
-	claim, ok := plan.ReadClaim(w.github.Pulls("acme/infra")[1].Comments[0])
+	claim, ok := comment.ReadClaim(w.github.Pulls("acme/infra")[1].Comments[0])
 	if !ok || len(claim.Roots) != 1 || claim.Roots[0].Dir != "infra/lone" {
 		t.Fatalf("%+v", claim)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
 	"github.com/waybill-dev/waybill/internal/gate/record"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )

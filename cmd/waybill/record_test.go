@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/rehearsal/oidc"
 	"github.com/waybill-dev/waybill/internal/rehearsal/sigstored/sigstoretest"
@@ -142,7 +143,7 @@ func TestSignedRecordsInARegistry(t *testing.T) {
 	w.env["ACTIONS_ID_TOKEN_REQUEST_URL"], w.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = stack.Issuer.Grant(oidc.Claims{Repository: "acme/infra", SHA: w.git(w.clone, "rev-parse", "HEAD"), Ref: "refs/heads/main", RunID: "7", WorkflowRef: workflow})
 	code, _, words := w.apply("--sign-record", "keyless", "--signing-config", stack.SigningConfig, "--trusted-root", stack.TrustedRoot)
 	w.wants("apply", code, 0, words, "infra/prod: applied", "the record is signed by https://github.com/"+workflow+", beside "+w.store+"@sha256:")
-	claim, ok := plan.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
+	claim, ok := comment.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
 	if !ok {
 		t.Fatal("no claim")
 	}

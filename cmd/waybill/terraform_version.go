@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/door/terraform/release"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 )
 
 func chooser(call *cli.Call, tool plan.Tool) *release.Chooser {
@@ -17,15 +18,15 @@ func chooser(call *cli.Call, tool plan.Tool) *release.Chooser {
 // chooseTerraform gives each root the terraform it asks for: by the input, else
 // by waybill.yaml, else by the version file in the tree; required_version always
 // holds as well.
-func chooseTerraform(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool *plan.Tool) error {
-	common, err := localConfig(top)
+func chooseTerraform(ctx context.Context, call *cli.Call, top string, list []roots.Root, tool *plan.Tool) error {
+	common, err := roots.Config(top)
 	if err != nil {
 		return err
 	}
 	c := chooser(call, *tool)
 	tool.Programs = make(map[string]string)
-	for _, root := range roots {
-		sources, err := plan.ReadSources(ctx, top, root.Dir, nil)
+	for _, root := range list {
+		sources, err := roots.ReadSources(ctx, top, root.Dir, nil)
 		if err != nil {
 			return err
 		}

@@ -12,15 +12,16 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // validateRoots judges policy, form and validity, and reaches no backend. What
 // starts providers comes last, and only when every root has passed the policy.
-func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan.Root, tool plan.Tool, judge *guard) error {
+func validateRoots(ctx context.Context, call *cli.Call, top string, list []roots.Root, tool plan.Tool, judge *guard) error {
 	var findings []string
 	var opened []*terraform.Root
-	for i, root := range roots {
+	for i, root := range list {
 		tf, _, err := tool.Open(top, root.Dir, strconv.Itoa(i), nil)
 		if err != nil {
 			return err
@@ -48,7 +49,7 @@ func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan
 		}
 		return judge.report(call, form)
 	}
-	for i, root := range roots {
+	for i, root := range list {
 		if err := opened[i].Validate(ctx); err != nil {
 			findings = append(findings, root.Dir+": "+err.Error())
 		}
@@ -56,6 +57,6 @@ func validateRoots(ctx context.Context, call *cli.Call, top string, roots []plan
 	if len(findings) > 0 {
 		return outcome.Refusedf("%s", strings.Join(findings, "\n"))
 	}
-	call.Sayf("%d roots pass the policy, are formatted and valid", len(roots))
+	call.Sayf("%d roots pass the policy, are formatted and valid", len(list))
 	return nil
 }

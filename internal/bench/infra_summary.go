@@ -12,8 +12,11 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 )
 
 const (
@@ -91,9 +94,9 @@ func summarise(out io.Writer, file string) error {
 	if err != nil {
 		return err
 	}
-	secrets := plan.FindSecrets(parsed)
-	result := plan.Result{Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "root", Changes: changes}, JSON: data, Summary: plan.Summarize(parsed, secrets)}}}
-	text := result.View().Comment(plan.MaxComment)
+	secrets := redact.FindSecrets(parsed)
+	result := plan.Result{Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "root", Changes: changes}, JSON: data, Summary: summary.Summarize(parsed, secrets)}}}
+	text := comment.Of(&result).Comment(comment.MaxComment)
 	_, err = fmt.Fprintf(out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %s MB.", milliseconds(time.Since(begin)), len(text), peak())
 	return err
 }

@@ -41,7 +41,7 @@ var doors = map[string][]string{
 	"github.com/hashicorp/hc-install/":                     {"internal/door/terraform/release"},
 	"github.com/google/cel-go/":                            {"internal/delivery/admission"},
 	"k8s.io/apiserver/":                                    {"internal/delivery/admission"},
-	"filippo.io/age":                                       {"internal/gate/plan/seal"},
+	"filippo.io/age":                                       {"internal/gate/seal"},
 }
 
 // steps are the verbs of the delivery line. They meet as values or documents

@@ -8,6 +8,7 @@
 package strictjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,4 +220,28 @@ func (s *scanner) literal() error {
 		return errSyntax
 	}
 	return nil
+}
+
+// Value is the value that data begins with, its numbers as they are written.
+func Value(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Canonical writes v with sorted keys, no spaces, and numbers as they stand.
+func Canonical(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := Value(data)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(plain) // maps are written in the order of their keys
 }

@@ -29,7 +29,10 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -40,7 +43,7 @@ type Request struct {
 	Repository string // that this is
 	Head       string // commit that is the head now
 	Tool       plan.Tool
-	States     plan.States // whose state is whose
+	States     roots.States // whose state is whose
 	Adopt      func(dir string) bool
 	Getenv     func(string) string // for TF_VAR_ alone
 	Words      io.Writer           // progress; nil is none
@@ -59,14 +62,14 @@ type Request struct {
 type Applier struct {
 	r       Request
 	roots   []root
-	secrets *plan.Secrets
+	secrets *redact.Secrets
 	// Summaries of the roots, in order.
-	Summaries []plan.Summary
+	Summaries []summary.Summary
 }
 
 type root struct {
 	record  plan.RootRecord
-	sources *plan.Sources // nil where the directory is gone
+	sources *roots.Sources // nil where the directory is gone
 	planned *terraform.Plan
 	tf      *terraform.Root
 	private string // directory
@@ -116,9 +119,9 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		}
 		parsed = append(parsed, p)
 	}
-	a.secrets = plan.FindSecrets(parsed...)
+	a.secrets = redact.FindSecrets(parsed...)
 	if r.Tool.Env != nil {
-		a.secrets = a.secrets.Also(plan.GivenSecrets(r.Tool.Env(nil)))
+		a.secrets = a.secrets.Also(redact.GivenSecrets(r.Tool.Env(nil)))
 	}
 	now := a.now()
 	var details []string
@@ -126,13 +129,13 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		if err := r.States.Check(record.Dir, record.Workspace); err != nil {
 			return nil, err
 		}
-		a.Summaries = append(a.Summaries, plan.Summarize(parsed[i], a.secrets))
+		a.Summaries = append(a.Summaries, summary.Summarize(parsed[i], a.secrets))
 		if err := a.variables(record.Dir, parsed[i]); err != nil {
 			return nil, err
 		}
 		one := root{record: record, planned: parsed[i]}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
-			if one.sources, err = plan.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
+			if one.sources, err = roots.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
 			}
 			if record.Configuration != one.sources.Digest {
@@ -231,7 +234,7 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
 	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
-		return now, nil, plan.RefuseTakeOver(now.Dir, state.Resources)
+		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
 	if err := plan.CheckWhole(shown); err != nil {
 		return now, nil, err
@@ -275,7 +278,7 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 	if err != nil {
 		return nil
 	}
-	differences := plan.DifferentChanges(r.planned, now, plan.FindSecrets(r.planned, now))
+	differences := summary.DifferentChanges(r.planned, now, redact.FindSecrets(r.planned, now))
 	if len(differences) == 0 {
 		return []string{r.record.Dir + ": planned now, it would do the same"}
 	}
@@ -301,7 +304,7 @@ func (a *Applier) variables(dir string, p *terraform.Plan) error {
 		if given == "" || v == nil || v.Value == nil {
 			continue
 		}
-		if !plan.SameVariable(given, v.Value) {
+		if !summary.SameVariable(given, v.Value) {
 			return mismatch([]plan.FieldDifference{{Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment"}})
 		}
 	}

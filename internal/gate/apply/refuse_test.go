@@ -8,7 +8,8 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/gate/apply"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/gate/plan/seal"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -37,14 +38,14 @@ func TestOpenRefusesWhatPlanRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	states := plan.States{Head: plan.Owners(top, []plan.Root{{Dir: "infra/prod"}, {Dir: "sandbox/play"}}, nil)}
+	states := roots.States{Head: roots.Owners(top, []roots.Root{{Dir: "infra/prod"}, {Dir: "sandbox/play"}}, nil)}
 	for name, c := range map[string]struct {
 		json   string
-		states plan.States
+		states roots.States
 		want   string
 	}{
-		"an incomplete plan": {`{"format_version":"1.2","complete":false}`, plan.States{}, "the plan is incomplete: it leaves out a part"},
-		"an errored plan":    {`{"format_version":"1.2","errored":true}`, plan.States{}, "the plan is incomplete: terraform could not finish it"},
+		"an incomplete plan": {`{"format_version":"1.2","complete":false}`, roots.States{}, "the plan is incomplete: it leaves out a part"},
+		"an errored plan":    {`{"format_version":"1.2","errored":true}`, roots.States{}, "the plan is incomplete: terraform could not finish it"},
 		"another's state":    {`{"format_version":"1.2"}`, states, "sandbox/play keeps its state where infra/prod does"},
 	} {
 		_, err := apply.Open(t.Context(), apply.Request{Top: top, Bundle: bundle(c.json), Head: "h", States: c.states})
@@ -54,7 +55,7 @@ func TestOpenRefusesWhatPlanRefuses(t *testing.T) {
 	}
 	moved := bundle(`{"format_version":"1.2"}`)
 	moved.Document.Roots[0].Backend = "s3 bucket=b key=was"
-	_, err := apply.Open(t.Context(), apply.Request{Top: top, Bundle: moved, Head: "h", States: plan.States{Head: plan.Owners(top, []plan.Root{{Dir: "sandbox/play"}}, nil)}})
+	_, err := apply.Open(t.Context(), apply.Request{Top: top, Bundle: moved, Head: "h", States: roots.States{Head: roots.Owners(top, []roots.Root{{Dir: "sandbox/play"}}, nil)}})
 	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "place of the state was s3 bucket=b key=was when planned, is s3 bucket=b key=prod now") {
 		t.Errorf("a state that lies elsewhere: %v", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -56,7 +56,7 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	return results, failed
 }
 
-func (a *Applier) apply(ctx context.Context, root root, summary plan.Summary, result *RootResult) error {
+func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary, result *RootResult) error {
 	end := func() {}
 	if a.r.Group != nil {
 		end = a.r.Group("apply " + root.record.Dir)
@@ -125,10 +125,10 @@ func wayOut(dir string, err error) string {
 
 // actionWords are the words of terraform's events for the actions of a
 // summary, in the order in which a resource is done with them.
-var actionWords = map[string][]string{plan.Add: {"create"}, plan.Change: {"update"}, plan.Destroy: {"delete"}, plan.Replace: {"delete", "create"}}
+var actionWords = map[string][]string{summary.Add: {"create"}, summary.Change: {"update"}, summary.Destroy: {"delete"}, summary.Replace: {"delete", "create"}}
 
 // notReached lists what was planned and neither done nor failed.
-func notReached(s plan.Summary, r RootResult) []string {
+func notReached(s summary.Summary, r RootResult) []string {
 	var left []string
 	for _, resource := range s.Resources {
 		words, known := actionWords[resource.Action]

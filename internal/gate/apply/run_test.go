@@ -7,14 +7,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 func TestNotReached(t *testing.T) {
 	t.Parallel()
-	summary := plan.Summary{Resources: []plan.Resource{
-		{Address: "gone", Action: plan.Destroy}, {Address: "new", Action: plan.Replace}, {Address: "half", Action: plan.Replace}, {Address: "more", Action: plan.Add}, {Address: "bad", Action: plan.Change},
-		{Address: "moved", Action: plan.Move}, {Address: "left", Action: plan.Change},
+	summary := summary.Summary{Resources: []summary.Resource{
+		{Address: "gone", Action: summary.Destroy}, {Address: "new", Action: summary.Replace}, {Address: "half", Action: summary.Replace}, {Address: "more", Action: summary.Add}, {Address: "bad", Action: summary.Change},
+		{Address: "moved", Action: summary.Move}, {Address: "left", Action: summary.Change},
 	}}
 	r := RootResult{Done: []string{"gone: delete", "new: create", "new: delete", "half: delete"}, Failed: []string{"bad: update"}}
 	if diff := cmp.Diff([]string{"half: create", "more: create", "left: update"}, notReached(summary, r)); diff != "" {

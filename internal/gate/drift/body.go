@@ -10,8 +10,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 const (
@@ -25,11 +28,11 @@ const (
 
 // Title of the root's issue.
 func (r Root) Title() string {
-	dir := []rune(plain(plan.Line(r.name())))
+	dir := []rune(plain(text.Line(r.name())))
 	if len(dir) > maxTitle {
 		dir = append(dir[:maxTitle], '…')
 	}
-	return "Drift in " + string(dir) + ": " + count(len(r.Drift), "resource")
+	return "Drift in " + string(dir) + ": " + text.Count(len(r.Drift), "resource")
 }
 
 // plain drops what would not show, or would turn the text around.
@@ -43,7 +46,7 @@ func plain(text string) string {
 }
 
 func (r Root) name() string {
-	if r.Workspace == "" || r.Workspace == plan.DefaultWorkspace {
+	if r.Workspace == "" || r.Workspace == roots.DefaultWorkspace {
 		return r.Dir
 	}
 	return r.Dir + " (" + r.Workspace + ")"
@@ -64,7 +67,7 @@ func (r Root) Body(limit int) string {
 
 // Gone is what the issue says when there is no drift any more.
 func (r Root) Gone() string {
-	return clean(marker{Dir: r.Dir, Workspace: r.Workspace, State: Clean}.String() + "\n**No drift any more** in " + markdown.Code(plan.Line(r.name())) + ". What it was is in the history of this text. The issue is opened again when something drifts.\n")
+	return clean(marker{Dir: r.Dir, Workspace: r.Workspace, State: Clean}.String() + "\n**No drift any more** in " + markdown.Code(text.Line(r.name())) + ". What it was is in the history of this text. The issue is opened again when something drifts.\n")
 }
 
 // drift is the part that says what drifted.
@@ -72,19 +75,19 @@ func (r Root) drift(limit int) string {
 	var out strings.Builder
 	gone := 0
 	for _, d := range r.Drift {
-		if d.Action == plan.Destroy {
+		if d.Action == summary.Destroy {
 			gone++
 		}
 	}
-	fmt.Fprintf(&out, "**%s changed outside of terraform**", count(len(r.Drift), "resource"))
+	fmt.Fprintf(&out, "**%s changed outside of terraform**", text.Count(len(r.Drift), "resource"))
 	if gone > 0 {
 		fmt.Fprintf(&out, ", **%d of them gone ⚠️**", gone)
 	}
-	out.WriteString(" in " + markdown.Code(plan.Line(r.name())) + ".\n\n" + markdown.Row("resource", "what happened", "a plan would have it") + "|---|---|---|\n")
+	out.WriteString(" in " + markdown.Code(text.Line(r.name())) + ".\n\n" + markdown.Row("resource", "what happened", "a plan would have it") + "|---|---|---|\n")
 	for i, d := range r.Drift {
-		row := markdown.Row(markdown.Code(plan.Line(d.Address)), d.what(), d.Back)
+		row := markdown.Row(markdown.Code(text.Line(d.Address)), d.what(), d.Back)
 		if i == maxRows || utf8.RuneCountInString(out.String())+utf8.RuneCountInString(row) > limit/2 {
-			fmt.Fprintf(&out, "\n%s more.\n", count(len(r.Drift)-i, "resource"))
+			fmt.Fprintf(&out, "\n%s more.\n", text.Count(len(r.Drift)-i, "resource"))
 			break
 		}
 		out.WriteString(row)
@@ -105,7 +108,7 @@ func (r Root) drift(limit int) string {
 }
 
 func (d Resource) what() string {
-	if d.Action == plan.Destroy {
+	if d.Action == summary.Destroy {
 		return "**gone**"
 	}
 	paths := make([]string, 0, len(d.Attributes))
@@ -114,17 +117,17 @@ func (d Resource) what() string {
 			paths = append(paths, fmt.Sprintf("%d more", len(d.Attributes)-i))
 			break
 		}
-		paths = append(paths, markdown.Code(plan.Line(a.Path)))
+		paths = append(paths, markdown.Code(text.Line(a.Path)))
 	}
 	return "changed: " + strings.Join(paths, ", ")
 }
 
 func (d Resource) lines() string {
 	sign, verb := "~ ", "changed"
-	if d.Action == plan.Destroy {
+	if d.Action == summary.Destroy {
 		sign, verb = "- ", "is gone"
 	}
-	return strings.Join(append([]string{sign + " " + plan.Line(d.Address) + " " + verb}, d.AttributeLines()...), "\n")
+	return strings.Join(append([]string{sign + " " + text.Line(d.Address) + " " + verb}, d.AttributeLines()...), "\n")
 }
 
 // beside names what is not reported as drift.
@@ -133,16 +136,16 @@ func (r Root) beside() string {
 	if len(r.Ignored) > 0 {
 		out.WriteString("\nAccepted by `waybill.yaml`:\n\n")
 		list(&out, r.Ignored, func(i Ignored) string {
-			text := markdown.Code(plan.Line(i.Address))
+			line := markdown.Code(text.Line(i.Address))
 			if len(i.Attributes) > 0 {
-				text += " (" + count(len(i.Attributes), "attribute") + ")"
+				line += " (" + text.Count(len(i.Attributes), "attribute") + ")"
 			}
-			return text + " until " + day(i.Expires) + ": " + markdown.Text(plan.Line(i.Reason))
+			return line + " until " + day(i.Expires) + ": " + markdown.Text(text.Line(i.Reason))
 		})
 	}
 	if len(r.Unapplied) > 0 {
 		out.WriteString("\nNo drift, but a plan would do it too, because code, a variable or something read says other than the state, or as a consequence of the above:\n\n")
-		list(&out, r.Unapplied, func(u Unapplied) string { return u.Action + " " + markdown.Code(plan.Line(u.Address)) })
+		list(&out, r.Unapplied, func(u Unapplied) string { return u.Action + " " + markdown.Code(text.Line(u.Address)) })
 	}
 	if r.Unmanaged > 0 {
 		out.WriteString("\nMore changed outside at places that the configuration does not set, which a plan would leave alone.\n")
@@ -172,17 +175,17 @@ func (r *Report) Markdown(limit int) string {
 	drifted, broken := r.Of(Drifted), r.Of(Broken)
 	switch {
 	case len(drifted) > 0:
-		fmt.Fprintf(&out, "**%d of %s drifted ⚠️**", len(drifted), count(len(r.Roots), "root"))
+		fmt.Fprintf(&out, "**%d of %s drifted ⚠️**", len(drifted), text.Count(len(r.Roots), "root"))
 	default:
-		fmt.Fprintf(&out, "**No drift** in %s", count(len(r.Roots)-len(broken), "root"))
+		fmt.Fprintf(&out, "**No drift** in %s", text.Count(len(r.Roots)-len(broken), "root"))
 	}
 	if len(broken) > 0 {
-		fmt.Fprintf(&out, " · **%s could not be planned**", count(len(broken), "root"))
+		fmt.Fprintf(&out, " · **%s could not be planned**", text.Count(len(broken), "root"))
 	}
 	out.WriteString("\n\n" + markdown.Row("root", "drift", "not applied", "issue") + "|---|---|---|---|\n")
 	for i, root := range r.Roots {
 		if i == maxRows {
-			fmt.Fprintf(&out, "\n%s more.\n", count(len(r.Roots)-maxRows, "root"))
+			fmt.Fprintf(&out, "\n%s more.\n", text.Count(len(r.Roots)-maxRows, "root"))
 			break
 		}
 		out.WriteString(root.row())
@@ -200,16 +203,16 @@ func (r *Report) Markdown(limit int) string {
 		out.WriteString(text)
 	}
 	if dropped > 0 {
-		fmt.Fprintf(&out, "\nThe details of %s did not fit here.\n", count(dropped, "root"))
+		fmt.Fprintf(&out, "\nThe details of %s did not fit here.\n", text.Count(dropped, "root"))
 	}
 	return clean(out.String())
 }
 
 func (r Root) details() string {
 	if r.Status == Broken {
-		return "\nThe root " + markdown.Code(plan.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", cut(r.Problem))
+		return "\nThe root " + markdown.Code(text.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", cut(r.Problem))
 	}
-	text := "\n" + r.drift(plan.MaxComment/4) + r.beside()
+	text := "\n" + r.drift(comment.MaxComment/4) + r.beside()
 	if r.Problem != "" {
 		text += "\n" + markdown.Fence("", cut(r.Problem))
 	}
@@ -222,7 +225,7 @@ func (r Root) row() string {
 	case r.Status == Broken:
 		drift = "unknown: it cannot be planned"
 	case len(r.Drift) > 0:
-		drift = "**" + count(len(r.Drift), "resource") + "**"
+		drift = "**" + text.Count(len(r.Drift), "resource") + "**"
 	}
 	if len(r.Ignored) > 0 {
 		drift += fmt.Sprintf(", %d accepted", len(r.Ignored))
@@ -232,13 +235,13 @@ func (r Root) row() string {
 	}
 	unapplied := ""
 	if len(r.Unapplied) > 0 {
-		unapplied = count(len(r.Unapplied), "resource")
+		unapplied = text.Count(len(r.Unapplied), "resource")
 	}
 	issue := ""
 	if r.Issue != nil {
 		issue = markdown.Link(fmt.Sprintf("#%d", r.Issue.Number), r.Issue.URL) + " " + r.Issue.Action
 	}
-	return markdown.Row(markdown.Code(plan.Line(r.name())), drift, unapplied, issue)
+	return markdown.Row(markdown.Code(text.Line(r.name())), drift, unapplied, issue)
 }
 
 // Of lists the roots with that status.
@@ -253,7 +256,7 @@ func (r *Report) Of(status string) []Root {
 }
 
 func (i Ignore) String() string {
-	what := "The entry of `terraform.drift.ignore` for " + markdown.Code(plan.Line(i.Address)) + " (" + markdown.Text(plan.Line(i.Reason)) + ")"
+	what := "The entry of `terraform.drift.ignore` for " + markdown.Code(text.Line(i.Address)) + " (" + markdown.Text(text.Line(i.Reason)) + ")"
 	if i.Why == Expired {
 		return what + " expired on " + day(i.Expires) + " and ignores nothing any more."
 	}
@@ -277,13 +280,6 @@ func clean(text string) string { return strings.ReplaceAll(text, "##[", "# #[") 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:8])
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // marker begins an issue of ours, where readers do not see it. It counts only

@@ -7,8 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 )
 
 // However much drifts and whatever it is called, the body is one that GitHub
@@ -18,23 +19,23 @@ func TestBodyIsBounded(t *testing.T) {
 	long := strings.Repeat("|<`é", 500)
 	r := drift.Root{Dir: long, Workspace: "default", Status: drift.Drifted, Unmanaged: 3, Problem: long}
 	for i := range 3000 {
-		d := drift.Resource{Back: "changed back", Resource: plan.Resource{Address: fmt.Sprint("x.", i, long), Action: plan.Change}}
+		d := drift.Resource{Back: "changed back", Resource: summary.Resource{Address: fmt.Sprint("x.", i, long), Action: summary.Change}}
 		for range 200 {
-			d.Attributes = append(d.Attributes, plan.Attribute{Path: long, Before: long, After: long})
+			d.Attributes = append(d.Attributes, summary.Attribute{Path: long, Before: long, After: long})
 		}
 		r.Drift = append(r.Drift, d)
-		r.Unapplied = append(r.Unapplied, drift.Unapplied{Address: long, Action: plan.Add})
+		r.Unapplied = append(r.Unapplied, drift.Unapplied{Address: long, Action: summary.Add})
 		r.Ignored = append(r.Ignored, drift.Ignored{Address: long, Attributes: []string{long}, Reason: long, Expires: time.Unix(0, 0)})
 	}
-	for name, text := range map[string]string{"body": r.Body(plan.MaxComment), "report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(plan.MaxComment)} {
-		if n := utf8.RuneCountInString(text); n > plan.MaxComment || n < 10000 {
+	for name, text := range map[string]string{"body": r.Body(comment.MaxComment), "report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(comment.MaxComment)} {
+		if n := utf8.RuneCountInString(text); n > comment.MaxComment || n < 10000 {
 			t.Errorf("the %s has %d characters", name, n)
 		}
 	}
 	if n := utf8.RuneCountInString(r.Title()); n > 256 {
 		t.Errorf("the title has %d characters", n)
 	}
-	if text := r.Body(plan.MaxComment); !strings.Contains(text, "resources more.") || !strings.Contains(text, "To end this") {
+	if text := r.Body(comment.MaxComment); !strings.Contains(text, "resources more.") || !strings.Contains(text, "To end this") {
 		t.Errorf("the body does not say that it is cut: %s", text[:2000])
 	}
 }
@@ -44,13 +45,13 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	const hostile = "x[\"\n::error::boo\n```\n</details>\n@acme/all #1 | <!-- x --> --> ##[group]\x1b[31m\u202e\"]"
 	r := drift.Root{Dir: hostile, Workspace: hostile, Status: drift.Drifted, Problem: "p\n```\n##[group]",
-		Drift:     []drift.Resource{{Back: "changed back", Resource: plan.Resource{Address: hostile, Action: plan.Change, Attributes: []plan.Attribute{{Path: hostile, Before: hostile, After: hostile}}}}},
+		Drift:     []drift.Resource{{Back: "changed back", Resource: summary.Resource{Address: hostile, Action: summary.Change, Attributes: []summary.Attribute{{Path: hostile, Before: hostile, After: hostile}}}}},
 		Ignored:   []drift.Ignored{{Address: hostile, Attributes: []string{hostile}, Reason: hostile}},
-		Unapplied: []drift.Unapplied{{Address: hostile, Action: plan.Add}}}
+		Unapplied: []drift.Unapplied{{Address: hostile, Action: summary.Add}}}
 	ignore := drift.Ignore{Address: hostile, Reason: hostile, Why: drift.Expired}
 	bad := r
 	bad.Status = drift.Broken
-	for name, whole := range map[string]string{"body": r.Body(plan.MaxComment), "gone": r.Gone(), "report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(plan.MaxComment), "title": r.Title()} {
+	for name, whole := range map[string]string{"body": r.Body(comment.MaxComment), "gone": r.Gone(), "report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(comment.MaxComment), "title": r.Title()} {
 		fenced := false
 		_, text, marked := strings.Cut(whole, " -->\n")
 		if !marked {

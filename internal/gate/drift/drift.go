@@ -22,13 +22,16 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Request says where drift is looked for.
 type Request struct {
 	Top       string // of the repository, absolute
-	Roots     []plan.Root
+	Roots     []roots.Root
 	Tool      plan.Tool
 	Parallel  int // roots planned at the same time; 0 is 4
 	Unmanaged bool
@@ -68,7 +71,7 @@ type Root struct {
 
 // Resource is one that drifted: how it is now, against the state.
 type Resource struct {
-	plan.Resource
+	summary.Resource
 	Back string `json:"back"` // what a plan would do about it
 }
 
@@ -107,7 +110,7 @@ func Find(ctx context.Context, r Request) (*Report, error) {
 			plans = append(plans, f.plan)
 		}
 	}
-	secrets := plan.FindSecrets(plans...)
+	secrets := redact.FindSecrets(plans...)
 	judge := newJudge(r, secrets)
 	report := &Report{}
 	for i, root := range r.Roots {
@@ -124,7 +127,7 @@ type planned struct {
 	err       error // why there is no plan, or no way back
 }
 
-func (r Request) plan(ctx context.Context, name string, root plan.Root) (p planned) {
+func (r Request) plan(ctx context.Context, name string, root roots.Root) (p planned) {
 	if err := r.Broken[root.Dir]; err != nil {
 		return planned{err: err}
 	}
@@ -133,11 +136,11 @@ func (r Request) plan(ctx context.Context, name string, root plan.Root) (p plann
 			return planned{err: err}
 		}
 	}
-	sources, err := plan.ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
+	sources, err := roots.ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return planned{err: err}
 	}
-	defer func() { p.err = plan.GivenSecrets(r.Tool.Env(sources.Sensitive)).Error(p.err) }()
+	defer func() { p.err = redact.GivenSecrets(r.Tool.Env(sources.Sensitive)).Error(p.err) }()
 	tf, private, err := r.Tool.Open(r.Top, root.Dir, name, sources.Variables)
 	if err != nil {
 		return planned{err: err}

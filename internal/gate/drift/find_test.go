@@ -13,8 +13,11 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -109,7 +112,7 @@ func (r *root) remove(name string) {
 func (r *root) find(change func(*drift.Request)) *drift.Report {
 	r.t.Helper()
 	request := drift.Request{
-		Top: r.top, Roots: []plan.Root{{Dir: r.dir}}, All: true, Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
+		Top: r.top, Roots: []roots.Root{{Dir: r.dir}}, All: true, Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
 		Tool: plan.Tool{Program: tooltest.Find(r.t, "terraform"), Work: r.t.TempDir(), LockTimeout: time.Minute,
 			Env: func(variables []string) []string {
 				return append(r.env[:3:3], terraform.Env(func(name string) string { return map[string]string{"TF_VAR_secret": secret}[name] }, nil, variables)...)
@@ -126,7 +129,7 @@ func (r *root) find(change func(*drift.Request)) *drift.Report {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, text := range []string{string(data), report.Markdown(plan.MaxComment), report.Roots[0].Body(plan.MaxComment)} {
+	for _, text := range []string{string(data), report.Markdown(comment.MaxComment), report.Roots[0].Body(comment.MaxComment)} {
 		if strings.Contains(text, secret) || strings.Contains(text, moved) {
 			r.t.Errorf("a secret is shown: %s", text)
 		}
@@ -250,7 +253,7 @@ variable "path" {
 	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b change settings.size "1">"9" terraform cannot plan the way back`}, said(report.Roots[0])); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(plan.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(plan.MaxComment), "prevent_destroy") {
+	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(comment.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(comment.MaxComment), "prevent_destroy") {
 		t.Errorf("the reason is not where it belongs: %s", report.Roots[0].Problem)
 	}
 	r.remove("a")
@@ -293,7 +296,7 @@ func TestBrokenTellsNoSecret(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(r.top, "world", secret), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.find(nil).Roots[0]; got.Status != drift.Broken || !strings.Contains(got.Problem, plan.Hidden) {
+	if got := r.find(nil).Roots[0]; got.Status != drift.Broken || !strings.Contains(got.Problem, redact.Hidden) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -349,14 +352,14 @@ func TestUnmatchedNeedsAllRoots(t *testing.T) {
 	ignores := []config.DriftIgnore{{Address: "x.y", Reason: "why", Expires: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}}
 	for name, change := range map[string]func(*drift.Request){
 		"some roots":  func(q *drift.Request) { q.All = false },
-		"broken root": func(q *drift.Request) { q.Roots = append(q.Roots, plan.Root{Dir: "none"}) },
+		"broken root": func(q *drift.Request) { q.Roots = append(q.Roots, roots.Root{Dir: "none"}) },
 	} {
 		report := r.find(func(q *drift.Request) { q.Ignores = ignores; change(q) })
 		if len(report.Ignores) != 0 {
 			t.Errorf("%s: %+v", name, report.Ignores)
 		}
 	}
-	report := r.find(func(q *drift.Request) { q.Roots = append(q.Roots, plan.Root{Dir: "none"}) })
+	report := r.find(func(q *drift.Request) { q.Roots = append(q.Roots, roots.Root{Dir: "none"}) })
 	if report.Roots[0].Status != drift.Clean || report.Roots[1].Status != drift.Broken || !strings.Contains(report.Roots[1].Problem, "does not exist") {
 		t.Errorf("%+v", report.Roots)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 )
 
 // Nothing of a root is run, or read by anybody but the policy, that the policy
@@ -22,7 +23,7 @@ func TestBrokenBeforeAnythingRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := drift.Find(t.Context(), drift.Request{
-		Top: top, Roots: []plan.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(), Broken: map[string]error{"b": errors.New("no terraform fits")},
+		Top: top, Roots: []roots.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(), Broken: map[string]error{"b": errors.New("no terraform fits")},
 		Tool: plan.Tool{Program: "no-such-program", Work: t.TempDir(), Env: func([]string) []string { return nil },
 			Guard: func(_ context.Context, dir, _ string) error { return errors.New("the policy refuses " + dir) }},
 	})

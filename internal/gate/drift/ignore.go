@@ -9,7 +9,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 )
 
 // Ignored is drift that waybill.yaml accepts.
@@ -59,7 +59,7 @@ func (g *ignores) apply(dir, address string, r Resource) (kept *Resource, ignore
 			g.used[i] = true
 			return nil, append(ignored, note)
 		}
-		left := slices.DeleteFunc(slices.Clone(r.Attributes), func(a plan.Attribute) bool {
+		left := slices.DeleteFunc(slices.Clone(r.Attributes), func(a summary.Attribute) bool {
 			hit := slices.ContainsFunc(entry.Attributes, func(pattern string) bool { return covers(pattern, a.Path) })
 			if hit {
 				note.Attributes = append(note.Attributes, a.Path)

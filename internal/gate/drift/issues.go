@@ -6,9 +6,10 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Issue is a root's issue, and what was done with it.
@@ -113,7 +114,7 @@ func (t Tracker) root(ctx context.Context, root *Root, list []known) error {
 	if root.Status == Clean {
 		return t.clean(ctx, root, one)
 	}
-	title, body := root.Title(), root.Body(plan.MaxComment)
+	title, body := root.Title(), root.Body(comment.MaxComment)
 	if one == nil {
 		opened, err := t.API.OpenIssue(ctx, t.Repo, github.NewIssue{Title: title, Body: body, Label: t.Label})
 		if err != nil {
@@ -157,7 +158,7 @@ func (t Tracker) orphan(ctx context.Context, list []known) error {
 		if one.State != "open" {
 			continue
 		}
-		dir := markdown.Code(plan.Line(one.marker.Dir))
+		dir := markdown.Code(text.Line(one.marker.Dir))
 		one.marker.State, one.marker.Digest = Clean, ""
 		if err := t.close(ctx, one, one.Title, clean(fmt.Sprintf("%s\n%s is no longer one of the roots.\n", one.marker, dir)), "not_planned", clean(dir+" is no longer one of the roots of this repository.")); err != nil {
 			return err

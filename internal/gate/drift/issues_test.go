@@ -11,8 +11,9 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 )
@@ -74,7 +75,7 @@ func (w *issueWorld) as(user, method, path string, body any) {
 func drifted(dir string, addresses ...string) drift.Root {
 	r := drift.Root{Dir: dir, Workspace: "default", Status: drift.Drifted}
 	for _, a := range addresses {
-		r.Drift = append(r.Drift, drift.Resource{Back: "changed back", Resource: plan.Resource{Address: a, Action: plan.Change, Attributes: []plan.Attribute{{Path: "size", Before: "1", After: "9"}}}})
+		r.Drift = append(r.Drift, drift.Resource{Back: "changed back", Resource: summary.Resource{Address: a, Action: summary.Change, Attributes: []summary.Attribute{{Path: "size", Before: "1", After: "9"}}}})
 	}
 	return r
 }
@@ -216,7 +217,7 @@ func TestEdited(t *testing.T) {
 func TestForeignMarker(t *testing.T) {
 	t.Parallel()
 	w := newIssueWorld(t)
-	body := drifted("a", "x.one").Body(plan.MaxComment)
+	body := drifted("a", "x.one").Body(comment.MaxComment)
 	w.as("mallory", "POST", "/issues", map[string]any{"title": "Drift in a: 1 resource", "body": body, "labels": []string{"drift"}})
 	action(t, w.keep(drifted("a", "x.one")), drift.Opened)
 	w.keep(clean("a"))
@@ -238,7 +239,7 @@ func TestDoubles(t *testing.T) {
 	}
 	r := drifted("a", "x.one")
 	for range 2 {
-		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{Title: r.Title(), Body: r.Body(plan.MaxComment), Label: "drift"}); err != nil {
+		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{Title: r.Title(), Body: r.Body(comment.MaxComment), Label: "drift"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 )
 
 // What a plan would do about a resource that drifted.
@@ -19,19 +21,19 @@ const (
 
 // judge tells drift from what is not.
 type judge struct {
-	secrets   *plan.Secrets
+	secrets   *redact.Secrets
 	ignores   *ignores
 	unmanaged bool
 }
 
-func newJudge(r Request, secrets *plan.Secrets) *judge {
+func newJudge(r Request, secrets *redact.Secrets) *judge {
 	return &judge{secrets: secrets, ignores: newIgnores(r.Ignores, r.Now), unmanaged: r.Unmanaged}
 }
 
-func (j *judge) root(root plan.Root, found planned) Root {
+func (j *judge) root(root roots.Root, found planned) Root {
 	out := Root{Dir: root.Dir, Workspace: root.Workspace, Status: Clean}
 	if out.Workspace == "" {
-		out.Workspace = plan.DefaultWorkspace
+		out.Workspace = roots.DefaultWorkspace
 	}
 	if found.err != nil {
 		out.Problem = j.secrets.Redact(found.err.Error())
@@ -40,15 +42,15 @@ func (j *judge) root(root plan.Root, found planned) Root {
 		out.Status = Broken
 		return out
 	}
-	changes := make(map[string]plan.Resource)
+	changes := make(map[string]summary.Resource)
 	for _, c := range found.plan.ResourceChanges {
-		if described, ok := plan.Describe(c, j.secrets); ok {
+		if described, ok := summary.Describe(c, j.secrets); ok {
 			changes[key(c)] = described
 		}
 	}
 	back := make(map[string]bool)
 	for _, c := range found.plan.ResourceDrift {
-		described, ok := plan.Describe(c, j.secrets)
+		described, ok := summary.Describe(c, j.secrets)
 		if !ok {
 			continue
 		}
@@ -71,8 +73,8 @@ func (j *judge) root(root plan.Root, found planned) Root {
 		}
 	}
 	slices.SortFunc(out.Drift, func(a, b Resource) int {
-		if a.Action != b.Action && (a.Action == plan.Destroy || b.Action == plan.Destroy) {
-			return map[bool]int{true: -1, false: 1}[a.Action == plan.Destroy]
+		if a.Action != b.Action && (a.Action == summary.Destroy || b.Action == summary.Destroy) {
+			return map[bool]int{true: -1, false: 1}[a.Action == summary.Destroy]
 		}
 		return strings.Compare(a.Address, b.Address)
 	})
@@ -86,35 +88,35 @@ func key(c *terraform.ResourceChange) string { return c.Address + "\x00" + c.Dep
 
 // drifted keeps of what changed outside that which the configuration asks
 // about; nil where that is nothing.
-func (j *judge) drifted(now, change plan.Resource, changes bool, set map[string]bool, refreshed bool) *Resource {
+func (j *judge) drifted(now, change summary.Resource, changes bool, set map[string]bool, refreshed bool) *Resource {
 	out := &Resource{Resource: now}
 	if j.unmanaged {
 		out.Back = backNone
 	}
-	asked := func(a plan.Attribute) bool { return false }
+	asked := func(a summary.Attribute) bool { return false }
 	switch {
 	case refreshed:
 		out.Back = backUnknown
-		if now.Action == plan.Destroy {
+		if now.Action == summary.Destroy {
 			return out
 		}
-		asked = func(a plan.Attribute) bool { return set[top(a.Path)] || a.Path == tooMany }
+		asked = func(a summary.Attribute) bool { return set[top(a.Path)] || a.Path == tooMany }
 	case !changes: // the plan leaves it as it is
-	case now.Action == plan.Destroy:
+	case now.Action == summary.Destroy:
 		out.Back = backMake
 		return out
-	case change.Action == plan.Change, change.Action == plan.Replace:
-		asked = func(a plan.Attribute) bool {
-			return slices.ContainsFunc(change.Attributes, func(c plan.Attribute) bool {
-				return related(a.Path, c.Path) && (c.After != plan.Unknown || set[top(c.Path)])
+	case change.Action == summary.Change, change.Action == summary.Replace:
+		asked = func(a summary.Attribute) bool {
+			return slices.ContainsFunc(change.Attributes, func(c summary.Attribute) bool {
+				return related(a.Path, c.Path) && (c.After != summary.Unknown || set[top(c.Path)])
 			})
 		}
 		out.Back = backChange
-		if change.Action == plan.Replace {
+		if change.Action == summary.Replace {
 			out.Back = backReplace
 		}
 	}
-	out.Attributes = slices.DeleteFunc(slices.Clone(now.Attributes), func(a plan.Attribute) bool { return !asked(a) })
+	out.Attributes = slices.DeleteFunc(slices.Clone(now.Attributes), func(a summary.Attribute) bool { return !asked(a) })
 	if len(out.Attributes) > 0 {
 		return out
 	}

@@ -1,12 +1,11 @@
-// Package plan says what a terraform plan would do, and names it by a
-// fingerprint: what was approved is what may be applied, or nothing is.
+// Package plan makes the plans of roots, and names them by a fingerprint: what
+// was approved is what may be applied, or nothing is.
 //
 // A fingerprint is the SHA-256 of a canonical JSON document that names the
 // binary plan, the changes in it, the state it was made from, the
 // configuration, the lock file, terraform, workspace, directory and commit.
-// Compare says which of them moved. Summaries and comments never show a value
-// that is sensitive anywhere in the plan. The package stores nothing and
-// decides nothing.
+// Compare says which of them moved. The package stores nothing and decides
+// nothing.
 package plan
 
 import (
@@ -18,24 +17,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/strictjson"
 )
 
 // Document is what a fingerprint stands for: the plans of one run.
 type Document struct {
-	Version    int          `json:"version"`
-	Repository string       `json:"repository"` // OWNER/NAME; empty outside GitHub
-	Head       string       `json:"head"`       // commit that was planned
-	Roots      []RootRecord `json:"roots"`      // in the order in which they are applied
-	Removed    []Removed    `json:"removed,omitempty"`
-}
-
-// Removed is a root that a change takes away: its directory, or its entry in
-// waybill.yaml. Nothing plans its resources from then on.
-type Removed struct {
-	Dir       string `json:"dir"`
-	Workspace string `json:"workspace"`
-	State     string `json:"state,omitempty"` // where it is
+	Version    int             `json:"version"`
+	Repository string          `json:"repository"` // OWNER/NAME; empty outside GitHub
+	Head       string          `json:"head"`       // commit that was planned
+	Roots      []RootRecord    `json:"roots"`      // in the order in which they are applied
+	Removed    []roots.Removed `json:"removed,omitempty"`
 }
 
 // DocumentVersion is the form of the documents that this program writes and
@@ -63,7 +56,7 @@ type Fingerprint string
 
 // Fingerprint of the document.
 func (d Document) Fingerprint() (Fingerprint, error) {
-	canonical, err := canonicalJSON(d)
+	canonical, err := strictjson.Canonical(d)
 	if err != nil {
 		return "", fmt.Errorf("compute the fingerprint: %w", err)
 	}
@@ -169,29 +162,6 @@ func Compare(planned, now Document) []FieldDifference {
 	return differences
 }
 
-// canonicalJSON has sorted keys, no spaces, and numbers as they stand.
-func canonicalJSON(v any) ([]byte, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := decode(data)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(plain) // maps are written in the order of their keys
-}
-
-func decode(data []byte) (any, error) {
-	decoder := json.NewDecoder(strings.NewReader(string(data)))
-	decoder.UseNumber()
-	var v any
-	if err := decoder.Decode(&v); err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
 // Digest of bytes, sha256:….
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
@@ -211,14 +181,14 @@ func ChangesDigest(planJSON []byte) (string, error) {
 	}
 	changes := make([]string, 0, len(in.ResourceChanges))
 	for _, c := range in.ResourceChanges {
-		canonical, err := canonicalJSON(c)
+		canonical, err := strictjson.Canonical(c)
 		if err != nil {
 			return "", fmt.Errorf("read the changes of the plan: %w", err)
 		}
 		changes = append(changes, string(canonical))
 	}
 	slices.Sort(changes)
-	outputs, err := canonicalJSON(map[string]any{"outputs": in.OutputChanges, "deferred": in.Deferred})
+	outputs, err := strictjson.Canonical(map[string]any{"outputs": in.OutputChanges, "deferred": in.Deferred})
 	if err != nil {
 		return "", fmt.Errorf("read the changes of the plan: %w", err)
 	}

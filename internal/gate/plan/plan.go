@@ -13,22 +13,25 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Request says what is planned.
 type Request struct {
-	Top        string // of the repository, absolute
-	Roots      []Root // in the order in which they would be applied
+	Top        string       // of the repository, absolute
+	Roots      []roots.Root // in the order in which they would be applied
 	Repository string
 	Head       string
 	Tool       Tool
 	Parallel   int // roots planned at the same time; 0 is 4
 	// States says whose state is whose; Adopt, which new roots may take over one
 	// that holds resources. nil is none.
-	States   States
+	States   roots.States
 	Adopt    func(dir string) bool
-	Removed  []Removed // roots that the change takes away
+	Removed  []roots.Removed // roots that the change takes away
 	products *products
 }
 
@@ -47,6 +50,13 @@ type Tool struct {
 	// terraform initialises, with no data directory, and when it has, with it.
 	Guard    func(ctx context.Context, dir, dataDir string) error
 	initLock *sync.Mutex
+}
+
+// Together gives the tool for roots that are planned at the same time: they
+// wait for each other where terraform fills the plugin cache.
+func (t Tool) Together() Tool {
+	t.initLock = new(sync.Mutex)
+	return t
 }
 
 // Open gives the root in dir, with a data directory of its own below Work.
@@ -77,7 +87,7 @@ type Result struct {
 	Document    Document
 	Fingerprint Fingerprint
 	Roots       []RootPlan
-	Secrets     *Secrets
+	Secrets     *redact.Secrets
 }
 
 // RootPlan is the plan of one root.
@@ -85,8 +95,8 @@ type RootPlan struct {
 	Record  RootRecord
 	Binary  []byte
 	JSON    []byte
-	Summary Summary
-	Sources *Sources
+	Summary summary.Summary
+	Sources *roots.Sources
 
 	warnings []string // of terraform, not redacted yet
 }
@@ -119,9 +129,9 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	result.Secrets = FindSecrets(parsed...).Also(GivenSecrets(r.Tool.Env(nil)))
+	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
 	for i := range result.Roots {
-		result.Roots[i].Summary = Summarize(parsed[i], result.Secrets)
+		result.Roots[i].Summary = summary.Summarize(parsed[i], result.Secrets)
 		for _, w := range result.Roots[i].warnings {
 			result.Roots[i].Summary.Warnings = append(result.Roots[i].Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
 		}
@@ -141,9 +151,9 @@ func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
 
 // prepared is a root that is initialised, and of which nothing has run yet.
 type prepared struct {
-	Root
-	sources   *Sources
-	secrets   *Secrets
+	roots.Root
+	sources   *roots.Sources
+	secrets   *redact.Secrets
 	tf        *terraform.Root
 	private   string // directory
 	workspace string
@@ -175,12 +185,12 @@ func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
 	return ready, outcome.Join(refused...)
 }
 
-func (r Request) prepare(ctx context.Context, name string, root Root) (*prepared, error) {
-	sources, err := ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
+func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*prepared, error) {
+	sources, err := roots.ReadSources(ctx, r.Top, root.Dir, root.VarFiles)
 	if err != nil {
 		return nil, err
 	}
-	p := &prepared{Root: root, sources: sources, secrets: GivenSecrets(r.Tool.Env(sources.Sensitive))}
+	p := &prepared{Root: root, sources: sources, secrets: redact.GivenSecrets(r.Tool.Env(sources.Sensitive))}
 	if p.tf, p.private, err = r.Tool.Open(r.Top, root.Dir, name, sources.Variables); err != nil {
 		return nil, err
 	}
@@ -234,7 +244,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 		return nil, nil, err
 	}
 	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
-		return nil, nil, RefuseTakeOver(root.Dir, state.Resources)
+		return nil, nil, roots.RefuseTakeOver(root.Dir, state.Resources)
 	}
 	changes, err := ChangesDigest(one.JSON)
 	if err != nil {
@@ -269,11 +279,8 @@ func Initialise(ctx context.Context, tf *terraform.Root, workspace string, backe
 	if err = tf.Init(ctx, backend); err != nil {
 		return "", err
 	}
-	if workspace == "" || workspace == DefaultWorkspace {
-		return DefaultWorkspace, nil // a new data directory selects no other
+	if workspace == "" || workspace == roots.DefaultWorkspace {
+		return roots.DefaultWorkspace, nil // a new data directory selects no other
 	}
 	return workspace, tf.SelectWorkspace(ctx, workspace)
 }
-
-// DefaultWorkspace is the one that every root has.
-const DefaultWorkspace = "default"

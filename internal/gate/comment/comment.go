@@ -1,0 +1,279 @@
+// Package comment writes what a plan says on its pull request, and reads what
+// such a comment claims.
+//
+// The first comment shows verdict, table and how to approve; every change
+// follows, most dangerous first, over as many comments as it takes. No text from
+// outside leaves its place in the Markdown. A claim is the word of whoever could
+// write the comment: callers must check its author and the sealed plan.
+package comment
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+// Marker begins the one plan comment of a pull request.
+const Marker = "<!-- waybill:plan -->"
+
+// MaxComment is the most characters of a comment.
+const MaxComment = 65536
+
+const maxRows = 60 // of the table
+
+// Claim is what the comment says of itself to machines. Whoever acts on it
+// verifies it: anybody who may edit comments can write one.
+type Claim struct {
+	Fingerprint plan.Fingerprint `json:"fingerprint"`
+	Plan        string           `json:"plan,omitempty"` // where the sealed plan is
+	Head        string           `json:"head"`
+	Roots       []ClaimRoot      `json:"roots,omitempty"` // left out where there are too many
+	// Text is the plan in Markdown, where the sealed plan was opened.
+	Text string `json:"-"`
+}
+
+// ClaimRoot is a root as the comment claims it.
+type ClaimRoot struct {
+	Dir      string `json:"dir"`
+	Destroys bool   `json:"destroys,omitempty"`
+	Changes  bool   `json:"changes,omitempty"`
+	// Sources are the directories that the root's files are in, its own and
+	// those of its local modules; VarFiles its files of variables. Digests are
+	// those of the fingerprint's document.
+	Sources       []string `json:"sources,omitempty"`
+	Workspace     string   `json:"workspace,omitempty"`
+	Removed       bool     `json:"removed,omitempty"` // it is no root any more
+	Whole         bool     `json:"whole,omitempty"`
+	VarFiles      []string `json:"var_files,omitempty"`
+	Configuration string   `json:"configuration,omitempty"`
+}
+
+// Uses reports whether a file, from the top of the repository, is one of the
+// root's.
+func (r ClaimRoot) Uses(file string) bool {
+	return (&roots.Sources{Dirs: r.Sources, VarFiles: r.VarFiles, Whole: r.Whole}).Uses(file)
+}
+
+// maxClaim keeps the claim well below the size of a comment: some 100 roots.
+const maxClaim = 30_000
+
+// View is what a comment shows.
+type View struct {
+	Fingerprint plan.Fingerprint
+	Head        string
+	Roots       []RootView
+	Removed     []roots.Removed // roots that the change takes away
+	Sealed      string          // where the sealed plan is; empty when it was not kept
+	Approval    string          // Markdown: who must approve; empty says nothing of approval
+	RunURL      string
+}
+
+// RootView is one root of it.
+type RootView struct {
+	Dir       string
+	Workspace string
+	Summary   summary.Summary
+	Whole     bool           // it is bound to every file of the commit
+	Sources   *roots.Sources // nil where it is not known
+}
+
+// Of is the view of a result.
+func Of(r *plan.Result) View {
+	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
+	for _, root := range r.Roots {
+		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole, Sources: root.Sources})
+	}
+	return v
+}
+
+// Claim is what the plan is, for whoever decides about it.
+func (v View) Claim() Claim {
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
+	for _, r := range v.Roots {
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
+		if s := r.Sources; s != nil {
+			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...), s.VarFiles, s.Digest, s.Whole
+		}
+		claim.Roots = append(claim.Roots, root)
+	}
+	for _, r := range v.Removed {
+		claim.Roots = append(claim.Roots, ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Removed: true, Destroys: true, Changes: true, Sources: []string{r.Dir}})
+	}
+	return claim
+}
+
+func (v View) claim() string { return v.Claim().comment() }
+
+// comment is the claim as a line that readers do not see.
+func (c Claim) comment() string {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return ""
+	}
+	if len(data) > maxClaim {
+		c.Roots = nil
+		if data, err = json.Marshal(c); err != nil {
+			return ""
+		}
+	}
+	// -- would end the comment; JSON reads its escaped form.
+	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"
+}
+
+var claimLine = regexp.MustCompile(`(?m)\A<!-- waybill:plan -->\r?\n<!-- waybill:claim (\{.*\}) -->\r?$`)
+
+// ReadClaim finds what a plan comment says of itself.
+func ReadClaim(comment string) (Claim, bool) {
+	m := claimLine.FindStringSubmatch(comment)
+	if m == nil {
+		return Claim{}, false
+	}
+	var c Claim
+	if json.Unmarshal([]byte(m[1]), &c) != nil {
+		return Claim{}, false
+	}
+	return c, true
+}
+
+func (v View) headline() string {
+	total := make(map[string]int)
+	for _, r := range v.Roots {
+		for action, n := range r.Summary.Counts {
+			total[action] += n
+		}
+		total["outputs"] += len(r.Summary.Outputs)
+	}
+	warn := func(action string) string {
+		if total[action] > 0 {
+			return " ⚠️"
+		}
+		return ""
+	}
+	line := fmt.Sprintf("**%s · %d to add, %d to change, %d to replace%s, %d to destroy%s**", text.Count(len(v.Roots), "root"),
+		total[summary.Add], total[summary.Change], total[summary.Replace], warn(summary.Replace), total[summary.Destroy], warn(summary.Destroy))
+	for _, more := range []struct{ action, word string }{{summary.Import, "to import"}, {summary.Move, "moved"}, {summary.Forget, "to forget"}} {
+		if total[more.action] > 0 {
+			line += fmt.Sprintf(" · %d %s", total[more.action], more.word)
+		}
+	}
+	return line + " · fingerprint " + markdown.Code(v.Fingerprint.Short())
+}
+
+func (v View) table(out *strings.Builder) {
+	out.WriteString(markdown.Row("root", "add", "change", "replace", "destroy", "") + "|---|---|---|---|---|---|\n")
+	for i, r := range v.dangerous() {
+		if i == maxRows {
+			fmt.Fprintf(out, "\n%s more; what they change is below.\n", text.Count(len(v.Roots)-maxRows, "root"))
+			return
+		}
+		c := r.Summary.Counts
+		out.WriteString(markdown.Row(markdown.Code(text.Clip(r.name())), number(c[summary.Add], false), number(c[summary.Change], false), number(c[summary.Replace], true), number(c[summary.Destroy], true), r.note()))
+	}
+}
+
+// removed says what nothing plans any more.
+func (v View) removed(out *strings.Builder) {
+	for i, r := range v.Removed {
+		if i == maxRows {
+			fmt.Fprintf(out, "\n%s more are taken away.\n", text.Count(len(v.Removed)-maxRows, "root"))
+			return
+		}
+		state := ""
+		if r.State != "" {
+			state = " (" + markdown.Code(text.Clip(r.State)) + ")"
+		}
+		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, changes or destroys it from now on. "+
+			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(text.Clip(roots.Owner{Dir: r.Dir, Workspace: r.Workspace}.Name())), state)
+	}
+}
+
+func (r RootView) name() string {
+	if r.Workspace == "" || r.Workspace == roots.DefaultWorkspace {
+		return r.Dir
+	}
+	return r.Dir + " (" + r.Workspace + ")"
+}
+
+// note says the most dangerous thing that the root does.
+func (r RootView) note() string {
+	if len(r.Summary.Resources) == 0 {
+		switch {
+		case len(r.Summary.Outputs) > 0:
+			return text.Count(len(r.Summary.Outputs), "output") + " changed"
+		case len(r.Summary.Drift) > 0:
+			return "no change; " + text.Count(len(r.Summary.Drift), "resource") + " drifted"
+		}
+		return "no change"
+	}
+	first := r.Summary.Resources[0]
+	switch first.Action {
+	case summary.Destroy:
+		return markdown.Code(text.Clip(first.Address)) + " is **destroyed**"
+	case summary.Replace:
+		note := markdown.Code(text.Clip(first.Address)) + " is **replaced**"
+		if len(first.Forced) > 0 {
+			note += ": " + markdown.Code(text.Clip(strings.Join(first.Forced, ", "))) + " forces it"
+		}
+		return note
+	}
+	for _, res := range r.Summary.Resources {
+		if len(res.Flags) > 0 {
+			return "touches " + strings.Join(res.Flags, ", ")
+		}
+	}
+	return ""
+}
+
+func number(n int, danger bool) string {
+	if n > 0 && danger {
+		return fmt.Sprintf("**%d**", n)
+	}
+	return fmt.Sprint(n)
+}
+
+const (
+	maxWarnings = 50   // shown above the changes
+	maxWarning  = 1000 // runes of one
+)
+
+// warnings says what speaks against a plan, before what it does.
+func (v View) warnings(out *strings.Builder) {
+	shown, more := 0, 0
+	add := func(root RootView, title, words string) {
+		if shown++; shown > maxWarnings {
+			more++
+			return
+		}
+		if runes := []rune(words); len(runes) > maxWarning {
+			words = string(runes[:maxWarning]) + "… (the rest is in the log of the run)"
+		}
+		out.WriteString("\n⚠️ **" + title + "** in " + markdown.Code(text.Clip(root.name())) + ":\n\n" + markdown.Fence("", words))
+	}
+	for _, r := range v.Roots {
+		for _, c := range r.Summary.Checks {
+			title := "A check fails"
+			if c.Status == "error" {
+				title = "A check could not be made"
+			}
+			add(r, title, text.Flat(c.Address)+": "+strings.Join(c.Messages, "\n"))
+		}
+		if r.Whole {
+			out.WriteString("\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the configuration opens files whose paths are known only when terraform runs.\n")
+		}
+	}
+	for _, r := range v.Roots {
+		for _, w := range r.Summary.Warnings {
+			add(r, "terraform warns", w)
+		}
+	}
+	if more > 0 {
+		out.WriteString("\n⚠️ " + text.Count(more, "more warning") + ": they are in the log of the run.\n")
+	}
+}

@@ -1,0 +1,160 @@
+package roots
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+// Owner is a root and the place of its state.
+type Owner struct {
+	Dir, Workspace string
+	Places         []terraform.Place
+}
+
+// Owners says which root keeps its state where. A root that cannot be read is
+// left out: whoever plans it finds out.
+func Owners(top string, roots []Root, backend []string) []Owner {
+	var owners []Owner
+	for _, r := range roots {
+		if places, err := terraform.Where(top, r.Dir, r.Workspace, backend); err == nil {
+			owners = append(owners, Owner{r.Dir, workspaceOf(r.Workspace), places})
+		}
+	}
+	return owners
+}
+
+func workspaceOf(name string) string {
+	if name == "" {
+		return DefaultWorkspace
+	}
+	return name
+}
+
+// Removed is a root that a change takes away: its directory, or its entry in
+// waybill.yaml. Nothing plans its resources from then on.
+type Removed struct {
+	Dir       string `json:"dir"`
+	Workspace string `json:"workspace"`
+	State     string `json:"state,omitempty"` // where it is
+}
+
+// States are the roots of a repository that can own a state: as they are, and as
+// they are where a change is to be merged.
+type States struct {
+	Head, Base []Owner
+	HasBase    bool
+}
+
+// Check refuses to plan or apply a root that keeps its state where another root
+// keeps its own: rules go by directory, and the other's would count for nothing.
+func (s States) Check(dir, workspace string) error {
+	workspace = workspaceOf(workspace)
+	mine := placesOf(s.Head, dir, workspace)
+	for _, place := range mine {
+		if place.Outside {
+			return outcome.Refusedf("%s keeps its state in %s, outside of its own directory, or where nobody can tell: another root could own it. Take `path` out of the backend block, or name a file below %s without `..`", dir, place.Names, dir)
+		}
+		for _, other := range s.Head {
+			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) {
+				return shared(dir, other, place)
+			}
+		}
+		for _, other := range s.Base {
+			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) && !s.gone(other) {
+				return shared(dir, other, place)
+			}
+		}
+	}
+	return nil
+}
+
+func shared(dir string, other Owner, place terraform.Place) error {
+	return outcome.Refusedf("%s keeps its state where %s does (%s): one state belongs to one root. Give %s a state of its own", dir, Owner{Dir: other.Dir, Workspace: other.Workspace}.Name(), place, dir)
+}
+
+func (o Owner) Name() string {
+	if o.Workspace == DefaultWorkspace {
+		return o.Dir
+	}
+	return o.Dir + " in workspace " + o.Workspace
+}
+
+// gone reports whether a root of the base is no root any more: its state can
+// have moved, which its own rules have to approve.
+func (s States) gone(o Owner) bool {
+	for _, head := range s.Head {
+		if head.Dir == o.Dir && head.Workspace == o.Workspace {
+			return false
+		}
+	}
+	return true
+}
+
+// TakesOver reports whether a root uses a state that was not its own where the
+// change is to be merged, and that no root gives up in the same change. Such a
+// state must be empty, or belongs to somebody.
+func (s States) TakesOver(dir, workspace string) bool {
+	if !s.HasBase {
+		return false
+	}
+	workspace = workspaceOf(workspace)
+	before := placesOf(s.Base, dir, workspace)
+	for _, place := range placesOf(s.Head, dir, workspace) {
+		if holds(before, place) {
+			continue
+		}
+		moved := false
+		for _, other := range s.Base {
+			moved = moved || s.gone(other) && holds(other.Places, place)
+		}
+		if !moved {
+			return true
+		}
+	}
+	return false
+}
+
+// Place names where the root keeps its state, for its record.
+func (s States) Place(dir, workspace string) string {
+	var names []string
+	for _, place := range placesOf(s.Head, dir, workspaceOf(workspace)) {
+		names = append(names, place.String())
+	}
+	return strings.Join(names, ", ")
+}
+
+// RefuseTakeOver refuses a state with resources of which nobody can tell whose
+// it is.
+func RefuseTakeOver(dir string, resources int) error {
+	return outcome.Refusedf("%s", takeOverText(dir, resources))
+}
+
+func takeOverText(dir string, resources int) string {
+	return fmt.Sprintf("%s is new, or has a new backend or workspace, and the state there already holds %s: it may belong to another root. If it is its own, name %s in terraform.adopt of waybill.yaml on the default branch first", dir, text.Count(resources, "resource"), dir)
+}
+
+func placesOf(owners []Owner, dir, workspace string) []terraform.Place {
+	for _, o := range owners {
+		if o.Dir == dir && o.Workspace == workspace {
+			return o.Places
+		}
+	}
+	return nil
+}
+
+func holds(places []terraform.Place, place terraform.Place) bool {
+	for _, p := range places {
+		if p.Backend == place.Backend && p.Names == place.Names {
+			return true
+		}
+		// The same organisation's workspace under both names of one backend.
+		if strings.Contains(" remote cloud ", " "+p.Backend+" ") && strings.Contains(" remote cloud ", " "+place.Backend+" ") && p.Names == place.Names {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+// Package roots knows the terraform roots of a repository: which there are, which
+// of them a change touches, which files each depends on, and whose state is whose.
+//
+// It reads the checkout and git, and starts no terraform. Nothing outside of the
+// repository is read.
+package roots
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Root is a directory to plan, and how.
+type Root struct {
+	Dir       string   // relative to the top, with slashes
+	Workspace string   // empty is the default one
+	VarFiles  []string // relative to the top
+	After     []string // directories of the roots that are applied before this one
+	Version   string   // of terraform, exact or a constraint; empty leaves it open
+}
+
+// DefaultWorkspace is the one that every root has.
+const DefaultWorkspace = "default"
+
+// Discover lists the directories below top that configure a backend or a
+// provider: terraform roots, rather than modules.
+func Discover(top string) ([]Root, error) { return discover(top, false) }
+
+// DiscoverBefore lists them as they were: a directory that cannot be read was
+// no root that worked.
+func DiscoverBefore(top string) ([]Root, error) { return discover(top, true) }
+
+func discover(top string, tolerant bool) ([]Root, error) {
+	var roots []Root
+	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("look for roots: %w", err)
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		if name := entry.Name(); path != top && (strings.HasPrefix(name, ".") || name == "node_modules") {
+			return filepath.SkipDir
+		}
+		is, err := terraform.IsRoot(path)
+		if err != nil && tolerant {
+			return nil
+		}
+		if err != nil || !is {
+			return err
+		}
+		relative, err := filepath.Rel(top, path)
+		if err != nil {
+			return err
+		}
+		roots = append(roots, Root{Dir: filepath.ToSlash(relative)})
+		return nil
+	})
+	return roots, err
+}
+
+// Changed keeps the roots that use one of the files, by themselves, by a local
+// module or by a file of variables.
+func Changed(ctx context.Context, top string, roots []Root, files []string) ([]Root, error) {
+	var kept []Root
+	for _, r := range roots {
+		sources, err := ReadSources(ctx, top, r.Dir, r.VarFiles)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(files, sources.Uses) {
+			kept = append(kept, r)
+		}
+	}
+	return kept, nil
+}
+
+// Order puts each root after those that it names.
+func Order(roots []Root) ([]Root, error) {
+	var ordered []Root
+	state := make(map[string]int) // 1 on the way, 2 done
+	var visit func(r Root, trail []string) error
+	visit = func(r Root, trail []string) error {
+		key := r.Dir + "\x00" + r.Workspace
+		trail = append(trail, r.Dir)
+		switch state[key] {
+		case 2:
+			return nil
+		case 1:
+			return outcome.Usagef("roots wait for each other: %s", strings.Join(trail, " → "))
+		}
+		state[key] = 1
+		for _, dir := range r.After {
+			for _, other := range roots {
+				if other.Dir == path.Clean(dir) && (other.Dir != r.Dir || other.Workspace != r.Workspace) {
+					if err := visit(other, trail); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		state[key] = 2
+		ordered = append(ordered, r)
+		return nil
+	}
+	for _, r := range roots {
+		if err := visit(r, nil); err != nil {
+			return nil, err
+		}
+	}
+	return ordered, nil
+}
