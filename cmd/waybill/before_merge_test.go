@@ -125,7 +125,7 @@ func TestApplyCommentForms(t *testing.T) {
 		code               int
 		says               string
 	}{
-		"a stranger":              {"eve", "/apply", "created", 3, "eve may not write to acme/infra, and asks in vain"},
+		"a stranger":              {"eve", "/apply", "created", 3, "eve has no write access to acme/infra, so /apply was ignored"},
 		"edited":                  {"bob", "/apply", "edited", 3, "the comment was edited: only a new one asks for something"},
 		"in a sentence":           {"bob", "please /apply", "created", 2, "does not ask for anything"},
 		"another word":            {"bob", "/apply-later", "created", 2, "does not ask for anything"},

@@ -80,7 +80,7 @@ func TestGateStatus(t *testing.T) {
 		t.Parallel()
 		w, head := open(t)
 		w.approve("bob", w.plan())
-		if err := w.github.AddFault(sandbox.Fault{Path: "/reviews$", Count: 1000, Status: 403}); err != nil {
+		if err := w.github.AddFault(sandbox.Fault{Path: "/graphql$", Count: 1000, Status: 403}); err != nil {
 			t.Fatal(err)
 		}
 		code, _, words := w.gate("--status")

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/cloud"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -74,35 +72,6 @@ func cloudRequest(call *cli.Call) (cloud.Request, error) {
 		r.Azure = &cloud.Azure{Client: client, Tenant: call.In.String("azure_tenant_id"), Subscription: call.In.String("azure_subscription_id")}
 	}
 	return r, r.Validate()
-}
-
-// loginFor gives terraform, and nothing else, the cloud roles that the inputs
-// name, and keeps them up until logout. Without such inputs it does nothing.
-func loginFor(ctx context.Context, call *cli.Call, tool *plan.Tool) (logout func(), err error) {
-	request, err := cloudRequest(call)
-	if err != nil || request == (cloud.Request{}) {
-		return func() {}, err
-	}
-	if request.Azure != nil {
-		request.Azure.Refreshing = true
-	}
-	dir := filepath.Join(tool.Work, "login")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make a directory for the token: %w", err)
-	}
-	session, err := cloud.Open(ctx, call.Runner, request, dir)
-	if err != nil {
-		return nil, identityError(err)
-	}
-	stop := session.Keep(context.WithoutCancel(ctx)) // terraform may need it to end in order
-	env := tool.Env
-	tool.Env = func(variables []string) []string { return session.Into(env(variables)) }
-	return func() {
-		if err := session.Err(); err != nil {
-			call.Sayf("the cloud login could not be kept fresh: %v", err)
-		}
-		stop()
-	}, nil
 }
 
 func identityError(err error) error {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
-	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -54,14 +50,14 @@ func newRecordSigner(ctx context.Context, call *cli.Call) (*recordSigner, error)
 }
 
 // sign signs the record, says so, and hands on where it is.
-func (s *recordSigner) sign(ctx context.Context, kind string, full plan.Fingerprint, sealed string, document []byte) error {
+func (s *recordSigner) sign(ctx context.Context, r record.Record) error {
 	if s == nil {
 		return nil
 	}
-	if sealed == "" {
+	if r.Plan == "" {
 		return outcome.Usagef("the plan was not sealed, so that its record has no place: give seal_to and store to waybill plan")
 	}
-	ref, path, err := seal.ParseRef(sealed)
+	ref, path, err := seal.ParseRef(r.Plan)
 	if err != nil {
 		return err
 	}
@@ -73,37 +69,10 @@ func (s *recordSigner) sign(ctx context.Context, kind string, full plan.Fingerpr
 	if path == "" {
 		deps.Registry = registryClient(s.call, ref.Registry())
 	}
-	place, by, err := record.Sign(ctx, deps, record.Record{Type: kind, Fingerprint: full, Plan: sealed, Document: document})
+	place, by, err := record.Sign(ctx, deps, r)
 	if err != nil {
 		return err
 	}
 	s.call.Sayf("the record is signed by %s, beside %s", by.Name(), place)
 	return s.call.Output("signed_record", place)
-}
-
-// jsonDocument is a record as JSON, in which the runner takes nothing as a
-// command when it is printed: its older form counts anywhere in a line.
-func jsonDocument(v any) ([]byte, error) {
-	document, err := json.MarshalIndent(v, "", "  ")
-	return bytes.ReplaceAll(document, []byte("##["), []byte(`#\u0023[`)), err
-}
-
-// outputDocument is a record as a job's output, which GitHub bounds.
-func outputDocument(document []byte) string {
-	if len(document) > maxOutput {
-		return `{"omitted":"too large for an output"}`
-	}
-	return string(document)
-}
-
-// maxRecord is the most of a record that a comment shows.
-const maxRecord = 20_000
-
-// recordDetails is the record as a collapsed part of a comment.
-func recordDetails(document []byte) string {
-	text := string(document)
-	if len(text) > maxRecord {
-		text = "too large for a comment: it is an output of the job"
-	}
-	return "\n<details><summary>Record</summary>\n\n" + markdown.Fence("json", text) + "\n</details>\n"
 }

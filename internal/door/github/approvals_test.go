@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
@@ -61,22 +63,27 @@ func TestEditedReviewsAndComments(t *testing.T) {
 	if err != nil || len(reviews) != 103 {
 		t.Fatalf("%v, %d reviews", err, len(reviews))
 	}
-	last := reviews[102].ID
-	put(t, w, bob, fmt.Sprintf("/repos/acme/config/pulls/1/reviews/%d", last), `{"body":"y"}`)
-	edited, err := c.EditedReviews(t.Context(), repo, 1)
-	if err != nil || len(edited) != 103 {
-		t.Fatalf("%v, %d reviews", err, len(edited))
+	put(t, w, bob, fmt.Sprintf("/repos/acme/config/pulls/1/reviews/%d", reviews[102].ID), `{"body":"y"}`)
+	if reviews, err = c.Reviews(t.Context(), repo, 1); err != nil || len(reviews) != 103 {
+		t.Fatalf("%v, %d reviews", err, len(reviews))
 	}
-	for id, is := range edited {
-		if is != (id == last) {
-			t.Errorf("review %d edited: %v", id, is)
+	for i, r := range reviews {
+		if r.Edited != (i == 102) {
+			t.Errorf("review %d edited: %v", i, r.Edited)
 		}
 	}
-	if _, err := c.EditedReviews(t.Context(), github.Repository{Owner: "acme", Name: "none"}, 1); err == nil {
-		t.Error("no repository, no error")
+	for _, n := range []int{1, 7} {
+		if _, err := c.Reviews(t.Context(), github.Repository{Owner: "acme", Name: []string{"none", "config"}[n/7]}, n); err == nil {
+			t.Error("no repository or no pull request, no error")
+		}
 	}
-	if _, err := w.client(t, "contents: read").EditedReviews(t.Context(), repo, 1); err == nil || !strings.Contains(err.Error(), "not accessible") {
+	if _, err := w.client(t, "contents: read").Reviews(t.Context(), repo, 1); err == nil || !strings.Contains(err.Error(), "not accessible") {
 		t.Errorf("a token that may not read pull requests: %v", err)
+	}
+	app := w.CreateToken(sandbox.Token{User: "bob[bot]"})
+	post(t, w, app, "/repos/acme/config/pulls/1/reviews", `{"event":"APPROVE","body":"approve a41f"}`)
+	if reviews, err = c.Reviews(t.Context(), repo, 1); err != nil || reviews[103].Author != "bob[bot]" || reviews[102].Author != "bob" {
+		t.Errorf("an App of a user's name: %v %+v", err, reviews[102:])
 	}
 	if err := c.Comment(t.Context(), repo, 1, "hello"); err != nil {
 		t.Fatal(err)
@@ -115,4 +122,51 @@ func TestPushersAndPullsOfCommit(t *testing.T) {
 	if got, err := c.PullsOfCommit(t.Context(), repo, w.main); err != nil || len(got) != 0 {
 		t.Errorf("pull requests of the first commit: %+v %v", got, err)
 	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t, "contents: read")
+	long := strings.Repeat("# long\n", 100_000)
+	commit := w.commitFiles(t, map[string]string{"a/text": "äöü\n", "long": long, "bytes": "\xff\x00", "link": "a/text"}, "link")
+	gone := strings.Repeat("1", 40)
+	files, err := c.Files(t.Context(), repo, []string{commit, w.main, gone}, []string{"a/text", "long", "bytes", "link", "a", "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a/text": "äöü\n", "long": long, "bytes": "\xff\x00", "link": "a/text"}
+	for path, content := range want {
+		if got, is := files[commit][path]; !is || string(got) != content {
+			t.Errorf("%s: %t, %d bytes", path, is, len(got))
+		}
+	}
+	if len(files[commit]) != len(want) || files[w.main] == nil || len(files[w.main]) != 0 || files[gone] != nil {
+		t.Errorf("%d files, main %v, a commit that is gone %v", len(files[commit]), files[w.main], files[gone])
+	}
+	if _, err := w.client(t, "issues: read").Files(t.Context(), repo, []string{commit}, []string{"long"}); err == nil {
+		t.Error("a token that may not read contents")
+	}
+}
+
+// commitFiles makes a commit of files alone; those named are symbolic links.
+func (w *world) commitFiles(t *testing.T, files map[string]string, links ...string) string {
+	t.Helper()
+	index := filepath.Join(t.TempDir(), "index")
+	run := func(stdin string, args ...string) string {
+		t.Helper()
+		out, err := git.Command{Dir: w.GitDir("acme/config"), Env: []string{"GIT_INDEX_FILE=" + index}, Args: args, Stdin: strings.NewReader(stdin)}.Line(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	for path, content := range files {
+		mode := "100644"
+		if slices.Contains(links, path) {
+			mode = "120000"
+		}
+		run("", "update-index", "--add", "--cacheinfo", mode+","+run(content, "hash-object", "-w", "--stdin")+","+path)
+	}
+	return w.git(t, "commit-tree", run("", "write-tree"), "-m", "files")
 }

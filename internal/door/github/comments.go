@@ -56,31 +56,12 @@ func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, mark
 	return c.Comment(ctx, repo, n, body)
 }
 
-// UpsertOwnComment does the same among the comments of login alone, which is whom
-// the token acts as: a comment of somebody else stays theirs, whatever it begins
-// with, and its author could change it again.
-func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, login, marker, body string) error {
-	comments, err := c.Comments(ctx, repo, n)
-	if err != nil {
-		return err
+// EditComment changes the text of a comment.
+func (c *Client) EditComment(ctx context.Context, repo Repository, id int64, body string) error {
+	if _, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, id, &gogithub.IssueComment{Body: &body}); err != nil {
+		return wrap(fmt.Sprintf("edit comment %d in %s", id, repo), err)
 	}
-	for _, old := range comments {
-		if !strings.HasPrefix(old.Body, marker) || !old.By(login) {
-			continue
-		}
-		if old.Body == body {
-			return nil
-		}
-		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &body})
-		if err == nil {
-			return nil
-		}
-		if err := wrap(fmt.Sprintf("edit the comment on %s#%d", repo, n), err); !IsNotFound(err) {
-			return err
-		}
-		// Somebody deleted it meanwhile.
-	}
-	return c.Comment(ctx, repo, n, body)
+	return nil
 }
 
 // By reports whether login wrote the comment. REST and GraphQL name Apps with and

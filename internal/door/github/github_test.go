@@ -129,7 +129,7 @@ func TestPullRequestLife(t *testing.T) {
 	}
 	opened := w.open(t, c)
 	want := &github.PullRequest{
-		Number: 1, Title: "t", Body: "b", State: "open", HeadRef: "topic", HeadSHA: w.topic, HeadRepo: "acme/config", BaseRef: "main", BaseSHA: w.main,
+		Number: 1, Title: "t", Body: "b", State: "open", HeadRef: "topic", HeadSHA: w.topic, HeadRepo: "acme/config", BaseRef: "main", DefaultBranch: "main", BaseSHA: w.main,
 		URL: w.URL() + "/acme/config/pull/1", Author: "ada", Mergeable: true,
 	}
 	if want.MergeSHA = opened.MergeSHA; want.MergeSHA == "" {

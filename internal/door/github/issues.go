@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,38 +101,6 @@ func (c *Client) EditIssue(ctx context.Context, repo Repository, n int, e IssueE
 		return wrap(fmt.Sprintf("edit issue %s#%d", repo, n), err)
 	}
 	return nil
-}
-
-// Viewer is the login that the token acts as. REST tells it to users alone; a
-// job's token is told by GraphQL.
-// https://docs.github.com/en/graphql/reference/queries#viewer
-func (c *Client) Viewer(ctx context.Context) (string, error) {
-	const op = "ask whom the token acts as"
-	req, err := c.api.NewRequest(http.MethodPost, c.graphql, map[string]any{"query": "query { viewer { login } }"})
-	if err != nil {
-		return "", wrap(op, err)
-	}
-	var answer struct {
-		Data struct {
-			Viewer struct {
-				Login string `json:"login"`
-			} `json:"viewer"`
-		} `json:"data"`
-		Errors []struct {
-			Message string `json:"message"`
-		} `json:"errors"`
-	}
-	if _, err := c.api.Do(mayRepeat(ctx), req, &answer); err != nil {
-		return "", wrap(op, err)
-	}
-	if answer.Data.Viewer.Login == "" {
-		message := "GitHub gives no login"
-		if len(answer.Errors) > 0 {
-			message = answer.Errors[0].Message
-		}
-		return "", &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: message, Cause: errors.New(message)}
-	}
-	return answer.Data.Viewer.Login, nil
 }
 
 func issue(i *gogithub.Issue) *Issue {

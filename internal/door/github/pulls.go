@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 )
@@ -20,11 +19,13 @@ type PullRequest struct {
 	HeadSHA  string
 	HeadRepo string // OWNER/NAME; empty when the fork is gone
 	BaseRef  string
-	BaseSHA  string
-	MergeSHA string // what it was merged as; before that, a trial merge
-	URL      string // the page
-	Author   string
-	Draft    bool
+	// DefaultBranch is that of the repository it is made against.
+	DefaultBranch string
+	BaseSHA       string
+	MergeSHA      string // what it was merged as; before that, a trial merge
+	URL           string // the page
+	Author        string
+	Draft         bool
 	// Mergeable is false also while GitHub has not found out, and in lists.
 	Mergeable bool
 }
@@ -34,17 +35,6 @@ type NewPull struct {
 	Title, Body string
 	Head, Base  string // branches
 	Draft       bool
-}
-
-// Review is a review of a pull request.
-type Review struct {
-	ID        int64
-	Author    string
-	State     string // APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
-	Body      string
-	CommitID  string // the head that was reviewed
-	Submitted time.Time
-	URL       string
 }
 
 // FindPull finds the open pull request from branch head into branch base, both
@@ -159,21 +149,6 @@ func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, u
 	return nil
 }
 
-// Reviews lists the reviews of a pull request, oldest first.
-func (c *Client) Reviews(ctx context.Context, repo Repository, n int) ([]Review, error) {
-	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.PullRequestReview, *gogithub.Response, error) {
-		return c.api.PullRequests.ListReviews(ctx, repo.Owner, repo.Name, n, &page)
-	})
-	if err != nil {
-		return nil, wrap(fmt.Sprintf("list the reviews of pull request %s#%d", repo, n), err)
-	}
-	list := make([]Review, 0, len(got))
-	for _, r := range got {
-		list = append(list, Review{ID: r.GetID(), Submitted: r.GetSubmittedAt().Time, URL: r.GetHTMLURL(), Author: r.GetUser().GetLogin(), State: r.GetState(), Body: r.GetBody(), CommitID: r.GetCommitID()})
-	}
-	return list, nil
-}
-
 // AddLabels adds labels, which GitHub makes where they do not exist.
 func (c *Client) AddLabels(ctx context.Context, repo Repository, n int, labels ...string) error {
 	if _, _, err := c.api.Issues.AddLabelsToIssue(mayRepeat(ctx), repo.Owner, repo.Name, n, labels); err != nil {
@@ -187,7 +162,8 @@ func pull(p *gogithub.PullRequest) *PullRequest {
 		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), State: p.GetState(),
 		Merged:  p.GetMerged() || !p.GetMergedAt().IsZero(), // lists have the time only
 		HeadRef: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), HeadRepo: p.GetHead().GetRepo().GetFullName(),
-		BaseRef: p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
+		DefaultBranch: p.GetBase().GetRepo().GetDefaultBranch(),
+		BaseRef:       p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
 		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
 		Mergeable: p.GetMergeable(),
 	}

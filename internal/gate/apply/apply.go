@@ -33,6 +33,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -42,7 +43,7 @@ type Request struct {
 	Bundle     *seal.Bundle
 	Repository string // that this is
 	Head       string // commit that is the head now
-	Tool       plan.Tool
+	Tool       tool.Tool
 	States     roots.States // whose state is whose
 	Adopt      func(dir string) bool
 	Getenv     func(string) string // for TF_VAR_ alone

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -184,12 +185,11 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-type fakeAPI struct{ approval.API }
-
 func TestForksAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"eve/infra", ""} {
-		_, err := approval.Collect(t.Context(), fakeAPI{}, github.Repository{Owner: "acme", Name: "infra"}, &github.PullRequest{Number: 1, HeadRepo: from})
+		where := &site.Site{Repo: github.Repository{Owner: "acme", Name: "infra"}, Pull: &github.PullRequest{Number: 1, HeadRepo: from}}
+		_, err := approval.Collect(t.Context(), where)
 		if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "comes from a fork") {
 			t.Errorf("%q: %v", from, err)
 		}

@@ -13,10 +13,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// CodeOwnersPlaces are where GitHub looks for the file, in its order.
-// https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
-var CodeOwnersPlaces = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"}
-
 // maxCodeOwners is where GitHub stops reading the file at all: 3 MB.
 const maxCodeOwners = 3_000_000
 

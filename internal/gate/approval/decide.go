@@ -210,3 +210,35 @@ func Ask(full plan.Fingerprint, needs Needs) string {
 	}
 	return "To approve this plan and no other, review with a line " + markdown.Code("approve "+full.First(max(needs.Digits, plan.MinDigits))) + " (" + strings.Join(wants, "; ") + "). A new commit or plan asks again."
 }
+
+// Approvers are the users whose approvals count, each once.
+func (d Decision) Approvers() []string {
+	var users []string
+	for _, r := range d.Roots {
+		for _, a := range r.Approvals {
+			if !slices.Contains(users, a.User) {
+				users = append(users, a.User)
+			}
+		}
+	}
+	return users
+}
+
+// By names the approvers, or says that none was asked for.
+func (d Decision) By() string {
+	if users := d.Approvers(); len(users) > 0 {
+		return strings.Join(users, ", ")
+	}
+	return "nobody: no rule asks for it"
+}
+
+// WaitsFor says shortly who is still needed.
+func (d Decision) WaitsFor() string {
+	var parts []string
+	for _, r := range d.Roots {
+		if n := r.Missing(); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d of %s for %s", n, strings.Join(r.WaitsFor(), " or "), r.Dir))
+		}
+	}
+	return "needs " + strings.Join(parts, "; ")
+}

@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -32,7 +33,7 @@ import (
 type Request struct {
 	Top       string // of the repository, absolute
 	Roots     []roots.Root
-	Tool      plan.Tool
+	Tool      tool.Tool
 	Parallel  int // roots planned at the same time; 0 is 4
 	Unmanaged bool
 	Ignores   []config.DriftIgnore

@@ -15,9 +15,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -113,7 +113,7 @@ func (r *root) find(change func(*drift.Request)) *drift.Report {
 	r.t.Helper()
 	request := drift.Request{
 		Top: r.top, Roots: []roots.Root{{Dir: r.dir}}, All: true, Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
-		Tool: plan.Tool{Program: tooltest.Find(r.t, "terraform"), Work: r.t.TempDir(), LockTimeout: time.Minute,
+		Tool: tool.Tool{Program: tooltest.Find(r.t, "terraform"), Work: r.t.TempDir(), LockTimeout: time.Minute,
 			Env: func(variables []string) []string {
 				return append(r.env[:3:3], terraform.Env(func(name string) string { return map[string]string{"TF_VAR_secret": secret}[name] }, nil, variables)...)
 			}},

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/drift"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 )
 
 // Nothing of a root is run, or read by anybody but the policy, that the policy
@@ -24,7 +24,7 @@ func TestBrokenBeforeAnythingRuns(t *testing.T) {
 	}
 	report, err := drift.Find(t.Context(), drift.Request{
 		Top: top, Roots: []roots.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(), Broken: map[string]error{"b": errors.New("no terraform fits")},
-		Tool: plan.Tool{Program: "no-such-program", Work: t.TempDir(), Env: func([]string) []string { return nil },
+		Tool: tool.Tool{Program: "no-such-program", Work: t.TempDir(), Env: func([]string) []string { return nil },
 			Guard: func(_ context.Context, dir, _ string) error { return errors.New("the policy refuses " + dir) }},
 	})
 	if err != nil {

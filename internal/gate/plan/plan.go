@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -25,7 +24,7 @@ type Request struct {
 	Roots      []roots.Root // in the order in which they would be applied
 	Repository string
 	Head       string
-	Tool       Tool
+	Tool       tool.Tool
 	Parallel   int // roots planned at the same time; 0 is 4
 	// States says whose state is whose; Adopt, which new roots may take over one
 	// that holds resources. nil is none.
@@ -33,53 +32,6 @@ type Request struct {
 	Adopt    func(dir string) bool
 	Removed  []roots.Removed // roots that the change takes away
 	products *products
-}
-
-// Tool is how terraform is run for every root.
-type Tool struct {
-	Program     string                            // path, or name on PATH
-	Programs    map[string]string                 // of the roots that have one of their own, by directory
-	Env         func(variables []string) []string // for a root with these variables
-	Work        string                            // directory of ours alone, for data directories and plans
-	PluginCache string
-	LockTimeout time.Duration
-	Unlocked    bool // plans without the state's lock
-	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
-	Backend []string
-	// Guard judges a root's configuration before anything of it runs: before
-	// terraform initialises, with no data directory, and when it has, with it.
-	Guard    func(ctx context.Context, dir, dataDir string) error
-	initLock *sync.Mutex
-}
-
-// Together gives the tool for roots that are planned at the same time: they
-// wait for each other where terraform fills the plugin cache.
-func (t Tool) Together() Tool {
-	t.initLock = new(sync.Mutex)
-	return t
-}
-
-// Open gives the root in dir, with a data directory of its own below Work.
-func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, string, error) {
-	private := filepath.Join(t.Work, name)
-	if err := os.MkdirAll(private, 0o700); err != nil {
-		return nil, "", fmt.Errorf("make a working directory: %w", err)
-	}
-	program := t.Program
-	if own := t.Programs[dir]; own != "" {
-		program = own
-	}
-	options := terraform.Options{
-		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
-	}
-	if t.initLock != nil {
-		options.InitLock = t.initLock
-	}
-	if t.Guard != nil {
-		options.Guard = func(ctx context.Context, dataDir string) error { return t.Guard(ctx, dir, dataDir) }
-	}
-	return terraform.Open(options), private, nil
 }
 
 // Result is what was planned.
@@ -108,7 +60,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if len(r.Roots)+len(r.Removed) == 0 {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
-	r.Tool.initLock, r.products = new(sync.Mutex), new(products)
+	r.Tool, r.products = r.Tool.Together(), new(products)
 	ready, err := r.prepareAll(ctx)
 	if err != nil {
 		return nil, err

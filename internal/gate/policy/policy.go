@@ -13,11 +13,13 @@ package policy
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -125,6 +127,25 @@ func (e *RefusedError) Error() string {
 		lines = append(lines, f.String())
 	}
 	return strings.Join(lines, "\n")
+}
+
+// JSON is the refusal for machines.
+func (e *RefusedError) JSON() ([]byte, error) {
+	return json.MarshalIndent(struct {
+		Findings []Finding `json:"findings"`
+	}{e.Findings}, "", "  ")
+}
+
+// Markdown is the refusal as a table.
+func (e *RefusedError) Markdown() string {
+	rows := []string{
+		"**Refused by policy** before anything of the configuration was run.", "",
+		markdown.Row("place", "rule", "what", "what would make it pass"), markdown.Row("---", "---", "---", "---"),
+	}
+	for _, f := range e.Findings {
+		rows = append(rows, markdown.Row(markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Rule, markdown.Cell(markdown.Text(f.Message)), markdown.Cell(markdown.Text(f.Fix))))
+	}
+	return strings.Join(rows, "\n") + "\n"
 }
 
 // Refuse makes the refusal of findings; nil where there are none.

@@ -26,6 +26,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 // Predicate types of the records.
@@ -40,6 +41,36 @@ type Record struct {
 	Fingerprint plan.Fingerprint
 	Plan        string // the sealed plan, as the plan command gave it
 	Document    []byte // JSON
+}
+
+// JSON is a record as JSON, in which the runner takes nothing as a command when
+// it is printed: its older form counts anywhere in a line.
+func JSON(v any) ([]byte, error) {
+	document, err := json.MarshalIndent(v, "", "  ")
+	return bytes.ReplaceAll(document, []byte("##["), []byte(`#\u0023[`)), err
+}
+
+// maxOutput keeps a job's outputs below what GitHub takes for all of them, 1 MB.
+const maxOutput = 256 << 10
+
+// Output is a document as a job's output, which GitHub bounds.
+func Output(document []byte) string {
+	if len(document) > maxOutput {
+		return `{"omitted":"too large for an output"}`
+	}
+	return string(document)
+}
+
+// maxDetails is the most of a record that a comment shows.
+const maxDetails = 20_000
+
+// Details is a record as a collapsed part of a comment.
+func Details(document []byte) string {
+	text := string(document)
+	if len(text) > maxDetails {
+		text = "too large for a comment: it is an output of the job"
+	}
+	return "\n<details><summary>Record</summary>\n\n" + markdown.Fence("json", text) + "\n</details>\n"
 }
 
 // Deps are what signing works with.

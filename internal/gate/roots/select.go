@@ -148,8 +148,11 @@ func With(top string, these []Root) ([]Root, error) {
 	return every, err
 }
 
-func (r Root) same(other Root) bool {
-	return path.Clean(r.Dir) == path.Clean(other.Dir) && workspaceOf(r.Workspace) == workspaceOf(other.Workspace)
+func (r Root) same(other Root) bool { return r.Is(other.Dir, other.Workspace) }
+
+// Is reports whether the root is that of the directory and workspace.
+func (r Root) Is(dir, workspace string) bool {
+	return path.Clean(r.Dir) == path.Clean(dir) && workspaceOf(r.Workspace) == workspaceOf(workspace)
 }
 
 // changed chooses among the roots of the checkout, and those that were roots

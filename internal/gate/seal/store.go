@@ -102,3 +102,28 @@ func Load(ctx context.Context, client Registry, ref imageref.Ref, path string) (
 	}
 	return documents[0].Data, nil
 }
+
+// Source says which sealed plan is opened, and with what.
+type Source struct {
+	Plan       string                     // what Save gave
+	Registry   func(host string) Registry // the client for a host
+	Identities []Identity
+	Expect     Expect
+}
+
+// Fetch reads a sealed plan and opens it.
+func Fetch(ctx context.Context, s Source) (*Bundle, error) {
+	ref, path, err := ParseRef(s.Plan)
+	if err != nil {
+		return nil, err
+	}
+	var client Registry
+	if path == "" {
+		client = s.Registry(ref.Registry())
+	}
+	data, err := Load(ctx, client, ref, path)
+	if err != nil {
+		return nil, err
+	}
+	return Open(data, s.Identities, s.Expect)
+}

@@ -212,9 +212,9 @@ func (c *call) fullTeamJSON(slug string, members int) map[string]any {
 	return full
 }
 
-// reviewEdits serves the GraphQL query for when the reviews of a pull request
-// were last edited, which REST does not say.
-func (s *Server) reviewEdits(w http.ResponseWriter, token *Token, owner, name string, number int, after string) {
+// graphqlReviews serves the GraphQL query for the reviews of a pull request, with
+// the time of the last edit, which REST does not say.
+func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, owner, name string, number int, after string) {
 	repo := s.lookup(owner + "/" + name)
 	if repo == nil || !token.sees(repo) {
 		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+owner+"/"+name+"'.")
@@ -226,16 +226,26 @@ func (s *Server) reviewEdits(w http.ResponseWriter, token *Token, owner, name st
 	}
 	s.mu.Lock()
 	var reviews []review
-	if p := repo.pull(number); p != nil {
+	p := repo.pull(number)
+	if p != nil {
 		reviews = append(reviews, p.Reviews...)
 	}
 	s.mu.Unlock()
+	if p == nil {
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a PullRequest with the number of "+strconv.Itoa(number)+".")
+		return
+	}
 	const page = 100
 	from, _ := strconv.Atoi(after)
 	to := min(from+page, len(reviews))
 	nodes := []map[string]any{}
 	for _, r := range reviews[min(from, to):to] {
-		nodes = append(nodes, map[string]any{"databaseId": r.ID, "lastEditedAt": stampOrNil(r.Edited)})
+		login, bot := strings.CutSuffix(r.User, "[bot]")
+		nodes = append(nodes, map[string]any{
+			"author": map[string]any{"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[bot]}, "state": r.State, "body": r.Body,
+			"commit": map[string]any{"oid": r.CommitID}, "submittedAt": stamp(r.Submitted), "lastEditedAt": stampOrNil(r.Edited),
+			"url": s.URL() + "/" + repo.fullName() + "/pull/" + strconv.Itoa(r.Number) + "#pullrequestreview-" + strconv.FormatInt(r.ID, 10),
+		})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": map[string]any{"pullRequest": map[string]any{"reviews": map[string]any{
 		"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": to < len(reviews), "endCursor": strconv.Itoa(to)},

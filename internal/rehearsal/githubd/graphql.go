@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // graphql serves the one mutation and the queries that Waybill uses.
@@ -20,29 +21,85 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	var in struct {
 		Query     string
-		Variables struct {
-			Input              updateRefsInput
-			Owner, Name, After string
-			Number             int
-		}
+		Variables json.RawMessage
 	}
-	if err := json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&in); err != nil {
+	var variables struct {
+		Input              updateRefsInput
+		Owner, Name, After string
+		Number             int
+	}
+	err = json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&in)
+	if err == nil && len(in.Variables) > 0 {
+		err = json.Unmarshal(in.Variables, &variables)
+	}
+	if err != nil {
 		s.write(w, nil, &apiError{Status: http.StatusBadRequest, Message: "Problems parsing JSON"})
 		return
 	}
-	if strings.Contains(in.Query, "lastEditedAt") {
-		s.reviewEdits(w, token, in.Variables.Owner, in.Variables.Name, in.Variables.Number, in.Variables.After)
-		return
-	}
-	if strings.Contains(in.Query, "viewer") {
+	switch {
+	case strings.Contains(in.Query, "lastEditedAt"):
+		s.graphqlReviews(w, token, variables.Owner, variables.Name, variables.Number, variables.After)
+	case strings.Contains(in.Query, "... on Blob"):
+		s.graphqlObjects(w, r, token, in.Variables)
+	case strings.Contains(in.Query, "viewer"):
 		viewer(w, token)
+	case strings.Contains(in.Query, "updateRefs("):
+		s.updateRefs(w, r, token, variables.Input)
+	default:
+		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews, objects and viewer only")
+	}
+}
+
+// maxBlobText is where GitHub cuts the text of a blob.
+const maxBlobText = 512_000
+
+// graphqlObjects serves the GraphQL query for objects by git's expressions, an
+// alias for each variable other than owner and name.
+// https://docs.github.com/en/graphql/reference/objects#blob
+func (s *Server) graphqlObjects(w http.ResponseWriter, r *http.Request, token *Token, raw json.RawMessage) {
+	var variables map[string]string
+	if json.Unmarshal(raw, &variables) != nil {
+		graphqlError(w, "UNPROCESSABLE", "Variables are no strings")
 		return
 	}
-	if !strings.Contains(in.Query, "updateRefs(") {
-		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews and viewer only")
+	repo := s.lookup(variables["owner"] + "/" + variables["name"])
+	if repo == nil || !token.sees(repo) {
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+variables["owner"]+"/"+variables["name"]+"'.")
 		return
 	}
-	s.updateRefs(w, r, token, in.Variables.Input)
+	if !token.may(repo, "contents", "read") {
+		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+		return
+	}
+	c := &call{Request: r, s: s, w: w, token: token, repo: repo, dir: s.gitDir(repo)}
+	objects := map[string]any{}
+	for alias, expression := range variables {
+		if alias == "owner" || alias == "name" {
+			continue
+		}
+		objects[alias] = nil
+		if !strings.Contains(expression, ":") {
+			expression += "^{object}" // an id of nothing is an id too
+		}
+		id, err := c.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression)
+		if err != nil {
+			continue
+		}
+		kind, _ := c.git("cat-file", "-t", id)
+		object := map[string]any{"oid": id, "__typename": map[string]string{"blob": "Blob", "tree": "Tree", "commit": "Commit", "tag": "Tag"}[kind]}
+		if kind == "blob" {
+			data, err := c.blob(id)
+			if err != nil {
+				graphqlError(w, "UNPROCESSABLE", "Something went wrong while executing your query.")
+				return
+			}
+			if object["text"] = string(data[:min(len(data), maxBlobText)]); !utf8.Valid(data) {
+				object["text"] = nil
+			}
+		}
+		objects[alias] = object
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": objects}})
 }
 
 type updateRefsInput struct {

@@ -1,0 +1,226 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Comment is a comment that started the run.
+type Comment struct {
+	Action string // created, edited or deleted
+	User   string
+	Body   string
+}
+
+// applyLine is a comment that asks for the plan to be applied, perhaps with its
+// fingerprint.
+var applyLine = regexp.MustCompile(`(?m)\A\s*/apply(?:[ \t]+([0-9a-f][0-9a-f \t]*))?[ \t]*\r?$`)
+
+// fingerprint is what the comment says of it; empty where it says nothing.
+func (c Comment) fingerprint() string {
+	if m := applyLine.FindStringSubmatch(c.Body); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// asker is who asked for the plan to be applied by a comment; empty where no
+// comment did. It refuses one of somebody who may not write to the repository.
+func (o Order) asker(ctx context.Context) (string, error) {
+	c := o.Asked
+	switch {
+	case c == nil:
+		return "", nil
+	case o.Site.Pull == nil:
+		return "", outcome.Usagef("the comment is not on a pull request")
+	case c.Action != "created":
+		return "", outcome.Refusedf("the comment was %s: only a new one asks for something", c.Action)
+	case !applyLine.MatchString(c.Body):
+		return "", outcome.Usagef("the comment does not ask for anything: its first line is /apply, or /apply and a fingerprint")
+	}
+	may, err := o.Site.API.CanWrite(ctx, o.Site.Repo, c.User)
+	if err != nil {
+		return "", err
+	}
+	if !may {
+		return "", outcome.Refusedf("%s has no write access to %s, so /apply was ignored", c.User, o.Site.Repo)
+	}
+	return c.User, nil
+}
+
+// NotApplied is why nothing was applied although somebody asked for it by a
+// comment.
+type NotApplied struct {
+	By     string
+	Reason error
+}
+
+func (e *NotApplied) Error() string { return e.Reason.Error() }
+
+// Unwrap keeps the reason reachable.
+func (e *NotApplied) Unwrap() error { return e.Reason }
+
+// Markdown is the answer on the pull request: nobody looks for the run of a
+// comment.
+func (e *NotApplied) Markdown() string {
+	return Marker + "\n@" + e.By + ": nothing was applied.\n\n" + markdown.Fence("", terraform.Printable(e.Reason.Error()))
+}
+
+// answer marks a refusal, or that something is awaited, as one that whoever asked
+// by a comment is to be told of.
+func answer(by string, err error) error {
+	if code := outcome.Code(err); by == "" || code != outcome.Refused && code != outcome.Pending {
+		return err
+	}
+	return &NotApplied{By: by, Reason: err}
+}
+
+// Push is a push to the default branch.
+type Push struct{ Before, After string }
+
+// maxPushed bounds the commits of one push of which pull requests are looked for.
+const maxPushed = 100
+
+// pushed are the pull requests that brought the commits of a push to the default
+// branch, oldest first: one, or as many as a merge queue merged at once.
+func (o Order) pushed(ctx context.Context) ([]*github.PullRequest, error) {
+	commits := []string{o.Head}
+	if before := o.Push.Before; strings.Trim(before, "0") != "" && o.Push.After == o.Head {
+		out, err := git.Run(ctx, o.Tool.Top, "rev-list", "--first-parent", "--reverse", fmt.Sprintf("--max-count=%d", maxPushed+1), before+".."+o.Head)
+		if err != nil {
+			return nil, fmt.Errorf("list the commits that were pushed (the clone must be whole): %w", err)
+		}
+		if commits = strings.Fields(out); len(commits) > maxPushed {
+			return nil, outcome.Usagef("more than %d commits were pushed at once: start apply for each pull request, with --pull-request N", maxPushed)
+		}
+	}
+	var pulls []*github.PullRequest
+	for _, sha := range commits {
+		found, err := o.Site.API.PullsOfCommit(ctx, o.Site.Repo, sha)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			// Of the commits of a rebased one, the last is its merge.
+			known := slices.ContainsFunc(pulls, func(o *github.PullRequest) bool { return o.Number == p.Number })
+			if p.Merged && p.MergeSHA == sha && !known {
+				pulls = append(pulls, &p)
+			}
+		}
+	}
+	if len(pulls) == 0 {
+		return nil, outcome.Refusedf("commit %.7s came by no pull request, so nobody can have approved a plan of it", o.Head)
+	}
+	return pulls, nil
+}
+
+// mayApply refuses a pull request that is not merged, unless the rules let plans
+// be applied before: then its head must be what a merge would bring.
+func mayApply(ctx context.Context, s *site.Site) error {
+	p := s.Pull
+	if p.Merged {
+		return nil
+	}
+	rules, err := approval.RulesOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	branch, err := s.DefaultBranch(ctx)
+	if err != nil {
+		return err
+	}
+	switch {
+	case slices.ContainsFunc(rules, func(r approval.Rules) bool { return !r.BeforeMerge }):
+		return outcome.Refusedf("pull request #%d is not merged: its plan is applied afterwards (terraform.apply: before-merge in waybill.yaml of the default branch would let it be applied now)", p.Number)
+	case p.BaseRef != branch:
+		return outcome.Refusedf("pull request #%d is made against %s: before the merge, only what goes to %s is applied", p.Number, p.BaseRef, branch)
+	case p.Draft:
+		return outcome.Refusedf("pull request #%d is a draft: mark it as ready first", p.Number)
+	case !p.Mergeable:
+		return outcome.Refusedf("pull request #%d cannot be merged as it is, or GitHub has not found out yet: resolve its conflicts, or try again", p.Number)
+	}
+	if err := upToDate(ctx, s); err != nil {
+		return err
+	}
+	return green(ctx, s)
+}
+
+// upToDate refuses a head that lacks commits of the default branch. A clone that
+// has both commits proves it; GitHub is asked where it does not. Commits are named
+// by their ids: a tag can have the name of a branch.
+func upToDate(ctx context.Context, s *site.Site) error {
+	tip, err := s.Tip(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := git.Run(ctx, s.Top, "--no-replace-objects", "merge-base", "--is-ancestor", tip, s.Pull.HeadSHA); err == nil {
+		return nil
+	}
+	compared, err := s.API.Compare(ctx, s.Repo, tip, s.Pull.HeadSHA)
+	if err != nil {
+		return err
+	}
+	if compared.BehindBy > 0 {
+		return outcome.Refusedf("the head of #%d lacks %d commits of %s: bring it up to date, and plan again", s.Pull.Number, compared.BehindBy, s.Pull.BaseRef)
+	}
+	return nil
+}
+
+// stillOnTip refuses, right before anything is applied, what is not merged and for
+// which the default branch has moved since it was judged.
+func stillOnTip(ctx context.Context, s *site.Site) error {
+	if s.Pull == nil || s.Pull.Merged {
+		return nil
+	}
+	moved, err := s.Moved(ctx)
+	if err != nil {
+		return err
+	}
+	if moved {
+		return outcome.Refusedf("%s moved while the plan of #%d was checked: bring the head up to date, and plan again", s.Pull.BaseRef, s.Pull.Number)
+	}
+	return nil
+}
+
+// green refuses a head on which a status or check has not succeeded. That of the
+// gate is left out: apply decides for itself.
+func green(ctx context.Context, s *site.Site) error {
+	statuses, err := s.API.Statuses(ctx, s.Repo, s.Pull.HeadSHA)
+	if err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		switch {
+		case status.Context == "waybill/gate" || status.State == "success":
+		case status.State == "pending":
+			return outcome.Pendingf("status %s of #%d is pending", status.Context, s.Pull.Number)
+		default:
+			return outcome.Refusedf("status %s of #%d is %s", status.Context, s.Pull.Number, status.State)
+		}
+	}
+	checks, err := s.API.Checks(ctx, s.Repo, s.Pull.HeadSHA)
+	if err != nil {
+		return err
+	}
+	for name, conclusion := range checks {
+		switch conclusion {
+		case "success", "neutral", "skipped":
+		case "":
+			return outcome.Pendingf("check %s of #%d is still running", name, s.Pull.Number)
+		default:
+			return outcome.Refusedf("check %s of #%d is %s", name, s.Pull.Number, conclusion)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package comment
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// actionsBot is whom the job tokens of a repository's workflows act as.
+const actionsBot = "github-actions[bot]"
+
+// FindClaim finds the plan comment of the pull request. Who wrote it decides, not
+// its text: only one of the jobs' identity counts, or of whoever asks here. Every
+// workflow of the repository has that identity, so that it is still a claim.
+func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
+	comments, err := s.Comments(ctx)
+	if err != nil {
+		return claim, false, err
+	}
+	for _, c := range comments {
+		claim, is := ReadClaim(c.Body)
+		if !is {
+			continue
+		}
+		if c.By(actionsBot) {
+			return claim, true, nil
+		}
+		me, err := s.Login(ctx, nil)
+		if err != nil || c.By(me) {
+			return claim, err == nil, err
+		}
+	}
+	return claim, false, nil
+}
+
+// Keep brings the comments of a plan up to date: as many as it needs, and none
+// that goes on with an earlier plan.
+func Keep(ctx context.Context, s *site.Site, v View) error {
+	pages := v.Comments(MaxComment)
+	if err := dropPages(ctx, s, len(pages)+1); err != nil {
+		return err
+	}
+	for n, page := range pages {
+		marker := Marker
+		if n > 0 {
+			marker = PageMarker(n + 1)
+		}
+		if err := s.Keep(ctx, nil, marker, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropPages empties the comments that went on with an earlier plan, from the nth.
+func dropPages(ctx context.Context, s *site.Site, from int) error {
+	for n := max(from, 2); n <= MaxPages; n++ {
+		marker := PageMarker(n)
+		own, err := s.Own(ctx, nil, marker)
+		if err == nil && len(own) > 0 {
+			err = s.Keep(ctx, nil, marker, marker+"\nThe plan has no such part any more.\n")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const maxFailure = 20_000 // runes
+
+// KeepFailure replaces the plan comment by one that says why there is no plan: an
+// earlier plan must not stand there as if it were of this commit.
+func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	verb := "failed"
+	if outcome.Code(failed) == outcome.Refused {
+		verb = "was refused"
+	}
+	words := []rune(terraform.Printable(failed.Error()))
+	if len(words) > maxFailure {
+		words = append(words[:maxFailure], []rune("\n… (the rest is in the log of the run)")...)
+	}
+	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n", Marker, shortCode(s.Pull.HeadSHA), verb) +
+		markdown.Fence("", string(words))
+	if runURL != "" {
+		text += "\n" + markdown.Link("run", runURL) + "\n"
+	}
+	err := dropPages(ctx, s, 2)
+	if err == nil {
+		err = s.Keep(ctx, nil, Marker, text)
+	}
+	if err != nil {
+		return fmt.Errorf("say on #%d that the plan failed: %w", s.Pull.Number, err)
+	}
+	return nil
+}
+
+// KeepNothing says in an earlier plan comment that the change touches no root any
+// more. Where there is none, it says nothing.
+func KeepNothing(ctx context.Context, s *site.Site, head string) error {
+	own, err := s.Own(ctx, nil, Marker)
+	if err != nil || len(own) == 0 {
+		return err
+	}
+	if err := dropPages(ctx, s, 2); err != nil {
+		return err
+	}
+	return s.Keep(ctx, nil, Marker, fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", Marker, shortCode(head)))
+}
+
+func shortCode(sha string) string { return markdown.Code(fmt.Sprintf("%.7s", sha)) }
+
+// WithoutMarkers drops the lines that are for machines.
+func WithoutMarkers(text string) string {
+	for strings.HasPrefix(text, "<!--") {
+		_, text, _ = strings.Cut(text, "\n")
+	}
+	return text
+}
+
+// maxFit keeps a comment below what GitHub documents for it, though it has been
+// seen to take more.
+const maxFit = 65000
+
+// Fit cuts a text that is too long for a comment.
+func Fit(text string) string {
+	if runes := []rune(text); len(runes) > maxFit {
+		return string(runes[:maxFit]) + "\n\n… cut here; the rest is in the summary of the run.\n"
+	}
+	return text
+}

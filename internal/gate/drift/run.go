@@ -1,0 +1,107 @@
+package drift
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Search says where drift is looked for, and whether issues are kept of it.
+type Search struct {
+	Site      *site.Site
+	Roots     roots.Request
+	Tool      tool.Request
+	Parallel  int // roots planned at the same time; 0 is 4
+	Unmanaged bool
+	Issues    bool
+	Label     string // of the issues
+}
+
+// Run finds drift and keeps the issues. What it found is given beside an error of
+// the issues.
+func Run(ctx context.Context, s Search) (*Report, error) {
+	if s.Label == "" || strings.ContainsAny(s.Label, ",\n") {
+		return nil, outcome.Usagef("--label %q: the name of one label, without a comma", s.Label)
+	}
+	list, err := roots.Named(s.Roots)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := roots.Config(s.Roots.Top)
+	if err != nil {
+		return nil, err
+	}
+	kit, err := tool.Prepare(s.Tool)
+	if err != nil {
+		return nil, err
+	}
+	defer kit.Close()
+	allowed, err := s.Site.Terraform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	guard := policy.NewGuard(s.Roots.Top, allowed)
+	kit.Guard = guard.Check
+	for _, r := range list {
+		guard.Reads(r.Dir, r.VarFiles)
+	}
+	broken := kit.ChooseEach(ctx, list)
+	if err := kit.Login(ctx); err != nil {
+		return nil, err
+	}
+	all := len(s.Roots.Dirs) == 0
+	report, err := Find(ctx, Request{
+		Top: s.Roots.Top, Roots: list, Tool: kit.Tool, Parallel: s.Parallel, Unmanaged: s.Unmanaged, Ignores: cfg.Drift, All: all, Now: time.Now(), Broken: broken,
+	})
+	if err != nil || !s.Issues || !s.Site.OnGitHub() {
+		return report, err
+	}
+	if err := (Tracker{API: s.Site.API, Repo: s.Site.Repo, Label: s.Label, All: all}).Keep(ctx, report); err != nil {
+		return report, fmt.Errorf("keep the issues: %w", err) // what was found is said all the same
+	}
+	return report, nil
+}
+
+// Outcome is how the command ends: a root that could not be planned is broken,
+// whatever the others are.
+func (r *Report) Outcome(failOnDrift bool) error {
+	var problems []string
+	for _, root := range r.Of(Broken) {
+		problems = append(problems, root.Dir+": "+root.Problem)
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%d of %d roots could not be planned: %s", len(problems), len(r.Roots), strings.Join(problems, "\n"))
+	}
+	if n := len(r.Of(Drifted)); n > 0 && failOnDrift {
+		return outcome.Refusedf("%d of %d roots drifted", n, len(r.Roots))
+	}
+	return nil
+}
+
+// Entry is a root as an output of the job shows it.
+type Entry struct {
+	Dir       string `json:"dir"`
+	Workspace string `json:"workspace"`
+	Resources int    `json:"resources,omitempty"`
+	Issue     int    `json:"issue,omitempty"`
+}
+
+// Entries are the roots with a status.
+func (r *Report) Entries(status string) []Entry {
+	list := []Entry{}
+	for _, root := range r.Of(status) {
+		e := Entry{Dir: root.Dir, Workspace: root.Workspace, Resources: len(root.Drift)}
+		if root.Issue != nil {
+			e.Issue = root.Issue.Number
+		}
+		list = append(list, e)
+	}
+	return list
+}

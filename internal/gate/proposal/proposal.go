@@ -1,0 +1,224 @@
+// Package proposal plans what a change asks for, and seals the plan for those who
+// may apply it.
+//
+// Nothing of a configuration runs before the policy of the default branch has
+// judged it. Either every root is planned, or none is. The package applies and
+// approves nothing.
+package proposal
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Request says what is planned, and how.
+type Request struct {
+	Site     *site.Site
+	Roots    roots.Request
+	Tool     tool.Request
+	Head     string // commit to plan; if empty, the pull request's head or HEAD
+	Parallel int    // roots planned at the same time; 0 is 4
+	Seal     Seal
+}
+
+// Seal says for whom the plan is sealed, and where it is kept.
+type Seal struct {
+	Recipients []seal.Recipient // if empty, the plan is not kept
+	Place      seal.Place
+	Registry   func(host string) seal.Registry
+	Lifetime   time.Duration
+}
+
+// ParseSeal reads for whom a plan is sealed, and where it is kept.
+func ParseSeal(recipients []string, place string) (s Seal, err error) {
+	if s.Recipients, err = seal.ParseRecipients(recipients); err != nil {
+		return s, err
+	}
+	if len(s.Recipients) > 0 && place == "" {
+		return s, outcome.Usagef("--seal-to without --store: say where the sealed plan is kept")
+	}
+	s.Place, err = seal.ParsePlace(place)
+	return s, err
+}
+
+// Prepared are roots that the policy let pass, and the terraform for each.
+type Prepared struct {
+	roots.Selection
+	Kit   *tool.Kit
+	Guard *policy.Guard
+	r     Request
+}
+
+// Result is a plan that is made.
+type Result struct {
+	*plan.Result
+	View comment.View // what people see of it
+}
+
+// Prepare chooses the roots and judges them before anything of them runs. Callers
+// must Close what it gives, unless there is an error.
+func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
+	p = &Prepared{r: r}
+	if p.Selection, err = roots.Select(ctx, r.Roots); err != nil {
+		return nil, err
+	}
+	if p.Kit, err = tool.Prepare(r.Tool); err != nil {
+		return nil, err
+	}
+	if err = p.judge(ctx); err != nil {
+		p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Prepared) judge(ctx context.Context) error {
+	allowed, err := p.r.Site.Terraform(ctx)
+	if err != nil {
+		return err
+	}
+	p.Guard = policy.NewGuard(p.r.Roots.Top, allowed)
+	p.Kit.Guard = p.Guard.Check
+	if err := p.Guard.Trees(ctx, p.Roots); err != nil {
+		return err
+	}
+	if err := p.Check(); err != nil {
+		return err
+	}
+	return p.Kit.Choose(ctx, p.Roots)
+}
+
+// Close removes what the preparation made.
+func (p *Prepared) Close() { p.Kit.Close() }
+
+// Empty reports whether the change touches no root.
+func (p *Prepared) Empty() bool { return len(p.Roots)+len(p.Removed) == 0 }
+
+// Plan plans the roots, seals the plan where it is to be kept, and says who must
+// approve it.
+func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
+	if err := p.Kit.Login(ctx); err != nil {
+		return nil, err
+	}
+	head, err := p.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	made, err := plan.Run(ctx, plan.Request{
+		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
+		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
+	})
+	if err = p.Guard.Refusal(err); err != nil {
+		return nil, err
+	}
+	result := &Result{Result: made, View: comment.Of(made)}
+	if result.View.Sealed, err = p.r.Seal.keep(ctx, made); err != nil {
+		return nil, err
+	}
+	if p.r.Site.Pull != nil {
+		result.View.Approval, err = ask(ctx, p.r.Site, made)
+	}
+	return result, err
+}
+
+// keep seals the plan and says where it is; nowhere without recipients.
+func (s Seal) keep(ctx context.Context, made *plan.Result) (where string, err error) {
+	if len(s.Recipients) == 0 {
+		return "", nil
+	}
+	data, err := seal.Seal(seal.Of(made, time.Now(), s.Lifetime), s.Recipients)
+	if err != nil {
+		return "", err
+	}
+	var client seal.Registry
+	if s.Place.Dir == "" {
+		client = s.Registry(s.Place.Repository.RegistryStr())
+	}
+	return s.Place.Save(ctx, client, made.Fingerprint, data)
+}
+
+// Head is the commit that is planned. It refuses a checkout of another commit than
+// the pull request's head or its merge.
+func (p *Prepared) Head(ctx context.Context) (string, error) {
+	if p.r.Head != "" {
+		return p.r.Head, nil
+	}
+	line, err := git.Run(ctx, p.r.Roots.Top, "rev-list", "--parents", "--max-count=1", "HEAD")
+	commits := strings.Fields(line)
+	if err != nil || len(commits) == 0 {
+		return "", err
+	}
+	pull := p.r.Site.Pull
+	if pull == nil {
+		return commits[0], nil
+	}
+	// Of GitHub's merge of a pull request, the head is the last parent.
+	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, pull.HeadSHA) {
+		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: somebody pushed meanwhile, and the newer commit gets a plan of its own",
+			commits[0], pull.HeadSHA, pull.Number)
+	}
+	return pull.HeadSHA, nil
+}
+
+// ask says who must approve. Where no rule says so, that is what the comment says:
+// gate and apply refuse it.
+func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
+	var changes []approval.Change
+	for _, r := range made.Roots {
+		changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses})
+	}
+	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed)...))
+	switch {
+	case outcome.Code(err) == outcome.Refused:
+		return "⚠️ Nobody can approve this plan: " + markdown.Text(err.Error()), nil
+	case err != nil:
+		return "", err
+	}
+	return approval.Ask(made.Fingerprint, needs), nil
+}
+
+// Document is the plan as JSON shows it.
+type Document struct {
+	Fingerprint plan.Fingerprint `json:"fingerprint"`
+	Head        string           `json:"head"`
+	Plan        string           `json:"plan,omitempty"`
+	Roots       []DocumentRoot   `json:"roots"`
+}
+
+// DocumentRoot is a root of it. Digests of changes are left out: they would let
+// anybody try values.
+type DocumentRoot struct {
+	plan.RootRecord
+	Summary summary.Summary `json:"summary"`
+}
+
+// Document of the result.
+func (r *Result) Shown() Document {
+	d := Document{Fingerprint: r.Fingerprint, Head: r.Result.Document.Head, Plan: r.View.Sealed}
+	for _, root := range r.Roots {
+		record := root.Record
+		record.Changes, record.Plan = "", ""
+		d.Roots = append(d.Roots, DocumentRoot{record, root.Summary})
+	}
+	return d
+}
+
+// Changes reports whether any root changes.
+func (r *Result) Changes() bool {
+	return slices.ContainsFunc(r.Roots, func(p plan.RootPlan) bool { return p.Summary.Changes() })
+}

@@ -1,0 +1,92 @@
+package site
+
+import (
+	"context"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+)
+
+// Comments lists the comments of the pull request, oldest first.
+func (s *Site) Comments(ctx context.Context) ([]github.IssueComment, error) {
+	if s.listed {
+		return s.comments, nil
+	}
+	var err error
+	if s.comments, err = s.API.Comments(ctx, s.Repo, s.Pull.Number); err != nil {
+		return nil, err
+	}
+	s.listed = true
+	return s.comments, nil
+}
+
+// Login is whom a client acts as. If as is nil, it is the site's own.
+func (s *Site) Login(ctx context.Context, as *github.Client) (string, error) {
+	if as == nil {
+		as = s.API
+	}
+	if s.logins[as] == "" {
+		me, err := as.Viewer(ctx)
+		if err != nil {
+			return "", err
+		}
+		s.logins[as] = me
+	}
+	return s.logins[as], nil
+}
+
+// Own lists the comments that begin with a marker and that as wrote. A comment of
+// somebody else stays theirs, whatever it begins with, and its author could
+// change it again. If as is nil, it is the site's own client.
+func (s *Site) Own(ctx context.Context, as *github.Client, marker string) (own []github.IssueComment, err error) {
+	comments, err := s.Comments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range comments {
+		if !strings.HasPrefix(c.Body, marker) {
+			continue
+		}
+		me, err := s.Login(ctx, as)
+		if err != nil {
+			return nil, err
+		}
+		if c.By(me) {
+			own = append(own, c)
+		}
+	}
+	return own, nil
+}
+
+// Keep makes body, which begins with marker, the one comment of as with that
+// marker. It leaves a comment that says the same already alone. If as is nil, it
+// is the site's own client.
+func (s *Site) Keep(ctx context.Context, as *github.Client, marker, body string) error {
+	own, err := s.Own(ctx, as, marker)
+	if err != nil {
+		return err
+	}
+	if as == nil {
+		as = s.API
+	}
+	for _, c := range own {
+		if c.Body == body {
+			return nil
+		}
+		s.listed = false
+		if err := as.EditComment(ctx, s.Repo, c.ID, body); !github.IsNotFound(err) {
+			return err
+		}
+		// Somebody deleted it meanwhile.
+	}
+	return s.Say(ctx, as, body)
+}
+
+// Say adds a comment.
+func (s *Site) Say(ctx context.Context, as *github.Client, body string) error {
+	if as == nil {
+		as = s.API
+	}
+	s.listed = false // what was read is not all there is any more
+	return as.Comment(ctx, s.Repo, s.Pull.Number, body)
+}

@@ -1,0 +1,59 @@
+package tool
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+)
+
+// Tool is how terraform is run for every root.
+type Tool struct {
+	Program     string                            // path, or name on PATH
+	Programs    map[string]string                 // of the roots that have one of their own, by directory
+	Env         func(variables []string) []string // for a root with these variables
+	Work        string                            // directory of ours alone, for data directories and plans
+	PluginCache string
+	LockTimeout time.Duration
+	Unlocked    bool // plans without the state's lock
+	// Backend are settings that the configuration leaves open, KEY=VALUE or files.
+	Backend []string
+	// Guard judges a root's configuration before anything of it runs: before
+	// terraform initialises, with no data directory, and when it has, with it.
+	Guard    func(ctx context.Context, dir, dataDir string) error
+	initLock *sync.Mutex
+}
+
+// Together gives the tool for roots that are planned at the same time: they
+// wait for each other where terraform fills the plugin cache.
+func (t Tool) Together() Tool {
+	t.initLock = new(sync.Mutex)
+	return t
+}
+
+// Open gives the root in dir, with a data directory of its own below Work.
+func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, string, error) {
+	private := filepath.Join(t.Work, name)
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return nil, "", fmt.Errorf("make a working directory: %w", err)
+	}
+	program := t.Program
+	if own := t.Programs[dir]; own != "" {
+		program = own
+	}
+	options := terraform.Options{
+		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
+		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
+	}
+	if t.initLock != nil {
+		options.InitLock = t.initLock
+	}
+	if t.Guard != nil {
+		options.Guard = func(ctx context.Context, dataDir string) error { return t.Guard(ctx, dir, dataDir) }
+	}
+	return terraform.Open(options), private, nil
+}
