@@ -1,0 +1,60 @@
+package apply
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// What a comment must be, before anybody is asked who wrote it.
+func TestComments(t *testing.T) {
+	t.Parallel()
+	pull := &github.PullRequest{Number: 1}
+	for name, c := range map[string]struct {
+		comment Comment
+		pull    *github.PullRequest
+		code    int
+		says    string
+	}{
+		"no pull request": {Comment{Action: "created", Body: "/apply"}, nil, outcome.Usage, "not on a pull request"},
+		"edited":          {Comment{Action: "edited", Body: "/apply"}, pull, outcome.Refused, "the comment was edited: only a new one asks"},
+		"deleted":         {Comment{Action: "deleted", Body: "/apply"}, pull, outcome.Refused, "the comment was deleted"},
+		"a sentence":      {Comment{Action: "created", Body: "please /apply"}, pull, outcome.Usage, "does not ask for anything"},
+		"another word":    {Comment{Action: "created", Body: "/apply-later"}, pull, outcome.Usage, "does not ask for anything"},
+		"a later line":    {Comment{Action: "created", Body: "hello\n/apply"}, pull, outcome.Usage, "does not ask for anything"},
+	} {
+		_, err := Order{Site: &site.Site{Pull: c.pull}, Asked: &c.comment}.asker(t.Context())
+		if outcome.Code(err) != c.code || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for body, want := range map[string]string{"/apply": "", "/apply a41f 09c2 77de\nthanks": "a41f 09c2 77de", "\n /apply\r\n": "", "/applya41f": ""} {
+		if got := (Comment{Body: body}).fingerprint(); strings.TrimSpace(got) != want {
+			t.Errorf("%q names %q, want %q", body, got, want)
+		}
+	}
+}
+
+// Whoever asked by a comment is told of a refusal, in Markdown that it cannot
+// leave; trouble stands in the run alone.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	var told *NotApplied
+	err := answer("bob", outcome.Refusedf("```\n@acme/all\x1b"))
+	if !errors.As(err, &told) || outcome.Code(err) != outcome.Refused {
+		t.Fatalf("%v", err)
+	}
+	text := told.Markdown()
+	if !strings.HasPrefix(text, Marker+"\n@bob: nothing was applied.\n\n````") || strings.Contains(text, "\x1b") {
+		t.Errorf("%q", text)
+	}
+	for name, err := range map[string]error{"trouble": answer("bob", errors.New("x")), "no comment": answer("", outcome.Refusedf("x")), "nothing": answer("bob", nil)} {
+		if errors.As(err, &told) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package verdict
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	pending := approval.Decision{Verdict: approval.Pending, Roots: []approval.RootDecision{{Dir: "infra/prod", Needs: 2, From: []string{"acme/dba", "dan"}}}}
+	approved := approval.Decision{Verdict: approval.Approved}
+	before := &github.Status{State: "success", Description: "onto main@0123456789: approved by bob"}
+	none, nothing, failed := &unplannedError{}, &unplannedError{none: true}, &unplannedError{failed: true}
+	for name, c := range map[string]struct {
+		s           situation
+		state, says string
+		keep        bool
+	}{
+		"approved":                      {situation{decision: approved}, "success", "approved by nobody: no rule asks for it", false},
+		"pending":                       {situation{decision: pending}, "pending", "needs 2 of acme/dba or dan for infra/prod", false},
+		"refused":                       {situation{decision: approved, problem: outcome.Refusedf("a\nb")}, "failure", "a; b", false},
+		"broken":                        {situation{decision: approved, problem: errors.New("403")}, "error", "it could not be decided; see the run", false},
+		"waiting is no decision":        {situation{decision: approved, problem: outcome.Pendingf("x")}, "error", "it could not be decided; see the run", false},
+		"nothing to plan":               {situation{problem: nothing, before: before}, "success", "no terraform root is touched", false},
+		"a plan that failed":            {situation{problem: failed, before: before}, "failure", "the plan of 0123456 failed; see its run", false},
+		"no plan yet":                   {situation{problem: none}, "pending", "waits for a plan of 0123456", false},
+		"no plan, and a status":         {situation{problem: none, before: before}, "success", before.Description, true},
+		"no plan, and not believed":     {situation{problem: none, before: before, strict: true}, "pending", "waits for a plan of 0123456", false},
+		"no plan, in a queue":           {situation{problem: none, before: before, queue: true}, "success", "approved by bob", false},
+		"no plan, in a queue, doubtful": {situation{problem: none, before: before, queue: true, strict: true}, "pending", "waits for a plan of 0123456", false},
+	} {
+		c.s.head = "0123456789abcdef"
+		if state, says, keep := c.s.status(); state != c.state || says != c.says || keep != c.keep {
+			t.Errorf("%s: %s %q %t", name, state, says, keep)
+		}
+	}
+}
+
+// A plan must name every root that the change touches or takes away, by its
+// directory to the letter: rules are found by it.
+func TestWholePlansOnly(t *testing.T) {
+	t.Parallel()
+	touched := &roots.Selection{Roots: []roots.Root{{Dir: "infra/prod"}, {Dir: "infra/dev", Workspace: "blue"}}, Removed: []roots.Removed{{Dir: "infra/old", Workspace: "default"}}}
+	all := []comment.ClaimRoot{{Dir: "infra/prod", Workspace: "default"}, {Dir: "infra/dev", Workspace: "blue"}, {Dir: "infra/old"}}
+	if err := whole(comment.Claim{Roots: all}, touched); err != nil {
+		t.Errorf("all of them: %v", err)
+	}
+	for says, change := range map[string]func([]comment.ClaimRoot){
+		"infra/prod is touched, and the plan does not name it":          func(r []comment.ClaimRoot) { r[0].Dir = "infra/./prod" },
+		"infra/dev is touched, and the plan does not name it":           func(r []comment.ClaimRoot) { r[1].Workspace = "green" },
+		"infra/old is taken away, and the plan does not say so":         func(r []comment.ClaimRoot) { r[2].Workspace = "other" },
+		"infra/prod is touched, and the plan does not name it\nplan ag": func(r []comment.ClaimRoot) { r[0].Dir = "infra" },
+	} {
+		claim := comment.Claim{Roots: append([]comment.ClaimRoot{}, all...)}
+		change(claim.Roots)
+		if err := whole(claim, touched); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), says) {
+			t.Errorf("want %q: %v", says, err)
+		}
+	}
+	if err := whole(comment.Claim{}, nil); err != nil {
+		t.Errorf("without a checkout: %v", err)
+	}
+}
