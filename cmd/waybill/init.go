@@ -18,7 +18,7 @@ func runInit(ctx context.Context, call *cli.Call) error {
 	kind, dir := call.In.String("kind"), call.In.String("dir")
 	names := starter.Names{
 		Owner: call.In.String("owner"), ConfigRepo: call.In.String("config_repo"), App: call.In.String("app"),
-		Image: call.In.String("image"), Registry: call.In.String("registry"), Issuer: call.In.String("issuer"), Environments: environmentNames(call.In.String("environments")),
+		Image: call.In.String("image"), Registry: call.In.String("registry"), Issuer: call.In.String("issuer"), Environments: call.In.List("environments"),
 		Account: call.In.String("cloud_account"), Region: call.In.String("region"), Domain: call.In.String("domain"),
 		Platform: call.In.String("platform"), Template: call.In.String("template"),
 	}

@@ -30,7 +30,7 @@ func terminal(call *cli.Call) io.Reader {
 func ask(call *cli.Call, answers io.Reader, kind string, n *starter.Names) error {
 	lines := bufio.NewScanner(answers)
 	for _, q := range questions(kind, n) {
-		if call.In.String(q.input) != "" || q.input == "owner" && call.In.String("config_repo") != "" {
+		if call.In.Has(q.input) || q.input == "owner" && call.In.String("config_repo") != "" {
 			continue
 		}
 		for before := *n; ; *n = before {

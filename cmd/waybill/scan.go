@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
@@ -39,7 +40,7 @@ func runScan(ctx context.Context, call *cli.Call) error {
 		return err
 	}
 	from := scan.DatabaseOptions{
-		Repository: call.In.String("db_repository"), CacheDir: cache, MaxAge: call.In.Duration("db_max_age"),
+		Repository: strings.Join(call.In.List("db_repository"), ","), CacheDir: cache, MaxAge: call.In.Duration("db_max_age"),
 		Offline: call.In.Bool("offline"), Now: time.Now(), Warn: call.Sayf,
 	}
 	database, err := scan.OpenDatabase(ctx, client, from)

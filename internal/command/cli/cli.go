@@ -25,6 +25,17 @@ import (
 // Func runs one command.
 type Func func(ctx context.Context, call *Call) error
 
+// With is a command whose inputs are a struct of internal/command/options.
+func With[Options any](f func(context.Context, *Call, Options) error) Func {
+	return func(ctx context.Context, call *Call) error {
+		var in Options
+		if err := call.In.Fill(&in); err != nil {
+			return err
+		}
+		return f(ctx, call, in)
+	}
+}
+
 // Call is one invocation of a command, and its only way to the outside.
 type Call struct {
 	Command contract.Command
@@ -143,7 +154,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 			use += " " + in.Placeholder
 		}
 	}
-	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.Long), Example: "  " + c.Example}
+	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.FlagText(c.Long), lineEnd)}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > len(positional) {
 			return outcome.Usagef("%s takes %d argument(s), got %q: see %s --help", c.Name, len(positional), args, cmd.CommandPath())
