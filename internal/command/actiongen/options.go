@@ -66,13 +66,15 @@ func optionsFile() ([]byte, error) {
 		}
 		out.WriteString("}\n")
 	}
+	var constants strings.Builder
+	out.WriteString("\n// The inputs that are a choice.\ntype (\n")
 	for _, name := range names {
-		fmt.Fprintf(&out, "\n// %s is a choice of the input %s.\ntype %s string\n\n// The choices of %s.\nconst (\n", camel(name), name, camel(name), camel(name))
+		fmt.Fprintf(&out, "%s string\n", camel(name))
 		for _, value := range choices[name] {
-			fmt.Fprintf(&out, "%s%s %s = %q\n", camel(name), camel(value), camel(name), value)
+			fmt.Fprintf(&constants, "%s%s %s = %q\n", camel(name), camel(value), camel(name), value)
 		}
-		out.WriteString(")\n")
 	}
+	out.WriteString(")\n\n// Their values.\nconst (\n" + constants.String() + ")\n")
 	out.WriteString(structs.String())
 	return format.Source([]byte(out.String()))
 }

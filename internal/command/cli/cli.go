@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -18,21 +19,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Func runs one command.
 type Func func(ctx context.Context, call *Call) error
 
-// With is a command whose inputs are a struct of internal/command/options.
-func With[Options any](f func(context.Context, *Call, Options) error) Func {
+// With is a command in two parts: step takes the inputs, a struct of
+// internal/command/options, and returns the result; view renders it. A result
+// that comes with an error is shown too, unless it is empty.
+func With[Options, Result any](step func(context.Context, *Call, Options) (Result, error), view func(Options, Result) show.View) Func {
 	return func(ctx context.Context, call *Call) error {
 		var in Options
 		if err := call.In.Fill(&in); err != nil {
 			return err
 		}
-		return f(ctx, call, in)
+		result, err := step(ctx, call, in)
+		if err != nil && reflect.ValueOf(&result).Elem().IsZero() {
+			return err
+		}
+		v := view(in, result)
+		shown := v.Show(result, show.To{
+			Format: options.Format(call.In.String("format")), Stdout: call.Stdout, Runner: call.Runner, Sayf: call.Sayf, Output: call.Output,
+		})
+		return outcome.Join(err, v.Verdict, shown)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -118,7 +119,8 @@ func TestErrorsAnnotateInActions(t *testing.T) {
 func TestMistakesAgainstTheContractAreErrors(t *testing.T) {
 	t.Parallel()
 	r := run(t, nil, func(call *cli.Call) error {
-		return cli.With(func(context.Context, *cli.Call, options.Build) error { t.Error("it ran"); return nil })(t.Context(), call)
+		step := func(context.Context, *cli.Call, options.Build) (int, error) { t.Error("it ran"); return 0, nil }
+		return cli.With(step, func(options.Build, int) show.View { return show.View{} })(t.Context(), call)
 	}, "verify", "img")
 	if r.code != outcome.Broken || !strings.Contains(r.stderr, `reads input "context"`) {
 		t.Errorf("undeclared input: exit %d, %q", r.code, r.stderr)

@@ -30,6 +30,7 @@ var compile = Command{
 		{Name: "app", Type: String, Required: true, Placeholder: "NAME", Doc: "Name of the binary: lower-case letters, digits, ., _ and -."},
 		{Name: "image", Type: String, Required: true, Placeholder: "REPO", Doc: "Repository of the image, beside which the binaries are pushed."},
 		{Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to compile for."},
+		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"binaries", "The binaries as an untagged OCI artifact, REPOSITORY@sha256:…, for `build`."}},
@@ -60,6 +61,7 @@ var build = Command{
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{Name: "binaries", Type: String, Placeholder: "REPO@DIGEST", Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the provenance. A file that is there already is not replaced. Empty writes nothing."},
 		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
+		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{

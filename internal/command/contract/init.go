@@ -25,6 +25,7 @@ var initialize = Command{
 		{Name: "region", Type: String, Placeholder: "REGION", Doc: "Region of AWS. Empty means eu-central-1."},
 		{Name: "domain", Type: String, Placeholder: "DOMAIN", Doc: "Domain of the last environment; the others have theirs below it. Empty leaves OWNER.example, to be replaced later."},
 		{Name: "force", Type: Bool, Default: "false", Doc: "Whether files that exist and differ are replaced."},
+		inputFormat,
 	},
 	Outputs:     []Output{{"files", "The files written, one per line."}},
 	Binaries:    []string{Waybill},

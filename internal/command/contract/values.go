@@ -119,6 +119,11 @@ func (v Values) Fill(options any) error {
 	return v.fill(reflect.ValueOf(options).Elem(), false)
 }
 
+// FillGroup is Fill for a group alone, of which the command may declare a part.
+func (v Values) FillGroup(group any) error {
+	return v.fill(reflect.ValueOf(group).Elem(), true)
+}
+
 func (v Values) fill(s reflect.Value, group bool) error {
 	for i := range s.NumField() {
 		field := s.Type().Field(i)

@@ -64,88 +64,52 @@ type Registry struct {
 	RegistryPassword string `input:"registry_password"`
 }
 
-// Engine is a choice of the input engine.
-type Engine string
-
-// The choices of Engine.
-const (
-	EngineAuto     Engine = "auto"
-	EngineBuildkit Engine = "buildkit"
-	EngineAssemble Engine = "assemble"
+// The inputs that are a choice.
+type (
+	Format     string
+	Engine     string
+	Severity   string
+	StoreAs    string
+	Via        string
+	SignRecord string
+	Kind       string
+	Template   string
+	Platform   string
 )
 
-// Severity is a choice of the input severity.
-type Severity string
-
-// The choices of Severity.
+// Their values.
 const (
-	SeverityCritical Severity = "critical"
-	SeverityHigh     Severity = "high"
-	SeverityMedium   Severity = "medium"
-	SeverityLow      Severity = "low"
-	SeverityNone     Severity = "none"
-)
-
-// Format is a choice of the input format.
-type Format string
-
-// The choices of Format.
-const (
-	FormatText     Format = "text"
-	FormatJSON     Format = "json"
-	FormatBundle   Format = "bundle"
-	FormatLegacy   Format = "legacy"
-	FormatBoth     Format = "both"
-	FormatMarkdown Format = "markdown"
-)
-
-// Via is a choice of the input via.
-type Via string
-
-// The choices of Via.
-const (
-	ViaCommit     Via = "commit"
-	ViaDeployment Via = "deployment"
-	ViaDispatch   Via = "dispatch"
-)
-
-// SignRecord is a choice of the input sign_record.
-type SignRecord string
-
-// The choices of SignRecord.
-const (
+	FormatText        Format     = "text"
+	FormatJSON        Format     = "json"
+	FormatBundle      Format     = "bundle"
+	FormatLegacy      Format     = "legacy"
+	FormatBoth        Format     = "both"
+	FormatMarkdown    Format     = "markdown"
+	EngineAuto        Engine     = "auto"
+	EngineBuildkit    Engine     = "buildkit"
+	EngineAssemble    Engine     = "assemble"
+	SeverityCritical  Severity   = "critical"
+	SeverityHigh      Severity   = "high"
+	SeverityMedium    Severity   = "medium"
+	SeverityLow       Severity   = "low"
+	SeverityNone      Severity   = "none"
+	StoreAsBundle     StoreAs    = "bundle"
+	StoreAsLegacy     StoreAs    = "legacy"
+	StoreAsBoth       StoreAs    = "both"
+	ViaCommit         Via        = "commit"
+	ViaDeployment     Via        = "deployment"
+	ViaDispatch       Via        = "dispatch"
 	SignRecordNone    SignRecord = "none"
 	SignRecordKeyless SignRecord = "keyless"
 	SignRecordKey     SignRecord = "key"
-)
-
-// Kind is a choice of the input kind.
-type Kind string
-
-// The choices of Kind.
-const (
-	KindApp    Kind = "app"
-	KindConfig Kind = "config"
-	KindInfra  Kind = "infra"
-)
-
-// Template is a choice of the input template.
-type Template string
-
-// The choices of Template.
-const (
-	TemplateNone     Template = "none"
-	TemplateBackend  Template = "backend"
-	TemplateFrontend Template = "frontend"
-)
-
-// Platform is a choice of the input platform.
-type Platform string
-
-// The choices of Platform.
-const (
-	PlatformAWS  Platform = "aws"
-	PlatformNone Platform = "none"
+	KindApp           Kind       = "app"
+	KindConfig        Kind       = "config"
+	KindInfra         Kind       = "infra"
+	TemplateNone      Template   = "none"
+	TemplateBackend   Template   = "backend"
+	TemplateFrontend  Template   = "frontend"
+	PlatformAWS       Platform   = "aws"
+	PlatformNone      Platform   = "none"
 )
 
 // Compile are the inputs of waybill compile.
@@ -154,6 +118,7 @@ type Compile struct {
 	App      string   `input:"app"`
 	Image    string   `input:"image"`
 	Platform []string `input:"platform"`
+	Format   Format   `input:"format"`
 	Registry
 }
 
@@ -175,6 +140,7 @@ type Build struct {
 	OCILayout  string   `input:"oci_layout"`
 	Binaries   string   `input:"binaries"`
 	Metadata   string   `input:"metadata"`
+	Format     Format   `input:"format"`
 	Registry
 }
 
@@ -210,6 +176,7 @@ type Sign struct {
 	Provenance  string   `input:"provenance"`
 	BuildRecord string   `input:"build_record"`
 	Key         string   `input:"key"`
+	StoreAs     StoreAs  `input:"store_as"`
 	Format      Format   `input:"format"`
 	Sigstore
 	Registry
@@ -234,6 +201,7 @@ type Tag struct {
 	Policy string   `input:"policy"`
 	App    string   `input:"app"`
 	Env    string   `input:"env"`
+	Format Format   `input:"format"`
 	Sigstore
 	Registry
 }
@@ -248,6 +216,7 @@ type Bump struct {
 	Deployment      int           `input:"deployment"`
 	PromoteWorkflow string        `input:"promote_workflow"`
 	AllowOlder      bool          `input:"allow_older"`
+	Format          Format        `input:"format"`
 	Repository
 	GitHub
 	Sigstore
@@ -304,6 +273,7 @@ type Rollback struct {
 	AllowNew      bool   `input:"allow_new"`
 	Reason        string `input:"reason"`
 	CheckWorkflow string `input:"check_workflow"`
+	Format        Format `input:"format"`
 	Repository
 	GitHub
 	Sigstore
@@ -316,6 +286,7 @@ type Hold struct {
 	Env    string `input:"env"`
 	Reason string `input:"reason"`
 	Lift   bool   `input:"lift"`
+	Format Format `input:"format"`
 	Repository
 	GitHub
 }
@@ -436,4 +407,5 @@ type Init struct {
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`
 	Force         bool     `input:"force"`
+	Format        Format   `input:"format"`
 }

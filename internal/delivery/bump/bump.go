@@ -39,12 +39,20 @@ type Request struct {
 
 // Result is what was done.
 type Result struct {
-	Changed  bool
-	Commit   string // that holds the digest
-	File     string
-	Previous imageref.Ref
-	Attempts int // commits tried, lost races included
-	Waybill  evidence.Waybill
+	Decision string           `json:"decision"`           // allowed, refused or pending; empty if something broke
+	Changed  bool             `json:"changed"`            // whether a commit was made
+	Commit   string           `json:"commit,omitempty"`   // that holds the digest
+	File     string           `json:"file,omitempty"`     // of the overlay
+	Previous imageref.Ref     `json:"previous"`           // the digest that was deployed before
+	Attempts int              `json:"attempts,omitempty"` // commits tried, lost races included
+	Waybill  evidence.Waybill `json:"waybill,omitzero"`
+	Answer   string           `json:"answer,omitempty"` // of the config repository's run, if it was asked
+	URL      string           `json:"url,omitempty"`    // of that run
+}
+
+// Decide sets the decision by how the bump ended.
+func (r *Result) Decide(err error) {
+	r.Decision = map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
 }
 
 // Run verifies, edits and commits. A refusal or a wait is an outcome error
@@ -58,6 +66,7 @@ func Run(ctx context.Context, repo Repository, judge *rules.Judge, req Request) 
 	if errors.Is(err, configrepo.ErrMoved) {
 		err = fmt.Errorf("bump %s in %s: %w", req.App, req.Env, err)
 	}
+	result.Decide(err)
 	return result, err
 }
 

@@ -139,7 +139,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 		}
 		promotions = append(promotions, result)
 	}
-	return promotions, errors.Join(problems...)
+	return promotions, errors.Join(append(problems, p.comment(ctx, promotions))...)
 }
 
 // view is the config repository at one commit.

@@ -60,15 +60,15 @@ type Request struct {
 
 // Result is what was done.
 type Result struct {
-	Image    imageref.Ref
-	Previous imageref.Ref
-	Changed  bool // false when the environment, or the open pull request, was there already
-	Commit   string
-	Branch   string
-	Number   int
-	URL      string
-	Waybill  evidence.Waybill
-	Note     string
+	Image    imageref.Ref     `json:"image"`
+	Previous imageref.Ref     `json:"previous"`
+	Changed  bool             `json:"changed"` // false if the environment, or the open pull request, was there already
+	Commit   string           `json:"commit,omitempty"`
+	Branch   string           `json:"branch,omitempty"`
+	Number   int              `json:"number,omitempty"` // of the pull request
+	URL      string           `json:"url,omitempty"`    // of the pull request
+	Waybill  evidence.Waybill `json:"waybill,omitzero"`
+	Note     string           `json:"note,omitempty"`
 }
 
 // Roller rolls back within one config repository.
