@@ -73,9 +73,10 @@ lint: ## Vet, format and layout, actionlint, shellcheck
 	@if command -v terraform > /dev/null; then terraform fmt -check -recursive -diff terraform; fi
 
 .PHONY: generate
-generate: ## Write what is made from other files: actions and tables from internal/command/contract, init's applications from examples/
+generate: ## Write what is made from other files: actions, options and tables, init's applications, docs/json.md
 	go run ./internal/command/actiongen
 	go test ./internal/command/starter -run '^TestArchive$$' -update
+	go test ./internal/command/views -run '^TestDocuments$$' -update
 
 .PHONY: diagrams
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz

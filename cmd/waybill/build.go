@@ -2,130 +2,76 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
-	"github.com/waybill-dev/waybill/internal/door/registry"
-	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func runBuild(ctx context.Context, call *cli.Call) (err error) {
-	b, err := newBuildCall(ctx, call)
+func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Result, error) {
+	builders, err := buildkit.ParseBuilders(in.Builder, call.Env(contract.EnvBuildkitHost))
 	if err != nil {
-		return err
+		return build.Result{}, outcome.Usagef("--builder: %w", err)
+	}
+	order, err := buildOrder(call, in)
+	if err != nil {
+		return build.Result{}, err
+	}
+	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(order.Repository.RegistryStr())
+	source := readSource(ctx, call, in.Context) // before anything is written there
+	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, in.Context); err != nil {
+		return build.Result{}, err
+	}
+	if err := order.Describe(source, call.Env(contract.EnvSourceDate)); err != nil {
+		return build.Result{}, err
 	}
 	endGroup := func() {}
-	built, engine, err := build.Run(ctx, b.engines(), b.In.String("engine"), b.request, b.file, func(c build.Choice) {
-		b.Sayf("%s  %s", c.Engine, c.Reason)
-		if c.Engine == build.BuildKit {
-			endGroup = b.Runner.Group("BuildKit")
-		}
-	})
-	endGroup()
-	if err != nil {
-		return err
-	}
-	defer func() { err = outcome.Join(err, built.Close()) }()
-	index, platforms, err := build.Index(built.Images, b.annotations)
-	if err != nil {
-		return err
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		return fmt.Errorf("compute the digest of the index: %w", err)
-	}
-	b.sayImages(built.Images, platforms)
-	return b.deliver(ctx, index, built.Images, evidence.BuildRecord{
-		Schema: evidence.BuildSchema, Digest: digest.String(), Platforms: platforms, Engine: engine, Version: cli.Version(),
-		Dockerfile: evidence.Dockerfile{Path: b.source.Relative(b.file.Path), Digest: b.file.Digest},
-		Context:    b.source.Relative(b.request.Context), Target: b.request.Target, BuildArgs: b.request.Args,
-		BaseImages: built.BaseImages, Binaries: b.binaries, Source: b.source.Source, StartedAt: b.started,
-	})
+	return build.Deliver(ctx, build.Shop{
+		Registry: client,
+		Engines: map[string]build.Engine{
+			build.Assemble: assemble.Engine{Images: client},
+			build.BuildKit: buildkit.Engine{Builders: builders, Credentials: client.Credentials, Progress: call.Stderr},
+		},
+		Chosen: func(c build.Choice) {
+			call.Sayf("%s  %s", c.Engine, c.Reason)
+			if c.Engine == build.BuildKit {
+				endGroup = call.Runner.Group("BuildKit")
+			}
+		},
+		Built: func() { endGroup() },
+	}, order)
 }
 
-func (b *buildCall) engines() map[string]build.Engine {
-	return map[string]build.Engine{
-		build.Assemble: assemble.Engine{Images: b.client},
-		build.BuildKit: buildkit.Engine{Builders: b.builders, Credentials: b.client.Credentials, Progress: b.Stderr},
+// buildOrder reads the inputs that need neither the source nor the registry.
+func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
+	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata}
+	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
+	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
+	texts := build.Texts{Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label, Annotations: in.Annotation}
+	if err := o.Parse(texts, call.Getenv); err != nil {
+		return o, err
 	}
+	for _, s := range o.Secrets {
+		if err := call.Runner.Mask(string(s.Value)); err != nil {
+			return o, err
+		}
+	}
+	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File)
 }
 
-func (b *buildCall) sayImages(images []build.Image, platforms map[string]string) {
-	for _, image := range images {
-		digest := platforms[image.Platform.String()]
-		b.Sayf(" %-12s %s…  %9s  %5.2f s", image.Platform, imageref.ShortDigest(digest), megabytes(image.Size()), image.Took.Seconds())
-	}
-}
-
-// deliver pushes or writes the index, and then its record.
-func (b *buildCall) deliver(ctx context.Context, index v1.ImageIndex, images []build.Image, record evidence.BuildRecord) error {
-	layout := b.In.String("oci_layout")
-	image := filepath.ToSlash(layout) + "@" + record.Digest
-	if layout != "" {
-		if err := build.WriteLayout(layout, index); err != nil {
-			return err
-		}
-	} else {
-		ref, err := b.client.PushIndex(ctx, b.repository, index)
-		if err != nil {
-			return err
-		}
-		image, record.Image = ref.String(), ref.String()
-	}
-	record.FinishedAt = time.Now().UTC()
-	data, err := json.MarshalIndent(record, "", "  ")
+// readSource describes the source of the build context, as far as it is known.
+func readSource(ctx context.Context, call *cli.Call, dir string) build.Source {
+	job := call.Runner.Context()
+	source, err := build.ReadSource(ctx, dir, build.Job{Server: job.ServerURL, Repository: job.Repository, Commit: job.SHA, Ref: job.Ref})
 	if err != nil {
-		return fmt.Errorf("write the build record: %w", err)
+		call.Sayf("note: labels and build record say less of the source: %v", err)
 	}
-	if file := b.In.String("metadata"); file != "" {
-		if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
-			return fmt.Errorf("write the build record: %w", err)
-		}
-	}
-	recordRef := ""
-	if layout == "" {
-		ref, err := b.client.PushDocuments(ctx, b.repository, evidence.ArtifactBuild, []registry.Document{
-			{Name: evidence.FileBuild, MediaType: "application/json", Data: data},
-		})
-		if err != nil {
-			return err
-		}
-		recordRef = ref.String()
-	}
-	return b.tell(image, recordRef, images, record)
-}
-
-// tell hands the results to the steps after this one, and to the reader.
-func (b *buildCall) tell(image, recordRef string, images []build.Image, record evidence.BuildRecord) error {
-	platforms, err := json.Marshal(record.Platforms)
-	if err != nil {
-		return fmt.Errorf("write the outputs: %w", err)
-	}
-	for _, output := range [][2]string{{"image", image}, {"digest", record.Digest}, {"platforms", string(platforms)}, {"record", recordRef}} {
-		if err := b.Output(output[0], output[1]); err != nil {
-			return err
-		}
-	}
-	var table strings.Builder
-	fmt.Fprintf(&table, "**Built** `%s` with %s\n\n| platform | manifest | size |\n|---|---|---|\n", image, record.Engine)
-	for _, i := range images {
-		fmt.Fprintf(&table, "| %s | `%s` | %s |\n", i.Platform, imageref.ShortDigest(record.Platforms[i.Platform.String()]), megabytes(i.Size()))
-	}
-	if err := b.Runner.Summary(table.String()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(b.Stdout, image)
-	return err
+	return source
 }

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
@@ -24,30 +25,30 @@ var program = cli.Program{
 	Name:  "waybill",
 	Short: "Carry container images by digest, with their evidence, from source to production",
 	Commands: map[string]cli.Func{
-		"compile":  runCompile,
-		"build":    runBuild,
-		"scan":     runScan,
-		"sign":     runSign,
-		"verify":   runVerify,
-		"tag":      runTag,
-		"bump":     bounded(runBump),
-		"promote":  bounded(runPromote),
-		"check":    bounded(runCheck),
-		"diff":     bounded(runDiff),
-		"rollback": bounded(runRollback),
-		"hold":     bounded(runHold),
-		"status":   bounded(runStatus),
+		"compile":  cli.With(runCompile, views.Compile),
+		"build":    cli.With(runBuild, views.Build),
+		"scan":     cli.With(runScan, views.Scan),
+		"sign":     cli.With(runSign, views.Sign),
+		"verify":   cli.With(runVerify, views.Verify),
+		"tag":      cli.With(runTag, views.Tag),
+		"bump":     bounded(cli.With(runBump, views.Bump)),
+		"promote":  bounded(cli.With(runPromote, views.Promote)),
+		"check":    bounded(cli.With(runCheck, views.Check)),
+		"diff":     bounded(cli.With(runDiff, views.Diff)),
+		"rollback": bounded(cli.With(runRollback, views.Rollback)),
+		"hold":     bounded(cli.With(runHold, views.Hold)),
+		"status":   bounded(cli.With(runStatus, views.Status)),
 		"login":    runLogin,
 		"plan":     runPlan,
 		"gate":     runGate,
 		"apply":    runApply,
 		"drift":    runDrift,
-		"init":     runInit,
+		"init":     cli.With(runInit, views.Init),
 	},
 }
 
-// bounded is for commands that read what others wrote: however that is built,
-// they end within stated limits of memory, and soon after an interrupt.
+// bounded is for commands that read what others wrote: they end within stated
+// limits of memory, and soon after an interrupt, whatever they read.
 func bounded(f cli.Func) cli.Func {
 	return func(ctx context.Context, call *cli.Call) error {
 		return limit.Command(ctx, func(ctx context.Context) error { return f(ctx, call) })

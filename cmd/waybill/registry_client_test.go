@@ -50,7 +50,7 @@ func TestTokenGoesToGitHubsRegistry(t *testing.T) {
 			if seen.Load() != test.sent {
 				t.Errorf("sent: %t, want %t\n%s", seen.Load(), test.sent, stderr.String())
 			}
-			if strings.Contains(stderr.String(), "the token is not sent there") == test.sent {
+			if strings.Contains(stderr.String(), "Waybill does not send the token there") == test.sent {
 				t.Errorf("what is said: %s", stderr.String())
 			}
 			if strings.Contains(stderr.String(), test.password) {

@@ -2,73 +2,42 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strconv"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func runRollback(ctx context.Context, call *cli.Call) error {
+func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (rollback.Result, error) {
 	var to imageref.Ref
-	if text := call.In.String("to"); text != "" {
+	if in.To != "" {
 		var err error
-		if to, err = imageref.Parse(text); err != nil {
-			return outcome.Usagef("%w", err)
+		if to, err = imageref.Parse(in.To); err != nil {
+			return rollback.Result{}, outcome.Usagef("%w", err)
 		}
 	}
-	repo, err := openRepository(ctx, call)
+	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
+	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
-		return err
+		return rollback.Result{}, err
 	}
-	branch, err := repo.branch(ctx, call)
+	judge, err := access.Judge(ctx, repo, branch)
 	if err != nil {
-		return err
-	}
-	judge, err := repo.judge(ctx, call, branch)
-	if err != nil {
-		return err
+		return rollback.Result{}, err
 	}
 	roller := rollback.Roller{Repo: repo, Judge: judge}
-	if repo.hasForge() {
-		roller.Forge = repo.forge(branch, call.In.String("check_workflow"))
+	if repo.HasForge() {
+		roller.Forge = repo.Forge(branch, in.CheckWorkflow)
 	}
 	result, err := roller.Run(ctx, rollback.Request{
-		App: call.In.String("app"), Env: call.In.String("env"), To: to, Steps: call.In.Int("steps"),
-		Direct: call.In.Bool("direct"), AllowNew: call.In.Bool("allow_new"), Reason: call.In.String("reason"),
+		App: in.App, Env: in.Env, To: to, Steps: in.Steps, Direct: in.Direct, AllowNew: in.AllowNew, Reason: in.Reason,
 		Branch: branch, Run: call.Runner.Context().RunURL(),
 	})
 	if err != nil {
-		return err
+		return rollback.Result{}, err
 	}
-	return reportRollback(call, result)
-}
-
-func reportRollback(call *cli.Call, r rollback.Result) error {
-	switch {
-	case r.URL != "":
-		call.Sayf("rollback to %s: %s", r.Image.Short(), r.URL)
-	case r.Changed:
-		call.Sayf("rollback to %s: commit %s on %s", r.Image.Short(), r.Commit, r.Branch)
-	default:
-		call.Sayf("rollback to %s: nothing to do", r.Image.Short())
-	}
-	if r.Note != "" {
-		call.Sayf("%s", r.Note)
-	}
-	if _, err := fmt.Fprintln(call.Stdout, r.Image); err != nil {
-		return err
-	}
-	number := ""
-	if r.Number != 0 {
-		number = strconv.Itoa(r.Number)
-	}
-	for name, value := range map[string]string{"pull_request": number, "commit": r.Commit, "digest": r.Image.Digest()} {
-		if err := call.Output(name, value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return result, nil
 }

@@ -26,7 +26,7 @@ func commandAction(c contract.Command) []byte {
 		if in.LocalOnly {
 			continue
 		}
-		fmt.Fprintf(&out, "  %s:\n    description: %s\n    required: %t\n", in.Name, quote(description(in)), in.Required)
+		fmt.Fprintf(&out, "  %s:\n    description: %s\n    required: %t\n", in.Name, quote(c.ActionDoc(in)), in.Required)
 		switch {
 		case in.Name == "token":
 			out.WriteString("    default: ${{ github.token }}\n")
@@ -50,13 +50,6 @@ func commandAction(c contract.Command) []byte {
 		}
 	}
 	return []byte(out.String())
-}
-
-func description(in contract.Input) string {
-	if in.Type == contract.Choice {
-		return in.Doc + " One of: " + strings.Join(in.Values, ", ") + "."
-	}
-	return in.Doc
 }
 
 // installStep installs the binaries. The script lies beside the action, in the

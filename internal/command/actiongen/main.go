@@ -1,5 +1,6 @@
 // Command actiongen writes what follows from internal/command/contract: the composite
-// actions, the root action, and the tables of the README.
+// actions, the root action, the options of each command as Go structs, and the
+// tables of README and docs.
 //
 //	go run ./internal/command/actiongen          writes
 //	go run ./internal/command/actiongen -check   fails where a file is not what it would write
@@ -75,7 +76,11 @@ func generate(root string) ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("README.md: %w", err)
 	}
-	files = append(files, file{"README.md", readme}, file{"docs/commands.md", commandReference()})
+	options, err := optionsFile()
+	if err != nil {
+		return nil, fmt.Errorf("format the options: %w", err)
+	}
+	files = append(files, file{"README.md", readme}, file{"docs/commands.md", commandReference()}, file{"internal/command/options/options.go", options})
 	return files, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -18,12 +19,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Func runs one command.
 type Func func(ctx context.Context, call *Call) error
+
+// With is a command in two parts: step takes the inputs, a struct of
+// internal/command/options, and returns the result; view renders it. A result
+// that comes with an error is shown too, unless it is empty.
+func With[Options, Result any](step func(context.Context, *Call, Options) (Result, error), view func(Options, Result) show.View) Func {
+	return func(ctx context.Context, call *Call) error {
+		var in Options
+		if err := call.In.Fill(&in); err != nil {
+			return err
+		}
+		result, err := step(ctx, call, in)
+		if err != nil && reflect.ValueOf(&result).Elem().IsZero() {
+			return err
+		}
+		v := view(in, result)
+		shown := v.Show(result, show.To{
+			Format: options.Format(call.In.String("format")), Stdout: call.Stdout, Runner: call.Runner, Sayf: call.Sayf, Output: call.Output,
+		})
+		return outcome.Join(err, v.Verdict, shown)
+	}
+}
 
 // Call is one invocation of a command, and its only way to the outside.
 type Call struct {
@@ -143,7 +167,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 			use += " " + in.Placeholder
 		}
 	}
-	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.Long), Example: "  " + c.Example}
+	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.FlagText(c.Long), lineEnd)}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > len(positional) {
 			return outcome.Usagef("%s takes %d argument(s), got %q: see %s --help", c.Name, len(positional), args, cmd.CommandPath())

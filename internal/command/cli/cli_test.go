@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -85,9 +87,12 @@ func TestInputsComeByFlagAndByEnvironment(t *testing.T) {
 	if r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	in := r.call.In
-	if in.String("image") != "from-env" || in.String("env") != "prod" || in.String("policy") != "p.yaml" || strings.Join(in.List("key"), ",") != "a,b" || in.String("registry_password") != "pw" {
-		t.Errorf("image %q env %q policy %q key %q", in.String("image"), in.String("env"), in.String("policy"), in.List("key"))
+	var in options.Verify
+	if err := r.call.In.Fill(&in); err != nil {
+		t.Fatal(err)
+	}
+	if in.Image != "from-env" || in.Env != "prod" || in.Policy != "p.yaml" || strings.Join(in.Key, ",") != "a,b" || in.RegistryPassword != "pw" {
+		t.Errorf("image %q env %q policy %q key %q", in.Image, in.Env, in.Policy, in.Key)
 	}
 }
 
@@ -113,8 +118,11 @@ func TestErrorsAnnotateInActions(t *testing.T) {
 
 func TestMistakesAgainstTheContractAreErrors(t *testing.T) {
 	t.Parallel()
-	r := run(t, nil, func(call *cli.Call) error { _ = call.In.String("nonsense"); return nil }, "verify", "img")
-	if r.code != outcome.Broken || !strings.Contains(r.stderr, `reads input "nonsense"`) {
+	r := run(t, nil, func(call *cli.Call) error {
+		step := func(context.Context, *cli.Call, options.Build) (int, error) { t.Error("it ran"); return 0, nil }
+		return cli.With(step, func(options.Build, int) show.View { return show.View{} })(t.Context(), call)
+	}, "verify", "img")
+	if r.code != outcome.Broken || !strings.Contains(r.stderr, `reads input "context"`) {
 		t.Errorf("undeclared input: exit %d, %q", r.code, r.stderr)
 	}
 	r = run(t, nil, func(call *cli.Call) error { return call.Output("nonsense", "x") }, "verify", "img")

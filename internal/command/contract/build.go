@@ -5,15 +5,15 @@ var (
 		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time it is used."}
 	inputFormat = Input{Name: "format", Type: Choice, Values: []string{"text", "json"}, Default: "text", LocalOnly: true,
 		Doc: "Form of the result on standard output."}
-	inputToken = Input{Name: "token", Type: String, Secret: true,
-		Doc: "Token for the GitHub API. The action passes the job's own token when empty."}
-	inputAppID = Input{Name: "app_id", Type: String, Placeholder: "ID",
-		Doc: "Client ID of a GitHub App that acts instead of `token`, for the config repository alone and with no more than this command needs. GitHub lets no job token commit to a branch that requires pull requests or a status; an App can be on the bypass list of its ruleset. Empty uses `token`."}
-	inputAppKey = Input{Name: "app_key", Type: String, Secret: true,
-		Doc: "Private key of the App that `app_id` names, in PEM form."}
-	inputRegistryUsername = Input{Name: "registry_username", Type: String, Secret: true,
-		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs only `registry_password`."}
-	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true,
+	inputToken = Input{Name: "token", Type: String, Secret: true, Group: GitHub,
+		Doc: "Token for the GitHub API. The action passes the job's own token when empty, the command line takes GITHUB_TOKEN."}
+	inputAppID = Input{Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub,
+		Doc: "Client ID of a GitHub App that acts instead of {token}, for the config repository alone and with no more than this command needs. GitHub lets no job token commit to a branch that requires pull requests or a status; an App can be on the bypass list of its ruleset. Empty uses {token}."}
+	inputAppKey = Input{Name: "app_key", Type: String, Secret: true, Group: GitHub,
+		Doc: "Private key of the App that {app_id} names, in PEM form."}
+	inputRegistryUsername = Input{Name: "registry_username", Type: String, Secret: true, Group: Registry,
+		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs only {registry_password}."}
+	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true, Group: Registry,
 		Doc: "Password or token for the image's registry, sent to that registry alone."}
 	permissionPackagesRead  = Permission{"packages", "read", "reads the image and its evidence from ghcr.io"}
 	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
@@ -29,7 +29,8 @@ var compile = Command{
 		{Name: "package", Type: String, Required: true, Placeholder: "PACKAGE", Doc: "Main package to compile: . or ./PATH of this repository. Anything else is refused."},
 		{Name: "app", Type: String, Required: true, Placeholder: "NAME", Doc: "Name of the binary: lower-case letters, digits, ., _ and -."},
 		{Name: "image", Type: String, Required: true, Placeholder: "REPO", Doc: "Repository of the image, beside which the binaries are pushed."},
-		{Name: "platform", Type: List, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to compile for, one per line."},
+		{Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to compile for."},
+		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"binaries", "The binaries as an untagged OCI artifact, REPOSITORY@sha256:…, for `build`."}},
@@ -41,15 +42,15 @@ var build = Command{
 	Name:  "build",
 	Short: "Build every platform of an image and push it by digest, untagged",
 	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can deploy it by name before it is scanned, signed and judged. " +
-		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at `builder`. The index is pushed last: a failed build leaves no half-written image behind.",
-	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64 --platform linux/arm64",
+		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at {builder}. The index is pushed last: a failed build leaves no half-written image behind.",
+	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64,linux/arm64",
 	Inputs: []Input{
-		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless `oci_layout` is given."},
+		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given."},
 		{Name: "context", Type: String, Default: ".", Placeholder: "DIR", Doc: "Directory of the build context. A .dockerignore in it is honoured."},
 		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
-		{Name: "platform", Type: List, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to build, one per line, such as linux/arm64 or linux/arm/v7."},
-		{Name: "build_arg", Type: List, Placeholder: "NAME=VALUE", Doc: "Build arguments, one per line. Not for secrets: they are recorded in the image and in the provenance."},
+		{Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to build, such as linux/arm64 or linux/arm/v7."},
+		{Name: "build_arg", Type: List, Placeholder: "NAME=VALUE", Doc: "Build arguments. Not for secrets: they are recorded in the image and in the provenance."},
 		{Name: "secret", Type: List, Placeholder: "id=ID[,src=PATH|,env=NAME]", Doc: "Secrets for RUN --mount=type=secret, from a file or an environment variable. Never stored in the image. Needs BuildKit."},
 		{Name: "label", Type: List, Placeholder: "NAME=VALUE", Doc: "Labels of the image configuration, beside the org.opencontainers.image ones read from git."},
 		{Name: "annotation", Type: List, Placeholder: "NAME=VALUE", Doc: "Annotations of index and manifests, beside the org.opencontainers.image ones read from git."},
@@ -60,6 +61,7 @@ var build = Command{
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{Name: "binaries", Type: String, Placeholder: "REPO@DIGEST", Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the provenance. A file that is there already is not replaced. Empty writes nothing."},
 		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
+		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{

@@ -1,11 +1,11 @@
 package contract
 
 var (
-	inputRepo = Input{Name: "repo", Type: String, Placeholder: "OWNER/NAME",
+	inputRepo = Input{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 		Doc: "Config repository on GitHub, read and written through the API without a clone."}
-	inputDir = Input{Name: "dir", Type: String, Placeholder: "PATH",
-		Doc: "Local clone of the config repository, instead of `repo`. Where neither is given, `check`, `diff` and `status` take the working directory if it holds waybill.yaml."}
-	inputBranch = Input{Name: "branch", Type: String, Placeholder: "BRANCH",
+	inputDir = Input{Name: "dir", Type: String, Group: Repository, Placeholder: "PATH",
+		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take the working directory if it holds waybill.yaml."}
+	inputBranch = Input{Name: "branch", Type: String, Group: Repository, Placeholder: "BRANCH",
 		Doc: "Branch that holds the deployments. Empty means the default branch."}
 	inputApp = Input{Name: "app", Type: String, Required: true, Placeholder: "APP",
 		Doc: "Application, as named under `apps` in waybill.yaml."}
@@ -26,11 +26,11 @@ var tag = Command{
 	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
 		inputImage,
-		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add, one per line: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused."},
+		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused."},
 		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy the digest must pass."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
-		inputTrustedRoot,
+		inputFormat, inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"tags", "The references written, one per line."}},
@@ -42,15 +42,15 @@ var bump = Command{
 	Name:  "bump",
 	Short: "Point one environment's overlay at a digest that passes policy",
 	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
-		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With `via: deployment` it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
+		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
 		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
 		{Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump workflow, and waits for the answer: it needs `deployments: write` there and nothing else. `dispatch` is the old name of `deployment`."},
-		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long `via: deployment` waits for the answer."},
-		{Name: "deployment", Type: Int, Placeholder: "ID", Doc: "Deployment of the config repository by which somebody asked with `via: deployment`: the outcome is reported there. Empty reports to nobody. Needs `repo`."},
-		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With `app_id` the commit starts by itself what listens to pushes. Empty starts none. Needs `repo`."},
-		inputAllowOlder, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long {via: deployment} waits for the answer."},
+		{Name: "deployment", Type: Int, Placeholder: "ID", Doc: "Deployment of the config repository by which somebody asked with {via: deployment}: the outcome is reported there. Empty reports to nobody. Needs {repo}."},
+		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With {app_id} the commit starts by itself what listens to pushes. Empty starts none. Needs {repo}."},
+		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
 		{"decision", "`allowed`, `refused` or `pending`; empty when something broke."},
@@ -71,7 +71,7 @@ var promote = Command{
 	Example: "waybill promote --repo acme/config",
 	Inputs: []Input{
 		{Name: "from", Type: String, Placeholder: "ENV", Doc: "Environment to promote from. Empty means every environment that has a next one."},
-		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after `from`."},
+		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after {from}."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote. Empty means all."},
 		inputRepo, inputDir, inputBranch,
 		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made with the job token starts none by itself. Empty starts none."},
@@ -90,11 +90,11 @@ var check = Command{
 		"images that are neither an application's nor allowed, and changes that take protection away without saying so. Reports only what is new. Without a base it judges everything as it stands. On a pull request into the default branch, and on a merge group, it reports as a commit status on the head it judged, which names the base and its revision.",
 	Example: "waybill check --base origin/main --head HEAD --dir .",
 	Inputs: []Input{
-		{Name: "base", Type: String, Placeholder: "REV", Doc: "Revision the change is compared with. Empty, without `pull_request`, judges everything as it stands."},
-		{Name: "head", Type: String, Placeholder: "REV", Doc: "Revision to judge. Empty means HEAD, or the head of `pull_request`."},
-		{Name: "pull_request", Type: Int, Placeholder: "N", Doc: "Pull request to judge: its base, its head, and where the status goes. One that does not go into the default branch gets no status. Needs `repo`."},
-		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group to judge, onto the default branch; the status goes there. Needs `repo`."},
-		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of judging here, with `pull_request` and `merge_group` as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty judges here."},
+		{Name: "base", Type: String, Placeholder: "REV", Doc: "Revision the change is compared with. Empty, without {pull_request}, judges everything as it stands."},
+		{Name: "head", Type: String, Placeholder: "REV", Doc: "Revision to judge. Empty means HEAD, or the head of {pull_request}."},
+		{Name: "pull_request", Type: Int, Placeholder: "N", Doc: "Pull request to judge: its base, its head, and where the status goes. One that does not go into the default branch gets no status. Needs {repo}."},
+		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group to judge, onto the default branch; the status goes there. Needs {repo}."},
+		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of judging here, with {pull_request} and {merge_group} as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty judges here."},
 		inputRepo, inputDir,
 		{Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME", Doc: "Name of the commit status that is set on the head that was judged."},
 		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
@@ -126,18 +126,18 @@ var diff = Command{
 var rollback = Command{
 	Name:  "rollback",
 	Short: "Return an environment to an earlier digest",
-	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with `direct` it commits. " +
-		"Only a digest that the environment's history holds is taken without `allow_new`. The digest that it takes out is held: it does not come back, there or in a later environment, until `waybill hold --lift`.",
+	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with {direct} it commits. " +
+		"Only a digest that the environment's history holds is taken without {allow_new}. The digest that it takes out is held: it does not come back, there or in a later environment, until `waybill hold --lift`.",
 	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
-		{Name: "to", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to return to. Empty goes back by `steps`."},
+		{Name: "to", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to return to. Empty goes back by {steps}."},
 		{Name: "steps", Type: Int, Default: "1", Doc: "How many deployments to go back."},
 		{Name: "direct", Type: Bool, Default: "false", Doc: "Whether to commit to the branch instead of opening a pull request."},
-		{Name: "allow_new", Type: Bool, Default: "false", Doc: "Whether `to` may be a digest that never ran in the environment."},
+		{Name: "allow_new", Type: Bool, Default: "false", Doc: "Whether {to} may be a digest that never ran in the environment."},
 		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for the commit and the pull request."},
 		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none."},
-		inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."}, {"digest", "The digest that the environment returns to."}},
 	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
@@ -148,14 +148,14 @@ var rollback = Command{
 var holdCommand = Command{
 	Name:  "hold",
 	Short: "Keep a place at its digest until somebody lifts it",
-	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check refuse every other one, with the reason. `lift` takes it away, also where a rollback left it behind. " +
+	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check refuse every other one, with the reason. {lift} takes it away, also where a rollback left it behind. " +
 		"A rollback holds by itself: the digest that it takes out of an environment does not come back, there or in a later one, until somebody lifts it.",
 	Example: "waybill hold --app backend --env prod --reason 'the migration runs' --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
-		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for everybody who is refused. Required, except with `lift`."},
+		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for everybody who is refused. Required, except with {lift}."},
 		{Name: "lift", Type: Bool, Default: "false", Doc: "Whether to take the hold away instead."},
-		inputRepo, inputDir, inputBranch, inputToken, inputAppID, inputAppKey,
+		inputFormat, inputRepo, inputDir, inputBranch, inputToken, inputAppID, inputAppKey,
 	},
 	Outputs:     []Output{{"changed", "`true` when a commit was made."}, {"commit", "The commit on the config repository's branch."}},
 	Permissions: []Permission{permissionContentsWrite},

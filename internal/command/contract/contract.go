@@ -19,8 +19,35 @@ const (
 	Int      Type = "int"      // a whole number, not negative
 	Duration Type = "duration" // 30m, 24h, 7d
 	Choice   Type = "choice"   // one of Values
-	List     Type = "list"     // one value a line, or the flag several times
+	List     Type = "list"     // one value per line, or the flag several times
 )
+
+// Group names inputs that several commands share. They are one struct in
+// internal/command/options and one heading in the help.
+type Group string
+
+// The groups of inputs, in the order of the help.
+const (
+	Repository Group = "Repository"
+	GitHub     Group = "GitHub"
+	Terraform  Group = "Terraform"
+	Cloud      Group = "Cloud"
+	Record     Group = "Record"
+	Sigstore   Group = "Sigstore"
+	Registry   Group = "Registry"
+)
+
+// Groups lists the groups in the order of the help.
+func Groups() []Group {
+	return []Group{Repository, GitHub, Terraform, Cloud, Record, Sigstore, Registry}
+}
+
+func grouped(g Group, inputs ...Input) []Input {
+	for i := range inputs {
+		inputs[i].Group = g
+	}
+	return inputs
+}
 
 // Input is one thing a command is told. The name uses underscores, as in
 // action.yml; its flag has dashes.
@@ -32,12 +59,18 @@ type Input struct {
 	Positional  bool     // given as an argument on the command line, not by a flag
 	Values      []string // of a Choice
 	Placeholder string   // what the help shows for the value, such as REPO
+	Group       Group    // empty for an input of this command alone
+	Commas      bool     // a List whose values hold no comma: commas separate them too
 	// Secret inputs have no flag: arguments are visible to every process. They
 	// come by environment (EnvVar) and are masked.
 	Secret bool
 	// LocalOnly inputs exist on the command line and not in the action.
 	LocalOnly bool
-	Doc       string // what it is, what it excludes, what happens when empty
+	// Doc says what the input is, what it excludes, and what happens when it is
+	// empty. It names another input in braces, {oci_layout}, one with a value
+	// {via: deployment}, and one of another command {scan.report}: FlagDoc and
+	// ActionDoc spell them.
+	Doc string
 }
 
 // Flag is the input's name on the command line.
@@ -70,7 +103,7 @@ const (
 type Command struct {
 	Name        string
 	Short       string // one line
-	Long        string // Markdown paragraphs
+	Long        string // a paragraph, which names inputs as Input.Doc does
 	Example     string
 	Inputs      []Input
 	Outputs     []Output

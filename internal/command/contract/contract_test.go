@@ -13,7 +13,8 @@ import (
 
 var sample = contract.Command{Name: "sample", Inputs: []contract.Input{
 	{Name: "image", Type: contract.String, Required: true, Positional: true, Doc: "The image. By digest."},
-	{Name: "platform", Type: contract.List, Default: "linux/amd64\nlinux/arm64"},
+	{Name: "platform", Type: contract.List, Commas: true, Default: "linux/amd64\nlinux/arm64"},
+	{Name: "build_arg", Type: contract.List},
 	{Name: "fast", Type: contract.Bool, Default: "false"},
 	{Name: "max_age", Type: contract.Duration, Default: "72h"},
 	{Name: "steps", Type: contract.Int},
@@ -48,14 +49,112 @@ func TestResolvePrecedence(t *testing.T) {
 	}
 }
 
-func TestResolveListsFromEnvironmentAreLines(t *testing.T) {
+// The fields of a command's options are its inputs; those of a group that it
+// does not take stay empty.
+func TestFill(t *testing.T) {
 	t.Parallel()
-	v, err := contract.Resolve(sample, nil, env(map[string]string{"WAYBILL_INPUT_IMAGE": "x", "WAYBILL_INPUT_PLATFORM": "\n  a b \r\n\nc,d\n"}))
+	type group struct {
+		Token   string `input:"token"`
+		Missing string `input:"app_id"`
+	}
+	type engine string
+	var options struct {
+		Image    string        `input:"image"`
+		Platform []string      `input:"platform"`
+		Fast     bool          `input:"fast"`
+		MaxAge   time.Duration `input:"max_age"`
+		Steps    int           `input:"steps"`
+		Engine   engine        `input:"engine"`
+		group
+	}
+	v, err := contract.Resolve(sample, map[string][]string{"image": {"x"}, "fast": {"true"}, "steps": {"2"}}, env(map[string]string{"WAYBILL_INPUT_TOKEN": "t"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := v.List("platform"); !slices.Equal(got, []string{"a b", "c,d"}) {
+	var exported struct {
+		Wrong string `input:"imag"`
+	}
+	if err := v.Fill(&exported); err == nil || !strings.Contains(err.Error(), `"imag"`) {
+		t.Errorf("an input that is not declared: %v", err)
+	}
+	if err := v.Fill(&options); err != nil {
+		t.Fatal(err)
+	}
+	if options.Image != "x" || len(options.Platform) != 2 || !options.Fast || options.MaxAge != 72*time.Hour || options.Steps != 2 ||
+		options.Engine != "auto" || options.Token != "t" || options.Missing != "" {
+		t.Errorf("%+v", options)
+	}
+}
+
+// Commas separate values where no value can hold one, and nowhere else.
+func TestLists(t *testing.T) {
+	t.Parallel()
+	v, err := contract.Resolve(sample, map[string][]string{"image": {"x"}, "platform": {"a,b", "c\nd"}, "build_arg": {"A=1,2", "B=3\n4"}}, env(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.List("platform"); !slices.Equal(got, []string{"a", "b", "c", "d"}) {
+		t.Errorf("with commas: %q", got)
+	}
+	if got := v.List("build_arg"); !slices.Equal(got, []string{"A=1,2", "B=3\n4"}) {
+		t.Errorf("without: %q", got)
+	}
+}
+
+func TestResolveListsFromEnvironmentAreLines(t *testing.T) {
+	t.Parallel()
+	v, err := contract.Resolve(sample, nil, env(map[string]string{"WAYBILL_INPUT_IMAGE": "x", "WAYBILL_INPUT_BUILD_ARG": "\n  a b \r\n\nc,d\n", "WAYBILL_INPUT_PLATFORM": "e,f\ng"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := v.List("build_arg"); !slices.Equal(got, []string{"a b", "c,d"}) {
 		t.Errorf("%q", got)
+	}
+	if got := v.List("platform"); !slices.Equal(got, []string{"e", "f", "g"}) {
+		t.Errorf("with commas: %q", got)
+	}
+}
+
+// A text names other inputs by reference, so that help and actions can spell
+// them. A backquoted word that is an input's name is another thing of that name:
+// a choice, a command, or an example.
+func TestDocsReferToInputs(t *testing.T) {
+	t.Parallel()
+	word := regexp.MustCompile("`([a-z_]+)[`:]")
+	others := []string{"backend", "ref", "run"}
+	for _, c := range contract.Commands() {
+		texts := map[string]string{"its description": c.Long}
+		var choices []string
+		for _, in := range c.Inputs {
+			texts[in.Name] = in.Doc
+			choices = append(choices, in.Values...)
+		}
+		for where, text := range texts {
+			for _, m := range word.FindAllStringSubmatch(text, -1) {
+				_, isInput := c.Input(m[1])
+				_, isCommand := contract.Lookup(m[1])
+				if isInput && !isCommand && !slices.Contains(choices, m[1]) && !slices.Contains(others, m[1]) {
+					t.Errorf("%s, %s: write {%s}", c.Name, where, m[1])
+				}
+			}
+			if strings.Contains(text, "one per line") {
+				t.Errorf("%s, %s: how a list is written follows from its type", c.Name, where)
+			}
+		}
+	}
+}
+
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	c, _ := contract.Lookup("bump")
+	const text = "{via: deployment}, {allow_older: false}, {token}, {image}, {scan.upload_sarif}, {{version}}, {nonsense}"
+	const flags = "--via deployment, --allow-older=false, WAYBILL_INPUT_TOKEN, IMAGE, waybill scan --upload-sarif, {{version}}, {nonsense}"
+	const action = "`via: deployment`, `allow_older: false`, `token`, `image`, `upload_sarif` of `scan`, {{version}}, {nonsense}"
+	if got := c.FlagText(text); got != flags {
+		t.Errorf("on the command line: %s", got)
+	}
+	if got := c.ActionText(text); got != action {
+		t.Errorf("in an action: %s", got)
 	}
 }
 

@@ -1,17 +1,17 @@
 package contract
 
-// cloudInputs say as whom terraform works in a cloud.
-var cloudInputs = []Input{
-	{Name: "aws_role", Type: String, Placeholder: "ARN", Doc: "AWS role to take with the job's OIDC identity, arn:aws:iam::…:role/NAME. Empty is none. The role must trust GitHub's issuer for this repository, with the audience sts.amazonaws.com."},
-	{Name: "aws_region", Type: String, Placeholder: "REGION", Doc: "AWS region. Required with `aws_role`."},
-	{Name: "aws_session_name", Type: String, Placeholder: "NAME", Doc: "Name of the session in CloudTrail. Empty means waybill-RUN."},
-	{Name: "gcp_provider", Type: String, Placeholder: "NAME", Doc: "Google workload identity provider, projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME. Empty is none."},
-	{Name: "gcp_service_account", Type: String, Placeholder: "EMAIL", Doc: "Google service account to act as. Empty acts as the federated identity itself."},
-	{Name: "gcp_project", Type: String, Placeholder: "ID", Doc: "Google project. Empty leaves it to the configuration."},
-	{Name: "azure_client_id", Type: String, Placeholder: "GUID", Doc: "Azure application with a federated credential for this repository. Empty is none."},
-	{Name: "azure_tenant_id", Type: String, Placeholder: "GUID", Doc: "Azure tenant. Required with `azure_client_id`."},
-	{Name: "azure_subscription_id", Type: String, Placeholder: "GUID", Doc: "Azure subscription. Empty leaves it to the configuration."},
-}
+// cloudInputs name the identity that terraform has in a cloud.
+var cloudInputs = grouped(Cloud,
+	Input{Name: "aws_role", Type: String, Placeholder: "ARN", Doc: "AWS role to take with the job's OIDC identity, arn:aws:iam::…:role/NAME. Empty is none. The role must trust GitHub's issuer for this repository, with the audience sts.amazonaws.com."},
+	Input{Name: "aws_region", Type: String, Placeholder: "REGION", Doc: "AWS region. Required with {aws_role}."},
+	Input{Name: "aws_session_name", Type: String, Placeholder: "NAME", Doc: "Name of the session in CloudTrail. Empty means waybill-RUN."},
+	Input{Name: "gcp_provider", Type: String, Placeholder: "NAME", Doc: "Google workload identity provider, projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME. Empty is none."},
+	Input{Name: "gcp_service_account", Type: String, Placeholder: "EMAIL", Doc: "Google service account to act as. Empty acts as the federated identity itself."},
+	Input{Name: "gcp_project", Type: String, Placeholder: "ID", Doc: "Google project. Empty leaves it to the configuration."},
+	Input{Name: "azure_client_id", Type: String, Placeholder: "GUID", Doc: "Azure application with a federated credential for this repository. Empty is none."},
+	Input{Name: "azure_tenant_id", Type: String, Placeholder: "GUID", Doc: "Azure tenant. Required with {azure_client_id}."},
+	Input{Name: "azure_subscription_id", Type: String, Placeholder: "GUID", Doc: "Azure subscription. Empty leaves it to the configuration."},
+)
 
 var login = Command{
 	Name:  "login",

@@ -1,9 +1,12 @@
 package contract
 
-var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Placeholder: "FILE",
+var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Group: Sigstore, Placeholder: "FILE",
 	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, fetched by TUF."}
 
-var inputAllowPublicLog = Input{Name: "allow_public_log", Type: Bool, Default: "false", Doc: "Whether the name of a private repository may become public. A keyless signature carries it in its certificate, which a public Fulcio and a public transparency log publish for ever. Without this, Waybill refuses to sign for a private or internal repository with such services."}
+var inputSigningConfig = Input{Name: "signing_config", Type: String, Group: Sigstore, Placeholder: "FILE",
+	Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."}
+
+var inputAllowPublicLog = Input{Name: "allow_public_log", Type: Bool, Group: Sigstore, Default: "false", Doc: "Whether the name of a private repository may become public. A keyless signature carries it in its certificate, which a public Fulcio and a public transparency log publish for ever. Without this, Waybill refuses to sign for a private or internal repository with such services."}
 
 var sign = Command{
 	Name:  "sign",
@@ -13,14 +16,17 @@ var sign = Command{
 	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
 		inputImage,
-		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest, one per line."},
-		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of `scan --report` to attest."},
-		{Name: "documents", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `scan --documents` pushed, by digest; in place of `sbom` and `scan_report`."},
-		{Name: "provenance", Type: String, Placeholder: "FILE", Doc: "Build record of `build --metadata` to attest as SLSA v1 provenance."},
-		{Name: "build_record", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `build` pushed as its record, by digest; in place of `provenance`."},
+		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest."},
+		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of {scan.report} to attest."},
+		{Name: "documents", Type: String, Placeholder: "IMAGE", Doc: "Artifact that {scan.documents} pushed, by digest; in place of {sbom} and {scan_report}."},
+		{Name: "provenance", Type: String, Placeholder: "FILE", Doc: "Build record of {build.metadata} to attest as SLSA v1 provenance."},
+		{Name: "build_record", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `build` pushed as its record, by digest; in place of {provenance}."},
 		{Name: "key", Type: String, Placeholder: "FILE", Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless."},
-		{Name: "format", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle", Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
-		{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."},
+		{Name: "store_as", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle",
+			Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
+		{Name: "format", Type: Choice, Values: []string{"text", "json", "bundle", "legacy", "both"}, Default: "text",
+			Doc: "Form of the result on standard output, `text` or `json`. The other values are deprecated: they mean {store_as}."},
+		inputSigningConfig,
 		inputAllowPublicLog,
 		inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,

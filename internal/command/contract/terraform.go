@@ -7,28 +7,28 @@ var (
 		Doc: "Repository on GitHub. Empty means the workflow's own, or none outside Actions."}
 	inputPullRequest = Input{Name: "pull_request", Type: Int, Placeholder: "N",
 		Doc: "Pull request. Empty means the one that the event is about or, after a merge, the one that brought the commit."}
-	inputTerraform = Input{Name: "terraform", Type: String, Default: "terraform", Placeholder: "PROGRAM",
+	inputTerraform = Input{Name: "terraform", Group: Terraform, Type: String, Default: "terraform", Placeholder: "PROGRAM",
 		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
-	inputTerraformVersion = Input{Name: "terraform_version", Type: String, Placeholder: "VERSION",
+	inputTerraformVersion = Input{Name: "terraform_version", Group: Terraform, Type: String, Placeholder: "VERSION",
 		Doc: "Version of terraform for every root, exact or a constraint. Empty means `version` in waybill.yaml, else .terraform-version, else required_version alone, else whichever is there. terraform on PATH is used where it satisfies; otherwise the version is installed, when its checksum and HashiCorp's signature are right. `apply` takes the version that the plan was made with."}
-	inputTerraformMirror = Input{Name: "terraform_mirror", Type: String, Placeholder: "URL",
+	inputTerraformMirror = Input{Name: "terraform_mirror", Group: Terraform, Type: String, Placeholder: "URL",
 		Doc: "Mirror of https://releases.hashicorp.com to install terraform from, for runners that cannot reach it; what it gives is verified all the same. Empty means the original."}
-	inputTerraformEnv = Input{Name: "env", Type: List, Placeholder: "NAME",
-		Doc: "Environment variables to hand to terraform, one per line, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
-	inputCheckout = Input{Name: "checkout", Type: String, Default: ".", Placeholder: "DIR",
+	inputTerraformEnv = Input{Name: "env", Group: Terraform, Type: List, Commas: true, Placeholder: "NAME",
+		Doc: "Environment variables to hand to terraform, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
+	inputCheckout = Input{Name: "checkout", Group: Terraform, Type: String, Default: ".", Placeholder: "DIR",
 		Doc: "Directory of the clone, or one inside it."}
-	inputBackendConfig = Input{Name: "backend_config", Type: List, Placeholder: "KEY=VALUE|FILE",
-		Doc: "Settings of the backend that the configuration leaves open, one per line, for every root. Not for secrets: arguments are visible to every process of the machine."}
-	inputLockTimeout = Input{Name: "lock_timeout", Type: Duration, Default: "2m",
+	inputBackendConfig = Input{Name: "backend_config", Group: Terraform, Type: List, Placeholder: "KEY=VALUE|FILE",
+		Doc: "Settings of the backend that the configuration leaves open, for every root. Not for secrets: arguments are visible to every process of the machine."}
+	inputLockTimeout = Input{Name: "lock_timeout", Group: Terraform, Type: Duration, Default: "2m",
 		Doc: "How long to wait for the state's lock."}
-	inputLock = Input{Name: "lock", Type: Bool, Default: "true",
+	inputLock = Input{Name: "lock", Group: Terraform, Type: Bool, Default: "true",
 		Doc: "Whether to hold the state's lock while planning. `false` is for a role that may only read; a plan of a state that moved on meanwhile is refused by `apply`."}
-	inputPluginCache = Input{Name: "plugin_cache", Type: String, Placeholder: "DIR",
+	inputPluginCache = Input{Name: "plugin_cache", Group: Terraform, Type: String, Placeholder: "DIR",
 		Doc: "Directory that roots share providers in. Empty downloads them for each root."}
 	inputTeamToken = Input{Name: "team_token", Type: String, Secret: true,
-		Doc: "Token that may read the members of teams (`members: read` of the organisation), which the job's own token may not. Needed where a rule names a team; empty means `token`."}
+		Doc: "Token that may read the members of teams (`members: read` of the organisation), which the job's own token may not. Needed where a rule names a team; empty means {token}."}
 	inputSealKey = Input{Name: "seal_key", Type: String, Secret: true,
-		Doc: "age identity that opens sealed plans, AGE-SECRET-KEY-1…. Empty means `seal_key_file`."}
+		Doc: "age identity that opens sealed plans, AGE-SECRET-KEY-1…. Empty means {seal_key_file}."}
 	inputSealKeyFile = Input{Name: "seal_key_file", Type: String, Placeholder: "FILE",
 		Doc: "File with the age identity that opens sealed plans, as age-keygen writes it."}
 	permissionPullsComment = Permission{"pull-requests", "write", "writes its comment on the pull request"}
@@ -41,12 +41,12 @@ var plan = Command{
 		"On a pull request it keeps one comment up to date. A value that is sensitive anywhere in a plan is hidden everywhere.",
 	Example: "waybill plan --dir infra/prod --seal-to age1… --store oci://ghcr.io/acme/plans",
 	Inputs: append([]Input{
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, one per line, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
 		{Name: "changed_since", Type: String, Placeholder: "REV", Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of variables. Empty plans them all."},
-		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in `dir`, one per line, from the top of the repository."},
-		{Name: "workspace", Type: String, Placeholder: "NAME", Doc: "Workspace of the roots in `dir`, which must exist. Empty means the default one."},
-		{Name: "seal_to", Type: List, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…, one per line. Empty seals nothing, and nothing can be applied."},
-		{Name: "store", Type: String, Placeholder: "DIR|oci://REPO", Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with `seal_to`."},
+		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in {dir}, from the top of the repository."},
+		{Name: "workspace", Type: String, Placeholder: "NAME", Doc: "Workspace of the roots in {dir}, which must exist. Empty means the default one."},
+		{Name: "seal_to", Type: List, Commas: true, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…. Empty seals nothing, and nothing can be applied."},
+		{Name: "store", Type: String, Placeholder: "DIR|oci://REPO", Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with {seal_to}."},
 		{Name: "expires", Type: Duration, Default: "7d", Doc: "How long the sealed plan can be applied."},
 		{Name: "head", Type: String, Placeholder: "SHA", Doc: "Commit that the plan is of. Empty means the head of the pull request, else HEAD."},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
@@ -79,13 +79,13 @@ var gate = Command{
 		{Name: "status", Type: Bool, Default: "false", Doc: "Whether to report as a commit status on the pull request's head, or on the merge queue's group: pending with who is still needed, success, failure. While approvals are missing the exit code is then 0."},
 		{Name: "status_context", Type: String, Default: "waybill/gate", Placeholder: "NAME", Doc: "Name of the commit status."},
 		{Name: "plan_result", Type: String, Placeholder: "RESULT", Doc: "How the job ended that planned, such as success or failure. Anything but success is reported as a plan that failed. Empty says nothing of it."},
-		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group: the status goes there. Needs `pull_request`."},
-		{Name: "merge_base", Type: String, Placeholder: "SHA", Doc: "Commit that the merge queue's group is built on. Needs `merge_group`. Empty means what the event says, else the base of the pull request."},
-		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of deciding here, with `pull_request`, `merge_group`, `merge_base` and `plan_result` as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty decides here."},
+		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group: the status goes there. Needs {pull_request}."},
+		{Name: "merge_base", Type: String, Placeholder: "SHA", Doc: "Commit that the merge queue's group is built on. Needs {merge_group}. Empty means what the event says, else the base of the pull request."},
+		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of deciding here, with {pull_request}, {merge_group}, {merge_base} and {plan_result} as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty decides here."},
 		{Name: "nothing_planned", Type: Bool, Default: "false", Doc: "Says that `plan` ran on this head and found no root to plan, so that there is nothing to approve."},
 		{Name: "comment", Type: Bool, Default: "false", Doc: "Whether to keep a comment on the pull request with the decision and its record."},
 		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
-		{Name: "app_id", Type: String, Placeholder: "ID", Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of `token`: anybody who may push can do both with a job's token. Then a plan that says it changes nothing is not believed: every root that the pull request touches asks for its approvals. Empty uses `token`."},
+		{Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub, Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of {token}: anybody who may push can do both with a job's token. Then a plan that says it changes nothing is not believed: every root that the pull request touches asks for its approvals. Empty uses {token}."},
 		inputAppKey,
 		{Name: "seal_key", Type: String, Secret: true, Doc: "age identity that opens sealed plans. With it, gate decides by the sealed plan, and its comment says what that plan does: the plan comment is then read for nothing but where it is. Empty believes the plan comment."},
 		inputSealKeyFile,
@@ -111,7 +111,7 @@ var applyCommand = Command{
 	Inputs: append([]Input{
 		{Name: "plan", Type: String, Placeholder: "PLAN", Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment."},
 		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment."},
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them, one per line. Empty takes whichever it is of."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes whichever it is of."},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,16 +28,19 @@ func Resolve(c Command, flags map[string][]string, getenv func(string) string) (
 	var problems []error
 	for _, in := range c.Inputs {
 		values, given := flags[in.Name]
+		if given && in.Commas {
+			values = split(in, strings.Join(values, "\n"))
+		}
 		if !given {
 			if text := getenv(in.EnvVar()); text != "" {
-				values, given = splitEnv(in, text), true
+				values, given = split(in, text), true
 			}
 		}
 		if !given && in.Default != "" {
-			values, given = splitEnv(in, in.Default), true
+			values, given = split(in, in.Default), true
 		}
 		if in.Required && (!given || len(values) == 0 || values[0] == "") {
-			problems = append(problems, fmt.Errorf("%s is missing: %s", in.label(), firstSentence(in.Doc)))
+			problems = append(problems, fmt.Errorf("%s is missing: %s", in.Label(), firstSentence(c.FlagText(in.Doc))))
 			continue
 		}
 		if !given {
@@ -55,9 +59,14 @@ func Resolve(c Command, flags map[string][]string, getenv func(string) string) (
 	return v, nil
 }
 
-func splitEnv(in Input, text string) []string {
+// split reads the values of an input from text: of a List one per line, and
+// where no value can hold a comma, one per comma too.
+func split(in Input, text string) []string {
 	if in.Type != List {
 		return []string{strings.TrimRight(text, "\r\n")}
+	}
+	if in.Commas {
+		text = strings.ReplaceAll(text, ",", "\n")
 	}
 	var values []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -68,7 +77,9 @@ func splitEnv(in Input, text string) []string {
 	return values
 }
 
-func (i Input) label() string {
+// Label is how a person on the command line gives the input: a flag, an argument
+// or, for a secret, a variable.
+func (i Input) Label() string {
 	switch {
 	case i.Positional:
 		return strings.ToUpper(i.Name)
@@ -83,19 +94,63 @@ func (i Input) validate(value string) error {
 	switch i.Type {
 	case Bool:
 		if value != "true" && value != "false" {
-			return fmt.Errorf("%s: %q is neither true nor false", i.label(), value)
+			return fmt.Errorf("%s: %q is neither true nor false", i.Label(), value)
 		}
 	case Int:
 		if n, err := strconv.Atoi(value); err != nil || n < 0 {
-			return fmt.Errorf("%s: %q is not a whole number", i.label(), value)
+			return fmt.Errorf("%s: %q is not a whole number", i.Label(), value)
 		}
 	case Duration:
 		if _, err := text.ParseDuration(value); err != nil {
-			return fmt.Errorf("%s: %w", i.label(), err)
+			return fmt.Errorf("%s: %w", i.Label(), err)
 		}
 	case Choice:
 		if !slices.Contains(i.Values, value) && value != "" {
-			return fmt.Errorf("%s: %q is not one of %s", i.label(), value, strings.Join(i.Values, ", "))
+			return fmt.Errorf("%s: %q is not one of %s", i.Label(), value, strings.Join(i.Values, ", "))
+		}
+	}
+	return nil
+}
+
+// Fill sets the fields of options, a pointer to a struct of
+// internal/command/options, by their tags. An embedded struct is a group, of
+// which a command may declare a part; any other field must be declared.
+func (v Values) Fill(options any) error {
+	return v.fill(reflect.ValueOf(options).Elem(), false)
+}
+
+// FillGroup is Fill for a group alone, of which the command may declare a part.
+func (v Values) FillGroup(group any) error {
+	return v.fill(reflect.ValueOf(group).Elem(), true)
+}
+
+func (v Values) fill(s reflect.Value, group bool) error {
+	for i := range s.NumField() {
+		field := s.Type().Field(i)
+		if field.Anonymous {
+			if err := v.fill(s.Field(i), true); err != nil {
+				return err
+			}
+			continue
+		}
+		name := field.Tag.Get("input")
+		if _, declared := v.command.Input(name); !declared {
+			if group {
+				continue
+			}
+			return fmt.Errorf("command %s reads input %q, which internal/command/contract does not declare", v.command.Name, name)
+		}
+		switch to := s.Field(i).Addr().Interface().(type) {
+		case *bool:
+			*to = v.Bool(name)
+		case *int:
+			*to = v.Int(name)
+		case *[]string:
+			*to = v.List(name)
+		case *time.Duration:
+			*to = v.Duration(name)
+		default: // text, and the types of choices
+			s.Field(i).SetString(v.String(name))
 		}
 	}
 	return nil

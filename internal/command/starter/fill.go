@@ -24,8 +24,8 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bbackend\b`,
 }, "|"))
 
-// context says what of a file's text is a name.
-type context struct {
+// scope says what of a file's text is a name.
+type scope struct {
 	environments bool // dev, staging, prod
 	app          bool // backend
 	// at is the environment that the file is of; -1 for a file of all.
@@ -33,7 +33,7 @@ type context struct {
 }
 
 // fill replaces the names of the example organisation.
-func (n Names) fill(text string, c context) string {
+func (n Names) fill(text string, c scope) string {
 	return tokens.ReplaceAllStringFunc(text, func(token string) string {
 		switch token {
 		case defaultIssuer:
@@ -146,7 +146,7 @@ func (n Names) items(text string, opens *regexp.Regexp) string {
 			}
 		} else {
 			for _, block := range run { // an entry of one environment alone
-				out.WriteString(n.fill(block, context{environments: true, app: true, at: -1}))
+				out.WriteString(n.fill(block, scope{environments: true, app: true, at: -1}))
 			}
 		}
 		clear(run)
@@ -165,7 +165,7 @@ func (n Names) items(text string, opens *regexp.Regexp) string {
 			run[current] += line
 		default:
 			flush()
-			out.WriteString(n.fill(line, context{environments: true, app: true, at: -1}))
+			out.WriteString(n.fill(line, scope{environments: true, app: true, at: -1}))
 		}
 	}
 	flush()
@@ -178,9 +178,9 @@ func indent(line string) string { return line[:len(line)-len(strings.TrimLeft(li
 // before is said of the one before.
 func (n Names) entry(block string, at int) string {
 	if at == 0 {
-		return n.fill(block, context{environments: true, app: true, at: at})
+		return n.fill(block, scope{environments: true, app: true, at: at})
 	}
 	before := map[string]string{"staging": "dev", "prod": "staging"}[n.kind(at)]
 	block = regexp.MustCompile(`\b`+before+`\b`).ReplaceAllLiteralString(block, "\x00")
-	return strings.ReplaceAll(n.fill(block, context{environments: true, app: true, at: at}), "\x00", n.Environments[at-1])
+	return strings.ReplaceAll(n.fill(block, scope{environments: true, app: true, at: at}), "\x00", n.Environments[at-1])
 }

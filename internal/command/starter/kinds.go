@@ -44,7 +44,7 @@ func files(kind string, n Names) ([]file, error) {
 
 // appFiles are the one workflow, or with a template a whole application.
 func appFiles(n Names) ([]file, error) {
-	fill := func(text string) []byte { return []byte(n.fill(text, context{app: true, at: -1})) }
+	fill := func(text string) []byte { return []byte(n.fill(text, scope{app: true, at: -1})) }
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
 		return []file{{workflowDir + "ci.yml", fill(string(data))}}, err
@@ -107,7 +107,7 @@ func configFiles(n Names) ([]file, error) {
 	}
 	list, err := expand(tree, n, func(name string) bool {
 		return n.Platform != None || name == config.FileName || name == "README.md" || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
-	}, func(name, text string, c context) string {
+	}, func(name, text string, c scope) string {
 		switch name {
 		case config.FileName:
 			return n.items(text, configEntry)
@@ -155,7 +155,7 @@ func infraFiles(n Names) ([]file, error) {
 	}
 	return expand(tree, n, func(name string) bool {
 		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") && !strings.HasPrefix(name, "modules/platform/")
-	}, func(name, text string, c context) string {
+	}, func(name, text string, c scope) string {
 		if n.Platform == None {
 			text = withoutAWS(text)
 		}
@@ -180,19 +180,19 @@ func withoutAWS(text string) string {
 
 // expand makes the files of all environments from those of the example's three,
 // and fills them in.
-func expand(tree map[string]string, n Names, take func(name string) bool, fill func(name, text string, c context) string) ([]file, error) {
+func expand(tree map[string]string, n Names, take func(name string) bool, fill func(name, text string, c scope) string) ([]file, error) {
 	made := make(map[string]string) // from what
 	var list []file
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
 		if !take(name) {
 			continue
 		}
-		places := []context{{at: -1}}
+		places := []scope{{at: -1}}
 		if kind, ok := perEnvironment(name); ok {
 			places = nil
 			for at := range n.Environments {
 				if n.kind(at) == kind {
-					places = append(places, context{environments: true, at: at})
+					places = append(places, scope{environments: true, at: at})
 				}
 			}
 		}
@@ -210,7 +210,7 @@ func expand(tree map[string]string, n Names, take func(name string) bool, fill f
 }
 
 // path is a file's path with names filled in.
-func (n Names) path(name string, c context) string {
+func (n Names) path(name string, c scope) string {
 	parts := strings.Split(name, "/")
 	for i, part := range parts {
 		stem, rest, dotted := strings.Cut(part, ".")

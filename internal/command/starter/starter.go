@@ -27,7 +27,11 @@ const (
 
 // Result lists the files by what became of them, as slash paths.
 type Result struct {
-	Written, Same, Kept, Replaced []string
+	Written  []string `json:"written,omitempty"`
+	Replaced []string `json:"replaced,omitempty"`
+	Same     []string `json:"same,omitempty"`
+	Kept     []string `json:"kept,omitempty"` // they differ, and were not replaced
+	Next     []string `json:"next,omitempty"` // what people do now
 }
 
 // Write writes the files of a kind of repository below dir. With force, those

@@ -157,7 +157,7 @@ func TestMetadata(t *testing.T) {
 func TestJobFillsInTheSource(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir() // in no repository
-	s, err := ReadSource(t.Context(), dir, Job{Repository: "https://github.com/acme/app", Commit: "abc", Ref: "refs/tags/v2"})
+	s, err := ReadSource(t.Context(), dir, Job{Server: "https://github.com", Repository: "acme/app", Commit: "abc", Ref: "refs/tags/v2"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ type Source struct {
 }
 
 // Job is what the job knows of the source: it fills in what git does not say.
-type Job struct{ Repository, Commit, Ref string } // Repository is a URL
+type Job struct{ Server, Repository, Commit, Ref string } // Repository is OWNER/NAME on the server
 
 // ReadSource describes the source that dir is in. Where there is no git, or
 // none that can be asked, the job's word is taken.
@@ -38,7 +38,7 @@ func ReadSource(ctx context.Context, dir string, job Job) (Source, error) {
 	}
 	s.Commit = job.Commit
 	if job.Repository != "" {
-		s.Repository = job.Repository
+		s.Repository = job.Server + "/" + job.Repository
 	}
 	if job.Ref != "" {
 		s.Ref = job.Ref

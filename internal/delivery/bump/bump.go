@@ -39,12 +39,20 @@ type Request struct {
 
 // Result is what was done.
 type Result struct {
-	Changed  bool
-	Commit   string // that holds the digest
-	File     string
-	Previous imageref.Ref
-	Attempts int // commits tried, lost races included
-	Waybill  evidence.Waybill
+	Decision string           `json:"decision"`           // allowed, refused or pending; empty if something broke
+	Changed  bool             `json:"changed"`            // whether a commit was made
+	Commit   string           `json:"commit,omitempty"`   // that holds the digest
+	File     string           `json:"file,omitempty"`     // of the overlay
+	Previous imageref.Ref     `json:"previous"`           // the digest that was deployed before
+	Attempts int              `json:"attempts,omitempty"` // commits tried, lost races included
+	Waybill  evidence.Waybill `json:"waybill,omitzero"`
+	Answer   string           `json:"answer,omitempty"` // of the config repository's run, if it was asked
+	URL      string           `json:"url,omitempty"`    // of that run
+}
+
+// Decide sets the decision by how the bump ended.
+func (r *Result) Decide(err error) {
+	r.Decision = map[int]string{outcome.Done: "allowed", outcome.Refused: "refused", outcome.Pending: "pending"}[outcome.Code(err)]
 }
 
 // Run verifies, edits and commits. A refusal or a wait is an outcome error
@@ -58,35 +66,29 @@ func Run(ctx context.Context, repo Repository, judge *rules.Judge, req Request) 
 	if errors.Is(err, configrepo.ErrMoved) {
 		err = fmt.Errorf("bump %s in %s: %w", req.App, req.Env, err)
 	}
+	result.Decide(err)
 	return result, err
 }
 
 func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (Result, error) {
-	head, err := repo.Head(ctx, req.Branch)
-	if err != nil {
-		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
-	}
-	snapshot, err := repo.Snapshot(ctx, head)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, repo, req.Branch)
 	if err != nil {
 		return Result{}, err
 	}
-	app, env, err := cfg.Place(req.App, req.Env)
+	app, env, err := tip.Config.Place(req.App, req.Env)
 	if err != nil {
 		return Result{}, err
 	}
 	if env.Promotion != config.Auto {
 		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s", env.Name, config.FileName)
 	}
-	change, err := history.Prepare(ctx, snapshot.Files, app, env.Name, req.Image)
+	change, err := history.Prepare(ctx, tip.Files, app, env.Name, req.Image)
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Commit: head, File: change.Place.File, Previous: change.Place.Ref}
-	decision, err := decide(ctx, repo, judge, cfg, head, app, env, req, &result)
+	result := Result{Commit: tip.Commit, File: change.Place.File, Previous: change.Place.Ref}
+	move := rules.Move{Config: tip.Config, Rev: tip.Commit, App: app, Env: env, Deployed: result.Previous, AllowOlder: req.AllowOlder}
+	decision, err := result.decide(ctx, repo, judge, req.Image, move)
 	if err != nil {
 		return result, err
 	}
@@ -97,7 +99,7 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 		return result, err
 	}
 	commit, err := repo.Commit(ctx, configrepo.Request{
-		Branch: req.Branch, Expect: head, Parent: head,
+		Branch: req.Branch, Expect: tip.Commit, Parent: tip.Commit,
 		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
 		Message: history.Message{
 			Verb: "bump", App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
@@ -113,18 +115,16 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 
 // decide asks every rule. A digest that stands there already is verified too:
 // what bump answers for is that it may run there.
-func decide(ctx context.Context, repo Repository, judge *rules.Judge, cfg *config.Config, head string, app config.App, env config.Environment, req Request, result *Result) (evidence.Decision, error) {
-	waybill, err := judge.Image(ctx, cfg, app.Name, env.Name, req.Image)
+func (r *Result) decide(ctx context.Context, repo Repository, judge *rules.Judge, image imageref.Ref, move rules.Move) (evidence.Decision, error) {
+	waybill, err := judge.Image(ctx, move.Config, move.App.Name, move.Env.Name, image)
 	if err != nil {
 		return evidence.Decision{}, err
 	}
-	result.Waybill = waybill
+	r.Waybill, move.Candidate = waybill, waybill
 	if err := rules.Refusal(waybill.Decision, waybill); err != nil {
 		return evidence.Decision{}, err // the other rules rest on what is proven
 	}
-	reasons, err := judge.Enter(ctx, repo, rules.Move{
-		Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Previous, AllowOlder: req.AllowOlder,
-	})
+	reasons, err := judge.Enter(ctx, repo, move)
 	if err != nil {
 		return evidence.Decision{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
@@ -33,6 +34,32 @@ func Placeholder(ref imageref.Ref) bool { return !ref.IsZero() && strings.Trim(r
 
 // Runs reports whether ref is the digest of an image that can run.
 func Runs(ref imageref.Ref) bool { return !ref.IsZero() && !Placeholder(ref) }
+
+// Branches is the config repository, as reading the tip of a branch uses it.
+type Branches interface {
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+}
+
+// Tip is the newest commit of a branch, its files, and the configuration in them.
+type Tip struct {
+	*configrepo.Snapshot
+	Config *config.Config
+}
+
+// ReadTip reads the tip of a branch.
+func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
+	head, err := repo.Head(ctx, branch)
+	if err != nil {
+		return Tip{}, fmt.Errorf("read the head of %s: %w", branch, err)
+	}
+	snapshot, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return Tip{}, fmt.Errorf("read %s: %w", branch, err)
+	}
+	cfg, err := Load(snapshot.Files)
+	return Tip{Snapshot: snapshot, Config: cfg}, err
+}
 
 // Load reads waybill.yaml from the files of one commit.
 func Load(files map[string][]byte) (*config.Config, error) {

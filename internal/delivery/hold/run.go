@@ -31,9 +31,9 @@ type Request struct {
 
 // Result is what was done.
 type Result struct {
-	Changed bool
-	Commit  string
-	Hold    Hold // that holds now, or was lifted; zero where there was none
+	Changed bool   `json:"changed"` // whether a commit was made
+	Commit  string `json:"commit"`  // on the config repository's branch
+	Hold    Hold   `json:"hold"`    // that holds now, or was lifted; empty if there was none
 }
 
 // Run writes or removes the hold of a place, by a commit to the branch.

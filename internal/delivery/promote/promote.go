@@ -115,7 +115,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	if err != nil {
 		return nil, err
 	}
-	moves, err := selectMoves(now.cfg, req)
+	moves, err := selectMoves(now.Config, req)
 	if err != nil {
 		return nil, err
 	}
@@ -139,31 +139,22 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 		}
 		promotions = append(promotions, result)
 	}
-	return promotions, errors.Join(problems...)
+	return promotions, errors.Join(append(problems, p.comment(ctx, promotions))...)
 }
 
 // view is the config repository at one commit.
 type view struct {
-	cfg      *config.Config
-	snapshot *configrepo.Snapshot
-	stale    bool // the branch has moved since
+	history.Tip
+	stale bool // the branch has moved since
 	// open lists the open pull requests, once: most places need none, and a
 	// request for each would use up what GitHub allows in an hour.
 	open func() (map[string]rules.Pull, error)
 }
 
 func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
-	head, err := p.Repo.Head(ctx, branch)
-	if err != nil {
-		return view{}, fmt.Errorf("read the head of %s: %w", branch, err)
-	}
-	snapshot, err := p.Repo.Snapshot(ctx, head)
-	if err != nil {
-		return view{}, fmt.Errorf("read %s: %w", branch, err)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, p.Repo, branch)
 	open := sync.OnceValues(func() (map[string]rules.Pull, error) { return p.Forge.OpenPulls(ctx, branch) })
-	return view{cfg: cfg, snapshot: snapshot, open: open}, err
+	return view{Tip: tip, open: open}, err
 }
 
 // step names a move, as long as the configuration has it.
@@ -206,21 +197,20 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 }
 
 func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Promotion, error) {
-	cfg, snapshot := now.cfg, now.snapshot
 	var m move
 	var err error
-	if m.app, m.from, err = cfg.Place(s.app, s.from); err != nil {
+	if m.app, m.from, err = now.Config.Place(s.app, s.from); err != nil {
 		return Promotion{}, err
 	}
-	if _, m.to, err = cfg.Place(s.app, s.to); err != nil {
+	if _, m.to, err = now.Config.Place(s.app, s.to); err != nil {
 		return Promotion{}, err
 	}
 	result := Promotion{App: m.app.Name, From: m.from.Name, To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
-	from, err := history.Read(snapshot.Files, m.app, m.from.Name)
+	from, err := history.Read(now.Files, m.app, m.from.Name)
 	if err != nil {
 		return result, err
 	}
-	to, err := history.Read(snapshot.Files, m.app, m.to.Name)
+	to, err := history.Read(now.Files, m.app, m.to.Name)
 	if err != nil {
 		return result, err
 	}
@@ -233,12 +223,13 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
-	change, err := history.Prepare(ctx, snapshot.Files, m.app, m.to.Name, from.Ref)
+	change, err := history.Prepare(ctx, now.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {
 		return result, err
 	}
-	c, err := p.candidate(ctx, cfg, snapshot, m, result, change, req)
-	if err != nil {
+	c := candidate{move: m, base: now.Commit, image: result.Image, change: change}
+	move := rules.Move{Config: now.Config, Rev: now.Commit, App: m.app, Env: m.to, AllowOlder: req.AllowOlder}
+	if err := p.judge(ctx, &c, move, result.Previous); err != nil {
 		return result, err
 	}
 	result.Decision = &c.decision
@@ -271,23 +262,21 @@ func (c candidate) refusal() string {
 	return w.Refusal()
 }
 
-func (p *Promoter) candidate(ctx context.Context, cfg *config.Config, snapshot *configrepo.Snapshot, m move, r Promotion, change history.Change, req Request) (candidate, error) {
-	c := candidate{move: m, base: snapshot.Commit, image: r.Image, change: change}
-	var err error
-	if c.waybill, err = p.Judge.Image(ctx, cfg, m.app.Name, m.to.Name, r.Image); err != nil {
-		return c, err
+// judge decides whether the candidate may make the move, where previous runs now.
+func (p *Promoter) judge(ctx context.Context, c *candidate, move rules.Move, previous imageref.Ref) (err error) {
+	if c.waybill, err = p.Judge.Image(ctx, move.Config, move.App.Name, move.Env.Name, c.image); err != nil {
+		return err
 	}
-	if history.Runs(r.Previous) {
-		if c.deployed, err = p.Judge.Deployed(ctx, cfg, m.app.Name, m.to.Name, r.Previous); err != nil {
-			return c, err
+	if history.Runs(previous) {
+		if c.deployed, err = p.Judge.Deployed(ctx, move.Config, move.App.Name, move.Env.Name, previous); err != nil {
+			return err
 		}
 	}
-	reasons, err := p.Judge.Enter(ctx, p.Repo, rules.Move{
-		Config: cfg, Rev: snapshot.Commit, App: m.app, Env: m.to, Candidate: c.waybill, Deployed: c.deployed.Image, AllowOlder: req.AllowOlder,
-	})
+	move.Candidate, move.Deployed = c.waybill, c.deployed.Image
+	reasons, err := p.Judge.Enter(ctx, p.Repo, move)
 	if err != nil {
-		return c, err
+		return err
 	}
 	c.decision = c.waybill.Decision.And(evidence.Decide(reasons...))
-	return c, nil
+	return nil
 }

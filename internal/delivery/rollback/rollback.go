@@ -60,15 +60,15 @@ type Request struct {
 
 // Result is what was done.
 type Result struct {
-	Image    imageref.Ref
-	Previous imageref.Ref
-	Changed  bool // false when the environment, or the open pull request, was there already
-	Commit   string
-	Branch   string
-	Number   int
-	URL      string
-	Waybill  evidence.Waybill
-	Note     string
+	Image    imageref.Ref     `json:"image"`
+	Previous imageref.Ref     `json:"previous"`
+	Changed  bool             `json:"changed"` // false if the environment, or the open pull request, was there already
+	Commit   string           `json:"commit,omitempty"`
+	Branch   string           `json:"branch,omitempty"`
+	Number   int              `json:"number,omitempty"` // of the pull request
+	URL      string           `json:"url,omitempty"`    // of the pull request
+	Waybill  evidence.Waybill `json:"waybill,omitzero"`
+	Note     string           `json:"note,omitempty"`
 }
 
 // Roller rolls back within one config repository.
@@ -94,30 +94,22 @@ func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error
 }
 
 func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
-	head, err := r.Repo.Head(ctx, req.Branch)
-	if err != nil {
-		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
-	}
-	snapshot, err := r.Repo.Snapshot(ctx, head)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, r.Repo, req.Branch)
 	if err != nil {
 		return Result{}, err
 	}
-	app, env, err := cfg.Place(req.App, req.Env)
+	app, env, err := tip.Config.Place(req.App, req.Env)
 	if err != nil {
 		return Result{}, err
 	}
-	place, err := history.Read(snapshot.Files, app, env.Name)
+	place, err := history.Read(tip.Files, app, env.Name)
 	if err != nil {
 		return Result{}, err
 	}
-	if done, err := r.done(ctx, req, head, place); err != nil || done {
-		return Result{Image: place.Ref, Commit: head, Note: "this run has rolled back already"}, err
+	if done, err := r.done(ctx, req, tip.Commit, place); err != nil || done {
+		return Result{Image: place.Ref, Commit: tip.Commit, Note: "this run has rolled back already"}, err
 	}
-	past, err := r.past(ctx, head, app, env.Name)
+	past, err := r.past(ctx, tip.Commit, app, env.Name)
 	if err != nil {
 		return Result{}, err
 	}
@@ -125,22 +117,22 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	change, err := history.Prepare(ctx, snapshot.Files, app, env.Name, to)
+	change, err := history.Prepare(ctx, tip.Files, app, env.Name, to)
 	if err != nil {
 		return Result{}, err
 	}
 	result := Result{Image: to, Previous: change.Place.Ref}
 	if len(change.Edits) == 0 {
-		result.Commit = head
+		result.Commit = tip.Commit
 		result.Note = "it runs there already"
 		return result, nil
 	}
-	w := write{app: app, env: env, head: head, change: change, req: req}
-	w.held = snapshot.Files[hold.Path(app.Name, env.Name)]
+	w := write{app: app, env: env, head: tip.Commit, change: change, req: req}
+	w.held = tip.Files[hold.Path(app.Name, env.Name)]
 	if w.hold, result.Note, err = r.holds(ctx, w, result); err != nil {
 		return result, err
 	}
-	waybill, err := r.Judge.Image(ctx, cfg, app.Name, env.Name, to)
+	waybill, err := r.Judge.Image(ctx, tip.Config, app.Name, env.Name, to)
 	if err != nil {
 		return result, err
 	}

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -60,6 +61,30 @@ type Options struct {
 	JavaDatabase func(ctx context.Context) (dir string, err error)
 }
 
+// Parse reads the images, and the file of waivers. Empty texts are not given. An
+// error names the flag.
+func (o *Options) Parse(image, baseline, waivers string) (err error) {
+	if o.Image, err = imageref.Parse(image); err != nil {
+		return err
+	}
+	if baseline != "" {
+		if o.Baseline, err = imageref.Parse(baseline); err != nil {
+			return fmt.Errorf("--baseline: %w", err)
+		}
+	}
+	if waivers != "" {
+		if o.Threshold.Waivers, err = ReadWaivers(waivers); err != nil {
+			return err
+		}
+	}
+	for _, file := range o.VEX {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("--vex: %w", err)
+		}
+	}
+	return nil
+}
+
 // Result is what a scan found, and the verdict.
 type Result struct {
 	Report    evidence.ScanReport
@@ -67,6 +92,7 @@ type Result struct {
 	SPDX      []byte
 	Blocking  []evidence.Finding // findings that refuse the image, worst first
 	Baseline  *Comparison        // nil without a baseline
+	Documents string             // the artifact that Push pushed, by digest
 }
 
 // Comparison is what differs from the baseline image.

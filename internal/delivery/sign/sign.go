@@ -63,11 +63,12 @@ type Options struct {
 
 // Result says what is there now.
 type Result struct {
-	Signer   evidence.Signer
-	LogIndex *int64   // of the signature; nil without a log
-	Written  []string // kinds of record signed now
-	Kept     []string // kinds of record that were there
-	Notes    []string // what the reader should know
+	Image    imageref.Ref    `json:"image"`
+	Signer   evidence.Signer `json:"signer"`
+	LogIndex *int64          `json:"logIndex,omitempty"` // of the signature; missing without a log
+	Written  []string        `json:"written,omitempty"`  // kinds of record signed now
+	Kept     []string        `json:"kept,omitempty"`     // kinds of record that were there
+	Notes    []string        `json:"notes,omitempty"`    // what the reader should know
 }
 
 // Run signs, stores and reads back.
@@ -98,7 +99,7 @@ func Run(ctx context.Context, d Deps, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Signer: d.Signer.Identity()}
+	result := Result{Image: o.Image, Signer: d.Signer.Identity()}
 	for _, sbom := range o.SBOMs {
 		if _, about, err := evidence.SBOMAbout(sbom); err == nil && about == "" {
 			result.Notes = append(result.Notes, "an SBOM does not say which image it is about: it is attested because you say so")

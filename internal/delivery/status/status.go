@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -64,25 +65,17 @@ type Table struct {
 
 // Read reads the state at the head of a branch.
 func Read(ctx context.Context, repo Repository, branch string, open []Open, now time.Time) (Table, error) {
-	head, err := repo.Head(ctx, branch)
-	if err != nil {
-		return Table{}, fmt.Errorf("read the head of %s: %w", branch, err)
-	}
-	snapshot, err := repo.Snapshot(ctx, head)
-	if err != nil {
-		return Table{}, fmt.Errorf("read %s: %w", branch, err)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, repo, branch)
 	if err != nil {
 		return Table{}, err
 	}
-	table := Table{Commit: head, At: now.UTC(), Environments: cfg.EnvironmentNames()}
-	for _, name := range cfg.AppNames() {
-		app, err := cfg.App(name)
+	table := Table{Commit: tip.Commit, At: now.UTC(), Environments: tip.Config.EnvironmentNames()}
+	for _, name := range tip.Config.AppNames() {
+		app, err := tip.Config.App(name)
 		if err != nil {
 			return Table{}, err
 		}
-		row, err := row(ctx, repo, snapshot, app, open)
+		row, err := row(ctx, repo, tip.Snapshot, app, open)
 		if err != nil {
 			return Table{}, err
 		}
@@ -129,7 +122,7 @@ func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, ap
 			}
 		}
 		if before != "" {
-			if cell.Behind, err = behind(ctx, repo, snapshot.Commit, app, before, cell.Image); err != nil {
+			if cell.Behind, err = behind(history.History(ctx, repo, snapshot.Commit, app, before), cell.Image); err != nil {
 				return Row{}, err
 			}
 		}
@@ -139,11 +132,11 @@ func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, ap
 	return row, nil
 }
 
-// behind counts the deployments of the environment before that came after the
-// one that runs here.
-func behind(ctx context.Context, repo Repository, rev string, app config.App, before string, ref imageref.Ref) (int, error) {
+// behind counts the deployments of the environment before that came after ref,
+// which runs here.
+func behind(before iter.Seq2[history.Period, error], ref imageref.Ref) (int, error) {
 	n := 0
-	for p, err := range history.History(ctx, repo, rev, app, before) {
+	for p, err := range before {
 		if err != nil {
 			return 0, err
 		}

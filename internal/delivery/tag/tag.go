@@ -22,6 +22,31 @@ type Registry interface {
 	Tag(ctx context.Context, ref imageref.Ref, tag string) error
 }
 
+// Request is a judged image, and the tags that it is to get.
+type Request struct {
+	Waybill evidence.Waybill
+	Types   []string // raw:VALUE, sha, ref, …
+	Facts   Facts
+}
+
+// Result is what was written.
+type Result struct {
+	Tags    []string         `json:"tags"` // references, REPOSITORY:TAG
+	Notes   []string         `json:"notes,omitempty"`
+	Waybill evidence.Waybill `json:"waybill"`
+}
+
+// Run plans and writes the tags. Where writing fails, the result holds those that
+// are written.
+func Run(ctx context.Context, registry Registry, r Request) (Result, error) {
+	tags, notes, err := Plan(r.Waybill, r.Types, r.Facts)
+	if err != nil {
+		return Result{}, err
+	}
+	written, err := Apply(ctx, registry, r.Waybill, tags)
+	return Result{Tags: written, Notes: notes, Waybill: r.Waybill}, err
+}
+
 // Plan decides which tags the judged image gets. facts.Commit is the commit
 // that the run is about; the tags are made from the one that the evidence
 // proves, where it proves one.

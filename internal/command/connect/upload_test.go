@@ -1,4 +1,4 @@
-package main
+package connect_test
 
 import (
 	"bytes"
@@ -9,7 +9,8 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
-	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -44,20 +45,15 @@ func upload(t *testing.T, sarif string, permissions map[string]string) error {
 	}
 	env := map[string]string{
 		"GITHUB_REPOSITORY": "acme/app", "GITHUB_SHA": sha, "GITHUB_REF": "refs/heads/main", "GITHUB_API_URL": server.APIURL(),
-		"WAYBILL_INPUT_TOKEN": server.CreateToken(sandbox.Token{User: "ci", Permissions: permissions}), "WAYBILL_INPUT_IMAGE": "x",
+		"TOKEN": server.CreateToken(sandbox.Token{User: "ci", Permissions: permissions}),
 	}
-	return uploadSARIF(t.Context(), scanCall(t, env), []byte(sarif))
+	return scanCall(env).UploadSARIF(t.Context(), []byte(sarif))
 }
 
-func scanCall(t *testing.T, env map[string]string) *cli.Call {
-	t.Helper()
+func scanCall(env map[string]string) connect.Access {
 	getenv := func(name string) string { return env[name] }
-	command, _ := contract.Lookup("scan")
-	in, err := contract.Resolve(command, map[string][]string{"image": {"x"}}, getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &cli.Call{Command: command, In: in, Stdout: new(bytes.Buffer), Stderr: new(bytes.Buffer), Runner: runner.New(getenv, new(bytes.Buffer)), Getenv: getenv}
+	call := &cli.Call{Stderr: new(bytes.Buffer), Runner: runner.New(getenv, new(bytes.Buffer)), Getenv: getenv}
+	return connect.Access{Call: call, GitHub: options.GitHub{Token: env["TOKEN"]}}
 }
 
 func TestUploadSARIF(t *testing.T) {
@@ -68,25 +64,8 @@ func TestUploadSARIF(t *testing.T) {
 	if err := upload(t, `{"version":"2.1.0","runs":[]}`, map[string]string{"contents": "read"}); err == nil || !strings.Contains(err.Error(), "security") {
 		t.Errorf("without the permission: %v does not name it", err)
 	}
-	err := uploadSARIF(t.Context(), scanCall(t, nil), nil)
+	err := scanCall(nil).UploadSARIF(t.Context(), nil)
 	if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "GITHUB_REPOSITORY") {
 		t.Errorf("outside Actions: %v", err)
-	}
-}
-
-// The database is cached where other jobs of the runner cannot have written.
-func TestCacheOfAJob(t *testing.T) {
-	t.Parallel()
-	for what, test := range map[string]struct {
-		env  map[string]string
-		want string
-	}{
-		"in Actions":                    {map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "HOME": "/home/runner"}, "/job/temp/waybill-cache"},
-		"where the runner's owner says": {map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "XDG_CACHE_HOME": "/cache"}, "/cache/waybill"},
-		"on a laptop":                   {map[string]string{"HOME": "/home/ada"}, "/home/ada/.cache/waybill"},
-	} {
-		if got, err := cacheDir(scanCall(t, test.env)); err != nil || got != test.want {
-			t.Errorf("%s: %q, %v, want %q", what, got, err, test.want)
-		}
 	}
 }

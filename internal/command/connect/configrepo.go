@@ -1,0 +1,168 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/pulls"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// repository is what both kinds of config repository can do.
+type repository interface {
+	history.Reader
+	DefaultBranch(ctx context.Context) (string, error)
+	Resolve(ctx context.Context, rev string) (string, error)
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Commit(ctx context.Context, r configrepo.Request) (string, error)
+	DeleteBranch(ctx context.Context, branch, expect string) error
+	MergeBase(ctx context.Context, a, b string) (string, error)
+}
+
+// ConfigRepository is the config repository that a command works on.
+type ConfigRepository struct {
+	repository
+	API    *github.Client
+	GitHub github.Repository // zero for a local directory
+	// ActsAsApp is true if what is done there starts workflows.
+	ActsAsApp bool
+
+	sources pulls.Sources // that read source repositories; API if nil
+}
+
+// HasForge reports whether pull requests can be opened there.
+func (r ConfigRepository) HasForge() bool { return r.GitHub.Name != "" }
+
+// NeedsForge is a usage error for a flag that needs a repository on GitHub.
+func (r ConfigRepository) NeedsForge(flag string) error {
+	if r.HasForge() {
+		return nil
+	}
+	return outcome.Usagef("%s works on a repository on GitHub: give --repo, not --dir", flag)
+}
+
+// Forge is the repository's pull requests. It starts checkWorkflow for each one.
+func (r ConfigRepository) Forge(branch, checkWorkflow string) pulls.Forge {
+	check, _ := contract.Lookup("check")
+	status, _ := check.Input("status_context")
+	return pulls.Forge{
+		API: r.API, Repository: r.GitHub, Sources: r.sources, Branch: branch, CheckWorkflow: checkWorkflow,
+		StatusContext: status.Default, Starts: r.ActsAsApp,
+	}
+}
+
+// Deployments opens the config repository and finds the branch that holds the
+// deployments: the one that --branch names, otherwise the default one.
+func (a Access) Deployments(ctx context.Context) (ConfigRepository, string, error) {
+	repo, err := a.ConfigRepository(ctx)
+	if err != nil || a.Branch != "" {
+		return repo, a.Branch, err
+	}
+	branch, err := repo.DefaultBranch(ctx)
+	if err != nil {
+		return repo, "", fmt.Errorf("find the default branch of the config repository: %w", err)
+	}
+	return repo, branch, nil
+}
+
+// ConfigRepository opens the repository that --repo or --dir names. Without
+// both, it is the workflow's own repository in Actions, and elsewhere the
+// working directory if the command may take it.
+func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) {
+	repo, dir := a.Repo, a.Dir
+	switch {
+	case repo != "" && dir != "":
+		return ConfigRepository{}, outcome.Usagef("--repo and --dir both name the config repository; give one")
+	case repo != "" || dir != "":
+	case a.Call.Runner.Active():
+		repo = a.Call.Runner.Context().Repository
+	case a.WorkingDirectory && isConfigRepository("."):
+		dir = "."
+	default:
+		return ConfigRepository{}, outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")
+	}
+	if dir != "" {
+		return a.local(ctx, dir)
+	}
+	parsed, err := github.ParseRepository(repo)
+	if err != nil {
+		return ConfigRepository{}, outcome.Usagef("--repo: %w", err)
+	}
+	api, err := a.RepositoryClient(ctx, parsed)
+	if err != nil {
+		return ConfigRepository{}, err
+	}
+	onGitHub := configrepo.NewGitHub(api, parsed)
+	onGitHub.Branch = a.Branch
+	r := ConfigRepository{repository: onGitHub, API: api, GitHub: parsed}
+	if a.AppID != "" {
+		r.ActsAsApp = true
+		r.sources = pulls.AppSources(a.githubOptions(), a.app())
+	}
+	return r, nil
+}
+
+func (a Access) local(ctx context.Context, dir string) (ConfigRepository, error) {
+	api, err := a.GitHubClient()
+	if err != nil {
+		return ConfigRepository{}, err
+	}
+	local, err := configrepo.OpenLocal(ctx, dir, configrepo.LocalOptions{})
+	if err != nil {
+		return ConfigRepository{}, err
+	}
+	return ConfigRepository{repository: local, API: api}, nil
+}
+
+func isConfigRepository(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, config.FileName))
+	return err == nil
+}
+
+// Judge decides by the rules of the repository. Signatures are verified with the
+// public keys of waybill.yaml at rev.
+func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string) (*rules.Judge, error) {
+	server := a.Call.Env(contract.EnvGitHubServer)
+	with := sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot}
+	data, err := repo.File(ctx, rev, config.FileName)
+	switch {
+	case errors.Is(err, configrepo.ErrNotFound): // said where the rules are read
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", config.FileName, err)
+	default:
+		if cfg, err := config.Parse(config.FileName, data); err == nil {
+			known := cfg.Signers()
+			known.Server = server
+			with.Keys, with.Trusts = cfg.PublicKeys(), known.Trusts
+		}
+	}
+	verifier, err := sigstore.NewVerifier(with)
+	if err != nil {
+		return nil, err
+	}
+	judge := &rules.Judge{
+		Server: server, Now: time.Now,
+		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
+			return collect.Collect(ctx, collect.Deps{Registry: a.RegistryClient(ref.Registry()), Verifier: verifier}, ref)
+		},
+	}
+	if repo.HasForge() {
+		judge.Relate = repo.Forge("", "").Relate
+	}
+	return judge, nil
+}

@@ -1,0 +1,123 @@
+// Package connect opens what a command works on, as the identity that its inputs
+// and the environment give: GitHub, registries, Sigstore, the config repository.
+package connect
+
+import (
+	"context"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Access holds the inputs that say where and as whom a command works.
+type Access struct {
+	Call *cli.Call
+	options.Repository
+	options.GitHub
+	options.Sigstore
+	options.Registry
+
+	// Permissions are what an App's token may do. If nil, they are those of the
+	// command's job, without what is not the repository's.
+	Permissions map[string]string
+	// WorkingDirectory lets a command that only reads take the working directory
+	// for the config repository. A command that writes must be told where.
+	WorkingDirectory bool
+}
+
+// GitHubClient acts with the job's token.
+func (a Access) GitHubClient() (*github.Client, error) { return github.New(a.githubOptions()) }
+
+func (a Access) githubOptions() github.Options {
+	token := a.Token
+	if token == "" {
+		token = a.Call.Env(contract.EnvGitHubToken)
+	}
+	return github.Options{Token: token, APIURL: a.Call.Env(contract.EnvGitHubAPIURL), ServerURL: a.Call.Env(contract.EnvGitHubServer)}
+}
+
+// RepositoryClient acts as the App that app_id names, limited to one repository.
+// Without an App it acts with the job's token.
+func (a Access) RepositoryClient(ctx context.Context, repo github.Repository) (*github.Client, error) {
+	with := a.githubOptions()
+	key := contract.Input{Name: "app_key"}.EnvVar()
+	switch {
+	case a.AppID == "" && a.AppKey == "":
+		return github.New(with)
+	case a.AppID == "":
+		return nil, outcome.Usagef("%s is given without --app-id: give the client ID of the App that the key belongs to", key)
+	case a.AppKey == "":
+		return nil, outcome.Usagef("--app-id is given without %s: the App %s acts by its private key; give it as a secret", key, a.AppID)
+	}
+	token, err := github.AppToken(ctx, with, a.app(), repo, a.permissions())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Call.Runner.Mask(token); err != nil {
+		return nil, err
+	}
+	with.Token = token
+	return github.New(with)
+}
+
+func (a Access) app() github.App { return github.App{ID: a.AppID, Key: a.AppKey} }
+
+func (a Access) permissions() map[string]string {
+	if a.Permissions != nil {
+		return a.Permissions
+	}
+	permissions := map[string]string{}
+	for _, p := range a.Call.Command.Permissions {
+		if !slices.Contains([]string{"packages", "id-token", "deployments"}, p.Scope) {
+			permissions[p.Scope] = p.Access
+		}
+	}
+	return permissions
+}
+
+// RegistryClient works on one registry, host, as imageref.Ref.Registry gives it.
+// The credentials go to that host alone; docker login serves every other host.
+func (a Access) RegistryClient(host string) *registry.Client {
+	username, password := a.Credentials(host)
+	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version()})
+}
+
+// Credentials are those for the image's registry; without a password there are
+// none. A token of GitHub's is withheld from a registry that is not GitHub's:
+// the author of the image's name may have chosen the host.
+func (a Access) Credentials(host string) (username, password string) {
+	username, password = a.RegistryUsername, a.RegistryPassword
+	if password == "" {
+		username, password = a.Call.Env(contract.EnvRegistryUser), a.Call.Env(contract.EnvRegistryPass)
+	}
+	if password != "" && registry.IsGitHubToken(password) && !registry.OfGitHub(host, a.Call.Env(contract.EnvGitHubServer)) {
+		if _, one := a.Call.Command.Input("image"); one {
+			a.Call.Sayf("note: the registry password is a token of GitHub's, and %s is not GitHub's registry: Waybill does not send the token there. "+
+				"Give %s's own password, or log in with docker login", host, host)
+		}
+		return "", ""
+	}
+	if username == "" {
+		username = "x-access-token" // ghcr.io reads the token alone, but wants a name beside it
+	}
+	return username, password
+}
+
+// UploadSARIF hands the findings to code scanning, for the commit of the run.
+func (a Access) UploadSARIF(ctx context.Context, sarif []byte) error {
+	job := a.Call.Runner.Context()
+	repository, err := github.ParseRepository(job.Repository)
+	if err != nil || job.SHA == "" || job.Ref == "" {
+		return outcome.Usagef("--upload-sarif works in a run of GitHub Actions: there is no GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_REF here")
+	}
+	api, err := a.GitHubClient()
+	if err != nil {
+		return err
+	}
+	return api.UploadSARIF(ctx, repository, job.SHA, job.Ref, sarif)
+}

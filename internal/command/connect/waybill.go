@@ -1,0 +1,86 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/door/sigstore"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Question is an image, and the policy that judges it.
+type Question struct {
+	Image  imageref.Ref
+	Policy string // file
+	App    string // if empty, the application that has the image
+	Env    string
+	Keys   []string // files of public keys to accept beside those of the policy
+}
+
+// Waybill collects the evidence of an image and judges it by a policy file.
+func (a Access) Waybill(ctx context.Context, q Question) (evidence.Waybill, error) {
+	cfg, err := config.Load(q.Policy)
+	if err != nil {
+		return evidence.Waybill{}, outcome.Usagef("%w", err)
+	}
+	if q.App == "" {
+		found, err := cfg.AppForImage(q.Image.Repository())
+		if err != nil {
+			return evidence.Waybill{}, outcome.Usagef("%w", err)
+		}
+		q.App = found.Name
+	}
+	policy, err := cfg.Policy(q.App, q.Env)
+	if err != nil {
+		return evidence.Waybill{}, outcome.Usagef("%w", err)
+	}
+	keys := cfg.PublicKeys()
+	for _, path := range q.Keys {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			return evidence.Waybill{}, outcome.Usagef("read --key: %w", err)
+		}
+		_, fingerprint, err := sigstore.LoadPublicKey(pem)
+		if err != nil {
+			return evidence.Waybill{}, outcome.Usagef("--key %s: %w", path, err)
+		}
+		keys, policy.Keys = append(keys, pem), append(policy.Keys, fingerprint) // who gives a key accepts it
+	}
+	policy.Server = a.Call.Env(contract.EnvGitHubServer)
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot, Keys: keys, Trusts: policy.Trusts})
+	if err != nil {
+		return evidence.Waybill{}, err
+	}
+	deps := collect.Deps{Registry: a.RegistryClient(q.Image.Registry()), Verifier: verifier, Server: policy.Server}
+	waybill, err := collect.Verify(ctx, deps, q.Image, policy, time.Now())
+	waybill.App, waybill.Env = q.App, q.Env
+	if err != nil {
+		return evidence.Waybill{}, err
+	}
+	return waybill, nil
+}
+
+// CacheDir is where Waybill keeps what it can fetch again. In Actions that is
+// the job's own directory: in the home of a runner that jobs share, a job that
+// runs an application's code may have written.
+func CacheDir(call *cli.Call) (string, error) {
+	if dir := call.Env(contract.EnvCacheHome); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "waybill"), nil
+	}
+	if dir := call.Runner.Context().Temp; call.Runner.Active() && filepath.IsAbs(dir) {
+		return filepath.Join(dir, "waybill-cache"), nil
+	}
+	if home := call.Env(contract.EnvHome); home != "" {
+		return filepath.Join(home, ".cache", "waybill"), nil
+	}
+	return "", errors.New("no place for the vulnerability database: set HOME or XDG_CACHE_HOME")
+}

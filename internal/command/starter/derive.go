@@ -1,0 +1,56 @@
+package starter
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Derive fills in what the directory and its git remote say of the names that
+// are not given.
+func (n *Names) Derive(ctx context.Context, kind, dir string) error {
+	origin := originOf(ctx, dir)
+	if kind == Config && n.ConfigRepo == "" {
+		n.ConfigRepo = origin
+	}
+	if kind == App {
+		n.Source = origin
+	}
+	for _, repository := range []string{n.ConfigRepo, origin} {
+		if n.Owner == "" {
+			n.Owner, _, _ = strings.Cut(repository, "/")
+		}
+	}
+	if kind == App && n.App == "" {
+		absolute, err := filepath.Abs(dir)
+		if err != nil {
+			return err
+		}
+		n.App = strings.ToLower(filepath.Base(absolute))
+	}
+	return nil
+}
+
+// NeedOwner refuses names without an owner.
+func (n Names) NeedOwner() error {
+	if n.Owner == "" {
+		return outcome.Usagef("--owner is missing: the organisation or user on GitHub that the repositories belong to")
+	}
+	return nil
+}
+
+// originOf is OWNER/NAME of the remote origin; empty without one.
+func originOf(ctx context.Context, dir string) string {
+	d, err := git.Describe(ctx, dir)
+	if err != nil {
+		return ""
+	}
+	_, path, _ := strings.Cut(strings.TrimPrefix(d.Repository, "https://"), "/")
+	if strings.Count(path, "/") != 1 {
+		return ""
+	}
+	return path
+}

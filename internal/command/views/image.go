@@ -1,0 +1,130 @@
+// Package views renders the results of the commands, one function for each. A
+// view decides nothing but how a result looks.
+package views
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/command/show"
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/compile"
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/delivery/sign"
+	"github.com/waybill-dev/waybill/internal/delivery/tag"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Compile renders what was compiled.
+func Compile(_ options.Compile, r compile.Result) show.View {
+	v := show.View{Text: r.Binaries.String() + "\n", Outputs: map[string]string{"binaries": r.Binaries.String()}}
+	for _, f := range r.Files {
+		v.Linef("compiled %-24s %s", f.Name, megabytes(f.Size))
+	}
+	return v
+}
+
+// megabytes is a size for people.
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// Build renders an image that was built.
+func Build(_ options.Build, r build.Result) show.View {
+	platforms, _ := json.Marshal(r.Build.Platforms) // texts alone
+	v := show.View{
+		Text:    r.Image + "\n",
+		Outputs: map[string]string{"image": r.Image, "digest": r.Build.Digest, "platforms": string(platforms), "record": r.Record},
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "**Built** %s with %s\n\n", markdown.Code(r.Image), r.Build.Engine)
+	table.WriteString(markdown.Row("platform", "manifest", "size") + "|---|---|---|\n")
+	for _, i := range r.Images {
+		digest := imageref.ShortDigest(i.Digest)
+		v.Linef(" %-12s %s…  %9s  %5.2f s", i.Platform, digest, megabytes(i.Size), i.Seconds)
+		table.WriteString(markdown.Row(markdown.Text(i.Platform), markdown.Code(digest), megabytes(i.Size)))
+	}
+	v.Markdown = table.String()
+	return v
+}
+
+// annotated is how many blocking findings become annotations: GitHub shows ten
+// of a step, and the refusal itself is one.
+const annotated = 9
+
+// Scan renders what a scan found.
+func Scan(in options.Scan, r scan.Result) show.View {
+	v := show.View{
+		Text: r.Text(), Markdown: r.Summary(), Document: r.Report,
+		Outputs: map[string]string{"verdict": "pass", "documents": r.Documents, "sarif": in.SARIF, "report": in.Report},
+	}
+	counts := r.Report.Counts()
+	for _, s := range []evidence.Severity{evidence.Critical, evidence.High, evidence.Medium, evidence.Low} {
+		v.Outputs[string(s)] = strconv.Itoa(counts[s])
+	}
+	if c := r.Baseline; c != nil {
+		v.Outputs["new"], v.Outputs["fixed"] = strconv.Itoa(len(c.New)), strconv.Itoa(len(c.Fixed))
+	}
+	for _, f := range r.Blocking[:min(len(r.Blocking), annotated)] {
+		v.Annotations = append(v.Annotations, runner.Annotation{Level: runner.Failure, Title: "waybill scan", Message: scan.Annotation(f)})
+	}
+	if r.Refused() {
+		v.Outputs["verdict"] = "refused"
+		v.Verdict = outcome.Refusedf("%s", r.Refusal())
+	}
+	return v
+}
+
+// Sign renders what was signed.
+func Sign(_ options.Sign, r sign.Result) show.View {
+	v := show.View{Text: r.Image.String() + "\n", Outputs: map[string]string{"signer": r.Signer.Identity, "log_index": ""}}
+	if r.Signer.Key != "" {
+		v.Outputs["signer"] = r.Signer.Key
+	}
+	if r.LogIndex != nil {
+		v.Outputs["log_index"] = strconv.FormatInt(*r.LogIndex, 10)
+	}
+	for _, note := range r.Notes {
+		v.Linef("note     %s", note)
+	}
+	for _, kind := range r.Written {
+		v.Linef("signed   %s", kind)
+	}
+	for _, kind := range r.Kept {
+		v.Linef("kept     %s, which is there already", kind)
+	}
+	v.Linef("verified %s, signed by %s", r.Image.Short(), r.Signer.Name())
+	return v
+}
+
+// Verify renders a waybill.
+func Verify(_ options.Verify, w evidence.Waybill) show.View {
+	v := show.View{
+		Text: w.Text(), Markdown: w.Markdown(),
+		Outputs: map[string]string{"allowed": strconv.FormatBool(w.Decision.Allowed), "waybill": show.JSON(w)},
+	}
+	switch w.Decision.State() {
+	case evidence.Refused:
+		v.Verdict = outcome.Refusedf("%s", w.Refusal())
+	case evidence.Pending:
+		v.Verdict = outcome.Pendingf("%s", w.Refusal())
+	}
+	return v
+}
+
+// Tag renders the tags that were written.
+func Tag(_ options.Tag, r tag.Result) show.View {
+	v := show.View{Markdown: r.Waybill.Markdown(), Outputs: map[string]string{"tags": strings.Join(r.Tags, "\n")}}
+	for _, note := range r.Notes {
+		v.Linef("note: %s", note)
+	}
+	for _, reference := range r.Tags {
+		v.Text += reference + "\n"
+	}
+	return v
+}

@@ -1,0 +1,190 @@
+package views
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/show"
+	"github.com/waybill-dev/waybill/internal/command/starter"
+	"github.com/waybill-dev/waybill/internal/delivery/bump"
+	"github.com/waybill-dev/waybill/internal/delivery/diff"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/promote"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/rollback"
+	"github.com/waybill-dev/waybill/internal/delivery/status"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Bump renders how a bump ended, or the answer of the run that was asked for it.
+func Bump(_ options.Bump, r bump.Result) show.View {
+	var v show.View
+	if !r.Waybill.Image.IsZero() {
+		v.Markdown = r.Waybill.Markdown()
+	}
+	if r.Answer != "" {
+		v.Linef("answered %s: %s", r.Answer, r.URL)
+	}
+	if r.Decision == "" {
+		return v
+	}
+	v.Outputs = map[string]string{"decision": r.Decision}
+	switch {
+	case r.Decision != "allowed":
+		return v
+	case r.Answer != "":
+		v.Text = r.URL + "\n"
+		return v
+	case r.Changed:
+		v.Linef("bumped   %s: %s → %s", r.File, short(r.Previous), r.Waybill.Image.Short())
+	default:
+		v.Linef("current  %s names %s already", r.File, r.Waybill.Image.Short())
+	}
+	v.Text = r.Commit + "\n"
+	v.Outputs["changed"], v.Outputs["commit"], v.Outputs["previous"] = strconv.FormatBool(r.Changed), r.Commit, r.Previous.String()
+	return v
+}
+
+func short(ref imageref.Ref) string {
+	if !history.Runs(ref) {
+		return "nothing"
+	}
+	return ref.Short()
+}
+
+// Promote renders what became of each promotion. Promoting everything that may
+// move is done even where something may not: only a promotion that was asked for
+// by name refuses or waits.
+func Promote(in options.Promote, promotions []promote.Promotion) show.View {
+	v := show.View{Outputs: map[string]string{"pull_requests": show.JSON(promotions)}}
+	var text, summary, reasons strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	summary.WriteString(markdown.Row("application", "move", "digest", "state", "") + "|---|---|---|---|---|\n")
+	for _, p := range promotions {
+		where, link, state := p.URL, "", p.State
+		if where == "" && p.Commit != "" {
+			where = p.Branch
+		}
+		if p.URL != "" {
+			link = markdown.Link(fmt.Sprintf("#%d", p.Number), p.URL)
+		}
+		if p.Waiting {
+			state += ", waiting"
+		}
+		fmt.Fprintf(out, "%s\t%s → %s\t%s\t%s\t%s\n", p.App, p.From, p.To, short(p.Image), state, where)
+		move := markdown.Text(p.From + " → " + p.To)
+		summary.WriteString(markdown.Row(markdown.Text(p.App), move, markdown.Code(short(p.Image)), markdown.Text(p.State), link))
+		if p.Reason != "" {
+			reasons.WriteString("\n" + markdown.Fence("", p.Reason) + "\n")
+			v.Linef("%s: %s → %s: %s", p.App, p.From, p.To, p.Reason)
+		}
+		if p.Overflow != "" {
+			v.Markdown += p.Overflow + "\n"
+		}
+	}
+	_ = out.Flush() // into memory
+	v.Text = text.String()
+	v.Markdown += summary.String() + reasons.String()
+	if in.App != "" && len(promotions) == 1 {
+		switch p := promotions[0]; p.State {
+		case promote.Refused, promote.Foreign, promote.Declined:
+			v.Verdict = outcome.Refusedf("%s", p.Reason)
+		case promote.Pending:
+			v.Verdict = outcome.Pendingf("%s", p.Reason)
+		}
+	}
+	return v
+}
+
+// Diff renders how places differ.
+func Diff(_ options.Diff, places []diff.Place) show.View {
+	objects := 0
+	var text strings.Builder
+	for _, p := range places {
+		objects += len(p.Changes)
+		fmt.Fprintf(&text, "#### %s in %s\n\n%s\n", markdown.Text(p.App), markdown.Text(p.Env), markdown.Fence("diff", render.Text(p.Changes)))
+	}
+	if len(places) == 0 {
+		text.WriteString("No difference in what would be deployed.\n")
+	}
+	return show.View{
+		Markdown: text.String(),
+		Outputs:  map[string]string{"objects": strconv.Itoa(objects), "changed": strconv.FormatBool(objects > 0)},
+	}
+}
+
+// Rollback renders what an environment returns to.
+func Rollback(_ options.Rollback, r rollback.Result) show.View {
+	v := show.View{
+		Text:    r.Image.String() + "\n",
+		Outputs: map[string]string{"pull_request": "", "commit": r.Commit, "digest": r.Image.Digest()},
+	}
+	if r.Number != 0 {
+		v.Outputs["pull_request"] = strconv.Itoa(r.Number)
+	}
+	switch {
+	case r.URL != "":
+		v.Linef("rollback to %s: %s", r.Image.Short(), r.URL)
+	case r.Changed:
+		v.Linef("rollback to %s: commit %s on %s", r.Image.Short(), r.Commit, r.Branch)
+	default:
+		v.Linef("rollback to %s: nothing to do", r.Image.Short())
+	}
+	if r.Note != "" {
+		v.Linef("%s", r.Note)
+	}
+	return v
+}
+
+// Hold renders what is held, or was lifted.
+func Hold(in options.Hold, r hold.Result) show.View {
+	v := show.View{Text: r.Commit + "\n", Outputs: map[string]string{"changed": strconv.FormatBool(r.Changed), "commit": r.Commit}}
+	switch {
+	case in.Lift && r.Changed:
+		v.Linef("lifted   %s in %s was held: %s", in.App, in.Env, r.Hold.Reason)
+	case in.Lift:
+		v.Linef("current  nothing holds %s in %s", in.App, in.Env)
+	case r.Changed:
+		v.Linef("held     %s in %s: %s", in.App, in.Env, r.Hold.Reason)
+	default:
+		v.Linef("current  %s in %s is held already: %s", in.App, in.Env, r.Hold.Reason)
+	}
+	return v
+}
+
+// Status renders what runs where.
+func Status(_ options.Status, t status.Table) show.View {
+	var text strings.Builder
+	_ = t.Text(&text) // into memory
+	return show.View{Text: text.String(), Markdown: markdown.Fence("", text.String()), Outputs: map[string]string{"status": show.JSON(t)}}
+}
+
+// Init renders what was written, and what people do next.
+func Init(_ options.Init, r starter.Result) show.View {
+	written := append(r.Written, r.Replaced...)
+	v := show.View{Outputs: map[string]string{"files": strings.Join(written, "\n")}}
+	for _, f := range written {
+		v.Text += f + "\n"
+	}
+	for _, f := range r.Replaced {
+		v.Linef("replaced %s", f)
+	}
+	for _, f := range r.Kept {
+		v.Linef("kept     %s: it is there already and differs from the starter file (--force replaces it)", f)
+	}
+	if len(r.Next) == 0 {
+		return v
+	}
+	v.Linef("%d files written, %d replaced, %d the same already, %d kept.", len(r.Written), len(r.Replaced), len(r.Same), len(r.Kept))
+	v.Linef("\nNext:")
+	for i, step := range r.Next {
+		v.Linef("%d. %s", i+1, step)
+	}
+	return v
+}

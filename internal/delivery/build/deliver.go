@@ -1,0 +1,139 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Order is a build and where it goes.
+type Order struct {
+	Request
+	Recipe      *Dockerfile
+	Engine      string            // Auto, BuildKit or Assemble
+	Annotations map[string]string // of the index and each manifest
+	Repository  name.Repository   // to push to, unless Layout is set
+	Layout      string            // directory of the OCI layout to write instead
+	Metadata    string            // file to write the record to; none if empty
+	// Record holds what is known before the build: source, binaries, version.
+	Record evidence.BuildRecord
+}
+
+// Shop is what an order is carried out with.
+type Shop struct {
+	Engines  map[string]Engine
+	Registry *registry.Client
+	Chosen   func(Choice) // is told which engine builds, before it begins
+	Built    func()       // is called when the engine has ended
+}
+
+// Describe reads the Dockerfile, and completes labels, annotations, time and
+// record by what is known of the source. date is SOURCE_DATE_EPOCH.
+func (o *Order) Describe(source Source, date string) (err error) {
+	if o.Recipe, err = ReadDockerfile(o.Context, o.Dockerfile); err != nil {
+		return err
+	}
+	if o.Epoch, err = epoch(date, source.CommitTime); err != nil {
+		return outcome.Usagef("%w", err)
+	}
+	title := ""
+	if name := o.Repository.RepositoryStr(); name != "" {
+		title = path.Base(name)
+	}
+	o.Labels, o.Annotations = source.Metadata(title, o.Epoch, o.Labels), source.Metadata(title, o.Epoch, o.Annotations)
+	r := &o.Record
+	r.Dockerfile = evidence.Dockerfile{Path: source.Relative(o.Recipe.Path), Digest: o.Recipe.Digest}
+	r.Context, r.Target, r.BuildArgs, r.Source = source.Relative(o.Context), o.Target, o.Args, source.Source
+	return nil
+}
+
+// Result is an image that was built and pushed, or written to a layout.
+type Result struct {
+	Image  string               `json:"image"`            // the index by digest, after the repository or the layout's directory
+	Record string               `json:"record,omitempty"` // the artifact that holds the build record, by digest
+	Build  evidence.BuildRecord `json:"build"`
+	Images []PlatformImage      `json:"images"`
+}
+
+// PlatformImage is the image of one platform.
+type PlatformImage struct {
+	Platform string  `json:"platform"` // linux/arm64
+	Digest   string  `json:"digest"`   // sha256:HEX of the manifest
+	Size     int64   `json:"size"`     // bytes that a node without any of it downloads
+	Seconds  float64 `json:"seconds"`  // that building it took
+}
+
+// Deliver builds, pushes the index last, and then its record.
+func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
+	built, engine, err := Run(ctx, s.Engines, o.Engine, o.Request, o.Recipe, s.Chosen)
+	s.Built()
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = outcome.Join(err, built.Close()) }()
+	index, platforms, err := Index(built.Images, o.Annotations)
+	if err != nil {
+		return Result{}, err
+	}
+	digest, err := index.Digest()
+	if err != nil {
+		return Result{}, fmt.Errorf("compute the digest of the index: %w", err)
+	}
+	r := o.Record
+	r.Schema, r.Digest, r.Platforms, r.Engine, r.BaseImages = evidence.BuildSchema, digest.String(), platforms, engine, built.BaseImages
+	result = Result{Build: r}
+	for _, image := range built.Images {
+		name := image.Platform.String()
+		result.Images = append(result.Images, PlatformImage{name, platforms[name], image.Size(), image.Took.Seconds()})
+	}
+	if err := result.push(ctx, s.Registry, o, index); err != nil {
+		return Result{}, err
+	}
+	return result, nil
+}
+
+func (r *Result) push(ctx context.Context, client *registry.Client, o Order, index v1.ImageIndex) error {
+	if o.Layout != "" {
+		if err := WriteLayout(o.Layout, index); err != nil {
+			return err
+		}
+		r.Image = filepath.ToSlash(o.Layout) + "@" + r.Build.Digest
+	} else {
+		ref, err := client.PushIndex(ctx, o.Repository, index)
+		if err != nil {
+			return err
+		}
+		r.Image, r.Build.Image = ref.String(), ref.String()
+	}
+	r.Build.FinishedAt = time.Now().UTC()
+	data, err := json.MarshalIndent(r.Build, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write the build record: %w", err)
+	}
+	if o.Metadata != "" {
+		if err := os.WriteFile(o.Metadata, append(data, '\n'), 0o644); err != nil {
+			return fmt.Errorf("write the build record: %w", err)
+		}
+	}
+	if o.Layout != "" {
+		return nil
+	}
+	var ref imageref.Ref
+	ref, err = client.PushDocuments(ctx, o.Repository, evidence.ArtifactBuild, []registry.Document{
+		{Name: evidence.FileBuild, MediaType: "application/json", Data: data},
+	})
+	r.Record = ref.String()
+	return err
+}

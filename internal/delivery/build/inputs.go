@@ -1,0 +1,115 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Texts are inputs of an order as a person writes them.
+type Texts struct {
+	Image               string
+	Platforms, Secrets  []string
+	Args                []string // NAME=VALUE, as labels and annotations are
+	Labels, Annotations []string
+}
+
+// Parse reads the texts into the order. A text that is wrong is a usage error,
+// which names its flag. getenv reads the variable that holds a secret.
+func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
+	if t.Image == "" && o.Layout == "" {
+		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR to write to")
+	}
+	if t.Image != "" {
+		if o.Repository, err = imageref.ParseRepository(t.Image); err != nil {
+			return outcome.Usagef("--image: %w", err)
+		}
+	}
+	if o.Platforms, err = ParsePlatforms(t.Platforms); err != nil {
+		return outcome.Usagef("--platform: %w", err)
+	}
+	if len(o.Platforms) == 0 {
+		return outcome.Usagef("--platform: no platform to build for")
+	}
+	if o.Secrets, err = parseSecrets(t.Secrets, getenv); err != nil {
+		return outcome.Usagef("--secret: %w", err)
+	}
+	for _, p := range []struct {
+		flag string
+		list []string
+		into *map[string]string
+	}{{"--build-arg", t.Args, &o.Args}, {"--label", t.Labels, &o.Labels}, {"--annotation", t.Annotations, &o.Annotations}} {
+		if *p.into, err = parsePairs(p.list); err != nil {
+			return outcome.Usagef("%s: %w", p.flag, err)
+		}
+	}
+	return nil
+}
+
+// parsePairs reads a list of NAME=VALUE.
+func parsePairs(list []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, pair := range list {
+		key, value, found := strings.Cut(pair, "=")
+		if key = strings.TrimSpace(key); !found || key == "" {
+			return nil, fmt.Errorf("%q is not NAME=VALUE", pair)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+// parseSecrets reads a list of id=ID[,src=PATH|,env=NAME]. Without either, the
+// variable named ID is meant. getenv reads a variable.
+func parseSecrets(list []string, getenv func(string) string) ([]Secret, error) {
+	var secrets []Secret
+	for _, text := range list {
+		wrong := fmt.Errorf("%q is not id=ID[,src=PATH|,env=NAME]", text)
+		fields := map[string]string{}
+		for field := range strings.SplitSeq(text, ",") {
+			key, value, _ := strings.Cut(field, "=")
+			key = strings.TrimSpace(key)
+			if value == "" || !slices.Contains([]string{"id", "src", "source", "env", "type"}, key) {
+				return nil, wrong
+			}
+			fields[key] = value
+		}
+		s := Secret{ID: fields["id"], File: fields["src"] + fields["source"]}
+		if s.ID == "" || (s.File != "" && fields["env"] != "") {
+			return nil, wrong
+		}
+		if s.File == "" {
+			variable := fields["env"]
+			if variable == "" {
+				variable = s.ID
+			}
+			if s.Value = []byte(getenv(variable)); len(s.Value) == 0 {
+				return nil, fmt.Errorf("%s: the environment variable %s is empty", s.ID, variable)
+			}
+		}
+		secrets = append(secrets, s)
+	}
+	return secrets, nil
+}
+
+// epoch is the time that an image bears: SOURCE_DATE_EPOCH, otherwise the
+// commit's time, otherwise 1970, so that the same files always give the same
+// digest.
+func epoch(given string, commit time.Time) (time.Time, error) {
+	if given != "" {
+		seconds, err := strconv.ParseInt(given, 10, 64)
+		if err != nil || seconds < 0 {
+			return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH: %q is not a number of seconds since 1970", given)
+		}
+		return time.Unix(seconds, 0).UTC(), nil
+	}
+	if commit.IsZero() {
+		return time.Unix(0, 0).UTC(), nil
+	}
+	return commit, nil
+}
