@@ -96,7 +96,7 @@ const parallel = 8
 // judges everything as it stands. An error says nothing of the change: it is
 // trouble with a registry or a repository.
 func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
-	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), said: make(map[string]bool), lines: make(map[string]map[string]int)}
+	s := newSession(c)
 	if err := s.load(ctx, base, head); err != nil {
 		return Result{}, err
 	}
@@ -165,6 +165,13 @@ type session struct {
 
 	compared []comparison    // what holds deployers
 	home     map[string]bool // what deployers call this repository, with its revision
+}
+
+func newSession(c *Checker) *session {
+	return &session{
+		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering),
+		said: make(map[string]bool), lines: make(map[string]map[string]int),
+	}
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {

@@ -28,7 +28,8 @@ var deployers = map[string][]string{
 func deploys(o render.Object) bool {
 	group, _, _ := strings.Cut(o.APIVersion, "/")
 	kinds, known := deployers[group]
-	return known && (kinds == nil || slices.Contains(kinds, o.Kind)) || o.Kind == "ConfigMap" && strings.HasPrefix(o.Name, "argocd-") ||
+	return known && (kinds == nil || slices.Contains(kinds, o.Kind)) ||
+		o.Kind == "ConfigMap" && strings.HasPrefix(o.Name, "argocd-") ||
 		o.Kind != "ConfigMap" && hasKey(o.Content, "argocd.argoproj.io/secret-type")
 }
 
@@ -50,9 +51,10 @@ func hasKey(v any, key string) bool {
 // whenOnly are the fields of deployers that say when and how something is
 // deployed, and never what. Every other field chooses what a cluster runs.
 var whenOnly = []string{
-	"apiVersion", "kind", "status", "spec.syncPolicy.automated", "spec.syncPolicy.syncOptions", "spec.syncPolicy.retry", "spec.info", "spec.revisionHistoryLimit",
-	"spec.description", "spec.interval", "spec.retryInterval", "spec.timeout", "spec.prune", "spec.wait", "spec.suspend", "spec.dependsOn",
-	"spec.healthChecks", "spec.healthCheckExprs", "spec.install", "spec.upgrade", "spec.rollback", "spec.uninstall", "spec.test", "spec.maxHistory",
+	"apiVersion", "kind", "status", "spec.syncPolicy.automated", "spec.syncPolicy.syncOptions", "spec.syncPolicy.retry",
+	"spec.info", "spec.revisionHistoryLimit", "spec.description", "spec.interval", "spec.retryInterval", "spec.timeout", "spec.prune", "spec.wait", "spec.suspend",
+	"spec.dependsOn", "spec.healthChecks", "spec.healthCheckExprs", "spec.install", "spec.upgrade", "spec.rollback",
+	"spec.uninstall", "spec.test", "spec.maxHistory",
 	"spec.driftDetection", "spec.chart.spec.interval",
 }
 

@@ -28,6 +28,9 @@ func (s *session) outside(ctx context.Context) error {
 		if isSourceFile(file) {
 			s.weaker(file, 0, render.Visible(file+" overrides what Argo CD deploys, and changes"))
 		}
+		if s.head.Links[file] != "" {
+			s.weaker(file, 0, render.Visible(file+" is a link or a submodule: nothing of what it leads to is judged"))
+		}
 		if s.headRender.Read(file) {
 			continue
 		}
@@ -35,7 +38,9 @@ func (s *session) outside(ctx context.Context) error {
 		if !isManifest(file) {
 			continue
 		}
-		s.withoutKustomization(ctx, file)
+		if err := s.withoutKustomization(ctx, file); err != nil {
+			return err
+		}
 		before, after := manifestsOf(file, s.base.Files[file]), manifestsOf(file, s.head.Files[file])
 		s.compare(comparison{file: file, where: file, env: s.environmentOf(file), before: before, after: after})
 		for _, image := range s.newImages("", before, after) {

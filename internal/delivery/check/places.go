@@ -140,12 +140,13 @@ func (s *session) changed() []string {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
-		for name, id := range s.head.Large {
-			if s.base.Large[name] != id {
+		for name, id := range both(s.head.Large, s.head.Links) {
+			if s.base.Large[name] != id && s.base.Links[name] != id {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
 		slices.Sort(s.changedFiles)
+		s.changedFiles = slices.Compact(s.changedFiles)
 	})
 	return s.changedFiles
 }

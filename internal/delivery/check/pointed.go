@@ -72,7 +72,8 @@ func (s *session) deployer(c comparison, o, was render.Object, had bool) {
 	if had && reflect.DeepEqual(before, now) || s.deploysPlaces(c, o, before, now) {
 		return
 	}
-	s.weaker(c.file, 0, render.Visible(fmt.Sprintf("%s of %s %s: %s", o, c.where, verb, strings.Join(differences(o.Kind == "Secret", before, now), "; "))))
+	how := strings.Join(differences(o.Kind == "Secret", before, now), "; ")
+	s.weaker(c.file, 0, render.Visible(fmt.Sprintf("%s of %s %s: %s", o, c.where, verb, how)))
 }
 
 // key is a deployer with all that it says, for one cluster and environment: in

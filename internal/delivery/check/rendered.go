@@ -51,7 +51,8 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		s.sets[p.key()] = rendering{before: len(render.Images(before)), after: len(render.Images(after))}
 		s.mu.Unlock()
 	}
-	s.compare(comparison{file: at.File, where: p.app.Overlay(p.env.Name), env: p.env.Name, before: s.bumped(p, before, now), after: after})
+	where := p.app.Overlay(p.env.Name)
+	s.compare(comparison{file: at.File, where: where, env: p.env.Name, before: s.bumped(p, before, now), after: after})
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}

@@ -93,9 +93,9 @@ func (s *session) deploysPlaces(c comparison, o render.Object, before, now map[s
 	})
 }
 
-// both has the keys of both.
-func both(a, b map[string]any) map[string]any {
-	out := make(map[string]any, len(a)+len(b))
+// both has the entries of both.
+func both[V any](a, b map[string]V) map[string]V {
+	out := make(map[string]V, len(a)+len(b))
 	maps.Copy(out, a)
 	maps.Copy(out, b)
 	return out

@@ -48,6 +48,8 @@ func (s *session) unjudged(file string) {
 	}
 	data, there := s.head.Files[file]
 	switch ext := path.Ext(file); {
+	case there && (path.Base(file) == ".gitattributes" || file == ".gitmodules"):
+		s.weaker(file, 0, shown+" changes what files a deployer gets from git")
 	case s.head.Large[file] != "" && isManifest(file):
 		s.weaker(file, 0, shown+" is too large to be read, so nothing of it is judged")
 	case there && (ext == ".jsonnet" || ext == ".libsonnet"):
@@ -88,7 +90,9 @@ func (s *session) chosenBy(file string) {
 	for _, o := range s.plainDeployers() {
 		var texts []string
 		eachText(o.Content, func(text string) { texts = append(texts, text) })
-		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, "/") && matches(text, file) })
+		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool {
+			return strings.Contains(text, "/") && matches(text, file)
+		})
 		each(s.cfg, func(app config.App, env config.Environment) {
 			chart := app.Helm(env.Name).Chart
 			reads = reads || slices.ContainsFunc(texts, func(text string) bool { return path.Clean(text) == chart }) &&
@@ -151,7 +155,11 @@ func (s *session) plainDeployers() []render.Object {
 	s.plainOnce.Do(func() {
 		for file, data := range s.base.Files {
 			if isManifest(file) && mentionsDeployer(string(data)) {
-				s.plain = append(s.plain, slices.DeleteFunc(manifestsOf(file, data), func(o render.Object) bool { return !deploys(o) })...)
+				for _, o := range manifestsOf(file, data) {
+					if deploys(o) {
+						s.plain = append(s.plain, o)
+					}
+				}
 			}
 		}
 	})
@@ -160,12 +168,16 @@ func (s *session) plainDeployers() []render.Object {
 
 // withoutKustomization reports directories that have no kustomization any more:
 // what is left there is deployed as it stands, and the rest goes.
-func (s *session) withoutKustomization(ctx context.Context, file string) {
+func (s *session) withoutKustomization(ctx context.Context, file string) error {
 	dir := path.Dir(file)
 	if !render.IsKustomization(file) || s.base.Files[file] == nil || kustomizationOf(s.head.Files, dir) != "" || s.isOverlay(dir) {
-		return
+		return nil
 	}
-	if before, err := kustomize(ctx, s.baseRender, dir); err == nil {
+	before, err := kustomize(ctx, s.baseRender, dir)
+	if troubled(ctx, err) {
+		return err
+	}
+	if err == nil {
 		s.compare(comparison{file: file, where: dir, env: s.environmentOf(dir), before: before})
 	}
 	for other := range s.head.Files {
@@ -173,4 +185,5 @@ func (s *session) withoutKustomization(ctx context.Context, file string) {
 			s.once(file, render.Visible(file+" goes, and what is left in "+dir+" is deployed as it stands"))
 		}
 	}
+	return nil
 }

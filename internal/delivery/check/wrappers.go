@@ -48,8 +48,8 @@ func kustomizationOf(files map[string][]byte, dir string) string {
 func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged map[string]bool) error {
 	before, problemBefore := kustomize(ctx, s.baseRender, dir)
 	after, err := kustomize(ctx, s.headRender, dir)
-	if errors.As(err, new(*limit.Exceeded)) || ctx.Err() != nil {
-		return err // of this machine, and no verdict
+	if troubled(ctx, err) {
+		return err
 	}
 	if err != nil {
 		s.unrendered(dir, at, problemBefore, err)
@@ -93,6 +93,11 @@ func kustomize(ctx context.Context, r *render.Renderer, dir string) ([]render.Ob
 	return limit.Do(ctx, "rendering "+dir, func() ([]render.Object, error) { return r.Kustomize(dir) })
 }
 
+// troubled reports whether an error is of this machine, and no verdict.
+func troubled(ctx context.Context, err error) bool {
+	return err != nil && (errors.As(err, new(*limit.Exceeded)) || ctx.Err() != nil)
+}
+
 // isComponent tells a component: it can need what includes it.
 func isComponent(data []byte) bool { return strings.Contains("\n"+string(data), "\nkind: Component") }
 
@@ -109,7 +114,7 @@ func (s *session) overlaysIn(ctx context.Context, dir string, at Finding) (map[s
 			continue
 		}
 		objects, err := kustomize(ctx, s.headRender, p.app.Overlay(p.env.Name))
-		if errors.As(err, new(*limit.Exceeded)) || ctx.Err() != nil {
+		if troubled(ctx, err) {
 			return nil, err
 		}
 		for _, image := range render.FindImages(objects, s.fields(p.env.Name)) {

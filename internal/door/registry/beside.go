@@ -100,7 +100,8 @@ func (b *Beside) Junk() []string {
 func (b *Beside) Unread() string {
 	unread := slices.Clone(b.lost)
 	if b.beyond > 0 {
-		unread = append(unread, fmt.Sprintf("%d candidates beside %s were not read: Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
+		unread = append(unread, fmt.Sprintf("%d candidates beside %s were not read: "+
+			"Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
 			b.beyond, b.ref, b.bounds.Candidates, b.bounds.Bytes>>20, b.bounds.Time))
 	}
 	return strings.Join(unread, "; ")
