@@ -41,21 +41,15 @@ func databaseAge(p evidence.Policy) time.Duration {
 }
 
 // newEnvironments holds environments that the base does not have against what
-// is common in the base: a new one may ask for more, and not for less. One that
-// is put before others is not reached by their holds.
+// is common in the base: a new one may ask for more, and not for less. The holds of
+// the others count in it.
 func (w *weaker) newEnvironments(common []Weakening) {
-	for i, h := range w.head.Environments {
+	for _, h := range w.head.Environments {
 		if _, err := w.base.Environment(h.Name); err == nil {
 			continue
 		}
 		path := []string{"environments", h.Name}
 		w.ownPolicy(in(path, "policy"), w.base.policy, w.head.policy.overriddenBy(h.policy), common)
-		for _, later := range w.head.Environments[i+1:] {
-			if _, err := w.base.Environment(later.Name); err == nil {
-				w.add(path, "comes before %s, whose holds do not count in it", later.Name)
-				break
-			}
-		}
 	}
 }
 

@@ -30,7 +30,7 @@ func (c copies[T]) each(f func(base T, head *T, where string)) {
 			}
 			var more []string
 			for _, other := range slices.Sorted(maps.Keys(now)) {
-				if _, had := was[other]; !had && clusterOf(other) == clusterOf(file) {
+				if _, had := was[other]; !had && ClusterOf(other) == ClusterOf(file) {
 					more = append(more, other)
 				}
 			}
@@ -68,8 +68,8 @@ func (c copies[T]) byPlace(list []T) map[string]map[string]T {
 	return found
 }
 
-// clusterOf is what a file is for: one cluster below clusters/, else all.
-func clusterOf(file string) string {
+// ClusterOf is what a file is for: one cluster below clusters/, else all.
+func ClusterOf(file string) string {
 	parts := strings.Split(file, "/")
 	if parts[0] == "clusters" && len(parts) > 2 {
 		return parts[0] + "/" + parts[1]

@@ -114,11 +114,11 @@ func (w *world) weaker(h *world, base *Set, add func(file string, line int, form
 	spaces := copies[object]{w.spaces, h.spaces, object.id}
 	spaces.each(func(b object, h *object, where string) {
 		name, before := text(b.content, "metadata", "name"), labels(b.content, "metadata", "labels")
-		if h == nil && where == "" || off(annotations(b.content)) {
+		if h == nil && where == "" || Off(Annotations(b.content)) {
 			return // nothing runs in it either
 		}
 		var now map[string]string
-		if h != nil && !off(annotations(h.content)) {
+		if h != nil && !Off(Annotations(h.content)) {
 			now = labels(h.content, "metadata", "labels")
 		}
 		for _, key := range slices.Sorted(maps.Keys(before)) {
@@ -150,8 +150,9 @@ var switches = map[string][]string{
 	"client.lifecycle.config.k8s.io/mutation": {},
 }
 
-// off reports whether whatever deploys an object leaves it out.
-func off(annotations map[string]string) bool {
+// Off reports whether the annotations of an object make whatever deploys it leave
+// it out.
+func Off(annotations map[string]string) bool {
 	for key, harmless := range switches {
 		if value, ok := annotations[key]; ok && !slices.Contains(harmless, value) {
 			return true
@@ -160,19 +161,20 @@ func off(annotations map[string]string) bool {
 	return false
 }
 
-func annotations(content map[string]any) map[string]string {
+// Annotations are those of an object.
+func Annotations(content map[string]any) map[string]string {
 	return labels(content, "metadata", "annotations")
 }
 
 func (p *policy) place() (id, file string) {
-	if off(p.Metadata.Annotations) {
+	if Off(p.Metadata.Annotations) {
 		return "", p.file
 	}
 	return p.Metadata.Name, p.file
 }
 
 func (b binding) place() (id, file string) {
-	if off(b.Metadata.Annotations) {
+	if Off(b.Metadata.Annotations) {
 		return "", b.file
 	}
 	return b.Metadata.Name, b.file
@@ -180,7 +182,7 @@ func (b binding) place() (id, file string) {
 
 // place is the id of an object that is deployed.
 func (o object) place() (id, file string) {
-	if off(annotations(o.content)) {
+	if Off(Annotations(o.content)) {
 		return "", o.file
 	}
 	return o.id()

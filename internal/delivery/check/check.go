@@ -96,7 +96,7 @@ const parallel = 8
 // judges everything as it stands. An error says nothing of the change: it is
 // trouble with a registry or a repository.
 func (c *Checker) Run(ctx context.Context, base, head string) (Result, error) {
-	s := &session{checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), lines: make(map[string]map[string]int)}
+	s := newSession(c)
 	if err := s.load(ctx, base, head); err != nil {
 		return Result{}, err
 	}
@@ -150,12 +150,28 @@ type session struct {
 	changedOnce  sync.Once
 	changedFiles []string
 	placesOnce   sync.Once
+	reachedOnce  sync.Once
+	reachedDirs  map[string]bool
 	inHead, gone []place
 
 	mu     sync.Mutex
 	result Result
 	lines  map[string]map[string]int // where the objects of files stand
 	sets   map[string]rendering      // what the places run, by place.key
+
+	said      map[string]bool // once
+	plainOnce sync.Once
+	plain     []render.Object // the base's deployers in plain manifests
+
+	compared []comparison    // what holds deployers
+	home     map[string]bool // what deployers call this repository, with its revision
+}
+
+func newSession(c *Checker) *session {
+	return &session{
+		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering),
+		said: make(map[string]bool), lines: make(map[string]map[string]int),
+	}
 }
 
 func (s *session) load(ctx context.Context, base, head string) (err error) {
@@ -237,6 +253,9 @@ func (s *session) run(ctx context.Context) error {
 	if first != nil {
 		return first
 	}
-	s.outside()
+	if err := s.outside(ctx); err != nil {
+		return err
+	}
+	s.deployerChanges()
 	return s.protection()
 }

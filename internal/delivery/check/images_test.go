@@ -190,10 +190,16 @@ func TestAnApplicationsImageBesideTheOverlay(t *testing.T) {
 		"a tag of the platform":              {nil, map[string]string{"clusters/prod/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod("busybox:1") + "\n"}, "which names no digest"},
 		"a kustomization that nobody names":  {nil, map[string]string{"clusters/prod/kustomization.yaml": "images: [{name: x, newName: ghcr.io/attacker/x, newTag: v1}]\n"}, "which names no digest"},
 		"one that says what it is":           {nil, map[string]string{"clusters/prod/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nimages: [{name: x, newName: ghcr.io/attacker/x, newTag: v1}]\n"}, "which names no digest"},
-		"values of an application":           {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {helm: {valuesObject: {image: {repository: x, tag: v1}}}}}\n"}, ""},
+		"values of an application":           {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {helm: {valuesObject: {image: {repository: x, tag: v1}}}}}\n"}, "Application a of clusters/prod/a.yaml is new: spec.source.helm.valuesObject.image.repository is x"},
 		"its images":                         {nil, map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {kustomize: {images: [\"" + demo(2).String() + "\"]}}}\n"}, "an application's image outside of the application's overlays"},
 		"a file that is no manifest":         {nil, map[string]string{"platform/x/values.yaml": "image: {repository: x, tag: v1}\n", "compose.yml": "services: {a: {image: busybox}}\n"}, ""},
-		"a template of the platform's chart": {nil, map[string]string{"platform/x/templates/p.yaml": "kind: Pod\nspec: {{ .Values.x }}\n"}, ""},
+		"a template of the platform's chart": {nil, map[string]string{"platform/x/Chart.yaml": "name: x\n", "platform/x/templates/p.yaml": "kind: Pod\nspec: {{ .Values.x }}\n"}, "platform/x is a chart that no application has, and changes: nothing of it is judged"},
+		"what cannot be read":                {nil, map[string]string{"platform/x/p.yaml": "kind: Pod\nspec: {{ .Values.x }}\n"}, "platform/x/p.yaml cannot be read, so nothing of it is judged"},
+		"behind what is no manifest":         {nil, map[string]string{"platform/x/p.yaml": "a: b\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n"}, "the manifest runs ghcr.io/attacker/x"},
+		"too much to read":                   {nil, map[string]string{"platform/x/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n#" + strings.Repeat("x", 9<<20)}, "platform/x/p.yaml cannot be read"},
+		"a large file":                       {nil, map[string]string{"platform/x/p.yaml": "#" + strings.Repeat("x", 17<<20)}, "platform/x/p.yaml is too large to be read"},
+		"Jsonnet":                            {nil, map[string]string{"platform/x/p.jsonnet": "{}"}, "platform/x/p.jsonnet is Jsonnet"},
+		"an application's image in values":   {nil, map[string]string{"platform/x/values.yaml": "proxy: {image: {repository: ghcr.io/acme/demo-api, tag: v1}}\n"}, "the manifest runs ghcr.io/acme/demo-api:v1"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

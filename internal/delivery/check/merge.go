@@ -37,23 +37,32 @@ func merged(ctx context.Context, repo Repository, base, head *configrepo.Snapsho
 			delete(files, name)
 		}
 	}
-	large := maps.Clone(base.Large)
-	if large == nil {
-		large = make(map[string]string)
-	}
-	for name, id := range head.Large {
-		if was.Large[name] != id {
-			large[name] = id
+	large := mergedIDs(base.Large, was.Large, head.Large)
+	links := mergedIDs(base.Links, was.Links, head.Links)
+	for name, id := range both(head.Large, head.Links) {
+		if was.Large[name] != id && was.Links[name] != id {
 			delete(files, name)
-		}
-	}
-	for name := range was.Large {
-		if _, kept := head.Large[name]; !kept {
-			delete(large, name)
 		}
 	}
 	for name := range files {
 		delete(large, name) // it shrank
+		delete(links, name)
 	}
-	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large}, nil
+	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large, Links: links}, nil
+}
+
+// mergedIDs does the same with what is known by its id alone.
+func mergedIDs(base, was, head map[string]string) map[string]string {
+	ids := both(base, nil)
+	for name, id := range head {
+		if was[name] != id {
+			ids[name] = id
+		}
+	}
+	for name := range was {
+		if _, kept := head[name]; !kept {
+			delete(ids, name)
+		}
+	}
+	return ids
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"context"
 	"path"
 	"slices"
 	"strings"
@@ -17,35 +18,45 @@ import (
 // change touches and that no overlay renders, such as those of platform/ and
 // clusters/. There is no place to judge an order by, so an application's image
 // has no business there.
-func (s *session) outside() {
+func (s *session) outside(ctx context.Context) error {
 	if s.base == nil {
-		return
+		return nil
 	}
 	s.charts()
 	judged := make(map[string]bool)
-	defer func() { s.wrappers(judged) }()
 	for _, file := range s.changed() {
-		data, ok := s.head.Files[file]
-		if !ok || !isManifest(file) || s.headRender.Read(file) {
+		if isSourceFile(file) {
+			s.weaker(file, 0, render.Visible(file+" overrides what Argo CD deploys, and changes"))
+		}
+		if s.head.Links[file] != "" {
+			s.weaker(file, 0, render.Visible(file+" is a link or a submodule: nothing of what it leads to is judged"))
+		}
+		if s.headRender.Read(file) {
 			continue
 		}
-		after := manifestsOf(file, data)
-		if len(after) == 0 {
+		s.unjudged(file)
+		if !isManifest(file) {
 			continue
 		}
-		for _, image := range s.newImages("", manifestsOf(file, s.base.Files[file]), after) {
+		if err := s.withoutKustomization(ctx, file); err != nil {
+			return err
+		}
+		before, after := manifestsOf(file, s.base.Files[file]), manifestsOf(file, s.head.Files[file])
+		s.compare(comparison{file: file, where: file, env: s.environmentOf(file), before: before, after: after})
+		for _, image := range s.newImages("", before, after) {
 			judged[image.Text] = true
 			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
 		}
 	}
+	return s.wrappers(ctx, judged)
 }
 
 func isManifest(file string) bool {
 	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
-// manifestsOf reads plain manifests, and kustomizations as if they were some.
-// Templates and values of charts are neither: what cannot be read is left out.
+// manifestsOf reads plain manifests, kustomizations as if they were some, and
+// values. What cannot be read is left out; unjudged reports it.
 func manifestsOf(file string, data []byte) []render.Object {
 	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
 		data = append([]byte("kind: Kustomization\n"), data...)
@@ -53,17 +64,17 @@ func manifestsOf(file string, data []byte) []render.Object {
 	if isSourceFile(file) {
 		data = []byte("kind: Application\nspec:\n  source:\n    path: .\n    " + strings.ReplaceAll(string(data), "\n", "\n    "))
 	}
-	objects, err := render.New(map[string][]byte{file: data}).Manifests(file)
+	objects, err := documentsOf(file, data)
 	if err != nil {
 		return nil
 	}
-	return opened(objects)
+	return objects
 }
 
-// fetching are the kinds that deploy charts from anywhere, so
+// fetching are the kinds that deploy charts from anywhere, and values of such, so
 // that the images they name themselves are the least of it: an application's
 // alone are judged there.
-var fetching = []string{"Application", "ApplicationSet", "HelmRelease"}
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease", values}
 
 func (s *session) outsideImage(at Finding, image render.Image) {
 	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")

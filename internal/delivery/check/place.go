@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -172,6 +173,7 @@ func (s *session) moves(ctx context.Context, p place, m rules.Move) (reasons []e
 	if s.base == nil {
 		return nil, false, nil
 	}
+	defer func() { reasons = s.held(m.Candidate.Image, reasons) }()
 	if p.had && !m.Deployed.IsZero() {
 		if _, returning, err = history.Find(ctx, s.checker.Repo, s.base.Commit, p.was, p.env.Name, m.Candidate.Image); err != nil {
 			return nil, false, err
@@ -184,4 +186,14 @@ func (s *session) moves(ctx context.Context, p place, m rules.Move) (reasons []e
 	}
 	reasons, err = s.checker.Judge.Enter(ctx, s.checker.Repo, m)
 	return reasons, false, err
+}
+
+// held adds the holds of a digest that other names and environments have.
+func (s *session) held(image imageref.Ref, reasons []evidence.Reason) []evidence.Reason {
+	for _, r := range hold.Among(s.base.Files, image.Digest()) {
+		if !slices.Contains(reasons, r) {
+			reasons = append(reasons, r)
+		}
+	}
+	return reasons
 }

@@ -25,7 +25,7 @@ type place struct {
 }
 
 // places lists what the change can touch: all of base and head, unless every
-// changed file lies in the overlay of one place.
+// changed file is read by some of them: then those, and what refers to them.
 func (s *session) places() []place {
 	places := s.allPlaces()
 	if s.base == nil {
@@ -38,7 +38,7 @@ func (s *session) places() []place {
 		}
 		found := false
 		for i, p := range places {
-			if p.holds(file) {
+			if p.reads(file) {
 				touched[i], found = true, true
 			}
 		}
@@ -48,7 +48,7 @@ func (s *session) places() []place {
 	}
 	var only []place
 	for i, p := range places {
-		if touched[i] {
+		if touched[i] || s.reached()[p.app.Overlay(p.env.Name)] {
 			only = append(only, p)
 		}
 	}
@@ -68,6 +68,13 @@ func (p place) key() string { return fmt.Sprint(p.app.Name, " ", p.env.Name, " "
 func (p place) holds(file string) bool {
 	at := p.app.Overlay(p.env.Name)
 	return file == at || strings.HasPrefix(file, at+"/")
+}
+
+// reads reports whether the file lies in the overlay of the place, or is among its
+// chart or values.
+func (p place) reads(file string) bool {
+	helm := p.app.Helm(p.env.Name)
+	return p.holds(file) || slices.Contains(helm.Values, file) || helm.Chart != "" && strings.HasPrefix(file, helm.Chart+"/")
 }
 
 func (s *session) headPlaces() []place {
@@ -133,12 +140,13 @@ func (s *session) changed() []string {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
-		for name, id := range s.head.Large {
-			if s.base.Large[name] != id {
+		for name, id := range both(s.head.Large, s.head.Links) {
+			if s.base.Large[name] != id && s.base.Links[name] != id {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
 		slices.Sort(s.changedFiles)
+		s.changedFiles = slices.Compact(s.changedFiles)
 	})
 	return s.changedFiles
 }

@@ -42,9 +42,6 @@ func (s *session) protection() error {
 	s.codeOwners()
 	s.pruned()
 	for _, file := range s.changed() {
-		if admission.Reads(file) {
-			s.prunedByDeployer(file)
-		}
 		switch {
 		case strings.HasPrefix(file, hold.Dir):
 			s.heldNoLonger(file)
@@ -100,7 +97,7 @@ func (s *session) isGone(app, env string) bool {
 
 // heldNoLonger reports a hold that lets in what it kept out.
 func (s *session) heldNoLonger(file string) {
-	env, app, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(file, hold.Dir), ".yaml"), "/")
+	env, app, ok := hold.Named(file)
 	before, held := s.base.Files[file]
 	if !ok || !held {
 		return

@@ -51,6 +51,8 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		s.sets[p.key()] = rendering{before: len(render.Images(before)), after: len(render.Images(after))}
 		s.mu.Unlock()
 	}
+	where := p.app.Overlay(p.env.Name)
+	s.compare(comparison{file: at.File, where: where, env: p.env.Name, before: s.bumped(p, before, now), after: after})
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
@@ -64,6 +66,19 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		}
 	}
 	return nil
+}
+
+// bumped is what the base renders with the head's digest, where the overlay is a
+// deployer itself: the digest is judged by the place, and all else is compared.
+func (s *session) bumped(p place, before []render.Object, now overlay.Place) []render.Object {
+	if !p.had || now.Form != overlay.Application || !history.Runs(now.Ref) {
+		return before
+	}
+	edited, err := overlay.Set(s.base.Files, history.Target(p.was, p.env.Name), now.Ref)
+	if err != nil {
+		return before
+	}
+	return manifestsOf(edited.Place.File, edited.After)
 }
 
 // newImages lists the images that only the second side has, each once.

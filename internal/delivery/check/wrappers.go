@@ -19,43 +19,67 @@ const maxWrappers = 100
 // wrappers renders the kustomizations that the change touches, itself or in what
 // they refer to, and that no overlay renders. Their new images are held to the
 // same list as manifests outside. What judged says was told already.
-func (s *session) wrappers(judged map[string]bool) {
+func (s *session) wrappers(ctx context.Context, judged map[string]bool) error {
 	dirs := s.touchedKustomizations()
 	for i, dir := range dirs {
-		at := Finding{File: path.Join(dir, "kustomization.yaml"), Rule: RuleRender, State: evidence.Refused}
-		for _, base := range []string{"kustomization.yml", "Kustomization"} {
-			if _, ok := s.head.Files[path.Join(dir, base)]; ok {
-				at.File = path.Join(dir, base)
-			}
-		}
+		at := Finding{File: kustomizationOf(s.head.Files, dir), Rule: RuleRender, State: evidence.Refused}
 		if i == maxWrappers {
 			at.Message = fmt.Sprintf("the change touches more than %d kustomizations that no overlay renders: split it", maxWrappers)
 			s.add(at)
-			return
+			return nil
 		}
-		s.wrapper(dir, at, judged)
+		if err := s.wrapper(ctx, dir, at, judged); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-func (s *session) wrapper(dir string, at Finding, judged map[string]bool) {
-	before, problemBefore := kustomize(s.baseRender, dir)
-	after, err := kustomize(s.headRender, dir)
-	if errors.As(err, new(*limit.Exceeded)) {
-		at.State = evidence.Pending // of this machine, and no verdict
+// kustomizationOf is the file of a directory's kustomization.
+func kustomizationOf(files map[string][]byte, dir string) string {
+	for _, base := range []string{"kustomization.yaml", "kustomization.yml", "Kustomization"} {
+		if _, ok := files[path.Join(dir, base)]; ok {
+			return path.Join(dir, base)
+		}
+	}
+	return ""
+}
+
+func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged map[string]bool) error {
+	before, problemBefore := kustomize(ctx, s.baseRender, dir)
+	after, err := kustomize(ctx, s.headRender, dir)
+	if troubled(ctx, err) {
+		return err
 	}
 	if err != nil {
-		if !same(problemBefore, err) && !isComponent(s.head.Files[at.File]) && !s.isOverlay(dir) {
-			at.Message = "no overlay renders this kustomization, and nothing of it can be judged: " + err.Error()
-			s.add(at)
-		}
-		return
+		s.unrendered(dir, at, problemBefore, err)
+		return nil
 	}
+	s.compare(comparison{file: at.File, where: dir, env: s.environmentOf(dir), before: before, after: after})
 	at.Rule = RuleDigest
-	own := s.overlaysIn(dir)
+	own, err := s.overlaysIn(ctx, dir, at)
+	if err != nil {
+		return err
+	}
 	for _, image := range s.newImages("", before, after) {
 		if !own[image.Text] && !judged[image.Text] {
 			s.outsideImage(at, image)
 		}
+	}
+	return nil
+}
+
+// unrendered reports a kustomization of which nothing can be judged. A component
+// can need what includes it, and a place says itself that it does not render.
+func (s *session) unrendered(dir string, at Finding, before, err error) {
+	component := isComponent(s.head.Files[at.File]) && s.headRender.Local(dir) == nil
+	switch {
+	case component || s.isOverlay(dir):
+	case same(before, err):
+		s.weaker(at.File, 0, render.Visible(at.File+" changes what it renders, and nothing of it can be judged: "+err.Error()))
+	default:
+		at.Message = "no overlay renders this kustomization, and nothing of it can be judged: " + err.Error()
+		s.add(at)
 	}
 }
 
@@ -65,73 +89,110 @@ func (s *session) isOverlay(dir string) bool {
 	return slices.ContainsFunc(s.places(), func(p place) bool { return p.app.Overlay(p.env.Name) == dir })
 }
 
-func kustomize(r *render.Renderer, dir string) ([]render.Object, error) {
-	return limit.Do(context.Background(), "rendering "+dir, func() ([]render.Object, error) { return r.Kustomize(dir) })
+func kustomize(ctx context.Context, r *render.Renderer, dir string) ([]render.Object, error) {
+	return limit.Do(ctx, "rendering "+dir, func() ([]render.Object, error) { return r.Kustomize(dir) })
+}
+
+// troubled reports whether an error is of this machine, and no verdict.
+func troubled(ctx context.Context, err error) bool {
+	return err != nil && (errors.As(err, new(*limit.Exceeded)) || ctx.Err() != nil)
 }
 
 // isComponent tells a component: it can need what includes it.
 func isComponent(data []byte) bool { return strings.Contains("\n"+string(data), "\nkind: Component") }
 
-// overlaysIn are the images of the overlays that a kustomization refers to:
-// these are judged in their own places.
-func (s *session) overlaysIn(dir string) map[string]bool {
+// overlaysIn are the images of the overlays that a kustomization refers to: these
+// are judged in their own places, for their own environment. A kustomization that
+// newly brings an overlay into another environment deploys what nobody judged
+// there.
+func (s *session) overlaysIn(ctx context.Context, dir string, at Finding) (map[string]bool, error) {
 	images := make(map[string]bool)
-	inside := render.References(s.head.Files, dir)
-	for _, p := range s.places() {
-		overlay := p.app.Overlay(p.env.Name)
-		if overlay == dir || !inside[path.Join(overlay, "kustomization.yaml")] && !inside[path.Join(overlay, "kustomization.yml")] {
+	was, env := s.placesIn(s.base.Files, dir), s.environmentOf(dir)
+	for key, p := range s.placesIn(s.head.Files, dir) {
+		if _, had := was[key]; !had && p.env.Name != env {
+			s.bringsInto(env, p, at)
 			continue
 		}
-		objects, err := kustomize(s.headRender, overlay)
-		if err != nil {
-			continue
+		objects, err := kustomize(ctx, s.headRender, p.app.Overlay(p.env.Name))
+		if troubled(ctx, err) {
+			return nil, err
 		}
 		for _, image := range render.FindImages(objects, s.fields(p.env.Name)) {
 			images[withoutTag(image.Text)] = true
 		}
 	}
-	return images
+	return images, nil
+}
+
+// bringsInto reports a kustomization that newly includes a place of another
+// environment, or of which nothing says for which it is.
+func (s *session) bringsInto(env string, p place, at Finding) {
+	what := fmt.Sprintf("%s newly brings %s in %s (%s)", at.File, p.app.Name, p.env.Name, p.app.Overlay(p.env.Name))
+	if env == "" {
+		s.weaker(at.File, 0, render.Visible(what+" wherever that is deployed"))
+		return
+	}
+	at.Message = render.Visible(what + " into " + env + ": what runs there is judged by the overlay of " + env + " alone. Refer to that")
+	s.add(at)
+}
+
+// placesIn are the places whose overlay a kustomization refers to.
+func (s *session) placesIn(files map[string][]byte, dir string) map[string]place {
+	found, inside := make(map[string]place), render.References(files, dir)
+	for _, p := range s.allPlaces() {
+		at := p.app.Overlay(p.env.Name)
+		if file := kustomizationOf(files, at); at != dir && inside[file] {
+			found[p.app.Name+" "+p.env.Name+" "+at] = p
+		}
+	}
+	return found
 }
 
 // touchedKustomizations are the directories of the head whose kustomizations no
-// overlay renders and the change reaches. It goes from what is changed to what
-// names it, so that its cost does not grow with what is not touched.
+// overlay renders and the change reaches.
 func (s *session) touchedKustomizations() []string {
-	namedBy := make(map[string][]string)
-	for file := range s.head.Files {
-		if render.IsKustomization(file) {
-			dir := path.Dir(file)
-			for _, name := range render.Named(s.head.Files, dir) {
-				namedBy[name] = append(namedBy[name], dir)
-			}
-		}
-	}
-	reached, open := make(map[string]bool), slices.Clone(s.changed())
 	var dirs []string
-	reach := func(dir string, rendered bool) {
-		if !reached[dir] {
-			reached[dir] = true
-			open = append(open, dir)
-			if !rendered {
-				dirs = append(dirs, dir)
-			}
-		}
-	}
-	rendered := func(dir string) bool {
-		return slices.ContainsFunc([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, func(base string) bool {
-			return s.headRender.Read(path.Join(dir, base))
-		})
-	}
-	for len(open) > 0 {
-		name := open[0]
-		open = open[1:]
-		if _, ok := s.head.Files[name]; ok && render.IsKustomization(name) {
-			reach(path.Dir(name), rendered(path.Dir(name)))
-		}
-		for _, dir := range namedBy[name] {
-			reach(dir, rendered(dir))
+	for dir := range s.reached() {
+		if file := kustomizationOf(s.head.Files, dir); file != "" && !s.headRender.Read(file) {
+			dirs = append(dirs, dir)
 		}
 	}
 	slices.Sort(dirs)
 	return dirs
+}
+
+// reached are the directories of the head whose kustomizations the change reaches,
+// found once. It goes from what is changed to what names it, so that its cost does
+// not grow with what is not touched.
+func (s *session) reached() map[string]bool {
+	s.reachedOnce.Do(func() {
+		namedBy := make(map[string][]string)
+		for file := range s.head.Files {
+			if render.IsKustomization(file) {
+				dir := path.Dir(file)
+				for _, name := range render.Named(s.head.Files, dir) {
+					namedBy[name] = append(namedBy[name], dir)
+				}
+			}
+		}
+		s.reachedDirs = make(map[string]bool)
+		open := slices.Clone(s.changed())
+		reach := func(dir string) {
+			if !s.reachedDirs[dir] {
+				s.reachedDirs[dir] = true
+				open = append(open, dir)
+			}
+		}
+		for len(open) > 0 {
+			name := open[0]
+			open = open[1:]
+			if render.IsKustomization(name) { // also one that goes, and leaves another one there
+				reach(path.Dir(name))
+			}
+			for _, dir := range namedBy[name] {
+				reach(dir)
+			}
+		}
+	})
+	return s.reachedDirs
 }

@@ -259,6 +259,109 @@ func TestJunkInTheFallbackTag(t *testing.T) {
 	}
 }
 
+// A list of candidates that is none, such as a proxy's page, hides what it should
+// list: that is trouble, neither a refusal of a good image nor an approval of
+// another.
+func TestListsThatAreNone(t *testing.T) {
+	t.Parallel()
+	const page = "<!doctype html><title>Log in</title>"
+	type reply struct{ kind, body string }
+	var replies sync.Map // path → reply
+	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		content, ok := replies.Load(r.URL.Path)
+		if !ok || r.Method != http.MethodGet {
+			return false
+		}
+		if content == nil {
+			w.WriteHeader(http.StatusNotFound)
+			return true
+		}
+		w.Header().Set("Content-Type", content.(reply).kind)
+		fmt.Fprint(w, content.(reply).body)
+		return true
+	})
+	key, trust, p := newKey(t, "ecdsa")
+	const list, tag = "/referrers/", "/manifests/"
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"layers":[]}`, mediaManifest)
+	for what, test := range map[string]struct {
+		replies map[string]any // of the list and the tag
+		want    string
+	}{
+		"a page at the list":      {map[string]any{list: reply{"text/html", page}, tag: nil}, `with the type "text/html", which is no list of referrers`},
+		"an object at the list":   {map[string]any{list: reply{mediaIndex, "{}"}}, "the answer is no index"},
+		"a list that breaks off":  {map[string]any{list: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "the answer is no index"},
+		"a list without end":      {map[string]any{list: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, "has more than 16777216 bytes"},
+		"a page at the tag":       {map[string]any{list: nil, tag: reply{"text/html", page}}, `is no list of referrers: it is of type "text/html"`},
+		"a page called an index":  {map[string]any{list: nil, tag: reply{mediaIndex, page}}, "is no list of referrers"},
+		"an image at the tag":     {map[string]any{list: nil, tag: reply{mediaManifest, manifest}}, "is no list of referrers"},
+		"an object at the tag":    {map[string]any{list: nil, tag: reply{mediaIndex, "{}"}}, "is no list of referrers"},
+		"a tag that breaks off":   {map[string]any{list: nil, tag: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "is no list of referrers"},
+		"a tag without end":       {map[string]any{list: nil, tag: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, "has more than 16777216 bytes"},
+		"a page at cosign's tag":  {map[string]any{list: nil, tag: nil, tag + ".sig": reply{"text/html", page}}, `.sig holds no signatures: it is of type "text/html"`},
+		"too much at cosign's":    {map[string]any{list: nil, tag: nil, tag + ".att": reply{mediaManifest, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, ".att has more than 16777216 bytes"},
+		"nothing, and no trouble": {map[string]any{list: nil, tag: nil}, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			im := push(t, server.Host)
+			if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, im.options()); err != nil {
+				t.Fatal(err)
+			}
+			n := neighbour{registrytest.Repository{T: t, Host: server.Host, Name: "acme/demo-api"}, im}
+			for at, content := range test.replies {
+				path := "/v2/acme/demo-api/referrers/" + im.Digest()
+				if suffix, ok := strings.CutPrefix(at, tag); ok {
+					path = "/v2/acme/demo-api/manifests/" + n.tag() + suffix
+				}
+				replies.Store(path, content)
+			}
+			w, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust}, im.Ref, p, time.Now())
+			switch {
+			case test.want == "" && (err != nil || w.Decision.State() != evidence.Refused):
+				t.Errorf("got %v, %v, want a refusal", w.Decision, err)
+			case test.want != "" && (outcome.Code(err) != outcome.Broken || err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want trouble with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// The content of a referrer decides what it is, not the type that a registry says.
+func TestReferrerOfAnotherType(t *testing.T) {
+	t.Parallel()
+	var replies sync.Map // path → body
+	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+		body, ok := replies.Load(r.URL.Path)
+		if ok && r.Method == http.MethodGet {
+			w.Header().Set("Content-Type", map[bool]string{true: mediaIndex, false: "text/html"}[strings.Contains(r.URL.Path, "/referrers/")])
+			_, _ = w.Write(body.([]byte))
+		}
+		return ok
+	})
+	key, trust, p := newKey(t, "ecdsa")
+	im := push(t, server.Host)
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, im.options()); err != nil {
+		t.Fatal(err)
+	}
+	found, err := im.client.Attached(t.Context(), im.Ref, sigstore.MediaTypeBundlePrefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []any{}
+	for _, f := range found {
+		bundle := map[string]any{"mediaType": sigstore.MediaTypeBundle, "digest": f.Digest, "size": registry.MaxAttachment}
+		body, _ := json.Marshal(map[string]any{"schemaVersion": 2, "layers": []any{bundle}}) // it does not say what it is
+		digest := registrytest.Digest(body)
+		replies.Store("/v2/acme/demo-api/manifests/"+digest, body)
+		list = append(list, map[string]any{"mediaType": mediaManifest, "digest": digest, "size": len(body)})
+	}
+	index, _ := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": list})
+	replies.Store("/v2/acme/demo-api/referrers/"+im.Digest(), index)
+	if w := judge(t, im, trust, p); !w.Decision.Allowed {
+		t.Errorf("not allowed:\n%s", w.Text())
+	}
+}
+
 // More candidates than are read: enough that is good is enough, and without it
 // there is no verdict, because what is missing may be among them.
 func TestMoreCandidatesThanAreRead(t *testing.T) {

@@ -2,8 +2,8 @@
 //
 // A hold is a file of the config repository, so that it has an author and a
 // history, and so that nobody takes it away without a change that others see.
-// It keeps a place at its digest, or it keeps single digests out of the place
-// and of every environment after it, which is what a rollback leaves behind.
+// It keeps a place at its digest, or it keeps single digests out of every
+// environment that they would newly enter, which is what a rollback leaves behind.
 // The package reads and writes such files and asks no registry.
 package hold
 
@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ type Hold struct {
 	App    string `yaml:"app" json:"-"`
 	Env    string `yaml:"env" json:"-"`
 	Reason string `yaml:"reason" json:"reason"`
-	// Digests are kept out here and in every later environment. Without any, the
+	// Digests are kept out here and in every other environment. Without any, the
 	// place keeps the digest that it has.
 	Digests []string `yaml:"digests,omitempty" json:"digests,omitempty"`
 }
@@ -127,11 +128,13 @@ type Entry struct {
 	Returning bool
 }
 
-// Reasons says which holds keep a digest out of an environment: those of the
-// place itself, and, for single digests, those of the environments before it.
+// Reasons says which holds keep a digest out of an environment: that of the place
+// itself, and, for single digests, those of the application's other environments.
+// A digest that was taken out of one is not let into another, whether that comes
+// before or after.
 func Reasons(ctx context.Context, repo Reader, e Entry) ([]evidence.Reason, error) {
 	var reasons []evidence.Reason
-	for _, name := range upTo(e.App.Environments, e.Env) {
+	for _, name := range withEnv(e.App.Environments, e.Env) {
 		h, found, err := Of(ctx, repo, e.Rev, e.App.Name, name)
 		if err != nil {
 			return nil, err
@@ -142,10 +145,40 @@ func Reasons(ctx context.Context, repo Reader, e Entry) ([]evidence.Reason, erro
 		case whole:
 			reasons = append(reasons, h.refuses(fmt.Sprintf("%s is held at the digest that it has: %s", e.Env, h.Reason)))
 		case slices.Contains(h.Digests, e.Image.Digest()):
-			reasons = append(reasons, h.refuses(fmt.Sprintf("held since it was taken out of %s: %s", name, h.Reason)))
+			reasons = append(reasons, h.takenOut())
 		}
 	}
 	return reasons, nil
+}
+
+// Among says which holds of all files keep a digest out, of whatever application and
+// environment they are: a second name for an image, or an environment that a
+// change takes away, lifts none.
+func Among(files map[string][]byte, digest string) []evidence.Reason {
+	var reasons []evidence.Reason
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		env, app, ok := Named(file)
+		if !ok {
+			continue
+		}
+		if h := Parse(file, files[file], app, env); slices.Contains(h.Digests, digest) {
+			reasons = append(reasons, h.takenOut())
+		}
+	}
+	return reasons
+}
+
+// Named reads the place out of the name of a hold's file.
+func Named(file string) (env, app string, ok bool) {
+	name, ok := strings.CutPrefix(file, Dir)
+	if !ok {
+		return "", "", false
+	}
+	return strings.Cut(strings.TrimSuffix(name, ".yaml"), "/")
+}
+
+func (h Hold) takenOut() evidence.Reason {
+	return h.refuses(fmt.Sprintf("held since it was taken out of %s: %s", h.Env, h.Reason))
 }
 
 func (h Hold) refuses(detail string) evidence.Reason {
@@ -153,10 +186,9 @@ func (h Hold) refuses(detail string) evidence.Reason {
 		Remedy: fmt.Sprintf("lift it with waybill hold --lift --app %s --env %s", h.App, h.Env)}
 }
 
-// upTo lists the environments to env, with it.
-func upTo(environments []string, env string) []string {
-	if i := slices.Index(environments, env); i >= 0 {
-		return environments[:i+1]
+func withEnv(environments []string, env string) []string {
+	if slices.Contains(environments, env) {
+		return environments
 	}
 	return append(slices.Clone(environments), env)
 }

@@ -26,7 +26,7 @@ func app(t *testing.T) config.App {
 	return a
 }
 
-// Single digests are kept out of the place and of what comes after it; a whole
+// Single digests are kept out of every environment; a whole
 // hold keeps everything out of its own place, but what goes back.
 func TestReasons(t *testing.T) {
 	t.Parallel()
@@ -43,7 +43,8 @@ func TestReasons(t *testing.T) {
 		"in the place":              {string(one.File()), "staging", 2, false, held},
 		"in a later one":            {string(one.File()), "prod", 2, false, held},
 		"back in the place":         {string(one.File()), "staging", 2, true, held},
-		"in an earlier one":         {string(one.File()), "dev", 2, false, ""},
+		"in an earlier one":         {string(one.File()), "dev", 2, false, held},
+		"in a new one":              {string(one.File()), "canary", 2, false, held},
 		"another digest":            {string(one.File()), "staging", 3, false, ""},
 		"a whole hold":              {string(whole.File()), "staging", 3, false, "staging is held at the digest that it has: a migration"},
 		"a whole hold, later":       {string(whole.File()), "prod", 3, false, ""},

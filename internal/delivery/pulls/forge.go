@@ -87,9 +87,13 @@ func (f Forge) Past(ctx context.Context, branch, head string) (merged, declined 
 	return merged, declined && !merged, err
 }
 
-// Comment makes body the one comment with the marker.
+// Comment makes body the one comment of its own that begins with the marker.
 func (f Forge) Comment(ctx context.Context, number int, marker, body string) error {
-	return f.API.UpsertComment(ctx, f.Repository, number, marker, body)
+	me, err := f.API.Viewer(ctx)
+	if err != nil {
+		return err
+	}
+	return f.API.UpsertOwnComment(ctx, f.Repository, number, me, marker, marker+"\n"+strings.TrimPrefix(body, marker+"\n"))
 }
 
 // RequestReviewers asks users, and teams written as ORG/TEAM.

@@ -223,3 +223,29 @@ func TestSourcesByApp(t *testing.T) {
 		t.Errorf("trouble was taken for an answer: %s", got)
 	}
 }
+
+// A comment of somebody else that begins with the marker is not Waybill's.
+func TestCommentsOfOthersStay(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	r.Write(t, "topic", "topic", map[string]string{"a": "1\n"})
+	pull, err := f.OpenPull(t.Context(), "topic", "main", "t", "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob, err := github.New(github.Options{APIURL: r.Server.APIURL(), ServerURL: r.Server.URL(), Token: r.Server.CreateToken(sandbox.Token{User: "bob"})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Comment(t.Context(), r.Name, pull.Number, "<!-- m -->\nbob's"); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"one", "two", "<!-- m -->\ntwo"} {
+		if err := f.Comment(t.Context(), pull.Number, "<!-- m -->", body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"<!-- m -->\nbob's", "<!-- m -->\ntwo"}, r.Server.Pulls("acme/config")[0].Comments); diff != "" {
+		t.Error(diff)
+	}
+}

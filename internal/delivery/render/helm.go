@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/ignore"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/limit"
@@ -89,9 +92,14 @@ var chartYAML = []string{"Chart.yaml", "values.yaml", "requirements.yaml", "Char
 func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 	var files []*loader.BufferedFile
 	total := 0
+	ignored, err := ignore.Parse(bytes.NewReader(r.files[path.Join(dir, ignore.HelmIgnore)]))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path.Join(dir, ignore.HelmIgnore), err)
+	}
+	ignored.AddDefaults()
 	for _, name := range sortedKeys(r.files) {
 		inside, ok := strings.CutPrefix(name, dir+"/")
-		if !ok {
+		if !ok || leavesOut(ignored, inside) {
 			continue
 		}
 		data, _ := r.fs.get(name)
@@ -122,6 +130,25 @@ func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 	}
 	return c, nil
 }
+
+// leavesOut reports whether Helm ignores a file of a chart, or a directory above
+// it, as its .helmignore says.
+func leavesOut(rules *ignore.Rules, file string) bool {
+	for at, dir := file, false; at != "."; at, dir = path.Dir(at), true {
+		if rules.Ignore(at, entry{dir: dir}) {
+			return true
+		}
+	}
+	return false
+}
+
+// entry is as much of a file as Helm's rules ask for.
+type entry struct {
+	fs.FileInfo
+	dir bool
+}
+
+func (e entry) IsDir() bool { return e.dir }
 
 // below are the texts of a directory.
 func (r *Renderer) below(dir string) []string {

@@ -63,9 +63,9 @@ type visit struct {
 	loads, bytes int // of everything below, as often as it is referred to
 }
 
-// local refuses a kustomization that refers, itself or through what it refers
+// Local refuses a kustomization that refers, itself or through what it refers
 // to, to anything outside the commit, to itself, or to more than can be loaded.
-func (r *Renderer) local(dir string) error {
+func (r *Renderer) Local(dir string) error {
 	w := walk{Renderer: r, open: make(map[string]bool)}
 	return w.dir(dir).err
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"helm.sh/helm/v3/pkg/chartutil"
 
 	"github.com/waybill-dev/waybill/internal/limit"
@@ -161,13 +162,38 @@ func References(files map[string][]byte, dir string) map[string]bool {
 // IsKustomization reports whether a file is a kustomization by its name.
 func IsKustomization(file string) bool { return slices.Contains(kustomizationNames, path.Base(file)) }
 
-// Named are the paths that the kustomization of a directory can mean.
+// plugin tells the configuration of a transformer or generator, which can name
+// files of its own.
+var plugin = regexp.MustCompile(`kind:.*(Transformer|Generator|Plugin)`)
+
+// Named are the paths that the kustomization of a directory can mean: its words
+// and those of its plugins, and what their texts say once they are read as YAML,
+// which can escape and fold.
 func Named(files map[string][]byte, dir string) []string {
 	var names []string
-	for _, base := range kustomizationNames {
-		words := strings.FieldsFunc(string(files[path.Join(dir, base)]), func(c rune) bool { return strings.ContainsRune(" \t\r\n,[]{}\"'=", c) })
-		for _, word := range words {
+	add := func(text string) {
+		for _, word := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\r\n,[]{}\"'=", c) }) {
 			names = append(names, path.Join(dir, word), path.Join(dir, strings.TrimSuffix(word, ":")))
+		}
+	}
+	read := func(file string) {
+		add(string(files[file]))
+		documents, _ := limit.Documents(file, files[file]) // what cannot be read does not render
+		for len(documents) > 0 {
+			node := documents[0]
+			documents = append(documents[1:], node.Content...)
+			if node.Kind == yaml.ScalarNode {
+				names = append(names, path.Join(dir, node.Value))
+				add(node.Value)
+			}
+		}
+	}
+	for _, base := range kustomizationNames {
+		read(path.Join(dir, base))
+	}
+	for _, name := range slices.Clone(names) {
+		if plugin.Match(files[name]) && !IsKustomization(name) {
+			read(name)
 		}
 	}
 	return names

@@ -104,7 +104,7 @@ func init() { jsonpatch.AccumulatedCopySizeLimit = maxLoadBytes } // "copy" doub
 
 // Kustomize renders the kustomization in a directory.
 func (r *Renderer) Kustomize(dir string) ([]Object, error) {
-	if err := r.local(dir); err != nil {
+	if err := r.Local(dir); err != nil {
 		return nil, err
 	}
 	kustomizer := krusty.MakeKustomizer(&krusty.Options{

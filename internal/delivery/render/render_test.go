@@ -258,3 +258,27 @@ func TestRendererIsSafeForConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// What Helm ignores of a chart decides nothing here either: a later definition
+// could hide another one that the cluster goes by.
+func TestChartsAreReadAsHelmReadsThem(t *testing.T) {
+	t.Parallel()
+	for what, ignored := range map[string]string{"a file": "templates/zz.tpl\n", "a pattern": "*.tpl\n", "a directory": "more/\n"} {
+		late := "c/templates/zz.tpl"
+		if what == "a directory" {
+			late = "c/templates/more/zz.tpl"
+		}
+		r := render.New(map[string][]byte{
+			"c/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "c/.helmignore": []byte(ignored), "v.yaml": []byte("{}\n"),
+			"c/templates/_aa.txt": []byte(`{{ define "image" }}real{{ end }}`), late: []byte(`{{ define "image" }}shown{{ end }}`),
+			"c/templates/p.yaml": []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: {{ include \"image\" . }}}]}\n"),
+		})
+		objects, err := r.Helm(config.Helm{Chart: "c"}, "v.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if images := render.Images(objects); len(images) != 1 || images[0] != "real" {
+			t.Errorf("%s: got %q", what, images)
+		}
+	}
+}

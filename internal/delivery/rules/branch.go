@@ -74,7 +74,7 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	if strings.HasPrefix(message, "roll back ") && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
 		files[held] = now.Files[held]
 	}
-	if !now.SameFiles(files, was.Large) {
+	if !now.SameFiles(files, was) {
 		return nil, nil
 	}
 	return &Branch{Image: image, File: edited.After, Hold: now.Files[held]}, nil

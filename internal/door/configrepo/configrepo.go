@@ -41,18 +41,23 @@ const (
 )
 
 // Snapshot is the regular files of one commit, by slash path. Symbolic links
-// and submodules are left out. Treat it as read-only: it may be shared.
+// and submodules are named and not followed. Treat it as read-only: it may be
+// shared.
 type Snapshot struct {
 	Commit string
 	Files  map[string][]byte
 	// Large are the files that are too large to be read, with git's ids of their
 	// content: a recording or a database stops nothing that has no need of it.
 	Large map[string]string
+	// Links are the symbolic links and submodules, with git's ids of what they
+	// lead to. Nothing here follows them; what deploys the repository may.
+	Links map[string]string
 }
 
-// SameFiles reports whether both hold the same files, read or not.
-func (s *Snapshot) SameFiles(files map[string][]byte, large map[string]string) bool {
-	return maps.EqualFunc(s.Files, files, bytes.Equal) && maps.Equal(s.Large, large)
+// SameFiles reports whether a commit holds these files, and all that is not read
+// as the other one has it.
+func (s *Snapshot) SameFiles(files map[string][]byte, other *Snapshot) bool {
+	return maps.EqualFunc(s.Files, files, bytes.Equal) && maps.Equal(s.Large, other.Large) && maps.Equal(s.Links, other.Links)
 }
 
 var errTooMany = fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles)

@@ -176,6 +176,9 @@ func TestSnapshotHoldsEveryRegularFile(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("files (-want +got):\n%s", diff)
 		}
+		if len(snapshot.Links) != 1 || snapshot.Links["link.yaml"] == "" {
+			t.Errorf("links: %v", snapshot.Links)
+		}
 		if data := must(s.File(t.Context(), head, "apps/b/values.yaml"))(t); string(data) != "b: 1\r\n" {
 			t.Errorf("file: got %q", data)
 		}

@@ -153,10 +153,11 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}}
+	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}, Links: map[string]string{}}
 	total := 0
 	for path, entry := range files {
 		if !(treeEntry{mode: entry.mode}).regular() {
+			s.Links[path] = entry.sha
 			continue
 		}
 		if entry.size > maxFileBytes {

@@ -164,9 +164,12 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	large := map[string]string{}
+	large, links := map[string]string{}, map[string]string{}
 	for _, e := range entries {
-		if e.regular() && e.size > maxFileBytes {
+		switch {
+		case !e.regular():
+			links[e.path] = e.sha
+		case e.size > maxFileBytes:
 			large[e.path] = e.sha
 		}
 	}
@@ -174,7 +177,7 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
-	return &Snapshot{Commit: sha, Files: files, Large: large}, nil
+	return &Snapshot{Commit: sha, Files: files, Large: large, Links: links}, nil
 }
 
 // Log lists the commits of the branch that touch path, newest first, at most

@@ -17,41 +17,31 @@ func (c *Client) Comment(ctx context.Context, repo Repository, n int, body strin
 	return nil
 }
 
-// UpsertComment makes body the one comment that holds marker, a text that
-// readers do not see such as <!-- waybill:check -->. It adds the marker where
-// body lacks it, and leaves a comment that says the same already alone. Only a
-// comment that starts with the marker counts: a quotation of it does not, and
-// neither does one by somebody from outside, who could change it afterwards.
-func (c *Client) UpsertComment(ctx context.Context, repo Repository, n int, marker, body string) error {
-	if !strings.HasPrefix(body, marker) {
-		body = marker + "\n" + body
-	}
-	comments, err := all(func(page gogithub.ListOptions) ([]*gogithub.IssueComment, *gogithub.Response, error) {
-		return c.api.Issues.ListComments(ctx, repo.Owner, repo.Name, n, &gogithub.IssueListCommentsOptions{ListOptions: page})
-	})
+// UpsertOwnComment makes body the one comment of login, which is whom the token
+// acts as, that begins with marker, a text that readers do not see such as
+// <!-- waybill:check -->. A comment that says the same already stays as it is. A
+// comment of somebody else stays theirs, whatever it begins with, and its author
+// could change it again.
+func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, login, marker, body string) error {
+	comments, err := c.Comments(ctx, repo, n)
 	if err != nil {
-		return wrap(fmt.Sprintf("list the comments of %s#%d", repo, n), err)
+		return err
 	}
 	for _, old := range comments {
-		if !strings.HasPrefix(old.GetBody(), marker) {
+		if !strings.HasPrefix(old.Body, marker) || !old.By(login) {
 			continue
 		}
-		if inside, err := c.inside(ctx, repo, old); err != nil {
-			return err
-		} else if !inside {
-			continue
-		}
-		if old.GetBody() == body {
+		if old.Body == body {
 			return nil
 		}
-		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.GetID(), &gogithub.IssueComment{Body: &body})
+		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &body})
 		if err == nil {
 			return nil
 		}
-		if wrapped := wrap(fmt.Sprintf("edit the comment on %s#%d", repo, n), err); !IsStatus(wrapped, 403) && !IsNotFound(wrapped) {
-			return wrapped
+		if err := wrap(fmt.Sprintf("edit the comment on %s#%d", repo, n), err); !IsNotFound(err) {
+			return err
 		}
-		// Somebody else wrote it, or deleted it meanwhile.
+		// Somebody deleted it meanwhile.
 	}
 	return c.Comment(ctx, repo, n, body)
 }
@@ -70,13 +60,4 @@ func (c IssueComment) By(login string) bool {
 	name, bot := strings.CutSuffix(login, "[bot]")
 	author, byBot := strings.CutSuffix(c.Author, "[bot]")
 	return strings.EqualFold(name, author) && bot == byBot && (!bot || c.Bot)
-}
-
-// inside reports whether a comment is by a job or App, or by somebody who may
-// write to the repository.
-func (c *Client) inside(ctx context.Context, repo Repository, comment *gogithub.IssueComment) (bool, error) {
-	if comment.GetUser().GetType() == "Bot" {
-		return true, nil
-	}
-	return c.CanWrite(ctx, repo, comment.GetUser().GetLogin())
 }

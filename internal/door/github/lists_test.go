@@ -34,8 +34,12 @@ func TestPagination(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	me, err := c.Viewer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
-		if err := c.UpsertComment(t.Context(), repo, 1, "<!-- last -->", "text"); err != nil {
+		if err := c.UpsertOwnComment(t.Context(), repo, 1, me, "<!-- last -->", "<!-- last -->\ntext"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -72,8 +72,9 @@ type Beside struct {
 
 	mu     sync.Mutex
 	junk   []string
-	beyond int   // candidates that the bounds left unread
-	bytes  int64 // read so far
+	lost   []string // lists of candidates that cannot be read as such
+	beyond int      // candidates that the bounds left unread
+	bytes  int64    // read so far
 }
 
 // Beside prepares to read beside ref.
@@ -94,13 +95,26 @@ func (b *Beside) Junk() []string {
 	return b.junk
 }
 
-// Unread says what was left out because of the bounds; empty if nothing was.
+// Unread says what was left out because of the bounds, or because a list of
+// candidates is none; empty if nothing was.
 func (b *Beside) Unread() string {
-	if b.beyond == 0 {
-		return ""
+	unread := slices.Clone(b.lost)
+	if b.beyond > 0 {
+		unread = append(unread, fmt.Sprintf("%d candidates beside %s were not read: "+
+			"Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
+			b.beyond, b.ref, b.bounds.Candidates, b.bounds.Bytes>>20, b.bounds.Time))
 	}
-	return fmt.Sprintf("%d candidates beside %s were not read: Waybill reads %d candidates, %d MiB and for %s. Delete what does not belong there",
-		b.beyond, b.ref, b.bounds.Candidates, b.bounds.Bytes>>20, b.bounds.Time)
+	return strings.Join(unread, "; ")
+}
+
+// addLost reports a list of candidates that is none: a page of a proxy, say, or
+// what somebody pushed in its place. Nobody can tell what it would list, so it is
+// junk that leaves no verdict unless enough else counts.
+func (b *Beside) addLost(format string, args ...any) {
+	b.addJunk(format, args...)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = append(b.lost, fmt.Sprintf(format, args...)+", so what it should list was not read")
 }
 
 func (b *Beside) addJunk(format string, args ...any) {
@@ -179,12 +193,15 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		if err != nil {
 			return nil, err
 		}
-		is, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
-		if a.status != http.StatusOK || types.MediaType(is) != types.OCIImageIndex {
+		if a.status != http.StatusOK {
 			return b.fallback(ctx)
 		}
-		var index v1.IndexManifest
-		if err := json.Unmarshal(a.body, &index); err != nil {
+		if is, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); types.MediaType(is) != types.OCIImageIndex {
+			b.addLost("the registry answers %s with the type %.80q, which is no list of referrers", path, is)
+			return b.fallback(ctx)
+		}
+		index, err := indexOf(a.body)
+		if err != nil {
 			return nil, fmt.Errorf("the answer is no index: %w", err)
 		}
 		all = append(all, index.Manifests...)
@@ -215,21 +232,36 @@ func nextPage(link string) string {
 	return "referrers/" + digest + "?" + u.RawQuery
 }
 
-// fallback reads the tag that clients keep where there is no referrers API.
-// Anybody who may push can put anything there.
+// indexOf reads an index strictly enough to tell one from another document: even
+// an empty one has its list.
+func indexOf(data []byte) (index v1.IndexManifest, err error) {
+	var says map[string]json.RawMessage
+	if err = json.Unmarshal(data, &says); err == nil {
+		err = json.Unmarshal(data, &index)
+	}
+	if _, listed := says["manifests"]; err == nil && (!listed || index.SchemaVersion != 2) {
+		err = errors.New("it has no schemaVersion 2 with manifests")
+	}
+	return index, err
+}
+
+// fallback reads the tag that clients keep where there is no referrers API. The
+// specification lets a client fail where the tag names anything but an index.
+// Anybody who may push can put anything there, so what else is good still counts.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
 func (b *Beside) fallback(ctx context.Context) ([]v1.Descriptor, error) {
 	tag := strings.Replace(b.ref.Digest(), ":", "-", 1)
 	a, err := b.reader.get(ctx, "manifests/"+tag, nil, maxManifest, http.StatusNotFound)
 	if errors.As(err, new(tooLarge)) {
-		b.addJunk("the tag %s has more than %d bytes", tag, maxManifest)
+		b.addLost("the tag %s has more than %d bytes", tag, maxManifest)
 		return nil, nil
 	}
 	if err != nil || a.status == http.StatusNotFound {
 		return nil, err
 	}
-	var index v1.IndexManifest
-	if err := json.Unmarshal(a.body, &index); err != nil || !mediaType(a).IsIndex() {
-		b.addJunk("the tag %s is no list of referrers", tag)
+	index, err := indexOf(a.body)
+	if err != nil || !mediaType(a).IsIndex() {
+		b.addLost("the tag %s is no list of referrers: it is of type %.80q", tag, mediaType(a))
 		return nil, nil
 	}
 	if more := len(index.Manifests) - b.bounds.Candidates; more > 0 {
@@ -257,8 +289,8 @@ func (b *Beside) referrer(ctx context.Context, digest, prefix string) ([]Blob, e
 		return nil, nil
 	}
 	var manifest v1.Manifest
-	if !mediaType(a).IsImage() || json.Unmarshal(a.body, &manifest) != nil {
-		return nil, nil // an index, or something of another kind
+	if json.Unmarshal(a.body, &manifest) != nil { // its content decides, whatever type the registry says that it has
+		return nil, nil
 	}
 	return b.blobs(manifest.Layers, "", manifest.Annotations, func(l v1.Descriptor) bool { return strings.HasPrefix(string(l.MediaType), prefix) }, maxInManifest), nil
 }
@@ -293,7 +325,7 @@ func (b *Beside) Tagged(ctx context.Context, suffix, layerType string) ([]Blob, 
 	tag := strings.Replace(b.ref.Digest(), ":", "-", 1) + "." + suffix
 	a, err := b.reader.get(ctx, "manifests/"+tag, nil, maxManifest, http.StatusNotFound)
 	if errors.As(err, new(tooLarge)) {
-		b.addJunk("the tag %s has more than %d bytes", tag, maxManifest)
+		b.addLost("the tag %s has more than %d bytes", tag, maxManifest)
 		return nil, nil
 	}
 	if err != nil {
@@ -304,7 +336,7 @@ func (b *Beside) Tagged(ctx context.Context, suffix, layerType string) ([]Blob, 
 	}
 	var manifest v1.Manifest
 	if !mediaType(a).IsImage() || json.Unmarshal(a.body, &manifest) != nil {
-		b.addJunk("the tag %s holds no signatures: it is of type %.80q", tag, mediaType(a))
+		b.addLost("the tag %s holds no signatures: it is of type %.80q", tag, mediaType(a))
 		return nil, nil
 	}
 	is := func(l v1.Descriptor) bool { return string(l.MediaType) == layerType }

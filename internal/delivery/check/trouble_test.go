@@ -1,0 +1,38 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/limit"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// A kustomization that this machine could not render in time is trouble. It says
+// nothing of the change: neither that it is refused nor that it has to wait.
+func TestTroubleOutsideOfOverlays(t *testing.T) {
+	t.Parallel()
+	for what, files := range map[string]map[string]string{
+		"a kustomization": {"platform/x/kustomization.yaml": "resources: []\n"},
+		"one that goes":   {"platform/y/kustomization.yaml": ""},
+		"one of overlays": {"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"},
+	} {
+		r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+		r.Write(t, "main", "before", map[string]string{"platform/y/kustomization.yaml": "resources: []\n", "platform/y/x.yaml": "a: b\n"})
+		r.Write(t, "change", "the change", files)
+		s := newSession(&Checker{Repo: r, Judge: &rules.Judge{}})
+		if err := s.load(t.Context(), "main", "change"); err != nil {
+			t.Fatal(err)
+		}
+		over := &limit.Exceeded{Message: "rendering takes longer"}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(over)
+		err := s.outside(ctx)
+		if outcome.Code(err) != outcome.Broken || !errors.Is(err, over) || len(s.result.Findings) != 0 {
+			t.Errorf("%s: got %v with %v, want trouble and no finding", what, err, s.result.Findings)
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package check
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/limit"
+)
+
+// values is the kind that stands for a document that is no manifest: values of a
+// chart, most of the time.
+const values = "values"
+
+// documentsOf reads the documents of a file, plain manifests and others. An error
+// says that something of it cannot be read, although a cluster may.
+func documentsOf(file string, data []byte) ([]render.Object, error) {
+	var all []render.Object
+	for document := range strings.SplitSeq("\n"+string(data), "\n---") {
+		objects, err := render.New(map[string][]byte{file: []byte(document)}).Manifests(file)
+		if err != nil {
+			var content any
+			if err := limit.YAML(file, []byte(document)); err != nil {
+				return nil, err
+			}
+			if err := yaml.Unmarshal([]byte(document), &content); err != nil {
+				return nil, err
+			}
+			objects = []render.Object{{Kind: values, Content: map[string]any{values: content}}}
+		}
+		all = append(all, objects...)
+	}
+	return opened(all), nil
+}
+
+// unjudged reports what a changed file brings into a cluster that nobody can judge
+// here, because no place renders it.
+func (s *session) unjudged(file string) {
+	shown := render.Visible(file)
+	if dir := s.chartAbove(file); dir != "" {
+		s.once(dir, render.Visible(dir+" is a chart that no application has, and changes: nothing of it is judged"))
+		return
+	}
+	data, there := s.head.Files[file]
+	switch ext := path.Ext(file); {
+	case there && (path.Base(file) == ".gitattributes" || file == ".gitmodules"):
+		s.weaker(file, 0, shown+" changes what files a deployer gets from git")
+	case s.head.Large[file] != "" && isManifest(file):
+		s.weaker(file, 0, shown+" is too large to be read, so nothing of it is judged")
+	case there && (ext == ".jsonnet" || ext == ".libsonnet"):
+		s.weaker(file, 0, shown+" is Jsonnet, of which nothing is judged")
+	case there && isManifest(file) && ext != "" && !render.IsKustomization(file): // that says itself that it does not render
+		if _, err := documentsOf(file, data); err != nil {
+			s.weaker(file, 0, shown+" cannot be read, so nothing of it is judged")
+		}
+	}
+	s.chosenBy(file)
+}
+
+// once reports protection that goes with a directory, for all of its files.
+func (s *session) once(dir, change string) {
+	if !s.said[change] {
+		s.said[change] = true
+		s.weaker(dir, 0, change)
+	}
+}
+
+// chartAbove is the directory of the chart that a file is part of; empty where it
+// is of none.
+func (s *session) chartAbove(file string) string {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		for _, files := range []map[string][]byte{s.base.Files, s.head.Files} {
+			if files[path.Join(dir, "Chart.yaml")] != nil {
+				return dir
+			}
+		}
+	}
+	return ""
+}
+
+// chosenBy reports a file that a deployer reads beside manifests: values of an
+// application's chart that waybill.yaml does not name, or what an ApplicationSet
+// generates from.
+func (s *session) chosenBy(file string) {
+	for _, o := range s.plainDeployers() {
+		var texts []string
+		eachText(o.Content, func(text string) { texts = append(texts, text) })
+		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool {
+			return strings.Contains(text, "/") && matches(text, file)
+		})
+		each(s.cfg, func(app config.App, env config.Environment) {
+			chart := app.Helm(env.Name).Chart
+			reads = reads || slices.ContainsFunc(texts, func(text string) bool { return path.Clean(text) == chart }) &&
+				slices.ContainsFunc(texts, func(text string) bool {
+					return s.names(path.Clean(text), file) || s.names(path.Join(chart, text), file)
+				})
+		})
+		if reads {
+			s.weaker(file, 0, render.Visible(file+" changes, from which "+o.String()+" makes what it deploys, and no place has it"))
+		}
+	}
+}
+
+// names reports whether a path is that of the file, or would be, with another
+// word for one directory that is not there: a kustomization may replace that.
+func (s *session) names(at, file string) bool {
+	if at == file {
+		return true
+	}
+	a, b := strings.Split(at, "/"), strings.Split(file, "/")
+	if len(a) != len(b) || s.head.Files[at] != nil || s.base.Files[at] != nil {
+		return false
+	}
+	differ := 0
+	for i := range a {
+		if a[i] != b[i] {
+			differ++
+		}
+	}
+	return differ == 1 && a[len(a)-1] == b[len(b)-1]
+}
+
+// matches reports whether a glob may name the file: it begins and ends as the
+// glob does around its wildcards.
+func matches(glob, file string) bool {
+	first, last := strings.IndexAny(glob, "*?[{"), strings.LastIndexAny(glob, "*?]}")
+	if first < 0 || last < first {
+		return path.Clean(glob) == file
+	}
+	return strings.HasPrefix(file, glob[:first]) && strings.HasSuffix(file, glob[last+1:])
+}
+
+func eachText(v any, f func(string)) {
+	switch v := v.(type) {
+	case string:
+		f(v)
+	case []any:
+		for _, e := range v {
+			eachText(e, f)
+		}
+	case map[string]any:
+		for _, e := range v {
+			eachText(e, f)
+		}
+	}
+}
+
+// plainDeployers are the deployers of the base's plain manifests, read once.
+func (s *session) plainDeployers() []render.Object {
+	s.plainOnce.Do(func() {
+		for file, data := range s.base.Files {
+			if isManifest(file) && mentionsDeployer(string(data)) {
+				for _, o := range manifestsOf(file, data) {
+					if deploys(o) {
+						s.plain = append(s.plain, o)
+					}
+				}
+			}
+		}
+	})
+	return s.plain
+}
+
+// withoutKustomization reports directories that have no kustomization any more:
+// what is left there is deployed as it stands, and the rest goes.
+func (s *session) withoutKustomization(ctx context.Context, file string) error {
+	dir := path.Dir(file)
+	if !render.IsKustomization(file) || s.base.Files[file] == nil || kustomizationOf(s.head.Files, dir) != "" || s.isOverlay(dir) {
+		return nil
+	}
+	before, err := kustomize(ctx, s.baseRender, dir)
+	if troubled(ctx, err) {
+		return err
+	}
+	if err == nil {
+		s.compare(comparison{file: file, where: dir, env: s.environmentOf(dir), before: before})
+	}
+	for other := range s.head.Files {
+		if path.Dir(other) == dir && isManifest(other) {
+			s.once(file, render.Visible(file+" goes, and what is left in "+dir+" is deployed as it stands"))
+		}
+	}
+	return nil
+}
