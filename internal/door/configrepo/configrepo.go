@@ -40,14 +40,17 @@ const (
 	maxArchiveBytes = 8 << 30
 )
 
-// Snapshot is the regular files of one commit, by slash path. Symbolic links
-// and submodules are left out. Treat it as read-only: it may be shared.
+// Snapshot is the regular files of one commit, by slash path, and what symbolic
+// links lead to inside the repository. Submodules are left out. Treat it as
+// read-only: it may be shared.
 type Snapshot struct {
 	Commit string
 	Files  map[string][]byte
 	// Large are the files that are too large to be read, with git's ids of their
 	// content: a recording or a database stops nothing that has no need of it.
 	Large map[string]string
+	// Linked tells which of Files are read through a symbolic link.
+	Linked map[string]bool
 }
 
 // SameFiles reports whether both hold the same files, read or not.
