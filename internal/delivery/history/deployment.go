@@ -167,14 +167,29 @@ func repositoryOf(image string) (repository, digest string) {
 }
 
 // onlyImage refuses a difference that is more than the old digest or tag
-// becoming the new digest.
+// becoming the new digest, in images and in texts that quote them.
 func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) error {
+	quoted := []string{was.Ref.Digest(), ref.Digest()}
+	if was.Ref.IsZero() {
+		quoted = nil
+	}
+	isImage := func(f render.Field) bool {
+		return f.Old != nil && f.New != nil && becomes(*f.Old, *f.New, ref)
+	}
+	for _, c := range changes {
+		for _, f := range c.Fields {
+			if isImage(f) {
+				quoted = append(quoted, *f.Old, *f.New)
+			}
+		}
+	}
+	replacer := strings.NewReplacer(quoted...)
 	for _, c := range changes {
 		if c.Kind != render.Changed {
 			return fmt.Errorf("changing the digest would leave %s %s; only the image may differ", c.Object, c.Kind)
 		}
 		for _, f := range c.Fields {
-			if f.Old == nil || f.New == nil || !onlyDigest(*f.Old, *f.New, was, ref) {
+			if !isImage(f) && (f.Old == nil || f.New == nil || replacer.Replace(*f.Old) != *f.New) {
 				return fmt.Errorf("changing the digest would also change %s of %s; only the image may differ", f.Path, c.Object)
 			}
 		}
@@ -182,11 +197,9 @@ func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) err
 	return nil
 }
 
-func onlyDigest(old, changed string, was overlay.Place, ref imageref.Ref) bool {
+// becomes reports whether an image of the repository becomes ref.
+func becomes(old, changed string, ref imageref.Ref) bool {
 	name, digest := repositoryOf(changed)
 	before, _ := repositoryOf(old)
-	if digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) && overlay.SameRepository(before, ref.Name()) {
-		return true
-	}
-	return !was.Ref.IsZero() && strings.ReplaceAll(old, was.Ref.Digest(), ref.Digest()) == changed
+	return digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) && overlay.SameRepository(before, ref.Name())
 }

@@ -146,7 +146,7 @@ func (v values) image(n, parent *yaml.Node, key string, named bool) []slot {
 			return nil
 		}
 		if tag := first(parent, tagKeys...); tag != nil && !strings.Contains(n.Value, "@") && (v.t.Tagged || strings.Contains(tag.Value, "@")) {
-			return []slot{{digest: tag, tagged: true}}
+			return []slot{{digest: tag, key: keyOf(resolve(parent), tag), tagged: true}}
 		}
 		return []slot{{whole: n}}
 	}
@@ -161,7 +161,7 @@ func (v values) mapping(n *yaml.Node, named bool) (slot, bool) {
 	case repository != nil && !SameRepository(v.registry(n, repository.Value), v.t.Image):
 		return slot{}, false
 	case tag != nil && (v.t.Tagged || strings.Contains(tag.Value, "@sha256:")):
-		return slot{digest: tag, tagged: true}, true
+		return slot{digest: tag, key: keyOf(n, tag), tagged: true}, true
 	case digest != nil:
 		key := keyOf(n, digest)
 		return slot{digest: digest, key: key, bare: key.Value != "digest"}, true

@@ -175,6 +175,8 @@ var forms = map[string]struct {
 		before: "image:\n  repository: ghcr.io/acme/demo-api\n  tag: 1.2@OLD\n", after: "image:\n  repository: ghcr.io/acme/demo-api\n  tag: 000000000000@NEW\n"},
 	"helm, a chart that knows tags alone": {file: "values.yaml", target: func(t *overlay.Target) { t.Tagged = true },
 		before: "image:\n  repository: ghcr.io/acme/demo-api\n  tag: \"v1\"\n", after: "image:\n  repository: ghcr.io/acme/demo-api\n  tag: \"000000000000@NEW\"\n"},
+	"helm, a tag left to the chart": {file: "values.yaml", target: func(t *overlay.Target) { t.Tagged = true },
+		before: "image:\n  repository: ghcr.io/acme/demo-api\n  # appVersion\n  tag:\n  x: 1\n", after: "image:\n  repository: ghcr.io/acme/demo-api\n  # appVersion\n  tag: 000000000000@NEW\n  x: 1\n"},
 	"helm, repository and tag side by side": {file: "values.yaml", target: func(t *overlay.Target) { t.Tagged = true },
 		before: "image: ghcr.io/acme/demo-api\nimageTag: v1\n", after: "image: ghcr.io/acme/demo-api\nimageTag: 000000000000@NEW\n"},
 	"helm, several parts of one image": {file: "values.yaml",

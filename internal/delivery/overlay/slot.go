@@ -89,8 +89,8 @@ func (s slot) write(data []byte, ref imageref.Ref) ([]byte, error) {
 	case s.whole != nil:
 		repository := repositoryOf(strings.TrimPrefix(s.whole.Value, s.prefix))
 		return replace(data, splice{s.whole, s.prefix + repository + "@" + ref.Digest()})
-	case s.tagged:
-		return replace(data, splice{s.digest, tagged(ref)})
+	case s.digest != nil && s.digest.Value == "" && s.digest.Style == 0 && s.key != nil:
+		return s.writeAfterKey(data, ref)
 	case s.digest != nil:
 		return s.writeDigest(data, ref)
 	case s.tag != nil:
@@ -102,26 +102,35 @@ func (s slot) write(data []byte, ref imageref.Ref) ([]byte, error) {
 	}
 }
 
+// text is what is written for ref.
+func (s slot) text(ref imageref.Ref) string {
+	switch {
+	case s.tagged:
+		return tagged(ref)
+	case s.bare:
+		return ref.Hex()
+	}
+	return ref.Digest()
+}
+
+// writeAfterKey gives a value to a key that has none.
+func (s slot) writeAfterKey(data []byte, ref imageref.Ref) ([]byte, error) {
+	_, end, err := extent(data, s.key)
+	if err != nil || end >= len(data) || data[end] != ':' {
+		return nil, errors.New(`the value is missing; write "" there`)
+	}
+	return slices.Concat(data[:end+1], []byte(" "+s.text(ref)), data[end+1:]), nil
+}
+
 // writeDigest replaces the digest, and empties a tag that stands beside it in a
 // kustomization: it would name what no longer runs.
 func (s slot) writeDigest(data []byte, ref imageref.Ref) ([]byte, error) {
-	digest := ref.Digest()
-	if s.bare {
-		digest = ref.Hex()
-	}
-	splices := []splice{{s.digest, digest}}
+	splices := []splice{{s.digest, s.text(ref)}}
 	if s.tag != nil && s.tag.Value != "" {
 		splices = append(splices, splice{s.tag, ""})
 		slices.SortFunc(splices, func(a, b splice) int {
 			return cmp.Or(b.node.Line-a.node.Line, b.node.Column-a.node.Column)
 		})
-	}
-	if s.key != nil && s.digest.Value == "" && s.digest.Style == 0 { // "digest:" without a value
-		_, end, err := extent(data, s.key)
-		if err != nil || end >= len(data) || data[end] != ':' {
-			return nil, errors.New(`the value is missing; write "" there`)
-		}
-		return slices.Concat(data[:end+1], []byte(" "+digest), data[end+1:]), nil
 	}
 	return replace(data, splices...)
 }
