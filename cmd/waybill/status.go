@@ -31,7 +31,7 @@ func runStatus(ctx context.Context, call *cli.Call) error {
 			open = append(open, status.Open{Number: p.Number, URL: p.URL, Branch: p.HeadRef})
 		}
 	}
-	table, err := status.Read(ctx, repo, branch, open, time.Now())
+	table, err := status.Read(ctx, repo, status.Request{Branch: branch, Open: open, Now: time.Now()})
 	if err != nil {
 		return err
 	}
