@@ -387,7 +387,7 @@ func TestRefusedTextDoesNotAge(t *testing.T) {
 	w.run(t, promote.Opened)
 	w.Clock.Pass(200 * time.Hour)
 	w.run(t, promote.Refused)
-	if body := w.pull(t, 1).Body; !strings.Contains(body, "scanned 2026-11-20 12:01 UTC, 7 d allowed") {
+	if body := w.pull(t, 1).Body; !strings.Contains(body, "scanned 2026-11-20 12:01 UTC, longer ago than the 7 d allowed") {
 		t.Errorf("body:\n%s", body)
 	}
 	w.Requests.Writes()

@@ -20,7 +20,7 @@ func (c candidate) message(req Request) string {
 		reason = "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "."
 	}
 	return history.Message{
-		Verb: "promote", App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
+		Verb: history.Promote, App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
 		Source: rules.Origin(c.waybill), Run: req.Run, Reason: reason + rules.OrderOf(c.decision),
 	}.String() + rules.TrailerBase + ": " + c.base + "\n"
 }

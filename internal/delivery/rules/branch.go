@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -69,7 +68,7 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
 	is := func() bool {
 		files := history.With(was.Files, edited.Place.File, edited.After)
-		if strings.HasPrefix(message, "roll back ") && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
+		if history.Trailer(message, history.TrailerVerb) == history.RollBack && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
 			files[held] = now.Files[held]
 		}
 		return err == nil && now.SameFiles(files, was.Large)
