@@ -6,6 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// gcPercent lets the heap of a process that soon ends grow to five times what
+// lives on it, below the limit: collecting costs a fifth of a scan otherwise.
+const gcPercent = 400
+
 // limitMemory makes the collector work harder near the limit, and the process
 // die a little beyond it rather than take the machine with it. Zero is no
 // limit.
@@ -14,6 +18,7 @@ func limitMemory(bytes int64) error {
 		return nil
 	}
 	debug.SetMemoryLimit(bytes)
+	debug.SetGCPercent(gcPercent)
 	hard := uint64(bytes) + uint64(bytes)/4
 	return unix.Setrlimit(unix.RLIMIT_DATA, &unix.Rlimit{Cur: hard, Max: hard})
 }

@@ -26,5 +26,5 @@ func runStatus(ctx context.Context, call *cli.Call, in options.Status) (status.T
 			open = append(open, status.Open{Number: p.Number, URL: p.URL, Branch: p.HeadRef})
 		}
 	}
-	return status.Read(ctx, repo, branch, open, time.Now())
+	return status.Read(ctx, repo, status.Request{Branch: branch, Open: open, Now: time.Now()})
 }

@@ -18,7 +18,7 @@ func (j *judgement) judgeScan() Reason {
 	}
 	var details, remedies []string
 	if age := j.now.Sub(report.FinishedAt); j.p.MaxAge > 0 && age > j.p.MaxAge {
-		details = append(details, fmt.Sprintf("scanned %s ago, %s allowed", span(age), span(j.p.MaxAge)))
+		details = append(details, fmt.Sprintf("scanned %s, longer ago than the %s allowed", stamp(report.FinishedAt), span(j.p.MaxAge)))
 		remedies = append(remedies, "scan it again with waybill scan --documents and attest the report with waybill sign --documents")
 	}
 	if blocking := threshold.Blocking(report, j.now); len(blocking) > 0 {

@@ -15,6 +15,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
+// Algorithm begins every digest: only SHA-256 is used.
+// https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
+const Algorithm = "sha256:"
+
 // ErrTag is reported when a tag stands where a digest is meant.
 var ErrTag = errors.New("a tag can be moved, a digest cannot")
 

@@ -20,7 +20,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
 	`\b10\.[234]0\.0\.0/16\b`,
-	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
+	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`, `\bdev and staging\b`, `"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
 }, "|"))
 
@@ -66,15 +66,23 @@ func (n Names) fill(text string, c scope) string {
 			return `"` + strings.Join(n.Environments, `", "`) + `"`
 		case "dev, staging, prod":
 			if c.environments {
-				return strings.Join(n.Environments, ", ")
+				return strings.Join(n.marked(), ", ")
+			}
+		case "dev, staging or prod":
+			if c.environments {
+				return enumerate(n.Environments, "or")
+			}
+		case "dev and staging":
+			if c.environments {
+				return enumerate(n.Environments[:len(n.Environments)-1], "and")
 			}
 		case "dev", "staging", "prod":
 			if c.environments {
-				return n.called(token, c.at)
+				return marked(n.called(token, c.at))
 			}
 		case Backend:
 			if c.app {
-				return n.App
+				return marked(n.App)
 			}
 		}
 		for _, prefix := range []string{"orgs/", "owner", "acme/"} {
@@ -84,6 +92,76 @@ func (n Names) fill(text string, c scope) string {
 		}
 		return token
 	})
+}
+
+// enumerate joins names as a sentence does: a, b or c.
+func enumerate(names []string, word string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " " + word + " " + names[last]
+}
+
+// tables gives every Markdown table that has a column for each of the example's
+// environments one for each that there is, and fills the rest in.
+func (n Names) tables(text string, c scope) string {
+	const header = "| | dev | staging | prod |"
+	var out strings.Builder
+	inside := false
+	for line := range strings.Lines(text) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if inside = strings.HasPrefix(line, header) || inside && strings.HasPrefix(line, "|") && len(cells) == 4; !inside {
+			out.WriteString(n.fill(line, c))
+			continue
+		}
+		out.WriteString("|" + n.fill(cells[0], c) + "|")
+		for at := range n.Environments {
+			cell := cells[1+slices.Index([]string{"dev", "staging", "prod"}, n.kind(at))]
+			out.WriteString(n.entry(cell, at) + "|")
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// ambiguous are words that YAML 1.1, which Kubernetes' tools read, takes for
+// something else than a text. https://yaml.org/type/bool.html
+var ambiguous = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
+
+// marked are the environments, as they are written into a list.
+func (n Names) marked() []string {
+	list := make([]string, len(n.Environments))
+	for i, name := range n.Environments {
+		list[i] = marked(name)
+	}
+	return list
+}
+
+// mark is put around a name that YAML takes for something else, until the whole
+// file is there and shows where it stands.
+const mark = "\x01"
+
+func marked(name string) string {
+	if slices.Contains(ambiguous, name) {
+		return mark + name + mark
+	}
+	return name
+}
+
+var markedValue = regexp.MustCompile(`(?m)(^ *|[-:] |[\[{,] ?)` + mark + `([a-z]+)` + mark + `( *(?:$|[,\]}:]| #))`)
+
+// unmarked puts quotes around the marked names that are whole values or keys.
+func unmarked(text string, isYAML bool) string {
+	if !strings.Contains(text, mark) {
+		return text
+	}
+	for range 2 { // what two of them share matches once each time
+		if isYAML {
+			text = markedValue.ReplaceAllString(text, `${1}"${2}"${3}`)
+		}
+	}
+	return strings.ReplaceAll(text, mark, "")
 }
 
 // namespaces of the applications, as an expression: those between are called as
@@ -182,5 +260,5 @@ func (n Names) entry(block string, at int) string {
 	}
 	before := map[string]string{"staging": "dev", "prod": "staging"}[n.kind(at)]
 	block = regexp.MustCompile(`\b`+before+`\b`).ReplaceAllLiteralString(block, "\x00")
-	return strings.ReplaceAll(n.fill(block, scope{environments: true, app: true, at: at}), "\x00", n.Environments[at-1])
+	return strings.ReplaceAll(n.fill(block, scope{environments: true, app: true, at: at}), "\x00", marked(n.Environments[at-1]))
 }

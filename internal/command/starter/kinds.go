@@ -47,7 +47,7 @@ func appFiles(n Names) ([]file, error) {
 	fill := func(text string) []byte { return []byte(n.fill(text, scope{app: true, at: -1})) }
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
-		return []file{{workflowDir + "ci.yml", fill(string(data))}}, err
+		return []file{{workflowDir + "ci.yml", []byte(unmarked(string(fill(string(data))), true))}}, err
 	}
 	var list []file
 	for _, f := range txtar.Parse(applications).Files {
@@ -60,7 +60,7 @@ func appFiles(n Names) ([]file, error) {
 			text = regexp.MustCompile(`\bbackend\b`).ReplaceAllLiteralString(text, "\x00")
 			text = regexp.MustCompile(`\bfrontend\b`).ReplaceAllLiteralString(text, Backend)
 		}
-		list = append(list, file{name, []byte(strings.ReplaceAll(string(fill(text)), "\x00", Backend))})
+		list = append(list, file{name, []byte(unmarked(strings.ReplaceAll(string(fill(text)), "\x00", Backend), path.Ext(name) == ".yml"))})
 	}
 	return list, nil
 }
@@ -122,6 +122,9 @@ func configFiles(n Names) ([]file, error) {
 		// have in common does not.
 		c.environments = c.environments || strings.HasPrefix(name, ".github/") || strings.HasPrefix(name, "platform/observability/") || path.Ext(name) == ".md"
 		c.app = namesApp(name)
+		if path.Ext(name) == ".md" {
+			return n.tables(text, c)
+		}
 		return n.fill(text, c)
 	})
 	if err != nil {
@@ -202,7 +205,9 @@ func expand(tree map[string]string, n Names, take func(name string) bool, fill f
 				return nil, outcome.Usagef("%s would be made from %s and from %s: take another name for the environment or the application", to, other, name)
 			}
 			made[to] = name
-			list = append(list, file{to, []byte(fill(name, tree[name], c))})
+			text := fill(name, tree[name], c)
+			text = unmarked(text, path.Ext(name) == ".yaml" || path.Ext(name) == ".yml")
+			list = append(list, file{to, []byte(text)})
 		}
 	}
 	slices.SortFunc(list, func(a, b file) int { return strings.Compare(a.name, b.name) })

@@ -118,7 +118,39 @@ func (n *Names) complete(kind string) error {
 	if kind == Config && n.App == Frontend {
 		return outcome.Usagef("--app %s: the example has an application of this name beside the one that --app names", n.App)
 	}
-	return n.environments()
+	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
+		return err
+	}
+	return n.free()
+}
+
+// free refuses names that the platform has given away: an Application of the
+// same name would be replaced, a namespace of the same name would get the rules
+// of an application.
+func (n Names) free() error {
+	tree, err := example(Config)
+	if err != nil {
+		return err
+	}
+	applications, namespaces := map[string]bool{"root": true, "apps": true, "platform": true}, map[string]bool{"default": true}
+	for name := range tree {
+		if inside, ok := strings.CutPrefix(name, "clusters/base/platform/"); ok {
+			applications[strings.TrimSuffix(inside, ".yaml")] = true
+		}
+		if inside, ok := strings.CutPrefix(name, "namespaces/"); ok {
+			namespace, _, _ := strings.Cut(inside, "/")
+			namespaces[namespace] = namespace != "staging" // which is made from an environment
+		}
+	}
+	if applications[n.App] {
+		return outcome.Usagef("--app %s: the platform has an Argo CD Application of this name: take another one, such as %s-api", n.App, n.App)
+	}
+	for _, name := range n.Environments {
+		if namespaces[name] || strings.HasPrefix(name, "kube-") {
+			return outcome.Usagef("--environments: %q is a namespace of Kubernetes or of the platform, and applications of an environment run in one of its name: take another one", name)
+		}
+	}
+	return nil
 }
 
 func (n Names) environments() error {

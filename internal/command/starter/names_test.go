@@ -2,12 +2,15 @@ package starter_test
 
 import (
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -129,7 +132,13 @@ func TestHostileNames(t *testing.T) {
 		`"dev" stands there twice`:         func(n *starter.Names) { n.Environments = []string{"dev", "dev"} },
 		`"base" is what all`:               func(n *starter.Names) { n.Environments = []string{"base", "prod"} },
 		"9 are more than 8":                func(n *starter.Names) { n.Environments = strings.Split("a,b,c,d,e,f,g,h,i", ",") },
-		"namespaces/monitoring/":           func(n *starter.Names) { n.Environments = []string{"dev", "monitoring", "prod"} },
+		`"monitoring" is a namespace of`:   func(n *starter.Names) { n.Environments = []string{"dev", "monitoring", "prod"} },
+		`"kube-system" is a namespace of`:  func(n *starter.Names) { n.Environments = []string{"dev", "kube-system"} },
+		`"default" is a namespace of`:      func(n *starter.Names) { n.Environments = []string{"default", "prod"} },
+		`"production" is a namespace of`:   func(n *starter.Names) { n.Environments = []string{"dev", "production"} },
+		"--app argocd: the platform has":   func(n *starter.Names) { n.App = "argocd" },
+		"--app loki: the platform has":     func(n *starter.Names) { n.App = "loki" },
+		"--app root: the platform has":     func(n *starter.Names) { n.App = "root" },
 		"--cloud-account":                  func(n *starter.Names) { n.Account = "12345" },
 		`--issuer "https://x/\" y"`:        func(n *starter.Names) { n.Issuer = "https://x/\" y" },
 		"--region":                         func(n *starter.Names) { n.Region = "eu\"west" },
@@ -146,5 +155,73 @@ func TestHostileNames(t *testing.T) {
 	}
 	if _, err := starter.Write(t.TempDir(), "nothing", acme, false); outcome.Code(err) != outcome.Usage {
 		t.Errorf("an unknown kind: %v", err)
+	}
+}
+
+// Words that YAML takes for booleans and nothing name environments all the same.
+func TestAmbiguousNames(t *testing.T) {
+	t.Parallel()
+	names := acme
+	names.App, names.Environments = "null", []string{"y", "no", "off"}
+	for name, text := range written(t, starter.Config, names) {
+		if filepath.Ext(name) != ".yaml" && filepath.Ext(name) != ".yml" || strings.Contains(name, "/templates/") {
+			continue
+		}
+		for _, line := range strings.Split(text, "\n") {
+			code, _, _ := strings.Cut(line, " #")
+			if m := regexp.MustCompile(`(?:^ *|[-:] |[\[{,] ?)(?:y|no|off)(?:$|[,\]}:])`).FindString(code); m != "" {
+				t.Errorf("%s: %q is no text in %q", name, m, line)
+			}
+		}
+	}
+	dir := t.TempDir()
+	if _, err := starter.Write(dir, starter.Config, names, false); err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string][]byte)
+	for name, text := range tree(t, dir) {
+		files[name] = []byte(text)
+	}
+	cfg, err := config.Parse(config.FileName, files[config.FileName])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(cfg.EnvironmentNames(), " "); got != "y no off" {
+		t.Errorf("environments %s", got)
+	}
+	for _, app := range []string{"null", "frontend"} {
+		for _, env := range cfg.EnvironmentNames() {
+			a, _, err := cfg.Place(app, env)
+			if err == nil {
+				_, err = render.New(files).App(t.Context(), a, env)
+			}
+			if err != nil {
+				t.Errorf("%s in %s: %v", app, env, err)
+			}
+		}
+	}
+}
+
+// What the documents say of the environments is true however many there are.
+func TestDocumentsCountEnvironments(t *testing.T) {
+	t.Parallel()
+	all := []string{"test", "qa", "beta", "uat", "preprod", "canary", "live", "eu"}
+	for n := 2; n <= len(all); n++ {
+		names := acme
+		names.Environments = all[:n]
+		files := written(t, starter.Config, names)
+		if want := "| | " + strings.Join(all[:n], " | ") + " |"; !strings.Contains(strings.Join(strings.Fields(files["clusters/README.md"]), " "), strings.ReplaceAll(want, "| |", "| |")) {
+			t.Errorf("%d environments: clusters/README.md has no column for each", n)
+		}
+		if want := "`ENV` is " + strings.Join(all[:n-1], ", ") + " or " + all[n-1]; !strings.Contains(files["docs/bootstrap.md"], want) {
+			t.Errorf("%d environments: docs/bootstrap.md does not say %q", n, want)
+		}
+		for name, text := range files {
+			for _, stale := range []string{"test, test", "Three of them:", "## Three"} {
+				if strings.Contains(text, stale) {
+					t.Errorf("%d environments: %s says %q", n, name, stale)
+				}
+			}
+		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Kinds of repository.
@@ -45,11 +47,19 @@ func Write(dir, kind string, n Names, force bool) (Result, error) {
 		return Result{}, err
 	}
 	root, err := os.OpenRoot(dir) // nothing is written outside, whatever links lie there
+	if errors.Is(err, fs.ErrNotExist) {
+		return Result{}, outcome.Usagef("--dir %s: no such directory: make it with git init %s", dir, dir)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("open %s: %w", dir, err)
 	}
 	defer root.Close()
 	var result Result
+	if kind == App && n.Template == None && !force {
+		if list[0].name, err = freeWorkflow(root, list[0]); err != nil {
+			return Result{}, err
+		}
+	}
 	for _, f := range list {
 		now, err := root.ReadFile(filepath.FromSlash(f.name))
 		into := &result.Written
@@ -71,6 +81,17 @@ func Write(dir, kind string, n Names, force bool) (Result, error) {
 		*into = append(*into, f.name)
 	}
 	return result, nil
+}
+
+// freeWorkflow is the name under which an application's workflow is written. A
+// workflow of that name that does not call deliver.yml is the application's own:
+// if it were kept, nothing would be delivered.
+func freeWorkflow(root *os.Root, f file) (string, error) {
+	now, err := root.ReadFile(filepath.FromSlash(f.name))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.Contains(now, []byte("/"+deliverWorkflow+"@")) {
+		return f.name, nil
+	}
+	return workflowDir + "waybill.yml", err
 }
 
 // write makes the file whole or not at all.

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -321,7 +322,30 @@ func TestLinks(t *testing.T) {
 func TestDirectoryThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := starter.Write(dir, starter.App, acme, false); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := starter.Write(dir, starter.App, acme, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "git init "+dir) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An application's own ci.yml is kept, and the workflow that delivers is written
+// beside it: otherwise nothing would be delivered.
+func TestAnotherWorkflowIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	own := filepath.Join(dir, ".github", "workflows", "ci.yml")
+	if err := os.MkdirAll(filepath.Dir(own), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(own, []byte("name: lint\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is there already
+		if _, err := starter.Write(dir, starter.App, acme, false); err != nil {
+			t.Fatal(err)
+		}
+		files := tree(t, dir)
+		if files[".github/workflows/ci.yml"] != "name: lint\n" || !strings.Contains(files[".github/workflows/waybill.yml"], "acme/config/.github/workflows/deliver.yml@") || len(files) != 2 {
+			t.Errorf("got %v", files)
+		}
 	}
 }

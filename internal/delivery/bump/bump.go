@@ -102,7 +102,7 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 		Branch: req.Branch, Expect: tip.Commit, Parent: tip.Commit,
 		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
 		Message: history.Message{
-			Verb: "bump", App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
+			Verb: history.Bump, App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
 			Source: rules.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill) + rules.OrderOf(decision),
 		}.String(),
 	})

@@ -17,7 +17,7 @@ func TestLinksAreSaid(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			w := template.copy(t)
-			w.Write(t, "change", "the change", map[string]string{"more.txt": "../../../../more.txt"})
+			w.Write(t, "change", "the change", map[string]string{"more.txt": "../../../../../more.txt"})
 			id := w.Git(t, "rev-parse", "change:more.txt")
 			if mode == "160000" {
 				id = w.Git(t, "rev-parse", "main")

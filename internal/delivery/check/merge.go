@@ -40,15 +40,20 @@ func merged(ctx context.Context, repo Repository, base, head *configrepo.Snapsho
 	large := mergedIDs(base.Large, was.Large, head.Large)
 	links := mergedIDs(base.Links, was.Links, head.Links)
 	for name, id := range both(head.Large, head.Links) {
-		if was.Large[name] != id && was.Links[name] != id {
+		if was.Large[name] != id && was.Links[name] != id && !head.Followed[name] {
 			delete(files, name)
 		}
 	}
+	followed := maps.Clone(base.Followed)
+	if followed == nil {
+		followed = make(map[string]bool)
+	}
+	maps.Copy(followed, head.Followed)
 	for name := range files {
 		delete(large, name) // it shrank
 		delete(links, name)
 	}
-	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large, Links: links}, nil
+	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large, Links: links, Followed: followed}, nil
 }
 
 // mergedIDs does the same with what is known by its id alone.

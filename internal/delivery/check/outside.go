@@ -28,7 +28,7 @@ func (s *session) outside(ctx context.Context) error {
 		if isSourceFile(file) {
 			s.weaker(file, 0, render.Visible(file+" overrides what Argo CD deploys, and changes"))
 		}
-		if s.head.Links[file] != "" {
+		if s.head.Links[file] != "" && !s.head.Followed[file] {
 			s.weaker(file, 0, render.Visible(file+" is a link or a submodule: nothing of what it leads to is judged"))
 		}
 		if s.headRender.Read(file) {

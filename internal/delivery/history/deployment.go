@@ -9,6 +9,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -20,7 +21,8 @@ import (
 
 // Target is where the application's image is named in env.
 func Target(app config.App, env string) overlay.Target {
-	return overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: app.Helm(env).Image}
+	helm := app.Helm(env)
+	return overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: helm.Image, Chart: helm.Chart}
 }
 
 // Read finds what runs in env according to the files of one commit.
@@ -78,38 +80,83 @@ type Change struct {
 
 // Prepare edits the overlay to name ref and holds the rendering of both sides
 // against each other: only the image may differ, and something must use it.
+// Where a chart takes nothing from a field for the digest, the digest is
+// written into the tag.
 func Prepare(ctx context.Context, files map[string][]byte, app config.App, env string, ref imageref.Ref) (Change, error) {
-	result, err := overlay.Set(files, Target(app, env), ref)
+	p := preparation{ctx: ctx, files: files, app: app, env: env, ref: ref}
+	target := Target(app, env)
+	place, err := overlay.Read(files, target)
 	if err != nil {
 		return Change{}, err
 	}
-	change := Change{Result: result}
-	if len(result.Edits) == 0 {
-		return change, nil
-	}
-	after, err := objects(ctx, With(files, result.Place.File, result.After), app, env)
-	if err != nil {
-		return Change{}, err
-	}
-	if !uses(after, ref) {
-		return Change{}, fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there", result.Place.File, app.Name, env, ref)
-	}
-	before, err := objects(ctx, files, app, env)
-	if err != nil {
-		if result.Place.Ref.IsZero() && result.Place.Tag == "" { // a chart may require the digest that is not there yet
-			before, err = nil, nil
-		}
-		if err != nil {
+	if place.Form == overlay.Kustomize && place.Line == 0 {
+		if p.before, err = objects(ctx, files, app, env); err != nil {
 			return Change{}, err
 		}
+		target.Names = names(p.before, app)
 	}
-	change.Objects = render.Diff(before, after)
-	if before != nil {
-		if err := onlyImage(render.DiffWithSecrets(before, after), result.Place, ref); err != nil {
-			return Change{}, fmt.Errorf("%s: %w", result.Place.File, err)
+	change, used, err := p.set(target)
+	if err == nil && !used && place.Form == overlay.Helm {
+		target.Tagged = true
+		if tagged, nowUsed, nowErr := p.set(target); nowUsed {
+			change, used, err = tagged, nowUsed, nowErr
 		}
 	}
+	if err == nil && !used {
+		err = fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there",
+			change.Place.File, app.Name, env, ref)
+	}
+	if err != nil {
+		return Change{}, err
+	}
 	return change, nil
+}
+
+// preparation is one change of one overlay.
+type preparation struct {
+	ctx    context.Context
+	files  map[string][]byte
+	app    config.App
+	env    string
+	ref    imageref.Ref
+	before []render.Object // nil until it is needed
+}
+
+// set edits the overlay, and reports whether anything that it renders then uses
+// the digest. An overlay that names the digest already is not rendered.
+func (p *preparation) set(target overlay.Target) (change Change, used bool, err error) {
+	if change.Result, err = overlay.Set(p.files, target, p.ref); err != nil || len(change.Edits) == 0 {
+		return change, err == nil, err
+	}
+	after, err := objects(p.ctx, With(p.files, change.Place.File, change.After), p.app, p.env)
+	if err != nil || !uses(after, change.Place.Form, p.ref) {
+		return change, false, err
+	}
+	if p.before == nil {
+		p.before, err = objects(p.ctx, p.files, p.app, p.env)
+		if err != nil && (!change.Place.Ref.IsZero() || change.Place.Tag != "") {
+			return change, true, err
+		} // else a chart may require the digest that is not there yet
+	}
+	change.Objects = render.Diff(p.before, after)
+	if err == nil {
+		if err = onlyImage(render.DiffWithSecrets(p.before, after), change.Place, p.ref); err != nil {
+			err = fmt.Errorf("%s: %w", change.Place.File, err)
+		}
+		return change, true, err
+	}
+	return change, true, nil
+}
+
+// names are the spellings under which objects name the application's image.
+func names(objects []render.Object, app config.App) []string {
+	var list []string
+	for _, image := range render.Images(objects) {
+		if name, _ := repositoryOf(image); overlay.SameRepository(name, app.Image) && !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // With gives the files with one of them changed.
@@ -126,25 +173,50 @@ func objects(ctx context.Context, files map[string][]byte, app config.App, env s
 	return render.New(files).App(ctx, app, env)
 }
 
-func uses(objects []render.Object, ref imageref.Ref) bool {
+// uses reports whether objects run the digest. What an Argo CD Application hands
+// to a chart renders to no image here, so there the text is enough.
+func uses(objects []render.Object, form overlay.Form, ref imageref.Ref) bool {
 	for _, image := range render.Images(objects) {
-		repository, digest, _ := strings.Cut(image, "@")
-		if digest == ref.Digest() && strings.HasPrefix(repository, ref.Repository()) {
+		if name, digest := repositoryOf(image); digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) {
 			return true
 		}
 	}
-	return false
+	return form == overlay.Application
+}
+
+// repositoryOf splits REPOSITORY[:TAG][@DIGEST]; the tag is dropped.
+func repositoryOf(image string) (repository, digest string) {
+	repository, digest, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
+		repository = repository[:colon]
+	}
+	return repository, digest
 }
 
 // onlyImage refuses a difference that is more than the old digest or tag
-// becoming the new digest.
+// becoming the new digest, in images and in texts that quote them.
 func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) error {
+	quoted := []string{was.Ref.Digest(), ref.Digest()}
+	if was.Ref.IsZero() {
+		quoted = nil
+	}
+	isImage := func(f render.Field) bool {
+		return f.Old != nil && f.New != nil && becomes(*f.Old, *f.New, ref)
+	}
+	for _, c := range changes {
+		for _, f := range c.Fields {
+			if isImage(f) {
+				quoted = append(quoted, *f.Old, *f.New)
+			}
+		}
+	}
+	replacer := strings.NewReplacer(quoted...)
 	for _, c := range changes {
 		if c.Kind != render.Changed {
 			return fmt.Errorf("changing the digest would leave %s %s; only the image may differ", c.Object, c.Kind)
 		}
 		for _, f := range c.Fields {
-			if f.Old == nil || f.New == nil || !onlyDigest(*f.Old, *f.New, was, ref) {
+			if !isImage(f) && (f.Old == nil || f.New == nil || replacer.Replace(*f.Old) != *f.New) {
 				return fmt.Errorf("changing the digest would also change %s of %s; only the image may differ", f.Path, c.Object)
 			}
 		}
@@ -152,10 +224,9 @@ func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) err
 	return nil
 }
 
-func onlyDigest(old, changed string, was overlay.Place, ref imageref.Ref) bool {
-	if !was.Ref.IsZero() && strings.ReplaceAll(old, was.Ref.Digest(), ref.Digest()) == changed {
-		return true
-	}
-	rest, isImage := strings.CutPrefix(changed, ref.Repository())
-	return isImage && strings.HasSuffix(rest, "@"+ref.Digest()) && strings.HasPrefix(old, ref.Repository()) && was.Ref.IsZero()
+// becomes reports whether an image of the repository becomes ref.
+func becomes(old, changed string, ref imageref.Ref) bool {
+	name, digest := repositoryOf(changed)
+	before, _ := repositoryOf(old)
+	return digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) && overlay.SameRepository(before, ref.Name())
 }

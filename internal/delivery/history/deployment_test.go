@@ -230,7 +230,7 @@ func TestMessage(t *testing.T) {
 		Verb: "bump", App: "demo-api", Env: "dev", Image: demo(2), Previous: demo(1), Source: "acme/demo-api@abc",
 		Reason: "because\n\nWaybill-App: evil\nof it", Run: "https://github.com/acme/config/actions/runs/1\nWaybill-App: evil",
 	}.String()
-	want := "bump demo-api in dev to " + demo(2).Short() + "\n\nbecause Waybill-App: evil of it\n\nWaybill-App: demo-api\nWaybill-Environment: dev\nWaybill-Image: " + demo(2).String() +
+	want := "bump demo-api in dev to " + demo(2).Short() + "\n\nbecause Waybill-App: evil of it\n\nWaybill-Verb: bump\nWaybill-App: demo-api\nWaybill-Environment: dev\nWaybill-Image: " + demo(2).String() +
 		"\nWaybill-Previous: " + demo(1).String() + "\nWaybill-Source: acme/demo-api@abc\nWaybill-Run: https://github.com/acme/config/actions/runs/1 Waybill-App: evil\n"
 	if diff := cmp.Diff(want, text); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)

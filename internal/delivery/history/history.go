@@ -24,6 +24,9 @@ type Period struct {
 	Commit string    // that brought it to the branch
 	Since  time.Time // when that came; no earlier than anything before it claims to have
 	Until  time.Time // when another replaced it; zero when it still runs
+	// Message is the commit's, whose trailers say where the digest came from. Only
+	// a record of evidence proves that.
+	Message string
 }
 
 // Length is how long the period lasted, or has lasted at now.
@@ -100,7 +103,7 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 					return
 				}
 			}
-			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i]}
+			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Message: entry.Message}
 			switch {
 			case i == 0:
 			case ref == current.Ref:

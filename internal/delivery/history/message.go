@@ -11,6 +11,7 @@ import (
 // read by git log --format='%(trailers)' and by Waybill.
 // https://git-scm.com/docs/git-interpret-trailers
 const (
+	TrailerVerb        = "Waybill-Verb"
 	TrailerApp         = "Waybill-App"
 	TrailerEnvironment = "Waybill-Environment"
 	TrailerImage       = "Waybill-Image"
@@ -19,9 +20,21 @@ const (
 	TrailerRun         = "Waybill-Run"
 )
 
-// Message is the commit message of a deployment.
+// Verbs are what a commit of Waybill does, as its trailer says.
+const (
+	Bump     = "bump"
+	Promote  = "promote"
+	RollBack = "rollback"
+	Hold     = "hold"
+	Lift     = "lift"
+)
+
+// subjects are the verbs as people read them.
+var subjects = map[string]string{RollBack: "roll back", Lift: "lift the hold of"}
+
+// Message is the commit message of a deployment or of a hold.
 type Message struct {
-	Verb     string // bump, promote, roll back
+	Verb     string
 	App, Env string
 	Image    imageref.Ref
 	Previous imageref.Ref
@@ -33,7 +46,11 @@ type Message struct {
 // String gives subject, reason and trailers.
 func (m Message) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %s in %s", m.Verb, m.App, m.Env)
+	subject := subjects[m.Verb]
+	if subject == "" {
+		subject = m.Verb
+	}
+	fmt.Fprintf(&out, "%s %s in %s", subject, m.App, m.Env)
 	if !m.Image.IsZero() {
 		fmt.Fprintf(&out, " to %s", m.Image.Short())
 	}
@@ -43,7 +60,7 @@ func (m Message) String() string {
 	}
 	out.WriteString("\n")
 	for _, t := range [][2]string{
-		{TrailerApp, m.App}, {TrailerEnvironment, m.Env}, {TrailerImage, m.Image.String()},
+		{TrailerVerb, m.Verb}, {TrailerApp, m.App}, {TrailerEnvironment, m.Env}, {TrailerImage, m.Image.String()},
 		{TrailerPrevious, m.Previous.String()}, {TrailerSource, m.Source}, {TrailerRun, m.Run},
 	} {
 		if value := strings.Join(strings.Fields(t[1]), " "); value != "" {

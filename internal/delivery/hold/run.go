@@ -7,7 +7,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
-	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -91,13 +90,12 @@ func once(ctx context.Context, repo Repository, req Request) (Result, error) {
 }
 
 func (r Request) message(h Hold) string {
-	var image imageref.Ref
-	verb := "hold"
+	verb := history.Hold
 	reason := r.Reason
 	if r.Lift {
-		verb = "lift the hold of"
+		verb = history.Lift
 		reason = strings.TrimSpace(reason + " It was held because: " + h.Reason)
 	}
-	m := history.Message{Verb: verb, App: r.App, Env: r.Env, Image: image, Run: r.Run, Reason: reason}
+	m := history.Message{Verb: verb, App: r.App, Env: r.Env, Run: r.Run, Reason: reason}
 	return m.String()
 }

@@ -2,8 +2,11 @@ package overlay
 
 import (
 	"fmt"
+	"path"
+	"reflect"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -11,23 +14,31 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func find(file string, form Form, data []byte, t Target) (slot, error) {
-	documents, err := parse(file, data)
+// located is where a file names the image. A file that does not name it has no
+// slots; missing says so, and insert, if not nil, says where it could.
+type located struct {
+	slots   []slot
+	insert  *insertion
+	missing error
+}
+
+func locate(files map[string][]byte, file string, form Form, t Target) (located, error) {
+	documents, err := parse(file, files[file])
 	if err != nil {
-		return slot{}, err
+		return located{}, err
 	}
 	if (form == Kustomize || form == Helm) && len(documents) != 1 {
-		return slot{}, outcome.Usagef("%s: %d YAML documents in one file; want one", file, len(documents))
+		return located{}, outcome.Usagef("%s: %d YAML documents in one file; want one", file, len(documents))
 	}
 	switch form {
 	case Kustomize:
-		return findKustomize(file, get(documents[0], "images"), "images", t)
+		return findKustomize(file, documents[0], t), nil
 	case Helm:
-		return findHelm(file, documents[0], t)
+		return findHelm(files, file, documents[0], t)
 	case Application:
-		return findApplication(file, documents, t)
+		return findApplications(file, documents, t), nil
 	default:
-		return findManifest(file, documents, t)
+		return findManifests(file, documents, t), nil
 	}
 }
 
@@ -48,33 +59,6 @@ func parse(file string, data []byte) ([]*yaml.Node, error) {
 	return documents, nil
 }
 
-// findKustomize looks through the entries of `images:`.
-// https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/
-func findKustomize(file string, images *yaml.Node, key string, t Target) (slot, error) {
-	var found []string
-	for _, entry := range items(images) {
-		name, newName := get(entry, "name"), get(entry, "newName")
-		means := name
-		if newName != nil {
-			means = newName
-		}
-		if means == nil {
-			continue
-		}
-		if !sameRepository(means.Value, t) {
-			found = append(found, means.Value)
-			continue
-		}
-		s := slot{digest: get(entry, "digest"), after: means, key: keyOf(entry, means), flow: entry.Style&yaml.FlowStyle != 0}
-		if s.digest == nil {
-			s.tag = get(entry, "newTag")
-			s.tagKey = keyOf(entry, s.tag)
-		}
-		return s, nil
-	}
-	return slot{}, missing(file, images, key, t, found)
-}
-
 func missing(file string, at *yaml.Node, key string, t Target, found []string) error {
 	line := 1
 	if at != nil {
@@ -84,138 +68,30 @@ func missing(file string, at *yaml.Node, key string, t Target, found []string) e
 	if len(found) > 0 {
 		there = strings.Join(found, ", ")
 	}
-	return outcome.Usagef("%s:%d: no image %q under %s:\nfound: %s. Add an entry, or correct the application's image or overlay in waybill.yaml", file, line, t.Image.Name(), key, there)
+	return outcome.Usagef("%s:%d: no image %q under %s:\nfound: %s. Add an entry, or correct the application's image or overlay in waybill.yaml",
+		file, line, t.Image.Name(), key, there)
 }
 
-// findHelm looks for the mapping with repository and digest.
-func findHelm(file string, root *yaml.Node, t Target) (slot, error) {
-	at := t.Values
-	if at == "" {
-		at = "image"
-	}
-	node := root
-	for step := range strings.SplitSeq(at, ".") {
-		if node = get(node, step); node == nil {
-			return slot{}, outcome.Usagef("%s:1: no %q in the values: want a mapping with repository and digest there, or set the application's helm.image in waybill.yaml", file, at)
-		}
-	}
-	node = resolve(node)
-	digest, repository := get(node, "digest"), get(node, "repository")
-	if repository != nil && !sameRepository(repository.Value, t) {
-		return slot{}, missing(file, repository, at+".repository", t, []string{repository.Value})
-	}
-	switch {
-	case digest != nil:
-		return slot{digest: digest}, nil
-	case repository != nil:
-		return slot{after: repository, key: keyOf(node, repository), flow: node.Style&yaml.FlowStyle != 0}, nil
-	}
-	return slot{}, outcome.Usagef("%s:%d: %s has neither repository nor digest: write digest: \"\" there once", file, node.Line, at)
-}
-
-// findApplication looks through the sources of an Argo CD Application: the
-// image lists of Kustomize sources ([NAME=]IMAGE@DIGEST) and the parameters of
-// Helm sources.
-// https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml
-func findApplication(file string, documents []*yaml.Node, t Target) (slot, error) {
-	var found []string
-	for _, document := range documents {
-		if !strings.HasPrefix(value(get(document, "apiVersion")), "argoproj.io/") {
-			continue
-		}
-		spec := get(document, "spec")
-		sources := append(items(get(spec, "sources")), get(spec, "source"))
-		for _, source := range sources {
-			for _, image := range items(get(get(source, "kustomize"), "images")) {
-				text, prefix := image.Value, ""
-				if before, after, ok := strings.Cut(text, "="); ok {
-					prefix, text = before+"=", after
-				}
-				if sameRepository(repositoryOf(text), t) {
-					return slot{whole: image, prefix: prefix}, nil
-				}
-				found = append(found, repositoryOf(text))
-			}
-			if s, ok := findParameters(get(get(source, "helm"), "parameters"), t); ok {
-				return s, nil
-			}
-		}
-	}
-	return slot{}, missing(file, nil, "spec.source.kustomize.images or spec.source.helm.parameters", t, found)
-}
-
-func findParameters(parameters *yaml.Node, t Target) (slot, bool) {
-	at := t.Values
-	if at == "" {
-		at = "image"
-	}
-	var digest *yaml.Node
-	repositoryFits := true
-	for _, p := range items(parameters) {
-		switch value(get(p, "name")) {
-		case at + ".digest":
-			digest = get(p, "value")
-		case at + ".repository":
-			repositoryFits = sameRepository(value(get(p, "value")), t)
-		}
-	}
-	return slot{digest: digest}, digest != nil && repositoryFits
-}
-
-// findManifest looks for the image in the containers of plain manifests. The
-// image must stand there once, so that one scalar is enough.
-func findManifest(file string, documents []*yaml.Node, t Target) (slot, error) {
-	var hits []*yaml.Node
-	var found []string
-	for _, document := range documents {
-		for _, image := range containerImages(document) {
-			if sameRepository(repositoryOf(image.Value), t) {
-				hits = append(hits, image)
-			} else {
-				found = append(found, repositoryOf(image.Value))
-			}
-		}
-	}
-	switch len(hits) {
-	case 1:
-		return slot{whole: hits[0]}, nil
-	case 0:
-		return slot{}, missing(file, nil, "containers", t, found)
-	}
-	return slot{}, outcome.Usagef("%s:%d: image %q stands there %d times; name it once in a kustomization's images instead", file, hits[1].Line, t.Image.Name(), len(hits))
-}
-
-func containerImages(n *yaml.Node) []*yaml.Node {
-	var images []*yaml.Node
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			switch n.Content[i].Value {
-			case "containers", "initContainers", "ephemeralContainers":
-				for _, container := range items(n.Content[i+1]) {
-					if image := get(container, "image"); image != nil {
-						images = append(images, image)
-					}
-				}
-			}
-		}
-	}
-	for _, c := range n.Content {
-		images = append(images, containerImages(c)...)
-	}
-	return images
-}
-
-func isApplication(data []byte) bool {
-	documents, err := parse("", data)
+// formOf tells the form of a file by what it holds: objects, or Helm values.
+func formOf(file string, data []byte) Form {
+	documents, err := parse(file, data)
 	if err != nil {
-		return false
+		return Manifest
 	}
+	form := Helm
 	for _, d := range documents {
-		if strings.HasPrefix(value(get(d, "apiVersion")), "argoproj.io/") && value(get(d, "kind")) == "Application" {
-			return true
+		kind := value(get(d, "kind"))
+		switch {
+		case strings.HasPrefix(value(get(d, "apiVersion")), "argoproj.io/") && (kind == "Application" || kind == "ApplicationSet"):
+			return Application
+		case kind != "" || get(d, "apiVersion") != nil || d.Kind != yaml.MappingNode:
+			form = Manifest
 		}
 	}
-	return false
+	if base := path.Base(file); form == Helm && !strings.HasSuffix(base, ".yaml") && !strings.HasSuffix(base, ".yml") {
+		return Manifest
+	}
+	return form
 }
 
 // repositoryOf cuts tag and digest off an image.
@@ -227,36 +103,35 @@ func repositoryOf(image string) string {
 	return image
 }
 
-func sameRepository(text string, t Target) bool {
-	if text == t.Image.Name() {
+// SameRepository reports whether text names the repository, in any spelling
+// that container engines take: acme/api, docker.io/acme/api and
+// index.docker.io/acme/api are one.
+func SameRepository(text string, repository name.Repository) bool {
+	if text == repository.Name() {
 		return true
 	}
-	parsed, err := imageref.ParseRepository(text)
-	return err == nil && parsed.Name() == t.Image.Name()
+	parsed, err := name.NewRepository(text, name.WeakValidation)
+	return err == nil && parsed.Name() == repository.Name()
 }
 
 // get finds a mapping's value; nil when there is none.
 func get(n *yaml.Node, key string) *yaml.Node {
+	_, v := entry(n, key)
+	return v
+}
+
+// entry finds a mapping's key and value; nil when there is none.
+func entry(n *yaml.Node, key string) (k, v *yaml.Node) {
 	n = resolve(n)
 	if n == nil || n.Kind != yaml.MappingNode {
-		return nil
+		return nil, nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if n.Content[i].Value == key {
-			return n.Content[i+1]
+			return n.Content[i], n.Content[i+1]
 		}
 	}
-	return nil
-}
-
-func keyOf(mapping, v *yaml.Node) *yaml.Node {
-	mapping = resolve(mapping)
-	for i := 0; v != nil && i+1 < len(mapping.Content); i += 2 {
-		if mapping.Content[i+1] == v {
-			return mapping.Content[i]
-		}
-	}
-	return nil
+	return nil, nil
 }
 
 func items(n *yaml.Node) []*yaml.Node {
@@ -280,67 +155,90 @@ func value(n *yaml.Node) string {
 	return n.Value
 }
 
-// sameButImage parses both sides and refuses a change of anything but the
-// digest: the guard against a slot that was located wrongly.
-func sameButImage(file string, form Form, before, after []byte, t Target, ref imageref.Ref) error {
-	s, err := find(file, form, after, t)
-	if err != nil {
-		return fmt.Errorf("%s cannot be changed byte by byte: %w", file, err)
-	}
-	place, err := s.place(file, form, t)
-	if err != nil {
-		return fmt.Errorf("%s cannot be changed byte by byte: %w", file, err)
-	}
-	if place.Ref != ref {
-		return fmt.Errorf("%s cannot be changed byte by byte: it names %s afterwards, not %s", file, place.Ref, ref)
-	}
-	old, err := scalars(file, form, before, t)
+// scalar reports whether a node is a text, and no mapping or list.
+func scalar(n *yaml.Node) bool {
+	n = resolve(n)
+	return n != nil && n.Kind == yaml.ScalarNode
+}
+
+func flow(n *yaml.Node) bool { return n != nil && n.Style&yaml.FlowStyle != 0 }
+
+// onlyDigest parses both sides and refuses a change of anything but the digest:
+// the guard against a slot that was located wrongly.
+func onlyDigest(before, after map[string][]byte, file string, form Form, t Target, ref imageref.Ref) error {
+	cannot := func(err error) error { return fmt.Errorf("%s cannot be changed byte by byte: %w", file, err) }
+	was, err := locate(before, file, form, t)
 	if err != nil {
 		return err
 	}
-	changed, err := scalars(file, form, after, t)
-	if err != nil {
-		return err
+	now, err := locate(after, file, form, t)
+	if err == nil && len(now.slots) == 0 {
+		err = now.missing
 	}
-	if old != changed {
-		return fmt.Errorf("%s cannot be changed byte by byte: more than the digest would differ; put the image on lines of its own", file)
+	if err != nil {
+		return cannot(err)
+	}
+	for _, s := range now.slots {
+		place, err := s.place(file, form, t)
+		if err != nil {
+			return cannot(err)
+		}
+		if place.Ref != ref || place.Tag != "" {
+			return cannot(fmt.Errorf("it names %s afterwards, not %s", or(place.Ref.String(), place.Tag), ref))
+		}
+	}
+	same := false
+	if len(was.slots) == 0 {
+		same, err = was.insert.explains(before[file], after[file], t, ref)
+	} else {
+		same = rest(before[file], file, was.slots) == rest(after[file], file, now.slots)
+	}
+	if err == nil && !same {
+		err = fmt.Errorf("more than the digest would differ; put the image on lines of its own")
+	}
+	if err != nil {
+		return cannot(err)
 	}
 	return nil
 }
 
-// scalars spells out a file's content without the slot's own digest or tag.
-func scalars(file string, form Form, data []byte, t Target) (string, error) {
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// rest spells out a file's content without the slots' own digests and tags.
+func rest(data []byte, file string, slots []slot) string {
 	documents, err := parse(file, data)
 	if err != nil {
-		return "", err
-	}
-	own, err := find(file, form, data, t)
-	if err != nil {
-		return "", err
+		return err.Error()
 	}
 	skip := map[[2]int]bool{}
-	for _, n := range []*yaml.Node{own.whole, own.digest, own.tag} {
-		if n != nil {
-			skip[[2]int{n.Line, n.Column}] = true
+	for _, s := range slots {
+		for _, n := range []*yaml.Node{s.whole, s.digest, s.tag} {
+			if n != nil {
+				skip[[2]int{n.Line, n.Column}] = true
+			}
 		}
 	}
+	skipped := func(n *yaml.Node) bool { return skip[[2]int{n.Line, n.Column}] && n.Kind == yaml.ScalarNode }
 	var out strings.Builder
 	var walk func(n *yaml.Node)
 	walk = func(n *yaml.Node) {
+		if skipped(n) {
+			return
+		}
 		if n.Kind == yaml.MappingNode {
 			out.WriteString("{")
 			for i := 0; i+1 < len(n.Content); i += 2 {
-				v := n.Content[i+1]
-				if skip[[2]int{v.Line, v.Column}] && v.Kind == yaml.ScalarNode {
-					continue
+				if !skipped(n.Content[i+1]) {
+					fmt.Fprintf(&out, "%q:", n.Content[i].Value)
+					walk(n.Content[i+1])
 				}
-				fmt.Fprintf(&out, "%q:", n.Content[i].Value)
-				walk(v)
 			}
 			out.WriteString("}")
-			return
-		}
-		if skip[[2]int{n.Line, n.Column}] && n.Kind == yaml.ScalarNode {
 			return
 		}
 		fmt.Fprintf(&out, "%d %q %q %q[", n.Kind, n.Tag, n.Anchor, n.Value)
@@ -352,5 +250,24 @@ func scalars(file string, form Form, data []byte, t Target) (string, error) {
 	for _, d := range documents {
 		walk(d)
 	}
-	return out.String(), nil
+	return out.String()
+}
+
+// decoded is the content of a file with one document.
+func decoded(data []byte) (v any, err error) {
+	err = yaml.Unmarshal(data, &v)
+	return v, err
+}
+
+// explains reports whether the insertion is all that tells after from before.
+func (i *insertion) explains(before, after []byte, t Target, ref imageref.Ref) (bool, error) {
+	was, err := decoded(before)
+	if err != nil {
+		return false, err
+	}
+	now, err := decoded(after)
+	if err != nil {
+		return false, err
+	}
+	return reflect.DeepEqual(i.apply(was, t, ref), now), nil
 }

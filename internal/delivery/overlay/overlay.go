@@ -1,18 +1,21 @@
 // Package overlay reads and changes the one place in a config repository that
 // names an application's image in one environment.
 //
-// A change replaces the bytes of the scalar that holds the digest, or inserts
-// one line where there is none, and nothing else: comments, order, quoting,
+// A change replaces the bytes of the scalars that hold the digest, or inserts
+// the lines that are missing, and nothing else: comments, order, quoting,
 // anchors, line endings and a missing final newline stay. A file that already
 // names the digest yields no edit. After every edit the result is parsed again
-// and must differ from what was there in that scalar alone.
+// and must differ from what was there in those scalars alone.
 //
 // It knows four forms: Kustomize's images, Helm values, Argo CD Applications,
 // and plain manifests. It does not render; see internal/delivery/render.
 package overlay
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -45,7 +48,19 @@ type Target struct {
 	Path   string          // directory or file in the repository
 	Image  name.Repository // the image's repository
 	Values string          // dotted path of repository and digest in Helm values; empty is "image"
+	Chart  string          // directory of the chart that Helm values are for
+
+	// Names are the spellings under which rendered objects name the image, for an
+	// entry that a kustomization does not have yet.
+	Names []string
+	// Tagged writes the digest into the tag of Helm values, TAG@DIGEST, for charts
+	// that have no field for a digest.
+	Tagged bool
 }
+
+const defaultValues = "image"
+
+func (t Target) values() string { return or(t.Values, defaultValues) }
 
 // Place is where a digest is, or would be, written.
 type Place struct {
@@ -84,11 +99,7 @@ func Candidates(t Target) []string {
 // Find locates the file of an overlay and its form.
 func Find(files map[string][]byte, t Target) (string, Form, error) {
 	if _, ok := files[t.Path]; ok {
-		form := Manifest
-		if isApplication(files[t.Path]) {
-			form = Application
-		}
-		return t.Path, form, nil
+		return t.Path, formOf(t.Path, files[t.Path]), nil
 	}
 	for _, base := range kustomizeNames {
 		if _, ok := files[path.Join(t.Path, base)]; ok {
@@ -102,21 +113,43 @@ func Find(files map[string][]byte, t Target) (string, Form, error) {
 		t.Path, strings.Join(kustomizeNames, ", "), valuesName)
 }
 
-// Read finds what the overlay names now.
+// Read finds what the overlay names now. A kustomization that has no entry yet
+// names nothing: the place has neither digest nor tag. Where several places of
+// the file name the image, the first tag counts, else the first digest.
 func Read(files map[string][]byte, t Target) (Place, error) {
 	file, form, err := Find(files, t)
 	if err != nil {
 		return Place{}, err
 	}
-	slot, err := find(file, form, files[file], t)
+	l, err := locate(files, file, form, t)
 	if err != nil {
 		return Place{}, err
 	}
-	return slot.place(file, form, t)
+	return l.place(file, form, t)
 }
 
-// Set changes the overlay to name ref's digest. ref must lie in the target's
-// repository.
+func (l located) place(file string, form Form, t Target) (Place, error) {
+	if len(l.slots) == 0 {
+		if l.insert == nil {
+			return Place{}, l.missing
+		}
+		return Place{Form: form, File: file}, nil
+	}
+	var first Place
+	for i, s := range l.slots {
+		place, err := s.place(file, form, t)
+		if err != nil {
+			return Place{}, err
+		}
+		if i == 0 || place.Tag != "" && first.Tag == "" || first.Ref.IsZero() && first.Tag == "" {
+			first = place
+		}
+	}
+	return first, nil
+}
+
+// Set changes the overlay to name ref's digest in every place of its file that
+// names the image. ref must lie in the target's repository.
 func Set(files map[string][]byte, t Target, ref imageref.Ref) (Result, error) {
 	if ref.Repository() != t.Image.Name() {
 		return Result{}, outcome.Usagef("%s is not in %s, the application's repository in waybill.yaml", ref, t.Image.Name())
@@ -125,28 +158,54 @@ func Set(files map[string][]byte, t Target, ref imageref.Ref) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	before := files[file]
-	slot, err := find(file, form, before, t)
+	l, err := locate(files, file, form, t)
 	if err != nil {
 		return Result{}, err
 	}
-	place, err := slot.place(file, form, t)
+	if len(l.slots) == 0 && (l.insert == nil || l.insert.possible(t) != nil) {
+		return Result{}, l.missing
+	}
+	place, err := l.place(file, form, t)
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Place: place, Before: before, After: before}
-	if place.Ref == ref && place.Tag == "" {
-		return result, nil
-	}
-	result.After, err = slot.write(before, ref)
-	if err != nil {
+	result := Result{Place: place, Before: files[file]}
+	if result.After, err = l.write(files[file], file, form, t, ref); err != nil {
 		return Result{}, fmt.Errorf("%s:%d: %w", file, max(place.Line, 1), err)
 	}
-	if err := sameButImage(file, form, before, result.After, t, ref); err != nil {
+	if bytes.Equal(result.Before, result.After) {
+		return result, nil
+	}
+	after := maps.Clone(files)
+	after[file] = result.After
+	if err := onlyDigest(files, after, file, form, t, ref); err != nil {
 		return Result{}, err
 	}
-	result.Edits = edits(file, before, result.After)
+	result.Edits = edits(file, result.Before, result.After)
 	return result, nil
+}
+
+// write changes every place that does not name ref already, from the back of
+// the file to its front, so that what was located before stays where it is.
+func (l located) write(data []byte, file string, form Form, t Target, ref imageref.Ref) ([]byte, error) {
+	if len(l.slots) == 0 {
+		return l.insert.write(data, t, ref)
+	}
+	slots := slices.Clone(l.slots)
+	slices.SortStableFunc(slots, func(a, b slot) int { return cmp.Or(b.at().Line-a.at().Line, b.at().Column-a.at().Column) })
+	for _, s := range slots {
+		place, err := s.place(file, form, t)
+		if err != nil {
+			return nil, err
+		}
+		if place.Ref == ref && place.Tag == "" {
+			continue
+		}
+		if data, err = s.write(data, ref); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
 }
 
 // edits lists the lines that differ. Set changes or inserts single lines only,

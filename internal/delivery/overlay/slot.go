@@ -2,8 +2,10 @@ package overlay
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,14 +18,20 @@ import (
 // would be written.
 type slot struct {
 	digest *yaml.Node // scalar that is sha256:HEX; nil when there is none
+	bare   bool       // digest is HEX alone
+	tagged bool       // digest is TAG@sha256:HEX, or a tag
 	tagKey *yaml.Node // key of a tag that the digest replaces; nil when there is none
 	tag    *yaml.Node
 	whole  *yaml.Node // scalar that is IMAGE@DIGEST or IMAGE:TAG as a whole
 	prefix string     // in whole: what stands before the image
 	after  *yaml.Node // scalar after whose line a digest line is inserted
-	key    *yaml.Node // key of after, which gives the indentation
+	key    *yaml.Node // key of after, which gives the indentation, or of digest
 	flow   bool       // the mapping is written in braces
 }
+
+// tagged is a tag that carries the digest, for charts that know only a tag. It
+// is named after the digest, so that it cannot say anything else.
+func tagged(ref imageref.Ref) string { return ref.Hex()[:12] + "@" + ref.Digest() }
 
 func (s slot) place(file string, form Form, t Target) (Place, error) {
 	p := Place{Form: form, File: file}
@@ -34,10 +42,21 @@ func (s slot) place(file string, form Form, t Target) (Place, error) {
 		if _, digest, ok := strings.Cut(text, "@"); ok {
 			return p.with(file, s.whole, t, digest)
 		}
-		_, p.Tag, _ = strings.Cut(strings.TrimPrefix(text, t.Image.Name()), ":")
+		p.Tag = strings.TrimPrefix(strings.TrimPrefix(text, repositoryOf(text)), ":")
+		p.Tag = or(p.Tag, "latest") // https://docs.docker.com/reference/cli/docker/image/pull/
+	case s.tagged:
+		p.Line = s.digest.Line
+		if _, digest, ok := strings.Cut(value(s.digest), "@"); ok {
+			return p.with(file, s.digest, t, digest)
+		}
+		p.Tag = value(s.digest)
 	case value(s.digest) != "" && resolve(s.digest).Tag != "!!null":
 		p.Line = s.digest.Line
-		return p.with(file, s.digest, t, value(s.digest))
+		digest := value(s.digest)
+		if s.bare {
+			digest = imageref.Algorithm + strings.TrimPrefix(digest, imageref.Algorithm)
+		}
+		return p.with(file, s.digest, t, digest)
 	case s.tag != nil:
 		p.Line, p.Tag = s.tag.Line, s.tag.Value
 	}
@@ -53,13 +72,27 @@ func (p Place) with(file string, at *yaml.Node, t Target, digest string) (Place,
 	return p, nil
 }
 
+// at is the first node of the slot in the file.
+func (s slot) at() *yaml.Node {
+	var first *yaml.Node
+	for _, n := range []*yaml.Node{s.whole, s.digest, s.tag, s.after} {
+		if n != nil && (first == nil || n.Line < first.Line || n.Line == first.Line && n.Column < first.Column) {
+			first = n
+		}
+	}
+	return first
+}
+
 // write gives the file with ref's digest in the slot.
 func (s slot) write(data []byte, ref imageref.Ref) ([]byte, error) {
 	switch {
 	case s.whole != nil:
-		return replace(data, splice{s.whole, s.prefix + ref.String()})
+		repository := repositoryOf(strings.TrimPrefix(s.whole.Value, s.prefix))
+		return replace(data, splice{s.whole, s.prefix + repository + "@" + ref.Digest()})
+	case s.digest != nil && s.digest.Value == "" && s.digest.Style == 0 && s.key != nil:
+		return s.writeAfterKey(data, ref)
 	case s.digest != nil:
-		return replace(data, splice{s.digest, ref.Digest()})
+		return s.writeDigest(data, ref)
 	case s.tag != nil:
 		return replace(data, splice{s.tag, ref.Digest()}, splice{s.tagKey, "digest"})
 	case s.flow:
@@ -67,6 +100,39 @@ func (s slot) write(data []byte, ref imageref.Ref) ([]byte, error) {
 	default:
 		return insertLine(data, s.after, s.key, ref.Digest())
 	}
+}
+
+// text is what is written for ref.
+func (s slot) text(ref imageref.Ref) string {
+	switch {
+	case s.tagged:
+		return tagged(ref)
+	case s.bare:
+		return ref.Hex()
+	}
+	return ref.Digest()
+}
+
+// writeAfterKey gives a value to a key that has none.
+func (s slot) writeAfterKey(data []byte, ref imageref.Ref) ([]byte, error) {
+	_, end, err := extent(data, s.key)
+	if err != nil || end >= len(data) || data[end] != ':' {
+		return nil, errors.New(`the value is missing; write "" there`)
+	}
+	return slices.Concat(data[:end+1], []byte(" "+s.text(ref)), data[end+1:]), nil
+}
+
+// writeDigest replaces the digest, and empties a tag that stands beside it in a
+// kustomization: it would name what no longer runs.
+func (s slot) writeDigest(data []byte, ref imageref.Ref) ([]byte, error) {
+	splices := []splice{{s.digest, s.text(ref)}}
+	if s.tag != nil && s.tag.Value != "" {
+		splices = append(splices, splice{s.tag, ""})
+		slices.SortFunc(splices, func(a, b splice) int {
+			return cmp.Or(b.node.Line-a.node.Line, b.node.Column-a.node.Column)
+		})
+	}
+	return replace(data, splices...)
 }
 
 // splice replaces the text of one scalar.
@@ -90,6 +156,10 @@ func replace(data []byte, splices ...splice) ([]byte, error) {
 			text = `"` + text + `"`
 		case yaml.SingleQuotedStyle:
 			text = `'` + text + `'`
+		default:
+			if text == "" {
+				text = `""`
+			}
 		}
 		out = append(out[:start:start], append([]byte(text), out[end:]...)...)
 	}
@@ -165,10 +235,7 @@ func insertLine(data []byte, after, key *yaml.Node, digest string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	ending := "\n"
-	if bytes.Contains(data, []byte("\r\n")) {
-		ending = "\r\n"
-	}
+	ending := newline(data)
 	line := strings.Repeat(" ", key.Column-1) + "digest: " + digest
 	stop := bytes.IndexByte(data[end:], '\n')
 	if stop < 0 { // no final newline: there is none after the new line either

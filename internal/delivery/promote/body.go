@@ -30,7 +30,7 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 	if err != nil {
 		return "", "", "", err
 	}
-	title = fmt.Sprintf("%s: %s → %s", c.app.Name, c.from.Name, c.to.Name)
+	title = fmt.Sprintf("%s: %s → %s", c.app.Name, c.origin(), c.to.Name)
 	if known {
 		title += ", " + plural(total, "commit")
 	}
@@ -94,7 +94,7 @@ func fit(must, may []string, end string) (body, overflow string) {
 func runes(s string) int { return len([]rune(s)) }
 
 func (c candidate) verdict() string {
-	what := fmt.Sprintf("`%s` from **%s** to **%s**", c.app.Name, c.from.Name, c.to.Name)
+	what := fmt.Sprintf("`%s` from **%s** to **%s**", c.app.Name, c.origin(), c.to.Name)
 	switch c.decision.State() {
 	case evidence.Refused:
 		return "❌ **Refused.** " + what + " must not be merged as it stands: " + names(c.decision, evidence.Refused) + "."

@@ -9,6 +9,7 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,12 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Repository is the config repository, as promote uses it.
@@ -60,9 +63,12 @@ type Forge interface {
 // Request says what to promote. Empty fields mean all.
 type Request struct {
 	From, To, App string
-	Branch        string
-	AllowOlder    bool
-	Run           string
+	// Image, if not zero, is proposed for To, the first environment of App, where
+	// that takes pull requests: nothing comes before it to promote from.
+	Image      imageref.Ref
+	Branch     string
+	AllowOlder bool
+	Run        string
 }
 
 // States of a promotion.
@@ -134,12 +140,12 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 			return err
 		})
 		if err != nil {
-			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app, m.from, m.to, err))
+			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app, cmp.Or(m.from, built), m.to, err))
 			continue
 		}
 		promotions = append(promotions, result)
 	}
-	return promotions, errors.Join(append(problems, p.comment(ctx, promotions))...)
+	return promotions, outcome.Join(append(problems, p.comment(ctx, promotions))...)
 }
 
 // view is the config repository at one commit.
@@ -175,6 +181,9 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 			}
 		}
 	}
+	if !req.Image.IsZero() {
+		return selectFirst(cfg, req)
+	}
 	names := cfg.AppNames()
 	if req.App != "" {
 		names = []string{req.App}
@@ -196,19 +205,38 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 	return moves, nil
 }
 
+// selectFirst is the move of an image into the first environment.
+func selectFirst(cfg *config.Config, req Request) ([]step, error) {
+	app, env, err := cfg.Place(req.App, req.To)
+	if err != nil {
+		return nil, err
+	}
+	if env.Name != app.Environments[0] {
+		return nil, outcome.Refusedf("%s takes what runs in the environment before it: use waybill promote", env.Name)
+	}
+	return []step{{app: app.Name, to: env.Name}}, nil
+}
+
 func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Promotion, error) {
 	var m move
 	var err error
-	if m.app, m.from, err = now.Config.Place(s.app, s.from); err != nil {
+	if m.app, err = now.Config.App(s.app); err != nil {
 		return Promotion{}, err
+	}
+	if s.from != "" {
+		if _, m.from, err = now.Config.Place(s.app, s.from); err != nil {
+			return Promotion{}, err
+		}
 	}
 	if _, m.to, err = now.Config.Place(s.app, s.to); err != nil {
 		return Promotion{}, err
 	}
-	result := Promotion{App: m.app.Name, From: m.from.Name, To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
-	from, err := history.Read(now.Files, m.app, m.from.Name)
-	if err != nil {
-		return result, err
+	result := Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
+	from := overlay.Place{Ref: req.Image}
+	if s.from != "" {
+		if from, err = history.Read(now.Files, m.app, m.from.Name); err != nil {
+			return result, err
+		}
 	}
 	to, err := history.Read(now.Files, m.app, m.to.Name)
 	if err != nil {
@@ -254,6 +282,14 @@ type candidate struct {
 	waybill  evidence.Waybill
 	deployed evidence.Waybill // zero when nothing proven runs there
 	decision evidence.Decision
+}
+
+// built stands in the place of an environment before the first one.
+const built = "build"
+
+// origin is where the digest comes from: an environment, or its build.
+func (m move) origin() string {
+	return cmp.Or(m.from.Name, built)
 }
 
 func (c candidate) refusal() string {

@@ -387,7 +387,7 @@ func TestRefusedTextDoesNotAge(t *testing.T) {
 	w.run(t, promote.Opened)
 	w.Clock.Pass(200 * time.Hour)
 	w.run(t, promote.Refused)
-	if body := w.pull(t, 1).Body; !strings.Contains(body, "scanned 2026-11-20 12:01 UTC, 7 d allowed") {
+	if body := w.pull(t, 1).Body; !strings.Contains(body, "scanned 2026-11-20 12:01 UTC, longer ago than the 7 d allowed") {
 		t.Errorf("body:\n%s", body)
 	}
 	w.Requests.Writes()
@@ -483,4 +483,55 @@ func TestTroubleIsTheApplicationsOwn(t *testing.T) {
 	if _, err := w.promoter().Run(t.Context(), promote.Request{To: "staging", Branch: "main"}); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "registry is away") {
 		t.Errorf("a broken registry: %v", err)
 	}
+}
+
+// A first environment that takes pull requests gets one for the image itself.
+func TestFirstEnvironmentByPullRequest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Write(t, "main", "Review dev", map[string]string{"waybill.yaml": strings.Replace(files()["waybill.yaml"], "promotion: auto", "promotion: pull-request", 1)})
+	propose := func(image imageref.Ref, env string) (promote.Promotion, error) {
+		promotions, err := w.promoter().Run(t.Context(), promote.Request{App: "demo-api", To: env, Image: image, Branch: "main"})
+		if err != nil {
+			return promote.Promotion{}, err
+		}
+		if len(promotions) != 1 {
+			t.Fatalf("%d promotions, want 1", len(promotions))
+		}
+		return promotions[0], nil
+	}
+	opened, err := propose(demo(2), "dev")
+	if err != nil || opened.State != promote.Opened || opened.Branch != "waybill/dev/demo-api" || opened.From != "build" {
+		t.Fatalf("got %+v %v, want a pull request from waybill/dev/demo-api", opened, err)
+	}
+	pull := w.pull(t, opened.Number)
+	if !strings.HasPrefix(pull.Title, "demo-api: build → dev") || !strings.Contains(pull.Body, "from **build** to **dev**") {
+		t.Errorf("title %q, body:\n%s", pull.Title, pull.Body)
+	}
+	if again, err := propose(demo(2), "dev"); err != nil || again.State != promote.Unchanged {
+		t.Errorf("again: %+v %v, want unchanged", again, err)
+	}
+	if newer, err := propose(demo(3), "dev"); err != nil || newer.State != promote.Updated || newer.Number != opened.Number {
+		t.Errorf("a newer image: %+v %v, want #%d updated", newer, err, opened.Number)
+	}
+	if _, err := propose(demo(3), "staging"); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "use waybill promote") {
+		t.Errorf("into a later environment: %v, want a refusal", err)
+	}
+}
+
+// A branch whose edit depends on what renders, such as an entry that the overlay
+// did not have, is still known as Waybill's own.
+func TestAnInsertedEntryIsItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const file = "apps/demo-api/overlays/staging/kustomization.yaml"
+	w.Write(t, "main", "Leave the image to the base", map[string]string{
+		file: "resources: [deploy.yaml]\n",
+		"apps/demo-api/overlays/staging/deploy.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: demo-api}\nspec: {containers: [{name: demo-api, image: \"" + demo(1).Repository() + ":v1\"}]}\n",
+	})
+	opened := w.run(t, promote.Opened)
+	if text := w.Text(t, opened.Branch, file); text != "resources: [deploy.yaml]\nimages:\n- name: "+demo(1).Repository()+"\n  digest: "+demo(1).Digest() {
+		t.Errorf("the overlay:\n%s", text)
+	}
+	w.run(t, promote.Unchanged)
 }

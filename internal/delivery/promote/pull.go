@@ -15,9 +15,13 @@ import (
 )
 
 func (c candidate) message(req Request) string {
+	reason := "Its evidence passes the policy of " + c.to.Name + "."
+	if c.from.Name != "" {
+		reason = "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "."
+	}
 	return history.Message{
-		Verb: "promote", App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
-		Source: rules.Origin(c.waybill), Run: req.Run, Reason: "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "." + rules.OrderOf(c.decision),
+		Verb: history.Promote, App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
+		Source: rules.Origin(c.waybill), Run: req.Run, Reason: reason + rules.OrderOf(c.decision),
 	}.String() + rules.TrailerBase + ": " + c.base + "\n"
 }
 
@@ -153,7 +157,7 @@ func (p *Promoter) leaveAlone(ctx context.Context, c candidate, pull *rules.Pull
 	result.Number, result.URL = pull.Number, pull.URL
 	return p.Forge.Comment(ctx, pull.Number, foreignMarker, fmt.Sprintf(
 		"Waybill leaves this branch alone, because it holds more than its own commit. `%s` would go from %s to %s with `%s`.\n\nMerge or close this pull request and delete the branch to have Waybill open a new one.",
-		c.app.Name, c.from.Name, c.to.Name, c.image.Digest()))
+		c.app.Name, c.origin(), c.to.Name, c.image.Digest()))
 }
 
 // reportRefused brings the text of a pull request that is open for the digest
@@ -204,7 +208,7 @@ func (p *Promoter) settle(ctx context.Context, now view, m move, result *Promoti
 		return err
 	}
 	if err := p.Forge.Comment(ctx, pull.Number, currentMarker, fmt.Sprintf(
-		"%s runs %s, what %s runs, already: there is nothing left to promote.", markdown.Text(m.to.Name), markdown.Code(result.Image.Digest()), markdown.Text(m.from.Name))); err != nil {
+		"%s runs %s already: there is nothing left to promote.", markdown.Text(m.to.Name), markdown.Code(result.Image.Digest()))); err != nil {
 		return err
 	}
 	if err := p.Repo.DeleteBranch(ctx, result.Branch, pull.Head); err != nil {

@@ -2,7 +2,6 @@ package promote
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -48,11 +47,7 @@ func (c candidate) detail(r evidence.Reason) string {
 			return build
 		}
 	case r.Rule == string(evidence.Scan):
-		text := r.Detail
-		if c.waybill.Scan != nil {
-			text = scanAge.ReplaceAllLiteralString(text, "scanned "+stamp(c.waybill.Scan.FinishedAt))
-		}
-		text = prose(text)
+		text := prose(r.Detail)
 		if added, fixed, known := c.findings(); known {
 			text += "; fixed since: " + ids(fixed) + "; new: " + ids(added)
 		}
@@ -60,9 +55,6 @@ func (c candidate) detail(r evidence.Reason) string {
 	}
 	return prose(r.Detail)
 }
-
-// scanAge is an age in the words of the scan rule.
-var scanAge = regexp.MustCompile(`scanned [0-9dhm ]+ ago`)
 
 func (c candidate) build() string {
 	var parts []string

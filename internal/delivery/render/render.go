@@ -85,7 +85,8 @@ func (r *Renderer) App(ctx context.Context, app config.App, env string) ([]Objec
 }
 
 func (r *Renderer) app(app config.App, env string) ([]Object, error) {
-	target := overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: app.Helm(env).Image}
+	helm := app.Helm(env)
+	target := overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: helm.Image, Chart: helm.Chart}
 	file, form, err := overlay.Find(r.files, target)
 	if err != nil {
 		return nil, err
@@ -94,7 +95,8 @@ func (r *Renderer) app(app config.App, env string) ([]Object, error) {
 	case overlay.Kustomize:
 		return r.Kustomize(path.Dir(file))
 	case overlay.Helm:
-		return r.Helm(app.Helm(env), file)
+		helm.Chart = overlay.ChartOf(r.files, target)
+		return r.Helm(helm, file)
 	default:
 		return r.Manifests(file)
 	}

@@ -9,9 +9,11 @@ import (
 	"helm.sh/helm/v3/pkg/chart"
 )
 
-// drafts are the descriptions of JSON Schema itself, which Helm has built in.
+// drafts are the descriptions of JSON Schema itself, which Helm has built in. The
+// ones without a draft's name mean the newest.
 var drafts = []string{
 	"http://json-schema.org/draft-04/schema", "http://json-schema.org/draft-06/schema", "http://json-schema.org/draft-07/schema",
+	"http://json-schema.org/schema", "https://json-schema.org/schema", "https://json-schema.org/draft-07/schema",
 	"https://json-schema.org/draft/2019-09/schema", "https://json-schema.org/draft/2020-12/schema",
 }
 

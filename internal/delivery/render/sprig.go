@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	_ "unsafe" // for go:linkname
 
 	_ "github.com/Masterminds/sprig/v3" // holds the functions
@@ -78,6 +79,45 @@ func init() {
 			return f(count)
 		}
 	})
+	for _, name := range changing {
+		sprigFunctions[name] = pin(name, sprigFunctions[name])
+	}
+}
+
+// changing are the functions that give another value each time. What they make
+// is no difference between two commits, so that one process answers the same
+// call always in the same way.
+var changing = []string{
+	"now", "ago", "randAlphaNum", "randAlpha", "randAscii", "randNumeric", "randBytes", "randInt", "shuffle", "uuidv4",
+	"bcrypt", "htpasswd", "encryptAES", "genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey",
+	"genSignedCert", "genSignedCertWithKey",
+}
+
+// maxPinned bounds the answers that are kept of one function.
+const maxPinned = 1_000
+
+// pin answers a call as it answered the first one with the same arguments.
+func pin(name string, f any) any {
+	var mu sync.Mutex
+	answers := make(map[string][]reflect.Value)
+	of := reflect.ValueOf(f)
+	return reflect.MakeFunc(of.Type(), func(args []reflect.Value) []reflect.Value {
+		given := make([]any, len(args))
+		for i, a := range args {
+			given[i] = a.Interface()
+		}
+		key := fmt.Sprintf("%s%q", name, given)
+		mu.Lock()
+		defer mu.Unlock()
+		answer, known := answers[key]
+		if !known {
+			answer = of.Call(args)
+			if len(answers) < maxPinned {
+				answers[key] = answer
+			}
+		}
+		return answer
+	}).Interface()
 }
 
 var errTooMuch = fmt.Errorf("would make more than %d MiB of text, or more than %d numbers", maxText>>20, maxList)

@@ -78,9 +78,6 @@ type Roller struct {
 	Judge *rules.Judge
 }
 
-// verb begins the message of a rollback's commit.
-const verb = "roll back"
-
 // Branch is the branch of an application's rollback in env.
 func Branch(env, app string) string { return "waybill/rollback/" + env + "/" + app }
 
@@ -174,7 +171,7 @@ func (r *Roller) done(ctx context.Context, req Request, head string, place overl
 		return false, err
 	}
 	m := entries[0].Message
-	return strings.HasPrefix(m, verb+" ") && history.Trailer(m, history.TrailerRun) == req.Run &&
+	return history.Trailer(m, history.TrailerVerb) == history.RollBack && history.Trailer(m, history.TrailerRun) == req.Run &&
 		history.Trailer(m, history.TrailerImage) == place.Ref.String(), nil
 }
 
@@ -255,7 +252,7 @@ func (w write) request(branch, expect string, result Result) configrepo.Request 
 		Branch: branch, Expect: expect, Parent: w.head,
 		Changes: w.changes(),
 		Message: history.Message{
-			Verb: verb, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
+			Verb: history.RollBack, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
 			Source: rules.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
 		}.String() + base,
 	}

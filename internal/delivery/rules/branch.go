@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -65,17 +64,20 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	if err != nil {
 		return nil, err
 	}
-	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
-	if err != nil {
-		return nil, nil // not by this configuration's rules
-	}
-	files := history.With(was.Files, edited.Place.File, edited.After)
 	held := hold.Path(app.Name, env)
-	if strings.HasPrefix(message, "roll back ") && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
-		files[held] = now.Files[held]
+	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
+	is := func() bool {
+		files := history.With(was.Files, edited.Place.File, edited.After)
+		if history.Trailer(message, history.TrailerVerb) == history.RollBack && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
+			files[held] = now.Files[held]
+		}
+		return err == nil && now.SameFiles(files, was)
 	}
-	if !now.SameFiles(files, was) {
-		return nil, nil
+	if !is() { // what is edited can depend on what renders
+		change, unprepared := history.Prepare(ctx, was.Files, app, env, image)
+		if edited, err = change.Result, unprepared; !is() {
+			return nil, ctx.Err() // not by this configuration's rules
+		}
 	}
 	return &Branch{Image: image, File: edited.After, Hold: now.Files[held]}, nil
 }

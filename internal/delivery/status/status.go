@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
@@ -47,6 +47,18 @@ type Cell struct {
 	Back    *Open        `json:"rollback,omitempty"` // the open rollback of this environment
 	Held    *hold.Hold   `json:"held,omitempty"`     // what is kept out until somebody lifts it
 	Problem string       `json:"problem,omitempty"`  // why the overlay cannot be read
+	Waits   []string     `json:"waits,omitempty"`    // what the next digest waits for, but evidence and reviews
+	Recent  []Deployment `json:"recent,omitempty"`   // what ran last, newest first
+}
+
+// Deployment is a digest that ran in a place.
+type Deployment struct {
+	Image  imageref.Ref `json:"image"`
+	Since  time.Time    `json:"since"`
+	Until  time.Time    `json:"until,omitzero"`
+	Commit string       `json:"commit"`           // of the config repository
+	Source string       `json:"source,omitempty"` // OWNER/NAME@COMMIT, as that commit says
+	Run    string       `json:"run,omitempty"`    // URL of the run that made that commit
 }
 
 // Row is one application.
@@ -63,89 +75,150 @@ type Table struct {
 	Rows         []Row     `json:"apps"`
 }
 
+// Request says what to read.
+type Request struct {
+	Branch string
+	Open   []Open // the open pull requests of Waybill's branches
+	Now    time.Time
+	Recent int // how many deployments of each place to list
+}
+
 // Read reads the state at the head of a branch.
-func Read(ctx context.Context, repo Repository, branch string, open []Open, now time.Time) (Table, error) {
-	tip, err := history.ReadTip(ctx, repo, branch)
+func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
+	tip, err := history.ReadTip(ctx, repo, req.Branch)
 	if err != nil {
 		return Table{}, err
 	}
-	table := Table{Commit: tip.Commit, At: now.UTC(), Environments: tip.Config.EnvironmentNames()}
+	table := Table{Commit: tip.Commit, At: req.Now.UTC(), Environments: tip.Config.EnvironmentNames()}
 	for _, name := range tip.Config.AppNames() {
 		app, err := tip.Config.App(name)
 		if err != nil {
 			return Table{}, err
 		}
-		row, err := row(ctx, repo, tip.Snapshot, app, open)
-		if err != nil {
-			return Table{}, err
+		row := Row{App: name}
+		before := "" // the environment before, if it can be read
+		for _, env := range app.Environments {
+			cell, err := reader{repo: repo, tip: tip, app: app, req: req}.cell(ctx, env, before)
+			if err != nil {
+				return Table{}, err
+			}
+			if before = env; cell.Problem != "" {
+				before = ""
+			}
+			row.Cells = append(row.Cells, cell)
 		}
 		table.Rows = append(table.Rows, row)
 	}
 	return table, nil
 }
 
-func row(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, app config.App, open []Open) (Row, error) {
-	row := Row{App: app.Name}
-	before := "" // the environment before, if it can be read
-	for _, env := range app.Environments {
-		cell := Cell{Env: env}
-		for _, o := range open {
-			switch o.Branch {
-			case "waybill/" + env + "/" + app.Name:
-				cell.Pending = &o
-			case "waybill/rollback/" + env + "/" + app.Name:
-				cell.Back = &o
-			}
-		}
-		if file := hold.Path(app.Name, env); snapshot.Files[file] != nil {
-			held := hold.Parse(file, snapshot.Files[file], app.Name, env)
-			cell.Held = &held
-		}
-		place, err := history.Read(snapshot.Files, app, env)
-		if err != nil {
-			cell.Problem = err.Error()
-			row.Cells = append(row.Cells, cell)
-			before = ""
-			continue
-		}
-		cell.Tag = place.Tag
-		if !history.Placeholder(place.Ref) {
-			cell.Image = place.Ref
-		}
-		if history.Runs(cell.Image) {
-			period, found, err := history.Find(ctx, repo, snapshot.Commit, app, env, cell.Image)
-			if err != nil {
-				return Row{}, err
-			}
-			if found {
-				cell.Since = period.Since.UTC()
-			}
-		}
-		if before != "" {
-			if cell.Behind, err = behind(history.History(ctx, repo, snapshot.Commit, app, before), cell.Image); err != nil {
-				return Row{}, err
-			}
-		}
-		before = env
-		row.Cells = append(row.Cells, cell)
-	}
-	return row, nil
+// reader reads the places of one application.
+type reader struct {
+	repo Repository
+	tip  history.Tip
+	app  config.App
+	req  Request
 }
 
-// behind counts the deployments of the environment before that came after ref,
-// which runs here.
-func behind(before iter.Seq2[history.Period, error], ref imageref.Ref) (int, error) {
-	n := 0
-	for p, err := range before {
+// cell is what runs in env; before is the environment before it, if that can be
+// read.
+func (r reader) cell(ctx context.Context, env, before string) (Cell, error) {
+	cell := Cell{Env: env}
+	for _, o := range r.req.Open {
+		switch o.Branch {
+		case "waybill/" + env + "/" + r.app.Name:
+			cell.Pending = &o
+		case "waybill/rollback/" + env + "/" + r.app.Name:
+			cell.Back = &o
+		}
+	}
+	if file := hold.Path(r.app.Name, env); r.tip.Files[file] != nil {
+		held := hold.Parse(file, r.tip.Files[file], r.app.Name, env)
+		cell.Held = &held
+	}
+	place, err := history.Read(r.tip.Files, r.app, env)
+	if err != nil {
+		cell.Problem = err.Error()
+		return cell, nil
+	}
+	cell.Tag = place.Tag
+	if !history.Placeholder(place.Ref) {
+		cell.Image = place.Ref
+	}
+	if history.Runs(cell.Image) {
+		period, found, err := history.Find(ctx, r.repo, r.tip.Commit, r.app, env, cell.Image)
 		if err != nil {
-			return 0, err
+			return cell, err
+		}
+		if found {
+			cell.Since = period.Since.UTC()
+		}
+	}
+	if cell.Recent, err = r.recent(ctx, env); err != nil || before == "" {
+		return cell, err
+	}
+	cell.Behind, cell.Waits, err = r.behind(ctx, before, env, cell.Image)
+	return cell, err
+}
+
+// recent lists what ran last in env.
+func (r reader) recent(ctx context.Context, env string) ([]Deployment, error) {
+	var list []Deployment
+	if r.req.Recent == 0 {
+		return nil, nil
+	}
+	for p, err := range history.History(ctx, r.repo, r.tip.Commit, r.app, env) {
+		if err != nil {
+			return nil, err
+		}
+		if history.Placeholder(p.Ref) {
+			continue
+		}
+		list = append(list, Deployment{
+			Image: p.Ref, Since: p.Since.UTC(), Until: p.Until, Commit: p.Commit,
+			Source: history.Trailer(p.Message, history.TrailerSource), Run: history.Trailer(p.Message, history.TrailerRun),
+		})
+		if len(list) == r.req.Recent {
+			break
+		}
+	}
+	return list, nil
+}
+
+// behind counts the deployments of the environment before that came after the
+// one that runs in env, and says what the newest of them waits for.
+func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref) (n int, waits []string, err error) {
+	var next history.Period
+	for p, err := range history.History(ctx, r.repo, r.tip.Commit, r.app, before) {
+		if err != nil {
+			return 0, nil, err
 		}
 		if p.Ref == ref || history.Placeholder(p.Ref) {
 			break
 		}
+		if n == 0 {
+			next = p
+		}
 		n++
 	}
-	return n, nil
+	if n == 0 {
+		return 0, nil, nil
+	}
+	_, from, err := r.tip.Config.Place(r.app.Name, before)
+	if err != nil {
+		return 0, nil, err
+	}
+	_, to, err := r.tip.Config.Place(r.app.Name, env)
+	if err != nil {
+		return 0, nil, err
+	}
+	judge := rules.Judge{Now: func() time.Time { return r.req.Now }}
+	for _, reason := range append(judge.Order(from, to, next), judge.Freeze(to)...) {
+		if reason.State != evidence.Met {
+			waits = append(waits, reason.Rule+": "+reason.Detail+" ("+reason.Remedy+")")
+		}
+	}
+	return n, waits, nil
 }
 
 // Text prints the table for people.

@@ -36,7 +36,7 @@ func TestStatus(t *testing.T) {
 			{Number: 212, URL: "https://github.com/acme/config/pull/212", Branch: "waybill/prod/demo-api"},
 			{Number: 213, Branch: "waybill/rollback/prod/demo-api"}, {Number: 214, Branch: "waybill/prod/demo-api-more"},
 		}
-		table, err := status.Read(t.Context(), r, "main", open, r.Clock.Now())
+		table, err := status.Read(t.Context(), r, status.Request{Branch: "main", Open: open, Now: r.Clock.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestStatus(t *testing.T) {
 func TestBranchThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
-	if _, err := status.Read(t.Context(), r, "none", nil, r.Clock.Now()); err == nil || !strings.Contains(err.Error(), "read the head of none") {
+	if _, err := status.Read(t.Context(), r, status.Request{Branch: "none", Now: r.Clock.Now()}); err == nil || !strings.Contains(err.Error(), "read the head of none") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -88,7 +88,7 @@ func TestBehindWhereNothingRanYet(t *testing.T) {
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
 	r.Deploy(t, "main", "dev", "demo-api", demo(1))
 	r.Deploy(t, "main", "dev", "demo-api", demo(2))
-	table, err := status.Read(t.Context(), r, "main", nil, r.Clock.Now())
+	table, err := status.Read(t.Context(), r, status.Request{Branch: "main", Now: r.Clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,9 +40,9 @@ const (
 	maxArchiveBytes = 8 << 30
 )
 
-// Snapshot is the regular files of one commit, by slash path. Symbolic links
-// and submodules are named and not followed. Treat it as read-only: it may be
-// shared.
+// Snapshot is the regular files of one commit, by slash path, and what symbolic
+// links lead to inside the repository. Other links and submodules are named and
+// not followed. Treat it as read-only: it may be shared.
 type Snapshot struct {
 	Commit string
 	Files  map[string][]byte
@@ -50,8 +50,12 @@ type Snapshot struct {
 	// content: a recording or a database stops nothing that has no need of it.
 	Large map[string]string
 	// Links are the symbolic links and submodules, with git's ids of what they
-	// lead to. Nothing here follows them; what deploys the repository may.
+	// lead to.
 	Links map[string]string
+	// Followed tells which of Links lead to files of this repository, and Linked
+	// which of Files are read through one of them. What deploys the repository may
+	// follow the others too; nothing here does.
+	Followed, Linked map[string]bool
 }
 
 // SameFiles reports whether a commit holds these files, and all that is not read

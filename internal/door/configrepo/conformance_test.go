@@ -168,7 +168,7 @@ func TestSnapshotHoldsEveryRegularFile(t *testing.T) {
 			t.Errorf("snapshot of %s, want %s", snapshot.Commit, head)
 		}
 		want := maps.Clone(seedFiles)
-		want["run.sh"] = "#!/bin/sh\n"
+		want["run.sh"], want["link.yaml"] = "#!/bin/sh\n", seedFiles["waybill.yaml"]
 		got := map[string]string{}
 		for name, data := range snapshot.Files {
 			got[name] = string(data)

@@ -90,7 +90,7 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 		}
 	}
 	if s := g.cached(sha); s != nil {
-		if data, ok := s.Files[path]; ok {
+		if data, ok := s.Files[path]; ok && !s.Linked[path] {
 			return data, nil
 		}
 		if s.Large[path] != "" {
@@ -154,10 +154,13 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		return nil, err
 	}
 	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}, Links: map[string]string{}}
+	links := make(map[string]string)
 	total := 0
 	for path, entry := range files {
 		if !(treeEntry{mode: entry.mode}).regular() {
 			s.Links[path] = entry.sha
+		}
+		if !(treeEntry{mode: entry.mode}).read() {
 			continue
 		}
 		if entry.size > maxFileBytes {
@@ -173,7 +176,14 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 				return nil, err
 			}
 		}
-		s.Files[path] = data
+		if entry.mode == modeLink {
+			links[path] = string(data)
+		} else {
+			s.Files[path] = data
+		}
+	}
+	if err := s.follow(links); err != nil {
+		return nil, fmt.Errorf("read the files of %s@%s: %w", g.repo, sha, err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -205,6 +215,9 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 			return fail(err)
 		}
 		_, path, ok := strings.Cut(header.Name, "/") // below the directory at the top
+		if header.Typeflag == tar.TypeSymlink && ok {
+			files[path] = []byte(header.Linkname)
+		}
 		if header.Typeflag != tar.TypeReg || !ok || path == "" {
 			continue
 		}

@@ -177,7 +177,17 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
-	return &Snapshot{Commit: sha, Files: files, Large: large, Links: links}, nil
+	s, targets := &Snapshot{Commit: sha, Files: files, Large: large, Links: links}, make(map[string]string)
+	for _, e := range entries {
+		if e.mode == modeLink {
+			targets[e.path] = string(files[e.path])
+			delete(files, e.path)
+		}
+	}
+	if err := s.follow(targets); err != nil {
+		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
+	}
+	return s, nil
 }
 
 // Log lists the commits of the branch that touch path, newest first, at most
@@ -263,6 +273,9 @@ type treeEntry struct {
 
 func (e treeEntry) regular() bool { return e.mode == "100644" || e.mode == "100755" }
 
+// read reports whether a snapshot reads the entry.
+func (e treeEntry) read() bool { return e.regular() || e.mode == modeLink }
+
 func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEntry, error) {
 	args := []string{"ls-tree", "-r", "-l", "-z", "--full-tree", sha, "--"}
 	out, err := git.Command{Dir: l.dir, Env: l.o.Env, Args: append(args, paths...), Config: nil}.Output(ctx)
@@ -285,11 +298,11 @@ func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEn
 	return entries, nil
 }
 
-// blobs reads the regular entries with one git.
+// blobs reads the regular entries and links with one git.
 func (l *Local) blobs(ctx context.Context, entries []treeEntry) (map[string][]byte, error) {
 	var in strings.Builder
 	for _, e := range entries {
-		if e.regular() {
+		if e.read() {
 			in.WriteString(e.sha + "\n")
 		}
 	}
@@ -306,7 +319,7 @@ func (l *Local) blobs(ctx context.Context, entries []treeEntry) (map[string][]by
 	}
 	rest := out.Bytes()
 	for _, e := range entries {
-		if !e.regular() {
+		if !e.read() {
 			continue
 		}
 		header, after, ok := bytes.Cut(rest, []byte("\n"))

@@ -70,7 +70,8 @@ func imageBOM(asked exchange.Image, reports []types.Report) (*core.BOM, error) {
 // age, the bill of materials does not.
 func add(whole *core.BOM, root *core.Component, part *core.BOM, platform string) {
 	components := part.Components()
-	for _, c := range ordered(components) {
+	inOrder := ordered(components)
+	for _, c := range inOrder {
 		if c.Root {
 			c.Root = false
 			c.Version = platform
@@ -81,7 +82,7 @@ func add(whole *core.BOM, root *core.Component, part *core.BOM, platform string)
 		}
 		whole.AddComponent(c)
 	}
-	nameComponents(components, platform)
+	nameComponents(inOrder, platform)
 	for id, relationships := range part.Relationships() {
 		whole.AddRelationship(components[id], nil, "")
 		for _, r := range relationships {
@@ -93,9 +94,9 @@ func add(whole *core.BOM, root *core.Component, part *core.BOM, platform string)
 // nameComponents gives each component a reference that says what it is and
 // where, and that is the same in every run: Trivy's own are random where a
 // package occurs twice.
-func nameComponents(components map[uuid.UUID]*core.Component, platform string) {
+func nameComponents(components []*core.Component, platform string) {
 	taken := make(map[string]int)
-	for _, c := range ordered(components) {
+	for _, c := range components {
 		if c.PkgIdentifier.BOMRef != "" {
 			continue
 		}
@@ -119,16 +120,28 @@ func label(c *core.Component) string {
 	return name
 }
 
+// ordered lists components in an order that is the same in every run. What they
+// are compared by costs more than to compare, so each is asked for it once.
 func ordered(components map[uuid.UUID]*core.Component) []*core.Component {
-	list := make([]*core.Component, 0, len(components))
-	for _, c := range components {
-		list = append(list, c)
+	type keyed struct {
+		component  *core.Component
+		label, uid string
 	}
-	slices.SortFunc(list, func(a, b *core.Component) int {
-		return cmp.Or(cmp.Compare(label(a), label(b)), cmp.Compare(a.PkgIdentifier.UID, b.PkgIdentifier.UID),
-			cmp.Compare(fmt.Sprint(a.Properties), fmt.Sprint(b.Properties)))
+	list := make([]keyed, 0, len(components))
+	for _, c := range components {
+		list = append(list, keyed{component: c, label: label(c), uid: c.PkgIdentifier.UID})
+	}
+	slices.SortFunc(list, func(a, b keyed) int {
+		if by := cmp.Or(cmp.Compare(a.label, b.label), cmp.Compare(a.uid, b.uid)); by != 0 {
+			return by
+		}
+		return cmp.Compare(fmt.Sprint(a.component.Properties), fmt.Sprint(b.component.Properties))
 	})
-	return list
+	sorted := make([]*core.Component, len(list))
+	for i, k := range list {
+		sorted[i] = k.component
+	}
+	return sorted
 }
 
 // ociPURL is https://github.com/package-url/purl-spec, type oci.

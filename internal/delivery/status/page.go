@@ -1,0 +1,153 @@
+package status
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// pageTemplate is one file with everything that it needs: nothing is fetched, so
+// that the page can be published, archived and mailed as it is. Its policy
+// (Content-Security-Policy) lets nothing else in either.
+//
+//go:embed page.html
+var pageTemplate string
+
+// Page is what the page shows beside the table.
+type Page struct {
+	Table
+	Title string // the config repository, OWNER/NAME or a directory
+	// Server is the URL of the GitHub server, for links; empty makes none.
+	Server string
+}
+
+// Marks of a place, worst first. The page sorts and filters by them.
+const (
+	markBroken  = "broken"
+	markTag     = "tag"
+	markHeld    = "held"
+	markWaits   = "waits"
+	markBehind  = "behind"
+	markEmpty   = "empty"
+	markCurrent = "current"
+)
+
+// marks are their signs and what they mean, for the legend.
+var marks = []struct{ Name, Sign, Means string }{
+	{markBroken, "✗", "the overlay cannot be read"},
+	{markTag, "!", "named by a tag, which can be moved"},
+	{markHeld, "‖", "held until somebody lifts it"},
+	{markWaits, "…", "a promotion or a rollback is open"},
+	{markBehind, "↑", "behind the environment before it"},
+	{markEmpty, "–", "nothing is deployed"},
+	{markCurrent, "✓", "nothing is waiting"},
+}
+
+func (c Cell) mark() string {
+	switch {
+	case c.Problem != "":
+		return markBroken
+	case c.Tag != "":
+		return markTag
+	case c.Held != nil:
+		return markHeld
+	case c.Pending != nil || c.Back != nil:
+		return markWaits
+	case c.Image.IsZero():
+		return markEmpty
+	case c.Behind > 0:
+		return markBehind
+	}
+	return markCurrent
+}
+
+// HTML writes the page.
+func (p Page) HTML(w io.Writer) error {
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"age": func(since time.Time) string {
+			if since.IsZero() {
+				return ""
+			}
+			return rules.Duration(p.At.Sub(since))
+		},
+		"stamp":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+		"digest": func(ref imageref.Ref) string { return ref.Hex()[:8] },
+		"mark":   Cell.mark,
+		"sign": func(mark string) string {
+			for _, m := range marks {
+				if m.Name == mark {
+					return m.Sign
+				}
+			}
+			return ""
+		},
+		"marks":  func() any { return marks },
+		"commit": p.commitURL,
+		"find":   Row.find,
+	}).Parse(pageTemplate)
+	if err != nil {
+		return fmt.Errorf("read the page's template: %w", err)
+	}
+	if err := t.Execute(w, p); err != nil {
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return nil
+}
+
+// find is the row's cell of an environment; nil where the application has none.
+func (r Row) find(env string) *Cell {
+	for i := range r.Cells {
+		if r.Cells[i].Env == env {
+			return &r.Cells[i]
+		}
+	}
+	return nil
+}
+
+// Urgent lists the places that need somebody, worst first.
+func (p Page) Urgent() (list []struct{ App, Env, Mark, Why string }) {
+	for _, m := range marks[:4] {
+		for _, row := range p.Rows {
+			for _, c := range row.Cells {
+				if c.mark() == m.Name {
+					list = append(list, struct{ App, Env, Mark, Why string }{row.App, c.Env, m.Name, c.why()})
+				}
+			}
+		}
+	}
+	return list
+}
+
+func (c Cell) why() string {
+	switch c.mark() {
+	case markBroken:
+		return c.Problem
+	case markTag:
+		return "the tag " + c.Tag + " stands where a digest should"
+	case markHeld:
+		return c.Held.What()
+	}
+	var open []string
+	if c.Pending != nil {
+		open = append(open, fmt.Sprintf("#%d waits to enter", c.Pending.Number))
+	}
+	if c.Back != nil {
+		open = append(open, fmt.Sprintf("#%d would roll back", c.Back.Number))
+	}
+	return strings.Join(append(open, c.Waits...), "; ")
+}
+
+// commitURL is the page of OWNER/NAME@COMMIT; empty where there is none.
+func (p Page) commitURL(source string) string {
+	repository, commit, ok := strings.Cut(source, "@")
+	if !ok || p.Server == "" || strings.Count(repository, "/") != 1 {
+		return ""
+	}
+	return p.Server + "/" + repository + "/commit/" + commit
+}

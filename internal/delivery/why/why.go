@@ -1,0 +1,199 @@
+// Package why explains what stands between a digest and an environment.
+//
+// It asks every rule that promote and bump ask and changes nothing, so that its
+// answer is theirs. What people decide (a review, a merge) it can only name: the
+// pull request that waits for them.
+package why
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	visible "github.com/waybill-dev/waybill/internal/text"
+)
+
+// Repository is the config repository, as why reads it.
+type Repository interface {
+	history.Reader
+	Head(ctx context.Context, branch string) (string, error)
+	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+}
+
+// Forge finds the pull request that would bring the digest.
+type Forge interface {
+	FindPull(ctx context.Context, branch, base string) (*rules.Pull, error)
+}
+
+// Request is one place, and the digest that is asked about.
+type Request struct {
+	App, Env string
+	// Image is the digest that would enter. If zero, the one that runs in the
+	// environment before is meant.
+	Image  imageref.Ref
+	Branch string // of the config repository
+}
+
+// Result is what stands in the way, and what does not.
+type Result struct {
+	App      string            `json:"app"`
+	Env      string            `json:"env"`
+	From     string            `json:"from,omitempty"` // the environment before; empty for the first
+	Image    imageref.Ref      `json:"image"`          // that would enter; zero if nothing would
+	Deployed imageref.Ref      `json:"deployed"`       // that runs there now
+	Since    time.Time         `json:"since,omitzero"` // when that came
+	Source   string            `json:"source,omitempty"`
+	Decision evidence.Decision `json:"decision"`
+	Number   int               `json:"pullRequest,omitempty"` // that waits to be merged
+	URL      string            `json:"url,omitempty"`
+	Auto     bool              `json:"auto"` // whether the environment takes commits
+}
+
+// Explain asks every rule of the place about the digest. forge may be nil.
+func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge Forge, req Request) (Result, error) {
+	head, err := repo.Head(ctx, req.Branch)
+	if err != nil {
+		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
+	}
+	snapshot, err := repo.Snapshot(ctx, head)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
+	}
+	cfg, err := history.Load(snapshot.Files)
+	if err != nil {
+		return Result{}, err
+	}
+	app, env, err := cfg.Place(req.App, req.Env)
+	if err != nil {
+		return Result{}, err
+	}
+	result, err := candidate(ctx, repo, snapshot, cfg, app, req)
+	if err != nil {
+		return result, err
+	}
+	result.Auto = env.Promotion == config.Auto
+	if !history.Runs(result.Image) || result.Image == result.Deployed {
+		return result, nil
+	}
+	waybill, err := judge.Image(ctx, cfg, app.Name, env.Name, result.Image)
+	if err != nil {
+		return result, err
+	}
+	reasons, err := judge.Enter(ctx, repo, rules.Move{Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed})
+	if err != nil {
+		return result, err
+	}
+	result.Source, result.Decision = rules.Origin(waybill), waybill.Decision.And(evidence.Decide(reasons...))
+	if forge == nil {
+		return result, nil
+	}
+	pull, err := forge.FindPull(ctx, "waybill/"+env.Name+"/"+app.Name, req.Branch)
+	if err == nil && pull != nil {
+		result.Number, result.URL = pull.Number, pull.URL
+	}
+	return result, err
+}
+
+// candidate finds what runs in the place and what would enter it.
+func candidate(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, cfg *config.Config, app config.App, req Request) (Result, error) {
+	result := Result{App: app.Name, Env: req.Env, Image: req.Image}
+	now, err := history.Read(snapshot.Files, app, req.Env)
+	if err != nil {
+		return result, err
+	}
+	if history.Runs(now.Ref) {
+		result.Deployed = now.Ref
+		period, found, err := history.Find(ctx, repo, snapshot.Commit, app, req.Env, now.Ref)
+		if err != nil {
+			return result, err
+		}
+		if found {
+			result.Since = period.Since.UTC()
+		}
+	}
+	before, ok := cfg.Previous(app, req.Env)
+	if !ok {
+		if req.Image.IsZero() {
+			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", req.Env)
+		}
+		return result, nil
+	}
+	result.From = before.Name
+	if req.Image.IsZero() {
+		from, err := history.Read(snapshot.Files, app, before.Name)
+		if err != nil {
+			return result, err
+		}
+		if from.Tag == "" && history.Runs(from.Ref) {
+			result.Image = from.Ref
+		}
+	}
+	return result, nil
+}
+
+// Text is the answer for a terminal.
+func (r Result) Text() string {
+	var out strings.Builder
+	switch {
+	case r.Image.IsZero():
+		fmt.Fprintf(&out, "Nothing runs in %s yet, so nothing can enter %s.\n", r.From, r.Env)
+		return out.String()
+	case r.Image == r.Deployed:
+		fmt.Fprintf(&out, "%s runs in %s since %s: there is nothing to wait for.\n", r.Image.Hex()[:8], r.Env, r.Since.Format("2006-01-02 15:04 UTC"))
+		return out.String()
+	}
+	what := r.Image.Hex()[:8]
+	if r.Source != "" {
+		what += " (" + r.Source + ")"
+	}
+	if r.From != "" {
+		what += " of " + r.From
+	}
+	waits := r.waits()
+	if len(waits) == 0 {
+		fmt.Fprintf(&out, "%s may enter %s: %s.\n", what, r.Env, r.next())
+		return out.String()
+	}
+	fmt.Fprintf(&out, "%s is not in %s:\n", what, r.Env)
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	for _, w := range waits {
+		fmt.Fprintf(table, "  %s\t%s\n", w[0], w[1])
+		if w[2] != "" {
+			fmt.Fprintf(table, "  \t→ %s\n", w[2])
+		}
+	}
+	if r.Number != 0 {
+		fmt.Fprintf(table, "  pull request\t#%d is open for it: %s\n", r.Number, r.URL)
+	}
+	table.Flush()
+	return out.String()
+}
+
+// waits are the rules that are not met: name, what they found, what would do.
+func (r Result) waits() (list [][3]string) {
+	for _, reason := range r.Decision.Reasons {
+		if reason.State != evidence.Met {
+			list = append(list, [3]string{reason.Rule, visible.Visible(reason.Detail, ""), visible.Visible(reason.Remedy, "")})
+		}
+	}
+	return list
+}
+
+func (r Result) next() string {
+	switch {
+	case r.Number != 0:
+		return fmt.Sprintf("merge #%d (%s)", r.Number, r.URL)
+	case r.From == "":
+		return "run waybill bump"
+	}
+	return "run waybill promote"
+}
