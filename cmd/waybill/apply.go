@@ -28,7 +28,7 @@ func runApply(ctx context.Context, call *cli.Call) error {
 	err = apply.All(ctx, order, func(ctx context.Context, result *apply.Result) error { return showApplied(ctx, call, result, signer) })
 	var unanswered *apply.NotApplied
 	if errors.As(err, &unanswered) && call.In.Bool("comment") {
-		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), nil, comment.Fit(unanswered.Markdown())))
+		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), order.Site.API, comment.Fit(unanswered.Markdown())))
 	}
 	return terraformProblem(call, err)
 }

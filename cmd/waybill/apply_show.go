@@ -44,10 +44,12 @@ func showApplied(ctx context.Context, call *cli.Call, result *apply.Result, sign
 	}
 	text := result.Markdown(job)
 	errs := []error{
-		call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(result.Failed == nil)), call.Output("record", record.Output(document)),
+		call.Runner.Summary(text), call.Output("applied", strconv.FormatBool(result.Failed == nil)),
+		call.Output("record", record.Output(document)),
 	}
 	if pull != nil && call.In.Bool("comment") {
-		errs = append(errs, result.Site.Say(ctx, nil, comment.Fit(apply.Marker+"\n"+text+record.Details(document))))
+		body := comment.Fit(apply.Marker + "\n" + text + record.Details(document))
+		errs = append(errs, result.Site.Say(ctx, result.Site.API, body))
 	}
 	signed := record.Record{Type: record.Apply, Fingerprint: result.Fingerprint, Plan: result.Plan, Document: document}
 	if err := signer.sign(ctx, signed); err != nil {

@@ -35,7 +35,8 @@ func runGate(ctx context.Context, call *cli.Call) error {
 	}
 	switch status := result.Status; {
 	case result.Elsewhere != "":
-		call.Sayf("pull request #%d is made against %s: %s is reported for %s alone", where.Pull.Number, where.Pull.BaseRef, request.Status, result.Elsewhere)
+		call.Sayf("pull request #%d is made against %s: %s is reported for %s alone",
+			where.Pull.Number, where.Pull.BaseRef, request.Status, result.Elsewhere)
 		return nil
 	case result.Kept:
 		call.Sayf("there is no plan of %.7s: its status stays %s", where.Pull.HeadSHA, status.State)

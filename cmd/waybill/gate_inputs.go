@@ -28,7 +28,7 @@ func sealKey(call *cli.Call) ([]seal.Identity, error) {
 		text = string(data)
 	}
 	if text == "" {
-		return nil, outcome.Usagef("which key opens the plan? Give --seal-key-file FILE, or the secret input seal_key (%s)", "WAYBILL_INPUT_SEAL_KEY")
+		return nil, outcome.Usagef("which key opens the plan? Give --seal-key-file FILE, or the secret input seal_key (WAYBILL_INPUT_SEAL_KEY)")
 	}
 	return seal.ParseIdentities(text)
 }

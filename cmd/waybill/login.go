@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -50,7 +49,8 @@ func runLogin(ctx context.Context, call *cli.Call) error {
 		}
 	}
 	expires := session.Expires().UTC().Format(time.RFC3339)
-	call.Sayf("logged in until %s: begin before then, and for what takes longer than the cloud's session give the same inputs to waybill plan, apply or drift", expires)
+	call.Sayf("logged in until %s: begin before then, and for what takes longer than the cloud's session "+
+		"give the same inputs to waybill plan, apply or drift", expires)
 	return call.Output("expires", expires)
 }
 
@@ -66,17 +66,11 @@ func cloudRequest(call *cli.Call) (cloud.Request, error) {
 		return r, outcome.Usagef("--aws-session-name without --aws-role")
 	}
 	if provider := call.In.String("gcp_provider"); provider != "" {
-		r.Google = &cloud.Google{Provider: provider, ServiceAccount: call.In.String("gcp_service_account"), Project: call.In.String("gcp_project")}
+		r.Google = &cloud.Google{Provider: provider, ServiceAccount: call.In.String("gcp_service_account"),
+			Project: call.In.String("gcp_project")}
 	}
 	if client := call.In.String("azure_client_id"); client != "" {
 		r.Azure = &cloud.Azure{Client: client, Tenant: call.In.String("azure_tenant_id"), Subscription: call.In.String("azure_subscription_id")}
 	}
 	return r, r.Validate()
-}
-
-func identityError(err error) error {
-	if errors.Is(err, runner.ErrNoIdentity) {
-		return runner.NoIdentity("log in to the cloud")
-	}
-	return err
 }

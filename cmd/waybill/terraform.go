@@ -40,7 +40,8 @@ func showFindings(call *cli.Call, refused *policy.RefusedError) error {
 	var errs []error
 	for _, f := range refused.Findings {
 		errs = append(errs, call.Runner.Annotate(runner.Annotation{
-			Level: runner.Failure, File: f.File, Line: f.Line, Column: f.Column, Title: "waybill policy: " + f.Rule, Message: f.Message + "\n" + f.Fix,
+			Level: runner.Failure, File: f.File, Line: f.Line, Column: f.Column,
+			Title: "waybill policy: " + f.Rule, Message: f.Message + "\n" + f.Fix,
 		}))
 	}
 	document, err := refused.JSON()
@@ -54,4 +55,11 @@ func showFindings(call *cli.Call, refused *policy.RefusedError) error {
 		_, err = fmt.Fprintln(call.Stdout, string(document))
 	}
 	return outcome.Join(append(errs, err, call.Runner.Summary(refused.Markdown()))...)
+}
+
+func identityError(err error) error {
+	if errors.Is(err, runner.ErrNoIdentity) {
+		return runner.NoIdentity("log in to the cloud")
+	}
+	return err
 }

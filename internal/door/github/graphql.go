@@ -166,7 +166,8 @@ func (c *Client) Files(ctx context.Context, repo Repository, commits, paths []st
 			Text *string `json:"text"` // nil where it is no text, cut where it is long
 		} `json:"repository"`
 	}
-	query := "query($owner: String!, $name: String!" + declared.String() + ") { repository(owner: $owner, name: $name) {" + asked.String() + " } }"
+	query := "query($owner: String!, $name: String!" + declared.String() + ") { repository(owner: $owner, name: $name) {" +
+		asked.String() + " } }"
 	if err := c.query(ctx, op, query, variables, &data); err != nil {
 		return nil, err
 	}

@@ -137,15 +137,6 @@ func (r *Root) SelectWorkspace(ctx context.Context, name string) error {
 	return nil
 }
 
-// Workspace is the selected workspace.
-func (r *Root) Workspace(ctx context.Context) (string, error) {
-	out, err := r.output(ctx, "workspace", "show")
-	if err != nil {
-		return "", fmt.Errorf("ask for the workspace: %w", err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
 // Format lists the files that are not formatted as terraform fmt would.
 func (r *Root) Format(ctx context.Context) ([]string, error) {
 	out, err := r.output(ctx, "fmt", "-check", "-no-color", "-list=true")

@@ -51,9 +51,6 @@ type Request struct {
 	// Group folds the progress of a root in a log until the returned function
 	// is called; nil does not.
 	Group func(title string) (end func())
-	// Changed lists the files in the directories and among the files that are
-	// not as they were in the planned head; nil is not known.
-	Changed func(ctx context.Context, paths []string) ([]string, error)
 	// KeepState stores a state that the backend did not take and says where;
 	// nil keeps none.
 	KeepState func(ctx context.Context, dir string, state []byte) (string, error)
@@ -167,10 +164,7 @@ const maxFilesNamed = 20
 
 // changedFiles names the files that are not as they were in the planned head.
 func (a *Applier) changedFiles(ctx context.Context, r root) []string {
-	if a.r.Changed == nil {
-		return nil
-	}
-	files, err := a.r.Changed(ctx, r.sources.Paths())
+	files, err := roots.ChangedFiles(ctx, a.r.Top, a.r.Bundle.Document.Head, r.sources.Paths())
 	if err != nil || len(files) == 0 {
 		return nil // it only explains
 	}

@@ -97,12 +97,14 @@ const maxPushed = 100
 func (o Order) pushed(ctx context.Context) ([]*github.PullRequest, error) {
 	commits := []string{o.Head}
 	if before := o.Push.Before; strings.Trim(before, "0") != "" && o.Push.After == o.Head {
-		out, err := git.Run(ctx, o.Tool.Top, "rev-list", "--first-parent", "--reverse", fmt.Sprintf("--max-count=%d", maxPushed+1), before+".."+o.Head)
+		most := fmt.Sprintf("--max-count=%d", maxPushed+1)
+		out, err := git.Run(ctx, o.Tool.Top, "rev-list", "--first-parent", "--reverse", most, before+".."+o.Head)
 		if err != nil {
 			return nil, fmt.Errorf("list the commits that were pushed (the clone must be whole): %w", err)
 		}
 		if commits = strings.Fields(out); len(commits) > maxPushed {
-			return nil, outcome.Usagef("more than %d commits were pushed at once: start apply for each pull request, with --pull-request N", maxPushed)
+			return nil, outcome.Usagef("more than %d commits were pushed at once: start apply for each pull request, with --pull-request N",
+				maxPushed)
 		}
 	}
 	var pulls []*github.PullRequest
@@ -142,13 +144,16 @@ func mayApply(ctx context.Context, s *site.Site) error {
 	}
 	switch {
 	case slices.ContainsFunc(rules, func(r approval.Rules) bool { return !r.BeforeMerge }):
-		return outcome.Refusedf("pull request #%d is not merged: its plan is applied afterwards (terraform.apply: before-merge in waybill.yaml of the default branch would let it be applied now)", p.Number)
+		return outcome.Refusedf("pull request #%d is not merged: its plan is applied afterwards "+
+			"(terraform.apply: before-merge in waybill.yaml of the default branch would let it be applied now)", p.Number)
 	case p.BaseRef != branch:
-		return outcome.Refusedf("pull request #%d is made against %s: before the merge, only what goes to %s is applied", p.Number, p.BaseRef, branch)
+		return outcome.Refusedf("pull request #%d is made against %s: before the merge, only what goes to %s is applied",
+			p.Number, p.BaseRef, branch)
 	case p.Draft:
 		return outcome.Refusedf("pull request #%d is a draft: mark it as ready first", p.Number)
 	case !p.Mergeable:
-		return outcome.Refusedf("pull request #%d cannot be merged as it is, or GitHub has not found out yet: resolve its conflicts, or try again", p.Number)
+		return outcome.Refusedf("pull request #%d cannot be merged as it is, or GitHub has not found out yet: resolve its conflicts, or try again",
+			p.Number)
 	}
 	if err := upToDate(ctx, s); err != nil {
 		return err
@@ -172,7 +177,8 @@ func upToDate(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	if compared.BehindBy > 0 {
-		return outcome.Refusedf("the head of #%d lacks %d commits of %s: bring it up to date, and plan again", s.Pull.Number, compared.BehindBy, s.Pull.BaseRef)
+		return outcome.Refusedf("the head of #%d lacks %d commits of %s: bring it up to date, and plan again",
+			s.Pull.Number, compared.BehindBy, s.Pull.BaseRef)
 	}
 	return nil
 }
@@ -188,7 +194,8 @@ func stillOnTip(ctx context.Context, s *site.Site) error {
 		return err
 	}
 	if moved {
-		return outcome.Refusedf("%s moved while the plan of #%d was checked: bring the head up to date, and plan again", s.Pull.BaseRef, s.Pull.Number)
+		return outcome.Refusedf("%s moved while the plan of #%d was checked: bring the head up to date, and plan again",
+			s.Pull.BaseRef, s.Pull.Number)
 	}
 	return nil
 }

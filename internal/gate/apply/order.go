@@ -156,11 +156,9 @@ func (o Order) open(ctx context.Context, kit *tool.Kit, bundle *seal.Bundle, sou
 		return nil, nil, err
 	}
 	applier, err := Open(ctx, Request{
-		Top: o.Tool.Top, Bundle: bundle, Repository: source.Expect.Repository, Head: o.Head, Tool: kit.Tool, States: states, Adopt: guard.MayAdopt,
+		Top: o.Tool.Top, Bundle: bundle, Repository: source.Expect.Repository, Head: o.Head, Tool: kit.Tool, States: states,
+		Adopt:  guard.MayAdopt,
 		Getenv: o.Tool.Getenv, Words: o.Words, Group: o.Group,
-		Changed: func(ctx context.Context, paths []string) ([]string, error) {
-			return roots.ChangedFiles(ctx, o.Tool.Top, bundle.Document.Head, paths)
-		},
 		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
 			return o.keepState(ctx, source, dir, state)
 		},
@@ -198,7 +196,8 @@ func (o Order) source(ctx context.Context) (seal.Source, error) {
 		s.Plan = claim.Plan
 	}
 	if s.Plan == "" {
-		return s, outcome.Refusedf("the plan of #%d was not sealed, so there is nothing to apply: give seal_to and store to waybill plan", o.Site.Pull.Number)
+		return s, outcome.Refusedf("the plan of #%d was not sealed, so there is nothing to apply: give seal_to and store to waybill plan",
+			o.Site.Pull.Number)
 	}
 	if s.Expect.Fingerprint == "" {
 		s.Expect.Fingerprint = claim.Fingerprint

@@ -32,7 +32,8 @@ type Record struct {
 // Record of the result.
 func (r *Result) Record(job Job, at time.Time) Record {
 	record := Record{
-		Fingerprint: r.Fingerprint, Repository: r.Site.Name(), Head: r.Head, Plan: r.Plan, At: at.UTC().Truncate(time.Second), Applied: r.Failed == nil,
+		Fingerprint: r.Fingerprint, Repository: r.Site.Name(), Head: r.Head, Plan: r.Plan,
+		At: at.UTC().Truncate(time.Second), Applied: r.Failed == nil,
 		Roots: r.Roots, Approval: r.Approval, Actor: job.Actor, Run: job.URL,
 	}
 	if r.Site.Pull != nil {

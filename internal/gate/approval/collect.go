@@ -80,7 +80,8 @@ func RulesOf(ctx context.Context, s *site.Site) ([]Rules, error) {
 			return nil, err
 		}
 		if !is {
-			return nil, outcome.Refusedf("%s has no %s at %s, so nobody is named who may approve: it must be on the default branch before the pull request is made",
+			return nil, outcome.Refusedf("%s has no %s at %s, so nobody is named who may approve: "+
+				"it must be on the default branch before the pull request is made",
 				s.Repo, config.FileName, short(sha))
 		}
 		rules = append(rules, Rules{Terraform: terraform, Revision: sha})
@@ -163,14 +164,17 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, err
 	}
 	if len(p.Pushers) == 0 {
-		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and whoever did may not approve: push the branch again", short(pr.HeadSHA))
+		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and whoever did may not approve: push the branch again",
+			short(pr.HeadSHA))
 	}
 	reviews, err := s.API.Reviews(ctx, s.Repo, pr.Number)
 	if err != nil {
 		return p, err
 	}
 	for _, r := range reviews {
-		p.Votes = append(p.Votes, Vote{ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body, Edited: r.Edited, URL: r.URL})
+		p.Votes = append(p.Votes, Vote{
+			ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body, Edited: r.Edited, URL: r.URL,
+		})
 	}
 	comments, err := s.Comments(ctx)
 	if err != nil {

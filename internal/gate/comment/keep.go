@@ -31,7 +31,7 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 		if c.By(actionsBot) {
 			return claim, true, nil
 		}
-		me, err := s.Login(ctx, nil)
+		me, err := s.Login(ctx, s.API)
 		if err != nil || c.By(me) {
 			return claim, err == nil, err
 		}
@@ -51,7 +51,7 @@ func Keep(ctx context.Context, s *site.Site, v View) error {
 		if n > 0 {
 			marker = PageMarker(n + 1)
 		}
-		if err := s.Keep(ctx, nil, marker, page); err != nil {
+		if err := s.Keep(ctx, s.API, marker, page); err != nil {
 			return err
 		}
 	}
@@ -62,9 +62,9 @@ func Keep(ctx context.Context, s *site.Site, v View) error {
 func dropPages(ctx context.Context, s *site.Site, from int) error {
 	for n := max(from, 2); n <= MaxPages; n++ {
 		marker := PageMarker(n)
-		own, err := s.Own(ctx, nil, marker)
+		own, err := s.Own(ctx, s.API, marker)
 		if err == nil && len(own) > 0 {
-			err = s.Keep(ctx, nil, marker, marker+"\nThe plan has no such part any more.\n")
+			err = s.Keep(ctx, s.API, marker, marker+"\nThe plan has no such part any more.\n")
 		}
 		if err != nil {
 			return err
@@ -88,14 +88,15 @@ func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string)
 	if len(words) > maxFailure {
 		words = append(words[:maxFailure], []rune("\n… (the rest is in the log of the run)")...)
 	}
-	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n", Marker, shortCode(s.Pull.HeadSHA), verb) +
+	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
+		Marker, shortCode(s.Pull.HeadSHA), verb) +
 		markdown.Fence("", string(words))
 	if runURL != "" {
 		text += "\n" + markdown.Link("run", runURL) + "\n"
 	}
 	err := dropPages(ctx, s, 2)
 	if err == nil {
-		err = s.Keep(ctx, nil, Marker, text)
+		err = s.Keep(ctx, s.API, Marker, text)
 	}
 	if err != nil {
 		return fmt.Errorf("say on #%d that the plan failed: %w", s.Pull.Number, err)
@@ -106,14 +107,14 @@ func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string)
 // KeepNothing says in an earlier plan comment that the change touches no root any
 // more. Where there is none, it says nothing.
 func KeepNothing(ctx context.Context, s *site.Site, head string) error {
-	own, err := s.Own(ctx, nil, Marker)
+	own, err := s.Own(ctx, s.API, Marker)
 	if err != nil || len(own) == 0 {
 		return err
 	}
 	if err := dropPages(ctx, s, 2); err != nil {
 		return err
 	}
-	return s.Keep(ctx, nil, Marker, fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", Marker, shortCode(head)))
+	return s.Keep(ctx, s.API, Marker, fmt.Sprintf("%s\nNothing to plan: %s touches no terraform root.\n", Marker, shortCode(head)))
 }
 
 func shortCode(sha string) string { return markdown.Code(fmt.Sprintf("%.7s", sha)) }

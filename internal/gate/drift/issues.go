@@ -107,7 +107,8 @@ func (t Tracker) root(ctx context.Context, root *Root, list []known) error {
 		return nil
 	}
 	for _, d := range doubles {
-		if err := t.close(ctx, d, d.Title, fmt.Sprintf("The issue of this root is #%d.\n", one.Number), "not_planned", fmt.Sprintf("#%d is the issue of this root.", one.Number)); err != nil {
+		body, why := fmt.Sprintf("The issue of this root is #%d.\n", one.Number), fmt.Sprintf("#%d is the issue of this root.", one.Number)
+		if err := t.close(ctx, d, body, "not_planned", why); err != nil {
 			return err
 		}
 	}
@@ -149,7 +150,7 @@ func (t Tracker) clean(ctx context.Context, root *Root, one *known) error {
 	if one.State != "open" {
 		return t.API.EditIssue(ctx, t.Repo, one.Number, github.IssueEdit{Title: one.Title, Body: root.Gone()})
 	}
-	return t.close(ctx, *one, one.Title, root.Gone(), "completed", "No drift any more: what is there is what the state and the code say.")
+	return t.close(ctx, *one, root.Gone(), "completed", "No drift any more: what is there is what the state and the code say.")
 }
 
 // orphan closes the issues of a root that is no longer there.
@@ -160,7 +161,8 @@ func (t Tracker) orphan(ctx context.Context, list []known) error {
 		}
 		dir := markdown.Code(text.Line(one.marker.Dir))
 		one.marker.State, one.marker.Digest = Clean, ""
-		if err := t.close(ctx, one, one.Title, clean(fmt.Sprintf("%s\n%s is no longer one of the roots.\n", one.marker, dir)), "not_planned", clean(dir+" is no longer one of the roots of this repository.")); err != nil {
+		body, why := fmt.Sprintf("%s\n%s is no longer one of the roots.\n", one.marker, dir), dir+" is no longer one of the roots of this repository."
+		if err := t.close(ctx, one, clean(body), "not_planned", clean(why)); err != nil {
 			return err
 		}
 	}
@@ -169,8 +171,9 @@ func (t Tracker) orphan(ctx context.Context, list []known) error {
 
 // close says why beside closing. The edit comes first: a run that ends between
 // the two is repeated without a second comment.
-func (t Tracker) close(ctx context.Context, one known, title, body, reason, why string) error {
-	if err := t.API.EditIssue(ctx, t.Repo, one.Number, github.IssueEdit{Title: title, Body: body, State: "closed", Reason: reason}); err != nil {
+func (t Tracker) close(ctx context.Context, one known, body, reason, why string) error {
+	edit := github.IssueEdit{Title: one.Title, Body: body, State: "closed", Reason: reason}
+	if err := t.API.EditIssue(ctx, t.Repo, one.Number, edit); err != nil {
 		return err
 	}
 	return t.API.Comment(ctx, t.Repo, one.Number, why)

@@ -27,7 +27,8 @@ type Guard struct {
 // NewGuard judges the checkout at top. What is allowed must come from the default
 // branch, never from the change that is judged.
 func NewGuard(top string, allowed config.Terraform) *Guard {
-	return &Guard{top: top, terraform: allowed, passed: make(map[string]bool), varFiles: make(map[string][][]string), asked: make(map[string]bool)}
+	return &Guard{top: top, terraform: allowed, passed: make(map[string]bool),
+		varFiles: make(map[string][][]string), asked: make(map[string]bool)}
 }
 
 // MayAdopt reports whether the new root in dir may take over a state.

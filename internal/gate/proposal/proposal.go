@@ -169,7 +169,8 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 	}
 	// Of GitHub's merge of a pull request, the head is the last parent.
 	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, pull.HeadSHA) {
-		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: somebody pushed meanwhile, and the newer commit gets a plan of its own",
+		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: "+
+			"somebody pushed meanwhile, and the newer commit gets a plan of its own",
 			commits[0], pull.HeadSHA, pull.Number)
 	}
 	return pull.HeadSHA, nil
@@ -180,7 +181,9 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	var changes []approval.Change
 	for _, r := range made.Roots {
-		changes = append(changes, approval.Change{Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses})
+		changes = append(changes, approval.Change{
+			Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses,
+		})
 	}
 	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed)...))
 	switch {

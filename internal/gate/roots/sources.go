@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -204,10 +203,4 @@ func slashJoin(dir, name string) string {
 		return name
 	}
 	return strings.TrimSuffix(dir, "/") + "/" + name
-}
-
-// Missing reports whether a root's directory is not there.
-func Missing(top, dir string) bool {
-	_, err := os.Stat(filepath.Join(top, filepath.FromSlash(dir)))
-	return errors.Is(err, fs.ErrNotExist)
 }

@@ -20,11 +20,8 @@ func (s *Site) Comments(ctx context.Context) ([]github.IssueComment, error) {
 	return s.comments, nil
 }
 
-// Login is whom a client acts as. If as is nil, it is the site's own.
+// Login is whom a client acts as.
 func (s *Site) Login(ctx context.Context, as *github.Client) (string, error) {
-	if as == nil {
-		as = s.API
-	}
 	if s.logins[as] == "" {
 		me, err := as.Viewer(ctx)
 		if err != nil {
@@ -37,7 +34,7 @@ func (s *Site) Login(ctx context.Context, as *github.Client) (string, error) {
 
 // Own lists the comments that begin with a marker and that as wrote. A comment of
 // somebody else stays theirs, whatever it begins with, and its author could
-// change it again. If as is nil, it is the site's own client.
+// change it again.
 func (s *Site) Own(ctx context.Context, as *github.Client, marker string) (own []github.IssueComment, err error) {
 	comments, err := s.Comments(ctx)
 	if err != nil {
@@ -59,15 +56,11 @@ func (s *Site) Own(ctx context.Context, as *github.Client, marker string) (own [
 }
 
 // Keep makes body, which begins with marker, the one comment of as with that
-// marker. It leaves a comment that says the same already alone. If as is nil, it
-// is the site's own client.
+// marker. It leaves a comment that says the same already alone.
 func (s *Site) Keep(ctx context.Context, as *github.Client, marker, body string) error {
 	own, err := s.Own(ctx, as, marker)
 	if err != nil {
 		return err
-	}
-	if as == nil {
-		as = s.API
 	}
 	for _, c := range own {
 		if c.Body == body {
@@ -84,9 +77,6 @@ func (s *Site) Keep(ctx context.Context, as *github.Client, marker, body string)
 
 // Say adds a comment.
 func (s *Site) Say(ctx context.Context, as *github.Client, body string) error {
-	if as == nil {
-		as = s.API
-	}
 	s.listed = false // what was read is not all there is any more
 	return as.Comment(ctx, s.Repo, s.Pull.Number, body)
 }

@@ -146,7 +146,7 @@ func TestKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"<!-- m --> one", "<!-- m --> two", "<!-- m --> two"} {
-		if err := s.Keep(t.Context(), nil, "<!-- m -->", text); err != nil {
+		if err := s.Keep(t.Context(), s.API, "<!-- m -->", text); err != nil {
 			t.Fatal(err)
 		}
 	}

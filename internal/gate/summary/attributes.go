@@ -22,7 +22,7 @@ func attributes(c *terraform.Change, secrets *redact.Secrets) []Attribute {
 	if c.Actions.Delete() {
 		return nil
 	}
-	w.walk("", c.Before, c.After, c.AfterUnknown, c.BeforeSensitive, c.AfterSensitive)
+	w.walk("", sides{c.Before, c.After, c.AfterUnknown, c.BeforeSensitive, c.AfterSensitive})
 	return w.list
 }
 
@@ -31,7 +31,17 @@ type walker struct {
 	list    []Attribute
 }
 
-func (w *walker) walk(path string, before, after, unknownAfter, beforeMark, afterMark any) {
+// sides are what a plan says of one place: the values, which of them is not known
+// yet, and the marks of what is sensitive.
+type sides struct{ before, after, unknown, beforeMark, afterMark any }
+
+// each takes a part of every side.
+func (s sides) each(part func(any) any) sides {
+	return sides{part(s.before), part(s.after), part(s.unknown), part(s.beforeMark), part(s.afterMark)}
+}
+
+func (w *walker) walk(path string, s sides) {
+	before, after, unknownAfter, beforeMark, afterMark := s.before, s.after, s.unknown, s.beforeMark, s.afterMark
 	if beforeMark == true || afterMark == true {
 		if unknownAfter == true || !equal(before, after) {
 			w.add(path, hide(before), hideAfter(after, unknownAfter))
@@ -61,7 +71,7 @@ func (w *walker) walk(path string, before, after, unknownAfter, beforeMark, afte
 		}
 		slices.Sort(names)
 		for _, k := range names {
-			w.walk(join(path, k), at(before, k), at(after, k), at(unknownAfter, k), at(beforeMark, k), at(afterMark, k))
+			w.walk(join(path, k), s.each(func(v any) any { return at(v, k) }))
 		}
 		return
 	case isList(before) || isList(after):
@@ -69,7 +79,7 @@ func (w *walker) walk(path string, before, after, unknownAfter, beforeMark, afte
 			break
 		}
 		for i := range max(length(before), length(after), length(unknownAfter)) {
-			w.walk(path+"["+strconv.Itoa(i)+"]", index(before, i), index(after, i), index(unknownAfter, i), index(beforeMark, i), index(afterMark, i))
+			w.walk(path+"["+strconv.Itoa(i)+"]", s.each(func(v any) any { return index(v, i) }))
 		}
 		return
 	}

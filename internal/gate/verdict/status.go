@@ -59,7 +59,8 @@ func (s situation) status() (state, description string, keep bool) {
 // problem of the run: the status says it.
 func (r Request) report(ctx context.Context, result *Result, problem error) error {
 	pull := r.Site.Pull
-	s := situation{head: pull.HeadSHA, decision: result.Decision, problem: problem, queue: r.Queue.Head != "" && r.Queue.Head != pull.HeadSHA, strict: r.Strict}
+	s := situation{head: pull.HeadSHA, decision: result.Decision, problem: problem, strict: r.Strict}
+	s.queue = r.Queue.Head != "" && r.Queue.Head != pull.HeadSHA
 	if result.Unplanned && !r.Strict {
 		statuses, err := r.Site.API.Statuses(ctx, r.Site.Repo, pull.HeadSHA)
 		if err != nil {
@@ -83,20 +84,13 @@ func (r Request) report(ctx context.Context, result *Result, problem error) erro
 		sha = r.Queue.Head
 	}
 	reported.Description = fmt.Sprintf("onto %s@%.10s: %s", pull.BaseRef, pull.BaseSHA, status.Description)
-	if err := r.reporter().SetStatus(ctx, r.Site.Repo, sha, reported); err != nil {
+	if err := r.Reporter.SetStatus(ctx, r.Site.Repo, sha, reported); err != nil {
 		return err
 	}
 	if result.Unplanned {
 		return nil
 	}
 	return problem
-}
-
-func (r Request) reporter() *github.Client {
-	if r.Reporter != nil {
-		return r.Reporter
-	}
-	return r.Site.API
 }
 
 // marker begins the one comment with the decision.
@@ -116,10 +110,10 @@ func Markdown(d approval.Decision) string {
 func (r Request) Comment(ctx context.Context, result *Result, details string) error {
 	d := result.Decision
 	if result.Claim.Text == "" && d.Verdict == approval.Pending && len(d.Approvers()) == 0 {
-		own, err := r.Site.Own(ctx, r.reporter(), marker)
+		own, err := r.Site.Own(ctx, r.Reporter, marker)
 		if err != nil || len(own) == 0 {
 			return err
 		}
 	}
-	return r.Site.Keep(ctx, r.reporter(), marker, comment.Fit(marker+"\n"+Markdown(d)+result.Claim.Text+details))
+	return r.Site.Keep(ctx, r.Reporter, marker, comment.Fit(marker+"\n"+Markdown(d)+result.Claim.Text+details))
 }

@@ -40,10 +40,12 @@ type Request struct {
 	Registry func(host string) seal.Registry
 	// Status is the context of the status to report; if empty, none is.
 	Status   string
-	Reporter *github.Client // who reports; if nil, the site's own client
+	Reporter *github.Client // who reports
 	Strict   bool           // Reporter is an App: only what it reported is believed
 	Queue    Queue
 	RunURL   string
+	// Missing is why the decision lacks something it needs: the status says so.
+	Missing error
 }
 
 // Planned is what the workflow knows of the plan job.
@@ -112,6 +114,9 @@ func (e *unplannedError) Error() string {
 
 // decide decides by what the plan comment claims.
 func (r Request) decide(ctx context.Context, result *Result) error {
+	if r.Missing != nil {
+		return r.Missing
+	}
 	touched, err := r.touched(ctx)
 	if err != nil {
 		return err
@@ -126,7 +131,8 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 			return err
 		}
 		if !f.Means(claim.Fingerprint) {
-			return outcome.Refusedf("pull request #%d is about plan %s, not %s: a new commit or plan asks again", r.Site.Pull.Number, claim.Fingerprint.Short(), f.Short())
+			return outcome.Refusedf("pull request #%d is about plan %s, not %s: a new commit or plan asks again",
+				r.Site.Pull.Number, claim.Fingerprint.Short(), f.Short())
 		}
 	}
 	if claim.Head != r.Site.Pull.HeadSHA {
@@ -250,7 +256,8 @@ func (r Request) standing(ctx context.Context, claim comment.Claim) ([]comment.C
 		}
 	}
 	if len(moved) > 0 {
-		return nil, outcome.Refusedf("%s\nsomething that the plan depends on was merged since: bring the branch up to date and plan again", strings.Join(moved, "\n"))
+		return nil, outcome.Refusedf("%s\nsomething that the plan depends on was merged since: bring the branch up to date and plan again",
+			strings.Join(moved, "\n"))
 	}
 	return list, nil
 }
