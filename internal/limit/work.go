@@ -116,6 +116,9 @@ func within[T any](ctx context.Context, name string, limit time.Duration, f func
 		err   error
 	}
 	var none T
+	if ctx.Err() != nil { // also where there is a slot, and the work would be quick
+		return none, context.Cause(ctx)
+	}
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():

@@ -23,11 +23,13 @@ var (
 )
 
 // charts notes what a chart that the change touches asks of who renders it: it
-// can make something else in the cluster than what is judged here.
+// can make something else in the cluster than what is judged here. What newly asks
+// takes protection away.
 func (s *session) charts() {
 	seen := make(map[string]bool)
 	each(s.cfg, func(app config.App, env config.Environment) {
 		dir := app.Helm(env.Name).Chart
+		s.newlyUnsteady(place{app: app, env: env})
 		if dir == "" || seen[dir] {
 			return
 		}
@@ -40,6 +42,22 @@ func (s *session) charts() {
 				"the cluster can get something else than what is judged here. Take that out, or compare with what runs", render.Visible(calls))})
 		}
 	})
+}
+
+// newlyUnsteady reports files of a place's chart, and its values, which a chart can
+// take for templates, that newly ask who renders them.
+func (s *session) newlyUnsteady(p place) {
+	for _, file := range s.changed() {
+		if !p.reads(file) {
+			continue
+		}
+		was := unsteadyCalls(string(s.base.Files[file]))
+		calls := slices.DeleteFunc(unsteadyCalls(string(s.head.Files[file])), func(call string) bool { return slices.Contains(was, call) })
+		if len(calls) > 0 {
+			s.once(file, render.Visible(fmt.Sprintf("%s newly asks who renders it (%s), so that a cluster can get what nobody judged",
+				file, strings.Join(calls, ", "))))
+		}
+	}
 }
 
 // unsteady names the first template of a chart that differs with who renders

@@ -47,7 +47,8 @@ func TestImagesOutsideOfOverlays(t *testing.T) {
 	}
 }
 
-// A chart that asks who renders it makes a note, and no refusal.
+// A chart that asks who renders it makes a note, and one that newly does is
+// refused: it could show one image here and run another one.
 func TestChartsThatAskWhoRendersThem(t *testing.T) {
 	t.Parallel()
 	chart := "apps/demo-api/chart/"
@@ -71,6 +72,15 @@ func TestChartsThatAskWhoRendersThem(t *testing.T) {
 	got := note("change", "a: {{ now | date \"2006\" }}{{ lookup \"v1\" \"Secret\" \"a\" \"b\" }}{{ if .Release.IsUpgrade }}{{ end }}{{ .Capabilities.APIVersions }}{{ randAlpha 4 }}\n")
 	if len(got) != 1 || !strings.Contains(got[0], chart+"templates/x.yaml: the chart asks who renders it (x.yaml: now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
 		t.Errorf("got %q", got)
+	}
+	for what, file := range map[string]string{"templates": chart + "templates/x.yaml", "values": "apps/demo-api/overlays/prod/values.yaml"} {
+		w.Write(t, "asks-"+what, "the change", map[string]string{file: "image: '{{ if .Capabilities.APIVersions }}{{ else }}x{{ end }}'\n"})
+		if got := strings.Join(w.findings(t, "main", "asks-"+what), "\n"); !strings.Contains(got, file+" newly asks who renders it (.Capabilities)") {
+			t.Errorf("%s: got %s", what, got)
+		}
+	}
+	if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, "newly asks who renders it (now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
+		t.Errorf("got %s", got)
 	}
 	if got := note("steady", "a: now {{ .Values.x | default \"now\" }}\n"); len(got) != 0 {
 		t.Errorf("a steady chart: %q", got)
