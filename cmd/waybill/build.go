@@ -54,8 +54,9 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata}
 	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
-	texts := build.Texts{Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label, Annotations: in.Annotation}
-	if err := o.Parse(texts, call.Getenv); err != nil {
+	if err := o.Parse(build.Texts{
+		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label, Annotations: in.Annotation,
+	}, call.Getenv); err != nil {
 		return o, err
 	}
 	for _, s := range o.Secrets {

@@ -38,8 +38,11 @@ func permissions(c contract.Command, separator string) string {
 func commandReference() []byte {
 	var out strings.Builder
 	out.WriteString("<!-- Written by make generate from internal/command/contract. Do not edit. -->\n\n# Commands and actions\n\n" +
-		"Every command has a composite action of the same name (`actions/<command>`), with the inputs and outputs below. On the command line an input is a flag with dashes instead of underscores; a list is the flag several times, or values with commas between them where it says so. " +
-		"With `--format json` the result is a document, [described here](json.md). Inputs marked *secret* have no flag: they come by environment. Exit codes: 0 done, 1 broken, 2 wrong usage, 3 refused by policy, 4 pending.\n")
+		"Every command has a composite action of the same name (`actions/<command>`), with the inputs and outputs below. " +
+		"On the command line an input is a flag with dashes instead of underscores, and a list is the flag several times, " +
+		"or values separated by commas where the list says so. With `--format json` the result is a document, [described here](json.md). " +
+		"Inputs marked *secret* have no flag: they come by environment. " +
+		"Exit codes: 0 done, 1 broken, 2 wrong usage, 3 refused by policy, 4 pending.\n")
 	for _, c := range contract.Commands() {
 		fmt.Fprintf(&out, "\n## %s\n\n%s. %s\n\n```\n%s\n```\n", c.Name, c.Short, c.ActionText(c.Long), c.Example)
 		out.WriteString("\n| Input | Default | What it is |\n|---|---|---|\n")

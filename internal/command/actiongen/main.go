@@ -80,8 +80,8 @@ func generate(root string) ([]file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("format the options: %w", err)
 	}
-	files = append(files, file{"README.md", readme}, file{"docs/commands.md", commandReference()}, file{"internal/command/options/options.go", options})
-	return files, nil
+	return append(files,
+		file{"README.md", readme}, file{"docs/commands.md", commandReference()}, file{"internal/command/options/options.go", options}), nil
 }
 
 // between replaces what stands between <!-- name --> and <!-- /name -->.

@@ -185,7 +185,10 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		if err != nil {
 			return err
 		}
-		call := &Call{Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(c, values, proc), Stderr: proc.Stderr, Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv}
+		call := &Call{
+			Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(c, values, proc), Stderr: proc.Stderr,
+			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv,
+		}
 		if err := maskSecrets(call); err != nil {
 			return err
 		}

@@ -75,7 +75,8 @@ func TestHelpOfEachFlag(t *testing.T) {
 		}
 	}
 	for command, flags := range map[string][]string{
-		"plan": {"--parallel int", "--expires duration"}, "rollback": {"--steps int", "--allow-new "}, "build": {"--engine auto|buildkit|assemble", "--platform OS/ARCH"},
+		"plan": {"--parallel int", "--expires duration"}, "rollback": {"--steps int", "--allow-new "},
+		"build": {"--engine auto|buildkit|assemble", "--platform OS/ARCH"},
 	} {
 		for _, flag := range flags {
 			if !strings.Contains(texts[command], "\n  "+flag) {
@@ -90,7 +91,10 @@ func TestHelpOfEachFlag(t *testing.T) {
 func TestHelpIsInGroups(t *testing.T) {
 	t.Parallel()
 	texts, last := help(t), -1
-	for _, part := range []string{"Usage:", "Arguments:\n  IMAGE", "Flags:\n  --app", "\n  --env ", "\n  --via ", "Repository flags:\n  --repo", "GitHub flags:\n  --app-id", "Sigstore flags:", "Secrets, by environment:"} {
+	for _, part := range []string{
+		"Usage:", "Arguments:\n  IMAGE", "Flags:\n  --app", "\n  --env ", "\n  --via ",
+		"Repository flags:\n  --repo", "GitHub flags:\n  --app-id", "Sigstore flags:", "Secrets, by environment:",
+	} {
 		at := strings.Index(texts["bump"], part)
 		if at <= last {
 			t.Errorf("%q does not follow what comes before it", part)

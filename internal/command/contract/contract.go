@@ -116,7 +116,10 @@ type Command struct {
 // Commands lists the commands in the order of the delivery line, then of
 // the terraform gate, which is the order of the help and the README.
 func Commands() []Command {
-	return []Command{compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, login, plan, gate, applyCommand, driftCommand, initialize}
+	return []Command{
+		compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status,
+		login, plan, gate, applyCommand, driftCommand, initialize,
+	}
 }
 
 // Lookup finds a command by name.

@@ -12,14 +12,17 @@ func NextSteps(kind string, n Names) []string {
 	switch kind {
 	case App:
 		if n.Template == None {
-			steps = append(steps, "Say in .github/workflows/ci.yml how the application is linted, tested and compiled: the inputs of "+n.ConfigRepo+"'s deliver.yml.")
+			steps = append(steps, "Say in .github/workflows/ci.yml how the application is linted, tested and compiled: "+
+				"the inputs of "+n.ConfigRepo+"'s deliver.yml.")
 		}
 		steps = append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
-			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
+			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): "+
+				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
 		if strings.HasPrefix(n.Image, "ghcr.io/") {
-			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it (the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
+			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it "+
+				"(the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
 		}
 		return steps
 	case Infra:
@@ -28,15 +31,22 @@ func NextSteps(kind string, n Names) []string {
 		}
 		return append(steps,
 			"Look over who approves what in waybill.yaml: the teams of "+n.Owner+" that stand there must exist.",
-			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra. The secret WAYBILL_TEAM_TOKEN may read the members of teams, and nothing else.",
-			"Let an App report the gate: contents: read, pull_requests: write, statuses: write. WAYBILL_APP_ID and WAYBILL_APP_KEY stand in the environment waybill, limited to main. Require the status waybill/gate from that App alone: https://github.com/waybill-dev/waybill/blob/main/docs/terraform.md says how.",
+			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, "+
+				"the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra. "+
+				"The secret WAYBILL_TEAM_TOKEN may read the members of teams, and nothing else.",
+			"Let an App report the gate: contents: read, pull_requests: write, statuses: write. "+
+				"WAYBILL_APP_ID and WAYBILL_APP_KEY stand in the environment waybill, limited to main. "+
+				"Require the status waybill/gate from that App alone: "+
+				"https://github.com/waybill-dev/waybill/blob/main/docs/terraform.md says how.",
 			"Commit, and push to main. That one run of apply is red: what came by no pull request was approved by nobody.",
 			"Open a pull request that changes a root: its plan appears as a comment.")
 	}
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"Protect main: pull requests, the status waybill/check from the App that moves digests alone (WAYBILL_APP_ID, WAYBILL_APP_KEY, in the environment waybill), and that App as the one that may pass: https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
+		"Protect main: pull requests, the status waybill/check from the App that moves digests alone "+
+			"(WAYBILL_APP_ID, WAYBILL_APP_KEY, in the environment waybill), and that App as the one that may pass: "+
+			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
 		"Let other repositories of "+n.Owner+" call this one's workflows.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/delivery/sign"
 	"github.com/waybill-dev/waybill/internal/delivery/tag"
@@ -104,17 +105,11 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 
 // Verify renders a waybill.
 func Verify(_ options.Verify, w evidence.Waybill) show.View {
-	v := show.View{
+	return show.View{
 		Text: w.Text(), Markdown: w.Markdown(),
 		Outputs: map[string]string{"allowed": strconv.FormatBool(w.Decision.Allowed), "waybill": show.JSON(w)},
+		Verdict: rules.Refusal(w.Decision, w),
 	}
-	switch w.Decision.State() {
-	case evidence.Refused:
-		v.Verdict = outcome.Refusedf("%s", w.Refusal())
-	case evidence.Pending:
-		v.Verdict = outcome.Pendingf("%s", w.Refusal())
-	}
-	return v
 }
 
 // Tag renders the tags that were written.

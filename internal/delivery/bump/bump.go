@@ -80,7 +80,8 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 		return Result{}, err
 	}
 	if env.Promotion != config.Auto {
-		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s", env.Name, config.FileName)
+		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
+			env.Name, config.FileName)
 	}
 	change, err := history.Prepare(ctx, tip.Files, app, env.Name, req.Image)
 	if err != nil {
@@ -115,7 +116,9 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 
 // decide asks every rule. A digest that stands there already is verified too:
 // what bump answers for is that it may run there.
-func (r *Result) decide(ctx context.Context, repo Repository, judge *rules.Judge, image imageref.Ref, move rules.Move) (evidence.Decision, error) {
+func (r *Result) decide(
+	ctx context.Context, repo Repository, judge *rules.Judge, image imageref.Ref, move rules.Move,
+) (evidence.Decision, error) {
 	waybill, err := judge.Image(ctx, move.Config, move.App.Name, move.Env.Name, image)
 	if err != nil {
 		return evidence.Decision{}, err

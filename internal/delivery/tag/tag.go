@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -78,11 +79,8 @@ func named(types []string) bool {
 // Apply writes the tags of an image that the decision allows, and gives the
 // references.
 func Apply(ctx context.Context, registry Registry, w evidence.Waybill, tags []string) ([]string, error) {
-	switch w.Decision.State() {
-	case evidence.Refused:
-		return nil, outcome.Refusedf("%s", w.Refusal())
-	case evidence.Pending:
-		return nil, outcome.Pendingf("%s", w.Refusal())
+	if err := rules.Refusal(w.Decision, w); err != nil {
+		return nil, err
 	}
 	var written []string
 	for _, t := range tags {

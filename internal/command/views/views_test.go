@@ -1,0 +1,99 @@
+package views_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/command/views"
+	"github.com/waybill-dev/waybill/internal/delivery/bump"
+	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/delivery/promote"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// The document of a check carries the verdict; a wait that a commit status holds
+// is no failure of the run.
+func TestCheckVerdicts(t *testing.T) {
+	t.Parallel()
+	finding := func(state evidence.State) []check.Finding {
+		return []check.Finding{{File: "a.yaml", Line: 3, Rule: "soak", State: state, Message: "not yet"}}
+	}
+	for name, c := range map[string]struct {
+		verdict check.Verdict
+		code    int
+		state   evidence.State
+		allowed string
+	}{
+		"nothing found":         {check.Verdict{Result: check.Result{Findings: []check.Finding{}}}, outcome.Done, evidence.Met, "true"},
+		"refused":               {check.Verdict{Result: check.Result{Findings: finding(evidence.Refused)}}, outcome.Refused, evidence.Refused, "false"},
+		"pending":               {check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}}, outcome.Pending, evidence.Pending, "false"},
+		"pending on the commit": {check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}, OnCommit: true}, outcome.Done, evidence.Pending, "false"},
+	} {
+		v := views.Check(options.Check{}, c.verdict)
+		document := v.Document.(views.Checked)
+		if outcome.Code(v.Verdict) != c.code || document.State != c.state || v.Outputs["allowed"] != c.allowed || document.Allowed != (c.allowed == "true") {
+			t.Errorf("%s: %v, %+v, %v", name, v.Verdict, document, v.Outputs)
+		}
+		var findings []check.Finding
+		if err := json.Unmarshal([]byte(v.Outputs["findings"]), &findings); err != nil || len(findings) != len(c.verdict.Findings) {
+			t.Errorf("%s: the output findings is %s", name, v.Outputs["findings"])
+		}
+	}
+	v := views.Check(options.Check{}, check.Verdict{Elsewhere: "not judged: …"})
+	if v.Verdict != nil || v.Text != "" || len(v.Outputs) != 0 || v.Document.(views.Checked).Allowed {
+		t.Errorf("what was not judged: %+v", v)
+	}
+}
+
+// A finding is an annotation at its place; a loss of protection warns.
+func TestCheckAnnotations(t *testing.T) {
+	t.Parallel()
+	v := views.Check(options.Check{}, check.Verdict{Result: check.Result{
+		Findings: []check.Finding{{File: "a.yaml", Line: 3, State: evidence.Refused}, {File: "b.yaml", State: evidence.Pending}},
+		Notes:    []check.Finding{{File: "waybill.yaml", Rule: check.RuleProtection}, {File: "c.yaml"}},
+	}})
+	var levels []string
+	for _, a := range v.Annotations {
+		levels = append(levels, a.File+" "+string(a.Level))
+	}
+	want := []string{"a.yaml " + string(runner.Failure), "b.yaml " + string(runner.Notice), "waybill.yaml " + string(runner.Warning), "c.yaml " + string(runner.Notice)}
+	if strings.Join(levels, "\n") != strings.Join(want, "\n") {
+		t.Errorf("%q", levels)
+	}
+}
+
+// Standard output names the commit of a bump that was made, and of no other.
+func TestBumpThatIsRefused(t *testing.T) {
+	t.Parallel()
+	for decision, text := range map[string]string{"allowed": "abc\n", "refused": "", "pending": "", "": ""} {
+		v := views.Bump(options.Bump{}, bump.Result{Decision: decision, Commit: "abc"})
+		if v.Text != text || v.Outputs["decision"] != decision || (v.Outputs["commit"] != "") != (text != "") {
+			t.Errorf("%s: %q, %v", decision, v.Text, v.Outputs)
+		}
+	}
+	v := views.Bump(options.Bump{}, bump.Result{Decision: "refused", Answer: "failure", URL: "https://x"})
+	if v.Text != "" || len(v.Lines) != 1 || v.Lines[0] != "answered failure: https://x" {
+		t.Errorf("an answer: %+v", v)
+	}
+}
+
+// Only a promotion that was asked for by name refuses or waits.
+func TestPromoteVerdicts(t *testing.T) {
+	t.Parallel()
+	for state, code := range map[string]int{
+		promote.Opened: outcome.Done, promote.Refused: outcome.Refused, promote.Foreign: outcome.Refused,
+		promote.Declined: outcome.Refused, promote.Pending: outcome.Pending,
+	} {
+		promotions := []promote.Promotion{{App: "x", State: state, Reason: "why"}}
+		if v := views.Promote(options.Promote{App: "x"}, promotions); outcome.Code(v.Verdict) != code {
+			t.Errorf("%s by name: %v", state, v.Verdict)
+		}
+		if v := views.Promote(options.Promote{}, promotions); v.Verdict != nil {
+			t.Errorf("%s among all: %v", state, v.Verdict)
+		}
+	}
+}
