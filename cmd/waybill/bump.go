@@ -33,7 +33,7 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 		return askForBump(ctx, call, repo, request, in.Timeout)
 	}
 	if in.Deployment == 0 {
-		return bumpAndStart(ctx, access, repo, request, in.PromoteWorkflow)
+		return bumpAndStart(ctx, access, repo, request, in)
 	}
 	// The answer goes with the job's token: the App that moves digests needs no
 	// right to deployments.
@@ -48,20 +48,23 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 	if err := answer.Begin(ctx); err != nil {
 		return result, err
 	}
-	result, err = bumpAndStart(ctx, access, repo, request, in.PromoteWorkflow)
+	result, err = bumpAndStart(ctx, access, repo, request, in)
 	return result, answer.End(ctx, err)
 }
 
 // bumpAndStart bumps, and starts the promotion where nothing else does.
 func bumpAndStart(
-	ctx context.Context, access connect.Access, repo connect.ConfigRepository, request bump.Request, workflow string,
+	ctx context.Context, access connect.Access, repo connect.ConfigRepository, request bump.Request, in options.Bump,
 ) (bump.Result, error) {
 	judge, err := access.Judge(ctx, repo, request.Branch)
 	if err != nil {
 		return bump.Result{}, err
 	}
+	if repo.HasForge() {
+		request.Propose = proposer(repo, judge, request, in.CheckWorkflow)
+	}
 	result, err := bump.Run(ctx, repo, judge, request)
-	if err != nil || workflow == "" {
+	if err != nil || in.PromoteWorkflow == "" || result.Number != 0 {
 		return result, err
 	}
 	if err := repo.NeedsForge("--promote-workflow"); err != nil {
@@ -72,5 +75,5 @@ func bumpAndStart(
 	}
 	// Also when the digest stood there already: an earlier run may have been
 	// interrupted between commit and start, and promoting again changes nothing.
-	return result, repo.API.Dispatch(ctx, repo.GitHub, workflow, request.Branch, nil)
+	return result, repo.API.Dispatch(ctx, repo.GitHub, in.PromoteWorkflow, request.Branch, nil)
 }

@@ -41,6 +41,7 @@ var program = cli.Program{
 		"rollback": bounded(cli.With(runRollback, views.Rollback)),
 		"hold":     bounded(cli.With(runHold, views.Hold)),
 		"status":   bounded(cli.With(runStatus, views.Status)),
+		"why":      bounded(cli.With(runWhy, views.Why)),
 		"login":    runLogin,
 		"plan":     runPlan,
 		"gate":     runGate,

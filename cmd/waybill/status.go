@@ -6,9 +6,13 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
 )
+
+// recentOnPage is how many deployments of each place the page lists.
+const recentOnPage = 5
 
 func runStatus(ctx context.Context, call *cli.Call, in options.Status) (status.Table, error) {
 	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, WorkingDirectory: true}
@@ -26,5 +30,11 @@ func runStatus(ctx context.Context, call *cli.Call, in options.Status) (status.T
 			open = append(open, status.Open{Number: p.Number, URL: p.URL, Branch: p.HeadRef})
 		}
 	}
-	return status.Read(ctx, repo, status.Request{Branch: branch, Open: open, Now: time.Now()})
+	request := status.Request{Branch: branch, Open: open, Now: time.Now()}
+	if in.Format == options.FormatHTML {
+		request.Recent = recentOnPage
+	}
+	table, err := status.Read(ctx, repo, request)
+	table.Title, table.Server = repo.Title(in.Dir), call.Env(contract.EnvGitHubServer)
+	return table, err
 }

@@ -48,6 +48,19 @@ type ConfigRepository struct {
 // HasForge reports whether pull requests can be opened there.
 func (r ConfigRepository) HasForge() bool { return r.GitHub.Name != "" }
 
+// Title is what a page about the repository is called: OWNER/NAME, or the name of
+// the directory dir.
+func (r ConfigRepository) Title(dir string) string {
+	if r.HasForge() {
+		return r.GitHub.String()
+	}
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+	return filepath.Base(absolute)
+}
+
 // NeedsForge is a usage error for a flag that needs a repository on GitHub.
 func (r ConfigRepository) NeedsForge(flag string) error {
 	if r.HasForge() {

@@ -42,7 +42,8 @@ var bump = Command{
 	Name:  "bump",
 	Short: "Point one environment's overlay at a digest that passes policy",
 	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
-		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there.",
+		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there. " +
+		"Where the first environment takes changes by pull request only, it opens one.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
 		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
@@ -50,6 +51,7 @@ var bump = Command{
 		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long {via: deployment} waits for the answer."},
 		{Name: "deployment", Type: Int, Placeholder: "ID", Doc: "Deployment of the config repository by which somebody asked with {via: deployment}: the outcome is reported there. Empty reports to nobody. Needs {repo}."},
 		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With {app_id} the commit starts by itself what listens to pushes. Empty starts none. Needs {repo}."},
+		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, as in {promote.check_workflow}. Empty starts none."},
 		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
@@ -57,8 +59,11 @@ var bump = Command{
 		{"changed", "`true` when a commit was made, `false` when the overlay already named the digest."},
 		{"commit", "The commit on the config repository's branch that holds the digest."},
 		{"previous", "The digest that was deployed before."},
+		{"pull_request", "Number of the pull request, where the first environment takes changes by pull request."},
 	},
 	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "starts the promote workflow after a commit"},
+		{"pull-requests", "write", "opens the pull request of a first environment that takes those"},
+		{"statuses", "write", "marks its head as waiting for its check"},
 		{"deployments", "write", "reports the outcome to who asked; with `via: deployment` it is all that is needed, in the config repository"}},
 	Binaries: []string{Waybill},
 }
@@ -163,12 +168,34 @@ var holdCommand = Command{
 }
 
 var status = Command{
-	Name:        "status",
-	Short:       "Show which digest runs where, how far behind, and what waits for what",
-	Long:        "Reads the config repository and prints, per application and environment, the deployed digest, since when it is deployed, and the open promotion.",
-	Example:     "waybill status --dir .",
-	Inputs:      []Input{inputRepo, inputDir, inputBranch, inputFormat, inputToken},
+	Name:    "status",
+	Short:   "Show which digest runs where, how far behind, and what waits for what",
+	Long:    "Reads the config repository and prints, per application and environment, the deployed digest, since when it is deployed, and the open promotion.",
+	Example: "waybill status --dir .",
+	Inputs: []Input{
+		inputRepo, inputDir, inputBranch,
+		{Name: "format", Type: Choice, Values: []string{"text", "json", "html"}, Default: "text", LocalOnly: true,
+			Doc: "Form of the result on standard output. html is one page that fetches nothing, with the last deployments of each place."},
+		inputToken,
+	},
 	Outputs:     []Output{{"status", "The table as JSON."}},
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}},
+	Binaries:    []string{Waybill},
+}
+
+var why = Command{
+	Name:  "why",
+	Short: "Explain what stands between a digest and an environment",
+	Long: "Asks every rule that bump and promote ask, and changes nothing: evidence, order, soak, holds, freezes. Says what each waits for, when it passes, and which pull request is open. " +
+		"The digest is the one that runs in the environment before, or the one that is named.",
+	Example: "waybill why backend prod --repo acme/config",
+	Inputs: []Input{
+		{Name: "app", Type: String, Required: true, Positional: true, Placeholder: "APP", Doc: "Application, as named under `apps` in waybill.yaml."},
+		{Name: "env", Type: String, Required: true, Positional: true, Placeholder: "ENV", Doc: "Environment, as named under `environments` in waybill.yaml."},
+		{Name: "image", Type: String, Placeholder: "IMAGE", Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment needs it."},
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs:     []Output{{"allowed", "`true` when no rule stands in the way."}},
+	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
 	Binaries:    []string{Waybill},
 }

@@ -85,6 +85,7 @@ const (
 	FormatLegacy      Format     = "legacy"
 	FormatBoth        Format     = "both"
 	FormatMarkdown    Format     = "markdown"
+	FormatHTML        Format     = "html"
 	EngineAuto        Engine     = "auto"
 	EngineBuildkit    Engine     = "buildkit"
 	EngineAssemble    Engine     = "assemble"
@@ -215,6 +216,7 @@ type Bump struct {
 	Timeout         time.Duration `input:"timeout"`
 	Deployment      int           `input:"deployment"`
 	PromoteWorkflow string        `input:"promote_workflow"`
+	CheckWorkflow   string        `input:"check_workflow"`
 	AllowOlder      bool          `input:"allow_older"`
 	Format          Format        `input:"format"`
 	Repository
@@ -296,6 +298,18 @@ type Status struct {
 	Format Format `input:"format"`
 	Repository
 	GitHub
+}
+
+// Why are the inputs of waybill why.
+type Why struct {
+	App    string `input:"app"`
+	Env    string `input:"env"`
+	Image  string `input:"image"`
+	Format Format `input:"format"`
+	Repository
+	GitHub
+	Sigstore
+	Registry
 }
 
 // Login are the inputs of waybill login.

@@ -16,11 +16,12 @@ import (
 
 // View is a result as its readers see it. Any part may be empty.
 type View struct {
-	Lines       []string          // on stderr, for people
-	Text        string            // on stdout, with --format text
-	Markdown    string            // in the step's summary; on stdout with --format markdown
-	Document    any               // on stdout with --format json; the result itself if nil
-	Outputs     map[string]string // for the steps after this one
+	Lines       []string              // on stderr, for people
+	Text        string                // on stdout, with --format text
+	Markdown    string                // in the step's summary; on stdout with --format markdown
+	HTML        func(io.Writer) error // on stdout with --format html
+	Document    any                   // on stdout with --format json; the result itself if nil
+	Outputs     map[string]string     // for the steps after this one
 	Annotations []runner.Annotation
 	Verdict     error // a refusal or a wait; nil if the command did what it is for
 }
@@ -68,6 +69,8 @@ func (v View) Show(result any, to To) error {
 func (v View) print(result any, to To) error {
 	text := v.Text
 	switch to.Format {
+	case options.FormatHTML:
+		return v.HTML(to.Stdout)
 	case options.FormatJSON:
 		if v.Document != nil {
 			result = v.Document

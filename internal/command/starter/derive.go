@@ -13,6 +13,8 @@ import (
 // are not given.
 func (n *Names) Derive(ctx context.Context, kind, dir string) error {
 	origin := originOf(ctx, dir)
+	_, err := git.Run(ctx, dir, "rev-parse", "--git-dir")
+	n.outsideOfGit = err != nil
 	if kind == Config && n.ConfigRepo == "" {
 		n.ConfigRepo = origin
 	}

@@ -30,6 +30,8 @@ type Names struct {
 	Template string
 	// Trust is what the config repository fixes for every delivery.
 	Trust workflows.Trust
+
+	outsideOfGit bool // the directory is in no git repository
 }
 
 // Values of Platform and Template.

@@ -6,6 +6,9 @@ import "strings"
 func NextSteps(kind string, n Names) []string {
 	n = n.Default()
 	var steps []string
+	if n.outsideOfGit {
+		steps = append(steps, "Run git init: the directory is in no git repository, and every other command reads commits.")
+	}
 	if left := n.Left(); kind != App && n.Platform != None && len(left) > 0 {
 		steps = append(steps, "Replace "+strings.Join(left, " and ")+", or run this again with --cloud-account, --domain and --force.")
 	}

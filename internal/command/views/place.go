@@ -17,9 +17,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
+	"github.com/waybill-dev/waybill/internal/delivery/why"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
-	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Bump renders how a bump ended, or the answer of the run that was asked for it.
@@ -40,6 +40,11 @@ func Bump(_ options.Bump, r bump.Result) show.View {
 		return v
 	case r.Answer != "":
 		v.Text = r.URL + "\n"
+		return v
+	case r.State != "":
+		v.Linef("%s #%d", r.State, r.Number)
+		v.Text = r.URL + "\n"
+		v.Outputs["changed"], v.Outputs["pull_request"] = "false", strconv.Itoa(r.Number)
 		return v
 	case r.Changed:
 		v.Linef("bumped   %s: %s → %s", r.File, short(r.Previous), r.Waybill.Image.Short())
@@ -92,12 +97,7 @@ func Promote(in options.Promote, promotions []promote.Promotion) show.View {
 	v.Text = text.String()
 	v.Markdown += summary.String() + reasons.String()
 	if in.App != "" && len(promotions) == 1 {
-		switch p := promotions[0]; p.State {
-		case promote.Refused, promote.Foreign, promote.Declined:
-			v.Verdict = outcome.Refusedf("%s", p.Reason)
-		case promote.Pending:
-			v.Verdict = outcome.Pendingf("%s", p.Reason)
-		}
+		v.Verdict = promotions[0].Verdict()
 	}
 	return v
 }
@@ -162,7 +162,17 @@ func Hold(in options.Hold, r hold.Result) show.View {
 func Status(_ options.Status, t status.Table) show.View {
 	var text strings.Builder
 	_ = t.Text(&text) // into memory
-	return show.View{Text: text.String(), Markdown: markdown.Fence("", text.String()), Outputs: map[string]string{"status": show.JSON(t)}}
+	return show.View{
+		Text: text.String(), HTML: t.HTML, Markdown: markdown.Fence("", text.String()), Outputs: map[string]string{"status": show.JSON(t)},
+	}
+}
+
+// Why renders what stands between a digest and an environment. That something
+// does is the answer, and no failure.
+func Why(_ options.Why, r why.Result) show.View {
+	return show.View{
+		Text: r.Text(), Markdown: markdown.Fence("", r.Text()), Outputs: map[string]string{"allowed": strconv.FormatBool(r.Decision.Allowed)},
+	}
 }
 
 // Init renders what was written, and what people do next.

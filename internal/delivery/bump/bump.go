@@ -35,6 +35,17 @@ type Request struct {
 	Branch     string
 	AllowOlder bool
 	Run        string // URL of the run that bumps, for the commit
+	// Propose opens a pull request for the image, and is called where the first
+	// environment of the application takes changes by pull request only. If nil,
+	// such an environment is refused.
+	Propose func(ctx context.Context) (Proposal, error)
+}
+
+// Proposal is the pull request of an image.
+type Proposal struct {
+	Number int
+	URL    string
+	State  string // what became of it: opened, updated, unchanged, current
 }
 
 // Result is what was done.
@@ -46,8 +57,10 @@ type Result struct {
 	Previous imageref.Ref     `json:"previous"`           // the digest that was deployed before
 	Attempts int              `json:"attempts,omitempty"` // commits tried, lost races included
 	Waybill  evidence.Waybill `json:"waybill,omitzero"`
-	Answer   string           `json:"answer,omitempty"` // of the config repository's run, if it was asked
-	URL      string           `json:"url,omitempty"`    // of that run
+	Answer   string           `json:"answer,omitempty"`      // of the config repository's run, if it was asked
+	URL      string           `json:"url,omitempty"`         // of that run, or of the pull request
+	Number   int              `json:"pullRequest,omitempty"` // of the pull request, where the environment takes those
+	State    string           `json:"state,omitempty"`       // what became of the pull request
 }
 
 // Decide sets the decision by how the bump ended.
@@ -78,6 +91,10 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	app, env, err := tip.Config.Place(req.App, req.Env)
 	if err != nil {
 		return Result{}, err
+	}
+	if env.Promotion != config.Auto && req.Propose != nil && env.Name == app.Environments[0] {
+		proposal, err := req.Propose(ctx)
+		return Result{Number: proposal.Number, URL: proposal.URL, State: proposal.State}, err
 	}
 	if env.Promotion != config.Auto {
 		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",

@@ -104,6 +104,27 @@ type Promotion struct {
 	Body     string `json:"-"`
 }
 
+// Verdict is a refusal or a wait as an outcome; nil for everything else.
+func (p Promotion) Verdict() error {
+	switch p.State {
+	case Refused, Foreign, Declined:
+		return outcome.Refusedf("%s", p.Reason)
+	case Pending:
+		return outcome.Pendingf("%s", p.Reason)
+	}
+	return nil
+}
+
+// Propose opens or updates the pull request of an image for the first
+// environment of its application.
+func (p *Promoter) Propose(ctx context.Context, req Request) (Promotion, error) {
+	promotions, err := p.Run(ctx, req)
+	if err != nil || len(promotions) == 0 {
+		return Promotion{}, err
+	}
+	return promotions[0], promotions[0].Verdict()
+}
+
 // Promoter promotes within one config repository.
 type Promoter struct {
 	Repo  Repository

@@ -19,14 +19,6 @@ import (
 //go:embed page.html
 var pageTemplate string
 
-// Page is what the page shows beside the table.
-type Page struct {
-	Table
-	Title string // the config repository, OWNER/NAME or a directory
-	// Server is the URL of the GitHub server, for links; empty makes none.
-	Server string
-}
-
 // Marks of a place, worst first. The page sorts and filters by them.
 const (
 	markBroken  = "broken"
@@ -68,13 +60,13 @@ func (c Cell) mark() string {
 }
 
 // HTML writes the page.
-func (p Page) HTML(w io.Writer) error {
-	t, err := template.New("page").Funcs(template.FuncMap{
+func (t Table) HTML(w io.Writer) error {
+	page, err := template.New("page").Funcs(template.FuncMap{
 		"age": func(since time.Time) string {
 			if since.IsZero() {
 				return ""
 			}
-			return rules.Duration(p.At.Sub(since))
+			return rules.Duration(t.At.Sub(since))
 		},
 		"stamp":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
 		"digest": func(ref imageref.Ref) string { return ref.Hex()[:8] },
@@ -88,13 +80,13 @@ func (p Page) HTML(w io.Writer) error {
 			return ""
 		},
 		"marks":  func() any { return marks },
-		"commit": p.commitURL,
+		"commit": t.commitURL,
 		"find":   Row.find,
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
 	}
-	if err := t.Execute(w, p); err != nil {
+	if err := page.Execute(w, t); err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
@@ -111,9 +103,9 @@ func (r Row) find(env string) *Cell {
 }
 
 // Urgent lists the places that need somebody, worst first.
-func (p Page) Urgent() (list []struct{ App, Env, Mark, Why string }) {
+func (t Table) Urgent() (list []struct{ App, Env, Mark, Why string }) {
 	for _, m := range marks[:4] {
-		for _, row := range p.Rows {
+		for _, row := range t.Rows {
 			for _, c := range row.Cells {
 				if c.mark() == m.Name {
 					list = append(list, struct{ App, Env, Mark, Why string }{row.App, c.Env, m.Name, c.why()})
@@ -144,10 +136,10 @@ func (c Cell) why() string {
 }
 
 // commitURL is the page of OWNER/NAME@COMMIT; empty where there is none.
-func (p Page) commitURL(source string) string {
+func (t Table) commitURL(source string) string {
 	repository, commit, ok := strings.Cut(source, "@")
-	if !ok || p.Server == "" || strings.Count(repository, "/") != 1 {
+	if !ok || t.Server == "" || strings.Count(repository, "/") != 1 {
 		return ""
 	}
-	return p.Server + "/" + repository + "/commit/" + commit
+	return t.Server + "/" + repository + "/commit/" + commit
 }

@@ -13,7 +13,7 @@ import (
 // hostile stands wherever others write.
 const hostile = `</script><script>alert(1)</script><img src=x onerror=alert(1)>" javascript:alert(1)`
 
-func page(t *testing.T, p status.Page) string {
+func page(t *testing.T, p status.Table) string {
 	t.Helper()
 	var out strings.Builder
 	if err := p.HTML(&out); err != nil {
@@ -25,7 +25,8 @@ func page(t *testing.T, p status.Page) string {
 func TestPageShowsEveryPlace(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	text := page(t, status.Page{Title: "acme/config", Server: "https://github.com", Table: status.Table{
+	text := page(t, status.Table{
+		Title: "acme/config", Server: "https://github.com",
 		Commit: strings.Repeat("a", 40), At: at, Environments: []string{"dev", "prod"},
 		Rows: []status.Row{
 			{App: "demo-api", Cells: []status.Cell{
@@ -38,7 +39,7 @@ func TestPageShowsEveryPlace(t *testing.T) {
 			{App: "demo-web", Cells: []status.Cell{{Env: "prod", Held: &hold.Hold{Reason: "a migration"}}}},
 			{App: "extra", Cells: []status.Cell{{Env: "dev", Tag: "v1"}, {Env: "prod", Problem: "no overlay there"}}},
 		},
-	}})
+	})
 	for _, want := range []string{
 		"3 applications, 2 environments", `data-behind="3"`, "3 behind", `href="https://github.com/acme/config/pull/212"`, "4 m", "26 h",
 		`href="https://github.com/acme/demo-api/commit/0123456"`, "soak: 4 m in dev, 24 h asked", "a migration", "tag v1", "not deployed there",
@@ -58,13 +59,14 @@ func TestPageShowsEveryPlace(t *testing.T) {
 // Nothing that others write becomes markup, and nothing is fetched.
 func TestPageIsClosed(t *testing.T) {
 	t.Parallel()
-	text := page(t, status.Page{Title: hostile, Server: "https://github.com", Table: status.Table{
+	text := page(t, status.Table{
+		Title: hostile, Server: "https://github.com",
 		Commit: strings.Repeat("a", 40), Environments: []string{hostile},
 		Rows: []status.Row{{App: hostile, Cells: []status.Cell{{
 			Env: hostile, Image: demo(1), Problem: hostile, Waits: []string{hostile}, Held: &hold.Hold{Reason: hostile}, Pending: &status.Open{Number: 1, URL: "javascript:alert(1)"},
 			Recent: []status.Deployment{{Image: demo(1), Source: hostile, Run: "javascript:alert(1)"}},
 		}}}},
-	}})
+	})
 	if n := strings.Count(text, "<script"); n != 1 {
 		t.Errorf("%d scripts, want the page's own", n)
 	}

@@ -73,6 +73,10 @@ type Table struct {
 	At           time.Time `json:"at"`
 	Environments []string  `json:"-"`
 	Rows         []Row     `json:"apps"`
+	// Title and Server are for the page: the repository, and the URL of the GitHub
+	// server, which makes links.
+	Title  string `json:"-"`
+	Server string `json:"-"`
 }
 
 // Request says what to read.
