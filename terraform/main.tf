@@ -10,6 +10,7 @@ locals {
   domains  = { for key, c in var.clusters : key => c.domain if c.domain != null }
   tags     = { for key, c in var.clusters : key => merge(var.tags, { "waybill.dev/cluster" = local.names[key], "waybill.dev/environment" = c.environment }) }
   watching = length(var.clusters) > 0
+  alarms   = coalesce(var.alarms.name, var.name)
 
   # Each cluster has its own prefix: DEV cannot read PROD's secrets.
   secrets = { for key, name in local.names : key => "arn:${data.aws_partition.current.partition}:secretsmanager:${data.aws_region.current.region}:${local.account}:secret:${name}/*" }
@@ -152,7 +153,7 @@ module "identity" {
 module "alarms" {
   source          = "./modules/alarms"
   count           = local.watching ? 1 : 0
-  name            = var.name
+  name            = local.alarms
   emails          = var.alarms.emails
   https_endpoints = var.alarms.https_endpoints
   clusters        = { for key, c in module.cluster : local.names[key] => { log_group = c.log_group } }
@@ -166,8 +167,9 @@ module "alarms" {
 module "budget" {
   source      = "./modules/budget"
   count       = var.monthly_usd == null ? 0 : 1
-  name        = var.name
+  name        = local.alarms
   monthly_usd = var.monthly_usd
+  anomaly_usd = var.anomaly_usd
   emails      = var.alarms.emails
   topic       = local.watching ? { arn = module.alarms[0].topic_arn } : null
   tags        = var.tags

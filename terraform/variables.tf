@@ -186,12 +186,19 @@ variable "certificates" {
 }
 
 variable "alarms" {
-  description = "Who gets the alarms."
+  description = "Who gets the alarms. name begins the names of topic, alarms and budget, which are unique in an account and region; null takes name. Roots that share an account give each its own."
   type = object({
+    name            = optional(string)
     emails          = optional(set(string), [])
     https_endpoints = optional(set(string), [])
   })
   default = {}
+}
+
+variable "anomaly_usd" {
+  description = "What a cost out of the ordinary must be, in US dollars, for a message; no watch when 0. AWS allows one watch of services in an account, and makes one in most: set this in one root of an account that has none. Needs monthly_usd."
+  type        = number
+  default     = 0
 }
 
 variable "monthly_usd" {

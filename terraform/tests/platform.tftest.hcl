@@ -197,3 +197,16 @@ run "refuses_a_push_of_other_images" {
   }
   expect_failures = [var.github]
 }
+
+# Roots that share an account give what is unique in it names of their own.
+run "names_of_alarms" {
+  command = plan
+  variables {
+    alarms      = { name = "acme-dev", emails = ["a@example.com"] }
+    monthly_usd = 100
+  }
+  assert {
+    condition     = alltrue([for n in module.alarms[0].alarm_names : startswith(n, "acme-dev-")])
+    error_message = "alarms are named after alarms.name"
+  }
+}

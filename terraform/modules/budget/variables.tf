@@ -58,9 +58,10 @@ variable "cost_tag" {
 }
 
 variable "anomaly_usd" {
-  description = "What a cost out of the ordinary must be, in US dollars, for a message; no watch when 0. The watch covers the account."
+  description = "What a cost out of the ordinary must be, in US dollars, for a message; no watch when 0. The watch covers the account, which may have one alone."
   type        = number
-  default     = 50
+  default     = 0
+  nullable    = false
   validation {
     condition     = var.anomaly_usd >= 0
     error_message = "anomaly_usd must not be negative."

@@ -42,6 +42,7 @@ module "platform" {
     }
   }
 
-  alarms = { emails = ["platform@acme.example"] }
+  # Topic and alarms are named after the cluster: all environments may share one account.
+  alarms = { name = "acme-${var.cluster}", emails = ["platform@acme.example"] }
   tags   = { owner = "platform" }
 }

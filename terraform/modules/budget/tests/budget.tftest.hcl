@@ -5,6 +5,7 @@ mock_provider "aws" {
 variables {
   name        = "shop-dev"
   monthly_usd = 400
+  anomaly_usd = 50
   emails      = ["platform@example.com"]
 }
 
@@ -43,7 +44,7 @@ run "topic_and_tag" {
 }
 
 run "no_watch" {
-  variables { anomaly_usd = 0 }
+  variables { anomaly_usd = null }
   assert {
     condition     = length(aws_ce_anomaly_monitor.this) == 0 && length(aws_ce_anomaly_subscription.this) == 0
     error_message = "0 turns the watch off"
