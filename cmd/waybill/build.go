@@ -74,7 +74,7 @@ func (b *buildCall) deliver(ctx context.Context, index v1.ImageIndex, images []b
 	layout := b.In.String("oci_layout")
 	image := filepath.ToSlash(layout) + "@" + record.Digest
 	if layout != "" {
-		if err := build.WriteLayout(layout, index); err != nil {
+		if err := build.WriteLayout(layout, index, b.annotations); err != nil {
 			return err
 		}
 	} else {

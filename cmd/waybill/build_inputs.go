@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 	"github.com/waybill-dev/waybill/internal/door/registry"
@@ -29,7 +31,7 @@ type buildCall struct {
 	binaries    string // reference of what compile handed on; empty without
 	request     build.Request
 	builders    buildkit.Builders
-	annotations map[string]string
+	annotations build.Annotations
 	started     time.Time
 }
 
@@ -70,9 +72,13 @@ func newBuildCall(ctx context.Context, call *cli.Call) (*buildCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	annotations, err := pairs(in, "annotation")
-	if err != nil {
-		return nil, err
+	var annotations build.Annotations
+	for _, text := range in.List("annotation") {
+		list, err := build.ParseAnnotation(text)
+		if err != nil {
+			return nil, outcome.Usagef("--annotation: %w", err)
+		}
+		annotations = append(annotations, list...)
 	}
 	if err := build.Within(call.Runner.Context().Workspace, r.Context, r.Dockerfile); err != nil {
 		return nil, err
@@ -84,15 +90,19 @@ func newBuildCall(ctx context.Context, call *cli.Call) (*buildCall, error) {
 	if b.file, err = build.ReadDockerfile(r.Context, r.Dockerfile); err != nil {
 		return nil, err
 	}
-	if r.Epoch, err = epoch(call.Env(contract.EnvSourceDate), b.source.CommitTime); err != nil {
+	if r.Epoch, err = epoch(cmp.Or(r.Args["SOURCE_DATE_EPOCH"], call.Env(contract.EnvSourceDate)), b.source.CommitTime); err != nil {
 		return nil, err
 	}
+	if r.Tracked, err = build.ReadTracked(ctx, r.Context, r.Epoch); err != nil {
+		call.Sayf("note: permissions and times of files are those of this checkout: %v", err)
+	}
+	r.Warn = func(w build.Warning) { b.warn(w) }
 	title := ""
 	if in.Has("image") {
 		title = path.Base(b.repository.RepositoryStr())
 	}
 	r.Labels = b.source.Metadata(title, r.Epoch, labels)
-	b.annotations = b.source.Metadata(title, r.Epoch, annotations)
+	b.annotations = append(build.Everywhere(b.source.Metadata(title, r.Epoch, nil)), annotations...)
 	b.request = r
 	return b, nil
 }
@@ -111,38 +121,26 @@ func readSource(ctx context.Context, call *cli.Call, dir string) build.Source {
 	return source
 }
 
-// buildSecrets reads id=ID[,src=PATH|,env=NAME]; without either, the variable
-// named ID is meant.
+// warn shows a warning about the Dockerfile at its line.
+func (b *buildCall) warn(w build.Warning) {
+	b.Sayf("warning: %s", w)
+	if err := b.Runner.Annotate(runner.Annotation{Level: runner.Warning, File: b.source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}); err != nil {
+		b.Sayf("note: %v", err)
+	}
+}
+
+// buildSecrets reads the secrets and hides the values of variables in the log.
 func buildSecrets(call *cli.Call) ([]build.Secret, error) {
 	var secrets []build.Secret
 	for _, text := range call.In.List("secret") {
-		fields := map[string]string{}
-		for field := range strings.SplitSeq(text, ",") {
-			key, value, _ := strings.Cut(field, "=")
-			fields[strings.TrimSpace(key)] = value
+		s, err := build.ParseSecret(text, func(name string) string {
+			return call.Env(contract.EnvVar{Name: name, Sensitive: true})
+		})
+		if err != nil {
+			return nil, outcome.Usagef("--secret: %w", err)
 		}
-		for key, value := range fields {
-			if value == "" || (key != "id" && key != "src" && key != "source" && key != "env" && key != "type") {
-				return nil, outcome.Usagef("--secret: %q is not id=ID[,src=PATH|,env=NAME]", text)
-			}
-		}
-		s := build.Secret{ID: fields["id"], File: fields["src"] + fields["source"]}
-		if s.ID == "" || (s.File != "" && fields["env"] != "") {
-			return nil, outcome.Usagef("--secret: %q is not id=ID[,src=PATH|,env=NAME]", text)
-		}
-		if s.File == "" {
-			variable := fields["env"]
-			if variable == "" {
-				variable = s.ID
-			}
-			value := call.Env(contract.EnvVar{Name: variable, Sensitive: true})
-			if value == "" {
-				return nil, outcome.Usagef("--secret: %s: the environment variable %s is empty", s.ID, variable)
-			}
-			if err := call.Runner.Mask(value); err != nil {
-				return nil, err
-			}
-			s.Value = []byte(value)
+		if err := call.Runner.Mask(string(s.Value)); err != nil {
+			return nil, err
 		}
 		secrets = append(secrets, s)
 	}

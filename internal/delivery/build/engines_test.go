@@ -314,6 +314,8 @@ func TestEngines(t *testing.T) {
 	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
+	t.Run("base for another platform", func(t *testing.T) { t.Parallel(); testWrongPlatform(t, l) })
+	t.Run("same commit", func(t *testing.T) { t.Parallel(); testSameCommit(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 
@@ -498,7 +500,7 @@ COPY app ./
 COPY app .
 COPY app ../up
 `, files: map[string]string{"app": "app", "other": "o", "dir/x": "x", "dir/sub/y": "y", "dir/empty/": ""}},
-		{name: "layers below", dockerfile: "FROM " + layered + "\nCOPY --from=" + layered + " / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
+		{name: "layers below", dockerfile: "FROM --platform=linux/amd64 " + layered + " AS layered\nFROM --platform=linux/amd64 " + layered + "\nCOPY --from=layered / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
 		{name: "odd files", dockerfile: `FROM scratch
 COPY . /
 COPY --parents dir/sub/y other/./z dir/*/y /parents/
@@ -751,6 +753,80 @@ func testPrivateBase(t *testing.T, l *lab) {
 	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
 		if _, err := tryBuild(t.Context(), engine, strangers); err == nil || !strings.Contains(err.Error(), server.Host) || !strings.Contains(strings.ToLower(err.Error()), "auth") {
 			t.Errorf("%s without a login: %v", name, err)
+		}
+	}
+}
+
+// testWrongPlatform starts from an image that is no index and is for amd64: an
+// arm64 image of it would hold programs that do not run.
+func testWrongPlatform(t *testing.T, l *lab) {
+	base := l.pushLayers(t, "amd64only", [][]entry{{{Name: "x", Type: tar.TypeReg, Mode: 0o644, data: "x"}}})
+	other := "FROM " + base + " AS unused\nFROM scratch AS last\nCOPY a /\n"
+	for lines, refused := range map[string]bool{
+		"FROM " + base + "\nCOPY a /\n": true, "FROM --platform=linux/amd64 " + base + "\nCOPY a /\n": false, other: false,
+		"FROM --platform=linux/amd64 " + base + " AS b\nFROM scratch\nCOPY --from=b x /\n": false,
+	} {
+		dir := tree(t, map[string]string{"Dockerfile": lines, "a": "a"})
+		for _, platforms := range [][]build.Platform{both, {arm64}} {
+			for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+				built, err := tryBuild(t.Context(), engine, build.Request{Context: dir, Platforms: platforms})
+				if err == nil {
+					built.Close()
+				}
+				if refused != (err != nil) {
+					t.Errorf("%s, %v: %q: %v", name, platforms, lines, err)
+				}
+				if refused && err != nil && (!strings.Contains(err.Error(), base) || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "FROM --platform=")) {
+					t.Errorf("%s does not say which base image is for what: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+// testSameCommit builds three checkouts of a commit: the one it was made in,
+// where files are older than it, and two clones with other umasks.
+func testSameCommit(t *testing.T, l *lab) {
+	first := tree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY . /app/\nCOPY dir /dir\n", "run": "x", "dir/sub/f": "f", "link": "->run", ".dockerignore": ".git\n"})
+	if err := os.Chmod(filepath.Join(first, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	shell := func(script string) {
+		t.Helper()
+		err := process.Command{Path: "/bin/sh", Args: []string{"-ec", script}, Dir: first, Env: []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + first, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", "GIT_CONFIG_NOSYSTEM=1",
+		}}.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell("git init -q . && git add -A && git commit -qm one && touch -d @1600000000 run dir/sub/f dir")
+	digests := map[string]map[string]bool{}
+	for i, umask := range []string{"", "077", "002"} {
+		dir := first
+		if umask != "" {
+			dir = filepath.Join(t.TempDir(), fmt.Sprint("clone", i))
+			shell("umask " + umask + " && git clone -q . " + dir)
+		}
+		tracked, err := build.ReadTracked(t.Context(), dir, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+			built := l.build(t, engine, build.Request{Context: dir, Tracked: tracked, Platforms: []build.Platform{amd64}})
+			digest, err := built.Images[0].Image.Digest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digests[name] == nil {
+				digests[name] = map[string]bool{}
+			}
+			digests[name][digest.String()] = true
+		}
+	}
+	for name, seen := range digests {
+		if len(seen) != 1 {
+			t.Errorf("%s: three checkouts of one commit gave %d digests", name, len(seen))
 		}
 	}
 }

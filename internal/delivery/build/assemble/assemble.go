@@ -4,13 +4,13 @@
 // The Dockerfile is converted by BuildKit's own library, so that stages,
 // variables, configuration and history are BuildKit's; what the converted
 // operations do to files is done here, in trees that share what they have in
-// common. The same input gives the same digest: every time in the image is the
-// request's epoch, entries are sorted, and nothing of the machine gets in. A
+// common. The same input gives the same digest: no time in the image is newer than
+// the epoch, entries are sorted, and nothing of the machine gets in. A
 // layer that two platforms share is built once.
 //
 // What it does not do, it says by build.NeedsBuildKit, with the line: RUN,
-// downloads and archives by ADD. Hard links in the context become files of
-// their own, and of extended attributes only security.capability is kept.
+// downloads by ADD, and other frontends. Where it differs from BuildKit all the
+// same is listed in docs/build-differences.md, which a test holds to the truth.
 package assemble
 
 import (
@@ -26,6 +26,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -58,10 +59,18 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	if err != nil {
 		return build.Built{}, err
 	}
+	source.tracked = r.Tracked
 	defer source.root.Close()
 	files, err := source.tree()
 	if err != nil {
 		return build.Built{}, err
+	}
+	if given := r.Args["SOURCE_DATE_EPOCH"]; given != "" { // before the request's, as in BuildKit
+		seconds, err := strconv.ParseInt(given, 10, 64)
+		if err != nil {
+			return build.Built{}, fmt.Errorf("build argument SOURCE_DATE_EPOCH: %q is not a number of seconds since 1970", given)
+		}
+		r.Epoch = time.Unix(seconds, 0)
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	s := &shared{
@@ -72,7 +81,11 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	for i, p := range r.Platforms {
 		group.Go(func() error {
 			start := time.Now()
-			image, err := s.image(r, file, p)
+			warn := r.Warn
+			if i > 0 {
+				warn = nil // the same for every platform
+			}
+			image, err := s.image(r, file, p, warn)
 			images[i] = build.Image{Platform: p, Image: image, Took: time.Since(start)}
 			return err
 		})
@@ -83,13 +96,13 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
 }
 
-func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform) (v1.Image, error) {
+func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform, warn func(build.Warning)) (v1.Image, error) {
 	spec := p.Spec()
 	args := maps.Clone(r.Args)
 	if args == nil {
 		args = map[string]string{}
 	}
-	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
+	if args["SOURCE_DATE_EPOCH"] == "" {
 		args["SOURCE_DATE_EPOCH"] = strconv.FormatInt(s.epoch.Unix(), 10)
 	}
 	caps := pb.Caps.CapSet(pb.Caps.All())
@@ -102,6 +115,11 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 		TargetPlatform: &spec,
 		MetaResolver:   s.bases,
 		LLBCaps:        &caps,
+		Warn: func(rule, _, url, message string, at []parser.Range) {
+			if warn != nil {
+				warn(build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, URL: url, Message: message})
+			}
+		},
 	})
 	if err != nil {
 		return nil, file.Locate(err)

@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"archive/tar"
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -11,7 +9,6 @@ import (
 	"path"
 
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/moby/go-archive/compression"
 	"github.com/moby/sys/user"
 )
 
@@ -21,7 +18,7 @@ func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
 	input := func(i int64) (*node, error) {
 		switch {
 		case i < 0:
-			return newDir(0o755, nil), nil
+			return g.emptyDir(), nil
 		case int(i) < len(inputs):
 			return inputs[i].tree()
 		case int(i)-len(inputs) < len(results):
@@ -35,7 +32,7 @@ func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := newEditor(base)
+		e := newEditor(base, g.now())
 		switch what := action.Action.(type) {
 		case *pb.FileAction_Copy:
 			err = g.copy(e, what.Copy, action.SecondaryInput, input)
@@ -68,20 +65,14 @@ func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, inpu
 	if err != nil {
 		return err
 	}
-	c := &copier{from: from, to: e, action: action, who: who, checkTar: func(n *node) error {
-		if isArchive(n) {
-			return errArchive
-		}
-		return nil
-	}}
+	c := &copier{from: from, to: e, action: action, who: who}
+	c.unpack = func(archive *node, dest string) (bool, error) { return g.unpack(e, archive, dest, who) }
 	err = c.run()
 	if errors.Is(err, errNotFound) && from == g.context {
 		return g.missing(action, err)
 	}
 	return err
 }
-
-var errArchive = errors.New("ADD unpacks an archive")
 
 func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
 	// The user of a WORKDIR need not exist, as in BuildKit: it is the one of
@@ -107,9 +98,10 @@ func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
 		return err
 	}
 	data := action.Data
-	n := &node{mode: fs.FileMode(action.Mode) & fs.ModePerm, size: int64(len(data)), open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}}
+	n := &node{
+		mode: fs.FileMode(action.Mode) & fs.ModePerm, size: int64(len(data)), mtime: e.now, origin: hashKey("file", string(data)),
+		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+	}
 	if who != nil {
 		n.uid, n.gid = who.uid, who.gid
 	}
@@ -184,25 +176,6 @@ func readAccounts(input inputs, i int64, p string) ([]byte, error) {
 	}
 	defer r.Close()
 	return io.ReadAll(io.LimitReader(r, maxAccounts))
-}
-
-// isArchive reports whether ADD would unpack the file.
-func isArchive(n *node) bool {
-	if !n.mode.IsRegular() || n.open == nil {
-		return false
-	}
-	r, err := n.open()
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	plain, err := compression.DecompressStream(bufio.NewReader(r))
-	if err != nil {
-		return false
-	}
-	defer plain.Close()
-	_, err = tar.NewReader(plain).Next()
-	return err == nil
 }
 
 // missing explains a COPY from the context that found nothing.

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/url"
 	"os"
@@ -31,6 +32,7 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
@@ -174,9 +176,16 @@ func (e Engine) solve(ctx context.Context, address, dir string, platforms []buil
 	if err != nil {
 		return result{}, err
 	}
+	if err := checkBases(ctx, c, r, platforms, file); err != nil {
+		return result{}, err
+	}
 	statuses := make(chan *client.SolveStatus)
 	var group errgroup.Group
-	group.Go(func() error { return show(e.Progress, statuses) })
+	var warnings []client.VertexWarning
+	group.Go(func() (err error) {
+		warnings, err = show(e.Progress, statuses)
+		return err
+	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
 	if shown := group.Wait(); err == nil {
 		err = shown
@@ -184,12 +193,27 @@ func (e Engine) solve(ctx context.Context, address, dir string, platforms []buil
 	if ctx.Err() != nil {
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, context.Cause(ctx))
 	}
+	if warned := warn(r, file, warnings); err == nil && warned != nil {
+		return result{}, warned
+	}
 	if err != nil {
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
 	}
 	found, err := readResult(dir, platforms)
 	found.took = time.Since(start)
 	return found, err
+}
+
+// warn hands warnings on. One is an error.
+func warn(r build.Request, file *build.Dockerfile, warnings []client.VertexWarning) (err error) {
+	for _, w := range warnings {
+		found := warning(file, w)
+		if r.Warn != nil {
+			r.Warn(found)
+		}
+		err = errors.Join(err, wrongBase(found))
+	}
+	return err
 }
 
 // connect makes sure that a daemon answers.
@@ -224,7 +248,7 @@ func unreachable(address string, err error, file *build.Dockerfile, r build.Requ
 }
 
 func (e Engine) options(dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (client.SolveOpt, error) {
-	files, err := fsutil.NewFS(r.Context)
+	files, err := openContext(r)
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the build context: %w", err)
 	}
@@ -261,6 +285,19 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	}, nil
 }
 
+// openContext gives the context with the metadata that git tracks.
+func openContext(r build.Request) (fsutil.FS, error) {
+	files, err := fsutil.NewFS(r.Context)
+	if err != nil || r.Tracked == nil {
+		return files, err
+	}
+	return fsutil.NewFilterFS(files, &fsutil.FilterOpt{Map: func(p string, stat *types.Stat) fsutil.MapResult {
+		mode, t := r.Tracked.Metadata(filepath.ToSlash(p), fs.FileMode(stat.Mode), time.Unix(0, stat.ModTime))
+		stat.Mode, stat.ModTime = uint32(mode), t.UnixNano()
+		return fsutil.MapResultKeep
+	}})
+}
+
 // attributes are the inputs of BuildKit's Dockerfile frontend.
 func attributes(platforms []build.Platform, r build.Request, file *build.Dockerfile) map[string]string {
 	var names []string
@@ -276,7 +313,9 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		a["target"] = r.Target
 	}
 	for name, value := range r.Args {
-		a["build-arg:"+name] = value
+		if value != "" || name != "SOURCE_DATE_EPOCH" { // an empty one would leave the time of the build in the image
+			a["build-arg:"+name] = value
+		}
 	}
 	for name, value := range r.Labels {
 		a["label:"+name] = value
