@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
@@ -65,7 +66,7 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	dir, err := os.MkdirTemp("", "wb") // short: a socket's path is limited
+	dir, err := os.MkdirTemp(memory(), "wb") // short: a socket's path is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +92,17 @@ func newLab(t *testing.T) *lab {
 	l.assemble = assemble.Engine{Images: l.client, Dir: t.TempDir()}
 	l.buildkit = buildkit.Engine{Builders: buildkit.Builders{Default: daemon.Address}, Progress: io.Discard, Dir: t.TempDir()}
 	return l
+}
+
+// memory is a directory that no disk stands behind, where there is one with
+// room: the daemon waits for the disk more than it works. Else it is empty.
+func memory() string {
+	const dir, room = "/dev/shm", 4 << 30
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+		return ""
+	}
+	return dir
 }
 
 // push puts a base image for both platforms into the registry, by tag, and
@@ -175,6 +187,8 @@ type entry struct {
 	Size    int64
 	Content string // sha256
 	Name    string
+	Time    int64 // seconds; 0 in what is written is the epoch
+	Caps    string
 	data    string
 }
 
@@ -184,6 +198,12 @@ func tarOf(t *testing.T, entries []entry) []byte {
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
 		h := &tar.Header{Name: e.Name, Typeflag: e.Type, Mode: e.Mode, Uid: e.UID, Gid: e.GID, Linkname: e.Link, Size: int64(len(e.data)), ModTime: epoch}
+		if e.Time != 0 {
+			h.ModTime = time.Unix(e.Time, 0)
+		}
+		if e.Caps != "" {
+			h.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": e.Caps, "SCHILY.xattr.user.note": "x"}
+		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +240,10 @@ func layersOf(t *testing.T, image v1.Image) [][]entry {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := entry{Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size}
+			e := entry{Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size, Time: h.ModTime.Unix(), Caps: fmt.Sprintf("%x", h.PAXRecords["SCHILY.xattr.security.capability"])}
+			if note := h.PAXRecords["SCHILY.xattr.user.note"]; note != "" {
+				e.Caps += " and a note"
+			}
 			if h.Typeflag == tar.TypeReg {
 				hash := sha256.New()
 				if _, err := io.Copy(hash, files); err != nil {

@@ -20,6 +20,7 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/containerd/platforms"
@@ -75,17 +76,13 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	group, groupCtx := errgroup.WithContext(ctx)
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
-		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{},
+		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
 		group.Go(func() error {
 			start := time.Now()
-			warn := r.Warn
-			if i > 0 {
-				warn = nil // the same for every platform
-			}
-			image, err := s.image(r, file, p, warn)
+			image, err := s.image(r, file, p)
 			images[i] = build.Image{Platform: p, Image: image, Took: time.Since(start)}
 			return err
 		})
@@ -96,7 +93,21 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
 }
 
-func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform, warn func(build.Warning)) (v1.Image, error) {
+// once hands on each warning once, whatever the number of platforms.
+func once(warn func(build.Warning)) func(build.Warning) {
+	var mu sync.Mutex
+	seen := map[build.Warning]bool{}
+	return func(w build.Warning) {
+		mu.Lock()
+		defer mu.Unlock()
+		if warn != nil && !seen[w] {
+			seen[w] = true
+			warn(w)
+		}
+	}
+}
+
+func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform) (v1.Image, error) {
 	spec := p.Spec()
 	args := maps.Clone(r.Args)
 	if args == nil {
@@ -116,9 +127,7 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 		MetaResolver:   s.bases,
 		LLBCaps:        &caps,
 		Warn: func(rule, _, url, message string, at []parser.Range) {
-			if warn != nil {
-				warn(build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, URL: url, Message: message})
-			}
+			s.warn(build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, URL: url, Message: message})
 		},
 	})
 	if err != nil {

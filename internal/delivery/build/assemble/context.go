@@ -117,8 +117,11 @@ func (b *buildContext) read(p string, match patternmatcher.MatchInfo, excluded b
 		dir.mtime = mtime
 		return dir, nil
 	}
-	if excluded || mode&fs.ModeSocket != 0 {
+	if excluded {
 		return nil, nil
+	}
+	if mode&fs.ModeSocket != 0 { // BuildKit makes an empty file of it
+		return &node{mode: mode &^ fs.ModeSocket, mtime: mtime, origin: "socket"}, nil
 	}
 	return b.readFile(p, info, &node{mode: mode, mtime: mtime})
 }

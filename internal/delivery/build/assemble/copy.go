@@ -176,7 +176,7 @@ func (c *copier) copy(from *node, at place, inParent, exParent patternmatcher.Ma
 			wanted = wanted && !excluded
 		}
 	}
-	if wanted {
+	if wanted && at.rel != "" {
 		c.found(path.Join(at.src, at.rel))
 	}
 	if !from.isDir() {

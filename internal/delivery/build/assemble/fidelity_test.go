@@ -164,6 +164,33 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// A name that the stage does not have is root's, as in BuildKit, and not silently.
+func TestUnknownOwner(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"passwd": "app:x:7:8::/:\n", "a": "", "Dockerfile": "FROM scratch AS accounts\nCOPY passwd /etc/passwd\nFROM accounts\nCOPY --chown=nobody:staff a /\n",
+	}
+	var warnings []string
+	built, err := assemble(t, write(t, files), func(r *build.Request) { r.Warn = func(w build.Warning) { warnings = append(warnings, w.Message) } })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := headers(t, built.Images[0])["a"]; h.Uid != 0 || h.Gid != 0 {
+		t.Errorf("the file belongs to %d:%d", h.Uid, h.Gid)
+	}
+	want := []string{
+		`no user "nobody" in /etc/passwd of the stage: the files are root's, as with BuildKit`,
+		`no group "staff" in /etc/group of the stage: the files are root's, as with BuildKit`,
+	}
+	if diff := cmp.Diff(want, warnings); diff != "" {
+		t.Error(diff)
+	}
+	files["Dockerfile"] = "FROM scratch\nCOPY --chown=nobody a /\n"
+	if _, err := assemble(t, write(t, files), nil); err == nil || !strings.Contains(err.Error(), `no user "nobody" in /etc/passwd of this stage: give a number`) {
+		t.Errorf("in an empty stage: %v", err)
+	}
+}
+
 // archive makes a tar of entries, with text as the content of files.
 func archive(t *testing.T, entries ...tar.Header) string {
 	t.Helper()

@@ -10,6 +10,8 @@ import (
 
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/sys/user"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
 
 // act gives the tree that the actions of one file operation make.
@@ -37,9 +39,9 @@ func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
 		case *pb.FileAction_Copy:
 			err = g.copy(e, what.Copy, action.SecondaryInput, input)
 		case *pb.FileAction_Mkdir:
-			err = mkdir(e, what.Mkdir, input)
+			err = g.mkdir(e, what.Mkdir, input)
 		case *pb.FileAction_Mkfile:
-			err = mkfile(e, what.Mkfile, input)
+			err = g.mkfile(e, what.Mkfile, input)
 		default:
 			err = errors.New("an action that cannot be assembled")
 		}
@@ -61,7 +63,7 @@ func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, inpu
 	if err != nil {
 		return err
 	}
-	who, err := chown(action.Owner, input, true)
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
@@ -74,10 +76,8 @@ func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, inpu
 	return err
 }
 
-func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
-	// The user of a WORKDIR need not exist, as in BuildKit: it is the one of
-	// USER, which may be made later or be a name from elsewhere.
-	who, err := chown(action.Owner, input, false)
+func (g *graph) mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
@@ -88,8 +88,8 @@ func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
 	return e.mkdirAll(p, fs.FileMode(action.Mode), who)
 }
 
-func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
-	who, err := chown(action.Owner, input, true)
+func (g *graph) mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
@@ -109,9 +109,9 @@ func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
 }
 
 // chown reads who new files belong to. A name is looked up in the /etc/passwd
-// and /etc/group of the stage. Where it is not found, BuildKit takes root; that
-// is refused if strict, because files of root are not what was asked for.
-func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
+// and /etc/group of the stage. Where it is not found, the files are root's, as in
+// BuildKit, and the user is warned.
+func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 	if opt == nil {
 		return nil, nil
 	}
@@ -120,7 +120,7 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 	case *pb.UserOpt_ByID:
 		who.uid, who.gid = int(u.ByID), int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := readAccounts(input, u.ByName.Input, "/etc/passwd")
+		data, err := g.accounts(input, u.ByName, "user", "/etc/passwd")
 		if err != nil {
 			return nil, err
 		}
@@ -128,17 +128,17 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 {
+		if len(found) == 0 {
+			g.unknown("user", u.ByName.Name, "/etc/passwd")
+		} else {
 			who.uid, who.gid = found[0].Uid, found[0].Gid
-		} else if strict {
-			return nil, fmt.Errorf("no user %q in /etc/passwd of this stage: give a number to --chown", u.ByName.Name)
 		}
 	}
 	switch u := opt.GetGroup().GetUser().(type) {
 	case *pb.UserOpt_ByID:
 		who.gid = int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := readAccounts(input, u.ByName.Input, "/etc/group")
+		data, err := g.accounts(input, u.ByName, "group", "/etc/group")
 		if err != nil {
 			return nil, err
 		}
@@ -146,13 +146,26 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 {
+		if len(found) == 0 {
+			g.unknown("group", u.ByName.Name, "/etc/group")
+		} else {
 			who.gid = found[0].Gid
-		} else if strict {
-			return nil, fmt.Errorf("no group %q in /etc/group of this stage: give a number to --chown", u.ByName.Name)
 		}
 	}
 	return who, nil
+}
+
+func (g *graph) unknown(what, name, file string) {
+	g.warn(build.Warning{Path: g.file.Path, Message: fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", what, name, file)})
+}
+
+// accounts reads the file that a name is looked up in. An empty stage has none,
+// which BuildKit refuses too.
+func (g *graph) accounts(input inputs, name *pb.NamedUserOpt, what, p string) ([]byte, error) {
+	if name.Input < 0 {
+		return nil, fmt.Errorf("no %s %q in %s of this stage: give a number", what, name.Name, p)
+	}
+	return readAccounts(input, name.Input, p)
 }
 
 // maxAccounts bounds /etc/passwd and /etc/group.

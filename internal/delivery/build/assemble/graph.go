@@ -35,6 +35,7 @@ type shared struct {
 	source  *buildContext
 	context *node // the files of source
 	bases   *resolver
+	warn    func(build.Warning)
 
 	mu     sync.Mutex
 	states map[string]*state // by key

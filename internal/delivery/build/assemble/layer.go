@@ -11,8 +11,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -139,6 +141,13 @@ func (w *layerWriter) diff(name string, before, after *node) error {
 	if err != nil {
 		return err
 	}
+	for _, child := range slices.Sorted(maps.Keys(old)) {
+		if after.children[child] == nil {
+			if err := w.write(path.Join(name, whiteout+child), removed); err != nil {
+				return err
+			}
+		}
+	}
 	for _, child := range names {
 		if err := w.diff(path.Join(name, child), old[child], after.children[child]); err != nil {
 			return err
@@ -146,6 +155,9 @@ func (w *layerWriter) diff(name string, before, after *node) error {
 	}
 	return nil
 }
+
+// removed is the mark of a file that a layer takes away.
+var removed = &node{mtime: time.Unix(0, 0)}
 
 func (w *layerWriter) write(name string, n *node) error {
 	for i, parent := range w.parents {
