@@ -56,9 +56,15 @@ func runBuild(ctx context.Context, call *cli.Call) (err error) {
 }
 
 func (b *buildCall) engines() map[string]build.Engine {
+	container := buildkit.Container{Say: b.Sayf}
+	for _, name := range buildkit.Variables {
+		if value := b.Getenv(name); value != "" {
+			container.Env = append(container.Env, name+"="+value)
+		}
+	}
 	return map[string]build.Engine{
 		build.Assemble: assemble.Engine{Images: b.client},
-		build.BuildKit: buildkit.Engine{Builders: b.builders, Credentials: b.client.Credentials, Progress: b.Stderr},
+		build.BuildKit: buildkit.Engine{Builders: b.builders, Container: container, Credentials: b.client.Credentials, Progress: b.Stderr},
 	}
 }
 
