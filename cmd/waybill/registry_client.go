@@ -25,7 +25,8 @@ func registryCredentials(call *cli.Call, host string) (username, password string
 	if password == "" {
 		username, password = call.Env(contract.EnvRegistryUser), call.Env(contract.EnvRegistryPass)
 	}
-	if password != "" && registry.IsGitHubToken(password) && !registry.OfGitHub(host, call.Env(contract.EnvGitHubServer)) {
+	ofGitHub := registry.IsGitHubToken(password) || password == call.Env(contract.EnvGitHubToken) // whatever it looks like
+	if password != "" && ofGitHub && !registry.OfGitHub(host, call.Env(contract.EnvGitHubServer)) {
 		if _, one := call.Command.Input("image"); one {
 			call.Sayf("note: registry_password is a token of GitHub's, and %s is not GitHub's registry: the token is not sent there. Give %s's own password, or log in with docker login", host, host)
 		}
