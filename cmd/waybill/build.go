@@ -106,7 +106,8 @@ func (b *buildCall) deliver(ctx context.Context, index v1.ImageIndex, images []b
 			{Name: evidence.FileBuild, MediaType: "application/json", Data: data},
 		})
 		if err != nil {
-			return fmt.Errorf("the image %s is in the registry, and only its build record is not, which sign and verify need: use a registry that takes OCI artifacts, or run build again if the trouble passes: %w", image, err)
+			return fmt.Errorf("the image %s is in the registry, and only its build record is not, which sign and verify need: "+
+				"use a registry that takes OCI artifacts, or run build again if the trouble passes: %w", image, err)
 		}
 		recordRef = ref.String()
 	}

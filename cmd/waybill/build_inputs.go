@@ -72,13 +72,9 @@ func newBuildCall(ctx context.Context, call *cli.Call) (*buildCall, error) {
 	if err != nil {
 		return nil, err
 	}
-	var annotations build.Annotations
-	for _, text := range in.List("annotation") {
-		list, err := build.ParseAnnotation(text)
-		if err != nil {
-			return nil, outcome.Usagef("--annotation: %w", err)
-		}
-		annotations = append(annotations, list...)
+	annotations, err := buildAnnotations(in)
+	if err != nil {
+		return nil, err
 	}
 	if err := build.Within(call.Runner.Context().Workspace, r.Context, r.Dockerfile); err != nil {
 		return nil, err
@@ -121,10 +117,24 @@ func readSource(ctx context.Context, call *cli.Call, dir string) build.Source {
 	return source
 }
 
+// buildAnnotations reads the annotations that the user gives.
+func buildAnnotations(in contract.Values) (build.Annotations, error) {
+	var annotations build.Annotations
+	for _, text := range in.List("annotation") {
+		list, err := build.ParseAnnotation(text)
+		if err != nil {
+			return nil, outcome.Usagef("--annotation: %w", err)
+		}
+		annotations = append(annotations, list...)
+	}
+	return annotations, nil
+}
+
 // warn shows a warning about the Dockerfile at its line.
 func (b *buildCall) warn(w build.Warning) {
 	b.Sayf("warning: %s", w)
-	if err := b.Runner.Annotate(runner.Annotation{Level: runner.Warning, File: b.source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}); err != nil {
+	at := runner.Annotation{Level: runner.Warning, File: b.source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}
+	if err := b.Runner.Annotate(at); err != nil {
 		b.Sayf("note: %v", err)
 	}
 }

@@ -23,7 +23,8 @@ func WriteLayout(dir string, index v1.ImageIndex, annotations Annotations) error
 			return fmt.Errorf("write the OCI layout %s: %w", dir, err)
 		}
 	}
-	if err := path.ReplaceIndex(index, match.Digests(digest), layout.WithAnnotations(annotations.Of(LevelIndexDescriptor, Platform{}))); err != nil {
+	beside := layout.WithAnnotations(annotations.Of(LevelIndexDescriptor, Platform{}))
+	if err := path.ReplaceIndex(index, match.Digests(digest), beside); err != nil {
 		return fmt.Errorf("write the OCI layout %s: %w", dir, err)
 	}
 	return nil

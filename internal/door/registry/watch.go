@@ -95,5 +95,10 @@ func isLate(request *http.Request, response *http.Response) bool {
 		io.Reader
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(start), response.Body), response.Body}
-	return err == nil && (bytes.Contains(start, []byte(transport.BlobUnknownErrorCode)) || bytes.Contains(start, []byte(transport.ManifestBlobUnknownErrorCode)))
+	for _, code := range []transport.ErrorCode{transport.BlobUnknownErrorCode, transport.ManifestBlobUnknownErrorCode} {
+		if err == nil && bytes.Contains(start, []byte(code)) {
+			return true
+		}
+	}
+	return false
 }

@@ -59,7 +59,9 @@ func (g *graph) unpack(e *editor, archive *node, dest string, who *owner) (_ boo
 	}
 	defer plain.Close()
 	// What is below dest is a tree of its own: no link in it leads out.
-	x := &extraction{to: newEditor(dir, e.now), contents: contents, origin: archive.origin, who: who, bytes: maxUnpacked, entries: maxEntries}
+	x := &extraction{
+		to: newEditor(dir, e.now), contents: contents, origin: archive.origin, who: who, bytes: maxUnpacked, entries: maxEntries,
+	}
 	if err := x.all(g.ctx, plain); err != nil {
 		return false, fmt.Errorf("unpack the archive: %w", err)
 	}

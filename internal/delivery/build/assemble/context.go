@@ -144,7 +144,8 @@ func (b *buildContext) readFile(p string, info fs.FileInfo, n *node) (*node, err
 			return nil, fmt.Errorf("read the build context: %w", err)
 		}
 	case st != nil:
-		n.major, n.minor = int64(unix.Major(uint64(st.Rdev))), int64(unix.Minor(uint64(st.Rdev))) //nolint:unconvert // narrower on other platforms
+		device := uint64(st.Rdev) //nolint:unconvert // narrower on other platforms
+		n.major, n.minor = int64(unix.Major(device)), int64(unix.Minor(device))
 	}
 	return n, nil
 }

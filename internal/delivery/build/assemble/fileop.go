@@ -156,7 +156,8 @@ func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 }
 
 func (g *graph) unknown(what, name, file string) {
-	g.warn(build.Warning{Path: g.file.Path, Message: fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", what, name, file)})
+	text := fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", what, name, file)
+	g.warn(build.Warning{Path: g.file.Path, Message: text})
 }
 
 // accounts reads the file that a name is looked up in. An empty stage has none,

@@ -194,8 +194,8 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 }
 
 func wrongPlatform(name, want, is string) error {
-	return fmt.Errorf("base image %s is for %s alone, and the build is for %s: use a base image that has %s, or write FROM --platform=%s if its platform does not matter",
-		name, is, want, want, is)
+	return fmt.Errorf("base image %s is for %s alone, and the build is for %s: "+
+		"use a base image that has %s, or write FROM --platform=%s if its platform does not matter", name, is, want, want, is)
 }
 
 // bases lists the images that were resolved, by the names people use for them.

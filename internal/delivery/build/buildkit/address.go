@@ -79,7 +79,8 @@ func (b Builders) address(p build.Platform) string {
 var secured = []string{"cacert", "cert", "key", "servername"}
 
 func checkAddress(address string) error {
-	wrong := fmt.Errorf("address of BuildKit %q: want auto, unix:///PATH, tcp://HOST:PORT[?cacert=FILE&cert=FILE&key=FILE], docker-container://NAME, podman-container://NAME, kube-pod://POD or ssh://HOST", address)
+	wrong := fmt.Errorf("address of BuildKit %q: want auto, unix:///PATH, tcp://HOST:PORT[?cacert=FILE&cert=FILE&key=FILE], "+
+		"docker-container://NAME, podman-container://NAME, kube-pod://POD or ssh://HOST", address)
 	if address == Auto {
 		return nil
 	}
@@ -169,7 +170,8 @@ func unreachable(address string, err error, file *build.Dockerfile, r build.Requ
 	if path, ok := strings.CutPrefix(address, "unix://"); ok {
 		start = "start one with `buildkitd --addr unix://" + path + "` (as root, with runc)"
 	}
-	return fmt.Errorf("%sno daemon answers at %s: %s, or name another with --builder or BUILDKIT_HOST (%w)", because(file, r), address, start, err)
+	return fmt.Errorf("%sno daemon answers at %s: %s, or name another with --builder or BUILDKIT_HOST (%w)",
+		because(file, r), address, start, err)
 }
 
 // because names the instruction that only BuildKit can carry out, if one does.
@@ -194,7 +196,8 @@ func (e Engine) find(ctx context.Context, r build.Request, file *build.Dockerfil
 		if found == "" {
 			if found, leave, err = e.auto(ctx); err != nil {
 				if ctx.Err() == nil {
-					err = fmt.Errorf("%sno BuildKit was found: %w: name one with --builder or BUILDKIT_HOST, or install Docker", because(file, r), err)
+					err = fmt.Errorf("%sno BuildKit was found: %w: name one with --builder or BUILDKIT_HOST, or install Docker",
+						because(file, r), err)
 				}
 				return Builders{}, nil, err
 			}

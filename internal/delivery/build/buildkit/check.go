@@ -25,14 +25,17 @@ func wrongBase(w build.Warning) error {
 	if w.Rule != linter.RuleInvalidBaseImagePlatform.Name {
 		return nil
 	}
-	return fmt.Errorf("%s:%d: %s: use a base image for that platform, or write FROM --platform=… with the one it has if its platform does not matter", w.Path, w.Line, w.Message)
+	return fmt.Errorf("%s:%d: %s: use a base image for that platform, "+
+		"or write FROM --platform=… with the one it has if its platform does not matter", w.Path, w.Line, w.Message)
 }
 
 // checkBases looks for base images for another platform. BuildKit warns of them
 // for the first platform of a build alone. For the others, the Dockerfile is
 // converted here, with the daemon to ask about images. What another frontend
 // makes of it is not known here.
-func checkBases(ctx context.Context, c *client.Client, r build.Request, list []build.Platform, file *build.Dockerfile) (found error) {
+func checkBases(
+	ctx context.Context, c *client.Client, r build.Request, list []build.Platform, file *build.Dockerfile,
+) (found error) {
 	if len(list) < 2 || file.Frontend(r.Args) != nil {
 		return nil
 	}
@@ -40,12 +43,14 @@ func checkBases(ctx context.Context, c *client.Client, r build.Request, list []b
 		for _, p := range list[1:] {
 			spec := p.Spec()
 			opt := dockerfile2llb.ConvertOpt{
-				Config:         dockerui.Config{BuildArgs: maps.Clone(r.Args), Target: r.Target, BuildPlatforms: []ocispec.Platform{platforms.DefaultSpec()}},
+				Config:         dockerui.Config{BuildArgs: maps.Clone(r.Args), Target: r.Target},
 				TargetPlatform: &spec, MetaResolver: gw,
 				Warn: func(rule, _, _, message string, at []parser.Range) {
-					found = errors.Join(found, wrongBase(build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, Message: message}))
+					w := build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, Message: message}
+					found = errors.Join(found, wrongBase(w))
 				},
 			}
+			opt.BuildPlatforms = []ocispec.Platform{platforms.DefaultSpec()}
 			if workers := gw.BuildOpts().Workers; len(workers) > 0 && len(workers[0].Platforms) > 0 {
 				opt.BuildPlatforms = workers[0].Platforms[:1]
 			}

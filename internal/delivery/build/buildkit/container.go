@@ -24,7 +24,8 @@ const startWithin = 60 * time.Second
 
 // Variables are what the docker command reads of the environment.
 var Variables = []string{
-	"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK",
+	"PATH", "HOME", "XDG_RUNTIME_DIR", "SSH_AUTH_SOCK",
+	"DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 }
 
@@ -41,7 +42,7 @@ type Container struct {
 // made here, with its cache.
 func (c Container) start(ctx context.Context) (address string, leave func() error, err error) {
 	address, leave = "docker-container://"+containerName, func() error { return nil }
-	running, err := c.docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", containerName)
+	running, err := c.running(ctx)
 	switch {
 	case err == nil && running == "true":
 		c.say("BuildKit: using the container %s", containerName)
@@ -64,6 +65,11 @@ func (c Container) start(ctx context.Context) (address string, leave func() erro
 		return "", nil, errors.Join(err, leave())
 	}
 	return address, leave, nil
+}
+
+// running tells whether the container runs, as true or false.
+func (c Container) running(ctx context.Context) (string, error) {
+	return c.docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", containerName)
 }
 
 // remove removes the container with its volume, also when ctx has ended.
@@ -91,7 +97,7 @@ func (c Container) wait(ctx context.Context, address string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if running, failed := c.docker(ctx, "container", "inspect", "--format", "{{.State.Running}}", containerName); failed == nil && running != "true" {
+		if running, failed := c.running(ctx); failed == nil && running != "true" {
 			return fmt.Errorf("it has ended: %s", c.logs(ctx))
 		}
 		select {
@@ -108,7 +114,8 @@ func (c Container) wait(ctx context.Context, address string) error {
 // logs is the end of what the daemon wrote.
 func (c Container) logs(ctx context.Context) string {
 	var out, words bytes.Buffer
-	err := process.Command{Path: "docker", Args: []string{"logs", "--tail", "5", containerName}, Env: c.Env, Stdout: &out, Stderr: &words}.Run(ctx)
+	args := []string{"logs", "--tail", "5", containerName}
+	err := process.Command{Path: "docker", Args: args, Env: c.Env, Stdout: &out, Stderr: &words}.Run(ctx)
 	if err != nil {
 		return "its log cannot be read"
 	}
