@@ -25,6 +25,7 @@ func TestTokenGoesToGitHubsRegistry(t *testing.T) {
 		"a job token, an Enterprise Server's name":   {"ghs_0123456789", "https://ghe.acme.example", false},
 		"a person's token, a stranger's registry":    {"github_pat_0123456789", "", false},
 		"a job token, the registry of the same host": {"ghs_0123456789", "http://127.0.0.1:1", true},
+		"a job token of another form":                {"a token of another form", "https://github.com", false},
 		"the registry's own password":                {"hunter2", "https://github.com", true},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -44,17 +45,28 @@ func TestTokenGoesToGitHubsRegistry(t *testing.T) {
 			if err := os.WriteFile(root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			env := map[string]string{"GITHUB_SERVER_URL": test.server, "WAYBILL_INPUT_REGISTRY_PASSWORD": test.password, "HOME": t.TempDir()}
-			var stderr bytes.Buffer
-			program.Run(t.Context(), cli.Process{Args: []string{"verify", image, "--policy", writePolicy(t, host+"/acme/x"), "--trusted-root", root}, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr})
-			if seen.Load() != test.sent {
-				t.Errorf("sent: %t, want %t\n%s", seen.Load(), test.sent, stderr.String())
+			env := map[string]string{"GITHUB_SERVER_URL": test.server, "WAYBILL_INPUT_REGISTRY_PASSWORD": test.password, "HOME": t.TempDir(), "GITHUB_TOKEN": "a token of another form"}
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+host+"/acme/base\nCOPY Dockerfile /\n"), 0o600); err != nil {
+				t.Fatal(err)
 			}
-			if strings.Contains(stderr.String(), "Waybill does not send the token there") == test.sent {
-				t.Errorf("what is said: %s", stderr.String())
-			}
-			if strings.Contains(stderr.String(), test.password) {
-				t.Errorf("the password is in the log: %s", stderr.String())
+			for _, args := range [][]string{
+				{"verify", image, "--policy", writePolicy(t, host+"/acme/x"), "--trusted-root", root},
+				{"build", "--image", host + "/acme/x", "--context", dir}, {"build", "--oci-layout", filepath.Join(dir, "o"), "--context", dir},
+			} {
+				seen.Store(false)
+				var stderr bytes.Buffer
+				program.Run(t.Context(), cli.Process{Args: args, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr})
+				layout := args[1] == "--oci-layout" // names no registry for the password
+				if seen.Load() != (test.sent && !layout) {
+					t.Errorf("%s: sent: %t, want %t\n%s", args[0], seen.Load(), test.sent, stderr.String())
+				}
+				if !layout && strings.Contains(stderr.String(), "Waybill does not send the token there") == test.sent {
+					t.Errorf("%s says: %s", args[0], stderr.String())
+				}
+				if strings.Contains(stderr.String(), test.password) {
+					t.Errorf("%s: the password is in the log: %s", args[0], stderr.String())
+				}
 			}
 		})
 	}

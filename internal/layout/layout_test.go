@@ -33,15 +33,18 @@ var doors = map[string][]string{
 	"github.com/aquasecurity/bolt-fixtures":                {"internal/rehearsal/vulndb"},
 	"github.com/sigstore/":                                 {"internal/door/sigstore", "internal/tools/timestamp-server"},
 	"=github.com/moby/buildkit/client":                     {"internal/delivery/build/buildkit", "internal/rehearsal/buildkitd"},
-	"github.com/moby/buildkit/session":                     {"internal/delivery/build/buildkit"},
-	"helm.sh/":                                             {"internal/delivery/render"},
-	"sigs.k8s.io/kustomize/":                               {"internal/delivery/render"},
-	"github.com/hashicorp/terraform-json":                  {"internal/door/terraform"},
-	"github.com/hashicorp/hcl/":                            {"internal/door/terraform/configuration"},
-	"github.com/hashicorp/hc-install/":                     {"internal/door/terraform/release"},
-	"github.com/google/cel-go/":                            {"internal/delivery/admission"},
-	"k8s.io/apiserver/":                                    {"internal/delivery/admission"},
-	"filippo.io/age":                                       {"internal/gate/seal"},
+	// The helpers start docker, podman, kubectl and ssh by themselves: they are
+	// the pipe to a daemon, inside of the client library, and take no secrets.
+	"github.com/moby/buildkit/client/connhelper/": {"internal/delivery/build/buildkit"},
+	"github.com/moby/buildkit/session":            {"internal/delivery/build/buildkit"},
+	"helm.sh/":                                    {"internal/delivery/render"},
+	"sigs.k8s.io/kustomize/":                      {"internal/delivery/render"},
+	"github.com/hashicorp/terraform-json":         {"internal/door/terraform"},
+	"github.com/hashicorp/hcl/":                   {"internal/door/terraform/configuration"},
+	"github.com/hashicorp/hc-install/":            {"internal/door/terraform/release"},
+	"github.com/google/cel-go/":                   {"internal/delivery/admission"},
+	"k8s.io/apiserver/":                           {"internal/delivery/admission"},
+	"filippo.io/age":                              {"internal/gate/seal"},
 }
 
 // steps are the verbs of the delivery line. They meet as values or documents

@@ -95,7 +95,8 @@ func (a Access) Credentials(host string) (username, password string) {
 	if password == "" {
 		username, password = a.Call.Env(contract.EnvRegistryUser), a.Call.Env(contract.EnvRegistryPass)
 	}
-	if password != "" && registry.IsGitHubToken(password) && !registry.OfGitHub(host, a.Call.Env(contract.EnvGitHubServer)) {
+	ofGitHub := registry.IsGitHubToken(password) || password == a.Call.Env(contract.EnvGitHubToken) // whatever it looks like
+	if password != "" && ofGitHub && !registry.OfGitHub(host, a.Call.Env(contract.EnvGitHubServer)) {
 		if _, one := a.Call.Command.Input("image"); one {
 			a.Call.Sayf("note: the registry password is a token of GitHub's, and %s is not GitHub's registry: "+
 				"Waybill does not send the token there. Give %[1]s's own password, or log in with docker login", host)

@@ -17,7 +17,7 @@ var (
 	EnvDockerConfig   = EnvVar{"DOCKER_CONFIG", false, "directory of the config.json with registry credentials; default ~/.docker"}
 	EnvHome           = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
 	EnvPath           = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
-	EnvBuildkitHost   = EnvVar{"BUILDKIT_HOST", false, "address of the BuildKit daemon when --builder is not given; default unix:///run/buildkit/buildkitd.sock"}
+	EnvBuildkitHost   = EnvVar{"BUILDKIT_HOST", false, "address of the BuildKit daemon when --builder is not given or auto; if empty, the local socket, else a container"}
 	EnvSourceDate     = EnvVar{"SOURCE_DATE_EPOCH", false, "seconds since 1970 that build writes as the time of image and files; default the commit's time"}
 	EnvRegistryUser   = EnvVar{"WAYBILL_REGISTRY_USERNAME", false, "user name for the image's registry, where no config.json holds it"}
 	EnvRegistryPass   = EnvVar{"WAYBILL_REGISTRY_PASSWORD", true, "password or token for the image's registry, where no config.json holds it"}

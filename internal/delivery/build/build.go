@@ -32,16 +32,40 @@ const (
 // Request is what to build.
 type Request struct {
 	Context    string // directory
-	Dockerfile string // path; empty is Dockerfile in Context
+	Dockerfile string // path; empty is the DefaultDockerfile of Context
 	Target     string // stage; empty is the last one
 	Platforms  []Platform
 	Args       map[string]string
 	Secrets    []Secret // need BuildKit
 	Labels     map[string]string
-	// Epoch is the time that image and files bear.
-	Epoch time.Time
+	// Epoch is the time of the image. What is newer gets it too.
+	Epoch   time.Time
+	Tracked *Tracked // of the context; nil where git does not say
+	// Warn, if not nil, is called with each warning about the Dockerfile.
+	Warn func(Warning)
 	// CacheFrom and CacheTo are BuildKit's cache descriptions, TYPE,KEY=VALUE.
 	CacheFrom, CacheTo []string
+}
+
+// Warning is a finding of BuildKit's checks, or another warning of it.
+// https://docs.docker.com/reference/build-checks/
+type Warning struct {
+	Path    string // of the Dockerfile
+	Line    int    // 0 where it is unknown
+	Rule    string // StageNameCasing; empty for other warnings
+	URL     string // that explains the rule
+	Message string
+}
+
+func (w Warning) String() string {
+	text := w.Message
+	if w.Rule != "" {
+		text = w.Rule + ": " + text
+	}
+	if w.Line > 0 {
+		return fmt.Sprintf("%s:%d: %s", w.Path, w.Line, text)
+	}
+	return w.Path + ": " + text
 }
 
 // Secret is what a RUN --mount=type=secret may read, from a file or as the

@@ -180,7 +180,7 @@ func TestIndexCarriesAnnotations(t *testing.T) {
 		}
 		images = append(images, Image{Platform: p, Image: image})
 	}
-	index, platforms, err := Index(images, map[string]string{"k": "v"})
+	index, platforms, err := Index(images, Everywhere(map[string]string{"k": "v"}))
 	if err != nil {
 		t.Fatal(err)
 	}

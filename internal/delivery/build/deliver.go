@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,13 +23,15 @@ import (
 type Order struct {
 	Request
 	Recipe      *Dockerfile
-	Engine      string            // Auto, BuildKit or Assemble
-	Annotations map[string]string // of the index and each manifest
-	Repository  name.Repository   // to push to, unless Layout is set
-	Layout      string            // directory of the OCI layout to write instead
-	Metadata    string            // file to write the record to; none if empty
+	Engine      string // Auto, BuildKit or Assemble
+	Annotations Annotations
+	Repository  name.Repository // to push to, unless Layout is set
+	Layout      string          // directory of the OCI layout to write instead
+	Metadata    string          // file to write the record to; none if empty
 	// Record holds what is known before the build: source, binaries, version.
 	Record evidence.BuildRecord
+	// Notes say what could not be found out of the source.
+	Notes []string
 }
 
 // Shop is what an order is carried out with.
@@ -41,18 +44,22 @@ type Shop struct {
 
 // Describe reads the Dockerfile, and completes labels, annotations, time and
 // record by what is known of the source. date is SOURCE_DATE_EPOCH.
-func (o *Order) Describe(source Source, date string) (err error) {
+func (o *Order) Describe(ctx context.Context, source Source, date string) (err error) {
 	if o.Recipe, err = ReadDockerfile(o.Context, o.Dockerfile); err != nil {
 		return err
 	}
-	if o.Epoch, err = epoch(date, source.CommitTime); err != nil {
+	if o.Epoch, err = epoch(cmp.Or(o.Args["SOURCE_DATE_EPOCH"], date), source.CommitTime); err != nil {
 		return outcome.Usagef("%w", err)
+	}
+	if o.Tracked, err = ReadTracked(ctx, o.Context, o.Epoch); err != nil {
+		o.Notes = append(o.Notes, fmt.Sprintf("permissions and times of files are those of this checkout: %v", err))
 	}
 	title := ""
 	if name := o.Repository.RepositoryStr(); name != "" {
 		title = path.Base(name)
 	}
-	o.Labels, o.Annotations = source.Metadata(title, o.Epoch, o.Labels), source.Metadata(title, o.Epoch, o.Annotations)
+	o.Labels = source.Metadata(title, o.Epoch, o.Labels)
+	o.Annotations = append(Everywhere(source.Metadata(title, o.Epoch, nil)), o.Annotations...)
 	r := &o.Record
 	r.Dockerfile = evidence.Dockerfile{Path: source.Relative(o.Recipe.Path), Digest: o.Recipe.Digest}
 	r.Context, r.Target, r.BuildArgs, r.Source = source.Relative(o.Context), o.Target, o.Args, source.Source
@@ -106,7 +113,7 @@ func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
 
 func (r *Result) push(ctx context.Context, client *registry.Client, o Order, index v1.ImageIndex) error {
 	if o.Layout != "" {
-		if err := WriteLayout(o.Layout, index); err != nil {
+		if err := WriteLayout(o.Layout, index, o.Annotations); err != nil {
 			return err
 		}
 		r.Image = filepath.ToSlash(o.Layout) + "@" + r.Build.Digest
@@ -134,6 +141,10 @@ func (r *Result) push(ctx context.Context, client *registry.Client, o Order, ind
 	ref, err = client.PushDocuments(ctx, o.Repository, evidence.ArtifactBuild, []registry.Document{
 		{Name: evidence.FileBuild, MediaType: "application/json", Data: data},
 	})
+	if err != nil {
+		return fmt.Errorf("the image %s is in the registry, and only its build record is not, which sign and verify need: "+
+			"use a registry that takes OCI artifacts, or run build again if the trouble passes: %w", r.Image, err)
+	}
 	r.Record = ref.String()
-	return err
+	return nil
 }

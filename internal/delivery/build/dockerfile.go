@@ -40,7 +40,7 @@ func ReadDockerfile(context, file string) (*Dockerfile, error) {
 		return nil, fmt.Errorf("build context %s is not a directory", context)
 	}
 	if file == "" {
-		file = filepath.Join(context, "Dockerfile")
+		file = DefaultDockerfile(context)
 	}
 	info, err := os.Stat(file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -57,6 +57,17 @@ func ReadDockerfile(context, file string) (*Dockerfile, error) {
 		return nil, fmt.Errorf("read the Dockerfile: %w", err)
 	}
 	return ParseDockerfile(file, data)
+}
+
+// DefaultDockerfile is the recipe of a context that names none: Dockerfile, else
+// dockerfile, which BuildKit also takes, else Containerfile, which Podman does.
+func DefaultDockerfile(context string) string {
+	for _, name := range []string{"Dockerfile", "dockerfile", "Containerfile"} {
+		if _, err := os.Stat(filepath.Join(context, name)); err == nil {
+			return filepath.Join(context, name)
+		}
+	}
+	return filepath.Join(context, "Dockerfile")
 }
 
 // ParseDockerfile parses the text of a Dockerfile; name is for messages.
@@ -128,7 +139,7 @@ func (d *Dockerfile) checkSources() error {
 			}
 			for _, s := range sources {
 				if clean := path.Clean(s); clean == ".." || strings.HasPrefix(clean, "../") {
-					return fmt.Errorf("%s:%d: %s leaves the build context: choose a context above it with --context", d.Path, line(cmd.Location()), s)
+					return fmt.Errorf("%s:%d: %s leaves the build context: choose a context above it with --context", d.Path, LineOf(cmd.Location()), s)
 				}
 			}
 		}
@@ -171,6 +182,9 @@ func (d *Dockerfile) stage(name string) (int, bool) {
 // executes finds the first instruction, among the stages that the target
 // needs, that only BuildKit can carry out.
 func (d *Dockerfile) executes(target string, p Platform, args map[string]string) (*NeedsBuildKit, error) {
+	if other := d.Frontend(args); other != nil {
+		return other, nil
+	}
 	env, err := d.globalArgs(p, args)
 	if err != nil {
 		return nil, err
@@ -184,7 +198,7 @@ func (d *Dockerfile) executes(target string, p Platform, args map[string]string)
 		needed[i] = true
 		base, _, err := shell.NewLex(d.escape).ProcessWord(d.stages[i].BaseName, shell.EnvsFromSlice(env))
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", d.Path, line(d.stages[i].Location), err)
+			return fmt.Errorf("%s:%d: %w", d.Path, LineOf(d.stages[i].Location), err)
 		}
 		if j, ok := d.stageBefore(base, i, false); ok {
 			if err := need(j); err != nil {
@@ -215,7 +229,7 @@ func (d *Dockerfile) executes(target string, p Platform, args map[string]string)
 		}
 		for _, cmd := range stage.Commands {
 			if reason := needsBuildKit(cmd); reason != "" {
-				return &NeedsBuildKit{Path: d.Path, Line: line(cmd.Location()), What: d.Line(line(cmd.Location())), Reason: reason}, nil
+				return &NeedsBuildKit{Path: d.Path, Line: LineOf(cmd.Location()), What: d.Line(LineOf(cmd.Location())), Reason: reason}, nil
 			}
 		}
 	}
@@ -279,7 +293,7 @@ func (d *Dockerfile) globalArgs(p Platform, args map[string]string) ([]string, e
 			} else if arg.Value != nil {
 				value, _, err := lex.ProcessWord(*arg.Value, shell.EnvsFromSlice(list()))
 				if err != nil {
-					return nil, fmt.Errorf("%s:%d: %w", d.Path, line(cmd.Location()), err)
+					return nil, fmt.Errorf("%s:%d: %w", d.Path, LineOf(cmd.Location()), err)
 				}
 				values[arg.Key] = value
 			}
@@ -288,7 +302,8 @@ func (d *Dockerfile) globalArgs(p Platform, args map[string]string) ([]string, e
 	return list(), nil
 }
 
-func line(at []parser.Range) int {
+// LineOf is the first line of a place in a Dockerfile, 0 where it is unknown.
+func LineOf(at []parser.Range) int {
 	if len(at) == 0 {
 		return 0
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
@@ -65,7 +66,7 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
-	dir, err := os.MkdirTemp("", "wb") // short: a socket's path is limited
+	dir, err := os.MkdirTemp(memory(), "wb") // short: a socket's path is limited
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,6 +92,17 @@ func newLab(t *testing.T) *lab {
 	l.assemble = assemble.Engine{Images: l.client, Dir: t.TempDir()}
 	l.buildkit = buildkit.Engine{Builders: buildkit.Builders{Default: daemon.Address}, Progress: io.Discard, Dir: t.TempDir()}
 	return l
+}
+
+// memory is a directory that no disk stands behind, where there is one with
+// room: the daemon waits for the disk more than it works. Else it is empty.
+func memory() string {
+	const dir, room = "/dev/shm", 4 << 30
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Bavail*uint64(fs.Bsize) < room {
+		return ""
+	}
+	return dir
 }
 
 // push puts a base image for both platforms into the registry, by tag, and
@@ -175,6 +187,8 @@ type entry struct {
 	Size    int64
 	Content string // sha256
 	Name    string
+	Time    int64 // seconds; 0 in what is written is the epoch
+	Caps    string
 	data    string
 }
 
@@ -184,6 +198,12 @@ func tarOf(t *testing.T, entries []entry) []byte {
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
 		h := &tar.Header{Name: e.Name, Typeflag: e.Type, Mode: e.Mode, Uid: e.UID, Gid: e.GID, Linkname: e.Link, Size: int64(len(e.data)), ModTime: epoch}
+		if e.Time != 0 {
+			h.ModTime = time.Unix(e.Time, 0)
+		}
+		if e.Caps != "" {
+			h.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": e.Caps, "SCHILY.xattr.user.note": "x"}
+		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +240,10 @@ func layersOf(t *testing.T, image v1.Image) [][]entry {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := entry{Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size}
+			e := entry{Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size, Time: h.ModTime.Unix(), Caps: fmt.Sprintf("%x", h.PAXRecords["SCHILY.xattr.security.capability"])}
+			if note := h.PAXRecords["SCHILY.xattr.user.note"]; note != "" {
+				e.Caps += " and a note"
+			}
 			if h.Typeflag == tar.TypeReg {
 				hash := sha256.New()
 				if _, err := io.Copy(hash, files); err != nil {
@@ -314,6 +337,8 @@ func TestEngines(t *testing.T) {
 	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
+	t.Run("base for another platform", func(t *testing.T) { t.Parallel(); testWrongPlatform(t, l) })
+	t.Run("same commit", func(t *testing.T) { t.Parallel(); testSameCommit(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 
@@ -498,7 +523,7 @@ COPY app ./
 COPY app .
 COPY app ../up
 `, files: map[string]string{"app": "app", "other": "o", "dir/x": "x", "dir/sub/y": "y", "dir/empty/": ""}},
-		{name: "layers below", dockerfile: "FROM " + layered + "\nCOPY --from=" + layered + " / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
+		{name: "layers below", dockerfile: "FROM --platform=linux/amd64 " + layered + " AS layered\nFROM --platform=linux/amd64 " + layered + "\nCOPY --from=layered / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
 		{name: "odd files", dockerfile: `FROM scratch
 COPY . /
 COPY --parents dir/sub/y other/./z dir/*/y /parents/
@@ -751,6 +776,80 @@ func testPrivateBase(t *testing.T, l *lab) {
 	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
 		if _, err := tryBuild(t.Context(), engine, strangers); err == nil || !strings.Contains(err.Error(), server.Host) || !strings.Contains(strings.ToLower(err.Error()), "auth") {
 			t.Errorf("%s without a login: %v", name, err)
+		}
+	}
+}
+
+// testWrongPlatform starts from an image that is no index and is for amd64: an
+// arm64 image of it would hold programs that do not run.
+func testWrongPlatform(t *testing.T, l *lab) {
+	base := l.pushLayers(t, "amd64only", [][]entry{{{Name: "x", Type: tar.TypeReg, Mode: 0o644, data: "x"}}})
+	other := "FROM " + base + " AS unused\nFROM scratch AS last\nCOPY a /\n"
+	for lines, refused := range map[string]bool{
+		"FROM " + base + "\nCOPY a /\n": true, "FROM --platform=linux/amd64 " + base + "\nCOPY a /\n": false, other: false,
+		"FROM --platform=linux/amd64 " + base + " AS b\nFROM scratch\nCOPY --from=b x /\n": false,
+	} {
+		dir := tree(t, map[string]string{"Dockerfile": lines, "a": "a"})
+		for _, platforms := range [][]build.Platform{both, {arm64}} {
+			for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+				built, err := tryBuild(t.Context(), engine, build.Request{Context: dir, Platforms: platforms})
+				if err == nil {
+					built.Close()
+				}
+				if refused != (err != nil) {
+					t.Errorf("%s, %v: %q: %v", name, platforms, lines, err)
+				}
+				if refused && err != nil && (!strings.Contains(err.Error(), base) || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "FROM --platform=")) {
+					t.Errorf("%s does not say which base image is for what: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+// testSameCommit builds three checkouts of a commit: the one it was made in,
+// where files are older than it, and two clones with other umasks.
+func testSameCommit(t *testing.T, l *lab) {
+	first := tree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY . /app/\nCOPY dir /dir\n", "run": "x", "dir/sub/f": "f", "link": "->run", ".dockerignore": ".git\n"})
+	if err := os.Chmod(filepath.Join(first, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	shell := func(script string) {
+		t.Helper()
+		err := process.Command{Path: "/bin/sh", Args: []string{"-ec", script}, Dir: first, Env: []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + first, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", "GIT_CONFIG_NOSYSTEM=1",
+		}}.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell("git init -q . && git add -A && git commit -qm one && touch -d @1600000000 run dir/sub/f dir")
+	digests := map[string]map[string]bool{}
+	for i, umask := range []string{"", "077", "002"} {
+		dir := first
+		if umask != "" {
+			dir = filepath.Join(t.TempDir(), fmt.Sprint("clone", i))
+			shell("umask " + umask + " && git clone -q . " + dir)
+		}
+		tracked, err := build.ReadTracked(t.Context(), dir, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+			built := l.build(t, engine, build.Request{Context: dir, Tracked: tracked, Platforms: []build.Platform{amd64}})
+			digest, err := built.Images[0].Image.Digest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digests[name] == nil {
+				digests[name] = map[string]bool{}
+			}
+			digests[name][digest.String()] = true
+		}
+	}
+	for name, seen := range digests {
+		if len(seen) != 1 {
+			t.Errorf("%s: three checkouts of one commit gave %d digests", name, len(seen))
 		}
 	}
 }

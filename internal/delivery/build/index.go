@@ -13,14 +13,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Index puts the images of all platforms into one OCI index. The annotations
-// go to the index and to each manifest, which is where tools look for them. It
-// returns the index and the manifest digest of each platform.
-func Index(images []Image, annotations map[string]string) (v1.ImageIndex, map[string]string, error) {
+// Index puts the images of all platforms into one OCI index. It returns the
+// index and the manifest digest of each platform.
+func Index(images []Image, annotations Annotations) (v1.ImageIndex, map[string]string, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	platforms := make(map[string]string, len(images))
 	for _, image := range images {
-		annotated, err := annotate(image.Image, annotations)
+		annotated, err := annotate(image.Image, annotations.Of(LevelManifest, image.Platform))
 		if err != nil {
 			return nil, nil, fmt.Errorf("annotate the %s image: %w", image.Platform, err)
 		}
@@ -29,12 +28,12 @@ func Index(images []Image, annotations map[string]string) (v1.ImageIndex, map[st
 			return nil, nil, fmt.Errorf("compute the digest of the %s image: %w", image.Platform, err)
 		}
 		platforms[image.Platform.String()] = digest.String()
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{
-			Add: annotated, Descriptor: v1.Descriptor{Platform: image.Platform.descriptor()},
-		})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: annotated, Descriptor: v1.Descriptor{
+			Platform: image.Platform.descriptor(), Annotations: annotations.Of(LevelManifestDescriptor, image.Platform),
+		}})
 	}
-	if len(annotations) > 0 {
-		index = mutate.Annotations(index, annotations).(v1.ImageIndex)
+	if own := annotations.Of(LevelIndex, Platform{}); len(own) > 0 {
+		index = mutate.Annotations(index, own).(v1.ImageIndex)
 	}
 	return index, platforms, nil
 }

@@ -2,7 +2,6 @@ package build
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ import (
 type Texts struct {
 	Image               string
 	Platforms, Secrets  []string
-	Args                []string // NAME=VALUE, as labels and annotations are
+	Args                []string // NAME=VALUE, as labels are
 	Labels, Annotations []string
 }
 
@@ -36,14 +35,25 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 	if len(o.Platforms) == 0 {
 		return outcome.Usagef("--platform: no platform to build for")
 	}
-	if o.Secrets, err = parseSecrets(t.Secrets, getenv); err != nil {
-		return outcome.Usagef("--secret: %w", err)
+	for _, text := range t.Secrets {
+		secret, err := ParseSecret(text, getenv)
+		if err != nil {
+			return outcome.Usagef("--secret: %w", err)
+		}
+		o.Secrets = append(o.Secrets, secret)
+	}
+	for _, text := range t.Annotations {
+		list, err := ParseAnnotation(text)
+		if err != nil {
+			return outcome.Usagef("--annotation: %w", err)
+		}
+		o.Annotations = append(o.Annotations, list...)
 	}
 	for _, p := range []struct {
 		flag string
 		list []string
 		into *map[string]string
-	}{{"--build-arg", t.Args, &o.Args}, {"--label", t.Labels, &o.Labels}, {"--annotation", t.Annotations, &o.Annotations}} {
+	}{{"--build-arg", t.Args, &o.Args}, {"--label", t.Labels, &o.Labels}} {
 		if *p.into, err = parsePairs(p.list); err != nil {
 			return outcome.Usagef("%s: %w", p.flag, err)
 		}
@@ -62,39 +72,6 @@ func parsePairs(list []string) (map[string]string, error) {
 		values[key] = value
 	}
 	return values, nil
-}
-
-// parseSecrets reads a list of id=ID[,src=PATH|,env=NAME]. Without either, the
-// variable named ID is meant. getenv reads a variable.
-func parseSecrets(list []string, getenv func(string) string) ([]Secret, error) {
-	var secrets []Secret
-	for _, text := range list {
-		wrong := fmt.Errorf("%q is not id=ID[,src=PATH|,env=NAME]", text)
-		fields := map[string]string{}
-		for field := range strings.SplitSeq(text, ",") {
-			key, value, _ := strings.Cut(field, "=")
-			key = strings.TrimSpace(key)
-			if value == "" || !slices.Contains([]string{"id", "src", "source", "env", "type"}, key) {
-				return nil, wrong
-			}
-			fields[key] = value
-		}
-		s := Secret{ID: fields["id"], File: fields["src"] + fields["source"]}
-		if s.ID == "" || (s.File != "" && fields["env"] != "") {
-			return nil, wrong
-		}
-		if s.File == "" {
-			variable := fields["env"]
-			if variable == "" {
-				variable = s.ID
-			}
-			if s.Value = []byte(getenv(variable)); len(s.Value) == 0 {
-				return nil, fmt.Errorf("%s: the environment variable %s is empty", s.ID, variable)
-			}
-		}
-		secrets = append(secrets, s)
-	}
-	return secrets, nil
 }
 
 // epoch is the time that an image bears: SOURCE_DATE_EPOCH, otherwise the

@@ -1,25 +1,204 @@
 package build
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 )
 
-func TestParseSecrets(t *testing.T) {
+func TestParseAnnotation(t *testing.T) {
 	t.Parallel()
-	getenv := func(name string) string { return map[string]string{"token": "a", "OTHER": "b"}[name] }
-	secrets, err := parseSecrets([]string{"id=token", "id=x,env=OTHER", "id=f,src=/file", "id=g,type=file,source=/g"}, getenv)
-	if err != nil || len(secrets) != 4 || string(secrets[0].Value) != "a" || string(secrets[1].Value) != "b" || secrets[2].File != "/file" || secrets[3].File != "/g" {
-		t.Fatalf("%+v, %v", secrets, err)
-	}
-	for text, want := range map[string]string{
-		"token": "is not id=ID", "id=": "is not id=ID", "src=/x": "is not id=ID", "id=a,env=B,src=/x": "is not id=ID", "id=a,mode=1": "is not id=ID",
-		"id=missing": "the environment variable missing is empty",
+	arm64 := linux[1]
+	for text, want := range map[string]Annotations{
+		"manifest:k=v=w": {{Level: LevelManifest, Key: "k", Value: "v=w"}},
+		"index,manifest-descriptor[linux/arm64]:k=v": {
+			{Level: LevelIndex, Key: "k", Value: "v"}, {Level: LevelManifestDescriptor, Platform: arm64, Key: "k", Value: "v"},
+		},
+		"index-descriptor:k=": {{Level: LevelIndexDescriptor, Key: "k"}},
+		"k=a:b":               {{Level: LevelManifest, Key: "k", Value: "a:b"}, {Level: LevelIndex, Key: "k", Value: "a:b"}},
 	} {
-		if _, err := parseSecrets([]string{text}, getenv); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", text, err)
+		got, err := ParseAnnotation(text)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", text, err, diff)
 		}
+	}
+	for text, says := range map[string]string{
+		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level", "index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
+	} {
+		if _, err := ParseAnnotation(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
+	}
+}
+
+func TestAnnotationLevels(t *testing.T) {
+	t.Parallel()
+	var images []Image
+	for _, p := range linux {
+		image, err := random.Image(10, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, Image{Platform: p, Image: image})
+	}
+	annotations := Annotations{
+		{Level: LevelManifest, Platform: linux[1], Key: "m", Value: "1"}, {Level: LevelIndex, Key: "i", Value: "2"},
+		{Level: LevelManifestDescriptor, Key: "d", Value: "3"}, {Level: LevelIndexDescriptor, Key: "x", Value: "4"},
+	}
+	index, _, err := Index(images, annotations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := WriteLayout(dir, index, annotations); err != nil {
+		t.Fatal(err)
+	}
+	path, err := layout.FromPath(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top, err := path.ImageIndex()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := top.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []map[string]string
+	got = append(got, list.Manifests[0].Annotations, manifest.Annotations)
+	for _, m := range manifest.Manifests {
+		image, err := index.Image(m.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inner, err := image.Manifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.Annotations, inner.Annotations)
+	}
+	want := []map[string]string{{"x": "4"}, {"i": "2"}, {"d": "3"}, nil, {"d": "3"}, {"m": "1"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseSecret(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, big := filepath.Join(dir, "f"), filepath.Join(dir, "big")
+	for name, size := range map[string]int{file: 1, big: maxSecret + 1} {
+		if err := os.WriteFile(name, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(name string) string { return map[string]string{"ID": "value", "OTHER": "other"}[name] }
+	for text, want := range map[string]Secret{
+		"id=ID": {ID: "ID", Value: []byte("value")}, "id=x,env=OTHER": {ID: "x", Value: []byte("other")}, "ID=x,src=" + file: {ID: "x", File: file},
+		"type=file,id=x,source=" + file: {ID: "x", File: file}, "type=env,id=x,src=OTHER": {ID: "x", Value: []byte("other")}, "id=" + file: {ID: file, File: file},
+	} {
+		got, err := ParseSecret(text, env)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%s: %v\n%s", text, err, diff)
+		}
+	}
+	for text, says := range map[string]string{
+		"id=x,src=a,source=b": "gives src twice", "id=x,id=y": "gives id twice", "id=x,env=A,env=B": "gives env twice", "src=a": "has no id",
+		"id=x,src=a,env=B": "src and env are both given", "id=x,type=dir": `unknown type "dir"`, "id=x,mode=1": `unknown key "mode"`, "id": "is not KEY=VALUE",
+		"id=x,env=": "is not KEY=VALUE", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src", "id=x,src=" + big: "at most 512000 bytes",
+		"id=x,src=" + dir: "is no file", "id=x,src=" + file + "none": "no such file",
+	} {
+		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", text, err, says)
+		}
+	}
+}
+
+func TestDefaultDockerfile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if got := DefaultDockerfile(dir); got != filepath.Join(dir, "Dockerfile") {
+		t.Errorf("without any: %s", got)
+	}
+	for _, name := range []string{"Containerfile", "dockerfile", "Dockerfile"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("FROM scratch\n# "+name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := ReadDockerfile(dir, "")
+		if err != nil || filepath.Base(d.Path) != name {
+			t.Errorf("with %s: %v, %v", name, d, err)
+		}
+	}
+}
+
+func TestOtherFrontends(t *testing.T) {
+	t.Parallel()
+	for text, other := range map[string]bool{
+		"# syntax=docker/dockerfile:1\n": false, "# syntax = docker.io/docker/dockerfile:1.7\n": false, "# syntax=docker/dockerfile\n": false,
+		"# syntax=docker/dockerfile:1-labs\n": false, "# syntax=docker/dockerfile:1.24.0\n": false, "# syntax=docker/dockerfile:labs\n": false,
+		"# syntax=docker/dockerfile:1.7@sha256:" + strings.Repeat("a", 64) + "\n": false,
+		"# syntax=docker/dockerfile@sha256:" + strings.Repeat("a", 64) + "\n":     true,
+		"# syntax=docker/dockerfile:1.99\n":                                       true, "# syntax=docker/dockerfile:2\n": true, "# syntax=docker/dockerfile:0.9\n": true,
+		"# syntax=docker/dockerfile:experimental\n": true, "# syntax=docker/dockerfile-upstream:master\n": true, "# syntax=registry.invalid/my:1\n": true,
+		"// syntax=acme/other\n": true, "# a comment\n# syntax=acme/other\n": false, "": false,
+	} {
+		d, err := ParseDockerfile("Dockerfile", []byte(strings.Replace(text, "//", "#", 1)+"FROM scratch\nLABEL a=b\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		choice, err := Choose(Auto, Request{Platforms: linux}, d)
+		if err != nil || (choice.Engine == BuildKit) != other {
+			t.Errorf("%q: %+v, %v", text, choice, err)
+		}
+		_, err = Choose(Assemble, Request{Platforms: linux}, d)
+		if other != (err != nil) || (other && !strings.HasPrefix(err.Error(), "Dockerfile:1: # syntax=")) {
+			t.Errorf("%q for assemble: %v", text, err)
+		}
+	}
+	d, err := ParseDockerfile("Dockerfile", []byte("# syntax=docker/dockerfile:1\nFROM scratch\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []map[string]string{{"BUILDKIT_SYNTAX": "acme/x"}, {"BUILDKIT_DOCKERFILE_CHECK": "error=true"}} {
+		if choice, err := Choose(Auto, Request{Platforms: linux, Args: args}, d); err != nil || choice.Engine != BuildKit {
+			t.Errorf("%v: %+v, %v", args, choice, err)
+		}
+	}
+}
+
+func TestTrackedMetadata(t *testing.T) {
+	t.Parallel()
+	commit, checkout := time.Unix(100, 0), time.Unix(200, 5)
+	k := NewTracked(map[string]bool{"run": true, "dir/sub/f": false, "link": false, "set": true}, commit)
+	for _, c := range []struct {
+		name       string
+		mode, want fs.FileMode
+		tracked    bool
+	}{
+		{"run", 0o700, 0o755, true}, {"dir/sub/f", 0o600, 0o644, true}, {"dir/sub/f", 0o664, 0o644, true},
+		{"dir/sub", fs.ModeDir | 0o700, fs.ModeDir | 0o755, true}, {"dir", fs.ModeDir | 0o775, fs.ModeDir | 0o755, true},
+		{"link", fs.ModeSymlink | 0o777, fs.ModeSymlink | 0o777, true}, {"set", fs.ModeSetuid | 0o711, fs.ModeSetuid | 0o711, true},
+		{"other", 0o600, 0o600, false}, {"empty", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false}, {"run", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false},
+	} {
+		mode, at := k.Metadata(c.name, c.mode, checkout)
+		if mode != c.want || at.Equal(commit) != c.tracked {
+			t.Errorf("%s %v: %v at %v, want %v", c.name, c.mode, mode, at, c.want)
+		}
+	}
+	if mode, at := (*Tracked)(nil).Metadata("run", 0o700, checkout); mode != 0o700 || !at.Equal(checkout) {
+		t.Errorf("without git: %v at %v", mode, at)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // WriteLayout writes an index to an OCI image layout, which is made if it is
 // not there. What the layout holds already stays; the same index stands in it
 // once however often it is written.
-func WriteLayout(dir string, index v1.ImageIndex) error {
+func WriteLayout(dir string, index v1.ImageIndex, annotations Annotations) error {
 	digest, err := index.Digest()
 	if err != nil {
 		return fmt.Errorf("compute the digest of the index: %w", err)
@@ -23,7 +23,8 @@ func WriteLayout(dir string, index v1.ImageIndex) error {
 			return fmt.Errorf("write the OCI layout %s: %w", dir, err)
 		}
 	}
-	if err := path.ReplaceIndex(index, match.Digests(digest)); err != nil {
+	beside := layout.WithAnnotations(annotations.Of(LevelIndexDescriptor, Platform{}))
+	if err := path.ReplaceIndex(index, match.Digests(digest), beside); err != nil {
 		return fmt.Errorf("write the OCI layout %s: %w", dir, err)
 	}
 	return nil

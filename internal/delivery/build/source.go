@@ -49,6 +49,16 @@ func ReadSource(ctx context.Context, dir string, job Job) (Source, error) {
 	return s, err
 }
 
+// ReadTracked asks git what it tracks of a context; nil outside a repository.
+// The files get the time of the image.
+func ReadTracked(ctx context.Context, dir string, epoch time.Time) (*Tracked, error) {
+	files, err := git.Tracked(ctx, dir)
+	if err != nil || len(files) == 0 {
+		return nil, err
+	}
+	return NewTracked(files, epoch), nil
+}
+
 // Relative gives path as seen from the top of the repository, or its last
 // element where it is in none: a record names no directory of the machine.
 func (s Source) Relative(path string) string {

@@ -22,7 +22,7 @@ func Within(workspace, context, dockerfile string) error {
 		return fmt.Errorf("find the workspace: %w", err)
 	}
 	if dockerfile == "" {
-		dockerfile = filepath.Join(context, "Dockerfile")
+		dockerfile = DefaultDockerfile(context)
 	}
 	for _, p := range []struct{ flag, path string }{{"--context", context}, {"--file", dockerfile}} {
 		absolute, err := filepath.Abs(p.path)

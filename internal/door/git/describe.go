@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/semver"
+
 	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
@@ -56,7 +58,7 @@ func Describe(ctx context.Context, dir string) (Description, error) {
 		d.Ref = branch
 	}
 	if tags, err := Run(ctx, dir, "tag", "--points-at", "HEAD", "--sort=-version:refname"); err == nil && tags != "" {
-		d.Tag, _, _ = strings.Cut(tags, "\n")
+		d.Tag = highest(strings.Split(tags, "\n"))
 		d.Ref = "refs/tags/" + d.Tag
 	}
 	status, err := Run(ctx, dir, "status", "--porcelain", "--untracked-files=normal")
@@ -65,6 +67,42 @@ func Describe(ctx context.Context, dir string) (Description, error) {
 	}
 	d.Dirty = status != ""
 	return d, nil
+}
+
+// highest gives the highest semantic version of tags, with or without a v. Of
+// v2 and v2.0.0 it is the longer one. Without any, it is the first tag.
+func highest(tags []string) string {
+	best, version := tags[0], ""
+	for _, tag := range tags {
+		v := "v" + strings.TrimPrefix(tag, "v")
+		if !semver.IsValid(v) {
+			continue
+		}
+		if order := semver.Compare(v, version); order > 0 || (order == 0 && len(tag) > len(best)) {
+			best, version = tag, v
+		}
+	}
+	return best
+}
+
+// Tracked lists the files below dir that git tracks, by their path below dir,
+// and whether they are executable. Outside a repository there are none.
+func Tracked(ctx context.Context, dir string) (map[string]bool, error) {
+	list, err := Run(ctx, dir, "ls-files", "--stage", "-z")
+	if err != nil {
+		var failed *process.Error
+		if errors.As(err, &failed) && failed.Code == notARepository && strings.Contains(failed.Stderr, "not a git repository") {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("list the files that git tracks in %s: %w", dir, err)
+	}
+	files := map[string]bool{}
+	for entry := range strings.SplitSeq(list, "\x00") { // MODE OBJECT STAGE\tPATH
+		if metadata, name, ok := strings.Cut(entry, "\t"); ok && strings.HasPrefix(metadata, "1") && !strings.HasPrefix(metadata, "16") {
+			files[name] = strings.HasPrefix(metadata, "100755")
+		}
+	}
+	return files, nil
 }
 
 // scpForm is git's short form of an ssh URL: git@github.com:acme/app.git.

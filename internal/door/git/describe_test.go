@@ -64,6 +64,51 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestHighest(t *testing.T) {
+	t.Parallel()
+	for want, tags := range map[string][]string{
+		"v2.0.0": {"v2.0.0-rc.1", "v2.0.0", "v1.9.0"}, "v1.10.0": {"v1.10.0", "v1.9.0", "latest"}, "2.0.1": {"latest", "2.0.1", "v2", "v2.0.0"},
+		"v3.0.0": {"v3", "v3.0.0", "v3.0"}, "nightly": {"nightly", "latest"}, "v1.0.0-rc.10": {"v1.0.0-rc.9", "v1.0.0-rc.10"},
+	} {
+		if got := highest(tags); got != want {
+			t.Errorf("highest(%v) = %s, want %s", tags, got, want)
+		}
+	}
+}
+
+func TestTracked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if files, err := Tracked(t.Context(), dir); err != nil || files != nil {
+		t.Errorf("outside a repository: %v, %v", files, err)
+	}
+	if _, err := Run(t.Context(), dir, "init", "-q"); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"sub/run me": 0o755, "sub/dir/f\u00fc": 0o600, "top": 0o644, "untracked": 0o644} {
+		full := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, nil, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("x", filepath.Join(dir, "sub", "link")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), dir, "add", "sub", "top"); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Tracked(t.Context(), filepath.Join(dir, "sub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"run me": true, "dir/f\u00fc": false, "link": false}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWebURL(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{

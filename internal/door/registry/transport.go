@@ -20,13 +20,18 @@ import (
 const (
 	dialTimeout     = 10 * time.Second
 	responseTimeout = 30 * time.Second
+	// A registry may copy a blob to where it keeps it before it answers to the
+	// end of an upload, which takes minutes for a large one.
+	commitTimeout = 5 * time.Minute
+	// While content is sent, only a standstill ends a request.
+	idleTimeout = time.Minute
 )
 
 func newTransport() http.RoundTripper {
 	t := remote.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
-	t.ResponseHeaderTimeout = responseTimeout
-	return t
+	t.ResponseHeaderTimeout = 0
+	return &watched{inner: t, response: responseTimeout, commit: commitTimeout, idle: idleTimeout}
 }
 
 // patience is how long a failing request is tried again.
@@ -85,7 +90,7 @@ func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
 			}
 			continue
 		}
-		if attempt >= p.attempts || !retryable(response.StatusCode) {
+		if attempt >= p.attempts || !(retryable(response.StatusCode) || isLate(request, response)) {
 			return response, nil
 		}
 		wait := p.backoff(attempt)

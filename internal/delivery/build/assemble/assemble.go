@@ -4,13 +4,13 @@
 // The Dockerfile is converted by BuildKit's own library, so that stages,
 // variables, configuration and history are BuildKit's; what the converted
 // operations do to files is done here, in trees that share what they have in
-// common. The same input gives the same digest: every time in the image is the
-// request's epoch, entries are sorted, and nothing of the machine gets in. A
+// common. The same input gives the same digest: no time in the image is newer than
+// the epoch, entries are sorted, and nothing of the machine gets in. A
 // layer that two platforms share is built once.
 //
 // What it does not do, it says by build.NeedsBuildKit, with the line: RUN,
-// downloads and archives by ADD. Hard links in the context become files of
-// their own, and of extended attributes only security.capability is kept.
+// downloads by ADD, and other frontends. Where it differs from BuildKit all the
+// same is listed in docs/build-differences.md, which a test holds to the truth.
 package assemble
 
 import (
@@ -20,12 +20,14 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -58,15 +60,23 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	if err != nil {
 		return build.Built{}, err
 	}
+	source.tracked = r.Tracked
 	defer source.root.Close()
 	files, err := source.tree()
 	if err != nil {
 		return build.Built{}, err
 	}
+	if given := r.Args["SOURCE_DATE_EPOCH"]; given != "" { // before the request's, as in BuildKit
+		seconds, err := strconv.ParseInt(given, 10, 64)
+		if err != nil {
+			return build.Built{}, fmt.Errorf("build argument SOURCE_DATE_EPOCH: %q is not a number of seconds since 1970", given)
+		}
+		r.Epoch = time.Unix(seconds, 0)
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
-		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{},
+		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
@@ -83,13 +93,27 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
 }
 
+// once hands on each warning once, whatever the number of platforms.
+func once(warn func(build.Warning)) func(build.Warning) {
+	var mu sync.Mutex
+	seen := map[build.Warning]bool{}
+	return func(w build.Warning) {
+		mu.Lock()
+		defer mu.Unlock()
+		if warn != nil && !seen[w] {
+			seen[w] = true
+			warn(w)
+		}
+	}
+}
+
 func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform) (v1.Image, error) {
 	spec := p.Spec()
 	args := maps.Clone(r.Args)
 	if args == nil {
 		args = map[string]string{}
 	}
-	if _, given := args["SOURCE_DATE_EPOCH"]; !given {
+	if args["SOURCE_DATE_EPOCH"] == "" {
 		args["SOURCE_DATE_EPOCH"] = strconv.FormatInt(s.epoch.Unix(), 10)
 	}
 	caps := pb.Caps.CapSet(pb.Caps.All())
@@ -102,6 +126,9 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 		TargetPlatform: &spec,
 		MetaResolver:   s.bases,
 		LLBCaps:        &caps,
+		Warn: func(rule, _, url, message string, at []parser.Range) {
+			s.warn(build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, URL: url, Message: message})
+		},
 	})
 	if err != nil {
 		return nil, file.Locate(err)

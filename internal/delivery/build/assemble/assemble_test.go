@@ -2,8 +2,6 @@ package assemble
 
 import (
 	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -187,31 +185,6 @@ func TestNothingIsLeftAfterAnError(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(work); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
-	}
-}
-
-func TestArchiveNeedsBuildKit(t *testing.T) {
-	t.Parallel()
-	var plain, zipped bytes.Buffer
-	w := tar.NewWriter(&plain)
-	if err := w.WriteHeader(&tar.Header{Name: "x", Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
-		t.Fatal(err)
-	}
-	w.Close()
-	z := gzip.NewWriter(&zipped)
-	z.Write(plain.Bytes())
-	z.Close()
-	for name, content := range map[string]string{"plain.tar": plain.String(), "zipped.tgz": zipped.String()} {
-		dir := write(t, map[string]string{"Dockerfile": "FROM scratch\n\nADD " + name + " /\n", name: content})
-		_, err := assemble(t, dir, nil)
-		var needs *build.NeedsBuildKit
-		if !errors.As(err, &needs) || needs.Line != 3 || needs.What != "ADD "+name+" /" {
-			t.Errorf("ADD %s: %v, want NeedsBuildKit at line 3", name, err)
-		}
-		dir = write(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY " + name + " /\n", name: content})
-		if _, err := assemble(t, dir, nil); err != nil {
-			t.Errorf("COPY %s: %v", name, err)
-		}
 	}
 }
 

@@ -88,7 +88,7 @@ func TestBaseLayers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer built.Close()
-			index, _, err := build.Index(built.Images, map[string]string{"k": "v"})
+			index, _, err := build.Index(built.Images, build.Everywhere(map[string]string{"k": "v"}))
 			if err != nil {
 				t.Fatal(err)
 			}

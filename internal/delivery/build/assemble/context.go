@@ -6,10 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 	"syscall"
 
 	"github.com/moby/patternmatcher"
 	"golang.org/x/sys/unix"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
 
 // buildContext is the directory that COPY copies from. Reading goes through an
@@ -19,6 +22,10 @@ type buildContext struct {
 	root    *os.Root
 	ignored ignoreFile
 	ignore  *patternmatcher.PatternMatcher // of ignored; nil ignores nothing
+
+	mu      sync.Mutex
+	inodes  map[[2]uint64]*inode // of files with several names, by device and number
+	tracked *build.Tracked
 }
 
 // openContext opens the context of a build.
@@ -35,7 +42,7 @@ func openContext(dir, dockerfile string) (*buildContext, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the build context: %w", err)
 	}
-	return &buildContext{dir: dir, root: root, ignored: ignored, ignore: ignore}, nil
+	return &buildContext{dir: dir, root: root, ignored: ignored, ignore: ignore, inodes: map[[2]uint64]*inode{}}, nil
 }
 
 // tree is the context as BuildKit would be sent it: without what .dockerignore
@@ -45,9 +52,11 @@ func (b *buildContext) tree() (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the build context: %w", err)
 	}
-	return newLazyDir(permissions(info), func() (map[string]*node, error) {
+	root := newLazyDir(permissions(info), func() (map[string]*node, error) {
 		return b.readDir(".", patternmatcher.MatchInfo{}, false)
-	}), nil
+	})
+	root.mtime = info.ModTime()
+	return root, nil
 }
 
 func (b *buildContext) readDir(dir string, parent patternmatcher.MatchInfo, excluded bool) (map[string]*node, error) {
@@ -89,53 +98,65 @@ func (b *buildContext) read(p string, match patternmatcher.MatchInfo, excluded b
 	if err != nil {
 		return nil, fmt.Errorf("read the build context: %w", err)
 	}
-	mode := info.Mode()
+	mode, mtime := b.tracked.Metadata(p, info.Mode().Type()|permissions(info), info.ModTime())
 	if mode.IsDir() {
-		if !excluded {
-			return b.withXattrs(newLazyDir(permissions(info), func() (map[string]*node, error) { return b.readDir(p, match, false) }), p), nil
-		}
-		if !b.ignore.Exclusions() {
+		var dir *node
+		switch {
+		case !excluded:
+			dir = newLazyDir(mode&^fs.ModeDir, func() (map[string]*node, error) { return b.readDir(p, match, false) })
+		case !b.ignore.Exclusions():
 			return nil, nil
+		default:
+			// An excluded directory is there for what a "!" pattern lets in below it.
+			children, err := b.readDir(p, match, true)
+			if err != nil || len(children) == 0 {
+				return nil, err
+			}
+			dir = newDir(mode&^fs.ModeDir, children)
 		}
-		// An excluded directory is there for what a "!" pattern lets in below it.
-		children, err := b.readDir(p, match, true)
-		if err != nil || len(children) == 0 {
-			return nil, err
-		}
-		return b.withXattrs(newDir(permissions(info), children), p), nil
+		dir.mtime = mtime
+		return dir, nil
 	}
-	if excluded || mode&fs.ModeSocket != 0 {
+	if excluded {
 		return nil, nil
 	}
-	n := &node{mode: mode.Type() | permissions(info), size: info.Size()}
+	if mode&fs.ModeSocket != 0 { // BuildKit makes an empty file of it
+		return &node{mode: mode &^ fs.ModeSocket, mtime: mtime, origin: "socket"}, nil
+	}
+	return b.readFile(p, info, &node{mode: mode, mtime: mtime})
+}
+
+// readFile completes the node of what is no directory.
+func (b *buildContext) readFile(p string, info fs.FileInfo, n *node) (*node, error) {
+	st, _ := info.Sys().(*syscall.Stat_t)
 	switch {
-	case mode.IsRegular():
-		n.open, n.origin = func() (io.ReadCloser, error) { return b.root.Open(p) }, "context "+p
-		b.withXattrs(n, p)
+	case n.mode.IsRegular():
+		n.size, n.origin = info.Size(), "context "+p
+		n.open = func() (io.ReadCloser, error) { return b.root.Open(p) }
+		if st != nil && st.Nlink > 1 {
+			id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // narrower on other platforms
+			n.inode, n.origin = b.inode(id), fmt.Sprint("context ", id)
+		}
 	case n.isSymlink():
-		n.size = 0
 		n.mode = fs.ModeSymlink | fs.ModePerm
+		var err error
 		if n.target, err = b.root.Readlink(p); err != nil {
 			return nil, fmt.Errorf("read the build context: %w", err)
 		}
-	default:
-		n.size = 0
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			n.major, n.minor = int64(unix.Major(uint64(st.Rdev))), int64(unix.Minor(uint64(st.Rdev))) //nolint:unconvert // narrower on other platforms
-		}
+	case st != nil:
+		device := uint64(st.Rdev) //nolint:unconvert // narrower on other platforms
+		n.major, n.minor = int64(unix.Major(device)), int64(unix.Minor(device))
 	}
 	return n, nil
 }
 
-// capability is the one extended attribute that images keep.
-const capability = "security.capability"
-
-func (b *buildContext) withXattrs(n *node, p string) *node {
-	var value [64]byte
-	if size, err := unix.Lgetxattr(path.Join(b.dir, p), capability, value[:]); err == nil && size > 0 {
-		n.xattrs = map[string]string{capability: string(value[:size])}
+func (b *buildContext) inode(id [2]uint64) *inode {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inodes[id] == nil {
+		b.inodes[id] = new(inode)
 	}
-	return n
+	return b.inodes[id]
 }
 
 func permissions(info fs.FileInfo) fs.FileMode {

@@ -3,7 +3,9 @@ package assemble
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
@@ -25,7 +27,9 @@ type copier struct {
 	include  *patternmatcher.PatternMatcher
 	exclude  *patternmatcher.PatternMatcher
 	pending  []pendingDir
-	checkTar func(n *node) error // refuses an archive that ADD would unpack
+	unpack   func(archive *node, dest string) (bool, error) // for ADD; false for a file that is no archive
+	inodes   map[*inode]*inode                              // of files with several names, by those of the source
+	required map[string]bool                                // paths that have to be there, and whether they were found
 }
 
 // pendingDir is a directory on the way to a file that an include pattern may
@@ -61,12 +65,30 @@ func (c *copier) run() error {
 			return fmt.Errorf("%s: %w", src, errNotFound)
 		}
 	}
+	c.required = map[string]bool{}
+	for _, p := range c.action.RequiredPaths {
+		c.required[path.Clean(p)] = false
+	}
 	for _, s := range sources {
 		if err := c.one(s, dest); err != nil {
 			return err
 		}
 	}
+	for _, p := range slices.Sorted(maps.Keys(c.required)) {
+		if !c.required[p] {
+			return fmt.Errorf("%s: %w", p, errNotFound)
+		}
+	}
 	return nil
+}
+
+// found marks the required paths that a copied file is, or is in.
+func (c *copier) found(p string) {
+	for required := range c.required {
+		if p == required || strings.HasPrefix(p, strings.TrimSuffix(required, "/")+"/") {
+			c.required[required] = true
+		}
+	}
 }
 
 func matcher(patterns []string) (*patternmatcher.PatternMatcher, error) {
@@ -78,6 +100,14 @@ func matcher(patterns []string) (*patternmatcher.PatternMatcher, error) {
 
 // one copies one source to dest.
 func (c *copier) one(src, dest string) error {
+	c.inodes = map[*inode]*inode{}
+	if c.action.AttemptUnpackDockerCompatibility {
+		if _, archive, err := resolve(c.from, src, true); err != nil {
+			return err
+		} else if unpacked, err := c.unpack(archive, dest); unpacked || err != nil {
+			return err
+		}
+	}
 	ensure := dest
 	if d, f := path.Split(dest); f != "" && f != "." {
 		ensure = d
@@ -96,11 +126,6 @@ func (c *copier) one(src, dest string) error {
 	if from == nil {
 		return fmt.Errorf("%s: %w", src, errNotFound)
 	}
-	if c.action.AttemptUnpackDockerCompatibility {
-		if err := c.checkTar(from); err != nil {
-			return err
-		}
-	}
 	contents := c.action.DirCopyContents
 	if (!contents && from.isDir() && at != nil) || (!from.isDir() && at != nil && at.isDir()) {
 		dest = path.Join(dest, path.Base(src))
@@ -112,7 +137,7 @@ func (c *copier) one(src, dest string) error {
 	if err := c.mkdir(parent); err != nil {
 		return err
 	}
-	return c.copy(from, "", dest, false, patternmatcher.MatchInfo{}, patternmatcher.MatchInfo{})
+	return c.copy(from, place{src: src, to: dest}, patternmatcher.MatchInfo{}, patternmatcher.MatchInfo{})
 }
 
 func (c *copier) mkdir(p string) error {
@@ -127,52 +152,69 @@ func (c *copier) mkdir(p string) error {
 	return c.to.mkdirAll(real, perm, c.who)
 }
 
-func (c *copier) copy(from *node, rel, to string, overwrite bool, inParent, exParent patternmatcher.MatchInfo) error {
+// place is where a file is copied from and to.
+type place struct{ src, rel, to string } // rel is the path in src; empty for what the instruction names
+
+func (p place) in(name string) place {
+	return place{src: p.src, rel: path.Join(p.rel, name), to: path.Join(p.to, name)}
+}
+
+func (c *copier) copy(from *node, at place, inParent, exParent patternmatcher.MatchInfo) error {
 	wanted, excluded := true, false
 	var in, ex patternmatcher.MatchInfo
-	if rel != "" {
+	if at.rel != "" {
 		var err error
 		if c.include != nil {
-			if wanted, in, err = c.include.MatchesUsingParentResults(rel, inParent); err != nil {
+			if wanted, in, err = c.include.MatchesUsingParentResults(at.rel, inParent); err != nil {
 				return err
 			}
 		}
 		if c.exclude != nil {
-			if excluded, ex, err = c.exclude.MatchesUsingParentResults(rel, exParent); err != nil {
+			if excluded, ex, err = c.exclude.MatchesUsingParentResults(at.rel, exParent); err != nil {
 				return err
 			}
 			wanted = wanted && !excluded
 		}
 	}
+	if wanted && at.rel != "" {
+		c.found(path.Join(at.src, at.rel))
+	}
 	if !from.isDir() {
 		if !wanted {
 			return nil
 		}
-		return c.copyFile(from, to)
+		return c.copyFile(from, at.to)
 	}
 	if wanted {
 		if err := c.makePending(); err != nil {
 			return err
 		}
-		if err := c.copyDir(from, to, overwrite); err != nil {
+		if err := c.copyDir(from, at.to, at.rel != ""); err != nil {
 			return err
 		}
 	}
 	if excluded && !c.exclude.Exclusions() {
 		return nil
 	}
-	c.pending = append(c.pending, pendingDir{from: from, to: to, made: wanted})
+	c.pending = append(c.pending, pendingDir{from: from, to: at.to, made: wanted})
 	defer func() { c.pending = c.pending[:len(c.pending)-1] }()
 	names, err := from.names()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := c.copy(from.children[name], path.Join(rel, name), path.Join(to, name), true, in, ex); err != nil {
+		if err := c.copy(from.children[name], at.in(name), in, ex); err != nil {
 			return err
 		}
 	}
-	return nil
+	if !wanted {
+		return nil
+	}
+	dir, err := c.to.own(at.to) // its entries changed its time, and BuildKit puts the source's back
+	if err == nil {
+		dir.mtime = from.mtime
+	}
+	return err
 }
 
 func (c *copier) copyFile(from *node, to string) error {
@@ -187,6 +229,12 @@ func (c *copier) copyFile(from *node, to string) error {
 		return fmt.Errorf("cannot replace the directory %s with a file", to)
 	}
 	file := *from
+	if from.inode != nil {
+		if c.inodes[from.inode] == nil {
+			c.inodes[from.inode] = new(inode)
+		}
+		file.inode = c.inodes[from.inode]
+	}
 	c.apply(&file)
 	return c.to.put(to, &file)
 }
@@ -203,7 +251,7 @@ func (c *copier) copyDir(from *node, to string, overwrite bool) error {
 	}
 	if there == nil {
 		dir := newDir(0, nil)
-		dir.mode, dir.uid, dir.gid, dir.xattrs = from.mode, from.uid, from.gid, from.xattrs
+		dir.mode, dir.uid, dir.gid, dir.capability, dir.mtime = from.mode, from.uid, from.gid, from.capability, from.mtime
 		c.apply(dir)
 		return c.to.put(to, dir)
 	}
@@ -217,7 +265,7 @@ func (c *copier) copyDir(from *node, to string, overwrite bool) error {
 	if err != nil {
 		return err
 	}
-	dir.mode, dir.uid, dir.gid, dir.xattrs = from.mode, from.uid, from.gid, from.xattrs
+	dir.mode, dir.uid, dir.gid, dir.capability, dir.mtime = from.mode, from.uid, from.gid, from.capability, from.mtime
 	c.apply(dir)
 	return nil
 }
@@ -281,6 +329,9 @@ func wildcard(root *node, pattern string, follow bool) ([]string, error) {
 	}
 	if dir == nil {
 		return nil, fmt.Errorf("%s: %w", fixed, errNotFound)
+	}
+	if _, err := path.Match(glob, ""); err != nil {
+		return nil, fmt.Errorf("%s: %w", pattern, err)
 	}
 	var found []string
 	var walk func(n *node, rel string) error

@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"archive/tar"
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -11,8 +9,9 @@ import (
 	"path"
 
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/moby/go-archive/compression"
 	"github.com/moby/sys/user"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
 
 // act gives the tree that the actions of one file operation make.
@@ -21,7 +20,7 @@ func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
 	input := func(i int64) (*node, error) {
 		switch {
 		case i < 0:
-			return newDir(0o755, nil), nil
+			return g.emptyDir(), nil
 		case int(i) < len(inputs):
 			return inputs[i].tree()
 		case int(i)-len(inputs) < len(results):
@@ -35,14 +34,14 @@ func (g *graph) act(op *pb.FileOp, inputs []*state) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := newEditor(base)
+		e := newEditor(base, g.now())
 		switch what := action.Action.(type) {
 		case *pb.FileAction_Copy:
 			err = g.copy(e, what.Copy, action.SecondaryInput, input)
 		case *pb.FileAction_Mkdir:
-			err = mkdir(e, what.Mkdir, input)
+			err = g.mkdir(e, what.Mkdir, input)
 		case *pb.FileAction_Mkfile:
-			err = mkfile(e, what.Mkfile, input)
+			err = g.mkfile(e, what.Mkfile, input)
 		default:
 			err = errors.New("an action that cannot be assembled")
 		}
@@ -64,16 +63,12 @@ func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, inpu
 	if err != nil {
 		return err
 	}
-	who, err := chown(action.Owner, input, true)
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
-	c := &copier{from: from, to: e, action: action, who: who, checkTar: func(n *node) error {
-		if isArchive(n) {
-			return errArchive
-		}
-		return nil
-	}}
+	c := &copier{from: from, to: e, action: action, who: who}
+	c.unpack = func(archive *node, dest string) (bool, error) { return g.unpack(e, archive, dest, who) }
 	err = c.run()
 	if errors.Is(err, errNotFound) && from == g.context {
 		return g.missing(action, err)
@@ -81,12 +76,8 @@ func (g *graph) copy(e *editor, action *pb.FileActionCopy, secondary int64, inpu
 	return err
 }
 
-var errArchive = errors.New("ADD unpacks an archive")
-
-func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
-	// The user of a WORKDIR need not exist, as in BuildKit: it is the one of
-	// USER, which may be made later or be a name from elsewhere.
-	who, err := chown(action.Owner, input, false)
+func (g *graph) mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
@@ -97,8 +88,8 @@ func mkdir(e *editor, action *pb.FileActionMkDir, input inputs) error {
 	return e.mkdirAll(p, fs.FileMode(action.Mode), who)
 }
 
-func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
-	who, err := chown(action.Owner, input, true)
+func (g *graph) mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
+	who, err := g.chown(action.Owner, input)
 	if err != nil {
 		return err
 	}
@@ -107,9 +98,10 @@ func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
 		return err
 	}
 	data := action.Data
-	n := &node{mode: fs.FileMode(action.Mode) & fs.ModePerm, size: int64(len(data)), open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}}
+	n := &node{
+		mode: fs.FileMode(action.Mode) & fs.ModePerm, size: int64(len(data)), mtime: e.now, origin: hashKey("file", string(data)),
+		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+	}
 	if who != nil {
 		n.uid, n.gid = who.uid, who.gid
 	}
@@ -117,9 +109,9 @@ func mkfile(e *editor, action *pb.FileActionMkFile, input inputs) error {
 }
 
 // chown reads who new files belong to. A name is looked up in the /etc/passwd
-// and /etc/group of the stage. Where it is not found, BuildKit takes root; that
-// is refused if strict, because files of root are not what was asked for.
-func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
+// and /etc/group of the stage. Where it is not found, the files are root's, as in
+// BuildKit, and the user is warned.
+func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 	if opt == nil {
 		return nil, nil
 	}
@@ -128,7 +120,7 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 	case *pb.UserOpt_ByID:
 		who.uid, who.gid = int(u.ByID), int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := readAccounts(input, u.ByName.Input, "/etc/passwd")
+		data, err := g.accounts(input, u.ByName, "user", "/etc/passwd")
 		if err != nil {
 			return nil, err
 		}
@@ -136,17 +128,17 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 {
+		if len(found) == 0 {
+			g.unknown("user", u.ByName.Name, "/etc/passwd")
+		} else {
 			who.uid, who.gid = found[0].Uid, found[0].Gid
-		} else if strict {
-			return nil, fmt.Errorf("no user %q in /etc/passwd of this stage: give a number to --chown", u.ByName.Name)
 		}
 	}
 	switch u := opt.GetGroup().GetUser().(type) {
 	case *pb.UserOpt_ByID:
 		who.gid = int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := readAccounts(input, u.ByName.Input, "/etc/group")
+		data, err := g.accounts(input, u.ByName, "group", "/etc/group")
 		if err != nil {
 			return nil, err
 		}
@@ -154,13 +146,27 @@ func chown(opt *pb.ChownOpt, input inputs, strict bool) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(found) > 0 {
+		if len(found) == 0 {
+			g.unknown("group", u.ByName.Name, "/etc/group")
+		} else {
 			who.gid = found[0].Gid
-		} else if strict {
-			return nil, fmt.Errorf("no group %q in /etc/group of this stage: give a number to --chown", u.ByName.Name)
 		}
 	}
 	return who, nil
+}
+
+func (g *graph) unknown(what, name, file string) {
+	text := fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", what, name, file)
+	g.warn(build.Warning{Path: g.file.Path, Message: text})
+}
+
+// accounts reads the file that a name is looked up in. An empty stage has none,
+// which BuildKit refuses too.
+func (g *graph) accounts(input inputs, name *pb.NamedUserOpt, what, p string) ([]byte, error) {
+	if name.Input < 0 {
+		return nil, fmt.Errorf("no %s %q in %s of this stage: give a number", what, name.Name, p)
+	}
+	return readAccounts(input, name.Input, p)
 }
 
 // maxAccounts bounds /etc/passwd and /etc/group.
@@ -184,25 +190,6 @@ func readAccounts(input inputs, i int64, p string) ([]byte, error) {
 	}
 	defer r.Close()
 	return io.ReadAll(io.LimitReader(r, maxAccounts))
-}
-
-// isArchive reports whether ADD would unpack the file.
-func isArchive(n *node) bool {
-	if !n.mode.IsRegular() || n.open == nil {
-		return false
-	}
-	r, err := n.open()
-	if err != nil {
-		return false
-	}
-	defer r.Close()
-	plain, err := compression.DecompressStream(bufio.NewReader(r))
-	if err != nil {
-		return false
-	}
-	defer plain.Close()
-	_, err = tar.NewReader(plain).Next()
-	return err == nil
 }
 
 // missing explains a COPY from the context that found nothing.

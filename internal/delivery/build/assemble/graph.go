@@ -35,6 +35,7 @@ type shared struct {
 	source  *buildContext
 	context *node // the files of source
 	bases   *resolver
+	warn    func(build.Warning)
 
 	mu     sync.Mutex
 	states map[string]*state // by key
@@ -52,8 +53,18 @@ func (e *shared) share(s *state) *state {
 	return s
 }
 
-func (e *shared) scratch() *state {
+// now is the time of what the build itself makes: newer than the epoch, so that
+// it becomes the epoch in a layer.
+func (e *shared) now() time.Time { return e.epoch.Add(time.Nanosecond) }
+
+func (e *shared) emptyDir() *node {
 	root := newDir(0o755, nil)
+	root.mtime = e.now()
+	return root
+}
+
+func (e *shared) scratch() *state {
+	root := e.emptyDir()
 	return e.share(&state{
 		key:    "scratch",
 		tree:   func() (*node, error) { return root, nil },
@@ -184,7 +195,7 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 				if err != nil {
 					return nil, err
 				}
-				return imageTree(g.ctx, g.dir, layers, content)
+				return g.imageTree(layers, content)
 			}),
 		}, nil
 	default:
@@ -283,9 +294,6 @@ func (g *graph) at(id digest.Digest, err error) error {
 	var there *locatedError
 	var needs *build.NeedsBuildKit
 	line := g.lines[id]
-	if errors.Is(err, errArchive) {
-		return g.needs(id, errArchive.Error())
-	}
 	if err == nil || line == 0 || errors.As(err, &there) || errors.As(err, &needs) {
 		return err
 	}

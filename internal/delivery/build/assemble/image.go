@@ -9,49 +9,48 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // imageTree is the file tree that the layers of an image make. Where content is
-// asked for, layers are kept unpacked in files in dir, so that COPY --from can
+// asked for, files are kept in a spool, so that COPY --from can
 // read from them; else only names and modes are kept.
-func imageTree(ctx context.Context, dir string, layers []v1.Layer, content bool) (*node, error) {
-	root := newDir(0o755, nil)
+func (e *shared) imageTree(layers []v1.Layer, content bool) (*node, error) {
+	root := e.emptyDir()
 	for _, l := range layers {
 		digest, err := l.Digest()
 		if err != nil {
 			return nil, err
 		}
-		if err := applyLayer(ctx, dir, root, l, digest, content); err != nil {
+		if err := e.applyLayer(root, l, digest, content); err != nil {
 			return nil, fmt.Errorf("read layer %s: %w", digest, err)
 		}
 	}
 	return root, nil
 }
 
-func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, digest v1.Hash, content bool) (err error) {
+func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool) (err error) {
 	r, err := l.Uncompressed()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	stream := &offsetReader{ctx: ctx, r: r}
-	var spool *os.File
+	stream := &cancellable{ctx: e.ctx, r: r}
+	var contents *spool
 	if content {
-		if spool, err = os.CreateTemp(dir, "base-*.tar"); err != nil {
+		if contents, err = newSpool(e.dir); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, spool.Close()) }()
-		stream.r = io.TeeReader(r, spool)
+		defer func() { err = errors.Join(err, contents.close()) }()
 	}
 	// Nothing outside this function sees the tree yet, so it may be changed.
-	w := unpacker{root: root, ours: map[*node]bool{}}
+	w := unpacker{root: root, ours: map[*node]bool{}, now: e.now()}
 	files := tar.NewReader(stream)
-	for {
+	for i := 0; ; i++ {
 		header, err := files.Next()
 		if err == io.EOF {
 			break
@@ -61,8 +60,11 @@ func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, digest 
 		}
 		var open func() (io.ReadCloser, error)
 		switch base := path.Base(header.Name); {
+		case header.Typeflag != tar.TypeReg:
 		case content:
-			open = section(spool.Name(), stream.n, header.Size)
+			if open, err = contents.add(files); err != nil {
+				return err
+			}
 		case (base == "passwd" || base == "group") && header.Size <= maxAccounts: // for --chown by name
 			data, err := io.ReadAll(files)
 			if err != nil {
@@ -70,7 +72,7 @@ func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, digest 
 			}
 			open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 		}
-		if err := w.apply(header, open, fmt.Sprintf("%s %d", digest, stream.n)); err != nil {
+		if err := w.apply(header, open, fmt.Sprintf("%s %d", digest, i)); err != nil {
 			return err
 		}
 	}
@@ -78,39 +80,23 @@ func applyLayer(ctx context.Context, dir string, root *node, l v1.Layer, digest 
 	return err
 }
 
-// section opens a part of a file.
-func section(name string, offset, size int64) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		return struct {
-			io.Reader
-			io.Closer
-		}{io.NewSectionReader(f, offset, size), f}, nil
-	}
-}
-
-type offsetReader struct {
+type cancellable struct {
 	ctx context.Context
 	r   io.Reader
-	n   int64
 }
 
-func (o *offsetReader) Read(p []byte) (int, error) {
-	if err := o.ctx.Err(); err != nil {
+func (c *cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := o.r.Read(p)
-	o.n += int64(n)
-	return n, err
+	return c.r.Read(p)
 }
 
 // unpacker applies the entries of one layer to a tree that only it holds.
 type unpacker struct {
 	root *node
 	ours map[*node]bool // files of this layer, which its own whiteouts leave alone
+	now  time.Time      // of directories that the layer does not list
 }
 
 const whiteout, opaque = ".wh.", ".wh..wh..opq"
@@ -133,32 +119,45 @@ func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error), origi
 		delete(dir.children, strings.TrimPrefix(base, whiteout))
 		return nil
 	}
-	n := &node{mode: unixMode(uint32(h.Mode)), uid: h.Uid, gid: h.Gid, major: h.Devmajor, minor: h.Devminor}
-	for key, value := range h.PAXRecords {
-		if key, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
-			if n.xattrs == nil {
-				n.xattrs = map[string]string{}
-			}
-			n.xattrs[key] = value
-		}
+	n := nodeOf(h)
+	if n == nil {
+		return nil // a global header
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		n.mode |= fs.ModeDir
-		n.children = map[string]*node{}
 		if old := dir.children[base]; old != nil && old.isDir() {
 			n.children = old.children
 		}
 	case tar.TypeReg:
 		n.size, n.open, n.origin = h.Size, open, origin
-	case tar.TypeSymlink:
-		n.mode, n.target = fs.ModeSymlink|fs.ModePerm, h.Linkname
 	case tar.TypeLink:
 		target := w.find(path.Join("/", h.Linkname))
 		if target == nil {
 			return fmt.Errorf("%s: the file it is a link to, %s, is missing", h.Name, h.Linkname)
 		}
-		n = target
+		if n = target; n.inode == nil {
+			n.inode = new(inode)
+		}
+	}
+	dir.children[base] = n
+	w.ours[n] = true
+	return nil
+}
+
+// nodeOf gives the node that an entry of a tar describes, without content and
+// target of a hard link; nil for what is no file.
+func nodeOf(h *tar.Header) *node {
+	n := &node{
+		mode: unixMode(uint32(h.Mode)), uid: h.Uid, gid: h.Gid, mtime: h.ModTime,
+		major: h.Devmajor, minor: h.Devminor, capability: h.PAXRecords[paxCapability],
+	}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeLink:
+	case tar.TypeDir:
+		n.mode |= fs.ModeDir
+		n.children = map[string]*node{}
+	case tar.TypeSymlink:
+		n.mode, n.target = fs.ModeSymlink|fs.ModePerm, h.Linkname
 	case tar.TypeChar:
 		n.mode |= fs.ModeDevice | fs.ModeCharDevice
 	case tar.TypeBlock:
@@ -166,11 +165,9 @@ func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error), origi
 	case tar.TypeFifo:
 		n.mode |= fs.ModeNamedPipe
 	default:
-		return nil // a global header
+		return nil
 	}
-	dir.children[base] = n
-	w.ours[n] = true
-	return nil
+	return n
 }
 
 // dir gives the directory that p leads to, and makes it where no layer has.
@@ -187,6 +184,7 @@ func (w unpacker) dir(p string) (*node, error) {
 		child := n.children[name]
 		if child == nil || !child.isDir() {
 			child = newDir(0o755, nil)
+			child.mtime = w.now
 			n.children[name] = child
 			w.ours[child] = true
 		}

@@ -11,8 +11,10 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -67,7 +69,7 @@ func writeLayer(ctx context.Context, dir string, before, after *node, epoch time
 	}
 	plain := &counter{w: zip, hash: sha256.New()}
 	buffered := bufio.NewWriterSize(plain, 256<<10)
-	w := &layerWriter{ctx: ctx, tar: tar.NewWriter(buffered), epoch: epoch}
+	w := &layerWriter{ctx: ctx, tar: tar.NewWriter(buffered), epoch: epoch, names: map[*inode]string{}}
 	if err := w.diff("", before, after); err != nil {
 		return nil, err
 	}
@@ -101,6 +103,7 @@ type layerWriter struct {
 	tar     *tar.Writer
 	epoch   time.Time
 	parents []pendingHeader
+	names   map[*inode]string // first name of a file with several
 }
 
 type pendingHeader struct {
@@ -110,8 +113,8 @@ type pendingHeader struct {
 }
 
 func (w *layerWriter) diff(name string, before, after *node) error {
-	if after.same(before) {
-		return nil
+	if same, err := after.same(before); same || err != nil {
+		return err
 	}
 	if err := w.ctx.Err(); err != nil {
 		return err
@@ -138,6 +141,13 @@ func (w *layerWriter) diff(name string, before, after *node) error {
 	if err != nil {
 		return err
 	}
+	for _, child := range slices.Sorted(maps.Keys(old)) {
+		if after.children[child] == nil {
+			if err := w.write(path.Join(name, whiteout+child), removed); err != nil {
+				return err
+			}
+		}
+	}
 	for _, child := range names {
 		if err := w.diff(path.Join(name, child), old[child], after.children[child]); err != nil {
 			return err
@@ -145,6 +155,9 @@ func (w *layerWriter) diff(name string, before, after *node) error {
 	}
 	return nil
 }
+
+// removed is the mark of a file that a layer takes away.
+var removed = &node{mtime: time.Unix(0, 0)}
 
 func (w *layerWriter) write(name string, n *node) error {
 	for i, parent := range w.parents {
@@ -159,14 +172,14 @@ func (w *layerWriter) write(name string, n *node) error {
 }
 
 func (w *layerWriter) entry(name string, n *node) error {
-	header := &tar.Header{Name: name, Mode: tarMode(n.mode), Uid: n.uid, Gid: n.gid, ModTime: w.epoch}
-	for key, value := range n.xattrs {
-		if header.PAXRecords == nil {
-			header.PAXRecords = map[string]string{}
-		}
-		header.PAXRecords["SCHILY.xattr."+key] = value
+	header := &tar.Header{Name: name, Mode: tarMode(n.mode), Uid: n.uid, Gid: n.gid, ModTime: w.clamp(n.mtime)}
+	if n.capability != "" {
+		header.PAXRecords = map[string]string{paxCapability: n.capability}
 	}
+	first, linked := w.names[n.inode]
 	switch {
+	case linked:
+		header.Typeflag, header.Linkname = tar.TypeLink, first
 	case n.isDir():
 		header.Typeflag = tar.TypeDir
 	case n.isSymlink():
@@ -181,6 +194,9 @@ func (w *layerWriter) entry(name string, n *node) error {
 		header.Typeflag, header.Devmajor, header.Devminor = tar.TypeBlock, n.major, n.minor
 	default:
 		return fmt.Errorf("/%s: a file of type %v cannot be in an image", name, n.mode.Type())
+	}
+	if n.inode != nil && !linked {
+		w.names[n.inode] = name
 	}
 	if err := w.tar.WriteHeader(header); err != nil {
 		return fmt.Errorf("/%s: %w", name, err)
@@ -201,6 +217,18 @@ func (w *layerWriter) entry(name string, n *node) error {
 		return fmt.Errorf("/%s: %w", name, err)
 	}
 	return nil
+}
+
+// paxCapability is the record of a file's capabilities.
+const paxCapability = "SCHILY.xattr.security.capability"
+
+// clamp gives what is newer than the epoch the epoch, as BuildKit's
+// rewrite-timestamp does, and cuts fractions off.
+func (w *layerWriter) clamp(t time.Time) time.Time {
+	if t.After(w.epoch) {
+		return w.epoch
+	}
+	return t.Truncate(time.Second)
 }
 
 func tarMode(m fs.FileMode) int64 {

@@ -25,6 +25,7 @@ type Images interface {
 	Resolve(ctx context.Context, reference string) (imageref.Ref, error)
 	Platforms(ctx context.Context, ref imageref.Ref) ([]registry.Platform, error)
 	Image(ctx context.Context, ref imageref.Ref) (v1.Image, error)
+	Index(ctx context.Context, ref imageref.Ref) (v1.ImageIndex, error)
 }
 
 // resolver turns the names of base images into digests, each name once for all
@@ -59,11 +60,50 @@ func (r *resolver) resolve(name string) (*resolved, error) {
 		if image.ref, image.err = r.images.Resolve(r.ctx, name); image.err == nil {
 			image.platforms, image.err = r.images.Platforms(r.ctx, image.ref)
 		}
+		if image.err == nil && len(image.platforms) == 0 {
+			image.platforms, image.err = r.unlisted(image.ref)
+		}
 	})
 	if image.err != nil {
 		return nil, fmt.Errorf("base image %s: %w", name, image.err)
 	}
 	return image, nil
+}
+
+// maxUnlisted bounds the configurations that are read of one index.
+const maxUnlisted = 64
+
+// unlisted gives the platforms of an index that names none: those that the
+// configurations of its images say.
+func (r *resolver) unlisted(ref imageref.Ref) ([]registry.Platform, error) {
+	index, err := r.images.Index(r.ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	var list []registry.Platform
+	for _, m := range manifest.Manifests {
+		if m.Platform != nil || !m.MediaType.IsImage() || len(list) == maxUnlisted {
+			continue
+		}
+		at, err := ref.At(m.Digest.String())
+		if err != nil {
+			return nil, err
+		}
+		image, err := r.images.Image(r.ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		config, err := image.ConfigFile()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, registry.Platform{Platform: config.Platform().String(), Ref: at})
+	}
+	return list, nil
 }
 
 // ResolveImageConfig is what BuildKit's converter asks for each FROM.
@@ -119,11 +159,9 @@ func (r *resolver) open(identifier string, platform *pb.Platform) (v1.Image, err
 }
 
 // image picks the manifest for a platform as BuildKit does: the best of those
-// that run there. An image that is no index is taken as it is.
+// that run there. BuildKit takes an image that is no index as it is; here it is
+// refused when it is for another platform, because its programs would not run.
 func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (v1.Image, error) {
-	if len(image.platforms) == 1 && image.platforms[0].Ref == image.ref {
-		return r.images.Image(r.ctx, image.ref)
-	}
 	if want == nil {
 		spec := platforms.DefaultSpec()
 		want = &spec
@@ -133,6 +171,10 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 		spec ocispec.Platform
 		ref  imageref.Ref
 	}
+	single := len(image.platforms) == 1 && image.platforms[0].Ref == image.ref
+	if single && image.platforms[0].Platform == "" {
+		return r.images.Image(r.ctx, image.ref) // its configuration does not say
+	}
 	var candidates []candidate
 	var has []string
 	for _, p := range image.platforms {
@@ -141,11 +183,19 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 			candidates = append(candidates, candidate{spec, p.Ref})
 		}
 	}
+	if len(candidates) == 0 && single {
+		return nil, wrongPlatform(name, platforms.Format(*want), has[0])
+	}
 	if len(candidates) == 0 {
 		return nil, fmt.Errorf("base image %s is not there for %s: it has %s", name, platforms.Format(*want), strings.Join(has, ", "))
 	}
 	sort.SliceStable(candidates, func(i, j int) bool { return match.Less(candidates[i].spec, candidates[j].spec) })
 	return r.images.Image(r.ctx, candidates[0].ref)
+}
+
+func wrongPlatform(name, want, is string) error {
+	return fmt.Errorf("base image %s is for %s alone, and the build is for %s: "+
+		"use a base image that has %s, or write FROM --platform=%s if its platform does not matter", name, is, want, want, is)
 }
 
 // bases lists the images that were resolved, by the names people use for them.

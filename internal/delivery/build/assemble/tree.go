@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // node is a file of a tree. A node that a tree was published with is never
@@ -23,13 +25,18 @@ type node struct {
 	open         func() (io.ReadCloser, error) // content of a regular file
 	origin       string                        // where that comes from: the same for the same content
 	major, minor int64                         // of a device
-	xattrs       map[string]string
+	capability   string                        // security.capability, the one extended attribute that layers keep
+	mtime        time.Time
+	inode        *inode // the same for all names of a file with several; nil for one name
 
 	once     *sync.Once
 	load     func() (map[string]*node, error)
 	children map[string]*node
 	failed   error
 }
+
+// inode is the identity of a file that has several names.
+type inode struct{ _ byte }
 
 func newDir(mode fs.FileMode, children map[string]*node) *node {
 	if children == nil {
@@ -72,15 +79,56 @@ func (n *node) clone() (*node, error) {
 	return &c, nil
 }
 
-// same reports whether n is what o is: copying a file where it is already changes
-// nothing.
-func (n *node) same(o *node) bool {
-	return n == o || (o != nil && n != nil && !n.isDir() && n.sameMetadata(o) && n.target == o.target && n.size == o.size &&
-		n.major == o.major && n.minor == o.minor && n.origin == o.origin && (n.origin != "" || !n.mode.IsRegular()))
+// same reports whether n is what o is, by the rules of BuildKit's differ: a copied
+// file that is there already changes nothing. A time without a fraction may have
+// lost it, so there the contents decide.
+func (n *node) same(o *node) (bool, error) {
+	switch {
+	case n == o:
+		return true, nil
+	case n == nil || o == nil || n.isDir() || !n.sameMetadata(o) || n.target != o.target || n.size != o.size || !n.mtime.Equal(o.mtime):
+		return false, nil
+	case !n.mode.IsRegular() || (n.origin == o.origin && n.origin != ""):
+		return true, nil
+	case n.mtime.Nanosecond() != 0 || n.open == nil || o.open == nil:
+		return false, nil
+	}
+	return sameContent(n, o)
 }
 
 func (n *node) sameMetadata(o *node) bool {
-	return n.mode == o.mode && n.uid == o.uid && n.gid == o.gid && maps.Equal(n.xattrs, o.xattrs)
+	return n.mode == o.mode && n.uid == o.uid && n.gid == o.gid && n.capability == o.capability && n.major == o.major && n.minor == o.minor
+}
+
+// sameContent compares two files of the same size.
+func sameContent(n, o *node) (bool, error) {
+	a, err := n.open()
+	if err != nil {
+		return false, err
+	}
+	defer a.Close()
+	b, err := o.open()
+	if err != nil {
+		return false, err
+	}
+	defer b.Close()
+	var left, right [32 << 10]byte
+	for {
+		i, err := io.ReadFull(a, left[:])
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return false, err
+		}
+		j, err2 := io.ReadFull(b, right[:])
+		if err2 != nil && err2 != io.EOF && err2 != io.ErrUnexpectedEOF {
+			return false, err2
+		}
+		if i != j || !bytes.Equal(left[:i], right[:j]) {
+			return false, nil
+		}
+		if err != nil {
+			return true, nil
+		}
+	}
 }
 
 // maxLinks bounds a chain of symlinks, as the kernel does.
@@ -144,9 +192,12 @@ func split(p string) []string {
 type editor struct {
 	root *node
 	ours map[*node]bool // copies made here, which may be changed
+	now  time.Time      // what a directory's time becomes when its entries change
 }
 
-func newEditor(root *node) *editor { return &editor{root: root, ours: map[*node]bool{}} }
+func newEditor(root *node, now time.Time) *editor {
+	return &editor{root: root, ours: map[*node]bool{}, now: now}
+}
 
 // own makes the node at p, which must exist and hold no symlink, changeable.
 func (e *editor) own(p string) (*node, error) {
@@ -189,6 +240,7 @@ func (e *editor) put(p string, n *node) error {
 		return fmt.Errorf("%s: not a directory", path.Dir(p))
 	}
 	dir.children[path.Base(p)] = n
+	dir.mtime = e.now
 	e.ours[n] = true
 	return nil
 }
@@ -213,6 +265,7 @@ func (e *editor) mkdirAll(p string, mode fs.FileMode, who *owner) error {
 			continue
 		}
 		dir := newDir(mode&fs.ModePerm, nil)
+		dir.mtime = e.now
 		if who != nil {
 			dir.uid, dir.gid = who.uid, who.gid
 		}

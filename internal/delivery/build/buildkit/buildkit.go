@@ -17,8 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,21 +31,17 @@ import (
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
-// DefaultAddress is where buildkitd listens when nothing else is said.
-const DefaultAddress = "unix:///run/buildkit/buildkitd.sock"
-
-// answerWithin bounds the wait for a daemon to say that it is there.
-const answerWithin = 10 * time.Second
-
 // Engine builds with BuildKit.
 type Engine struct {
-	Builders Builders
+	Builders  Builders
+	Container Container // where the address is Auto and no socket answers
 	// Credentials gives the login for a registry host, empty for none: for base
 	// images and caches.
 	Credentials func(host string) (username, password string, err error)
@@ -54,63 +50,6 @@ type Engine struct {
 }
 
 var _ build.Engine = Engine{}
-
-// Builders are the addresses of daemons.
-type Builders struct {
-	Default string
-	For     map[build.Platform]string
-}
-
-// ParseBuilders reads [PLATFORM=]ADDR, one each. Without an address for all
-// platforms, fallback is it, else DefaultAddress.
-func ParseBuilders(list []string, fallback string) (Builders, error) {
-	b := Builders{Default: fallback, For: map[build.Platform]string{}}
-	if b.Default == "" {
-		b.Default = DefaultAddress
-	}
-	if err := checkAddress(b.Default); err != nil {
-		return Builders{}, err
-	}
-	for _, item := range list {
-		platform, address, found := strings.Cut(item, "=")
-		if !found {
-			platform, address = "", item
-		}
-		if err := checkAddress(address); err != nil {
-			return Builders{}, err
-		}
-		if platform == "" {
-			b.Default = address
-			continue
-		}
-		p, err := build.ParsePlatform(platform)
-		if err != nil {
-			return Builders{}, err
-		}
-		b.For[p] = address
-	}
-	return b, nil
-}
-
-func checkAddress(address string) error {
-	u, err := url.Parse(address)
-	if err == nil {
-		switch {
-		case u.Scheme == "unix" && u.Path != "":
-			return nil
-		case u.Scheme == "tcp" && u.Port() != "":
-			return nil
-		}
-	}
-	return fmt.Errorf("address of BuildKit %q: want unix:///PATH or tcp://HOST:PORT", address)
-}
-
-func (b Builders) address(p build.Platform) string {
-	if address := b.For[p]; address != "" {
-		return address
-	}
-	return b.Default
-}
 
 // Build builds an image for each platform of the request.
 func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
@@ -125,9 +64,18 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 			err = errors.Join(err, remove())
 		}
 	}()
+	builders, leave, err := e.find(ctx, r, file)
+	if err != nil {
+		return build.Built{}, err
+	}
+	defer func() {
+		if err := leave(); err != nil { // the images are there all the same
+			e.Container.say("note: %v", err)
+		}
+	}()
 	byAddress := map[string][]build.Platform{}
 	for _, p := range r.Platforms {
-		byAddress[e.Builders.address(p)] = append(byAddress[e.Builders.address(p)], p)
+		byAddress[builders.address(p)] = append(byAddress[builders.address(p)], p)
 	}
 	addresses := slices.Sorted(maps.Keys(byAddress))
 	results := make([]result, len(addresses))
@@ -174,15 +122,25 @@ func (e Engine) solve(ctx context.Context, address, dir string, platforms []buil
 	if err != nil {
 		return result{}, err
 	}
+	if err := checkBases(ctx, c, r, platforms, file); err != nil {
+		return result{}, err
+	}
 	statuses := make(chan *client.SolveStatus)
 	var group errgroup.Group
-	group.Go(func() error { return show(e.Progress, statuses) })
+	var warnings []client.VertexWarning
+	group.Go(func() (err error) {
+		warnings, err = show(e.Progress, statuses)
+		return err
+	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
 	if shown := group.Wait(); err == nil {
 		err = shown
 	}
 	if ctx.Err() != nil {
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, context.Cause(ctx))
+	}
+	if warned := warn(r, file, warnings); err == nil && warned != nil {
+		return result{}, warned
 	}
 	if err != nil {
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
@@ -192,39 +150,20 @@ func (e Engine) solve(ctx context.Context, address, dir string, platforms []buil
 	return found, err
 }
 
-// connect makes sure that a daemon answers.
-func connect(ctx context.Context, address string, file *build.Dockerfile, r build.Request) (*client.Client, error) {
-	c, err := client.New(ctx, address)
-	if err != nil {
-		return nil, fmt.Errorf("BuildKit at %s: %w", address, err)
-	}
-	asking, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	if _, err := c.ListWorkers(asking); err != nil {
-		err = errors.Join(unreachable(address, err, file, r), c.Close())
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+// warn hands warnings on. One is an error.
+func warn(r build.Request, file *build.Dockerfile, warnings []client.VertexWarning) (err error) {
+	for _, w := range warnings {
+		found := warning(file, w)
+		if r.Warn != nil {
+			r.Warn(found)
 		}
-		return nil, err
+		err = errors.Join(err, wrongBase(found))
 	}
-	return c, nil
-}
-
-// unreachable says which instruction needs the daemon, and how to start one.
-func unreachable(address string, err error, file *build.Dockerfile, r build.Request) error {
-	reason := ""
-	if first := file.FirstExecution(r); first != nil {
-		reason = fmt.Sprintf("%s:%d: %s: %s, which needs BuildKit, and ", first.Path, first.Line, first.What, first.Reason)
-	}
-	start := "start buildkitd on that host"
-	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		start = "start one with `buildkitd --addr unix://" + path + "` (as root, with runc)"
-	}
-	return fmt.Errorf("%sno daemon answers at %s: %s, or name another with --builder or BUILDKIT_HOST (%w)", reason, address, start, err)
+	return err
 }
 
 func (e Engine) options(dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (client.SolveOpt, error) {
-	files, err := fsutil.NewFS(r.Context)
+	files, err := openContext(r)
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the build context: %w", err)
 	}
@@ -261,6 +200,19 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	}, nil
 }
 
+// openContext gives the context with the metadata that git tracks.
+func openContext(r build.Request) (fsutil.FS, error) {
+	files, err := fsutil.NewFS(r.Context)
+	if err != nil || r.Tracked == nil {
+		return files, err
+	}
+	return fsutil.NewFilterFS(files, &fsutil.FilterOpt{Map: func(p string, stat *types.Stat) fsutil.MapResult {
+		mode, t := r.Tracked.Metadata(filepath.ToSlash(p), fs.FileMode(stat.Mode), time.Unix(0, stat.ModTime))
+		stat.Mode, stat.ModTime = uint32(mode), t.UnixNano()
+		return fsutil.MapResultKeep
+	}})
+}
+
 // attributes are the inputs of BuildKit's Dockerfile frontend.
 func attributes(platforms []build.Platform, r build.Request, file *build.Dockerfile) map[string]string {
 	var names []string
@@ -276,7 +228,9 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		a["target"] = r.Target
 	}
 	for name, value := range r.Args {
-		a["build-arg:"+name] = value
+		if value != "" || name != "SOURCE_DATE_EPOCH" { // an empty one would leave the time of the build in the image
+			a["build-arg:"+name] = value
+		}
 	}
 	for name, value := range r.Labels {
 		a["label:"+name] = value

@@ -2,7 +2,9 @@ package buildkit
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/solver/errdefs"
@@ -11,20 +13,32 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
 
-// show writes what the daemon does as plain lines. Each begins with a mark of
-// BuildKit's, so that what a RUN prints cannot be a command to the runner.
-func show(w io.Writer, statuses chan *client.SolveStatus) error {
+// show writes what the daemon does as plain lines, and returns its warnings.
+// Each line begins with a mark of BuildKit's, so that what a RUN prints cannot
+// be a command to the runner.
+func show(w io.Writer, statuses chan *client.SolveStatus) ([]client.VertexWarning, error) {
+	mode := progressui.PlainMode
 	if w == nil {
-		for range statuses { //nolint:revive // to the end, or the solve would wait
-		}
-		return nil
+		mode = progressui.QuietMode
 	}
-	display, err := progressui.NewDisplay(w, progressui.PlainMode)
+	display, err := progressui.NewDisplay(w, mode)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = display.UpdateFrom(context.Background(), statuses) // ends when the solve closes it
-	return err
+	return display.UpdateFrom(context.Background(), statuses) // ends when the solve closes it
+}
+
+// warning reads what the daemon says of the Dockerfile.
+func warning(file *build.Dockerfile, w client.VertexWarning) build.Warning {
+	found := build.Warning{Path: file.Path, URL: w.URL, Message: string(w.Short)}
+	if len(w.Range) > 0 {
+		found.Line = int(w.Range[0].GetStart().GetLine())
+	}
+	if rule, message, ok := strings.Cut(found.Message, ": "); ok && !strings.Contains(rule, " ") {
+		found.Rule = rule
+		found.Message = strings.TrimSuffix(message, fmt.Sprintf(" (line %d)", found.Line))
+	}
+	return found
 }
 
 // located puts path and line of the instruction in front of an error of the

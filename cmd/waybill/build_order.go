@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+)
+
+// buildOrder reads the inputs that need neither the source nor the registry.
+func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
+	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata}
+	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
+	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
+	if err := o.Parse(build.Texts{
+		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label, Annotations: in.Annotation,
+	}, call.Getenv); err != nil {
+		return o, err
+	}
+	for _, s := range o.Secrets {
+		if err := call.Runner.Mask(string(s.Value)); err != nil {
+			return o, err
+		}
+	}
+	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File)
+}
+
+// readSource describes the source of the build context, as far as it is known.
+func readSource(ctx context.Context, call *cli.Call, dir string) build.Source {
+	job := call.Runner.Context()
+	source, err := build.ReadSource(ctx, dir, build.Job{Server: job.ServerURL, Repository: job.Repository, Commit: job.SHA, Ref: job.Ref})
+	if err != nil {
+		call.Sayf("note: labels and build record say less of the source: %v", err)
+	}
+	return source
+}
+
+// warn shows a warning about the Dockerfile at its line.
+func warn(call *cli.Call, source build.Source, w build.Warning) {
+	call.Sayf("warning: %s", w)
+	at := runner.Annotation{Level: runner.Warning, File: source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}
+	if err := call.Runner.Annotate(at); err != nil {
+		call.Sayf("note: %v", err)
+	}
+}
+
+// container is where BuildKit runs if no daemon answers, in the Docker of the
+// job's environment.
+func container(call *cli.Call) buildkit.Container {
+	c := buildkit.Container{Say: call.Sayf}
+	for _, name := range buildkit.Variables {
+		if value := call.Getenv(name); value != "" {
+			c.Env = append(c.Env, name+"="+value)
+		}
+	}
+	return c
+}

@@ -1,0 +1,299 @@
+package buildkit
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
+	"github.com/waybill-dev/waybill/internal/tooltest"
+)
+
+// dialStdio is the variable that makes this test's program what runs in a
+// builder's container: buildctl dial-stdio.
+const dialStdio = "WAYBILL_TEST_DIAL_STDIO"
+
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(dialStdio); socket != "" {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		go func() { io.Copy(conn, os.Stdin) }()
+		io.Copy(os.Stdout, conn)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// daemon starts a real BuildKit, and returns the path of its socket.
+func daemon(t *testing.T) string {
+	t.Helper()
+	program := tooltest.Find(t, "buildkitd")
+	tooltest.Find(t, "runc")
+	if os.Geteuid() != 0 {
+		t.Skip("buildkitd needs root")
+	}
+	dir, err := os.MkdirTemp("", "wb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	d, err := buildkitd.Start(t.Context(), buildkitd.Options{Program: program, Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Stop)
+	return strings.TrimPrefix(d.Address, "unix://")
+}
+
+// fakeDocker puts a docker command on PATH that keeps one container in a
+// directory, and returns the directory. It logs its calls there.
+func fakeDocker(t *testing.T, socket string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	script := `#!/bin/sh
+cd ` + dir + `
+echo "$*" >> calls
+case "$1 $2" in
+"container inspect") [ -e container ] || { echo "Error response from daemon: No such container: waybill-buildkit" >&2; exit 1; }; cat container;;
+"container start") echo true > container;;
+"logs --tail") echo "buildkitd: no runc" >&2;;
+"run --detach") [ -e dies ] && { echo false > container; exit 0; }; [ -e refuse ] && { echo "docker: permission denied" >&2; exit 126; }; echo true > container;;
+"rm --force") rm container;;
+"exec -i") ` + dialStdio + `=` + socket + ` exec ` + self + `;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return dir
+}
+
+func requireNoDaemonHere(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(strings.TrimPrefix(DefaultAddress, "unix://")); err == nil {
+		t.Skip("this machine has a BuildKit daemon of its own")
+	}
+}
+
+func calls(t *testing.T, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "calls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func example(t *testing.T) (build.Request, *build.Dockerfile) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM scratch\nCOPY Dockerfile /\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := build.ReadDockerfile(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return build.Request{Context: dir, Platforms: []build.Platform{amd64, arm64}, Epoch: time.Unix(5, 0)}, file
+}
+
+// The container is made, built with, and removed; one that was there is used
+// and stays; one that is stopped is started.
+func TestAutoUsesAContainer(t *testing.T) {
+	requireNoDaemonHere(t)
+	socket := daemon(t)
+	dir := fakeDocker(t, socket)
+	request, file := example(t)
+	var said bytes.Buffer
+	e := Engine{
+		Builders: Builders{Default: Auto}, Dir: t.TempDir(),
+		Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}, Say: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }},
+	}
+	for _, c := range []struct{ before, calls, says string }{
+		{"", "run --detach --privileged --name waybill-buildkit " + Image, "starting a container of " + Image},
+		{"true\n", "", "using the container waybill-buildkit"},
+		{"false\n", "container start waybill-buildkit", "starting the container waybill-buildkit"},
+	} {
+		os.Remove(filepath.Join(dir, "calls"))
+		os.Remove(filepath.Join(dir, "container"))
+		if c.before != "" {
+			if err := os.WriteFile(filepath.Join(dir, "container"), []byte(c.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		said.Reset()
+		built, err := e.Build(t.Context(), request, file)
+		if err != nil {
+			t.Fatalf("%q: %v", c.before, err)
+		}
+		if len(built.Images) != 2 {
+			t.Errorf("%q: %d images", c.before, len(built.Images))
+		}
+		built.Close()
+		log := calls(t, dir)
+		if !strings.Contains(log, "exec -i waybill-buildkit buildctl dial-stdio") || !strings.Contains(log, c.calls) || !strings.Contains(said.String(), c.says) {
+			t.Errorf("%q: said %q and called\n%s", c.before, said.String(), log)
+		}
+		if removed := strings.Contains(log, "rm --force --volumes waybill-buildkit"); removed != (c.before == "") {
+			t.Errorf("%q: the container was removed: %v", c.before, removed)
+		}
+	}
+}
+
+func TestAutoSaysWhatItTried(t *testing.T) {
+	requireNoDaemonHere(t)
+	dir := fakeDocker(t, "/nowhere")
+	if err := os.WriteFile(filepath.Join(dir, "refuse"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	request, file := example(t)
+	e := Engine{Builders: Builders{Default: Auto}, Dir: t.TempDir(), Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}}}
+	_, err := e.Build(t.Context(), request, file)
+	for _, want := range []string{"no BuildKit was found", DefaultAddress, "no such file or directory", "a container in Docker", "permission denied", "--builder or BUILDKIT_HOST"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	if err := os.Rename(filepath.Join(dir, "refuse"), filepath.Join(dir, "dies")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Build(t.Context(), request, file); err == nil || !strings.Contains(err.Error(), "it has ended: buildkitd: no runc") {
+		t.Errorf("a container that ends: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "container")); err == nil {
+		t.Error("the container that ended was left")
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := e.Build(t.Context(), request, file); err == nil || !strings.Contains(err.Error(), "there is no docker command on PATH") {
+		t.Errorf("without docker: %v", err)
+	}
+}
+
+// An interrupted wait removes the container that was made for it.
+func TestCancelledStartRemovesTheContainer(t *testing.T) {
+	requireNoDaemonHere(t)
+	dir := fakeDocker(t, "/nowhere")
+	request, file := example(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	e := Engine{Builders: Builders{Default: Auto}, Dir: t.TempDir(), Container: Container{
+		Env: []string{"PATH=" + os.Getenv("PATH")}, Say: func(string, ...any) { time.AfterFunc(100*time.Millisecond, cancel) },
+	}}
+	if _, err := e.Build(ctx, request, file); err == nil || !strings.Contains(err.Error(), "context canceled") {
+		t.Errorf("cancelled: %v", err)
+	}
+	if log := calls(t, dir); strings.Contains(log, "run --detach") && !strings.Contains(log, "rm --force --volumes") {
+		t.Errorf("the container was left:\n%s", log)
+	}
+}
+
+// A daemon behind TLS is asked with a certificate, and refuses whoever has none.
+func TestMutualTLS(t *testing.T) {
+	t.Parallel()
+	socket := daemon(t)
+	dir := t.TempDir()
+	authority, key := certificate(t, dir, "ca", nil, nil)
+	certificate(t, dir, "server", authority, key)
+	certificate(t, dir, "client", authority, key)
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(authority)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				inner, err := net.Dial("unix", socket)
+				if err != nil {
+					return
+				}
+				defer inner.Close()
+				go func() { io.Copy(inner, conn) }()
+				io.Copy(conn, inner)
+			}()
+		}
+	}()
+	request, file := example(t)
+	address := "tcp://" + l.Addr().String() + "?cacert=" + filepath.Join(dir, "ca.crt") + "&servername=server"
+	with := address + "&cert=" + filepath.Join(dir, "client.crt") + "&key=" + filepath.Join(dir, "client.key")
+	for given, works := range map[string]bool{with: true, address: false, "tcp://" + l.Addr().String(): false, strings.Replace(with, "servername=server", "servername=other", 1): false} {
+		built, err := Engine{Builders: Builders{Default: given}, Dir: t.TempDir()}.Build(t.Context(), request, file)
+		if err == nil {
+			built.Close()
+		}
+		if works != (err == nil) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+}
+
+// certificate writes NAME.crt and NAME.key, signed by parent, else by itself.
+func certificate(t *testing.T, dir, name string, parent *x509.Certificate, by *ecdsa.PrivateKey) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: parent == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if parent == nil {
+		parent, by = template, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(filepath.Join(dir, name+suffix), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parsed, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed, key
+}
