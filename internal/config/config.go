@@ -65,7 +65,11 @@ type Environment struct {
 	Soak      time.Duration // a digest must have run this long in the environment before
 	Reviewers []string      // users, or ORG/TEAM
 	Freeze    []Freeze
-	policy    policy
+	// After are the environments that a digest must have run in before. If nil, it
+	// is the one that stands before this one; if empty, there is none.
+	After  []string
+	Any    bool // one of After is enough
+	policy policy
 }
 
 // Freeze is a time in which nothing is promoted, From inclusive, Until not.
@@ -189,25 +193,57 @@ func (c *Config) images() []string {
 	return images
 }
 
-// Previous is the application's environment before env, and false for its
-// first one.
-func (c *Config) Previous(app App, env string) (Environment, bool) {
-	i := slices.Index(app.Environments, env)
-	if i <= 0 {
-		return Environment{}, false
+// Befores are the environments of the application that a digest must have run in
+// before it enters env; none for a first one. Where the application does not run
+// in one of them, those before that one take its place.
+func (c *Config) Befores(app App, env string) []Environment {
+	var list []Environment
+	add := func(e Environment) {
+		if !slices.ContainsFunc(list, func(o Environment) bool { return o.Name == e.Name }) {
+			list = append(list, e)
+		}
 	}
-	e, err := c.Environment(app.Environments[i-1])
-	return e, err == nil
+	for _, name := range c.comesAfter(env) {
+		e, err := c.Environment(name)
+		switch {
+		case err != nil:
+		case app.RunsIn(name):
+			add(e)
+		default:
+			for _, e := range c.Befores(app, name) {
+				add(e)
+			}
+		}
+	}
+	return list
 }
 
-// Next is the application's environment after env, and false for its last one.
-func (c *Config) Next(app App, env string) (Environment, bool) {
-	i := slices.Index(app.Environments, env)
-	if i < 0 || i+1 >= len(app.Environments) {
-		return Environment{}, false
+// comesAfter names the environments right before env, whatever runs there.
+func (c *Config) comesAfter(env string) []string {
+	i := slices.IndexFunc(c.Environments, func(e Environment) bool { return e.Name == env })
+	switch {
+	case i < 0:
+		return nil
+	case c.Environments[i].After != nil:
+		return c.Environments[i].After
+	case i == 0:
+		return nil
 	}
-	e, err := c.Environment(app.Environments[i+1])
-	return e, err == nil
+	return []string{c.Environments[i-1].Name}
+}
+
+// ancestors names every environment that comes before env on some way.
+func (c *Config) ancestors(env string) map[string]bool {
+	found := make(map[string]bool)
+	for open := []string{env}; len(open) > 0; open = open[1:] {
+		for _, name := range c.comesAfter(open[0]) {
+			if !found[name] {
+				found[name] = true
+				open = append(open, name)
+			}
+		}
+	}
+	return found
 }
 
 // Policy is what an image of the application needs in env. An empty app or env

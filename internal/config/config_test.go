@@ -79,14 +79,50 @@ func TestParse(t *testing.T) {
 	if web.Overlay("prod") != "apps/demo-web/env/prod" || web.Helm("prod").Chart != "charts/demo-web" || web.Helm("prod").Release != "demo-web" {
 		t.Errorf("demo-web: overlay %s helm %+v", web.Overlay("prod"), web.Helm("prod"))
 	}
-	if before, ok := c.Previous(web, "prod"); !ok || before.Name != "dev" {
-		t.Errorf("before prod for demo-web: %v %v, want dev: it does not run in staging", before.Name, ok)
+	if befores := c.Befores(web, "prod"); len(befores) != 1 || befores[0].Name != "dev" {
+		t.Errorf("before prod for demo-web: %v, want dev: it does not run in staging", befores)
 	}
-	if _, ok := c.Previous(web, "dev"); ok {
-		t.Error("dev has an environment before it")
+	if befores := c.Befores(web, "dev"); len(befores) != 0 {
+		t.Errorf("before dev: %v", befores)
 	}
-	if next, ok := c.Next(web, "dev"); !ok || next.Name != "prod" {
-		t.Errorf("after dev for demo-web: %v %v", next.Name, ok)
+}
+
+// Environments can be a graph: what comes before each is what it says, or the one
+// right before it; where an application does not run, those before that.
+func TestEnvironmentsAsAGraph(t *testing.T) {
+	t.Parallel()
+	c := parse(t, `apiVersion: waybill.dev/v1
+environments:
+  - {name: dev, promotion: auto}
+  - {name: lab, after: []}
+  - {name: staging, after: [dev]}
+  - {name: prod-eu, after: [staging]}
+  - {name: prod-us, after: [staging]}
+  - {name: archive, after: [prod-eu, prod-us]}
+  - {name: copy, after: [prod-eu, lab], needs: any}
+apps:
+  all: {image: ghcr.io/acme/all}
+  short: {image: ghcr.io/acme/short, environments: [dev, prod-us, archive]}
+`)
+	for _, test := range []struct{ app, env, want string }{
+		{"all", "dev", ""}, {"all", "lab", ""}, {"all", "staging", "dev"}, {"all", "prod-eu", "staging"}, {"all", "prod-us", "staging"},
+		{"all", "archive", "prod-eu prod-us"}, {"all", "copy", "prod-eu lab"}, {"short", "prod-us", "dev"}, {"short", "archive", "dev prod-us"},
+	} {
+		app, err := c.App(test.app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range c.Befores(app, test.env) {
+			names = append(names, e.Name)
+		}
+		if got := strings.Join(names, " "); got != test.want {
+			t.Errorf("%s before %s: %q, want %q", test.app, test.env, got, test.want)
+		}
+	}
+	_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev, after: [prod]}, {name: prod}]\napps: {a: {image: ghcr.io/acme/a}}\n"))
+	if err == nil || !strings.Contains(err.Error(), `dev comes after "prod", which does not stand before it`) {
+		t.Errorf("a circle: %v", err)
 	}
 }
 

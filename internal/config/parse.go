@@ -67,6 +67,8 @@ type document struct {
 	Environments []struct {
 		Name      string   `yaml:"name"`
 		Promotion string   `yaml:"promotion"`
+		After     []string `yaml:"after"`
+		Needs     string   `yaml:"needs"`
 		Soak      duration `yaml:"soak"`
 		Reviewers []string `yaml:"reviewers"`
 		Freeze    []struct {
@@ -296,6 +298,12 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 			e.Promotion = PullRequest
 		}
 		env := Environment{Name: e.Name, Promotion: e.Promotion, Soak: time.Duration(e.Soak), Reviewers: e.Reviewers, policy: e.Policy}
+		env.After, env.Any = e.After, e.Needs == "any"
+		for j, name := range e.After {
+			if !slices.Contains(c.EnvironmentNames(), name) {
+				p.problem(place(child(at, "after"), j), "%s comes after %q, which does not stand before it", e.Name, name)
+			}
+		}
 		for j, f := range e.Freeze {
 			freeze := Freeze{From: time.Time(f.From), Until: time.Time(f.Until), Reason: f.Reason}
 			if !freeze.From.Before(freeze.Until) {

@@ -169,18 +169,27 @@ func (w *weaker) images(path []string, base, head imagesPolicy) {
 }
 
 func (w *weaker) environments(common []Weakening) {
-	names := w.head.EnvironmentNames()
-	for i, b := range w.base.Environments {
+	for _, b := range w.base.Environments {
 		path := []string{"environments", b.Name}
 		h, err := w.head.Environment(b.Name)
 		if err != nil {
 			w.add([]string{"environments"}, "drops %s", b.Name)
 			continue
 		}
-		own := slices.Index(names, b.Name)
-		for _, before := range w.base.Environments[:i] {
-			if at := slices.Index(names, before.Name); at > own {
-				w.add(path, "no longer comes after %s", before.Name)
+		still := w.head.ancestors(b.Name)
+		for _, before := range slices.Sorted(maps.Keys(w.base.ancestors(b.Name))) {
+			if _, err := w.head.Environment(before); err == nil && !still[before] { // one that goes is said above
+				w.add(path, "no longer comes after %s", before)
+			}
+		}
+		switch {
+		case h.Any && !b.Any:
+			w.add(in(path, "needs"), "becomes any")
+		case h.Any:
+			for _, before := range w.head.comesAfter(b.Name) {
+				if !slices.Contains(w.base.comesAfter(b.Name), before) {
+					w.add(path, "may come from %s alone", before)
+				}
 			}
 		}
 		if h.Promotion == Auto && b.Promotion != Auto {
@@ -196,7 +205,7 @@ func (w *weaker) environments(common []Weakening) {
 		}
 		w.freezes(path, b.Freeze, h.Freeze)
 		w.ownPolicy(in(path, "policy"), w.base.policy.overriddenBy(b.policy), w.head.policy.overriddenBy(h.policy), common)
-		w.unknown(path, named(w.base.raw, b.Name), named(w.head.raw, b.Name), []string{"name", "promotion", "soak", "reviewers", "freeze", "policy"})
+		w.unknown(path, named(w.base.raw, b.Name), named(w.head.raw, b.Name), []string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "policy"})
 	}
 }
 

@@ -92,7 +92,7 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	if err != nil {
 		return Result{}, err
 	}
-	if env.Promotion != config.Auto && req.Propose != nil && env.Name == app.Environments[0] {
+	if env.Promotion != config.Auto && req.Propose != nil && len(tip.Config.Befores(app, env.Name)) == 0 {
 		proposal, err := req.Propose(ctx)
 		return Result{Number: proposal.Number, URL: proposal.URL, State: proposal.State}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -185,7 +186,10 @@ func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 }
 
 // step names a move, as long as the configuration has it.
-type step struct{ app, from, to string }
+type step struct {
+	app, from, to string
+	others        []string // that the digest may come from too
+}
 
 type move struct {
 	app      config.App
@@ -215,12 +219,16 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, env := range app.Environments {
-			next, ok := cfg.Next(app, env)
-			if !ok || (req.From != "" && req.From != env) || (req.To != "" && req.To != next.Name) {
-				continue
+		for _, to := range app.Environments {
+			var froms []string
+			for _, before := range cfg.Befores(app, to) {
+				if req.From == "" || req.From == before.Name {
+					froms = append(froms, before.Name)
+				}
 			}
-			moves = append(moves, step{app: name, from: env, to: next.Name})
+			if len(froms) > 0 && (req.To == "" || req.To == to) {
+				moves = append(moves, step{app: name, from: froms[0], others: froms[1:], to: to})
+			}
 		}
 	}
 	return moves, nil
@@ -232,7 +240,7 @@ func selectFirst(cfg *config.Config, req Request) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	if env.Name != app.Environments[0] {
+	if len(cfg.Befores(app, env.Name)) > 0 {
 		return nil, outcome.Refusedf("%s takes what runs in the environment before it: use waybill promote", env.Name)
 	}
 	return []step{{app: app.Name, to: env.Name}}, nil
@@ -244,13 +252,13 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 	if m.app, err = now.Config.App(s.app); err != nil {
 		return Promotion{}, err
 	}
-	if s.from != "" {
-		if _, m.from, err = now.Config.Place(s.app, s.from); err != nil {
-			return Promotion{}, err
-		}
-	}
 	if _, m.to, err = now.Config.Place(s.app, s.to); err != nil {
 		return Promotion{}, err
+	}
+	if s.from != "" {
+		if m.from, err = p.chooseFrom(ctx, now, m, s); err != nil {
+			return Promotion{}, err
+		}
 	}
 	result := Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
 	from := overlay.Place{Ref: req.Image}
@@ -291,6 +299,42 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return p.commit(ctx, c, req, result)
 	}
 	return p.pullRequest(ctx, c, req, result)
+}
+
+// chooseFrom is the environment whose digest is promoted, where several stand before
+// the target: the one that got its digest last if any is enough, and the one that
+// got it first if the digest must have run in all of them.
+func (p *Promoter) chooseFrom(ctx context.Context, now view, m move, s step) (config.Environment, error) {
+	var chosen config.Environment
+	var since time.Time
+	for _, name := range append([]string{s.from}, s.others...) {
+		_, env, err := now.Config.Place(s.app, name)
+		if err != nil || len(s.others) == 0 {
+			return env, err
+		}
+		place, err := history.Read(now.Files, m.app, name)
+		if err != nil {
+			return env, err
+		}
+		if !history.Runs(place.Ref) {
+			if m.to.Any {
+				continue
+			}
+			return env, nil
+		}
+		ran, _, err := history.Find(ctx, p.Repo, now.Commit, m.app, name, place.Ref)
+		if err != nil {
+			return env, err
+		}
+		if later := ran.Since.After(since); chosen.Name == "" || later == m.to.Any {
+			chosen, since = env, ran.Since
+		}
+	}
+	if chosen.Name == "" {
+		_, first, err := now.Config.Place(s.app, s.from)
+		return first, err
+	}
+	return chosen, nil
 }
 
 // candidate is a digest on its way into an environment, with everything that

@@ -3,6 +3,7 @@ package promote_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -534,4 +535,40 @@ func TestAnInsertedEntryIsItsOwn(t *testing.T) {
 		t.Errorf("the overlay:\n%s", text)
 	}
 	w.run(t, promote.Unchanged)
+}
+
+// Environments can be a graph. One that needs all of those before it takes what
+// has run in each, one that needs any takes the newest.
+func TestPromotesAlongAGraph(t *testing.T) {
+	t.Parallel()
+	const environments = "environments:\n  - {name: dev, promotion: auto}\n  - {name: staging, promotion: auto, after: []}\n  - {name: prod, after: [dev, staging]%s}\n"
+	for needs, test := range map[string]struct {
+		image int
+		state string
+		from  string
+	}{
+		"":             {1, promote.Opened, "staging"}, // 1 ran in both, 2 in dev alone
+		", needs: all": {1, promote.Opened, "staging"},
+		", needs: any": {2, promote.Opened, "dev"},
+	} {
+		t.Run(needs, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			text := files()["waybill.yaml"]
+			a, b := strings.Index(text, "environments:"), strings.Index(text, "apps:")
+			w.Write(t, "main", "A graph", map[string]string{"waybill.yaml": text[:a] + fmt.Sprintf(environments, needs) + text[b:]})
+			w.Clock.Pass(time.Minute)
+			w.Deploy(t, "main", "staging", "demo-api", demo(1))
+			w.Clock.Pass(time.Hour)
+			w.Deploy(t, "main", "dev", "demo-api", demo(2))
+			w.Clock.Pass(time.Hour)
+			promotions, err := w.promoter().Run(t.Context(), promote.Request{App: "demo-api", To: "prod", Branch: "main"})
+			if err != nil || len(promotions) != 1 {
+				t.Fatalf("%+v, %v", promotions, err)
+			}
+			if p := promotions[0]; p.State != test.state || p.Image != demo(test.image) || p.From != test.from {
+				t.Errorf("%s of %s from %s (%s), want %s of %s from %s", p.State, p.Image.Short(), p.From, p.Reason, test.state, demo(test.image).Short(), test.from)
+			}
+		})
+	}
 }

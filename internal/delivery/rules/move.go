@@ -35,17 +35,12 @@ type Move struct {
 // Enter asks the rules of the environment beside the policy of the image:
 // order and soak, holds, freeze, never backwards.
 func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
-	var reasons []evidence.Reason
-	if before, ok := m.Config.Previous(m.App, m.Env.Name); ok {
-		ran, _, err := history.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
-		if err != nil {
-			return nil, err
-		}
-		reasons = append(reasons, j.Order(before, m.Env, ran)...)
+	reasons, err := j.before(ctx, repo, m)
+	if err != nil {
+		return nil, err
 	}
 	deployed := evidence.Waybill{}
 	if !m.Deployed.IsZero() && m.Deployed != m.Candidate.Image && !m.AllowOlder {
-		var err error
 		if deployed, err = j.Deployed(ctx, m.Config, m.App.Name, m.Env.Name, m.Deployed); err != nil {
 			return nil, err
 		}
@@ -62,6 +57,30 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 		return nil, err
 	}
 	return append(append(reasons, forward), j.Freeze(m.Env)...), nil
+}
+
+// before asks for the environments before: all of them, or the one that has the
+// most to say for the digest where any is enough.
+func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) (reasons []evidence.Reason, err error) {
+	best := evidence.Refused
+	for i, before := range m.Config.Befores(m.App, m.Env.Name) {
+		ran, _, err := history.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
+		if err != nil {
+			return nil, err
+		}
+		own := j.Order(before, m.Env, ran)
+		state := evidence.Decide(own...).State()
+		switch {
+		case !m.Env.Any:
+			reasons = append(reasons, own...)
+		case i == 0 || state == evidence.Met || state == evidence.Pending && best == evidence.Refused:
+			reasons, best = own, state
+		}
+		if m.Env.Any && best == evidence.Met {
+			break
+		}
+	}
+	return reasons, nil
 }
 
 // Refusal turns a decision that is not "allowed" into an outcome error with

@@ -100,15 +100,19 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 			return Table{}, err
 		}
 		row := Row{App: name}
-		before := "" // the environment before, if it can be read
+		readable := make(map[string]bool)
 		for _, env := range app.Environments {
+			before := "" // the environment before, if it can be read
+			for _, e := range tip.Config.Befores(app, env) {
+				if before == "" && readable[e.Name] {
+					before = e.Name
+				}
+			}
 			cell, err := reader{repo: repo, tip: tip, app: app, req: req}.cell(ctx, env, before)
 			if err != nil {
 				return Table{}, err
 			}
-			if before = env; cell.Problem != "" {
-				before = ""
-			}
+			readable[env] = cell.Problem == ""
 			row.Cells = append(row.Cells, cell)
 		}
 		table.Rows = append(table.Rows, row)

@@ -120,21 +120,24 @@ func candidate(ctx context.Context, repo Repository, snapshot *configrepo.Snapsh
 			result.Since = period.Since.UTC()
 		}
 	}
-	before, ok := cfg.Previous(app, req.Env)
-	if !ok {
+	befores := cfg.Befores(app, req.Env)
+	if len(befores) == 0 {
 		if req.Image.IsZero() {
 			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", req.Env)
 		}
 		return result, nil
 	}
-	result.From = before.Name
-	if req.Image.IsZero() {
+	result.From = befores[0].Name
+	for _, before := range befores {
+		if !result.Image.IsZero() {
+			break
+		}
 		from, err := history.Read(snapshot.Files, app, before.Name)
 		if err != nil {
 			return result, err
 		}
 		if from.Tag == "" && history.Runs(from.Ref) {
-			result.Image = from.Ref
+			result.From, result.Image = before.Name, from.Ref
 		}
 	}
 	return result, nil
