@@ -177,6 +177,34 @@ func TestDirectRollback(t *testing.T) {
 	}
 }
 
+// A hold is lifted behind the reviewers of the environment that goes back
+// directly, by a person; holding is not.
+func TestLiftingWaitsForReviewers(t *testing.T) {
+	t.Parallel()
+	data, err := fs.ReadFile(workflows.Files, "config/hold.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w struct {
+		Jobs map[string]struct {
+			If, Environment string
+			Steps           []struct{ With map[string]string }
+		}
+	}
+	if err := yaml.Unmarshal(data, &w); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ environment, condition, lift string }{
+		"hold": {"waybill", "!inputs.lift && github.event.sender.type == 'User'", ""},
+		"lift": {"waybill-direct", "inputs.lift && github.event.sender.type == 'User'", "true"},
+	} {
+		job := w.Jobs[name]
+		if job.Environment != want.environment || !strings.HasPrefix(job.If, want.condition) || job.Steps[0].With["lift"] != want.lift {
+			t.Errorf("%s: %+v", name, job)
+		}
+	}
+}
+
 // The key that moves digests is named by jobs of the environment that is
 // limited to the default branch, and by no other job.
 func TestKeysAreOfEnvironments(t *testing.T) {
