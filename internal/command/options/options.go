@@ -300,6 +300,7 @@ type Status struct {
 
 // Login are the inputs of waybill login.
 type Login struct {
+	Format Format `input:"format"`
 	Cloud
 }
 
