@@ -3,66 +3,70 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
-	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/gate/apply"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
-func runApply(ctx context.Context, call *cli.Call) error {
-	identities, err := sealKey(call)
+func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
+	identities, err := connect.SealKey(in.SealKey, in.SealKeyFile)
 	if err != nil {
 		return err
 	}
-	signer, err := newRecordSigner(ctx, call)
+	access := connect.Access{
+		Call: call, Repository: options.Repository{Repo: in.Repo}, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry,
+	}
+	signer, err := access.RecordSigner(ctx, in.Record)
 	if err != nil {
 		return err
 	}
-	order, err := applyOrder(ctx, call)
+	order, err := applyOrder(ctx, access, in)
 	if err != nil {
 		return err
 	}
 	order.Identities = identities
-	err = apply.All(ctx, order, func(ctx context.Context, result *apply.Result) error { return showApplied(ctx, call, result, signer) })
+	err = apply.All(ctx, order, func(ctx context.Context, result *apply.Result) error {
+		kept := keepApplied(ctx, in, result, signer)
+		return outcome.Join(show(*result), kept)
+	})
 	var unanswered *apply.NotApplied
-	if errors.As(err, &unanswered) && call.In.Bool("comment") {
+	if errors.As(err, &unanswered) && in.Comment {
 		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), order.Site.API, comment.Fit(unanswered.Markdown())))
 	}
-	return terraformProblem(call, err)
+	var refused *policy.RefusedError
+	if errors.As(err, &refused) {
+		err = outcome.Join(err, show(apply.Result{Findings: refused.Findings}))
+	}
+	return connect.Identity(err)
 }
 
-func applyOrder(ctx context.Context, call *cli.Call) (o apply.Order, err error) {
-	o = apply.Order{
-		Plan: call.In.String("plan"), Fingerprint: call.In.String("fingerprint"), Dirs: call.In.List("dir"),
-		Registry: sealStores(call), Words: plainWords{call.Stderr}, Group: call.Runner.Group,
+// keepApplied says on the pull request what was applied, and signs the record.
+func keepApplied(ctx context.Context, in options.Apply, result *apply.Result, signer *connect.RecordSigner) error {
+	if result.Record == nil {
+		return nil
 	}
-	top, err := top(ctx, call)
+	document, err := text.JSON(result.Record)
 	if err != nil {
-		return o, err
+		return err
 	}
-	if o.Head, err = git.Run(ctx, top, "rev-parse", "HEAD"); err != nil {
-		return o, err
+	if result.Site.Pull != nil && in.Comment {
+		body := comment.Fit(apply.Marker + "\n" + result.Markdown() + record.Details(document))
+		err = result.Site.Say(ctx, result.Site.API, body)
 	}
-	if o.Tool, err = toolRequest(call, top); err != nil {
-		return o, err
+	var unsigned error
+	result.Signed, unsigned = signer.Sign(ctx, record.Record{
+		Type: record.Apply, Fingerprint: result.Fingerprint, Plan: result.Plan, Document: document,
+	})
+	if unsigned != nil {
+		unsigned = fmt.Errorf("what is said above was done; its record is not signed: %w", unsigned)
 	}
-	if o.Teams, err = teamClient(call); err != nil {
-		return o, err
-	}
-	if o.Site, err = openSite(ctx, call, top, true); err != nil {
-		return o, err
-	}
-	event, err := call.Runner.Event()
-	if err != nil {
-		return o, err
-	}
-	if c := event.Comment; c != nil {
-		o.Asked = &apply.Comment{Action: event.Action, User: c.User.Login, Body: c.Body}
-	}
-	if call.Runner.Active() {
-		o.Push = &apply.Push{Before: event.Before, After: event.After}
-	}
-	return o, nil
+	return outcome.Join(err, unsigned)
 }

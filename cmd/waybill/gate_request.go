@@ -4,26 +4,29 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/gate/verdict"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func gateRequest(ctx context.Context, call *cli.Call, where *site.Site) (r verdict.Request, err error) {
+func gateRequest(ctx context.Context, access connect.Access, in options.Gate, where *site.Site) (r verdict.Request, err error) {
 	r = verdict.Request{
-		Site: where, Reporter: where.API, Fingerprint: call.In.String("fingerprint"), Backend: call.In.List("backend_config"),
-		Planned: verdict.Planned{Result: call.In.String("plan_result"), Nothing: call.In.Bool("nothing_planned")},
-		Queue:   verdict.Queue{Head: call.In.String("merge_group"), Base: call.In.String("merge_base")},
-		RunURL:  call.Runner.Context().RunURL(), Registry: sealStores(call),
+		Site: where, Reporter: where.API, Fingerprint: in.Fingerprint, Backend: in.BackendConfig,
+		Planned: verdict.Planned{Result: in.PlanResult, Nothing: in.NothingPlanned},
+		Queue:   verdict.Queue{Head: in.MergeGroup, Base: in.MergeBase},
+		RunURL:  access.Call.Runner.Context().RunURL(), Registry: access.SealStores(),
 	}
-	if r.Strict = call.In.String("app_id")+call.In.String("app_key") != ""; r.Strict {
-		if r.Reporter, err = configRepositoryClient(ctx, call, where.Repo); err != nil {
+	if r.Strict = in.AppID+in.AppKey != ""; r.Strict {
+		app := access // it may comment; the job's token starts workflows
+		app.Permissions = map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}
+		if r.Reporter, err = app.RepositoryClient(ctx, where.Repo); err != nil {
 			return r, err
 		}
 	}
-	event, err := call.Runner.Event()
+	event, err := access.Call.Runner.Event()
 	if err != nil {
 		return r, err
 	}
@@ -33,16 +36,16 @@ func gateRequest(ctx context.Context, call *cli.Call, where *site.Site) (r verdi
 			r.Queue.Head = cmp.Or(r.Queue.Head, group.HeadSHA)
 		}
 	}
-	if call.In.Bool("status") {
-		r.Status = call.In.String("status_context")
+	if in.Status {
+		r.Status = in.StatusContext
 	}
-	if call.In.String("seal_key")+call.In.String("seal_key_file") != "" {
-		r.Key = func() ([]seal.Identity, error) { return sealKey(call) }
+	if in.SealKey+in.SealKeyFile != "" {
+		r.Key = func() ([]seal.Identity, error) { return connect.SealKey(in.SealKey, in.SealKeyFile) }
 	}
-	if call.In.Has("checkout") {
-		where.Top, r.Missing = top(ctx, call)
+	if in.Checkout != "" {
+		where.Top, r.Missing = connect.Top(ctx, in.Checkout)
 	}
-	r.Teams, err = teamClient(call)
+	r.Teams, err = access.Teams(in.TeamToken)
 	r.Missing = outcome.Join(r.Missing, err)
 	return r, nil
 }

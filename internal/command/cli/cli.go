@@ -13,7 +13,6 @@ import (
 	"io"
 	"reflect"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,20 +31,32 @@ type Func func(ctx context.Context, call *Call) error
 // internal/command/options, and returns the result; view renders it. A result
 // that comes with an error is shown too, unless it is empty.
 func With[Options, Result any](step func(context.Context, *Call, Options) (Result, error), view func(Options, Result) show.View) Func {
+	return Each(func(ctx context.Context, call *Call, in Options, show func(Result) error) error {
+		result, err := step(ctx, call, in)
+		if err != nil && reflect.ValueOf(&result).Elem().IsZero() {
+			return err
+		}
+		return outcome.Join(err, show(result))
+	}, view)
+}
+
+// Each is With for a step that has several results, and calls show for each as
+// soon as it is there.
+func Each[Options, Result any](
+	step func(ctx context.Context, call *Call, in Options, show func(Result) error) error, view func(Options, Result) show.View,
+) Func {
 	return func(ctx context.Context, call *Call) error {
 		var in Options
 		if err := call.In.Fill(&in); err != nil {
 			return err
 		}
-		result, err := step(ctx, call, in)
-		if err != nil && reflect.ValueOf(&result).Elem().IsZero() {
-			return err
+		to := show.To{
+			Format: options.Format(call.In.Format()), Stdout: call.Stdout, Runner: call.Runner, Sayf: call.Sayf, Output: call.Output,
 		}
-		v := view(in, result)
-		shown := v.Show(result, show.To{
-			Format: options.Format(call.In.String("format")), Stdout: call.Stdout, Runner: call.Runner, Sayf: call.Sayf, Output: call.Output,
+		return step(ctx, call, in, func(result Result) error {
+			v := view(in, result)
+			return outcome.Join(v.Verdict, v.Show(result, to))
 		})
-		return outcome.Join(err, v.Verdict, shown)
 	}
 }
 
@@ -108,10 +119,9 @@ func (p Process) plain() Process {
 }
 
 // stdout is where results go, in Actions as text or as a document in JSON.
-func stdout(c contract.Command, values contract.Values, proc Process) io.Writer {
+func stdout(values contract.Values, proc Process) io.Writer {
 	w, ok := proc.Stdout.(*runner.PlainWriter)
-	declared := slices.ContainsFunc(c.Inputs, func(in contract.Input) bool { return in.Name == "format" })
-	if !ok || !declared || values.String("format") != "json" {
+	if !ok || values.Format() != "json" {
 		return proc.Stdout
 	}
 	return &runner.PlainWriter{W: w.W, JSON: true}
@@ -186,23 +196,21 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 			return err
 		}
 		call := &Call{
-			Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(c, values, proc), Stderr: proc.Stderr,
+			Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(values, proc), Stderr: proc.Stderr,
 			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv,
 		}
 		if err := maskSecrets(call); err != nil {
 			return err
 		}
-		return outcome.Join(f(cmd.Context(), call), values.Err())
+		return f(cmd.Context(), call)
 	}
 	return cmd
 }
 
 func maskSecrets(call *Call) error {
-	for _, in := range call.Command.Inputs {
-		if in.Secret {
-			if err := call.Runner.Mask(call.In.String(in.Name)); err != nil {
-				return err
-			}
+	for _, secret := range call.In.Secrets() {
+		if err := call.Runner.Mask(secret); err != nil {
+			return err
 		}
 	}
 	for _, v := range contract.Environment() {

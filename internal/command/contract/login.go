@@ -20,7 +20,7 @@ var login = Command{
 		"Nobody else's action takes part, and nothing is exchanged here: the SDK does that, for as long as the role allows. GitHub's token is good for five minutes, so what uses the cloud must begin within them, and cannot renew its session later. " +
 		"`plan`, `apply` and `drift` take the same inputs, and need no login: they keep the token fresh while terraform runs, and show it to terraform alone.",
 	Example: "waybill login --aws-role arn:aws:iam::123456789012:role/read --aws-region eu-central-1",
-	Inputs:  cloudInputs,
+	Inputs:  append([]Input{inputFormat}, cloudInputs...),
 	Outputs: []Output{
 		{"expires", "When the token does, RFC 3339: until then the cloud must be asked for the first time."},
 	},

@@ -16,7 +16,6 @@ import (
 type Values struct {
 	command Command
 	given   map[string][]string
-	problem *error
 }
 
 // Resolve reads each input from the flags that were given, else from its
@@ -24,7 +23,7 @@ type Values struct {
 // missing or malformed in one usage error. An empty environment variable is an
 // input that was not given: a composite action cannot tell the two apart.
 func Resolve(c Command, flags map[string][]string, getenv func(string) string) (Values, error) {
-	v := Values{command: c, given: make(map[string][]string), problem: new(error)}
+	v := Values{command: c, given: make(map[string][]string)}
 	var problems []error
 	for _, in := range c.Inputs {
 		values, given := flags[in.Name]
@@ -119,11 +118,6 @@ func (v Values) Fill(options any) error {
 	return v.fill(reflect.ValueOf(options).Elem(), false)
 }
 
-// FillGroup is Fill for a group alone, of which the command may declare a part.
-func (v Values) FillGroup(group any) error {
-	return v.fill(reflect.ValueOf(group).Elem(), true)
-}
-
 func (v Values) fill(s reflect.Value, group bool) error {
 	for i := range s.NumField() {
 		field := s.Type().Field(i)
@@ -142,63 +136,40 @@ func (v Values) fill(s reflect.Value, group bool) error {
 		}
 		switch to := s.Field(i).Addr().Interface().(type) {
 		case *bool:
-			*to = v.Bool(name)
+			*to = v.value(name) == "true"
 		case *int:
-			*to = v.Int(name)
+			*to, _ = strconv.Atoi(v.value(name)) // validated by Resolve
 		case *[]string:
-			*to = v.List(name)
+			*to = v.given[name]
 		case *time.Duration:
-			*to = v.Duration(name)
+			*to, _ = text.ParseDuration(v.value(name)) // validated by Resolve
 		default: // text, and the types of choices
-			s.Field(i).SetString(v.String(name))
+			s.Field(i).SetString(v.value(name))
 		}
 	}
 	return nil
 }
 
-// Has reports whether the input was given a value, by default or otherwise.
-func (v Values) Has(name string) bool { return len(v.get(name)) > 0 && v.get(name)[0] != "" }
+// Format is the form in which the result is printed; empty if the command takes
+// no such input.
+func (v Values) Format() string { return v.value("format") }
 
-// String is the input's text, or empty.
-func (v Values) String(name string) string {
-	if values := v.get(name); len(values) > 0 {
+// Secrets are the values that must not appear in a log.
+func (v Values) Secrets() (values []string) {
+	for _, in := range v.command.Inputs {
+		if in.Secret {
+			values = append(values, v.value(in.Name))
+		}
+	}
+	return values
+}
+
+// value is the input's text, or empty.
+func (v Values) value(name string) string {
+	if values := v.given[name]; len(values) > 0 {
 		return values[0]
 	}
 	return ""
-}
-
-// List is every value of the input.
-func (v Values) List(name string) []string { return v.get(name) }
-
-// Bool is true when the input is "true".
-func (v Values) Bool(name string) bool { return v.String(name) == "true" }
-
-// Int is the input's number, or 0.
-func (v Values) Int(name string) int {
-	n, _ := strconv.Atoi(v.String(name)) // validated by Resolve
-	return n
-}
-
-// Duration is the input's duration, or 0.
-func (v Values) Duration(name string) time.Duration {
-	d, _ := text.ParseDuration(v.String(name)) // validated by Resolve
-	return d
-}
-
-// Err reports the first use of an input that the command does not declare: a
-// mistake of ours, which the command line turns into an error after the call.
-func (v Values) Err() error {
-	if v.problem == nil {
-		return nil
-	}
-	return *v.problem
-}
-
-func (v Values) get(name string) []string {
-	if _, declared := v.command.Input(name); !declared && v.problem != nil && *v.problem == nil {
-		*v.problem = fmt.Errorf("command %s reads input %q, which internal/command/contract does not declare", v.command.Name, name)
-	}
-	return v.given[name]
 }
 
 func firstSentence(doc string) string {

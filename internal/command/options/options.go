@@ -314,6 +314,7 @@ type Why struct {
 
 // Login are the inputs of waybill login.
 type Login struct {
+	Format Format `input:"format"`
 	Cloud
 }
 

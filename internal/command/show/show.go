@@ -4,7 +4,7 @@
 package show
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // View is a result as its readers see it. Any part may be empty.
@@ -20,6 +21,7 @@ type View struct {
 	Text        string                // on stdout, with --format text
 	Markdown    string                // in the step's summary; on stdout with --format markdown
 	HTML        func(io.Writer) error // on stdout with --format html
+	Printed     string                // on stdout with --format markdown, if it is not Markdown
 	Document    any                   // on stdout with --format json; the result itself if nil
 	Outputs     map[string]string     // for the steps after this one
 	Annotations []runner.Annotation
@@ -67,7 +69,7 @@ func (v View) Show(result any, to To) error {
 }
 
 func (v View) print(result any, to To) error {
-	text := v.Text
+	shown := v.Text
 	switch to.Format {
 	case options.FormatHTML:
 		return v.HTML(to.Stdout)
@@ -75,18 +77,18 @@ func (v View) print(result any, to To) error {
 		if v.Document != nil {
 			result = v.Document
 		}
-		text = JSON(result) + "\n"
+		shown = JSON(result) + "\n"
 	case options.FormatMarkdown:
-		text = v.Markdown
+		shown = cmp.Or(v.Printed, v.Markdown)
 	}
-	_, err := io.WriteString(to.Stdout, text)
+	_, err := io.WriteString(to.Stdout, shown)
 	return err
 }
 
 // JSON is a result as a document. It panics for a value that has no JSON form,
 // which a test of the views excludes.
 func JSON(result any) string {
-	data, err := json.MarshalIndent(result, "", "  ")
+	data, err := text.JSON(result)
 	if err != nil {
 		panic(err)
 	}

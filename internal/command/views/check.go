@@ -1,7 +1,6 @@
 package views
 
 import (
-	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -38,10 +37,9 @@ func Check(_ options.Check, r check.Verdict) show.View {
 			Document: Checked{State: evidence.Pending, Elsewhere: r.Elsewhere, Findings: []check.Finding{}},
 		}
 	}
-	findings, _ := json.Marshal(r.Findings) // texts and numbers alone
 	v := show.View{
 		Markdown: checkSummary(r.Result),
-		Outputs:  map[string]string{"allowed": strconv.FormatBool(state == evidence.Met), "findings": string(findings)},
+		Outputs:  map[string]string{"allowed": strconv.FormatBool(state == evidence.Met), "findings": compact(r.Findings)},
 		Document: Checked{
 			Allowed: state == evidence.Met, State: state, Base: r.Base, Head: r.Head,
 			Findings: r.Findings, Notes: r.Notes, Waybills: r.Waybills,

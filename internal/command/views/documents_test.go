@@ -28,11 +28,9 @@ var update = flag.Bool("update", false, "write docs/json.md")
 var rendered = map[string]any{
 	"compile": views.Compile, "build": views.Build, "scan": views.Scan, "sign": views.Sign, "verify": views.Verify, "tag": views.Tag,
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
-	"status": views.Status, "why": views.Why, "init": views.Init,
+	"status": views.Status, "why": views.Why, "login": views.Login, "plan": views.Plan, "gate": views.Gate, "apply": views.Apply,
+	"drift": views.Drift, "init": views.Init,
 }
-
-// gate are the commands whose results are not views yet.
-var gate = []string{"plan", "gate", "apply", "drift"}
 
 // document is the type of a command's JSON: of the view's own document, else of
 // the result.
@@ -60,7 +58,7 @@ func TestDocuments(t *testing.T) {
 		"Times are in RFC 3339, digests and images in the form REPOSITORY@sha256:HEX.\n")
 	for _, c := range contract.Commands() {
 		in, takes := c.Input("format")
-		if !takes || !slices.Contains(in.Values, "json") || slices.Contains(gate, c.Name) {
+		if !takes || !slices.Contains(in.Values, "json") {
 			continue
 		}
 		if rendered[c.Name] == nil {
@@ -68,7 +66,11 @@ func TestDocuments(t *testing.T) {
 			continue
 		}
 		result := document(t, rendered[c.Name])
-		fmt.Fprintf(w, "\n## %s\n\n%s.\n", c.Name, w.name(result))
+		name := w.name(result)
+		if c.Name == "apply" {
+			name += ", once for each plan that is applied"
+		}
+		fmt.Fprintf(w, "\n## %s\n\n%s.\n", c.Name, name)
 	}
 	for i := 0; i < len(w.types); i++ { // a type adds those of its fields
 		w.table(t, w.types[i])
@@ -131,15 +133,24 @@ func (w *writer) table(t *testing.T, of reflect.Type) {
 		if !f.IsExported() || name == "-" || f.Anonymous {
 			continue
 		}
+		comment := comments[f.Name]
 		if name == "" {
 			t.Errorf("%s.%s has no name in JSON", of, f.Name)
 		}
-		if strings.Contains(rest, "omit") {
+		whole := false // whether the field is left out with all of what embeds it
+		if len(f.Index) > 1 {
+			from := of.Field(f.Index[0]).Type
+			if whole = from.Kind() == reflect.Pointer; whole {
+				from = from.Elem()
+			}
+			comment = w.comments(t, from)[f.Name]
+		}
+		if strings.Contains(rest, "omit") || whole {
 			name += "` *optional*"
 		} else {
 			name += "`"
 		}
-		fmt.Fprintf(w, "| `%s | %s | %s |\n", name, w.name(f.Type), strings.ReplaceAll(comments[f.Name], "|", `\|`))
+		fmt.Fprintf(w, "| `%s | %s | %s |\n", name, w.name(f.Type), strings.ReplaceAll(comment, "|", `\|`))
 	}
 }
 

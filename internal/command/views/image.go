@@ -3,7 +3,6 @@
 package views
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,10 +36,9 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // Build renders an image that was built.
 func Build(_ options.Build, r build.Result) show.View {
-	platforms, _ := json.Marshal(r.Build.Platforms) // texts alone
 	v := show.View{
 		Text:    r.Image + "\n",
-		Outputs: map[string]string{"image": r.Image, "digest": r.Build.Digest, "platforms": string(platforms), "record": r.Record},
+		Outputs: map[string]string{"image": r.Image, "digest": r.Build.Digest, "platforms": compact(r.Build.Platforms), "record": r.Record},
 	}
 	var table strings.Builder
 	fmt.Fprintf(&table, "**Built** %s with %s\n\n", markdown.Code(r.Image), r.Build.Engine)

@@ -7,11 +7,18 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/delivery/bump"
 	"github.com/waybill-dev/waybill/internal/delivery/check"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/gate/apply"
+	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/proposal"
+	"github.com/waybill-dev/waybill/internal/gate/verdict"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -95,5 +102,45 @@ func TestPromoteVerdicts(t *testing.T) {
 		if v := views.Promote(options.Promote{}, promotions); v.Verdict != nil {
 			t.Errorf("%s among all: %v", state, v.Verdict)
 		}
+	}
+}
+
+// A gate that waits fails, unless a commit status holds the merge.
+func TestGateVerdicts(t *testing.T) {
+	t.Parallel()
+	pending := approval.Decision{Verdict: approval.Pending, Repository: "acme/infra", PullRequest: 7}
+	for name, c := range map[string]struct {
+		result verdict.Result
+		code   int
+		text   string
+	}{
+		"approved":              {verdict.Result{Decision: approval.Decision{Verdict: approval.Approved}}, outcome.Done, "approved\n"},
+		"pending":               {verdict.Result{Decision: pending}, outcome.Pending, "pending\n"},
+		"pending, on a status":  {verdict.Result{Decision: pending, Status: &github.Status{State: "pending"}}, outcome.Done, "pending\n"},
+		"nothing to decide":     {verdict.Result{Unplanned: true, Status: &github.Status{State: "success"}}, outcome.Done, ""},
+		"decided by a workflow": {verdict.Result{Started: "main"}, outcome.Done, ""},
+	} {
+		v := views.Gate(options.Gate{}, c.result)
+		if outcome.Code(v.Verdict) != c.code || v.Text != c.text || len(v.Lines) != 1 && c.code == outcome.Done {
+			t.Errorf("%s: %v, %q, %q", name, v.Verdict, v.Text, v.Lines)
+		}
+		decided := c.text != ""
+		if _, said := v.Outputs["decision"]; said != decided || strings.Contains(show.JSON(v.Document), `"verdict"`) != decided {
+			t.Errorf("%s: %v, %s", name, v.Outputs, show.JSON(v.Document))
+		}
+	}
+}
+
+// What the policy found is an annotation each, an output and the document.
+func TestPolicyFindings(t *testing.T) {
+	t.Parallel()
+	found := []policy.Finding{{Rule: "provider", File: "infra/a/main.tf", Line: 3, Message: "not allowed", Fix: "allow it"}}
+	v := views.Plan(options.Plan{}, proposal.Result{Findings: found})
+	if len(v.Annotations) != 1 || v.Annotations[0].File != "infra/a/main.tf" || v.Outputs["findings"] != show.JSON(v.Document) || v.Outputs["fingerprint"] != "" {
+		t.Errorf("plan: %+v", v)
+	}
+	v = views.Apply(options.Apply{}, apply.Result{Findings: found})
+	if len(v.Annotations) != 1 || len(v.Outputs) != 0 || strings.Contains(show.JSON(v.Document), "applied") {
+		t.Errorf("apply: %+v, %s", v, show.JSON(v.Document))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -36,6 +37,7 @@ type Order struct {
 	Push              *Push    // whose pull requests are looked for where none is named; nil in no job
 	Words             io.Writer
 	Group             func(title string) (end func())
+	Job               Job
 }
 
 // Result is what became of one plan.
@@ -47,6 +49,9 @@ type Result struct {
 	Roots       []RootResult
 	Approval    *approval.Decision // nil where there is no pull request
 	Failed      error
+	Record      *Record // nil where there was nothing to apply
+	Signed      *record.Signed
+	Findings    []policy.Finding // of the policy, which refused
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -129,6 +134,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	result.Roots, result.Failed = applier.Run(ctx)
+	result.Record = result.record(o.Job, time.Now())
 	return outcome.Join(result.Failed, report(context.WithoutCancel(ctx), result))
 }
 

@@ -29,9 +29,8 @@ type Record struct {
 	Run         string             `json:"run,omitempty"`
 }
 
-// Record of the result.
-func (r *Result) Record(job Job, at time.Time) Record {
-	record := Record{
+func (r *Result) record(job Job, at time.Time) *Record {
+	record := &Record{
 		Fingerprint: r.Fingerprint, Repository: r.Site.Name(), Head: r.Head, Plan: r.Plan,
 		At: at.UTC().Truncate(time.Second), Applied: r.Failed == nil,
 		Roots: r.Roots, Approval: r.Approval, Actor: job.Actor, Run: job.URL,
@@ -43,7 +42,7 @@ func (r *Result) Record(job Job, at time.Time) Record {
 }
 
 // Markdown says what was applied and what was not.
-func (r *Result) Markdown(job Job) string {
+func (r *Result) Markdown() string {
 	text := "**Applied** plan " + markdown.Code(r.Fingerprint.Short())
 	if r.Failed != nil {
 		text = "**Not applied in full:** plan " + markdown.Code(r.Fingerprint.Short())
@@ -55,8 +54,8 @@ func (r *Result) Markdown(job Job) string {
 	if r.Failed != nil {
 		text += "\n" + markdown.Fence("", r.Failed.Error())
 	}
-	if job.URL != "" {
-		text += "\n" + markdown.Link("run", job.URL) + "\n"
+	if r.Record.Run != "" {
+		text += "\n" + markdown.Link("run", r.Record.Run) + "\n"
 	}
 	return text
 }

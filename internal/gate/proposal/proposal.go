@@ -8,6 +8,7 @@ package proposal
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,15 @@ type Request struct {
 	Head     string // commit to plan; if empty, the pull request's head or HEAD
 	Parallel int    // roots planned at the same time; 0 is 4
 	Seal     Seal
+	// ValidateOnly checks policy, format and validity, and plans nothing.
+	ValidateOnly bool
+	Comment      bool // keeps the plan as comments on the pull request
+	RunURL       string
+}
+
+// comments reports whether the plan is kept on a pull request.
+func (r Request) comments() bool {
+	return r.Site != nil && r.Site.Pull != nil && r.Comment && !r.ValidateOnly
 }
 
 // Seal says for whom the plan is sealed, and where it is kept.
@@ -64,10 +74,59 @@ type Prepared struct {
 	r     Request
 }
 
-// Result is a plan that is made.
+// Result is what came of a request: a plan, or what spoke against one.
 type Result struct {
-	*plan.Result
-	View comment.View // what people see of it
+	*plan.Result                  // nil if nothing was planned
+	View         comment.View     // what people see of the plan
+	Head         string           // commit that was planned, or has nothing to plan
+	Validated    *Validation      // nil unless nothing but that was asked for
+	Findings     []policy.Finding // of the policy, which refused
+}
+
+// Run plans, and keeps the comments of the plan.
+func Run(ctx context.Context, r Request) (result Result, err error) {
+	err = run(ctx, r, &result)
+	var refused *policy.RefusedError
+	if errors.As(err, &refused) {
+		result.Findings = refused.Findings
+	}
+	return result, err
+}
+
+func run(ctx context.Context, r Request, result *Result) error {
+	p, err := Prepare(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if r.ValidateOnly {
+		result.Validated, err = p.validate(ctx)
+		return err
+	}
+	if p.Empty() {
+		if result.Head, err = p.Head(ctx); err == nil && r.comments() {
+			err = comment.KeepNothing(ctx, r.Site, result.Head)
+		}
+		return err
+	}
+	made, err := p.Plan(ctx)
+	if err != nil {
+		return err
+	}
+	*result = *made
+	if r.comments() {
+		return comment.Keep(ctx, r.Site, result.View)
+	}
+	return nil
+}
+
+// Failed says on the pull request that there is no plan, and why. It returns the
+// reason.
+func (r Request) Failed(ctx context.Context, why error) error {
+	if why == nil || !r.comments() {
+		return why
+	}
+	return outcome.Join(why, comment.KeepFailure(ctx, r.Site, why, r.RunURL))
 }
 
 // Prepare chooses the roots and judges them before anything of them runs. Callers
@@ -126,7 +185,8 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err
 	}
-	result := &Result{Result: made, View: comment.Of(made)}
+	result := &Result{Result: made, View: comment.Of(made), Head: head}
+	result.View.RunURL = p.r.RunURL
 	if result.View.Sealed, err = p.r.Seal.keep(ctx, made); err != nil {
 		return nil, err
 	}
@@ -197,9 +257,9 @@ func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 
 // Document is the plan as JSON shows it.
 type Document struct {
-	Fingerprint plan.Fingerprint `json:"fingerprint"`
-	Head        string           `json:"head"`
-	Plan        string           `json:"plan,omitempty"`
+	Fingerprint plan.Fingerprint `json:"fingerprint"`    // empty if there was nothing to plan
+	Head        string           `json:"head"`           // commit
+	Plan        string           `json:"plan,omitempty"` // where it is, sealed
 	Roots       []DocumentRoot   `json:"roots"`
 }
 
@@ -210,9 +270,16 @@ type DocumentRoot struct {
 	Summary summary.Summary `json:"summary"`
 }
 
-// Document of the result.
-func (r *Result) Shown() Document {
-	d := Document{Fingerprint: r.Fingerprint, Head: r.Result.Document.Head, Plan: r.View.Sealed}
+// Document of the result; nil if there was no plan to make.
+func (r *Result) Shown() *Document {
+	if r.Head == "" {
+		return nil
+	}
+	d := &Document{Head: r.Head, Roots: []DocumentRoot{}}
+	if r.Result == nil {
+		return d
+	}
+	d.Fingerprint, d.Plan = r.Fingerprint, r.View.Sealed
 	for _, root := range r.Roots {
 		record := root.Record
 		record.Changes, record.Plan = "", ""
@@ -223,5 +290,5 @@ func (r *Result) Shown() Document {
 
 // Changes reports whether any root changes.
 func (r *Result) Changes() bool {
-	return slices.ContainsFunc(r.Roots, func(p plan.RootPlan) bool { return p.Summary.Changes() })
+	return r.Result != nil && slices.ContainsFunc(r.Roots, func(p plan.RootPlan) bool { return p.Summary.Changes() })
 }

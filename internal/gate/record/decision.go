@@ -43,13 +43,6 @@ type Record struct {
 	Document    []byte // JSON
 }
 
-// JSON is a record as JSON, in which the runner takes nothing as a command when
-// it is printed: its older form counts anywhere in a line.
-func JSON(v any) ([]byte, error) {
-	document, err := json.MarshalIndent(v, "", "  ")
-	return bytes.ReplaceAll(document, []byte("##["), []byte(`#\u0023[`)), err
-}
-
 // maxOutput keeps a job's outputs below what GitHub takes for all of them, 1 MB.
 const maxOutput = 256 << 10
 
@@ -73,6 +66,12 @@ func Details(document []byte) string {
 	return "\n<details><summary>Record</summary>\n\n" + markdown.Fence("json", text) + "\n</details>\n"
 }
 
+// Signed is where a signed record is, and by whom it was signed.
+type Signed struct {
+	Place string          `json:"place"`
+	By    evidence.Signer `json:"by"`
+}
+
 // Deps are what signing works with.
 type Deps struct {
 	Signer   *sigstore.Signer
@@ -82,29 +81,32 @@ type Deps struct {
 }
 
 // Sign signs the record, keeps it and reads it back. It says where it is.
-func Sign(ctx context.Context, d Deps, r Record) (place string, by evidence.Signer, err error) {
+func Sign(ctx context.Context, d Deps, r Record) (*Signed, error) {
 	ref, path, err := seal.ParseRef(r.Plan)
 	if err != nil {
-		return "", by, err
+		return nil, err
 	}
 	statement, err := r.statement(ref, path)
 	if err != nil {
-		return "", by, err
+		return nil, err
 	}
 	bundle, err := d.Signer.Statement(ctx, statement)
 	if err != nil {
-		return "", by, fmt.Errorf("sign the record: %w", err)
+		return nil, fmt.Errorf("sign the record: %w", err)
 	}
+	signed := &Signed{Place: r.Plan}
 	if path != "" {
-		place, err = r.keepFile(path, bundle)
+		signed.Place, err = r.keepFile(path, bundle)
 	} else {
-		place, err = r.Plan, d.attach(ctx, ref, r.Type, bundle)
+		err = d.attach(ctx, ref, r.Type, bundle)
 	}
 	if err != nil {
-		return "", by, fmt.Errorf("keep the signed record: %w", err)
+		return nil, fmt.Errorf("keep the signed record: %w", err)
 	}
-	by, err = d.readBack(ctx, ref, place, statement)
-	return place, by, err
+	if signed.By, err = d.readBack(ctx, ref, signed.Place, statement); err != nil {
+		return nil, err
+	}
+	return signed, nil
 }
 
 func (r Record) statement(ref imageref.Ref, path string) ([]byte, error) {

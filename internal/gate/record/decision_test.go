@@ -58,18 +58,18 @@ func TestSignReadsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := Record{Type: Apply, Fingerprint: plan.Fingerprint(strings.Repeat("ab", 32)), Plan: sealed, Document: []byte(`{"applied":true}`)}
-	place, by, err := Sign(t.Context(), deps(public), record)
-	if err != nil || place != sealed+".apply.sigstore.json" || by.Key != key.Fingerprint() {
-		t.Fatalf("%s by %+v: %v", place, by, err)
+	signed, err := Sign(t.Context(), deps(public), record)
+	if err != nil || signed.Place != sealed+".apply.sigstore.json" || signed.By.Key != key.Fingerprint() {
+		t.Fatalf("%+v: %v", signed, err)
 	}
-	if _, _, err := Sign(t.Context(), deps(other), record); err == nil || !strings.Contains(err.Error(), "gives back does not verify") {
+	if _, err := Sign(t.Context(), deps(other), record); err == nil || !strings.Contains(err.Error(), "gives back does not verify") {
 		t.Errorf("another key: %v", err)
 	}
-	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, place, []byte("another statement")); err == nil || !strings.Contains(err.Error(), "does not give it back") {
+	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, signed.Place, []byte("another statement")); err == nil || !strings.Contains(err.Error(), "does not give it back") {
 		t.Errorf("another statement: %v", err)
 	}
 	record.Plan = sealed + ".none"
-	if _, _, err := Sign(t.Context(), deps(public), record); err == nil || !strings.Contains(err.Error(), "read the sealed plan") {
+	if _, err := Sign(t.Context(), deps(public), record); err == nil || !strings.Contains(err.Error(), "read the sealed plan") {
 		t.Errorf("without a plan: %v", err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
@@ -59,6 +60,8 @@ type Queue struct{ Head, Base string }
 
 // Result is what was decided and reported.
 type Result struct {
+	Site *site.Site
+	// Decision has no verdict if nothing was decided.
 	Decision approval.Decision
 	Claim    comment.Claim
 	// Status is what is reported on the head or group; nil if no status is asked for.
@@ -68,12 +71,27 @@ type Result struct {
 	// Elsewhere is the default branch, where the pull request is made against
 	// another one and nothing was decided.
 	Elsewhere string
-	Unplanned bool // the head has no plan
+	Unplanned bool   // the head has no plan
+	Started   string // branch on which the workflow that decides was started instead
+	Signed    *record.Signed
+}
+
+// Decided reports whether there is a decision.
+func (r *Result) Decided() bool { return r.Decision.Verdict != "" }
+
+// Start starts the workflow of the gate on the default branch, which no pull
+// request can change.
+func Start(ctx context.Context, s *site.Site, workflow string, inputs map[string]string) (*Result, error) {
+	branch, err := s.DefaultBranch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Result{Site: s, Started: branch}, s.API.Dispatch(ctx, s.Repo, workflow, branch, inputs)
 }
 
 // Decide decides and, where a status is asked for, reports it.
 func Decide(ctx context.Context, r Request) (*Result, error) {
-	result := &Result{}
+	result := &Result{Site: r.Site}
 	if r.Status != "" {
 		branch, err := r.Site.DefaultBranch(ctx)
 		if err != nil {

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/runner"
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/gate/apply"
+)
+
+func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o apply.Order, err error) {
+	job := access.Call.Runner.Context()
+	o = apply.Order{
+		Plan: in.Plan, Fingerprint: in.Fingerprint, Dirs: in.Dir, Registry: access.SealStores(),
+		Words: &runner.PlainWriter{W: access.Call.Stderr}, Group: access.Call.Runner.Group,
+		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()},
+	}
+	top, err := connect.Top(ctx, in.Checkout)
+	if err != nil {
+		return o, err
+	}
+	if o.Head, err = git.Run(ctx, top, "rev-parse", "HEAD"); err != nil {
+		return o, err
+	}
+	if o.Tool, err = access.Terraform(in.Terraform, in.Cloud, top); err != nil {
+		return o, err
+	}
+	if o.Teams, err = access.Teams(in.TeamToken); err != nil {
+		return o, err
+	}
+	if o.Site, err = access.PullRequest(ctx, top, in.PullRequest); err != nil {
+		return o, err
+	}
+	event, err := access.Call.Runner.Event()
+	if err != nil {
+		return o, err
+	}
+	if c := event.Comment; c != nil {
+		o.Asked = &apply.Comment{Action: event.Action, User: c.User.Login, Body: c.Body}
+	}
+	if access.Call.Runner.Active() {
+		o.Push = &apply.Push{Before: event.Before, After: event.After}
+	}
+	return o, nil
+}
