@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -167,7 +168,8 @@ func (p *parser) validate(root *yaml.Node) any {
 	return value
 }
 
-func compileSchema() (*jsonschema.Schema, error) {
+// compileSchema compiles once: it takes longer than all the rest of Parse.
+var compileSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
 	if err != nil {
 		return nil, err
@@ -177,7 +179,7 @@ func compileSchema() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	return compiler.Compile("waybill.schema.json")
-}
+})
 
 func (p *parser) report(root *yaml.Node, e *jsonschema.ValidationError) {
 	if len(e.Causes) > 0 {
