@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -169,7 +170,8 @@ func (p *parser) validate(root *yaml.Node) any {
 	return value
 }
 
-func compileSchema() (*jsonschema.Schema, error) {
+// compileSchema compiles once: it takes longer than all the rest of Parse.
+var compileSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema))
 	if err != nil {
 		return nil, err
@@ -179,7 +181,7 @@ func compileSchema() (*jsonschema.Schema, error) {
 		return nil, err
 	}
 	return compiler.Compile("waybill.schema.json")
-}
+})
 
 func (p *parser) report(root *yaml.Node, e *jsonschema.ValidationError) {
 	if len(e.Causes) > 0 {

@@ -132,7 +132,7 @@ var rollback = Command{
 	Name:  "rollback",
 	Short: "Return an environment to an earlier digest",
 	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with {direct} it commits. " +
-		"Only a digest that the environment's history holds is taken without {allow_new}. The digest that it takes out is held: it does not come back, there or in a later environment, until `waybill hold --lift`.",
+		"Only a digest that the environment's history holds is taken without {allow_new}. The digest that it takes out is held: it is refused wherever it would newly be deployed, in every environment and under every application's name, until `waybill hold --lift`.",
 	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
@@ -154,7 +154,7 @@ var holdCommand = Command{
 	Name:  "hold",
 	Short: "Keep a place at its digest until somebody lifts it",
 	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check refuse every other one, with the reason. {lift} takes it away, also where a rollback left it behind. " +
-		"A rollback holds by itself: the digest that it takes out of an environment does not come back, there or in a later one, until somebody lifts it.",
+		"A rollback holds by itself: the digest that it takes out of an environment is refused wherever it would newly be deployed, in every environment and under every application's name, until somebody lifts the hold.",
 	Example: "waybill hold --app backend --env prod --reason 'the migration runs' --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
