@@ -41,6 +41,7 @@ var program = cli.Program{
 		"rollback": bounded(cli.With(runRollback, views.Rollback)),
 		"hold":     bounded(cli.With(runHold, views.Hold)),
 		"status":   bounded(cli.With(runStatus, views.Status)),
+		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    runLogin,
 		"plan":     runPlan,
 		"gate":     runGate,

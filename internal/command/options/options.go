@@ -298,6 +298,14 @@ type Status struct {
 	GitHub
 }
 
+// Doctor are the inputs of waybill doctor.
+type Doctor struct {
+	Format Format `input:"format"`
+	Repository
+	GitHub
+	Registry
+}
+
 // Login are the inputs of waybill login.
 type Login struct {
 	Cloud

@@ -68,6 +68,11 @@ func (s *Server) SetTeamAccess(name, slug, permission string) error {
 	})
 }
 
+// SetRequired says which status contexts merging needs, as Seed.Required.
+func (s *Server) SetRequired(name string, contexts ...string) error {
+	return s.inRepository(name, func(r *repository) { r.Required = contexts })
+}
+
 // SetWorkflowAccess says which repositories may use the workflows of a private
 // one: none or organization.
 func (s *Server) SetWorkflowAccess(name, level string) error {
@@ -205,9 +210,12 @@ func getRuleset(c *call) (*answer, error) {
 		return nil, notFound()
 	}
 	m := map[string]any{
-		"id": c.repo.ID, "name": c.repo.DefaultBranch, "target": "branch", "source_type": "Repository", "source": c.repo.fullName(), "enforcement": "active",
-		"node_id": nodeID("RepositoryRuleset", c.repo.fullName()), "rules": rules, "created_at": stamp(c.repo.Created), "updated_at": stamp(c.repo.Created),
-		"conditions":              map[string]any{"ref_name": map[string]any{"include": []string{"~DEFAULT_BRANCH"}, "exclude": []string{}}},
+		"id": c.repo.ID, "name": c.repo.DefaultBranch, "target": "branch", "source_type": "Repository", "source": c.repo.fullName(),
+		"enforcement": "active",
+		"node_id":     nodeID("RepositoryRuleset", c.repo.fullName()), "rules": rules, "created_at": stamp(c.repo.Created),
+		"updated_at": stamp(c.repo.Created),
+		"conditions": map[string]any{"ref_name": map[string]any{"include": []string{"~DEFAULT_BRANCH"},
+			"exclude": []string{}}},
 		"_links":                  map[string]any{"self": map[string]any{"href": c.api("/rulesets/%d", c.repo.ID)}},
 		"current_user_can_bypass": "never",
 	}
@@ -240,7 +248,8 @@ func getEnvironment(c *call) (*answer, error) {
 	m := map[string]any{
 		"id": c.repo.ID, "node_id": nodeID("Environment", name), "name": name, "url": c.api("/environments/%s", name),
 		"html_url":   c.page("/deployments/activity_log?environments_filter=%s", name),
-		"created_at": stamp(c.repo.Created), "updated_at": stamp(c.repo.Created), "protection_rules": []any{}, "deployment_branch_policy": nil,
+		"created_at": stamp(c.repo.Created), "updated_at": stamp(c.repo.Created), "protection_rules": []any{},
+		"deployment_branch_policy": nil,
 	}
 	if len(e.Branches) > 0 {
 		m["deployment_branch_policy"] = map[string]any{"protected_branches": false, "custom_branch_policies": true}
@@ -257,7 +266,8 @@ func listBranchPolicies(c *call) (*answer, error) {
 	}
 	list := []map[string]any{}
 	for i, pattern := range e.Branches {
-		list = append(list, map[string]any{"id": i + 1, "node_id": nodeID("DeploymentBranchPolicy", pattern), "name": pattern, "type": "branch"})
+		list = append(list, map[string]any{"id": i + 1, "node_id": nodeID("DeploymentBranchPolicy", pattern), "name": pattern,
+			"type": "branch"})
 	}
 	return ok(map[string]any{"total_count": len(list), "branch_policies": paginate(c, list)})
 }
@@ -335,7 +345,8 @@ func codeOwnerErrors(c *call) (*answer, error) {
 		for i, line := range strings.Split(text, "\n") {
 			rule, _, _ := strings.Cut(line, "#")
 			for _, owner := range strings.Fields(rule) {
-				if org, slug, team := strings.Cut(strings.TrimPrefix(owner, "@"), "/"); team && strings.HasPrefix(owner, "@") && !c.ownerCounts(org, slug) {
+				if org, slug, team := strings.Cut(strings.TrimPrefix(owner, "@"), "/"); team && strings.HasPrefix(owner,
+					"@") && !c.ownerCounts(org, slug) {
 					found = append(found, map[string]any{
 						"line": i + 1, "column": strings.Index(line, owner) + 1, "kind": "Unknown owner", "source": line, "path": path,
 						"suggestion": fmt.Sprintf("make sure the team %s exists, is publicly visible, and has write access to the repository", owner),
@@ -368,11 +379,14 @@ func workflowAccess(c *call) (*answer, error) {
 // installationJSON is the App on the repositories of one owner.
 func (s *Server) installationJSON(app *App, repo *repository) map[string]any {
 	return map[string]any{
-		"id": app.ID, "app_id": app.ID, "client_id": app.ClientID, "app_slug": app.Slug, "target_type": "Organization", "target_id": repo.ID, "repository_selection": "selected",
+		"id": app.ID, "app_id": app.ID, "client_id": app.ClientID, "app_slug": app.Slug, "target_type": "Organization",
+		"target_id": repo.ID, "repository_selection": "selected",
 		"account": s.userJSON(repo.Owner), "permissions": underscored(app.Permissions), "events": []string{},
 		"access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", s.APIURL(), app.ID),
-		"repositories_url":  s.APIURL() + "/installation/repositories", "html_url": fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.URL(), repo.Owner, app.ID),
-		"created_at": repo.Created.Format(time.RFC3339), "updated_at": repo.Created.Format(time.RFC3339), "single_file_name": nil, "suspended_by": nil, "suspended_at": nil,
+		"repositories_url":  s.APIURL() + "/installation/repositories",
+		"html_url":          fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.URL(), repo.Owner, app.ID),
+		"created_at":        repo.Created.Format(time.RFC3339), "updated_at": repo.Created.Format(time.RFC3339), "single_file_name": nil,
+		"suspended_by": nil, "suspended_at": nil,
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 func (f *fixture) fillSettings() {
 	f.t.Helper()
 	for _, err := range []error{
-		f.SetEnvironment("acme/x", "waybill", "main"), f.SetEnvironmentSecret("acme/x", "waybill", "KEY", "k"), f.SetEnvironmentVariable("acme/x", "waybill", "ID", "i"),
+		f.SetEnvironment("acme/x", "waybill", "main"), f.SetEnvironmentSecret("acme/x", "waybill", "KEY", "k"),
+		f.SetEnvironmentVariable("acme/x", "waybill", "ID", "i"),
 		f.SetSecret("acme/x", "S", "s"), f.SetVariable("acme/x", "V", "v"), f.SetWorkflowAccess("acme/x", "organization"),
 	} {
 		if err != nil {
@@ -26,7 +27,8 @@ func (f *fixture) fillSettings() {
 func TestOrganisationFollowsTheDescription(t *testing.T) {
 	t.Parallel()
 	f, official := newFixture(t), readDescription(t)
-	if _, _, err := f.CreateApp(App{Slug: "mover", Permissions: map[string]string{"contents": "write"}, Repositories: []string{"acme/x"}}); err != nil {
+	if _, _, err := f.CreateApp(App{Slug: "mover", Permissions: map[string]string{"contents": "write"},
+		Repositories: []string{"acme/x"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/orgs/acme", "/orgs/acme/installations"} {
@@ -46,7 +48,8 @@ func TestSettingsNeedTheirPermission(t *testing.T) {
 	reader := f.CreateToken(Token{Job: true, Repositories: []string{"acme/x"}, Permissions: map[string]string{"contents": "read"}})
 	for path, permission := range map[string]string{
 		"environments/waybill": "actions=read", "environments/waybill/secrets": "environments=read", "actions/secrets": "secrets=read",
-		"actions/variables": "actions_variables=read", "actions/permissions/access": "administration=read", "/api/v3/orgs/acme/installations": "organization_administration=read",
+		"actions/variables": "actions_variables=read", "actions/permissions/access": "administration=read",
+		"/api/v3/orgs/acme/installations": "organization_administration=read",
 	} {
 		status, body, header := f.send(reader, http.MethodGet, path, "")
 		if got := header.Get("X-Accepted-Github-Permissions"); status != 403 || got != permission {
