@@ -237,7 +237,7 @@ func propose(ts *testscript.TestScript, neg bool, args []string) {
 // has seen work.
 func TestConfigCommandsHaveStories(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"bump", "promote", "check", "diff", "rollback", "status", "init"} {
+	for _, command := range []string{"bump", "promote", "check", "diff", "rollback", "status", "doctor", "init"} {
 		if scripts, err := filepath.Glob("testdata/script/" + command + "_*.txtar"); err != nil || len(scripts) == 0 {
 			t.Errorf("%s: no script is named after it (%v)", command, err)
 		}

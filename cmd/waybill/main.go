@@ -42,6 +42,7 @@ var program = cli.Program{
 		"hold":     bounded(cli.With(runHold, views.Hold)),
 		"status":   bounded(cli.With(runStatus, views.Status)),
 		"why":      bounded(cli.With(runWhy, views.Why)),
+		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    cli.With(runLogin, views.Login),
 		"plan":     cli.With(runPlan, views.Plan),
 		"gate":     cli.With(runGate, views.Gate),

@@ -5,6 +5,7 @@ package connect
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/contract"
@@ -65,6 +66,34 @@ func (a Access) RepositoryClient(ctx context.Context, repo github.Repository) (*
 	return github.New(with)
 }
 
+// NarrowToInstallation looks for the App that app_id names on the repository, and
+// limits Permissions to those of wanted that it has there. Without an App it
+// returns nil. Where the App is not installed, the result has no number, and the
+// command acts with the job's token.
+func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]string) (*github.Installation, error) {
+	if a.AppID == "" || a.AppKey == "" {
+		return nil, nil
+	}
+	name := a.Repo
+	if name == "" {
+		name = a.Call.Runner.Context().Repository
+	}
+	repo, err := github.ParseRepository(name)
+	if err != nil {
+		return nil, outcome.Usagef("--repo: %w", err)
+	}
+	found, err := github.AppInstallation(ctx, a.githubOptions(), a.app(), repo)
+	if github.IsNotFound(err) {
+		found.ClientID, a.AppID, a.AppKey = a.AppID, "", ""
+		return &found, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.Permissions = found.Narrowed(wanted)
+	return &found, nil
+}
+
 func (a Access) app() github.App { return github.App{ID: a.AppID, Key: a.AppKey} }
 
 func (a Access) permissions() map[string]string {
@@ -107,6 +136,17 @@ func (a Access) Credentials(host string) (username, password string) {
 		username = "x-access-token" // ghcr.io reads the token alone, but wants a name beside it
 	}
 	return username, password
+}
+
+// CanPull reports, by its error, what keeps this identity from reading an image's
+// repository. One that holds nothing yet can be read.
+func (a Access) CanPull(ctx context.Context, repository string) error {
+	host, _, _ := strings.Cut(repository, "/")
+	_, err := a.RegistryClient(host).Resolve(ctx, repository+":latest")
+	if registry.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // UploadSARIF hands the findings to code scanning, for the commit of the run.

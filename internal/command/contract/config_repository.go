@@ -199,3 +199,21 @@ var why = Command{
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
 	Binaries:    []string{Waybill},
 }
+
+var doctorCommand = Command{
+	Name:  "doctor",
+	Short: "Say what is missing or weak in how a repository is set up on GitHub",
+	Long: "Reads the settings of a config or infrastructure repository and says one line for each, with what puts it right: the organisation's plan, the App and its permissions, " +
+		"the required status and who may set it, who may pass the ruleset, environments, secrets and variables by name, CODEOWNERS, packages, and the workflow files. It changes nothing. " +
+		"What the token may not read it says, with the permission that is missing. An owner's token reads everything: `GITHUB_TOKEN=$(gh auth token)`.",
+	Example: "waybill doctor --repo acme/config",
+	Inputs: []Input{
+		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
+			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
+		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs: []Output{{"healthy", "`true` if nothing is wrong. What is weak or unknown does not count as wrong."}, {"checks", "JSON array: check, state (ok, warn, fail), text, fix."}},
+	Permissions: []Permission{permissionContentsRead, {"actions", "read", "reads which branches may use an environment"},
+		{"packages", "read", "finds out whether the images can be read"}},
+	Binaries: []string{Waybill},
+}

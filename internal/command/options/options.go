@@ -312,6 +312,14 @@ type Why struct {
 	Registry
 }
 
+// Doctor are the inputs of waybill doctor.
+type Doctor struct {
+	Format Format `input:"format"`
+	Repository
+	GitHub
+	Registry
+}
+
 // Login are the inputs of waybill login.
 type Login struct {
 	Format Format `input:"format"`

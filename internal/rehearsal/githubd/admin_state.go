@@ -7,9 +7,7 @@ func (s *Server) protect(repository string, required, bypass []string) error {
 	if err := s.Protect(repository, bypass...); err != nil {
 		return err
 	}
-	repo := s.lookup(repository)
-	s.change(func(*state) { repo.Required = required })
-	return nil
+	return s.SetRequired(repository, required...)
 }
 
 // runsOf are the runs of a repository, or of all, in the order of their start.

@@ -255,6 +255,7 @@ func (s *Server) routes() {
 	s.handle("POST", "/dispatches", "contents", "write", dispatchRepository)
 	s.handle("POST", "/code-scanning/sarifs", "security_events", "write", uploadSARIF)
 
+	s.settingsRoutes()
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
 	s.mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/installation", s.installation)

@@ -198,7 +198,16 @@ func (s *Server) team(w http.ResponseWriter, r *http.Request) {
 
 // fullTeamJSON is a team as its own endpoint gives it.
 func (c *call) fullTeamJSON(slug string, members int) map[string]any {
-	full, org, began := c.teamJSON(slug), c.s.userJSON(c.repo.Owner), "2026-01-01T00:00:00Z"
+	full, org := c.teamJSON(slug), c.organisationJSON()
+	full["created_at"], full["updated_at"], full["members_count"], full["repos_count"], full["organization"] = began, began, members, 0, org
+	return full
+}
+
+const began = "2026-01-01T00:00:00Z"
+
+// organisationJSON is the owner of c.repo.
+func (c *call) organisationJSON() map[string]any {
+	org := c.s.userJSON(c.repo.Owner)
 	api := c.s.APIURL() + "/orgs/" + c.repo.Owner
 	org["type"] = "Organization"
 	for key, value := range map[string]any{
@@ -208,8 +217,7 @@ func (c *call) fullTeamJSON(slug string, members int) map[string]any {
 	} {
 		org[key] = value
 	}
-	full["created_at"], full["updated_at"], full["members_count"], full["repos_count"], full["organization"] = began, began, members, 0, org
-	return full
+	return org
 }
 
 // graphqlReviews serves the GraphQL query for the reviews of a pull request, with

@@ -98,13 +98,7 @@ func (s *Server) installation(w http.ResponseWriter, r *http.Request) {
 		s.write(w, nil, err)
 		return
 	}
-	result, err := ok(map[string]any{
-		"id": app.ID, "app_id": app.ID, "app_slug": app.Slug, "target_type": "Organization", "target_id": repo.ID, "repository_selection": "selected",
-		"account": s.userJSON(repo.Owner), "permissions": underscored(app.Permissions), "events": []string{},
-		"access_tokens_url": fmt.Sprintf("%s/app/installations/%d/access_tokens", s.APIURL(), app.ID),
-		"repositories_url":  s.APIURL() + "/installation/repositories", "html_url": fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.URL(), repo.Owner, app.ID),
-		"created_at": repo.Created, "updated_at": repo.Created, "single_file_name": nil, "suspended_by": nil, "suspended_at": nil,
-	})
+	result, err := ok(s.installationJSON(app, repo))
 	s.write(w, result, err)
 }
 

@@ -61,6 +61,8 @@ type state struct {
 	Tokens       map[string]*Token
 	Teams        map[string][]string // users by lower-case ORG/SLUG
 	Apps         []*App
+
+	Organisations map[string]*organisation // by lower-case name
 }
 
 type repository struct {
@@ -86,6 +88,9 @@ type repository struct {
 	Deployments   []*deployment
 	Environments  map[string]*environment
 	Secrets, Vars map[string]string
+
+	TeamAccess     map[string]string // permission by lower-case slug of a team
+	WorkflowAccess string            // who may use its workflows; empty is none
 }
 
 func (r *repository) fullName() string { return r.Owner + "/" + r.Name }

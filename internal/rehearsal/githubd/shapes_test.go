@@ -113,7 +113,7 @@ func newFixture(t *testing.T) *fixture {
 	}
 	t.Cleanup(stop)
 	dir := t.TempDir()
-	for name, content := range map[string]string{"f": "content\n", ".github/workflows/w.yml": "on: workflow_dispatch\njobs: {}\n"} {
+	for name, content := range map[string]string{"f": "content\n", ".github/CODEOWNERS": "* @acme/nobody\n", ".github/workflows/w.yml": "on: workflow_dispatch\njobs: {}\n"} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -197,6 +197,7 @@ func TestShapes(t *testing.T) {
 		r.Jobs = []RunJob{{Name: "j", Status: "completed", Conclusion: "success", Started: f.now(), Completed: f.now(), Steps: []RunStep{{"s", "success"}}}}
 	})
 	job := f.Runs("")[0].Jobs[0].ID
+	f.fillSettings()
 	tree := f.git("rev-parse", "main^{tree}")
 	type request struct{ route, path, body string }
 	var comment, review, deployed string
@@ -224,6 +225,12 @@ func TestShapes(t *testing.T) {
 		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`}, {"GET /actions/workflows/{file}/runs", "actions/workflows/w.yml/runs", ""},
 		{"GET /actions/runs", "actions/runs", ""}, {"GET /actions/runs/{id}", fmt.Sprintf("actions/runs/%d", run.ID), ""}, {"GET /actions/runs/{id}/jobs", fmt.Sprintf("actions/runs/%d/jobs", run.ID), ""},
 		{"GET /actions/jobs/{id}/logs", fmt.Sprintf("actions/jobs/%d/logs", job), ""}, {"POST /dispatches", "dispatches", `{"event_type":"x"}`},
+		{"GET /rules/branches/{branch}", "rules/branches/main", ""}, {"GET /rulesets/{id}", fmt.Sprintf("rulesets/%d", f.lookup("acme/x").ID), ""},
+		{"GET /environments/{name}", "environments/waybill", ""}, {"GET /environments/{name}/deployment-branch-policies", "environments/waybill/deployment-branch-policies", ""},
+		{"GET /environments/{name}/secrets", "environments/waybill/secrets", ""}, {"GET /environments/{name}/variables", "environments/waybill/variables", ""},
+		{"GET /actions/secrets", "actions/secrets", ""}, {"GET /actions/variables", "actions/variables", ""},
+		{"GET /actions/organization-secrets", "actions/organization-secrets", ""}, {"GET /actions/organization-variables", "actions/organization-variables", ""},
+		{"GET /codeowners/errors", "codeowners/errors", ""}, {"GET /actions/permissions/access", "actions/permissions/access", ""},
 		{"POST /code-scanning/sarifs", "code-scanning/sarifs", `{"commit_sha":"` + f.main + `","ref":"refs/heads/main","sarif":"` + sarif + `"}`},
 	}
 	asked := map[string]bool{}

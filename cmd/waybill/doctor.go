@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/doctor"
+	"github.com/waybill-dev/waybill/internal/command/options"
+)
+
+func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.Report, error) {
+	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Registry: in.Registry}
+	app, err := access.NarrowToInstallation(ctx, doctor.Reads)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	repo, branch, err := access.Deployments(ctx)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	files, err := repo.Snapshot(ctx, branch)
+	if err != nil {
+		return doctor.Report{}, err
+	}
+	return doctor.Run(ctx, doctor.Request{
+		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Version: cli.Version(), App: app,
+		Pull: access.CanPull, AsRepository: strings.EqualFold(call.Runner.Context().Repository, repo.GitHub.String()),
+	})
+}
