@@ -9,9 +9,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/gate/apply"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/gate/record"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -39,7 +39,7 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 	})
 	var unanswered *apply.NotApplied
 	if errors.As(err, &unanswered) && in.Comment {
-		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), order.Site.API, comment.Fit(unanswered.Markdown())))
+		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), order.Site.API, markdown.Comment(unanswered.Markdown())))
 	}
 	var refused *policy.RefusedError
 	if errors.As(err, &refused) {
@@ -58,7 +58,7 @@ func keepApplied(ctx context.Context, in options.Apply, result *apply.Result, si
 		return err
 	}
 	if result.Site.Pull != nil && in.Comment {
-		body := comment.Fit(apply.Marker + "\n" + result.Markdown() + record.Details(document))
+		body := markdown.Comment(apply.Marker+"\n"+result.Markdown(), record.Details(document))
 		err = result.Site.Say(ctx, result.Site.API, body)
 	}
 	var unsigned error

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 // slow begins, says so in a file, and goes on when another file appears, or when
@@ -297,7 +298,7 @@ func TestHugePlan(t *testing.T) {
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	first := comments[0]
 	for n, c := range comments {
-		if size := len([]rune(c)); size > comment.MaxComment || size < 500 {
+		if size := len([]rune(c)); size > markdown.MaxComment || size < 500 {
 			t.Errorf("comment %d has %d characters", n, size)
 		}
 	}
@@ -324,7 +325,7 @@ func TestManyApplied(t *testing.T) {
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied, 301 done")
 	report := w.github.Pulls("acme/infra")[0].Comments[1]
-	if n := len([]rune(report)); n > comment.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
+	if n := len([]rune(report)); n > markdown.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
 		t.Errorf("the report has %d characters: %.500s", n, report)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result, error) {
@@ -46,7 +47,7 @@ func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result,
 		call.Sayf("the image has JAR files: fetching %s", from.Repository)
 		return scan.OpenJavaDatabase(ctx, client, from)
 	}
-	call.Sayf("scan     %s with the database of %s", o.Image.Short(), database.UpdatedAt.Format("2006-01-02 15:04 UTC"))
+	call.Sayf("scan     %s with the database of %s", o.Image.Short(), text.Time(database.UpdatedAt))
 	result, err := scan.Scan(ctx, client, database, child, o)
 	if err != nil {
 		return scan.Result{}, err

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 const (
@@ -96,7 +97,7 @@ func summarise(out io.Writer, file string) error {
 	}
 	secrets := redact.FindSecrets(parsed)
 	result := plan.Result{Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "root", Changes: changes}, JSON: data, Summary: summary.Summarize(parsed, secrets)}}}
-	text := comment.Of(&result).Comment(comment.MaxComment)
+	text := comment.Of(&result).Comment(markdown.MaxComment)
 	_, err = fmt.Fprintf(out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %s MB.", milliseconds(time.Since(begin)), len(text), peak())
 	return err
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -335,9 +336,9 @@ func (p *parser) keys(at *yaml.Node, declared policy) {
 
 func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	d := doc.Apps[name]
-	app := App{Name: name, Source: d.Source, overlay: or(d.Overlay, defaultOverlay), helm: Helm{
-		Chart: or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
-		Release: or(d.Helm.Release, name), Namespace: or(d.Helm.Namespace, name), Image: or(d.Helm.Image, defaultImage),
+	app := App{Name: name, Source: d.Source, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
+		Chart: cmp.Or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
+		Release: cmp.Or(d.Helm.Release, name), Namespace: cmp.Or(d.Helm.Namespace, name), Image: cmp.Or(d.Helm.Image, defaultImage),
 	}}
 	var err error
 	if app.Image, err = imageref.ParseRepository(d.Image); err != nil {
@@ -362,11 +363,4 @@ func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 		}
 	}
 	c.apps[name] = app
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

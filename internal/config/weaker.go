@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Weakening is protection that a change takes away.
@@ -93,7 +95,7 @@ func (w *weaker) policy(path []string, base, head policy) {
 	}
 	for _, signer := range h.Signers {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
-			w.add(in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, or(signer.Source, "(any source)"), onRunner(signer))
+			w.add(in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, cmp.Or(signer.Source, "(any source)"), onRunner(signer))
 		}
 	}
 	for _, key := range h.Keys {
@@ -145,7 +147,7 @@ func (w *weaker) waivers(path []string, base, head []waiver) {
 			return b.ID == h.ID && wide(b.Package, h.Package) && wide(b.App, h.App) && !time.Time(h.Expires).After(time.Time(b.Expires))
 		}
 		if time.Time(h.Expires).After(w.now) && !slices.ContainsFunc(base, covered) {
-			w.add(in(path, "waivers"), "adds %s", words(h.ID, h.Package, h.App, "until "+day(time.Time(h.Expires))))
+			w.add(in(path, "waivers"), "adds %s", words(h.ID, h.Package, h.App, "until "+text.Day(time.Time(h.Expires))))
 		}
 	}
 }
@@ -218,7 +220,7 @@ func (w *weaker) freezes(path []string, base, head []Freeze) {
 			return !h.Until.Before(b.Until) && (!h.From.After(b.From) || !h.From.After(w.now))
 		}
 		if !slices.ContainsFunc(head, covered) {
-			w.add(in(path, "freeze"), "drops or shortens that from %s until %s", day(b.From), day(b.Until))
+			w.add(in(path, "freeze"), "drops or shortens that from %s until %s", text.Day(b.From), text.Day(b.Until))
 		}
 	}
 }
@@ -238,7 +240,7 @@ func (w *weaker) apps() {
 			}
 		}
 		if b.Source != "" && h.Source != b.Source {
-			w.add(in(path, "source"), "goes from %s to %s", b.Source, or(h.Source, "any"))
+			w.add(in(path, "source"), "goes from %s to %s", b.Source, cmp.Or(h.Source, "any"))
 		}
 		w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), []string{"image", "source", "overlay", "environments", "helm"})
 	}
@@ -251,7 +253,7 @@ func (w *weaker) manifests() {
 			return b.Policy == h.Policy && wide(b.App, h.App) && wide(b.Env, h.Env) && wide(b.Object, h.Object) && !h.Expires.After(b.Expires)
 		}
 		if h.Expires.After(w.now) && !slices.ContainsFunc(w.base.manifestWaivers, covered) {
-			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+day(h.Expires)))
+			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+text.Day(h.Expires)))
 		}
 	}
 	w.unknown([]string{"manifests"}, at(w.base.raw, "manifests"), at(w.head.raw, "manifests"), []string{"waivers"})
@@ -332,5 +334,3 @@ func at(raw map[string]any, path ...string) any {
 func words(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
 }
-
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // clockSkew is how far ahead of now a scan may claim to be.
@@ -80,7 +82,7 @@ func (j *judgement) partsOf(r Record) string {
 		return "something else"
 	}
 	slices.Sort(parts)
-	return list(parts, 5)
+	return text.List(parts, 5)
 }
 
 // unusable says why a record by a trusted signer does not count.
@@ -112,13 +114,13 @@ func (j *judgement) unusableProvenance(r Record) string {
 		return fmt.Sprintf("it says built by %.200s, and its signer is another", orUnknown(b.BuilderID))
 	}
 	if len(j.p.Builders) > 0 && !slices.ContainsFunc(j.p.Builders, func(pattern string) bool { return matchGlob(pattern, b.BuilderID) }) {
-		return fmt.Sprintf("it says built by %.200s, and the policy takes %s", orUnknown(b.BuilderID), list(j.p.Builders, 5))
+		return fmt.Sprintf("it says built by %.200s, and the policy takes %s", orUnknown(b.BuilderID), text.List(j.p.Builders, 5))
 	}
 	if b.FinishedAt.After(j.now.Add(clockSkew)) {
-		return fmt.Sprintf("it says that the build ended at %s, which is still to come", stamp(b.FinishedAt))
+		return fmt.Sprintf("it says that the build ended at %s, which is still to come", text.Time(b.FinishedAt))
 	}
 	if r.Signer.SourceCommit != "" && b.Source.Commit != "" && b.Source.Commit != r.Signer.SourceCommit {
-		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", short(b.Source.Commit), short(r.Signer.SourceCommit))
+		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", shortCommit(b.Source.Commit), shortCommit(r.Signer.SourceCommit))
 	}
 	return ""
 }
@@ -155,7 +157,7 @@ func (j *judgement) choosePair() {
 			}
 		}
 	}
-	j.commits = fmt.Sprintf("it is of commit %s, and the signature of %s", short(commitOf(*j.provenance)), short(commitOf(*j.signature)))
+	j.commits = fmt.Sprintf("it is of commit %s, and the signature of %s", shortCommit(commitOf(*j.provenance)), shortCommit(commitOf(*j.signature)))
 }
 
 func commitOf(r Record) string {
@@ -208,7 +210,7 @@ func (j *judgement) reason(kind Kind) Reason {
 		}
 		return met(kind, j.describeBuild())
 	case SBOM:
-		return met(kind, plural(j.packages[&j.sbom.Predicate[0]], "package"))
+		return met(kind, text.Count(j.packages[&j.sbom.Predicate[0]], "package"))
 	default:
 		return j.judgeScan()
 	}
@@ -223,7 +225,7 @@ func (j *judgement) missing(kind Kind) Reason {
 	}[kind]
 	detail := "no " + string(kind) + " record"
 	if why := j.rejected[kind]; len(why) > 0 {
-		detail += " that counts: " + list(why, 3)
+		detail += " that counts: " + text.List(why, 3)
 	}
 	return Reason{Rule: string(kind), State: Refused, Detail: detail, Remedy: remedy}
 }
@@ -237,7 +239,7 @@ func (j *judgement) sourceReason() (Reason, bool) {
 	if j.provenance != nil || j.signature.Signer.SourceRepository != "" { // both were compared with the policy's source
 		detail := j.p.Source
 		if commit := j.source().Commit; commit != "" {
-			detail += " at " + short(commit)
+			detail += " at " + shortCommit(commit)
 		}
 		return Reason{Rule: "source", State: Met, Detail: detail}, true
 	}
@@ -293,7 +295,7 @@ func (j *judgement) describeBuild() string {
 	if len(parts) == 0 {
 		return "by " + j.provenance.Signer.Name()
 	}
-	return list(parts, 4)
+	return text.List(parts, 4)
 }
 
 func (j *judgement) runURL() string {

@@ -1,12 +1,14 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 	words "github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -18,13 +20,13 @@ func (j *judgement) judgeScan() Reason {
 	}
 	var details, remedies []string
 	if age := j.now.Sub(report.FinishedAt); j.p.MaxAge > 0 && age > j.p.MaxAge {
-		details = append(details, fmt.Sprintf("scanned %s, longer ago than the %s allowed", stamp(report.FinishedAt), span(j.p.MaxAge)))
+		details = append(details, fmt.Sprintf("scanned %s, longer ago than the %s allowed", text.Time(report.FinishedAt), text.Duration(j.p.MaxAge)))
 		remedies = append(remedies, "scan it again with waybill scan --documents and attest the report with waybill sign --documents")
 	}
 	if blocking := threshold.Blocking(report, j.now); len(blocking) > 0 {
 		details = append(details, describeFindings(blocking))
 		if notes := lapsedWaivers(threshold.Waivers, blocking, j.now); len(notes) > 0 {
-			details = append(details, list(notes, 5))
+			details = append(details, text.List(notes, 5))
 		}
 		remedies = append(remedies, "update the base image or the package, or add a waiver with reason and expiry to waybill.yaml")
 	}
@@ -36,11 +38,11 @@ func (j *judgement) judgeScan() Reason {
 
 func describeScan(r ScanReport, waived int) string {
 	counts := r.Counts()
-	text := fmt.Sprintf("%d critical, %d high, %d medium, %d low", counts[Critical], counts[High], counts[Medium], counts[Low])
+	found := fmt.Sprintf("%d critical, %d high, %d medium, %d low", counts[Critical], counts[High], counts[Medium], counts[Low])
 	if waived > 0 {
-		text += fmt.Sprintf(" (%d waived)", waived)
+		found += fmt.Sprintf(" (%d waived)", waived)
 	}
-	return text + fmt.Sprintf("; scanned %s, database of %s%s", stamp(r.FinishedAt), stamp(r.Database.UpdatedAt), describeOrigin(r.Database))
+	return found + fmt.Sprintf("; scanned %s, database of %s%s", text.Time(r.FinishedAt), text.Time(r.Database.UpdatedAt), describeOrigin(r.Database))
 }
 
 // describeOrigin names where a database is from: by it, a finding is missed or not.
@@ -74,7 +76,7 @@ func describeFindings(findings []Finding) string {
 			if !fixed {
 				with = "without a fix"
 			}
-			parts = append(parts, fmt.Sprintf("%s %s: %s", plural(len(names), string(severity)+" finding"), with, list(names, 5)))
+			parts = append(parts, fmt.Sprintf("%s %s: %s", text.Count(len(names), string(severity)+" finding"), with, text.List(names, 5)))
 		}
 	}
 	return strings.Join(parts, "; ")
@@ -104,7 +106,7 @@ func lapsedWaivers(waivers []Waiver, findings []Finding, now time.Time) []string
 		case w.Expires.IsZero():
 			notes = append(notes, "the waiver for "+w.ID+" has no expiry and does not count")
 		case !now.Before(w.Expires):
-			notes = append(notes, "the waiver for "+w.ID+" expired "+stamp(w.Expires))
+			notes = append(notes, "the waiver for "+w.ID+" expired "+text.Time(w.Expires))
 		}
 	}
 	return notes
@@ -117,47 +119,6 @@ func waived(t Threshold, r ScanReport, now time.Time) int {
 	return len(without.Blocking(r, now)) - len(t.Blocking(r, now))
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// list joins the first few and counts the rest.
-func list(items []string, limit int) string {
-	if len(items) <= limit {
-		return strings.Join(items, ", ")
-	}
-	return strings.Join(items[:limit], ", ") + fmt.Sprintf(" and %d more", len(items)-limit)
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// span is a duration for people: 9 d, 7 d 5 h, 3 h 10 m, 30 m.
-func span(d time.Duration) string {
-	days, hours, minutes := int(d/(24*time.Hour)), int(d/time.Hour), int(d%time.Hour/time.Minute)
-	switch {
-	case days >= 2 && hours%24 > 0:
-		return fmt.Sprintf("%d d %d h", days, hours%24)
-	case days >= 2:
-		return fmt.Sprintf("%d d", days)
-	case hours > 0 && minutes > 0:
-		return fmt.Sprintf("%d h %d m", hours, minutes)
-	case hours > 0:
-		return fmt.Sprintf("%d h", hours)
-	}
-	return fmt.Sprintf("%d m", minutes)
-}
-
-func short(commit string) string {
-	if len(commit) > 7 {
-		return commit[:7]
-	}
-	if commit == "" {
-		return "unknown"
-	}
-	return commit
-}
-
 func shortDigest(digest string) string { return imageref.ShortDigest(digest) }
+
+func shortCommit(sha string) string { return cmp.Or(text.Commit(sha), "unknown") }

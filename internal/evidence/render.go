@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Lines are the reasons for people: each rule that is not met on a line of its
@@ -17,16 +18,16 @@ func (d Decision) Lines() string {
 	var met []string
 	for _, r := range d.Reasons {
 		if r.State == Met {
-			met = append(met, plain(r.Rule)+"  ok")
+			met = append(met, text.OneLine(r.Rule)+"  ok")
 			continue
 		}
 		remedy := r.Remedy
 		if !r.Until.IsZero() {
-			remedy = strings.TrimSpace("passes " + stamp(r.Until) + "  " + remedy)
+			remedy = strings.TrimSpace("passes " + text.Time(r.Until) + "  " + remedy)
 		}
-		fmt.Fprintf(table, "  %s\t%s\n", plain(r.Rule), plain(r.Detail))
+		fmt.Fprintf(table, "  %s\t%s\n", text.OneLine(r.Rule), text.OneLine(r.Detail))
 		if remedy != "" {
-			fmt.Fprintf(table, "  \t→ %s\n", plain(remedy))
+			fmt.Fprintf(table, "  \t→ %s\n", text.OneLine(remedy))
 		}
 	}
 	table.Flush()
@@ -39,7 +40,7 @@ func (d Decision) Lines() string {
 // Refusal is the text of a decision that is not allowed: what may not be done,
 // then Lines. subject is such as "demo-api sha256:9f2c… may not enter prod".
 func (d Decision) Refusal(subject string) string {
-	return plain(subject) + "\n" + strings.TrimRight(d.Lines(), "\n")
+	return text.OneLine(subject) + "\n" + strings.TrimRight(d.Lines(), "\n")
 }
 
 // subject is the first line.
@@ -62,25 +63,25 @@ func (w Waybill) Refusal() string { return w.Decision.Refusal(w.subject()) }
 // Text renders the waybill for a terminal: verdict, what it is, reasons.
 func (w Waybill) Text() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s: %s\n", verdict(w.Decision), plain(w.subject()))
+	fmt.Fprintf(&out, "%s: %s\n", verdict(w.Decision), text.OneLine(w.subject()))
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, row := range w.facts() {
-		fmt.Fprintf(table, "  %s\t%s\n", row[0], plain(row[1]))
+		fmt.Fprintf(table, "  %s\t%s\n", row[0], text.OneLine(row[1]))
 	}
 	table.Flush()
 	out.WriteByte('\n')
 	table = tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	for _, r := range w.Decision.Reasons {
-		fmt.Fprintf(table, "  %s\t%s\t%s\n", plain(r.Rule), r.State, plain(r.Detail))
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", text.OneLine(r.Rule), r.State, text.OneLine(r.Detail))
 		if r.State != Met && r.Remedy != "" {
-			fmt.Fprintf(table, "  \t\t→ %s\n", plain(r.Remedy))
+			fmt.Fprintf(table, "  \t\t→ %s\n", text.OneLine(r.Remedy))
 		}
 	}
 	table.Flush()
 	if rest := w.otherProblems(); len(rest) > 0 {
 		out.WriteString("\n  found and not counted:\n")
 		for _, p := range rest {
-			fmt.Fprintf(&out, "  - %s\n", plain(p.String()))
+			fmt.Fprintf(&out, "  - %s\n", text.OneLine(p.String()))
 		}
 	}
 	return out.String()
@@ -164,7 +165,7 @@ func (w Waybill) facts() [][2]string {
 		c := w.Scan.Counts
 		facts = append(facts,
 			[2]string{"findings", fmt.Sprintf("%d critical, %d high, %d medium, %d low", c[Critical], c[High], c[Medium], c[Low])},
-			[2]string{"scanned", stamp(w.Scan.FinishedAt) + ", database of " + stamp(w.Scan.Database.UpdatedAt) + describeOrigin(w.Scan.Database)})
+			[2]string{"scanned", text.Time(w.Scan.FinishedAt) + ", database of " + text.Time(w.Scan.Database.UpdatedAt) + describeOrigin(w.Scan.Database)})
 	}
 	return facts
 }
@@ -177,7 +178,7 @@ func (w Waybill) factMarkdown(row [2]string) string {
 		return markdown.Link(markdown.Text(strings.TrimPrefix(row[1], DefaultServer+"/")), row[1])
 	case "source":
 		if w.Source.Commit != "" {
-			inline := markdown.Text(strings.TrimPrefix(w.Source.Repository, DefaultServer+"/")) + " " + markdown.Code(short(w.Source.Commit))
+			inline := markdown.Text(strings.TrimPrefix(w.Source.Repository, DefaultServer+"/")) + " " + markdown.Code(shortCommit(w.Source.Commit))
 			return markdown.Link(inline, w.Source.Repository+"/commit/"+w.Source.Commit)
 		}
 	}
@@ -186,17 +187,4 @@ func (w Waybill) factMarkdown(row [2]string) string {
 
 func verdict(d Decision) string {
 	return map[State]string{Met: "allowed", Refused: "refused", Pending: "pending"}[d.State()]
-}
-
-// plain keeps text from outside on its line and out of the terminal's control.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, s)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/strictjson"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // What a trusted signer attests is read strictly: where a lenient reader would
@@ -23,7 +24,7 @@ func (r *ScanReport) normalise() error {
 	case r.FinishedAt.IsZero():
 		return errors.New("it does not say when the scan ended")
 	case r.StartedAt.After(r.FinishedAt.Add(clockSkew)):
-		return fmt.Errorf("it says that the scan began at %s and ended before, at %s", stamp(r.StartedAt), stamp(r.FinishedAt))
+		return fmt.Errorf("it says that the scan began at %s and ended before, at %s", text.Time(r.StartedAt), text.Time(r.FinishedAt))
 	case r.Database.UpdatedAt.IsZero():
 		return errors.New("it does not say of when its vulnerability database is")
 	}
@@ -58,10 +59,10 @@ func (j *judgement) unusableScan(r Record) string {
 		return why
 	}
 	if report.FinishedAt.After(j.now.Add(clockSkew)) {
-		return fmt.Sprintf("its report is of %s, which is still to come", stamp(report.FinishedAt))
+		return fmt.Sprintf("its report is of %s, which is still to come", text.Time(report.FinishedAt))
 	}
 	if !r.SignedAt.IsZero() && report.FinishedAt.After(r.SignedAt.Add(clockSkew)) {
-		return fmt.Sprintf("its report is of %s, and was signed before, at %s", stamp(report.FinishedAt), stamp(r.SignedAt))
+		return fmt.Sprintf("its report is of %s, and was signed before, at %s", text.Time(report.FinishedAt), text.Time(r.SignedAt))
 	}
 	return j.p.unusableDatabase(report)
 }
@@ -122,17 +123,17 @@ func platformDigests(e Evidence) []string {
 func (p Policy) unusableDatabase(r ScanReport) string {
 	db := r.Database
 	if p.Databases != nil && !slices.Contains(p.Databases, db.Repository) {
-		return fmt.Sprintf("its vulnerability database is from %.200s, and the policy takes %s", orUnknown(db.Repository), list(p.Databases, 5))
+		return fmt.Sprintf("its vulnerability database is from %.200s, and the policy takes %s", orUnknown(db.Repository), text.List(p.Databases, 5))
 	}
 	if db.UpdatedAt.After(r.FinishedAt.Add(clockSkew)) {
-		return fmt.Sprintf("its vulnerability database is of %s, after the scan of %s", stamp(db.UpdatedAt), stamp(r.FinishedAt))
+		return fmt.Sprintf("its vulnerability database is of %s, after the scan of %s", text.Time(db.UpdatedAt), text.Time(r.FinishedAt))
 	}
 	limit := p.DatabaseMaxAge
 	if limit == 0 {
 		limit = DefaultDatabaseMaxAge
 	}
 	if age := r.FinishedAt.Sub(db.UpdatedAt); age > limit {
-		return fmt.Sprintf("its vulnerability database was %s old when it scanned, %s allowed", span(age), span(limit))
+		return fmt.Sprintf("its vulnerability database was %s old when it scanned, %s allowed", text.Duration(age), text.Duration(limit))
 	}
 	return ""
 }

@@ -7,10 +7,10 @@
 package rehearsal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/rehearsal/actions"
@@ -119,24 +119,15 @@ func (s *Sandbox) Close() {
 // own, so the defaults below the user's home are spelt out.
 func Environment(getenv func(string) string) []string {
 	home := getenv("HOME")
-	path := firstOf(getenv("GOPATH"), filepath.Join(home, "go"))
+	path := cmp.Or(getenv("GOPATH"), filepath.Join(home, "go"))
 	defaults := map[string]string{
 		"GOCACHE": filepath.Join(home, ".cache", "go-build"), "GOMODCACHE": filepath.Join(path, "pkg", "mod"), "PATH": "/usr/local/bin:/usr/bin:/bin",
 	}
 	var env []string
 	for _, name := range []string{"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN", "SSL_CERT_FILE", "LANG"} {
-		if value := firstOf(getenv(name), defaults[name]); value != "" {
+		if value := cmp.Or(getenv(name), defaults[name]); value != "" {
 			env = append(env, name+"="+value)
 		}
 	}
 	return env
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if strings.TrimSpace(v) != "" {
-			return v
-		}
-	}
-	return ""
 }

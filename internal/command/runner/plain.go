@@ -4,6 +4,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // commandLine is how a line begins that the runner takes as a command. It ends
@@ -11,14 +13,11 @@ import (
 // https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
 var commandLine = regexp.MustCompile(`(^|[\r\n])([\s\v\x{85}\x{feff}\p{Z}]*)::`)
 
-// oldCommand is the older form, which counts anywhere in a line.
-const oldCommand, brokenCommand = "##[", "# #["
-
 // Plain leaves nothing in words that the runner would take as a command: names
 // from outside can stand at the beginning of a line too. It is for words alone,
 // and changes nothing in which there is no such line.
 func Plain(words string) string {
-	return strings.ReplaceAll(commandLine.ReplaceAllString(words, "$1$2: :"), oldCommand, brokenCommand)
+	return text.NoCommand(commandLine.ReplaceAllString(words, "$1$2: :"))
 }
 
 // PlainWriter passes words on as Plain does, also where a command is spread over
@@ -32,15 +31,15 @@ type PlainWriter struct {
 }
 
 // Write implements io.Writer.
-func (p *PlainWriter) Write(text []byte) (int, error) {
-	words := string(text)
+func (p *PlainWriter) Write(data []byte) (int, error) {
+	words := string(data)
 	if words == "" {
 		return 0, nil
 	}
 	before := p.before
 	p.before = begun(before + words)
 	if p.JSON {
-		words = strings.ReplaceAll(words, oldCommand, `#\u0023[`)
+		words = text.NoCommandInJSON(words)
 	}
 	plain, ok := strings.CutPrefix(Plain(before+words), before)
 	if !ok { // before ends in ##, and the bracket follows
@@ -49,7 +48,7 @@ func (p *PlainWriter) Write(text []byte) (int, error) {
 	if _, err := io.WriteString(p.W, plain); err != nil {
 		return 0, err
 	}
-	return len(text), nil
+	return len(data), nil
 }
 
 var blank = regexp.MustCompile(`^[\s\v\x{85}\x{feff}\p{Z}]*(:?)$`)

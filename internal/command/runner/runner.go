@@ -26,6 +26,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // SummaryLimit is the largest step summary GitHub takes, in bytes; a larger
@@ -155,8 +157,8 @@ func (r *Runner) Annotate(a Annotation) error {
 		return nil
 	}
 	properties := githubactions.CommandProperties{}
-	for _, text := range []*string{&a.File, &a.Title, &a.Message} { // line breaks are escaped below
-		*text = strings.ReplaceAll(*text, oldCommand, brokenCommand)
+	for _, part := range []*string{&a.File, &a.Title, &a.Message} { // line breaks are escaped below
+		*part = text.NoCommand(*part)
 	}
 	if a.File != "" {
 		properties["file"] = a.File

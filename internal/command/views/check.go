@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Checked is the document of a check.
@@ -85,11 +86,7 @@ func listFindings(r check.Result) string {
 	for _, f := range r.Findings {
 		lines = append(lines, fmt.Sprintf("%s: %s: %s", location(f), f.Rule, f.Message))
 	}
-	what := "findings"
-	if len(lines) == 1 {
-		what = "finding"
-	}
-	return fmt.Sprintf("%d %s\n%s", len(lines), what, strings.Join(lines, "\n"))
+	return text.Count(len(lines), "finding") + "\n" + strings.Join(lines, "\n")
 }
 
 func location(f check.Finding) string {

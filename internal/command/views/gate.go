@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/proposal"
 	"github.com/waybill-dev/waybill/internal/gate/record"
 	"github.com/waybill-dev/waybill/internal/gate/verdict"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -187,7 +188,7 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 // Drift renders what drifted.
 func Drift(in options.Drift, r drift.Report) show.View {
 	v := show.View{
-		Markdown: r.Markdown(summaryLimit), Printed: r.Markdown(comment.MaxComment), Verdict: r.Outcome(in.FailOnDrift),
+		Markdown: r.Markdown(summaryLimit), Printed: r.Markdown(markdown.MaxComment), Verdict: r.Outcome(in.FailOnDrift),
 		Outputs: map[string]string{drift.Drifted: compact(r.Entries(drift.Drifted)), drift.Broken: compact(r.Entries(drift.Broken))},
 	}
 	warn := func(message string) {

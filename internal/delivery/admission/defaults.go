@@ -15,7 +15,7 @@ func defaulted(object map[string]any) map[string]any {
 	if spec == nil {
 		return out
 	}
-	switch kind := text(out, "kind"); kind {
+	switch kind := textAt(out, "kind"); kind {
 	case "Pod":
 		defaultPod(spec, "Always")
 	case "Deployment":
@@ -39,7 +39,7 @@ func defaulted(object map[string]any) map[string]any {
 		}
 	case "Service":
 		fill(spec, map[string]any{"type": "ClusterIP", "sessionAffinity": "None"})
-		if kind := text(spec, "type"); kind == "NodePort" || kind == "LoadBalancer" {
+		if kind := textAt(spec, "type"); kind == "NodePort" || kind == "LoadBalancer" {
 			fill(spec, map[string]any{"externalTrafficPolicy": "Cluster"})
 			if kind == "LoadBalancer" {
 				fill(spec, map[string]any{"allocateLoadBalancerNodePorts": true})
@@ -134,7 +134,7 @@ func each(list any, do func(map[string]any)) {
 // podOf is the pod that a controller would make of a workload; nil for others.
 func podOf(object map[string]any) map[string]any {
 	var template map[string]any
-	switch text(object, "kind") {
+	switch textAt(object, "kind") {
 	case "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job":
 		template, _ = at(object, "spec", "template").(map[string]any)
 	case "CronJob":
@@ -148,10 +148,10 @@ func podOf(object map[string]any) map[string]any {
 	if metadata == nil {
 		metadata = make(map[string]any)
 	}
-	if namespace := text(object, "metadata", "namespace"); namespace != "" {
+	if namespace := textAt(object, "metadata", "namespace"); namespace != "" {
 		metadata["namespace"] = namespace
 	}
-	metadata["name"] = text(object, "metadata", "name")
+	metadata["name"] = textAt(object, "metadata", "name")
 	pod := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
 	if spec, ok := template["spec"]; ok {
 		pod["spec"] = spec

@@ -7,10 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/google/cel-go/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // What follows from a violation.
@@ -148,9 +149,9 @@ func (j *judging) with(p *policy, b binding, r request, action string, param map
 		case errors.Is(err, errUnknown):
 			j.gap(p, r, what+": "+err.Error())
 		case p.fails():
-			wrong(fmt.Sprintf("%s fails on it, and the cluster refuses what a policy fails on: %s", what, oneLine(err.Error())))
+			wrong(fmt.Sprintf("%s fails on it, and the cluster refuses what a policy fails on: %s", what, text.OneLine(err.Error())))
 		default:
-			j.gap(p, r, fmt.Sprintf("%s fails on it, which the cluster passes over: %s", what, oneLine(err.Error())))
+			j.gap(p, r, fmt.Sprintf("%s fails on it, which the cluster passes over: %s", what, text.OneLine(err.Error())))
 		}
 	}
 	var doubts []func()
@@ -183,17 +184,17 @@ func (p *policy) message(s *scope, i int) string {
 	v := p.Spec.Validations[i]
 	if p.messages[i].Program != nil {
 		if result, err := s.eval(p.messages[i]); err == nil {
-			text, ok := result.Value().(string)
-			text = strings.TrimSpace(text)
-			if ok && text != "" && len(text) <= celconfig.MaxEvaluatedMessageExpressionSizeBytes && !strings.Contains(text, "\n") {
-				return oneLine(text)
+			said, ok := result.Value().(string)
+			said = strings.TrimSpace(said)
+			if ok && said != "" && len(said) <= celconfig.MaxEvaluatedMessageExpressionSizeBytes && !strings.Contains(said, "\n") {
+				return text.OneLine(said)
 			}
 		}
 	}
-	if message := oneLine(v.Message); message != "" {
+	if message := text.OneLine(v.Message); message != "" {
 		return message
 	}
-	return "failed expression: " + oneLine(v.Expression)
+	return "failed expression: " + text.OneLine(v.Expression)
 }
 
 func (j *judging) scope(p *policy, r request, param map[string]any) (*scope, error) {
@@ -256,14 +257,14 @@ func (w *world) paramsOf(p *policy, b binding, r request) (found []map[string]an
 		return nil, true
 	}
 	for _, object := range w.params {
-		if text(object, "apiVersion") != p.Spec.ParamKind.APIVersion || text(object, "kind") != p.Spec.ParamKind.Kind {
+		if textAt(object, "apiVersion") != p.Spec.ParamKind.APIVersion || textAt(object, "kind") != p.Spec.ParamKind.Kind {
 			continue
 		}
-		namespace := text(object, "metadata", "namespace")
+		namespace := textAt(object, "metadata", "namespace")
 		if want := ask.Namespace; want != "" && namespace != want || want == "" && namespace != "" && namespace != r.namespace {
 			continue
 		}
-		if ask.Name != "" && text(object, "metadata", "name") != ask.Name {
+		if ask.Name != "" && textAt(object, "metadata", "name") != ask.Name {
 			continue
 		}
 		if ask.Name == "" && ask.Selector != nil && ask.Selector.matches(labels(object, "metadata", "labels"), nil) != matched {
@@ -272,15 +273,4 @@ func (w *world) paramsOf(p *policy, b binding, r request) (found []map[string]an
 		found = append(found, object)
 	}
 	return found, len(found) > 0
-}
-
-// oneLine keeps text from outside on one line, and what a terminal or reader
-// would take for anything but text out of it.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, strings.Join(strings.Fields(s), " "))
 }

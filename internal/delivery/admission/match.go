@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // matchResources says which objects a policy or binding is about.
@@ -64,11 +66,11 @@ var clusterKinds = []string{
 }
 
 func (w *world) request(object, old map[string]any, namespace string) request {
-	r := request{object: object, old: old, operation: opCreate, name: text(object, "metadata", "name"), kind: text(object, "kind")}
+	r := request{object: object, old: old, operation: opCreate, name: textAt(object, "metadata", "name"), kind: textAt(object, "kind")}
 	if old != nil {
 		r.operation = opUpdate
 	}
-	version, err := schema.ParseGroupVersion(text(object, "apiVersion"))
+	version, err := schema.ParseGroupVersion(textAt(object, "apiVersion"))
 	if err == nil {
 		r.group, r.version = version.Group, version.Version
 	}
@@ -83,7 +85,7 @@ func (w *world) request(object, old map[string]any, namespace string) request {
 		}
 	}
 	if r.namespaced {
-		if r.namespace = text(object, "metadata", "namespace"); r.namespace == "" {
+		if r.namespace = textAt(object, "metadata", "namespace"); r.namespace == "" {
 			r.namespace = namespace
 		}
 	}
@@ -221,5 +223,5 @@ func (r request) String() string {
 	if r.namespace != "" {
 		name = r.namespace + "/" + name
 	}
-	return oneLine(r.kind + " " + name)
+	return text.OneLine(r.kind + " " + name)
 }

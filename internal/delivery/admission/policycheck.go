@@ -136,7 +136,7 @@ func isManifest(name string) bool {
 func (s *Set) take(file string, d document) {
 	kind, _ := d.content["kind"].(string)
 	version, _ := d.content["apiVersion"].(string)
-	name := text(d.content, "metadata", "name")
+	name := textAt(d.content, "metadata", "name")
 	switch {
 	case strings.HasPrefix(version, group+"/") && kind == policyKind:
 		p := &policy{file: file, line: d.line}
@@ -156,8 +156,8 @@ func (s *Set) take(file string, d document) {
 		s.world.namespaces[name] = d.content
 		s.world.spaces = append(s.world.spaces, object{file, d.content})
 	case strings.HasPrefix(version, "apiextensions.k8s.io/") && kind == "CustomResourceDefinition":
-		s.world.plurals[text(d.content, "spec", "group")+"/"+text(d.content, "spec", "names", "kind")] = crd{
-			plural: text(d.content, "spec", "names", "plural"), namespaced: text(d.content, "spec", "scope") == "Namespaced",
+		s.world.plurals[textAt(d.content, "spec", "group")+"/"+textAt(d.content, "spec", "names", "kind")] = crd{
+			plural: textAt(d.content, "spec", "names", "plural"), namespaced: textAt(d.content, "spec", "scope") == "Namespaced",
 		}
 	case kind != "" && name != "":
 		s.world.params = append(s.world.params, d.content)
@@ -248,7 +248,7 @@ func at(v any, keys ...string) any {
 	return v
 }
 
-func text(v any, keys ...string) string {
+func textAt(v any, keys ...string) string {
 	s, _ := at(v, keys...).(string)
 	return s
 }
@@ -271,7 +271,7 @@ func Locate(file string, data []byte) map[string]int {
 	}
 	lines := make(map[string]int, len(documents))
 	for _, d := range documents {
-		key := text(d.content, "kind") + "/" + text(d.content, "metadata", "name")
+		key := textAt(d.content, "kind") + "/" + textAt(d.content, "metadata", "name")
 		if _, twice := lines[key]; !twice {
 			lines[key] = d.line
 		}

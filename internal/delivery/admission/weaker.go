@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Weakening is protection of the cluster that a change takes away.
@@ -59,17 +61,17 @@ func (p *policy) weaker(h *policy) []string {
 	}
 	for _, v := range p.Spec.Validations {
 		if strings.TrimSpace(v.Expression) != "true" && !slices.ContainsFunc(h.Spec.Validations, func(o validation) bool { return o.Expression == v.Expression }) {
-			list = append(list, "drops or changes the validation "+cut(oneLine(v.Expression)))
+			list = append(list, "drops or changes the validation "+text.Cut(text.OneLine(v.Expression), 101, "…"))
 		}
 	}
 	for _, c := range h.Spec.MatchConditions {
 		if !slices.Contains(p.Spec.MatchConditions, c) {
-			list = append(list, "adds or changes the matchCondition "+cut(c.Name))
+			list = append(list, "adds or changes the matchCondition "+text.Cut(c.Name, 101, "…"))
 		}
 	}
 	for _, v := range p.Spec.Variables {
 		if !slices.Contains(h.Spec.Variables, v) {
-			list = append(list, "drops or changes the variable "+cut(v.Name))
+			list = append(list, "drops or changes the variable "+text.Cut(v.Name, 101, "…"))
 		}
 	}
 	if !reflect.DeepEqual(p.Spec.MatchConstraints, h.Spec.MatchConstraints) {
@@ -79,14 +81,6 @@ func (p *policy) weaker(h *policy) []string {
 		list = append(list, "changes the kind of its parameters")
 	}
 	return list
-}
-
-func cut(s string) string {
-	const most = 100
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }
 
 func (b binding) weaker(h binding) []string {
@@ -113,7 +107,7 @@ func (b binding) weaker(h binding) []string {
 func (w *world) weaker(h *world, base *Set, add func(file string, line int, format string, args ...any)) {
 	spaces := copies[object]{w.spaces, h.spaces, object.id}
 	spaces.each(func(b object, h *object, where string) {
-		name, before := text(b.content, "metadata", "name"), labels(b.content, "metadata", "labels")
+		name, before := textAt(b.content, "metadata", "name"), labels(b.content, "metadata", "labels")
 		if h == nil && where == "" || Off(Annotations(b.content)) {
 			return // nothing runs in it either
 		}
@@ -129,12 +123,12 @@ func (w *world) weaker(h *world, base *Set, add func(file string, line int, form
 	})
 	objects := copies[object]{w.objects, h.objects, object.place}
 	objects.each(func(b object, h *object, where string) {
-		apiGroup, _, _ := strings.Cut(text(b.content, "apiVersion"), "/")
+		apiGroup, _, _ := strings.Cut(textAt(b.content, "apiVersion"), "/")
 		if !slices.Contains(engines, apiGroup) && !base.isParam(b.content) {
 			return
 		}
 		if h == nil || !reflect.DeepEqual(h.content, b.content) {
-			add(b.file, 0, "%s %s%s goes or changes", text(b.content, "kind"), text(b.content, "metadata", "name"), where)
+			add(b.file, 0, "%s %s%s goes or changes", textAt(b.content, "kind"), textAt(b.content, "metadata", "name"), where)
 		}
 	})
 }
@@ -190,9 +184,9 @@ func (o object) place() (id, file string) {
 
 // id tells objects of one file apart, by group, kind, namespace and name.
 func (o object) id() (id, file string) {
-	apiGroup, _, _ := strings.Cut(text(o.content, "apiVersion"), "/")
+	apiGroup, _, _ := strings.Cut(textAt(o.content, "apiVersion"), "/")
 	return strings.Join([]string{
-		apiGroup, text(o.content, "kind"), text(o.content, "metadata", "namespace"), text(o.content, "metadata", "name"),
+		apiGroup, textAt(o.content, "kind"), textAt(o.content, "metadata", "namespace"), textAt(o.content, "metadata", "name"),
 	}, "/"), o.file
 }
 
@@ -232,8 +226,8 @@ func (s *Set) isParam(object map[string]any) bool {
 		if p == nil || p.Spec.ParamKind == nil || b.Spec.ParamRef == nil {
 			return false
 		}
-		return text(object, "kind") == p.Spec.ParamKind.Kind && text(object, "apiVersion") == p.Spec.ParamKind.APIVersion &&
-			(b.Spec.ParamRef.Name == "" || b.Spec.ParamRef.Name == text(object, "metadata", "name"))
+		return textAt(object, "kind") == p.Spec.ParamKind.Kind && textAt(object, "apiVersion") == p.Spec.ParamKind.APIVersion &&
+			(b.Spec.ParamRef.Name == "" || b.Spec.ParamRef.Name == textAt(object, "metadata", "name"))
 	})
 }
 
@@ -245,7 +239,7 @@ func Holds(file string, data []byte) bool {
 		return false
 	}
 	return slices.ContainsFunc(documents, func(d document) bool {
-		apiGroup, _, _ := strings.Cut(text(d.content, "apiVersion"), "/")
+		apiGroup, _, _ := strings.Cut(textAt(d.content, "apiVersion"), "/")
 		return slices.Contains(engines, apiGroup)
 	})
 }

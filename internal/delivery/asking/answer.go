@@ -2,11 +2,11 @@ package asking
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Answering reports to the question that a deployment carries.
@@ -37,18 +37,13 @@ func (a Answering) End(ctx context.Context, err error) error {
 	case outcome.Done:
 		reason = ""
 	case outcome.Refused, outcome.Pending:
-		reason = firstLine(err)
+		reason = text.FirstLine(err.Error())
 	case outcome.Usage: // the question itself is wrong: its text may be shown to who asked
-		reason = firstLine(err)
+		reason = text.FirstLine(err.Error())
 	}
 	return outcome.Join(err, a.report(ctx, state, reason))
 }
 
 func (a Answering) report(ctx context.Context, state, reason string) error {
 	return a.API.SetDeploymentStatus(ctx, a.Repository, a.Deployment, github.DeploymentStatus{State: state, Description: reason, LogURL: a.RunURL})
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
-	return line
 }

@@ -7,12 +7,12 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/admission"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // RuleManifest is what the admission policies of the repository say.
@@ -110,7 +110,7 @@ func (s *session) manifests(ctx context.Context, p place, at Finding, before, ob
 func (s *session) waived(p place, f judged, finding *Finding) bool {
 	for _, w := range s.rules.ManifestWaivers() {
 		if w.Waives(f.policy, p.app.Name, p.env.Name, f.name, s.checker.now()) {
-			finding.Message += fmt.Sprintf(" (waived until %s: %s; the cluster refuses it all the same)", w.Expires.UTC().Format(time.DateOnly), w.Reason)
+			finding.Message += fmt.Sprintf(" (waived until %s: %s; the cluster refuses it all the same)", text.Day(w.Expires), w.Reason)
 			return true
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request names the change to judge: two revisions, a pull request, or a group
@@ -211,8 +212,5 @@ func (r Result) count(state evidence.State) int {
 
 // Verified counts the digests whose evidence was verified.
 func (r Result) Verified() string {
-	if len(r.Waybills) == 1 {
-		return "1 digest verified"
-	}
-	return strconv.Itoa(len(r.Waybills)) + " digests verified"
+	return text.Count(len(r.Waybills), "digest") + " verified"
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/admission"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // comparison is what one place of the repository deploys on both sides: a file of
@@ -161,13 +162,10 @@ func inWords(v any) string {
 	if v == nil {
 		return "nothing"
 	}
-	text, ok := v.(string)
+	shown, ok := v.(string)
 	if !ok {
 		data, _ := json.Marshal(v) // of YAML, which JSON can hold
-		text = string(data)
+		shown = string(data)
 	}
-	if r := []rune(text); len(r) > 150 {
-		return string(r[:150]) + "…"
-	}
-	return text
+	return text.Cut(shown, 151, "…")
 }

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"reflect"
@@ -184,7 +185,7 @@ func onlyDigest(before, after map[string][]byte, file string, form Form, t Targe
 			return cannot(err)
 		}
 		if place.Ref != ref || place.Tag != "" {
-			return cannot(fmt.Errorf("it names %s afterwards, not %s", or(place.Ref.String(), place.Tag), ref))
+			return cannot(fmt.Errorf("it names %s afterwards, not %s", cmp.Or(place.Ref.String(), place.Tag), ref))
 		}
 	}
 	same := false
@@ -200,13 +201,6 @@ func onlyDigest(before, after map[string][]byte, file string, form Form, t Targe
 		return cannot(err)
 	}
 	return nil
-}
-
-func or(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // rest spells out a file's content without the slots' own digests and tags.

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -178,7 +179,7 @@ func (v values) registry(n *yaml.Node, repository string) string {
 	}
 	registry := value(first(n, "registry"))
 	for _, at := range globalRegistry {
-		registry = or(registry, value(follow(v.root, strings.Split(at, "."))))
+		registry = cmp.Or(registry, value(follow(v.root, strings.Split(at, "."))))
 	}
 	if registry == "" {
 		return repository

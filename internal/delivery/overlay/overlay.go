@@ -60,7 +60,7 @@ type Target struct {
 
 const defaultValues = "image"
 
-func (t Target) values() string { return or(t.Values, defaultValues) }
+func (t Target) values() string { return cmp.Or(t.Values, defaultValues) }
 
 // Place is where a digest is, or would be, written.
 type Place struct {

@@ -43,7 +43,7 @@ func (s slot) place(file string, form Form, t Target) (Place, error) {
 			return p.with(file, s.whole, t, digest)
 		}
 		p.Tag = strings.TrimPrefix(strings.TrimPrefix(text, repositoryOf(text)), ":")
-		p.Tag = or(p.Tag, "latest") // https://docs.docker.com/reference/cli/docker/image/pull/
+		p.Tag = cmp.Or(p.Tag, "latest") // https://docs.docker.com/reference/cli/docker/image/pull/
 	case s.tagged:
 		p.Line = s.digest.Line
 		if _, digest, ok := strings.Cut(value(s.digest), "@"); ok {

@@ -1,11 +1,12 @@
 package promote
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
@@ -13,11 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
-
-// bodyLimit is the longest body of a pull request that GitHub takes, in code
-// points. https://github.com/dead-claudia/github-limits
-const bodyLimit = 65536
 
 // bodyReserve is kept free for the note on what did not fit.
 const bodyReserve = 400
@@ -32,7 +30,7 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 	}
 	title = fmt.Sprintf("%s: %s → %s", c.app.Name, c.origin(), c.to.Name)
 	if known {
-		title += ", " + plural(total, "commit")
+		title += ", " + text.Count(total, "commit")
 	}
 	title += " (" + c.image.Short() + ")"
 
@@ -48,50 +46,20 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 	}
 	end := c.reasons(true) + fmt.Sprintf("\nRoll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
 		c.app.Name, c.to.Name, c.app.Name, c.to.Name, c.image.Digest())
-	body, overflow = fit(must, may, end)
-	return title, body, overflow, nil
-}
-
-// fit puts the sections that fit between what must be there and the end, whole
-// or not at all. A body whose musts alone are too long is cut at a line.
-func fit(must, may []string, end string) (body, overflow string) {
-	room := bodyLimit - bodyReserve - runes(end)
-	var in, out strings.Builder
+	b := markdown.NewBudget(markdown.MaxComment - bodyReserve - utf8.RuneCountInString(end))
 	for _, section := range must {
-		if n := runes(section); n+1 <= room {
-			in.WriteString(section + "\n")
-			room -= n + 1
-			continue
-		}
-		out.WriteString(section + "\n")
-		for line := range strings.Lines(section) {
-			if runes(line) > room {
-				break
-			}
-			in.WriteString(line)
-			room -= runes(line)
-		}
-		in.WriteString("\n")
-		room--
+		b.Must(section + "\n")
 	}
 	for _, section := range may {
-		if section == "" {
-			continue
-		}
-		if n := runes(section) + 1; n <= room {
-			in.WriteString(section + "\n")
-			room -= n
-		} else {
-			out.WriteString(section + "\n")
+		if section != "" {
+			b.May(section + "\n")
 		}
 	}
-	if out.Len() > 0 {
-		in.WriteString("_Not all of it fits here; the rest is in the summary of the promote run, and in a comment below._\n\n")
+	if overflow = b.Rest(); overflow != "" {
+		end = "_Not all of it fits here; the rest is in the summary of the promote run, and in a comment below._\n\n" + end
 	}
-	return in.String() + end, out.String()
+	return title, b.String() + end, overflow, nil
 }
-
-func runes(s string) int { return len([]rune(s)) }
 
 func (c candidate) verdict() string {
 	what := fmt.Sprintf("`%s` from **%s** to **%s**", c.app.Name, c.origin(), c.to.Name)
@@ -101,19 +69,19 @@ func (c candidate) verdict() string {
 	case evidence.Pending:
 		return "⏳ **Not yet.** " + what + " waits for: " + names(c.decision, evidence.Pending) + "."
 	}
-	text := "✅ **Ready to promote.** " + what + ", image built once, signed"
+	said := "✅ **Ready to promote.** " + what + ", image built once, signed"
 	if s := c.waybill.Scan; s != nil {
-		text += ", scanned " + stamp(s.FinishedAt)
+		said += ", scanned " + text.Time(s.FinishedAt)
 		if added, _, known := c.findings(); known {
 			switch len(added) {
 			case 0:
-				text += ", no new finding"
+				said += ", no new finding"
 			default:
-				text += ", " + plural(len(added), "new finding")
+				said += ", " + text.Count(len(added), "new finding")
 			}
 		}
 	}
-	return text + "."
+	return said + "."
 }
 
 func names(d evidence.Decision, state evidence.State) string {
@@ -149,16 +117,16 @@ func (p *Promoter) source(w evidence.Waybill) string {
 	if w.Source.Commit == "" {
 		return "—"
 	}
-	text := markdown.Code(w.Source.Commit[:min(7, len(w.Source.Commit))])
+	shown := markdown.Code(text.Commit(w.Source.Commit))
 	if p.Forge != nil {
 		if link := p.Forge.Link(rules.RepositoryPath(w.Source.Repository), w.Source.Commit); link != "" {
-			text = markdown.Link(text, link)
+			shown = markdown.Link(shown, link)
 		}
 	}
 	if at := rules.SignedAt(w); !at.IsZero() {
-		text += " · " + stamp(at)
+		shown += " · " + text.Time(at)
 	}
-	return text
+	return shown
 }
 
 func platforms(w evidence.Waybill) string {
@@ -241,13 +209,13 @@ func (p *Promoter) commitSection(c candidate, commits []rules.Commit, total int,
 		return fmt.Sprintf("The commits of %s between the two cannot be listed with this token.\n", markdown.Code(repository))
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "<details><summary>%s from %s</summary>\n\n", plural(total, "commit"), markdown.HTML(repository))
+	fmt.Fprintf(&out, "<details><summary>%s from %s</summary>\n\n", text.Count(total, "commit"), markdown.HTML(repository))
 	for i, commit := range commits {
 		if i == shownCommits {
 			fmt.Fprintf(&out, "- … and %d more\n", total-shownCommits)
 			break
 		}
-		fmt.Fprintf(&out, "- %s %s", markdown.Link(markdown.Code(commit.SHA[:min(7, len(commit.SHA))]), commit.URL), markdown.Text(commit.Subject))
+		fmt.Fprintf(&out, "- %s %s", markdown.Link(markdown.Code(text.Commit(commit.SHA)), commit.URL), markdown.Text(commit.Subject))
 		if commit.Author != "" {
 			fmt.Fprintf(&out, " · %s", markdown.Text(commit.Author))
 		}
@@ -263,7 +231,7 @@ func (c candidate) renderSection() string {
 		fields += len(o.Fields)
 	}
 	return fmt.Sprintf("<details><summary>What changes in the cluster: %s, %s</summary>\n\n%s\n</details>\n",
-		plural(objects, "object"), plural(fields, "field"), markdown.Fence("diff", render.Text(c.change.Objects)))
+		text.Count(objects, "object"), text.Count(fields, "field"), markdown.Fence("diff", render.Text(c.change.Objects)))
 }
 
 func (c candidate) packageSection() string {
@@ -284,7 +252,7 @@ func (c candidate) packageSection() string {
 	for _, change := range changes {
 		tally[change.Kind]++
 		old, now := strings.Join(change.Old, ", "), strings.Join(change.New, ", ")
-		out.WriteString(markdown.Row(markdown.Text(change.Name), markdown.Text(or(old)), markdown.Text(or(now))))
+		out.WriteString(markdown.Row(markdown.Text(change.Name), markdown.Text(cmp.Or(old, "—")), markdown.Text(cmp.Or(now, "—"))))
 	}
 	var parts []string
 	for _, kind := range []string{evidence.PackageAdded, evidence.PackageRemoved, evidence.PackageUpdated} {
@@ -295,19 +263,3 @@ func (c candidate) packageSection() string {
 	return "<details><summary>Packages: " + strings.Join(parts, ", ") + "</summary>\n\n" +
 		markdown.Row("package", "now", "this pull request") + "|---|---|---|\n" + out.String() + "\n</details>\n"
 }
-
-func or(s string) string {
-	if s == "" {
-		return "—"
-	}
-	return s
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }

@@ -1,13 +1,12 @@
 package promote
 
-import "context"
+import (
+	"context"
 
-// commentLimit keeps a comment below what GitHub documents for it, though it
-// has been seen to take more.
-const (
-	commentLimit   = 65000
-	overflowMarker = "<!-- waybill:overflow -->"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
+
+const overflowMarker = "<!-- waybill:overflow -->"
 
 // comment puts what did not fit into the bodies of pull requests into comments.
 func (p *Promoter) comment(ctx context.Context, promotions []Promotion) error {
@@ -15,11 +14,7 @@ func (p *Promoter) comment(ctx context.Context, promotions []Promotion) error {
 		if one.Overflow == "" || p.Forge == nil || one.Number == 0 {
 			continue
 		}
-		text := one.Overflow
-		if runes := []rune(text); len(runes) > commentLimit {
-			text = string(runes[:commentLimit]) + "\n\n… cut here; the rest is in the summary of the run.\n"
-		}
-		if err := p.Forge.Comment(ctx, one.Number, overflowMarker, text); err != nil {
+		if err := p.Forge.Comment(ctx, one.Number, overflowMarker, markdown.Comment(one.Overflow)); err != nil {
 			return err
 		}
 	}

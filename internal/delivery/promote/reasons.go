@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // timing are the rules that say when, not what: they stand after what changes.
@@ -39,9 +40,9 @@ func (c candidate) reasons(when bool) string {
 func (c candidate) detail(r evidence.Reason) string {
 	switch {
 	case r.Rule == rules.RuleSoak && r.State == evidence.Pending:
-		return fmt.Sprintf("%s in %s asked", rules.Duration(c.to.Soak), markdown.Text(c.from.Name))
+		return fmt.Sprintf("%s in %s asked", text.Duration(c.to.Soak), markdown.Text(c.from.Name))
 	case r.Rule == rules.RuleSoak && r.State == evidence.Met:
-		return fmt.Sprintf("ran for the %s asked in %s", rules.Duration(c.to.Soak), markdown.Text(c.from.Name))
+		return fmt.Sprintf("ran for the %s asked in %s", text.Duration(c.to.Soak), markdown.Text(c.from.Name))
 	case r.Rule == string(evidence.Provenance) && r.State == evidence.Met:
 		if build := c.build(); build != "" {
 			return build

@@ -24,6 +24,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as rollback uses it.
@@ -228,7 +229,7 @@ func listed(past []history.Period) string {
 			list = append(list, "…")
 			break
 		}
-		list = append(list, fmt.Sprintf("%s since %s", p.Ref.Short(), p.Since.UTC().Format("2006-01-02 15:04 UTC")))
+		list = append(list, fmt.Sprintf("%s since %s", p.Ref.Short(), text.Time(p.Since)))
 	}
 	return "there ran " + strings.Join(list, ", ")
 }

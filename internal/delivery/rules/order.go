@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Forward refuses a candidate that is older than what is deployed, by what
@@ -35,7 +36,7 @@ func (j *Judge) Forward(ctx context.Context, deployed, candidate evidence.Waybil
 	if err != nil {
 		return evidence.Reason{}, err
 	}
-	to, from := short(candidate.Source.Commit), short(deployed.Source.Commit)
+	to, from := text.Commit(candidate.Source.Commit), text.Commit(deployed.Source.Commit)
 	switch relation {
 	case Newer:
 		return forward("%s is ahead of %s", to, from), nil
@@ -64,7 +65,7 @@ func (j *Judge) relate(ctx context.Context, from, to evidence.Source) (relation 
 	case from.Repository != to.Repository:
 		return Unknown, fmt.Sprintf("the source moved from %s to %s", from.Repository, to.Repository), nil
 	case from.Commit == to.Commit:
-		return Same, "both are built from " + short(to.Commit), nil
+		return Same, "both are built from " + text.Commit(to.Commit), nil
 	case j.Relate == nil:
 		return Unknown, from.Repository + " is not asked here", nil
 	}
@@ -73,7 +74,7 @@ func (j *Judge) relate(ctx context.Context, from, to evidence.Source) (relation 
 	case err != nil:
 		return Unknown, "", fmt.Errorf("compare commits of %s: %w", from.Repository, err)
 	case relation == Diverged:
-		return relation, fmt.Sprintf("%s and the deployed %s have diverged", short(to.Commit), short(from.Commit)), nil
+		return relation, fmt.Sprintf("%s and the deployed %s have diverged", text.Commit(to.Commit), text.Commit(from.Commit)), nil
 	}
 	return relation, from.Repository + " cannot be read with this token", nil
 }
@@ -106,7 +107,7 @@ func order(deployed, candidate evidence.Waybill) (later int, how string) {
 	} {
 		was, is := by.of(deployed), by.of(candidate)
 		if d := is.Compare(was); d != 0 && !was.IsZero() && !is.IsZero() {
-			return d, fmt.Sprintf(by.words, stamp(is), stamp(was))
+			return d, fmt.Sprintf(by.words, text.Time(is), text.Time(was))
 		}
 	}
 	return 0, ""

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Names of the rules beside those of the policy.
@@ -137,9 +138,9 @@ func (j *Judge) Order(before config.Environment, env config.Environment, ran his
 			Remedy: fmt.Sprintf("bring it to %s first", before.Name),
 		}}
 	}
-	detail := fmt.Sprintf("runs in %s since %s", before.Name, stamp(ran.Since))
+	detail := fmt.Sprintf("runs in %s since %s", before.Name, text.Time(ran.Since))
 	if !ran.Until.IsZero() {
-		detail = fmt.Sprintf("ran in %s from %s to %s", before.Name, stamp(ran.Since), stamp(ran.Until))
+		detail = fmt.Sprintf("ran in %s from %s to %s", before.Name, text.Time(ran.Since), text.Time(ran.Until))
 	}
 	reasons := []evidence.Reason{{Rule: RuleOrder, State: evidence.Met, Detail: detail}}
 	if env.Soak > 0 {
@@ -150,12 +151,12 @@ func (j *Judge) Order(before config.Environment, env config.Environment, ran his
 
 func soak(before, env config.Environment, p history.Period, now time.Time) evidence.Reason {
 	ran := p.Length(now)
-	reason := evidence.Reason{Rule: RuleSoak, State: evidence.Met, Detail: fmt.Sprintf("%s in %s, %s asked", Duration(ran), before.Name, Duration(env.Soak))}
+	reason := evidence.Reason{Rule: RuleSoak, State: evidence.Met, Detail: fmt.Sprintf("%s in %s, %s asked", text.Duration(ran), before.Name, text.Duration(env.Soak))}
 	switch {
 	case ran >= env.Soak:
 	case p.Until.IsZero():
 		reason.State, reason.Until = evidence.Pending, p.Since.Add(env.Soak)
-		reason.Remedy = "passes " + stamp(reason.Until)
+		reason.Remedy = "passes " + text.Time(reason.Until)
 	default:
 		reason.State = evidence.Refused
 		reason.Remedy = fmt.Sprintf("it no longer runs in %s; promote the digest that does", before.Name)
@@ -172,7 +173,7 @@ func (j *Judge) Freeze(env config.Environment) []evidence.Reason {
 	}
 	return []evidence.Reason{{
 		Rule: RuleFreeze, State: evidence.Pending, Until: f.Until,
-		Detail: fmt.Sprintf("%s is frozen: %s", env.Name, f.Reason), Remedy: "passes " + stamp(f.Until),
+		Detail: fmt.Sprintf("%s is frozen: %s", env.Name, f.Reason), Remedy: "passes " + text.Time(f.Until),
 	}}
 }
 
@@ -204,33 +205,4 @@ func RepositoryPath(url string) string {
 	}
 	_, path, _ := strings.Cut(rest, "/")
 	return strings.TrimSuffix(path, ".git")
-}
-
-func short(commit string) string {
-	if len(commit) > 7 {
-		return commit[:7]
-	}
-	return commit
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
-// Duration is a duration for people: 26 h, 3 h 10 m, 45 s.
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "0 s"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d m", int(d.Minutes()))
-	case d < 10*time.Hour:
-		if m := int(d.Minutes()) % 60; m > 0 {
-			return fmt.Sprintf("%d h %d m", int(d.Hours()), m)
-		}
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	case d < 100*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d d", int(d.Hours()/24))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // maxAnswer bounds what is read of the child's answer, which holds text that
@@ -157,7 +158,7 @@ func (q *quoted) Write(p []byte) (int, error) {
 
 func (q *quoted) flush() {
 	if q.out != nil && len(q.line) > 0 {
-		fmt.Fprintf(q.out, "%s: %s\n", Program, printable(strings.ToValidUTF8(string(q.line), "?")))
+		fmt.Fprintf(q.out, "%s: %s\n", Program, text.OneLine(strings.ToValidUTF8(string(q.line), "?")))
 	}
 	q.line = q.line[:0]
 }
@@ -167,7 +168,7 @@ func (q *quoted) flush() {
 func withoutOrders(err error) error {
 	var failed *process.Error
 	if errors.As(err, &failed) {
-		failed.Stderr = printable(strings.ToValidUTF8(strings.ReplaceAll(failed.Stderr, "\n", "; "), "?"))
+		failed.Stderr = text.OneLine(strings.ToValidUTF8(strings.ReplaceAll(failed.Stderr, "\n", "; "), "?"))
 	}
 	return err
 }

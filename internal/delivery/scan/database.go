@@ -20,6 +20,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Bounds and names of Trivy's database artifact.
@@ -121,7 +122,7 @@ func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Da
 		}
 	}
 	if d, ok := c.cached(ctx, registry, repositories, o); ok {
-		o.warn("%v: going on with the database of %s that is cached", errors.Join(problems...), d.UpdatedAt.Format("2006-01-02 15:04 UTC"))
+		o.warn("%v: going on with the database of %s that is cached", errors.Join(problems...), text.Time(d.UpdatedAt))
 		return d, nil
 	}
 	return Database{}, errors.Join(problems...)

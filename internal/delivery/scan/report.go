@@ -1,13 +1,14 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // namedInRefusal is how many blocking findings the refusal names; the report
@@ -22,14 +23,14 @@ func (r Result) Text() string {
 	fmt.Fprintf(&out, "%s %s\n", r.Report.Image, r.verdictLine())
 	fmt.Fprintf(&out, "critical %d  high %d  medium %d  low %d  unknown %d   database of %s   trivy %s\n",
 		counts[evidence.Critical], counts[evidence.High], counts[evidence.Medium], counts[evidence.Low], counts[evidence.Unknown],
-		r.Report.Database.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), r.Report.Scanner.Version)
+		text.Time(r.Report.Database.UpdatedAt), r.Report.Scanner.Version)
 	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
 	for _, p := range r.Report.Platforms {
 		os := p.OS
 		if os == "" {
 			os = "no distribution"
 		}
-		fmt.Fprintf(w, " %s\t%s\t%s\t%d packages\t%d findings\n", printable(p.Platform), imageref.ShortDigest(p.Digest), printable(os), len(p.Packages), len(p.Findings))
+		fmt.Fprintf(w, " %s\t%s\t%s\t%d packages\t%d findings\n", text.OneLine(p.Platform), imageref.ShortDigest(p.Digest), text.OneLine(os), len(p.Packages), len(p.Findings))
 	}
 	_ = w.Flush() // into memory
 	if findings := r.Report.Distinct(); len(findings) > 0 {
@@ -64,8 +65,8 @@ func table(r Result, findings []evidence.Finding) string {
 		if f.Waived != "" {
 			title = f.Waived
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severityWord(f), printable(f.ID), printable(f.Package), printable(f.Version),
-			orDash(printable(f.FixedVersion)), printable(platforms), short(printable(title), 80))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severityWord(f), text.OneLine(f.ID), text.OneLine(f.Package), text.OneLine(f.Version),
+			cmp.Or(text.OneLine(f.FixedVersion), "-"), text.OneLine(platforms), text.Cut(text.OneLine(title), 80, "…"))
 	}
 	_ = w.Flush() // into memory
 	return out.String()
@@ -106,7 +107,7 @@ func (r Result) Refusal() string {
 			fmt.Fprintf(w, "  … and %d more\n", len(r.Blocking)-i)
 			break
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\n", f.Severity, printable(f.ID), describe(f))
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", f.Severity, text.OneLine(f.ID), describe(f))
 		fixable = fixable || f.FixedVersion != ""
 	}
 	_ = w.Flush() // into memory
@@ -120,11 +121,11 @@ func (r Result) Refusal() string {
 
 // describe names package, version and fix: openssl 3.3.1, fixed in 3.3.2.
 func describe(f evidence.Finding) string {
-	text := printable(f.Package) + " " + printable(f.Version)
+	name := text.OneLine(f.Package) + " " + text.OneLine(f.Version)
 	if f.FixedVersion == "" {
-		return text + ", no fix"
+		return name + ", no fix"
 	}
-	return text + ", fixed in " + printable(f.FixedVersion)
+	return name + ", fixed in " + text.OneLine(f.FixedVersion)
 }
 
 func listed(word string, findings []evidence.Finding) string {
@@ -132,37 +133,8 @@ func listed(word string, findings []evidence.Finding) string {
 		return word + " none"
 	}
 	var ids []string
-	for i, f := range findings {
-		if i == namedInRefusal {
-			ids = append(ids, fmt.Sprintf("and %d more", len(findings)-i))
-			break
-		}
-		ids = append(ids, printable(f.ID)+" ("+printable(f.Package)+")")
+	for _, f := range findings {
+		ids = append(ids, text.OneLine(f.ID)+" ("+text.OneLine(f.Package)+")")
 	}
-	return fmt.Sprintf("%s %d: %s", word, len(findings), strings.Join(ids, ", "))
-}
-
-// printable keeps text out of an image from steering the terminal or the table.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
-}
-
-func short(text string, limit int) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
-	}
-	return string(runes[:limit-1]) + "…"
+	return fmt.Sprintf("%s %d: %s", word, len(findings), text.List(ids, namedInRefusal))
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // The part of SARIF 2.1.0 that code scanning reads.
@@ -142,8 +143,8 @@ func location(f evidence.Finding) string {
 }
 
 // plain keeps a message plain: SARIF reads [text](target) in one as a link.
-func plain(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(printable(text))
+func plain(words string) string {
+	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`).Replace(text.OneLine(words))
 }
 
 func level(s evidence.Severity) string {

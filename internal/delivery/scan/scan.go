@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Bounds of one scan.
@@ -211,7 +212,7 @@ func waiveAll(answer exchange.Answer, waivers []evidence.Waiver, now time.Time) 
 			for i, f := range p.Findings {
 				for _, w := range waivers {
 					if f.Waived == "" && w.Covers(f, now) {
-						p.Findings[i].Waived = fmt.Sprintf("waived until %s: %s", w.Expires.UTC().Format(time.DateOnly), w.Reason)
+						p.Findings[i].Waived = fmt.Sprintf("waived until %s: %s", text.Day(w.Expires), w.Reason)
 					}
 				}
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // inSummary is how many findings the step summary lists.
@@ -26,7 +27,7 @@ func (r Result) Summary() string {
 	for _, s := range evidence.Severities() {
 		cells = append(cells, fmt.Sprint(counts[s]))
 	}
-	cells = append(cells, r.Report.Database.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), markdown.Text(r.Report.Scanner.Name+" "+r.Report.Scanner.Version))
+	cells = append(cells, text.Time(r.Report.Database.UpdatedAt), markdown.Text(r.Report.Scanner.Name+" "+r.Report.Scanner.Version))
 	out.WriteString(markdown.Row(cells...))
 	if c := r.Baseline; c != nil {
 		fmt.Fprintf(&out, "\nAgainst %s: %s; %s.\n", markdown.Code(c.Image.Short()), markdown.Text(listed("new", c.New)), markdown.Text(listed("fixed", c.Fixed)))
@@ -48,7 +49,7 @@ func (r Result) Summary() string {
 			note = f.Waived
 		}
 		out.WriteString(markdown.Row(severityWord(f), markdown.Link(markdown.Text(f.ID), f.URL), markdown.Code(f.Package), markdown.Code(f.Version),
-			markdown.Code(f.FixedVersion), markdown.Text(strings.Join(r.platformsOf(f), ", ")), markdown.Text(short(note, 120))))
+			markdown.Code(f.FixedVersion), markdown.Text(strings.Join(r.platformsOf(f), ", ")), markdown.Text(text.Cut(note, 120, "…"))))
 	}
 	out.WriteString("\n</details>\n")
 	return out.String()
@@ -56,5 +57,5 @@ func (r Result) Summary() string {
 
 // Annotation is one blocking finding in a line.
 func Annotation(f evidence.Finding) string {
-	return fmt.Sprintf("%s %s: %s", f.Severity, printable(f.ID), describe(f))
+	return fmt.Sprintf("%s %s: %s", f.Severity, text.OneLine(f.ID), describe(f))
 }

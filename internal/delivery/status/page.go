@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // pageTemplate is one file with everything that it needs: nothing is fetched, so
@@ -66,9 +66,9 @@ func (t Table) HTML(w io.Writer) error {
 			if since.IsZero() {
 				return ""
 			}
-			return rules.Duration(t.At.Sub(since))
+			return text.Duration(t.At.Sub(since))
 		},
-		"stamp":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") },
+		"stamp":  text.Time,
 		"digest": func(ref imageref.Ref) string { return ref.Hex()[:8] },
 		"mark":   Cell.mark,
 		"sign": func(mark string) string {

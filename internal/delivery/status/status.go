@@ -20,6 +20,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as status uses it.
@@ -266,14 +267,14 @@ func (r Row) cell(env string, now time.Time, waits *[]string) string {
 		case c.Image.IsZero():
 			return "—"
 		}
-		text := c.Image.Hex()[:8]
+		shown := c.Image.Hex()[:8]
 		if !c.Since.IsZero() {
-			text += "  " + rules.Duration(now.Sub(c.Since))
+			shown += "  " + text.Duration(now.Sub(c.Since))
 		}
 		if c.Behind > 0 {
-			text += fmt.Sprintf("  (%d behind)", c.Behind)
+			shown += fmt.Sprintf("  (%d behind)", c.Behind)
 		}
-		return text
+		return shown
 	}
 	return ""
 }

@@ -61,7 +61,7 @@ func TestStatus(t *testing.T) {
 		short := func(ref imageref.Ref) string { return ref.Hex()[:8] }
 		want := []string{
 			"           dev              staging          prod",
-			"demo-api   " + short(demo(3)) + "  4 m   " + short(demo(3)) + "  4 m   " + short(demo(1)) + "  13 d  (2 behind)   ⏳ #212 waits to enter prod  ↩ #213 would roll back prod",
+			"demo-api   " + short(demo(3)) + "  4 m   " + short(demo(3)) + "  4 m   " + short(demo(1)) + "  13 d 2 h  (2 behind)   ⏳ #212 waits to enter prod  ↩ #213 would roll back prod",
 			"demo-web   " + short(evidencetest.Ref("demo-web", 1)) + "  4 m   unreadable      tag v1",
 			"extra      —",
 		}

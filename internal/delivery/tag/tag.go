@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Registry writes tags; internal/door/registry's Client does.
@@ -55,7 +56,7 @@ func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string
 	if proven := w.Source.Commit; proven != "" {
 		if facts.Commit != "" && facts.Commit != proven && named(types) {
 			return nil, nil, outcome.Usagef("the image was built from commit %s, this run is about %s: ref and semver would say of it what holds for another. Run waybill tag for the commit that was built, or give raw: and sha tags alone",
-				short(proven), short(facts.Commit))
+				text.Commit(proven), text.Commit(facts.Commit))
 		}
 		facts.Commit = proven
 	}
@@ -90,11 +91,4 @@ func Apply(ctx context.Context, registry Registry, w evidence.Waybill, tags []st
 		written = append(written, w.Image.Repository()+":"+t)
 	}
 	return written, nil
-}
-
-func short(commit string) string {
-	if len(commit) > 12 {
-		return commit[:12]
-	}
-	return commit
 }

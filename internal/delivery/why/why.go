@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 	visible "github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -151,7 +152,7 @@ func (r Result) Text() string {
 		fmt.Fprintf(&out, "Nothing runs in %s yet, so nothing can enter %s.\n", r.From, r.Env)
 		return out.String()
 	case r.Image == r.Deployed:
-		fmt.Fprintf(&out, "%s runs in %s since %s: there is nothing to wait for.\n", r.Image.Hex()[:8], r.Env, r.Since.Format("2006-01-02 15:04 UTC"))
+		fmt.Fprintf(&out, "%s runs in %s since %s: there is nothing to wait for.\n", r.Image.Hex()[:8], r.Env, text.Time(r.Since))
 		return out.String()
 	}
 	what := r.Image.Hex()[:8]

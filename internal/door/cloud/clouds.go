@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"regexp"
@@ -97,13 +98,13 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 	if a := r.AWS; a != nil {
 		file := filepath.Join(dir, "aws-token")
 		list = append(list, cloud{
-			audience: or(a.Audience, awsAudience), file: file,
+			audience: cmp.Or(a.Audience, awsAudience), file: file,
 			variables: []Variable{{"AWS_ROLE_ARN", a.Role}, {"AWS_WEB_IDENTITY_TOKEN_FILE", file}, {"AWS_ROLE_SESSION_NAME", a.Session}, {"AWS_REGION", a.Region}, {"AWS_DEFAULT_REGION", a.Region}},
 			clears:    []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"},
 		})
 	}
 	if g := r.Google; g != nil {
-		c := cloud{audience: or(g.Audience, "https://iam.googleapis.com/"+g.Provider), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
+		c := cloud{audience: cmp.Or(g.Audience, "https://iam.googleapis.com/"+g.Provider), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
 			clears: []string{"GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT"}}
 		if g.Project != "" {
 			c.variables = append(c.variables, Variable{"GOOGLE_PROJECT", g.Project}, Variable{"GOOGLE_CLOUD_PROJECT", g.Project})
@@ -142,11 +143,4 @@ func (g *Google) credentials(dir string) []byte {
 	}
 	data, _ := json.MarshalIndent(form, "", "  ") // maps of strings
 	return data
-}
-
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // IssueComment is a comment on a pull request or issue.
@@ -49,7 +51,7 @@ func (c *Client) PullsOfCommit(ctx context.Context, repo Repository, sha string)
 		return c.api.PullRequests.ListPullRequestsWithCommit(ctx, repo.Owner, repo.Name, sha, &page)
 	})
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("find the pull request of %s@%s", repo, short(sha)), err)
+		return nil, wrap(fmt.Sprintf("find the pull request of %s@%s", repo, text.Commit(sha)), err)
 	}
 	list := make([]PullRequest, 0, len(got))
 	for _, p := range got {
@@ -62,7 +64,7 @@ func (c *Client) PullsOfCommit(ctx context.Context, repo Repository, sha string)
 // does not know.
 // https://docs.github.com/en/rest/repos/repos#list-repository-activities
 func (c *Client) Pushers(ctx context.Context, repo Repository, branch, sha string) ([]string, error) {
-	op := fmt.Sprintf("find who pushed %s to %s of %s", short(sha), branch, repo)
+	op := fmt.Sprintf("find who pushed %s to %s of %s", text.Commit(sha), branch, repo)
 	var logins []string
 	next := fmt.Sprintf("repos/%s/%s/activity?per_page=%d&ref=%s", repo.Owner, repo.Name, perPage, url.QueryEscape("refs/heads/"+branch))
 	for next != "" {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // maxCompared bounds how many commits a comparison carries; AheadBy counts all.
@@ -52,7 +54,7 @@ func (c *Client) Compare(ctx context.Context, repo Repository, base, head string
 		return nil, resp, nil
 	})
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("compare %s...%s in %s", short(base), short(head), repo), err)
+		return nil, wrap(fmt.Sprintf("compare %s...%s in %s", text.Commit(base), text.Commit(head), repo), err)
 	}
 	return result, nil
 }
@@ -81,7 +83,7 @@ func (c *Client) Commits(ctx context.Context, repo Repository, rev, path string,
 		return nil, resp, nil
 	})
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("list the commits of %s@%s for %s", repo, short(rev), path), err)
+		return nil, wrap(fmt.Sprintf("list the commits of %s@%s for %s", repo, text.Commit(rev), path), err)
 	}
 	return list, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // NewDeployment is a deployment to create.
@@ -63,7 +65,7 @@ func (c *Client) DeploymentStatuses(ctx context.Context, repo Repository, id int
 // states.
 // https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status
 func (c *Client) SetDeploymentStatus(ctx context.Context, repo Repository, id int64, s DeploymentStatus) error {
-	description, inactive := cut(s.Description, maxStatusDescription), false
+	description, inactive := text.Cut(s.Description, maxStatusDescription, "…"), false
 	request := &gogithub.DeploymentStatusRequest{State: &s.State, Description: &description, AutoInactive: &inactive}
 	if s.LogURL != "" {
 		request.LogURL = &s.LogURL

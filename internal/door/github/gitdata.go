@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // ZeroOID stands for "no such ref" in UpdateRef.
@@ -54,7 +56,7 @@ func (c *Client) BranchHead(ctx context.Context, repo Repository, branch string)
 func (c *Client) CommitTree(ctx context.Context, repo Repository, sha string) (string, error) {
 	commit, _, err := c.api.Git.GetCommit(ctx, repo.Owner, repo.Name, sha)
 	if err != nil {
-		return "", wrap(fmt.Sprintf("read commit %s of %s", short(sha), repo), err)
+		return "", wrap(fmt.Sprintf("read commit %s of %s", text.Commit(sha), repo), err)
 	}
 	return commit.GetTree().GetSHA(), nil
 }
@@ -63,10 +65,10 @@ func (c *Client) CommitTree(ctx context.Context, repo Repository, sha string) (s
 func (c *Client) Tree(ctx context.Context, repo Repository, sha string) (tree string, entries []TreeEntry, err error) {
 	got, _, err := c.api.Git.GetTree(ctx, repo.Owner, repo.Name, sha, true)
 	if err != nil {
-		return "", nil, wrap(fmt.Sprintf("list the files of %s@%s", repo, short(sha)), err)
+		return "", nil, wrap(fmt.Sprintf("list the files of %s@%s", repo, text.Commit(sha)), err)
 	}
 	if got.GetTruncated() {
-		return "", nil, fmt.Errorf("list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, short(sha))
+		return "", nil, fmt.Errorf("list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, text.Commit(sha))
 	}
 	for _, e := range got.Entries {
 		entries = append(entries, TreeEntry{Path: e.GetPath(), Mode: e.GetMode(), Type: e.GetType(), SHA: e.GetSHA(), Size: e.GetSize()})
@@ -78,7 +80,7 @@ func (c *Client) Tree(ctx context.Context, repo Repository, sha string) (tree st
 func (c *Client) Blob(ctx context.Context, repo Repository, sha string) ([]byte, error) {
 	data, _, err := c.api.Git.GetBlobRaw(ctx, repo.Owner, repo.Name, sha)
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("read blob %s of %s", short(sha), repo), err)
+		return nil, wrap(fmt.Sprintf("read blob %s of %s", text.Commit(sha), repo), err)
 	}
 	return data, nil
 }
@@ -193,7 +195,7 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 // Tarball opens the archive of a commit (gzip, tar, one directory at the top).
 // The caller bounds what it reads, and closes it.
 func (c *Client) Tarball(ctx context.Context, repo Repository, sha string) (io.ReadCloser, error) {
-	op := fmt.Sprintf("download %s@%s", repo, short(sha))
+	op := fmt.Sprintf("download %s@%s", repo, text.Commit(sha))
 	req, err := c.api.NewRequest(http.MethodGet, fmt.Sprintf("repos/%s/%s/tarball/%s", repo.Owner, repo.Name, url.PathEscape(sha)), nil)
 	if err != nil {
 		return nil, wrap(op, err)

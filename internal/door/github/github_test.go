@@ -262,7 +262,7 @@ func TestStatus(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
-	wantError(t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}), "set status c of acme/config@"+w.topic[:10]+": GitHub answers 422", "state is not included in the list")
+	wantError(t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}), "set status c of acme/config@"+w.topic[:7]+": GitHub answers 422", "state is not included in the list")
 }
 
 func TestDispatch(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // CanWrite reports whether the user may write to the repository, by whichever way
@@ -73,7 +75,7 @@ func (c *Client) Checks(ctx context.Context, repo Repository, sha string) (Check
 		return nil, resp, nil
 	})
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("list the checks of %s@%s", repo, short(sha)), err)
+		return nil, wrap(fmt.Sprintf("list the checks of %s@%s", repo, text.Commit(sha)), err)
 	}
 	return checks, nil
 }

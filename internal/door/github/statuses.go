@@ -7,9 +7,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 const maxStatusDescription = 140
@@ -25,13 +26,13 @@ type Status struct {
 
 // SetStatus sets a status of a commit.
 func (c *Client) SetStatus(ctx context.Context, repo Repository, sha string, s Status) error {
-	description := cut(s.Description, maxStatusDescription)
+	description := text.Cut(s.Description, maxStatusDescription, "…")
 	status := &gogithub.RepoStatus{State: &s.State, Context: &s.Context, Description: &description}
 	if s.TargetURL != "" {
 		status.TargetURL = &s.TargetURL
 	}
 	if _, _, err := c.api.Repositories.CreateStatus(mayRepeat(ctx), repo.Owner, repo.Name, sha, status); err != nil {
-		return wrap(fmt.Sprintf("set status %s of %s@%s", s.Context, repo, short(sha)), err)
+		return wrap(fmt.Sprintf("set status %s of %s@%s", s.Context, repo, text.Commit(sha)), err)
 	}
 	return nil
 }
@@ -50,7 +51,7 @@ func (c *Client) Statuses(ctx context.Context, repo Repository, ref string) ([]S
 		return nil, resp, nil
 	})
 	if err != nil {
-		return nil, wrap(fmt.Sprintf("read the statuses of %s@%s", repo, short(ref)), err)
+		return nil, wrap(fmt.Sprintf("read the statuses of %s@%s", repo, text.Commit(ref)), err)
 	}
 	return list, nil
 }
@@ -71,22 +72,7 @@ func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref stri
 		CommitSHA: &sha, Ref: &ref, Sarif: &encoded, StartedAt: &now, ToolName: gogithub.String("waybill"),
 	})
 	if err != nil {
-		return wrap(fmt.Sprintf("upload SARIF for %s@%s", repo, short(sha)), err)
+		return wrap(fmt.Sprintf("upload SARIF for %s@%s", repo, text.Commit(sha)), err)
 	}
 	return nil
-}
-
-// cut shortens s to at most limit characters, and shows that it did.
-func cut(s string, limit int) string {
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
-}
-
-func short(sha string) string {
-	if len(sha) == 40 {
-		return sha[:10]
-	}
-	return sha
 }

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Reason says why terraform would not, where a caller may want to know.
@@ -87,19 +87,7 @@ var (
 func plain(words string) string {
 	words = frame.ReplaceAllString(escape.ReplaceAllString(words, ""), "")
 	words = command.ReplaceAllString(words, "$1│ ::")
-	return strings.TrimSpace(Printable(blank.ReplaceAllString(words, "\n\n")))
-}
-
-// Printable drops control characters other than line breaks and tabs, and
-// breaks the old form of the runner's commands, which counts anywhere in a line.
-func Printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return -1
-		}
-		return r
-	}, text)
-	return strings.ReplaceAll(text, "##[", "# #[")
+	return strings.TrimSpace(text.Printable(blank.ReplaceAllString(words, "\n\n")))
 }
 
 // warningsIn finds the warnings in what terraform printed, each in its frame.

@@ -6,6 +6,7 @@
 package evidencetest
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,7 +15,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -64,9 +64,9 @@ func digest(app string, n int, what string) string {
 // Evidence is what the registry would hold for the image.
 func (i Image) Evidence() evidence.Evidence {
 	ref := Ref(i.App, i.N)
-	i.Commit, i.Source, i.Workflow = or(i.Commit, Commit(i.N)), or(i.Source, "acme/"+i.App), or(i.Workflow, Workflow)
+	i.Commit, i.Source, i.Workflow = cmp.Or(i.Commit, Commit(i.N)), cmp.Or(i.Source, "acme/"+i.App), cmp.Or(i.Workflow, Workflow)
 	platforms := map[string]string{"linux/amd64": digest(i.App, i.N, "amd64"), "linux/arm64": digest(i.App, i.N, "arm64")}
-	run := fmt.Sprintf("https://github.com/%s/actions/runs/%s", i.Source, or(i.Run, fmt.Sprint(7000+i.N)))
+	run := fmt.Sprintf("https://github.com/%s/actions/runs/%s", i.Source, cmp.Or(i.Run, fmt.Sprint(7000+i.N)))
 	signer := evidence.Signer{
 		Issuer: Issuer, Identity: "https://github.com/" + i.Workflow, SourceRepository: "https://github.com/" + i.Source,
 		SourceCommit: i.Commit, SourceRef: "refs/heads/main", RunURL: run,
@@ -172,11 +172,4 @@ func (r *Registry) Collect(_ context.Context, ref imageref.Ref) (evidence.Eviden
 		return evidence.Evidence{}, &registry.Error{Status: http.StatusNotFound, Cause: errors.New("no such image")}
 	}
 	return e, nil
-}
-
-func or(s, otherwise string) string {
-	if strings.TrimSpace(s) == "" {
-		return otherwise
-	}
-	return s
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request says what is applied, where.
@@ -168,12 +169,7 @@ func (a *Applier) changedFiles(ctx context.Context, r root) []string {
 	if err != nil || len(files) == 0 {
 		return nil // it only explains
 	}
-	more := ""
-	if len(files) > maxFilesNamed {
-		more = fmt.Sprintf(" and %d more", len(files)-maxFilesNamed)
-		files = files[:maxFilesNamed]
-	}
-	return []string{r.record.Dir + ": not as in the planned commit: " + terraform.Printable(strings.Join(files, ", ")) + more}
+	return []string{r.record.Dir + ": not as in the planned commit: " + text.Printable(text.List(files, maxFilesNamed))}
 }
 
 // Check asks terraform for the rest of what the plan was bound to. It changes
@@ -283,7 +279,7 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 			lines = append(lines, fmt.Sprintf("  and %d more", len(differences)-maxChangesNamed))
 			break
 		}
-		lines = append(lines, "  "+terraform.Printable(d.String()))
+		lines = append(lines, "  "+text.Printable(d.String()))
 	}
 	return lines
 }

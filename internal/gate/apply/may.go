@@ -9,11 +9,11 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
-	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Comment is a comment that started the run.
@@ -74,7 +74,7 @@ func (e *NotApplied) Unwrap() error { return e.Reason }
 // Markdown is the answer on the pull request: nobody looks for the run of a
 // comment.
 func (e *NotApplied) Markdown() string {
-	return Marker + "\n@" + e.By + ": nothing was applied.\n\n" + markdown.Fence("", terraform.Printable(e.Reason.Error()))
+	return Marker + "\n@" + e.By + ": nothing was applied.\n\n" + markdown.Fence("", text.Printable(e.Reason.Error()))
 }
 
 // answer marks a refusal, or that something is awaited, as one that whoever asked

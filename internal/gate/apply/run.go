@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // States that a root can be left in.
@@ -171,7 +172,7 @@ func (a *Applier) say(dir string, e terraform.Event) {
 	}
 	for line := range strings.SplitSeq(a.secrets.Redact(e.Message), "\n") {
 		// The directory in front keeps the runner from seeing a command.
-		fmt.Fprintf(a.r.Words, "%s  %s\n", dir, terraform.Printable(line))
+		fmt.Fprintf(a.r.Words, "%s  %s\n", dir, text.Printable(line))
 	}
 }
 
@@ -187,7 +188,7 @@ func Report(results []RootResult) string {
 			line += fmt.Sprintf(", %d done", len(r.Done))
 		}
 		if len(r.Failed) > 0 {
-			line += ", not done: " + named(r.Failed)
+			line += ", not done: " + text.List(r.Failed, maxNamed)
 		}
 		if r.State == Failed {
 			broken = true
@@ -195,10 +196,10 @@ func Report(results []RootResult) string {
 		}
 		lines = append(lines, line)
 		if r.State == Failed && len(r.Done) > 0 {
-			lines = append(lines, "  done: "+named(r.Done))
+			lines = append(lines, "  done: "+text.List(r.Done, maxNamed))
 		}
 		if len(r.Untouched) > 0 {
-			lines = append(lines, "  not begun: "+named(r.Untouched))
+			lines = append(lines, "  not begun: "+text.List(r.Untouched, maxNamed))
 		}
 		if r.Lost != "" {
 			lines = append(lines, "  lock lost: "+r.Lost)
@@ -214,12 +215,5 @@ func Report(results []RootResult) string {
 	case broken:
 		lines = append(lines, "what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve what is left (a pull request that changes a file of the root, if only a comment, plans it)")
 	}
-	return terraform.Printable(strings.Join(lines, "\n"))
-}
-
-func named(list []string) string {
-	if len(list) > maxNamed {
-		return strings.Join(list[:maxNamed], ", ") + fmt.Sprintf(" and %d more", len(list)-maxNamed)
-	}
-	return strings.Join(list, ", ")
+	return text.Printable(strings.Join(lines, "\n"))
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Vote is a review or comment that may be an approval.
@@ -180,7 +181,7 @@ func candidates(p Pull, full plan.Fingerprint, digits int) (valid []Approval, ig
 		case v.Kind == Review && v.State == stateChanges:
 			no(ChangesAsked, "the review asks for changes")
 		case v.Kind == Review && v.CommitID != p.Head:
-			no(OtherHead, "the review is of commit "+short(v.CommitID)+", the head is "+short(p.Head))
+			no(OtherHead, "the review is of commit "+text.Commit(v.CommitID)+", the head is "+text.Commit(p.Head))
 		case strings.EqualFold(v.User, p.Author):
 			no(ByAuthor, "nobody approves a plan of their own pull request")
 		case containsFold(p.Pushers, v.User):
@@ -199,5 +200,3 @@ func candidates(p Pull, full plan.Fingerprint, digits int) (valid []Approval, ig
 func containsFold(list []string, s string) bool {
 	return slices.ContainsFunc(list, func(l string) bool { return strings.EqualFold(l, s) })
 }
-
-func short(sha string) string { return sha[:min(len(sha), 7)] }

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Teams asks GitHub who is in a team. It may act by another token than the rest.
@@ -82,7 +83,7 @@ func RulesOf(ctx context.Context, s *site.Site) ([]Rules, error) {
 		if !is {
 			return nil, outcome.Refusedf("%s has no %s at %s, so nobody is named who may approve: "+
 				"it must be on the default branch before the pull request is made",
-				s.Repo, config.FileName, short(sha))
+				s.Repo, config.FileName, text.Commit(sha))
 		}
 		rules = append(rules, Rules{Terraform: terraform, Revision: sha})
 	}
@@ -114,7 +115,7 @@ func readOwners(ctx context.Context, s *site.Site, rules []Rules) error {
 			rules[n].Owners, err = ParseCodeOwners(name, data)
 		}
 		if err != nil {
-			return fmt.Errorf("at %s: %w", short(rules[n].Revision), err)
+			return fmt.Errorf("at %s: %w", text.Commit(rules[n].Revision), err)
 		}
 	}
 	return nil
@@ -165,7 +166,7 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 	}
 	if len(p.Pushers) == 0 {
 		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and whoever did may not approve: push the branch again",
-			short(pr.HeadSHA))
+			text.Commit(pr.HeadSHA))
 	}
 	reviews, err := s.API.Reviews(ctx, s.Repo, pr.Number)
 	if err != nil {

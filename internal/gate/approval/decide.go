@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // People answers what GitHub knows of users. An error is an error: never a no,
@@ -167,7 +168,7 @@ func (d Decision) Reason() string {
 		lines = append(lines, fmt.Sprintf("does not count: %s (%s): %s", i.User, i.Reason, i.Detail))
 	}
 	if d.Verdict == Pending {
-		lines = append(lines, "to approve, review commit "+short(d.Head)+" with the line: approve "+d.Fingerprint.First(d.Digits))
+		lines = append(lines, "to approve, review commit "+text.Commit(d.Head)+" with the line: approve "+d.Fingerprint.First(d.Digits))
 	}
 	return strings.Join(lines, "\n")
 }

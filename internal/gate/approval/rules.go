@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Change is a root of the plan, and what is known of it.
@@ -80,7 +81,7 @@ func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
 	}
 	files := slices.DeleteFunc(slices.Clone(r.Files), func(f string) bool { return !c.Uses(f) })
 	if r.Owners == nil || len(files) == 0 {
-		why := fmt.Sprintf("there is no CODEOWNERS at %s", short(r.Revision))
+		why := fmt.Sprintf("there is no CODEOWNERS at %s", text.Commit(r.Revision))
 		if r.Owners != nil {
 			why = "the pull request changes none of its files, so CODEOWNERS names nobody"
 		}

@@ -23,9 +23,6 @@ import (
 // Marker begins the one plan comment of a pull request.
 const Marker = "<!-- waybill:plan -->"
 
-// MaxComment is the most characters of a comment.
-const MaxComment = 65536
-
 const maxRows = 60 // of the table
 
 // Claim is what the comment says of itself to machines. Whoever acts on it
@@ -251,9 +248,7 @@ func (v View) warnings(out *strings.Builder) {
 			more++
 			return
 		}
-		if runes := []rune(words); len(runes) > maxWarning {
-			words = string(runes[:maxWarning]) + "… (the rest is in the log of the run)"
-		}
+		words = text.Cut(words, maxWarning, "… (the rest is in the log of the run)")
 		out.WriteString("\n⚠️ **" + title + "** in " + markdown.Code(text.Clip(root.name())) + ":\n\n" + markdown.Fence("", words))
 	}
 	for _, r := range v.Roots {

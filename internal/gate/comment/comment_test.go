@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 func parse(t testing.TB, changes string, more ...string) *terraform.Plan {
@@ -89,7 +90,7 @@ func TestSensitiveValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(comment.MaxComment)
+	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
 	for _, secret := range []string{"old-secret", "new-secret", "variable-secret", "out-secret", "12345678", `"ab"`, `\"ab\"`} {
 		if strings.Contains(string(text), secret) || strings.Contains(shown, secret) {
 			t.Errorf("%s is shown:\n%s\n%s", secret, text, shown)
@@ -128,8 +129,8 @@ func TestCommentFits(t *testing.T) {
 	for i := range 300 {
 		v.Roots = append(v.Roots, comment.RootView{Dir: fmt.Sprintf("infra/%d/%s", i, strings.Repeat("long", 100)), Summary: s})
 	}
-	shown := v.Comment(comment.MaxComment)
-	if n := utf8.RuneCountInString(shown); n > comment.MaxComment {
+	shown := v.Comment(markdown.MaxComment)
+	if n := utf8.RuneCountInString(shown); n > markdown.MaxComment {
 		t.Errorf("%d characters", n)
 	}
 	if claim, ok := comment.ReadClaim(shown); !ok || claim.Plan != v.Sealed || claim.Fingerprint != v.Fingerprint {

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // actionsBot is whom the job tokens of a repository's workflows act as.
@@ -42,7 +42,7 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 // Keep brings the comments of a plan up to date: as many as it needs, and none
 // that goes on with an earlier plan.
 func Keep(ctx context.Context, s *site.Site, v View) error {
-	pages := v.Comments(MaxComment)
+	pages := v.Comments(markdown.MaxComment)
 	if err := dropPages(ctx, s, len(pages)+1); err != nil {
 		return err
 	}
@@ -84,19 +84,16 @@ func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string)
 	if outcome.Code(failed) == outcome.Refused {
 		verb = "was refused"
 	}
-	words := []rune(terraform.Printable(failed.Error()))
-	if len(words) > maxFailure {
-		words = append(words[:maxFailure], []rune("\n… (the rest is in the log of the run)")...)
-	}
-	text := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
+	words := text.Cut(text.Printable(failed.Error()), maxFailure, "\n… (the rest is in the log of the run)")
+	body := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
 		Marker, shortCode(s.Pull.HeadSHA), verb) +
-		markdown.Fence("", string(words))
+		markdown.Fence("", words)
 	if runURL != "" {
-		text += "\n" + markdown.Link("run", runURL) + "\n"
+		body += "\n" + markdown.Link("run", runURL) + "\n"
 	}
 	err := dropPages(ctx, s, 2)
 	if err == nil {
-		err = s.Keep(ctx, s.API, Marker, text)
+		err = s.Keep(ctx, s.API, Marker, body)
 	}
 	if err != nil {
 		return fmt.Errorf("say on #%d that the plan failed: %w", s.Pull.Number, err)
@@ -123,18 +120,6 @@ func shortCode(sha string) string { return markdown.Code(fmt.Sprintf("%.7s", sha
 func WithoutMarkers(text string) string {
 	for strings.HasPrefix(text, "<!--") {
 		_, text, _ = strings.Cut(text, "\n")
-	}
-	return text
-}
-
-// maxFit keeps a comment below what GitHub documents for it, though it has been
-// seen to take more.
-const maxFit = 65000
-
-// Fit cuts a text that is too long for a comment.
-func Fit(text string) string {
-	if runes := []rune(text); len(runes) > maxFit {
-		return string(runes[:maxFit]) + "\n\n… cut here; the rest is in the summary of the run.\n"
 	}
 	return text
 }

@@ -76,12 +76,12 @@ func (v View) pages(limit, most int) (pages []string, left int) {
 		left = 1 // the rest of one that has begun
 	}
 	for i, body := range bodies {
-		text := head + body + v.ending(len(bodies), left, total)
+		page := head + body + v.ending(len(bodies), left, total)
 		if i > 0 {
-			text = PageMarker(i+1) + "\n" + fmt.Sprintf("**Plan** %s, part %d of %d\n", markdown.Code(v.Fingerprint.Short()), i+1, len(bodies)) + body
+			page = PageMarker(i+1) + "\n" + fmt.Sprintf("**Plan** %s, part %d of %d\n", markdown.Code(v.Fingerprint.Short()), i+1, len(bodies)) + body
 		}
 		// What is printed in a job must hold no command of the runner's old form.
-		pages = append(pages, strings.ReplaceAll(text, "##[", "# #["))
+		pages = append(pages, text.NoCommand(page))
 	}
 	return pages, left
 }

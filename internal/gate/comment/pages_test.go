@@ -11,12 +11,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 func one(t *testing.T, before, after string) string {
 	t.Helper()
 	s := summarize(t, parse(t, change("a", "x", fmt.Sprintf(`"actions":["update"],"before":{"v":%s},"after":{"v":%s}`, before, after))))
-	return comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(comment.MaxComment)
+	return comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
 }
 
 // What changes in a long value is shown, wherever in it, and two sides never look
@@ -68,7 +69,7 @@ func TestEveryChangeHasAPlace(t *testing.T) {
 	t.Parallel()
 	s := summarize(t, big(t, 1500))
 	v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), RunURL: "https://github.com/run", Roots: []comment.RootView{{Dir: "calm", Summary: summary.Summary{}}, {Dir: "d", Summary: s}}}
-	pages := v.Comments(comment.MaxComment)
+	pages := v.Comments(markdown.MaxComment)
 	all := strings.Join(pages, "\n")
 	for i := range 1500 {
 		if !strings.Contains(all, fmt.Sprintf("module.m[%d].aws_instance.x changes", i)) {
@@ -79,7 +80,7 @@ func TestEveryChangeHasAPlace(t *testing.T) {
 		t.Errorf("%d comments, the first says %s", len(pages), pages[0][:2000])
 	}
 	for i, p := range pages {
-		if n := utf8.RuneCountInString(p); n > comment.MaxComment || strings.Count(p, "```")%2 != 0 {
+		if n := utf8.RuneCountInString(p); n > markdown.MaxComment || strings.Count(p, "```")%2 != 0 {
 			t.Errorf("comment %d has %d characters", i, n)
 		}
 		if i > 0 && !strings.HasPrefix(p, comment.PageMarker(i+1)) {
@@ -87,7 +88,7 @@ func TestEveryChangeHasAPlace(t *testing.T) {
 		}
 	}
 	v.Roots[1].Summary = summarize(t, big(t, 9000))
-	if first := v.Comments(comment.MaxComment)[0]; !strings.Contains(first, "of 9000 changes are not shown here in full.** Read them in the log of the run before you approve: an approval covers them too.") {
+	if first := v.Comments(markdown.MaxComment)[0]; !strings.Contains(first, "of 9000 changes are not shown here in full.** Read them in the log of the run before you approve: an approval covers them too.") {
 		t.Errorf("it says %s", first[:3000])
 	}
 	// One value that no comment could hold is there, line by line.
@@ -107,7 +108,7 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 		`,"checks":[{"address":{"kind":"check","to_display":"check.health"},"status":"fail","instances":[{"address":{"to_display":"check.health"},"status":"fail","problems":[{"message":"the site answers 500"}]}]},{"address":{"kind":"check","to_display":"check.fine"},"status":"pass","instances":[{"address":{"to_display":"check.fine"},"status":"pass"}]}]`))
 	s.Warnings = []string{"Argument is deprecated\n\nuse another"}
 	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s, Whole: true}},
-		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(comment.MaxComment)
+		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(markdown.MaxComment)
 	for _, want := range []string{"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`", "Argument is deprecated", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`", "as orphans"} {
 		if i := strings.Index(shown, want); i < 0 || i > strings.Index(shown, "<details>") {
 			t.Errorf("%q is not shown above the changes: %s", want, shown)

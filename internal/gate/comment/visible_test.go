@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 // Two sides that differ never look the same: in values, in lines, in keys.
@@ -34,7 +35,7 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 		}
 	}
 	s := summarize(t, parse(t, change("a.b[\"pay\u3164b\"]", "x", `"actions":["delete"],"before":{"n":1}`)))
-	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(comment.MaxComment)
+	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
 	if strings.Contains(shown, "\u3164") || !strings.Contains(shown, `pay\u3164b`) {
 		t.Errorf("an address: %s", shown)
 	}

@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -23,26 +20,13 @@ const (
 	maxList    = 20  // of what is named beside the drift
 	maxBeside  = 6000
 	maxTitle   = 200 // runes of a directory in a title
+	maxProblem = 4000
 	ending     = 600 // runes kept free for what follows the details
 )
 
 // Title of the root's issue.
 func (r Root) Title() string {
-	dir := []rune(plain(text.Line(r.name())))
-	if len(dir) > maxTitle {
-		dir = append(dir[:maxTitle], '…')
-	}
-	return "Drift in " + string(dir) + ": " + text.Count(len(r.Drift), "resource")
-}
-
-// plain drops what would not show, or would turn the text around.
-func plain(text string) string {
-	return clean(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return -1
-		}
-		return r
-	}, text))
+	return "Drift in " + text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…") + ": " + text.Count(len(r.Drift), "resource")
 }
 
 func (r Root) name() string {
@@ -62,12 +46,12 @@ func (r Root) Body(limit int) string {
 	out.WriteString(drift)
 	out.WriteString(beside)
 	out.WriteString("\nTo end this: apply the root and so change it back, or write into the code what is so now, or accept it for a time in `waybill.yaml` under `terraform.drift.ignore`. This issue is closed when the drift is gone.\n")
-	return clean(out.String())
+	return text.NoCommand(out.String())
 }
 
 // Gone is what the issue says when there is no drift any more.
 func (r Root) Gone() string {
-	return clean(marker{Dir: r.Dir, Workspace: r.Workspace, State: Clean}.String() + "\n**No drift any more** in " + markdown.Code(text.Line(r.name())) + ". What it was is in the history of this text. The issue is opened again when something drifts.\n")
+	return text.NoCommand(marker{Dir: r.Dir, Workspace: r.Workspace, State: Clean}.String() + "\n**No drift any more** in " + markdown.Code(text.Line(r.name())) + ". What it was is in the history of this text. The issue is opened again when something drifts.\n")
 }
 
 // drift is the part that says what drifted.
@@ -140,7 +124,7 @@ func (r Root) beside() string {
 			if len(i.Attributes) > 0 {
 				line += " (" + text.Count(len(i.Attributes), "attribute") + ")"
 			}
-			return line + " until " + day(i.Expires) + ": " + markdown.Text(text.Line(i.Reason))
+			return line + " until " + text.Day(i.Expires) + ": " + markdown.Text(text.Line(i.Reason))
 		})
 	}
 	if len(r.Unapplied) > 0 {
@@ -205,18 +189,18 @@ func (r *Report) Markdown(limit int) string {
 	if dropped > 0 {
 		fmt.Fprintf(&out, "\nThe details of %s did not fit here.\n", text.Count(dropped, "root"))
 	}
-	return clean(out.String())
+	return text.NoCommand(out.String())
 }
 
 func (r Root) details() string {
 	if r.Status == Broken {
-		return "\nThe root " + markdown.Code(text.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", cut(r.Problem))
+		return "\nThe root " + markdown.Code(text.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", text.Cut(r.Problem, maxProblem, "…"))
 	}
-	text := "\n" + r.drift(comment.MaxComment/4) + r.beside()
+	shown := "\n" + r.drift(markdown.MaxComment/4) + r.beside()
 	if r.Problem != "" {
-		text += "\n" + markdown.Fence("", cut(r.Problem))
+		shown += "\n" + markdown.Fence("", text.Cut(r.Problem, maxProblem, "…"))
 	}
-	return text
+	return shown
 }
 
 func (r Root) row() string {
@@ -258,24 +242,10 @@ func (r *Report) Of(status string) []Root {
 func (i Ignore) String() string {
 	what := "The entry of `terraform.drift.ignore` for " + markdown.Code(text.Line(i.Address)) + " (" + markdown.Text(text.Line(i.Reason)) + ")"
 	if i.Why == Expired {
-		return what + " expired on " + day(i.Expires) + " and ignores nothing any more."
+		return what + " expired on " + text.Day(i.Expires) + " and ignores nothing any more."
 	}
 	return what + " matches no drift: take it out."
 }
-
-func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
-
-const maxProblem = 4000
-
-func cut(text string) string {
-	if utf8.RuneCountInString(text) <= maxProblem {
-		return text
-	}
-	return string([]rune(text)[:maxProblem]) + "…"
-}
-
-// clean leaves no command of the runner's old form in what a job prints.
-func clean(text string) string { return strings.ReplaceAll(text, "##[", "# #[") }
 
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))

@@ -7,9 +7,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 // However much drifts and whatever it is called, the body is one that GitHub
@@ -27,15 +27,15 @@ func TestBodyIsBounded(t *testing.T) {
 		r.Unapplied = append(r.Unapplied, drift.Unapplied{Address: long, Action: summary.Add})
 		r.Ignored = append(r.Ignored, drift.Ignored{Address: long, Attributes: []string{long}, Reason: long, Expires: time.Unix(0, 0)})
 	}
-	for name, text := range map[string]string{"body": r.Body(comment.MaxComment), "report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(comment.MaxComment)} {
-		if n := utf8.RuneCountInString(text); n > comment.MaxComment || n < 10000 {
+	for name, text := range map[string]string{"body": r.Body(markdown.MaxComment), "report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(markdown.MaxComment)} {
+		if n := utf8.RuneCountInString(text); n > markdown.MaxComment || n < 10000 {
 			t.Errorf("the %s has %d characters", name, n)
 		}
 	}
 	if n := utf8.RuneCountInString(r.Title()); n > 256 {
 		t.Errorf("the title has %d characters", n)
 	}
-	if text := r.Body(comment.MaxComment); !strings.Contains(text, "resources more.") || !strings.Contains(text, "To end this") {
+	if text := r.Body(markdown.MaxComment); !strings.Contains(text, "resources more.") || !strings.Contains(text, "To end this") {
 		t.Errorf("the body does not say that it is cut: %s", text[:2000])
 	}
 }
@@ -51,7 +51,7 @@ func TestHostileNames(t *testing.T) {
 	ignore := drift.Ignore{Address: hostile, Reason: hostile, Why: drift.Expired}
 	bad := r
 	bad.Status = drift.Broken
-	for name, whole := range map[string]string{"body": r.Body(comment.MaxComment), "gone": r.Gone(), "report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(comment.MaxComment), "title": r.Title()} {
+	for name, whole := range map[string]string{"body": r.Body(markdown.MaxComment), "gone": r.Gone(), "report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(markdown.MaxComment), "title": r.Title()} {
 		fenced := false
 		_, text, marked := strings.Cut(whole, " -->\n")
 		if !marked {

@@ -13,11 +13,11 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/tool"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -129,7 +129,7 @@ func (r *root) find(change func(*drift.Request)) *drift.Report {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for _, text := range []string{string(data), report.Markdown(comment.MaxComment), report.Roots[0].Body(comment.MaxComment)} {
+	for _, text := range []string{string(data), report.Markdown(markdown.MaxComment), report.Roots[0].Body(markdown.MaxComment)} {
 		if strings.Contains(text, secret) || strings.Contains(text, moved) {
 			r.t.Errorf("a secret is shown: %s", text)
 		}
@@ -253,7 +253,7 @@ variable "path" {
 	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b change settings.size "1">"9" terraform cannot plan the way back`}, said(report.Roots[0])); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(comment.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(comment.MaxComment), "prevent_destroy") {
+	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(markdown.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(markdown.MaxComment), "prevent_destroy") {
 		t.Errorf("the reason is not where it belongs: %s", report.Roots[0].Problem)
 	}
 	r.remove("a")

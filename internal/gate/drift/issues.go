@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -115,7 +114,7 @@ func (t Tracker) root(ctx context.Context, root *Root, list []known) error {
 	if root.Status == Clean {
 		return t.clean(ctx, root, one)
 	}
-	title, body := root.Title(), root.Body(comment.MaxComment)
+	title, body := root.Title(), root.Body(markdown.MaxComment)
 	if one == nil {
 		opened, err := t.API.OpenIssue(ctx, t.Repo, github.NewIssue{Title: title, Body: body, Label: t.Label})
 		if err != nil {
@@ -162,7 +161,7 @@ func (t Tracker) orphan(ctx context.Context, list []known) error {
 		dir := markdown.Code(text.Line(one.marker.Dir))
 		one.marker.State, one.marker.Digest = Clean, ""
 		body, why := fmt.Sprintf("%s\n%s is no longer one of the roots.\n", one.marker, dir), dir+" is no longer one of the roots of this repository."
-		if err := t.close(ctx, one, clean(body), "not_planned", clean(why)); err != nil {
+		if err := t.close(ctx, one, text.NoCommand(body), "not_planned", text.NoCommand(why)); err != nil {
 			return err
 		}
 	}

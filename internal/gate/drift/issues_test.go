@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 )
@@ -217,7 +217,7 @@ func TestEdited(t *testing.T) {
 func TestForeignMarker(t *testing.T) {
 	t.Parallel()
 	w := newIssueWorld(t)
-	body := drifted("a", "x.one").Body(comment.MaxComment)
+	body := drifted("a", "x.one").Body(markdown.MaxComment)
 	w.as("mallory", "POST", "/issues", map[string]any{"title": "Drift in a: 1 resource", "body": body, "labels": []string{"drift"}})
 	action(t, w.keep(drifted("a", "x.one")), drift.Opened)
 	w.keep(clean("a"))
@@ -239,7 +239,7 @@ func TestDoubles(t *testing.T) {
 	}
 	r := drifted("a", "x.one")
 	for range 2 {
-		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{Title: r.Title(), Body: r.Body(comment.MaxComment), Label: "drift"}); err != nil {
+		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{Title: r.Title(), Body: r.Body(markdown.MaxComment), Label: "drift"}); err != nil {
 			t.Fatal(err)
 		}
 	}

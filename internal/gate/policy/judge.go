@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // judge holds one root against one policy.
@@ -53,13 +53,7 @@ func (j *judge) find(m *module, rule string, at configuration.Place, message, fi
 	if relative, err := filepath.Rel(j.tree.top, at.File); err == nil {
 		file = filepath.ToSlash(relative)
 	}
-	j.findings = append(j.findings, Finding{Rule: rule, Roots: []string{j.request.Dir}, File: oneLine(file), Line: max(at.Line, 1), Column: at.Column, Message: oneLine(message), Fix: fix})
-}
-
-// oneLine keeps names out of a configuration from being more than text to a
-// terminal or to the runner.
-func oneLine(text string) string {
-	return terraform.Printable(strings.NewReplacer("\n", " ", "\t", " ", "\r", " ").Replace(text))
+	j.findings = append(j.findings, Finding{Rule: rule, Roots: []string{j.request.Dir}, File: text.OneLine(file), Line: max(at.Line, 1), Column: at.Column, Message: text.OneLine(message), Fix: fix})
 }
 
 // allowedBy says how a list would let a name pass.

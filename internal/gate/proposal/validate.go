@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Validation is what a check that plans nothing found.
@@ -28,7 +29,7 @@ type Problem struct {
 func (p Problem) String() string {
 	where := p.Root
 	if p.File != "" {
-		where = terraform.Printable(p.File)
+		where = text.Printable(p.File)
 	}
 	return where + ": " + p.Message
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -115,5 +114,5 @@ func (r Request) Comment(ctx context.Context, result *Result, details string) er
 			return err
 		}
 	}
-	return r.Site.Keep(ctx, r.Reporter, marker, comment.Fit(marker+"\n"+Markdown(d)+result.Claim.Text+details))
+	return r.Site.Keep(ctx, r.Reporter, marker, markdown.Comment(marker+"\n"+Markdown(d), result.Claim.Text, details))
 }

@@ -25,7 +25,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request says about which plan is decided, and by what.
@@ -264,11 +266,11 @@ func (r Request) standing(ctx context.Context, claim comment.Claim) ([]comment.C
 		case err != nil:
 			return nil, err
 		case sources.Digest != root.Configuration:
-			text := root.Dir + ": its configuration is not the planned one where this would be merged"
+			what := root.Dir + ": its configuration is not the planned one where this would be merged"
 			if files, err := roots.ChangedFiles(ctx, r.Site.Top, claim.Head, sources.Paths()); err == nil && len(files) > 0 {
-				text += ": " + strings.Join(files[:min(len(files), 10)], ", ")
+				what += ": " + text.List(files, 10)
 			}
-			moved = append(moved, terraform.Printable(text))
+			moved = append(moved, text.Printable(what))
 		default: // which files are the root's, as the tree says it
 			list[i].Sources, list[i].VarFiles, list[i].Whole = slices.Concat(sources.Dirs, sources.Files), sources.VarFiles, sources.Whole
 		}
@@ -328,6 +330,6 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		})
 	}
 	opened := view.Claim()
-	opened.Text = "\nThe sealed plan itself says:\n\n" + comment.WithoutMarkers(view.Comment(comment.MaxComment-roomForRecord)) + "\n"
+	opened.Text = "\nThe sealed plan itself says:\n\n" + comment.WithoutMarkers(view.Comment(markdown.MaxComment-roomForRecord)) + "\n"
 	return opened, nil
 }

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -44,7 +45,7 @@ func (c Claims) Subject() string {
 	repository := c.Repository
 	if c.ImmutableSubject {
 		owner, name, _ := strings.Cut(c.Repository, "/")
-		repository = owner + "@" + or(c.RepositoryOwnerID, "1") + "/" + name + "@" + or(c.RepositoryID, "1")
+		repository = owner + "@" + cmp.Or(c.RepositoryOwnerID, "1") + "/" + name + "@" + cmp.Or(c.RepositoryID, "1")
 	}
 	switch {
 	case c.Environment != "":
@@ -57,21 +58,21 @@ func (c Claims) Subject() string {
 
 // private are the claims beside the registered ones.
 func (c Claims) private() map[string]any {
-	workflowRef := or(c.WorkflowRef, c.Repository+"/.github/workflows/ci.yml@"+c.Ref)
-	workflowSHA := or(c.WorkflowSHA, c.SHA)
+	workflowRef := cmp.Or(c.WorkflowRef, c.Repository+"/.github/workflows/ci.yml@"+c.Ref)
+	workflowSHA := cmp.Or(c.WorkflowSHA, c.SHA)
 	refType := "branch"
 	if strings.HasPrefix(c.Ref, "refs/tags/") {
 		refType = "tag"
 	}
 	claims := map[string]any{
-		"repository": c.Repository, "repository_id": or(c.RepositoryID, "1"), "repository_owner": c.owner(),
-		"repository_owner_id": or(c.RepositoryOwnerID, "1"), "repository_visibility": or(c.RepositoryVisibility, "public"),
+		"repository": c.Repository, "repository_id": cmp.Or(c.RepositoryID, "1"), "repository_owner": c.owner(),
+		"repository_owner_id": cmp.Or(c.RepositoryOwnerID, "1"), "repository_visibility": cmp.Or(c.RepositoryVisibility, "public"),
 		"sha": c.SHA, "ref": c.Ref, "ref_type": refType, "ref_protected": "false", "base_ref": c.BaseRef, "head_ref": c.HeadRef,
-		"event_name": or(c.EventName, "push"), "workflow": or(c.Workflow, "ci"),
+		"event_name": cmp.Or(c.EventName, "push"), "workflow": cmp.Or(c.Workflow, "ci"),
 		"workflow_ref": workflowRef, "workflow_sha": workflowSHA,
-		"job_workflow_ref": or(c.JobWorkflowRef, workflowRef), "job_workflow_sha": or(c.JobWorkflowSHA, workflowSHA),
-		"run_id": or(c.RunID, "1"), "run_number": or(c.RunNumber, "1"), "run_attempt": or(c.RunAttempt, "1"),
-		"runner_environment": or(c.RunnerEnvironment, "github-hosted"), "actor": or(c.Actor, c.owner()), "actor_id": or(c.ActorID, "1"),
+		"job_workflow_ref": cmp.Or(c.JobWorkflowRef, workflowRef), "job_workflow_sha": cmp.Or(c.JobWorkflowSHA, workflowSHA),
+		"run_id": cmp.Or(c.RunID, "1"), "run_number": cmp.Or(c.RunNumber, "1"), "run_attempt": cmp.Or(c.RunAttempt, "1"),
+		"runner_environment": cmp.Or(c.RunnerEnvironment, "github-hosted"), "actor": cmp.Or(c.Actor, c.owner()), "actor_id": cmp.Or(c.ActorID, "1"),
 	}
 	if c.Environment != "" {
 		claims["environment"] = c.Environment
@@ -82,11 +83,4 @@ func (c Claims) private() map[string]any {
 func claimNames() []string {
 	registered := []string{"sub", "aud", "exp", "iat", "iss", "jti", "nbf", "environment"}
 	return append(registered, slices.Sorted(maps.Keys(Claims{}.private()))...)
-}
-
-func or(text, otherwise string) string {
-	if text != "" {
-		return text
-	}
-	return otherwise
 }
