@@ -52,6 +52,8 @@ type Config struct {
 	terraform    Terraform
 
 	manifestWaivers []ManifestWaiver
+	manifestRules   map[string]string
+	kubernetes      int
 	acknowledge     []Acknowledgement
 
 	raw  map[string]any // the file, without meaning

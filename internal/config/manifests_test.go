@@ -48,3 +48,30 @@ func TestManifestWaivers(t *testing.T) {
 		}
 	}
 }
+
+func TestManifestRules(t *testing.T) {
+	t.Parallel()
+	parse := func(text string) (*config.Config, error) {
+		return config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {api: {image: ghcr.io/acme/api}}\n"+text))
+	}
+	c, err := parse("manifests: {kubernetes: \"1.29\", rules: {probes: refuse, schema: off}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"probes": config.Refuse, "schema": config.Off, "references": config.Note, "quota": config.Off} {
+		if got := c.ManifestRule(id); got != want {
+			t.Errorf("%s: %s, want %s", id, got, want)
+		}
+	}
+	if c.Kubernetes() != 29 {
+		t.Errorf("Kubernetes 1.%d", c.Kubernetes())
+	}
+	if c, err = parse(""); err != nil || c.Kubernetes() != 34 || c.ManifestRule("schema") != config.Refuse {
+		t.Errorf("by default: %v, %v", c, err)
+	}
+	for text, want := range map[string]string{"rules: {probe: refuse}": "probe", "rules: {probes: deny}": "manifests.rules.probes", "kubernetes: \"2.0\"": "manifests.kubernetes"} {
+		if _, err := parse("manifests: {" + text + "}\n"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

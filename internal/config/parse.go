@@ -290,7 +290,8 @@ func (p *parser) plain(n *yaml.Node) any {
 }
 
 func (p *parser) config(root *yaml.Node, doc document) *Config {
-	c := &Config{apps: make(map[string]App), policy: doc.Policy, manifestWaivers: doc.Manifests.waivers()}
+	c := &Config{apps: make(map[string]App), policy: doc.Policy, manifestWaivers: doc.Manifests.waivers(),
+		manifestRules: doc.Manifests.Rules, kubernetes: minor(doc.Manifests.Kubernetes)}
 	environments := child(root, "environments")
 	for i, e := range doc.Environments {
 		at := place(environments, i)

@@ -256,7 +256,22 @@ func (w *weaker) manifests() {
 			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+text.Day(h.Expires)))
 		}
 	}
-	w.unknown([]string{"manifests"}, at(w.base.raw, "manifests"), at(w.head.raw, "manifests"), []string{"waivers"})
+	w.rules()
+	w.unknown([]string{"manifests"}, at(w.base.raw, "manifests"), at(w.head.raw, "manifests"), []string{"waivers", "rules", "kubernetes"})
+}
+
+// rules compares the checklist, whether a rule is named or left to its default.
+func (w *weaker) rules() {
+	strength := []string{Off, Note, Refuse}
+	for _, id := range slices.Sorted(maps.Keys(ManifestRules)) {
+		b, h := w.base.ManifestRule(id), w.head.ManifestRule(id)
+		if slices.Index(strength, h) < slices.Index(strength, b) {
+			w.add([]string{"manifests", "rules", id}, "goes from %s to %s", b, h)
+		}
+	}
+	if w.head.kubernetes < w.base.kubernetes {
+		w.add([]string{"manifests", "kubernetes"}, "goes from 1.%d to 1.%d", w.base.kubernetes, w.head.kubernetes)
+	}
 }
 
 // unknown reports keys that the base has and the head has otherwise, or not at

@@ -33,6 +33,8 @@ policy:
   images: {allow: [registry.k8s.io/**], fields: ["Mesh:spec.a"]}
 manifests:
   waivers: [{policy: p, app: api, reason: x, expires: 2027-01-01}]
+  kubernetes: "1.35"
+  rules: {probes: refuse, replicas: note}
 terraform:
   roots: [{dir: a}]
   rules: [{dir: "**", approvals: 2, from: codeowners}]
@@ -81,10 +83,6 @@ func TestWeaker(t *testing.T) {
 		"a field less":                   {[]string{", fields: [\"Mesh:spec.a\"]", ""}, []string{"policy.images.fields drops Mesh:spec.a"}},
 		"a field ignored":                {[]string{"fields: [\"Mesh:spec.a\"]", "fields: [\"Mesh:spec.a\"], ignore: [\"Pod:spec\"]"}, []string{"policy.images.ignore adds Pod:spec"}},
 		"no environment":                 {[]string{"  - {name: staging, soak: 30m}\n", ""}, []string{"environments drops staging"}},
-		"a first environment of its own": {[]string{"  - name: prod\n", "  - name: prod\n    after: []\n"}, []string{"environments.prod no longer comes after dev", "environments.prod no longer comes after staging"}},
-		"past one":                       {[]string{"  - name: prod\n", "  - name: prod\n    after: [dev]\n"}, []string{"environments.prod no longer comes after staging"}},
-		"any is enough":                  {[]string{"  - name: prod\n", "  - name: prod\n    after: [staging, dev]\n    needs: any\n"}, []string{"environments.prod.needs becomes any"}},
-		"the same in words":              {[]string{"  - name: prod\n", "  - name: prod\n    after: [staging]\n    needs: all\n"}, nil},
 		"another order":                  {[]string{"  - {name: staging, soak: 30m}\n", "", "apps:\n", "  - {name: staging, soak: 30m}\napps:\n"}, []string{"environments.prod no longer comes after staging"}},
 		"auto":                           {[]string{"{name: staging,", "{name: staging, promotion: auto,"}, []string{"environments.staging.promotion becomes auto"}},
 		"soak":                           {[]string{"soak: 24h", "soak: 1h"}, []string{"environments.prod.soak goes from 24h0m0s to 1h0m0s"}},
@@ -99,6 +97,16 @@ func TestWeaker(t *testing.T) {
 		"another source":                 {[]string{"source: acme/api}\n  web", "source: evil/api}\n  web"}, []string{"apps.api.source goes from acme/api to evil/api"}},
 		"manifest waiver":                {[]string{"  waivers: [{policy: p,", "  waivers: [{policy: q, reason: x, expires: 2027-01-01}, {policy: p,"}, []string{"manifests.waivers adds q until 2027-01-01"}},
 		"manifest waiver wider":          {[]string{"policy: p, app: api,", "policy: p,"}, []string{"manifests.waivers adds p until 2027-01-01"}},
+		"a rule that only notes":         {[]string{"probes: refuse", "probes: note"}, []string{"manifests.rules.probes goes from refuse to note"}},
+		"a rule that is off":             {[]string{"replicas: note", "replicas: off"}, []string{"manifests.rules.replicas goes from note to off"}},
+		"a rule that is left out":        {[]string{"probes: refuse, ", ""}, []string{"manifests.rules.probes goes from refuse to off"}},
+		"no rules":                       {[]string{"  rules: {probes: refuse, replicas: note}\n", ""}, []string{"manifests.rules.probes goes from refuse to off", "manifests.rules.replicas goes from note to off"}},
+		"a rule that is on by default":   {[]string{"probes: refuse", "probes: refuse, schema: off"}, []string{"manifests.rules.schema goes from refuse to off"}},
+		"a rule more":                    {[]string{"probes: refuse", "probes: refuse, quota: note"}, nil},
+		"a rule stricter":                {[]string{"replicas: note", "replicas: refuse"}, nil},
+		"an older Kubernetes":            {[]string{`"1.35"`, `"1.34"`}, []string{"manifests.kubernetes goes from 1.35 to 1.34"}},
+		"a newer Kubernetes":             {[]string{`"1.35"`, `"1.36"`}, nil},
+		"no Kubernetes":                  {[]string{"  kubernetes: \"1.35\"\n", ""}, []string{"manifests.kubernetes goes from 1.35 to 1.34"}},
 		"terraform's rules":              {[]string{"approvals: 2", "approvals: 1"}, []string{"terraform.rules changes"}},
 		"a root more":                    {[]string{"roots: [{dir: a}]", "roots: [{dir: a}, {dir: b}]"}, nil},
 		"a root less":                    {[]string{"roots: [{dir: a}]", "roots: [{dir: b}]"}, []string{"terraform.roots changes"}},
@@ -114,6 +122,10 @@ func TestWeaker(t *testing.T) {
 		"another takes the image":        {[]string{"ghcr.io/acme/web", "ghcr.io/acme/api"}, []string{"apps.web runs the image of api: its order, soak, holds and source would not be asked"}},
 		"a new application":              {[]string{"  web: {", "  job: {image: ghcr.io/acme/job}\n  web: {"}, nil},
 		"everything stricter":            {[]string{"soak: 30m", "soak: 48h", "require: [signature, scan]", "require: [signature, scan, sbom]", "reviewers: [", "reviewers: [eve, "}, nil},
+		"a first environment of its own": {[]string{"  - name: prod\n", "  - name: prod\n    after: []\n"}, []string{"environments.prod no longer comes after dev", "environments.prod no longer comes after staging"}},
+		"past one":                       {[]string{"  - name: prod\n", "  - name: prod\n    after: [dev]\n"}, []string{"environments.prod no longer comes after staging"}},
+		"any is enough":                  {[]string{"  - name: prod\n", "  - name: prod\n    after: [staging, dev]\n    needs: any\n"}, []string{"environments.prod.needs becomes any"}},
+		"the same in words":              {[]string{"  - name: prod\n", "  - name: prod\n    after: [staging]\n    needs: all\n"}, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

@@ -51,7 +51,7 @@ func (s *session) newlyUnsteady(p place) {
 		if !p.reads(file) {
 			continue
 		}
-		was := unsteadyCalls(string(s.base.Files[file]))
+		was := unsteadyCalls(string(s.was[file]))
 		calls := slices.DeleteFunc(unsteadyCalls(string(s.head.Files[file])), func(call string) bool { return slices.Contains(was, call) })
 		if len(calls) > 0 {
 			s.once(file, render.Visible(fmt.Sprintf("%s newly asks who renders it (%s), so that a cluster can get what nobody judged",

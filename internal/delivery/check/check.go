@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
 )
@@ -139,6 +140,7 @@ func most(findings []Finding) []Finding {
 type session struct {
 	checker    *Checker
 	base       *configrepo.Snapshot // nil when everything is judged
+	was        map[string][]byte    // the base's files; nil when everything is judged
 	head       *configrepo.Snapshot // as merged into the base
 	rules      *config.Config       // the base's
 	baseReads  bool                 // and can be read; else rules are the head's
@@ -150,8 +152,12 @@ type session struct {
 	changedOnce  sync.Once
 	changedFiles []string
 	placesOnce   sync.Once
+	schemasOnce  sync.Once
+	schemas      *schema.Schemas
 	reachedOnce  sync.Once
 	reachedDirs  map[string]bool
+	namedOnce    sync.Once
+	namedDirs    map[string]bool // that kustomizations have as resources
 	inHead, gone []place
 
 	mu     sync.Mutex
@@ -201,8 +207,9 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 				s.rules, s.baseReads = rules, true
 			}
 		}
-		s.baseRender = render.New(s.base.Files)
+		s.was = s.base.Files
 	}
+	s.baseRender = render.New(s.was)
 	s.headRender = render.New(s.head.Files)
 	s.cfg = cfg
 	s.loadPolicies()

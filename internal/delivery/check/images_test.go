@@ -198,6 +198,7 @@ func TestAnApplicationsImageBesideTheOverlay(t *testing.T) {
 		"behind what is no manifest":         {nil, map[string]string{"platform/x/p.yaml": "a: b\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n"}, "the manifest runs ghcr.io/attacker/x"},
 		"too much to read":                   {nil, map[string]string{"platform/x/p.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: " + pod(foreign) + "\n#" + strings.Repeat("x", 9<<20)}, "platform/x/p.yaml cannot be read"},
 		"a large file":                       {nil, map[string]string{"platform/x/p.yaml": "#" + strings.Repeat("x", 17<<20)}, "platform/x/p.yaml is too large to be read"},
+		"a library of Jsonnet":               {nil, map[string]string{"platform/x/p.libsonnet": "{}"}, "platform/x/p.libsonnet is Jsonnet"},
 		"Jsonnet":                            {nil, map[string]string{"platform/x/p.jsonnet": "{}"}, "platform/x/p.jsonnet is Jsonnet"},
 		"an application's image in values":   {nil, map[string]string{"platform/x/values.yaml": "proxy: {image: {repository: ghcr.io/acme/demo-api, tag: v1}}\n"}, "the manifest runs ghcr.io/acme/demo-api:v1"},
 	} {

@@ -86,7 +86,7 @@ func (s *session) manifests(ctx context.Context, p place, at Finding, before, ob
 				continue
 			}
 			said[key] = true
-			finding := s.locate(p, at, f.object)
+			finding := s.locate(at, f.object)
 			finding.Message = f.message
 			_, old := was.findings[key]
 			switch {
@@ -188,7 +188,7 @@ func (s *session) namespace(p place) string {
 // locate finds the manifest that the object was rendered from: in the overlay,
 // else elsewhere in the application's directory. What is nowhere by that kind
 // and name (a chart's template, a name with a prefix) is at the overlay.
-func (s *session) locate(p place, at Finding, o render.Object) Finding {
+func (s *session) locate(at Finding, o render.Object) Finding {
 	at.Line = 0
 	own := path.Dir(at.File) + "/"
 	tree := own

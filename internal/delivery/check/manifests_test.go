@@ -16,7 +16,7 @@ metadata: {name: ` + name + `}
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]
-  validations: [{expression: "` + expression + `", message: ` + message + `}]
+  validations: [{expression: "` + expression + `", message: '` + message + `'}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding

@@ -19,10 +19,10 @@ import (
 // clusters/. There is no place to judge an order by, so an application's image
 // has no business there.
 func (s *session) outside(ctx context.Context) error {
-	if s.base == nil {
-		return nil
+	if s.base != nil {
+		s.charts()
 	}
-	s.charts()
+	var plain []string
 	judged := make(map[string]bool)
 	for _, file := range s.changed() {
 		if isSourceFile(file) {
@@ -41,14 +41,40 @@ func (s *session) outside(ctx context.Context) error {
 		if err := s.withoutKustomization(ctx, file); err != nil {
 			return err
 		}
-		before, after := manifestsOf(file, s.base.Files[file]), manifestsOf(file, s.head.Files[file])
+		plain = append(plain, file)
+		if s.base == nil {
+			continue // values and templates that nothing deploys would be taken for images that run
+		}
+		before, after := manifestsOf(file, s.was[file]), manifestsOf(file, s.head.Files[file])
 		s.compare(comparison{file: file, where: file, env: s.environmentOf(file), before: before, after: after})
 		for _, image := range s.newImages("", before, after) {
 			judged[image.Text] = true
 			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
 		}
 	}
-	return s.wrappers(ctx, judged)
+	if err := s.wrappers(ctx, judged); err != nil {
+		return err
+	}
+	for _, file := range plain {
+		s.plainManifests(file)
+	}
+	return nil
+}
+
+// plainManifests holds the manifests of a file that nothing renders against the
+// checklist. What a chart or a kustomization makes of a file is held in its place.
+func (s *session) plainManifests(file string) {
+	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) || s.chartAbove(file) != "" {
+		return
+	}
+	own := func(data []byte) []render.Object {
+		objects, err := documents(file, data)
+		if err != nil {
+			return nil
+		}
+		return slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values || !s.known(o) })
+	}
+	s.checklist(Finding{File: file, Env: s.environmentOf(file)}, own(s.was[file]), own(s.head.Files[file]))
 }
 
 func isManifest(file string) bool {

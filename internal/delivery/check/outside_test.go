@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 )
 
 // What no overlay renders is rendered all the same, and deployers that
@@ -22,18 +23,24 @@ func TestImagesOutsideOfOverlays(t *testing.T) {
 		change map[string]string
 		want   string
 	}{
-		"another suffix":         {map[string]string{"platform/x/kustomization.yaml": "resources: [q.txt]\n", "platform/x/q.txt": pod}, runs},
-		"a patch of a sibling":   {map[string]string{wrap: "resources: [../../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /spec/template/spec/containers/0/image, value: \"" + foreign + "\"}\n"}, runs},
-		"a remote base":          {map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"}, "nothing of it can be judged"},
-		"a chart by Kustomize":   {map[string]string{"platform/x/kustomization.yaml": "helmCharts: [{name: x}]\n"}, "nothing of it can be judged"},
-		"a wrapper of overlays":  {map[string]string{"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"}, ""},
-		"images of Argo CD":      {app("kustomize: {images: [\"demo-api=" + foreign + "\"]}"), runs},
-		"a tag of Argo CD":       {app("kustomize: {images: [\"demo-api=busybox:1\"]}"), "names no digest"},
-		"a patch of Argo CD":     {app("kustomize: {patches: [{patch: '[{op: replace, path: /spec/image, value: \"" + foreign + "\"}]'}]}"), runs},
-		"values of Argo CD":      {app("helm: {values: 'sidecar: {image: \"" + foreign + "\"}'}"), runs},
-		"a parameter of Argo CD": {app("helm: {parameters: [{name: image.repository, value: ghcr.io/attacker/x}]}"), "the manifest runs ghcr.io/attacker/x"},
-		"a patch of Flux":        {map[string]string{"clusters/prod/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: x, patches: [{patch: 'spec: {image: \"" + foreign + "\"}'}]}\n"}, runs},
-		"a file of overrides":    {map[string]string{"apps/demo-api/overlays/prod/.argocd-source-a.yaml": "kustomize:\n  images: [\"demo-api=" + foreign + "\"]\n"}, runs},
+		"another suffix":               {map[string]string{"platform/x/kustomization.yaml": "resources: [q.txt]\n", "platform/x/q.txt": pod}, runs},
+		"a patch of a sibling":         {map[string]string{wrap: "resources: [../../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /spec/template/spec/containers/0/image, value: \"" + foreign + "\"}\n"}, runs},
+		"a remote base":                {map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"}, "nothing of it can be judged"},
+		"a chart by Kustomize":         {map[string]string{"platform/x/kustomization.yaml": "helmCharts: [{name: x}]\n"}, "nothing of it can be judged"},
+		"a wrapper of overlays":        {map[string]string{"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"}, ""},
+		"images of Argo CD":            {app("kustomize: {images: [\"demo-api=" + foreign + "\"]}"), runs},
+		"a tag of Argo CD":             {app("kustomize: {images: [\"demo-api=busybox:1\"]}"), "names no digest"},
+		"a patch of Argo CD":           {app("kustomize: {patches: [{patch: '[{op: replace, path: /spec/image, value: \"" + foreign + "\"}]'}]}"), runs},
+		"values of Argo CD":            {app("helm: {values: 'sidecar: {image: \"" + foreign + "\"}'}"), runs},
+		"a parameter of Argo CD":       {app("helm: {parameters: [{name: image.repository, value: ghcr.io/attacker/x}]}"), "the manifest runs ghcr.io/attacker/x"},
+		"a patch of Flux":              {map[string]string{"clusters/prod/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: x, patches: [{patch: 'spec: {image: \"" + foreign + "\"}'}]}\n"}, runs},
+		"values of a registry apart":   {map[string]string{"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nserver: {image: {repository: acme/demo-api, tag: v1, digest: \"" + demo(3).Digest() + "\"}}\n"}, "the manifest runs ghcr.io/acme/demo-api@"},
+		"a registry apart in Argo CD":  {app("helm: {valuesObject: {global: {imageRegistry: ghcr.io}, image: {repository: acme/demo-api, digest: '" + demo(3).Digest() + "'}}}"), "the manifest runs ghcr.io/acme/demo-api@"},
+		"a registry of its own":        {map[string]string{"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nimage: {registry: quay.io, repository: acme/demo-api, tag: v1}\n"}, ""},
+		"manifests in values":          {map[string]string{"platform/x/values.yaml": "extraManifests: |\n  a: b\n  ---\n  spec: {image: \"" + demo(3).String() + "\"}\n"}, "the manifest runs " + demo(3).String()},
+		"manifests in a list of texts": {map[string]string{"platform/x/values.yaml": "extraObjects:\n  - |\n    kind: Pod\n    spec: {image: \"" + demo(3).String() + "\"}\n"}, "the manifest runs " + demo(3).String()},
+		"text that is none":            {map[string]string{"platform/x/values.yaml": "script: |\n  echo image: x\n  {{ y }}\n"}, ""},
+		"a file of overrides":          {map[string]string{"apps/demo-api/overlays/prod/.argocd-source-a.yaml": "kustomize:\n  images: [\"demo-api=" + foreign + "\"]\n"}, runs},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -78,6 +85,12 @@ func TestChartsThatAskWhoRendersThem(t *testing.T) {
 		if got := strings.Join(w.findings(t, "main", "asks-"+what), "\n"); !strings.Contains(got, file+" newly asks who renders it (.Capabilities)") {
 			t.Errorf("%s: got %s", what, got)
 		}
+	}
+	common := strings.Replace(configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, helm: {values: [apps/demo-api/common.yaml]}}", 1)
+	w.Write(t, "main", "values before the overlay's", map[string]string{"waybill.yaml": common})
+	w.Write(t, "asks-common", "the change", map[string]string{"apps/demo-api/common.yaml": "image: '{{ if .Capabilities.APIVersions }}{{ else }}x{{ end }}'\n"})
+	if got := strings.Join(w.findings(t, "main", "asks-common"), "\n"); !strings.Contains(got, "apps/demo-api/common.yaml newly asks who renders it (.Capabilities)") {
+		t.Errorf("values of several: got %s", got)
 	}
 	if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, "newly asks who renders it (now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
 		t.Errorf("got %s", got)

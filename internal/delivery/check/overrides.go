@@ -18,10 +18,10 @@ func isSourceFile(file string) bool {
 }
 
 // overriding are the kinds that override what they deploy.
-var overriding = []string{"Application", "ApplicationSet", "Kustomization"}
+var overriding = []string{"Application", "ApplicationSet", "Kustomization", "HelmRelease", values}
 
-// opened reads what deployers hold as text (patches, values) or as parameters,
-// so that images are found there. What deploys a chart from elsewhere stays.
+// opened reads what deployers and values hold as text (patches, values, manifests)
+// or as parameters, and joins what they hold apart, so that images are found there.
 func opened(objects []render.Object) []render.Object {
 	out := slices.Clone(objects)
 	for i, o := range out {
@@ -35,9 +35,8 @@ func opened(objects []render.Object) []render.Object {
 func open(key string, v any, depth int) any {
 	switch v := v.(type) {
 	case string:
-		if (key == "patch" || key == "values") && depth < 200 && limit.YAML(key, []byte(v)) == nil {
-			var inner any
-			if yaml.Unmarshal([]byte(v), &inner) == nil && inner != nil {
+		if (key == "patch" || key == "values" || strings.Contains(v, "\n")) && depth < 200 && limit.YAML(key, []byte(v)) == nil {
+			if inner := documentsIn(v); inner != nil {
 				return open("", inner, depth+1)
 			}
 		}
@@ -60,9 +59,59 @@ func open(key string, v any, depth int) any {
 				nested(out, name, v["value"])
 			}
 		}
+		if registry, ok := registryOf(v); ok {
+			join(out, registry)
+		}
 		return out
 	}
 	return v
+}
+
+// documentsIn is what a text of YAML holds, a list where it has several documents;
+// nil where it is no mapping or list.
+func documentsIn(text string) any {
+	var list []any
+	for document := range strings.SplitSeq("\n"+text, "\n---") {
+		var inner any
+		if yaml.Unmarshal([]byte(document), &inner) != nil {
+			return nil
+		}
+		switch inner.(type) {
+		case map[string]any, []any:
+			list = append(list, inner)
+		}
+	}
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return list
+}
+
+// registryOf is the registry that values set for every image of a chart.
+func registryOf(values map[string]any) (string, bool) {
+	global, _ := values["global"].(map[string]any)
+	registry, ok := global["imageRegistry"].(string)
+	return registry, ok && registry != ""
+}
+
+// join gives the registry to every image in parts that has none of its own.
+func join(v any, registry string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			join(e, registry)
+		}
+	case map[string]any:
+		if _, ok := v["repository"].(string); ok && v["registry"] == nil {
+			v["registry"] = registry
+		}
+		for _, e := range v {
+			join(e, registry)
+		}
+	}
 }
 
 // nested sets a parameter of Helm, such as image.repository.

@@ -127,21 +127,21 @@ func each(cfg *config.Config, f func(config.App, config.Environment)) {
 	}
 }
 
-// changed lists the files that differ, once.
+// changed lists the files that differ, once; all of them without a base.
 func (s *session) changed() []string {
 	s.changedOnce.Do(func() {
 		for name, data := range s.head.Files {
-			if before, ok := s.base.Files[name]; !ok || !bytes.Equal(before, data) {
+			if before, ok := s.was[name]; !ok || !bytes.Equal(before, data) {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
-		for name := range s.base.Files {
+		for name := range s.was {
 			if _, ok := s.head.Files[name]; !ok {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}
 		for name, id := range both(s.head.Large, s.head.Links) {
-			if s.base.Large[name] != id && s.base.Links[name] != id {
+			if s.base == nil || s.base.Large[name] != id && s.base.Links[name] != id {
 				s.changedFiles = append(s.changedFiles, name)
 			}
 		}

@@ -53,7 +53,11 @@ func (s *session) protection() error {
 }
 
 // weaker refuses what takes protection away, unless the change acknowledges it.
+// Without a base there is nothing to take away.
 func (s *session) weaker(file string, line int, change string) {
+	if s.base == nil {
+		return
+	}
 	f := Finding{File: file, Line: line, Rule: RuleProtection, State: evidence.Refused}
 	for _, a := range s.acknowledged() {
 		if a.Change == change {

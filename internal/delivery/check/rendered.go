@@ -56,6 +56,7 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
+	s.checklist(at, before, after)
 	at.Rule, at.Line = RuleDigest, 0
 	for _, image := range s.newImages(p.env.Name, before, after) {
 		if image.Text == now.Ref.String() || now.Tag != "" && strings.HasPrefix(image.Text, p.app.Image.Name()+":") {

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -33,6 +34,25 @@ func TestTroubleOutsideOfOverlays(t *testing.T) {
 		err := s.outside(ctx)
 		if outcome.Code(err) != outcome.Broken || !errors.Is(err, over) || len(s.result.Findings) != 0 {
 			t.Errorf("%s: got %v with %v, want trouble and no finding", what, err, s.result.Findings)
+		}
+	}
+}
+
+// Each of the two kinds of trouble is one, and nothing else is.
+func TestTroubled(t *testing.T) {
+	t.Parallel()
+	over := fmt.Errorf("render x: %w", &limit.Exceeded{Message: "rendering takes longer"})
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, test := range map[string]struct {
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		"a limit": {t.Context(), over, true}, "an interrupt": {gone, errors.New("x"), true}, "a verdict": {t.Context(), errors.New("x"), false}, "nothing": {gone, nil, false},
+	} {
+		if got := troubled(test.ctx, test.err); got != test.want {
+			t.Errorf("%s: %t", what, got)
 		}
 	}
 }

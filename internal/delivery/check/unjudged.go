@@ -9,7 +9,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/admission"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
@@ -17,9 +19,15 @@ import (
 // chart, most of the time.
 const values = "values"
 
-// documentsOf reads the documents of a file, plain manifests and others. An error
-// says that something of it cannot be read, although a cluster may.
+// documentsOf reads the documents of a file, and what deployers hold as text. An
+// error says that something of it cannot be read, although a cluster may.
 func documentsOf(file string, data []byte) ([]render.Object, error) {
+	objects, err := documents(file, data)
+	return opened(objects), err
+}
+
+// documents reads the documents of a file, plain manifests and others.
+func documents(file string, data []byte) ([]render.Object, error) {
 	var all []render.Object
 	for document := range strings.SplitSeq("\n"+string(data), "\n---") {
 		objects, err := render.New(map[string][]byte{file: []byte(document)}).Manifests(file)
@@ -35,7 +43,7 @@ func documentsOf(file string, data []byte) ([]render.Object, error) {
 		}
 		all = append(all, objects...)
 	}
-	return opened(all), nil
+	return all, nil
 }
 
 // unjudged reports what a changed file brings into a cluster that nobody can judge
@@ -55,11 +63,37 @@ func (s *session) unjudged(file string) {
 	case there && (ext == ".jsonnet" || ext == ".libsonnet"):
 		s.weaker(file, 0, shown+" is Jsonnet, of which nothing is judged")
 	case there && isManifest(file) && ext != "" && !render.IsKustomization(file): // that says itself that it does not render
-		if _, err := documentsOf(file, data); err != nil {
+		if _, err := documentsOf(file, data); err != nil && !s.broken(file) {
 			s.weaker(file, 0, shown+" cannot be read, so nothing of it is judged")
 		}
 	}
 	s.chosenBy(file)
+}
+
+// broken reports a file that something deploys and that is no YAML: whoever reads it
+// fails. It returns whether the file is such a one.
+func (s *session) broken(file string) bool {
+	_, err := limit.Documents(file, s.head.Files[file])
+	if err == nil || limit.TooMuch(err) || !s.deployed(file) {
+		return false
+	}
+	if _, before := limit.Documents(file, s.was[file]); !same(before, err) {
+		s.add(Finding{File: file, Rule: RuleRender, State: evidence.Refused,
+			Message: render.Visible("something deploys this file, and it cannot be read: " + err.Error())})
+	}
+	return true
+}
+
+// deployed reports whether a file lies where deployers look: below platform/ or
+// clusters/, beside a kustomization, or in a directory that a deployer names.
+func (s *session) deployed(file string) bool {
+	dir := path.Dir(file)
+	return admission.Reads(file) || kustomizationOf(s.head.Files, dir) != "" || slices.ContainsFunc(s.plainDeployers(), func(o render.Object) bool {
+		return slices.ContainsFunc(sources(o), func(source map[string]any) bool {
+			at := pathOf(source)
+			return at != "" && strings.HasPrefix(file, at+"/") || slices.Contains(valueFiles(source), file)
+		})
+	})
 }
 
 // once reports protection that goes with a directory, for all of its files.
@@ -74,7 +108,7 @@ func (s *session) once(dir, change string) {
 // is of none.
 func (s *session) chartAbove(file string) string {
 	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
-		for _, files := range []map[string][]byte{s.base.Files, s.head.Files} {
+		for _, files := range []map[string][]byte{s.was, s.head.Files} {
 			if files[path.Join(dir, "Chart.yaml")] != nil {
 				return dir
 			}
@@ -113,7 +147,7 @@ func (s *session) names(at, file string) bool {
 		return true
 	}
 	a, b := strings.Split(at, "/"), strings.Split(file, "/")
-	if len(a) != len(b) || s.head.Files[at] != nil || s.base.Files[at] != nil {
+	if len(a) != len(b) || s.head.Files[at] != nil || s.was[at] != nil {
 		return false
 	}
 	differ := 0
@@ -150,10 +184,15 @@ func eachText(v any, f func(string)) {
 	}
 }
 
-// plainDeployers are the deployers of the base's plain manifests, read once.
+// plainDeployers are the deployers of the base's plain manifests, read once; the
+// head's without a base.
 func (s *session) plainDeployers() []render.Object {
 	s.plainOnce.Do(func() {
-		for file, data := range s.base.Files {
+		files := s.was
+		if s.base == nil {
+			files = s.head.Files
+		}
+		for file, data := range files {
 			if isManifest(file) && mentionsDeployer(string(data)) {
 				for _, o := range manifestsOf(file, data) {
 					if deploys(o) {
@@ -170,7 +209,7 @@ func (s *session) plainDeployers() []render.Object {
 // what is left there is deployed as it stands, and the rest goes.
 func (s *session) withoutKustomization(ctx context.Context, file string) error {
 	dir := path.Dir(file)
-	if !render.IsKustomization(file) || s.base.Files[file] == nil || kustomizationOf(s.head.Files, dir) != "" || s.isOverlay(dir) {
+	if !render.IsKustomization(file) || s.was[file] == nil || kustomizationOf(s.head.Files, dir) != "" || s.isOverlay(dir) {
 		return nil
 	}
 	before, err := kustomize(ctx, s.baseRender, dir)

@@ -23,7 +23,7 @@ func (s *session) wrappers(ctx context.Context, judged map[string]bool) error {
 	dirs := s.touchedKustomizations()
 	for i, dir := range dirs {
 		at := Finding{File: kustomizationOf(s.head.Files, dir), Rule: RuleRender, State: evidence.Refused}
-		if i == maxWrappers {
+		if i == maxWrappers && s.base != nil {
 			at.Message = fmt.Sprintf("the change touches more than %d kustomizations that no overlay renders: split it", maxWrappers)
 			s.add(at)
 			return nil
@@ -56,6 +56,11 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		return nil
 	}
 	s.compare(comparison{file: at.File, where: dir, env: s.environmentOf(dir), before: before, after: after})
+	if s.isTop(dir) && !isComponent(s.head.Files[at.File]) {
+		top := at
+		top.Env = s.environmentOf(dir)
+		s.checklist(top, before, after)
+	}
 	at.Rule = RuleDigest
 	own, err := s.overlaysIn(ctx, dir, at)
 	if err != nil {
@@ -107,7 +112,7 @@ func isComponent(data []byte) bool { return strings.Contains("\n"+string(data), 
 // there.
 func (s *session) overlaysIn(ctx context.Context, dir string, at Finding) (map[string]bool, error) {
 	images := make(map[string]bool)
-	was, env := s.placesIn(s.base.Files, dir), s.environmentOf(dir)
+	was, env := s.placesIn(s.was, dir), s.environmentOf(dir)
 	for key, p := range s.placesIn(s.head.Files, dir) {
 		if _, had := was[key]; !had && p.env.Name != env {
 			s.bringsInto(env, p, at)
@@ -159,6 +164,22 @@ func (s *session) touchedKustomizations() []string {
 	}
 	slices.Sort(dirs)
 	return dirs
+}
+
+// isTop reports whether no other kustomization has that of a directory as a
+// resource, so that it is one that a deployer takes as it is.
+func (s *session) isTop(dir string) bool {
+	s.namedOnce.Do(func() {
+		s.namedDirs = make(map[string]bool)
+		for file, data := range s.head.Files {
+			if render.IsKustomization(file) {
+				for _, entry := range resources(kustomization(file, data)) {
+					s.namedDirs[path.Join(path.Dir(file), entry)] = true
+				}
+			}
+		}
+	})
+	return !s.namedDirs[dir]
 }
 
 // reached are the directories of the head whose kustomizations the change reaches,

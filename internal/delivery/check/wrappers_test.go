@@ -16,6 +16,19 @@ func TestOverlaysStayInTheirEnvironment(t *testing.T) {
 	flux := "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {interval: 1m, path: ./apps/demo-api/overlays/prod, sourceRef: {kind: GitRepository, name: config}}\n"
 	git := "apiVersion: source.toolkit.fluxcd.io/v1\nkind: GitRepository\nmetadata: {name: config}\nspec: {url: 'https://github.com/acme/config', ref: {branch: main}}\n"
 	release := "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec: {chart: {spec: {chart: x, version: 1.0.0, sourceRef: {kind: HelmRepository, name: x}}}, values: {a: b}}\n"
+	cluster := "apiVersion: v1\nkind: Secret\nmetadata: {name: c, labels: {argocd.argoproj.io/secret-type: cluster, tier: a}}\n"
+	external := "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: c}\nspec: {target: {template: {metadata: {labels: {argocd.argoproj.io/secret-type: cluster}}}}}\n"
+	sops := "apiVersion: isindir.github.com/v1alpha3\nkind: SopsSecret\nmetadata: {name: c}\nspec: {secretTemplates: [{labels: {argocd.argoproj.io/secret-type: repository}}]}\n"
+	updater := "apiVersion: argocd-image-updater.argoproj.io/v1alpha1\nkind: ImageUpdater\nmetadata: {name: u}\n"
+	ofGit := strings.Replace(release, "kind: HelmRepository", "kind: GitRepository", 1)
+	source := func(text string) string {
+		return strings.Replace(application, "{repoURL: u, targetRevision: main, path: apps/demo-api/overlays/prod}", text, 1)
+	}
+	chart := source("{repoURL: u, targetRevision: main, path: apps/demo-api/chart, helm: {valueFiles: [VALUES]}}")
+	valuesOf := func(text, file string) string { return strings.Replace(text, "VALUES", file, 1) }
+	flow := "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec: {chart: {spec: {chart: ./apps/demo-api/chart, valuesFiles: [apps/demo-api/more.yaml], sourceRef: {kind: GitRepository, name: config}}}}\n"
+	settings := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
+	more := map[string]string{"apps/demo-api/more.yaml": "a: b\n"}
 	replaced := func(text, old, by string) map[string]string {
 		return map[string]string{"clusters/prod/a.yaml": strings.Replace(text, old, by, 1)}
 	}
@@ -48,11 +61,25 @@ func TestOverlaysStayInTheirEnvironment(t *testing.T) {
 		"what a set generates from":    {map[string]string{"clusters/prod/s.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: s}\nspec: {generators: [{git: {files: [{path: 'conf/*/app.json'}]}}]}\n", "conf/a/app.json": "{}"}, map[string]string{"conf/a/app.json": `{"path": "x"}`}, "conf/a/app.json changes, from which ApplicationSet s makes what it deploys"},
 		"values that nobody names":     {map[string]string{"clusters/prod/a.yaml": strings.Replace(application, "path: apps/demo-api/overlays/prod", "path: apps/demo-api/chart, helm: {valueFiles: [../more.yaml]}", 1), "apps/demo-api/more.yaml": "a: b\n"}, map[string]string{"apps/demo-api/more.yaml": "image: {digest: x}\n"}, "apps/demo-api/more.yaml changes, from which Application a makes what it deploys, and no place has it"},
 
+		"values from the top":           {map[string]string{"clusters/prod/a.yaml": flow}, more, "apps/demo-api/more.yaml changes, from which HelmRelease r makes what it deploys"},
+		"values of a word replaced":     {map[string]string{"clusters/prod/a.yaml": valuesOf(chart, "../overlays/CLUSTER/more.yaml")}, map[string]string{"apps/demo-api/overlays/prod/more.yaml": "a: b\n"}, "apps/demo-api/overlays/prod/more.yaml changes, from which Application a makes what it deploys"},
+		"a cluster by a secret's maker": {nil, map[string]string{"clusters/prod/c.yaml": external}, "ExternalSecret c of clusters/prod/c.yaml is new"},
+		"a repository in a list":        {nil, map[string]string{"clusters/prod/c.yaml": sops}, "SopsSecret c of clusters/prod/c.yaml is new"},
+		"labels of a cluster":           {map[string]string{"clusters/prod/a.yaml": cluster}, replaced(cluster, "tier: a", "tier: b"), "Secret c of clusters/prod/a.yaml deploys otherwise: metadata.labels.tier changes"},
+		"an image updater":              {nil, map[string]string{"clusters/prod/u.yaml": updater}, "ImageUpdater u of clusters/prod/u.yaml is new"},
+		"a version out of git":          {map[string]string{"clusters/prod/a.yaml": ofGit}, replaced(ofGit, "1.0.0", "1.1.0"), "spec.chart.spec.version goes from 1.0.0 to 1.1.0"},
+		"a revision of a path":          {map[string]string{"clusters/prod/a.yaml": source("{repoURL: u, targetRevision: main, path: x, chart: y}")}, replaced(source("{repoURL: u, targetRevision: main, path: x, chart: y}"), "targetRevision: main", "targetRevision: other"), "spec.source.targetRevision goes from main to other"},
+		"a revision of values":          {map[string]string{"clusters/prod/a.yaml": source("{repoURL: u, targetRevision: main, ref: values}")}, replaced(source("{repoURL: u, targetRevision: main, ref: values}"), "targetRevision: main", "targetRevision: other"), "spec.source.targetRevision goes from main to other"},
+
 		"prod's in prod's directory":     {nil, map[string]string{"clusters/prod/kustomization.yaml": wrap(ofProd) + "namespace: x\n"}, ""},
 		"dev's own step in a wrapper":    {map[string]string{all: wrap("../apps/demo-api/overlays/dev")}, map[string]string{dev: at(2)}, ""},
 		"Flux's interval":                {map[string]string{"clusters/prod/a.yaml": flux}, replaced(flux, "1m", "5m"), ""},
 		"a newer chart":                  {map[string]string{"clusters/prod/a.yaml": release}, replaced(release, "1.0.0", "1.1.0"), ""},
 		"Flux into its own environment":  {map[string]string{"clusters/prod/a.yaml": strings.Replace(flux, "name: f", "name: g", 1)}, map[string]string{"clusters/prod/b.yaml": flux}, ""},
+		"values of another name":         {map[string]string{"clusters/prod/a.yaml": valuesOf(chart, "../other.yaml")}, more, ""},
+		"values of another chart":        {map[string]string{"clusters/prod/a.yaml": valuesOf(strings.Replace(chart, "apps/demo-api/chart", "other/chart", 1), "../more.yaml")}, more, ""},
+		"a kustomization alone goes":     {map[string]string{"platform/x/kustomization.yaml": wrap("../y/c.yaml"), "platform/y/c.yaml": settings}, map[string]string{"platform/x/kustomization.yaml": ""}, ""},
+		"it begins to sync":              {map[string]string{"clusters/prod/a.yaml": application}, replaced(application, "spec: {", "spec: {syncPolicy: {automated: {prune: true}}, "), ""},
 		"an Application moved to a file": {map[string]string{"clusters/prod/a.yaml": application}, map[string]string{"clusters/prod/a.yaml": "", "clusters/prod/b.yaml": application}, ""},
 	} {
 		t.Run(what, func(t *testing.T) {

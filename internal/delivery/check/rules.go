@@ -1,0 +1,112 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/checklist"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/schema"
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// checklist holds what a place of the repository deploys against the checklist, and
+// reports what is new. at says where; a place's application and environment are in
+// it.
+func (s *session) checklist(at Finding, before, after []render.Object) {
+	minor := max(s.rules.Kubernetes(), s.cfg.Kubernetes())
+	was, now := checklist.New(before, s.definitions(), minor), checklist.New(after, s.definitions(), minor)
+	for _, rule := range checklist.Rules() {
+		level := s.level(rule.ID)
+		if level == config.Off {
+			continue
+		}
+		problems := rule.Judge(now)
+		if len(problems) == 0 {
+			continue
+		}
+		old := make(map[string]bool)
+		for _, p := range rule.Judge(was) {
+			old[p.Object.ID()+p.Message] = true
+		}
+		for _, p := range problems {
+			if key := p.Object.ID() + p.Message; !old[key] {
+				old[key] = true
+				s.ruled(at, rule, level, p)
+			}
+		}
+	}
+}
+
+// level is what becomes of what a rule finds: a change cannot weaken the rules
+// that it is judged by, and what it brings counts for it too.
+func (s *session) level(rule string) string {
+	base, head := s.rules.ManifestRule(rule), s.cfg.ManifestRule(rule)
+	if base == config.Refuse || base == config.Note && head != config.Refuse {
+		return base
+	}
+	return head
+}
+
+func (s *session) ruled(at Finding, rule checklist.Rule, level string, p checklist.Problem) {
+	f := s.locate(at, p.Object)
+	f.Rule, f.State = rule.ID, evidence.Refused
+	f.Message = render.Visible(fmt.Sprintf("%s: %s. The rule is there because %s → %s", p.Object, p.Message, rule.Why, rule.Fix))
+	if !s.first(f) {
+		return
+	}
+	if level == config.Note {
+		s.note(f)
+		return
+	}
+	for _, w := range s.rules.ManifestWaivers() {
+		if w.Waives(rule.ID, at.App, at.Env, p.Object.String(), s.checker.now()) {
+			f.Message += fmt.Sprintf(" (waived until %s: %s)", w.Expires.UTC().Format(time.DateOnly), w.Reason)
+			s.note(f)
+			return
+		}
+	}
+	s.add(f)
+}
+
+// first reports whether something is found for the first time: several
+// kustomizations can render one object.
+func (s *session) first(f Finding) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := fmt.Sprint(f.Rule, f.App, f.Env, f.Message)
+	if f.App == "" {
+		key = fmt.Sprint(f.Rule, f.Message)
+	}
+	known := s.said[key]
+	s.said[key] = true
+	return !known
+}
+
+// known reports whether there is anything to hold an object against.
+func (s *session) known(o render.Object) bool { return s.definitions().Knows(o) }
+
+// definitions are the custom kinds that files of the head define, read once.
+func (s *session) definitions() *schema.Schemas {
+	s.schemasOnce.Do(func() { s.schemas = schema.New(definitionsIn(s.head.Files)) })
+	return s.schemas
+}
+
+func definitionsIn(files map[string][]byte) (found []render.Object) {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		ext := path.Ext(file)
+		defines := (ext == ".yaml" || ext == ".yml" || ext == ".json") && bytes.Contains(files[file], []byte("CustomResourceDefinition"))
+		if !defines {
+			continue
+		}
+		if objects, err := documents(file, files[file]); err == nil {
+			found = append(found, objects...)
+		}
+	}
+	return found
+}
