@@ -48,6 +48,8 @@ var program = cli.Program{
 		"apply":    runApply,
 		"drift":    runDrift,
 		"init":     cli.With(runInit, views.Init),
+		"schema":   runSchema,
+		"version":  cli.With(runVersion, views.Version),
 	},
 }
 

@@ -31,3 +31,23 @@ var initialize = Command{
 	Binaries:    []string{Waybill},
 	CommandOnly: true,
 }
+
+var version = Command{
+	Name:        "version",
+	Short:       "Print which Waybill this is",
+	Long:        "Prints the release, the Go toolchain that built it and the platform.",
+	Example:     "waybill version --format json",
+	Inputs:      []Input{inputFormat},
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}
+
+var schema = Command{
+	Name:  "schema",
+	Short: "Print the JSON Schema of waybill.yaml",
+	Long: "Prints the schema that `waybill check` validates waybill.yaml with. Editors complete and check the file by it where the first line says `# yaml-language-server: $schema=PATH`. " +
+		"`init` writes such a line, and the schema beside it.",
+	Example:     "waybill schema > .waybill/waybill.schema.json",
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}

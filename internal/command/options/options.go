@@ -417,3 +417,12 @@ type Init struct {
 	Force         bool     `input:"force"`
 	Format        Format   `input:"format"`
 }
+
+// Schema are the inputs of waybill schema.
+type Schema struct {
+}
+
+// Version are the inputs of waybill version.
+type Version struct {
+	Format Format `input:"format"`
+}

@@ -30,16 +30,29 @@ const (
 	deliverWorkflow = workflowDir + "deliver.yml"
 )
 
-func files(kind string, n Names) ([]file, error) {
+// schemaFile is the schema of waybill.yaml, for editors: they need an address or
+// a file that is there.
+const schemaFile = ".waybill/waybill.schema.json"
+
+var modeline = regexp.MustCompile(`(?m)^# yaml-language-server: \$schema=.*$`)
+
+func files(kind string, n Names) (list []file, err error) {
 	switch kind {
 	case App:
 		return appFiles(n)
 	case Config:
-		return configFiles(n)
+		list, err = configFiles(n)
 	case Infra:
-		return infraFiles(n)
+		list, err = infraFiles(n)
+	default:
+		return nil, outcome.Usagef("no kind of repository %q", kind)
 	}
-	return nil, outcome.Usagef("no kind of repository %q", kind)
+	for i, f := range list {
+		if f.name == config.FileName {
+			list[i].data = modeline.ReplaceAllLiteral(f.data, []byte("# yaml-language-server: $schema="+schemaFile))
+		}
+	}
+	return append(list, file{schemaFile, config.Schema}), err
 }
 
 // appFiles are the one workflow, or with a template a whole application.

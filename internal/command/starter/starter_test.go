@@ -85,6 +85,10 @@ func TestTheExamples(t *testing.T) {
 				delete(want, name)
 			}
 		}
+		if text, ok := want["waybill.yaml"]; ok {
+			want["waybill.yaml"] = strings.Replace(text, "../../internal/config/waybill.schema.json", ".waybill/waybill.schema.json", 1)
+			want[".waybill/waybill.schema.json"] = string(config.Schema)
+		}
 		if diff := cmp.Diff(want, written(t, c.kind, c.names)); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", c.dir, diff)
 		}
@@ -92,6 +96,31 @@ func TestTheExamples(t *testing.T) {
 	want := tree(t, filepath.Join(tooltest.Root(t), "workflows", "app"))
 	if diff := cmp.Diff(want["ci.yml"], written(t, starter.App, names)[".github/workflows/ci.yml"]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The schema is where the first line of waybill.yaml says that it is, in the
+// examples and in what init writes.
+func TestModelinesResolve(t *testing.T) {
+	t.Parallel()
+	modeline := regexp.MustCompile(`^# yaml-language-server: \$schema=(\S+)\n`)
+	dirs := []string{filepath.Join(tooltest.Root(t), "examples", "config"), filepath.Join(tooltest.Root(t), "examples", "infra")}
+	for _, kind := range []string{starter.Config, starter.Infra} {
+		dir := t.TempDir()
+		if _, err := starter.Write(dir, kind, umbrella, false); err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
+		m := modeline.FindStringSubmatch(tree(t, dir)["waybill.yaml"])
+		if m == nil {
+			t.Errorf("%s: waybill.yaml has no modeline", dir)
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m[1]))); err != nil || string(data) != string(config.Schema) {
+			t.Errorf("%s: $schema=%s is not the schema (%v)", dir, m[1], err)
+		}
 	}
 }
 
@@ -124,6 +153,9 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 	for _, n := range []starter.Names{umbrella, two} {
 		for _, kind := range []string{starter.Config, starter.Infra} {
 			for name, data := range written(t, kind, n) {
+				if data == string(config.Schema) { // the same for everybody
+					continue
+				}
 				text := protocol.ReplaceAllString(data, "")
 				if found := exampleWord.FindString(name + text); found != "" {
 					t.Errorf("%s %s still names the example: %q", kind, name, found)
@@ -259,7 +291,7 @@ func TestWithoutPlatform(t *testing.T) {
 		if strings.HasSuffix(name, ".md") && regexp.MustCompile(`clusters|docs/`).MatchString(data) {
 			t.Errorf("%s names what is not there:\n%s", name, data)
 		}
-		if !regexp.MustCompile(`^(apps/|README\.md$|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
+		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
 			t.Errorf("wrote %s", name)
 		}
 	}

@@ -28,7 +28,7 @@ var update = flag.Bool("update", false, "write docs/json.md")
 var rendered = map[string]any{
 	"compile": views.Compile, "build": views.Build, "scan": views.Scan, "sign": views.Sign, "verify": views.Verify, "tag": views.Tag,
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
-	"status": views.Status, "doctor": views.Doctor, "init": views.Init,
+	"status": views.Status, "doctor": views.Doctor, "init": views.Init, "version": views.Version,
 }
 
 // gate are the commands whose results are not views yet.
