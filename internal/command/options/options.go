@@ -414,6 +414,7 @@ type Init struct {
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`
+	ActionsCommit string   `input:"actions_commit"`
 	Force         bool     `input:"force"`
 	Format        Format   `input:"format"`
 }

@@ -191,7 +191,7 @@ func TestPins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin, found := regexp.MustCompile(`waybill-dev/waybill(?:\.git//terraform\S*\?ref=|/actions/\w+@)(v[^"\s]+)`), 0
+	pin, found := regexp.MustCompile(`waybill-dev/waybill(?:\.git//terraform\S*\?ref=|/actions/\w+@)(?:[0-9a-f]{40} # )?(v[^"\s]+)`), 0
 	for _, kind := range []string{starter.Config, starter.Infra} {
 		for name, data := range written(t, kind, acme) {
 			for _, m := range pin.FindAllStringSubmatch(data, -1) {
@@ -203,6 +203,36 @@ func TestPins(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("%d pins", found)
+	}
+}
+
+// Every action of Waybill's is named by the commit that was given, with the tag
+// as a comment, and Dependabot keeps both.
+func TestActionsAreNamedByCommit(t *testing.T) {
+	t.Parallel()
+	n, seen := acme, 0
+	n.ActionsCommit = strings.Repeat("0a", 20)
+	own := regexp.MustCompile(`uses: waybill-dev/waybill/actions/\w+@(.*)`)
+	pinned := regexp.MustCompile(`^` + n.ActionsCommit + ` # v\d+\.\d+\.\d+$`)
+	for _, kind := range []string{starter.Config, starter.Infra} {
+		files := written(t, kind, n)
+		for name, data := range files {
+			for _, m := range own.FindAllStringSubmatch(data, -1) {
+				if seen++; !pinned.MatchString(m[1]) {
+					t.Errorf("%s names %s", name, m[0])
+				}
+			}
+		}
+		if text := files[".github/dependabot.yml"]; !strings.Contains(text, "package-ecosystem: github-actions") {
+			t.Errorf("%s: Dependabot keeps nothing: %q", kind, text)
+		}
+	}
+	if seen < 8 {
+		t.Errorf("%d actions", seen)
+	}
+	n.ActionsCommit = "0a0a0a"
+	if _, err := starter.Write(t.TempDir(), starter.Config, n, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "give all 40 digits") {
+		t.Errorf("a short commit: %v", err)
 	}
 }
 
@@ -291,7 +321,7 @@ func TestWithoutPlatform(t *testing.T) {
 		if strings.HasSuffix(name, ".md") && regexp.MustCompile(`clusters|docs/`).MatchString(data) {
 			t.Errorf("%s names what is not there:\n%s", name, data)
 		}
-		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
+		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/(CODEOWNERS|dependabot\.yml)$|\.github/workflows/(bump|check|deliver|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
 			t.Errorf("wrote %s", name)
 		}
 	}
