@@ -37,6 +37,9 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	if err := names.NeedOwner(); err != nil {
 		return starter.Result{}, err
 	}
+	if in.DryRun {
+		return starter.Preview(in.Dir, kind, names, in.Force)
+	}
 	result, err := starter.Write(in.Dir, kind, names, in.Force)
 	if err == nil {
 		result.Next = starter.NextSteps(kind, names)

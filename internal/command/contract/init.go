@@ -26,6 +26,7 @@ var initialize = Command{
 		{Name: "domain", Type: String, Placeholder: "DOMAIN", Doc: "Domain of the last environment; the others have theirs below it. Empty leaves OWNER.example, to be replaced later."},
 		{Name: "actions_commit", Type: String, Placeholder: "SHA", Doc: "For `config` and `infra`: commit of this release of Waybill, by which the workflows name its actions, with the tag as a comment: `git ls-remote https://github.com/waybill-dev/waybill TAG`. Empty leaves what the starter workflows name."},
 		{Name: "force", Type: Bool, Default: "false", Doc: "Whether files that exist and differ are replaced."},
+		inputDryRun,
 		inputFormat,
 	},
 	Outputs:     []Output{{"files", "The files written, one per line."}},

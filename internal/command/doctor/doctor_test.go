@@ -198,7 +198,7 @@ func TestEachThingThatIsWrong(t *testing.T) {
 		"any branch reaches the key": {func(w *world) { w.main = nil },
 			doctor.Fail, "environment", "every branch may use the environment waybill", "-f name=main"},
 		"other branches reach the key": {func(w *world) { w.main = []string{"main", "release/*"} },
-			doctor.Fail, "environment", "open to the branches main, release/*", "-f name=main"},
+			doctor.Fail, "environment", "open to the branches main, release/*", "take the others out at http"},
 		"the key is missing": {func(w *world) { delete(w.secrets, "WAYBILL_APP_KEY") },
 			doctor.Fail, "settings", "environment waybill has no secret WAYBILL_APP_KEY",
 			"gh secret set WAYBILL_APP_KEY --repo acme/ops --env waybill"},

@@ -201,6 +201,7 @@ type Tag struct {
 	Policy string   `input:"policy"`
 	App    string   `input:"app"`
 	Env    string   `input:"env"`
+	DryRun bool     `input:"dry_run"`
 	Format Format   `input:"format"`
 	Sigstore
 	Registry
@@ -416,6 +417,7 @@ type Init struct {
 	Domain        string   `input:"domain"`
 	ActionsCommit string   `input:"actions_commit"`
 	Force         bool     `input:"force"`
+	DryRun        bool     `input:"dry_run"`
 	Format        Format   `input:"format"`
 }
 

@@ -165,8 +165,11 @@ func Status(_ options.Status, t status.Table) show.View {
 	return show.View{Text: text.String(), Markdown: markdown.Fence("", text.String()), Outputs: map[string]string{"status": show.JSON(t)}}
 }
 
+// dryRun is the last line of a command that only says what it would do.
+const dryRun = "dry run: nothing was written"
+
 // Init renders what was written, and what people do next.
-func Init(_ options.Init, r starter.Result) show.View {
+func Init(in options.Init, r starter.Result) show.View {
 	written := append(r.Written, r.Replaced...)
 	v := show.View{Outputs: map[string]string{"files": strings.Join(written, "\n")}}
 	for _, f := range written {
@@ -177,6 +180,9 @@ func Init(_ options.Init, r starter.Result) show.View {
 	}
 	for _, f := range r.Kept {
 		v.Linef("kept     %s: it is there already and differs from the starter file (--force replaces it)", f)
+	}
+	if in.DryRun {
+		v.Last, v.Outputs = dryRun, nil
 	}
 	if len(r.Next) == 0 {
 		return v
