@@ -19,7 +19,7 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	names := starter.Names{
 		Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry, Issuer: in.Issuer,
 		Environments: in.Environments, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain,
-		Platform: string(in.Platform), Template: string(in.Template),
+		Platform: string(in.Platform), Template: string(in.Template), ActionsCommit: in.ActionsCommit,
 	}
 	said := names
 	var err error
@@ -36,6 +36,9 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	}
 	if err := names.NeedOwner(); err != nil {
 		return starter.Result{}, err
+	}
+	if in.DryRun {
+		return starter.Preview(in.Dir, kind, names, in.Force)
 	}
 	result, err := starter.Write(in.Dir, kind, names, in.Force)
 	if err == nil {

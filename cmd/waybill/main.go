@@ -49,6 +49,8 @@ var program = cli.Program{
 		"apply":    cli.Each(runApply, views.Apply),
 		"drift":    cli.With(runDrift, views.Drift),
 		"init":     cli.With(runInit, views.Init),
+		"schema":   runSchema,
+		"version":  cli.With(runVersion, views.Version),
 	},
 }
 

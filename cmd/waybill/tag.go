@@ -27,7 +27,11 @@ func runTag(ctx context.Context, call *cli.Call, in options.Tag) (tag.Result, er
 	if err != nil {
 		return tag.Result{}, err
 	}
-	return tag.Run(ctx, access.RegistryClient(image.Registry()), tag.Request{Waybill: waybill, Types: in.Tags, Facts: facts})
+	var registry tag.Registry = access.RegistryClient(image.Registry())
+	if in.DryRun {
+		registry = tag.Nowhere{}
+	}
+	return tag.Run(ctx, registry, tag.Request{Waybill: waybill, Types: in.Tags, Facts: facts})
 }
 
 // tagFacts reads what the job is about, and outside Actions what git says of

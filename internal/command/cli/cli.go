@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -69,6 +68,8 @@ type Call struct {
 	Stderr  io.Writer // words
 	Runner  *runner.Runner
 	Getenv  func(string) string // for Env alone
+
+	debug bool // whether Traced says requests
 }
 
 // Env reads a declared environment variable.
@@ -105,6 +106,7 @@ type Process struct {
 	Stderr io.Writer
 
 	commands io.Writer // Stderr as it is, for commands to the runner
+	debug    *bool     // set when the flags are parsed
 }
 
 // plain takes every command to the runner out of what is written in Actions:
@@ -133,17 +135,16 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	proc = proc.plain()
 	root := &cobra.Command{
 		Use: p.Name, Short: p.Short, Version: Version(),
-		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		SilenceErrors: true, SilenceUsage: true, DisableSuggestions: true, // meant says them on one line
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetArgs(proc.Args)
 	root.SetOut(proc.Stdout)
 	root.SetErr(proc.Stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return outcome.Usagef("%w: see %s --help", err, cmd.CommandPath())
+		return outcome.Usagef("%w%s see %s --help", err, meant(cmd, err), cmd.CommandPath())
 	})
-	root.CompletionOptions.HiddenDefaultCmd = true
+	proc.debug = root.PersistentFlags().Bool("debug", false, debugDoc)
 	started := false
 	for _, c := range contract.Commands() {
 		if f, ok := p.Commands[c.Name]; ok {
@@ -162,7 +163,7 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	}
 	var known *outcome.Error
 	if !started && !errors.As(err, &known) {
-		err = outcome.Usagef("%w: see %s --help", err, p.Name) // cobra's own: unknown command or argument
+		err = outcome.Usagef("%w%s see %s --help", err, meant(root, err), p.Name) // cobra's own: unknown command or argument
 	}
 	report(err, proc)
 	return outcome.Code(err)
@@ -185,6 +186,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		return nil
 	}
 	flags := newFlags(cmd, c)
+	complete(cmd, c)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		*started = true
 		given := flags.given(cmd)
@@ -197,7 +199,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		}
 		call := &Call{
 			Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(values, proc), Stderr: proc.Stderr,
-			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv,
+			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv, debug: *proc.debug,
 		}
 		if err := maskSecrets(call); err != nil {
 			return err
@@ -236,18 +238,4 @@ func report(err error, proc Process) {
 		level = runner.Notice
 	}
 	_ = r.Annotate(runner.Annotation{Level: level, Title: "waybill " + word, Message: err.Error()})
-}
-
-// version is set by the linker; see the Makefile.
-var version string
-
-// Version is the release, else the module version, else "devel".
-func Version() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	return "devel"
 }

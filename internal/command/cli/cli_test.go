@@ -29,7 +29,8 @@ func run(t *testing.T, env map[string]string, f func(*cli.Call) error, args ...s
 	program := cli.Program{Name: "waybill", Short: "test", Commands: map[string]cli.Func{
 		"verify": func(_ context.Context, call *cli.Call) error { r.call = call; return f(call) },
 	}}
-	r.code = program.Run(t.Context(), cli.Process{Args: args, Getenv: func(n string) string { return env[n] }, Stdout: &stdout, Stderr: &stderr})
+	r.code = program.Run(t.Context(), cli.Process{Args: args, Getenv: func(n string) string { return env[n] }, Stdout: &stdout,
+		Stderr: &stderr})
 	r.stdout, r.stderr = stdout.String(), stderr.String()
 	return r
 }
@@ -63,8 +64,12 @@ func TestWrongUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"unknown command":  {[]string{"verfy"}, `unknown command "verfy"`},
-		"unknown flag":     {[]string{"verify", "--polcy", "x"}, "unknown flag: --polcy"},
+		"misspelt command": {[]string{"verfy"},
+			`unknown command "verfy" for "waybill". Did you mean verify? Otherwise see waybill --help`},
+		"unknown command": {[]string{"deploy"}, `unknown command "deploy" for "waybill": see waybill --help`},
+		"misspelt flag": {[]string{"verify", "--polcy", "x"},
+			"unknown flag: --polcy. Did you mean --policy? Otherwise see waybill verify --help"},
+		"unknown flag":     {[]string{"verify", "--nothing-near", "x"}, "unknown flag: --nothing-near: see waybill verify --help"},
 		"too many":         {[]string{"verify", "a", "b"}, `verify takes 1 argument(s)`},
 		"missing argument": {[]string{"verify"}, "IMAGE is missing"},
 		"wrong choice":     {[]string{"verify", "a", "--format", "xml"}, `--format: "xml" is not one of text, json, markdown`},
@@ -82,7 +87,8 @@ func TestWrongUsage(t *testing.T) {
 
 func TestInputsComeByFlagAndByEnvironment(t *testing.T) {
 	t.Parallel()
-	r := run(t, map[string]string{"WAYBILL_INPUT_IMAGE": "from-env", "WAYBILL_INPUT_ENV": "prod", "WAYBILL_INPUT_REGISTRY_PASSWORD": "pw"},
+	r := run(t, map[string]string{"WAYBILL_INPUT_IMAGE": "from-env", "WAYBILL_INPUT_ENV": "prod",
+		"WAYBILL_INPUT_REGISTRY_PASSWORD": "pw"},
 		func(*cli.Call) error { return nil }, "verify", "--policy", "p.yaml", "--key", "a", "--key", "b")
 	if r.code != 0 {
 		t.Fatal(r.stderr)
@@ -91,14 +97,16 @@ func TestInputsComeByFlagAndByEnvironment(t *testing.T) {
 	if err := r.call.In.Fill(&in); err != nil {
 		t.Fatal(err)
 	}
-	if in.Image != "from-env" || in.Env != "prod" || in.Policy != "p.yaml" || strings.Join(in.Key, ",") != "a,b" || in.RegistryPassword != "pw" {
+	if in.Image != "from-env" || in.Env != "prod" || in.Policy != "p.yaml" || strings.Join(in.Key,
+		",") != "a,b" || in.RegistryPassword != "pw" {
 		t.Errorf("image %q env %q policy %q key %q", in.Image, in.Env, in.Policy, in.Key)
 	}
 }
 
 func TestSecretsAreMaskedBeforeTheCommandRuns(t *testing.T) {
 	t.Parallel()
-	env := map[string]string{"GITHUB_ACTIONS": "true", "WAYBILL_INPUT_REGISTRY_PASSWORD": "hunter2", "GITHUB_TOKEN": "ghs_x", "COSIGN_PASSWORD": "pw3"}
+	env := map[string]string{"GITHUB_ACTIONS": "true", "WAYBILL_INPUT_REGISTRY_PASSWORD": "hunter2", "GITHUB_TOKEN": "ghs_x",
+		"COSIGN_PASSWORD": "pw3"}
 	r := run(t, env, func(call *cli.Call) error { call.Sayf("running"); return nil }, "verify", "img")
 	before, _, _ := strings.Cut(r.stderr, "running")
 	for _, secret := range []string{"hunter2", "ghs_x", "pw3"} {
@@ -134,7 +142,8 @@ func TestMistakesAgainstTheContractAreErrors(t *testing.T) {
 func TestOutputsGoToTheRunner(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "out")
-	r := run(t, map[string]string{"GITHUB_OUTPUT": file}, func(call *cli.Call) error { return call.Output("allowed", "true") }, "verify", "img")
+	r := run(t, map[string]string{"GITHUB_OUTPUT": file}, func(call *cli.Call) error { return call.Output("allowed", "true") }, "verify",
+		"img")
 	data, err := os.ReadFile(file)
 	if r.code != 0 || err != nil || !strings.HasPrefix(string(data), "allowed<<") {
 		t.Errorf("exit %d, file %q %v", r.code, data, err)

@@ -56,6 +56,9 @@ const (
 	lineEnd   = 100
 )
 
+// debugDoc is the help of --debug.
+const debugDoc = "Say every request to GitHub and registries on standard error."
+
 // usage is the help below the description: first the flags that are the
 // command's own, the required ones before the others, then those of each group,
 // then what comes by environment.
@@ -68,6 +71,7 @@ func usage(line string, c contract.Command) string {
 		section(&out, c, string(g)+" flags", func(in contract.Input) bool { return isFlag(in) && in.Group == g })
 	}
 	section(&out, c, "Secrets, by environment", func(in contract.Input) bool { return in.Secret })
+	fmt.Fprintf(&out, "\nCommon flags:\n  %-*s%s\n", docColumn-2, "--debug", debugDoc)
 	return out.String()
 }
 

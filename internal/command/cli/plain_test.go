@@ -41,14 +41,17 @@ func TestResultsAreNoCommands(t *testing.T) {
 	}
 	got := run(t, env, say, "verify", "img")
 	for stream, text := range map[string]string{"stdout": got.stdout, "stderr": got.stderr} {
-		if strings.Contains(text, "##[") || strings.Contains(text, "\n::error::x") || !strings.Contains(text, "x # #[add-mask]app\n: :error::x") {
+		if strings.Contains(text, "##[") || strings.Contains(text, "\n::error::x") || !strings.Contains(text,
+			"x # #[add-mask]app\n: :error::x") {
 			t.Errorf("%s: %q", stream, text)
 		}
 	}
-	if !strings.Contains(got.stderr, "::add-mask::hunter2\n") || !strings.Contains(got.stderr, "\n::error title=waybill error::x # #[add-mask]app") {
+	if !strings.Contains(got.stderr, "::add-mask::hunter2\n") || !strings.Contains(got.stderr,
+		"\n::error title=waybill error::x # #[add-mask]app") {
 		t.Errorf("the runner's own commands are gone: %q", got.stderr)
 	}
-	got = run(t, env, func(call *cli.Call) error { return json.NewEncoder(call.Stdout).Encode(name) }, "verify", "img", "--format", "json")
+	got = run(t, env, func(call *cli.Call) error { return json.NewEncoder(call.Stdout).Encode(name) }, "verify", "img", "--format",
+		"json")
 	var back string
 	if err := json.Unmarshal([]byte(got.stdout), &back); err != nil || back != name || strings.Contains(got.stdout, "##[") {
 		t.Errorf("the document %q: %q, %v", got.stdout, back, err)

@@ -131,6 +131,9 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 }
 
 func (a Access) local(ctx context.Context, dir string) (ConfigRepository, error) {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return ConfigRepository{}, outcome.Usagef("--dir %s: there is no such directory", dir)
+	}
 	api, err := a.GitHubClient()
 	if err != nil {
 		return ConfigRepository{}, err

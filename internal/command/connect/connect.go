@@ -4,6 +4,7 @@ package connect
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -39,7 +40,10 @@ func (a Access) githubOptions() github.Options {
 	if token == "" {
 		token = a.Call.Env(contract.EnvGitHubToken)
 	}
-	return github.Options{Token: token, APIURL: a.Call.Env(contract.EnvGitHubAPIURL), ServerURL: a.Call.Env(contract.EnvGitHubServer)}
+	return github.Options{
+		Token: token, APIURL: a.Call.Env(contract.EnvGitHubAPIURL), ServerURL: a.Call.Env(contract.EnvGitHubServer),
+		HTTPClient: &http.Client{Transport: a.Call.Traced(http.DefaultTransport)},
+	}
 }
 
 // RepositoryClient acts as the App that app_id names, limited to one repository.
@@ -113,7 +117,8 @@ func (a Access) permissions() map[string]string {
 // The credentials go to that host alone; docker login serves every other host.
 func (a Access) RegistryClient(host string) *registry.Client {
 	username, password := a.Credentials(host)
-	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version()})
+	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
+		Trace: a.Call.Traced})
 }
 
 // Credentials are those for the image's registry; without a password there are

@@ -5,6 +5,8 @@ var (
 		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time it is used."}
 	inputFormat = Input{Name: "format", Type: Choice, Values: []string{"text", "json"}, Default: "text", LocalOnly: true,
 		Doc: "Form of the result on standard output."}
+	inputDryRun = Input{Name: "dry_run", Type: Bool, Default: "false", LocalOnly: true,
+		Doc: "Whether to say what would be written, and write nothing. The exit code is that of the real run."}
 	inputToken = Input{Name: "token", Type: String, Secret: true, Group: GitHub,
 		Doc: "Token for the GitHub API. The action passes the job's own token when empty, the command line takes GITHUB_TOKEN."}
 	inputAppID = Input{Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub,

@@ -30,7 +30,7 @@ var tag = Command{
 		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy the digest must pass."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
-		inputFormat, inputTrustedRoot,
+		inputDryRun, inputFormat, inputTrustedRoot,
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"tags", "The references written, one per line."}},

@@ -24,10 +24,32 @@ var initialize = Command{
 		{Name: "cloud_account", Type: String, Placeholder: "NUMBER", Doc: "AWS account. Empty leaves AWS's number for examples, to be replaced later."},
 		{Name: "region", Type: String, Placeholder: "REGION", Doc: "Region of AWS. Empty means eu-central-1."},
 		{Name: "domain", Type: String, Placeholder: "DOMAIN", Doc: "Domain of the last environment; the others have theirs below it. Empty leaves OWNER.example, to be replaced later."},
+		{Name: "actions_commit", Type: String, Placeholder: "SHA", Doc: "For `config` and `infra`: commit of this release of Waybill, by which the workflows name its actions, with the tag as a comment: `git ls-remote https://github.com/waybill-dev/waybill TAG`. Empty leaves what the starter workflows name."},
 		{Name: "force", Type: Bool, Default: "false", Doc: "Whether files that exist and differ are replaced."},
+		inputDryRun,
 		inputFormat,
 	},
 	Outputs:     []Output{{"files", "The files written, one per line."}},
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}
+
+var version = Command{
+	Name:        "version",
+	Short:       "Print which Waybill this is",
+	Long:        "Prints the release, the Go toolchain that built it and the platform.",
+	Example:     "waybill version --format json",
+	Inputs:      []Input{inputFormat},
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}
+
+var schema = Command{
+	Name:  "schema",
+	Short: "Print the JSON Schema of waybill.yaml",
+	Long: "Prints the schema that `waybill check` validates waybill.yaml with. Editors complete and check the file by it where the first line says `# yaml-language-server: $schema=PATH`. " +
+		"`init` writes such a line, and the schema beside it.",
+	Example:     "waybill schema > .waybill/waybill.schema.json",
 	Binaries:    []string{Waybill},
 	CommandOnly: true,
 }

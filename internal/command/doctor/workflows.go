@@ -107,8 +107,7 @@ func (d *doctor) environmentNames() []string {
 func (d *doctor) environments(ctx context.Context) error {
 	for _, name := range d.environmentNames() {
 		limited, err := d.API.Environment(ctx, d.Repository, name)
-		put := fmt.Sprintf("gh api -X PUT repos/%s/environments/%s --input - <<< '{\"deployment_branch_policy\": {\"protected_branches\": false, \"custom_branch_policies\": true}}'"+
-			" && gh api repos/%[1]s/environments/%[2]s/deployment-branch-policies -f name=%s", d.Repository, name, d.Branch)
+		put := d.limit(name)
 		if github.IsNotFound(err) {
 			d.absent = append(d.absent, name)
 		}
@@ -125,13 +124,21 @@ func (d *doctor) environments(ctx context.Context) error {
 		case limited.Branches == nil:
 			d.add(Fail, "environment", put, "every branch may use the environment %s and the keys in it", name)
 		case !slices.Equal(limited.Branches, []string{d.Branch}):
-			d.add(Fail, "environment", put, "the environment %s is open to the branches %s, not to %s alone", name,
+			d.add(Fail, "environment", "take the others out at "+d.API.ServerURL()+"/"+d.Repository.String()+"/settings/environments",
+				"the environment %s is open to the branches %s, not to %s alone", name,
 				strings.Join(limited.Branches, ", "), d.Branch)
 		default:
 			d.add(OK, "environment", "", "the environment %s is open to %s alone", name, d.Branch)
 		}
 	}
 	return nil
+}
+
+// limit is the command that opens an environment to the default branch alone.
+func (d *doctor) limit(environment string) string {
+	const policy = `{"deployment_branch_policy": {"protected_branches": false, "custom_branch_policies": true}}`
+	at := fmt.Sprintf("repos/%s/environments/%s", d.Repository, environment)
+	return "gh api -X PUT " + at + " --input - <<< '" + policy + "' && gh api " + at + "/deployment-branch-policies -f name=" + d.Branch
 }
 
 // version reads v1.2.3; ok is false for anything else.

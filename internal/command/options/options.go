@@ -202,6 +202,7 @@ type Tag struct {
 	Policy string   `input:"policy"`
 	App    string   `input:"app"`
 	Env    string   `input:"env"`
+	DryRun bool     `input:"dry_run"`
 	Format Format   `input:"format"`
 	Sigstore
 	Registry
@@ -429,6 +430,17 @@ type Init struct {
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`
+	ActionsCommit string   `input:"actions_commit"`
 	Force         bool     `input:"force"`
+	DryRun        bool     `input:"dry_run"`
 	Format        Format   `input:"format"`
+}
+
+// Schema are the inputs of waybill schema.
+type Schema struct {
+}
+
+// Version are the inputs of waybill version.
+type Version struct {
+	Format Format `input:"format"`
 }

@@ -18,6 +18,7 @@ import (
 // View is a result as its readers see it. Any part may be empty.
 type View struct {
 	Lines       []string              // on stderr, for people
+	Last        string                // the line on stderr after the result
 	Text        string                // on stdout, with --format text
 	Markdown    string                // in the step's summary; on stdout with --format markdown
 	HTML        func(io.Writer) error // on stdout with --format html
@@ -49,6 +50,9 @@ func (v View) Show(result any, to To) error {
 	}
 	if err := v.print(result, to); err != nil {
 		return fmt.Errorf("write the result: %w", err)
+	}
+	if v.Last != "" {
+		to.Sayf("%s", v.Last)
 	}
 	for _, a := range v.Annotations {
 		if err := to.Runner.Annotate(a); err != nil {

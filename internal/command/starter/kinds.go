@@ -30,16 +30,39 @@ const (
 	deliverWorkflow = workflowDir + "deliver.yml"
 )
 
-func files(kind string, n Names) ([]file, error) {
+// schemaFile is the schema of waybill.yaml, for editors: they need an address or
+// a file that is there.
+const schemaFile = ".waybill/waybill.schema.json"
+
+var (
+	modeline  = regexp.MustCompile(`(?m)^# yaml-language-server: \$schema=.*$`)
+	ownAction = regexp.MustCompile(`(waybill-dev/waybill/actions/[a-z]+@)(?:[0-9a-f]{40} # )?(v\S+)`)
+	commitSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
+)
+
+func files(kind string, n Names) (list []file, err error) {
 	switch kind {
 	case App:
 		return appFiles(n)
 	case Config:
-		return configFiles(n)
+		list, err = configFiles(n)
 	case Infra:
-		return infraFiles(n)
+		list, err = infraFiles(n)
+	default:
+		return nil, outcome.Usagef("no kind of repository %q", kind)
 	}
-	return nil, outcome.Usagef("no kind of repository %q", kind)
+	if n.ActionsCommit != "" && !commitSHA.MatchString(n.ActionsCommit) {
+		return nil, outcome.Usagef("--actions-commit %q is not a commit: give all 40 digits", n.ActionsCommit)
+	}
+	for i, f := range list {
+		switch {
+		case f.name == config.FileName:
+			list[i].data = modeline.ReplaceAllLiteral(f.data, []byte("# yaml-language-server: $schema="+schemaFile))
+		case n.ActionsCommit != "" && strings.HasPrefix(f.name, workflowDir):
+			list[i].data = ownAction.ReplaceAll(f.data, []byte("${1}"+n.ActionsCommit+" # ${2}"))
+		}
+	}
+	return append(list, file{schemaFile, config.Schema}), err
 }
 
 // appFiles are the one workflow, or with a template a whole application.
@@ -106,7 +129,7 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	list, err := expand(tree, n, func(name string) bool {
-		return n.Platform != None || name == config.FileName || name == "README.md" || name == ".github/CODEOWNERS" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
+		return n.Platform != None || name == config.FileName || name == "README.md" || strings.HasPrefix(name, ".github/") && path.Dir(name) == ".github" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c scope) string {
 		switch name {
 		case config.FileName:

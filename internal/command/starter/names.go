@@ -28,6 +28,9 @@ type Names struct {
 	Platform string
 	// Template is the example application that is written with the workflow.
 	Template string
+	// ActionsCommit is by what workflows name Waybill's actions; if empty, they name
+	// what the starter workflows name.
+	ActionsCommit string
 	// Trust is what the config repository fixes for every delivery.
 	Trust workflows.Trust
 

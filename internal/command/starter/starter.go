@@ -39,6 +39,15 @@ type Result struct {
 // Write writes the files of a kind of repository below dir. With force, those
 // that are there and differ are replaced.
 func Write(dir, kind string, n Names, force bool) (Result, error) {
+	return each(dir, kind, n, force, write)
+}
+
+// Preview returns what Write would, and writes nothing.
+func Preview(dir, kind string, n Names, force bool) (Result, error) {
+	return each(dir, kind, n, force, func(*os.Root, file) error { return nil })
+}
+
+func each(dir, kind string, n Names, force bool, write func(*os.Root, file) error) (Result, error) {
 	if err := n.complete(kind); err != nil {
 		return Result{}, err
 	}

@@ -85,6 +85,10 @@ func TestTheExamples(t *testing.T) {
 				delete(want, name)
 			}
 		}
+		if text, ok := want["waybill.yaml"]; ok {
+			want["waybill.yaml"] = strings.Replace(text, "../../internal/config/waybill.schema.json", ".waybill/waybill.schema.json", 1)
+			want[".waybill/waybill.schema.json"] = string(config.Schema)
+		}
 		if diff := cmp.Diff(want, written(t, c.kind, c.names)); diff != "" {
 			t.Errorf("%s: (-want +got):\n%s", c.dir, diff)
 		}
@@ -92,6 +96,31 @@ func TestTheExamples(t *testing.T) {
 	want := tree(t, filepath.Join(tooltest.Root(t), "workflows", "app"))
 	if diff := cmp.Diff(want["ci.yml"], written(t, starter.App, names)[".github/workflows/ci.yml"]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The schema is where the first line of waybill.yaml says that it is, in the
+// examples and in what init writes.
+func TestModelinesResolve(t *testing.T) {
+	t.Parallel()
+	modeline := regexp.MustCompile(`^# yaml-language-server: \$schema=(\S+)\n`)
+	dirs := []string{filepath.Join(tooltest.Root(t), "examples", "config"), filepath.Join(tooltest.Root(t), "examples", "infra")}
+	for _, kind := range []string{starter.Config, starter.Infra} {
+		dir := t.TempDir()
+		if _, err := starter.Write(dir, kind, umbrella, false); err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, dir)
+	}
+	for _, dir := range dirs {
+		m := modeline.FindStringSubmatch(tree(t, dir)["waybill.yaml"])
+		if m == nil {
+			t.Errorf("%s: waybill.yaml has no modeline", dir)
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(m[1]))); err != nil || string(data) != string(config.Schema) {
+			t.Errorf("%s: $schema=%s is not the schema (%v)", dir, m[1], err)
+		}
 	}
 }
 
@@ -124,6 +153,9 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 	for _, n := range []starter.Names{umbrella, two} {
 		for _, kind := range []string{starter.Config, starter.Infra} {
 			for name, data := range written(t, kind, n) {
+				if data == string(config.Schema) { // the same for everybody
+					continue
+				}
 				text := protocol.ReplaceAllString(data, "")
 				if found := exampleWord.FindString(name + text); found != "" {
 					t.Errorf("%s %s still names the example: %q", kind, name, found)
@@ -159,7 +191,7 @@ func TestPins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pin, found := regexp.MustCompile(`waybill-dev/waybill(?:\.git//terraform\S*\?ref=|/actions/\w+@)(v[^"\s]+)`), 0
+	pin, found := regexp.MustCompile(`waybill-dev/waybill(?:\.git//terraform\S*\?ref=|/actions/\w+@)(?:[0-9a-f]{40} # )?(v[^"\s]+)`), 0
 	for _, kind := range []string{starter.Config, starter.Infra} {
 		for name, data := range written(t, kind, acme) {
 			for _, m := range pin.FindAllStringSubmatch(data, -1) {
@@ -171,6 +203,36 @@ func TestPins(t *testing.T) {
 	}
 	if found < 8 {
 		t.Errorf("%d pins", found)
+	}
+}
+
+// Every action of Waybill's is named by the commit that was given, with the tag
+// as a comment, and Dependabot keeps both.
+func TestActionsAreNamedByCommit(t *testing.T) {
+	t.Parallel()
+	n, seen := acme, 0
+	n.ActionsCommit = strings.Repeat("0a", 20)
+	own := regexp.MustCompile(`uses: waybill-dev/waybill/actions/\w+@(.*)`)
+	pinned := regexp.MustCompile(`^` + n.ActionsCommit + ` # v\d+\.\d+\.\d+$`)
+	for _, kind := range []string{starter.Config, starter.Infra} {
+		files := written(t, kind, n)
+		for name, data := range files {
+			for _, m := range own.FindAllStringSubmatch(data, -1) {
+				if seen++; !pinned.MatchString(m[1]) {
+					t.Errorf("%s names %s", name, m[0])
+				}
+			}
+		}
+		if text := files[".github/dependabot.yml"]; !strings.Contains(text, "package-ecosystem: github-actions") {
+			t.Errorf("%s: Dependabot keeps nothing: %q", kind, text)
+		}
+	}
+	if seen < 8 {
+		t.Errorf("%d actions", seen)
+	}
+	n.ActionsCommit = "0a0a0a"
+	if _, err := starter.Write(t.TempDir(), starter.Config, n, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "give all 40 digits") {
+		t.Errorf("a short commit: %v", err)
 	}
 }
 
@@ -259,7 +321,7 @@ func TestWithoutPlatform(t *testing.T) {
 		if strings.HasSuffix(name, ".md") && regexp.MustCompile(`clusters|docs/`).MatchString(data) {
 			t.Errorf("%s names what is not there:\n%s", name, data)
 		}
-		if !regexp.MustCompile(`^(apps/|README\.md$|waybill\.yaml$|\.github/CODEOWNERS$|\.github/workflows/(bump|check|deliver|hold|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
+		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/(CODEOWNERS|dependabot\.yml)$|\.github/workflows/(bump|check|deliver|hold|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
 			t.Errorf("wrote %s", name)
 		}
 	}

@@ -64,29 +64,35 @@ func Check(_ options.Check, r check.Verdict) show.View {
 		}
 		v.Annotations = append(v.Annotations, annotation(f, level))
 	}
+	for _, f := range r.Findings {
+		v.Linef("%s", findingLine(f))
+	}
+	count := text.Count(len(r.Findings), "finding")
 	switch {
 	case state == evidence.Refused:
-		v.Verdict = outcome.Refusedf("%s", listFindings(r.Result))
+		v.Verdict = outcome.Refusedf("%s", count)
 	case state == evidence.Pending && r.OnCommit: // the status holds the merge, and the run has done what it is for
-		v.Linef("pending: %s", listFindings(r.Result))
+		v.Last = "pending: " + count
 	case state == evidence.Pending:
-		v.Verdict = outcome.Pendingf("%s", listFindings(r.Result))
+		v.Verdict = outcome.Pendingf("%s", count)
 	default:
-		v.Linef("allowed: %s, nothing found", r.Verified())
+		v.Last = fmt.Sprintf("allowed: %s, nothing found", r.Verified())
 	}
 	return v
 }
 
 func annotation(f check.Finding, level runner.Level) runner.Annotation {
-	return runner.Annotation{Level: level, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message}
+	return runner.Annotation{
+		Level: level, File: filepath.ToSlash(f.File), Line: f.Line, Title: "waybill check: " + f.Rule, Message: f.Message,
+	}
 }
 
-func listFindings(r check.Result) string {
-	var lines []string
-	for _, f := range r.Findings {
-		lines = append(lines, fmt.Sprintf("%s: %s: %s", location(f), f.Rule, f.Message))
+// findingLine leaves the rule out where it is called like the file.
+func findingLine(f check.Finding) string {
+	if f.Rule == f.File {
+		return fmt.Sprintf("%s: %s", location(f), f.Message)
 	}
-	return text.Count(len(lines), "finding") + "\n" + strings.Join(lines, "\n")
+	return fmt.Sprintf("%s: %s: %s", location(f), f.Rule, f.Message)
 }
 
 func location(f check.Finding) string {

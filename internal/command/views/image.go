@@ -111,13 +111,16 @@ func Verify(_ options.Verify, w evidence.Waybill) show.View {
 }
 
 // Tag renders the tags that were written.
-func Tag(_ options.Tag, r tag.Result) show.View {
+func Tag(in options.Tag, r tag.Result) show.View {
 	v := show.View{Markdown: r.Waybill.Markdown(), Outputs: map[string]string{"tags": strings.Join(r.Tags, "\n")}}
 	for _, note := range r.Notes {
 		v.Linef("note: %s", note)
 	}
 	for _, reference := range r.Tags {
 		v.Text += reference + "\n"
+	}
+	if in.DryRun {
+		v.Last, v.Outputs = dryRun, nil
 	}
 	return v
 }

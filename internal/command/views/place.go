@@ -175,8 +175,11 @@ func Why(_ options.Why, r why.Result) show.View {
 	}
 }
 
+// dryRun is the last line of a command that only says what it would do.
+const dryRun = "dry run: nothing was written"
+
 // Init renders what was written, and what people do next.
-func Init(_ options.Init, r starter.Result) show.View {
+func Init(in options.Init, r starter.Result) show.View {
 	written := append(r.Written, r.Replaced...)
 	v := show.View{Outputs: map[string]string{"files": strings.Join(written, "\n")}}
 	for _, f := range written {
@@ -187,6 +190,9 @@ func Init(_ options.Init, r starter.Result) show.View {
 	}
 	for _, f := range r.Kept {
 		v.Linef("kept     %s: it is there already and differs from the starter file (--force replaces it)", f)
+	}
+	if in.DryRun {
+		v.Last, v.Outputs = dryRun, nil
 	}
 	if len(r.Next) == 0 {
 		return v

@@ -50,6 +50,12 @@ func TestCheckVerdicts(t *testing.T) {
 			t.Errorf("%s: the output findings is %s", name, v.Outputs["findings"])
 		}
 	}
+	refused := views.Check(options.Check{}, check.Verdict{Result: check.Result{Findings: []check.Finding{
+		{File: "waybill.yaml", Rule: "waybill.yaml", State: evidence.Refused, Message: "m"}, {File: "a.yaml", Line: 3, Rule: "soak", State: evidence.Refused, Message: "n"},
+	}}})
+	if lines := strings.Join(refused.Lines, "|"); lines != "waybill.yaml: m|a.yaml:3: soak: n" || refused.Verdict.Error() != "2 findings" {
+		t.Errorf("the findings come first and name the file once: %q, %v", lines, refused.Verdict)
+	}
 	v := views.Check(options.Check{}, check.Verdict{Elsewhere: "not judged: …"})
 	if v.Verdict != nil || v.Text != "" || len(v.Outputs) != 0 || v.Document.(views.Checked).Allowed {
 		t.Errorf("what was not judged: %+v", v)

@@ -24,6 +24,12 @@ type Registry interface {
 	Tag(ctx context.Context, ref imageref.Ref, tag string) error
 }
 
+// Nowhere is a Registry that writes nothing, for a dry run.
+type Nowhere struct{}
+
+// Tag does nothing.
+func (Nowhere) Tag(context.Context, imageref.Ref, string) error { return nil }
+
 // Request is a judged image, and the tags that it is to get.
 type Request struct {
 	Waybill evidence.Waybill

@@ -55,7 +55,7 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 			return "", fmt.Errorf("the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err)
 		}
 		if IsStatus(err, http.StatusUnauthorized) {
-			return "", fmt.Errorf("GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", app.ID, err)
+			return "", app.unknown(err)
 		}
 		return "", err
 	}
@@ -85,6 +85,11 @@ func (o Options) now() time.Time {
 		return o.Now()
 	}
 	return time.Now()
+}
+
+// unknown is the error of a key that is not the App's.
+func (a App) unknown(err error) error {
+	return fmt.Errorf("GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", a.ID, err)
 }
 
 // show is the token by which the App says who it is.

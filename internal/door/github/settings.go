@@ -53,7 +53,7 @@ func AppInstallation(ctx context.Context, o Options, app App, repo Repository) (
 	var got Installation
 	err = client.read(ctx, fmt.Sprintf("find the installation of the App %s on %s", app.ID, repo), at(repo, "installation"), &got)
 	if IsStatus(err, http.StatusUnauthorized) {
-		return got, fmt.Errorf("GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", app.ID, err)
+		return got, app.unknown(err)
 	}
 	return got, err
 }

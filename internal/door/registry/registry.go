@@ -31,6 +31,8 @@ type Options struct {
 	UserAgent string
 	// Transport replaces the bounded default one, for tests.
 	Transport http.RoundTripper
+	// Trace, if not nil, wraps the transport and sees every request.
+	Trace func(http.RoundTripper) http.RoundTripper
 }
 
 // Client reads and writes images in registries. It is safe for concurrent use.
@@ -55,6 +57,9 @@ func New(o Options) *Client {
 	inner := o.Transport
 	if inner == nil {
 		inner = newTransport()
+	}
+	if o.Trace != nil {
+		inner = o.Trace(inner)
 	}
 	c.transport = &patient{inner: inner, patience: defaultPatience()}
 	if c.userAgent == "" {

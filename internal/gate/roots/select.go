@@ -70,6 +70,9 @@ func Named(r Request) ([]Root, error) {
 	}
 	var named []Root
 	for _, dir := range r.Dirs {
+		if info, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(dir))); err != nil || !info.IsDir() {
+			return nil, outcome.Usagef("--dir %s does not exist in the repository %s", dir, r.Top)
+		}
 		named = append(named, Root{Dir: path.Clean(dir), Workspace: r.Workspace, VarFiles: r.VarFiles})
 	}
 	if len(named) == 0 {
