@@ -37,7 +37,7 @@ type Move struct {
 func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
 	var reasons []evidence.Reason
 	if before, ok := m.Config.Previous(m.App, m.Env.Name); ok {
-		ran, _, err := history.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
+		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: before.Name}, m.Candidate.Image)
 		if err != nil {
 			return nil, err
 		}
