@@ -67,15 +67,7 @@ func overlayEdits(ctx context.Context, e environment) error {
 	ours := func() error {
 		oursLines, oursEdits = 0, 0
 		for i := range overlayFiles {
-			repository, err := imageref.ParseRepository(fmt.Sprintf("ghcr.io/acme/app-%d", i))
-			if err != nil {
-				return err
-			}
-			ref, err := imageref.New(repository, newDigest)
-			if err != nil {
-				return err
-			}
-			result, err := overlay.Set(files, overlay.Target{Path: fmt.Sprintf("apps/app-%d", i), Image: repository}, ref)
+			result, err := editOverlay(files, i)
 			if err != nil {
 				return err
 			}
@@ -114,4 +106,17 @@ func overlayEdits(ctx context.Context, e environment) error {
 	e.compare(fmt.Sprintf("One digest in each of %d kustomizations", overlayFiles), "waybill (in-process)", "`kustomize edit set image` (a process a file)", a, b)
 	e.printf("\nChanged lines (removed and added, as `git diff --stat` counts): waybill %d (%d lines edited), kustomize %d.\n", oursLines, oursEdits, peerLines)
 	return nil
+}
+
+// editOverlay names the new digest in the nth kustomization.
+func editOverlay(files map[string][]byte, n int) (overlay.Result, error) {
+	repository, err := imageref.ParseRepository(fmt.Sprintf("ghcr.io/acme/app-%d", n))
+	if err != nil {
+		return overlay.Result{}, err
+	}
+	ref, err := imageref.New(repository, newDigest)
+	if err != nil {
+		return overlay.Result{}, err
+	}
+	return overlay.Set(files, overlay.Target{Path: fmt.Sprintf("apps/app-%d", n), Image: repository}, ref)
 }

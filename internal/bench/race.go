@@ -58,14 +58,16 @@ func race(ctx context.Context, e environment) error {
 	}
 	token := s.GitHub.CreateToken(githubd.Token{User: "bot", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"}})
 	api := append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+s.URLs().API, "GITHUB_SERVER_URL="+s.URLs().Server)
-	if err := e.bumpAll(ctx, "GitHub's API (stand-in)", image, api, []string{"--repo", "acme/config"}, s.GitHub.GitDir("acme/config")); err != nil {
+	if err := e.bumpAll(ctx, image, racecourse{
+		"GitHub's API (stand-in)", api, []string{"--repo", "acme/config"}, s.GitHub.GitDir("acme/config"),
+	}); err != nil {
 		return err
 	}
 	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/local", Dir: seed}); err != nil {
 		return err
 	}
 	bare := s.GitHub.GitDir("acme/local")
-	return e.bumpAll(ctx, "a bare git repository", image, e.env, []string{"--dir", bare}, bare)
+	return e.bumpAll(ctx, image, racecourse{"a bare git repository", e.env, []string{"--dir", bare}, bare})
 }
 
 func getenv(env []string) func(string) string {
@@ -127,7 +129,14 @@ func raceRepository(dir string, image imageref.Ref, key string) error {
 	return writeFiles(dir, data)
 }
 
-func (e environment) bumpAll(ctx context.Context, title string, image imageref.Ref, env, where []string, bare string) error {
+// racecourse is a config repository, and how waybill bump is told of it.
+type racecourse struct {
+	title      string
+	env, where []string
+	bare       string // directory
+}
+
+func (e environment) bumpAll(ctx context.Context, image imageref.Ref, on racecourse) error {
 	begin := time.Now()
 	failures := make([]error, writers)
 	var wg sync.WaitGroup
@@ -135,15 +144,15 @@ func (e environment) bumpAll(ctx context.Context, title string, image imageref.R
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			args := append([]string{"bump", image.String(), "--app", fmt.Sprintf("app-%d", i), "--env", "dev"}, where...)
-			_, failures[i] = process.Command{Path: e.bin("waybill"), Env: env, Args: args}.Output(ctx)
+			args := append([]string{"bump", image.String(), "--app", fmt.Sprintf("app-%d", i), "--env", "dev"}, on.where...)
+			_, failures[i] = process.Command{Path: e.bin("waybill"), Env: on.env, Args: args}.Output(ctx)
 		}()
 	}
 	wg.Wait()
 	took := time.Since(begin)
 	landed := 0
 	for i := range writers {
-		text, err := git.Run(ctx, bare, "show", fmt.Sprintf("main:apps/app-%d/overlays/dev/kustomization.yaml", i))
+		text, err := git.Run(ctx, on.bare, "show", fmt.Sprintf("main:apps/app-%d/overlays/dev/kustomization.yaml", i))
 		if err != nil {
 			return err
 		}
@@ -151,11 +160,11 @@ func (e environment) bumpAll(ctx context.Context, title string, image imageref.R
 			landed++
 		}
 	}
-	commits, err := git.Run(ctx, bare, "rev-list", "--count", "main")
+	commits, err := git.Run(ctx, on.bare, "rev-list", "--count", "main")
 	if err != nil {
 		return err
 	}
-	stat, err := git.Run(ctx, bare, "log", "--format=", "--numstat", "main")
+	stat, err := git.Run(ctx, on.bare, "log", "--format=", "--numstat", "main")
 	if err != nil {
 		return err
 	}
@@ -165,7 +174,7 @@ func (e environment) bumpAll(ctx context.Context, title string, image imageref.R
 			lines[fields[0]+"+/"+fields[1]+"-"]++
 		}
 	}
-	e.printf("| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", title, landed, writers, writers-landed, fmt.Sprint(atoi(commits)-1), lines["1+/1-"], milliseconds(took))
+	e.printf("| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", on.title, landed, writers, writers-landed, fmt.Sprint(atoi(commits)-1), lines["1+/1-"], milliseconds(took))
 	return errors.Join(failures...)
 }
 

@@ -83,17 +83,8 @@ func (b *bench) push(ctx context.Context) (image, error) {
 		if err != nil {
 			return image{}, err
 		}
-		one, err := mutate.AppendLayers(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON), base, app)
+		one, err := manifest(platform, base, app)
 		if err != nil {
-			return image{}, err
-		}
-		config, err := one.ConfigFile()
-		if err != nil {
-			return image{}, err
-		}
-		config = config.DeepCopy()
-		config.OS, config.Architecture = platform.OS, platform.Architecture
-		if one, err = mutate.ConfigFile(one, config); err != nil {
 			return image{}, err
 		}
 		digest, err := one.Digest()
@@ -123,6 +114,22 @@ func (b *bench) push(ctx context.Context) (image, error) {
 	}
 	im.ref, err = b.client.PushIndex(ctx, repository, index)
 	return im, err
+}
+
+// manifest is the image of one platform.
+func manifest(platform *v1.Platform, layers ...v1.Layer) (v1.Image, error) {
+	plain := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	one, err := mutate.AppendLayers(plain, layers...)
+	if err != nil {
+		return nil, err
+	}
+	config, err := one.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = platform.OS, platform.Architecture
+	return mutate.ConfigFile(one, config)
 }
 
 // base is a distribution's layer: its package database, and files.

@@ -24,10 +24,10 @@ func (s *session) place(ctx context.Context, p place) error {
 			at.Rule, at.Message = RuleOverlay, err.Error()
 			s.add(at)
 		}
-		return s.rendered(ctx, p, at, was, overlay.Place{}, err)
+		return s.rendered(ctx, p, at, versions{was: was}, err)
 	}
 	at.File, at.Line = now.File, now.Line
-	if err := s.rendered(ctx, p, at, was, now, nil); err != nil {
+	if err := s.rendered(ctx, p, at, versions{was, now}, nil); err != nil {
 		return err
 	}
 	at.Rule = RuleDigest
@@ -175,7 +175,7 @@ func (s *session) moves(ctx context.Context, p place, m rules.Move) (reasons []e
 	}
 	defer func() { reasons = s.held(m.Candidate.Image, reasons) }()
 	if p.had && !m.Deployed.IsZero() {
-		if _, returning, err = history.Find(ctx, s.checker.Repo, s.base.Commit, p.was, p.env.Name, m.Candidate.Image); err != nil {
+		if _, returning, err = history.Find(ctx, s.checker.Repo, history.Where{Rev: s.base.Commit, App: p.was, Env: p.env.Name}, m.Candidate.Image); err != nil {
 			return nil, false, err
 		}
 		if returning {

@@ -22,9 +22,13 @@ import (
 // rendering is how many images a place runs on both sides.
 type rendering struct{ before, after int }
 
+// versions are what a place names in the base and in the head.
+type versions struct{ was, now overlay.Place }
+
 // rendered wants the head to render, and judges every image of it that the base
 // does not have. unread is why the overlay cannot be read; nil if it can.
-func (s *session) rendered(ctx context.Context, p place, at Finding, was, now overlay.Place, unread error) error {
+func (s *session) rendered(ctx context.Context, p place, at Finding, v versions, unread error) error {
+	now := v.now
 	var before []render.Object
 	var problemBefore error
 	if p.had {
@@ -62,7 +66,7 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, was, now ov
 		if image.Text == now.Ref.String() || now.Tag != "" && strings.HasPrefix(image.Text, p.app.Image.Name()+":") {
 			continue // said at the overlay's own line
 		}
-		if err := s.image(ctx, p, at, was.Ref, now.Ref, image); err != nil {
+		if err := s.image(ctx, p, at, v, image); err != nil {
 			return err
 		}
 	}
@@ -111,7 +115,7 @@ var byVariable = regexp.MustCompile(`\$\(|\$\{|\{\{`)
 
 // image judges an image that the place newly runs beside the one that its
 // overlay names.
-func (s *session) image(ctx context.Context, p place, at Finding, was, now imageref.Ref, image render.Image) error {
+func (s *session) image(ctx context.Context, p place, at Finding, v versions, image render.Image) error {
 	where := render.Visible(fmt.Sprintf("%s (%s, %s)", image.Text, image.Object, image.Field))
 	refuse := func(format string, args ...any) error {
 		at.Message = fmt.Sprintf(format, args...)
@@ -136,13 +140,12 @@ func (s *session) image(ctx context.Context, p place, at Finding, was, now image
 	if err != nil {
 		return refuse("the rendered manifests run %s, which cannot be read as an image: %v", where, err)
 	}
-	owners := s.owners(ref.Repository())
 	switch {
-	case len(owners) > 0:
-		if ref == now || history.Placeholder(ref) {
+	case len(s.owners(ref.Repository())) > 0:
+		if ref == v.now.Ref || history.Placeholder(ref) {
 			return nil
 		}
-		return s.beside(ctx, p, at, was, ref, owners)
+		return s.beside(ctx, p, at, v.was.Ref, ref)
 	case s.rules.Images(p.env.Name).Allows(ref.Repository()):
 		return nil
 	}
@@ -171,7 +174,8 @@ func (s *session) owners(repository string) []string {
 // the one that the overlay names, as if it entered the owner's own place in that
 // environment. Where several applications have the repository, one of them must
 // allow it.
-func (s *session) beside(ctx context.Context, p place, at Finding, was, ref imageref.Ref, owners []string) error {
+func (s *session) beside(ctx context.Context, p place, at Finding, was, ref imageref.Ref) error {
+	owners := s.owners(ref.Repository())
 	if slices.Contains(owners, p.app.Name) {
 		owners = []string{p.app.Name}
 	}

@@ -203,7 +203,7 @@ func TestFindTrustsNoTrailer(t *testing.T) {
 	}
 	find := func(ref imageref.Ref) (history.Period, bool, *counting) {
 		repo := &counting{Reader: r}
-		p, found, err := history.Find(t.Context(), repo, "main", app, "dev", ref)
+		p, found, err := history.Find(t.Context(), repo, history.Where{Rev: "main", App: app, Env: "dev"}, ref)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -44,22 +44,29 @@ const historyLimit = 100
 // far back as it is asked to. Commits at which the overlay cannot be read, or
 // names no digest, are no period.
 func History(ctx context.Context, repo Reader, rev string, app config.App, env string) iter.Seq2[Period, error] {
-	return periods(ctx, repo, rev, app, env, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
+	return periods(ctx, repo, Where{rev, app, env}, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
+}
+
+// Where is a place at a revision.
+type Where struct {
+	Rev string
+	App config.App
+	Env string
 }
 
 // Find finds the newest period in which ref ran in env, at or before rev.
 //
 // A commit whose trailers say that it brought another digest is not read: to
 // claim that falsely can make the period shorter, never longer.
-func Find(ctx context.Context, repo Reader, rev string, app config.App, env string, ref imageref.Ref) (Period, bool, error) {
+func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, bool, error) {
 	other := func(e configrepo.Entry) (imageref.Ref, bool) {
-		if Trailer(e.Message, TrailerApp) != app.Name || Trailer(e.Message, TrailerEnvironment) != env {
+		if Trailer(e.Message, TrailerApp) != w.App.Name || Trailer(e.Message, TrailerEnvironment) != w.Env {
 			return imageref.Ref{}, false
 		}
 		claimed, err := imageref.Parse(Trailer(e.Message, TrailerImage))
 		return claimed, err == nil && claimed != ref
 	}
-	for p, err := range periods(ctx, repo, rev, app, env, other) {
+	for p, err := range periods(ctx, repo, w, other) {
 		if err != nil {
 			return Period{}, false, err
 		}
@@ -72,9 +79,11 @@ func Find(ctx context.Context, repo Reader, rev string, app config.App, env stri
 
 // periods lists the periods; known gives the digest of a commit that need not
 // be read.
-func periods(ctx context.Context, repo Reader, rev string, app config.App, env string, known func(configrepo.Entry) (imageref.Ref, bool)) iter.Seq2[Period, error] {
+func periods(
+	ctx context.Context, repo Reader, w Where, known func(configrepo.Entry) (imageref.Ref, bool),
+) iter.Seq2[Period, error] {
 	return func(yield func(Period, error) bool) {
-		file, err := fileAt(ctx, repo, rev, app, env)
+		file, err := fileAt(ctx, repo, w.Rev, Target(w.App, w.Env))
 		if err != nil {
 			yield(Period{}, err)
 			return
@@ -82,7 +91,7 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 		if file == "" { // a place that is not there has no history
 			return
 		}
-		entries, err := repo.Log(ctx, rev, file, historyLimit)
+		entries, err := repo.Log(ctx, w.Rev, file, historyLimit)
 		if err != nil {
 			yield(Period{}, err)
 			return
@@ -98,7 +107,7 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 		for i, entry := range entries {
 			ref, ok := known(entry)
 			if !ok {
-				if ref, err = deployedAt(ctx, repo, entry.SHA, file, app, env); err != nil {
+				if ref, err = deployedAt(ctx, repo, entry.SHA, file, Target(w.App, w.Env)); err != nil {
 					yield(Period{}, err)
 					return
 				}
@@ -124,7 +133,7 @@ func periods(ctx context.Context, repo Reader, rev string, app config.App, env s
 
 // deployedAt is the digest that the overlay's file named at a commit; zero
 // where it cannot be read.
-func deployedAt(ctx context.Context, repo Reader, rev, file string, app config.App, env string) (imageref.Ref, error) {
+func deployedAt(ctx context.Context, repo Reader, rev, file string, target overlay.Target) (imageref.Ref, error) {
 	data, err := repo.File(ctx, rev, file)
 	if errors.Is(err, configrepo.ErrNotFound) {
 		return imageref.Ref{}, nil
@@ -132,7 +141,7 @@ func deployedAt(ctx context.Context, repo Reader, rev, file string, app config.A
 	if err != nil {
 		return imageref.Ref{}, err
 	}
-	place, err := overlay.Read(map[string][]byte{file: data}, Target(app, env))
+	place, err := overlay.Read(map[string][]byte{file: data}, target)
 	if err != nil || place.Tag != "" {
 		return imageref.Ref{}, nil
 	}
@@ -141,8 +150,7 @@ func deployedAt(ctx context.Context, repo Reader, rev, file string, app config.A
 
 // fileAt finds the overlay's file at rev without reading the whole tree; empty
 // where there is none.
-func fileAt(ctx context.Context, repo Reader, rev string, app config.App, env string) (string, error) {
-	target := Target(app, env)
+func fileAt(ctx context.Context, repo Reader, rev string, target overlay.Target) (string, error) {
 	for _, candidate := range overlay.Candidates(target) {
 		_, err := repo.File(ctx, rev, candidate)
 		if err == nil {

@@ -166,7 +166,8 @@ func flow(n *yaml.Node) bool { return n != nil && n.Style&yaml.FlowStyle != 0 }
 
 // onlyDigest parses both sides and refuses a change of anything but the digest:
 // the guard against a slot that was located wrongly.
-func onlyDigest(before, after map[string][]byte, file string, form Form, t Target, ref imageref.Ref) error {
+func onlyDigest(before, after map[string][]byte, p Place, t Target, ref imageref.Ref) error {
+	file, form := p.File, p.Form
 	cannot := func(err error) error { return fmt.Errorf("%s cannot be changed byte by byte: %w", file, err) }
 	was, err := locate(before, file, form, t)
 	if err != nil {

@@ -26,7 +26,7 @@ func TestGuardRefusesMoreThanTheDigest(t *testing.T) {
 		"no longer YAML":       {right + "[", "cannot be changed byte by byte"},
 		"the image disappears": {"namespace: a\n", "cannot be changed byte by byte"},
 	} {
-		err := onlyDigest(one(before), one(c.after), "kustomization.yaml", Kustomize, target, ref)
+		err := onlyDigest(one(before), one(c.after), Place{File: "kustomization.yaml", Form: Kustomize}, target, ref)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}

@@ -178,7 +178,7 @@ func Set(files map[string][]byte, t Target, ref imageref.Ref) (Result, error) {
 	}
 	after := maps.Clone(files)
 	after[file] = result.After
-	if err := onlyDigest(files, after, file, form, t, ref); err != nil {
+	if err := onlyDigest(files, after, Place{File: file, Form: form}, t, ref); err != nil {
 		return Result{}, err
 	}
 	result.Edits = edits(file, result.Before, result.After)

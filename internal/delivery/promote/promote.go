@@ -322,7 +322,7 @@ func (p *Promoter) chooseFrom(ctx context.Context, now view, m move, s step) (co
 			}
 			return env, nil
 		}
-		ran, _, err := history.Find(ctx, p.Repo, now.Commit, m.app, name, place.Ref)
+		ran, _, err := history.Find(ctx, p.Repo, history.Where{Rev: now.Commit, App: m.app, Env: name}, place.Ref)
 		if err != nil {
 			return env, err
 		}

@@ -93,7 +93,9 @@ func (f Forge) Comment(ctx context.Context, number int, marker, body string) err
 	if err != nil {
 		return err
 	}
-	return f.API.UpsertOwnComment(ctx, f.Repository, number, me, marker, marker+"\n"+strings.TrimPrefix(body, marker+"\n"))
+	return f.API.UpsertOwnComment(ctx, f.Repository, number, github.OwnComment{
+		Login: me, Marker: marker, Body: marker + "\n" + strings.TrimPrefix(body, marker+"\n"),
+	})
 }
 
 // RequestReviewers asks users, and teams written as ORG/TEAM.

@@ -64,7 +64,7 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) (reasons []evidence.Reason, err error) {
 	best := evidence.Refused
 	for i, before := range m.Config.Befores(m.App, m.Env.Name) {
-		ran, _, err := history.Find(ctx, repo, m.Rev, m.App, before.Name, m.Candidate.Image)
+		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: before.Name}, m.Candidate.Image)
 		if err != nil {
 			return nil, err
 		}

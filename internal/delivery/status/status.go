@@ -155,7 +155,7 @@ func (r reader) cell(ctx context.Context, env, before string) (Cell, error) {
 		cell.Image = place.Ref
 	}
 	if history.Runs(cell.Image) {
-		period, found, err := history.Find(ctx, r.repo, r.tip.Commit, r.app, env, cell.Image)
+		period, found, err := history.Find(ctx, r.repo, history.Where{Rev: r.tip.Commit, App: r.app, Env: env}, cell.Image)
 		if err != nil {
 			return cell, err
 		}

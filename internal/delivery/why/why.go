@@ -77,7 +77,7 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := candidate(ctx, repo, snapshot, cfg, app, req)
+	result, err := question{snapshot, cfg, app, req}.candidate(ctx, repo)
 	if err != nil {
 		return result, err
 	}
@@ -104,16 +104,24 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	return result, err
 }
 
+// question is what is asked about an application, at a snapshot.
+type question struct {
+	snapshot *configrepo.Snapshot
+	cfg      *config.Config
+	app      config.App
+	req      Request
+}
+
 // candidate finds what runs in the place and what would enter it.
-func candidate(ctx context.Context, repo Repository, snapshot *configrepo.Snapshot, cfg *config.Config, app config.App, req Request) (Result, error) {
-	result := Result{App: app.Name, Env: req.Env, Image: req.Image}
-	now, err := history.Read(snapshot.Files, app, req.Env)
+func (q question) candidate(ctx context.Context, repo Repository) (Result, error) {
+	result := Result{App: q.app.Name, Env: q.req.Env, Image: q.req.Image}
+	now, err := history.Read(q.snapshot.Files, q.app, q.req.Env)
 	if err != nil {
 		return result, err
 	}
 	if history.Runs(now.Ref) {
 		result.Deployed = now.Ref
-		period, found, err := history.Find(ctx, repo, snapshot.Commit, app, req.Env, now.Ref)
+		period, found, err := history.Find(ctx, repo, history.Where{Rev: q.snapshot.Commit, App: q.app, Env: q.req.Env}, now.Ref)
 		if err != nil {
 			return result, err
 		}
@@ -121,10 +129,10 @@ func candidate(ctx context.Context, repo Repository, snapshot *configrepo.Snapsh
 			result.Since = period.Since.UTC()
 		}
 	}
-	befores := cfg.Befores(app, req.Env)
+	befores := q.cfg.Befores(q.app, q.req.Env)
 	if len(befores) == 0 {
-		if req.Image.IsZero() {
-			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", req.Env)
+		if q.req.Image.IsZero() {
+			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", q.req.Env)
 		}
 		return result, nil
 	}
@@ -133,7 +141,7 @@ func candidate(ctx context.Context, repo Repository, snapshot *configrepo.Snapsh
 		if !result.Image.IsZero() {
 			break
 		}
-		from, err := history.Read(snapshot.Files, app, before.Name)
+		from, err := history.Read(q.snapshot.Files, q.app, before.Name)
 		if err != nil {
 			return result, err
 		}

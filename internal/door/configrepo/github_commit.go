@@ -25,29 +25,9 @@ func (g *GitHub) Commit(ctx context.Context, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	files, err := g.tree(ctx, r.Parent)
+	changes, err := g.changes(ctx, r)
 	if err != nil {
-		return "", err
-	}
-	changes := make([]github.TreeChange, 0, len(r.Changes))
-	for _, c := range r.Changes {
-		old, exists := files[c.Path]
-		if c.Content == nil && !exists {
-			return "", fmt.Errorf("commit to %s: delete %s: %w", r.Branch, c.Path, ErrNotFound)
-		}
-		if exists && c.Content != nil && blobID(c.Content) == old.sha {
-			continue
-		}
-		mode := old.mode
-		if c.Content != nil || mode == "" {
-			if mode, err = keptMode(c.Path, old.mode, exists); err != nil {
-				return "", fmt.Errorf("commit to %s: %w", r.Branch, err)
-			}
-		}
-		changes = append(changes, github.TreeChange{Path: c.Path, Mode: mode, Content: c.Content})
-	}
-	if len(changes) == 0 {
-		return "", fmt.Errorf("commit to %s: %w", r.Branch, ErrUnchanged)
+		return "", fmt.Errorf("commit to %s: %w", r.Branch, err)
 	}
 	tree, err := g.api.CreateTree(ctx, g.repo, root, changes)
 	if err != nil {
@@ -75,6 +55,35 @@ func (g *GitHub) Commit(ctx context.Context, r Request) (string, error) {
 	defer g.mu.Unlock()
 	g.moves = nil
 	return sha, nil
+}
+
+// changes are those of the request that change anything.
+func (g *GitHub) changes(ctx context.Context, r Request) ([]github.TreeChange, error) {
+	files, err := g.tree(ctx, r.Parent)
+	if err != nil {
+		return nil, err
+	}
+	changes := make([]github.TreeChange, 0, len(r.Changes))
+	for _, c := range r.Changes {
+		old, exists := files[c.Path]
+		if c.Content == nil && !exists {
+			return nil, fmt.Errorf("delete %s: %w", c.Path, ErrNotFound)
+		}
+		if exists && c.Content != nil && blobID(c.Content) == old.sha {
+			continue
+		}
+		mode := old.mode
+		if c.Content != nil || mode == "" {
+			if mode, err = keptMode(c.Path, old.mode, exists); err != nil {
+				return nil, err
+			}
+		}
+		changes = append(changes, github.TreeChange{Path: c.Path, Mode: mode, Content: c.Content})
+	}
+	if len(changes) == 0 {
+		return nil, ErrUnchanged
+	}
+	return changes, nil
 }
 
 // DeleteBranch deletes a branch that is still at expect; one that is gone

@@ -86,6 +86,31 @@ func (l *Local) write(ctx context.Context, r Request) (string, error) {
 	if _, err := run("", "read-tree", r.Parent); err != nil {
 		return "", err
 	}
+	info, err := l.index(ctx, r, run)
+	if err != nil {
+		return "", err
+	}
+	if _, err := run(info, "update-index", "-z", "--index-info"); err != nil {
+		return "", err
+	}
+	tree, err := run("", "write-tree")
+	if err != nil {
+		return "", err
+	}
+	if before, err := run("", "rev-parse", "--verify", r.Parent+"^{tree}"); err != nil {
+		return "", err
+	} else if before == tree {
+		return "", ErrUnchanged
+	}
+	name, email := l.identity(ctx)
+	when := l.now().UTC().Format(time.RFC3339)
+	env = append(env, "GIT_AUTHOR_NAME="+name, "GIT_AUTHOR_EMAIL="+email, "GIT_COMMITTER_NAME="+name, "GIT_COMMITTER_EMAIL="+email,
+		"GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
+	return run(strings.TrimRight(r.Message, "\n")+"\n", "commit-tree", tree, "-p", r.Parent, "-F", "-")
+}
+
+// index is what git's index is told of the changes.
+func (l *Local) index(ctx context.Context, r Request, run func(stdin string, args ...string) (string, error)) (string, error) {
 	paths := make([]string, 0, len(r.Changes))
 	for _, c := range r.Changes {
 		paths = append(paths, c.Path)
@@ -118,23 +143,7 @@ func (l *Local) write(ctx context.Context, r Request) (string, error) {
 		}
 		fmt.Fprintf(&info, "%s %s\t%s\x00", mode, blob, c.Path)
 	}
-	if _, err := run(info.String(), "update-index", "-z", "--index-info"); err != nil {
-		return "", err
-	}
-	tree, err := run("", "write-tree")
-	if err != nil {
-		return "", err
-	}
-	if before, err := run("", "rev-parse", "--verify", r.Parent+"^{tree}"); err != nil {
-		return "", err
-	} else if before == tree {
-		return "", ErrUnchanged
-	}
-	name, email := l.identity(ctx)
-	when := l.now().UTC().Format(time.RFC3339)
-	env = append(env, "GIT_AUTHOR_NAME="+name, "GIT_AUTHOR_EMAIL="+email, "GIT_COMMITTER_NAME="+name, "GIT_COMMITTER_EMAIL="+email,
-		"GIT_AUTHOR_DATE="+when, "GIT_COMMITTER_DATE="+when)
-	return run(strings.TrimRight(r.Message, "\n")+"\n", "commit-tree", tree, "-p", r.Parent, "-F", "-")
+	return info.String(), nil
 }
 
 func keptMode(path, mode string, exists bool) (string, error) {

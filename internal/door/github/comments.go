@@ -17,24 +17,27 @@ func (c *Client) Comment(ctx context.Context, repo Repository, n int, body strin
 	return nil
 }
 
+// OwnComment is a comment of one user, which its beginning tells from others.
+type OwnComment struct{ Login, Marker, Body string }
+
 // UpsertOwnComment makes body the one comment of login, which is whom the token
 // acts as, that begins with marker, a text that readers do not see such as
 // <!-- waybill:check -->. A comment that says the same already stays as it is. A
 // comment of somebody else stays theirs, whatever it begins with, and its author
 // could change it again.
-func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, login, marker, body string) error {
+func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, own OwnComment) error {
 	comments, err := c.Comments(ctx, repo, n)
 	if err != nil {
 		return err
 	}
 	for _, old := range comments {
-		if !strings.HasPrefix(old.Body, marker) || !old.By(login) {
+		if !strings.HasPrefix(old.Body, own.Marker) || !old.By(own.Login) {
 			continue
 		}
-		if old.Body == body {
+		if old.Body == own.Body {
 			return nil
 		}
-		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &body})
+		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &own.Body})
 		if err == nil {
 			return nil
 		}
@@ -43,7 +46,7 @@ func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, l
 		}
 		// Somebody deleted it meanwhile.
 	}
-	return c.Comment(ctx, repo, n, body)
+	return c.Comment(ctx, repo, n, own.Body)
 }
 
 // EditComment changes the text of a comment.

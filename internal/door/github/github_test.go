@@ -231,7 +231,7 @@ func TestUpsertOwnComment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []string{"<!-- m -->\none", "<!-- m -->\ntwo", "<!-- m -->\ntwo"} {
-		if err := c.UpsertOwnComment(t.Context(), repo, 1, me, "<!-- m -->", body); err != nil {
+		if err := c.UpsertOwnComment(t.Context(), repo, 1, github.OwnComment{Login: me, Marker: "<!-- m -->", Body: body}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -39,7 +39,7 @@ func TestPagination(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := c.UpsertOwnComment(t.Context(), repo, 1, me, "<!-- last -->", "<!-- last -->\ntext"); err != nil {
+		if err := c.UpsertOwnComment(t.Context(), repo, 1, github.OwnComment{Login: me, Marker: "<!-- last -->", Body: "<!-- last -->\ntext"}); err != nil {
 			t.Fatal(err)
 		}
 	}

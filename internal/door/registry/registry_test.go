@@ -475,7 +475,7 @@ func testReferrers(t *testing.T, host string) imageref.Ref {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		registrytest.Attach(t, client, subject, fmt.Sprintf("application/vnd.waybill.test%d", i), []byte{byte(i)}, nil)
+		registrytest.Attach(t, client, subject, registrytest.Attachment{MediaType: fmt.Sprintf("application/vnd.waybill.test%d", i), Data: []byte{byte(i)}})
 	}
 	for prefix, want := range map[string]int{"application/vnd.waybill.test": 3, "application/vnd.waybill.test1": 1, "text/": 0} {
 		if found, err := client.Attached(ctx, subject, prefix); err != nil || len(found) != want {

@@ -76,15 +76,6 @@ func (v *Verifier) trust(trusted root.TrustedMaterial) {
 	v.root = func() (root.TrustedMaterial, error) { return trusted, nil }
 }
 
-// Fingerprints lists the accepted keys, sha256:HEX each.
-func (v *Verifier) Fingerprints() []string {
-	var prints []string
-	for _, k := range v.keys {
-		prints = append(prints, k.fingerprint)
-	}
-	return prints
-}
-
 // Bundle verifies a bundle whose content is a DSSE envelope. Annotations are
 // those it is stored with; they may be nil.
 func (v *Verifier) Bundle(data []byte, annotations map[string]string) (Verified, error) {

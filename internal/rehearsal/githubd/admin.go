@@ -140,108 +140,99 @@ func (s *Server) admin(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) administer(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	decode := func(into any) error {
-		d := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
-		d.DisallowUnknownFields()
-		return d.Decode(into)
+	do := administration[r.Method+" "+strings.TrimPrefix(r.URL.Path, "/_sandbox/")]
+	if do == nil {
+		return nil, notFound()
 	}
-	done := map[string]any{"ok": true}
-	switch r.Method + " " + strings.TrimPrefix(r.URL.Path, "/_sandbox/") {
-	case "POST repositories":
-		var seed Seed
-		if err := decode(&seed); err != nil {
-			return nil, err
-		}
-		return done, s.CreateRepository(r.Context(), seed)
-	case "POST tokens":
-		var t Token
-		if err := decode(&t); err != nil {
-			return nil, err
-		}
+	return do(s, r)
+}
+
+// setting is a secret or a variable, of an environment if one is named.
+type setting struct{ Repository, Environment, Name, Value string }
+
+// administration is what the sandbox can be told and asked, by method and path.
+var administration = map[string]func(*Server, *http.Request) (any, error){
+	"POST repositories": told(func(s *Server, r *http.Request, seed Seed) error { return s.CreateRepository(r.Context(), seed) }),
+	"POST faults":       told(func(s *Server, _ *http.Request, f Fault) error { return s.AddFault(f) }),
+	"POST tokens": asked(func(s *Server, _ *http.Request, t Token) (any, error) {
 		return map[string]any{"token": s.CreateToken(t)}, nil
-	case "POST apps":
-		var app App
-		if err := decode(&app); err != nil {
-			return nil, err
-		}
+	}),
+	"POST apps": asked(func(s *Server, _ *http.Request, app App) (any, error) {
 		id, key, err := s.CreateApp(app)
 		return map[string]any{"client_id": id, "key": key}, err
-	case "POST faults":
-		var f Fault
-		if err := decode(&f); err != nil {
-			return nil, err
-		}
-		return done, s.AddFault(f)
-	case "POST teams":
-		var in struct {
-			Team  string
-			Users []string
-		}
-		if err := decode(&in); err != nil {
-			return nil, err
-		}
+	}),
+	"POST teams": told(func(s *Server, _ *http.Request, in struct {
+		Team  string
+		Users []string
+	}) error {
 		s.SetTeam(in.Team, in.Users...)
-		return done, nil
-	case "POST protect":
-		var in struct {
-			Repository       string
-			Required, Bypass []string
-		}
-		if err := decode(&in); err != nil {
-			return nil, err
-		}
-		return done, s.protect(in.Repository, in.Required, in.Bypass)
-	case "POST merge":
-		var in struct {
-			Repository, User, Method string
-			Number                   int
-		}
-		if err := decode(&in); err != nil {
-			return nil, err
-		}
+		return nil
+	}),
+	"POST protect": told(func(s *Server, _ *http.Request, in struct {
+		Repository       string
+		Required, Bypass []string
+	}) error {
+		return s.protect(in.Repository, in.Required, in.Bypass)
+	}),
+	"POST merge": asked(func(s *Server, r *http.Request, in struct {
+		Repository, User, Method string
+		Number                   int
+	}) (any, error) {
 		sha, err := s.MergePull(r.Context(), in.Repository, in.Number, in.User, in.Method)
 		return map[string]any{"sha": sha}, err
-	case "POST secrets", "POST variables":
-		var in struct{ Repository, Environment, Name, Value string }
-		if err := decode(&in); err != nil {
-			return nil, err
+	}),
+	"POST secrets": told(func(s *Server, _ *http.Request, in setting) error {
+		if in.Environment != "" {
+			return s.SetEnvironmentSecret(in.Repository, in.Environment, in.Name, in.Value)
 		}
-		secret := strings.HasSuffix(r.URL.Path, "secrets")
-		switch {
-		case secret && in.Environment != "":
-			return done, s.SetEnvironmentSecret(in.Repository, in.Environment, in.Name, in.Value)
-		case secret:
-			return done, s.SetSecret(in.Repository, in.Name, in.Value)
-		case in.Environment != "":
-			return done, s.SetEnvironmentVariable(in.Repository, in.Environment, in.Name, in.Value)
+		return s.SetSecret(in.Repository, in.Name, in.Value)
+	}),
+	"POST variables": told(func(s *Server, _ *http.Request, in setting) error {
+		if in.Environment != "" {
+			return s.SetEnvironmentVariable(in.Repository, in.Environment, in.Name, in.Value)
 		}
-		return done, s.SetVariable(in.Repository, in.Name, in.Value)
-	case "POST environments":
-		var in struct {
-			Repository, Name string
-			Branches         []string
-		}
-		if err := decode(&in); err != nil {
-			return nil, err
-		}
-		return done, s.SetEnvironment(in.Repository, in.Name, in.Branches...)
-	case "GET runs":
-		return s.runsOf(q.Get("repository")), nil
-	case "GET pulls":
-		return s.Pulls(q.Get("repository")), nil
-	case "GET statuses":
-		return s.Statuses(q.Get("repository"), q.Get("sha")), nil
-	case "GET idle":
-		timeout, err := time.ParseDuration(q.Get("timeout"))
+		return s.SetVariable(in.Repository, in.Name, in.Value)
+	}),
+	"POST environments": told(func(s *Server, _ *http.Request, in struct {
+		Repository, Name string
+		Branches         []string
+	}) error {
+		return s.SetEnvironment(in.Repository, in.Name, in.Branches...)
+	}),
+	"GET runs":  func(s *Server, r *http.Request) (any, error) { return s.runsOf(r.FormValue("repository")), nil },
+	"GET pulls": func(s *Server, r *http.Request) (any, error) { return s.Pulls(r.FormValue("repository")), nil },
+	"GET statuses": func(s *Server, r *http.Request) (any, error) {
+		return s.Statuses(r.FormValue("repository"), r.FormValue("sha")), nil
+	},
+	"GET idle": func(s *Server, r *http.Request) (any, error) {
+		timeout, err := time.ParseDuration(r.FormValue("timeout"))
 		if err != nil {
 			timeout = time.Minute
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeout)
 		defer cancel()
 		return done, s.WaitIdle(ctx)
+	},
+}
+
+var done = map[string]any{"ok": true}
+
+// asked decodes the body, in which every field must be known, and answers.
+func asked[T any](do func(s *Server, r *http.Request, in T) (any, error)) func(*Server, *http.Request) (any, error) {
+	return func(s *Server, r *http.Request) (any, error) {
+		var in T
+		d := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&in); err != nil {
+			return nil, err
+		}
+		return do(s, r, in)
 	}
-	return nil, notFound()
+}
+
+// told is asked with nothing to answer.
+func told[T any](do func(s *Server, r *http.Request, in T) error) func(*Server, *http.Request) (any, error) {
+	return asked(func(s *Server, r *http.Request, in T) (any, error) { return done, do(s, r, in) })
 }
 
 // Status is a commit status, as a rehearsal looks at it.

@@ -95,6 +95,17 @@ func (s *Server) handle(method, path, scope, access string, h handler) {
 	})
 }
 
+// with decodes the body of a request for its handler.
+func with[T any](h func(c *call, in T) (*answer, error)) handler {
+	return func(c *call) (*answer, error) {
+		var in T
+		if err := c.decode(&in); err != nil {
+			return nil, err
+		}
+		return h(c, in)
+	}
+}
+
 func (s *Server) call(w http.ResponseWriter, r *http.Request, scope, access string, h handler) (*answer, error) {
 	token, err := s.authenticate(r)
 	if err != nil {
@@ -202,60 +213,25 @@ func (s *Server) routes() {
 	s.handle("GET", "", "metadata", "read", getRepository)
 	s.handle("GET", "/branches/{branch}", "contents", "read", getBranch)
 	s.handle("GET", "/git/ref/{ref...}", "contents", "read", getRef)
-	s.handle("POST", "/git/refs", "contents", "write", createRef)
-	s.handle("PATCH", "/git/refs/{ref...}", "contents", "write", updateRef)
+	s.handle("POST", "/git/refs", "contents", "write", with(createRef))
+	s.handle("PATCH", "/git/refs/{ref...}", "contents", "write", with(updateRef))
 	s.handle("DELETE", "/git/refs/{ref...}", "contents", "write", deleteRef)
 	s.handle("GET", "/git/blobs/{sha}", "contents", "read", getBlob)
-	s.handle("POST", "/git/blobs", "contents", "write", createBlob)
+	s.handle("POST", "/git/blobs", "contents", "write", with(createBlob))
 	s.handle("GET", "/git/trees/{sha}", "contents", "read", getTree)
-	s.handle("POST", "/git/trees", "contents", "write", createTree)
+	s.handle("POST", "/git/trees", "contents", "write", with(createTree))
 	s.handle("GET", "/git/commits/{sha}", "contents", "read", getGitCommit)
-	s.handle("POST", "/git/commits", "contents", "write", createCommit)
+	s.handle("POST", "/git/commits", "contents", "write", with(createCommit))
 	s.handle("GET", "/commits", "contents", "read", listCommits)
 	s.handle("GET", "/commits/{rest...}", "contents", "read", commitDetails)
 	s.handle("GET", "/compare/{basehead...}", "contents", "read", compare)
 	s.handle("GET", "/tarball/{ref...}", "contents", "read", tarball)
 	s.handle("GET", "/contents/{path...}", "contents", "read", getContents)
 	s.handle("GET", "/activity", "contents", "read", listActivity)
-	s.handle("POST", "/statuses/{sha}", "statuses", "write", createStatus)
-
-	s.handle("POST", "/deployments", "deployments", "write", createDeployment)
-	s.handle("GET", "/deployments/{id}", "deployments", "read", getDeployment)
-	s.handle("POST", "/deployments/{id}/statuses", "deployments", "write", createDeploymentStatus)
-	s.handle("GET", "/deployments/{id}/statuses", "deployments", "read", listDeploymentStatuses)
-
-	s.handle("GET", "/pulls", "pull_requests", "read", listPulls)
-	s.handle("POST", "/pulls", "pull_requests", "write", createPull)
-	s.handle("GET", "/pulls/{n}", "pull_requests", "read", getPull)
-	s.handle("PATCH", "/pulls/{n}", "pull_requests", "write", updatePull)
-	s.handle("PUT", "/pulls/{n}/merge", "contents", "write", mergePull)
-	s.handle("GET", "/pulls/{n}/files", "pull_requests", "read", pullFiles)
-	s.handle("GET", "/collaborators/{user}/permission", "metadata", "read", collaboratorPermission)
-	s.handle("GET", "/pulls/{n}/reviews", "pull_requests", "read", listReviews)
-	s.handle("POST", "/pulls/{n}/reviews", "pull_requests", "write", createReview)
-	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", updateReview)
-	s.handle("PUT", "/pulls/{n}/reviews/{id}/dismissals", "pull_requests", "write", dismissReview)
-	s.handle("POST", "/pulls/{n}/requested_reviewers", "pull_requests", "write", requestReviewers)
-	s.handle("GET", "/issues", "issues", "read", listIssues)
-	s.handle("POST", "/issues", "issues", "write", createIssue)
-	s.handle("GET", "/issues/{n}", "issues", "read", getIssue)
-	s.handle("PATCH", "/issues/{n}", "issues", "write", updateIssue)
-	s.handle("GET", "/issues/{n}/comments", issueOrPull, "read", listComments)
-	s.handle("POST", "/issues/{n}/comments", issueOrPull, "write", createComment)
-	s.handle("PATCH", "/issues/comments/{id}", issueOrPull, "write", updateComment)
-	s.handle("GET", "/issues/{n}/labels", issueOrPull, "read", listLabels)
-	s.handle("POST", "/issues/{n}/labels", issueOrPull, "write", addLabels)
-
-	s.handle("POST", "/actions/workflows/{file}/dispatches", "actions", "write", dispatchWorkflow)
-	s.handle("GET", "/actions/workflows/{file}/runs", "actions", "read", listRuns)
-	s.handle("GET", "/actions/runs", "actions", "read", listRuns)
-	s.handle("GET", "/actions/runs/{id}", "actions", "read", getRun)
-	s.handle("GET", "/actions/runs/{id}/jobs", "actions", "read", listJobs)
-	s.handle("GET", "/actions/jobs/{id}/logs", "actions", "read", jobLog)
-	s.handle("POST", "/dispatches", "contents", "write", dispatchRepository)
-	s.handle("POST", "/code-scanning/sarifs", "security_events", "write", uploadSARIF)
+	s.handle("POST", "/statuses/{sha}", "statuses", "write", with(createStatus))
 
 	s.settingsRoutes()
+	s.routesOfWork()
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
 	s.mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/installation", s.installation)
@@ -266,6 +242,45 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/_sandbox/", s.admin)
 	s.mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { s.write(w, nil, notFound()) })
 	s.mux.HandleFunc("/", s.pages)
+}
+
+// routesOfWork are deployments, pull requests, issues and workflows.
+func (s *Server) routesOfWork() {
+	s.handle("POST", "/deployments", "deployments", "write", createDeployment)
+	s.handle("GET", "/deployments/{id}", "deployments", "read", getDeployment)
+	s.handle("POST", "/deployments/{id}/statuses", "deployments", "write", createDeploymentStatus)
+	s.handle("GET", "/deployments/{id}/statuses", "deployments", "read", listDeploymentStatuses)
+
+	s.handle("GET", "/pulls", "pull_requests", "read", listPulls)
+	s.handle("POST", "/pulls", "pull_requests", "write", with(createPull))
+	s.handle("GET", "/pulls/{n}", "pull_requests", "read", getPull)
+	s.handle("PATCH", "/pulls/{n}", "pull_requests", "write", updatePull)
+	s.handle("PUT", "/pulls/{n}/merge", "contents", "write", mergePull)
+	s.handle("GET", "/pulls/{n}/files", "pull_requests", "read", pullFiles)
+	s.handle("GET", "/collaborators/{user}/permission", "metadata", "read", collaboratorPermission)
+	s.handle("GET", "/pulls/{n}/reviews", "pull_requests", "read", listReviews)
+	s.handle("POST", "/pulls/{n}/reviews", "pull_requests", "write", createReview)
+	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", with(updateReview))
+	s.handle("PUT", "/pulls/{n}/reviews/{id}/dismissals", "pull_requests", "write", with(dismissReview))
+	s.handle("POST", "/pulls/{n}/requested_reviewers", "pull_requests", "write", requestReviewers)
+	s.handle("GET", "/issues", "issues", "read", listIssues)
+	s.handle("POST", "/issues", "issues", "write", with(createIssue))
+	s.handle("GET", "/issues/{n}", "issues", "read", getIssue)
+	s.handle("PATCH", "/issues/{n}", "issues", "write", updateIssue)
+	s.handle("GET", "/issues/{n}/comments", issueOrPull, "read", listComments)
+	s.handle("POST", "/issues/{n}/comments", issueOrPull, "write", createComment)
+	s.handle("PATCH", "/issues/comments/{id}", issueOrPull, "write", updateComment)
+	s.handle("GET", "/issues/{n}/labels", issueOrPull, "read", listLabels)
+	s.handle("POST", "/issues/{n}/labels", issueOrPull, "write", addLabels)
+
+	s.handle("POST", "/actions/workflows/{file}/dispatches", "actions", "write", with(dispatchWorkflow))
+	s.handle("GET", "/actions/workflows/{file}/runs", "actions", "read", listRuns)
+	s.handle("GET", "/actions/runs", "actions", "read", listRuns)
+	s.handle("GET", "/actions/runs/{id}", "actions", "read", getRun)
+	s.handle("GET", "/actions/runs/{id}/jobs", "actions", "read", listJobs)
+	s.handle("GET", "/actions/jobs/{id}/logs", "actions", "read", jobLog)
+	s.handle("POST", "/dispatches", "contents", "write", with(dispatchRepository))
+	s.handle("POST", "/code-scanning/sarifs", "security_events", "write", with(uploadSARIF))
 }
 
 var shaForm = regexp.MustCompile(`^[0-9a-f]{40}$`)

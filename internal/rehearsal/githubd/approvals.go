@@ -101,19 +101,11 @@ func commitPulls(c *call, sha string) (*answer, error) {
 
 // updateReview changes a review's text, as its author and those who may write
 // can on GitHub; what it says of itself afterwards is only that.
-func updateReview(c *call) (*answer, error) {
-	var in struct{ Body string }
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func updateReview(c *call, in struct{ Body string }) (*answer, error) {
 	return c.changeReview("edited", func(r *review) { r.Body, r.Edited = in.Body, c.s.now() })
 }
 
-func dismissReview(c *call) (*answer, error) {
-	var in struct{ Message, Event string }
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func dismissReview(c *call, in struct{ Message, Event string }) (*answer, error) {
 	if in.Message == "" {
 		return nil, invalid("PullRequestReview", "message", "missing_field", "")
 	}
@@ -220,12 +212,18 @@ func (c *call) organisationJSON() map[string]any {
 	return org
 }
 
+// reviewsInput are the variables of the query for the reviews of a pull request.
+type reviewsInput struct {
+	Owner, Name, After string
+	Number             int
+}
+
 // graphqlReviews serves the GraphQL query for the reviews of a pull request, with
 // the time of the last edit, which REST does not say.
-func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, owner, name string, number int, after string) {
-	repo := s.lookup(owner + "/" + name)
+func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, in reviewsInput) {
+	repo := s.lookup(in.Owner + "/" + in.Name)
 	if repo == nil || !token.sees(repo) {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+owner+"/"+name+"'.")
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+in.Owner+"/"+in.Name+"'.")
 		return
 	}
 	if !token.may(repo, "pull_requests", "read") {
@@ -234,17 +232,17 @@ func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, owner, name
 	}
 	s.mu.Lock()
 	var reviews []review
-	p := repo.pull(number)
+	p := repo.pull(in.Number)
 	if p != nil {
 		reviews = append(reviews, p.Reviews...)
 	}
 	s.mu.Unlock()
 	if p == nil {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a PullRequest with the number of "+strconv.Itoa(number)+".")
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a PullRequest with the number of "+strconv.Itoa(in.Number)+".")
 		return
 	}
 	const page = 100
-	from, _ := strconv.Atoi(after)
+	from, _ := strconv.Atoi(in.After)
 	to := min(from+page, len(reviews))
 	nodes := []map[string]any{}
 	for _, r := range reviews[min(from, to):to] {

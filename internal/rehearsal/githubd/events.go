@@ -36,7 +36,11 @@ func (e Event) StartsWorkflows() bool {
 
 // refMoved does what follows a ref's move: pull requests follow their
 // branches, events go out. The caller holds the lock on the refs.
-func (s *Server) refMoved(ctx context.Context, repo *repository, token *Token, ref, before, after string) {
+// move is what happened to a reference; zeroOID stands for no commit.
+type move struct{ ref, before, after string }
+
+func (s *Server) refMoved(ctx context.Context, repo *repository, token *Token, m move) {
+	ref, before, after := m.ref, m.before, m.after
 	if before == after {
 		return
 	}

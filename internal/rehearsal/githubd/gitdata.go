@@ -25,11 +25,7 @@ func getRef(c *call) (*answer, error) {
 	return ok(c.refJSON(ref, sha))
 }
 
-func createRef(c *call) (*answer, error) {
-	var in struct{ Ref, SHA string }
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createRef(c *call, in struct{ Ref, SHA string }) (*answer, error) {
 	if !strings.HasPrefix(in.Ref, "refs/") || strings.Count(in.Ref, "/") < 2 {
 		return nil, unprocessable("Reference name must start with 'refs/' and have at least two slashes.")
 	}
@@ -45,18 +41,14 @@ func createRef(c *call) (*answer, error) {
 	if _, err := c.git("update-ref", in.Ref, in.SHA, zeroOID); err != nil {
 		return nil, unprocessable("Reference could not be created")
 	}
-	c.s.refMoved(c.Context(), c.repo, c.token, in.Ref, zeroOID, in.SHA)
+	c.s.refMoved(c.Context(), c.repo, c.token, move{in.Ref, zeroOID, in.SHA})
 	return created(c.refJSON(in.Ref, in.SHA))
 }
 
-func updateRef(c *call) (*answer, error) {
-	var in struct {
-		SHA   string
-		Force bool
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func updateRef(c *call, in struct {
+	SHA   string
+	Force bool
+}) (*answer, error) {
 	ref := "refs/" + c.PathValue("ref")
 	if c.resolve(in.SHA) != in.SHA || in.SHA == "" {
 		return nil, unprocessable("Object does not exist")
@@ -79,7 +71,7 @@ func updateRef(c *call) (*answer, error) {
 	if _, err := c.git("update-ref", ref, in.SHA, old); err != nil {
 		return nil, &apiError{Status: http.StatusConflict, Message: "Reference was updated by somebody else"}
 	}
-	c.s.refMoved(c.Context(), c.repo, c.token, ref, old, in.SHA)
+	c.s.refMoved(c.Context(), c.repo, c.token, move{ref, old, in.SHA})
 	return ok(c.refJSON(ref, in.SHA))
 }
 
@@ -98,7 +90,7 @@ func deleteRef(c *call) (*answer, error) {
 	if _, err := c.git("update-ref", "-d", ref, old); err != nil {
 		return nil, err
 	}
-	c.s.refMoved(c.Context(), c.repo, c.token, ref, old, zeroOID)
+	c.s.refMoved(c.Context(), c.repo, c.token, move{ref, old, zeroOID})
 	return noContent()
 }
 
@@ -121,11 +113,7 @@ func getBlob(c *call) (*answer, error) {
 	})
 }
 
-func createBlob(c *call) (*answer, error) {
-	var in struct{ Content, Encoding string }
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createBlob(c *call, in struct{ Content, Encoding string }) (*answer, error) {
 	data := []byte(in.Content)
 	if in.Encoding == "base64" {
 		var err error
@@ -178,17 +166,13 @@ func (c *call) treeJSON(sha string, recursive bool) (map[string]any, error) {
 	return map[string]any{"sha": sha, "url": c.api("/git/trees/%s", sha), "truncated": false, "tree": entries}, nil
 }
 
-func createTree(c *call) (*answer, error) {
-	var in struct {
-		BaseTree string `json:"base_tree"`
-		Tree     []struct {
-			Path, Mode, Type string
-			SHA, Content     *string
-		}
+func createTree(c *call, in struct {
+	BaseTree string `json:"base_tree"`
+	Tree     []struct {
+		Path, Mode, Type string
+		SHA, Content     *string
 	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+}) (*answer, error) {
 	if len(in.Tree) == 0 {
 		return nil, unprocessable("Invalid tree info")
 	}
@@ -254,15 +238,11 @@ func getGitCommit(c *call) (*answer, error) {
 	return ok(c.gitCommitJSON(info))
 }
 
-func createCommit(c *call) (*answer, error) {
-	var in struct {
-		Message, Tree string
-		Parents       []string
-		Author        *struct{ Name, Email string }
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createCommit(c *call, in struct {
+	Message, Tree string
+	Parents       []string
+	Author        *struct{ Name, Email string }
+}) (*answer, error) {
 	if in.Message == "" {
 		return nil, invalid("Commit", "message", "missing_field", "")
 	}

@@ -51,10 +51,10 @@ func (s *Server) pages(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("Permission to %s.git denied to %s.", repo.fullName(), token.User), http.StatusForbidden)
 		return
 	}
-	s.serveGit(w, r, repo, token, service, rest == "info/refs")
+	s.serveGit(w, r, repo, token, service)
 }
 
-func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, repo *repository, token *Token, service string, advertise bool) {
+func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, repo *repository, token *Token, service string) {
 	command := git.Command{Dir: s.gitDir(repo), Env: append([]string{}, s.o.Env...), Stdout: w,
 		Config: []string{"http.receivepack=true", "uploadpack.allowAnySHA1InWant=true", "receive.denyDeleteCurrent=refuse"}}
 	if branch := "refs/heads/" + repo.DefaultBranch; rulesRefuse(repo, token, branch) {
@@ -65,7 +65,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, repo *reposito
 	}
 	w.Header().Set("Cache-Control", "no-cache")
 	verb := strings.TrimPrefix(service, "git-")
-	if advertise {
+	if strings.HasSuffix(r.URL.Path, "/info/refs") {
 		w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
 		if !strings.Contains(r.Header.Get("Git-Protocol"), "version=2") || verb == "receive-pack" {
 			line := "# service=" + service + "\n"
@@ -100,12 +100,12 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, repo *reposito
 	after := s.allRefs(ctx, repo)
 	for ref, sha := range after {
 		if before[ref] != sha {
-			s.refMoved(ctx, repo, token, ref, orZero(before[ref]), sha)
+			s.refMoved(ctx, repo, token, move{ref, orZero(before[ref]), sha})
 		}
 	}
 	for ref, sha := range before {
 		if after[ref] == "" {
-			s.refMoved(ctx, repo, token, ref, sha, zeroOID)
+			s.refMoved(ctx, repo, token, move{ref, sha, zeroOID})
 		}
 	}
 }

@@ -24,9 +24,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		Variables json.RawMessage
 	}
 	var variables struct {
-		Input              updateRefsInput
-		Owner, Name, After string
-		Number             int
+		Input updateRefsInput
+		reviewsInput
 	}
 	err = json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&in)
 	if err == nil && len(in.Variables) > 0 {
@@ -38,7 +37,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
-		s.graphqlReviews(w, token, variables.Owner, variables.Name, variables.Number, variables.After)
+		s.graphqlReviews(w, token, variables.reviewsInput)
 	case strings.Contains(in.Query, "... on Blob"):
 		s.graphqlObjects(w, r, token, in.Variables)
 	case strings.Contains(in.Query, "viewer"):
@@ -163,7 +162,7 @@ func (s *Server) updateRefs(w http.ResponseWriter, r *http.Request, token *Token
 		return
 	}
 	for i, u := range in.RefUpdates {
-		s.refMoved(r.Context(), repo, token, u.Name, before[i], u.AfterOid)
+		s.refMoved(r.Context(), repo, token, move{u.Name, before[i], u.AfterOid})
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"updateRefs": map[string]any{"clientMutationId": nil}}})
 }

@@ -119,14 +119,10 @@ func listIssues(c *call) (*answer, error) {
 }
 
 // https://docs.github.com/en/rest/issues/issues#create-an-issue
-func createIssue(c *call) (*answer, error) {
-	var in struct {
-		Title, Body string
-		Labels      []string
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createIssue(c *call, in struct {
+	Title, Body string
+	Labels      []string
+}) (*answer, error) {
 	if strings.TrimSpace(in.Title) == "" {
 		return nil, invalid("Issue", "title", "missing_field", "")
 	}

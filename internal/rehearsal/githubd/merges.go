@@ -22,7 +22,7 @@ func mergePull(c *call) (*answer, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	sha, err := c.s.merge(c.Context(), c.repo, c.token, n, in.SHA, in.MergeMethod, in.CommitTitle)
+	sha, err := c.s.merge(c.Context(), c.repo, c.token, merging{n, in.SHA, in.MergeMethod, in.CommitTitle})
 	if err != nil {
 		return nil, err
 	}
@@ -35,14 +35,20 @@ func (s *Server) MergePull(ctx context.Context, name string, n int, user, method
 	if repo == nil {
 		return "", fmt.Errorf("merge pull request %s#%d: no such repository", name, n)
 	}
-	sha, err := s.merge(ctx, repo, &Token{User: user}, n, "", method, "")
+	sha, err := s.merge(ctx, repo, &Token{User: user}, merging{number: n, method: method})
 	if err != nil {
 		return "", fmt.Errorf("merge pull request %s#%d: %w", name, n, err)
 	}
 	return sha, nil
 }
 
-func (s *Server) merge(ctx context.Context, repo *repository, token *Token, n int, expect, method, title string) (string, error) {
+// merging says how a pull request is merged.
+type merging struct {
+	number                int
+	expect, method, title string // head, merge or squash or rebase, of the commit; each may be empty
+}
+
+func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m merging) (string, error) {
 	refused := func(format string, args ...any) error {
 		return &apiError{Status: http.StatusMethodNotAllowed, Message: fmt.Sprintf(format, args...)}
 	}
@@ -50,7 +56,7 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, n in
 	lock.Lock()
 	defer lock.Unlock()
 	s.mu.Lock()
-	found := repo.pull(n)
+	found := repo.pull(m.number)
 	var p pull
 	if found != nil {
 		p = *found
@@ -62,48 +68,51 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, n in
 		return "", notFound()
 	case p.State != "open" || p.Draft:
 		return "", refused("Pull Request is not mergeable")
-	case expect != "" && expect != p.HeadSHA:
+	case m.expect != "" && m.expect != p.HeadSHA:
 		return "", &apiError{Status: http.StatusConflict, Message: "Head branch was modified. Review and try the merge again."}
 	case missing != "":
 		return "", refused("Required status check %q is expected.", missing)
 	}
 	dir := s.gitDir(repo)
 	base := s.head(ctx, dir, "refs/heads/"+p.BaseRef)
-	if title == "" {
-		title = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", n, repo.Owner, p.HeadRef, p.Title)
+	if m.title == "" {
+		m.title = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", m.number, repo.Owner, p.HeadRef, p.Title)
 	}
-	sha := s.mergeCommit(ctx, dir, base, p.HeadSHA, title, token.User)
+	sha := s.mergeCommit(ctx, dir, joint{base, p.HeadSHA, m.title, token.User})
 	switch {
 	case sha == "":
 		return "", refused("Pull Request is not mergeable")
-	case method == "squash":
+	case m.method == "squash":
 		var err error
-		if sha, err = git.RunEnv(ctx, dir, append(s.identity(token.User), s.o.Env...), "commit-tree", sha+"^{tree}", "-p", base, "-m", fmt.Sprintf("%s (#%d)", p.Title, n)); err != nil {
+		if sha, err = git.RunEnv(ctx, dir, append(s.identity(token.User), s.o.Env...), "commit-tree", sha+"^{tree}", "-p", base, "-m", fmt.Sprintf("%s (#%d)", p.Title, m.number)); err != nil {
 			return "", err
 		}
-	case method == "rebase":
+	case m.method == "rebase":
 		if sha = s.rebase(ctx, dir, base, p.HeadSHA, token.User); sha == "" {
 			return "", refused("Pull Request is not mergeable")
 		}
-	case method != "" && method != "merge":
-		return "", unprocessable("Invalid request.\n\n%q is not a member of [\"merge\", \"squash\", \"rebase\"].", method)
+	case m.method != "" && m.method != "merge":
+		return "", unprocessable("Invalid request.\n\n%q is not a member of [\"merge\", \"squash\", \"rebase\"].", m.method)
 	}
 	if _, err := git.RunEnv(ctx, dir, s.o.Env, "update-ref", "refs/heads/"+p.BaseRef, sha, base); err != nil {
 		return "", &apiError{Status: http.StatusConflict, Message: "Base branch was modified. Review and try the merge again."}
 	}
 	p = s.merged(found, token.User, base, sha)
-	s.refMoved(ctx, repo, token, "refs/heads/"+p.BaseRef, base, sha)
+	s.refMoved(ctx, repo, token, move{"refs/heads/" + p.BaseRef, base, sha})
 	s.emit(s.pullEvent(repo, p, "closed", token))
 	return sha, nil
 }
 
+// joint is a commit that joins two others.
+type joint struct{ base, head, message, user string }
+
 // mergeCommit makes the merge of head into base, or gives empty on conflict.
-func (s *Server) mergeCommit(ctx context.Context, dir, base, head, message, user string) string {
-	tree, err := git.RunEnv(ctx, dir, s.o.Env, "merge-tree", "--write-tree", base, head)
+func (s *Server) mergeCommit(ctx context.Context, dir string, j joint) string {
+	tree, err := git.RunEnv(ctx, dir, s.o.Env, "merge-tree", "--write-tree", j.base, j.head)
 	if err != nil {
 		return ""
 	}
-	commit, err := git.RunEnv(ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", base, "-p", head, "-m", message)
+	commit, err := git.RunEnv(ctx, dir, append(s.identity(j.user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", j.base, "-p", j.head, "-m", j.message)
 	if err != nil {
 		return ""
 	}

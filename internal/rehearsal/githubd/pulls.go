@@ -100,14 +100,10 @@ func (c *call) pull() (pull, error) {
 	return pull{}, notFound()
 }
 
-func createPull(c *call) (*answer, error) {
-	var in struct {
-		Title, Body, Head, Base string
-		Draft                   bool
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createPull(c *call, in struct {
+	Title, Body, Head, Base string
+	Draft                   bool
+}) (*answer, error) {
 	if in.Title == "" {
 		return nil, invalid("PullRequest", "title", "missing_field", "")
 	}
@@ -281,7 +277,7 @@ func (s *Server) refreshPull(ctx context.Context, repo *repository, p *pull) pul
 	s.mu.Unlock()
 	base := s.head(ctx, dir, "refs/heads/"+baseRef)
 	_, _ = git.RunEnv(ctx, dir, s.o.Env, "update-ref", fmt.Sprintf("refs/pull/%d/head", n), head)
-	merge := s.mergeCommit(ctx, dir, base, head, fmt.Sprintf("Merge %s into %s", head, base), user)
+	merge := s.mergeCommit(ctx, dir, joint{base, head, fmt.Sprintf("Merge %s into %s", head, base), user})
 	if merge != "" {
 		_, _ = git.RunEnv(ctx, dir, s.o.Env, "update-ref", fmt.Sprintf("refs/pull/%d/merge", n), merge)
 	}

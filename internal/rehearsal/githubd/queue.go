@@ -46,7 +46,7 @@ func (s *Server) Enqueue(ctx context.Context, name, user string, numbers ...int)
 		if onto == "" {
 			onto = s.head(ctx, dir, "refs/heads/"+p.BaseRef)
 		}
-		sha := s.mergeCommit(ctx, dir, onto, p.HeadSHA, fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", n, repo.Owner, p.HeadRef, p.Title), user)
+		sha := s.mergeCommit(ctx, dir, joint{onto, p.HeadSHA, fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", n, repo.Owner, p.HeadRef, p.Title), user})
 		if sha == "" {
 			return fmt.Errorf("queue pull request %s#%d: it conflicts with what is before it", name, n)
 		}
@@ -112,7 +112,7 @@ func (s *Server) MergeQueue(ctx context.Context, name string) ([]int, error) {
 		numbers = append(numbers, q.Number)
 		events = append(events, s.pullEvent(repo, p, "closed", token))
 	}
-	s.refMoved(ctx, repo, token, "refs/heads/"+last.Base, before, last.SHA)
+	s.refMoved(ctx, repo, token, move{"refs/heads/" + last.Base, before, last.SHA})
 	s.emit(events...)
 	return numbers, nil
 }

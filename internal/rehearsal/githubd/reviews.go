@@ -262,14 +262,10 @@ func (c *call) labelsJSON(names []string) []map[string]any {
 	return list
 }
 
-func createStatus(c *call) (*answer, error) {
-	var in struct {
-		State, Context, Description string
-		TargetURL                   string `json:"target_url"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func createStatus(c *call, in struct {
+	State, Context, Description string
+	TargetURL                   string `json:"target_url"`
+}) (*answer, error) {
 	sha := c.PathValue("sha")
 	if !shaForm.MatchString(sha) || c.resolve(sha) != sha {
 		return nil, unprocessable("No commit found for SHA: %s", sha)

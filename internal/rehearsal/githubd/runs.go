@@ -139,15 +139,11 @@ func (s *Server) WaitIdle(ctx context.Context) error {
 	}
 }
 
-func dispatchWorkflow(c *call) (*answer, error) {
-	var in struct {
-		Ref           string
-		Inputs        map[string]any
-		ReturnDetails bool `json:"return_run_details"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func dispatchWorkflow(c *call, in struct {
+	Ref           string
+	Inputs        map[string]any
+	ReturnDetails bool `json:"return_run_details"`
+}) (*answer, error) {
 	file := path.Base(c.PathValue("file"))
 	ref, sha := "refs/heads/"+strings.TrimPrefix(in.Ref, "refs/heads/"), ""
 	if sha = c.s.head(c.Context(), c.dir, ref+"^{commit}"); sha == "" {
@@ -195,14 +191,10 @@ func dispatchWorkflow(c *call) (*answer, error) {
 	return noContent()
 }
 
-func dispatchRepository(c *call) (*answer, error) {
-	var in struct {
-		EventType string         `json:"event_type"`
-		Payload   map[string]any `json:"client_payload"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func dispatchRepository(c *call, in struct {
+	EventType string         `json:"event_type"`
+	Payload   map[string]any `json:"client_payload"`
+}) (*answer, error) {
 	if in.EventType == "" {
 		return nil, unprocessable("Invalid request.\n\n\"event_type\" wasn't supplied.")
 	}
@@ -379,16 +371,12 @@ func listCheckRuns(c *call, sha string) (*answer, error) {
 	return ok(map[string]any{"total_count": len(list), "check_runs": paginate(c, list)})
 }
 
-func uploadSARIF(c *call) (*answer, error) {
-	var in struct {
-		CommitSHA string `json:"commit_sha"`
-		Ref       string
-		Sarif     string
-		ToolName  string `json:"tool_name"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
+func uploadSARIF(c *call, in struct {
+	CommitSHA string `json:"commit_sha"`
+	Ref       string
+	Sarif     string
+	ToolName  string `json:"tool_name"`
+}) (*answer, error) {
 	if !shaForm.MatchString(in.CommitSHA) || in.Ref == "" || in.Sarif == "" {
 		return nil, unprocessable("Invalid request: commit_sha, ref and sarif are required")
 	}

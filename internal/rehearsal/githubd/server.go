@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -268,32 +269,11 @@ func (s *Server) CreateRepository(ctx context.Context, seed Seed) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fmt.Errorf("create repository %s: %w", seed.Name, err)
 	}
-	run := func(env []string, args ...string) (string, error) {
-		return git.RunEnv(ctx, dir, append(append([]string{}, s.o.Env...), env...), args...)
-	}
 	if _, err := git.RunEnv(ctx, filepath.Dir(dir), s.o.Env, "init", "--quiet", "--bare", "--initial-branch="+seed.Branch, dir); err != nil {
 		return fmt.Errorf("create repository %s: %w", seed.Name, err)
 	}
 	if seed.Dir != "" {
-		index := filepath.Join(dir, "seed-index")
-		defer os.Remove(index)
-		env := append(s.identity(seed.Author), "GIT_INDEX_FILE="+index)
-		abs, err := filepath.Abs(seed.Dir)
-		if err != nil {
-			return fmt.Errorf("create repository %s: %w", seed.Name, err)
-		}
-		if _, err := run(env, "--work-tree="+abs, "add", "--all", "--force", "."); err != nil {
-			return fmt.Errorf("create repository %s: %w", seed.Name, err)
-		}
-		tree, err := run(env, "write-tree")
-		if err != nil {
-			return fmt.Errorf("create repository %s: %w", seed.Name, err)
-		}
-		commit, err := run(env, "commit-tree", tree, "-m", seed.Message)
-		if err != nil {
-			return fmt.Errorf("create repository %s: %w", seed.Name, err)
-		}
-		if _, err := run(nil, "update-ref", "refs/heads/"+seed.Branch, commit); err != nil {
+		if err := s.firstCommit(ctx, dir, seed); err != nil {
 			return fmt.Errorf("create repository %s: %w", seed.Name, err)
 		}
 	}
@@ -302,6 +282,30 @@ func (s *Server) CreateRepository(ctx context.Context, seed Seed) error {
 		st.Repositories[strings.ToLower(seed.Name)] = repo
 	})
 	return nil
+}
+
+// firstCommit commits the files of the seed.
+func (s *Server) firstCommit(ctx context.Context, dir string, seed Seed) error {
+	index := filepath.Join(dir, "seed-index")
+	defer os.Remove(index)
+	env := slices.Concat(s.o.Env, s.identity(seed.Author), []string{"GIT_INDEX_FILE=" + index})
+	abs, err := filepath.Abs(seed.Dir)
+	if err != nil {
+		return err
+	}
+	if _, err := git.RunEnv(ctx, dir, env, "--work-tree="+abs, "add", "--all", "--force", "."); err != nil {
+		return err
+	}
+	tree, err := git.RunEnv(ctx, dir, env, "write-tree")
+	if err != nil {
+		return err
+	}
+	commit, err := git.RunEnv(ctx, dir, env, "commit-tree", tree, "-m", seed.Message)
+	if err != nil {
+		return err
+	}
+	_, err = git.RunEnv(ctx, dir, s.o.Env, "update-ref", "refs/heads/"+seed.Branch, commit)
+	return err
 }
 
 // Repositories lists the names of all repositories.

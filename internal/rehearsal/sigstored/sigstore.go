@@ -117,7 +117,7 @@ func (s *Stack) startFulcio(ctx context.Context, o Options) error {
 	if err := os.WriteFile(config, text, 0o644); err != nil {
 		return err
 	}
-	ports, err := s.run(ctx, o, "fulcio", 3, "/healthz", func(ports []string) []string {
+	ports, err := s.run(ctx, o, service{"fulcio", 3, "/healthz"}, func(ports []string) []string {
 		return []string{
 			"serve", "--ca", "ephemeralca", "--ct-log-url", "", "--config-path", config, "--log_type", "prod",
 			"--host", loopback, "--port", ports[0], "--grpc-host", loopback, "--grpc-port", ports[1], "--metrics-port", ports[2],
@@ -145,7 +145,7 @@ func (s *Stack) startFulcio(ctx context.Context, o Options) error {
 }
 
 func (s *Stack) startTimestamps(ctx context.Context, o Options) error {
-	ports, err := s.run(ctx, o, "timestamp-server", 1, "/ping", func(ports []string) []string {
+	ports, err := s.run(ctx, o, service{"timestamp-server", 1, "/ping"}, func(ports []string) []string {
 		return []string{"serve", "--timestamp-signer", "memory", "--disable-ntp-monitoring", "--host", loopback, "--port", ports[0]}
 	})
 	if err != nil {
@@ -177,7 +177,7 @@ func (s *Stack) startLog(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	ports, err := s.run(ctx, o, "rekor-server", 3, "/healthz", func(ports []string) []string {
+	ports, err := s.run(ctx, o, service{"rekor-server", 3, "/healthz"}, func(ports []string) []string {
 		return []string{
 			"serve", "--storage-dir", storage, "--signer-filepath", key, "--hostname", loopback,
 			"--checkpoint-interval", "200ms", "--batch-max-age", "50ms", "--log-level", "warn",
@@ -195,28 +195,35 @@ func (s *Stack) startLog(ctx context.Context, o Options) error {
 
 const loopback = "127.0.0.1"
 
+// service is a program that listens on ports, and answers at path once it is up.
+type service struct {
+	program string
+	ports   int
+	path    string
+}
+
 // run starts one program on free ports and waits until it answers at path on
 // the first of them.
-func (s *Stack) run(ctx context.Context, o Options, program string, count int, path string, args func(ports []string) []string) ([]string, error) {
+func (s *Stack) run(ctx context.Context, o Options, of service, args func(ports []string) []string) ([]string, error) {
 	var last error
 	for range attempts {
-		ports, err := freePorts(ctx, count)
+		ports, err := freePorts(ctx, of.ports)
 		if err != nil {
 			return nil, err
 		}
-		log, err := os.Create(filepath.Join(o.State, program+".log"))
+		log, err := os.Create(filepath.Join(o.State, of.program+".log"))
 		if err != nil {
 			return nil, err
 		}
 		server, err := process.Command{
-			Path: filepath.Join(o.Tools, program), Args: args(ports), Dir: o.State, Env: []string{"HOME=" + o.State}, Grace: grace,
+			Path: filepath.Join(o.Tools, of.program), Args: args(ports), Dir: o.State, Env: []string{"HOME=" + o.State}, Grace: grace,
 			Stdout: log, Stderr: log,
 		}.Start(context.WithoutCancel(ctx))
 		if err != nil {
 			return nil, errors.Join(err, log.Close())
 		}
 		s.logs = append(s.logs, log)
-		if last = wait(ctx, server, "http://"+loopback+":"+ports[0]+path); last == nil {
+		if last = wait(ctx, server, "http://"+loopback+":"+ports[0]+of.path); last == nil {
 			s.servers = append(s.servers, server)
 			return ports, nil
 		}
@@ -225,7 +232,7 @@ func (s *Stack) run(ctx context.Context, o Options, program string, count int, p
 			break
 		}
 	}
-	return nil, fmt.Errorf("start %s: %w", program, last)
+	return nil, fmt.Errorf("start %s: %w", of.program, last)
 }
 
 // wait polls until the program answers or ends.

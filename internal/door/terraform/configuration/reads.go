@@ -167,7 +167,7 @@ func (f *finder) call(s *scope, name string, all []hcl.Attributes, depth int) er
 			return err
 		}
 		for _, names := range s.rounds(arguments["for_each"], nil) {
-			if err := f.instance(s, key, real, arguments, names, depth); err != nil {
+			if err := f.instance(s, called{key, real, arguments, names}, depth); err != nil {
 				return err
 			}
 		}
@@ -179,24 +179,31 @@ func isLocalSource(source string) bool {
 	return source == "." || source == ".." || strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
 }
 
-func (f *finder) instance(s *scope, key, dir string, arguments map[string][]hcl.Expression, names env, depth int) error {
-	inner, err := f.open(dir, key)
+// called is a module as one call of it gives it its variables.
+type called struct {
+	key, dir  string
+	arguments map[string][]hcl.Expression
+	names     env
+}
+
+func (f *finder) instance(s *scope, c called, depth int) error {
+	inner, err := f.open(c.dir, c.key)
 	if err != nil {
 		return err
 	}
 	inner.parent = s
 	for variable := range inner.def.declared {
-		given := arguments[variable]
+		given := c.arguments[variable]
 		if len(given) == 0 {
 			inner.variables[variable] = inner.agreed(inner.def.defaults[variable])
 			continue
 		}
-		value := s.eval(given[0], names)
+		value := s.eval(given[0], c.names)
 		if len(given) == 1 {
-			inner.arguments[variable] = argument{given[0], names}
+			inner.arguments[variable] = argument{given[0], c.names}
 		}
 		for _, other := range given[1:] {
-			if !value.RawEquals(s.eval(other, names)) {
+			if !value.RawEquals(s.eval(other, c.names)) {
 				value = cty.DynamicVal
 			}
 		}
