@@ -64,7 +64,7 @@ func (s *session) outside(ctx context.Context) error {
 // plainManifests holds the manifests of a file that nothing renders against the
 // checklist. What a chart or a kustomization makes of a file is held in its place.
 func (s *session) plainManifests(file string) {
-	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) || s.chartAbove(file) != "" {
+	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) {
 		return
 	}
 	own := func(data []byte) []render.Object {

@@ -48,6 +48,7 @@ func TestChecklist(t *testing.T) {
 		"in both of two that render it":      {nil, map[string]string{"platform/x/kustomization.yaml": kustomize("../y"), "platform/z/kustomization.yaml": kustomize("../y"), "platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n")}, in, "", 0},
 		"in a base that is completed":        {nil, map[string]string{"platform/x/kustomization.yaml": kustomize("../y") + "namePrefix: x-\n", "platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n")}, "ConfigMap x-c: " + in, "", 0},
 		"in a component":                     {nil, map[string]string{"platform/x/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [c.yaml]\n", "platform/x/c.yaml": settings("dat: {}\n")}, "", "", 0},
+		"in a chart of nobody":               {nil, map[string]string{"platform/x/Chart.yaml": "apiVersion: v2\nname: x\nversion: 0.1.0\n", "platform/x/templates/c.yaml": settings("dat: {}\n")}, "platform/x/templates/c.yaml:2 schema: ConfigMap c: " + in, "", 0},
 		"what is no manifest":                {nil, map[string]string{"platform/values.yaml": "kind: nothing\nreplica: 1\n"}, "", "", 0},
 		"no kind of Kubernetes":              {nil, map[string]string{"platform/c.yaml": strings.Replace(settings(""), "ConfigMap", "ConfigMop", 1)}, "schema: ConfigMop c: Kubernetes has no kind ConfigMop in v1", "", 0},
 		"a custom kind":                      {map[string]string{"platform/crd.yaml": meshes}, map[string]string{"platform/m.yaml": mesh}, `schema: Mesh m: unknown field "spec.peer"`, "", 0},
@@ -139,6 +140,10 @@ func TestEverythingThatIsDeployedParses(t *testing.T) {
 			w.Write(t, "change", "more", map[string]string{"README.md": "x\n"})
 			if got := w.findings(t, "main", "change"); len(got) != 0 {
 				t.Errorf("what was broken before: %v", got)
+			}
+			w.Write(t, "change", "more of it", map[string]string{test.file: strings.TrimSuffix(broken, "\n") + " # more\n"})
+			if got := strings.Join(w.findings(t, "main", "change"), "\n"); strings.Contains(got, "refused render") {
+				t.Errorf("what was broken before, and changes: %s", got)
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func TestOverlaysStayInTheirEnvironment(t *testing.T) {
 		"labels of a cluster":           {map[string]string{"clusters/prod/a.yaml": cluster}, replaced(cluster, "tier: a", "tier: b"), "Secret c of clusters/prod/a.yaml deploys otherwise: metadata.labels.tier changes"},
 		"an image updater":              {nil, map[string]string{"clusters/prod/u.yaml": updater}, "ImageUpdater u of clusters/prod/u.yaml is new"},
 		"a version out of git":          {map[string]string{"clusters/prod/a.yaml": ofGit}, replaced(ofGit, "1.0.0", "1.1.0"), "spec.chart.spec.version goes from 1.0.0 to 1.1.0"},
-		"a revision of a path":          {map[string]string{"clusters/prod/a.yaml": source("{repoURL: u, targetRevision: main, path: x, chart: y}")}, replaced(source("{repoURL: u, targetRevision: main, path: x, chart: y}"), "targetRevision: main", "targetRevision: other"), "spec.source.targetRevision goes from main to other"},
+		"a revision of a path":          {map[string]string{"clusters/prod/a.yaml": source("{repoURL: u, targetRevision: main, path: x, chart: web}")}, replaced(source("{repoURL: u, targetRevision: main, path: x, chart: web}"), "targetRevision: main", "targetRevision: other"), "spec.source.targetRevision goes from main to other"},
 		"a revision of values":          {map[string]string{"clusters/prod/a.yaml": source("{repoURL: u, targetRevision: main, ref: values}")}, replaced(source("{repoURL: u, targetRevision: main, ref: values}"), "targetRevision: main", "targetRevision: other"), "spec.source.targetRevision goes from main to other"},
 
 		"prod's in prod's directory":     {nil, map[string]string{"clusters/prod/kustomization.yaml": wrap(ofProd) + "namespace: x\n"}, ""},

@@ -180,7 +180,8 @@ func (s *Set) deprecated() (found []Problem) {
 
 func (s *Set) secretData() (found []Problem) {
 	for _, o := range s.objects {
-		if o.Kind == "Secret" && !encrypted(o) && len(mapping(o.Content, "data"))+len(mapping(o.Content, "stringData")) > 0 {
+		values := len(mapping(o.Content, "data")) + len(mapping(o.Content, "stringData"))
+		if o.Kind == "Secret" && !encrypted(o) && values > 0 {
 			found = append(found, Problem{o, "its values are in git"})
 		}
 	}

@@ -110,7 +110,8 @@ func (s *Set) pointsAt(o render.Object) (missing []string) {
 			missing = append(missing, "its selector matches no pods of this rendering")
 		}
 	case "Service":
-		if selector := mapping(o.Content, "spec", "selector"); len(selector) > 0 && !s.matchesPods(o.Namespace, map[string]any{"matchLabels": selector}) {
+		selector := mapping(o.Content, "spec", "selector")
+		if len(selector) > 0 && !s.matchesPods(o.Namespace, map[string]any{"matchLabels": selector}) {
 			missing = append(missing, "its selector matches no pods of this rendering")
 		}
 	case "ServiceMonitor":

@@ -84,7 +84,8 @@ func into(content, v any) error {
 
 func compile(v apiextensionsv1.CustomResourceDefinitionVersion, cluster bool) *definition {
 	var internal apiextensions.CustomResourceValidation
-	if v.Schema == nil || apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(v.Schema, &internal, nil) != nil {
+	convert := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation
+	if v.Schema == nil || convert(v.Schema, &internal, nil) != nil {
 		return nil
 	}
 	structural, err := schema.NewStructural(internal.OpenAPIV3Schema)
