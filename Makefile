@@ -34,12 +34,13 @@ packages: ## Install the Debian packages that tests and demo use, where they are
 tools: tools-demo tools-peers tools-tofu ## Build the tools of the tests into bin/tools
 
 .PHONY: tools-demo
-tools-demo: ## Build the tools of the demo: act and Sigstore's servers
+tools-demo: ## Build the tools of the demo: act, BuildKit and Sigstore's servers
 	@mkdir -p $(TOOLS)
 	@cd internal/tools/act && go build -o ../../../$(TOOLS)/act github.com/nektos/act
 	@cd internal/tools && go build -o ../../$(TOOLS)/fulcio github.com/sigstore/fulcio
 	@cd internal/tools && go build -o ../../$(TOOLS)/rekor-server github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix
 	@cd internal/tools && go build -o ../../$(TOOLS)/timestamp-server ./timestamp-server
+	@cd internal/tools && go build -o ../../$(TOOLS)/buildkitd github.com/moby/buildkit/cmd/buildkitd
 
 .PHONY: tools-tofu
 tools-tofu:
@@ -49,7 +50,6 @@ tools-tofu:
 .PHONY: tools-peers
 tools-peers:
 	@mkdir -p $(TOOLS)
-	@cd internal/tools && go build -o ../../$(TOOLS)/buildkitd github.com/moby/buildkit/cmd/buildkitd
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	@cd internal/tools/worldprovider && go build -buildvcs=false -ldflags='-s -w' -o ../../../$(TOOLS)/world/registry.terraform.io/waybill-dev/world/1.0.0/$$(go env GOOS)_$$(go env GOARCH)/terraform-provider-world_v1.0.0 .
 	@go build -o $(TOOLS)/ $(PEERS)
@@ -90,7 +90,7 @@ check: packages lint ## What a change must pass beside the tests: format, lint, 
 	go mod tidy -diff
 
 .PHONY: demo
-demo: build tools-demo ## Deliver the example application for real, and print what happened
+demo: build tools-demo ## Deliver two example applications for real, and print what happened
 	bin/waybill-sandbox demo
 
 .PHONY: bench

@@ -100,6 +100,35 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 	}
 }
 
+// What an application may choose of a build reaches the job that builds, and its
+// secrets reach no other job.
+func TestBuildGetsItsInputs(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"context": "inputs.context", "file": "inputs.file", "target": "inputs.target", "build_arg": "inputs.build_args", "label": "inputs.labels",
+		"annotation": "inputs.annotations", "cache_from": "inputs.cache_from", "cache_to": "inputs.cache_to", "secret_values": "secrets.build_secrets",
+	}
+	for name, job := range w.Jobs {
+		for _, step := range job.Steps {
+			for input, value := range step.With {
+				if strings.Contains(value, "secrets.build_secrets") && name != "build" {
+					t.Errorf("job %s gets the build secrets", name)
+				}
+				if name == "build" && want[input] != "" && value == "${{ "+want[input]+" }}" {
+					delete(want, input)
+				}
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("build does not get %v", want)
+	}
+}
+
 // No job that has an identity or a token that writes runs the application's
 // code: the commands that it names run in `test` alone, which may only read.
 func TestJobsOfTrust(t *testing.T) {

@@ -16,13 +16,13 @@ func rehearse() *cobra.Command {
 	var root, dir, tools string
 	var verbose bool
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Deliver the example application for real, and print what happened", Args: cobra.NoArgs,
+		Use: "demo", Short: "Deliver two example applications for real, and print what happened", Args: cobra.NoArgs,
 		Example: "  make demo",
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&root, "root", ".", "checkout of Waybill, with bin/ built")
 	flags.StringVar(&dir, "dir", "", "directory for everything the demo makes; made anew; empty is .demo in the checkout")
-	flags.StringVar(&tools, "tools", "", "directory of act, fulcio, rekor-server and timestamp-server; empty is bin/tools in the checkout")
+	flags.StringVar(&tools, "tools", "", "directory of act, buildkitd, fulcio, rekor-server and timestamp-server; empty is bin/tools in the checkout")
 	flags.BoolVarP(&verbose, "verbose", "v", false, "tell when each workflow run starts and ends")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		top, err := filepath.Abs(root)

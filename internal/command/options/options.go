@@ -125,23 +125,24 @@ type Compile struct {
 
 // Build are the inputs of waybill build.
 type Build struct {
-	Image      string   `input:"image"`
-	Context    string   `input:"context"`
-	File       string   `input:"file"`
-	Target     string   `input:"target"`
-	Platform   []string `input:"platform"`
-	BuildArg   []string `input:"build_arg"`
-	Secret     []string `input:"secret"`
-	Label      []string `input:"label"`
-	Annotation []string `input:"annotation"`
-	Engine     Engine   `input:"engine"`
-	Builder    []string `input:"builder"`
-	CacheFrom  []string `input:"cache_from"`
-	CacheTo    []string `input:"cache_to"`
-	OCILayout  string   `input:"oci_layout"`
-	Binaries   string   `input:"binaries"`
-	Metadata   string   `input:"metadata"`
-	Format     Format   `input:"format"`
+	Image        string   `input:"image"`
+	Context      string   `input:"context"`
+	File         string   `input:"file"`
+	Target       string   `input:"target"`
+	Platform     []string `input:"platform"`
+	BuildArg     []string `input:"build_arg"`
+	Secret       []string `input:"secret"`
+	SecretValues string   `input:"secret_values"`
+	Label        []string `input:"label"`
+	Annotation   []string `input:"annotation"`
+	Engine       Engine   `input:"engine"`
+	Builder      []string `input:"builder"`
+	CacheFrom    []string `input:"cache_from"`
+	CacheTo      []string `input:"cache_to"`
+	OCILayout    string   `input:"oci_layout"`
+	Binaries     string   `input:"binaries"`
+	Metadata     string   `input:"metadata"`
+	Format       Format   `input:"format"`
 	Registry
 }
 

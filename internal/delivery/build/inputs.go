@@ -16,6 +16,7 @@ type Texts struct {
 	Platforms, Secrets  []string
 	Args                []string // NAME=VALUE, as labels are
 	Labels, Annotations []string
+	SecretValues        string // ID=VALUE, one per line
 }
 
 // Parse reads the texts into the order. A text that is wrong is a usage error,
@@ -42,6 +43,11 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 		}
 		o.Secrets = append(o.Secrets, secret)
 	}
+	values, err := parseSecretValues(t.SecretValues)
+	if err != nil {
+		return outcome.Usagef("secret_values: %w", err)
+	}
+	o.Secrets = append(o.Secrets, values...)
 	for _, text := range t.Annotations {
 		list, err := ParseAnnotation(text)
 		if err != nil {

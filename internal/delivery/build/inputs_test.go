@@ -126,6 +126,24 @@ func TestParseSecret(t *testing.T) {
 	}
 }
 
+// Values may hold anything but a line end, and errors quote none.
+func TestParseSecretValues(t *testing.T) {
+	t.Parallel()
+	got, err := parseSecretValues("\nnpm=a=b, c\n  other=\"x\"\r\n")
+	want := []Secret{{ID: "npm", Value: []byte("a=b, c")}, {ID: "other", Value: []byte(`"x"`)}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	for text, says := range map[string]string{
+		"a=b\nhunter2": "line 2 is not ID=VALUE", "=hunter2": "line 1 is not ID=VALUE", "hunter2=": "line 1 is not ID=VALUE",
+		"a=" + strings.Repeat("hunter2", maxSecret): "line 1 has a value of more than",
+	} {
+		if _, err := parseSecretValues(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v, want %q", err, says)
+		}
+	}
+}
+
 func TestDefaultDockerfile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -62,6 +62,25 @@ func secretVariable(s Secret, name string, lookup func(string) string) (Secret, 
 	return s, nil
 }
 
+// parseSecretValues reads ID=VALUE, one per line. Its errors quote no value.
+func parseSecretValues(text string) ([]Secret, error) {
+	var list []Secret
+	for i, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		id, value, _ := strings.Cut(line, "=")
+		if id = strings.TrimSpace(id); id == "" || value == "" {
+			return nil, fmt.Errorf("line %d is not ID=VALUE", i+1)
+		}
+		if len(value) > maxSecret {
+			return nil, fmt.Errorf("line %d has a value of more than %d bytes", i+1, maxSecret)
+		}
+		list = append(list, Secret{ID: id, Value: []byte(value)})
+	}
+	return list, nil
+}
+
 // secretFields reads the fields of a secret, each at most once.
 func secretFields(text string) (map[string]string, error) {
 	list, err := csv.NewReader(strings.NewReader(text)).Read()

@@ -27,6 +27,8 @@ type Options struct {
 	Dir     string // for state and socket; kept short, because a socket's path is at most 107 bytes
 	// Registries are hosts to speak plain HTTP with.
 	Registries []string
+	// Mirror, if not empty, is the host from which images of Docker Hub come.
+	Mirror string
 	// Emulators are static programs that run another architecture's, by
 	// BuildKit's name for it: "aarch64": "/usr/bin/qemu-aarch64-static".
 	Emulators map[string]string
@@ -61,7 +63,7 @@ func Start(ctx context.Context, o Options) (*Daemon, error) {
 		}
 	}
 	config := filepath.Join(o.Dir, "buildkitd.toml")
-	if err := os.WriteFile(config, []byte(configuration(o.Registries)), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte(configuration(o)), 0o644); err != nil {
 		return nil, fmt.Errorf("start buildkitd: %w", err)
 	}
 	socket := filepath.Join(o.Dir, "s")
@@ -146,9 +148,12 @@ func copyProgram(from, to string) error {
 	return os.WriteFile(to, data, 0o755)
 }
 
-func configuration(registries []string) string {
+func configuration(o Options) string {
 	var b strings.Builder
-	for _, host := range registries {
+	if o.Mirror != "" {
+		fmt.Fprintf(&b, "[registry.\"docker.io\"]\nmirrors = [%q]\n", o.Mirror)
+	}
+	for _, host := range o.Registries {
 		fmt.Fprintf(&b, "[registry.%q]\nhttp = true\n", host)
 	}
 	return b.String()

@@ -1,8 +1,9 @@
-// Package demo delivers the example application for real, on this machine.
+// Package demo delivers two example applications for real, on this machine: a
+// Go service, and a site whose Dockerfile has RUN.
 //
 // It sets the stage (repositories, variables, a vulnerability database, a real
-// Sigstore), pushes to the application's repository once, and merges a pull
-// request once, as people would. Everything between and after happens because
+// Sigstore, a real BuildKit), pushes to each application's repository once, and
+// merges a pull request once, as people would. Everything between and after happens because
 // the workflows make it happen; the package only watches and tells.
 package demo
 
@@ -14,12 +15,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/rehearsal"
+	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/stage"
 )
@@ -28,6 +31,7 @@ import (
 const (
 	configRepo = "acme/config"
 	appRepo    = "acme/backend"
+	frontRepo  = "acme/frontend"
 	developer  = "alice"
 	reviewer   = "bob"
 	issuerURL  = "https://token.actions.githubusercontent.com"
@@ -67,8 +71,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		do   func(context.Context) error
 	}{
 		{"set the stage", d.stage},
-		{"push to " + appRepo, d.push},
+		{"push to " + appRepo, func(ctx context.Context) error { return d.push(ctx, appRepo) }},
 		{"merge the promotion to staging", d.merge},
+		{"deliver " + frontRepo, d.frontend},
 	} {
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w (logs are in %s)", step.name, err, o.Dir)
@@ -90,11 +95,23 @@ type demo struct {
 	started time.Time
 	sandbox *stage.Stage
 	seen    int // runs told so far
+
+	socketDir   string // of BuildKit
+	buildkit    *buildkitd.Daemon
+	unsupported error // why BuildKit is not there; nil if it is
+
+	askVars, askSecrets map[string]string // of every application
 }
 
 func (d *demo) stop() {
 	if d.sandbox != nil {
 		d.sandbox.Close()
+	}
+	if d.buildkit != nil {
+		d.buildkit.Stop()
+	}
+	if d.socketDir != "" {
+		os.RemoveAll(d.socketDir)
 	}
 }
 
@@ -106,11 +123,14 @@ func (d *demo) stage(ctx context.Context) (err error) {
 	if err := os.RemoveAll(d.o.Dir); err != nil {
 		return err
 	}
+	if err := d.socket(); err != nil {
+		return err
+	}
 	d.sandbox, err = stage.Start(ctx, stage.Options{Root: d.o.Root, Dir: d.o.Dir, Tools: d.o.Tools, Env: d.o.Env, Logf: d.o.Logf, Tell: d.tell})
 	if err != nil {
 		return err
 	}
-	return d.repositories(ctx)
+	return errors.Join(d.builder(ctx), d.repositories(ctx))
 }
 
 // The two Apps of the organisation: what applications ask with, which may
@@ -195,7 +215,8 @@ func (d *demo) application(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	seed.Vars, seed.Secrets = map[string]string{"WAYBILL_ASK_APP_ID": client}, map[string]string{"WAYBILL_ASK_APP_KEY": private}
+	d.askVars, d.askSecrets = map[string]string{"WAYBILL_ASK_APP_ID": client}, map[string]string{"WAYBILL_ASK_APP_KEY": private}
+	seed.Vars, seed.Secrets = d.askVars, d.askSecrets
 	return d.sandbox.GitHub.CreateRepository(ctx, seed)
 }
 
@@ -224,11 +245,11 @@ func copyTree(from, to string, names *strings.Replacer) error {
 	})
 }
 
-// push commits a change to the application and pushes it as its developer.
-func (d *demo) push(ctx context.Context) error {
-	token := d.sandbox.GitHub.CreateToken(githubd.Token{User: developer, Repositories: []string{appRepo}, Permissions: map[string]string{"contents": "write"}})
-	work := filepath.Join(d.o.Dir, "checkout")
-	address := strings.Replace(d.sandbox.URLs().Server, "://", "://x-access-token:"+token+"@", 1) + "/" + appRepo + ".git"
+// push commits a change to an application and pushes it as its developer.
+func (d *demo) push(ctx context.Context, repo string) error {
+	token := d.sandbox.GitHub.CreateToken(githubd.Token{User: developer, Repositories: []string{repo}, Permissions: map[string]string{"contents": "write"}})
+	work := filepath.Join(d.o.Dir, "checkout", repo)
+	address := strings.Replace(d.sandbox.URLs().Server, "://", "://x-access-token:"+token+"@", 1) + "/" + repo + ".git"
 	credentials := filepath.Join(d.o.Dir, "credentials")
 	if err := os.WriteFile(credentials, []byte(address+"\n"), 0o600); err != nil {
 		return err
@@ -237,7 +258,7 @@ func (d *demo) push(ctx context.Context) error {
 	env := append(append([]string{}, d.o.Env...), "GIT_AUTHOR_NAME="+developer, "GIT_AUTHOR_EMAIL="+developer+"@example.com",
 		"GIT_COMMITTER_NAME="+developer, "GIT_COMMITTER_EMAIL="+developer+"@example.com", "GIT_TERMINAL_PROMPT=0", "HOME="+d.o.Dir)
 	helper := "credential.helper=store --file=" + credentials
-	if _, err := git.RunEnv(ctx, d.o.Dir, env, "-c", helper, "clone", "--quiet", d.sandbox.URLs().Server+"/"+appRepo+".git", work); err != nil {
+	if _, err := git.RunEnv(ctx, d.o.Dir, env, "-c", helper, "clone", "--quiet", d.sandbox.URLs().Server+"/"+repo+".git", work); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(work, "CHANGES.md"), []byte("# Changes\n\n- Greet the rehearsal.\n"), 0o644); err != nil {
@@ -248,7 +269,7 @@ func (d *demo) push(ctx context.Context) error {
 			return err
 		}
 	}
-	d.tell("%s pushed to %s; from here on the workflows work", developer, appRepo)
+	d.tell("%s pushed to %s; from here on the workflows work", developer, repo)
 	return d.watch(ctx)
 }
 
@@ -274,9 +295,9 @@ func (d *demo) watch(ctx context.Context) error {
 	return nil
 }
 
-// runs lists the runs of both repositories, oldest first.
+// runs lists the runs of all repositories, oldest first.
 func (d *demo) runs() []githubd.Run {
-	return byCreation(append(d.sandbox.GitHub.Runs(appRepo), d.sandbox.GitHub.Runs(configRepo)...))
+	return byCreation(slices.Concat(d.sandbox.GitHub.Runs(appRepo), d.sandbox.GitHub.Runs(frontRepo), d.sandbox.GitHub.Runs(configRepo)))
 }
 
 // merge merges the promotion to staging, as a reviewer does once its check is
