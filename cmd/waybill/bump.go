@@ -60,9 +60,7 @@ func bumpAndStart(
 	if err != nil {
 		return bump.Result{}, err
 	}
-	if repo.HasForge() {
-		request.Propose = proposer(repo, judge, request, in.CheckWorkflow)
-	}
+	request.Propose = proposer(repo, judge, request, in.CheckWorkflow)
 	result, err := bump.Run(ctx, repo, judge, request)
 	if err != nil || in.PromoteWorkflow == "" || result.Number != 0 {
 		return result, err

@@ -13,11 +13,14 @@ import (
 func proposer(
 	repo connect.ConfigRepository, judge *rules.Judge, r bump.Request, checkWorkflow string,
 ) func(context.Context) (bump.Proposal, error) {
-	promoter := promote.Promoter{Repo: repo, Judge: judge, Forge: repo.Forge(r.Branch, checkWorkflow)}
+	promoter := promote.Promoter{Repo: repo, Judge: judge}
+	if repo.HasForge() { // else the branch alone
+		promoter.Forge = repo.Forge(r.Branch, checkWorkflow)
+	}
 	return func(ctx context.Context) (bump.Proposal, error) {
 		p, err := promoter.Propose(ctx, promote.Request{
 			App: r.App, To: r.Env, Image: r.Image, Branch: r.Branch, AllowOlder: r.AllowOlder, Run: r.Run,
 		})
-		return bump.Proposal{Number: p.Number, URL: p.URL, State: p.State}, err
+		return bump.Proposal{Number: p.Number, URL: p.URL, Branch: p.Branch, State: p.State}, err
 	}
 }

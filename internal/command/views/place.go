@@ -41,6 +41,11 @@ func Bump(_ options.Bump, r bump.Result) show.View {
 	case r.Answer != "":
 		v.Text = r.URL + "\n"
 		return v
+	case r.State != "" && r.Number == 0:
+		v.Linef("%s  branch %s, which a pull request brings into the environment", r.State, r.Branch)
+		v.Text = r.Branch + "\n"
+		v.Outputs["changed"], v.Outputs["pull_request"] = "false", ""
+		return v
 	case r.State != "":
 		v.Linef("%s #%d", r.State, r.Number)
 		v.Text = r.URL + "\n"

@@ -43,8 +43,9 @@ type Request struct {
 
 // Proposal is the pull request of an image.
 type Proposal struct {
-	Number int
+	Number int // 0 in a local directory, where the branch alone is made
 	URL    string
+	Branch string
 	State  string // what became of it: opened, updated, unchanged, current
 }
 
@@ -61,6 +62,7 @@ type Result struct {
 	URL      string           `json:"url,omitempty"`         // of that run, or of the pull request
 	Number   int              `json:"pullRequest,omitempty"` // of the pull request, where the environment takes those
 	State    string           `json:"state,omitempty"`       // what became of the pull request
+	Branch   string           `json:"branch,omitempty"`      // of the pull request
 }
 
 // Decide sets the decision by how the bump ended.
@@ -94,7 +96,7 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	}
 	if env.Promotion != config.Auto && req.Propose != nil && len(tip.Config.Befores(app, env.Name)) == 0 {
 		proposal, err := req.Propose(ctx)
-		return Result{Number: proposal.Number, URL: proposal.URL, State: proposal.State}, err
+		return Result{Number: proposal.Number, URL: proposal.URL, Branch: proposal.Branch, State: proposal.State}, err
 	}
 	if env.Promotion != config.Auto {
 		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
