@@ -2,6 +2,8 @@ package workflows_test
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/examples"
+	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/workflows"
 )
 
@@ -50,8 +53,9 @@ type workflow struct {
 		Call struct{ Inputs map[string]any } `yaml:"workflow_call"`
 	}
 	Jobs map[string]struct {
-		RunsOn string `yaml:"runs-on"`
-		Steps  []struct {
+		RunsOn   string `yaml:"runs-on"`
+		Strategy struct{ Matrix struct{ Include string } }
+		Steps    []struct {
 			Uses string
 			Run  string
 			With map[string]string
@@ -74,7 +78,9 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for name, job := range w.Jobs {
-		if name != "test" && strings.Contains(job.RunsOn, "${{") {
+		native := name == "build" && job.RunsOn == "${{ matrix.runner }}" && job.Strategy.Matrix.Include ==
+			"${{ fromJSON(needs.runners.result == 'success' && needs.runners.outputs.builds || '[]') }}"
+		if name != "test" && !native && strings.Contains(job.RunsOn, "${{") {
 			t.Errorf("job %s runs where %s says: an application may register a runner of its own", name, job.RunsOn)
 		}
 		for _, step := range job.Steps {
@@ -129,6 +135,36 @@ func TestBuildGetsItsInputs(t *testing.T) {
 	}
 }
 
+// The labels of runners are those that deliver.yml names, whatever platforms the
+// application asks for.
+func TestRunners(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	const native = "linux/arm64=arm\n\nlinux/s390x=z\nlinux/386=i\nlinux/arm/v7=v\n"
+	for _, c := range []struct{ runners, platforms, want string }{
+		{"", "linux/amd64\nlinux/arm64\n",
+			`builds=[{"index":0,"runner":"ubuntu-latest","platforms":"linux/amd64,linux/arm64"}]` + "\nseveral=\n"},
+		{native, "linux/arm64, linux/amd64\nlinux/riscv64", `builds=[{"index":0,"runner":"arm","platforms":"linux/arm64"},` +
+			`{"index":1,"runner":"ubuntu-latest","platforms":"linux/amd64,linux/riscv64"}]` + "\nseveral=true\n"},
+		{native, "linux/arm64", `builds=[{"index":0,"runner":"arm","platforms":"linux/arm64"}]` + "\nseveral=\n"},
+		{native, `linux/arm64","runner":"mine`, ""}, {native, "$(touch x)/`id`", ""}, {native, "*/*", ""}, {native, " \n", ""},
+		{native, "linux/arm64 linux/s390x linux/386 linux/arm/v7 linux/amd64", ""},
+	} {
+		output := filepath.Join(t.TempDir(), "output")
+		script := w.Jobs["runners"].Steps[0].Run
+		err := process.Command{Path: "bash", Args: []string{"-eo", "pipefail", "-c", script}, Dir: t.TempDir(), Env: []string{
+			"PATH=/usr/bin:/bin", "PLATFORMS=" + c.platforms, "RUNNERS=" + c.runners, "GITHUB_OUTPUT=" + output,
+		}}.Run(t.Context())
+		got, _ := os.ReadFile(output)
+		if string(got) != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s, %q: %v\n%s\nwant\n%s", c.runners, c.platforms, err, got, c.want)
+		}
+	}
+}
+
 // No job that has an identity or a token that writes runs the application's
 // code: the commands that it names run in `test` alone, which may only read.
 func TestJobsOfTrust(t *testing.T) {
@@ -150,6 +186,7 @@ func TestJobsOfTrust(t *testing.T) {
 		for _, step := range job.Steps {
 			switch {
 			case name == "test":
+			case name == "runners" && step.Uses == "" && len(job.Permissions) == 0: // TestRunners
 			case step.Run != "" && step.Run != `printf '%s' "$POLICY" > waybill-tag.yaml`:
 				t.Errorf("job %s runs %q", name, step.Run)
 			case strings.HasPrefix(step.Uses, "actions/checkout@") && name != "compile" && name != "build":

@@ -15,6 +15,9 @@ import (
 )
 
 func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Result, error) {
+	if len(in.Join) > 0 {
+		return joinBuilds(ctx, call, in)
+	}
 	builders, err := buildkit.ParseBuilders(in.Builder, call.Env(contract.EnvBuildkitHost))
 	if err != nil {
 		return build.Result{}, outcome.Usagef("--builder: %w", err)

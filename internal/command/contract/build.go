@@ -44,7 +44,7 @@ var build = Command{
 	Name:  "build",
 	Short: "Build every platform of an image and push it by digest, untagged",
 	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can deploy it by name before it is scanned, signed and judged. " +
-		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at {builder}. The index is pushed last: a failed build leaves no half-written image behind.",
+		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at {builder}. Jobs on native runners build a platform each, and {join} makes one image of their results. The index is pushed last: a failed build leaves no half-written image behind.",
 	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64,linux/arm64",
 	Inputs: []Input{
 		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given."},
@@ -63,6 +63,7 @@ var build = Command{
 		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{Name: "binaries", Type: String, Placeholder: "REPO@DIGEST", Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the provenance. A file that is there already is not replaced. Empty writes nothing."},
+		{Name: "join", Type: List, Commas: true, Placeholder: "RECORD", Doc: "Builds nothing, and joins the results of other jobs: their outputs `record`, REPOSITORY@sha256:…. The new index holds exactly the platforms that {platform} names, and is the one that a single job builds alone. Refused are results of different commits, Dockerfiles, arguments or targets, and two for one platform. If empty, builds."},
 		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
 		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,

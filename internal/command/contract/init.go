@@ -4,7 +4,7 @@ var initialize = Command{
 	Name:  "init",
 	Short: "Write what an application, config or infrastructure repository starts from",
 	Long: "Writes the files that a repository starts from: those of Waybill's own examples, with your names. Files that exist and differ are left alone and named, unless {force} is given. " +
-		"On a terminal it asks for what no flag says, and shows what it takes otherwise; in CI it asks nothing. What it has written passes `waybill check`, actionlint and `terraform validate` as it stands: no image is deployed before one was delivered.",
+		"On a terminal it asks for what no flag says, and shows what it takes otherwise; in CI it asks nothing. For an application it reads the Dockerfile, go.mod, package.json, requirements.txt or pyproject.toml, and writes a workflow that fits them; it executes nothing. What it has written passes `waybill check`, actionlint and `terraform validate` as it stands: no image is deployed before one was delivered.",
 	Example: "waybill init config --owner acme --environments dev,staging,prod",
 	Inputs: []Input{
 		{Name: "kind", Type: Choice, Values: []string{"app", "config", "infra"}, Required: true, Positional: true, Placeholder: "app|config|infra", Doc: "Kind of repository to set up."},

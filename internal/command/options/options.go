@@ -141,6 +141,7 @@ type Build struct {
 	CacheTo      []string `input:"cache_to"`
 	OCILayout    string   `input:"oci_layout"`
 	Binaries     string   `input:"binaries"`
+	Join         []string `input:"join"`
 	Metadata     string   `input:"metadata"`
 	Format       Format   `input:"format"`
 	Registry

@@ -19,7 +19,7 @@ func (n *Names) Derive(ctx context.Context, kind, dir string) error {
 		n.ConfigRepo = origin
 	}
 	if kind == App {
-		n.Source = origin
+		n.Source, n.found = origin, recognise(dir)
 	}
 	for _, repository := range []string{n.ConfigRepo, origin} {
 		if n.Owner == "" {

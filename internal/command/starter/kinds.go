@@ -70,7 +70,8 @@ func appFiles(n Names) ([]file, error) {
 	fill := func(text string) []byte { return []byte(n.fill(text, scope{app: true, at: -1})) }
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
-		return []file{{workflowDir + "ci.yml", []byte(unmarked(string(fill(string(data))), true))}}, err
+		text := unmarked(string(fill(string(data))), true)
+		return []file{{workflowDir + "ci.yml", []byte(n.found.into(text))}}, err
 	}
 	var list []file
 	for _, f := range txtar.Parse(applications).Files {

@@ -34,7 +34,8 @@ type Names struct {
 	// Trust is what the config repository fixes for every delivery.
 	Trust workflows.Trust
 
-	outsideOfGit bool // the directory is in no git repository
+	found        found // in an application's repository
+	outsideOfGit bool  // the directory is in no git repository
 }
 
 // Values of Platform and Template.

@@ -15,8 +15,8 @@ func NextSteps(kind string, n Names) []string {
 	switch kind {
 	case App:
 		if n.Template == None {
-			steps = append(steps, "Say in .github/workflows/ci.yml how the application is linted, tested and compiled: "+
-				"the inputs of "+n.ConfigRepo+"'s deliver.yml.")
+			steps = append(steps, strings.Join(append(n.found.says, "Look over the inputs in the workflow that was written; "+
+				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
 		}
 		steps = append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",

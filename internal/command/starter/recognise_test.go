@@ -1,0 +1,92 @@
+package starter_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/command/starter"
+)
+
+// The workflow fits the repository that it is written into.
+func TestRecognise(t *testing.T) {
+	t.Parallel()
+	const node = `{"scripts": {"test": "node --test", "lint": "eslint ."}}`
+	for name, c := range map[string]struct {
+		files  map[string]string
+		inputs string // NAME: VALUE, one per line, in their order
+		says   string
+	}{
+		"go outside": {map[string]string{"Dockerfile": "FROM scratch\nCOPY dist/linux-amd64/x /x\n", "go.mod": "", "cmd/x/main.go": ""},
+			"lint: go vet ./...\ntest: go test ./...\ngo_package: ./cmd/x", "Recognised the Dockerfile Dockerfile. Recognised Go by go.mod."},
+		"go inside": {map[string]string{"Dockerfile": "FROM golang\nCOPY . dist/\nRUN CGO_ENABLED=0 go build .\n", "go.mod": "", "main.go": ""},
+			"lint: go vet ./...\ntest: go test ./...", "Recognised Go"},
+		"two mains": {map[string]string{"Dockerfile": "COPY dist/x /\n", "go.mod": "", "cmd/a/main.go": "", "cmd/b/main.go": ""},
+			"lint: go vet ./...\ntest: go test ./...", "set go_package to the main package"},
+		"make": {map[string]string{"Dockerfile": "", "go.mod": "", "Makefile": "lint:\n\tx\ntest: lint\n"}, "lint: make lint\ntest: make test", ""},
+		"node": {map[string]string{"Dockerfile": "", "package.json": node, "package-lock.json": "{}"},
+			"lint: npm ci && npm run lint\ntest: npm ci && npm test", "Recognised Node by package.json."},
+		"pnpm": {map[string]string{"Dockerfile": "", "package.json": node, "pnpm-lock.yaml": ""},
+			"lint: corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: corepack enable && pnpm install --frozen-lockfile && pnpm test", ""},
+		"npm init": {map[string]string{"Dockerfile": "", "package.json": `{"scripts": {"test": "echo \"Error: no test specified\" && exit 1"}}`}, "", "No tests were recognised"},
+		"not json": {map[string]string{"Dockerfile": "", "package.json": "{"}, "", "package.json is not JSON"},
+		"python": {map[string]string{"Dockerfile": "", "requirements.txt": "flask==3.0.0\npytest==8.0.0\n", "tests/test_a.py": ""},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python -m pytest", "Recognised Python"},
+		"pyproject": {map[string]string{"Dockerfile": "", "pyproject.toml": "", "tests/test_a.py": ""},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", ""},
+		"static": {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
+		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
+			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile api/Dockerfile."},
+		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "", "go.mod": ""},
+			"file: docker/prod.Dockerfile\nlint: go vet ./...\ntest: go test ./...", ""},
+		"several": {map[string]string{"Dockerfile.dev": "", "Dockerfile": "", "web/Dockerfile": "", "node_modules/x/Dockerfile": "", "index.html": ""},
+			"", "There are more Dockerfiles: Dockerfile.dev, web/Dockerfile."},
+		"hostile": {map[string]string{"${{ x }}/Dockerfile": "", "a b/Dockerfile": ""}, "", "No Dockerfile was found"},
+		"nothing": {nil, "", "No Dockerfile was found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, text := range c.files {
+				at := filepath.Join(dir, filepath.FromSlash(file))
+				if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			n := starter.Names{Owner: "acme", App: "x"}
+			if err := n.Derive(t.Context(), starter.App, dir); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := starter.Write(dir, starter.App, n, false); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(filepath.Join(dir, ".github", "workflows", "ci.yml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var w struct {
+				Jobs map[string]struct{ With yaml.Node }
+			}
+			if err := yaml.Unmarshal(data, &w); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			with := w.Jobs["deliver"].With.Content
+			for i := 4; i < len(with); i += 2 { // behind app and image
+				got = append(got, with[i].Value+": "+with[i+1].Value)
+			}
+			if text := strings.Join(got, "\n"); text != c.inputs {
+				t.Errorf("inputs are\n%s\nwant\n%s", text, c.inputs)
+			}
+			if next := strings.Join(starter.NextSteps(starter.App, n), "\n"); !strings.Contains(next, c.says) {
+				t.Errorf("next steps lack %q:\n%s", c.says, next)
+			}
+		})
+	}
+}
