@@ -13,7 +13,7 @@ var initialize = Command{
 		{Name: "config_repo", Type: String, Placeholder: "OWNER/NAME", Doc: "The config repository, as the workflows name it. Empty means, for `config`, the repository of the git remote `origin`, and otherwise OWNER/config."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Name of the application. Empty means, for `app`, the directory's name; in a config repository it is what the example's `backend` is called, and empty leaves it at that."},
 		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository of the application's image. Empty means the application's name in {registry}."},
-		{Name: "registry", Type: String, Placeholder: "REGISTRY/PATH", Doc: "Where images are. Empty means ghcr.io and the owner."},
+		{Name: "registry", Type: String, Placeholder: "REGISTRY/PATH", Doc: "Where images are. Empty means ghcr.io and the owner. Any other registry needs a lasting login: the next steps name its variable and secret. ECR has none, and is refused."},
 		{Name: "issuer", Type: String, Placeholder: "URL", Doc: "Issuer of the OIDC tokens that jobs sign with. Empty means github.com's; GitHub Enterprise Server's is https://HOST/_services/token."},
 		{Name: "db_repository", Type: String, Placeholder: "REPO:TAG", Doc: "For `config`: repository of the vulnerability database that every delivery scans with. Empty means ghcr.io/aquasecurity/trivy-db:2."},
 		{Name: "signing_config", Type: String, Placeholder: "FILE", Doc: "For `config`: JSON file of the Sigstore signing config that deliveries sign with. Empty means the public Sigstore."},

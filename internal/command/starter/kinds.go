@@ -71,7 +71,7 @@ func appFiles(n Names) ([]file, error) {
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
 		text := unmarked(string(fill(string(data))), true)
-		return []file{{workflowDir + "ci.yml", []byte(n.found.into(text))}}, err
+		return []file{{workflowDir + "ci.yml", []byte(n.withRegistry(n.found.into(text)))}}, err
 	}
 	var list []file
 	for _, f := range txtar.Parse(applications).Files {
@@ -84,7 +84,11 @@ func appFiles(n Names) ([]file, error) {
 			text = regexp.MustCompile(`\bbackend\b`).ReplaceAllLiteralString(text, "\x00")
 			text = regexp.MustCompile(`\bfrontend\b`).ReplaceAllLiteralString(text, Backend)
 		}
-		list = append(list, file{name, []byte(unmarked(strings.ReplaceAll(string(fill(text)), "\x00", Backend), path.Ext(name) == ".yml"))})
+		text = unmarked(strings.ReplaceAll(string(fill(text)), "\x00", Backend), path.Ext(name) == ".yml")
+		if name == workflowDir+"ci.yml" {
+			text = n.withRegistry(text)
+		}
+		list = append(list, file{name, []byte(text)})
 	}
 	return list, nil
 }

@@ -1,6 +1,9 @@
 package starter
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // NextSteps say what only people can do.
 func NextSteps(kind string, n Names) []string {
@@ -23,6 +26,9 @@ func NextSteps(kind string, n Names) []string {
 			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): "+
 				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
+		if step := n.registryStep(kind); step != "" {
+			steps = slices.Insert(steps, len(steps)-1, step)
+		}
 		if strings.HasPrefix(n.Image, "ghcr.io/") {
 			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it "+
 				"(the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
@@ -43,6 +49,9 @@ func NextSteps(kind string, n Names) []string {
 				"https://github.com/waybill-dev/waybill/blob/main/docs/terraform.md says how.",
 			"Commit, and push to main. That one run of apply is red: what came by no pull request was approved by nobody.",
 			"Open a pull request that changes a root: its plan appears as a comment.")
+	}
+	if step := n.registryStep(kind); step != "" {
+		steps = append(steps, step)
 	}
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
