@@ -20,7 +20,9 @@ type Trust struct {
 // Fill writes the values into the text of deliver.yml, each on its line in
 // `env:`. It fails where a line is missing.
 func (t Trust) Fill(text string) (string, error) {
-	for name, value := range map[string]string{"DB_REPOSITORY": t.Database, "SIGNING_CONFIG": t.SigningConfig, "TRUSTED_ROOT": t.TrustedRoot} {
+	for name, value := range map[string]string{
+		"DB_REPOSITORY": t.Database, "SIGNING_CONFIG": t.SigningConfig, "TRUSTED_ROOT": t.TrustedRoot,
+	} {
 		if value == "" {
 			continue
 		}

@@ -35,15 +35,19 @@ func TestTrustIsFilledIn(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"DB_REPOSITORY": "mirror.example/db:2", "TRUSTED_ROOT": `{"a":"it's: #1"}`, "SIGNING_CONFIG": "", "BUILDERS": ""} {
+	for name, want := range map[string]string{
+		"DB_REPOSITORY": "mirror.example/db:2", "TRUSTED_ROOT": `{"a":"it's: #1"}`, "SIGNING_CONFIG": "", "BUILDERS": "",
+	} {
 		if got, has := w.Env[name]; !has || got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	if _, err := (workflows.Trust{TrustedRoot: "a file"}).Fill(deliver(t)); err == nil || !strings.Contains(err.Error(), "TRUSTED_ROOT: it is not JSON") {
+	if _, err := (workflows.Trust{TrustedRoot: "a file"}).Fill(deliver(t)); err == nil ||
+		!strings.Contains(err.Error(), "TRUSTED_ROOT: it is not JSON") {
 		t.Errorf("no JSON: %v", err)
 	}
-	if _, err := (workflows.Trust{Database: "x"}).Fill("name: deliver\n"); err == nil || !strings.Contains(err.Error(), "has no line for it") {
+	if _, err := (workflows.Trust{Database: "x"}).Fill("name: deliver\n"); err == nil ||
+		!strings.Contains(err.Error(), "has no line for it") {
 		t.Errorf("another file: %v", err)
 	}
 }
@@ -115,8 +119,10 @@ func TestBuildGetsItsInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"context": "inputs.context", "file": "inputs.file", "target": "inputs.target", "build_arg": "inputs.build_args", "label": "inputs.labels",
-		"annotation": "inputs.annotations", "cache_from": "inputs.cache_from", "cache_to": "inputs.cache_to", "secret_values": "secrets.build_secrets",
+		"context": "inputs.context", "file": "inputs.file", "target": "inputs.target", "build_arg": "inputs.build_args",
+		"label":      "inputs.labels",
+		"annotation": "inputs.annotations", "cache_from": "inputs.cache_from", "cache_to": "inputs.cache_to",
+		"secret_values": "secrets.build_secrets",
 	}
 	for name, job := range w.Jobs {
 		for _, step := range job.Steps {
@@ -315,7 +321,9 @@ func TestTrustIsPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	for database, want := range map[string]string{
-		"": "databases: [ghcr.io/aquasecurity/trivy-db]", "127.0.0.1:5000/acme/trivy-db:2": `databases: ["127.0.0.1:5000/acme/trivy-db"]`, "mirror.example/db": `databases: ["mirror.example/db"]`,
+		"":                               "databases: [ghcr.io/aquasecurity/trivy-db]",
+		"127.0.0.1:5000/acme/trivy-db:2": `databases: ["127.0.0.1:5000/acme/trivy-db"]`,
+		"mirror.example/db":              `databases: ["mirror.example/db"]`,
 	} {
 		text, err := workflows.Trust{Database: database}.Pin(string(data))
 		if err != nil || !strings.Contains(text, want) {

@@ -22,7 +22,10 @@ func rehearse() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&root, "root", ".", "checkout of Waybill, with bin/ built")
 	flags.StringVar(&dir, "dir", "", "directory for everything the demo makes; made anew; empty is .demo in the checkout")
-	flags.StringVar(&tools, "tools", "", "directory of act, buildkitd, fulcio, rekor-server and timestamp-server; empty is bin/tools in the checkout")
+	flags.StringVar(
+		&tools, "tools", "",
+		"directory of act, buildkitd, fulcio, rekor-server and timestamp-server; empty is bin/tools in the checkout",
+	)
 	flags.BoolVarP(&verbose, "verbose", "v", false, "tell when each workflow run starts and ends")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		top, err := filepath.Abs(root)
@@ -36,7 +39,9 @@ func rehearse() *cobra.Command {
 		if o.Tools == "" {
 			o.Tools = filepath.Join(top, "bin", "tools")
 		}
-		for _, need := range []string{filepath.Join(top, "bin", "waybill"), filepath.Join(top, "bin", "waybill-scan"), filepath.Join(o.Tools, "act")} {
+		for _, need := range []string{
+			filepath.Join(top, "bin", "waybill"), filepath.Join(top, "bin", "waybill-scan"), filepath.Join(o.Tools, "act"),
+		} {
 			if _, err := os.Stat(need); err != nil {
 				return outcome.Usagef("%s is not there: run make demo, which builds it", need)
 			}

@@ -44,7 +44,9 @@ func TestGuide(t *testing.T) {
 	_, serve, _ = strings.Cut(serve, "\n") // the rest of the line is a comment; the build is there
 
 	home := t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.com\n"), 0o600); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(home, ".gitconfig"), []byte("[user]\n\tname = Ada\n\temail = ada@example.com\n"), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	// A newcomer's machine, with this one's caches of Go.
@@ -70,7 +72,9 @@ func TestGuide(t *testing.T) {
 	}
 	defer log.Close()
 	go func() {
-		served <- process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", "exec " + serve}, Dir: root, Env: env, Stdout: log, Stderr: log}.Run(ctx)
+		served <- process.Command{
+			Path: bash, Args: []string{"-euo", "pipefail", "-c", "exec " + serve}, Dir: root, Env: env, Stdout: log, Stderr: log,
+		}.Run(ctx)
 	}()
 	if strings.Count(steps["gate"], "\n") < 15 {
 		t.Fatalf("the guide says too little of terraform: %q", steps["gate"])
@@ -81,7 +85,9 @@ func TestGuide(t *testing.T) {
 git -C config commit -q --allow-empty -m "By hand"
 if git -C config push -q origin main; then echo "main was pushed to" >&2; exit 1; fi
 ` + steps["gate"]
-	out, err := process.Command{Path: bash, Args: []string{"-euo", "pipefail", "-c", steps["deliver"]}, Dir: root, Env: env}.Output(t.Context())
+	out, err := process.Command{
+		Path: bash, Args: []string{"-euo", "pipefail", "-c", steps["deliver"]}, Dir: root, Env: env,
+	}.Output(t.Context())
 	interrupt()
 	<-served
 	if err != nil {

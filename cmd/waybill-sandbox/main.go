@@ -24,7 +24,8 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	program := cli.Program{
-		Name: "waybill-sandbox", Short: "Rehearse deliveries on this machine: a registry, a stand-in for GitHub that runs workflows, an OIDC issuer",
+		Name:  "waybill-sandbox",
+		Short: "Rehearse deliveries on this machine: a registry, a stand-in for GitHub that runs workflows, an OIDC issuer",
 		Extra: append([]*cobra.Command{serve(), rehearse()}, visits(os.Getenv("REHEARSAL"))...),
 	}
 	return program.Run(ctx, cli.Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
@@ -36,8 +37,11 @@ func serve() *cobra.Command {
 	var keep, delivery bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Serve until interrupted; print the addresses as JSON", Args: cobra.NoArgs,
-		Long:    "Serves a registry, a stand-in for GitHub and an OIDC issuer. With --delivery also a Sigstore and a vulnerability database; then repositories, App and merges of a rehearsal are made by the commands beside this one, which find it by --dir or the variable REHEARSAL.",
-		Example: "  waybill-sandbox serve --dir /tmp/rehearsal --delivery\n  waybill-sandbox serve --dir /tmp/rehearsal --local waybill-dev/waybill=.",
+		Long: "Serves a registry, a stand-in for GitHub and an OIDC issuer. With --delivery also a Sigstore and a vulnerability " +
+			"database; then repositories, App and merges of a rehearsal are made by the commands beside this one, which find it by " +
+			"--dir or the variable REHEARSAL.",
+		Example: "  waybill-sandbox serve --dir /tmp/rehearsal --delivery\n  waybill-sandbox serve --dir /tmp/rehearsal --local " +
+			"waybill-dev/waybill=.",
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&dir, "dir", "", "directory of repositories, blobs, runs and logs; made where it is missing")
@@ -52,7 +56,10 @@ func serve() *cobra.Command {
 		if dir == "" {
 			return outcome.Usagef("serve needs --dir")
 		}
-		o := rehearsal.Options{Dir: dir, Act: act, Env: append(rehearsal.Environment(os.Getenv), env...), Local: map[string]string{}, Binaries: binaries, Keep: keep}
+		o := rehearsal.Options{
+			Dir: dir, Act: act, Env: append(rehearsal.Environment(os.Getenv), env...), Local: map[string]string{},
+			Binaries: binaries, Keep: keep,
+		}
 		for _, l := range local {
 			name, path, ok := strings.Cut(l, "=")
 			if !ok {

@@ -43,7 +43,8 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for url, want := range map[string]int{
-		urls.Admin + "/runs": 200, urls.API + "/repos/a/b": 404, "http://" + urls.Registry + "/v2/": 200, urls.Issuer + "/.well-known/openid-configuration": 200, urls.GraphQL: 404,
+		urls.Admin + "/runs": 200, urls.API + "/repos/a/b": 404, "http://" + urls.Registry + "/v2/": 200,
+		urls.Issuer + "/.well-known/openid-configuration": 200, urls.GraphQL: 404,
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {

@@ -30,7 +30,9 @@ type visitor struct{ dir string }
 // flag says so.
 func visits(dir string) []*cobra.Command {
 	v := &visitor{dir: dir}
-	commands := []*cobra.Command{v.repository(), v.app(), v.protect(), v.wait(), v.pulls(), v.merge(), v.set(), v.token(), v.team(), v.pull(), v.comment()}
+	commands := []*cobra.Command{
+		v.repository(), v.app(), v.protect(), v.wait(), v.pulls(), v.merge(), v.set(), v.token(), v.team(), v.pull(), v.comment(),
+	}
 	for _, cmd := range commands {
 		cmd.Flags().StringVar(&v.dir, "dir", dir, "directory of the running rehearsal (serve --delivery); empty is the variable REHEARSAL")
 	}
@@ -40,7 +42,8 @@ func visits(dir string) []*cobra.Command {
 func (v *visitor) repository() *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
-		Use: "repository OWNER/NAME", Short: "Make an empty repository and print its address, with a token that may push", Args: cobra.ExactArgs(1),
+		Use: "repository OWNER/NAME", Short: "Make an empty repository and print its address, with a token that may push",
+		Args:    cobra.ExactArgs(1),
 		Example: `  git remote add origin "$(waybill-sandbox repository acme/config)"`,
 	}
 	cmd.Flags().StringVar(&user, "user", "alice", "who pushes")
@@ -49,7 +52,9 @@ func (v *visitor) repository() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := r.call(cmd.Context(), "repositories", githubd.Seed{Name: args[0], Vars: maps.Clone(r.Variables), Author: user}, nil); err != nil {
+		if err := r.call(
+			cmd.Context(), "repositories", githubd.Seed{Name: args[0], Vars: maps.Clone(r.Variables), Author: user}, nil,
+		); err != nil {
 			return err
 		}
 		token, err := r.token(cmd.Context(), githubd.Token{User: user})
@@ -103,7 +108,10 @@ func (v *visitor) app() *cobra.Command {
 			return err
 		}
 		if environment != "" {
-			if err := r.call(cmd.Context(), "environments", map[string]any{"repository": repository, "name": environment, "branches": branches}, nil); err != nil {
+			if err := r.call(
+				cmd.Context(), "environments", map[string]any{"repository": repository, "name": environment, "branches": branches},
+				nil,
+			); err != nil {
 				return err
 			}
 		}
@@ -128,8 +136,12 @@ type setting struct {
 
 func (v *visitor) protect() *cobra.Command {
 	var required, bypass []string
-	cmd := &cobra.Command{Use: "protect OWNER/NAME", Short: "Let the default branch move by merging pull requests only", Args: cobra.ExactArgs(1)}
-	cmd.Flags().StringArrayVar(&required, "required", nil, "status context that merging needs: CONTEXT from anybody, or CONTEXT@SLUG from that App alone")
+	cmd := &cobra.Command{
+		Use: "protect OWNER/NAME", Short: "Let the default branch move by merging pull requests only", Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().StringArrayVar(
+		&required, "required", nil, "status context that merging needs: CONTEXT from anybody, or CONTEXT@SLUG from that App alone",
+	)
 	cmd.Flags().StringArrayVar(&bypass, "bypass", nil, "slug of an App that may move it all the same")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r, err := v.find()
@@ -143,7 +155,10 @@ func (v *visitor) protect() *cobra.Command {
 
 func (v *visitor) wait() *cobra.Command {
 	var timeout time.Duration
-	cmd := &cobra.Command{Use: "wait", Short: "Wait until the rehearsal is up and nothing runs; print what has run since the last time", Args: cobra.NoArgs}
+	cmd := &cobra.Command{
+		Use: "wait", Short: "Wait until the rehearsal is up and nothing runs; print what has run since the last time",
+		Args: cobra.NoArgs,
+	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "how long")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
@@ -192,7 +207,9 @@ func (v *visitor) seen(runs []githubd.Run) (int, error) {
 
 func (v *visitor) pulls() *cobra.Command {
 	var body, comments int
-	cmd := &cobra.Command{Use: "pulls OWNER/NAME", Short: "List the pull requests and what was said of their heads", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{
+		Use: "pulls OWNER/NAME", Short: "List the pull requests and what was said of their heads", Args: cobra.ExactArgs(1),
+	}
 	cmd.Flags().IntVar(&body, "body", 0, "number of the one whose text to print instead")
 	cmd.Flags().IntVar(&comments, "comments", 0, "number of the one whose comments to print instead")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -251,7 +268,9 @@ func (v *visitor) merge() *cobra.Command {
 			return err
 		}
 		var made struct{ SHA string }
-		if err := r.call(cmd.Context(), "merge", map[string]any{"repository": args[0], "number": number, "user": user, "method": "merge"}, &made); err != nil {
+		if err := r.call(
+			cmd.Context(), "merge", map[string]any{"repository": args[0], "number": number, "user": user, "method": "merge"}, &made,
+		); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s merged #%d as %.7s\n", user, number, made.SHA)

@@ -19,7 +19,8 @@ import (
 func (v *visitor) set() *cobra.Command {
 	var secret bool
 	cmd := &cobra.Command{
-		Use: "set OWNER/NAME NAME [VALUE]", Short: "Set a variable or a secret of a repository; without VALUE it is read from standard input", Args: cobra.RangeArgs(2, 3),
+		Use:   "set OWNER/NAME NAME [VALUE]",
+		Short: "Set a variable or a secret of a repository; without VALUE it is read from standard input", Args: cobra.RangeArgs(2, 3),
 	}
 	cmd.Flags().BoolVar(&secret, "secret", false, "set a secret")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -111,7 +112,10 @@ func (v *visitor) pull() *cobra.Command {
 			return err
 		}
 		var made struct{ Number int }
-		if err := r.as(cmd.Context(), user, "/repos/"+args[0]+"/pulls", map[string]string{"title": title, "head": args[1], "base": "main"}, &made); err != nil {
+		if err := r.as(
+			cmd.Context(), user, "/repos/"+args[0]+"/pulls", map[string]string{"title": title, "head": args[1], "base": "main"},
+			&made,
+		); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "#%d by %s: %s\n", made.Number, user, title)

@@ -58,7 +58,10 @@ func TestVisits(t *testing.T) {
 	if err != nil || !strings.HasPrefix(address, "http://alice:ghp_") || !strings.HasSuffix(address, "/acme/config.git\n") {
 		t.Errorf("repository: %q, %v", address, err)
 	}
-	if _, err := visit(t.Context(), dir, "app", "acme-ask", "--on", "acme/config", "--for", "acme/config", "--as", "ASK", "--permission", "actions=write"); err != nil {
+	if _, err := visit(
+		t.Context(), dir, "app", "acme-ask", "--on", "acme/config", "--for", "acme/config", "--as", "ASK", "--permission",
+		"actions=write",
+	); err != nil {
 		t.Error(err)
 	}
 	secrets, vars := s.GitHub.Variables("acme/config")
@@ -113,7 +116,8 @@ func TestVisitsRefuse(t *testing.T) {
 		{dir, "there is no such repository", []string{"protect", "acme/none"}, outcome.Broken},
 		{dir, "has no pull request #7", []string{"pulls", "acme/none", "--body", "7"}, outcome.Broken},
 	} {
-		if out, err := visit(t.Context(), c.dir, c.args...); err == nil || !strings.Contains(err.Error(), c.want) || outcome.Code(err) != c.code {
+		if out, err := visit(t.Context(), c.dir, c.args...); err == nil || !strings.Contains(err.Error(), c.want) ||
+			outcome.Code(err) != c.code {
 			t.Errorf("%v: got %q and %v (exit %d), want %q", c.args, out, err, outcome.Code(err), c.want)
 		}
 	}

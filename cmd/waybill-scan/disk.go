@@ -47,7 +47,10 @@ func limitDisk(ctx context.Context, dir string, limits exchange.Limits, unpacked
 					return
 				}
 				if limits.Ratio > 0 && used > limits.RatioFree && used/limits.Ratio > unpacked.Load() {
-					exceed(fmt.Errorf("an archive in the image unpacks to more than %d times its size, and to more than %d MiB of temporary files", limits.Ratio, limits.RatioFree>>20))
+					exceed(fmt.Errorf(
+						"an archive in the image unpacks to more than %d times its size, and to more than %d MiB of temporary files",
+						limits.Ratio, limits.RatioFree>>20,
+					))
 					return
 				}
 			}
@@ -58,7 +61,11 @@ func limitDisk(ctx context.Context, dir string, limits exchange.Limits, unpacked
 
 // tooMuchDisk names the limit; cause may be nil.
 func tooMuchDisk(limit int64, cause error) error {
-	err := fmt.Errorf("the image needs more than the %d MiB of temporary files that one scan may write: its executables or archives are larger than any that are scanned", limit>>20)
+	err := fmt.Errorf(
+		"the image needs more than the %d MiB of temporary files that one scan may write: its executables or archives are larger "+
+			"than any that are scanned",
+		limit>>20,
+	)
 	if cause != nil {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}

@@ -81,7 +81,9 @@ func newWorld(t *testing.T) world {
 	server := registrytest.New(t, nil)
 	w := world{host: server.Host, client: registry.New(registry.Options{}), server: server}
 	now := time.Now()
-	if _, err := vulndb.Push(t.Context(), w.client, w.repository(t, "trivy-db"), vulndb.Database{Advisories: advisories(t), UpdatedAt: now}); err != nil {
+	if _, err := vulndb.Push(
+		t.Context(), w.client, w.repository(t, "trivy-db"), vulndb.Database{Advisories: advisories(t), UpdatedAt: now},
+	); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -197,7 +199,9 @@ func alpine(packages ...string) map[string]string {
 	var installed strings.Builder
 	for _, p := range packages {
 		name, version, _ := strings.Cut(p, "=")
-		installed.WriteString("C:Q1Zm9vYmFy\nP:" + name + "\nV:" + version + "\nA:x86_64\nS:1\nI:1\nT:test\nU:https://example.com\nL:MIT\no:" + name + "\nm:Somebody <somebody@example.com>\nt:1\n\n")
+		installed.WriteString(
+			"C:Q1Zm9vYmFy\nP:" + name + "\nV:" + version + "\nA:x86_64\nS:1\nI:1\nT:test\nU:https://example.com\nL:MIT\no:" + name + "\nm:Somebody <somebody@example.com>\nt:1\n\n",
+		)
 	}
 	return map[string]string{
 		"etc/alpine-release":   "3.22.1\n",
@@ -213,7 +217,10 @@ func debian(packages ...string) map[string]string {
 	for _, p := range packages {
 		p, source, _ := strings.Cut(strings.TrimSuffix(p, ")"), " (")
 		name, version, _ := strings.Cut(p, "=")
-		status.WriteString("Package: " + name + "\nStatus: install ok installed\nArchitecture: all\nMaintainer: Somebody <somebody@example.com>\nVersion: " + version + "\n")
+		status.WriteString(
+			"Package: " + name + "\nStatus: install ok installed\nArchitecture: all\nMaintainer: Somebody " +
+				"<somebody@example.com>\nVersion: " + version + "\n",
+		)
 		if source != "" {
 			status.WriteString("Source: " + source + "\n")
 		}

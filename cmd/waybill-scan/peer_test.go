@@ -42,7 +42,9 @@ func TestAgreesWithTrivy(t *testing.T) {
 		platform{"linux/ppc64le", []map[string]string{rocky(t), {"app/lib.jar": jar(t)}}},
 		platform{"linux/arm/v7", []map[string]string{alpine("openssl=3.5.1-r0", "musl=1.2.5-r10", "busybox=1.37.0-r18")}},
 	)
-	result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}, JavaDatabase: w.javaDatabase(t)})
+	result := w.scan(t, scan.Options{
+		Image: ref, Threshold: evidence.Threshold{Severity: evidence.Critical}, JavaDatabase: w.javaDatabase(t),
+	})
 	for i, want := range []int{7, 9, 131, 3} { // one way of storing packages that is not read shows here
 		if n := len(result.Report.Platforms[i].Packages); n != want {
 			t.Errorf("%d packages in %s, want %d", n, result.Report.Platforms[i].Platform, want)
@@ -114,8 +116,10 @@ func goBinary(t *testing.T, arch string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for path, content := range map[string]string{
-		"go.mod":  "module example.com/server\n\ngo 1.26\n\nrequire (\n\texample.com/vulnerable/critical v1.2.3\n\texample.com/vulnerable/unfixed v0.1.0\n)\n",
-		"main.go": "package main\n\nimport (\n\t_ \"example.com/vulnerable/critical\"\n\t_ \"example.com/vulnerable/unfixed\"\n)\n\nfunc main() { println(\"hello\") }\n",
+		"go.mod": "module example.com/server\n\ngo 1.26\n\nrequire (\n\texample.com/vulnerable/critical " +
+			"v1.2.3\n\texample.com/vulnerable/unfixed v0.1.0\n)\n",
+		"main.go": "package main\n\nimport (\n\t_ \"example.com/vulnerable/critical\"\n\t_ " +
+			"\"example.com/vulnerable/unfixed\"\n)\n\nfunc main() { println(\"hello\") }\n",
 		"vendor/modules.txt": "# example.com/vulnerable/critical v1.2.3\n## explicit; go 1.26\nexample.com/vulnerable/critical\n" +
 			"# example.com/vulnerable/unfixed v0.1.0\n## explicit; go 1.26\nexample.com/vulnerable/unfixed\n",
 		"vendor/example.com/vulnerable/critical/critical.go": "package critical\n",
@@ -144,7 +148,9 @@ func goBinary(t *testing.T, arch string) string {
 // database is an example of the module that reads it.
 func rocky(t *testing.T) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(moduleDir(t, "github.com/knqyf263/go-rpmdb"), "pkg", "testdata", "cbl-mariner-2.0", "rpmdb.sqlite"))
+	data, err := os.ReadFile(filepath.Join(
+		moduleDir(t, "github.com/knqyf263/go-rpmdb"), "pkg", "testdata", "cbl-mariner-2.0", "rpmdb.sqlite",
+	))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,14 +200,18 @@ func (w world) javaDatabase(t *testing.T) func(context.Context) (string, error) 
 		t.Fatal(err)
 	}
 	sum := sha1.Sum([]byte(zipped(t, "a.txt", "nameless"))) //nolint:gosec // the database is keyed by it
-	if err := database.InsertIndexes([]javatypes.Index{{GroupID: "com.example", ArtifactID: "nameless", Version: "2.0.0", SHA1: sum[:], ArchiveType: javatypes.JarType}}); err != nil {
+	if err := database.InsertIndexes([]javatypes.Index{{
+		GroupID: "com.example", ArtifactID: "nameless", Version: "2.0.0", SHA1: sum[:], ArchiveType: javatypes.JarType,
+	}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := database.Close(); err != nil {
 		t.Fatal(err)
 	}
 	metadata := javadb.NewMetadata(dir)
-	if err := metadata.Update(javadb.Metadata{Version: javadb.SchemaVersion, UpdatedAt: time.Now(), NextUpdate: time.Now().Add(time.Hour)}); err != nil {
+	if err := metadata.Update(javadb.Metadata{
+		Version: javadb.SchemaVersion, UpdatedAt: time.Now(), NextUpdate: time.Now().Add(time.Hour),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	image, err := vulndb.JavaArtifact(dir)
@@ -217,6 +227,8 @@ func (w world) javaDatabase(t *testing.T) func(context.Context) (string, error) 
 	}
 	cache := t.TempDir()
 	return func(ctx context.Context) (string, error) {
-		return scan.OpenJavaDatabase(ctx, w.client, scan.DatabaseOptions{Repository: w.host + "/trivy-java-db:1", CacheDir: cache, Now: time.Now()})
+		return scan.OpenJavaDatabase(ctx, w.client, scan.DatabaseOptions{
+			Repository: w.host + "/trivy-java-db:1", CacheDir: cache, Now: time.Now(),
+		})
 	}
 }

@@ -28,7 +28,9 @@ func sbomImage(t *testing.T, w world) imageref.Ref {
 	node := `{"name": "left", "version": "1.0.0", "license": "MIT"}`
 	shared := debian("openssl=3.5.1-1", "zlib1g=1:1.3.1-1 (zlib)")
 	return w.push(t, "acme/app",
-		platform{"linux/amd64", []map[string]string{shared, {"a/node_modules/left/package.json": node, "b/node_modules/left/package.json": node}}},
+		platform{"linux/amd64", []map[string]string{shared, {
+			"a/node_modules/left/package.json": node, "b/node_modules/left/package.json": node,
+		}}},
 		platform{"linux/arm64", []map[string]string{shared, {"a/node_modules/left/package.json": node}}},
 	)
 }
@@ -43,7 +45,9 @@ func TestCycloneDXCoversEveryPlatform(t *testing.T) {
 	if err := cdx.NewBOMDecoder(bytes.NewReader(result.CycloneDX), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
 		t.Fatal(err)
 	}
-	if root := bom.Metadata.Component; root.Version != ref.Digest() || !strings.HasPrefix(root.PackageURL, "pkg:oci/app@"+ref.Digest()) && !strings.HasPrefix(root.PackageURL, "pkg:oci/app@"+strings.Replace(ref.Digest(), ":", "%3A", 1)) {
+	if root := bom.Metadata.Component; root.Version != ref.Digest() ||
+		!strings.HasPrefix(root.PackageURL, "pkg:oci/app@"+ref.Digest()) &&
+			!strings.HasPrefix(root.PackageURL, "pkg:oci/app@"+strings.Replace(ref.Digest(), ":", "%3A", 1)) {
 		t.Errorf("the root is %+v, not the index", root)
 	}
 	refs := map[string]int{bom.Metadata.Component.BOMRef: 1}
@@ -67,7 +71,10 @@ func TestCycloneDXCoversEveryPlatform(t *testing.T) {
 	if got := depends[bom.Metadata.Component.BOMRef]; !slices.Equal(got, []string{"linux/amd64", "linux/arm64"}) {
 		t.Errorf("the root has %q below it, want both platforms", got)
 	}
-	for _, want := range []string{"linux/amd64#pkg:npm/left@1.0.0", "linux/amd64#pkg:npm/left@1.0.0#2", "linux/arm64#pkg:npm/left@1.0.0", "linux/arm64#os:debian@13.1"} {
+	for _, want := range []string{
+		"linux/amd64#pkg:npm/left@1.0.0", "linux/amd64#pkg:npm/left@1.0.0#2", "linux/arm64#pkg:npm/left@1.0.0",
+		"linux/arm64#os:debian@13.1",
+	} {
 		if refs[want] == 0 {
 			t.Errorf("no component %s", want)
 		}

@@ -104,7 +104,10 @@ func TestWaiverAndVEX(t *testing.T) {
 	cyclone := `{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "vulnerabilities": [{"id": "CVE-1990-0010",
   "analysis": {"state": "not_affected", "justification": "code_not_reachable"}, "affects": [{"ref": "pkg:apk/alpine/openssl@3.5.1-r0?arch=x86_64&distro=3.22.1"}]}]}`
 	about := func(product string) string {
-		return strings.Replace(statement, `{"@id": "pkg:apk/alpine/musl"}`, `{"@id": "`+product+`", "subcomponents": [{"@id": "pkg:apk/alpine/musl@1.2.5-r10"}]}`, 1)
+		return strings.Replace(
+			statement, `{"@id": "pkg:apk/alpine/musl"}`,
+			`{"@id": "`+product+`", "subcomponents": [{"@id": "pkg:apk/alpine/musl@1.2.5-r10"}]}`, 1,
+		)
 	}
 	oci := func(digest string) string {
 		return about("pkg:oci/app@" + url.QueryEscape(digest) + "?repository_url=" + url.QueryEscape(ref.Repository()))
@@ -114,7 +117,8 @@ func TestWaiverAndVEX(t *testing.T) {
 	vex, cyclonedx := file("vex.json"), file("vex.cdx.json")
 	for path, content := range map[string]string{
 		vex: statement, cyclonedx: cyclone, file("index.json"): oci(ref.Digest()), file("platform.json"): oci(platforms[0].Ref.Digest()),
-		file("other.json"): oci("sha256:" + strings.Repeat("0", 64)), file("repository.json"): about("pkg:oci/app?repository_url=" + url.QueryEscape(ref.Repository())),
+		file("other.json"):      oci("sha256:" + strings.Repeat("0", 64)),
+		file("repository.json"): about("pkg:oci/app?repository_url=" + url.QueryEscape(ref.Repository())),
 	} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -137,11 +141,13 @@ func TestWaiverAndVEX(t *testing.T) {
 		"OpenVEX about the index":      {scan.Options{Threshold: medium, VEX: []string{file("index.json")}}, "CVE-1990-0010 openssl"},
 		"OpenVEX about the platform":   {scan.Options{Threshold: medium, VEX: []string{file("platform.json")}}, "CVE-1990-0010 openssl"},
 		"OpenVEX about the repository": {scan.Options{Threshold: medium, VEX: []string{file("repository.json")}}, "CVE-1990-0010 openssl"},
-		"OpenVEX about another image":  {scan.Options{Threshold: medium, VEX: []string{file("other.json")}}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
-		"CycloneDX VEX":                {scan.Options{Threshold: medium, VEX: []string{cyclonedx}}, "CVE-1990-0011 musl"},
-		"OpenVEX and waiver":           {scan.Options{Threshold: with(medium, waiver), VEX: []string{vex}}, ""},
-		"waiver":                       {scan.Options{Threshold: with(medium, waiver)}, "CVE-1990-0011 musl"},
-		"expired waiver":               {scan.Options{Threshold: with(medium, expired)}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
+		"OpenVEX about another image": {
+			scan.Options{Threshold: medium, VEX: []string{file("other.json")}}, "CVE-1990-0010 openssl,CVE-1990-0011 musl",
+		},
+		"CycloneDX VEX":      {scan.Options{Threshold: medium, VEX: []string{cyclonedx}}, "CVE-1990-0011 musl"},
+		"OpenVEX and waiver": {scan.Options{Threshold: with(medium, waiver), VEX: []string{vex}}, ""},
+		"waiver":             {scan.Options{Threshold: with(medium, waiver)}, "CVE-1990-0011 musl"},
+		"expired waiver":     {scan.Options{Threshold: with(medium, expired)}, "CVE-1990-0010 openssl,CVE-1990-0011 musl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -177,14 +183,20 @@ func TestUnusedVEXIsNamed(t *testing.T) {
 		return path
 	}
 	for name, test := range map[string]struct{ id, product, want string }{
-		"another product":   {"CVE-1990-0011", "pkg:oci/other", "says of CVE-1990-0011 that not_affected, and this excuses no finding of " + ref.String() + ": it names pkg:oci/other"},
+		"another product": {
+			"CVE-1990-0011", "pkg:oci/other",
+			"says of CVE-1990-0011 that not_affected, and this excuses no finding of " + ref.String() + ": it names pkg:oci/other",
+		},
 		"the package":       {"CVE-1990-0011", "pkg:apk/alpine/musl", ""},
 		"what is not found": {"CVE-1990-9999", "pkg:oci/other", ""},
 	} {
 		var words strings.Builder
 		c := child(t)
 		c.Words = &words
-		if _, err := scan.Scan(t.Context(), w.client, w.database, c, scan.Options{Image: ref, VEX: []string{document(test.id, test.product)}, Now: time.Now}); err != nil {
+		if _, err := scan.Scan(
+			t.Context(), w.client, w.database, c,
+			scan.Options{Image: ref, VEX: []string{document(test.id, test.product)}, Now: time.Now},
+		); err != nil {
 			t.Fatal(err)
 		}
 		if got := words.String(); (test.want == "") != !strings.Contains(got, "VEX") || !strings.Contains(got, test.want) {
@@ -199,7 +211,8 @@ func TestImageThatUnpacksToTooMuch(t *testing.T) {
 	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"zeroes": strings.Repeat("\x00", 2<<20)}}})
 	request := w.request(t, ref)
 	request.Limits.ImageBytes = 1 << 20
-	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "the layers unpack to more than allowed") {
+	if _, err := child(t).Run(t.Context(), request); err == nil ||
+		!strings.Contains(err.Error(), "the layers unpack to more than allowed") {
 		t.Errorf("got %v, want the limit", err)
 	}
 	shared := map[string]string{"zeroes": strings.Repeat("\x00", 2<<20)}
@@ -213,7 +226,8 @@ func TestImageThatUnpacksToTooMuch(t *testing.T) {
 	}
 	request.Limits.ImageBytes = 4 << 20
 	request.Limits.Ratio, request.Limits.RatioFree = 100, 1<<20
-	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "unpacks to more than 100 times its size, and to more than 1 MiB") {
+	if _, err := child(t).Run(t.Context(), request); err == nil ||
+		!strings.Contains(err.Error(), "unpacks to more than 100 times its size, and to more than 1 MiB") {
 		t.Errorf("a layer of zeroes: got %v, want the limit", err)
 	}
 	request.Limits.RatioFree = 3 << 20
@@ -230,10 +244,13 @@ func TestImageThatNeedsTooMuchDisk(t *testing.T) {
 	if _, err := rand.Read(random); err != nil {
 		t.Fatal(err)
 	}
-	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"app": "\x7fELF" + string(random) + strings.Repeat("\x00", 64<<20)}}})
+	ref := w.push(t, "acme/app", platform{
+		"linux/amd64", []map[string]string{{"app": "\x7fELF" + string(random) + strings.Repeat("\x00", 64<<20)}},
+	})
 	request := w.request(t, ref)
 	request.Limits.DiskBytes = 32 << 20
-	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "more than the 32 MiB of temporary files that one scan may write") {
+	if _, err := child(t).Run(t.Context(), request); err == nil ||
+		!strings.Contains(err.Error(), "more than the 32 MiB of temporary files that one scan may write") {
 		t.Errorf("got %v, want the limit", err)
 	}
 	request.Limits.DiskBytes = 1 << 30
@@ -255,7 +272,11 @@ func TestArchiveThatUnpacksToTooMuch(t *testing.T) {
 	}
 	request.JavaDatabaseDir = java
 	request.Limits.DiskBytes, request.Limits.Ratio, request.Limits.RatioFree = 4<<30, 100, 16<<20
-	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "an archive in the image unpacks to more than 100 times its size, and to more than 16 MiB of temporary files") {
+	if _, err := child(t).Run(t.Context(), request); err == nil ||
+		!strings.Contains(
+			err.Error(),
+			"an archive in the image unpacks to more than 100 times its size, and to more than 16 MiB of temporary files",
+		) {
 		t.Errorf("got %v, want the limit", err)
 	}
 }
@@ -291,7 +312,8 @@ func TestChildReadsAPrivateRegistry(t *testing.T) {
 	w.client = registry.New(registry.Options{Registry: w.host, Username: "reader", Password: "s3cret"})
 	request := w.request(t, ref)
 	c := child(t)
-	if _, err := c.Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "registry "+w.host) || !strings.Contains(err.Error(), "401") {
+	if _, err := c.Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "registry "+w.host) ||
+		!strings.Contains(err.Error(), "401") {
 		t.Errorf("without credentials: %v, want 401 of %s", err, w.host)
 	}
 	c.Username, c.Password = "reader", "s3cret"

@@ -24,10 +24,16 @@ func TestPlanApproveApply(t *testing.T) {
 		t.Error("the state is not what was planned")
 	}
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	if n := len(comments); n != 2 || !strings.Contains(comments[0], "To approve this plan and no other, review with a line `approve "+f.Short()+"` (1 of acme/dba or dan for `infra/prod`)") || !strings.Contains(comments[1], "**Applied** plan `"+f.Short()+"`, approved by bob") {
+	if n := len(comments); n != 2 || !strings.Contains(
+		comments[0],
+		"To approve this plan and no other, review with a line `approve "+f.Short()+"` (1 of acme/dba or dan for `infra/prod`)",
+	) || !strings.Contains(comments[1], "**Applied** plan `"+f.Short()+"`, approved by bob") {
 		t.Errorf("%d comments: %s", n, strings.Join(comments, "\n----\n"))
 	}
 	code, _, words = w.apply()
-	w.wants("apply again", code, 3, words, "state lineage was none when planned|state serial was 0 when planned", "perhaps this plan itself", "plan again")
+	w.wants(
+		"apply again", code, 3, words, "state lineage was none when planned|state serial was 0 when planned",
+		"perhaps this plan itself", "plan again",
+	)
 	w.noSecrets(secret)
 }

@@ -79,7 +79,12 @@ func TestTwoAppliesCannotOverlap(t *testing.T) {
 	t.Parallel()
 	// Nothing else: the state does not move until the slow one is there.
 	alone := "terraform {\n  backend \"local\" {}\n}\n"
-	w, _, end := begun(t, map[string]string{"infra/prod/main.tf": alone}, map[string]string{"infra/prod/main.tf": alone + strings.Replace(slow[strings.Index(slow, `resource "terraform_data" "slow"`):], "depends_on = [terraform_data.first]", "", 1)})
+	w, _, end := begun(
+		t, map[string]string{"infra/prod/main.tf": alone},
+		map[string]string{"infra/prod/main.tf": alone + strings.Replace(
+			slow[strings.Index(slow, `resource "terraform_data" "slow"`):], "depends_on = [terraform_data.first]", "", 1,
+		)},
+	)
 	code, _, words := w.apply()
 	w.wants("the second apply", code, 3, words, "somebody else holds the state's lock", "infra/prod: untouched")
 	if err := os.WriteFile(filepath.Join(w.clone, "infra/prod/go"), nil, 0o600); err != nil {
@@ -96,7 +101,10 @@ func TestApplyInterrupted(t *testing.T) {
 	stop()
 	code, words := end()
 	w.seen.WriteString(words)
-	w.wants("apply", code, 1, words, "infra/prod: interrupted", "1 done|2 done", "not done: .*terraform_data.slow", "the state is at serial [1-9]", "nothing is undone. The sealed plan is kept")
+	w.wants(
+		"apply", code, 1, words, "infra/prod: interrupted", "1 done|2 done", "not done: .*terraform_data.slow",
+		"the state is at serial [1-9]", "nothing is undone. The sealed plan is kept",
+	)
 	if !strings.Contains(w.state(), `"first"`) {
 		t.Error("what was done is not in the state")
 	}
@@ -112,18 +120,24 @@ func TestApplyInterrupted(t *testing.T) {
 func TestApplyFails(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, map[string]string{"waybill.yaml": execAllowed})
-	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = module.service.echo }\n  }\n}\n\nresource \"terraform_data\" \"after\" {\n  depends_on = [terraform_data.bad]\n}\n",
+	w.open("ada", map[string]string{"infra/prod/fail.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n  " +
+		"  command = \"echo '::error::x ##[error]y' ; echo $PW; env | grep -c GITHUB_TOKEN; exit 3\"\n    environment = { PW = " +
+		"module.service.echo }\n  }\n}\n\nresource \"terraform_data\" \"after\" {\n  depends_on = [terraform_data.bad]\n}\n",
 		"modules/service/out.tf": "output \"echo\" {\n  value = nonsensitive(var.password)\n}\n"})
 	w.approve("bob", w.plan())
 	code, _, words := w.apply()
-	w.wants("apply", code, 1, words, "terraform_data.bad: create", "exit status 3", "the state is at serial", `\(local-exec\): 0`, `(?m)^  done: module.service.terraform_data.service: create$`, `(?m)^  not begun: terraform_data.after: create$`)
+	w.wants(
+		"apply", code, 1, words, "terraform_data.bad: create", "exit status 3", "the state is at serial", `\(local-exec\): 0`,
+		`(?m)^  done: module.service.terraform_data.service: create$`, `(?m)^  not begun: terraform_data.after: create$`,
+	)
 	for line := range strings.SplitSeq(words, "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") {
 			t.Errorf("the runner would take a command from %q", line)
 		}
 	}
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	if last := comments[len(comments)-1]; !strings.Contains(last, "**Not applied in full:**") || !strings.Contains(last, "plan again, and approve what is left") {
+	if last := comments[len(comments)-1]; !strings.Contains(last, "**Not applied in full:**") ||
+		!strings.Contains(last, "plan again, and approve what is left") {
 		t.Errorf("the report is %q", last)
 	}
 	w.noSecrets(secret)
@@ -133,7 +147,10 @@ func TestOtherWorkspace(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, nil)
 	w.open("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
-	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/prod", "--workspace", "none", "--comment=false")
+	code, _, words := w.run(
+		"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/prod", "--workspace", "none",
+		"--comment=false",
+	)
 	w.wants("plan in a workspace that is not there", code, 1, words, `infra/prod: select workspace "none"`, "doesn't exist")
 }
 
@@ -169,7 +186,9 @@ func TestHostileNames(t *testing.T) {
 			t.Errorf("the runner or a terminal would take a command from %q", line)
 		}
 	}
-	code, out, words = w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--comment=false", "--format", "json")
+	code, out, words = w.run(
+		"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--comment=false", "--format", "json",
+	)
 	w.wants("plan as JSON", code, 0, words)
 	w.harmless(out)
 	// Outside the one fence, nothing of it is there.
@@ -191,7 +210,8 @@ func TestHostileNames(t *testing.T) {
 	w.harmless(read(t, w.env["GITHUB_STEP_SUMMARY"]))
 	for _, c := range w.github.Pulls("acme/infra")[0].Comments[1:] {
 		w.harmless(c)
-		if rest := outsideFences(c); strings.Contains(rest, "<img") || strings.Contains(rest, "@acme") || strings.Contains(rest, "-->\n<!--") {
+		if rest := outsideFences(c); strings.Contains(rest, "<img") || strings.Contains(rest, "@acme") ||
+			strings.Contains(rest, "-->\n<!--") {
 			t.Errorf("text from outside breaks out: %s", c)
 		}
 	}
@@ -256,14 +276,25 @@ func outsideSpans(line string) string {
 func TestHostileDirectory(t *testing.T) {
 	t.Parallel()
 	const dir = "::error::pwned <img src=x> `x` @acme ##[group]"
-	w := newInfraWorld(t, map[string]string{"waybill.yaml": strings.Replace(execAllowed, "infra/*", "**", 1), dir + "/main.tf": "terraform {\n  backend \"local\" {}\n}\n"})
+	w := newInfraWorld(t, map[string]string{
+		"waybill.yaml":   strings.Replace(execAllowed, "infra/*", "**", 1),
+		dir + "/main.tf": "terraform {\n  backend \"local\" {}\n}\n",
+	})
 	w.env["GITHUB_TOKEN"] = w.token("dan")
 	w.env["GITHUB_ACTIONS"] = "true"
-	w.open("ada", map[string]string{dir + "/note.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo ::add-mask::x; exit 3\"\n  }\n}\n"})
+	w.open(
+		"ada",
+		map[string]string{
+			dir + "/note.tf": "resource \"terraform_data\" \"bad\" {\n  provisioner \"local-exec\" {\n    command = \"echo " +
+				"::add-mask::x; exit 3\"\n  }\n}\n",
+		},
+	)
 	f := w.plan("--changed-since", "origin/main")
 	commands := func(what, words string) {
 		for line := range strings.SplitSeq(words, "\n") {
-			for _, own := range []string{"::group::apply ", "::endgroup::", "::add-mask::", "::error title=waybill", "::notice title=waybill"} {
+			for _, own := range []string{
+				"::group::apply ", "::endgroup::", "::add-mask::", "::error title=waybill", "::notice title=waybill",
+			} {
 				if strings.HasPrefix(line, own) {
 					line = ""
 				}
@@ -293,7 +324,13 @@ func TestHostileDirectory(t *testing.T) {
 func TestHugePlan(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, nil)
-	w.open("ada", map[string]string{"infra/prod/huge.tf": "resource \"terraform_data\" \"huge\" {\n  count = 600\n  input = { for i in range(30) : \"key${i}\" => join(\"\", [for j in range(50) : \"äöü\"]) }\n}\n"})
+	w.open(
+		"ada",
+		map[string]string{
+			"infra/prod/huge.tf": "resource \"terraform_data\" \"huge\" {\n  count = 600\n  input = { for i in range(30) : " +
+				"\"key${i}\" => join(\"\", [for j in range(50) : \"äöü\"]) }\n}\n",
+		},
+	)
 	f := w.plan()
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	first := comments[0]
@@ -308,7 +345,10 @@ func TestHugePlan(t *testing.T) {
 	if claim, ok := comment.ReadClaim(first); !ok || claim.Fingerprint != f {
 		t.Error("the claim is lost")
 	}
-	for _, want := range []string{"601 to add", f.Short(), "To approve this plan", "11 more comments below it go on", "of 601 changes are not shown here in full.** Read them in the log of the run before you approve"} {
+	for _, want := range []string{
+		"601 to add", f.Short(), "To approve this plan", "11 more comments below it go on",
+		"of 601 changes are not shown here in full.** Read them in the log of the run before you approve",
+	} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the comment does not say %q", want)
 		}
@@ -319,13 +359,17 @@ func TestHugePlan(t *testing.T) {
 func TestManyApplied(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, nil)
-	w.open("ada", map[string]string{"infra/prod/many.tf": "resource \"terraform_data\" \"many_resources_of_one_name\" {\n  count = 300\n}\n"})
+	w.open(
+		"ada",
+		map[string]string{"infra/prod/many.tf": "resource \"terraform_data\" \"many_resources_of_one_name\" {\n  count = 300\n}\n"},
+	)
 	f := w.plan()
 	w.approve("bob", f)
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied, 301 done")
 	report := w.github.Pulls("acme/infra")[0].Comments[1]
-	if n := len([]rune(report)); n > markdown.MaxComment || !strings.Contains(report, "too large for a comment") || strings.Count(report, "```")%2 != 0 {
+	if n := len([]rune(report)); n > markdown.MaxComment || !strings.Contains(report, "too large for a comment") ||
+		strings.Count(report, "```")%2 != 0 {
 		t.Errorf("the report has %d characters: %.500s", n, report)
 	}
 }

@@ -106,8 +106,9 @@ func TestCommitsAfterApproval(t *testing.T) {
 	t.Parallel()
 	note := map[string]string{"infra/prod/note.tf": "output \"note\" {\n  value = \"changed\"\n}\n"}
 	for name, a := range map[string]attack{
-		"new commit": {code: 3, gate: `the plan is of commit .* the head is`, apply: `head commit was [0-9a-f]{40} when planned, is [0-9a-f]{40} now`,
-			do: func(w *infraWorld, f plan.Fingerprint) { w.approve("bob", f); w.push("ada", note) }},
+		"new commit": {code: 3, gate: `the plan is of commit .* the head is`,
+			apply: `head commit was [0-9a-f]{40} when planned, is [0-9a-f]{40} now`,
+			do:    func(w *infraWorld, f plan.Fingerprint) { w.approve("bob", f); w.push("ada", note) }},
 		"new commit after an approval by comment": {code: 3, gate: `the plan is of commit .* the head is`, apply: `head commit was`,
 			do: func(w *infraWorld, f plan.Fingerprint) { w.comment("bob", "/approve "+f.Short()); w.push("ada", note) }},
 		"force-push": {code: 3, gate: `the plan is of commit`, apply: `head commit was`,
@@ -147,7 +148,13 @@ func TestCommitsAfterApproval(t *testing.T) {
 		w := newInfraWorld(t, nil)
 		w.open("renovate", note)
 		w.push("bob", map[string]string{"infra/prod/more.tf": "locals {\n  more = 1\n}\n"})
-		w.attack(attack{code: 4, says: `does not count: bob \(last-pusher\)`, do: func(w *infraWorld, f plan.Fingerprint) { w.approve("bob", f) }}, w.plan())
+		w.attack(
+			attack{
+				code: 4, says: `does not count: bob \(last-pusher\)`,
+				do: func(w *infraWorld, f plan.Fingerprint) { w.approve("bob", f) },
+			},
+			w.plan(),
+		)
 	})
 }
 
@@ -195,7 +202,13 @@ func TestUnknownMembersAreBroken(t *testing.T) {
 	w, f := ready(t)
 	w.approve("bob", f)
 	w.env["WAYBILL_INPUT_TEAM_TOKEN"] = ""
-	w.attack(attack{code: 1, says: `ask whether bob is in team acme/dba: GitHub answers 403.*the token needs members: read`, do: func(*infraWorld, plan.Fingerprint) {}}, f)
+	w.attack(
+		attack{
+			code: 1, says: `ask whether bob is in team acme/dba: GitHub answers 403.*the token needs members: read`,
+			do: func(*infraWorld, plan.Fingerprint) {},
+		},
+		f,
+	)
 }
 
 func TestClosedPullRequest(t *testing.T) {
@@ -385,7 +398,12 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 			do: func(*infraWorld, plan.Fingerprint) {}},
 		"the state began meanwhile": {says: `state lineage was none when planned, is [0-9a-f-]+ now`,
 			do: func(w *infraWorld, _ plan.Fingerprint) {
-				write(w.t, w.clone, map[string]string{"infra/prod/terraform.tfstate": `{"version":4,"terraform_version":"1.11.4","serial":3,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[]}`})
+				write(
+					w.t, w.clone,
+					map[string]string{
+						"infra/prod/terraform.tfstate": `{"version":4,"terraform_version":"1.11.4","serial":3,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[]}`,
+					},
+				)
 			}},
 		"the lock file changed": {says: `infra/prod: lock file was none when planned, is sha256:`,
 			do: func(w *infraWorld, _ plan.Fingerprint) {
@@ -397,7 +415,13 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 			}},
 		"a local-exec added in a module": {says: `infra/prod: configuration was sha256:`,
 			do: func(w *infraWorld, _ plan.Fingerprint) {
-				write(w.t, w.clone, map[string]string{"modules/service/exec.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    command = \"touch pwned\"\n  }\n}\n"})
+				write(
+					w.t, w.clone,
+					map[string]string{
+						"modules/service/exec.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    " +
+							"command = \"touch pwned\"\n  }\n}\n",
+					},
+				)
 			}},
 		"the directory is gone": {says: `infra/prod: directory was infra/prod when planned, is none now`,
 			do: func(w *infraWorld, _ plan.Fingerprint) {
@@ -468,7 +492,10 @@ func TestStateAndWorkspaceMoved(t *testing.T) {
 		w.terraform(filepath.Join(w.clone, "infra/prod"), "state", "rm", "-backup=-", "module.service.terraform_data.service")
 		before := w.state()
 		code, _, words := w.apply()
-		w.wants("apply", code, 3, words, `infra/prod: state serial was \d+ when planned, is \d+ now \(something was applied since`, "planned now, it would differ:", "module.service.terraform_data.service: approved: nothing; now: is added")
+		w.wants(
+			"apply", code, 3, words, `infra/prod: state serial was \d+ when planned, is \d+ now \(something was applied since`,
+			"planned now, it would differ:", "module.service.terraform_data.service: approved: nothing; now: is added",
+		)
 		if w.state() != before {
 			t.Error("something was applied")
 		}

@@ -23,7 +23,10 @@ func TestApplyBeforeTheMerge(t *testing.T) {
 		code  int
 		says  string
 	}{
-		"not as the rules say": {strings.Replace(infraRules, "  apply: before-merge\n", "", 1), func(*infraWorld) {}, 3, `pull request #1 is not merged: its plan is applied afterwards`},
+		"not as the rules say": {
+			strings.Replace(infraRules, "  apply: before-merge\n", "", 1), func(*infraWorld) {}, 3,
+			`pull request #1 is not merged: its plan is applied afterwards`,
+		},
 		"behind its base": {infraRules, func(w *infraWorld) {
 			w.commitOnMain(map[string]string{"README.md": "other\n"})
 		}, 3, `the head of #1 lacks 1 commits of main: bring it up to date, and plan again`},
@@ -106,7 +109,10 @@ func (w *infraWorld) commitOnMain(files map[string]string) string {
 // runs.
 func (w *infraWorld) check(conclusion string) {
 	head := w.git(w.clone, "rev-parse", "HEAD")
-	run := w.github.AddRun(sandbox.Run{Repository: "acme/infra", Path: ".github/workflows/test.yml", Workflow: "test", Event: "pull_request", HeadSHA: head, Actor: "ada"})
+	run := w.github.AddRun(sandbox.Run{
+		Repository: "acme/infra", Path: ".github/workflows/test.yml", Workflow: "test", Event: "pull_request", HeadSHA: head,
+		Actor: "ada",
+	})
 	status := "completed"
 	if conclusion == "" {
 		status = "in_progress"
@@ -137,11 +143,17 @@ func TestApplyCommentForms(t *testing.T) {
 			w, f := ready(t)
 			w.github.SetPermission("acme/infra", "eve", "read")
 			w.approve("bob", f)
-			w.event("issue_comment", map[string]any{"action": c.action, "issue": map[string]any{"number": 1, "pull_request": map[string]any{}}, "comment": map[string]any{"id": 1, "body": c.body, "user": map[string]any{"login": c.user}}})
+			w.event("issue_comment", map[string]any{
+				"action": c.action, "issue": map[string]any{"number": 1, "pull_request": map[string]any{}},
+				"comment": map[string]any{"id": 1, "body": c.body, "user": map[string]any{"login": c.user}},
+			})
 			code, _, words := w.run("apply", "--checkout", w.clone, "--lock-timeout", "1s")
 			w.wants("apply", code, c.code, words, c.says)
 			if c.code == 0 {
-				w.wants("the log", 0, 0, words, "(?s)::group::apply infra/prod\n.*infra/prod  module.service.terraform_data.service: Creation complete.*::endgroup::")
+				w.wants(
+					"the log", 0, 0, words,
+					"(?s)::group::apply infra/prod\n.*infra/prod  module.service.terraform_data.service: Creation complete.*::endgroup::",
+				)
 			}
 			if applied := w.state() != ""; applied != (c.code == 0) {
 				t.Errorf("applied: %t", applied)
@@ -163,7 +175,8 @@ func TestPlanCommentsFromOutside(t *testing.T) {
 	w.github.SetPermission("acme/infra", "eve", "read")
 	head := w.push("ada", map[string]string{"infra/prod/note.tf": "locals {\n  a = 1\n}\n"})
 	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"change","base":"main"}`)
-	forged := comment.Marker + "\n<!-- waybill:claim {\"fingerprint\":\"" + strings.Repeat("ab", 32) + "\",\"head\":\"" + head + "\",\"roots\":[{\"dir\":\"infra/prod\"}]} -->\nall is well"
+	forged := comment.Marker + "\n<!-- waybill:claim {\"fingerprint\":\"" + strings.Repeat("ab", 32) + "\",\"head\":\"" +
+		head + "\",\"roots\":[{\"dir\":\"infra/prod\"}]} -->\nall is well"
 	w.comment("eve", forged)
 	code, _, words := w.gate()
 	w.wants("gate", code, 2, words, "has no plan")

@@ -89,7 +89,8 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkRecord(t, registry.New(registry.Options{}), joined["record"], evidence.BuildRecord{
-		Schema: evidence.BuildSchema, Image: image, Digest: alone["digest"], Platforms: platforms, Engine: "assemble", Version: cli.Version(),
+		Schema: evidence.BuildSchema, Image: image, Digest: alone["digest"], Platforms: platforms, Engine: "assemble",
+		Version:    cli.Version(),
 		Dockerfile: evidence.Dockerfile{Path: "service/Dockerfile"}, Context: "service", Source: sourceOf(t, alone["record"]),
 	})
 	if got := sourceOf(t, joined["record"]).Commit; got != commit {
@@ -136,7 +137,9 @@ func TestJoinRefuses(t *testing.T) {
 		"a record of elsewhere": {change(func(r *evidence.BuildRecord) {
 			r.Image = strings.Replace(r.Image, "acme/app", "acme/other", 1)
 		}), "does not fit its image"},
-		"another digest": {change(func(r *evidence.BuildRecord) { r.Digest = strings.ReplaceAll(r.Digest, "a", "b") }), "does not fit its image"},
+		"another digest": {
+			change(func(r *evidence.BuildRecord) { r.Digest = strings.ReplaceAll(r.Digest, "a", "b") }), "does not fit its image",
+		},
 		"other platforms": {change(func(r *evidence.BuildRecord) {
 			r.Platforms = maps.Clone(r.Platforms)
 			r.Platforms["linux/s390x"] = r.Platforms["linux/arm64"]

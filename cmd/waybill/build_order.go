@@ -17,7 +17,8 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
 	if err := o.Parse(build.Texts{
-		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label, Annotations: in.Annotation, SecretValues: in.SecretValues,
+		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label,
+		Annotations: in.Annotation, SecretValues: in.SecretValues,
 	}, call.Getenv); err != nil {
 		return o, err
 	}

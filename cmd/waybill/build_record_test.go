@@ -38,12 +38,16 @@ func TestBuildWhereTheRecordIsRefused(t *testing.T) {
 	env := map[string]string{"HOME": t.TempDir(), "PATH": os.Getenv("PATH")}
 	var stderr bytes.Buffer
 	code := program.Run(t.Context(), cli.Process{
-		Args: []string{"build", "--image", server.Host + "/acme/x", "--context", dir}, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr,
+		Args:   []string{"build", "--image", server.Host + "/acme/x", "--context", dir},
+		Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr,
 	})
 	if code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	for _, want := range []string{"the image " + server.Host + "/acme/x@sha256:", "is in the registry, and only its build record is not", "artifacts are not accepted"} {
+	for _, want := range []string{
+		"the image " + server.Host + "/acme/x@sha256:", "is in the registry, and only its build record is not",
+		"artifacts are not accepted",
+	} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("stderr is %s\nwant %q", stderr.String(), want)
 		}

@@ -32,7 +32,9 @@ import (
 func call(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, words bytes.Buffer
-	code = program.Run(t.Context(), cli.Process{Args: args, Getenv: func(name string) string { return env[name] }, Stdout: &out, Stderr: &words})
+	code = program.Run(t.Context(), cli.Process{
+		Args: args, Getenv: func(name string) string { return env[name] }, Stdout: &out, Stderr: &words,
+	})
 	return code, strings.TrimSpace(out.String()), words.String()
 }
 
@@ -82,7 +84,10 @@ func TestBuildOnARealRegistry(t *testing.T) {
 	dir, commit := sourceTree(t)
 	output, summary := filepath.Join(t.TempDir(), "output"), filepath.Join(t.TempDir(), "summary")
 	env := map[string]string{"GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary}
-	args := []string{"build", "--image", server.Host + "/acme/app", "--context", dir, "--label", "mine=flag", "--annotation", "org.opencontainers.image.title=Mine"}
+	args := []string{
+		"build", "--image", server.Host + "/acme/app", "--context", dir, "--label", "mine=flag", "--annotation",
+		"org.opencontainers.image.title=Mine",
+	}
 	code, image, words := call(t, env, args...)
 	if code != outcome.Done {
 		t.Fatalf("exit code %d: %s", code, words)
@@ -93,7 +98,9 @@ func TestBuildOnARealRegistry(t *testing.T) {
 	if _, err := (process.Command{Path: crane, Args: []string{"validate", "--remote", image}}).Output(t.Context()); err != nil {
 		t.Errorf("crane does not accept the image: %v", err)
 	}
-	if out, err := (process.Command{Path: crane, Args: []string{"ls", server.Host + "/acme/app"}}).Output(t.Context()); err == nil && len(out) > 0 {
+	if out, err := (process.Command{
+		Path: crane, Args: []string{"ls", server.Host + "/acme/app"},
+	}).Output(t.Context()); err == nil && len(out) > 0 {
 		t.Errorf("there are tags: %s", out)
 	}
 
@@ -117,7 +124,10 @@ func TestBuildOnARealRegistry(t *testing.T) {
 	checkRecord(t, client, outputs["record"], evidence.BuildRecord{
 		Schema: evidence.BuildSchema, Image: image, Digest: ref.Digest(), Platforms: platforms, Engine: "assemble", Version: cli.Version(),
 		Dockerfile: evidence.Dockerfile{Path: "service/Dockerfile"}, Context: "service",
-		Source: evidence.Source{Repository: "https://github.com/acme/app", Commit: commit, Ref: "refs/tags/v1.2.3", CommittedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		Source: evidence.Source{
+			Repository: "https://github.com/acme/app", Commit: commit, Ref: "refs/tags/v1.2.3",
+			CommittedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		},
 	})
 	if text, err := os.ReadFile(summary); err != nil || !strings.Contains(string(text), "| linux/arm64 | `sha256:") {
 		t.Errorf("the summary is %q, %v", text, err)
@@ -265,7 +275,8 @@ func TestBuildThatCannotPush(t *testing.T) {
 			output := filepath.Join(t.TempDir(), "output")
 			args := []string{"build", "--image", server.Host + "/acme/app", "--context", dir}
 			code, image, words := call(t, map[string]string{"GITHUB_OUTPUT": output}, args...)
-			if code != outcome.Broken || image != "" || !strings.Contains(words, "error: registry "+server.Host+": push ") || !strings.Contains(words, c.says) {
+			if code != outcome.Broken || image != "" || !strings.Contains(words, "error: registry "+server.Host+": push ") ||
+				!strings.Contains(words, c.says) {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, image, words)
 			}
 			if _, err := os.Stat(output); err == nil {

@@ -30,11 +30,13 @@ func newCheckWorld(t *testing.T) checkWorld {
 		return strings.Replace(unsignedOverlay, "DIGEST", strings.Repeat(digit, 64), 1)
 	}
 	r := configrepotest.GitHub(t, map[string]string{
-		"waybill.yaml": "apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n  a: {image: registry.invalid/a}\npolicy:\n  require: [signature]\n" +
+		"waybill.yaml": "apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n  a: {image: " +
+			"registry.invalid/a}\npolicy:\n  require: [signature]\n" +
 			"  signers: [{issuer: https://i.example, workflow: \"a/b/.github/workflows/c.yml@refs/heads/main\"}]\n",
 		"apps/a/overlays/prod/kustomization.yaml": overlay("0"),
-		"apps/a/overlays/prod/d.yaml":             "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n",
-		".github/workflows/check.yml":             "on: {workflow_dispatch: {inputs: {pull_request: {}, merge_group: {}}}}\njobs: {}\n",
+		"apps/a/overlays/prod/d.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, " +
+			"image: a}]}\n",
+		".github/workflows/check.yml": "on: {workflow_dispatch: {inputs: {pull_request: {}, merge_group: {}}}}\njobs: {}\n",
 	})
 	w := checkWorld{Repo: r, t: t, token: r.Server.CreateToken(sandbox.Token{User: "ada"})}
 	w.head = r.Write(t, "evil", "evil", map[string]string{"apps/a/overlays/prod/kustomization.yaml": overlay("1")})
@@ -53,7 +55,8 @@ func (w checkWorld) check(env map[string]string, args ...string) (stderr string,
 	}
 	var words bytes.Buffer
 	code = program.Run(w.t.Context(), cli.Process{
-		Args: append([]string{"check", "--repo", "acme/config"}, args...), Getenv: func(name string) string { return all[name] }, Stdout: new(bytes.Buffer), Stderr: &words,
+		Args: append([]string{"check", "--repo", "acme/config"}, args...), Getenv: func(name string) string { return all[name] },
+		Stdout: new(bytes.Buffer), Stderr: &words,
 	})
 	return words.String(), code
 }
@@ -68,7 +71,8 @@ func TestCheckSpeaksOfTheDefaultBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	stderr, code := w.check(nil, "--pull-request", "1")
-	if got := w.Server.Statuses("acme/config", w.head); code != outcome.Done || len(got) != 0 || !strings.Contains(stderr, "goes into mine, and main is what is deployed") {
+	if got := w.Server.Statuses("acme/config", w.head); code != outcome.Done || len(got) != 0 ||
+		!strings.Contains(stderr, "goes into mine, and main is what is deployed") {
 		t.Errorf("into mine: exit %d, statuses %+v, %s", code, got, stderr)
 	}
 	w.retarget(pull.Number, "main")
@@ -131,7 +135,9 @@ func TestCheckStartsTheDefaultBranchs(t *testing.T) {
 			started = append(started, e)
 		}
 	})
-	w.token = w.Server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"actions": "write", "contents": "read"}, Repositories: []string{"acme/config"}})
+	w.token = w.Server.CreateToken(sandbox.Token{
+		Job: true, Permissions: map[string]string{"actions": "write", "contents": "read"}, Repositories: []string{"acme/config"},
+	})
 	stderr, code := w.check(nil, "--merge-group", w.head, "--start-workflow", "check.yml")
 	if code != outcome.Done || len(started) != 1 || started[0].Ref != "refs/heads/main" || started[0].Inputs["merge_group"] != w.head {
 		t.Errorf("exit %d, started %+v, %s", code, started, stderr)
@@ -146,9 +152,10 @@ func TestCheckReportsAsTheApp(t *testing.T) {
 	t.Parallel()
 	w := newCheckWorld(t)
 	w.Clock.Pass(time.Since(w.Clock.Now())) // an App shows itself by the clock
-	id, key, err := w.Server.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/config"}, Permissions: map[string]string{
-		"contents": "read", "pull-requests": "read", "statuses": "write", "metadata": "read",
-	}})
+	id, key, err := w.Server.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/config"},
+		Permissions: map[string]string{
+			"contents": "read", "pull-requests": "read", "statuses": "write", "metadata": "read",
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

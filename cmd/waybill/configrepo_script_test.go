@@ -23,7 +23,9 @@ import (
 )
 
 // withConfigCommands adds the commands of scripts about the config repository.
-func withConfigCommands(commands map[string]func(ts *testscript.TestScript, neg bool, args []string)) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+func withConfigCommands(
+	commands map[string]func(ts *testscript.TestScript, neg bool, args []string),
+) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	commands["deliver"] = deliver
 	commands["configrepo"] = makeConfigRepo
 	commands["github"] = startGitHub
@@ -51,7 +53,9 @@ func deliver(ts *testscript.TestScript, neg bool, args []string) {
 	files := map[string]string{
 		"build.json": `{"schema": "https://waybill.dev/build/v1", "image": "$IMAGE", "digest": "$DIGEST", "engine": "assemble", "platforms": {"linux/amd64": "$AMD64", "linux/arm64": "$ARM64"},
  "dockerfile": {"path": "Dockerfile", "digest": "sha256:1212"}, "context": ".",
- "source": {"repository": "https://github.com/acme/` + app + `", "commit": "` + strings.Repeat(n, 40)[:40] + `", "committedAt": "` + committed + `"}, "startedAt": "$PAST", "finishedAt": "$PAST"}`,
+ "source": {"repository": "https://github.com/acme/` + app + `", "commit": "` + strings.Repeat(n, 40)[:40] + `",
+ "committedAt": "` + committed + `"},
+ "startedAt": "$PAST", "finishedAt": "$PAST"}`,
 		"report.json": `{"schema": "https://waybill.dev/scan/v1", "image": "$IMAGE", "scanner": {"name": "trivy", "version": "0.72.0"},
  "database": {"repository": "registry/trivy-db", "digest": "sha256:3333", "version": 2, "updatedAt": "$PAST"}, "startedAt": "$PAST", "finishedAt": "$PAST",
  "platforms": [{"platform": "linux/amd64", "digest": "$AMD64", "packages": [], "findings": []}, {"platform": "linux/arm64", "digest": "$ARM64", "packages": [], "findings": []}]}`,
@@ -60,7 +64,10 @@ func deliver(ts *testscript.TestScript, neg bool, args []string) {
 	for name, text := range files {
 		ts.Check(os.WriteFile(filepath.Join(dir, name), []byte(os.Expand(text, ts.Getenv)), 0o600))
 	}
-	ts.Check(ts.Exec("waybill", "sign", ts.Getenv("IMAGE"), "--key", key+".key", "--sbom", filepath.Join(dir, "sbom.json"), "--scan-report", filepath.Join(dir, "report.json"), "--provenance", filepath.Join(dir, "build.json")))
+	ts.Check(ts.Exec(
+		"waybill", "sign", ts.Getenv("IMAGE"), "--key", key+".key", "--sbom", filepath.Join(dir, "sbom.json"), "--scan-report",
+		filepath.Join(dir, "report.json"), "--provenance", filepath.Join(dir, "build.json"),
+	))
 	ts.Setenv("IMAGE_"+n, ts.Getenv("IMAGE"))
 	ts.Setenv("DIGEST_"+n, ts.Getenv("DIGEST"))
 }
@@ -114,7 +121,10 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	token := server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{
 		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
 	}})
-	for name, value := range map[string]string{"GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(), "GITHUB_TOKEN": token, "CONFIG_GIT": server.GitDir("acme/config")} {
+	for name, value := range map[string]string{
+		"GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(), "GITHUB_TOKEN": token,
+		"CONFIG_GIT": server.GitDir("acme/config"),
+	} {
 		ts.Setenv(name, value)
 	}
 	ts.Setenv("READ_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read"}}))
@@ -137,9 +147,10 @@ func protectMain(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	server := ts.Value(githubKey{}).(*standIn).server
 	ts.Check(server.Protect("acme/config", "waybill-acme"))
-	id, key, err := server.CreateApp(sandbox.App{Slug: "waybill-acme", Repositories: []string{"acme/config"}, Permissions: map[string]string{
-		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
-	}})
+	id, key, err := server.CreateApp(sandbox.App{Slug: "waybill-acme", Repositories: []string{"acme/config"},
+		Permissions: map[string]string{
+			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
+		}})
 	ts.Check(err)
 	ts.Setenv("APP_ID", id)
 	ts.Setenv("APP_KEY", key)
@@ -219,7 +230,9 @@ func propose(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: propose BRANCH PATH FILE")
 	}
 	ctx, server := context.Background(), ts.Value(githubKey{}).(*standIn).server
-	client, err := github.New(github.Options{Token: server.CreateToken(sandbox.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL()})
+	client, err := github.New(github.Options{
+		Token: server.CreateToken(sandbox.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL(),
+	})
 	ts.Check(err)
 	name := github.Repository{Owner: "acme", Name: "config"}
 	repo := configrepo.NewGitHub(client, name)
@@ -227,7 +240,9 @@ func propose(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	data, err := os.ReadFile(ts.MkAbs(args[2]))
 	ts.Check(err)
-	_, err = repo.Commit(ctx, configrepo.Request{Branch: args[0], Parent: head, Message: "change", Changes: []configrepo.Change{{Path: args[1], Content: data}}})
+	_, err = repo.Commit(ctx, configrepo.Request{
+		Branch: args[0], Parent: head, Message: "change", Changes: []configrepo.Change{{Path: args[1], Content: data}},
+	})
 	ts.Check(err)
 	_, err = client.OpenPull(ctx, name, github.NewPull{Title: "change", Head: args[0], Base: "main"})
 	ts.Check(err)

@@ -50,7 +50,10 @@ resource "world_thing" "this" {
 }
 `, filepath.Join(world, name+".tfstate"), secret, filepath.Join(world, name))})
 		for _, args := range [][]string{{"init", "-input=false"}, {"apply", "-input=false", "-auto-approve"}} {
-			command := process.Command{Path: terraform, Args: args, Dir: filepath.Join(dir, "infra", name), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + world, "TF_CLI_CONFIG_FILE=" + rc}}
+			command := process.Command{
+				Path: terraform, Args: args, Dir: filepath.Join(dir, "infra", name),
+				Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + world, "TF_CLI_CONFIG_FILE=" + rc},
+			}
 			if _, err := command.Output(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +70,9 @@ resource "world_thing" "this" {
 func TestDriftInAJob(t *testing.T) {
 	t.Parallel()
 	dir, world, rc := driftRepository(t)
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "begin"}} {
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {
+		"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "begin",
+	}} {
 		if _, err := git.Run(t.Context(), dir, args...); err != nil {
 			t.Fatal(err)
 		}
@@ -78,8 +83,11 @@ func TestDriftInAJob(t *testing.T) {
 	}
 	files := t.TempDir()
 	env := map[string]string{
-		"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "TF_CLI_CONFIG_FILE": rc, "GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/infra", "GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(),
-		"GITHUB_TOKEN":  server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "issues": "write"}}),
+		"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "TF_CLI_CONFIG_FILE": rc, "GITHUB_ACTIONS": "true",
+		"GITHUB_REPOSITORY": "acme/infra", "GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(),
+		"GITHUB_TOKEN": server.CreateToken(sandbox.Token{
+			Job: true, Permissions: map[string]string{"contents": "read", "issues": "write"},
+		}),
 		"GITHUB_OUTPUT": filepath.Join(files, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(files, "summary"),
 	}
 	var seen bytes.Buffer
@@ -89,7 +97,10 @@ func TestDriftInAJob(t *testing.T) {
 			write(t, files, map[string]string{name: ""})
 		}
 		var stdout, stderr bytes.Buffer
-		code = program.Run(t.Context(), cli.Process{Args: append([]string{"drift", "--checkout", dir}, args...), Getenv: func(name string) string { return env[name] }, Stdout: &stdout, Stderr: &stderr})
+		code = program.Run(t.Context(), cli.Process{
+			Args: append([]string{"drift", "--checkout", dir}, args...), Getenv: func(name string) string { return env[name] },
+			Stdout: &stdout, Stderr: &stderr,
+		})
 		outputs = read(t, filepath.Join(files, "output"))
 		for _, text := range []string{stdout.String(), stderr.String(), outputs, read(t, filepath.Join(files, "summary"))} {
 			seen.WriteString(strings.ReplaceAll(text, "::add-mask::"+env["GITHUB_TOKEN"], ""))
@@ -99,23 +110,31 @@ func TestDriftInAJob(t *testing.T) {
 	const moved = "moved-Sesame-0815"
 	write(t, world, map[string]string{"network": `{"settings": {"size": "9"}, "secret": "` + moved + `", "version": 3}`})
 	code, words, outputs := run()
-	if code != 0 || !strings.Contains(outputs, `[{"dir":"infra/network","workspace":"default","resources":1,"issue":1}]`) || !strings.Contains(words, "::warning title=waybill drift::Drift in infra/network: 1 resource") {
+	if code != 0 || !strings.Contains(outputs, `[{"dir":"infra/network","workspace":"default","resources":1,"issue":1}]`) ||
+		!strings.Contains(words, "::warning title=waybill drift::Drift in infra/network: 1 resource") {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
-	if summary := read(t, filepath.Join(files, "summary")); !strings.Contains(summary, "**1 of 2 roots drifted") || !strings.Contains(summary, "/acme/infra/issues/1>) opened") || !strings.Contains(summary, "secret (sensitive value) → (sensitive value)") {
+	if summary := read(t, filepath.Join(files, "summary")); !strings.Contains(summary, "**1 of 2 roots drifted") ||
+		!strings.Contains(summary, "/acme/infra/issues/1>) opened") ||
+		!strings.Contains(summary, "secret (sensitive value) → (sensitive value)") {
 		t.Errorf("the summary is %s", summary)
 	}
 	// A root that is broken ends the command so, and hides nothing of the other.
 	write(t, dir, map[string]string{"infra/service/bad.tf": "resource \"world_thing\" \"bad\" {\n}\n"})
 	code, words, outputs = run()
-	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") || !strings.Contains(outputs, `"issue":1}]`) || !strings.Contains(outputs, `[{"dir":"infra/service","workspace":"default"}]`) {
+	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") ||
+		!strings.Contains(outputs, `"issue":1}]`) || !strings.Contains(outputs, `[{"dir":"infra/service","workspace":"default"}]`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
 	// What the policy of the default branch refuses is not run, and that root alone
 	// is broken.
-	write(t, dir, map[string]string{"infra/service/bad.tf": "data \"external\" \"x\" {\n  program = [\"touch\", \"" + files + "/ran\"]\n}\n"})
+	write(
+		t, dir,
+		map[string]string{"infra/service/bad.tf": "data \"external\" \"x\" {\n  program = [\"touch\", \"" + files + "/ran\"]\n}\n"},
+	)
 	code, words, outputs = run("--issues=false")
-	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: policy: ") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
+	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: policy: ") ||
+		!strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
 	// So is one that asks for a terraform that nobody has.
@@ -123,7 +142,8 @@ func TestDriftInAJob(t *testing.T) {
 	mirror := httptest.NewServer(http.NotFoundHandler())
 	defer mirror.Close()
 	code, words, outputs = run("--issues=false", "--terraform-mirror", mirror.URL)
-	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") || !strings.Contains(words, "0.0.1") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
+	if code != 1 || !strings.Contains(words, "1 of 2 roots could not be planned: infra/service: ") ||
+		!strings.Contains(words, "0.0.1") || !strings.Contains(outputs, `"dir":"infra/network","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
 	// Trouble with GitHub is broken; what was found is said all the same.
@@ -133,7 +153,9 @@ func TestDriftInAJob(t *testing.T) {
 	}
 	write(t, world, map[string]string{"service": `{"settings": {"size": "8"}}`})
 	code, words, outputs = run()
-	if code != 1 || !strings.Contains(words, "keep the issues: infra/service: open an issue of acme/infra") || !strings.Contains(words, "issues: write") || !strings.Contains(outputs, `"dir":"infra/service","workspace":"default","resources":1}`) {
+	if code != 1 || !strings.Contains(words, "keep the issues: infra/service: open an issue of acme/infra") ||
+		!strings.Contains(words, "issues: write") ||
+		!strings.Contains(outputs, `"dir":"infra/service","workspace":"default","resources":1}`) {
 		t.Errorf("%d %s %s", code, words, outputs)
 	}
 	// It stays trouble where drift alone would be a refusal.
@@ -172,8 +194,11 @@ func TestDriftWorkflow(t *testing.T) {
 	write(t, seed, map[string]string{".github/workflows/drift.yml": read(t, filepath.Join(root, "workflows/infra/drift.yml"))})
 	dir := t.TempDir()
 	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
-	engine, err := actions.Start(context.WithoutCancel(t.Context()), actions.Options{GitHub: server, Act: act, Dir: filepath.Join(dir, "runs"), Logf: t.Logf,
-		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc}, Binaries: filepath.Join(root, "bin"), Local: map[string]string{"waybill-dev/waybill": root}})
+	engine, err := actions.Start(context.WithoutCancel(t.Context()), actions.Options{GitHub: server, Act: act,
+		Dir: filepath.Join(dir, "runs"), Logf: t.Logf,
+		Env: []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc,
+		}, Binaries: filepath.Join(root, "bin"), Local: map[string]string{"waybill-dev/waybill": root}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +229,9 @@ func TestDriftWorkflow(t *testing.T) {
 	if err := os.Remove(service); err != nil {
 		t.Fatal(err)
 	}
-	if issues := dispatch("1 open Drift in infra/service: 1 resource by github-actions[bot]\n"); !strings.Contains(issues[0].Body, "`world_thing.this` | **gone** | made again") {
+	if issues := dispatch("1 open Drift in infra/service: 1 resource by github-actions[bot]\n"); !strings.Contains(
+		issues[0].Body, "`world_thing.this` | **gone** | made again",
+	) {
 		t.Errorf("the issue says %s", issues[0].Body)
 	}
 	write(t, world, map[string]string{"service": before})

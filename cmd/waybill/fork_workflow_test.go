@@ -19,7 +19,13 @@ func TestForkPullRequest(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	plans := registrytest.New(t, func(http.ResponseWriter, *http.Request) bool { asked.Add(1); return false })
-	w, states := workflowWorldWith(t, actions.Options{Issuer: startIssuer(t)}, map[string]string{"WAYBILL_PLAN_STORE": "oci://" + plans.Host + "/acme/plans", "WAYBILL_AWS_PLAN_ROLE": testRole, "WAYBILL_AWS_REGION": "eu-central-1"})
+	w, states := workflowWorldWith(
+		t, actions.Options{Issuer: startIssuer(t)},
+		map[string]string{
+			"WAYBILL_PLAN_STORE": "oci://" + plans.Host + "/acme/plans", "WAYBILL_AWS_PLAN_ROLE": testRole,
+			"WAYBILL_AWS_REGION": "eu-central-1",
+		},
+	)
 	if err := w.github.CreateRepository(t.Context(), sandbox.Seed{Name: "mallory/infra", Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
@@ -27,15 +33,24 @@ func TestForkPullRequest(t *testing.T) {
 		write(t, w.clone, files)
 		w.git(w.clone, "add", "-A")
 		w.git(w.clone, "commit", "-q", "-m", "change")
-		w.git(w.clone, "push", "-q", "--force", strings.Replace(w.remote("mallory"), "/acme/infra.git", "/mallory/infra.git", 1), "HEAD:refs/heads/change")
+		w.git(
+			w.clone, "push", "-q", "--force", strings.Replace(w.remote("mallory"), "/acme/infra.git", "/mallory/infra.git", 1),
+			"HEAD:refs/heads/change",
+		)
 	}
 	canary := filepath.Join(states, "canary")
 	module := read(t, filepath.Join(w.clone, "modules/labels/main.tf"))
-	push(map[string]string{"modules/labels/main.tf": module + "\nresource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    command = \"touch " + canary + "\"\n  }\n}\n"})
+	push(
+		map[string]string{
+			"modules/labels/main.tf": module + "\nresource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    command " +
+				"= \"touch " + canary + "\"\n  }\n}\n",
+		},
+	)
 	w.api("mallory", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"mallory:change","base":"main"}`)
 	runs := w.idle("plan.yml pull_request failure")
 	log := read(t, runs[0].Log)
-	if !strings.Contains(log, `provisioner "local-exec" is denied (provisioner)`) || !strings.Contains(log, "nothing of the configuration was run") {
+	if !strings.Contains(log, `provisioner "local-exec" is denied (provisioner)`) ||
+		!strings.Contains(log, "nothing of the configuration was run") {
 		t.Errorf("the log does not say why: %s", log)
 	}
 	w.jobsOf(runs[0], "validate failure", "plan skipped", "gate skipped")
@@ -105,10 +120,17 @@ func TestPlanWorkflowTakesARole(t *testing.T) {
 	t.Parallel()
 	issuer := startIssuer(t)
 	aws := newFakeAWS(t, issuer.URL())
-	w, _ := workflowWorldWith(t, actions.Options{Issuer: issuer}, map[string]string{"WAYBILL_AWS_PLAN_ROLE": testRole, "WAYBILL_AWS_REGION": "eu-central-1"})
-	w.open("ada", map[string]string{"infra/network/main.tf": aws.backend(), "infra/network/variables.tf": "variable \"environment\" {\n  type    = string\n  default = \"\"\n}\n"})
+	w, _ := workflowWorldWith(
+		t, actions.Options{Issuer: issuer},
+		map[string]string{"WAYBILL_AWS_PLAN_ROLE": testRole, "WAYBILL_AWS_REGION": "eu-central-1"},
+	)
+	w.open("ada", map[string]string{
+		"infra/network/main.tf":      aws.backend(),
+		"infra/network/variables.tf": "variable \"environment\" {\n  type    = string\n  default = \"\"\n}\n",
+	})
 	runs := w.idle("plan.yml pull_request success", "gate.yml workflow_dispatch success")
-	if len(aws.sessions) == 0 || !strings.HasPrefix(aws.sessions[0], "repo:acme/infra:pull_request "+testRole+" waybill-") || len(aws.refused) > 0 {
+	if len(aws.sessions) == 0 || !strings.HasPrefix(aws.sessions[0], "repo:acme/infra:pull_request "+testRole+" waybill-") ||
+		len(aws.refused) > 0 {
 		t.Errorf("AWS let in %q, and refused %q\n%s", aws.sessions, aws.refused, read(t, runs[0].Log))
 	}
 	if log := read(t, runs[0].Log); strings.Contains(log, "eyJ") {

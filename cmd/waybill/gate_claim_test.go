@@ -14,8 +14,9 @@ import (
 // asApp lets the gate report as an App, and gives its login.
 func (w *infraWorld) asApp() string {
 	w.t.Helper()
-	id, key, err := w.github.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/infra"}, Permissions: map[string]string{
-		"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}})
+	id, key, err := w.github.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/infra"},
+		Permissions: map[string]string{
+			"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -38,8 +39,13 @@ func TestForgedPlanComment(t *testing.T) {
 	w := newInfraWorld(t, nil)
 	w.open("ada", note)
 	head := w.git(w.clone, "rev-parse", "HEAD")
-	w.env["GITHUB_TOKEN"] = w.github.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
-	claim := comment.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/prod"}}}
+	w.env["GITHUB_TOKEN"] = w.github.CreateToken(sandbox.Token{
+		Job: true, Repositories: []string{"acme/infra"},
+		Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"},
+	})
+	claim := comment.Claim{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/prod"}},
+	}
 	w.comment("carol", forgedPlan(claim))
 	code, _, words := w.gate("--status")
 	w.wants("gate", code, 0, words, "pending: waits for a plan of "+head[:7])
@@ -69,7 +75,9 @@ func TestGateBelievesTheTree(t *testing.T) {
 		server := w.env["GITHUB_TOKEN"]
 		w.postAs(server, body)
 	}
-	claim := comment.Claim{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/dev"}}}
+	claim := comment.Claim{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/dev"}},
+	}
 	job(forgedPlan(claim))
 	code, _, words := w.gate("--status", "--checkout", w.clone)
 	w.wants("gate", code, 3, words, "infra/prod is touched, and the plan does not name it")

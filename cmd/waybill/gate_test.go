@@ -43,7 +43,8 @@ func TestGateStatus(t *testing.T) {
 		f := w.plan()
 		code, _, words := w.gate("--status", "--comment")
 		w.wants("gate", code, 0, words, "pending: plan .* is not approved yet")
-		if got := w.status(head); got != "pending: needs 1 of acme/dba or dan for infra/prod" || len(w.github.Pulls("acme/infra")[0].Comments) != 1 {
+		if got := w.status(head); got != "pending: needs 1 of acme/dba or dan for infra/prod" ||
+			len(w.github.Pulls("acme/infra")[0].Comments) != 1 {
 			t.Error(got, w.github.Pulls("acme/infra")[0].Comments)
 		}
 		id := w.approve("bob", f)

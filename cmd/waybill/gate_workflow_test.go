@@ -16,13 +16,16 @@ import (
 func TestGateWorkflowReportsAsTheApp(t *testing.T) {
 	t.Parallel()
 	w, _ := workflowWorld(t, nil, "waybill/gate@acme-waybill")
-	id, key, err := w.github.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/infra"}, Permissions: map[string]string{
-		"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}})
+	id, key, err := w.github.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/infra"},
+		Permissions: map[string]string{
+			"contents": "read", "pull-requests": "write", "statuses": "write", "metadata": "read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, err := range []error{
-		w.github.SetEnvironment("acme/infra", "waybill", "main"), w.github.SetEnvironmentVariable("acme/infra", "waybill", "WAYBILL_APP_ID", id), w.github.SetEnvironmentSecret("acme/infra", "waybill", "WAYBILL_APP_KEY", key),
+		w.github.SetEnvironment("acme/infra", "waybill", "main"),
+		w.github.SetEnvironmentVariable("acme/infra", "waybill", "WAYBILL_APP_ID", id),
+		w.github.SetEnvironmentSecret("acme/infra", "waybill", "WAYBILL_APP_KEY", key),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -31,7 +34,10 @@ func TestGateWorkflowReportsAsTheApp(t *testing.T) {
 	w.open("ada", w.labels())
 	w.quiet()
 	claim := w.planned()
-	w.api("ada", "POST", "/repos/acme/infra/statuses/"+claim.Head, `{"state":"success","context":"waybill/gate","description":"onto main@0000000000: approved by nobody"}`)
+	w.api(
+		"ada", "POST", "/repos/acme/infra/statuses/"+claim.Head,
+		`{"state":"success","context":"waybill/gate","description":"onto main@0000000000: approved by nobody"}`,
+	)
 	merge := func() string {
 		_, err := w.github.MergePull(t.Context(), "acme/infra", 1, "ada", "squash")
 		return fmt.Sprint(err)

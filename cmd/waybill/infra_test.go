@@ -86,9 +86,14 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 	t.Helper()
 	tooltest.Find(t, "terraform")
 	clock := new(atomic.Int64)
-	server := githubtest.Start(t, sandbox.Options{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load()) * time.Second) }})
+	server := githubtest.Start(
+		t, sandbox.Options{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load()) * time.Second) }},
+	)
 	seed := t.TempDir()
-	write(t, seed, map[string]string{"waybill.yaml": infraRules, "infra/prod/main.tf": infraRoot, "modules/service/main.tf": infraModule, ".gitignore": "*.tfstate*\n"})
+	write(t, seed, map[string]string{
+		"waybill.yaml": infraRules, "infra/prod/main.tf": infraRoot, "modules/service/main.tf": infraModule,
+		".gitignore": "*.tfstate*\n",
+	})
 	write(t, seed, files)
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/infra", Dir: seed}); err != nil {
 		t.Fatal(err)
@@ -98,8 +103,14 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &infraWorld{t: t, github: server, key: identity.String(), recipient: identity.Recipient().String(), store: t.TempDir(), seen: new(bytes.Buffer), clock: clock}
-	w.jobToken = server.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write"}})
+	w := &infraWorld{
+		t: t, github: server, key: identity.String(), recipient: identity.Recipient().String(), store: t.TempDir(),
+		seen: new(bytes.Buffer), clock: clock,
+	}
+	w.jobToken = server.CreateToken(sandbox.Token{
+		Job: true, Repositories: []string{"acme/infra"},
+		Permissions: map[string]string{"contents": "read", "pull-requests": "write"},
+	})
 	w.members = server.CreateToken(sandbox.Token{User: "reader", Permissions: map[string]string{"members": "read"}})
 	w.env = map[string]string{
 		"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(),
@@ -145,7 +156,11 @@ func write(t *testing.T, dir string, files map[string]string) {
 
 func (w *infraWorld) git(dir string, args ...string) string {
 	w.t.Helper()
-	out, err := git.RunEnv(w.t.Context(), dir, []string{"GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=ada", "GIT_COMMITTER_EMAIL=a@example.com"}, args...)
+	out, err := git.RunEnv(
+		w.t.Context(), dir,
+		[]string{"GIT_AUTHOR_NAME=ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=ada", "GIT_COMMITTER_EMAIL=a@example.com"},
+		args...,
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -153,7 +168,10 @@ func (w *infraWorld) git(dir string, args ...string) string {
 }
 
 func (w *infraWorld) token(user string) string {
-	return w.github.CreateToken(sandbox.Token{User: user, Permissions: map[string]string{"contents": "write", "pull-requests": "write", "actions": "write", "statuses": "write"}})
+	return w.github.CreateToken(sandbox.Token{
+		User:        user,
+		Permissions: map[string]string{"contents": "write", "pull-requests": "write", "actions": "write", "statuses": "write"},
+	})
 }
 
 func (w *infraWorld) remote(user string) string {
@@ -265,7 +283,9 @@ func (w *infraWorld) merge() string {
 func (w *infraWorld) run(args ...string) (code int, out, words string) {
 	w.t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = program.Run(w.t.Context(), cli.Process{Args: args, Getenv: func(name string) string { return w.env[name] }, Stdout: &stdout, Stderr: &stderr})
+	code = program.Run(w.t.Context(), cli.Process{
+		Args: args, Getenv: func(name string) string { return w.env[name] }, Stdout: &stdout, Stderr: &stderr,
+	})
 	w.seen.Write(stdout.Bytes())
 	w.seen.Write(stderr.Bytes())
 	return code, stdout.String(), stderr.String()
@@ -282,14 +302,22 @@ func (w *infraWorld) event(name string, payload map[string]any) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	for key, value := range map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": path, "GITHUB_REPOSITORY": "acme/infra"} {
+	for key, value := range map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": path, "GITHUB_REPOSITORY": "acme/infra",
+	} {
 		w.env[key] = value
 	}
 }
 
 func (w *infraWorld) plan(args ...string) plan.Fingerprint {
 	w.t.Helper()
-	code, out, words := w.run(append([]string{"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store, "--format", "json"}, args...)...)
+	code, out, words := w.run(append(
+		[]string{
+			"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--seal-to", w.recipient, "--store",
+			w.store, "--format", "json",
+		},
+		args...,
+	)...)
 	if code != 0 {
 		w.t.Fatalf("plan ended with %d: %s", code, words)
 	}
@@ -307,7 +335,9 @@ func (w *infraWorld) gate(args ...string) (int, string, string) {
 
 func (w *infraWorld) apply(args ...string) (int, string, string) {
 	w.t.Helper()
-	return w.run(append([]string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--lock-timeout", "1s"}, args...)...)
+	return w.run(append(
+		[]string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--lock-timeout", "1s"}, args...,
+	)...)
 }
 
 func (w *infraWorld) state() string {

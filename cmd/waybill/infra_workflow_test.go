@@ -42,7 +42,8 @@ func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, 
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	server := githubtest.Start(t, sandbox.Options{Dir: filepath.Join(dir, "github")})
 	o.Binaries = filepath.Join(root, "bin")
-	o.GitHub, o.Act, o.Dir, o.Env, o.Local, o.Logf = server, act, filepath.Join(dir, "runs"), env, map[string]string{"waybill-dev/waybill": root}, t.Logf
+	o.GitHub, o.Act, o.Dir, o.Env, o.Logf = server, act, filepath.Join(dir, "runs"), env, t.Logf
+	o.Local = map[string]string{"waybill-dev/waybill": root}
 	engine, err := actions.Start(context.WithoutCancel(t.Context()), o)
 	if err != nil {
 		t.Fatal(err)
@@ -59,12 +60,24 @@ func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, 
 	}
 	for _, name := range []string{"network", "service"} {
 		path := filepath.Join(seed, "infra", name, "main.tf")
-		write(t, seed, map[string]string{"infra/" + name + "/main.tf": strings.Replace(read(t, path), `backend "local" {}`, fmt.Sprintf("backend \"local\" {\n    path = %q\n  }", filepath.Join(states, name+".tfstate")), 1)})
+		write(
+			t, seed,
+			map[string]string{"infra/" + name + "/main.tf": strings.Replace(
+				read(t, path), `backend "local" {}`,
+				fmt.Sprintf("backend \"local\" {\n    path = %q\n  }", filepath.Join(states, name+".tfstate")), 1,
+			)},
+		)
 	}
-	all := map[string]string{"WAYBILL_SEAL_TO": identity.Recipient().String(), "WAYBILL_PLAN_STORE": "oci://" + registrytest.New(t, nil).Host + "/acme/plans"}
+	all := map[string]string{
+		"WAYBILL_SEAL_TO":    identity.Recipient().String(),
+		"WAYBILL_PLAN_STORE": "oci://" + registrytest.New(t, nil).Host + "/acme/plans",
+	}
 	maps.Copy(all, vars)
 	err = server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/infra", Dir: seed, Required: required, Vars: all,
-		Secrets: map[string]string{"WAYBILL_SEAL_KEY": identity.String(), "WAYBILL_TEAM_TOKEN": server.CreateToken(sandbox.Token{User: "reader", Permissions: map[string]string{"members": "read"}})},
+		Secrets: map[string]string{
+			"WAYBILL_SEAL_KEY":   identity.String(),
+			"WAYBILL_TEAM_TOKEN": server.CreateToken(sandbox.Token{User: "reader", Permissions: map[string]string{"members": "read"}}),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,14 +93,17 @@ func workflowWorldWith(t *testing.T, o actions.Options, vars map[string]string, 
 
 // labels is a change of the module that both of the example's roots use.
 func (w *infraWorld) labels() map[string]string {
-	return map[string]string{"modules/labels/main.tf": read(w.t, filepath.Join(w.clone, "modules/labels/main.tf")) + "\nlocals {\n  owner = \"platform\"\n}\n"}
+	return map[string]string{"modules/labels/main.tf": read(w.t, filepath.Join(
+		w.clone, "modules/labels/main.tf",
+	)) + "\nlocals {\n  owner = \"platform\"\n}\n"}
 }
 
 func (w *infraWorld) planned() comment.Claim {
 	w.t.Helper()
 	first := w.github.Pulls("acme/infra")[0].Comments[0]
 	claim, ok := comment.ReadClaim(first)
-	if !ok || !strings.HasPrefix(claim.Plan, "oci://") || !strings.Contains(first, "1 of acme/network for `infra/network`; 1 of acme/platform for `infra/service`") {
+	if !ok || !strings.HasPrefix(claim.Plan, "oci://") ||
+		!strings.Contains(first, "1 of acme/network for `infra/network`; 1 of acme/platform for `infra/service`") {
 		w.t.Fatalf("the comment is %s", first)
 	}
 	return claim
@@ -201,7 +217,8 @@ func TestInfraApplyByComment(t *testing.T) {
 	w.comment("bob", "/apply")
 	w.idleFor(7)
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") || !strings.Contains(last, "still needed: 1 of acme/platform") {
+	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") ||
+		!strings.Contains(last, "still needed: 1 of acme/platform") {
 		t.Errorf("the answer is %q", last)
 	}
 	w.comment("bob", "/approve "+string(claim.Fingerprint))

@@ -49,7 +49,10 @@ func TestInitPassesActionlint(t *testing.T) {
 			t.Fatalf("%s: no workflows, %v", c.kind, err)
 		}
 		checked += len(found)
-		out, err := process.Command{Path: lint, Args: append([]string{"-shellcheck", shellcheck}, found...), Dir: dir, Env: []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}}.Output(t.Context())
+		out, err := process.Command{
+			Path: lint, Args: append([]string{"-shellcheck", shellcheck}, found...), Dir: dir,
+			Env: []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")},
+		}.Output(t.Context())
 		if err != nil {
 			t.Errorf("%s: %v\n%s", c.kind, err, out)
 		}
@@ -66,8 +69,12 @@ func TestInitApplicationsPassTheirOwnTests(t *testing.T) {
 		n := umbrella
 		n.Template = template
 		dir := starterIn(t, starter.App, n)
-		env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOEXPERIMENT=") || strings.HasPrefix(v, "GOFLAGS=") })
-		out, err := process.Command{Path: tooltest.Find(t, "make"), Args: []string{"-s", "lint", "test", "coverage"}, Dir: dir, Env: env}.Output(t.Context())
+		env := slices.DeleteFunc(
+			os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOEXPERIMENT=") || strings.HasPrefix(v, "GOFLAGS=") },
+		)
+		out, err := process.Command{
+			Path: tooltest.Find(t, "make"), Args: []string{"-s", "lint", "test", "coverage"}, Dir: dir, Env: env,
+		}.Output(t.Context())
 		if err != nil || !strings.Contains(string(out), "%\n") {
 			t.Errorf("%s: %v\n%s", template, err, out)
 		}
@@ -86,13 +93,19 @@ func TestInitApplicationsAreAssembled(t *testing.T) {
 		n := umbrella
 		n.Template = template
 		dir := starterIn(t, starter.App, n)
-		env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOEXPERIMENT=") || strings.HasPrefix(v, "GOFLAGS=") })
-		if out, err := (process.Command{Path: tooltest.Find(t, "make"), Args: []string{"-s", "build"}, Dir: dir, Env: env}).Output(t.Context()); err != nil {
+		env := slices.DeleteFunc(
+			os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOEXPERIMENT=") || strings.HasPrefix(v, "GOFLAGS=") },
+		)
+		if out, err := (process.Command{
+			Path: tooltest.Find(t, "make"), Args: []string{"-s", "build"}, Dir: dir, Env: env,
+		}).Output(t.Context()); err != nil {
 			t.Fatalf("%s: %v\n%s", template, err, out)
 		}
 		layout := filepath.Join(t.TempDir(), "image")
 		out, err := process.Command{Path: waybill, Dir: dir, Env: []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")},
-			Args: []string{"build", "--engine", "assemble", "--platform", "linux/amd64", "--platform", "linux/arm64", "--oci-layout", layout}}.Output(t.Context())
+			Args: []string{
+				"build", "--engine", "assemble", "--platform", "linux/amd64", "--platform", "linux/arm64", "--oci-layout", layout,
+			}}.Output(t.Context())
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", template, err, out)
 		}
@@ -112,7 +125,9 @@ func TestInitPassesTerraform(t *testing.T) {
 	dir := starterIn(t, starter.Infra, umbrella)
 	run := func(t *testing.T, at string, env []string, path string, args ...string) string {
 		t.Helper()
-		out, err := process.Command{Path: path, Args: args, Dir: at, Env: append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)}.Output(t.Context())
+		out, err := process.Command{
+			Path: path, Args: args, Dir: at, Env: append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...),
+		}.Output(t.Context())
 		if err != nil {
 			t.Fatalf("%s %s: %v\n%s", path, strings.Join(args, " "), err, out)
 		}
@@ -126,12 +141,18 @@ func TestInitPassesTerraform(t *testing.T) {
 	}
 	git := tooltest.Find(t, "git")
 	version := read(t, filepath.Join(root, "actions", "version.txt"))
-	for _, args := range [][]string{{"init", "--quiet"}, {"add", "--all", "--force"}, {"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "x"}, {"tag", "v" + strings.TrimSpace(version)}} {
+	for _, args := range [][]string{
+		{"init", "--quiet"}, {"add", "--all", "--force"},
+		{"-c", "user.name=x", "-c", "user.email=x@example.com", "commit", "--quiet", "-m", "x"},
+		{"tag", "v" + strings.TrimSpace(version)},
+	} {
 		run(t, module, nil, git, args...)
 	}
 	env := []string{
-		"TF_CLI_CONFIG_FILE=" + run(t, root, goEnvironment(), tooltest.Find(t, "bash"), "scripts/terraform-provider.sh"), "TF_IN_AUTOMATION=1",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://" + module + ".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/waybill-dev/waybill.git",
+		"TF_CLI_CONFIG_FILE=" + run(t, root, goEnvironment(), tooltest.Find(t, "bash"), "scripts/terraform-provider.sh"),
+		"TF_IN_AUTOMATION=1",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://" + module + ".insteadOf",
+		"GIT_CONFIG_VALUE_0=https://github.com/waybill-dev/waybill.git",
 	}
 	cfg, err := config.Load(filepath.Join(dir, config.FileName))
 	if err != nil {
@@ -148,7 +169,9 @@ run "plan" {
   command = plan
 }
 `, filepath.Join(root, "terraform", "testing", "aws"))
-	for _, name := range []string{"bootstrap", "infra/network", "infra/service", "infra/aws/account", "infra/aws/test", "infra/aws/qa", "infra/aws/live"} {
+	for _, name := range []string{
+		"bootstrap", "infra/network", "infra/service", "infra/aws/account", "infra/aws/test", "infra/aws/qa", "infra/aws/live",
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			at := filepath.Join(dir, filepath.FromSlash(name))

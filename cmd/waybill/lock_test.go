@@ -100,7 +100,9 @@ func (s *stateServer) saved() string {
 
 // root is the usual root with this backend, and a slow resource.
 func (s *stateServer) root() map[string]string {
-	backend := fmt.Sprintf("backend \"http\" {\n    address        = %q\n    lock_address   = %q\n    unlock_address = %q\n  }", s.url, s.url, s.url)
+	backend := fmt.Sprintf(
+		"backend \"http\" {\n    address        = %q\n    lock_address   = %q\n    unlock_address = %q\n  }", s.url, s.url, s.url,
+	)
 	return map[string]string{"infra/prod/main.tf": strings.Replace(infraRoot, `backend "local" {}`, backend, 1)}
 }
 
@@ -120,11 +122,20 @@ func TestLockLost(t *testing.T) {
 			code, words := end()
 			w.seen.WriteString(words)
 			if !strict {
-				w.wants("apply", code, 1, words, "infra/prod: the state's lock was lost", "infra/prod: failed, 3 done; the state is at serial", "lock lost: it could not be given back: somebody broke it", "see that nobody else applied meanwhile")
+				w.wants(
+					"apply", code, 1, words, "infra/prod: the state's lock was lost",
+					"infra/prod: failed, 3 done; the state is at serial",
+					"lock lost: it could not be given back: somebody broke it", "see that nobody else applied meanwhile",
+				)
 				w.noSecrets(secret)
 				return
 			}
-			w.wants("apply", code, 1, words, "infra/prod: the state could not be saved", "lock lost: the backend did not take the state", `the state that could not be saved, sealed: \S+\.infra-prod\.tfstate\.age`, "age --decrypt -i KEY, then terraform state push, in infra/prod", "Push that state first")
+			w.wants(
+				"apply", code, 1, words, "infra/prod: the state could not be saved",
+				"lock lost: the backend did not take the state",
+				`the state that could not be saved, sealed: \S+\.infra-prod\.tfstate\.age`,
+				"age --decrypt -i KEY, then terraform state push, in infra/prod", "Push that state first",
+			)
 			if _, err := os.Stat(filepath.Join(w.clone, "infra/prod/errored.tfstate")); err == nil {
 				t.Error("the state is left in the clear")
 			}
@@ -141,7 +152,8 @@ func TestLockLost(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if state, err := io.ReadAll(plain); err != nil || !strings.Contains(string(state), secret) || !strings.Contains(string(state), `"first"`) {
+			if state, err := io.ReadAll(plain); err != nil || !strings.Contains(string(state), secret) ||
+				!strings.Contains(string(state), `"first"`) {
 				t.Errorf("the sealed state is %.200s %v", state, err)
 			}
 			if err := os.Remove(filepath.Join(w.clone, "infra/prod/go")); err != nil {
@@ -160,13 +172,21 @@ func killed(t *testing.T, server *stateServer) (w *infraWorld, waybill *process.
 	seed := server.root()
 	seed["waybill.yaml"] = execAllowed
 	w = newInfraWorld(t, seed)
-	w.open("ada", map[string]string{"infra/prod/slow.tf": strings.Replace(slow, "touch started;", "echo $PPID > started.new; mv started.new started;", 1)})
+	w.open(
+		"ada",
+		map[string]string{"infra/prod/slow.tf": strings.Replace(
+			slow, "touch started;", "echo $PPID > started.new; mv started.new started;", 1,
+		)},
+	)
 	w.approve("bob", w.plan())
 	env := []string{}
 	for name, value := range w.env {
 		env = append(env, name+"="+value)
 	}
-	waybill, err := process.Command{Path: "waybill", Args: []string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone}, Env: env, Stderr: w.seen}.Start(t.Context())
+	waybill, err := process.Command{
+		Path: "waybill", Args: []string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone}, Env: env,
+		Stderr: w.seen,
+	}.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +240,11 @@ func TestApplyKilled(t *testing.T) {
 		<-waybill.Done()
 		// terraform goes on, and holds its lock.
 		code, _, words := w.apply()
-		w.wants("apply meanwhile", code, 3, words, "somebody else holds the state's lock: another apply may be running, by lock .*; wait for it, then plan again. If that process is dead, run `terraform force-unlock "+server.held()+"` in infra/prod")
+		w.wants(
+			"apply meanwhile", code, 3, words,
+			"somebody else holds the state's lock: another apply may be running, by lock .*; wait for it, then plan again. If that "+
+				"process is dead, run `terraform force-unlock "+server.held()+"` in infra/prod",
+		)
 		w.goOn()
 		until(t, "terraform ends", func() bool { return server.held() == "" })
 		if !strings.Contains(server.saved(), `"slow"`) {
@@ -263,7 +287,10 @@ func TestApplyKilled(t *testing.T) {
 		if !errors.As(waybill.Err(), &ended) {
 			t.Fatal(waybill.Err())
 		}
-		w.wants("apply", ended.Code, 1, words, "infra/prod: interrupted", "not done: .*terraform_data.slow", "the state is at serial", "plan again, and approve what is left")
+		w.wants(
+			"apply", ended.Code, 1, words, "infra/prod: interrupted", "not done: .*terraform_data.slow", "the state is at serial",
+			"plan again, and approve what is left",
+		)
 		if server.held() != "" || !strings.Contains(server.saved(), `"first"`) {
 			t.Errorf("the lock is %q, the state %s", server.held(), server.saved())
 		}

@@ -68,7 +68,9 @@ func (f *fakeAWS) sts(w http.ResponseWriter, r *http.Request) {
 	provider, err := gooidc.NewProvider(r.Context(), f.issuer)
 	if err == nil {
 		var token *gooidc.IDToken
-		if token, err = provider.Verifier(&gooidc.Config{ClientID: "sts.amazonaws.com"}).Verify(r.Context(), r.PostForm.Get("WebIdentityToken")); err == nil {
+		if token, err = provider.Verifier(&gooidc.Config{ClientID: "sts.amazonaws.com"}).Verify(
+			r.Context(), r.PostForm.Get("WebIdentityToken"),
+		); err == nil {
 			f.sessions = append(f.sessions, token.Subject+" "+r.PostForm.Get("RoleArn")+" "+r.PostForm.Get("RoleSessionName"))
 		}
 	}
@@ -77,11 +79,20 @@ func (f *fakeAWS) sts(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
 		return
 	}
-	fmt.Fprint(w, `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIATEMPORARY</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`)
+	fmt.Fprint(
+		w,
+		`<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIATEMPORARY</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+	)
 }
 
 func (f *fakeAWS) backend() string {
-	return fmt.Sprintf("terraform {\n  backend \"s3\" {\n    bucket                      = \"states\"\n    key                         = \"prod\"\n    use_path_style              = true\n    skip_credentials_validation = true\n    skip_requesting_account_id  = true\n    skip_metadata_api_check     = true\n    endpoints                   = { s3 = %q, sts = %q }\n  }\n}\n\nresource \"terraform_data\" \"x\" {\n  input = \"x\"\n}\n", f.url, f.url)
+	return fmt.Sprintf(
+		"terraform {\n  backend \"s3\" {\n    bucket                      = \"states\"\n    key                         = "+
+			"\"prod\"\n    use_path_style              = true\n    skip_credentials_validation = true\n    "+
+			"skip_requesting_account_id  = true\n    skip_metadata_api_check     = true\n    endpoints                   = { s3 = "+
+			"%q, sts = %q }\n  }\n}\n\nresource \"terraform_data\" \"x\" {\n  input = \"x\"\n}\n",
+		f.url, f.url,
+	)
 }
 
 // grant lets the world's job ask for tokens.
@@ -112,7 +123,10 @@ func TestPlanTakesARole(t *testing.T) {
 	args := []string{"plan", "--dir", "infra/prod", "--lock=false", "--aws-role", testRole, "--aws-region", "eu-central-1"}
 	check := &infraWorld{t: t}
 	code, _, words := w.run(args...)
-	check.wants("without an identity", code, 1, words, "log in to the cloud: this job has no OIDC identity: add `id-token: write` to the `permissions` of the job")
+	check.wants(
+		"without an identity", code, 1, words,
+		"log in to the cloud: this job has no OIDC identity: add `id-token: write` to the `permissions` of the job",
+	)
 	w.grant(issuer)
 	code, out, words := w.run(args...)
 	check.wants("plan", code, 0, words)
@@ -158,7 +172,10 @@ func TestLogin(t *testing.T) {
 	code, words = run(role...)
 	check.wants("login", code, 0, words, `::add-mask::eyJ`, `logged in until 2\d{3}-`)
 	text := read(t, w.env["GITHUB_ENV"])
-	for _, want := range []string{"AWS_ROLE_ARN<<waybill_", "\n" + testRole + "\n", "AWS_ROLE_SESSION_NAME<<waybill_", "\nwaybill-77\n", "AWS_ACCESS_KEY_ID<<waybill_"} {
+	for _, want := range []string{
+		"AWS_ROLE_ARN<<waybill_", "\n" + testRole + "\n", "AWS_ROLE_SESSION_NAME<<waybill_", "\nwaybill-77\n",
+		"AWS_ACCESS_KEY_ID<<waybill_",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("GITHUB_ENV has no %q: %s", want, text)
 		}

@@ -15,12 +15,18 @@ const httpData = "data \"http\" \"x\" {\n  url = \"https://example.invalid\"\n}\
 func TestPolicyIsOfTheDefaultBranch(t *testing.T) {
 	t.Parallel()
 	w := newInfraWorld(t, map[string]string{"waybill.yaml": infraRules + "  policy: {resources: {deny: [terraform_data]}}\n"})
-	w.open("ada", map[string]string{"waybill.yaml": infraRules + "  policy: {resources: {deny: []}, dataSources: {deny: []}}\n", "infra/prod/data.tf": httpData})
+	w.open("ada", map[string]string{
+		"waybill.yaml": infraRules + "  policy: {resources: {deny: []}, dataSources: {deny: []}}\n", "infra/prod/data.tf": httpData,
+	})
 	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
-	w.wants("plan", code, 3, words, `infra/prod/data\.tf:1: data source "http" is denied`, `modules/service/main\.tf:10: resource "terraform_data" is denied`)
+	w.wants(
+		"plan", code, 3, words, `infra/prod/data\.tf:1: data source "http" is denied`,
+		`modules/service/main\.tf:10: resource "terraform_data" is denied`,
+	)
 	// The pull request says so, and names nothing that could be approved.
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	if len(comments) != 1 || !strings.Contains(comments[0], "was refused.** There is nothing to approve") || !strings.Contains(comments[0], `data source "http" is denied`) || strings.Contains(comments[0], "waybill:claim") {
+	if len(comments) != 1 || !strings.Contains(comments[0], "was refused.** There is nothing to approve") ||
+		!strings.Contains(comments[0], `data source "http" is denied`) || strings.Contains(comments[0], "waybill:claim") {
 		t.Errorf("it comments %q", comments)
 	}
 }
@@ -45,7 +51,10 @@ func TestPolicyBeforeApply(t *testing.T) {
 	w.merge()
 	w.policyOnMain("  policy: {resources: {deny: [terraform_data]}}\n")
 	code, _, words := w.apply()
-	w.wants("apply", code, 3, words, `policy: 1 finding, and nothing of the configuration was run`, `modules/service/main\.tf:10: resource "terraform_data" is denied`)
+	w.wants(
+		"apply", code, 3, words, `policy: 1 finding, and nothing of the configuration was run`,
+		`modules/service/main\.tf:10: resource "terraform_data" is denied`,
+	)
 	if w.state() != "" {
 		t.Error("it was applied")
 	}

@@ -13,7 +13,13 @@ import (
 // twoRoots is a repository with two roots: prod uses the module, lone does not.
 func twoRoots(t *testing.T) *infraWorld {
 	t.Helper()
-	return newInfraWorld(t, map[string]string{"infra/lone/main.tf": "terraform {\n  backend \"local\" {}\n}\n\nresource \"terraform_data\" \"lone\" {\n  input = \"one\"\n}\n"})
+	return newInfraWorld(
+		t,
+		map[string]string{
+			"infra/lone/main.tf": "terraform {\n  backend \"local\" {}\n}\n\nresource \"terraform_data\" \"lone\" {\n  input = " +
+				"\"one\"\n}\n",
+		},
+	)
 }
 
 // onMain brings the clone to the default branch, as the apply job has it.
@@ -53,7 +59,10 @@ func TestStaleAfterAnotherMerge(t *testing.T) {
 		"another root":             {main: map[string]string{"infra/lone/main.tf": "terraform {\n  backend \"local\" {}\n}\n"}},
 		"a file that no root uses": {main: map[string]string{"README.md": "words\n"}},
 		"a module that the root uses": {main: map[string]string{"modules/service/main.tf": changedModule},
-			says: []string{"infra/prod: configuration was sha256:", "infra/prod: not as in the planned commit: modules/service/main.tf", "plan again"},
+			says: []string{
+				"infra/prod: configuration was sha256:", "infra/prod: not as in the planned commit: modules/service/main.tf",
+				"plan again",
+			},
 			gate: "infra/prod: its configuration is not the planned one where this would be merged: modules/service/main.tf"},
 		"the root itself": {main: map[string]string{"infra/prod/other.tf": "locals {\n  other = 1\n}\n"},
 			says: []string{"infra/prod: configuration was sha256:", "infra/prod: not as in the planned commit: infra/prod/other.tf"},
@@ -62,7 +71,10 @@ func TestStaleAfterAnotherMerge(t *testing.T) {
 			do: func(w *infraWorld) {
 				w.applyElsewhere("infra/prod", "resource \"terraform_data\" \"stranger\" {\n  input = 1\n}\n")
 			},
-			says: []string{"infra/prod: state lineage was none when planned", "something was applied since", "infra/prod: planned now, it would differ:", `  terraform_data.stranger: approved: nothing; now: is destroyed`}},
+			says: []string{
+				"infra/prod: state lineage was none when planned", "something was applied since",
+				"infra/prod: planned now, it would differ:", `  terraform_data.stranger: approved: nothing; now: is destroyed`,
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +115,13 @@ func TestStaleAfterAnotherMerge(t *testing.T) {
 func (w *infraWorld) applyElsewhere(dir, configuration string) {
 	w.t.Helper()
 	other := w.t.TempDir()
-	write(w.t, other, map[string]string{"main.tf": fmt.Sprintf("terraform {\n  backend \"local\" {\n    path = %q\n  }\n}\n\n%s", filepath.Join(w.clone, dir, "terraform.tfstate"), configuration)})
+	write(
+		w.t, other,
+		map[string]string{"main.tf": fmt.Sprintf(
+			"terraform {\n  backend \"local\" {\n    path = %q\n  }\n}\n\n%s", filepath.Join(w.clone, dir, "terraform.tfstate"),
+			configuration,
+		)},
+	)
 	w.terraform(other, "init", "-input=false")
 	w.terraform(other, "apply", "-auto-approve", "-input=false")
 }
@@ -148,7 +166,9 @@ func TestMergesFindTheirPullRequest(t *testing.T) {
 		w.onMain()
 		w.pushed(before, after)
 		code, _, words := w.run("apply", "--checkout", w.clone, "--lock-timeout", "1s")
-		w.wants("apply", code, 3, words, fmt.Sprintf("commit %.7s came by no pull request, so nobody can have approved a plan of it", after))
+		w.wants("apply", code, 3, words, fmt.Sprintf(
+			"commit %.7s came by no pull request, so nobody can have approved a plan of it", after,
+		))
 	})
 }
 
@@ -166,7 +186,10 @@ func TestQueueMergesSeveral(t *testing.T) {
 	w.git(w.clone, "commit", "-q", "-m", "second")
 	w.git(w.clone, "push", "-q", w.remote("ada"), "HEAD:refs/heads/second")
 	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"second","base":"main"}`)
-	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "2", "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store, "--changed-since", base)
+	code, _, words := w.run(
+		"plan", "--repo", "acme/infra", "--pull-request", "2", "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store,
+		"--changed-since", base,
+	)
 	w.wants("plan", code, 0, words)
 	claim, ok := comment.ReadClaim(w.github.Pulls("acme/infra")[1].Comments[0])
 	if !ok || len(claim.Roots) != 1 || claim.Roots[0].Dir != "infra/lone" {
@@ -177,11 +200,19 @@ func TestQueueMergesSeveral(t *testing.T) {
 	}
 	// The gate's status on the second group: not approved yet, and nothing that
 	// its plan depends on came before it.
-	group := w.git(w.github.GitDir("acme/infra"), "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/gh-readonly-queue/main/pr-2-*")
+	group := w.git(
+		w.github.GitDir("acme/infra"), "for-each-ref", "--format=%(objectname) %(refname)",
+		"refs/heads/gh-readonly-queue/main/pr-2-*",
+	)
 	sha, ref, _ := strings.Cut(group, " ")
 	w.git(w.clone, "fetch", "-q", w.remote("ada"), ref)
 	w.git(w.clone, "checkout", "-q", "--detach", "FETCH_HEAD")
-	w.event("merge_group", map[string]any{"action": "checks_requested", "merge_group": map[string]any{"head_sha": sha, "head_ref": ref, "base_sha": w.git(w.clone, "rev-parse", sha+"^1"), "base_ref": "refs/heads/main"}})
+	w.event("merge_group", map[string]any{
+		"action": "checks_requested",
+		"merge_group": map[string]any{
+			"head_sha": sha, "head_ref": ref, "base_sha": w.git(w.clone, "rev-parse", sha+"^1"), "base_ref": "refs/heads/main",
+		},
+	})
 	w.env["GITHUB_TOKEN"] = w.token("dan")
 	gate := func() string {
 		code, _, words := w.run("gate", "--status", "--checkout", w.clone)

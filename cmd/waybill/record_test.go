@@ -49,7 +49,10 @@ func keyPair(t *testing.T) (private, public string) {
 func cosign(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var words bytes.Buffer
-	out, err := process.Command{Path: tooltest.Find(t, "cosign"), Args: args, Env: []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")}, Stderr: &words}.Output(t.Context())
+	out, err := process.Command{
+		Path: tooltest.Find(t, "cosign"), Args: args, Env: []string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH")},
+		Stderr: &words,
+	}.Output(t.Context())
 	return string(out) + words.String(), err
 }
 
@@ -100,10 +103,13 @@ func TestSignedRecordsInFiles(t *testing.T) {
 	}
 	root := filepath.Join(t.TempDir(), "root.json")
 	write(t, filepath.Dir(root), map[string]string{"root.json": string(nothing)})
-	for kind, predicateType := range map[string]string{"gate": "https://waybill.dev/terraform-gate/v1", "apply": "https://waybill.dev/terraform-apply/v1"} {
+	for kind, predicateType := range map[string]string{
+		"gate": "https://waybill.dev/terraform-gate/v1", "apply": "https://waybill.dev/terraform-apply/v1",
+	} {
 		bundle := w.sealedFile(f) + "." + kind + ".sigstore.json"
 		subjects, got, predicate := statement(t, []byte(read(t, bundle)))
-		if got != predicateType || len(subjects) != 2 || subjects[0] != string(f) || subjects[1] != strings.TrimPrefix(plan.Digest([]byte(read(t, w.sealedFile(f)))), "sha256:") {
+		if got != predicateType || len(subjects) != 2 || subjects[0] != string(f) ||
+			subjects[1] != strings.TrimPrefix(plan.Digest([]byte(read(t, w.sealedFile(f)))), "sha256:") {
 			t.Errorf("%s is about %q: %s", kind, subjects, got)
 		}
 		if kind == "apply" {
@@ -113,12 +119,18 @@ func TestSignedRecordsInFiles(t *testing.T) {
 			predicate, _ = predicate["approval"].(map[string]any)
 		}
 		text, _ := json.Marshal(predicate)
-		for _, want := range []string{`"user":"bob"`, `"id":` + id, `"kind":"review"`, `"as":"acme/dba"`, `"fingerprint":"` + string(f), `"head":"` + w.git(w.clone, "rev-parse", "HEAD"), `"verdict":"approved"`, `"dir":"infra/prod"`} {
+		for _, want := range []string{
+			`"user":"bob"`, `"id":` + id, `"kind":"review"`, `"as":"acme/dba"`, `"fingerprint":"` + string(f),
+			`"head":"` + w.git(w.clone, "rev-parse", "HEAD"), `"verdict":"approved"`, `"dir":"infra/prod"`,
+		} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("the record of %s lacks %s: %s", kind, want, text)
 			}
 		}
-		flags := []string{"verify-blob-attestation", "--key", public, "--bundle", bundle, "--new-bundle-format", "--type", predicateType, "--insecure-ignore-tlog", "--trusted-root", root}
+		flags := []string{
+			"verify-blob-attestation", "--key", public, "--bundle", bundle, "--new-bundle-format", "--type", predicateType,
+			"--insecure-ignore-tlog", "--trusted-root", root,
+		}
 		if out, err := cosign(t, append(flags, w.sealedFile(f))...); err != nil {
 			t.Errorf("cosign does not verify the record of %s: %v %s", kind, err, out)
 		}
@@ -140,15 +152,22 @@ func TestSignedRecordsInARegistry(t *testing.T) {
 	f := w.plan()
 	w.approve("bob", f)
 	const workflow = "acme/infra/.github/workflows/apply.yml@refs/heads/main"
-	w.env["ACTIONS_ID_TOKEN_REQUEST_URL"], w.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = stack.Issuer.Grant(oidc.Claims{Repository: "acme/infra", SHA: w.git(w.clone, "rev-parse", "HEAD"), Ref: "refs/heads/main", RunID: "7", WorkflowRef: workflow})
+	w.env["ACTIONS_ID_TOKEN_REQUEST_URL"], w.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = stack.Issuer.Grant(oidc.Claims{
+		Repository: "acme/infra", SHA: w.git(w.clone, "rev-parse", "HEAD"), Ref: "refs/heads/main", RunID: "7",
+		WorkflowRef: workflow,
+	})
 	code, _, words := w.apply("--sign-record", "keyless", "--signing-config", stack.SigningConfig, "--trusted-root", stack.TrustedRoot)
-	w.wants("apply", code, 0, words, "infra/prod: applied", "the record is signed by https://github.com/"+workflow+", beside "+w.store+"@sha256:")
+	w.wants(
+		"apply", code, 0, words, "infra/prod: applied",
+		"the record is signed by https://github.com/"+workflow+", beside "+w.store+"@sha256:",
+	)
 	claim, ok := comment.ReadClaim(w.github.Pulls("acme/infra")[0].Comments[0])
 	if !ok {
 		t.Fatal("no claim")
 	}
 	ref := strings.TrimPrefix(claim.Plan, "oci://")
-	flags := []string{"verify-attestation", "--type", "https://waybill.dev/terraform-apply/v1", "--new-bundle-format", "--trusted-root", stack.TrustedRoot, "--use-signed-timestamps", "--insecure-ignore-sct",
+	flags := []string{"verify-attestation", "--type", "https://waybill.dev/terraform-apply/v1", "--new-bundle-format",
+		"--trusted-root", stack.TrustedRoot, "--use-signed-timestamps", "--insecure-ignore-sct",
 		"--certificate-oidc-issuer", stack.Issuer.URL(), "--certificate-identity"}
 	out, err := cosign(t, append(flags, "https://github.com/"+workflow, ref)...)
 	if err != nil || strings.Count(out, `"payloadType"`) != 1 {

@@ -42,21 +42,31 @@ func TestTokenGoesToGitHubsRegistry(t *testing.T) {
 			host := strings.TrimPrefix(server.URL, "http://")
 			image := host + "/acme/x@sha256:" + strings.Repeat("a", 64)
 			root := filepath.Join(t.TempDir(), "root.json")
-			if err := os.WriteFile(root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600); err != nil {
+			if err := os.WriteFile(
+				root, []byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`), 0o600,
+			); err != nil {
 				t.Fatal(err)
 			}
-			env := map[string]string{"GITHUB_SERVER_URL": test.server, "WAYBILL_INPUT_REGISTRY_PASSWORD": test.password, "HOME": t.TempDir(), "GITHUB_TOKEN": "a token of another form"}
+			env := map[string]string{
+				"GITHUB_SERVER_URL": test.server, "WAYBILL_INPUT_REGISTRY_PASSWORD": test.password, "HOME": t.TempDir(),
+				"GITHUB_TOKEN": "a token of another form",
+			}
 			dir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+host+"/acme/base\nCOPY Dockerfile /\n"), 0o600); err != nil {
+			if err := os.WriteFile(
+				filepath.Join(dir, "Dockerfile"), []byte("FROM "+host+"/acme/base\nCOPY Dockerfile /\n"), 0o600,
+			); err != nil {
 				t.Fatal(err)
 			}
 			for _, args := range [][]string{
 				{"verify", image, "--policy", writePolicy(t, host+"/acme/x"), "--trusted-root", root},
-				{"build", "--image", host + "/acme/x", "--context", dir}, {"build", "--oci-layout", filepath.Join(dir, "o"), "--context", dir},
+				{"build", "--image", host + "/acme/x", "--context", dir},
+				{"build", "--oci-layout", filepath.Join(dir, "o"), "--context", dir},
 			} {
 				seen.Store(false)
 				var stderr bytes.Buffer
-				program.Run(t.Context(), cli.Process{Args: args, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr})
+				program.Run(t.Context(), cli.Process{
+					Args: args, Getenv: func(n string) string { return env[n] }, Stdout: new(bytes.Buffer), Stderr: &stderr,
+				})
 				layout := args[1] == "--oci-layout" // names no registry for the password
 				if seen.Load() != (test.sent && !layout) {
 					t.Errorf("%s: sent: %t, want %t\n%s", args[0], seen.Load(), test.sent, stderr.String())
@@ -75,7 +85,8 @@ func TestTokenGoesToGitHubsRegistry(t *testing.T) {
 func writePolicy(t *testing.T, image string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "waybill.yaml")
-	text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps:\n  x: {image: " + image + "}\npolicy:\n  require: [signature]\n  signers: [{issuer: https://i.example, workflow: \"a/b/.github/workflows/c.yml@refs/heads/main\"}]\n"
+	text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps:\n  x: {image: " + image + "}\npolicy:\n  require: " +
+		"[signature]\n  signers: [{issuer: https://i.example, workflow: \"a/b/.github/workflows/c.yml@refs/heads/main\"}]\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,9 @@ import (
 )
 
 // withScanCommands adds the commands of scripts about scanning.
-func withScanCommands(t *testing.T, commands map[string]func(ts *testscript.TestScript, neg bool, args []string)) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
+func withScanCommands(
+	t *testing.T, commands map[string]func(ts *testscript.TestScript, neg bool, args []string),
+) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	root := tooltest.Root(t)
 	commands["needscanner"] = func(ts *testscript.TestScript, neg bool, args []string) { findScanner(ts, root, neg, args) }
 	commands["pushvulndb"] = func(ts *testscript.TestScript, neg bool, args []string) { pushVulnerabilities(ts, root, neg, args) }
@@ -73,7 +75,10 @@ func pushFiles(ts *testscript.TestScript, neg bool, args []string) {
 		parsed, err := v1.ParsePlatform(platform)
 		ts.Check(err)
 		data := archiveDirectory(ts, ts.MkAbs(dir))
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }, tarball.WithMediaType(types.OCILayer))
+		layer, err := tarball.LayerFromOpener(
+			func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+			tarball.WithMediaType(types.OCILayer),
+		)
 		ts.Check(err)
 		image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
 		ts.Check(err)
@@ -108,7 +113,9 @@ func archiveDirectory(ts *testscript.TestScript, dir string) []byte {
 		if err != nil {
 			return err
 		}
-		if err := w.WriteHeader(&tar.Header{Name: filepath.ToSlash(inside), Mode: 0o755, Size: int64(len(data)), Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{
+			Name: filepath.ToSlash(inside), Mode: 0o755, Size: int64(len(data)), Typeflag: tar.TypeReg,
+		}); err != nil {
 			return err
 		}
 		_, err = w.Write(data)

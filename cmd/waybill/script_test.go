@@ -88,11 +88,21 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 	content := append(args, args[0])[1]
 	var index v1.ImageIndex = empty.Index
 	for _, arch := range []string{"amd64", "arm64"} {
-		image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(content+arch), types.OCILayer))
+		image, err := mutate.AppendLayers(
+			mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(content+arch), types.OCILayer),
+		)
 		ts.Check(err)
-		image, err = mutate.ConfigFile(image, &v1.ConfigFile{OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{{Algorithm: "sha256", Hex: "00"}}}})
+		image, err = mutate.ConfigFile(
+			image,
+			&v1.ConfigFile{
+				OS: "linux", Architecture: arch,
+				RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{{Algorithm: "sha256", Hex: "00"}}},
+			},
+		)
 		ts.Check(err)
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+		})
 		digest, err := image.Digest()
 		ts.Check(err)
 		ts.Setenv(map[string]string{"amd64": "AMD64", "arm64": "ARM64"}[arch], digest.String())

@@ -17,8 +17,14 @@ func (w *infraWorld) tofu() { w.env["WAYBILL_INPUT_TERRAFORM"] = tooltest.Find(w
 func TestOpenTofu(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]map[string]string{
-		"plain":     {"infra/prod/note.tofu": "output \"note\" {\n  value = \"hello\"\n}\n"},
-		"encrypted": {"infra/prod/note.tofu": "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n  encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n      iterations = 200000\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n"},
+		"plain": {"infra/prod/note.tofu": "output \"note\" {\n  value = \"hello\"\n}\n"},
+		"encrypted": {
+			"infra/prod/note.tofu": "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n " +
+				" encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n      iterations = " +
+				"200000\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      " +
+				"method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      " +
+				"enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -34,7 +40,8 @@ func TestOpenTofu(t *testing.T) {
 			w.wants("gate", code, 0, words)
 			code, _, words = w.apply()
 			w.wants("apply", code, 0, words, "infra/prod: applied")
-			if state := w.state(); name == "encrypted" && !strings.Contains(state, "encrypted_data") || name == "plain" && !strings.Contains(state, `"note"`) {
+			if state := w.state(); name == "encrypted" && !strings.Contains(state, "encrypted_data") ||
+				name == "plain" && !strings.Contains(state, `"note"`) {
 				t.Errorf("the state is %.200s", state)
 			}
 			code, _, words = w.apply()
@@ -50,7 +57,10 @@ func TestOpenTofuIsNotTerraform(t *testing.T) {
 	w, f := approved(t)
 	w.tofu()
 	code, _, words := w.apply()
-	w.wants("tofu with terraform's plan", code, 3, words, `infra/prod: terraform version was terraform 1\.\d+\.\d+ when planned, is opentofu 1\.\d+\.\d+ now`)
+	w.wants(
+		"tofu with terraform's plan", code, 3, words,
+		`infra/prod: terraform version was terraform 1\.\d+\.\d+ when planned, is opentofu 1\.\d+\.\d+ now`,
+	)
 	g := w.plan()
 	if f == g {
 		t.Error("both plans have one fingerprint")
@@ -58,7 +68,10 @@ func TestOpenTofuIsNotTerraform(t *testing.T) {
 	w.approve("bob", g)
 	delete(w.env, "WAYBILL_INPUT_TERRAFORM")
 	code, _, words = w.apply()
-	w.wants("terraform with tofu's plan", code, 3, words, `infra/prod: terraform version was opentofu 1\.\d+\.\d+ when planned, is terraform 1\.\d+\.\d+ now`)
+	w.wants(
+		"terraform with tofu's plan", code, 3, words,
+		`infra/prod: terraform version was opentofu 1\.\d+\.\d+ when planned, is terraform 1\.\d+\.\d+ now`,
+	)
 	if w.state() != "" {
 		t.Error("something was applied")
 	}
@@ -78,13 +91,22 @@ func TestOpenTofuRefusesWhatMoved(t *testing.T) {
 			write(w.t, w.clone, map[string]string{"modules/extra/main.tofu": "resource \"terraform_data\" \"y\" {\n}\n"})
 		}, `infra/prod: configuration was sha256:`},
 		"the state moved on": {func(w *infraWorld) {
-			write(w.t, w.clone, map[string]string{"infra/prod/terraform.tfstate": `{"version":4,"terraform_version":"1.9.0","serial":3,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[]}`})
+			write(
+				w.t, w.clone,
+				map[string]string{
+					"infra/prod/terraform.tfstate": `{"version":4,"terraform_version":"1.9.0","serial":3,"lineage":"11111111-2222-3333-4444-555555555555","outputs":{},"resources":[]}`,
+				},
+			)
 		}, `state lineage was none when planned`},
-		"a variable changed": {func(w *infraWorld) { w.env["TF_VAR_password"] = "something else" }, `variable password was another value when planned`},
+		"a variable changed": {
+			func(w *infraWorld) { w.env["TF_VAR_password"] = "something else" }, `variable password was another value when planned`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newInfraWorld(t, map[string]string{"modules/extra/main.tf": "", "modules/extra/main.tofu": "resource \"terraform_data\" \"x\" {\n}\n"})
+			w := newInfraWorld(t, map[string]string{
+				"modules/extra/main.tf": "", "modules/extra/main.tofu": "resource \"terraform_data\" \"x\" {\n}\n",
+			})
 			w.tofu()
 			w.open("ada", map[string]string{"infra/prod/extra.tofu": "module \"extra\" {\n  source = \"../../modules/extra\"\n}\n"})
 			w.approve("bob", w.plan())
@@ -102,17 +124,32 @@ func TestOpenTofuRefusesWhatMoved(t *testing.T) {
 // What tofu would run before and while it plans.
 func TestPolicyBeforeTofu(t *testing.T) {
 	t.Parallel()
-	encrypted := "terraform {\n  encryption {\n    key_provider \"external\" \"k\" {\n      command = [\"CANARY.sh\"]\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.external.k\n    }\n    state {\n      method = method.aes_gcm.m\n    }\n    plan {\n      method = method.aes_gcm.m\n    }\n  }\n}\n"
+	encrypted := "terraform {\n  encryption {\n    key_provider \"external\" \"k\" {\n      command = [\"CANARY.sh\"]\n    }\n    " +
+		"method \"aes_gcm\" \"m\" {\n      keys = key_provider.external.k\n    }\n    state {\n      method = method.aes_gcm.m\n    " +
+		"}\n    plan {\n      method = method.aes_gcm.m\n    }\n  }\n}\n"
 	attacks := map[string]policyAttack{
 		"a program that gives keys": {files: map[string]string{"infra/prod/encryption.tofu": encrypted}, sings: "plan",
 			says: []string{`infra/prod/encryption\.tofu:4: key_provider external: command starts the program ".*canary\.sh", which is not allowed \(program\)`}},
-		"a program that encrypts": {files: map[string]string{"infra/prod/encryption.tf": "terraform {\n  encryption {\n    method \"external\" \"m\" {\n      encrypt_command = [\"CANARY.sh\"]\n      decrypt_command = [var.x]\n    }\n  }\n}\n"},
-			says: []string{`encryption\.tf:4: method external: encrypt_command starts the program`, `encryption\.tf:5: method external: decrypt_command is computed`}},
-		"local-exec where tofu alone looks": {files: map[string]string{"modules/b/exec.tofu": "resource \"terraform_data\" \"x\" {\n  " + localExec + "}\n"}, sings: "apply",
+		"a program that encrypts": {files: map[string]string{
+			"infra/prod/encryption.tf": "terraform {\n  encryption {\n    method \"external\" \"m\" {\n      encrypt_command = " +
+				"[\"CANARY.sh\"]\n      decrypt_command = [var.x]\n    }\n  }\n}\n",
+		},
+			says: []string{
+				`encryption\.tf:4: method external: encrypt_command starts the program`,
+				`encryption\.tf:5: method external: decrypt_command is computed`,
+			}},
+		"local-exec where tofu alone looks": {files: map[string]string{
+			"modules/b/exec.tofu": "resource \"terraform_data\" \"x\" {\n  " + localExec + "}\n",
+		}, sings: "apply",
 			says: []string{`modules/b/exec\.tofu:2: provisioner "local-exec" is denied`}},
-		"a provider in a file that replaces another": {files: map[string]string{"infra/prod/provider.tf": "", "infra/prod/provider.tofu": evilRequired}, locked: true, policy: "{providers: {allow: ['hashicorp/*']}}", sings: "plan",
+		"a provider in a file that replaces another": {files: map[string]string{
+			"infra/prod/provider.tf": "", "infra/prod/provider.tofu": evilRequired,
+		}, locked: true, policy: "{providers: {allow: ['hashicorp/*']}}", sings: "plan",
 			says: []string{`infra/prod/provider\.tofu:3: provider registry\.terraform\.io/acme/evil is not allowed`}},
-		"a module from a computed place": {files: map[string]string{"infra/prod/mod.tofu": "variable \"from\" {\n  type    = string\n  default = \"x\"\n}\n\nmodule \"m\" {\n  source = var.from\n}\n"},
+		"a module from a computed place": {files: map[string]string{
+			"infra/prod/mod.tofu": "variable \"from\" {\n  type    = string\n  default = \"x\"\n}\n\nmodule \"m\" {\n  source = " +
+				"var.from\n}\n",
+		},
 			says: []string{`infra/prod/mod\.tofu:7: module "m" has no source that could be read`}},
 	}
 	for name, a := range attacks {

@@ -19,7 +19,10 @@ func runWhy(ctx context.Context, call *cli.Call, in options.Why) (why.Result, er
 			return why.Result{}, outcome.Usagef("--image: %w", err)
 		}
 	}
-	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, WorkingDirectory: true}
+	access := connect.Access{
+		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry,
+		WorkingDirectory: true,
+	}
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
 		return why.Result{}, err

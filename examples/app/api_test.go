@@ -51,11 +51,18 @@ func TestAnswers(t *testing.T) {
 		"wrong method":     {"DELETE", "/api/tasks", "", 405, "error", "this method is not allowed here"},
 		"task":             {"POST", "/api/tasks", `{"title": " write tests "}`, 201, "title", "write tests"},
 		"task, no title":   {"POST", "/api/tasks", `{}`, 400, "error", "the task has no title"},
-		"task, too long":   {"POST", "/api/tasks", `{"title": "` + strings.Repeat("x", maxTitle+1) + `"}`, 400, "error", "the title is too long"},
-		"task, not JSON":   {"POST", "/api/tasks", `title`, 400, "error", "the body is not a task: invalid character 'i' in literal true (expecting 'r')"},
-		"task, two":        {"POST", "/api/tasks", `{"title": "a"} {}`, 400, "error", "the body is not a task: more than one JSON value"},
-		"task, unknown":    {"POST", "/api/tasks", `{"name": "a"}`, 400, "error", `the body is not a task: json: unknown field "name"`},
-		"task, too large":  {"POST", "/api/tasks", `{"title": "` + strings.Repeat("x", maxBody) + `"}`, 413, "error", "the body is too large"},
+		"task, too long": {
+			"POST", "/api/tasks", `{"title": "` + strings.Repeat("x", maxTitle+1) + `"}`, 400, "error", "the title is too long",
+		},
+		"task, not JSON": {
+			"POST", "/api/tasks", `title`, 400, "error",
+			"the body is not a task: invalid character 'i' in literal true (expecting 'r')",
+		},
+		"task, two":     {"POST", "/api/tasks", `{"title": "a"} {}`, 400, "error", "the body is not a task: more than one JSON value"},
+		"task, unknown": {"POST", "/api/tasks", `{"name": "a"}`, 400, "error", `the body is not a task: json: unknown field "name"`},
+		"task, too large": {
+			"POST", "/api/tasks", `{"title": "` + strings.Repeat("x", maxBody) + `"}`, 413, "error", "the body is too large",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

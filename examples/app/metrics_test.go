@@ -14,7 +14,9 @@ func TestMetrics(t *testing.T) {
 	clock := start
 	now := func() time.Time { clock = clock.Add(20 * time.Millisecond); return clock }
 	handler := m.observe(newAPI("", fixed), now)
-	for _, r := range []struct{ method, path string }{{"GET", "/api/health"}, {"GET", "/api/health"}, {"GET", "/nothing"}, {"BREW", "/api"}} {
+	for _, r := range []struct{ method, path string }{
+		{"GET", "/api/health"}, {"GET", "/api/health"}, {"GET", "/nothing"}, {"BREW", "/api"},
+	} {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), r.method, r.path, nil))
 	}
 	recorder := httptest.NewRecorder()

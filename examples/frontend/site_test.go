@@ -46,7 +46,8 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := get(t, test.method, test.target)
-			if got.Code != test.status || !strings.HasPrefix(got.Header().Get("Content-Type"), test.contentType) || !strings.Contains(got.Body.String(), test.want) {
+			if got.Code != test.status || !strings.HasPrefix(got.Header().Get("Content-Type"), test.contentType) ||
+				!strings.Contains(got.Body.String(), test.want) {
 				t.Errorf("got %d %v %q", got.Code, got.Header(), got.Body)
 			}
 			if test.method == http.MethodHead && got.Body.Len() != 0 {
@@ -95,7 +96,8 @@ func TestRun(t *testing.T) {
 	if err := run(ctx, slog.New(slog.DiscardHandler), environment("0")); err != nil {
 		t.Error(err)
 	}
-	if err := run(t.Context(), slog.New(slog.DiscardHandler), environment("99999")); err == nil || !strings.Contains(err.Error(), "listen") {
+	if err := run(t.Context(), slog.New(slog.DiscardHandler), environment("99999")); err == nil ||
+		!strings.Contains(err.Error(), "listen") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,8 +35,13 @@ func checking(ctx context.Context, e environment) error {
 	if err := writeFiles(dir, files); err != nil {
 		return err
 	}
-	author := []string{"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench", "GIT_COMMITTER_EMAIL=bench@example.com"}
-	for _, args := range [][]string{{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "Begin"}} {
+	author := []string{
+		"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench",
+		"GIT_COMMITTER_EMAIL=bench@example.com",
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "Begin"},
+	} {
 		if _, err := git.RunEnv(ctx, dir, append(slices.Clone(e.env), author...), args...); err != nil {
 			return err
 		}
@@ -58,7 +63,10 @@ func checking(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	e.compare(fmt.Sprintf("Checking a repository of %d overlays", checked), "`waybill check`", "a loop of `kustomize build`, which judges nothing", a, b)
+	e.compare(
+		fmt.Sprintf("Checking a repository of %d overlays", checked), "`waybill check`",
+		"a loop of `kustomize build`, which judges nothing", a, b,
+	)
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &usage); err != nil {
 		return err

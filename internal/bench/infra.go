@@ -17,7 +17,10 @@ const (
 	parallelRoots = 4
 )
 
-var gitAuthor = []string{"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench", "GIT_COMMITTER_EMAIL=bench@example.com"}
+var gitAuthor = []string{
+	"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench",
+	"GIT_COMMITTER_EMAIL=bench@example.com",
+}
 
 func commitAll(ctx context.Context, dir, message string) error {
 	for _, args := range [][]string{{"add", "--all"}, {"commit", "--quiet", "--message", message}} {
@@ -33,7 +36,10 @@ func (e environment) terraform(ctx context.Context, dir string, args ...string) 
 	if err != nil {
 		return err
 	}
-	_, err = process.Command{Path: program, Args: args, Dir: dir, Env: append(e.env[:len(e.env):len(e.env)], "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0")}.Output(ctx)
+	_, err = process.Command{
+		Path: program, Args: args, Dir: dir,
+		Env: append(e.env[:len(e.env):len(e.env)], "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_INPUT=0"),
+	}.Output(ctx)
 	return err
 }
 
@@ -47,7 +53,8 @@ func infraRoots(ctx context.Context, e environment) error {
 	defer os.RemoveAll(dir)
 	files := map[string][]byte{".gitignore": []byte(".terraform\n*.tfstate*\ntfplan\n")}
 	for i := range manyRoots {
-		files[fmt.Sprintf("infra/r%02d/main.tf", i)] = []byte("terraform {\n  backend \"local\" {}\n}\n\nresource \"terraform_data\" \"x\" {\n  count = 20\n  input = { name = \"r-${count.index}\" }\n}\n")
+		files[fmt.Sprintf("infra/r%02d/main.tf", i)] = []byte("terraform {\n  backend \"local\" {}\n}\n\nresource " +
+			"\"terraform_data\" \"x\" {\n  count = 20\n  input = { name = \"r-${count.index}\" }\n}\n")
 	}
 	if err := writeFiles(dir, files); err != nil {
 		return err
@@ -59,19 +66,28 @@ func infraRoots(ctx context.Context, e environment) error {
 		return err
 	}
 	ours := func() error {
-		_, err := process.Command{Path: e.bin("waybill"), Dir: dir, Env: e.env, Args: []string{"plan", "--parallel", fmt.Sprint(parallelRoots)}}.Output(ctx)
+		_, err := process.Command{
+			Path: e.bin("waybill"), Dir: dir, Env: e.env, Args: []string{"plan", "--parallel", fmt.Sprint(parallelRoots)},
+		}.Output(ctx)
 		return err
 	}
 	shell := func() error {
 		const script = `for d in infra/*/; do ( cd "$d" && rm -rf .terraform && terraform init -input=false && terraform plan -input=false -out=tfplan ) || exit 1; done > /dev/null`
-		_, err := process.Command{Path: "/bin/sh", Args: []string{"-c", script}, Dir: dir, Env: append(e.env[:len(e.env):len(e.env)], "CHECKPOINT_DISABLE=1")}.Output(ctx)
+		_, err := process.Command{
+			Path: "/bin/sh", Args: []string{"-c", script}, Dir: dir,
+			Env: append(e.env[:len(e.env):len(e.env)], "CHECKPOINT_DISABLE=1"),
+		}.Output(ctx)
 		return err
 	}
 	a, b, err := alternate(3, ours, shell)
 	if err != nil {
 		return err
 	}
-	e.compare(fmt.Sprintf("Planning %d roots of 20 resources", manyRoots), fmt.Sprintf("`waybill plan`, %d at a time on %d cores: summary, policy, fingerprint", parallelRoots, runtime.NumCPU()), "a shell loop of `terraform init` and `terraform plan`", a, b)
+	e.compare(
+		fmt.Sprintf("Planning %d roots of 20 resources", manyRoots),
+		fmt.Sprintf("`waybill plan`, %d at a time on %d cores: summary, policy, fingerprint", parallelRoots, runtime.NumCPU()),
+		"a shell loop of `terraform init` and `terraform plan`", a, b,
+	)
 	return nil
 }
 
@@ -88,7 +104,9 @@ func isFile(path string) bool {
 // empty where make tools has not built it.
 func (e environment) worldMirror() string {
 	mirror := filepath.Join(e.tools, "world")
-	if !isFile(filepath.Join(mirror, "registry.terraform.io/waybill-dev/world/1.0.0", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-world_v1.0.0")) {
+	if !isFile(filepath.Join(
+		mirror, "registry.terraform.io/waybill-dev/world/1.0.0", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-world_v1.0.0",
+	)) {
 		return ""
 	}
 	return mirror

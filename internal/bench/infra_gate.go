@@ -67,10 +67,18 @@ func infraGate(ctx context.Context, e environment) error {
 		{title: "20 of 500 resources changed, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "500")},
 	}
 	if e.worldMirror() != "" {
-		scenarios = append(scenarios, scenario{title: "20 of 300 resources changed, each resource takes its API 250 ms", root: strings.ReplaceAll(remote, "COUNT", "300")})
+		scenarios = append(scenarios, scenario{
+			title: "20 of 300 resources changed, each resource takes its API 250 ms",
+			root:  strings.ReplaceAll(remote, "COUNT", "300"),
+		})
 	}
-	e.printf("\n### A change through the gate, against plain terraform\n\nMedian of %d rounds in turn. Plain is `init` and `plan` in one job, `init` and `apply` in the next.\n\n", gateRounds)
-	e.printf("| | plain plan | `waybill plan`, sealed | plain apply | `gate` | `waybill apply` | all, plain | all, Waybill | **overhead** |\n|---|---|---|---|---|---|---|---|---|\n")
+	e.printf(
+		"\n### A change through the gate, against plain terraform\n\nMedian of %d rounds in turn. Plain is `init` and `plan` in one "+
+			"job, `init` and `apply` in the next.\n\n",
+		gateRounds,
+	)
+	e.printf("| | plain plan | `waybill plan`, sealed | plain apply | `gate` | `waybill apply` | all, plain | all, Waybill | " +
+		"**overhead** |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, s := range scenarios {
 		if err := e.gateScenario(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.title, err)
@@ -98,7 +106,11 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 	defer os.RemoveAll(dir)
 	if mirror := e.worldMirror(); mirror != "" {
 		rc := filepath.Join(dir, "terraformrc")
-		if err := os.WriteFile(rc, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror), 0o600); err != nil {
+		if err := os.WriteFile(
+			rc,
+			fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror),
+			0o600,
+		); err != nil {
 			return err
 		}
 		e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
@@ -124,7 +136,9 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		if err := w.round(ctx, s, round+1, &ours); err != nil {
 			return err
 		}
-		if err := writeFiles(peer, map[string][]byte{"main.tf": s.text(round+1, peer+".tfstate", filepath.Join(dir, "world-peer"))}); err != nil {
+		if err := writeFiles(
+			peer, map[string][]byte{"main.tf": s.text(round+1, peer+".tfstate", filepath.Join(dir, "world-peer"))},
+		); err != nil {
 			return err
 		}
 		if err := e.plainRound(ctx, peer, &plain); err != nil {
@@ -138,7 +152,10 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 	}
 	m := func(f []time.Duration) string { return milliseconds(figures(f).median()) }
 	overhead := float64(total[1].median())/float64(total[0].median()) - 1
-	e.printf("| %s | %s | %s | %s | %s | %s | %s | %s | **%+.0f %%** |\n", s.title, m(plain[0]), m(ours[0]), m(plain[2]), m(ours[1]), m(ours[2]), m(total[0]), m(total[1]), 100*overhead)
+	e.printf(
+		"| %s | %s | %s | %s | %s | %s | %s | %s | **%+.0f %%** |\n", s.title, m(plain[0]), m(ours[0]), m(plain[2]), m(ours[1]),
+		m(ours[2]), m(total[0]), m(total[1]), 100*overhead,
+	)
 	return nil
 }
 
@@ -196,15 +213,23 @@ func newGateWorld(ctx context.Context, e environment, dir string, s scenario) (*
 		return nil, err
 	}
 	var err error
-	if w.s, err = rehearsal.Start(ctx, rehearsal.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env))}); err != nil {
+	if w.s, err = rehearsal.Start(ctx, rehearsal.Options{
+		Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env)),
+	}); err != nil {
 		return nil, err
 	}
 	if err := w.s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/infra", Dir: seed}); err != nil {
 		return nil, err
 	}
 	w.dan = w.s.GitHub.CreateToken(githubd.Token{User: "dan"})
-	token := w.s.GitHub.CreateToken(githubd.Token{Job: true, Repositories: []string{"acme/infra"}, Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"}})
-	w.env = append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+w.s.URLs().API, "GITHUB_SERVER_URL="+w.s.URLs().Server, "WAYBILL_INPUT_SEAL_KEY="+sealIdentity)
+	token := w.s.GitHub.CreateToken(githubd.Token{
+		Job: true, Repositories: []string{"acme/infra"},
+		Permissions: map[string]string{"contents": "read", "pull-requests": "write", "statuses": "write"},
+	})
+	w.env = append(
+		slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+w.s.URLs().API, "GITHUB_SERVER_URL="+w.s.URLs().Server,
+		"WAYBILL_INPUT_SEAL_KEY="+sealIdentity,
+	)
 	_, err = git.RunEnv(ctx, dir, gitAuthor, "clone", "--quiet", w.remote("ada"), w.clone)
 	return w, err
 }
@@ -221,7 +246,10 @@ func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]ti
 	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "checkout", "--quiet", "-b", branch); err != nil {
 		return err
 	}
-	if err := writeFiles(w.clone, map[string][]byte{"infra/prod/main.tf": s.text(n, filepath.Join(w.dir, "ours.tfstate"), filepath.Join(w.dir, "world-ours"))}); err != nil {
+	if err := writeFiles(
+		w.clone,
+		map[string][]byte{"infra/prod/main.tf": s.text(n, filepath.Join(w.dir, "ours.tfstate"), filepath.Join(w.dir, "world-ours"))},
+	); err != nil {
 		return err
 	}
 	if err := commitAll(ctx, w.clone, branch); err != nil {
@@ -234,7 +262,8 @@ func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]ti
 	if err := w.api(ctx, ada, "/pulls", map[string]string{"title": branch, "body": "b", "head": branch, "base": "main"}); err != nil {
 		return err
 	}
-	out, err := w.waybill(ctx, &times[0], "plan", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n), "--checkout", w.clone, "--dir", "infra/prod",
+	out, err := w.waybill(ctx, &times[0], "plan", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n), "--checkout", w.clone,
+		"--dir", "infra/prod",
 		"--seal-to", sealRecipient, "--store", filepath.Join(w.dir, "store"), "--format", "json")
 	if err != nil {
 		return err
@@ -243,7 +272,10 @@ func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]ti
 	if err := json.Unmarshal(out, &summary); err != nil {
 		return err
 	}
-	if err := w.api(ctx, w.dan, fmt.Sprintf("/pulls/%d/reviews", n), map[string]string{"event": "APPROVE", "body": "approve " + summary.Fingerprint}); err != nil {
+	if err := w.api(
+		ctx, w.dan, fmt.Sprintf("/pulls/%d/reviews", n),
+		map[string]string{"event": "APPROVE", "body": "approve " + summary.Fingerprint},
+	); err != nil {
 		return err
 	}
 	if _, err := w.waybill(ctx, &times[1], "gate", "--repo", "acme/infra", "--pull-request", fmt.Sprint(n)); err != nil {

@@ -42,7 +42,11 @@ func infraSummary(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	main := fmt.Sprintf("resource \"terraform_data\" \"x\" {\n  count = %d\n  input = { name = \"resource-${count.index}\", tags = { team = \"platform\", env = \"prod\" }, list = [for i in range(20) : \"value-${i}\"] }\n}\n", summarised)
+	main := fmt.Sprintf(
+		"resource \"terraform_data\" \"x\" {\n  count = %d\n  input = { name = \"resource-${count.index}\", tags = { team = "+
+			"\"platform\", env = \"prod\" }, list = [for i in range(20) : \"value-${i}\"] }\n}\n",
+		summarised,
+	)
 	if err := writeFiles(dir, map[string][]byte{"main.tf": []byte(main)}); err != nil {
 		return err
 	}
@@ -75,7 +79,10 @@ func infraSummary(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	e.compare(fmt.Sprintf("Summarising a plan of %d resources (%d MB of JSON)", summarised, len(shown)>>20), "reading, summary, secrets, digest and comment: a process of its own", "`terraform show -json` of the same plan", a, b)
+	e.compare(
+		fmt.Sprintf("Summarising a plan of %d resources (%d MB of JSON)", summarised, len(shown)>>20),
+		"reading, summary, secrets, digest and comment: a process of its own", "`terraform show -json` of the same plan", a, b,
+	)
 	e.printf("\n%s\n", words)
 	return nil
 }
@@ -96,9 +103,14 @@ func summarise(out io.Writer, file string) error {
 		return err
 	}
 	secrets := redact.FindSecrets(parsed)
-	result := plan.Result{Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "root", Changes: changes}, JSON: data, Summary: summary.Summarize(parsed, secrets)}}}
+	result := plan.Result{Roots: []plan.RootPlan{{
+		Record: plan.RootRecord{Dir: "root", Changes: changes}, JSON: data, Summary: summary.Summarize(parsed, secrets),
+	}}}
 	text := comment.Of(&result).Comment(markdown.MaxComment)
-	_, err = fmt.Fprintf(out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %s MB.", milliseconds(time.Since(begin)), len(text), peak())
+	_, err = fmt.Fprintf(
+		out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %s MB.",
+		milliseconds(time.Since(begin)), len(text), peak(),
+	)
 	return err
 }
 
@@ -137,7 +149,10 @@ func infraSeal(_ context.Context, e environment) error {
 		return err
 	}
 	record := plan.RootRecord{Dir: "root", Plan: plan.Digest(data), Changes: changes}
-	bundle := seal.Bundle{Document: plan.Document{Version: plan.DocumentVersion, Roots: []plan.RootRecord{record}}, Created: time.Now(), Expires: time.Now().Add(time.Hour), Roots: []seal.Root{{Binary: data, JSON: []byte(shown)}}}
+	bundle := seal.Bundle{
+		Document: plan.Document{Version: plan.DocumentVersion, Roots: []plan.RootRecord{record}}, Created: time.Now(),
+		Expires: time.Now().Add(time.Hour), Roots: []seal.Root{{Binary: data, JSON: []byte(shown)}},
+	}
 	fingerprint, err := bundle.Document.Fingerprint()
 	if err != nil {
 		return err
@@ -153,6 +168,9 @@ func infraSeal(_ context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	e.printf("\n### Sealing a plan of %d MB\n\n| | median (range), %d runs |\n|---|---|\n| seal | %s |\n| open | %s |\n", sealedMB, len(a), a, b)
+	e.printf(
+		"\n### Sealing a plan of %d MB\n\n| | median (range), %d runs |\n|---|---|\n| seal | %s |\n| open | %s |\n", sealedMB,
+		len(a), a, b,
+	)
 	return nil
 }

@@ -84,7 +84,9 @@ func run(ctx context.Context, names []string) error {
 	e.printf("Machine: %d cores, %s/%s, %s.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	for _, p := range parts {
 		// infra names all of infra-….
-		if len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"-") }) {
+		if len(names) > 0 && !slices.ContainsFunc(
+			names, func(name string) bool { return p.name == name || strings.HasPrefix(p.name, name+"-") },
+		) {
 			continue
 		}
 		if err := p.run(ctx, e); err != nil {
@@ -140,7 +142,8 @@ func (e environment) compare(title, ours, peer string, a, b figures) {
 		ratios[i] = float64(b[i]) / float64(a[i])
 	}
 	slices.Sort(ratios)
-	e.printf("\n### %s\n\n| | median (range), %d runs in turn |\n|---|---|\n| %s | %s |\n| %s | %s |\n| **ratio** | **%.1f** (%.1f to %.1f) |\n",
+	e.printf("\n### %s\n\n| | median (range), %d runs in turn |\n|---|---|\n| %s | %s |\n| %s | %s |\n| **ratio** | **%.1f** (%.1f "+
+		"to %.1f) |\n",
 		title, len(a), ours, a, peer, b, ratios[len(ratios)/2], ratios[0], ratios[len(ratios)-1])
 }
 

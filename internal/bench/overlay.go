@@ -103,8 +103,14 @@ func overlayEdits(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	e.compare(fmt.Sprintf("One digest in each of %d kustomizations", overlayFiles), "waybill (in-process)", "`kustomize edit set image` (a process a file)", a, b)
-	e.printf("\nChanged lines (removed and added, as `git diff --stat` counts): waybill %d (%d lines edited), kustomize %d.\n", oursLines, oursEdits, peerLines)
+	e.compare(
+		fmt.Sprintf("One digest in each of %d kustomizations", overlayFiles), "waybill (in-process)",
+		"`kustomize edit set image` (a process a file)", a, b,
+	)
+	e.printf(
+		"\nChanged lines (removed and added, as `git diff --stat` counts): waybill %d (%d lines edited), kustomize %d.\n",
+		oursLines, oursEdits, peerLines,
+	)
 	return nil
 }
 

@@ -39,7 +39,9 @@ func race(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	s, err := rehearsal.Start(ctx, rehearsal.Options{Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env))})
+	s, err := rehearsal.Start(ctx, rehearsal.Options{
+		Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env)),
+	})
 	if err != nil {
 		return err
 	}
@@ -52,11 +54,17 @@ func race(ctx context.Context, e environment) error {
 	if err := raceRepository(seed, image, key); err != nil {
 		return err
 	}
-	e.printf("\n### %d processes bump one config repository at once\n\n| | landed | lost | commits | lines changed | all done after |\n|---|---|---|---|---|---|\n", writers)
+	e.printf(
+		"\n### %d processes bump one config repository at once\n\n| | landed | lost | commits | lines changed | all done after "+
+			"|\n|---|---|---|---|---|---|\n",
+		writers,
+	)
 	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/config", Dir: seed}); err != nil {
 		return err
 	}
-	token := s.GitHub.CreateToken(githubd.Token{User: "bot", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"}})
+	token := s.GitHub.CreateToken(githubd.Token{
+		User: "bot", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"},
+	})
 	api := append(slices.Clone(e.env), "GITHUB_TOKEN="+token, "GITHUB_API_URL="+s.URLs().API, "GITHUB_SERVER_URL="+s.URLs().Server)
 	if err := e.bumpAll(ctx, image, racecourse{
 		"GitHub's API (stand-in)", api, []string{"--repo", "acme/config"}, s.GitHub.GitDir("acme/config"),
@@ -115,12 +123,21 @@ func raceRepository(dir string, image imageref.Ref, key string) error {
 	var config strings.Builder
 	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: dev, promotion: auto}]\napps:\n")
 	files := map[string]string{"base/kustomization.yaml": "resources: [deployment.yaml]\n",
-		"base/deployment.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {template: {spec: {containers: [{name: app, image: app}]}}}\n"}
+		"base/deployment.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec: {template: {spec: {containers: " +
+			"[{name: app, image: app}]}}}\n"}
 	for i := range writers {
 		fmt.Fprintf(&config, "  app-%d: {image: %q}\n", i, image.Repository())
-		files[fmt.Sprintf("apps/app-%d/overlays/dev/kustomization.yaml", i)] = fmt.Sprintf("# app-%d\nresources: [../../../../base]\nimages:\n  - name: app\n    newName: %s\n    digest: %s\n", i, image.Repository(), zeros)
+		files[fmt.Sprintf(
+			"apps/app-%d/overlays/dev/kustomization.yaml", i,
+		)] = fmt.Sprintf(
+			"# app-%d\nresources: [../../../../base]\nimages:\n  - name: app\n    newName: %s\n    digest: %s\n", i,
+			image.Repository(), zeros,
+		)
 	}
-	fmt.Fprintf(&config, "policy:\n  require: [signature]\n  keys:\n    - |\n      %s\n", strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n      "))
+	fmt.Fprintf(
+		&config, "policy:\n  require: [signature]\n  keys:\n    - |\n      %s\n",
+		strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n      "),
+	)
 	files["waybill.yaml"] = config.String()
 	data := make(map[string][]byte, len(files))
 	for name, text := range files {
@@ -174,7 +191,10 @@ func (e environment) bumpAll(ctx context.Context, image imageref.Ref, on racecou
 			lines[fields[0]+"+/"+fields[1]+"-"]++
 		}
 	}
-	e.printf("| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", on.title, landed, writers, writers-landed, fmt.Sprint(atoi(commits)-1), lines["1+/1-"], milliseconds(took))
+	e.printf(
+		"| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", on.title, landed, writers, writers-landed,
+		fmt.Sprint(atoi(commits)-1), lines["1+/1-"], milliseconds(took),
+	)
 	return errors.Join(failures...)
 }
 

@@ -164,7 +164,9 @@ func (c *Config) Place(app, env string) (App, Environment, error) {
 		return App{}, Environment{}, err
 	}
 	if !a.RunsIn(env) {
-		return App{}, Environment{}, outcome.Usagef("%s: application %q does not run in %q; it runs in: %s", FileName, app, env, strings.Join(a.Environments, ", "))
+		return App{}, Environment{}, outcome.Usagef(
+			"%s: application %q does not run in %q; it runs in: %s", FileName, app, env, strings.Join(a.Environments, ", "),
+		)
 	}
 	return a, e, nil
 }
@@ -181,9 +183,14 @@ func (c *Config) AppForImage(repository string) (App, error) {
 	case 1:
 		return c.apps[found[0]], nil
 	case 0:
-		return App{}, outcome.Usagef("%s has no application with the image %s; it has: %s", FileName, repository, strings.Join(c.images(), ", "))
+		return App{}, outcome.Usagef(
+			"%s has no application with the image %s; it has: %s", FileName, repository, strings.Join(c.images(), ", "),
+		)
 	default:
-		return App{}, outcome.Usagef("%s has several applications with the image %s: say which with --app: %s", FileName, repository, strings.Join(found, ", "))
+		return App{}, outcome.Usagef(
+			"%s has several applications with the image %s: say which with --app: %s", FileName, repository,
+			strings.Join(found, ", "),
+		)
 	}
 }
 

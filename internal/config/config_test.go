@@ -76,7 +76,8 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if web.Overlay("prod") != "apps/demo-web/env/prod" || web.Helm("prod").Chart != "charts/demo-web" || web.Helm("prod").Release != "demo-web" {
+	if web.Overlay("prod") != "apps/demo-web/env/prod" || web.Helm("prod").Chart != "charts/demo-web" ||
+		web.Helm("prod").Release != "demo-web" {
 		t.Errorf("demo-web: overlay %s helm %+v", web.Overlay("prod"), web.Helm("prod"))
 	}
 	if befores := c.Befores(web, "prod"); len(befores) != 1 || befores[0].Name != "dev" {
@@ -106,7 +107,8 @@ apps:
 `)
 	for _, test := range []struct{ app, env, want string }{
 		{"all", "dev", ""}, {"all", "lab", ""}, {"all", "staging", "dev"}, {"all", "prod-eu", "staging"}, {"all", "prod-us", "staging"},
-		{"all", "archive", "prod-eu prod-us"}, {"all", "copy", "prod-eu lab"}, {"short", "prod-us", "dev"}, {"short", "archive", "dev prod-us"},
+		{"all", "archive", "prod-eu prod-us"}, {"all", "copy", "prod-eu lab"}, {"short", "prod-us", "dev"},
+		{"short", "archive", "dev prod-us"},
 	} {
 		app, err := c.App(test.app)
 		if err != nil {
@@ -120,7 +122,11 @@ apps:
 			t.Errorf("%s before %s: %q, want %q", test.app, test.env, got, test.want)
 		}
 	}
-	_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev, after: [prod]}, {name: prod}]\napps: {a: {image: ghcr.io/acme/a}}\n"))
+	_, err := config.Parse(
+		"waybill.yaml",
+		[]byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev, after: [prod]}, {name: prod}]\napps: {a: {image: "+
+			"ghcr.io/acme/a}}\n"),
+	)
 	if err == nil || !strings.Contains(err.Error(), `dev comes after "prod", which does not stand before it`) {
 		t.Errorf("a circle: %v", err)
 	}
@@ -132,8 +138,11 @@ func TestPolicyMergesEnvironmentAndApp(t *testing.T) {
 	expires := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	want := evidence.Policy{
 		Require: []evidence.Kind{evidence.Signature, evidence.Scan},
-		Signers: []evidence.SignerRule{{Issuer: "https://token.actions.githubusercontent.com", Workflow: "acme/config/.github/workflows/deliver.yml@refs/heads/main", Source: "acme/*"}},
-		Source:  "acme/demo-api", MaxAge: 168 * time.Hour,
+		Signers: []evidence.SignerRule{{
+			Issuer:   "https://token.actions.githubusercontent.com",
+			Workflow: "acme/config/.github/workflows/deliver.yml@refs/heads/main", Source: "acme/*",
+		}},
+		Source: "acme/demo-api", MaxAge: 168 * time.Hour,
 		Threshold: evidence.Threshold{Severity: evidence.Medium, IgnoreUnfixed: true,
 			Waivers: []evidence.Waiver{{ID: "CVE-2026-1", Reason: "not reachable", Expires: expires}}},
 	}
@@ -171,14 +180,18 @@ policy:
   scan: {databases: [ghcr.io/aquasecurity/trivy-db], vex: true}
 `)
 	for env, want := range map[string]evidence.Policy{
-		"dev":  {Databases: []string{"ghcr.io/aquasecurity/trivy-db"}, VEX: true},
-		"prod": {Databases: []string{"registry.acme.example/trivy-db"}, DatabaseMaxAge: 24 * time.Hour, Builders: []string{"https://github.com/acme/prod/*"}},
+		"dev": {Databases: []string{"ghcr.io/aquasecurity/trivy-db"}, VEX: true},
+		"prod": {
+			Databases: []string{"registry.acme.example/trivy-db"}, DatabaseMaxAge: 24 * time.Hour,
+			Builders: []string{"https://github.com/acme/prod/*"},
+		},
 	} {
 		got, err := c.Policy("a", env)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !cmp.Equal(got.Databases, want.Databases) || got.DatabaseMaxAge != want.DatabaseMaxAge || got.VEX != want.VEX || !cmp.Equal(got.Builders, want.Builders) {
+		if !cmp.Equal(got.Databases, want.Databases) || got.DatabaseMaxAge != want.DatabaseMaxAge || got.VEX != want.VEX ||
+			!cmp.Equal(got.Builders, want.Builders) {
 			t.Errorf("%s: got %+v, want %+v", env, got, want)
 		}
 	}
@@ -190,7 +203,8 @@ policy:
 		}
 	}
 	for _, wrong := range []string{"databases: []", "databases: [trivy-db]", `databases: ["ghcr.io/a/db@sha256:1"]`, "vex: perhaps"} {
-		text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\npolicy: {scan: {" + wrong + "}}\n"
+		text := "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\npolicy: " +
+			"{scan: {" + wrong + "}}\n"
 		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "waybill.yaml:4") {
 			t.Errorf("%s: got %v, want it refused by line", wrong, err)
 		}
@@ -260,25 +274,51 @@ func TestFreezeIncludesItsLastDay(t *testing.T) {
 func TestParseSaysWhere(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ old, new, want string }{
-		"unknown key":           {"    source: acme/demo-api\n", "    sources: acme/demo-api\n", "waybill.yaml:12:5: apps.demo-api: additional properties 'sources' not allowed"},
-		"wrong enum":            {"promotion: auto", "promotion: automatic", "waybill.yaml:3:28: environments.0.promotion: value must be one of 'auto', 'pull-request'"},
-		"bad duration":          {"soak: 30m", "soak: half an hour", `waybill.yaml:4:52: environments.1.soak: "half an hour" is not what is meant here: A duration such as 30m`},
-		"no such day":           {"from: 2026-12-20", "from: 2026-13-40", `waybill.yaml:8:21: "2026-13-40" is neither a day`},
-		"freeze backwards":      {"until: 2027-01-03", "until: 2026-01-03", "waybill.yaml:8:14: freeze ends before it begins"},
-		"no such environment":   {"[dev, prod]", "[dev, live]", `waybill.yaml:17:25: apps.demo-web.environments: no environment "live"; there are: dev, staging, prod`},
-		"environment twice":     {"name: staging,", "name: dev,", `waybill.yaml:4:12: environment "dev" stands here a second time`},
-		"image with tag":        {"ghcr.io/acme/demo-api\n", "ghcr.io/acme/demo-api:latest\n", "waybill.yaml:12:12: apps.demo-api.image: repository"},
-		"overlay without env":   {"apps/{app}/env/{env}", "apps/{app}/env", `waybill.yaml:16:14: apps.demo-web.overlay: "apps/{app}/env" is the same for every environment`},
+		"unknown key": {
+			"    source: acme/demo-api\n", "    sources: acme/demo-api\n",
+			"waybill.yaml:12:5: apps.demo-api: additional properties 'sources' not allowed",
+		},
+		"wrong enum": {
+			"promotion: auto", "promotion: automatic",
+			"waybill.yaml:3:28: environments.0.promotion: value must be one of 'auto', 'pull-request'",
+		},
+		"bad duration": {
+			"soak: 30m", "soak: half an hour",
+			`waybill.yaml:4:52: environments.1.soak: "half an hour" is not what is meant here: A duration such as 30m`,
+		},
+		"no such day":      {"from: 2026-12-20", "from: 2026-13-40", `waybill.yaml:8:21: "2026-13-40" is neither a day`},
+		"freeze backwards": {"until: 2027-01-03", "until: 2026-01-03", "waybill.yaml:8:14: freeze ends before it begins"},
+		"no such environment": {
+			"[dev, prod]", "[dev, live]",
+			`waybill.yaml:17:25: apps.demo-web.environments: no environment "live"; there are: dev, staging, prod`,
+		},
+		"environment twice": {"name: staging,", "name: dev,", `waybill.yaml:4:12: environment "dev" stands here a second time`},
+		"image with tag": {
+			"ghcr.io/acme/demo-api\n", "ghcr.io/acme/demo-api:latest\n", "waybill.yaml:12:12: apps.demo-api.image: repository",
+		},
+		"overlay without env": {
+			"apps/{app}/env/{env}", "apps/{app}/env",
+			`waybill.yaml:16:14: apps.demo-web.overlay: "apps/{app}/env" is the same for every environment`,
+		},
 		"overlay outside":       {"apps/{app}/env/{env}", "apps/../../{env}", `leaves the repository`},
 		"waiver without reason": {"reason: not reachable, ", "", "waybill.yaml:27:7: policy.waivers.0: missing property 'reason'"},
 		"waiver without expiry": {", expires: 2026-12-01", "", "waybill.yaml:27:7: policy.waivers.0: missing property 'expires'"},
-		"key twice":             {"policy:\n  require", "apps: {}\npolicy:\n  require", `waybill.yaml:19:1: "apps" stands here a second time`},
-		"signer without issuer": {"    - issuer: https://token.actions.githubusercontent.com\n      workflow", "    - workflow", "missing property 'issuer'"},
-		"signer without ref":    {"deliver.yml@refs/heads/main", "deliver.yml", "policy.signers.0.workflow"},
-		"not YAML":              {"apps:\n", "apps: [\n", "waybill.yaml:9:1: did not find expected"},
-		"no public key":         {"policy:\n  require", "policy:\n  keys: [\"-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----\\n\"]\n  require", "waybill.yaml:20:10: not a public key"},
-		"two documents":         {"apps:\n", "---\napps:\n", "several YAML documents in one file"},
-		"another version":       {"waybill.dev/v1", "waybill.dev/v9", "waybill.yaml:1:13: apiVersion: value must be 'waybill.dev/v1'"},
+		"key twice": {
+			"policy:\n  require", "apps: {}\npolicy:\n  require", `waybill.yaml:19:1: "apps" stands here a second time`,
+		},
+		"signer without issuer": {
+			"    - issuer: https://token.actions.githubusercontent.com\n      workflow", "    - workflow",
+			"missing property 'issuer'",
+		},
+		"signer without ref": {"deliver.yml@refs/heads/main", "deliver.yml", "policy.signers.0.workflow"},
+		"not YAML":           {"apps:\n", "apps: [\n", "waybill.yaml:9:1: did not find expected"},
+		"no public key": {
+			"policy:\n  require",
+			"policy:\n  keys: [\"-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----\\n\"]\n  require",
+			"waybill.yaml:20:10: not a public key",
+		},
+		"two documents":   {"apps:\n", "---\napps:\n", "several YAML documents in one file"},
+		"another version": {"waybill.dev/v1", "waybill.dev/v9", "waybill.yaml:1:13: apiVersion: value must be 'waybill.dev/v1'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -32,7 +32,9 @@ func (p *parser) drift(at *yaml.Node, doc driftDocument) []DriftIgnore {
 		if !doublestar.ValidatePattern(in.Dir) {
 			p.problem(child(place(child(at, "ignore"), i), "dir"), "terraform.drift.ignore.%d.dir: %q is not a glob", i, in.Dir)
 		}
-		ignores = append(ignores, DriftIgnore{Dir: in.Dir, Address: in.Address, Attributes: in.Attributes, Reason: in.Reason, Expires: time.Time(in.Expires)})
+		ignores = append(ignores, DriftIgnore{
+			Dir: in.Dir, Address: in.Address, Attributes: in.Attributes, Reason: in.Reason, Expires: time.Time(in.Expires),
+		})
 	}
 	return ignores
 }

@@ -13,11 +13,17 @@ import (
 func TestDriftIgnores(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: waybill.dev/v1\nterraform:\n  drift:\n    ignore:\n      - "
-	c, err := config.Parse("waybill.yaml", []byte(head+`{dir: "infra/*", address: aws_x.y, attributes: [tags], reason: why, expires: 2026-12-01}`+"\n"))
+	c, err := config.Parse(
+		"waybill.yaml",
+		[]byte(head+`{dir: "infra/*", address: aws_x.y, attributes: [tags], reason: why, expires: 2026-12-01}`+"\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []config.DriftIgnore{{Dir: "infra/*", Address: "aws_x.y", Attributes: []string{"tags"}, Reason: "why", Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)}}
+	want := []config.DriftIgnore{{
+		Dir: "infra/*", Address: "aws_x.y", Attributes: []string{"tags"}, Reason: "why",
+		Expires: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC),
+	}}
 	if diff := cmp.Diff(want, c.Terraform().Drift); diff != "" {
 		t.Error(diff)
 	}

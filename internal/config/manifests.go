@@ -55,7 +55,9 @@ type manifestsDocument struct {
 func (d manifestsDocument) waivers() []ManifestWaiver {
 	var list []ManifestWaiver
 	for _, w := range d.Waivers {
-		list = append(list, ManifestWaiver{Policy: w.Policy, App: w.App, Env: w.Env, Object: w.Object, Reason: w.Reason, Expires: time.Time(w.Expires)})
+		list = append(list, ManifestWaiver{
+			Policy: w.Policy, App: w.App, Env: w.Env, Object: w.Object, Reason: w.Reason, Expires: time.Time(w.Expires),
+		})
 	}
 	return list
 }

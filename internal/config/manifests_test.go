@@ -10,8 +10,12 @@ import (
 
 func TestManifestWaivers(t *testing.T) {
 	t.Parallel()
-	const head = "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\nmanifests:\n  waivers:\n    - "
-	c, err := config.Parse("waybill.yaml", []byte(head+"{policy: p, app: a, env: dev, object: 'Deployment shop/*', reason: why, expires: 2026-12-01}\n"))
+	const head = "apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\nmanifests:\n  " +
+		"waivers:\n    - "
+	c, err := config.Parse(
+		"waybill.yaml",
+		[]byte(head+"{policy: p, app: a, env: dev, object: 'Deployment shop/*', reason: why, expires: 2026-12-01}\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +26,10 @@ func TestManifestWaivers(t *testing.T) {
 		now                      time.Time
 		want                     bool
 	}{
-		{"p", "a", "dev", "Deployment shop/api", before, true}, {"p", "a", "dev", "Deployment shop/api", after, false}, {"p2", "a", "dev", "Deployment shop/api", before, false},
-		{"p", "b", "dev", "Deployment shop/api", before, false}, {"p", "a", "prod", "Deployment shop/api", before, false}, {"p", "a", "dev", "XDeployment shop/api", before, false}, {"p", "a", "dev", "Deployment shopping/api", before, false},
+		{"p", "a", "dev", "Deployment shop/api", before, true}, {"p", "a", "dev", "Deployment shop/api", after, false},
+		{"p2", "a", "dev", "Deployment shop/api", before, false},
+		{"p", "b", "dev", "Deployment shop/api", before, false}, {"p", "a", "prod", "Deployment shop/api", before, false},
+		{"p", "a", "dev", "XDeployment shop/api", before, false}, {"p", "a", "dev", "Deployment shopping/api", before, false},
 	} {
 		if got := w.Waives(q.policy, q.app, q.env, q.object, q.now); got != q.want {
 			t.Errorf("%+v: %v", q, got)
@@ -43,7 +49,8 @@ func TestManifestWaivers(t *testing.T) {
 		"{policy: p, reason: why, expires: whenever}":       "A day",
 		"{policy: p, reason: w, expires: 2026-12-01, x: 1}": "x",
 	} {
-		if _, err := config.Parse("waybill.yaml", []byte(head+text+"\n")); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "waybill.yaml:6:") {
+		if _, err := config.Parse("waybill.yaml", []byte(head+text+"\n")); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), "waybill.yaml:6:") {
 			t.Errorf("%s: %v, want %q with its place", text, err, want)
 		}
 	}
@@ -52,7 +59,10 @@ func TestManifestWaivers(t *testing.T) {
 func TestManifestRules(t *testing.T) {
 	t.Parallel()
 	parse := func(text string) (*config.Config, error) {
-		return config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {api: {image: ghcr.io/acme/api}}\n"+text))
+		return config.Parse(
+			"waybill.yaml",
+			[]byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {api: {image: ghcr.io/acme/api}}\n"+text),
+		)
 	}
 	c, err := parse("manifests: {kubernetes: \"1.29\", rules: {probes: refuse, schema: off}}\n")
 	if err != nil {
@@ -69,7 +79,10 @@ func TestManifestRules(t *testing.T) {
 	if c, err = parse(""); err != nil || c.Kubernetes() != 34 || c.ManifestRule("schema") != config.Refuse {
 		t.Errorf("by default: %v, %v", c, err)
 	}
-	for text, want := range map[string]string{"rules: {probe: refuse}": "probe", "rules: {probes: deny}": "manifests.rules.probes", "kubernetes: \"2.0\"": "manifests.kubernetes"} {
+	for text, want := range map[string]string{
+		"rules: {probe: refuse}": "probe", "rules: {probes: deny}": "manifests.rules.probes",
+		"kubernetes: \"2.0\"": "manifests.kubernetes",
+	} {
 		if _, err := parse("manifests: {" + text + "}\n"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -109,7 +109,9 @@ func (p *parser) problem(n *yaml.Node, format string, args ...any) {
 	if n == nil {
 		n = new(yaml.Node)
 	}
-	p.problems = append(p.problems, &Error{File: p.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: fmt.Sprintf(format, args...)})
+	p.problems = append(
+		p.problems, &Error{File: p.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Message: fmt.Sprintf(format, args...)},
+	)
 }
 
 func (p *parser) err() error {
@@ -347,7 +349,10 @@ func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	}
 	for i, env := range d.Environments {
 		if !slices.Contains(c.EnvironmentNames(), env) {
-			p.problem(place(child(at, "environments"), i), "apps.%s.environments: no environment %q; there are: %s", name, env, strings.Join(c.EnvironmentNames(), ", "))
+			p.problem(
+				place(child(at, "environments"), i), "apps.%s.environments: no environment %q; there are: %s", name, env,
+				strings.Join(c.EnvironmentNames(), ", "),
+			)
 		}
 	}
 	for _, env := range c.EnvironmentNames() {

@@ -125,7 +125,9 @@ func (p policy) evidence(app, source string) evidence.Policy {
 	}
 	for _, w := range p.Waivers {
 		if w.App == "" || w.App == app {
-			out.Threshold.Waivers = append(out.Threshold.Waivers, evidence.Waiver{ID: w.ID, Package: w.Package, Reason: w.Reason, Expires: time.Time(w.Expires)})
+			out.Threshold.Waivers = append(out.Threshold.Waivers, evidence.Waiver{
+				ID: w.ID, Package: w.Package, Reason: w.Reason, Expires: time.Time(w.Expires),
+			})
 		}
 	}
 	return out

@@ -41,7 +41,10 @@ func (p *parser) reasons(n *yaml.Node, where string) {
 func (p *parser) names(c *Config, root *yaml.Node, doc document) {
 	app := func(name string, path ...string) {
 		if _, ok := c.apps[name]; !ok && name != "" {
-			p.problem(locate(root, path), "%s: no application %q; there are: %s", strings.Join(path, "."), name, strings.Join(c.AppNames(), ", "))
+			p.problem(
+				locate(root, path), "%s: no application %q; there are: %s", strings.Join(path, "."), name,
+				strings.Join(c.AppNames(), ", "),
+			)
 		}
 	}
 	waivers := func(list []waiver, path ...string) {
@@ -58,7 +61,10 @@ func (p *parser) names(c *Config, root *yaml.Node, doc document) {
 		app(w.App, in(path, "app")...)
 		if w.Env != "" && !slices.Contains(c.EnvironmentNames(), w.Env) {
 			path = in(path, "env")
-			p.problem(locate(root, path), "%s: no environment %q; there are: %s", strings.Join(path, "."), w.Env, strings.Join(c.EnvironmentNames(), ", "))
+			p.problem(
+				locate(root, path), "%s: no environment %q; there are: %s", strings.Join(path, "."), w.Env,
+				strings.Join(c.EnvironmentNames(), ", "),
+			)
 		}
 	}
 }

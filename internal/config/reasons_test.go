@@ -16,7 +16,8 @@ func TestReasonsAreVisible(t *testing.T) {
 		"a freeze":           "environments:\n  - {name: dev, freeze: [{from: 2026-12-20, until: 2027-01-03, reason: BLANK}]}\n",
 		"an acknowledgement": "acknowledge:\n  -\n    change: x\n    reason: BLANK\n",
 		"a manifest waiver":  "manifests:\n  waivers:\n    - {policy: p, expires: 2026-12-01,\n       reason: BLANK}\n",
-		"accepted drift":     "terraform: {roots: [{dir: a}],\n  drift: {\n    ignore: [\n      {address: a.b, expires: 2026-12-01, reason: BLANK}]}}\n",
+		"accepted drift": "terraform: {roots: [{dir: a}],\n  drift: {\n    ignore: [\n      {address: a.b, expires: 2026-12-01, " +
+			"reason: BLANK}]}}\n",
 	} {
 		file := func(reason string) []byte {
 			head := "apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\n"
@@ -27,7 +28,8 @@ func TestReasonsAreVisible(t *testing.T) {
 		}
 		for _, blank := range []string{`"   "`, `"\u200b"`, `"\u3164\u2800"`, `"\t\n"`} {
 			if _, err := config.Parse("waybill.yaml", file(blank)); err == nil || !strings.Contains(err.Error(), "reason: ") ||
-				!strings.Contains(err.Error(), "holds no visible character: say why in words") || !strings.HasPrefix(err.Error(), "waybill.yaml:") {
+				!strings.Contains(err.Error(), "holds no visible character: say why in words") ||
+				!strings.HasPrefix(err.Error(), "waybill.yaml:") {
 				t.Errorf("%s for the reason %s: %v", name, blank, err)
 			}
 		}
@@ -42,11 +44,13 @@ func TestWaiversNameWhatThereIs(t *testing.T) {
 	t.Parallel()
 	const head = "apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\n"
 	for text, want := range map[string]string{
-		"environments: [{name: dev}]\npolicy:\n  waivers:\n    - {id: C, reason: w, expires: 2026-12-01, package: ''}\n":                 "waybill.yaml:6:56: policy.waivers.0.package: minLength",
-		"environments: [{name: dev}]\npolicy:\n  waivers:\n    - {id: C, reason: w, expires: 2026-12-01, app: shopp}\n":                  `waybill.yaml:6:52: policy.waivers.0.app: no application "shopp"; there are: shop`,
-		"environments:\n  - {name: dev, policy: {waivers: [{id: C, reason: w, expires: 2026-12-01, app: shopp}]}}\n":                     `environments.0.policy.waivers.0.app: no application "shopp"; there are: shop`,
-		"environments: [{name: dev}]\nmanifests:\n  waivers:\n    - {policy: p, reason: w, expires: 2026-12-01, app: shopp}\n":           `manifests.waivers.0.app: no application "shopp"; there are: shop`,
-		"environments: [{name: dev}]\nmanifests:\n  waivers:\n    - {policy: p, reason: w, expires: 2026-12-01, app: shop, env: devv}\n": `manifests.waivers.0.env: no environment "devv"; there are: dev`,
+		"environments: [{name: dev}]\npolicy:\n  waivers:\n    - {id: C, reason: w, expires: 2026-12-01, package: ''}\n": "waybill.yaml:6:56: policy.waivers.0.package: minLength",
+		"environments: [{name: dev}]\npolicy:\n  waivers:\n    - {id: C, reason: w, expires: 2026-12-01, app: shopp}\n":  `waybill.yaml:6:52: policy.waivers.0.app: no application "shopp"; there are: shop`,
+		"environments:\n  - {name: dev, policy: {waivers: [{id: C, reason: w, expires: 2026-12-01, app: shopp}]}}\n":     `environments.0.policy.waivers.0.app: no application "shopp"; there are: shop`,
+		"environments: [{name: dev}]\nmanifests:\n  waivers:\n    - {policy: p, reason: w, expires: 2026-12-01, app: " +
+			"shopp}\n": `manifests.waivers.0.app: no application "shopp"; there are: shop`,
+		"environments: [{name: dev}]\nmanifests:\n  waivers:\n    - {policy: p, reason: w, expires: 2026-12-01, app: shop, env: " +
+			"devv}\n": `manifests.waivers.0.env: no environment "devv"; there are: dev`,
 	} {
 		if _, err := config.Parse("waybill.yaml", []byte(head+text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
@@ -61,13 +65,16 @@ func TestWaiversNameWhatThereIs(t *testing.T) {
 // A list behind an alias has its problems reported, and stops nothing.
 func TestProblemsBehindAliases(t *testing.T) {
 	t.Parallel()
-	const apps = "apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop, environments: &e [qa]}, web: {image: ghcr.io/acme/web, environments: *e}}\n"
+	const apps = "apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop, environments: &e [qa]}, web: {image: " +
+		"ghcr.io/acme/web, environments: *e}}\n"
 	for text, want := range map[string]string{
 		apps + "environments: [{name: dev}]\n": "apps.web.environments: no environment \"qa\"",
 		"apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\n" +
-			"environments: [{name: dev, freeze: &f [{from: 2026-12-20, until: 2026-12-01, reason: x}]}, {name: prod, freeze: *f}]\n": "freeze ends before it begins",
+			"environments: [{name: dev, freeze: &f [{from: 2026-12-20, until: 2026-12-01, reason: x}]}, {name: prod, " +
+			"freeze: *f}]\n": "freeze ends before it begins",
 		"apiVersion: waybill.dev/v1\napps: {shop: {image: ghcr.io/acme/shop}}\nenvironments:\n" +
-			"  - {name: dev, policy: {waivers: &w [{id: C, expires: 2026-12-01, reason: ' '}]}}\n  - {name: prod, policy: {waivers: *w}}\n": "environments.1.policy.waivers.0.reason",
+			"  - {name: dev, policy: {waivers: &w [{id: C, expires: 2026-12-01, reason: ' '}]}}\n  - {name: prod, policy: " +
+			"{waivers: *w}}\n": "environments.1.policy.waivers.0.reason",
 	} {
 		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)

@@ -120,7 +120,10 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 }
 
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform{Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt}
+	t := Terraform{
+		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt,
+	}
 	for i, glob := range t.Adopt {
 		if !doublestar.ValidatePattern(glob) {
 			p.problem(child(at, "adopt"), "terraform.adopt.%d: %q is not a glob", i, glob)

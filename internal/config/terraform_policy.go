@@ -123,8 +123,10 @@ func (p *parser) terraformPolicy(at *yaml.Node, declared *TerraformPolicy) Terra
 		return DefaultTerraformPolicy()
 	}
 	for name, list := range map[string]NameList{
-		"providers": declared.Providers, "provisioners": declared.Provisioners, "dataSources": declared.DataSources, "resources": declared.Resources,
-		"actions": declared.Actions, "programs": declared.Programs, "backends": declared.Backends, "remoteState": declared.RemoteState, "files": declared.Files, "modules": declared.Modules.NameList,
+		"providers": declared.Providers, "provisioners": declared.Provisioners, "dataSources": declared.DataSources,
+		"resources": declared.Resources,
+		"actions":   declared.Actions, "programs": declared.Programs, "backends": declared.Backends,
+		"remoteState": declared.RemoteState, "files": declared.Files, "modules": declared.Modules.NameList,
 	} {
 		for key, globs := range map[string][]string{"allow": list.Allow, "deny": list.Deny} {
 			for i, g := range globs {
@@ -133,7 +135,12 @@ func (p *parser) terraformPolicy(at *yaml.Node, declared *TerraformPolicy) Terra
 					p.problem(place(node, i), "terraform.policy.%s.%s.%d: %q is not a glob", name, key, i, g)
 				}
 				if name == "providers" && g != "**" && strings.Count(g, "/") != 1 && strings.Count(g, "/") != 2 {
-					p.problem(place(node, i), "terraform.policy.providers.%s.%d: %q is not a source: want NAMESPACE/TYPE of the public registry, or HOST/NAMESPACE/TYPE", key, i, g)
+					p.problem(
+						place(node, i),
+						"terraform.policy.providers.%s.%d: %q is not a source: want NAMESPACE/TYPE of the public registry, or "+
+							"HOST/NAMESPACE/TYPE",
+						key, i, g,
+					)
 				}
 			}
 		}

@@ -31,11 +31,15 @@ func TestTerraformPolicyProblems(t *testing.T) {
 		}
 	}
 	for _, version := range []string{"1.11.4", "~> 1.11.0", ">= 1.5, < 2.0", "1.12.0-beta1"} {
-		if _, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  version: \""+version+"\"\n  roots: [{dir: a, version: \""+version+"\"}]\n")); err != nil {
+		if _, err := config.Parse(
+			"waybill.yaml",
+			[]byte("apiVersion: waybill.dev/v1\nterraform:\n  version: \""+version+"\"\n  roots: [{dir: a, version: \""+version+"\"}]\n"),
+		); err != nil {
 			t.Errorf("%s: %v", version, err)
 		}
 	}
-	if _, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  version: latest\n")); err == nil || !strings.Contains(err.Error(), "A version such as 1.11.4") {
+	if _, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  version: latest\n")); err == nil ||
+		!strings.Contains(err.Error(), "A version such as 1.11.4") {
 		t.Errorf("latest: %v", err)
 	}
 }

@@ -29,12 +29,15 @@ func TestTerraformProblems(t *testing.T) {
 		"unknown: 1":       "unknown",
 	} {
 		_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  "+text+"\n"))
-		if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) || !strings.HasPrefix(err.Error(), "waybill.yaml:3:") {
+		if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) ||
+			!strings.HasPrefix(err.Error(), "waybill.yaml:3:") {
 			t.Errorf("%s: %v, want %q with its place", text, err, want)
 		}
 	}
 	// Environments and applications still belong together.
-	for _, text := range []string{"apiVersion: waybill.dev/v1\n", "apiVersion: waybill.dev/v1\nterraform: {}\nenvironments: [{name: dev}]\n"} {
+	for _, text := range []string{
+		"apiVersion: waybill.dev/v1\n", "apiVersion: waybill.dev/v1\nterraform: {}\nenvironments: [{name: dev}]\n",
+	} {
 		if _, err := config.Parse("waybill.yaml", []byte(text)); err == nil {
 			t.Errorf("%q is taken", text)
 		}
@@ -60,8 +63,10 @@ terraform:
 		from     string
 		found    bool
 	}{
-		{"infra/dev", false, 1, "a", true}, {"infra/dev", true, 1, "a", true}, {"infra/prod/db", false, 2, "b", true}, {"infra/prod/db", true, 3, "b", true},
-		{"infra/prod/db/deep", false, 1, "a", true}, {"infra/prod/lab", true, 0, "", true}, {"other", false, 0, "", false}, {"infrared", false, 0, "", false},
+		{"infra/dev", false, 1, "a", true}, {"infra/dev", true, 1, "a", true}, {"infra/prod/db", false, 2, "b", true},
+		{"infra/prod/db", true, 3, "b", true},
+		{"infra/prod/db/deep", false, 1, "a", true}, {"infra/prod/lab", true, 0, "", true}, {"other", false, 0, "", false},
+		{"infrared", false, 0, "", false},
 	} {
 		got, found := c.Terraform().Approval(w.dir, w.destroys)
 		if found != w.found || got.Approvals != w.want || strings.Join(got.From, ",") != w.from {
@@ -81,12 +86,17 @@ func TestCodeOwnersApprove(t *testing.T) {
 		"from: [bob, acme/dba]":   "false false bob,acme/dba",
 		"from: [bob], destroy: {approvals: 1, from: [codeowners, carol]}": "false true bob",
 	} {
-		c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  apply: before-merge\n  rules: [{dir: a, approvals: 1, "+text+"}]\n"))
+		c, err := config.Parse(
+			"waybill.yaml",
+			[]byte("apiVersion: waybill.dev/v1\nterraform:\n  apply: before-merge\n  rules: [{dir: a, approvals: 1, "+text+"}]\n"),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
 		from := c.Terraform().Rules[0].Plan.From
-		if got := fmt.Sprint(from.CodeOwners(), c.Terraform().NeedsCodeOwners(), " ", strings.Join(from.Named(), ",")); got != want || !c.Terraform().BeforeMerge {
+		if got := fmt.Sprint(
+			from.CodeOwners(), c.Terraform().NeedsCodeOwners(), " ", strings.Join(from.Named(), ","),
+		); got != want || !c.Terraform().BeforeMerge {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}

@@ -95,7 +95,10 @@ func (w *weaker) policy(path []string, base, head policy) {
 	}
 	for _, signer := range h.Signers {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
-			w.add(in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, cmp.Or(signer.Source, "(any source)"), onRunner(signer))
+			w.add(
+				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, cmp.Or(signer.Source, "(any source)"),
+				onRunner(signer),
+			)
 		}
 	}
 	for _, key := range h.Keys {
@@ -207,7 +210,10 @@ func (w *weaker) environments(common []Weakening) {
 		}
 		w.freezes(path, b.Freeze, h.Freeze)
 		w.ownPolicy(in(path, "policy"), w.base.policy.overriddenBy(b.policy), w.head.policy.overriddenBy(h.policy), common)
-		w.unknown(path, named(w.base.raw, b.Name), named(w.head.raw, b.Name), []string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "policy"})
+		w.unknown(
+			path, named(w.base.raw, b.Name), named(w.head.raw, b.Name),
+			[]string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "policy"},
+		)
 	}
 }
 
@@ -250,7 +256,8 @@ func (w *weaker) manifests() {
 	for _, h := range w.head.manifestWaivers {
 		covered := func(b ManifestWaiver) bool {
 			wide := func(b, h string) bool { return b == h || b == "" }
-			return b.Policy == h.Policy && wide(b.App, h.App) && wide(b.Env, h.Env) && wide(b.Object, h.Object) && !h.Expires.After(b.Expires)
+			return b.Policy == h.Policy && wide(b.App, h.App) && wide(b.Env, h.Env) && wide(b.Object, h.Object) &&
+				!h.Expires.After(b.Expires)
 		}
 		if h.Expires.After(w.now) && !slices.ContainsFunc(w.base.manifestWaivers, covered) {
 			w.add([]string{"manifests", "waivers"}, "adds %s", words(h.Policy, h.App, h.Env, h.Object, "until "+text.Day(h.Expires)))

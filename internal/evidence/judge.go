@@ -41,7 +41,9 @@ type judgement struct {
 }
 
 func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
-	j := &judgement{e: e, p: p, now: now, accepted: make(map[Kind][]Record), rejected: make(map[Kind][]string), packages: make(map[*byte]int)}
+	j := &judgement{
+		e: e, p: p, now: now, accepted: make(map[Kind][]Record), rejected: make(map[Kind][]string), packages: make(map[*byte]int),
+	}
 	for _, problem := range e.Problems {
 		j.reject(problem.Kind, problem.Detail)
 	}
@@ -51,7 +53,9 @@ func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
 			continue
 		}
 		if !slices.Contains(r.Subjects, e.Image.Digest()) {
-			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: it is about %s, and not about the image itself", r.Signer.Name(), j.partsOf(r)))
+			j.reject(r.Kind, fmt.Sprintf(
+				"one by %s does not count: it is about %s, and not about the image itself", r.Signer.Name(), j.partsOf(r),
+			))
 			continue
 		}
 		if why := j.unusable(r); why != "" {
@@ -120,7 +124,10 @@ func (j *judgement) unusableProvenance(r Record) string {
 		return fmt.Sprintf("it says that the build ended at %s, which is still to come", text.Time(b.FinishedAt))
 	}
 	if r.Signer.SourceCommit != "" && b.Source.Commit != "" && b.Source.Commit != r.Signer.SourceCommit {
-		return fmt.Sprintf("it says built from commit %s, and its signer ran for %s", shortCommit(b.Source.Commit), shortCommit(r.Signer.SourceCommit))
+		return fmt.Sprintf(
+			"it says built from commit %s, and its signer ran for %s", shortCommit(b.Source.Commit),
+			shortCommit(r.Signer.SourceCommit),
+		)
 	}
 	return ""
 }
@@ -157,7 +164,9 @@ func (j *judgement) choosePair() {
 			}
 		}
 	}
-	j.commits = fmt.Sprintf("it is of commit %s, and the signature of %s", shortCommit(commitOf(*j.provenance)), shortCommit(commitOf(*j.signature)))
+	j.commits = fmt.Sprintf(
+		"it is of commit %s, and the signature of %s", shortCommit(commitOf(*j.provenance)), shortCommit(commitOf(*j.signature)),
+	)
 }
 
 func commitOf(r Record) string {
@@ -206,7 +215,10 @@ func (j *judgement) reason(kind Kind) Reason {
 		return met(kind, describeSigner(*j.signature))
 	case Provenance:
 		if j.commits != "" {
-			return Reason{Rule: string(kind), State: Refused, Detail: "the provenance does not fit: " + j.commits, Remedy: "build and sign in one run of the workflow"}
+			return Reason{
+				Rule: string(kind), State: Refused, Detail: "the provenance does not fit: " + j.commits,
+				Remedy: "build and sign in one run of the workflow",
+			}
 		}
 		return met(kind, j.describeBuild())
 	case SBOM:
@@ -244,7 +256,8 @@ func (j *judgement) sourceReason() (Reason, bool) {
 		return Reason{Rule: "source", State: Met, Detail: detail}, true
 	}
 	return Reason{
-		Rule: "source", State: Refused, Detail: "a signature with a key does not say what the image was built from; the application is built from " + j.p.Source,
+		Rule: "source", State: Refused,
+		Detail: "a signature with a key does not say what the image was built from; the application is built from " + j.p.Source,
 		Remedy: "attest the provenance with waybill sign --build-record, or sign keyless",
 	}, true
 }

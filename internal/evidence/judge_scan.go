@@ -20,7 +20,9 @@ func (j *judgement) judgeScan() Reason {
 	}
 	var details, remedies []string
 	if age := j.now.Sub(report.FinishedAt); j.p.MaxAge > 0 && age > j.p.MaxAge {
-		details = append(details, fmt.Sprintf("scanned %s, longer ago than the %s allowed", text.Time(report.FinishedAt), text.Duration(j.p.MaxAge)))
+		details = append(details, fmt.Sprintf(
+			"scanned %s, longer ago than the %s allowed", text.Time(report.FinishedAt), text.Duration(j.p.MaxAge),
+		))
 		remedies = append(remedies, "scan it again with waybill scan --documents and attest the report with waybill sign --documents")
 	}
 	if blocking := threshold.Blocking(report, j.now); len(blocking) > 0 {
@@ -42,7 +44,9 @@ func describeScan(r ScanReport, waived int) string {
 	if waived > 0 {
 		found += fmt.Sprintf(" (%d waived)", waived)
 	}
-	return found + fmt.Sprintf("; scanned %s, database of %s%s", text.Time(r.FinishedAt), text.Time(r.Database.UpdatedAt), describeOrigin(r.Database))
+	return found + fmt.Sprintf(
+		"; scanned %s, database of %s%s", text.Time(r.FinishedAt), text.Time(r.Database.UpdatedAt), describeOrigin(r.Database),
+	)
 }
 
 // describeOrigin names where a database is from: by it, a finding is missed or not.

@@ -88,7 +88,9 @@ func good() Evidence {
 
 // sbom is a CycloneDX document about a digest; an empty one says of none.
 func sbom(about, components string) json.RawMessage {
-	return json.RawMessage(`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"ghcr.io/acme/demo-api@` + about + `"}},"components":[` + components + `]}`)
+	return json.RawMessage(
+		`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"ghcr.io/acme/demo-api@` + about + `"}},"components":[` + components + `]}`,
+	)
 }
 
 // at moves a report in time.
@@ -139,12 +141,17 @@ func TestJudge(t *testing.T) {
 		rule   string // that decides; empty for allowed
 		detail string // in that rule's reason, or in any when allowed
 	}{
-		"good":                  {func(*Evidence, *Policy) {}, "", "0 critical, 0 high, 0 medium, 0 low; scanned 2026-11-20 11:00 UTC, database of 2026-11-20 06:00 UTC"},
+		"good": {
+			func(*Evidence, *Policy) {}, "",
+			"0 critical, 0 high, 0 medium, 0 low; scanned 2026-11-20 11:00 UTC, database of 2026-11-20 06:00 UTC",
+		},
 		"good, says the source": {func(*Evidence, *Policy) {}, "", "acme/demo-api at aaaaaaa"},
 		"good, says the base":   {func(*Evidence, *Policy) {}, "", "base image gcr.io/distroless/static:nonroot@sha256:666666666666"},
 		"good, counts packages": {func(*Evidence, *Policy) {}, "", "1 package"},
 		"nothing required":      {func(e *Evidence, p *Policy) { e.Records, p.Require = nil, []Kind{} }, "", "requires no record"},
-		"requirements not said": {func(e *Evidence, p *Policy) { e.Records, p.Require = e.Records[1:], nil }, "signature", "no signature record"},
+		"requirements not said": {
+			func(e *Evidence, p *Policy) { e.Records, p.Require = e.Records[1:], nil }, "signature", "no signature record",
+		},
 
 		// missing records
 		"no signature":             {func(e *Evidence, _ *Policy) { e.Records = e.Records[1:] }, "signature", "no signature record"},
@@ -156,8 +163,14 @@ func TestJudge(t *testing.T) {
 		}, "signature", "no signature record that counts: the signature is wrong"},
 
 		// signers
-		"another issuer":   {func(e *Evidence, _ *Policy) { of(e, Signature, func(r *Record) { r.Signer.Issuer = "https://evil" }) }, "signature", "its issuer is https://evil, not " + issuer},
-		"another workflow": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Signer.Identity += "2" }) }, "sbom", "its workflow is not acme/config/.github/workflows/deliver.yml@refs/heads/main"},
+		"another issuer": {
+			func(e *Evidence, _ *Policy) { of(e, Signature, func(r *Record) { r.Signer.Issuer = "https://evil" }) }, "signature",
+			"its issuer is https://evil, not " + issuer,
+		},
+		"another workflow": {
+			func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Signer.Identity += "2" }) }, "sbom",
+			"its workflow is not acme/config/.github/workflows/deliver.yml@refs/heads/main",
+		},
 		"another server": {func(e *Evidence, _ *Policy) {
 			of(e, SBOM, func(r *Record) {
 				r.Signer.Identity = strings.Replace(r.Signer.Identity, "github.com", "github.evil", 1)
@@ -186,8 +199,14 @@ func TestJudge(t *testing.T) {
 		"source of another app": {func(e *Evidence, _ *Policy) {
 			of(e, Scan, func(r *Record) { r.Signer.SourceRepository = "https://github.com/acme/web" })
 		}, "scan", "it ran for acme/web, and the application is built from acme/demo-api"},
-		"a rule without a workflow matches nobody": {func(_ *Evidence, p *Policy) { p.Require, p.Signers[0].Workflow = []Kind{Signature}, "" }, "signature", "its workflow is not"},
-		"no signers in the policy":                 {func(_ *Evidence, p *Policy) { p.Require, p.Signers = []Kind{Signature}, nil }, "signature", "the policy names no signer"},
+		"a rule without a workflow matches nobody": {
+			func(_ *Evidence, p *Policy) { p.Require, p.Signers[0].Workflow = []Kind{Signature}, "" }, "signature",
+			"its workflow is not",
+		},
+		"no signers in the policy": {
+			func(_ *Evidence, p *Policy) { p.Require, p.Signers = []Kind{Signature}, nil }, "signature",
+			"the policy names no signer",
+		},
 		"the second rule matches": {func(_ *Evidence, p *Policy) {
 			p.Signers = append([]SignerRule{{Issuer: "https://other"}}, p.Signers...)
 		}, "", ""},
@@ -198,12 +217,21 @@ func TestJudge(t *testing.T) {
 				r.Predicate = json.RawMessage(strings.ReplaceAll(string(r.Predicate), "refs/heads/main", "refs/tags/v1.2"))
 			})
 		}, "", ""},
-		"an unknown key": {func(e *Evidence, p *Policy) { withKey(e, p); p.Require, p.Keys = []Kind{Signature}, nil }, "signature", "one by key sha256:key does not count: no such key in the policy"},
-		"a known key":    {withKey, "", "acme/demo-api at aaaaaaa"},
+		"an unknown key": {
+			func(e *Evidence, p *Policy) { withKey(e, p); p.Require, p.Keys = []Kind{Signature}, nil }, "signature",
+			"one by key sha256:key does not count: no such key in the policy",
+		},
+		"a known key": {withKey, "", "acme/demo-api at aaaaaaa"},
 
 		// subjects
-		"about another image": {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom", "it is about something else, and not about the image itself"},
-		"about one platform":  {func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom", "it is about linux/amd64, and not about the image itself"},
+		"about another image": {
+			func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{"sha256:other"} }) }, "sbom",
+			"it is about something else, and not about the image itself",
+		},
+		"about one platform": {
+			func(e *Evidence, _ *Policy) { of(e, SBOM, func(r *Record) { r.Subjects = []string{amdDigest} }) }, "sbom",
+			"it is about linux/amd64, and not about the image itself",
+		},
 		"about every platform": {func(e *Evidence, _ *Policy) {
 			of(e, Signature, func(r *Record) { r.Subjects = []string{amdDigest, armDigest} })
 		}, "signature", "it is about linux/amd64, linux/arm64, and not about the image itself"},
@@ -221,10 +249,22 @@ func TestJudge(t *testing.T) {
 		"built from another repository": {func(e *Evidence, _ *Policy) {
 			rebuild(e, func(b *BuildRecord) { b.Source.Repository = "https://github.com/evil/demo-api" })
 		}, "provenance", "it says built from https://github.com/evil/demo-api, and the application is built from acme/demo-api"},
-		"built from nowhere":                                {func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source = Source{} }) }, "provenance", "it does not say from which repository"},
-		"built from changed files":                          {func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source.Dirty = true }) }, "", "some files differ from the commit"},
-		"built from another commit than its signer ran for": {func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source.Commit = commitB }) }, "provenance", "it says built from commit bbbbbbb, and its signer ran for aaaaaaa"},
-		"signature of another commit than the provenance":   {func(e *Evidence, _ *Policy) { of(e, Signature, func(r *Record) { r.Signer.SourceCommit = commitB }) }, "provenance", "it is of commit aaaaaaa, and the signature of bbbbbbb"},
+		"built from nowhere": {
+			func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source = Source{} }) }, "provenance",
+			"it does not say from which repository",
+		},
+		"built from changed files": {
+			func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source.Dirty = true }) }, "",
+			"some files differ from the commit",
+		},
+		"built from another commit than its signer ran for": {
+			func(e *Evidence, _ *Policy) { rebuild(e, func(b *BuildRecord) { b.Source.Commit = commitB }) }, "provenance",
+			"it says built from commit bbbbbbb, and its signer ran for aaaaaaa",
+		},
+		"signature of another commit than the provenance": {
+			func(e *Evidence, _ *Policy) { of(e, Signature, func(r *Record) { r.Signer.SourceCommit = commitB }) }, "provenance",
+			"it is of commit aaaaaaa, and the signature of bbbbbbb",
+		},
 		"one digest, signed for two commits": {func(e *Evidence, _ *Policy) {
 			newer := e.Records[0]
 			newer.Signer.SourceCommit = commitB
@@ -249,11 +289,25 @@ func TestJudge(t *testing.T) {
 			p.MaxAge = 0
 			rescan(e, func(r *ScanReport) { at(r, now.AddDate(-9, 0, 0)) })
 		}, "", ""},
-		"of the future":           {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = now.Add(time.Hour) }) }, "scan", "which is still to come"},
-		"about another":           {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Image = "x@" + amdDigest }) }, "scan", "its report is about x@" + amdDigest},
-		"leaves out":              {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Platforms = r.Platforms[:1] }) }, "scan", "its report leaves out linux/arm64"},
-		"of another scanner":      {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Schema = "x" }) }, "scan", `its schema is "x"`},
-		"a high finding":          {func(e *Evidence, _ *Policy) { rescan(e, high) }, "scan", "1 high finding with a fix: CVE-2026-1234 (openssl 3.3.1, fixed in 3.3.2)"},
+		"of the future": {
+			func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = now.Add(time.Hour) }) }, "scan",
+			"which is still to come",
+		},
+		"about another": {
+			func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Image = "x@" + amdDigest }) }, "scan",
+			"its report is about x@" + amdDigest,
+		},
+		"leaves out": {
+			func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Platforms = r.Platforms[:1] }) }, "scan",
+			"its report leaves out linux/arm64",
+		},
+		"of another scanner": {
+			func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.Schema = "x" }) }, "scan", `its schema is "x"`,
+		},
+		"a high finding": {
+			func(e *Evidence, _ *Policy) { rescan(e, high) }, "scan",
+			"1 high finding with a fix: CVE-2026-1234 (openssl 3.3.1, fixed in 3.3.2)",
+		},
 		"no threshold means high": {func(e *Evidence, p *Policy) { p.Threshold = Threshold{}; rescan(e, high) }, "scan", "1 high finding"},
 		"only critical refuses":   {func(e *Evidence, p *Policy) { p.Threshold.Severity = Critical; rescan(e, high) }, "", "1 high"},
 		"none refuses":            {func(e *Evidence, p *Policy) { p.Threshold.Severity = "none"; rescan(e, high) }, "", "1 high"},
@@ -277,7 +331,10 @@ func TestJudge(t *testing.T) {
 			p.Threshold.Waivers = []Waiver{{ID: "CVE-2026-1234", Reason: "x"}}
 			rescan(e, high)
 		}, "scan", "the waiver for CVE-2026-1234 has no expiry and does not count"},
-		"nothing about the scan's end": {func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = time.Time{} }) }, "scan", "it does not say when the scan ended"},
+		"nothing about the scan's end": {
+			func(e *Evidence, _ *Policy) { rescan(e, func(r *ScanReport) { r.FinishedAt = time.Time{} }) }, "scan",
+			"it does not say when the scan ended",
+		},
 		"ended before it began": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { r.StartedAt = r.FinishedAt.Add(time.Hour) })
 		}, "scan", "it says that the scan began at 2026-11-20 12:00 UTC and ended before, at 2026-11-20 11:00 UTC"},
@@ -323,8 +380,14 @@ func TestJudge(t *testing.T) {
 			p.Threshold.IgnoreUnfixed = true
 			rescan(e, func(r *ScanReport) {
 				r.Platforms[0].Findings = []Finding{
-					{ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:deb/debian/rake@13.0.0", Version: "13.0.0", Severity: Critical, Status: "affected"},
-					{ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:gem/rake@13.0.0", Version: "13.0.0", Severity: High, FixedVersion: "13.0.1"},
+					{
+						ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:deb/debian/rake@13.0.0", Version: "13.0.0",
+						Severity: Critical, Status: "affected",
+					},
+					{
+						ID: "CVE-2030-0001", Package: "rake", PURL: "pkg:gem/rake@13.0.0", Version: "13.0.0", Severity: High,
+						FixedVersion: "13.0.1",
+					},
 				}
 			})
 		}, "scan", "1 high finding with a fix: CVE-2030-0001 (rake 13.0.0, fixed in 13.0.1)"},
@@ -387,7 +450,9 @@ func TestJudge(t *testing.T) {
 		"what the scan job let pass is judged again": {func(e *Evidence, p *Policy) { // by its own severity and ignore_unfixed
 			p.Threshold.Severity = Medium
 			rescan(e, func(r *ScanReport) {
-				r.Platforms[0].Findings = []Finding{{ID: "CVE-2026-9", Package: "zlib", Version: "1", Severity: Medium, Status: "will_not_fix"}}
+				r.Platforms[0].Findings = []Finding{{
+					ID: "CVE-2026-9", Package: "zlib", Version: "1", Severity: Medium, Status: "will_not_fix",
+				}}
 			})
 		}, "scan", "1 medium finding without a fix: CVE-2026-9 (zlib 1)"},
 		"a report with a name twice": {func(e *Evidence, _ *Policy) {

@@ -91,7 +91,10 @@ func (w Waybill) Text() string {
 func (w Waybill) Markdown() string {
 	var out strings.Builder
 	icon := map[State]string{Met: "✅", Refused: "❌", Pending: "⏳"}
-	fmt.Fprintf(&out, "**%s %s:** %s\n\n", icon[w.Decision.State()], strings.ToUpper(verdict(w.Decision)[:1])+verdict(w.Decision)[1:], markdown.Text(w.subject()))
+	fmt.Fprintf(
+		&out, "**%s %s:** %s\n\n", icon[w.Decision.State()], strings.ToUpper(verdict(w.Decision)[:1])+verdict(w.Decision)[1:],
+		markdown.Text(w.subject()),
+	)
 	out.WriteString("| | |\n|---|---|\n")
 	for _, row := range w.facts() {
 		out.WriteString(markdown.Row(markdown.Text(row[0]), w.factMarkdown(row)))
@@ -117,7 +120,9 @@ func (w Waybill) Markdown() string {
 // otherProblems are those that no reason tells already.
 func (w Waybill) otherProblems() []Problem {
 	return slices.DeleteFunc(slices.Clone(w.Problems), func(p Problem) bool {
-		return slices.ContainsFunc(w.Decision.Reasons, func(r Reason) bool { return r.State != Met && strings.Contains(r.Detail, p.Detail) })
+		return slices.ContainsFunc(
+			w.Decision.Reasons, func(r Reason) bool { return r.State != Met && strings.Contains(r.Detail, p.Detail) },
+		)
 	})
 }
 
@@ -165,7 +170,10 @@ func (w Waybill) facts() [][2]string {
 		c := w.Scan.Counts
 		facts = append(facts,
 			[2]string{"findings", fmt.Sprintf("%d critical, %d high, %d medium, %d low", c[Critical], c[High], c[Medium], c[Low])},
-			[2]string{"scanned", text.Time(w.Scan.FinishedAt) + ", database of " + text.Time(w.Scan.Database.UpdatedAt) + describeOrigin(w.Scan.Database)})
+			[2]string{
+				"scanned",
+				text.Time(w.Scan.FinishedAt) + ", database of " + text.Time(w.Scan.Database.UpdatedAt) + describeOrigin(w.Scan.Database),
+			})
 	}
 	return facts
 }
@@ -178,7 +186,9 @@ func (w Waybill) factMarkdown(row [2]string) string {
 		return markdown.Link(markdown.Text(strings.TrimPrefix(row[1], DefaultServer+"/")), row[1])
 	case "source":
 		if w.Source.Commit != "" {
-			inline := markdown.Text(strings.TrimPrefix(w.Source.Repository, DefaultServer+"/")) + " " + markdown.Code(shortCommit(w.Source.Commit))
+			inline := markdown.Text(strings.TrimPrefix(
+				w.Source.Repository, DefaultServer+"/",
+			)) + " " + markdown.Code(shortCommit(w.Source.Commit))
 			return markdown.Link(inline, w.Source.Repository+"/commit/"+w.Source.Commit)
 		}
 	}

@@ -13,10 +13,14 @@ func TestDistinctTakesTheWorstOccurrence(t *testing.T) {
 		return f
 	}
 	for name, test := range map[string]struct{ mild, bad Finding }{
-		"waived on one platform alone":   {finding(func(f *Finding) { f.Waived = "VEX" }), finding(func(*Finding) {})},
-		"fixed on one platform alone":    {finding(func(*Finding) {}), finding(func(f *Finding) { f.FixedVersion = "2" })},
-		"worse on one platform":          {finding(func(f *Finding) { f.Severity = Low; f.FixedVersion = "2" }), finding(func(*Finding) {})},
-		"waived and worse is still mild": {finding(func(f *Finding) { f.Waived = "VEX"; f.Severity = Critical }), finding(func(*Finding) {})},
+		"waived on one platform alone": {finding(func(f *Finding) { f.Waived = "VEX" }), finding(func(*Finding) {})},
+		"fixed on one platform alone":  {finding(func(*Finding) {}), finding(func(f *Finding) { f.FixedVersion = "2" })},
+		"worse on one platform": {
+			finding(func(f *Finding) { f.Severity = Low; f.FixedVersion = "2" }), finding(func(*Finding) {}),
+		},
+		"waived and worse is still mild": {
+			finding(func(f *Finding) { f.Waived = "VEX"; f.Severity = Critical }), finding(func(*Finding) {}),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,7 +52,10 @@ func (p Policy) Trusts(s Signer) (bool, string) {
 		case p.Source != "" && source != p.Source:
 			why = fmt.Sprintf("it ran for %s, and the application is built from %s", source, p.Source)
 		case !rule.takes(s.Runner):
-			why = fmt.Sprintf("it was made on a %s runner, which whoever administers %s may register; if that is meant, set runner: %s for the signer", s.Runner, source, s.Runner)
+			why = fmt.Sprintf(
+				"it was made on a %s runner, which whoever administers %s may register; if that is meant, set runner: %s for the signer",
+				s.Runner, source, s.Runner,
+			)
 		default:
 			return true, ""
 		}

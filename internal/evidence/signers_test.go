@@ -12,13 +12,17 @@ import (
 func TestRunnersThatMaySign(t *testing.T) {
 	t.Parallel()
 	const workflow = "acme/config/.github/workflows/deliver.yml@refs/heads/main"
-	signer := evidence.Signer{Issuer: "https://i.example", Identity: "https://github.com/" + workflow, SourceRepository: "https://github.com/acme/backend"}
+	signer := evidence.Signer{
+		Issuer: "https://i.example", Identity: "https://github.com/" + workflow,
+		SourceRepository: "https://github.com/acme/backend",
+	}
 	for _, test := range []struct {
 		rule, runner string
 		want         bool
 	}{
 		{"", "github-hosted", true}, {"", "self-hosted", false}, {"", "", true}, {"github-hosted", "self-hosted", false},
-		{"self-hosted", "self-hosted", true}, {"self-hosted", "github-hosted", false}, {"any", "self-hosted", true}, {"any", "github-hosted", true},
+		{"self-hosted", "self-hosted", true}, {"self-hosted", "github-hosted", false}, {"any", "self-hosted", true},
+		{"any", "github-hosted", true},
 	} {
 		signer.Runner = test.runner
 		policy := evidence.Policy{Signers: []evidence.SignerRule{{Issuer: "https://i.example", Workflow: workflow, Runner: test.rule}}}
@@ -34,7 +38,10 @@ func TestCoversRunners(t *testing.T) {
 	for _, test := range []struct {
 		has, other string
 		want       bool
-	}{{"", "github-hosted", true}, {"any", "self-hosted", true}, {"", "any", false}, {"", "self-hosted", false}, {"self-hosted", "", false}} {
+	}{
+		{"", "github-hosted", true}, {"any", "self-hosted", true}, {"", "any", false}, {"", "self-hosted", false},
+		{"self-hosted", "", false},
+	} {
 		rule := func(runner string) evidence.SignerRule {
 			return evidence.SignerRule{Issuer: "https://i.example", Workflow: "a/b/.github/workflows/c.yml@refs/heads/main", Runner: runner}
 		}

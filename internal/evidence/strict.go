@@ -38,7 +38,9 @@ func (r *ScanReport) normalise() error {
 			f := &p.Findings[i]
 			word := Severity(strings.ToLower(string(f.Severity)))
 			if !slices.Contains(Severities(), word) || len(word) != len(f.Severity) { // K, the sign of kelvin, is no k
-				return fmt.Errorf("%.100s has the severity %.50q, which is none of critical, high, medium, low and unknown", f.ID, f.Severity)
+				return fmt.Errorf(
+					"%.100s has the severity %.50q, which is none of critical, high, medium, low and unknown", f.ID, f.Severity,
+				)
 			}
 			f.Severity, f.FixedVersion = word, strings.TrimSpace(f.FixedVersion)
 			if f.ID == "" || f.Package == "" {
@@ -123,7 +125,10 @@ func platformDigests(e Evidence) []string {
 func (p Policy) unusableDatabase(r ScanReport) string {
 	db := r.Database
 	if p.Databases != nil && !slices.Contains(p.Databases, db.Repository) {
-		return fmt.Sprintf("its vulnerability database is from %.200s, and the policy takes %s", orUnknown(db.Repository), text.List(p.Databases, 5))
+		return fmt.Sprintf(
+			"its vulnerability database is from %.200s, and the policy takes %s", orUnknown(db.Repository),
+			text.List(p.Databases, 5),
+		)
 	}
 	if db.UpdatedAt.After(r.FinishedAt.Add(clockSkew)) {
 		return fmt.Sprintf("its vulnerability database is of %s, after the scan of %s", text.Time(db.UpdatedAt), text.Time(r.FinishedAt))

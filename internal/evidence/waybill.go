@@ -49,13 +49,17 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 	j := newJudgement(e, p, now)
 	w := Waybill{
 		Schema: WaybillSchema, Image: e.Image, JudgedAt: now.UTC(), Platforms: e.Platforms,
-		Source: j.source(), RunURL: j.runURL(), BuiltAt: j.build.FinishedAt.UTC(), BaseImages: j.build.BaseImages, Unread: e.Unread, Decision: j.decision(), report: j.report,
+		Source: j.source(), RunURL: j.runURL(), BuiltAt: j.build.FinishedAt.UTC(), BaseImages: j.build.BaseImages, Unread: e.Unread,
+		Decision: j.decision(), report: j.report,
 	}
 	if j.signature != nil {
 		w.Signer = &j.signature.Signer
 	}
 	if j.report != nil {
-		w.Scan = &ScanSummary{Counts: j.report.Counts(), FinishedAt: j.report.FinishedAt.UTC(), Scanner: j.report.Scanner, Database: j.report.Database}
+		w.Scan = &ScanSummary{
+			Counts: j.report.Counts(), FinishedAt: j.report.FinishedAt.UTC(), Scanner: j.report.Scanner,
+			Database: j.report.Database,
+		}
 		w.Packages = countPackages(*j.report)
 	} else if j.sbom != nil {
 		w.Packages = j.packages[&j.sbom.Predicate[0]]

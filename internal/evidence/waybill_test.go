@@ -22,7 +22,10 @@ func TestWaybillRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	ignore := cmpopts.IgnoreFields(Record{}, "Predicate")
-	if diff := cmp.Diff(w, back, ignore, cmpopts.IgnoreUnexported(Waybill{}), cmp.Comparer(func(a, b interface{ String() string }) bool { return a.String() == b.String() })); diff != "" {
+	if diff := cmp.Diff(
+		w, back, ignore, cmpopts.IgnoreUnexported(Waybill{}),
+		cmp.Comparer(func(a, b interface{ String() string }) bool { return a.String() == b.String() }),
+	); diff != "" {
 		t.Errorf("read back: %s", diff)
 	}
 	if _, ok := w.ScanReport(); !ok {
@@ -110,9 +113,16 @@ func TestHostileText(t *testing.T) {
 func TestSBOMAbout(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ doc, predicateType, digest, err string }{
-		"CycloneDX by version": {`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"r/a","version":"` + indexDigest + `"}}}`, PredicateCycloneDX, indexDigest, ""},
-		"CycloneDX by purl":    {`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"a","purl":"pkg:oci/a@` + strings.Replace(indexDigest, ":", "%3A", 1) + `?x=y"}}}`, PredicateCycloneDX, indexDigest, ""},
-		"SPDX by relationship": {`{"spdxVersion":"SPDX-2.3","name":"` + amdDigest + `","packages":[{"SPDXID":"SPDXRef-x","versionInfo":"` + armDigest + `"},{"SPDXID":"SPDXRef-r","versionInfo":"` + indexDigest + `"}],
+		"CycloneDX by version": {
+			`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"r/a","version":"` + indexDigest + `"}}}`, PredicateCycloneDX,
+			indexDigest, "",
+		},
+		"CycloneDX by purl": {
+			`{"bomFormat":"CycloneDX","metadata":{"component":{"name":"a","purl":"pkg:oci/a@` + strings.Replace(indexDigest, ":", "%3A", 1) + `?x=y"}}}`,
+			PredicateCycloneDX, indexDigest, "",
+		},
+		"SPDX by relationship": {`{"spdxVersion":"SPDX-2.3","name":"` + amdDigest + `","packages":[
+			{"SPDXID":"SPDXRef-x","versionInfo":"` + armDigest + `"},{"SPDXID":"SPDXRef-r","versionInfo":"` + indexDigest + `"}],
 			"relationships":[{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"DESCRIBES","relatedSpdxElement":"SPDXRef-r"}]}`, PredicateSPDX, indexDigest, ""},
 		"SPDX by name":  {`{"spdxVersion":"SPDX-2.3","name":"r/a@` + indexDigest + `"}`, PredicateSPDX, indexDigest, ""},
 		"says nothing":  {`{"bomFormat":"CycloneDX"}`, PredicateCycloneDX, "", ""},
@@ -152,7 +162,10 @@ func TestProvenanceOfAnotherBuilder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Build{Source: Source{Repository: "https://github.com/acme/demo-api", Commit: commitA, Ref: "refs/heads/main"}, BuilderID: "https://github.com/actions/runner", RunURL: "https://github.com/acme/demo-api/actions/runs/1"}
+	want := Build{
+		Source:    Source{Repository: "https://github.com/acme/demo-api", Commit: commitA, Ref: "refs/heads/main"},
+		BuilderID: "https://github.com/actions/runner", RunURL: "https://github.com/acme/demo-api/actions/runs/1",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

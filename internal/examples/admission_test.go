@@ -21,7 +21,9 @@ func newJudge(t *testing.T) judge {
 	t.Helper()
 	set, err := environment.MustBaseEnvSet(version.MajorMinor(1, 34)).Extend(environment.VersionedOptions{
 		IntroducedVersion: version.MajorMinor(1, 0),
-		EnvOptions:        []cel.EnvOption{cel.Variable("object", cel.DynType), cel.Variable("variables", cel.DynType), cel.Variable("request", cel.DynType)},
+		EnvOptions: []cel.EnvOption{
+			cel.Variable("object", cel.DynType), cel.Variable("variables", cel.DynType), cel.Variable("request", cel.DynType),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -115,26 +117,65 @@ func TestAdmissionRefuses(t *testing.T) {
 	s, j := exampleState(t), newJudge(t)
 	policies := s.all("platform/admission")
 	cases := []mutation{
-		{"images-by-digest", "apps/backend/overlays/prod/kustomization.yaml", "digest: sha256:", "newTag: v", "images are named by digest (repository@sha256:...): ghcr.io/acme/backend:v0"},
-		{"images-by-digest", backend, "      containers:\n", "      initContainers:\n        - {name: first, image: \"busybox:1\"}\n      containers:\n", "busybox:1"},
+		{
+			"images-by-digest", "apps/backend/overlays/prod/kustomization.yaml", "digest: sha256:", "newTag: v",
+			"images are named by digest (repository@sha256:...): ghcr.io/acme/backend:v0",
+		},
+		{
+			"images-by-digest", backend, "      containers:\n",
+			"      initContainers:\n        - {name: first, image: \"busybox:1\"}\n      containers:\n", "busybox:1",
+		},
 		{"hardened-pods", backend, "allowPrivilegeEscalation: false", "privileged: true", "no container is privileged: backend"},
-		{"hardened-pods", backend, "enableServiceLinks: false", "hostPID: true", "no pod shares the node's network, process or IPC namespace"},
+		{
+			"hardened-pods", backend, "enableServiceLinks: false", "hostPID: true",
+			"no pod shares the node's network, process or IPC namespace",
+		},
 		{"hardened-pods", backend, "enableServiceLinks: false", "hostNetwork: true", "no pod shares the node's network"},
 		{"hardened-pods", backend, "enableServiceLinks: false", "hostIPC: true", "no pod shares the node's network"},
-		{"hardened-pods", backend, "enableServiceLinks: false", "volumes: [{name: node, hostPath: {path: /}}]", "no pod mounts a path of the node: node"},
-		{"hardened-pods", backend, "{name: http, containerPort: 8080}", "{name: http, containerPort: 8080, hostPort: 80}", "no container takes a port of the node"},
-		{"hardened-pods", backend, "capabilities: {drop: [ALL]}", "capabilities: {drop: [ALL], add: [SYS_ADMIN]}", "no container adds capabilities"},
-		{"hardened-pods", backend, "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true", "every container sets securityContext.allowPrivilegeEscalation to false"},
+		{
+			"hardened-pods", backend, "enableServiceLinks: false", "volumes: [{name: node, hostPath: {path: /}}]",
+			"no pod mounts a path of the node: node",
+		},
+		{
+			"hardened-pods", backend, "{name: http, containerPort: 8080}", "{name: http, containerPort: 8080, hostPort: 80}",
+			"no container takes a port of the node",
+		},
+		{
+			"hardened-pods", backend, "capabilities: {drop: [ALL]}", "capabilities: {drop: [ALL], add: [SYS_ADMIN]}",
+			"no container adds capabilities",
+		},
+		{
+			"hardened-pods", backend, "allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true",
+			"every container sets securityContext.allowPrivilegeEscalation to false",
+		},
 		{"non-root", backend, "runAsNonRoot: true", "runAsNonRoot: false", "every container runs as non-root"},
 		{"non-root", backend, "runAsUser: 65532", "runAsUser: 0", "nothing runs as user 0"},
 		{"resources", backend, "requests: {cpu: 50m, memory: 32Mi}", "requests: {memory: 32Mi}", "every container requests cpu and memory"},
-		{"resources", backend, "limits: {cpu: 500m, memory: 64Mi}", "limits: {memory: 64Mi}", "every container has limits of cpu and memory"},
+		{
+			"resources", backend, "limits: {cpu: 500m, memory: 64Mi}", "limits: {memory: 64Mi}",
+			"every container has limits of cpu and memory",
+		},
 		{"services", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  type: NodePort\n", "no service of type NodePort"},
-		{"services", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  type: LoadBalancer\n", "a service of type LoadBalancer sets allocateLoadBalancerNodePorts to false"},
-		{"services", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  externalIPs: [192.0.2.1]\n", "no service claims external addresses"},
-		{"ingresses", "apps/frontend/chart/templates/ingress.yaml", "- host: {{ $host }}\n      http:", "- http:", "every rule of an ingress names its host"},
-		{"ingresses", "apps/frontend/chart/templates/ingress.yaml", "hosts: [{{ $host }}]", "hosts: [other.example]", "every host of an ingress has TLS"},
-		{"ingresses", "apps/frontend/chart/templates/ingress.yaml", "nginx.ingress.kubernetes.io/ssl-redirect:", "nginx.ingress.kubernetes.io/server-snippet:", "no annotation puts configuration of its own"},
+		{
+			"services", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  type: LoadBalancer\n",
+			"a service of type LoadBalancer sets allocateLoadBalancerNodePorts to false",
+		},
+		{
+			"services", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  externalIPs: [192.0.2.1]\n",
+			"no service claims external addresses",
+		},
+		{
+			"ingresses", "apps/frontend/chart/templates/ingress.yaml", "- host: {{ $host }}\n      http:", "- http:",
+			"every rule of an ingress names its host",
+		},
+		{
+			"ingresses", "apps/frontend/chart/templates/ingress.yaml", "hosts: [{{ $host }}]", "hosts: [other.example]",
+			"every host of an ingress has TLS",
+		},
+		{
+			"ingresses", "apps/frontend/chart/templates/ingress.yaml", "nginx.ingress.kubernetes.io/ssl-redirect:",
+			"nginx.ingress.kubernetes.io/server-snippet:", "no annotation puts configuration of its own",
+		},
 	}
 	red := make(map[string]bool)
 	for _, c := range cases {
@@ -161,21 +202,34 @@ func TestAdmissionRefuses(t *testing.T) {
 		}
 	}
 	restore := func(namespaces, mapping, cluster string) render.Object {
-		return manifest(t, "apiVersion: velero.io/v1\nkind: Restore\nmetadata: {name: r}\nspec: {"+namespaces+mapping+cluster+"backupName: b}\n")
+		return manifest(
+			t,
+			"apiVersion: velero.io/v1\nkind: Restore\nmetadata: {name: r}\nspec: {"+namespaces+mapping+cluster+"backupName: b}\n",
+		)
 	}
 	restores, _ := find(policies, "ValidatingAdmissionPolicy", func(o render.Object) bool { return o.Name == "restores.waybill.dev" })
-	good := restore("includedNamespaces: [production], ", "namespaceMapping: {production: restore-drill}, ", "includeClusterResources: false, ")
+	good := restore(
+		"includedNamespaces: [production], ", "namespaceMapping: {production: restore-drill}, ", "includeClusterResources: false, ",
+	)
 	if denied := j.denies(t, restores, good, "waybill:restore-drill"); len(denied) > 0 {
 		t.Errorf("the drill may not restore: %v", denied)
 	}
 	for name, bad := range map[string]render.Object{
-		"no namespaces":        restore("", "namespaceMapping: {production: restore-drill}, ", "includeClusterResources: false, "),
-		"into production":      restore("includedNamespaces: [production], ", "", "includeClusterResources: false, "),
-		"elsewhere":            restore("includedNamespaces: [production], ", "namespaceMapping: {production: kube-system}, ", "includeClusterResources: false, "),
-		"one of two elsewhere": restore("includedNamespaces: [production, argocd], ", "namespaceMapping: {production: restore-drill}, ", "includeClusterResources: false, "),
-		"with the cluster's":   restore("includedNamespaces: [production], ", "namespaceMapping: {production: restore-drill}, ", ""),
+		"no namespaces":   restore("", "namespaceMapping: {production: restore-drill}, ", "includeClusterResources: false, "),
+		"into production": restore("includedNamespaces: [production], ", "", "includeClusterResources: false, "),
+		"elsewhere": restore(
+			"includedNamespaces: [production], ", "namespaceMapping: {production: kube-system}, ",
+			"includeClusterResources: false, ",
+		),
+		"one of two elsewhere": restore(
+			"includedNamespaces: [production, argocd], ", "namespaceMapping: {production: restore-drill}, ",
+			"includeClusterResources: false, ",
+		),
+		"with the cluster's": restore("includedNamespaces: [production], ", "namespaceMapping: {production: restore-drill}, ", ""),
 	} {
-		if denied := j.denies(t, restores, bad, "waybill:restore-drill"); denied[0] != "the restore drill restores into the namespace restore-drill, and nothing of the cluster" {
+		if denied := j.denies(
+			t, restores, bad, "waybill:restore-drill",
+		); denied[0] != "the restore drill restores into the namespace restore-drill, and nothing of the cluster" {
 			t.Errorf("%s: the drill may restore: %v", name, denied)
 		}
 		if denied := j.denies(t, restores, bad, "system:masters"); len(denied) > 0 {
@@ -209,7 +263,10 @@ func manifest(t *testing.T, content string) render.Object {
 func TestAdmissionFindsThePod(t *testing.T) {
 	t.Parallel()
 	s, j := exampleState(t), newJudge(t)
-	digests, _ := find(s.all("platform/admission"), "ValidatingAdmissionPolicy", func(o render.Object) bool { return o.Name == "images-by-digest.waybill.dev" })
+	digests, _ := find(
+		s.all("platform/admission"), "ValidatingAdmissionPolicy",
+		func(o render.Object) bool { return o.Name == "images-by-digest.waybill.dev" },
+	)
 	const containers = "{containers: [{name: c, image: \"nginx:1\"}]}"
 	for kind, spec := range map[string]string{
 		"v1 Pod":                   containers,

@@ -46,7 +46,8 @@ func find(objects []render.Object, kind string, match func(o render.Object) bool
 var applicationRules = []rule{
 	{"autoscaling", eachDeployment(func(d render.Object, others []render.Object) string {
 		hpa, ok := find(others, "HorizontalPodAutoscaler", func(o render.Object) bool {
-			return text(o.Content, "spec", "scaleTargetRef", "kind") == "Deployment" && text(o.Content, "spec", "scaleTargetRef", "name") == d.Name
+			return text(o.Content, "spec", "scaleTargetRef", "kind") == "Deployment" &&
+				text(o.Content, "spec", "scaleTargetRef", "name") == d.Name
 		})
 		least, most := number(hpa.Content, "spec", "minReplicas"), number(hpa.Content, "spec", "maxReplicas")
 		switch {

@@ -94,7 +94,8 @@ var clusterRules = []rule{
 		var problems []string
 		for _, source := range sources(app) {
 			dir := text(source, "path")
-			if text(source, "repoURL") == repository && dir != "" && s.files[dir+"/kustomization.yaml"] == nil && s.files[dir+"/Chart.yaml"] == nil {
+			if text(source, "repoURL") == repository && dir != "" && s.files[dir+"/kustomization.yaml"] == nil &&
+				s.files[dir+"/Chart.yaml"] == nil {
 				problems = append(problems, "there is nothing at "+dir)
 			}
 			for _, v := range list(source, "helm", "valueFiles") {
@@ -108,7 +109,9 @@ var clusterRules = []rule{
 			}
 		}
 		namespace := text(app.Content, "spec", "destination", "namespace")
-		if _, ok := find(s.all("clusters/"+env+"/namespaces"), "Namespace", func(o render.Object) bool { return o.Name == namespace }); !ok && namespace != "kube-system" {
+		if _, ok := find(
+			s.all("clusters/"+env+"/namespaces"), "Namespace", func(o render.Object) bool { return o.Name == namespace },
+		); !ok && namespace != "kube-system" {
 			problems = append(problems, "nobody makes the namespace "+namespace)
 		}
 		return problems
@@ -167,7 +170,8 @@ func allowed(s state, env string, app render.Object) []string {
 			if !slices.ContainsFunc(list(spec, "destinations"), func(d any) bool { return text(d, "namespace") == destination }) {
 				problems = append(problems, fmt.Sprintf("the project %s does not reach %s", name, destination))
 			}
-			if only := list(spec, "namespaceResourceWhitelist"); len(only) > 0 && !listed(spec, "namespaceResourceWhitelist", o) || listed(spec, "namespaceResourceBlacklist", o) {
+			if only := list(spec, "namespaceResourceWhitelist"); len(only) > 0 && !listed(spec, "namespaceResourceWhitelist", o) ||
+				listed(spec, "namespaceResourceBlacklist", o) {
 				problems = append(problems, fmt.Sprintf("the project %s has no %s", name, o.Kind))
 			}
 		}

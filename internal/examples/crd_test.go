@@ -74,7 +74,8 @@ func definitions(t *testing.T, units []unit) map[string]definition {
 func compile(t *testing.T, key string, v apiextensionsv1.CustomResourceDefinitionVersion, scope apiextensionsv1.ResourceScope) definition {
 	t.Helper()
 	var internal apiextensions.CustomResourceValidation
-	if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(v.Schema, &internal, nil); err != nil {
+	convert := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation
+	if err := convert(v.Schema, &internal, nil); err != nil {
 		t.Fatalf("%s: %v", key, err)
 	}
 	structural, err := schema.NewStructural(internal.OpenAPIV3Schema)
@@ -93,7 +94,9 @@ func compile(t *testing.T, key string, v apiextensionsv1.CustomResourceDefinitio
 func (d definition) judge(ctx context.Context, o render.Object) []string {
 	content := runtime.DeepCopyJSON(normal(o.Content).(map[string]any))
 	var problems []string
-	for _, unknown := range pruning.PruneWithOptions(content, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}) {
+	for _, unknown := range pruning.PruneWithOptions(
+		content, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true},
+	) {
 		problems = append(problems, fmt.Sprintf("unknown field %q", unknown))
 	}
 	defaulting.Default(content, d.structural)
@@ -173,14 +176,33 @@ func TestCustomResourcesFitTheirDefinitions(t *testing.T) {
 	t.Logf("%d objects of %d custom kinds", judged, len(known))
 
 	for name, m := range map[string]struct{ file, old, new, want string }{
-		"unknown field":          {"platform/certificates/issuers.yaml", "privateKeySecretRef", "privateKeySecretReference", `unknown field "spec.acme.privateKeySecretReference"`},
-		"missing field":          {"platform/certificates/issuers.yaml", "    privateKeySecretRef: {name: letsencrypt-account}\n", "", "spec.acme.privateKeySecretRef: Required value"},
-		"another type":           {"platform/backups/schedules.yaml", "ttl: 720h", "ttl: 720", "spec.template.ttl: Invalid value"},
-		"value not in its list":  {"platform/nodes/nodepools.yaml", "consolidationPolicy: WhenEmptyOrUnderutilized", "consolidationPolicy: Sometimes", `spec.disruption.consolidationPolicy: Unsupported value: "Sometimes"`},
-		"rule of the definition": {"platform/nodes/nodeclass.yaml", "al2023@v20260930", "al2023", "spec.amiSelectorTerms[0].alias: Invalid value"},
-		"version not served":     {"platform/secret-store/store.yaml", "external-secrets.io/v1\n", "external-secrets.io/v2\n", "no definition serves external-secrets.io/v2 ClusterSecretStore"},
-		"namespace of a cluster": {"platform/signatures/signed-by-deliver.yaml", "  name: signed-by-deliver\n", "  name: signed-by-deliver\n  namespace: kyverno\n", "it belongs to the cluster, but has a namespace"},
-		"misspelt sync option":   {"clusters/base/apps/backend.yaml", "syncOptions:", "syncOption:", `unknown field "spec.syncPolicy.syncOption"`},
+		"unknown field": {
+			"platform/certificates/issuers.yaml", "privateKeySecretRef", "privateKeySecretReference",
+			`unknown field "spec.acme.privateKeySecretReference"`,
+		},
+		"missing field": {
+			"platform/certificates/issuers.yaml", "    privateKeySecretRef: {name: letsencrypt-account}\n", "",
+			"spec.acme.privateKeySecretRef: Required value",
+		},
+		"another type": {"platform/backups/schedules.yaml", "ttl: 720h", "ttl: 720", "spec.template.ttl: Invalid value"},
+		"value not in its list": {
+			"platform/nodes/nodepools.yaml", "consolidationPolicy: WhenEmptyOrUnderutilized", "consolidationPolicy: Sometimes",
+			`spec.disruption.consolidationPolicy: Unsupported value: "Sometimes"`,
+		},
+		"rule of the definition": {
+			"platform/nodes/nodeclass.yaml", "al2023@v20260930", "al2023", "spec.amiSelectorTerms[0].alias: Invalid value",
+		},
+		"version not served": {
+			"platform/secret-store/store.yaml", "external-secrets.io/v1\n", "external-secrets.io/v2\n",
+			"no definition serves external-secrets.io/v2 ClusterSecretStore",
+		},
+		"namespace of a cluster": {
+			"platform/signatures/signed-by-deliver.yaml", "  name: signed-by-deliver\n",
+			"  name: signed-by-deliver\n  namespace: kyverno\n", "it belongs to the cluster, but has a namespace",
+		},
+		"misspelt sync option": {
+			"clusters/base/apps/backend.yaml", "syncOptions:", "syncOption:", `unknown field "spec.syncPolicy.syncOption"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -78,11 +78,26 @@ func TestWhatDoesNotDecode(t *testing.T) {
 	files := exampleTree(t)
 	units := files.render(t)
 	for name, m := range map[string]struct{ file, old, new, want string }{
-		"unknown field":       {"platform/admission/services.yaml", "failurePolicy: Fail", "failurePolicies: Fail", `unknown field "spec.failurePolicies"`},
-		"version that is not": {"platform/storage/gp3.yaml", "storage.k8s.io/v1\n", "storage.k8s.io/v2\n", `no kind "StorageClass" is registered for version "storage.k8s.io/v2"`},
-		"kind that is not":    {"namespaces/shop/quota.yaml", "kind: ResourceQuota", "kind: ResourceQuote", `no kind "ResourceQuote" is registered`},
-		"group that is not":   {"namespaces/components/baseline/read-only.yaml", "apiVersion: rbac.authorization.k8s.io/v1", "apiVersion: rbac.authorisation.k8s.io/v1", `no kind "RoleBinding" is registered for version "rbac.authorisation.k8s.io/v1"`},
-		"another type":        {"platform/storage/gp3.yaml", "allowVolumeExpansion: true", "allowVolumeExpansion: maybe", "cannot unmarshal string into Go struct field StorageClass.allowVolumeExpansion"},
+		"unknown field": {
+			"platform/admission/services.yaml", "failurePolicy: Fail", "failurePolicies: Fail",
+			`unknown field "spec.failurePolicies"`,
+		},
+		"version that is not": {
+			"platform/storage/gp3.yaml", "storage.k8s.io/v1\n", "storage.k8s.io/v2\n",
+			`no kind "StorageClass" is registered for version "storage.k8s.io/v2"`,
+		},
+		"kind that is not": {
+			"namespaces/shop/quota.yaml", "kind: ResourceQuota", "kind: ResourceQuote", `no kind "ResourceQuote" is registered`,
+		},
+		"group that is not": {
+			"namespaces/components/baseline/read-only.yaml", "apiVersion: rbac.authorization.k8s.io/v1",
+			"apiVersion: rbac.authorisation.k8s.io/v1",
+			`no kind "RoleBinding" is registered for version "rbac.authorisation.k8s.io/v1"`,
+		},
+		"another type": {
+			"platform/storage/gp3.yaml", "allowVolumeExpansion: true", "allowVolumeExpansion: maybe",
+			"cannot unmarshal string into Go struct field StorageClass.allowVolumeExpansion",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +134,8 @@ func TestNoKeyIsGivenTwice(t *testing.T) {
 		t.Error(p)
 	}
 	twice := files.with(t, "platform/storage/gp3.yaml", "provisioner: ebs.csi.aws.com", "provisioner: ebs.csi.aws.com\nprovisioner: other")
-	if got := duplicates(twice); len(got) != 1 || !strings.Contains(got[0], `"provisioner" already`) && !strings.Contains(got[0], "provisioner") {
+	if got := duplicates(twice); len(got) != 1 || !strings.Contains(got[0], `"provisioner" already`) &&
+		!strings.Contains(got[0], "provisioner") {
 		t.Errorf("a key given twice: %q", got)
 	}
 }

@@ -37,20 +37,33 @@ func TestRestoreDrill(t *testing.T) {
 		fails  bool
 		clears bool // what it restored
 	}{
-		"restores the newest":       {want: "| Backup | `newest`", clears: true},
-		"counts what came back":     {want: "| Objects restored | 7 |", clears: true},
-		"without a backup":          {change: map[string]string{"backups": ""}, want: "has no completed backup", fails: true},
-		"into a namespace in use":   {change: map[string]string{"left": "deployment.apps/other\n"}, want: "restore-drill is not empty", fails: true},
-		"a restore that fails":      {change: map[string]string{"phase": "PartiallyFailed"}, want: "PartiallyFailed; velero restore logs", fails: true, clears: true},
-		"a restore that never ends": {change: map[string]string{"phase": "InProgress"}, limit: "0", want: "is InProgress after 0 s", fails: true, clears: true},
-		"nothing in the backup":     {change: map[string]string{"workloads": ""}, want: "has no workload of production", fails: true, clears: true},
-		"a workload that fails":     {change: map[string]string{"rollout": "1"}, want: "deployment.apps/backend does not run", fails: true, clears: true},
+		"restores the newest":   {want: "| Backup | `newest`", clears: true},
+		"counts what came back": {want: "| Objects restored | 7 |", clears: true},
+		"without a backup":      {change: map[string]string{"backups": ""}, want: "has no completed backup", fails: true},
+		"into a namespace in use": {
+			change: map[string]string{"left": "deployment.apps/other\n"}, want: "restore-drill is not empty", fails: true,
+		},
+		"a restore that fails": {
+			change: map[string]string{"phase": "PartiallyFailed"}, want: "PartiallyFailed; velero restore logs", fails: true,
+			clears: true,
+		},
+		"a restore that never ends": {
+			change: map[string]string{"phase": "InProgress"}, limit: "0", want: "is InProgress after 0 s", fails: true,
+			clears: true,
+		},
+		"nothing in the backup": {
+			change: map[string]string{"workloads": ""}, want: "has no workload of production", fails: true, clears: true,
+		},
+		"a workload that fails": {
+			change: map[string]string{"rollout": "1"}, want: "deployment.apps/backend does not run", fails: true, clears: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			files := map[string]string{
-				"kubectl": kubectl, "backups": "older 2026-11-19T00:00:00Z\nnewest 2026-11-20T00:00:00Z\n", "left": "", "phase": "Completed",
+				"kubectl": kubectl, "backups": "older 2026-11-19T00:00:00Z\nnewest 2026-11-20T00:00:00Z\n", "left": "",
+				"phase":     "Completed",
 				"workloads": "deployment.apps/backend\n", "rollout": "0",
 			}
 			for file, content := range c.change {
@@ -81,7 +94,9 @@ func TestRestoreDrill(t *testing.T) {
 				t.Errorf("cleared away: %v, want %v", cleared, c.clears)
 			}
 			if created, err := os.ReadFile(filepath.Join(dir, "created")); err == nil {
-				for _, part := range []string{"backupName: newest", "namespaceMapping: {production: restore-drill}", "- ingresses.networking.k8s.io"} {
+				for _, part := range []string{
+					"backupName: newest", "namespaceMapping: {production: restore-drill}", "- ingresses.networking.k8s.io",
+				} {
 					if !strings.Contains(string(created), part) {
 						t.Errorf("the restore has no %q:\n%s", part, created)
 					}

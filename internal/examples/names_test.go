@@ -61,7 +61,9 @@ func TestRootsMakeNoNameTwice(t *testing.T) {
 	}
 	for _, dir := range roots {
 		names := plannedNames(t, terraform, dir, env)
-		if filepath.Base(dir) != "account" && !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "aws_sns_topic name ") }) {
+		if filepath.Base(dir) != "account" && !slices.ContainsFunc(
+			names, func(n string) bool { return strings.HasPrefix(n, "aws_sns_topic name ") },
+		) {
 			t.Errorf("%s: no topic was planned: is everything planned?", filepath.Base(dir))
 		}
 		for _, name := range names {

@@ -59,7 +59,10 @@ var platformRules = []rule{
 			if text(o.Content, "spec", "failurePolicy") != "Fail" {
 				problems = append(problems, "lets through what it cannot judge")
 			}
-			if _, ok := find(objects, "ValidatingAdmissionPolicyBinding", func(b render.Object) bool { return text(b.Content, "spec", "policyName") == o.Name }); !ok {
+			if _, ok := find(
+				objects, "ValidatingAdmissionPolicyBinding",
+				func(b render.Object) bool { return text(b.Content, "spec", "policyName") == o.Name },
+			); !ok {
 				problems = append(problems, "is bound to nothing")
 			}
 			return problems
@@ -86,7 +89,8 @@ var platformRules = []rule{
 				problems = append(problems, fmt.Sprintf("trusts %d signers, waybill.yaml %d", len(identities), len(policy.Signers)))
 			}
 			for i, identity := range identities[:min(len(identities), len(policy.Signers))] {
-				if signer := policy.Signers[i]; text(identity, "issuer") != signer.Issuer || text(identity, "subject") != "https://github.com/"+signer.Workflow {
+				if signer := policy.Signers[i]; text(identity, "issuer") != signer.Issuer ||
+					text(identity, "subject") != "https://github.com/"+signer.Workflow {
 					problems = append(problems, fmt.Sprintf("trusts %s, waybill.yaml %s", text(identity, "subject"), signer.Workflow))
 				}
 			}
@@ -120,13 +124,16 @@ var platformRules = []rule{
 			return problems
 		})
 		for name, part := range map[string]string{
-			"NodeCPUAbove70Percent": "node_cpu_seconds_total", "NodeMemoryAbove70Percent": "node_memory_MemAvailable_bytes", "VolumeAbove70Percent": "kubelet_volume_stats_used_bytes",
+			"NodeCPUAbove70Percent": "node_cpu_seconds_total", "NodeMemoryAbove70Percent": "node_memory_MemAvailable_bytes",
+			"VolumeAbove70Percent": "kubelet_volume_stats_used_bytes",
 		} {
 			if expr := text(alerts[name], "expr"); !strings.Contains(expr, part) || !strings.HasSuffix(strings.TrimSpace(expr), "> 70") {
 				problems = append(problems, fmt.Sprintf("%s is not at 70 %% of %s", name, part))
 			}
 		}
-		for name, part := range map[string]string{"ApplicationOutOfSync": `sync_status!="Synced"`, "RolloutFailed": `condition="Progressing",status="false"`} {
+		for name, part := range map[string]string{
+			"ApplicationOutOfSync": `sync_status!="Synced"`, "RolloutFailed": `condition="Progressing",status="false"`,
+		} {
 			if !strings.Contains(text(alerts[name], "expr"), part) {
 				problems = append(problems, name+" says nothing of delivery")
 			}
@@ -167,11 +174,13 @@ var platformRules = []rule{
 		for env, own := range environments {
 			objects := s.all("clusters/" + env + "/backups")
 			daily, _ := find(objects, "Schedule", func(o render.Object) bool { return o.Name == "daily" })
-			if at := strings.Fields(text(daily.Content, "spec", "schedule")); len(at) != 5 || fmt.Sprint(at[2:]) != "[* * *]" || !slices.Contains(list(daily.Content, "spec", "template", "includedNamespaces"), any("*")) {
+			if at := strings.Fields(text(daily.Content, "spec", "schedule")); len(at) != 5 || fmt.Sprint(at[2:]) != "[* * *]" ||
+				!slices.Contains(list(daily.Content, "spec", "template", "includedNamespaces"), any("*")) {
 				problems = append(problems, env+" is not backed up whole each day")
 			}
 			critical, _ := find(objects, "Schedule", func(o render.Object) bool { return o.Name == "critical" })
-			if !strings.Contains(text(critical.Content, "spec", "schedule"), " */6 ") || !slices.Contains(list(critical.Content, "spec", "template", "includedNamespaces"), any(own)) {
+			if !strings.Contains(text(critical.Content, "spec", "schedule"), " */6 ") ||
+				!slices.Contains(list(critical.Content, "spec", "template", "includedNamespaces"), any(own)) {
 				problems = append(problems, fmt.Sprintf("%s: %s is not backed up every six hours", env, own))
 			}
 		}

@@ -103,7 +103,8 @@ var podRules = []rule{
 			return "may write to its image"
 		case dropped != "[ALL]":
 			return "keeps capabilities"
-		case text(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" && text(context, "seccompProfile", "type") != "RuntimeDefault":
+		case text(pod, "securityContext", "seccompProfile", "type") != "RuntimeDefault" &&
+			text(context, "seccompProfile", "type") != "RuntimeDefault":
 			return "has no seccomp profile"
 		}
 		return ""

@@ -38,7 +38,10 @@ func (s state) queries() []query {
 			for _, panel := range list(dashboard, "panels") {
 				for _, target := range list(panel, "targets") {
 					if text(target, "datasource", "type") == "prometheus" {
-						all = append(all, query{fmt.Sprintf("%s: %s: panel %s", u.name, name, text(panel, "title")), variables.Replace(text(target, "expr"))})
+						all = append(all, query{
+							fmt.Sprintf("%s: %s: panel %s", u.name, name, text(panel, "title")),
+							variables.Replace(text(target, "expr")),
+						})
 					}
 				}
 			}
@@ -86,8 +89,14 @@ func TestQueriesParse(t *testing.T) {
 		t.Errorf("only %d queries were found", len(queries))
 	}
 	for name, m := range map[string]mutation{
-		"an alert": {file: "platform/observability/alerts-nodes.yaml", old: "avg by (instance) (rate(", new: "avg by (instance (rate(", want: "alert NodeCPUAbove70Percent: 1:"},
-		"a panel":  {file: "platform/observability/dashboards/delivery.json", old: "histogram_quantile(0.95, ", new: "histogram_quantile(", want: "expected 2 argument(s)"},
+		"an alert": {
+			file: "platform/observability/alerts-nodes.yaml", old: "avg by (instance) (rate(", new: "avg by (instance (rate(",
+			want: "alert NodeCPUAbove70Percent: 1:",
+		},
+		"a panel": {
+			file: "platform/observability/dashboards/delivery.json", old: "histogram_quantile(0.95, ", new: "histogram_quantile(",
+			want: "expected 2 argument(s)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

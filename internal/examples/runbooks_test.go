@@ -42,7 +42,9 @@ func TestRunbooks(t *testing.T) {
 		}
 		for _, match := range link.FindAllStringSubmatch(content, -1) {
 			target := path.Join(path.Dir(file), match[1])
-			if files[target] == nil && !slices.ContainsFunc(slices.Collect(maps.Keys(files)), func(name string) bool { return strings.HasPrefix(name, target+"/") }) {
+			if files[target] == nil && !slices.ContainsFunc(
+				slices.Collect(maps.Keys(files)), func(name string) bool { return strings.HasPrefix(name, target+"/") },
+			) {
 				t.Errorf("%s refers to %s, which is not there", file, match[1])
 			}
 		}

@@ -68,7 +68,8 @@ var tenancyRules = []rule{
 			if _, ok := find(inside, "NetworkPolicy", func(o render.Object) bool {
 				return slices.ContainsFunc(list(o.Content, "spec", "ingress"), func(i any) bool {
 					return slices.ContainsFunc(list(i, "from"), func(f any) bool {
-						return text(f, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name") == from && dig(f, "podSelector") != nil
+						return text(f, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name") == from &&
+							dig(f, "podSelector") != nil
 					})
 				})
 			}); !ok {
@@ -129,7 +130,10 @@ var tenancyRules = []rule{
 				problems = append(problems, "admin is not break-glass's alone")
 			}
 			for _, subject := range list(o.Content, "subjects") {
-				if !slices.Contains([]string{"waybill:read-only", "waybill:shop", "waybill:break-glass", "waybill:restore-drill"}, text(subject, "name")) {
+				if !slices.Contains(
+					[]string{"waybill:read-only", "waybill:shop", "waybill:break-glass", "waybill:restore-drill"},
+					text(subject, "name"),
+				) {
 					problems = append(problems, fmt.Sprintf("%s is given to %q", o, text(subject, "name")))
 				}
 			}
@@ -141,7 +145,9 @@ var tenancyRules = []rule{
 func rolesOf(objects []render.Object, group string) []string {
 	var roles []string
 	for _, o := range objects {
-		if o.Kind == "RoleBinding" && slices.ContainsFunc(list(o.Content, "subjects"), func(s any) bool { return text(s, "name") == group }) {
+		if o.Kind == "RoleBinding" && slices.ContainsFunc(
+			list(o.Content, "subjects"), func(s any) bool { return text(s, "name") == group },
+		) {
 			roles = append(roles, text(o.Content, "roleRef", "name"))
 		}
 	}

@@ -109,7 +109,10 @@ func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit 
 		case base == "kustomization.yaml" && !strings.Contains(string(f[file]), "kind: Component"):
 			add(unit{name: dir, env: environmentOf(dir)}, []string{dir}, func() ([]render.Object, error) { return renderer.Kustomize(dir) })
 		case base == "root.yaml":
-			add(unit{name: file, env: environmentOf(dir)}, []string{dir}, func() ([]render.Object, error) { return renderer.Manifests(file) })
+			add(
+				unit{name: file, env: environmentOf(dir)}, []string{dir},
+				func() ([]render.Object, error) { return renderer.Manifests(file) },
+			)
 		}
 	}
 	cfg, err := config.Parse("waybill.yaml", f["waybill.yaml"])

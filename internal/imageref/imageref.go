@@ -53,7 +53,9 @@ func ParseRepository(s string) (name.Repository, error) {
 	s = strings.TrimSpace(s)
 	repository, err := name.NewRepository(s, name.StrictValidation)
 	if err != nil {
-		return name.Repository{}, fmt.Errorf("repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err)
+		return name.Repository{}, fmt.Errorf(
+			"repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err,
+		)
 	}
 	return repository, nil
 }

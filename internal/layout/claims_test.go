@@ -101,7 +101,8 @@ func TestClaimsThatAreMadeUp(t *testing.T) {
 	t.Parallel()
 	root := tooltest.Root(t)
 	for name, want := range map[string]bool{
-		"internal/layout.TestClaimsAreAttacked": true, "internal/layout.TestClaims": false, "internal/nowhere.TestX": false, "check_github.txtar": true, "check_gitlab.txtar": false, "words": false,
+		"internal/layout.TestClaimsAreAttacked": true, "internal/layout.TestClaims": false, "internal/nowhere.TestX": false,
+		"check_github.txtar": true, "check_gitlab.txtar": false, "words": false,
 	} {
 		if got := testExists(t, root, name); got != want {
 			t.Errorf("%s: %t", name, got)

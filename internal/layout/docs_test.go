@@ -21,7 +21,9 @@ import (
 func TestLinksLead(t *testing.T) {
 	t.Parallel()
 	var documents []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "examples/*/*.md", "examples/config/docs/*/*.md", "examples/config/*/*.md", "terraform/*.md"} {
+	for _, pattern := range []string{
+		"*.md", "docs/*.md", "examples/*/*.md", "examples/config/docs/*/*.md", "examples/config/*/*.md", "terraform/*.md",
+	} {
 		found, err := filepath.Glob(filepath.Join(tooltest.Root(t), pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -41,11 +43,14 @@ func TestLinksLead(t *testing.T) {
 func TestDeadLinksAreFound(t *testing.T) {
 	t.Parallel()
 	document := filepath.Join(t.TempDir(), "a.md")
-	text := "# One, two `three`\n\n[a](missing.md) [b](a.md#nowhere) [c](#one-two-three) [d](https://example.com/x) ![e](e.svg)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
+	text := "# One, two `three`\n\n[a](missing.md) [b](a.md#nowhere) [c](#one-two-three) [d](https://example.com/x) " +
+		"![e](e.svg)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
 	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"missing.md does not exist", "a.md#nowhere: no such heading", "e.svg does not exist", "#not-a-heading: no such heading"}
+	want := []string{
+		"missing.md does not exist", "a.md#nowhere: no such heading", "e.svg does not exist", "#not-a-heading: no such heading",
+	}
 	if got := deadLinks(t, document); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

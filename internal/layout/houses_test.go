@@ -22,7 +22,10 @@ var houses = []house{
 	{"delivery", 3, []string{"internal/delivery"}},
 	{"gate", 3, []string{"internal/gate"}},
 	{"door", 2, []string{"internal/door"}},
-	{"values", 1, []string{"internal/imageref", "internal/evidence", "internal/config", "internal/outcome", "internal/limit", "internal/markdown", "internal/strictjson", "internal/text"}},
+	{"values", 1, []string{
+		"internal/imageref", "internal/evidence", "internal/config", "internal/outcome", "internal/limit", "internal/markdown",
+		"internal/strictjson", "internal/text",
+	}},
 	{"files", 0, []string{"workflows", "examples"}},
 }
 
@@ -32,7 +35,9 @@ var houses = []house{
 const rehearsal = "rehearsal"
 
 // workshop is what developers run: measurements, tools, tests of the whole.
-var workshop = []string{"internal/bench", "internal/tools", "internal/tooltest", "internal/layout", "internal/examples", "internal/command/actiongen"}
+var workshop = []string{
+	"internal/bench", "internal/tools", "internal/tooltest", "internal/layout", "internal/examples", "internal/command/actiongen",
+}
 
 func houseOf(name string) (where string, floor int) {
 	for _, dir := range workshop {
@@ -104,15 +109,21 @@ func TestImportsRunDownward(t *testing.T) {
 func TestImportsThatRunUpward(t *testing.T) {
 	t.Parallel()
 	for _, pair := range [][2]string{
-		{"internal/door/git", "internal/delivery/check"}, {"internal/config", "internal/command/contract"}, {"internal/delivery/bump", "internal/gate/plan"},
-		{"internal/gate/apply", "internal/delivery/rules"}, {"internal/delivery/scan", "internal/command/contract"}, {"cmd/waybill", "internal/rehearsal/githubd"},
-		{"internal/evidence", "internal/door/registry"}, {"internal/door/github", "internal/rehearsal"}, {"internal/delivery/check", "internal/tooltest"},
+		{"internal/door/git", "internal/delivery/check"}, {"internal/config", "internal/command/contract"},
+		{"internal/delivery/bump", "internal/gate/plan"},
+		{"internal/gate/apply", "internal/delivery/rules"}, {"internal/delivery/scan", "internal/command/contract"},
+		{"cmd/waybill", "internal/rehearsal/githubd"},
+		{"internal/evidence", "internal/door/registry"}, {"internal/door/github", "internal/rehearsal"},
+		{"internal/delivery/check", "internal/tooltest"},
 	} {
 		if mayImport(pair[0], pair[1]) {
 			t.Errorf("%s may import %s", pair[0], pair[1])
 		}
 	}
-	for _, pair := range [][2]string{{"cmd/waybill", "internal/gate/plan"}, {"internal/delivery/check", "internal/delivery/rules"}, {"internal/gate/plan", "internal/door/terraform"}, {"internal/command/starter", "workflows"}} {
+	for _, pair := range [][2]string{
+		{"cmd/waybill", "internal/gate/plan"}, {"internal/delivery/check", "internal/delivery/rules"},
+		{"internal/gate/plan", "internal/door/terraform"}, {"internal/command/starter", "workflows"},
+	} {
 		if !mayImport(pair[0], pair[1]) {
 			t.Errorf("%s may not import %s", pair[0], pair[1])
 		}

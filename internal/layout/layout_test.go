@@ -49,26 +49,37 @@ var doors = map[string][]string{
 
 // steps are the verbs of the delivery line. They meet as values or documents
 // and never import each other; a step's own sub-packages are part of it.
-var steps = []string{"compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal", "verdict", "apply", "drift", "login", "starter", "doctor", "why"}
+var steps = []string{
+	"compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal",
+	"verdict", "apply", "drift", "login", "starter", "doctor", "why",
+}
 
 // binaries says what a binary must not link.
 var binaries = map[string][]string{
-	"cmd/waybill": {"github.com/aquasecurity/trivy", module + "internal/rehearsal", module + "internal/delivery/scan/trivy", "go.etcd.io/bbolt"},
+	"cmd/waybill": {
+		"github.com/aquasecurity/trivy", module + "internal/rehearsal", module + "internal/delivery/scan/trivy", "go.etcd.io/bbolt",
+	},
 	// Trivy itself brings much of Sigstore and a GitHub client of its own; what
 	// must stay out is whatever of ours writes.
-	"cmd/waybill-scan":    {module + "internal/rehearsal", module + "internal/door/github", module + "internal/door/configrepo", module + "internal/delivery/sign", module + "internal/door/git", "github.com/moby/buildkit/client/llb"},
+	"cmd/waybill-scan": {
+		module + "internal/rehearsal", module + "internal/door/github", module + "internal/door/configrepo",
+		module + "internal/delivery/sign", module + "internal/door/git", "github.com/moby/buildkit/client/llb",
+	},
 	"cmd/waybill-sandbox": {"github.com/aquasecurity/trivy/", module + "internal/door/github", "helm.sh/"},
 }
 
 // environment lists who may read the process environment.
-var environment = []string{"cmd/waybill/main.go", "cmd/waybill-scan/main.go", "cmd/waybill-sandbox/main.go", "cmd/waybill-sandbox/demo.go", "internal/tooltest/tooltest.go", "internal/bench/main.go"}
+var environment = []string{
+	"cmd/waybill/main.go", "cmd/waybill-scan/main.go", "cmd/waybill-sandbox/main.go", "cmd/waybill-sandbox/demo.go",
+	"internal/tooltest/tooltest.go", "internal/bench/main.go",
+}
 
 type pkg struct {
-	ImportPath string
-	Dir        string
-	GoFiles    []string
-	Imports    []string
-	Deps       []string
+	ImportPath                         string
+	Dir                                string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports                            []string
+	Deps                               []string
 }
 
 func list(t *testing.T, args ...string) []pkg {
@@ -77,7 +88,10 @@ func list(t *testing.T, args ...string) []pkg {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := process.Command{Path: goTool, Args: append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports,Deps"}, args...), Dir: tooltest.Root(t), Env: append(os.Environ(), "GOEXPERIMENT=jsonv2")}.Output(t.Context())
+	out, err := process.Command{
+		Path: goTool, Args: append([]string{"list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,Deps"}, args...), Dir: tooltest.Root(t),
+		Env: append(os.Environ(), "GOEXPERIMENT=jsonv2"),
+	}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +231,10 @@ func TestOnlyMainsReadTheEnvironment(t *testing.T) {
 				}
 				from, ok := call.X.(*ast.Ident)
 				if ok && from.Name == "os" && slices.Contains([]string{"Getenv", "LookupEnv", "Environ", "ExpandEnv"}, call.Sel.Name) {
-					t.Errorf("%s reads the environment (os.%s): declare the variable in internal/command/contract and read it by the call", relative, call.Sel.Name)
+					t.Errorf(
+						"%s reads the environment (os.%s): declare the variable in internal/command/contract and read it by the call",
+						relative, call.Sel.Name,
+					)
 				}
 				if ok && from.Name == "os" && call.Sel.Name == "Exit" && parsed.Name.Name != "main" {
 					t.Errorf("%s ends the process: return an error", relative)

@@ -34,7 +34,9 @@ func workflowFiles(t *testing.T) map[string]workflow {
 	t.Helper()
 	root := tooltest.Root(t)
 	files := make(map[string]workflow)
-	for _, pattern := range []string{"action.yml", "actions/*/action.yml", "workflows/*/*.yml", ".github/workflows/*.yml", "examples/*/.github/workflows/*.yml"} {
+	for _, pattern := range []string{
+		"action.yml", "actions/*/action.yml", "workflows/*/*.yml", ".github/workflows/*.yml", "examples/*/.github/workflows/*.yml",
+	} {
 		found, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: nothing there %v", pattern, err)

@@ -73,7 +73,12 @@ func TestYAMLTakesWhatPeopleWrite(t *testing.T) {
 	t.Parallel()
 	var bundle strings.Builder
 	for i := range 5000 {
-		fmt.Fprintf(&bundle, "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d, labels: &l {app: x}}\ndata: {a: \"1 & 2 * 3\", b: 'x'}\nspec: {selector: *l}\n", i)
+		fmt.Fprintf(
+			&bundle,
+			"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c%d, labels: &l {app: x}}\ndata: {a: \"1 & 2 * 3\", b: "+
+				"'x'}\nspec: {selector: *l}\n",
+			i,
+		)
 	}
 	for name, text := range map[string]string{
 		"empty": "", "a bundle": bundle.String(), "a long text": "a: |\n" + strings.Repeat("  [{,:?- text\n", 100_000),
@@ -92,7 +97,8 @@ func TestDoStopsWaiting(t *testing.T) {
 	forever := make(chan struct{})
 	defer close(forever)
 	stuck := func() (int, error) { <-forever; return 0, nil }
-	if _, err := within(t.Context(), "rendering x", time.Millisecond, stuck); !errors.As(err, new(*Exceeded)) || !strings.Contains(err.Error(), "rendering x takes longer than 1ms: given up") {
+	if _, err := within(t.Context(), "rendering x", time.Millisecond, stuck); !errors.As(err, new(*Exceeded)) ||
+		!strings.Contains(err.Error(), "rendering x takes longer than 1ms: given up") {
 		t.Errorf("too long: %v", err)
 	}
 	why := errors.New("interrupted")
@@ -101,7 +107,8 @@ func TestDoStopsWaiting(t *testing.T) {
 	if _, err := Do(ctx, "x", stuck); !errors.Is(err, why) {
 		t.Errorf("the context has ended: %v", err)
 	}
-	if _, err := Do(t.Context(), "rendering y", func() (int, error) { panic("no such node") }); err == nil || !strings.Contains(err.Error(), "rendering y: the library that does it stopped with: no such node") {
+	if _, err := Do(t.Context(), "rendering y", func() (int, error) { panic("no such node") }); err == nil ||
+		!strings.Contains(err.Error(), "rendering y: the library that does it stopped with: no such node") {
 		t.Errorf("a panic: %v", err)
 	}
 	if n, err := Do(t.Context(), "x", func() (int, error) { return 3, nil }); n != 3 || err != nil {
@@ -140,7 +147,8 @@ func TestCommandEnds(t *testing.T) {
 	ctx, interrupt := context.WithCancelCause(t.Context())
 	interrupt(nil)
 	g := guard{memory: used(0), soft: 1, hard: 1, grace: time.Millisecond}
-	if err := g.run(ctx, interrupt, func() error { <-forever; return nil }); err == nil || !strings.Contains(err.Error(), "was interrupted, and did not end within 1ms: stopped") {
+	if err := g.run(ctx, interrupt, func() error { <-forever; return nil }); err == nil ||
+		!strings.Contains(err.Error(), "was interrupted, and did not end within 1ms: stopped") {
 		t.Errorf("interrupted: %v", err)
 	}
 }

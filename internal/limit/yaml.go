@@ -71,7 +71,10 @@ func Documents(file string, data []byte) ([]*yaml.Node, error) {
 			return nil, err
 		}
 		if total = add(total, found.nodes); total > MaxNodes {
-			return nil, excess("%s: the content has more than %d values once its aliases are followed: write it without aliases, or split it", file, MaxNodes)
+			return nil, excess(
+				"%s: the content has more than %d values once its aliases are followed: write it without aliases, or split it",
+				file, MaxNodes,
+			)
 		}
 		documents = append(documents, &document)
 	}

@@ -31,7 +31,8 @@ func TestCommentThatIsTooLong(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	got := markdown.Comment("must\n"+markdown.Fence("", strings.Repeat("ä line\n", 20_000)), "may\n")
-	if n := utf8.RuneCountInString(got); n > markdown.MaxComment || strings.Count(got, "```") != 2 || !strings.HasSuffix(got, "the rest is in the summary of the run.\n") {
+	if n := utf8.RuneCountInString(got); n > markdown.MaxComment || strings.Count(got, "```") != 2 ||
+		!strings.HasSuffix(got, "the rest is in the summary of the run.\n") {
 		t.Errorf("%d characters: %s", n, got[len(got)-200:])
 	}
 }

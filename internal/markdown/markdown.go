@@ -163,7 +163,8 @@ func oneLine(s string) string {
 // dropped are control characters and the marks that reorder text on the screen
 // (https://trojansource.codes).
 func dropped(r rune) bool {
-	return unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' || r == '\u200f' || r == '\u061c' || r == '\ufeff'
+	return unicode.IsControl(r) || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' || r == '\u200e' ||
+		r == '\u200f' || r == '\u061c' || r == '\ufeff'
 }
 
 func longestRun(s string, of rune) int {

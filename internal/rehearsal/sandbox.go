@@ -89,11 +89,13 @@ func Start(ctx context.Context, o Options) (_ *Sandbox, err error) {
 	}
 	if o.Act == "" {
 		if o.Act, err = process.LookPath("act"); err != nil {
-			return nil, errors.New("start the sandbox: act is not on PATH: install it (go install github.com/nektos/act@v0.2.89), or name it")
+			return nil, errors.New("start the sandbox: act is not on PATH: install it (go install github.com/nektos/act@v0.2.89), " +
+				"or name it")
 		}
 	}
 	s.engine, err = actions.Start(context.WithoutCancel(ctx), actions.Options{
-		GitHub: s.GitHub, Act: o.Act, Dir: filepath.Join(o.Dir, "runs"), Env: o.Env, Local: o.Local, Binaries: o.Binaries, Issuer: s.Issuer, Logf: o.Logf, Keep: o.Keep,
+		GitHub: s.GitHub, Act: o.Act, Dir: filepath.Join(o.Dir, "runs"), Env: o.Env, Local: o.Local, Binaries: o.Binaries,
+		Issuer: s.Issuer, Logf: o.Logf, Keep: o.Keep,
 	})
 	return s, err
 }
@@ -121,10 +123,14 @@ func Environment(getenv func(string) string) []string {
 	home := getenv("HOME")
 	path := cmp.Or(getenv("GOPATH"), filepath.Join(home, "go"))
 	defaults := map[string]string{
-		"GOCACHE": filepath.Join(home, ".cache", "go-build"), "GOMODCACHE": filepath.Join(path, "pkg", "mod"), "PATH": "/usr/local/bin:/usr/bin:/bin",
+		"GOCACHE": filepath.Join(home, ".cache", "go-build"), "GOMODCACHE": filepath.Join(path, "pkg", "mod"),
+		"PATH": "/usr/local/bin:/usr/bin:/bin",
 	}
 	var env []string
-	for _, name := range []string{"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN", "SSL_CERT_FILE", "LANG"} {
+	for _, name := range []string{
+		"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN",
+		"SSL_CERT_FILE", "LANG",
+	} {
 		if value := cmp.Or(getenv(name), defaults[name]); value != "" {
 			env = append(env, name+"="+value)
 		}

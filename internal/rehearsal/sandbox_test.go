@@ -69,7 +69,9 @@ jobs:
 func TestRehearsal(t *testing.T) {
 	t.Parallel()
 	tooltest.Find(t, "curl")
-	s, err := rehearsal.Start(t.Context(), rehearsal.Options{Dir: t.TempDir(), Act: tooltest.Find(t, "act"), Env: rehearsal.Environment(os.Getenv), Logf: t.Logf})
+	s, err := rehearsal.Start(t.Context(), rehearsal.Options{
+		Dir: t.TempDir(), Act: tooltest.Find(t, "act"), Env: rehearsal.Environment(os.Getenv), Logf: t.Logf,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,14 +92,35 @@ func TestRehearsal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	create("acme/config", map[string]string{".github/workflows/deliver.yml": deliver, ".github/workflows/bump.yml": bump, "deployed": "nothing\n"}, nil)
-	create("acme/app", map[string]string{".github/workflows/ci.yml": "on: {push: {branches: [main]}}\npermissions: {}\njobs: {deliver: {permissions: {id-token: write}, uses: acme/config/.github/workflows/deliver.yml@main, secrets: {config-token: '${{ secrets.CONFIG_TOKEN }}'}}}\n"},
-		map[string]string{"CONFIG_TOKEN": s.GitHub.CreateToken(githubd.Token{User: "deliverer", Repositories: []string{"acme/config"}, Permissions: map[string]string{"actions": "write"}})})
+	create(
+		"acme/config",
+		map[string]string{".github/workflows/deliver.yml": deliver, ".github/workflows/bump.yml": bump, "deployed": "nothing\n"},
+		nil,
+	)
+	create("acme/app", map[string]string{
+		".github/workflows/ci.yml": "on: {push: {branches: [main]}}\npermissions: {}\njobs: {deliver: {permissions: {id-token: " +
+			"write}, uses: acme/config/.github/workflows/deliver.yml@main, secrets: {config-token: '${{ secrets.CONFIG_TOKEN }}'}}}\n",
+	},
+		map[string]string{"CONFIG_TOKEN": s.GitHub.CreateToken(githubd.Token{
+			User: "deliverer", Repositories: []string{"acme/config"}, Permissions: map[string]string{"actions": "write"},
+		})})
 
 	dir := t.TempDir()
-	url := strings.Replace(s.URLs().Server, "http://", "http://ada:"+s.GitHub.CreateToken(githubd.Token{User: "ada"})+"@", 1) + "/acme/app.git"
-	for _, args := range [][]string{{"clone", "--quiet", url, "."}, {"commit", "--quiet", "--allow-empty", "-m", "Feature"}, {"push", "--quiet", "origin", "main"}} {
-		if _, err := git.RunEnv(t.Context(), dir, []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@example.com"}, args...); err != nil {
+	url := strings.Replace(
+		s.URLs().Server, "http://", "http://ada:"+s.GitHub.CreateToken(githubd.Token{User: "ada"})+"@", 1,
+	) + "/acme/app.git"
+	for _, args := range [][]string{
+		{"clone", "--quiet", url, "."}, {"commit", "--quiet", "--allow-empty", "-m", "Feature"},
+		{"push", "--quiet", "origin", "main"},
+	} {
+		if _, err := git.RunEnv(
+			t.Context(), dir,
+			[]string{
+				"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=Ada",
+				"GIT_COMMITTER_EMAIL=a@example.com",
+			},
+			args...,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +137,9 @@ func TestRehearsal(t *testing.T) {
 		t.Errorf("runs:\n%s\nwant:\n%s", strings.Join(got, "\n"), want)
 	}
 	log, _ := os.ReadFile(s.GitHub.Runs("acme/app")[0].Log)
-	for _, want := range []string{"signer acme/config/.github/workflows/deliver.yml@refs/heads/main", "bump run: success", "may write contents: 403"} {
+	for _, want := range []string{
+		"signer acme/config/.github/workflows/deliver.yml@refs/heads/main", "bump run: success", "may write contents: 403",
+	} {
 		if !strings.Contains(string(log), want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}

@@ -40,7 +40,10 @@ func TestMembers(t *testing.T) {
 	if &got["b"][0] != &data[strings.Index(string(data), "[1")] {
 		t.Error("the value is a copy")
 	}
-	for text, want := range map[string]string{`{"a":1,"A":2}`: "stands twice", `[]`: "not a JSON object", `{"a":1} x`: "not valid", thousands(maxMembers + 1): "more than 1000 members"} {
+	for text, want := range map[string]string{
+		`{"a":1,"A":2}`: "stands twice", `[]`: "not a JSON object", `{"a":1} x`: "not valid",
+		thousands(maxMembers + 1): "more than 1000 members",
+	} {
 		if _, err := Members([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v", text, err)
 		}

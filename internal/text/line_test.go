@@ -14,7 +14,8 @@ func TestShortForms(t *testing.T) {
 		{text.Count(1, "root"), "1 root"}, {text.Count(0, "root"), "0 roots"},
 		{text.List([]string{"a", "b"}, 2), "a, b"}, {text.List([]string{"a", "b", "c"}, 1), "a and 2 more"}, {text.List(nil, 2), ""},
 		{text.Cut("äöü", 3, "…"), "äöü"}, {text.Cut("äöüß", 3, "…"), "äö…"}, {text.Cut("abcd", 1, " (more)"), " (more)"},
-		{text.Commit(sha), sha[:7]}, {text.Commit("release-candidates"), "release-candidates"}, {text.Commit(strings.ToUpper(sha)), strings.ToUpper(sha)}, {text.Commit(""), ""},
+		{text.Commit(sha), sha[:7]}, {text.Commit("release-candidates"), "release-candidates"},
+		{text.Commit(strings.ToUpper(sha)), strings.ToUpper(sha)}, {text.Commit(""), ""},
 		{text.FirstLine("\n a\nb"), "a"},
 	} {
 		if c[0] != c[1] {

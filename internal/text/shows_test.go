@@ -9,7 +9,8 @@ import (
 func TestShows(t *testing.T) {
 	t.Parallel()
 	for _, blank := range []string{
-		"", " ", "\t\n", "\u00a0\u2003\u3000", "\u200b\u200d\ufeff\u2060", "\u00ad", "\u034f", "\ufe0f", "\u202e", "\u115f\u1160\u3164\uffa0",
+		"", " ", "\t\n", "\u00a0\u2003\u3000", "\u200b\u200d\ufeff\u2060", "\u00ad", "\u034f", "\ufe0f", "\u202e",
+		"\u115f\u1160\u3164\uffa0",
 		"\u2800", "\U0001d159", "\U000e0041", "\x00\x7f", "\ue000", "\u0301",
 	} {
 		if text.Shows(blank) {

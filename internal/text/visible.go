@@ -118,7 +118,8 @@ func writeWord(out *strings.Builder, word string) {
 // belongs reports whether a letter can stand beside ASCII letters, and looks like
 // none: é, ß, ł, and the scripts of East Asia.
 func belongs(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r >= 0xc0 && r <= 0x17f && !strings.ContainsRune("\u0131\u0138\u0149\u017f", r)
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) ||
+		r >= 0xc0 && r <= 0x17f && !strings.ContainsRune("\u0131\u0138\u0149\u017f", r)
 }
 
 // alikes are the Cyrillic, Greek and Armenian letters that look like ASCII ones.
@@ -137,7 +138,8 @@ const formsOfASCII = "\u0131\u017f\u2010\u2011\u2012\u2212\ufe63\u2215\u2044\u29
 // whatever stands beside it.
 func looksLikeASCII(r rune) bool {
 	switch {
-	case r >= 0xff01 && r <= 0xff5e, r >= 0x1d400 && r <= 0x1d7ff, r >= 0x2100 && r <= 0x214f && unicode.IsLetter(r), r >= 0x2160 && r <= 0x217f:
+	case r >= 0xff01 && r <= 0xff5e, r >= 0x1d400 && r <= 0x1d7ff, r >= 0x2100 && r <= 0x214f && unicode.IsLetter(r), r >= 0x2160 &&
+		r <= 0x217f:
 		return true
 	}
 	return strings.ContainsRune(formsOfASCII, r)
@@ -145,7 +147,9 @@ func looksLikeASCII(r rune) bool {
 
 // hides reports whether a character does not show, or shows as part of another.
 func hides(r rune) bool {
-	if !unicode.IsPrint(r) || unicode.In(r, unicode.Mn, unicode.Me, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+	if !unicode.IsPrint(r) || unicode.In(
+		r, unicode.Mn, unicode.Me, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector,
+	) {
 		return true
 	}
 	switch r {

@@ -61,7 +61,12 @@ func Run(ctx context.Context, out io.Writer, tools string) (err error) {
 		return fmt.Errorf("measure assemble against BuildKit: %w", err)
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
-	fmt.Fprintf(out, "multi-arch image of a Dockerfile that executes nothing (2 platforms, %d MB binary each, %d shared files), built and pushed, median of %d, alternating\n", binarySize>>20, sharedFiles, runs)
+	fmt.Fprintf(
+		out,
+		"multi-arch image of a Dockerfile that executes nothing (2 platforms, %d MB binary each, %d shared files), built and "+
+			"pushed, median of %d, alternating\n",
+		binarySize>>20, sharedFiles, runs,
+	)
 	for _, c := range []struct {
 		name   string
 		change bool
@@ -70,7 +75,10 @@ func Run(ctx context.Context, out io.Writer, tools string) (err error) {
 		if err != nil {
 			return fmt.Errorf("measure assemble against BuildKit: %w", err)
 		}
-		fmt.Fprintf(out, "  %-22s waybill %6.0f ms   warm BuildKit %6.0f ms   %.1f times faster\n", c.name, ms(ours), ms(peer), peer.Seconds()/ours.Seconds())
+		fmt.Fprintf(
+			out, "  %-22s waybill %6.0f ms   warm BuildKit %6.0f ms   %.1f times faster\n", c.name, ms(ours), ms(peer),
+			peer.Seconds()/ours.Seconds(),
+		)
 	}
 	if err := b.compare(ctx); err != nil {
 		return err
@@ -219,7 +227,9 @@ func (b *bench) waybill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	built, err := engine.Engine{Images: b.client, Dir: b.dir}.Build(ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch}, file)
+	built, err := engine.Engine{Images: b.client, Dir: b.dir}.Build(
+		ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch}, file,
+	)
 	if err != nil {
 		return err
 	}

@@ -101,6 +101,8 @@ func (c contents) add(l v1.Layer) (err error) {
 		if _, err := io.Copy(hash, files); err != nil {
 			return err
 		}
-		c.files[path.Clean(h.Name)] = fmt.Sprintf("%c %o %d:%d %s %d %x", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.Size, hash.Sum(nil))
+		c.files[path.Clean(h.Name)] = fmt.Sprintf(
+			"%c %o %d:%d %s %d %x", h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, h.Size, hash.Sum(nil),
+		)
 	}
 }

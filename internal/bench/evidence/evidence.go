@@ -60,8 +60,13 @@ func run(ctx context.Context, out io.Writer, tools string, runs int) (err error)
 		}
 	}
 	a, p := median(ours), median(peer)
-	fmt.Fprintf(out, "scan, SBOM, signature, three attestations and verification of an image with 2 platforms (%d MB), median of %d, alternating\n", b.size>>20, runs)
-	_, err = fmt.Fprintf(out, "  waybill %6.0f ms   trivy and cosign in a row %6.0f ms   %.1f times faster; each layer is read %.1f times by waybill, %.1f times by the others\n",
+	fmt.Fprintf(
+		out,
+		"scan, SBOM, signature, three attestations and verification of an image with 2 platforms (%d MB), median of %d, alternating\n",
+		b.size>>20, runs,
+	)
+	_, err = fmt.Fprintf(out, "  waybill %6.0f ms   trivy and cosign in a row %6.0f ms   %.1f times faster; each layer is read %.1f "+
+		"times by waybill, %.1f times by the others\n",
 		a.Seconds()*1000, p.Seconds()*1000, p.Seconds()/a.Seconds(), oursReads, peerReads)
 	return err
 }
@@ -107,7 +112,9 @@ func start(ctx context.Context, tools string) (_ *bench, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := vulndb.Push(ctx, b.client, repository, vulndb.Database{Advisories: []string{advisories}, UpdatedAt: time.Now()}); err != nil {
+	if _, err := vulndb.Push(ctx, b.client, repository, vulndb.Database{
+		Advisories: []string{advisories}, UpdatedAt: time.Now(),
+	}); err != nil {
 		return nil, err
 	}
 	return b, b.run(ctx, filepath.Join(b.tools, "cosign"), "generate-key-pair")
@@ -144,8 +151,14 @@ func (b *bench) waybill(ctx context.Context, im image) error {
 	}
 	program := filepath.Join(filepath.Dir(b.tools), "waybill")
 	for _, args := range [][]string{
-		{"scan", im.ref.String(), "--db-repository", b.proxy.host + "/trivy-db:2", "--severity", "none", "--report", "report.json", "--sbom-cyclonedx", "sbom.cdx.json", "--sbom-spdx", "sbom.spdx.json"},
-		{"sign", im.ref.String(), "--key", "cosign.key", "--sbom", "sbom.cdx.json", "--scan-report", "report.json", "--provenance", "build.json"},
+		{
+			"scan", im.ref.String(), "--db-repository", b.proxy.host + "/trivy-db:2", "--severity", "none", "--report",
+			"report.json", "--sbom-cyclonedx", "sbom.cdx.json", "--sbom-spdx", "sbom.spdx.json",
+		},
+		{
+			"sign", im.ref.String(), "--key", "cosign.key", "--sbom", "sbom.cdx.json", "--scan-report", "report.json",
+			"--provenance", "build.json",
+		},
 		{"verify", im.ref.String(), "--key", "cosign.pub", "--policy", "waybill.yaml", "--env", "prod"},
 	} {
 		if err := b.run(ctx, program, args...); err != nil {
@@ -166,22 +179,33 @@ func (b *bench) commandLines(ctx context.Context, im image) error {
 		report := fmt.Sprintf("report-%d.json", i)
 		commands = append(commands,
 			slices.Concat([]string{trivy, "image"}, quiet, []string{
-				"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln", "--list-all-pkgs", "--format", "json", "--output", report,
-				"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform, im.ref.String(),
+				"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln", "--list-all-pkgs", "--format", "json",
+				"--output", report,
+				"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform,
+				im.ref.String(),
 			}),
-			slices.Concat([]string{trivy, "convert"}, quiet, []string{"--format", "cyclonedx", "--output", fmt.Sprintf("sbom-%d.json", i), report}),
+			slices.Concat([]string{trivy, "convert"}, quiet, []string{
+				"--format", "cyclonedx", "--output", fmt.Sprintf("sbom-%d.json", i), report,
+			}),
 		)
 	}
 	commands = append(commands,
 		slices.Concat([]string{trivy, "convert"}, quiet, []string{"--format", "cosign-vuln", "--output", "vuln.json", "report-0.json"}),
 		[]string{cosign, "sign", "--key", "cosign.key", "--tlog-upload=false", "--yes", im.ref.String()},
 	)
-	for _, a := range []struct{ kind, file string }{{"cyclonedx", "sbom-0.json"}, {"vuln", "vuln.json"}, {"slsaprovenance1", "provenance.json"}} {
-		commands = append(commands, []string{cosign, "attest", "--key", "cosign.key", "--tlog-upload=false", "--yes", "--type", a.kind, "--predicate", a.file, im.ref.String()})
+	for _, a := range []struct{ kind, file string }{
+		{"cyclonedx", "sbom-0.json"}, {"vuln", "vuln.json"}, {"slsaprovenance1", "provenance.json"},
+	} {
+		commands = append(commands, []string{
+			cosign, "attest", "--key", "cosign.key", "--tlog-upload=false", "--yes", "--type", a.kind, "--predicate", a.file,
+			im.ref.String(),
+		})
 	}
 	commands = append(commands, []string{cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", im.ref.String()})
 	for _, kind := range []string{"cyclonedx", "vuln", "slsaprovenance1"} {
-		commands = append(commands, []string{cosign, "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog=true", "--type", kind, im.ref.String()})
+		commands = append(commands, []string{
+			cosign, "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog=true", "--type", kind, im.ref.String(),
+		})
 	}
 	for _, c := range commands {
 		if err := b.run(ctx, c[0], c[1:]...); err != nil {

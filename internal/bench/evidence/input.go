@@ -141,7 +141,12 @@ func (b *bench) base() map[string][]byte {
 	}
 	var status strings.Builder
 	for i := range packages {
-		fmt.Fprintf(&status, "Package: package-%d\nStatus: install ok installed\nArchitecture: all\nMaintainer: Somebody <somebody@example.com>\nVersion: 1.%d-1\n\n", i, i)
+		fmt.Fprintf(
+			&status,
+			"Package: package-%d\nStatus: install ok installed\nArchitecture: all\nMaintainer: Somebody "+
+				"<somebody@example.com>\nVersion: 1.%d-1\n\n",
+			i, i,
+		)
 		content[fmt.Sprintf("usr/share/doc/package-%d/copyright", i)] = []byte("License: MIT\n")
 	}
 	content["var/lib/dpkg/status"] = []byte(status.String())
@@ -169,7 +174,10 @@ func layer(content map[string][]byte) (v1.Layer, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil }, tarball.WithMediaType(types.OCILayer))
+	return tarball.LayerFromOpener(
+		func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(out.Bytes())), nil },
+		tarball.WithMediaType(types.OCILayer),
+	)
 }
 
 // write writes what both need beside the image: how it was built, and the
@@ -177,7 +185,8 @@ func layer(content map[string][]byte) (v1.Layer, error) {
 func (b *bench) write(im image) error {
 	now := time.Now().UTC().Format(time.RFC3339)
 	record, err := json.Marshal(map[string]any{
-		"schema": "https://waybill.dev/build/v1", "image": im.ref.String(), "digest": im.ref.Digest(), "platforms": im.digests, "engine": "assemble", "version": "bench",
+		"schema": "https://waybill.dev/build/v1", "image": im.ref.String(), "digest": im.ref.Digest(), "platforms": im.digests,
+		"engine": "assemble", "version": "bench",
 		"dockerfile": map[string]string{"path": "Dockerfile", "digest": "sha256:" + strings.Repeat("1", 64)}, "context": ".",
 		"source":    map[string]string{"repository": "https://github.com/acme/demo-api", "commit": commit, "ref": "refs/heads/main"},
 		"startedAt": now, "finishedAt": now,
@@ -186,8 +195,10 @@ func (b *bench) write(im image) error {
 		return err
 	}
 	provenance, err := json.Marshal(map[string]any{
-		"buildDefinition": map[string]any{"buildType": "https://example.com/build", "externalParameters": map[string]string{"commit": commit}},
-		"runDetails":      map[string]any{"builder": map[string]string{"id": "https://example.com/builder"}},
+		"buildDefinition": map[string]any{
+			"buildType": "https://example.com/build", "externalParameters": map[string]string{"commit": commit},
+		},
+		"runDetails": map[string]any{"builder": map[string]string{"id": "https://example.com/builder"}},
 	})
 	if err != nil {
 		return err

@@ -43,7 +43,10 @@ func commandAction(c contract.Command) []byte {
 	out.WriteString("\nruns:\n  using: composite\n  steps:\n")
 	out.WriteString(installStep(c, "../install.sh"))
 	// By its path: an earlier step may have put another one on PATH.
-	out.WriteString("    - id: waybill\n      shell: bash\n      run: 'exec \"$WAYBILL_BIN/waybill\" " + c.Name + "'\n      env:\n        WAYBILL_BIN: ${{ steps.install.outputs.bin }}\n")
+	out.WriteString(
+		"    - id: waybill\n      shell: bash\n      run: 'exec \"$WAYBILL_BIN/waybill\" " + c.Name + "'\n      env:\n        " +
+			"WAYBILL_BIN: ${{ steps.install.outputs.bin }}\n",
+	)
 	for _, in := range c.Inputs {
 		if !in.LocalOnly {
 			fmt.Fprintf(&out, "        %s: ${{ inputs.%s }}\n", in.EnvVar(), in.Name)

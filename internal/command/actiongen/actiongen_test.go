@@ -81,7 +81,9 @@ func TestActionsPassInputsByEnvironmentAlone(t *testing.T) {
 func TestCheckFindsDrift(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
-	if err := os.WriteFile(filepath.Join(root, "README.md"), []byte("a\n<!-- commands -->\nstale text\n<!-- /commands -->\nz\n"), 0o644); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(root, "README.md"), []byte("a\n<!-- commands -->\nstale text\n<!-- /commands -->\nz\n"), 0o644,
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(root, true); err == nil {
@@ -94,7 +96,8 @@ func TestCheckFindsDrift(t *testing.T) {
 		t.Errorf("right after writing: %v", err)
 	}
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil || !strings.HasPrefix(string(readme), "a\n") || !strings.HasSuffix(string(readme), "z\n") || strings.Contains(string(readme), "stale text") {
+	if err != nil || !strings.HasPrefix(string(readme), "a\n") || !strings.HasSuffix(string(readme), "z\n") ||
+		strings.Contains(string(readme), "stale text") {
 		t.Errorf("README %q %v", readme, err)
 	}
 	at := filepath.Join(root, "actions", "scan", "action.yml")

@@ -22,7 +22,8 @@ type scratch struct {
 var references = map[string]string{
 	"actions/version.txt":    "0.1.0\n",
 	"workflows/config/a.yml": "- uses: waybill-dev/waybill/actions/check@v0.1.0\n- uses: actions/checkout@v0.1.0\n",
-	"examples/config/.github/workflows/a.yml": "- uses: waybill-dev/waybill/actions/check@0123456789012345678901234567890123456789 # v0.0.9\n" +
+	"examples/config/.github/workflows/a.yml": "- uses: waybill-dev/waybill/actions/check@0123456789012345678901234567890123456789 " +
+		"# v0.0.9\n" +
 		"- uses: waybill-dev/waybill@v0.1.0\n",
 	"examples/infra/main.tf": `source = "git::https://github.com/waybill-dev/waybill.git//terraform/modules/state?ref=v0.1.0"` + "\n",
 	"README.md":              "`uses: waybill-dev/waybill/actions/<command>@v0.1.0`\n",
@@ -88,12 +89,14 @@ func TestBumpKeepsAllReferences(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.is(map[string]string{
-			"actions/version.txt":                     "0.2.0\n",
-			"workflows/config/a.yml":                  "- uses: waybill-dev/waybill/actions/check@v0.2.0\n- uses: actions/checkout@v0.1.0\n",
-			"examples/config/.github/workflows/a.yml": "- uses: waybill-dev/waybill/actions/check@v0.2.0\n- uses: waybill-dev/waybill@v0.2.0\n",
-			"examples/infra/main.tf":                  strings.ReplaceAll(references["examples/infra/main.tf"], "0.1.0", "0.2.0"),
-			"README.md":                               "`uses: waybill-dev/waybill/actions/<command>@v0.2.0`\n",
-			"CHANGELOG.md":                            references["CHANGELOG.md"],
+			"actions/version.txt": "0.2.0\n",
+			"workflows/config/a.yml": "- uses: waybill-dev/waybill/actions/check@v0.2.0\n- uses: " +
+				"actions/checkout@v0.1.0\n",
+			"examples/config/.github/workflows/a.yml": "- uses: waybill-dev/waybill/actions/check@v0.2.0\n- uses: " +
+				"waybill-dev/waybill@v0.2.0\n",
+			"examples/infra/main.tf": strings.ReplaceAll(references["examples/infra/main.tf"], "0.1.0", "0.2.0"),
+			"README.md":              "`uses: waybill-dev/waybill/actions/<command>@v0.2.0`\n",
+			"CHANGELOG.md":           references["CHANGELOG.md"],
 		})
 	}
 	if err := s.bump("--pin"); err == nil || !strings.Contains(err.Error(), "there is no tag v0.2.0") {
@@ -107,7 +110,8 @@ func TestBumpKeepsAllReferences(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.is(map[string]string{
-			"workflows/config/a.yml": "- uses: waybill-dev/waybill/actions/check@" + commit + " # v0.2.0\n- uses: actions/checkout@v0.1.0\n",
+			"workflows/config/a.yml": "- uses: waybill-dev/waybill/actions/check@" + commit + " # v0.2.0\n- uses: " +
+				"actions/checkout@v0.1.0\n",
 			"examples/config/.github/workflows/a.yml": "- uses: waybill-dev/waybill/actions/check@" + commit + " # v0.2.0\n" +
 				"- uses: waybill-dev/waybill@" + commit + " # v0.2.0\n",
 			"README.md": "`uses: waybill-dev/waybill/actions/<command>@v0.2.0`\n",

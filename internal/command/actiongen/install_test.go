@@ -37,7 +37,10 @@ func newInstall(t *testing.T) install {
 	i.write("actions/install.sh", string(script))
 	i.write("actions/version.txt", "9.9.9\n")
 	i.write("actions/checksums.txt", "# none\n")
-	for _, name := range []string{"bash", "sh", "dirname", "cat", "uname", "tr", "mkdir", "awk", "sha256sum", "tar", "gzip", "rm", "mktemp", "cp", "mv", "chmod"} {
+	for _, name := range []string{
+		"bash", "sh", "dirname", "cat", "uname", "tr", "mkdir", "awk", "sha256sum", "tar", "gzip", "rm", "mktemp", "cp", "mv",
+		"chmod",
+	} {
 		found, err := process.LookPath(name)
 		if err != nil {
 			t.Skipf("needs %s", name)
@@ -93,7 +96,10 @@ func (i install) served(status string, body []byte) {
 	if err := os.WriteFile(file, body, 0o644); err != nil {
 		i.t.Fatal(err)
 	}
-	i.program("curl", "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = --output ] && out=$2; shift; done\ncat '"+file+"' > \"$out\"\nprintf "+status+"\n")
+	i.program(
+		"curl",
+		"#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = --output ] && out=$2; shift; done\ncat '"+file+"' > \"$out\"\nprintf "+status+"\n",
+	)
 }
 
 func sum(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
@@ -108,8 +114,16 @@ func (i install) run(binaries string, env ...string) (paths, stderr string, err 
 	i.t.Helper()
 	file := filepath.Join(i.temp, "path")
 	var words bytes.Buffer
-	err = process.Command{Path: filepath.Join(i.path, "bash"), Args: []string{filepath.Join(i.root, "actions", "install.sh")}, Stderr: &words,
-		Env: append([]string{"PATH=" + i.path, "WAYBILL_BINARIES=" + binaries, "GITHUB_PATH=" + file, "GITHUB_OUTPUT=" + filepath.Join(i.temp, "output"), "RUNNER_TEMP=" + i.temp}, env...)}.Run(i.t.Context())
+	err = process.Command{Path: filepath.Join(i.path, "bash"), Args: []string{filepath.Join(
+		i.root, "actions", "install.sh",
+	)}, Stderr: &words,
+		Env: append(
+			[]string{
+				"PATH=" + i.path, "WAYBILL_BINARIES=" + binaries, "GITHUB_PATH=" + file,
+				"GITHUB_OUTPUT=" + filepath.Join(i.temp, "output"), "RUNNER_TEMP=" + i.temp,
+			},
+			env...,
+		)}.Run(i.t.Context())
 	data, _ := os.ReadFile(file)
 	return string(data), words.String(), err
 }
@@ -226,7 +240,8 @@ func TestInstallUnverifiedDirectory(t *testing.T) {
 	if _, stderr, err := i.run("waybill", dir); err != nil {
 		t.Errorf("%v, %s", err, stderr)
 	}
-	if _, stderr, err := i.run("waybill", dir, "WAYBILL_STRICT=true"); err == nil || !strings.Contains(stderr, "waybill from WAYBILL_BINARY_DIR cannot be verified") {
+	if _, stderr, err := i.run("waybill", dir, "WAYBILL_STRICT=true"); err == nil ||
+		!strings.Contains(stderr, "waybill from WAYBILL_BINARY_DIR cannot be verified") {
 		t.Errorf("%v, %s", err, stderr)
 	}
 }
@@ -235,7 +250,8 @@ func TestInstallDoesNotTakeAnotherVersion(t *testing.T) {
 	t.Parallel()
 	i := newInstall(t)
 	i.program("waybill", strings.Replace(fakeBinary, "9.9.9", "9.9.90", 1))
-	if _, stderr, err := i.run("waybill", "WAYBILL_USE_PATH=true"); err == nil || !strings.Contains(stderr, "there is no release of waybill 9.9.9") {
+	if _, stderr, err := i.run("waybill", "WAYBILL_USE_PATH=true"); err == nil ||
+		!strings.Contains(stderr, "there is no release of waybill 9.9.9") {
 		t.Errorf("%v, %s", err, stderr)
 	}
 }
@@ -283,20 +299,34 @@ func TestInstallTrouble(t *testing.T) {
 		want    string // of stderr
 		built   bool
 	}{
-		"404, Go present": {func(i install, archive, binary string) { i.served("404", nil); i.program("go", goBuilds) }, "building waybill 9.9.9 from source", true},
-		"404, no Go":      {func(i install, archive, binary string) { i.served("404", nil) }, "there is no release of waybill 9.9.9", false},
-		"500, Go present": {func(i install, archive, binary string) { i.served("500", nil); i.program("go", goBuilds) }, "the server answers 500", false},
+		"404, Go present": {
+			func(i install, archive, binary string) { i.served("404", nil); i.program("go", goBuilds) },
+			"building waybill 9.9.9 from source", true,
+		},
+		"404, no Go": {
+			func(i install, archive, binary string) { i.served("404", nil) }, "there is no release of waybill 9.9.9", false,
+		},
+		"500, Go present": {
+			func(i install, archive, binary string) { i.served("500", nil); i.program("go", goBuilds) }, "the server answers 500",
+			false,
+		},
 		"no network, Go present": {func(i install, archive, binary string) {
 			i.program("curl", "#!/bin/sh\nexit 6\n")
 			i.program("go", goBuilds)
 		}, "run the job again", false},
-		"no sha256sum": {func(i install, archive, binary string) { _ = os.Remove(filepath.Join(i.path, "sha256sum")) }, "neither sha256sum nor shasum is on PATH", false},
-		"no curl":      {func(i install, archive, binary string) { _ = os.Remove(filepath.Join(i.path, "curl")) }, "curl is not on PATH", false},
+		"no sha256sum": {
+			func(i install, archive, binary string) { _ = os.Remove(filepath.Join(i.path, "sha256sum")) },
+			"neither sha256sum nor shasum is on PATH", false,
+		},
+		"no curl": {func(i install, archive, binary string) { _ = os.Remove(filepath.Join(i.path, "curl")) }, "curl is not on PATH", false},
 		"what is no archive": {func(i install, archive, binary string) {
 			i.served("200", []byte("not a tar"))
 			i.write("actions/checksums.txt", sum([]byte("not a tar"))+"  "+asset()+".tar.gz\n"+binary)
 		}, "cannot unpack", false},
-		"Go that fails": {func(i install, archive, binary string) { i.served("404", nil); i.program("go", "#!/bin/sh\nexit 1\n") }, "cannot build waybill", false},
+		"Go that fails": {
+			func(i install, archive, binary string) { i.served("404", nil); i.program("go", "#!/bin/sh\nexit 1\n") },
+			"cannot build waybill", false,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -305,7 +335,8 @@ func TestInstallTrouble(t *testing.T) {
 			i.write("actions/checksums.txt", archive+binary)
 			test.arrange(i, archive, binary)
 			paths, stderr, err := i.run("waybill")
-			if !strings.Contains(stderr, test.want) || (err == nil) != test.built || (paths != "") != test.built || (i.installed() == "built") != test.built {
+			if !strings.Contains(stderr, test.want) || (err == nil) != test.built || (paths != "") != test.built ||
+				(i.installed() == "built") != test.built {
 				t.Errorf("%v, PATH %q, installed %q\n%s", err, paths, i.installed(), stderr)
 			}
 		})

@@ -27,7 +27,10 @@ var verdicts = []struct {
 }{
 	{regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(refused|error|failed|broken)\b`), red},
 	{regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(pending|note|kept|wait|declined|foreign)\b`), yellow},
-	{regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(ok|allowed|approved|applied|bumped|current|signed|verified|wrote|opened|updated|pushed|committed)\b`), green},
+	{
+		regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(ok|allowed|approved|applied|bumped|current|signed|verified|wrote|opened|updated|pushed|committed)\b`),
+		green,
+	},
 }
 
 // coloured gives a writer that colours verdicts where w is a terminal that

@@ -9,7 +9,8 @@ import (
 func TestVerdictsAreColoured(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"refused: backend may not\n  scan       refused  2 high\n  signature  ok  x\n": "\x1b[31mrefused\x1b[0m: backend may not\n  scan       \x1b[31mrefused\x1b[0m  2 high\n  signature  \x1b[32mok\x1b[0m  x\n",
+		"refused: backend may not\n  scan       refused  2 high\n  signature  ok  x\n": "\x1b[31mrefused\x1b[0m: backend may not\n  " +
+			"scan       \x1b[31mrefused\x1b[0m  2 high\n  signature  \x1b[32mok\x1b[0m  x\n",
 		"pending: soak\n":         "\x1b[33mpending\x1b[0m: soak\n",
 		"bumped   f: a → b\n":     "\x1b[32mbumped\x1b[0m   f: a → b\n",
 		"the digest is refused\n": "the digest is refused\n",

@@ -159,7 +159,8 @@ func (a Access) UploadSARIF(ctx context.Context, sarif []byte) error {
 	job := a.Call.Runner.Context()
 	repository, err := github.ParseRepository(job.Repository)
 	if err != nil || job.SHA == "" || job.Ref == "" {
-		return outcome.Usagef("--upload-sarif works in a run of GitHub Actions: there is no GITHUB_REPOSITORY, GITHUB_SHA and GITHUB_REF here")
+		return outcome.Usagef("--upload-sarif works in a run of GitHub Actions: there is no GITHUB_REPOSITORY, GITHUB_SHA and " +
+			"GITHUB_REF here")
 	}
 	api, err := a.GitHubClient()
 	if err != nil {

@@ -16,9 +16,14 @@ func TestCacheOfAJob(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		"in Actions":                    {map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "HOME": "/home/runner"}, "/job/temp/waybill-cache"},
-		"where the runner's owner says": {map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "XDG_CACHE_HOME": "/cache"}, "/cache/waybill"},
-		"on a laptop":                   {map[string]string{"HOME": "/home/ada"}, "/home/ada/.cache/waybill"},
+		"in Actions": {
+			map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "HOME": "/home/runner"},
+			"/job/temp/waybill-cache",
+		},
+		"where the runner's owner says": {
+			map[string]string{"GITHUB_ACTIONS": "true", "RUNNER_TEMP": "/job/temp", "XDG_CACHE_HOME": "/cache"}, "/cache/waybill",
+		},
+		"on a laptop": {map[string]string{"HOME": "/home/ada"}, "/home/ada/.cache/waybill"},
 	} {
 		getenv := func(name string) string { return test.env[name] }
 		call := &cli.Call{Runner: runner.New(getenv, new(bytes.Buffer)), Getenv: getenv}

@@ -112,7 +112,8 @@ func SealKey(key, file string) ([]seal.Identity, error) {
 		key = string(data)
 	}
 	if key == "" {
-		return nil, outcome.Usagef("which key opens the plan? Give --seal-key-file FILE, or the secret input seal_key (WAYBILL_INPUT_SEAL_KEY)")
+		return nil, outcome.Usagef("which key opens the plan? Give --seal-key-file FILE, or the secret input seal_key " +
+			"(WAYBILL_INPUT_SEAL_KEY)")
 	}
 	return seal.ParseIdentities(key)
 }

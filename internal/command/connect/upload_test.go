@@ -61,7 +61,8 @@ func TestUploadSARIF(t *testing.T) {
 	if err := upload(t, `{"version":"2.1.0","runs":[]}`, map[string]string{"security-events": "write"}); err != nil {
 		t.Error(err)
 	}
-	if err := upload(t, `{"version":"2.1.0","runs":[]}`, map[string]string{"contents": "read"}); err == nil || !strings.Contains(err.Error(), "security") {
+	if err := upload(t, `{"version":"2.1.0","runs":[]}`, map[string]string{"contents": "read"}); err == nil ||
+		!strings.Contains(err.Error(), "security") {
 		t.Errorf("without the permission: %v does not name it", err)
 	}
 	err := scanCall(nil).UploadSARIF(t.Context(), nil)

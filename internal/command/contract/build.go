@@ -2,7 +2,8 @@ package contract
 
 var (
 	inputImage = Input{Name: "image", Type: String, Required: true, Positional: true, Placeholder: "IMAGE",
-		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time it is used."}
+		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time " +
+			"it is used."}
 	inputFormat = Input{Name: "format", Type: Choice, Values: []string{"text", "json"}, Default: "text", LocalOnly: true,
 		Doc: "Form of the result on standard output."}
 	inputDryRun = Input{Name: "dry_run", Type: Bool, Default: "false", LocalOnly: true,
@@ -10,11 +11,14 @@ var (
 	inputToken = Input{Name: "token", Type: String, Secret: true, Group: GitHub,
 		Doc: "Token for the GitHub API. The action passes the job's own token when empty, the command line takes GITHUB_TOKEN."}
 	inputAppID = Input{Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub,
-		Doc: "Client ID of a GitHub App that acts instead of {token}, for the config repository alone and with no more than this command needs. GitHub lets no job token commit to a branch that requires pull requests or a status; an App can be on the bypass list of its ruleset. Empty uses {token}."}
+		Doc: "Client ID of a GitHub App that acts instead of {token}, for the config repository alone and with no more than this " +
+			"command needs. GitHub lets no job token commit to a branch that requires pull requests or a status; an App can be on " +
+			"the bypass list of its ruleset. Empty uses {token}."}
 	inputAppKey = Input{Name: "app_key", Type: String, Secret: true, Group: GitHub,
 		Doc: "Private key of the App that {app_id} names, in PEM form."}
 	inputRegistryUsername = Input{Name: "registry_username", Type: String, Secret: true, Group: Registry,
-		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs only {registry_password}."}
+		Doc: "User name for the image's registry. Empty leaves it to the credentials of docker login; for ghcr.io the action needs " +
+			"only {registry_password}."}
 	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true, Group: Registry,
 		Doc: "Password or token for the image's registry, sent to that registry alone."}
 	permissionPackagesRead  = Permission{"packages", "read", "reads the image and its evidence from ghcr.io"}
@@ -24,14 +28,28 @@ var (
 var compile = Command{
 	Name:  "compile",
 	Short: "Compile a Go package for every platform and hand the binaries to build",
-	Long: "Compiles a main package of the checked-out repository with the Go toolchain, which gets no credential and executes none of the package's code: no cgo, an empty GOFLAGS, the end of the flags marked. " +
-		"The binaries are pushed beside the image as one untagged artifact. `build` takes it by digest and writes it into `dist/OS-ARCH/APP` of the build context, so that no job both compiles and builds.",
+	Long: "Compiles a main package of the checked-out repository with the Go toolchain, which gets no credential and executes none " +
+		"of the package's code: no cgo, an empty GOFLAGS, the end of the flags marked. " +
+		"The binaries are pushed beside the image as one untagged artifact. `build` takes it by digest and writes it into " +
+		"`dist/OS-ARCH/APP` of the build context, so that no job both compiles and builds.",
 	Example: "waybill compile --package ./cmd/backend --app backend --image ghcr.io/acme/backend",
 	Inputs: []Input{
-		{Name: "package", Type: String, Required: true, Placeholder: "PACKAGE", Doc: "Main package to compile: . or ./PATH of this repository. Anything else is refused."},
-		{Name: "app", Type: String, Required: true, Placeholder: "NAME", Doc: "Name of the binary: lower-case letters, digits, ., _ and -."},
-		{Name: "image", Type: String, Required: true, Placeholder: "REPO", Doc: "Repository of the image, beside which the binaries are pushed."},
-		{Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to compile for."},
+		{
+			Name: "package", Type: String, Required: true, Placeholder: "PACKAGE",
+			Doc: "Main package to compile: . or ./PATH of this repository. Anything else is refused.",
+		},
+		{
+			Name: "app", Type: String, Required: true, Placeholder: "NAME",
+			Doc: "Name of the binary: lower-case letters, digits, ., _ and -.",
+		},
+		{
+			Name: "image", Type: String, Required: true, Placeholder: "REPO",
+			Doc: "Repository of the image, beside which the binaries are pushed.",
+		},
+		{
+			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
+			Doc: "Platforms to compile for.",
+		},
 		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},
@@ -43,28 +61,84 @@ var compile = Command{
 var build = Command{
 	Name:  "build",
 	Short: "Build every platform of an image and push it by digest, untagged",
-	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can deploy it by name before it is scanned, signed and judged. " +
-		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at {builder}. Jobs on native runners build a platform each, and {join} makes one image of their results. The index is pushed last: a failed build leaves no half-written image behind.",
+	Long: "Builds one OCI index with a manifest for each platform and pushes it by digest, without a tag, so that nothing can " +
+		"deploy it by name before it is scanned, signed and judged. " +
+		"A Dockerfile that executes nothing is assembled in-process; one with RUN is built by the BuildKit daemon at {builder}. " +
+		"Jobs on native runners build a platform each, and {join} makes one image of their results. The index is pushed last: a " +
+		"failed build leaves no half-written image behind.",
 	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64,linux/arm64",
 	Inputs: []Input{
-		{Name: "image", Type: String, Placeholder: "REPO", Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given."},
-		{Name: "context", Type: String, Default: ".", Placeholder: "DIR", Doc: "Directory of the build context. A .dockerignore in it is honoured."},
+		{
+			Name: "image", Type: String, Placeholder: "REPO",
+			Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given.",
+		},
+		{
+			Name: "context", Type: String, Default: ".", Placeholder: "DIR",
+			Doc: "Directory of the build context. A .dockerignore in it is honoured.",
+		},
 		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
-		{Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH", Doc: "Platforms to build, such as linux/arm64 or linux/arm/v7."},
-		{Name: "build_arg", Type: List, Placeholder: "NAME=VALUE", Doc: "Build arguments. Not for secrets: they are recorded in the image and in the provenance."},
-		{Name: "secret", Type: List, Placeholder: "id=ID[,src=PATH|,env=NAME]", Doc: "Secrets for RUN --mount=type=secret, from a file or an environment variable. With the id alone, from the variable of that name, else the file. Never stored in the image. Needs BuildKit."},
-		{Name: "secret_values", Type: String, Secret: true, Doc: "Secrets for RUN --mount=type=secret with their values: lines of the form ID=VALUE. A workflow passes secrets of its caller in this way. If empty, only {secret} gives secrets."},
-		{Name: "label", Type: List, Placeholder: "NAME=VALUE", Doc: "Labels of the image configuration, beside the org.opencontainers.image ones read from git."},
-		{Name: "annotation", Type: List, Placeholder: "[LEVEL:]NAME=VALUE", Doc: "Annotations beside the org.opencontainers.image ones read from git. LEVEL is manifest, index, manifest-descriptor or index-descriptor (OCI layouts only), with a platform in brackets if it is for that one. Without a level the annotation goes to the index and every manifest."},
-		{Name: "engine", Type: Choice, Values: []string{"auto", "buildkit", "assemble"}, Default: "auto", Doc: "What builds. `auto` assembles a Dockerfile that executes nothing and gives any other to BuildKit."},
-		{Name: "builder", Type: List, Placeholder: "[PLATFORM=]ADDR", Doc: "Address of a BuildKit daemon, for all platforms or, with a platform in front, for that one: unix:///PATH, tcp://HOST:PORT (with mutual TLS: ?cacert=FILE&cert=FILE&key=FILE), docker-container://NAME, podman-container://NAME, kube-pod://POD, ssh://HOST, or auto. If empty, auto: BUILDKIT_HOST, else unix:///run/buildkit/buildkitd.sock, else a container of moby/buildkit that Waybill starts in the local Docker and removes at the end."},
-		{Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling."},
+		{
+			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
+			Doc: "Platforms to build, such as linux/arm64 or linux/arm/v7.",
+		},
+		{
+			Name: "build_arg", Type: List, Placeholder: "NAME=VALUE",
+			Doc: "Build arguments. Not for secrets: they are recorded in the image and in the provenance.",
+		},
+		{
+			Name: "secret", Type: List, Placeholder: "id=ID[,src=PATH|,env=NAME]",
+			Doc: "Secrets for RUN --mount=type=secret, from a file or an environment variable. With the id alone, from the variable " +
+				"of that name, else the file. Never stored in the image. Needs BuildKit.",
+		},
+		{
+			Name: "secret_values", Type: String, Secret: true,
+			Doc: "Secrets for RUN --mount=type=secret with their values: lines of the form ID=VALUE. A workflow passes secrets of " +
+				"its caller in this way. If empty, only {secret} gives secrets.",
+		},
+		{
+			Name: "label", Type: List, Placeholder: "NAME=VALUE",
+			Doc: "Labels of the image configuration, beside the org.opencontainers.image ones read from git.",
+		},
+		{
+			Name: "annotation", Type: List, Placeholder: "[LEVEL:]NAME=VALUE",
+			Doc: "Annotations beside the org.opencontainers.image ones read from git. LEVEL is manifest, index, manifest-descriptor " +
+				"or index-descriptor (OCI layouts only), with a platform in brackets if it is for that one. Without a level the " +
+				"annotation goes to the index and every manifest.",
+		},
+		{
+			Name: "engine", Type: Choice, Values: []string{"auto", "buildkit", "assemble"}, Default: "auto",
+			Doc: "What builds. `auto` assembles a Dockerfile that executes nothing and gives any other to BuildKit.",
+		},
+		{
+			Name: "builder", Type: List, Placeholder: "[PLATFORM=]ADDR",
+			Doc: "Address of a BuildKit daemon, for all platforms or, with a platform in front, for that one: unix:///PATH, " +
+				"tcp://HOST:PORT (with mutual TLS: ?cacert=FILE&cert=FILE&key=FILE), docker-container://NAME, " +
+				"podman-container://NAME, kube-pod://POD, ssh://HOST, or auto. If empty, auto: BUILDKIT_HOST, else " +
+				"unix:///run/buildkit/buildkitd.sock, else a container of moby/buildkit that Waybill starts in the local Docker and " +
+				"removes at the end.",
+		},
+		{
+			Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE",
+			Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling.",
+		},
 		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
-		{Name: "binaries", Type: String, Placeholder: "REPO@DIGEST", Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the provenance. A file that is there already is not replaced. Empty writes nothing."},
-		{Name: "join", Type: List, Commas: true, Placeholder: "RECORD", Doc: "Builds nothing, and joins the results of other jobs: their outputs `record`, REPOSITORY@sha256:…. The new index holds exactly the platforms that {platform} names, and is the one that a single job builds alone. Refused are results of different commits, Dockerfiles, arguments or targets, and two for one platform. If empty, builds."},
-		{Name: "metadata", Type: String, Placeholder: "FILE", Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none."},
+		{
+			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",
+			Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the " +
+				"provenance. A file that is there already is not replaced. Empty writes nothing.",
+		},
+		{
+			Name: "join", Type: List, Commas: true, Placeholder: "RECORD",
+			Doc: "Builds nothing, and joins the results of other jobs: their outputs `record`, REPOSITORY@sha256:…. The new index " +
+				"holds exactly the platforms that {platform} names, and is the one that a single job builds alone. Refused are " +
+				"results of different commits, Dockerfiles, arguments or targets, and two for one platform. If empty, builds.",
+		},
+		{
+			Name: "metadata", Type: String, Placeholder: "FILE",
+			Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none.",
+		},
 		inputFormat,
 		inputRegistryUsername, inputRegistryPassword,
 	},

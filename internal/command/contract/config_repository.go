@@ -4,7 +4,8 @@ var (
 	inputRepo = Input{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 		Doc: "Config repository on GitHub, read and written through the API without a clone."}
 	inputDir = Input{Name: "dir", Type: String, Group: Repository, Placeholder: "PATH",
-		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take the working directory if it holds waybill.yaml."}
+		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take " +
+			"the working directory if it holds waybill.yaml."}
 	inputBranch = Input{Name: "branch", Type: String, Group: Repository, Placeholder: "BRANCH",
 		Doc: "Branch that holds the deployments. Empty means the default branch."}
 	inputApp = Input{Name: "app", Type: String, Required: true, Placeholder: "APP",
@@ -21,13 +22,22 @@ var (
 var tag = Command{
 	Name:  "tag",
 	Short: "Add tags to a digest that passes policy",
-	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last thing an image gets. " +
+	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last " +
+		"thing an image gets. " +
 		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver:PATTERN`, `run`, `schedule:LAYOUT`.",
 	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
 		inputImage,
-		{Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]", Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, `semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused."},
-		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy the digest must pass."},
+		{
+			Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]",
+			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, " +
+				"`semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in " +
+				"Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
+		},
+		{
+			Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE",
+			Doc: "waybill.yaml whose policy the digest must pass.",
+		},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
 		inputDryRun, inputFormat, inputTrustedRoot,
@@ -41,17 +51,38 @@ var tag = Command{
 var bump = Command{
 	Name:  "bump",
 	Short: "Point one environment's overlay at a digest that passes policy",
-	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
-		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no right to write there. " +
+	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by " +
+		"rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
+		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} " +
+		"it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no " +
+		"right to write there. " +
 		"Where the first environment takes changes by pull request only, it opens one.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
 		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
-		{Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit", Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump workflow, and waits for the answer: it needs `deployments: write` there and nothing else. `dispatch` is the old name of `deployment`."},
+		{
+			Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit",
+			Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump " +
+				"workflow, and waits for the answer: it needs `deployments: write` there and nothing else. `dispatch` is the old " +
+				"name of `deployment`.",
+		},
 		{Name: "timeout", Type: Duration, Default: "15m", Doc: "How long {via: deployment} waits for the answer."},
-		{Name: "deployment", Type: Int, Placeholder: "ID", Doc: "Deployment of the config repository by which somebody asked with {via: deployment}: the outcome is reported there. Empty reports to nobody. Needs {repo}."},
-		{Name: "promote_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token starts none by itself. It is started again when the command is. With {app_id} the commit starts by itself what listens to pushes. Empty starts none. Needs {repo}."},
-		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, as in {promote.check_workflow}. Empty starts none."},
+		{
+			Name: "deployment", Type: Int, Placeholder: "ID",
+			Doc: "Deployment of the config repository by which somebody asked with {via: deployment}: the outcome is reported " +
+				"there. Empty reports to nobody. Needs {repo}.",
+		},
+		{
+			Name: "promote_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start once the overlay names the digest, such as promote.yml: a commit made with the job token " +
+				"starts none by itself. It is started again when the command is. With {app_id} the commit starts by itself what " +
+				"listens to pushes. Empty starts none. Needs {repo}.",
+		},
+		{
+			Name: "check_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, " +
+				"as in {promote.check_workflow}. Empty starts none.",
+		},
 		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{
@@ -61,29 +92,49 @@ var bump = Command{
 		{"previous", "The digest that was deployed before."},
 		{"pull_request", "Number of the pull request, where the first environment takes changes by pull request."},
 	},
-	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {"actions", "write", "starts the promote workflow after a commit"},
+	Permissions: []Permission{permissionContentsWrite, permissionPackagesRead, {
+		"actions", "write", "starts the promote workflow after a commit",
+	},
 		{"pull-requests", "write", "opens the pull request of a first environment that takes those"},
 		{"statuses", "write", "marks its head as waiting for its check"},
-		{"deployments", "write", "reports the outcome to who asked; with `via: deployment` it is all that is needed, in the config repository"}},
+		{
+			"deployments", "write",
+			"reports the outcome to who asked; with `via: deployment` it is all that is needed, in the config repository",
+		}},
 	Binaries: []string{Waybill},
 }
 
 var promote = Command{
 	Name:  "promote",
 	Short: "Open or update the promotion pull requests of every application that may move",
-	Long: "For each application whose digest in one environment is ahead of the next, verifies the evidence and the rules of the next environment and opens one pull request, or updates the one that is open. " +
-		"Its body carries the evidence: signer, source, scan counts and what they change, the rendered manifest difference. Running it again changes nothing. A branch somebody else has pushed to is left alone.",
+	Long: "For each application whose digest in one environment is ahead of the next, verifies the evidence and the rules of the " +
+		"next environment and opens one pull request, or updates the one that is open. " +
+		"Its body carries the evidence: signer, source, scan counts and what they change, the rendered manifest difference. Running " +
+		"it again changes nothing. A branch somebody else has pushed to is left alone.",
 	Example: "waybill promote --repo acme/config",
 	Inputs: []Input{
-		{Name: "from", Type: String, Placeholder: "ENV", Doc: "Environment to promote from. Empty means every environment that has a next one."},
+		{
+			Name: "from", Type: String, Placeholder: "ENV",
+			Doc: "Environment to promote from. Empty means every environment that has a next one.",
+		},
 		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after {from}."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote. Empty means all."},
 		inputRepo, inputDir, inputBranch,
-		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made with the job token starts none by itself. Empty starts none."},
+		{
+			Name: "check_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made " +
+				"with the job token starts none by itself. Empty starts none.",
+		},
 		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
-	Outputs: []Output{{"pull_requests", "JSON array: per application and environment the state (opened, updated, unchanged, committed, current, refused, pending, declined, foreign), number, URL and reason."}},
-	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
+	Outputs: []Output{{
+		"pull_requests",
+		"JSON array: per application and environment the state (opened, updated, unchanged, committed, current, refused, pending, " +
+			"declined, foreign), number, URL and reason.",
+	}},
+	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {
+		"actions", "write", "starts the check workflow of the pull request",
+	},
 		{"statuses", "write", "marks the head as waiting for its check"}},
 	Binaries: []string{Waybill},
 }
@@ -91,28 +142,53 @@ var promote = Command{
 var check = Command{
 	Name:  "check",
 	Short: "Re-verify every digest that a pull request would deploy",
-	Long: "Reads what merging the head into the base leads to, trusts nothing in the pull request's body, judges by the base's rules, verifies the evidence of every digest that would be newly deployed, and renders both sides. It refuses mutable tags, digests that skip an environment, " +
-		"images that are neither an application's nor allowed, and changes that take protection away without saying so. Reports only what is new. Without a base it judges everything as it stands. On a pull request into the default branch, and on a merge group, it reports as a commit status on the head it judged, which names the base and its revision.",
+	Long: "Reads what merging the head into the base leads to, trusts nothing in the pull request's body, judges by the base's " +
+		"rules, verifies the evidence of every digest that would be newly deployed, and renders both sides. It refuses mutable " +
+		"tags, digests that skip an environment, " +
+		"images that are neither an application's nor allowed, and changes that take protection away without saying so. Reports " +
+		"only what is new. Without a base it judges everything as it stands. On a pull request into the default branch, and on a " +
+		"merge group, it reports as a commit status on the head it judged, which names the base and its revision.",
 	Example: "waybill check --base origin/main --head HEAD --dir .",
 	Inputs: []Input{
-		{Name: "base", Type: String, Placeholder: "REV", Doc: "Revision the change is compared with. Empty, without {pull_request}, judges everything as it stands."},
+		{
+			Name: "base", Type: String, Placeholder: "REV",
+			Doc: "Revision the change is compared with. Empty, without {pull_request}, judges everything as it stands.",
+		},
 		{Name: "head", Type: String, Placeholder: "REV", Doc: "Revision to judge. Empty means HEAD, or the head of {pull_request}."},
-		{Name: "pull_request", Type: Int, Placeholder: "N", Doc: "Pull request to judge: its base, its head, and where the status goes. One that does not go into the default branch gets no status. Needs {repo}."},
-		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group to judge, onto the default branch; the status goes there. Needs {repo}."},
-		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of judging here, with {pull_request} and {merge_group} as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty judges here."},
+		{
+			Name: "pull_request", Type: Int, Placeholder: "N",
+			Doc: "Pull request to judge: its base, its head, and where the status goes. One that does not go into the default " +
+				"branch gets no status. Needs {repo}.",
+		},
+		{
+			Name: "merge_group", Type: String, Placeholder: "SHA",
+			Doc: "Head commit of a merge queue's group to judge, onto the default branch; the status goes there. Needs {repo}.",
+		},
+		{
+			Name: "start_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start on the default branch, in place of judging here, with {pull_request} and {merge_group} as " +
+				"its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty judges here.",
+		},
 		inputRepo, inputDir,
-		{Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME", Doc: "Name of the commit status that is set on the head that was judged."},
+		{
+			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
+			Doc: "Name of the commit status that is set on the head that was judged.",
+		},
 		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
-	Outputs:     []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
-	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "reads base and head of the pull request"}, {"statuses", "write", "reports on the head it judged"}, permissionPackagesRead},
-	Binaries:    []string{Waybill},
+	Outputs: []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
+	Permissions: []Permission{
+		permissionContentsRead, {"pull-requests", "read", "reads base and head of the pull request"},
+		{"statuses", "write", "reports on the head it judged"}, permissionPackagesRead,
+	},
+	Binaries: []string{Waybill},
 }
 
 var diff = Command{
-	Name:    "diff",
-	Short:   "Show how the rendered manifests differ between two revisions",
-	Long:    "Renders the overlays of both revisions, Kustomize and Helm in-process, and prints the difference per object and field. Nothing from a cluster is needed.",
+	Name:  "diff",
+	Short: "Show how the rendered manifests differ between two revisions",
+	Long: "Renders the overlays of both revisions, Kustomize and Helm in-process, and prints the difference per object and " +
+		"field. Nothing from a cluster is needed.",
 	Example: "waybill diff --base origin/main --head HEAD --app backend --env prod",
 	Inputs: []Input{
 		{Name: "base", Type: String, Required: true, Placeholder: "REV", Doc: "Revision to compare with."},
@@ -120,7 +196,10 @@ var diff = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to show. Empty means all."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to show. Empty means all."},
 		inputRepo, inputDir,
-		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", Doc: "Form of the difference on standard output."},
+		{
+			Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown",
+			Doc: "Form of the difference on standard output.",
+		},
 		inputToken,
 	},
 	Outputs:     []Output{{"changed", "`true` when any object differs."}, {"objects", "Number of objects that differ."}},
@@ -131,8 +210,11 @@ var diff = Command{
 var rollback = Command{
 	Name:  "rollback",
 	Short: "Return an environment to an earlier digest",
-	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes policy, and opens a pull request that puts it back; with {direct} it commits. " +
-		"Only a digest that the environment's history holds is taken without {allow_new}. The digest that it takes out is held: it is refused wherever it would newly be deployed, in every environment and under every application's name, until `waybill hold --lift`.",
+	Long: "Finds the digest that ran in the environment before, or takes the one that is named, verifies that it still passes " +
+		"policy, and opens a pull request that puts it back; with {direct} it commits. " +
+		"Only a digest that the environment's history holds is taken without {allow_new}. The digest that it takes out is held: it " +
+		"is refused wherever it would newly be deployed, in every environment and under every application's name, until `waybill " +
+		"hold --lift`.",
 	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
@@ -141,11 +223,20 @@ var rollback = Command{
 		{Name: "direct", Type: Bool, Default: "false", Doc: "Whether to commit to the branch instead of opening a pull request."},
 		{Name: "allow_new", Type: Bool, Default: "false", Doc: "Whether {to} may be a digest that never ran in the environment."},
 		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for the commit and the pull request."},
-		{Name: "check_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none."},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		{
+			Name: "check_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
+		},
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername,
+		inputRegistryPassword,
 	},
-	Outputs: []Output{{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."}, {"digest", "The digest that the environment returns to."}},
-	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {"actions", "write", "starts the check workflow of the pull request"},
+	Outputs: []Output{
+		{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."},
+		{"digest", "The digest that the environment returns to."},
+	},
+	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {
+		"actions", "write", "starts the check workflow of the pull request",
+	},
 		{"statuses", "write", "marks the head as waiting for its check"}},
 	Binaries: []string{Waybill},
 }
@@ -153,8 +244,10 @@ var rollback = Command{
 var holdCommand = Command{
 	Name:  "hold",
 	Short: "Keep a place at its digest until somebody lifts it",
-	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check refuse every other one, with the reason. {lift} takes it away, also where a rollback left it behind. " +
-		"A rollback holds by itself: the digest that it takes out of an environment is refused wherever it would newly be deployed, in every environment and under every application's name, until somebody lifts the hold.",
+	Long: "Writes a file to the config repository that keeps an environment at the digest that it has: bump, promote and check " +
+		"refuse every other one, with the reason. {lift} takes it away, also where a rollback left it behind. " +
+		"A rollback holds by itself: the digest that it takes out of an environment is refused wherever it would newly be deployed, " +
+		"in every environment and under every application's name, until somebody lifts the hold.",
 	Example: "waybill hold --app backend --env prod --reason 'the migration runs' --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
@@ -168,9 +261,10 @@ var holdCommand = Command{
 }
 
 var status = Command{
-	Name:    "status",
-	Short:   "Show which digest runs where, how far behind, and what waits for what",
-	Long:    "Reads the config repository and prints, per application and environment, the deployed digest, since when it is deployed, and the open promotion.",
+	Name:  "status",
+	Short: "Show which digest runs where, how far behind, and what waits for what",
+	Long: "Reads the config repository and prints, per application and environment, the deployed digest, since when it is " +
+		"deployed, and the open promotion.",
 	Example: "waybill status --dir .",
 	Inputs: []Input{
 		inputRepo, inputDir, inputBranch,
@@ -186,13 +280,24 @@ var status = Command{
 var why = Command{
 	Name:  "why",
 	Short: "Explain what stands between a digest and an environment",
-	Long: "Asks every rule that bump and promote ask, and changes nothing: evidence, order, soak, holds, freezes. Says what each waits for, when it passes, and which pull request is open. " +
+	Long: "Asks every rule that bump and promote ask, and changes nothing: evidence, order, soak, holds, freezes. Says what each " +
+		"waits for, when it passes, and which pull request is open. " +
 		"The digest is the one that runs in the environment before, or the one that is named.",
 	Example: "waybill why backend prod --repo acme/config",
 	Inputs: []Input{
-		{Name: "app", Type: String, Required: true, Positional: true, Placeholder: "APP", Doc: "Application, as named under `apps` in waybill.yaml."},
-		{Name: "env", Type: String, Required: true, Positional: true, Placeholder: "ENV", Doc: "Environment, as named under `environments` in waybill.yaml."},
-		{Name: "image", Type: String, Placeholder: "IMAGE", Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment needs it."},
+		{
+			Name: "app", Type: String, Required: true, Positional: true, Placeholder: "APP",
+			Doc: "Application, as named under `apps` in waybill.yaml.",
+		},
+		{
+			Name: "env", Type: String, Required: true, Positional: true, Placeholder: "ENV",
+			Doc: "Environment, as named under `environments` in waybill.yaml.",
+		},
+		{
+			Name: "image", Type: String, Placeholder: "IMAGE",
+			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
+				"needs it.",
+		},
 		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"allowed", "`true` when no rule stands in the way."}},
@@ -203,16 +308,22 @@ var why = Command{
 var doctorCommand = Command{
 	Name:  "doctor",
 	Short: "Say what is missing or weak in how a repository is set up on GitHub",
-	Long: "Reads the settings of a config or infrastructure repository and says one line for each, with what puts it right: the organisation's plan, the App and its permissions, " +
-		"the required status and who may set it, who may pass the ruleset, environments, secrets and variables by name, CODEOWNERS, packages, and the workflow files. It changes nothing. " +
-		"What the token may not read it says, with the permission that is missing. An owner's token reads everything: `GITHUB_TOKEN=$(gh auth token)`.",
+	Long: "Reads the settings of a config or infrastructure repository and says one line for each, with what puts it right: the " +
+		"organisation's plan, the App and its permissions, " +
+		"the required status and who may set it, who may pass the ruleset, environments, secrets and variables by name, CODEOWNERS, " +
+		"packages, and the workflow files. It changes nothing. " +
+		"What the token may not read it says, with the permission that is missing. An owner's token reads everything: " +
+		"`GITHUB_TOKEN=$(gh auth token)`.",
 	Example: "waybill doctor --repo acme/config",
 	Inputs: []Input{
 		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
 		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
 	},
-	Outputs: []Output{{"healthy", "`true` if nothing is wrong. What is weak or unknown does not count as wrong."}, {"checks", "JSON array: check, state (ok, warn, fail), text, fix."}},
+	Outputs: []Output{
+		{"healthy", "`true` if nothing is wrong. What is weak or unknown does not count as wrong."},
+		{"checks", "JSON array: check, state (ok, warn, fail), text, fix."},
+	},
 	Permissions: []Permission{permissionContentsRead, {"actions", "read", "reads which branches may use an environment"},
 		{"packages", "read", "finds out whether the images can be read"}},
 	Binaries: []string{Waybill},

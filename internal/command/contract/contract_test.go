@@ -83,7 +83,10 @@ func TestResolvePrecedence(t *testing.T) {
 // does not take stay empty.
 func TestFill(t *testing.T) {
 	t.Parallel()
-	v, err := contract.Resolve(sample, map[string][]string{"image": {"x"}, "fast": {"true"}, "steps": {"2"}}, env(map[string]string{"WAYBILL_INPUT_TOKEN": "t"}))
+	v, err := contract.Resolve(
+		sample, map[string][]string{"image": {"x"}, "fast": {"true"}, "steps": {"2"}},
+		env(map[string]string{"WAYBILL_INPUT_TOKEN": "t"}),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +106,9 @@ func TestFill(t *testing.T) {
 // Commas separate values where no value can hold one, and nowhere else.
 func TestLists(t *testing.T) {
 	t.Parallel()
-	v, err := contract.Resolve(sample, map[string][]string{"image": {"x"}, "platform": {"a,b", "c\nd"}, "build_arg": {"A=1,2", "B=3\n4"}}, env(nil))
+	v, err := contract.Resolve(
+		sample, map[string][]string{"image": {"x"}, "platform": {"a,b", "c\nd"}, "build_arg": {"A=1,2", "B=3\n4"}}, env(nil),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +122,12 @@ func TestLists(t *testing.T) {
 
 func TestResolveListsFromEnvironmentAreLines(t *testing.T) {
 	t.Parallel()
-	v, err := contract.Resolve(sample, nil, env(map[string]string{"WAYBILL_INPUT_IMAGE": "x", "WAYBILL_INPUT_BUILD_ARG": "\n  a b \r\n\nc,d\n", "WAYBILL_INPUT_PLATFORM": "e,f\ng"}))
+	v, err := contract.Resolve(
+		sample, nil,
+		env(map[string]string{
+			"WAYBILL_INPUT_IMAGE": "x", "WAYBILL_INPUT_BUILD_ARG": "\n  a b \r\n\nc,d\n", "WAYBILL_INPUT_PLATFORM": "e,f\ng",
+		}),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,11 +184,16 @@ func TestReferences(t *testing.T) {
 
 func TestResolveReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
-	_, err := contract.Resolve(sample, map[string][]string{"fast": {"yes"}, "max_age": {"soon"}, "steps": {"-1"}, "engine": {"docker"}}, env(nil))
+	_, err := contract.Resolve(
+		sample, map[string][]string{"fast": {"yes"}, "max_age": {"soon"}, "steps": {"-1"}, "engine": {"docker"}}, env(nil),
+	)
 	if outcome.Code(err) != outcome.Usage {
 		t.Fatalf("error %v is no usage error", err)
 	}
-	for _, want := range []string{"IMAGE is missing: The image", `--fast: "yes" is neither true nor false`, `--max-age: "soon" is not a duration`, `--steps: "-1" is not a whole number`, `--engine: "docker" is not one of auto, buildkit`} {
+	for _, want := range []string{
+		"IMAGE is missing: The image", `--fast: "yes" is neither true nor false`, `--max-age: "soon" is not a duration`,
+		`--steps: "-1" is not a whole number`, `--engine: "docker" is not one of auto, buildkit`,
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error\n%v\ndoes not say\n%s", err, want)
 		}
@@ -206,7 +221,8 @@ func TestDeclarations(t *testing.T) {
 			if in.Type == contract.Choice && !in.Required && !slices.Contains(in.Values, in.Default) {
 				t.Errorf("%s.%s: default %q is no choice", c.Name, in.Name, in.Default)
 			}
-			if sensitive := regexp.MustCompile(`token|password|secret_|seal_key$|app_key$`).MatchString(in.Name); sensitive != in.Secret && in.Name != "registry_username" {
+			sensitive := regexp.MustCompile(`token|password|secret_|seal_key$|app_key$`).MatchString(in.Name)
+			if sensitive != in.Secret && in.Name != "registry_username" {
 				t.Errorf("%s.%s: a secret must not be a flag", c.Name, in.Name)
 			}
 			if in.Required && in.Default != "" {

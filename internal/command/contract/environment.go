@@ -10,22 +10,39 @@ type EnvVar struct {
 
 // The environment variables beside the inputs.
 var (
-	EnvGitHubToken    = EnvVar{"GITHUB_TOKEN", true, "token for the GitHub API; in the actions the input `token`"}
-	EnvGitHubAPIURL   = EnvVar{"GITHUB_API_URL", false, "root of the GitHub REST API, for GitHub Enterprise Server and the sandbox; default https://api.github.com"}
+	EnvGitHubToken  = EnvVar{"GITHUB_TOKEN", true, "token for the GitHub API; in the actions the input `token`"}
+	EnvGitHubAPIURL = EnvVar{
+		"GITHUB_API_URL", false,
+		"root of the GitHub REST API, for GitHub Enterprise Server and the sandbox; default https://api.github.com",
+	}
 	EnvGitHubServer   = EnvVar{"GITHUB_SERVER_URL", false, "root of GitHub's pages, for links; default https://github.com"}
 	EnvCosignPassword = EnvVar{"COSIGN_PASSWORD", true, "password of the private key given with --key; empty for a key without one"}
 	EnvDockerConfig   = EnvVar{"DOCKER_CONFIG", false, "directory of the config.json with registry credentials; default ~/.docker"}
 	EnvHome           = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
 	EnvPath           = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
-	EnvBuildkitHost   = EnvVar{"BUILDKIT_HOST", false, "address of the BuildKit daemon when --builder is not given or auto; if empty, the local socket, else a container"}
-	EnvSourceDate     = EnvVar{"SOURCE_DATE_EPOCH", false, "seconds since 1970 that build writes as the time of image and files; default the commit's time"}
-	EnvRegistryUser   = EnvVar{"WAYBILL_REGISTRY_USERNAME", false, "user name for the image's registry, where no config.json holds it"}
-	EnvRegistryPass   = EnvVar{"WAYBILL_REGISTRY_PASSWORD", true, "password or token for the image's registry, where no config.json holds it"}
-	EnvNoColor        = EnvVar{"NO_COLOR", false, "any value turns colour off"}
-	EnvTerm           = EnvVar{"TERM", false, "`dumb` turns colour off"}
-	EnvCI             = EnvVar{"CI", false, "any value keeps init from asking questions, as GITHUB_ACTIONS does"}
-	EnvSharedGoCache  = EnvVar{"WAYBILL_SHARED_GO_CACHE", false, "`true` lets compile use the Go build and module caches of the runner; only where no job that runs application code can write them"}
-	EnvCacheHome      = EnvVar{"XDG_CACHE_HOME", false, "where the vulnerability database is cached; default ~/.cache, in Actions RUNNER_TEMP, which belongs to the job"}
+	EnvBuildkitHost   = EnvVar{
+		"BUILDKIT_HOST", false,
+		"address of the BuildKit daemon when --builder is not given or auto; if empty, the local socket, else a container",
+	}
+	EnvSourceDate = EnvVar{
+		"SOURCE_DATE_EPOCH", false,
+		"seconds since 1970 that build writes as the time of image and files; default the commit's time",
+	}
+	EnvRegistryUser = EnvVar{"WAYBILL_REGISTRY_USERNAME", false, "user name for the image's registry, where no config.json holds it"}
+	EnvRegistryPass = EnvVar{
+		"WAYBILL_REGISTRY_PASSWORD", true, "password or token for the image's registry, where no config.json holds it",
+	}
+	EnvNoColor       = EnvVar{"NO_COLOR", false, "any value turns colour off"}
+	EnvTerm          = EnvVar{"TERM", false, "`dumb` turns colour off"}
+	EnvCI            = EnvVar{"CI", false, "any value keeps init from asking questions, as GITHUB_ACTIONS does"}
+	EnvSharedGoCache = EnvVar{
+		"WAYBILL_SHARED_GO_CACHE", false,
+		"`true` lets compile use the Go build and module caches of the runner; only where no job that runs application code can write them",
+	}
+	EnvCacheHome = EnvVar{
+		"XDG_CACHE_HOME", false,
+		"where the vulnerability database is cached; default ~/.cache, in Actions RUNNER_TEMP, which belongs to the job",
+	}
 )
 
 // Environment lists every variable above, for the documentation and the test

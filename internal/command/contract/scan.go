@@ -3,26 +3,72 @@ package contract
 var scan = Command{
 	Name:  "scan",
 	Short: "Scan every platform of an image, write SBOM and reports, give a verdict",
-	Long: "Scans every platform of the index, not only the runner's own, with Trivy compiled into a binary of its own that holds nothing but read access to the registry. " +
-		"Writes the findings and the bill of materials, compares them with a baseline image, and exits 3 when a finding is at or above the threshold.",
+	Long: "Scans every platform of the index, not only the runner's own, with Trivy compiled into a binary of its own that holds " +
+		"nothing but read access to the registry. " +
+		"Writes the findings and the bill of materials, compares them with a baseline image, and exits 3 when a finding is at or " +
+		"above the threshold.",
 	Example: "waybill scan ghcr.io/acme/backend@sha256:… --severity high --ignore-unfixed",
 	Inputs: []Input{
 		inputImage,
-		{Name: "severity", Type: Choice, Values: []string{"critical", "high", "medium", "low", "none"}, Default: "high", Doc: "Lowest severity that refuses the image. `none` only reports."},
-		{Name: "ignore_unfixed", Type: Bool, Default: "false", Doc: "Whether findings without a fixed version are reported but do not refuse the image."},
-		{Name: "waivers", Type: String, Placeholder: "FILE", Doc: "YAML file of waived findings, each with id, reason and expiry. An expired waiver no longer waives. Empty waives nothing."},
-		{Name: "vex", Type: List, Placeholder: "FILE", Doc: "OpenVEX or CycloneDX VEX documents whose not_affected and fixed statements drop findings."},
-		{Name: "baseline", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing."},
-		{Name: "db_repository", Type: List, Commas: true, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO", Doc: "OCI repository of the vulnerability database, with a tag or a digest. Several are asked in order; where none can be read, what they named last is used for as long as {db_max_age} allows. The policy can pin them (`policy.scan.databases`)."},
-		{Name: "db_max_age", Type: Duration, Default: "72h", Doc: "Oldest database that is accepted, by its own build time. An older one is an error, not a verdict."},
-		{Name: "java_db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-java-db:1", Placeholder: "REPO", Doc: "OCI repository of the database that tells which library a JAR file is, with a tag or a digest. Fetched only when an image has one."},
-		{Name: "sarif", Type: String, Placeholder: "FILE", Doc: "File to write a SARIF 2.1.0 report to, for code scanning. Empty writes none."},
-		{Name: "sbom_cyclonedx", Type: String, Placeholder: "FILE", Doc: "File to write a CycloneDX bill of materials to. Empty writes none."},
+		{
+			Name: "severity", Type: Choice, Values: []string{"critical", "high", "medium", "low", "none"}, Default: "high",
+			Doc: "Lowest severity that refuses the image. `none` only reports.",
+		},
+		{
+			Name: "ignore_unfixed", Type: Bool, Default: "false",
+			Doc: "Whether findings without a fixed version are reported but do not refuse the image.",
+		},
+		{
+			Name: "waivers", Type: String, Placeholder: "FILE",
+			Doc: "YAML file of waived findings, each with id, reason and expiry. An expired waiver no longer waives. Empty waives nothing.",
+		},
+		{
+			Name: "vex", Type: List, Placeholder: "FILE",
+			Doc: "OpenVEX or CycloneDX VEX documents whose not_affected and fixed statements drop findings.",
+		},
+		{
+			Name: "baseline", Type: String, Placeholder: "IMAGE",
+			Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing.",
+		},
+		{
+			Name: "db_repository", Type: List, Commas: true, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO",
+			Doc: "OCI repository of the vulnerability database, with a tag or a digest. Several are asked in order; where none can " +
+				"be read, what they named last is used for as long as {db_max_age} allows. The policy can pin them " +
+				"(`policy.scan.databases`).",
+		},
+		{
+			Name: "db_max_age", Type: Duration, Default: "72h",
+			Doc: "Oldest database that is accepted, by its own build time. An older one is an error, not a verdict.",
+		},
+		{
+			Name: "java_db_repository", Type: String, Default: "ghcr.io/aquasecurity/trivy-java-db:1", Placeholder: "REPO",
+			Doc: "OCI repository of the database that tells which library a JAR file is, with a tag or a digest. Fetched only when " +
+				"an image has one.",
+		},
+		{
+			Name: "sarif", Type: String, Placeholder: "FILE",
+			Doc: "File to write a SARIF 2.1.0 report to, for code scanning. Empty writes none.",
+		},
+		{
+			Name: "sbom_cyclonedx", Type: String, Placeholder: "FILE",
+			Doc: "File to write a CycloneDX bill of materials to. Empty writes none.",
+		},
 		{Name: "sbom_spdx", Type: String, Placeholder: "FILE", Doc: "File to write an SPDX bill of materials to. Empty writes none."},
 		{Name: "report", Type: String, Placeholder: "FILE", Doc: "File to write the JSON report to. Empty writes none."},
-		{Name: "documents", Type: Bool, Default: "false", Doc: "Whether to push report and SBOMs as one untagged OCI artifact beside the image, for `sign` in another job. Needs write access to the registry."},
-		{Name: "upload_sarif", Type: Bool, Default: "false", Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run. Needs `security-events: write`, and code scanning enabled for the repository."},
-		{Name: "offline", Type: Bool, Default: "false", Doc: "Whether to use the cached database without asking the registry for a newer one."},
+		{
+			Name: "documents", Type: Bool, Default: "false",
+			Doc: "Whether to push report and SBOMs as one untagged OCI artifact beside the image, for `sign` in another job. Needs " +
+				"write access to the registry.",
+		},
+		{
+			Name: "upload_sarif", Type: Bool, Default: "false",
+			Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run. Needs `security-events: write`, " +
+				"and code scanning enabled for the repository.",
+		},
+		{
+			Name: "offline", Type: Bool, Default: "false",
+			Doc: "Whether to use the cached database without asking the registry for a newer one.",
+		},
 		inputFormat, inputToken,
 		inputRegistryUsername, inputRegistryPassword,
 	},
@@ -38,6 +84,8 @@ var scan = Command{
 		{"sarif", "Path of the SARIF report, when asked for."},
 		{"report", "Path of the JSON report, when asked for."},
 	},
-	Permissions: []Permission{permissionPackagesRead, {"security-events", "write", "only with `upload_sarif`: hands the findings to code scanning"}},
-	Binaries:    []string{Waybill, WaybillScan},
+	Permissions: []Permission{permissionPackagesRead, {
+		"security-events", "write", "only with `upload_sarif`: hands the findings to code scanning",
+	}},
+	Binaries: []string{Waybill, WaybillScan},
 }

@@ -1,27 +1,46 @@
 package contract
 
 var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Group: Sigstore, Placeholder: "FILE",
-	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, fetched by TUF."}
+	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, " +
+		"fetched by TUF."}
 
 var inputSigningConfig = Input{Name: "signing_config", Type: String, Group: Sigstore, Placeholder: "FILE",
-	Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means the public Sigstore instance's."}
+	Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means " +
+		"the public Sigstore instance's."}
 
-var inputAllowPublicLog = Input{Name: "allow_public_log", Type: Bool, Group: Sigstore, Default: "false", Doc: "Whether the name of a private repository may become public. A keyless signature carries it in its certificate, which a public Fulcio and a public transparency log publish for ever. Without this, Waybill refuses to sign for a private or internal repository with such services."}
+var inputAllowPublicLog = Input{
+	Name: "allow_public_log", Type: Bool, Group: Sigstore, Default: "false",
+	Doc: "Whether the name of a private repository may become public. A keyless signature carries it in its certificate, which a " +
+		"public Fulcio and a public transparency log publish for ever. Without this, Waybill refuses to sign for a private or " +
+		"internal repository with such services.",
+}
 
 var sign = Command{
 	Name:  "sign",
 	Short: "Sign an image and attest its SBOM, scan and provenance",
-	Long: "Signs the digest and attaches its evidence to it in the registry: signature, SBOM, scan and SLSA v1 provenance, each an in-toto statement whose subjects are the index and every platform manifest. " +
-		"Verifies what it wrote right after, by reading it back the way a cluster would. Keyless by default: the job's OIDC identity, Fulcio, and a timestamp or transparency log as the signing config says.",
-	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record ghcr.io/acme/backend@sha256:…",
+	Long: "Signs the digest and attaches its evidence to it in the registry: signature, SBOM, scan and SLSA v1 provenance, each an " +
+		"in-toto statement whose subjects are the index and every platform manifest. " +
+		"Verifies what it wrote right after, by reading it back the way a cluster would. Keyless by default: the job's OIDC " +
+		"identity, Fulcio, and a timestamp or transparency log as the signing config says.",
+	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record " +
+		"ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
 		inputImage,
 		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest."},
 		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of {scan.report} to attest."},
-		{Name: "documents", Type: String, Placeholder: "IMAGE", Doc: "Artifact that {scan.documents} pushed, by digest; in place of {sbom} and {scan_report}."},
+		{
+			Name: "documents", Type: String, Placeholder: "IMAGE",
+			Doc: "Artifact that {scan.documents} pushed, by digest; in place of {sbom} and {scan_report}.",
+		},
 		{Name: "provenance", Type: String, Placeholder: "FILE", Doc: "Build record of {build.metadata} to attest as SLSA v1 provenance."},
-		{Name: "build_record", Type: String, Placeholder: "IMAGE", Doc: "Artifact that `build` pushed as its record, by digest; in place of {provenance}."},
-		{Name: "key", Type: String, Placeholder: "FILE", Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless."},
+		{
+			Name: "build_record", Type: String, Placeholder: "IMAGE",
+			Doc: "Artifact that `build` pushed as its record, by digest; in place of {provenance}.",
+		},
+		{
+			Name: "key", Type: String, Placeholder: "FILE",
+			Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless.",
+		},
 		{Name: "store_as", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle",
 			Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
 		{Name: "format", Type: Choice, Values: []string{"text", "json", "bundle", "legacy", "both"}, Default: "text",
@@ -42,7 +61,8 @@ var sign = Command{
 var verify = Command{
 	Name:  "verify",
 	Short: "Judge an image by policy and print its waybill",
-	Long: "Collects the evidence for a digest from the registry, verifies every signature, judges what is proven by the policy of waybill.yaml and prints the waybill: what is known of the digest, and the reason for each rule. " +
+	Long: "Collects the evidence for a digest from the registry, verifies every signature, judges what is proven by the policy of " +
+		"waybill.yaml and prints the waybill: what is known of the digest, and the reason for each rule. " +
 		"Exits 3 when policy refuses, 1 when the registry or a file cannot be read: trouble is never a verdict.",
 	Example: "waybill verify ghcr.io/acme/backend@sha256:… --policy waybill.yaml --env prod",
 	Inputs: []Input{
@@ -52,7 +72,10 @@ var verify = Command{
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
 		{Name: "key", Type: List, Placeholder: "FILE", LocalOnly: true, Doc: "Public keys to accept beside the signers of the policy."},
 		inputTrustedRoot,
-		{Name: "format", Type: Choice, Values: []string{"text", "json", "markdown"}, Default: "text", Doc: "Form of the waybill on standard output."},
+		{
+			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown"}, Default: "text",
+			Doc: "Form of the waybill on standard output.",
+		},
 		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs: []Output{

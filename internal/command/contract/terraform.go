@@ -10,23 +10,31 @@ var (
 	inputTerraform = Input{Name: "terraform", Group: Terraform, Type: String, Default: "terraform", Placeholder: "PROGRAM",
 		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
 	inputTerraformVersion = Input{Name: "terraform_version", Group: Terraform, Type: String, Placeholder: "VERSION",
-		Doc: "Version of terraform for every root, exact or a constraint. Empty means `version` in waybill.yaml, else .terraform-version, else required_version alone, else whichever is there. terraform on PATH is used where it satisfies; otherwise the version is installed, when its checksum and HashiCorp's signature are right. `apply` takes the version that the plan was made with."}
+		Doc: "Version of terraform for every root, exact or a constraint. Empty means `version` in waybill.yaml, else " +
+			".terraform-version, else required_version alone, else whichever is there. terraform on PATH is used where it " +
+			"satisfies; otherwise the version is installed, when its checksum and HashiCorp's signature are right. `apply` takes " +
+			"the version that the plan was made with."}
 	inputTerraformMirror = Input{Name: "terraform_mirror", Group: Terraform, Type: String, Placeholder: "URL",
-		Doc: "Mirror of https://releases.hashicorp.com to install terraform from, for runners that cannot reach it; what it gives is verified all the same. Empty means the original."}
+		Doc: "Mirror of https://releases.hashicorp.com to install terraform from, for runners that cannot reach it; what it gives " +
+			"is verified all the same. Empty means the original."}
 	inputTerraformEnv = Input{Name: "env", Group: Terraform, Type: List, Commas: true, Placeholder: "NAME",
-		Doc: "Environment variables to hand to terraform, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
+		Doc: "Environment variables to hand to terraform, beside PATH, HOME, proxies, TF_VAR_ of the root's own variables and the " +
+			"usual ones of AWS, Google and Azure. Nothing else of the job's environment reaches terraform."}
 	inputCheckout = Input{Name: "checkout", Group: Terraform, Type: String, Default: ".", Placeholder: "DIR",
 		Doc: "Directory of the clone, or one inside it."}
 	inputBackendConfig = Input{Name: "backend_config", Group: Terraform, Type: List, Placeholder: "KEY=VALUE|FILE",
-		Doc: "Settings of the backend that the configuration leaves open, for every root. Not for secrets: arguments are visible to every process of the machine."}
+		Doc: "Settings of the backend that the configuration leaves open, for every root. Not for secrets: arguments are visible to " +
+			"every process of the machine."}
 	inputLockTimeout = Input{Name: "lock_timeout", Group: Terraform, Type: Duration, Default: "2m",
 		Doc: "How long to wait for the state's lock."}
 	inputLock = Input{Name: "lock", Group: Terraform, Type: Bool, Default: "true",
-		Doc: "Whether to hold the state's lock while planning. `false` is for a role that may only read; a plan of a state that moved on meanwhile is refused by `apply`."}
+		Doc: "Whether to hold the state's lock while planning. `false` is for a role that may only read; a plan of a state that " +
+			"moved on meanwhile is refused by `apply`."}
 	inputPluginCache = Input{Name: "plugin_cache", Group: Terraform, Type: String, Placeholder: "DIR",
 		Doc: "Directory that roots share providers in. Empty downloads them for each root."}
 	inputTeamToken = Input{Name: "team_token", Type: String, Secret: true,
-		Doc: "Token that may read the members of teams (`members: read` of the organisation), which the job's own token may not. Needed where a rule names a team; empty means {token}."}
+		Doc: "Token that may read the members of teams (`members: read` of the organisation), which the job's own token may not. " +
+			"Needed where a rule names a team; empty means {token}."}
 	inputSealKey = Input{Name: "seal_key", Type: String, Secret: true,
 		Doc: "age identity that opens sealed plans, AGE-SECRET-KEY-1…. Empty means {seal_key_file}."}
 	inputSealKeyFile = Input{Name: "seal_key_file", Type: String, Placeholder: "FILE",
@@ -37,23 +45,54 @@ var (
 var plan = Command{
 	Name:  "plan",
 	Short: "Plan terraform roots, say what would change, and seal the plan",
-	Long: "Plans every root, says what would change with the dangerous things first and no sensitive value, names the plans by one fingerprint, and seals them for those who may apply. " +
+	Long: "Plans every root, says what would change with the dangerous things first and no sensitive value, names the plans by one " +
+		"fingerprint, and seals them for those who may apply. " +
 		"On a pull request it keeps one comment up to date. A value that is sensitive anywhere in a plan is hidden everywhere.",
 	Example: "waybill plan --dir infra/prod --seal-to age1… --store oci://ghcr.io/acme/plans",
 	Inputs: append([]Input{
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots to plan, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every directory that configures a backend or a provider."},
-		{Name: "changed_since", Type: String, Placeholder: "REV", Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of variables. Empty plans them all."},
-		{Name: "var_file", Type: List, Placeholder: "FILE", Doc: "Files of variables for the roots in {dir}, from the top of the repository."},
-		{Name: "workspace", Type: String, Placeholder: "NAME", Doc: "Workspace of the roots in {dir}, which must exist. Empty means the default one."},
-		{Name: "seal_to", Type: List, Commas: true, Placeholder: "RECIPIENT", Doc: "age recipients who can open the sealed plan, age1…. Empty seals nothing, and nothing can be applied."},
-		{Name: "store", Type: String, Placeholder: "DIR|oci://REPO", Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with {seal_to}."},
+		{
+			Name: "dir", Type: List, Placeholder: "DIR",
+			Doc: "Roots to plan, from the top of the repository. Empty means `terraform.roots` of waybill.yaml, else every " +
+				"directory that configures a backend or a provider.",
+		},
+		{
+			Name: "changed_since", Type: String, Placeholder: "REV",
+			Doc: "Plans only the roots that a file changed since REV belongs to: their own, their local modules' or their files of " +
+				"variables. Empty plans them all.",
+		},
+		{
+			Name: "var_file", Type: List, Placeholder: "FILE",
+			Doc: "Files of variables for the roots in {dir}, from the top of the repository.",
+		},
+		{
+			Name: "workspace", Type: String, Placeholder: "NAME",
+			Doc: "Workspace of the roots in {dir}, which must exist. Empty means the default one.",
+		},
+		{
+			Name: "seal_to", Type: List, Commas: true, Placeholder: "RECIPIENT",
+			Doc: "age recipients who can open the sealed plan, age1…. Empty seals nothing, and nothing can be applied.",
+		},
+		{
+			Name: "store", Type: String, Placeholder: "DIR|oci://REPO",
+			Doc: "Where the sealed plan is kept: a directory, or a repository of a registry. Required with {seal_to}.",
+		},
 		{Name: "expires", Type: Duration, Default: "7d", Doc: "How long the sealed plan can be applied."},
-		{Name: "head", Type: String, Placeholder: "SHA", Doc: "Commit that the plan is of. Empty means the head of the pull request, else HEAD."},
+		{
+			Name: "head", Type: String, Placeholder: "SHA",
+			Doc: "Commit that the plan is of. Empty means the head of the pull request, else HEAD.",
+		},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to comment on the pull request."},
-		{Name: "validate_only", Type: Bool, Default: "false", Doc: "Checks policy, format and validity and plans nothing: for pull requests from forks, which must not reach a backend."},
+		{
+			Name: "validate_only", Type: Bool, Default: "false",
+			Doc: "Checks policy, format and validity and plans nothing: for pull requests from forks, which must not reach a backend.",
+		},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
-		{Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true, Doc: "Form of the summary on standard output."},
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
+		inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
+		{
+			Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true,
+			Doc: "Form of the summary on standard output.",
+		},
 		inputToken, inputRegistryUsername, inputRegistryPassword,
 	}, cloudInputs...),
 	Outputs: []Output{
@@ -63,31 +102,81 @@ var plan = Command{
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
 	},
-	Permissions: []Permission{{"contents", "read", "reads the repository"}, permissionPullsComment, {"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"}, {"id-token", "write", "only for a cloud role"}},
-	Binaries:    []string{Waybill},
+	Permissions: []Permission{
+		{"contents", "read", "reads the repository"}, permissionPullsComment,
+		{"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"},
+		{"id-token", "write", "only for a cloud role"},
+	},
+	Binaries: []string{Waybill},
 }
 
 var gate = Command{
 	Name:  "gate",
 	Short: "Decide whether the plan of a pull request is approved",
-	Long: "Reads the plan comment of the pull request, its reviews and comments, and decides by the rules of the default branch whether the plan of the current head is approved: by enough of the people and teams that a rule names, for exactly this fingerprint, never by the author nor by whoever pushed the head. " +
-		"What the comment says of the plan is a claim: `apply` decides again by the sealed plan itself. Exits 4 while approvals are missing, and says whose.",
+	Long: "Reads the plan comment of the pull request, its reviews and comments, and decides by the rules of the default branch " +
+		"whether the plan of the current head is approved: by enough of the people and teams that a rule names, for exactly this " +
+		"fingerprint, never by the author nor by whoever pushed the head. " +
+		"What the comment says of the plan is a claim: `apply` decides again by the sealed plan itself. Exits 4 while approvals are " +
+		"missing, and says whose.",
 	Example: "waybill gate --repo acme/infra --pull-request 12",
 	Inputs: append([]Input{
-		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint that must be the plan's, 12 digits or more. Empty means the one of the plan comment."},
-		{Name: "checkout", Type: String, Placeholder: "DIR", Doc: "Clone of what would be merged: the pull request's merge, or a merge queue's group. Where a root's configuration is not the one that was planned, the plan is refused. Empty compares nothing."},
-		{Name: "status", Type: Bool, Default: "false", Doc: "Whether to report as a commit status on the pull request's head, or on the merge queue's group: pending with who is still needed, success, failure. While approvals are missing the exit code is then 0."},
+		{
+			Name: "fingerprint", Type: String, Placeholder: "HEX",
+			Doc: "Fingerprint that must be the plan's, 12 digits or more. Empty means the one of the plan comment.",
+		},
+		{
+			Name: "checkout", Type: String, Placeholder: "DIR",
+			Doc: "Clone of what would be merged: the pull request's merge, or a merge queue's group. Where a root's configuration " +
+				"is not the one that was planned, the plan is refused. Empty compares nothing.",
+		},
+		{
+			Name: "status", Type: Bool, Default: "false",
+			Doc: "Whether to report as a commit status on the pull request's head, or on the merge queue's group: pending with who " +
+				"is still needed, success, failure. While approvals are missing the exit code is then 0.",
+		},
 		{Name: "status_context", Type: String, Default: "waybill/gate", Placeholder: "NAME", Doc: "Name of the commit status."},
-		{Name: "plan_result", Type: String, Placeholder: "RESULT", Doc: "How the job ended that planned, such as success or failure. Anything but success is reported as a plan that failed. Empty says nothing of it."},
-		{Name: "merge_group", Type: String, Placeholder: "SHA", Doc: "Head commit of a merge queue's group: the status goes there. Needs {pull_request}."},
-		{Name: "merge_base", Type: String, Placeholder: "SHA", Doc: "Commit that the merge queue's group is built on. Needs {merge_group}. Empty means what the event says, else the base of the pull request."},
-		{Name: "start_workflow", Type: String, Placeholder: "FILE", Doc: "Workflow file to start on the default branch, in place of deciding here, with {pull_request}, {merge_group}, {merge_base} and {plan_result} as its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty decides here."},
-		{Name: "nothing_planned", Type: Bool, Default: "false", Doc: "Says that `plan` ran on this head and found no root to plan, so that there is nothing to approve."},
-		{Name: "comment", Type: Bool, Default: "false", Doc: "Whether to keep a comment on the pull request with the decision and its record."},
-		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
-		{Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub, Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of {token}: anybody who may push can do both with a job's token. Then a plan that says it changes nothing is not believed: every root that the pull request touches asks for its approvals. Empty uses {token}."},
+		{
+			Name: "plan_result", Type: String, Placeholder: "RESULT",
+			Doc: "How the job ended that planned, such as success or failure. Anything but success is reported as a plan that " +
+				"failed. Empty says nothing of it.",
+		},
+		{
+			Name: "merge_group", Type: String, Placeholder: "SHA",
+			Doc: "Head commit of a merge queue's group: the status goes there. Needs {pull_request}.",
+		},
+		{
+			Name: "merge_base", Type: String, Placeholder: "SHA",
+			Doc: "Commit that the merge queue's group is built on. Needs {merge_group}. Empty means what the event says, else the " +
+				"base of the pull request.",
+		},
+		{
+			Name: "start_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start on the default branch, in place of deciding here, with {pull_request}, {merge_group}, " +
+				"{merge_base} and {plan_result} as its inputs: for events that run the file of what they would merge. Needs " +
+				"`actions: write`. Empty decides here.",
+		},
+		{
+			Name: "nothing_planned", Type: Bool, Default: "false",
+			Doc: "Says that `plan` ran on this head and found no root to plan, so that there is nothing to approve.",
+		},
+		{
+			Name: "comment", Type: Bool, Default: "false",
+			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
+		},
+		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername,
+		inputRegistryPassword,
+		{
+			Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub,
+			Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of {token}: anybody who " +
+				"may push can do both with a job's token. Then a plan that says it changes nothing is not believed: every root that " +
+				"the pull request touches asks for its approvals. Empty uses {token}.",
+		},
 		inputAppKey,
-		{Name: "seal_key", Type: String, Secret: true, Doc: "age identity that opens sealed plans. With it, gate decides by the sealed plan, and its comment says what that plan does: the plan comment is then read for nothing but where it is. Empty believes the plan comment."},
+		{
+			Name: "seal_key", Type: String, Secret: true,
+			Doc: "age identity that opens sealed plans. With it, gate decides by the sealed plan, and its comment says what that " +
+				"plan does: the plan comment is then read for nothing but where it is. Empty believes the plan comment.",
+		},
 		inputSealKeyFile,
 	}, recordInputs...),
 	Outputs: []Output{
@@ -96,34 +185,60 @@ var gate = Command{
 		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
 		outputSignedRecord,
 	},
-	Permissions: []Permission{{"contents", "read", "reads the rules of the default branch, and who pushed"}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
-		{"statuses", "write", "only with `status`: reports on the head"}, {"actions", "write", "only with `start_workflow`"}, {"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io"}, {"id-token", "write", "only with `sign_record: keyless`"}},
+	Permissions: []Permission{{
+		"contents", "read", "reads the rules of the default branch, and who pushed",
+	}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
+		{
+			"statuses", "write", "only with `status`: reports on the head",
+		}, {"actions", "write", "only with `start_workflow`"}, {
+			"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io",
+		}, {"id-token", "write", "only with `sign_record: keyless`"}},
 	Binaries: []string{Waybill},
 }
 
 var applyCommand = Command{
 	Name:  "apply",
 	Short: "Apply exactly the plan that was approved, or nothing",
-	Long: "Started by a push to the default branch, it applies the plans of the pull requests that the push merged; by a comment `/apply` of somebody who may write, that of the pull request. " +
-		"Opens the sealed plan, computes again everything it was bound to (state, lock file, configuration, terraform version, workspace, directory, head commit), reads the approvals anew and applies the stored binary plan. " +
-		"Any difference refuses all of it and says which field moved. When terraform fails in the middle, it says what was done and what was not.",
+	Long: "Started by a push to the default branch, it applies the plans of the pull requests that the push merged; by a comment " +
+		"`/apply` of somebody who may write, that of the pull request. " +
+		"Opens the sealed plan, computes again everything it was bound to (state, lock file, configuration, terraform version, " +
+		"workspace, directory, head commit), reads the approvals anew and applies the stored binary plan. " +
+		"Any difference refuses all of it and says which field moved. When terraform fails in the middle, it says what was done and " +
+		"what was not.",
 	Example: "waybill apply --repo acme/infra --pull-request 12 --seal-key-file key.txt",
 	Inputs: append([]Input{
-		{Name: "plan", Type: String, Placeholder: "PLAN", Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment."},
-		{Name: "fingerprint", Type: String, Placeholder: "HEX", Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment."},
+		{
+			Name: "plan", Type: String, Placeholder: "PLAN",
+			Doc: "Sealed plan, as `plan` gave it: a path, or oci://REPOSITORY@sha256:…. Empty means the one of the plan comment.",
+		},
+		{
+			Name: "fingerprint", Type: String, Placeholder: "HEX",
+			Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment.",
+		},
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes whichever it is of."},
 		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
 		inputSealKey, inputSealKeyFile,
-		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
+		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
+		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
 		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
-		{"record", "What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last."},
+		{
+			"record",
+			"What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last.",
+		},
 		outputSignedRecord,
 	},
-	Permissions: []Permission{{"contents", "read", "reads the repository, its rules, and who pushed"}, {"pull-requests", "write", "reads reviews and comments, and reports"},
-		{"packages", "read", "only where the sealed plan is on ghcr.io; write, to keep a signed record or a state that could not be saved beside it"},
-		{"checks", "read", "only with `apply: before-merge`: sees that the head is green"}, {"statuses", "read", "likewise"}, {"id-token", "write", "only for a cloud role, and for `sign_record: keyless`"}},
+	Permissions: []Permission{{
+		"contents", "read", "reads the repository, its rules, and who pushed",
+	}, {"pull-requests", "write", "reads reviews and comments, and reports"},
+		{
+			"packages", "read",
+			"only where the sealed plan is on ghcr.io; write, to keep a signed record or a state that could not be saved beside it",
+		},
+		{
+			"checks", "read", "only with `apply: before-merge`: sees that the head is green",
+		}, {"statuses", "read", "likewise"}, {"id-token", "write", "only for a cloud role, and for `sign_record: keyless`"}},
 	Binaries: []string{Waybill},
 }

@@ -13,5 +13,9 @@ func (r *Runner) TempDir() string { return r.getenv("RUNNER_TEMP") }
 
 // NoIdentity says for what the job would have needed an identity.
 func NoIdentity(forWhat string) error {
-	return fmt.Errorf("%s: this job has no OIDC identity: add `id-token: write` to the `permissions` of the job (GitHub gives none to pull requests from forks, and there is none outside Actions)", forWhat)
+	return fmt.Errorf(
+		"%s: this job has no OIDC identity: add `id-token: write` to the `permissions` of the job (GitHub gives none to pull "+
+			"requests from forks, and there is none outside Actions)",
+		forWhat,
+	)
 }

@@ -10,7 +10,8 @@ import (
 func TestPlain(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]string{
-		"a\nb::c": "a\nb::c", "::error::x\n  ::add-mask::y\nrefused: ::z": ": :error::x\n  : :add-mask::y\nrefused: ::z", "x ##[error]y": "x # #[error]y", "": "",
+		"a\nb::c": "a\nb::c", "::error::x\n  ::add-mask::y\nrefused: ::z": ": :error::x\n  : :add-mask::y\nrefused: ::z",
+		"x ##[error]y": "x # #[error]y", "": "",
 		"a\r::add-mask::b": "a\r: :add-mask::b", "a\n\u00a0\v::error::b": "a\n\u00a0\v: :error::b", "\u2028::x": "\u2028: :x",
 	} {
 		if got := Plain(words); got != want {
@@ -24,7 +25,8 @@ func TestPlain(t *testing.T) {
 func TestPlainWriterHoldsPieces(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"x ##[add-mask]app\n", "##[error]x", "###[error]x", "::add-mask::x\n", "a\n  ::error::x\n", "a\r::error::x\n", "a::b ##\n[x] c #[d]\n", "docker.io/a@sha256:00\n",
+		"x ##[add-mask]app\n", "##[error]x", "###[error]x", "::add-mask::x\n", "a\n  ::error::x\n", "a\r::error::x\n",
+		"a::b ##\n[x] c #[d]\n", "docker.io/a@sha256:00\n",
 	} {
 		for i := range len(text) {
 			for j := i; j <= len(text); j++ {
@@ -60,7 +62,8 @@ func TestPlainWriterKeepsDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got map[string]string
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got["package"] != want["package"] || got["a"] != want["a"] || got["b"] != want["b"] {
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got["package"] != want["package"] || got["a"] != want["a"] ||
+		got["b"] != want["b"] {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if strings.Contains(out.String(), "##[") {

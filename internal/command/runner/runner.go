@@ -241,7 +241,8 @@ func cut(text string, limit int) string {
 }
 
 // ErrNoIdentity is reported where the job has no OIDC token to give.
-var ErrNoIdentity = errors.New("this job has no OIDC identity: it needs `permissions: id-token: write`, and outside Actions there is none; sign with --key there")
+var ErrNoIdentity = errors.New("this job has no OIDC identity: it needs `permissions: id-token: write`, and outside Actions there " +
+	"is none; sign with --key there")
 
 // HasIdentity reports whether the job can ask for an OIDC token.
 func (r *Runner) HasIdentity() bool {

@@ -106,7 +106,8 @@ func TestAddPathTakesOneDirectory(t *testing.T) {
 	if err := r.AddPath("/opt/waybill"); err != nil || file("GITHUB_PATH") != "/opt/waybill\n" {
 		t.Errorf("%v", err)
 	}
-	if err := r.AddPath("/opt/x\n/opt/evil"); err == nil || !strings.Contains(err.Error(), "line break") || strings.Contains(file("GITHUB_PATH"), "evil") {
+	if err := r.AddPath("/opt/x\n/opt/evil"); err == nil || !strings.Contains(err.Error(), "line break") ||
+		strings.Contains(file("GITHUB_PATH"), "evil") {
 		t.Errorf("a line break: %v", err)
 	}
 }
@@ -133,12 +134,15 @@ func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 func TestAnnotationsAreEscaped(t *testing.T) {
 	t.Parallel()
 	r, out, _ := job(t, nil)
-	err := r.Annotate(runner.Annotation{Level: runner.Failure, File: "a,b:c.yaml", Line: 3, Column: 7, Title: "t::x", Message: "one\n::add-mask::two%0A"})
+	err := r.Annotate(runner.Annotation{
+		Level: runner.Failure, File: "a,b:c.yaml", Line: 3, Column: 7, Title: "t::x", Message: "one\n::add-mask::two%0A",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := strings.TrimSuffix(out.String(), "\n")
-	if strings.Contains(text, "\n") || !strings.Contains(text, "one%0A::add-mask::two%250A") || !strings.Contains(text, "file=a%2Cb%3Ac.yaml") || !strings.Contains(text, "line=3") || !strings.Contains(text, "col=7") {
+	if strings.Contains(text, "\n") || !strings.Contains(text, "one%0A::add-mask::two%250A") ||
+		!strings.Contains(text, "file=a%2Cb%3Ac.yaml") || !strings.Contains(text, "line=3") || !strings.Contains(text, "col=7") {
 		t.Errorf("command %q", text)
 	}
 }
@@ -150,7 +154,8 @@ func TestUntrustedTextCannotIssueCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[0], "::stop-commands::") || lines[2] != "::"+strings.TrimPrefix(lines[0], "::stop-commands::")+"::" || len(lines[0]) < 40 {
+	if len(lines) != 3 || !strings.HasPrefix(lines[0], "::stop-commands::") ||
+		lines[2] != "::"+strings.TrimPrefix(lines[0], "::stop-commands::")+"::" || len(lines[0]) < 40 {
 		t.Errorf("log %q", lines)
 	}
 }
@@ -179,7 +184,8 @@ func TestSummaryIsCutBelowTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := file("GITHUB_STEP_SUMMARY")
-	if len(got) > runner.SummaryLimit || !utf8.ValidString(got) || !strings.HasPrefix(got, "# first\n") || !strings.Contains(got, "did not fit") {
+	if len(got) > runner.SummaryLimit || !utf8.ValidString(got) || !strings.HasPrefix(got, "# first\n") ||
+		!strings.Contains(got, "did not fit") {
 		t.Errorf("%d bytes, valid %v, end %q", len(got), utf8.ValidString(got), got[len(got)-60:])
 	}
 }
@@ -190,7 +196,10 @@ func TestOutsideActionsNothingIsWritten(t *testing.T) {
 	r := runner.New(func(string) string { return "" }, &out)
 	end := r.Group("x")
 	end()
-	for _, err := range []error{r.SetOutput("a", "b"), r.Mask("s"), r.Summary("m"), r.AddPath("/x"), r.Annotate(runner.Annotation{Level: runner.Notice, Message: "m"})} {
+	for _, err := range []error{
+		r.SetOutput("a", "b"), r.Mask("s"), r.Summary("m"), r.AddPath("/x"),
+		r.Annotate(runner.Annotation{Level: runner.Notice, Message: "m"}),
+	} {
 		if err != nil {
 			t.Error(err)
 		}
@@ -210,7 +219,9 @@ func TestIDToken(t *testing.T) {
 		fmt.Fprint(w, `{"value":"the-token"}`)
 	}))
 	t.Cleanup(server.Close)
-	r, out, _ := job(t, map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"})
+	r, out, _ := job(t, map[string]string{
+		"ACTIONS_ID_TOKEN_REQUEST_URL": server.URL + "?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+	})
 	token, err := r.IDToken(t.Context(), "sigstore")
 	if err != nil || token != "the-token" {
 		t.Errorf("%q %v", token, err)
@@ -227,12 +238,15 @@ func TestIDToken(t *testing.T) {
 func TestEvent(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "event.json")
-	if err := os.WriteFile(path, []byte(`{"pull_request":{"number":7,"head":{"sha":"h"},"base":{"ref":"main"}},"inputs":{"app":"x"}}`), 0o600); err != nil {
+	if err := os.WriteFile(
+		path, []byte(`{"pull_request":{"number":7,"head":{"sha":"h"},"base":{"ref":"main"}},"inputs":{"app":"x"}}`), 0o600,
+	); err != nil {
 		t.Fatal(err)
 	}
 	r, _, _ := job(t, map[string]string{"GITHUB_EVENT_PATH": path})
 	event, err := r.Event()
-	if err != nil || event.PullRequest == nil || event.PullRequest.Number != 7 || event.PullRequest.Base.Ref != "main" || event.Inputs["app"] != "x" {
+	if err != nil || event.PullRequest == nil || event.PullRequest.Number != 7 || event.PullRequest.Base.Ref != "main" ||
+		event.Inputs["app"] != "x" {
 		t.Errorf("%+v %v", event, err)
 	}
 }

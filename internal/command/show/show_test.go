@@ -20,7 +20,8 @@ func TestFormats(t *testing.T) {
 	v := show.View{Text: "text\n", Markdown: "**markdown**\n", Outputs: map[string]string{"b": "2", "a": "1"}}
 	v.Linef("a line of %d%%", 5)
 	for format, want := range map[options.Format]string{
-		options.FormatText: "text\n", options.FormatJSON: "{\n  \"image\": \"app\"\n}\n", options.FormatMarkdown: "**markdown**\n", options.FormatLegacy: "text\n",
+		options.FormatText: "text\n", options.FormatJSON: "{\n  \"image\": \"app\"\n}\n", options.FormatMarkdown: "**markdown**\n",
+		options.FormatLegacy: "text\n",
 	} {
 		var stdout, other bytes.Buffer
 		err := v.Show(result, show.To{

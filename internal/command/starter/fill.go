@@ -12,7 +12,8 @@ import (
 // the kinds of environment that the Terraform module knows.
 var tokens = regexp.MustCompile(strings.Join([]string{
 	`acme-(?:staging-)?v02\.api\.letsencrypt\.org`, `acme\.cert-manager\.io`, `\bacme:`, `/spec/acme/`, `letsencrypt-staging`,
-	`waybill-dev`, `\b(?:waybill|sigstore|go)(?:\.|\[\.\])dev\b`, `/dev/(?:null|stdin|stdout|stderr|fd|tty|xvda)\b`, `environment += "(?:dev|staging|prod)"`,
+	`waybill-dev`, `\b(?:waybill|sigstore|go)(?:\.|\[\.\])dev\b`, `/dev/(?:null|stdin|stdout|stderr|fd|tty|xvda)\b`,
+	`environment += "(?:dev|staging|prod)"`,
 
 	`https://token\.actions\.githubusercontent\.com\b`,
 	`\bacme\.example\b`,
@@ -20,7 +21,8 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
 	`\b10\.[234]0\.0\.0/16\b`,
-	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`, `\bdev and staging\b`, `"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
+	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`, `\bdev and staging\b`,
+	`"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
 }, "|"))
 

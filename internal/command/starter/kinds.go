@@ -125,7 +125,8 @@ var (
 // namesApp says where in a config repository backend is the application.
 // Elsewhere it is a word of Kubernetes or of a chart.
 func namesApp(name string) bool {
-	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || strings.HasPrefix(name, "docs/") || name == "README.md" || name == "apps/frontend/chart/values.yaml"
+	return strings.HasPrefix(name, "apps/backend/") || strings.HasPrefix(name, "clusters/") || strings.HasPrefix(name, "docs/") ||
+		name == "README.md" || name == "apps/frontend/chart/values.yaml"
 }
 
 func configFiles(n Names) ([]file, error) {
@@ -134,7 +135,8 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	list, err := expand(tree, n, func(name string) bool {
-		return n.Platform != None || name == config.FileName || name == "README.md" || strings.HasPrefix(name, ".github/") && path.Dir(name) == ".github" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
+		return n.Platform != None || name == config.FileName || name == "README.md" ||
+			strings.HasPrefix(name, ".github/") && path.Dir(name) == ".github" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c scope) string {
 		switch name {
 		case config.FileName:
@@ -148,7 +150,8 @@ func configFiles(n Names) ([]file, error) {
 		}
 		// Workflows, alerts and prose name environments too; what else all clusters
 		// have in common does not.
-		c.environments = c.environments || strings.HasPrefix(name, ".github/") || strings.HasPrefix(name, "platform/observability/") || path.Ext(name) == ".md"
+		c.environments = c.environments || strings.HasPrefix(name, ".github/") ||
+			strings.HasPrefix(name, "platform/observability/") || path.Ext(name) == ".md"
 		c.app = namesApp(name)
 		if path.Ext(name) == ".md" {
 			return n.tables(text, c)
@@ -185,7 +188,8 @@ func infraFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	return expand(tree, n, func(name string) bool {
-		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") && !strings.HasPrefix(name, "modules/platform/")
+		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
+			!strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c scope) string {
 		if n.Platform == None {
 			text = withoutAWS(text)
@@ -197,7 +201,8 @@ func infraFiles(n Names) ([]file, error) {
 	})
 }
 
-var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|- \\{dir: \"?infra/aws/.*|\\| `(?:infra/aws/|modules/platform|bootstrap).*)\\n")
+var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|- \\{dir: \"?infra/aws/.*|\\| " +
+	"`(?:infra/aws/|modules/platform|bootstrap).*)\\n")
 
 // withoutAWS takes out what waybill.yaml and the README say of the clusters.
 func withoutAWS(text string) string {
@@ -230,7 +235,10 @@ func expand(tree map[string]string, n Names, take func(name string) bool, fill f
 		for _, c := range places {
 			to := n.path(name, c)
 			if other, taken := made[to]; taken {
-				return nil, outcome.Usagef("%s would be made from %s and from %s: take another name for the environment or the application", to, other, name)
+				return nil, outcome.Usagef(
+					"%s would be made from %s and from %s: take another name for the environment or the application", to, other,
+					name,
+				)
 			}
 			made[to] = name
 			text := fill(name, tree[name], c)

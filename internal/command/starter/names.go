@@ -152,11 +152,17 @@ func (n Names) free() error {
 		}
 	}
 	if applications[n.App] {
-		return outcome.Usagef("--app %s: the platform has an Argo CD Application of this name: take another one, such as %s-api", n.App, n.App)
+		return outcome.Usagef(
+			"--app %s: the platform has an Argo CD Application of this name: take another one, such as %s-api", n.App, n.App,
+		)
 	}
 	for _, name := range n.Environments {
 		if namespaces[name] || strings.HasPrefix(name, "kube-") {
-			return outcome.Usagef("--environments: %q is a namespace of Kubernetes or of the platform, and applications of an environment run in one of its name: take another one", name)
+			return outcome.Usagef(
+				"--environments: %q is a namespace of Kubernetes or of the platform, and applications of an environment run in one "+
+					"of its name: take another one",
+				name,
+			)
 		}
 	}
 	return nil
@@ -164,11 +170,17 @@ func (n Names) free() error {
 
 func (n Names) environments() error {
 	if len(n.Environments) < 2 {
-		return outcome.Usagef("--environments %q: one environment has none to promote to: name two or more, in order, such as dev,prod", strings.Join(n.Environments, ","))
+		return outcome.Usagef(
+			"--environments %q: one environment has none to promote to: name two or more, in order, such as dev,prod",
+			strings.Join(n.Environments, ","),
+		)
 	}
 	for i, name := range n.Environments {
 		if !environment.MatchString(name) {
-			return outcome.Usagef("--environments: %q is not a name of at most 12 lower-case letters, digits and dashes, which starts with a letter", name)
+			return outcome.Usagef(
+				"--environments: %q is not a name of at most 12 lower-case letters, digits and dashes, which starts with a letter",
+				name,
+			)
 		}
 		if slices.Contains(n.Environments[:i], name) {
 			return outcome.Usagef("--environments: %q stands there twice", name)

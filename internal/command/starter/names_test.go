@@ -34,7 +34,8 @@ func TestEnvironments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if last := i == len(environments)-1; (e.Promotion == "auto") != (i == 0) || (e.Soak > 0) != last || (len(e.Reviewers) > 0) != last {
+			if last := i == len(environments)-1; (e.Promotion == "auto") != (i == 0) || (e.Soak > 0) != last ||
+				(len(e.Reviewers) > 0) != last {
 				t.Errorf("%v: %s is %+v", environments, env, e)
 			}
 			for name, want := range map[string]string{
@@ -47,7 +48,8 @@ func TestEnvironments(t *testing.T) {
 					t.Errorf("%v: %s does not say %q:\n%s", environments, name, want, files[name])
 				}
 			}
-			if text := infra["infra/aws/"+env+"/main.tf"]; !strings.Contains(text, `"`+env+`/terraform.tfstate"`) || !strings.Contains(text, fmt.Sprintf(`"10.%d.0.0/16"`, 20+10*i)) {
+			if text := infra["infra/aws/"+env+"/main.tf"]; !strings.Contains(text, `"`+env+`/terraform.tfstate"`) ||
+				!strings.Contains(text, fmt.Sprintf(`"10.%d.0.0/16"`, 20+10*i)) {
 				t.Errorf("%v: infra/aws/%s/main.tf is\n%s", environments, env, text)
 			}
 		}
@@ -57,7 +59,10 @@ func TestEnvironments(t *testing.T) {
 		drill := files[".github/workflows/restore-drill.yml"]
 		for _, want := range environments {
 			variable := strings.ToUpper(want)
-			for _, line := range []string{"- {env: " + want + ", namespace: ", "ROLE_" + variable + ": ${{ vars.RESTORE_DRILL_ROLE_" + variable + " }}\n", want + ") role=$ROLE_" + variable + " ;;"} {
+			for _, line := range []string{
+				"- {env: " + want + ", namespace: ", "ROLE_" + variable + ": ${{ vars.RESTORE_DRILL_ROLE_" + variable + " }}\n",
+				want + ") role=$ROLE_" + variable + " ;;",
+			} {
 				if strings.Count(drill, line) != 1 {
 					t.Errorf("%v: the restore drill does not say %q once:\n%s", environments, line, drill)
 				}
@@ -79,7 +84,9 @@ func TestEnvironments(t *testing.T) {
 		if want := append([]string{"account"}, environments...); !slices.Equal(roots, want) {
 			t.Errorf("roots %v, want %v", roots, want)
 		}
-		if states := `["account", "` + strings.Join(environments, `", "`) + `"]`; !strings.Contains(infra["infra/aws/account/main.tf"], states) {
+		if states := `["account", "` + strings.Join(environments, `", "`) + `"]`; !strings.Contains(
+			infra["infra/aws/account/main.tf"], states,
+		) {
 			t.Errorf("the workflows' roles do not reach %s", states)
 		}
 		if rule, found := tf.Terraform().Approval("infra/aws/"+environments[len(environments)-1], false); !found || rule.Approvals != 2 {
@@ -93,12 +100,16 @@ func TestEnvironments(t *testing.T) {
 func TestNamesInTheCloud(t *testing.T) {
 	t.Parallel()
 	for owner, want := range map[string]string{
-		"acme": "acme", "Umbrella-Corp": "umbrella-corp", "37signals": "o37signals", "hp": "hp-org", "a-very-long-organisation": "a-very-long-orga", "fifteen-letter-org": "fifteen-letter-o",
+		"acme": "acme", "Umbrella-Corp": "umbrella-corp", "37signals": "o37signals", "hp": "hp-org",
+		"a-very-long-organisation": "a-very-long-orga", "fifteen-letter-org": "fifteen-letter-o",
 		"dash-at-sixteen-x": "dash-at-sixteen",
 	} {
 		for region, copied := range map[string]string{"eu-central-1": "eu-west-1", "eu-west-1": "eu-central-1", "us-east-2": "eu-west-1"} {
 			text := written(t, starter.Infra, starter.Names{Owner: owner, Region: region})["infra/aws/prod/main.tf"]
-			for _, line := range []string{`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`, `copy_region = "` + copied + `"`, `environment = "prod"`} {
+			for _, line := range []string{
+				`bucket       = "` + want + `-111122223333-state"`, `region       = "` + region + `"`,
+				`copy_region = "` + copied + `"`, `environment = "prod"`,
+			} {
 				if !strings.Contains(text, line) {
 					t.Errorf("%s in %s: no %s in\n%s", owner, region, line, text)
 				}
@@ -106,7 +117,8 @@ func TestNamesInTheCloud(t *testing.T) {
 		}
 	}
 	live := starter.Names{Owner: "acme", Environments: []string{"test", "live"}}
-	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment = "prod"`) || !strings.Contains(text, `cluster     = "live"`) {
+	if text := written(t, starter.Infra, live)["infra/aws/live/main.tf"]; !strings.Contains(text, `environment = "prod"`) ||
+		!strings.Contains(text, `cluster     = "live"`) {
 		t.Errorf("the kind of environment is the module's word, its name is ours:\n%s", text)
 	}
 }
@@ -146,7 +158,8 @@ func TestHostileNames(t *testing.T) {
 	} {
 		dir, names := t.TempDir(), acme
 		change(&names)
-		if _, err := starter.Write(dir, starter.Config, names, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+		if _, err := starter.Write(dir, starter.Config, names, false); outcome.Code(err) != outcome.Usage ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		if got := tree(t, dir); len(got) != 0 {
@@ -210,7 +223,9 @@ func TestDocumentsCountEnvironments(t *testing.T) {
 		names := acme
 		names.Environments = all[:n]
 		files := written(t, starter.Config, names)
-		if want := "| | " + strings.Join(all[:n], " | ") + " |"; !strings.Contains(strings.Join(strings.Fields(files["clusters/README.md"]), " "), strings.ReplaceAll(want, "| |", "| |")) {
+		if want := "| | " + strings.Join(all[:n], " | ") + " |"; !strings.Contains(
+			strings.Join(strings.Fields(files["clusters/README.md"]), " "), strings.ReplaceAll(want, "| |", "| |"),
+		) {
 			t.Errorf("%d environments: clusters/README.md has no column for each", n)
 		}
 		if want := "`ENV` is " + strings.Join(all[:n-1], ", ") + " or " + all[n-1]; !strings.Contains(files["docs/bootstrap.md"], want) {

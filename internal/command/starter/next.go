@@ -22,9 +22,11 @@ func NextSteps(kind string, n Names) []string {
 				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
 		}
 		steps = append(steps,
-			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+n.App+", image "+n.Image+", source "+n.Source+".",
+			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+
+				n.App+", image "+n.Image+", source "+n.Source+".",
 			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): "+
-				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret WAYBILL_CONFIG_TOKEN.",
+				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret "+
+				"WAYBILL_CONFIG_TOKEN.",
 			"Commit, and push to main: what is there is delivered.")
 		if step := n.registryStep(kind); step != "" {
 			steps = slices.Insert(steps, len(steps)-1, step)

@@ -233,7 +233,8 @@ func (r reader) recipes() []string {
 		switch {
 		case d != nil && d.IsDir() && (err != nil || slices.Contains(passedOver, base) || strings.Count(name, "/") > 3):
 			return fs.SkipDir
-		case err == nil && d.Type().IsRegular() && recipe.MatchString(base) && path.Ext(base) != ".dockerignore" && plainPath.MatchString(name):
+		case err == nil && d.Type().IsRegular() && recipe.MatchString(base) && path.Ext(base) != ".dockerignore" &&
+			plainPath.MatchString(name):
 			list = append(list, name)
 		}
 		return nil

@@ -21,28 +21,42 @@ func TestRecognise(t *testing.T) {
 		says   string
 	}{
 		"go outside": {map[string]string{"Dockerfile": "FROM scratch\nCOPY dist/linux-amd64/x /x\n", "go.mod": "", "cmd/x/main.go": ""},
-			"lint: go vet ./...\ntest: go test ./...\ngo_package: ./cmd/x", "Recognised the Dockerfile Dockerfile. Recognised Go by go.mod."},
-		"go inside": {map[string]string{"Dockerfile": "FROM golang\nCOPY . dist/\nRUN CGO_ENABLED=0 go build .\n", "go.mod": "", "main.go": ""},
+			"lint: go vet ./...\ntest: go test ./...\ngo_package: ./cmd/x", "Recognised the Dockerfile Dockerfile. Recognised Go by " +
+				"go.mod."},
+		"go inside": {map[string]string{
+			"Dockerfile": "FROM golang\nCOPY . dist/\nRUN CGO_ENABLED=0 go build .\n", "go.mod": "", "main.go": "",
+		},
 			"lint: go vet ./...\ntest: go test ./...", "Recognised Go"},
 		"two mains": {map[string]string{"Dockerfile": "COPY dist/x /\n", "go.mod": "", "cmd/a/main.go": "", "cmd/b/main.go": ""},
 			"lint: go vet ./...\ntest: go test ./...", "set go_package to the main package"},
-		"make": {map[string]string{"Dockerfile": "", "go.mod": "", "Makefile": "lint:\n\tx\ntest: lint\n"}, "lint: make lint\ntest: make test", ""},
+		"make": {
+			map[string]string{"Dockerfile": "", "go.mod": "", "Makefile": "lint:\n\tx\ntest: lint\n"},
+			"lint: make lint\ntest: make test", "",
+		},
 		"node": {map[string]string{"Dockerfile": "", "package.json": node, "package-lock.json": "{}"},
 			"lint: npm ci && npm run lint\ntest: npm ci && npm test", "Recognised Node by package.json."},
 		"pnpm": {map[string]string{"Dockerfile": "", "package.json": node, "pnpm-lock.yaml": ""},
-			"lint: corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: corepack enable && pnpm install --frozen-lockfile && pnpm test", ""},
-		"npm init": {map[string]string{"Dockerfile": "", "package.json": `{"scripts": {"test": "echo \"Error: no test specified\" && exit 1"}}`}, "", "No tests were recognised"},
+			"lint: corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: corepack enable && pnpm install " +
+				"--frozen-lockfile && pnpm test", ""},
+		"npm init": {
+			map[string]string{"Dockerfile": "", "package.json": `{"scripts": {"test": "echo \"Error: no test specified\" && exit 1"}}`},
+			"", "No tests were recognised",
+		},
 		"not json": {map[string]string{"Dockerfile": "", "package.json": "{"}, "", "package.json is not JSON"},
 		"python": {map[string]string{"Dockerfile": "", "requirements.txt": "flask==3.0.0\npytest==8.0.0\n", "tests/test_a.py": ""},
-			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python -m pytest", "Recognised Python"},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python " +
+				"-m pytest", "Recognised Python"},
 		"pyproject": {map[string]string{"Dockerfile": "", "pyproject.toml": "", "tests/test_a.py": ""},
 			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", ""},
 		"static": {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
 		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
-			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile api/Dockerfile."},
+			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile " +
+				"api/Dockerfile."},
 		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "", "go.mod": ""},
 			"file: docker/prod.Dockerfile\nlint: go vet ./...\ntest: go test ./...", ""},
-		"several": {map[string]string{"Dockerfile.dev": "", "Dockerfile": "", "web/Dockerfile": "", "node_modules/x/Dockerfile": "", "index.html": ""},
+		"several": {map[string]string{
+			"Dockerfile.dev": "", "Dockerfile": "", "web/Dockerfile": "", "node_modules/x/Dockerfile": "", "index.html": "",
+		},
 			"", "There are more Dockerfiles: Dockerfile.dev, web/Dockerfile."},
 		"hostile": {map[string]string{"${{ x }}/Dockerfile": "", "a b/Dockerfile": ""}, "", "No Dockerfile was found"},
 		"nothing": {nil, "", "No Dockerfile was found"},

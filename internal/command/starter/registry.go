@@ -17,7 +17,8 @@ var ecr = regexp.MustCompile(`^(?:[0-9]{12}\.dkr[.-]ecr\..*|public\.ecr\.aws)/`)
 func (n Names) registries() error {
 	for _, r := range [][2]string{{"--registry", n.Registry}, {"--image", n.Image}} {
 		if ecr.MatchString(r[1]) {
-			return outcome.Usagef("%s %s: a password of ECR lasts twelve hours, and deliver.yml gives no job that pushes an identity to get one with: "+
+			return outcome.Usagef("%s %s: a password of ECR lasts twelve hours, and deliver.yml gives no job that pushes an "+
+				"identity to get one with: "+
 				"take a registry with lasting tokens, such as ghcr.io, Docker Hub, Quay or Harbor", r[0], r[1])
 		}
 	}

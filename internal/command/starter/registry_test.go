@@ -31,7 +31,8 @@ func TestLoginsOfRegistries(t *testing.T) {
 					t.Errorf("%q, template %s: want %v for %q in\n%s", registry, template, login, line, ci)
 				}
 			}
-			if strings.Contains(next, "REGISTRY_PASSWORD of acme/api") != login || strings.Contains(next, "Docker Hub") != (registry == "docker.io/acme") {
+			if strings.Contains(next, "REGISTRY_PASSWORD of acme/api") != login ||
+				strings.Contains(next, "Docker Hub") != (registry == "docker.io/acme") {
 				t.Errorf("%q: the next steps are\n%s", registry, next)
 			}
 		}
@@ -54,7 +55,8 @@ func TestRegistriesWithoutLastingPasswords(t *testing.T) {
 		for _, kind := range []string{starter.App, starter.Config} {
 			_, err := starter.Write(t.TempDir(), kind, n, false)
 			var usage *outcome.Error
-			if !errors.As(err, &usage) || outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), flag+": a password of ECR lasts twelve hours") {
+			if !errors.As(err, &usage) || outcome.Code(err) != outcome.Usage ||
+				!strings.Contains(err.Error(), flag+": a password of ECR lasts twelve hours") {
 				t.Errorf("%s, %s: %v", flag, kind, err)
 			}
 		}

@@ -28,7 +28,8 @@ var acme = starter.Names{Owner: "acme"}
 // umbrella differs from the example in every name.
 var umbrella = starter.Names{
 	Owner: "Umbrella-Corp", ConfigRepo: "Umbrella-Corp/deploy_config", App: "shop-api", Registry: "registry.example:5000/umbrella",
-	Environments: []string{"test", "qa", "preprod", "live"}, Account: "999988887777", Region: "us-east-2", Domain: "umbrella.test", Issuer: "https://git.umbrella.test/_services/token",
+	Environments: []string{"test", "qa", "preprod", "live"}, Account: "999988887777", Region: "us-east-2", Domain: "umbrella.test",
+	Issuer: "https://git.umbrella.test/_services/token",
 }
 
 func sortFiles(files []txtar.File) {
@@ -163,7 +164,8 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 				if kind == starter.Config && strings.HasSuffix(name, ".md") && regexp.MustCompile(`\bbackend\b`).MatchString(data) {
 					t.Errorf("%s still names the example's application", name)
 				}
-				if found := regexp.MustCompile(`letsencrypt-(\w+)`).FindStringSubmatch(data); found != nil && found[1] != "staging" && found[1] != "account" {
+				if found := regexp.MustCompile(`letsencrypt-(\w+)`).FindStringSubmatch(data); found != nil &&
+					found[1] != "staging" && found[1] != "account" {
 					t.Errorf("%s %s names an issuer that is not there: %s", kind, name, found[0])
 				}
 				if strings.HasSuffix(name, ".md") || strings.HasPrefix(name, "modules/platform/") {
@@ -231,7 +233,8 @@ func TestActionsAreNamedByCommit(t *testing.T) {
 		t.Errorf("%d actions", seen)
 	}
 	n.ActionsCommit = "0a0a0a"
-	if _, err := starter.Write(t.TempDir(), starter.Config, n, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "give all 40 digits") {
+	if _, err := starter.Write(t.TempDir(), starter.Config, n, false); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "give all 40 digits") {
 		t.Errorf("a short commit: %v", err)
 	}
 }
@@ -255,7 +258,8 @@ func TestConfigRenders(t *testing.T) {
 		t.Errorf("got %+v", app)
 	}
 	policy, err := cfg.Policy("shop-api", "live")
-	if err != nil || policy.Signers[0].Workflow != "Umbrella-Corp/deploy_config/.github/workflows/deliver.yml@refs/heads/main" || policy.Signers[0].Source != "Umbrella-Corp/*" || len(policy.Require) != len(evidence.Kinds()) {
+	if err != nil || policy.Signers[0].Workflow != "Umbrella-Corp/deploy_config/.github/workflows/deliver.yml@refs/heads/main" ||
+		policy.Signers[0].Source != "Umbrella-Corp/*" || len(policy.Require) != len(evidence.Kinds()) {
 		t.Errorf("policy: %+v, %v", policy, err)
 	}
 	renderer := render.New(files)
@@ -327,7 +331,8 @@ func TestWithoutPlatform(t *testing.T) {
 	}
 	infra := written(t, starter.Infra, n)
 	for name, data := range infra {
-		if !strings.HasPrefix(name, ".github/") && (strings.Contains(name+data, "infra/aws") || strings.Contains(data, "AWS") || strings.Contains(data, "bootstrap")) {
+		if !strings.HasPrefix(name, ".github/") && (strings.Contains(name+data, "infra/aws") || strings.Contains(data, "AWS") ||
+			strings.Contains(data, "bootstrap")) {
 			t.Errorf("%s names AWS:\n%s", name, data)
 		}
 	}
@@ -354,7 +359,8 @@ func TestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := starter.Write(dir, starter.Config, acme, false)
-	if err != nil || !slices.Equal(again.Kept, []string{"waybill.yaml"}) || !slices.Equal(again.Written, []string{".github/workflows/bump.yml"}) || len(again.Same) != len(first.Written)-2 {
+	if err != nil || !slices.Equal(again.Kept, []string{"waybill.yaml"}) ||
+		!slices.Equal(again.Written, []string{".github/workflows/bump.yml"}) || len(again.Same) != len(first.Written)-2 {
 		t.Errorf("got %+v, %v", again, err)
 	}
 	if data, _ := os.ReadFile(mine); string(data) != "# mine\n" {
@@ -384,7 +390,8 @@ func TestLinks(t *testing.T) {
 func TestDirectoryThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "none")
-	if _, err := starter.Write(dir, starter.App, acme, false); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "git init "+dir) {
+	if _, err := starter.Write(dir, starter.App, acme, false); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "git init "+dir) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -406,7 +413,8 @@ func TestAnotherWorkflowIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		files := tree(t, dir)
-		if files[".github/workflows/ci.yml"] != "name: lint\n" || !strings.Contains(files[".github/workflows/waybill.yml"], "acme/config/.github/workflows/deliver.yml@") || len(files) != 2 {
+		if files[".github/workflows/ci.yml"] != "name: lint\n" ||
+			!strings.Contains(files[".github/workflows/waybill.yml"], "acme/config/.github/workflows/deliver.yml@") || len(files) != 2 {
 			t.Errorf("got %v", files)
 		}
 	}

@@ -28,7 +28,8 @@ var update = flag.Bool("update", false, "write docs/json.md")
 var rendered = map[string]any{
 	"compile": views.Compile, "build": views.Build, "scan": views.Scan, "sign": views.Sign, "verify": views.Verify, "tag": views.Tag,
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
-	"status": views.Status, "why": views.Why, "doctor": views.Doctor, "login": views.Login, "plan": views.Plan, "gate": views.Gate, "apply": views.Apply,
+	"status": views.Status, "why": views.Why, "doctor": views.Doctor, "login": views.Login, "plan": views.Plan, "gate": views.Gate,
+	"apply": views.Apply,
 	"drift": views.Drift, "init": views.Init, "version": views.Version,
 }
 
@@ -54,7 +55,8 @@ func TestDocuments(t *testing.T) {
 	t.Parallel()
 	w := &writer{root: tooltest.Root(t)}
 	w.WriteString("<!-- Written by make generate from the Go types of the results. Do not edit. -->\n\n# Results as JSON\n\n" +
-		"`--format json` prints the result of a command on standard output. Fields that are marked optional are left out when they are empty. " +
+		"`--format json` prints the result of a command on standard output. Fields that are marked optional are left out when they " +
+		"are empty. " +
 		"Times are in RFC 3339, digests and images in the form REPOSITORY@sha256:HEX.\n")
 	for _, c := range contract.Commands() {
 		in, takes := c.Input("format")

@@ -113,7 +113,10 @@ func Diff(_ options.Diff, places []diff.Place) show.View {
 	var text strings.Builder
 	for _, p := range places {
 		objects += len(p.Changes)
-		fmt.Fprintf(&text, "#### %s in %s\n\n%s\n", markdown.Text(p.App), markdown.Text(p.Env), markdown.Fence("diff", render.Text(p.Changes)))
+		fmt.Fprintf(
+			&text, "#### %s in %s\n\n%s\n", markdown.Text(p.App), markdown.Text(p.Env),
+			markdown.Fence("diff", render.Text(p.Changes)),
+		)
 	}
 	if len(places) == 0 {
 		text.WriteString("No difference in what would be deployed.\n")
@@ -176,7 +179,8 @@ func Status(_ options.Status, t status.Table) show.View {
 // does is the answer, and no failure.
 func Why(_ options.Why, r why.Result) show.View {
 	return show.View{
-		Text: r.Text(), Markdown: markdown.Fence("", r.Text()), Outputs: map[string]string{"allowed": strconv.FormatBool(r.Decision.Allowed)},
+		Text: r.Text(), Markdown: markdown.Fence("", r.Text()),
+		Outputs: map[string]string{"allowed": strconv.FormatBool(r.Decision.Allowed)},
 	}
 }
 

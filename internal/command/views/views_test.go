@@ -35,14 +35,22 @@ func TestCheckVerdicts(t *testing.T) {
 		state   evidence.State
 		allowed string
 	}{
-		"nothing found":         {check.Verdict{Result: check.Result{Findings: []check.Finding{}}}, outcome.Done, evidence.Met, "true"},
-		"refused":               {check.Verdict{Result: check.Result{Findings: finding(evidence.Refused)}}, outcome.Refused, evidence.Refused, "false"},
-		"pending":               {check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}}, outcome.Pending, evidence.Pending, "false"},
-		"pending on the commit": {check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}, OnCommit: true}, outcome.Done, evidence.Pending, "false"},
+		"nothing found": {check.Verdict{Result: check.Result{Findings: []check.Finding{}}}, outcome.Done, evidence.Met, "true"},
+		"refused": {
+			check.Verdict{Result: check.Result{Findings: finding(evidence.Refused)}}, outcome.Refused, evidence.Refused, "false",
+		},
+		"pending": {
+			check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}}, outcome.Pending, evidence.Pending, "false",
+		},
+		"pending on the commit": {
+			check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}, OnCommit: true}, outcome.Done,
+			evidence.Pending, "false",
+		},
 	} {
 		v := views.Check(options.Check{}, c.verdict)
 		document := v.Document.(views.Checked)
-		if outcome.Code(v.Verdict) != c.code || document.State != c.state || v.Outputs["allowed"] != c.allowed || document.Allowed != (c.allowed == "true") {
+		if outcome.Code(v.Verdict) != c.code || document.State != c.state || v.Outputs["allowed"] != c.allowed ||
+			document.Allowed != (c.allowed == "true") {
 			t.Errorf("%s: %v, %+v, %v", name, v.Verdict, document, v.Outputs)
 		}
 		var findings []check.Finding
@@ -51,7 +59,8 @@ func TestCheckVerdicts(t *testing.T) {
 		}
 	}
 	refused := views.Check(options.Check{}, check.Verdict{Result: check.Result{Findings: []check.Finding{
-		{File: "waybill.yaml", Rule: "waybill.yaml", State: evidence.Refused, Message: "m"}, {File: "a.yaml", Line: 3, Rule: "soak", State: evidence.Refused, Message: "n"},
+		{File: "waybill.yaml", Rule: "waybill.yaml", State: evidence.Refused, Message: "m"},
+		{File: "a.yaml", Line: 3, Rule: "soak", State: evidence.Refused, Message: "n"},
 	}}})
 	if lines := strings.Join(refused.Lines, "|"); lines != "waybill.yaml: m|a.yaml:3: soak: n" || refused.Verdict.Error() != "2 findings" {
 		t.Errorf("the findings come first and name the file once: %q, %v", lines, refused.Verdict)
@@ -73,7 +82,10 @@ func TestCheckAnnotations(t *testing.T) {
 	for _, a := range v.Annotations {
 		levels = append(levels, a.File+" "+string(a.Level))
 	}
-	want := []string{"a.yaml " + string(runner.Failure), "b.yaml " + string(runner.Notice), "waybill.yaml " + string(runner.Warning), "c.yaml " + string(runner.Notice)}
+	want := []string{
+		"a.yaml " + string(runner.Failure), "b.yaml " + string(runner.Notice), "waybill.yaml " + string(runner.Warning),
+		"c.yaml " + string(runner.Notice),
+	}
 	if strings.Join(levels, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q", levels)
 	}
@@ -142,7 +154,8 @@ func TestPolicyFindings(t *testing.T) {
 	t.Parallel()
 	found := []policy.Finding{{Rule: "provider", File: "infra/a/main.tf", Line: 3, Message: "not allowed", Fix: "allow it"}}
 	v := views.Plan(options.Plan{}, proposal.Result{Findings: found})
-	if len(v.Annotations) != 1 || v.Annotations[0].File != "infra/a/main.tf" || v.Outputs["findings"] != show.JSON(v.Document) || v.Outputs["fingerprint"] != "" {
+	if len(v.Annotations) != 1 || v.Annotations[0].File != "infra/a/main.tf" || v.Outputs["findings"] != show.JSON(v.Document) ||
+		v.Outputs["fingerprint"] != "" {
 		t.Errorf("plan: %+v", v)
 	}
 	v = views.Apply(options.Apply{}, apply.Result{Findings: found})

@@ -19,13 +19,26 @@ func defaulted(object map[string]any) map[string]any {
 	case "Pod":
 		defaultPod(spec, "Always")
 	case "Deployment":
-		fill(spec, map[string]any{"replicas": int64(1), "revisionHistoryLimit": int64(10), "progressDeadlineSeconds": int64(600), "strategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "25%", "maxUnavailable": "25%"}}})
+		fill(spec, map[string]any{
+			"replicas": int64(1), "revisionHistoryLimit": int64(10), "progressDeadlineSeconds": int64(600),
+			"strategy": map[string]any{
+				"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "25%", "maxUnavailable": "25%"},
+			},
+		})
 		defaultTemplate(spec, "Always")
 	case "StatefulSet":
-		fill(spec, map[string]any{"replicas": int64(1), "revisionHistoryLimit": int64(10), "podManagementPolicy": "OrderedReady", "updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": int64(0)}}})
+		fill(spec, map[string]any{
+			"replicas": int64(1), "revisionHistoryLimit": int64(10), "podManagementPolicy": "OrderedReady",
+			"updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": int64(0)}},
+		})
 		defaultTemplate(spec, "Always")
 	case "DaemonSet":
-		fill(spec, map[string]any{"revisionHistoryLimit": int64(10), "updateStrategy": map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": int64(1)}}})
+		fill(spec, map[string]any{
+			"revisionHistoryLimit": int64(10),
+			"updateStrategy": map[string]any{
+				"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": int64(1)},
+			},
+		})
 		defaultTemplate(spec, "Always")
 	case "ReplicaSet", "ReplicationController":
 		fill(spec, map[string]any{"replicas": int64(1)})
@@ -33,30 +46,40 @@ func defaulted(object map[string]any) map[string]any {
 	case "Job":
 		defaultJob(spec)
 	case "CronJob":
-		fill(spec, map[string]any{"concurrencyPolicy": "Allow", "suspend": false, "successfulJobsHistoryLimit": int64(3), "failedJobsHistoryLimit": int64(1)})
+		fill(spec, map[string]any{
+			"concurrencyPolicy": "Allow", "suspend": false, "successfulJobsHistoryLimit": int64(3),
+			"failedJobsHistoryLimit": int64(1),
+		})
 		if job, ok := at(spec, "jobTemplate", "spec").(map[string]any); ok {
 			defaultJob(job)
 		}
 	case "Service":
-		fill(spec, map[string]any{"type": "ClusterIP", "sessionAffinity": "None"})
-		if kind := textAt(spec, "type"); kind == "NodePort" || kind == "LoadBalancer" {
-			fill(spec, map[string]any{"externalTrafficPolicy": "Cluster"})
-			if kind == "LoadBalancer" {
-				fill(spec, map[string]any{"allocateLoadBalancerNodePorts": true})
-			}
-		}
-		each(spec["ports"], func(port map[string]any) {
-			fill(port, map[string]any{"protocol": "TCP"})
-			if _, ok := port["targetPort"]; !ok {
-				port["targetPort"] = port["port"]
-			}
-		})
+		defaultService(spec)
 	}
 	return out
 }
 
+func defaultService(spec map[string]any) {
+	fill(spec, map[string]any{"type": "ClusterIP", "sessionAffinity": "None"})
+	if kind := textAt(spec, "type"); kind == "NodePort" || kind == "LoadBalancer" {
+		fill(spec, map[string]any{"externalTrafficPolicy": "Cluster"})
+		if kind == "LoadBalancer" {
+			fill(spec, map[string]any{"allocateLoadBalancerNodePorts": true})
+		}
+	}
+	each(spec["ports"], func(port map[string]any) {
+		fill(port, map[string]any{"protocol": "TCP"})
+		if _, ok := port["targetPort"]; !ok {
+			port["targetPort"] = port["port"]
+		}
+	})
+}
+
 func defaultJob(spec map[string]any) {
-	fill(spec, map[string]any{"parallelism": int64(1), "completions": int64(1), "backoffLimit": int64(6), "completionMode": "NonIndexed", "suspend": false})
+	fill(spec, map[string]any{
+		"parallelism": int64(1), "completions": int64(1), "backoffLimit": int64(6), "completionMode": "NonIndexed",
+		"suspend": false,
+	})
 	defaultTemplate(spec, "")
 }
 
@@ -67,7 +90,10 @@ func defaultTemplate(spec map[string]any, restart string) {
 }
 
 func defaultPod(pod map[string]any, restart string) {
-	fill(pod, map[string]any{"terminationGracePeriodSeconds": int64(30), "dnsPolicy": "ClusterFirst", "securityContext": map[string]any{}, "schedulerName": "default-scheduler"})
+	fill(pod, map[string]any{
+		"terminationGracePeriodSeconds": int64(30), "dnsPolicy": "ClusterFirst", "securityContext": map[string]any{},
+		"schedulerName": "default-scheduler",
+	})
 	if restart != "" {
 		fill(pod, map[string]any{"restartPolicy": restart})
 	}
@@ -77,11 +103,17 @@ func defaultPod(pod map[string]any, restart string) {
 	for _, list := range []string{"containers", "initContainers", "ephemeralContainers"} {
 		each(pod[list], func(c map[string]any) {
 			image, _ := c["image"].(string)
-			fill(c, map[string]any{"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "resources": map[string]any{}, "imagePullPolicy": pullPolicy(image)})
+			fill(c, map[string]any{
+				"terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File", "resources": map[string]any{},
+				"imagePullPolicy": pullPolicy(image),
+			})
 			each(c["ports"], func(port map[string]any) { fill(port, map[string]any{"protocol": "TCP"}) })
 			for _, name := range []string{"livenessProbe", "readinessProbe", "startupProbe"} {
 				if probe, ok := c[name].(map[string]any); ok {
-					fill(probe, map[string]any{"timeoutSeconds": int64(1), "periodSeconds": int64(10), "successThreshold": int64(1), "failureThreshold": int64(3)})
+					fill(probe, map[string]any{
+						"timeoutSeconds": int64(1), "periodSeconds": int64(10), "successThreshold": int64(1),
+						"failureThreshold": int64(3),
+					})
 					if get, ok := probe["httpGet"].(map[string]any); ok {
 						fill(get, map[string]any{"scheme": "HTTP", "path": "/"})
 					}

@@ -56,7 +56,10 @@ func compile(expression string, params bool) (program, error) {
 	if err := issues.Err(); err != nil {
 		return program{}, errors.New(strings.Join(strings.Fields(err.Error()), " "))
 	}
-	compiled, err := env.Program(ast, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(celconfig.PerCallLimit), cel.InterruptCheckFrequency(celconfig.CheckFrequency))
+	compiled, err := env.Program(
+		ast, cel.EvalOptions(cel.OptPartialEval), cel.CostLimit(celconfig.PerCallLimit),
+		cel.InterruptCheckFrequency(celconfig.CheckFrequency),
+	)
 	return program{compiled}, err
 }
 

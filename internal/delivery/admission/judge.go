@@ -142,7 +142,9 @@ func (j *judging) with(p *policy, b binding, r request, action string, param map
 		if r.doubt != "" {
 			message += " (judged as if the policy held there: " + r.doubt + ")"
 		}
-		j.violations = append(j.violations, Violation{Policy: p.Metadata.Name, Binding: b.Metadata.Name, Object: r.String(), ID: j.id, Message: message, Action: action})
+		j.violations = append(j.violations, Violation{
+			Policy: p.Metadata.Name, Binding: b.Metadata.Name, Object: r.String(), ID: j.id, Message: message, Action: action,
+		})
 	}
 	failed := func(what string, err error) {
 		switch {
@@ -207,8 +209,9 @@ func (j *judging) scope(p *policy, r request, param map[string]any) (*scope, err
 	vars := map[string]any{
 		"object": r.object, "oldObject": old, "namespaceObject": nil,
 		"request": map[string]any{
-			"kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource, "subResource": "", "requestSubResource": "",
-			"name": r.name, "namespace": r.namespace, "operation": r.operation, "dryRun": false, "options": map[string]any{},
+			"kind": kind, "requestKind": kind, "resource": resource, "requestResource": resource, "subResource": "",
+			"requestSubResource": "",
+			"name":               r.name, "namespace": r.namespace, "operation": r.operation, "dryRun": false, "options": map[string]any{},
 		},
 	}
 	var more []*cel.AttributePatternType
@@ -217,7 +220,10 @@ func (j *judging) scope(p *policy, r request, param map[string]any) (*scope, err
 			vars["namespaceObject"] = withName(object, r.namespace)
 		} else if r.namespace != "" {
 			vars["namespaceObject"] = withName(map[string]any{}, r.namespace)
-			more = append(more, cel.AttributePattern("namespaceObject").QualString("metadata").QualString("labels"), cel.AttributePattern("namespaceObject").QualString("metadata").QualString("annotations"))
+			more = append(
+				more, cel.AttributePattern("namespaceObject").QualString("metadata").QualString("labels"),
+				cel.AttributePattern("namespaceObject").QualString("metadata").QualString("annotations"),
+			)
 		} else {
 			more = append(more, cel.AttributePattern("namespaceObject"), cel.AttributePattern("request").QualString("namespace"))
 		}

@@ -59,9 +59,12 @@ const nameLabel = "kubernetes.io/metadata.name"
 
 // clusterKinds are the built-in kinds that live in no namespace.
 var clusterKinds = []string{
-	"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "StorageClass", "PriorityClass", "IngressClass",
-	"RuntimeClass", "CSIDriver", "CSINode", "VolumeAttachment", "APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
-	policyKind, bindingKind, "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "CertificateSigningRequest", "FlowSchema", "PriorityLevelConfiguration",
+	"Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "StorageClass",
+	"PriorityClass", "IngressClass",
+	"RuntimeClass", "CSIDriver", "CSINode", "VolumeAttachment", "APIService", "MutatingWebhookConfiguration",
+	"ValidatingWebhookConfiguration",
+	policyKind, bindingKind, "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "CertificateSigningRequest", "FlowSchema",
+	"PriorityLevelConfiguration",
 	"ClusterIssuer", "ClusterSecretStore", "ClusterPolicy",
 }
 

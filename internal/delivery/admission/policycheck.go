@@ -94,7 +94,10 @@ func Load(files map[string][]byte) *Set {
 			// Values and templates of charts are no manifests, and none of our business
 			// unless a policy is in them.
 			if bytes.Contains(files[name], []byte("kind: "+policyKind)) {
-				s.Problems = append(s.Problems, Problem{File: name, Message: "holds an admission policy and cannot be read as a manifest, so nothing is judged by it: " + err.Error()})
+				s.Problems = append(s.Problems, Problem{
+					File:    name,
+					Message: "holds an admission policy and cannot be read as a manifest, so nothing is judged by it: " + err.Error(),
+				})
 			}
 			continue
 		}
@@ -141,14 +144,18 @@ func (s *Set) take(file string, d document) {
 	case strings.HasPrefix(version, group+"/") && kind == policyKind:
 		p := &policy{file: file, line: d.line}
 		if err := into(d.content, p); err != nil {
-			s.Problems = append(s.Problems, Problem{File: file, Line: d.line, Message: fmt.Sprintf("the policy %s cannot be read: %v", name, err)})
+			s.Problems = append(s.Problems, Problem{
+				File: file, Line: d.line, Message: fmt.Sprintf("the policy %s cannot be read: %v", name, err),
+			})
 			return
 		}
 		s.definitions = append(s.definitions, p)
 	case strings.HasPrefix(version, group+"/") && kind == bindingKind:
 		b := binding{file: file, line: d.line}
 		if err := into(d.content, &b); err != nil {
-			s.Problems = append(s.Problems, Problem{File: file, Line: d.line, Message: fmt.Sprintf("the binding %s cannot be read: %v", name, err)})
+			s.Problems = append(s.Problems, Problem{
+				File: file, Line: d.line, Message: fmt.Sprintf("the binding %s cannot be read: %v", name, err),
+			})
 			return
 		}
 		s.bindings = append(s.bindings, b)

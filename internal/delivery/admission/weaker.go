@@ -20,7 +20,8 @@ type Weakening struct {
 // engines are the groups of objects that other admission controllers obey. This
 // package cannot tell what those mean, so that any change of one counts.
 var engines = []string{
-	group, "kyverno.io", "policies.kyverno.io", "policy.sigstore.dev", "constraints.gatekeeper.sh", "templates.gatekeeper.sh", "config.gatekeeper.sh",
+	group, "kyverno.io", "policies.kyverno.io", "policy.sigstore.dev", "constraints.gatekeeper.sh", "templates.gatekeeper.sh",
+	"config.gatekeeper.sh",
 }
 
 // Weaker lists what head refuses no longer, or may not, in a stable order.
@@ -60,7 +61,8 @@ func (p *policy) weaker(h *policy) []string {
 		list = append(list, "passes over what it fails on")
 	}
 	for _, v := range p.Spec.Validations {
-		if strings.TrimSpace(v.Expression) != "true" && !slices.ContainsFunc(h.Spec.Validations, func(o validation) bool { return o.Expression == v.Expression }) {
+		if strings.TrimSpace(v.Expression) != "true" &&
+			!slices.ContainsFunc(h.Spec.Validations, func(o validation) bool { return o.Expression == v.Expression }) {
 			list = append(list, "drops or changes the validation "+text.Cut(text.OneLine(v.Expression), 101, "…"))
 		}
 	}

@@ -45,5 +45,7 @@ func (a Answering) End(ctx context.Context, err error) error {
 }
 
 func (a Answering) report(ctx context.Context, state, reason string) error {
-	return a.API.SetDeploymentStatus(ctx, a.Repository, a.Deployment, github.DeploymentStatus{State: state, Description: reason, LogURL: a.RunURL})
+	return a.API.SetDeploymentStatus(
+		ctx, a.Repository, a.Deployment, github.DeploymentStatus{State: state, Description: reason, LogURL: a.RunURL},
+	)
 }

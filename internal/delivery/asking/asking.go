@@ -95,10 +95,12 @@ func (a Asker) wait(ctx context.Context, id int64) (Answer, error) {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return Answer{}, fmt.Errorf("wait for the answer of %s to deployment %d %s: %w: the answer may still come; look there before asking again",
+			return Answer{}, fmt.Errorf("wait for the answer of %s to deployment %d %s: %w: the answer may still come; look there "+
+				"before asking again",
 				a.Repository, id, started, context.Cause(ctx))
 		case len(statuses) == 0 && now().After(deadline):
-			return Answer{}, fmt.Errorf("no workflow of %s took up deployment %d within %s: bump.yml on %s must listen to `deployment` with the task %s",
+			return Answer{}, fmt.Errorf("no workflow of %s took up deployment %d within %s: bump.yml on %s must listen to "+
+				"`deployment` with the task %s",
 				a.Repository, id, a.Within, a.Branch, Task)
 		}
 		a.sleep(ctx)

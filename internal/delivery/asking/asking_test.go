@@ -43,12 +43,18 @@ func TestAnswers(t *testing.T) {
 		code int
 		want string
 	}{
-		"done":    {nil, outcome.Done, ""},
-		"refused": {outcome.Refusedf("signature: nobody signed it\nand more"), outcome.Refused, "acme/config refused: signature: nobody signed it (see https://github.example/runs/1)"},
+		"done": {nil, outcome.Done, ""},
+		"refused": {
+			outcome.Refusedf("signature: nobody signed it\nand more"), outcome.Refused,
+			"acme/config refused: signature: nobody signed it (see https://github.example/runs/1)",
+		},
 		"pending": {outcome.Pendingf("dev is frozen"), outcome.Pending, "acme/config says not yet: dev is frozen"},
 		"usage":   {outcome.Usagef("no application %q", "x"), outcome.Broken, `the run of acme/config broke: no application "x"`},
 		// What broke may hold anything: the asking run is only told where to look.
-		"broken": {errors.New("token ghs_secret is bad"), outcome.Broken, "the run of acme/config broke: see the run (see https://github.example/runs/1)"},
+		"broken": {
+			errors.New("token ghs_secret is bad"), outcome.Broken,
+			"the run of acme/config broke: see the run (see https://github.example/runs/1)",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +109,9 @@ func TestNobodyTakesTheQuestionUp(t *testing.T) {
 	t.Parallel()
 	asker, _, _ := conversation(t, nil)
 	_, err := asker.Ask(t.Context(), question)
-	if outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "bump.yml on main must listen to `deployment` with the task waybill-bump") {
+	if outcome.Code(err) != outcome.Broken || !strings.Contains(
+		err.Error(), "bump.yml on main must listen to `deployment` with the task waybill-bump",
+	) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -119,7 +127,9 @@ func TestAskerGivesUp(t *testing.T) {
 		}
 	}
 	_, err := asker.Ask(ctx, question)
-	if outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "https://github.example/runs/1: out of patience: the answer may still come") {
+	if outcome.Code(err) != outcome.Broken || !strings.Contains(
+		err.Error(), "https://github.example/runs/1: out of patience: the answer may still come",
+	) {
 		t.Errorf("got %v", err)
 	}
 }

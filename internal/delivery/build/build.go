@@ -158,7 +158,9 @@ func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
 // Run builds the request with the engine it gets. chosen is told which and why
 // before the building begins, and again where an assembled build meets what
 // only BuildKit can do and auto hands it over.
-func Run(ctx context.Context, engines map[string]Engine, wish string, r Request, d *Dockerfile, chosen func(Choice)) (Built, string, error) {
+func Run(
+	ctx context.Context, engines map[string]Engine, wish string, r Request, d *Dockerfile, chosen func(Choice),
+) (Built, string, error) {
 	choice, err := Choose(wish, r, d)
 	if err != nil {
 		return Built{}, "", err

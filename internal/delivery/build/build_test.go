@@ -74,7 +74,10 @@ COPY run /
 			text = err.Error()
 		}
 		if choice.Engine != c.engine || !strings.Contains(text, c.reason) {
-			t.Errorf("target %q, engine %s: got %q because %q, want %q because %q", c.target, c.wish, choice.Engine, text, c.engine, c.reason)
+			t.Errorf(
+				"target %q, engine %s: got %q because %q, want %q because %q", c.target, c.wish, choice.Engine, text, c.engine,
+				c.reason,
+			)
 		}
 	}
 }
@@ -108,7 +111,10 @@ func TestAutoHandsOverWhatOnlyBuildKitCanDo(t *testing.T) {
 	} {
 		engines := map[string]Engine{Assemble: &fakeEngine{err: c.err}, BuildKit: &fakeEngine{}}
 		var said []string
-		_, engine, err := Run(t.Context(), engines, c.wish, Request{Platforms: linux}, file, func(choice Choice) { said = append(said, choice.Reason) })
+		_, engine, err := Run(
+			t.Context(), engines, c.wish, Request{Platforms: linux}, file,
+			func(choice Choice) { said = append(said, choice.Reason) },
+		)
 		if engine != c.engine || (err == nil) != (c.engine == BuildKit) {
 			t.Errorf("%s after %v: built by %s, %v", c.wish, c.err, engine, err)
 		}
@@ -128,7 +134,8 @@ func TestParsePlatforms(t *testing.T) {
 		t.Error(diff)
 	}
 	for text, want := range map[string]string{
-		"amd64": "want OS/ARCH", "linux/amd63": "unknown architecture", "beos/amd64": "unknown operating system", "linux/": "platform", "": "want OS/ARCH",
+		"amd64": "want OS/ARCH", "linux/amd63": "unknown architecture", "beos/amd64": "unknown operating system",
+		"linux/": "platform", "": "want OS/ARCH",
 	} {
 		if _, err := ParsePlatform(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParsePlatform(%q): %v, want %q", text, err, want)
@@ -149,7 +156,9 @@ func TestMetadata(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]string{"org.opencontainers.image.created": "2023-11-14T22:13:20Z"}, Source{}.Metadata("", created, nil)); diff != "" {
+	if diff := cmp.Diff(
+		map[string]string{"org.opencontainers.image.created": "2023-11-14T22:13:20Z"}, Source{}.Metadata("", created, nil),
+	); diff != "" {
 		t.Errorf("without a source: %s", diff)
 	}
 }

@@ -41,53 +41,105 @@ type recipe struct {
 // snippets are instructions that are built over an empty image or over a base
 // image, by turns. "|" is a line break.
 var snippets = []string{
-	"COPY app /", "COPY app /x", "COPY app /x/", "COPY app x", "COPY app ./x/y/z", "COPY app .", "COPY app ..", "COPY app /etc/../q", "COPY app /x/.",
-	"COPY app other /d/", "COPY app other /d", "COPY app app /x", "COPY dir /", "COPY dir /d", "COPY dir/ /d", "COPY dir/. /d/", "COPY dir dir2 /d", "COPY dir/* /d/",
-	"COPY dir/x /d/|COPY dir/x /d/", "COPY dir /d|COPY dir2 /d", "COPY . /", "COPY . /all", "COPY ./ /all/", "COPY / /all/", "COPY ./dir/../app /", "COPY */x /m/",
-	"COPY d* /m/", "COPY d?r /m/", "COPY [ab]pp /m/", "COPY a* o* /m/", "COPY dir/**/y /m/", "COPY nothing* /m/", "COPY nothing /m/", "COPY [x /m/", "COPY a[ /m/",
-	`COPY sl\[ash /m/`, `COPY ["sp ace", "/sp ace dir/"]`, `COPY ["app", "/"]`, "COPY link /", "COPY link /l", "COPY dirlink /", "COPY dirlink/ /d/", "COPY dirlink /d", "COPY dirlink/x /d",
-	"COPY broken /", "COPY loop /", "COPY absolute /a", "COPY out /o", "COPY links /links", "COPY links/inner /i", "COPY sticky /s", "COPY setuid /", "COPY private /p",
-	"COPY fifo /", "COPY sockets /s", "COPY sockets/s /", "COPY sockets/capable /", "COPY --chmod=755 sockets/capable /", "COPY special /s", "COPY hard /h", "COPY hard/a hard/b /h/", "COPY hard/* /h/", "COPY hard /h|COPY hard /i", "COPY hard/a /h|COPY hard/b /h",
-	"COPY ignored /", "COPY ignored/kept /k", "COPY ignored/dropped /k", "COPY .dockerignore /", "COPY Dockerfile /", "COPY empty /e", "COPY empty/ /e/", "COPY deep /d",
-	"COPY --chown=1:2 app /", "COPY --chown=1 dir /d", "COPY --chown=1:2 . /all/", "COPY --chown=0:0 links /l", "COPY --chmod=600 app /", "COPY --chmod=0755 dir /d", "COPY --chmod=4755 app /",
-	"COPY --chmod=u=rwX,go=rX dir /d", "COPY --chmod=+x private /", "COPY --chmod=g+s dir /d", "COPY --chmod=u-w,o= app /", "COPY --chmod=99 app /", "COPY --chmod=17777 app /", "COPY --chmod=x app /",
-	"COPY --chown=3:4 --chmod=700 dir /d/e/f", "COPY --chmod=700 app /new/dir/app", "COPY --chown=5:6 app /new/dir/app", "COPY --chmod=u=rwx app /new/dir/app", "COPY --chmod=644 links /l",
-	"COPY --link app /", "COPY --link dir /d", "COPY --link --chown=1:2 app /x/y", "COPY --link --chmod=700 dir /d", "COPY --link app /d/|COPY --link other /d/", "COPY --link . /all/|COPY app /all/app2",
-	"COPY --parents dir/sub/y /p", "COPY --parents dir/sub/y /p/", "COPY --parents dir/./sub/y /p/", "COPY --parents dir/*/y app /p/", "COPY --parents ./dir/sub /p/", "COPY --parents **/y /p/",
-	"COPY --parents dir /p/", "COPY --parents dir/nope /p/", "COPY --parents nope app /p/", "COPY --parents dir/nope* /p/", "COPY --parents /dir/x /p/", "COPY --parents dirlink/x /p/", "COPY --parents dir/[ /p/",
-	"COPY --parents --chmod=700 dir/sub/y /p/", "COPY --parents --chown=1:2 dir/sub/y /p/", "COPY --parents ignored/kept /p/", "COPY --parents ignored/dropped /p/", "COPY --parents dir/./x dir2/./z /p/",
-	"COPY --exclude=x dir /d", "COPY --exclude=**/y dir /d", "COPY --exclude=sub dir /d", "COPY --exclude=* --exclude=!x dir /d", "COPY --exclude=[ dir /d",
-	"COPY --exclude=sub/y --parents dir /p/", "COPY --exclude=x dir/x /d/", "COPY --exclude=a* a* /d/", "COPY --exclude=/x dir /d", "COPY --exclude=sub/ dir /d",
-	"COPY <<EOF /doc|hello|EOF", "COPY <<EOF <<OTHER /docs/|a|EOF|b|OTHER", "COPY --chmod=755 <<EOF /bin/run|#!/bin/sh|EOF", "COPY --chown=1:2 <<EOF /a/b/c|x|EOF", "COPY <<-EOF /doc|\tin|EOF", `COPY <<"EOF" /doc|$HOME|EOF`,
-	"ENV N=app|COPY $N /${N}2", "ARG N=dir|COPY ${N:-x}/x /$N/", "ARG N|COPY app$N /", "ENV A=b C=d|ENV E $A", "ENV P=/x|WORKDIR $P/y|COPY app .",
-	"ADD app /", "ADD dir /d", "ADD a.tar /", "ADD a.tar /t", "ADD a.tar /t/", "ADD a.tgz /t/", "ADD a.tbz2 /t/", "ADD a.txz /t/", "ADD a.tzst /t/", "ADD a.tgz app /t/", "ADD a.t* /t/",
-	"ADD --chown=1:2 a.tgz /t/", "ADD --chmod=700 a.tgz /t/", "ADD --link a.tgz /t/", "ADD --unpack=false a.tgz /t/", "ADD --unpack=true a.tgz /t/", "ADD --unpack=true app /t/", "ADD text.gz /t/", "ADD empty.tar /t/", "ADD cut.tgz /t/", "ADD odd.tar /t/",
-	"ADD up.tar /t/u/", "ADD link-to-tar /t/", "COPY a.tgz /t/", "ADD a.tar /t|ADD a.tar /t", "COPY app /t/x|ADD a.tar /", "COPY dir /t/d|ADD over.tar /t/", "COPY app /t|ADD a.tar /t/", "ADD a.tar /t|COPY dir /t/d", "ADD --exclude=*x a.tar /t/",
-	"WORKDIR /w", "WORKDIR w|WORKDIR v|COPY app .", "WORKDIR /w/../v|COPY app .", "USER 5|WORKDIR /w|COPY app .", "USER 5:6|WORKDIR /w/x", "USER nobody|WORKDIR /w", "WORKDIR /|COPY app .", "COPY app /w|WORKDIR /w", "WORKDIR /w|COPY dir .|WORKDIR sub|COPY app y",
-	"VOLUME /v|COPY app /v/", `VOLUME ["/a","/b"]`, "EXPOSE 80 443/udp", "EXPOSE 8000-8002", "STOPSIGNAL SIGKILL", "STOPSIGNAL 9", "STOPSIGNAL SIGNONE", "ENTRYPOINT x y|CMD z", `ENTRYPOINT ["x"]|CMD ["y","z"]`, `SHELL ["/x","-c"]|CMD y`,
-	"HEALTHCHECK NONE", "HEALTHCHECK --interval=5s CMD x", "LABEL a=b|LABEL a=c d=e", `LABEL "a b"="c d"`, "MAINTAINER me", "ONBUILD COPY app /", "ONBUILD RUN x", "ARG A=1|ARG B=$A|LABEL x=$B", "ENV A=1|LABEL x=${A:+yes}${B:-no}",
-	"COPY app /d/|COPY app /d/|COPY other /d/app", "COPY app /a|COPY dir /a", "COPY dir /a|COPY app /a", "COPY dir /a|COPY over /a", "COPY over /a|COPY dir /a", "COPY dir /d|COPY --chmod=700 empty /d", "COPY dir /d|COPY --chown=7 empty/ /d/",
+	"COPY app /", "COPY app /x", "COPY app /x/", "COPY app x", "COPY app ./x/y/z", "COPY app .", "COPY app ..",
+	"COPY app /etc/../q", "COPY app /x/.",
+	"COPY app other /d/", "COPY app other /d", "COPY app app /x", "COPY dir /", "COPY dir /d", "COPY dir/ /d", "COPY dir/. /d/",
+	"COPY dir dir2 /d", "COPY dir/* /d/",
+	"COPY dir/x /d/|COPY dir/x /d/", "COPY dir /d|COPY dir2 /d", "COPY . /", "COPY . /all", "COPY ./ /all/", "COPY / /all/",
+	"COPY ./dir/../app /", "COPY */x /m/",
+	"COPY d* /m/", "COPY d?r /m/", "COPY [ab]pp /m/", "COPY a* o* /m/", "COPY dir/**/y /m/", "COPY nothing* /m/",
+	"COPY nothing /m/", "COPY [x /m/", "COPY a[ /m/",
+	`COPY sl\[ash /m/`, `COPY ["sp ace", "/sp ace dir/"]`, `COPY ["app", "/"]`, "COPY link /", "COPY link /l", "COPY dirlink /",
+	"COPY dirlink/ /d/", "COPY dirlink /d", "COPY dirlink/x /d",
+	"COPY broken /", "COPY loop /", "COPY absolute /a", "COPY out /o", "COPY links /links", "COPY links/inner /i", "COPY sticky /s",
+	"COPY setuid /", "COPY private /p",
+	"COPY fifo /", "COPY sockets /s", "COPY sockets/s /", "COPY sockets/capable /", "COPY --chmod=755 sockets/capable /",
+	"COPY special /s", "COPY hard /h", "COPY hard/a hard/b /h/", "COPY hard/* /h/", "COPY hard /h|COPY hard /i",
+	"COPY hard/a /h|COPY hard/b /h",
+	"COPY ignored /", "COPY ignored/kept /k", "COPY ignored/dropped /k", "COPY .dockerignore /", "COPY Dockerfile /",
+	"COPY empty /e", "COPY empty/ /e/", "COPY deep /d",
+	"COPY --chown=1:2 app /", "COPY --chown=1 dir /d", "COPY --chown=1:2 . /all/", "COPY --chown=0:0 links /l",
+	"COPY --chmod=600 app /", "COPY --chmod=0755 dir /d", "COPY --chmod=4755 app /",
+	"COPY --chmod=u=rwX,go=rX dir /d", "COPY --chmod=+x private /", "COPY --chmod=g+s dir /d", "COPY --chmod=u-w,o= app /",
+	"COPY --chmod=99 app /", "COPY --chmod=17777 app /", "COPY --chmod=x app /",
+	"COPY --chown=3:4 --chmod=700 dir /d/e/f", "COPY --chmod=700 app /new/dir/app", "COPY --chown=5:6 app /new/dir/app",
+	"COPY --chmod=u=rwx app /new/dir/app", "COPY --chmod=644 links /l",
+	"COPY --link app /", "COPY --link dir /d", "COPY --link --chown=1:2 app /x/y", "COPY --link --chmod=700 dir /d",
+	"COPY --link app /d/|COPY --link other /d/", "COPY --link . /all/|COPY app /all/app2",
+	"COPY --parents dir/sub/y /p", "COPY --parents dir/sub/y /p/", "COPY --parents dir/./sub/y /p/",
+	"COPY --parents dir/*/y app /p/", "COPY --parents ./dir/sub /p/", "COPY --parents **/y /p/",
+	"COPY --parents dir /p/", "COPY --parents dir/nope /p/", "COPY --parents nope app /p/", "COPY --parents dir/nope* /p/",
+	"COPY --parents /dir/x /p/", "COPY --parents dirlink/x /p/", "COPY --parents dir/[ /p/",
+	"COPY --parents --chmod=700 dir/sub/y /p/", "COPY --parents --chown=1:2 dir/sub/y /p/", "COPY --parents ignored/kept /p/",
+	"COPY --parents ignored/dropped /p/", "COPY --parents dir/./x dir2/./z /p/",
+	"COPY --exclude=x dir /d", "COPY --exclude=**/y dir /d", "COPY --exclude=sub dir /d", "COPY --exclude=* --exclude=!x dir /d",
+	"COPY --exclude=[ dir /d",
+	"COPY --exclude=sub/y --parents dir /p/", "COPY --exclude=x dir/x /d/", "COPY --exclude=a* a* /d/", "COPY --exclude=/x dir /d",
+	"COPY --exclude=sub/ dir /d",
+	"COPY <<EOF /doc|hello|EOF", "COPY <<EOF <<OTHER /docs/|a|EOF|b|OTHER", "COPY --chmod=755 <<EOF /bin/run|#!/bin/sh|EOF",
+	"COPY --chown=1:2 <<EOF /a/b/c|x|EOF", "COPY <<-EOF /doc|\tin|EOF", `COPY <<"EOF" /doc|$HOME|EOF`,
+	"ENV N=app|COPY $N /${N}2", "ARG N=dir|COPY ${N:-x}/x /$N/", "ARG N|COPY app$N /", "ENV A=b C=d|ENV E $A",
+	"ENV P=/x|WORKDIR $P/y|COPY app .",
+	"ADD app /", "ADD dir /d", "ADD a.tar /", "ADD a.tar /t", "ADD a.tar /t/", "ADD a.tgz /t/", "ADD a.tbz2 /t/", "ADD a.txz /t/",
+	"ADD a.tzst /t/", "ADD a.tgz app /t/", "ADD a.t* /t/",
+	"ADD --chown=1:2 a.tgz /t/", "ADD --chmod=700 a.tgz /t/", "ADD --link a.tgz /t/", "ADD --unpack=false a.tgz /t/",
+	"ADD --unpack=true a.tgz /t/", "ADD --unpack=true app /t/", "ADD text.gz /t/", "ADD empty.tar /t/", "ADD cut.tgz /t/",
+	"ADD odd.tar /t/",
+	"ADD up.tar /t/u/", "ADD link-to-tar /t/", "COPY a.tgz /t/", "ADD a.tar /t|ADD a.tar /t", "COPY app /t/x|ADD a.tar /",
+	"COPY dir /t/d|ADD over.tar /t/", "COPY app /t|ADD a.tar /t/", "ADD a.tar /t|COPY dir /t/d", "ADD --exclude=*x a.tar /t/",
+	"WORKDIR /w", "WORKDIR w|WORKDIR v|COPY app .", "WORKDIR /w/../v|COPY app .", "USER 5|WORKDIR /w|COPY app .",
+	"USER 5:6|WORKDIR /w/x", "USER nobody|WORKDIR /w", "WORKDIR /|COPY app .", "COPY app /w|WORKDIR /w",
+	"WORKDIR /w|COPY dir .|WORKDIR sub|COPY app y",
+	"VOLUME /v|COPY app /v/", `VOLUME ["/a","/b"]`, "EXPOSE 80 443/udp", "EXPOSE 8000-8002", "STOPSIGNAL SIGKILL", "STOPSIGNAL 9",
+	"STOPSIGNAL SIGNONE", "ENTRYPOINT x y|CMD z", `ENTRYPOINT ["x"]|CMD ["y","z"]`, `SHELL ["/x","-c"]|CMD y`,
+	"HEALTHCHECK NONE", "HEALTHCHECK --interval=5s CMD x", "LABEL a=b|LABEL a=c d=e", `LABEL "a b"="c d"`, "MAINTAINER me",
+	"ONBUILD COPY app /", "ONBUILD RUN x", "ARG A=1|ARG B=$A|LABEL x=$B", "ENV A=1|LABEL x=${A:+yes}${B:-no}",
+	"COPY app /d/|COPY app /d/|COPY other /d/app", "COPY app /a|COPY dir /a", "COPY dir /a|COPY app /a", "COPY dir /a|COPY over /a",
+	"COPY over /a|COPY dir /a", "COPY dir /d|COPY --chmod=700 empty /d", "COPY dir /d|COPY --chown=7 empty/ /d/",
 }
 
 // overBase are instructions about what a base image has.
 var overBase = []string{
-	"COPY --chown=app app /", "COPY --chown=app:staff app /", "COPY --chown=nobody app /", "COPY --chown=app:nobody dir /d", "COPY --chown=nobody:nobody app /n/m", "USER nobody|WORKDIR /w", "COPY --chown=1:staff dir /d", "COPY --chown=app:7 app /n/m", "ADD --chown=app a.tgz /t", "USER app|COPY app /x/|WORKDIR /y", "COPY --chown=$U app /",
-	"COPY app /lib/", "COPY app /lib", "COPY dir /lib", "COPY app /usr/lib/app", "COPY dir /usr/lib/", "COPY app /data/old", "COPY app /data/", "COPY empty /data", "COPY --chmod=700 dir /data", "ADD a.tar /lib", "ADD a.tar /",
-	"COPY --link app /lib/x", "COPY --link app /usr/lib/x", "WORKDIR /lib/w|COPY app .", "WORKDIR /data", "COPY etc /etc", "COPY etc/ /etc/", "COPY etc/passwd /etc/|COPY --chown=other app /", "COPY app /hard1", "COPY app /dangling", "COPY app /dangling/x", "COPY app /toetc/x",
-	"COPY --from=b /hard1 /hard2 /h/", "COPY --from=b / /all/", "COPY --from=b /lib /l", "COPY --from=b /lib/ /l/", "COPY --from=b /usr /u", "COPY --from=b /caps /c", "COPY --from=b --chown=1:2 /caps /c", "COPY --from=b --chmod=755 /caps /c", "COPY --from=b /old /etc/new /o/",
-	"COPY --from=b /dev /d", "COPY --from=b /etc/passwd /etc/", "COPY --from=b /etc /etc", "COPY --from=b --link /etc /e", "COPY --from=b --parents /usr/lib /p/", "COPY --from=b --exclude=*/lib /usr /u", "COPY --from=b /dangling /d",
-	"COPY --from=b /toetc /t", "COPY --from=b /toetc/ /t/", "COPY --from=b /nope /t/", "COPY --from=b /nope* /t/", "COPY --from=b /etc/* /t/", "COPY --from=b /data /data", "COPY --from=b --chown=app /data /d2", "COPY --from=0 / /again/", "COPY --from=nope / /x/",
-	"COPY --from=BASE /etc/passwd /p", "COPY --from=b /archive.tar /t/", "ADD --from=b /archive.tar /t/", "COPY --from=b /caps /c|COPY app /c", "COPY --from=b . /w/", "COPY --from=b etc/passwd /w/", "COPY --from=b ../etc/passwd /w/",
+	"COPY --chown=app app /", "COPY --chown=app:staff app /", "COPY --chown=nobody app /", "COPY --chown=app:nobody dir /d",
+	"COPY --chown=nobody:nobody app /n/m", "USER nobody|WORKDIR /w", "COPY --chown=1:staff dir /d", "COPY --chown=app:7 app /n/m",
+	"ADD --chown=app a.tgz /t", "USER app|COPY app /x/|WORKDIR /y", "COPY --chown=$U app /",
+	"COPY app /lib/", "COPY app /lib", "COPY dir /lib", "COPY app /usr/lib/app", "COPY dir /usr/lib/", "COPY app /data/old",
+	"COPY app /data/", "COPY empty /data", "COPY --chmod=700 dir /data", "ADD a.tar /lib", "ADD a.tar /",
+	"COPY --link app /lib/x", "COPY --link app /usr/lib/x", "WORKDIR /lib/w|COPY app .", "WORKDIR /data", "COPY etc /etc",
+	"COPY etc/ /etc/", "COPY etc/passwd /etc/|COPY --chown=other app /", "COPY app /hard1", "COPY app /dangling",
+	"COPY app /dangling/x", "COPY app /toetc/x",
+	"COPY --from=b /hard1 /hard2 /h/", "COPY --from=b / /all/", "COPY --from=b /lib /l", "COPY --from=b /lib/ /l/",
+	"COPY --from=b /usr /u", "COPY --from=b /caps /c", "COPY --from=b --chown=1:2 /caps /c", "COPY --from=b --chmod=755 /caps /c",
+	"COPY --from=b /old /etc/new /o/",
+	"COPY --from=b /dev /d", "COPY --from=b /etc/passwd /etc/", "COPY --from=b /etc /etc", "COPY --from=b --link /etc /e",
+	"COPY --from=b --parents /usr/lib /p/", "COPY --from=b --exclude=*/lib /usr /u", "COPY --from=b /dangling /d",
+	"COPY --from=b /toetc /t", "COPY --from=b /toetc/ /t/", "COPY --from=b /nope /t/", "COPY --from=b /nope* /t/",
+	"COPY --from=b /etc/* /t/", "COPY --from=b /data /data", "COPY --from=b --chown=app /data /d2", "COPY --from=0 / /again/",
+	"COPY --from=nope / /x/",
+	"COPY --from=BASE /etc/passwd /p", "COPY --from=b /archive.tar /t/", "ADD --from=b /archive.tar /t/",
+	"COPY --from=b /caps /c|COPY app /c", "COPY --from=b . /w/", "COPY --from=b etc/passwd /w/", "COPY --from=b ../etc/passwd /w/",
 }
 
 // wholes are Dockerfiles that are not made of snippets. BASE is the base image.
 var wholes = []string{
-	"FROM scratch", "FROM BASE", "FROM BASE AS a|FROM a|FROM a|LABEL x=y", "FROM scratch AS a|COPY app /|FROM scratch|COPY --from=a /app /b", "FROM scratch AS a|COPY . /|FROM scratch AS b|COPY --from=a /hard /h|FROM b|COPY --from=a /links /l",
-	"ARG V=BASE|FROM $V", "ARG V|FROM ${V:-scratch}|COPY app /", "ARG TARGETARCH|FROM scratch AS x-amd64|COPY app /|FROM x-$TARGETARCH|COPY other /", "FROM --platform=$BUILDPLATFORM BASE AS b|FROM scratch|COPY --from=b /etc/arch /", "FROM --platform=linux/arm64 BASE AS b|FROM scratch|COPY --from=b /etc/arch /",
-	"# escape=`|FROM scratch|COPY app `| /x", "# comment|FROM scratch|# more|COPY app \\|# inner|/x", "from scratch|copy app /", "FROM scratch AS A|COPY app /|FROM a", "FROM scratch AS dup|COPY app /|FROM scratch AS dup|COPY other /", "FROM scratch|RUN true x",
-	"FROM scratch AS a|COPY hard /h|FROM scratch|COPY --from=a /h/a /h/b /only/", "FROM scratch AS a|ADD a.tar /|FROM scratch|COPY --from=a / /", "FROM scratch AS a|COPY --link app /d/|COPY --link dir /d/|FROM scratch|COPY --from=a /d /d", "FROM BASE AS a|COPY --link app /etc/|FROM a|COPY other /etc/",
-	"# check=error=true|FROM scratch AS a|COPY app /", "# check=error=true|FROM scratch as a|COPY app /", "# check=skip=all|FROM scratch as a|COPY app /", "# check=nonsense=1|FROM scratch", "FROM scratch|ADD missing.tgz /", "FROM scratch AS a|FROM scratch|COPY --from=a /x /", "FROM scratch|COPY --from=scratch x /",
-	"FROM scratch|ARG SOURCE_DATE_EPOCH|LABEL at=$SOURCE_DATE_EPOCH", "ARG SOURCE_DATE_EPOCH=5|FROM scratch|COPY app /", "FROM scratch|ENV SOURCE_DATE_EPOCH=5|COPY app /", "FROM BASE|COPY --chown=0 --from=b x /",
+	"FROM scratch", "FROM BASE", "FROM BASE AS a|FROM a|FROM a|LABEL x=y",
+	"FROM scratch AS a|COPY app /|FROM scratch|COPY --from=a /app /b",
+	"FROM scratch AS a|COPY . /|FROM scratch AS b|COPY --from=a /hard /h|FROM b|COPY --from=a /links /l",
+	"ARG V=BASE|FROM $V", "ARG V|FROM ${V:-scratch}|COPY app /",
+	"ARG TARGETARCH|FROM scratch AS x-amd64|COPY app /|FROM x-$TARGETARCH|COPY other /",
+	"FROM --platform=$BUILDPLATFORM BASE AS b|FROM scratch|COPY --from=b /etc/arch /",
+	"FROM --platform=linux/arm64 BASE AS b|FROM scratch|COPY --from=b /etc/arch /",
+	"# escape=`|FROM scratch|COPY app `| /x", "# comment|FROM scratch|# more|COPY app \\|# inner|/x", "from scratch|copy app /",
+	"FROM scratch AS A|COPY app /|FROM a", "FROM scratch AS dup|COPY app /|FROM scratch AS dup|COPY other /", "FROM scratch|RUN true x",
+	"FROM scratch AS a|COPY hard /h|FROM scratch|COPY --from=a /h/a /h/b /only/",
+	"FROM scratch AS a|ADD a.tar /|FROM scratch|COPY --from=a / /",
+	"FROM scratch AS a|COPY --link app /d/|COPY --link dir /d/|FROM scratch|COPY --from=a /d /d",
+	"FROM BASE AS a|COPY --link app /etc/|FROM a|COPY other /etc/",
+	"# check=error=true|FROM scratch AS a|COPY app /", "# check=error=true|FROM scratch as a|COPY app /",
+	"# check=skip=all|FROM scratch as a|COPY app /", "# check=nonsense=1|FROM scratch", "FROM scratch|ADD missing.tgz /",
+	"FROM scratch AS a|FROM scratch|COPY --from=a /x /", "FROM scratch|COPY --from=scratch x /",
+	"FROM scratch|ARG SOURCE_DATE_EPOCH|LABEL at=$SOURCE_DATE_EPOCH", "ARG SOURCE_DATE_EPOCH=5|FROM scratch|COPY app /",
+	"FROM scratch|ENV SOURCE_DATE_EPOCH=5|COPY app /", "FROM BASE|COPY --chown=0 --from=b x /",
 }
 
 // differing are those where the engines do not agree, by row of the table.
@@ -96,7 +148,8 @@ var differing = map[string][]string{
 	"A link that leads nowhere, with `--exclude` or a pattern for `--parents`": {
 		"FROM scratch|COPY --exclude=dir . /all/", "FROM scratch|COPY --parents * /all/",
 	},
-	"`COPY --from --parents` of something missing in the image that the stage itself starts from": {"FROM BASE AS b|FROM BASE|COPY --from=b --parents /usr/nope /p/"},
+	"`COPY --from --parents` of something missing in the image that the stage itself starts from": {"FROM BASE AS b|FROM BASE|COPY " +
+		"--from=b --parents /usr/nope /p/"},
 }
 
 func lines(s string) string { return strings.ReplaceAll(s, "|", "\n") + "\n" }
@@ -112,7 +165,10 @@ func recipes(base string) []recipe {
 		list = append(list, recipe{text: "FROM " + from + "\n" + lines(s)})
 	}
 	for _, s := range overBase {
-		list = append(list, recipe{text: "FROM " + base + " AS b\nFROM " + base + "\nARG U=app\n" + strings.ReplaceAll(lines(s), "BASE", base)})
+		list = append(
+			list,
+			recipe{text: "FROM " + base + " AS b\nFROM " + base + "\nARG U=app\n" + strings.ReplaceAll(lines(s), "BASE", base)},
+		)
 	}
 	for _, s := range wholes {
 		list = append(list, recipe{text: strings.ReplaceAll(lines(s), "BASE", base)})
@@ -139,10 +195,16 @@ func randomRecipe(r *rand.Rand, base string) string {
 		return ""
 	}
 	source := func() string {
-		return pick("app", "other", "dir", "dir/", "dir/sub", "dir/*", "dir2", "links", "hard", "hard/a", "deep", "link", "dirlink", "empty", "d*", "*", ".", "private", "sticky", "over", "ignored")
+		return pick(
+			"app", "other", "dir", "dir/", "dir/sub", "dir/*", "dir2", "links", "hard", "hard/a", "deep", "link", "dirlink",
+			"empty", "d*", "*", ".", "private", "sticky", "over", "ignored",
+		)
 	}
 	target := func() string {
-		return pick("/", "/x", "/x/", "/x/y", "y", "./y/", "/lib/", "/usr/lib/z", "/data", "/data/", "/etc", "/toetc/", "/x/y/z/", "dir", "/dir/sub")
+		return pick(
+			"/", "/x", "/x/", "/x/y", "y", "./y/", "/lib/", "/usr/lib/z", "/data", "/data/", "/etc", "/toetc/", "/x/y/z/", "dir",
+			"/dir/sub",
+		)
 	}
 	var b strings.Builder
 	stages := 1 + r.IntN(3)
@@ -153,7 +215,9 @@ func randomRecipe(r *rand.Rand, base string) string {
 		}
 		fmt.Fprintf(&b, "FROM %s AS s%d\n", from, i)
 		for range 1 + r.IntN(4) {
-			options := sometimes(pick("--chown=1:2", "--chown=7")) + sometimes(pick("--chmod=700", "--chmod=0644", "--chmod=u=rwX,g=rX", "--chmod=2755"))
+			options := sometimes(pick("--chown=1:2", "--chown=7")) + sometimes(pick(
+				"--chmod=700", "--chmod=0644", "--chmod=u=rwX,g=rX", "--chmod=2755",
+			))
 			switch r.IntN(10) {
 			case 0:
 				fmt.Fprintf(&b, "WORKDIR %s\n", pick("/w", "w", "/lib/w", "/x/y", ".."))
@@ -165,12 +229,18 @@ func randomRecipe(r *rand.Rand, base string) string {
 				fmt.Fprintf(&b, "ADD %s%s %s\n", options, pick("a.tar", "a.tgz", "over.tar", "dir"), target())
 			case 4, 5:
 				if i > 0 {
-					fmt.Fprintf(&b, "COPY %s%s--from=s%d %s %s\n", options, sometimes("--link"), r.IntN(i), pick("/", "/x", "/x/*", "/lib", "/etc/*", "/data/"), target())
+					fmt.Fprintf(
+						&b, "COPY %s%s--from=s%d %s %s\n", options, sometimes("--link"), r.IntN(i),
+						pick("/", "/x", "/x/*", "/lib", "/etc/*", "/data/"), target(),
+					)
 					continue
 				}
 				fallthrough
 			default:
-				fmt.Fprintf(&b, "COPY %s%s%s%s%s %s/\n", options, sometimes("--link"), sometimes("--exclude="+pick("x", "**/y", "s*")), sometimes("--parents"), source()+" "+source(), strings.TrimSuffix(target(), "/"))
+				fmt.Fprintf(
+					&b, "COPY %s%s%s%s%s %s/\n", options, sometimes("--link"), sometimes("--exclude="+pick("x", "**/y", "s*")),
+					sometimes("--parents"), source()+" "+source(), strings.TrimSuffix(target(), "/"),
+				)
 			}
 		}
 	}
@@ -181,27 +251,46 @@ func randomRecipe(r *rand.Rand, base string) string {
 func differentialFiles(t *testing.T) string {
 	t.Helper()
 	dir := tree(t, map[string]string{
-		"app": "app", "other": "other", "private": "p", "setuid": "s", "same1": "12345", "same2": "67890", "dir/x": "x", "dir/sub/y": "y", "dir2/x": "other x", "dir2/z": "z", "over/x/y": "y", "empty/": "",
-		"deep/a/b/c/d": "d", "deep/a/b/e/": "", "link": "->dir/x", "dirlink": "->dir", "broken": "->nowhere", "loop": "->loop", "absolute": "->/app", "out": "->../../../../etc", "links/inner": "->../app", "links/dir": "->../dir", "links/broken": "->none",
-		"sl[ash": "b", "sp ace": "s", "sticky/f": "f", "ignored/kept": "k", "ignored/dropped": "d", ".dockerignore": "# c\nignored\n!ignored/kept\n*.ign\nrecipes\n", "text.gz": gzipped(t, "no tar"), "empty.tar": string(make([]byte, 1024)),
-		"hard/a": "hard", "special/f": "f", "etc/passwd": "other:x:77:88::/:\n", "etc/group": "other:x:99:\n", "link-to-tar": "->a.tar", "recipes/": "", "sockets/capable": "c",
+		"app": "app", "other": "other", "private": "p", "setuid": "s", "same1": "12345", "same2": "67890", "dir/x": "x",
+		"dir/sub/y": "y", "dir2/x": "other x", "dir2/z": "z", "over/x/y": "y", "empty/": "",
+		"deep/a/b/c/d": "d", "deep/a/b/e/": "", "link": "->dir/x", "dirlink": "->dir", "broken": "->nowhere", "loop": "->loop",
+		"absolute": "->/app", "out": "->../../../../etc", "links/inner": "->../app", "links/dir": "->../dir", "links/broken": "->none",
+		"sl[ash": "b", "sp ace": "s", "sticky/f": "f", "ignored/kept": "k", "ignored/dropped": "d",
+		".dockerignore": "# c\nignored\n!ignored/kept\n*.ign\nrecipes\n", "text.gz": gzipped(t, "no tar"),
+		"empty.tar": string(make([]byte, 1024)),
+		"hard/a":    "hard", "special/f": "f", "etc/passwd": "other:x:77:88::/:\n", "etc/group": "other:x:99:\n",
+		"link-to-tar": "->a.tar", "recipes/": "", "sockets/capable": "c",
 	})
 	old := time.Unix(1_600_000_000, 123456789)
 	steps := []error{
-		os.Chmod(filepath.Join(dir, "private"), 0o600), os.Chmod(filepath.Join(dir, "setuid"), 0o755|os.ModeSetuid), os.Chmod(filepath.Join(dir, "sticky"), 0o1777|os.ModeSticky),
-		os.Link(filepath.Join(dir, "hard/a"), filepath.Join(dir, "hard/b")), os.Link(filepath.Join(dir, "hard/a"), filepath.Join(dir, "hard/c")), os.Chmod(filepath.Join(dir, "dir2"), 0o2750|os.ModeSetgid),
-		unix.Mkfifo(filepath.Join(dir, "special/fifo"), 0o640), unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600), os.Chown(filepath.Join(dir, "private"), 55, 66), unix.Setxattr(filepath.Join(dir, "special/f"), "user.note", []byte("x"), 0),
+		os.Chmod(filepath.Join(dir, "private"), 0o600), os.Chmod(filepath.Join(dir, "setuid"), 0o755|os.ModeSetuid),
+		os.Chmod(filepath.Join(dir, "sticky"), 0o1777|os.ModeSticky),
+		os.Link(filepath.Join(dir, "hard/a"), filepath.Join(dir, "hard/b")),
+		os.Link(filepath.Join(dir, "hard/a"), filepath.Join(dir, "hard/c")), os.Chmod(filepath.Join(dir, "dir2"), 0o2750|os.ModeSetgid),
+		unix.Mkfifo(filepath.Join(dir, "special/fifo"), 0o640), unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600),
+		os.Chown(filepath.Join(dir, "private"), 55, 66), unix.Setxattr(filepath.Join(dir, "special/f"), "user.note", []byte("x"), 0),
 	}
 	for _, name := range []string{"app", "dir/x", "dir2", "dir", "empty", "same1", "same2"} {
 		steps = append(steps, os.Chtimes(filepath.Join(dir, name), old, old))
 	}
 	plain := tarOf(t, []entry{
-		{Name: "t/", Type: tar.TypeDir, Mode: 0o750, UID: 3, GID: 4, Time: 1_500_000_000}, {Name: "t/x", Type: tar.TypeReg, Mode: 0o4711, UID: 3, GID: 4, data: "x", Time: 1_500_000_001}, {Name: "implied/dir/f", Type: tar.TypeReg, Mode: 0o600, data: "f"},
-		{Name: "t/link", Type: tar.TypeSymlink, Mode: 0o777, Link: "x"}, {Name: "t/hard", Type: tar.TypeLink, Mode: 0o600, UID: 9, Link: "t/x", Time: 1_500_000_002}, {Name: "t/dirlink", Type: tar.TypeSymlink, Link: "../implied"}, {Name: "t/dirlink/g", Type: tar.TypeReg, Mode: 0o640, data: "g"},
-		{Name: "t/caps", Type: tar.TypeReg, Mode: 0o755, data: "c", Caps: capability}, {Name: "t/new", Type: tar.TypeReg, Mode: 0o644, Time: 1_900_000_000}, {Name: "t/fifo", Type: tar.TypeFifo, Mode: 0o600},
+		{Name: "t/", Type: tar.TypeDir, Mode: 0o750, UID: 3, GID: 4, Time: 1_500_000_000},
+		{Name: "t/x", Type: tar.TypeReg, Mode: 0o4711, UID: 3, GID: 4, data: "x", Time: 1_500_000_001},
+		{Name: "implied/dir/f", Type: tar.TypeReg, Mode: 0o600, data: "f"},
+		{Name: "t/link", Type: tar.TypeSymlink, Mode: 0o777, Link: "x"},
+		{Name: "t/hard", Type: tar.TypeLink, Mode: 0o600, UID: 9, Link: "t/x", Time: 1_500_000_002},
+		{Name: "t/dirlink", Type: tar.TypeSymlink, Link: "../implied"}, {Name: "t/dirlink/g", Type: tar.TypeReg, Mode: 0o640, data: "g"},
+		{Name: "t/caps", Type: tar.TypeReg, Mode: 0o755, data: "c", Caps: capability},
+		{Name: "t/new", Type: tar.TypeReg, Mode: 0o644, Time: 1_900_000_000}, {Name: "t/fifo", Type: tar.TypeFifo, Mode: 0o600},
 	})
-	over := tarOf(t, []entry{{Name: "./", Type: tar.TypeDir, Mode: 0o700}, {Name: "d", Type: tar.TypeReg, Mode: 0o644, data: "was a directory"}, {Name: "d/", Type: tar.TypeDir, Mode: 0o711, Time: 1_500_000_000}, {Name: "d/.wh.gone", Type: tar.TypeReg, Mode: 0o600}})
-	up := tarOf(t, []entry{{Name: "../up", Type: tar.TypeReg, Mode: 0o600, data: "up"}, {Name: "root", Type: tar.TypeSymlink, Link: "/"}, {Name: "root/in", Type: tar.TypeReg, Mode: 0o600, data: "in"}, {Name: "/abs/", Type: tar.TypeDir, Mode: 0o700}})
+	over := tarOf(t, []entry{
+		{Name: "./", Type: tar.TypeDir, Mode: 0o700}, {Name: "d", Type: tar.TypeReg, Mode: 0o644, data: "was a directory"},
+		{Name: "d/", Type: tar.TypeDir, Mode: 0o711, Time: 1_500_000_000}, {Name: "d/.wh.gone", Type: tar.TypeReg, Mode: 0o600},
+	})
+	up := tarOf(t, []entry{
+		{Name: "../up", Type: tar.TypeReg, Mode: 0o600, data: "up"}, {Name: "root", Type: tar.TypeSymlink, Link: "/"},
+		{Name: "root/in", Type: tar.TypeReg, Mode: 0o600, data: "in"}, {Name: "/abs/", Type: tar.TypeDir, Mode: 0o700},
+	})
 	odd := tarOf(t, []entry{{Name: "a", Type: tar.TypeReg, Mode: 0o600, data: "a"}, {Name: "l", Type: tar.TypeLink, Link: "none"}})
 	var z bytes.Buffer
 	zw, err := zstd.NewWriter(&z)
@@ -212,7 +301,8 @@ func differentialFiles(t *testing.T) string {
 	bz, err := base64.StdEncoding.DecodeString(tarBzip2)
 	steps = append(steps, err)
 	for name, data := range map[string][]byte{
-		"a.tar": plain, "a.tgz": []byte(gzipped(t, string(plain))), "cut.tgz": []byte(gzipped(t, string(plain)))[:200], "a.tzst": z.Bytes(), "a.txz": x.Bytes(), "a.tbz2": bz, "over.tar": over, "up.tar": up, "odd.tar": odd,
+		"a.tar": plain, "a.tgz": []byte(gzipped(t, string(plain))), "cut.tgz": []byte(gzipped(t, string(plain)))[:200],
+		"a.tzst": z.Bytes(), "a.txz": x.Bytes(), "a.tbz2": bz, "over.tar": over, "up.tar": up, "odd.tar": odd,
 	} {
 		steps = append(steps, os.WriteFile(filepath.Join(dir, name), data, 0o644))
 	}
@@ -248,9 +338,14 @@ const tarBzip2 = "QlpoOTFBWSZTWWUv5SoAATl7hfGQABBAAP+AADPwZl5gAACAgAAIMADYBg00aa
 
 func differentialBase(p build.Platform) []entry {
 	return append(baseFiles(p), []entry{
-		{Name: "hard1", Type: tar.TypeReg, Mode: 0o644, data: "h"}, {Name: "hard2", Type: tar.TypeLink, Link: "hard1", Mode: 0o644}, {Name: "caps", Type: tar.TypeReg, Mode: 0o755, data: "c", Caps: capability},
-		{Name: "old", Type: tar.TypeReg, Mode: 0o644, data: "o", Time: 1_400_000_000}, {Name: "etc/new", Type: tar.TypeReg, Mode: 0o644, data: "n", Time: 1_900_000_000}, {Name: "dangling", Type: tar.TypeSymlink, Link: "nowhere/at/all"},
-		{Name: "toetc", Type: tar.TypeSymlink, Link: "/etc"}, {Name: "dev/", Type: tar.TypeDir, Mode: 0o755, Time: 1_400_000_000}, {Name: "dev/fifo", Type: tar.TypeFifo, Mode: 0o600}, {Name: "archive.tar", Type: tar.TypeReg, Mode: 0o644, data: string(make([]byte, 1024))},
+		{Name: "hard1", Type: tar.TypeReg, Mode: 0o644, data: "h"}, {Name: "hard2", Type: tar.TypeLink, Link: "hard1", Mode: 0o644},
+		{Name: "caps", Type: tar.TypeReg, Mode: 0o755, data: "c", Caps: capability},
+		{Name: "old", Type: tar.TypeReg, Mode: 0o644, data: "o", Time: 1_400_000_000},
+		{Name: "etc/new", Type: tar.TypeReg, Mode: 0o644, data: "n", Time: 1_900_000_000},
+		{Name: "dangling", Type: tar.TypeSymlink, Link: "nowhere/at/all"},
+		{Name: "toetc", Type: tar.TypeSymlink, Link: "/etc"}, {Name: "dev/", Type: tar.TypeDir, Mode: 0o755, Time: 1_400_000_000},
+		{Name: "dev/fifo", Type: tar.TypeFifo, Mode: 0o600},
+		{Name: "archive.tar", Type: tar.TypeReg, Mode: 0o644, data: string(make([]byte, 1024))},
 	}...)
 }
 
@@ -342,7 +437,10 @@ func compare(ctx context.Context, t *testing.T, l *lab, r build.Request) string 
 		}
 		return ""
 	}
-	if diff := cmp.Diff(withoutDirTimes(layersOf(t, want.Images[0].Image)), withoutDirTimes(layersOf(t, got.Images[0].Image)), cmpopts.IgnoreUnexported(entry{})); diff != "" {
+	if diff := cmp.Diff(
+		withoutDirTimes(layersOf(t, want.Images[0].Image)), withoutDirTimes(layersOf(t, got.Images[0].Image)),
+		cmpopts.IgnoreUnexported(entry{}),
+	); diff != "" {
 		return "layers (-buildkit +assemble):\n" + diff
 	}
 	wantConfig, err := want.Images[0].Image.ConfigFile()

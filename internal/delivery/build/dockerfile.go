@@ -139,7 +139,10 @@ func (d *Dockerfile) checkSources() error {
 			}
 			for _, s := range sources {
 				if clean := path.Clean(s); clean == ".." || strings.HasPrefix(clean, "../") {
-					return fmt.Errorf("%s:%d: %s leaves the build context: choose a context above it with --context", d.Path, LineOf(cmd.Location()), s)
+					return fmt.Errorf(
+						"%s:%d: %s leaves the build context: choose a context above it with --context", d.Path,
+						LineOf(cmd.Location()), s,
+					)
 				}
 			}
 		}

@@ -126,7 +126,9 @@ func (l *lab) push(t *testing.T, repository string, config v1.Config, files func
 		if image, err = mutate.ConfigFile(image, file); err != nil {
 			t.Fatal(err)
 		}
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.OS, Architecture: p.Architecture}}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: p.OS, Architecture: p.Architecture}},
+		})
 	}
 	repo, err := name.NewRepository(l.host + "/" + repository)
 	if err != nil {
@@ -153,7 +155,9 @@ func (l *lab) pushLayers(t *testing.T, repository string, layers [][]entry) stri
 		if err2 != nil {
 			t.Fatal(err2)
 		}
-		if image, err = mutate.Append(image, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "layer", Created: v1.Time{Time: epoch}}}); err != nil {
+		if image, err = mutate.Append(image, mutate.Addendum{
+			Layer: layer, History: v1.History{CreatedBy: "layer", Created: v1.Time{Time: epoch}},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -197,7 +201,10 @@ func tarOf(t *testing.T, entries []entry) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
-		h := &tar.Header{Name: e.Name, Typeflag: e.Type, Mode: e.Mode, Uid: e.UID, Gid: e.GID, Linkname: e.Link, Size: int64(len(e.data)), ModTime: epoch}
+		h := &tar.Header{
+			Name: e.Name, Typeflag: e.Type, Mode: e.Mode, Uid: e.UID, Gid: e.GID, Linkname: e.Link, Size: int64(len(e.data)),
+			ModTime: epoch,
+		}
 		if e.Time != 0 {
 			h.ModTime = time.Unix(e.Time, 0)
 		}
@@ -240,7 +247,10 @@ func layersOf(t *testing.T, image v1.Image) [][]entry {
 			if err != nil {
 				t.Fatal(err)
 			}
-			e := entry{Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size, Time: h.ModTime.Unix(), Caps: fmt.Sprintf("%x", h.PAXRecords["SCHILY.xattr.security.capability"])}
+			e := entry{
+				Name: h.Name, Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Link: h.Linkname, Size: h.Size,
+				Time: h.ModTime.Unix(), Caps: fmt.Sprintf("%x", h.PAXRecords["SCHILY.xattr.security.capability"]),
+			}
 			if note := h.PAXRecords["SCHILY.xattr.user.note"]; note != "" {
 				e.Caps += " and a note"
 			}
@@ -380,7 +390,8 @@ func testSame(t *testing.T, l *lab) {
 			{Name: "gone/", Type: tar.TypeDir, Mode: 0o700}, {Name: "gone/a", Type: tar.TypeReg, Mode: 0o644, data: "a"},
 			{Name: "opaque/", Type: tar.TypeDir, Mode: 0o755}, {Name: "opaque/a", Type: tar.TypeReg, Mode: 0o644, data: "a"},
 			{Name: "kept/", Type: tar.TypeDir, Mode: 0o755}, {Name: "kept/file", Type: tar.TypeReg, Mode: 0o640, UID: 1, data: "first"},
-			{Name: "kept/drop", Type: tar.TypeReg, Mode: 0o644, data: "drop"}, {Name: "kept/hard", Type: tar.TypeLink, Mode: 0o640, UID: 1, Link: "kept/file"},
+			{Name: "kept/drop", Type: tar.TypeReg, Mode: 0o644, data: "drop"},
+			{Name: "kept/hard", Type: tar.TypeLink, Mode: 0o640, UID: 1, Link: "kept/file"},
 			{Name: "dirlink", Type: tar.TypeSymlink, Link: "kept"},
 		},
 		{
@@ -415,7 +426,9 @@ MAINTAINER somebody <a@example.com>
 COPY app /
 ENTRYPOINT ["/app", "$A"]
 CMD value --flag
-`, files: map[string]string{"app": "x"}, request: build.Request{Args: map[string]string{"VERSION": "7", "OTHER": "o"}, Labels: map[string]string{"mine": "1", "one": "over"}}},
+`, files: map[string]string{"app": "x"}, request: build.Request{
+			Args: map[string]string{"VERSION": "7", "OTHER": "o"}, Labels: map[string]string{"mine": "1", "one": "over"},
+		}},
 		{name: "copy", dockerfile: `FROM scratch
 ARG TARGETARCH TARGETOS TARGETPLATFORM
 COPY bin/$TARGETOS-$TARGETARCH /app
@@ -485,7 +498,12 @@ COPY --from=lower /lib /copied/
 ENTRYPOINT ["/bin/app"]
 `, files: map[string]string{"app": "app", "dir/x": "x", "dir/sub/y": "y"}},
 		{name: "metadata only", bases: true, dockerfile: "ARG BASE\nFROM $BASE\nENV X=$BASE\nUSER 1\n", files: map[string]string{"x": ""}},
-		{name: "copy from an image", bases: true, dockerfile: "ARG BASE\nFROM $BASE AS b\nFROM scratch\nCOPY --from=b /etc /etc\nCOPY --from=b /lib /lib\nCOPY --from=b /data/old /old\n", files: map[string]string{"x": ""}},
+		{
+			name: "copy from an image", bases: true,
+			dockerfile: "ARG BASE\nFROM $BASE AS b\nFROM scratch\nCOPY --from=b /etc /etc\nCOPY --from=b /lib /lib\nCOPY --from=b " +
+				"/data/old /old\n",
+			files: map[string]string{"x": ""},
+		},
 		{name: "build platform", bases: true, dockerfile: `ARG BASE
 ARG BUILDARCH
 FROM --platform=$BUILDPLATFORM $BASE AS tools
@@ -498,7 +516,12 @@ ARG SOURCE_DATE_EPOCH
 LABEL built.on=$BUILDPLATFORM epoch=$SOURCE_DATE_EPOCH
 `, files: map[string]string{"x": ""}},
 		{name: "onbuild", dockerfile: "FROM " + onbuild + "\nCOPY app /second\n", files: map[string]string{"app": "app"}},
-		{name: "stage by platform", dockerfile: "ARG TARGETARCH\nFROM scratch AS for-amd64\nCOPY a /a\nFROM scratch AS for-arm64\nCOPY b /b\nFROM for-$TARGETARCH\n", files: map[string]string{"a": "a", "b": "b"}},
+		{
+			name: "stage by platform",
+			dockerfile: "ARG TARGETARCH\nFROM scratch AS for-amd64\nCOPY a /a\nFROM scratch AS for-arm64\nCOPY b /b\nFROM " +
+				"for-$TARGETARCH\n",
+			files: map[string]string{"a": "a", "b": "b"},
+		},
 		{name: "destinations", bases: true, dockerfile: `ARG BASE
 FROM $BASE
 ARG DIR=usr WHERE=/etc
@@ -523,7 +546,11 @@ COPY app ./
 COPY app .
 COPY app ../up
 `, files: map[string]string{"app": "app", "other": "o", "dir/x": "x", "dir/sub/y": "y", "dir/empty/": ""}},
-		{name: "layers below", dockerfile: "FROM --platform=linux/amd64 " + layered + " AS layered\nFROM --platform=linux/amd64 " + layered + "\nCOPY --from=layered / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n", files: map[string]string{"app": "app"}},
+		{
+			name:       "layers below",
+			dockerfile: "FROM --platform=linux/amd64 " + layered + " AS layered\nFROM --platform=linux/amd64 " + layered + "\nCOPY --from=layered / /copied/\nCOPY app /gone/app\nCOPY app /opaque/app\n",
+			files:      map[string]string{"app": "app"},
+		},
 		{name: "odd files", dockerfile: `FROM scratch
 COPY . /
 COPY --parents dir/sub/y other/./z dir/*/y /parents/
@@ -531,7 +558,8 @@ COPY dir/sub/../sub/y /dots/
 COPY [ "sp ace", "/quoted/" ]
 `, files: map[string]string{
 			"dir/sub/y": "y", "other/z": "z", "sp ace": "s", "sl[ash": "b", "\u00fcml\u00e4ut": "u", "mode/": "", "empty": "",
-			strings.Repeat("long/", 30) + strings.Repeat("n", 120): "long", "dev": "->/dev/null", "Dockerfile.dockerignore": "Dockerfile*\n",
+			strings.Repeat("long/", 30) + strings.Repeat("n", 120): "long", "dev": "->/dev/null",
+			"Dockerfile.dockerignore": "Dockerfile*\n",
 		}, prepare: func(dir string) error {
 			return errors.Join(
 				os.Chmod(filepath.Join(dir, "mode"), 0o2750|os.ModeSetgid), os.Chmod(filepath.Join(dir, "empty"), 0o600),
@@ -559,10 +587,14 @@ COPY [ "sp ace", "/quoted/" ]
 			want := l.build(t, l.buildkit, r)
 			got := l.build(t, l.assemble, r)
 			for i, p := range both {
-				if diff := cmp.Diff(filesOf(t, want.Images[i].Image), filesOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{})); diff != "" {
+				if diff := cmp.Diff(
+					filesOf(t, want.Images[i].Image), filesOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{}),
+				); diff != "" {
 					t.Errorf("%s: files differ (-buildkit +assemble):\n%s", p, diff)
 				}
-				if diff := cmp.Diff(layersOf(t, want.Images[i].Image), layersOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{})); diff != "" {
+				if diff := cmp.Diff(
+					layersOf(t, want.Images[i].Image), layersOf(t, got.Images[i].Image), cmpopts.IgnoreUnexported(entry{}),
+				); diff != "" {
 					t.Errorf("%s: layers differ (-buildkit +assemble):\n%s", p, diff)
 				}
 				wantConfig, err := want.Images[i].Image.ConfigFile()
@@ -599,7 +631,10 @@ func shell(t *testing.T, arch string) string {
 	}
 	err = process.Command{
 		Path: goTool, Dir: source, Args: []string{"build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "sh"), "main.go"},
-		Env: []string{"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=", "HOME=" + dir, "PATH=" + os.Getenv("PATH"), "GOCACHE=" + filepath.Join(cache, "go-build")},
+		Env: []string{
+			"GOOS=linux", "GOARCH=" + arch, "CGO_ENABLED=0", "GO111MODULE=off", "GOFLAGS=", "HOME=" + dir,
+			"PATH=" + os.Getenv("PATH"), "GOCACHE=" + filepath.Join(cache, "go-build"),
+		},
 	}.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -615,14 +650,25 @@ func shell(t *testing.T, arch string) string {
 func (l *lab) shellImage(t *testing.T, repository string) (name, digest string) {
 	t.Helper()
 	return l.push(t, repository, v1.Config{}, func(p build.Platform) []entry {
-		return []entry{{Name: "bin/", Type: tar.TypeDir, Mode: 0o755}, {Name: "bin/sh", Type: tar.TypeReg, Mode: 0o755, data: shell(t, p.Architecture)}}
+		return []entry{
+			{Name: "bin/", Type: tar.TypeDir, Mode: 0o755},
+			{Name: "bin/sh", Type: tar.TypeReg, Mode: 0o755, data: shell(t, p.Architecture)},
+		}
 	})
 }
 
 func testRun(t *testing.T, l *lab) {
 	base, baseDigest := l.shellImage(t, "shell")
-	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nARG WHO\nRUN arch > /arch\nRUN --mount=type=secret,id=word length /run/secrets/word > /length\nRUN echo $WHO > /who\n"})
-	r := build.Request{Context: dir, Args: map[string]string{"WHO": "me"}, Secrets: []build.Secret{{ID: "word", Value: []byte("hush-hush")}}}
+	dir := tree(
+		t,
+		map[string]string{
+			"Dockerfile": "FROM " + base + "\nARG WHO\nRUN arch > /arch\nRUN --mount=type=secret,id=word length /run/secrets/word > " +
+				"/length\nRUN echo $WHO > /who\n",
+		},
+	)
+	r := build.Request{
+		Context: dir, Args: map[string]string{"WHO": "me"}, Secrets: []build.Secret{{ID: "word", Value: []byte("hush-hush")}},
+	}
 	built := l.build(t, l.buildkit, r)
 	for i, p := range both {
 		files := filesOf(t, built.Images[i].Image)
@@ -653,11 +699,16 @@ func testBuilders(t *testing.T, l *lab) {
 	dir := tree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /\n", "a": "a"})
 	engine := l.buildkit
 	engine.Builders.For = map[build.Platform]string{arm64: "unix:///nowhere/arm64"}
-	if _, err := tryBuild(t.Context(), engine, build.Request{Context: dir}); err == nil || !strings.Contains(err.Error(), "no daemon answers at unix:///nowhere/arm64") {
+	if _, err := tryBuild(t.Context(), engine, build.Request{Context: dir}); err == nil ||
+		!strings.Contains(err.Error(), "no daemon answers at unix:///nowhere/arm64") {
 		t.Errorf("the address of arm64 was not asked: %v", err)
 	}
-	engine.Builders = buildkit.Builders{Default: "unix:///nowhere", For: map[build.Platform]string{amd64: l.buildkit.Builders.Default, arm64: l.buildkit.Builders.Default}}
-	if built := l.build(t, engine, build.Request{Context: dir}); len(built.Images) != 2 || built.Images[0].Platform != amd64 || built.Images[1].Platform != arm64 {
+	engine.Builders = buildkit.Builders{
+		Default: "unix:///nowhere",
+		For:     map[build.Platform]string{amd64: l.buildkit.Builders.Default, arm64: l.buildkit.Builders.Default},
+	}
+	if built := l.build(t, engine, build.Request{Context: dir}); len(built.Images) != 2 || built.Images[0].Platform != amd64 ||
+		built.Images[1].Platform != arm64 {
 		t.Errorf("images are %v", built.Images)
 	}
 }
@@ -708,7 +759,9 @@ func testCancel(t *testing.T, l *lab) {
 	if left, _ := os.ReadDir(engine.Dir); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	l.build(t, l.buildkit, build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN arch > /x\n"}), Platforms: []build.Platform{amd64}})
+	l.build(t, l.buildkit, build.Request{
+		Context: tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nRUN arch > /x\n"}), Platforms: []build.Platform{amd64},
+	})
 }
 
 type writerFunc func(p []byte)
@@ -756,25 +809,36 @@ func testBothRefuse(t *testing.T, l *lab) {
 
 // testPrivateBase starts from an image that only a login can read.
 func testPrivateBase(t *testing.T, l *lab) {
-	server, err := dockerregistry.Start(t.Context(), tooltest.Find(t, "docker-registry"), t.TempDir(), dockerregistry.Login{Username: "me", Password: "hunter2"})
+	server, err := dockerregistry.Start(
+		t.Context(), tooltest.Find(t, "docker-registry"), t.TempDir(), dockerregistry.Login{Username: "me", Password: "hunter2"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Stop)
 	private := &lab{host: server.Host, client: registry.New(registry.Options{Registry: server.Host, Username: "me", Password: "hunter2"})}
 	base, digest := private.push(t, "base", v1.Config{}, baseFiles)
-	r := build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY a /\n", "a": "a"}), Platforms: []build.Platform{amd64}}
+	r := build.Request{
+		Context:   tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY a /\n", "a": "a"}),
+		Platforms: []build.Platform{amd64},
+	}
 	withLogin := l.buildkit
 	withLogin.Credentials = private.client.Credentials
-	for name, engine := range map[string]build.Engine{"buildkit": withLogin, "assemble": assemble.Engine{Images: private.client, Dir: t.TempDir()}} {
+	for name, engine := range map[string]build.Engine{
+		"buildkit": withLogin, "assemble": assemble.Engine{Images: private.client, Dir: t.TempDir()},
+	} {
 		built := l.build(t, engine, r)
 		if len(built.BaseImages) != 1 || built.BaseImages[0].Digest != digest {
 			t.Errorf("%s: base images are %v", name, built.BaseImages)
 		}
 	}
-	strangers := build.Request{Context: tree(t, map[string]string{"Dockerfile": "FROM " + server.Host + "/base@" + digest + "\nCOPY a /b\n", "a": "a"}), Platforms: []build.Platform{arm64}}
+	strangers := build.Request{
+		Context:   tree(t, map[string]string{"Dockerfile": "FROM " + server.Host + "/base@" + digest + "\nCOPY a /b\n", "a": "a"}),
+		Platforms: []build.Platform{arm64},
+	}
 	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
-		if _, err := tryBuild(t.Context(), engine, strangers); err == nil || !strings.Contains(err.Error(), server.Host) || !strings.Contains(strings.ToLower(err.Error()), "auth") {
+		if _, err := tryBuild(t.Context(), engine, strangers); err == nil || !strings.Contains(err.Error(), server.Host) ||
+			!strings.Contains(strings.ToLower(err.Error()), "auth") {
 			t.Errorf("%s without a login: %v", name, err)
 		}
 	}
@@ -799,7 +863,8 @@ func testWrongPlatform(t *testing.T, l *lab) {
 				if refused != (err != nil) {
 					t.Errorf("%s, %v: %q: %v", name, platforms, lines, err)
 				}
-				if refused && err != nil && (!strings.Contains(err.Error(), base) || !strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "FROM --platform=")) {
+				if refused && err != nil && (!strings.Contains(err.Error(), base) ||
+					!strings.Contains(err.Error(), "linux/arm64") || !strings.Contains(err.Error(), "FROM --platform=")) {
 					t.Errorf("%s does not say which base image is for what: %v", name, err)
 				}
 			}
@@ -810,14 +875,18 @@ func testWrongPlatform(t *testing.T, l *lab) {
 // testSameCommit builds three checkouts of a commit: the one it was made in,
 // where files are older than it, and two clones with other umasks.
 func testSameCommit(t *testing.T, l *lab) {
-	first := tree(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY . /app/\nCOPY dir /dir\n", "run": "x", "dir/sub/f": "f", "link": "->run", ".dockerignore": ".git\n"})
+	first := tree(t, map[string]string{
+		"Dockerfile": "FROM scratch\nCOPY . /app/\nCOPY dir /dir\n", "run": "x", "dir/sub/f": "f", "link": "->run",
+		".dockerignore": ".git\n",
+	})
 	if err := os.Chmod(filepath.Join(first, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	shell := func(script string) {
 		t.Helper()
 		err := process.Command{Path: "/bin/sh", Args: []string{"-ec", script}, Dir: first, Env: []string{
-			"PATH=" + os.Getenv("PATH"), "HOME=" + first, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b", "GIT_CONFIG_NOSYSTEM=1",
+			"PATH=" + os.Getenv("PATH"), "HOME=" + first, "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a",
+			"GIT_COMMITTER_EMAIL=a@b", "GIT_CONFIG_NOSYSTEM=1",
 		}}.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)

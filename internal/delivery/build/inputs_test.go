@@ -30,7 +30,8 @@ func TestParseAnnotation(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level", "index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
+		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level",
+		"index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
 	} {
 		if _, err := ParseAnnotation(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", text, err, says)
@@ -106,8 +107,10 @@ func TestParseSecret(t *testing.T) {
 	}
 	env := func(name string) string { return map[string]string{"ID": "value", "OTHER": "other"}[name] }
 	for text, want := range map[string]Secret{
-		"id=ID": {ID: "ID", Value: []byte("value")}, "id=x,env=OTHER": {ID: "x", Value: []byte("other")}, "ID=x,src=" + file: {ID: "x", File: file},
-		"type=file,id=x,source=" + file: {ID: "x", File: file}, "type=env,id=x,src=OTHER": {ID: "x", Value: []byte("other")}, "id=" + file: {ID: file, File: file},
+		"id=ID": {ID: "ID", Value: []byte("value")}, "id=x,env=OTHER": {ID: "x", Value: []byte("other")},
+		"ID=x,src=" + file:              {ID: "x", File: file},
+		"type=file,id=x,source=" + file: {ID: "x", File: file}, "type=env,id=x,src=OTHER": {ID: "x", Value: []byte("other")},
+		"id=" + file: {ID: file, File: file},
 	} {
 		got, err := ParseSecret(text, env)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -115,9 +118,12 @@ func TestParseSecret(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"id=x,src=a,source=b": "gives src twice", "id=x,id=y": "gives id twice", "id=x,env=A,env=B": "gives env twice", "src=a": "has no id",
-		"id=x,src=a,env=B": "src and env are both given", "id=x,type=dir": `unknown type "dir"`, "id=x,mode=1": `unknown key "mode"`, "id": "is not KEY=VALUE",
-		"id=x,env=": "is not KEY=VALUE", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src", "id=x,src=" + big: "at most 512000 bytes",
+		"id=x,src=a,source=b": "gives src twice", "id=x,id=y": "gives id twice", "id=x,env=A,env=B": "gives env twice",
+		"src=a":            "has no id",
+		"id=x,src=a,env=B": "src and env are both given", "id=x,type=dir": `unknown type "dir"`,
+		"id=x,mode=1": `unknown key "mode"`, "id": "is not KEY=VALUE",
+		"id=x,env=": "is not KEY=VALUE", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src",
+		"id=x,src=" + big: "at most 512000 bytes",
 		"id=x,src=" + dir: "is no file", "id=x,src=" + file + "none": "no such file",
 	} {
 		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) {
@@ -138,7 +144,8 @@ func TestParseSecretValues(t *testing.T) {
 		"a=b\nhunter2": "line 2 is not ID=VALUE", "=hunter2": "line 1 is not ID=VALUE", "hunter2=": "line 1 is not ID=VALUE",
 		"a=" + strings.Repeat("hunter2", maxSecret): "line 1 has a value of more than",
 	} {
-		if _, err := parseSecretValues(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
+		if _, err := parseSecretValues(text); err == nil || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v, want %q", err, says)
 		}
 	}
@@ -164,13 +171,17 @@ func TestDefaultDockerfile(t *testing.T) {
 func TestOtherFrontends(t *testing.T) {
 	t.Parallel()
 	for text, other := range map[string]bool{
-		"# syntax=docker/dockerfile:1\n": false, "# syntax = docker.io/docker/dockerfile:1.7\n": false, "# syntax=docker/dockerfile\n": false,
-		"# syntax=docker/dockerfile:1-labs\n": false, "# syntax=docker/dockerfile:1.24.0\n": false, "# syntax=docker/dockerfile:labs\n": false,
+		"# syntax=docker/dockerfile:1\n": false, "# syntax = docker.io/docker/dockerfile:1.7\n": false,
+		"# syntax=docker/dockerfile\n":        false,
+		"# syntax=docker/dockerfile:1-labs\n": false, "# syntax=docker/dockerfile:1.24.0\n": false,
+		"# syntax=docker/dockerfile:labs\n":                                       false,
 		"# syntax=docker/dockerfile:1.7@sha256:" + strings.Repeat("a", 64) + "\n": false,
 		"# syntax=docker/dockerfile@sha256:" + strings.Repeat("a", 64) + "\n":     true,
-		"# syntax=docker/dockerfile:1.99\n":                                       true, "# syntax=docker/dockerfile:2\n": true, "# syntax=docker/dockerfile:0.9\n": true,
-		"# syntax=docker/dockerfile:experimental\n": true, "# syntax=docker/dockerfile-upstream:master\n": true, "# syntax=registry.invalid/my:1\n": true,
-		"// syntax=acme/other\n": true, "# a comment\n# syntax=acme/other\n": false, "": false,
+		"# syntax=docker/dockerfile:1.99\n":                                       true, "# syntax=docker/dockerfile:2\n": true,
+		"# syntax=docker/dockerfile:0.9\n":          true,
+		"# syntax=docker/dockerfile:experimental\n": true, "# syntax=docker/dockerfile-upstream:master\n": true,
+		"# syntax=registry.invalid/my:1\n": true,
+		"// syntax=acme/other\n":           true, "# a comment\n# syntax=acme/other\n": false, "": false,
 	} {
 		d, err := ParseDockerfile("Dockerfile", []byte(strings.Replace(text, "//", "#", 1)+"FROM scratch\nLABEL a=b\n"))
 		if err != nil {
@@ -208,7 +219,8 @@ func TestTrackedMetadata(t *testing.T) {
 		{"run", 0o700, 0o755, true}, {"dir/sub/f", 0o600, 0o644, true}, {"dir/sub/f", 0o664, 0o644, true},
 		{"dir/sub", fs.ModeDir | 0o700, fs.ModeDir | 0o755, true}, {"dir", fs.ModeDir | 0o775, fs.ModeDir | 0o755, true},
 		{"link", fs.ModeSymlink | 0o777, fs.ModeSymlink | 0o777, true}, {"set", fs.ModeSetuid | 0o711, fs.ModeSetuid | 0o711, true},
-		{"other", 0o600, 0o600, false}, {"empty", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false}, {"run", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false},
+		{"other", 0o600, 0o600, false}, {"empty", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false},
+		{"run", fs.ModeDir | 0o700, fs.ModeDir | 0o700, false},
 	} {
 		mode, at := k.Metadata(c.name, c.mode, checkout)
 		if mode != c.want || at.Equal(commit) != c.tracked {

@@ -116,7 +116,8 @@ func sameBuild(a, b part) error {
 			{"repositories", r.Source.Repository}, {"commits", r.Source.Commit}, {"refs", r.Source.Ref},
 			{"states of the working tree", fmt.Sprint("dirty: ", r.Source.Dirty)},
 			{"Dockerfiles", r.Dockerfile.Path + " " + r.Dockerfile.Digest}, {"contexts", r.Context}, {"targets", r.Target},
-			{"build arguments", fmt.Sprint(r.BuildArgs)}, {"binaries", r.Binaries}, {"annotations of the index", fmt.Sprint(p.lists.Annotations)},
+			{"build arguments", fmt.Sprint(r.BuildArgs)}, {"binaries", r.Binaries},
+			{"annotations of the index", fmt.Sprint(p.lists.Annotations)},
 		}
 	}
 	other := about(b)

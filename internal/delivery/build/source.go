@@ -27,8 +27,11 @@ type Job struct{ Server, Repository, Commit, Ref string } // Repository is OWNER
 func ReadSource(ctx context.Context, dir string, job Job) (Source, error) {
 	described, err := git.Describe(ctx, dir)
 	s := Source{
-		Source: evidence.Source{Repository: described.Repository, Commit: described.Commit, Ref: described.Ref, Dirty: described.Dirty, CommittedAt: described.CommitTime},
-		Root:   described.Root, CommitTime: described.CommitTime, Tag: described.Tag,
+		Source: evidence.Source{
+			Repository: described.Repository, Commit: described.Commit, Ref: described.Ref, Dirty: described.Dirty,
+			CommittedAt: described.CommitTime,
+		},
+		Root: described.Root, CommitTime: described.CommitTime, Tag: described.Tag,
 	}
 	if job.Commit == "" || (s.Commit != "" && s.Commit != job.Commit) {
 		return s, err // another repository than the job's

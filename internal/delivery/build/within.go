@@ -35,7 +35,10 @@ func Within(workspace, context, dockerfile string) error {
 		}
 		relative, err := filepath.Rel(root, real)
 		if err != nil || !filepath.IsLocal(relative) {
-			return outcome.Usagef("%s: %s is outside of the checked-out repository: the provenance would name a commit that does not hold it", p.flag, p.path)
+			return outcome.Usagef(
+				"%s: %s is outside of the checked-out repository: the provenance would name a commit that does not hold it", p.flag,
+				p.path,
+			)
 		}
 		if slices.Contains(strings.Split(filepath.ToSlash(relative), "/"), ".git") {
 			return outcome.Usagef("%s: %s is inside .git, which is no part of the commit", p.flag, p.path)

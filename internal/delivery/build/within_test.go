@@ -24,7 +24,9 @@ func TestWithin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for link, to := range map[string]string{work + "/out": outside, work + "/in": "app", work + "/app/linked": outside + "/Dockerfile", dir + "/workspace": work} {
+	for link, to := range map[string]string{
+		work + "/out": outside, work + "/in": "app", work + "/app/linked": outside + "/Dockerfile", dir + "/workspace": work,
+	} {
 		if err := os.Symlink(to, link); err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +35,8 @@ func TestWithin(t *testing.T) {
 	for _, test := range []struct{ context, file, want string }{
 		{"app", "", ""}, {".", "app/Dockerfile", ""}, {"in", "", ""}, {"app/../app", "", ""}, {"missing", "", ""},
 		{"..", "", "--context: "}, {"../work-temp", "", left}, {outside, "", left}, {"out", "", left}, {"app/../../work-temp", "", left},
-		{"app", "../work-temp/Dockerfile", "--file: "}, {"app", "app/linked", left}, {"app", outside + "/Dockerfile", left}, {"app", "/proc/self/environ", left},
+		{"app", "../work-temp/Dockerfile", "--file: "}, {"app", "app/linked", left}, {"app", outside + "/Dockerfile", left},
+		{"app", "/proc/self/environ", left},
 		{".git", "", "is inside .git"}, {".git/modules", "app/Dockerfile", "is inside .git"}, {".", ".git/config", "is inside .git"},
 	} {
 		in := func(path string) string {

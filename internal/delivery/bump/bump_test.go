@@ -29,12 +29,13 @@ func image(n int) evidencetest.Image {
 
 // judge takes image numbers for the order of commits.
 func judge(r *configrepotest.Repo, images *evidencetest.Registry) *rules.Judge {
-	return &rules.Judge{Collect: images.Collect, Now: r.Clock.Now, Relate: func(_ context.Context, _, base, head string) (rules.Relation, error) {
-		if head[:7] < base[:7] {
-			return rules.Older, nil
-		}
-		return rules.Newer, nil
-	}}
+	return &rules.Judge{Collect: images.Collect, Now: r.Clock.Now,
+		Relate: func(_ context.Context, _, base, head string) (rules.Relation, error) {
+			if head[:7] < base[:7] {
+				return rules.Older, nil
+			}
+			return rules.Newer, nil
+		}}
 }
 
 func request(n int) bump.Request {
@@ -54,7 +55,8 @@ func TestBump(t *testing.T) {
 			t.Fatal(err)
 		}
 		head := r.Git(t, "rev-parse", "main")
-		if !result.Changed || result.Commit != head || result.Previous != demo(1) || result.File != configrepotest.Overlay("demo-api", "dev") || result.Attempts != 1 {
+		if !result.Changed || result.Commit != head || result.Previous != demo(1) ||
+			result.File != configrepotest.Overlay("demo-api", "dev") || result.Attempts != 1 {
 			t.Errorf("got %+v, main is at %s", result, head)
 		}
 		if got := r.Git(t, "diff", "--numstat", first, head); got != "1\t1\t"+configrepotest.Overlay("demo-api", "dev") {
@@ -62,14 +64,17 @@ func TestBump(t *testing.T) {
 		}
 		message := r.Git(t, "log", "-1", "--format=%B", "main")
 		for name, want := range map[string]string{
-			history.TrailerApp: "demo-api", history.TrailerEnvironment: "dev", history.TrailerImage: demo(2).String(), history.TrailerPrevious: demo(1).String(),
-			history.TrailerSource: "acme/demo-api@" + evidencetest.Commit(2), history.TrailerRun: "https://github.com/acme/config/actions/runs/7",
+			history.TrailerApp: "demo-api", history.TrailerEnvironment: "dev", history.TrailerImage: demo(2).String(),
+			history.TrailerPrevious: demo(1).String(),
+			history.TrailerSource:   "acme/demo-api@" + evidencetest.Commit(2),
+			history.TrailerRun:      "https://github.com/acme/config/actions/runs/7",
 		} {
 			if got := history.Trailer(message, name); got != want {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
-		if want := "Order: " + evidencetest.Commit(2)[:7] + " is ahead of " + evidencetest.Commit(1)[:7] + "."; !strings.Contains(message, want) {
+		want := "Order: " + evidencetest.Commit(2)[:7] + " is ahead of " + evidencetest.Commit(1)[:7] + "."
+		if !strings.Contains(message, want) {
 			t.Errorf("the message does not say %q:\n%s", want, message)
 		}
 		again, err := bump.Run(t.Context(), r, judge(r, images), request(2))
@@ -81,7 +86,10 @@ func TestBump(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	frozen := strings.ReplaceAll(configrepotest.Config("demo-api"), "{name: dev, promotion: auto}", "{name: dev, promotion: auto, freeze: [{from: 2026-11-01, until: 2026-12-01, reason: audit}]}")
+	frozen := strings.ReplaceAll(
+		configrepotest.Config("demo-api"), "{name: dev, promotion: auto}",
+		"{name: dev, promotion: auto, freeze: [{from: 2026-11-01, until: 2026-12-01, reason: audit}]}",
+	)
 	for what, test := range map[string]struct {
 		files  map[string]string
 		change func(*bump.Request)
@@ -89,20 +97,51 @@ func TestRefused(t *testing.T) {
 		code   int
 		want   string
 	}{
-		"an unsigned image":          {push: func(i *evidencetest.Image) { i.Without = []evidence.Kind{evidence.Signature} }, code: outcome.Refused, want: "signature"},
-		"an image with nothing":      {push: func(i *evidencetest.Image) { i.Without = evidence.Kinds() }, code: outcome.Refused, want: "no scan record"},
-		"signed by another workflow": {push: func(i *evidencetest.Image) { i.Workflow = "acme/demo-api/.github/workflows/ci.yml@refs/heads/main" }, code: outcome.Refused, want: "its workflow is not"},
-		"of another source":          {push: func(i *evidencetest.Image) { i.Source = "acme/other" }, code: outcome.Refused, want: "the application is built from acme/demo-api"},
-		"in a freeze":                {files: map[string]string{"waybill.yaml": frozen}, code: outcome.Pending, want: "dev is frozen: audit"},
+		"an unsigned image": {
+			push: func(i *evidencetest.Image) { i.Without = []evidence.Kind{evidence.Signature} }, code: outcome.Refused,
+			want: "signature",
+		},
+		"an image with nothing": {
+			push: func(i *evidencetest.Image) { i.Without = evidence.Kinds() }, code: outcome.Refused, want: "no scan record",
+		},
+		"signed by another workflow": {
+			push: func(i *evidencetest.Image) { i.Workflow = "acme/demo-api/.github/workflows/ci.yml@refs/heads/main" },
+			code: outcome.Refused, want: "its workflow is not",
+		},
+		"of another source": {
+			push: func(i *evidencetest.Image) { i.Source = "acme/other" }, code: outcome.Refused,
+			want: "the application is built from acme/demo-api",
+		},
+		"in a freeze": {files: map[string]string{"waybill.yaml": frozen}, code: outcome.Pending, want: "dev is frozen: audit"},
 		"into a reviewed environment": {change: func(r *bump.Request) { r.Env = "staging" }, code: outcome.Refused,
 			want: "staging takes changes by pull request only: use waybill promote"},
-		"an unknown application":     {change: func(r *bump.Request) { r.App = "nothing" }, code: outcome.Usage, want: `no application "nothing"; it has: demo-api`},
-		"an unknown environment":     {change: func(r *bump.Request) { r.Env = "test" }, code: outcome.Usage, want: `no environment "test"; it has: dev, staging, prod`},
-		"another repository":         {change: func(r *bump.Request) { r.Image = evidencetest.Ref("demo-web", 1) }, code: outcome.Usage, want: "is not in ghcr.io/acme/demo-api"},
-		"an overlay without image":   {files: map[string]string{configrepotest.Overlay("demo-api", "dev"): "resources:\n  - ../../base\n"}, code: outcome.Usage, want: configrepotest.Overlay("demo-api", "dev")},
-		"no overlay":                 {files: map[string]string{configrepotest.Overlay("demo-api", "dev"): "", "apps/demo-api/overlays/dev/other.yaml": "a: 1\n"}, code: outcome.Usage, want: "no overlay there: looked for kustomization.yaml"},
-		"a branch that is not there": {change: func(r *bump.Request) { r.Branch = "none" }, code: outcome.Broken, want: "read the head of none"},
-		"a broken waybill.yaml":      {files: map[string]string{"waybill.yaml": "apiVersion: waybill.dev/v1\nenvironments: 3\n"}, code: outcome.Broken, want: "waybill.yaml:2:"},
+		"an unknown application": {
+			change: func(r *bump.Request) { r.App = "nothing" }, code: outcome.Usage,
+			want: `no application "nothing"; it has: demo-api`,
+		},
+		"an unknown environment": {
+			change: func(r *bump.Request) { r.Env = "test" }, code: outcome.Usage,
+			want: `no environment "test"; it has: dev, staging, prod`,
+		},
+		"another repository": {
+			change: func(r *bump.Request) { r.Image = evidencetest.Ref("demo-web", 1) }, code: outcome.Usage,
+			want: "is not in ghcr.io/acme/demo-api",
+		},
+		"an overlay without image": {
+			files: map[string]string{configrepotest.Overlay("demo-api", "dev"): "resources:\n  - ../../base\n"},
+			code:  outcome.Usage, want: configrepotest.Overlay("demo-api", "dev"),
+		},
+		"no overlay": {
+			files: map[string]string{configrepotest.Overlay("demo-api", "dev"): "", "apps/demo-api/overlays/dev/other.yaml": "a: 1\n"},
+			code:  outcome.Usage, want: "no overlay there: looked for kustomization.yaml",
+		},
+		"a branch that is not there": {
+			change: func(r *bump.Request) { r.Branch = "none" }, code: outcome.Broken, want: "read the head of none",
+		},
+		"a broken waybill.yaml": {
+			files: map[string]string{"waybill.yaml": "apiVersion: waybill.dev/v1\nenvironments: 3\n"}, code: outcome.Broken,
+			want: "waybill.yaml:2:",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +179,8 @@ func TestOlderOnlyWhenAllowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	req := request(1)
-	if _, err := bump.Run(t.Context(), r, judge(r, images), req); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "an ancestor of the deployed") {
+	if _, err := bump.Run(t.Context(), r, judge(r, images), req); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "an ancestor of the deployed") {
 		t.Errorf("got %v", err)
 	}
 	req.AllowOlder = true
@@ -166,7 +206,8 @@ func TestBrokenRegistryIsNoVerdict(t *testing.T) {
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
 	images := evidencetest.NewRegistry(image(1))
 	images.Break(errors.New("registry is away"))
-	if _, err := bump.Run(t.Context(), r, judge(r, images), request(1)); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "registry is away") {
+	if _, err := bump.Run(t.Context(), r, judge(r, images), request(1)); outcome.Code(err) != outcome.Broken ||
+		!strings.Contains(err.Error(), "registry is away") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -224,7 +265,8 @@ func TestInterrupted(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 		result, err := bump.Run(t.Context(), r, judge(r, images), request(1))
-		if err != nil || result.Changed || result.Commit != r.Git(t, "rev-parse", "main") || r.Git(t, "rev-list", "--count", "main") != "2" {
+		if err != nil || result.Changed || result.Commit != r.Git(t, "rev-parse", "main") ||
+			r.Git(t, "rev-list", "--count", "main") != "2" {
 			t.Errorf("again: got %+v, %v", result, err)
 		}
 	})
@@ -274,7 +316,8 @@ func TestManyWriters(t *testing.T) {
 			switch {
 			case err == nil && results[i].Changed:
 				landed++
-			case requests[i].App == "demo-api" && outcome.Code(err) == outcome.Refused && strings.Contains(err.Error(), "an ancestor of the deployed"):
+			case requests[i].App == "demo-api" && outcome.Code(err) == outcome.Refused &&
+				strings.Contains(err.Error(), "an ancestor of the deployed"):
 			default:
 				t.Errorf("writer %d of %s: %+v, %v", i, requests[i].App, results[i].Changed, err)
 			}
@@ -284,7 +327,8 @@ func TestManyWriters(t *testing.T) {
 			t.Errorf("%d commits for %d writers that landed", len(commits), landed)
 		}
 		for _, sha := range commits {
-			if got := r.Git(t, "diff-tree", "-r", "--numstat", "--no-commit-id", sha); !strings.HasPrefix(got, "1\t1\t") || strings.Contains(got, "\n") {
+			if got := r.Git(t, "diff-tree", "-r", "--numstat", "--no-commit-id", sha); !strings.HasPrefix(got, "1\t1\t") ||
+				strings.Contains(got, "\n") {
 				t.Errorf("%s changes %q", sha, got)
 			}
 		}

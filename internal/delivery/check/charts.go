@@ -39,7 +39,8 @@ func (s *session) charts() {
 		}
 		if file, calls := s.unsteady(dir); file != "" {
 			s.note(Finding{File: file, Rule: RuleChart, Message: fmt.Sprintf("the chart asks who renders it (%s): "+
-				"the cluster can get something else than what is judged here. Take that out, or compare with what runs", render.Visible(calls))})
+				"the cluster can get something else than what is judged here. Take that out, or compare with what runs",
+				render.Visible(calls))})
 		}
 	})
 }

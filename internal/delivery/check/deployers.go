@@ -52,7 +52,8 @@ func hasKey(v any, key string) bool {
 // deployed, and never what. Every other field chooses what a cluster runs.
 var whenOnly = []string{
 	"apiVersion", "kind", "status", "spec.syncPolicy.automated", "spec.syncPolicy.syncOptions", "spec.syncPolicy.retry",
-	"spec.info", "spec.revisionHistoryLimit", "spec.description", "spec.interval", "spec.retryInterval", "spec.timeout", "spec.prune", "spec.wait", "spec.suspend",
+	"spec.info", "spec.revisionHistoryLimit", "spec.description", "spec.interval", "spec.retryInterval", "spec.timeout",
+	"spec.prune", "spec.wait", "spec.suspend",
 	"spec.dependsOn", "spec.healthChecks", "spec.healthCheckExprs", "spec.install", "spec.upgrade", "spec.rollback",
 	"spec.uninstall", "spec.test", "spec.maxHistory",
 	"spec.driftDetection", "spec.chart.spec.interval",

@@ -44,7 +44,9 @@ func TestAttributesOfGit(t *testing.T) {
 	for _, file := range []string{".gitattributes", "apps/.gitattributes", ".gitmodules"} {
 		w := template.copy(t)
 		w.Write(t, "change", "the change", map[string]string{file: "*.yaml filter=lfs\n"})
-		if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, file+" changes what files a deployer gets from git") {
+		if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(
+			got, file+" changes what files a deployer gets from git",
+		) {
 			t.Errorf("%s: got %s", file, got)
 		}
 	}
@@ -56,18 +58,27 @@ func TestOverlaysThatAreDeployers(t *testing.T) {
 	t.Parallel()
 	const file = "deploy/prod.yaml"
 	application := func(n int) string {
-		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source:\n    repoURL: u\n    path: x\n    kustomize:\n      images: [\"ghcr.io/acme/demo-api@" + demo(n).Digest() + "\"]\n"
+		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec:\n  source:\n    repoURL: u\n    " +
+			"path: x\n    kustomize:\n      images: [\"ghcr.io/acme/demo-api@" + demo(n).Digest() + "\"]\n"
 	}
 	template := newWorld(t)
-	config := strings.Replace(configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"deploy/{env}.yaml\"}", 1)
+	config := strings.Replace(
+		configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"deploy/{env}.yaml\"}", 1,
+	)
 	for what, test := range map[string]struct {
 		change map[string]string
 		want   string // empty is nothing
 	}{
 		"its digest":         {map[string]string{file: application(2)}, ""},
 		"a digest too early": {map[string]string{file: application(4)}, "refused order: " + demo(4).Short()},
-		"its path":           {map[string]string{file: strings.Replace(application(1), "path: x", "path: z", 1)}, "Application a of deploy/prod.yaml deploys otherwise: spec.source.path goes from x to z"},
-		"its path with it":   {map[string]string{file: strings.Replace(application(2), "path: x", "path: z", 1)}, "Application a of deploy/prod.yaml deploys otherwise: spec.source.path goes from x to z"},
+		"its path": {
+			map[string]string{file: strings.Replace(application(1), "path: x", "path: z", 1)},
+			"Application a of deploy/prod.yaml deploys otherwise: spec.source.path goes from x to z",
+		},
+		"its path with it": {
+			map[string]string{file: strings.Replace(application(2), "path: x", "path: z", 1)},
+			"Application a of deploy/prod.yaml deploys otherwise: spec.source.path goes from x to z",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +101,9 @@ func TestOverlaysThatAreDeployers(t *testing.T) {
 		t.Parallel()
 		w := template.copy(t)
 		w.Write(t, "change", "the change", resource(strings.Replace(application(2), evidencetest.Ref("demo-api", 2).String(), "x", 1)))
-		if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, "Application a of apps/demo-api/overlays/prod is new") {
+		if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(
+			got, "Application a of apps/demo-api/overlays/prod is new",
+		) {
 			t.Errorf("got %s", got)
 		}
 	})

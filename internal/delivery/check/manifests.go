@@ -151,7 +151,10 @@ func judgeAll(ctx context.Context, set *admission.Set, namespace string, objects
 		}
 		for _, v := range violations {
 			word := map[string]string{admission.Deny: "is refused", admission.Warn: "is warned of"}[v.Action]
-			add(v.Key(), judged{object: o, name: v.Object, policy: v.Policy, blocks: v.Action == admission.Deny, message: v.Object + " " + word + " by the admission policy " + v.Policy + ": " + v.Message})
+			add(v.Key(), judged{
+				object: o, name: v.Object, policy: v.Policy, blocks: v.Action == admission.Deny,
+				message: v.Object + " " + word + " by the admission policy " + v.Policy + ": " + v.Message,
+			})
 		}
 		for _, g := range gaps {
 			message := g.Object + ": the admission policy " + g.Policy + " cannot be evaluated here, so the cluster alone decides: " + g.Why
@@ -199,7 +202,8 @@ func (s *session) locate(at Finding, o render.Object) Finding {
 	for _, prefix := range []string{own, tree} {
 		for _, name := range names {
 			ext := path.Ext(name)
-			if !strings.HasPrefix(name, prefix) || ext != ".yaml" && ext != ".yml" || strings.Contains(name, "/overlays/") && !strings.HasPrefix(name, own) {
+			if !strings.HasPrefix(name, prefix) || ext != ".yaml" && ext != ".yml" ||
+				strings.Contains(name, "/overlays/") && !strings.HasPrefix(name, own) {
 				continue
 			}
 			if line, ok := s.objectsOf(name)[o.Kind+"/"+o.Name]; ok {

@@ -78,13 +78,15 @@ func (s *session) plainManifests(file string) {
 }
 
 func isManifest(file string) bool {
-	return file != config.FileName && !strings.HasPrefix(file, ".github/") && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
+	return file != config.FileName && !strings.HasPrefix(file, ".github/") &&
+		slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
 // manifestsOf reads plain manifests, kustomizations as if they were some, and
 // values. What cannot be read is left out; unjudged reports it.
 func manifestsOf(file string, data []byte) []render.Object {
-	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) && !bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
+	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) &&
+		!bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
 		data = append([]byte("kind: Kustomization\n"), data...)
 	}
 	if isSourceFile(file) {
@@ -110,7 +112,8 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
 	switch {
-	case slices.Contains(fetching, image.Object.Kind) && !deploysHere(image.Object.Content) && (err != nil || len(s.owners(parsed.Context().Name())) == 0):
+	case slices.Contains(fetching, image.Object.Kind) && !deploysHere(image.Object.Content) && (err != nil ||
+		len(s.owners(parsed.Context().Name())) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")

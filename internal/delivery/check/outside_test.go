@@ -14,7 +14,10 @@ func TestImagesOutsideOfOverlays(t *testing.T) {
 	t.Parallel()
 	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: \"" + foreign + "\"}]}\n"
 	app := func(source string) map[string]string {
-		return map[string]string{"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {path: apps/demo-api/overlays/prod, " + source + "}}\n"}
+		return map[string]string{
+			"clusters/prod/a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: " +
+				"{path: apps/demo-api/overlays/prod, " + source + "}}\n",
+		}
 	}
 	const runs = "the manifest runs ghcr.io/attacker/x@sha256:"
 	const wrap = "apps/demo-api/overlays/prod-eu/kustomization.yaml"
@@ -23,24 +26,82 @@ func TestImagesOutsideOfOverlays(t *testing.T) {
 		change map[string]string
 		want   string
 	}{
-		"another suffix":               {map[string]string{"platform/x/kustomization.yaml": "resources: [q.txt]\n", "platform/x/q.txt": pod}, runs},
-		"a patch of a sibling":         {map[string]string{wrap: "resources: [../../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: /spec/template/spec/containers/0/image, value: \"" + foreign + "\"}\n"}, runs},
-		"a remote base":                {map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"}, "nothing of it can be judged"},
-		"a chart by Kustomize":         {map[string]string{"platform/x/kustomization.yaml": "helmCharts: [{name: x}]\n"}, "nothing of it can be judged"},
-		"a wrapper of overlays":        {map[string]string{"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"}, ""},
-		"images of Argo CD":            {app("kustomize: {images: [\"demo-api=" + foreign + "\"]}"), runs},
-		"a tag of Argo CD":             {app("kustomize: {images: [\"demo-api=busybox:1\"]}"), "names no digest"},
-		"a patch of Argo CD":           {app("kustomize: {patches: [{patch: '[{op: replace, path: /spec/image, value: \"" + foreign + "\"}]'}]}"), runs},
-		"values of Argo CD":            {app("helm: {values: 'sidecar: {image: \"" + foreign + "\"}'}"), runs},
-		"a parameter of Argo CD":       {app("helm: {parameters: [{name: image.repository, value: ghcr.io/attacker/x}]}"), "the manifest runs ghcr.io/attacker/x"},
-		"a patch of Flux":              {map[string]string{"clusters/prod/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: x, patches: [{patch: 'spec: {image: \"" + foreign + "\"}'}]}\n"}, runs},
-		"values of a registry apart":   {map[string]string{"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nserver: {image: {repository: acme/demo-api, tag: v1, digest: \"" + demo(3).Digest() + "\"}}\n"}, "the manifest runs ghcr.io/acme/demo-api@"},
-		"a registry apart in Argo CD":  {app("helm: {valuesObject: {global: {imageRegistry: ghcr.io}, image: {repository: acme/demo-api, digest: '" + demo(3).Digest() + "'}}}"), "the manifest runs ghcr.io/acme/demo-api@"},
-		"a registry of its own":        {map[string]string{"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nimage: {registry: quay.io, repository: acme/demo-api, tag: v1}\n"}, ""},
-		"manifests in values":          {map[string]string{"platform/x/values.yaml": "extraManifests: |\n  a: b\n  ---\n  spec: {image: \"" + demo(3).String() + "\"}\n"}, "the manifest runs " + demo(3).String()},
-		"manifests in a list of texts": {map[string]string{"platform/x/values.yaml": "extraObjects:\n  - |\n    kind: Pod\n    spec: {image: \"" + demo(3).String() + "\"}\n"}, "the manifest runs " + demo(3).String()},
-		"text that is none":            {map[string]string{"platform/x/values.yaml": "script: |\n  echo image: x\n  {{ y }}\n"}, ""},
-		"a file of overrides":          {map[string]string{"apps/demo-api/overlays/prod/.argocd-source-a.yaml": "kustomize:\n  images: [\"demo-api=" + foreign + "\"]\n"}, runs},
+		"another suffix": {
+			map[string]string{"platform/x/kustomization.yaml": "resources: [q.txt]\n", "platform/x/q.txt": pod}, runs,
+		},
+		"a patch of a sibling": {
+			map[string]string{
+				wrap: "resources: [../../base]\npatches:\n- target: {kind: Deployment}\n  patch: |\n    - {op: replace, path: " +
+					"/spec/template/spec/containers/0/image, value: \"" + foreign + "\"}\n",
+			},
+			runs,
+		},
+		"a remote base": {
+			map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"},
+			"nothing of it can be judged",
+		},
+		"a chart by Kustomize": {
+			map[string]string{"platform/x/kustomization.yaml": "helmCharts: [{name: x}]\n"}, "nothing of it can be judged",
+		},
+		"a wrapper of overlays": {
+			map[string]string{"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"}, "",
+		},
+		"images of Argo CD": {app("kustomize: {images: [\"demo-api=" + foreign + "\"]}"), runs},
+		"a tag of Argo CD":  {app("kustomize: {images: [\"demo-api=busybox:1\"]}"), "names no digest"},
+		"a patch of Argo CD": {
+			app("kustomize: {patches: [{patch: '[{op: replace, path: /spec/image, value: \"" + foreign + "\"}]'}]}"), runs,
+		},
+		"values of Argo CD": {app("helm: {values: 'sidecar: {image: \"" + foreign + "\"}'}"), runs},
+		"a parameter of Argo CD": {
+			app("helm: {parameters: [{name: image.repository, value: ghcr.io/attacker/x}]}"),
+			"the manifest runs ghcr.io/attacker/x",
+		},
+		"a patch of Flux": {
+			map[string]string{
+				"clusters/prod/f.yaml": "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: " +
+					"f}\nspec: {path: x, patches: [{patch: 'spec: {image: \"" + foreign + "\"}'}]}\n",
+			},
+			runs,
+		},
+		"values of a registry apart": {
+			map[string]string{
+				"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nserver: {image: {repository: acme/demo-api, tag: v1, " +
+					"digest: \"" + demo(3).Digest() + "\"}}\n",
+			},
+			"the manifest runs ghcr.io/acme/demo-api@",
+		},
+		"a registry apart in Argo CD": {
+			app(
+				"helm: {valuesObject: {global: {imageRegistry: ghcr.io}, image: {repository: acme/demo-api, digest: '" + demo(3).Digest() + "'}}}",
+			),
+			"the manifest runs ghcr.io/acme/demo-api@",
+		},
+		"a registry of its own": {
+			map[string]string{
+				"platform/x/values.yaml": "global: {imageRegistry: ghcr.io}\nimage: {registry: quay.io, repository: acme/demo-api, " +
+					"tag: v1}\n",
+			},
+			"",
+		},
+		"manifests in values": {
+			map[string]string{
+				"platform/x/values.yaml": "extraManifests: |\n  a: b\n  ---\n  spec: {image: \"" + demo(3).String() + "\"}\n",
+			},
+			"the manifest runs " + demo(3).String(),
+		},
+		"manifests in a list of texts": {
+			map[string]string{
+				"platform/x/values.yaml": "extraObjects:\n  - |\n    kind: Pod\n    spec: {image: \"" + demo(3).String() + "\"}\n",
+			},
+			"the manifest runs " + demo(3).String(),
+		},
+		"text that is none": {map[string]string{"platform/x/values.yaml": "script: |\n  echo image: x\n  {{ y }}\n"}, ""},
+		"a file of overrides": {
+			map[string]string{
+				"apps/demo-api/overlays/prod/.argocd-source-a.yaml": "kustomize:\n  images: [\"demo-api=" + foreign + "\"]\n",
+			},
+			runs,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -76,23 +137,44 @@ func TestChartsThatAskWhoRendersThem(t *testing.T) {
 		}
 		return notes
 	}
-	got := note("change", "a: {{ now | date \"2006\" }}{{ lookup \"v1\" \"Secret\" \"a\" \"b\" }}{{ if .Release.IsUpgrade }}{{ end }}{{ .Capabilities.APIVersions }}{{ randAlpha 4 }}\n")
-	if len(got) != 1 || !strings.Contains(got[0], chart+"templates/x.yaml: the chart asks who renders it (x.yaml: now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
+	got := note(
+		"change",
+		"a: {{ now | date \"2006\" }}{{ lookup \"v1\" \"Secret\" \"a\" \"b\" }}{{ if .Release.IsUpgrade }}{{ end }}{{ "+
+			".Capabilities.APIVersions }}{{ randAlpha 4 }}\n",
+	)
+	if len(got) != 1 || !strings.Contains(
+		got[0],
+		chart+"templates/x.yaml: the chart asks who renders it (x.yaml: now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)",
+	) {
 		t.Errorf("got %q", got)
 	}
-	for what, file := range map[string]string{"templates": chart + "templates/x.yaml", "values": "apps/demo-api/overlays/prod/values.yaml"} {
+	for what, file := range map[string]string{
+		"templates": chart + "templates/x.yaml", "values": "apps/demo-api/overlays/prod/values.yaml",
+	} {
 		w.Write(t, "asks-"+what, "the change", map[string]string{file: "image: '{{ if .Capabilities.APIVersions }}{{ else }}x{{ end }}'\n"})
-		if got := strings.Join(w.findings(t, "main", "asks-"+what), "\n"); !strings.Contains(got, file+" newly asks who renders it (.Capabilities)") {
+		if got := strings.Join(
+			w.findings(t, "main", "asks-"+what), "\n",
+		); !strings.Contains(got, file+" newly asks who renders it (.Capabilities)") {
 			t.Errorf("%s: got %s", what, got)
 		}
 	}
-	common := strings.Replace(configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, helm: {values: [apps/demo-api/common.yaml]}}", 1)
+	common := strings.Replace(
+		configrepotest.Config("demo-api"), "source: acme/demo-api}",
+		"source: acme/demo-api, helm: {values: [apps/demo-api/common.yaml]}}", 1,
+	)
 	w.Write(t, "main", "values before the overlay's", map[string]string{"waybill.yaml": common})
-	w.Write(t, "asks-common", "the change", map[string]string{"apps/demo-api/common.yaml": "image: '{{ if .Capabilities.APIVersions }}{{ else }}x{{ end }}'\n"})
-	if got := strings.Join(w.findings(t, "main", "asks-common"), "\n"); !strings.Contains(got, "apps/demo-api/common.yaml newly asks who renders it (.Capabilities)") {
+	w.Write(
+		t, "asks-common", "the change",
+		map[string]string{"apps/demo-api/common.yaml": "image: '{{ if .Capabilities.APIVersions }}{{ else }}x{{ end }}'\n"},
+	)
+	if got := strings.Join(w.findings(t, "main", "asks-common"), "\n"); !strings.Contains(
+		got, "apps/demo-api/common.yaml newly asks who renders it (.Capabilities)",
+	) {
 		t.Errorf("values of several: got %s", got)
 	}
-	if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, "newly asks who renders it (now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)") {
+	if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(
+		got, "newly asks who renders it (now, lookup, .Release.IsUpgrade, .Capabilities, randAlpha)",
+	) {
 		t.Errorf("got %s", got)
 	}
 	if got := note("steady", "a: now {{ .Values.x | default \"now\" }}\n"); len(got) != 0 {

@@ -34,7 +34,9 @@ func (s *session) place(ctx context.Context, p place) error {
 	switch {
 	case now.Tag != "":
 		if now.Tag != was.Tag {
-			at.Message = fmt.Sprintf("%s is named by the tag %q, which can be moved; write its digest: waybill bump does", p.app.Image.Name(), now.Tag)
+			at.Message = fmt.Sprintf(
+				"%s is named by the tag %q, which can be moved; write its digest: waybill bump does", p.app.Image.Name(), now.Tag,
+			)
 			s.add(at)
 		}
 		return nil
@@ -175,7 +177,9 @@ func (s *session) moves(ctx context.Context, p place, m rules.Move) (reasons []e
 	}
 	defer func() { reasons = s.held(m.Candidate.Image, reasons) }()
 	if p.had && !m.Deployed.IsZero() {
-		if _, returning, err = history.Find(ctx, s.checker.Repo, history.Where{Rev: s.base.Commit, App: p.was, Env: p.env.Name}, m.Candidate.Image); err != nil {
+		if _, returning, err = history.Find(
+			ctx, s.checker.Repo, history.Where{Rev: s.base.Commit, App: p.was, Env: p.env.Name}, m.Candidate.Image,
+		); err != nil {
 			return nil, false, err
 		}
 		if returning {

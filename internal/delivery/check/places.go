@@ -109,7 +109,8 @@ func (s *session) gonePlaces() []place {
 // sameManifests reports whether both render the same files in the same way.
 func sameManifests(a, b config.App, env string) bool {
 	x, y := a.Helm(env), b.Helm(env)
-	return a.Overlay(env) == b.Overlay(env) && x.Chart == y.Chart && x.Release == y.Release && x.Namespace == y.Namespace && slices.Equal(x.Values, y.Values)
+	return a.Overlay(env) == b.Overlay(env) && x.Chart == y.Chart && x.Release == y.Release && x.Namespace == y.Namespace &&
+		slices.Equal(x.Values, y.Values)
 }
 
 // each calls f for every place of a configuration.

@@ -23,17 +23,44 @@ func TestPlacesAreThoseOfBaseAndHead(t *testing.T) {
 	}
 	decoy := strings.ReplaceAll(at(2), "../../base", "../../apps/demo-api/base")
 	for what, change := range map[string]map[string]string{
-		"the environment goes":                  {"waybill.yaml": replaced("  - {name: prod, promotion: pull-request, soak: 24h, reviewers: [acme/platform], freeze: [{from: 2026-12-20, until: 2027-01-03, reason: holidays}]}\n", "")},
-		"the environment has another name":      {"waybill.yaml": replaced("name: prod", "name: production"), configrepotest.Overlay("demo-api", "production"): at(2)},
-		"the application leaves it":             {"waybill.yaml": replaced("source: acme/demo-api}", "source: acme/demo-api, environments: [dev, staging]}")},
-		"the application goes":                  newApp("demo-web", configrepotest.Config("demo-web")),
-		"the application has another name":      {"waybill.yaml": replaced("  demo-api: {", "  demo: {overlay: \"apps/demo/{env}\", "), "apps/demo/dev/kustomization.yaml": decoy, "apps/demo/staging/kustomization.yaml": decoy, "apps/demo/prod/kustomization.yaml": decoy},
-		"the overlay is another":                {"waybill.yaml": replaced("source: acme/demo-api}", "source: acme/demo-api, overlay: \"decoy/{env}\"}"), "decoy/dev/kustomization.yaml": decoy, "decoy/staging/kustomization.yaml": decoy, "decoy/prod/kustomization.yaml": decoy},
-		"the overlay is another file":           {"waybill.yaml": replaced("source: acme/demo-api}", "source: acme/demo-api, overlay: \"decoy/{env}.yaml\"}"), "decoy/dev.yaml": configrepotest.Deployment("a", demo(3).String()), "decoy/staging.yaml": configrepotest.Deployment("a", demo(3).String()), "decoy/prod.yaml": configrepotest.Deployment("a", demo(2).String())},
-		"the repository is another":             {"waybill.yaml": replaced("image: ghcr.io/acme/demo-api", "image: ghcr.io/acme/other")},
-		"the same files, by a second name":      {"waybill.yaml": replaced("  demo-api: {", "  demo: {overlay: \"apps/demo-api/overlays/{env}\", ")},
-		"as a chart, of which nothing is":       {"waybill.yaml": replaced("source: acme/demo-api}", "source: acme/demo-api, helm: {chart: nothing}}")},
-		"the environments are in another order": {"waybill.yaml": strings.Replace(replaced("  - {name: dev, promotion: auto}\n", ""), "apps:\n", "  - {name: dev, promotion: auto}\napps:\n", 1)},
+		"the environment goes": {"waybill.yaml": replaced(
+			"  - {name: prod, promotion: pull-request, soak: 24h, reviewers: [acme/platform], freeze: [{from: 2026-12-20, until: "+
+				"2027-01-03, reason: holidays}]}\n",
+			"",
+		)},
+		"the environment has another name": {
+			"waybill.yaml": replaced("name: prod", "name: production"), configrepotest.Overlay("demo-api", "production"): at(2),
+		},
+		"the application leaves it": {"waybill.yaml": replaced(
+			"source: acme/demo-api}", "source: acme/demo-api, environments: [dev, staging]}",
+		)},
+		"the application goes": newApp("demo-web", configrepotest.Config("demo-web")),
+		"the application has another name": {
+			"waybill.yaml":                     replaced("  demo-api: {", "  demo: {overlay: \"apps/demo/{env}\", "),
+			"apps/demo/dev/kustomization.yaml": decoy, "apps/demo/staging/kustomization.yaml": decoy,
+			"apps/demo/prod/kustomization.yaml": decoy,
+		},
+		"the overlay is another": {
+			"waybill.yaml":                 replaced("source: acme/demo-api}", "source: acme/demo-api, overlay: \"decoy/{env}\"}"),
+			"decoy/dev/kustomization.yaml": decoy, "decoy/staging/kustomization.yaml": decoy,
+			"decoy/prod/kustomization.yaml": decoy,
+		},
+		"the overlay is another file": {
+			"waybill.yaml":       replaced("source: acme/demo-api}", "source: acme/demo-api, overlay: \"decoy/{env}.yaml\"}"),
+			"decoy/dev.yaml":     configrepotest.Deployment("a", demo(3).String()),
+			"decoy/staging.yaml": configrepotest.Deployment("a", demo(3).String()),
+			"decoy/prod.yaml":    configrepotest.Deployment("a", demo(2).String()),
+		},
+		"the repository is another": {"waybill.yaml": replaced("image: ghcr.io/acme/demo-api", "image: ghcr.io/acme/other")},
+		"the same files, by a second name": {"waybill.yaml": replaced(
+			"  demo-api: {", "  demo: {overlay: \"apps/demo-api/overlays/{env}\", ",
+		)},
+		"as a chart, of which nothing is": {"waybill.yaml": replaced(
+			"source: acme/demo-api}", "source: acme/demo-api, helm: {chart: nothing}}",
+		)},
+		"the environments are in another order": {"waybill.yaml": strings.Replace(
+			replaced("  - {name: dev, promotion: auto}\n", ""), "apps:\n", "  - {name: dev, promotion: auto}\napps:\n", 1,
+		)},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -58,7 +85,9 @@ func TestMovedPlacesAreNotJudgedAgain(t *testing.T) {
 	w := newWorld(t)
 	moved := strings.ReplaceAll(at(2), "../../base", "../../apps/demo-api/base")
 	w.Write(t, "change", "move", map[string]string{
-		"waybill.yaml":                 strings.ReplaceAll(configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"o/{env}\"}"),
+		"waybill.yaml": strings.ReplaceAll(
+			configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"o/{env}\"}",
+		),
 		"o/dev/kustomization.yaml":     strings.ReplaceAll(at(3), "../../base", "../../apps/demo-api/base"),
 		"o/staging/kustomization.yaml": strings.ReplaceAll(at(3), "../../base", "../../apps/demo-api/base"),
 		"o/prod/kustomization.yaml":    moved, dev: "", staging: "", prod: "",

@@ -33,63 +33,250 @@ func TestProtection(t *testing.T) {
 		main, change map[string]string
 		want         string // what is taken away; empty is nothing
 	}{
-		"require emptied":          {nil, map[string]string{"waybill.yaml": strings.Replace(config, "policy:\n", "policy:\n  require: [signature, provenance, sbom]\n", 1)}, "policy.require drops scan"},
-		"no environment":           {nil, map[string]string{"waybill.yaml": strings.Replace(config, "  - {name: staging, promotion: pull-request, soak: 30m}\n", "", 1)}, "environments drops staging"},
-		"an application goes":      {newApp("demo-web", configrepotest.Config("demo-api", "demo-web")), map[string]string{"waybill.yaml": config}, "apps drops demo-web"},
-		"a policy goes":            {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.SplitN(policy, "---\n", 2)[1]}, "admission policy p goes"},
-		"a binding only warns":     {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p no longer has the action Deny"},
-		"a binding of less":        {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "policyName: p,", "policyName: p, matchResources: {namespaceSelector: {matchLabels: {a: b}}},", 1)}, "binding p changes what it matches"},
-		"failures are passed over": {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)}, "admission policy p passes over what it fails on"},
-		"a policy has a condition": {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "spec:", "spec:\n  matchConditions: [{name: never, expression: 'false'}]", 1)}, "admission policy p adds or changes the matchCondition never"},
-		"a kyverno policy":         {map[string]string{"platform/k.yaml": kyverno + "1}\n"}, map[string]string{"platform/k.yaml": kyverno + "2}\n"}, "ClusterPolicy signed goes or changes"},
-		"a namespace's label":      {map[string]string{"platform/n.yaml": namespace + "restricted}}\n"}, map[string]string{"platform/n.yaml": namespace + "privileged}}\n"}, "namespace prod drops or changes the label pod-security.kubernetes.io/enforce"},
-		"a list without it":        {map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: []\n"}, list + " no longer lists p.yaml, which holds admission policies"},
-		"a list of directories":    {map[string]string{policyFile: policy, "platform/kustomization.yaml": "resources: [policies]\n"}, map[string]string{"platform/kustomization.yaml": "resources: []\n"}, "platform/kustomization.yaml no longer lists policies, which holds admission policies"},
-		"a list that deletes":      {map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: [p.yaml]\npatches: [{patch: 'x: y'}]\n"}, list + " changes patches, which may change admission policies"},
-		"nothing runs any more":    {nil, map[string]string{prod: "resources: []\nconfigMapGenerator: [{name: x, literals: [a=b]}]\nimages:\n  - name: demo-api\n    newName: ghcr.io/acme/demo-api\n    digest: " + demo(2).Digest() + "\n"}, "demo-api in prod runs nothing any more"},
-		"a deployer goes":          {map[string]string{"clusters/prod/a.yaml": deployer + "---\n" + strings.Replace(deployer, "shop", "other", 1)}, map[string]string{"clusters/prod/a.yaml": strings.Replace(deployer, "shop", "other", 1)}, "Application argocd/shop of clusters/prod/a.yaml goes, and what it deploys"},
-		"a file of deployers goes": {map[string]string{"clusters/prod/a.yaml": deployer}, map[string]string{"clusters/prod/a.yaml": ""}, "Application argocd/shop of clusters/prod/a.yaml goes, and what it deploys"},
-		"a hold goes":              {map[string]string{holdFile: held}, map[string]string{holdFile: ""}, "the hold of demo-api in prod is lifted"},
-		"a hold of less":           {map[string]string{holdFile: held}, map[string]string{holdFile: strings.Replace(held, "  - "+demo(3).Digest()+"\n", "", 1)}, "the hold of demo-api in prod is lifted"},
-		"a hold of one digest":     {map[string]string{holdFile: string(hold.Hold{App: "demo-api", Env: "prod", Reason: "x"}.File())}, map[string]string{holdFile: held}, "the hold of demo-api in prod is lifted"},
-		"owners go":                {map[string]string{".github/CODEOWNERS": "* @acme/all\n/waybill.yaml @acme/platform\n"}, map[string]string{".github/CODEOWNERS": "* @acme/all\n"}, `.github/CODEOWNERS drops or changes "/waybill.yaml @acme/platform"`},
-		"owners of a later rule":   {map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"}, map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n/waybill.yaml # nobody\n"}, `CODEOWNERS adds "/waybill.yaml", which comes before other rules`},
-		"owners in a better place": {map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"}, map[string]string{".github/CODEOWNERS": "* @eve\n"}, `.github/CODEOWNERS adds "* @eve", which comes before other rules`},
-		"no owners at all":         {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": ""}, `CODEOWNERS drops or changes "* @acme/all"`},
-		"owners of nothing, first": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{".github/CODEOWNERS": "# nobody\n"}, `.github/CODEOWNERS is read instead of CODEOWNERS, and has no "* @acme/all"`},
-		"owners of docs":           {map[string]string{"docs/CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "/x @acme/all\n"}, `CODEOWNERS is read instead of docs/CODEOWNERS, and has no "* @acme/all"`},
-		"owners in another order":  {map[string]string{"CODEOWNERS": "* @eve\n/waybill.yaml @acme/all\n"}, map[string]string{"CODEOWNERS": "/waybill.yaml @acme/all\n* @eve\n"}, `CODEOWNERS has its rules in another order, and the last that matches counts`},
-		"owners grow too large":    {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 3_000_000)}, "CODEOWNERS is too large, and GitHub does not load it"},
-		"owners in a large file":   {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{".github/CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 17<<20)}, ".github/CODEOWNERS is too large, and GitHub does not load it"},
-		"a broken base":            {map[string]string{"waybill.yaml": "broken: [\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
-		"a base of unknown keys":   {map[string]string{"waybill.yaml": config + "later: true\n"}, map[string]string{"waybill.yaml": config}, "the base's waybill.yaml cannot be read, so nothing says what this change takes away"},
-		"a base without":           {map[string]string{"waybill.yaml": ""}, map[string]string{"waybill.yaml": config}, "the base has no waybill.yaml, so nothing says what this change takes away"},
-		"a second policy goes":     {two(policy), map[string]string{"clusters/prod/p.yaml": ""}, "admission policy p in clusters/prod/p.yaml goes"},
-		"a second binding goes":    {two(policy), map[string]string{"clusters/dev/p.yaml": strings.SplitN(policy, "---\n", 2)[0]}, "binding p in clusters/dev/p.yaml goes"},
-		"a second policy weakens":  {two(policy), map[string]string{"clusters/dev/p.yaml": strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)}, "admission policy p in clusters/dev/p.yaml passes over what it fails on"},
-		"a second binding warns":   {two(policy), map[string]string{"clusters/prod/p.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/p.yaml no longer has the action Deny"},
-		"a policy of another":      {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/p.yaml": "", "clusters/dev/p.yaml": policy}, "admission policy p goes"},
-		"a weaker copy more":       {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/prod/a.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p in clusters/prod/a.yaml no longer has the action Deny"},
-		"a weaker copy, one file":  {map[string]string{policyFile: policy}, map[string]string{policyFile: policy + "---\n" + strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)}, "binding p no longer has the action Deny"},
-		"a second kyverno policy":  {two(kyverno + "1}\n"), map[string]string{"clusters/prod/p.yaml": kyverno + "2}\n"}, "ClusterPolicy signed in clusters/prod/p.yaml goes or changes"},
-		"a second one is gone":     {two(kyverno + "1}\n"), map[string]string{"clusters/dev/p.yaml": ""}, "ClusterPolicy signed in clusters/dev/p.yaml goes or changes"},
-		"a second namespace":       {two(namespace + "restricted}}\n"), map[string]string{"clusters/dev/p.yaml": namespace + "privileged}}\n"}, "namespace prod in clusters/dev/p.yaml drops or changes the label pod-security.kubernetes.io/enforce"},
-		"a policy is local":        {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'true'")}, "admission policy p goes"},
-		"a binding is a hook":      {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "argocd.argoproj.io/hook: Skip")}, "binding p goes"},
-		"Flux leaves a policy":     {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "kustomize.toolkit.fluxcd.io/reconcile: disabled")}, "admission policy p goes"},
-		"a namespace is local":     {map[string]string{"platform/n.yaml": namespace + "restricted}}\n"}, map[string]string{"platform/n.yaml": strings.Replace(namespace, "{name: prod,", "{name: prod, annotations: {config.kubernetes.io/local-config: 'true'},", 1) + "restricted}}\n"}, "namespace prod drops or changes the label pod-security.kubernetes.io/enforce"},
+		"require emptied": {
+			nil,
+			map[string]string{"waybill.yaml": strings.Replace(
+				config, "policy:\n", "policy:\n  require: [signature, provenance, sbom]\n", 1,
+			)},
+			"policy.require drops scan",
+		},
+		"no environment": {
+			nil,
+			map[string]string{"waybill.yaml": strings.Replace(config, "  - {name: staging, promotion: pull-request, soak: 30m}\n", "", 1)},
+			"environments drops staging",
+		},
+		"an application goes": {
+			newApp("demo-web", configrepotest.Config("demo-api", "demo-web")), map[string]string{"waybill.yaml": config},
+			"apps drops demo-web",
+		},
+		"a policy goes": {
+			map[string]string{policyFile: policy}, map[string]string{policyFile: strings.SplitN(policy, "---\n", 2)[1]},
+			"admission policy p goes",
+		},
+		"a binding only warns": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)},
+			"binding p no longer has the action Deny",
+		},
+		"a binding of less": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: strings.Replace(
+				policy, "policyName: p,", "policyName: p, matchResources: {namespaceSelector: {matchLabels: {a: b}}},", 1,
+			)},
+			"binding p changes what it matches",
+		},
+		"failures are passed over": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)},
+			"admission policy p passes over what it fails on",
+		},
+		"a policy has a condition": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: strings.Replace(
+				policy, "spec:", "spec:\n  matchConditions: [{name: never, expression: 'false'}]", 1,
+			)},
+			"admission policy p adds or changes the matchCondition never",
+		},
+		"a kyverno policy": {
+			map[string]string{"platform/k.yaml": kyverno + "1}\n"}, map[string]string{"platform/k.yaml": kyverno + "2}\n"},
+			"ClusterPolicy signed goes or changes",
+		},
+		"a namespace's label": {
+			map[string]string{"platform/n.yaml": namespace + "restricted}}\n"},
+			map[string]string{"platform/n.yaml": namespace + "privileged}}\n"},
+			"namespace prod drops or changes the label pod-security.kubernetes.io/enforce",
+		},
+		"a list without it": {
+			map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: []\n"},
+			list + " no longer lists p.yaml, which holds admission policies",
+		},
+		"a list of directories": {
+			map[string]string{policyFile: policy, "platform/kustomization.yaml": "resources: [policies]\n"},
+			map[string]string{"platform/kustomization.yaml": "resources: []\n"},
+			"platform/kustomization.yaml no longer lists policies, which holds admission policies",
+		},
+		"a list that deletes": {
+			map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"},
+			map[string]string{list: "resources: [p.yaml]\npatches: [{patch: 'x: y'}]\n"},
+			list + " changes patches, which may change admission policies",
+		},
+		"nothing runs any more": {
+			nil,
+			map[string]string{
+				prod: "resources: []\nconfigMapGenerator: [{name: x, literals: [a=b]}]\nimages:\n  - name: demo-api\n    newName: " +
+					"ghcr.io/acme/demo-api\n    digest: " + demo(2).Digest() + "\n",
+			},
+			"demo-api in prod runs nothing any more",
+		},
+		"a deployer goes": {
+			map[string]string{"clusters/prod/a.yaml": deployer + "---\n" + strings.Replace(deployer, "shop", "other", 1)},
+			map[string]string{"clusters/prod/a.yaml": strings.Replace(deployer, "shop", "other", 1)},
+			"Application argocd/shop of clusters/prod/a.yaml goes, and what it deploys",
+		},
+		"a file of deployers goes": {
+			map[string]string{"clusters/prod/a.yaml": deployer}, map[string]string{"clusters/prod/a.yaml": ""},
+			"Application argocd/shop of clusters/prod/a.yaml goes, and what it deploys",
+		},
+		"a hold goes": {
+			map[string]string{holdFile: held}, map[string]string{holdFile: ""}, "the hold of demo-api in prod is lifted",
+		},
+		"a hold of less": {
+			map[string]string{holdFile: held},
+			map[string]string{holdFile: strings.Replace(held, "  - "+demo(3).Digest()+"\n", "", 1)},
+			"the hold of demo-api in prod is lifted",
+		},
+		"a hold of one digest": {
+			map[string]string{holdFile: string(hold.Hold{App: "demo-api", Env: "prod", Reason: "x"}.File())},
+			map[string]string{holdFile: held}, "the hold of demo-api in prod is lifted",
+		},
+		"owners go": {
+			map[string]string{".github/CODEOWNERS": "* @acme/all\n/waybill.yaml @acme/platform\n"},
+			map[string]string{".github/CODEOWNERS": "* @acme/all\n"},
+			`.github/CODEOWNERS drops or changes "/waybill.yaml @acme/platform"`,
+		},
+		"owners of a later rule": {
+			map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"},
+			map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n/waybill.yaml # nobody\n"},
+			`CODEOWNERS adds "/waybill.yaml", which comes before other rules`,
+		},
+		"owners in a better place": {
+			map[string]string{"CODEOWNERS": "/waybill.yaml @acme/platform\n"}, map[string]string{".github/CODEOWNERS": "* @eve\n"},
+			`.github/CODEOWNERS adds "* @eve", which comes before other rules`,
+		},
+		"no owners at all": {
+			map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": ""},
+			`CODEOWNERS drops or changes "* @acme/all"`,
+		},
+		"owners of nothing, first": {
+			map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{".github/CODEOWNERS": "# nobody\n"},
+			`.github/CODEOWNERS is read instead of CODEOWNERS, and has no "* @acme/all"`,
+		},
+		"owners of docs": {
+			map[string]string{"docs/CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "/x @acme/all\n"},
+			`CODEOWNERS is read instead of docs/CODEOWNERS, and has no "* @acme/all"`,
+		},
+		"owners in another order": {
+			map[string]string{"CODEOWNERS": "* @eve\n/waybill.yaml @acme/all\n"},
+			map[string]string{"CODEOWNERS": "/waybill.yaml @acme/all\n* @eve\n"},
+			`CODEOWNERS has its rules in another order, and the last that matches counts`,
+		},
+		"owners grow too large": {
+			map[string]string{"CODEOWNERS": "* @acme/all\n"},
+			map[string]string{"CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 3_000_000)},
+			"CODEOWNERS is too large, and GitHub does not load it",
+		},
+		"owners in a large file": {
+			map[string]string{"CODEOWNERS": "* @acme/all\n"},
+			map[string]string{".github/CODEOWNERS": "* @acme/all\n#" + strings.Repeat("x", 17<<20)},
+			".github/CODEOWNERS is too large, and GitHub does not load it",
+		},
+		"a broken base": {
+			map[string]string{"waybill.yaml": "broken: [\n"}, map[string]string{"waybill.yaml": config},
+			"the base's waybill.yaml cannot be read, so nothing says what this change takes away",
+		},
+		"a base of unknown keys": {
+			map[string]string{"waybill.yaml": config + "later: true\n"}, map[string]string{"waybill.yaml": config},
+			"the base's waybill.yaml cannot be read, so nothing says what this change takes away",
+		},
+		"a base without": {
+			map[string]string{"waybill.yaml": ""}, map[string]string{"waybill.yaml": config},
+			"the base has no waybill.yaml, so nothing says what this change takes away",
+		},
+		"a second policy goes": {
+			two(policy), map[string]string{"clusters/prod/p.yaml": ""}, "admission policy p in clusters/prod/p.yaml goes",
+		},
+		"a second binding goes": {
+			two(policy), map[string]string{"clusters/dev/p.yaml": strings.SplitN(policy, "---\n", 2)[0]},
+			"binding p in clusters/dev/p.yaml goes",
+		},
+		"a second policy weakens": {
+			two(policy),
+			map[string]string{"clusters/dev/p.yaml": strings.Replace(policy, "spec:", "spec:\n  failurePolicy: Ignore", 1)},
+			"admission policy p in clusters/dev/p.yaml passes over what it fails on",
+		},
+		"a second binding warns": {
+			two(policy), map[string]string{"clusters/prod/p.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)},
+			"binding p in clusters/prod/p.yaml no longer has the action Deny",
+		},
+		"a policy of another": {
+			map[string]string{"clusters/prod/p.yaml": policy},
+			map[string]string{"clusters/prod/p.yaml": "", "clusters/dev/p.yaml": policy}, "admission policy p goes",
+		},
+		"a weaker copy more": {
+			map[string]string{"clusters/prod/p.yaml": policy},
+			map[string]string{"clusters/prod/a.yaml": strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)},
+			"binding p in clusters/prod/a.yaml no longer has the action Deny",
+		},
+		"a weaker copy, one file": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: policy + "---\n" + strings.Replace(policy, "[Deny]", "[Warn, Audit]", 1)},
+			"binding p no longer has the action Deny",
+		},
+		"a second kyverno policy": {
+			two(kyverno + "1}\n"), map[string]string{"clusters/prod/p.yaml": kyverno + "2}\n"},
+			"ClusterPolicy signed in clusters/prod/p.yaml goes or changes",
+		},
+		"a second one is gone": {
+			two(kyverno + "1}\n"), map[string]string{"clusters/dev/p.yaml": ""},
+			"ClusterPolicy signed in clusters/dev/p.yaml goes or changes",
+		},
+		"a second namespace": {
+			two(namespace + "restricted}}\n"), map[string]string{"clusters/dev/p.yaml": namespace + "privileged}}\n"},
+			"namespace prod in clusters/dev/p.yaml drops or changes the label pod-security.kubernetes.io/enforce",
+		},
+		"a policy is local": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'true'")},
+			"admission policy p goes",
+		},
+		"a binding is a hook": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: annotated(policy, "argocd.argoproj.io/hook: Skip")}, "binding p goes",
+		},
+		"Flux leaves a policy": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: annotated(policy, "kustomize.toolkit.fluxcd.io/reconcile: disabled")},
+			"admission policy p goes",
+		},
+		"a namespace is local": {
+			map[string]string{"platform/n.yaml": namespace + "restricted}}\n"},
+			map[string]string{"platform/n.yaml": strings.Replace(
+				namespace, "{name: prod,", "{name: prod, annotations: {config.kubernetes.io/local-config: 'true'},", 1,
+			) + "restricted}}\n"},
+			"namespace prod drops or changes the label pod-security.kubernetes.io/enforce",
+		},
 
-		"a policy is not local": {map[string]string{policyFile: policy}, map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'false'")}, ""},
-		"a copy for another":    {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/dev/p.yaml": policy}, ""},
-		"owners that move":      {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"CODEOWNERS": "", ".github/CODEOWNERS": "# moved\n* @acme/all\n"}, ""},
+		"a policy is not local": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: annotated(policy, "config.kubernetes.io/local-config: 'false'")}, "",
+		},
+		"a copy for another": {map[string]string{"clusters/prod/p.yaml": policy}, map[string]string{"clusters/dev/p.yaml": policy}, ""},
+		"owners that move": {
+			map[string]string{"CODEOWNERS": "* @acme/all\n"},
+			map[string]string{"CODEOWNERS": "", ".github/CODEOWNERS": "# moved\n* @acme/all\n"}, "",
+		},
 		"owners that are later": {map[string]string{"CODEOWNERS": "* @acme/all\n"}, map[string]string{"docs/CODEOWNERS": "* @eve\n"}, ""},
 		"a hold more":           {nil, map[string]string{holdFile: held}, ""},
 		"the same hold":         {map[string]string{holdFile: held}, map[string]string{holdFile: held + "# x\n"}, ""},
 		"the first owners":      {nil, map[string]string{".github/CODEOWNERS": "* @acme/platform\n"}, ""},
-		"a stricter policy":     {map[string]string{policyFile: policy}, map[string]string{policyFile: strings.Replace(policy, "validations: [", "validations: [{expression: 'object.spec.replicas > 0', message: x}, ", 1)}, ""},
-		"a deployer moves":      {map[string]string{"clusters/prod/a.yaml": deployer}, map[string]string{"clusters/prod/a.yaml": "", "clusters/prod/b.yaml": deployer + "# moved\n"}, ""},
-		"a policy moves":        {map[string]string{policyFile: policy}, map[string]string{policyFile: "", "platform/other.yaml": policy}, ""},
-		"a list gets longer":    {map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"}, map[string]string{list: "resources: [p.yaml, q.yaml]\n", "platform/policies/q.yaml": "a: b\n"}, ""},
+		"a stricter policy": {
+			map[string]string{policyFile: policy},
+			map[string]string{policyFile: strings.Replace(
+				policy, "validations: [", "validations: [{expression: 'object.spec.replicas > 0', message: x}, ", 1,
+			)},
+			"",
+		},
+		"a deployer moves": {
+			map[string]string{"clusters/prod/a.yaml": deployer},
+			map[string]string{"clusters/prod/a.yaml": "", "clusters/prod/b.yaml": deployer + "# moved\n"}, "",
+		},
+		"a policy moves": {
+			map[string]string{policyFile: policy}, map[string]string{policyFile: "", "platform/other.yaml": policy}, "",
+		},
+		"a list gets longer": {
+			map[string]string{policyFile: policy, list: "resources: [p.yaml]\n"},
+			map[string]string{list: "resources: [p.yaml, q.yaml]\n", "platform/policies/q.yaml": "a: b\n"}, "",
+		},
 		"an ordinary promotion": {nil, map[string]string{prod: at(3)}, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -106,7 +293,8 @@ func TestProtection(t *testing.T) {
 				}
 				return
 			}
-			want := "refused protection: this change takes protection away: " + test.want + " → if that is meant, say so in waybill.yaml, for its owners to review: acknowledge: [{change: "
+			want := "refused protection: this change takes protection away: " + test.want + " → if that is meant, say so in " +
+				"waybill.yaml, for its owners to review: acknowledge: [{change: "
 			if !strings.Contains(strings.Join(got, "\n"), want) {
 				t.Fatalf("got %s\nwant %s", strings.Join(got, "\n"), want)
 			}
@@ -156,10 +344,12 @@ func acknowledging(t *testing.T, w *world, findings []string) string {
 func TestAnOldAcknowledgementCountsForNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	acknowledged := configrepotest.Config("demo-api") + "acknowledge: [{change: environments.prod.soak goes from 24h0m0s to 0s, reason: once}]\n"
+	acknowledged := configrepotest.Config("demo-api") + "acknowledge: [{change: environments.prod.soak goes from 24h0m0s to 0s, " +
+		"reason: once}]\n"
 	w.Write(t, "main", "before", map[string]string{"waybill.yaml": acknowledged})
 	w.Write(t, "change", "the change", map[string]string{"waybill.yaml": strings.Replace(acknowledged, ", soak: 24h", "", 1)})
-	if got := w.findings(t, "main", "change"); len(got) != 1 || !strings.Contains(got[0], "environments.prod.soak goes from 24h0m0s to 0s → if that is meant") {
+	if got := w.findings(t, "main", "change"); len(got) != 1 ||
+		!strings.Contains(got[0], "environments.prod.soak goes from 24h0m0s to 0s → if that is meant") {
 		t.Errorf("got %s", strings.Join(got, "\n"))
 	}
 }
@@ -182,11 +372,18 @@ func TestABaseThatCannotBeRead(t *testing.T) {
 		want         []string
 	}{
 		"and all else goes": {nil, map[string]string{"waybill.yaml": text + entry, policyFile: "", "CODEOWNERS": "", held: ""}, []string{
-			words + ": this change has other files too (.waybill/holds/prod/demo-api.yaml) → write waybill.yaml in a change of its own first",
+			words + ": this change has other files too (.waybill/holds/prod/demo-api.yaml) → write waybill.yaml in a change of its " +
+				"own first",
 			"admission policy p goes", "the hold of demo-api in prod is lifted", "CODEOWNERS drops or changes",
 		}},
-		"and a digest with it":   {nil, map[string]string{"waybill.yaml": text + entry, prod: at(4)}, []string{words + ": this change has other files too (" + prod + ")"}},
-		"an old acknowledgement": {map[string]string{"waybill.yaml": text + "later: true\n" + entry}, map[string]string{"waybill.yaml": text + entry}, []string{words + " → if that is meant"}},
+		"and a digest with it": {
+			nil, map[string]string{"waybill.yaml": text + entry, prod: at(4)},
+			[]string{words + ": this change has other files too (" + prod + ")"},
+		},
+		"an old acknowledgement": {
+			map[string]string{"waybill.yaml": text + "later: true\n" + entry}, map[string]string{"waybill.yaml": text + entry},
+			[]string{words + " → if that is meant"},
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()

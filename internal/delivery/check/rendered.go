@@ -40,7 +40,8 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 	}
 	if errors.As(problemBefore, new(*limit.Exceeded)) { // what mends that must get in
 		note := at
-		note.Rule, note.Line, note.Message = RuleRender, 0, "everything here is judged as if it were new, because of the base: "+problemBefore.Error()
+		note.Rule, note.Line, note.Message = RuleRender, 0, "everything here is judged as if it were new, because of "+
+			"the base: "+problemBefore.Error()
 		s.note(note)
 	}
 	if err != nil {
@@ -154,7 +155,8 @@ func (s *session) image(ctx context.Context, p place, at Finding, v versions, im
 
 func foreign(where string) string {
 	return fmt.Sprintf("%s, which is no application's and not allowed: nothing is verified of it. "+
-		"Declare it as an application, or allow its repository under policy.images.allow in %s; a change is judged by the list of its base, so merge that first", where, config.FileName)
+		"Declare it as an application, or allow its repository under policy.images.allow in %s; a change is judged by the list of "+
+		"its base, so merge that first", where, config.FileName)
 }
 
 // owners are the applications whose image lies in the repository.

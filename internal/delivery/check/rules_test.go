@@ -40,34 +40,143 @@ func TestChecklist(t *testing.T) {
 		want, note   string // parts of all findings and of all notes; empty is none of them
 		times        int    // of want; 0 is once
 	}{
-		"an unknown field in an overlay":     {nil, map[string]string{deployment: misspelt}, deployment + ":2 schema: Deployment demo-api: " + field, "", 3},
-		"one that was there":                 {map[string]string{deployment: misspelt}, map[string]string{deployment: misspelt + "          args: [x]\n"}, "", "", 0},
-		"one more":                           {map[string]string{deployment: misspelt}, map[string]string{deployment: strings.Replace(misspelt, "template:\n", "templat: {}\n  template:\n", 1)}, `unknown field "spec.templat"`, "", 3},
-		"in a kustomization of platform/":    {nil, map[string]string{"platform/x/kustomization.yaml": kustomize("c.yaml"), "platform/x/c.yaml": settings("dat: {}\n")}, "platform/x/c.yaml:2 schema: ConfigMap c: " + in, "", 0},
-		"in plain manifests":                 {nil, map[string]string{"platform/c.yaml": settings("dat: {}\n")}, "platform/c.yaml:2 schema: ConfigMap c: " + in, "", 0},
-		"in both of two that render it":      {nil, map[string]string{"platform/x/kustomization.yaml": kustomize("../y"), "platform/z/kustomization.yaml": kustomize("../y"), "platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n")}, in, "", 0},
-		"in a base that is completed":        {nil, map[string]string{"platform/x/kustomization.yaml": kustomize("../y") + "namePrefix: x-\n", "platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n")}, "ConfigMap x-c: " + in, "", 0},
-		"in a component":                     {nil, map[string]string{"platform/x/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [c.yaml]\n", "platform/x/c.yaml": settings("dat: {}\n")}, "", "", 0},
-		"in a chart of nobody":               {nil, map[string]string{"platform/x/Chart.yaml": "apiVersion: v2\nname: x\nversion: 0.1.0\n", "platform/x/templates/c.yaml": settings("dat: {}\n")}, "platform/x/templates/c.yaml:2 schema: ConfigMap c: " + in, "", 0},
-		"what is no manifest":                {nil, map[string]string{"platform/values.yaml": "kind: nothing\nreplica: 1\n"}, "", "", 0},
-		"no kind of Kubernetes":              {nil, map[string]string{"platform/c.yaml": strings.Replace(settings(""), "ConfigMap", "ConfigMop", 1)}, "schema: ConfigMop c: Kubernetes has no kind ConfigMop in v1", "", 0},
-		"a custom kind":                      {map[string]string{"platform/crd.yaml": meshes}, map[string]string{"platform/m.yaml": mesh}, `schema: Mesh m: unknown field "spec.peer"`, "", 0},
-		"a custom kind, with its definition": {nil, map[string]string{"platform/crd.yaml": meshes, "platform/m.yaml": mesh}, `schema: Mesh m: unknown field "spec.peer"`, "", 0},
-		"a custom kind that nobody defines":  {nil, map[string]string{"platform/m.yaml": mesh}, "", "", 0},
-		"what leads nowhere":                 {nil, map[string]string{deployment: configrepotest.Deployment("demo-api", "demo-api") + "          envFrom: [{configMapRef: {name: c}}]\n"}, "", deployment + ":2 references: Deployment demo-api: it uses the ConfigMap c, which is not rendered with it", 0},
-		"what leads nowhere, refused":        {rules("rules: {references: refuse}"), map[string]string{deployment: configrepotest.Deployment("demo-api", "demo-api") + "          envFrom: [{configMapRef: {name: c}}]\n"}, "references: Deployment demo-api: it uses the ConfigMap c", "", 3},
-		"a rule that is off":                 {rules("rules: {schema: off}"), map[string]string{deployment: misspelt}, "", "", 0},
-		"a rule that only notes":             {rules("rules: {schema: note}"), map[string]string{deployment: misspelt}, "", "schema: Deployment demo-api: " + field, 0},
-		"a rule that is not on":              {nil, map[string]string{"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"), other: configrepotest.Deployment("other", "demo-api")}, "", "", 0},
-		"a rule that is on":                  {rules("rules: {probes: refuse}"), map[string]string{"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"), other: configrepotest.Deployment("other", "demo-api")}, other + ":2 probes: Deployment other: the container other has no readinessProbe. The rule is there because without them traffic goes to pods that cannot answer, and pods that hang stay → add a readinessProbe", "", 3},
-		"a rule that it turns off":           {rules("rules: {schema: refuse}"), with(rules("rules: {schema: off}"), map[string]string{deployment: misspelt}), field, "", 3},
-		"a rule that it turns on":            {nil, with(rules("rules: {probes: refuse}"), map[string]string{"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"), other: configrepotest.Deployment("other", "demo-api")}), "probes: Deployment other", "", 3},
-		"a rule that what runs breaks":       {nil, rules("rules: {probes: refuse, replicas: refuse}"), "", "", 0},
-		"a waiver":                           {rules("waivers: [{policy: schema, app: demo-api, env: dev, object: Deployment *, reason: a trial, expires: 2027-01-01}]"), map[string]string{deployment: misspelt}, field, field + ". The rule is there because", 2},
-		"a waiver that expired":              {rules("waivers: [{policy: schema, app: demo-api, reason: a trial, expires: 2026-01-01}]"), map[string]string{deployment: misspelt}, field, "", 3},
-		"a waiver of its own":                {nil, with(rules("waivers: [{policy: schema, reason: a trial, expires: 2027-01-01}]"), map[string]string{deployment: misspelt}), field, "", 3},
-		"a version that goes":                {rules("rules: {deprecated: refuse}"), map[string]string{"platform/e.yaml": "apiVersion: v1\nkind: Endpoints\nmetadata: {name: e}\n"}, "deprecated: Endpoints e: v1 is deprecated since Kubernetes 1.33", "", 0},
-		"a version that goes later":          {rules("rules: {deprecated: refuse}\n  kubernetes: \"1.32\""), map[string]string{"platform/e.yaml": "apiVersion: v1\nkind: Endpoints\nmetadata: {name: e}\n"}, "", "", 0},
+		"an unknown field in an overlay": {
+			nil, map[string]string{deployment: misspelt}, deployment + ":2 schema: Deployment demo-api: " + field, "", 3,
+		},
+		"one that was there": {
+			map[string]string{deployment: misspelt}, map[string]string{deployment: misspelt + "          args: [x]\n"}, "", "", 0,
+		},
+		"one more": {
+			map[string]string{deployment: misspelt},
+			map[string]string{deployment: strings.Replace(misspelt, "template:\n", "templat: {}\n  template:\n", 1)},
+			`unknown field "spec.templat"`, "", 3,
+		},
+		"in a kustomization of platform/": {
+			nil,
+			map[string]string{"platform/x/kustomization.yaml": kustomize("c.yaml"), "platform/x/c.yaml": settings("dat: {}\n")},
+			"platform/x/c.yaml:2 schema: ConfigMap c: " + in, "", 0,
+		},
+		"in plain manifests": {
+			nil, map[string]string{"platform/c.yaml": settings("dat: {}\n")}, "platform/c.yaml:2 schema: ConfigMap c: " + in, "", 0,
+		},
+		"in both of two that render it": {
+			nil,
+			map[string]string{
+				"platform/x/kustomization.yaml": kustomize("../y"), "platform/z/kustomization.yaml": kustomize("../y"),
+				"platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n"),
+			},
+			in, "", 0,
+		},
+		"in a base that is completed": {
+			nil,
+			map[string]string{
+				"platform/x/kustomization.yaml": kustomize("../y") + "namePrefix: x-\n",
+				"platform/y/kustomization.yaml": kustomize("c.yaml"), "platform/y/c.yaml": settings("dat: {}\n"),
+			},
+			"ConfigMap x-c: " + in, "", 0,
+		},
+		"in a component": {
+			nil,
+			map[string]string{
+				"platform/x/kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [c.yaml]\n",
+				"platform/x/c.yaml":             settings("dat: {}\n"),
+			},
+			"", "", 0,
+		},
+		"in a chart of nobody": {
+			nil,
+			map[string]string{
+				"platform/x/Chart.yaml":       "apiVersion: v2\nname: x\nversion: 0.1.0\n",
+				"platform/x/templates/c.yaml": settings("dat: {}\n"),
+			},
+			"platform/x/templates/c.yaml:2 schema: ConfigMap c: " + in, "", 0,
+		},
+		"what is no manifest": {nil, map[string]string{"platform/values.yaml": "kind: nothing\nreplica: 1\n"}, "", "", 0},
+		"no kind of Kubernetes": {
+			nil, map[string]string{"platform/c.yaml": strings.Replace(settings(""), "ConfigMap", "ConfigMop", 1)},
+			"schema: ConfigMop c: Kubernetes has no kind ConfigMop in v1", "", 0,
+		},
+		"a custom kind": {
+			map[string]string{"platform/crd.yaml": meshes}, map[string]string{"platform/m.yaml": mesh},
+			`schema: Mesh m: unknown field "spec.peer"`, "", 0,
+		},
+		"a custom kind, with its definition": {
+			nil, map[string]string{"platform/crd.yaml": meshes, "platform/m.yaml": mesh},
+			`schema: Mesh m: unknown field "spec.peer"`, "", 0,
+		},
+		"a custom kind that nobody defines": {nil, map[string]string{"platform/m.yaml": mesh}, "", "", 0},
+		"what leads nowhere": {
+			nil,
+			map[string]string{deployment: configrepotest.Deployment("demo-api", "demo-api") + "          envFrom: [{configMapRef: " +
+				"{name: c}}]\n"},
+			"", deployment + ":2 references: Deployment demo-api: it uses the ConfigMap c, which is not rendered with it", 0,
+		},
+		"what leads nowhere, refused": {
+			rules("rules: {references: refuse}"),
+			map[string]string{deployment: configrepotest.Deployment("demo-api", "demo-api") + "          envFrom: [{configMapRef: " +
+				"{name: c}}]\n"},
+			"references: Deployment demo-api: it uses the ConfigMap c", "", 3,
+		},
+		"a rule that is off": {rules("rules: {schema: off}"), map[string]string{deployment: misspelt}, "", "", 0},
+		"a rule that only notes": {
+			rules("rules: {schema: note}"), map[string]string{deployment: misspelt}, "", "schema: Deployment demo-api: " + field, 0,
+		},
+		"a rule that is not on": {
+			nil,
+			map[string]string{
+				"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"),
+				other:                                   configrepotest.Deployment("other", "demo-api"),
+			},
+			"", "", 0,
+		},
+		"a rule that is on": {
+			rules("rules: {probes: refuse}"),
+			map[string]string{
+				"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"),
+				other:                                   configrepotest.Deployment("other", "demo-api"),
+			},
+			other + ":2 probes: Deployment other: the container other has no readinessProbe. The rule is there because without them " +
+				"traffic goes to pods that cannot answer, and pods that hang stay → add a readinessProbe",
+			"", 3,
+		},
+		"a rule that it turns off": {
+			rules("rules: {schema: refuse}"), with(rules("rules: {schema: off}"), map[string]string{deployment: misspelt}), field,
+			"", 3,
+		},
+		"a rule that it turns on": {
+			nil,
+			with(
+				rules("rules: {probes: refuse}"),
+				map[string]string{
+					"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"),
+					other:                                   configrepotest.Deployment("other", "demo-api"),
+				},
+			),
+			"probes: Deployment other", "", 3,
+		},
+		"a rule that what runs breaks": {nil, rules("rules: {probes: refuse, replicas: refuse}"), "", "", 0},
+		"a waiver": {
+			rules("waivers: [{policy: schema, app: demo-api, env: dev, object: Deployment *, reason: a trial, expires: 2027-01-01}]"),
+			map[string]string{deployment: misspelt}, field, field + ". The rule is there because", 2,
+		},
+		"a waiver that expired": {
+			rules("waivers: [{policy: schema, app: demo-api, reason: a trial, expires: 2026-01-01}]"),
+			map[string]string{deployment: misspelt}, field, "", 3,
+		},
+		"a waiver of its own": {
+			nil,
+			with(rules("waivers: [{policy: schema, reason: a trial, expires: 2027-01-01}]"), map[string]string{deployment: misspelt}),
+			field, "", 3,
+		},
+		"a version that goes": {
+			rules("rules: {deprecated: refuse}"),
+			map[string]string{"platform/e.yaml": "apiVersion: v1\nkind: Endpoints\nmetadata: {name: e}\n"},
+			"deprecated: Endpoints e: v1 is deprecated since Kubernetes 1.33", "", 0,
+		},
+		"a version that goes later": {
+			rules("rules: {deprecated: refuse}\n  kubernetes: \"1.32\""),
+			map[string]string{"platform/e.yaml": "apiVersion: v1\nkind: Endpoints\nmetadata: {name: e}\n"}, "", "", 0,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +219,8 @@ func containsAll(list []string, part string) bool {
 func TestEverythingThatIsDeployedParses(t *testing.T) {
 	t.Parallel()
 	const broken = "a: [\n"
-	application := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {repoURL: u, path: charts/x, helm: {valueFiles: [../../more/values.yaml]}}}\n"
+	application := "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {source: {repoURL: u, path: " +
+		"charts/x, helm: {valueFiles: [../../more/values.yaml]}}}\n"
 	template := newWorld(t)
 	template.Write(t, "main", "a deployer", map[string]string{"x/a.yaml": application})
 	for what, test := range map[string]struct {
@@ -118,12 +228,23 @@ func TestEverythingThatIsDeployedParses(t *testing.T) {
 		more map[string]string
 		want string
 	}{
-		"a manifest of a kustomization": {"platform/x/c.yaml", map[string]string{"platform/x/kustomization.yaml": "resources: [c.yaml]\n"}, "platform/x/c.yaml"},
-		"values of platform/":           {"platform/x/values.yaml", nil, "platform/x/values.yaml refused render: something deploys this file, and it cannot be read: platform/x/values.yaml: line "},
-		"beside a kustomization":        {"x/y/values.yaml", map[string]string{"x/y/kustomization.yaml": "resources: []\n"}, "x/y/values.yaml refused render: something deploys this file"},
-		"below a deployer's path":       {"charts/x/y/more.yaml", nil, "charts/x/y/more.yaml refused render: something deploys this file"},
-		"values that a deployer names":  {"more/values.yaml", nil, "more/values.yaml refused render: something deploys this file"},
-		"what nothing deploys":          {"x/values.yaml", nil, "x/values.yaml refused protection: this change takes protection away: x/values.yaml cannot be read"},
+		"a manifest of a kustomization": {
+			"platform/x/c.yaml", map[string]string{"platform/x/kustomization.yaml": "resources: [c.yaml]\n"}, "platform/x/c.yaml",
+		},
+		"values of platform/": {
+			"platform/x/values.yaml", nil,
+			"platform/x/values.yaml refused render: something deploys this file, and it cannot be read: platform/x/values.yaml: line ",
+		},
+		"beside a kustomization": {
+			"x/y/values.yaml", map[string]string{"x/y/kustomization.yaml": "resources: []\n"},
+			"x/y/values.yaml refused render: something deploys this file",
+		},
+		"below a deployer's path":      {"charts/x/y/more.yaml", nil, "charts/x/y/more.yaml refused render: something deploys this file"},
+		"values that a deployer names": {"more/values.yaml", nil, "more/values.yaml refused render: something deploys this file"},
+		"what nothing deploys": {
+			"x/values.yaml", nil,
+			"x/values.yaml refused protection: this change takes protection away: x/values.yaml cannot be read",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +254,8 @@ func TestEverythingThatIsDeployedParses(t *testing.T) {
 				t.Errorf("got %s\nwant %s", got, test.want)
 			}
 			got := strings.Join(w.findings(t, "", "change"), "\n")
-			if standing := strings.HasPrefix(what, "what nothing"); standing != (got == "") || !standing && !strings.Contains(got, test.file) {
+			if standing := strings.HasPrefix(what, "what nothing"); standing != (got == "") ||
+				!standing && !strings.Contains(got, test.file) {
 				t.Errorf("as it stands: got %s", got)
 			}
 			w.Write(t, "main", "broken before", configrepotest.With(map[string]string{test.file: broken}, test.more))
@@ -153,8 +275,12 @@ func TestEverythingThatIsDeployedParses(t *testing.T) {
 func TestThePlatformAsItStands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Write(t, "main", "before", map[string]string{"platform/x/kustomization.yaml": "resources: [c.yaml]\n", "platform/x/c.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndat: {}\n"})
-	if got := w.findings(t, "", "main"); len(got) != 1 || !strings.Contains(got[0], `platform/x/c.yaml:2 refused schema: ConfigMap c: unknown field "dat"`) {
+	w.Write(t, "main", "before", map[string]string{
+		"platform/x/kustomization.yaml": "resources: [c.yaml]\n",
+		"platform/x/c.yaml":             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndat: {}\n",
+	})
+	if got := w.findings(t, "", "main"); len(got) != 1 ||
+		!strings.Contains(got[0], `platform/x/c.yaml:2 refused schema: ConfigMap c: unknown field "dat"`) {
 		t.Errorf("got %v", got)
 	}
 }

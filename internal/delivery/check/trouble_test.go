@@ -49,7 +49,8 @@ func TestTroubled(t *testing.T) {
 		err  error
 		want bool
 	}{
-		"a limit": {t.Context(), over, true}, "an interrupt": {gone, errors.New("x"), true}, "a verdict": {t.Context(), errors.New("x"), false}, "nothing": {gone, nil, false},
+		"a limit": {t.Context(), over, true}, "an interrupt": {gone, errors.New("x"), true},
+		"a verdict": {t.Context(), errors.New("x"), false}, "nothing": {gone, nil, false},
 	} {
 		if got := troubled(test.ctx, test.err); got != test.want {
 			t.Errorf("%s: %t", what, got)

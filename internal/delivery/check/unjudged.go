@@ -88,12 +88,13 @@ func (s *session) broken(file string) bool {
 // clusters/, beside a kustomization, or in a directory that a deployer names.
 func (s *session) deployed(file string) bool {
 	dir := path.Dir(file)
-	return admission.Reads(file) || kustomizationOf(s.head.Files, dir) != "" || slices.ContainsFunc(s.plainDeployers(), func(o render.Object) bool {
-		return slices.ContainsFunc(sources(o), func(source map[string]any) bool {
-			at := pathOf(source)
-			return at != "" && strings.HasPrefix(file, at+"/") || slices.Contains(valueFiles(source), file)
+	return admission.Reads(file) || kustomizationOf(s.head.Files, dir) != "" ||
+		slices.ContainsFunc(s.plainDeployers(), func(o render.Object) bool {
+			return slices.ContainsFunc(sources(o), func(source map[string]any) bool {
+				at := pathOf(source)
+				return at != "" && strings.HasPrefix(file, at+"/") || slices.Contains(valueFiles(source), file)
+			})
 		})
-	})
 }
 
 // once reports protection that goes with a directory, for all of its files.

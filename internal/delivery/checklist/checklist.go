@@ -146,7 +146,9 @@ func number(v any, keys ...string) int {
 
 // of are the objects of a kind in a namespace.
 func (s *Set) of(kind, namespace string) []render.Object {
-	return slices.DeleteFunc(slices.Clone(s.objects), func(o render.Object) bool { return o.Kind != kind || !together(o.Namespace, namespace) })
+	return slices.DeleteFunc(
+		slices.Clone(s.objects), func(o render.Object) bool { return o.Kind != kind || !together(o.Namespace, namespace) },
+	)
 }
 
 // together reports whether two objects can be in one namespace: where one names

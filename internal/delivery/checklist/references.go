@@ -126,7 +126,9 @@ func (s *Set) pointsAt(o render.Object) (missing []string) {
 }
 
 func (s *Set) matchesPods(namespace string, selector any) bool {
-	return slices.ContainsFunc(s.workloads, func(w workload) bool { return together(w.Namespace, namespace) && selects(selector, w.labels) })
+	return slices.ContainsFunc(
+		s.workloads, func(w workload) bool { return together(w.Namespace, namespace) && selects(selector, w.labels) },
+	)
 }
 
 // backends says which services of an Ingress are missing, or have no such port.

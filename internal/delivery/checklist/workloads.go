@@ -74,7 +74,8 @@ func (s *Set) pods(w workload) int {
 }
 
 func scales(o, target render.Object) bool {
-	return text(o.Content, "spec", "scaleTargetRef", "kind") == target.Kind && text(o.Content, "spec", "scaleTargetRef", "name") == target.Name
+	return text(o.Content, "spec", "scaleTargetRef", "kind") == target.Kind &&
+		text(o.Content, "spec", "scaleTargetRef", "name") == target.Name
 }
 
 func (s *Set) disruption() (found []Problem) {

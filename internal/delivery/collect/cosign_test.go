@@ -36,7 +36,9 @@ func (c cosign) try(args ...string) (string, error) {
 	err := process.Command{
 		Path: c.path, Args: args, Dir: c.home, Stdout: &out,
 		// The proxy that is not there keeps it from asking the public instance.
-		Env: []string{"HOME=" + c.home, "COSIGN_PASSWORD=secret", "COSIGN_YES=true", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1"},
+		Env: []string{
+			"HOME=" + c.home, "COSIGN_PASSWORD=secret", "COSIGN_YES=true", "HTTPS_PROXY=http://127.0.0.1:1", "NO_PROXY=127.0.0.1",
+		},
 	}.Run(c.t.Context())
 	return out.String(), err
 }
@@ -100,12 +102,15 @@ func TestCosignVerifiesKeyless(t *testing.T) {
 			t.Parallel()
 			c := newCosign(t)
 			im := push(t, host)
-			if _, err := signWith(t, im, trust, sigstore.SignerOptions{SigningConfig: s.SigningConfig, IDToken: s.IDToken(job())}, im.options()); err != nil {
+			if _, err := signWith(
+				t, im, trust, sigstore.SignerOptions{SigningConfig: s.SigningConfig, IDToken: s.IDToken(job())}, im.options(),
+			); err != nil {
 				t.Fatal(err)
 			}
 			identity := []string{
 				"--new-bundle-format", "--trusted-root", s.TrustedRoot, "--use-signed-timestamps", "--insecure-ignore-sct",
-				"--certificate-oidc-issuer", s.Issuer.URL(), "--certificate-identity", "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main",
+				"--certificate-oidc-issuer", s.Issuer.URL(), "--certificate-identity",
+				"https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main",
 			}
 			platform, err := im.At(im.platforms["linux/arm64"])
 			if err != nil {
@@ -201,7 +206,10 @@ func TestWaybillVerifiesCosign(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			flags := []string{"--new-bundle-format", "--signing-config", s.SigningConfig, "--trusted-root", s.TrustedRoot, "--identity-token", c.write("token", token)}
+			flags := []string{
+				"--new-bundle-format", "--signing-config", s.SigningConfig, "--trusted-root", s.TrustedRoot, "--identity-token",
+				c.write("token", token),
+			}
 			c.cosignSigns(im, flags)
 			trust := mustVerifier(t, sigstore.VerifierOptions{TrustedRoot: s.TrustedRoot})
 			if w := judge(t, im, trust, policy(s.Issuer.URL())); !w.Decision.Allowed {
@@ -244,7 +252,9 @@ func (c cosign) cosignSigns(im image, flags []string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	for kind, predicate := range map[evidence.Kind]string{evidence.Provenance: string(provenance), evidence.SBOM: string(o.SBOMs[0]), evidence.Scan: string(scan)} {
+	for kind, predicate := range map[evidence.Kind]string{
+		evidence.Provenance: string(provenance), evidence.SBOM: string(o.SBOMs[0]), evidence.Scan: string(scan),
+	} {
 		file := c.write(string(kind)+".json", predicate)
 		c.run(append(append([]string{"attest", "--predicate", file, "--type", attestationTypes[kind]}, flags...), im.String())...)
 	}

@@ -24,7 +24,9 @@ func TestIndexThatNobodySigned(t *testing.T) {
 	}
 	repository := registrytest.Repository{T: t, Host: host, Name: "acme/demo-api"}
 	entry := func(digest string, platform any) map[string]any {
-		e := map[string]any{"mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": digest, "size": sizeOf(t, good, digest)}
+		e := map[string]any{
+			"mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": digest, "size": sizeOf(t, good, digest),
+		}
 		if platform != nil {
 			e["platform"] = platform
 		}
@@ -34,14 +36,18 @@ func TestIndexThatNobodySigned(t *testing.T) {
 	unknown := map[string]any{"os": "unknown", "architecture": "unknown"}
 	goodAMD, goodARM, evilAMD := good.platforms["linux/amd64"], good.platforms["linux/arm64"], evil.platforms["linux/amd64"]
 	index := func(mediaType string, entries ...map[string]any) string {
-		return repository.Manifest(map[string]any{"schemaVersion": 2, "mediaType": mediaType, "manifests": entries}, mediaType, "")["digest"].(string)
+		return repository.Manifest(
+			map[string]any{"schemaVersion": 2, "mediaType": mediaType, "manifests": entries}, mediaType, "",
+		)["digest"].(string)
 	}
 	const dockerList = "application/vnd.docker.distribution.manifest.list.v2+json"
 	nested := map[string]any{"mediaType": mediaIndex, "digest": evil.Digest(), "size": sizeOf(t, good, evil.Digest())}
 	for what, digest := range map[string]string{
-		"one platform twice":                index(mediaIndex, entry(evilAMD, amd), entry(goodAMD, amd), entry(goodARM, arm)),
-		"a manifest without a platform":     index(mediaIndex, entry(evilAMD, nil), entry(goodARM, arm)),
-		"an unknown system":                 index(mediaIndex, entry(evilAMD, map[string]any{"os": "unknown", "architecture": "amd64"}), entry(goodARM, arm)),
+		"one platform twice":            index(mediaIndex, entry(evilAMD, amd), entry(goodAMD, amd), entry(goodARM, arm)),
+		"a manifest without a platform": index(mediaIndex, entry(evilAMD, nil), entry(goodARM, arm)),
+		"an unknown system": index(
+			mediaIndex, entry(evilAMD, map[string]any{"os": "unknown", "architecture": "amd64"}), entry(goodARM, arm),
+		),
 		"what is called an attestation":     index(mediaIndex, entry(evilAMD, unknown), entry(goodARM, arm)),
 		"an index within":                   index(mediaIndex, with(nested, "platform", amd), entry(goodARM, arm)),
 		"an index within, without platform": index(mediaIndex, nested, entry(goodARM, arm)),
@@ -84,9 +90,12 @@ func TestIndexWithAttestationsOfBuildKit(t *testing.T) {
 	parts := push(t, host)
 	var entries []map[string]any
 	for platform, digest := range parts.platforms {
-		for _, as := range []map[string]any{{"os": "linux", "architecture": platform[len("linux/"):]}, {"os": "unknown", "architecture": "unknown"}} {
+		for _, as := range []map[string]any{
+			{"os": "linux", "architecture": platform[len("linux/"):]}, {"os": "unknown", "architecture": "unknown"},
+		} {
 			entries = append(entries, map[string]any{
-				"mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": digest, "size": sizeOf(t, parts, digest), "platform": as,
+				"mediaType": "application/vnd.docker.distribution.manifest.v2+json", "digest": digest,
+				"size": sizeOf(t, parts, digest), "platform": as,
 			})
 		}
 	}
@@ -115,12 +124,14 @@ func TestIndexWithAnImageCalledAttestation(t *testing.T) {
 	const docker = "application/vnd.docker.distribution.manifest.v2+json"
 	hidden := evil.platforms["linux/amd64"]
 	entries := []map[string]any{{
-		"mediaType": docker, "digest": hidden, "size": sizeOf(t, parts, hidden), "platform": map[string]any{"os": "unknown", "architecture": "unknown"},
+		"mediaType": docker, "digest": hidden, "size": sizeOf(t, parts, hidden),
+		"platform":    map[string]any{"os": "unknown", "architecture": "unknown"},
 		"annotations": map[string]any{"vnd.docker.reference.type": "attestation-manifest"},
 	}}
 	for platform, digest := range parts.platforms {
 		entries = append(entries, map[string]any{
-			"mediaType": docker, "digest": digest, "size": sizeOf(t, parts, digest), "platform": map[string]any{"os": "linux", "architecture": platform[len("linux/"):]},
+			"mediaType": docker, "digest": digest, "size": sizeOf(t, parts, digest),
+			"platform": map[string]any{"os": "linux", "architecture": platform[len("linux/"):]},
 		})
 	}
 	digest := registrytest.Repository{T: t, Host: host, Name: "acme/demo-api"}.Manifest(
@@ -130,7 +141,8 @@ func TestIndexWithAnImageCalledAttestation(t *testing.T) {
 		t.Fatal(err)
 	}
 	im := image{Ref: ref, platforms: parts.platforms, client: parts.client}
-	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, im.options()); err == nil || !strings.Contains(err.Error(), "its report leaves out") {
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, im.options()); err == nil ||
+		!strings.Contains(err.Error(), "its report leaves out") {
 		t.Errorf("such a report is signed: %v", err)
 	}
 	o := im.options()

@@ -44,7 +44,9 @@ func job() oidc.Claims {
 func policy(issuer string) evidence.Policy {
 	return evidence.Policy{
 		Require: evidence.Kinds(), Source: "acme/demo-api", MaxAge: 168 * time.Hour, Threshold: evidence.Threshold{Severity: evidence.High},
-		Signers: []evidence.SignerRule{{Issuer: issuer, Workflow: "acme/config/.github/workflows/deliver.yml@refs/heads/main", Source: "acme/*"}},
+		Signers: []evidence.SignerRule{{
+			Issuer: issuer, Workflow: "acme/config/.github/workflows/deliver.yml@refs/heads/main", Source: "acme/*",
+		}},
 	}
 }
 
@@ -69,7 +71,9 @@ func push(t *testing.T, host string) image {
 			t.Fatal(err)
 		}
 		im.platforms["linux/"+arch] = digest.String()
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: platform, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{
+			Add: platform, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+		})
 	}
 	repository, err := name.NewRepository(host + "/acme/demo-api")
 	if err != nil {
@@ -98,16 +102,23 @@ func (im image) report(finished time.Time, findings ...evidence.Finding) *eviden
 }
 
 func (im image) options() sign.Options {
-	sbom := fmt.Sprintf(`{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"name":%q}},"components":[{"type":"library","purl":"pkg:deb/debian/openssl@3.3.1"}]}`, im.String())
+	sbom := fmt.Sprintf(
+		`{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"name":%q}},"components":[{"type":"library","purl":"pkg:deb/debian/openssl@3.3.1"}]}`,
+		im.String(),
+	)
 	return sign.Options{
 		Image: im.Ref, Format: sign.Bundle, SBOMs: []json.RawMessage{json.RawMessage(sbom)}, Scan: im.report(time.Now().Add(-time.Hour)),
 		Build: &evidence.BuildRecord{
-			Schema: evidence.BuildSchema, Image: im.String(), Digest: im.Digest(), Platforms: im.platforms, Engine: "assemble", Context: ".",
+			Schema: evidence.BuildSchema, Image: im.String(), Digest: im.Digest(), Platforms: im.platforms, Engine: "assemble",
+			Context:    ".",
 			Dockerfile: evidence.Dockerfile{Path: "Dockerfile", Digest: "sha256:12"},
 			BaseImages: []evidence.BaseImage{{Name: "gcr.io/distroless/static:nonroot", Digest: "sha256:" + strings.Repeat("2", 64)}},
 			Source:     evidence.Source{Repository: "https://github.com/acme/demo-api", Commit: commit, Ref: "refs/heads/main"},
 		},
-		Builder: evidence.Builder{ID: "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main", InvocationID: "https://github.com/acme/demo-api/actions/runs/7781"},
+		Builder: evidence.Builder{
+			ID:           "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main",
+			InvocationID: "https://github.com/acme/demo-api/actions/runs/7781",
+		},
 	}
 }
 
@@ -127,9 +138,10 @@ func signWith(t *testing.T, im image, v *sigstore.Verifier, so sigstore.SignerOp
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sign.Run(t.Context(), sign.Deps{Registry: im.client, Signer: signer, Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-		return collect.Collect(ctx, collect.Deps{Registry: im.client, Verifier: v}, ref)
-	}}, o)
+	return sign.Run(t.Context(), sign.Deps{Registry: im.client, Signer: signer,
+		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
+			return collect.Collect(ctx, collect.Deps{Registry: im.client, Verifier: v}, ref)
+		}}, o)
 }
 
 func judge(t *testing.T, im image, v *sigstore.Verifier, p evidence.Policy) evidence.Waybill {
@@ -230,7 +242,10 @@ func TestKeyless(t *testing.T) {
 		t.Parallel()
 		im := push(t, host)
 		o := im.options()
-		o.Scan = im.report(time.Now().Add(-200*time.Hour), evidence.Finding{ID: "CVE-2026-1", Package: "openssl", Severity: evidence.High, FixedVersion: "2"})
+		o.Scan = im.report(
+			time.Now().Add(-200*time.Hour),
+			evidence.Finding{ID: "CVE-2026-1", Package: "openssl", Severity: evidence.High, FixedVersion: "2"},
+		)
 		if _, err := signWith(t, im, trust, keyless(job()), o); err != nil {
 			t.Fatal(err)
 		}
@@ -251,10 +266,21 @@ func TestKeyless(t *testing.T) {
 		change func(*oidc.Claims)
 		detail string
 	}{
-		"another workflow":                 {func(c *oidc.Claims) { c.JobWorkflowRef = "acme/evil/.github/workflows/deliver.yml@refs/heads/main" }, "its workflow is not acme/config/.github/workflows/deliver.yml@refs/heads/main"},
-		"another branch of the workflow":   {func(c *oidc.Claims) { c.JobWorkflowRef = "acme/config/.github/workflows/deliver.yml@refs/heads/evil" }, "its workflow is not acme/config"},
-		"another owner's repository":       {func(c *oidc.Claims) { c.Repository = "evil/demo-api" }, "it ran for evil/demo-api, not acme/*"},
-		"another application's repository": {func(c *oidc.Claims) { c.Repository = "acme/demo-web" }, "it ran for acme/demo-web, and the application is built from acme/demo-api"},
+		"another workflow": {
+			func(c *oidc.Claims) { c.JobWorkflowRef = "acme/evil/.github/workflows/deliver.yml@refs/heads/main" },
+			"its workflow is not acme/config/.github/workflows/deliver.yml@refs/heads/main",
+		},
+		"another branch of the workflow": {
+			func(c *oidc.Claims) { c.JobWorkflowRef = "acme/config/.github/workflows/deliver.yml@refs/heads/evil" },
+			"its workflow is not acme/config",
+		},
+		"another owner's repository": {
+			func(c *oidc.Claims) { c.Repository = "evil/demo-api" }, "it ran for evil/demo-api, not acme/*",
+		},
+		"another application's repository": {
+			func(c *oidc.Claims) { c.Repository = "acme/demo-web" },
+			"it ran for acme/demo-web, and the application is built from acme/demo-api",
+		},
 	} {
 		t.Run("signed by "+what, func(t *testing.T) {
 			t.Parallel()
@@ -293,7 +319,10 @@ func TestKeyless(t *testing.T) {
 		}
 		other := sigstoretest.Start(t)
 		stranger := mustVerifier(t, sigstore.VerifierOptions{TrustedRoot: other.TrustedRoot})
-		refuses(t, judge(t, im, stranger, policy(s.Issuer.URL())), "signature", "signature with the certificate of https://github.com/acme/config/")
+		refuses(
+			t, judge(t, im, stranger, policy(s.Issuer.URL())), "signature",
+			"signature with the certificate of https://github.com/acme/config/",
+		)
 
 		// Signing against one Sigstore and reading back against another is no success.
 		im = push(t, host)

@@ -47,13 +47,17 @@ func (n neighbour) tag() string { return strings.Replace(n.im.Digest(), ":", "-"
 // referrer attaches layers.
 func (n neighbour) referrer(annotations map[string]string, layers ...map[string]any) map[string]any {
 	return n.Manifest(map[string]any{
-		"schemaVersion": 2, "mediaType": mediaManifest, "artifactType": sigstore.MediaTypeBundle, "config": n.Blob([]byte("{}"), mediaEmpty), "layers": layers,
+		"schemaVersion": 2, "mediaType": mediaManifest, "artifactType": sigstore.MediaTypeBundle,
+		"config": n.Blob([]byte("{}"), mediaEmpty), "layers": layers,
 		"annotations": annotations, "subject": map[string]any{"mediaType": mediaIndex, "digest": n.im.Digest(), "size": 1},
 	}, mediaManifest, "")
 }
 
 func (n neighbour) legacy(suffix string, layers ...map[string]any) {
-	n.Manifest(map[string]any{"schemaVersion": 2, "mediaType": mediaManifest, "config": n.Blob([]byte("{}"), mediaConfig), "layers": layers}, mediaManifest, n.tag()+suffix)
+	n.Manifest(
+		map[string]any{"schemaVersion": 2, "mediaType": mediaManifest, "config": n.Blob([]byte("{}"), mediaConfig), "layers": layers},
+		mediaManifest, n.tag()+suffix,
+	)
 }
 
 func (n neighbour) layer(content, mediaType string) map[string]any {
@@ -101,7 +105,9 @@ func foreign(t *testing.T, identity, issuer string) []byte {
 	encode := base64.StdEncoding.EncodeToString
 	return fmt.Appendf(nil, `{"mediaType":%q,"verificationMaterial":{"certificate":{"rawBytes":%q},"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"AAAA"}]}},
 "dsseEnvelope":{"payload":%q,"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"AAAA"}]}}`,
-		sigstore.MediaTypeBundle, encode(der), encode([]byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"`+evidence.PredicateSignature+`"}`)))
+		sigstore.MediaTypeBundle, encode(der), encode(
+			[]byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"`+evidence.PredicateSignature+`"}`),
+		))
 }
 
 // Nobody can make a well-signed image unverifiable by what they put beside it.
@@ -124,7 +130,10 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 		"a blob that is said to have a terabyte": {func(n neighbour) {
 			n.referrer(nil, with(n.Blob([]byte("{}"), sigstore.MediaTypeBundle), "size", 1<<40))
 		}, "is said to have 1099511627776 bytes"},
-		"a blob of a negative size": {func(n neighbour) { n.referrer(nil, with(n.Blob([]byte("{}"), sigstore.MediaTypeBundle), "size", -1)) }, "is said to have -1 bytes"},
+		"a blob of a negative size": {
+			func(n neighbour) { n.referrer(nil, with(n.Blob([]byte("{}"), sigstore.MediaTypeBundle), "size", -1)) },
+			"is said to have -1 bytes",
+		},
 		"a blob that has more than it is said to have": {func(n neighbour) {
 			n.referrer(nil, with(n.Blob([]byte(strings.Repeat("x", 100)), sigstore.MediaTypeBundle), "size", 10))
 		}, "has more bytes than the 10 that it is said to have"},
@@ -137,7 +146,10 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 		"a manifest of megabytes": {func(n neighbour) {
 			n.referrer(map[string]string{"a": strings.Repeat("x", 2<<20)}, n.Blob([]byte("{}"), sigstore.MediaTypeBundle))
 		}, "has more than 1048576 bytes"},
-		"no bundle": {func(n neighbour) { n.referrer(nil, n.Blob([]byte("hello"), sigstore.MediaTypeBundle)) }, "not a Sigstore bundle: it is not a JSON object"},
+		"no bundle": {
+			func(n neighbour) { n.referrer(nil, n.Blob([]byte("hello"), sigstore.MediaTypeBundle)) },
+			"not a Sigstore bundle: it is not a JSON object",
+		},
 		"a bundle with a twin": {func(n neighbour) {
 			n.referrer(nil, n.Blob([]byte(`{"dsseEnvelope":{},"dsseEnvelope":{}}`), sigstore.MediaTypeBundle))
 		}, "stands twice in one object"},
@@ -145,10 +157,19 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 			n.referrer(nil, n.Blob([]byte(`{"a":`+strings.Repeat("[", 100_000)), sigstore.MediaTypeBundle))
 		}, "is nested more than"},
 		"a million empty log entries": {func(n neighbour) {
-			n.referrer(nil, n.Blob([]byte(`{"verificationMaterial":{"tlogEntries":[`+strings.Repeat("{},", 1_000_000)+`{}]}}`), sigstore.MediaTypeBundle))
+			n.referrer(nil, n.Blob(
+				[]byte(`{"verificationMaterial":{"tlogEntries":[`+strings.Repeat("{},", 1_000_000)+`{}]}}`),
+				sigstore.MediaTypeBundle,
+			))
 		}, "bytes beside its payload"},
 		"a keyless bundle of a stranger": {func(n neighbour) {
-			n.referrer(nil, n.Blob(foreign(n.T.(*testing.T), "https://github.com/evil/x/.github/workflows/a.yml@refs/heads/main", "https://token.actions.githubusercontent.com"), sigstore.MediaTypeBundle))
+			n.referrer(nil, n.Blob(
+				foreign(
+					n.T.(*testing.T), "https://github.com/evil/x/.github/workflows/a.yml@refs/heads/main",
+					"https://token.actions.githubusercontent.com",
+				),
+				sigstore.MediaTypeBundle,
+			))
 		}, "as its signer does not count"},
 		"a keyless bundle of nobody": {func(n neighbour) {
 			n.referrer(nil, n.Blob(foreign(n.T.(*testing.T), "https://x", ""), sigstore.MediaTypeBundle))
@@ -160,18 +181,34 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 			}
 			for _, f := range found {
 				for _, size := range []int{1, 1 << 40, registry.MaxAttachment} {
-					n.referrer(map[string]string{sigstore.AnnotationPublicKey: "nonsense"}, map[string]any{"mediaType": sigstore.MediaTypeBundle, "digest": f.Digest, "size": size})
+					n.referrer(
+						map[string]string{sigstore.AnnotationPublicKey: "nonsense"},
+						map[string]any{"mediaType": sigstore.MediaTypeBundle, "digest": f.Digest, "size": size},
+					)
 				}
 			}
 		}, "is said to have"},
 		"an index as signatures": {func(n neighbour) {
 			n.Manifest(map[string]any{"schemaVersion": 2, "mediaType": mediaIndex, "manifests": []any{}}, mediaIndex, n.tag()+".sig")
 		}, ".sig holds no signatures"},
-		"nonsense as attestations":                    {func(n neighbour) { n.Manifest([]byte("nonsense"), mediaManifest, n.tag()+".att") }, ".att holds no signatures"},
-		"thousands of signatures":                     {func(n neighbour) { n.legacy(".sig", many(1500, n.layer("x", mediaSimple))...) }, "signed with a key that is none of those given"},
-		"thousands of attestations":                   {func(n neighbour) { n.legacy(".att", many(1500, n.layer("x", mediaDSSE))...) }, "the attestation is no envelope"},
-		"a signature that is said to have a terabyte": {func(n neighbour) { n.legacy(".sig", with(n.layer("x", mediaSimple), "size", 1<<40)) }, "is said to have 1099511627776 bytes"},
-		"a signature that is not there":               {func(n neighbour) { n.legacy(".sig", with(n.layer("x", mediaSimple), "digest", zero)) }, "which the registry does not have"},
+		"nonsense as attestations": {
+			func(n neighbour) { n.Manifest([]byte("nonsense"), mediaManifest, n.tag()+".att") }, ".att holds no signatures",
+		},
+		"thousands of signatures": {
+			func(n neighbour) { n.legacy(".sig", many(1500, n.layer("x", mediaSimple))...) },
+			"signed with a key that is none of those given",
+		},
+		"thousands of attestations": {
+			func(n neighbour) { n.legacy(".att", many(1500, n.layer("x", mediaDSSE))...) }, "the attestation is no envelope",
+		},
+		"a signature that is said to have a terabyte": {
+			func(n neighbour) { n.legacy(".sig", with(n.layer("x", mediaSimple), "size", 1<<40)) },
+			"is said to have 1099511627776 bytes",
+		},
+		"a signature that is not there": {
+			func(n neighbour) { n.legacy(".sig", with(n.layer("x", mediaSimple), "digest", zero)) },
+			"which the registry does not have",
+		},
 		"a signature with a certificate that is none": {func(n neighbour) {
 			l := n.layer("x", mediaSimple)
 			l["annotations"].(map[string]string)["dev.sigstore.cosign/certificate"] = "hello"
@@ -182,7 +219,9 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 			l["annotations"].(map[string]string)["dev.sigstore.cosign/bundle"] = "{"
 			n.legacy(".sig", l)
 		}, "read an annotation"},
-		"a signature of a megabyte": {func(n neighbour) { n.legacy(".sig", n.layer(strings.Repeat("x", 1<<20), mediaSimple)) }, "at most 262144 are read"},
+		"a signature of a megabyte": {
+			func(n neighbour) { n.legacy(".sig", n.layer(strings.Repeat("x", 1<<20), mediaSimple)) }, "at most 262144 are read",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -229,12 +268,16 @@ func TestJunkInTheFallbackTag(t *testing.T) {
 	key, trust, p := newKey(t, "ecdsa")
 	gone := fmt.Sprintf(`{"mediaType":%q,"size":1,"digest":`, mediaManifest)
 	for what, test := range map[string]struct{ content, problem string }{
-		"an image":           {fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"layers":[]}`, mediaManifest), "is no list of referrers"},
-		"no JSON":            {"nonsense", "is no list of referrers"},
-		"megabytes":          {`{"x":"` + strings.Repeat("x", 17<<20) + `"}`, "has more than 16777216 bytes"},
-		"an empty list":      {`{"schemaVersion":2,"manifests":[]}`, ""},
-		"digests of nothing": {`{"schemaVersion":2,"manifests":[` + gone + `"sha256:` + strings.Repeat("0", 64) + `"}]}`, "and does not have it"},
-		"another digest":     {`{"schemaVersion":2,"manifests":[` + gone + `"sha512:` + strings.Repeat("0", 128) + `"}]}`, "which is no sha256 digest"},
+		"an image":      {fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"layers":[]}`, mediaManifest), "is no list of referrers"},
+		"no JSON":       {"nonsense", "is no list of referrers"},
+		"megabytes":     {`{"x":"` + strings.Repeat("x", 17<<20) + `"}`, "has more than 16777216 bytes"},
+		"an empty list": {`{"schemaVersion":2,"manifests":[]}`, ""},
+		"digests of nothing": {
+			`{"schemaVersion":2,"manifests":[` + gone + `"sha256:` + strings.Repeat("0", 64) + `"}]}`, "and does not have it",
+		},
+		"another digest": {
+			`{"schemaVersion":2,"manifests":[` + gone + `"sha512:` + strings.Repeat("0", 128) + `"}]}`, "which is no sha256 digest",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -287,18 +330,35 @@ func TestListsThatAreNone(t *testing.T) {
 		replies map[string]any // of the list and the tag
 		want    string
 	}{
-		"a page at the list":      {map[string]any{list: reply{"text/html", page}, tag: nil}, `with the type "text/html", which is no list of referrers`},
-		"an object at the list":   {map[string]any{list: reply{mediaIndex, "{}"}}, "the answer is no index"},
-		"a list that breaks off":  {map[string]any{list: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "the answer is no index"},
-		"a list without end":      {map[string]any{list: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, "has more than 16777216 bytes"},
-		"a page at the tag":       {map[string]any{list: nil, tag: reply{"text/html", page}}, `is no list of referrers: it is of type "text/html"`},
-		"a page called an index":  {map[string]any{list: nil, tag: reply{mediaIndex, page}}, "is no list of referrers"},
-		"an image at the tag":     {map[string]any{list: nil, tag: reply{mediaManifest, manifest}}, "is no list of referrers"},
-		"an object at the tag":    {map[string]any{list: nil, tag: reply{mediaIndex, "{}"}}, "is no list of referrers"},
-		"a tag that breaks off":   {map[string]any{list: nil, tag: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "is no list of referrers"},
-		"a tag without end":       {map[string]any{list: nil, tag: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, "has more than 16777216 bytes"},
-		"a page at cosign's tag":  {map[string]any{list: nil, tag: nil, tag + ".sig": reply{"text/html", page}}, `.sig holds no signatures: it is of type "text/html"`},
-		"too much at cosign's":    {map[string]any{list: nil, tag: nil, tag + ".att": reply{mediaManifest, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, ".att has more than 16777216 bytes"},
+		"a page at the list": {
+			map[string]any{list: reply{"text/html", page}, tag: nil}, `with the type "text/html", which is no list of referrers`,
+		},
+		"an object at the list":  {map[string]any{list: reply{mediaIndex, "{}"}}, "the answer is no index"},
+		"a list that breaks off": {map[string]any{list: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "the answer is no index"},
+		"a list without end": {
+			map[string]any{list: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}}, "has more than 16777216 bytes",
+		},
+		"a page at the tag": {
+			map[string]any{list: nil, tag: reply{"text/html", page}}, `is no list of referrers: it is of type "text/html"`,
+		},
+		"a page called an index": {map[string]any{list: nil, tag: reply{mediaIndex, page}}, "is no list of referrers"},
+		"an image at the tag":    {map[string]any{list: nil, tag: reply{mediaManifest, manifest}}, "is no list of referrers"},
+		"an object at the tag":   {map[string]any{list: nil, tag: reply{mediaIndex, "{}"}}, "is no list of referrers"},
+		"a tag that breaks off": {
+			map[string]any{list: nil, tag: reply{mediaIndex, `{"schemaVersion":2,"manifests":[`}}, "is no list of referrers",
+		},
+		"a tag without end": {
+			map[string]any{list: nil, tag: reply{mediaIndex, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}},
+			"has more than 16777216 bytes",
+		},
+		"a page at cosign's tag": {
+			map[string]any{list: nil, tag: nil, tag + ".sig": reply{"text/html", page}},
+			`.sig holds no signatures: it is of type "text/html"`,
+		},
+		"too much at cosign's": {
+			map[string]any{list: nil, tag: nil, tag + ".att": reply{mediaManifest, `{"x":"` + strings.Repeat("x", 17<<20) + `"}`}},
+			".att has more than 16777216 bytes",
+		},
 		"nothing, and no trouble": {map[string]any{list: nil, tag: nil}, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -333,7 +393,9 @@ func TestReferrerOfAnotherType(t *testing.T) {
 	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
 		body, ok := replies.Load(r.URL.Path)
 		if ok && r.Method == http.MethodGet {
-			w.Header().Set("Content-Type", map[bool]string{true: mediaIndex, false: "text/html"}[strings.Contains(r.URL.Path, "/referrers/")])
+			w.Header().Set(
+				"Content-Type", map[bool]string{true: mediaIndex, false: "text/html"}[strings.Contains(r.URL.Path, "/referrers/")],
+			)
 			_, _ = w.Write(body.([]byte))
 		}
 		return ok
@@ -378,18 +440,28 @@ func TestMoreCandidatesThanAreRead(t *testing.T) {
 			n.referrer(nil, n.Blob(fmt.Appendf(nil, "junk %d", i), sigstore.MediaTypeBundle))
 		}
 	}
-	for what, bounds := range map[string]registry.Bounds{"candidates": {Candidates: 10}, "bytes": {Bytes: 1}, "time": {Time: time.Nanosecond}} {
-		_, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: bounds}, unsigned.Ref, p, time.Now())
-		if outcome.Code(err) != outcome.Broken || err == nil || !strings.Contains(err.Error(), "no verdict about") || !strings.Contains(err.Error(), "were not read") {
+	for what, bounds := range map[string]registry.Bounds{
+		"candidates": {Candidates: 10}, "bytes": {Bytes: 1}, "time": {Time: time.Nanosecond},
+	} {
+		_, err := collect.Verify(
+			t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: bounds}, unsigned.Ref, p, time.Now(),
+		)
+		if outcome.Code(err) != outcome.Broken || err == nil || !strings.Contains(err.Error(), "no verdict about") ||
+			!strings.Contains(err.Error(), "were not read") {
 			t.Errorf("%s: got %v, want no verdict", what, err)
 		}
 	}
 	generous := registry.Bounds{Candidates: 34}
-	if w, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: generous}, im.Ref, p, time.Now()); err != nil || !w.Decision.Allowed {
+	if w, err := collect.Verify(
+		t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: generous}, im.Ref, p, time.Now(),
+	); err != nil || !w.Decision.Allowed {
 		t.Errorf("within the bounds: %v, %v", w.Decision, err)
 	}
 	p.Require = []evidence.Kind{}
-	if _, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 1}}, im.Ref, p, time.Now()); err != nil {
+	if _, err := collect.Verify(
+		t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 1}}, im.Ref, p,
+		time.Now(),
+	); err != nil {
 		t.Errorf("with enough that counts: %v", err)
 	}
 }
@@ -415,9 +487,17 @@ func TestTroubleWithACandidateIsNoVerdict(t *testing.T) {
 		path, want string
 		answer     func(http.ResponseWriter)
 	}{
-		"forbidden":      {"/blobs/" + junk["digest"].(string), "not allowed to", func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }},
-		"a server error": {"/manifests/" + referrer["digest"].(string), "500", func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) }},
-		"other bytes":    {"/blobs/" + junk["digest"].(string), "content of digest sha256:", func(w http.ResponseWriter) { fmt.Fprint(w, "jun") }},
+		"forbidden": {
+			"/blobs/" + junk["digest"].(string), "not allowed to",
+			func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) },
+		},
+		"a server error": {
+			"/manifests/" + referrer["digest"].(string), "500",
+			func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		},
+		"other bytes": {
+			"/blobs/" + junk["digest"].(string), "content of digest sha256:", func(w http.ResponseWriter) { fmt.Fprint(w, "jun") },
+		},
 		"a body that breaks": {"/blobs/" + junk["digest"].(string), "EOF", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "4")
 			fmt.Fprint(w, "j")
@@ -435,7 +515,8 @@ func TestTroubleWithACandidateIsNoVerdict(t *testing.T) {
 			return true
 		})
 		_, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust}, im.Ref, p, time.Now())
-		if outcome.Code(err) != outcome.Broken || err == nil || !strings.Contains(err.Error(), "registry "+server.Host) || !strings.Contains(err.Error(), test.want) {
+		if outcome.Code(err) != outcome.Broken || err == nil || !strings.Contains(err.Error(), "registry "+server.Host) ||
+			!strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want trouble with %q", what, err, test.want)
 		}
 	}
@@ -474,7 +555,10 @@ func TestReferrersInPages(t *testing.T) {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
 	endless.Store(true)
-	w, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 50}}, im.Ref, p, time.Now())
+	w, err := collect.Verify(
+		t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 50}}, im.Ref, p,
+		time.Now(),
+	)
 	if err != nil || !w.Decision.Allowed || !strings.Contains(w.Unread, "were not read") {
 		t.Errorf("without end: %v, %v, %q", err, w.Decision, w.Unread)
 	}

@@ -53,7 +53,10 @@ func TestOnlyStatementsOfKnownKindsAreRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			im := push(t, host)
-			attach(t, im, key, fmt.Sprintf(`{"_type":%q,"predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":{"bomFormat":"CycloneDX","components":[{"type":"library","purl":"pkg:deb/a@1"}]}}`, tc.statementType, tc.predicateType, im.Hex()))
+			attach(t, im, key, fmt.Sprintf(
+				`{"_type":%q,"predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":{"bomFormat":"CycloneDX","components":[{"type":"library","purl":"pkg:deb/a@1"}]}}`,
+				tc.statementType, tc.predicateType, im.Hex(),
+			))
 			w := judge(t, im, trust, p)
 			if len(w.Records) != tc.records {
 				t.Errorf("got %d records, want %d", len(w.Records), tc.records)
@@ -79,7 +82,10 @@ func TestStatementWithANameTwice(t *testing.T) {
 		"beyond any need": {strings.Repeat(`{"a":`, 300) + "1" + strings.Repeat("}", 300), "nested more than"},
 	} {
 		im := push(t, host)
-		attach(t, im, key, fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":%s}`, evidence.PredicateSignature, im.Hex(), tc.predicate))
+		attach(t, im, key, fmt.Sprintf(
+			`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}],"predicate":%s}`,
+			evidence.PredicateSignature, im.Hex(), tc.predicate,
+		))
 		w := judge(t, im, trust, p)
 		if w.Decision.Allowed != (tc.problem == "") || !strings.Contains(fmt.Sprint(w.Problems), tc.problem) {
 			t.Errorf("%s: allowed %v, problems %v, want %q", what, w.Decision.Allowed, w.Problems, tc.problem)
@@ -110,7 +116,10 @@ func TestStatementsWithoutPlatformsAreCompleted(t *testing.T) {
 	t.Parallel()
 	im := push(t, registrytest.New(t, nil).Host)
 	key, trust, _ := newKey(t, "ecdsa")
-	attach(t, im, key, fmt.Sprintf(`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}]}`, evidence.PredicateSignature, im.Hex()))
+	attach(t, im, key, fmt.Sprintf(
+		`{"_type":"https://in-toto.io/Statement/v1","predicateType":%q,"subject":[{"digest":{"sha256":%q}}]}`,
+		evidence.PredicateSignature, im.Hex(),
+	))
 	result, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, sign.Options{Image: im.Ref, Format: sign.Bundle})
 	if err != nil || len(result.Written) != 1 {
 		t.Errorf("got %+v, %v; want the signature written", result, err)
@@ -146,7 +155,8 @@ func TestInterruptedSigning(t *testing.T) {
 	im := push(t, server.Host)
 	o := im.options()
 	cut.Store(im.Digest())
-	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, o); err == nil || !strings.Contains(err.Error(), "store the evidence: registry "+server.Host) {
+	if _, err := signWith(t, im, trust, sigstore.SignerOptions{Key: key}, o); err == nil ||
+		!strings.Contains(err.Error(), "store the evidence: registry "+server.Host) {
 		t.Fatalf("got %v", err)
 	}
 	cut.Store("")
@@ -208,7 +218,8 @@ func TestScanRecordFollowsCosignsSpecification(t *testing.T) {
 	}
 	db, _ := got["scanner"]["db"].(map[string]any)
 	if got["invocation"]["uri"] != "i" || got["invocation"]["builder.id"] != "b" || got["scanner"]["version"] != "0.72.0" ||
-		db["version"] != "sha256:ab" || db["lastUpdate"] != "2026-11-20T05:12:00Z" || got["metadata"]["scanFinishedOn"] != "2026-11-20T06:12:00Z" {
+		db["version"] != "sha256:ab" || db["lastUpdate"] != "2026-11-20T05:12:00Z" ||
+		got["metadata"]["scanFinishedOn"] != "2026-11-20T06:12:00Z" {
 		t.Errorf("got %s", data)
 	}
 	if result, _ := got["scanner"]["result"].(map[string]any); result["schema"] != evidence.ScanSchema {

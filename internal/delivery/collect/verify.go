@@ -159,7 +159,9 @@ func (c *collector) candidate(ctx context.Context, listed []registry.Blob, data 
 			continue
 		}
 		seen[l.Tag+string(annotations)] = true
-		if err := c.legacy(ctx, sigstore.LegacyTag(l.Tag), sigstore.NewLegacy(sigstore.LegacyTag(l.Tag), data, l.Annotations), l.Annotations); err != nil {
+		if err := c.legacy(
+			ctx, sigstore.LegacyTag(l.Tag), sigstore.NewLegacy(sigstore.LegacyTag(l.Tag), data, l.Annotations), l.Annotations,
+		); err != nil {
 			return err
 		}
 	}

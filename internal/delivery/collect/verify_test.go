@@ -167,7 +167,9 @@ func TestTamperedEvidenceCountsForNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			envelope["payload"] = base64.StdEncoding.EncodeToString(bytes.Replace(payload, []byte(`"subject":[`), []byte(`"subject":[{"digest":{"sha256":"`+strings.Repeat("0", 64)+`"}},`), 1))
+			envelope["payload"] = base64.StdEncoding.EncodeToString(bytes.Replace(
+				payload, []byte(`"subject":[`), []byte(`"subject":[{"digest":{"sha256":"`+strings.Repeat("0", 64)+`"}},`), 1,
+			))
 		}, "the signature is wrong"},
 		"another signature": {func(_ *testing.T, b map[string]any) {
 			envelope := b["dsseEnvelope"].(map[string]any)
@@ -287,7 +289,8 @@ func TestServerErrorIsNoVerdict(t *testing.T) {
 
 func TestTrustedRootTroubleIsNoVerdict(t *testing.T) {
 	t.Parallel()
-	if _, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: t.TempDir() + "/none.json"}); err == nil || sigstore.IsUntrusted(err) {
+	if _, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: t.TempDir() + "/none.json"}); err == nil ||
+		sigstore.IsUntrusted(err) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -370,7 +373,9 @@ func TestKeylessLegacyWithTimestampAlone(t *testing.T) {
 	o := im.options()
 	o.Format = sign.Both
 	for range 2 {
-		if _, err := signWith(t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o); err != nil {
+		if _, err := signWith(
+			t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -391,14 +396,17 @@ func TestKeylessLegacyWithTimestampAlone(t *testing.T) {
 	im = push(t, im.Registry())
 	o = im.options()
 	o.Format = sign.Legacy
-	if _, err := signWith(t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o); err != nil {
+	if _, err := signWith(
+		t, im, trust, sigstore.SignerOptions{SigningConfig: files["config.json"], IDToken: s.IDToken(job())}, o,
+	); err != nil {
 		t.Fatal(err)
 	}
 	c := newCosign(t)
 	flags := []string{
 		"--insecure-ignore-tlog", "--insecure-ignore-sct", "--use-signed-timestamps", "--new-bundle-format=false",
 		"--timestamp-certificate-chain", s.TimestampChain, "--ca-roots", c.write("fulcio.pem", string(instance.FulcioChain)),
-		"--certificate-oidc-issuer", s.Issuer.URL(), "--certificate-identity", "https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main", im.String(),
+		"--certificate-oidc-issuer", s.Issuer.URL(), "--certificate-identity",
+		"https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main", im.String(),
 	}
 	c.run(append([]string{"verify"}, flags...)...)
 	c.run(append([]string{"verify-attestation", "--type", "vuln"}, flags...)...)

@@ -55,7 +55,9 @@ var (
 func (r Request) Check() error {
 	switch {
 	case !packageForm.MatchString(r.Package):
-		return outcome.Usagef("--package: %q is not a package of this repository: write . or ./PATH, from letters, digits, _, . and -", r.Package)
+		return outcome.Usagef(
+			"--package: %q is not a package of this repository: write . or ./PATH, from letters, digits, _, . and -", r.Package,
+		)
 	case !appForm.MatchString(r.App):
 		return outcome.Usagef("--app: %q is not a name for a binary: use lower-case letters, digits, ., _ and -, at most 63", r.App)
 	case len(r.Platforms) == 0:

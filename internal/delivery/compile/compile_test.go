@@ -20,7 +20,8 @@ var amd64 = []compile.Platform{{OS: "linux", Architecture: "amd64"}}
 func TestNamesThatAreNoNames(t *testing.T) {
 	t.Parallel()
 	for _, p := range []string{
-		"", "-toolexec=./x", "--", "./-toolexec", "..", "./..", "./../x", "./a/../../x", "../x", "/etc", "./a b", "./a;b", "./a\n-toolexec=./x", "./$(x)", "./a=b", "example.com/other",
+		"", "-toolexec=./x", "--", "./-toolexec", "..", "./..", "./../x", "./a/../../x", "../x", "/etc", "./a b", "./a;b",
+		"./a\n-toolexec=./x", "./$(x)", "./a=b", "example.com/other",
 		"./...", "./a/...", "all", "cmd", "./.hidden", "./a//b", "./a/", "main.go@v1", "./a,b", "./ä",
 	} {
 		err := compile.Request{Package: p, App: "app", Platforms: amd64}.Check()
@@ -54,7 +55,9 @@ func request(t *testing.T, files map[string]string) compile.Request {
 		}
 	}
 	env := append(compile.Env(os.Getenv), "GOPROXY=off")
-	return compile.Request{Dir: dir, Package: "./cmd/app", App: "app", Platforms: amd64, Go: tooltest.Find(t, "go"), Env: env, SharedCache: true}
+	return compile.Request{
+		Dir: dir, Package: "./cmd/app", App: "app", Platforms: amd64, Go: tooltest.Find(t, "go"), Env: env, SharedCache: true,
+	}
 }
 
 const program = "package main\n\nfunc main() {}\n"
@@ -62,7 +65,10 @@ const program = "package main\n\nfunc main() {}\n"
 func TestCompiles(t *testing.T) {
 	t.Parallel()
 	r := request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": program})
-	r.Platforms = append(r.Platforms, compile.Platform{OS: "linux", Architecture: "arm64"}, compile.Platform{OS: "linux", Architecture: "arm", Variant: "v6"})
+	r.Platforms = append(
+		r.Platforms, compile.Platform{OS: "linux", Architecture: "arm64"},
+		compile.Platform{OS: "linux", Architecture: "arm", Variant: "v6"},
+	)
 	got, err := compile.Run(t.Context(), r)
 	if err != nil || len(got) != 3 {
 		t.Fatalf("%d binaries, %v", len(got), err)
@@ -86,8 +92,11 @@ func TestCompilingExecutesNothing(t *testing.T) {
 	script := "#!/bin/sh\ntouch " + canary + "\nexec \"$@\"\n"
 	module := "module example.com/app\n\ngo 1.24\n"
 	for what, files := range map[string]map[string]string{
-		"go generate":           {"cmd/app/main.go": "//go:generate ./run.sh\n" + program},
-		"cgo with a program":    {"cmd/app/main.go": program, "cmd/app/c.go": "package main\n\n// #cgo CFLAGS: -B./\n// #cgo pkg-config: ./run.sh\nimport \"C\"\n"},
+		"go generate": {"cmd/app/main.go": "//go:generate ./run.sh\n" + program},
+		"cgo with a program": {
+			"cmd/app/main.go": program,
+			"cmd/app/c.go":    "package main\n\n// #cgo CFLAGS: -B./\n// #cgo pkg-config: ./run.sh\nimport \"C\"\n",
+		},
 		"GOFLAGS of go.env":     {"cmd/app/main.go": program, "go.env": "GOFLAGS=-toolexec=./run.sh\n"},
 		"a go on the path":      {"cmd/app/main.go": program, "go": script, "compile": script, "gcc": script},
 		"a toolexec by its cwd": {"cmd/app/main.go": program, "-toolexec": script},
@@ -111,8 +120,12 @@ func TestCompilingExecutesNothing(t *testing.T) {
 func TestNoCredentialReachesTheCompiler(t *testing.T) {
 	t.Parallel()
 	env := compile.Env(func(name string) string { return "value-of-" + name })
-	for _, name := range []string{"GITHUB_TOKEN", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "WAYBILL_INPUT_REGISTRY_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GOFLAGS", "GOENV", "GOINSECURE", "GOROOT"} {
-		if strings.Contains(strings.Join(env, "\n"), "value-of-"+name+"\n") || strings.HasSuffix(strings.Join(env, "\n"), "value-of-"+name) {
+	for _, name := range []string{
+		"GITHUB_TOKEN", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "WAYBILL_INPUT_REGISTRY_PASSWORD",
+		"ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GOFLAGS", "GOENV", "GOINSECURE", "GOROOT",
+	} {
+		if strings.Contains(strings.Join(env, "\n"), "value-of-"+name+"\n") ||
+			strings.HasSuffix(strings.Join(env, "\n"), "value-of-"+name) {
 			t.Errorf("%s reaches the compiler", name)
 		}
 	}
@@ -121,10 +134,13 @@ func TestNoCredentialReachesTheCompiler(t *testing.T) {
 func TestNotAProgram(t *testing.T) {
 	t.Parallel()
 	r := request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/lib.go": "package lib\n\nfunc F() {}\n"})
-	if _, err := compile.Run(t.Context(), r); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "is not a main package") {
+	if _, err := compile.Run(t.Context(), r); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "is not a main package") {
 		t.Errorf("a library: %v", err)
 	}
-	r = request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": "package main\n\nfunc main() { x }\n"})
+	r = request(t, map[string]string{
+		"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": "package main\n\nfunc main() { x }\n",
+	})
 	if _, err := compile.Run(t.Context(), r); err == nil || !strings.Contains(err.Error(), "undefined: x") {
 		t.Errorf("what does not compile: %v", err)
 	}
@@ -142,10 +158,13 @@ func TestPlace(t *testing.T) {
 	if err != nil || info.Mode().Perm()&0o111 == 0 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if err := compile.Place(dir, []compile.Binary{{Name: "linux-amd64/app"}}); err == nil || !strings.Contains(err.Error(), "must not hold what is compiled") {
+	if err := compile.Place(dir, []compile.Binary{{Name: "linux-amd64/app"}}); err == nil ||
+		!strings.Contains(err.Error(), "must not hold what is compiled") {
 		t.Errorf("replaced: %v", err)
 	}
-	for _, name := range []string{"../x", "linux-amd64/../../x", "/etc/x", "linux-amd64", "linux-amd64/.x", "a/b/c", "", "linux-amd64/a\nb"} {
+	for _, name := range []string{
+		"../x", "linux-amd64/../../x", "/etc/x", "linux-amd64", "linux-amd64/.x", "a/b/c", "", "linux-amd64/a\nb",
+	} {
 		if err := compile.Place(dir, []compile.Binary{{Name: name}}); err == nil || !strings.Contains(err.Error(), "is not OS-ARCH/APP") {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -166,7 +185,8 @@ func TestCachesAreMadeAnew(t *testing.T) {
 	r := request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": program})
 	recorded := filepath.Join(t.TempDir(), "env")
 	r.Go = filepath.Join(t.TempDir(), "go")
-	script := "#!/bin/sh\necho \"$GOCACHE $GOMODCACHE\" >> " + recorded + "\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && : > \"$2\"; shift; done\n"
+	script := "#!/bin/sh\necho \"$GOCACHE $GOMODCACHE\" >> " + recorded + "\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && : > \"$2\"; " +
+		"shift; done\n"
 	if err := os.WriteFile(r.Go, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,8 @@ func TestPrepare(t *testing.T) {
 	overlay := configrepotest.Overlay("demo-api", "dev")
 	running := configrepotest.OverlayText("demo-api", demo(1).Digest())
 	// Copies the image into an annotation.
-	replacement := "replacements:\n  - source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image}\n    targets:\n      - select: {kind: Deployment}\n        fieldPaths: [metadata.annotations.image]\n        options: {create: true}\n"
+	replacement := "replacements:\n  - source: {kind: Deployment, fieldPath: spec.template.spec.containers.0.image}\n    targets:\n " +
+		"     - select: {kind: Deployment}\n        fieldPaths: [metadata.annotations.image]\n        options: {create: true}\n"
 	// A ConfigMap that holds the overlay itself has another name with each digest.
 	generator := "configMapGenerator:\n  - name: release\n    files: [kustomization.yaml]\n"
 	for what, test := range map[string]struct {
@@ -58,14 +59,22 @@ func TestPrepare(t *testing.T) {
 		want    string // error; empty is none
 		edits   int
 	}{
-		"a newer digest":                   {overlay: running, edits: 1},
-		"the digest that is there":         {overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())},
-		"a digest that is copied":          {overlay: running + replacement, edits: 1},
-		"a name that follows the digest":   {overlay: running + generator, want: "changing the digest would"},
-		"an image that nothing takes":      {overlay: running, base: configrepotest.Deployment("demo-api", "ghcr.io/acme/other:v1"), want: "nothing takes it from there"},
-		"an overlay without the image":     {overlay: "resources:\n  - ../../base\n", want: "apps/demo-api/overlays/dev/kustomization.yaml"},
-		"a base that is not there":         {overlay: strings.ReplaceAll(running, "../../base", "../../nothing"), want: "nothing"},
-		"a tag that becomes the digest":    {overlay: "resources:\n  - ../../base\nimages:\n  - name: demo-api\n    newName: ghcr.io/acme/demo-api\n    newTag: v1\n", edits: 1},
+		"a newer digest":                 {overlay: running, edits: 1},
+		"the digest that is there":       {overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())},
+		"a digest that is copied":        {overlay: running + replacement, edits: 1},
+		"a name that follows the digest": {overlay: running + generator, want: "changing the digest would"},
+		"an image that nothing takes": {
+			overlay: running, base: configrepotest.Deployment("demo-api", "ghcr.io/acme/other:v1"),
+			want: "nothing takes it from there",
+		},
+		"an overlay without the image": {
+			overlay: "resources:\n  - ../../base\n", want: "apps/demo-api/overlays/dev/kustomization.yaml",
+		},
+		"a base that is not there": {overlay: strings.ReplaceAll(running, "../../base", "../../nothing"), want: "nothing"},
+		"a tag that becomes the digest": {
+			overlay: "resources:\n  - ../../base\nimages:\n  - name: demo-api\n    newName: ghcr.io/acme/demo-api\n    newTag: v1\n",
+			edits:   1,
+		},
 		"a placeholder becomes the digest": {overlay: configrepotest.OverlayText("demo-api", configrepotest.Placeholder), edits: 1},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -127,7 +136,13 @@ func TestHistory(t *testing.T) {
 		deploy := func(n int) { r.Clock.Pass(time.Hour); r.Deploy(t, "main", "dev", "demo-api", demo(n)) }
 		deploy(1)
 		r.Clock.Pass(time.Hour)
-		r.Write(t, "main", "replicas", map[string]string{configrepotest.Overlay("demo-api", "dev"): configrepotest.OverlayText("demo-api", demo(1).Digest()) + "replicas: [{name: demo-api, count: 2}]\n"})
+		r.Write(
+			t, "main", "replicas",
+			map[string]string{
+				configrepotest.Overlay("demo-api", "dev"): configrepotest.OverlayText("demo-api", demo(1).Digest()) +
+					"replicas: [{name: demo-api, count: 2}]\n",
+			},
+		)
 		deploy(2)
 		r.Clock.Pass(time.Hour)
 		r.Write(t, "main", "broken", map[string]string{configrepotest.Overlay("demo-api", "dev"): "images: [\n"})
@@ -194,7 +209,10 @@ func TestFindTrustsNoTrailer(t *testing.T) {
 	bump := func(claimed, n int) string {
 		r.Clock.Pass(time.Hour)
 		message := history.Message{Verb: "bump", App: "demo-api", Env: "dev", Image: demo(claimed)}.String()
-		return r.Write(t, "main", message, map[string]string{configrepotest.Overlay("demo-api", "dev"): configrepotest.OverlayText("demo-api", demo(n).Digest())})
+		return r.Write(
+			t, "main", message,
+			map[string]string{configrepotest.Overlay("demo-api", "dev"): configrepotest.OverlayText("demo-api", demo(n).Digest())},
+		)
 	}
 	bump(1, 1)
 	liar := bump(9, 2) // says 9, brings 2
@@ -230,8 +248,10 @@ func TestMessage(t *testing.T) {
 		Verb: "bump", App: "demo-api", Env: "dev", Image: demo(2), Previous: demo(1), Source: "acme/demo-api@abc",
 		Reason: "because\n\nWaybill-App: evil\nof it", Run: "https://github.com/acme/config/actions/runs/1\nWaybill-App: evil",
 	}.String()
-	want := "bump demo-api in dev to " + demo(2).Short() + "\n\nbecause Waybill-App: evil of it\n\nWaybill-Verb: bump\nWaybill-App: demo-api\nWaybill-Environment: dev\nWaybill-Image: " + demo(2).String() +
-		"\nWaybill-Previous: " + demo(1).String() + "\nWaybill-Source: acme/demo-api@abc\nWaybill-Run: https://github.com/acme/config/actions/runs/1 Waybill-App: evil\n"
+	want := "bump demo-api in dev to " + demo(2).Short() + "\n\nbecause Waybill-App: evil of it\n\nWaybill-Verb: bump\nWaybill-App: " +
+		"demo-api\nWaybill-Environment: dev\nWaybill-Image: " + demo(2).String() +
+		"\nWaybill-Previous: " + demo(1).String() + "\nWaybill-Source: acme/demo-api@abc\nWaybill-Run: " +
+		"https://github.com/acme/config/actions/runs/1 Waybill-App: evil\n"
 	if diff := cmp.Diff(want, text); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
 	}

@@ -15,13 +15,16 @@ func TestTheGuardSeesWhatIsNotShown(t *testing.T) {
 		"a secret": {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: x@sha256}\n",
 			"secretGenerator:\n  - {name: g, files: [kustomization.yaml]}\n", "Secret g-"},
 		"a secret of the same name": {"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
-			"secretGenerator:\n  - {name: g, files: [kustomization.yaml], options: {disableNameSuffixHash: true}}\n", `would also change data["kustomization.yaml"] of Secret g`},
+			"secretGenerator:\n  - {name: g, files: [kustomization.yaml], options: {disableNameSuffixHash: true}}\n",
+			`would also change data["kustomization.yaml"] of Secret g`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			files := configrepotest.Files("demo-api")
 			overlay := configrepotest.Overlay("demo-api", "dev")
-			files[overlay] = strings.Replace(configrepotest.OverlayText("demo-api", demo(1).Digest()), "resources:\n", "resources:\n  - more.yaml\n", 1) + test.overlay
+			files[overlay] = strings.Replace(
+				configrepotest.OverlayText("demo-api", demo(1).Digest()), "resources:\n", "resources:\n  - more.yaml\n", 1,
+			) + test.overlay
 			files["apps/demo-api/overlays/dev/more.yaml"] = test.resource
 			data, app := load(t, files)
 			if _, err := history.Prepare(t.Context(), data, app, "dev", demo(2)); err == nil || !strings.Contains(err.Error(), test.want) {

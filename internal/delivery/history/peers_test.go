@@ -45,7 +45,9 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(change.Place.File)), change.After, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			out, err := process.Command{Path: tooltest.Find(t, command[0]), Args: command[1:], Dir: dir, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
+			out, err := process.Command{
+				Path: tooltest.Find(t, command[0]), Args: command[1:], Dir: dir, Env: []string{"HOME=" + t.TempDir()},
+			}.Output(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -40,19 +40,24 @@ func TestReasons(t *testing.T) {
 		returning bool
 		want      string
 	}{
-		"in the place":              {string(one.File()), "staging", 2, false, held},
-		"in a later one":            {string(one.File()), "prod", 2, false, held},
-		"back in the place":         {string(one.File()), "staging", 2, true, held},
-		"in an earlier one":         {string(one.File()), "dev", 2, false, held},
-		"in a new one":              {string(one.File()), "canary", 2, false, held},
-		"another digest":            {string(one.File()), "staging", 3, false, ""},
-		"a whole hold":              {string(whole.File()), "staging", 3, false, "staging is held at the digest that it has: a migration"},
-		"a whole hold, later":       {string(whole.File()), "prod", 3, false, ""},
-		"a whole hold, going back":  {string(whole.File()), "staging", 3, true, ""},
-		"no hold":                   {"", "staging", 2, false, ""},
-		"one that cannot be read":   {"app: [", "staging", 3, false, "cannot be read, so everything is kept out"},
-		"one of something else":     {strings.Replace(string(one.File()), "env: staging", "env: dev", 1), "staging", 3, false, `cannot be read, so everything is kept out: it is of "demo-api" in "dev"`},
-		"one with a key of its own": {string(one.File()) + "except: [x]\n", "staging", 3, false, "cannot be read, so everything is kept out"},
+		"in the place":             {string(one.File()), "staging", 2, false, held},
+		"in a later one":           {string(one.File()), "prod", 2, false, held},
+		"back in the place":        {string(one.File()), "staging", 2, true, held},
+		"in an earlier one":        {string(one.File()), "dev", 2, false, held},
+		"in a new one":             {string(one.File()), "canary", 2, false, held},
+		"another digest":           {string(one.File()), "staging", 3, false, ""},
+		"a whole hold":             {string(whole.File()), "staging", 3, false, "staging is held at the digest that it has: a migration"},
+		"a whole hold, later":      {string(whole.File()), "prod", 3, false, ""},
+		"a whole hold, going back": {string(whole.File()), "staging", 3, true, ""},
+		"no hold":                  {"", "staging", 2, false, ""},
+		"one that cannot be read":  {"app: [", "staging", 3, false, "cannot be read, so everything is kept out"},
+		"one of something else": {
+			strings.Replace(string(one.File()), "env: staging", "env: dev", 1), "staging", 3, false,
+			`cannot be read, so everything is kept out: it is of "demo-api" in "dev"`,
+		},
+		"one with a key of its own": {
+			string(one.File()) + "except: [x]\n", "staging", 3, false, "cannot be read, so everything is kept out",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -73,7 +78,8 @@ func TestReasons(t *testing.T) {
 				}
 				return
 			}
-			if len(reasons) != 1 || reasons[0].State != "refused" || !strings.Contains(reasons[0].Detail, test.want) || reasons[0].Remedy != "lift it with waybill hold --lift --app demo-api --env staging" {
+			if len(reasons) != 1 || reasons[0].State != "refused" || !strings.Contains(reasons[0].Detail, test.want) ||
+				reasons[0].Remedy != "lift it with waybill hold --lift --app demo-api --env staging" {
 				t.Errorf("got %+v, want %s", reasons, test.want)
 			}
 		})
@@ -92,13 +98,16 @@ func TestRun(t *testing.T) {
 		if err != nil || !result.Changed || result.Commit != r.Git(t, "rev-parse", "main") {
 			t.Fatalf("got %+v, %v", result, err)
 		}
-		if h := hold.Parse("f", []byte(r.Text(t, "main", hold.Path("demo-api", "prod"))), "demo-api", "prod"); h.Reason != "a migration: {x}" || len(h.Digests) != 0 {
+		if h := hold.Parse(
+			"f", []byte(r.Text(t, "main", hold.Path("demo-api", "prod"))), "demo-api", "prod",
+		); h.Reason != "a migration: {x}" || len(h.Digests) != 0 {
 			t.Errorf("written: %+v", h)
 		}
 		if again, err := run(func(*hold.Request) {}); err != nil || again.Changed {
 			t.Errorf("again: %+v, %v", again, err)
 		}
-		if _, err := run(func(r *hold.Request) { r.Reason = "\u200b \u3164" }); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "a hold needs a reason") {
+		if _, err := run(func(r *hold.Request) { r.Reason = "\u200b \u3164" }); outcome.Code(err) != outcome.Usage ||
+			!strings.Contains(err.Error(), "a hold needs a reason") {
 			t.Errorf("a reason that nobody sees: %v", err)
 		}
 		for want, change := range map[string]func(*hold.Request){
@@ -111,7 +120,8 @@ func TestRun(t *testing.T) {
 			}
 		}
 		lift := func(r *hold.Request) { r.Lift, r.Reason = true, "" }
-		if lifted, err := run(lift); err != nil || !lifted.Changed || lifted.Hold.Reason != "a migration: {x}" || !strings.Contains(r.Git(t, "log", "-1", "--format=%B", "main"), "It was held because: a migration") {
+		if lifted, err := run(lift); err != nil || !lifted.Changed || lifted.Hold.Reason != "a migration: {x}" ||
+			!strings.Contains(r.Git(t, "log", "-1", "--format=%B", "main"), "It was held because: a migration") {
 			t.Errorf("lifted: %+v, %v", lifted, err)
 		}
 		if again, err := run(lift); err != nil || again.Changed {

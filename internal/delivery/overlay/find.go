@@ -69,7 +69,8 @@ func missing(file string, at *yaml.Node, key string, t Target, found []string) e
 	if len(found) > 0 {
 		there = strings.Join(found, ", ")
 	}
-	return outcome.Usagef("%s:%d: no image %q under %s:\nfound: %s. Add an entry, or correct the application's image or overlay in waybill.yaml",
+	return outcome.Usagef("%s:%d: no image %q under %s:\nfound: %s. Add an entry, or correct the application's image or overlay in "+
+		"waybill.yaml",
 		file, line, t.Image.Name(), key, there)
 }
 

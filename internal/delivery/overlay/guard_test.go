@@ -31,7 +31,12 @@ func TestGuardRefusesMoreThanTheDigest(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := Set(map[string][]byte{"x/kustomization.yaml": []byte("images:\n- {name: ghcr.io/acme/api, digest: &d sha256:" + strings.Repeat("1", 64) + "}\n")}, target, ref); err != nil {
+	if _, err := Set(
+		map[string][]byte{
+			"x/kustomization.yaml": []byte("images:\n- {name: ghcr.io/acme/api, digest: &d sha256:" + strings.Repeat("1", 64) + "}\n"),
+		},
+		target, ref,
+	); err != nil {
 		t.Errorf("an edit that is right: %v", err)
 	}
 }

@@ -58,7 +58,10 @@ func (v values) missing(file string, node *yaml.Node) error {
 	if node != nil {
 		return outcome.Usagef("%s:%d: %s has neither repository nor digest: write digest: \"\" there once", file, node.Line, at)
 	}
-	return outcome.Usagef("%s:1: no %q in the values: want a mapping with repository and digest there, or set the application's helm.image in waybill.yaml", file, at)
+	return outcome.Usagef(
+		"%s:1: no %q in the values: want a mapping with repository and digest there, or set the application's helm.image in waybill.yaml",
+		file, at,
+	)
 }
 
 // likeChart finds where the chart's own values name the image.
@@ -146,7 +149,8 @@ func (v values) image(n, parent *yaml.Node, key string, named bool) []slot {
 		if !SameRepository(v.registry(parent, repositoryOf(n.Value)), v.t.Image) {
 			return nil
 		}
-		if tag := first(parent, tagKeys...); tag != nil && !strings.Contains(n.Value, "@") && (v.t.Tagged || strings.Contains(tag.Value, "@")) {
+		if tag := first(parent, tagKeys...); tag != nil && !strings.Contains(n.Value, "@") && (v.t.Tagged ||
+			strings.Contains(tag.Value, "@")) {
 			return []slot{{digest: tag, key: keyOf(resolve(parent), tag), tagged: true}}
 		}
 		return []slot{{whole: n}}

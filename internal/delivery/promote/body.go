@@ -44,7 +44,8 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 		p.commitSection(c, commits, total, known),
 		c.renderSection(),
 	}
-	end := c.reasons(true) + fmt.Sprintf("\nRoll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
+	end := c.reasons(true) + fmt.Sprintf("\nRoll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* "+
+		"workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
 		c.app.Name, c.to.Name, c.app.Name, c.to.Name, c.image.Digest())
 	b := markdown.NewBudget(markdown.MaxComment - bodyReserve - utf8.RuneCountInString(end))
 	for _, section := range must {

@@ -97,8 +97,10 @@ func TestBody(t *testing.T) {
 		next    evidencetest.Image
 		commits []rules.Commit
 	}{
-		"ready":   {next, commits("Answer faster", "Add a task list", "Begin")},
-		"hostile": {nasty, append(commits(hostile...), rules.Commit{SHA: strings.Repeat("e", 40), Subject: "A link", Author: "<b>@eve</b>", URL: "javascript:alert(1)"})},
+		"ready": {next, commits("Answer faster", "Add a task list", "Begin")},
+		"hostile": {nasty, append(commits(hostile...), rules.Commit{
+			SHA: strings.Repeat("e", 40), Subject: "A link", Author: "<b>@eve</b>", URL: "javascript:alert(1)",
+		})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -118,13 +120,20 @@ func TestBody(t *testing.T) {
 				t.Errorf("body (-want +got; -update writes it anew):\n%s", diff)
 			}
 			// What the golden file cannot say by itself.
-			for _, bad := range []string{"<img", "</details></summary>", "<!-- hide", "](https://evil.example", "](javascript:", "\n# ", "\n- [x]", "\u202e", "\x1b", "@acme/everyone", "@eve"} {
+			for _, bad := range []string{
+				"<img", "</details></summary>", "<!-- hide", "](https://evil.example", "](javascript:", "\n# ", "\n- [x]", "\u202e",
+				"\x1b", "@acme/everyone", "@eve",
+			} {
 				if strings.Contains(p.Body, bad) {
 					t.Errorf("the body holds %q", bad)
 				}
 			}
 			at := -1
-			for _, section := range []string{"**Ready to promote.**", "| digest |", "**signature**", "**provenance**", "**scan**", "Packages: ", "from acme/demo-api</summary>", "What changes in the cluster", "**order**", "**soak**", "**review**", "Roll back after merging"} {
+			for _, section := range []string{
+				"**Ready to promote.**", "| digest |", "**signature**", "**provenance**", "**scan**", "Packages: ",
+				"from acme/demo-api</summary>", "What changes in the cluster", "**order**", "**soak**", "**review**",
+				"Roll back after merging",
+			} {
 				i := strings.Index(p.Body, section)
 				if i <= at {
 					t.Errorf("%q is missing or out of order", section)
@@ -142,9 +151,13 @@ func TestBodyLimit(t *testing.T) {
 	now, next := image(1), image(2)
 	now.Packages = []evidence.Package{{Name: "only", Version: "1", Type: "npm"}}
 	for i := range 2000 {
-		next.Packages = append(next.Packages, evidence.Package{Name: fmt.Sprintf("päckage-%d-%s", i, strings.Repeat("x", 40)), Version: "1", Type: "npm"})
+		next.Packages = append(next.Packages, evidence.Package{
+			Name: fmt.Sprintf("päckage-%d-%s", i, strings.Repeat("x", 40)), Version: "1", Type: "npm",
+		})
 	}
-	commits := []rules.Commit{{SHA: strings.Repeat("1", 40), Subject: "Small", Author: "ada", URL: "https://github.com/acme/demo-api/commit/1"}}
+	commits := []rules.Commit{{
+		SHA: strings.Repeat("1", 40), Subject: "Small", Author: "ada", URL: "https://github.com/acme/demo-api/commit/1",
+	}}
 	_, p := body(t, now, next, commits)
 	if n := utf8.RuneCountInString(p.Body); n > 65536 {
 		t.Errorf("the body has %d characters", n)
@@ -152,7 +165,10 @@ func TestBodyLimit(t *testing.T) {
 	if !strings.Contains(p.Overflow, "päckage-1999-") || strings.Contains(p.Body, "päckage-") {
 		t.Error("the long section is not whole in the overflow alone")
 	}
-	for _, want := range []string{"**Ready to promote.**", "1 commit from acme/demo-api", "What changes in the cluster", "Not all of it fits here", "Roll back after merging"} {
+	for _, want := range []string{
+		"**Ready to promote.**", "1 commit from acme/demo-api", "What changes in the cluster", "Not all of it fits here",
+		"Roll back after merging",
+	} {
 		if !strings.Contains(p.Body, want) {
 			t.Errorf("the body lacks %q", want)
 		}
@@ -161,7 +177,8 @@ func TestBodyLimit(t *testing.T) {
 	next = image(2)
 	next.Base = strings.Repeat("long/", 20_000)
 	_, p = body(t, image(1), next, commits)
-	if n := utf8.RuneCountInString(p.Body); n > 65536 || !strings.Contains(p.Body, "**signature**") || !strings.Contains(p.Body, "Roll back after merging") || !strings.Contains(p.Overflow, "long/long/") {
+	if n := utf8.RuneCountInString(p.Body); n > 65536 || !strings.Contains(p.Body, "**signature**") ||
+		!strings.Contains(p.Body, "Roll back after merging") || !strings.Contains(p.Overflow, "long/long/") {
 		t.Errorf("with a line that fits nowhere the body has %d characters:\n%.2000s", n, p.Body)
 	}
 }
@@ -172,7 +189,10 @@ func TestBodyOfTheFirstDeployment(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, promote.Opened)
 	got := w.pull(t, 1).Body
-	for _, want := range []string{"| digest | — | `" + demo(1).Digest() + "` |", "| source | — |", "**forward** nothing was deployed before", "image built once, signed, scanned 2026-11-20 12:01 UTC."} {
+	for _, want := range []string{
+		"| digest | — | `" + demo(1).Digest() + "` |", "| source | — |", "**forward** nothing was deployed before",
+		"image built once, signed, scanned 2026-11-20 12:01 UTC.",
+	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the body lacks %q:\n%s", want, got)
 		}

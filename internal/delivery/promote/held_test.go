@@ -19,7 +19,8 @@ func TestHeldDigestsAreNotProposed(t *testing.T) {
 	}
 	held("staging")
 	p := w.run(t, promote.Refused)
-	if !strings.Contains(p.Reason, "held since it was taken out of staging: errors since noon") || len(w.Server.Pulls("acme/config")) != 0 || len(w.Requests.Writes()) != 0 {
+	if !strings.Contains(p.Reason, "held since it was taken out of staging: errors since noon") ||
+		len(w.Server.Pulls("acme/config")) != 0 || len(w.Requests.Writes()) != 0 {
 		t.Errorf("got %+v, %v", p, w.Server.Pulls("acme/config"))
 	}
 	w.Write(t, "main", "lift", map[string]string{hold.Path("demo-api", "staging"): ""})
@@ -29,7 +30,8 @@ func TestHeldDigestsAreNotProposed(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 	body := w.pull(t, 1).Body
-	if !strings.Contains(body, "❌ **Refused.**") || !strings.Contains(body, "must not be merged as it stands: hold") || !strings.Contains(body, "held since it was taken out of dev") {
+	if !strings.Contains(body, "❌ **Refused.**") || !strings.Contains(body, "must not be merged as it stands: hold") ||
+		!strings.Contains(body, "held since it was taken out of dev") {
 		t.Errorf("the body:\n%s", body)
 	}
 	if writes := w.Requests.Writes(); len(writes) == 0 || writes[len(writes)-1] != started {

@@ -13,7 +13,9 @@ import (
 
 func setStatus(t *testing.T, f pulls.Forge, head, state string) error {
 	t.Helper()
-	return f.API.SetStatus(t.Context(), f.Repository, head, github.Status{Context: f.StatusContext, State: state, Description: "the verdict"})
+	return f.API.SetStatus(
+		t.Context(), f.Repository, head, github.Status{Context: f.StatusContext, State: state, Description: "the verdict"},
+	)
 }
 
 // racing does something before the first commit is made.

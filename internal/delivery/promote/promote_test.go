@@ -40,32 +40,39 @@ type world struct {
 
 func files() map[string]string {
 	return configrepotest.With(configrepotest.Files("demo-api"), map[string]string{
-		".github/workflows/check.yml": "name: check\non:\n  workflow_dispatch:\n    inputs:\n      pull_request: {type: string}\njobs: {}\n",
+		".github/workflows/check.yml": "name: check\non:\n  workflow_dispatch:\n    inputs:\n      pull_request: {type: " +
+			"string}\njobs: {}\n",
 	})
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Repo: configrepotest.GitHub(t, files()), images: evidencetest.NewRegistry(image(1), image(2), image(3))}
-	w.forge = pulls.Forge{API: w.API, Repository: w.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check", Now: w.Clock.Now}
+	w.forge = pulls.Forge{
+		API: w.API, Repository: w.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check",
+		Now: w.Clock.Now,
+	}
 	w.Deploy(t, "main", "dev", "demo-api", demo(1))
 	w.Clock.Pass(time.Hour)
 	return w
 }
 
 func (w *world) promoter() *promote.Promoter {
-	return &promote.Promoter{Repo: w.Repo, Forge: w.forge, Judge: &rules.Judge{Collect: w.images.Collect, Now: w.Clock.Now, Relate: func(_ context.Context, _, base, head string) (rules.Relation, error) {
-		if head[:7] < base[:7] {
-			return rules.Older, nil
-		}
-		return rules.Newer, nil
-	}}}
+	return &promote.Promoter{Repo: w.Repo, Forge: w.forge, Judge: &rules.Judge{Collect: w.images.Collect, Now: w.Clock.Now,
+		Relate: func(_ context.Context, _, base, head string) (rules.Relation, error) {
+			if head[:7] < base[:7] {
+				return rules.Older, nil
+			}
+			return rules.Newer, nil
+		}}}
 }
 
 // run promotes from dev to staging and expects the state.
 func (w *world) run(t *testing.T, state string) promote.Promotion {
 	t.Helper()
-	promotions, err := w.promoter().Run(t.Context(), promote.Request{App: "demo-api", To: "staging", Branch: "main", Run: "https://github.com/acme/config/actions/runs/9"})
+	promotions, err := w.promoter().Run(t.Context(), promote.Request{
+		App: "demo-api", To: "staging", Branch: "main", Run: "https://github.com/acme/config/actions/runs/9",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +143,13 @@ func TestInterrupted(t *testing.T) {
 		"before the pull request": {sandbox.Fault{Method: "POST", Path: "/pulls$", Status: 403}, promote.Opened},
 		"before the status":       {sandbox.Fault{Method: "POST", Path: "/statuses/", Status: 403}, promote.Unchanged},
 		"answer of opening lost":  {sandbox.Fault{Method: "POST", Path: "/pulls$", Processed: true, Drop: true}, ""},
-		"GitHub says it is there": {sandbox.Fault{Method: "POST", Path: "/pulls$", Processed: true, Status: 422, Body: `{"message":"Validation Failed","errors":[{"message":"A pull request already exists for acme:waybill/staging/demo-api."}]}`}, ""},
+		"GitHub says it is there": {
+			sandbox.Fault{
+				Method: "POST", Path: "/pulls$", Processed: true, Status: 422,
+				Body: `{"message":"Validation Failed","errors":[{"message":"A pull request already exists for acme:waybill/staging/demo-api."}]}`,
+			},
+			"",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -191,10 +204,12 @@ func TestNewerDigestUpdatesTheSamePullRequest(t *testing.T) {
 	w.Clock.Pass(time.Hour)
 	p := w.run(t, promote.Updated)
 	pull := w.pull(t, 1)
-	if len(w.Server.Pulls("acme/config")) != 1 || p.Number != 1 || !strings.Contains(pull.Title, demo(2).Short()) || !strings.Contains(pull.Body, demo(2).Digest()) {
+	if len(w.Server.Pulls("acme/config")) != 1 || p.Number != 1 || !strings.Contains(pull.Title, demo(2).Short()) ||
+		!strings.Contains(pull.Body, demo(2).Digest()) {
 		t.Errorf("got %+v", pull)
 	}
-	if got := w.Git(t, "rev-list", "--count", "main.."+branch); got != "1" || !strings.Contains(w.Text(t, branch, configrepotest.Overlay("demo-api", "staging")), demo(2).Digest()) {
+	if got := w.Git(t, "rev-list", "--count", "main.."+branch); got != "1" ||
+		!strings.Contains(w.Text(t, branch, configrepotest.Overlay("demo-api", "staging")), demo(2).Digest()) {
 		t.Errorf("the branch is %s commits ahead", got)
 	}
 }
@@ -208,7 +223,8 @@ func TestForeignBranchIsLeftAlone(t *testing.T) {
 	w.Clock.Pass(time.Hour)
 	p := w.run(t, promote.Foreign)
 	pull := w.pull(t, 1)
-	if !strings.Contains(p.Reason, "somebody else has pushed to "+branch) || pull.HeadSHA != mine || strings.Contains(pull.Body, demo(2).Digest()) {
+	if !strings.Contains(p.Reason, "somebody else has pushed to "+branch) || pull.HeadSHA != mine ||
+		strings.Contains(pull.Body, demo(2).Digest()) {
 		t.Errorf("got %+v, %+v", p, pull)
 	}
 	if len(pull.Comments) != 1 || !strings.Contains(pull.Comments[0], "leaves this branch alone") {
@@ -233,7 +249,12 @@ func TestClosedIsDeclined(t *testing.T) {
 		t.Errorf("got %+v", p)
 	}
 	// Whatever else changes meanwhile, this digest was declined.
-	w.Write(t, "main", "replicas", map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText("demo-api", configrepotest.Placeholder) + "# edited\n"})
+	w.Write(
+		t, "main", "replicas",
+		map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText(
+			"demo-api", configrepotest.Placeholder,
+		) + "# edited\n"},
+	)
 	w.run(t, promote.Declined)
 	w.Deploy(t, "main", "dev", "demo-api", demo(2))
 	w.Clock.Pass(time.Hour)
@@ -256,7 +277,12 @@ func TestBranchOfAMergedPullRequestIsReused(t *testing.T) {
 	}
 	merge(1)
 	w.run(t, promote.Current)
-	w.Write(t, "main", "back", map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText("demo-api", configrepotest.Placeholder)})
+	w.Write(
+		t, "main", "back",
+		map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText(
+			"demo-api", configrepotest.Placeholder,
+		)},
+	)
 	if p := w.run(t, promote.Opened); p.Number != 2 {
 		t.Errorf("the same digest again: %+v", p)
 	}
@@ -285,7 +311,12 @@ func TestCurrentClosesThePullRequest(t *testing.T) {
 		t.Errorf("again: %v", writes)
 	}
 	// Nobody declined it.
-	w.Write(t, "main", "back", map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText("demo-api", configrepotest.Placeholder)})
+	w.Write(
+		t, "main", "back",
+		map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText(
+			"demo-api", configrepotest.Placeholder,
+		)},
+	)
 	w.run(t, promote.Opened)
 }
 
@@ -333,9 +364,15 @@ func TestBaseThatMoves(t *testing.T) {
 	if writes := w.Requests.Writes(); len(writes) != 0 || w.pull(t, 1).HeadSHA != head {
 		t.Errorf("a base that changed elsewhere: %v", writes)
 	}
-	w.Write(t, "main", "replicas", map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText("demo-api", configrepotest.Placeholder) + "replicas: [{name: demo-api, count: 2}]\n"})
+	w.Write(
+		t, "main", "replicas",
+		map[string]string{configrepotest.Overlay("demo-api", "staging"): configrepotest.OverlayText(
+			"demo-api", configrepotest.Placeholder,
+		) + "replicas: [{name: demo-api, count: 2}]\n"},
+	)
 	w.run(t, promote.Updated)
-	if text := w.Text(t, branch, configrepotest.Overlay("demo-api", "staging")); !strings.Contains(text, "count: 2") || !strings.Contains(text, demo(1).Digest()) {
+	if text := w.Text(t, branch, configrepotest.Overlay("demo-api", "staging")); !strings.Contains(text, "count: 2") ||
+		!strings.Contains(text, demo(1).Digest()) {
 		t.Errorf("a base that changed the overlay:\n%s", text)
 	}
 }
@@ -362,10 +399,13 @@ func TestPendingAndRefused(t *testing.T) {
 		t.Errorf("what became ready is not checked again: %v", writes)
 	}
 	bad := image(2)
-	bad.Findings = []evidence.Finding{{ID: "CVE-2026-1", Package: "openssl", Version: "3.3.1", FixedVersion: "3.3.2", Severity: evidence.High}}
+	bad.Findings = []evidence.Finding{{
+		ID: "CVE-2026-1", Package: "openssl", Version: "3.3.1", FixedVersion: "3.3.2", Severity: evidence.High,
+	}}
 	w.images.Push(bad)
 	w.run(t, promote.Refused)
-	if body := w.pull(t, 1).Body; !strings.HasPrefix(body, "❌ **Refused.**") || !strings.Contains(body, "must not be merged as it stands: scan.") || !strings.Contains(body, "CVE-2026-1") {
+	if body := w.pull(t, 1).Body; !strings.HasPrefix(body, "❌ **Refused.**") ||
+		!strings.Contains(body, "must not be merged as it stands: scan.") || !strings.Contains(body, "CVE-2026-1") {
 		t.Errorf("an open one that is refused says:\n%s", body)
 	}
 	w.Requests.Writes()
@@ -418,12 +458,17 @@ func TestReviewersAreAsked(t *testing.T) {
 func TestAutomaticEnvironments(t *testing.T) {
 	t.Parallel()
 	all := configrepotest.Files("demo-api", "demo-web")
-	all["waybill.yaml"] = strings.ReplaceAll(strings.ReplaceAll(all["waybill.yaml"], "promotion: pull-request", "promotion: auto"), ", soak: 30m", "")
+	all["waybill.yaml"] = strings.ReplaceAll(
+		strings.ReplaceAll(all["waybill.yaml"], "promotion: pull-request", "promotion: auto"), ", soak: 30m", "",
+	)
 	configrepotest.Both(t, all, func(t *testing.T, r *configrepotest.Repo) {
 		images := evidencetest.NewRegistry(image(1), evidencetest.Image{App: "demo-web", N: 1, At: configrepotest.Start})
 		r.Deploy(t, "main", "dev", "demo-api", demo(1))
 		r.Deploy(t, "main", "dev", "demo-web", evidencetest.Ref("demo-web", 1))
-		p := promote.Promoter{Repo: &racing{Store: r.Open(t), do: func() { r.Write(t, "main", "meanwhile", map[string]string{"README.md": "x\n"}) }}, Judge: &rules.Judge{Collect: images.Collect, Now: r.Clock.Now}}
+		p := promote.Promoter{
+			Repo:  &racing{Store: r.Open(t), do: func() { r.Write(t, "main", "meanwhile", map[string]string{"README.md": "x\n"}) }},
+			Judge: &rules.Judge{Collect: images.Collect, Now: r.Clock.Now},
+		}
 		promotions, err := p.Run(t.Context(), promote.Request{Branch: "main"})
 		if err != nil {
 			t.Fatal(err)
@@ -437,7 +482,9 @@ func TestAutomaticEnvironments(t *testing.T) {
 			t.Errorf("got %s\nwant %s", strings.Join(got, ", "), want)
 		}
 		for _, app := range []string{"demo-api", "demo-web"} {
-			if text := r.Text(t, "main", configrepotest.Overlay(app, "staging")); !strings.Contains(text, evidencetest.Ref(app, 1).Digest()) {
+			if text := r.Text(t, "main", configrepotest.Overlay(app, "staging")); !strings.Contains(
+				text, evidencetest.Ref(app, 1).Digest(),
+			) {
 				t.Errorf("%s:\n%s", app, text)
 			}
 		}
@@ -477,11 +524,14 @@ func TestTroubleIsTheApplicationsOwn(t *testing.T) {
 	w := newWorld(t)
 	w.Write(t, "main", "break", map[string]string{configrepotest.Overlay("demo-api", "prod"): "images: [\n"})
 	promotions, err := w.promoter().Run(t.Context(), promote.Request{Branch: "main"})
-	if err == nil || !strings.Contains(err.Error(), "promote demo-api from staging to prod: ") || len(promotions) != 1 || promotions[0].State != promote.Opened {
+	if err == nil || !strings.Contains(err.Error(), "promote demo-api from staging to prod: ") || len(promotions) != 1 ||
+		promotions[0].State != promote.Opened {
 		t.Errorf("got %+v, %v", promotions, err)
 	}
 	w.images.Break(errors.New("registry is away"))
-	if _, err := w.promoter().Run(t.Context(), promote.Request{To: "staging", Branch: "main"}); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "registry is away") {
+	if _, err := w.promoter().Run(t.Context(), promote.Request{
+		To: "staging", Branch: "main",
+	}); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "registry is away") {
 		t.Errorf("a broken registry: %v", err)
 	}
 }
@@ -490,7 +540,10 @@ func TestTroubleIsTheApplicationsOwn(t *testing.T) {
 func TestFirstEnvironmentByPullRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Write(t, "main", "Review dev", map[string]string{"waybill.yaml": strings.Replace(files()["waybill.yaml"], "promotion: auto", "promotion: pull-request", 1)})
+	w.Write(
+		t, "main", "Review dev",
+		map[string]string{"waybill.yaml": strings.Replace(files()["waybill.yaml"], "promotion: auto", "promotion: pull-request", 1)},
+	)
 	propose := func(image imageref.Ref, env string) (promote.Promotion, error) {
 		promotions, err := w.promoter().Run(t.Context(), promote.Request{App: "demo-api", To: env, Image: image, Branch: "main"})
 		if err != nil {
@@ -515,7 +568,8 @@ func TestFirstEnvironmentByPullRequest(t *testing.T) {
 	if newer, err := propose(demo(3), "dev"); err != nil || newer.State != promote.Updated || newer.Number != opened.Number {
 		t.Errorf("a newer image: %+v %v, want #%d updated", newer, err, opened.Number)
 	}
-	if _, err := propose(demo(3), "staging"); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "use waybill promote") {
+	if _, err := propose(demo(3), "staging"); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "use waybill promote") {
 		t.Errorf("into a later environment: %v, want a refusal", err)
 	}
 }
@@ -528,10 +582,12 @@ func TestAnInsertedEntryIsItsOwn(t *testing.T) {
 	const file = "apps/demo-api/overlays/staging/kustomization.yaml"
 	w.Write(t, "main", "Leave the image to the base", map[string]string{
 		file: "resources: [deploy.yaml]\n",
-		"apps/demo-api/overlays/staging/deploy.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: demo-api}\nspec: {containers: [{name: demo-api, image: \"" + demo(1).Repository() + ":v1\"}]}\n",
+		"apps/demo-api/overlays/staging/deploy.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: demo-api}\nspec: {containers: " +
+			"[{name: demo-api, image: \"" + demo(1).Repository() + ":v1\"}]}\n",
 	})
 	opened := w.run(t, promote.Opened)
-	if text := w.Text(t, opened.Branch, file); text != "resources: [deploy.yaml]\nimages:\n- name: "+demo(1).Repository()+"\n  digest: "+demo(1).Digest() {
+	want := "resources: [deploy.yaml]\nimages:\n- name: " + demo(1).Repository() + "\n  digest: " + demo(1).Digest()
+	if text := w.Text(t, opened.Branch, file); text != want {
 		t.Errorf("the overlay:\n%s", text)
 	}
 	w.run(t, promote.Unchanged)
@@ -541,7 +597,8 @@ func TestAnInsertedEntryIsItsOwn(t *testing.T) {
 // has run in each, one that needs any takes the newest.
 func TestPromotesAlongAGraph(t *testing.T) {
 	t.Parallel()
-	const environments = "environments:\n  - {name: dev, promotion: auto}\n  - {name: staging, promotion: auto, after: []}\n  - {name: prod, after: [dev, staging]%s}\n"
+	const environments = "environments:\n  - {name: dev, promotion: auto}\n  - {name: staging, promotion: auto, after: []}\n  - " +
+		"{name: prod, after: [dev, staging]%s}\n"
 	for needs, test := range map[string]struct {
 		image int
 		state string
@@ -567,7 +624,10 @@ func TestPromotesAlongAGraph(t *testing.T) {
 				t.Fatalf("%+v, %v", promotions, err)
 			}
 			if p := promotions[0]; p.State != test.state || p.Image != demo(test.image) || p.From != test.from {
-				t.Errorf("%s of %s from %s (%s), want %s of %s from %s", p.State, p.Image.Short(), p.From, p.Reason, test.state, demo(test.image).Short(), test.from)
+				t.Errorf(
+					"%s of %s from %s (%s), want %s of %s from %s", p.State, p.Image.Short(), p.From, p.Reason, test.state,
+					demo(test.image).Short(), test.from,
+				)
 			}
 		})
 	}

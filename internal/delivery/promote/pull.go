@@ -111,7 +111,9 @@ func sameText(a, b string) bool {
 // branch makes the promotion branch hold the one commit it should, and says
 // whether it had to move. It sets the result's state when the branch is not
 // Waybill's to move.
-func (p *Promoter) branch(ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion) (head string, moved bool, err error) {
+func (p *Promoter) branch(
+	ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion,
+) (head string, moved bool, err error) {
 	current, err := p.Repo.Head(ctx, result.Branch)
 	if errors.Is(err, configrepo.ErrNotFound) {
 		current, err = "", nil
@@ -136,7 +138,9 @@ func (p *Promoter) branch(ctx context.Context, c candidate, req Request, pull *r
 		switch {
 		case declined:
 			result.State = Declined
-			result.Reason = fmt.Sprintf("somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch)
+			result.Reason = fmt.Sprintf(
+				"somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch,
+			)
 			return current, false, nil
 		case !merged && bytes.Equal(own.File, c.change.After):
 			return current, false, nil
@@ -156,7 +160,8 @@ func (p *Promoter) leaveAlone(ctx context.Context, c candidate, pull *rules.Pull
 	}
 	result.Number, result.URL = pull.Number, pull.URL
 	return p.Forge.Comment(ctx, pull.Number, foreignMarker, fmt.Sprintf(
-		"Waybill leaves this branch alone, because it holds more than its own commit. `%s` would go from %s to %s with `%s`.\n\nMerge or close this pull request and delete the branch to have Waybill open a new one.",
+		"Waybill leaves this branch alone, because it holds more than its own commit. `%s` would go from %s to %s with "+
+			"`%s`.\n\nMerge or close this pull request and delete the branch to have Waybill open a new one.",
 		c.app.Name, c.origin(), c.to.Name, c.image.Digest()))
 }
 
@@ -208,7 +213,8 @@ func (p *Promoter) settle(ctx context.Context, now view, m move, result *Promoti
 		return err
 	}
 	if err := p.Forge.Comment(ctx, pull.Number, currentMarker, fmt.Sprintf(
-		"%s runs %s already: there is nothing left to promote.", markdown.Text(m.to.Name), markdown.Code(result.Image.Digest()))); err != nil {
+		"%s runs %s already: there is nothing left to promote.", markdown.Text(m.to.Name),
+		markdown.Code(result.Image.Digest()))); err != nil {
 		return err
 	}
 	if err := p.Repo.DeleteBranch(ctx, result.Branch, pull.Head); err != nil {

@@ -124,7 +124,9 @@ func (f Forge) StartCheck(ctx context.Context, pull rules.Pull, pushed bool) err
 	if f.CheckWorkflow == "" || pushed && f.Starts {
 		return nil
 	}
-	if err := f.API.SetStatus(ctx, f.Repository, pull.Head, github.Status{Context: f.StatusContext, State: "pending", Description: checkStarted}); err != nil {
+	if err := f.API.SetStatus(ctx, f.Repository, pull.Head, github.Status{
+		Context: f.StatusContext, State: "pending", Description: checkStarted,
+	}); err != nil {
 		return err
 	}
 	return f.API.Dispatch(ctx, f.Repository, f.CheckWorkflow, f.Branch, map[string]string{"pull_request": fmt.Sprint(pull.Number)})
@@ -212,5 +214,6 @@ func (f Forge) Relate(ctx context.Context, repository, base, head string) (rules
 // unreadable reports whether GitHub's answer is that this token may not look, or
 // that there is nothing to see.
 func unreadable(err error) bool {
-	return github.IsStatus(err, http.StatusNotFound) || github.IsStatus(err, http.StatusForbidden) || github.IsStatus(err, http.StatusUnauthorized)
+	return github.IsStatus(err, http.StatusNotFound) || github.IsStatus(err, http.StatusForbidden) ||
+		github.IsStatus(err, http.StatusUnauthorized)
 }

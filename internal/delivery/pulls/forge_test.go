@@ -123,7 +123,8 @@ func TestOpenPullFindsTheOneThatIsThere(t *testing.T) {
 	if second, err := f.OpenPull(t.Context(), "side", "main", "t", "b"); err != nil || second.Number != first.Number {
 		t.Errorf("got %+v, %v", second, err)
 	}
-	if _, err := f.OpenPull(t.Context(), "none", "main", "t", "b"); err == nil || !strings.Contains(err.Error(), "open a pull request of acme/config from none into main") {
+	if _, err := f.OpenPull(t.Context(), "none", "main", "t", "b"); err == nil ||
+		!strings.Contains(err.Error(), "open a pull request of acme/config from none into main") {
 		t.Errorf("a branch that is not there: %v", err)
 	}
 }
@@ -191,7 +192,10 @@ func TestSourcesByApp(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	id, key, err := r.Server.CreateApp(sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/config", "acme/backend"}, Permissions: map[string]string{"contents": "write", "metadata": "read"}})
+	id, key, err := r.Server.CreateApp(sandbox.App{
+		Slug: "acme-waybill", Repositories: []string{"acme/config", "acme/backend"},
+		Permissions: map[string]string{"contents": "write", "metadata": "read"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +208,9 @@ func TestSourcesByApp(t *testing.T) {
 		}
 		commits[name] = sha
 	}
-	for name, want := range map[string]rules.Relation{"acme/backend": rules.Same, "acme/foreign": rules.Unknown, "acme/none": rules.Unknown} {
+	for name, want := range map[string]rules.Relation{
+		"acme/backend": rules.Same, "acme/foreign": rules.Unknown, "acme/none": rules.Unknown,
+	} {
 		if got, err := f.Relate(t.Context(), name, commits[name], commits[name]); err != nil || got != want {
 			t.Errorf("%s: %s, %v, want %s", name, got, err, want)
 		}
@@ -213,7 +219,10 @@ func TestSourcesByApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := client.SetStatus(t.Context(), github.Repository{Owner: "acme", Name: "backend"}, commits["acme/backend"], github.Status{Context: "x", State: "success"}); !github.IsStatus(err, http.StatusForbidden) {
+	if err := client.SetStatus(
+		t.Context(), github.Repository{Owner: "acme", Name: "backend"}, commits["acme/backend"],
+		github.Status{Context: "x", State: "success"},
+	); !github.IsStatus(err, http.StatusForbidden) {
 		t.Errorf("the token may write: %v", err)
 	}
 	if err := r.Server.AddFault(sandbox.Fault{Method: "GET", Path: "/repos/acme/other/installation", Status: 500, Count: 100}); err != nil {
@@ -233,7 +242,9 @@ func TestCommentsOfOthersStay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bob, err := github.New(github.Options{APIURL: r.Server.APIURL(), ServerURL: r.Server.URL(), Token: r.Server.CreateToken(sandbox.Token{User: "bob"})})
+	bob, err := github.New(github.Options{
+		APIURL: r.Server.APIURL(), ServerURL: r.Server.URL(), Token: r.Server.CreateToken(sandbox.Token{User: "bob"}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

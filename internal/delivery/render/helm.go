@@ -125,7 +125,11 @@ func (r *Renderer) chart(dir string) (*chart.Chart, error) {
 	}
 	for _, d := range c.Metadata.Dependencies {
 		if !slices.ContainsFunc(c.Dependencies(), func(sub *chart.Chart) bool { return sub.Name() == d.Name }) {
-			return nil, fmt.Errorf("load chart %s: its dependency %s is not in %s/charts: only what is committed is rendered; run helm dependency build and commit the result", dir, d.Name, dir)
+			return nil, fmt.Errorf(
+				"load chart %s: its dependency %s is not in %s/charts: only what is committed is rendered; run helm dependency "+
+					"build and commit the result",
+				dir, d.Name, dir,
+			)
 		}
 	}
 	return c, nil

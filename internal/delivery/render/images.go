@@ -152,7 +152,8 @@ func (f *finder) image(v any, at string, only bool) {
 		if _, after, ok := strings.Cut(v, "="); ok && only { // NAME=IMAGE, as Kustomize has it
 			v = after
 		}
-		if only && !strings.ContainsAny(v, "/:@") && !variable.MatchString(v) || only && !variable.MatchString(v) && !version.MatchString(v) {
+		if only && !strings.ContainsAny(v, "/:@") && !variable.MatchString(v) ||
+			only && !variable.MatchString(v) && !version.MatchString(v) {
 			return
 		}
 		f.add(at, v)

@@ -99,7 +99,11 @@ func (w walk) dir(dir string) visit {
 func (v *visit) load(file string, loads, bytes int) error {
 	v.loads, v.bytes = v.loads+loads, v.bytes+bytes
 	if v.loads > maxLoads || v.bytes > maxLoadBytes {
-		return fmt.Errorf("%s: rendering it loads more than %d files or %d MiB, each file as often as something refers to it: refer to each directory once", file, maxLoads, maxLoadBytes>>20)
+		return fmt.Errorf(
+			"%s: rendering it loads more than %d files or %d MiB, each file as often as something refers to it: refer to each "+
+				"directory once",
+			file, maxLoads, maxLoadBytes>>20,
+		)
 	}
 	return nil
 }
@@ -110,7 +114,11 @@ func (w walk) checkDir(dir string, v *visit) error {
 		return err
 	}
 	if len(k.HelmCharts)+len(k.HelmInflation) > 0 {
-		return fmt.Errorf("%s: helmCharts fetches and runs helm; put the chart under the application's chart directory and its values in the overlay instead", file)
+		return fmt.Errorf(
+			"%s: helmCharts fetches and runs helm; put the chart under the application's chart directory and its values in the "+
+				"overlay instead",
+			file,
+		)
 	}
 	if err := v.load(file, 1, len(w.files[file])); err != nil {
 		return err
@@ -220,7 +228,11 @@ func (w walk) checkEntry(file, dir, entry string, v *visit, what int) error {
 		}
 		return v.load(file, below.loads, below.bytes)
 	}
-	return fmt.Errorf("%s: %q is not in this repository: only what is committed here is rendered, because anything else can change without a commit. Correct the path, or copy it in", file, entry)
+	return fmt.Errorf(
+		"%s: %q is not in this repository: only what is committed here is rendered, because anything else can change without a "+
+			"commit. Correct the path, or copy it in",
+		file, entry,
+	)
 }
 
 var remote = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*:(//|:)|git@|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+/[^ ]*(\?ref=|\.git))`)

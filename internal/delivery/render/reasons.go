@@ -27,10 +27,19 @@ var causes = []struct {
 	{regexp.MustCompile(`already defined|already set in map`), "a key stands twice in one mapping"},
 	{regexp.MustCompile(`invalid literal source`), "a literal of a generator is not KEY=VALUE"},
 	{regexp.MustCompile(`already registered id|already exists`), "two objects or keys have one name"},
-	{regexp.MustCompile(`unable to parse SM or JSON patch|must specify .*patch|trouble configuring builtin Patch`), "a patch cannot be read"},
-	{regexp.MustCompile(`no matches for Id|unable to find patch target|failed to find unique target`), "what a patch or reference names is not there"},
+	{
+		regexp.MustCompile(`unable to parse SM or JSON patch|must specify .*patch|trouble configuring builtin Patch`),
+		"a patch cannot be read",
+	},
+	{
+		regexp.MustCompile(`no matches for Id|unable to find patch target|failed to find unique target`),
+		"what a patch or reference names is not there",
+	},
 	{regexp.MustCompile(`cannot decode|cannot unmarshal|json: |cannot construct`), "a value is not of the kind that is wanted there"},
-	{regexp.MustCompile(`did not find expected|could not find expected|mapping values are not allowed|found (character|unknown|unexpected)|unknown anchor|MalformedYAML|yaml: `), "it is no valid YAML"},
+	{
+		regexp.MustCompile(`did not find expected|could not find expected|mapping values are not allowed|found (character|unknown|unexpected)|unknown anchor|MalformedYAML|yaml: `),
+		"it is no valid YAML",
+	},
 	{regexp.MustCompile(`execution error|executing "|error calling`), "a template fails"},
 	{regexp.MustCompile(`values don't meet the specifications`), "the values do not meet the chart's schema"},
 	{regexp.MustCompile(`replacement|fieldPath`), "a replacement cannot be made"},

@@ -67,7 +67,9 @@ func TestAgreesWithKustomize(t *testing.T) {
 	t.Parallel()
 	dir, files, cfg := example(t)
 	ours := mustApp(t, renderer(t, files), cfg, "backend", "prod")
-	out, err := process.Command{Path: tooltest.Find(t, "kustomize"), Args: []string{"build", "apps/backend/overlays/prod"}, Dir: dir}.Output(t.Context())
+	out, err := process.Command{
+		Path: tooltest.Find(t, "kustomize"), Args: []string{"build", "apps/backend/overlays/prod"}, Dir: dir,
+	}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +81,10 @@ func TestAgreesWithHelm(t *testing.T) {
 	dir, files, cfg := example(t)
 	ours := mustApp(t, renderer(t, files), cfg, "frontend", "staging")
 	out, err := process.Command{Path: tooltest.Find(t, "helm"), Dir: dir, Env: []string{"HOME=" + t.TempDir()},
-		Args: []string{"template", "frontend", "apps/frontend/chart", "--namespace", "frontend", "--values", "apps/frontend/overlays/staging/values.yaml"}}.Output(t.Context())
+		Args: []string{
+			"template", "frontend", "apps/frontend/chart", "--namespace", "frontend", "--values",
+			"apps/frontend/overlays/staging/values.yaml",
+		}}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,11 +120,12 @@ func TestNothingOutsideTheRepositoryIsRendered(t *testing.T) {
 		"remote CRD":         "crds: [https://example.com/p]",
 		"remote openapi":     "openapi: {path: https://example.com/p}",
 		"remote transformer": "resources: [ok.yaml]\ntransformers: [https://example.com/p]",
-		"inline transformer": "resources: [ok.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  metadata: {name: x}\n  path: https://example.com/p\n",
-		"above":              "resources: [../../../etc]",
-		"absolute":           "resources: [/app/ok.yaml]",
-		"through a base":     "resources: [base]",
-		"helm inflation":     "helmCharts: [{name: x, repo: https://example.com}]",
+		"inline transformer": "resources: [ok.yaml]\ntransformers:\n- |-\n  apiVersion: builtin\n  kind: PatchTransformer\n  " +
+			"metadata: {name: x}\n  path: https://example.com/p\n",
+		"above":          "resources: [../../../etc]",
+		"absolute":       "resources: [/app/ok.yaml]",
+		"through a base": "resources: [base]",
+		"helm inflation": "helmCharts: [{name: x, repo: https://example.com}]",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,10 +151,20 @@ func TestHelmErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ file, text, want string }{
-		"required value":     {"apps/frontend/overlays/dev/values.yaml", "environment: dev\ningress: {host: dev.example}\nimage: {digest: \"\"}\n", "image.digest is written by Waybill"},
-		"broken values":      {"apps/frontend/overlays/dev/values.yaml", "image: [\n", "read values apps/frontend/overlays/dev/values.yaml"},
-		"broken template":    {"apps/frontend/chart/templates/service.yaml", "{{ .Nope", "service.yaml:1"},
-		"missing dependency": {"apps/frontend/chart/Chart.yaml", "apiVersion: v2\nname: frontend\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.0.0, repository: https://example.com}]\n", "helm dependency build"},
+		"required value": {
+			"apps/frontend/overlays/dev/values.yaml", "environment: dev\ningress: {host: dev.example}\nimage: {digest: \"\"}\n",
+			"image.digest is written by Waybill",
+		},
+		"broken values": {
+			"apps/frontend/overlays/dev/values.yaml", "image: [\n", "read values apps/frontend/overlays/dev/values.yaml",
+		},
+		"broken template": {"apps/frontend/chart/templates/service.yaml", "{{ .Nope", "service.yaml:1"},
+		"missing dependency": {
+			"apps/frontend/chart/Chart.yaml",
+			"apiVersion: v2\nname: frontend\nversion: 0.1.0\ndependencies: [{name: redis, version: 1.0.0, repository: " +
+				"https://example.com}]\n",
+			"helm dependency build",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,7 +288,8 @@ func TestChartsAreReadAsHelmReadsThem(t *testing.T) {
 		r := render.New(map[string][]byte{
 			"c/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "c/.helmignore": []byte(ignored), "v.yaml": []byte("{}\n"),
 			"c/templates/_aa.txt": []byte(`{{ define "image" }}real{{ end }}`), late: []byte(`{{ define "image" }}shown{{ end }}`),
-			"c/templates/p.yaml": []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: {{ include \"image\" . }}}]}\n"),
+			"c/templates/p.yaml": []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: {{ " +
+				"include \"image\" . }}}]}\n"),
 		})
 		objects, err := r.Helm(config.Helm{Chart: "c"}, "v.yaml")
 		if err != nil {
@@ -289,15 +306,20 @@ func TestChartsAreReadAsHelmReadsThem(t *testing.T) {
 func TestFunctionsThatChangeAreNoDifference(t *testing.T) {
 	t.Parallel()
 	calls := []string{
-		"now", `randAlphaNum 8`, `randAlpha 8`, `randAscii 8`, `randNumeric 8`, `randBytes 8`, `randInt 1 1000000`, `shuffle "abcdefghijklmnop"`, "uuidv4",
-		`bcrypt "x"`, `htpasswd "u" "p"`, `encryptAES "0123456789abcdef" "x"`, `genPrivateKey "ed25519"`, `(genCA "x" 1).Cert`, `(genSelfSignedCert "x" nil nil 1).Cert`,
+		"now", `randAlphaNum 8`, `randAlpha 8`, `randAscii 8`, `randNumeric 8`, `randBytes 8`, `randInt 1 1000000`,
+		`shuffle "abcdefghijklmnop"`, "uuidv4",
+		`bcrypt "x"`, `htpasswd "u" "p"`, `encryptAES "0123456789abcdef" "x"`, `genPrivateKey "ed25519"`, `(genCA "x" 1).Cert`,
+		`(genSelfSignedCert "x" nil nil 1).Cert`,
 		`(genSignedCert "x" nil nil 1 (genCA "x" 1)).Cert`,
 	}
 	template := "kind: A\nmetadata: {name: a}\ndata:\n"
 	for i, call := range calls {
 		template += fmt.Sprintf("  x%d: {{ %s | toString | quote }}\n", i, call)
 	}
-	files := map[string][]byte{"c/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "c/templates/a.yaml": []byte(template), "values.yaml": []byte("x: 1\n")}
+	files := map[string][]byte{
+		"c/Chart.yaml": []byte("apiVersion: v2\nname: c\nversion: 0.1.0\n"), "c/templates/a.yaml": []byte(template),
+		"values.yaml": []byte("x: 1\n"),
+	}
 	both := make([][]render.Object, 2)
 	for i := range both {
 		var err error

@@ -26,7 +26,9 @@ func localSchemas(dir string, c *chart.Chart) error {
 			return fmt.Errorf("%s/values.schema.json: %w", dir, err)
 		}
 		if at := foreignReference(schema); at != "" {
-			return fmt.Errorf("%s/values.schema.json: %q is not in this file: only what is committed here is read. Copy it into $defs", dir, at)
+			return fmt.Errorf(
+				"%s/values.schema.json: %q is not in this file: only what is committed here is read. Copy it into $defs", dir, at,
+			)
 		}
 	}
 	for _, sub := range c.Dependencies() {

@@ -183,7 +183,9 @@ func target(past []history.Period, now imageref.Ref, app config.App, env config.
 	}
 	if !req.To.IsZero() {
 		if !ranBefore(past, req.To) && !req.AllowNew {
-			return imageref.Ref{}, outcome.Refusedf("%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(past))
+			return imageref.Ref{}, outcome.Refusedf(
+				"%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(past),
+			)
 		}
 		return req.To, nil
 	}
@@ -336,7 +338,9 @@ func (r *Roller) branch(ctx context.Context, w write, name string) (head string,
 		return "", false, err
 	}
 	if own == nil {
-		return "", false, outcome.Refusedf("somebody else has pushed to the branch %s: merge or delete it, then run again, or use --direct", name)
+		return "", false, outcome.Refusedf(
+			"somebody else has pushed to the branch %s: merge or delete it, then run again, or use --direct", name,
+		)
 	}
 	if !bytes.Equal(own.File, w.change.After) || !w.holdIn(own.Hold) {
 		return head, false, nil
@@ -352,11 +356,16 @@ func (r *Roller) branch(ctx context.Context, w write, name string) (head string,
 
 func body(w write, result Result) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "**Roll back** `%s` in **%s** from %s to %s.\n\n", w.app.Name, w.env.Name, markdown.Code(result.Previous.Digest()), markdown.Code(result.Image.Digest()))
+	fmt.Fprintf(
+		&out, "**Roll back** `%s` in **%s** from %s to %s.\n\n", w.app.Name, w.env.Name, markdown.Code(result.Previous.Digest()),
+		markdown.Code(result.Image.Digest()),
+	)
 	if w.req.Reason != "" {
 		fmt.Fprintf(&out, "> %s\n\n", markdown.Text(w.req.Reason))
 	}
 	out.WriteString(result.Waybill.Markdown() + "\n")
-	out.WriteString("<details open><summary>What changes in the cluster</summary>\n\n" + markdown.Fence("diff", render.Text(w.change.Objects)) + "\n</details>\n")
+	out.WriteString("<details open><summary>What changes in the cluster</summary>\n\n" + markdown.Fence(
+		"diff", render.Text(w.change.Objects),
+	) + "\n</details>\n")
 	return out.String()
 }

@@ -37,7 +37,10 @@ func registry() *evidencetest.Registry {
 func roller(r *configrepotest.Repo, store rollback.Repository, images *evidencetest.Registry) *rollback.Roller {
 	roller := &rollback.Roller{Repo: store, Judge: &rules.Judge{Collect: images.Collect, Now: r.Clock.Now}}
 	if r.API != nil {
-		roller.Forge = pulls.Forge{API: r.API, Repository: r.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check", Now: r.Clock.Now}
+		roller.Forge = pulls.Forge{
+			API: r.API, Repository: r.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check",
+			Now: r.Clock.Now,
+		}
 	}
 	return roller
 }
@@ -52,7 +55,8 @@ func request(change func(*rollback.Request)) rollback.Request {
 
 func files() map[string]string {
 	return configrepotest.With(configrepotest.Files("demo-api"), map[string]string{
-		".github/workflows/check.yml": "name: check\non:\n  workflow_dispatch:\n    inputs:\n      pull_request: {type: string}\njobs: {}\n",
+		".github/workflows/check.yml": "name: check\non:\n  workflow_dispatch:\n    inputs:\n      pull_request: {type: " +
+			"string}\njobs: {}\n",
 	})
 }
 
@@ -74,29 +78,51 @@ func TestWhereItLeads(t *testing.T) {
 		code   int
 		err    string
 	}{
-		"one step":                    {ran: []int{1, 2, 3}, want: 2},
-		"two steps":                   {ran: []int{1, 2, 3}, change: func(r *rollback.Request) { r.Steps = 2 }, want: 1},
-		"further than it goes":        {ran: []int{1, 2}, change: func(r *rollback.Request) { r.Steps = 2 }, code: outcome.Usage, err: "demo-api has no deployment 2 back in prod: there ran " + demo(2).Short()},
-		"no steps":                    {ran: []int{1, 2}, change: func(r *rollback.Request) { r.Steps = 0 }, code: outcome.Usage, err: "1 or more"},
+		"one step":  {ran: []int{1, 2, 3}, want: 2},
+		"two steps": {ran: []int{1, 2, 3}, change: func(r *rollback.Request) { r.Steps = 2 }, want: 1},
+		"further than it goes": {
+			ran: []int{1, 2}, change: func(r *rollback.Request) { r.Steps = 2 }, code: outcome.Usage,
+			err: "demo-api has no deployment 2 back in prod: there ran " + demo(2).Short(),
+		},
+		"no steps": {
+			ran: []int{1, 2}, change: func(r *rollback.Request) { r.Steps = 0 }, code: outcome.Usage, err: "1 or more",
+		},
 		"the first one":               {ran: []int{1}, code: outcome.Usage, err: "no deployment 1 back"},
 		"nothing":                     {code: outcome.Usage, err: "nothing ran there yet"},
 		"past a rollback":             {ran: []int{1, 2, 3, 2}, want: 1},
 		"past a rollback and forward": {ran: []int{1, 2, 3, 2, 9}, want: 2},
 		"from a placeholder":          {ran: []int{1, 2, 0}, want: 2},
 		"by name":                     {ran: []int{1, 2, 3}, change: func(r *rollback.Request) { r.To = demo(1) }, want: 1},
-		"to what never ran":           {ran: []int{1, 2}, change: func(r *rollback.Request) { r.To = demo(9) }, code: outcome.Refused, err: "never ran in prod: there ran " + demo(2).Short() + " since 2026-11-20 14:00 UTC, " + demo(1).Short()},
-		"to what never ran, allowed":  {ran: []int{1, 2}, change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, want: 9},
-		"to the placeholder":          {ran: []int{1}, change: func(r *rollback.Request) { r.To, _ = demo(1).At(configrepotest.Placeholder); r.AllowNew = true }, code: outcome.Usage, err: "is a placeholder"},
-		"to an image of another":      {ran: []int{1}, change: func(r *rollback.Request) { r.To, r.AllowNew = evidencetest.Ref("demo-web", 1), true }, code: outcome.Usage, err: "is not in ghcr.io/acme/demo-api"},
-		"of an unknown application":   {change: func(r *rollback.Request) { r.App = "nothing" }, code: outcome.Usage, err: "it has: demo-api"},
-		"in an unknown environment":   {change: func(r *rollback.Request) { r.Env = "test" }, code: outcome.Usage, err: "it has: dev, staging, prod"},
+		"to what never ran": {
+			ran: []int{1, 2}, change: func(r *rollback.Request) { r.To = demo(9) }, code: outcome.Refused,
+			err: "never ran in prod: there ran " + demo(2).Short() + " since 2026-11-20 14:00 UTC, " + demo(1).Short(),
+		},
+		"to what never ran, allowed": {ran: []int{1, 2}, change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, want: 9},
+		"to the placeholder": {
+			ran:    []int{1},
+			change: func(r *rollback.Request) { r.To, _ = demo(1).At(configrepotest.Placeholder); r.AllowNew = true },
+			code:   outcome.Usage, err: "is a placeholder",
+		},
+		"to an image of another": {
+			ran: []int{1}, change: func(r *rollback.Request) { r.To, r.AllowNew = evidencetest.Ref("demo-web", 1), true },
+			code: outcome.Usage, err: "is not in ghcr.io/acme/demo-api",
+		},
+		"of an unknown application": {
+			change: func(r *rollback.Request) { r.App = "nothing" }, code: outcome.Usage, err: "it has: demo-api",
+		},
+		"in an unknown environment": {
+			change: func(r *rollback.Request) { r.Env = "test" }, code: outcome.Usage, err: "it has: dev, staging, prod",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			r := configrepotest.Local(t, configrepotest.Files("demo-api"))
 			for _, n := range test.ran {
 				if n == 0 {
-					r.Write(t, "main", "none", map[string]string{overlay: configrepotest.OverlayText("demo-api", configrepotest.Placeholder)})
+					r.Write(
+						t, "main", "none",
+						map[string]string{overlay: configrepotest.OverlayText("demo-api", configrepotest.Placeholder)},
+					)
 					continue
 				}
 				deployed(t, r, n)
@@ -110,7 +136,8 @@ func TestWhereItLeads(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !result.Changed || result.Image != demo(test.want) || !strings.Contains(r.Text(t, "main", overlay), demo(test.want).Digest()) {
+			if err != nil || !result.Changed || result.Image != demo(test.want) ||
+				!strings.Contains(r.Text(t, "main", overlay), demo(test.want).Digest()) {
 				t.Errorf("got %+v, %v, want image %d", result, err, test.want)
 			}
 		})
@@ -126,9 +153,12 @@ func TestEvidence(t *testing.T) {
 		change  func(*rollback.Request)
 		refused string
 	}{
-		"an old scan":                   {image: func(i *evidencetest.Image) { i.At = i.At.AddDate(0, -2, 0) }},
-		"an old scan of what never ran": {image: func(i *evidencetest.Image) { i.N, i.At = 9, i.At.AddDate(0, -2, 0) }, change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, refused: "scan"},
-		"no signature":                  {image: func(i *evidencetest.Image) { i.Without = []evidence.Kind{evidence.Signature} }, refused: "signature"},
+		"an old scan": {image: func(i *evidencetest.Image) { i.At = i.At.AddDate(0, -2, 0) }},
+		"an old scan of what never ran": {
+			image:  func(i *evidencetest.Image) { i.N, i.At = 9, i.At.AddDate(0, -2, 0) },
+			change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, refused: "scan",
+		},
+		"no signature": {image: func(i *evidencetest.Image) { i.Without = []evidence.Kind{evidence.Signature} }, refused: "signature"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +170,8 @@ func TestEvidence(t *testing.T) {
 			req := request(test.change)
 			req.Direct = true
 			_, err := roller(r, r, images).Run(t.Context(), req)
-			if test.refused == "" && err != nil || test.refused != "" && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), test.refused)) {
+			if test.refused == "" && err != nil || test.refused != "" && (outcome.Code(err) != outcome.Refused ||
+				!strings.Contains(err.Error(), test.refused)) {
 				t.Errorf("got %v, want refused %q", err, test.refused)
 			}
 		})
@@ -185,10 +216,13 @@ func TestDirect(t *testing.T) {
 		})
 		store := &racing{Store: r.Open(t), do: func() { r.Write(t, "main", "elsewhere", map[string]string{"README.md": "x\n"}) }}
 		result, err := roller(r, store, registry()).Run(t.Context(), req)
-		if err != nil || !result.Changed || result.Image != demo(2) || result.Commit != r.Git(t, "rev-parse", "main") || r.Text(t, "main", "README.md") != "x" {
+		if err != nil || !result.Changed || result.Image != demo(2) || result.Commit != r.Git(t, "rev-parse", "main") ||
+			r.Text(t, "main", "README.md") != "x" {
 			t.Fatalf("a lost race: got %+v, %v", result, err)
 		}
-		if message := r.Git(t, "log", "-1", "--format=%B", "main"); !strings.Contains(message, "roll back demo-api in prod to "+demo(2).Short()+"\n\nerrors since noon\n") {
+		if message := r.Git(t, "log", "-1", "--format=%B", "main"); !strings.Contains(
+			message, "roll back demo-api in prod to "+demo(2).Short()+"\n\nerrors since noon\n",
+		) {
 			t.Errorf("message:\n%s", message)
 		}
 		again, err := roller(r, r.Open(t), registry()).Run(t.Context(), req)
@@ -200,7 +234,9 @@ func TestDirect(t *testing.T) {
 		if err != nil || further.Image != demo(1) {
 			t.Errorf("another run: got %+v, %v", further, err)
 		}
-		named, err := roller(r, r.Open(t), registry()).Run(t.Context(), request(func(r *rollback.Request) { r.Direct, r.To = true, demo(1) }))
+		named, err := roller(r, r.Open(t), registry()).Run(
+			t.Context(), request(func(r *rollback.Request) { r.Direct, r.To = true, demo(1) }),
+		)
 		if err != nil || named.Changed {
 			t.Errorf("to what runs: got %+v, %v", named, err)
 		}
@@ -221,10 +257,14 @@ func TestPullRequest(t *testing.T) {
 	}
 	pull := func(n int) sandbox.PullRequest { return r.Server.Pulls("acme/config")[n-1] }
 	result := run(func(r *rollback.Request) { r.Reason = "errors <b>since</b> noon @acme/all" })
-	if result.Number != 1 || !result.Changed || pull(1).HeadRef != branch || pull(1).Title != "demo-api: roll back prod to "+demo(2).Short() || len(pull(1).Teams) != 1 {
+	if result.Number != 1 || !result.Changed || pull(1).HeadRef != branch ||
+		pull(1).Title != "demo-api: roll back prod to "+demo(2).Short() || len(pull(1).Teams) != 1 {
 		t.Errorf("got %+v, %+v", result, pull(1))
 	}
-	for _, want := range []string{"**Roll back** `demo-api` in **prod** from `" + demo(3).Digest() + "` to `" + demo(2).Digest() + "`", "> errors &lt;b&gt;since", "**signature**", "```diff"} {
+	for _, want := range []string{
+		"**Roll back** `demo-api` in **prod** from `" + demo(3).Digest() + "` to `" + demo(2).Digest() + "`",
+		"> errors &lt;b&gt;since", "**signature**", "```diff",
+	} {
 		if !strings.Contains(pull(1).Body, want) {
 			t.Errorf("the body lacks %q:\n%s", want, pull(1).Body)
 		}
@@ -236,7 +276,8 @@ func TestPullRequest(t *testing.T) {
 	if again := run(nil); again.Changed || again.Number != 1 || len(r.Requests.Writes()) != 0 {
 		t.Errorf("again: %+v", again)
 	}
-	if other := run(func(r *rollback.Request) { r.Steps = 2 }); !other.Changed || other.Number != 1 || !strings.Contains(pull(1).Title, demo(1).Short()) || len(r.Server.Pulls("acme/config")) != 1 {
+	if other := run(func(r *rollback.Request) { r.Steps = 2 }); !other.Changed || other.Number != 1 ||
+		!strings.Contains(pull(1).Title, demo(1).Short()) || len(r.Server.Pulls("acme/config")) != 1 {
 		t.Errorf("to another digest: %+v, %+v", other, pull(1))
 	}
 	if _, err := r.Server.MergePull(t.Context(), "acme/config", 1, "ada", "merge"); err != nil {
@@ -249,7 +290,8 @@ func TestPullRequest(t *testing.T) {
 	r.Write(t, branch, "mine", map[string]string{"README.md": "mine\n"})
 	head := r.Git(t, "rev-parse", branch)
 	_, err := roller(r, r, registry()).Run(t.Context(), request(func(r *rollback.Request) { r.To = demo(2) }))
-	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "somebody else has pushed to the branch "+branch) || r.Git(t, "rev-parse", branch) != head {
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "somebody else has pushed to the branch "+branch) ||
+		r.Git(t, "rev-parse", branch) != head {
 		t.Errorf("a foreign branch: %v", err)
 	}
 }

@@ -50,7 +50,8 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	message := entries[0].Message
 	base := history.Trailer(message, TrailerBase)
 	image, parseErr := imageref.Parse(history.Trailer(message, history.TrailerImage))
-	if base == "" || parseErr != nil || history.Trailer(message, history.TrailerApp) != app.Name || history.Trailer(message, history.TrailerEnvironment) != env {
+	if base == "" || parseErr != nil || history.Trailer(message, history.TrailerApp) != app.Name ||
+		history.Trailer(message, history.TrailerEnvironment) != env {
 		return nil, nil
 	}
 	now, err := repo.Snapshot(ctx, head)
@@ -68,7 +69,8 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
 	is := func() bool {
 		files := history.With(was.Files, edited.Place.File, edited.After)
-		if history.Trailer(message, history.TrailerVerb) == history.RollBack && addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
+		if history.Trailer(message, history.TrailerVerb) == history.RollBack &&
+			addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
 			files[held] = now.Files[held]
 		}
 		return err == nil && now.SameFiles(files, was)

@@ -54,7 +54,8 @@ func (j *Judge) Forward(ctx context.Context, deployed, candidate evidence.Waybil
 	}
 	return evidence.Reason{Rule: RuleForward, State: evidence.Refused,
 		Detail: fmt.Sprintf("order unknown: %s, and nothing that is signed says which of the two is older", why),
-		Remedy: "let this token read the source repository, sign keyless or with timestamps, or use --allow-older if you know that it is newer"}, nil
+		Remedy: "let this token read the source repository, sign keyless or with timestamps, or use --allow-older if you know that " +
+			"it is newer"}, nil
 }
 
 // relate asks the source repository, and says in words what it says.

@@ -151,7 +151,10 @@ func (j *Judge) Order(before config.Environment, env config.Environment, ran his
 
 func soak(before, env config.Environment, p history.Period, now time.Time) evidence.Reason {
 	ran := p.Length(now)
-	reason := evidence.Reason{Rule: RuleSoak, State: evidence.Met, Detail: fmt.Sprintf("%s in %s, %s asked", text.Duration(ran), before.Name, text.Duration(env.Soak))}
+	reason := evidence.Reason{
+		Rule: RuleSoak, State: evidence.Met,
+		Detail: fmt.Sprintf("%s in %s, %s asked", text.Duration(ran), before.Name, text.Duration(env.Soak)),
+	}
 	switch {
 	case ran >= env.Soak:
 	case p.Until.IsZero():

@@ -55,14 +55,36 @@ func TestOrder(t *testing.T) {
 		detail string // of the last reason
 		until  time.Time
 	}{
-		"never":                       {history.Period{}, prod, []evidence.State{evidence.Refused}, "has not run in dev, the environment before prod", time.Time{}},
-		"no soak asked":               {ran(time.Minute, 0), config.Environment{Name: "staging"}, []evidence.State{evidence.Met}, "runs in dev since 2026-11-20 11:59 UTC", time.Time{}},
-		"long enough":                 {ran(26*time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Met}, "26 h in dev, 24 h asked", time.Time{}},
-		"exactly":                     {ran(24*time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Met}, "24 h in dev, 24 h asked", time.Time{}},
-		"not yet":                     {ran(190*time.Minute, 0), prod, []evidence.State{evidence.Met, evidence.Pending}, "3 h 10 m in dev, 24 h asked", now.Add(24*time.Hour - 190*time.Minute)},
-		"replaced too early":          {ran(30*time.Hour, 29*time.Hour), prod, []evidence.State{evidence.Met, evidence.Refused}, "1 h in dev, 24 h asked", time.Time{}},
-		"replaced, but long enough":   {ran(60*time.Hour, 30*time.Hour), prod, []evidence.State{evidence.Met, evidence.Met}, "30 h in dev, 24 h asked", time.Time{}},
-		"a commit from times to come": {ran(-time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Pending}, "0 s in dev, 24 h asked", now.Add(25 * time.Hour)},
+		"never": {
+			history.Period{}, prod, []evidence.State{evidence.Refused}, "has not run in dev, the environment before prod",
+			time.Time{},
+		},
+		"no soak asked": {
+			ran(time.Minute, 0), config.Environment{Name: "staging"}, []evidence.State{evidence.Met},
+			"runs in dev since 2026-11-20 11:59 UTC", time.Time{},
+		},
+		"long enough": {
+			ran(26*time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Met}, "26 h in dev, 24 h asked", time.Time{},
+		},
+		"exactly": {
+			ran(24*time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Met}, "24 h in dev, 24 h asked", time.Time{},
+		},
+		"not yet": {
+			ran(190*time.Minute, 0), prod, []evidence.State{evidence.Met, evidence.Pending}, "3 h 10 m in dev, 24 h asked",
+			now.Add(24*time.Hour - 190*time.Minute),
+		},
+		"replaced too early": {
+			ran(30*time.Hour, 29*time.Hour), prod, []evidence.State{evidence.Met, evidence.Refused}, "1 h in dev, 24 h asked",
+			time.Time{},
+		},
+		"replaced, but long enough": {
+			ran(60*time.Hour, 30*time.Hour), prod, []evidence.State{evidence.Met, evidence.Met}, "30 h in dev, 24 h asked",
+			time.Time{},
+		},
+		"a commit from times to come": {
+			ran(-time.Hour, 0), prod, []evidence.State{evidence.Met, evidence.Pending}, "0 s in dev, 24 h asked",
+			now.Add(25 * time.Hour),
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -85,10 +107,13 @@ func TestOrder(t *testing.T) {
 
 func TestFreeze(t *testing.T) {
 	t.Parallel()
-	env := config.Environment{Name: "prod", Freeze: []config.Freeze{{From: now.Add(-time.Hour), Until: now.Add(time.Hour), Reason: "holidays"}}}
+	env := config.Environment{
+		Name: "prod", Freeze: []config.Freeze{{From: now.Add(-time.Hour), Until: now.Add(time.Hour), Reason: "holidays"}},
+	}
 	j := judge(nil)
 	reasons := j.Freeze(env)
-	if len(reasons) != 1 || reasons[0].State != evidence.Pending || reasons[0].Detail != "prod is frozen: holidays" || !reasons[0].Until.Equal(now.Add(time.Hour)) {
+	if len(reasons) != 1 || reasons[0].State != evidence.Pending || reasons[0].Detail != "prod is frozen: holidays" ||
+		!reasons[0].Until.Equal(now.Add(time.Hour)) {
 		t.Errorf("frozen: got %+v", reasons)
 	}
 	j.Now = func() time.Time { return now.Add(time.Hour) }
@@ -133,39 +158,84 @@ func TestForward(t *testing.T) {
 		refused             string
 	}{
 		// The sources cannot be read, or have no order: what is signed decides.
-		"diverged, a later run":  {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(rules.Diverged, nil), false, ""},
-		"diverged, an older run": {at(1, time.Hour, run("9001")), at(2, time.Minute, nil), relate(rules.Diverged, nil), false, "c0ffee2 and the deployed c0ffee1 have diverged: it was signed by run 7002, the deployed one by run 9001"},
-		"unknown, a later run":   {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(rules.Unknown, nil), false, ""},
-		"an old delivery, run again": {at(1, 2*time.Hour, run("7009/attempts/1")), at(2, time.Minute, run("7002/attempts/5")), relate(rules.Unknown, nil), false,
-			"https://github.com/acme/demo-api cannot be read with this token: it was signed by run 7002 (attempt 5), the deployed one by run 7009"},
-		"the newest delivery, run again":           {at(1, time.Hour, run("7009/attempts/1")), at(2, 2*time.Hour, run("7009/attempts/2")), nil, false, ""},
-		"the first attempt after the second":       {at(1, time.Hour, run("7009/attempts/2")), at(2, time.Minute, run("7009/attempts/1")), nil, false, "by run 7009, the deployed one by run 7009 (attempt 2)"},
-		"a longer number is a later run":           {at(1, time.Hour, run("999")), at(2, 2*time.Hour, run("1000")), nil, false, ""},
-		"one commit, built by a later run":         {at(1, time.Hour, nil), at(2, 2*time.Hour, same), nil, false, ""},
-		"one commit, built by an older run":        {at(1, time.Hour, run("9001")), at(2, time.Minute, same), nil, false, "both are built from c0ffee1: it was signed by run 7002, the deployed one by run 9001"},
-		"another source, a later run":              {at(1, time.Hour, func(i *evidencetest.Image) { i.Source = "acme/old" }), at(2, 2*time.Hour, nil), nil, false, ""},
-		"another source, an older run":             {at(1, time.Hour, func(i *evidencetest.Image) { i.Source, i.Run = "acme/old", "9001" }), at(2, time.Minute, nil), nil, false, "the source moved from https://github.com/acme/old to https://github.com/acme/demo-api: it was signed by run 7002"},
-		"keys, a later commit":                     {at(1, time.Hour, key(5)), at(2, 2*time.Hour, key(4)), nil, false, ""},
-		"keys, an old commit built again":          {at(1, time.Hour, key(4)), at(2, time.Minute, key(5)), nil, false, "its commit is of 2026-11-20 07:00 UTC, the deployed one's of 2026-11-20 08:00 UTC"},
-		"keys, built before, commits without time": {at(1, time.Hour, key(0)), at(2, 2*time.Hour, key(0)), nil, false, "it was built 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC"},
-		"keys, one commit, nothing tells":          {at(1, time.Hour, key(4)), at(2, time.Hour, func(i *evidencetest.Image) { key(4)(i); same(i) }), nil, false, ""},
-		"keys, nothing tells":                      {at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, false, "order unknown: https://github.com/acme/demo-api is not asked here, and nothing that is signed says which of the two is older"},
-		"keys, nothing tells, allowed":             {at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, true, ""},
-		"keys, no provenance":                      {at(1, time.Hour, bare), at(2, 2*time.Hour, bare), nil, false, "order unknown: not both have a proven source commit"},
-		"signed before, by what has no run":        {at(1, time.Hour, run("x")), at(2, 2*time.Hour, run("x")), relate(rules.Unknown, nil), false, "it was signed 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC"},
-		"signed later, by what has no run":         {at(1, 2*time.Hour, run("x")), at(2, time.Hour, run("x")), relate(rules.Unknown, nil), false, ""},
+		"diverged, a later run": {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(rules.Diverged, nil), false, ""},
+		"diverged, an older run": {
+			at(1, time.Hour, run("9001")), at(2, time.Minute, nil), relate(rules.Diverged, nil), false,
+			"c0ffee2 and the deployed c0ffee1 have diverged: it was signed by run 7002, the deployed one by run 9001",
+		},
+		"unknown, a later run": {at(1, time.Hour, nil), at(2, 2*time.Hour, nil), relate(rules.Unknown, nil), false, ""},
+		"an old delivery, run again": {at(
+			1, 2*time.Hour, run("7009/attempts/1"),
+		), at(2, time.Minute, run("7002/attempts/5")), relate(rules.Unknown, nil), false,
+			"https://github.com/acme/demo-api cannot be read with this token: it was signed by run 7002 (attempt 5), the deployed " +
+				"one by run 7009"},
+		"the newest delivery, run again": {
+			at(1, time.Hour, run("7009/attempts/1")), at(2, 2*time.Hour, run("7009/attempts/2")), nil, false, "",
+		},
+		"the first attempt after the second": {
+			at(1, time.Hour, run("7009/attempts/2")), at(2, time.Minute, run("7009/attempts/1")), nil, false,
+			"by run 7009, the deployed one by run 7009 (attempt 2)",
+		},
+		"a longer number is a later run":   {at(1, time.Hour, run("999")), at(2, 2*time.Hour, run("1000")), nil, false, ""},
+		"one commit, built by a later run": {at(1, time.Hour, nil), at(2, 2*time.Hour, same), nil, false, ""},
+		"one commit, built by an older run": {
+			at(1, time.Hour, run("9001")), at(2, time.Minute, same), nil, false,
+			"both are built from c0ffee1: it was signed by run 7002, the deployed one by run 9001",
+		},
+		"another source, a later run": {
+			at(1, time.Hour, func(i *evidencetest.Image) { i.Source = "acme/old" }), at(2, 2*time.Hour, nil), nil, false, "",
+		},
+		"another source, an older run": {
+			at(1, time.Hour, func(i *evidencetest.Image) { i.Source, i.Run = "acme/old", "9001" }), at(2, time.Minute, nil), nil,
+			false,
+			"the source moved from https://github.com/acme/old to https://github.com/acme/demo-api: it was signed by run 7002",
+		},
+		"keys, a later commit": {at(1, time.Hour, key(5)), at(2, 2*time.Hour, key(4)), nil, false, ""},
+		"keys, an old commit built again": {
+			at(1, time.Hour, key(4)), at(2, time.Minute, key(5)), nil, false,
+			"its commit is of 2026-11-20 07:00 UTC, the deployed one's of 2026-11-20 08:00 UTC",
+		},
+		"keys, built before, commits without time": {
+			at(1, time.Hour, key(0)), at(2, 2*time.Hour, key(0)), nil, false,
+			"it was built 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC",
+		},
+		"keys, one commit, nothing tells": {
+			at(1, time.Hour, key(4)), at(2, time.Hour, func(i *evidencetest.Image) { key(4)(i); same(i) }), nil, false, "",
+		},
+		"keys, nothing tells": {
+			at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, false,
+			"order unknown: https://github.com/acme/demo-api is not asked here, and nothing that is signed says which of the two is older",
+		},
+		"keys, nothing tells, allowed": {at(1, time.Hour, key(0)), at(2, time.Hour, key(0)), nil, true, ""},
+		"keys, no provenance": {
+			at(1, time.Hour, bare), at(2, 2*time.Hour, bare), nil, false, "order unknown: not both have a proven source commit",
+		},
+		"signed before, by what has no run": {
+			at(1, time.Hour, run("x")), at(2, 2*time.Hour, run("x")), relate(rules.Unknown, nil), false,
+			"it was signed 2026-11-20 10:00 UTC, the deployed one 2026-11-20 11:00 UTC",
+		},
+		"signed later, by what has no run": {
+			at(1, 2*time.Hour, run("x")), at(2, time.Hour, run("x")), relate(rules.Unknown, nil), false, "",
+		},
 
-		"ahead":                       {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(rules.Newer, nil), false, ""},
-		"an ancestor":                 {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(rules.Older, nil), false, "an ancestor of the deployed"},
+		"ahead": {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(rules.Newer, nil), false, ""},
+		"an ancestor": {
+			at(1, 2*time.Hour, nil), at(2, time.Hour, nil), relate(rules.Older, nil), false, "an ancestor of the deployed",
+		},
 		"an ancestor that is allowed": {at(1, 2*time.Hour, nil), at(2, time.Hour, nil), nil, true, ""},
-		"nothing proven deployed":     {at(1, time.Hour, func(i *evidencetest.Image) { i.Without = evidence.Kinds() }), at(2, 2*time.Hour, nil), nil, false, ""},
+		"nothing proven deployed": {
+			at(1, time.Hour, func(i *evidencetest.Image) { i.Without = evidence.Kinds() }), at(2, 2*time.Hour, nil), nil, false, "",
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			r := evidencetest.NewRegistry(test.deployed, test.candidate)
 			j := judge(r)
 			j.Relate = test.relate
-			policy := evidence.Policy{Keys: []string{"sha256:key"}, Signers: []evidence.SignerRule{{Issuer: evidencetest.Issuer, Workflow: evidencetest.Workflow, Source: "acme/*"}}}
+			policy := evidence.Policy{
+				Keys:    []string{"sha256:key"},
+				Signers: []evidence.SignerRule{{Issuer: evidencetest.Issuer, Workflow: evidencetest.Workflow, Source: "acme/*"}},
+			}
 			by := func(ref imageref.Ref) evidence.Waybill {
 				w, err := j.By(t.Context(), policy, "demo-api", "dev", ref)
 				if err != nil {
@@ -253,7 +323,9 @@ func TestDeployed(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	t.Parallel()
 	w := evidence.Waybill{App: "demo-api", Env: "prod", Image: demo(1)}
-	for state, code := range map[evidence.State]int{evidence.Met: outcome.Done, evidence.Refused: outcome.Refused, evidence.Pending: outcome.Pending} {
+	for state, code := range map[evidence.State]int{
+		evidence.Met: outcome.Done, evidence.Refused: outcome.Refused, evidence.Pending: outcome.Pending,
+	} {
 		err := rules.Refusal(evidence.Decide(evidence.Reason{Rule: "soak", State: state, Detail: "3 h"}), w)
 		if outcome.Code(err) != code {
 			t.Errorf("%s: code %d, want %d", state, outcome.Code(err), code)
@@ -274,17 +346,30 @@ func TestOwn(t *testing.T) {
 		message func(base string) string
 		own     bool
 	}{
-		"Waybill's commit":                        {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())}, nil, true},
-		"its message, the overlay edited further": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest()) + "# mine\n"}, nil, false},
-		"its message, another digest":             {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())}, nil, false},
-		"its message, another file":               {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest()), "README.md": "x"}, nil, false},
-		"no message of Waybill's":                 {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())}, func(string) string { return "by hand" }, false},
-		"a base that is not there": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())}, func(string) string {
-			return history.Message{Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1)}.String() + "Waybill-Base: " + strings.Repeat("1", 40)
-		}, false},
-		"of another environment": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())}, func(base string) string {
-			return history.Message{Verb: "promote", App: "demo-api", Env: "prod", Image: demo(1)}.String() + "Waybill-Base: " + base
-		}, false},
+		"Waybill's commit": {
+			map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())}, nil, true,
+		},
+		"its message, the overlay edited further": {
+			map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest()) + "# mine\n"}, nil, false,
+		},
+		"its message, another digest": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())}, nil, false},
+		"its message, another file": {
+			map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest()), "README.md": "x"}, nil, false,
+		},
+		"no message of Waybill's": {
+			map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+			func(string) string { return "by hand" }, false,
+		},
+		"a base that is not there": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+			func(string) string {
+				return history.Message{
+					Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1),
+				}.String() + "Waybill-Base: " + strings.Repeat("1", 40)
+			}, false},
+		"of another environment": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+			func(base string) string {
+				return history.Message{Verb: "promote", App: "demo-api", Env: "prod", Image: demo(1)}.String() + "Waybill-Base: " + base
+			}, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -293,7 +378,9 @@ func TestOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			message := history.Message{Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1)}.String() + "Waybill-Base: " + base + "\n"
+			message := history.Message{
+				Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1),
+			}.String() + "Waybill-Base: " + base + "\n"
 			if test.message != nil {
 				message = test.message(base)
 			}
@@ -356,7 +443,9 @@ func TestEnter(t *testing.T) {
 			m.Env, _ = cfg.Environment("dev")
 			m.Deployed = imageref.Ref{}
 		}, "forward ok"},
-		"not in the one before": {func(_ *rules.Judge, m *rules.Move) { m.Env, _ = cfg.Environment("staging") }, "order refused, forward ok"},
+		"not in the one before": {
+			func(_ *rules.Judge, m *rules.Move) { m.Env, _ = cfg.Environment("staging") }, "order refused, forward ok",
+		},
 		"backwards": {func(j *rules.Judge, _ *rules.Move) {
 			j.Relate = func(context.Context, string, string, string) (rules.Relation, error) { return rules.Older, nil }
 		}, "order ok, soak pending, forward refused"},
@@ -373,7 +462,9 @@ func TestEnter(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	t.Parallel()
-	for url, want := range map[string]string{"https://github.com/acme/demo-api": "acme/demo-api", "https://ghe.acme.example/a/b.git": "a/b", "acme/x": "acme/x"} {
+	for url, want := range map[string]string{
+		"https://github.com/acme/demo-api": "acme/demo-api", "https://ghe.acme.example/a/b.git": "a/b", "acme/x": "acme/x",
+	} {
 		if got := rules.RepositoryPath(url); got != want {
 			t.Errorf("%s: got %s, want %s", url, got, want)
 		}

@@ -54,7 +54,11 @@ func FindChild(executable string) (string, error) {
 	}
 	path, err := process.LookPath(Program)
 	if err != nil {
-		return "", fmt.Errorf("%s is neither beside %s nor on PATH: it comes with the release and with the setup action; from the source, `make build` makes it", Program, executable)
+		return "", fmt.Errorf(
+			"%s is neither beside %s nor on PATH: it comes with the release and with the setup action; from the source, `make "+
+				"build` makes it",
+			Program, executable,
+		)
 	}
 	return filepath.Abs(path)
 }

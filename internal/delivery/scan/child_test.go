@@ -183,10 +183,11 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 		"more":                "there is more after it",
 		"missing-platform":    "the answer has 1 platforms of sha256:111111111111, 2 were asked for",
 		"same-platform-twice": "the answer lacks linux/arm64 (sha256:333333333333)",
-		"other-digest":        "the answer lacks linux/arm64 (sha256:333333333333) of sha256:111111111111: it has linux/arm64 (sha256:ffffffffffff)",
-		"no-sbom":             "the answer lacks the SBOM",
-		"no-image":            "the answer has 0 images, 1 were asked for",
-		"other-release":       "not of the same release",
+		"other-digest": "the answer lacks linux/arm64 (sha256:333333333333) of sha256:111111111111: it has linux/arm64 " +
+			"(sha256:ffffffffffff)",
+		"no-sbom":       "the answer lacks the SBOM",
+		"no-image":      "the answer has 0 images, 1 were asked for",
+		"other-release": "not of the same release",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +247,9 @@ func TestJavaDatabaseIsFetchedWhenNeeded(t *testing.T) {
 	if err != nil || answer.Scanner.Version != "/java" {
 		t.Errorf("got %q, %v", answer.Scanner.Version, err)
 	}
-	if _, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "", errors.New("registry: 503") }); err == nil || !strings.Contains(err.Error(), "the image has JAR files: registry: 503") {
+	if _, err := ask(
+		t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "", errors.New("registry: 503") },
+	); err == nil || !strings.Contains(err.Error(), "the image has JAR files: registry: 503") {
 		t.Errorf("got %v, want why there is no database", err)
 	}
 	if _, err := ask(t.Context(), child, testRequest(t), nil); err == nil {

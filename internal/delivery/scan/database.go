@@ -47,11 +47,17 @@ type kind struct {
 }
 
 func vulnerabilities() kind {
-	return kind{"vulnerability database", "--db-repository", "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip", 2, databaseFile, "trivy-db", ""}
+	return kind{
+		"vulnerability database", "--db-repository", "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip", 2, databaseFile,
+		"trivy-db", "",
+	}
 }
 
 func javaIndex() kind {
-	return kind{"Java database", "--java-db-repository", "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip", 1, "trivy-java.db", "trivy-java-db", "java-db"}
+	return kind{
+		"Java database", "--java-db-repository", "application/vnd.aquasec.trivy.javadb.layer.v1.tar+gzip", 1, "trivy-java.db",
+		"trivy-java-db", "java-db",
+	}
 }
 
 // Registry is what a scan needs of the registry door.
@@ -185,14 +191,19 @@ func read(dir string, ref imageref.Ref, k kind, o DatabaseOptions) (Database, er
 		return Database{}, fmt.Errorf("read the description of the %s, %s: %w", k.name, file, err)
 	}
 	if metadata.Version != k.schema {
-		return Database{}, fmt.Errorf("the %s %s has schema version %d, only %d can be read: set %s to one with tag %d", k.name, ref, metadata.Version, k.schema, k.flag, k.schema)
+		return Database{}, fmt.Errorf(
+			"the %s %s has schema version %d, only %d can be read: set %s to one with tag %d", k.name, ref, metadata.Version,
+			k.schema, k.flag, k.schema,
+		)
 	}
 	if metadata.UpdatedAt.After(o.Now.Add(10 * time.Minute)) {
-		return Database{}, fmt.Errorf("the %s %s says that it was built %s, and it is now %s: nobody could tell how old it is. Use another repository, or set this machine's clock",
+		return Database{}, fmt.Errorf("the %s %s says that it was built %s, and it is now %s: nobody could tell how old it is. Use "+
+			"another repository, or set this machine's clock",
 			k.name, ref, metadata.UpdatedAt.UTC().Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339))
 	}
 	if age := o.Now.Sub(metadata.UpdatedAt); o.MaxAge > 0 && age > o.MaxAge {
-		return Database{}, fmt.Errorf("the %s %s was built %s, it is now %s: older than --db-max-age %s allows. A verdict by it would not count; use a repository that is kept up to date, or allow more",
+		return Database{}, fmt.Errorf("the %s %s was built %s, it is now %s: older than --db-max-age %s allows. A verdict by it "+
+			"would not count; use a repository that is kept up to date, or allow more",
 			k.name, ref, metadata.UpdatedAt.UTC().Format(time.RFC3339), o.Now.UTC().Format(time.RFC3339), o.MaxAge)
 	}
 	return Database{Dir: dir, Database: evidence.Database{

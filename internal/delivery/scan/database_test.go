@@ -126,7 +126,8 @@ func TestOpenDatabaseWhereARepositoryIsInTrouble(t *testing.T) {
 	troubled.Store(true)
 
 	d, err := OpenDatabase(t.Context(), w.client, other.options)
-	if err != nil || d.Digest != cached.Digest() || !strings.Contains(said.String(), "429") || !strings.Contains(said.String(), "going on with the database of 2026-11-20 06:11 UTC that is cached") {
+	if err != nil || d.Digest != cached.Digest() || !strings.Contains(said.String(), "429") ||
+		!strings.Contains(said.String(), "going on with the database of 2026-11-20 06:11 UTC that is cached") {
 		t.Errorf("cached: got %s, %v, and it says %q", d.Digest, err, said.String())
 	}
 	said.Reset()
@@ -149,7 +150,8 @@ func TestOpenDatabaseWhereARepositoryIsInTrouble(t *testing.T) {
 			t.Errorf("%s: got %v, want the trouble", what, err)
 		}
 	}
-	if _, err := OpenDatabase(t.Context(), w.client, DatabaseOptions{Repository: " , "}); err == nil || !strings.Contains(err.Error(), "names no repository") {
+	if _, err := OpenDatabase(t.Context(), w.client, DatabaseOptions{Repository: " , "}); err == nil ||
+		!strings.Contains(err.Error(), "names no repository") {
 		t.Errorf("no repository: got %v", err)
 	}
 }
@@ -158,7 +160,8 @@ func TestDatabaseOfTheFuture(t *testing.T) {
 	t.Parallel()
 	w := newDatabaseWorld(t)
 	w.push(t, vulndb.Database{UpdatedAt: built.AddDate(10, 0, 0)})
-	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil || !strings.Contains(err.Error(), "says that it was built 2036-11-20T06:12:00Z") {
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil ||
+		!strings.Contains(err.Error(), "says that it was built 2036-11-20T06:12:00Z") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -249,7 +252,8 @@ func TestOpenDatabaseThatBreaksOff(t *testing.T) {
 		_, _ = rw.Write([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")) // the start of an archive, then the end of the connection
 		return true
 	}
-	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil || !strings.Contains(err.Error(), "unpack the vulnerability database") {
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err == nil ||
+		!strings.Contains(err.Error(), "unpack the vulnerability database") {
 		t.Fatalf("got %v, want that it cannot be unpacked", err)
 	}
 	w.server.Before = nil

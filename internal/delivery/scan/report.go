@@ -30,7 +30,10 @@ func (r Result) Text() string {
 		if os == "" {
 			os = "no distribution"
 		}
-		fmt.Fprintf(w, " %s\t%s\t%s\t%d packages\t%d findings\n", text.OneLine(p.Platform), imageref.ShortDigest(p.Digest), text.OneLine(os), len(p.Packages), len(p.Findings))
+		fmt.Fprintf(
+			w, " %s\t%s\t%s\t%d packages\t%d findings\n", text.OneLine(p.Platform), imageref.ShortDigest(p.Digest),
+			text.OneLine(os), len(p.Packages), len(p.Findings),
+		)
 	}
 	_ = w.Flush() // into memory
 	if findings := r.Report.Distinct(); len(findings) > 0 {
@@ -65,7 +68,8 @@ func table(r Result, findings []evidence.Finding) string {
 		if f.Waived != "" {
 			title = f.Waived
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severityWord(f), text.OneLine(f.ID), text.OneLine(f.Package), text.OneLine(f.Version),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", severityWord(f), text.OneLine(f.ID), text.OneLine(f.Package),
+			text.OneLine(f.Version),
 			cmp.Or(text.OneLine(f.FixedVersion), "-"), text.OneLine(platforms), text.Cut(text.OneLine(title), 80, "…"))
 	}
 	_ = w.Flush() // into memory

@@ -12,14 +12,26 @@ import (
 
 func testResult() Result {
 	at := time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC)
-	openssl := evidence.Finding{ID: "CVE-2026-1234", Package: "openssl", Version: "3.3.1", FixedVersion: "3.3.2", Severity: evidence.Critical, Title: "overflow [here](https://evil.example)", URL: "https://avd.aquasec.com/nvd/cve-2026-1234"}
-	text := evidence.Finding{ID: "CVE-2026-2", Package: "golang.org/x/text", Version: "v0.3.6", Severity: evidence.Medium, Target: "app/ser ver", URL: "javascript:alert(1)"}
-	waived := evidence.Finding{ID: "CVE-2026-3", Package: "zlib", Version: "1.3", Severity: evidence.High, Waived: "waived until 2026-12-31: not reachable"}
+	openssl := evidence.Finding{
+		ID: "CVE-2026-1234", Package: "openssl", Version: "3.3.1", FixedVersion: "3.3.2", Severity: evidence.Critical,
+		Title: "overflow [here](https://evil.example)", URL: "https://avd.aquasec.com/nvd/cve-2026-1234",
+	}
+	text := evidence.Finding{
+		ID: "CVE-2026-2", Package: "golang.org/x/text", Version: "v0.3.6", Severity: evidence.Medium, Target: "app/ser ver",
+		URL: "javascript:alert(1)",
+	}
+	waived := evidence.Finding{
+		ID: "CVE-2026-3", Package: "zlib", Version: "1.3", Severity: evidence.High,
+		Waived: "waived until 2026-12-31: not reachable",
+	}
 	report := evidence.ScanReport{
 		Schema: evidence.ScanSchema, Image: "registry.example/acme/app@sha256:" + strings.Repeat("1", 64),
 		Scanner: evidence.Scanner{Name: "trivy", Version: "0.72.0"}, Database: evidence.Database{UpdatedAt: at},
 		Platforms: []evidence.PlatformScan{
-			{Platform: "linux/amd64", Digest: "sha256:" + strings.Repeat("2", 64), OS: "debian 13.1", Findings: []evidence.Finding{openssl, text}},
+			{
+				Platform: "linux/amd64", Digest: "sha256:" + strings.Repeat("2", 64), OS: "debian 13.1",
+				Findings: []evidence.Finding{openssl, text},
+			},
 			{Platform: "linux/arm64", Digest: "sha256:" + strings.Repeat("3", 64), Findings: []evidence.Finding{openssl, waived}},
 		},
 	}
@@ -129,7 +141,9 @@ func TestSARIF(t *testing.T) {
 	}
 	for _, result := range run.Results {
 		uri := result.Locations[0].PhysicalLocation.ArtifactLocation.URI
-		if want := map[string]string{"CVE-2026-1234": "packages/openssl", "CVE-2026-2": "app/ser%20ver", "CVE-2026-3": "packages/zlib"}[result.RuleID]; uri != want {
+		if want := map[string]string{
+			"CVE-2026-1234": "packages/openssl", "CVE-2026-2": "app/ser%20ver", "CVE-2026-3": "packages/zlib",
+		}[result.RuleID]; uri != want {
 			t.Errorf("%s is at %q, want %q", result.RuleID, uri, want)
 		}
 		if suppressed := len(result.Suppressions) > 0; suppressed != (result.RuleID == "CVE-2026-3") {

@@ -109,7 +109,9 @@ func rule(f evidence.Finding) sarifRule {
 	}
 	made := sarifRule{
 		ID: f.ID, Name: "Vulnerability", ShortDescription: sarifMessage{plain(title)}, FullDescription: sarifMessage{plain(title)},
-		Properties: map[string]any{"security-severity": score(f.Severity), "tags": []string{"vulnerability", "security", string(f.Severity)}},
+		Properties: map[string]any{
+			"security-severity": score(f.Severity), "tags": []string{"vulnerability", "security", string(f.Severity)},
+		},
 	}
 	if strings.HasPrefix(f.URL, "https://") {
 		made.HelpURI = f.URL
@@ -120,7 +122,9 @@ func rule(f evidence.Finding) sarifRule {
 func (r Result) sarifResult(f evidence.Finding, ruleIndex int) sarifResult {
 	made := sarifResult{
 		RuleID: f.ID, RuleIndex: ruleIndex, Level: level(f.Severity),
-		Message: sarifMessage{plain(fmt.Sprintf("%s: %s (%s) on %s in %s", f.ID, describe(f), f.Severity, strings.Join(r.platformsOf(f), ", "), r.Report.Image))},
+		Message: sarifMessage{plain(fmt.Sprintf(
+			"%s: %s (%s) on %s in %s", f.ID, describe(f), f.Severity, strings.Join(r.platformsOf(f), ", "), r.Report.Image,
+		))},
 		Locations: []sarifLocation{{sarifPhysical{
 			ArtifactLocation: sarifArtifact{location(f)}, Region: sarifRegion{StartLine: 1},
 		}}},

@@ -138,7 +138,9 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 
 // ask runs the child, and once more with the database for JAR files where it
 // finds that it needs it.
-func ask(ctx context.Context, child Child, request exchange.Request, javaDatabase func(context.Context) (string, error)) (exchange.Answer, error) {
+func ask(
+	ctx context.Context, child Child, request exchange.Request, javaDatabase func(context.Context) (string, error),
+) (exchange.Answer, error) {
 	answer, err := child.Run(ctx, request)
 	var failed *process.Error
 	if !errors.As(err, &failed) || failed.Code != exchange.NeedsJavaDatabase {
@@ -197,7 +199,8 @@ func complete(ref imageref.Ref, contents registry.Contents) error {
 	}
 	for _, digest := range contents.Manifests {
 		if !slices.ContainsFunc(contents.Platforms, func(p registry.Platform) bool { return p.Ref.Digest() == digest }) {
-			return fmt.Errorf("the index %s holds %s, which names no platform and so cannot be judged (and is no attestation of BuildKit): build it again, with a platform for every manifest",
+			return fmt.Errorf("the index %s holds %s, which names no platform and so cannot be judged (and is no attestation of "+
+				"BuildKit): build it again, with a platform for every manifest",
 				ref, digest)
 		}
 	}

@@ -19,7 +19,9 @@ import (
 
 func testImage(t *testing.T, content string, platform *v1.Platform) v1.Image {
 	t.Helper()
-	image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(content), types.OCILayer))
+	image, err := mutate.AppendLayers(
+		mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(content), types.OCILayer),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,10 @@ func attestation(t *testing.T, layers []types.MediaType, platform *v1.Platform) 
 		}
 		ids = append(ids, v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)})
 	}
-	image, err := mutate.ConfigFile(image, &v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, RootFS: v1.RootFS{Type: "layers", DiffIDs: ids}})
+	image, err := mutate.ConfigFile(
+		image,
+		&v1.ConfigFile{OS: platform.OS, Architecture: platform.Architecture, RootFS: v1.RootFS{Type: "layers", DiffIDs: ids}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,13 +86,19 @@ func TestNothingHidesAsAnAttestation(t *testing.T) {
 			t.Parallel()
 			index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
 				mutate.IndexAddendum{Add: testImage(t, name, amd64), Descriptor: v1.Descriptor{Platform: amd64}},
-				mutate.IndexAddendum{Add: test.hidden, Descriptor: v1.Descriptor{Platform: unknown, Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"}}})
+				mutate.IndexAddendum{
+					Add: test.hidden,
+					Descriptor: v1.Descriptor{
+						Platform: unknown, Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"},
+					},
+				})
 			ref, err := client.PushIndex(t.Context(), repository, index)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_, err = newRequest(t.Context(), client, Database{}, Options{Image: ref}, time.Time{})
-			if test.passes && err != nil || !test.passes && (err == nil || !strings.Contains(err.Error(), "which names no platform and so cannot be judged (and is no attestation of BuildKit)")) {
+			if test.passes && err != nil || !test.passes && (err == nil ||
+				!strings.Contains(err.Error(), "which names no platform and so cannot be judged (and is no attestation of BuildKit)")) {
 				t.Errorf("got %v", err)
 			}
 			contents, err := client.Contents(t.Context(), ref)
@@ -124,7 +135,9 @@ func TestScanCoversAllThatCouldRun(t *testing.T) {
 			t.Parallel()
 			index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 			for i, p := range test.platforms {
-				index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: testImage(t, name+string(rune('0'+i)), p), Descriptor: v1.Descriptor{Platform: p}})
+				index = mutate.AppendManifests(index, mutate.IndexAddendum{
+					Add: testImage(t, name+string(rune('0'+i)), p), Descriptor: v1.Descriptor{Platform: p},
+				})
 			}
 			ref, err := client.PushIndex(t.Context(), repository, index)
 			if err != nil {
@@ -167,12 +180,16 @@ func TestScanJudges(t *testing.T) {
 		t.Fatal(err)
 	}
 	database := Database{Database: evidence.Database{Repository: "r", Digest: "sha256:1", Version: 2, UpdatedAt: built}}
-	result, err := Scan(t.Context(), client, database, fakeChild(t, "honest", nil), Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.High}, Now: func() time.Time { return built }})
+	result, err := Scan(
+		t.Context(), client, database, fakeChild(t, "honest", nil),
+		Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.High}, Now: func() time.Time { return built }},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := result.Report
-	if result.Refused() || r.Schema != evidence.ScanSchema || r.Image != ref.String() || r.Database != database.Database || !r.StartedAt.Equal(built) || len(r.Platforms) != 1 || result.Baseline != nil {
+	if result.Refused() || r.Schema != evidence.ScanSchema || r.Image != ref.String() || r.Database != database.Database ||
+		!r.StartedAt.Equal(built) || len(r.Platforms) != 1 || result.Baseline != nil {
 		t.Errorf("got %+v", result)
 	}
 	if _, err := Scan(t.Context(), client, database, fakeChild(t, "crash", nil), Options{Image: ref, Now: time.Now}); err == nil {

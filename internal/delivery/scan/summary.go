@@ -30,7 +30,10 @@ func (r Result) Summary() string {
 	cells = append(cells, text.Time(r.Report.Database.UpdatedAt), markdown.Text(r.Report.Scanner.Name+" "+r.Report.Scanner.Version))
 	out.WriteString(markdown.Row(cells...))
 	if c := r.Baseline; c != nil {
-		fmt.Fprintf(&out, "\nAgainst %s: %s; %s.\n", markdown.Code(c.Image.Short()), markdown.Text(listed("new", c.New)), markdown.Text(listed("fixed", c.Fixed)))
+		fmt.Fprintf(
+			&out, "\nAgainst %s: %s; %s.\n", markdown.Code(c.Image.Short()), markdown.Text(listed("new", c.New)),
+			markdown.Text(listed("fixed", c.Fixed)),
+		)
 	}
 	findings := r.Report.Distinct()
 	if len(findings) == 0 {
@@ -48,7 +51,8 @@ func (r Result) Summary() string {
 		if f.Waived != "" {
 			note = f.Waived
 		}
-		out.WriteString(markdown.Row(severityWord(f), markdown.Link(markdown.Text(f.ID), f.URL), markdown.Code(f.Package), markdown.Code(f.Version),
+		out.WriteString(markdown.Row(severityWord(f), markdown.Link(markdown.Text(f.ID), f.URL), markdown.Code(f.Package),
+			markdown.Code(f.Version),
 			markdown.Code(f.FixedVersion), markdown.Text(strings.Join(r.platformsOf(f), ", ")), markdown.Text(text.Cut(note, 120, "…"))))
 	}
 	out.WriteString("\n</details>\n")

@@ -40,7 +40,9 @@ func parseWaivers(path string, data []byte) ([]evidence.Waiver, error) {
 	}
 	list := document.Content[0]
 	if list.Kind != yaml.SequenceNode {
-		return nil, fmt.Errorf("%s:%d: want a list of waivers: - {id: CVE-…, package: NAME, reason: TEXT, expires: YYYY-MM-DD}", path, list.Line)
+		return nil, fmt.Errorf(
+			"%s:%d: want a list of waivers: - {id: CVE-…, package: NAME, reason: TEXT, expires: YYYY-MM-DD}", path, list.Line,
+		)
 	}
 	var waivers []evidence.Waiver
 	var problems []error

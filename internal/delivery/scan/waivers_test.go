@@ -37,8 +37,11 @@ func TestParseWaivers(t *testing.T) {
 func TestParseWaiversRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ text, want string }{
-		"no reason":     {"- id: CVE-1\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver of CVE-1 has no reason"},
-		"blank reason":  {"- id: CVE-1\n  reason: \" \\u200b\\u3164\"\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver of CVE-1 has no reason that people can see"},
+		"no reason": {"- id: CVE-1\n  expires: 2026-12-31\n", "waivers.yaml:1: the waiver of CVE-1 has no reason"},
+		"blank reason": {
+			"- id: CVE-1\n  reason: \" \\u200b\\u3164\"\n  expires: 2026-12-31\n",
+			"waivers.yaml:1: the waiver of CVE-1 has no reason that people can see",
+		},
 		"empty package": {"- id: CVE-1\n  package: ''\n  reason: x\n  expires: 2026-12-31\n", `waivers.yaml:2: package: "" names none`},
 		"blank package": {"- id: CVE-1\n  package: \"\\u200b\"\n  reason: x\n  expires: 2026-12-31\n", "waivers.yaml:2: package:"},
 		"no expiry":     {"\n- id: CVE-1\n  reason: x\n", "waivers.yaml:2: the waiver of CVE-1 has no expiry"},
@@ -49,7 +52,9 @@ func TestParseWaiversRefuses(t *testing.T) {
 		"not a waiver":  {"- CVE-1\n", "waivers.yaml:1: want a waiver with id"},
 		"nested value":  {"- id: [CVE-1]\n", "waivers.yaml:1: id: want one value"},
 		"not YAML":      {"- id: CVE-1\n  reason\n  x: [", "waivers.yaml: yaml: line"},
-		"second is bad": {"- {id: CVE-1, reason: x, expires: 2026-12-31}\n- {id: CVE-2}\n", "waivers.yaml:2: the waiver of CVE-2 has no reason"},
+		"second is bad": {
+			"- {id: CVE-1, reason: x, expires: 2026-12-31}\n- {id: CVE-2}\n", "waivers.yaml:2: the waiver of CVE-2 has no reason",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

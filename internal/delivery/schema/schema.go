@@ -181,7 +181,9 @@ func reason(text string) string {
 func (d *definition) problems(o render.Object) []string {
 	content, _ := whole(o.Content).(map[string]any)
 	var problems []string
-	for _, field := range pruning.PruneWithOptions(content, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}) {
+	for _, field := range pruning.PruneWithOptions(
+		content, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true},
+	) {
 		problems = append(problems, fmt.Sprintf("unknown field %q", field))
 	}
 	defaulting.Default(content, d.structural)

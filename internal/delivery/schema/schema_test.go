@@ -46,16 +46,28 @@ func TestProblems(t *testing.T) {
 	const deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: "
 	mesh := func(rest string) string { return "apiVersion: acme.dev/v1\nkind: Mesh\nmetadata: {name: x}\n" + rest }
 	for what, test := range map[string]struct{ text, want string }{
-		"what fits":                    {deployment + "{replicas: 2}", ""},
-		"a field that there is not":    {deployment + "{replica: 2}", `unknown field "spec.replica"`},
-		"several of them":              {deployment + "{replica: 2, templat: {}}", `unknown field "spec.replica"; unknown field "spec.templat"`},
-		"another type":                 {deployment + "{replicas: two}", "cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"},
-		"no such kind":                 {"apiVersion: apps/v1\nkind: Deploymint\nmetadata: {name: x}", "Kubernetes has no kind Deploymint in apps/v1"},
-		"no such version":              {"apiVersion: apps/v3\nkind: Deployment\nmetadata: {name: x}", "Kubernetes has no kind Deployment in apps/v3"},
-		"no version":                   {"kind: Deployment\nmetadata: {name: x}", "it has no apiVersion"},
-		"no name":                      {"apiVersion: v1\nkind: ConfigMap\ndata: {a: b}", "it has no metadata.name"},
-		"a name to be made":            {"apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}", ""},
-		"a secret":                     {"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: hush!}", "a value of it has another type than a Secret's (hidden)"},
+		"what fits":                 {deployment + "{replicas: 2}", ""},
+		"a field that there is not": {deployment + "{replica: 2}", `unknown field "spec.replica"`},
+		"several of them": {
+			deployment + "{replica: 2, templat: {}}", `unknown field "spec.replica"; unknown field "spec.templat"`,
+		},
+		"another type": {
+			deployment + "{replicas: two}",
+			"cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32",
+		},
+		"no such kind": {
+			"apiVersion: apps/v1\nkind: Deploymint\nmetadata: {name: x}", "Kubernetes has no kind Deploymint in apps/v1",
+		},
+		"no such version": {
+			"apiVersion: apps/v3\nkind: Deployment\nmetadata: {name: x}", "Kubernetes has no kind Deployment in apps/v3",
+		},
+		"no version":        {"kind: Deployment\nmetadata: {name: x}", "it has no apiVersion"},
+		"no name":           {"apiVersion: v1\nkind: ConfigMap\ndata: {a: b}", "it has no metadata.name"},
+		"a name to be made": {"apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: x-}", ""},
+		"a secret": {
+			"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: {a: hush!}",
+			"a value of it has another type than a Secret's (hidden)",
+		},
 		"a definition":                 {definition, ""},
 		"a definition with a mistake":  {strings.Replace(definition, "scope:", "scop:", 1), `unknown field "spec.scop"`},
 		"a custom kind":                {mesh("spec: {peers: 1}"), ""},
@@ -63,9 +75,14 @@ func TestProblems(t *testing.T) {
 		"its missing field":            {mesh("spec: {}"), "spec.peers: Required value"},
 		"its value of another type":    {mesh("spec: {peers: one}"), "spec.peers: Invalid value"},
 		"its value, which is not told": {mesh("spec: {peers: 1, secret: hush}"), "spec.secret: Too long"},
-		"its version":                  {"apiVersion: acme.dev/v2\nkind: Mesh\nmetadata: {name: x}", "its definition does not serve the version acme.dev/v2"},
-		"its namespace":                {"apiVersion: acme.dev/v1\nkind: Mesh\nmetadata: {name: x, namespace: shop}\nspec: {peers: 1}", "it belongs to the cluster, and names a namespace"},
-		"a kind that nothing defines":  {"apiVersion: other.dev/v1\nkind: Other\nmetadata: {name: x}\nspec: {a: b}", ""},
+		"its version": {
+			"apiVersion: acme.dev/v2\nkind: Mesh\nmetadata: {name: x}", "its definition does not serve the version acme.dev/v2",
+		},
+		"its namespace": {
+			"apiVersion: acme.dev/v1\nkind: Mesh\nmetadata: {name: x, namespace: shop}\nspec: {peers: 1}",
+			"it belongs to the cluster, and names a namespace",
+		},
+		"a kind that nothing defines": {"apiVersion: other.dev/v1\nkind: Other\nmetadata: {name: x}\nspec: {a: b}", ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -84,15 +101,19 @@ func TestDeprecated(t *testing.T) {
 		minor int
 		want  string
 	}{
-		"a version that stays":    {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}", 40, ""},
-		"one that goes":           {"apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}", 34, "v1 is deprecated since Kubernetes 1.33"},
-		"before it goes":          {"apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}", 32, ""},
-		"one that is gone":        {"apiVersion: flowcontrol.apiserver.k8s.io/v1beta3\nkind: FlowSchema\nmetadata: {name: x}", 34, "flowcontrol.apiserver.k8s.io/v1beta3 is gone since Kubernetes 1.32: write flowcontrol.apiserver.k8s.io/v1 instead"},
+		"a version that stays": {"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}", 40, ""},
+		"one that goes":        {"apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}", 34, "v1 is deprecated since Kubernetes 1.33"},
+		"before it goes":       {"apiVersion: v1\nkind: Endpoints\nmetadata: {name: x}", 32, ""},
+		"one that is gone": {
+			"apiVersion: flowcontrol.apiserver.k8s.io/v1beta3\nkind: FlowSchema\nmetadata: {name: x}", 34,
+			"flowcontrol.apiserver.k8s.io/v1beta3 is gone since Kubernetes 1.32: write flowcontrol.apiserver.k8s.io/v1 instead",
+		},
 		"a kind of somebody else": {"apiVersion: other.dev/v1\nkind: Other\nmetadata: {name: x}", 34, ""},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			if got := schema.Deprecated(objects(t, test.text)[0], test.minor); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") {
+			if got := schema.Deprecated(objects(t, test.text)[0], test.minor); !strings.HasPrefix(got, test.want) ||
+				(got == "") != (test.want == "") {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})

@@ -186,10 +186,13 @@ func readable(claims []claim, image imageref.Ref, contents registry.Contents, si
 	const subjects = 1 << 16 // more than the rest of a statement has
 	for _, c := range claims {
 		if size := len(c.predicate) + subjects; size > sigstore.MaxStatement {
-			return outcome.Usagef("the %s has %d MiB, and no verifier reads a statement of more than %d MiB: nothing was signed. Leave files out of it, or split the image",
+			return outcome.Usagef("the %s has %d MiB, and no verifier reads a statement of more than %d MiB: nothing was signed. "+
+				"Leave files out of it, or split the image",
 				c.kind, size>>20, sigstore.MaxStatement>>20)
 		}
-		if why := e.Unusable(evidence.Record{Kind: c.kind, PredicateType: c.predicateType, Predicate: c.predicate, Signer: signer}, time.Now()); why != "" {
+		if why := e.Unusable(
+			evidence.Record{Kind: c.kind, PredicateType: c.predicateType, Predicate: c.predicate, Signer: signer}, time.Now(),
+		); why != "" {
 			return outcome.Usagef("the %s would count nowhere, so nothing was signed: %s", c.kind, why)
 		}
 	}

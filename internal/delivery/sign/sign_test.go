@@ -21,7 +21,9 @@ func TestNothingIsSignedThatIsTooLargeToRead(t *testing.T) {
 	}
 	c := claim{kind: evidence.SBOM, predicateType: evidence.PredicateCycloneDX, predicate: make([]byte, sigstore.MaxStatement)}
 	err = readable([]claim{c}, image, registry.Contents{}, evidence.Signer{})
-	if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "the sbom has 95 MiB, and no verifier reads a statement of more than 95 MiB: nothing was signed") {
+	if outcome.Code(err) != outcome.Usage || !strings.Contains(
+		err.Error(), "the sbom has 95 MiB, and no verifier reads a statement of more than 95 MiB: nothing was signed",
+	) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -34,7 +36,8 @@ func TestSameJSON(t *testing.T) {
 		want bool
 	}{
 		{``, `{}`, true}, {`{"a":1,"b":2}`, `{ "b": 2, "a": 1 }`, true}, {`{"a":1}`, `{"a":2}`, false}, {`{`, `{}`, false},
-		{`{"a": ` + large + `}`, `{"a":` + large + `}`, true}, {`{"a":1,"b":` + large + `}`, `{"a":2,"b":` + large + `}`, false}, {`{` + large, `{}`, false},
+		{`{"a": ` + large + `}`, `{"a":` + large + `}`, true}, {`{"a":1,"b":` + large + `}`, `{"a":2,"b":` + large + `}`, false},
+		{`{` + large, `{}`, false},
 	} {
 		if got := sameJSON(json.RawMessage(test.a), json.RawMessage(test.b)); got != test.want {
 			t.Errorf("%.20s and %.20s: got %v", test.a, test.b, got)

@@ -42,7 +42,8 @@ func TestPageShowsEveryPlace(t *testing.T) {
 	})
 	for _, want := range []string{
 		"3 applications, 2 environments", `data-behind="3"`, "3 behind", `href="https://github.com/acme/config/pull/212"`, "4 m", "26 h",
-		`href="https://github.com/acme/demo-api/commit/0123456"`, "soak: 4 m in dev, 24 h asked", "a migration", "tag v1", "not deployed there",
+		`href="https://github.com/acme/demo-api/commit/0123456"`, "soak: 4 m in dev, 24 h asked", "a migration", "tag v1",
+		"not deployed there",
 		`data-mark="broken"`, `data-mark="tag"`, `data-mark="held"`, `data-mark="waits"`, `data-mark="current"`,
 	} {
 		if !strings.Contains(text, want) {
@@ -63,8 +64,9 @@ func TestPageIsClosed(t *testing.T) {
 		Title: hostile, Server: "https://github.com",
 		Commit: strings.Repeat("a", 40), Environments: []string{hostile},
 		Rows: []status.Row{{App: hostile, Cells: []status.Cell{{
-			Env: hostile, Image: demo(1), Problem: hostile, Waits: []string{hostile}, Held: &hold.Hold{Reason: hostile}, Pending: &status.Open{Number: 1, URL: "javascript:alert(1)"},
-			Recent: []status.Deployment{{Image: demo(1), Source: hostile, Run: "javascript:alert(1)"}},
+			Env: hostile, Image: demo(1), Problem: hostile, Waits: []string{hostile}, Held: &hold.Hold{Reason: hostile},
+			Pending: &status.Open{Number: 1, URL: "javascript:alert(1)"},
+			Recent:  []status.Deployment{{Image: demo(1), Source: hostile, Run: "javascript:alert(1)"}},
 		}}}},
 	})
 	if n := strings.Count(text, "<script"); n != 1 {

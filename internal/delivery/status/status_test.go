@@ -30,7 +30,10 @@ func TestStatus(t *testing.T) {
 		r.Deploy(t, "main", "dev", "demo-api", demo(3))
 		r.Deploy(t, "main", "dev", "demo-web", evidencetest.Ref("demo-web", 1))
 		r.Write(t, "main", "broken", map[string]string{configrepotest.Overlay("demo-web", "staging"): "images: [\n"})
-		r.Write(t, "main", "tag", map[string]string{configrepotest.Overlay("demo-web", "prod"): "images:\n  - name: ghcr.io/acme/demo-web\n    newTag: v1\n"})
+		r.Write(
+			t, "main", "tag",
+			map[string]string{configrepotest.Overlay("demo-web", "prod"): "images:\n  - name: ghcr.io/acme/demo-web\n    newTag: v1\n"},
+		)
 		r.Clock.Pass(4 * time.Minute)
 		open := []status.Open{
 			{Number: 212, URL: "https://github.com/acme/config/pull/212", Branch: "waybill/prod/demo-api"},
@@ -41,7 +44,8 @@ func TestStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 		api := table.Rows[0].Cells
-		if api[1].Behind != 0 || api[2].Behind != 2 || api[2].Pending == nil || api[2].Pending.Number != 212 || api[2].Back == nil || api[2].Back.Number != 213 || api[1].Pending != nil {
+		if api[1].Behind != 0 || api[2].Behind != 2 || api[2].Pending == nil || api[2].Pending.Number != 212 ||
+			api[2].Back == nil || api[2].Back.Number != 213 || api[1].Pending != nil {
 			t.Errorf("demo-api: %+v", api)
 		}
 		if !api[2].Since.Equal(configrepotest.Start) || table.Commit != r.Git(t, "rev-parse", "main") {
@@ -61,7 +65,8 @@ func TestStatus(t *testing.T) {
 		short := func(ref imageref.Ref) string { return ref.Hex()[:8] }
 		want := []string{
 			"           dev              staging          prod",
-			"demo-api   " + short(demo(3)) + "  4 m   " + short(demo(3)) + "  4 m   " + short(demo(1)) + "  13 d 2 h  (2 behind)   ⏳ #212 waits to enter prod  ↩ #213 would roll back prod",
+			"demo-api   " + short(demo(3)) + "  4 m   " + short(demo(3)) + "  4 m   " + short(demo(1)) + "  13 d 2 h  (2 behind)   " +
+				"⏳ #212 waits to enter prod  ↩ #213 would roll back prod",
 			"demo-web   " + short(evidencetest.Ref("demo-web", 1)) + "  4 m   unreadable      tag v1",
 			"extra      —",
 		}
@@ -77,7 +82,8 @@ func TestStatus(t *testing.T) {
 func TestBranchThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
-	if _, err := status.Read(t.Context(), r, status.Request{Branch: "none", Now: r.Clock.Now()}); err == nil || !strings.Contains(err.Error(), "read the head of none") {
+	if _, err := status.Read(t.Context(), r, status.Request{Branch: "none", Now: r.Clock.Now()}); err == nil ||
+		!strings.Contains(err.Error(), "read the head of none") {
 		t.Errorf("got %v", err)
 	}
 }

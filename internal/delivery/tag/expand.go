@@ -86,7 +86,11 @@ func expand(text string, facts Facts) (tag, note string, err error) {
 		return "", "", fmt.Errorf("nothing of %q can stand in a tag", tag)
 	}
 	if reserved.MatchString(clean) {
-		return "", "", fmt.Errorf("the tag %s is reserved: signatures and attestations of an image are kept under tags of this form, and it could replace them. Give another name", clean)
+		return "", "", fmt.Errorf(
+			"the tag %s is reserved: signatures and attestations of an image are kept under tags of this form, and it could replace "+
+				"them. Give another name",
+			clean,
+		)
 	}
 	return clean, "", nil
 }

@@ -61,7 +61,8 @@ func Run(ctx context.Context, registry Registry, r Request) (Result, error) {
 func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string, err error) {
 	if proven := w.Source.Commit; proven != "" {
 		if facts.Commit != "" && facts.Commit != proven && named(types) {
-			return nil, nil, outcome.Usagef("the image was built from commit %s, this run is about %s: ref and semver would say of it what holds for another. Run waybill tag for the commit that was built, or give raw: and sha tags alone",
+			return nil, nil, outcome.Usagef("the image was built from commit %s, this run is about %s: ref and semver would say of "+
+				"it what holds for another. Run waybill tag for the commit that was built, or give raw: and sha tags alone",
 				text.Commit(proven), text.Commit(facts.Commit))
 		}
 		facts.Commit = proven

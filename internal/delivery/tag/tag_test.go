@@ -30,28 +30,32 @@ func TestExpand(t *testing.T) {
 		want  string
 		note  string
 	}{
-		"raw":                       {"raw:latest", Facts{}, "latest", ""},
-		"raw with a colon":          {"raw:a:b", Facts{}, "a-b", ""},
-		"raw, cleaned up":           {"raw:.a b/ö", Facts{}, "a-b-", ""},
-		"raw, cut":                  {"raw:" + long, Facts{}, long[:128], ""},
-		"sha":                       {"sha", Facts{Commit: commit}, "sha-4be1f7a", ""},
-		"branch":                    {"ref", Facts{Ref: "refs/heads/feat/a b"}, "feat-a-b", ""},
-		"tag":                       {"ref", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
-		"pull request":              {"ref", Facts{Ref: "refs/pull/12/merge"}, "pr-12", ""},
-		"run":                       {"run", Facts{RunNumber: 7781}, "7781", ""},
-		"schedule in UTC":           {"schedule:20060102", Facts{Now: at}, "20261119", ""},
-		"version":                   {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2.3", ""},
-		"version as it stands":      {"semver:{{raw}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
-		"version without v":         {"semver:{{version}}", Facts{Ref: "refs/tags/1.2.3"}, "1.2.3", ""},
-		"version with build":        {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3+linux.1"}, "1.2.3-linux.1", ""},
-		"minor":                     {"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2", ""},
-		"major with a prefix":       {"semver:v{{major}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1", ""},
-		"patch":                     {"semver:{{patch}}", Facts{Ref: "refs/tags/v1.2.3"}, "3", ""},
-		"prerelease":                {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "1.2.3-rc.1", ""},
-		"prerelease takes no minor": {"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "", "left out, v1.2.3-rc.1 is a prerelease"},
+		"raw":                  {"raw:latest", Facts{}, "latest", ""},
+		"raw with a colon":     {"raw:a:b", Facts{}, "a-b", ""},
+		"raw, cleaned up":      {"raw:.a b/ö", Facts{}, "a-b-", ""},
+		"raw, cut":             {"raw:" + long, Facts{}, long[:128], ""},
+		"sha":                  {"sha", Facts{Commit: commit}, "sha-4be1f7a", ""},
+		"branch":               {"ref", Facts{Ref: "refs/heads/feat/a b"}, "feat-a-b", ""},
+		"tag":                  {"ref", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
+		"pull request":         {"ref", Facts{Ref: "refs/pull/12/merge"}, "pr-12", ""},
+		"run":                  {"run", Facts{RunNumber: 7781}, "7781", ""},
+		"schedule in UTC":      {"schedule:20060102", Facts{Now: at}, "20261119", ""},
+		"version":              {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2.3", ""},
+		"version as it stands": {"semver:{{raw}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1.2.3", ""},
+		"version without v":    {"semver:{{version}}", Facts{Ref: "refs/tags/1.2.3"}, "1.2.3", ""},
+		"version with build":   {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3+linux.1"}, "1.2.3-linux.1", ""},
+		"minor":                {"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3"}, "1.2", ""},
+		"major with a prefix":  {"semver:v{{major}}", Facts{Ref: "refs/tags/v1.2.3"}, "v1", ""},
+		"patch":                {"semver:{{patch}}", Facts{Ref: "refs/tags/v1.2.3"}, "3", ""},
+		"prerelease":           {"semver:{{version}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "1.2.3-rc.1", ""},
+		"prerelease takes no minor": {
+			"semver:{{major}}.{{minor}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "", "left out, v1.2.3-rc.1 is a prerelease",
+		},
 		"prerelease takes no major": {"semver:{{major}}", Facts{Ref: "refs/tags/v1.2.3-rc.1"}, "", "left out, v1.2.3-rc.1 is a prerelease"},
 		"version on a branch":       {"semver:{{version}}", Facts{Ref: "refs/heads/v1.2.3"}, "", "left out, the ref is no tag"},
-		"version of another tag":    {"semver:{{version}}", Facts{Ref: "refs/tags/nightly"}, "", `left out, the tag "nightly" is no version`},
+		"version of another tag": {
+			"semver:{{version}}", Facts{Ref: "refs/tags/nightly"}, "", `left out, the tag "nightly" is no version`,
+		},
 		"version with leading zero": {"semver:{{version}}", Facts{Ref: "refs/tags/v1.02.3"}, "", "is no version"},
 		"twice the same":            {"raw:1.2 semver:{{major}}.{{minor}} raw:x", Facts{Ref: "refs/tags/v1.2.3"}, "1.2 x", ""},
 	} {
@@ -139,7 +143,10 @@ func waybill(t *testing.T, source string, state evidence.State) evidence.Waybill
 	if err != nil {
 		t.Fatal(err)
 	}
-	return evidence.Waybill{Image: ref, Source: evidence.Source{Commit: source}, Decision: evidence.Decide(evidence.Reason{Rule: "signature", State: state, Detail: "no signature record"})}
+	return evidence.Waybill{
+		Image: ref, Source: evidence.Source{Commit: source},
+		Decision: evidence.Decide(evidence.Reason{Rule: "signature", State: state, Detail: "no signature record"}),
+	}
 }
 
 func TestPlanTakesTheProvenCommit(t *testing.T) {
@@ -151,7 +158,9 @@ func TestPlanTakesTheProvenCommit(t *testing.T) {
 	}
 	for _, types := range [][]string{{"ref"}, {"raw:x", "semver:{{version}}"}} {
 		_, _, err := Plan(waybill(t, commit, evidence.Met), types, facts)
-		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "was built from commit 4be1f7a, this run is about d03c9e2") {
+		if outcome.Code(err) != outcome.Usage || !strings.Contains(
+			err.Error(), "was built from commit 4be1f7a, this run is about d03c9e2",
+		) {
 			t.Errorf("%q for another commit: %v", types, err)
 		}
 	}
@@ -191,7 +200,8 @@ func TestApply(t *testing.T) {
 	}
 	r := new(tagged)
 	written, err := Apply(t.Context(), r, waybill(t, commit, evidence.Met), []string{"1.2.3", "latest"})
-	if err != nil || !cmp.Equal(written, []string{"registry.example/acme/app:1.2.3", "registry.example/acme/app:latest"}) || !cmp.Equal(r.tags, []string{"1.2.3", "latest"}) {
+	if err != nil || !cmp.Equal(written, []string{"registry.example/acme/app:1.2.3", "registry.example/acme/app:latest"}) ||
+		!cmp.Equal(r.tags, []string{"1.2.3", "latest"}) {
 		t.Errorf("wrote %q, %v", written, err)
 	}
 	r = &tagged{fail: "latest"}

@@ -89,7 +89,9 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if err != nil {
 		return result, err
 	}
-	reasons, err := judge.Enter(ctx, repo, rules.Move{Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed})
+	reasons, err := judge.Enter(ctx, repo, rules.Move{
+		Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed,
+	})
 	if err != nil {
 		return result, err
 	}

@@ -40,10 +40,21 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		want  []string
 		not   string
 	}{
-		"soak is left":            {n: 1, pass: 10 * time.Minute, env: "staging", want: []string{"of dev is not in staging:", "soak", "10 m in dev, 30 m asked", "→ passes"}, not: "order"},
-		"nothing, ask promote":    {n: 1, pass: time.Hour, env: "staging", want: []string{"of dev may enter staging: run waybill promote."}},
-		"nothing, merge it":       {n: 1, pass: time.Hour, env: "staging", forge: oneOpen{}, want: []string{"merge #212 (https://github.com/acme/config/pull/212)"}},
-		"held and not signed":     {n: 2, pass: time.Hour, hold: true, env: "staging", want: []string{"hold", "a migration", "→ lift it with waybill hold --lift", "signature", "no signature record"}},
+		"soak is left": {
+			n: 1, pass: 10 * time.Minute, env: "staging",
+			want: []string{"of dev is not in staging:", "soak", "10 m in dev, 30 m asked", "→ passes"}, not: "order",
+		},
+		"nothing, ask promote": {
+			n: 1, pass: time.Hour, env: "staging", want: []string{"of dev may enter staging: run waybill promote."},
+		},
+		"nothing, merge it": {
+			n: 1, pass: time.Hour, env: "staging", forge: oneOpen{},
+			want: []string{"merge #212 (https://github.com/acme/config/pull/212)"},
+		},
+		"held and not signed": {
+			n: 2, pass: time.Hour, hold: true, env: "staging",
+			want: []string{"hold", "a migration", "→ lift it with waybill hold --lift", "signature", "no signature record"},
+		},
 		"nothing runs before":     {env: "prod", want: []string{"Nothing runs in staging yet, so nothing can enter prod."}},
 		"soak and a pull request": {n: 1, pass: time.Minute, env: "staging", forge: oneOpen{}, want: []string{"#212 is open for it"}},
 	} {
@@ -54,7 +65,10 @@ func TestWhatStandsInTheWay(t *testing.T) {
 				files[hold.Path("demo-api", "staging")] = string(hold.Hold{App: "demo-api", Env: "staging", Reason: "a migration"}.File())
 			}
 			r := configrepotest.Local(t, files)
-			images := evidencetest.NewRegistry(evidencetest.Image{App: "demo-api", N: 1, At: configrepotest.Start}, evidencetest.Image{App: "demo-api", N: 2, At: configrepotest.Start, Without: []evidence.Kind{evidence.Signature}})
+			images := evidencetest.NewRegistry(
+				evidencetest.Image{App: "demo-api", N: 1, At: configrepotest.Start},
+				evidencetest.Image{App: "demo-api", N: 2, At: configrepotest.Start, Without: []evidence.Kind{evidence.Signature}},
+			)
 			judge := &rules.Judge{Collect: images.Collect, Now: r.Clock.Now}
 			if test.n > 0 {
 				r.Deploy(t, "main", "dev", "demo-api", demo(test.n))

@@ -68,15 +68,25 @@ func (r Request) Validate() error {
 	}
 	var rules []rule
 	if a := r.AWS; a != nil {
-		rules = append(rules, rule{"role", a.Role, roleForm, "arn:aws:iam::123456789012:role/NAME", false}, rule{"region", a.Region, regionForm, "eu-central-1", false},
+		rules = append(rules, rule{
+			"role", a.Role, roleForm, "arn:aws:iam::123456789012:role/NAME", false,
+		}, rule{"region", a.Region, regionForm, "eu-central-1", false},
 			rule{"session name", a.Session, sessionForm, "2 to 64 of letters, digits and +=,.@_-", false})
 	}
 	if g := r.Google; g != nil {
-		rules = append(rules, rule{"workload identity provider", g.Provider, providerForm, "projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME", false},
-			rule{"service account", g.ServiceAccount, accountForm, "NAME@PROJECT.iam.gserviceaccount.com", true}, rule{"project", g.Project, projectForm, "a project's id", true})
+		rules = append(rules, rule{
+			"workload identity provider", g.Provider, providerForm,
+			"projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/NAME", false,
+		},
+			rule{
+				"service account", g.ServiceAccount, accountForm, "NAME@PROJECT.iam.gserviceaccount.com", true,
+			}, rule{"project", g.Project, projectForm, "a project's id", true})
 	}
 	if a := r.Azure; a != nil {
-		rules = append(rules, rule{"client id", a.Client, guidForm, "a GUID", false}, rule{"tenant id", a.Tenant, guidForm, "a GUID", false}, rule{"subscription id", a.Subscription, guidForm, "a GUID", true})
+		rules = append(
+			rules, rule{"client id", a.Client, guidForm, "a GUID", false}, rule{"tenant id", a.Tenant, guidForm, "a GUID", false},
+			rule{"subscription id", a.Subscription, guidForm, "a GUID", true},
+		)
 	}
 	for _, x := range rules {
 		if x.value == "" && x.optional || x.form.MatchString(x.value) {
@@ -99,12 +109,17 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 		file := filepath.Join(dir, "aws-token")
 		list = append(list, cloud{
 			audience: cmp.Or(a.Audience, awsAudience), file: file,
-			variables: []Variable{{"AWS_ROLE_ARN", a.Role}, {"AWS_WEB_IDENTITY_TOKEN_FILE", file}, {"AWS_ROLE_SESSION_NAME", a.Session}, {"AWS_REGION", a.Region}, {"AWS_DEFAULT_REGION", a.Region}},
-			clears:    []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"},
+			variables: []Variable{
+				{"AWS_ROLE_ARN", a.Role}, {"AWS_WEB_IDENTITY_TOKEN_FILE", file}, {"AWS_ROLE_SESSION_NAME", a.Session},
+				{"AWS_REGION", a.Region}, {"AWS_DEFAULT_REGION", a.Region},
+			},
+			clears: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"},
 		})
 	}
 	if g := r.Google; g != nil {
-		c := cloud{audience: cmp.Or(g.Audience, "https://iam.googleapis.com/"+g.Provider), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
+		c := cloud{audience: cmp.Or(
+			g.Audience, "https://iam.googleapis.com/"+g.Provider,
+		), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
 			clears: []string{"GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT"}}
 		if g.Project != "" {
 			c.variables = append(c.variables, Variable{"GOOGLE_PROJECT", g.Project}, Variable{"GOOGLE_CLOUD_PROJECT", g.Project})
@@ -112,15 +127,21 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 		list = append(list, c)
 	}
 	if a := r.Azure; a != nil {
-		c := cloud{audience: azureAudience, variables: []Variable{{"ARM_USE_OIDC", "true"}, {"ARM_CLIENT_ID", a.Client}, {"ARM_TENANT_ID", a.Tenant}},
-			clears: []string{"ARM_CLIENT_SECRET", "ARM_CLIENT_CERTIFICATE", "ARM_CLIENT_CERTIFICATE_PATH", "ARM_OIDC_TOKEN", "ARM_OIDC_TOKEN_FILE_PATH", "ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN", "ARM_USE_MSI"}}
+		c := cloud{audience: azureAudience, variables: []Variable{
+			{"ARM_USE_OIDC", "true"}, {"ARM_CLIENT_ID", a.Client}, {"ARM_TENANT_ID", a.Tenant},
+		},
+			clears: []string{
+				"ARM_CLIENT_SECRET", "ARM_CLIENT_CERTIFICATE", "ARM_CLIENT_CERTIFICATE_PATH", "ARM_OIDC_TOKEN",
+				"ARM_OIDC_TOKEN_FILE_PATH", "ARM_OIDC_REQUEST_URL", "ARM_OIDC_REQUEST_TOKEN", "ARM_USE_MSI",
+			}}
 		if a.Subscription != "" {
 			c.variables = append(c.variables, Variable{"ARM_SUBSCRIPTION_ID", a.Subscription})
 		}
 		if !a.Refreshing {
 			c.file = filepath.Join(dir, "azure-token")
 			c.variables = append(c.variables, Variable{"ARM_OIDC_TOKEN_FILE_PATH", c.file},
-				Variable{"AZURE_FEDERATED_TOKEN_FILE", c.file}, Variable{"AZURE_CLIENT_ID", a.Client}, Variable{"AZURE_TENANT_ID", a.Tenant})
+				Variable{"AZURE_FEDERATED_TOKEN_FILE", c.file}, Variable{"AZURE_CLIENT_ID", a.Client},
+				Variable{"AZURE_TENANT_ID", a.Tenant})
 		}
 		list = append(list, c)
 	}
@@ -135,7 +156,8 @@ func (g *Google) file(dir string) string  { return filepath.Join(dir, "google-cr
 func (g *Google) credentials(dir string) []byte {
 	form := map[string]any{
 		"type": "external_account", "audience": "//iam.googleapis.com/" + g.Provider,
-		"subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": "https://sts.googleapis.com/v1/token", "universe_domain": "googleapis.com",
+		"subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": "https://sts.googleapis.com/v1/token",
+		"universe_domain":   "googleapis.com",
 		"credential_source": map[string]any{"file": g.token(dir), "format": map[string]string{"type": "text"}},
 	}
 	if g.ServiceAccount != "" {

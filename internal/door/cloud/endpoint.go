@@ -49,7 +49,9 @@ func (s *Session) listen(ctx context.Context) error {
 	s.azure = e
 	for i := range s.clouds {
 		if s.clouds[i].audience == azureAudience {
-			s.clouds[i].variables = append(s.clouds[i].variables, Variable{"ARM_OIDC_REQUEST_URL", e.url}, Variable{"ARM_OIDC_REQUEST_TOKEN", e.bearer})
+			s.clouds[i].variables = append(
+				s.clouds[i].variables, Variable{"ARM_OIDC_REQUEST_URL", e.url}, Variable{"ARM_OIDC_REQUEST_TOKEN", e.bearer},
+			)
 		}
 	}
 	return nil

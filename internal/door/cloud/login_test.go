@@ -90,9 +90,11 @@ func TestOpen(t *testing.T) {
 	aws, google, azure := filepath.Join(dir, "aws-token"), filepath.Join(dir, "google-token"), filepath.Join(dir, "azure-token")
 	credentials := filepath.Join(dir, "google-credentials.json")
 	want := map[string]string{
-		"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": aws, "AWS_ROLE_SESSION_NAME": "waybill-7", "AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
+		"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": aws, "AWS_ROLE_SESSION_NAME": "waybill-7",
+		"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-central-1",
 		"GOOGLE_APPLICATION_CREDENTIALS": credentials, "GOOGLE_PROJECT": "acme", "GOOGLE_CLOUD_PROJECT": "acme",
-		"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": guid, "ARM_TENANT_ID": guid, "ARM_SUBSCRIPTION_ID": guid, "ARM_OIDC_TOKEN_FILE_PATH": azure,
+		"ARM_USE_OIDC": "true", "ARM_CLIENT_ID": guid, "ARM_TENANT_ID": guid, "ARM_SUBSCRIPTION_ID": guid,
+		"ARM_OIDC_TOKEN_FILE_PATH":   azure,
 		"AZURE_FEDERATED_TOKEN_FILE": azure, "AZURE_CLIENT_ID": guid, "AZURE_TENANT_ID": guid,
 	}
 	if diff := cmp.Diff(want, variables(s)); diff != "" {
@@ -115,8 +117,9 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(map[string]any{
-		"type": "external_account", "audience": "//iam.googleapis.com/" + provider, "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-		"token_url": "https://sts.googleapis.com/v1/token", "universe_domain": "googleapis.com",
+		"type": "external_account", "audience": "//iam.googleapis.com/" + provider,
+		"subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+		"token_url":          "https://sts.googleapis.com/v1/token", "universe_domain": "googleapis.com",
 		"credential_source":                 map[string]any{"file": google, "format": map[string]any{"type": "text"}},
 		"service_account_impersonation_url": "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/ci@acme.iam.gserviceaccount.com:generateAccessToken",
 	}, form); diff != "" {
@@ -135,8 +138,12 @@ func TestInto(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := s.Into([]string{"PATH=/bin", "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=y", "AWS_PROFILE=p", "AWS_REGION=us-east-1", "TF_VAR_a=1"})
-	if !slices.Contains(got, "PATH=/bin") || !slices.Contains(got, "TF_VAR_a=1") || !slices.Contains(got, "AWS_REGION=eu-central-1") || len(got) != 7 {
+	got := s.Into([]string{
+		"PATH=/bin", "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=y", "AWS_PROFILE=p",
+		"AWS_REGION=us-east-1", "TF_VAR_a=1",
+	})
+	if !slices.Contains(got, "PATH=/bin") || !slices.Contains(got, "TF_VAR_a=1") ||
+		!slices.Contains(got, "AWS_REGION=eu-central-1") || len(got) != 7 {
 		t.Errorf("%q", got)
 	}
 	for _, e := range got {
@@ -188,7 +195,10 @@ func TestKeep(t *testing.T) {
 		err       error
 		token     string
 		low, high time.Duration
-	}{{nil, "token-2", 2 * time.Minute, 3 * time.Minute}, {errors.New("GitHub is out"), "token-2", time.Second, time.Minute}, {nil, "token-3", 2 * time.Minute, 3 * time.Minute}} {
+	}{
+		{nil, "token-2", 2 * time.Minute, 3 * time.Minute}, {errors.New("GitHub is out"), "token-2", time.Second, time.Minute},
+		{nil, "token-3", 2 * time.Minute, 3 * time.Minute},
+	} {
 		tick <- time.Time{}
 		if audience := <-f.asked; audience != "sts.amazonaws.com" {
 			t.Errorf("asked for %s", audience)
@@ -278,7 +288,9 @@ func TestValidate(t *testing.T) {
 	if _, err := cloud.Open(t.Context(), nil, cloud.Request{}, t.TempDir()); !errors.Is(err, cloud.ErrNothing) {
 		t.Errorf("nothing: %v", err)
 	}
-	if err := (cloud.Request{AWS: &cloud.AWS{Role: "arn:aws-cn:iam::123456789012:role/x", Region: "cn-north-1", Session: "me"}}).Validate(); err != nil {
+	if err := (cloud.Request{AWS: &cloud.AWS{
+		Role: "arn:aws-cn:iam::123456789012:role/x", Region: "cn-north-1", Session: "me",
+	}}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

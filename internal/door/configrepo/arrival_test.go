@@ -17,15 +17,25 @@ func TestArrival(t *testing.T) {
 		position int
 		want     time.Time // zero is not known
 	}{
-		"its own push":                   {[]github.Move{{Before: "b", After: "c", At: hour(2)}, {Before: "a", After: "b", At: hour(1)}}, 2, hour(1)},
-		"a push of several":              {[]github.Move{{Before: "a", After: "d", At: hour(3)}}, 2, hour(3)},
-		"put back after a force push":    {[]github.Move{{Before: "a", After: "c", At: hour(5)}, {Before: "c", After: "a", At: hour(4)}, {Before: "b", After: "c", At: hour(2)}}, 1, hour(5)},
-		"a new branch":                   {[]github.Move{{Before: github.ZeroOID, After: "d", At: hour(6)}}, 3, hour(6)},
-		"newer than what is listed":      {[]github.Move{{Before: "a", After: "b", At: hour(1)}}, 0, now},
-		"older than what is listed":      {[]github.Move{{Before: "b", After: "c", At: hour(1)}}, 3, time.Time{}},
-		"moves of another branch":        {[]github.Move{{Before: "x", After: "y", At: hour(1)}}, 0, time.Time{}},
-		"no list":                        {nil, 0, time.Time{}},
-		"over a commit that was dropped": {[]github.Move{{Before: "x", After: "d", At: hour(7)}, {Before: "a", After: "c", At: hour(2)}}, 1, hour(7)},
+		"its own push": {
+			[]github.Move{{Before: "b", After: "c", At: hour(2)}, {Before: "a", After: "b", At: hour(1)}}, 2, hour(1),
+		},
+		"a push of several": {[]github.Move{{Before: "a", After: "d", At: hour(3)}}, 2, hour(3)},
+		"put back after a force push": {
+			[]github.Move{
+				{Before: "a", After: "c", At: hour(5)}, {Before: "c", After: "a", At: hour(4)},
+				{Before: "b", After: "c", At: hour(2)},
+			},
+			1, hour(5),
+		},
+		"a new branch":              {[]github.Move{{Before: github.ZeroOID, After: "d", At: hour(6)}}, 3, hour(6)},
+		"newer than what is listed": {[]github.Move{{Before: "a", After: "b", At: hour(1)}}, 0, now},
+		"older than what is listed": {[]github.Move{{Before: "b", After: "c", At: hour(1)}}, 3, time.Time{}},
+		"moves of another branch":   {[]github.Move{{Before: "x", After: "y", At: hour(1)}}, 0, time.Time{}},
+		"no list":                   {nil, 0, time.Time{}},
+		"over a commit that was dropped": {
+			[]github.Move{{Before: "x", After: "d", At: hour(7)}, {Before: "a", After: "c", At: hour(2)}}, 1, hour(7),
+		},
 	} {
 		at, known := arrival(test.moves, line, test.position, now)
 		if known != !test.want.IsZero() || known && !at.Equal(test.want) {

@@ -67,7 +67,9 @@ func (s *Snapshot) SameFiles(files map[string][]byte, other *Snapshot) bool {
 var errTooMany = fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles)
 
 func tooLarge(path, rev string) error {
-	return fmt.Errorf("file %s at %s has more than %d MiB: it is not read, and nothing that is deployed may need it", path, rev, maxFileBytes>>20)
+	return fmt.Errorf(
+		"file %s at %s has more than %d MiB: it is not read, and nothing that is deployed may need it", path, rev, maxFileBytes>>20,
+	)
 }
 
 // Change writes a file, which keeps its mode, or deletes it (Content nil; an
@@ -117,7 +119,8 @@ func (r Request) validate() error {
 	}
 	seen := map[string]bool{}
 	for _, c := range r.Changes {
-		if c.Path == "" || c.Path != path.Clean(c.Path) || path.IsAbs(c.Path) || strings.HasPrefix(c.Path, "../") || c.Path == ".." || c.Path == "." ||
+		if c.Path == "" || c.Path != path.Clean(c.Path) || path.IsAbs(c.Path) || strings.HasPrefix(c.Path, "../") ||
+			c.Path == ".." || c.Path == "." ||
 			strings.ContainsAny(c.Path, "\x00\n\\") || hasGitDir(c.Path) {
 			return fmt.Errorf("commit to %s: %q is not a path inside the repository", r.Branch, c.Path)
 		}
@@ -142,7 +145,8 @@ func hasGitDir(p string) bool {
 // read as something else.
 func validBranch(b string) error {
 	if b == "" || strings.HasPrefix(b, "-") || strings.HasPrefix(b, "/") || strings.HasSuffix(b, "/") || strings.HasSuffix(b, ".lock") ||
-		strings.HasSuffix(b, ".") || strings.Contains(b, "..") || strings.Contains(b, "//") || strings.Contains(b, "@{") || strings.ContainsAny(b, " ~^:?*[\\\x7f") ||
+		strings.HasSuffix(b, ".") || strings.Contains(b, "..") || strings.Contains(b, "//") || strings.Contains(b, "@{") ||
+		strings.ContainsAny(b, " ~^:?*[\\\x7f") ||
 		strings.Contains(b, "/.") || strings.HasPrefix(b, ".") {
 		return fmt.Errorf("%q is not the name of a branch", b)
 	}

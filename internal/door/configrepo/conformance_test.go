@@ -120,7 +120,9 @@ func places(t *testing.T) map[string]func(t *testing.T) place {
 			if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
 				t.Fatal(err)
 			}
-			token := server.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"}})
+			token := server.CreateToken(sandbox.Token{
+				Job: true, Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"},
+			})
 			return place{gitDir: server.GitDir("acme/config"), open: func(t testing.TB) store {
 				client, err := github.New(github.Options{Token: token, APIURL: server.APIURL(), ServerURL: server.URL()})
 				if err != nil {
@@ -198,7 +200,8 @@ func TestWhatIsNotThere(t *testing.T) {
 		_, link := s.File(ctx, "main", "link.yaml")
 		_, log := s.Log(ctx, "nothing", "", 0)
 		for what, err := range map[string]error{
-			"head": head, "revision": rev, "commit": sha, "snapshot": snapshot, "file": file, "directory as a file": directory, "link as a file": link, "log": log,
+			"head": head, "revision": rev, "commit": sha, "snapshot": snapshot, "file": file, "directory as a file": directory,
+			"link as a file": link, "log": log,
 		} {
 			if !errors.Is(err, configrepo.ErrNotFound) {
 				t.Errorf("%s: got %v, want ErrNotFound", what, err)
@@ -215,14 +218,16 @@ func TestCommit(t *testing.T) {
 		sha := must(s.Commit(ctx, configrepo.Request{
 			Branch: "main", Expect: head, Parent: head, Message: "Deploy\n\nWaybill-App: a\n",
 			Changes: []configrepo.Change{
-				{Path: "apps/a/overlays/dev/kustomization.yaml", Content: []byte("a: 2\n")}, {Path: "run.sh", Content: []byte("#!/bin/bash\n")},
+				{Path: "apps/a/overlays/dev/kustomization.yaml", Content: []byte("a: 2\n")},
+				{Path: "run.sh", Content: []byte("#!/bin/bash\n")},
 				{Path: "apps/new/ü.bin", Content: []byte{0, 255}}, {Path: "apps/new/empty", Content: []byte{}}, {Path: "hidden"},
 			},
 		}))(t)
 		if got := must(s.Head(ctx, "main"))(t); got != sha || got != gitIn(t, p.gitDir, "rev-parse", "main") {
 			t.Errorf("main is at %s (git: %s), want the new commit %s", got, gitIn(t, p.gitDir, "rev-parse", "main"), sha)
 		}
-		want := ":100644 100644 M\tapps/a/overlays/dev/kustomization.yaml\n:000000 100644 A\tapps/new/empty\n:000000 100644 A\tapps/new/ü.bin\n:100644 000000 D\thidden\n:100755 100755 M\trun.sh"
+		want := ":100644 100644 M\tapps/a/overlays/dev/kustomization.yaml\n:000000 100644 A\tapps/new/empty\n:000000 100644 " +
+			"A\tapps/new/ü.bin\n:100644 000000 D\thidden\n:100755 100755 M\trun.sh"
 		var got []string
 		for _, line := range strings.Split(gitIn(t, p.gitDir, "diff-tree", "-r", "--no-commit-id", sha), "\n") {
 			f := strings.Fields(line)
@@ -235,7 +240,8 @@ func TestCommit(t *testing.T) {
 			t.Errorf("parent and message: got %q", got)
 		}
 		log := must(s.Log(ctx, "main", "apps/a", 0))(t)
-		if len(log) != 2 || log[0].SHA != sha || log[1].SHA != head || log[0].Message != "Deploy\n\nWaybill-App: a" || log[0].Time.IsZero() || log[0].AuthorName == "" || log[0].AuthorEmail == "" {
+		if len(log) != 2 || log[0].SHA != sha || log[1].SHA != head || log[0].Message != "Deploy\n\nWaybill-App: a" ||
+			log[0].Time.IsZero() || log[0].AuthorName == "" || log[0].AuthorEmail == "" {
 			t.Errorf("log: got %+v", log)
 		}
 		if log := must(s.Log(ctx, "main", "apps/b", 0))(t); len(log) != 1 || log[0].SHA != head {
@@ -253,12 +259,19 @@ func TestCommitOnlyWhereTheBranchIsExpected(t *testing.T) {
 		ctx := t.Context()
 		first := must(s.Head(ctx, "main"))(t)
 		request := func(expect, parent, content string) configrepo.Request {
-			return configrepo.Request{Branch: "main", Expect: expect, Parent: parent, Message: "m", Changes: []configrepo.Change{{Path: "f", Content: []byte(content)}}}
+			return configrepo.Request{
+				Branch: "main", Expect: expect, Parent: parent, Message: "m",
+				Changes: []configrepo.Change{{Path: "f", Content: []byte(content)}},
+			}
 		}
 		second := must(s.Commit(ctx, request(first, first, "2")))(t)
 		for what, r := range map[string]configrepo.Request{
-			"forward from an older head": request(first, first, "3"), "moved from an older head": request(first, second, "3"), "a branch that exists": request("", first, "3"),
-			"a branch that does not exist": {Branch: "none", Expect: first, Parent: first, Message: "m", Changes: []configrepo.Change{{Path: "f", Content: []byte("3")}}},
+			"forward from an older head": request(first, first, "3"), "moved from an older head": request(first, second, "3"),
+			"a branch that exists": request("", first, "3"),
+			"a branch that does not exist": {
+				Branch: "none", Expect: first, Parent: first, Message: "m",
+				Changes: []configrepo.Change{{Path: "f", Content: []byte("3")}},
+			},
 		} {
 			if _, err := s.Commit(ctx, r); !errors.Is(err, configrepo.ErrMoved) {
 				t.Errorf("%s: got %v, want ErrMoved", what, err)
@@ -284,7 +297,10 @@ func TestOwnBranchIsRebuiltAndDeleted(t *testing.T) {
 		const branch = "waybill/staging/a"
 		commit := func(branch, expect, parent, content string) string {
 			t.Helper()
-			return must(s.Commit(ctx, configrepo.Request{Branch: branch, Expect: expect, Parent: parent, Message: "m", Changes: []configrepo.Change{{Path: "f", Content: []byte(content)}}}))(t)
+			return must(s.Commit(ctx, configrepo.Request{
+				Branch: branch, Expect: expect, Parent: parent, Message: "m",
+				Changes: []configrepo.Change{{Path: "f", Content: []byte(content)}},
+			}))(t)
 		}
 		one := commit(branch, "", base, "1")
 		newer := commit("main", base, base, "main")
@@ -315,10 +331,12 @@ func TestRefusedRequests(t *testing.T) {
 		head := must(s.Head(t.Context(), "main"))(t)
 		x := []byte("x")
 		for want, r := range map[string]configrepo.Request{
-			`"../up" is not a path`:                  {Branch: "main", Changes: []configrepo.Change{{Path: "../up", Content: x}}},
-			`"/etc/x" is not a path`:                 {Branch: "main", Changes: []configrepo.Change{{Path: "/etc/x", Content: x}}},
-			`"a/.git/config" is not a path`:          {Branch: "main", Changes: []configrepo.Change{{Path: "a/.git/config", Content: x}}},
-			`a is changed twice`:                     {Branch: "main", Changes: []configrepo.Change{{Path: "a", Content: x}, {Path: "a", Content: x}}},
+			`"../up" is not a path`:         {Branch: "main", Changes: []configrepo.Change{{Path: "../up", Content: x}}},
+			`"/etc/x" is not a path`:        {Branch: "main", Changes: []configrepo.Change{{Path: "/etc/x", Content: x}}},
+			`"a/.git/config" is not a path`: {Branch: "main", Changes: []configrepo.Change{{Path: "a/.git/config", Content: x}}},
+			`a is changed twice`: {
+				Branch: "main", Changes: []configrepo.Change{{Path: "a", Content: x}, {Path: "a", Content: x}},
+			},
 			`"--force" is not the name of a branch`:  {Branch: "--force", Changes: []configrepo.Change{{Path: "a", Content: x}}},
 			`"a..b" is not the name of a branch`:     {Branch: "a..b", Changes: []configrepo.Change{{Path: "a", Content: x}}},
 			`write link.yaml: it is a symbolic link`: {Branch: "main", Changes: []configrepo.Change{{Path: "link.yaml", Content: x}}},

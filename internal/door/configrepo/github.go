@@ -44,7 +44,10 @@ type treeRef struct {
 
 // NewGitHub makes the repository; it sends nothing.
 func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
-	return &GitHub{api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{}, roots: map[string]string{}, blobs: map[string][]byte{}}
+	return &GitHub{
+		api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{},
+		roots: map[string]string{}, blobs: map[string][]byte{},
+	}
 }
 
 // DefaultBranch is the repository's default branch.

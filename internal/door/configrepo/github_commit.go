@@ -98,7 +98,8 @@ func (g *GitHub) DeleteBranch(ctx context.Context, branch, expect string) error 
 // explain looks at the branch when GitHub refused to move it: it may have moved
 // before, or the first of two tries did arrive.
 func (g *GitHub) explain(ctx context.Context, branch, expect, want string, err error) error {
-	if err == nil || !(github.IsStatus(err, http.StatusUnprocessableEntity) || github.IsStatus(err, http.StatusConflict) || github.IsNotFound(err)) {
+	if err == nil || !(github.IsStatus(err, http.StatusUnprocessableEntity) || github.IsStatus(err, http.StatusConflict) ||
+		github.IsNotFound(err)) {
 		return err
 	}
 	head, headErr := g.Head(ctx, branch)

@@ -49,7 +49,10 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 			continue
 		}
 		seen[c.SHA] = true
-		entries = append(entries, Entry{SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail})
+		entries = append(entries, Entry{
+			SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName,
+			AuthorEmail: c.AuthorEmail,
+		})
 	}
 	if err := g.since(ctx, line, entries, path != ""); err != nil {
 		return nil, err

@@ -21,7 +21,9 @@ func onGitHub(t *testing.T, permissions map[string]string) (*configrepo.GitHub, 
 		t.Fatal(err)
 	}
 	token := server.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/config"}, Permissions: permissions})
-	client := must(github.New(github.Options{Token: token, APIURL: server.APIURL(), Sleep: func(context.Context, time.Duration) error { return nil }}))(t)
+	client := must(github.New(github.Options{
+		Token: token, APIURL: server.APIURL(), Sleep: func(context.Context, time.Duration) error { return nil },
+	}))(t)
 	return configrepo.NewGitHub(client, github.Repository{Owner: "acme", Name: "config"}), server
 }
 
@@ -31,12 +33,17 @@ var writer = map[string]string{"contents": "write"}
 // second commit.
 func TestLostAnswerToACommit(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ path, expect string }{"forward": {"/git/refs/heads/main$", "head"}, "own branch": {"/api/graphql$", ""}} {
+	for name, test := range map[string]struct{ path, expect string }{
+		"forward": {"/git/refs/heads/main$", "head"}, "own branch": {"/api/graphql$", ""},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, server := onGitHub(t, writer)
 			head := must(g.Head(t.Context(), "main"))(t)
-			r := configrepo.Request{Branch: "waybill/dev/a", Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}}
+			r := configrepo.Request{
+				Branch: "waybill/dev/a", Parent: head, Message: "m",
+				Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+			}
 			if test.expect != "" {
 				r.Branch, r.Expect = "main", head
 			}
@@ -60,13 +67,18 @@ func TestRaceLostInTheLastStep(t *testing.T) {
 			g, server := onGitHub(t, writer)
 			dir := server.GitDir("acme/config")
 			head := must(g.Head(t.Context(), "main"))(t)
-			r := configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}}
+			r := configrepo.Request{
+				Branch: "main", Expect: head, Parent: head, Message: "m",
+				Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+			}
 			if name == "rebuilt" {
 				gitIn(t, dir, "update-ref", "refs/heads/own", gitIn(t, dir, "commit-tree", head+"^{tree}", "-p", head, "-m", "old"))
 				r.Branch, r.Expect = "own", gitIn(t, dir, "rev-parse", "own")
 			}
 			theirs := gitIn(t, dir, "commit-tree", head+"^{tree}", "-p", head, "-m", "theirs")
-			if err := server.AddFault(sandbox.Fault{Path: path, Before: func() { gitIn(t, dir, "update-ref", "refs/heads/"+r.Branch, theirs) }}); err != nil {
+			if err := server.AddFault(sandbox.Fault{
+				Path: path, Before: func() { gitIn(t, dir, "update-ref", "refs/heads/"+r.Branch, theirs) },
+			}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := g.Commit(t.Context(), r); !errors.Is(err, configrepo.ErrMoved) || !strings.Contains(err.Error(), "is at "+theirs) {
@@ -83,11 +95,14 @@ func TestWithoutPermissionIsNotMoved(t *testing.T) {
 	t.Parallel()
 	g, _ := onGitHub(t, map[string]string{"contents": "read"})
 	head := must(g.Head(t.Context(), "main"))(t)
-	_, err := g.Commit(t.Context(), configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}})
+	_, err := g.Commit(t.Context(), configrepo.Request{
+		Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+	})
 	if errors.Is(err, configrepo.ErrMoved) || err == nil || !strings.Contains(err.Error(), "the token needs contents: write") {
 		t.Errorf("got %v", err)
 	}
-	if err := g.DeleteBranch(t.Context(), "main", head); errors.Is(err, configrepo.ErrMoved) || err == nil || !strings.Contains(err.Error(), "the token needs contents: write") {
+	if err := g.DeleteBranch(t.Context(), "main", head); errors.Is(err, configrepo.ErrMoved) || err == nil ||
+		!strings.Contains(err.Error(), "the token needs contents: write") {
 		t.Errorf("delete: got %v", err)
 	}
 }
@@ -123,11 +138,15 @@ func TestCommitNamesNoAuthor(t *testing.T) {
 func TestRefusedByRules(t *testing.T) {
 	t.Parallel()
 	g, server := onGitHub(t, writer)
-	fault := sandbox.Fault{Path: "/git/refs/heads/main$", Status: 422, Body: `{"message":"Repository rule violations found\n\nChanges must be made through a pull request."}`}
+	fault := sandbox.Fault{
+		Path: "/git/refs/heads/main$", Status: 422,
+		Body: `{"message":"Repository rule violations found\n\nChanges must be made through a pull request."}`,
+	}
 	if err := server.AddFault(fault); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := deploy(t, g, "main"); errors.Is(err, configrepo.ErrMoved) || err == nil || !strings.Contains(err.Error(), "Changes must be made through a pull request") {
+	if _, err := deploy(t, g, "main"); errors.Is(err, configrepo.ErrMoved) || err == nil ||
+		!strings.Contains(err.Error(), "Changes must be made through a pull request") {
 		t.Errorf("a rule: got %v", err)
 	}
 	fault.Status = 409

@@ -36,7 +36,9 @@ func TestHistoryCountsFromTheMerge(t *testing.T) {
 		for _, e := range must(s.Log(ctx, onPlace(t, p, s, last), overlay, 0))(t) {
 			got = append(got, e.SHA+" "+e.Time.Format(time.DateOnly)+" "+e.Message)
 		}
-		want := []string{merge + " 2026-04-01 Merge", base + " " + must(s.Log(ctx, base, "", 1))(t)[0].Time.Format(time.DateOnly) + " Begin"}
+		want := []string{
+			merge + " 2026-04-01 Merge", base + " " + must(s.Log(ctx, base, "", 1))(t)[0].Time.Format(time.DateOnly) + " Begin",
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("history of the overlay (-want +got):\n%s", diff)
 		}
@@ -63,14 +65,17 @@ func onPlace(t *testing.T, p place, s store, sha string) string {
 func gitAt(t *testing.T, dir, when string, args ...string) string {
 	t.Helper()
 	return must(git.RunEnv(t.Context(), dir, []string{
-		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "GIT_AUTHOR_DATE=" + when, "GIT_COMMITTER_DATE=" + when,
+		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
+		"GIT_AUTHOR_DATE=" + when, "GIT_COMMITTER_DATE=" + when,
 	}, args...))(t)
 }
 
 // gitPipe writes a blob, gitTree a tree with it.
 func gitPipe(t *testing.T, dir, content string) string {
 	t.Helper()
-	return must(git.Command{Dir: dir, Args: []string{"hash-object", "-w", "--stdin"}, Stdin: strings.NewReader(content)}.Line(t.Context()))(t)
+	return must(git.Command{
+		Dir: dir, Args: []string{"hash-object", "-w", "--stdin"}, Stdin: strings.NewReader(content),
+	}.Line(t.Context()))(t)
 }
 
 func gitTree(t *testing.T, dir, parent, path, blob string) string {

@@ -54,7 +54,10 @@ func TestLinksAreFollowedInsideTheRepository(t *testing.T) {
 		for name := range snapshot.Linked {
 			got[name] = string(snapshot.Files[name])
 		}
-		want := map[string]string{"link.yaml": seedFiles["waybill.yaml"], "apps/b/d.yaml": "b: 1\r\n", "apps/c/values.yaml": "b: 1\r\n", "apps/c/d.yaml": "b: 1\r\n", "apps/two.yaml": "b: 1\r\n"}
+		want := map[string]string{
+			"link.yaml": seedFiles["waybill.yaml"], "apps/b/d.yaml": "b: 1\r\n", "apps/c/values.yaml": "b: 1\r\n",
+			"apps/c/d.yaml": "b: 1\r\n", "apps/two.yaml": "b: 1\r\n",
+		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("what links lead to (-want +got):\n%s", d)
 		}

@@ -227,13 +227,20 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 			continue
 		}
 		if boundary[f[0]] && (path != "" || limit == 0 || len(entries)+1 < limit) {
-			return nil, fmt.Errorf("read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with fetch-depth: 0", path, l.dir)
+			return nil, fmt.Errorf(
+				"read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with "+
+					"fetch-depth: 0",
+				path, l.dir,
+			)
 		}
 		seconds, err := strconv.ParseInt(f[1], 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("read the history of %s: commit %s has time %q", path, f[0], f[1])
 		}
-		entries = append(entries, Entry{SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Since: since[f[0]], AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n")})
+		entries = append(entries, Entry{
+			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Since: since[f[0]], AuthorName: f[2], AuthorEmail: f[3],
+			Message: strings.TrimRight(f[4], "\n"),
+		})
 	}
 	return entries, nil
 }
@@ -311,7 +318,9 @@ func (l *Local) blobs(ctx context.Context, entries []treeEntry) (map[string][]by
 		return files, nil
 	}
 	out := &limitedBuffer{limit: maxSnapshotBytes}
-	if err := (git.Command{Dir: l.dir, Env: l.o.Env, Args: []string{"cat-file", "--batch"}, Stdin: strings.NewReader(in.String()), Stdout: out}).Run(ctx); err != nil {
+	if err := (git.Command{
+		Dir: l.dir, Env: l.o.Env, Args: []string{"cat-file", "--batch"}, Stdin: strings.NewReader(in.String()), Stdout: out,
+	}).Run(ctx); err != nil {
 		if out.full {
 			return nil, fmt.Errorf("more than %d MiB: is this the config repository?", maxSnapshotBytes>>20)
 		}

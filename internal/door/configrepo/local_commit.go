@@ -189,7 +189,8 @@ func (l *Local) now() time.Time {
 // that has it checked out. The caller holds the lock.
 func (l *Local) move(ctx context.Context, branch, expect, sha string) error {
 	follow := false
-	if checkedOut, err := l.line(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil && !l.bare && checkedOut == "refs/heads/"+branch && expect != "" {
+	if checkedOut, err := l.line(ctx, "symbolic-ref", "--quiet", "HEAD"); err == nil && !l.bare &&
+		checkedOut == "refs/heads/"+branch && expect != "" {
 		dirty, err := l.line(ctx, "status", "--porcelain", "--untracked-files=no")
 		if err != nil {
 			return fmt.Errorf("look for uncommitted changes in %s: %w", l.dir, err)
@@ -198,7 +199,10 @@ func (l *Local) move(ctx context.Context, branch, expect, sha string) error {
 			if head, err := l.localHead(ctx, branch); err == nil && head != expect {
 				return moved(branch, expect, head)
 			}
-			return fmt.Errorf("branch %s is checked out in %s with uncommitted changes (%s): commit or stash them first", branch, l.dir, firstLine(dirty))
+			return fmt.Errorf(
+				"branch %s is checked out in %s with uncommitted changes (%s): commit or stash them first", branch, l.dir,
+				firstLine(dirty),
+			)
 		}
 		follow = true
 	}

@@ -21,7 +21,10 @@ func openLocal(t *testing.T, dir string, o configrepo.LocalOptions) *configrepo.
 func deploy(t *testing.T, s store, branch string) (string, error) {
 	t.Helper()
 	head := must(s.Head(t.Context(), branch))(t)
-	return s.Commit(t.Context(), configrepo.Request{Branch: branch, Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "apps/a/overlays/dev/kustomization.yaml", Content: []byte("a: 2\n")}}})
+	return s.Commit(t.Context(), configrepo.Request{
+		Branch: branch, Expect: head, Parent: head, Message: "m",
+		Changes: []configrepo.Change{{Path: "apps/a/overlays/dev/kustomization.yaml", Content: []byte("a: 2\n")}},
+	})
 }
 
 const overlay = "apps/a/overlays/dev/kustomization.yaml"
@@ -61,7 +64,8 @@ func TestUncommittedChangesAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := deploy(t, openLocal(t, dir, configrepo.LocalOptions{}), "main")
-	if err == nil || !strings.Contains(err.Error(), "main is checked out in "+dir+" with uncommitted changes") || !strings.Contains(err.Error(), "waybill.yaml") {
+	if err == nil || !strings.Contains(err.Error(), "main is checked out in "+dir+" with uncommitted changes") ||
+		!strings.Contains(err.Error(), "waybill.yaml") {
 		t.Errorf("got %v", err)
 	}
 	if got := gitIn(t, dir, "rev-parse", "main"); got != head || read(t, filepath.Join(dir, "waybill.yaml")) != "mine" {
@@ -83,8 +87,12 @@ func TestUntrackedFileInTheWay(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "new"), []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := openLocal(t, dir, configrepo.LocalOptions{}).Commit(t.Context(), configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "new", Content: []byte("theirs")}}})
-	if err == nil || !strings.Contains(err.Error(), "Untracked working tree file 'new' would be overwritten") || read(t, filepath.Join(dir, "new")) != "mine" {
+	_, err := openLocal(t, dir, configrepo.LocalOptions{}).Commit(t.Context(), configrepo.Request{
+		Branch: "main", Expect: head, Parent: head, Message: "m",
+		Changes: []configrepo.Change{{Path: "new", Content: []byte("theirs")}},
+	})
+	if err == nil || !strings.Contains(err.Error(), "Untracked working tree file 'new' would be overwritten") ||
+		read(t, filepath.Join(dir, "new")) != "mine" {
 		t.Errorf("got %v, file %q", err, read(t, filepath.Join(dir, "new")))
 	}
 	if got := gitIn(t, dir, "rev-parse", "main") + gitIn(t, dir, "status", "--porcelain"); got != head+"?? new" {
@@ -99,7 +107,9 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 	dir := seedClone(t)
 	mark := filepath.Join(t.TempDir(), "ran")
 	for _, hook := range []string{"pre-commit", "reference-transaction", "post-checkout", "post-commit", "pre-push"} {
-		if err := os.WriteFile(filepath.Join(dir, ".git", "hooks", hook), []byte("#!/bin/sh\necho "+hook+" >> "+mark+"\n"), 0o755); err != nil {
+		if err := os.WriteFile(
+			filepath.Join(dir, ".git", "hooks", hook), []byte("#!/bin/sh\necho "+hook+" >> "+mark+"\n"), 0o755,
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +124,10 @@ func TestNothingOfTheRepositoryRuns(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
-	if err := os.WriteFile(filepath.Join(home, ".gitconfig"), []byte("[user]\nname = Grace\nemail = grace@example.com\n[commit]\ngpgSign = true\n"), 0o644); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(home, ".gitconfig"), []byte("[user]\nname = Grace\nemail = grace@example.com\n[commit]\ngpgSign = true\n"),
+		0o644,
+	); err != nil {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct {
@@ -123,7 +136,10 @@ func TestIdentity(t *testing.T) {
 	}{
 		"given":               {configrepo.LocalOptions{Name: "N", Email: "n@x", Env: []string{"HOME=" + home}}, "N n@x N n@x"},
 		"git's configuration": {configrepo.LocalOptions{Env: []string{"HOME=" + home}}, "Grace grace@example.com Grace grace@example.com"},
-		"none":                {configrepo.LocalOptions{Env: []string{"HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1"}}, "waybill waybill@localhost waybill waybill@localhost"},
+		"none": {
+			configrepo.LocalOptions{Env: []string{"HOME=" + t.TempDir(), "GIT_CONFIG_NOSYSTEM=1"}},
+			"waybill waybill@localhost waybill waybill@localhost",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,11 +167,15 @@ func TestPush(t *testing.T) {
 	}
 	other := openLocal(t, bare, configrepo.LocalOptions{})
 	head := gitIn(t, bare, "rev-parse", "main")
-	newer := must(other.Commit(t.Context(), configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}}))(t)
+	newer := must(other.Commit(t.Context(), configrepo.Request{
+		Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+	}))(t)
 	if got := must(l.Head(t.Context(), "main"))(t); got != newer {
 		t.Errorf("head: got %s, want origin's %s", got, newer)
 	}
-	third := must(l.Commit(t.Context(), configrepo.Request{Branch: "main", Expect: newer, Parent: newer, Message: "m", Changes: []configrepo.Change{{Path: "y", Content: []byte("y")}}}))(t)
+	third := must(l.Commit(t.Context(), configrepo.Request{
+		Branch: "main", Expect: newer, Parent: newer, Message: "m", Changes: []configrepo.Change{{Path: "y", Content: []byte("y")}},
+	}))(t)
 	if got := gitIn(t, bare, "rev-parse", "main"); got != third {
 		t.Errorf("origin is at %s, want %s", got, third)
 	}
@@ -173,7 +193,8 @@ func TestOpenLocalRefusals(t *testing.T) {
 	}
 	clone := seedClone(t)
 	gitIn(t, clone, "checkout", "--quiet", "--detach")
-	if _, err := openLocal(t, clone, configrepo.LocalOptions{}).DefaultBranch(t.Context()); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "name the branch") {
+	if _, err := openLocal(t, clone, configrepo.LocalOptions{}).DefaultBranch(t.Context()); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "name the branch") {
 		t.Errorf("detached: got %v", err)
 	}
 }
@@ -187,7 +208,9 @@ func TestInterruptedCommit(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	l := openLocal(t, dir, configrepo.LocalOptions{})
-	_, err := l.Commit(ctx, configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}})
+	_, err := l.Commit(ctx, configrepo.Request{
+		Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -251,7 +274,10 @@ func TestLocalRaceLostInTheLastStep(t *testing.T) {
 			}
 			head := gitIn(t, bare, "rev-parse", "main")
 			theirs := gitIn(t, bare, "commit-tree", head+"^{tree}", "-p", head, "-m", "theirs")
-			r := configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}}}
+			r := configrepo.Request{
+				Branch: "main", Expect: head, Parent: head, Message: "m",
+				Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+			}
 			if !expected {
 				r.Branch, r.Expect = "own", ""
 			}

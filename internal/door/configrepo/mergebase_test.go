@@ -14,7 +14,9 @@ func TestMergeBase(t *testing.T) {
 		base, _ := r.Head(t.Context(), "main")
 		side := r.Write(t, "side", "side", map[string]string{"a": "1\n"})
 		next := r.Write(t, "main", "next", map[string]string{"b": "1\n"})
-		for _, pair := range [][3]string{{next, side, base}, {side, next, base}, {base, next, base}, {next, base, base}, {next, next, next}} {
+		for _, pair := range [][3]string{
+			{next, side, base}, {side, next, base}, {base, next, base}, {next, base, base}, {next, next, next},
+		} {
 			if got, err := r.MergeBase(t.Context(), pair[0], pair[1]); err != nil || got != pair[2] {
 				t.Errorf("of %s and %s: got %s, %v, want %s", pair[0], pair[1], got, err, pair[2])
 			}

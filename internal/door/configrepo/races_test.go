@@ -26,7 +26,10 @@ func TestLostRace(t *testing.T) {
 		for i := range errs {
 			writer := p.open(t)
 			wg.Go(func() {
-				_, errs[i] = writer.Commit(t.Context(), configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: fmt.Sprint("f", i), Content: []byte("x")}}})
+				_, errs[i] = writer.Commit(t.Context(), configrepo.Request{
+					Branch: "main", Expect: head, Parent: head, Message: "m",
+					Changes: []configrepo.Change{{Path: fmt.Sprint("f", i), Content: []byte("x")}},
+				})
 			})
 		}
 		wg.Wait()
@@ -61,7 +64,10 @@ func TestAllWritersLand(t *testing.T) {
 				for {
 					head, err := writer.Head(t.Context(), "main")
 					if err == nil {
-						_, err = writer.Commit(t.Context(), configrepo.Request{Branch: "main", Expect: head, Parent: head, Message: "m", Changes: []configrepo.Change{{Path: fmt.Sprint("f", i), Content: []byte("x")}}})
+						_, err = writer.Commit(t.Context(), configrepo.Request{
+							Branch: "main", Expect: head, Parent: head, Message: "m",
+							Changes: []configrepo.Change{{Path: fmt.Sprint("f", i), Content: []byte("x")}},
+						})
 					}
 					if err == nil || !errors.Is(err, configrepo.ErrMoved) {
 						errs <- err

@@ -34,7 +34,8 @@ func TestTimesOfCommitsAreBelievedWithinBounds(t *testing.T) {
 	t.Parallel()
 	r := configrepotest.Local(t, map[string]string{"a": "x"})
 	for _, c := range [][2]string{
-		{"2026-11-20T18:00:00Z", "other"}, {"2020-01-01T00:00:00Z", "f"}, {"2099-01-01T00:00:00Z", "other"}, {"2026-11-20T19:00:00Z", "f"}, {"2098-01-01T00:00:00Z", "f"},
+		{"2026-11-20T18:00:00Z", "other"}, {"2020-01-01T00:00:00Z", "f"}, {"2099-01-01T00:00:00Z", "other"},
+		{"2026-11-20T19:00:00Z", "f"}, {"2098-01-01T00:00:00Z", "f"},
 	} {
 		r.Git(t, "update-ref", "refs/heads/main", dated(t, r, c[0], c[1]))
 	}
@@ -42,7 +43,8 @@ func TestTimesOfCommitsAreBelievedWithinBounds(t *testing.T) {
 	if len(got) != 3 || got[1] != "2026-11-20 19:00" || got[2] != "2026-11-20 18:00" {
 		t.Errorf("got %v", got)
 	}
-	if future, err := time.Parse("2006-01-02 15:04", got[0]); err != nil || future.After(time.Now()) || future.Before(time.Now().Add(-time.Hour)) {
+	if future, err := time.Parse("2006-01-02 15:04", got[0]); err != nil || future.After(time.Now()) ||
+		future.Before(time.Now().Add(-time.Hour)) {
 		t.Errorf("a commit of the future counts from %s", got[0])
 	}
 }
@@ -121,7 +123,8 @@ func TestGitHubSaysWhenABranchMoved(t *testing.T) {
 		if err := r.Server.AddFault(sandbox.Fault{Method: "GET", Path: "/activity", Status: 500, Count: 100}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.Open(t).Log(t.Context(), "main", "f", 0); err == nil || !strings.Contains(err.Error(), "find when main of acme/config moved") {
+		if _, err := r.Open(t).Log(t.Context(), "main", "f", 0); err == nil ||
+			!strings.Contains(err.Error(), "find when main of acme/config moved") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -76,7 +76,8 @@ func (c Command) environment() []string {
 		env = append(env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
 	}
 	config := append([]string{
-		"safe.directory=*", "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.quotePath=false", "gc.auto=0", "maintenance.auto=false",
+		"safe.directory=*", "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.quotePath=false", "gc.auto=0",
+		"maintenance.auto=false",
 		"core.filesRefLockTimeout=10000", "core.packedRefsTimeout=10000", "advice.detachedHead=false",
 	}, c.Config...)
 	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))

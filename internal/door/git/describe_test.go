@@ -67,7 +67,8 @@ func TestDescribe(t *testing.T) {
 func TestHighest(t *testing.T) {
 	t.Parallel()
 	for want, tags := range map[string][]string{
-		"v2.0.0": {"v2.0.0-rc.1", "v2.0.0", "v1.9.0"}, "v1.10.0": {"v1.10.0", "v1.9.0", "latest"}, "2.0.1": {"latest", "2.0.1", "v2", "v2.0.0"},
+		"v2.0.0": {"v2.0.0-rc.1", "v2.0.0", "v1.9.0"}, "v1.10.0": {"v1.10.0", "v1.9.0", "latest"},
+		"2.0.1":  {"latest", "2.0.1", "v2", "v2.0.0"},
 		"v3.0.0": {"v3", "v3.0.0", "v3.0"}, "nightly": {"nightly", "latest"}, "v1.0.0-rc.10": {"v1.0.0-rc.9", "v1.0.0-rc.10"},
 	} {
 		if got := highest(tags); got != want {

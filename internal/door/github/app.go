@@ -52,7 +52,9 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 	if err != nil {
 		err := wrap(fmt.Sprintf("find the installation of the App %s on %s", app.ID, repo), err)
 		if IsNotFound(err) {
-			return "", fmt.Errorf("the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err)
+			return "", fmt.Errorf(
+				"the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err,
+			)
 		}
 		if IsStatus(err, http.StatusUnauthorized) {
 			return "", app.unknown(err)
@@ -89,7 +91,9 @@ func (o Options) now() time.Time {
 
 // unknown is the error of a key that is not the App's.
 func (a App) unknown(err error) error {
-	return fmt.Errorf("GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", a.ID, err)
+	return fmt.Errorf(
+		"GitHub does not know the App %s by this key: is `app_key` its private key, and `app_id` its client ID? (%w)", a.ID, err,
+	)
 }
 
 // show is the token by which the App says who it is.
@@ -98,7 +102,9 @@ func (a App) show(now time.Time) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	claims := jwt.RegisteredClaims{Issuer: a.ID, IssuedAt: jwt.NewNumericDate(now.Add(-appTokenBack)), ExpiresAt: jwt.NewNumericDate(now.Add(appTokenLife))}
+	claims := jwt.RegisteredClaims{
+		Issuer: a.ID, IssuedAt: jwt.NewNumericDate(now.Add(-appTokenBack)), ExpiresAt: jwt.NewNumericDate(now.Add(appTokenLife)),
+	}
 	text, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(key)
 	if err != nil {
 		return "", errors.New("the private key of the App cannot sign: download a new one from its settings")

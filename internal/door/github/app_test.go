@@ -19,11 +19,18 @@ import (
 func TestAppMovesAProtectedBranch(t *testing.T) {
 	t.Parallel()
 	server, before, after := protected(t)
-	job := github.Options{APIURL: server.APIURL(), ServerURL: server.URL(), Token: server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "write"}})}
-	if err := move(t, job, before, after); err == nil || !strings.Contains(err.Error(), "Changes must be made through a pull request") || !strings.Contains(err.Error(), "bypass list") {
+	job := github.Options{
+		APIURL: server.APIURL(), ServerURL: server.URL(),
+		Token: server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "write"}}),
+	}
+	if err := move(t, job, before, after); err == nil ||
+		!strings.Contains(err.Error(), "Changes must be made through a pull request") || !strings.Contains(err.Error(), "bypass list") {
 		t.Fatalf("a job token: %v", err)
 	}
-	id, key, err := server.CreateApp(sandbox.App{Slug: "mover", Permissions: map[string]string{"contents": "write", "actions": "write"}, Repositories: []string{"acme/config", "acme/other"}})
+	id, key, err := server.CreateApp(sandbox.App{
+		Slug: "mover", Permissions: map[string]string{"contents": "write", "actions": "write"},
+		Repositories: []string{"acme/config", "acme/other"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +58,9 @@ func TestAppMovesAProtectedBranch(t *testing.T) {
 func TestAppTrouble(t *testing.T) {
 	t.Parallel()
 	server, _, _ := protected(t)
-	id, key, err := server.CreateApp(sandbox.App{Slug: "mover", Permissions: map[string]string{"contents": "read"}, Repositories: []string{"acme/config"}})
+	id, key, err := server.CreateApp(sandbox.App{
+		Slug: "mover", Permissions: map[string]string{"contents": "read"}, Repositories: []string{"acme/config"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,12 +73,23 @@ func TestAppTrouble(t *testing.T) {
 		code int
 		want string
 	}{
-		"not a key":         {github.App{ID: id, Key: "planted-secret"}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key"},
-		"half a key":        {github.App{ID: id, Key: key[:200]}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key"},
-		"another's key":     {github.App{ID: id, Key: other}, repo, time.Time{}, outcome.Broken, "is `app_key` its private key"},
-		"not installed":     {github.App{ID: id, Key: key}, github.Repository{Owner: "acme", Name: "other"}, time.Time{}, outcome.Broken, "is not installed on acme/other: install it there, with contents: write, pull-requests: write"},
-		"lacks permissions": {github.App{ID: id, Key: key}, repo, time.Time{}, outcome.Broken, "lacks a permission on acme/config: it needs contents: write, pull-requests: write"},
-		"a clock behind":    {github.App{ID: id, Key: key}, repo, time.Now().Add(-time.Hour), outcome.Broken, "must be a numeric value representing the future time"},
+		"not a key": {
+			github.App{ID: id, Key: "planted-secret"}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key",
+		},
+		"half a key":    {github.App{ID: id, Key: key[:200]}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key"},
+		"another's key": {github.App{ID: id, Key: other}, repo, time.Time{}, outcome.Broken, "is `app_key` its private key"},
+		"not installed": {
+			github.App{ID: id, Key: key}, github.Repository{Owner: "acme", Name: "other"}, time.Time{}, outcome.Broken,
+			"is not installed on acme/other: install it there, with contents: write, pull-requests: write",
+		},
+		"lacks permissions": {
+			github.App{ID: id, Key: key}, repo, time.Time{}, outcome.Broken,
+			"lacks a permission on acme/config: it needs contents: write, pull-requests: write",
+		},
+		"a clock behind": {
+			github.App{ID: id, Key: key}, repo, time.Now().Add(-time.Hour), outcome.Broken,
+			"must be a numeric value representing the future time",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,10 @@ func (c *Client) Comments(ctx context.Context, repo Repository, n int) ([]IssueC
 	}
 	list := make([]IssueComment, 0, len(got))
 	for _, m := range got {
-		list = append(list, IssueComment{ID: m.GetID(), Author: m.GetUser().GetLogin(), Bot: m.GetUser().GetType() == "Bot", Body: m.GetBody(), Created: m.GetCreatedAt().Time, Updated: m.GetUpdatedAt().Time, URL: m.GetHTMLURL()})
+		list = append(list, IssueComment{
+			ID: m.GetID(), Author: m.GetUser().GetLogin(), Bot: m.GetUser().GetType() == "Bot", Body: m.GetBody(),
+			Created: m.GetCreatedAt().Time, Updated: m.GetUpdatedAt().Time, URL: m.GetHTMLURL(),
+		})
 	}
 	return list, nil
 }

@@ -45,7 +45,8 @@ func TestTeamMember(t *testing.T) {
 	if _, err := c.TeamMember(t.Context(), "acme", "none", "bob"); err == nil || !strings.Contains(err.Error(), "members: read") {
 		t.Errorf("a team that does not exist: %v", err)
 	}
-	if _, err := w.client(t, "contents: read").TeamMember(t.Context(), "acme", "dba", "bob"); err == nil || !strings.Contains(err.Error(), "the token needs members: read") {
+	if _, err := w.client(t, "contents: read").TeamMember(t.Context(), "acme", "dba", "bob"); err == nil ||
+		!strings.Contains(err.Error(), "the token needs members: read") {
 		t.Errorf("a job's token: %v", err)
 	}
 }
@@ -77,7 +78,8 @@ func TestEditedReviewsAndComments(t *testing.T) {
 			t.Error("no repository or no pull request, no error")
 		}
 	}
-	if _, err := w.client(t, "contents: read").Reviews(t.Context(), repo, 1); err == nil || !strings.Contains(err.Error(), "not accessible") {
+	if _, err := w.client(t, "contents: read").Reviews(t.Context(), repo, 1); err == nil ||
+		!strings.Contains(err.Error(), "not accessible") {
 		t.Errorf("a token that may not read pull requests: %v", err)
 	}
 	app := w.CreateToken(sandbox.Token{User: "bob[bot]"})
@@ -155,7 +157,9 @@ func (w *world) commitFiles(t *testing.T, files map[string]string, links ...stri
 	index := filepath.Join(t.TempDir(), "index")
 	run := func(stdin string, args ...string) string {
 		t.Helper()
-		out, err := git.Command{Dir: w.GitDir("acme/config"), Env: []string{"GIT_INDEX_FILE=" + index}, Args: args, Stdin: strings.NewReader(stdin)}.Line(t.Context())
+		out, err := git.Command{
+			Dir: w.GitDir("acme/config"), Env: []string{"GIT_INDEX_FILE=" + index}, Args: args, Stdin: strings.NewReader(stdin),
+		}.Line(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

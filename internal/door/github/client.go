@@ -140,7 +140,9 @@ func (c *Client) Repo(ctx context.Context, repo Repository) (*RepositoryInfo, er
 		return nil, wrap(fmt.Sprintf("read repository %s", repo), err)
 	}
 	c.nodes.put(repo, got.GetNodeID())
-	return &RepositoryInfo{DefaultBranch: got.GetDefaultBranch(), Private: got.GetPrivate(), NodeID: got.GetNodeID(), URL: got.GetHTMLURL()}, nil
+	return &RepositoryInfo{
+		DefaultBranch: got.GetDefaultBranch(), Private: got.GetPrivate(), NodeID: got.GetNodeID(), URL: got.GetHTMLURL(),
+	}, nil
 }
 
 // all reads every page of a list.

@@ -40,7 +40,10 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) hint() string {
 	switch {
 	case !e.RetryAt.IsZero():
-		return fmt.Sprintf(" (the rate limit ends at %s: run it again then, or use a token with a limit of its own)", e.RetryAt.UTC().Format("15:04:05 UTC"))
+		return fmt.Sprintf(
+			" (the rate limit ends at %s: run it again then, or use a token with a limit of its own)",
+			e.RetryAt.UTC().Format("15:04:05 UTC"),
+		)
 	case strings.Contains(e.Message, "rule violations") || strings.Contains(e.Message, "Protected branch"):
 		return " (a job token can be on no bypass list: let a GitHub App that is on the ruleset's act, with `app_id` and `app_key`)"
 	case e.Permission != "" && e.Status == http.StatusForbidden:

@@ -68,7 +68,9 @@ func (c *Client) Tree(ctx context.Context, repo Repository, sha string) (tree st
 		return "", nil, wrap(fmt.Sprintf("list the files of %s@%s", repo, text.Commit(sha)), err)
 	}
 	if got.GetTruncated() {
-		return "", nil, fmt.Errorf("list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, text.Commit(sha))
+		return "", nil, fmt.Errorf(
+			"list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, text.Commit(sha),
+		)
 	}
 	for _, e := range got.Entries {
 		entries = append(entries, TreeEntry{Path: e.GetPath(), Mode: e.GetMode(), Type: e.GetType(), SHA: e.GetSHA(), Size: e.GetSize()})
@@ -93,7 +95,8 @@ func (c *Client) CreateTree(ctx context.Context, repo Repository, base string, c
 		e := &gogithub.TreeEntry{Path: gogithub.String(change.Path), Mode: gogithub.String(change.Mode), Type: gogithub.String("blob")}
 		switch {
 		case change.Content == nil:
-		case len(change.Content) > 0 && len(change.Content) <= maxInline && utf8.Valid(change.Content) && !strings.ContainsRune(string(change.Content), 0):
+		case len(change.Content) > 0 && len(change.Content) <= maxInline && utf8.Valid(change.Content) &&
+			!strings.ContainsRune(string(change.Content), 0):
 			e.Content = gogithub.String(string(change.Content))
 		default:
 			blob, _, err := c.api.Git.CreateBlob(ctx, repo.Owner, repo.Name, &gogithub.Blob{
@@ -176,7 +179,10 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 	if len(answer.Errors) == 0 {
 		return nil
 	}
-	e := &Error{Op: op, Status: http.StatusUnprocessableEntity, Message: strings.Join(strings.Fields(answer.Errors[0].Message), " "), Cause: errors.New(answer.Errors[0].Message)}
+	e := &Error{
+		Op: op, Status: http.StatusUnprocessableEntity, Message: strings.Join(strings.Fields(answer.Errors[0].Message), " "),
+		Cause: errors.New(answer.Errors[0].Message),
+	}
 	if answer.Errors[0].Type == typeRateLimited {
 		e.Status = http.StatusTooManyRequests
 		if at, err := http.ParseTime(resp.Header.Get(headerLimitEnds)); err == nil {

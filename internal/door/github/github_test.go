@@ -38,7 +38,11 @@ func newWorld(t *testing.T) *world {
 	w.Server = server
 	dir := t.TempDir()
 	writeFile(t, dir, "f", "1\n")
-	writeFile(t, dir, ".github/workflows/bump.yml", "on:\n  workflow_dispatch:\n    inputs:\n      image: {required: true}\n      level: {type: choice, options: [a, b], default: a}\njobs: {}\n")
+	writeFile(
+		t, dir, ".github/workflows/bump.yml",
+		"on:\n  workflow_dispatch:\n    inputs:\n      image: {required: true}\n      level: {type: choice, options: [a, b], "+
+			"default: a}\njobs: {}\n",
+	)
 	writeFile(t, dir, ".github/workflows/push.yml", "on: push\njobs: {}\n")
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: dir, Private: true}); err != nil {
 		t.Fatal(err)
@@ -58,7 +62,14 @@ func (w *world) commit(t *testing.T, branch, parent, message string) string {
 
 func (w *world) git(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := git.RunEnv(t.Context(), w.GitDir("acme/config"), []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com"}, args...)
+	out, err := git.RunEnv(
+		t.Context(), w.GitDir("acme/config"),
+		[]string{
+			"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada",
+			"GIT_COMMITTER_EMAIL=ada@example.com",
+		},
+		args...,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +93,13 @@ func (w *world) client(t *testing.T, permissions ...string) *github.Client {
 
 func (w *world) clientWith(t *testing.T, token string) *github.Client {
 	t.Helper()
-	c, err := github.New(github.Options{Token: token, APIURL: w.APIURL(), ServerURL: w.URL(), Now: func() time.Time { return w.now }, Sleep: func(ctx context.Context, d time.Duration) error {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.waits = append(w.waits, d)
-		return ctx.Err()
-	}})
+	c, err := github.New(github.Options{Token: token, APIURL: w.APIURL(), ServerURL: w.URL(),
+		Now: func() time.Time { return w.now }, Sleep: func(ctx context.Context, d time.Duration) error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.waits = append(w.waits, d)
+			return ctx.Err()
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +141,8 @@ func TestPullRequestLife(t *testing.T) {
 	}
 	opened := w.open(t, c)
 	want := &github.PullRequest{
-		Number: 1, Title: "t", Body: "b", State: "open", HeadRef: "topic", HeadSHA: w.topic, HeadRepo: "acme/config", BaseRef: "main", DefaultBranch: "main", BaseSHA: w.main,
+		Number: 1, Title: "t", Body: "b", State: "open", HeadRef: "topic", HeadSHA: w.topic, HeadRepo: "acme/config",
+		BaseRef: "main", DefaultBranch: "main", BaseSHA: w.main,
 		URL: w.URL() + "/acme/config/pull/1", Author: "ada", Mergeable: true,
 	}
 	if want.MergeSHA = opened.MergeSHA; want.MergeSHA == "" {
@@ -162,7 +175,9 @@ func TestPullRequestLife(t *testing.T) {
 		t.Error(err)
 	}
 	seen := w.Pulls("acme/config")[0]
-	if diff := cmp.Diff([][]string{{"bob"}, {"platform"}, {"promotion", "prod"}}, [][]string{seen.Reviewers, seen.Teams, seen.Labels}); diff != "" {
+	if diff := cmp.Diff(
+		[][]string{{"bob"}, {"platform"}, {"promotion", "prod"}}, [][]string{seen.Reviewers, seen.Teams, seen.Labels},
+	); diff != "" {
 		t.Errorf("reviewers, teams, labels: %s", diff)
 	}
 	post(t, w, w.CreateToken(sandbox.Token{User: "bob"}), "/repos/acme/config/pulls/1/reviews", `{"event":"APPROVE","body":"approve a41f"}`)
@@ -171,7 +186,9 @@ func TestPullRequestLife(t *testing.T) {
 		t.Fatalf("reviews: %v %+v", err, reviews)
 	}
 	reviews[0] = github.Review{Author: reviews[0].Author, State: reviews[0].State, Body: reviews[0].Body, CommitID: reviews[0].CommitID}
-	if diff := cmp.Diff([]github.Review{{Author: "bob", State: "APPROVED", Body: "approve a41f", CommitID: w.topic}}, reviews); diff != "" || err != nil {
+	if diff := cmp.Diff(
+		[]github.Review{{Author: "bob", State: "APPROVED", Body: "approve a41f", CommitID: w.topic}}, reviews,
+	); diff != "" || err != nil {
 		t.Errorf("reviews: %v %s", err, diff)
 	}
 	if err := c.ClosePull(ctx, repo, 1); err != nil {
@@ -197,7 +214,8 @@ func TestRefusedPullRequests(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(t)
 	first := w.open(t, c)
-	if again, err := c.OpenPull(t.Context(), repo, github.NewPull{Title: "t2", Head: "topic", Base: "main"}); err != nil || again.Number != first.Number || again.Title != "t" {
+	if again, err := c.OpenPull(t.Context(), repo, github.NewPull{Title: "t2", Head: "topic", Base: "main"}); err != nil ||
+		again.Number != first.Number || again.Title != "t" {
 		t.Errorf("somebody was faster: got %+v, %v, want the one that is there", again, err)
 	}
 	for want, n := range map[string]github.NewPull{
@@ -247,7 +265,9 @@ func TestStatus(t *testing.T) {
 	c := w.client(t, "statuses: write", "contents: read")
 	long := strings.Repeat("ü", 141)
 	for _, state := range []string{"pending", "success"} {
-		if err := c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "waybill/check", State: state, Description: long, TargetURL: "https://x.test/1"}); err != nil {
+		if err := c.SetStatus(t.Context(), repo, w.topic, github.Status{
+			Context: "waybill/check", State: state, Description: long, TargetURL: "https://x.test/1",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -258,11 +278,16 @@ func TestStatus(t *testing.T) {
 		}
 		got[i].Updated = time.Time{}
 	}
-	want := []github.Status{{Context: "waybill/check", State: "success", Description: strings.Repeat("ü", 139) + "…", TargetURL: "https://x.test/1"}}
+	want := []github.Status{{
+		Context: "waybill/check", State: "success", Description: strings.Repeat("ü", 139) + "…", TargetURL: "https://x.test/1",
+	}}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
 	}
-	wantError(t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}), "set status c of acme/config@"+w.topic[:7]+": GitHub answers 422", "state is not included in the list")
+	wantError(
+		t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}),
+		"set status c of acme/config@"+w.topic[:7]+": GitHub answers 422", "state is not included in the list",
+	)
 }
 
 func TestDispatch(t *testing.T) {
@@ -274,7 +299,8 @@ func TestDispatch(t *testing.T) {
 	if err := c.Dispatch(t.Context(), repo, "bump.yml", "main", map[string]string{"image": "x@sha256:1"}); err != nil {
 		t.Fatal(err)
 	}
-	if len(events) != 1 || events[0].Name != "workflow_dispatch" || events[0].SHA != w.main || !events[0].StartsWorkflows() || !cmp.Equal(events[0].Inputs, map[string]string{"image": "x@sha256:1", "level": "a"}) {
+	if len(events) != 1 || events[0].Name != "workflow_dispatch" || events[0].SHA != w.main || !events[0].StartsWorkflows() ||
+		!cmp.Equal(events[0].Inputs, map[string]string{"image": "x@sha256:1", "level": "a"}) {
 		t.Errorf("events: %+v", events)
 	}
 	for want, inputs := range map[string]map[string]string{
@@ -282,7 +308,10 @@ func TestDispatch(t *testing.T) {
 		`Unexpected inputs provided: ["other"]`:    {"image": "x", "other": "y"},
 		"Provided value 'z' for input 'level' not": {"image": "x", "level": "z"},
 	} {
-		wantError(t, c.Dispatch(t.Context(), repo, "bump.yml", "main", inputs), "start workflow bump.yml of acme/config on main: GitHub answers 422", want)
+		wantError(
+			t, c.Dispatch(t.Context(), repo, "bump.yml", "main", inputs),
+			"start workflow bump.yml of acme/config on main: GitHub answers 422", want,
+		)
 	}
 	wantError(t, c.Dispatch(t.Context(), repo, "bump.yml", "gone", nil), "No ref found for: gone")
 	wantError(t, c.Dispatch(t.Context(), repo, "push.yml", "main", nil), "does not have 'workflow_dispatch' trigger")
@@ -296,7 +325,10 @@ func TestUploadSARIF(t *testing.T) {
 	if err := c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(`{"version":"2.1.0","runs":[]}`)); err != nil {
 		t.Error(err)
 	}
-	wantError(t, c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(`{}`)), "upload SARIF for acme/config", "400 Bad Request", "not a SARIF document")
+	wantError(
+		t, c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(`{}`)), "upload SARIF for acme/config",
+		"400 Bad Request", "not a SARIF document",
+	)
 }
 
 func TestListPullsByPrefix(t *testing.T) {
@@ -305,7 +337,9 @@ func TestListPullsByPrefix(t *testing.T) {
 	c := w.client(t)
 	w.commit(t, "waybill/prod/a", w.main, "x")
 	w.open(t, c)
-	if _, err := c.OpenPull(t.Context(), repo, github.NewPull{Title: "promotion", Head: "waybill/prod/a", Base: "main", Draft: true}); err != nil {
+	if _, err := c.OpenPull(t.Context(), repo, github.NewPull{
+		Title: "promotion", Head: "waybill/prod/a", Base: "main", Draft: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	pulls, err := c.ListPulls(t.Context(), repo, "waybill/")

@@ -130,7 +130,8 @@ func (c *Client) Reviews(ctx context.Context, repo Repository, n int) ([]Review,
 // user. The id stands in the address; the field for it holds 32 bits only.
 func (r reviewNode) review() Review {
 	out := Review{
-		Author: r.Author.Login, State: r.State, Body: r.Body, CommitID: r.Commit.OID, Submitted: r.Submitted, Edited: r.Edited != nil, URL: r.URL,
+		Author: r.Author.Login, State: r.State, Body: r.Body, CommitID: r.Commit.OID, Submitted: r.Submitted,
+		Edited: r.Edited != nil, URL: r.URL,
 	}
 	if r.Author.Kind == "Bot" {
 		out.Author += "[bot]"

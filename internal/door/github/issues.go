@@ -38,7 +38,10 @@ type IssueEdit struct {
 // Issues lists the issues, open and closed, that have the label, oldest first.
 func (c *Client) Issues(ctx context.Context, repo Repository, label string) ([]Issue, error) {
 	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.Issue, *gogithub.Response, error) {
-		return c.api.Issues.ListByRepo(ctx, repo.Owner, repo.Name, &gogithub.IssueListByRepoOptions{State: "all", Labels: []string{label}, Sort: "created", Direction: "asc", ListOptions: page})
+		return c.api.Issues.ListByRepo(
+			ctx, repo.Owner, repo.Name,
+			&gogithub.IssueListByRepoOptions{State: "all", Labels: []string{label}, Sort: "created", Direction: "asc", ListOptions: page},
+		)
 	})
 	if err != nil {
 		return nil, wrap(fmt.Sprintf("list the issues of %s labelled %s", repo, label), err)
@@ -57,7 +60,9 @@ func (c *Client) Issues(ctx context.Context, repo Repository, label string) ([]I
 // because the token may not set it then, is added.
 func (c *Client) OpenIssue(ctx context.Context, repo Repository, n NewIssue) (*Issue, error) {
 	op := "open an issue of " + repo.String()
-	got, resp, err := c.api.Issues.Create(ctx, repo.Owner, repo.Name, &gogithub.IssueRequest{Title: &n.Title, Body: &n.Body, Labels: &[]string{n.Label}})
+	got, resp, err := c.api.Issues.Create(
+		ctx, repo.Owner, repo.Name, &gogithub.IssueRequest{Title: &n.Title, Body: &n.Body, Labels: &[]string{n.Label}},
+	)
 	if err != nil {
 		if resp == nil || resp.StatusCode >= http.StatusInternalServerError {
 			if found := c.findIssue(ctx, repo, n); found != nil {
@@ -104,7 +109,10 @@ func (c *Client) EditIssue(ctx context.Context, repo Repository, n int, e IssueE
 }
 
 func issue(i *gogithub.Issue) *Issue {
-	out := &Issue{Number: i.GetNumber(), Title: i.GetTitle(), Body: i.GetBody(), State: i.GetState(), Author: i.GetUser().GetLogin(), Created: i.GetCreatedAt().Time, URL: i.GetHTMLURL()}
+	out := &Issue{
+		Number: i.GetNumber(), Title: i.GetTitle(), Body: i.GetBody(), State: i.GetState(), Author: i.GetUser().GetLogin(),
+		Created: i.GetCreatedAt().Time, URL: i.GetHTMLURL(),
+	}
 	for _, l := range i.Labels {
 		out.Labels = append(out.Labels, l.GetName())
 	}

@@ -18,16 +18,21 @@ func TestIssues(t *testing.T) {
 	if err := c.AddLabels(t.Context(), repo, 1, "drift"); err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []github.NewIssue{{Title: "two", Body: "b", Label: "drift"}, {Title: "three", Label: "other"}, {Title: "four", Label: "drift"}} {
+	for _, n := range []github.NewIssue{
+		{Title: "two", Body: "b", Label: "drift"}, {Title: "three", Label: "other"}, {Title: "four", Label: "drift"},
+	} {
 		if _, err := c.OpenIssue(t.Context(), repo, n); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.EditIssue(t.Context(), repo, 4, github.IssueEdit{Title: "four", Body: "gone", State: "closed", Reason: "not_planned"}); err != nil {
+	if err := c.EditIssue(t.Context(), repo, 4, github.IssueEdit{
+		Title: "four", Body: "gone", State: "closed", Reason: "not_planned",
+	}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := c.Issues(t.Context(), repo, "drift")
-	if err != nil || len(list) != 2 || list[0].Number != 2 || list[0].State != "open" || list[0].Body != "b" || list[1].Number != 4 || list[1].State != "closed" || list[1].Body != "gone" {
+	if err != nil || len(list) != 2 || list[0].Number != 2 || list[0].State != "open" || list[0].Body != "b" ||
+		list[1].Number != 4 || list[1].State != "closed" || list[1].Body != "gone" {
 		t.Errorf("%+v %v", list, err)
 	}
 	if login, err := c.Viewer(t.Context()); err != nil || login != list[0].Author {
@@ -55,7 +60,8 @@ func TestOpenIssueAnswerLost(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	lost(false)
-	if got, err := c.OpenIssue(t.Context(), repo, github.NewIssue{Title: "t", Body: "c", Label: "drift"}); err == nil || !strings.Contains(err.Error(), "open an issue of acme/config: GitHub answers 502") {
+	if got, err := c.OpenIssue(t.Context(), repo, github.NewIssue{Title: "t", Body: "c", Label: "drift"}); err == nil ||
+		!strings.Contains(err.Error(), "open an issue of acme/config: GitHub answers 502") {
 		t.Errorf("%+v %v", got, err)
 	}
 }
@@ -85,10 +91,14 @@ func TestOpenIssueWithoutItsLabel(t *testing.T) {
 func TestViewerUnknown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if err := w.AddFault(sandbox.Fault{Path: "/graphql$", Status: 200, Body: `{"data":{"viewer":null},"errors":[{"message":"Resource not accessible by integration"}]}`}); err != nil {
+	if err := w.AddFault(sandbox.Fault{
+		Path: "/graphql$", Status: 200,
+		Body: `{"data":{"viewer":null},"errors":[{"message":"Resource not accessible by integration"}]}`,
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if login, err := w.client(t).Viewer(t.Context()); err == nil || !strings.Contains(err.Error(), "ask whom the token acts as") || !strings.Contains(err.Error(), "not accessible by integration") {
+	if login, err := w.client(t).Viewer(t.Context()); err == nil || !strings.Contains(err.Error(), "ask whom the token acts as") ||
+		!strings.Contains(err.Error(), "not accessible by integration") {
 		t.Errorf("%q %v", login, err)
 	}
 }

@@ -19,7 +19,8 @@ func TestPagination(t *testing.T) {
 		head = w.commit(t, "long", head, fmt.Sprint("c", i))
 	}
 	comparison, err := c.Compare(t.Context(), repo, w.main, "long")
-	if err != nil || comparison.Status != "ahead" || comparison.AheadBy != many || comparison.BehindBy != 0 || len(comparison.Commits) != many || comparison.Commits[many-1].SHA != head {
+	if err != nil || comparison.Status != "ahead" || comparison.AheadBy != many || comparison.BehindBy != 0 ||
+		len(comparison.Commits) != many || comparison.Commits[many-1].SHA != head {
 		t.Fatalf("compare: %v, %s, %d ahead, %d commits", err, comparison.Status, comparison.AheadBy, len(comparison.Commits))
 	}
 	if commits, err := c.Commits(t.Context(), repo, "long", "", 0); err != nil || len(commits) != many+1 || commits[0].SHA != head {
@@ -39,7 +40,9 @@ func TestPagination(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := c.UpsertOwnComment(t.Context(), repo, 1, github.OwnComment{Login: me, Marker: "<!-- last -->", Body: "<!-- last -->\ntext"}); err != nil {
+		if err := c.UpsertOwnComment(t.Context(), repo, 1, github.OwnComment{
+			Login: me, Marker: "<!-- last -->", Body: "<!-- last -->\ntext",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +60,8 @@ func TestCompare(t *testing.T) {
 		base, head, status string
 		ahead, behind      int
 	}{
-		{"main", "topic", "ahead", 1, 0}, {"topic", "main", "behind", 0, 1}, {w.main, "main", "identical", 0, 0}, {"topic", "feature/other", "diverged", 1, 1},
+		{"main", "topic", "ahead", 1, 0}, {"topic", "main", "behind", 0, 1}, {w.main, "main", "identical", 0, 0},
+		{"topic", "feature/other", "diverged", 1, 1},
 	} {
 		got, err := c.Compare(t.Context(), repo, test.base, test.head)
 		if err != nil || got.Status != test.status || got.AheadBy != test.ahead || got.BehindBy != test.behind {
@@ -69,7 +73,8 @@ func TestCompare(t *testing.T) {
 		t.Fatalf("%+v %v", got, err)
 	}
 	commit := got.Commits[0]
-	if commit.SHA != w.topic || commit.Message != "More\n\nbody" || commit.Author != "Ada" || commit.AuthorEmail != "ada@example.com" || commit.Time.IsZero() || commit.URL != w.URL()+"/acme/config/commit/"+w.topic {
+	if commit.SHA != w.topic || commit.Message != "More\n\nbody" || commit.Author != "Ada" ||
+		commit.AuthorEmail != "ada@example.com" || commit.Time.IsZero() || commit.URL != w.URL()+"/acme/config/commit/"+w.topic {
 		t.Errorf("commit: %+v", commit)
 	}
 	_, err = c.Compare(t.Context(), repo, "main", strings.Repeat("1", 40))

@@ -43,7 +43,9 @@ func (c *Client) PullFiles(ctx context.Context, repo Repository, n int) ([]strin
 		return nil, wrap(op, err)
 	}
 	if len(got) >= maxPullFiles {
-		return nil, fmt.Errorf("%s: GitHub lists no more than %d of them, so that not all are known: split the pull request", op, maxPullFiles)
+		return nil, fmt.Errorf(
+			"%s: GitHub lists no more than %d of them, so that not all are known: split the pull request", op, maxPullFiles,
+		)
 	}
 	var files []string
 	for _, f := range got {
@@ -63,7 +65,9 @@ type Checks map[string]string
 func (c *Client) Checks(ctx context.Context, repo Repository, sha string) (Checks, error) {
 	checks := make(Checks)
 	_, err := all(func(page gogithub.ListOptions) ([]struct{}, *gogithub.Response, error) {
-		got, resp, err := c.api.Checks.ListCheckRunsForRef(ctx, repo.Owner, repo.Name, sha, &gogithub.ListCheckRunsOptions{ListOptions: page})
+		got, resp, err := c.api.Checks.ListCheckRunsForRef(
+			ctx, repo.Owner, repo.Name, sha, &gogithub.ListCheckRunsOptions{ListOptions: page},
+		)
 		if err != nil {
 			return nil, resp, err
 		}

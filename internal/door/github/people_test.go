@@ -30,7 +30,8 @@ func TestCanWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		may, err := c.CanWrite(t.Context(), repo, "dev")
-		if may || (status == 404) != (err == nil) || err != nil && !strings.Contains(err.Error(), "ask whether dev may write to acme/config") {
+		if may || (status == 404) != (err == nil) ||
+			err != nil && !strings.Contains(err.Error(), "ask whether dev may write to acme/config") {
 			t.Errorf("%d: %t %v", status, may, err)
 		}
 	}
@@ -45,7 +46,9 @@ func TestPullFiles(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(t)
 	blob := strings.Fields(w.git(t, "ls-tree", "-r", "main")) // MODE blob SHA NAME …
-	command := git.Command{Dir: w.GitDir("acme/config"), Args: []string{"mktree"}, Stdin: strings.NewReader("100644 blob " + blob[2] + "\tnew-name\n")}
+	command := git.Command{
+		Dir: w.GitDir("acme/config"), Args: []string{"mktree"}, Stdin: strings.NewReader("100644 blob " + blob[2] + "\tnew-name\n"),
+	}
 	tree, err := command.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +84,8 @@ func TestPullFilesThatAreNotAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if files, err := c.PullFiles(t.Context(), repo, 1); err == nil || !strings.Contains(err.Error(), "GitHub lists no more than 3000 of them, so that not all are known: split the pull request") {
+	if files, err := c.PullFiles(t.Context(), repo, 1); err == nil ||
+		!strings.Contains(err.Error(), "GitHub lists no more than 3000 of them, so that not all are known: split the pull request") {
 		t.Errorf("%d files, %v", len(files), err)
 	}
 }

@@ -142,9 +142,17 @@ func (c *Client) ClosePull(ctx context.Context, repo Repository, n int) error {
 // RequestReviewers asks users and teams (of the repository's organisation, by
 // slug) to review.
 func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, users, teams []string) error {
-	_, _, err := c.api.PullRequests.RequestReviewers(mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams})
+	_, _, err := c.api.PullRequests.RequestReviewers(
+		mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams},
+	)
 	if err != nil {
-		return wrap(fmt.Sprintf("request reviewers %s for pull request %s#%d", strings.Join(append(append([]string{}, users...), teams...), ", "), repo, n), err)
+		return wrap(
+			fmt.Sprintf(
+				"request reviewers %s for pull request %s#%d", strings.Join(append(append([]string{}, users...), teams...), ", "),
+				repo, n,
+			),
+			err,
+		)
 	}
 	return nil
 }

@@ -46,7 +46,10 @@ func (c *Client) Statuses(ctx context.Context, repo Repository, ref string) ([]S
 			return nil, resp, err
 		}
 		for _, s := range got.Statuses {
-			list = append(list, Status{Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(), Updated: s.GetUpdatedAt().Time})
+			list = append(list, Status{
+				Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(),
+				Updated: s.GetUpdatedAt().Time,
+			})
 		}
 		return nil, resp, nil
 	})

@@ -131,7 +131,8 @@ func (t *transport) judge(req *http.Request, resp *http.Response, err error, att
 		return t.limitWait(resp, backoff, attempt), true
 	}
 	switch resp.StatusCode {
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusRequestTimeout:
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
+		http.StatusGatewayTimeout, http.StatusRequestTimeout:
 		if after, ok := t.retryAfter(resp); ok {
 			backoff = max(after, backoff)
 		}

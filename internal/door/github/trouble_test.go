@@ -57,7 +57,8 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		err := do(c)
 		wantError(t, err, "GitHub answers 403 Forbidden: Resource not accessible by integration", want)
 		var typed *github.Error
-		if !errors.As(err, &typed) || typed.Status != http.StatusForbidden || !strings.Contains(want, typed.Permission) || typed.Permission == "" {
+		if !errors.As(err, &typed) || typed.Status != http.StatusForbidden || !strings.Contains(want, typed.Permission) ||
+			typed.Permission == "" {
 			t.Errorf("want *Error with permission %s, got %#v", want, typed)
 		}
 	}
@@ -71,7 +72,10 @@ func TestWhatATokenMayNotSee(t *testing.T) {
 	w := newWorld(t)
 	elsewhere := w.clientWith(t, w.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/other"}}))
 	_, err := elsewhere.Repo(t.Context(), repo)
-	wantError(t, err, "read repository acme/config: GitHub answers 404 Not Found", "(it does not exist, or it is private and the token may not see it)")
+	wantError(
+		t, err, "read repository acme/config: GitHub answers 404 Not Found",
+		"(it does not exist, or it is private and the token may not see it)",
+	)
 	_, err = w.clientWith(t, "ghp_wrong").Repo(t.Context(), repo)
 	wantError(t, err, "GitHub answers 401 Unauthorized: Bad credentials (the token is missing, expired or wrong: set GITHUB_TOKEN)")
 	if strings.Contains(err.Error(), "ghp_wrong") {
@@ -106,11 +110,25 @@ func TestRateLimits(t *testing.T) {
 		"403 with Retry-After": {func(*world) sandbox.Fault {
 			return sandbox.Fault{Status: 403, Headers: map[string]string{"Retry-After": "9"}}
 		}, []time.Duration{9 * time.Second}, ""},
-		"reset is near":               {func(w *world) sandbox.Fault { return sandbox.Fault{Status: 403, Headers: reset(w, 30*time.Second)} }, []time.Duration{31 * time.Second}, ""},
-		"reset is far":                {func(w *world) sandbox.Fault { return sandbox.Fault{Status: 403, Headers: reset(w, time.Hour)} }, nil, "the rate limit ends at 13:00:01 UTC"},
-		"secondary without headers":   {func(*world) sandbox.Fault { return sandbox.Fault{Status: 403, Body: secondary} }, []time.Duration{time.Minute}, ""},
-		"secondary, again and again":  {func(*world) sandbox.Fault { return sandbox.Fault{Status: 403, Body: secondary, Count: 9} }, []time.Duration{time.Minute, 2 * time.Minute}, "the rate limit ends at"},
-		"429 without headers, always": {func(*world) sandbox.Fault { return sandbox.Fault{Status: 429, Count: 9} }, []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}, "GitHub answers 429"},
+		"reset is near": {
+			func(w *world) sandbox.Fault { return sandbox.Fault{Status: 403, Headers: reset(w, 30*time.Second)} },
+			[]time.Duration{31 * time.Second}, "",
+		},
+		"reset is far": {
+			func(w *world) sandbox.Fault { return sandbox.Fault{Status: 403, Headers: reset(w, time.Hour)} }, nil,
+			"the rate limit ends at 13:00:01 UTC",
+		},
+		"secondary without headers": {
+			func(*world) sandbox.Fault { return sandbox.Fault{Status: 403, Body: secondary} }, []time.Duration{time.Minute}, "",
+		},
+		"secondary, again and again": {
+			func(*world) sandbox.Fault { return sandbox.Fault{Status: 403, Body: secondary, Count: 9} },
+			[]time.Duration{time.Minute, 2 * time.Minute}, "the rate limit ends at",
+		},
+		"429 without headers, always": {
+			func(*world) sandbox.Fault { return sandbox.Fault{Status: 429, Count: 9} },
+			[]time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}, "GitHub answers 429",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,9 +159,14 @@ func TestRateLimits(t *testing.T) {
 // GraphQL says that a limit is reached with 200 and an error in the answer.
 func TestGraphQLRateLimit(t *testing.T) {
 	t.Parallel()
-	for in, fails := range map[time.Duration]string{20 * time.Second: "", time.Hour: "move branch new of acme/config: GitHub answers 429 Too Many Requests: API rate limit exceeded (the rate limit ends at 13:00:01 UTC"} {
+	for in, fails := range map[time.Duration]string{
+		20 * time.Second: "",
+		time.Hour: "move branch new of acme/config: GitHub answers 429 Too Many Requests: API rate limit exceeded (the rate " +
+			"limit ends at 13:00:01 UTC",
+	} {
 		w := newWorld(t)
-		w.fault(t, sandbox.Fault{Path: "/graphql$", Status: 200, Body: `{"data":null,"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`,
+		w.fault(t, sandbox.Fault{Path: "/graphql$", Status: 200,
+			Body:    `{"data":null,"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded"}]}`,
 			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": strconv.FormatInt(w.now.Add(in).Unix(), 10)}})
 		err := w.client(t).UpdateRef(t.Context(), repo, "new", github.ZeroOID, w.main)
 		if fails != "" {
@@ -160,7 +183,10 @@ func TestRemainingZeroDoesNotBlockTheNextRequest(t *testing.T) {
 	w := newWorld(t)
 	c := w.client(t)
 	far := strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10)
-	w.fault(t, sandbox.Fault{Path: "/repos/acme/config$", Status: 200, Body: `{"default_branch":"main"}`, Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": far}})
+	w.fault(t, sandbox.Fault{
+		Path: "/repos/acme/config$", Status: 200, Body: `{"default_branch":"main"}`,
+		Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": far},
+	})
 	for range 2 {
 		if _, err := c.Repo(t.Context(), repo); err != nil {
 			t.Fatal(err)
@@ -232,12 +258,18 @@ func TestLostAnswerToOpening(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	waits := 0
-	c, err := github.New(github.Options{Token: "ghp_secret", APIURL: "http://user:pass@127.0.0.1:1/api/v3", Sleep: func(context.Context, time.Duration) error { waits++; return nil }})
+	c, err := github.New(github.Options{
+		Token: "ghp_secret", APIURL: "http://user:pass@127.0.0.1:1/api/v3",
+		Sleep: func(context.Context, time.Duration) error { waits++; return nil },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.FindPull(t.Context(), repo, "topic", "main")
-	wantError(t, err, "find the pull request of acme/config from topic into main", "http://127.0.0.1:1/api/v3/repos/acme/config/pulls", "connection refused")
+	wantError(
+		t, err, "find the pull request of acme/config from topic into main", "http://127.0.0.1:1/api/v3/repos/acme/config/pulls",
+		"connection refused",
+	)
 	for _, secret := range []string{"ghp_secret", "user:pass", "pass", "state="} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("the error holds %q: %v", secret, err)
@@ -259,7 +291,9 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	c, err := github.New(github.Options{APIURL: w.APIURL(), Sleep: func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() }})
+	c, err := github.New(github.Options{
+		APIURL: w.APIURL(), Sleep: func(ctx context.Context, _ time.Duration) error { cancel(); return ctx.Err() },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +313,10 @@ func TestTokenStaysWithTheAPI(t *testing.T) {
 	listener := listen(t)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Close() })
-	w.fault(t, sandbox.Fault{Path: "/tarball/", Status: 302, Headers: map[string]string{"Location": "http://" + listener.Addr().String() + "/archive?token=short"}})
+	w.fault(t, sandbox.Fault{
+		Path: "/tarball/", Status: 302,
+		Headers: map[string]string{"Location": "http://" + listener.Addr().String() + "/archive?token=short"},
+	})
 	body, err := c.Tarball(t.Context(), repo, w.main)
 	if err != nil {
 		t.Fatal(err)

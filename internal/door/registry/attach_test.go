@@ -37,7 +37,9 @@ func TestAttached(t *testing.T) {
 	c := registry.New(registry.Options{})
 	host := registrytest.New(t, nil).Host
 	image := pushRandom(t, c, host)
-	registrytest.Attach(t, c, image, registrytest.Attachment{MediaType: bundleType, Data: []byte("one"), Annotations: map[string]string{"who": "me"}})
+	registrytest.Attach(t, c, image, registrytest.Attachment{
+		MediaType: bundleType, Data: []byte("one"), Annotations: map[string]string{"who": "me"},
+	})
 	registrytest.Attach(t, c, image, registrytest.Attachment{MediaType: "text/plain", Data: []byte("two")})
 	found, err := c.Attached(t.Context(), image, "application/vnd.example")
 	if err != nil {

@@ -189,7 +189,10 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 			b.skip(1)
 			return all, nil
 		}
-		a, err := b.reader.get(ctx, path, nil, maxManifest, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable)
+		a, err := b.reader.get(
+			ctx, path, nil, maxManifest, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed,
+			http.StatusNotAcceptable,
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -292,7 +295,10 @@ func (b *Beside) referrer(ctx context.Context, digest, prefix string) ([]Blob, e
 	if json.Unmarshal(a.body, &manifest) != nil { // its content decides, whatever type the registry says that it has
 		return nil, nil
 	}
-	return b.blobs(manifest.Layers, "", manifest.Annotations, func(l v1.Descriptor) bool { return strings.HasPrefix(string(l.MediaType), prefix) }, maxInManifest), nil
+	return b.blobs(
+		manifest.Layers, "", manifest.Annotations,
+		func(l v1.Descriptor) bool { return strings.HasPrefix(string(l.MediaType), prefix) }, maxInManifest,
+	), nil
 }
 
 // blobs are the layers that may be read. annotations is nil where each layer

@@ -33,7 +33,9 @@ type Document struct {
 // PushDocuments stores documents as one untagged OCI artifact. Whoever gets its
 // digest can read exactly these bytes.
 // https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
-func (c *Client) PushDocuments(ctx context.Context, repository name.Repository, artifactType string, documents []Document) (imageref.Ref, error) {
+func (c *Client) PushDocuments(
+	ctx context.Context, repository name.Repository, artifactType string, documents []Document,
+) (imageref.Ref, error) {
 	config := static.NewLayer([]byte("{}"), mediaTypeEmptyConfig)
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: artifactType, Layers: []v1.Descriptor{}}
 	a := &artifact{config: config}

@@ -47,7 +47,8 @@ func (e *Error) hint() string {
 	case e.Status == http.StatusUnauthorized:
 		return " (not logged in, or with a wrong password: docker login, or WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD)"
 	case e.Status == http.StatusForbidden:
-		return " (the login is not allowed to: ghcr.io needs the permission packages, read to pull and write to push, and the package must grant it to this repository)"
+		return " (the login is not allowed to: ghcr.io needs the permission packages, read to pull and write to push, and the " +
+			"package must grant it to this repository)"
 	case e.Status == http.StatusTooManyRequests:
 		return " (the registry limits requests: log in, or try again later)"
 	case e.Status >= http.StatusInternalServerError:

@@ -99,7 +99,8 @@ func (r *reader) get(ctx context.Context, path string, buffer []byte, limit int6
 	var err error
 	for range bodyReads {
 		var a answer
-		if a, err = r.once(ctx, path, buffer, limit, taken); err == nil || errors.As(err, new(tooLarge)) || !passes(err) || ctx.Err() != nil {
+		if a, err = r.once(ctx, path, buffer, limit, taken); err == nil || errors.As(err, new(tooLarge)) || !passes(err) ||
+			ctx.Err() != nil {
 			return a, err
 		}
 	}

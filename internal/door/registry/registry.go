@@ -105,7 +105,8 @@ func (c *Client) Credentials(host string) (username, password string, err error)
 func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
 	options := []remote.Option{
 		remote.WithContext(ctx), remote.WithTransport(c.transport), remote.WithAuthFromKeychain(c.keychain),
-		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(), remote.WithRetryBackoff(uploadBackoff), remote.WithRetryPredicate(uploadAgain),
+		remote.WithUserAgent(c.userAgent), remote.WithRetryStatusCodes(), remote.WithRetryBackoff(uploadBackoff),
+		remote.WithRetryPredicate(uploadAgain),
 	}
 	if c.puller != nil {
 		options = append(options, remote.Reuse(c.puller), remote.Reuse(c.pusher))

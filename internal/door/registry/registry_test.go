@@ -65,7 +65,9 @@ func index(t *testing.T) v1.ImageIndex {
 	t.Helper()
 	idx := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range []string{"amd64", "arm64"} {
-		image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(arch), types.OCIUncompressedLayer))
+		image, err := mutate.AppendLayers(
+			mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(arch), types.OCIUncompressedLayer),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +80,9 @@ func index(t *testing.T) v1.ImageIndex {
 		if image, err = mutate.ConfigFile(image, config); err != nil {
 			t.Fatal(err)
 		}
-		idx = mutate.AppendManifests(idx, mutate.IndexAddendum{Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
+		idx = mutate.AppendManifests(idx, mutate.IndexAddendum{
+			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
+		})
 	}
 	return idx
 }
@@ -439,7 +443,9 @@ func testRegistry(t *testing.T, host string) {
 		t.Errorf("the layer holds %q, %v", data, err)
 	}
 
-	want := []Document{{"a.json", "application/json", []byte(`{"a":1}`)}, {"big.json", "application/json", bytes.Repeat([]byte("x"), 3<<20)}}
+	want := []Document{
+		{"a.json", "application/json", []byte(`{"a":1}`)}, {"big.json", "application/json", bytes.Repeat([]byte("x"), 3<<20)},
+	}
 	stored, err := client.PushDocuments(ctx, repo, "application/vnd.waybill.test.v1", want)
 	if err != nil {
 		t.Fatal(err)
@@ -456,10 +462,14 @@ func testRegistry(t *testing.T, host string) {
 	}
 	for i := range want {
 		if got[i].Name != want[i].Name || got[i].MediaType != want[i].MediaType || !bytes.Equal(got[i].Data, want[i].Data) {
-			t.Errorf("document %d is %s (%s) of %d bytes, want %s (%s) of %d", i, got[i].Name, got[i].MediaType, len(got[i].Data), want[i].Name, want[i].MediaType, len(want[i].Data))
+			t.Errorf(
+				"document %d is %s (%s) of %d bytes, want %s (%s) of %d", i, got[i].Name, got[i].MediaType, len(got[i].Data),
+				want[i].Name, want[i].MediaType, len(want[i].Data),
+			)
 		}
 	}
-	if _, err := client.Documents(ctx, stored, "application/vnd.waybill.other.v1"); err == nil || !strings.Contains(err.Error(), `its artifact type is "application/vnd.waybill.test.v1"`) {
+	if _, err := client.Documents(ctx, stored, "application/vnd.waybill.other.v1"); err == nil ||
+		!strings.Contains(err.Error(), `its artifact type is "application/vnd.waybill.test.v1"`) {
 		t.Errorf("documents of another type: %v", err)
 	}
 	if _, err := client.Documents(ctx, ref, "application/vnd.waybill.test.v1"); err == nil {
@@ -475,7 +485,9 @@ func testReferrers(t *testing.T, host string) imageref.Ref {
 		t.Fatal(err)
 	}
 	for i := range 3 {
-		registrytest.Attach(t, client, subject, registrytest.Attachment{MediaType: fmt.Sprintf("application/vnd.waybill.test%d", i), Data: []byte{byte(i)}})
+		registrytest.Attach(t, client, subject, registrytest.Attachment{
+			MediaType: fmt.Sprintf("application/vnd.waybill.test%d", i), Data: []byte{byte(i)},
+		})
 	}
 	for prefix, want := range map[string]int{"application/vnd.waybill.test": 3, "application/vnd.waybill.test1": 1, "text/": 0} {
 		if found, err := client.Attached(ctx, subject, prefix); err != nil || len(found) != want {
@@ -497,12 +509,15 @@ func TestWrongContent(t *testing.T) {
 		return false
 	})
 	client, repo := New(Options{}), repository(t, server.Host)
-	ref, err := client.PushDocuments(t.Context(), repo, "application/vnd.waybill.test.v1", []Document{{"a.json", "application/json", []byte(`{"a":1}`)}})
+	ref, err := client.PushDocuments(
+		t.Context(), repo, "application/vnd.waybill.test.v1", []Document{{"a.json", "application/json", []byte(`{"a":1}`)}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lie = true
-	if _, err := client.Documents(t.Context(), ref, "application/vnd.waybill.test.v1"); err == nil || !strings.Contains(err.Error(), "sha256") {
+	if _, err := client.Documents(t.Context(), ref, "application/vnd.waybill.test.v1"); err == nil ||
+		!strings.Contains(err.Error(), "sha256") {
 		t.Errorf("other bytes than the digest's were taken: %v", err)
 	}
 }

@@ -48,13 +48,30 @@ func TestWaits(t *testing.T) {
 		waits        watched
 		fails        bool
 	}{
-		"a commit takes longer than an answer may":      {http.MethodPut, "/slow", strings.NewReader("x"), watched{response: answer / 3, commit: answer * 10, idle: answer / 3}, false},
-		"a commit without content":                      {http.MethodPut, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer / 3}, false},
-		"a commit that never ends":                      {http.MethodPut, "/slow", strings.NewReader("x"), watched{response: answer * 10, commit: answer / 3, idle: answer * 10}, true},
-		"a question that is not answered":               {http.MethodGet, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer * 10}, true},
-		"the start of an upload that is not answered":   {http.MethodPost, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer * 10}, true},
-		"content that is sent slowly, longer than idle": {http.MethodPatch, "/", &slowReader{6, answer / 4}, watched{response: answer, commit: answer, idle: answer}, false},
-		"content that stands still":                     {http.MethodPatch, "/", &slowReader{2, answer * 2}, watched{response: answer * 10, commit: answer * 10, idle: answer / 2}, true},
+		"a commit takes longer than an answer may": {
+			http.MethodPut, "/slow", strings.NewReader("x"), watched{response: answer / 3, commit: answer * 10, idle: answer / 3},
+			false,
+		},
+		"a commit without content": {
+			http.MethodPut, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer / 3}, false,
+		},
+		"a commit that never ends": {
+			http.MethodPut, "/slow", strings.NewReader("x"), watched{response: answer * 10, commit: answer / 3, idle: answer * 10},
+			true,
+		},
+		"a question that is not answered": {
+			http.MethodGet, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer * 10}, true,
+		},
+		"the start of an upload that is not answered": {
+			http.MethodPost, "/slow", nil, watched{response: answer / 3, commit: answer * 10, idle: answer * 10}, true,
+		},
+		"content that is sent slowly, longer than idle": {
+			http.MethodPatch, "/", &slowReader{6, answer / 4}, watched{response: answer, commit: answer, idle: answer}, false,
+		},
+		"content that stands still": {
+			http.MethodPatch, "/", &slowReader{2, answer * 2},
+			watched{response: answer * 10, commit: answer * 10, idle: answer / 2}, true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -90,7 +90,8 @@ func mayPublish(token string, s services, o SignerOptions) (string, error) {
 		return name + " is " + visibility + ", and its name becomes public: " + where, nil
 	}
 	return "", outcome.Usagef("%s is %s, and signing would publish its name, workflow and commit for ever: %s. Nothing was signed. "+
-		"Give --allow-public-log if these may be public; else use --signing-config with a Fulcio and a timestamp authority of your own and no transparency log, or --key",
+		"Give --allow-public-log if these may be public; else use --signing-config with a Fulcio and a timestamp authority of your "+
+		"own and no transparency log, or --key",
 		name, visibility, where)
 }
 

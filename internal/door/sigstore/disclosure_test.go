@@ -52,10 +52,13 @@ func TestPrivateNamesArePublishedOnlyWhenAllowed(t *testing.T) {
 		allow                     bool
 		refused                   string // what would become public where; empty signs, and fails for want of a network
 	}{
-		"public":                                  {config: logged, visibility: "public"},
-		"private, own services without a log":     {config: own, visibility: "private"},
-		"private, a log on this machine":          {config: local, visibility: "private"},
-		"private, a log":                          {config: logged, visibility: "private", refused: "acme/secret is private, and signing would publish its name, workflow and commit for ever: rekor.acme.example."},
+		"public":                              {config: logged, visibility: "public"},
+		"private, own services without a log": {config: own, visibility: "private"},
+		"private, a log on this machine":      {config: local, visibility: "private"},
+		"private, a log": {
+			config: logged, visibility: "private",
+			refused: "acme/secret is private, and signing would publish its name, workflow and commit for ever: rekor.acme.example.",
+		},
 		"internal, a log":                         {config: logged, visibility: "internal", refused: "acme/secret is internal"},
 		"private, a log, allowed":                 {config: logged, visibility: "private", allow: true},
 		"private, the public Fulcio alone":        {config: public, visibility: "private", refused: "fulcio.sigstore.dev."},
@@ -80,7 +83,8 @@ func TestPrivateNamesArePublishedOnlyWhenAllowed(t *testing.T) {
 				}
 				return
 			}
-			if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), "--allow-public-log") {
+			if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), test.refused) ||
+				!strings.Contains(err.Error(), "--allow-public-log") {
 				t.Errorf("got %v, want wrong usage for %q", err, test.refused)
 			}
 		})

@@ -86,7 +86,8 @@ func (i Instance) TrustedRoot() ([]byte, error) {
 			return nil, fmt.Errorf("read the key of %s: %w", i.LogURL, err)
 		}
 		logs[hex.EncodeToString(id)] = &root.TransparencyLog{
-			BaseURL: i.LogURL, ID: id, PublicKey: key, HashFunc: crypto.SHA256, SignatureHashFunc: crypto.SHA256, ValidityPeriodStart: i.Since,
+			BaseURL: i.LogURL, ID: id, PublicKey: key, HashFunc: crypto.SHA256, SignatureHashFunc: crypto.SHA256,
+			ValidityPeriodStart: i.Since,
 		}
 	}
 	trusted, err := root.NewTrustedRoot(root.TrustedRootMediaType01, authorities, nil, stamps, logs)

@@ -57,8 +57,11 @@ func TestLoadCosignsKeys(t *testing.T) {
 					t.Errorf("the signature %s does not hold: %v", name, err)
 				}
 			}
-			for name, data := range map[string][]byte{"with a wrong password": pair.PrivateBytes, "of no PEM": []byte("words"), "that is public": pair.PublicBytes} {
-				if _, err := LoadKey(data, []byte("wrong")); err == nil || !strings.Contains(err.Error(), "COSIGN_PASSWORD is its password") {
+			for name, data := range map[string][]byte{
+				"with a wrong password": pair.PrivateBytes, "of no PEM": []byte("words"), "that is public": pair.PublicBytes,
+			} {
+				if _, err := LoadKey(data, []byte("wrong")); err == nil ||
+					!strings.Contains(err.Error(), "COSIGN_PASSWORD is its password") {
 					t.Errorf("a key %s: got %v", name, err)
 				}
 			}

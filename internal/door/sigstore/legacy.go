@@ -19,7 +19,8 @@ import (
 
 // ErrLegacyNeedsRekor1 is reported where a keyless legacy signature would have
 // no log entry that fits its annotations.
-var ErrLegacyNeedsRekor1 = errors.New("cosign's legacy tags cannot hold an entry of Rekor v2: use --format bundle, or --key, or a signing config with Rekor v1 or without a log")
+var ErrLegacyNeedsRekor1 = errors.New("cosign's legacy tags cannot hold an entry of Rekor v2: use --format bundle, or --key, or a " +
+	"signing config with Rekor v1 or without a log")
 
 // annotationPredicateType is what cosign writes beside a legacy attestation.
 const annotationPredicateType = "predicateType"
@@ -33,7 +34,9 @@ func (s *Signer) LegacySignature(ctx context.Context, payload []byte) (Legacy, e
 	if err != nil {
 		return Legacy{}, err
 	}
-	layer, err := static.NewSignature(payload, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), legacyOptions(b, s.Annotations())...)
+	layer, err := static.NewSignature(
+		payload, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), legacyOptions(b, s.Annotations())...,
+	)
 	if err != nil {
 		return Legacy{}, fmt.Errorf("write the signature: %w", err)
 	}

@@ -55,7 +55,8 @@ func TestLegacyWithRekor1(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Signer.Identity != "dev@acme.example" || got.Signer.Issuer != "https://issuer.example" || got.SignedAt.IsZero() || got.LogIndex == nil || *got.LogIndex != 1000 || !bytes.Equal(got.Payload, payload) {
+	if got.Signer.Identity != "dev@acme.example" || got.Signer.Issuer != "https://issuer.example" || got.SignedAt.IsZero() ||
+		got.LogIndex == nil || *got.LogIndex != 1000 || !bytes.Equal(got.Payload, payload) {
 		t.Errorf("got %+v", got)
 	}
 
@@ -74,7 +75,8 @@ func TestLegacyWithRekor1(t *testing.T) {
 	}
 	attestation := entityAnnotations(t, instance, attested)
 	attestation[static.SignatureAnnotationKey] = ""
-	if got, err := v.Legacy(t.Context(), LegacyAttestations, keptLayer(t, LegacyAttestations, envelope, attestation)); err != nil || !bytes.Equal(got.Payload, statement) || got.LogIndex == nil {
+	if got, err := v.Legacy(t.Context(), LegacyAttestations, keptLayer(t, LegacyAttestations, envelope, attestation)); err != nil ||
+		!bytes.Equal(got.Payload, statement) || got.LogIndex == nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
 
@@ -87,11 +89,16 @@ func TestLegacyWithRekor1(t *testing.T) {
 		"a certificate in part":   {func(a map[string]string) { a[static.CertificateAnnotationKey] = "-----BEGIN" }, "PEM decoding"},
 		"a certificate of blanks": {func(a map[string]string) { a[static.CertificateAnnotationKey] = " " }, "do not fit together"},
 		"a log of words":          {func(a map[string]string) { a[static.BundleAnnotationKey] = "words" }, "unmarshaling bundle"},
-		"a log entry of a number": {func(a map[string]string) { a[static.BundleAnnotationKey] = `{"Payload":{"body":1}}` }, "do not fit together"},
+		"a log entry of a number": {
+			func(a map[string]string) { a[static.BundleAnnotationKey] = `{"Payload":{"body":1}}` }, "do not fit together",
+		},
 		"another time": {func(a map[string]string) {
 			a[static.BundleAnnotationKey] = strings.Replace(a[static.BundleAnnotationKey], `"integratedTime":1`, `"integratedTime":2`, 1)
 		}, "trusted root"},
-		"the log of another": {func(a map[string]string) { a[static.BundleAnnotationKey] = attestation[static.BundleAnnotationKey] }, "signature in bundle does not match"},
+		"the log of another": {
+			func(a map[string]string) { a[static.BundleAnnotationKey] = attestation[static.BundleAnnotationKey] },
+			"signature in bundle does not match",
+		},
 		"another certificate": {func(a map[string]string) {
 			a[static.CertificateAnnotationKey] = attestation[static.CertificateAnnotationKey]
 		}, "comparing public key"},
@@ -101,24 +108,35 @@ func TestLegacyWithRekor1(t *testing.T) {
 	} {
 		changed := maps.Clone(annotations)
 		tc.change(changed)
-		if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, changed)); !IsUntrusted(err) || !strings.Contains(err.Error(), tc.reason) {
+		if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, changed)); !IsUntrusted(err) ||
+			!strings.Contains(err.Error(), tc.reason) {
 			t.Errorf("%s: got %v, want it untrusted for %q", name, err, tc.reason)
 		}
 	}
-	if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, append(payload, ' '), annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "matching bundle to payload") {
+	if _, err := v.Legacy(t.Context(), LegacySignatures, keptLayer(
+		t, LegacySignatures, append(payload, ' '), annotations,
+	)); !IsUntrusted(err) || !strings.Contains(err.Error(), "matching bundle to payload") {
 		t.Errorf("another payload: got %v, want it untrusted", err)
 	}
 	other := new(Verifier)
-	other.trust(&changedMaterial{TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, logs: map[string]*root.TransparencyLog{}})
-	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "neither a log nor a timestamp authority") {
+	other.trust(&changedMaterial{
+		TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, logs: map[string]*root.TransparencyLog{},
+	})
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(
+		t, LegacySignatures, payload, annotations,
+	)); !IsUntrusted(err) || !strings.Contains(err.Error(), "neither a log nor a timestamp authority") {
 		t.Errorf("a living certificate alone: got %v, want it untrusted", err)
 	}
 	other.trust(instance) // which has a certificate transparency log
-	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "required embedded SCT") {
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(
+		t, LegacySignatures, payload, annotations,
+	)); !IsUntrusted(err) || !strings.Contains(err.Error(), "required embedded SCT") {
 		t.Errorf("a certificate that no transparency log knows: got %v, want it untrusted", err)
 	}
 	other.trust(&changedMaterial{TrustedMaterial: instance, ct: map[string]*root.TransparencyLog{}, noAuthorities: true})
-	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(t, LegacySignatures, payload, annotations)); !IsUntrusted(err) || !strings.Contains(err.Error(), "certificate") {
+	if _, err := other.Legacy(t.Context(), LegacySignatures, keptLayer(
+		t, LegacySignatures, payload, annotations,
+	)); !IsUntrusted(err) || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a certificate of another authority: got %v, want it untrusted", err)
 	}
 }
@@ -170,7 +188,11 @@ func entityAnnotations(t *testing.T, instance *ca.VirtualSigstore, e *ca.TestEnt
 	if err != nil {
 		t.Fatal(err)
 	}
-	material := &protobundle.VerificationMaterial{Content: &protobundle.VerificationMaterial_Certificate{Certificate: &protocommon.X509Certificate{RawBytes: content.Certificate().Raw}}}
+	material := &protobundle.VerificationMaterial{
+		Content: &protobundle.VerificationMaterial_Certificate{
+			Certificate: &protocommon.X509Certificate{RawBytes: content.Certificate().Raw},
+		},
+	}
 	entries, err := e.TlogEntries()
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +200,8 @@ func entityAnnotations(t *testing.T, instance *ca.VirtualSigstore, e *ca.TestEnt
 	for _, entry := range entries {
 		logged := entry.TransparencyLogEntry()
 		promise, err := instance.RekorSignPayload(tlog.RekorPayload{
-			Body: entry.Body(), IntegratedTime: entry.IntegratedTime().Unix(), LogIndex: entry.LogIndex(), LogID: hex.EncodeToString(logged.GetLogId().GetKeyId()),
+			Body: entry.Body(), IntegratedTime: entry.IntegratedTime().Unix(), LogIndex: entry.LogIndex(),
+			LogID: hex.EncodeToString(logged.GetLogId().GetKeyId()),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -186,7 +209,10 @@ func entityAnnotations(t *testing.T, instance *ca.VirtualSigstore, e *ca.TestEnt
 		logged.InclusionPromise = &protorekor.InclusionPromise{SignedEntryTimestamp: promise}
 		material.TlogEntries = append(material.TlogEntries, logged)
 	}
-	layer, err := static.NewSignature(nil, base64.StdEncoding.EncodeToString(sig.Signature()), legacyOptions(&protobundle.Bundle{VerificationMaterial: material}, nil)...)
+	layer, err := static.NewSignature(
+		nil, base64.StdEncoding.EncodeToString(sig.Signature()),
+		legacyOptions(&protobundle.Bundle{VerificationMaterial: material}, nil)...,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,9 @@ func readLegacy(t *testing.T, c *registry.Client, ref imageref.Ref, tag LegacyTa
 
 func layer(t *testing.T, text string, mediaType types.MediaType) Legacy {
 	t.Helper()
-	sig, err := static.NewSignature([]byte(text), "AA==", static.WithLayerMediaType(mediaType), static.WithAnnotations(map[string]string{"n": text}))
+	sig, err := static.NewSignature(
+		[]byte(text), "AA==", static.WithLayerMediaType(mediaType), static.WithAnnotations(map[string]string{"n": text}),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +80,10 @@ func TestLegacyTag(t *testing.T) {
 	if layers, _, err := readLegacy(t, c, ref, LegacySignatures); err != nil || layers != nil {
 		t.Fatalf("without the tag: %+v, %v", layers, err)
 	}
-	for _, l := range [][]Legacy{{layer(t, "one", ctypes.SimpleSigningMediaType), layer(t, "note", "text/plain")}, {layer(t, "two", ctypes.SimpleSigningMediaType)}} {
+	for _, l := range [][]Legacy{
+		{layer(t, "one", ctypes.SimpleSigningMediaType), layer(t, "note", "text/plain")},
+		{layer(t, "two", ctypes.SimpleSigningMediaType)},
+	} {
 		if err := AppendLegacy(t.Context(), c, ref, LegacySignatures, l); err != nil {
 			t.Fatal(err)
 		}
@@ -149,14 +154,16 @@ func TestLegacyTagTrouble(t *testing.T) {
 	}
 	for _, request := range []string{"GET .sig", "GET /blobs/"} {
 		failing.Store(request)
-		if layers, _, err := readLegacy(t, c, ref, LegacySignatures); err == nil || !strings.HasPrefix(err.Error(), "registry "+server.Host+": ") || layers != nil {
+		if layers, _, err := readLegacy(t, c, ref, LegacySignatures); err == nil ||
+			!strings.HasPrefix(err.Error(), "registry "+server.Host+": ") || layers != nil {
 			t.Errorf("read, %s fails: got %d, %v", request, len(layers), err)
 		}
 	}
 	for _, request := range []string{"GET .sig", "PUT .sig", "POST /blobs/"} {
 		failing.Store(request)
 		err := AppendLegacy(t.Context(), c, ref, LegacySignatures, []Legacy{layer(t, request, ctypes.SimpleSigningMediaType)})
-		if err == nil || !strings.HasPrefix(err.Error(), "registry "+server.Host+": append to ") || !strings.Contains(err.Error(), "not allowed to") {
+		if err == nil || !strings.HasPrefix(err.Error(), "registry "+server.Host+": append to ") ||
+			!strings.Contains(err.Error(), "not allowed to") {
 			t.Errorf("append, %s fails: got %v", request, err)
 		}
 	}

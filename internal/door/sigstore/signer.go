@@ -159,7 +159,8 @@ func identityToken(ctx context.Context, o SignerOptions) (string, error) {
 
 func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, token string, o SignerOptions) error {
 	if s.timestamps == nil && s.logs == nil {
-		return errors.New("sign keyless: the signing config names neither a log nor a timestamp authority, and a certificate lives ten minutes: nobody could verify the signature after")
+		return errors.New("sign keyless: the signing config names neither a log nor a timestamp authority, and a certificate lives " +
+			"ten minutes: nobody could verify the signature after")
 	}
 	service, err := root.SelectService(config.FulcioCertificateAuthorityURLs(), sign.FulcioAPIVersions, time.Now())
 	if err != nil {
@@ -173,7 +174,9 @@ func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, token 
 		return err
 	}
 	s.legacyKey = s.key.legacy()
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport})
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{
+		BaseURL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport,
+	})
 	s.certificate, err = fulcio.GetCertificate(ctx, s.key, &sign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
 		return fmt.Errorf("get a certificate from %s: %w", service.URL, err)
@@ -226,7 +229,8 @@ func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle
 	}
 	b, err := sign.Bundle(content, s.key, o)
 	if err != nil && tooLargeForLog.MatchString(err.Error()) {
-		return nil, outcome.Usagef("the transparency log refuses an entry this large, with status 413, and nothing was attached: a log of Rekor v1 takes the whole statement. "+
+		return nil, outcome.Usagef("the transparency log refuses an entry this large, with status 413, and nothing was attached: a "+
+			"log of Rekor v1 takes the whole statement. "+
 			"Give a --signing-config with a log of Rekor v2, which takes digests alone, or with a timestamp authority and no log: %w", err)
 	}
 	if err != nil {

@@ -195,7 +195,10 @@ func certifiedByTrusted(leaf *x509.Certificate, trusted root.TrustedMaterial, pa
 		return nil
 	}
 	if _, err := verify.VerifyLeafCertificate(leaf.NotBefore, leaf, trusted); err != nil {
-		return untrusted("signature with the certificate of %.200s: no authority of the trusted root made the certificate: %w", certificateName(leaf), err)
+		return untrusted(
+			"signature with the certificate of %.200s: no authority of the trusted root made the certificate: %w",
+			certificateName(leaf), err,
+		)
 	}
 	return nil
 }

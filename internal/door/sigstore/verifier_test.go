@@ -30,9 +30,11 @@ func TestPublicInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := evidence.Signer{
-		Issuer: "https://token.actions.githubusercontent.com", Identity: "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main",
-		SourceRepository: "https://github.com/sigstore/sigstore-js", SourceCommit: "dae8bd8eb433a4147b4655c00fe73e0f22bc0fb1", SourceRef: "refs/heads/main",
-		RunURL: "https://github.com/sigstore/sigstore-js/actions/runs/4735384265/attempts/1", Trigger: "push", Runner: "github-hosted",
+		Issuer:           "https://token.actions.githubusercontent.com",
+		Identity:         "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main",
+		SourceRepository: "https://github.com/sigstore/sigstore-js", SourceCommit: "dae8bd8eb433a4147b4655c00fe73e0f22bc0fb1",
+		SourceRef: "refs/heads/main",
+		RunURL:    "https://github.com/sigstore/sigstore-js/actions/runs/4735384265/attempts/1", Trigger: "push", Runner: "github-hosted",
 	}
 	if got.Signer != want {
 		t.Errorf("got %+v, want %+v", got.Signer, want)

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"path"
@@ -134,12 +135,7 @@ func relativeTo(dir, file string) (string, bool) {
 // https://developer.hashicorp.com/terraform/language/backend
 func remoteNames(kind, workspace string, s map[string]string) []string {
 	named := workspace != "" && workspace != "default"
-	or := func(name, other string) string {
-		if s[name] != "" {
-			return s[name]
-		}
-		return other
-	}
+	or := func(name, other string) string { return cmp.Or(s[name], other) }
 	switch kind {
 	case "s3":
 		key := s["key"]
@@ -158,11 +154,17 @@ func remoteNames(kind, workspace string, s map[string]string) []string {
 		if named {
 			key += "env:" + workspace
 		}
-		return []string{"account=" + plainName(s["storage_account_name"]), "container=" + plainName(s["container_name"]), "key=" + plainKey(key)}
+		return []string{
+			"account=" + plainName(s["storage_account_name"]), "container=" + plainName(s["container_name"]),
+			"key=" + plainKey(key),
+		}
 	case "http":
 		return []string{"address=" + plainAddress(s["address"])}
 	case "pg":
-		return []string{"connection=" + connection(s["conn_str"]), "schema=" + or("schema_name", "terraform_remote_state"), "workspace=" + workspaceName(workspace)}
+		return []string{
+			"connection=" + connection(s["conn_str"]), "schema=" + or("schema_name", "terraform_remote_state"),
+			"workspace=" + workspaceName(workspace),
+		}
 	case "kubernetes":
 		return []string{"namespace=" + or("namespace", "default"), "suffix=" + s["secret_suffix"], "workspace=" + workspaceName(workspace)}
 	case "consul":
@@ -172,15 +174,15 @@ func remoteNames(kind, workspace string, s map[string]string) []string {
 		}
 		return []string{"address=" + plainAddress(s["address"]), "path=" + plainKey(key)}
 	case "remote", "cloud":
-		name := s["workspaces.name"]
-		if name == "" {
-			name = s["workspaces.prefix"] + workspaceName(workspace)
-		}
+		name := cmp.Or(s["workspaces.name"], s["workspaces.prefix"]+workspaceName(workspace))
 		return []string{"host=" + or("hostname", "app.terraform.io"), "organization=" + plainName(s["organization"]), "workspace=" + name}
-	case "cos":
-		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(path.Join(s["prefix"], workspaceName(workspace), or("key", "terraform.tfstate")))}
-	case "oss":
-		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(path.Join(or("prefix", "env:"), workspaceName(workspace), or("key", "terraform.tfstate")))}
+	case "cos", "oss":
+		prefix := s["prefix"]
+		if kind == "oss" {
+			prefix = or("prefix", "env:")
+		}
+		key := path.Join(prefix, workspaceName(workspace), or("key", "terraform.tfstate"))
+		return []string{"bucket=" + plainName(s["bucket"]), "key=" + plainKey(key)}
 	}
 	return append(allSettings(s), "workspace="+workspaceName(workspace))
 }
@@ -245,7 +247,9 @@ func connection(text string) string {
 }
 
 // credentials are settings that name no state, and may be secret.
-var credentials = []string{"password", "username", "token", "access_key", "secret_key", "client_secret", "profile", "role_arn", "credentials"}
+var credentials = []string{
+	"password", "username", "token", "access_key", "secret_key", "client_secret", "profile", "role_arn", "credentials",
+}
 
 func allSettings(s map[string]string) []string {
 	var list []string

@@ -31,30 +31,88 @@ func TestOneStateIsOnePlace(t *testing.T) {
 		a, workspaceA, b, workspaceB string
 		other                        bool // they are two
 	}{
-		"the same key":                     {a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "b", key = "prod" }`},
-		"another key":                      {a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "b", key = "dev" }`, other: true},
-		"another bucket":                   {a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "c", key = "prod" }`, other: true},
-		"a dot in the key":                 {a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "./a/./prod" }`},
-		"slashes in the key":               {a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "//a//prod" }`},
-		"a step back in the key":           {a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "x/../a/prod" }`},
-		"an encoded key":                   {a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "a%2fpr%6fd" }`},
-		"a key twice encoded":              {a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "a%252fprod" }`},
-		"a workspace's key":                {a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod", b: `backend "s3" { bucket = "b", key = "env:/prod/k" }`},
-		"a workspace's prefix":             {a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod", b: `backend "s3" { bucket = "b", key = "k", workspace_key_prefix = "env:" }`, workspaceB: "prod"},
-		"two workspaces":                   {a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod", b: `backend "s3" { bucket = "b", key = "k" }`, workspaceB: "dev", other: true},
-		"gcs":                              {a: `backend "gcs" { bucket = "b", prefix = "x" }`, b: `backend "gcs" { bucket = "b", prefix = "./x/" }`},
-		"gcs, two prefixes":                {a: `backend "gcs" { bucket = "b", prefix = "x" }`, b: `backend "gcs" { bucket = "b", prefix = "y" }`, other: true},
-		"azurerm":                          {a: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "k" }`, b: `backend "azurerm" { storage_account_name = "S", container_name = "c", key = "/k" }`},
-		"azurerm, a workspace":             {a: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "k" }`, workspaceA: "prod", b: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "kenv:prod" }`},
-		"http":                             {a: `backend "http" { address = "https://state.example/prod" }`, b: `backend "http" { address = "https://u:p@STATE.example.:443/x/..//prod" }`},
-		"http, two states":                 {a: `backend "http" { address = "https://state.example/prod" }`, b: `backend "http" { address = "https://state.example/dev" }`, other: true},
-		"kubernetes":                       {a: `backend "kubernetes" { secret_suffix = "s" }`, b: `backend "kubernetes" { secret_suffix = "s", namespace = "default" }`},
-		"pg":                               {a: `backend "pg" { conn_str = "postgres://a:b@db/x" }`, b: `backend "pg" { conn_str = "postgres://c:d@DB/x", schema_name = "terraform_remote_state" }`},
-		"pg, two schemas":                  {a: `backend "pg" { conn_str = "postgres://db/x" }`, b: `backend "pg" { conn_str = "postgres://db/x", schema_name = "y" }`, other: true},
-		"consul":                           {a: `backend "consul" { path = "a/b" }`, b: `backend "consul" { path = "a//b" }`},
-		"cloud, by name":                   {a: "cloud {\n organization = \"o\"\n workspaces {\n name = \"n\"\n }\n}", b: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n name = \"n\"\n }\n}"},
-		"remote, by prefix":                {a: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n prefix = \"n-\"\n }\n}", workspaceA: "prod", b: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n name = \"n-prod\"\n }\n}"},
-		"a backend that is not known":      {a: `backend "new" { place = "x", password = "a" }`, b: `backend "new" { place = "x", password = "b" }`},
+		"the same key": {
+			a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "b", key = "prod" }`,
+		},
+		"another key": {
+			a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "b", key = "dev" }`, other: true,
+		},
+		"another bucket": {
+			a: `backend "s3" { bucket = "b", key = "prod" }`, b: `backend "s3" { bucket = "c", key = "prod" }`, other: true,
+		},
+		"a dot in the key": {
+			a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "./a/./prod" }`,
+		},
+		"slashes in the key": {
+			a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "//a//prod" }`,
+		},
+		"a step back in the key": {
+			a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "x/../a/prod" }`,
+		},
+		"an encoded key": {
+			a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "a%2fpr%6fd" }`,
+		},
+		"a key twice encoded": {
+			a: `backend "s3" { bucket = "b", key = "a/prod" }`, b: `backend "s3" { bucket = "b", key = "a%252fprod" }`,
+		},
+		"a workspace's key": {
+			a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod",
+			b: `backend "s3" { bucket = "b", key = "env:/prod/k" }`,
+		},
+		"a workspace's prefix": {
+			a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod",
+			b: `backend "s3" { bucket = "b", key = "k", workspace_key_prefix = "env:" }`, workspaceB: "prod",
+		},
+		"two workspaces": {
+			a: `backend "s3" { bucket = "b", key = "k" }`, workspaceA: "prod", b: `backend "s3" { bucket = "b", key = "k" }`,
+			workspaceB: "dev", other: true,
+		},
+		"gcs": {
+			a: `backend "gcs" { bucket = "b", prefix = "x" }`, b: `backend "gcs" { bucket = "b", prefix = "./x/" }`,
+		},
+		"gcs, two prefixes": {
+			a: `backend "gcs" { bucket = "b", prefix = "x" }`, b: `backend "gcs" { bucket = "b", prefix = "y" }`, other: true,
+		},
+		"azurerm": {
+			a: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "k" }`,
+			b: `backend "azurerm" { storage_account_name = "S", container_name = "c", key = "/k" }`,
+		},
+		"azurerm, a workspace": {
+			a: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "k" }`, workspaceA: "prod",
+			b: `backend "azurerm" { storage_account_name = "s", container_name = "c", key = "kenv:prod" }`,
+		},
+		"http": {
+			a: `backend "http" { address = "https://state.example/prod" }`,
+			b: `backend "http" { address = "https://u:p@STATE.example.:443/x/..//prod" }`,
+		},
+		"http, two states": {
+			a: `backend "http" { address = "https://state.example/prod" }`,
+			b: `backend "http" { address = "https://state.example/dev" }`, other: true,
+		},
+		"kubernetes": {
+			a: `backend "kubernetes" { secret_suffix = "s" }`,
+			b: `backend "kubernetes" { secret_suffix = "s", namespace = "default" }`,
+		},
+		"pg": {
+			a: `backend "pg" { conn_str = "postgres://a:b@db/x" }`,
+			b: `backend "pg" { conn_str = "postgres://c:d@DB/x", schema_name = "terraform_remote_state" }`,
+		},
+		"pg, two schemas": {
+			a: `backend "pg" { conn_str = "postgres://db/x" }`,
+			b: `backend "pg" { conn_str = "postgres://db/x", schema_name = "y" }`, other: true,
+		},
+		"consul": {a: `backend "consul" { path = "a/b" }`, b: `backend "consul" { path = "a//b" }`},
+		"cloud, by name": {
+			a: "cloud {\n organization = \"o\"\n workspaces {\n name = \"n\"\n }\n}",
+			b: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n name = \"n\"\n }\n}",
+		},
+		"remote, by prefix": {
+			a: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n prefix = \"n-\"\n }\n}", workspaceA: "prod",
+			b: "backend \"remote\" {\n organization = \"o\"\n workspaces {\n name = \"n-prod\"\n }\n}",
+		},
+		"a backend that is not known": {
+			a: `backend "new" { place = "x", password = "a" }`, b: `backend "new" { place = "x", password = "b" }`,
+		},
 		"one that is not known, elsewhere": {a: `backend "new" { place = "x" }`, b: `backend "new" { place = "y" }`, other: true},
 	} {
 		top := t.TempDir()
@@ -83,7 +141,10 @@ func TestLocalStatesAreFiles(t *testing.T) {
 	if err := os.Symlink("../../infra/prod", filepath.Join(top, "sandbox/play/link")); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"../../infra/prod/terraform.tfstate", "link/terraform.tfstate", filepath.Join(top, "infra/prod/terraform.tfstate"), "./x/../../../infra/prod/./terraform.tfstate"} {
+	for _, path := range []string{
+		"../../infra/prod/terraform.tfstate", "link/terraform.tfstate", filepath.Join(top, "infra/prod/terraform.tfstate"),
+		"./x/../../../infra/prod/./terraform.tfstate",
+	} {
 		p := place(t, top, "sandbox/play", "", "backend \"local\" {\n path = \""+path+"\"\n}")
 		if p.Names != prod.Names || !p.Outside {
 			t.Errorf("%s: %+v", path, p)

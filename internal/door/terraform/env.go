@@ -49,7 +49,10 @@ func Env(getenv func(string) string, named, variables []string) []string {
 // steering are variables that change what terraform does behind the back of
 // whoever reads its arguments: more arguments, another provider in the place of
 // the locked one, another workspace, a log with every value in it.
-var steering = []string{"TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG", "TF_TEMP_LOG", "TF_INPUT", "TF_IN_AUTOMATION", "TF_PLUGIN_CACHE", "TF_REGISTRY", "TF_IGNORE", "TF_FORCE_LOCAL_BACKEND", "TERRAFORM_CONFIG"}
+var steering = []string{
+	"TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG", "TF_TEMP_LOG", "TF_INPUT", "TF_IN_AUTOMATION",
+	"TF_PLUGIN_CACHE", "TF_REGISTRY", "TF_IGNORE", "TF_FORCE_LOCAL_BACKEND", "TERRAFORM_CONFIG",
+}
 
 // ours are variables of the job that are not terraform's to have.
 var ours = []string{"ACTIONS_", "GITHUB_", "RUNNER_", "WAYBILL_", "INPUT_"}

@@ -34,7 +34,9 @@ func (e *Error) Error() string {
 	switch {
 	case errors.Is(e.Cause, process.ErrNotFound):
 		return "terraform is not on PATH: install the version that the root asks for, or name another program with --terraform"
-	case strings.Contains(text, "lock file") && strings.Contains(text, "readonly"), strings.Contains(text, "Provider dependency changes detected"):
+	case strings.Contains(text, "lock file") && strings.Contains(text, "readonly"), strings.Contains(
+		text, "Provider dependency changes detected",
+	):
 		return text + "\n(.terraform.lock.hcl must name every provider: run terraform init, and commit it)"
 	}
 	return text

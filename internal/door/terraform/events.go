@@ -68,7 +68,10 @@ func (w *eventWriter) line(line []byte) {
 	if json.Unmarshal(line, &in) != nil {
 		return // not an event: a provider that writes to the standard output
 	}
-	e := Event{Type: in.Type, Level: in.Level, Message: in.Message, Address: in.Hook.Resource.Addr, Action: in.Hook.Action, Detail: in.Diagnostic.Detail}
+	e := Event{
+		Type: in.Type, Level: in.Level, Message: in.Message, Address: in.Hook.Resource.Addr, Action: in.Hook.Action,
+		Detail: in.Diagnostic.Detail,
+	}
 	if in.Type == "diagnostic" {
 		e.Address = in.Diagnostic.Address
 		if in.Diagnostic.Severity == "error" {

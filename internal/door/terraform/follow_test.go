@@ -34,7 +34,10 @@ func TestRunFollowed(t *testing.T) {
 	events := filepath.Join(dir, "events")
 	a := &answer{word: "one", file: filepath.Join(dir, "go")}
 	script := "echo one; while [ ! -e go ]; do sleep 0.02; done; echo two; echo three; exit 3"
-	err := runFollowed(t.Context(), process.Command{Path: "sh", Args: []string{"-c", script}, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH")}}, events, a)
+	err := runFollowed(
+		t.Context(),
+		process.Command{Path: "sh", Args: []string{"-c", script}, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH")}}, events, a,
+	)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || a.seen.String() != "one\ntwo\nthree\n" {
 		t.Errorf("heard %q, %v", a.seen.String(), err)
 	}

@@ -9,13 +9,20 @@ import (
 
 func TestLockOf(t *testing.T) {
 	t.Parallel()
-	words := "╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: resource temporarily unavailable\n│ Lock Info:\n│   ID:        3a9aefbf-432c\n│   Path:      \n│   Operation: OperationTypeApply\n│   Who:       root@vm\n│   Version:   1.11.4\n│   Created:   2026-11-20 12:20:53 +0000 UTC\n│   Info:      \n╵"
+	words := "╷\n│ Error: Error acquiring the state lock\n│ \n│ Error message: resource temporarily unavailable\n│ Lock Info:\n│   " +
+		"ID:        3a9aefbf-432c\n│   Path:      \n│   Operation: OperationTypeApply\n│   Who:       root@vm\n│   Version:   " +
+		"1.11.4\n│   Created:   2026-11-20 12:20:53 +0000 UTC\n│   Info:      \n╵"
 	err := explain(&process.Error{Program: "terraform", Stderr: words, Cause: errors.New("exit status 1")}, "")
-	if lock, ok := LockOf(err); !ok || lock.String() != "root@vm since 2026-11-20 12:20:53 +0000 UTC (lock 3a9aefbf-432c)" || !IsReason(err, Locked) {
+	if lock, ok := LockOf(err); !ok || lock.String() != "root@vm since 2026-11-20 12:20:53 +0000 UTC (lock 3a9aefbf-432c)" ||
+		!IsReason(err, Locked) {
 		t.Errorf("%v %v", lock, ok)
 	}
 	// The http backend gives the wrong one's information.
-	err = explain(errors.New("x"), "Error: Error acquiring the state lock\n\nError message: HTTP remote state already locked: ID=held\nLock Info:\n  ID:        asked\n  Who:       me")
+	err = explain(
+		errors.New("x"),
+		"Error: Error acquiring the state lock\n\nError message: HTTP remote state already locked: ID=held\nLock Info:\n  ID:       "+
+			" asked\n  Who:       me",
+	)
 	if lock, ok := LockOf(err); !ok || lock.String() != "lock held" {
 		t.Errorf("%v %v", lock, ok)
 	}

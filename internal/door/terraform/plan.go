@@ -77,7 +77,10 @@ func Incomplete(data []byte) (string, error) {
 
 // incompleteWarnings are how terraform says so itself, also in versions whose
 // JSON does not.
-var incompleteWarnings = []string{"Resource targeting is in effect", "Applied changes may be incomplete", "Provider development overrides are in effect", "Provider development overrides"}
+var incompleteWarnings = []string{
+	"Resource targeting is in effect", "Applied changes may be incomplete", "Provider development overrides are in effect",
+	"Provider development overrides",
+}
 
 // Partial gives the warning by which terraform says that a plan is not all of
 // its configuration, or not made by the locked providers.

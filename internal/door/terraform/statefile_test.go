@@ -49,7 +49,10 @@ func TestLocalStateThroughLinks(t *testing.T) {
 		if c.workspace != "" {
 			block, given = "backend \"local\" {\n workspace_dir = \""+c.dir+"\"\n}", []string{"workspace_dir=" + c.dir}
 		}
-		for _, p := range []Place{place(t, top, "sandbox/play", c.workspace, block), place(t, top, "sandbox/play", c.workspace, `backend "local" {}`, given...)} {
+		for _, p := range []Place{
+			place(t, top, "sandbox/play", c.workspace, block),
+			place(t, top, "sandbox/play", c.workspace, `backend "local" {}`, given...),
+		} {
 			if p.Outside != c.outside || c.names != "" && p.Names != c.names {
 				t.Errorf("%+v: %+v", c, p)
 			}

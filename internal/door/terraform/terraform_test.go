@@ -18,7 +18,8 @@ import (
 
 func TestEnvPassesNothingElse(t *testing.T) {
 	t.Parallel()
-	outside := map[string]string{"PATH": "/bin", "AWS_ROLE_ARN": "r", "GITHUB_TOKEN": "secret", "GITHUB_OUTPUT": "f", "WAYBILL_INPUT_SEAL_KEY": "k", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
+	outside := map[string]string{"PATH": "/bin", "AWS_ROLE_ARN": "r", "GITHUB_TOKEN": "secret", "GITHUB_OUTPUT": "f",
+		"WAYBILL_INPUT_SEAL_KEY": "k", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t",
 		"TF_VAR_mine": "1", "TF_VAR_other": "2", "NAMED": "n", "TF_CLI_ARGS_apply": "-target=x", "TF_LOG": "trace", "LD_PRELOAD": "x"}
 	got := Env(func(name string) string { return outside[name] }, []string{"NAMED"}, []string{"mine", "unset"})
 	slices.Sort(got)
@@ -38,7 +39,9 @@ func TestInitArgs(t *testing.T) {
 
 func TestPlanArgs(t *testing.T) {
 	t.Parallel()
-	got := planArgs(PlanOptions{Out: "o", VarFiles: []string{"a", "b"}, Destroy: true}, Open(Options{LockTimeout: 90 * time.Second}).lockArg())
+	got := planArgs(
+		PlanOptions{Out: "o", VarFiles: []string{"a", "b"}, Destroy: true}, Open(Options{LockTimeout: 90 * time.Second}).lockArg(),
+	)
 	want := []string{"plan", "-input=false", "-no-color", "-out=o", "-lock-timeout=90s", "-destroy", "-var-file=a", "-var-file=b"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -64,7 +67,13 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	// What a configuration says is no command to the runner, and colours nothing.
-	err := explain(&process.Error{Program: "terraform", Stderr: "│ \x1b[31mError: x\n│ ::add-mask::y\n│   ::error::z ##[group]w\a", Cause: errors.New("exit status 1")}, "")
+	err := explain(
+		&process.Error{
+			Program: "terraform", Stderr: "│ \x1b[31mError: x\n│ ::add-mask::y\n│   ::error::z ##[group]w\a",
+			Cause: errors.New("exit status 1"),
+		},
+		"",
+	)
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") || strings.Contains(line, "##[") || strings.ContainsAny(line, "\x1b\a") {
 			t.Errorf("%q", line)
@@ -89,7 +98,10 @@ not an event
 		}
 	}
 	w.flush()
-	want := []Event{{Type: "apply_start", Level: "info", Message: "a: Creating...", Address: "a", Action: "create"}, {Type: "diagnostic", Level: "error", Message: "Error: bad", Address: "a", Detail: "because"}}
+	want := []Event{
+		{Type: "apply_start", Level: "info", Message: "a: Creating...", Address: "a", Action: "create"},
+		{Type: "diagnostic", Level: "error", Message: "Error: bad", Address: "a", Detail: "because"},
+	}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
 	}
@@ -112,9 +124,12 @@ func TestInspectAndIsRoot(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"backend/m.tf": "terraform {\n  backend \"s3\" {}\n}\n", "cloud/m.tf": "terraform {\n  cloud {}\n}\n", "provider/m.tf": "provider \"aws\" {}\n",
-		"module/more.tofu": "variable \"t\" {}\nmodule \"z\" {\n  source = \"../cloud\"\n}\n", "module/a_override.tf.json": `{"variable": {"a": {"sensitive": true}}}`,
-		"module/m.tf": "terraform {\n  required_version = \">= 1\"\n}\nvariable \"a\" {}\nvariable \"s\" {\n  sensitive = true\n}\nmodule \"x\" {\n  source = \"../backend\"\n}\nmodule \"y\" {\n  source = \"hashicorp/consul/aws\"\n}\n",
+		"backend/m.tf": "terraform {\n  backend \"s3\" {}\n}\n", "cloud/m.tf": "terraform {\n  cloud {}\n}\n",
+		"provider/m.tf":             "provider \"aws\" {}\n",
+		"module/more.tofu":          "variable \"t\" {}\nmodule \"z\" {\n  source = \"../cloud\"\n}\n",
+		"module/a_override.tf.json": `{"variable": {"a": {"sensitive": true}}}`,
+		"module/m.tf": "terraform {\n  required_version = \">= 1\"\n}\nvariable \"a\" {}\nvariable \"s\" {\n  " +
+			"sensitive = true\n}\nmodule \"x\" {\n  source = \"../backend\"\n}\nmodule \"y\" {\n  source = \"hashicorp/consul/aws\"\n}\n",
 	} {
 		write(t, filepath.Join(dir, name), text)
 	}
@@ -131,7 +146,10 @@ func TestInspectAndIsRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Module{Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend"), filepath.Join(dir, "cloud")}, Variables: []string{"a", "s", "t"}, Sensitive: []string{"a", "s"}}
+	want := &Module{
+		Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend"), filepath.Join(dir, "cloud")},
+		Variables: []string{"a", "s", "t"}, Sensitive: []string{"a", "s"},
+	}
 	if diff := cmp.Diff(want, m); diff != "" {
 		t.Error(diff)
 	}
@@ -153,13 +171,16 @@ func TestGuard(t *testing.T) {
 		if err := os.Chmod(program, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		root := Open(Options{Path: program, Dir: dir, DataDir: "data", Env: []string{"PATH=" + os.Getenv("PATH")}, Guard: func(_ context.Context, dataDir string) error {
-			if dataDir == a.at {
-				return refused
-			}
-			return nil
-		}})
-		for _, initialise := range []func() error{func() error { return root.Init(t.Context(), nil) }, func() error { return root.InitWithoutBackend(t.Context()) }} {
+		root := Open(Options{Path: program, Dir: dir, DataDir: "data", Env: []string{"PATH=" + os.Getenv("PATH")},
+			Guard: func(_ context.Context, dataDir string) error {
+				if dataDir == a.at {
+					return refused
+				}
+				return nil
+			}})
+		for _, initialise := range []func() error{
+			func() error { return root.Init(t.Context(), nil) }, func() error { return root.InitWithoutBackend(t.Context()) },
+		} {
 			if err := initialise(); !errors.Is(err, refused) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -180,7 +201,8 @@ func TestRealTerraform(t *testing.T) {
 	}
 	root := Open(Options{Path: program, Dir: dir, DataDir: filepath.Join(t.TempDir(), "data"), Env: []string{"PATH=" + os.Getenv("PATH")}})
 	ctx := t.Context()
-	if version, err := root.Version(ctx); err != nil || !strings.HasPrefix(version, "terraform ") && !strings.HasPrefix(version, "opentofu ") {
+	if version, err := root.Version(ctx); err != nil ||
+		!strings.HasPrefix(version, "terraform ") && !strings.HasPrefix(version, "opentofu ") {
 		t.Fatalf("%q %v", version, err)
 	}
 	if err := root.Init(ctx, nil); err != nil {

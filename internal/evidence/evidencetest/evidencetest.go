@@ -79,27 +79,11 @@ func (i Image) Evidence() evidence.Evidence {
 		i.Built = i.At
 	}
 	index := int64(48_000_000 + i.N)
-	report := evidence.ScanReport{
-		Schema: evidence.ScanSchema, Image: ref.String(), Scanner: evidence.Scanner{Name: "trivy", Version: "0.72.0"},
-		Database:  evidence.Database{Repository: "ghcr.io/aquasecurity/trivy-db", Digest: digest("db", 0, ""), Version: 2, UpdatedAt: i.At.Add(-6 * time.Hour)},
-		StartedAt: i.At.Add(-time.Minute), FinishedAt: i.At,
-	}
-	subjects := []string{ref.Digest()}
-	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
-		subjects = append(subjects, platforms[platform])
-		report.Platforms = append(report.Platforms, evidence.PlatformScan{Platform: platform, Digest: platforms[platform], Packages: i.Packages, Findings: i.Findings})
-	}
-	build := evidence.BuildRecord{
-		Schema: evidence.BuildSchema, Digest: ref.Digest(), Platforms: platforms, Engine: "assemble",
-		Source: evidence.Source{Repository: "https://github.com/" + i.Source, Commit: i.Commit, Ref: "refs/heads/main", CommittedAt: i.Committed}, StartedAt: i.Built, FinishedAt: i.Built,
-	}
-	if i.Base != "" {
-		build.BaseImages = []evidence.BaseImage{{Name: i.Base, Digest: digest(i.Base, 0, "")}}
-	}
+	subjects := []string{ref.Digest(), platforms["linux/amd64"], platforms["linux/arm64"]}
 	builder := evidence.Builder{ID: signer.Identity, InvocationID: run}
 	e := evidence.Evidence{Image: ref, Platforms: platforms}
-	provenance, _ := evidence.ProvenancePredicate(build, builder) // this package's own documents can be written
-	scan, _ := evidence.ScanPredicate(report, builder)
+	provenance, _ := evidence.ProvenancePredicate(i.buildRecord(platforms), builder) // this package's own documents can be written
+	scan, _ := evidence.ScanPredicate(i.scanReport(platforms), builder)
 	for _, r := range []struct {
 		kind      evidence.Kind
 		form      string
@@ -107,16 +91,51 @@ func (i Image) Evidence() evidence.Evidence {
 	}{
 		{evidence.Signature, evidence.PredicateSignature, json.RawMessage("{}")},
 		{evidence.Provenance, evidence.PredicateProvenance, provenance},
-		{evidence.SBOM, evidence.PredicateCycloneDX, json.RawMessage(`{"bomFormat":"CycloneDX","components":[{"type":"library","purl":"pkg:deb/debian/openssl@3"}]}`)},
+		{
+			evidence.SBOM, evidence.PredicateCycloneDX,
+			json.RawMessage(`{"bomFormat":"CycloneDX","components":[{"type":"library","purl":"pkg:deb/debian/openssl@3"}]}`),
+		},
 		{evidence.Scan, evidence.PredicateScan, scan},
 	} {
 		if !slices.Contains(i.Without, r.kind) {
 			e.Records = append(e.Records, evidence.Record{
-				Kind: r.kind, PredicateType: r.form, Predicate: r.predicate, Signer: signer, SignedAt: signedAt, LogIndex: &index, Format: "bundle", Subjects: subjects,
+				Kind: r.kind, PredicateType: r.form, Predicate: r.predicate, Signer: signer, SignedAt: signedAt, LogIndex: &index,
+				Format: "bundle", Subjects: subjects,
 			})
 		}
 	}
 	return e
+}
+
+func (i Image) scanReport(platforms map[string]string) evidence.ScanReport {
+	report := evidence.ScanReport{
+		Schema: evidence.ScanSchema, Image: Ref(i.App, i.N).String(), Scanner: evidence.Scanner{Name: "trivy", Version: "0.72.0"},
+		Database: evidence.Database{
+			Repository: "ghcr.io/aquasecurity/trivy-db", Digest: digest("db", 0, ""), Version: 2,
+			UpdatedAt: i.At.Add(-6 * time.Hour),
+		},
+		StartedAt: i.At.Add(-time.Minute), FinishedAt: i.At,
+	}
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		report.Platforms = append(report.Platforms, evidence.PlatformScan{
+			Platform: platform, Digest: platforms[platform], Packages: i.Packages, Findings: i.Findings,
+		})
+	}
+	return report
+}
+
+func (i Image) buildRecord(platforms map[string]string) evidence.BuildRecord {
+	build := evidence.BuildRecord{
+		Schema: evidence.BuildSchema, Digest: Ref(i.App, i.N).Digest(), Platforms: platforms, Engine: "assemble",
+		Source: evidence.Source{
+			Repository: "https://github.com/" + i.Source, Commit: i.Commit, Ref: "refs/heads/main", CommittedAt: i.Committed,
+		},
+		StartedAt: i.Built, FinishedAt: i.Built,
+	}
+	if i.Base != "" {
+		build.BaseImages = []evidence.BaseImage{{Name: i.Base, Digest: digest(i.Base, 0, "")}}
+	}
+	return build
 }
 
 // Registry holds images. It is safe for concurrent use.

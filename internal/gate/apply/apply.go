@@ -141,7 +141,8 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 				details = append(details, a.changedFiles(ctx, one)...)
 			}
 			record.Backend, record.Whole = r.States.Place(record.Dir, record.Workspace), one.sources.Whole
-			record.LockFile, record.Configuration, record.Plan = one.sources.LockFile, one.sources.Digest, plan.Digest(r.Bundle.Roots[i].Binary)
+			record.LockFile, record.Configuration = one.sources.LockFile, one.sources.Digest
+			record.Plan = plan.Digest(r.Bundle.Roots[i].Binary)
 			now.Roots = append(now.Roots, record)
 		}
 		a.roots = append(a.roots, one)
@@ -296,7 +297,9 @@ func (a *Applier) variables(dir string, p *terraform.Plan) error {
 			continue
 		}
 		if !summary.SameVariable(given, v.Value) {
-			return mismatch([]plan.FieldDifference{{Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment"}})
+			return mismatch([]plan.FieldDifference{{
+				Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment",
+			}})
 		}
 	}
 	return nil

@@ -152,7 +152,8 @@ func mayApply(ctx context.Context, s *site.Site) error {
 	case p.Draft:
 		return outcome.Refusedf("pull request #%d is a draft: mark it as ready first", p.Number)
 	case !p.Mergeable:
-		return outcome.Refusedf("pull request #%d cannot be merged as it is, or GitHub has not found out yet: resolve its conflicts, or try again",
+		return outcome.Refusedf("pull request #%d cannot be merged as it is, or GitHub has not found out yet: resolve its "+
+			"conflicts, or try again",
 			p.Number)
 	}
 	if err := upToDate(ctx, s); err != nil {

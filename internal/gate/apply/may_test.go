@@ -21,18 +21,22 @@ func TestComments(t *testing.T) {
 		says    string
 	}{
 		"no pull request": {Comment{Action: "created", Body: "/apply"}, nil, outcome.Usage, "not on a pull request"},
-		"edited":          {Comment{Action: "edited", Body: "/apply"}, pull, outcome.Refused, "the comment was edited: only a new one asks"},
-		"deleted":         {Comment{Action: "deleted", Body: "/apply"}, pull, outcome.Refused, "the comment was deleted"},
-		"a sentence":      {Comment{Action: "created", Body: "please /apply"}, pull, outcome.Usage, "does not ask for anything"},
-		"another word":    {Comment{Action: "created", Body: "/apply-later"}, pull, outcome.Usage, "does not ask for anything"},
-		"a later line":    {Comment{Action: "created", Body: "hello\n/apply"}, pull, outcome.Usage, "does not ask for anything"},
+		"edited": {
+			Comment{Action: "edited", Body: "/apply"}, pull, outcome.Refused, "the comment was edited: only a new one asks",
+		},
+		"deleted":      {Comment{Action: "deleted", Body: "/apply"}, pull, outcome.Refused, "the comment was deleted"},
+		"a sentence":   {Comment{Action: "created", Body: "please /apply"}, pull, outcome.Usage, "does not ask for anything"},
+		"another word": {Comment{Action: "created", Body: "/apply-later"}, pull, outcome.Usage, "does not ask for anything"},
+		"a later line": {Comment{Action: "created", Body: "hello\n/apply"}, pull, outcome.Usage, "does not ask for anything"},
 	} {
 		_, err := Order{Site: &site.Site{Pull: c.pull}, Asked: &c.comment}.asker(t.Context())
 		if outcome.Code(err) != c.code || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for body, want := range map[string]string{"/apply": "", "/apply a41f 09c2 77de\nthanks": "a41f 09c2 77de", "\n /apply\r\n": "", "/applya41f": ""} {
+	for body, want := range map[string]string{
+		"/apply": "", "/apply a41f 09c2 77de\nthanks": "a41f 09c2 77de", "\n /apply\r\n": "", "/applya41f": "",
+	} {
 		if got := (Comment{Body: body}).fingerprint(); strings.TrimSpace(got) != want {
 			t.Errorf("%q names %q, want %q", body, got, want)
 		}
@@ -52,7 +56,9 @@ func TestAnswers(t *testing.T) {
 	if !strings.HasPrefix(text, Marker+"\n@bob: nothing was applied.\n\n````") || strings.Contains(text, "\x1b") {
 		t.Errorf("%q", text)
 	}
-	for name, err := range map[string]error{"trouble": answer("bob", errors.New("x")), "no comment": answer("", outcome.Refusedf("x")), "nothing": answer("bob", nil)} {
+	for name, err := range map[string]error{
+		"trouble": answer("bob", errors.New("x")), "no comment": answer("", outcome.Refusedf("x")), "nothing": answer("bob", nil),
+	} {
 		if errors.As(err, &told) {
 			t.Errorf("%s: %v", name, err)
 		}

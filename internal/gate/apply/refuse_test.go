@@ -17,8 +17,10 @@ import (
 // the plan command refuses.
 func bundle(planJSON string) *seal.Bundle {
 	return &seal.Bundle{
-		Document: plan.Document{Version: plan.DocumentVersion, Head: "h", Roots: []plan.RootRecord{{Dir: "sandbox/play", Workspace: "default"}}},
-		Roots:    []seal.Root{{JSON: []byte(planJSON)}},
+		Document: plan.Document{
+			Version: plan.DocumentVersion, Head: "h", Roots: []plan.RootRecord{{Dir: "sandbox/play", Workspace: "default"}},
+		},
+		Roots: []seal.Root{{JSON: []byte(planJSON)}},
 	}
 }
 
@@ -45,8 +47,10 @@ func TestOpenRefusesWhatPlanRefuses(t *testing.T) {
 		want   string
 	}{
 		"an incomplete plan": {`{"format_version":"1.2","complete":false}`, roots.States{}, "the plan is incomplete: it leaves out a part"},
-		"an errored plan":    {`{"format_version":"1.2","errored":true}`, roots.States{}, "the plan is incomplete: terraform could not finish it"},
-		"another's state":    {`{"format_version":"1.2"}`, states, "sandbox/play keeps its state where infra/prod does"},
+		"an errored plan": {
+			`{"format_version":"1.2","errored":true}`, roots.States{}, "the plan is incomplete: terraform could not finish it",
+		},
+		"another's state": {`{"format_version":"1.2"}`, states, "sandbox/play keeps its state where infra/prod does"},
 	} {
 		_, err := apply.Open(t.Context(), apply.Request{Top: top, Bundle: bundle(c.json), Head: "h", States: c.states})
 		if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), c.want) {
@@ -55,8 +59,12 @@ func TestOpenRefusesWhatPlanRefuses(t *testing.T) {
 	}
 	moved := bundle(`{"format_version":"1.2"}`)
 	moved.Document.Roots[0].Backend = "s3 bucket=b key=was"
-	_, err := apply.Open(t.Context(), apply.Request{Top: top, Bundle: moved, Head: "h", States: roots.States{Head: roots.Owners(top, []roots.Root{{Dir: "sandbox/play"}}, nil)}})
-	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "place of the state was s3 bucket=b key=was when planned, is s3 bucket=b key=prod now") {
+	_, err := apply.Open(t.Context(), apply.Request{
+		Top: top, Bundle: moved, Head: "h", States: roots.States{Head: roots.Owners(top, []roots.Root{{Dir: "sandbox/play"}}, nil)},
+	})
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(
+		err.Error(), "place of the state was s3 bucket=b key=was when planned, is s3 bucket=b key=prod now",
+	) {
 		t.Errorf("a state that lies elsewhere: %v", err)
 	}
 }

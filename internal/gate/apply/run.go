@@ -103,7 +103,8 @@ func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary,
 		result.State = Untouched
 		return outcome.Refusedf("%s: somebody else holds the state's lock: another apply may be running%s: %w", dir, wayOut(dir, err), err)
 	case terraform.IsReason(err, terraform.LockLost):
-		result.Lost = "it could not be given back: somebody broke it, or the backend was out of reach; see that nobody else applied meanwhile before you plan again"
+		result.Lost = "it could not be given back: somebody broke it, or the backend was out of reach; see that nobody else applied " +
+			"meanwhile before you plan again"
 		return fmt.Errorf("%s: the state's lock was lost: %w", dir, err)
 	case terraform.IsReason(err, terraform.Unsaved):
 		result.Lost = "the backend did not take the state: the lock may have been broken, or the backend was out of reach"
@@ -121,12 +122,16 @@ func wayOut(dir string, err error) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf(", by %s; wait for it, then plan again. If that process is dead, run `terraform force-unlock %s` in %s", lock, lock.ID, dir)
+	return fmt.Sprintf(
+		", by %s; wait for it, then plan again. If that process is dead, run `terraform force-unlock %s` in %s", lock, lock.ID, dir,
+	)
 }
 
 // actionWords are the words of terraform's events for the actions of a
 // summary, in the order in which a resource is done with them.
-var actionWords = map[string][]string{summary.Add: {"create"}, summary.Change: {"update"}, summary.Destroy: {"delete"}, summary.Replace: {"delete", "create"}}
+var actionWords = map[string][]string{
+	summary.Add: {"create"}, summary.Change: {"update"}, summary.Destroy: {"delete"}, summary.Replace: {"delete", "create"},
+}
 
 // notReached lists what was planned and neither done nor failed.
 func notReached(s summary.Summary, r RootResult) []string {
@@ -206,14 +211,25 @@ func Report(results []RootResult) string {
 		}
 		if r.Kept != "" {
 			unsaved = true
-			lines = append(lines, "  the state that could not be saved, sealed: "+r.Kept, "  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir)
+			lines = append(
+				lines, "  the state that could not be saved, sealed: "+r.Kept,
+				"  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir,
+			)
 		}
 	}
 	switch {
 	case unsaved:
-		lines = append(lines, "what was done is in the sealed state alone; nothing is undone. Push that state first; then plan again, and approve what is left")
+		lines = append(
+			lines,
+			"what was done is in the sealed state alone; nothing is undone. Push that state first; then plan again, and approve "+
+				"what is left",
+		)
 	case broken:
-		lines = append(lines, "what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve what is left (a pull request that changes a file of the root, if only a comment, plans it)")
+		lines = append(
+			lines,
+			"what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve "+
+				"what is left (a pull request that changes a file of the root, if only a comment, plans it)",
+		)
 	}
 	return text.Printable(strings.Join(lines, "\n"))
 }

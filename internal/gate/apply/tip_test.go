@@ -20,11 +20,15 @@ func TestTheTipMoves(t *testing.T) {
 	if err := server.CreateRepository(t.Context(), githubd.Seed{Name: "acme/infra", Dir: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
-	api, err := github.New(github.Options{Token: server.CreateToken(githubd.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL()})
+	api, err := github.New(github.Options{
+		Token: server.CreateToken(githubd.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, env := server.GitDir("acme/infra"), []string{"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com"}
+	dir, env := server.GitDir("acme/infra"), []string{
+		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com",
+	}
 	run := func(args ...string) string {
 		t.Helper()
 		out, err := git.RunEnv(t.Context(), dir, env, args...)
@@ -53,14 +57,16 @@ func TestTheTipMoves(t *testing.T) {
 	}
 	run("tag", "main", first)
 	run("update-ref", "refs/heads/main", run("commit-tree", first+"^{tree}", "-p", first, "-m", "moved"))
-	if err := stillOnTip(t.Context(), open); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "main moved while the plan of #1 was checked") {
+	if err := stillOnTip(t.Context(), open); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "main moved while the plan of #1 was checked") {
 		t.Errorf("moved: %v", err)
 	}
 	if err := stillOnTip(t.Context(), merged); err != nil {
 		t.Errorf("what is merged: %v", err)
 	}
 	for _, top := range []string{dir, t.TempDir()} {
-		if err := upToDate(t.Context(), where(top, false)); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "the head of #1 lacks 1 commits of main") {
+		if err := upToDate(t.Context(), where(top, false)); outcome.Code(err) != outcome.Refused ||
+			!strings.Contains(err.Error(), "the head of #1 lacks 1 commits of main") {
 			t.Errorf("behind: %v", err)
 		}
 	}

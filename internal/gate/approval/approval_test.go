@@ -66,12 +66,14 @@ func TestWhatCounts(t *testing.T) {
 		ignored approval.Reason // empty where it counts or is no vote
 		counts  bool
 	}{
-		"a review":                 {review("bob", line), "", true},
-		"in other case":            {review("carol", "Approve A41F09C277DE"), approval.NotAllowed, false}, // the team knows Carol
-		"by name":                  {review("Carol", "looks fine\r\n  "+line+"  \r\nthanks"), "", true},
-		"as code":                  {review("bob", "approve `a41f 09c2 77de`"), "", true},
-		"all digits":               {review("bob", "approve "+string(full)), "", true},
-		"a comment":                {with(func(v *approval.Vote) { v.Kind, v.State, v.Body = approval.Comment, "", "/approve a41f09c277de" }), "", true},
+		"a review":      {review("bob", line), "", true},
+		"in other case": {review("carol", "Approve A41F09C277DE"), approval.NotAllowed, false}, // the team knows Carol
+		"by name":       {review("Carol", "looks fine\r\n  "+line+"  \r\nthanks"), "", true},
+		"as code":       {review("bob", "approve `a41f 09c2 77de`"), "", true},
+		"all digits":    {review("bob", "approve "+string(full)), "", true},
+		"a comment": {
+			with(func(v *approval.Vote) { v.Kind, v.State, v.Body = approval.Comment, "", "/approve a41f09c277de" }), "", true,
+		},
 		"a comment without slash":  {with(func(v *approval.Vote) { v.Kind = approval.Comment }), "", false},
 		"a review that comments":   {with(func(v *approval.Vote) { v.State = "COMMENTED" }), "", true},
 		"eleven digits":            {review("bob", "approve a41f 09c2 77d"), "", false},
@@ -107,7 +109,8 @@ func TestOnePersonCountsOnce(t *testing.T) {
 	again := review("bob", line)
 	again.Kind, again.Body = approval.Comment, "/"+line
 	d := decide(t, 0, need(2, "acme/dba", "BOB"), review("bob", line), review("Bob", line), again)
-	if d.Verdict != approval.Pending || d.Roots[0].Missing() != 1 || !strings.Contains(d.Reason(), "1 of 2 approvals; still needed: 1 of acme/dba") {
+	if d.Verdict != approval.Pending || d.Roots[0].Missing() != 1 ||
+		!strings.Contains(d.Reason(), "1 of 2 approvals; still needed: 1 of acme/dba") {
 		t.Errorf("%s\n%+v", d.Reason(), d)
 	}
 	if d := decide(t, 0, need(2, "acme/dba"), review("bob", line), review("Carol", line)); d.Verdict != approval.Approved {
@@ -119,7 +122,9 @@ func TestEveryNeedHolds(t *testing.T) {
 	t.Parallel()
 	needs := append(need(1, "acme/dba"), approval.Need{Dir: "e", Approvals: 1, From: []string{"dan"}, Destroys: true})
 	d := decide(t, 0, needs, review("bob", "approve "+full.Short()))
-	if d.Verdict != approval.Pending || !strings.Contains(d.Reason(), "e: 0 of 1 approvals, because the plan destroys; still needed: 1 of dan") {
+	if d.Verdict != approval.Pending || !strings.Contains(
+		d.Reason(), "e: 0 of 1 approvals, because the plan destroys; still needed: 1 of dan",
+	) {
 		t.Errorf("%s", d.Reason())
 	}
 }
@@ -141,7 +146,8 @@ func TestChangesAskedForTakeItBack(t *testing.T) {
 func TestDigits(t *testing.T) {
 	t.Parallel()
 	d := decide(t, 20, need(1, "bob"), review("bob", "approve "+string(full[:19])))
-	if d.Verdict != approval.Pending || d.Ignored[0].Reason != approval.TooFewDigits || !strings.Contains(d.Reason(), "approve a41f 09c2 77de 0123 4567") {
+	if d.Verdict != approval.Pending || d.Ignored[0].Reason != approval.TooFewDigits ||
+		!strings.Contains(d.Reason(), "approve a41f 09c2 77de 0123 4567") {
 		t.Errorf("%s %+v", d.Reason(), d)
 	}
 	if d := decide(t, 20, need(1, "bob"), review("bob", "approve "+string(full[:20]))); d.Verdict != approval.Approved {
@@ -167,9 +173,13 @@ func TestNeeds(t *testing.T) {
 		}
 		return approval.Rules{Terraform: c.Terraform()}
 	}
-	strict := parse("  digits: 20\n  rules:\n    - {dir: '**', approvals: 1, from: [dan]}\n    - {dir: 'infra/*', approvals: 1, from: [bob], destroy: {approvals: 2}}\n")
+	strict := parse("  digits: 20\n  rules:\n    - {dir: '**', approvals: 1, from: [dan]}\n    - {dir: 'infra/*', approvals: 1, " +
+		"from: [bob], destroy: {approvals: 2}}\n")
 	loose := parse("  rules: [{dir: '**', approvals: 0}]\n")
-	needs, err := approval.NeedsOf([]approval.Rules{loose, strict}, []approval.Change{{Dir: "infra/a"}, {Dir: "infra/b", Destroys: true}, {Dir: "infra/c", None: true}, {Dir: "other"}})
+	needs, err := approval.NeedsOf(
+		[]approval.Rules{loose, strict},
+		[]approval.Change{{Dir: "infra/a"}, {Dir: "infra/b", Destroys: true}, {Dir: "infra/c", None: true}, {Dir: "other"}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +190,9 @@ func TestNeeds(t *testing.T) {
 	if len(got) != 6 || got["infra/a bob"] != 1 || got["infra/b bob"] != 2 || got["other dan"] != 1 || needs.Digits != 20 {
 		t.Errorf("%+v", needs)
 	}
-	if _, err := approval.NeedsOf([]approval.Rules{strict, parse("  rules: []\n")}, []approval.Change{{Dir: "infra/a"}}); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "infra/a: no rule says who approves it") {
+	if _, err := approval.NeedsOf(
+		[]approval.Rules{strict, parse("  rules: []\n")}, []approval.Change{{Dir: "infra/a"}},
+	); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "infra/a: no rule says who approves it") {
 		t.Errorf("a root without rule: %v", err)
 	}
 }

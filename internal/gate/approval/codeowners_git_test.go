@@ -46,7 +46,9 @@ func TestPatternsAreGits(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte(pattern+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		command := git.Command{Dir: dir, Args: []string{"check-ignore", "--no-index", "--stdin"}, Stdin: strings.NewReader(strings.Join(paths, "\n"))}
+		command := git.Command{
+			Dir: dir, Args: []string{"check-ignore", "--no-index", "--stdin"}, Stdin: strings.NewReader(strings.Join(paths, "\n")),
+		}
 		out, _ := command.Output(t.Context()) // 1 where nothing matches
 		matched := make(map[string]bool)
 		for _, path := range strings.Fields(string(out)) {

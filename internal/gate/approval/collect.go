@@ -137,7 +137,8 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 	}
 	for _, n := range needs.Roots {
 		if n.Approvals > 0 {
-			return outcome.Pendingf("%s needs %d approvals of %s, and approvals are given on a pull request: --pull-request N --repo OWNER/NAME",
+			return outcome.Pendingf("%s needs %d approvals of %s, and approvals are given on a pull request: --pull-request N "+
+				"--repo OWNER/NAME",
 				n.Dir, n.Approvals, strings.Join(n.From, ", "))
 		}
 	}
@@ -174,7 +175,8 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 	}
 	for _, r := range reviews {
 		p.Votes = append(p.Votes, Vote{
-			ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body, Edited: r.Edited, URL: r.URL,
+			ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body,
+			Edited: r.Edited, URL: r.URL,
 		})
 	}
 	comments, err := s.Comments(ctx)
@@ -182,7 +184,9 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, err
 	}
 	for _, c := range comments {
-		p.Votes = append(p.Votes, Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL})
+		p.Votes = append(p.Votes, Vote{
+			ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL,
+		})
 	}
 	return p, nil
 }

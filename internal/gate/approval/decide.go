@@ -59,7 +59,9 @@ func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, peo
 	asked := &answers{people: people, members: make(map[string]bool), writers: make(map[string]bool)}
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
-		root := RootDecision{Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Approvals: []Approval{}}
+		root := RootDecision{
+			Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Approvals: []Approval{},
+		}
 		if need.Approvals > 0 {
 			for _, a := range valid {
 				as, err := asked.allowed(ctx, a.User, need)
@@ -81,9 +83,15 @@ func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, peo
 		switch {
 		case counted[a.User]:
 		case asked.onlyReads(a.User):
-			d.Ignored = append(d.Ignored, Ignored{User: a.User, Reason: NoWriter, Detail: "CODEOWNERS names them, and they may not write to the repository, so that GitHub does not count them either", URL: a.URL})
+			d.Ignored = append(d.Ignored, Ignored{
+				User: a.User, Reason: NoWriter,
+				Detail: "CODEOWNERS names them, and they may not write to the repository, so that GitHub does not count them either",
+				URL:    a.URL,
+			})
 		default:
-			d.Ignored = append(d.Ignored, Ignored{User: a.User, Reason: NotAllowed, Detail: "no rule that holds here lets them approve", URL: a.URL})
+			d.Ignored = append(d.Ignored, Ignored{
+				User: a.User, Reason: NotAllowed, Detail: "no rule that holds here lets them approve", URL: a.URL,
+			})
 		}
 	}
 	return d, nil
@@ -161,7 +169,10 @@ func (d Decision) Reason() string {
 			if r.Why != "" {
 				what += " (" + r.Why + ")"
 			}
-			lines = append(lines, fmt.Sprintf("%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n, strings.Join(r.WaitsFor(), ", ")))
+			lines = append(lines, fmt.Sprintf(
+				"%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n,
+				strings.Join(r.WaitsFor(), ", "),
+			))
 		}
 	}
 	for _, i := range d.Ignored {
@@ -209,7 +220,9 @@ func Ask(full plan.Fingerprint, needs Needs) string {
 	if len(wants) > most {
 		wants = append(wants[:most], fmt.Sprintf("and %d more", len(wants)-most))
 	}
-	return "To approve this plan and no other, review with a line " + markdown.Code("approve "+full.First(max(needs.Digits, plan.MinDigits))) + " (" + strings.Join(wants, "; ") + "). A new commit or plan asks again."
+	line := markdown.Code("approve " + full.First(max(needs.Digits, plan.MinDigits)))
+	return "To approve this plan and no other, review with a line " + line + " (" + strings.Join(wants, "; ") +
+		"). A new commit or plan asks again."
 }
 
 // Approvers are the users whose approvals count, each once.

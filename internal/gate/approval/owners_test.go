@@ -20,7 +20,9 @@ const owners = `*           @everybody
 
 func ownerRules(t *testing.T, from string, files ...string) approval.Rules {
 	t.Helper()
-	c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  rules: [{dir: '**', approvals: 1, from: "+from+"}]\n"))
+	c, err := config.Parse(
+		"waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  rules: [{dir: '**', approvals: 1, from: "+from+"}]\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +54,25 @@ func TestOwnersOfChangedFiles(t *testing.T) {
 		files []string
 		want  string // who, per need
 	}{
-		"one line":             {"codeowners", []string{"infra/a/main.tf", "infra/a/b.tf", "infra/b/main.tf"}, "acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf and 1 more]"},
-		"a module too":         {"codeowners", []string{"infra/a/main.tf", "modules/m/x.tf", "modules/other/x.tf"}, "acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf];carol [.github/CODEOWNERS:4 owns modules/m/x.tf]"},
-		"named ones may too":   {"[codeowners, bob]", []string{"infra/a/x.tf"}, "bob,dan,reader [.github/CODEOWNERS:3 owns infra/a/x.tf]"},
-		"nobody's, but bob":    {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
-		"no change, but bob":   {"[codeowners, bob]", []string{"infra/b/main.tf"}, "bob [the pull request changes none of its files, so CODEOWNERS names nobody]"},
-		"the file of vars":     {"codeowners", []string{"vars.tfvars"}, "everybody [.github/CODEOWNERS:1 owns vars.tfvars]"},
-		"an address beside":    {"codeowners", []string{"both/x"}, "erin [.github/CODEOWNERS:7 owns both/x; ops@example.com left out: no API says whose address that is]"},
+		"one line": {
+			"codeowners", []string{"infra/a/main.tf", "infra/a/b.tf", "infra/b/main.tf"},
+			"acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf and 1 more]",
+		},
+		"a module too": {
+			"codeowners", []string{"infra/a/main.tf", "modules/m/x.tf", "modules/other/x.tf"},
+			"acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf];carol [.github/CODEOWNERS:4 owns modules/m/x.tf]",
+		},
+		"named ones may too": {"[codeowners, bob]", []string{"infra/a/x.tf"}, "bob,dan,reader [.github/CODEOWNERS:3 owns infra/a/x.tf]"},
+		"nobody's, but bob":  {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
+		"no change, but bob": {
+			"[codeowners, bob]", []string{"infra/b/main.tf"},
+			"bob [the pull request changes none of its files, so CODEOWNERS names nobody]",
+		},
+		"the file of vars": {"codeowners", []string{"vars.tfvars"}, "everybody [.github/CODEOWNERS:1 owns vars.tfvars]"},
+		"an address beside": {
+			"codeowners", []string{"both/x"},
+			"erin [.github/CODEOWNERS:7 owns both/x; ops@example.com left out: no API says whose address that is]",
+		},
 		"names without owners": {"[bob]", []string{"infra/a/main.tf"}, "bob []"},
 	} {
 		needs, err := approval.NeedsOf([]approval.Rules{ownerRules(t, c.from, c.files...)}, []approval.Change{change})
@@ -79,14 +93,30 @@ func TestOwnersOfChangedFiles(t *testing.T) {
 		change approval.Change
 		code   int
 	}{
-		"infra/a: nobody can approve it: .github/CODEOWNERS:5 says that nobody owns free/x.tf":            {ownerRules(t, "codeowners", "free/x.tf"), change, outcome.Refused},
-		"CODEOWNERS:6 names ops@example.com alone for mail/x.tf, and no API says whose address":           {ownerRules(t, "codeowners", "mail/x.tf"), change, outcome.Refused},
-		"nobody can approve it: the pull request changes none of its files":                               {ownerRules(t, "codeowners", "other"), change, outcome.Refused},
-		"nobody can approve it: there is no CODEOWNERS at aaaaaaa":                                        {approval.Rules{Terraform: ownerRules(t, "codeowners").Terraform, Revision: strings.Repeat("a", 40), Files: []string{"infra/a/x"}}, change, outcome.Refused},
-		"infra/a: which files it uses is not known, and a rule asks for their owners":                     {ownerRules(t, "codeowners", "infra/a/x"), approval.Change{Dir: "infra/a"}, outcome.Broken},
-		"infra/a: nobody can approve it: .github/CODEOWNERS:5 says that nobody owns free/x.tf and 1 more": {ownerRules(t, "codeowners", "infra/a/m.tf", "free/x.tf", "free/y.tf"), change, outcome.Refused},
+		"infra/a: nobody can approve it: .github/CODEOWNERS:5 says that nobody owns free/x.tf": {
+			ownerRules(t, "codeowners", "free/x.tf"), change, outcome.Refused,
+		},
+		"CODEOWNERS:6 names ops@example.com alone for mail/x.tf, and no API says whose address": {
+			ownerRules(t, "codeowners", "mail/x.tf"), change, outcome.Refused,
+		},
+		"nobody can approve it: the pull request changes none of its files": {
+			ownerRules(t, "codeowners", "other"), change, outcome.Refused,
+		},
+		"nobody can approve it: there is no CODEOWNERS at aaaaaaa": {
+			approval.Rules{
+				Terraform: ownerRules(t, "codeowners").Terraform, Revision: strings.Repeat("a", 40), Files: []string{"infra/a/x"},
+			},
+			change, outcome.Refused,
+		},
+		"infra/a: which files it uses is not known, and a rule asks for their owners": {
+			ownerRules(t, "codeowners", "infra/a/x"), approval.Change{Dir: "infra/a"}, outcome.Broken,
+		},
+		"infra/a: nobody can approve it: .github/CODEOWNERS:5 says that nobody owns free/x.tf and 1 more": {
+			ownerRules(t, "codeowners", "infra/a/m.tf", "free/x.tf", "free/y.tf"), change, outcome.Refused,
+		},
 	} {
-		if _, err := approval.NeedsOf([]approval.Rules{c.rules}, []approval.Change{c.change}); outcome.Code(err) != c.code || !strings.Contains(err.Error(), want) {
+		if _, err := approval.NeedsOf([]approval.Rules{c.rules}, []approval.Change{c.change}); outcome.Code(err) != c.code ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -98,7 +128,8 @@ func TestOwnersMustWrite(t *testing.T) {
 	line := "approve " + full.Short()
 	need := []approval.Need{{Dir: "d", Approvals: 1, Owners: []string{"dan", "reader", "unknown"}, Why: "CODEOWNERS:3 owns d/x"}}
 	d := decide(t, 0, need, review("reader", line))
-	if d.Verdict != approval.Pending || len(d.Ignored) != 1 || d.Ignored[0].Reason != approval.NoWriter || !strings.Contains(d.Reason(), "0 of 1 approvals (CODEOWNERS:3 owns d/x); still needed: 1 of dan, reader, unknown") {
+	if d.Verdict != approval.Pending || len(d.Ignored) != 1 || d.Ignored[0].Reason != approval.NoWriter ||
+		!strings.Contains(d.Reason(), "0 of 1 approvals (CODEOWNERS:3 owns d/x); still needed: 1 of dan, reader, unknown") {
 		t.Errorf("%s", d.Reason())
 	}
 	if d := decide(t, 0, need, review("dan", line)); d.Verdict != approval.Approved || d.Roots[0].Approvals[0].As != "dan" {
@@ -110,7 +141,9 @@ func TestOwnersMustWrite(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 	p := approval.Pull{Author: "ada", Head: "head", Votes: []approval.Vote{review("unknown", line)}}
-	if _, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: need}, people{}); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "no answer") {
+	if _, err := approval.Decide(
+		t.Context(), p, full, approval.Needs{Roots: need}, people{},
+	); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("%v", err)
 	}
 }

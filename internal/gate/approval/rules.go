@@ -52,7 +52,9 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 		for _, r := range rules {
 			approval, ok := r.Approval(c.Dir, c.Destroys)
 			if !ok {
-				return Needs{}, outcome.Refusedf("%s: no rule says who approves it: add one to terraform.rules in %s on the base branch", c.Dir, config.FileName)
+				return Needs{}, outcome.Refusedf(
+					"%s: no rule says who approves it: add one to terraform.rules in %s on the base branch", c.Dir, config.FileName,
+				)
 			}
 			wanted, err := r.needs(c, approval)
 			if err != nil {
@@ -110,7 +112,10 @@ func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
 			why = fmt.Sprintf("%s:%d says that nobody owns %s", r.Owners.file, n, some(byLine[n]))
 		}
 		if len(line.unknown) > 0 {
-			why = fmt.Sprintf("%s:%d names %s alone for %s, and no API says whose address that is: name users or teams", r.Owners.file, n, strings.Join(line.unknown, ", "), some(byLine[n]))
+			why = fmt.Sprintf(
+				"%s:%d names %s alone for %s, and no API says whose address that is: name users or teams", r.Owners.file, n,
+				strings.Join(line.unknown, ", "), some(byLine[n]),
+			)
 		}
 		left, err := one.orElse(why)
 		if err != nil {

@@ -85,7 +85,10 @@ type RootView struct {
 func Of(r *plan.Result) View {
 	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
 	for _, root := range r.Roots {
-		v.Roots = append(v.Roots, RootView{Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole, Sources: root.Sources})
+		v.Roots = append(v.Roots, RootView{
+			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
+			Sources: root.Sources,
+		})
 	}
 	return v
 }
@@ -96,12 +99,16 @@ func (v View) Claim() Claim {
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
 		if s := r.Sources; s != nil {
-			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...), s.VarFiles, s.Digest, s.Whole
+			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
+				s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...,
+			), s.VarFiles, s.Digest, s.Whole
 		}
 		claim.Roots = append(claim.Roots, root)
 	}
 	for _, r := range v.Removed {
-		claim.Roots = append(claim.Roots, ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Removed: true, Destroys: true, Changes: true, Sources: []string{r.Dir}})
+		claim.Roots = append(claim.Roots, ClaimRoot{
+			Dir: r.Dir, Workspace: r.Workspace, Removed: true, Destroys: true, Changes: true, Sources: []string{r.Dir},
+		})
 	}
 	return claim
 }
@@ -154,8 +161,11 @@ func (v View) headline() string {
 		return ""
 	}
 	line := fmt.Sprintf("**%s · %d to add, %d to change, %d to replace%s, %d to destroy%s**", text.Count(len(v.Roots), "root"),
-		total[summary.Add], total[summary.Change], total[summary.Replace], warn(summary.Replace), total[summary.Destroy], warn(summary.Destroy))
-	for _, more := range []struct{ action, word string }{{summary.Import, "to import"}, {summary.Move, "moved"}, {summary.Forget, "to forget"}} {
+		total[summary.Add], total[summary.Change], total[summary.Replace], warn(summary.Replace), total[summary.Destroy],
+		warn(summary.Destroy))
+	for _, more := range []struct{ action, word string }{
+		{summary.Import, "to import"}, {summary.Move, "moved"}, {summary.Forget, "to forget"},
+	} {
 		if total[more.action] > 0 {
 			line += fmt.Sprintf(" · %d %s", total[more.action], more.word)
 		}
@@ -171,7 +181,10 @@ func (v View) table(out *strings.Builder) {
 			return
 		}
 		c := r.Summary.Counts
-		out.WriteString(markdown.Row(markdown.Code(text.Clip(r.name())), number(c[summary.Add], false), number(c[summary.Change], false), number(c[summary.Replace], true), number(c[summary.Destroy], true), r.note()))
+		out.WriteString(markdown.Row(
+			markdown.Code(text.Clip(r.name())), number(c[summary.Add], false), number(c[summary.Change], false),
+			number(c[summary.Replace], true), number(c[summary.Destroy], true), r.note(),
+		))
 	}
 }
 
@@ -186,8 +199,11 @@ func (v View) removed(out *strings.Builder) {
 		if r.State != "" {
 			state = " (" + markdown.Code(text.Clip(r.State)) + ")"
 		}
-		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, changes or destroys it from now on. "+
-			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(text.Clip(roots.Owner{Dir: r.Dir, Workspace: r.Workspace}.Name())), state)
+		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, "+
+			"changes or destroys it from now on. "+
+			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(text.Clip(roots.Owner{
+			Dir: r.Dir, Workspace: r.Workspace,
+		}.Name())), state)
 	}
 }
 
@@ -260,7 +276,10 @@ func (v View) warnings(out *strings.Builder) {
 			add(r, title, text.Flat(c.Address)+": "+strings.Join(c.Messages, "\n"))
 		}
 		if r.Whole {
-			out.WriteString("\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the configuration opens files whose paths are known only when terraform runs.\n")
+			out.WriteString(
+				"\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the " +
+					"configuration opens files whose paths are known only when terraform runs.\n",
+			)
 		}
 	}
 	for _, r := range v.Roots {

@@ -42,7 +42,10 @@ func TestDangerousFirst(t *testing.T) {
 		change("a.noop", "x", `"actions":["no-op"]`),
 		change("a.read", "x", `"actions":["read"]`),
 		change("a.change", "aws_iam_role", `"actions":["update"],"before":{"n":1},"after":{"n":2}`),
-		change("a.replace", "aws_security_group", `"actions":["delete","create"],"before":{"name":"a"},"after":{"name":"b"},"replace_paths":[["name"],["rule",0,"port"]]`),
+		change(
+			"a.replace", "aws_security_group",
+			`"actions":["delete","create"],"before":{"name":"a"},"after":{"name":"b"},"replace_paths":[["name"],["rule",0,"port"]]`,
+		),
 		change("a.replace2", "x", `"actions":["create","delete"]`),
 		change("a.destroy", "x", `"actions":["delete"],"before":{"n":1}`),
 		change("a.import", "x", `"actions":["no-op"],"importing":{"id":"i"}`),
@@ -54,7 +57,10 @@ func TestDangerousFirst(t *testing.T) {
 	for _, r := range s.Resources {
 		got = append(got, r.Action+" "+r.Address)
 	}
-	want := []string{"destroy a.destroy", "destroy a.unheard", "replace a.replace", "replace a.replace2", "forget a.forget", "change a.change", "add a.add", "import a.import", "move a.moved"}
+	want := []string{
+		"destroy a.destroy", "destroy a.unheard", "replace a.replace", "replace a.replace2", "forget a.forget", "change a.change",
+		"add a.add", "import a.import", "move a.moved",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -82,21 +88,30 @@ func TestSensitiveValues(t *testing.T) {
 			"after_unknown":{"echo":true},
 			"before_sensitive":{"map":{"k":true},"list":[false,true],"whole":true,"short":true},
 			"after_sensitive":{"map":{"k":true},"list":[false,true],"whole":true,"port":true}`),
-		change("b[\"new-secret-1\"]", "x", `"actions":["create"],"after":{"text":"say new-secret-2 twice","number":12345678,"json":"{\"a\":\"new-secret-3\"}","map":{"key-new-secret-1":"v"}}`),
-	}, ","), `,"variables":{"token":{"value":"variable-secret"},"open":{"value":"visible"}},"configuration":{"root_module":{"variables":{"token":{"sensitive":true},"open":{}}}}`,
+		change(
+			"b[\"new-secret-1\"]", "x",
+			`"actions":["create"],"after":{"text":"say new-secret-2 twice","number":12345678,"json":"{\"a\":\"new-secret-3\"}","map":{"key-new-secret-1":"v"}}`,
+		),
+	}, ","),
+		`,"variables":{"token":{"value":"variable-secret"},"open":{"value":"visible"}},"configuration":{"root_module":{"variables":{"token":{"sensitive":true},"open":{}}}}`,
 		`,"output_changes":{"o":{"actions":["create"],"after":"variable-secret and visible"},"s":{"actions":["update"],"before":"out-secret-1","after":"out-secret-2","before_sensitive":true,"after_sensitive":true}}`)
 	s := summarize(t, p)
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
+	shown := comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}},
+	}.Comment(markdown.MaxComment)
 	for _, secret := range []string{"old-secret", "new-secret", "variable-secret", "out-secret", "12345678", `"ab"`, `\"ab\"`} {
 		if strings.Contains(string(text), secret) || strings.Contains(shown, secret) {
 			t.Errorf("%s is shown:\n%s\n%s", secret, text, shown)
 		}
 	}
-	for _, visible := range []string{`map.open "was" → "is"`, `list[0] "x" → "y"`, `map.k (sensitive value) → (sensitive value)`, `list[1] (sensitive value) → (sensitive value)`, "echo", "and visible"} {
+	for _, visible := range []string{
+		`map.open "was" → "is"`, `list[0] "x" → "y"`, `map.k (sensitive value) → (sensitive value)`,
+		`list[1] (sensitive value) → (sensitive value)`, "echo", "and visible",
+	} {
 		if !strings.Contains(shown, visible) {
 			t.Errorf("%s is not shown:\n%s", visible, shown)
 		}
@@ -106,8 +121,13 @@ func TestSensitiveValues(t *testing.T) {
 // A mark on a place that changes its form hides all of it.
 func TestSensitiveInsideAChangedForm(t *testing.T) {
 	t.Parallel()
-	s := summarize(t, parse(t, change("a", "x", `"actions":["update"],"before":{"v":{"k":"abc"}},"after":{"v":"plain"},"before_sensitive":{"v":{"k":true}},"after_sensitive":{}`)))
-	if diff := cmp.Diff([]summary.Attribute{{Path: "v", Before: redact.Hidden, After: redact.Hidden}}, s.Resources[0].Attributes); diff != "" {
+	s := summarize(t, parse(t, change(
+		"a", "x",
+		`"actions":["update"],"before":{"v":{"k":"abc"}},"after":{"v":"plain"},"before_sensitive":{"v":{"k":true}},"after_sensitive":{}`,
+	)))
+	if diff := cmp.Diff(
+		[]summary.Attribute{{Path: "v", Before: redact.Hidden, After: redact.Hidden}}, s.Resources[0].Attributes,
+	); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -117,7 +137,10 @@ func big(t testing.TB, n int) *terraform.Plan {
 	var list []string
 	for i := range n {
 		list = append(list, change(fmt.Sprintf("module.m[%d].aws_instance.x", i), "aws_instance",
-			fmt.Sprintf(`"actions":["update"],"before":{"name":"n%d","tags":{"a":"b"},"password":"secret-number-%d"},"after":{"name":"m%d","tags":{"a":"c"},"password":"secret-other-%d"},"before_sensitive":{"password":true},"after_sensitive":{"password":true}`, i, i, i, i)))
+			fmt.Sprintf(
+				`"actions":["update"],"before":{"name":"n%d","tags":{"a":"b"},"password":"secret-number-%d"},"after":{"name":"m%d","tags":{"a":"c"},"password":"secret-other-%d"},"before_sensitive":{"password":true},"after_sensitive":{"password":true}`,
+				i, i, i, i,
+			)))
 	}
 	return parse(t, strings.Join(list, ","))
 }
@@ -125,7 +148,9 @@ func big(t testing.TB, n int) *terraform.Plan {
 func TestCommentFits(t *testing.T) {
 	t.Parallel()
 	s := summarize(t, big(t, 400))
-	v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Sealed: "oci://x/a--b@sha256:0", RunURL: "https://github.com/run"}
+	v := comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Sealed: "oci://x/a--b@sha256:0", RunURL: "https://github.com/run",
+	}
 	for i := range 300 {
 		v.Roots = append(v.Roots, comment.RootView{Dir: fmt.Sprintf("infra/%d/%s", i, strings.Repeat("long", 100)), Summary: s})
 	}

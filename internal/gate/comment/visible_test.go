@@ -35,7 +35,9 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 		}
 	}
 	s := summarize(t, parse(t, change("a.b[\"pay\u3164b\"]", "x", `"actions":["delete"],"before":{"n":1}`)))
-	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}}}.Comment(markdown.MaxComment)
+	shown := comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: s}},
+	}.Comment(markdown.MaxComment)
 	if strings.Contains(shown, "\u3164") || !strings.Contains(shown, `pay\u3164b`) {
 		t.Errorf("an address: %s", shown)
 	}
@@ -48,8 +50,12 @@ func TestTwoSidesLookDifferent(t *testing.T) {
 // What is forgotten asks for what destroying asks for.
 func TestForgettingCountsAsDestroying(t *testing.T) {
 	t.Parallel()
-	for actions, want := range map[string]bool{`["forget"]`: true, `["forget","create"]`: true, `["delete"]`: true, `["update"]`: false, `["create"]`: false} {
-		if got := summarize(t, parse(t, change("a.b", "x", `"actions":`+actions+`,"before":{"n":1},"after":{"n":2}`))).Destroys(); got != want {
+	for actions, want := range map[string]bool{
+		`["forget"]`: true, `["forget","create"]`: true, `["delete"]`: true, `["update"]`: false, `["create"]`: false,
+	} {
+		if got := summarize(t, parse(t, change(
+			"a.b", "x", `"actions":`+actions+`,"before":{"n":1},"after":{"n":2}`,
+		))).Destroys(); got != want {
 			t.Errorf("%s: %v, want %v", actions, got, want)
 		}
 	}

@@ -45,13 +45,17 @@ func (r Root) Body(limit int) string {
 	out.WriteString(marker{Dir: r.Dir, Workspace: r.Workspace, State: Drifted, Digest: digest(drift)}.String() + "\n")
 	out.WriteString(drift)
 	out.WriteString(beside)
-	out.WriteString("\nTo end this: apply the root and so change it back, or write into the code what is so now, or accept it for a time in `waybill.yaml` under `terraform.drift.ignore`. This issue is closed when the drift is gone.\n")
+	out.WriteString("\nTo end this: apply the root and so change it back, or write into the code what is so now, or accept it for a " +
+		"time in `waybill.yaml` under `terraform.drift.ignore`. This issue is closed when the drift is gone.\n")
 	return text.NoCommand(out.String())
 }
 
 // Gone is what the issue says when there is no drift any more.
 func (r Root) Gone() string {
-	return text.NoCommand(marker{Dir: r.Dir, Workspace: r.Workspace, State: Clean}.String() + "\n**No drift any more** in " + markdown.Code(text.Line(r.name())) + ". What it was is in the history of this text. The issue is opened again when something drifts.\n")
+	return text.NoCommand(marker{
+		Dir: r.Dir, Workspace: r.Workspace, State: Clean,
+	}.String() + "\n**No drift any more** in " + markdown.Code(text.Line(r.name())) + ". What it was is in the history of this " +
+		"text. The issue is opened again when something drifts.\n")
 }
 
 // drift is the part that says what drifted.
@@ -67,7 +71,9 @@ func (r Root) drift(limit int) string {
 	if gone > 0 {
 		fmt.Fprintf(&out, ", **%d of them gone ⚠️**", gone)
 	}
-	out.WriteString(" in " + markdown.Code(text.Line(r.name())) + ".\n\n" + markdown.Row("resource", "what happened", "a plan would have it") + "|---|---|---|\n")
+	out.WriteString(" in " + markdown.Code(text.Line(r.name())) + ".\n\n" + markdown.Row(
+		"resource", "what happened", "a plan would have it",
+	) + "|---|---|---|\n")
 	for i, d := range r.Drift {
 		row := markdown.Row(markdown.Code(text.Line(d.Address)), d.what(), d.Back)
 		if i == maxRows || utf8.RuneCountInString(out.String())+utf8.RuneCountInString(row) > limit/2 {
@@ -87,7 +93,9 @@ func (r Root) drift(limit int) string {
 		}
 		lines, left = append(lines, text), left-n-1
 	}
-	out.WriteString("\n<details><summary>what is so now, against the state</summary>\n\n" + markdown.Fence("diff", strings.Join(lines, "\n")) + "\n</details>\n")
+	out.WriteString("\n<details><summary>what is so now, against the state</summary>\n\n" + markdown.Fence(
+		"diff", strings.Join(lines, "\n"),
+	) + "\n</details>\n")
 	return out.String()
 }
 
@@ -128,7 +136,8 @@ func (r Root) beside() string {
 		})
 	}
 	if len(r.Unapplied) > 0 {
-		out.WriteString("\nNo drift, but a plan would do it too, because code, a variable or something read says other than the state, or as a consequence of the above:\n\n")
+		out.WriteString("\nNo drift, but a plan would do it too, because code, a variable or something read says other than the " +
+			"state, or as a consequence of the above:\n\n")
 		list(&out, r.Unapplied, func(u Unapplied) string { return u.Action + " " + markdown.Code(text.Line(u.Address)) })
 	}
 	if r.Unmanaged > 0 {
@@ -194,7 +203,9 @@ func (r *Report) Markdown(limit int) string {
 
 func (r Root) details() string {
 	if r.Status == Broken {
-		return "\nThe root " + markdown.Code(text.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence("", text.Cut(r.Problem, maxProblem, "…"))
+		return "\nThe root " + markdown.Code(text.Line(r.name())) + " could not be planned:\n\n" + markdown.Fence(
+			"", text.Cut(r.Problem, maxProblem, "…"),
+		)
 	}
 	shown := "\n" + r.drift(markdown.MaxComment/4) + r.beside()
 	if r.Problem != "" {
@@ -240,7 +251,8 @@ func (r *Report) Of(status string) []Root {
 }
 
 func (i Ignore) String() string {
-	what := "The entry of `terraform.drift.ignore` for " + markdown.Code(text.Line(i.Address)) + " (" + markdown.Text(text.Line(i.Reason)) + ")"
+	what := "The entry of `terraform.drift.ignore` for " + markdown.Code(text.Line(i.Address)) +
+		" (" + markdown.Text(text.Line(i.Reason)) + ")"
 	if i.Why == Expired {
 		return what + " expired on " + text.Day(i.Expires) + " and ignores nothing any more."
 	}

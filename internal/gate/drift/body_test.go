@@ -27,7 +27,10 @@ func TestBodyIsBounded(t *testing.T) {
 		r.Unapplied = append(r.Unapplied, drift.Unapplied{Address: long, Action: summary.Add})
 		r.Ignored = append(r.Ignored, drift.Ignored{Address: long, Attributes: []string{long}, Reason: long, Expires: time.Unix(0, 0)})
 	}
-	for name, text := range map[string]string{"body": r.Body(markdown.MaxComment), "report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(markdown.MaxComment)} {
+	for name, text := range map[string]string{
+		"body":   r.Body(markdown.MaxComment),
+		"report": (&drift.Report{Roots: []drift.Root{r, r, r, r, r}}).Markdown(markdown.MaxComment),
+	} {
 		if n := utf8.RuneCountInString(text); n > markdown.MaxComment || n < 10000 {
 			t.Errorf("the %s has %d characters", name, n)
 		}
@@ -45,13 +48,23 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	const hostile = "x[\"\n::error::boo\n```\n</details>\n@acme/all #1 | <!-- x --> --> ##[group]\x1b[31m\u202e\"]"
 	r := drift.Root{Dir: hostile, Workspace: hostile, Status: drift.Drifted, Problem: "p\n```\n##[group]",
-		Drift:     []drift.Resource{{Back: "changed back", Resource: summary.Resource{Address: hostile, Action: summary.Change, Attributes: []summary.Attribute{{Path: hostile, Before: hostile, After: hostile}}}}},
+		Drift: []drift.Resource{{
+			Back: "changed back",
+			Resource: summary.Resource{
+				Address: hostile, Action: summary.Change,
+				Attributes: []summary.Attribute{{Path: hostile, Before: hostile, After: hostile}},
+			},
+		}},
 		Ignored:   []drift.Ignored{{Address: hostile, Attributes: []string{hostile}, Reason: hostile}},
 		Unapplied: []drift.Unapplied{{Address: hostile, Action: summary.Add}}}
 	ignore := drift.Ignore{Address: hostile, Reason: hostile, Why: drift.Expired}
 	bad := r
 	bad.Status = drift.Broken
-	for name, whole := range map[string]string{"body": r.Body(markdown.MaxComment), "gone": r.Gone(), "report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(markdown.MaxComment), "title": r.Title()} {
+	for name, whole := range map[string]string{
+		"body": r.Body(markdown.MaxComment), "gone": r.Gone(),
+		"report": (&drift.Report{Roots: []drift.Root{r, bad}, Ignores: []drift.Ignore{ignore}}).Markdown(markdown.MaxComment),
+		"title":  r.Title(),
+	} {
 		fenced := false
 		_, text, marked := strings.Cut(whole, " -->\n")
 		if !marked {
@@ -68,7 +81,8 @@ func TestHostileNames(t *testing.T) {
 			if strings.HasPrefix(line, "::") || strings.Contains(line, "##[") || strings.ContainsAny(line, "\x1b\u202e") {
 				t.Errorf("%s: %q", name, line)
 			}
-			if !fenced && i > 0 && (strings.HasPrefix(line, "</details>") && line != "</details>" || strings.Contains(line, "<!--") && !strings.Contains(line, "`")) {
+			if !fenced && i > 0 && (strings.HasPrefix(line, "</details>") && line != "</details>" ||
+				strings.Contains(line, "<!--") && !strings.Contains(line, "`")) {
 				t.Errorf("%s: %q", name, line)
 			}
 		}

@@ -48,7 +48,9 @@ type root struct {
 func applied(t *testing.T, configuration string, modules map[string]string) *root {
 	t.Helper()
 	r := &root{t: t, top: t.TempDir(), dir: "infra"}
-	r.env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TF_CLI_CONFIG_FILE=" + tooltest.World(t), "TF_VAR_secret=" + secret}
+	r.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TF_CLI_CONFIG_FILE=" + tooltest.World(t), "TF_VAR_secret=" + secret,
+	}
 	if err := os.MkdirAll(filepath.Join(r.top, "world"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -69,14 +71,19 @@ func (r *root) write(configuration string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		r.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(providers+strings.ReplaceAll(configuration, "WORLD", filepath.Join(r.top, "world"))), 0o644); err != nil {
+	if err := os.WriteFile(
+		filepath.Join(dir, "main.tf"), []byte(providers+strings.ReplaceAll(configuration, "WORLD", filepath.Join(r.top, "world"))),
+		0o644,
+	); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r *root) terraform(args ...string) {
 	r.t.Helper()
-	if _, err := (process.Command{Path: tooltest.Find(r.t, "terraform"), Args: args, Env: r.env, Dir: filepath.Join(r.top, r.dir)}).Output(r.t.Context()); err != nil {
+	if _, err := (process.Command{
+		Path: tooltest.Find(r.t, "terraform"), Args: args, Env: r.env, Dir: filepath.Join(r.top, r.dir),
+	}).Output(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -115,7 +122,10 @@ func (r *root) find(change func(*drift.Request)) *drift.Report {
 		Top: r.top, Roots: []roots.Root{{Dir: r.dir}}, All: true, Now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC),
 		Tool: tool.Tool{Program: tooltest.Find(r.t, "terraform"), Work: r.t.TempDir(), LockTimeout: time.Minute,
 			Env: func(variables []string) []string {
-				return append(r.env[:3:3], terraform.Env(func(name string) string { return map[string]string{"TF_VAR_secret": secret}[name] }, nil, variables)...)
+				return append(
+					r.env[:3:3],
+					terraform.Env(func(name string) string { return map[string]string{"TF_VAR_secret": secret}[name] }, nil, variables)...,
+				)
 			}},
 	}
 	if change != nil {
@@ -177,7 +187,10 @@ module "deep" {
 }
 `
 
-var deep = map[string]string{"infra/deep": "variable \"path\" {\n  type = string\n}\n\nresource \"world_thing\" \"b\" {\n  path     = var.path\n  settings = { size = \"1\" }\n}\n"}
+var deep = map[string]string{
+	"infra/deep": "variable \"path\" {\n  type = string\n}\n\nresource \"world_thing\" \"b\" {\n  path     = var.path\n  settings = " +
+		"{ size = \"1\" }\n}\n",
+}
 
 // What changed outside is drift where the configuration asks for something
 // else; what it does not ask about is not, and neither is code that nobody
@@ -194,7 +207,10 @@ func TestDriftIsToldFromTheRest(t *testing.T) {
 		t.Error(diff)
 	}
 	// Unless it is asked for.
-	if diff := cmp.Diff([]string{"drifted", "world_thing.a change version 1>7 left as it is"}, said(r.find(func(r *drift.Request) { r.Unmanaged = true }).Roots[0])); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"drifted", "world_thing.a change version 1>7 left as it is"},
+		said(r.find(func(r *drift.Request) { r.Unmanaged = true }).Roots[0]),
+	); diff != "" {
 		t.Error(diff)
 	}
 	// The counter stays one where the same resource is changed by code.
@@ -207,7 +223,10 @@ func TestDriftIsToldFromTheRest(t *testing.T) {
 		thing["settings"], thing["secret"] = map[string]any{"size": "9", "tags": "x", "extra": "z"}, moved
 	})
 	r.remove("b")
-	want := []string{"drifted", `module.deep["k.1"].world_thing.b destroy made again`, `world_thing.a change secret (sensitive value)>(sensitive value) settings.extra >"z" settings.size "1">"9" changed back`}
+	want := []string{
+		"drifted", `module.deep["k.1"].world_thing.b destroy made again`,
+		`world_thing.a change secret (sensitive value)>(sensitive value) settings.extra >"z" settings.size "1">"9" changed back`,
+	}
 	if diff := cmp.Diff(want, said(r.find(nil).Roots[0])); diff != "" {
 		t.Error(diff)
 	}
@@ -250,14 +269,22 @@ variable "path" {
 	r.write(strings.Replace(kept, `input = "1"`, `input = "2"`, 1))
 	r.dir = "infra"
 	report := r.find(nil)
-	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b change settings.size "1">"9" terraform cannot plan the way back`}, said(report.Roots[0])); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"drifted", `module.deep["k.1"].world_thing.b change settings.size "1">"9" terraform cannot plan the way back`},
+		said(report.Roots[0]),
+	); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") || strings.Contains(report.Roots[0].Body(markdown.MaxComment), "lifecycle.prevent_destroy") || !strings.Contains(report.Markdown(markdown.MaxComment), "prevent_destroy") {
+	if !strings.Contains(report.Roots[0].Problem, "prevent_destroy") ||
+		strings.Contains(report.Roots[0].Body(markdown.MaxComment), "lifecycle.prevent_destroy") ||
+		!strings.Contains(report.Markdown(markdown.MaxComment), "prevent_destroy") {
 		t.Errorf("the reason is not where it belongs: %s", report.Roots[0].Problem)
 	}
 	r.remove("a")
-	if diff := cmp.Diff([]string{"drifted", `module.deep["k.1"].world_thing.b destroy made again`, `unapplied module.deep["k.1"].terraform_data.x change`}, said(r.find(nil).Roots[0])); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"drifted", `module.deep["k.1"].world_thing.b destroy made again`, `unapplied module.deep["k.1"].terraform_data.x change`},
+		said(r.find(nil).Roots[0]),
+	); diff != "" {
 		t.Error(diff)
 	}
 	// What broken code keeps from being refreshed is broken.
@@ -291,7 +318,12 @@ resource "world_thing" "a" {
 // What a provider says when it fails may quote a secret.
 func TestBrokenTellsNoSecret(t *testing.T) {
 	t.Parallel()
-	r := applied(t, "variable \"secret\" {\n  type      = string\n  sensitive = true\n}\n\nresource \"world_thing\" \"a\" {\n  path = \"WORLD/${nonsensitive(var.secret)}\"\n}\n", nil)
+	r := applied(
+		t,
+		"variable \"secret\" {\n  type      = string\n  sensitive = true\n}\n\nresource \"world_thing\" \"a\" {\n  path = "+
+			"\"WORLD/${nonsensitive(var.secret)}\"\n}\n",
+		nil,
+	)
 	r.remove(secret)
 	if err := os.Mkdir(filepath.Join(r.top, "world", secret), 0o755); err != nil {
 		t.Fatal(err)
@@ -316,15 +348,39 @@ func TestIgnores(t *testing.T) {
 		want  []string
 		idle  string
 	}{
-		"whole":             {entry("", "world_thing.a", later), []string{"drifted", gone, "ignored world_thing.a "}, ""},
-		"gone":              {entry("infra", "module.*.world_thing.b", later), []string{"drifted", "world_thing.a change " + size + " " + tags + " changed back", `ignored module.deep["k.1"].world_thing.b `}, ""},
-		"deep":              {entry("**", "**", later), []string{"clean", "ignored world_thing.a ", `ignored module.deep["k.1"].world_thing.b `}, ""},
-		"attribute":         {entry("", "world_thing.a", later, "settings.size"), []string{"drifted", gone, "world_thing.a change " + tags + " changed back", "ignored world_thing.a settings.size"}, ""},
-		"parent":            {entry("", "world_thing.*", later, "settings"), []string{"drifted", gone, "ignored world_thing.a settings.size settings.tags"}, ""},
-		"expired":           {entry("", "world_thing.a", earlier), []string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Expired},
-		"anchored":          {entry("", "world_thing", later), []string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched},
-		"elsewhere":         {entry("infra/*", "world_thing.a", later), []string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched},
-		"another attribute": {entry("", "**", later, "settings.s"), []string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched},
+		"whole": {entry("", "world_thing.a", later), []string{"drifted", gone, "ignored world_thing.a "}, ""},
+		"gone": {
+			entry("infra", "module.*.world_thing.b", later),
+			[]string{"drifted", "world_thing.a change " + size + " " + tags + " changed back", `ignored module.deep["k.1"].world_thing.b `},
+			"",
+		},
+		"deep": {
+			entry("**", "**", later), []string{"clean", "ignored world_thing.a ", `ignored module.deep["k.1"].world_thing.b `}, "",
+		},
+		"attribute": {
+			entry("", "world_thing.a", later, "settings.size"),
+			[]string{"drifted", gone, "world_thing.a change " + tags + " changed back", "ignored world_thing.a settings.size"}, "",
+		},
+		"parent": {
+			entry("", "world_thing.*", later, "settings"),
+			[]string{"drifted", gone, "ignored world_thing.a settings.size settings.tags"}, "",
+		},
+		"expired": {
+			entry("", "world_thing.a", earlier),
+			[]string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Expired,
+		},
+		"anchored": {
+			entry("", "world_thing", later),
+			[]string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched,
+		},
+		"elsewhere": {
+			entry("infra/*", "world_thing.a", later),
+			[]string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched,
+		},
+		"another attribute": {
+			entry("", "**", later, "settings.s"),
+			[]string{"drifted", gone, "world_thing.a change " + size + " " + tags + " changed back"}, drift.Unmatched,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -360,7 +416,8 @@ func TestUnmatchedNeedsAllRoots(t *testing.T) {
 		}
 	}
 	report := r.find(func(q *drift.Request) { q.Roots = append(q.Roots, roots.Root{Dir: "none"}) })
-	if report.Roots[0].Status != drift.Clean || report.Roots[1].Status != drift.Broken || !strings.Contains(report.Roots[1].Problem, "does not exist") {
+	if report.Roots[0].Status != drift.Clean || report.Roots[1].Status != drift.Broken ||
+		!strings.Contains(report.Roots[1].Problem, "does not exist") {
 		t.Errorf("%+v", report.Roots)
 	}
 }

@@ -23,7 +23,8 @@ func TestBrokenBeforeAnythingRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := drift.Find(t.Context(), drift.Request{
-		Top: top, Roots: []roots.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(), Broken: map[string]error{"b": errors.New("no terraform fits")},
+		Top: top, Roots: []roots.Root{{Dir: "a"}, {Dir: "b"}}, Now: time.Now(),
+		Broken: map[string]error{"b": errors.New("no terraform fits")},
 		Tool: tool.Tool{Program: "no-such-program", Work: t.TempDir(), Env: func([]string) []string { return nil },
 			Guard: func(_ context.Context, dir, _ string) error { return errors.New("the policy refuses " + dir) }},
 	})

@@ -160,7 +160,9 @@ func (t Tracker) orphan(ctx context.Context, list []known) error {
 		}
 		dir := markdown.Code(text.Line(one.marker.Dir))
 		one.marker.State, one.marker.Digest = Clean, ""
-		body, why := fmt.Sprintf("%s\n%s is no longer one of the roots.\n", one.marker, dir), dir+" is no longer one of the roots of this repository."
+		body, why := fmt.Sprintf(
+			"%s\n%s is no longer one of the roots.\n", one.marker, dir,
+		), dir+" is no longer one of the roots of this repository."
 		if err := t.close(ctx, one, text.NoCommand(body), "not_planned", text.NoCommand(why)); err != nil {
 			return err
 		}

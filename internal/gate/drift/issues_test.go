@@ -43,7 +43,9 @@ func newIssueWorld(t *testing.T) *issueWorld {
 
 func (w *issueWorld) client(token sandbox.Token) *github.Client {
 	w.t.Helper()
-	api, err := github.New(github.Options{Token: w.github.CreateToken(token), APIURL: w.github.APIURL(), ServerURL: w.github.URL(), Sleep: noSleep})
+	api, err := github.New(github.Options{
+		Token: w.github.CreateToken(token), APIURL: w.github.APIURL(), ServerURL: w.github.URL(), Sleep: noSleep,
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -57,7 +59,9 @@ func (w *issueWorld) as(user, method, path string, body any) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.github.APIURL()+"/repos/"+repoName+path, strings.NewReader(string(data)))
+	req, err := http.NewRequestWithContext(
+		w.t.Context(), method, w.github.APIURL()+"/repos/"+repoName+path, strings.NewReader(string(data)),
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -75,7 +79,12 @@ func (w *issueWorld) as(user, method, path string, body any) {
 func drifted(dir string, addresses ...string) drift.Root {
 	r := drift.Root{Dir: dir, Workspace: "default", Status: drift.Drifted}
 	for _, a := range addresses {
-		r.Drift = append(r.Drift, drift.Resource{Back: "changed back", Resource: summary.Resource{Address: a, Action: summary.Change, Attributes: []summary.Attribute{{Path: "size", Before: "1", After: "9"}}}})
+		r.Drift = append(r.Drift, drift.Resource{
+			Back: "changed back",
+			Resource: summary.Resource{
+				Address: a, Action: summary.Change, Attributes: []summary.Attribute{{Path: "size", Before: "1", After: "9"}},
+			},
+		})
 	}
 	return r
 }
@@ -158,7 +167,8 @@ func TestLife(t *testing.T) {
 			t.Error("an issue that is closed is edited")
 		}
 		before = closed.Updated
-		if closed.Reason != "completed" || !strings.Contains(closed.Body, "No drift any more") || !strings.Contains(closed.Comments[0], "No drift any more") {
+		if closed.Reason != "completed" || !strings.Contains(closed.Body, "No drift any more") ||
+			!strings.Contains(closed.Comments[0], "No drift any more") {
 			t.Errorf("%+v", closed)
 		}
 	}
@@ -239,7 +249,9 @@ func TestDoubles(t *testing.T) {
 	}
 	r := drifted("a", "x.one")
 	for range 2 {
-		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{Title: r.Title(), Body: r.Body(markdown.MaxComment), Label: "drift"}); err != nil {
+		if _, err := w.api.OpenIssue(t.Context(), repo, github.NewIssue{
+			Title: r.Title(), Body: r.Body(markdown.MaxComment), Label: "drift",
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -296,7 +308,8 @@ func TestTrouble(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := &drift.Report{Roots: []drift.Root{drifted("a", "x.two"), drifted("b", "x.one")}}
-	if err := w.tracker().Keep(t.Context(), report); err == nil || !strings.Contains(err.Error(), "a: edit issue acme/infra#1: GitHub answers 403") {
+	if err := w.tracker().Keep(t.Context(), report); err == nil ||
+		!strings.Contains(err.Error(), "a: edit issue acme/infra#1: GitHub answers 403") {
 		t.Errorf("%v", err)
 	}
 	w.wants("1 open 0 Drift in a: 1 resource", "2 open 0 Drift in b: 1 resource")
@@ -308,7 +321,8 @@ func TestTrouble(t *testing.T) {
 	w.wants("1 open 0 Drift in a: 1 resource", "2 open 0 Drift in b: 1 resource", "3 open 0 Drift in c: 1 resource")
 	// A permission that is missing is named.
 	w.api = w.client(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "issues": "read"}})
-	if err := w.tracker().Keep(t.Context(), &drift.Report{Roots: []drift.Root{drifted("d", "x.one")}}); err == nil || !strings.Contains(err.Error(), "the token needs issues: write") {
+	if err := w.tracker().Keep(t.Context(), &drift.Report{Roots: []drift.Root{drifted("d", "x.one")}}); err == nil ||
+		!strings.Contains(err.Error(), "the token needs issues: write") {
 		t.Errorf("%v", err)
 	}
 }

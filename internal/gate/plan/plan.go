@@ -66,7 +66,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	parsed := make([]*terraform.Plan, len(r.Roots))
-	result := &Result{Roots: make([]RootPlan, len(r.Roots)), Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
+	result := &Result{
+		Roots:    make([]RootPlan, len(r.Roots)),
+		Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed},
+	}
 	group, groupCtx := r.group(ctx)
 	for i, root := range ready {
 		group.Go(func() error {
@@ -203,8 +206,10 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 		return nil, nil, err
 	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage, Serial: state.Serial, VarFiles: root.VarFiles,
-		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile, Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
+		Serial: state.Serial, VarFiles: root.VarFiles,
+		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
+		Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
 	}
 	return one, parsed, nil
 }

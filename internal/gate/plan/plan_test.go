@@ -11,7 +11,8 @@ import (
 
 func record() plan.Document {
 	return plan.Document{Version: 1, Repository: "acme/infra", Head: "h1", Roots: []plan.RootRecord{{
-		Dir: "d", Workspace: "default", Terraform: "terraform 1", Lineage: "l", Serial: 1, LockFile: "k", Configuration: "c", Plan: "p", Changes: "x"}}}
+		Dir: "d", Workspace: "default", Terraform: "terraform 1", Lineage: "l", Serial: 1, LockFile: "k", Configuration: "c",
+		Plan: "p", Changes: "x"}}}
 }
 
 // Every field moves the fingerprint, and Compare names it.
@@ -62,7 +63,10 @@ func TestCompareNamesEveryField(t *testing.T) {
 func TestParseFingerprint(t *testing.T) {
 	t.Parallel()
 	full := plan.Fingerprint(strings.Repeat("a41f", 16))
-	for text, want := range map[string]bool{"a41f a41f a41f": true, "A41FA41FA41F": true, string(full): true, "a41fa41fa41": false, "": false, "a41fa41fa41g": false, string(full) + "a": false} {
+	for text, want := range map[string]bool{
+		"a41f a41f a41f": true, "A41FA41FA41F": true, string(full): true, "a41fa41fa41": false, "": false, "a41fa41fa41g": false,
+		string(full) + "a": false,
+	} {
 		f, err := plan.ParseFingerprint(text)
 		if (err == nil) != want || want && !f.Means(full) {
 			t.Errorf("%q: %q %v", text, f, err)
@@ -89,7 +93,11 @@ func TestChangesDigestIgnoresOrder(t *testing.T) {
 	if a != digest(`{"timestamp":"2","output_changes":{"y":{},"x":{}},"resource_changes":[{"address":"b"},{"n":1,"address":"a"}]}`) {
 		t.Error("order counts")
 	}
-	for _, other := range []string{`{"resource_changes":[{"address":"a","n":1.0},{"address":"b"}],"output_changes":{"x":{},"y":{}}}`, `{"resource_changes":[{"address":"a","n":1}],"output_changes":{"x":{},"y":{}}}`, `{"resource_changes":[{"address":"a","n":1},{"address":"b"}],"output_changes":{"x":{}}}`} {
+	for _, other := range []string{
+		`{"resource_changes":[{"address":"a","n":1.0},{"address":"b"}],"output_changes":{"x":{},"y":{}}}`,
+		`{"resource_changes":[{"address":"a","n":1}],"output_changes":{"x":{},"y":{}}}`,
+		`{"resource_changes":[{"address":"a","n":1},{"address":"b"}],"output_changes":{"x":{}}}`,
+	} {
 		if a == digest(other) {
 			t.Errorf("%s has the same digest", other)
 		}

@@ -41,12 +41,14 @@ func (j *judge) files() {
 		case o.Outside:
 			if j.policy.Files.Refuses(o.Path) != "" {
 				j.opened(o, fmt.Sprintf("%s opens %q, which is outside of the repository", o.By, o.Written),
-					"keep the file in the repository, outside of .git; or add its path to terraform.policy.files.allow, on the default branch")
+					"keep the file in the repository, outside of .git; or add its path to terraform.policy.files.allow, on the "+
+						"default branch")
 			}
 		case o.Extent == configuration.Unknown && o.Function:
 			if j.policy.Files.Refuses(config.ComputedFile) != "" {
 				j.opened(o, o.By+" opens a file whose path is known only when terraform runs",
-					"begin the path with ${path.module} or ${path.root}, and compute nothing after it but variables; or add (computed) to terraform.policy.files.allow, on the default branch")
+					"begin the path with ${path.module} or ${path.root}, and compute nothing after it but variables; or add "+
+						"(computed) to terraform.policy.files.allow, on the default branch")
 			}
 		}
 	}

@@ -29,7 +29,8 @@ func TestFilesThatAreOpened(t *testing.T) {
 			text = "{" + c.allowed + "}"
 		}
 		findings := check(t, map[string]string{"r/main.tf": "locals {\n  x = " + c.text + "\n}\n"}, "", parsed(t, text))
-		if c.want == "" && len(findings) > 0 || c.want != "" && (len(findings) != 1 || findings[0].Rule != policy.RuleFile || findings[0].Line != 2 || !strings.Contains(findings[0].Message, c.want)) {
+		if c.want == "" && len(findings) > 0 || c.want != "" && (len(findings) != 1 || findings[0].Rule != policy.RuleFile ||
+			findings[0].Line != 2 || !strings.Contains(findings[0].Message, c.want)) {
 			t.Errorf("%s: %+v, want %q", name, findings, c.want)
 		}
 	}
@@ -56,7 +57,9 @@ func TestFilesThatFetchedModulesOpen(t *testing.T) {
 		`terraform_data.x.output`:                                "known only when terraform runs",
 		`"` + filepath.ToSlash(data) + `/modules/m/.git/config"`: "outside of the repository",
 	} {
-		files := map[string]string{"r/main.tf": "module \"m\" {\n  source = \"acme/m/aws\"\n  version = \"1.0.0\"\n  p = " + argument + "\n}\n"}
+		files := map[string]string{
+			"r/main.tf": "module \"m\" {\n  source = \"acme/m/aws\"\n  version = \"1.0.0\"\n  p = " + argument + "\n}\n",
+		}
 		findings := check(t, files, data, parsed(t, ""))
 		if want == "" && len(findings) > 0 || want != "" && (len(findings) != 1 || !strings.Contains(findings[0].Message, want)) {
 			t.Errorf("%s: %+v, want %q", argument, findings, want)
@@ -70,15 +73,17 @@ func TestLocalStatesThatAreRead(t *testing.T) {
 	const environ = `config opens "/proc/self/environ", which is outside of the repository`
 	const backend = "remoteState: {allow: [local]}"
 	for name, c := range map[string]struct{ config, policy, want string }{
-		"absolute":         {`{ path = "/proc/self/environ" }`, backend, environ},
-		"not there":        {`{ path = "/nowhere/at/all" }`, backend, `config opens "/nowhere/at/all", which is outside`},
-		"allowed":          {`{ path = "/proc/self/environ" }`, backend + `, files: {allow: ["/proc/*/environ"]}`, ""},
-		"a directory":      {`{ workspace_dir = "/etc" }`, backend, `opens "/etc", which is outside`},
-		"a quoted key":     {`{ "path" = "/proc/self/environ" }`, backend, environ},
-		"a computed key":   {`{ (join("", ["pa", "th"])) = "/proc/self/environ" }`, backend, environ},
-		"by a local":       {`local.config`, backend, environ},
-		"merged":           {`merge({}, { path = "/proc/self/environ" })`, backend, environ},
-		"computed":         {`{ path = terraform_data.x.output }`, backend, "config opens a file whose path is known only when terraform runs"},
+		"absolute":       {`{ path = "/proc/self/environ" }`, backend, environ},
+		"not there":      {`{ path = "/nowhere/at/all" }`, backend, `config opens "/nowhere/at/all", which is outside`},
+		"allowed":        {`{ path = "/proc/self/environ" }`, backend + `, files: {allow: ["/proc/*/environ"]}`, ""},
+		"a directory":    {`{ workspace_dir = "/etc" }`, backend, `opens "/etc", which is outside`},
+		"a quoted key":   {`{ "path" = "/proc/self/environ" }`, backend, environ},
+		"a computed key": {`{ (join("", ["pa", "th"])) = "/proc/self/environ" }`, backend, environ},
+		"by a local":     {`local.config`, backend, environ},
+		"merged":         {`merge({}, { path = "/proc/self/environ" })`, backend, environ},
+		"computed": {
+			`{ path = terraform_data.x.output }`, backend, "config opens a file whose path is known only when terraform runs",
+		},
 		"computed, whole":  {`terraform_data.x.output`, backend, "config opens a file whose path is known only when terraform runs"},
 		"through a link":   {`{ path = "lnk/../terraform.tfstate" }`, backend, `opens "lnk/../terraform.tfstate", which is outside`},
 		"of git":           {`{ path = "../.git/x" }`, backend, "which is outside of the repository"},
@@ -87,21 +92,30 @@ func TestLocalStatesThatAreRead(t *testing.T) {
 	} {
 		data := "data \"terraform_remote_state\" \"x\" {\n  backend = \"local\"\n  config = " + c.config + "\n}\n"
 		locals := "locals {\n  config = { path = \"/proc/self/environ\" }\n}\n"
-		for _, text := range []string{data + locals, "check \"c\" {\n" + data + "  assert {\n    condition = true\n    error_message = \"x\"\n  }\n}\n" + locals} {
+		for _, text := range []string{
+			data + locals,
+			"check \"c\" {\n" + data + "  assert {\n    condition = true\n    error_message = \"x\"\n  }\n}\n" + locals,
+		} {
 			expectFile(t, name, check(t, map[string]string{"r/main.tf": text, "other/x.tf": ""}, "", parsed(t, "{"+c.policy+"}")), c.want)
 		}
 	}
-	for _, config := range []string{`{"path": "/proc/self/environ"}`, `[{"path": "${join(\"/\", [\"\", \"proc\", \"self\", \"environ\"])}"}]`} {
+	for _, config := range []string{
+		`{"path": "/proc/self/environ"}`, `[{"path": "${join(\"/\", [\"\", \"proc\", \"self\", \"environ\"])}"}]`,
+	} {
 		text := `{"data": {"terraform_remote_state": {"x": {"backend": "local", "config": ` + config + `}}}}`
 		expectFile(t, config, check(t, map[string]string{"r/main.tf.json": text}, "", parsed(t, "{"+backend+"}")), environ)
 	}
 	other := "data \"terraform_remote_state\" \"x\" {\n  backend = \"consul\"\n  config = { path = \"/a/b\" }\n}\n"
-	expectFile(t, "a path of another backend", check(t, map[string]string{"r/main.tf": other}, "", parsed(t, "{remoteState: {allow: [consul]}}")), "")
+	expectFile(
+		t, "a path of another backend",
+		check(t, map[string]string{"r/main.tf": other}, "", parsed(t, "{remoteState: {allow: [consul]}}")), "",
+	)
 }
 
 func expectFile(t *testing.T, name string, findings []policy.Finding, want string) {
 	t.Helper()
-	if want == "" && len(findings) > 0 || want != "" && (len(findings) != 1 || findings[0].Rule != policy.RuleFile || !strings.Contains(findings[0].Message, want)) {
+	if want == "" && len(findings) > 0 || want != "" && (len(findings) != 1 || findings[0].Rule != policy.RuleFile ||
+		!strings.Contains(findings[0].Message, want)) {
 		t.Errorf("%s: %+v, want %q", name, findings, want)
 	}
 }

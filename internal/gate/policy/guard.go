@@ -46,7 +46,8 @@ func (g *Guard) Check(ctx context.Context, dir, dataDir string) error {
 	var findings []Finding
 	for _, files := range append(g.varFiles[dir], nil) {
 		found, err := Check(ctx, Request{
-			Top: g.top, Dir: dir, DataDir: dataDir, VarFiles: files, Policies: []config.TerraformPolicy{g.terraform.Policy}, Committed: g.committed,
+			Top: g.top, Dir: dir, DataDir: dataDir, VarFiles: files, Policies: []config.TerraformPolicy{g.terraform.Policy},
+			Committed: g.committed,
 		})
 		if err != nil {
 			return err

@@ -53,7 +53,10 @@ func (j *judge) find(m *module, rule string, at configuration.Place, message, fi
 	if relative, err := filepath.Rel(j.tree.top, at.File); err == nil {
 		file = filepath.ToSlash(relative)
 	}
-	j.findings = append(j.findings, Finding{Rule: rule, Roots: []string{j.request.Dir}, File: text.OneLine(file), Line: max(at.Line, 1), Column: at.Column, Message: text.OneLine(message), Fix: fix})
+	j.findings = append(j.findings, Finding{
+		Rule: rule, Roots: []string{j.request.Dir}, File: text.OneLine(file), Line: max(at.Line, 1), Column: at.Column,
+		Message: text.OneLine(message), Fix: fix,
+	})
 }
 
 // allowedBy says how a list would let a name pass.
@@ -127,14 +130,22 @@ func (j *judge) remoteState(m *module, u configuration.Use) {
 		}
 	}
 	if why := j.policy.RemoteState.Refuses(u.Backend); why != "" {
-		j.find(m, RuleRemoteState, u.Place, fmt.Sprintf("%s reads from backend %q, which is not the root's own kind", u.Address(), u.Backend), allowedBy("remoteState", why))
+		j.find(
+			m, RuleRemoteState, u.Place,
+			fmt.Sprintf("%s reads from backend %q, which is not the root's own kind", u.Address(), u.Backend),
+			allowedBy("remoteState", why),
+		)
 	}
 }
 
 func (j *judge) program(m *module, p configuration.Program) {
 	if p.Command == "" {
 		if j.policy.Programs.Refuses("(computed)") != "" {
-			j.find(m, RuleProgram, p.Place, fmt.Sprintf("%s: %s is computed, so nobody can tell which program it starts", p.In, p.Setting), "write the setting and its command out")
+			j.find(
+				m, RuleProgram, p.Place,
+				fmt.Sprintf("%s: %s is computed, so nobody can tell which program it starts", p.In, p.Setting),
+				"write the setting and its command out",
+			)
 		}
 		return
 	}
@@ -157,11 +168,18 @@ func (j *judge) call(m *module, c configuration.Call) {
 	case fromTree:
 		return
 	case fromDisk:
-		j.find(m, RuleOutside, c.Place, fmt.Sprintf("module %q is fetched from the machine's own files: %s", c.Name, c.Source), "name a module in the repository by ./ or ../")
+		j.find(
+			m, RuleOutside, c.Place, fmt.Sprintf("module %q is fetched from the machine's own files: %s", c.Name, c.Source),
+			"name a module in the repository by ./ or ../",
+		)
 		return
 	}
 	if s.from == fromStrange {
-		j.find(m, RulePin, c.Place, fmt.Sprintf("module %q: git would fetch it by no protocol that is known here: %s", c.Name, c.Source), "write git::https:// or git::ssh://")
+		j.find(
+			m, RulePin, c.Place,
+			fmt.Sprintf("module %q: git would fetch it by no protocol that is known here: %s", c.Name, c.Source),
+			"write git::https:// or git::ssh://",
+		)
 		return
 	}
 	if why := j.policy.Modules.Refuses(s.name); why != "" {
@@ -177,7 +195,10 @@ func (j *judge) call(m *module, c configuration.Call) {
 func (j *judge) localPlugins() {
 	name := filepath.Join(j.tree.root, "terraform.d")
 	if _, err := os.Lstat(name); err == nil {
-		j.find(nil, RuleProvider, configuration.Place{File: name, Line: 1}, "terraform.d in the root: terraform would start providers that lie in it", "take the directory out of the repository")
+		j.find(
+			nil, RuleProvider, configuration.Place{File: name, Line: 1},
+			"terraform.d in the root: terraform would start providers that lie in it", "take the directory out of the repository",
+		)
 	}
 }
 
@@ -192,7 +213,10 @@ func (j *judge) lockFile(ctx context.Context) error {
 	locked, err := configuration.ReadLockFile(j.tree.root)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
-		j.find(nil, RuleLockFile, file, "the lock file cannot be read: "+err.Error(), "run terraform init, and commit "+configuration.LockFile)
+		j.find(
+			nil, RuleLockFile, file, "the lock file cannot be read: "+err.Error(),
+			"run terraform init, and commit "+configuration.LockFile,
+		)
 		return nil
 	}
 	if !missing {
@@ -204,6 +228,14 @@ func (j *judge) lockFile(ctx context.Context) error {
 			j.find(nil, RuleLockFile, file, "the lock file is not as the commit has it, or in no commit", "commit "+configuration.LockFile)
 		}
 	}
+	j.required(file, locked, missing)
+	j.fetched(file, locked, missing)
+	return nil
+}
+
+// required finds the providers that a module asks for and the lock file does
+// not name; without a lock file, that it is missing, once.
+func (j *judge) required(file configuration.Place, locked []configuration.Locked, missing bool) {
 	reported := false
 	isLocked := func(p requirement) bool {
 		return strings.HasPrefix(p.source, builtin) || slices.ContainsFunc(locked, func(l configuration.Locked) bool {
@@ -218,21 +250,41 @@ func (j *judge) lockFile(ctx context.Context) error {
 			case !missing:
 				// Where an override names another source, terraform asks for that alone.
 				if !slices.ContainsFunc(required, func(other requirement) bool { return other.name == p.name && isLocked(other) }) {
-					j.find(m, RuleLockFile, p.Place, fmt.Sprintf("the lock file of %s does not name provider %s with a version and hashes", j.request.Dir, p.source), "run terraform init, and commit "+configuration.LockFile)
+					j.find(
+						m, RuleLockFile, p.Place,
+						fmt.Sprintf("the lock file of %s does not name provider %s with a version and hashes", j.request.Dir, p.source),
+						"run terraform init, and commit "+configuration.LockFile,
+					)
 				}
 			case !reported:
 				reported = true
-				j.find(nil, RuleLockFile, file, "there is no lock file, and it is what says which "+p.source+" runs", "run terraform init, and commit "+configuration.LockFile)
+				j.find(
+					nil, RuleLockFile, file, "there is no lock file, and it is what says which "+p.source+" runs",
+					"run terraform init, and commit "+configuration.LockFile,
+				)
 			}
 		}
 	}
+}
+
+// fetched finds the providers that terraform init brought and that the policy
+// or the lock file does not allow.
+func (j *judge) fetched(file configuration.Place, locked []configuration.Locked, missing bool) {
 	for _, p := range j.tree.installed {
 		if why := j.policy.Providers.Refuses(p.source); why != "" {
-			j.find(nil, RuleProvider, configuration.Place{File: j.tree.root, Line: 1}, fmt.Sprintf("terraform fetched provider %s, which is %s", p.source, why), allowedBy("providers", why))
+			j.find(
+				nil, RuleProvider, configuration.Place{File: j.tree.root, Line: 1},
+				fmt.Sprintf("terraform fetched provider %s, which is %s", p.source, why), allowedBy("providers", why),
+			)
 		}
-		if !missing && !slices.ContainsFunc(locked, func(l configuration.Locked) bool { return sameProvider(l.Source, p.source) && l.Version == p.version }) {
-			j.find(nil, RuleLockFile, file, fmt.Sprintf("terraform fetched provider %s %s, which the lock file does not name", p.source, p.version), "run terraform init, and commit "+configuration.LockFile)
+		if !missing && !slices.ContainsFunc(
+			locked, func(l configuration.Locked) bool { return sameProvider(l.Source, p.source) && l.Version == p.version },
+		) {
+			j.find(
+				nil, RuleLockFile, file,
+				fmt.Sprintf("terraform fetched provider %s %s, which the lock file does not name", p.source, p.version),
+				"run terraform init, and commit "+configuration.LockFile,
+			)
 		}
 	}
-	return nil
 }

@@ -143,7 +143,10 @@ func (e *RefusedError) Markdown() string {
 		markdown.Row("place", "rule", "what", "what would make it pass"), markdown.Row("---", "---", "---", "---"),
 	}
 	for _, f := range e.Findings {
-		rows = append(rows, markdown.Row(markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Rule, markdown.Cell(markdown.Text(f.Message)), markdown.Cell(markdown.Text(f.Fix))))
+		rows = append(rows, markdown.Row(
+			markdown.Code(fmt.Sprintf("%s:%d", f.File, f.Line)), f.Rule, markdown.Cell(markdown.Text(f.Message)),
+			markdown.Cell(markdown.Text(f.Fix)),
+		))
 	}
 	return strings.Join(rows, "\n") + "\n"
 }

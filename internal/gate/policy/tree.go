@@ -90,11 +90,15 @@ func (t *tree) follow(dir, key string) error {
 		real, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(c.Source)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			t.outside = append(t.outside, configuration.Problem{Message: fmt.Sprintf("module %q: %s does not exist", c.Name, c.Source), Place: c.Place})
+			t.outside = append(t.outside, configuration.Problem{
+				Message: fmt.Sprintf("module %q: %s does not exist", c.Name, c.Source), Place: c.Place,
+			})
 		case err != nil:
 			return fmt.Errorf("follow module %q: %w", c.Name, err)
 		case !within(t.top, real):
-			t.outside = append(t.outside, configuration.Problem{Message: fmt.Sprintf("module %q: %s leaves the repository", c.Name, c.Source), Place: c.Place})
+			t.outside = append(t.outside, configuration.Problem{
+				Message: fmt.Sprintf("module %q: %s leaves the repository", c.Name, c.Source), Place: c.Place,
+			})
 		default:
 			m.calls[c.Name] = real
 			if err := t.follow(real, strings.TrimPrefix(key+"."+c.Name, ".")); err != nil {
@@ -122,7 +126,9 @@ func (t *tree) links(dir, bound string) error {
 		if err == nil && within(bound, real) {
 			return nil
 		}
-		if problem := fmt.Sprintf("the link %s → %q leaves what it lies in", entry.Name(), target); !slices.ContainsFunc(t.outside, func(p configuration.Problem) bool { return p.File == name }) {
+		if problem := fmt.Sprintf(
+			"the link %s → %q leaves what it lies in", entry.Name(), target,
+		); !slices.ContainsFunc(t.outside, func(p configuration.Problem) bool { return p.File == name }) {
 			t.outside = append(t.outside, configuration.Problem{Message: problem, Place: configuration.Place{File: name, Line: 1}})
 		}
 		return nil

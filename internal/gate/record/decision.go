@@ -146,7 +146,10 @@ func (d Deps) attach(ctx context.Context, ref imageref.Ref, predicateType string
 		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": predicateType,
 	}
 	maps.Copy(annotations, d.Signer.Annotations())
-	return sigstore.Attach(ctx, d.Registry, []imageref.Ref{ref}, []registry.Attachment{{MediaType: sigstore.MediaTypeBundle, Data: bundle, Annotations: annotations}})
+	return sigstore.Attach(
+		ctx, d.Registry, []imageref.Ref{ref},
+		[]registry.Attachment{{MediaType: sigstore.MediaTypeBundle, Data: bundle, Annotations: annotations}},
+	)
 }
 
 // readBack finds the statement where it was kept, and verifies it.
@@ -177,5 +180,8 @@ func (d Deps) readBack(ctx context.Context, ref imageref.Ref, place string, stat
 	if last == nil {
 		return evidence.Signer{}, fmt.Errorf("the record was signed, but %s does not give it back", place)
 	}
-	return evidence.Signer{}, fmt.Errorf("the record was signed, but what %s gives back does not verify: %w (is the trusted root that of the signing config?)", place, last)
+	return evidence.Signer{}, fmt.Errorf(
+		"the record was signed, but what %s gives back does not verify: %w (is the trusted root that of the signing config?)",
+		place, last,
+	)
 }

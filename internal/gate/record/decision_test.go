@@ -57,7 +57,9 @@ func TestSignReadsBack(t *testing.T) {
 	if err := os.WriteFile(sealed, []byte("sealed"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	record := Record{Type: Apply, Fingerprint: plan.Fingerprint(strings.Repeat("ab", 32)), Plan: sealed, Document: []byte(`{"applied":true}`)}
+	record := Record{
+		Type: Apply, Fingerprint: plan.Fingerprint(strings.Repeat("ab", 32)), Plan: sealed, Document: []byte(`{"applied":true}`),
+	}
 	signed, err := Sign(t.Context(), deps(public), record)
 	if err != nil || signed.Place != sealed+".apply.sigstore.json" || signed.By.Key != key.Fingerprint() {
 		t.Fatalf("%+v: %v", signed, err)
@@ -65,7 +67,8 @@ func TestSignReadsBack(t *testing.T) {
 	if _, err := Sign(t.Context(), deps(other), record); err == nil || !strings.Contains(err.Error(), "gives back does not verify") {
 		t.Errorf("another key: %v", err)
 	}
-	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, signed.Place, []byte("another statement")); err == nil || !strings.Contains(err.Error(), "does not give it back") {
+	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, signed.Place, []byte("another statement")); err == nil ||
+		!strings.Contains(err.Error(), "does not give it back") {
 		t.Errorf("another statement: %v", err)
 	}
 	record.Plan = sealed + ".none"

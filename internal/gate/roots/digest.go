@@ -29,7 +29,9 @@ type digester struct {
 // terraform's own: those count, and others of such names do not.
 func newDigester(ctx context.Context, top string) *digester {
 	d := &digester{top: top, files: make(map[string]string), dirs: make(map[string]bool), kept: make(map[string]bool)}
-	out, err := git.Run(ctx, top, "ls-files", "-z", "--", ":(glob)**/*.tfstate*", ":(glob)**/.terraform/**", ":(glob)**/terraform.tfstate.d/**")
+	out, err := git.Run(
+		ctx, top, "ls-files", "-z", "--", ":(glob)**/*.tfstate*", ":(glob)**/.terraform/**", ":(glob)**/terraform.tfstate.d/**",
+	)
 	if err != nil {
 		return d // no repository: nothing is committed
 	}
@@ -94,7 +96,8 @@ func (d *digester) ours(path string) bool {
 	name := filepath.ToSlash(relative)
 	parts := strings.Split(name, "/")
 	last := parts[len(parts)-1]
-	own := strings.HasSuffix(last, ".tfstate") || strings.Contains(last, ".tfstate.") || slices.Contains(parts[:len(parts)-1], ".terraform") || slices.Contains(parts[:len(parts)-1], "terraform.tfstate.d")
+	own := strings.HasSuffix(last, ".tfstate") || strings.Contains(last, ".tfstate.") ||
+		slices.Contains(parts[:len(parts)-1], ".terraform") || slices.Contains(parts[:len(parts)-1], "terraform.tfstate.d")
 	return own && !d.kept[name]
 }
 

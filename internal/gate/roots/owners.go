@@ -56,7 +56,11 @@ func (s States) Check(dir, workspace string) error {
 	mine := placesOf(s.Head, dir, workspace)
 	for _, place := range mine {
 		if place.Outside {
-			return outcome.Refusedf("%s keeps its state in %s, outside of its own directory, or where nobody can tell: another root could own it. Take `path` out of the backend block, or name a file below %s without `..`", dir, place.Names, dir)
+			return outcome.Refusedf(
+				"%s keeps its state in %s, outside of its own directory, or where nobody can tell: another root could own it. Take "+
+					"`path` out of the backend block, or name a file below %s without `..`",
+				dir, place.Names, dir,
+			)
 		}
 		for _, other := range s.Head {
 			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) {
@@ -73,7 +77,10 @@ func (s States) Check(dir, workspace string) error {
 }
 
 func shared(dir string, other Owner, place terraform.Place) error {
-	return outcome.Refusedf("%s keeps its state where %s does (%s): one state belongs to one root. Give %s a state of its own", dir, Owner{Dir: other.Dir, Workspace: other.Workspace}.Name(), place, dir)
+	return outcome.Refusedf(
+		"%s keeps its state where %s does (%s): one state belongs to one root. Give %s a state of its own", dir,
+		Owner{Dir: other.Dir, Workspace: other.Workspace}.Name(), place, dir,
+	)
 }
 
 func (o Owner) Name() string {
@@ -134,7 +141,11 @@ func RefuseTakeOver(dir string, resources int) error {
 }
 
 func takeOverText(dir string, resources int) string {
-	return fmt.Sprintf("%s is new, or has a new backend or workspace, and the state there already holds %s: it may belong to another root. If it is its own, name %s in terraform.adopt of waybill.yaml on the default branch first", dir, text.Count(resources, "resource"), dir)
+	return fmt.Sprintf(
+		"%s is new, or has a new backend or workspace, and the state there already holds %s: it may belong to another root. If it "+
+			"is its own, name %s in terraform.adopt of waybill.yaml on the default branch first",
+		dir, text.Count(resources, "resource"), dir,
+	)
 }
 
 func placesOf(owners []Owner, dir, workspace string) []terraform.Place {
@@ -152,7 +163,8 @@ func holds(places []terraform.Place, place terraform.Place) bool {
 			return true
 		}
 		// The same organisation's workspace under both names of one backend.
-		if strings.Contains(" remote cloud ", " "+p.Backend+" ") && strings.Contains(" remote cloud ", " "+place.Backend+" ") && p.Names == place.Names {
+		if strings.Contains(" remote cloud ", " "+p.Backend+" ") && strings.Contains(" remote cloud ", " "+place.Backend+" ") &&
+			p.Names == place.Names {
 			return true
 		}
 	}

@@ -31,11 +31,20 @@ func TestOneStateBelongsToOneRoot(t *testing.T) {
 		want       string // of sandbox/play; empty passes
 		takesOver  bool
 	}{
-		"its own":       {owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "play"}), owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "play"}), "", false},
-		"a neighbour's": {owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "./prod"}), prod, "sandbox/play keeps its state where infra/prod does", true},
-		"that a neighbour leaves in the same change": {owners(t, map[string]string{"infra/prod": "new", "sandbox/play": "prod"}), prod, "sandbox/play keeps its state where infra/prod does", true},
-		"of a root that is no more":                  {owners(t, map[string]string{"sandbox/play": "prod"}), prod, "", false},
-		"that no root owns":                          {owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "alias"}), prod, "", true},
+		"its own": {
+			owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "play"}),
+			owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "play"}), "", false,
+		},
+		"a neighbour's": {
+			owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "./prod"}), prod,
+			"sandbox/play keeps its state where infra/prod does", true,
+		},
+		"that a neighbour leaves in the same change": {
+			owners(t, map[string]string{"infra/prod": "new", "sandbox/play": "prod"}), prod,
+			"sandbox/play keeps its state where infra/prod does", true,
+		},
+		"of a root that is no more": {owners(t, map[string]string{"sandbox/play": "prod"}), prod, "", false},
+		"that no root owns":         {owners(t, map[string]string{"infra/prod": "prod", "sandbox/play": "alias"}), prod, "", true},
 	} {
 		states := roots.States{Head: c.head, Base: c.base, HasBase: true}
 		err := states.Check("sandbox/play", "")

@@ -16,8 +16,10 @@ func repository(t *testing.T) string {
 	t.Helper()
 	top := t.TempDir()
 	put(t, top, map[string]string{
-		"infra/a/m.tf": "terraform {\n  backend \"local\" {}\n}\nmodule \"x\" {\n  source = \"../../modules/x\"\n}\n", "infra/b/m.tf": "provider \"aws\" {}\n",
-		"modules/x/m.tf": "module \"y\" {\n  source = \"../y\"\n}\n", "modules/y/m.tf": "locals {}\n", "modules/y/files/text": "1", "modules/z/m.tf": "locals {}\n",
+		"infra/a/m.tf":   "terraform {\n  backend \"local\" {}\n}\nmodule \"x\" {\n  source = \"../../modules/x\"\n}\n",
+		"infra/b/m.tf":   "provider \"aws\" {}\n",
+		"modules/x/m.tf": "module \"y\" {\n  source = \"../y\"\n}\n", "modules/y/m.tf": "locals {}\n", "modules/y/files/text": "1",
+		"modules/z/m.tf":      "locals {}\n",
 		"infra/common.tfvars": "a = 1\n", ".hidden/m.tf": "provider \"aws\" {}\n", "README.md": "",
 	})
 	return top
@@ -47,7 +49,10 @@ func TestDiscoverAndChanged(t *testing.T) {
 		t.Fatal(diff)
 	}
 	found[1].VarFiles = []string{"infra/common.tfvars"}
-	for file, want := range map[string]string{"infra/a/m.tf": "infra/a", "modules/x/m.tf": "infra/a", "modules/y/files/text": "infra/a", "modules/z/m.tf": "", "infra/common.tfvars": "infra/b", "README.md": "", "infra/ab": ""} {
+	for file, want := range map[string]string{
+		"infra/a/m.tf": "infra/a", "modules/x/m.tf": "infra/a", "modules/y/files/text": "infra/a", "modules/z/m.tf": "",
+		"infra/common.tfvars": "infra/b", "README.md": "", "infra/ab": "",
+	} {
 		changed, err := roots.Changed(t.Context(), top, found, []string{file})
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +78,10 @@ func TestSourcesDigest(t *testing.T) {
 		return s.Digest
 	}
 	before := digest()
-	put(t, top, map[string]string{"infra/a/terraform.tfstate": "{}", "infra/a/.terraform.tfstate.lock.info": "", "infra/a/.terraform/x": "", "infra/b/more.tf": "", "infra/a/terraform.tfstate.backup": ""})
+	put(t, top, map[string]string{
+		"infra/a/terraform.tfstate": "{}", "infra/a/.terraform.tfstate.lock.info": "", "infra/a/.terraform/x": "",
+		"infra/b/more.tf": "", "infra/a/terraform.tfstate.backup": "",
+	})
 	if digest() != before {
 		t.Error("state, terraform's own files or another root count")
 	}
@@ -86,7 +94,8 @@ func TestSourcesDigest(t *testing.T) {
 		}
 	}
 	for dir, want := range map[string]string{"../out": "exist", "none": "does not exist"} {
-		if _, err := roots.ReadSources(t.Context(), top, dir, nil); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+		if _, err := roots.ReadSources(t.Context(), top, dir, nil); outcome.Code(err) != outcome.Usage ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
@@ -95,7 +104,8 @@ func TestSourcesDigest(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(top, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := roots.ReadSources(t.Context(), top, "link", nil); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "outside the repository") {
+	if _, err := roots.ReadSources(t.Context(), top, "link", nil); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "outside the repository") {
 		t.Errorf("a link that leads out: %v", err)
 	}
 }
@@ -110,7 +120,8 @@ func TestOrder(t *testing.T) {
 	if err != nil || got != "abc" {
 		t.Errorf("%s %v", got, err)
 	}
-	if _, err := roots.Order([]roots.Root{{Dir: "a", After: []string{"b"}}, {Dir: "b", After: []string{"a"}}}); err == nil || !strings.Contains(err.Error(), "a → b → a") {
+	if _, err := roots.Order([]roots.Root{{Dir: "a", After: []string{"b"}}, {Dir: "b", After: []string{"a"}}}); err == nil ||
+		!strings.Contains(err.Error(), "a → b → a") {
 		t.Errorf("a circle: %v", err)
 	}
 }

@@ -12,7 +12,9 @@ import (
 
 // configurationFiles are those that say which roots there are and where they
 // keep their states.
-var configurationFiles = []string{":(glob)**/*.tf", ":(glob)**/*.tf.json", ":(glob)**/*.tofu", ":(glob)**/*.tofu.json", ":(top)waybill.yaml"}
+var configurationFiles = []string{
+	":(glob)**/*.tf", ":(glob)**/*.tf.json", ":(glob)**/*.tofu", ":(glob)**/*.tofu.json", ":(top)waybill.yaml",
+}
 
 // Snapshot writes the configuration of a commit into an empty directory, and
 // gives the directory that stands for the top of the repository.
@@ -29,7 +31,10 @@ func Snapshot(ctx context.Context, top, commit, dir string) (string, error) {
 	if err := os.MkdirAll(tree, 0o700); err != nil {
 		return "", fmt.Errorf("make a directory for commit %.7s: %w", commit, err)
 	}
-	write := git.Command{Dir: top, Env: env, Args: []string{"checkout-index", "-z", "--stdin", "--prefix=" + tree + "/"}, Stdin: strings.NewReader(string(names))}
+	write := git.Command{
+		Dir: top, Env: env, Args: []string{"checkout-index", "-z", "--stdin", "--prefix=" + tree + "/"},
+		Stdin: strings.NewReader(string(names)),
+	}
 	if err := write.Run(ctx); err != nil {
 		return "", fmt.Errorf("write the configuration of commit %.7s: %w", commit, err)
 	}

@@ -173,7 +173,8 @@ func (s *Sources) follow(top, dir string, root bool) error {
 // changes such a link changes what is read.
 func (s *Sources) written(top, path, real string) {
 	relative, err := filepath.Rel(top, path)
-	if name := filepath.ToSlash(relative); err == nil && name != real && name != ".." && !strings.HasPrefix(name, "../") && !slices.Contains(s.Files, name) {
+	if name := filepath.ToSlash(relative); err == nil && name != real && name != ".." && !strings.HasPrefix(name, "../") &&
+		!slices.Contains(s.Files, name) {
 		s.Files = append(s.Files, name)
 	}
 }

@@ -28,7 +28,9 @@ func committed(t *testing.T, files map[string]string) string {
 		}
 		put(t, top, map[string]string{name: text})
 	}
-	for _, args := range [][]string{{"init", "-q"}, {"add", "-A", "-f"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "begin"}} {
+	for _, args := range [][]string{{"init", "-q"}, {"add", "-A", "-f"}, {
+		"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "begin",
+	}} {
 		if _, err := git.Run(t.Context(), top, args...); err != nil {
 			t.Fatal(err)
 		}
@@ -47,28 +49,97 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 		free  bool // does not count
 		whole bool
 	}{
-		"a template beside the root":      {map[string]string{"infra/a/b.tf": "locals {\n  x = templatefile(\"${path.module}/../../shared/t.tftpl\", {})\n}\n", "shared/t.tftpl": "x"}, "shared/t.tftpl", false, false},
-		"its neighbour":                   {map[string]string{"infra/a/b.tf": "locals {\n  x = templatefile(\"${path.module}/../../shared/t.tftpl\", {})\n}\n", "shared/t.tftpl": "x", "shared/u.tftpl": "x"}, "shared/u.tftpl", true, false},
-		"a file that could come":          {map[string]string{"infra/a/b.tf": "locals {\n  x = fileexists(\"../../shared/new\")\n}\n"}, "shared/new", false, false},
-		"one of a set":                    {map[string]string{"infra/a/b.tf": "locals {\n  x = fileset(\"../../shared\", \"*\")\n}\n", "shared/a": "x"}, "shared/b", false, false},
-		"the workspace's own":             {map[string]string{"infra/a/b.tf": "locals {\n  x = file(\"../../shared/${terraform.workspace}\")\n}\n", "shared/a": "x"}, "shared/a", false, false},
-		"a variable's, from outside":      {map[string]string{"infra/a/b.tf": "variable \"e\" {}\nlocals {\n  x = file(\"../../shared/${var.e}\")\n}\n", "other/a": "x"}, "other/a", false, true},
-		"a computed path":                 {map[string]string{"infra/a/b.tf": "locals {\n  x = file(terraform_data.x.output)\n}\n", "other/a": "x"}, "other/a", false, true},
-		"a module's template":             {map[string]string{"infra/a/b.tf": "module \"m\" {\n  source = \"../../m\"\n  p = \"../../shared/t\"\n}\n", "m/main.tf": "variable \"p\" {}\nlocals {\n  x = file(var.p)\n}\n", "shared/t": "x"}, "shared/t", false, false},
-		"an archive at apply":             {map[string]string{"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = \"../../dist/x.zip\"\n}\n", "dist/x.zip": "x"}, "dist/x.zip", false, false},
-		"one that is built later":         {map[string]string{"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = \"../../dist/x.zip\"\n}\n"}, "dist/x.zip", false, false},
-		"a computed archive":              {map[string]string{"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = data.archive_file.x.output_path\n}\n"}, "dist/x.zip", false, true},
-		"the target of a link":            {map[string]string{"infra/a/common.tf->": "../../shared/common.tf", "shared/common.tf": "# x\n"}, "shared/common.tf", false, false},
-		"a file below a linked dir":       {map[string]string{"infra/a/files->": "../../shared", "shared/deep/x": "x"}, "shared/deep/x", false, false},
-		"a link on the way to a module":   {map[string]string{"infra/a/b.tf": "module \"m\" {\n  source = \"../../modules/current/m\"\n}\n", "modules/current->": "v1", "modules/v1/m/m.tf": "", "modules/v2/m/m.tf": ""}, "modules/current", false, false},
-		"a link on the way to a template": {map[string]string{"infra/a/b.tf": "locals {\n  x = file(\"../../modules/current/t\")\n}\n", "modules/current->": "v1", "modules/v1/t": "", "modules/v2/t": "2"}, "modules/current", false, false},
-		"a committed state's name":        {map[string]string{"infra/a/x.tfstate": "x"}, "infra/a/x.tfstate", false, false},
-		"a committed backup's name":       {map[string]string{"infra/a/x.tfstate.tf": "# x\n"}, "infra/a/x.tfstate.tf", false, false},
-		"below .terraform":                {map[string]string{"infra/a/sub/.terraform/x.tf": "# x\n"}, "infra/a/sub/.terraform/x.tf", false, false},
-		"below terraform.tfstate.d":       {map[string]string{"infra/a/terraform.tfstate.d/x": "x"}, "infra/a/terraform.tfstate.d/x", false, false},
-		"the lock file":                   {map[string]string{"infra/a/.terraform.lock.hcl": ""}, "infra/a/.terraform.lock.hcl", false, false},
-		"variables that are read alone":   {map[string]string{"infra/a/x.auto.tfvars": ""}, "infra/a/x.auto.tfvars", false, false},
-		"another root":                    {map[string]string{"infra/b/b.tf": root}, "infra/b/b.tf", true, false},
+		"a template beside the root": {
+			map[string]string{
+				"infra/a/b.tf":   "locals {\n  x = templatefile(\"${path.module}/../../shared/t.tftpl\", {})\n}\n",
+				"shared/t.tftpl": "x",
+			},
+			"shared/t.tftpl", false, false,
+		},
+		"its neighbour": {
+			map[string]string{
+				"infra/a/b.tf":   "locals {\n  x = templatefile(\"${path.module}/../../shared/t.tftpl\", {})\n}\n",
+				"shared/t.tftpl": "x", "shared/u.tftpl": "x",
+			},
+			"shared/u.tftpl", true, false,
+		},
+		"a file that could come": {
+			map[string]string{"infra/a/b.tf": "locals {\n  x = fileexists(\"../../shared/new\")\n}\n"}, "shared/new", false, false,
+		},
+		"one of a set": {
+			map[string]string{"infra/a/b.tf": "locals {\n  x = fileset(\"../../shared\", \"*\")\n}\n", "shared/a": "x"}, "shared/b",
+			false, false,
+		},
+		"the workspace's own": {
+			map[string]string{"infra/a/b.tf": "locals {\n  x = file(\"../../shared/${terraform.workspace}\")\n}\n", "shared/a": "x"},
+			"shared/a", false, false,
+		},
+		"a variable's, from outside": {
+			map[string]string{"infra/a/b.tf": "variable \"e\" {}\nlocals {\n  x = file(\"../../shared/${var.e}\")\n}\n", "other/a": "x"},
+			"other/a", false, true,
+		},
+		"a computed path": {
+			map[string]string{"infra/a/b.tf": "locals {\n  x = file(terraform_data.x.output)\n}\n", "other/a": "x"}, "other/a",
+			false, true,
+		},
+		"a module's template": {
+			map[string]string{
+				"infra/a/b.tf": "module \"m\" {\n  source = \"../../m\"\n  p = \"../../shared/t\"\n}\n",
+				"m/main.tf":    "variable \"p\" {}\nlocals {\n  x = file(var.p)\n}\n", "shared/t": "x",
+			},
+			"shared/t", false, false,
+		},
+		"an archive at apply": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = \"../../dist/x.zip\"\n}\n",
+				"dist/x.zip":   "x",
+			},
+			"dist/x.zip", false, false,
+		},
+		"one that is built later": {
+			map[string]string{"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = \"../../dist/x.zip\"\n}\n"},
+			"dist/x.zip", false, false,
+		},
+		"a computed archive": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"aws_lambda_function\" \"x\" {\n  filename = data.archive_file.x.output_path\n}\n",
+			},
+			"dist/x.zip", false, true,
+		},
+		"the target of a link": {
+			map[string]string{"infra/a/common.tf->": "../../shared/common.tf", "shared/common.tf": "# x\n"}, "shared/common.tf",
+			false, false,
+		},
+		"a file below a linked dir": {
+			map[string]string{"infra/a/files->": "../../shared", "shared/deep/x": "x"}, "shared/deep/x", false, false,
+		},
+		"a link on the way to a module": {
+			map[string]string{
+				"infra/a/b.tf": "module \"m\" {\n  source = \"../../modules/current/m\"\n}\n", "modules/current->": "v1",
+				"modules/v1/m/m.tf": "", "modules/v2/m/m.tf": "",
+			},
+			"modules/current", false, false,
+		},
+		"a link on the way to a template": {
+			map[string]string{
+				"infra/a/b.tf": "locals {\n  x = file(\"../../modules/current/t\")\n}\n", "modules/current->": "v1",
+				"modules/v1/t": "", "modules/v2/t": "2",
+			},
+			"modules/current", false, false,
+		},
+		"a committed state's name":  {map[string]string{"infra/a/x.tfstate": "x"}, "infra/a/x.tfstate", false, false},
+		"a committed backup's name": {map[string]string{"infra/a/x.tfstate.tf": "# x\n"}, "infra/a/x.tfstate.tf", false, false},
+		"below .terraform": {
+			map[string]string{"infra/a/sub/.terraform/x.tf": "# x\n"}, "infra/a/sub/.terraform/x.tf", false, false,
+		},
+		"below terraform.tfstate.d": {
+			map[string]string{"infra/a/terraform.tfstate.d/x": "x"}, "infra/a/terraform.tfstate.d/x", false, false,
+		},
+		"the lock file": {
+			map[string]string{"infra/a/.terraform.lock.hcl": ""}, "infra/a/.terraform.lock.hcl", false, false,
+		},
+		"variables that are read alone": {map[string]string{"infra/a/x.auto.tfvars": ""}, "infra/a/x.auto.tfvars", false, false},
+		"another root":                  {map[string]string{"infra/b/b.tf": root}, "infra/b/b.tf", true, false},
 	} {
 		files := map[string]string{"infra/a/main.tf": root, "README.md": "x"}
 		for f, text := range c.files {
@@ -106,7 +177,8 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 	}
 	top := committed(t, map[string]string{"infra/a/main.tf": root})
 	for _, file := range []string{".terraform-version", "infra/.terraform-version", "infra/a/.opentofu-version"} {
-		if changed, err := roots.Changed(t.Context(), top, []roots.Root{{Dir: "infra/a"}}, []string{file}); err != nil || len(changed) != 1 {
+		if changed, err := roots.Changed(t.Context(), top, []roots.Root{{Dir: "infra/a"}}, []string{file}); err != nil ||
+			len(changed) != 1 {
 			t.Errorf("%s chooses the terraform: %v %v", file, changed, err)
 		}
 	}

@@ -53,7 +53,10 @@ type Root struct {
 
 // Of makes the bundle of a result.
 func Of(r *plan.Result, created time.Time, lifetime time.Duration) Bundle {
-	b := Bundle{Document: r.Document, Created: created.UTC().Truncate(time.Second), Expires: created.Add(lifetime).UTC().Truncate(time.Second)}
+	b := Bundle{
+		Document: r.Document, Created: created.UTC().Truncate(time.Second),
+		Expires: created.Add(lifetime).UTC().Truncate(time.Second),
+	}
 	for _, root := range r.Roots {
 		b.Roots = append(b.Roots, Root{Binary: root.Binary, JSON: root.JSON})
 	}
@@ -91,7 +94,8 @@ func ParseRecipients(texts []string) ([]Recipient, error) {
 func ParseIdentities(text string) ([]Identity, error) {
 	identities, err := age.ParseIdentities(strings.NewReader(text))
 	if err != nil {
-		return nil, outcome.Usagef("the key that opens plans is not an age identity: it begins with AGE-SECRET-KEY-1, as age-keygen writes it")
+		return nil, outcome.Usagef("the key that opens plans is not an age identity: it begins with AGE-SECRET-KEY-1, as age-keygen " +
+			"writes it")
 	}
 	return identities, nil
 }

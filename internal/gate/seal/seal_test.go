@@ -29,8 +29,11 @@ func bundle(t *testing.T, binary []byte) seal.Bundle {
 		t.Fatal(err)
 	}
 	return seal.Bundle{
-		Document: plan.Document{Version: plan.DocumentVersion, Repository: "acme/infra", Head: "h", Roots: []plan.RootRecord{{Dir: "infra/prod", Plan: plan.Digest(binary), Changes: changes}}},
-		Created:  now, Expires: now.Add(time.Hour), Roots: []seal.Root{{Binary: binary, JSON: []byte(planJSON)}},
+		Document: plan.Document{
+			Version: plan.DocumentVersion, Repository: "acme/infra", Head: "h",
+			Roots: []plan.RootRecord{{Dir: "infra/prod", Plan: plan.Digest(binary), Changes: changes}},
+		},
+		Created: now, Expires: now.Add(time.Hour), Roots: []seal.Root{{Binary: binary, JSON: []byte(planJSON)}},
 	}
 }
 
@@ -67,7 +70,8 @@ func TestEveryRecipientOpens(t *testing.T) {
 	}
 	for _, k := range []seal.Identity{one, two} {
 		got, err := seal.Open(data, []seal.Identity{k}, seal.Expect{Repository: "ACME/infra", Dirs: []string{"infra/prod"}, Now: now})
-		if err != nil || string(got.Roots[0].Binary) != "binary plan" || string(got.Roots[0].JSON) != planJSON || !got.Expires.Equal(b.Expires) {
+		if err != nil || string(got.Roots[0].Binary) != "binary plan" || string(got.Roots[0].JSON) != planJSON ||
+			!got.Expires.Equal(b.Expires) {
 			t.Errorf("%+v %v", got, err)
 		}
 	}
@@ -121,7 +125,10 @@ func TestRefusals(t *testing.T) {
 	// A digest that fits does not help: what age says decides.
 	forged := bytes.Clone(body)
 	forged[len(forged)-1] ^= 1
-	_, err := seal.Open(fmt.Appendf(nil, "waybill-sealed-plan/v1 %d %s\n%s", len(forged), strings.TrimPrefix(plan.Digest(forged), "sha256:"), forged), []seal.Identity{k}, seal.Expect{Now: now})
+	_, err := seal.Open(
+		fmt.Appendf(nil, "waybill-sealed-plan/v1 %d %s\n%s", len(forged), strings.TrimPrefix(plan.Digest(forged), "sha256:"), forged),
+		[]seal.Identity{k}, seal.Expect{Now: now},
+	)
 	var refusal *seal.Refusal
 	if !errors.As(err, &refusal) || refusal.Reason != seal.Altered || !strings.Contains(err.Error(), "not authentic") {
 		t.Errorf("a forged digest: %v", err)
@@ -130,7 +137,8 @@ func TestRefusals(t *testing.T) {
 
 func TestKeysAppearInNoError(t *testing.T) {
 	t.Parallel()
-	if _, err := seal.ParseIdentities("AGE-SECRET-KEY-1SECRET"); err == nil || strings.Contains(err.Error(), "1SECRET") || outcome.Code(err) != outcome.Usage {
+	if _, err := seal.ParseIdentities("AGE-SECRET-KEY-1SECRET"); err == nil || strings.Contains(err.Error(), "1SECRET") ||
+		outcome.Code(err) != outcome.Usage {
 		t.Errorf("%v", err)
 	}
 	if _, err := seal.ParseRecipients([]string{"age1x"}); outcome.Code(err) != outcome.Usage {

@@ -71,7 +71,9 @@ func SaveState(ctx context.Context, client Registry, plan, root string, sealed [
 		}
 		return path, nil
 	}
-	kept, err := client.PushDocuments(ctx, ref.Name(), StateType, []registry.Document{{Name: "errored.tfstate.age", MediaType: StateType, Data: sealed}})
+	kept, err := client.PushDocuments(
+		ctx, ref.Name(), StateType, []registry.Document{{Name: "errored.tfstate.age", MediaType: StateType, Data: sealed}},
+	)
 	if err != nil {
 		return "", fmt.Errorf("keep the sealed state: %w", err)
 	}

@@ -50,7 +50,9 @@ func ParsePlace(text string) (Place, error) {
 // Save keeps a sealed plan and says where: a file, or oci://REPOSITORY@DIGEST.
 func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, sealed []byte) (string, error) {
 	if p.Dir == "" {
-		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}})
+		ref, err := client.PushDocuments(
+			ctx, p.Repository, ArtifactType, []registry.Document{{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}},
+		)
 		if err != nil {
 			return "", fmt.Errorf("store the sealed plan: %w", err)
 		}

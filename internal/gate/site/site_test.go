@@ -42,7 +42,9 @@ func newWorld(t *testing.T, files map[string]string) world {
 		t.Fatal(err)
 	}
 	w.commit("change", "main")
-	if _, err := w.api.OpenPull(t.Context(), github.Repository{Owner: "acme", Name: "infra"}, github.NewPull{Title: "t", Head: "change", Base: "main"}); err != nil {
+	if _, err := w.api.OpenPull(
+		t.Context(), github.Repository{Owner: "acme", Name: "infra"}, github.NewPull{Title: "t", Head: "change", Base: "main"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -127,7 +129,8 @@ func TestRulesOfTheDefaultBranch(t *testing.T) {
 		t.Errorf("a commit that is not there: %v", err)
 	}
 	s = newWorld(t, map[string]string{"README.md": "x"}).open()
-	if terraform, err := s.Terraform(t.Context()); err != nil || terraform.Digits != 0 || len(terraform.Rules) > 0 || terraform.MayAdopt("x") {
+	if terraform, err := s.Terraform(t.Context()); err != nil || terraform.Digits != 0 || len(terraform.Rules) > 0 ||
+		terraform.MayAdopt("x") {
 		t.Errorf("without a file: %+v %v", terraform, err)
 	}
 }

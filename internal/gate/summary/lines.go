@@ -7,7 +7,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-var verbs = map[string]string{Destroy: "is destroyed", Replace: "is replaced", Forget: "is forgotten", Change: "changes", Add: "is added", Import: "is imported", Move: "moves"}
+var verbs = map[string]string{
+	Destroy: "is destroyed", Replace: "is replaced", Forget: "is forgotten", Change: "changes", Add: "is added",
+	Import: "is imported", Move: "moves",
+}
 
 // signs begin a line of the difference, so that GitHub colours it.
 var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ "}

@@ -121,7 +121,9 @@ func Describe(r *terraform.ResourceChange, secrets *redact.Secrets) (Resource, b
 	if r.Change == nil {
 		return Resource{}, false
 	}
-	d := Resource{Address: secrets.Address(r.Address), Type: r.Type, Action: actionOf(r.Change.Actions), Imported: r.Change.Importing != nil}
+	d := Resource{
+		Address: secrets.Address(r.Address), Type: r.Type, Action: actionOf(r.Change.Actions), Imported: r.Change.Importing != nil,
+	}
 	if r.DeposedKey != "" {
 		d.Address += " (deposed " + r.DeposedKey + ")"
 	}
@@ -204,9 +206,18 @@ var kinds = []struct {
 	flag  string
 	words *regexp.Regexp
 }{
-	{"iam", regexp.MustCompile(`(^|_)(iam|role|policy|access|permission|permissions|service_account|user|group_membership|key|secret)(_|$)`)},
-	{"network", regexp.MustCompile(`(^|_)(vpc|subnet|subnetwork|network|security_group|security_rule|firewall|route|gateway|lb|alb|elb|dns|route53|peering|nat|acl)(_|$)`)},
-	{"data", regexp.MustCompile(`(^|_)(db|rds|database|sql|dynamodb|s3|bucket|storage|redis|elasticache|disk|volume|ebs|efs|spanner|bigtable|bigquery|cosmosdb|backup|snapshot|kms)(_|$)`)},
+	{
+		"iam",
+		regexp.MustCompile(`(^|_)(iam|role|policy|access|permission|permissions|service_account|user|group_membership|key|secret)(_|$)`),
+	},
+	{
+		"network",
+		regexp.MustCompile(`(^|_)(vpc|subnet|subnetwork|network|security_group|security_rule|firewall|route|gateway|lb|alb|elb|dns|route53|peering|nat|acl)(_|$)`),
+	},
+	{
+		"data",
+		regexp.MustCompile(`(^|_)(db|rds|database|sql|dynamodb|s3|bucket|storage|redis|elasticache|disk|volume|ebs|efs|spanner|bigtable|bigquery|cosmosdb|backup|snapshot|kms)(_|$)`),
+	},
 }
 
 func flags(resourceType string) []string {

@@ -31,10 +31,13 @@ func TestTerraformOfThePlan(t *testing.T) {
 		err = kit.AsPlanned(t.Context(), map[string]string{"infra/prod": made})
 		return kit.Programs["infra/prod"], err
 	}
-	if _, err := choose("terraform", "terraform 0.12.31"); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "0.12.31 (the plan of infra/prod) are not signed") {
+	if _, err := choose("terraform", "terraform 0.12.31"); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "0.12.31 (the plan of infra/prod) are not signed") {
 		t.Errorf("another version: %v", err)
 	}
-	there, err := terraform.Open(terraform.Options{Dir: t.TempDir(), DataDir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")}}).Version(t.Context())
+	there, err := terraform.Open(terraform.Options{
+		Dir: t.TempDir(), DataDir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")},
+	}).Version(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

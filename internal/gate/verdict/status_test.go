@@ -14,7 +14,9 @@ import (
 
 func TestStatus(t *testing.T) {
 	t.Parallel()
-	pending := approval.Decision{Verdict: approval.Pending, Roots: []approval.RootDecision{{Dir: "infra/prod", Needs: 2, From: []string{"acme/dba", "dan"}}}}
+	pending := approval.Decision{
+		Verdict: approval.Pending, Roots: []approval.RootDecision{{Dir: "infra/prod", Needs: 2, From: []string{"acme/dba", "dan"}}},
+	}
 	approved := approval.Decision{Verdict: approval.Approved}
 	before := &github.Status{State: "success", Description: "onto main@0123456789: approved by bob"}
 	none, nothing, failed := &unplannedError{}, &unplannedError{none: true}, &unplannedError{failed: true}
@@ -23,18 +25,28 @@ func TestStatus(t *testing.T) {
 		state, says string
 		keep        bool
 	}{
-		"approved":                      {situation{decision: approved}, "success", "approved by nobody: no rule asks for it", false},
-		"pending":                       {situation{decision: pending}, "pending", "needs 2 of acme/dba or dan for infra/prod", false},
-		"refused":                       {situation{decision: approved, problem: outcome.Refusedf("a\nb")}, "failure", "a; b", false},
-		"broken":                        {situation{decision: approved, problem: errors.New("403")}, "error", "it could not be decided; see the run", false},
-		"waiting is no decision":        {situation{decision: approved, problem: outcome.Pendingf("x")}, "error", "it could not be decided; see the run", false},
-		"nothing to plan":               {situation{problem: nothing, before: before}, "success", "no terraform root is touched", false},
-		"a plan that failed":            {situation{problem: failed, before: before}, "failure", "the plan of 0123456 failed; see its run", false},
-		"no plan yet":                   {situation{problem: none}, "pending", "waits for a plan of 0123456", false},
-		"no plan, and a status":         {situation{problem: none, before: before}, "success", before.Description, true},
-		"no plan, and not believed":     {situation{problem: none, before: before, strict: true}, "pending", "waits for a plan of 0123456", false},
-		"no plan, in a queue":           {situation{problem: none, before: before, queue: true}, "success", "approved by bob", false},
-		"no plan, in a queue, doubtful": {situation{problem: none, before: before, queue: true, strict: true}, "pending", "waits for a plan of 0123456", false},
+		"approved": {situation{decision: approved}, "success", "approved by nobody: no rule asks for it", false},
+		"pending":  {situation{decision: pending}, "pending", "needs 2 of acme/dba or dan for infra/prod", false},
+		"refused":  {situation{decision: approved, problem: outcome.Refusedf("a\nb")}, "failure", "a; b", false},
+		"broken": {
+			situation{decision: approved, problem: errors.New("403")}, "error", "it could not be decided; see the run", false,
+		},
+		"waiting is no decision": {
+			situation{decision: approved, problem: outcome.Pendingf("x")}, "error", "it could not be decided; see the run", false,
+		},
+		"nothing to plan": {situation{problem: nothing, before: before}, "success", "no terraform root is touched", false},
+		"a plan that failed": {
+			situation{problem: failed, before: before}, "failure", "the plan of 0123456 failed; see its run", false,
+		},
+		"no plan yet":           {situation{problem: none}, "pending", "waits for a plan of 0123456", false},
+		"no plan, and a status": {situation{problem: none, before: before}, "success", before.Description, true},
+		"no plan, and not believed": {
+			situation{problem: none, before: before, strict: true}, "pending", "waits for a plan of 0123456", false,
+		},
+		"no plan, in a queue": {situation{problem: none, before: before, queue: true}, "success", "approved by bob", false},
+		"no plan, in a queue, doubtful": {
+			situation{problem: none, before: before, queue: true, strict: true}, "pending", "waits for a plan of 0123456", false,
+		},
 	} {
 		c.s.head = "0123456789abcdef"
 		if state, says, keep := c.s.status(); state != c.state || says != c.says || keep != c.keep {
@@ -47,7 +59,10 @@ func TestStatus(t *testing.T) {
 // directory to the letter: rules are found by it.
 func TestWholePlansOnly(t *testing.T) {
 	t.Parallel()
-	touched := &roots.Selection{Roots: []roots.Root{{Dir: "infra/prod"}, {Dir: "infra/dev", Workspace: "blue"}}, Removed: []roots.Removed{{Dir: "infra/old", Workspace: "default"}}}
+	touched := &roots.Selection{
+		Roots:   []roots.Root{{Dir: "infra/prod"}, {Dir: "infra/dev", Workspace: "blue"}},
+		Removed: []roots.Removed{{Dir: "infra/old", Workspace: "default"}},
+	}
 	all := []comment.ClaimRoot{{Dir: "infra/prod", Workspace: "default"}, {Dir: "infra/dev", Workspace: "blue"}, {Dir: "infra/old"}}
 	if err := whole(comment.Claim{Roots: all}, touched); err != nil {
 		t.Errorf("all of them: %v", err)

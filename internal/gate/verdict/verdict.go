@@ -175,10 +175,14 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	var changes []approval.Change
 	for _, root := range claim.Roots {
 		// That it changes nothing is the word of a job that the author can change.
-		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses})
+		changes = append(changes, approval.Change{
+			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses,
+		})
 	}
 	result.Claim = claim
-	result.Decision, err = approval.Of(ctx, approval.Question{Site: r.Site, Teams: r.Teams, Fingerprint: claim.Fingerprint, Changes: changes})
+	result.Decision, err = approval.Of(ctx, approval.Question{
+		Site: r.Site, Teams: r.Teams, Fingerprint: claim.Fingerprint, Changes: changes,
+	})
 	return err
 }
 
@@ -308,7 +312,9 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		return claim, err
 	}
 	if document.Head != r.Site.Pull.HeadSHA {
-		return claim, outcome.Refusedf("the sealed plan is of commit %.7s, the head is %.7s: plan again", document.Head, r.Site.Pull.HeadSHA)
+		return claim, outcome.Refusedf(
+			"the sealed plan is of commit %.7s, the head is %.7s: plan again", document.Head, r.Site.Pull.HeadSHA,
+		)
 	}
 	var parsed []*terraform.Plan
 	for _, root := range bundle.Roots {
@@ -326,7 +332,8 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 			sources.Dirs = claim.Roots[n].Sources
 		}
 		view.Roots = append(view.Roots, comment.RootView{
-			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets), Sources: sources,
+			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
+			Sources: sources,
 		})
 	}
 	opened := view.Claim()

@@ -152,7 +152,9 @@ func (e *Engine) handle(event sandbox.Event) {
 // https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#pull_request_target
 func (e *Engine) onBase(event sandbox.Event) sandbox.Event {
 	event.Name, event.Ref, event.SHA = "pull_request_target", "refs/heads/"+event.BaseRef, ""
-	if sha, err := git.RunEnv(e.ctx, e.o.GitHub.GitDir(event.Repository), e.o.Env, "rev-parse", "--verify", "--quiet", event.Ref+"^{commit}"); err == nil {
+	if sha, err := git.RunEnv(
+		e.ctx, e.o.GitHub.GitDir(event.Repository), e.o.Env, "rev-parse", "--verify", "--quiet", event.Ref+"^{commit}",
+	); err == nil {
 		event.SHA = sha
 	}
 	return event
@@ -175,7 +177,10 @@ func (e *Engine) changed(dir string, event sandbox.Event) ([]string, error) {
 }
 
 func (e *Engine) failed(event sandbox.Event, name string, err error) {
-	run := e.o.GitHub.AddRun(sandbox.Run{Repository: event.Repository, Path: name, Workflow: name, Title: name, Event: event.Name, HeadSHA: event.SHA, Actor: event.Actor})
+	run := e.o.GitHub.AddRun(sandbox.Run{
+		Repository: event.Repository, Path: name, Workflow: name, Title: name, Event: event.Name, HeadSHA: event.SHA,
+		Actor: event.Actor,
+	})
 	e.finish(run, "startup_failure", err.Error(), nil)
 }
 
@@ -190,7 +195,8 @@ func (e *Engine) queue(event sandbox.Event, workflow *sandbox.Workflow) {
 		}
 	}
 	run := sandbox.Run{
-		Repository: event.Repository, Path: workflow.Path, Workflow: workflow.Name, Title: title(event, workflow), Event: event.Name, HeadSHA: headSHA, HeadBranch: branch, Actor: event.Actor,
+		Repository: event.Repository, Path: workflow.Path, Workflow: workflow.Name, Title: title(event, workflow),
+		Event: event.Name, HeadSHA: headSHA, HeadBranch: branch, Actor: event.Actor,
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

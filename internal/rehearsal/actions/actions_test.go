@@ -91,7 +91,14 @@ func (r *rehearsal) push(name, branch, token string, files map[string]string) {
 	dir := r.t.TempDir()
 	run := func(args ...string) {
 		r.t.Helper()
-		if _, err := git.RunEnv(r.t.Context(), dir, []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=a@example.com"}, args...); err != nil {
+		if _, err := git.RunEnv(
+			r.t.Context(), dir,
+			[]string{
+				"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=Ada",
+				"GIT_COMMITTER_EMAIL=a@example.com",
+			},
+			args...,
+		); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -175,7 +182,9 @@ runs:
 func TestPushRunsAcrossRepositories(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
-	r.repository("acme/tools", map[string]string{"actions/greet/action.yml": greet, "actions/greet/greet.sh": "echo \"text=hello $NAME\" >> \"$GITHUB_OUTPUT\"\n"})
+	r.repository("acme/tools", map[string]string{
+		"actions/greet/action.yml": greet, "actions/greet/greet.sh": "echo \"text=hello $NAME\" >> \"$GITHUB_OUTPUT\"\n",
+	})
 	if _, err := git.Run(t.Context(), r.GitDir("acme/tools"), "tag", "v1", "main"); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +215,8 @@ jobs:
 	run, log := runs[0], r.succeeded(runs[0])
 	head, _ := git.Run(t.Context(), r.GitDir("acme/app"), "rev-parse", "main")
 	for _, want := range []string{
-		"at " + head + " on main, sha " + head + ", repo acme/app, run " + fmt.Sprint(run.ID), "commits 2 file world oidc http://127.0.0.1:1/token?x=1 secret 7", "got hello demo", "fetches with its token", "may not push",
+		"at " + head + " on main, sha " + head + ", repo acme/app, run " + fmt.Sprint(run.ID),
+		"commits 2 file world oidc http://127.0.0.1:1/token?x=1 secret 7", "got hello demo", "fetches with its token", "may not push",
 	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
@@ -222,7 +232,9 @@ jobs:
 	for _, step := range run.Jobs[0].Steps[:4] {
 		steps = append(steps, step.Name)
 	}
-	if got := strings.Join(steps, ","); !strings.HasPrefix(got, "Set up job,actions/checkout@0123456789012345678901234567890123456789,acme/tools/actions/greet@v1,echo ") || strings.Contains(got, "\n") {
+	if got := strings.Join(steps, ","); !strings.HasPrefix(
+		got, "Set up job,actions/checkout@0123456789012345678901234567890123456789,acme/tools/actions/greet@v1,echo ",
+	) || strings.Contains(got, "\n") {
 		t.Errorf("steps: %q", got)
 	}
 	configHead, _ := git.Run(t.Context(), r.GitDir("acme/config"), "rev-parse", "main")
@@ -231,7 +243,8 @@ jobs:
 	}
 	claims := r.grant[0]
 	if claims.JobWorkflowRef != "acme/config/.github/workflows/deliver.yml@refs/heads/main" || claims.JobWorkflowSHA != configHead ||
-		claims.Subject() != "repo:acme/app:ref:refs/heads/main" || claims.WorkflowRef != "acme/app/.github/workflows/ci.yml@refs/heads/main" || claims.SHA != head {
+		claims.Subject() != "repo:acme/app:ref:refs/heads/main" ||
+		claims.WorkflowRef != "acme/app/.github/workflows/ci.yml@refs/heads/main" || claims.SHA != head {
 		t.Errorf("claims: %+v", claims)
 	}
 	if len(r.ended) != 1 || r.ended[0] != "request-token" {
@@ -248,9 +261,15 @@ func TestJobTokenStartsOnlyDispatches(t *testing.T) {
 	r := start(t, nil)
 	kept := filepath.Join(r.dir, "kept")
 	r.repository("acme/config", map[string]string{
-		"f":                                 "1",
-		".github/workflows/on-push.yml":     "on: push\npermissions: {contents: write, actions: write}\njobs: {a: {runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v7}, {run: 'git checkout -q -b made && git -c user.name=b -c user.email=b@c commit -q --allow-empty -m bot && git push -q origin made && curl -fsS -H \"Authorization: Bearer ${{ github.token }}\" -d \"{\\\"ref\\\": \\\"main\\\", \\\"inputs\\\": {\\\"who\\\": \\\"x\\\"}}\" $GITHUB_API_URL/repos/acme/config/actions/workflows/on-dispatch.yml/dispatches'}]}}\n",
-		".github/workflows/on-dispatch.yml": "run-name: 'for ${{ inputs.who }} by ${{ github.actor }}'\non: {workflow_dispatch: {inputs: {who: {required: true}, more: {default: y}}}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo ${{ github.token }} > " + kept + "; echo who=${{ inputs.who }} more=${{ github.event.inputs.more }}'}]}}\n",
+		"f": "1",
+		".github/workflows/on-push.yml": "on: push\npermissions: {contents: write, actions: write}\njobs: {a: {runs-on: " +
+			"ubuntu-latest, steps: [{uses: actions/checkout@v7}, {run: 'git checkout -q -b made && git -c user.name=b -c " +
+			"user.email=b@c commit -q --allow-empty -m bot && git push -q origin made && curl -fsS -H \"Authorization: Bearer ${{ " +
+			"github.token }}\" -d \"{\\\"ref\\\": \\\"main\\\", \\\"inputs\\\": {\\\"who\\\": \\\"x\\\"}}\" " +
+			"$GITHUB_API_URL/repos/acme/config/actions/workflows/on-dispatch.yml/dispatches'}]}}\n",
+		".github/workflows/on-dispatch.yml": "run-name: 'for ${{ inputs.who }} by ${{ github.actor }}'\non: {workflow_dispatch: " +
+			"{inputs: {who: {required: true}, more: {default: y}}}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo ${{ " +
+			"github.token }} > " + kept + "; echo who=${{ inputs.who }} more=${{ github.event.inputs.more }}'}]}}\n",
 	})
 	r.push("acme/config", "main", r.user, map[string]string{"f": "2"})
 	var got []string
@@ -283,7 +302,10 @@ func TestPullRequestTargetRunsOnTheBase(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	workflow := func(says string) map[string]string {
-		return map[string]string{".github/workflows/check.yml": "on: {pull_request_target: {}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo " + says + " ref=$GITHUB_REF base=$GITHUB_BASE_REF sha=$GITHUB_SHA'}]}}\n"}
+		return map[string]string{
+			".github/workflows/check.yml": "on: {pull_request_target: {}}\njobs: {a: {runs-on: ubuntu-latest, steps: " +
+				"[{run: 'echo " + says + " ref=$GITHUB_REF base=$GITHUB_BASE_REF sha=$GITHUB_SHA'}]}}\n",
+		}
 	}
 	r.repository("acme/config", workflow("trusted"))
 	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
@@ -291,7 +313,9 @@ func TestPullRequestTargetRunsOnTheBase(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.push("acme/config", "topic", r.user, workflow("forged"))
-	if _, err := client.OpenPull(t.Context(), github.Repository{Owner: "acme", Name: "config"}, github.NewPull{Title: "t", Head: "topic", Base: "main"}); err != nil {
+	if _, err := client.OpenPull(
+		t.Context(), github.Repository{Owner: "acme", Name: "config"}, github.NewPull{Title: "t", Head: "topic", Base: "main"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	runs := r.idle("acme/config")
@@ -309,7 +333,10 @@ func TestPullRequestRunsOnTheMerge(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	r.repository("acme/config", map[string]string{
-		"apps/a": "1", ".github/workflows/check.yml": "on: {pull_request: {branches: [main], paths: ['apps/**']}}\njobs: {a: {runs-on: ubuntu-latest, steps: [{uses: actions/checkout@v7}, {run: 'echo ref=$GITHUB_REF head=$GITHUB_HEAD_REF at=$(git rev-parse HEAD) sha=$GITHUB_SHA; cat apps/a other'}]}}\n",
+		"apps/a": "1",
+		".github/workflows/check.yml": "on: {pull_request: {branches: [main], paths: ['apps/**']}}\njobs: {a: {runs-on: " +
+			"ubuntu-latest, steps: [{uses: actions/checkout@v7}, {run: 'echo ref=$GITHUB_REF head=$GITHUB_HEAD_REF at=$(git " +
+			"rev-parse HEAD) sha=$GITHUB_SHA; cat apps/a other'}]}}\n",
 	})
 	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
 	if err != nil {
@@ -345,7 +372,13 @@ func TestCalledWorkflowMayNotAskForMore(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)
 	r.repository("acme/config", map[string]string{".github/workflows/deliver.yml": deliver})
-	r.repository("acme/app", map[string]string{".github/workflows/ci.yml": "on: push\npermissions: {contents: read}\njobs: {d: {uses: acme/config/.github/workflows/deliver.yml@main, with: {app: x}}}\n"})
+	r.repository(
+		"acme/app",
+		map[string]string{
+			".github/workflows/ci.yml": "on: push\npermissions: {contents: read}\njobs: {d: {uses: " +
+				"acme/config/.github/workflows/deliver.yml@main, with: {app: x}}}\n",
+		},
+	)
 	r.push("acme/app", "main", r.user, map[string]string{"f": "2"})
 	run := r.idle("acme/app")[0]
 	if want := `the nested job "one" is requesting 'id-token: write', but is only allowed 'id-token: none'`; run.Conclusion != "startup_failure" || !strings.Contains(run.Reason, want) {
@@ -357,8 +390,9 @@ func TestFailuresAreReported(t *testing.T) {
 	t.Parallel()
 	r := start(t, map[string]string{"waybill-dev/waybill": tooltest.Root(t)})
 	r.repository("acme/app", map[string]string{
-		".github/workflows/broken.yml":  "on: [push\n",
-		".github/workflows/fails.yml":   "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{name: bad, run: 'exit 3'}, {run: echo never}]}}\n",
+		".github/workflows/broken.yml": "on: [push\n",
+		".github/workflows/fails.yml": "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{name: bad, run: 'exit 3'}, {run: " +
+			"echo never}]}}\n",
 		".github/workflows/label.yml":   "on: push\njobs: {a: {runs-on: windows-latest, steps: [{run: echo never}]}}\n",
 		".github/workflows/missing.yml": "on: push\njobs: {a: {runs-on: ubuntu-latest, steps: [{uses: nobody/nothing@v1}]}}\n",
 	})
@@ -367,13 +401,16 @@ func TestFailuresAreReported(t *testing.T) {
 	for _, run := range r.idle("acme/app") {
 		got[filepath.Base(run.Path)] = run
 	}
-	if run := got["broken.yml"]; run.Conclusion != "startup_failure" || !strings.Contains(run.Reason, "read workflow .github/workflows/broken.yml") {
+	if run := got["broken.yml"]; run.Conclusion != "startup_failure" ||
+		!strings.Contains(run.Reason, "read workflow .github/workflows/broken.yml") {
 		t.Errorf("broken.yml: %+v", run)
 	}
-	if run := got["missing.yml"]; run.Conclusion != "startup_failure" || !strings.Contains(run.Reason, "nobody/nothing@v1 is not in the sandbox") {
+	if run := got["missing.yml"]; run.Conclusion != "startup_failure" ||
+		!strings.Contains(run.Reason, "nobody/nothing@v1 is not in the sandbox") {
 		t.Errorf("missing.yml: %+v", run)
 	}
-	if run := got["label.yml"]; run.Conclusion != "failure" || !strings.Contains(run.Reason, "job a runs on a label that is not of this machine") {
+	if run := got["label.yml"]; run.Conclusion != "failure" ||
+		!strings.Contains(run.Reason, "job a runs on a label that is not of this machine") {
 		t.Errorf("label.yml: %+v\n%s", run, r.log(run))
 	}
 	run := got["fails.yml"]

@@ -17,14 +17,17 @@ func TestConcurrencyGroup(t *testing.T) {
 	file := filepath.Join(r.dir, "order")
 	gate := filepath.Join(r.dir, "gate")
 	r.repository("acme/config", map[string]string{
-		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: 'one-${{ github.ref }}'}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo in ${{ inputs.n }} >> " + file + "; while ! [ -e " + gate + " ]; do sleep 0.02; done; echo out ${{ inputs.n }} >> " + file + "'}]}}\n",
+		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: " +
+			"'one-${{ github.ref }}'}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo in ${{ inputs.n }} >> " + file + "; while ! [ -e " + gate + " ]; do sleep 0.02; done; echo out ${{ inputs.n }} >> " + file + "'}]}}\n",
 	})
 	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if err := client.Dispatch(t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)}); err != nil {
+		if err := client.Dispatch(
+			t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,14 +54,18 @@ func TestCancelInProgress(t *testing.T) {
 	r := start(t, nil)
 	started := filepath.Join(r.dir, "started")
 	r.repository("acme/config", map[string]string{
-		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: one, cancel-in-progress: true}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo $$ >> " + started + "; if [ ${{ inputs.n }} = 0 ]; then sleep 1000; fi'}]}}\n",
+		".github/workflows/w.yml": "run-name: ${{ inputs.n }}\non: {workflow_dispatch: {inputs: {n: {}}}}\nconcurrency: {group: " +
+			"one, cancel-in-progress: true}\njobs: {a: {runs-on: ubuntu-latest, steps: [{run: 'echo $$ >> " + started + "; if [ ${{ " +
+			"inputs.n }} = 0 ]; then sleep 1000; fi'}]}}\n",
 	})
 	client, err := github.New(github.Options{Token: r.user, APIURL: r.APIURL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 2 {
-		if err := client.Dispatch(t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)}); err != nil {
+		if err := client.Dispatch(
+			t.Context(), github.Repository{Owner: "acme", Name: "config"}, "w.yml", "main", map[string]string{"n": fmt.Sprint(n)},
+		); err != nil {
 			t.Fatal(err)
 		}
 		for data := ""; n == 0 && data == ""; time.Sleep(10 * time.Millisecond) { // until it has begun

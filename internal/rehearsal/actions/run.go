@@ -89,7 +89,9 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 	if t.event.Fork {
 		secrets, plan = map[string]string{}, plan.ofFork()
 	}
-	token := e.o.GitHub.CreateToken(sandbox.Token{Job: true, Repositories: []string{t.run.Repository}, Permissions: plan.permissions, Run: t.run.ID})
+	token := e.o.GitHub.CreateToken(sandbox.Token{
+		Job: true, Repositories: []string{t.run.Repository}, Permissions: plan.permissions, Run: t.run.ID,
+	})
 	secrets["GITHUB_TOKEN"] = token
 	env := e.environment(t, plan)
 	for name, content := range map[string]any{"event.json": t.event.Payload, "secrets.yml": secrets, "vars.yml": vars, "env.yml": env} {
@@ -102,9 +104,11 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 		}
 	}
 	args := []string{
-		t.event.Name, "--directory", work, "--workflows", t.workflow.Path, "--eventpath", filepath.Join(dir, "event.json"), "--actor", t.event.Actor,
+		t.event.Name, "--directory", work, "--workflows", t.workflow.Path, "--eventpath", filepath.Join(dir, "event.json"),
+		"--actor", t.event.Actor,
 		"--platform", "ubuntu-latest=-self-hosted", "--platform", "ubuntu-24.04=-self-hosted", "--platform", "ubuntu-22.04=-self-hosted",
-		"--secret-file", filepath.Join(dir, "secrets.yml"), "--var-file", filepath.Join(dir, "vars.yml"), "--env-file", filepath.Join(dir, "env.yml"), "--input-file", filepath.Join(dir, "none"),
+		"--secret-file", filepath.Join(dir, "secrets.yml"), "--var-file", filepath.Join(dir, "vars.yml"), "--env-file",
+		filepath.Join(dir, "env.yml"), "--input-file", filepath.Join(dir, "none"),
 		"--json", "--no-cache-server", "--no-skip-checkout", "--action-offline-mode", "--use-new-action-cache",
 		"--concurrent-jobs", "1", // act keeps the paths of --local-repository in an unguarded map
 	}
@@ -160,8 +164,9 @@ func (e *Engine) environment(t *task, plan *plan) map[string]string {
 		"GITHUB_REPOSITORY": t.run.Repository, "GITHUB_REF": t.event.Ref, "SHA_REF": t.event.SHA, // act's name for GITHUB_SHA
 		"GITHUB_RUN_ID": fmt.Sprint(t.run.ID), "GITHUB_RUN_NUMBER": fmt.Sprint(t.run.Number), "GITHUB_RUN_ATTEMPT": "1",
 		"GITHUB_SERVER_URL": server.URL(), "GITHUB_API_URL": server.APIURL(), "GITHUB_GRAPHQL_URL": server.GraphQLURL(),
-		"GITHUB_WORKFLOW_REF": t.run.Repository + "/" + t.run.Path + "@" + t.event.Ref, "GITHUB_WORKFLOW_SHA": t.event.SHA, "GITHUB_TRIGGERING_ACTOR": t.event.Actor,
-		"GITHUB_HEAD_REF": t.event.HeadRef, "GITHUB_BASE_REF": t.event.BaseRef, "RUNNER_ENVIRONMENT": "github-hosted",
+		"GITHUB_WORKFLOW_REF": t.run.Repository + "/" + t.run.Path + "@" + t.event.Ref, "GITHUB_WORKFLOW_SHA": t.event.SHA,
+		"GITHUB_TRIGGERING_ACTOR": t.event.Actor,
+		"GITHUB_HEAD_REF":         t.event.HeadRef, "GITHUB_BASE_REF": t.event.BaseRef, "RUNNER_ENVIRONMENT": "github-hosted",
 	}
 	if e.o.Binaries != "" {
 		env["WAYBILL_BINARY_DIR"] = e.o.Binaries
@@ -179,7 +184,8 @@ func (e *Engine) claims(t *task, signer *identity) oidc.Claims {
 	id := func(name string) string { return fmt.Sprint(sandbox.NumberID(name)) }
 	return oidc.Claims{
 		Repository: t.run.Repository, RepositoryID: id(t.run.Repository), RepositoryOwnerID: id(owner), SHA: t.event.SHA, Ref: t.event.Ref,
-		EventName: t.event.Name, Workflow: t.workflow.Name, WorkflowRef: t.run.Repository + "/" + t.run.Path + "@" + t.event.Ref, WorkflowSHA: t.event.SHA,
+		EventName: t.event.Name, Workflow: t.workflow.Name, WorkflowRef: t.run.Repository + "/" + t.run.Path + "@" + t.event.Ref,
+		WorkflowSHA:    t.event.SHA,
 		JobWorkflowRef: signer.ref, JobWorkflowSHA: signer.sha, RunID: fmt.Sprint(t.run.ID), RunNumber: fmt.Sprint(t.run.Number),
 		Actor: t.event.Actor, ActorID: id(t.event.Actor), HeadRef: t.event.HeadRef, BaseRef: t.event.BaseRef,
 	}
@@ -281,7 +287,9 @@ func follow(r io.Reader, log io.Writer) []sandbox.RunJob {
 		i, known := index[l.Job]
 		if !known {
 			i, index[l.Job] = len(jobs), len(jobs)
-			jobs = append(jobs, sandbox.RunJob{Name: jobName(l.Job), Status: "completed", Conclusion: "cancelled", Started: time.Now().UTC()})
+			jobs = append(jobs, sandbox.RunJob{
+				Name: jobName(l.Job), Status: "completed", Conclusion: "cancelled", Started: time.Now().UTC(),
+			})
 		}
 		if l.StepResult != "" && len(l.StepID) < 2 && l.Stage != "Pre" && l.Stage != "Post" { // those of composite actions have more ids
 			jobs[i].Steps = append(jobs[i].Steps, sandbox.RunStep{Name: stepName(l), Conclusion: l.StepResult})

@@ -60,7 +60,8 @@ func term(name string, event sandbox.Event, w *sandbox.Workflow) string {
 		return ""
 	}
 	return map[string]string{
-		"github.ref": event.Ref, "github.sha": event.SHA, "github.actor": event.Actor, "github.event_name": event.Name, "github.repository": event.Repository, "github.workflow": w.Name,
+		"github.ref": event.Ref, "github.sha": event.SHA, "github.actor": event.Actor, "github.event_name": event.Name,
+		"github.repository": event.Repository, "github.workflow": w.Name,
 		"github.head_ref": event.HeadRef, "github.base_ref": event.BaseRef,
 		"github.ref_name": strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(event.Ref, "refs/heads/"), "refs/tags/"), "refs/pull/"),
 	}[name]

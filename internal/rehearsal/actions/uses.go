@@ -116,7 +116,9 @@ func within(file, job string, asks, has sandbox.Permissions) error {
 		if allowed == "" {
 			allowed = "none"
 		}
-		return fmt.Errorf("%s: the nested job %q is requesting '%s: %s', but is only allowed '%s: %s'", file, job, scope, access, scope, allowed)
+		return fmt.Errorf(
+			"%s: the nested job %q is requesting '%s: %s', but is only allowed '%s: %s'", file, job, scope, access, scope, allowed,
+		)
 	}
 	return nil
 }
@@ -128,7 +130,9 @@ func (p *plan) add(permissions map[string]string, signer *identity) error {
 		}
 	}
 	if signer != nil && p.identity != nil && *signer != *p.identity {
-		return fmt.Errorf("jobs of %s and %s ask for id-token: write, and act gives all jobs of a run one identity", p.identity.ref, signer.ref)
+		return fmt.Errorf(
+			"jobs of %s and %s ask for id-token: write, and act gives all jobs of a run one identity", p.identity.ref, signer.ref,
+		)
 	}
 	if signer != nil {
 		p.identity = signer

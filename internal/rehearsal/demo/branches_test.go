@@ -19,7 +19,10 @@ import (
 // and those that break a rule of the first job. None of them is built.
 func branchesAreOnlyTested(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
-	token := s.GitHub.CreateToken(githubd.Token{User: "alice", Repositories: []string{"acme/backend"}, Permissions: map[string]string{"contents": "write", "workflows": "write"}})
+	token := s.GitHub.CreateToken(githubd.Token{
+		User: "alice", Repositories: []string{"acme/backend"},
+		Permissions: map[string]string{"contents": "write", "workflows": "write"},
+	})
 	client, err := door.New(door.Options{Token: token, APIURL: s.URLs().API, ServerURL: s.URLs().Server})
 	if err != nil {
 		t.Fatal(err)
@@ -44,13 +47,23 @@ func branchesAreOnlyTested(ctx context.Context, t *testing.T, s *rehearsal.Sandb
 		conclusion, says string
 		change           configrepo.Change
 	}{
-		"fine":          {"success", "at least 80 % asked", configrepo.Change{Path: "NOTES.md", Content: []byte("x\n")}},
-		"little-tested": {"failure", "of the code is reached by tests, 99.9 % asked", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("coverage_floor: 80", "coverage_floor: 99.9")}},
-		"not-measured":  {"failure", "the command for coverage prints no percentage", configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("make -s coverage", "echo many")}},
-		"not-formatted": {"failure", "not formatted", configrepo.Change{Path: "tasks_more.go", Content: []byte("package main\nvar  more = 1\n")}},
+		"fine": {"success", "at least 80 % asked", configrepo.Change{Path: "NOTES.md", Content: []byte("x\n")}},
+		"little-tested": {
+			"failure", "of the code is reached by tests, 99.9 % asked",
+			configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("coverage_floor: 80", "coverage_floor: 99.9")},
+		},
+		"not-measured": {
+			"failure", "the command for coverage prints no percentage",
+			configrepo.Change{Path: ".github/workflows/ci.yml", Content: with("make -s coverage", "echo many")},
+		},
+		"not-formatted": {
+			"failure", "not formatted", configrepo.Change{Path: "tasks_more.go", Content: []byte("package main\nvar  more = 1\n")},
+		},
 	}
 	for name, b := range branches {
-		if _, err := repo.Commit(ctx, configrepo.Request{Branch: name, Parent: head, Message: name, Changes: []configrepo.Change{b.change}}); err != nil {
+		if _, err := repo.Commit(ctx, configrepo.Request{
+			Branch: name, Parent: head, Message: name, Changes: []configrepo.Change{b.change},
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +90,9 @@ func branchesAreOnlyTested(ctx context.Context, t *testing.T, s *rehearsal.Sandb
 func examplesStand(t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
 	dir := t.TempDir()
-	token := s.GitHub.CreateToken(githubd.Token{User: "bob", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "read"}})
+	token := s.GitHub.CreateToken(githubd.Token{
+		User: "bob", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "read"},
+	})
 	_, vars := s.GitHub.Variables("acme/config")
 	root := filepath.Join(dir, "root.json")
 	if err := os.WriteFile(root, []byte(vars["WAYBILL_TRUSTED_ROOT"]), 0o600); err != nil {

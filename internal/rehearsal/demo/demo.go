@@ -126,7 +126,9 @@ func (d *demo) stage(ctx context.Context) (err error) {
 	if err := d.socket(); err != nil {
 		return err
 	}
-	d.sandbox, err = stage.Start(ctx, stage.Options{Root: d.o.Root, Dir: d.o.Dir, Tools: d.o.Tools, Env: d.o.Env, Logf: d.o.Logf, Tell: d.tell})
+	d.sandbox, err = stage.Start(ctx, stage.Options{
+		Root: d.o.Root, Dir: d.o.Dir, Tools: d.o.Tools, Env: d.o.Env, Logf: d.o.Logf, Tell: d.tell,
+	})
 	if err != nil {
 		return err
 	}
@@ -138,7 +140,10 @@ func (d *demo) stage(ctx context.Context) (err error) {
 // config repository's own workflows move digests with, past the rules of its
 // main.
 var (
-	AskApp  = githubd.App{Slug: "acme-ask", Repositories: []string{configRepo}, Permissions: map[string]string{"deployments": "write", "metadata": "read"}}
+	AskApp = githubd.App{
+		Slug: "acme-ask", Repositories: []string{configRepo},
+		Permissions: map[string]string{"deployments": "write", "metadata": "read"},
+	}
 	MoveApp = githubd.App{Slug: "acme-waybill", Repositories: []string{configRepo, appRepo}, Permissions: map[string]string{
 		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "metadata": "read",
 	}}
@@ -163,7 +168,10 @@ func (d *demo) repositories(ctx context.Context) error {
 func (d *demo) seed(name, example string) (githubd.Seed, error) {
 	urls := d.sandbox.URLs()
 	files := filepath.Join(d.o.Dir, "seed", example)
-	err := copyTree(filepath.Join(d.o.Root, "examples", example), files, strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer))
+	err := copyTree(
+		filepath.Join(d.o.Root, "examples", example), files,
+		strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer),
+	)
 	return githubd.Seed{Name: name, Dir: files, Private: true, Author: developer, Message: "Start from Waybill's example"}, err
 }
 
@@ -175,7 +183,9 @@ func (d *demo) config(ctx context.Context) error {
 		return err
 	}
 	trust := d.sandbox.Trust()
-	for file, fill := range map[string]func(string) (string, error){".github/workflows/deliver.yml": trust.Fill, "waybill.yaml": trust.Pin} {
+	for file, fill := range map[string]func(string) (string, error){
+		".github/workflows/deliver.yml": trust.Fill, "waybill.yaml": trust.Pin,
+	} {
 		file = filepath.Join(seed.Dir, filepath.FromSlash(file))
 		data, err := os.ReadFile(file)
 		if err != nil {
@@ -247,7 +257,9 @@ func copyTree(from, to string, names *strings.Replacer) error {
 
 // push commits a change to an application and pushes it as its developer.
 func (d *demo) push(ctx context.Context, repo string) error {
-	token := d.sandbox.GitHub.CreateToken(githubd.Token{User: developer, Repositories: []string{repo}, Permissions: map[string]string{"contents": "write"}})
+	token := d.sandbox.GitHub.CreateToken(githubd.Token{
+		User: developer, Repositories: []string{repo}, Permissions: map[string]string{"contents": "write"},
+	})
 	work := filepath.Join(d.o.Dir, "checkout", repo)
 	address := strings.Replace(d.sandbox.URLs().Server, "://", "://x-access-token:"+token+"@", 1) + "/" + repo + ".git"
 	credentials := filepath.Join(d.o.Dir, "credentials")
@@ -258,13 +270,18 @@ func (d *demo) push(ctx context.Context, repo string) error {
 	env := append(append([]string{}, d.o.Env...), "GIT_AUTHOR_NAME="+developer, "GIT_AUTHOR_EMAIL="+developer+"@example.com",
 		"GIT_COMMITTER_NAME="+developer, "GIT_COMMITTER_EMAIL="+developer+"@example.com", "GIT_TERMINAL_PROMPT=0", "HOME="+d.o.Dir)
 	helper := "credential.helper=store --file=" + credentials
-	if _, err := git.RunEnv(ctx, d.o.Dir, env, "-c", helper, "clone", "--quiet", d.sandbox.URLs().Server+"/"+repo+".git", work); err != nil {
+	if _, err := git.RunEnv(
+		ctx, d.o.Dir, env, "-c", helper, "clone", "--quiet", d.sandbox.URLs().Server+"/"+repo+".git", work,
+	); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(work, "CHANGES.md"), []byte("# Changes\n\n- Greet the rehearsal.\n"), 0o644); err != nil {
 		return err
 	}
-	for _, args := range [][]string{{"add", "CHANGES.md"}, {"commit", "--quiet", "--message", "Say what changed"}, {"-c", helper, "push", "--quiet", "origin", "HEAD:main"}} {
+	for _, args := range [][]string{
+		{"add", "CHANGES.md"}, {"commit", "--quiet", "--message", "Say what changed"},
+		{"-c", helper, "push", "--quiet", "origin", "HEAD:main"},
+	} {
 		if _, err := git.RunEnv(ctx, work, env, args...); err != nil {
 			return err
 		}

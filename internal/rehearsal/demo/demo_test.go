@@ -37,7 +37,10 @@ func TestDelivery(t *testing.T) {
 	}
 	var out bytes.Buffer
 	dir := t.TempDir()
-	o := demo.Options{Root: root, Dir: dir, Tools: filepath.Dir(tooltest.Find(t, "act")), Env: rehearsal.Environment(os.Getenv), Out: &out, Logf: t.Logf}
+	o := demo.Options{
+		Root: root, Dir: dir, Tools: filepath.Dir(tooltest.Find(t, "act")), Env: rehearsal.Environment(os.Getenv), Out: &out,
+		Logf: t.Logf,
+	}
 	o.After = func(ctx context.Context, s *rehearsal.Sandbox, r *demo.Report) error {
 		checkRegistry(t, r)
 		refusesUnsigned(ctx, t, s)
@@ -93,14 +96,18 @@ func checkPulls(t *testing.T, r *demo.Report) {
 	if !staging.Merged || staging.HeadRef != "waybill/staging/backend" || r.Checks[staging.Number].State != "success" {
 		t.Errorf("staging: %+v, check %+v", staging, r.Checks[staging.Number])
 	}
-	if prod.State != "open" || prod.HeadRef != "waybill/prod/backend" || r.Checks[prod.Number].State != "pending" || !strings.Contains(r.Checks[prod.Number].Description, "soak") {
+	if prod.State != "open" || prod.HeadRef != "waybill/prod/backend" || r.Checks[prod.Number].State != "pending" ||
+		!strings.Contains(r.Checks[prod.Number].Description, "soak") {
 		t.Errorf("prod: %+v, check %+v", prod, r.Checks[prod.Number])
 	}
 	if !slices.Contains(prod.Teams, "platform") {
 		t.Errorf("teams asked to review prod: %v", prod.Teams)
 	}
 	for _, p := range r.Pulls {
-		for _, want := range []string{r.Image.Digest(), "linux/amd64, linux/arm64", "acme/config/.github/workflows/deliver.yml", "**scan**", "```diff", "waybill rollback --app backend"} {
+		for _, want := range []string{
+			r.Image.Digest(), "linux/amd64, linux/arm64", "acme/config/.github/workflows/deliver.yml", "**scan**", "```diff",
+			"waybill rollback --app backend",
+		} {
 			if !strings.Contains(p.Body, want) {
 				t.Errorf("pull request #%d does not say %q:\n%s", p.Number, want, p.Body)
 			}
@@ -111,11 +118,16 @@ func checkPulls(t *testing.T, r *demo.Report) {
 // checkRegistry asks the public command line whether the image is whole.
 func checkRegistry(t *testing.T, r *demo.Report) {
 	t.Helper()
-	out, err := process.Command{Path: tooltest.Find(t, "crane"), Args: []string{"validate", "--remote", r.Image.String()}, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
+	out, err := process.Command{
+		Path: tooltest.Find(t, "crane"), Args: []string{"validate", "--remote", r.Image.String()},
+		Env: []string{"HOME=" + t.TempDir()},
+	}.Output(t.Context())
 	if err != nil {
 		t.Errorf("crane validate: %v\n%s", err, out)
 	}
-	tags, err := process.Command{Path: tooltest.Find(t, "crane"), Args: []string{"ls", r.Image.Repository()}, Env: []string{"HOME=" + t.TempDir()}}.Output(t.Context())
+	tags, err := process.Command{
+		Path: tooltest.Find(t, "crane"), Args: []string{"ls", r.Image.Repository()}, Env: []string{"HOME=" + t.TempDir()},
+	}.Output(t.Context())
 	if err != nil || !regexp.MustCompile(`^1\nsha-[0-9a-f]{7}\n$`).Match(tags) {
 		t.Errorf("the image is not tagged by run and commit, and nothing else: %q %v", tags, err)
 	}
@@ -126,10 +138,18 @@ func refusesUnsigned(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
 	before := len(s.GitHub.Runs("acme/config"))
 	unsigned := s.URLs().Registry + "/acme/backend@" + pushEmpty(t, s.URLs().Registry)
-	token := s.GitHub.CreateToken(githubd.Token{User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"deployments": "write"}})
+	token := s.GitHub.CreateToken(githubd.Token{
+		User: "mallory", Repositories: []string{"acme/config"}, Permissions: map[string]string{"deployments": "write"},
+	})
 	out, err := process.Command{Path: filepath.Join(tooltest.Root(t), "bin", "waybill"),
-		Args: []string{"bump", unsigned, "--app", "backend", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via", "deployment"},
-		Env:  []string{"HOME=" + t.TempDir(), "GITHUB_TOKEN=" + token, "GITHUB_API_URL=" + s.URLs().API, "GITHUB_SERVER_URL=" + s.URLs().Server}}.Output(ctx)
+		Args: []string{
+			"bump", unsigned, "--app", "backend", "--env", "dev", "--repo", "acme/config", "--branch", "main", "--via",
+			"deployment",
+		},
+		Env: []string{
+			"HOME=" + t.TempDir(), "GITHUB_TOKEN=" + token, "GITHUB_API_URL=" + s.URLs().API,
+			"GITHUB_SERVER_URL=" + s.URLs().Server,
+		}}.Output(ctx)
 	var failed *process.Error
 	if !asProcessError(err, &failed) || failed.Code != 3 || !strings.Contains(failed.Stderr, "acme/config refused: ") {
 		t.Errorf("an unsigned digest: %v %s", err, out)
@@ -156,7 +176,10 @@ func refusesUnsigned(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 // digest into prod and weakens the policy with it.
 func humanEditGoesRed(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
-	token := s.GitHub.CreateToken(githubd.Token{User: "carol", Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write", "pull-requests": "write"}})
+	token := s.GitHub.CreateToken(githubd.Token{
+		User: "carol", Repositories: []string{"acme/config"},
+		Permissions: map[string]string{"contents": "write", "pull-requests": "write"},
+	})
 	client, err := door.New(door.Options{Token: token, APIURL: s.URLs().API, ServerURL: s.URLs().Server})
 	if err != nil {
 		t.Fatal(err)
@@ -184,7 +207,9 @@ func humanEditGoesRed(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 		t.Fatal(err)
 	}
 	// Into a branch of her own first: no status that could be taken along.
-	if _, err := repo.Commit(ctx, configrepo.Request{Branch: "mine", Parent: head, Message: "Mine", Changes: []configrepo.Change{{Path: "MINE.md", Content: []byte("mine\n")}}}); err != nil {
+	if _, err := repo.Commit(ctx, configrepo.Request{
+		Branch: "mine", Parent: head, Message: "Mine", Changes: []configrepo.Change{{Path: "MINE.md", Content: []byte("mine\n")}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	pull, err := client.OpenPull(ctx, name, door.NewPull{Title: "Hotfix", Head: "hotfix", Base: "mine"})
@@ -204,15 +229,22 @@ func humanEditGoesRed(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 		t.Fatal(err)
 	}
 	statuses := s.GitHub.Statuses("acme/config", pull.HeadSHA)
-	if len(statuses) != 1 || statuses[0].Context != "waybill/check" || statuses[0].State != "failure" || statuses[0].Creator != demo.MoveApp.Slug+"[bot]" {
+	if len(statuses) != 1 || statuses[0].Context != "waybill/check" || statuses[0].State != "failure" ||
+		statuses[0].Creator != demo.MoveApp.Slug+"[bot]" {
 		t.Errorf("statuses of a pull request with an unsigned digest: %+v", statuses)
 	}
 	// Then by a status of her own, and one of a workflow's token.
-	for _, by := range []githubd.Token{{User: "carol"}, {Job: true, Permissions: map[string]string{"statuses": "write"}, Repositories: []string{"acme/config"}}} {
-		if status := post(t, s.GitHub.CreateToken(by), s.URLs().API+"/repos/acme/config/statuses/"+pull.HeadSHA, `{"state":"success","context":"waybill/check"}`); status != http.StatusCreated {
+	for _, by := range []githubd.Token{{User: "carol"}, {
+		Job: true, Permissions: map[string]string{"statuses": "write"}, Repositories: []string{"acme/config"},
+	}} {
+		if status := post(
+			t, s.GitHub.CreateToken(by), s.URLs().API+"/repos/acme/config/statuses/"+pull.HeadSHA,
+			`{"state":"success","context":"waybill/check"}`,
+		); status != http.StatusCreated {
 			t.Errorf("status by %+v: %d", by, status)
 		}
-		if _, err := s.GitHub.MergePull(ctx, "acme/config", pull.Number, "carol", "merge"); err == nil || !strings.Contains(err.Error(), `"waybill/check" is expected`) {
+		if _, err := s.GitHub.MergePull(ctx, "acme/config", pull.Number, "carol", "merge"); err == nil ||
+			!strings.Contains(err.Error(), `"waybill/check" is expected`) {
 			t.Errorf("merged by a status of %+v: %v", by, err)
 		}
 	}
@@ -256,17 +288,21 @@ func askingStartsNothingElse(t *testing.T, s *rehearsal.Sandbox) {
 		t.Fatal(err)
 	}
 	for scope := range demo.MoveApp.Permissions {
-		if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{scope: "write"}); err == nil || !strings.Contains(err.Error(), "lacks a permission") {
+		if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{scope: "write"}); err == nil ||
+			!strings.Contains(err.Error(), "lacks a permission") {
 			t.Errorf("the application's App can get a token with %s: %v", scope, err)
 		}
 	}
 	before, main := len(s.GitHub.Runs("acme/config")), mainOf(t, s)
 	for path, body := range map[string]string{
-		"/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`, "/pulls": `{"title":"x","head":"x","base":"main"}`,
+		"/git/refs": `{"ref":"refs/heads/x","sha":"0000000000000000000000000000000000000000"}`,
+		"/pulls":    `{"title":"x","head":"x","base":"main"}`,
 		"/actions/workflows/rollback.yml/dispatches":        `{"ref":"main","inputs":{"app":"backend","env":"dev","reason":"x"}}`,
 		"/actions/workflows/rollback-direct.yml/dispatches": `{"ref":"main","inputs":{"app":"backend","env":"dev","reason":"x"}}`,
 		"/actions/workflows/bump.yml/dispatches":            `{"ref":"main","inputs":{"image":"x","app":"backend","env":"dev"}}`,
-		"/dispatches":                                       `{"event_type":"x"}`, "/statuses/" + main: `{"state":"success","context":"waybill/check"}`, "/issues/1/comments": `{"body":"x"}`,
+		"/dispatches":                                       `{"event_type":"x"}`,
+		"/statuses/" + main:                                 `{"state":"success","context":"waybill/check"}`,
+		"/issues/1/comments":                                `{"body":"x"}`,
 	} {
 		if status := post(t, token, s.URLs().API+"/repos/acme/config"+path, body); status != http.StatusForbidden {
 			t.Errorf("POST %s with the application's token: %d, want 403", path, status)

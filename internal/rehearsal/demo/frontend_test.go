@@ -33,8 +33,13 @@ func frontendFollows(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, to
 			t.Errorf("the frontend's log lacks %q:\n%s", says, log)
 		}
 	}
-	for name, overlay := range map[string]string{"backend": "apps/backend/overlays/dev/kustomization.yaml", "frontend": "apps/frontend/overlays/dev/values.yaml"} {
-		change, err := git.RunEnv(ctx, s.GitHub.GitDir("acme/config"), rehearsal.Environment(os.Getenv), "log", "--grep=^bump "+name+" in dev", "--format=", "--numstat", "main")
+	for name, overlay := range map[string]string{
+		"backend": "apps/backend/overlays/dev/kustomization.yaml", "frontend": "apps/frontend/overlays/dev/values.yaml",
+	} {
+		change, err := git.RunEnv(
+			ctx, s.GitHub.GitDir("acme/config"), rehearsal.Environment(os.Getenv), "log", "--grep=^bump "+name+" in dev",
+			"--format=", "--numstat", "main",
+		)
 		if err != nil || strings.Join(strings.Fields(change), " ") != "1 1 "+overlay {
 			t.Errorf("the bump of %s changed %q, %v; want one line of %s", name, change, err, overlay)
 		}
@@ -43,7 +48,8 @@ func frontendFollows(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, to
 		if p.HeadRef != "waybill/staging/frontend" {
 			continue
 		}
-		if statuses := s.GitHub.Statuses("acme/config", p.HeadSHA); len(statuses) != 1 || statuses[0].State != "success" || !regexp.MustCompile(`frontend: dev → staging`).MatchString(p.Title) {
+		if statuses := s.GitHub.Statuses("acme/config", p.HeadSHA); len(statuses) != 1 || statuses[0].State != "success" ||
+			!regexp.MustCompile(`frontend: dev → staging`).MatchString(p.Title) {
 			t.Errorf("%s: %+v", p.Title, statuses)
 		}
 		return

@@ -20,7 +20,9 @@ import (
 // the group and reports as the App.
 func queueIsJudged(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
-	client, err := door.New(door.Options{Token: s.GitHub.CreateToken(githubd.Token{User: "carol"}), APIURL: s.URLs().API, ServerURL: s.URLs().Server})
+	client, err := door.New(door.Options{
+		Token: s.GitHub.CreateToken(githubd.Token{User: "carol"}), APIURL: s.URLs().API, ServerURL: s.URLs().Server,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +32,10 @@ func queueIsJudged(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := repo.Commit(ctx, configrepo.Request{Branch: "notes", Parent: head, Message: "Notes", Changes: []configrepo.Change{{Path: "NOTES.md", Content: []byte("notes\n")}}}); err != nil {
+	if _, err := repo.Commit(ctx, configrepo.Request{
+		Branch: "notes", Parent: head, Message: "Notes",
+		Changes: []configrepo.Change{{Path: "NOTES.md", Content: []byte("notes\n")}},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	pull, err := client.OpenPull(ctx, name, door.NewPull{Title: "Notes", Head: "notes", Base: "main"})
@@ -44,7 +49,10 @@ func queueIsJudged(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	if err := s.GitHub.WaitIdle(ctx); err != nil {
 		t.Fatal(err)
 	}
-	refs, err := git.RunEnv(ctx, s.GitHub.GitDir("acme/config"), rehearsal.Environment(os.Getenv), "for-each-ref", "--format=%(objectname)", "refs/heads/gh-readonly-queue/")
+	refs, err := git.RunEnv(
+		ctx, s.GitHub.GitDir("acme/config"), rehearsal.Environment(os.Getenv), "for-each-ref", "--format=%(objectname)",
+		"refs/heads/gh-readonly-queue/",
+	)
 	if err != nil || strings.Count(refs, "\n") != 0 || refs == "" {
 		t.Fatalf("merge groups %q, %v", refs, err)
 	}

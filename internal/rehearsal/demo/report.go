@@ -33,7 +33,9 @@ func (d *demo) report(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r.Commits = strings.Split(strings.TrimSpace(log), "\n")
-	message, err := git.RunEnv(ctx, dir, d.o.Env, "log", "--grep=^bump backend", "-1", "--format=%(trailers:key=Waybill-Image,valueonly)", "main")
+	message, err := git.RunEnv(
+		ctx, dir, d.o.Env, "log", "--grep=^bump backend", "-1", "--format=%(trailers:key=Waybill-Image,valueonly)", "main",
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -62,5 +64,10 @@ func (d *demo) end(r *Report) {
 		fmt.Fprintf(d.o.Out, "  #%d %-7s %s\n     check %s: %s\n", p.Number, state, p.Title, check.State, check.Description)
 		_ = os.WriteFile(filepath.Join(bodies, fmt.Sprintf("%d.md", p.Number)), []byte("# "+p.Title+"\n\n"+p.Body), 0o644)
 	}
-	fmt.Fprintf(d.o.Out, "\nLook at %s:\n  pull-requests/   what reviewers read\n  runs/            what each workflow logged\n  github/          the repositories, bare: git -C … log -p\n", d.o.Dir)
+	fmt.Fprintf(
+		d.o.Out,
+		"\nLook at %s:\n  pull-requests/   what reviewers read\n  runs/            what each workflow logged\n  github/          "+
+			"the repositories, bare: git -C … log -p\n",
+		d.o.Dir,
+	)
 }

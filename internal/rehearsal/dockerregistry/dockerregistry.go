@@ -34,7 +34,11 @@ type Login struct{ Username, Password string }
 // With a login, nobody else is let in. Stop ends it.
 func Start(ctx context.Context, program, dir string, logins ...Login) (*Registry, error) {
 	config := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: info, formatter: text}\nstorage:\n  filesystem: {rootdirectory: %q}\n  delete: {enabled: true}\nhttp: {addr: '127.0.0.1:0'}\n", filepath.Join(dir, "data"))
+	text := fmt.Sprintf(
+		"version: 0.1\nlog: {level: info, formatter: text}\nstorage:\n  filesystem: {rootdirectory: %q}\n  delete: {enabled: "+
+			"true}\nhttp: {addr: '127.0.0.1:0'}\n",
+		filepath.Join(dir, "data"),
+	)
 	if len(logins) > 0 {
 		users := filepath.Join(dir, "htpasswd")
 		if err := writeUsers(users, logins); err != nil {
@@ -46,7 +50,10 @@ func Start(ctx context.Context, program, dir string, logins ...Login) (*Registry
 		return nil, fmt.Errorf("start a registry: %w", err)
 	}
 	listening := &watcher{found: make(chan struct{})}
-	server, err := process.Command{Path: program, Args: []string{"serve", config}, Env: []string{"OTEL_TRACES_EXPORTER=none"}, Stdout: listening, Stderr: listening}.Start(context.WithoutCancel(ctx))
+	server, err := process.Command{
+		Path: program, Args: []string{"serve", config}, Env: []string{"OTEL_TRACES_EXPORTER=none"}, Stdout: listening,
+		Stderr: listening,
+	}.Start(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, fmt.Errorf("start a registry: %w", err)
 	}

@@ -275,7 +275,8 @@ func (s *Server) Pulls(repository string) []PullRequest {
 	var list []PullRequest
 	for _, p := range repo.Pulls {
 		out := PullRequest{
-			Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, HeadRef: p.HeadRef, HeadSHA: p.HeadSHA, BaseRef: p.BaseRef, Merged: p.Merged,
+			Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, HeadRef: p.HeadRef, HeadSHA: p.HeadSHA,
+			BaseRef: p.BaseRef, Merged: p.Merged,
 			Reviewers: append([]string{}, p.Reviewers...), Teams: append([]string{}, p.Teams...), Labels: append([]string{}, p.Labels...),
 			URL: root + "/" + repo.fullName() + "/pull/" + strconv.Itoa(p.Number),
 		}

@@ -133,7 +133,9 @@ func (s *Server) write(w http.ResponseWriter, a *answer, err error) {
 		for name, values := range refused.Header {
 			w.Header()[name] = values
 		}
-		body := map[string]any{"message": refused.Message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(refused.Status)}
+		body := map[string]any{
+			"message": refused.Message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(refused.Status),
+		}
 		if refused.Errors != nil {
 			body["errors"] = refused.Errors
 		}

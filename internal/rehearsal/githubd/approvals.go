@@ -18,7 +18,9 @@ type activity struct {
 // record notes who moved a ref.
 func (s *Server) record(repo *repository, token *Token, ref, before, after string) {
 	s.change(func(st *state) {
-		repo.Activities = append(repo.Activities, activity{ID: st.next(), Ref: ref, Before: before, After: after, Actor: token.User, At: s.now()})
+		repo.Activities = append(repo.Activities, activity{
+			ID: st.next(), Ref: ref, Before: before, After: after, Actor: token.User, At: s.now(),
+		})
 	})
 }
 
@@ -159,7 +161,8 @@ func (s *Server) team(w http.ResponseWriter, r *http.Request) {
 		s.write(w, nil, err)
 		return
 	}
-	if allowed := token.Permissions["members"]; token == anonymous || token.Job || token.Permissions != nil && allowed != "read" && allowed != "write" {
+	if allowed := token.Permissions["members"]; token == anonymous || token.Job ||
+		token.Permissions != nil && allowed != "read" && allowed != "write" {
 		s.write(w, nil, &apiError{Status: http.StatusForbidden, Message: "Resource not accessible by integration",
 			Header: http.Header{"X-Accepted-Github-Permissions": {"members=read"}}})
 		return
@@ -203,8 +206,10 @@ func (c *call) organisationJSON() map[string]any {
 	api := c.s.APIURL() + "/orgs/" + c.repo.Owner
 	org["type"] = "Organization"
 	for key, value := range map[string]any{
-		"url": api, "hooks_url": api + "/hooks", "issues_url": api + "/issues", "members_url": api + "/members{/member}", "public_members_url": api + "/public_members{/member}",
-		"description": nil, "has_organization_projects": false, "has_repository_projects": false, "public_repos": 0, "public_gists": 0, "followers": 0, "following": 0,
+		"url": api, "hooks_url": api + "/hooks", "issues_url": api + "/issues", "members_url": api + "/members{/member}",
+		"public_members_url": api + "/public_members{/member}",
+		"description":        nil, "has_organization_projects": false, "has_repository_projects": false, "public_repos": 0,
+		"public_gists": 0, "followers": 0, "following": 0,
 		"created_at": began, "updated_at": began, "archived_at": nil,
 	} {
 		org[key] = value
@@ -248,12 +253,15 @@ func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, in reviewsI
 	for _, r := range reviews[min(from, to):to] {
 		login, bot := strings.CutSuffix(r.User, "[bot]")
 		nodes = append(nodes, map[string]any{
-			"author": map[string]any{"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[bot]}, "state": r.State, "body": r.Body,
+			"author": map[string]any{"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[bot]},
+			"state":  r.State, "body": r.Body,
 			"commit": map[string]any{"oid": r.CommitID}, "submittedAt": stamp(r.Submitted), "lastEditedAt": stampOrNil(r.Edited),
-			"url": s.URL() + "/" + repo.fullName() + "/pull/" + strconv.Itoa(r.Number) + "#pullrequestreview-" + strconv.FormatInt(r.ID, 10),
+			"url": s.URL() + "/" + repo.fullName() + "/pull/" + strconv.Itoa(r.Number) +
+				"#pullrequestreview-" + strconv.FormatInt(r.ID, 10),
 		})
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": map[string]any{"pullRequest": map[string]any{"reviews": map[string]any{
-		"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": to < len(reviews), "endCursor": strconv.Itoa(to)},
-	}}}}})
+	writeJSON(w, http.StatusOK,
+		map[string]any{"data": map[string]any{"repository": map[string]any{"pullRequest": map[string]any{"reviews": map[string]any{
+			"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": to < len(reviews), "endCursor": strconv.Itoa(to)},
+		}}}}})
 }

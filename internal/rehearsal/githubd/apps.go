@@ -58,7 +58,10 @@ func (s *Server) appOf(r *http.Request) (*App, error) {
 	var found *App
 	var claims jwt.RegisteredClaims
 	now := s.o.Now()
-	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithTimeFunc(func() time.Time { return now })).
+	_, err := jwt.NewParser(
+		jwt.WithValidMethods([]string{"RS256"}), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithTimeFunc(func() time.Time { return now }),
+	).
 		ParseWithClaims(text, &claims, func(*jwt.Token) (any, error) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -72,7 +75,8 @@ func (s *Server) appOf(r *http.Request) (*App, error) {
 		})
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
-		return nil, unauthorized("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return nil, unauthorized("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the " +
+			"assertion expires")
 	case errors.Is(err, jwt.ErrTokenMalformed):
 		return nil, unauthorized("A JSON web token could not be decoded")
 	case err != nil && found == nil:
@@ -130,7 +134,10 @@ func (s *Server) accessToken(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		if len(token.Repositories) != len(in.Repositories) {
-			s.write(w, nil, unprocessable("There is at least one repository that does not exist or is not accessible to the parent installation."))
+			s.write(
+				w, nil,
+				unprocessable("There is at least one repository that does not exist or is not accessible to the parent installation."),
+			)
 			return
 		}
 	}
@@ -148,7 +155,8 @@ func (s *Server) accessToken(w http.ResponseWriter, r *http.Request) {
 	text := "ghs_" + randomHex(18)
 	s.change(func(st *state) { st.Tokens[text] = &token })
 	result, err := created(map[string]any{
-		"token": text, "expires_at": s.now().Add(time.Hour), "permissions": underscored(token.Permissions), "repository_selection": "selected",
+		"token": text, "expires_at": s.now().Add(time.Hour), "permissions": underscored(token.Permissions),
+		"repository_selection": "selected",
 	})
 	s.write(w, result, err)
 }

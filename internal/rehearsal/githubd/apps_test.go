@@ -64,8 +64,12 @@ func TestAppsAreHeldToWhatTheyAre(t *testing.T) {
 		status                    int
 		says                      string
 	}{
-		"an unknown App":       {show(t, "Iv23nobody", key, 9*time.Minute), "GET", "/api/v3/repos/acme/x/installation", "", 404, "Integration not found"},
-		"another App's key":    {show(t, id, other, 9*time.Minute), "GET", "/api/v3/repos/acme/x/installation", "", 401, "could not be decoded"},
+		"an unknown App": {
+			show(t, "Iv23nobody", key, 9*time.Minute), "GET", "/api/v3/repos/acme/x/installation", "", 404, "Integration not found",
+		},
+		"another App's key": {
+			show(t, id, other, 9*time.Minute), "GET", "/api/v3/repos/acme/x/installation", "", 401, "could not be decoded",
+		},
 		"too long a life":      {show(t, id, key, time.Hour), "GET", "/api/v3/repos/acme/x/installation", "", 401, "too far in the future"},
 		"expired":              {show(t, id, key, -time.Minute), "GET", "/api/v3/repos/acme/x/installation", "", 401, "'exp'"},
 		"not installed":        {good, "GET", "/api/v3/repos/acme/y/installation", "", 404, "Not Found"},

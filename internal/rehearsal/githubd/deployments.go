@@ -55,7 +55,9 @@ func createDeployment(c *call) (*answer, error) {
 		return nil, unprocessable("No ref found for: %s", in.Ref)
 	}
 	if missing := c.unmetContexts(sha, in.Contexts); missing != "" {
-		return nil, &apiError{Status: http.StatusConflict, Message: fmt.Sprintf("Conflict: Commit status checks failed for %s: %s", in.Ref, missing)}
+		return nil, &apiError{
+			Status: http.StatusConflict, Message: fmt.Sprintf("Conflict: Commit status checks failed for %s: %s", in.Ref, missing),
+		}
 	}
 	if len(in.Payload) == 0 {
 		in.Payload = json.RawMessage(`{}`)
@@ -70,8 +72,11 @@ func createDeployment(c *call) (*answer, error) {
 	})
 	body := c.deploymentJSON(*d)
 	c.s.emit(Event{
-		Name: "deployment", Repository: c.repo.fullName(), Action: "created", Ref: gitRef, SHA: sha, Actor: c.token.User, ByJob: c.token.Job,
-		Payload: map[string]any{"action": "created", "deployment": body, "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User)},
+		Name: "deployment", Repository: c.repo.fullName(), Action: "created", Ref: gitRef, SHA: sha, Actor: c.token.User,
+		ByJob: c.token.Job,
+		Payload: map[string]any{
+			"action": "created", "deployment": body, "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
+		},
 	})
 	return created(body)
 }
@@ -131,7 +136,10 @@ func createDeploymentStatus(c *call) (*answer, error) {
 	case !slices.Contains(deploymentStates, in.State):
 		return nil, invalid("DeploymentStatus", "state", "inclusion", "state is not included in the list")
 	case utf8.RuneCountInString(in.Description) > maxDescription:
-		return nil, invalid("DeploymentStatus", "description", "custom", fmt.Sprintf("description is too long (maximum is %d characters)", maxDescription))
+		return nil, invalid(
+			"DeploymentStatus", "description", "custom",
+			fmt.Sprintf("description is too long (maximum is %d characters)", maxDescription),
+		)
 	}
 	st := deploymentStatus{State: in.State, Description: in.Description, LogURL: in.LogURL, Creator: c.token.User, Created: c.s.now()}
 	c.s.change(func(s *state) {
@@ -140,18 +148,23 @@ func createDeploymentStatus(c *call) (*answer, error) {
 			switch {
 			case other.ID == d.ID:
 				other.Statuses = append(other.Statuses, st)
-			case in.State == "success" && (in.AutoInactive == nil || *in.AutoInactive) && !other.Transient && other.Environment == d.Environment && other.state() == "success":
-				other.Statuses = append(other.Statuses, deploymentStatus{ID: s.next(), State: "inactive", Creator: c.token.User, Created: c.s.now()})
+			case in.State == "success" && (in.AutoInactive == nil ||
+				*in.AutoInactive) && !other.Transient && other.Environment == d.Environment && other.state() == "success":
+				other.Statuses = append(other.Statuses, deploymentStatus{
+					ID: s.next(), State: "inactive", Creator: c.token.User, Created: c.s.now(),
+				})
 			}
 		}
 	})
-	if in.State != "inactive" { // https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#deployment_status
+	// https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#deployment_status
+	if in.State != "inactive" {
 		gitRef := ""
 		if !shaForm.MatchString(d.Ref) {
 			gitRef = "refs/heads/" + d.Ref
 		}
 		c.s.emit(Event{
-			Name: "deployment_status", Repository: c.repo.fullName(), Action: "created", Ref: gitRef, SHA: d.SHA, Actor: c.token.User, ByJob: c.token.Job,
+			Name: "deployment_status", Repository: c.repo.fullName(), Action: "created", Ref: gitRef, SHA: d.SHA,
+			Actor: c.token.User, ByJob: c.token.Job,
 			Payload: map[string]any{
 				"action": "created", "deployment": c.deploymentJSON(d), "deployment_status": c.deploymentStatusJSON(d, st),
 				"repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
@@ -188,9 +201,12 @@ func (c *call) deploymentJSON(d deployment) map[string]any {
 	var payload any
 	_ = json.Unmarshal(d.Payload, &payload) // it came by the same decoder
 	return map[string]any{
-		"url": api, "id": d.ID, "node_id": nodeID("Deployment", strconv.FormatInt(d.ID, 10)), "sha": d.SHA, "ref": d.Ref, "task": d.Task, "payload": payload,
-		"original_environment": d.Environment, "environment": d.Environment, "description": orNil(d.Description), "creator": c.s.userJSON(d.Creator),
-		"created_at": stamp(d.Created), "updated_at": stamp(d.Created), "statuses_url": api + "/statuses", "repository_url": strings.TrimSuffix(c.api("/"), "/"),
+		"url": api, "id": d.ID, "node_id": nodeID("Deployment", strconv.FormatInt(d.ID, 10)), "sha": d.SHA, "ref": d.Ref,
+		"task": d.Task, "payload": payload,
+		"original_environment": d.Environment, "environment": d.Environment, "description": orNil(d.Description),
+		"creator":    c.s.userJSON(d.Creator),
+		"created_at": stamp(d.Created), "updated_at": stamp(d.Created), "statuses_url": api + "/statuses",
+		"repository_url":        strings.TrimSuffix(c.api("/"), "/"),
 		"transient_environment": d.Transient, "production_environment": d.Environment == "production",
 	}
 }
@@ -198,8 +214,11 @@ func (c *call) deploymentJSON(d deployment) map[string]any {
 func (c *call) deploymentStatusJSON(d deployment, st deploymentStatus) map[string]any {
 	api := c.api("/deployments/%d", d.ID)
 	return map[string]any{
-		"url": fmt.Sprintf("%s/statuses/%d", api, st.ID), "id": st.ID, "node_id": nodeID("DeploymentStatus", strconv.FormatInt(st.ID, 10)), "state": st.State,
-		"creator": c.s.userJSON(st.Creator), "description": st.Description, "environment": d.Environment, "target_url": st.LogURL, "log_url": st.LogURL,
-		"created_at": stamp(st.Created), "updated_at": stamp(st.Created), "deployment_url": api, "repository_url": strings.TrimSuffix(c.api("/"), "/"),
+		"url": fmt.Sprintf("%s/statuses/%d", api, st.ID), "id": st.ID,
+		"node_id": nodeID("DeploymentStatus", strconv.FormatInt(st.ID, 10)), "state": st.State,
+		"creator": c.s.userJSON(st.Creator), "description": st.Description, "environment": d.Environment, "target_url": st.LogURL,
+		"log_url":    st.LogURL,
+		"created_at": stamp(st.Created), "updated_at": stamp(st.Created), "deployment_url": api,
+		"repository_url": strings.TrimSuffix(c.api("/"), "/"),
 	}
 }

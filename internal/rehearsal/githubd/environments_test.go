@@ -21,7 +21,8 @@ func TestEnvironmentAdmitsItsBranches(t *testing.T) {
 		t.Fatal(err)
 	}
 	for ref, want := range map[string]string{
-		"refs/heads/main": "k", "refs/heads/release/1": "k", "refs/heads/topic": "", "refs/heads/mainly": "", "refs/tags/main": "", "refs/pull/1/merge": "",
+		"refs/heads/main": "k", "refs/heads/release/1": "k", "refs/heads/topic": "", "refs/heads/mainly": "", "refs/tags/main": "",
+		"refs/pull/1/merge":                        "",
 		"refs/heads/gh-readonly-queue/main/pr-1-x": "", "": "",
 	} {
 		secrets, vars := f.RunVariables("acme/x", ref, []string{"waybill"})
@@ -45,7 +46,9 @@ func TestRequiredStatusOfAnApp(t *testing.T) {
 	job := f.CreateToken(Token{Job: true, Permissions: map[string]string{"statuses": "write"}})
 	post := func(token, state string) {
 		t.Helper()
-		if status, body, _ := f.send(token, http.MethodPost, "statuses/"+f.topic, `{"state":"`+state+`","context":"waybill/check"}`); status != 201 {
+		if status, body, _ := f.send(
+			token, http.MethodPost, "statuses/"+f.topic, `{"state":"`+state+`","context":"waybill/check"}`,
+		); status != 201 {
 			t.Fatalf("%d %v", status, body)
 		}
 	}
@@ -123,9 +126,13 @@ func TestDeploymentEvent(t *testing.T) {
 	if f.send(job, http.MethodPost, "deployments", `{"ref":"main"}`); events[len(events)-1].StartsWorkflows() {
 		t.Error("a job token started a workflow by a deployment")
 	}
-	for _, request := range []string{"POST statuses/" + f.topic, "POST actions/workflows/w.yml/dispatches", "POST git/refs", "POST dispatches", "POST pulls", "POST issues/1/comments"} {
+	for _, request := range []string{
+		"POST statuses/" + f.topic, "POST actions/workflows/w.yml/dispatches", "POST git/refs", "POST dispatches", "POST pulls",
+		"POST issues/1/comments",
+	} {
 		method, path, _ := strings.Cut(request, " ")
-		if status, _, header := f.send(ask, method, path, `{"ref":"main"}`); !slices.Contains([]int{403, 404}, status) || status == 403 && header.Get("X-Accepted-Github-Permissions") == "" {
+		if status, _, header := f.send(ask, method, path, `{"ref":"main"}`); !slices.Contains([]int{403, 404}, status) ||
+			status == 403 && header.Get("X-Accepted-Github-Permissions") == "" {
 			t.Errorf("%s by a token that may only deploy: %d", request, status)
 		}
 	}

@@ -9,22 +9,25 @@ import (
 
 // Event is something that GitHub would look for workflows for.
 type Event struct {
-	Name       string // push, pull_request, pull_request_review, issue_comment, merge_group, workflow_dispatch, repository_dispatch, deployment, deployment_status
+	// push, pull_request, pull_request_review, issue_comment, merge_group,
+	// workflow_dispatch, repository_dispatch, deployment, deployment_status
+	Name       string
 	Repository string // OWNER/NAME
-	Action     string // of pull_request: opened, synchronize, reopened, closed; of a review: submitted, edited, dismissed; of repository_dispatch: its type
-	Ref        string // GITHUB_REF
-	SHA        string // GITHUB_SHA, where the workflow file is read too
-	Before     string // of push: where the branch was
-	BaseRef    string // of pull_request: branches are matched against this
-	HeadRef    string
-	Fork       bool   // of pull_request: its head is in another repository
-	Number     int    // of pull_request
-	Workflow   string // of workflow_dispatch: the file's name
-	Inputs     map[string]string
-	Actor      string
-	ByJob      bool           // a job token did it
-	Payload    map[string]any // what GITHUB_EVENT_PATH holds
-	Started    func(Run)      // told which run it became, where somebody asks
+	// of pull_request: opened, synchronize, reopened, closed; of a review: submitted, edited, dismissed; of repository_dispatch: its type
+	Action   string
+	Ref      string // GITHUB_REF
+	SHA      string // GITHUB_SHA, where the workflow file is read too
+	Before   string // of push: where the branch was
+	BaseRef  string // of pull_request: branches are matched against this
+	HeadRef  string
+	Fork     bool   // of pull_request: its head is in another repository
+	Number   int    // of pull_request
+	Workflow string // of workflow_dispatch: the file's name
+	Inputs   map[string]string
+	Actor    string
+	ByJob    bool           // a job token did it
+	Payload  map[string]any // what GITHUB_EVENT_PATH holds
+	Started  func(Run)      // told which run it became, where somebody asks
 }
 
 // StartsWorkflows is GitHub's rule against loops: what a job token does starts
@@ -63,7 +66,8 @@ func (s *Server) refMoved(ctx context.Context, repo *repository, token *Token, m
 			if info, err := parseCommit(out); err == nil {
 				push.Payload["head_commit"] = map[string]any{
 					"id": info.SHA, "tree_id": info.Tree, "message": info.Message, "timestamp": stamp(info.CommitterTime),
-					"author": map[string]any{"name": info.AuthorName, "email": info.AuthorEmail}, "committer": map[string]any{"name": info.CommitterName, "email": info.Committer},
+					"author":    map[string]any{"name": info.AuthorName, "email": info.AuthorEmail},
+					"committer": map[string]any{"name": info.CommitterName, "email": info.Committer},
 				}
 			}
 		}

@@ -11,7 +11,8 @@ func (c *call) reviewEvent(p pull, r review, action string) Event {
 	review := c.reviewJSON(r)
 	review["state"] = strings.ToLower(r.State) // in events, unlike in the API
 	e.Payload = map[string]any{
-		"action": action, "review": review, "pull_request": c.pullJSON(p, false), "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
+		"action": action, "review": review, "pull_request": c.pullJSON(p, false), "repository": c.s.repositoryJSON(c.repo),
+		"sender": c.s.userJSON(c.token.User),
 	}
 	return e
 }
@@ -22,10 +23,12 @@ func (c *call) reviewEvent(p pull, r review, action string) Event {
 func (c *call) commentEvent(m comment, action string) Event {
 	ref := "refs/heads/" + c.repo.DefaultBranch
 	return Event{
-		Name: "issue_comment", Repository: c.repo.fullName(), Action: action, Number: m.Number, Ref: ref, SHA: c.s.head(c.Context(), c.dir, ref),
+		Name: "issue_comment", Repository: c.repo.fullName(), Action: action, Number: m.Number, Ref: ref,
+		SHA:   c.s.head(c.Context(), c.dir, ref),
 		Actor: c.token.User, ByJob: c.token.Job,
 		Payload: map[string]any{
-			"action": action, "issue": c.threadJSON(m.Number), "comment": c.commentJSON(m), "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
+			"action": action, "issue": c.threadJSON(m.Number), "comment": c.commentJSON(m),
+			"repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
 		},
 	}
 }
@@ -48,9 +51,15 @@ func (c *call) threadJSON(n int) map[string]any {
 	if p == nil {
 		return c.issueJSON(i)
 	}
-	m := c.issueJSON(issue{ID: p.ID, Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, Labels: p.Labels, Created: p.Created, Updated: p.Updated, Closed: p.Closed})
+	m := c.issueJSON(issue{
+		ID: p.ID, Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, Labels: p.Labels,
+		Created: p.Created, Updated: p.Updated, Closed: p.Closed,
+	})
 	page := c.page("/pull/%d", n)
 	m["html_url"] = page
-	m["pull_request"] = map[string]any{"url": c.api("/pulls/%d", n), "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch", "merged_at": stampOrNil(p.MergedAt)}
+	m["pull_request"] = map[string]any{
+		"url": c.api("/pulls/%d", n), "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
+		"merged_at": stampOrNil(p.MergedAt),
+	}
 	return m
 }

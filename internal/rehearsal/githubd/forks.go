@@ -31,7 +31,9 @@ func (s *Server) fetchFork(ctx context.Context, repo, fork *repository, branch s
 	if sha == "" {
 		return ""
 	}
-	if _, err := git.RunEnv(ctx, s.gitDir(repo), s.o.Env, "fetch", "--quiet", "--no-tags", s.gitDir(fork), "refs/heads/"+branch); err != nil {
+	if _, err := git.RunEnv(
+		ctx, s.gitDir(repo), s.o.Env, "fetch", "--quiet", "--no-tags", s.gitDir(fork), "refs/heads/"+branch,
+	); err != nil {
 		return ""
 	}
 	return sha

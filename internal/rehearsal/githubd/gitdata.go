@@ -134,7 +134,9 @@ func getTree(c *call) (*answer, error) {
 		return nil, notFound()
 	}
 	recursive := c.URL.Query().Has("recursive")
-	body, err := remember(c, "tree "+sha+" "+strconv.FormatBool(recursive), func() (map[string]any, error) { return c.treeJSON(sha, recursive) })
+	body, err := remember(
+		c, "tree "+sha+" "+strconv.FormatBool(recursive), func() (map[string]any, error) { return c.treeJSON(sha, recursive) },
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,9 @@ func (s *Server) graphqlObjects(w http.ResponseWriter, r *http.Request, token *T
 			continue
 		}
 		kind, _ := c.git("cat-file", "-t", id)
-		object := map[string]any{"oid": id, "__typename": map[string]string{"blob": "Blob", "tree": "Tree", "commit": "Commit", "tag": "Tag"}[kind]}
+		object := map[string]any{
+			"oid": id, "__typename": map[string]string{"blob": "Blob", "tree": "Tree", "commit": "Commit", "tag": "Tag"}[kind],
+		}
 		if kind == "blob" {
 			data, err := c.blob(id)
 			if err != nil {
@@ -133,7 +135,10 @@ func (s *Server) updateRefs(w http.ResponseWriter, r *http.Request, token *Token
 			now = zeroOID
 		}
 		if u.BeforeOid != "" && u.BeforeOid != now {
-			graphqlError(w, "UNPROCESSABLE", "Reference cannot be updated: expected "+u.Name+" to point to "+u.BeforeOid+" but it pointed to "+now)
+			graphqlError(
+				w, "UNPROCESSABLE",
+				"Reference cannot be updated: expected "+u.Name+" to point to "+u.BeforeOid+" but it pointed to "+now,
+			)
 			return
 		}
 		if rulesRefuse(repo, token, u.Name) {
@@ -169,8 +174,11 @@ func (s *Server) updateRefs(w http.ResponseWriter, r *http.Request, token *Token
 
 func graphqlError(w http.ResponseWriter, kind, message string) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"data":   map[string]any{"updateRefs": nil},
-		"errors": []map[string]any{{"type": kind, "path": []string{"updateRefs"}, "message": message, "locations": []map[string]int{{"line": 1, "column": 1}}}},
+		"data": map[string]any{"updateRefs": nil},
+		"errors": []map[string]any{{
+			"type": kind, "path": []string{"updateRefs"}, "message": message,
+			"locations": []map[string]int{{"line": 1, "column": 1}},
+		}},
 	})
 }
 

@@ -79,7 +79,8 @@ func listIssues(c *call) (*answer, error) {
 		labels = strings.Split(q.Get("labels"), ",")
 	}
 	matches := func(user, is string, has []string) bool {
-		return (state == "all" || state == is) && (q.Get("creator") == "" || strings.EqualFold(q.Get("creator"), user)) && len(union(has, labels)) == len(has)
+		return (state == "all" || state == is) && (q.Get("creator") == "" ||
+			strings.EqualFold(q.Get("creator"), user)) && len(union(has, labels)) == len(has)
 	}
 	type entry struct {
 		number int
@@ -104,10 +105,15 @@ func listIssues(c *call) (*answer, error) {
 		list = append(list, entry{i.Number, c.issueJSON(i)})
 	}
 	for _, p := range pulls {
-		body := c.issueJSON(issue{ID: p.ID, Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, Labels: p.Labels, Created: p.Created, Updated: p.Updated, Closed: p.Closed})
+		body := c.issueJSON(issue{
+			ID: p.ID, Number: p.Number, Title: p.Title, Body: p.Body, State: p.State, User: p.User, Labels: p.Labels,
+			Created: p.Created, Updated: p.Updated, Closed: p.Closed,
+		})
 		page := c.page("/pull/%d", p.Number)
 		body["html_url"] = page
-		body["pull_request"] = map[string]any{"url": c.api("/pulls/%d", p.Number), "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch"}
+		body["pull_request"] = map[string]any{
+			"url": c.api("/pulls/%d", p.Number), "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
+		}
 		list = append(list, entry{p.Number, body})
 	}
 	sortBy(list, func(a, b entry) bool { return a.number > b.number != (q.Get("direction") == "asc") })
@@ -129,7 +135,10 @@ func createIssue(c *call, in struct {
 	if err := checkIssue(in.Title, in.Body); err != nil {
 		return nil, err
 	}
-	i := &issue{Title: in.Title, Body: in.Body, State: "open", User: c.token.User, Labels: in.Labels, Created: c.s.now(), Updated: c.s.now()}
+	i := &issue{
+		Title: in.Title, Body: in.Body, State: "open", User: c.token.User, Labels: in.Labels, Created: c.s.now(),
+		Updated: c.s.now(),
+	}
 	c.s.change(func(st *state) {
 		c.repo.Number++
 		i.ID, i.Number = st.next(), c.repo.Number
@@ -227,10 +236,14 @@ func (c *call) issueJSON(i issue) map[string]any {
 	}
 	api := c.api("/issues/%d", i.Number)
 	return map[string]any{
-		"id": i.ID, "node_id": nodeID("Issue", api), "number": i.Number, "url": api, "html_url": c.page("/issues/%d", i.Number), "repository_url": c.api(""),
-		"comments_url": api + "/comments", "events_url": api + "/events", "labels_url": api + "/labels{/name}", "timeline_url": api + "/timeline",
-		"title": i.Title, "body": orNil(i.Body), "user": c.s.userJSON(i.User), "state": i.State, "state_reason": orNil(i.Reason), "labels": c.labelsJSON(i.Labels),
-		"assignee": nil, "assignees": []any{}, "milestone": nil, "locked": false, "active_lock_reason": nil, "comments": c.countComments(i.Number), "closed_by": by,
+		"id": i.ID, "node_id": nodeID("Issue", api), "number": i.Number, "url": api, "html_url": c.page("/issues/%d", i.Number),
+		"repository_url": c.api(""),
+		"comments_url":   api + "/comments", "events_url": api + "/events", "labels_url": api + "/labels{/name}",
+		"timeline_url": api + "/timeline",
+		"title":        i.Title, "body": orNil(i.Body), "user": c.s.userJSON(i.User), "state": i.State,
+		"state_reason": orNil(i.Reason), "labels": c.labelsJSON(i.Labels),
+		"assignee": nil, "assignees": []any{}, "milestone": nil, "locked": false, "active_lock_reason": nil,
+		"comments": c.countComments(i.Number), "closed_by": by,
 		"created_at": stamp(i.Created), "updated_at": stamp(i.Updated), "closed_at": stampOrNil(i.Closed), "author_association": "MEMBER",
 	}
 }
@@ -265,7 +278,10 @@ func (s *Server) Issues(repository string) []Issue {
 	}
 	var list []Issue
 	for _, i := range repo.Issues {
-		out := Issue{Number: i.Number, Title: i.Title, Body: i.Body, State: i.State, Reason: i.Reason, Author: i.User, Labels: append([]string{}, i.Labels...), Updated: i.Updated}
+		out := Issue{
+			Number: i.Number, Title: i.Title, Body: i.Body, State: i.State, Reason: i.Reason, Author: i.User,
+			Labels: append([]string{}, i.Labels...), Updated: i.Updated,
+		}
 		for _, m := range repo.Comments {
 			if m.Number == i.Number {
 				out.Comments = append(out.Comments, m.Body)

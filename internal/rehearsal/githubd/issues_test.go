@@ -21,11 +21,14 @@ func TestListIssues(t *testing.T) {
 	if status, answer, _ := f.send(f.token, "POST", "pulls", `{"title":"p","head":"topic","base":"main"}`); status != 201 {
 		t.Fatalf("%d %v", status, answer)
 	}
-	if status, answer, _ := f.send(f.token, "PATCH", "issues/2", `{"state":"closed","state_reason":"not_planned"}`); status != 200 || answer.(map[string]any)["state_reason"] != "not_planned" || answer.(map[string]any)["closed_at"] == nil {
+	if status, answer, _ := f.send(
+		f.token, "PATCH", "issues/2", `{"state":"closed","state_reason":"not_planned"}`,
+	); status != 200 || answer.(map[string]any)["state_reason"] != "not_planned" || answer.(map[string]any)["closed_at"] == nil {
 		t.Fatalf("%d %v", status, answer)
 	}
 	for query, want := range map[string]string{
-		"": "4 3 1", "?state=all": "4 3 2 1", "?state=closed": "2", "?state=all&direction=asc": "1 2 3 4", "?state=all&labels=x": "2 1", "?state=all&labels=x,y": "1",
+		"": "4 3 1", "?state=all": "4 3 2 1", "?state=closed": "2", "?state=all&direction=asc": "1 2 3 4",
+		"?state=all&labels=x": "2 1", "?state=all&labels=x,y": "1",
 		"?state=all&creator=bob": "3 2", "?state=all&per_page=3": "4 3 2", "?state=all&per_page=3&page=2": "1",
 	} {
 		_, answer, _ := f.send(f.token, "GET", "issues"+query, "")
@@ -42,8 +45,10 @@ func TestListIssues(t *testing.T) {
 		}
 	}
 	for _, bad := range []struct{ method, path, body string }{
-		{"POST", "issues", `{"title":" "}`}, {"POST", "issues", `{"title":"` + strings.Repeat("x", 257) + `"}`}, {"POST", "issues", `{"title":"t","body":"` + strings.Repeat("x", 65537) + `"}`},
-		{"PATCH", "issues/1", `{"state":"gone"}`}, {"PATCH", "issues/1", `{"body":"` + strings.Repeat("x", 65537) + `"}`}, {"GET", "issues?state=none", ""},
+		{"POST", "issues", `{"title":" "}`}, {"POST", "issues", `{"title":"` + strings.Repeat("x", 257) + `"}`},
+		{"POST", "issues", `{"title":"t","body":"` + strings.Repeat("x", 65537) + `"}`},
+		{"PATCH", "issues/1", `{"state":"gone"}`}, {"PATCH", "issues/1", `{"body":"` + strings.Repeat("x", 65537) + `"}`},
+		{"GET", "issues?state=none", ""},
 	} {
 		if status, answer, _ := f.send(f.token, bad.method, bad.path, bad.body); status != 422 {
 			t.Errorf("%s %s: %d %v", bad.method, bad.path, status, answer)
@@ -63,8 +68,11 @@ func TestIssuePermissions(t *testing.T) {
 		token, method, path, body string
 		want                      int
 	}{
-		{issues, "POST", "issues/1/comments", `{"body":"x"}`, 201}, {issues, "POST", "issues/2/comments", `{"body":"x"}`, 403}, {issues, "POST", "issues/1/labels", `["x"]`, 200}, {issues, "PATCH", "issues/1", `{"title":"b"}`, 200},
-		{pulls, "POST", "issues/1/comments", `{"body":"x"}`, 403}, {pulls, "POST", "issues/2/comments", `{"body":"x"}`, 201}, {pulls, "PATCH", "issues/1", `{"title":"b"}`, 403}, {pulls, "POST", "issues", `{"title":"b"}`, 403}, {pulls, "GET", "issues", "", 403},
+		{issues, "POST", "issues/1/comments", `{"body":"x"}`, 201}, {issues, "POST", "issues/2/comments", `{"body":"x"}`, 403},
+		{issues, "POST", "issues/1/labels", `["x"]`, 200}, {issues, "PATCH", "issues/1", `{"title":"b"}`, 200},
+		{pulls, "POST", "issues/1/comments", `{"body":"x"}`, 403}, {pulls, "POST", "issues/2/comments", `{"body":"x"}`, 201},
+		{pulls, "PATCH", "issues/1", `{"title":"b"}`, 403}, {pulls, "POST", "issues", `{"title":"b"}`, 403},
+		{pulls, "GET", "issues", "", 403},
 		{issues, "GET", "issues/9", "", 404},
 	} {
 		if status, answer, _ := f.send(w.token, w.method, w.path, w.body); status != w.want {

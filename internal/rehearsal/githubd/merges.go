@@ -84,7 +84,10 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m me
 		return "", refused("Pull Request is not mergeable")
 	case m.method == "squash":
 		var err error
-		if sha, err = git.RunEnv(ctx, dir, append(s.identity(token.User), s.o.Env...), "commit-tree", sha+"^{tree}", "-p", base, "-m", fmt.Sprintf("%s (#%d)", p.Title, m.number)); err != nil {
+		if sha, err = git.RunEnv(
+			ctx, dir, append(s.identity(token.User), s.o.Env...), "commit-tree", sha+"^{tree}", "-p", base, "-m",
+			fmt.Sprintf("%s (#%d)", p.Title, m.number),
+		); err != nil {
 			return "", err
 		}
 	case m.method == "rebase":
@@ -112,7 +115,10 @@ func (s *Server) mergeCommit(ctx context.Context, dir string, j joint) string {
 	if err != nil {
 		return ""
 	}
-	commit, err := git.RunEnv(ctx, dir, append(s.identity(j.user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", j.base, "-p", j.head, "-m", j.message)
+	commit, err := git.RunEnv(
+		ctx, dir, append(s.identity(j.user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", j.base, "-p",
+		j.head, "-m", j.message,
+	)
 	if err != nil {
 		return ""
 	}
@@ -140,7 +146,9 @@ func (s *Server) rebase(ctx context.Context, dir, base, head, user string) strin
 	for _, commit := range strings.Fields(list) {
 		// A commit with the tree of onto, beside the one that is picked: their
 		// merge base is what the latter was made from.
-		beside, err := git.RunEnv(ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", onto+"^{tree}", "-p", commit+"^", "-m", "onto")
+		beside, err := git.RunEnv(
+			ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", onto+"^{tree}", "-p", commit+"^", "-m", "onto",
+		)
 		if err != nil {
 			return ""
 		}
@@ -152,7 +160,10 @@ func (s *Server) rebase(ctx context.Context, dir, base, head, user string) strin
 		if err != nil {
 			return ""
 		}
-		onto, err = git.RunEnv(ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", onto, "-m", message)
+		onto, err = git.RunEnv(
+			ctx, dir, append(s.identity(user), s.o.Env...), "commit-tree", strings.SplitN(tree, "\n", 2)[0], "-p", onto, "-m",
+			message,
+		)
 		if err != nil {
 			return ""
 		}

@@ -56,12 +56,17 @@ func (s *Server) minimalRepositoryJSON(r *repository) map[string]any {
 		"private": r.Private, "html_url": page, "description": nil, "fork": false, "url": api,
 	}
 	for _, link := range []string{
-		"archive_url:/{archive_format}{/ref}", "assignees_url:/assignees{/user}", "blobs_url:/git/blobs{/sha}", "branches_url:/branches{/branch}",
+		"archive_url:/{archive_format}{/ref}", "assignees_url:/assignees{/user}", "blobs_url:/git/blobs{/sha}",
+		"branches_url:/branches{/branch}",
 		"collaborators_url:/collaborators{/collaborator}", "comments_url:/comments{/number}", "commits_url:/commits{/sha}",
-		"compare_url:/compare/{base}...{head}", "contents_url:/contents/{+path}", "contributors_url:/contributors", "deployments_url:/deployments",
-		"downloads_url:/downloads", "events_url:/events", "forks_url:/forks", "git_commits_url:/git/commits{/sha}", "git_refs_url:/git/refs{/sha}",
-		"git_tags_url:/git/tags{/sha}", "hooks_url:/hooks", "issue_comment_url:/issues/comments{/number}", "issue_events_url:/issues/events{/number}",
-		"issues_url:/issues{/number}", "keys_url:/keys{/key_id}", "labels_url:/labels{/name}", "languages_url:/languages", "merges_url:/merges",
+		"compare_url:/compare/{base}...{head}", "contents_url:/contents/{+path}", "contributors_url:/contributors",
+		"deployments_url:/deployments",
+		"downloads_url:/downloads", "events_url:/events", "forks_url:/forks", "git_commits_url:/git/commits{/sha}",
+		"git_refs_url:/git/refs{/sha}",
+		"git_tags_url:/git/tags{/sha}", "hooks_url:/hooks", "issue_comment_url:/issues/comments{/number}",
+		"issue_events_url:/issues/events{/number}",
+		"issues_url:/issues{/number}", "keys_url:/keys{/key_id}", "labels_url:/labels{/name}", "languages_url:/languages",
+		"merges_url:/merges",
 		"milestones_url:/milestones{/number}", "notifications_url:/notifications{?since,all,participating}", "pulls_url:/pulls{/number}",
 		"releases_url:/releases{/id}", "stargazers_url:/stargazers", "statuses_url:/statuses/{sha}", "subscribers_url:/subscribers",
 		"subscription_url:/subscription", "tags_url:/tags", "teams_url:/teams", "trees_url:/git/trees{/sha}",
@@ -80,10 +85,14 @@ func (s *Server) repositoryJSON(r *repository) map[string]any {
 		visibility = "private"
 	}
 	for k, v := range map[string]any{
-		"clone_url": page + ".git", "git_url": page + ".git", "ssh_url": page + ".git", "svn_url": page, "mirror_url": nil, "homepage": nil, "language": nil,
-		"forks_count": 0, "forks": 0, "stargazers_count": 0, "watchers_count": 0, "watchers": 0, "size": 0, "open_issues_count": 0, "open_issues": 0,
-		"default_branch": r.DefaultBranch, "has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": false,
-		"has_discussions": false, "archived": false, "disabled": false, "visibility": visibility, "license": nil, "network_count": 0, "subscribers_count": 0,
+		"clone_url": page + ".git", "git_url": page + ".git", "ssh_url": page + ".git", "svn_url": page, "mirror_url": nil,
+		"homepage": nil, "language": nil,
+		"forks_count": 0, "forks": 0, "stargazers_count": 0, "watchers_count": 0, "watchers": 0, "size": 0, "open_issues_count": 0,
+		"open_issues":    0,
+		"default_branch": r.DefaultBranch, "has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false,
+		"has_downloads":   false,
+		"has_discussions": false, "archived": false, "disabled": false, "visibility": visibility, "license": nil,
+		"network_count": 0, "subscribers_count": 0,
 		"pushed_at": stamp(r.Created), "created_at": stamp(r.Created), "updated_at": stamp(r.Created),
 		"allow_rebase_merge": false, "allow_squash_merge": true, "allow_merge_commit": true, "delete_branch_on_merge": false,
 	} {

@@ -40,7 +40,9 @@ func readDescription(t *testing.T) *description {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &description{document: nullable(document).(map[string]any), compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{}}
+	d := &description{
+		document: nullable(document).(map[string]any), compiler: jsonschema.NewCompiler(), schemas: map[string]*jsonschema.Schema{},
+	}
 	d.compiler.DefaultDraft(jsonschema.Draft4)
 	if err := d.compiler.AddResource(descriptionURL, d.document); err != nil {
 		t.Fatal(err)
@@ -185,7 +187,9 @@ func (d *description) fits(pointer, what string, value any) (problems []string) 
 // leaves are the problems themselves, without the path to them.
 func leaves(e *jsonschema.ValidationError) (all []string) {
 	if len(e.Causes) == 0 {
-		return []string{fmt.Sprintf(".%s: %s", strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(message.NewPrinter(language.English)))}
+		return []string{fmt.Sprintf(
+			".%s: %s", strings.Join(e.InstanceLocation, "."), e.ErrorKind.LocalizedString(message.NewPrinter(language.English)),
+		)}
 	}
 	for _, cause := range e.Causes {
 		all = append(all, leaves(cause)...)
@@ -199,7 +203,10 @@ func leaves(e *jsonschema.ValidationError) (all []string) {
 func TestDescriptionFindsDepartures(t *testing.T) {
 	t.Parallel()
 	d := readDescription(t)
-	ref := map[string]any{"ref": "refs/heads/main", "node_id": "x", "url": "https://x", "object": map[string]any{"type": "commit", "sha": strings.Repeat("a", 40), "url": "https://x"}}
+	ref := map[string]any{
+		"ref": "refs/heads/main", "node_id": "x", "url": "https://x",
+		"object": map[string]any{"type": "commit", "sha": strings.Repeat("a", 40), "url": "https://x"},
+	}
 	if got := d.wrong("GET", "/repos/acme/x/git/ref/heads/main", 200, "", ref); len(got) > 0 {
 		t.Errorf("what is right: %q", got)
 	}
@@ -211,13 +218,16 @@ func TestDescriptionFindsDepartures(t *testing.T) {
 			t.Errorf("%q lacks %q", got, want)
 		}
 	}
-	if got := d.wrong("GET", "/repos/acme/x/git/ref/heads/main", 299, "", ref); len(got) != 1 || !strings.Contains(got[0], "answers no 299") {
+	if got := d.wrong("GET", "/repos/acme/x/git/ref/heads/main", 299, "", ref); len(got) != 1 ||
+		!strings.Contains(got[0], "answers no 299") {
 		t.Errorf("%q", got)
 	}
 	if got := d.wrong("GET", "/repos/acme/x/nothing", 200, "", nil); len(got) != 1 || !strings.Contains(got[0], "no such endpoint") {
 		t.Errorf("%q", got)
 	}
-	if got := d.wrong("POST", "/repos/acme/x/issues", 201, `{"body":"b"}`, nil); !strings.Contains(strings.Join(got, "\n"), "request.: missing property 'title'") {
+	if got := d.wrong(
+		"POST", "/repos/acme/x/issues", 201, `{"body":"b"}`, nil,
+	); !strings.Contains(strings.Join(got, "\n"), "request.: missing property 'title'") {
 		t.Errorf("%q", got)
 	}
 }

@@ -3,6 +3,7 @@ package githubd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -126,7 +127,10 @@ func createPull(c *call, in struct {
 	lock.Lock()
 	defer lock.Unlock()
 	now := c.s.now()
-	p := &pull{Title: in.Title, Body: in.Body, State: "open", Draft: in.Draft, HeadRef: in.Head, HeadSHA: head, BaseRef: in.Base, BaseSHA: base, User: c.token.User, Created: now, Updated: now}
+	p := &pull{
+		Title: in.Title, Body: in.Body, State: "open", Draft: in.Draft, HeadRef: in.Head, HeadSHA: head, BaseRef: in.Base,
+		BaseSHA: base, User: c.token.User, Created: now, Updated: now,
+	}
 	if fork != nil {
 		p.Fork = fork.fullName()
 	}
@@ -322,10 +326,12 @@ func (s *Server) pullsFollow(ctx context.Context, repo *repository, token *Token
 func (s *Server) pullEvent(repo *repository, p pull, action string, token *Token) Event {
 	c := &call{s: s, repo: repo}
 	return Event{
-		Name: "pull_request", Repository: repo.fullName(), Action: action, Number: p.Number, BaseRef: p.BaseRef, HeadRef: p.HeadRef, Fork: p.Fork != "",
-		Ref: fmt.Sprintf("refs/pull/%d/merge", p.Number), SHA: p.MergeSHA, Actor: token.User, ByJob: token.Job,
+		Name: "pull_request", Repository: repo.fullName(), Action: action, Number: p.Number, BaseRef: p.BaseRef, HeadRef: p.HeadRef,
+		Fork: p.Fork != "",
+		Ref:  fmt.Sprintf("refs/pull/%d/merge", p.Number), SHA: p.MergeSHA, Actor: token.User, ByJob: token.Job,
 		Payload: map[string]any{
-			"action": action, "number": p.Number, "pull_request": c.pullJSON(p, true), "repository": s.repositoryJSON(repo), "sender": s.userJSON(token.User),
+			"action": action, "number": p.Number, "pull_request": c.pullJSON(p, true), "repository": s.repositoryJSON(repo),
+			"sender": s.userJSON(token.User),
 		},
 	}
 }
@@ -333,7 +339,10 @@ func (s *Server) pullEvent(repo *repository, p pull, action string, token *Token
 func (c *call) pullJSON(p pull, full bool) map[string]any {
 	api, page := c.api("/pulls/%d", p.Number), c.page("/pull/%d", p.Number)
 	side := func(repo *repository, ref, sha string) map[string]any {
-		return map[string]any{"label": repo.Owner + ":" + ref, "ref": ref, "sha": sha, "user": c.s.userJSON(repo.Owner), "repo": c.s.repositoryJSON(repo)}
+		return map[string]any{
+			"label": repo.Owner + ":" + ref, "ref": ref, "sha": sha, "user": c.s.userJSON(repo.Owner),
+			"repo": c.s.repositoryJSON(repo),
+		}
 	}
 	head := c.repo
 	if p.Fork != "" {
@@ -350,36 +359,46 @@ func (c *call) pullJSON(p pull, full bool) map[string]any {
 	}
 	link := func(href string) map[string]any { return map[string]any{"href": href} }
 	m := map[string]any{
-		"id": p.ID, "node_id": nodeID("PullRequest", page), "number": p.Number, "url": api, "html_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
-		"issue_url": c.api("/issues/%d", p.Number), "commits_url": api + "/commits", "review_comments_url": api + "/comments", "review_comment_url": c.api("/pulls/comments{/number}"),
-		"comments_url": c.api("/issues/%d/comments", p.Number), "statuses_url": c.api("/statuses/%s", p.HeadSHA),
-		"state": p.State, "locked": false, "title": p.Title, "body": p.Body, "user": c.s.userJSON(p.User), "draft": p.Draft, "labels": c.labelsJSON(p.Labels),
-		"milestone": nil, "active_lock_reason": nil, "assignee": nil, "assignees": []any{}, "requested_reviewers": users, "requested_teams": teams,
-		"created_at": stamp(p.Created), "updated_at": stamp(p.Updated), "closed_at": stampOrNil(p.Closed), "merged_at": stampOrNil(p.MergedAt),
+		"id": p.ID, "node_id": nodeID("PullRequest", page), "number": p.Number, "url": api, "html_url": page,
+		"diff_url": page + ".diff", "patch_url": page + ".patch",
+		"issue_url": c.api("/issues/%d", p.Number), "commits_url": api + "/commits", "review_comments_url": api + "/comments",
+		"review_comment_url": c.api("/pulls/comments{/number}"),
+		"comments_url":       c.api("/issues/%d/comments", p.Number), "statuses_url": c.api("/statuses/%s", p.HeadSHA),
+		"state": p.State, "locked": false, "title": p.Title, "body": p.Body, "user": c.s.userJSON(p.User), "draft": p.Draft,
+		"labels":    c.labelsJSON(p.Labels),
+		"milestone": nil, "active_lock_reason": nil, "assignee": nil, "assignees": []any{}, "requested_reviewers": users,
+		"requested_teams": teams,
+		"created_at":      stamp(p.Created), "updated_at": stamp(p.Updated), "closed_at": stampOrNil(p.Closed),
+		"merged_at":        stampOrNil(p.MergedAt),
 		"merge_commit_sha": orNil(p.MergeSHA), "head": side(head, p.HeadRef, p.HeadSHA), "base": side(c.repo, p.BaseRef, p.BaseSHA),
 		"author_association": "MEMBER", "auto_merge": nil,
 		"_links": map[string]any{
-			"self": link(api), "html": link(page), "issue": link(c.api("/issues/%d", p.Number)), "comments": link(c.api("/issues/%d/comments", p.Number)),
-			"review_comments": link(api + "/comments"), "review_comment": link(c.api("/pulls/comments{/number}")), "commits": link(api + "/commits"), "statuses": link(c.api("/statuses/%s", p.HeadSHA)),
+			"self": link(api), "html": link(page), "issue": link(c.api("/issues/%d", p.Number)),
+			"comments":        link(c.api("/issues/%d/comments", p.Number)),
+			"review_comments": link(api + "/comments"), "review_comment": link(c.api("/pulls/comments{/number}")),
+			"commits": link(api + "/commits"), "statuses": link(c.api("/statuses/%s", p.HeadSHA)),
 		},
 	}
 	if full {
-		var by any
-		if p.MergedBy != "" {
-			by = c.s.userJSON(p.MergedBy)
-		}
-		state := "clean"
-		if !p.Mergeable {
-			state = "dirty"
-		}
-		for k, v := range map[string]any{
-			"merged": p.Merged, "mergeable": p.Mergeable, "mergeable_state": state, "merged_by": by, "comments": 0, "review_comments": 0,
-			"maintainer_can_modify": false, "commits": 1, "additions": 0, "deletions": 0, "changed_files": 0, "rebaseable": false,
-		} {
-			m[k] = v
-		}
+		maps.Copy(m, c.fullPullJSON(p))
 	}
 	return m
+}
+
+// fullPullJSON is what only a single pull request's answer has.
+func (c *call) fullPullJSON(p pull) map[string]any {
+	var by any
+	if p.MergedBy != "" {
+		by = c.s.userJSON(p.MergedBy)
+	}
+	state := "clean"
+	if !p.Mergeable {
+		state = "dirty"
+	}
+	return map[string]any{
+		"merged": p.Merged, "mergeable": p.Mergeable, "mergeable_state": state, "merged_by": by, "comments": 0, "review_comments": 0,
+		"maintainer_can_modify": false, "commits": 1, "additions": 0, "deletions": 0, "changed_files": 0, "rebaseable": false,
+	}
 }
 
 func orNil(s string) any {

@@ -46,20 +46,29 @@ func (s *Server) Enqueue(ctx context.Context, name, user string, numbers ...int)
 		if onto == "" {
 			onto = s.head(ctx, dir, "refs/heads/"+p.BaseRef)
 		}
-		sha := s.mergeCommit(ctx, dir, joint{onto, p.HeadSHA, fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", n, repo.Owner, p.HeadRef, p.Title), user})
+		sha := s.mergeCommit(ctx, dir, joint{
+			onto, p.HeadSHA, fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", n, repo.Owner, p.HeadRef, p.Title), user,
+		})
 		if sha == "" {
 			return fmt.Errorf("queue pull request %s#%d: it conflicts with what is before it", name, n)
 		}
-		q := queued{Number: n, Ref: fmt.Sprintf("refs/heads/gh-readonly-queue/%s/pr-%d-%s", p.BaseRef, n, onto), SHA: sha, Onto: onto, User: user, Base: p.BaseRef, Added: s.now()}
+		q := queued{
+			Number: n, Ref: fmt.Sprintf("refs/heads/gh-readonly-queue/%s/pr-%d-%s", p.BaseRef, n, onto), SHA: sha, Onto: onto,
+			User: user, Base: p.BaseRef, Added: s.now(),
+		}
 		if err := s.setRef(ctx, dir, q.Ref, sha); err != nil {
 			return fmt.Errorf("queue pull request %s#%d: %w", name, n, err)
 		}
 		s.change(func(*state) { repo.Queue = append(repo.Queue, q) })
 		events = append(events, Event{
-			Name: "merge_group", Repository: repo.fullName(), Action: "checks_requested", Ref: q.Ref, SHA: sha, BaseRef: q.Base, Actor: user,
+			Name: "merge_group", Repository: repo.fullName(), Action: "checks_requested", Ref: q.Ref, SHA: sha, BaseRef: q.Base,
+			Actor: user,
 			Payload: map[string]any{
 				"action": "checks_requested", "repository": s.repositoryJSON(repo), "sender": s.userJSON(user),
-				"merge_group": map[string]any{"head_sha": sha, "head_ref": q.Ref, "base_sha": onto, "base_ref": "refs/heads/" + q.Base, "head_commit": map[string]any{"id": sha}},
+				"merge_group": map[string]any{
+					"head_sha": sha, "head_ref": q.Ref, "base_sha": onto, "base_ref": "refs/heads/" + q.Base,
+					"head_commit": map[string]any{"id": sha},
+				},
 			},
 		})
 	}

@@ -18,10 +18,15 @@ func TestReviewAndCommentEvents(t *testing.T) {
 		switch e.Name {
 		case "pull_request_review":
 			review, pull := e.Payload["review"].(map[string]any), e.Payload["pull_request"].(map[string]any)
-			got = append(got, fmt.Sprintf("review %s %v %v of #%v at %s, job %t", e.Action, review["state"], review["body"], pull["number"], e.Ref, e.ByJob))
+			got = append(got, fmt.Sprintf(
+				"review %s %v %v of #%v at %s, job %t", e.Action, review["state"], review["body"], pull["number"], e.Ref, e.ByJob,
+			))
 		case "issue_comment":
 			comment, issue := e.Payload["comment"].(map[string]any), e.Payload["issue"].(map[string]any)
-			got = append(got, fmt.Sprintf("comment %s %v on #%v, pull %t, at %s %t, job %t", e.Action, comment["body"], issue["number"], issue["pull_request"] != nil, e.Ref, e.SHA == f.main, e.ByJob))
+			got = append(got, fmt.Sprintf(
+				"comment %s %v on #%v, pull %t, at %s %t, job %t", e.Action, comment["body"], issue["number"],
+				issue["pull_request"] != nil, e.Ref, e.SHA == f.main, e.ByJob,
+			))
 		}
 	})
 	send := func(token, method, path, body string) string {
@@ -42,8 +47,12 @@ func TestReviewAndCommentEvents(t *testing.T) {
 	_ = issue
 	send(f.token, "POST", "issues/2/comments", `{"body":"three"}`)
 	want := []string{
-		"review submitted approved fine of #1 at refs/pull/1/merge, job true", "review edited approved finer of #1 at refs/pull/1/merge, job false", "review dismissed dismissed finer of #1 at refs/pull/1/merge, job false",
-		"comment created one on #1, pull true, at refs/heads/main true, job false", "comment edited two on #1, pull true, at refs/heads/main true, job false", "comment created three on #2, pull false, at refs/heads/main true, job false",
+		"review submitted approved fine of #1 at refs/pull/1/merge, job true",
+		"review edited approved finer of #1 at refs/pull/1/merge, job false",
+		"review dismissed dismissed finer of #1 at refs/pull/1/merge, job false",
+		"comment created one on #1, pull true, at refs/heads/main true, job false",
+		"comment edited two on #1, pull true, at refs/heads/main true, job false",
+		"comment created three on #2, pull false, at refs/heads/main true, job false",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -74,7 +83,8 @@ func TestMergeQueue(t *testing.T) {
 	if err := f.Enqueue(t.Context(), "acme/x", "bob", 1, 2, 3); err != nil {
 		t.Fatal(err)
 	}
-	if len(groups) != 3 || groups[0].Action != "checks_requested" || groups[1].Ref != "refs/heads/gh-readonly-queue/main/pr-2-"+groups[0].SHA || f.git("rev-parse", groups[1].Ref) != groups[1].SHA ||
+	if len(groups) != 3 || groups[0].Action != "checks_requested" ||
+		groups[1].Ref != "refs/heads/gh-readonly-queue/main/pr-2-"+groups[0].SHA || f.git("rev-parse", groups[1].Ref) != groups[1].SHA ||
 		f.git("ls-tree", "--name-only", groups[1].SHA) != ".github\nf\ng\nh" || f.git("rev-parse", "main") != f.main {
 		t.Fatalf("%+v", groups)
 	}
@@ -104,7 +114,9 @@ func TestMergeQueue(t *testing.T) {
 // request and its files.
 func TestMergeMethods(t *testing.T) {
 	t.Parallel()
-	for method, want := range map[string]string{"squash": "t (#1)\nmain", "rebase": "two\ntopic\nmain", "merge": "Merge pull request #1 from acme/topic\nmain"} {
+	for method, want := range map[string]string{
+		"squash": "t (#1)\nmain", "rebase": "two\ntopic\nmain", "merge": "Merge pull request #1 from acme/topic\nmain",
+	} {
 		f := newFixture(t)
 		two := f.git("commit-tree", f.treeWith("g", "main:f"), "-p", "topic", "-m", "two")
 		f.git("update-ref", "refs/heads/topic", two)
@@ -116,7 +128,8 @@ func TestMergeMethods(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", method, err)
 		}
-		if got := f.git("log", "--first-parent", "--format=%s", "main"); !strings.HasPrefix(got, want) || f.git("ls-tree", "--name-only", "main") != ".github\nf\ng\nother" {
+		if got := f.git("log", "--first-parent", "--format=%s", "main"); !strings.HasPrefix(got, want) ||
+			f.git("ls-tree", "--name-only", "main") != ".github\nf\ng\nother" {
 			t.Errorf("%s: %q, want %q", method, got, want)
 		}
 		_, answer, _ := f.send(f.token, "GET", "commits/"+sha+"/pulls", "")
@@ -124,7 +137,8 @@ func TestMergeMethods(t *testing.T) {
 		if list, _ := answer.([]any); len(list) != 1 {
 			t.Errorf("%s: its pull requests are %v", method, answer)
 		}
-		if list, _ := files.([]any); len(list) != 1 || list[0].(map[string]any)["filename"] != "g" || list[0].(map[string]any)["status"] != "added" {
+		if list, _ := files.([]any); len(list) != 1 || list[0].(map[string]any)["filename"] != "g" ||
+			list[0].(map[string]any)["status"] != "added" {
 			t.Errorf("%s: its files are %v", method, files)
 		}
 	}

@@ -23,7 +23,9 @@ func (c *call) git(args ...string) (string, error) {
 }
 
 func (c *call) gitInput(stdin []byte, env []string, args ...string) (string, error) {
-	return git.Command{Dir: c.dir, Env: append(append([]string{}, c.s.o.Env...), env...), Args: args, Stdin: bytes.NewReader(stdin)}.Line(c.Context())
+	return git.Command{
+		Dir: c.dir, Env: append(append([]string{}, c.s.o.Env...), env...), Args: args, Stdin: bytes.NewReader(stdin),
+	}.Line(c.Context())
 }
 
 // refLock serialises what moves the refs of one repository, as one database
@@ -43,7 +45,8 @@ func (s *Server) refLock(r *repository) *sync.Mutex {
 func (s *Server) head(ctx context.Context, dir, ref string) string {
 	if strings.HasPrefix(ref, "refs/") && filepath.IsLocal(ref) {
 		// git writes a ref that moves into a file of its own.
-		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref))); err == nil && shaForm.MatchString(strings.TrimSpace(string(data))) {
+		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref))); err == nil &&
+			shaForm.MatchString(strings.TrimSpace(string(data))) {
 			return strings.TrimSpace(string(data))
 		}
 	}
@@ -212,7 +215,10 @@ func commitDetails(c *call) (*answer, error) {
 	for _, below := range []struct {
 		suffix, scope string
 		serve         func(*call, string) (*answer, error)
-	}{{"/status", "statuses", combinedStatus}, {"/statuses", "statuses", listStatuses}, {"/check-runs", "checks", listCheckRuns}, {"/pulls", "pull_requests", commitPulls}} {
+	}{
+		{"/status", "statuses", combinedStatus}, {"/statuses", "statuses", listStatuses}, {"/check-runs", "checks", listCheckRuns},
+		{"/pulls", "pull_requests", commitPulls},
+	} {
 		if rev, found := strings.CutSuffix(rest, below.suffix); found {
 			if err := c.token.require(c.repo, below.scope, "read"); err != nil {
 				return nil, err
@@ -253,7 +259,9 @@ func compare(c *call) (*answer, error) {
 	if _, err := fmt.Sscan(counts, &behind, &ahead); err != nil {
 		return nil, fmt.Errorf("git rev-list wrote %q", counts)
 	}
-	status := map[[2]bool]string{{false, false}: "identical", {true, false}: "ahead", {false, true}: "behind", {true, true}: "diverged"}[[2]bool{ahead > 0, behind > 0}]
+	status := map[[2]bool]string{
+		{false, false}: "identical", {true, false}: "ahead", {false, true}: "behind", {true, true}: "diverged",
+	}[[2]bool{ahead > 0, behind > 0}]
 	mergeBase, err := c.git("merge-base", b, h)
 	if err != nil {
 		return nil, &apiError{Status: http.StatusNotFound, Message: "No common ancestor between " + base + " and " + head + "."}
@@ -272,7 +280,8 @@ func compare(c *call) (*answer, error) {
 	}
 	return ok(map[string]any{
 		"url": c.api("/compare/%s...%s", base, head), "html_url": c.page("/compare/%s...%s", base, head),
-		"permalink_url": c.page("/compare/%s...%s", b, h), "diff_url": c.page("/compare/%s...%s.diff", base, head), "patch_url": c.page("/compare/%s...%s.patch", base, head),
+		"permalink_url": c.page("/compare/%s...%s", b, h), "diff_url": c.page("/compare/%s...%s.diff", base, head),
+		"patch_url":   c.page("/compare/%s...%s.patch", base, head),
 		"base_commit": baseJSON, "merge_base_commit": mergeJSON, "status": status,
 		"ahead_by": ahead, "behind_by": behind, "total_commits": ahead, "commits": c.commitsJSON(paginate(c, list)),
 	})
@@ -304,7 +313,8 @@ func getContents(c *call) (*answer, error) {
 	return ok(map[string]any{
 		"type": "file", "encoding": "base64", "size": len(data), "name": name, "path": path, "sha": blob,
 		"content": base64.StdEncoding.EncodeToString(data), "url": self, "git_url": c.api("/git/blobs/%s", blob), "html_url": page,
-		"download_url": c.page("/raw/%s/%s", rev, path), "_links": map[string]any{"self": self, "git": c.api("/git/blobs/%s", blob), "html": page},
+		"download_url": c.page("/raw/%s/%s", rev, path),
+		"_links":       map[string]any{"self": self, "git": c.api("/git/blobs/%s", blob), "html": page},
 	})
 }
 
@@ -338,5 +348,7 @@ func (s *Server) codeload(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/x-gzip")
 	prefix := fmt.Sprintf("%s-%s-%s/", repo.Owner, repo.Name, sha[:7])
-	_ = git.Command{Dir: s.gitDir(repo), Env: s.o.Env, Args: []string{"archive", "--format=tar.gz", "--prefix=" + prefix, sha}, Stdout: w}.Run(r.Context())
+	_ = git.Command{
+		Dir: s.gitDir(repo), Env: s.o.Env, Args: []string{"archive", "--format=tar.gz", "--prefix=" + prefix, sha}, Stdout: w,
+	}.Run(r.Context())
 }

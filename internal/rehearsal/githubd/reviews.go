@@ -72,9 +72,13 @@ func createReview(c *call) (*answer, error) {
 func (c *call) reviewJSON(r review) map[string]any {
 	page := c.page("/pull/%d#pullrequestreview-%d", r.Number, r.ID)
 	return map[string]any{
-		"id": r.ID, "node_id": nodeID("PullRequestReview", strconv.FormatInt(r.ID, 10)), "user": c.s.userJSON(r.User), "body": r.Body, "state": r.State,
-		"html_url": page, "pull_request_url": c.api("/pulls/%d", r.Number), "submitted_at": stamp(r.Submitted), "commit_id": r.CommitID, "author_association": "MEMBER",
-		"_links": map[string]any{"html": map[string]any{"href": page}, "pull_request": map[string]any{"href": c.api("/pulls/%d", r.Number)}},
+		"id": r.ID, "node_id": nodeID("PullRequestReview", strconv.FormatInt(r.ID, 10)), "user": c.s.userJSON(r.User),
+		"body": r.Body, "state": r.State,
+		"html_url": page, "pull_request_url": c.api("/pulls/%d", r.Number), "submitted_at": stamp(r.Submitted),
+		"commit_id": r.CommitID, "author_association": "MEMBER",
+		"_links": map[string]any{
+			"html": map[string]any{"href": page}, "pull_request": map[string]any{"href": c.api("/pulls/%d", r.Number)},
+		},
 	}
 }
 
@@ -119,9 +123,11 @@ func union(list, more []string) []string {
 func (c *call) teamJSON(slug string) map[string]any {
 	api := c.s.APIURL() + "/teams/" + slug
 	return map[string]any{
-		"id": numberID("team " + slug), "node_id": nodeID("Team", slug), "name": slug, "slug": slug, "description": nil, "permission": "pull", "parent": nil,
-		"url": api, "html_url": c.s.URL() + "/orgs/" + c.repo.Owner + "/teams/" + slug, "members_url": api + "/members{/member}", "repositories_url": api + "/repos",
-		"type": "organization",
+		"id": numberID("team " + slug), "node_id": nodeID("Team", slug), "name": slug, "slug": slug, "description": nil,
+		"permission": "pull", "parent": nil,
+		"url": api, "html_url": c.s.URL() + "/orgs/" + c.repo.Owner + "/teams/" + slug, "members_url": api + "/members{/member}",
+		"repositories_url": api + "/repos",
+		"type":             "organization",
 	}
 }
 
@@ -209,7 +215,8 @@ func (c *call) commentJSON(m comment) map[string]any {
 	return map[string]any{
 		"id": m.ID, "node_id": nodeID("IssueComment", strconv.FormatInt(m.ID, 10)), "url": c.api("/issues/comments/%d", m.ID),
 		"html_url": c.page("/pull/%d#issuecomment-%d", m.Number, m.ID), "issue_url": c.api("/issues/%d", m.Number), "body": m.Body,
-		"user": c.s.userJSON(m.User), "created_at": stamp(m.Created), "updated_at": stamp(m.Updated), "author_association": c.association(m.User),
+		"user": c.s.userJSON(m.User), "created_at": stamp(m.Created), "updated_at": stamp(m.Updated),
+		"author_association": c.association(m.User),
 	}
 }
 
@@ -256,7 +263,8 @@ func (c *call) labelsJSON(names []string) []map[string]any {
 	list := []map[string]any{}
 	for _, n := range names {
 		list = append(list, map[string]any{
-			"id": numberID("label " + n), "node_id": nodeID("Label", n), "url": c.api("/labels/%s", n), "name": n, "description": nil, "color": "ededed", "default": false,
+			"id": numberID("label " + n), "node_id": nodeID("Label", n), "url": c.api("/labels/%s", n), "name": n,
+			"description": nil, "color": "ededed", "default": false,
 		})
 	}
 	return list
@@ -276,12 +284,17 @@ func createStatus(c *call, in struct {
 		return nil, invalid("Status", "state", "inclusion", "state is not included in the list")
 	}
 	if utf8.RuneCountInString(in.Description) > maxDescription {
-		return nil, invalid("Status", "description", "custom", fmt.Sprintf("description is too long (maximum is %d characters)", maxDescription))
+		return nil, invalid(
+			"Status", "description", "custom", fmt.Sprintf("description is too long (maximum is %d characters)", maxDescription),
+		)
 	}
 	if in.Context == "" {
 		in.Context = "default"
 	}
-	st := &status{SHA: sha, Context: in.Context, State: in.State, Description: in.Description, TargetURL: in.TargetURL, Creator: c.token.User, Created: c.s.now()}
+	st := &status{
+		SHA: sha, Context: in.Context, State: in.State, Description: in.Description, TargetURL: in.TargetURL, Creator: c.token.User,
+		Created: c.s.now(),
+	}
 	c.s.change(func(s *state) {
 		st.ID = s.next()
 		c.repo.Statuses = append(c.repo.Statuses, st)
@@ -363,8 +376,9 @@ func combinedStatus(c *call, sha string) (*answer, error) {
 
 func (c *call) statusJSON(st status, full bool) map[string]any {
 	m := map[string]any{
-		"id": st.ID, "node_id": nodeID("Status", strconv.FormatInt(st.ID, 10)), "url": c.api("/statuses/%s", st.SHA), "avatar_url": c.s.URL() + "/" + st.Creator + ".png",
-		"state": st.State, "context": st.Context, "description": orNil(st.Description), "target_url": orNil(st.TargetURL),
+		"id": st.ID, "node_id": nodeID("Status", strconv.FormatInt(st.ID, 10)), "url": c.api("/statuses/%s", st.SHA),
+		"avatar_url": c.s.URL() + "/" + st.Creator + ".png",
+		"state":      st.State, "context": st.Context, "description": orNil(st.Description), "target_url": orNil(st.TargetURL),
 		"created_at": stamp(st.Created), "updated_at": stamp(st.Created),
 	}
 	if full {

@@ -181,12 +181,19 @@ func dispatchWorkflow(c *call, in struct {
 	var started Run
 	c.s.emit(Event{
 		Started: func(r Run) { started = r },
-		Name:    "workflow_dispatch", Repository: c.repo.fullName(), Ref: ref, SHA: sha, Workflow: file, Inputs: inputs, Actor: c.token.User, ByJob: c.token.Job,
-		Payload: map[string]any{"inputs": inputs, "ref": ref, "workflow": w.Path, "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User)},
+		Name:    "workflow_dispatch", Repository: c.repo.fullName(), Ref: ref, SHA: sha, Workflow: file, Inputs: inputs,
+		Actor: c.token.User, ByJob: c.token.Job,
+		Payload: map[string]any{
+			"inputs": inputs, "ref": ref, "workflow": w.Path, "repository": c.s.repositoryJSON(c.repo),
+			"sender": c.s.userJSON(c.token.User),
+		},
 	})
 	// https://github.blog/changelog/2026-02-19-workflow-dispatch-api-now-returns-run-ids
 	if in.ReturnDetails && started.ID != 0 {
-		return ok(map[string]any{"workflow_run_id": started.ID, "run_url": c.api("/actions/runs/%d", started.ID), "html_url": c.page("/actions/runs/%d", started.ID)})
+		return ok(map[string]any{
+			"workflow_run_id": started.ID, "run_url": c.api("/actions/runs/%d", started.ID),
+			"html_url": c.page("/actions/runs/%d", started.ID),
+		})
 	}
 	return noContent()
 }
@@ -200,8 +207,12 @@ func dispatchRepository(c *call, in struct {
 	}
 	ref := "refs/heads/" + c.repo.DefaultBranch
 	c.s.emit(Event{
-		Name: "repository_dispatch", Repository: c.repo.fullName(), Action: in.EventType, Ref: ref, SHA: c.s.head(c.Context(), c.dir, ref), Actor: c.token.User, ByJob: c.token.Job,
-		Payload: map[string]any{"action": in.EventType, "branch": c.repo.DefaultBranch, "client_payload": in.Payload, "repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User)},
+		Name: "repository_dispatch", Repository: c.repo.fullName(), Action: in.EventType, Ref: ref,
+		SHA: c.s.head(c.Context(), c.dir, ref), Actor: c.token.User, ByJob: c.token.Job,
+		Payload: map[string]any{
+			"action": in.EventType, "branch": c.repo.DefaultBranch, "client_payload": in.Payload,
+			"repository": c.s.repositoryJSON(c.repo), "sender": c.s.userJSON(c.token.User),
+		},
 	})
 	return noContent()
 }
@@ -212,7 +223,8 @@ func listRuns(c *call) (*answer, error) {
 	var matching []Run
 	runs := c.s.Runs(c.repo.fullName())
 	known := file == ""
-	if _, err := c.git("cat-file", "-e", "refs/heads/"+c.repo.DefaultBranch+":.github/workflows/"+path.Base(file)); file != "" && err == nil {
+	if _, err := c.git("cat-file", "-e", "refs/heads/"+c.repo.DefaultBranch+":.github/workflows/"+path.Base(file)); file != "" &&
+		err == nil {
 		known = true
 	}
 	for i := len(runs) - 1; i >= 0; i-- {
@@ -321,13 +333,19 @@ func (c *call) runJSON(r Run) map[string]any {
 	api := c.api("/actions/runs/%d", r.ID)
 	workflow := numberID(r.Path)
 	return map[string]any{
-		"id": r.ID, "name": r.Workflow, "node_id": nodeID("WorkflowRun", strconv.FormatInt(r.ID, 10)), "check_suite_id": r.ID, "check_suite_node_id": nodeID("CheckSuite", strconv.FormatInt(r.ID, 10)),
-		"head_branch": orNil(r.HeadBranch), "head_sha": r.HeadSHA, "path": r.Path, "run_number": r.Number, "run_attempt": 1, "event": r.Event, "display_title": r.Title,
-		"status": r.Status, "conclusion": orNil(r.Conclusion), "workflow_id": workflow, "url": api, "html_url": c.page("/actions/runs/%d", r.ID), "pull_requests": []any{},
+		"id": r.ID, "name": r.Workflow, "node_id": nodeID("WorkflowRun", strconv.FormatInt(r.ID, 10)), "check_suite_id": r.ID,
+		"check_suite_node_id": nodeID("CheckSuite", strconv.FormatInt(r.ID, 10)),
+		"head_branch":         orNil(r.HeadBranch), "head_sha": r.HeadSHA, "path": r.Path, "run_number": r.Number, "run_attempt": 1,
+		"event": r.Event, "display_title": r.Title,
+		"status": r.Status, "conclusion": orNil(r.Conclusion), "workflow_id": workflow, "url": api,
+		"html_url": c.page("/actions/runs/%d", r.ID), "pull_requests": []any{},
 		"created_at": stamp(r.Created), "updated_at": stamp(r.Updated), "run_started_at": stamp(firstTime(r.Started, r.Created)),
-		"jobs_url": api + "/jobs", "logs_url": api + "/logs", "check_suite_url": c.api("/check-suites/%d", r.ID), "artifacts_url": api + "/artifacts", "cancel_url": api + "/cancel",
-		"rerun_url": api + "/rerun", "previous_attempt_url": nil, "workflow_url": c.api("/actions/workflows/%d", workflow), "head_commit": nil,
-		"repository": c.s.minimalRepositoryJSON(c.repo), "head_repository": c.s.minimalRepositoryJSON(c.repo), "actor": c.s.userJSON(r.Actor), "triggering_actor": c.s.userJSON(r.Actor),
+		"jobs_url": api + "/jobs", "logs_url": api + "/logs", "check_suite_url": c.api("/check-suites/%d", r.ID),
+		"artifacts_url": api + "/artifacts", "cancel_url": api + "/cancel",
+		"rerun_url": api + "/rerun", "previous_attempt_url": nil, "workflow_url": c.api("/actions/workflows/%d", workflow),
+		"head_commit": nil,
+		"repository":  c.s.minimalRepositoryJSON(c.repo), "head_repository": c.s.minimalRepositoryJSON(c.repo),
+		"actor": c.s.userJSON(r.Actor), "triggering_actor": c.s.userJSON(r.Actor),
 	}
 }
 
@@ -341,13 +359,20 @@ func firstTime(t, fallback time.Time) time.Time {
 func (c *call) jobJSON(r Run, j RunJob) map[string]any {
 	steps := []map[string]any{}
 	for i, st := range j.Steps {
-		steps = append(steps, map[string]any{"name": st.Name, "status": "completed", "conclusion": orNil(st.Conclusion), "number": i + 1, "started_at": stampOrNil(j.Started), "completed_at": stampOrNil(j.Completed)})
+		steps = append(steps, map[string]any{
+			"name": st.Name, "status": "completed", "conclusion": orNil(st.Conclusion), "number": i + 1,
+			"started_at": stampOrNil(j.Started), "completed_at": stampOrNil(j.Completed),
+		})
 	}
 	return map[string]any{
-		"id": j.ID, "run_id": r.ID, "run_url": c.api("/actions/runs/%d", r.ID), "node_id": nodeID("CheckRun", strconv.FormatInt(j.ID, 10)), "head_sha": r.HeadSHA,
-		"url": c.api("/actions/jobs/%d", j.ID), "html_url": c.page("/actions/runs/%d/job/%d", r.ID, j.ID), "status": j.Status, "conclusion": orNil(j.Conclusion),
-		"created_at": stamp(r.Created), "started_at": stamp(firstTime(j.Started, r.Created)), "completed_at": stampOrNil(j.Completed), "name": j.Name, "steps": steps,
-		"check_run_url": c.api("/check-runs/%d", j.ID), "labels": []string{"ubuntu-latest"}, "runner_id": 1, "runner_name": "act", "runner_group_id": 1, "runner_group_name": "sandbox",
+		"id": j.ID, "run_id": r.ID, "run_url": c.api("/actions/runs/%d", r.ID),
+		"node_id": nodeID("CheckRun", strconv.FormatInt(j.ID, 10)), "head_sha": r.HeadSHA,
+		"url": c.api("/actions/jobs/%d", j.ID), "html_url": c.page("/actions/runs/%d/job/%d", r.ID, j.ID), "status": j.Status,
+		"conclusion": orNil(j.Conclusion),
+		"created_at": stamp(r.Created), "started_at": stamp(firstTime(j.Started, r.Created)),
+		"completed_at": stampOrNil(j.Completed), "name": j.Name, "steps": steps,
+		"check_run_url": c.api("/check-runs/%d", j.ID), "labels": []string{"ubuntu-latest"}, "runner_id": 1, "runner_name": "act",
+		"runner_group_id": 1, "runner_group_name": "sandbox",
 		"workflow_name": r.Workflow, "head_branch": orNil(r.HeadBranch), "run_attempt": 1,
 	}
 }
@@ -361,10 +386,16 @@ func listCheckRuns(c *call, sha string) (*answer, error) {
 		}
 		for _, j := range r.Jobs {
 			list = append(list, map[string]any{
-				"id": j.ID, "name": j.Name, "node_id": nodeID("CheckRun", strconv.FormatInt(j.ID, 10)), "head_sha": sha, "external_id": "", "url": c.api("/check-runs/%d", j.ID),
-				"html_url": c.page("/actions/runs/%d/job/%d", r.ID, j.ID), "details_url": c.page("/actions/runs/%d", r.ID), "status": j.Status, "conclusion": orNil(j.Conclusion),
-				"started_at": stampOrNil(j.Started), "completed_at": stampOrNil(j.Completed), "check_suite": map[string]any{"id": r.ID}, "app": nil, "pull_requests": []any{},
-				"output": map[string]any{"title": nil, "summary": nil, "text": nil, "annotations_count": 0, "annotations_url": c.api("/check-runs/%d/annotations", j.ID)},
+				"id": j.ID, "name": j.Name, "node_id": nodeID("CheckRun", strconv.FormatInt(j.ID, 10)), "head_sha": sha,
+				"external_id": "", "url": c.api("/check-runs/%d", j.ID),
+				"html_url": c.page("/actions/runs/%d/job/%d", r.ID, j.ID), "details_url": c.page("/actions/runs/%d", r.ID),
+				"status": j.Status, "conclusion": orNil(j.Conclusion),
+				"started_at": stampOrNil(j.Started), "completed_at": stampOrNil(j.Completed),
+				"check_suite": map[string]any{"id": r.ID}, "app": nil, "pull_requests": []any{},
+				"output": map[string]any{
+					"title": nil, "summary": nil, "text": nil, "annotations_count": 0,
+					"annotations_url": c.api("/check-runs/%d/annotations", j.ID),
+				},
 			})
 		}
 	}

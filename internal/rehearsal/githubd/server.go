@@ -243,7 +243,8 @@ type Seed struct {
 // if Actions were switched on afterwards.
 func (s *Server) CreateRepository(ctx context.Context, seed Seed) error {
 	owner, name, ok := strings.Cut(seed.Name, "/")
-	if !ok || owner == "" || name == "" || strings.ContainsAny(name, "/\\") || strings.HasPrefix(name, ".") || strings.HasPrefix(owner, ".") {
+	if !ok || owner == "" || name == "" || strings.ContainsAny(name, "/\\") || strings.HasPrefix(name, ".") ||
+		strings.HasPrefix(owner, ".") {
 		return fmt.Errorf("create repository %q: the form is OWNER/NAME", seed.Name)
 	}
 	if seed.Branch == "" {
@@ -262,14 +263,17 @@ func (s *Server) CreateRepository(ctx context.Context, seed Seed) error {
 		return fmt.Errorf("create repository %s: it exists already", seed.Name)
 	}
 	repo := &repository{
-		Owner: owner, Name: name, Private: seed.Private, DefaultBranch: seed.Branch, Created: s.now(), Required: seed.Required, Protected: seed.Protected, Bypass: seed.Bypass,
+		Owner: owner, Name: name, Private: seed.Private, DefaultBranch: seed.Branch, Created: s.now(), Required: seed.Required,
+		Protected: seed.Protected, Bypass: seed.Bypass,
 		RunNumbers: map[string]int{}, Secrets: seed.Secrets, Vars: seed.Vars,
 	}
 	dir := s.gitDir(repo)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fmt.Errorf("create repository %s: %w", seed.Name, err)
 	}
-	if _, err := git.RunEnv(ctx, filepath.Dir(dir), s.o.Env, "init", "--quiet", "--bare", "--initial-branch="+seed.Branch, dir); err != nil {
+	if _, err := git.RunEnv(
+		ctx, filepath.Dir(dir), s.o.Env, "init", "--quiet", "--bare", "--initial-branch="+seed.Branch, dir,
+	); err != nil {
 		return fmt.Errorf("create repository %s: %w", seed.Name, err)
 	}
 	if seed.Dir != "" {

@@ -38,10 +38,13 @@ func TestGitOverHTTP(t *testing.T) {
 	if _, err := f.clone(""); err == nil {
 		t.Error("a private repository was cloned without a token")
 	}
-	if _, err := f.clone(f.CreateToken(Token{Job: true, Repositories: []string{"acme/other"}})); err == nil || !strings.Contains(err.Error(), "not found") {
+	if _, err := f.clone(f.CreateToken(Token{Job: true, Repositories: []string{"acme/other"}})); err == nil ||
+		!strings.Contains(err.Error(), "not found") {
 		t.Errorf("a token of another repository: got %v", err)
 	}
-	reader, err := f.clone(f.CreateToken(Token{Job: true, Repositories: []string{"acme/x"}, Permissions: map[string]string{"contents": "read"}}))
+	reader, err := f.clone(f.CreateToken(Token{
+		Job: true, Repositories: []string{"acme/x"}, Permissions: map[string]string{"contents": "read"},
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,10 @@ func TestGitOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"commit", "--quiet", "--allow-empty", "-m", "two"}, {"tag", "v1"}, {"push", "--quiet", "origin", "HEAD:main", "v1", ":spare"}} {
+	for _, args := range [][]string{
+		{"commit", "--quiet", "--allow-empty", "-m", "two"}, {"tag", "v1"},
+		{"push", "--quiet", "origin", "HEAD:main", "v1", ":spare"},
+	} {
 		if _, err := writer(args...); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +76,8 @@ func TestGitOverHTTP(t *testing.T) {
 		got[e.Name+" "+e.Ref] = e.Before + " " + e.SHA + " " + e.Actor
 	}
 	want := map[string]string{
-		"push refs/heads/main": f.main + " " + head + " ada", "push refs/tags/v1": zeroOID + " " + head + " ada", "push refs/heads/spare": f.topic + " " + zeroOID + " ada",
+		"push refs/heads/main": f.main + " " + head + " ada", "push refs/tags/v1": zeroOID + " " + head + " ada",
+		"push refs/heads/spare": f.topic + " " + zeroOID + " ada",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -87,12 +94,15 @@ func TestPullRequestFollowsItsBranch(t *testing.T) {
 		}
 	})
 	f.send(f.token, "POST", "pulls", `{"title":"t","head":"topic","base":"main"}`)
-	job := f.CreateToken(Token{Job: true, Repositories: []string{"acme/x"}, Permissions: map[string]string{"contents": "write", "pull-requests": "write"}})
+	job := f.CreateToken(Token{
+		Job: true, Repositories: []string{"acme/x"}, Permissions: map[string]string{"contents": "write", "pull-requests": "write"},
+	})
 	next := f.git("commit-tree", "topic^{tree}", "-p", "topic", "-m", "next")
 	if status, body, _ := f.send(job, "PATCH", "git/refs/heads/topic", `{"sha":"`+next+`"}`); status != 200 {
 		t.Fatal(status, body)
 	}
-	if p := f.Pulls("acme/x")[0]; p.HeadSHA != next || f.git("rev-parse", "refs/pull/1/head") != next || f.git("rev-parse", "refs/pull/1/merge^2") != next {
+	if p := f.Pulls("acme/x")[0]; p.HeadSHA != next || f.git("rev-parse", "refs/pull/1/head") != next ||
+		f.git("rev-parse", "refs/pull/1/merge^2") != next {
 		t.Errorf("the pull request is at %s, want %s", p.HeadSHA, next)
 	}
 	if status, _, _ := f.send(f.token, "DELETE", "git/refs/heads/topic", ""); status != 204 || f.Pulls("acme/x")[0].State != "closed" {
@@ -140,7 +150,9 @@ func TestConflictIsNotMergeable(t *testing.T) {
 		t.Helper()
 		body := `{"base_tree":"` + f.main + `","tree":[{"path":"f","mode":"100644","type":"blob","content":"` + content + `"}]}`
 		_, tree, _ := f.send(f.token, "POST", "git/trees", body)
-		f.git("update-ref", "refs/heads/"+branch, f.git("commit-tree", fmt.Sprint(tree.(map[string]any)["sha"]), "-p", f.main, "-m", content))
+		f.git("update-ref", "refs/heads/"+branch, f.git(
+			"commit-tree", fmt.Sprint(tree.(map[string]any)["sha"]), "-p", f.main, "-m", content,
+		))
 	}
 	change("topic", "ours")
 	change("main", "theirs")
@@ -283,7 +295,12 @@ func TestUpdateRefsIsAllOrNothing(t *testing.T) {
 	f := newFixture(t)
 	_, info, _ := f.send(f.token, "GET", "", "")
 	send := func(updates string) any {
-		_, body, _ := f.send(f.token, http.MethodPost, "/api/graphql", `{"query":"mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }","variables":{"input":{"repositoryId":"`+fmt.Sprint(info.(map[string]any)["node_id"])+`","refUpdates":[`+updates+`]}}}`)
+		_, body, _ := f.send(
+			f.token, http.MethodPost, "/api/graphql",
+			`{"query":"mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }","variables":{"input":{"repositoryId":"`+fmt.Sprint(
+				info.(map[string]any)["node_id"],
+			)+`","refUpdates":[`+updates+`]}}}`,
+		)
 		return body.(map[string]any)["errors"]
 	}
 	update := func(ref, before, after string, force bool) string {
@@ -302,10 +319,13 @@ func TestUpdateRefsIsAllOrNothing(t *testing.T) {
 	if f.git("rev-parse", "main")+f.git("rev-parse", "topic") != f.main+f.topic {
 		t.Error("a refused update moved a branch")
 	}
-	if errs := send(update("main", f.main, f.topic, false) + "," + update("topic", f.topic, f.main, true) + "," + update("spare", f.topic, zeroOID, false)); errs != nil {
+	if errs := send(update("main", f.main, f.topic, false) + "," + update(
+		"topic", f.topic, f.main, true,
+	) + "," + update("spare", f.topic, zeroOID, false)); errs != nil {
 		t.Errorf("got %v", errs)
 	}
-	if f.git("rev-parse", "main")+f.git("rev-parse", "topic") != f.topic+f.main || f.head(t.Context(), f.GitDir("acme/x"), "refs/heads/spare") != "" {
+	if f.git("rev-parse", "main")+f.git("rev-parse", "topic") != f.topic+f.main ||
+		f.head(t.Context(), f.GitDir("acme/x"), "refs/heads/spare") != "" {
 		t.Error("the update did not happen")
 	}
 }

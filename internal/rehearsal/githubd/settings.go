@@ -347,7 +347,9 @@ func codeOwnerErrors(c *call) (*answer, error) {
 			for _, owner := range strings.Fields(rule) {
 				if org, slug, team := strings.Cut(strings.TrimPrefix(owner, "@"), "/"); team && strings.HasPrefix(owner,
 					"@") && !c.ownerCounts(org, slug) {
-					advice := fmt.Sprintf("make sure the team %s exists, is publicly visible, and has write access to the repository", owner)
+					advice := fmt.Sprintf(
+						"make sure the team %s exists, is publicly visible, and has write access to the repository", owner,
+					)
 					found = append(found, map[string]any{
 						"line": i + 1, "column": strings.Index(line, owner) + 1, "kind": "Unknown owner", "source": line, "path": path,
 						"suggestion": advice, "message": fmt.Sprintf("Unknown owner on line %d: %s", i+1, advice),

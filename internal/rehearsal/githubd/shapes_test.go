@@ -113,7 +113,9 @@ func newFixture(t *testing.T) *fixture {
 	}
 	t.Cleanup(stop)
 	dir := t.TempDir()
-	for name, content := range map[string]string{"f": "content\n", ".github/CODEOWNERS": "* @acme/nobody\n", ".github/workflows/w.yml": "on: workflow_dispatch\njobs: {}\n"} {
+	for name, content := range map[string]string{
+		"f": "content\n", ".github/CODEOWNERS": "* @acme/nobody\n", ".github/workflows/w.yml": "on: workflow_dispatch\njobs: {}\n",
+	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -137,7 +139,10 @@ func newFixture(t *testing.T) *fixture {
 // treeWith is main's tree with one more file.
 func (f *fixture) treeWith(name, blob string) string {
 	f.t.Helper()
-	out, err := git.Command{Dir: f.GitDir("acme/x"), Args: []string{"mktree"}, Stdin: strings.NewReader(f.git("ls-tree", "main") + "\n100644 blob " + f.git("rev-parse", blob) + "\t" + name + "\n")}.Output(f.t.Context())
+	out, err := git.Command{
+		Dir: f.GitDir("acme/x"), Args: []string{"mktree"},
+		Stdin: strings.NewReader(f.git("ls-tree", "main") + "\n100644 blob " + f.git("rev-parse", blob) + "\t" + name + "\n"),
+	}.Output(f.t.Context())
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -187,14 +192,20 @@ func TestShapes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s, official := readShapes(t), readDescription(t)
-	run := f.AddRun(Run{Repository: "acme/x", Path: ".github/workflows/w.yml", Workflow: "w", Event: "push", HeadSHA: f.main, HeadBranch: "main", Actor: "ada"})
+	run := f.AddRun(Run{
+		Repository: "acme/x", Path: ".github/workflows/w.yml", Workflow: "w", Event: "push", HeadSHA: f.main, HeadBranch: "main",
+		Actor: "ada",
+	})
 	logFile := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(logFile, []byte("log"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	f.UpdateRun("acme/x", run.ID, func(r *Run) {
 		r.Status, r.Conclusion, r.Log = "completed", "success", logFile
-		r.Jobs = []RunJob{{Name: "j", Status: "completed", Conclusion: "success", Started: f.now(), Completed: f.now(), Steps: []RunStep{{"s", "success"}}}}
+		r.Jobs = []RunJob{{
+			Name: "j", Status: "completed", Conclusion: "success", Started: f.now(), Completed: f.now(),
+			Steps: []RunStep{{"s", "success"}},
+		}}
 	})
 	job := f.Runs("")[0].Jobs[0].ID
 	f.fillSettings()
@@ -204,34 +215,63 @@ func TestShapes(t *testing.T) {
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	requests := []request{                                       // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
-		{"POST /git/refs", "git/refs", `{"ref":"refs/heads/new","sha":"` + f.main + `"}`}, {"PATCH /git/refs/{ref...}", "git/refs/heads/new", `{"sha":"` + f.topic + `"}`}, {"DELETE /git/refs/{ref...}", "git/refs/heads/new", ""},
+		{"POST /git/refs", "git/refs", `{"ref":"refs/heads/new","sha":"` + f.main + `"}`},
+		{"PATCH /git/refs/{ref...}", "git/refs/heads/new", `{"sha":"` + f.topic + `"}`},
+		{"DELETE /git/refs/{ref...}", "git/refs/heads/new", ""},
 		{"GET /git/blobs/{sha}", "git/blobs/" + f.blob, ""}, {"POST /git/blobs", "git/blobs", `{"content":"eA==","encoding":"base64"}`},
-		{"GET /git/trees/{sha}", "git/trees/" + f.main + "?recursive=1", ""}, {"POST /git/trees", "git/trees", `{"base_tree":"` + tree + `","tree":[{"path":"g","mode":"100644","type":"blob","content":"x"}]}`},
-		{"GET /git/commits/{sha}", "git/commits/" + f.topic, ""}, {"POST /git/commits", "git/commits", `{"message":"m","tree":"` + tree + `","parents":["` + f.main + `"]}`},
-		{"GET /commits", "commits?sha=topic", ""}, {"GET /commits/{rest...}", "commits/topic", ""}, {"GET /compare/{basehead...}", "compare/main...topic", ""},
+		{"GET /git/trees/{sha}", "git/trees/" + f.main + "?recursive=1", ""},
+		{"POST /git/trees", "git/trees", `{"base_tree":"` + tree + `","tree":[{"path":"g","mode":"100644","type":"blob","content":"x"}]}`},
+		{"GET /git/commits/{sha}", "git/commits/" + f.topic, ""},
+		{"POST /git/commits", "git/commits", `{"message":"m","tree":"` + tree + `","parents":["` + f.main + `"]}`},
+		{"GET /commits", "commits?sha=topic", ""}, {"GET /commits/{rest...}", "commits/topic", ""},
+		{"GET /compare/{basehead...}", "compare/main...topic", ""},
 		{"GET /tarball/{ref...}", "tarball/main", ""}, {"GET /contents/{path...}", "contents/f", ""},
-		{"POST /statuses/{sha}", "statuses/" + f.topic, `{"state":"success","context":"ci"}`}, {"GET /commits/{rest...} status", "commits/topic/status", ""},
-		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""}, {"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
+		{"POST /statuses/{sha}", "statuses/" + f.topic, `{"state":"success","context":"ci"}`},
+		{"GET /commits/{rest...} status", "commits/topic/status", ""},
+		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""},
+		{"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
 		{"POST /deployments", "deployments", `{"ref":"main","task":"t","environment":"e","payload":{"a":"b"},"required_contexts":[]}`},
-		{"GET /deployments/{id}", "deployments/DEPLOYMENT", ""}, {"POST /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses", `{"state":"success","description":"d","log_url":"https://x.example/log"}`},
+		{"GET /deployments/{id}", "deployments/DEPLOYMENT", ""},
+		{
+			"POST /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses",
+			`{"state":"success","description":"d","log_url":"https://x.example/log"}`,
+		},
 		{"GET /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses", ""},
-		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""}, {"GET /pulls/{n}", "pulls/1", ""}, {"GET /pulls/{n}/files", "pulls/1/files", ""}, {"GET /collaborators/{user}/permission", "collaborators/bob/permission", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
-		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`}, {"GET /pulls/{n}/reviews", "pulls/1/reviews", ""}, {"GET /commits/{rest...} pulls", "commits/topic/pulls", ""},
-		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`}, {"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`}, {"GET /activity", "activity", ""},
+		{"POST /pulls", "pulls", `{"title":"t","head":"topic","base":"main","body":"b"}`}, {"GET /pulls", "pulls", ""},
+		{"GET /pulls/{n}", "pulls/1", ""}, {"GET /pulls/{n}/files", "pulls/1/files", ""},
+		{"GET /collaborators/{user}/permission", "collaborators/bob/permission", ""}, {"PATCH /pulls/{n}", "pulls/1", `{"title":"t2"}`},
+		{"POST /pulls/{n}/reviews", "pulls/1/reviews", `{"event":"COMMENT","body":"x"}`},
+		{"GET /pulls/{n}/reviews", "pulls/1/reviews", ""}, {"GET /commits/{rest...} pulls", "commits/topic/pulls", ""},
+		{"PUT /pulls/{n}/reviews/{id}", "pulls/1/reviews/REVIEW", `{"body":"y"}`},
+		{"PUT /pulls/{n}/reviews/{id}/dismissals", "pulls/1/reviews/REVIEW/dismissals", `{"message":"m"}`},
+		{"GET /activity", "activity", ""},
 		{"POST /pulls/{n}/requested_reviewers", "pulls/1/requested_reviewers", `{"reviewers":["bob"],"team_reviewers":["platform"]}`},
-		{"POST /issues/{n}/comments", "issues/1/comments", `{"body":"x"}`}, {"GET /issues/{n}/comments", "issues/1/comments", ""}, {"PATCH /issues/comments/{id}", "issues/comments/COMMENT", `{"body":"y"}`},
-		{"POST /issues", "issues", `{"title":"t","body":"b","labels":["drift"]}`}, {"GET /issues", "issues?state=all", ""}, {"GET /issues/{n}", "issues/2", ""}, {"PATCH /issues/{n}", "issues/2", `{"state":"closed"}`},
-		{"POST /issues/{n}/labels", "issues/1/labels", `["prod"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""}, {"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
-		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`}, {"GET /actions/workflows/{file}/runs", "actions/workflows/w.yml/runs", ""},
-		{"GET /actions/runs", "actions/runs", ""}, {"GET /actions/runs/{id}", fmt.Sprintf("actions/runs/%d", run.ID), ""}, {"GET /actions/runs/{id}/jobs", fmt.Sprintf("actions/runs/%d/jobs", run.ID), ""},
-		{"GET /actions/jobs/{id}/logs", fmt.Sprintf("actions/jobs/%d/logs", job), ""}, {"POST /dispatches", "dispatches", `{"event_type":"x"}`},
-		{"GET /rules/branches/{branch}", "rules/branches/main", ""}, {"GET /rulesets/{id}", fmt.Sprintf("rulesets/%d", f.lookup("acme/x").ID), ""},
-		{"GET /environments/{name}", "environments/waybill", ""}, {"GET /environments/{name}/deployment-branch-policies", "environments/waybill/deployment-branch-policies", ""},
-		{"GET /environments/{name}/secrets", "environments/waybill/secrets", ""}, {"GET /environments/{name}/variables", "environments/waybill/variables", ""},
+		{"POST /issues/{n}/comments", "issues/1/comments", `{"body":"x"}`}, {"GET /issues/{n}/comments", "issues/1/comments", ""},
+		{"PATCH /issues/comments/{id}", "issues/comments/COMMENT", `{"body":"y"}`},
+		{"POST /issues", "issues", `{"title":"t","body":"b","labels":["drift"]}`}, {"GET /issues", "issues?state=all", ""},
+		{"GET /issues/{n}", "issues/2", ""}, {"PATCH /issues/{n}", "issues/2", `{"state":"closed"}`},
+		{"POST /issues/{n}/labels", "issues/1/labels", `["prod"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""},
+		{"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
+		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`},
+		{"GET /actions/workflows/{file}/runs", "actions/workflows/w.yml/runs", ""},
+		{"GET /actions/runs", "actions/runs", ""}, {"GET /actions/runs/{id}", fmt.Sprintf("actions/runs/%d", run.ID), ""},
+		{"GET /actions/runs/{id}/jobs", fmt.Sprintf("actions/runs/%d/jobs", run.ID), ""},
+		{"GET /actions/jobs/{id}/logs", fmt.Sprintf("actions/jobs/%d/logs", job), ""},
+		{"POST /dispatches", "dispatches", `{"event_type":"x"}`},
+		{"GET /rules/branches/{branch}", "rules/branches/main", ""},
+		{"GET /rulesets/{id}", fmt.Sprintf("rulesets/%d", f.lookup("acme/x").ID), ""},
+		{"GET /environments/{name}", "environments/waybill", ""},
+		{"GET /environments/{name}/deployment-branch-policies", "environments/waybill/deployment-branch-policies", ""},
+		{"GET /environments/{name}/secrets", "environments/waybill/secrets", ""},
+		{"GET /environments/{name}/variables", "environments/waybill/variables", ""},
 		{"GET /actions/secrets", "actions/secrets", ""}, {"GET /actions/variables", "actions/variables", ""},
-		{"GET /actions/organization-secrets", "actions/organization-secrets", ""}, {"GET /actions/organization-variables", "actions/organization-variables", ""},
+		{"GET /actions/organization-secrets", "actions/organization-secrets", ""},
+		{"GET /actions/organization-variables", "actions/organization-variables", ""},
 		{"GET /codeowners/errors", "codeowners/errors", ""}, {"GET /actions/permissions/access", "actions/permissions/access", ""},
-		{"POST /code-scanning/sarifs", "code-scanning/sarifs", `{"commit_sha":"` + f.main + `","ref":"refs/heads/main","sarif":"` + sarif + `"}`},
+		{
+			"POST /code-scanning/sarifs", "code-scanning/sarifs",
+			`{"commit_sha":"` + f.main + `","ref":"refs/heads/main","sarif":"` + sarif + `"}`,
+		},
 	}
 	asked := map[string]bool{}
 	for _, r := range requests {

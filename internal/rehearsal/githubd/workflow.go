@@ -120,7 +120,10 @@ func (p *Permissions) UnmarshalYAML(n *yaml.Node) error {
 	}
 	access, ok := strings.CutSuffix(n.Value, "-all")
 	if ok {
-		for _, scope := range []string{"actions", "checks", "contents", "deployments", "id-token", "issues", "packages", "pull-requests", "security-events", "statuses"} {
+		for _, scope := range []string{
+			"actions", "checks", "contents", "deployments", "id-token", "issues", "packages", "pull-requests", "security-events",
+			"statuses",
+		} {
 			if scope != "id-token" || access == "write" {
 				(*p)[scope] = access
 			}
@@ -174,7 +177,8 @@ func (w *Workflow) Matches(e Event, changed func() ([]string, error)) (bool, err
 		return true, nil
 	case "pull_request_review", "issue_comment", "merge_group":
 		// Neither branches nor paths filter the first two.
-		if len(t.Types) > 0 && !contains(t.Types, e.Action) || e.Name == "merge_group" && !matchesFilter(e.BaseRef, t.Branches, t.BranchesIgnore) {
+		if len(t.Types) > 0 && !contains(t.Types, e.Action) ||
+			e.Name == "merge_group" && !matchesFilter(e.BaseRef, t.Branches, t.BranchesIgnore) {
 			return false, nil
 		}
 		return true, nil

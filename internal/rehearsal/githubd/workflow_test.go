@@ -69,11 +69,16 @@ func TestWorkflowMatches(t *testing.T) {
 
 func TestParseWorkflow(t *testing.T) {
 	t.Parallel()
-	w, err := ParseWorkflow("w.yml", []byte("on: push\npermissions: read-all\nconcurrency: one\njobs:\n  a:\n    permissions: {}\n    steps: [{uses: x/y@v1}]\n  b:\n    uses: ./.github/workflows/c.yml\n"))
+	w, err := ParseWorkflow(
+		"w.yml",
+		[]byte("on: push\npermissions: read-all\nconcurrency: one\njobs:\n  a:\n    permissions: {}\n    steps: [{uses: x/y@v1}]\n  "+
+			"b:\n    uses: ./.github/workflows/c.yml\n"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Permissions["contents"] != "read" || w.Permissions["id-token"] != "" || w.Concurrency.Group != "one" || w.Jobs["a"].Permissions == nil || len(*w.Jobs["a"].Permissions) != 0 ||
+	if w.Permissions["contents"] != "read" || w.Permissions["id-token"] != "" || w.Concurrency.Group != "one" ||
+		w.Jobs["a"].Permissions == nil || len(*w.Jobs["a"].Permissions) != 0 ||
 		w.Jobs["b"].Permissions != nil || w.Jobs["a"].Steps[0].Uses != "x/y@v1" || w.Name != "w.yml" {
 		t.Errorf("%+v", w)
 	}

@@ -72,7 +72,8 @@ func (c Claims) private() map[string]any {
 		"workflow_ref": workflowRef, "workflow_sha": workflowSHA,
 		"job_workflow_ref": cmp.Or(c.JobWorkflowRef, workflowRef), "job_workflow_sha": cmp.Or(c.JobWorkflowSHA, workflowSHA),
 		"run_id": cmp.Or(c.RunID, "1"), "run_number": cmp.Or(c.RunNumber, "1"), "run_attempt": cmp.Or(c.RunAttempt, "1"),
-		"runner_environment": cmp.Or(c.RunnerEnvironment, "github-hosted"), "actor": cmp.Or(c.Actor, c.owner()), "actor_id": cmp.Or(c.ActorID, "1"),
+		"runner_environment": cmp.Or(c.RunnerEnvironment, "github-hosted"), "actor": cmp.Or(c.Actor, c.owner()),
+		"actor_id": cmp.Or(c.ActorID, "1"),
 	}
 	if c.Environment != "" {
 		claims["environment"] = c.Environment

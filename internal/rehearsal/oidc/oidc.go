@@ -107,7 +107,8 @@ func (i *Issuer) Token(c Claims, audience string) (string, error) {
 	now := time.Now()
 	token, err := jwt.Signed(i.signer).Claims(jwt.Claims{
 		Issuer: i.url, Subject: c.Subject(), Audience: jwt.Audience{audience}, ID: rand.Text(),
-		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-time.Minute)), Expiry: jwt.NewNumericDate(now.Add(lifetime)),
+		IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now.Add(-time.Minute)),
+		Expiry: jwt.NewNumericDate(now.Add(lifetime)),
 	}).Claims(c.private()).Serialize()
 	if err != nil {
 		return "", fmt.Errorf("sign a token: %w", err)

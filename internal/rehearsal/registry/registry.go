@@ -34,9 +34,13 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, fmt.Errorf("start the registry: %w", err)
 	}
 	handler := registry.New(
-		registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true), registry.WithBlobHandler(registry.NewDiskBlobHandler(dir)),
+		registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true),
+		registry.WithBlobHandler(registry.NewDiskBlobHandler(dir)),
 	)
-	s := &Server{Host: listener.Addr().String(), server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, done: make(chan struct{})}
+	s := &Server{
+		Host: listener.Addr().String(), server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
+		done: make(chan struct{}),
+	}
 	go func() {
 		defer close(s.done)
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -181,7 +181,8 @@ func (s *Stack) startLog(ctx context.Context, o Options) error {
 		return []string{
 			"serve", "--storage-dir", storage, "--signer-filepath", key, "--hostname", loopback,
 			"--checkpoint-interval", "200ms", "--batch-max-age", "50ms", "--log-level", "warn",
-			"--http-address", loopback, "--http-port", ports[0], "--grpc-address", loopback, "--grpc-port", ports[1], "--http-metrics-port", ports[2],
+			"--http-address", loopback, "--http-port", ports[0], "--grpc-address", loopback, "--grpc-port", ports[1],
+			"--http-metrics-port", ports[2],
 		}
 	})
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 func TestStartTwice(t *testing.T) {
 	t.Parallel()
 	a, b := sigstoretest.Start(t), sigstoretest.Start(t)
-	if a.Instance.FulcioURL == b.Instance.FulcioURL || a.Instance.LogURL == b.Instance.LogURL || a.Instance.TimestampURL == b.Instance.TimestampURL {
+	if a.Instance.FulcioURL == b.Instance.FulcioURL || a.Instance.LogURL == b.Instance.LogURL ||
+		a.Instance.TimestampURL == b.Instance.TimestampURL {
 		t.Errorf("both at %+v", a.Instance)
 	}
 	for _, file := range []string{a.SigningConfig, a.TrustedRoot, a.TimestampChain} {
@@ -71,7 +72,8 @@ func TestStartGivesUp(t *testing.T) {
 			}
 		}
 	}()
-	if _, err := sigstored.Start(ctx, sigstored.Options{Tools: tools, State: state}); err == nil || !strings.Contains(err.Error(), "start fulcio: no answer") {
+	if _, err := sigstored.Start(ctx, sigstored.Options{Tools: tools, State: state}); err == nil ||
+		!strings.Contains(err.Error(), "start fulcio: no answer") {
 		t.Errorf("got %v", err)
 	}
 	cancel()

@@ -71,7 +71,9 @@ func Start(ctx context.Context, o Options) (_ *Stage, err error) {
 	}
 	urls := s.URLs()
 	tell("rehearsal is up: registry %s, GitHub stand-in %s", urls.Registry, urls.Server)
-	s.stack, err = sigstored.Start(ctx, sigstored.Options{Tools: o.Tools, State: filepath.Join(o.Dir, "sigstore"), Issuers: []string{urls.Issuer}})
+	s.stack, err = sigstored.Start(ctx, sigstored.Options{
+		Tools: o.Tools, State: filepath.Join(o.Dir, "sigstore"), Issuers: []string{urls.Issuer},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +84,9 @@ func Start(ctx context.Context, o Options) (_ *Stage, err error) {
 	}
 	tell("vulnerability database %s", database)
 	s.Variables["WAYBILL_DB_REPOSITORY"] = database
-	for name, file := range map[string]string{"WAYBILL_SIGNING_CONFIG": s.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": s.stack.TrustedRoot} {
+	for name, file := range map[string]string{
+		"WAYBILL_SIGNING_CONFIG": s.stack.SigningConfig, "WAYBILL_TRUSTED_ROOT": s.stack.TrustedRoot,
+	} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
@@ -95,7 +99,8 @@ func Start(ctx context.Context, o Options) (_ *Stage, err error) {
 // Trust is what deliver.yml of a config repository here has to say.
 func (s *Stage) Trust() workflows.Trust {
 	return workflows.Trust{
-		Database: s.Variables["WAYBILL_DB_REPOSITORY"], SigningConfig: s.Variables["WAYBILL_SIGNING_CONFIG"], TrustedRoot: s.Variables["WAYBILL_TRUSTED_ROOT"],
+		Database: s.Variables["WAYBILL_DB_REPOSITORY"], SigningConfig: s.Variables["WAYBILL_SIGNING_CONFIG"],
+		TrustedRoot: s.Variables["WAYBILL_TRUSTED_ROOT"],
 	}
 }
 
@@ -119,7 +124,9 @@ func pushDatabase(ctx context.Context, root, host string) (string, error) {
 		return "", err
 	}
 	client := registry.New(registry.Options{})
-	if _, err := vulndb.Push(ctx, client, repository, vulndb.Database{Advisories: advisories, UpdatedAt: time.Now().Add(-time.Hour)}); err != nil {
+	if _, err := vulndb.Push(ctx, client, repository, vulndb.Database{
+		Advisories: advisories, UpdatedAt: time.Now().Add(-time.Hour),
+	}); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%s:%d", repository.Name(), vulndb.SchemaVersion), nil

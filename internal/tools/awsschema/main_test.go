@@ -53,12 +53,24 @@ func TestMistakesFail(t *testing.T) {
 		{"nothing", "", "", ""},
 		{"misspelt attribute", "cidr_block", "cidr_blok", `argument named "cidr_blok" is not expected`},
 		{"missing attribute", `name     = "shop"`, "", `argument "name" is required`},
-		{"missing block", "vpc_config {\n    subnet_ids = [\"subnet-a\", \"subnet-b\"]\n  }", "", "At least 1 \"vpc_config\" blocks are required"},
+		{
+			"missing block", "vpc_config {\n    subnet_ids = [\"subnet-a\", \"subnet-b\"]\n  }", "",
+			"At least 1 \"vpc_config\" blocks are required",
+		},
 		{"unknown block", "vpc_config {", "vpc_configuration {}\n  vpc_config {", `Blocks of type "vpc_configuration" are not expected`},
-		{"block twice", "vpc_config {", "vpc_config {\n    subnet_ids = []\n  }\n  vpc_config {", `No more than 1 "vpc_config" blocks are allowed`},
+		{
+			"block twice", "vpc_config {", "vpc_config {\n    subnet_ids = []\n  }\n  vpc_config {",
+			`No more than 1 "vpc_config" blocks are allowed`,
+		},
 		{"wrong type", `["subnet-a", "subnet-b"]`, `"subnet-a"`, "set of string required"},
-		{"read-only attribute", `cidr_block = "10.0.0.0/16"`, "cidr_block = \"10.0.0.0/16\"\n  arn = \"arn:aws:ec2:::vpc/x\"", "Value for unconfigurable attribute"},
-		{"read-only attribute in a block", `subnet_ids = ["`, "vpc_id = \"vpc-a\"\n    subnet_ids = [\"", "Value for unconfigurable attribute"},
+		{
+			"read-only attribute", `cidr_block = "10.0.0.0/16"`, "cidr_block = \"10.0.0.0/16\"\n  arn = \"arn:aws:ec2:::vpc/x\"",
+			"Value for unconfigurable attribute",
+		},
+		{
+			"read-only attribute in a block", `subnet_ids = ["`, "vpc_id = \"vpc-a\"\n    subnet_ids = [\"",
+			"Value for unconfigurable attribute",
+		},
 		{"unknown type", `"aws_vpc"`, `"aws_vpcs"`, `does not support resource type "aws_vpcs"`},
 	}
 	for _, c := range cases {
@@ -68,7 +80,8 @@ func TestMistakesFail(t *testing.T) {
 			write(t, filepath.Join(dir, "main.tf"), strings.Replace(good, c.from, c.to, 1))
 			run(t, terraform, config, dir, "init", "-backend=false", "-no-color")
 			out := run(t, terraform, config, dir, "validate", "-no-color")
-			if c.want == "" && !strings.Contains(out, "The configuration is valid") || !strings.Contains(strings.Join(strings.Fields(out), " "), c.want) {
+			if c.want == "" && !strings.Contains(out, "The configuration is valid") ||
+				!strings.Contains(strings.Join(strings.Fields(out), " "), c.want) {
 				t.Errorf("want %q in:\n%s", c.want, out)
 			}
 		})
@@ -102,7 +115,9 @@ func mirror(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	dir := filepath.Join(root, address, "6.25.0", runtime.GOOS+"_"+runtime.GOARCH)
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "terraform-provider-aws_v6.25.0_x5"), ".")
+	build := exec.CommandContext(
+		t.Context(), "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "terraform-provider-aws_v6.25.0_x5"), ".",
+	)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the provider: %v\n%s", err, out)

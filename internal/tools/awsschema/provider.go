@@ -29,7 +29,9 @@ func (p *provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSche
 	return p.schema, nil
 }
 
-func (p *provider) GetResourceIdentitySchemas(context.Context, *tfprotov5.GetResourceIdentitySchemasRequest) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
+func (p *provider) GetResourceIdentitySchemas(
+	context.Context, *tfprotov5.GetResourceIdentitySchemasRequest,
+) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
 	return &tfprotov5.GetResourceIdentitySchemasResponse{}, nil
 }
 
@@ -37,7 +39,9 @@ func (p *provider) GetFunctions(context.Context, *tfprotov5.GetFunctionsRequest)
 	return &tfprotov5.GetFunctionsResponse{}, nil
 }
 
-func (p *provider) PrepareProviderConfig(_ context.Context, r *tfprotov5.PrepareProviderConfigRequest) (*tfprotov5.PrepareProviderConfigResponse, error) {
+func (p *provider) PrepareProviderConfig(
+	_ context.Context, r *tfprotov5.PrepareProviderConfigRequest,
+) (*tfprotov5.PrepareProviderConfigResponse, error) {
 	return &tfprotov5.PrepareProviderConfigResponse{PreparedConfig: r.Config}, nil
 }
 
@@ -49,19 +53,27 @@ func (p *provider) StopProvider(context.Context, *tfprotov5.StopProviderRequest)
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-func (p *provider) ValidateResourceTypeConfig(_ context.Context, r *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+func (p *provider) ValidateResourceTypeConfig(
+	_ context.Context, r *tfprotov5.ValidateResourceTypeConfigRequest,
+) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
 	return &tfprotov5.ValidateResourceTypeConfigResponse{Diagnostics: validate(p.schema.ResourceSchemas, r.TypeName, r.Config)}, nil
 }
 
-func (p *provider) ValidateDataSourceConfig(_ context.Context, r *tfprotov5.ValidateDataSourceConfigRequest) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
+func (p *provider) ValidateDataSourceConfig(
+	_ context.Context, r *tfprotov5.ValidateDataSourceConfigRequest,
+) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
 	return &tfprotov5.ValidateDataSourceConfigResponse{Diagnostics: validate(p.schema.DataSourceSchemas, r.TypeName, r.Config)}, nil
 }
 
-func (p *provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
+func (p *provider) PlanResourceChange(
+	_ context.Context, r *tfprotov5.PlanResourceChangeRequest,
+) (*tfprotov5.PlanResourceChangeResponse, error) {
 	return &tfprotov5.PlanResourceChangeResponse{Diagnostics: unmocked(r.TypeName)}, nil
 }
 
-func (p *provider) ApplyResourceChange(_ context.Context, r *tfprotov5.ApplyResourceChangeRequest) (*tfprotov5.ApplyResourceChangeResponse, error) {
+func (p *provider) ApplyResourceChange(
+	_ context.Context, r *tfprotov5.ApplyResourceChangeRequest,
+) (*tfprotov5.ApplyResourceChangeResponse, error) {
 	return &tfprotov5.ApplyResourceChangeResponse{Diagnostics: unmocked(r.TypeName)}, nil
 }
 
@@ -73,20 +85,29 @@ func (p *provider) ReadDataSource(_ context.Context, r *tfprotov5.ReadDataSource
 	return &tfprotov5.ReadDataSourceResponse{Diagnostics: unmocked(r.TypeName)}, nil
 }
 
-func (p *provider) UpgradeResourceState(_ context.Context, r *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
+func (p *provider) UpgradeResourceState(
+	_ context.Context, r *tfprotov5.UpgradeResourceStateRequest,
+) (*tfprotov5.UpgradeResourceStateResponse, error) {
 	return &tfprotov5.UpgradeResourceStateResponse{Diagnostics: unmocked(r.TypeName)}, nil
 }
 
-func (p *provider) ImportResourceState(_ context.Context, r *tfprotov5.ImportResourceStateRequest) (*tfprotov5.ImportResourceStateResponse, error) {
+func (p *provider) ImportResourceState(
+	_ context.Context, r *tfprotov5.ImportResourceStateRequest,
+) (*tfprotov5.ImportResourceStateResponse, error) {
 	return &tfprotov5.ImportResourceStateResponse{Diagnostics: unmocked(r.TypeName)}, nil
 }
 
-func (p *provider) MoveResourceState(_ context.Context, r *tfprotov5.MoveResourceStateRequest) (*tfprotov5.MoveResourceStateResponse, error) {
+func (p *provider) MoveResourceState(
+	_ context.Context, r *tfprotov5.MoveResourceStateRequest,
+) (*tfprotov5.MoveResourceStateResponse, error) {
 	return &tfprotov5.MoveResourceStateResponse{Diagnostics: unmocked(r.TargetTypeName)}, nil
 }
 
 func unmocked(name string) []*tfprotov5.Diagnostic {
-	return failed("This provider serves a schema only", fmt.Errorf("%s cannot be planned, made or read here: use mock_provider in a test, or the real provider", name))
+	return failed(
+		"This provider serves a schema only",
+		fmt.Errorf("%s cannot be planned, made or read here: use mock_provider in a test, or the real provider", name),
+	)
 }
 
 func failed(summary string, err error) []*tfprotov5.Diagnostic {

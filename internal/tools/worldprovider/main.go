@@ -20,7 +20,9 @@ import (
 )
 
 func main() {
-	if err := tf5server.Serve("registry.terraform.io/waybill-dev/world", func() tfprotov5.ProviderServer { return &provider{} }); err != nil {
+	if err := tf5server.Serve(
+		"registry.terraform.io/waybill-dev/world", func() tfprotov5.ProviderServer { return &provider{} },
+	); err != nil {
 		fmt.Fprintln(os.Stderr, "worldprovider:", err)
 		os.Exit(1)
 	}
@@ -42,4 +44,6 @@ var schema = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfpr
 
 var kind = schema.ValueType()
 
-var settings = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{{Name: "latency", Type: tftypes.Number, Optional: true}}}}
+var settings = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{{
+	Name: "latency", Type: tftypes.Number, Optional: true,
+}}}}

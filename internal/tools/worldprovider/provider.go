@@ -21,7 +21,9 @@ type provider struct {
 }
 
 func (p *provider) GetMetadata(context.Context, *tfprotov5.GetMetadataRequest) (*tfprotov5.GetMetadataResponse, error) {
-	return &tfprotov5.GetMetadataResponse{ServerCapabilities: &tfprotov5.ServerCapabilities{}, Resources: []tfprotov5.ResourceMetadata{{TypeName: "world_thing"}}}, nil
+	return &tfprotov5.GetMetadataResponse{
+		ServerCapabilities: &tfprotov5.ServerCapabilities{}, Resources: []tfprotov5.ResourceMetadata{{TypeName: "world_thing"}},
+	}, nil
 }
 
 func (p *provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSchemaRequest) (*tfprotov5.GetProviderSchemaResponse, error) {
@@ -31,7 +33,9 @@ func (p *provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSche
 	}, nil
 }
 
-func (p *provider) GetResourceIdentitySchemas(context.Context, *tfprotov5.GetResourceIdentitySchemasRequest) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
+func (p *provider) GetResourceIdentitySchemas(
+	context.Context, *tfprotov5.GetResourceIdentitySchemasRequest,
+) (*tfprotov5.GetResourceIdentitySchemasResponse, error) {
 	return &tfprotov5.GetResourceIdentitySchemasResponse{}, nil
 }
 
@@ -39,11 +43,15 @@ func (p *provider) GetFunctions(context.Context, *tfprotov5.GetFunctionsRequest)
 	return &tfprotov5.GetFunctionsResponse{}, nil
 }
 
-func (p *provider) PrepareProviderConfig(_ context.Context, r *tfprotov5.PrepareProviderConfigRequest) (*tfprotov5.PrepareProviderConfigResponse, error) {
+func (p *provider) PrepareProviderConfig(
+	_ context.Context, r *tfprotov5.PrepareProviderConfigRequest,
+) (*tfprotov5.PrepareProviderConfigResponse, error) {
 	return &tfprotov5.PrepareProviderConfigResponse{PreparedConfig: r.Config}, nil
 }
 
-func (p *provider) ConfigureProvider(_ context.Context, r *tfprotov5.ConfigureProviderRequest) (*tfprotov5.ConfigureProviderResponse, error) {
+func (p *provider) ConfigureProvider(
+	_ context.Context, r *tfprotov5.ConfigureProviderRequest,
+) (*tfprotov5.ConfigureProviderResponse, error) {
 	value, err := r.Config.Unmarshal(settings.ValueType())
 	members := map[string]tftypes.Value{}
 	if err == nil {
@@ -75,11 +83,15 @@ func (p *provider) StopProvider(context.Context, *tfprotov5.StopProviderRequest)
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-func (p *provider) ValidateResourceTypeConfig(context.Context, *tfprotov5.ValidateResourceTypeConfigRequest) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
+func (p *provider) ValidateResourceTypeConfig(
+	context.Context, *tfprotov5.ValidateResourceTypeConfigRequest,
+) (*tfprotov5.ValidateResourceTypeConfigResponse, error) {
 	return &tfprotov5.ValidateResourceTypeConfigResponse{}, nil
 }
 
-func (p *provider) UpgradeResourceState(_ context.Context, r *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
+func (p *provider) UpgradeResourceState(
+	_ context.Context, r *tfprotov5.UpgradeResourceStateRequest,
+) (*tfprotov5.UpgradeResourceStateResponse, error) {
 	value, err := r.RawState.Unmarshal(kind)
 	if err != nil {
 		return &tfprotov5.UpgradeResourceStateResponse{Diagnostics: failed(err)}, nil
@@ -106,7 +118,9 @@ func (p *provider) ReadResource(ctx context.Context, r *tfprotov5.ReadResourceRe
 	return &tfprotov5.ReadResourceResponse{NewState: state, Diagnostics: diagnostics}, nil
 }
 
-func (p *provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
+func (p *provider) PlanResourceChange(
+	_ context.Context, r *tfprotov5.PlanResourceChangeRequest,
+) (*tfprotov5.PlanResourceChangeResponse, error) {
 	proposed, err := r.ProposedNewState.Unmarshal(kind)
 	if err != nil {
 		return &tfprotov5.PlanResourceChangeResponse{Diagnostics: failed(err)}, nil
@@ -125,11 +139,14 @@ func (p *provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResour
 	members["version"] = tftypes.NewValue(tftypes.Number, tftypes.UnknownValue)
 	state, diagnostics := dynamic(tftypes.NewValue(kind, members))
 	return &tfprotov5.PlanResourceChangeResponse{
-		PlannedState: state, Diagnostics: diagnostics, RequiresReplace: []*tftypes.AttributePath{tftypes.NewAttributePath().WithAttributeName("path")},
+		PlannedState: state, Diagnostics: diagnostics,
+		RequiresReplace: []*tftypes.AttributePath{tftypes.NewAttributePath().WithAttributeName("path")},
 	}, nil
 }
 
-func (p *provider) ApplyResourceChange(ctx context.Context, r *tfprotov5.ApplyResourceChangeRequest) (*tfprotov5.ApplyResourceChangeResponse, error) {
+func (p *provider) ApplyResourceChange(
+	ctx context.Context, r *tfprotov5.ApplyResourceChangeRequest,
+) (*tfprotov5.ApplyResourceChangeResponse, error) {
 	p.call(ctx)
 	planned, err := r.PlannedState.Unmarshal(kind)
 	if err != nil {
@@ -203,7 +220,8 @@ func (t thing) value(path tftypes.Value) tftypes.Value {
 		settings = tftypes.NewValue(mapping, inner)
 	}
 	return tftypes.NewValue(kind, map[string]tftypes.Value{
-		"path": path, "settings": settings, "secret": tftypes.NewValue(tftypes.String, t.Secret), "version": tftypes.NewValue(tftypes.Number, new(big.Float).SetInt64(t.Version)),
+		"path": path, "settings": settings, "secret": tftypes.NewValue(tftypes.String, t.Secret),
+		"version": tftypes.NewValue(tftypes.Number, new(big.Float).SetInt64(t.Version)),
 	})
 }
 

@@ -99,7 +99,9 @@ func names(t *testing.T, i build.Image) []string {
 
 func TestSameInputSameDigest(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY shared /shared/\nCOPY bin-$TARGETARCH /bin\nLABEL b=2 a=1 c=3\nEXPOSE 2 1 3\n"}
+	files := map[string]string{
+		"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY shared /shared/\nCOPY bin-$TARGETARCH /bin\nLABEL b=2 a=1 c=3\nEXPOSE 2 1 3\n",
+	}
 	for _, name := range []string{"z", "a", "m/1", "m/0"} {
 		files["shared/"+name] = strings.Repeat(name, 10_000)
 	}
@@ -180,7 +182,9 @@ func TestNothingIsLeftAfterAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Engine{Dir: work}).Build(cancelled, build.Request{Context: dir, Platforms: both, Epoch: epoch}, file); !errors.Is(err, context.Canceled) {
+	if _, err := (Engine{Dir: work}).Build(
+		cancelled, build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
+	); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled build ended with %v", err)
 	}
 	if left, _ := os.ReadDir(work); len(left) != 0 {
@@ -215,7 +219,8 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 		root := newDir(0o755, map[string]*node{"f": {size: size, open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("four")), nil
 		}}})
-		if _, err := writeLayer(t.Context(), t.TempDir(), newDir(0o755, nil), root, epoch); err == nil || !strings.Contains(err.Error(), "/f changed while it was read") {
+		if _, err := writeLayer(t.Context(), t.TempDir(), newDir(0o755, nil), root, epoch); err == nil ||
+			!strings.Contains(err.Error(), "/f changed while it was read") {
 			t.Errorf("size %d with four bytes of content: %v", size, err)
 		}
 	}
@@ -224,7 +229,8 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 func TestDockerfileHasItsOwnIgnoreFile(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{
-		"Dockerfile": "FROM scratch\nCOPY . /\n", "Dockerfile.dockerignore": "a\nDockerfile*\n.dockerignore\n", ".dockerignore": "b\n", "a": "", "b": "",
+		"Dockerfile": "FROM scratch\nCOPY . /\n", "Dockerfile.dockerignore": "a\nDockerfile*\n.dockerignore\n",
+		".dockerignore": "b\n", "a": "", "b": "",
 	})
 	built, err := assemble(t, dir, nil)
 	if err != nil {
@@ -245,7 +251,8 @@ func TestResolveStaysBelowTheRoot(t *testing.T) {
 		"deep": link("abs/../a/./f"),
 	})
 	for p, want := range map[string]string{
-		"/a/f": "/a/f", "/../../a/f": "/a/f", "/abs/f": "/a/f", "/a/up": "/a/f", "/deep": "/a/f", "/none/x": "/none/x", "/abs/new": "/a/new",
+		"/a/f": "/a/f", "/../../a/f": "/a/f", "/abs/f": "/a/f", "/a/up": "/a/f", "/deep": "/a/f", "/none/x": "/none/x",
+		"/abs/new": "/a/new",
 	} {
 		got, n, err := resolve(root, p, true)
 		if err != nil || got != want || (strings.HasSuffix(want, "/f") != (n == file)) {

@@ -83,7 +83,9 @@ func TestBaseLayers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			built, err := Engine{Images: client, Dir: t.TempDir()}.Build(t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file)
+			built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
+				t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
+			)
 			if err != nil {
 				t.Fatal(err)
 			}

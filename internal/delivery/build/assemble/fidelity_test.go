@@ -77,7 +77,10 @@ func TestWhatIsMissingIsAnError(t *testing.T) {
 // A hundred names of one file are one file in the layer, within one COPY.
 func TestHardLinksStayLinks(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"bin/busybox": strings.Repeat("incompressible?", 1000), "Dockerfile": "FROM scratch\nCOPY bin /bin\nCOPY bin/app[12] /two/\n"})
+	dir := write(t, map[string]string{
+		"bin/busybox": strings.Repeat("incompressible?", 1000),
+		"Dockerfile":  "FROM scratch\nCOPY bin /bin\nCOPY bin/app[12] /two/\n",
+	})
 	for i := range 100 {
 		if err := os.Link(filepath.Join(dir, "bin/busybox"), filepath.Join(dir, fmt.Sprint("bin/app", i))); err != nil {
 			t.Fatal(err)
@@ -108,7 +111,9 @@ func TestHardLinksStayLinks(t *testing.T) {
 
 func TestTimesOfFiles(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"old": "", "new": "", "Dockerfile": "FROM scratch AS a\nCOPY old new /\nFROM scratch\nCOPY --from=a / /copied/\n"})
+	dir := write(t, map[string]string{
+		"old": "", "new": "", "Dockerfile": "FROM scratch AS a\nCOPY old new /\nFROM scratch\nCOPY --from=a / /copied/\n",
+	})
 	before := epoch.Add(-time.Hour)
 	for name, at := range map[string]time.Time{"old": before, "new": epoch.Add(time.Hour)} {
 		if err := os.Chtimes(filepath.Join(dir, name), at, at); err != nil {
@@ -139,7 +144,8 @@ func TestEpochAsBuildArgument(t *testing.T) {
 	if at := headers(t, built.Images[0])["f"].ModTime; at.Unix() != 5 || config.Created.Unix() != 5 {
 		t.Errorf("the file is of %v, the image of %v", at, config.Created)
 	}
-	if _, err := assemble(t, dir, func(r *build.Request) { r.Args = map[string]string{"SOURCE_DATE_EPOCH": "now"} }); err == nil || !strings.Contains(err.Error(), `"now" is not a number`) {
+	if _, err := assemble(t, dir, func(r *build.Request) { r.Args = map[string]string{"SOURCE_DATE_EPOCH": "now"} }); err == nil ||
+		!strings.Contains(err.Error(), `"now" is not a number`) {
 		t.Error(err)
 	}
 }
@@ -148,7 +154,9 @@ func TestChecks(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"Dockerfile": "FROM scratch as a\nENV K v\n"})
 	var warnings []string
-	if _, err := assemble(t, dir, func(r *build.Request) { r.Warn = func(w build.Warning) { warnings = append(warnings, w.String()) } }); err != nil {
+	if _, err := assemble(
+		t, dir, func(r *build.Request) { r.Warn = func(w build.Warning) { warnings = append(warnings, w.String()) } },
+	); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -168,10 +176,13 @@ func TestChecks(t *testing.T) {
 func TestUnknownOwner(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{
-		"passwd": "app:x:7:8::/:\n", "a": "", "Dockerfile": "FROM scratch AS accounts\nCOPY passwd /etc/passwd\nFROM accounts\nCOPY --chown=nobody:staff a /\n",
+		"passwd": "app:x:7:8::/:\n", "a": "",
+		"Dockerfile": "FROM scratch AS accounts\nCOPY passwd /etc/passwd\nFROM accounts\nCOPY --chown=nobody:staff a /\n",
 	}
 	var warnings []string
-	built, err := assemble(t, write(t, files), func(r *build.Request) { r.Warn = func(w build.Warning) { warnings = append(warnings, w.Message) } })
+	built, err := assemble(
+		t, write(t, files), func(r *build.Request) { r.Warn = func(w build.Warning) { warnings = append(warnings, w.Message) } },
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +197,8 @@ func TestUnknownOwner(t *testing.T) {
 		t.Error(diff)
 	}
 	files["Dockerfile"] = "FROM scratch\nCOPY --chown=nobody a /\n"
-	if _, err := assemble(t, write(t, files), nil); err == nil || !strings.Contains(err.Error(), `no user "nobody" in /etc/passwd of this stage: give a number`) {
+	if _, err := assemble(t, write(t, files), nil); err == nil ||
+		!strings.Contains(err.Error(), `no user "nobody" in /etc/passwd of this stage: give a number`) {
 		t.Errorf("in an empty stage: %v", err)
 	}
 }
@@ -226,14 +238,26 @@ func TestArchiveStaysBelowItsDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"in/", "in/side/", "in/side/abs", "in/side/again", "in/side/back", "in/side/hard", "in/side/out", "in/side/through", "in/side/up"}, names(t, built.Images[0])); diff != "" {
+	if diff := cmp.Diff(
+		[]string{
+			"in/", "in/side/", "in/side/abs", "in/side/again", "in/side/back", "in/side/hard", "in/side/out", "in/side/through",
+			"in/side/up",
+		},
+		names(t, built.Images[0]),
+	); diff != "" {
 		t.Error(diff)
 	}
 	for name, says := range map[string]struct{ data, says string }{
-		"a link to nothing":  {archive(t, tar.Header{Name: "l", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}), "hard link to /etc/passwd: no such file"},
-		"cut off":            {data[:514], "unexpected EOF"},
-		"an unknown type":    {archive(t, tar.Header{Name: "x", Typeflag: 'V'}), "cannot be unpacked"},
-		"a file as a parent": {archive(t, tar.Header{Name: "f", Typeflag: tar.TypeReg}, tar.Header{Name: "f/x", Typeflag: tar.TypeReg}), "not a directory"},
+		"a link to nothing": {
+			archive(t, tar.Header{Name: "l", Typeflag: tar.TypeLink, Linkname: "/etc/passwd"}),
+			"hard link to /etc/passwd: no such file",
+		},
+		"cut off":         {data[:514], "unexpected EOF"},
+		"an unknown type": {archive(t, tar.Header{Name: "x", Typeflag: 'V'}), "cannot be unpacked"},
+		"a file as a parent": {
+			archive(t, tar.Header{Name: "f", Typeflag: tar.TypeReg}, tar.Header{Name: "f/x", Typeflag: tar.TypeReg}),
+			"not a directory",
+		},
 	} {
 		_, err := assemble(t, write(t, map[string]string{"a.tar": says.data, "Dockerfile": "FROM scratch\n\nADD a.tar /\n"}), nil)
 		if err == nil || !strings.Contains(err.Error(), says.says) || !strings.Contains(err.Error(), "Dockerfile:3: ADD a.tar /: ") {
@@ -269,7 +293,9 @@ func TestArchiveBounds(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	x := extraction{to: newEditor(newDir(0o755, nil), epoch), bytes: 1 << 20, entries: 9}
-	if err := x.all(cancelled, strings.NewReader(archive(t, tar.Header{Name: "a", Typeflag: tar.TypeReg}))); !errors.Is(err, context.Canceled) {
+	if err := x.all(
+		cancelled, strings.NewReader(archive(t, tar.Header{Name: "a", Typeflag: tar.TypeReg})),
+	); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -281,7 +307,9 @@ func TestIndexWithoutPlatforms(t *testing.T) {
 	client := registry.New(registry.Options{})
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, p := range both {
-		image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: p.OS, Architecture: p.Architecture, Config: v1.Config{User: p.Architecture}})
+		image, err := mutate.ConfigFile(
+			empty.Image, &v1.ConfigFile{OS: p.OS, Architecture: p.Architecture, Config: v1.Config{User: p.Architecture}},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +331,9 @@ func TestIndexWithoutPlatforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file)
+	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
+		t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -111,7 +111,9 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 }
 
 // solve has one daemon build for its platforms.
-func (e Engine) solve(ctx context.Context, address, dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (result, error) {
+func (e Engine) solve(
+	ctx context.Context, address, dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile,
+) (result, error) {
 	start := time.Now()
 	c, err := connect(ctx, address, file, r)
 	if err != nil {

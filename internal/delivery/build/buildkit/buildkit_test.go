@@ -41,19 +41,23 @@ func TestParseBuilders(t *testing.T) {
 		t.Errorf("auto with BUILDKIT_HOST: %s", b.address(amd64))
 	}
 	for _, address := range []string{
-		"docker-container://x", "docker-container://x?context=y", "podman-container://x", "kube-pod://x?namespace=y", "ssh://me@host:22/run/s",
+		"docker-container://x", "docker-container://x?context=y", "podman-container://x", "kube-pod://x?namespace=y",
+		"ssh://me@host:22/run/s",
 		"tcp://host:1?cacert=a&cert=b&key=c&servername=d", "tcp://host:1?cacert=a",
 	} {
 		if b, err := ParseBuilders([]string{address}, ""); err != nil || b.address(amd64) != address {
 			t.Errorf("%s: %v, %v", address, b, err)
 		}
-		if b, err := ParseBuilders([]string{"linux/arm64=" + address}, ""); err != nil || b.address(arm64) != address || b.address(amd64) != Auto {
+		if b, err := ParseBuilders([]string{"linux/arm64=" + address}, ""); err != nil || b.address(arm64) != address ||
+			b.address(amd64) != Auto {
 			t.Errorf("%s for arm64: %v, %v", address, b, err)
 		}
 	}
 	for text, want := range map[string]string{
-		"docker-container://": "want auto, unix:///PATH", "tcp://host": "want auto", "plan9/arm=unix:///x": "plan9", "http://host:1": "want auto", "somewhere": "want auto",
-		"tcp://host:1?cert=b&cacert=a": "cert and key go together", "tcp://host:1?cert=b&key=c": "needs cacert", "tcp://host:1?insecure=1": `unknown setting "insecure"`,
+		"docker-container://": "want auto, unix:///PATH", "tcp://host": "want auto", "plan9/arm=unix:///x": "plan9",
+		"http://host:1": "want auto", "somewhere": "want auto",
+		"tcp://host:1?cert=b&cacert=a": "cert and key go together", "tcp://host:1?cert=b&key=c": "needs cacert",
+		"tcp://host:1?insecure=1": `unknown setting "insecure"`,
 	} {
 		if _, err := ParseBuilders([]string{text}, ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -131,7 +131,10 @@ func TestAutoUsesAContainer(t *testing.T) {
 	var said bytes.Buffer
 	e := Engine{
 		Builders: Builders{Default: Auto}, Dir: t.TempDir(),
-		Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}, Say: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }},
+		Container: Container{
+			Env: []string{"PATH=" + os.Getenv("PATH")},
+			Say: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) },
+		},
 	}
 	for _, c := range []struct{ before, calls, says string }{
 		{"", "run --detach --privileged --name waybill-buildkit " + Image, "starting a container of " + Image},
@@ -155,7 +158,8 @@ func TestAutoUsesAContainer(t *testing.T) {
 		}
 		built.Close()
 		log := calls(t, dir)
-		if !strings.Contains(log, "exec -i waybill-buildkit buildctl dial-stdio") || !strings.Contains(log, c.calls) || !strings.Contains(said.String(), c.says) {
+		if !strings.Contains(log, "exec -i waybill-buildkit buildctl dial-stdio") || !strings.Contains(log, c.calls) ||
+			!strings.Contains(said.String(), c.says) {
 			t.Errorf("%q: said %q and called\n%s", c.before, said.String(), log)
 		}
 		if removed := strings.Contains(log, "rm --force --volumes waybill-buildkit"); removed != (c.before == "") {
@@ -173,7 +177,10 @@ func TestAutoSaysWhatItTried(t *testing.T) {
 	request, file := example(t)
 	e := Engine{Builders: Builders{Default: Auto}, Dir: t.TempDir(), Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}}}
 	_, err := e.Build(t.Context(), request, file)
-	for _, want := range []string{"no BuildKit was found", DefaultAddress, "no such file or directory", "a container in Docker", "permission denied", "--builder or BUILDKIT_HOST"} {
+	for _, want := range []string{
+		"no BuildKit was found", DefaultAddress, "no such file or directory", "a container in Docker", "permission denied",
+		"--builder or BUILDKIT_HOST",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -225,7 +232,8 @@ func TestMutualTLS(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(authority)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13,
+		Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+		NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +260,10 @@ func TestMutualTLS(t *testing.T) {
 	request, file := example(t)
 	address := "tcp://" + l.Addr().String() + "?cacert=" + filepath.Join(dir, "ca.crt") + "&servername=server"
 	with := address + "&cert=" + filepath.Join(dir, "client.crt") + "&key=" + filepath.Join(dir, "client.key")
-	for given, works := range map[string]bool{with: true, address: false, "tcp://" + l.Addr().String(): false, strings.Replace(with, "servername=server", "servername=other", 1): false} {
+	for given, works := range map[string]bool{
+		with: true, address: false, "tcp://" + l.Addr().String(): false,
+		strings.Replace(with, "servername=server", "servername=other", 1): false,
+	} {
 		built, err := Engine{Builders: Builders{Default: given}, Dir: t.TempDir()}.Build(t.Context(), request, file)
 		if err == nil {
 			built.Close()
@@ -271,8 +282,9 @@ func certificate(t *testing.T, dir, name string, parent *x509.Certificate, by *e
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: parent == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+		NotAfter: time.Now().Add(time.Hour),
+		IsCA:     parent == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if parent == nil {
@@ -286,7 +298,9 @@ func certificate(t *testing.T, dir, name string, parent *x509.Certificate, by *e
 	if err != nil {
 		t.Fatal(err)
 	}
-	for suffix, block := range map[string]*pem.Block{".crt": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: private}} {
+	for suffix, block := range map[string]*pem.Block{
+		".crt": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "EC PRIVATE KEY", Bytes: private},
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name+suffix), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

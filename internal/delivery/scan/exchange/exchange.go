@@ -82,7 +82,10 @@ type Result struct {
 // platform of each, by digest, and the documents where they were wanted.
 func (a Answer) Check(r Request) error {
 	if a.Version != Version {
-		return fmt.Errorf("the answer has version %d, this is version %d: waybill and waybill-scan are not of the same release", a.Version, Version)
+		return fmt.Errorf(
+			"the answer has version %d, this is version %d: waybill and waybill-scan are not of the same release", a.Version,
+			Version,
+		)
 	}
 	if a.Scanner.Name == "" || a.Scanner.Version == "" {
 		return fmt.Errorf("the answer does not say what scanned")
@@ -108,7 +111,10 @@ func (r Result) check(asked Image) error {
 	for i, p := range asked.Platforms {
 		got := r.Platforms[i]
 		if got.Platform != p.Platform || got.Digest != p.Ref.Digest() {
-			return fmt.Errorf("the answer lacks %s (%s) of %s: it has %s (%s) in its place", p.Platform, p.Ref.Short(), asked.Ref.Short(), got.Platform, imageref.ShortDigest(got.Digest))
+			return fmt.Errorf(
+				"the answer lacks %s (%s) of %s: it has %s (%s) in its place", p.Platform, p.Ref.Short(), asked.Ref.Short(),
+				got.Platform, imageref.ShortDigest(got.Digest),
+			)
 		}
 		for _, f := range got.Findings {
 			if f.ID == "" || f.Package == "" {

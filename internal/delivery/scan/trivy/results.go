@@ -18,7 +18,9 @@ import (
 // platformScan puts Trivy's results into our words, each package and finding
 // once, in an order that depends on nothing else.
 func platformScan(p exchange.Platform, report types.Report) evidence.PlatformScan {
-	scan := evidence.PlatformScan{Platform: p.Platform, Digest: p.Ref.Digest(), Packages: []evidence.Package{}, Findings: []evidence.Finding{}}
+	scan := evidence.PlatformScan{
+		Platform: p.Platform, Digest: p.Ref.Digest(), Packages: []evidence.Package{}, Findings: []evidence.Finding{},
+	}
 	if report.Metadata.OS != nil && report.Metadata.OS.Family != "none" {
 		scan.OS = strings.TrimSpace(string(report.Metadata.OS.Family) + " " + report.Metadata.OS.Name)
 	}
@@ -38,12 +40,17 @@ func platformScan(p exchange.Platform, report types.Report) evidence.PlatformSca
 		}
 	}
 	slices.SortFunc(scan.Packages, func(a, b evidence.Package) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.PURL, b.PURL))
+		return cmp.Or(
+			cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version),
+			cmp.Compare(a.PURL, b.PURL),
+		)
 	})
 	scan.Packages = slices.Compact(scan.Packages)
 	slices.SortFunc(scan.Findings, func(a, b evidence.Finding) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.Target, b.Target), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.FixedVersion, b.FixedVersion), cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Target, b.Target), cmp.Compare(a.PURL, b.PURL), cmp.Compare(
+				a.FixedVersion, b.FixedVersion,
+			), cmp.Compare(a.Severity, b.Severity),
 			cmp.Compare(a.Waived, b.Waived))
 	})
 	scan.Findings = slices.CompactFunc(scan.Findings, func(a, b evidence.Finding) bool {

@@ -34,7 +34,9 @@ const spdxContainer = "ContainerImage"
 // documents writes one CycloneDX and one SPDX document for the whole image: the
 // index at the root, its platforms below it, the packages below those. The same
 // image, scanned at the same instant, gives the same bytes.
-func documents(ctx context.Context, asked exchange.Image, reports []types.Report, at time.Time) (cycloneDX, spdxJSON json.RawMessage, err error) {
+func documents(
+	ctx context.Context, asked exchange.Image, reports []types.Report, at time.Time,
+) (cycloneDX, spdxJSON json.RawMessage, err error) {
 	bom, err := imageBOM(asked, reports)
 	if err != nil {
 		return nil, nil, err
@@ -202,6 +204,9 @@ func namePlatforms(document *spdxtypes.Document) {
 		r.RefA.ElementRefID, r.RefB.ElementRefID = renamed(r.RefA.ElementRefID), renamed(r.RefB.ElementRefID)
 	}
 	slices.SortFunc(document.Relationships, func(a, b *spdxtypes.Relationship) int {
-		return cmp.Or(cmp.Compare(a.RefA.ElementRefID, b.RefA.ElementRefID), cmp.Compare(a.RefB.ElementRefID, b.RefB.ElementRefID), cmp.Compare(a.Relationship, b.Relationship))
+		return cmp.Or(
+			cmp.Compare(a.RefA.ElementRefID, b.RefA.ElementRefID), cmp.Compare(a.RefB.ElementRefID, b.RefB.ElementRefID),
+			cmp.Compare(a.Relationship, b.Relationship),
+		)
 	})
 }

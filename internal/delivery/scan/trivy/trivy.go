@@ -54,7 +54,10 @@ type Images interface {
 // they are read, for whoever watches.
 func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (answer exchange.Answer, err error) {
 	if request.Version != exchange.Version {
-		return exchange.Answer{}, fmt.Errorf("the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version, exchange.Version)
+		return exchange.Answer{}, fmt.Errorf(
+			"the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version,
+			exchange.Version,
+		)
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err := trivydb.Init(request.DatabaseDir); err != nil {
@@ -198,7 +201,9 @@ func assumedOS(detail ftypes.ArtifactDetail) ftypes.OS {
 }
 
 func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
-	target := types.ScanTarget{Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications}
+	target := types.ScanTarget{
+		Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications,
+	}
 	for i := range target.Applications {
 		target.Applications[i].Packages = withoutDevelopment(target.Applications[i].Packages)
 	}
@@ -215,7 +220,10 @@ func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes
 		return nil, fmt.Errorf("match OS packages: %w", err)
 	}
 	if endOfLife {
-		warn(p, "%s %s is no longer supported by its distribution: new vulnerabilities are not in the database", detail.OS.Family, detail.OS.Name)
+		warn(
+			p, "%s %s is no longer supported by its distribution: new vulnerabilities are not in the database", detail.OS.Family,
+			detail.OS.Name,
+		)
 	}
 	if system.Target != "" {
 		results = append(results, system)

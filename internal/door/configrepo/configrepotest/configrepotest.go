@@ -86,7 +86,8 @@ type Requests struct {
 // RoundTrip sends and counts.
 func (r *Requests) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.mu.Lock()
-	if req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql") { // Waybill only asks there
+	// Waybill only asks there
+	if req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql") {
 		r.writes = append(r.writes, req.Method+" "+req.URL.Path)
 	} else {
 		if r.reads == nil {
@@ -119,7 +120,10 @@ func Local(t testing.TB, files map[string]string) *Repo {
 	t.Helper()
 	clock := &Clock{now: Start}
 	work, bare := seed(t, files), filepath.Join(t.TempDir(), "config.git")
-	for _, args := range [][]string{{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "-m", "Begin"}, {"clone", "--quiet", "--bare", work, bare}} {
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "-m", "Begin"},
+		{"clone", "--quiet", "--bare", work, bare},
+	} {
 		if _, err := git.RunEnv(t.Context(), work, person(clock.Now()), args...); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +133,9 @@ func Local(t testing.TB, files map[string]string) *Repo {
 
 func local(t testing.TB, bare string, clock *Clock) *Repo {
 	r := &Repo{Clock: clock, GitDir: bare, open: func(t testing.TB) Store {
-		l, err := configrepo.OpenLocal(t.Context(), bare, configrepo.LocalOptions{Name: "waybill", Email: "waybill@example.com", Now: clock.Now})
+		l, err := configrepo.OpenLocal(t.Context(), bare, configrepo.LocalOptions{
+			Name: "waybill", Email: "waybill@example.com", Now: clock.Now,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +156,9 @@ func (r *Repo) Copy(t testing.TB) *Repo {
 			t.Fatal(err)
 		}
 	}
-	files := map[string]string{"objects/info/alternates": filepath.Join(r.GitDir, "objects") + "\n", "packed-refs": r.Git(t, "show-ref") + "\n"}
+	files := map[string]string{
+		"objects/info/alternates": filepath.Join(r.GitDir, "objects") + "\n", "packed-refs": r.Git(t, "show-ref") + "\n",
+	}
 	for _, name := range []string{"HEAD", "config"} {
 		data, err := os.ReadFile(filepath.Join(r.GitDir, name))
 		if err != nil {
@@ -179,7 +187,10 @@ func GitHub(t testing.TB, files map[string]string) *Repo {
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t, files), Private: true}); err != nil {
 		t.Fatal(err)
 	}
-	r := &Repo{Clock: clock, GitDir: server.GitDir("acme/config"), Server: server, Name: github.Repository{Owner: "acme", Name: "config"}, Requests: &Requests{}}
+	r := &Repo{
+		Clock: clock, GitDir: server.GitDir("acme/config"), Server: server, Name: github.Repository{Owner: "acme", Name: "config"},
+		Requests: &Requests{},
+	}
 	r.API = r.Client(t, sandbox.Token{Job: true, Permissions: JobPermissions()})
 	r.open = func(t testing.TB) Store {
 		g := configrepo.NewGitHub(r.API, r.Name)
@@ -194,8 +205,9 @@ func GitHub(t testing.TB, files map[string]string) *Repo {
 func (r *Repo) Client(t testing.TB, token sandbox.Token) *github.Client {
 	t.Helper()
 	client, err := github.New(github.Options{
-		Token: r.Server.CreateToken(token), APIURL: r.Server.APIURL(), ServerURL: r.Server.URL(), HTTPClient: &http.Client{Transport: r.Requests},
-		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Token: r.Server.CreateToken(token), APIURL: r.Server.APIURL(), ServerURL: r.Server.URL(),
+		HTTPClient: &http.Client{Transport: r.Requests},
+		Sleep:      func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +276,10 @@ func (r *Repo) quickly(t testing.TB, branch, message string, files map[string]st
 		}
 	}
 	in.WriteString("get-mark :1\n")
-	sha, err := git.Command{Dir: r.GitDir, Args: []string{"-c", "fastimport.unpackLimit=1", "fast-import", "--quiet"}, Stdin: strings.NewReader(in.String())}.Line(t.Context())
+	sha, err := git.Command{
+		Dir: r.GitDir, Args: []string{"-c", "fastimport.unpackLimit=1", "fast-import", "--quiet"},
+		Stdin: strings.NewReader(in.String()),
+	}.Line(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +304,8 @@ func (r *Repo) Text(t testing.TB, branch, path string) string {
 
 func person(now time.Time) []string {
 	when := now.Format(time.RFC3339)
-	return []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
+	return []string{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada",
+		"GIT_COMMITTER_EMAIL=ada@example.com",
 		"GIT_AUTHOR_DATE=" + when, "GIT_COMMITTER_DATE=" + when}
 }
 

@@ -29,8 +29,10 @@ var harmless = []string{
 }
 
 var fileSchema = &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
-	block("terraform"), block("provider", "name"), block("module", "name"), block("check", "name"), block("removed"), block("run", "name"), block("variable", "name"),
-	block("resource", "type", "name"), block("data", "type", "name"), block("ephemeral", "type", "name"), block("action", "type", "name"), block("list", "type", "name"),
+	block("terraform"), block("provider", "name"), block("module", "name"), block("check", "name"), block("removed"),
+	block("run", "name"), block("variable", "name"),
+	block("resource", "type", "name"), block("data", "type", "name"), block("ephemeral", "type", "name"),
+	block("action", "type", "name"), block("list", "type", "name"),
 }}
 
 func (r *reader) file(name string, body hcl.Body) {
@@ -63,7 +65,9 @@ func (r *reader) file(name string, body hcl.Body) {
 		}
 	}
 	r.unknown(rest, "block", func(block string) bool {
-		return slices.Contains(harmless, block) || slices.ContainsFunc(fileSchema.Blocks, func(b hcl.BlockHeaderSchema) bool { return b.Type == block })
+		return slices.Contains(harmless, block) || slices.ContainsFunc(
+			fileSchema.Blocks, func(b hcl.BlockHeaderSchema) bool { return b.Type == block },
+		)
 	})
 }
 
@@ -79,7 +83,8 @@ func (r *reader) variable(b *hcl.Block) {
 
 var terraformSchema = &hcl.BodySchema{
 	Attributes: attributes("required_version", "experiments", "language"),
-	Blocks: []hcl.BlockHeaderSchema{block("backend", "type"), block("cloud"), block("required_providers"), block("provider_meta", "provider"),
+	Blocks: []hcl.BlockHeaderSchema{block("backend", "type"), block("cloud"), block("required_providers"),
+		block("provider_meta", "provider"),
 		block("encryption")},
 }
 

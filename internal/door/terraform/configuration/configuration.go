@@ -79,7 +79,9 @@ type Use struct {
 
 // Address is how terraform names it.
 func (u Use) Address() string {
-	return map[string]string{Resource: "", Data: "data.", Ephemeral: "ephemeral.", Action: "action.", List: "list."}[u.Kind] + u.Type + "." + u.Name
+	return map[string]string{
+		Resource: "", Data: "data.", Ephemeral: "ephemeral.", Action: "action.", List: "list.",
+	}[u.Kind] + u.Type + "." + u.Name
 }
 
 // Call is a module block.

@@ -44,7 +44,8 @@ func define(dir string) (*definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &definitions{declared: map[string]bool{}, defaults: map[string][]hcl.Expression{}, locals: map[string][]hcl.Expression{}, calls: map[string][]hcl.Attributes{},
+	d := &definitions{declared: map[string]bool{}, defaults: map[string][]hcl.Expression{}, locals: map[string][]hcl.Expression{},
+		calls:   map[string][]hcl.Attributes{},
 		forEach: map[string][]hcl.Expression{}}
 	r := &reader{m: &Module{Dir: dir}}
 	for _, file := range files {

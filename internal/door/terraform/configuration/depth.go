@@ -18,12 +18,21 @@ const (
 var errTooDeep = errors.New("it is nested too deeply to be read")
 
 var (
-	opening   = map[hclsyntax.TokenType]bool{hclsyntax.TokenOBrace: true, hclsyntax.TokenOBrack: true, hclsyntax.TokenOParen: true, hclsyntax.TokenOQuote: true, hclsyntax.TokenOHeredoc: true, hclsyntax.TokenTemplateInterp: true, hclsyntax.TokenTemplateControl: true}
-	closing   = map[hclsyntax.TokenType]bool{hclsyntax.TokenCBrace: true, hclsyntax.TokenCBrack: true, hclsyntax.TokenCParen: true, hclsyntax.TokenCQuote: true, hclsyntax.TokenCHeredoc: true, hclsyntax.TokenTemplateSeqEnd: true}
+	opening = map[hclsyntax.TokenType]bool{
+		hclsyntax.TokenOBrace: true, hclsyntax.TokenOBrack: true, hclsyntax.TokenOParen: true, hclsyntax.TokenOQuote: true,
+		hclsyntax.TokenOHeredoc: true, hclsyntax.TokenTemplateInterp: true, hclsyntax.TokenTemplateControl: true,
+	}
+	closing = map[hclsyntax.TokenType]bool{
+		hclsyntax.TokenCBrace: true, hclsyntax.TokenCBrack: true, hclsyntax.TokenCParen: true, hclsyntax.TokenCQuote: true,
+		hclsyntax.TokenCHeredoc: true, hclsyntax.TokenTemplateSeqEnd: true,
+	}
 	operators = map[hclsyntax.TokenType]bool{
-		hclsyntax.TokenBang: true, hclsyntax.TokenMinus: true, hclsyntax.TokenPlus: true, hclsyntax.TokenStar: true, hclsyntax.TokenSlash: true, hclsyntax.TokenPercent: true,
-		hclsyntax.TokenQuestion: true, hclsyntax.TokenAnd: true, hclsyntax.TokenOr: true, hclsyntax.TokenEqualOp: true, hclsyntax.TokenNotEqual: true, hclsyntax.TokenDot: true,
-		hclsyntax.TokenLessThan: true, hclsyntax.TokenGreaterThan: true, hclsyntax.TokenLessThanEq: true, hclsyntax.TokenGreaterThanEq: true,
+		hclsyntax.TokenBang: true, hclsyntax.TokenMinus: true, hclsyntax.TokenPlus: true, hclsyntax.TokenStar: true,
+		hclsyntax.TokenSlash: true, hclsyntax.TokenPercent: true,
+		hclsyntax.TokenQuestion: true, hclsyntax.TokenAnd: true, hclsyntax.TokenOr: true, hclsyntax.TokenEqualOp: true,
+		hclsyntax.TokenNotEqual: true, hclsyntax.TokenDot: true,
+		hclsyntax.TokenLessThan: true, hclsyntax.TokenGreaterThan: true, hclsyntax.TokenLessThanEq: true,
+		hclsyntax.TokenGreaterThanEq:   true,
 		hclsyntax.TokenTemplateControl: true, hclsyntax.TokenOBrack: true, hclsyntax.TokenOParen: true,
 	}
 )

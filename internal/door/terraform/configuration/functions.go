@@ -23,20 +23,28 @@ import (
 // library are the functions that are evaluated. Any other counts as not known:
 // an expression that calls one is never taken for a value.
 var library = map[string]function.Function{
-	"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc, "length": stdlib.LengthFunc,
+	"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc,
+	"length":  stdlib.LengthFunc,
 	"element": stdlib.ElementFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc,
-	"contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc, "lookup": stdlib.LookupFunc,
-	"merge": stdlib.MergeFunc, "reverse": stdlib.ReverseListFunc, "slice": stdlib.SliceFunc, "values": stdlib.ValuesFunc, "zipmap": stdlib.ZipmapFunc,
-	"concat": stdlib.ConcatFunc, "setunion": stdlib.SetUnionFunc, "setsubtract": stdlib.SetSubtractFunc, "setintersection": stdlib.SetIntersectionFunc,
-	"upper": stdlib.UpperFunc, "lower": stdlib.LowerFunc, "strrev": stdlib.ReverseFunc, "substr": stdlib.SubstrFunc, "sort": stdlib.SortFunc,
-	"split": stdlib.SplitFunc, "chomp": stdlib.ChompFunc, "title": stdlib.TitleFunc, "trimspace": stdlib.TrimSpaceFunc, "trim": stdlib.TrimFunc,
+	"contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc,
+	"lookup": stdlib.LookupFunc,
+	"merge":  stdlib.MergeFunc, "reverse": stdlib.ReverseListFunc, "slice": stdlib.SliceFunc, "values": stdlib.ValuesFunc,
+	"zipmap": stdlib.ZipmapFunc,
+	"concat": stdlib.ConcatFunc, "setunion": stdlib.SetUnionFunc, "setsubtract": stdlib.SetSubtractFunc,
+	"setintersection": stdlib.SetIntersectionFunc,
+	"upper":           stdlib.UpperFunc, "lower": stdlib.LowerFunc, "strrev": stdlib.ReverseFunc, "substr": stdlib.SubstrFunc,
+	"sort":  stdlib.SortFunc,
+	"split": stdlib.SplitFunc, "chomp": stdlib.ChompFunc, "title": stdlib.TitleFunc, "trimspace": stdlib.TrimSpaceFunc,
+	"trim":       stdlib.TrimFunc,
 	"trimprefix": stdlib.TrimPrefixFunc, "trimsuffix": stdlib.TrimSuffixFunc, "regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc,
 	"jsonencode": stdlib.JSONEncodeFunc, "csvdecode": stdlib.CSVDecodeFunc, "parseint": stdlib.ParseIntFunc, "index": stdlib.IndexFunc,
 	"try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
 	"tostring": stdlib.MakeToFunc(cty.String), "tonumber": stdlib.MakeToFunc(cty.Number), "tobool": stdlib.MakeToFunc(cty.Bool),
-	"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
+	"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
+	"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
 	// These can make much of little, so that their arguments are bounded.
-	"join": small(stdlib.JoinFunc), "replace": small(stdlib.ReplaceFunc), "format": small(stdlib.FormatFunc), "formatlist": small(stdlib.FormatListFunc),
+	"join": small(stdlib.JoinFunc), "replace": small(stdlib.ReplaceFunc), "format": small(stdlib.FormatFunc),
+	"formatlist": small(stdlib.FormatListFunc),
 	"jsondecode": stdlib.JSONDecodeFunc, "yamldecode": textFunction(decodeYAML), "base64decode": textFunction(decodeBase64),
 	"dirname": textFunction(pure(filepath.Dir)), "basename": textFunction(pure(filepath.Base)),
 	"sensitive": identity, "nonsensitive": identity,
@@ -153,7 +161,8 @@ func (f *finder) withFiles() map[string]function.Function {
 	})
 	functions["abspath"] = textFunction(pure(f.absolute))
 	functions["fileset"] = function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}}, Type: function.StaticReturnType(cty.Set(cty.String)),
+		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
+		Type:   function.StaticReturnType(cty.Set(cty.String)),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			return f.fileset(args[0].AsString(), args[1].AsString())
 		},

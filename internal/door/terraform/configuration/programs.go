@@ -9,7 +9,10 @@ import (
 
 // files of settings can name a program to ask for credentials: those of AWS by
 // credential_process, those of Kubernetes by exec.
-var files = []string{"shared_config_files", "shared_config_file", "shared_credentials_files", "shared_credentials_file", "config_path", "config_paths"}
+var files = []string{
+	"shared_config_files", "shared_config_file", "shared_credentials_files", "shared_credentials_file", "config_path",
+	"config_paths",
+}
 
 // holders are settings that hold an exec, so that they have to be written out.
 var holders = []string{"exec", "kubernetes"}
@@ -122,7 +125,10 @@ func (r *reader) program(setting string, command hcl.Expression, in string, at P
 // encryption finds the programs that OpenTofu asks for keys, or encrypts with:
 // as soon as it reads a state, which it does when it initialises.
 func (r *reader) encryption(body hcl.Body) {
-	content, _ := r.content(body, &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{block("key_provider", "type", "name"), block("method", "type", "name")}})
+	content, _ := r.content(
+		body,
+		&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{block("key_provider", "type", "name"), block("method", "type", "name")}},
+	)
 	for _, b := range content.Blocks {
 		if b.Labels[0] != "external" {
 			continue

@@ -113,8 +113,9 @@ func (f *finder) open(dir, key string) (*scope, error) {
 		f.defined[dir] = def
 	}
 	f.instances++
-	return &scope{find: f, key: key, dir: dir, def: def, variables: make(map[string]cty.Value), given: make(map[string]bool), arguments: make(map[string]argument),
-		locals: make(map[string]cty.Value), pending: make(map[string]bool), plains: make(map[string]bool)}, nil
+	return &scope{find: f, key: key, dir: dir, def: def, variables: make(map[string]cty.Value), given: make(map[string]bool),
+		arguments: make(map[string]argument),
+		locals:    make(map[string]cty.Value), pending: make(map[string]bool), plains: make(map[string]bool)}, nil
 }
 
 // module finds the reads of a module as one call of it sees it, and of those

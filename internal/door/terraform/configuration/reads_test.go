@@ -51,7 +51,9 @@ func opened(t *testing.T, top string, varFiles ...string) []string {
 		if relative, err := filepath.Rel(top, path); err == nil && !strings.HasPrefix(relative, "..") {
 			path = relative
 		}
-		text := map[configuration.Extent]string{configuration.One: "one ", configuration.Below: "below ", configuration.Unknown: "unknown"}[r.Extent] + path
+		text := map[configuration.Extent]string{
+			configuration.One: "one ", configuration.Below: "below ", configuration.Unknown: "unknown",
+		}[r.Extent] + path
 		if r.Outside {
 			text = "outside " + path
 		}
@@ -62,30 +64,41 @@ func opened(t *testing.T, top string, varFiles ...string) []string {
 }
 
 func local(expression string) map[string]string {
-	return map[string]string{"infra/prod/main.tf": "locals {\n  x = " + expression + "\n}\n", "shared/a.txt": "one", "infra/prod/names.json": `["a","b"]`, "infra/prod/names.yaml": "p: ../../../../../proc/self/environ\n"}
+	return map[string]string{
+		"infra/prod/main.tf": "locals {\n  x = " + expression + "\n}\n", "shared/a.txt": "one",
+		"infra/prod/names.json": `["a","b"]`, "infra/prod/names.yaml": "p: ../../../../../proc/self/environ\n",
+	}
 }
 
 // What can be told is told, wherever the path comes from.
 func TestReadsThatAreKnown(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string][]string{
-		`file("${path.module}/../../shared/a.txt")`:                                                             {"one shared/a.txt"},
-		`file("../../shared/a.txt")`:                                                                            {"one shared/a.txt"},
-		`core::filebase64("${path.root}/../../shared/a.txt")`:                                                   {"one shared/a.txt"},
-		`fileexists("${path.cwd}/../../shared/b")`:                                                              {"one shared/b"},
-		`filemd5(format("%s/%s", "../../shared", "a.txt"))`:                                                     {"one shared/a.txt"},
-		`[for n in ["a", "b"] : filesha256("../../shared/${n}.txt")]`:                                           {"one shared/a.txt", "one shared/b.txt"},
-		`{ for k, n in { x = "a" } : k => [for m in ["1", "2"] : file("../../shared/${n}${m}")] }`:              {"one shared/a1", "one shared/a2"},
-		`[for n in jsondecode(file("${path.module}/names.json")) : file("../../shared/${n}")]`:                  {"one infra/prod/names.json", "one shared/a", "one shared/b"},
-		`fileset("${path.module}/../../shared", "**/*.txt")`:                                                    {"one shared"},
-		`[for n in fileset("${path.module}/../../shared", "*.txt") : file("${path.module}/../../shared/${n}")]`: {"one shared", "one shared/a.txt"},
-		`file("${path.module}/${terraform.workspace}.json")`:                                                    {"below infra/prod"},
-		`try(file("a"), file("b"))`:                                                                             {"one infra/prod/a", "one infra/prod/b"},
-		`true ? file("a") : file("b")`:                                                                          {"one infra/prod/a", "one infra/prod/b"},
-		`"%{ if true }${file("a")}%{ endif }"`:                                                                  {"one infra/prod/a"},
-		`{ (file("a")) = file("b") }`:                                                                           {"one infra/prod/a", "one infra/prod/b"},
-		`abspath("x") == "" ? "" : file(abspath("x"))`:                                                          {"one infra/prod/x"},
-		`yamldecode(file("names.yaml"))`:                                                                        {"one infra/prod/names.yaml"},
+		`file("${path.module}/../../shared/a.txt")`:           {"one shared/a.txt"},
+		`file("../../shared/a.txt")`:                          {"one shared/a.txt"},
+		`core::filebase64("${path.root}/../../shared/a.txt")`: {"one shared/a.txt"},
+		`fileexists("${path.cwd}/../../shared/b")`:            {"one shared/b"},
+		`filemd5(format("%s/%s", "../../shared", "a.txt"))`:   {"one shared/a.txt"},
+		`[for n in ["a", "b"] : filesha256("../../shared/${n}.txt")]`: {
+			"one shared/a.txt", "one shared/b.txt",
+		},
+		`{ for k, n in { x = "a" } : k => [for m in ["1", "2"] : file("../../shared/${n}${m}")] }`: {
+			"one shared/a1", "one shared/a2",
+		},
+		`[for n in jsondecode(file("${path.module}/names.json")) : file("../../shared/${n}")]`: {
+			"one infra/prod/names.json", "one shared/a", "one shared/b",
+		},
+		`fileset("${path.module}/../../shared", "**/*.txt")`: {"one shared"},
+		`[for n in fileset("${path.module}/../../shared", "*.txt") : file("${path.module}/../../shared/${n}")]`: {
+			"one shared", "one shared/a.txt",
+		},
+		`file("${path.module}/${terraform.workspace}.json")`: {"below infra/prod"},
+		`try(file("a"), file("b"))`:                          {"one infra/prod/a", "one infra/prod/b"},
+		`true ? file("a") : file("b")`:                       {"one infra/prod/a", "one infra/prod/b"},
+		`"%{ if true }${file("a")}%{ endif }"`:               {"one infra/prod/a"},
+		`{ (file("a")) = file("b") }`:                        {"one infra/prod/a", "one infra/prod/b"},
+		`abspath("x") == "" ? "" : file(abspath("x"))`:       {"one infra/prod/x"},
+		`yamldecode(file("names.yaml"))`:                     {"one infra/prod/names.yaml"},
 	} {
 		if diff := cmp.Diff(want, opened(t, tree(t, local(expression)))); diff != "" {
 			t.Errorf("%s: %s", expression, diff)
@@ -131,7 +144,8 @@ func TestReadsThatLeave(t *testing.T) {
 		`[for a in range(2) : [for b in range(2) : [for c in range(2) : file("${a}${b}${c}")]]]`:                             "unknown",
 	} {
 		got := opened(t, tree(t, local(expression)))
-		if !slices.Contains(got, want) && (want != "" || !slices.ContainsFunc(got, func(g string) bool { return strings.HasPrefix(g, "outside ") })) {
+		if !slices.Contains(got, want) && (want != "" ||
+			!slices.ContainsFunc(got, func(g string) bool { return strings.HasPrefix(g, "outside ") })) {
 			t.Errorf("%s: %q, want %q", expression, got, want)
 		}
 	}
@@ -145,41 +159,166 @@ func TestReadsThroughModules(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"a local":               {map[string]string{"a.tf": "locals {\n  p = \"/proc/self/environ\"\n}\n", "b.tf": "output \"x\" {\n  value = file(local.p)\n}\n"}, environ},
-		"a default":             {map[string]string{"a.tf": "variable \"p\" {\n  default = \"/proc/self/environ\"\n}\noutput \"x\" {\n  value = file(var.p)\n}\n"}, environ},
-		"a file of variables":   {map[string]string{"a.tf": "variable \"p\" {\n  default = \"a\"\n}\noutput \"x\" {\n  value = file(var.p)\n}\n", "x.auto.tfvars": "p = \"/proc/self/environ\"\n"}, environ},
-		"terraform.tfvars.json": {map[string]string{"a.tf": "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n", "terraform.tfvars.json": `{"p": "/proc/self/environ"}`}, environ},
-		"a named file":          {map[string]string{"a.tf": "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n", "named.tfvars": "p = \"/proc/self/environ\"\n"}, environ},
-		"JSON":                  {map[string]string{"a.tf.json": `{"output": {"x": {"value": "${file(\"/proc/self/environ\")}"}}}`}, environ},
-		"a local in JSON":       {map[string]string{"a.tf.json": `{"locals": {"p": "/proc/self/environ"}, "output": {"x": {"value": "${file(local.p)}"}}}`}, environ},
-		"a key in JSON":         {map[string]string{"a.tf.json": `{"locals": {"p": {"${file(\"/proc/self/environ\")}": 1}}}`}, environ},
-		"tofu":                  {map[string]string{"a.tofu": "output \"x\" {\n  value = file(\"/proc/self/environ\")\n}\n"}, environ},
-		"for_each":              {map[string]string{"a.tf": "resource \"x\" \"y\" {\n  for_each = toset([\"/proc/self/environ\"])\n  z = file(each.key)\n}\n"}, environ},
-		"an overridden for_each": {map[string]string{"a.tf": "resource \"x\" \"y\" {\n  for_each = toset([\"a\"])\n  z = file(each.key)\n}\n",
+		"a local": {
+			map[string]string{
+				"a.tf": "locals {\n  p = \"/proc/self/environ\"\n}\n", "b.tf": "output \"x\" {\n  value = file(local.p)\n}\n",
+			},
+			environ,
+		},
+		"a default": {
+			map[string]string{
+				"a.tf": "variable \"p\" {\n  default = \"/proc/self/environ\"\n}\noutput \"x\" {\n  value = file(var.p)\n}\n",
+			},
+			environ,
+		},
+		"a file of variables": {
+			map[string]string{
+				"a.tf":          "variable \"p\" {\n  default = \"a\"\n}\noutput \"x\" {\n  value = file(var.p)\n}\n",
+				"x.auto.tfvars": "p = \"/proc/self/environ\"\n",
+			},
+			environ,
+		},
+		"terraform.tfvars.json": {
+			map[string]string{
+				"a.tf":                  "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n",
+				"terraform.tfvars.json": `{"p": "/proc/self/environ"}`,
+			},
+			environ,
+		},
+		"a named file": {
+			map[string]string{
+				"a.tf":         "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n",
+				"named.tfvars": "p = \"/proc/self/environ\"\n",
+			},
+			environ,
+		},
+		"JSON": {map[string]string{"a.tf.json": `{"output": {"x": {"value": "${file(\"/proc/self/environ\")}"}}}`}, environ},
+		"a local in JSON": {
+			map[string]string{"a.tf.json": `{"locals": {"p": "/proc/self/environ"}, "output": {"x": {"value": "${file(local.p)}"}}}`},
+			environ,
+		},
+		"a key in JSON": {map[string]string{"a.tf.json": `{"locals": {"p": {"${file(\"/proc/self/environ\")}": 1}}}`}, environ},
+		"tofu":          {map[string]string{"a.tofu": "output \"x\" {\n  value = file(\"/proc/self/environ\")\n}\n"}, environ},
+		"for_each": {
+			map[string]string{"a.tf": "resource \"x\" \"y\" {\n  for_each = toset([\"/proc/self/environ\"])\n  z = file(each.key)\n}\n"},
+			environ,
+		},
+		"an overridden for_each": {map[string]string{"a.tf": "resource \"x\" \"y\" {\n  for_each = toset([\"a\"])\n  z = " +
+			"file(each.key)\n}\n",
 			"a_override.tf": "resource \"x\" \"y\" {\n  for_each = toset([\"/proc/self/environ\"])\n}\n"}, "unknown"},
-		"an overridden local":                  {map[string]string{"a.tf": "locals {\n  p = \"a\"\n}\noutput \"x\" {\n  value = file(local.p)\n}\n", "override.tf": "locals {\n  p = \"/proc/self/environ\"\n}\n"}, "unknown"},
-		"an argument":                          {map[string]string{"a.tf": "module \"m\" {\n  source = \"../../m\"\n  p = \"/proc/self/environ\"\n}\n"}, environ},
-		"an overridden argument":               {map[string]string{"a.tf": "module \"m\" {\n  source = \"../../m\"\n  p = \"a\"\n}\n", "a_override.tf": "module \"m\" {\n  p = \"/proc/self/environ\"\n}\n"}, "unknown"},
-		"an argument of each":                  {map[string]string{"a.tf": "module \"m\" {\n  source = \"../../m\"\n  for_each = { a = \"/proc/self/environ\" }\n  p = each.value\n}\n"}, environ},
-		"an argument in JSON":                  {map[string]string{"a.tf.json": `{"module": {"m": {"source": "../../m", "p": "${join(\"/\", [\"\", \"proc\", \"self\", \"environ\"])}"}}}`}, environ},
-		"a template":                           {map[string]string{"a.tf": "output \"x\" {\n  value = templatefile(\"t.tftpl\", { path = { module = \"/proc\" } })\n}\n", "t.tftpl": `%{ if true }${file("/proc/self/environ")}%{ endif }`}, environ},
-		"a template's variable":                {map[string]string{"a.tf": "output \"x\" {\n  value = templatefile(\"t.tftpl\", { path = { module = \"/proc/self/environ\" } })\n}\n", "t.tftpl": `${file(path.module)}`}, "unknown"},
-		"one of some templates":                {map[string]string{"a.tf": "output \"x\" {\n  value = templatefile(\"${path.module}/t/${terraform.workspace}.tftpl\", {})\n}\n", "t/a.tftpl": `${file("/proc/self/environ")}`}, environ},
-		"a link":                               {map[string]string{"a.tf": "output \"x\" {\n  value = file(\"l/environ\")\n}\n", "l->": "/proc/self"}, "outside infra/prod/l/environ"},
-		"a data source":                        {map[string]string{"a.tf": "data \"local_file\" \"x\" {\n  filename = \"/proc/self/environ\"\n}\n"}, environ},
-		"a resource":                           {map[string]string{"a.tf": "resource \"aws_s3_object\" \"x\" {\n  source = \"${path.module}/../../../../../../../../../../../../../proc/self/environ\"\n}\n"}, environ},
-		"a data source in a check":             {map[string]string{"a.tf": "check \"c\" {\n  data \"local_file\" \"x\" {\n    filename = \"/proc/self/environ\"\n  }\n}\n"}, environ},
-		"a directory of the machine":           {map[string]string{"a.tf": "data \"archive_file\" \"x\" {\n  source_dir = \"/proc/self\"\n}\n"}, "outside /proc/self"},
-		"its home":                             {map[string]string{"a.tf": "data \"archive_file\" \"x\" {\n  source_dir = \"/etc\"\n}\n"}, "outside /etc"},
-		"a dynamic block":                      {map[string]string{"a.tf": "resource \"x\" \"y\" {\n  dynamic \"z\" {\n    for_each = [\"/proc/self/environ\"]\n    content {\n      v = file(z.value)\n    }\n  }\n}\n"}, "unknown"},
-		"a condition":                          {map[string]string{"a.tf": "variable \"v\" {\n  validation {\n    condition = file(\"/proc/self/environ\") == var.v\n    error_message = \"x\"\n  }\n}\n"}, environ},
-		"a provisioner":                        {map[string]string{"a.tf": "resource \"x\" \"y\" {\n  provisioner \"file\" {\n    source = \"/proc/self/environ\"\n  }\n}\n"}, environ},
-		"a link that is given":                 {map[string]string{"a.tf": "data \"local_file\" \"x\" {\n  filename = \"l/environ\"\n}\n", "l->": "/proc/self"}, "outside infra/prod/l/environ"},
-		"a resource in the tree":               {map[string]string{"a.tf": "resource \"aws_s3_object\" \"x\" {\n  source = \"${path.module}/../../shared/a.txt\"\n}\n"}, "one shared/a.txt"},
-		"an argument that a provider may open": {map[string]string{"a.tf": "module \"m\" {\n  source = \"acme/x/y\"\n  code = { dir = \"../../shared\" }\n}\n"}, "one shared"},
-		"a provider's function":                {map[string]string{"a.tf": "output \"x\" {\n  value = provider::x::read(\"../../shared/a.txt\")\n}\n"}, "one shared/a.txt"},
+		"an overridden local": {
+			map[string]string{
+				"a.tf":        "locals {\n  p = \"a\"\n}\noutput \"x\" {\n  value = file(local.p)\n}\n",
+				"override.tf": "locals {\n  p = \"/proc/self/environ\"\n}\n",
+			},
+			"unknown",
+		},
+		"an argument": {
+			map[string]string{"a.tf": "module \"m\" {\n  source = \"../../m\"\n  p = \"/proc/self/environ\"\n}\n"}, environ,
+		},
+		"an overridden argument": {
+			map[string]string{
+				"a.tf":          "module \"m\" {\n  source = \"../../m\"\n  p = \"a\"\n}\n",
+				"a_override.tf": "module \"m\" {\n  p = \"/proc/self/environ\"\n}\n",
+			},
+			"unknown",
+		},
+		"an argument of each": {
+			map[string]string{
+				"a.tf": "module \"m\" {\n  source = \"../../m\"\n  for_each = { a = \"/proc/self/environ\" }\n  p = each.value\n}\n",
+			},
+			environ,
+		},
+		"an argument in JSON": {
+			map[string]string{
+				"a.tf.json": `{"module": {"m": {"source": "../../m", "p": "${join(\"/\", [\"\", \"proc\", \"self\", \"environ\"])}"}}}`,
+			},
+			environ,
+		},
+		"a template": {
+			map[string]string{
+				"a.tf":    "output \"x\" {\n  value = templatefile(\"t.tftpl\", { path = { module = \"/proc\" } })\n}\n",
+				"t.tftpl": `%{ if true }${file("/proc/self/environ")}%{ endif }`,
+			},
+			environ,
+		},
+		"a template's variable": {
+			map[string]string{
+				"a.tf":    "output \"x\" {\n  value = templatefile(\"t.tftpl\", { path = { module = \"/proc/self/environ\" } })\n}\n",
+				"t.tftpl": `${file(path.module)}`,
+			},
+			"unknown",
+		},
+		"one of some templates": {
+			map[string]string{
+				"a.tf":      "output \"x\" {\n  value = templatefile(\"${path.module}/t/${terraform.workspace}.tftpl\", {})\n}\n",
+				"t/a.tftpl": `${file("/proc/self/environ")}`,
+			},
+			environ,
+		},
+		"a link": {
+			map[string]string{"a.tf": "output \"x\" {\n  value = file(\"l/environ\")\n}\n", "l->": "/proc/self"},
+			"outside infra/prod/l/environ",
+		},
+		"a data source": {
+			map[string]string{"a.tf": "data \"local_file\" \"x\" {\n  filename = \"/proc/self/environ\"\n}\n"}, environ,
+		},
+		"a resource": {
+			map[string]string{
+				"a.tf": "resource \"aws_s3_object\" \"x\" {\n  source = " +
+					"\"${path.module}/../../../../../../../../../../../../../proc/self/environ\"\n}\n",
+			},
+			environ,
+		},
+		"a data source in a check": {
+			map[string]string{"a.tf": "check \"c\" {\n  data \"local_file\" \"x\" {\n    filename = \"/proc/self/environ\"\n  }\n}\n"},
+			environ,
+		},
+		"a directory of the machine": {
+			map[string]string{"a.tf": "data \"archive_file\" \"x\" {\n  source_dir = \"/proc/self\"\n}\n"}, "outside /proc/self",
+		},
+		"its home": {
+			map[string]string{"a.tf": "data \"archive_file\" \"x\" {\n  source_dir = \"/etc\"\n}\n"}, "outside /etc",
+		},
+		"a dynamic block": {
+			map[string]string{
+				"a.tf": "resource \"x\" \"y\" {\n  dynamic \"z\" {\n    for_each = [\"/proc/self/environ\"]\n    content {\n      v " +
+					"= file(z.value)\n    }\n  }\n}\n",
+			},
+			"unknown",
+		},
+		"a condition": {
+			map[string]string{
+				"a.tf": "variable \"v\" {\n  validation {\n    condition = file(\"/proc/self/environ\") == var.v\n    error_message " +
+					"= \"x\"\n  }\n}\n",
+			},
+			environ,
+		},
+		"a provisioner": {
+			map[string]string{"a.tf": "resource \"x\" \"y\" {\n  provisioner \"file\" {\n    source = \"/proc/self/environ\"\n  }\n}\n"},
+			environ,
+		},
+		"a link that is given": {
+			map[string]string{"a.tf": "data \"local_file\" \"x\" {\n  filename = \"l/environ\"\n}\n", "l->": "/proc/self"},
+			"outside infra/prod/l/environ",
+		},
+		"a resource in the tree": {
+			map[string]string{"a.tf": "resource \"aws_s3_object\" \"x\" {\n  source = \"${path.module}/../../shared/a.txt\"\n}\n"},
+			"one shared/a.txt",
+		},
+		"an argument that a provider may open": {
+			map[string]string{"a.tf": "module \"m\" {\n  source = \"acme/x/y\"\n  code = { dir = \"../../shared\" }\n}\n"},
+			"one shared",
+		},
+		"a provider's function": {
+			map[string]string{"a.tf": "output \"x\" {\n  value = provider::x::read(\"../../shared/a.txt\")\n}\n"},
+			"one shared/a.txt",
+		},
 	} {
-		files := map[string]string{"m/main.tf": "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n", "shared/a.txt": "one", "infra/prod/z.tf": "\n"}
+		files := map[string]string{
+			"m/main.tf": "variable \"p\" {}\noutput \"x\" {\n  value = file(var.p)\n}\n", "shared/a.txt": "one",
+			"infra/prod/z.tf": "\n",
+		}
 		for file, text := range c.files {
 			files["infra/prod/"+file] = text
 		}
@@ -202,12 +341,15 @@ func TestReadsEnd(t *testing.T) {
 		"a cycle":          "locals {\n  a = local.b\n  b = local.a\n  x = file(local.a)\n}\n",
 		"a wide format":    "locals {\n  x = file(format(\"%999999999s\", \"a\"))\n}\n",
 		"a width by value": "locals {\n  x = file(format(\"%*s\", 999999999, \"a\"))\n}\n",
-		"nested loops":     "locals {\n  x = file(join(\"\", [for a in range(1000) : join(\"\", [for b in range(1000) : join(\"\", [for c in range(1000) : \"x\"])])]))\n}\n",
-		"loops over lists": "locals {\n  l = [" + strings.Repeat("1,", 30000) + "]\n  x = file(join(\"\", [for a in local.l : join(\"\", [for b in local.l : \"x\"])]))\n}\n",
-		"loops over text":  "locals {\n  x = file(join(\"\", [for a in [" + strings.Repeat("1,", 30000) + "] : join(\"\", [for b in [" + strings.Repeat("1,", 30000) + "] : \"x\"])]))\n}\n",
-		"a wide range":     "locals {\n  x = file(join(\"\", range(999999999)))\n}\n",
-		"itself":           "module \"m\" {\n  source = \"../prod\"\n  for_each = toset([\"a\", \"b\", \"c\"])\n}\n",
-		"aliases":          "locals {\n  x = file(yamldecode(\"a: &a [x, x]\\nb: &b [*a, *a]\\nc: [*b, *b]\").a)\n}\n",
+		"nested loops": "locals {\n  x = file(join(\"\", [for a in range(1000) : join(\"\", [for b in range(1000) : join(\"\", " +
+			"[for c in range(1000) : \"x\"])])]))\n}\n",
+		"loops over lists": "locals {\n  l = [" + strings.Repeat("1,", 30000) + "]\n  x = file(join(\"\", [for a in local.l : " +
+			"join(\"\", [for b in local.l : \"x\"])]))\n}\n",
+		"loops over text": "locals {\n  x = file(join(\"\", [for a in [" + strings.Repeat("1,", 30000) +
+			"] : join(\"\", [for b in [" + strings.Repeat("1,", 30000) + "] : \"x\"])]))\n}\n",
+		"a wide range": "locals {\n  x = file(join(\"\", range(999999999)))\n}\n",
+		"itself":       "module \"m\" {\n  source = \"../prod\"\n  for_each = toset([\"a\", \"b\", \"c\"])\n}\n",
+		"aliases":      "locals {\n  x = file(yamldecode(\"a: &a [x, x]\\nb: &b [*a, *a]\\nc: [*b, *b]\").a)\n}\n",
 	} {
 		if got := opened(t, tree(t, map[string]string{"infra/prod/main.tf": text})); !slices.Contains(got, "unknown") {
 			t.Errorf("%s: %q", name, got)
@@ -220,13 +362,17 @@ func TestDeepNestingIsNotParsed(t *testing.T) {
 	t.Parallel()
 	const many = 1 << 18
 	texts := map[string]string{
-		"json.tf.json": `{"locals":` + strings.Repeat("[", many), "json_text.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", many) + `"}}`,
-		"block.tf": strings.Repeat("a {\n", many),
+		"json.tf.json":      `{"locals":` + strings.Repeat("[", many),
+		"json_text.tf.json": `{"locals": {"x": "${` + strings.Repeat("(", many) + `"}}`,
+		"block.tf":          strings.Repeat("a {\n", many),
 	}
 	for name, text := range map[string]string{
-		"parenthesis": strings.Repeat("(", many), "not": strings.Repeat("!", many) + "true", "minus": strings.Repeat("-", many) + "1", "question": strings.Repeat("true?1:", many) + "1",
-		"list": strings.Repeat("[", many), "template": strings.Repeat("\"${", many), "if": `"` + strings.Repeat("%{ if true }", many/4), "splat": "a" + strings.Repeat(".*", many),
-		"plus": "1" + strings.Repeat("+1", many), "for": strings.Repeat("[for a in ", many/4), "call": strings.Repeat("a(", many), "calls": "a" + strings.Repeat("[0]", many),
+		"parenthesis": strings.Repeat("(", many), "not": strings.Repeat("!", many) + "true",
+		"minus": strings.Repeat("-", many) + "1", "question": strings.Repeat("true?1:", many) + "1",
+		"list": strings.Repeat("[", many), "template": strings.Repeat("\"${", many),
+		"if": `"` + strings.Repeat("%{ if true }", many/4), "splat": "a" + strings.Repeat(".*", many),
+		"plus": "1" + strings.Repeat("+1", many), "for": strings.Repeat("[for a in ", many/4), "call": strings.Repeat("a(", many),
+		"calls": "a" + strings.Repeat("[0]", many),
 	} {
 		texts[name+".tf"] = "locals {\n  x = " + text + "\n}\n"
 	}

@@ -15,7 +15,8 @@ import (
 
 // fileFunctions open the file that their first argument names.
 var fileFunctions = []string{
-	"file", "filebase64", "filebase64sha256", "filebase64sha512", "filemd5", "filesha1", "filesha256", "filesha512", "fileexists", "templatefile", "fileset", "templatestring",
+	"file", "filebase64", "filebase64sha256", "filebase64sha512", "filemd5", "filesha1", "filesha256", "filesha512", "fileexists",
+	"templatefile", "fileset", "templatestring",
 }
 
 // block finds the reads of a block of the native syntax.
@@ -83,7 +84,8 @@ func (v *visitor) loop(e *hclsyntax.ForExpr) []env {
 	var rounds []env
 	for _, names := range v.names() {
 		collection := v.scope.eval(e.CollExpr, names)
-		if !collection.IsKnown() || collection.IsNull() || !collection.CanIterateElements() || len(rounds)+collection.LengthInt() > maxInstances {
+		if !collection.IsKnown() || collection.IsNull() || !collection.CanIterateElements() ||
+			len(rounds)+collection.LengthInt() > maxInstances {
 			return []env{with(with(nil, e.KeyVar, cty.DynamicVal), e.ValVar, cty.DynamicVal)}
 		}
 		for it := collection.ElementIterator(); it.Next(); {
@@ -251,7 +253,10 @@ func (s *scope) templateData(data []byte, name string, r Opened) {
 		s.find.add(s, Opened{By: r.By + " " + s.find.relative(name), Extent: Unknown, Function: true, Place: r.Place})
 		return
 	}
-	empty := &scope{find: s.find, key: s.key, dir: s.dir, def: &definitions{}, locals: map[string]cty.Value{}, pending: map[string]bool{}, plains: map[string]bool{}, isTemplate: true}
+	empty := &scope{
+		find: s.find, key: s.key, dir: s.dir, def: &definitions{}, locals: map[string]cty.Value{}, pending: map[string]bool{},
+		plains: map[string]bool{}, isTemplate: true,
+	}
 	empty.expressions(parsed, r.By, []env{nil})
 }
 
@@ -294,8 +299,10 @@ func (s *scope) texts(v any, file, key string) {
 // paths are the settings by which providers open files, in the root's directory
 // where they do not begin with a slash.
 var paths = []string{
-	"source", "filename", "source_file", "source_dir", "source_path", "content_path", "zip_file", "chart", "context", "dockerfile", "local_path",
-	"credentials_file", "private_key_path", "key_file", "config_file", "kubeconfig", "package", "file", "file_path", "template_file", "manifest",
+	"source", "filename", "source_file", "source_dir", "source_path", "content_path", "zip_file", "chart", "context", "dockerfile",
+	"local_path",
+	"credentials_file", "private_key_path", "key_file", "config_file", "kubeconfig", "package", "file", "file_path",
+	"template_file", "manifest",
 }
 
 // settings finds the files that a provider may open by what a block sets.

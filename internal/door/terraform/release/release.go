@@ -85,7 +85,11 @@ func (c *Chooser) Choose(ctx context.Context, wishes []Wish) (string, error) {
 		}
 	}
 	if c.Program != "terraform" || err == nil && there.program != "terraform" {
-		return "", outcome.Refusedf("%s: %s, and the root asks for %s: only HashiCorp's terraform is installed in the version that is asked for; provide the right one", c.Program, what, describe(wishes))
+		return "", outcome.Refusedf(
+			"%s: %s, and the root asks for %s: only HashiCorp's terraform is installed in the version that is asked for; provide "+
+				"the right one",
+			c.Program, what, describe(wishes),
+		)
 	}
 	return c.install(ctx, constraints, wishes, what)
 }
@@ -116,7 +120,9 @@ func (c *Chooser) install(ctx context.Context, constraints version.Constraints, 
 		return "", err
 	}
 	if got.program != "terraform" || !constraints.Check(got.number) {
-		return "", outcome.Refusedf("%s gave %s %s for %s: it is signed, and not what was asked for", mirror, got.program, got.number, describe(wishes))
+		return "", outcome.Refusedf(
+			"%s gave %s %s for %s: it is signed, and not what was asked for", mirror, got.program, got.number, describe(wishes),
+		)
 	}
 	c.say("terraform %s: checksum and signature are right", got.number)
 	if c.installed == nil {
@@ -136,11 +142,17 @@ func (c *Chooser) fetch(ctx context.Context, constraints version.Constraints, mi
 	var said bytes.Buffer
 	logger := log.New(&said, "", 0)
 	if exact, ok := exactly(constraints); ok {
-		source := &releases.ExactVersion{Product: product.Terraform, Version: exact, InstallDir: dir, Timeout: timeout, ApiBaseURL: mirror, ArmoredPublicKey: c.Key}
+		source := &releases.ExactVersion{
+			Product: product.Terraform, Version: exact, InstallDir: dir, Timeout: timeout, ApiBaseURL: mirror,
+			ArmoredPublicKey: c.Key,
+		}
 		source.SetLogger(logger)
 		path, err = source.Install(ctx)
 	} else {
-		source := &releases.LatestVersion{Product: product.Terraform, Constraints: constraints, InstallDir: dir, Timeout: timeout, ApiBaseURL: mirror, ArmoredPublicKey: c.Key}
+		source := &releases.LatestVersion{
+			Product: product.Terraform, Constraints: constraints, InstallDir: dir, Timeout: timeout, ApiBaseURL: mirror,
+			ArmoredPublicKey: c.Key,
+		}
 		source.SetLogger(logger)
 		path, err = source.Install(ctx)
 	}
@@ -197,7 +209,9 @@ func parse(wishes []Wish) (version.Constraints, error) {
 	for _, w := range wishes {
 		constraints, err := version.NewConstraint(w.Constraint)
 		if err != nil {
-			return nil, outcome.Usagef("%s: %q is neither a version such as 1.11.4 nor a constraint such as ~> 1.11.0", w.From, w.Constraint)
+			return nil, outcome.Usagef(
+				"%s: %q is neither a version such as 1.11.4 nor a constraint such as ~> 1.11.0", w.From, w.Constraint,
+			)
 		}
 		all = append(all, constraints...)
 	}
@@ -207,7 +221,8 @@ func parse(wishes []Wish) (version.Constraints, error) {
 // exactly finds the one version that a constraint names.
 func exactly(constraints version.Constraints) (*version.Version, bool) {
 	for _, c := range constraints {
-		if v, err := version.NewVersion(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(c.String()), "="))); err == nil && constraints.Check(v) {
+		if v, err := version.NewVersion(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(c.String()), "="))); err == nil &&
+			constraints.Check(v) {
 			return v, true
 		}
 	}
@@ -236,9 +251,15 @@ func explain(err error, mirror string, wishes []Wish) error {
 	}
 	switch {
 	case has("unable to verify checksums signature", "no suitable sig file"):
-		return outcome.Refusedf("%s: the checksums of terraform %s are not signed by the key of HashiCorp's releases: nothing was run: %w", mirror, describe(wishes), err)
+		return outcome.Refusedf(
+			"%s: the checksums of terraform %s are not signed by the key of HashiCorp's releases: nothing was run: %w", mirror,
+			describe(wishes), err,
+		)
 	case errors.Is(err, errChecksum), has("no checksum found"):
-		return outcome.Refusedf("%s: the archive of terraform %s is not the one whose checksum is signed: nothing was run: %w", mirror, describe(wishes), err)
+		return outcome.Refusedf(
+			"%s: the archive of terraform %s is not the one whose checksum is signed: nothing was run: %w", mirror,
+			describe(wishes), err,
+		)
 	case has("no matching version found", `: 404`):
 		return outcome.Refusedf("%s has no terraform %s: %w", mirror, describe(wishes), err)
 	}

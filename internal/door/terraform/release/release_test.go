@@ -31,7 +31,10 @@ func world(t *testing.T, m *releasetest.Mirror) (*release.Chooser, string) {
 		t.Fatal(err)
 	}
 	// A name is looked up on our own PATH, so tests name the program by it.
-	return &release.Chooser{Program: filepath.Join(bin, "terraform"), Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: t.TempDir(), Mirror: m.URL, Key: m.Key}, bin
+	return &release.Chooser{
+		Program: filepath.Join(bin, "terraform"), Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: t.TempDir(), Mirror: m.URL,
+		Key: m.Key,
+	}, bin
 }
 
 func wish(constraints ...string) []release.Wish {
@@ -65,10 +68,12 @@ func TestWhatIsThere(t *testing.T) {
 		t.Error("it is asked for its version once for each root")
 	}
 	// A program that is named by its path is that program, or none.
-	if _, err := c.Choose(t.Context(), wish("1.10.0")); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "is terraform 1.9.0, and the root asks for 1.10.0 (waybill.yaml)") {
+	if _, err := c.Choose(t.Context(), wish("1.10.0")); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "is terraform 1.9.0, and the root asks for 1.10.0 (waybill.yaml)") {
 		t.Errorf("another version: %v", err)
 	}
-	if _, err := c.Choose(t.Context(), wish("newest")); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), `"newest" is neither a version`) {
+	if _, err := c.Choose(t.Context(), wish("newest")); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), `"newest" is neither a version`) {
 		t.Errorf("no version: %v", err)
 	}
 }
@@ -86,21 +91,27 @@ func TestInstallTheRealOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := terraform.Open(terraform.Options{Dir: t.TempDir(), DataDir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")}}).Version(t.Context())
+	version, err := terraform.Open(terraform.Options{
+		Dir: t.TempDir(), DataDir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")},
+	}).Version(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, number, _ := strings.Cut(version, " ")
 	m := releasetest.New(t)
 	m.Release(number, real)
-	c := &release.Chooser{Program: "terraform", Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: t.TempDir(), Mirror: m.URL, Key: m.Key, Absent: true}
+	c := &release.Chooser{
+		Program: "terraform", Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: t.TempDir(), Mirror: m.URL, Key: m.Key, Absent: true,
+	}
 	var said bytes.Buffer
 	c.Say = func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }
 	path, err := c.Choose(t.Context(), wish(number))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := terraform.Open(terraform.Options{Path: path, Dir: t.TempDir(), DataDir: t.TempDir()}).Version(t.Context()); err != nil || got != version {
+	if got, err := terraform.Open(terraform.Options{
+		Path: path, Dir: t.TempDir(), DataDir: t.TempDir(),
+	}).Version(t.Context()); err != nil || got != version {
 		t.Errorf("it is %q %v", got, err)
 	}
 	if !strings.Contains(said.String(), "checksum and signature are right") {
@@ -146,7 +157,8 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 	}{
 		"another archive": {spoil: func(m *releasetest.Mirror, _ string) {
 			m.Change(m.Archive(v), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
-		}, says: "the archive of terraform 0.12.1 (waybill.yaml) is not the one whose checksum is signed: nothing was run: checksum mismatch", code: outcome.Refused},
+		}, says: "the archive of terraform 0.12.1 (waybill.yaml) is not the one whose checksum is signed: nothing was run: checksum " +
+			"mismatch", code: outcome.Refused},
 		"a checksum that fits another archive": {spoil: func(m *releasetest.Mirror, _ string) {
 			m.Change(m.Archive(v), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
 			signature := []byte{}
@@ -154,8 +166,15 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 			m.Sign(v, other)
 			m.Change(sums+".sig", func([]byte) []byte { return signature })
 		}, says: "are not signed by the key of HashiCorp's releases: nothing was run", code: outcome.Refused},
-		"signed by somebody else": {spoil: func(m *releasetest.Mirror, _ string) { m.Sign(v, other) }, says: "the checksums of terraform 0.12.1 (waybill.yaml) are not signed by the key of HashiCorp's releases: nothing was run", code: outcome.Refused},
-		"no signature":            {spoil: func(m *releasetest.Mirror, _ string) { m.Change(sums+".sig", func([]byte) []byte { return nil }) }, says: "has no terraform 0.12.1 (waybill.yaml)", code: outcome.Refused},
+		"signed by somebody else": {
+			spoil: func(m *releasetest.Mirror, _ string) { m.Sign(v, other) },
+			says:  "the checksums of terraform 0.12.1 (waybill.yaml) are not signed by the key of HashiCorp's releases: nothing was run",
+			code:  outcome.Refused,
+		},
+		"no signature": {
+			spoil: func(m *releasetest.Mirror, _ string) { m.Change(sums+".sig", func([]byte) []byte { return nil }) },
+			says:  "has no terraform 0.12.1 (waybill.yaml)", code: outcome.Refused,
+		},
 		"no such version": {spoil: func(m *releasetest.Mirror, _ string) {
 			m.Change("terraform/"+v+"/index.json", func([]byte) []byte { return nil })
 		}, says: "has no terraform 0.12.1 (waybill.yaml)", code: outcome.Refused},
@@ -164,7 +183,8 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 			var old []byte
 			m.Change("terraform/0.11.0/index.json", func(b []byte) []byte { old = b; return b })
 			m.Change("terraform/"+v+"/index.json", func([]byte) []byte { return old })
-		}, says: "gave terraform 0.11.0 for 0.12.1 (waybill.yaml): it is signed, and not what was asked for", code: outcome.Refused, runs: true},
+		}, says: "gave terraform 0.11.0 for 0.12.1 (waybill.yaml): it is signed, and not what was asked for", code: outcome.Refused,
+			runs: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +204,8 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 	// The key is HashiCorp's where none is given: this mirror's own counts for nothing.
 	m := releasetest.New(t)
 	m.Release(v, saying("Terraform", v, filepath.Join(t.TempDir(), "ran")))
-	if _, err := install(t, m, "", v); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "not signed by the key of HashiCorp's releases") {
+	if _, err := install(t, m, "", v); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "not signed by the key of HashiCorp's releases") {
 		t.Errorf("the mirror's own key: %v", err)
 	}
 	// What lies where it is installed is not taken for it.
@@ -194,7 +215,8 @@ func TestMirrorIsNotBelieved(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &release.Chooser{Program: "terraform", Dir: dir, Mirror: m.URL, Key: m.Key, Absent: true}
-	if _, err := c.Choose(t.Context(), wish(v)); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "checksum mismatch") {
+	if _, err := c.Choose(t.Context(), wish(v)); outcome.Code(err) != outcome.Refused ||
+		!strings.Contains(err.Error(), "checksum mismatch") {
 		t.Errorf("what lies there: %v", err)
 	}
 	for _, mirror := range []string{"file:///tmp", "mirror", "https://user:pass@example.com"} {
@@ -210,8 +232,10 @@ func TestTreeWishes(t *testing.T) {
 	top := filepath.Join(t.TempDir(), "repository")
 	for name, text := range map[string]string{
 		"../.terraform-version": "0.1.0\n", "other/main.tf": "", // not of this repository
-		"infra/prod/main.tf": "terraform {\n  required_version = \">= 1.5\"\n}\n", "modules/a/main.tf.json": `{"terraform": {"required_version": "< 2"}}`,
-		"infra/.terraform-version": "1.9.8\n", "infra/.opentofu-version": "1.10.0\n", "bad/.terraform-version": "latest:^1.9", "bad/main.tf": "",
+		"infra/prod/main.tf":       "terraform {\n  required_version = \">= 1.5\"\n}\n",
+		"modules/a/main.tf.json":   `{"terraform": {"required_version": "< 2"}}`,
+		"infra/.terraform-version": "1.9.8\n", "infra/.opentofu-version": "1.10.0\n", "bad/.terraform-version": "latest:^1.9",
+		"bad/main.tf": "",
 	} {
 		path := filepath.Join(top, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -222,8 +246,10 @@ func TestTreeWishes(t *testing.T) {
 		}
 	}
 	for program, want := range map[string]string{
-		"terraform":     "[{>= 1.5 required_version in infra/prod/main.tf:2} {< 2 required_version in modules/a/main.tf.json:1} {1.9.8 infra/.terraform-version}]",
-		"/opt/bin/tofu": "[{>= 1.5 required_version in infra/prod/main.tf:2} {< 2 required_version in modules/a/main.tf.json:1} {1.10.0 infra/.opentofu-version}]",
+		"terraform": "[{>= 1.5 required_version in infra/prod/main.tf:2} {< 2 required_version in modules/a/main.tf.json:1} " +
+			"{1.9.8 infra/.terraform-version}]",
+		"/opt/bin/tofu": "[{>= 1.5 required_version in infra/prod/main.tf:2} {< 2 required_version in modules/a/main.tf.json:1} " +
+			"{1.10.0 infra/.opentofu-version}]",
 	} {
 		got, err := release.TreeWishes(top, "infra/prod", program, []string{"infra/prod", "modules/a"})
 		if err != nil || fmt.Sprint(got) != want {
@@ -233,7 +259,8 @@ func TestTreeWishes(t *testing.T) {
 	if got, err := release.TreeWishes(top, "other", "terraform", []string{"other"}); err != nil || len(got) > 0 {
 		t.Errorf("from outside of the repository: %v %v", got, err)
 	}
-	if _, err := release.TreeWishes(top, "bad", "terraform", []string{"bad"}); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), `bad/.terraform-version: "latest:^1.9" names no version`) {
+	if _, err := release.TreeWishes(top, "bad", "terraform", []string{"bad"}); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), `bad/.terraform-version: "latest:^1.9" names no version`) {
 		t.Errorf("no version: %v", err)
 	}
 }

@@ -127,7 +127,8 @@ func oneLine(typ string) string {
 	for line := range strings.Lines(typ) {
 		line = strings.TrimSpace(line)
 		before := out.String()
-		if before != "" && line != "" && !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, "(") && !strings.HasSuffix(before, ",") && !strings.HasPrefix(line, "}") && !strings.HasPrefix(line, ")") {
+		if before != "" && line != "" && !strings.HasSuffix(before, "{") && !strings.HasSuffix(before, "(") &&
+			!strings.HasSuffix(before, ",") && !strings.HasPrefix(line, "}") && !strings.HasPrefix(line, ")") {
 			out.WriteString(", ")
 		}
 		out.WriteString(line)

@@ -92,8 +92,12 @@ func (m *Mirror) Release(version string, program []byte) {
 	m.files[name] = archive.Bytes()
 	m.Sign(version, m.key)
 	index := map[string]any{
-		"name": "terraform", "version": version, "shasums": "terraform_" + version + "_SHA256SUMS", "shasums_signature": "terraform_" + version + "_SHA256SUMS.sig",
-		"builds": []map[string]string{{"name": "terraform", "version": version, "os": runtime.GOOS, "arch": runtime.GOARCH, "filename": path.Base(name), "url": "https://releases.example.com/" + name}},
+		"name": "terraform", "version": version, "shasums": "terraform_" + version + "_SHA256SUMS",
+		"shasums_signature": "terraform_" + version + "_SHA256SUMS.sig",
+		"builds": []map[string]string{{
+			"name": "terraform", "version": version, "os": runtime.GOOS, "arch": runtime.GOARCH, "filename": path.Base(name),
+			"url": "https://releases.example.com/" + name,
+		}},
 	}
 	one, err := json.Marshal(index)
 	if err != nil {
