@@ -346,16 +346,16 @@ func TestJudge(t *testing.T) {
 		}, "scan", "1 high finding with a fix"},
 		"a severity that is none": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "catastrophic" })
-		}, "scan", `CVE-2026-1234 has the severity "catastrophic", which is none of critical, high, medium, low and unknown`},
+		}, "scan", `CVE-2026-1234 has the severity "catastrophic", which is not critical, high, medium, low or unknown`},
 		"a severity with a blank": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "low " })
-		}, "scan", `CVE-2026-1234 has the severity "low ", which is none of critical, high, medium, low and unknown`},
+		}, "scan", `CVE-2026-1234 has the severity "low ", which is not critical, high, medium, low or unknown`},
 		"a severity after a tab": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "\tlow" })
-		}, "scan", `has the severity "\tlow", which is none of`},
+		}, "scan", `has the severity "\tlow", which is not critical`},
 		"a severity with another letter": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "un\u212anown" })
-		}, "scan", "has the severity \"un\u212anown\", which is none of"},
+		}, "scan", "has the severity \"un\u212anown\", which is not critical"},
 		"no severity": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) { high(r); r.Platforms[1].Findings[0].Severity = "" })
 		}, "scan", `has the severity ""`},

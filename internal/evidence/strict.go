@@ -39,7 +39,7 @@ func (r *ScanReport) normalise() error {
 			word := Severity(strings.ToLower(string(f.Severity)))
 			if !slices.Contains(Severities(), word) || len(word) != len(f.Severity) { // K, the sign of kelvin, is no k
 				return fmt.Errorf(
-					"%.100s has the severity %.50q, which is none of critical, high, medium, low and unknown", f.ID, f.Severity,
+					"%.100s has the severity %.50q, which is not critical, high, medium, low or unknown", f.ID, f.Severity,
 				)
 			}
 			f.Severity, f.FixedVersion = word, strings.TrimSpace(f.FixedVersion)

@@ -38,6 +38,19 @@ func Find(t testing.TB, name string) string {
 	return path
 }
 
+// Buildkitd gives the path of the BuildKit daemon. It mounts and makes
+// namespaces, so a test that starts it is skipped for a user without root's
+// rights; CI is root.
+func Buildkitd(t testing.TB) string {
+	t.Helper()
+	program := Find(t, "buildkitd")
+	Find(t, "runc")
+	if os.Geteuid() != 0 {
+		t.Skip("buildkitd needs root")
+	}
+	return program
+}
+
 // File gives the path of a file that `make tools` puts beside the programs,
 // else skips.
 func File(t testing.TB, name string) string {

@@ -65,7 +65,7 @@ type Request struct {
 	// installed on the repository. If nil, it is looked for among the organisation's.
 	App *github.Installation
 	// Pull reports whether an image can be read. If AsRepository, it acts with the
-	// rights of the repository's own jobs, otherwise with nobody's.
+	// rights of the repository's own jobs, otherwise without a login.
 	Pull         func(ctx context.Context, image string) error
 	AsRepository bool
 }

@@ -446,7 +446,7 @@ func TestCustomResources(t *testing.T) {
 }
 
 // A file that holds a policy and cannot be read is said; one of a chart's
-// templates is none of our business.
+// templates does not matter here.
 func TestFilesThatAreNoManifests(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"platform/chart/templates/x.yaml": "a: {{ .Values.a }}\n",

@@ -55,12 +55,8 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	buildkitdPath, registryPath := tooltest.Find(t, "buildkitd"), tooltest.Find(t, "docker-registry")
-	tooltest.Find(t, "runc")
+	buildkitdPath, registryPath := tooltest.Buildkitd(t), tooltest.Find(t, "docker-registry")
 	qemu := tooltest.Find(t, "qemu-aarch64-static")
-	if os.Geteuid() != 0 {
-		t.Skip("buildkitd needs root")
-	}
 	server, err := dockerregistry.Start(t.Context(), registryPath, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,7 @@ func TestChecklist(t *testing.T) {
 	template := newWorld(t)
 	for what, test := range map[string]struct {
 		main, change map[string]string
-		want, note   string // parts of all findings and of all notes; empty is none of them
+		want, note   string // parts of all findings and of all notes; empty where there are none
 		times        int    // of want; 0 is once
 	}{
 		"an unknown field in an overlay": {

@@ -196,7 +196,7 @@ func TestJunkBesideAGoodImage(t *testing.T) {
 		},
 		"thousands of signatures": {
 			func(n neighbour) { n.legacy(".sig", many(1500, n.layer("x", mediaSimple))...) },
-			"signed with a key that is none of those given",
+			"signed with a key that is not among those given",
 		},
 		"thousands of attestations": {
 			func(n neighbour) { n.legacy(".att", many(1500, n.layer("x", mediaDSSE))...) }, "the attestation is no envelope",

@@ -223,7 +223,7 @@ func noKey(cause error) error {
 	if cause == nil {
 		return untrusted("signed with a key, and no public key was given to verify it with")
 	}
-	return untrusted("signed with a key that is none of those given, or the signature is wrong: %w", cause)
+	return untrusted("signed with a key that is not among those given, or the signature is wrong: %w", cause)
 }
 
 // witness adds what log and timestamp authority vouch for. A key is believed

@@ -21,7 +21,7 @@ const (
 // Error is a terraform command that failed. Words are terraform's own, and may
 // quote values.
 type Error struct {
-	Reason Reason // empty where it is none of the above
+	Reason Reason // empty for any other
 	Words  string
 	Cause  error
 }

@@ -1,4 +1,4 @@
-// Package verdict says whether the plan of a pull request's head is approved, and
+// Package verdict decides if the plan of a pull request's head is approved, and
 // reports it as a commit status that branch protection can ask for.
 //
 // What a plan comment says is a claim: it counts as far as the sealed plan and the

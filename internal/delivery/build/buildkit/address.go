@@ -1,6 +1,7 @@
 package buildkit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -211,19 +212,20 @@ func (e Engine) find(ctx context.Context, r build.Request, file *build.Dockerfil
 }
 
 func (e Engine) auto(ctx context.Context) (address string, leave func() error, err error) {
-	c, err := dial(ctx, DefaultAddress)
+	local := cmp.Or(e.Local, DefaultAddress)
+	c, err := dial(ctx, local)
 	if err == nil {
 		err = errors.Join(answers(ctx, c), c.Close())
 	}
 	if err == nil {
-		return DefaultAddress, func() error { return nil }, nil
+		return local, func() error { return nil }, nil
 	}
 	if ctx.Err() != nil {
 		return "", nil, err
 	}
 	address, leave, inDocker := e.Container.start(ctx)
 	if inDocker != nil && ctx.Err() == nil {
-		return "", nil, fmt.Errorf("%s answered %w, and a container in Docker: %w", DefaultAddress, err, inDocker)
+		return "", nil, fmt.Errorf("%s answered %w, and a container in Docker: %w", local, err, inDocker)
 	}
 	return address, leave, inDocker
 }

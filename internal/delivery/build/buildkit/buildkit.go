@@ -40,8 +40,10 @@ import (
 
 // Engine builds with BuildKit.
 type Engine struct {
-	Builders  Builders
-	Container Container // where the address is Auto and no socket answers
+	Builders Builders
+	Local    string // address of this machine's daemon; empty is DefaultAddress
+	// Container is used where the address is Auto and no daemon answers at Local.
+	Container Container
 	// Credentials gives the login for a registry host, empty for none: for base
 	// images and caches.
 	Credentials func(host string) (username, password string, err error)

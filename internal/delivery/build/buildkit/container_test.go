@@ -46,11 +46,7 @@ func TestMain(m *testing.M) {
 // daemon starts a real BuildKit, and returns the path of its socket.
 func daemon(t *testing.T) string {
 	t.Helper()
-	program := tooltest.Find(t, "buildkitd")
-	tooltest.Find(t, "runc")
-	if os.Geteuid() != 0 {
-		t.Skip("buildkitd needs root")
-	}
+	program := tooltest.Buildkitd(t)
 	dir, err := os.MkdirTemp("", "wb")
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +88,27 @@ esac
 	return dir
 }
 
-func requireNoDaemonHere(t *testing.T) {
+// auto is an engine that looks for a daemon at a socket, then for a container.
+func auto(t *testing.T, socket string) Engine {
 	t.Helper()
-	if _, err := os.Stat(strings.TrimPrefix(DefaultAddress, "unix://")); err == nil {
-		t.Skip("this machine has a BuildKit daemon of its own")
+	return Engine{
+		Builders: Builders{Default: Auto}, Local: "unix://" + socket, Dir: t.TempDir(),
+		Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}},
+	}
+}
+
+// A daemon of the machine is used, and Docker is not asked.
+func TestAutoUsesTheMachinesDaemon(t *testing.T) {
+	socket := daemon(t)
+	dir := fakeDocker(t, socket)
+	request, file := example(t)
+	built, err := auto(t, socket).Build(t.Context(), request, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer built.Close()
+	if _, err := os.Stat(filepath.Join(dir, "calls")); len(built.Images) != 2 || err == nil {
+		t.Errorf("%d images; docker was called: %t", len(built.Images), err == nil)
 	}
 }
 
@@ -124,18 +137,12 @@ func example(t *testing.T) (build.Request, *build.Dockerfile) {
 // The container is made, built with, and removed; one that was there is used
 // and stays; one that is stopped is started.
 func TestAutoUsesAContainer(t *testing.T) {
-	requireNoDaemonHere(t)
 	socket := daemon(t)
 	dir := fakeDocker(t, socket)
 	request, file := example(t)
 	var said bytes.Buffer
-	e := Engine{
-		Builders: Builders{Default: Auto}, Dir: t.TempDir(),
-		Container: Container{
-			Env: []string{"PATH=" + os.Getenv("PATH")},
-			Say: func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) },
-		},
-	}
+	e := auto(t, "/nowhere")
+	e.Container.Say = func(format string, args ...any) { fmt.Fprintf(&said, format+"\n", args...) }
 	for _, c := range []struct{ before, calls, says string }{
 		{"", "run --detach --privileged --name waybill-buildkit " + Image, "starting a container of " + Image},
 		{"true\n", "", "using the container waybill-buildkit"},
@@ -169,16 +176,15 @@ func TestAutoUsesAContainer(t *testing.T) {
 }
 
 func TestAutoSaysWhatItTried(t *testing.T) {
-	requireNoDaemonHere(t)
 	dir := fakeDocker(t, "/nowhere")
 	if err := os.WriteFile(filepath.Join(dir, "refuse"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	request, file := example(t)
-	e := Engine{Builders: Builders{Default: Auto}, Dir: t.TempDir(), Container: Container{Env: []string{"PATH=" + os.Getenv("PATH")}}}
+	e := auto(t, "/nowhere")
 	_, err := e.Build(t.Context(), request, file)
 	for _, want := range []string{
-		"no BuildKit was found", DefaultAddress, "no such file or directory", "a container in Docker", "permission denied",
+		"no BuildKit was found", "unix:///nowhere answered", "no such file or directory", "a container in Docker", "permission denied",
 		"--builder or BUILDKIT_HOST",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -202,17 +208,22 @@ func TestAutoSaysWhatItTried(t *testing.T) {
 
 // An interrupted wait removes the container that was made for it.
 func TestCancelledStartRemovesTheContainer(t *testing.T) {
-	requireNoDaemonHere(t)
 	dir := fakeDocker(t, "/nowhere")
 	request, file := example(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	e := Engine{Builders: Builders{Default: Auto}, Dir: t.TempDir(), Container: Container{
-		Env: []string{"PATH=" + os.Getenv("PATH")}, Say: func(string, ...any) { time.AfterFunc(100*time.Millisecond, cancel) },
-	}}
-	if _, err := e.Build(ctx, request, file); err == nil || !strings.Contains(err.Error(), "context canceled") {
+	go func() { // once the container is there
+		defer cancel()
+		for ctx.Err() == nil {
+			if _, err := os.Stat(filepath.Join(dir, "container")); err == nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	if _, err := auto(t, "/nowhere").Build(ctx, request, file); err == nil || !strings.Contains(err.Error(), "context canceled") {
 		t.Errorf("cancelled: %v", err)
 	}
-	if log := calls(t, dir); strings.Contains(log, "run --detach") && !strings.Contains(log, "rm --force --volumes") {
+	if log := calls(t, dir); !strings.Contains(log, "run --detach") || !strings.Contains(log, "rm --force --volumes") {
 		t.Errorf("the container was left:\n%s", log)
 	}
 }
@@ -260,16 +271,16 @@ func TestMutualTLS(t *testing.T) {
 	request, file := example(t)
 	address := "tcp://" + l.Addr().String() + "?cacert=" + filepath.Join(dir, "ca.crt") + "&servername=server"
 	with := address + "&cert=" + filepath.Join(dir, "client.crt") + "&key=" + filepath.Join(dir, "client.key")
-	for given, works := range map[string]bool{
-		with: true, address: false, "tcp://" + l.Addr().String(): false,
-		strings.Replace(with, "servername=server", "servername=other", 1): false,
+	for given, refused := range map[string]string{
+		with: "", address: "certificate required", "tcp://" + l.Addr().String(): "no daemon answers",
+		strings.Replace(with, "servername=server", "servername=other", 1): "certificate is valid for server, not other",
 	} {
 		built, err := Engine{Builders: Builders{Default: given}, Dir: t.TempDir()}.Build(t.Context(), request, file)
 		if err == nil {
 			built.Close()
 		}
-		if works != (err == nil) {
-			t.Errorf("%s: %v", given, err)
+		if (refused == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), refused) {
+			t.Errorf("%s: %v, want %q", given, err, refused)
 		}
 	}
 }
