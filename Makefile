@@ -85,6 +85,8 @@ diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
 	go run ./internal/command/actiongen -check
+	go test ./internal/command/starter -run '^TestArchive$$'
+	go test ./internal/command/views -run '^TestDocuments$$'
 	@bash scripts/terraform-docs.sh -check
 	go mod verify > /dev/null
 	go mod tidy -diff

@@ -129,6 +129,9 @@ func (c Container) docker(ctx context.Context, args ...string) (string, error) {
 	if errors.Is(err, process.ErrNotFound) {
 		return "", errors.New("there is no docker command on PATH")
 	}
+	if ctx.Err() != nil { // and docker ended by a signal, which says less
+		return "", context.Cause(ctx)
+	}
 	if err != nil {
 		return "", fmt.Errorf("docker %s: %w", args[0], err)
 	}
