@@ -32,6 +32,13 @@ type Local struct {
 
 	timesLock sync.Mutex
 	times     map[string]map[string]time.Time // by head: when the branch had each commit
+
+	life     context.Context // how long the directory is used
+	lineLock sync.Mutex      // around what follows
+	lines    map[string]*line
+	asked    map[string]int // how often the history of a file was asked for, by head
+	latest   *Snapshot
+	objects  *git.Objects
 }
 
 // LocalOptions says as whom, and whether commits leave the directory.
@@ -52,13 +59,13 @@ const (
 	fallbackEmail = "waybill@localhost"
 )
 
-// OpenLocal opens the repository that dir is in.
+// OpenLocal opens the repository that dir is in. It is used until ctx ends.
 func OpenLocal(ctx context.Context, dir string, o LocalOptions) (*Local, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open config repository %s: %w", dir, err)
 	}
-	l := &Local{dir: abs, o: o}
+	l := &Local{dir: abs, o: o, life: ctx, lines: map[string]*line{}, asked: map[string]int{}}
 	out, err := l.line(ctx, "rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir", "--git-dir")
 	if err != nil {
 		if strings.Contains(git.Stderr(err), "not a git repository") {
@@ -97,6 +104,9 @@ func (l *Local) DefaultBranch(ctx context.Context) (string, error) {
 
 // Resolve gives the commit that rev names.
 func (l *Local) Resolve(ctx context.Context, rev string) (string, error) {
+	if l.isKnown(rev) {
+		return rev, nil
+	}
 	sha, err := l.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		if git.Exited(err, 1) || git.Exited(err, 128) {
@@ -131,6 +141,12 @@ func (l *Local) Head(ctx context.Context, branch string) (string, error) {
 
 // File reads one file of a revision.
 func (l *Local) File(ctx context.Context, rev, path string) ([]byte, error) {
+	if data, found, known, err := l.quickFile(rev, path); known || err != nil {
+		if err == nil && !found {
+			err = fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+		}
+		return data, err
+	}
 	sha, err := l.Resolve(ctx, rev)
 	if err != nil {
 		return nil, err
@@ -187,6 +203,9 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err := s.follow(targets); err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
+	l.lineLock.Lock()
+	defer l.lineLock.Unlock()
+	l.latest = s
 	return s, nil
 }
 
@@ -200,7 +219,38 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"log", "-z", "--first-parent", "--no-show-signature", "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%B"}
+	boundary, err := l.shallow()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := l.log(ctx, sha, path, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", path, err)
+	}
+	for i, e := range entries {
+		if boundary[e.SHA] && (path != "" || limit == 0 || i+1 < limit) {
+			return nil, fmt.Errorf(
+				"read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with "+
+					"fetch-depth: 0",
+				path, l.dir,
+			)
+		}
+	}
+	return entries, nil
+}
+
+// log asks the history in memory, or git.
+func (l *Local) log(ctx context.Context, sha, path string, limit int) ([]Entry, error) {
+	known, err := l.known(ctx, sha, path)
+	if err != nil {
+		return nil, err
+	}
+	if known != nil {
+		if entries, ok := known.log(path, limit); ok {
+			return entries, nil
+		}
+	}
+	args := []string{"log", "-z", "--first-parent", "--no-show-signature", entryFormat}
 	if limit > 0 {
 		args = append(args, "-n", strconv.Itoa(limit))
 	}
@@ -210,39 +260,39 @@ func (l *Local) Log(ctx context.Context, rev, path string, limit int) ([]Entry, 
 	}
 	out, err := l.output(ctx, nil, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read the history of %s: %w", path, err)
-	}
-	var entries []Entry
-	boundary, err := l.shallow()
-	if err != nil {
 		return nil, err
 	}
 	since, err := l.since(ctx, sha)
 	if err != nil {
 		return nil, err
 	}
-	for _, record := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
-		f := strings.SplitN(record, "\x1f", 5)
-		if len(f) != 5 {
-			continue
-		}
-		if boundary[f[0]] && (path != "" || limit == 0 || len(entries)+1 < limit) {
-			return nil, fmt.Errorf(
-				"read the history of %s: it is not all in the shallow clone %s: run git fetch --unshallow, or check out with "+
-					"fetch-depth: 0",
-				path, l.dir,
-			)
-		}
-		seconds, err := strconv.ParseInt(f[1], 10, 64)
+	var entries []Entry
+	for record := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		entry, ok, err := parseEntry(record)
 		if err != nil {
-			return nil, fmt.Errorf("read the history of %s: commit %s has time %q", path, f[0], f[1])
+			return nil, err
 		}
-		entries = append(entries, Entry{
-			SHA: f[0], Time: time.Unix(seconds, 0).UTC(), Since: since[f[0]], AuthorName: f[2], AuthorEmail: f[3],
-			Message: strings.TrimRight(f[4], "\n"),
-		})
+		if ok {
+			entry.Since = since[entry.SHA]
+			entries = append(entries, entry)
+		}
 	}
 	return entries, nil
+}
+
+// parseEntry reads what entryFormat prints; false for anything else.
+func parseEntry(record string) (Entry, bool, error) {
+	f := strings.SplitN(record, "\x1f", 5)
+	if len(f) != 5 {
+		return Entry{}, false, nil
+	}
+	seconds, err := strconv.ParseInt(f[1], 10, 64)
+	if err != nil {
+		return Entry{}, false, fmt.Errorf("commit %s has time %q", f[0], f[1])
+	}
+	return Entry{
+		SHA: f[0], Time: time.Unix(seconds, 0).UTC(), AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n"),
+	}, true, nil
 }
 
 // shallow gives the commits at which a shallow clone ends.
