@@ -29,6 +29,7 @@ type repository interface {
 	Resolve(ctx context.Context, rev string) (string, error)
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	ReadAhead(ctx context.Context, rev string, paths []string) error
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
 	MergeBase(ctx context.Context, a, b string) (string, error)

@@ -107,7 +107,11 @@ func periods(
 		for i, entry := range entries {
 			ref, ok := known(entry)
 			if !ok {
-				if ref, err = deployedAt(ctx, repo, entry.SHA, file, Target(w.App, w.Env)); err != nil {
+				rev := entry.SHA
+				if i == 0 {
+					rev = w.Rev // nothing has touched the file since
+				}
+				if ref, err = deployedAt(ctx, repo, rev, file, Target(w.App, w.Env)); err != nil {
 					yield(Period{}, err)
 					return
 				}

@@ -28,6 +28,7 @@ type Repository interface {
 	history.Reader
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	ReadAhead(ctx context.Context, rev string, paths []string) error
 }
 
 // Open is a pull request that would change an environment.
@@ -94,6 +95,9 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
+	if err := readAhead(ctx, repo, tip); err != nil {
+		return Table{}, err
+	}
 	table := Table{Commit: tip.Commit, At: req.Now.UTC(), Environments: tip.Config.EnvironmentNames()}
 	for _, name := range tip.Config.AppNames() {
 		app, err := tip.Config.App(name)
@@ -119,6 +123,23 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 		table.Rows = append(table.Rows, row)
 	}
 	return table, nil
+}
+
+// readAhead reads the histories of all places at once.
+func readAhead(ctx context.Context, repo Repository, tip history.Tip) error {
+	var files []string
+	for _, name := range tip.Config.AppNames() {
+		app, err := tip.Config.App(name)
+		if err != nil {
+			return err
+		}
+		for _, env := range app.Environments {
+			if place, err := history.Read(tip.Files, app, env); err == nil {
+				files = append(files, place.File)
+			}
+		}
+	}
+	return repo.ReadAhead(ctx, tip.Commit, files)
 }
 
 // reader reads the places of one application.

@@ -1,6 +1,8 @@
 package status_test
 
 import (
+	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,4 +103,53 @@ func TestBehindWhereNothingRanYet(t *testing.T) {
 	if cells := table.Rows[0].Cells; cells[1].Behind != 2 || cells[2].Behind != 0 || !cells[1].Image.IsZero() {
 		t.Errorf("got %+v", cells)
 	}
+}
+
+// On GitHub, a table takes a few requests however many places it has: a job's token
+// may send a thousand an hour.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	r := configrepotest.GitHub(t, configrepotest.Files(names...))
+	for _, app := range names {
+		for n := range 3 {
+			for _, env := range []string{"dev", "staging", "prod"}[:3-n] {
+				r.Deploy(t, "main", env, app, evidencetest.Ref(app, n+1))
+				r.Clock.Pass(time.Hour)
+			}
+		}
+	}
+	request := status.Request{Branch: "main", Now: r.Clock.Now(), Recent: 5}
+	want, err := status.Read(t.Context(), r.InPlace(t), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Requests.All()
+	got, err := status.Read(t.Context(), r.Open(t), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(document(t, want), document(t, got)); diff != "" {
+		t.Errorf("(-in the clone +through the API):\n%s", diff)
+	}
+	n, asked := 0, r.Requests.All()
+	for _, line := range asked {
+		times, err := strconv.Atoi(strings.Fields(line)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += times
+	}
+	if n > 10 || n == 0 {
+		t.Errorf("%d requests for ten applications in three environments, want at most 10:\n%s", n, strings.Join(asked, "\n"))
+	}
+}
+
+func document(t *testing.T, table status.Table) string {
+	t.Helper()
+	data, err := json.MarshalIndent(table, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
 }

@@ -35,6 +35,9 @@ type GitHub struct {
 	trees     map[string]map[string]treeRef // by commit: its files
 	roots     map[string]string             // by commit: its tree
 	blobs     map[string][]byte             // by id: files that were read alone
+	heads     map[string]bool               // commits that branches ended in
+	branches  map[string]*branchLine        // by head
+	ahead     map[string]*readAhead         // by head
 }
 
 type treeRef struct {
@@ -46,7 +49,8 @@ type treeRef struct {
 func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
 	return &GitHub{
 		api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{},
-		roots: map[string]string{}, blobs: map[string][]byte{},
+		roots: map[string]string{}, blobs: map[string][]byte{}, heads: map[string]bool{},
+		branches: map[string]*branchLine{}, ahead: map[string]*readAhead{},
 	}
 }
 
@@ -62,7 +66,7 @@ func (g *GitHub) DefaultBranch(ctx context.Context) (string, error) {
 // Resolve gives the commit that rev names.
 func (g *GitHub) Resolve(ctx context.Context, rev string) (string, error) {
 	if isSHA(rev) && g.known(rev) {
-		return rev, nil // its files were read
+		return rev, nil
 	}
 	sha, err := g.api.ResolveCommit(ctx, g.repo, rev)
 	if err != nil {
@@ -80,6 +84,9 @@ func (g *GitHub) Head(ctx context.Context, branch string) (string, error) {
 	if err != nil {
 		return "", notFound(err, http.StatusNotFound)
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.heads[sha] = true
 	return sha, nil
 }
 
@@ -100,6 +107,9 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 			return nil, tooLarge(path, rev)
 		}
 		return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+	}
+	if data, ok := g.readAhead(sha, path); ok {
+		return data, nil
 	}
 	files, err := g.tree(ctx, sha)
 	if err != nil {
@@ -286,11 +296,12 @@ func (g *GitHub) cached(sha string) *Snapshot {
 	return g.snapshots[sha]
 }
 
+// known reports whether GitHub has named the commit before.
 func (g *GitHub) known(sha string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_, ok := g.trees[sha]
-	return ok
+	return ok || g.heads[sha]
 }
 
 // blobID is git's id of a file's content.

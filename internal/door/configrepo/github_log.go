@@ -11,6 +11,9 @@ import (
 // branch; what is older than that counts as committed where it was written.
 const window = 1000
 
+// page is how many commits GitHub lists at once.
+const page = 100
+
 // Log lists the steps that changed path (empty is any), newest first, at most
 // limit (0 is all).
 func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
@@ -18,26 +21,13 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 	if err != nil {
 		return nil, err
 	}
-	// GitHub lists the commits of side branches, and not their merges.
-	atLeast := limit
-	if limit > 0 && path != "" {
-		atLeast = max(limit, 100) // a page: several commits may have come in one merge
-	}
-	touching, err := g.api.Commits(ctx, g.repo, sha, path, atLeast)
+	touching, err := g.touching(ctx, sha, path, limit)
 	if err != nil {
 		return nil, err
 	}
-	var landed map[string]github.Commit
-	var line []github.Commit
-	for _, size := range []int{100, window} {
-		known, err := g.api.Commits(ctx, g.repo, sha, "", size)
-		if err != nil {
-			return nil, err
-		}
-		line, landed = landings(sha, known)
-		if len(known) < size || covers(landed, touching) {
-			break
-		}
+	line, landed, err := g.branch(ctx, sha, touching)
+	if err != nil {
+		return nil, err
 	}
 	var entries []Entry
 	seen := map[string]bool{}
@@ -58,6 +48,52 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 		return nil, err
 	}
 	return entries, nil
+}
+
+// touching lists the commits that touch path.
+func (g *GitHub) touching(ctx context.Context, sha, path string, limit int) ([]github.Commit, error) {
+	// GitHub lists the commits of side branches, and not their merges.
+	atLeast := limit
+	if limit > 0 && path != "" {
+		atLeast = max(limit, page) // several commits may have come in one merge
+	}
+	if steps, ok := g.stepsAhead(sha, path); ok && (!steps.More || limit > 0 && len(steps.Commits) >= atLeast) {
+		return steps.Commits, nil
+	}
+	return g.api.Commits(ctx, g.repo, sha, path, atLeast)
+}
+
+// branchLine is what is known of a branch's own line.
+type branchLine struct {
+	line   []github.Commit
+	landed map[string]github.Commit // by which commit of the line each commit came
+	whole  bool                     // whether nothing more is read
+}
+
+// branch reads the line that ends in sha, so far that the commits are on it, or as
+// far as is ever read.
+func (g *GitHub) branch(ctx context.Context, sha string, commits []github.Commit) ([]github.Commit, map[string]github.Commit, error) {
+	g.mu.Lock()
+	b := g.branches[sha]
+	g.mu.Unlock()
+	for _, size := range []int{page, window} {
+		if b != nil && (b.whole || covers(b.landed, commits)) {
+			break
+		}
+		if b != nil && size == page {
+			continue // it was read already
+		}
+		known, err := g.api.Commits(ctx, g.repo, sha, "", size)
+		if err != nil {
+			return nil, nil, err
+		}
+		b = &branchLine{whole: len(known) < size || size == window}
+		b.line, b.landed = landings(sha, known)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.branches[sha] = b
+	return b.line, b.landed, nil
 }
 
 // landings gives head's first-parent line, newest first, and says by which commit

@@ -36,6 +36,9 @@ type change struct {
 // entryFormat is how git log prints an Entry.
 const entryFormat = "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%B"
 
+// ReadAhead does nothing: a local history is read at once as soon as that pays.
+func (l *Local) ReadAhead(context.Context, string, []string) error { return nil }
+
 // known gives the branch's history where it was read, or is worth reading now;
 // else nil. sha is the head.
 func (l *Local) known(ctx context.Context, sha string, path string) (*line, error) {

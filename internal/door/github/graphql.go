@@ -141,25 +141,42 @@ func (r reviewNode) review() Review {
 	return out
 }
 
+// At is a file of a commit.
+type At struct{ Commit, Path string }
+
 // Files reads files of commits by one request: by commit, then by path. What is
 // no file there is left out; a commit that GitHub does not show is left out whole.
 // A symbolic link is the text it holds, and is not followed.
-// https://docs.github.com/en/graphql/reference/objects#repository
 func (c *Client) Files(ctx context.Context, repo Repository, commits, paths []string) (map[string]map[string][]byte, error) {
-	op := fmt.Sprintf("read %s of %s", strings.Join(paths, ", "), repo)
-	variables := map[string]any{"owner": repo.Owner, "name": repo.Name}
-	var declared, asked strings.Builder
-	ask := func(alias, expression string) {
-		variables[alias] = expression
-		fmt.Fprintf(&declared, ", $%s: String!", alias)
-		fmt.Fprintf(&asked, " %s: object(expression: $%s) { __typename oid ... on Blob { text } }", alias, alias)
-	}
-	for i, commit := range commits {
-		ask(fmt.Sprintf("c%d", i), commit)
-		for j, path := range paths {
-			ask(fmt.Sprintf("c%dp%d", i, j), commit+":"+path)
+	var wanted []At
+	for _, commit := range commits {
+		wanted = append(wanted, At{Commit: commit})
+		for _, path := range paths {
+			wanted = append(wanted, At{commit, path})
 		}
 	}
+	read, err := c.FilesAt(ctx, repo, wanted)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string]map[string][]byte)
+	for _, w := range wanted {
+		data, ok := read[w]
+		switch {
+		case ok && w.Path == "":
+			files[w.Commit] = make(map[string][]byte)
+		case ok && files[w.Commit] != nil:
+			files[w.Commit][w.Path] = data
+		}
+	}
+	return files, nil
+}
+
+// FilesAt reads files by one request. What is no file is left out. An empty path
+// asks whether the commit is there: then it has an empty answer.
+// https://docs.github.com/en/graphql/reference/objects#repository
+func (c *Client) FilesAt(ctx context.Context, repo Repository, wanted []At) (map[At][]byte, error) {
+	op := fmt.Sprintf("read %d files of %s", len(wanted), repo)
 	var data struct {
 		Repository map[string]*struct {
 			Kind string  `json:"__typename"`
@@ -167,34 +184,118 @@ func (c *Client) Files(ctx context.Context, repo Repository, commits, paths []st
 			Text *string `json:"text"` // nil where it is no text, cut where it is long
 		} `json:"repository"`
 	}
-	query := "query($owner: String!, $name: String!" + declared.String() + ") { repository(owner: $owner, name: $name) {" +
-		asked.String() + " } }"
-	if err := c.query(ctx, op, query, variables, &data); err != nil {
+	expressions := make([]string, len(wanted))
+	for i, w := range wanted {
+		if expressions[i] = w.Commit; w.Path != "" {
+			expressions[i] += ":" + w.Path
+		}
+	}
+	const each = "object(expression: $%s) { __typename oid ... on Blob { text } }"
+	if err := c.queryEach(ctx, eachQuery{op: op, repo: repo, each: each, texts: expressions}, &data); err != nil {
 		return nil, err
 	}
-	files := make(map[string]map[string][]byte)
-	for i, commit := range commits {
-		if data.Repository[fmt.Sprintf("c%d", i)] == nil {
-			continue
-		}
-		files[commit] = make(map[string][]byte)
-		for j, path := range paths {
-			object := data.Repository[fmt.Sprintf("c%dp%d", i, j)]
-			if object == nil || object.Kind != "Blob" {
-				continue
-			}
-			if object.Text != nil && blobID(*object.Text) == object.OID {
-				files[commit][path] = []byte(*object.Text)
-				continue
-			}
+	files := make(map[At][]byte)
+	for i, w := range wanted {
+		object := data.Repository[alias(i)]
+		switch {
+		case object == nil:
+		case w.Path == "":
+			files[w] = nil
+		case object.Kind != "Blob":
+		case object.Text != nil && blobID(*object.Text) == object.OID:
+			files[w] = []byte(*object.Text)
+		default:
 			whole, err := c.Blob(ctx, repo, object.OID)
 			if err != nil {
 				return nil, err
 			}
-			files[commit][path] = whole
+			files[w] = whole
 		}
 	}
 	return files, nil
+}
+
+func alias(i int) string { return "a" + strconv.Itoa(i) }
+
+// eachQuery asks one thing of a repository for each of several texts.
+type eachQuery struct {
+	op     string
+	repo   Repository
+	each   string // what to ask; %s is where the name of the text's variable goes
+	texts  []string
+	commit string // the variable $commit, where it is asked for
+}
+
+// queryEach gives each text an alias of its own.
+func (c *Client) queryEach(ctx context.Context, q eachQuery, data any) error {
+	variables := map[string]any{"owner": q.repo.Owner, "name": q.repo.Name}
+	var declared, asked strings.Builder
+	if q.commit != "" {
+		variables["commit"] = q.commit
+		declared.WriteString(", $commit: GitObjectID!")
+	}
+	for i, text := range q.texts {
+		variables[alias(i)] = text
+		fmt.Fprintf(&declared, ", $%s: String!", alias(i))
+		fmt.Fprintf(&asked, " %s: "+q.each, alias(i), alias(i))
+	}
+	query := "query($owner: String!, $name: String!" + declared.String() + ") { repository(owner: $owner, name: $name) {" +
+		asked.String() + " } }"
+	return c.query(ctx, q.op, query, variables, data)
+}
+
+// Steps are the newest commits that touch a file.
+type Steps struct {
+	Commits []Commit // newest first; without their parents, authors' logins and addresses
+	More    bool     // whether there are older ones
+}
+
+// maxSteps is how many commits of a file one answer lists.
+const maxSteps = 100
+
+// Histories lists the newest commits that are reachable from commit and touch
+// each path, by one request.
+// https://docs.github.com/en/graphql/reference/objects#commit
+func (c *Client) Histories(ctx context.Context, repo Repository, commit string, paths []string) (map[string]Steps, error) {
+	op := fmt.Sprintf("list the commits of %d files of %s", len(paths), repo)
+	var data struct {
+		Repository map[string]*struct {
+			History struct {
+				Nodes []struct {
+					OID       string    `json:"oid"`
+					Message   string    `json:"message"`
+					Committed time.Time `json:"committedDate"`
+					Author    struct {
+						Name  string `json:"name"`
+						Email string `json:"email"`
+					} `json:"author"`
+				} `json:"nodes"`
+				PageInfo struct {
+					HasNextPage bool `json:"hasNextPage"`
+				} `json:"pageInfo"`
+			} `json:"history"`
+		} `json:"repository"`
+	}
+	each := "object(oid: $commit) { ... on Commit { history(first: " + strconv.Itoa(maxSteps) + ", path: $%s) { " +
+		"nodes { oid message committedDate author { name email } } pageInfo { hasNextPage } } } }"
+	if err := c.queryEach(ctx, eachQuery{op: op, repo: repo, each: each, texts: paths, commit: commit}, &data); err != nil {
+		return nil, err
+	}
+	steps := make(map[string]Steps)
+	for i, path := range paths {
+		object := data.Repository[alias(i)]
+		if object == nil {
+			return nil, unanswered(op, "there is no commit "+commit)
+		}
+		list := Steps{More: object.History.PageInfo.HasNextPage}
+		for _, n := range object.History.Nodes {
+			list.Commits = append(list.Commits, Commit{
+				SHA: n.OID, Message: n.Message, Time: n.Committed, AuthorName: n.Author.Name, AuthorEmail: n.Author.Email,
+			})
+		}
+		steps[path] = list
+	}
+	return steps, nil
 }
 
 // blobID is git's id of a file's content.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,24 +39,28 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
 		s.graphqlReviews(w, token, variables.reviewsInput)
+	case strings.Contains(in.Query, "history(first: 100, path: $a0)"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).historyNode)
 	case strings.Contains(in.Query, "... on Blob"):
-		s.graphqlObjects(w, r, token, in.Variables)
+		s.graphqlRepository(w, r, token, in.Variables, (*call).objectNode)
 	case strings.Contains(in.Query, "viewer"):
 		viewer(w, token)
 	case strings.Contains(in.Query, "updateRefs("):
 		s.updateRefs(w, r, token, variables.Input)
 	default:
-		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews, objects and viewer only")
+		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews, objects, histories and viewer only")
 	}
 }
 
 // maxBlobText is where GitHub cuts the text of a blob.
 const maxBlobText = 512_000
 
-// graphqlObjects serves the GraphQL query for objects by git's expressions, an
-// alias for each variable other than owner and name.
-// https://docs.github.com/en/graphql/reference/objects#blob
-func (s *Server) graphqlObjects(w http.ResponseWriter, r *http.Request, token *Token, raw json.RawMessage) {
+// graphqlRepository serves a query of a repository that asks the same for each
+// variable that is called a0, a1 and so on, by an alias of that name.
+func (s *Server) graphqlRepository(
+	w http.ResponseWriter, r *http.Request, token *Token, raw json.RawMessage,
+	node func(c *call, variables map[string]string, text string) (any, error),
+) {
 	var variables map[string]string
 	if json.Unmarshal(raw, &variables) != nil {
 		graphqlError(w, "UNPROCESSABLE", "Variables are no strings")
@@ -71,36 +76,68 @@ func (s *Server) graphqlObjects(w http.ResponseWriter, r *http.Request, token *T
 		return
 	}
 	c := &call{Request: r, s: s, w: w, token: token, repo: repo, dir: s.gitDir(repo)}
-	objects := map[string]any{}
-	for alias, expression := range variables {
-		if alias == "owner" || alias == "name" {
+	nodes := map[string]any{}
+	for alias, text := range variables {
+		if alias == "owner" || alias == "name" || alias == "commit" {
 			continue
 		}
-		objects[alias] = nil
-		if !strings.Contains(expression, ":") {
-			expression += "^{object}" // an id of nothing is an id too
+		var err error
+		if nodes[alias], err = node(c, variables, text); err != nil {
+			graphqlError(w, "UNPROCESSABLE", "Something went wrong while executing your query.")
+			return
 		}
-		id, err := c.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression)
-		if err != nil {
-			continue
-		}
-		kind, _ := c.git("cat-file", "-t", id)
-		object := map[string]any{
-			"oid": id, "__typename": map[string]string{"blob": "Blob", "tree": "Tree", "commit": "Commit", "tag": "Tag"}[kind],
-		}
-		if kind == "blob" {
-			data, err := c.blob(id)
-			if err != nil {
-				graphqlError(w, "UNPROCESSABLE", "Something went wrong while executing your query.")
-				return
-			}
-			if object["text"] = string(data[:min(len(data), maxBlobText)]); !utf8.Valid(data) {
-				object["text"] = nil
-			}
-		}
-		objects[alias] = object
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": objects}})
+	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": nodes}})
+}
+
+// objectNode is what a git expression names; nil for nothing.
+// https://docs.github.com/en/graphql/reference/objects#blob
+func (c *call) objectNode(_ map[string]string, expression string) (any, error) {
+	if !strings.Contains(expression, ":") {
+		expression += "^{object}" // an id of nothing is an id too
+	}
+	id, err := c.git("rev-parse", "--verify", "--quiet", "--end-of-options", expression)
+	if err != nil {
+		return nil, nil //nolint:nilerr // GraphQL answers null
+	}
+	kind, _ := c.git("cat-file", "-t", id)
+	object := map[string]any{
+		"oid": id, "__typename": map[string]string{"blob": "Blob", "tree": "Tree", "commit": "Commit", "tag": "Tag"}[kind],
+	}
+	if kind == "blob" {
+		data, err := c.blob(id)
+		if err != nil {
+			return nil, err
+		}
+		if object["text"] = string(data[:min(len(data), maxBlobText)]); !utf8.Valid(data) {
+			object["text"] = nil
+		}
+	}
+	return object, nil
+}
+
+// historyNode is the newest commits that touch a path, as git log lists them.
+// https://docs.github.com/en/graphql/reference/objects#commit
+func (c *call) historyNode(variables map[string]string, path string) (any, error) {
+	sha := c.resolve(variables["commit"])
+	if sha == "" || sha != variables["commit"] { // GitObjectID is a whole id
+		return nil, nil
+	}
+	const first = 100
+	list, err := c.log("-n", strconv.Itoa(first+1), sha, "--", ":(literal,top)"+path)
+	if err != nil {
+		return nil, err
+	}
+	nodes := []map[string]any{}
+	for _, i := range list[:min(len(list), first)] {
+		nodes = append(nodes, map[string]any{
+			"oid": i.SHA, "message": i.Message, "committedDate": i.CommitterTime,
+			"author": map[string]any{"name": i.AuthorName, "email": i.AuthorEmail},
+		})
+	}
+	return map[string]any{"history": map[string]any{
+		"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": len(list) > first},
+	}}, nil
 }
 
 type updateRefsInput struct {

@@ -31,6 +31,7 @@ type Store interface {
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 	File(ctx context.Context, rev, path string) ([]byte, error)
 	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
+	ReadAhead(ctx context.Context, rev string, paths []string) error
 	MergeBase(ctx context.Context, a, b string) (string, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
@@ -115,6 +116,18 @@ func (r *Requests) Reads(path string) int {
 	return r.reads[path]
 }
 
+// All lists what was read, and how often, since it was last called.
+func (r *Requests) All() (list []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for path, n := range r.reads {
+		list = append(list, fmt.Sprintf("%d × %s", n, path))
+	}
+	clear(r.reads)
+	slices.Sort(list)
+	return list
+}
+
 // Local makes a bare git directory with the files on main.
 func Local(t testing.TB, files map[string]string) *Repo {
 	t.Helper()
@@ -144,6 +157,9 @@ func local(t testing.TB, bare string, clock *Clock) *Repo {
 	r.Store = r.open(t)
 	return r
 }
+
+// InPlace opens the git directory behind the stand-in, as who has a clone.
+func (r *Repo) InPlace(t testing.TB) Store { return local(t, r.GitDir, r.Clock) }
 
 // Copy makes a local repository once more, with a clock of its own. It borrows the
 // objects of the first one: copying a file for each of them takes longer than most

@@ -1,0 +1,97 @@
+package configrepo
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+)
+
+// Bounds of one request that reads ahead: GitHub answers within ten seconds, or not
+// at all.
+// https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+const (
+	historiesAtOnce = 25
+	filesAtOnce     = 100
+	// filesAhead is how many steps of a file are read: a table looks no further in
+	// most rows.
+	filesAhead = 8
+)
+
+// readAhead is what was read of one head by few requests.
+type readAhead struct {
+	steps map[string]github.Steps // by path
+	files map[github.At][]byte
+}
+
+// ReadAhead reads the histories of many files by few requests, and their content at
+// the newest steps. Log and File answer from it; what it does not hold, they ask as
+// ever. rev is a full commit id.
+func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) error {
+	a := &readAhead{steps: map[string]github.Steps{}, files: map[github.At][]byte{}}
+	var commits []github.Commit
+	for some := range slices.Chunk(paths, historiesAtOnce) {
+		steps, err := g.api.Histories(ctx, g.repo, rev, some)
+		if err != nil {
+			return err
+		}
+		for path, s := range steps {
+			a.steps[path] = s
+			commits = append(commits, s.Commits...)
+		}
+	}
+	_, landed, err := g.branch(ctx, rev, commits)
+	if err != nil {
+		return err
+	}
+	var wanted []github.At
+	for _, path := range paths {
+		newest := a.steps[path].Commits
+		for i, c := range newest[:min(len(newest), filesAhead)] {
+			if merge, ok := landed[c.SHA]; ok {
+				c = merge
+			}
+			if at := (github.At{Commit: c.SHA, Path: path}); i > 0 && !slices.Contains(wanted, at) {
+				wanted = append(wanted, at)
+			}
+		}
+	}
+	for some := range slices.Chunk(wanted, filesAtOnce) {
+		files, err := g.api.FilesAt(ctx, g.repo, some)
+		if err != nil {
+			return err
+		}
+		for at, data := range files {
+			if bytes.ContainsRune(data, '\n') { // else it may be a symbolic link, which is no file
+				a.files[at] = data
+			}
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ahead[rev] = a
+	return nil
+}
+
+func (g *GitHub) stepsAhead(sha, path string) (github.Steps, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ahead[sha] == nil {
+		return github.Steps{}, false
+	}
+	steps, ok := g.ahead[sha].steps[path]
+	return steps, ok
+}
+
+// readAhead is a file that was read ahead.
+func (g *GitHub) readAhead(sha, path string) ([]byte, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.ahead {
+		if data, ok := a.files[github.At{Commit: sha, Path: path}]; ok {
+			return data, true
+		}
+	}
+	return nil, false
+}
