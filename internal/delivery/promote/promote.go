@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,16 +32,16 @@ type Repository interface {
 	history.Reader
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	ReadAhead(ctx context.Context, rev string, paths []string) error
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
 }
 
 // Forge opens pull requests. Without one, promote makes the branches alone.
 type Forge interface {
-	// FindPull finds the open pull request of a branch; nil without one.
-	FindPull(ctx context.Context, branch, base string) (*rules.Pull, error)
 	// OpenPulls lists the open pull requests from Waybill's branches, by branch.
 	OpenPulls(ctx context.Context, base string) (map[string]rules.Pull, error)
+	// OpenPull opens a pull request, or finds the one that is open already.
 	OpenPull(ctx context.Context, branch, base, title, body string) (*rules.Pull, error)
 	EditPull(ctx context.Context, number int, title, body string) error
 	ClosePull(ctx context.Context, number int) error
@@ -147,6 +148,9 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := p.Repo.ReadAhead(ctx, now.Commit, sources(now.Tip, moves)); err != nil {
+		return nil, err
+	}
 	promotions := []Promotion{}
 	var problems []error
 	for _, m := range moves {
@@ -179,9 +183,23 @@ type view struct {
 	open func() (map[string]rules.Pull, error)
 }
 
+// pull is the open pull request of a branch; nil without one.
+func (v view) pull(branch string) (*rules.Pull, error) {
+	open, err := v.open()
+	if pull, found := open[branch]; found {
+		return &pull, nil
+	}
+	return nil, err
+}
+
 func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 	tip, err := history.ReadTip(ctx, p.Repo, branch)
-	open := sync.OnceValues(func() (map[string]rules.Pull, error) { return p.Forge.OpenPulls(ctx, branch) })
+	open := sync.OnceValues(func() (map[string]rules.Pull, error) {
+		if p.Forge == nil {
+			return nil, nil
+		}
+		return p.Forge.OpenPulls(ctx, branch)
+	})
 	return view{Tip: tip, open: open}, err
 }
 
@@ -232,6 +250,25 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 		}
 	}
 	return moves, nil
+}
+
+// sources are the files whose histories say how long the digests that would move
+// have run.
+func sources(tip history.Tip, steps []step) (files []string) {
+	for _, s := range steps {
+		app, err := tip.Config.App(s.app)
+		if err != nil {
+			continue // one says so
+		}
+		to, _ := history.Read(tip.Files, app, s.to)
+		for _, name := range append([]string{s.from}, s.others...) {
+			from, err := history.Read(tip.Files, app, name)
+			if err == nil && history.Runs(from.Ref) && from.Ref != to.Ref && !slices.Contains(files, from.File) {
+				files = append(files, from.File)
+			}
+		}
+	}
+	return files
 }
 
 // selectFirst is the move of an image into the first environment.
@@ -293,12 +330,12 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 	result.Waiting = c.decision.State() == evidence.Pending
 	if c.decision.State() == evidence.Refused {
 		result.State, result.Reason = Refused, c.refusal()
-		return result, p.reportRefused(ctx, c, req, &result)
+		return result, p.reportRefused(ctx, now, c, &result)
 	}
 	if m.to.Promotion == config.Auto {
 		return p.commit(ctx, c, req, result)
 	}
-	return p.pullRequest(ctx, c, req, result)
+	return p.pullRequest(ctx, now, c, req, result)
 }
 
 // chooseFrom is the environment whose digest is promoted, where several stand before

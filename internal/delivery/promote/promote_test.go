@@ -342,6 +342,45 @@ func TestCurrentCostsNoRequestEach(t *testing.T) {
 	}
 }
 
+// Open pull requests to which nothing is to be done cost four requests each.
+func TestIdleRequests(t *testing.T) {
+	t.Parallel()
+	apps := []string{"a", "b", "c", "d", "e", "f"}
+	const workflow = ".github/workflows/check.yml"
+	all := configrepotest.With(configrepotest.Files(apps...), map[string]string{workflow: files()[workflow]})
+	w := &world{Repo: configrepotest.GitHub(t, all)}
+	var images []evidencetest.Image
+	for _, app := range apps {
+		images = append(images, evidencetest.Image{App: app, N: 1, At: configrepotest.Start})
+		w.Deploy(t, "main", "dev", app, evidencetest.Ref(app, 1))
+	}
+	w.images = evidencetest.NewRegistry(images...)
+	w.Clock.Pass(time.Hour)
+	w.forge = pulls.Forge{
+		API: w.API, Repository: w.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check", Now: w.Clock.Now,
+	}
+	promoted := func(state string) {
+		t.Helper()
+		w.Store = w.Open(t)
+		w.Requests.Take()
+		promotions, err := w.promoter().Run(t.Context(), promote.Request{Branch: "main", To: "staging"})
+		if err != nil || len(promotions) != len(apps) {
+			t.Fatalf("got %+v, %v", promotions, err)
+		}
+		for _, p := range promotions {
+			if p.State != state {
+				t.Fatalf("%+v", p)
+			}
+		}
+	}
+	promoted(promote.Opened)
+	promoted(promote.Unchanged)
+	const common = 10 // head, files (3), histories (2), the branch and when it moved (3), open pull requests
+	if n, asked := w.Requests.Take(); n > common+4*len(apps) {
+		t.Errorf("%d requests, want at most %d and 4 for each of %d pull requests:\n%s", n, common, len(apps), asked)
+	}
+}
+
 func TestCurrentLeavesAForeignPullRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

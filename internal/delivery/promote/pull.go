@@ -44,17 +44,15 @@ func (p *Promoter) commit(ctx context.Context, c candidate, req Request, result 
 	return result, nil
 }
 
-func (p *Promoter) pullRequest(ctx context.Context, c candidate, req Request, result Promotion) (Promotion, error) {
+func (p *Promoter) pullRequest(ctx context.Context, now view, c candidate, req Request, result Promotion) (Promotion, error) {
 	title, body, overflow, err := p.text(ctx, c)
 	if err != nil {
 		return result, err
 	}
 	result.Body, result.Overflow = body, overflow
-	var pull *rules.Pull
-	if p.Forge != nil {
-		if pull, err = p.Forge.FindPull(ctx, result.Branch, req.Branch); err != nil {
-			return result, err
-		}
+	pull, err := now.pull(result.Branch)
+	if err != nil {
+		return result, err
 	}
 	head, moved, err := p.branch(ctx, c, req, pull, &result)
 	if err != nil || result.State != "" {
@@ -114,10 +112,7 @@ func sameText(a, b string) bool {
 func (p *Promoter) branch(
 	ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion,
 ) (head string, moved bool, err error) {
-	current, err := p.Repo.Head(ctx, result.Branch)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		current, err = "", nil
-	}
+	current, err := p.head(ctx, result.Branch, pull)
 	if err != nil {
 		return "", false, err
 	}
@@ -150,6 +145,19 @@ func (p *Promoter) branch(
 	return head, true, err
 }
 
+// head is where the branch of a promotion ends, as its pull request says where it
+// is open; empty without the branch.
+func (p *Promoter) head(ctx context.Context, branch string, pull *rules.Pull) (string, error) {
+	if pull != nil {
+		return pull.Head, nil
+	}
+	head, err := p.Repo.Head(ctx, branch)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return "", nil
+	}
+	return head, err
+}
+
 const foreignMarker = "<!-- waybill:foreign -->"
 
 func (p *Promoter) leaveAlone(ctx context.Context, c candidate, pull *rules.Pull, result *Promotion) error {
@@ -167,11 +175,8 @@ func (p *Promoter) leaveAlone(ctx context.Context, c candidate, pull *rules.Pull
 
 // reportRefused brings the text of a pull request that is open for the digest
 // up to date, so that nobody merges on what was true once.
-func (p *Promoter) reportRefused(ctx context.Context, c candidate, req Request, result *Promotion) error {
-	if p.Forge == nil {
-		return nil
-	}
-	pull, err := p.Forge.FindPull(ctx, result.Branch, req.Branch)
+func (p *Promoter) reportRefused(ctx context.Context, now view, c candidate, result *Promotion) error {
+	pull, err := now.pull(result.Branch)
 	if err != nil || pull == nil {
 		return err
 	}
@@ -200,12 +205,11 @@ const currentMarker = "<!-- waybill:current -->"
 // The branch goes first, which closes it too: left behind, it would look as if
 // somebody had declined the digest.
 func (p *Promoter) settle(ctx context.Context, now view, m move, result *Promotion) error {
-	if p.Forge == nil || m.to.Promotion == config.Auto {
+	if m.to.Promotion == config.Auto {
 		return nil
 	}
-	open, err := now.open()
-	pull, found := open[result.Branch]
-	if err != nil || !found {
+	pull, err := now.pull(result.Branch)
+	if err != nil || pull == nil {
 		return err
 	}
 	result.Number, result.URL = pull.Number, pull.URL

@@ -159,10 +159,7 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	archive, err := g.archive(ctx, sha)
-	if err != nil && ctx.Err() == nil {
-		archive, err = g.archive(ctx, sha) // cut off on the way, say
-	}
+	archive, err := g.contents(ctx, sha, files)
 	if err != nil {
 		return nil, err
 	}
@@ -202,6 +199,39 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	defer g.mu.Unlock()
 	g.snapshots[sha] = s
 	return s, nil
+}
+
+// fewBlobs is how many files are read one by one rather than with an archive.
+const fewBlobs = 4
+
+// contents reads the files of a commit: those that snapshots before it have too are
+// taken from there, a few others are read by Snapshot, many with an archive.
+func (g *GitHub) contents(ctx context.Context, sha string, files map[string]treeRef) (map[string][]byte, error) {
+	known := make(map[string][]byte, len(files))
+	g.mu.Lock()
+	for path, entry := range files {
+		for at, s := range g.snapshots {
+			if data, ok := s.Files[path]; ok && g.trees[at][path] == entry {
+				known[path] = data
+				break
+			}
+		}
+	}
+	g.mu.Unlock()
+	missing := 0
+	for path, entry := range files {
+		if known[path] == nil && (treeEntry{mode: entry.mode}).read() && entry.size <= maxFileBytes {
+			missing++
+		}
+	}
+	if missing <= fewBlobs {
+		return known, nil
+	}
+	archive, err := g.archive(ctx, sha)
+	if err != nil && ctx.Err() == nil {
+		archive, err = g.archive(ctx, sha) // cut off on the way, say
+	}
+	return archive, err
 }
 
 // archive downloads the files of a commit.

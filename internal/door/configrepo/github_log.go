@@ -2,6 +2,7 @@ package configrepo
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -17,6 +18,9 @@ const page = 100
 // Log lists the steps that changed path (empty is any), newest first, at most
 // limit (0 is all).
 func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry, error) {
+	if path == "" && limit == 1 {
+		return g.tip(ctx, rev)
+	}
 	sha, err := g.Resolve(ctx, rev)
 	if err != nil {
 		return nil, err
@@ -39,15 +43,31 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 			continue
 		}
 		seen[c.SHA] = true
-		entries = append(entries, Entry{
-			SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName,
-			AuthorEmail: c.AuthorEmail,
-		})
+		entries = append(entries, entryOf(c))
 	}
 	if err := g.since(ctx, line, entries, path != ""); err != nil {
 		return nil, err
 	}
 	return entries, nil
+}
+
+// tip is the newest commit alone, which came by itself.
+func (g *GitHub) tip(ctx context.Context, rev string) ([]Entry, error) {
+	newest, err := g.api.Commits(ctx, g.repo, rev, "", 1)
+	if err != nil || len(newest) == 0 {
+		return nil, notFound(err, http.StatusNotFound, http.StatusUnprocessableEntity)
+	}
+	g.mu.Lock()
+	g.heads[newest[0].SHA] = true
+	g.mu.Unlock()
+	entries := []Entry{entryOf(newest[0])}
+	return entries, g.since(ctx, newest, entries, false)
+}
+
+func entryOf(c github.Commit) Entry {
+	return Entry{
+		SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail,
+	}
 }
 
 // touching lists the commits that touch path.

@@ -116,16 +116,18 @@ func (r *Requests) Reads(path string) int {
 	return r.reads[path]
 }
 
-// All lists what was read, and how often, since it was last called.
-func (r *Requests) All() (list []string) {
+// Take gives how many reads there were since it was last called, and lists them.
+func (r *Requests) Take() (n int, list string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for path, n := range r.reads {
-		list = append(list, fmt.Sprintf("%d × %s", n, path))
+	var lines []string
+	for path, times := range r.reads {
+		n += times
+		lines = append(lines, fmt.Sprintf("%d × %s", times, path))
 	}
 	clear(r.reads)
-	slices.Sort(list)
-	return list
+	slices.Sort(lines)
+	return n, strings.Join(lines, "\n")
 }
 
 // Local makes a bare git directory with the files on main.
