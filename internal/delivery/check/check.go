@@ -156,6 +156,7 @@ type session struct {
 	schemas      *schema.Schemas
 	reachedOnce  sync.Once
 	reachedDirs  map[string]bool
+	namedBy      map[string][]string // the directories whose kustomizations name a path
 	namedOnce    sync.Once
 	namedDirs    map[string]bool // that kustomizations have as resources
 	inHead, gone []place

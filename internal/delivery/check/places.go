@@ -3,12 +3,15 @@ package check
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/admission"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
 // place is one application in one environment, as one side's configuration has
@@ -24,8 +27,8 @@ type place struct {
 	gone bool
 }
 
-// places lists what the change can touch: all of base and head, unless every
-// changed file is read by some of them: then those, and what refers to them.
+// places lists what the change can touch: all of base and head, unless it is known
+// of every changed file who reads it: then those that do, and what refers to them.
 func (s *session) places() []place {
 	places := s.allPlaces()
 	if s.base == nil {
@@ -42,7 +45,7 @@ func (s *session) places() []place {
 				touched[i], found = true, true
 			}
 		}
-		if !found {
+		if !found && !s.elsewhere(file) {
 			return places
 		}
 	}
@@ -53,6 +56,35 @@ func (s *session) places() []place {
 		}
 	}
 	return only
+}
+
+// elsewhere reports whether only kustomizations of the head read a changed file,
+// which reached finds, or nothing that is deployed does.
+func (s *session) elsewhere(file string) bool {
+	if file == config.FileName || admission.Reads(file) || s.inChart(file) {
+		return false
+	}
+	for _, side := range []map[string][]byte{s.was, s.head.Files} {
+		if defines(file, side[file]) {
+			return false
+		}
+	}
+	s.reached()
+	return render.IsKustomization(file) && s.head.Files[file] != nil || len(s.namedBy[file]) > 0 ||
+		strings.HasPrefix(file, ".github/") || path.Ext(file) == ".md"
+}
+
+// inChart reports whether a chart holds the file, on either side.
+func (s *session) inChart(file string) bool {
+	for dir := path.Dir(file); ; dir = path.Dir(dir) {
+		at := path.Join(dir, "Chart.yaml")
+		if s.head.Files[at] != nil || s.was[at] != nil {
+			return true
+		}
+		if dir == "." || dir == "/" {
+			return false
+		}
+	}
 }
 
 // allPlaces lists the places of base and head.

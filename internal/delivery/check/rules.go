@@ -97,11 +97,15 @@ func (s *session) definitions() *schema.Schemas {
 	return s.schemas
 }
 
+// defines reports whether a file may define custom kinds.
+func defines(file string, data []byte) bool {
+	ext := path.Ext(file)
+	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && bytes.Contains(data, []byte("CustomResourceDefinition"))
+}
+
 func definitionsIn(files map[string][]byte) (found []render.Object) {
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		ext := path.Ext(file)
-		defines := (ext == ".yaml" || ext == ".yml" || ext == ".json") && bytes.Contains(files[file], []byte("CustomResourceDefinition"))
-		if !defines {
+		if !defines(file, files[file]) {
 			continue
 		}
 		if objects, err := documents(file, files[file]); err == nil {

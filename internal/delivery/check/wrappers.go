@@ -188,6 +188,7 @@ func (s *session) isTop(dir string) bool {
 func (s *session) reached() map[string]bool {
 	s.reachedOnce.Do(func() {
 		namedBy := make(map[string][]string)
+		s.namedBy = namedBy
 		for file := range s.head.Files {
 			if render.IsKustomization(file) {
 				dir := path.Dir(file)

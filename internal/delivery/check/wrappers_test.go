@@ -3,6 +3,8 @@ package check_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 )
 
 // What wraps an overlay is judged for the environment that it stands for, whatever
@@ -276,6 +278,61 @@ func TestPlacesThatReadOthers(t *testing.T) {
 			got := strings.Join(w.findings(t, "main", "change"), "\n")
 			if want := "refused order: " + demo(4).Short() + ": has not run in staging"; !strings.Contains(got, want) {
 				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// A place is judged when a file outside of it changes that it reads, however little
+// that looks like one.
+func TestPlacesThatReadFiles(t *testing.T) {
+	t.Parallel()
+	template := newWorld(t)
+	const patch, chart = "apps/demo-api/overlays/prod/kustomization.yaml", "charts/demo"
+	configured := strings.Replace(
+		configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"charts/demo/values-{env}.yaml\"}", 1,
+	)
+	values := "image: {repository: ghcr.io/acme/demo-api, digest: \"" + demo(2).Digest() + "\"}\n"
+	workload := strings.Replace(
+		configrepotest.Deployment("demo-api", "demo-api"), "image: demo-api",
+		`image: "{{ .Values.image.repository }}@{{ .Files.Get "README.md" | trim | default .Values.image.digest }}"`, 1,
+	)
+	for what, test := range map[string]struct{ main, change map[string]string }{
+		"a patch that is called a text": {
+			map[string]string{patch: at(2) + "patches: [{path: ../../../../docs/notes.md, target: {kind: Deployment}}]\n", "docs/notes.md": patchTo(2)},
+			map[string]string{"docs/notes.md": patchTo(4)},
+		},
+		"a patch among the workflows": {
+			map[string]string{patch: at(2) + "patches: [{path: \"../../../../.gith\\u0075b/x\", target: {kind: Deployment}}]\n", ".github/x": patchTo(2)},
+			map[string]string{".github/x": patchTo(4)},
+		},
+		"the base's base": {
+			map[string]string{
+				"apps/demo-api/base/kustomization.yaml": "resources: [../more]\n", "apps/demo-api/base/deployment.yaml": "",
+				"apps/demo-api/more/kustomization.yaml": "resources: [d.yaml]\n",
+				"apps/demo-api/more/d.yaml":             configrepotest.Deployment("demo-api", "demo-api"),
+			},
+			map[string]string{"apps/demo-api/more/d.yaml": configrepotest.Deployment("demo-api", "ghcr.io/acme/other:v1")},
+		},
+		"what a chart above the values reads": {
+			map[string]string{
+				"waybill.yaml": configured, chart + "/Chart.yaml": "apiVersion: v2\nname: demo\nversion: 1.0.0\n",
+				chart + "/templates/d.yaml": workload, chart + "/README.md": demo(2).Digest() + "\n",
+				chart + "/values-dev.yaml": values, chart + "/values-staging.yaml": values, chart + "/values-prod.yaml": values,
+			},
+			map[string]string{chart + "/README.md": demo(4).Digest() + "\n"},
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := template.copy(t)
+			w.Write(t, "main", "before", test.main)
+			w.Write(t, "change", "the change", test.change)
+			got := strings.Join(w.findings(t, "main", "change"), "\n")
+			refused := strings.Contains(got, "refused order: "+demo(4).Short()+": has not run in staging") ||
+				strings.Contains(got, "run ghcr.io/acme/other:v1")
+			if !refused {
+				t.Errorf("got %s", got)
 			}
 		})
 	}
