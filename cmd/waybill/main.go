@@ -42,6 +42,8 @@ var program = cli.Program{
 		"hold":     bounded(cli.With(runHold, views.Hold)),
 		"status":   bounded(cli.With(runStatus, views.Status)),
 		"why":      bounded(cli.With(runWhy, views.Why)),
+		"history":  bounded(cli.With(runHistory, views.History)),
+		"report":   bounded(cli.With(runReport, views.Report)),
 		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    cli.With(runLogin, views.Login),
 		"plan":     cli.With(runPlan, views.Plan),

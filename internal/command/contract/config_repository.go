@@ -285,14 +285,7 @@ var why = Command{
 		"The digest is the one that runs in the environment before, or the one that is named.",
 	Example: "waybill why backend prod --repo acme/config",
 	Inputs: []Input{
-		{
-			Name: "app", Type: String, Required: true, Positional: true, Placeholder: "APP",
-			Doc: "Application, as named under `apps` in waybill.yaml.",
-		},
-		{
-			Name: "env", Type: String, Required: true, Positional: true, Placeholder: "ENV",
-			Doc: "Environment, as named under `environments` in waybill.yaml.",
-		},
+		inputPlaceApp, inputPlaceEnv,
 		{
 			Name: "image", Type: String, Placeholder: "IMAGE",
 			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
@@ -304,6 +297,50 @@ var why = Command{
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
 	Binaries:    []string{Waybill},
 }
+
+var historyCommand = Command{
+	Name:  "history",
+	Short: "List what ran in an environment, when, and who let it in",
+	Long: "Reads the config repository's own history, whoever wrote it: each digest that came to the environment, how long it ran, by " +
+		"whose commit and pull request, from which source commit, and whether it was taken back.",
+	Example: "waybill history backend prod --repo acme/config",
+	Inputs: []Input{
+		inputPlaceApp, inputPlaceEnv,
+		{Name: "limit", Type: Int, Default: "20", Doc: "How many to list, newest first. 0 lists all."},
+		inputFormat, inputRepo, inputDir, inputBranch, inputToken,
+	},
+	Permissions: []Permission{permissionContentsRead},
+	Binaries:    []string{Waybill},
+}
+
+var reportCommand = Command{
+	Name:  "report",
+	Short: "Measure how often and how fast you deploy, and how often something is taken back",
+	Long: "Counts in the config repository's own history, by application and environment: deployments, lead time from the source " +
+		"commit, deployments that were taken back, and how long that took. docs/config-repository.md says how each is counted.",
+	Example: "waybill report --period 30d --dir .",
+	Inputs: []Input{
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to measure. Empty measures all."},
+		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to measure. Empty measures all."},
+		{Name: "period", Type: Duration, Default: "90d", Doc: "How far back to count."},
+		inputFormat, inputRepo, inputDir, inputBranch, inputToken,
+	},
+	Outputs:     []Output{{"report", "The report as JSON."}},
+	Permissions: []Permission{permissionContentsRead},
+	Binaries:    []string{Waybill},
+}
+
+// What a command is about stands before its flags.
+var (
+	inputPlaceApp = Input{
+		Name: "app", Type: String, Required: true, Positional: true, Placeholder: "APP",
+		Doc: "Application, as named under `apps` in waybill.yaml.",
+	}
+	inputPlaceEnv = Input{
+		Name: "env", Type: String, Required: true, Positional: true, Placeholder: "ENV",
+		Doc: "Environment, as named under `environments` in waybill.yaml.",
+	}
+)
 
 var doctorCommand = Command{
 	Name:  "doctor",

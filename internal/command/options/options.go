@@ -315,6 +315,26 @@ type Why struct {
 	Registry
 }
 
+// History are the inputs of waybill history.
+type History struct {
+	App    string `input:"app"`
+	Env    string `input:"env"`
+	Limit  int    `input:"limit"`
+	Format Format `input:"format"`
+	Repository
+	GitHub
+}
+
+// Report are the inputs of waybill report.
+type Report struct {
+	App    string        `input:"app"`
+	Env    string        `input:"env"`
+	Period time.Duration `input:"period"`
+	Format Format        `input:"format"`
+	Repository
+	GitHub
+}
+
 // Doctor are the inputs of waybill doctor.
 type Doctor struct {
 	Format Format `input:"format"`

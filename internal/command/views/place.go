@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
 	"github.com/waybill-dev/waybill/internal/delivery/why"
@@ -182,6 +183,16 @@ func Why(_ options.Why, r why.Result) show.View {
 		Text: r.Text(), Markdown: markdown.Fence("", r.Text()),
 		Outputs: map[string]string{"allowed": strconv.FormatBool(r.Decision.Allowed)},
 	}
+}
+
+// History renders what ran in an environment.
+func History(_ options.History, p report.Place) show.View {
+	return show.View{Text: p.Text(), Markdown: markdown.Fence("", p.Text())}
+}
+
+// Report renders how delivery went.
+func Report(_ options.Report, r report.Report) show.View {
+	return show.View{Text: r.Text(), Markdown: r.Markdown(), Outputs: map[string]string{"report": show.JSON(r)}}
 }
 
 // dryRun is the last line of a command that only says what it would do.

@@ -123,7 +123,8 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
 		Message: history.Message{
 			Verb: history.Bump, App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
-			Source: rules.Origin(result.Waybill), Run: req.Run, Reason: reason(result.Waybill) + rules.OrderOf(decision),
+			Source: rules.Origin(result.Waybill), Committed: result.Waybill.Source.CommittedAt, Run: req.Run,
+			Reason: reason(result.Waybill) + rules.OrderOf(decision),
 		}.String(),
 	})
 	if err != nil {

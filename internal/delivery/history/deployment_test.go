@@ -117,7 +117,7 @@ func periods(t *testing.T, r *configrepotest.Repo, env string) []string {
 	t.Helper()
 	_, app := load(t, configrepotest.Files("demo-api"))
 	var got []string
-	for p, err := range history.History(t.Context(), r, "main", app, env) {
+	for p, err := range history.History(t.Context(), r, history.Where{Rev: "main", App: app, Env: env}) {
 		if err != nil {
 			t.Fatal(err)
 		}

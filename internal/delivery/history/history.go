@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -24,6 +25,7 @@ type Period struct {
 	Commit string    // that brought it to the branch
 	Since  time.Time // when that came; no earlier than anything before it claims to have
 	Until  time.Time // when another replaced it; zero when it still runs
+	Author string    // of the commit, as git has it
 	// Message is the commit's, whose trailers say where the digest came from. Only
 	// a record of evidence proves that.
 	Message string
@@ -37,14 +39,32 @@ func (p Period) Length(now time.Time) time.Duration {
 	return p.Until.Sub(p.Since)
 }
 
-// historyLimit bounds how many commits of an overlay are looked at.
+// Files are the files that name the images of applications at a tip. What cannot be
+// read is left out.
+func Files(tip Tip, apps []string) (files []string) {
+	for _, name := range apps {
+		app, err := tip.Config.App(name)
+		if err != nil {
+			continue
+		}
+		for _, env := range app.Environments {
+			if place, err := Read(tip.Files, app, env); err == nil {
+				files = append(files, place.File)
+			}
+		}
+	}
+	return files
+}
+
+// historyLimit bounds how many commits of an overlay are looked at, where nobody
+// asks for more.
 const historyLimit = 100
 
-// History lists what ran in env at and before rev, newest first, reading as
+// History lists what ran in a place, newest first, reading as
 // far back as it is asked to. Commits at which the overlay cannot be read, or
 // names no digest, are no period.
-func History(ctx context.Context, repo Reader, rev string, app config.App, env string) iter.Seq2[Period, error] {
-	return periods(ctx, repo, Where{rev, app, env}, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
+func History(ctx context.Context, repo Reader, w Where) iter.Seq2[Period, error] {
+	return periods(ctx, repo, w, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
 }
 
 // Where is a place at a revision.
@@ -52,6 +72,8 @@ type Where struct {
 	Rev string
 	App config.App
 	Env string
+	// Limit is how many commits of the overlay are looked at; 0 is a hundred.
+	Limit int
 }
 
 // Find finds the newest period in which ref ran in env, at or before rev.
@@ -91,7 +113,7 @@ func periods(
 		if file == "" { // a place that is not there has no history
 			return
 		}
-		entries, err := repo.Log(ctx, w.Rev, file, historyLimit)
+		entries, err := repo.Log(ctx, w.Rev, file, cmp.Or(w.Limit, historyLimit))
 		if err != nil {
 			yield(Period{}, err)
 			return
@@ -116,7 +138,7 @@ func periods(
 					return
 				}
 			}
-			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Message: entry.Message}
+			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message}
 			switch {
 			case i == 0:
 			case ref == current.Ref:

@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
@@ -17,6 +18,7 @@ const (
 	TrailerImage       = "Waybill-Image"
 	TrailerPrevious    = "Waybill-Previous"
 	TrailerSource      = "Waybill-Source"
+	TrailerCommitted   = "Waybill-Committed"
 	TrailerRun         = "Waybill-Run"
 )
 
@@ -39,8 +41,10 @@ type Message struct {
 	Image    imageref.Ref
 	Previous imageref.Ref
 	Source   string // OWNER/NAME@COMMIT the image was built from
-	Run      string // URL of the run that makes the commit
-	Reason   string // a paragraph for people
+	// Committed is when that commit was made, as far as that is signed.
+	Committed time.Time
+	Run       string // URL of the run that makes the commit
+	Reason    string // a paragraph for people
 }
 
 // String gives subject, reason and trailers.
@@ -59,9 +63,13 @@ func (m Message) String() string {
 		fmt.Fprintf(&out, "\n%s\n", strings.Join(strings.Fields(reason), " "))
 	}
 	out.WriteString("\n")
+	committed := ""
+	if !m.Committed.IsZero() {
+		committed = m.Committed.UTC().Format(time.RFC3339)
+	}
 	for _, t := range [][2]string{
 		{TrailerVerb, m.Verb}, {TrailerApp, m.App}, {TrailerEnvironment, m.Env}, {TrailerImage, m.Image.String()},
-		{TrailerPrevious, m.Previous.String()}, {TrailerSource, m.Source}, {TrailerRun, m.Run},
+		{TrailerPrevious, m.Previous.String()}, {TrailerSource, m.Source}, {TrailerCommitted, committed}, {TrailerRun, m.Run},
 	} {
 		if value := strings.Join(strings.Fields(t[1]), " "); value != "" {
 			fmt.Fprintf(&out, "%s: %s\n", t[0], value)

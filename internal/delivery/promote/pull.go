@@ -21,7 +21,7 @@ func (c candidate) message(req Request) string {
 	}
 	return history.Message{
 		Verb: history.Promote, App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
-		Source: rules.Origin(c.waybill), Run: req.Run, Reason: reason + rules.OrderOf(c.decision),
+		Source: rules.Origin(c.waybill), Committed: c.waybill.Source.CommittedAt, Run: req.Run, Reason: reason + rules.OrderOf(c.decision),
 	}.String() + rules.TrailerBase + ": " + c.base + "\n"
 }
 

@@ -150,7 +150,7 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 // past lists what ran in the environment, without placeholders.
 func (r *Roller) past(ctx context.Context, head string, app config.App, env string) ([]history.Period, error) {
 	var past []history.Period
-	for period, err := range history.History(ctx, r.Repo, head, app, env) {
+	for period, err := range history.History(ctx, r.Repo, history.Where{Rev: head, App: app, Env: env}) {
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +256,7 @@ func (w write) request(branch, expect string, result Result) configrepo.Request 
 		Changes: w.changes(),
 		Message: history.Message{
 			Verb: history.RollBack, App: w.app.Name, Env: w.env.Name, Image: result.Image, Previous: result.Previous,
-			Source: rules.Origin(result.Waybill), Run: w.req.Run, Reason: w.req.Reason,
+			Source: rules.Origin(result.Waybill), Committed: result.Waybill.Source.CommittedAt, Run: w.req.Run, Reason: w.req.Reason,
 		}.String() + base,
 	}
 }

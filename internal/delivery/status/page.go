@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -82,6 +83,7 @@ func (t Table) HTML(w io.Writer) error {
 		"marks":  func() any { return marks },
 		"commit": t.commitURL,
 		"find":   Row.find,
+		"bars":   bars,
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read the page's template: %w", err)
@@ -90,6 +92,35 @@ func (t Table) HTML(w io.Writer) error {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
+}
+
+// bar is a week of the chart, in its units.
+type bar struct {
+	X, Y, Height      int // of all deployments
+	BackY, BackHeight int // of those that were taken back
+	Says              string
+}
+
+// Size of the chart.
+const (
+	barWidth    = 10
+	chartHeight = 48
+)
+
+// bars draws weeks; the highest fills the chart.
+func bars(weeks []report.Week) (list []bar) {
+	most := 1
+	for _, w := range weeks {
+		most = max(most, w.Deployments)
+	}
+	for i, w := range weeks {
+		height, back := w.Deployments*chartHeight/most, w.TakenBack*chartHeight/most
+		list = append(list, bar{
+			X: i * barWidth, Y: chartHeight - height, Height: height, BackY: chartHeight - back, BackHeight: back,
+			Says: fmt.Sprintf("week of %s: %d, %d taken back", w.Begin.Format(time.DateOnly), w.Deployments, w.TakenBack),
+		})
+	}
+	return list
 }
 
 // find is the row's cell of an environment; nil where the application has none.

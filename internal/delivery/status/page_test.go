@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
 )
 
@@ -54,6 +55,25 @@ func TestPageShowsEveryPlace(t *testing.T) {
 	if broken, tag, held, waits := strings.Index(urgent, "extra</b> in <b>prod"), strings.Index(urgent, "extra</b> in <b>dev"),
 		strings.Index(urgent, "demo-web"), strings.Index(urgent, "demo-api"); broken < 0 || broken > tag || tag > held || held > waits {
 		t.Errorf("what needs somebody is not worst first:\n%s", urgent)
+	}
+}
+
+func TestPageDrawsTheReport(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 11, 16, 0, 0, 0, 0, time.UTC)
+	text := page(t, status.Table{Commit: strings.Repeat("a", 40), Report: &report.Report{Environments: []report.Row{{
+		Env:     "prod",
+		Figures: report.Figures{Deployments: 6, PerWeek: 3, TakenBack: 1, Lead: report.Spread{Known: 6, Median: 3600, P90: 7200}},
+		Weeks:   []report.Week{{Begin: begin, Deployments: 4}, {Begin: begin.AddDate(0, 0, 7), Deployments: 2, TakenBack: 1}},
+	}}}})
+	for _, want := range []string{
+		`<th scope="row">prod</th>`, "<td>6</td><td>3.0</td><td>1 h / 2 h</td><td>17 %</td><td>–</td>",
+		`<title>week of 2026-11-23: 2, 1 taken back</title><rect class="all" x="10" y="24" width="8" height="24"/>` +
+			`<rect class="back" x="10" y="36" width="8" height="12"/>`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page lacks %q", want)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -79,6 +80,8 @@ type Table struct {
 	// server, which makes links.
 	Title  string `json:"-"`
 	Server string `json:"-"`
+	// Report, if not nil, is shown below the table.
+	Report *report.Report `json:"-"`
 }
 
 // Request says what to read.
@@ -95,7 +98,7 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 	if err != nil {
 		return Table{}, err
 	}
-	if err := readAhead(ctx, repo, tip); err != nil {
+	if err := repo.ReadAhead(ctx, tip.Commit, history.Files(tip, tip.Config.AppNames())); err != nil {
 		return Table{}, err
 	}
 	table := Table{Commit: tip.Commit, At: req.Now.UTC(), Environments: tip.Config.EnvironmentNames()}
@@ -123,23 +126,6 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 		table.Rows = append(table.Rows, row)
 	}
 	return table, nil
-}
-
-// readAhead reads the histories of all places at once.
-func readAhead(ctx context.Context, repo Repository, tip history.Tip) error {
-	var files []string
-	for _, name := range tip.Config.AppNames() {
-		app, err := tip.Config.App(name)
-		if err != nil {
-			return err
-		}
-		for _, env := range app.Environments {
-			if place, err := history.Read(tip.Files, app, env); err == nil {
-				files = append(files, place.File)
-			}
-		}
-	}
-	return repo.ReadAhead(ctx, tip.Commit, files)
 }
 
 // reader reads the places of one application.
@@ -197,7 +183,7 @@ func (r reader) recent(ctx context.Context, env string) ([]Deployment, error) {
 	if r.req.Recent == 0 {
 		return nil, nil
 	}
-	for p, err := range history.History(ctx, r.repo, r.tip.Commit, r.app, env) {
+	for p, err := range history.History(ctx, r.repo, history.Where{Rev: r.tip.Commit, App: r.app, Env: env}) {
 		if err != nil {
 			return nil, err
 		}
@@ -219,7 +205,7 @@ func (r reader) recent(ctx context.Context, env string) ([]Deployment, error) {
 // one that runs in env, and says what the newest of them waits for.
 func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref) (n int, waits []string, err error) {
 	var next history.Period
-	for p, err := range history.History(ctx, r.repo, r.tip.Commit, r.app, before) {
+	for p, err := range history.History(ctx, r.repo, history.Where{Rev: r.tip.Commit, App: r.app, Env: before}) {
 		if err != nil {
 			return 0, nil, err
 		}
