@@ -44,6 +44,7 @@ var program = cli.Program{
 		"why":      bounded(cli.With(runWhy, views.Why)),
 		"history":  bounded(cli.With(runHistory, views.History)),
 		"report":   bounded(cli.With(runReport, views.Report)),
+		"replay":   bounded(cli.With(runReplay, views.Replay)),
 		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    cli.With(runLogin, views.Login),
 		"plan":     cli.With(runPlan, views.Plan),

@@ -152,10 +152,9 @@ func isConfigRepository(dir string) bool {
 }
 
 // Judge decides by the rules of the repository. Signatures are verified with the
-// public keys of waybill.yaml at rev.
-func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string) (*rules.Judge, error) {
+// public keys of waybill.yaml at rev, and of other configurations.
+func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, others ...*config.Config) (*rules.Judge, error) {
 	server := a.Call.Env(contract.EnvGitHubServer)
-	with := sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot}
 	data, err := repo.File(ctx, rev, config.FileName)
 	switch {
 	case errors.Is(err, configrepo.ErrNotFound): // said where the rules are read
@@ -163,12 +162,10 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string) (*
 		return nil, fmt.Errorf("read %s: %w", config.FileName, err)
 	default:
 		if cfg, err := config.Parse(config.FileName, data); err == nil {
-			known := cfg.Signers()
-			known.Server = server
-			with.Keys, with.Trusts = cfg.PublicKeys(), known.Trusts
+			others = append([]*config.Config{cfg}, others...)
 		}
 	}
-	verifier, err := sigstore.NewVerifier(with)
+	verifier, err := sigstore.NewVerifier(verifierOptions(a.TrustedRoot, server, others))
 	if err != nil {
 		return nil, err
 	}
@@ -182,4 +179,27 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string) (*
 		judge.Relate = repo.Forge("", "").Relate
 	}
 	return judge, nil
+}
+
+// verifierOptions are the keys and signers of configurations.
+func verifierOptions(trustedRoot, server string, configurations []*config.Config) sigstore.VerifierOptions {
+	with := sigstore.VerifierOptions{TrustedRoot: trustedRoot}
+	var known []evidence.Policy
+	for _, cfg := range configurations {
+		policy := cfg.Signers()
+		policy.Server = server
+		known = append(known, policy)
+		with.Keys = append(with.Keys, cfg.PublicKeys()...)
+	}
+	if len(known) > 0 {
+		with.Trusts = func(s evidence.Signer) (trusted bool, why string) {
+			for _, policy := range known {
+				if trusted, why = policy.Trusts(s); trusted {
+					return true, ""
+				}
+			}
+			return false, why
+		}
+	}
+	return with
 }

@@ -330,6 +330,25 @@ var reportCommand = Command{
 	Binaries:    []string{Waybill},
 }
 
+var replayCommand = Command{
+	Name:  "replay",
+	Short: "Say which past deployments another waybill.yaml would have stopped",
+	Long: "Judges every deployment of a period by another waybill.yaml, as of the time at which it came: by evidence, order, soak and " +
+		"freezes. Changes nothing, and says what that file would have refused or held up, by rule. " +
+		"The evidence is what the registry has today; what today's waybill.yaml would stop as well is counted apart.",
+	Example: "waybill replay --policy new.yaml --period 30d --dir .",
+	Inputs: []Input{
+		{Name: "policy", Type: String, Required: true, Placeholder: "FILE", Doc: "The other waybill.yaml."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to judge. Empty judges all."},
+		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to judge. Empty judges all."},
+		{Name: "period", Type: Duration, Default: "90d", Doc: "How far back to judge."},
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+	},
+	Outputs:     []Output{{"stopped", "How many deployments would newly have been stopped."}},
+	Permissions: []Permission{permissionContentsRead, permissionPackagesRead},
+	Binaries:    []string{Waybill},
+}
+
 // What a command is about stands before its flags.
 var (
 	inputPlaceApp = Input{

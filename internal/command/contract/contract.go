@@ -118,7 +118,7 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why, historyCommand,
-		reportCommand, doctorCommand,
+		reportCommand, replayCommand, doctorCommand,
 		login, plan, gate, applyCommand, driftCommand, initialize, schema, version,
 	}
 }

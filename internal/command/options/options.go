@@ -335,6 +335,19 @@ type Report struct {
 	GitHub
 }
 
+// Replay are the inputs of waybill replay.
+type Replay struct {
+	Policy string        `input:"policy"`
+	App    string        `input:"app"`
+	Env    string        `input:"env"`
+	Period time.Duration `input:"period"`
+	Format Format        `input:"format"`
+	Repository
+	GitHub
+	Sigstore
+	Registry
+}
+
 // Doctor are the inputs of waybill doctor.
 type Doctor struct {
 	Format Format `input:"format"`

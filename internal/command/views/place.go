@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/replay"
 	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
@@ -193,6 +194,14 @@ func History(_ options.History, p report.Place) show.View {
 // Report renders how delivery went.
 func Report(_ options.Report, r report.Report) show.View {
 	return show.View{Text: r.Text(), Markdown: r.Markdown(), Outputs: map[string]string{"report": show.JSON(r)}}
+}
+
+// Replay renders what another waybill.yaml would have stopped. That it would is the
+// answer, and no failure.
+func Replay(_ options.Replay, r replay.Result) show.View {
+	return show.View{
+		Text: r.Text(), Markdown: markdown.Fence("", r.Text()), Outputs: map[string]string{"stopped": strconv.Itoa(r.Newly())},
+	}
 }
 
 // dryRun is the last line of a command that only says what it would do.

@@ -91,15 +91,12 @@ func Measure(ctx context.Context, repo Repository, req Request) (Report, error) 
 		if err != nil {
 			return Report{}, err
 		}
-		places := make([][]Step, len(app.Environments))
-		for i, env := range app.Environments {
-			if places[i], err = steps(ctx, repo, tip.Commit, app, env); err != nil {
-				return Report{}, err
-			}
+		places, err := Steps(ctx, repo, tip.Commit, app)
+		if err != nil {
+			return Report{}, err
 		}
-		trace(places)
-		for i, env := range app.Environments {
-			counted := r.deployments(places[i])
+		for _, env := range app.Environments {
+			counted := r.deployments(places[env])
 			if len(counted) > 0 && (req.Env == "" || req.Env == env) {
 				r.Applications = append(r.Applications, Row{App: name, Env: env, Figures: r.figures(counted)})
 				all[env] = append(all[env], counted...)

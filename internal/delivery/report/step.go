@@ -73,6 +73,21 @@ func steps(ctx context.Context, repo history.Reader, rev string, app config.App,
 	return list, nil
 }
 
+// Steps lists what ran of an application, by environment, oldest first.
+func Steps(ctx context.Context, repo history.Reader, rev string, app config.App) (map[string][]Step, error) {
+	places := make(map[string][]Step)
+	var all [][]Step
+	for _, env := range app.Environments {
+		list, err := steps(ctx, repo, rev, app, env)
+		if err != nil {
+			return nil, err
+		}
+		places[env], all = list, append(all, list)
+	}
+	trace(all)
+	return places, nil
+}
+
 // tell says of each step what kind it is. A place goes back where a digest returns
 // that ran there before, unless it was taken out itself: then it is tried again.
 // Whoever goes back by hand, or by git revert, is told alike.

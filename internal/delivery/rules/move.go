@@ -59,24 +59,35 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 	return append(append(reasons, forward), j.Freeze(m.Env)...), nil
 }
 
-// before asks for the environments before: all of them, or the one that has the
-// most to say for the digest where any is enough.
-func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) (reasons []evidence.Reason, err error) {
+// before asks for the environments before, in the history.
+func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
+	return j.Before(m.Config, m.App, m.Env, func(env string) (history.Period, error) {
+		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: env}, m.Candidate.Image)
+		return ran, err
+	})
+}
+
+// Before asks for the environments before env: all of them, or the one that has
+// the most to say for the digest where any is enough. ran says when the digest ran
+// in one of them; a zero period is never.
+func (j *Judge) Before(
+	cfg *config.Config, app config.App, env config.Environment, ran func(env string) (history.Period, error),
+) (reasons []evidence.Reason, err error) {
 	best := evidence.Refused
-	for i, before := range m.Config.Befores(m.App, m.Env.Name) {
-		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: before.Name}, m.Candidate.Image)
+	for i, before := range cfg.Befores(app, env.Name) {
+		period, err := ran(before.Name)
 		if err != nil {
 			return nil, err
 		}
-		own := j.Order(before, m.Env, ran)
+		own := j.Order(before, env, period)
 		state := evidence.Decide(own...).State()
 		switch {
-		case !m.Env.Any:
+		case !env.Any:
 			reasons = append(reasons, own...)
 		case i == 0 || state == evidence.Met || state == evidence.Pending && best == evidence.Refused:
 			reasons, best = own, state
 		}
-		if m.Env.Any && best == evidence.Met {
+		if env.Any && best == evidence.Met {
 			break
 		}
 	}

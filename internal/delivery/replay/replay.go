@@ -1,0 +1,234 @@
+// Package replay runs another waybill.yaml over what was deployed, and says which
+// deployments it would have refused or held up. So a policy can be tightened
+// without a surprise.
+//
+// Every deployment is judged as of the time at which it came: by the evidence that
+// the registry has today, by how long the digest had run in the environments
+// before, and by the freezes of that day. Holds, and which of two digests is newer,
+// do not depend on waybill.yaml and are not asked again.
+package replay
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/report"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+// Request says what to judge. Empty names mean all.
+type Request struct {
+	Branch, App, Env string
+	Policy           *config.Config // to judge by
+	Period           time.Duration  // back from now
+	Now              time.Time
+}
+
+// Verdict is a deployment that the other waybill.yaml would not have let in.
+type Verdict struct {
+	App  string      `json:"app"`
+	Env  string      `json:"env"`
+	Step report.Step `json:"deployment"`
+	// State is refused, or pending where time alone would have let it in.
+	State   evidence.State    `json:"state"`
+	Reasons []evidence.Reason `json:"reasons"`
+	// Already says that today's waybill.yaml would not let it in either.
+	Already bool `json:"already,omitempty"`
+}
+
+// Result is what another waybill.yaml would have done.
+type Result struct {
+	Commit  string         `json:"commit"` // head of the config repository
+	From    time.Time      `json:"from"`
+	Until   time.Time      `json:"until"`
+	Judged  int            `json:"judged"`
+	Gone    []string       `json:"gone,omitempty"` // images that the registry does not have any more: nothing is known of them
+	Stopped []Verdict      `json:"stopped"`        // newest first
+	Rules   map[string]int `json:"rules"`          // how many deployments each rule would newly have stopped
+}
+
+// Run judges what was deployed.
+func Run(ctx context.Context, repo report.Repository, judge *rules.Judge, req Request) (Result, error) {
+	tip, err := history.ReadTip(ctx, repo, req.Branch)
+	if err != nil {
+		return Result{}, err
+	}
+	names := tip.Config.AppNames()
+	if req.App != "" {
+		names = []string{req.App}
+	}
+	if err := repo.ReadAhead(ctx, tip.Commit, history.Files(tip, names)); err != nil {
+		return Result{}, err
+	}
+	r := run{judge: judge, req: req, today: tip.Config, result: Result{
+		Commit: tip.Commit, From: req.Now.Add(-req.Period).UTC(), Until: req.Now.UTC(), Stopped: []Verdict{}, Rules: map[string]int{},
+	}}
+	for _, name := range names {
+		app, err := tip.Config.App(name)
+		if err != nil {
+			return Result{}, err
+		}
+		places, err := report.Steps(ctx, repo, tip.Commit, app)
+		if err != nil {
+			return Result{}, err
+		}
+		if err := r.app(ctx, app, places); err != nil {
+			return Result{}, err
+		}
+	}
+	slices.SortStableFunc(r.result.Stopped, func(a, b Verdict) int { return b.Step.Since.Compare(a.Step.Since) })
+	return r.result, nil
+}
+
+type run struct {
+	judge  *rules.Judge
+	req    Request
+	today  *config.Config
+	result Result
+}
+
+func (r *run) app(ctx context.Context, app config.App, places map[string][]report.Step) error {
+	for _, env := range app.Environments {
+		if r.req.Env != "" && r.req.Env != env {
+			continue
+		}
+		for _, step := range places[env] {
+			if step.Kind != report.Deploy || step.Since.Before(r.result.From) {
+				continue
+			}
+			if err := r.step(ctx, place{app.Name, env, step, places}); err != nil {
+				return fmt.Errorf("judge %s in %s: %w", step.Image, env, err)
+			}
+		}
+	}
+	return nil
+}
+
+// place is a deployment, and what ran of its application anywhere.
+type place struct {
+	app, env string
+	step     report.Step
+	all      map[string][]report.Step
+}
+
+func (r *run) step(ctx context.Context, p place) error {
+	step := p.step
+	decision, known, err := r.decide(ctx, r.req.Policy, p)
+	if registry.IsNotFound(err) {
+		r.result.Gone = append(r.result.Gone, step.Image.String())
+		return nil
+	}
+	if err != nil || !known {
+		return err
+	}
+	r.result.Judged++
+	if decision.State() == evidence.Met {
+		return nil
+	}
+	v := Verdict{App: p.app, Env: p.env, Step: step, State: decision.State()}
+	for _, reason := range decision.Reasons {
+		if reason.State != evidence.Met {
+			v.Reasons = append(v.Reasons, reason)
+		}
+	}
+	was, known, err := r.decide(ctx, r.today, p)
+	if err != nil {
+		return err
+	}
+	if v.Already = known && was.State() != evidence.Met; !v.Already {
+		for _, reason := range v.Reasons {
+			r.result.Rules[reason.Rule]++
+		}
+	}
+	r.result.Stopped = append(r.result.Stopped, v)
+	return nil
+}
+
+// decide judges by a configuration, as of the time of the step; false where the
+// configuration does not know the place.
+func (r *run) decide(ctx context.Context, cfg *config.Config, p place) (evidence.Decision, bool, error) {
+	app, env, err := cfg.Place(p.app, p.env)
+	if err != nil {
+		return evidence.Decision{}, false, nil //nolint:nilerr // the other file may have fewer places
+	}
+	then := &rules.Judge{Collect: r.judge.Evidence, Server: r.judge.Server, Now: func() time.Time { return p.step.Since }}
+	waybill, err := then.Image(ctx, cfg, app.Name, env.Name, p.step.Image)
+	if err != nil {
+		return evidence.Decision{}, false, err
+	}
+	reasons, err := then.Before(cfg, app, env, func(before string) (history.Period, error) {
+		return ranBy(p.all[before], p.step), nil
+	})
+	if err != nil {
+		return evidence.Decision{}, false, err
+	}
+	return waybill.Decision.And(evidence.Decide(append(reasons, then.Freeze(env)...)...)), true, nil
+}
+
+// ranBy is when a digest last began to run in an environment before a step.
+func ranBy(list []report.Step, step report.Step) history.Period {
+	var p history.Period
+	for _, s := range list {
+		if s.Image != step.Image || s.Since.After(step.Since) {
+			continue
+		}
+		p = history.Period{Ref: s.Image, Commit: s.Commit, Since: s.Since}
+		if !s.Until.IsZero() && s.Until.Before(step.Since) {
+			p.Until = s.Until
+		}
+	}
+	return p
+}
+
+// Newly counts the deployments that only the other waybill.yaml would have stopped.
+func (r Result) Newly() (n int) {
+	for _, v := range r.Stopped {
+		if !v.Already {
+			n++
+		}
+	}
+	return n
+}
+
+// Text prints the result for people.
+func (r Result) Text() string {
+	var out strings.Builder
+	newly := r.Newly()
+	fmt.Fprintf(
+		&out, "%d of %d deployments since %s would newly have been stopped.\n", newly, r.Judged, text.Time(r.From),
+	)
+	for _, rule := range slices.Sorted(maps.Keys(r.Rules)) {
+		fmt.Fprintf(&out, "  %s: %d\n", rule, r.Rules[rule])
+	}
+	w := tabwriter.NewWriter(&out, 0, 0, 3, ' ', 0)
+	for _, v := range r.Stopped {
+		if v.Already {
+			continue
+		}
+		for i, reason := range v.Reasons {
+			when, what := text.Time(v.Step.Since), v.App+" in "+v.Env+"\t"+v.Step.Image.Hex()[:12]+"\t"+string(v.State)
+			if i > 0 {
+				when, what = "", "\t\t"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s: %s\n", when, what, reason.Rule, reason.Detail)
+		}
+	}
+	_ = w.Flush() // into memory
+	if already := len(r.Stopped) - newly; already > 0 {
+		fmt.Fprintf(&out, "%d more would be stopped by today's waybill.yaml already.\n", already)
+	}
+	if len(r.Gone) > 0 {
+		fmt.Fprintf(&out, "%d images are gone from the registry, and were not judged: %s\n", len(r.Gone), text.List(r.Gone, 3))
+	}
+	return out.String()
+}
