@@ -67,6 +67,7 @@ type Environment struct {
 	Soak      time.Duration // a digest must have run this long in the environment before
 	Reviewers []string      // users, or ORG/TEAM
 	Freeze    []Freeze
+	Windows   []Window // only in one of them does a digest enter; at any time if there is none
 	// After are the environments that a digest must have run in before. If nil, it
 	// is the one that stands before this one; if empty, there is none.
 	After  []string

@@ -78,7 +78,8 @@ type document struct {
 			Until  endtime `yaml:"until"`
 			Reason string  `yaml:"reason"`
 		} `yaml:"freeze"`
-		Policy policy `yaml:"policy"`
+		Windows []windowDocument `yaml:"windows"`
+		Policy  policy           `yaml:"policy"`
 	} `yaml:"environments"`
 	Apps map[string]struct {
 		Image        string   `yaml:"image"`
@@ -317,6 +318,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 			}
 			env.Freeze = append(env.Freeze, freeze)
 		}
+		env.Windows = p.windows(child(at, "windows"), e.Windows)
 		p.keys(child(at, "policy"), e.Policy)
 		c.Environments = append(c.Environments, env)
 	}

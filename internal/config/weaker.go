@@ -209,10 +209,11 @@ func (w *weaker) environments(common []Weakening) {
 			}
 		}
 		w.freezes(path, b.Freeze, h.Freeze)
+		w.windows(path, b.Windows, h.Windows)
 		w.ownPolicy(in(path, "policy"), w.base.policy.overriddenBy(b.policy), w.head.policy.overriddenBy(h.policy), common)
 		w.unknown(
 			path, named(w.base.raw, b.Name), named(w.head.raw, b.Name),
-			[]string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "policy"},
+			[]string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "windows", "policy"},
 		)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -461,6 +462,32 @@ func TestPendingAndRefused(t *testing.T) {
 }
 
 // An old scan's age is told as a date: the text is the same an hour later.
+// When a window closes, the check of an open promotion is started again, so that a
+// green status does not outlast it.
+func TestAWindowCloses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	text := configrepotest.Config("demo-api")
+	windows := strings.Replace(text, "soak: 30m}", `soak: 30m, windows: [{from: "12:00", until: "14:00"}]}`, 1)
+	w.Write(t, "main", "windows", map[string]string{"waybill.yaml": windows})
+	opened := w.run(t, promote.Opened)
+	if opened.Waiting {
+		t.Fatalf("in the window: %+v", opened)
+	}
+	if err := setStatus(t, w.forge, w.pull(t, opened.Number).HeadSHA, "success"); err != nil {
+		t.Fatal(err)
+	}
+	w.run(t, promote.Unchanged)
+	w.Clock.Pass(time.Hour)
+	w.Requests.Writes()
+	if closed := w.run(t, promote.Updated); !closed.Waiting {
+		t.Errorf("after the window: %+v", closed)
+	}
+	if writes := w.Requests.Writes(); !slices.Contains(writes, started) {
+		t.Errorf("no check was started: %v", writes)
+	}
+}
+
 func TestRefusedTextDoesNotAge(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

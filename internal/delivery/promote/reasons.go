@@ -12,7 +12,7 @@ import (
 )
 
 // timing are the rules that say when, not what: they stand after what changes.
-var timing = []string{rules.RuleOrder, rules.RuleSoak, rules.RuleFreeze}
+var timing = []string{rules.RuleOrder, rules.RuleSoak, rules.RuleFreeze, rules.RuleWindow}
 
 // reasons lists the rules of one kind, met or not, with what a reader of this
 // pull request wants to know beside each.

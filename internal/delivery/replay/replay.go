@@ -172,7 +172,7 @@ func (r *run) decide(ctx context.Context, cfg *config.Config, p place) (evidence
 	if err != nil {
 		return evidence.Decision{}, false, err
 	}
-	return waybill.Decision.And(evidence.Decide(append(reasons, then.Freeze(env)...)...)), true, nil
+	return waybill.Decision.And(evidence.Decide(append(reasons, then.Closed(env)...)...)), true, nil
 }
 
 // ranBy is when a digest last began to run in an environment before a step.

@@ -56,7 +56,7 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 	if err != nil {
 		return nil, err
 	}
-	return append(append(reasons, forward), j.Freeze(m.Env)...), nil
+	return append(append(reasons, forward), j.Closed(m.Env)...), nil
 }
 
 // before asks for the environments before, in the history.

@@ -27,6 +27,7 @@ const (
 	RuleOrder   = "order"
 	RuleSoak    = "soak"
 	RuleFreeze  = "freeze"
+	RuleWindow  = "window"
 	RuleForward = "forward"
 )
 
@@ -167,17 +168,27 @@ func soak(before, env config.Environment, p history.Period, now time.Time) evide
 	return reason
 }
 
-// Freeze waits while the environment is frozen. It gives no reason when it is
-// not.
-func (j *Judge) Freeze(env config.Environment) []evidence.Reason {
-	f, frozen := env.Frozen(j.Now())
-	if !frozen {
-		return nil
+// Closed waits while the environment is frozen, and outside of its windows. It
+// gives no reason when it is open.
+func (j *Judge) Closed(env config.Environment) (reasons []evidence.Reason) {
+	now := j.Now()
+	if f, frozen := env.Frozen(now); frozen {
+		reasons = append(reasons, evidence.Reason{
+			Rule: RuleFreeze, State: evidence.Pending, Until: f.Until,
+			Detail: fmt.Sprintf("%s is frozen: %s", env.Name, f.Reason), Remedy: "passes " + text.Time(f.Until),
+		})
 	}
-	return []evidence.Reason{{
-		Rule: RuleFreeze, State: evidence.Pending, Until: f.Until,
-		Detail: fmt.Sprintf("%s is frozen: %s", env.Name, f.Reason), Remedy: "passes " + text.Time(f.Until),
-	}}
+	if opens := env.Opens(now); opens.After(now) {
+		var windows []string
+		for _, w := range env.Windows {
+			windows = append(windows, w.String())
+		}
+		reasons = append(reasons, evidence.Reason{
+			Rule: RuleWindow, State: evidence.Pending, Until: opens,
+			Detail: fmt.Sprintf("%s takes promotions %s", env.Name, strings.Join(windows, ", ")), Remedy: "passes " + text.Time(opens),
+		})
+	}
+	return reasons
 }
 
 // SignedAt is when the image was first signed by a signer that counts; zero

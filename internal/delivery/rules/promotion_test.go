@@ -111,13 +111,13 @@ func TestFreeze(t *testing.T) {
 		Name: "prod", Freeze: []config.Freeze{{From: now.Add(-time.Hour), Until: now.Add(time.Hour), Reason: "holidays"}},
 	}
 	j := judge(nil)
-	reasons := j.Freeze(env)
+	reasons := j.Closed(env)
 	if len(reasons) != 1 || reasons[0].State != evidence.Pending || reasons[0].Detail != "prod is frozen: holidays" ||
 		!reasons[0].Until.Equal(now.Add(time.Hour)) {
 		t.Errorf("frozen: got %+v", reasons)
 	}
 	j.Now = func() time.Time { return now.Add(time.Hour) }
-	if reasons := j.Freeze(env); len(reasons) != 0 {
+	if reasons := j.Closed(env); len(reasons) != 0 {
 		t.Errorf("over: got %+v", reasons)
 	}
 }
@@ -468,5 +468,26 @@ func TestWords(t *testing.T) {
 		if got := rules.RepositoryPath(url); got != want {
 			t.Errorf("%s: got %s, want %s", url, got, want)
 		}
+	}
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments:\n  - {name: prod, windows: "+
+		"[{days: mon-thu, from: \"08:00\", until: \"17:00\"}]}\napps: {a: {image: ghcr.io/acme/a}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := judge(nil)
+	friday := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	j.Now = func() time.Time { return friday }
+	reasons := j.Closed(cfg.Environments[0])
+	if len(reasons) != 1 || reasons[0].Rule != rules.RuleWindow || reasons[0].State != evidence.Pending ||
+		reasons[0].Detail != "prod takes promotions mon-thu 08:00-17:00 UTC" || reasons[0].Remedy != "passes 2026-11-30 08:00 UTC" {
+		t.Errorf("on Friday: %+v", reasons)
+	}
+	j.Now = func() time.Time { return friday.AddDate(0, 0, 3) }
+	if reasons := j.Closed(cfg.Environments[0]); len(reasons) != 0 {
+		t.Errorf("on Monday: %+v", reasons)
 	}
 }

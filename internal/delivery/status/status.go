@@ -229,7 +229,7 @@ func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref
 		return 0, nil, err
 	}
 	judge := rules.Judge{Now: func() time.Time { return r.req.Now }}
-	for _, reason := range append(judge.Order(from, to, next), judge.Freeze(to)...) {
+	for _, reason := range append(judge.Order(from, to, next), judge.Closed(to)...) {
 		if reason.State != evidence.Met {
 			waits = append(waits, reason.Rule+": "+reason.Detail+" ("+reason.Remedy+")")
 		}
