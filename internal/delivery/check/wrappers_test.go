@@ -290,21 +290,45 @@ func TestPlacesThatReadFiles(t *testing.T) {
 	template := newWorld(t)
 	const patch, chart = "apps/demo-api/overlays/prod/kustomization.yaml", "charts/demo"
 	configured := strings.Replace(
-		configrepotest.Config("demo-api"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"charts/demo/values-{env}.yaml\"}", 1,
+		configrepotest.Config("demo-api"), "source: acme/demo-api}",
+		"source: acme/demo-api, overlay: \"charts/demo/values-{env}.yaml\"}", 1,
 	)
 	values := "image: {repository: ghcr.io/acme/demo-api, digest: \"" + demo(2).Digest() + "\"}\n"
 	workload := strings.Replace(
 		configrepotest.Deployment("demo-api", "demo-api"), "image: demo-api",
 		`image: "{{ .Values.image.repository }}@{{ .Files.Get "README.md" | trim | default .Values.image.digest }}"`, 1,
 	)
+	const plugin = "path: ../../../../docs/notes.md\ntarget: {kind: Deployment}\n"
 	for what, test := range map[string]struct{ main, change map[string]string }{
 		"a patch that is called a text": {
-			map[string]string{patch: at(2) + "patches: [{path: ../../../../docs/notes.md, target: {kind: Deployment}}]\n", "docs/notes.md": patchTo(2)},
+			map[string]string{
+				patch:           at(2) + "patches: [{path: ../../../../docs/notes.md, target: {kind: Deployment}}]\n",
+				"docs/notes.md": patchTo(2),
+			},
 			map[string]string{"docs/notes.md": patchTo(4)},
 		},
 		"a patch among the workflows": {
-			map[string]string{patch: at(2) + "patches: [{path: \"../../../../.gith\\u0075b/x\", target: {kind: Deployment}}]\n", ".github/x": patchTo(2)},
+			map[string]string{
+				patch:       at(2) + "patches: [{path: \"../../../../.gith\\u0075b/x\", target: {kind: Deployment}}]\n",
+				".github/x": patchTo(2),
+			},
 			map[string]string{".github/x": patchTo(4)},
+		},
+		"a patch that a plugin names, which hides": {
+			map[string]string{
+				patch:                               "\"tr\\u0061nsformers\": [x.txt]\n" + at(2),
+				"apps/demo-api/overlays/prod/x.txt": "apiVersion: builtin\nkind: |-\n  PatchTransformer\nmetadata: {name: x}\n" + plugin,
+				"docs/notes.md":                     patchTo(2),
+			},
+			map[string]string{"docs/notes.md": patchTo(4)},
+		},
+		"a patch that the plugin of a directory names": {
+			map[string]string{
+				patch: "transformers: [../../../../plug]\n" + at(2), "docs/notes.md": patchTo(2),
+				"plug/kustomization.yaml": "resources: [x.yaml]\n",
+				"plug/x.yaml":             "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\n" + plugin,
+			},
+			map[string]string{"docs/notes.md": patchTo(4)},
 		},
 		"the base's base": {
 			map[string]string{

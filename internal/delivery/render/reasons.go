@@ -171,39 +171,76 @@ func References(files map[string][]byte, dir string) map[string]bool {
 // IsKustomization reports whether a file is a kustomization by its name.
 func IsKustomization(file string) bool { return slices.Contains(kustomizationNames, path.Base(file)) }
 
-// plugin tells the configuration of a transformer or generator, which can name
-// files of its own.
-var plugin = regexp.MustCompile(`kind:.*(Transformer|Generator|Plugin)`)
+// pluginFields are the fields of a kustomization that name configurations of
+// transformers, generators and validators, which can name files of their own.
+// https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
+var pluginFields = []string{"transformers", "generators", "validators"}
 
 // Named are the paths that the kustomization of a directory can mean: its words
 // and those of its plugins, and what their texts say once they are read as YAML,
 // which can escape and fold.
 func Named(files map[string][]byte, dir string) []string {
-	var names []string
-	add := func(text string) {
-		for _, word := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\r\n,[]{}\"'=", c) }) {
-			names = append(names, path.Join(dir, word), path.Join(dir, strings.TrimSuffix(word, ":")))
+	n := naming{files: files, dir: dir, read: make(map[string]bool)}
+	plugins := false
+	for _, base := range kustomizationNames {
+		for _, scalar := range n.file(path.Join(dir, base), dir) {
+			plugins = plugins || slices.Contains(pluginFields, scalar)
 		}
 	}
-	read := func(file string) {
-		add(string(files[file]))
-		documents, _ := limit.Documents(file, files[file]) // what cannot be read does not render
-		for len(documents) > 0 {
-			node := documents[0]
-			documents = append(documents[1:], node.Content...)
-			if node.Kind == yaml.ScalarNode {
-				names = append(names, path.Join(dir, node.Value))
-				add(node.Value)
+	if plugins {
+		// A plugin is any file that is named, or that a directory which is named brings.
+		// The paths in it begin where it is used.
+		for i := 0; i < len(n.names); i++ {
+			name := n.names[i]
+			if !IsKustomization(name) {
+				n.file(name, dir)
+			}
+			for _, base := range kustomizationNames {
+				n.file(path.Join(name, base), name)
 			}
 		}
 	}
-	for _, base := range kustomizationNames {
-		read(path.Join(dir, base))
+	return n.names
+}
+
+// naming gathers the paths that files name.
+type naming struct {
+	files map[string][]byte
+	dir   string
+	names []string
+	read  map[string]bool
+}
+
+// file adds what a file names, once: from dir, and from where it is used. It gives
+// the file's scalars.
+func (n *naming) file(name, dir string) (scalars []string) {
+	if n.read[name] || n.files[name] == nil {
+		return nil
 	}
-	for _, name := range slices.Clone(names) {
-		if plugin.Match(files[name]) && !IsKustomization(name) {
-			read(name)
+	n.read[name] = true
+	add := func(words ...string) {
+		for _, word := range words {
+			n.names = append(n.names, path.Join(n.dir, word))
+			if dir != n.dir {
+				n.names = append(n.names, path.Join(dir, word))
+			}
 		}
 	}
-	return names
+	words := func(text string) {
+		for _, word := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(" \t\r\n,[]{}\"'=", c) }) {
+			add(word, strings.TrimSuffix(word, ":"))
+		}
+	}
+	words(string(n.files[name]))
+	documents, _ := limit.Documents(name, n.files[name]) // what cannot be read does not render
+	for len(documents) > 0 {
+		node := documents[0]
+		documents = append(documents[1:], node.Content...)
+		if node.Kind == yaml.ScalarNode {
+			add(node.Value)
+			words(node.Value)
+			scalars = append(scalars, node.Value)
+		}
+	}
+	return scalars
 }
