@@ -96,8 +96,8 @@ demo: build tools-demo ## Deliver two example applications for real, and print w
 	bin/waybill-sandbox demo
 
 .PHONY: bench
-bench: packages build tools ## Measure against the peers, each pair in the same run
-	go run ./internal/bench
+bench: packages build tools ## Measure against the peers, each pair in the same run; writes docs/benchmarks.md
+	go run ./internal/bench -write docs/benchmarks.md
 
 .PHONY: release
 release: ## Build the release archives and write their checksums into actions/checksums.txt
@@ -107,6 +107,20 @@ release: ## Build the release archives and write their checksums into actions/ch
 sizes: build ## Print size, start-up time and module count of the binaries
 	@bash scripts/sizes.sh
 
+# The linters of its own: each compiles first or takes long, so none is part of
+# make check, and CI has a job for each.
 .PHONY: golangci
-golangci: ## Run golangci-lint; compiles it first, so it is no part of make check
+golangci: ## Run golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run --timeout 60m ./...
+
+.PHONY: govulncheck
+govulncheck: ## Look for known vulnerabilities that the code can reach; asks vuln.go.dev
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME, 10s if it is not set
+	@bash scripts/fuzz.sh
+
+.PHONY: race
+race: ## Test the packages that start goroutines with the race detector; needs a C compiler
+	@bash scripts/race.sh

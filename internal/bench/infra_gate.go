@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ import (
 type scenario struct {
 	title  string
 	root   string
+	count  int  // resources
 	create bool // every time from nothing
 }
 
@@ -62,20 +64,21 @@ resource "world_thing" "x" {
 // infraGate carries a change through plan, seal, approval, gate and apply, and
 // through plain terraform: init and plan in one job, init and apply in another.
 func infraGate(ctx context.Context, e environment) error {
+	made, changed, remoteOnes := 3*e.changed/5, e.changed, 3*e.changed/5
 	scenarios := []scenario{
-		{title: "300 resources made, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "300"), create: true},
-		{title: "20 of 500 resources changed, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "500")},
+		{title: fmt.Sprintf("%d resources made, no API behind them", made), root: offline, count: made, create: true},
+		{title: fmt.Sprintf("20 of %d resources changed, no API behind them", changed), root: offline, count: changed},
 	}
 	if e.worldMirror() != "" {
 		scenarios = append(scenarios, scenario{
-			title: "20 of 300 resources changed, each resource takes its API 250 ms",
-			root:  strings.ReplaceAll(remote, "COUNT", "300"),
+			title: fmt.Sprintf("20 of %d resources changed, each resource takes its API 250 ms", remoteOnes),
+			root:  remote, count: remoteOnes,
 		})
 	}
 	e.printf(
 		"\n### A change through the gate, against plain terraform\n\nMedian of %d rounds in turn. Plain is `init` and `plan` in one "+
 			"job, `init` and `apply` in the next.\n\n",
-		gateRounds,
+		e.runs(3),
 	)
 	e.printf("| | plain plan | `waybill plan`, sealed | plain apply | `gate` | `waybill apply` | all, plain | all, Waybill | " +
 		"**overhead** |\n|---|---|---|---|---|---|---|---|---|\n")
@@ -86,8 +89,6 @@ func infraGate(ctx context.Context, e environment) error {
 	}
 	return nil
 }
-
-const gateRounds = 3
 
 // gateWorld is a GitHub with one infrastructure repository.
 type gateWorld struct {
@@ -125,7 +126,7 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		return err
 	}
 	var plain, ours [3][]time.Duration // plan, gate, apply
-	for round := range gateRounds {
+	for round := range e.runs(3) {
 		if s.create {
 			for _, state := range []string{"ours.tfstate", "peer.tfstate"} {
 				if err := os.Remove(filepath.Join(dir, state)); err != nil && !os.IsNotExist(err) {
@@ -145,8 +146,12 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 			return err
 		}
 	}
+	made, peerMade := instances(filepath.Join(dir, "ours.tfstate"), e.runs(3)), instances(peer+".tfstate", e.runs(3))
+	if err := same("resources of the last generation", made, peerMade, min(s.count, 20)); err != nil {
+		return err
+	}
 	var total [2]figures
-	for round := range gateRounds {
+	for round := range e.runs(3) {
 		total[0] = append(total[0], plain[0][round]+plain[2][round])
 		total[1] = append(total[1], ours[0][round]+ours[1][round]+ours[2][round])
 	}
@@ -157,6 +162,36 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		m(ours[2]), m(total[0]), m(total[1]), 100*overhead,
 	)
 	return nil
+}
+
+// instances counts the resources of a generation in a state.
+func instances(state string, generation int) int {
+	data, err := os.ReadFile(state)
+	if err != nil {
+		return 0
+	}
+	var content struct {
+		Resources []struct {
+			Instances []struct {
+				Attributes map[string]json.RawMessage `json:"attributes"`
+			} `json:"instances"`
+		} `json:"resources"`
+	}
+	if json.Unmarshal(data, &content) != nil {
+		return 0
+	}
+	n := 0
+	named := regexp.MustCompile(fmt.Sprintf(`"generation": ?"%d"`, generation))
+	for _, resource := range content.Resources {
+		for _, instance := range resource.Instances {
+			for _, name := range []string{"input", "settings"} { // of terraform_data, of the stand-in
+				if named.Match(instance.Attributes[name]) {
+					n++
+				}
+			}
+		}
+	}
+	return n
 }
 
 // plainRound plans and applies with terraform alone, each as a job of its own.
@@ -181,7 +216,7 @@ func (e environment) plainRound(ctx context.Context, dir string, took *[3][]time
 }
 
 func (s scenario) text(generation int, state, world string) []byte {
-	return replaceAll(s.root, "GENERATION", fmt.Sprint(generation), "STATE", state, "WORLD", world)
+	return replaceAll(s.root, "COUNT", fmt.Sprint(s.count), "GENERATION", fmt.Sprint(generation), "STATE", state, "WORLD", world)
 }
 
 // first makes the root as it is before any change.
