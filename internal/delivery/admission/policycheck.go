@@ -25,6 +25,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
@@ -198,41 +199,10 @@ func parse(file string, data []byte) ([]document, error) {
 				d.line = key.Line
 			}
 		}
-		d.content, _ = normal(content).(map[string]any)
+		d.content, _ = render.Normal(content).(map[string]any)
 		documents = append(documents, d)
 	}
 	return documents, nil
-}
-
-// Normal gives a value the types that the API server's decoder gives it: whole
-// numbers are int64.
-func normal(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, inner := range v {
-			out[k] = normal(inner)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, inner := range v {
-			out[i] = normal(inner)
-		}
-		return out
-	case int:
-		return int64(v)
-	case uint64:
-		return int64(v)
-	case float64:
-		if whole := int64(v); float64(whole) == v {
-			return whole
-		}
-		return v
-	case nil, string, bool, int64:
-		return v
-	}
-	return fmt.Sprint(v) // a date that is not quoted
 }
 
 func into(content map[string]any, to any) error {
