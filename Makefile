@@ -12,8 +12,9 @@ LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/command/cli.version=
 GO_BUILD := go build -ldflags '$(LDFLAGS)'
 BINARIES := waybill waybill-scan waybill-sandbox
 
-# The public command lines that Waybill has to agree with, from this module's
-# own graph; and the servers and runners that the tests start.
+# The public command lines that Waybill has to agree with: internal/tools/peers has
+# each module at the version that Waybill itself links, so that one cache serves
+# both. And the servers and runners that the tests start.
 PEERS := github.com/sigstore/cosign/v2/cmd/cosign github.com/aquasecurity/trivy/cmd/trivy \
 	github.com/google/go-containerregistry/cmd/crane helm.sh/helm/v3/cmd/helm sigs.k8s.io/kustomize/kustomize/v5
 TOOLS := bin/tools
@@ -52,10 +53,14 @@ tools-peers:
 	@mkdir -p $(TOOLS)
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	@cd internal/tools/worldprovider && go build -buildvcs=false -ldflags='-s -w' -o ../../../$(TOOLS)/world/registry.terraform.io/waybill-dev/world/1.0.0/$$(go env GOOS)_$$(go env GOARCH)/terraform-provider-world_v1.0.0 .
-	@go build -o $(TOOLS)/ $(PEERS)
+	@cd internal/tools/peers && go build -o ../../../$(TOOLS)/ $(PEERS)
 	@bash scripts/github-openapi.sh $(TOOLS)/github-openapi.json
 	@cd internal/tools && go run ./crds ../../$(TOOLS)/crds.yaml
 	@cd internal/tools/promql && go build -o ../../../$(TOOLS)/promql .
+
+.PHONY: peers
+peers: ## Give the peers' module the versions that Waybill links, after an update of go.mod
+	@bash scripts/peers.sh
 
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up

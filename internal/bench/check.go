@@ -26,12 +26,7 @@ func checking(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
-	var config strings.Builder
-	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n")
-	for i := range e.checked {
-		fmt.Fprintf(&config, "  app-%d: {image: ghcr.io/acme/backend}\n", i)
-	}
-	files["waybill.yaml"] = []byte(config.String())
+	files["waybill.yaml"] = fleetConfig(e.checked)
 	if err := writeFiles(dir, files); err != nil {
 		return err
 	}
@@ -78,6 +73,15 @@ func checking(ctx context.Context, e environment) error {
 	}
 	e.printf("\nLargest resident size of any process so far: %d MB.\n", usage.Maxrss/1024)
 	return nil
+}
+
+func fleetConfig(n int) []byte {
+	var config strings.Builder
+	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n")
+	for i := range n {
+		fmt.Fprintf(&config, "  app-%d: {image: ghcr.io/acme/backend}\n", i)
+	}
+	return []byte(config.String())
 }
 
 func (e environment) check(ctx context.Context, dir string) ([]byte, error) {

@@ -105,16 +105,8 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if mirror := e.worldMirror(); mirror != "" {
-		rc := filepath.Join(dir, "terraformrc")
-		if err := os.WriteFile(
-			rc,
-			fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror),
-			0o600,
-		); err != nil {
-			return err
-		}
-		e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
+	if err := e.useMirror(dir); err != nil {
+		return err
 	}
 	w, err := newGateWorld(ctx, e, dir, s)
 	if err != nil {
@@ -162,6 +154,21 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		m(ours[2]), m(total[0]), m(total[1]), 100*overhead,
 	)
 	return nil
+}
+
+// useMirror lets terraform take the stand-in for a cloud from where it was built.
+func (e *environment) useMirror(dir string) error {
+	mirror := e.worldMirror()
+	if mirror == "" {
+		return nil
+	}
+	rc := filepath.Join(dir, "terraformrc")
+	e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
+	return os.WriteFile(
+		rc,
+		fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror),
+		0o600,
+	)
 }
 
 // instances counts the resources of a generation in a state.

@@ -122,7 +122,8 @@ func run(ctx context.Context, names []string) error {
 	}
 	var figures bytes.Buffer
 	e := environment{
-		root: root, tools: filepath.Join(root, "bin", "tools"), out: io.MultiWriter(os.Stdout, &figures), env: os.Environ(), sizes: fullSize,
+		root: root, tools: filepath.Join(root, "bin", "tools"), out: io.MultiWriter(os.Stdout, &figures), env: os.Environ(),
+		sizes: fullSize,
 	}
 	e.printf("%s", machine(time.Now()))
 	for _, p := range parts {

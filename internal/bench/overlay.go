@@ -82,21 +82,13 @@ func overlayEdits(ctx context.Context, e environment) error {
 	peer := func() error {
 		peerLines, peerNew = 0, 0
 		for i := range e.edited {
-			name := filepath.Join(dir, "kustomization.yaml")
 			before := kustomization(i)
-			if err := os.WriteFile(name, []byte(before), 0o644); err != nil {
-				return err
-			}
-			if _, err := (process.Command{Path: e.tool("kustomize"), Dir: dir, Env: e.env,
-				Args: []string{"edit", "set", "image", fmt.Sprintf("app=ghcr.io/acme/app-%d@%s", i, newDigest)}}).Output(ctx); err != nil {
-				return err
-			}
-			after, err := os.ReadFile(name)
+			after, err := e.kustomizeEdit(ctx, dir, before, i)
 			if err != nil {
 				return err
 			}
-			peerLines += changedLines(before, string(after))
-			peerNew += strings.Count(string(after), newDigest)
+			peerLines += changedLines(before, after)
+			peerNew += strings.Count(after, newDigest)
 		}
 		return nil
 	}
@@ -116,6 +108,23 @@ func overlayEdits(ctx context.Context, e environment) error {
 		oursLines, oursEdits, peerLines,
 	)
 	return nil
+}
+
+// kustomizeEdit is the nth kustomization once the command line has edited it.
+func (e environment) kustomizeEdit(ctx context.Context, dir, before string, n int) (string, error) {
+	name := filepath.Join(dir, "kustomization.yaml")
+	if err := os.WriteFile(name, []byte(before), 0o644); err != nil {
+		return "", err
+	}
+	_, err := process.Command{
+		Path: e.tool("kustomize"), Dir: dir, Env: e.env,
+		Args: []string{"edit", "set", "image", fmt.Sprintf("app=ghcr.io/acme/app-%d@%s", n, newDigest)},
+	}.Output(ctx)
+	if err != nil {
+		return "", err
+	}
+	after, err := os.ReadFile(name)
+	return string(after), err
 }
 
 // editOverlay names the new digest in the nth kustomization.

@@ -86,12 +86,14 @@ func TestDefinitionsThatCannotBeUsed(t *testing.T) {
 	}
 	many := define(`{type: object, x-kubernetes-validations: [` + strings.Repeat(`{rule: "true"}, `, 2001) + `]}`)
 	for what, test := range map[string]struct{ definition, want string }{
-		"a rule of no sense":         {rule("self.b == 1"), `the rule "self.b == 1": compilation failed`},
-		"a rule that is no yes":      {rule("self.a"), `must evaluate to a bool`},
-		"a rule that costs too much": {rule("self.l.all(x, self.l.all(y, self.l.all(z, x == z)))"), "and 10000000 is allowed: bound the lists"},
-		"too many rules":             {many, "it has 2001 rules, and Waybill evaluates up to 2000"},
-		"no type":                    {define(`{properties: {a: {type: string}}}`), "type: Required value"},
-		"a type that is not":         {define(`{type: object, properties: {a: {type: array}}}`), "items: Required value"},
+		"a rule of no sense":    {rule("self.b == 1"), `the rule "self.b == 1": compilation failed`},
+		"a rule that is no yes": {rule("self.a"), `must evaluate to a bool`},
+		"a rule that costs too much": {
+			rule("self.l.all(x, self.l.all(y, self.l.all(z, x == z)))"), "and 10000000 is allowed: bound the lists",
+		},
+		"too many rules":     {many, "it has 2001 rules, and Waybill evaluates up to 2000"},
+		"no type":            {define(`{properties: {a: {type: string}}}`), "type: Required value"},
+		"a type that is not": {define(`{type: object, properties: {a: {type: array}}}`), "items: Required value"},
 		"no schema": {
 			strings.Replace(
 				define("{type: object}"), "schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object}}}}", "schema: {}", 1,
