@@ -143,7 +143,7 @@ func (s *Set) take(file string, d document) {
 	name := textAt(d.content, "metadata", "name")
 	switch {
 	case strings.HasPrefix(version, group+"/") && kind == policyKind:
-		p := &policy{file: file, line: d.line}
+		p := &policy{manifest: manifest{file: file, line: d.line}}
 		if err := into(d.content, p); err != nil {
 			s.Problems = append(s.Problems, Problem{
 				File: file, Line: d.line, Message: fmt.Sprintf("the policy %s cannot be read: %v", name, err),
@@ -152,7 +152,7 @@ func (s *Set) take(file string, d document) {
 		}
 		s.definitions = append(s.definitions, p)
 	case strings.HasPrefix(version, group+"/") && kind == bindingKind:
-		b := binding{file: file, line: d.line}
+		b := binding{manifest: manifest{file: file, line: d.line}}
 		if err := into(d.content, &b); err != nil {
 			s.Problems = append(s.Problems, Problem{
 				File: file, Line: d.line, Message: fmt.Sprintf("the binding %s cannot be read: %v", name, err),

@@ -50,16 +50,7 @@ func FuzzParseDockerfile(f *testing.F) {
 // aboveContext finds a source of the context with more steps up than down. It
 // counts, where the reader cleans the path.
 func aboveContext(cmd instructions.Command) (string, bool) {
-	var sources []string
-	switch c := cmd.(type) {
-	case *instructions.CopyCommand:
-		if c.From == "" {
-			sources = c.SourcePaths
-		}
-	case *instructions.AddCommand:
-		sources = c.SourcePaths
-	}
-	for _, source := range sources {
+	for _, source := range contextSources(cmd) {
 		depth := 0
 		for i, part := range strings.Split(source, "/") {
 			switch {
