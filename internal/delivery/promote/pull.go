@@ -3,7 +3,6 @@ package promote
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -114,18 +113,11 @@ func sameText(a, b string) bool {
 func (p *Promoter) branch(
 	ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion,
 ) (head string, moved bool, err error) {
-	current, err := p.Repo.Head(ctx, result.Branch)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		current, err = "", nil
-	}
+	current, own, err := rules.At(ctx, p.Repo, result.Branch, c.app, c.to.Name)
 	if err != nil {
 		return "", false, err
 	}
 	if current != "" {
-		own, err := rules.Own(ctx, p.Repo, current, c.app, c.to.Name)
-		if err != nil {
-			return "", false, err
-		}
 		if own == nil {
 			return "", false, p.leaveAlone(ctx, c, pull, result)
 		}

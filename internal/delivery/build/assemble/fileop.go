@@ -124,7 +124,9 @@ func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		who.uid, who.gid = found.Uid, found.Gid
+		if found != nil {
+			who.uid, who.gid = found.Uid, found.Gid
+		}
 	}
 	switch u := opt.GetGroup().GetUser().(type) {
 	case *pb.UserOpt_ByID:
@@ -134,7 +136,9 @@ func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 		if err != nil {
 			return nil, err
 		}
-		who.gid = found.Gid
+		if found != nil {
+			who.gid = found.Gid
+		}
 	}
 	return who, nil
 }
@@ -151,22 +155,22 @@ var (
 	groups = accountFile[user.Group]{"group", "/etc/group", user.ParseGroupFilter, func(g user.Group) string { return g.Name }}
 )
 
-// find is the account of a name; root's, with a warning, where there is none.
-func (f accountFile[T]) find(g *graph, input inputs, name *pb.NamedUserOpt) (root T, err error) {
+// find is the account of a name; nil, with a warning, where there is none.
+func (f accountFile[T]) find(g *graph, input inputs, name *pb.NamedUserOpt) (*T, error) {
 	data, err := g.accounts(input, name, f.what, f.path)
 	if err != nil {
-		return root, err
+		return nil, err
 	}
 	found, err := f.parse(bytes.NewReader(data), func(account T) bool { return f.name(account) == name.Name })
 	if err != nil {
-		return root, err
+		return nil, err
 	}
 	if len(found) == 0 {
 		text := fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", f.what, name.Name, f.path)
 		g.warn(build.Warning{Path: g.file.Path, Message: text})
-		return root, nil
+		return nil, nil
 	}
-	return found[0], nil
+	return &found[0], nil
 }
 
 // accounts reads the file that a name is looked up in. An empty stage has none,
