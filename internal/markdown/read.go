@@ -26,7 +26,7 @@ func Said(comment string) []string {
 			return ast.WalkContinue, nil
 		}
 		switch n.Kind() {
-		case ast.KindBlockquote, ast.KindCodeBlock, ast.KindFencedCodeBlock, ast.KindHTMLBlock:
+		case ast.KindBlockquote:
 			return ast.WalkSkipChildren, nil
 		case ast.KindParagraph, ast.KindTextBlock, ast.KindHeading:
 			hide(n, shown)

@@ -35,7 +35,8 @@ func TestListTypesAndRules(t *testing.T) {
 		set   = "{type: object, properties: {a: {type: array, x-kubernetes-list-type: set, items: {type: string}}}}"
 		byKey = "{type: object, properties: {a: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [name], " +
 			"items: {type: object, required: [name], properties: {name: {type: string}, b: {type: string}}}}}}"
-		rule = "{type: object, properties: {min: {type: integer}, max: {type: integer}, secret: {type: string, maxLength: 50}}, " +
+		rule = "{type: object, properties: {min: {type: integer}, max: {type: integer}, secret: {type: string, maxLength: 50}, " +
+			"m: {type: object, additionalProperties: {type: integer}}}, " +
 			"x-kubernetes-validations: [%s]}"
 	)
 	with := func(rules string) string { return fmt.Sprintf(rule, rules) }
@@ -57,11 +58,11 @@ func TestListTypesAndRules(t *testing.T) {
 			"spec: Invalid value: failed rule: self.min <= self.max",
 		},
 		"a rule that fails at a value": {
-			with(`{rule: "int(self.secret) > 1", message: a number}`), "{secret: hush}",
+			with(`{rule: "self.m[self.secret] > 1", message: a number}`), "{secret: hush, m: {}}",
 			"spec: Invalid value: a rule of the definition cannot be evaluated: a number",
 		},
 		"a value that reads as a rule": {
-			with(`{rule: "int(self.secret) > 1", message: a number}`), "{secret: 'hush evaluating rule: hush'}",
+			with(`{rule: "self.m[self.secret] > 1", message: a number}`), "{secret: 'hush evaluating rule: hush', m: {}}",
 			"spec: Invalid value: a rule of the definition cannot be evaluated: a number",
 		},
 		"a rule about what was before": {with(`{rule: "self.min == oldSelf.min"}`), "{min: 3}", ""},

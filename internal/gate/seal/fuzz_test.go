@@ -115,10 +115,12 @@ func TestContentsThatDoNotBelong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := bundle(t, []byte("binary plan"))
 	head := []byte(`{"document":{"roots":[{}]}}`)
 	for _, name := range []string{"plan/0", "json/0", "waybill.json", "else/0", "plan/1", "plan/00", "plan/-1", "plan", ""} {
-		files := []file{{"waybill.json", head}, {"plan/0", nil}, {"json/0", b.Roots[0].JSON}, {name, []byte("x")}}
+		files := []file{{"waybill.json", head}, {name, []byte("x")}}
+		if name == "plan/0" || name == "json/0" { // a second time
+			files = append(files, files[1])
+		}
 		sealed, ok := archive(t, k, files)
 		if !ok {
 			t.Fatalf("no archive holds %q", name)

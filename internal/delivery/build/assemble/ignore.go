@@ -62,9 +62,6 @@ func (b *buildContext) excludes(p string) string {
 	why := ""
 	for _, pattern := range b.ignored.patterns { // each takes out, or with an ! in again, what it matches
 		matched, taken := strings.CutPrefix(pattern, "!")
-		if taken != (why != "") {
-			continue
-		}
 		one, err := patternmatcher.New([]string{matched})
 		if err != nil {
 			return ""
