@@ -109,7 +109,9 @@ func (e environment) allJudged(ctx context.Context, dir string, files map[string
 	if err == nil {
 		return errors.New("check finds no fault in a repository with faults")
 	}
-	var result struct{ Findings []struct{ App, Message string } }
+	var result struct {
+		Findings []struct{ App, Message string }
+	}
 	if err := json.Unmarshal(out, &result); err != nil {
 		return fmt.Errorf("read what check prints: %w", err)
 	}
