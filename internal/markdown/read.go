@@ -16,8 +16,10 @@ import (
 // code span of several lines covers.
 //
 // The blocks are CommonMark's: https://spec.commonmark.org/0.31.2/
+// Lines are read up to maxLine bytes, so that a comment of one line with a
+// hundred thousand quotations in each other takes no minute.
 func Said(comment string) []string {
-	source := []byte(strings.ToValidUTF8(comment, "\ufffd"))
+	source := []byte(strings.ToValidUTF8(cutLines(comment), "\ufffd"))
 	said := reader().Parse(text.NewReader(source))
 	shown := bytes.Clone(source)
 	var lines []string
@@ -41,6 +43,19 @@ func Said(comment string) []string {
 		return ast.WalkContinue, nil
 	})
 	return lines
+}
+
+const maxLine = 1000
+
+func cutLines(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if content := strings.TrimSuffix(line, "\n"); len(content) > maxLine {
+			line = content[:maxLine] + line[len(content):]
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // reader reads blocks, and of what stands inside of a line only what hides text.
