@@ -285,6 +285,10 @@ func (w *gateWorld) remote(user string) string {
 // what Waybill does is timed.
 func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]time.Duration) error {
 	branch := fmt.Sprintf("change-%d", n)
+	// A job has a clone of what the rounds before have merged.
+	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "fetch", "--quiet", w.remote("ada"), "main:refs/remotes/origin/main"); err != nil {
+		return err
+	}
 	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "checkout", "--quiet", "-b", branch); err != nil {
 		return err
 	}
