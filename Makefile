@@ -12,8 +12,9 @@ LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/command/cli.version=
 GO_BUILD := go build -ldflags '$(LDFLAGS)'
 BINARIES := waybill waybill-scan waybill-sandbox
 
-# The public command lines that Waybill has to agree with, from this module's
-# own graph; and the servers and runners that the tests start.
+# The public command lines that Waybill has to agree with: internal/tools/peers has
+# each module at the version that Waybill itself links, so that one cache serves
+# both. And the servers and runners that the tests start.
 PEERS := github.com/sigstore/cosign/v2/cmd/cosign github.com/aquasecurity/trivy/cmd/trivy \
 	github.com/google/go-containerregistry/cmd/crane helm.sh/helm/v3/cmd/helm sigs.k8s.io/kustomize/kustomize/v5
 TOOLS := bin/tools
@@ -52,10 +53,14 @@ tools-peers:
 	@mkdir -p $(TOOLS)
 	@cd internal/tools && go build -o ../../$(TOOLS)/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	@cd internal/tools/worldprovider && go build -buildvcs=false -ldflags='-s -w' -o ../../../$(TOOLS)/world/registry.terraform.io/waybill-dev/world/1.0.0/$$(go env GOOS)_$$(go env GOARCH)/terraform-provider-world_v1.0.0 .
-	@go build -o $(TOOLS)/ $(PEERS)
+	@cd internal/tools/peers && go build -o ../../../$(TOOLS)/ $(PEERS)
 	@bash scripts/github-openapi.sh $(TOOLS)/github-openapi.json
 	@cd internal/tools && go run ./crds ../../$(TOOLS)/crds.yaml
 	@cd internal/tools/promql && go build -o ../../../$(TOOLS)/promql .
+
+.PHONY: peers
+peers: ## Give the peers' module the versions that Waybill links, after an update of go.mod
+	@bash scripts/peers.sh
 
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up
@@ -96,8 +101,8 @@ demo: build tools-demo ## Deliver two example applications for real, and print w
 	bin/waybill-sandbox demo
 
 .PHONY: bench
-bench: packages build tools ## Measure against the peers, each pair in the same run
-	go run ./internal/bench
+bench: packages build tools ## Measure against the peers, each pair in the same run; writes docs/benchmarks.md
+	go run ./internal/bench -write docs/benchmarks.md
 
 .PHONY: release
 release: ## Build the release archives and write their checksums into actions/checksums.txt
@@ -107,6 +112,20 @@ release: ## Build the release archives and write their checksums into actions/ch
 sizes: build ## Print size, start-up time and module count of the binaries
 	@bash scripts/sizes.sh
 
+# The linters of its own: each compiles first or takes long, so none is part of
+# make check, and CI has a job for each.
 .PHONY: golangci
-golangci: ## Run golangci-lint; compiles it first, so it is no part of make check
+golangci: ## Run golangci-lint
 	go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run --timeout 60m ./...
+
+.PHONY: govulncheck
+govulncheck: ## Look for known vulnerabilities that the code can reach; asks vuln.go.dev
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME, 10s if it is not set
+	@bash scripts/fuzz.sh
+
+.PHONY: race
+race: ## Test the packages that start goroutines with the race detector; needs a C compiler
+	@bash scripts/race.sh

@@ -21,6 +21,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // visitor does in a running rehearsal what people do on GitHub's pages.
@@ -307,10 +308,8 @@ func (v *visitor) await(ctx context.Context) (*served, error) {
 		if !errors.Is(err, errNotUp) {
 			return r, err
 		}
-		select {
-		case <-ctx.Done():
+		if retry.Wait(ctx, 100*time.Millisecond) != nil {
 			return nil, err
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,8 +14,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
-const checked = 1000
-
 // checking judges a whole config repository, a process of its own from start to
 // end; the peer renders the same overlays one by one and judges nothing.
 func checking(ctx context.Context, e environment) error {
@@ -22,40 +22,33 @@ func checking(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	files, err := fleet(e.root, checked)
+	files, err := fleet(e.root, e.checked)
 	if err != nil {
 		return err
 	}
-	var config strings.Builder
-	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n")
-	for i := range checked {
-		fmt.Fprintf(&config, "  app-%d: {image: ghcr.io/acme/demo-api}\n", i)
-	}
-	files["waybill.yaml"] = []byte(config.String())
+	files["waybill.yaml"] = fleetConfig(e.checked)
 	if err := writeFiles(dir, files); err != nil {
 		return err
 	}
-	author := []string{
-		"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench",
-		"GIT_COMMITTER_EMAIL=bench@example.com",
+	if _, err := git.Run(ctx, dir, "init", "--quiet", "--initial-branch=main"); err != nil {
+		return err
 	}
-	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"add", "--all"}, {"commit", "--quiet", "--message", "Begin"},
-	} {
-		if _, err := git.RunEnv(ctx, dir, append(slices.Clone(e.env), author...), args...); err != nil {
-			return err
-		}
+	if err := commitAll(ctx, dir, "Begin"); err != nil {
+		return err
 	}
+	rendered := 0
 	ours := func() error {
-		_, err := process.Command{Path: e.bin("waybill"), Args: []string{"check", "--dir", dir}, Env: e.env}.Output(ctx)
+		_, err := e.check(ctx, dir)
 		return err
 	}
 	peer := func() error {
-		for i := range checked {
-			if _, err := (process.Command{Path: e.tool("kustomize"), Dir: dir, Env: e.env,
-				Args: []string{"build", fmt.Sprintf("apps/app-%d/overlays/prod", i)}}).Output(ctx); err != nil {
+		rendered = 0
+		for i := range e.checked {
+			out, err := e.kustomizeBuild(ctx, dir, i)
+			if err != nil {
 				return err
 			}
+			rendered += min(len(documentStart.FindAll(out, -1)), 1)
 		}
 		return nil
 	}
@@ -63,8 +56,14 @@ func checking(ctx context.Context, e environment) error {
 	if err != nil {
 		return err
 	}
+	if err := same("overlays", e.checked, rendered, e.checked); err != nil {
+		return err
+	}
+	if err := e.allJudged(ctx, dir, files); err != nil {
+		return err
+	}
 	e.compare(
-		fmt.Sprintf("Checking a repository of %d overlays", checked), "`waybill check`",
+		fmt.Sprintf("Checking a repository of %d overlays", e.checked), "`waybill check`",
 		"a loop of `kustomize build`, which judges nothing", a, b,
 	)
 	var usage syscall.Rusage
@@ -73,4 +72,54 @@ func checking(ctx context.Context, e environment) error {
 	}
 	e.printf("\nLargest resident size of any process so far: %d MB.\n", usage.Maxrss/1024)
 	return nil
+}
+
+func fleetConfig(n int) []byte {
+	var config strings.Builder
+	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: prod}]\napps:\n")
+	for i := range n {
+		fmt.Fprintf(&config, "  app-%d: {image: ghcr.io/acme/backend}\n", i)
+	}
+	return []byte(config.String())
+}
+
+func (e environment) check(ctx context.Context, dir string) ([]byte, error) {
+	return process.Command{Path: e.bin("waybill"), Args: []string{"check", "--dir", dir, "--format", "json"}, Env: e.env}.Output(ctx)
+}
+
+// mostBroken is how many overlays get a fault: check shows no more of one kind.
+const mostBroken = 100
+
+// allJudged gives overlays from the first to the last a fault, and sees that check
+// finds each.
+func (e environment) allJudged(ctx context.Context, dir string, files map[string][]byte) error {
+	step := max(1, e.checked/mostBroken)
+	broken := make(map[string][]byte)
+	for i := 0; i < e.checked; i += step {
+		name := fmt.Sprintf("apps/app-%d/base/deployment.yaml", i)
+		broken[name] = append(slices.Clone(files[name]), "\nfault: true\n"...)
+	}
+	if err := writeFiles(dir, broken); err != nil {
+		return err
+	}
+	if err := commitAll(ctx, dir, "Break some"); err != nil {
+		return err
+	}
+	out, err := e.check(ctx, dir)
+	if err == nil {
+		return errors.New("check finds no fault in a repository with faults")
+	}
+	var result struct {
+		Findings []struct{ App, Message string }
+	}
+	if err := json.Unmarshal(out, &result); err != nil {
+		return fmt.Errorf("read what check prints: %w", err)
+	}
+	found := make(map[string]bool)
+	for _, f := range result.Findings {
+		if strings.Contains(f.Message, "fault") {
+			found[f.App] = true
+		}
+	}
+	return same("overlays with a fault", len(found), len(broken), len(broken))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,10 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
-const (
-	manyRoots     = 40
-	parallelRoots = 4
-)
+const parallelRoots = 4
 
 var gitAuthor = []string{
 	"GIT_AUTHOR_NAME=bench", "GIT_AUTHOR_EMAIL=bench@example.com", "GIT_COMMITTER_NAME=bench",
@@ -52,7 +50,7 @@ func infraRoots(ctx context.Context, e environment) error {
 	}
 	defer os.RemoveAll(dir)
 	files := map[string][]byte{".gitignore": []byte(".terraform\n*.tfstate*\ntfplan\n")}
-	for i := range manyRoots {
+	for i := range e.roots {
 		files[fmt.Sprintf("infra/r%02d/main.tf", i)] = []byte("terraform {\n  backend \"local\" {}\n}\n\nresource " +
 			"\"terraform_data\" \"x\" {\n  count = 20\n  input = { name = \"r-${count.index}\" }\n}\n")
 	}
@@ -65,11 +63,16 @@ func infraRoots(ctx context.Context, e environment) error {
 	if err := commitAll(ctx, dir, "Begin"); err != nil {
 		return err
 	}
+	var planned struct{ Roots []struct{ Dir string } }
 	ours := func() error {
-		_, err := process.Command{
-			Path: e.bin("waybill"), Dir: dir, Env: e.env, Args: []string{"plan", "--parallel", fmt.Sprint(parallelRoots)},
+		out, err := process.Command{
+			Path: e.bin("waybill"), Dir: dir, Env: e.env,
+			Args: []string{"plan", "--format", "json", "--parallel", fmt.Sprint(parallelRoots)},
 		}.Output(ctx)
-		return err
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(out, &planned)
 	}
 	shell := func() error {
 		const script = `for d in infra/*/; do ( cd "$d" && rm -rf .terraform && terraform init -input=false && terraform plan -input=false -out=tfplan ) || exit 1; done > /dev/null`
@@ -79,12 +82,19 @@ func infraRoots(ctx context.Context, e environment) error {
 		}.Output(ctx)
 		return err
 	}
-	a, b, err := alternate(3, ours, shell)
+	a, b, err := alternate(e.runs(3), ours, shell)
 	if err != nil {
 		return err
 	}
+	plans, err := filepath.Glob(filepath.Join(dir, "infra", "*", "tfplan"))
+	if err != nil {
+		return err
+	}
+	if err := same("planned roots", len(planned.Roots), len(plans), e.roots); err != nil {
+		return err
+	}
 	e.compare(
-		fmt.Sprintf("Planning %d roots of 20 resources", manyRoots),
+		fmt.Sprintf("Planning %d roots of 20 resources", e.roots),
 		fmt.Sprintf("`waybill plan`, %d at a time on %d cores: summary, policy, fingerprint", parallelRoots, runtime.NumCPU()),
 		"a shell loop of `terraform init` and `terraform plan`", a, b,
 	)

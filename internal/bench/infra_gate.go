@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ import (
 type scenario struct {
 	title  string
 	root   string
+	count  int  // resources
 	create bool // every time from nothing
 }
 
@@ -62,20 +64,21 @@ resource "world_thing" "x" {
 // infraGate carries a change through plan, seal, approval, gate and apply, and
 // through plain terraform: init and plan in one job, init and apply in another.
 func infraGate(ctx context.Context, e environment) error {
+	made, changed, remoteOnes := 3*e.changed/5, e.changed, 3*e.changed/5
 	scenarios := []scenario{
-		{title: "300 resources made, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "300"), create: true},
-		{title: "20 of 500 resources changed, no API behind them", root: strings.ReplaceAll(offline, "COUNT", "500")},
+		{title: fmt.Sprintf("%d resources made, no API behind them", made), root: offline, count: made, create: true},
+		{title: fmt.Sprintf("20 of %d resources changed, no API behind them", changed), root: offline, count: changed},
 	}
 	if e.worldMirror() != "" {
 		scenarios = append(scenarios, scenario{
-			title: "20 of 300 resources changed, each resource takes its API 250 ms",
-			root:  strings.ReplaceAll(remote, "COUNT", "300"),
+			title: fmt.Sprintf("20 of %d resources changed, each resource takes its API 250 ms", remoteOnes),
+			root:  remote, count: remoteOnes,
 		})
 	}
 	e.printf(
 		"\n### A change through the gate, against plain terraform\n\nMedian of %d rounds in turn. Plain is `init` and `plan` in one "+
 			"job, `init` and `apply` in the next.\n\n",
-		gateRounds,
+		e.runs(3),
 	)
 	e.printf("| | plain plan | `waybill plan`, sealed | plain apply | `gate` | `waybill apply` | all, plain | all, Waybill | " +
 		"**overhead** |\n|---|---|---|---|---|---|---|---|---|\n")
@@ -86,8 +89,6 @@ func infraGate(ctx context.Context, e environment) error {
 	}
 	return nil
 }
-
-const gateRounds = 3
 
 // gateWorld is a GitHub with one infrastructure repository.
 type gateWorld struct {
@@ -104,16 +105,8 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if mirror := e.worldMirror(); mirror != "" {
-		rc := filepath.Join(dir, "terraformrc")
-		if err := os.WriteFile(
-			rc,
-			fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror),
-			0o600,
-		); err != nil {
-			return err
-		}
-		e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
+	if err := e.useMirror(dir); err != nil {
+		return err
 	}
 	w, err := newGateWorld(ctx, e, dir, s)
 	if err != nil {
@@ -125,7 +118,7 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		return err
 	}
 	var plain, ours [3][]time.Duration // plan, gate, apply
-	for round := range gateRounds {
+	for round := range e.runs(3) {
 		if s.create {
 			for _, state := range []string{"ours.tfstate", "peer.tfstate"} {
 				if err := os.Remove(filepath.Join(dir, state)); err != nil && !os.IsNotExist(err) {
@@ -145,8 +138,12 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 			return err
 		}
 	}
+	made, peerMade := instances(filepath.Join(dir, "ours.tfstate"), e.runs(3)), instances(peer+".tfstate", e.runs(3))
+	if err := same("resources of the last generation", made, peerMade, min(s.count, 20)); err != nil {
+		return err
+	}
 	var total [2]figures
-	for round := range gateRounds {
+	for round := range e.runs(3) {
 		total[0] = append(total[0], plain[0][round]+plain[2][round])
 		total[1] = append(total[1], ours[0][round]+ours[1][round]+ours[2][round])
 	}
@@ -157,6 +154,51 @@ func (e environment) gateScenario(ctx context.Context, s scenario) error {
 		m(ours[2]), m(total[0]), m(total[1]), 100*overhead,
 	)
 	return nil
+}
+
+// useMirror lets terraform take the stand-in for a cloud from where it was built.
+func (e *environment) useMirror(dir string) error {
+	mirror := e.worldMirror()
+	if mirror == "" {
+		return nil
+	}
+	rc := filepath.Join(dir, "terraformrc")
+	e.env = append(slices.Clone(e.env), "TF_CLI_CONFIG_FILE="+rc)
+	return os.WriteFile(
+		rc,
+		fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\ndisable_checkpoint = true\n", mirror),
+		0o600,
+	)
+}
+
+// instances counts the resources of a generation in a state.
+func instances(state string, generation int) int {
+	data, err := os.ReadFile(state)
+	if err != nil {
+		return 0
+	}
+	var content struct {
+		Resources []struct {
+			Instances []struct {
+				Attributes map[string]json.RawMessage `json:"attributes"`
+			} `json:"instances"`
+		} `json:"resources"`
+	}
+	if json.Unmarshal(data, &content) != nil {
+		return 0
+	}
+	n := 0
+	named := regexp.MustCompile(fmt.Sprintf(`"generation": ?"%d"`, generation))
+	for _, resource := range content.Resources {
+		for _, instance := range resource.Instances {
+			for _, name := range []string{"input", "settings"} { // of terraform_data, of the stand-in
+				if named.Match(instance.Attributes[name]) {
+					n++
+				}
+			}
+		}
+	}
+	return n
 }
 
 // plainRound plans and applies with terraform alone, each as a job of its own.
@@ -181,7 +223,7 @@ func (e environment) plainRound(ctx context.Context, dir string, took *[3][]time
 }
 
 func (s scenario) text(generation int, state, world string) []byte {
-	return replaceAll(s.root, "GENERATION", fmt.Sprint(generation), "STATE", state, "WORLD", world)
+	return replaceAll(s.root, "COUNT", fmt.Sprint(s.count), "GENERATION", fmt.Sprint(generation), "STATE", state, "WORLD", world)
 }
 
 // first makes the root as it is before any change.
@@ -243,6 +285,10 @@ func (w *gateWorld) remote(user string) string {
 // what Waybill does is timed.
 func (w *gateWorld) round(ctx context.Context, s scenario, n int, times *[3][]time.Duration) error {
 	branch := fmt.Sprintf("change-%d", n)
+	// A job has a clone of what the rounds before have merged.
+	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "fetch", "--quiet", w.remote("ada"), "main:refs/remotes/origin/main"); err != nil {
+		return err
+	}
 	if _, err := git.RunEnv(ctx, w.clone, gitAuthor, "checkout", "--quiet", "-b", branch); err != nil {
 		return err
 	}

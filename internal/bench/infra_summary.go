@@ -21,11 +21,9 @@ import (
 )
 
 const (
-	summarised = 10_000
 	// summariseFlag makes this program a process that summarises one plan, so
 	// that its memory can be told from everything else's.
 	summariseFlag = "-summarise"
-	sealedMB      = 50
 )
 
 // A key pair of age that is for nothing else.
@@ -45,7 +43,7 @@ func infraSummary(ctx context.Context, e environment) error {
 	main := fmt.Sprintf(
 		"resource \"terraform_data\" \"x\" {\n  count = %d\n  input = { name = \"resource-${count.index}\", tags = { team = "+
 			"\"platform\", env = \"prod\" }, list = [for i in range(20) : \"value-${i}\"] }\n}\n",
-		summarised,
+		e.resources,
 	)
 	if err := writeFiles(dir, map[string][]byte{"main.tf": []byte(main)}); err != nil {
 		return err
@@ -72,7 +70,7 @@ func infraSummary(ctx context.Context, e environment) error {
 		return err
 	}
 	var words []byte
-	a, b, err := alternate(3, func() error {
+	a, b, err := alternate(e.runs(3), func() error {
 		words, err = process.Command{Path: self, Args: []string{summariseFlag, file}, Env: e.env}.Output(ctx)
 		return err
 	}, func() error { return e.terraform(ctx, dir, "show", "-json", "tfplan") })
@@ -80,7 +78,7 @@ func infraSummary(ctx context.Context, e environment) error {
 		return err
 	}
 	e.compare(
-		fmt.Sprintf("Summarising a plan of %d resources (%d MB of JSON)", summarised, len(shown)>>20),
+		fmt.Sprintf("Summarising a plan of %d resources (%d MB of JSON)", e.resources, len(shown)>>20),
 		"reading, summary, secrets, digest and comment: a process of its own", "`terraform show -json` of the same plan", a, b,
 	)
 	e.printf("\n%s\n", words)
@@ -131,7 +129,7 @@ func peak() string {
 
 // infraSeal seals and opens a plan of random bytes, which nothing compresses.
 func infraSeal(_ context.Context, e environment) error {
-	data := make([]byte, sealedMB<<20)
+	data := make([]byte, e.sealedMB<<20)
 	if _, err := rand.Read(data); err != nil {
 		return err
 	}
@@ -158,7 +156,7 @@ func infraSeal(_ context.Context, e environment) error {
 		return err
 	}
 	var sealed []byte
-	a, b, err := alternate(5, func() error {
+	a, b, err := alternate(e.runs(5), func() error {
 		sealed, err = seal.Seal(bundle, recipients)
 		return err
 	}, func() error {
@@ -169,7 +167,7 @@ func infraSeal(_ context.Context, e environment) error {
 		return err
 	}
 	e.printf(
-		"\n### Sealing a plan of %d MB\n\n| | median (range), %d runs |\n|---|---|\n| seal | %s |\n| open | %s |\n", sealedMB,
+		"\n### Sealing a plan of %d MB\n\n| | median (range), %d runs |\n|---|---|\n| seal | %s |\n| open | %s |\n", e.sealedMB,
 		len(a), a, b,
 	)
 	return nil

@@ -1,17 +1,19 @@
 // Command bench measures Waybill against its peers, each pair in the same run,
-// and prints Markdown. make bench builds what it needs first.
+// and prints Markdown. make bench builds what it needs first, and writes the
+// figures into a document.
 //
 //	go run ./internal/bench [PART ...]
+//	go run ./internal/bench -write docs/benchmarks.md
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +55,40 @@ type environment struct {
 	tools string
 	out   io.Writer
 	env   []string
+	sizes
+}
+
+// sizes say how much each part does.
+type sizes struct {
+	most      int // runs of a part; 0 leaves it to the part
+	edited    int // kustomizations
+	rendered  int // overlays
+	checked   int // overlays
+	writers   int // processes that bump at once
+	resources int // of the plan that is summarised
+	sealedMB  int
+	roots     int
+	changed   int // resources of the largest root that goes through the gate
+}
+
+var fullSize = sizes{
+	edited: 43, rendered: 200, checked: 1000, writers: 50, resources: 10_000, sealedMB: 50, roots: 40, changed: 500,
+}
+
+// runs is how often a part that wants n runs has them.
+func (s sizes) runs(n int) int {
+	if s.most > 0 {
+		return min(s.most, n)
+	}
+	return n
+}
+
+// same fails where the two sides did not do the same work: no figure counts then.
+func same(what string, ours, peer, want int) error {
+	if ours != want || peer != want {
+		return fmt.Errorf("%s: Waybill %d, the peer %d, want %d of each: the two did not do the same", what, ours, peer, want)
+	}
+	return nil
 }
 
 func (e environment) printf(format string, args ...any) { fmt.Fprintf(e.out, format, args...) }
@@ -76,12 +112,20 @@ func run(ctx context.Context, names []string) error {
 	if len(names) == 2 && names[0] == summariseFlag {
 		return summarise(os.Stdout, names[1])
 	}
+	document := ""
+	if len(names) == 2 && names[0] == "-write" {
+		document, names = names[1], nil
+	}
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
 	}
-	e := environment{root: root, tools: filepath.Join(root, "bin", "tools"), out: os.Stdout, env: os.Environ()}
-	e.printf("Machine: %d cores, %s/%s, %s.\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	var figures bytes.Buffer
+	e := environment{
+		root: root, tools: filepath.Join(root, "bin", "tools"), out: io.MultiWriter(os.Stdout, &figures), env: os.Environ(),
+		sizes: fullSize,
+	}
+	e.printf("%s", machine(time.Now()))
 	for _, p := range parts {
 		// infra names all of infra-….
 		if len(names) > 0 && !slices.ContainsFunc(
@@ -92,6 +136,9 @@ func run(ctx context.Context, names []string) error {
 		if err := p.run(ctx, e); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+	}
+	if document != "" {
+		return writeFigures(document, figures.Bytes())
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/door/process"
@@ -49,8 +50,6 @@ labels:
 `, i, oldDigest)
 }
 
-const overlayFiles = 43
-
 // overlayEdits changes one digest in many kustomizations, by waybill's editor
 // and by kustomize edit set image.
 func overlayEdits(ctx context.Context, e environment) error {
@@ -60,13 +59,13 @@ func overlayEdits(ctx context.Context, e environment) error {
 	}
 	defer os.RemoveAll(dir)
 	files := make(map[string][]byte)
-	for i := range overlayFiles {
+	for i := range e.edited {
 		files[fmt.Sprintf("apps/app-%d/kustomization.yaml", i)] = []byte(kustomization(i))
 	}
-	var oursLines, peerLines, oursEdits int
+	var oursLines, peerLines, oursEdits, oursNew, peerNew int
 	ours := func() error {
-		oursLines, oursEdits = 0, 0
-		for i := range overlayFiles {
+		oursLines, oursEdits, oursNew = 0, 0, 0
+		for i := range e.edited {
 			result, err := editOverlay(files, i)
 			if err != nil {
 				return err
@@ -76,35 +75,32 @@ func overlayEdits(ctx context.Context, e environment) error {
 				return err
 			}
 			oursLines += changedLines(string(result.Before), string(result.After))
+			oursNew += strings.Count(string(result.After), newDigest)
 		}
 		return nil
 	}
 	peer := func() error {
-		peerLines = 0
-		for i := range overlayFiles {
-			name := filepath.Join(dir, "kustomization.yaml")
+		peerLines, peerNew = 0, 0
+		for i := range e.edited {
 			before := kustomization(i)
-			if err := os.WriteFile(name, []byte(before), 0o644); err != nil {
-				return err
-			}
-			if _, err := (process.Command{Path: e.tool("kustomize"), Dir: dir, Env: e.env,
-				Args: []string{"edit", "set", "image", fmt.Sprintf("app=ghcr.io/acme/app-%d@%s", i, newDigest)}}).Output(ctx); err != nil {
-				return err
-			}
-			after, err := os.ReadFile(name)
+			after, err := e.kustomizeEdit(ctx, dir, before, i)
 			if err != nil {
 				return err
 			}
-			peerLines += changedLines(before, string(after))
+			peerLines += changedLines(before, after)
+			peerNew += strings.Count(after, newDigest)
 		}
 		return nil
 	}
-	a, b, err := alternate(5, ours, peer)
+	a, b, err := alternate(e.runs(5), ours, peer)
 	if err != nil {
 		return err
 	}
+	if err := same("files that name the new digest", oursNew, peerNew, e.edited); err != nil {
+		return err
+	}
 	e.compare(
-		fmt.Sprintf("One digest in each of %d kustomizations", overlayFiles), "waybill (in-process)",
+		fmt.Sprintf("One digest in each of %d kustomizations", e.edited), "waybill (in-process)",
 		"`kustomize edit set image` (a process a file)", a, b,
 	)
 	e.printf(
@@ -112,6 +108,23 @@ func overlayEdits(ctx context.Context, e environment) error {
 		oursLines, oursEdits, peerLines,
 	)
 	return nil
+}
+
+// kustomizeEdit is the nth kustomization once the command line has edited it.
+func (e environment) kustomizeEdit(ctx context.Context, dir, before string, n int) (string, error) {
+	name := filepath.Join(dir, "kustomization.yaml")
+	if err := os.WriteFile(name, []byte(before), 0o644); err != nil {
+		return "", err
+	}
+	_, err := process.Command{
+		Path: e.tool("kustomize"), Dir: dir, Env: e.env,
+		Args: []string{"edit", "set", "image", fmt.Sprintf("app=ghcr.io/acme/app-%d@%s", n, newDigest)},
+	}.Output(ctx)
+	if err != nil {
+		return "", err
+	}
+	after, err := os.ReadFile(name)
+	return string(after), err
 }
 
 // editOverlay names the new digest in the nth kustomization.

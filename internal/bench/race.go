@@ -27,8 +27,7 @@ import (
 )
 
 const (
-	writers = 50
-	zeros   = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 )
 
 // race lets many processes bump different applications of one config
@@ -51,13 +50,13 @@ func race(ctx context.Context, e environment) error {
 		return err
 	}
 	seed := filepath.Join(dir, "seed")
-	if err := raceRepository(seed, image, key); err != nil {
+	if err := raceRepository(seed, image, key, e.writers); err != nil {
 		return err
 	}
 	e.printf(
 		"\n### %d processes bump one config repository at once\n\n| | landed | lost | commits | lines changed | all done after "+
 			"|\n|---|---|---|---|---|---|\n",
-		writers,
+		e.writers,
 	)
 	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/config", Dir: seed}); err != nil {
 		return err
@@ -119,7 +118,7 @@ func signedImage(ctx context.Context, e environment, dir, host string) (imageref
 	return image, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), err
 }
 
-func raceRepository(dir string, image imageref.Ref, key string) error {
+func raceRepository(dir string, image imageref.Ref, key string, writers int) error {
 	var config strings.Builder
 	config.WriteString("apiVersion: waybill.dev/v1\nenvironments: [{name: dev, promotion: auto}]\napps:\n")
 	files := map[string]string{"base/kustomization.yaml": "resources: [deployment.yaml]\n",
@@ -155,9 +154,9 @@ type racecourse struct {
 
 func (e environment) bumpAll(ctx context.Context, image imageref.Ref, on racecourse) error {
 	begin := time.Now()
-	failures := make([]error, writers)
+	failures := make([]error, e.writers)
 	var wg sync.WaitGroup
-	for i := range writers {
+	for i := range e.writers {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -168,7 +167,7 @@ func (e environment) bumpAll(ctx context.Context, image imageref.Ref, on racecou
 	wg.Wait()
 	took := time.Since(begin)
 	landed := 0
-	for i := range writers {
+	for i := range e.writers {
 		text, err := git.Run(ctx, on.bare, "show", fmt.Sprintf("main:apps/app-%d/overlays/dev/kustomization.yaml", i))
 		if err != nil {
 			return err
@@ -192,10 +191,13 @@ func (e environment) bumpAll(ctx context.Context, image imageref.Ref, on racecou
 		}
 	}
 	e.printf(
-		"| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", on.title, landed, writers, writers-landed,
+		"| %s | %d of %d | %d | %s and the first | %d × 1+/1- | %s |\n", on.title, landed, e.writers, e.writers-landed,
 		fmt.Sprint(atoi(commits)-1), lines["1+/1-"], milliseconds(took),
 	)
-	return errors.Join(failures...)
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	return same("applications that landed, each by a commit of one line", landed, lines["1+/1-"], e.writers)
 }
 
 func atoi(text string) int {

@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/process"
 )
-
-const overlays = 200
 
 // rendering renders many overlays over a base, in-process and by a loop of
 // kustomize build.
@@ -20,18 +19,18 @@ func rendering(ctx context.Context, e environment) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	files, err := fleet(e.root, overlays)
+	files, err := fleet(e.root, e.rendered)
 	if err != nil {
 		return err
 	}
 	if err := writeFiles(dir, files); err != nil {
 		return err
 	}
-	objects := 0
+	objects, shown := 0, 0
 	ours := func() error {
 		objects = 0
 		r := render.New(files)
-		for i := range overlays {
+		for i := range e.rendered {
 			rendered, err := r.Kustomize(fmt.Sprintf("apps/app-%d/overlays/prod", i))
 			if err != nil {
 				return err
@@ -41,21 +40,36 @@ func rendering(ctx context.Context, e environment) error {
 		return nil
 	}
 	peer := func() error {
-		for i := range overlays {
-			if _, err := (process.Command{Path: e.tool("kustomize"), Dir: dir, Env: e.env,
-				Args: []string{"build", fmt.Sprintf("apps/app-%d/overlays/prod", i)}}).Output(ctx); err != nil {
+		shown = 0
+		for i := range e.rendered {
+			out, err := e.kustomizeBuild(ctx, dir, i)
+			if err != nil {
 				return err
 			}
+			shown += len(documentStart.FindAll(out, -1))
 		}
 		return nil
 	}
-	a, b, err := alternate(3, ours, peer)
+	a, b, err := alternate(e.runs(3), ours, peer)
 	if err != nil {
 		return err
 	}
-	e.compare(fmt.Sprintf("Rendering %d overlays (%d objects)", overlays, objects), "waybill", "a loop of `kustomize build`", a, b)
+	if err := same("objects", objects, shown, objects); err != nil {
+		return err
+	}
+	e.compare(fmt.Sprintf("Rendering %d overlays (%d objects)", e.rendered, objects), "waybill", "a loop of `kustomize build`", a, b)
 	return nil
 }
+
+// kustomizeBuild renders the nth overlay of a fleet by the command line.
+func (e environment) kustomizeBuild(ctx context.Context, dir string, n int) ([]byte, error) {
+	return process.Command{
+		Path: e.tool("kustomize"), Dir: dir, Env: e.env, Args: []string{"build", fmt.Sprintf("apps/app-%d/overlays/prod", n)},
+	}.Output(ctx)
+}
+
+// documentStart is the kind of an object that kustomize prints.
+var documentStart = regexp.MustCompile(`(?m)^kind: `)
 
 // fleet is the example's backend, many times.
 func fleet(root string, n int) (map[string][]byte, error) {

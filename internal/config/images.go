@@ -20,15 +20,9 @@ type imagesPolicy struct {
 }
 
 func (p imagesPolicy) overriddenBy(o imagesPolicy) imagesPolicy {
-	if o.Allow != nil {
-		p.Allow = o.Allow
-	}
-	if o.Fields != nil {
-		p.Fields = o.Fields
-	}
-	if o.Ignore != nil {
-		p.Ignore = o.Ignore
-	}
+	overrideList(&p.Allow, o.Allow)
+	overrideList(&p.Fields, o.Fields)
+	overrideList(&p.Ignore, o.Ignore)
 	return p
 }
 

@@ -45,46 +45,38 @@ type waiver struct {
 
 // overriddenBy takes what o says, and keeps the rest. Waivers add up.
 func (p policy) overriddenBy(o policy) policy {
-	if o.Require != nil {
-		p.Require = o.Require
-	}
-	if o.Signers != nil {
-		p.Signers = o.Signers
-	}
-	if o.Keys != nil {
-		p.Keys = o.Keys
-	}
-	if o.Builders != nil {
-		p.Builders = o.Builders
-	}
+	overrideList(&p.Require, o.Require)
+	overrideList(&p.Signers, o.Signers)
+	overrideList(&p.Keys, o.Keys)
+	overrideList(&p.Builders, o.Builders)
 	if o.Scan != nil {
 		var merged scanPolicy
 		if p.Scan != nil {
 			merged = *p.Scan
 		}
-		if o.Scan.Severity != nil {
-			merged.Severity = o.Scan.Severity
-		}
-		if o.Scan.IgnoreUnfixed != nil {
-			merged.IgnoreUnfixed = o.Scan.IgnoreUnfixed
-		}
-		if o.Scan.MaxAge != nil {
-			merged.MaxAge = o.Scan.MaxAge
-		}
-		if o.Scan.Databases != nil {
-			merged.Databases = o.Scan.Databases
-		}
-		if o.Scan.DatabaseMaxAge != nil {
-			merged.DatabaseMaxAge = o.Scan.DatabaseMaxAge
-		}
-		if o.Scan.VEX != nil {
-			merged.VEX = o.Scan.VEX
-		}
+		override(&merged.Severity, o.Scan.Severity)
+		override(&merged.IgnoreUnfixed, o.Scan.IgnoreUnfixed)
+		override(&merged.MaxAge, o.Scan.MaxAge)
+		overrideList(&merged.Databases, o.Scan.Databases)
+		override(&merged.DatabaseMaxAge, o.Scan.DatabaseMaxAge)
+		override(&merged.VEX, o.Scan.VEX)
 		p.Scan = &merged
 	}
 	p.Images = p.Images.overriddenBy(o.Images)
 	p.Waivers = append(slices.Clone(p.Waivers), o.Waivers...)
 	return p
+}
+
+func override[T any](into **T, by *T) {
+	if by != nil {
+		*into = by
+	}
+}
+
+func overrideList[T any](into *[]T, by []T) {
+	if by != nil {
+		*into = by
+	}
 }
 
 // defaults are what holds where waybill.yaml is silent: everything is

@@ -52,7 +52,7 @@ func (j judge) eval(t *testing.T, expression string, input map[string]any) any {
 func (j judge) denies(t *testing.T, policy, o render.Object, groups ...string) map[int]string {
 	t.Helper()
 	input := map[string]any{
-		"object":    normal(o.Content),
+		"object":    render.Normal(o.Content),
 		"variables": map[string]any{},
 		"request":   map[string]any{"userInfo": map[string]any{"groups": groups}},
 	}

@@ -43,7 +43,9 @@ var doors = map[string][]string{
 	"github.com/hashicorp/hcl/":                   {"internal/door/terraform/configuration"},
 	"github.com/hashicorp/hc-install/":            {"internal/door/terraform/release"},
 	"github.com/google/cel-go/":                   {"internal/delivery/admission"},
-	"k8s.io/apiserver/":                           {"internal/delivery/admission"},
+	"k8s.io/apiserver/":                           {"internal/delivery/admission", "internal/delivery/schema"},
+	"github.com/cenkalti/backoff/":                {"internal/retry"},
+	"github.com/yuin/goldmark/":                   {"internal/markdown"},
 	"filippo.io/age":                              {"internal/gate/seal"},
 }
 

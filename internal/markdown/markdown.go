@@ -20,9 +20,10 @@ import (
 
 // Text escapes s for a paragraph, list item, heading or table cell. Line breaks
 // become spaces, control characters and text direction overrides go, mentions
-// and issue numbers do not become links.
+// and issue numbers do not become links. Nor does a text begin as a command to the
+// Actions runner, for those who print it.
 func Text(s string) string {
-	s = oneLine(s)
+	s = apart(oneLine(s))
 	var out strings.Builder
 	for i, r := range s {
 		switch r {
@@ -35,20 +36,17 @@ func Text(s string) string {
 			out.WriteString("&gt;")
 		case '&':
 			out.WriteString("&amp;")
-		case '@', '#':
-			if i == 0 && r == '#' {
-				out.WriteByte('\\') // a heading
-			}
-			out.WriteRune(r)
-			out.WriteRune(zeroWidthSpace)
 		case ':':
+			if i == 0 && strings.HasPrefix(s, "::") {
+				out.WriteByte('\\') // a command of the runner
+			}
 			if strings.HasPrefix(s[i:], "://") {
 				out.WriteString("&#58;") // not an autolink
 				continue
 			}
 			out.WriteRune(r)
-		case '-', '+', '=':
-			if i == 0 { // a list, a rule, an underlined heading
+		case '#', '-', '+', '=':
+			if i == 0 { // a heading, a list, a rule, an underlined heading
 				out.WriteByte('\\')
 			}
 			out.WriteRune(r)
@@ -135,14 +133,20 @@ func Link(inline, address string) string {
 // HTML escapes s for the inside of an HTML element such as <summary>, where
 // Markdown's backslashes would show.
 func HTML(s string) string {
-	s = html.EscapeString(oneLine(s))
-	return mention.ReplaceAllString(s, "$0"+string(zeroWidthSpace))
+	return html.EscapeString(apart(oneLine(s)))
 }
 
-const zeroWidthSpace = '\u200b'
+const zeroWidthSpace = "\u200b"
+
+// apart keeps GitHub from reading mentions and numbers of issues, which it makes
+// links of in any text. A number after a word such as "fixes" would close the issue.
+// https://docs.github.com/en/get-started/writing-on-github/working-with-advanced-formatting/autolinked-references-and-urls
+func apart(s string) string {
+	return reference.ReplaceAllString(s, "$0"+zeroWidthSpace)
+}
 
 var (
-	mention    = regexp.MustCompile(`@`)
+	reference  = regexp.MustCompile(`[@#]|(?i:\bGH-)`)
 	infoUnsafe = regexp.MustCompile(`[^A-Za-z0-9_+-]`)
 )
 

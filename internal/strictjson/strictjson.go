@@ -135,14 +135,9 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 			}
 			outer[name] = s.data[start:s.at]
 		}
-		s.space()
-		if s.peek() == '}' {
-			break
+		if ended, err := s.next('}'); ended || err != nil {
+			return err
 		}
-		if s.peek() != ',' {
-			return errSyntax
-		}
-		s.at++
 	}
 	s.at++
 	return nil
@@ -182,17 +177,26 @@ func (s *scanner) array(depth int) error {
 		if err := s.value(depth-1, nil); err != nil {
 			return err
 		}
-		s.space()
-		if s.peek() == ']' {
-			break
+		if ended, err := s.next(']'); ended || err != nil {
+			return err
 		}
-		if s.peek() != ',' {
-			return errSyntax
-		}
-		s.at++
 	}
 	s.at++
 	return nil
+}
+
+// next passes over what follows a member: a comma, or the end.
+func (s *scanner) next(end byte) (ended bool, err error) {
+	s.space()
+	switch s.peek() {
+	case end:
+		ended = true
+	case ',':
+	default:
+		return false, errSyntax
+	}
+	s.at++
+	return ended, nil
 }
 
 func (s *scanner) text() error {

@@ -1,6 +1,10 @@
 package admission
 
-import "maps"
+import (
+	"maps"
+
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+)
 
 // defaulted is the object with what the API server fills in before policies see
 // it, for the kinds that policies are written about: pods and what makes them,
@@ -10,7 +14,7 @@ func defaulted(object map[string]any) map[string]any {
 	if object == nil {
 		return nil
 	}
-	out, _ := normal(object).(map[string]any) // a copy
+	out, _ := render.Normal(object).(map[string]any) // a copy
 	spec, _ := out["spec"].(map[string]any)
 	if spec == nil {
 		return out

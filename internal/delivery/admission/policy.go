@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// policy is a ValidatingAdmissionPolicy, as far as it can be evaluated here.
-type policy struct {
+// manifest is what each object has, and where it stands.
+type manifest struct {
 	file string
 	line int
 
@@ -14,6 +14,11 @@ type policy struct {
 		Name        string            `json:"name"`
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
+}
+
+// policy is a ValidatingAdmissionPolicy, as far as it can be evaluated here.
+type policy struct {
+	manifest
 	Spec struct {
 		FailurePolicy string `json:"failurePolicy"` // Fail by default, or Ignore
 		ParamKind     *struct {
@@ -46,13 +51,7 @@ type validation struct {
 
 // binding says where a policy holds, and what follows.
 type binding struct {
-	file string
-	line int
-
-	Metadata struct {
-		Name        string            `json:"name"`
-		Annotations map[string]string `json:"annotations"`
-	} `json:"metadata"`
+	manifest
 	Spec struct {
 		PolicyName        string          `json:"policyName"`
 		ValidationActions []string        `json:"validationActions"` // Deny, Warn, Audit

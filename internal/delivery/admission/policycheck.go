@@ -25,6 +25,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
@@ -142,7 +143,7 @@ func (s *Set) take(file string, d document) {
 	name := textAt(d.content, "metadata", "name")
 	switch {
 	case strings.HasPrefix(version, group+"/") && kind == policyKind:
-		p := &policy{file: file, line: d.line}
+		p := &policy{manifest: manifest{file: file, line: d.line}}
 		if err := into(d.content, p); err != nil {
 			s.Problems = append(s.Problems, Problem{
 				File: file, Line: d.line, Message: fmt.Sprintf("the policy %s cannot be read: %v", name, err),
@@ -151,7 +152,7 @@ func (s *Set) take(file string, d document) {
 		}
 		s.definitions = append(s.definitions, p)
 	case strings.HasPrefix(version, group+"/") && kind == bindingKind:
-		b := binding{file: file, line: d.line}
+		b := binding{manifest: manifest{file: file, line: d.line}}
 		if err := into(d.content, &b); err != nil {
 			s.Problems = append(s.Problems, Problem{
 				File: file, Line: d.line, Message: fmt.Sprintf("the binding %s cannot be read: %v", name, err),
@@ -198,41 +199,10 @@ func parse(file string, data []byte) ([]document, error) {
 				d.line = key.Line
 			}
 		}
-		d.content, _ = normal(content).(map[string]any)
+		d.content, _ = render.Normal(content).(map[string]any)
 		documents = append(documents, d)
 	}
 	return documents, nil
-}
-
-// Normal gives a value the types that the API server's decoder gives it: whole
-// numbers are int64.
-func normal(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, inner := range v {
-			out[k] = normal(inner)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, inner := range v {
-			out[i] = normal(inner)
-		}
-		return out
-	case int:
-		return int64(v)
-	case uint64:
-		return int64(v)
-	case float64:
-		if whole := int64(v); float64(whole) == v {
-			return whole
-		}
-		return v
-	case nil, string, bool, int64:
-		return v
-	}
-	return fmt.Sprint(v) // a date that is not quoted
 }
 
 func into(content map[string]any, to any) error {

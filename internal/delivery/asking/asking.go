@@ -18,6 +18,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // Task marks a deployment as a question to Waybill; workflows filter by it.
@@ -112,12 +113,7 @@ func (a Asker) sleep(ctx context.Context) {
 		a.Sleep(ctx, a.Interval)
 		return
 	}
-	timer := time.NewTimer(a.Interval)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	_ = retry.Wait(ctx, a.Interval) // the caller sees that ctx has ended
 }
 
 func (a Answer) verdict(repository github.Repository) error {

@@ -128,16 +128,7 @@ func (d *Dockerfile) Line(n int) string {
 func (d *Dockerfile) checkSources() error {
 	for _, stage := range d.stages {
 		for _, cmd := range stage.Commands {
-			var sources []string
-			switch c := cmd.(type) {
-			case *instructions.CopyCommand:
-				if c.From == "" {
-					sources = c.SourcePaths
-				}
-			case *instructions.AddCommand:
-				sources = c.SourcePaths
-			}
-			for _, s := range sources {
+			for _, s := range contextSources(cmd) {
 				if clean := path.Clean(s); clean == ".." || strings.HasPrefix(clean, "../") {
 					return fmt.Errorf(
 						"%s:%d: %s leaves the build context: choose a context above it with --context", d.Path,
@@ -146,6 +137,19 @@ func (d *Dockerfile) checkSources() error {
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// contextSources are the paths of the build context that a command copies.
+func contextSources(cmd instructions.Command) []string {
+	switch c := cmd.(type) {
+	case *instructions.CopyCommand:
+		if c.From == "" {
+			return c.SourcePaths
+		}
+	case *instructions.AddCommand:
+		return c.SourcePaths
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func TestFieldsThatHoldNoImage(t *testing.T) {
 		"a schema": {
 			config,
 			resource("apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: p}\nspec: {versions: " +
-				"[{schema: {openAPIV3Schema: {properties: {image: {type: string, default: busybox}}}}}]}\n"),
+				"[{schema: {openAPIV3Schema: {type: object, properties: {image: {type: string, default: busybox}}}}}]}\n"),
 			"",
 		},
 		"a machine's, and not ignored": {config, kind("{image: ami-0abc}"), "ami-0abc (Mesh p, spec.image), which names no digest"},

@@ -4,38 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
-// Bounds of the race for a branch head. With the backoff's jitter, a writer
-// among 50 lands well before its last attempt.
-const (
-	maxAttempts = 100
-	firstDelay  = 50 * time.Millisecond
-	maxDelay    = 3 * time.Second
-)
+const maxAttempts = 100
+
+// racing bounds the race for a branch head. As the delays differ, a writer among 50
+// lands well before its last attempt.
+var racing = retry.Policy{First: 50 * time.Millisecond, Factor: 2, Most: 3 * time.Second, Spread: 0.5}
 
 // Race runs try, which reads, decides and commits, again for as long as others
 // are faster. It gives how often it ran.
 func Race(ctx context.Context, try func() error) (attempts int, err error) {
-	delay := firstDelay
-	for attempts = 1; ; attempts++ {
-		if err = try(); !errors.Is(err, configrepo.ErrMoved) {
-			return attempts, err
-		}
-		if attempts == maxAttempts {
-			return attempts, fmt.Errorf("lost the race for the branch %d times: %w: run it again", attempts, err)
-		}
-		timer := time.NewTimer(delay/2 + rand.N(delay)) // between half and one and a half of it
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return attempts, ctx.Err()
-		case <-timer.C:
-		}
-		delay = min(delay*2, maxDelay)
+	ended := racing.Do(ctx, func(attempt int, delay time.Duration) (time.Duration, bool) {
+		attempts, err = attempt, try()
+		return delay, errors.Is(err, configrepo.ErrMoved) && attempt < maxAttempts
+	})
+	switch {
+	case ended != nil:
+		return attempts, ended
+	case errors.Is(err, configrepo.ErrMoved):
+		return attempts, fmt.Errorf("lost the race for the branch %d times: %w: run it again", attempts, err)
 	}
+	return attempts, err
 }

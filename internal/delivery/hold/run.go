@@ -2,7 +2,6 @@ package hold
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -45,25 +44,17 @@ func Run(ctx context.Context, repo Repository, req Request) (result Result, err 
 }
 
 func once(ctx context.Context, repo Repository, req Request) (Result, error) {
-	head, err := repo.Head(ctx, req.Branch)
-	if err != nil {
-		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
-	}
-	snapshot, err := repo.Snapshot(ctx, head)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
-	}
-	file := Path(req.App, req.Env)
-	data, found := snapshot.Files[file]
-	result := Result{Commit: head}
-	if found {
-		result.Hold = Parse(file, data, req.App, req.Env)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, repo, req.Branch)
 	if err != nil {
 		return Result{}, err
 	}
-	if _, _, err := cfg.Place(req.App, req.Env); err != nil && !found { // a hold outlives its place, and can be lifted
+	file := Path(req.App, req.Env)
+	data, found := tip.Files[file]
+	result := Result{Commit: tip.Commit}
+	if found {
+		result.Hold = Parse(file, data, req.App, req.Env)
+	}
+	if _, _, err := tip.Config.Place(req.App, req.Env); err != nil && !found { // a hold outlives its place, and can be lifted
 		return Result{}, err
 	}
 	change := configrepo.Change{Path: file}
@@ -81,7 +72,7 @@ func once(ctx context.Context, repo Repository, req Request) (Result, error) {
 		result.Hold = h
 	}
 	if result.Commit, err = repo.Commit(ctx, configrepo.Request{
-		Branch: req.Branch, Expect: head, Parent: head, Changes: []configrepo.Change{change}, Message: req.message(result.Hold),
+		Branch: req.Branch, Expect: tip.Commit, Parent: tip.Commit, Changes: []configrepo.Change{change}, Message: req.message(result.Hold),
 	}); err != nil {
 		return result, err
 	}

@@ -3,7 +3,6 @@ package promote
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -112,15 +111,11 @@ func sameText(a, b string) bool {
 func (p *Promoter) branch(
 	ctx context.Context, c candidate, req Request, pull *rules.Pull, result *Promotion,
 ) (head string, moved bool, err error) {
-	current, err := p.head(ctx, result.Branch, pull)
+	current, own, err := p.at(ctx, c, pull, result.Branch)
 	if err != nil {
 		return "", false, err
 	}
 	if current != "" {
-		own, err := rules.Own(ctx, p.Repo, current, c.app, c.to.Name)
-		if err != nil {
-			return "", false, err
-		}
 		if own == nil {
 			return "", false, p.leaveAlone(ctx, c, pull, result)
 		}
@@ -145,17 +140,16 @@ func (p *Promoter) branch(
 	return head, true, err
 }
 
-// head is where the branch of a promotion ends, as its pull request says where it
-// is open; empty without the branch.
-func (p *Promoter) head(ctx context.Context, branch string, pull *rules.Pull) (string, error) {
-	if pull != nil {
-		return pull.Head, nil
+// at is where the branch of a promotion ends, as its pull request says where it is
+// open, and what Waybill wrote there.
+func (p *Promoter) at(
+	ctx context.Context, c candidate, pull *rules.Pull, branch string,
+) (head string, own *rules.Branch, err error) {
+	if pull == nil {
+		return rules.At(ctx, p.Repo, branch, c.app, c.to.Name)
 	}
-	head, err := p.Repo.Head(ctx, branch)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		return "", nil
-	}
-	return head, err
+	own, err = rules.Own(ctx, p.Repo, pull.Head, c.app, c.to.Name)
+	return pull.Head, own, err
 }
 
 const foreignMarker = "<!-- waybill:foreign -->"

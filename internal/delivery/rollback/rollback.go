@@ -8,7 +8,6 @@ package rollback
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -326,15 +325,8 @@ func (r *Roller) follow(ctx context.Context, w write, pull rules.Pull, result *R
 // this rollback would make it. One that somebody else has pushed to is left
 // alone.
 func (r *Roller) branch(ctx context.Context, w write, name string) (head string, reusable bool, err error) {
-	head, err = r.Repo.Head(ctx, name)
-	if errors.Is(err, configrepo.ErrNotFound) {
-		return "", false, nil
-	}
-	if err != nil {
-		return "", false, err
-	}
-	own, err := rules.Own(ctx, r.Repo, head, w.app, w.env.Name)
-	if err != nil {
+	head, own, err := rules.At(ctx, r.Repo, name, w.app, w.env.Name)
+	if err != nil || head == "" {
 		return "", false, err
 	}
 	if own == nil {

@@ -22,6 +22,12 @@ type Snapshots interface {
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 }
 
+// Branches are the branches of the config repository, with what Snapshots gives.
+type Branches interface {
+	Snapshots
+	Head(ctx context.Context, branch string) (string, error)
+}
+
 // Branch is what a branch of Waybill's holds.
 type Branch struct {
 	Image imageref.Ref // that it changes the overlay to
@@ -36,6 +42,20 @@ func addsHold(before, after []byte, file, app, env string) bool {
 		return false
 	}
 	return before == nil || hold.Parse(file, after, app, env).Covers(hold.Parse(file, before, app, env))
+}
+
+// At reads where a branch is, empty if there is none, and what Waybill wrote there;
+// nil if the branch holds anything else.
+func At(ctx context.Context, repo Branches, branch string, app config.App, env string) (head string, own *Branch, err error) {
+	head, err = repo.Head(ctx, branch)
+	if errors.Is(err, configrepo.ErrNotFound) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	own, err = Own(ctx, repo, head, app, env)
+	return head, own, err
 }
 
 // Own reads a branch that holds Waybill's own commit for the place and nothing

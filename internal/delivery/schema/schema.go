@@ -3,10 +3,11 @@
 // fields and types of that kind alone.
 //
 // Built-in kinds are held strictly against the types of this release of
-// Kubernetes, custom kinds against the definitions that the caller has. A custom
-// kind without a definition is not judged. Values are not part of any message,
-// because an object can hold secrets. Rules in CEL of a definition are not
-// evaluated.
+// Kubernetes, custom kinds against the definitions that the caller has, with their
+// list types and rules in CEL. A custom kind without a definition is not judged. A
+// definition that cannot be used is a problem, of itself and of each object of its
+// kind. Rules that compare with an older object do not run: there is none. Values
+// are not part of any message, because an object can hold secrets.
 package schema
 
 import (
@@ -14,13 +15,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	gvk "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -44,34 +41,35 @@ func scheme() *runtime.Scheme {
 
 // Schemas are the kinds that objects are held against.
 type Schemas struct {
-	custom map[gvk.GroupVersionKind]*definition // nil where the definition cannot be used
+	custom map[gvk.GroupVersionKind]*definition // that are served
 	kinds  map[gvk.GroupKind]bool               // that have a definition, in any version
-}
-
-// definition is one version of a custom kind.
-type definition struct {
-	structural *schema.Structural
-	validator  validation.SchemaValidator
-	cluster    bool // belongs to no namespace
+	cost   *atomic.Int64                        // of all rules that were evaluated
 }
 
 // New takes the custom resource definitions among objects.
 func New(objects []render.Object) *Schemas {
-	s := &Schemas{custom: make(map[gvk.GroupVersionKind]*definition), kinds: make(map[gvk.GroupKind]bool)}
+	s := &Schemas{
+		custom: make(map[gvk.GroupVersionKind]*definition), kinds: make(map[gvk.GroupKind]bool), cost: new(atomic.Int64),
+	}
 	for _, o := range objects {
 		var crd apiextensionsv1.CustomResourceDefinition
-		if o.Kind != "CustomResourceDefinition" || into(o.Content, &crd) != nil {
+		if !defines(o) || into(o.Content, &crd) != nil {
 			continue
 		}
 		for _, v := range crd.Spec.Versions {
 			kind := gvk.GroupVersionKind{Group: crd.Spec.Group, Version: v.Name, Kind: crd.Spec.Names.Kind}
 			s.kinds[kind.GroupKind()] = true
 			if v.Served {
-				s.custom[kind] = compile(v, crd.Spec.Scope == apiextensionsv1.ClusterScoped)
+				s.custom[kind] = &definition{version: v, cluster: crd.Spec.Scope == apiextensionsv1.ClusterScoped, cost: s.cost}
 			}
 		}
 	}
 	return s
+}
+
+// defines reports whether an object is a definition that a cluster takes.
+func defines(o render.Object) bool {
+	return o.Kind == "CustomResourceDefinition" && o.APIVersion == apiextensionsv1.SchemeGroupVersion.String()
 }
 
 func into(content, v any) error {
@@ -80,23 +78,6 @@ func into(content, v any) error {
 		return err
 	}
 	return json.Unmarshal(data, v)
-}
-
-func compile(v apiextensionsv1.CustomResourceDefinitionVersion, cluster bool) *definition {
-	var internal apiextensions.CustomResourceValidation
-	convert := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation
-	if v.Schema == nil || convert(v.Schema, &internal, nil) != nil {
-		return nil
-	}
-	structural, err := schema.NewStructural(internal.OpenAPIV3Schema)
-	if err != nil {
-		return nil
-	}
-	validator, _, err := validation.NewSchemaValidator(internal.OpenAPIV3Schema)
-	if err != nil {
-		return nil
-	}
-	return &definition{structural: structural, validator: validator, cluster: cluster}
 }
 
 // kindOf is the kind of an object.
@@ -132,11 +113,15 @@ func (s *Schemas) Problems(o render.Object) []string {
 		problems = append(problems, "it has no metadata.name")
 	}
 	switch d, served := s.custom[kind]; {
+	case defines(o):
+		if problems = append(problems, strict(o)...); len(problems) == 0 {
+			problems = unusable(o)
+		}
 	case kinds.IsGroupRegistered(kind.Group):
 		problems = append(problems, strict(o)...)
-	case d != nil:
+	case served:
 		problems = append(problems, d.problems(o)...)
-	case s.kinds[kind.GroupKind()] && !served:
+	case s.kinds[kind.GroupKind()]:
 		problems = append(problems, fmt.Sprintf("its definition does not serve the version %s", o.APIVersion))
 	}
 	return problems
@@ -175,51 +160,6 @@ func reason(text string) string {
 		return after
 	}
 	return text
-}
-
-// problems holds an object against its definition.
-func (d *definition) problems(o render.Object) []string {
-	content, _ := whole(o.Content).(map[string]any)
-	var problems []string
-	for _, field := range pruning.PruneWithOptions(
-		content, d.structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true},
-	) {
-		problems = append(problems, fmt.Sprintf("unknown field %q", field))
-	}
-	defaulting.Default(content, d.structural)
-	for _, err := range validation.ValidateCustomResource(nil, content, d.validator) {
-		problems = append(problems, strings.TrimSuffix(fmt.Sprintf("%s: %s: %s", err.Field, err.Type, err.Detail), ": "))
-	}
-	if d.cluster && o.Namespace != "" {
-		problems = append(problems, "it belongs to the cluster, and names a namespace")
-	}
-	slices.Sort(problems)
-	return problems
-}
-
-// whole copies a value with its numbers as a decoder of JSON would have them.
-func whole(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			out[k] = whole(e)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = whole(e)
-		}
-		return out
-	case int:
-		return int64(v)
-	case float64:
-		if v == float64(int64(v)) {
-			return int64(v)
-		}
-	}
-	return v
 }
 
 // What the types of Kubernetes say of how long a version is served.

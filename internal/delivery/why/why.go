@@ -61,23 +61,15 @@ type Result struct {
 
 // Explain asks every rule of the place about the digest. forge may be nil.
 func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge Forge, req Request) (Result, error) {
-	head, err := repo.Head(ctx, req.Branch)
-	if err != nil {
-		return Result{}, fmt.Errorf("read the head of %s: %w", req.Branch, err)
-	}
-	snapshot, err := repo.Snapshot(ctx, head)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", req.Branch, err)
-	}
-	cfg, err := history.Load(snapshot.Files)
+	tip, err := history.ReadTip(ctx, repo, req.Branch)
 	if err != nil {
 		return Result{}, err
 	}
-	app, env, err := cfg.Place(req.App, req.Env)
+	app, env, err := tip.Config.Place(req.App, req.Env)
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := question{snapshot, cfg, app, req}.candidate(ctx, repo)
+	result, err := question{tip, app, req}.candidate(ctx, repo)
 	if err != nil {
 		return result, err
 	}
@@ -85,12 +77,12 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if !history.Runs(result.Image) || result.Image == result.Deployed {
 		return result, nil
 	}
-	waybill, err := judge.Image(ctx, cfg, app.Name, env.Name, result.Image)
+	waybill, err := judge.Image(ctx, tip.Config, app.Name, env.Name, result.Image)
 	if err != nil {
 		return result, err
 	}
 	reasons, err := judge.Enter(ctx, repo, rules.Move{
-		Config: cfg, Rev: head, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed,
+		Config: tip.Config, Rev: tip.Commit, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed,
 	})
 	if err != nil {
 		return result, err
@@ -108,22 +100,21 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 
 // question is what is asked about an application, at a snapshot.
 type question struct {
-	snapshot *configrepo.Snapshot
-	cfg      *config.Config
-	app      config.App
-	req      Request
+	history.Tip
+	app config.App
+	req Request
 }
 
 // candidate finds what runs in the place and what would enter it.
 func (q question) candidate(ctx context.Context, repo Repository) (Result, error) {
 	result := Result{App: q.app.Name, Env: q.req.Env, Image: q.req.Image}
-	now, err := history.Read(q.snapshot.Files, q.app, q.req.Env)
+	now, err := history.Read(q.Files, q.app, q.req.Env)
 	if err != nil {
 		return result, err
 	}
 	if history.Runs(now.Ref) {
 		result.Deployed = now.Ref
-		period, found, err := history.Find(ctx, repo, history.Where{Rev: q.snapshot.Commit, App: q.app, Env: q.req.Env}, now.Ref)
+		period, found, err := history.Find(ctx, repo, history.Where{Rev: q.Commit, App: q.app, Env: q.req.Env}, now.Ref)
 		if err != nil {
 			return result, err
 		}
@@ -131,7 +122,7 @@ func (q question) candidate(ctx context.Context, repo Repository) (Result, error
 			result.Since = period.Since.UTC()
 		}
 	}
-	befores := q.cfg.Befores(q.app, q.req.Env)
+	befores := q.Config.Befores(q.app, q.req.Env)
 	if len(befores) == 0 {
 		if q.req.Image.IsZero() {
 			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", q.req.Env)
@@ -143,7 +134,7 @@ func (q question) candidate(ctx context.Context, repo Repository) (Result, error
 		if !result.Image.IsZero() {
 			break
 		}
-		from, err := history.Read(q.snapshot.Files, q.app, before.Name)
+		from, err := history.Read(q.Files, q.app, before.Name)
 		if err != nil {
 			return result, err
 		}

@@ -127,20 +127,25 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 
 // blob reads a file's content; a history holds the same one often.
 func (g *GitHub) blob(ctx context.Context, sha string) ([]byte, error) {
+	return once(g, g.blobs, sha, func() ([]byte, error) { return g.api.Blob(ctx, g.repo, sha) })
+}
+
+// once gives what is known of a key, or reads and keeps it.
+func once[T any](g *GitHub, known map[string]T, key string, read func() (T, error)) (T, error) {
 	g.mu.Lock()
-	data, ok := g.blobs[sha]
+	value, ok := known[key]
 	g.mu.Unlock()
 	if ok {
-		return data, nil
+		return value, nil
 	}
-	data, err := g.api.Blob(ctx, g.repo, sha)
+	value, err := read()
 	if err != nil {
-		return nil, err
+		return value, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.blobs[sha] = data
-	return data, nil
+	known[key] = value
+	return value, nil
 }
 
 // Snapshot reads every regular file of a revision: the list of files and one
@@ -304,20 +309,13 @@ func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, erro
 
 // root is the id of a commit's tree.
 func (g *GitHub) root(ctx context.Context, sha string) (string, error) {
-	g.mu.Lock()
-	root, ok := g.roots[sha]
-	g.mu.Unlock()
-	if ok {
+	return once(g, g.roots, sha, func() (string, error) {
+		root, err := g.api.CommitTree(ctx, g.repo, sha)
+		if err != nil {
+			return "", notFound(err, http.StatusNotFound)
+		}
 		return root, nil
-	}
-	root, err := g.api.CommitTree(ctx, g.repo, sha)
-	if err != nil {
-		return "", notFound(err, http.StatusNotFound)
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.roots[sha] = root
-	return root, nil
+	})
 }
 
 func (g *GitHub) cached(sha string) *Snapshot {

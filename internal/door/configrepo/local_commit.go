@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 const zeroOID = "0000000000000000000000000000000000000000"
@@ -255,11 +256,9 @@ func (l *Local) lock(ctx context.Context) (func(), error) {
 			f.Close()
 			return nil, fmt.Errorf("lock the config repository with %s: %w", path, err)
 		}
-		select {
-		case <-ctx.Done():
+		if err := retry.Wait(ctx, 5*time.Millisecond); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("wait for another writer (%s): %w", path, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+			return nil, fmt.Errorf("wait for another writer (%s): %w", path, err)
 		}
 	}
 }

@@ -71,9 +71,6 @@ func New(o Options) (*Client, error) {
 		}
 	}
 	t := &transport{inner: inner, host: base.Host, token: o.Token, sleep: o.Sleep, now: o.Now}
-	if t.sleep == nil {
-		t.sleep = sleep
-	}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -159,16 +156,5 @@ func all[T any](page func(o gogithub.ListOptions) ([]T, *gogithub.Response, erro
 			return list, nil
 		}
 		o.Page = resp.NextPage
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -30,23 +30,28 @@ func (c *Client) UpsertOwnComment(ctx context.Context, repo Repository, n int, o
 	if err != nil {
 		return err
 	}
+	var mine []IssueComment
 	for _, old := range comments {
-		if !strings.HasPrefix(old.Body, own.Marker) || !old.By(own.Login) {
-			continue
+		if strings.HasPrefix(old.Body, own.Marker) && old.By(own.Login) {
+			mine = append(mine, old)
 		}
-		if old.Body == own.Body {
+	}
+	return c.KeepComment(ctx, repo, n, mine, own.Body)
+}
+
+// KeepComment makes body the text of one of the comments, or of a new one if there
+// is none any more. It leaves a comment that says the same already alone.
+func (c *Client) KeepComment(ctx context.Context, repo Repository, n int, own []IssueComment, body string) error {
+	for _, old := range own {
+		if old.Body == body {
 			return nil
 		}
-		_, _, err := c.api.Issues.EditComment(ctx, repo.Owner, repo.Name, old.ID, &gogithub.IssueComment{Body: &own.Body})
-		if err == nil {
-			return nil
-		}
-		if err := wrap(fmt.Sprintf("edit the comment on %s#%d", repo, n), err); !IsNotFound(err) {
+		if err := c.EditComment(ctx, repo, old.ID, body); !IsNotFound(err) {
 			return err
 		}
 		// Somebody deleted it meanwhile.
 	}
-	return c.Comment(ctx, repo, n, own.Body)
+	return c.Comment(ctx, repo, n, body)
 }
 
 // EditComment changes the text of a comment.

@@ -248,10 +248,15 @@ func TestUpsertOwnComment(t *testing.T) {
 	if err := c.Comment(t.Context(), repo, 1, "quoting <!-- m --> is not it"); err != nil {
 		t.Fatal(err)
 	}
+	edits := 0
+	w.fault(t, sandbox.Fault{Method: "PATCH", Path: "/issues/comments/", Count: 10, Before: func() { edits++ }})
 	for _, body := range []string{"<!-- m -->\none", "<!-- m -->\ntwo", "<!-- m -->\ntwo"} {
 		if err := c.UpsertOwnComment(t.Context(), repo, 1, github.OwnComment{Login: me, Marker: "<!-- m -->", Body: body}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if edits != 1 {
+		t.Errorf("%d edits: a comment that says the same is left alone", edits)
 	}
 	want := []string{"<!-- m -->\nbob's", "quoting <!-- m --> is not it", "<!-- m -->\ntwo"}
 	if diff := cmp.Diff(want, w.Pulls("acme/config")[0].Comments); diff != "" {

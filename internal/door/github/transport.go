@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // Bounds of one call. GitHub asks that clients wait at least a minute at a
@@ -19,7 +20,7 @@ import (
 const (
 	maxAttempts    = 5
 	maxWait        = 3 * time.Minute // over all waits of one call
-	firstWait      = time.Second
+	firstWait      = 1100 * time.Millisecond
 	secondaryWait  = time.Minute
 	attemptTimeout = 90 * time.Second
 	peekBytes      = 64 << 10
@@ -60,29 +61,32 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	waited := time.Duration(0)
-	for attempt := 1; ; attempt++ {
-		resp, err := t.once(req, body)
-		wait, again := t.judge(req, resp, err, attempt)
+	var resp *http.Response
+	var err error
+	policy := retry.Policy{First: firstWait, Factor: 2, Most: maxWait, Spread: 0.1, Sleep: t.sleep}
+	ended := policy.Do(req.Context(), func(attempt int, delay time.Duration) (time.Duration, bool) {
+		resp, err = t.once(req, body)
+		wait, again := t.judge(req, resp, err, attempt, delay)
 		if again && (attempt == maxAttempts || waited+wait > maxWait) {
 			again = false
 			if resp != nil && limited(resp) {
 				resp.Header.Set(headerLimitEnds, t.now().Add(wait).UTC().Format(http.TimeFormat))
 			}
 		}
-		if !again {
-			if resp != nil {
-				hideLimits(resp)
-			}
-			return resp, err
-		}
-		if resp != nil {
+		switch {
+		case resp == nil:
+		case again:
 			resp.Body.Close()
-		}
-		if err := t.sleep(req.Context(), wait); err != nil {
-			return nil, err
+		default:
+			hideLimits(resp)
 		}
 		waited += wait
+		return wait, again
+	})
+	if ended != nil {
+		return nil, ended
 	}
+	return resp, err
 }
 
 func (t *transport) once(req *http.Request, body []byte) (*http.Response, error) {
@@ -116,27 +120,25 @@ func (c *closer) Close() error {
 }
 
 // judge reports whether to send the request again, and after which wait.
-func (t *transport) judge(req *http.Request, resp *http.Response, err error, attempt int) (time.Duration, bool) {
-	backoff := firstWait << (attempt - 1)
-	backoff += time.Duration(rand.Int64N(int64(backoff)/4 + 1))
+func (t *transport) judge(req *http.Request, resp *http.Response, err error, attempt int, delay time.Duration) (time.Duration, bool) {
 	if err != nil {
 		if req.Context().Err() != nil {
 			return 0, false
 		}
 		var dial *net.OpError
 		unsent := errors.As(err, &dial) && dial.Op == "dial"
-		return backoff, unsent || safe(req)
+		return delay, unsent || safe(req)
 	}
 	if limited(resp) {
-		return t.limitWait(resp, backoff, attempt), true
+		return t.limitWait(resp, delay, attempt), true
 	}
 	switch resp.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
 		http.StatusGatewayTimeout, http.StatusRequestTimeout:
-		if after, ok := t.retryAfter(resp); ok {
-			backoff = max(after, backoff)
+		if after, ok := retry.After(resp.Header, t.now()); ok {
+			delay = max(after, delay)
 		}
-		return backoff, safe(req)
+		return delay, safe(req)
 	}
 	return 0, false
 }
@@ -187,8 +189,8 @@ func bodySays(resp *http.Response, texts ...string) bool {
 	return false
 }
 
-func (t *transport) limitWait(resp *http.Response, backoff time.Duration, attempt int) time.Duration {
-	if after, ok := t.retryAfter(resp); ok {
+func (t *transport) limitWait(resp *http.Response, delay time.Duration, attempt int) time.Duration {
+	if after, ok := retry.After(resp.Header, t.now()); ok {
 		return after
 	}
 	if resp.Header.Get("X-Ratelimit-Remaining") == "0" {
@@ -199,18 +201,7 @@ func (t *transport) limitWait(resp *http.Response, backoff time.Duration, attemp
 	if resp.StatusCode == http.StatusForbidden {
 		return secondaryWait << (attempt - 1)
 	}
-	return backoff
-}
-
-func (t *transport) retryAfter(resp *http.Response) (time.Duration, bool) {
-	value := resp.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(t.now()), 0), true
-	}
-	return 0, false
+	return delay
 }
 
 // hideLimits keeps the library from refusing later requests by itself: when to

@@ -28,6 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
+	"github.com/waybill-dev/waybill/internal/retry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -35,7 +36,7 @@ import (
 func hurried(o Options) (*Client, *waits) {
 	w := &waits{}
 	c := New(o)
-	c.transport.(*patient).sleep = w.sleep
+	c.transport.(*patient).Sleep = w.sleep
 	return c, w
 }
 
@@ -259,9 +260,9 @@ func TestCancelEndsTheWait(t *testing.T) {
 		return true
 	})
 	client := New(Options{})
-	client.transport.(*patient).sleep = func(ctx context.Context, d time.Duration) error {
+	client.transport.(*patient).Sleep = func(ctx context.Context, d time.Duration) error {
 		cancel(why) // while it waits
-		return sleep(ctx, d)
+		return retry.Wait(ctx, d)
 	}
 	_, err := client.Resolve(ctx, server.Host+"/acme/app:1")
 	if !errors.Is(err, why) && !errors.Is(err, context.Canceled) {

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
-	"strconv"
 	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // Bounds of one request. Together with patience they bound every call: a
@@ -38,24 +38,14 @@ func newTransport() http.RoundTripper {
 type patience struct {
 	attempts  int           // at most, the first one included
 	silences  int           // at most, when the registry says nothing at all
-	first     time.Duration // wait after the first failure; each further one is three times as long
 	retryWait time.Duration // longest Retry-After that is waited for
-	sleep     func(ctx context.Context, d time.Duration) error
+	retry.Policy
 }
 
 func defaultPatience() patience {
-	return patience{attempts: 4, silences: 2, first: 250 * time.Millisecond, retryWait: 90 * time.Second, sleep: sleep}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return patience{attempts: 4, silences: 2, retryWait: 90 * time.Second, Policy: retry.Policy{
+		First: 280 * time.Millisecond, Factor: 3, Most: 10 * time.Second, Spread: 0.1,
+	}}
 }
 
 // patient repeats requests that fail for a reason that may pass. A request
@@ -71,41 +61,38 @@ type exhausted struct{ error }
 
 func (e exhausted) Unwrap() error { return e.error }
 
-func (p *patient) RoundTrip(request *http.Request) (*http.Response, error) {
+func (p *patient) RoundTrip(request *http.Request) (response *http.Response, err error) {
 	if request.Body != nil && request.Body != http.NoBody && request.GetBody == nil {
 		return p.inner.RoundTrip(request)
 	}
 	silences := 0
-	for attempt := 1; ; attempt++ {
-		response, err := p.once(request, attempt)
+	ended := p.Do(request.Context(), func(attempt int, delay time.Duration) (time.Duration, bool) {
+		response, err = p.once(request, attempt)
 		if err != nil {
 			if isSilence(err) {
 				silences++
 			}
-			if attempt >= p.attempts || silences >= p.silences || !passes(err) || request.Context().Err() != nil {
-				return nil, exhausted{err}
-			}
-			if err := p.sleep(request.Context(), p.backoff(attempt)); err != nil {
-				return nil, exhausted{err}
-			}
-			continue
+			again := attempt < p.attempts && silences < p.silences && passes(err) && request.Context().Err() == nil
+			err = exhausted{err}
+			return delay, again
 		}
 		if attempt >= p.attempts || !(retryable(response.StatusCode) || isLate(request, response)) {
-			return response, nil
+			return 0, false
 		}
-		wait := p.backoff(attempt)
-		if asked, ok := retryAfter(response.Header, time.Now()); ok {
+		if asked, ok := retry.After(response.Header, time.Now()); ok {
 			if asked > p.retryWait {
-				return response, nil
+				return 0, false
 			}
-			wait = max(wait, asked)
+			delay = max(delay, asked)
 		}
 		io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection is used again
 		response.Body.Close()
-		if err := p.sleep(request.Context(), wait); err != nil {
-			return nil, exhausted{err}
-		}
+		return delay, true
+	})
+	if ended != nil {
+		return nil, exhausted{ended}
 	}
+	return response, err
 }
 
 func (p *patient) once(request *http.Request, attempt int) (*http.Response, error) {
@@ -118,27 +105,6 @@ func (p *patient) once(request *http.Request, attempt int) (*http.Response, erro
 		request.Body = body
 	}
 	return p.inner.RoundTrip(request)
-}
-
-func (p *patient) backoff(attempt int) time.Duration {
-	wait := p.first
-	for range attempt - 1 {
-		wait *= 3
-	}
-	return wait + rand.N(wait/4+1) // jitter, so that many jobs do not come back at once
-}
-
-// retryAfter reads how long the registry asks to be left alone: seconds or a
-// date.
-func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, at.Sub(now)), true
-	}
-	return 0, false
 }
 
 func retryable(status int) bool {

@@ -73,7 +73,7 @@ func TestLegacyIsWhatRekor1Logged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer.logs, signer.logVersion = []sign.Transparency{sign.NewRekor(&sign.RekorOptions{Version: 1, Client: rekor1{instance}})}, 1
+	signer.logs, signer.logVersion = []sign.RekorOptions{{Version: 1, Client: rekor1{instance}}}, 1
 	v := new(Verifier)
 	v.trust(instance)
 

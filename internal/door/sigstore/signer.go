@@ -57,7 +57,7 @@ type Signer struct {
 	certificate []byte // DER; nil when signing with a given key
 	identity    evidence.Signer
 	timestamps  []*sign.TimestampAuthority
-	logs        []sign.Transparency
+	logs        []sign.RekorOptions
 	logVersion  uint32 // highest major version among logs; 0 without
 	published   string // what becomes public of a private repository; empty if nothing does
 }
@@ -132,9 +132,9 @@ func (s *Signer) useServices(config *root.SigningConfig, o SignerOptions) error 
 		}
 		for _, service := range services {
 			s.logVersion = max(s.logVersion, service.MajorAPIVersion)
-			s.logs = append(s.logs, sign.NewRekor(&sign.RekorOptions{
+			s.logs = append(s.logs, sign.RekorOptions{
 				BaseURL: service.URL, Timeout: logTimeout, Retries: serviceRetries, Version: service.MajorAPIVersion,
-			}))
+			})
 		}
 	}
 	return nil
@@ -223,7 +223,10 @@ func (s *Signer) Statement(ctx context.Context, statement []byte) ([]byte, error
 }
 
 func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
-	o := sign.BundleOptions{Context: ctx, TransparencyLogs: s.logs, TimestampAuthorities: s.timestamps}
+	o := sign.BundleOptions{Context: ctx, TimestampAuthorities: s.timestamps}
+	for _, log := range s.logs { // one for each bundle: it makes its client at the first entry, and bundles are made at once
+		o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&log))
+	}
 	if s.certificate != nil {
 		o.CertificateProvider = fixedCertificate(s.certificate)
 	}

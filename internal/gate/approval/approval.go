@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -108,44 +109,22 @@ const (
 
 // approveLine is a review's line "approve a41f 09c2 77de", or a comment's
 // "/approve a41f09c277de…".
-var approveLine = regexp.MustCompile(`(?im)^[ \t]*/?approve[ \t]+` + "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?" + `[ \t]*\r?$`)
+var approveLine = regexp.MustCompile(`(?i)^[ \t]*(/?)approve[ \t]+` + "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?" + `\s*$`)
 
-// named finds the fingerprints that a text approves.
+// named finds the fingerprints that a text approves. Who quotes the plan's own
+// words approves nothing, and neither does what no reader sees.
 func named(v Vote) []plan.Fingerprint {
 	var found []plan.Fingerprint
-	for _, m := range approveLine.FindAllStringSubmatch(unquoted(v.Body), -1) {
-		if v.Kind == Comment && !strings.HasPrefix(strings.TrimSpace(m[0]), "/") {
+	for _, line := range markdown.Said(v.Body) {
+		m := approveLine.FindStringSubmatch(line)
+		if m == nil || v.Kind == Comment && m[1] == "" {
 			continue
 		}
-		if f, err := plan.ParseFingerprint(m[1]); err == nil {
+		if f, err := plan.ParseFingerprint(m[2]); err == nil {
 			found = append(found, f)
 		}
 	}
 	return found
-}
-
-// unquoted drops quotations and code blocks: who quotes the plan's own words
-// approves nothing.
-func unquoted(body string) string {
-	var kept []string
-	fence := ""
-	for line := range strings.SplitSeq(body, "\n") {
-		trimmed := strings.TrimSpace(line)
-		switch {
-		case fence != "":
-			if strings.HasPrefix(trimmed, fence) {
-				fence = ""
-			}
-			continue
-		case strings.HasPrefix(trimmed, "```"), strings.HasPrefix(trimmed, "~~~"):
-			fence = trimmed[:3]
-			continue
-		case strings.HasPrefix(trimmed, ">"):
-			continue
-		}
-		kept = append(kept, line)
-	}
-	return strings.Join(kept, "\n")
 }
 
 // candidates are the votes that count as far as the pull request goes, the

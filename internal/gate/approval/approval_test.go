@@ -66,11 +66,16 @@ func TestWhatCounts(t *testing.T) {
 		ignored approval.Reason // empty where it counts or is no vote
 		counts  bool
 	}{
-		"a review":      {review("bob", line), "", true},
-		"in other case": {review("carol", "Approve A41F09C277DE"), approval.NotAllowed, false}, // the team knows Carol
-		"by name":       {review("Carol", "looks fine\r\n  "+line+"  \r\nthanks"), "", true},
-		"as code":       {review("bob", "approve `a41f 09c2 77de`"), "", true},
-		"all digits":    {review("bob", "approve "+string(full)), "", true},
+		"a review":                  {review("bob", line), "", true},
+		"in other case":             {review("carol", "Approve A41F09C277DE"), approval.NotAllowed, false}, // the team knows Carol
+		"by name":                   {review("Carol", "looks fine\r\n  "+line+"  \r\nthanks"), "", true},
+		"as code":                   {review("bob", "approve `a41f 09c2 77de`"), "", true},
+		"in a fence within a fence": {review("bob", "```\n```go\n"+line+"\n```"), "", false},
+		"in a longer fence":         {review("bob", "````\n```\n"+line+"\n````"), "", false},
+		"in an HTML comment":        {review("bob", "fine <!--\n"+line+"\n-->"), "", false},
+		"in an indented block":      {review("bob", "fine\n\n    "+line), "", false},
+		"below a quotation":         {review("bob", "> what?\n\n"+line), "", true},
+		"all digits":                {review("bob", "approve "+string(full)), "", true},
 		"a comment": {
 			with(func(v *approval.Vote) { v.Kind, v.State, v.Body = approval.Comment, "", "/approve a41f09c277de" }), "", true,
 		},

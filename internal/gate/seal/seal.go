@@ -224,30 +224,40 @@ func unpack(plain io.Reader) (*Bundle, header, error) {
 		if err != nil {
 			return nil, stored, refuse(Altered, "it is not authentic: %v", err)
 		}
-		kind, number, _ := strings.Cut(entry.Name, "/")
-		switch {
-		case i == 0 && entry.Name == "waybill.json":
+		if i == 0 && entry.Name == "waybill.json" {
 			if err := json.Unmarshal(data, &stored); err != nil {
 				return nil, stored, refuse(Altered, "its document cannot be read")
 			}
 			b.Document, b.Created, b.Expires = stored.Document, stored.Created, stored.Expires
 			b.Roots = make([]Root, len(stored.Document.Roots))
-		default:
-			n, err := strconv.Atoi(number)
-			if err != nil || n < 0 || n >= len(b.Roots) {
-				return nil, stored, refuse(Altered, "it holds %q, which does not belong there", entry.Name)
-			}
-			if kind == "plan" {
-				b.Roots[n].Binary = data
-			} else {
-				b.Roots[n].JSON = data
-			}
+			continue
 		}
+		into := b.file(entry.Name)
+		if into == nil || *into != nil {
+			return nil, stored, refuse(Altered, "it holds %.200q, which does not belong there", entry.Name)
+		}
+		*into = data
 	}
 	if _, err := io.Copy(io.Discard, plain); err != nil { // to the end, which is authenticated too
 		return nil, stored, refuse(Altered, "it is not authentic: %v", err)
 	}
 	return b, stored, nil
+}
+
+// file is where a file of the archive belongs; nil if it belongs nowhere.
+func (b *Bundle) file(name string) *[]byte {
+	kind, number, _ := strings.Cut(name, "/")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 || n >= len(b.Roots) || number != strconv.Itoa(n) {
+		return nil
+	}
+	switch kind {
+	case "plan":
+		return &b.Roots[n].Binary
+	case "json":
+		return &b.Roots[n].JSON
+	}
+	return nil
 }
 
 func (b *Bundle) check(stored header, expect Expect) error {

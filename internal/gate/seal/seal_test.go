@@ -22,7 +22,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const planJSON = `{"resource_changes":[{"address":"a","change":{"actions":["create"]}}],"output_changes":{}}`
 
-func bundle(t *testing.T, binary []byte) seal.Bundle {
+func bundle(t testing.TB, binary []byte) seal.Bundle {
 	t.Helper()
 	changes, err := plan.ChangesDigest([]byte(planJSON))
 	if err != nil {

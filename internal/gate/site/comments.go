@@ -62,17 +62,8 @@ func (s *Site) Keep(ctx context.Context, as *github.Client, marker, body string)
 	if err != nil {
 		return err
 	}
-	for _, c := range own {
-		if c.Body == body {
-			return nil
-		}
-		s.listed = false
-		if err := as.EditComment(ctx, s.Repo, c.ID, body); !github.IsNotFound(err) {
-			return err
-		}
-		// Somebody deleted it meanwhile.
-	}
-	return s.Say(ctx, as, body)
+	s.listed = len(own) > 0 && own[0].Body == body // otherwise what was read is not what there is any more
+	return as.KeepComment(ctx, s.Repo, s.Pull.Number, own, body)
 }
 
 // Say adds a comment.

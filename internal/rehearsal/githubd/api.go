@@ -86,13 +86,21 @@ func noContent() (*answer, error)       { return &answer{http.StatusNoContent, n
 
 type handler func(c *call) (*answer, error)
 
-// handle serves an endpoint of a repository to those who have the permission.
-func (s *Server) handle(method, path, scope, access string, h handler) {
-	s.endpoints = append(s.endpoints, method+" /repos/{owner}/{repo}"+path)
-	s.mux.HandleFunc(method+" /api/v3/repos/{owner}/{repo}"+path, func(w http.ResponseWriter, r *http.Request) {
-		result, err := s.call(w, r, scope, access, h)
-		s.write(w, result, err)
-	})
+// serve serves endpoints of a repository to those who have the permission: what
+// is more than GET needs write access.
+func (s *Server) serve(scope string, handlers endpoints) {
+	for route, h := range handlers {
+		method, path, _ := strings.Cut(route, " ")
+		access := "write"
+		if method == http.MethodGet {
+			access = "read"
+		}
+		s.endpoints = append(s.endpoints, method+" /repos/{owner}/{repo}"+path)
+		s.mux.HandleFunc(method+" /api/v3/repos/{owner}/{repo}"+path, func(w http.ResponseWriter, r *http.Request) {
+			result, err := s.call(w, r, scope, access, h)
+			s.write(w, result, err)
+		})
+	}
 }
 
 // with decodes the body of a request for its handler.
@@ -208,32 +216,108 @@ func (c *call) link(number int, more bool) {
 	}
 }
 
-// routes are all the endpoints, with the permission each one needs.
+// served are all the endpoints of a repository, by the permission that each needs.
 // https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+var served = map[string]endpoints{
+	"metadata": {
+		"GET":                                  getRepository,
+		"GET /collaborators/{user}/permission": collaboratorPermission,
+		"GET /rules/branches/{branch}":         branchRules,
+		"GET /rulesets/{id}":                   getRuleset,
+	},
+	"contents": {
+		"GET /branches/{branch}":     getBranch,
+		"GET /git/ref/{ref...}":      getRef,
+		"POST /git/refs":             with(createRef),
+		"PATCH /git/refs/{ref...}":   with(updateRef),
+		"DELETE /git/refs/{ref...}":  deleteRef,
+		"GET /git/blobs/{sha}":       getBlob,
+		"POST /git/blobs":            with(createBlob),
+		"GET /git/trees/{sha}":       getTree,
+		"POST /git/trees":            with(createTree),
+		"GET /git/commits/{sha}":     getGitCommit,
+		"POST /git/commits":          with(createCommit),
+		"GET /commits":               listCommits,
+		"GET /commits/{rest...}":     commitDetails,
+		"GET /compare/{basehead...}": compare,
+		"GET /tarball/{ref...}":      tarball,
+		"GET /contents/{path...}":    getContents,
+		"GET /activity":              listActivity,
+		"PUT /pulls/{n}/merge":       mergePull,
+		"POST /dispatches":           with(dispatchRepository),
+		"GET /codeowners/errors":     codeOwnerErrors,
+	},
+	"statuses": {
+		"POST /statuses/{sha}": with(createStatus),
+	},
+	"deployments": {
+		"POST /deployments":               createDeployment,
+		"GET /deployments/{id}":           getDeployment,
+		"POST /deployments/{id}/statuses": createDeploymentStatus,
+		"GET /deployments/{id}/statuses":  listDeploymentStatuses,
+	},
+	"pull_requests": {
+		"GET /pulls":                             listPulls,
+		"POST /pulls":                            with(createPull),
+		"GET /pulls/{n}":                         getPull,
+		"PATCH /pulls/{n}":                       updatePull,
+		"GET /pulls/{n}/files":                   pullFiles,
+		"GET /pulls/{n}/reviews":                 listReviews,
+		"POST /pulls/{n}/reviews":                createReview,
+		"PUT /pulls/{n}/reviews/{id}":            with(updateReview),
+		"PUT /pulls/{n}/reviews/{id}/dismissals": with(dismissReview),
+		"POST /pulls/{n}/requested_reviewers":    requestReviewers,
+	},
+	"issues": {
+		"GET /issues":       listIssues,
+		"POST /issues":      with(createIssue),
+		"GET /issues/{n}":   getIssue,
+		"PATCH /issues/{n}": updateIssue,
+	},
+	issueOrPull: {
+		"GET /issues/{n}/comments":    listComments,
+		"POST /issues/{n}/comments":   createComment,
+		"PATCH /issues/comments/{id}": updateComment,
+		"GET /issues/{n}/labels":      listLabels,
+		"POST /issues/{n}/labels":     addLabels,
+	},
+	"actions": {
+		"POST /actions/workflows/{file}/dispatches":           with(dispatchWorkflow),
+		"GET /actions/workflows/{file}/runs":                  listRuns,
+		"GET /actions/runs":                                   listRuns,
+		"GET /actions/runs/{id}":                              getRun,
+		"GET /actions/runs/{id}/jobs":                         listJobs,
+		"GET /actions/jobs/{id}/logs":                         jobLog,
+		"GET /environments/{name}":                            getEnvironment,
+		"GET /environments/{name}/deployment-branch-policies": listBranchPolicies,
+	},
+	"security_events": {
+		"POST /code-scanning/sarifs": with(uploadSARIF),
+	},
+	"environments": {
+		"GET /environments/{name}/secrets":   listSecrets(ofEnvironment),
+		"GET /environments/{name}/variables": listVariables(ofEnvironment),
+	},
+	"secrets": {
+		"GET /actions/secrets":              listSecrets(ofRepository),
+		"GET /actions/organization-secrets": listSecrets(sharedByOrganisation),
+	},
+	"actions_variables": {
+		"GET /actions/variables":              listVariables(ofRepository),
+		"GET /actions/organization-variables": listVariables(sharedByOrganisation),
+	},
+	"administration": {
+		"GET /actions/permissions/access": workflowAccess,
+	},
+}
+
 func (s *Server) routes() {
 	s.mux = http.NewServeMux()
-	s.handle("GET", "", "metadata", "read", getRepository)
-	s.handle("GET", "/branches/{branch}", "contents", "read", getBranch)
-	s.handle("GET", "/git/ref/{ref...}", "contents", "read", getRef)
-	s.handle("POST", "/git/refs", "contents", "write", with(createRef))
-	s.handle("PATCH", "/git/refs/{ref...}", "contents", "write", with(updateRef))
-	s.handle("DELETE", "/git/refs/{ref...}", "contents", "write", deleteRef)
-	s.handle("GET", "/git/blobs/{sha}", "contents", "read", getBlob)
-	s.handle("POST", "/git/blobs", "contents", "write", with(createBlob))
-	s.handle("GET", "/git/trees/{sha}", "contents", "read", getTree)
-	s.handle("POST", "/git/trees", "contents", "write", with(createTree))
-	s.handle("GET", "/git/commits/{sha}", "contents", "read", getGitCommit)
-	s.handle("POST", "/git/commits", "contents", "write", with(createCommit))
-	s.handle("GET", "/commits", "contents", "read", listCommits)
-	s.handle("GET", "/commits/{rest...}", "contents", "read", commitDetails)
-	s.handle("GET", "/compare/{basehead...}", "contents", "read", compare)
-	s.handle("GET", "/tarball/{ref...}", "contents", "read", tarball)
-	s.handle("GET", "/contents/{path...}", "contents", "read", getContents)
-	s.handle("GET", "/activity", "contents", "read", listActivity)
-	s.handle("POST", "/statuses/{sha}", "statuses", "write", with(createStatus))
-
-	s.settingsRoutes()
-	s.routesOfWork()
+	for scope, handlers := range served {
+		s.serve(scope, handlers)
+	}
+	s.mux.HandleFunc("GET /api/v3/orgs/{org}", s.ofOrganisation("", getOrganisation))
+	s.mux.HandleFunc("GET /api/v3/orgs/{org}/installations", s.ofOrganisation("organization-administration", listInstallations))
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
 	s.mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/installation", s.installation)
@@ -246,43 +330,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("/", s.pages)
 }
 
-// routesOfWork are deployments, pull requests, issues and workflows.
-func (s *Server) routesOfWork() {
-	s.handle("POST", "/deployments", "deployments", "write", createDeployment)
-	s.handle("GET", "/deployments/{id}", "deployments", "read", getDeployment)
-	s.handle("POST", "/deployments/{id}/statuses", "deployments", "write", createDeploymentStatus)
-	s.handle("GET", "/deployments/{id}/statuses", "deployments", "read", listDeploymentStatuses)
-
-	s.handle("GET", "/pulls", "pull_requests", "read", listPulls)
-	s.handle("POST", "/pulls", "pull_requests", "write", with(createPull))
-	s.handle("GET", "/pulls/{n}", "pull_requests", "read", getPull)
-	s.handle("PATCH", "/pulls/{n}", "pull_requests", "write", updatePull)
-	s.handle("PUT", "/pulls/{n}/merge", "contents", "write", mergePull)
-	s.handle("GET", "/pulls/{n}/files", "pull_requests", "read", pullFiles)
-	s.handle("GET", "/collaborators/{user}/permission", "metadata", "read", collaboratorPermission)
-	s.handle("GET", "/pulls/{n}/reviews", "pull_requests", "read", listReviews)
-	s.handle("POST", "/pulls/{n}/reviews", "pull_requests", "write", createReview)
-	s.handle("PUT", "/pulls/{n}/reviews/{id}", "pull_requests", "write", with(updateReview))
-	s.handle("PUT", "/pulls/{n}/reviews/{id}/dismissals", "pull_requests", "write", with(dismissReview))
-	s.handle("POST", "/pulls/{n}/requested_reviewers", "pull_requests", "write", requestReviewers)
-	s.handle("GET", "/issues", "issues", "read", listIssues)
-	s.handle("POST", "/issues", "issues", "write", with(createIssue))
-	s.handle("GET", "/issues/{n}", "issues", "read", getIssue)
-	s.handle("PATCH", "/issues/{n}", "issues", "write", updateIssue)
-	s.handle("GET", "/issues/{n}/comments", issueOrPull, "read", listComments)
-	s.handle("POST", "/issues/{n}/comments", issueOrPull, "write", createComment)
-	s.handle("PATCH", "/issues/comments/{id}", issueOrPull, "write", updateComment)
-	s.handle("GET", "/issues/{n}/labels", issueOrPull, "read", listLabels)
-	s.handle("POST", "/issues/{n}/labels", issueOrPull, "write", addLabels)
-
-	s.handle("POST", "/actions/workflows/{file}/dispatches", "actions", "write", with(dispatchWorkflow))
-	s.handle("GET", "/actions/workflows/{file}/runs", "actions", "read", listRuns)
-	s.handle("GET", "/actions/runs", "actions", "read", listRuns)
-	s.handle("GET", "/actions/runs/{id}", "actions", "read", getRun)
-	s.handle("GET", "/actions/runs/{id}/jobs", "actions", "read", listJobs)
-	s.handle("GET", "/actions/jobs/{id}/logs", "actions", "read", jobLog)
-	s.handle("POST", "/dispatches", "contents", "write", with(dispatchRepository))
-	s.handle("POST", "/code-scanning/sarifs", "security_events", "write", with(uploadSARIF))
-}
+// endpoints are the handlers of methods and paths below a repository.
+type endpoints map[string]handler
 
 var shaForm = regexp.MustCompile(`^[0-9a-f]{40}$`)

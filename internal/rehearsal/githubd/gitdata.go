@@ -45,6 +45,22 @@ func createRef(c *call, in struct{ Ref, SHA string }) (*answer, error) {
 	return created(c.refJSON(in.Ref, in.SHA))
 }
 
+// lockRef keeps others from moving a reference that the token may move.
+func (c *call) lockRef(ref string) (old string, unlock func(), err error) {
+	lock := c.s.refLock(c.repo)
+	lock.Lock()
+	switch old = c.s.head(c.Context(), c.dir, ref); {
+	case old == "":
+		err = unprocessable("Reference does not exist")
+	case rulesRefuse(c.repo, c.token, ref):
+		err = unprocessable(rulesMessage)
+	default:
+		return old, lock.Unlock, nil
+	}
+	lock.Unlock()
+	return "", nil, err
+}
+
 func updateRef(c *call, in struct {
 	SHA   string
 	Force bool
@@ -53,16 +69,11 @@ func updateRef(c *call, in struct {
 	if c.resolve(in.SHA) != in.SHA || in.SHA == "" {
 		return nil, unprocessable("Object does not exist")
 	}
-	lock := c.s.refLock(c.repo)
-	lock.Lock()
-	defer lock.Unlock()
-	old := c.s.head(c.Context(), c.dir, ref)
-	if old == "" {
-		return nil, unprocessable("Reference does not exist")
+	old, unlock, err := c.lockRef(ref)
+	if err != nil {
+		return nil, err
 	}
-	if rulesRefuse(c.repo, c.token, ref) {
-		return nil, unprocessable(rulesMessage)
-	}
+	defer unlock()
 	if !in.Force {
 		if _, err := c.git("merge-base", "--is-ancestor", old, in.SHA); err != nil {
 			return nil, unprocessable("Update is not a fast forward")
@@ -77,16 +88,11 @@ func updateRef(c *call, in struct {
 
 func deleteRef(c *call) (*answer, error) {
 	ref := "refs/" + c.PathValue("ref")
-	lock := c.s.refLock(c.repo)
-	lock.Lock()
-	defer lock.Unlock()
-	old := c.s.head(c.Context(), c.dir, ref)
-	if old == "" {
-		return nil, unprocessable("Reference does not exist")
+	old, unlock, err := c.lockRef(ref)
+	if err != nil {
+		return nil, err
 	}
-	if rulesRefuse(c.repo, c.token, ref) {
-		return nil, unprocessable(rulesMessage)
-	}
+	defer unlock()
 	if _, err := c.git("update-ref", "-d", ref, old); err != nil {
 		return nil, err
 	}

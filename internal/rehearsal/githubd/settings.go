@@ -391,20 +391,3 @@ func (s *Server) installationJSON(app *App, repo *repository) map[string]any {
 		"suspended_by": nil, "suspended_at": nil,
 	}
 }
-
-func (s *Server) settingsRoutes() {
-	s.handle("GET", "/rules/branches/{branch}", "metadata", "read", branchRules)
-	s.handle("GET", "/rulesets/{id}", "metadata", "read", getRuleset)
-	s.handle("GET", "/environments/{name}", "actions", "read", getEnvironment)
-	s.handle("GET", "/environments/{name}/deployment-branch-policies", "actions", "read", listBranchPolicies)
-	s.handle("GET", "/environments/{name}/secrets", "environments", "read", listSecrets(ofEnvironment))
-	s.handle("GET", "/environments/{name}/variables", "environments", "read", listVariables(ofEnvironment))
-	s.handle("GET", "/actions/secrets", "secrets", "read", listSecrets(ofRepository))
-	s.handle("GET", "/actions/variables", "actions_variables", "read", listVariables(ofRepository))
-	s.handle("GET", "/actions/organization-secrets", "secrets", "read", listSecrets(sharedByOrganisation))
-	s.handle("GET", "/actions/organization-variables", "actions_variables", "read", listVariables(sharedByOrganisation))
-	s.handle("GET", "/codeowners/errors", "contents", "read", codeOwnerErrors)
-	s.handle("GET", "/actions/permissions/access", "administration", "read", workflowAccess)
-	s.mux.HandleFunc("GET /api/v3/orgs/{org}", s.ofOrganisation("", getOrganisation))
-	s.mux.HandleFunc("GET /api/v3/orgs/{org}/installations", s.ofOrganisation("organization-administration", listInstallations))
-}

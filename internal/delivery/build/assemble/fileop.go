@@ -120,44 +120,57 @@ func (g *graph) chown(opt *pb.ChownOpt, input inputs) (*owner, error) {
 	case *pb.UserOpt_ByID:
 		who.uid, who.gid = int(u.ByID), int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := g.accounts(input, u.ByName, "user", "/etc/passwd")
+		found, err := users.find(g, input, u.ByName)
 		if err != nil {
 			return nil, err
 		}
-		found, err := user.ParsePasswdFilter(bytes.NewReader(data), func(x user.User) bool { return x.Name == u.ByName.Name })
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			g.unknown("user", u.ByName.Name, "/etc/passwd")
-		} else {
-			who.uid, who.gid = found[0].Uid, found[0].Gid
+		if found != nil {
+			who.uid, who.gid = found.Uid, found.Gid
 		}
 	}
 	switch u := opt.GetGroup().GetUser().(type) {
 	case *pb.UserOpt_ByID:
 		who.gid = int(u.ByID)
 	case *pb.UserOpt_ByName:
-		data, err := g.accounts(input, u.ByName, "group", "/etc/group")
+		found, err := groups.find(g, input, u.ByName)
 		if err != nil {
 			return nil, err
 		}
-		found, err := user.ParseGroupFilter(bytes.NewReader(data), func(x user.Group) bool { return x.Name == u.ByName.Name })
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			g.unknown("group", u.ByName.Name, "/etc/group")
-		} else {
-			who.gid = found[0].Gid
+		if found != nil {
+			who.gid = found.Gid
 		}
 	}
 	return who, nil
 }
 
-func (g *graph) unknown(what, name, file string) {
-	text := fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", what, name, file)
-	g.warn(build.Warning{Path: g.file.Path, Message: text})
+// accountFile is a file that names are looked up in.
+type accountFile[T any] struct {
+	what, path string
+	parse      func(io.Reader, func(T) bool) ([]T, error)
+	name       func(T) string
+}
+
+var (
+	users  = accountFile[user.User]{"user", "/etc/passwd", user.ParsePasswdFilter, func(u user.User) string { return u.Name }}
+	groups = accountFile[user.Group]{"group", "/etc/group", user.ParseGroupFilter, func(g user.Group) string { return g.Name }}
+)
+
+// find is the account of a name; nil, with a warning, where there is none.
+func (f accountFile[T]) find(g *graph, input inputs, name *pb.NamedUserOpt) (*T, error) {
+	data, err := g.accounts(input, name, f.what, f.path)
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.parse(bytes.NewReader(data), func(account T) bool { return f.name(account) == name.Name })
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		text := fmt.Sprintf("no %s %q in %s of the stage: the files are root's, as with BuildKit", f.what, name.Name, f.path)
+		g.warn(build.Warning{Path: g.file.Path, Message: text})
+		return nil, nil
+	}
+	return &found[0], nil
 }
 
 // accounts reads the file that a name is looked up in. An empty stage has none,

@@ -60,16 +60,17 @@ func (b *buildContext) excludes(p string) string {
 		return ""
 	}
 	why := ""
-	for i, pattern := range b.ignored.patterns {
-		upTo, err := patternmatcher.New(b.ignored.patterns[:i+1])
+	for _, pattern := range b.ignored.patterns { // each takes out, or with an ! in again, what it matches
+		matched, taken := strings.CutPrefix(pattern, "!")
+		one, err := patternmatcher.New([]string{matched})
 		if err != nil {
 			return ""
 		}
-		switch excluded, _ := upTo.MatchesOrParentMatches(p); {
-		case excluded && why == "":
-			why = fmt.Sprintf("it is there, but %q in %s excludes it", pattern, b.ignored.name)
-		case !excluded:
+		switch matches, _ := one.MatchesOrParentMatches(p); {
+		case matches && taken:
 			why = ""
+		case matches:
+			why = fmt.Sprintf("it is there, but %q in %s excludes it", pattern, b.ignored.name)
 		}
 	}
 	return why

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // Image is the builder that Container starts: the release that this binary is
@@ -100,9 +101,7 @@ func (c Container) wait(ctx context.Context, address string) error {
 		if running, failed := c.running(ctx); failed == nil && running != "true" {
 			return fmt.Errorf("it has ended: %s", c.logs(ctx))
 		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-waiting.Done():
+		if retry.Wait(waiting, 200*time.Millisecond) != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
