@@ -142,7 +142,9 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 			}
 			record.Backend, record.Whole = r.States.Place(record.Dir, record.Workspace), one.sources.Whole
 			record.LockFile, record.Configuration = one.sources.LockFile, one.sources.Digest
-			record.Plan = plan.Digest(r.Bundle.Roots[i].Binary)
+			if record.Plan, err = terraform.PlanDigest(r.Bundle.Roots[i].Binary); err != nil {
+				return nil, fmt.Errorf("%s: %w", record.Dir, err)
+			}
 			now.Roots = append(now.Roots, record)
 		}
 		a.roots = append(a.roots, one)
@@ -205,6 +207,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
+	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
+		return now, nil, err
+	}
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
@@ -241,6 +246,20 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		details = a.planAgain(ctx, *one)
 	}
 	return now, details, nil
+}
+
+// sameConfiguration refuses a plan that holds another configuration than the
+// root's: terraform would apply that one, with its provisioners.
+func sameConfiguration(tf *terraform.Root, binary []byte) error {
+	others, err := tf.OtherConfiguration(binary)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return outcome.Refusedf("the stored plan holds another configuration than the approved commit: %s. Plan again",
+		text.Printable(text.List(others, maxFilesNamed)))
 }
 
 // planAgain says what terraform would do now. The configuration is the approved

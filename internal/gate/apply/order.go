@@ -106,7 +106,11 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err != nil {
 		return err
 	}
-	if result.Fingerprint, err = bundle.Document.Fingerprint(); err != nil {
+	parts, err := bundle.Document.Parts()
+	if err != nil {
+		return err
+	}
+	if result.Fingerprint, err = parts.Fingerprint(); err != nil {
 		return err
 	}
 	kit, err := tool.Prepare(o.Tool)
@@ -119,7 +123,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	// Nothing of a tree that nobody approved is run: approvals come first.
-	if result.Approval, err = o.approved(ctx, result.Fingerprint, bundle, applier); err != nil {
+	if result.Approval, err = o.approved(ctx, parts, bundle, applier); err != nil {
 		return err
 	}
 	if o.Site.Pull != nil {
@@ -238,7 +242,11 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 }
 
 // approved decides anew, by what the sealed plan itself says that it changes.
-func (o Order) approved(ctx context.Context, full plan.Fingerprint, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
+func (o Order) approved(ctx context.Context, parts plan.Parts, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
+	full, err := parts.Fingerprint()
+	if err != nil {
+		return nil, err
+	}
 	var changes []approval.Change
 	for i, s := range applier.Summaries {
 		root := bundle.Document.Roots[i]
@@ -246,17 +254,36 @@ func (o Order) approved(ctx context.Context, full plan.Fingerprint, bundle *seal
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses})
+		changes = append(changes, approval.Change{
+			Dir: root.Dir, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+		})
 	}
-	changes = append(changes, approval.Removed(bundle.Document.Removed)...)
+	changes = append(changes, approval.Removed(bundle.Document.Removed, parts[len(bundle.Document.Roots):])...)
 	if o.Site.Pull == nil {
 		return nil, approval.Committed(ctx, o.Site, changes)
 	}
-	decision, err := approval.Of(ctx, approval.Question{Site: o.Site, Teams: o.Teams, Fingerprint: full, Changes: changes})
+	subject := approval.Subject{Fingerprint: full}
+	if subject.Earlier, err = o.earlier(ctx); err != nil {
+		return nil, err
+	}
+	decision, err := approval.Of(ctx, approval.Question{Subject: subject, Site: o.Site, Teams: o.Teams, Changes: changes})
 	if err == nil && decision.Verdict != approval.Approved {
 		err = outcome.Pendingf("plan %s of #%d is not approved\n%s", full.Short(), o.Site.Pull.Number, decision.Reason())
 	}
 	return &decision, err
+}
+
+// earlier are the plans of the same head that went before, as far as the plan
+// comment names them. Their own parts prove them.
+func (o Order) earlier(ctx context.Context) ([]plan.Parts, error) {
+	claim, found, err := comment.FindClaim(ctx, o.Site)
+	if err == nil && found {
+		claim, err = claim.Whole(ctx, o.Registry)
+	}
+	if outcome.Code(err) == outcome.Refused {
+		return nil, nil // it names none that can be believed
+	}
+	return claim.Earlier, err
 }
 
 // maxArmored is the most of a sealed state that is printed where it cannot be

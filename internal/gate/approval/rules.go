@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -16,6 +17,8 @@ type Change struct {
 	Dir      string
 	Destroys bool
 	None     bool // it changes nothing
+	// Root is the fingerprint of the root's plan.
+	Root plan.Fingerprint
 	// Uses reports whether a file, from the top of the repository, is one of the
 	// root's sources: its own, a local module's, a file of variables.
 	Uses func(file string) bool
@@ -73,7 +76,7 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 // needs are one for the root, or one for each set of owners of its changed
 // files: who owns one file does not approve another.
 func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
-	need := Need{Dir: c.Dir, Approvals: a.Approvals, From: []string(a.From), Destroys: c.Destroys}
+	need := Need{Dir: c.Dir, Approvals: a.Approvals, From: []string(a.From), Destroys: c.Destroys, Root: c.Root}
 	if a.Approvals == 0 || !a.From.CodeOwners() {
 		return []Need{need}, nil
 	}

@@ -11,12 +11,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -32,6 +34,10 @@ type Claim struct {
 	Plan        string           `json:"plan,omitempty"` // where the sealed plan is
 	Head        string           `json:"head"`
 	Roots       []ClaimRoot      `json:"roots,omitempty"` // left out where there are too many
+	// Parts are the fingerprints that the plan's is made of, in the order of Roots.
+	// Earlier are those of earlier plans of the same head.
+	Parts   plan.Parts   `json:"parts,omitempty"`
+	Earlier []plan.Parts `json:"earlier,omitempty"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
 	Text string `json:"-"`
 }
@@ -58,12 +64,47 @@ func (r ClaimRoot) Uses(file string) bool {
 	return (&roots.Sources{Dirs: r.Sources, VarFiles: r.VarFiles, Whole: r.Whole}).Uses(file)
 }
 
-// maxClaim keeps the claim well below the size of a comment: some 100 roots.
+// maxClaim keeps the claim well below the size of a comment: some 100 roots. What
+// is longer is read where the sealed plan is.
 const maxClaim = 30_000
+
+// maxEarlier bounds the earlier plans that a claim names.
+const maxEarlier = 8
+
+// Follow adds the plans that went before, as far as they have a root in common
+// with this one: who approved such a root need not do so again.
+func (v *View) Follow(before Claim) {
+	if before.Head != v.Head {
+		return
+	}
+	for _, parts := range append([]plan.Parts{before.Parts}, before.Earlier...) {
+		shared := slices.ContainsFunc(parts, func(f plan.Fingerprint) bool { return slices.Contains(v.Parts, f) })
+		known := slices.Equal(parts, v.Parts) ||
+			slices.ContainsFunc(v.Earlier, func(e plan.Parts) bool { return slices.Equal(e, parts) })
+		if shared && !known && len(v.Earlier) < maxEarlier {
+			v.Earlier = append(v.Earlier, parts)
+		}
+	}
+}
+
+// Proven refuses a claim whose parts are not those of its fingerprint or its roots.
+func (c Claim) Proven() error {
+	full, err := c.Parts.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if full != c.Fingerprint || len(c.Parts) != len(c.Roots) {
+		return outcome.Refusedf("the plan comment names %s, and fingerprints of them that are not of plan %s: plan again",
+			text.Count(len(c.Roots), "root"), c.Fingerprint.Short())
+	}
+	return nil
+}
 
 // View is what a comment shows.
 type View struct {
 	Fingerprint plan.Fingerprint
+	Parts       plan.Parts // of the roots, and of those that are taken away
+	Earlier     []plan.Parts
 	Head        string
 	Roots       []RootView
 	Removed     []roots.Removed // roots that the change takes away
@@ -83,7 +124,7 @@ type RootView struct {
 
 // Of is the view of a result.
 func Of(r *plan.Result) View {
-	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
+	v := View{Fingerprint: r.Fingerprint, Parts: r.Parts, Head: r.Document.Head, Removed: r.Document.Removed}
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
@@ -95,7 +136,7 @@ func Of(r *plan.Result) View {
 
 // Claim is what the plan is, for whoever decides about it.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier}
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
 		if s := r.Sources; s != nil {
@@ -122,7 +163,7 @@ func (c Claim) comment() string {
 		return ""
 	}
 	if len(data) > maxClaim {
-		c.Roots = nil
+		c.Roots, c.Parts, c.Earlier = nil, nil, nil
 		if data, err = json.Marshal(c); err != nil {
 			return ""
 		}

@@ -38,6 +38,7 @@ type Request struct {
 type Result struct {
 	Document    Document
 	Fingerprint Fingerprint
+	Parts       Parts // that it is made of
 	Roots       []RootPlan
 	Secrets     *redact.Secrets
 }
@@ -92,7 +93,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		}
 		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
 	}
-	result.Fingerprint, err = result.Document.Fingerprint()
+	if result.Parts, err = result.Document.Parts(); err != nil {
+		return nil, err
+	}
+	result.Fingerprint, err = result.Parts.Fingerprint()
 	return result, err
 }
 
@@ -205,11 +209,15 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if err != nil {
 		return nil, nil, err
 	}
+	binary, err := terraform.PlanDigest(one.Binary)
+	if err != nil {
+		return nil, nil, err
+	}
 	one.Record = RootRecord{
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
 		Serial: state.Serial, VarFiles: root.VarFiles,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
-		Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+		Configuration: root.sources.Digest, Plan: binary, Changes: changes,
 	}
 	return one, parsed, nil
 }

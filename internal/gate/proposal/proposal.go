@@ -8,7 +8,9 @@ package proposal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -187,7 +189,10 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	}
 	result := &Result{Result: made, View: comment.Of(made), Head: head}
 	result.View.RunURL = p.r.RunURL
-	if result.View.Sealed, err = p.r.Seal.keep(ctx, made); err != nil {
+	if err := p.follow(ctx, &result.View); err != nil {
+		return nil, err
+	}
+	if result.View.Sealed, err = p.r.Seal.keep(ctx, made, result.View.Claim()); err != nil {
 		return nil, err
 	}
 	if p.r.Site.Pull != nil {
@@ -196,8 +201,24 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	return result, err
 }
 
+// follow names the earlier plans of the same head, whose approvals may count on.
+func (p *Prepared) follow(ctx context.Context, v *comment.View) error {
+	if !p.r.comments() {
+		return nil
+	}
+	before, found, err := comment.FindClaim(ctx, p.r.Site)
+	if err == nil && found {
+		before, err = before.Whole(ctx, p.r.Seal.Registry)
+	}
+	if outcome.Code(err) == outcome.Refused || !found {
+		return nil
+	}
+	v.Follow(before)
+	return err
+}
+
 // keep seals the plan and says where it is; nowhere without recipients.
-func (s Seal) keep(ctx context.Context, made *plan.Result) (where string, err error) {
+func (s Seal) keep(ctx context.Context, made *plan.Result, claim comment.Claim) (where string, err error) {
 	if len(s.Recipients) == 0 {
 		return "", nil
 	}
@@ -205,11 +226,15 @@ func (s Seal) keep(ctx context.Context, made *plan.Result) (where string, err er
 	if err != nil {
 		return "", err
 	}
+	clear, err := json.Marshal(claim)
+	if err != nil {
+		return "", fmt.Errorf("write what is claimed of the plan: %w", err)
+	}
 	var client seal.Registry
 	if s.Place.Dir == "" {
 		client = s.Registry(s.Place.Repository.RegistryStr())
 	}
-	return s.Place.Save(ctx, client, made.Fingerprint, data)
+	return s.Place.Save(ctx, client, made.Fingerprint, data, clear)
 }
 
 // Head is the commit that is planned. It refuses a checkout of another commit than
@@ -240,12 +265,12 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 // gate and apply refuse it.
 func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	var changes []approval.Change
-	for _, r := range made.Roots {
+	for i, r := range made.Roots {
 		changes = append(changes, approval.Change{
-			Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses,
+			Dir: r.Record.Dir, Root: made.Parts[i], Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses,
 		})
 	}
-	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed)...))
+	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...))
 	switch {
 	case outcome.Code(err) == outcome.Refused:
 		return "⚠️ Nobody can approve this plan: " + markdown.Text(err.Error()), nil

@@ -166,6 +166,9 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 			return err
 		}
 	}
+	if err := claim.Proven(); err != nil {
+		return err
+	}
 	if err := whole(claim, touched); err != nil {
 		return err
 	}
@@ -173,15 +176,16 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 		return err
 	}
 	var changes []approval.Change
-	for _, root := range claim.Roots {
+	for i, root := range claim.Roots {
 		// That it changes nothing is the word of a job that the author can change.
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses,
+			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
 		})
 	}
 	result.Claim = claim
 	result.Decision, err = approval.Of(ctx, approval.Question{
-		Site: r.Site, Teams: r.Teams, Fingerprint: claim.Fingerprint, Changes: changes,
+		Subject: approval.Subject{Fingerprint: claim.Fingerprint, Earlier: claim.Earlier},
+		Site:    r.Site, Teams: r.Teams, Changes: changes,
 	})
 	return err
 }
@@ -203,7 +207,10 @@ func (r Request) claimed(ctx context.Context, touched *roots.Selection) (claim c
 	if err == nil && (!found || r.Status != "" && claim.Head != r.Site.Pull.HeadSHA) {
 		err = unplanned
 	}
-	return claim, err
+	if err != nil {
+		return claim, err
+	}
+	return claim.Whole(ctx, r.Registry)
 }
 
 // touched chooses the roots that the pull request touches, where its merge is
@@ -307,7 +314,11 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		return claim, err
 	}
 	document := bundle.Document
-	full, err := document.Fingerprint()
+	parts, err := document.Parts()
+	if err != nil {
+		return claim, err
+	}
+	full, err := parts.Fingerprint()
 	if err != nil {
 		return claim, err
 	}
@@ -324,7 +335,9 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		}
 		parsed = append(parsed, p)
 	}
-	view := comment.View{Fingerprint: full, Head: document.Head, Removed: document.Removed, Sealed: claim.Plan}
+	view := comment.View{
+		Fingerprint: full, Parts: parts, Earlier: claim.Earlier, Head: document.Head, Removed: document.Removed, Sealed: claim.Plan,
+	}
 	secrets := redact.FindSecrets(parsed...)
 	for i, record := range document.Roots {
 		sources := &roots.Sources{VarFiles: record.VarFiles, Whole: record.Whole, Digest: record.Configuration}
