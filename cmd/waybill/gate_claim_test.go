@@ -101,7 +101,8 @@ func TestGateBelievesTheTree(t *testing.T) {
 	claim.Roots = []comment.ClaimRoot{{Dir: "infra/prod", Configuration: sources.Digest}}
 	w.editFirstComment(forgedPlan(claim))
 	code, _, words = w.gate("--status", "--checkout", w.clone)
-	w.wants("gate", code, 0, words, "pending: plan "+claim.Fingerprint.Short()+" of #1 is not approved yet", "still needed: 1 of acme/dba, dan")
+	w.wants("gate", code, 0, words,
+		"pending: plan "+claim.Fingerprint.Short()+" of #1 is not approved yet", "still needed: 1 of acme/dba, dan")
 	for _, s := range w.apiList("ada", "/repos/acme/infra/commits/"+head+"/statuses") {
 		if creator, _ := s["creator"].(map[string]any); creator["login"] != app {
 			t.Errorf("%v reported, not the App", creator)

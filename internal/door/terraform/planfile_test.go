@@ -59,19 +59,23 @@ func TestPlanDigest(t *testing.T) {
 	resource := func(paths ...any) string {
 		return string(message(13, "r", 9, string(message(append(paths, 2, "v", 2, "w")...))))
 	}
-	base := []any{3, resource(4, "a", 4, "b"), 3, resource(), 2, entry("a", "1"), 2, entry("b", "1"), 19, string(message(2, "c", 4, "o", 4, "p"))}
+	values := func(a, b string) string { return string(message(9, string(message(2, a, 2, b)))) }
+	base := []any{
+		3, resource(4, "a", 4, "b"), 3, resource(), 2, entry("a", "1"), 2, entry("b", "1"), 19, string(message(2, "c", 4, "o", 4, "p")),
+	}
 	want := digest(of(append(slices.Clone(base), 21, "2026-11-26T19:32:34Z")...), module)
 	for name, same := range map[string]string{
 		"another time": digest(of(append(slices.Clone(base), 21, "2027-01-01T00:00:00Z")...), module),
 		"another order": digest(module, of(
-			19, string(message(2, "c", 4, "p", 4, "o")), 3, resource(), 3, resource(4, "b", 4, "a"), 2, entry("b", "1"), 2, entry("a", "1"), 21, "2026",
+			19, string(message(2, "c", 4, "p", 4, "o")), 3, resource(), 3, resource(4, "b", 4, "a"),
+			2, entry("b", "1"), 2, entry("a", "1"), 21, "2026",
 		)),
 	} {
 		if same != want {
 			t.Errorf("%s counts", name)
 		}
 	}
-	if digest(of(3, string(message(9, string(message(2, "v", 2, "w")))))) == digest(of(3, string(message(9, string(message(2, "w", 2, "v")))))) {
+	if digest(of(3, values("v", "w"))) == digest(of(3, values("w", "v"))) {
 		t.Error("what is before and what is after are the same")
 	}
 	if digest(of(13, "a", 13, "b")) == digest(of(13, "b", 13, "a")) || digest(of(2, entry("a", "1"), 2, entry("a", "2"))) ==

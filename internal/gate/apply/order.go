@@ -256,6 +256,7 @@ func (o Order) approved(ctx context.Context, parts plan.Parts, bundle *seal.Bund
 		}
 		changes = append(changes, approval.Change{
 			Dir: root.Dir, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+			Moves: applier.r.States.Moves(root.Dir, root.Workspace),
 		})
 	}
 	changes = append(changes, approval.Removed(bundle.Document.Removed, parts[len(bundle.Document.Roots):])...)

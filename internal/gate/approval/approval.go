@@ -193,7 +193,9 @@ func candidates(p Pull, s Subject, needs Needs) (valid []vote, ignored []Ignored
 // against says what speaks against a vote, whatever it is about; later are those
 // that were given after it.
 func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail string) {
-	same := func(other Vote) bool { return strings.EqualFold(other.User, v.User) }
+	afterwards := func(is func(Vote) bool) bool {
+		return slices.ContainsFunc(later, func(o Vote) bool { return strings.EqualFold(o.User, v.User) && is(o) })
+	}
 	switch {
 	case v.Edited:
 		return EditedAfter, "its text was edited after it was written: write a new one"
@@ -207,9 +209,9 @@ func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail st
 		return ByAuthor, "nobody approves a plan of their own pull request"
 	case containsFold(p.Pushers, v.User):
 		return ByPusher, "whoever pushed the head does not approve it"
-	case slices.ContainsFunc(later, func(o Vote) bool { return same(o) && o.Kind == Review && o.State == stateChanges && o.At.After(v.At) }):
+	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateChanges && o.At.After(v.At) }):
 		return ChangesAsked, "asked for changes afterwards"
-	case slices.ContainsFunc(later, func(o Vote) bool { return same(o) && o.takesBack(v, s) }):
+	case afterwards(func(o Vote) bool { return o.takesBack(v, s) }):
 		return TakenBack, "was taken back by /unapprove"
 	}
 	return "", ""

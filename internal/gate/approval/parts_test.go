@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 )
@@ -52,7 +53,8 @@ func TestApprovalsOfParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	needs := []approval.Need{
-		{Dir: "network", Approvals: 1, From: []string{"bob"}, Root: network}, {Dir: "service", Approvals: 1, From: []string{"bob"}, Root: moved},
+		{Dir: "network", Approvals: 1, From: []string{"bob"}, Root: network},
+		{Dir: "service", Approvals: 1, From: []string{"bob"}, Root: moved},
 	}
 	for name, c := range map[string]struct {
 		subject approval.Subject
@@ -83,6 +85,41 @@ func TestApprovalsOfParts(t *testing.T) {
 		}
 		if has != c.want || (d.Verdict == approval.Approved) != (c.want == "11") {
 			t.Errorf("%s: %s %s, want %s: %+v", name, d.Verdict, has, c.want, d.Ignored)
+		}
+	}
+}
+
+// A root whose backend or providers change asks for what destroying asks for, even
+// where no resource changes; the reason says why.
+func TestMovesAskForTheStrictestRule(t *testing.T) {
+	t.Parallel()
+	rule := config.TerraformRule{
+		Dir: "**", Plan: config.TerraformApproval{Approvals: 1, From: config.Approvers{"bob"}},
+		Destroy: &config.TerraformApproval{Approvals: 2, From: config.Approvers{"bob", "dan"}},
+	}
+	rules := []approval.Rules{{Terraform: config.Terraform{Rules: []config.TerraformRule{rule}}}}
+	for name, c := range map[string]struct {
+		change approval.Change
+		want   int // approvals
+	}{
+		"a change":           {approval.Change{Dir: "d"}, 1},
+		"none":               {approval.Change{Dir: "d", None: true}, 0},
+		"a move":             {approval.Change{Dir: "d", Moves: []string{"its workspace was a, and is b"}}, 2},
+		"a move and nothing": {approval.Change{Dir: "d", None: true, Moves: []string{"its workspace was a, and is b"}}, 2},
+	} {
+		needs, err := approval.NeedsOf(rules, []approval.Change{c.change})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := 0
+		for _, n := range needs.Roots {
+			got += n.Approvals
+			if c.want == 2 && n.Why != "its workspace was a, and is b" {
+				t.Errorf("%s: because %q", name, n.Why)
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s asks for %d, want %d", name, got, c.want)
 		}
 	}
 }

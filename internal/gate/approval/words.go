@@ -13,10 +13,12 @@ import (
 
 // approveLine is a review's line "approve a41f 09c2 77de", or a comment's
 // "/approve a41f09c277de…"; it may end as a sentence does.
-var approveLine = regexp.MustCompile(`(?i)^[ \t]*(/?)approve[ \t]+` + "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?" + `[.!]?[ \t]*$`)
+var approveLine = regexp.MustCompile(`(?i)^[ \t]*(/?)approve[ \t]+` + someDigits + `[.!]?[ \t]*$`)
 
 // takeBackLine is "/unapprove", perhaps with a fingerprint.
-var takeBackLine = regexp.MustCompile(`(?i)^[ \t]*(/?)unapprove(?:[ \t]+` + "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?" + `)?[.!]?[ \t]*$`)
+var takeBackLine = regexp.MustCompile(`(?i)^[ \t]*(/?)unapprove(?:[ \t]+` + someDigits + `)?[.!]?[ \t]*$`)
+
+const someDigits = "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?"
 
 // named finds the fingerprints that a text approves.
 func named(v Vote) (found []plan.Fingerprint) {

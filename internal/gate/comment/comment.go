@@ -53,6 +53,7 @@ type ClaimRoot struct {
 	Sources       []string `json:"sources,omitempty"`
 	Workspace     string   `json:"workspace,omitempty"`
 	Removed       bool     `json:"removed,omitempty"` // it is no root any more
+	Moves         []string `json:"moves,omitempty"`   // what changes beside resources
 	Whole         bool     `json:"whole,omitempty"`
 	VarFiles      []string `json:"var_files,omitempty"`
 	Configuration string   `json:"configuration,omitempty"`
@@ -120,6 +121,7 @@ type RootView struct {
 	Summary   summary.Summary
 	Whole     bool           // it is bound to every file of the commit
 	Sources   *roots.Sources // nil where it is not known
+	Moves     []string       // what changes beside resources: the state's place, providers
 }
 
 // Of is the view of a result.
@@ -128,7 +130,7 @@ func Of(r *plan.Result) View {
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
-			Sources: root.Sources,
+			Sources: root.Sources, Moves: root.Moves,
 		})
 	}
 	return v
@@ -138,7 +140,7 @@ func Of(r *plan.Result) View {
 func (v View) Claim() Claim {
 	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier}
 	for _, r := range v.Roots {
-		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
 		if s := r.Sources; s != nil {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
 				s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...,
@@ -299,6 +301,14 @@ const (
 
 // warnings says what speaks against a plan, before what it does.
 func (v View) warnings(out *strings.Builder) {
+	for _, r := range v.Roots {
+		if len(r.Moves) > 0 {
+			out.WriteString("\n⚠️ **More than resources changes** in " + markdown.Code(text.Clip(r.name())) +
+				", so that as many must approve as for destroying:\n\n" + markdown.Fence("", text.Cut(
+				text.Printable(strings.Join(r.Moves, "\n")), maxWarning, "… (the rest is in the log of the run)",
+			)))
+		}
+	}
 	shown, more := 0, 0
 	add := func(root RootView, title, words string) {
 		if shown++; shown > maxWarnings {

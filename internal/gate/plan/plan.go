@@ -50,6 +50,7 @@ type RootPlan struct {
 	JSON    []byte
 	Summary summary.Summary
 	Sources *roots.Sources
+	Moves   []string // what changes beside resources
 
 	warnings []string // of terraform, not redacted yet
 }
@@ -178,7 +179,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if err != nil {
 		return nil, nil, err
 	}
-	one := &RootPlan{Sources: root.sources, warnings: warnings}
+	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
 	if one.Binary, err = os.ReadFile(file); err != nil {
 		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
 	}
@@ -205,21 +206,17 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
 		return nil, nil, roots.RefuseTakeOver(root.Dir, state.Resources)
 	}
-	changes, err := ChangesDigest(one.JSON)
-	if err != nil {
-		return nil, nil, err
-	}
-	binary, err := terraform.PlanDigest(one.Binary)
-	if err != nil {
-		return nil, nil, err
-	}
 	one.Record = RootRecord{
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
 		Serial: state.Serial, VarFiles: root.VarFiles,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
-		Configuration: root.sources.Digest, Plan: binary, Changes: changes,
+		Configuration: root.sources.Digest,
 	}
-	return one, parsed, nil
+	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
+		return nil, nil, err
+	}
+	one.Record.Plan, err = terraform.PlanDigest(one.Binary)
+	return one, parsed, err
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and

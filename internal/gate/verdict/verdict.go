@@ -177,9 +177,13 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	}
 	var changes []approval.Change
 	for i, root := range claim.Roots {
+		if touched != nil && !root.Removed {
+			root.Moves = touched.States.Moves(root.Dir, root.Workspace)
+		}
 		// That it changes nothing is the word of a job that the author can change.
 		changes = append(changes, approval.Change{
 			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
+			Moves: root.Moves,
 		})
 	}
 	result.Claim = claim
