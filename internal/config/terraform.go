@@ -38,6 +38,8 @@ type TerraformRoot struct {
 	VarFiles  []string `yaml:"varFiles"`
 	After     []string `yaml:"after"`
 	Version   string   `yaml:"version"` // of terraform; empty is the common one
+	Files     []string `yaml:"files"`   // that it depends on too: files, and directories
+	Destroy   bool     `yaml:"destroy"` // its plan destroys all that it holds
 }
 
 // TerraformRule says who approves the plans of the directories it matches.
@@ -151,7 +153,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	for i := range t.Roots {
 		root := &t.Roots[i]
 		node := child(place(child(at, "roots"), i), "dir")
-		for _, path := range append([]string{root.Dir}, append(root.VarFiles, root.After...)...) {
+		for _, path := range append([]string{root.Dir}, slices.Concat(root.VarFiles, root.After, root.Files)...) {
 			p.inside(node, "terraform.roots", path)
 		}
 		root.Dir = path.Clean(root.Dir)

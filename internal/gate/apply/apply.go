@@ -266,11 +266,8 @@ func sameConfiguration(tf *terraform.Root, binary []byte) error {
 // one; only the state has moved.
 func (a *Applier) planAgain(ctx context.Context, r root) []string {
 	file := filepath.Join(r.private, "again")
-	options := terraform.PlanOptions{Out: file}
-	for _, f := range r.record.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(a.r.Top, filepath.FromSlash(f)))
-	}
-	_, err := r.tf.Plan(ctx, options)
+	planned := roots.Root{VarFiles: r.record.VarFiles, Destroy: r.record.Destroy}
+	_, err := r.tf.Plan(ctx, planned.Options(a.r.Top, file))
 	if err == nil {
 		var shown []byte
 		if shown, err = r.tf.Show(ctx, file); err == nil {

@@ -244,7 +244,8 @@ func (v View) removed(out *strings.Builder) {
 		}
 		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, "+
 			"changes or destroys it from now on. "+
-			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(text.Clip(roots.Owner{
+			"To destroy it, keep the root and write `destroy: true` at its entry in `terraform.roots`: that is planned, approved and "+
+			"applied like any other change. Take the root away afterwards.\n", markdown.Code(text.Clip(roots.Owner{
 			Dir: r.Dir, Workspace: r.Workspace,
 		}.Name())), state)
 	}

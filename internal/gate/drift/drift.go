@@ -149,10 +149,7 @@ func (r Request) plan(ctx context.Context, name string, root roots.Root) (p plan
 	if _, err := plan.Initialise(ctx, tf, root.Workspace, r.Tool.Backend); err != nil {
 		return planned{err: err}
 	}
-	options := terraform.PlanOptions{Out: filepath.Join(private, "plan")}
-	for _, f := range root.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
-	}
+	options := root.Options(r.Top, filepath.Join(private, "plan"))
 	_, err = tf.Plan(ctx, options)
 	if err != nil && ctx.Err() == nil && !terraform.IsReason(err, terraform.Locked) {
 		// What drifted may be what stands in the way: prevent_destroy refuses to

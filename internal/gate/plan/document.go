@@ -43,6 +43,7 @@ type RootRecord struct {
 	Lineage       string   `json:"lineage"`   // of the state; empty where there is none yet
 	Serial        uint64   `json:"serial"`
 	VarFiles      []string `json:"var_files,omitempty"`
+	Destroy       bool     `json:"destroy,omitempty"` // the plan destroys all that the root holds
 	Backend       string   `json:"backend,omitempty"` // where the state is
 	Whole         bool     `json:"whole,omitempty"`   // the configuration is every file of the commit
 	LockFile      string   `json:"lock_file"`         // empty where there is none

@@ -160,10 +160,6 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 
 func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terraform.Plan, error) {
 	tf, file := root.tf, filepath.Join(root.private, "plan")
-	options := terraform.PlanOptions{Out: file}
-	for _, f := range root.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
-	}
 	product := ""
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -172,7 +168,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	})
 	var warnings []string
 	group.Go(func() (err error) {
-		warnings, err = tf.Plan(groupCtx, options)
+		warnings, err = tf.Plan(groupCtx, root.Options(r.Top, file))
 		return err
 	})
 	err := group.Wait()
@@ -208,7 +204,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	}
 	one.Record = RootRecord{
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
-		Serial: state.Serial, VarFiles: root.VarFiles,
+		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
 		Configuration: root.sources.Digest,
 	}

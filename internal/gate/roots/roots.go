@@ -25,6 +25,17 @@ type Root struct {
 	VarFiles  []string // relative to the top
 	After     []string // directories of the roots that are applied before this one
 	Version   string   // of terraform, exact or a constraint; empty leaves it open
+	Files     []string // that it depends on beside those that are found
+	Destroy   bool     // its plan destroys all that it holds
+}
+
+// Options are how terraform plans the root into a file.
+func (r Root) Options(top, out string) terraform.PlanOptions {
+	o := terraform.PlanOptions{Out: out, Destroy: r.Destroy}
+	for _, f := range r.VarFiles {
+		o.VarFiles = append(o.VarFiles, filepath.Join(top, filepath.FromSlash(f)))
+	}
+	return o
 }
 
 // DefaultWorkspace is the one that every root has.

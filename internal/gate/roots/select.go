@@ -233,6 +233,9 @@ func otherEntry(before, now Root, versionBefore, versionNow string) bool {
 		}
 		return common
 	}
+	if before.Destroy != now.Destroy || !slices.Equal(before.Files, now.Files) {
+		return true
+	}
 	return !slices.Equal(before.VarFiles, now.VarFiles) || version(before, versionBefore) != version(now, versionNow)
 }
 
