@@ -72,18 +72,16 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		Roots:    make([]RootPlan, len(r.Roots)),
 		Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed},
 	}
-	group, groupCtx := r.group(ctx)
-	for i, root := range ready {
-		group.Go(func() error {
-			one, parsedPlan, err := r.plan(groupCtx, root)
-			if err != nil {
-				return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
-			}
-			result.Roots[i], parsed[i] = *one, parsedPlan
-			return nil
-		})
-	}
-	if err := group.Wait(); err != nil {
+	err = r.each(ctx, len(ready), func(ctx context.Context, i int) error {
+		root := ready[i]
+		one, parsedPlan, err := r.plan(ctx, root)
+		if err != nil {
+			return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
+		}
+		result.Roots[i], parsed[i] = *one, parsedPlan
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
@@ -101,12 +99,24 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	return result, err
 }
 
-func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
-	group, groupCtx := errgroup.WithContext(ctx)
+// each does something for every root, and goes on past those that fail: all that is
+// wrong is said at once. An interrupt ends it.
+func (r Request) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group := new(errgroup.Group)
 	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
 		group.SetLimit(defaultParallel)
 	}
-	return group, groupCtx
+	errs := make([]error, n)
+	for i := range n {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				errs[i] = do(ctx, i)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // each root has its own error
+	return outcome.Join(append(errs, ctx.Err())...)
 }
 
 // prepared is a root that is initialised, and of which nothing has run yet.
@@ -120,29 +130,15 @@ type prepared struct {
 }
 
 // prepareAll initialises every root before any is planned, so that what the
-// guard says of one is not said after another's providers have run. It goes on
-// past a refusal, to hear all of them.
+// guard says of one is not said after another's providers have run.
 func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
-	ready, refused := make([]*prepared, len(r.Roots)), make([]error, len(r.Roots))
-	group, groupCtx := r.group(ctx)
-	for i, root := range r.Roots {
-		group.Go(func() error {
-			p, err := r.prepare(groupCtx, strconv.Itoa(i), root)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", root.Dir, err)
-			}
-			ready[i] = p
-			if outcome.Code(err) == outcome.Refused {
-				refused[i] = err
-				return nil
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return ready, outcome.Join(refused...)
+	ready := make([]*prepared, len(r.Roots))
+	return ready, r.each(ctx, len(r.Roots), func(ctx context.Context, i int) (err error) {
+		if ready[i], err = r.prepare(ctx, strconv.Itoa(i), r.Roots[i]); err != nil {
+			err = fmt.Errorf("%s: %w", r.Roots[i].Dir, err)
+		}
+		return err
+	})
 }
 
 func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*prepared, error) {

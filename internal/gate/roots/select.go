@@ -216,7 +216,8 @@ func (s *Selection) compare(ctx context.Context, c comparison) error {
 	}
 	for _, r := range candidates {
 		i := slices.IndexFunc(c.before.roots, r.same)
-		if slices.ContainsFunc(touched, r.same) || i < 0 || otherEntry(c.before.roots[i], r, c.before.version, now.Version) {
+		was := i >= 0 || slices.ContainsFunc(c.before.unreadable, r.same)
+		if slices.ContainsFunc(touched, r.same) || !was || i >= 0 && otherEntry(c.before.roots[i], r, c.before.version, now.Version) {
 			s.Roots = append(s.Roots, r)
 		}
 	}
@@ -251,10 +252,12 @@ func configured(top, dir string) bool {
 
 // base is what the repository was before a change.
 type base struct {
-	roots   []Root
-	listed  bool // waybill.yaml names them
-	version string
-	owners  []Owner
+	roots  []Root
+	listed bool // waybill.yaml names them
+	// unreadable are directories that might be roots, and could not be read.
+	unreadable []Root
+	version    string
+	owners     []Owner
 }
 
 // readBase reads the roots of a commit.
@@ -274,7 +277,7 @@ func readBase(ctx context.Context, top, commit string, backend []string) (base, 
 	}
 	b := base{version: cfg.Version, roots: fromConfig(cfg)}
 	if b.listed = len(b.roots) > 0; !b.listed {
-		if b.roots, err = DiscoverBefore(tree); err != nil {
+		if b.roots, b.unreadable, err = discover(tree); err != nil {
 			return base{}, err
 		}
 	}
