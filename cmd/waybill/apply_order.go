@@ -15,7 +15,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	o = apply.Order{
 		Plan: in.Plan, Fingerprint: in.Fingerprint, Dirs: in.Dir, Registry: access.SealStores(),
 		Words: &runner.PlainWriter{W: access.Call.Stderr}, Group: access.Call.Runner.Group,
-		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()},
+		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()}, Tell: apply.Tell{Comment: in.Comment, Gate: in.GateWorkflow},
 	}
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {

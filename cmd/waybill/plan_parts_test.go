@@ -4,12 +4,18 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/proposal"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // rewrite changes a file inside a binary plan; one that becomes empty goes.
@@ -103,4 +109,83 @@ func TestPlanAgainKeepsTheFingerprint(t *testing.T) {
 	}
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied")
+}
+
+// planOf plans a pull request from the clone as it is.
+func (w *infraWorld) planOf(n string, args ...string) plan.Fingerprint {
+	w.t.Helper()
+	code, _, words := w.run(append([]string{
+		"plan", "--repo", "acme/infra", "--pull-request", n, "--checkout", w.clone, "--seal-to", w.recipient, "--store", w.store,
+	}, args...)...)
+	if code != 0 {
+		w.t.Fatalf("plan ended with %d: %s", code, words)
+	}
+	for _, pull := range w.github.Pulls("acme/infra") {
+		if strconv.Itoa(pull.Number) != n {
+			continue
+		}
+		for _, c := range pull.Comments {
+			if claim, is := comment.ReadClaim(c); is {
+				return claim.Fingerprint
+			}
+		}
+	}
+	w.t.Fatalf("#%s has no plan", n)
+	return ""
+}
+
+// A merged pull request is planned again like an open one. What an apply moves turns
+// the plans of open pull requests pending, until they are planned again.
+func TestStatesThatMove(t *testing.T) {
+	t.Parallel()
+	w, f := ready(t)
+	w.approve("bob", f)
+	w.git(w.clone, "checkout", "-q", "-b", "second", "HEAD~1")
+	write(t, w.clone, map[string]string{"infra/prod/second.tf": "output \"second\" {\n  value = \"hello\"\n}\n"})
+	w.git(w.clone, "add", "-A")
+	w.git(w.clone, "commit", "-q", "-m", "second")
+	w.git(w.clone, "push", "-q", w.remote("ada"), "HEAD:refs/heads/second")
+	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"second","head":"second","base":"main"}`)
+	second := w.planOf("2")
+	head := w.git(w.clone, "rev-parse", "HEAD")
+	w.merge()
+	w.onMain()
+	if again := w.planOf("1", "--changed-since", "HEAD^1"); again != f {
+		t.Errorf("planned again after the merge, %s is %s", f.Short(), again.Short())
+	}
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied")
+	said := func() string { return strings.Join(w.github.Pulls("acme/infra")[1].Comments, "\n") }
+	w.wants("#2", 0, 0, said(), "The plan no longer fits", "the state of infra/prod moved to serial 1, by #.*1", "comment `/plan`")
+	gate := func() (int, string) {
+		job := w.env["GITHUB_TOKEN"]
+		defer func() { w.env["GITHUB_TOKEN"] = job }()
+		w.env["GITHUB_TOKEN"] = w.token("dan")
+		code, _, words := w.run("gate", "--repo", "acme/infra", "--pull-request", "2", "--status")
+		return code, words
+	}
+	code, words = gate()
+	w.wants("gate", code, 0, words, "pending: the state of infra/prod moved to serial 1, by #1: comment /plan to plan again")
+	w.wants("the status", 0, 0, w.status(head), "^pending: the state of infra/prod moved")
+	w.git(w.clone, "fetch", "-q", w.remote("ada"), "refs/pull/2/merge")
+	w.git(w.clone, "checkout", "-q", "--detach", "FETCH_HEAD")
+	if again := w.planOf("2", "--changed-since", "HEAD^1"); again == second {
+		t.Error("the plan is the one of the state before")
+	}
+	code, words = gate()
+	w.wants("gate", code, 0, words, "still needed: 1 of acme/dba, dan")
+	w.wants("#2", 0, 0, said(), "The plan is of the states as they are")
+	w.noSecrets(secret)
+}
+
+// Nothing of a fork is planned, whoever asks for it.
+func TestForksAreNotPlannedAgain(t *testing.T) {
+	t.Parallel()
+	where := &site.Site{
+		Repo: github.Repository{Owner: "acme", Name: "infra"}, Pull: &github.PullRequest{Number: 7, HeadRepo: "eve/infra"},
+	}
+	_, err := proposal.Prepare(t.Context(), proposal.Request{Site: where})
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "#7 comes from a fork: nothing of it is planned here") {
+		t.Error(err)
+	}
 }

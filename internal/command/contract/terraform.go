@@ -216,7 +216,15 @@ var applyCommand = Command{
 			Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment.",
 		},
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes whichever it is of."},
-		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
+		{
+			Name: "comment", Type: Bool, Default: "true",
+			Doc: "Whether to report on the pull request, and on open ones whose plans no longer fit because a state moved.",
+		},
+		{
+			Name: "gate_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file of the gate, started on the default branch for each open pull request whose plan no longer fits. Needs " +
+				"`actions: write`. Empty starts none.",
+		},
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
 		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
@@ -238,6 +246,8 @@ var applyCommand = Command{
 			"only where the sealed plan is on ghcr.io; write, to keep a signed record or a state that could not be saved beside it",
 		},
 		{
+			"actions", "write", "only with `gate_workflow`",
+		}, {
 			"checks", "read", "only with `apply: before-merge`: sees that the head is green",
 		}, {"statuses", "read", "likewise"}, {"id-token", "write", "only for a cloud role, and for `sign_record: keyless`"}},
 	Binaries: []string{Waybill},

@@ -38,6 +38,7 @@ type Order struct {
 	Words             io.Writer
 	Group             func(title string) (end func())
 	Job               Job
+	Tell              Tell
 }
 
 // Result is what became of one plan.
@@ -139,7 +140,8 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	}
 	result.Roots, result.Failed = applier.Run(ctx)
 	result.Record = result.record(o.Job, time.Now())
-	return outcome.Join(result.Failed, report(context.WithoutCancel(ctx), result))
+	ctx = context.WithoutCancel(ctx)
+	return outcome.Join(result.Failed, report(ctx, result), o.tell(ctx, result))
 }
 
 // open prepares terraform for the plan and compares what needs none.

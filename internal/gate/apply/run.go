@@ -34,6 +34,8 @@ type RootResult struct {
 	Lost      string   `json:"lost_lock,omitempty"`  // what became of the state's lock, where it was lost
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
+
+	workspace, lineage string // of the state afterwards; empty where it was not touched
 }
 
 // Run applies the plans in their order and stops at the first that fails. What
@@ -42,7 +44,7 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	var results []RootResult
 	var failed error
 	for i, root := range a.roots {
-		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched}
+		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched, workspace: root.record.Workspace}
 		switch {
 		case failed != nil:
 		case !a.Summaries[i].Changes():
@@ -85,7 +87,7 @@ func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary,
 	slices.Sort(result.Failed)
 	// Also after an interrupt: the state says what was reached.
 	if state, stateErr := root.tf.State(context.WithoutCancel(ctx)); stateErr == nil {
-		result.Serial = state.Serial
+		result.Serial, result.lineage = state.Serial, state.Lineage
 	}
 	if err == nil {
 		result.State = Applied

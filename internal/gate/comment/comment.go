@@ -57,6 +57,8 @@ type ClaimRoot struct {
 	Whole         bool     `json:"whole,omitempty"`
 	VarFiles      []string `json:"var_files,omitempty"`
 	Configuration string   `json:"configuration,omitempty"`
+	Lineage       string   `json:"lineage,omitempty"` // of the state
+	Serial        uint64   `json:"serial,omitempty"`
 }
 
 // Uses reports whether a file, from the top of the repository, is one of the
@@ -122,6 +124,8 @@ type RootView struct {
 	Whole     bool           // it is bound to every file of the commit
 	Sources   *roots.Sources // nil where it is not known
 	Moves     []string       // what changes beside resources: the state's place, providers
+	Lineage   string         // of the state
+	Serial    uint64
 }
 
 // Of is the view of a result.
@@ -130,7 +134,7 @@ func Of(r *plan.Result) View {
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
-			Sources: root.Sources, Moves: root.Moves,
+			Sources: root.Sources, Moves: root.Moves, Lineage: root.Record.Lineage, Serial: root.Record.Serial,
 		})
 	}
 	return v
@@ -141,6 +145,7 @@ func (v View) Claim() Claim {
 	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier}
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
+		root.Lineage, root.Serial = r.Lineage, r.Serial
 		if s := r.Sources; s != nil {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
 				s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...,

@@ -69,6 +69,13 @@ func Keep(ctx context.Context, s *site.Site, v View) error {
 	if err := dropPages(ctx, s, len(pages)+1); err != nil {
 		return err
 	}
+	moved, err := FindMoved(ctx, s)
+	if err == nil {
+		err = KeepMoved(ctx, s, v.Claim().Before(moved))
+	}
+	if err != nil {
+		return err
+	}
 	for n, page := range pages {
 		marker := Marker
 		if n > 0 {

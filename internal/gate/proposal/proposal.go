@@ -134,6 +134,9 @@ func (r Request) Failed(ctx context.Context, why error) error {
 // Prepare chooses the roots and judges them before anything of them runs. Callers
 // must Close what it gives, unless there is an error.
 func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
+	if err := r.ofPull(ctx); err != nil {
+		return nil, err
+	}
 	p = &Prepared{r: r}
 	if p.Selection, err = roots.Select(ctx, r.Roots); err != nil {
 		return nil, err
@@ -146,6 +149,26 @@ func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// ofPull refuses a fork, of which nothing may run, and plans a merged pull request by
+// the files that it changed.
+func (r *Request) ofPull(ctx context.Context) error {
+	if r.Site == nil || r.Site.Pull == nil || r.ValidateOnly {
+		return nil
+	}
+	pull := r.Site.Pull
+	if !strings.EqualFold(pull.HeadRepo, r.Site.Repo.String()) {
+		return outcome.Refusedf("pull request #%d comes from a fork: nothing of it is planned here. Push its commits to a branch of %s",
+			pull.Number, r.Site.Repo)
+	}
+	if !pull.Merged || r.Roots.Since == "" {
+		return nil
+	}
+	var err error
+	r.Roots.Since = pull.MergeSHA + "^1"
+	r.Roots.Files, err = r.Site.API.PullFiles(ctx, r.Site.Repo, pull.Number)
+	return err
 }
 
 func (p *Prepared) judge(ctx context.Context) error {
@@ -251,6 +274,13 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 	pull := p.r.Site.Pull
 	if pull == nil {
 		return commits[0], nil
+	}
+	if pull.Merged {
+		if _, err := git.Run(ctx, p.r.Roots.Top, "merge-base", "--is-ancestor", pull.MergeSHA, "HEAD"); err != nil {
+			return "", outcome.Refusedf("the checkout %.7s does not hold the merge %.7s of #%d: check out the default branch, whole",
+				commits[0], pull.MergeSHA, pull.Number)
+		}
+		return pull.HeadSHA, nil
 	}
 	// Of GitHub's merge of a pull request, the head is the last parent.
 	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, pull.HeadSHA) {

@@ -24,6 +24,7 @@ type Request struct {
 	VarFiles  []string
 	Backend   []string // settings that the configuration leaves open, KEY=VALUE or files
 	Since     string   // revision: only roots that changed since then; if empty, all
+	Files     []string // what changed since then; if nil, as git says it
 }
 
 // Selection is what a change asks to be planned.
@@ -171,11 +172,14 @@ func (r Request) changed(ctx context.Context, head, every []Root) (Selection, er
 		return Selection{}, err
 	}
 	s.States.Base, s.States.HasBase = before.owners, true
-	out, err := git.Run(ctx, r.Top, "diff", "--name-only", "-z", "--no-renames", from, "HEAD")
-	if err != nil {
-		return Selection{}, fmt.Errorf("find the files changed since %s: %w", r.Since, err)
+	files := r.Files
+	if files == nil {
+		out, err := git.Run(ctx, r.Top, "diff", "--name-only", "-z", "--no-renames", from, "HEAD")
+		if err != nil {
+			return Selection{}, fmt.Errorf("find the files changed since %s: %w", r.Since, err)
+		}
+		files = splitNames(out)
 	}
-	files := splitNames(out)
 	if len(r.Dirs) > 0 { // no others are asked for
 		s.Roots, err = Changed(ctx, r.Top, head, files)
 		return s, err

@@ -175,6 +175,9 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if claim.Roots, err = r.standing(ctx, claim); err != nil {
 		return err
 	}
+	if err := r.moved(ctx, claim); err != nil {
+		return err
+	}
 	var changes []approval.Change
 	for i, root := range claim.Roots {
 		if touched != nil && !root.Removed {
@@ -192,6 +195,22 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 		Site:    r.Site, Teams: r.Teams, Changes: changes,
 	})
 	return err
+}
+
+// moved says that the plan waits for another one, since a state that it is of moved.
+func (r Request) moved(ctx context.Context, claim comment.Claim) error {
+	moved, err := comment.FindMoved(ctx, r.Site)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, m := range claim.Before(moved) {
+		lines = append(lines, m.String())
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
 }
 
 // claimed is what the plan of the head is. Where there is a checkout, that there
@@ -350,7 +369,7 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		}
 		view.Roots = append(view.Roots, comment.RootView{
 			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
-			Sources: sources,
+			Sources: sources, Lineage: record.Lineage, Serial: record.Serial,
 		})
 	}
 	opened := view.Claim()
