@@ -17,6 +17,9 @@ import (
 )
 
 func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
+	if in.List {
+		return listApply(ctx, call, in, show)
+	}
 	identities, err := connect.SealKey(in.SealKey, in.SealKeyFile)
 	if err != nil {
 		return err
@@ -46,6 +49,21 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 		err = outcome.Join(err, show(apply.Result{Findings: refused.Findings}))
 	}
 	return connect.Identity(err)
+}
+
+// listApply says in which jobs the plan is applied.
+func listApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
+	order, err := applyOrder(ctx, connect.Access{
+		Call: call, Repository: options.Repository{Repo: in.Repo}, GitHub: in.GitHub, Registry: in.Registry,
+	}, in)
+	if err != nil {
+		return err
+	}
+	matrix, err := order.List(ctx)
+	if err != nil {
+		return err
+	}
+	return show(apply.Result{Matrix: &matrix})
 }
 
 // keepApplied says on the pull request what was applied, and signs the record.

@@ -26,6 +26,29 @@ type Terraform struct {
 	// Adopt are globs of directories whose roots may, when they are new, take over
 	// a state that already holds resources.
 	Adopt []string
+	// Environments say in which environment of GitHub a root is applied.
+	Environments []TerraformEnvironment
+}
+
+// TerraformEnvironment is an environment of GitHub, and the roots that are applied in
+// it, by the cloud role that trusts it alone.
+type TerraformEnvironment struct {
+	Dir  string `yaml:"dir"` // glob
+	Name string `yaml:"name"`
+	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+}
+
+// DefaultEnvironment is that of roots for which no other is named.
+const DefaultEnvironment = "infra"
+
+// Environment is where the root in dir is applied: by the last entry that matches.
+func (t Terraform) Environment(dir string) TerraformEnvironment {
+	for _, e := range slices.Backward(t.Environments) {
+		if matchAny([]string{e.Dir}, dir) {
+			return e
+		}
+	}
+	return TerraformEnvironment{Name: DefaultEnvironment}
 }
 
 // defaultDigits is what people can compare by eye.
@@ -89,6 +112,8 @@ type terraformDocument struct {
 	Drift  driftDocument   `yaml:"drift"`
 	Adopt  []string        `yaml:"adopt"`
 
+	Environments []TerraformEnvironment `yaml:"environments"`
+
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
 	Apply   string           `yaml:"apply"`
@@ -124,7 +149,12 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments,
+	}
+	for i, e := range t.Environments {
+		if !doublestar.ValidatePattern(e.Dir) {
+			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
 	}
 	for i, glob := range t.Adopt {
 		if !doublestar.ValidatePattern(glob) {

@@ -221,6 +221,15 @@ var applyCommand = Command{
 			Doc: "Whether to report on the pull request, and on open ones whose plans no longer fit because a state moved.",
 		},
 		{
+			Name: "environment", Type: String, Placeholder: "NAME",
+			Doc: "GitHub environment of this job: only the roots that `terraform.environments` of the default branch puts there are " +
+				"applied. Empty applies all of them.",
+		},
+		{
+			Name: "list", Type: Bool, Default: "false",
+			Doc: "Lists the environments that the plan's roots are applied in, as a matrix of jobs, and applies nothing.",
+		},
+		{
 			Name: "gate_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file of the gate, started on the default branch for each open pull request whose plan no longer fits. Needs " +
 				"`actions: write`. Empty starts none.",
@@ -232,6 +241,7 @@ var applyCommand = Command{
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
+		{"matrix", "With `list`: the environments and their roles, as the matrix of a job, in the order in which roots are applied."},
 		{
 			"record",
 			"What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last.",

@@ -382,6 +382,8 @@ type Apply struct {
 	Fingerprint  string   `input:"fingerprint"`
 	Dir          []string `input:"dir"`
 	Comment      bool     `input:"comment"`
+	Environment  string   `input:"environment"`
+	List         bool     `input:"list"`
 	GateWorkflow string   `input:"gate_workflow"`
 	SealKey      string   `input:"seal_key"`
 	SealKeyFile  string   `input:"seal_key_file"`

@@ -47,6 +47,7 @@ type Request struct {
 	Tool       tool.Tool
 	States     roots.States // whose state is whose
 	Adopt      func(dir string) bool
+	Merged     bool                // the change is on the default branch
 	Getenv     func(string) string // for TF_VAR_ alone
 	Words      io.Writer           // progress; nil is none
 	// Group folds the progress of a root in a log until the returned function
@@ -230,7 +231,8 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
-	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
+	settled := r.Merged && !a.Summaries[i].Changes()
+	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
 	if err := plan.CheckWhole(shown); err != nil {
@@ -265,16 +267,21 @@ func sameConfiguration(tf *terraform.Root, binary []byte) error {
 // planAgain says what terraform would do now. The configuration is the approved
 // one; only the state has moved.
 func (a *Applier) planAgain(ctx context.Context, r root) []string {
+	shown, err := a.planNow(ctx, r)
+	if err != nil {
+		return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+	}
+	return a.explain(r, "planned now, it would differ", shown)
+}
+
+// planNow is the plan of a root as it is now, in JSON.
+func (a *Applier) planNow(ctx context.Context, r root) ([]byte, error) {
 	file := filepath.Join(r.private, "again")
 	planned := roots.Root{VarFiles: r.record.VarFiles, Destroy: r.record.Destroy}
-	_, err := r.tf.Plan(ctx, planned.Options(a.r.Top, file))
-	if err == nil {
-		var shown []byte
-		if shown, err = r.tf.Show(ctx, file); err == nil {
-			return a.explain(r, "planned now, it would differ", shown)
-		}
+	if _, err := r.tf.Plan(ctx, planned.Options(a.r.Top, file)); err != nil {
+		return nil, err
 	}
-	return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+	return r.tf.Show(ctx, file)
 }
 
 const maxChangesNamed = 50

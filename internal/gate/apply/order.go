@@ -39,6 +39,7 @@ type Order struct {
 	Group             func(title string) (end func())
 	Job               Job
 	Tell              Tell
+	Environment       string // roots of others are left out; if empty, none are
 }
 
 // Result is what became of one plan.
@@ -53,6 +54,7 @@ type Result struct {
 	Record      *Record // nil where there was nothing to apply
 	Signed      *record.Signed
 	Findings    []policy.Finding // of the policy, which refused
+	Matrix      *Matrix          // of the jobs that apply, where that was asked for
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -114,6 +116,12 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if result.Fingerprint, err = parts.Fingerprint(); err != nil {
 		return err
 	}
+	if bundle, parts, err = o.ofEnvironment(ctx, bundle, parts); err != nil {
+		return err
+	}
+	if bundle == nil {
+		return report(ctx, result) // another job applies it
+	}
 	kit, err := tool.Prepare(o.Tool)
 	if err != nil {
 		return err
@@ -124,7 +132,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	// Nothing of a tree that nobody approved is run: approvals come first.
-	if result.Approval, err = o.approved(ctx, parts, bundle, applier); err != nil {
+	if result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier); err != nil {
 		return err
 	}
 	if o.Site.Pull != nil {
@@ -169,7 +177,7 @@ func (o Order) open(ctx context.Context, kit *tool.Kit, bundle *seal.Bundle, sou
 	}
 	applier, err := Open(ctx, Request{
 		Top: o.Tool.Top, Bundle: bundle, Repository: source.Expect.Repository, Head: o.Head, Tool: kit.Tool, States: states,
-		Adopt:  guard.MayAdopt,
+		Adopt: guard.MayAdopt, Merged: o.Site.Pull != nil && o.Site.Pull.Merged,
 		Getenv: o.Tool.Getenv, Words: o.Words, Group: o.Group,
 		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
 			return o.keepState(ctx, source, dir, state)
@@ -243,12 +251,15 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 	return states, nil
 }
 
+// question is about which plan, and which parts of it.
+type question struct {
+	full  plan.Fingerprint
+	parts plan.Parts
+}
+
 // approved decides anew, by what the sealed plan itself says that it changes.
-func (o Order) approved(ctx context.Context, parts plan.Parts, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
-	full, err := parts.Fingerprint()
-	if err != nil {
-		return nil, err
-	}
+func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
+	full, parts := q.full, q.parts
 	var changes []approval.Change
 	for i, s := range applier.Summaries {
 		root := bundle.Document.Roots[i]
@@ -265,10 +276,11 @@ func (o Order) approved(ctx context.Context, parts plan.Parts, bundle *seal.Bund
 	if o.Site.Pull == nil {
 		return nil, approval.Committed(ctx, o.Site, changes)
 	}
-	subject := approval.Subject{Fingerprint: full}
-	if subject.Earlier, err = o.earlier(ctx); err != nil {
+	earlier, err := o.earlier(ctx)
+	if err != nil {
 		return nil, err
 	}
+	subject := approval.Subject{Fingerprint: full, Earlier: earlier}
 	decision, err := approval.Of(ctx, approval.Question{Subject: subject, Site: o.Site, Teams: o.Teams, Changes: changes})
 	if err == nil && decision.Verdict != approval.Approved {
 		err = outcome.Pendingf("plan %s of #%d is not approved\n%s", full.Short(), o.Site.Pull.Number, decision.Reason())

@@ -36,8 +36,10 @@ type Claim struct {
 	Roots       []ClaimRoot      `json:"roots,omitempty"` // left out where there are too many
 	// Parts are the fingerprints that the plan's is made of, in the order of Roots.
 	// Earlier are those of earlier plans of the same head.
-	Parts   plan.Parts   `json:"parts,omitempty"`
-	Earlier []plan.Parts `json:"earlier,omitempty"`
+	Parts plan.Parts `json:"parts,omitempty"`
+	// Waits are roots that are planned when others are applied.
+	Waits   []plan.Waiting `json:"waits,omitempty"`
+	Earlier []plan.Parts   `json:"earlier,omitempty"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
 	Text string `json:"-"`
 }
@@ -111,6 +113,7 @@ type View struct {
 	Head        string
 	Roots       []RootView
 	Removed     []roots.Removed // roots that the change takes away
+	Waits       []plan.Waiting  // roots that are planned when others are applied
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
@@ -130,7 +133,7 @@ type RootView struct {
 
 // Of is the view of a result.
 func Of(r *plan.Result) View {
-	v := View{Fingerprint: r.Fingerprint, Parts: r.Parts, Head: r.Document.Head, Removed: r.Document.Removed}
+	v := View{Fingerprint: r.Fingerprint, Parts: r.Parts, Head: r.Document.Head, Removed: r.Document.Removed, Waits: r.Waits}
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
@@ -142,7 +145,7 @@ func Of(r *plan.Result) View {
 
 // Claim is what the plan is, for whoever decides about it.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier}
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits}
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
 		root.Lineage, root.Serial = r.Lineage, r.Serial
@@ -170,7 +173,7 @@ func (c Claim) comment() string {
 		return ""
 	}
 	if len(data) > maxClaim {
-		c.Roots, c.Parts, c.Earlier = nil, nil, nil
+		c.Roots, c.Parts, c.Earlier, c.Waits = nil, nil, nil, nil
 		if data, err = json.Marshal(c); err != nil {
 			return ""
 		}
@@ -307,6 +310,11 @@ const (
 
 // warnings says what speaks against a plan, before what it does.
 func (v View) warnings(out *strings.Builder) {
+	for _, w := range v.Waits {
+		out.WriteString("\n⏳ " + markdown.Code(text.Clip(w.Dir)) + " is planned when " + markdown.Text(strings.Join(w.After, ", ")) +
+			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n" +
+			markdown.Fence("", text.Cut(text.Printable(w.Why), maxWarning, "… (the rest is in the log of the run)")))
+	}
 	for _, r := range v.Roots {
 		if len(r.Moves) > 0 {
 			out.WriteString("\n⚠️ **More than resources changes** in " + markdown.Code(text.Clip(r.name())) +

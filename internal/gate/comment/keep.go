@@ -58,7 +58,7 @@ func (c Claim) Whole(ctx context.Context, registry func(host string) seal.Regist
 		return c, outcome.Refusedf("the plan comment names plan %s, and %s is plan %s: plan again", c.Fingerprint.Short(), c.Plan,
 			kept.Fingerprint.Short())
 	}
-	c.Roots, c.Parts, c.Earlier = kept.Roots, kept.Parts, kept.Earlier
+	c.Roots, c.Parts, c.Earlier, c.Waits = kept.Roots, kept.Parts, kept.Earlier, kept.Waits
 	return c, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -28,9 +29,12 @@ type Request struct {
 	Parallel   int // roots planned at the same time; 0 is 4
 	// States says whose state is whose; Adopt, which new roots may take over one
 	// that holds resources. nil is none.
-	States   roots.States
-	Adopt    func(dir string) bool
-	Removed  []roots.Removed // roots that the change takes away
+	States  roots.States
+	Adopt   func(dir string) bool
+	Removed []roots.Removed // roots that the change takes away
+	// Merged says that the change is on the default branch, whose roots own their
+	// states: one of which nothing changes takes nothing over.
+	Merged   bool
 	products *products
 }
 
@@ -40,7 +44,16 @@ type Result struct {
 	Fingerprint Fingerprint
 	Parts       Parts // that it is made of
 	Roots       []RootPlan
+	Waits       []Waiting
 	Secrets     *redact.Secrets
+}
+
+// Waiting is a root that cannot be planned before another one is applied.
+type Waiting struct {
+	Dir       string   `json:"dir"`
+	Workspace string   `json:"workspace"`
+	After     []string `json:"after"` // directories of roots that this plan changes
+	Why       string   `json:"why"`
 }
 
 // RootPlan is the plan of one root.
@@ -53,6 +66,7 @@ type RootPlan struct {
 	Moves   []string // what changes beside resources
 
 	warnings []string // of terraform, not redacted yet
+	parsed   *terraform.Plan
 }
 
 const defaultParallel = 4
@@ -67,36 +81,70 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed := make([]*terraform.Plan, len(r.Roots))
-	result := &Result{
-		Roots:    make([]RootPlan, len(r.Roots)),
-		Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed},
-	}
-	err = r.each(ctx, len(ready), func(ctx context.Context, i int) error {
+	made, failed := make([]*RootPlan, len(ready)), make([]error, len(ready))
+	err = r.each(ctx, len(ready), func(ctx context.Context, i int) (err error) {
 		root := ready[i]
-		one, parsedPlan, err := r.plan(ctx, root)
-		if err != nil {
-			return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
+		if made[i], err = r.plan(ctx, root); err != nil {
+			err = fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
 		}
-		result.Roots[i], parsed[i] = *one, parsedPlan
-		return nil
+		if err != nil && len(root.After) > 0 && outcome.Code(err) == outcome.Broken {
+			failed[i] = err // perhaps it waits for another
+			return nil
+		}
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, outcome.Join(append(failed, err)...)
 	}
-	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
-	for i := range result.Roots {
-		result.Roots[i].Summary = summary.Summarize(parsed[i], result.Secrets)
-		for _, w := range result.Roots[i].warnings {
-			result.Roots[i].Summary.Warnings = append(result.Roots[i].Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
-		}
-		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
+	result := &Result{Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
+	if err := result.add(ready, made, failed, r.Tool); err != nil {
+		return nil, err
 	}
 	if result.Parts, err = result.Document.Parts(); err != nil {
 		return nil, err
 	}
 	result.Fingerprint, err = result.Parts.Fingerprint()
 	return result, err
+}
+
+// add takes what was made of each root. A root whose plan failed waits, when it comes
+// after one that this plan changes: what it reads is not there yet.
+func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, t tool.Tool) error {
+	var parsed []*terraform.Plan
+	for _, one := range made {
+		if one != nil {
+			parsed = append(parsed, one.parsed)
+		}
+	}
+	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(t.Env(nil)))
+	for i, one := range made {
+		if one == nil {
+			continue
+		}
+		one.Summary = summary.Summarize(one.parsed, result.Secrets)
+		for _, w := range one.warnings {
+			one.Summary.Warnings = append(one.Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
+		}
+		result.Roots, result.Document.Roots = append(result.Roots, *one), append(result.Document.Roots, one.Record)
+	}
+	var errs []error
+	for i, err := range failed {
+		if err == nil {
+			continue
+		}
+		w := Waiting{Dir: ready[i].Dir, Workspace: ready[i].workspace, Why: result.Secrets.Error(err).Error()}
+		for j, before := range made {
+			if before != nil && before.Summary.Changes() && slices.Contains(ready[i].After, ready[j].Dir) {
+				w.After = append(w.After, ready[j].Dir)
+			}
+		}
+		if len(w.After) == 0 {
+			errs = append(errs, err)
+			continue
+		}
+		result.Waits = append(result.Waits, w)
+	}
+	return outcome.Join(errs...)
 }
 
 // each does something for every root, and goes on past those that fail: all that is
@@ -154,7 +202,7 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	return p, p.secrets.Error(err)
 }
 
-func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terraform.Plan, error) {
+func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	tf, file := root.tf, filepath.Join(root.private, "plan")
 	product := ""
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -169,46 +217,46 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	})
 	err := group.Wait()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
 	if one.Binary, err = os.ReadFile(file); err != nil {
-		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
+		return nil, fmt.Errorf("read the binary plan: %w", err)
 	}
 	if one.JSON, err = tf.Show(ctx, file); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := CheckWhole(one.JSON); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if sign := terraform.Partial(warnings); sign != "" {
-		return nil, nil, outcome.Refusedf("terraform says of the plan: %s", sign)
+		return nil, outcome.Refusedf("terraform says of the plan: %s", sign)
 	}
-	parsed, err := terraform.ParsePlan(one.JSON)
-	if err != nil {
-		return nil, nil, err
+	if one.parsed, err = terraform.ParsePlan(one.JSON); err != nil {
+		return nil, err
 	}
 	state, err := terraform.PlanState(one.Binary)
 	if errors.Is(err, terraform.ErrEncrypted) {
 		state, err = tf.State(ctx) // should it have moved meanwhile, the plan is stale, and OpenTofu says so
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
-		return nil, nil, roots.RefuseTakeOver(root.Dir, state.Resources)
+	settled := r.Merged && !summary.Summarize(one.parsed, redact.FindSecrets(one.parsed)).Changes()
+	if !settled && r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
+		return nil, roots.RefuseTakeOver(root.Dir, state.Resources)
 	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
+		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + one.parsed.TerraformVersion, Lineage: state.Lineage,
 		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
 		Configuration: root.sources.Digest,
 	}
 	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	one.Record.Plan, err = terraform.PlanDigest(one.Binary)
-	return one, parsed, err
+	return one, err
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and

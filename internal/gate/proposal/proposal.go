@@ -206,6 +206,7 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	made, err := plan.Run(ctx, plan.Request{
 		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
 		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
+		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged,
 	})
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err

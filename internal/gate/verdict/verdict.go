@@ -263,9 +263,13 @@ func whole(claim comment.Claim, touched *roots.Selection) error {
 			return r.Dir == dir && roots.Root{Dir: dir, Workspace: r.Workspace}.Is(dir, workspace)
 		})
 	}
+	waits := func(r roots.Root) bool {
+		return slices.ContainsFunc(claim.Waits, func(w plan.Waiting) bool { return r.Is(w.Dir, w.Workspace) && w.Dir == r.Dir }) &&
+			slices.ContainsFunc(claim.Roots, func(c comment.ClaimRoot) bool { return c.Changes && slices.Contains(r.After, c.Dir) })
+	}
 	var missing []string
 	for _, r := range touched.Roots {
-		if !named(r.Dir, r.Workspace) {
+		if !named(r.Dir, r.Workspace) && !waits(r) {
 			missing = append(missing, fmt.Sprintf("%s is touched, and the plan does not name it", r.Dir))
 		}
 	}
@@ -372,6 +376,7 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 			Sources: sources, Lineage: record.Lineage, Serial: record.Serial,
 		})
 	}
+	view.Waits = claim.Waits
 	opened := view.Claim()
 	opened.Text = "\nThe sealed plan itself says:\n\n" + comment.WithoutMarkers(view.Comment(markdown.MaxComment-roomForRecord)) + "\n"
 	return opened, nil

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const wavesRules = `apiVersion: waybill.dev/v1
+terraform:
+  roots:
+    - {dir: infra/network}
+    - {dir: infra/service, after: [infra/network]}
+  rules: [{dir: "**", approvals: 1, from: [dan]}]
+`
+
+const network = `terraform {
+  backend "local" {}
+}
+resource "terraform_data" "net" {
+  input = "NAME"
+}
+output "name" {
+  value = terraform_data.net.output
+}
+`
+
+const service = `terraform {
+  backend "local" {}
+}
+data "terraform_remote_state" "network" {
+  backend = "local"
+  config  = { path = "${path.module}/../network/terraform.tfstate" }
+}
+resource "terraform_data" "service" {
+  input = data.terraform_remote_state.network.outputs.name
+}
+`
+
+// A root that reads what another one of the same pull request makes is planned when
+// that one is applied, and approved then.
+func TestRootsInWaves(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": wavesRules})
+	if err := os.RemoveAll(filepath.Join(w.clone, "infra/prod")); err != nil {
+		t.Fatal(err)
+	}
+	w.open("ada", map[string]string{"infra/network/main.tf": network, "infra/service/main.tf": service})
+	// Both are new: the state that the second one reads is not there yet.
+	f := w.plan("--changed-since", "origin/main")
+	first := w.github.Pulls("acme/infra")[0].Comments[0]
+	w.wants("the comment", 0, 0, first, "`infra/service` is planned when infra/network is applied: comment `/plan` then",
+		"Unable to find remote state")
+	w.approve("dan", f)
+	code, _, words := w.gate("--checkout", w.clone)
+	w.wants("gate", code, 0, words, "approved by dan")
+	w.merge()
+	w.onMain()
+	code, _, words = w.apply()
+	w.wants("apply", code, 0, words, "infra/network: applied")
+	second := w.planOf("1", "--changed-since", "HEAD^1")
+	w.approve("dan", second)
+	code, _, words = w.apply()
+	w.wants("apply", code, 0, words, "infra/network: unchanged", "infra/service: applied")
+
+	// What the second one reads changes: it is planned again after the first, and is
+	// not what was approved.
+	w.git(w.clone, "checkout", "-q", "-b", "next")
+	write(t, w.clone, map[string]string{
+		"infra/network/main.tf": strings.Replace(network, "NAME", "other", 1), "infra/service/more.tf": "resource \"terraform_data\" \"more\" {}\n",
+	})
+	w.git(w.clone, "add", "-A")
+	w.git(w.clone, "commit", "-q", "-m", "next")
+	w.git(w.clone, "push", "-q", w.remote("ada"), "HEAD:refs/heads/next")
+	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"next","head":"next","base":"main"}`)
+	third := w.planOf("2", "--changed-since", "HEAD~1")
+	w.reviewOf(2, "dan", third)
+	if _, err := w.github.MergePull(t.Context(), "acme/infra", 2, "ada", "squash"); err != nil {
+		t.Fatal(err)
+	}
+	w.onMain()
+	apply := func() (int, string) {
+		code, _, words := w.run("apply", "--repo", "acme/infra", "--pull-request", "2", "--checkout", w.clone)
+		return code, words
+	}
+	code, words = apply()
+	w.wants("apply", code, 4, words, "infra/network: applied", "infra/service: untouched",
+		"terraform_data.service: approved: nothing; now: changes",
+		"planned again after infra/network, it is not what was approved: comment /plan, approve what it says, and comment /apply")
+	fourth := w.planOf("2", "--changed-since", "HEAD^1")
+	w.reviewOf(2, "dan", fourth)
+	code, words = apply()
+	w.wants("apply", code, 0, words, "infra/service: applied")
+}
