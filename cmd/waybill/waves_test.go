@@ -93,3 +93,40 @@ func TestRootsInWaves(t *testing.T) {
 	code, words = apply()
 	w.wants("apply", code, 0, words, "infra/service: applied")
 }
+
+// Each environment of GitHub has a job of its own, which applies the roots that the
+// default branch puts there, and no others.
+func TestOneJobPerEnvironment(t *testing.T) {
+	t.Parallel()
+	const net = "  environments: [{dir: infra/network, name: net, role: \"arn:aws:iam::1:role/net\"}]\n  rules:"
+	rules := strings.Replace(wavesRules, "  rules:", net, 1)
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": strings.Replace(rules, ", after: [infra/network]", "", 1)})
+	if err := os.RemoveAll(filepath.Join(w.clone, "infra/prod")); err != nil {
+		t.Fatal(err)
+	}
+	w.open("ada", map[string]string{
+		"infra/network/main.tf": network, "infra/service/main.tf": strings.Replace(network, "NAME", "service", 1),
+	})
+	f := w.plan("--changed-since", "origin/main")
+	w.approve("dan", f)
+	code, out, words := w.apply("--list")
+	w.wants("apply --list", code, 0, words, "")
+	if want := `{"include":[{"environment":"net","role":"arn:aws:iam::1:role/net"},{"environment":"infra","role":""}]}`; !strings.Contains(
+		out+words, want,
+	) {
+		t.Errorf("the matrix is %s%s", out, words)
+	}
+	w.merge()
+	code, _, words = w.apply("--environment", "other")
+	w.wants("apply", code, 3, words, "no root of the plan is applied in the environment other, by terraform.environments in waybill.yaml")
+	code, _, words = w.apply("--environment", "net")
+	w.wants("apply", code, 0, words, "infra/network: applied")
+	if strings.Contains(words, "infra/service") {
+		t.Errorf("a root of another environment: %s", words)
+	}
+	code, _, words = w.apply("--environment", "infra")
+	w.wants("apply", code, 0, words, "infra/service: applied")
+	if strings.Contains(words, "infra/network") {
+		t.Errorf("a root of another environment: %s", words)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
@@ -23,6 +24,9 @@ type Terraform struct {
 	BeforeMerge bool
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
+	// Unapplied is how long merged code may stay unapplied before it is an issue, as
+	// drift is; 0 is for ever.
+	Unapplied time.Duration
 	// Adopt are globs of directories whose roots may, when they are new, take over
 	// a state that already holds resources.
 	Adopt []string
@@ -149,7 +153,7 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Unapplied: time.Duration(doc.Drift.Unapplied),
 	}
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {

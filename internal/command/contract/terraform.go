@@ -87,6 +87,11 @@ var plan = Command{
 			Doc: "Checks policy, format and validity and plans nothing: for pull requests from forks, which must not reach a backend.",
 		},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
+		{
+			Name: "json_out", Type: String, Placeholder: "DIR",
+			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
+				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
+		},
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
 		inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
 		{

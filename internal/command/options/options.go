@@ -342,6 +342,7 @@ type Plan struct {
 	Comment      bool          `input:"comment"`
 	ValidateOnly bool          `input:"validate_only"`
 	Parallel     int           `input:"parallel"`
+	JSONOut      string        `input:"json_out"`
 	Repo         string        `input:"repo"`
 	PullRequest  int           `input:"pull_request"`
 	Format       Format        `input:"format"`

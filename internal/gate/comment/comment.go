@@ -166,17 +166,18 @@ func (v View) Claim() Claim {
 
 func (v View) claim() string { return v.Claim().comment() }
 
+// JSON is the claim as it is kept beside the sealed plan.
+func (c Claim) JSON() []byte {
+	data, _ := json.Marshal(c) // texts, numbers and lists of them always have a form
+	return data
+}
+
 // comment is the claim as a line that readers do not see.
 func (c Claim) comment() string {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return ""
-	}
+	data := c.JSON()
 	if len(data) > maxClaim {
 		c.Roots, c.Parts, c.Earlier, c.Waits = nil, nil, nil, nil
-		if data, err = json.Marshal(c); err != nil {
-			return ""
-		}
+		data = c.JSON()
 	}
 	// -- would end the comment; JSON reads its escaped form.
 	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"

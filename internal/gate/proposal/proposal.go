@@ -8,9 +8,10 @@ package proposal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ type Request struct {
 	ValidateOnly bool
 	Comment      bool // keeps the plan as comments on the pull request
 	RunURL       string
+	JSONOut      string // directory for the plans as JSON; if empty, they are not written
 }
 
 // comments reports whether the plan is kept on a pull request.
@@ -211,6 +213,9 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err
 	}
+	if err := writeJSON(p.r.JSONOut, made); err != nil {
+		return nil, err
+	}
 	result := &Result{Result: made, View: comment.Of(made), Head: head}
 	result.View.RunURL = p.r.RunURL
 	if err := p.follow(ctx, &result.View); err != nil {
@@ -223,6 +228,29 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 		result.View.Approval, err = ask(ctx, p.r.Site, made)
 	}
 	return result, err
+}
+
+// writeJSON writes the plan of each root for other tools. Nobody else may read it:
+// it holds every value.
+func writeJSON(dir string, made *plan.Result) error {
+	if dir == "" {
+		return nil
+	}
+	for _, r := range made.Roots {
+		name := "plan.json"
+		if r.Record.Workspace != roots.DefaultWorkspace {
+			name = r.Record.Workspace + ".plan.json"
+		}
+		path := filepath.Join(dir, filepath.FromSlash(r.Record.Dir), name)
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, r.JSON, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("write the plan of %s as JSON: %w", r.Record.Dir, err)
+		}
+	}
+	return nil
 }
 
 // follow names the earlier plans of the same head, whose approvals may count on.
@@ -250,15 +278,11 @@ func (s Seal) keep(ctx context.Context, made *plan.Result, claim comment.Claim) 
 	if err != nil {
 		return "", err
 	}
-	clear, err := json.Marshal(claim)
-	if err != nil {
-		return "", fmt.Errorf("write what is claimed of the plan: %w", err)
-	}
 	var client seal.Registry
 	if s.Place.Dir == "" {
 		client = s.Registry(s.Place.Repository.RegistryStr())
 	}
-	return s.Place.Save(ctx, client, made.Fingerprint, data, clear)
+	return s.Place.Save(ctx, client, made.Fingerprint, data, claim.JSON())
 }
 
 // Head is the commit that is planned. It refuses a checkout of another commit than
