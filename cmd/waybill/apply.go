@@ -51,21 +51,6 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 	return connect.Identity(err)
 }
 
-// listApply says in which jobs the plan is applied.
-func listApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
-	order, err := applyOrder(ctx, connect.Access{
-		Call: call, Repository: options.Repository{Repo: in.Repo}, GitHub: in.GitHub, Registry: in.Registry,
-	}, in)
-	if err != nil {
-		return err
-	}
-	matrix, err := order.List(ctx)
-	if err != nil {
-		return err
-	}
-	return show(apply.Result{Matrix: &matrix})
-}
-
 // keepApplied says on the pull request what was applied, and signs the record.
 func keepApplied(ctx context.Context, in options.Apply, result *apply.Result, signer *connect.RecordSigner) error {
 	if result.Record == nil {

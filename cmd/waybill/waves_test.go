@@ -68,7 +68,8 @@ func TestRootsInWaves(t *testing.T) {
 	// not what was approved.
 	w.git(w.clone, "checkout", "-q", "-b", "next")
 	write(t, w.clone, map[string]string{
-		"infra/network/main.tf": strings.Replace(network, "NAME", "other", 1), "infra/service/more.tf": "resource \"terraform_data\" \"more\" {}\n",
+		"infra/network/main.tf": strings.Replace(network, "NAME", "other", 1),
+		"infra/service/more.tf": "resource \"terraform_data\" \"more\" {}\n",
 	})
 	w.git(w.clone, "add", "-A")
 	w.git(w.clone, "commit", "-q", "-m", "next")

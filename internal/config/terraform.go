@@ -55,6 +55,19 @@ func (t Terraform) Environment(dir string) TerraformEnvironment {
 	return TerraformEnvironment{Name: DefaultEnvironment}
 }
 
+// EnvironmentNames are all in which a root may be applied.
+func (t Terraform) EnvironmentNames() []string {
+	names := []string{DefaultEnvironment}
+	for _, e := range t.Environments {
+		if e.Dir == "**" {
+			names = nil // it takes every root that no later entry takes
+		}
+		names = append(names, e.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // defaultDigits is what people can compare by eye.
 const defaultDigits = 12
 
@@ -153,7 +166,8 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Unapplied: time.Duration(doc.Drift.Unapplied),
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments,
+		Unapplied: time.Duration(doc.Drift.Unapplied),
 	}
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {

@@ -26,10 +26,15 @@ type Matrix struct {
 
 // ofEnvironment keeps the roots that are applied in this job's environment, by the
 // rules of the default branch. What a root is applied by, and by whose approval, is
-// then the environment's.
-func (o Order) ofEnvironment(ctx context.Context, b *seal.Bundle, parts plan.Parts) (*seal.Bundle, plan.Parts, error) {
-	if o.Environment == "" {
-		return b, parts, nil
+// then the environment's. It gives the fingerprints of their plans too, and to the
+// result that of the whole plan.
+func (o Order) ofEnvironment(ctx context.Context, b *seal.Bundle, result *Result) (*seal.Bundle, plan.Parts, error) {
+	parts, err := b.Document.Parts()
+	if err == nil {
+		result.Fingerprint, err = parts.Fingerprint()
+	}
+	if err != nil || o.Environment == "" {
+		return b, parts, err
 	}
 	rules, err := o.Site.Terraform(ctx)
 	if err != nil {

@@ -109,14 +109,8 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err != nil {
 		return err
 	}
-	parts, err := bundle.Document.Parts()
-	if err != nil {
-		return err
-	}
-	if result.Fingerprint, err = parts.Fingerprint(); err != nil {
-		return err
-	}
-	if bundle, parts, err = o.ofEnvironment(ctx, bundle, parts); err != nil {
+	var parts plan.Parts
+	if bundle, parts, err = o.ofEnvironment(ctx, bundle, result); err != nil {
 		return err
 	}
 	if bundle == nil {

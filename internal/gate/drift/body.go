@@ -27,10 +27,11 @@ const (
 
 // Title of the root's issue.
 func (r Root) Title() string {
+	name := text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…")
 	if len(r.Drift) == 0 && r.Since != "" {
-		return "Not applied in " + text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…") + ": " + text.Count(len(r.Unapplied), "resource")
+		return "Not applied in " + name + ": " + text.Count(len(r.Unapplied), "resource")
 	}
-	return "Drift in " + text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…") + ": " + text.Count(len(r.Drift), "resource")
+	return "Drift in " + name + ": " + text.Count(len(r.Drift), "resource")
 }
 
 func (r Root) name() string {

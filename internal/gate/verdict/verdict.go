@@ -178,7 +178,16 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if err := r.moved(ctx, claim); err != nil {
 		return err
 	}
-	var changes []approval.Change
+	result.Claim = claim
+	result.Decision, err = approval.Of(ctx, approval.Question{
+		Subject: approval.Subject{Fingerprint: claim.Fingerprint, Earlier: claim.Earlier},
+		Site:    r.Site, Teams: r.Teams, Changes: r.changes(claim, touched),
+	})
+	return err
+}
+
+// changes are what the plan does, for the rules.
+func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes []approval.Change) {
 	for i, root := range claim.Roots {
 		if touched != nil && !root.Removed {
 			root.Moves = touched.States.Moves(root.Dir, root.Workspace)
@@ -189,12 +198,7 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 			Moves: root.Moves,
 		})
 	}
-	result.Claim = claim
-	result.Decision, err = approval.Of(ctx, approval.Question{
-		Subject: approval.Subject{Fingerprint: claim.Fingerprint, Earlier: claim.Earlier},
-		Site:    r.Site, Teams: r.Teams, Changes: changes,
-	})
-	return err
+	return changes
 }
 
 // moved says that the plan waits for another one, since a state that it is of moved.
