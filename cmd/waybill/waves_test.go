@@ -131,3 +131,38 @@ func TestOneJobPerEnvironment(t *testing.T) {
 		t.Errorf("a root of another environment: %s", words)
 	}
 }
+
+// A variable that is ephemeral is in no plan: it is read again when the plan is
+// applied, and may be another one then.
+func TestEphemeralVariables(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{
+		"waybill.yaml": "apiVersion: waybill.dev/v1\nterraform:\n  roots: [{dir: infra/prod, varFiles: [infra/common.tfvars]}]\n" +
+			"  rules: [{dir: \"**\", approvals: 1, from: [dan]}]\n",
+		"infra/common.tfvars": "role = \"of the file\"\nname = \"x\"\n",
+	})
+	w.open("ada", map[string]string{"infra/prod/main.tf": `terraform {
+  backend "local" {}
+}
+variable "role" {
+  type      = string
+  ephemeral = true
+}
+variable "other" {
+  type      = string
+  ephemeral = true
+}
+variable "name" {
+  type = string
+}
+resource "terraform_data" "a" {
+  input = var.name
+}
+`})
+	w.env["TF_VAR_other"] = "when planned"
+	w.approve("dan", w.plan("--changed-since", "origin/main"))
+	w.merge()
+	w.env["TF_VAR_other"] = "when applied"
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied")
+}

@@ -72,11 +72,42 @@ var (
 	}}
 )
 
-// Fields of the message Plan.
+// Fields of the message Plan. The names of ephemeral variables stand in one of
+// terraform's, and in another one of OpenTofu's, which terraform has for results.
 const (
 	fieldVariables = 2
 	fieldTimestamp = 21
+	fieldApplyTime = 28
+	fieldEphemeral = 22
 )
+
+// NeedsVariables reports whether a binary plan leaves variables open that are set when
+// it is applied, because they are ephemeral. Of an encrypted plan it is not known.
+func NeedsVariables(plan []byte, tofu bool) (bool, error) {
+	archive, err := openPlan(plan)
+	if errors.Is(err, ErrEncrypted) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	names := protowire.Number(fieldApplyTime)
+	if tofu {
+		names = fieldEphemeral
+	}
+	for _, part := range archive.File {
+		if part.Name != "tfplan" {
+			continue
+		}
+		data, err := readPart(part)
+		if err != nil {
+			return false, fmt.Errorf("read %s of the binary plan: %w", part.Name, err)
+		}
+		fields, err := fieldsOf(data, shape{})
+		return slices.ContainsFunc(fields, func(f field) bool { return f.number == names }), err
+	}
+	return false, nil
+}
 
 // PlanDigest is the digest of all that a binary plan holds: configuration, state,
 // lock file and changes. The time at which it was made, the directory of the job and

@@ -74,6 +74,9 @@ type root struct {
 	tf      *terraform.Root
 	private string // directory
 	file    string // of the binary plan
+	// varFiles are those of variables that the plan leaves open, because they are
+	// ephemeral; nil where it leaves none open.
+	varFiles []string
 }
 
 // MismatchError says which fields are not as they were planned.
@@ -210,6 +213,13 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
 		return now, nil, err
+	}
+	open, err := terraform.NeedsVariables(r.Bundle.Roots[i].Binary, strings.HasPrefix(now.Terraform, "opentofu"))
+	if err != nil {
+		return now, nil, err
+	}
+	if open {
+		one.varFiles = roots.Root{VarFiles: now.VarFiles}.Options(r.Top, "").VarFiles
 	}
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {

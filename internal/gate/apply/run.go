@@ -103,7 +103,7 @@ func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary,
 		end = a.r.Group("apply " + root.record.Dir)
 	}
 	started := make(map[string]bool)
-	err := root.tf.Apply(ctx, root.file, func(e terraform.Event) {
+	err := root.tf.Apply(ctx, root.file, root.varFiles, func(e terraform.Event) {
 		switch e.Type {
 		case "apply_start":
 			started[e.Address] = true
