@@ -17,6 +17,9 @@ import (
 )
 
 func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
+	if in.List {
+		return listApply(ctx, call, in, show)
+	}
 	identities, err := connect.SealKey(in.SealKey, in.SealKeyFile)
 	if err != nil {
 		return err

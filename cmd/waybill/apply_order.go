@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
@@ -15,7 +16,8 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	o = apply.Order{
 		Plan: in.Plan, Fingerprint: in.Fingerprint, Dirs: in.Dir, Registry: access.SealStores(),
 		Words: &runner.PlainWriter{W: access.Call.Stderr}, Group: access.Call.Runner.Group,
-		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()},
+		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()}, Tell: apply.Tell{Comment: in.Comment, Gate: in.GateWorkflow},
+		Environment: in.Environment,
 	}
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {
@@ -44,4 +46,19 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 		o.Push = &apply.Push{Before: event.Before, After: event.After}
 	}
 	return o, nil
+}
+
+// listApply says in which jobs the plan is applied.
+func listApply(ctx context.Context, call *cli.Call, in options.Apply, show func(apply.Result) error) error {
+	order, err := applyOrder(ctx, connect.Access{
+		Call: call, Repository: options.Repository{Repo: in.Repo}, GitHub: in.GitHub, Registry: in.Registry,
+	}, in)
+	if err != nil {
+		return err
+	}
+	matrix, err := order.List(ctx)
+	if err != nil {
+		return err
+	}
+	return show(apply.Result{Matrix: &matrix})
 }

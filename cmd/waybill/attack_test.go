@@ -380,7 +380,10 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 			}},
 		"the binary plan swapped": {says: `\(swapped\): the binary plan of infra/prod is not the one`,
 			do: func(w *infraWorld, f plan.Fingerprint) {
-				w.reseal(f, func(b *seal.Bundle) { b.Roots[0].Binary = append(b.Roots[0].Binary, 0) })
+				w.reseal(f, func(b *seal.Bundle) {
+					longer := func(text string) string { return text + "\n" }
+					b.Roots[0].Binary = rewrite(w.t, b.Roots[0].Binary, "tfconfig/m-/main.tf", longer)
+				})
 			}},
 		"the plan's JSON swapped": {says: `\(swapped\): the changes of infra/prod are not those`,
 			do: func(w *infraWorld, f plan.Fingerprint) {

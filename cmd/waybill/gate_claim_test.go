@@ -77,9 +77,17 @@ func TestGateBelievesTheTree(t *testing.T) {
 	}
 	claim := comment.Claim{
 		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Head: head, Roots: []comment.ClaimRoot{{Dir: "infra/dev"}},
+		Parts: plan.Parts{plan.Fingerprint(strings.Repeat("b", 64))},
 	}
 	job(forgedPlan(claim))
 	code, _, words := w.gate("--status", "--checkout", w.clone)
+	w.wants("gate", code, 3, words, "fingerprints of them that are not of plan aaaa aaaa aaaa: plan again")
+	var err error
+	if claim.Fingerprint, err = claim.Parts.Fingerprint(); err != nil {
+		t.Fatal(err)
+	}
+	w.editFirstComment(forgedPlan(claim))
+	code, _, words = w.gate("--status", "--checkout", w.clone)
 	w.wants("gate", code, 3, words, "infra/prod is touched, and the plan does not name it")
 	w.wants("the status", 0, 0, w.status(head), "^failure: infra/prod is touched")
 	// Nothing to plan is looked up.
@@ -93,7 +101,8 @@ func TestGateBelievesTheTree(t *testing.T) {
 	claim.Roots = []comment.ClaimRoot{{Dir: "infra/prod", Configuration: sources.Digest}}
 	w.editFirstComment(forgedPlan(claim))
 	code, _, words = w.gate("--status", "--checkout", w.clone)
-	w.wants("gate", code, 0, words, "pending: plan aaaa aaaa aaaa of #1 is not approved yet", "still needed: 1 of acme/dba, dan")
+	w.wants("gate", code, 0, words,
+		"pending: plan "+claim.Fingerprint.Short()+" of #1 is not approved yet", "still needed: 1 of acme/dba, dan")
 	for _, s := range w.apiList("ada", "/repos/acme/infra/commits/"+head+"/statuses") {
 		if creator, _ := s["creator"].(map[string]any); creator["login"] != app {
 			t.Errorf("%v reported, not the App", creator)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,7 +164,7 @@ func TestInfraWorkflows(t *testing.T) {
 	}
 	review := w.approve("nora", claim.Fingerprint)
 	w.comment("ada", "thank you")
-	runs := w.idleFor(6)
+	runs := w.idleFor(7)
 	for _, run := range runs[2:] {
 		if run.Event == "issue_comment" && len(run.Jobs) > 0 {
 			t.Errorf("%s ran for a comment that asks for nothing: %s", run.Path, read(t, run.Log))
@@ -174,19 +175,19 @@ func TestInfraWorkflows(t *testing.T) {
 	}
 	w.api("ada", "PUT", "/repos/acme/infra/pulls/1/reviews/"+review+"/dismissals", `{"message":"no"}`)
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
-	w.idleFor(10)
+	w.idleFor(12)
 	if got := w.status(claim.Head); got != "pending: needs 1 of acme/network for infra/network" {
 		t.Errorf("after a dismissal: %s", got)
 	}
 	w.approve("nora", claim.Fingerprint)
-	w.idleFor(12)
+	w.idleFor(14)
 	if got := w.status(claim.Head); got != "success: approved by nora, bob" {
 		t.Errorf("after all approvals: %s", got)
 	}
 	if got := merge(); got != "<nil>" {
 		t.Fatalf("not merged with approval: %s", got)
 	}
-	runs = w.idleFor(13)
+	runs = w.idleFor(15)
 	if last := runs[len(runs)-1]; filepath.Base(last.Path) != "apply.yml" || last.Event != "push" || last.Conclusion != "success" {
 		t.Fatalf("%s %s %s: %s", last.Path, last.Event, last.Conclusion, read(t, last.Log))
 	}
@@ -214,8 +215,19 @@ func TestInfraApplyByComment(t *testing.T) {
 	if log := read(t, runs[4].Log); !strings.Contains(log, "infra/service: 0 of 1 approvals; still needed: 1 of acme/platform") {
 		t.Errorf("apply does not say what it waits for: %s", log)
 	}
+	// Merged, it is planned again, on the default branch: nothing moved, so that the
+	// approvals stand.
+	w.comment("bob", "/plan")
+	for _, run := range w.idleFor(9)[5:] {
+		if filepath.Base(run.Path) == "plan.yml" && run.Conclusion != "success" {
+			t.Errorf("planned again: %s %s", run.Conclusion, read(t, run.Log))
+		}
+	}
+	if again := w.planned(); again.Fingerprint != claim.Fingerprint {
+		t.Errorf("planned again, %s is %s", claim.Fingerprint.Short(), again.Fingerprint.Short())
+	}
 	w.comment("bob", "/apply")
-	w.idleFor(7)
+	w.idleFor(12)
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") ||
 		!strings.Contains(last, "still needed: 1 of acme/platform") {
@@ -223,7 +235,7 @@ func TestInfraApplyByComment(t *testing.T) {
 	}
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
 	w.comment("eve", "/apply")
-	for _, run := range w.idleFor(11)[9:] {
+	for _, run := range w.idleFor(18)[15:] {
 		if filepath.Base(run.Path) == "apply.yml" && (run.Conclusion != "failure" || len(run.Jobs) != 1 || run.Jobs[0].Name != "asked") {
 			t.Errorf("a stranger's comment: %s %+v %s", run.Conclusion, run.Jobs, read(t, run.Log))
 		}
@@ -234,8 +246,8 @@ func TestInfraApplyByComment(t *testing.T) {
 		}
 	}
 	w.comment("bob", "/apply "+claim.Fingerprint.Short())
-	runs = w.idleFor(13)
-	for _, run := range runs[11:] {
+	runs = w.idleFor(21)
+	for _, run := range runs[18:] {
 		if filepath.Base(run.Path) == "apply.yml" && run.Conclusion != "success" {
 			t.Errorf("%s: %s", run.Conclusion, read(t, run.Log))
 		}
@@ -277,7 +289,11 @@ func (w *infraWorld) idle(want ...string) []sandbox.Run {
 		got = append(got, filepath.Base(r.Path)+" "+r.Event+" "+r.Conclusion)
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		w.t.Fatalf("runs: %q, want %q\n%s", got, want, read(w.t, runs[len(runs)-1].Log))
+		shown := runs[len(runs)-1]
+		if i := slices.IndexFunc(runs, func(r sandbox.Run) bool { return r.Conclusion == "failure" }); i >= 0 {
+			shown = runs[i]
+		}
+		w.t.Fatalf("runs: %q, want %q\n%s", got, want, read(w.t, shown.Log))
 	}
 	return runs
 }

@@ -29,7 +29,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	}
 	r.Seal.Registry, r.Seal.Lifetime = access.SealStores(), in.Expires
 	r.Head, r.Parallel, r.ValidateOnly = in.Head, in.Parallel, in.ValidateOnly
-	r.Comment, r.RunURL = in.Comment, call.Runner.Context().RunURL()
+	r.Comment, r.RunURL, r.JSONOut = in.Comment, call.Runner.Context().RunURL(), in.JSONOut
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {
 		return r, err

@@ -17,6 +17,8 @@ type DriftIgnore struct {
 }
 
 type driftDocument struct {
+	Unapplied duration `yaml:"unapplied"`
+
 	Ignore []struct {
 		Dir        string   `yaml:"dir"`
 		Address    string   `yaml:"address"`

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
@@ -23,9 +24,48 @@ type Terraform struct {
 	BeforeMerge bool
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
+	// Unapplied is how long merged code may stay unapplied before it is an issue, as
+	// drift is; 0 is for ever.
+	Unapplied time.Duration
 	// Adopt are globs of directories whose roots may, when they are new, take over
 	// a state that already holds resources.
 	Adopt []string
+	// Environments say in which environment of GitHub a root is applied.
+	Environments []TerraformEnvironment
+}
+
+// TerraformEnvironment is an environment of GitHub, and the roots that are applied in
+// it, by the cloud role that trusts it alone.
+type TerraformEnvironment struct {
+	Dir  string `yaml:"dir"` // glob
+	Name string `yaml:"name"`
+	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+}
+
+// DefaultEnvironment is that of roots for which no other is named.
+const DefaultEnvironment = "infra"
+
+// Environment is where the root in dir is applied: by the last entry that matches.
+func (t Terraform) Environment(dir string) TerraformEnvironment {
+	for _, e := range slices.Backward(t.Environments) {
+		if matchAny([]string{e.Dir}, dir) {
+			return e
+		}
+	}
+	return TerraformEnvironment{Name: DefaultEnvironment}
+}
+
+// EnvironmentNames are all in which a root may be applied.
+func (t Terraform) EnvironmentNames() []string {
+	names := []string{DefaultEnvironment}
+	for _, e := range t.Environments {
+		if e.Dir == "**" {
+			names = nil // it takes every root that no later entry takes
+		}
+		names = append(names, e.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // defaultDigits is what people can compare by eye.
@@ -38,6 +78,8 @@ type TerraformRoot struct {
 	VarFiles  []string `yaml:"varFiles"`
 	After     []string `yaml:"after"`
 	Version   string   `yaml:"version"` // of terraform; empty is the common one
+	Files     []string `yaml:"files"`   // that it depends on too: files, and directories
+	Destroy   bool     `yaml:"destroy"` // its plan destroys all that it holds
 }
 
 // TerraformRule says who approves the plans of the directories it matches.
@@ -87,6 +129,8 @@ type terraformDocument struct {
 	Drift  driftDocument   `yaml:"drift"`
 	Adopt  []string        `yaml:"adopt"`
 
+	Environments []TerraformEnvironment `yaml:"environments"`
+
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
 	Apply   string           `yaml:"apply"`
@@ -122,7 +166,13 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments,
+		Unapplied: time.Duration(doc.Drift.Unapplied),
+	}
+	for i, e := range t.Environments {
+		if !doublestar.ValidatePattern(e.Dir) {
+			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
 	}
 	for i, glob := range t.Adopt {
 		if !doublestar.ValidatePattern(glob) {
@@ -151,7 +201,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	for i := range t.Roots {
 		root := &t.Roots[i]
 		node := child(place(child(at, "roots"), i), "dir")
-		for _, path := range append([]string{root.Dir}, append(root.VarFiles, root.After...)...) {
+		for _, path := range append([]string{root.Dir}, slices.Concat(root.VarFiles, root.After, root.Files)...) {
 			p.inside(node, "terraform.roots", path)
 		}
 		root.Dir = path.Clean(root.Dir)

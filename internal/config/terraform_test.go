@@ -11,6 +11,7 @@ import (
 func TestTerraformProblems(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
+		"roots: [{dir: a, files: [../b]}]":                                                           "leaves the repository",
 		"rules: [{dir: 'infra/*', approvals: 1}]":                                                    "from",
 		"rules: [{dir: 'infra/*', approvals: 1, from: []}]":                                          "minItems",
 		"rules: [{dir: 'infra/*', from: [bob]}]":                                                     "approvals",
@@ -24,9 +25,9 @@ func TestTerraformProblems(t *testing.T) {
 		"roots: [{dir: a}, {dir: ./a}]":                                                              "a second time",
 		"roots: [{dir: a, after: [b]}]":                                                              "is not one of the roots",
 		"rules: [{dir: 'infra/*', approvals: 1, from: bob}]":                                         "codeowners",
-		"apply: sometimes": "after-merge",
-		"digits: 8":        "12",
-		"unknown: 1":       "unknown",
+		"apply: sometimes":                                                                           "after-merge",
+		"digits: 8":                                                                                  "12",
+		"unknown: 1":                                                                                 "unknown",
 	} {
 		_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  "+text+"\n"))
 		if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(want)) ||

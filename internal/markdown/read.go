@@ -2,6 +2,7 @@ package markdown
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -11,8 +12,8 @@ import (
 )
 
 // Said lists the lines that the writer of a comment says as their own words: the
-// lines of paragraphs and headings. Quotations, code blocks, HTML and what a list
-// marker begins are left out, as is the part of a line that an HTML comment or a
+// lines of paragraphs and headings. Quotations, code blocks, lists and HTML are left
+// out, also what stands between the tags of HTML, as is the part of a line that a
 // code span of several lines covers.
 //
 // The blocks are CommonMark's: https://spec.commonmark.org/0.31.2/
@@ -20,28 +21,27 @@ import (
 // hundred thousand quotations in each other takes no minute.
 func Said(comment string) []string {
 	source := []byte(strings.ToValidUTF8(cutLines(comment), "\ufffd"))
-	said := reader().Parse(text.NewReader(source))
 	shown := bytes.Clone(source)
 	var lines []string
-	_ = ast.Walk(said, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		switch n.Kind() {
-		case ast.KindBlockquote:
-			return ast.WalkSkipChildren, nil
-		case ast.KindParagraph, ast.KindTextBlock, ast.KindHeading:
-			hide(n, shown)
+	open := 0 // elements of HTML that were opened, and not closed
+	for n := reader().Parse(text.NewReader(source)).FirstChild(); n != nil; n = n.NextSibling() {
+		switch block := n.(type) {
+		case *ast.HTMLBlock:
+			html := string(block.Lines().Value(source))
+			if block.HasClosure() {
+				html += string(block.ClosureLine.Value(source))
+			}
+			open = depth(open, html)
+		case *ast.Paragraph, *ast.Heading:
+			open = hide(n, source, shown, open)
 			for _, at := range n.Lines().Sliced(0, n.Lines().Len()) {
 				begins := bytes.LastIndexByte(source[:at.Start], '\n') + 1
 				if len(bytes.TrimSpace(source[begins:at.Start])) == 0 {
 					lines = append(lines, string(shown[at.Start:at.Stop]))
 				}
 			}
-			return ast.WalkSkipChildren, nil
 		}
-		return ast.WalkContinue, nil
-	})
+	}
 	return lines
 }
 
@@ -69,20 +69,26 @@ func reader() parser.Parser {
 	)
 }
 
-// hide overwrites HTML, and code spans of several lines, in a block.
-func hide(block ast.Node, shown []byte) {
+// hide overwrites HTML, what stands in its elements, and code spans of several
+// lines, in a block. It gives how many elements are open after it.
+func hide(block ast.Node, source, shown []byte, open int) int {
 	for n := block.FirstChild(); n != nil; n = n.NextSibling() {
 		var covered []text.Segment
 		switch span := n.(type) {
 		case *ast.RawHTML:
 			covered = span.Segments.Sliced(0, span.Segments.Len())
+			open = depth(open, string(span.Segments.Value(source)))
+		case *ast.Text:
+			if open > 0 {
+				covered = []text.Segment{span.Segment}
+			}
 		case *ast.CodeSpan:
 			for c := span.FirstChild(); c != nil; c = c.NextSibling() {
 				if part, ok := c.(*ast.Text); ok {
 					covered = append(covered, part.Segment)
 				}
 			}
-			if len(covered) < 2 {
+			if len(covered) < 2 && open == 0 {
 				continue
 			}
 		}
@@ -94,4 +100,25 @@ func hide(block ast.Node, shown []byte) {
 			}
 		}
 	}
+	return open
+}
+
+var (
+	htmlComment = regexp.MustCompile(`(?s)<!--.*?(?:-->|\z)`)
+	htmlTag     = regexp.MustCompile(`<(/?)([a-zA-Z][a-zA-Z0-9-]*)[^>]*?(/?)>`)
+	voidTag     = regexp.MustCompile(`(?i)^(?:area|br|col|hr|img|input|link|meta|source|wbr)$`)
+)
+
+// depth counts the elements that are open after some HTML.
+func depth(open int, html string) int {
+	for _, m := range htmlTag.FindAllStringSubmatch(htmlComment.ReplaceAllString(html, ""), -1) {
+		switch {
+		case voidTag.MatchString(m[2]) || m[3] != "":
+		case m[1] == "":
+			open++
+		case open > 0:
+			open--
+		}
+	}
+	return open
 }

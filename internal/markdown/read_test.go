@@ -25,7 +25,7 @@ func TestSaid(t *testing.T) {
 		"HTML":                     {"<details>\na\n</details>\n\nb", "b"},
 		"code span":                {"a `b`", "a `b`"},
 		"code span of two lines":   {"a `b\nc` d", "a `.|.` d"},
-		"list":                     {"- a\n  b\n\n1. c", "b"},
+		"list":                     {"- a\n  b\n\n1. c", ""},
 		"a long line":              {strings.Repeat("a", 5000) + "\nb", strings.Repeat("a", 1000) + "|b"},
 		"quotations in each other": {strings.Repeat("> ", 100_000) + "a\n\nb", "b"},
 		"nothing":                  {"", ""},

@@ -87,6 +87,11 @@ var plan = Command{
 			Doc: "Checks policy, format and validity and plans nothing: for pull requests from forks, which must not reach a backend.",
 		},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
+		{
+			Name: "json_out", Type: String, Placeholder: "DIR",
+			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
+				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
+		},
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
 		inputBackendConfig, inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
 		{
@@ -216,7 +221,24 @@ var applyCommand = Command{
 			Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment.",
 		},
 		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes whichever it is of."},
-		{Name: "comment", Type: Bool, Default: "true", Doc: "Whether to report on the pull request."},
+		{
+			Name: "comment", Type: Bool, Default: "true",
+			Doc: "Whether to report on the pull request, and on open ones whose plans no longer fit because a state moved.",
+		},
+		{
+			Name: "environment", Type: String, Placeholder: "NAME",
+			Doc: "GitHub environment of this job: only the roots that `terraform.environments` of the default branch puts there are " +
+				"applied. Empty applies all of them.",
+		},
+		{
+			Name: "list", Type: Bool, Default: "false",
+			Doc: "Lists the environments that the plan's roots are applied in, as a matrix of jobs, and applies nothing.",
+		},
+		{
+			Name: "gate_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file of the gate, started on the default branch for each open pull request whose plan no longer fits. Needs " +
+				"`actions: write`. Empty starts none.",
+		},
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
 		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
@@ -224,6 +246,7 @@ var applyCommand = Command{
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
+		{"matrix", "With `list`: the environments and their roles, as the matrix of a job, in the order in which roots are applied."},
 		{
 			"record",
 			"What became of each root, and who approved it, as JSON. After a push that merged several pull requests, that of the last.",
@@ -238,6 +261,8 @@ var applyCommand = Command{
 			"only where the sealed plan is on ghcr.io; write, to keep a signed record or a state that could not be saved beside it",
 		},
 		{
+			"actions", "write", "only with `gate_workflow`",
+		}, {
 			"checks", "read", "only with `apply: before-merge`: sees that the head is green",
 		}, {"statuses", "read", "likewise"}, {"id-token", "write", "only for a cloud role, and for `sign_record: keyless`"}},
 	Binaries: []string{Waybill},

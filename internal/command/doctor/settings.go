@@ -22,7 +22,7 @@ func (d *doctor) needs(environment, name string) bool {
 	case appVariable, "WAYBILL_APP_KEY", "WAYBILL_SEAL_TO":
 		return true
 	case "WAYBILL_SEAL_KEY":
-		return environment == "infra"
+		return slices.Contains(d.config.Terraform().EnvironmentNames(), environment)
 	case "WAYBILL_TEAM_TOKEN":
 		return slices.ContainsFunc(d.config.Terraform().Rules, func(r config.TerraformRule) bool {
 			return slices.ContainsFunc(r.Plan.From.Named(), func(who string) bool { return strings.Contains(who, "/") })

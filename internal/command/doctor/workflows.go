@@ -59,10 +59,22 @@ func (d *doctor) readWorkflows() bool {
 			continue
 		}
 		for _, key := range slices.Sorted(maps.Keys(workflow.Jobs)) {
-			d.jobs = append(d.jobs, readJob(name, workflow.Jobs[key]))
+			d.jobs = append(d.jobs, d.inEach(readJob(name, workflow.Jobs[key]))...)
 		}
 	}
 	return true
+}
+
+// inEach gives a job whose environment waybill.yaml names once for each of them.
+func (d *doctor) inEach(j job) (jobs []job) {
+	if j.environment != "${{ matrix.environment }}" {
+		return []job{j}
+	}
+	for _, name := range d.config.Terraform().EnvironmentNames() {
+		j.environment = name
+		jobs = append(jobs, j)
+	}
+	return jobs
 }
 
 func contains(n *yaml.Node, value string) bool {

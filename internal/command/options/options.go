@@ -375,6 +375,7 @@ type Plan struct {
 	Comment      bool          `input:"comment"`
 	ValidateOnly bool          `input:"validate_only"`
 	Parallel     int           `input:"parallel"`
+	JSONOut      string        `input:"json_out"`
 	Repo         string        `input:"repo"`
 	PullRequest  int           `input:"pull_request"`
 	Format       Format        `input:"format"`
@@ -411,16 +412,19 @@ type Gate struct {
 
 // Apply are the inputs of waybill apply.
 type Apply struct {
-	Plan        string   `input:"plan"`
-	Fingerprint string   `input:"fingerprint"`
-	Dir         []string `input:"dir"`
-	Comment     bool     `input:"comment"`
-	SealKey     string   `input:"seal_key"`
-	SealKeyFile string   `input:"seal_key_file"`
-	Repo        string   `input:"repo"`
-	PullRequest int      `input:"pull_request"`
-	Format      Format   `input:"format"`
-	TeamToken   string   `input:"team_token"`
+	Plan         string   `input:"plan"`
+	Fingerprint  string   `input:"fingerprint"`
+	Dir          []string `input:"dir"`
+	Comment      bool     `input:"comment"`
+	Environment  string   `input:"environment"`
+	List         bool     `input:"list"`
+	GateWorkflow string   `input:"gate_workflow"`
+	SealKey      string   `input:"seal_key"`
+	SealKeyFile  string   `input:"seal_key_file"`
+	Repo         string   `input:"repo"`
+	PullRequest  int      `input:"pull_request"`
+	Format       Format   `input:"format"`
+	TeamToken    string   `input:"team_token"`
 	GitHub
 	Terraform
 	Cloud

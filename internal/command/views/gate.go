@@ -171,6 +171,12 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 	switch {
 	case len(r.Findings) > 0:
 		findings(&v, r.Findings)
+	case r.Matrix != nil:
+		v.Linef("%s", compact(r.Matrix))
+		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+	case r.Record == nil && r.Plan != "":
+		v.Linef("#%d: no root of its plan is applied in this environment", r.Site.Pull.Number)
+		v.Outputs = map[string]string{"applied": "false"}
 	case r.Record == nil:
 		if r.Site != nil && r.Site.Pull != nil {
 			v.Linef("nothing to apply: pull request #%d has no plan", r.Site.Pull.Number)
@@ -203,7 +209,7 @@ func Drift(in options.Drift, r drift.Report) show.View {
 	return v
 }
 
-// compact is a list of texts and numbers as JSON, on one line.
+// compact is texts and numbers as JSON, on one line.
 func compact(list any) string {
 	data, _ := json.Marshal(list)
 	return string(data)

@@ -257,10 +257,16 @@ func (r *Root) State(ctx context.Context) (StateID, error) {
 	return state.id(), nil
 }
 
-// Apply carries out a plan that Plan wrote, and hands each event to see.
-func (r *Root) Apply(ctx context.Context, planFile string, see func(Event)) error {
+// Apply carries out a plan that Plan wrote, and hands each event to see. Files of
+// variables are for those that the plan does not hold, because they are ephemeral;
+// terraform refuses another value of any other.
+func (r *Root) Apply(ctx context.Context, planFile string, varFiles []string, see func(Event)) error {
 	events := &eventWriter{see: see}
-	command := r.command(nil, "apply", "-input=false", "-no-color", "-json", lockTimeoutArg(r.o.LockTimeout), planFile)
+	args := []string{"apply", "-input=false", "-no-color", "-json", lockTimeoutArg(r.o.LockTimeout)}
+	for _, f := range varFiles {
+		args = append(args, "-var-file="+f)
+	}
+	command := r.command(nil, append(args, planFile)...)
 	err := runFollowed(ctx, command, r.o.DataDir, events)
 	events.flush()
 	if err == nil {

@@ -233,10 +233,10 @@ func TestRealTerraform(t *testing.T) {
 			t.Errorf("%+v %v", p, err)
 		}
 		if i == 0 {
-			if err := root.Apply(ctx, file, nil); err != nil {
+			if err := root.Apply(ctx, file, nil, nil); err != nil {
 				t.Fatal(err)
 			}
-			if err := root.Apply(ctx, file, nil); !IsReason(err, Stale) {
+			if err := root.Apply(ctx, file, nil, nil); !IsReason(err, Stale) {
 				t.Errorf("applied twice: %v", err)
 			}
 		}

@@ -47,6 +47,7 @@ type Request struct {
 	Tool       tool.Tool
 	States     roots.States // whose state is whose
 	Adopt      func(dir string) bool
+	Merged     bool                // the change is on the default branch
 	Getenv     func(string) string // for TF_VAR_ alone
 	Words      io.Writer           // progress; nil is none
 	// Group folds the progress of a root in a log until the returned function
@@ -73,6 +74,9 @@ type root struct {
 	tf      *terraform.Root
 	private string // directory
 	file    string // of the binary plan
+	// varFiles are those of variables that the plan leaves open, because they are
+	// ephemeral; nil where it leaves none open.
+	varFiles []string
 }
 
 // MismatchError says which fields are not as they were planned.
@@ -142,7 +146,9 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 			}
 			record.Backend, record.Whole = r.States.Place(record.Dir, record.Workspace), one.sources.Whole
 			record.LockFile, record.Configuration = one.sources.LockFile, one.sources.Digest
-			record.Plan = plan.Digest(r.Bundle.Roots[i].Binary)
+			if record.Plan, err = terraform.PlanDigest(r.Bundle.Roots[i].Binary); err != nil {
+				return nil, fmt.Errorf("%s: %w", record.Dir, err)
+			}
 			now.Roots = append(now.Roots, record)
 		}
 		a.roots = append(a.roots, one)
@@ -205,6 +211,16 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
+	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
+		return now, nil, err
+	}
+	open, err := terraform.NeedsVariables(r.Bundle.Roots[i].Binary, strings.HasPrefix(now.Terraform, "opentofu"))
+	if err != nil {
+		return now, nil, err
+	}
+	if open {
+		one.varFiles = roots.Root{VarFiles: now.VarFiles}.Options(r.Top, "").VarFiles
+	}
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
@@ -225,7 +241,8 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
-	if r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
+	settled := r.Merged && !a.Summaries[i].Changes()
+	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
 	if err := plan.CheckWhole(shown); err != nil {
@@ -243,22 +260,38 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	return now, details, nil
 }
 
+// sameConfiguration refuses a plan that holds another configuration than the
+// root's: terraform would apply that one, with its provisioners.
+func sameConfiguration(tf *terraform.Root, binary []byte) error {
+	others, err := tf.OtherConfiguration(binary)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return outcome.Refusedf("the stored plan holds another configuration than the approved commit: %s. Plan again",
+		text.Printable(text.List(others, maxFilesNamed)))
+}
+
 // planAgain says what terraform would do now. The configuration is the approved
 // one; only the state has moved.
 func (a *Applier) planAgain(ctx context.Context, r root) []string {
+	shown, err := a.planNow(ctx, r)
+	if err != nil {
+		return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+	}
+	return a.explain(r, "planned now, it would differ", shown)
+}
+
+// planNow is the plan of a root as it is now, in JSON.
+func (a *Applier) planNow(ctx context.Context, r root) ([]byte, error) {
 	file := filepath.Join(r.private, "again")
-	options := terraform.PlanOptions{Out: file}
-	for _, f := range r.record.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(a.r.Top, filepath.FromSlash(f)))
+	planned := roots.Root{VarFiles: r.record.VarFiles, Destroy: r.record.Destroy}
+	if _, err := r.tf.Plan(ctx, planned.Options(a.r.Top, file)); err != nil {
+		return nil, err
 	}
-	_, err := r.tf.Plan(ctx, options)
-	if err == nil {
-		var shown []byte
-		if shown, err = r.tf.Show(ctx, file); err == nil {
-			return a.explain(r, "planned now, it would differ", shown)
-		}
-	}
-	return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
+	return r.tf.Show(ctx, file)
 }
 
 const maxChangesNamed = 50

@@ -38,6 +38,8 @@ type Order struct {
 	Words             io.Writer
 	Group             func(title string) (end func())
 	Job               Job
+	Tell              Tell
+	Environment       string // roots of others are left out; if empty, none are
 }
 
 // Result is what became of one plan.
@@ -52,6 +54,7 @@ type Result struct {
 	Record      *Record // nil where there was nothing to apply
 	Signed      *record.Signed
 	Findings    []policy.Finding // of the policy, which refused
+	Matrix      *Matrix          // of the jobs that apply, where that was asked for
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -106,8 +109,12 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err != nil {
 		return err
 	}
-	if result.Fingerprint, err = bundle.Document.Fingerprint(); err != nil {
+	var parts plan.Parts
+	if bundle, parts, err = o.ofEnvironment(ctx, bundle, result); err != nil {
 		return err
+	}
+	if bundle == nil {
+		return report(ctx, result) // another job applies it
 	}
 	kit, err := tool.Prepare(o.Tool)
 	if err != nil {
@@ -119,7 +126,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	// Nothing of a tree that nobody approved is run: approvals come first.
-	if result.Approval, err = o.approved(ctx, result.Fingerprint, bundle, applier); err != nil {
+	if result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier); err != nil {
 		return err
 	}
 	if o.Site.Pull != nil {
@@ -135,7 +142,8 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	}
 	result.Roots, result.Failed = applier.Run(ctx)
 	result.Record = result.record(o.Job, time.Now())
-	return outcome.Join(result.Failed, report(context.WithoutCancel(ctx), result))
+	ctx = context.WithoutCancel(ctx)
+	return outcome.Join(result.Failed, report(ctx, result), o.tell(ctx, result))
 }
 
 // open prepares terraform for the plan and compares what needs none.
@@ -163,7 +171,7 @@ func (o Order) open(ctx context.Context, kit *tool.Kit, bundle *seal.Bundle, sou
 	}
 	applier, err := Open(ctx, Request{
 		Top: o.Tool.Top, Bundle: bundle, Repository: source.Expect.Repository, Head: o.Head, Tool: kit.Tool, States: states,
-		Adopt:  guard.MayAdopt,
+		Adopt: guard.MayAdopt, Merged: o.Site.Pull != nil && o.Site.Pull.Merged,
 		Getenv: o.Tool.Getenv, Words: o.Words, Group: o.Group,
 		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
 			return o.keepState(ctx, source, dir, state)
@@ -237,8 +245,15 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 	return states, nil
 }
 
+// question is about which plan, and which parts of it.
+type question struct {
+	full  plan.Fingerprint
+	parts plan.Parts
+}
+
 // approved decides anew, by what the sealed plan itself says that it changes.
-func (o Order) approved(ctx context.Context, full plan.Fingerprint, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
+func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, applier *Applier) (*approval.Decision, error) {
+	full, parts := q.full, q.parts
 	var changes []approval.Change
 	for i, s := range applier.Summaries {
 		root := bundle.Document.Roots[i]
@@ -246,17 +261,38 @@ func (o Order) approved(ctx context.Context, full plan.Fingerprint, bundle *seal
 		if err != nil {
 			return nil, err
 		}
-		changes = append(changes, approval.Change{Dir: root.Dir, Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses})
+		changes = append(changes, approval.Change{
+			Dir: root.Dir, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+			Moves: applier.r.States.Moves(root.Dir, root.Workspace),
+		})
 	}
-	changes = append(changes, approval.Removed(bundle.Document.Removed)...)
+	changes = append(changes, approval.Removed(bundle.Document.Removed, parts[len(bundle.Document.Roots):])...)
 	if o.Site.Pull == nil {
 		return nil, approval.Committed(ctx, o.Site, changes)
 	}
-	decision, err := approval.Of(ctx, approval.Question{Site: o.Site, Teams: o.Teams, Fingerprint: full, Changes: changes})
+	earlier, err := o.earlier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	subject := approval.Subject{Fingerprint: full, Earlier: earlier}
+	decision, err := approval.Of(ctx, approval.Question{Subject: subject, Site: o.Site, Teams: o.Teams, Changes: changes})
 	if err == nil && decision.Verdict != approval.Approved {
 		err = outcome.Pendingf("plan %s of #%d is not approved\n%s", full.Short(), o.Site.Pull.Number, decision.Reason())
 	}
 	return &decision, err
+}
+
+// earlier are the plans of the same head that went before, as far as the plan
+// comment names them. Their own parts prove them.
+func (o Order) earlier(ctx context.Context) ([]plan.Parts, error) {
+	claim, found, err := comment.FindClaim(ctx, o.Site)
+	if err == nil && found {
+		claim, err = claim.Whole(ctx, o.Registry)
+	}
+	if outcome.Code(err) == outcome.Refused {
+		return nil, nil // it names none that can be believed
+	}
+	return claim.Earlier, err
 }
 
 // maxArmored is the most of a sealed state that is printed where it cannot be

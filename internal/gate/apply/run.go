@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -34,6 +37,8 @@ type RootResult struct {
 	Lost      string   `json:"lost_lock,omitempty"`  // what became of the state's lock, where it was lost
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
+
+	workspace, lineage string // of the state afterwards; empty where it was not touched
 }
 
 // Run applies the plans in their order and stops at the first that fails. What
@@ -42,19 +47,54 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	var results []RootResult
 	var failed error
 	for i, root := range a.roots {
-		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched}
+		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched, workspace: root.record.Workspace}
 		switch {
 		case failed != nil:
 		case !a.Summaries[i].Changes():
 			result.State = Unchanged
 		default:
-			if err := a.apply(ctx, root, a.Summaries[i], &result); err != nil {
-				failed = err
+			if failed = a.afterOthers(ctx, root, results); failed == nil {
+				failed = a.apply(ctx, root, a.Summaries[i], &result)
 			}
 		}
 		results = append(results, result)
 	}
 	return results, failed
+}
+
+// afterOthers plans a root again that comes after one that was just applied: what it
+// reads may be other than what was approved. It lets the approved plan pass only
+// where the plan would be the same.
+func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult) error {
+	cfg, err := roots.Config(a.r.Top)
+	if err != nil {
+		return err
+	}
+	var before []string
+	for _, r := range cfg.Roots {
+		if r.Dir != root.record.Dir {
+			continue
+		}
+		for _, d := range done {
+			if d.State == Applied && slices.ContainsFunc(r.After, func(dir string) bool { return path.Clean(dir) == d.Dir }) {
+				before = append(before, d.Dir)
+			}
+		}
+	}
+	if len(before) == 0 {
+		return nil
+	}
+	dir := root.record.Dir
+	shown, err := a.planNow(ctx, root)
+	if err != nil {
+		return fmt.Errorf("%s: plan again after %s: %w", dir, strings.Join(before, ", "), a.secrets.Error(err))
+	}
+	changes, err := plan.ChangesDigest(shown)
+	if err != nil || changes == root.record.Changes {
+		return err
+	}
+	return outcome.Pendingf("%s\nplanned again after %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",
+		strings.Join(a.explain(root, "planned now, it would differ", shown), "\n"), strings.Join(before, ", "))
 }
 
 func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary, result *RootResult) error {
@@ -63,7 +103,7 @@ func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary,
 		end = a.r.Group("apply " + root.record.Dir)
 	}
 	started := make(map[string]bool)
-	err := root.tf.Apply(ctx, root.file, func(e terraform.Event) {
+	err := root.tf.Apply(ctx, root.file, root.varFiles, func(e terraform.Event) {
 		switch e.Type {
 		case "apply_start":
 			started[e.Address] = true
@@ -85,7 +125,7 @@ func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary,
 	slices.Sort(result.Failed)
 	// Also after an interrupt: the state says what was reached.
 	if state, stateErr := root.tf.State(context.WithoutCancel(ctx)); stateErr == nil {
-		result.Serial = state.Serial
+		result.Serial, result.lineage = state.Serial, state.Lineage
 	}
 	if err == nil {
 		result.State = Applied

@@ -14,13 +14,11 @@ package approval
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
-	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -66,6 +64,7 @@ type Need struct {
 	Owners    []string // likewise, whom CODEOWNERS names; they must be able to write
 	Why       string   // of CODEOWNERS: which line, for which files
 	Destroys  bool
+	Root      plan.Fingerprint // of the root's plan
 }
 
 // who lists all who may approve.
@@ -105,75 +104,131 @@ const (
 	EditedAfter      Reason = "edited"
 	NotAllowed       Reason = "not-allowed"
 	NoWriter         Reason = "no-writer"
+	TakenBack        Reason = "taken-back"
 )
 
-// approveLine is a review's line "approve a41f 09c2 77de", or a comment's
-// "/approve a41f09c277de…".
-var approveLine = regexp.MustCompile(`(?i)^[ \t]*(/?)approve[ \t]+` + "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?" + `\s*$`)
-
-// named finds the fingerprints that a text approves. Who quotes the plan's own
-// words approves nothing, and neither does what no reader sees.
-func named(v Vote) []plan.Fingerprint {
-	var found []plan.Fingerprint
-	for _, line := range markdown.Said(v.Body) {
-		m := approveLine.FindStringSubmatch(line)
-		if m == nil || v.Kind == Comment && m[1] == "" {
-			continue
-		}
-		if f, err := plan.ParseFingerprint(m[2]); err == nil {
-			found = append(found, f)
-		}
-	}
-	return found
+// Subject is what is approved: a plan of several roots, and what it is made of.
+type Subject struct {
+	Fingerprint plan.Fingerprint // of the whole plan
+	// Earlier are plans of the same head, by what they are made of: who approved
+	// one approved those of its roots whose plan is the same now.
+	Earlier []plan.Parts
 }
 
-// candidates are the votes that count as far as the pull request goes, the
-// first of each user; and those that do not, with the reason.
-func candidates(p Pull, full plan.Fingerprint, digits int) (valid []Approval, ignored []Ignored) {
-	votes := slices.Clone(p.Votes)
-	slices.SortStableFunc(votes, func(a, b Vote) int { return a.At.Compare(b.At) })
-	lastNo := make(map[string]time.Time)
-	for _, v := range votes {
-		if v.Kind == Review && v.State == stateChanges {
-			lastNo[strings.ToLower(v.User)] = v.At
+// covers says which of the names stands for the root with a fingerprint, and how.
+func (s Subject) covers(names []plan.Fingerprint, root plan.Fingerprint) (name plan.Fingerprint, is bool) {
+	for _, n := range names {
+		if n.Means(s.Fingerprint) || n.Means(root) || s.earlier(n, root) {
+			return n, true
 		}
 	}
-	for _, v := range votes {
+	return "", false
+}
+
+// earlier reports whether a name stands for an earlier plan which that root is a
+// part of. Its parts prove it: nobody can make others with the same fingerprint.
+func (s Subject) earlier(name, root plan.Fingerprint) bool {
+	return slices.ContainsFunc(s.Earlier, func(parts plan.Parts) bool {
+		full, err := parts.Fingerprint()
+		return err == nil && name.Means(full) && slices.Contains(parts, root)
+	})
+}
+
+// about keeps the names that stand for the plan or one of its roots.
+func (s Subject) about(names []plan.Fingerprint, needs []Need) (kept []plan.Fingerprint) {
+	for _, n := range names {
+		covers := func(need Need) bool {
+			_, is := s.covers([]plan.Fingerprint{n}, need.Root)
+			return is
+		}
+		if n.Means(s.Fingerprint) || slices.ContainsFunc(needs, covers) {
+			kept = append(kept, n)
+		}
+	}
+	return kept
+}
+
+// vote is one that counts as far as the pull request goes, with all that its
+// author named.
+type vote struct {
+	Approval
+	names []plan.Fingerprint
+}
+
+// candidates are the votes that count as far as the pull request goes, one of
+// each user; and those that do not, with the reason.
+func candidates(p Pull, s Subject, needs Needs) (valid []vote, ignored []Ignored) {
+	votes := slices.Clone(p.Votes)
+	slices.SortStableFunc(votes, func(a, b Vote) int { return a.At.Compare(b.At) })
+	for i, v := range votes {
 		names := named(v)
 		if len(names) == 0 {
 			continue
 		}
-		no := func(reason Reason, detail string) {
-			ignored = append(ignored, Ignored{User: v.User, Reason: reason, Detail: detail, URL: v.URL})
-		}
-		i := slices.IndexFunc(names, func(f plan.Fingerprint) bool { return f.Means(full) })
-		said, asked := lastNo[strings.ToLower(v.User)]
+		about := s.about(names, needs.Roots)
+		reason, detail := p.against(v, votes[i+1:], s)
+		enough := slices.DeleteFunc(slices.Clone(about), func(f plan.Fingerprint) bool { return len(f) < needs.Digits })
 		switch {
-		case i < 0:
-			no(OtherFingerprint, "it names "+names[0].Short()+", this plan is "+full.Short())
-		case len(names[i]) < digits:
-			no(TooFewDigits, fmt.Sprintf("it names %d digits of the fingerprint, %d are asked for", len(names[i]), digits))
-		case v.Edited:
-			no(EditedAfter, "its text was edited after it was written: write a new one")
-		case v.Kind == Review && v.State == stateDismissed:
-			no(Dismissed, "the review was dismissed")
-		case v.Kind == Review && v.State == stateChanges:
-			no(ChangesAsked, "the review asks for changes")
-		case v.Kind == Review && v.CommitID != p.Head:
-			no(OtherHead, "the review is of commit "+text.Commit(v.CommitID)+", the head is "+text.Commit(p.Head))
-		case strings.EqualFold(v.User, p.Author):
-			no(ByAuthor, "nobody approves a plan of their own pull request")
-		case containsFold(p.Pushers, v.User):
-			no(ByPusher, "whoever pushed the head does not approve it")
-		case asked && said.After(v.At):
-			no(ChangesAsked, "asked for changes afterwards")
-		case slices.ContainsFunc(valid, func(a Approval) bool { return strings.EqualFold(a.User, v.User) }):
-			// said again
-		default:
-			valid = append(valid, Approval{User: v.User, At: v.At, Kind: v.Kind, ID: v.ID, URL: v.URL, Names: string(names[i])})
+		case len(about) == 0:
+			reason, detail = OtherFingerprint, "it names "+names[0].Short()+", this plan is "+s.Fingerprint.Short()
+		case len(enough) == 0:
+			reason = TooFewDigits
+			detail = fmt.Sprintf("it names %d digits of the fingerprint, %d are asked for", len(about[0]), needs.Digits)
 		}
+		if reason != "" {
+			ignored = append(ignored, Ignored{User: v.User, Reason: reason, Detail: detail, URL: v.URL})
+			continue
+		}
+		if i := slices.IndexFunc(valid, func(a vote) bool { return strings.EqualFold(a.User, v.User) }); i >= 0 {
+			valid[i].names = append(valid[i].names, enough...)
+			continue
+		}
+		valid = append(valid, vote{
+			Approval: Approval{User: v.User, At: v.At, Kind: v.Kind, ID: v.ID, URL: v.URL, Names: string(enough[0])}, names: enough,
+		})
 	}
 	return valid, ignored
+}
+
+// against says what speaks against a vote, whatever it is about; later are those
+// that were given after it.
+func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail string) {
+	afterwards := func(is func(Vote) bool) bool {
+		return slices.ContainsFunc(later, func(o Vote) bool { return strings.EqualFold(o.User, v.User) && is(o) })
+	}
+	switch {
+	case v.Edited:
+		return EditedAfter, "its text was edited after it was written: write a new one"
+	case v.Kind == Review && v.State == stateDismissed:
+		return Dismissed, "the review was dismissed"
+	case v.Kind == Review && v.State == stateChanges:
+		return ChangesAsked, "the review asks for changes"
+	case v.Kind == Review && v.CommitID != p.Head:
+		return OtherHead, "the review is of commit " + text.Commit(v.CommitID) + ", the head is " + text.Commit(p.Head)
+	case strings.EqualFold(v.User, p.Author):
+		return ByAuthor, "nobody approves a plan of their own pull request"
+	case containsFold(p.Pushers, v.User):
+		return ByPusher, "whoever pushed the head does not approve it"
+	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateChanges && o.At.After(v.At) }):
+		return ChangesAsked, "asked for changes afterwards"
+	case afterwards(func(o Vote) bool { return o.takesBack(v, s) }):
+		return TakenBack, "was taken back by /unapprove"
+	}
+	return "", ""
+}
+
+// takesBack reports whether a later vote takes back an earlier one of the same
+// user: all of them, or those that name the same.
+func (v Vote) takesBack(earlier Vote, s Subject) bool {
+	back, all := takesBack(v)
+	if all {
+		return true
+	}
+	return slices.ContainsFunc(back, func(b plan.Fingerprint) bool {
+		return b.Means(s.Fingerprint) || slices.ContainsFunc(named(earlier), func(n plan.Fingerprint) bool {
+			return strings.HasPrefix(string(n), string(b)) || strings.HasPrefix(string(b), string(n))
+		})
+	})
 }
 
 func containsFold(list []string, s string) bool {

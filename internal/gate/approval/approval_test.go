@@ -42,7 +42,7 @@ func (people) CanWrite(_ context.Context, user string) (bool, error) {
 func decide(t *testing.T, digits int, needs []approval.Need, votes ...approval.Vote) approval.Decision {
 	t.Helper()
 	p := approval.Pull{Number: 1, Author: "ada", Head: "head", Pushers: []string{"Pia"}, Votes: votes}
-	d, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: needs, Digits: digits}, people{})
+	d, err := approval.Decide(t.Context(), p, approval.Subject{Fingerprint: full}, approval.Needs{Roots: needs, Digits: digits}, people{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,23 @@ func TestWhatCounts(t *testing.T) {
 		"with words behind":        {review("bob", line+" never"), "", false},
 		"quoted":                   {review("bob", "> "+line), "", false},
 		"fenced":                   {review("bob", "~~~\n"+line+"\n~~~"), "", false},
+		"with a full stop":         {review("bob", line+"."), "", true},
+		"after a greeting":         {review("bob", "Thanks, ada.\n"+line+"\n-- \nbob"), "", true},
+		"in a comment of HTML":     {review("bob", "<!-- it waits\n"+line+"\n-->"), "", false},
+		"behind a comment of HTML": {review("bob", "so <!--\n"+line+"\n--> no"), "", false},
+		"after an open comment":    {review("bob", "<!--\n\n"+line), "", false},
+		"after a closed comment":   {review("bob", "<!-- a <details> -->\n\n"+line), "", true},
+		"indented as code":         {review("bob", "as it says:\n\n    "+line), "", false},
+		"fenced by more":           {review("bob", "````\n```\n"+line+"\n````"), "", false},
+		"fenced in a list":         {review("bob", "- a\n  ```\n  "+line+"\n  ```"), "", false},
+		"a lazy quotation":         {review("bob", "> they say\n"+line), "", false},
+		"in preformatted HTML":     {review("bob", "<pre>\n"+line+"\n</pre>"), "", false},
+		"in a quotation of HTML":   {review("bob", "<blockquote>\n\n"+line+"\n\n</blockquote>"), "", false},
+		"after such a quotation":   {review("bob", "<blockquote>\n\nsee\n\n</blockquote>\n\n"+line), "", true},
+		"in inline HTML":           {review("bob", "see <code>\n"+line+"\n</code>"), "", false},
+		"in a code span":           {review("bob", "`\n"+line+"\n`"), "", false},
+		"struck out":               {review("bob", "~~"+line+"~~"), "", false},
+		"in a list":                {review("bob", "- "+line), "", false},
 		"dismissed":                {with(func(v *approval.Vote) { v.State = "DISMISSED" }), approval.Dismissed, false},
 		"changes requested":        {with(func(v *approval.Vote) { v.State = "CHANGES_REQUESTED" }), approval.ChangesAsked, false},
 		"older head":               {with(func(v *approval.Vote) { v.CommitID = "old" }), approval.OtherHead, false},
@@ -163,7 +180,7 @@ func TestDigits(t *testing.T) {
 func TestUnknownMembershipIsAnError(t *testing.T) {
 	t.Parallel()
 	p := approval.Pull{Author: "ada", Head: "head", Votes: []approval.Vote{review("bob", "approve "+full.Short())}}
-	_, err := approval.Decide(t.Context(), p, full, approval.Needs{Roots: need(1, "acme/unknown")}, people{})
+	_, err := approval.Decide(t.Context(), p, approval.Subject{Fingerprint: full}, approval.Needs{Roots: need(1, "acme/unknown")}, people{})
 	if err == nil || outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "no such team") {
 		t.Errorf("%v", err)
 	}

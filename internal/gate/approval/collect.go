@@ -21,10 +21,10 @@ type Teams interface {
 
 // Question is whether a plan of a pull request is approved.
 type Question struct {
-	Site        *site.Site
-	Teams       Teams
-	Fingerprint plan.Fingerprint
-	Changes     []Change
+	Subject
+	Site    *site.Site
+	Teams   Teams
+	Changes []Change
 }
 
 // Of reads the approvals of the pull request and holds them against the rules of
@@ -38,7 +38,7 @@ func Of(ctx context.Context, q Question) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	decision, err := Decide(ctx, pull, q.Fingerprint, needs, people{q.Teams, q.Site})
+	decision, err := Decide(ctx, pull, q.Subject, needs, people{q.Teams, q.Site})
 	decision.Repository, decision.Rules = q.Site.Repo.String(), revisions
 	return decision, err
 }
@@ -146,10 +146,12 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 }
 
 // Removed are what roots that are taken away ask for: as much as if they were
-// destroyed.
-func Removed(removed []roots.Removed) (changes []Change) {
-	for _, r := range removed {
-		changes = append(changes, Change{Dir: r.Dir, Destroys: true, Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses})
+// destroyed. parts are their fingerprints.
+func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
+	for i, r := range removed {
+		changes = append(changes, Change{
+			Dir: r.Dir, Destroys: true, Root: parts[i], Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses,
+		})
 	}
 	return changes
 }

@@ -45,33 +45,40 @@ type RootDecision struct {
 	Why       string     `json:"why,omitempty"` // of CODEOWNERS: which line, for which files
 	Destroys  bool       `json:"destroys,omitempty"`
 	Approvals []Approval `json:"approvals"`
+	// Fingerprint is the root's own; an approval may name it alone.
+	Fingerprint plan.Fingerprint `json:"fingerprint,omitempty"`
 }
 
 // Missing is how many approvals the root lacks.
 func (r RootDecision) Missing() int { return max(0, r.Needs-len(r.Approvals)) }
 
 // Decide holds the votes of a pull request against what the roots need.
-func Decide(ctx context.Context, p Pull, full plan.Fingerprint, needs Needs, people People) (Decision, error) {
-	d := Decision{Verdict: Approved, Fingerprint: full, PullRequest: p.Number, Head: p.Head}
-	valid, ignored := candidates(p, full, needs.Digits)
+func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) (Decision, error) {
+	d := Decision{Verdict: Approved, Fingerprint: s.Fingerprint, PullRequest: p.Number, Head: p.Head}
+	valid, ignored := candidates(p, s, needs)
 	d.Digits = max(needs.Digits, plan.MinDigits)
 	d.Ignored = ignored
 	asked := &answers{people: people, members: make(map[string]bool), writers: make(map[string]bool)}
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
 		root := RootDecision{
-			Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Approvals: []Approval{},
+			Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Fingerprint: need.Root,
+			Approvals: []Approval{},
 		}
-		if need.Approvals > 0 {
-			for _, a := range valid {
-				as, err := asked.allowed(ctx, a.User, need)
-				if err != nil {
-					return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", a.User, need.Dir, err)
-				}
-				if a.As = as; as != "" {
-					root.Approvals = append(root.Approvals, a)
-					counted[a.User] = true
-				}
+		for _, v := range valid {
+			name, covers := s.covers(v.names, need.Root)
+			if need.Approvals == 0 || !covers {
+				continue
+			}
+			as, err := asked.allowed(ctx, v.User, need)
+			if err != nil {
+				return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", v.User, need.Dir, err)
+			}
+			if as != "" {
+				one := v.Approval
+				one.As, one.Names = as, string(name)
+				root.Approvals = append(root.Approvals, one)
+				counted[v.User] = true
 			}
 		}
 		if root.Missing() > 0 {

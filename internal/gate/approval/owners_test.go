@@ -142,7 +142,7 @@ func TestOwnersMustWrite(t *testing.T) {
 	}
 	p := approval.Pull{Author: "ada", Head: "head", Votes: []approval.Vote{review("unknown", line)}}
 	if _, err := approval.Decide(
-		t.Context(), p, full, approval.Needs{Roots: need}, people{},
+		t.Context(), p, approval.Subject{Fingerprint: full}, approval.Needs{Roots: need}, people{},
 	); outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("%v", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -16,6 +17,11 @@ type Change struct {
 	Dir      string
 	Destroys bool
 	None     bool // it changes nothing
+	// Root is the fingerprint of the root's plan.
+	Root plan.Fingerprint
+	// Moves are changes beside resources, of the state's place or of providers. They
+	// ask for as much as destroying does.
+	Moves []string
 	// Uses reports whether a file, from the top of the repository, is one of the
 	// root's sources: its own, a local module's, a file of variables.
 	Uses func(file string) bool
@@ -46,11 +52,11 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 		needs.Digits = max(needs.Digits, r.Digits)
 	}
 	for _, c := range changes {
-		if c.None {
+		if c.None && len(c.Moves) == 0 {
 			continue
 		}
 		for _, r := range rules {
-			approval, ok := r.Approval(c.Dir, c.Destroys)
+			approval, ok := r.Approval(c.Dir, c.Destroys || len(c.Moves) > 0)
 			if !ok {
 				return Needs{}, outcome.Refusedf(
 					"%s: no rule says who approves it: add one to terraform.rules in %s on the base branch", c.Dir, config.FileName,
@@ -70,10 +76,13 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 	return needs, nil
 }
 
+const maxMovesNamed = 3
+
 // needs are one for the root, or one for each set of owners of its changed
 // files: who owns one file does not approve another.
 func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
-	need := Need{Dir: c.Dir, Approvals: a.Approvals, From: []string(a.From), Destroys: c.Destroys}
+	need := Need{Dir: c.Dir, Approvals: a.Approvals, From: []string(a.From), Destroys: c.Destroys, Root: c.Root}
+	need.Why = text.List(c.Moves, maxMovesNamed)
 	if a.Approvals == 0 || !a.From.CodeOwners() {
 		return []Need{need}, nil
 	}

@@ -11,12 +11,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -32,6 +34,12 @@ type Claim struct {
 	Plan        string           `json:"plan,omitempty"` // where the sealed plan is
 	Head        string           `json:"head"`
 	Roots       []ClaimRoot      `json:"roots,omitempty"` // left out where there are too many
+	// Parts are the fingerprints that the plan's is made of, in the order of Roots.
+	// Earlier are those of earlier plans of the same head.
+	Parts plan.Parts `json:"parts,omitempty"`
+	// Waits are roots that are planned when others are applied.
+	Waits   []plan.Waiting `json:"waits,omitempty"`
+	Earlier []plan.Parts   `json:"earlier,omitempty"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
 	Text string `json:"-"`
 }
@@ -47,9 +55,12 @@ type ClaimRoot struct {
 	Sources       []string `json:"sources,omitempty"`
 	Workspace     string   `json:"workspace,omitempty"`
 	Removed       bool     `json:"removed,omitempty"` // it is no root any more
+	Moves         []string `json:"moves,omitempty"`   // what changes beside resources
 	Whole         bool     `json:"whole,omitempty"`
 	VarFiles      []string `json:"var_files,omitempty"`
 	Configuration string   `json:"configuration,omitempty"`
+	Lineage       string   `json:"lineage,omitempty"` // of the state
+	Serial        uint64   `json:"serial,omitempty"`
 }
 
 // Uses reports whether a file, from the top of the repository, is one of the
@@ -58,15 +69,51 @@ func (r ClaimRoot) Uses(file string) bool {
 	return (&roots.Sources{Dirs: r.Sources, VarFiles: r.VarFiles, Whole: r.Whole}).Uses(file)
 }
 
-// maxClaim keeps the claim well below the size of a comment: some 100 roots.
+// maxClaim keeps the claim well below the size of a comment: some 100 roots. What
+// is longer is read where the sealed plan is.
 const maxClaim = 30_000
+
+// maxEarlier bounds the earlier plans that a claim names.
+const maxEarlier = 8
+
+// Follow adds the plans that went before, as far as they have a root in common
+// with this one: who approved such a root need not do so again.
+func (v *View) Follow(before Claim) {
+	if before.Head != v.Head {
+		return
+	}
+	for _, parts := range append([]plan.Parts{before.Parts}, before.Earlier...) {
+		shared := slices.ContainsFunc(parts, func(f plan.Fingerprint) bool { return slices.Contains(v.Parts, f) })
+		known := slices.Equal(parts, v.Parts) ||
+			slices.ContainsFunc(v.Earlier, func(e plan.Parts) bool { return slices.Equal(e, parts) })
+		if shared && !known && len(v.Earlier) < maxEarlier {
+			v.Earlier = append(v.Earlier, parts)
+		}
+	}
+}
+
+// Proven refuses a claim whose parts are not those of its fingerprint or its roots.
+func (c Claim) Proven() error {
+	full, err := c.Parts.Fingerprint()
+	if err != nil {
+		return err
+	}
+	if full != c.Fingerprint || len(c.Parts) != len(c.Roots) {
+		return outcome.Refusedf("the plan comment names %s, and fingerprints of them that are not of plan %s: plan again",
+			text.Count(len(c.Roots), "root"), c.Fingerprint.Short())
+	}
+	return nil
+}
 
 // View is what a comment shows.
 type View struct {
 	Fingerprint plan.Fingerprint
+	Parts       plan.Parts // of the roots, and of those that are taken away
+	Earlier     []plan.Parts
 	Head        string
 	Roots       []RootView
 	Removed     []roots.Removed // roots that the change takes away
+	Waits       []plan.Waiting  // roots that are planned when others are applied
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
@@ -79,15 +126,18 @@ type RootView struct {
 	Summary   summary.Summary
 	Whole     bool           // it is bound to every file of the commit
 	Sources   *roots.Sources // nil where it is not known
+	Moves     []string       // what changes beside resources: the state's place, providers
+	Lineage   string         // of the state
+	Serial    uint64
 }
 
 // Of is the view of a result.
 func Of(r *plan.Result) View {
-	v := View{Fingerprint: r.Fingerprint, Head: r.Document.Head, Removed: r.Document.Removed}
+	v := View{Fingerprint: r.Fingerprint, Parts: r.Parts, Head: r.Document.Head, Removed: r.Document.Removed, Waits: r.Waits}
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
-			Sources: root.Sources,
+			Sources: root.Sources, Moves: root.Moves, Lineage: root.Record.Lineage, Serial: root.Record.Serial,
 		})
 	}
 	return v
@@ -95,9 +145,10 @@ func Of(r *plan.Result) View {
 
 // Claim is what the plan is, for whoever decides about it.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head}
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits}
 	for _, r := range v.Roots {
-		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes()}
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
+		root.Lineage, root.Serial = r.Lineage, r.Serial
 		if s := r.Sources; s != nil {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
 				s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...,
@@ -115,17 +166,18 @@ func (v View) Claim() Claim {
 
 func (v View) claim() string { return v.Claim().comment() }
 
+// JSON is the claim as it is kept beside the sealed plan.
+func (c Claim) JSON() []byte {
+	data, _ := json.Marshal(c) // texts, numbers and lists of them always have a form
+	return data
+}
+
 // comment is the claim as a line that readers do not see.
 func (c Claim) comment() string {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return ""
-	}
+	data := c.JSON()
 	if len(data) > maxClaim {
-		c.Roots = nil
-		if data, err = json.Marshal(c); err != nil {
-			return ""
-		}
+		c.Roots, c.Parts, c.Earlier, c.Waits = nil, nil, nil, nil
+		data = c.JSON()
 	}
 	// -- would end the comment; JSON reads its escaped form.
 	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"
@@ -201,7 +253,8 @@ func (v View) removed(out *strings.Builder) {
 		}
 		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, "+
 			"changes or destroys it from now on. "+
-			"To destroy it, do that first, in a pull request that empties the root.\n", markdown.Code(text.Clip(roots.Owner{
+			"To destroy it, keep the root and write `destroy: true` at its entry in `terraform.roots`: that is planned, approved and "+
+			"applied like any other change. Take the root away afterwards.\n", markdown.Code(text.Clip(roots.Owner{
 			Dir: r.Dir, Workspace: r.Workspace,
 		}.Name())), state)
 	}
@@ -258,6 +311,19 @@ const (
 
 // warnings says what speaks against a plan, before what it does.
 func (v View) warnings(out *strings.Builder) {
+	for _, w := range v.Waits {
+		out.WriteString("\n⏳ " + markdown.Code(text.Clip(w.Dir)) + " is planned when " + markdown.Text(strings.Join(w.After, ", ")) +
+			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n" +
+			markdown.Fence("", text.Cut(text.Printable(w.Why), maxWarning, "… (the rest is in the log of the run)")))
+	}
+	for _, r := range v.Roots {
+		if len(r.Moves) > 0 {
+			out.WriteString("\n⚠️ **More than resources changes** in " + markdown.Code(text.Clip(r.name())) +
+				", so that as many must approve as for destroying:\n\n" + markdown.Fence("", text.Cut(
+				text.Printable(strings.Join(r.Moves, "\n")), maxWarning, "… (the rest is in the log of the run)",
+			)))
+		}
+	}
 	shown, more := 0, 0
 	add := func(root RootView, title, words string) {
 		if shown++; shown > maxWarnings {

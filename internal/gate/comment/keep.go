@@ -2,10 +2,12 @@ package comment
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -39,11 +41,39 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 	return claim, false, nil
 }
 
+// Whole reads the claim where the plan is kept, when it is too long for a comment.
+func (c Claim) Whole(ctx context.Context, registry func(host string) seal.Registry) (Claim, error) {
+	if len(c.Roots) > 0 || c.Plan == "" {
+		return c, nil
+	}
+	data, err := seal.LoadClaim(ctx, seal.Source{Plan: c.Plan, Registry: registry})
+	if err != nil {
+		return c, err
+	}
+	var kept Claim
+	if err := json.Unmarshal(data, &kept); err != nil {
+		return c, fmt.Errorf("read what is claimed of the plan %s: %w", c.Plan, err)
+	}
+	if kept.Fingerprint != c.Fingerprint || kept.Head != c.Head {
+		return c, outcome.Refusedf("the plan comment names plan %s, and %s is plan %s: plan again", c.Fingerprint.Short(), c.Plan,
+			kept.Fingerprint.Short())
+	}
+	c.Roots, c.Parts, c.Earlier, c.Waits = kept.Roots, kept.Parts, kept.Earlier, kept.Waits
+	return c, nil
+}
+
 // Keep brings the comments of a plan up to date: as many as it needs, and none
 // that goes on with an earlier plan.
 func Keep(ctx context.Context, s *site.Site, v View) error {
 	pages := v.Comments(markdown.MaxComment)
 	if err := dropPages(ctx, s, len(pages)+1); err != nil {
+		return err
+	}
+	moved, err := FindMoved(ctx, s)
+	if err == nil {
+		err = KeepMoved(ctx, s, v.Claim().Before(moved))
+	}
+	if err != nil {
 		return err
 	}
 	for n, page := range pages {

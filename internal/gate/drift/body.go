@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +27,11 @@ const (
 
 // Title of the root's issue.
 func (r Root) Title() string {
-	return "Drift in " + text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…") + ": " + text.Count(len(r.Drift), "resource")
+	name := text.Cut(text.OneLine(text.Line(r.name())), maxTitle, "…")
+	if len(r.Drift) == 0 && r.Since != "" {
+		return "Not applied in " + name + ": " + text.Count(len(r.Unapplied), "resource")
+	}
+	return "Drift in " + name + ": " + text.Count(len(r.Drift), "resource")
 }
 
 func (r Root) name() string {
@@ -61,6 +66,13 @@ func (r Root) Gone() string {
 // drift is the part that says what drifted.
 func (r Root) drift(limit int) string {
 	var out strings.Builder
+	if r.Since != "" {
+		fmt.Fprintf(&out, "**Code is merged and not applied** in %s, since %s: comment `/apply` on its pull request, or `/plan` first "+
+			"where the plan no longer fits.\n\n", markdown.Code(text.Line(r.name())), text.Line(r.Since))
+	}
+	if len(r.Drift) == 0 {
+		return out.String()
+	}
 	gone := 0
 	for _, d := range r.Drift {
 		if d.Action == summary.Destroy {
@@ -165,7 +177,7 @@ func list[T any](out *strings.Builder, items []T, text func(T) string) {
 // the step summary and on the terminal.
 func (r *Report) Markdown(limit int) string {
 	var out strings.Builder
-	drifted, broken := r.Of(Drifted), r.Of(Broken)
+	drifted, broken, overdue := r.Of(Drifted), r.Of(Broken), r.Of(Overdue)
 	switch {
 	case len(drifted) > 0:
 		fmt.Fprintf(&out, "**%d of %s drifted ⚠️**", len(drifted), text.Count(len(r.Roots), "root"))
@@ -174,6 +186,9 @@ func (r *Report) Markdown(limit int) string {
 	}
 	if len(broken) > 0 {
 		fmt.Fprintf(&out, " · **%s could not be planned**", text.Count(len(broken), "root"))
+	}
+	if len(overdue) > 0 {
+		fmt.Fprintf(&out, " · **%s not applied for too long ⚠️**", text.Count(len(overdue), "root"))
 	}
 	out.WriteString("\n\n" + markdown.Row("root", "drift", "not applied", "issue") + "|---|---|---|---|\n")
 	for i, root := range r.Roots {
@@ -187,7 +202,7 @@ func (r *Report) Markdown(limit int) string {
 		fmt.Fprintf(&out, "\n⚠️ %s\n", i)
 	}
 	dropped := 0
-	for _, root := range append(drifted, broken...) {
+	for _, root := range slices.Concat(drifted, overdue, broken) {
 		text := root.details()
 		if utf8.RuneCountInString(out.String())+utf8.RuneCountInString(text)+ending > limit {
 			dropped++

@@ -15,11 +15,13 @@ import (
 	"context"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
@@ -37,6 +39,8 @@ type Request struct {
 	Parallel  int // roots planned at the same time; 0 is 4
 	Unmanaged bool
 	Ignores   []config.DriftIgnore
+	// Unapplied is how long merged code may stay unapplied; 0 is for ever.
+	Unapplied time.Duration
 	All       bool // Roots are all there are: an ignore without a match is one for good
 	Now       time.Time
 	Broken    map[string]error // roots, by directory, that cannot be planned
@@ -46,7 +50,8 @@ type Request struct {
 const (
 	Drifted = "drifted"
 	Clean   = "clean"
-	Broken  = "broken" // terraform could not plan it
+	Overdue = "unapplied" // its code is merged for too long, and not applied
+	Broken  = "broken"    // terraform could not plan it
 )
 
 // Report is what was found.
@@ -67,7 +72,10 @@ type Root struct {
 	// does not say what should be.
 	Unmanaged int         `json:"unmanaged,omitempty"`
 	Unapplied []Unapplied `json:"unapplied,omitempty"`
-	Issue     *Issue      `json:"issue,omitempty"`
+	// Since is the commit that changed the root's files last, and when, where its code
+	// is merged for too long and not applied.
+	Since string `json:"since,omitempty"`
+	Issue *Issue `json:"issue,omitempty"`
 }
 
 // Resource is one that drifted: how it is now, against the state.
@@ -124,8 +132,19 @@ func Find(ctx context.Context, r Request) (*Report, error) {
 // planned is what terraform said of one root.
 type planned struct {
 	plan      *terraform.Plan
-	refreshed bool  // the plan says what changed outside, and nothing of the way back
-	err       error // why there is no plan, or no way back
+	refreshed bool      // the plan says what changed outside, and nothing of the way back
+	err       error     // why there is no plan, or no way back
+	changed   time.Time // when a commit changed the root's files last; zero where that is not known
+	commit    string
+}
+
+// lastChange finds the commit that changed the root's files last.
+func (p *planned) lastChange(ctx context.Context, top string, sources *roots.Sources) {
+	out, err := git.Run(ctx, top, append([]string{"log", "-1", "--format=%ct %h", "--"}, sources.Paths()...)...)
+	seconds, commit, found := strings.Cut(strings.TrimSpace(out), " ")
+	if at, numberErr := strconv.ParseInt(seconds, 10, 64); err == nil && numberErr == nil && found {
+		p.changed, p.commit = time.Unix(at, 0).UTC(), commit
+	}
 }
 
 func (r Request) plan(ctx context.Context, name string, root roots.Root) (p planned) {
@@ -149,10 +168,7 @@ func (r Request) plan(ctx context.Context, name string, root roots.Root) (p plan
 	if _, err := plan.Initialise(ctx, tf, root.Workspace, r.Tool.Backend); err != nil {
 		return planned{err: err}
 	}
-	options := terraform.PlanOptions{Out: filepath.Join(private, "plan")}
-	for _, f := range root.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
-	}
+	options := root.Options(r.Top, filepath.Join(private, "plan"))
 	_, err = tf.Plan(ctx, options)
 	if err != nil && ctx.Err() == nil && !terraform.IsReason(err, terraform.Locked) {
 		// What drifted may be what stands in the way: prevent_destroy refuses to
@@ -172,5 +188,6 @@ func (r Request) plan(ctx context.Context, name string, root roots.Root) (p plan
 	if p.plan, err = terraform.ParsePlan(shown); err != nil {
 		return planned{err: outcome.Join(p.err, err)}
 	}
+	p.lastChange(ctx, r.Top, sources)
 	return p
 }

@@ -3,6 +3,7 @@ package drift
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
@@ -24,10 +25,12 @@ type judge struct {
 	secrets   *redact.Secrets
 	ignores   *ignores
 	unmanaged bool
+	unapplied time.Duration
+	now       time.Time
 }
 
 func newJudge(r Request, secrets *redact.Secrets) *judge {
-	return &judge{secrets: secrets, ignores: newIgnores(r.Ignores, r.Now), unmanaged: r.Unmanaged}
+	return &judge{secrets: secrets, ignores: newIgnores(r.Ignores, r.Now), unmanaged: r.Unmanaged, unapplied: r.Unapplied, now: r.Now}
 }
 
 func (j *judge) root(root roots.Root, found planned) Root {
@@ -78,6 +81,10 @@ func (j *judge) root(root roots.Root, found planned) Root {
 		}
 		return strings.Compare(a.Address, b.Address)
 	})
+	overdue := j.unapplied > 0 && !found.changed.IsZero() && found.changed.Add(j.unapplied).Before(j.now)
+	if len(out.Unapplied) > 0 && overdue {
+		out.Status, out.Since = Overdue, found.changed.Format(time.DateOnly)+" ("+found.commit+")"
+	}
 	if len(out.Drift) > 0 {
 		out.Status = Drifted
 	}

@@ -59,7 +59,7 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 	all := len(s.Roots.Dirs) == 0
 	report, err := Find(ctx, Request{
 		Top: s.Roots.Top, Roots: list, Tool: kit.Tool, Parallel: s.Parallel, Unmanaged: s.Unmanaged,
-		Ignores: cfg.Drift, All: all, Now: time.Now(), Broken: broken,
+		Ignores: cfg.Drift, Unapplied: cfg.Unapplied, All: all, Now: time.Now(), Broken: broken,
 	})
 	if err != nil || !s.Issues || !s.Site.OnGitHub() {
 		return report, err

@@ -1,10 +1,10 @@
 // Package plan makes the plans of roots, and names them by a fingerprint: what
 // was approved is what may be applied, or nothing is.
 //
-// A fingerprint is the SHA-256 of a canonical JSON document that names the
-// binary plan, the changes in it, the state it was made from, the
-// configuration, the lock file, terraform, workspace, directory and commit.
-// Compare says which of them moved. The package stores nothing and decides
+// A root's fingerprint is the SHA-256 of a canonical JSON document that names the
+// plan, the changes in it, the state it was made from, the configuration, the lock
+// file, terraform, workspace, directory, repository and commit. The fingerprint of
+// all of them is made of the roots'. Compare says which of them moved. The package stores nothing and decides
 // nothing.
 package plan
 
@@ -33,7 +33,7 @@ type Document struct {
 
 // DocumentVersion is the form of the documents that this program writes and
 // takes.
-const DocumentVersion = 1
+const DocumentVersion = 2
 
 // RootRecord is what is known of the plan of one root. Digests are sha256:….
 type RootRecord struct {
@@ -43,25 +43,63 @@ type RootRecord struct {
 	Lineage       string   `json:"lineage"`   // of the state; empty where there is none yet
 	Serial        uint64   `json:"serial"`
 	VarFiles      []string `json:"var_files,omitempty"`
+	Destroy       bool     `json:"destroy,omitempty"` // the plan destroys all that the root holds
 	Backend       string   `json:"backend,omitempty"` // where the state is
 	Whole         bool     `json:"whole,omitempty"`   // the configuration is every file of the commit
 	LockFile      string   `json:"lock_file"`         // empty where there is none
 	Configuration string   `json:"configuration"`     // the root's files, its local modules' and the files of variables
-	Plan          string   `json:"plan"`              // the binary plan
+	Plan          string   `json:"plan"`              // what the binary plan holds
 	Changes       string   `json:"changes,omitempty"` // resource and output changes, normalised
 }
 
-// Fingerprint names a document: 64 hexadecimal digits.
+// Fingerprint names a document, or one root of it: 64 hexadecimal digits.
 type Fingerprint string
 
-// Fingerprint of the document.
-func (d Document) Fingerprint() (Fingerprint, error) {
-	canonical, err := strictjson.Canonical(d)
+// Parts are the fingerprints of the roots of a document, in its order, and of the
+// roots that it says are taken away.
+type Parts []Fingerprint
+
+// Fingerprint is that of all of them: who approved it approved each part.
+func (p Parts) Fingerprint() (Fingerprint, error) { return fingerprint(p) }
+
+func fingerprint(of any) (Fingerprint, error) {
+	canonical, err := strictjson.Canonical(of)
 	if err != nil {
 		return "", fmt.Errorf("compute the fingerprint: %w", err)
 	}
 	sum := sha256.Sum256(canonical)
 	return Fingerprint(hex.EncodeToString(sum[:])), nil
+}
+
+// Parts are the fingerprints that the document's is made of.
+func (d Document) Parts() (Parts, error) {
+	var parts Parts
+	add := func(one Document) error {
+		one.Version, one.Repository, one.Head = d.Version, d.Repository, d.Head
+		f, err := fingerprint(one)
+		parts = append(parts, f)
+		return err
+	}
+	for _, r := range d.Roots {
+		if err := add(Document{Roots: []RootRecord{r}}); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range d.Removed {
+		if err := add(Document{Removed: []roots.Removed{r}}); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// Fingerprint of the document.
+func (d Document) Fingerprint() (Fingerprint, error) {
+	parts, err := d.Parts()
+	if err != nil {
+		return "", err
+	}
+	return parts.Fingerprint()
 }
 
 // Short is what people read and write: a41f 09c2 77de.

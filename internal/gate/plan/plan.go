@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sync/errgroup"
@@ -28,9 +29,12 @@ type Request struct {
 	Parallel   int // roots planned at the same time; 0 is 4
 	// States says whose state is whose; Adopt, which new roots may take over one
 	// that holds resources. nil is none.
-	States   roots.States
-	Adopt    func(dir string) bool
-	Removed  []roots.Removed // roots that the change takes away
+	States  roots.States
+	Adopt   func(dir string) bool
+	Removed []roots.Removed // roots that the change takes away
+	// Merged says that the change is on the default branch, whose roots own their
+	// states: one of which nothing changes takes nothing over.
+	Merged   bool
 	products *products
 }
 
@@ -38,8 +42,18 @@ type Request struct {
 type Result struct {
 	Document    Document
 	Fingerprint Fingerprint
+	Parts       Parts // that it is made of
 	Roots       []RootPlan
+	Waits       []Waiting
 	Secrets     *redact.Secrets
+}
+
+// Waiting is a root that cannot be planned before another one is applied.
+type Waiting struct {
+	Dir       string   `json:"dir"`
+	Workspace string   `json:"workspace"`
+	After     []string `json:"after"` // directories of roots that this plan changes
+	Why       string   `json:"why"`
 }
 
 // RootPlan is the plan of one root.
@@ -49,8 +63,10 @@ type RootPlan struct {
 	JSON    []byte
 	Summary summary.Summary
 	Sources *roots.Sources
+	Moves   []string // what changes beside resources
 
 	warnings []string // of terraform, not redacted yet
+	parsed   *terraform.Plan
 }
 
 const defaultParallel = 4
@@ -65,43 +81,90 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed := make([]*terraform.Plan, len(r.Roots))
-	result := &Result{
-		Roots:    make([]RootPlan, len(r.Roots)),
-		Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed},
-	}
-	group, groupCtx := r.group(ctx)
-	for i, root := range ready {
-		group.Go(func() error {
-			one, parsedPlan, err := r.plan(groupCtx, root)
-			if err != nil {
-				return fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
-			}
-			result.Roots[i], parsed[i] = *one, parsedPlan
+	made, failed := make([]*RootPlan, len(ready)), make([]error, len(ready))
+	err = r.each(ctx, len(ready), func(ctx context.Context, i int) (err error) {
+		root := ready[i]
+		if made[i], err = r.plan(ctx, root); err != nil {
+			err = fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
+		}
+		if err != nil && len(root.After) > 0 && outcome.Code(err) == outcome.Broken {
+			failed[i] = err // perhaps it waits for another
 			return nil
-		})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, outcome.Join(append(failed, err)...)
 	}
-	if err := group.Wait(); err != nil {
+	result := &Result{Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
+	if err := result.add(ready, made, failed, r.Tool); err != nil {
 		return nil, err
 	}
-	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
-	for i := range result.Roots {
-		result.Roots[i].Summary = summary.Summarize(parsed[i], result.Secrets)
-		for _, w := range result.Roots[i].warnings {
-			result.Roots[i].Summary.Warnings = append(result.Roots[i].Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
-		}
-		result.Document.Roots = append(result.Document.Roots, result.Roots[i].Record)
+	if result.Parts, err = result.Document.Parts(); err != nil {
+		return nil, err
 	}
-	result.Fingerprint, err = result.Document.Fingerprint()
+	result.Fingerprint, err = result.Parts.Fingerprint()
 	return result, err
 }
 
-func (r Request) group(ctx context.Context) (*errgroup.Group, context.Context) {
-	group, groupCtx := errgroup.WithContext(ctx)
+// add takes what was made of each root. A root whose plan failed waits, when it comes
+// after one that this plan changes: what it reads is not there yet.
+func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, t tool.Tool) error {
+	var parsed []*terraform.Plan
+	for _, one := range made {
+		if one != nil {
+			parsed = append(parsed, one.parsed)
+		}
+	}
+	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(t.Env(nil)))
+	for i, one := range made {
+		if one == nil {
+			continue
+		}
+		one.Summary = summary.Summarize(one.parsed, result.Secrets)
+		for _, w := range one.warnings {
+			one.Summary.Warnings = append(one.Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
+		}
+		result.Roots, result.Document.Roots = append(result.Roots, *one), append(result.Document.Roots, one.Record)
+	}
+	var errs []error
+	for i, err := range failed {
+		if err == nil {
+			continue
+		}
+		w := Waiting{Dir: ready[i].Dir, Workspace: ready[i].workspace, Why: result.Secrets.Error(err).Error()}
+		for j, before := range made {
+			if before != nil && before.Summary.Changes() && slices.Contains(ready[i].After, ready[j].Dir) {
+				w.After = append(w.After, ready[j].Dir)
+			}
+		}
+		if len(w.After) == 0 {
+			errs = append(errs, err)
+			continue
+		}
+		result.Waits = append(result.Waits, w)
+	}
+	return outcome.Join(errs...)
+}
+
+// each does something for every root, and goes on past those that fail: all that is
+// wrong is said at once. An interrupt ends it.
+func (r Request) each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	group := new(errgroup.Group)
 	if group.SetLimit(r.Parallel); r.Parallel <= 0 {
 		group.SetLimit(defaultParallel)
 	}
-	return group, groupCtx
+	errs := make([]error, n)
+	for i := range n {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				errs[i] = do(ctx, i)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // each root has its own error
+	return outcome.Join(append(errs, ctx.Err())...)
 }
 
 // prepared is a root that is initialised, and of which nothing has run yet.
@@ -115,29 +178,15 @@ type prepared struct {
 }
 
 // prepareAll initialises every root before any is planned, so that what the
-// guard says of one is not said after another's providers have run. It goes on
-// past a refusal, to hear all of them.
+// guard says of one is not said after another's providers have run.
 func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
-	ready, refused := make([]*prepared, len(r.Roots)), make([]error, len(r.Roots))
-	group, groupCtx := r.group(ctx)
-	for i, root := range r.Roots {
-		group.Go(func() error {
-			p, err := r.prepare(groupCtx, strconv.Itoa(i), root)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", root.Dir, err)
-			}
-			ready[i] = p
-			if outcome.Code(err) == outcome.Refused {
-				refused[i] = err
-				return nil
-			}
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return ready, outcome.Join(refused...)
+	ready := make([]*prepared, len(r.Roots))
+	return ready, r.each(ctx, len(r.Roots), func(ctx context.Context, i int) (err error) {
+		if ready[i], err = r.prepare(ctx, strconv.Itoa(i), r.Roots[i]); err != nil {
+			err = fmt.Errorf("%s: %w", r.Roots[i].Dir, err)
+		}
+		return err
+	})
 }
 
 func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*prepared, error) {
@@ -153,12 +202,8 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	return p, p.secrets.Error(err)
 }
 
-func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terraform.Plan, error) {
+func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	tf, file := root.tf, filepath.Join(root.private, "plan")
-	options := terraform.PlanOptions{Out: file}
-	for _, f := range root.VarFiles {
-		options.VarFiles = append(options.VarFiles, filepath.Join(r.Top, filepath.FromSlash(f)))
-	}
 	product := ""
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -167,51 +212,51 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, *terrafor
 	})
 	var warnings []string
 	group.Go(func() (err error) {
-		warnings, err = tf.Plan(groupCtx, options)
+		warnings, err = tf.Plan(groupCtx, root.Options(r.Top, file))
 		return err
 	})
 	err := group.Wait()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	one := &RootPlan{Sources: root.sources, warnings: warnings}
+	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
 	if one.Binary, err = os.ReadFile(file); err != nil {
-		return nil, nil, fmt.Errorf("read the binary plan: %w", err)
+		return nil, fmt.Errorf("read the binary plan: %w", err)
 	}
 	if one.JSON, err = tf.Show(ctx, file); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := CheckWhole(one.JSON); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if sign := terraform.Partial(warnings); sign != "" {
-		return nil, nil, outcome.Refusedf("terraform says of the plan: %s", sign)
+		return nil, outcome.Refusedf("terraform says of the plan: %s", sign)
 	}
-	parsed, err := terraform.ParsePlan(one.JSON)
-	if err != nil {
-		return nil, nil, err
+	if one.parsed, err = terraform.ParsePlan(one.JSON); err != nil {
+		return nil, err
 	}
 	state, err := terraform.PlanState(one.Binary)
 	if errors.Is(err, terraform.ErrEncrypted) {
 		state, err = tf.State(ctx) // should it have moved meanwhile, the plan is stale, and OpenTofu says so
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
-		return nil, nil, roots.RefuseTakeOver(root.Dir, state.Resources)
-	}
-	changes, err := ChangesDigest(one.JSON)
-	if err != nil {
-		return nil, nil, err
+	settled := r.Merged && !summary.Summarize(one.parsed, redact.FindSecrets(one.parsed)).Changes()
+	if !settled && r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
+		return nil, roots.RefuseTakeOver(root.Dir, state.Resources)
 	}
 	one.Record = RootRecord{
-		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + parsed.TerraformVersion, Lineage: state.Lineage,
-		Serial: state.Serial, VarFiles: root.VarFiles,
+		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + one.parsed.TerraformVersion, Lineage: state.Lineage,
+		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
-		Configuration: root.sources.Digest, Plan: Digest(one.Binary), Changes: changes,
+		Configuration: root.sources.Digest,
 	}
-	return one, parsed, nil
+	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
+		return nil, err
+	}
+	one.Record.Plan, err = terraform.PlanDigest(one.Binary)
+	return one, err
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and

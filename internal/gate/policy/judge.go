@@ -239,7 +239,7 @@ func (j *judge) required(file configuration.Place, locked []configuration.Locked
 	reported := false
 	isLocked := func(p requirement) bool {
 		return strings.HasPrefix(p.source, builtin) || slices.ContainsFunc(locked, func(l configuration.Locked) bool {
-			return sameProvider(l.Source, p.source) && l.Version != "" && l.Hashes > 0
+			return sameProvider(l.Source, p.source) && l.Version != "" && len(l.Hashes) > 0
 		})
 	}
 	for _, m := range j.tree.modules {

@@ -9,6 +9,9 @@ package proposal
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +42,7 @@ type Request struct {
 	ValidateOnly bool
 	Comment      bool // keeps the plan as comments on the pull request
 	RunURL       string
+	JSONOut      string // directory for the plans as JSON; if empty, they are not written
 }
 
 // comments reports whether the plan is kept on a pull request.
@@ -132,6 +136,9 @@ func (r Request) Failed(ctx context.Context, why error) error {
 // Prepare chooses the roots and judges them before anything of them runs. Callers
 // must Close what it gives, unless there is an error.
 func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
+	if err := r.ofPull(ctx); err != nil {
+		return nil, err
+	}
 	p = &Prepared{r: r}
 	if p.Selection, err = roots.Select(ctx, r.Roots); err != nil {
 		return nil, err
@@ -144,6 +151,26 @@ func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// ofPull refuses a fork, of which nothing may run, and plans a merged pull request by
+// the files that it changed.
+func (r *Request) ofPull(ctx context.Context) error {
+	if r.Site == nil || r.Site.Pull == nil || r.ValidateOnly {
+		return nil
+	}
+	pull := r.Site.Pull
+	if !strings.EqualFold(pull.HeadRepo, r.Site.Repo.String()) {
+		return outcome.Refusedf("pull request #%d comes from a fork: nothing of it is planned here. Push its commits to a branch of %s",
+			pull.Number, r.Site.Repo)
+	}
+	if !pull.Merged || r.Roots.Since == "" {
+		return nil
+	}
+	var err error
+	r.Roots.Since = pull.MergeSHA + "^1"
+	r.Roots.Files, err = r.Site.API.PullFiles(ctx, r.Site.Repo, pull.Number)
+	return err
 }
 
 func (p *Prepared) judge(ctx context.Context) error {
@@ -181,13 +208,20 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	made, err := plan.Run(ctx, plan.Request{
 		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
 		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
+		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged,
 	})
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err
 	}
+	if err := writeJSON(p.r.JSONOut, made); err != nil {
+		return nil, err
+	}
 	result := &Result{Result: made, View: comment.Of(made), Head: head}
 	result.View.RunURL = p.r.RunURL
-	if result.View.Sealed, err = p.r.Seal.keep(ctx, made); err != nil {
+	if err := p.follow(ctx, &result.View); err != nil {
+		return nil, err
+	}
+	if result.View.Sealed, err = p.r.Seal.keep(ctx, made, result.View.Claim()); err != nil {
 		return nil, err
 	}
 	if p.r.Site.Pull != nil {
@@ -196,8 +230,47 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	return result, err
 }
 
+// writeJSON writes the plan of each root for other tools. Nobody else may read it:
+// it holds every value.
+func writeJSON(dir string, made *plan.Result) error {
+	if dir == "" {
+		return nil
+	}
+	for _, r := range made.Roots {
+		name := "plan.json"
+		if r.Record.Workspace != roots.DefaultWorkspace {
+			name = r.Record.Workspace + ".plan.json"
+		}
+		path := filepath.Join(dir, filepath.FromSlash(r.Record.Dir), name)
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if err == nil {
+			err = os.WriteFile(path, r.JSON, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("write the plan of %s as JSON: %w", r.Record.Dir, err)
+		}
+	}
+	return nil
+}
+
+// follow names the earlier plans of the same head, whose approvals may count on.
+func (p *Prepared) follow(ctx context.Context, v *comment.View) error {
+	if !p.r.comments() {
+		return nil
+	}
+	before, found, err := comment.FindClaim(ctx, p.r.Site)
+	if err == nil && found {
+		before, err = before.Whole(ctx, p.r.Seal.Registry)
+	}
+	if outcome.Code(err) == outcome.Refused || !found {
+		return nil
+	}
+	v.Follow(before)
+	return err
+}
+
 // keep seals the plan and says where it is; nowhere without recipients.
-func (s Seal) keep(ctx context.Context, made *plan.Result) (where string, err error) {
+func (s Seal) keep(ctx context.Context, made *plan.Result, claim comment.Claim) (where string, err error) {
 	if len(s.Recipients) == 0 {
 		return "", nil
 	}
@@ -209,7 +282,7 @@ func (s Seal) keep(ctx context.Context, made *plan.Result) (where string, err er
 	if s.Place.Dir == "" {
 		client = s.Registry(s.Place.Repository.RegistryStr())
 	}
-	return s.Place.Save(ctx, client, made.Fingerprint, data)
+	return s.Place.Save(ctx, client, made.Fingerprint, data, claim.JSON())
 }
 
 // Head is the commit that is planned. It refuses a checkout of another commit than
@@ -227,6 +300,13 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 	if pull == nil {
 		return commits[0], nil
 	}
+	if pull.Merged {
+		if _, err := git.Run(ctx, p.r.Roots.Top, "merge-base", "--is-ancestor", pull.MergeSHA, "HEAD"); err != nil {
+			return "", outcome.Refusedf("the checkout %.7s does not hold the merge %.7s of #%d: check out the default branch, whole",
+				commits[0], pull.MergeSHA, pull.Number)
+		}
+		return pull.HeadSHA, nil
+	}
 	// Of GitHub's merge of a pull request, the head is the last parent.
 	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, pull.HeadSHA) {
 		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: "+
@@ -240,12 +320,13 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 // gate and apply refuse it.
 func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	var changes []approval.Change
-	for _, r := range made.Roots {
+	for i, r := range made.Roots {
 		changes = append(changes, approval.Change{
-			Dir: r.Record.Dir, Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(), Uses: r.Sources.Uses,
+			Dir: r.Record.Dir, Root: made.Parts[i], Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(),
+			Uses: r.Sources.Uses, Moves: r.Moves,
 		})
 	}
-	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed)...))
+	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...))
 	switch {
 	case outcome.Code(err) == outcome.Refused:
 		return "⚠️ Nobody can approve this plan: " + markdown.Text(err.Error()), nil

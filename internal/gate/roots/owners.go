@@ -2,9 +2,12 @@ package roots
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -13,6 +16,7 @@ import (
 type Owner struct {
 	Dir, Workspace string
 	Places         []terraform.Place
+	locked         []configuration.Locked // providers
 }
 
 // Owners says which root keeps its state where. A root that cannot be read is
@@ -21,7 +25,9 @@ func Owners(top string, roots []Root, backend []string) []Owner {
 	var owners []Owner
 	for _, r := range roots {
 		if places, err := terraform.Where(top, r.Dir, r.Workspace, backend); err == nil {
-			owners = append(owners, Owner{r.Dir, workspaceOf(r.Workspace), places})
+			// A lock file that cannot be read is refused by the policy.
+			locked, _ := configuration.ReadLockFile(filepath.Join(top, filepath.FromSlash(r.Dir)))
+			owners = append(owners, Owner{r.Dir, workspaceOf(r.Workspace), places, locked})
 		}
 	}
 	return owners
@@ -132,6 +138,52 @@ func (s States) Place(dir, workspace string) string {
 		names = append(names, place.String())
 	}
 	return strings.Join(names, ", ")
+}
+
+// Moves says what of a root's ground moves against where the change is to be merged:
+// its state's place, its workspace, its providers. That asks for the strictest rule.
+func (s States) Moves(dir, workspace string) (moves []string) {
+	if !s.HasBase {
+		return nil
+	}
+	workspace = workspaceOf(workspace)
+	find := func(owners []Owner, is func(Owner) bool) *Owner {
+		if i := slices.IndexFunc(owners, is); i >= 0 {
+			return &owners[i]
+		}
+		return nil
+	}
+	now := find(s.Head, func(o Owner) bool { return o.Dir == dir && o.Workspace == workspace })
+	before := find(s.Base, func(o Owner) bool { return o.Dir == dir && o.Workspace == workspace })
+	if before == nil {
+		if before = find(s.Base, func(o Owner) bool { return o.Dir == dir && s.gone(o) }); before != nil {
+			moves = append(moves, fmt.Sprintf("its workspace was %s, and is %s", before.Workspace, workspace))
+		}
+	}
+	if now == nil || before == nil {
+		return moves // it is new
+	}
+	was, is := States{Head: s.Base}.Place(dir, before.Workspace), s.Place(dir, workspace)
+	if was != is && before.Workspace == workspace {
+		moves = append(moves, fmt.Sprintf("its state was in %s, and is in %s", was, is))
+	}
+	return append(moves, otherProviders(before.locked, now.locked)...)
+}
+
+// otherProviders says what a lock file says otherwise than before.
+func otherProviders(before, now []configuration.Locked) (moves []string) {
+	for _, n := range now {
+		i := slices.IndexFunc(before, func(b configuration.Locked) bool { return b.Source == n.Source })
+		switch {
+		case i < 0:
+			moves = append(moves, fmt.Sprintf("provider %s %s is new in the lock file", n.Source, n.Version))
+		case before[i].Version != n.Version:
+			moves = append(moves, fmt.Sprintf("provider %s was %s, and is %s", n.Source, before[i].Version, n.Version))
+		case !slices.Equal(before[i].Hashes, n.Hashes):
+			moves = append(moves, fmt.Sprintf("provider %s %s has other hashes in the lock file", n.Source, n.Version))
+		}
+	}
+	return moves
 }
 
 // RefuseTakeOver refuses a state with resources of which nobody can tell whose

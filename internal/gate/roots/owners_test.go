@@ -10,6 +10,47 @@ import (
 
 const bucket = "terraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key    = \"KEY\"\n  }\n}\n"
 
+// What moves beside resources is said: the place of the state, the workspace,
+// providers and their hashes.
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	lock := func(version string, hashes string) string {
+		return "provider \"registry.terraform.io/hashicorp/aws\" {\n  version = \"" + version + "\"\n  hashes = [" + hashes + "]\n}\n"
+	}
+	at := func(key, workspace, lockFile string) []roots.Owner {
+		top := t.TempDir()
+		put(t, top, map[string]string{"prod/main.tf": strings.ReplaceAll(bucket, "KEY", key), "prod/.terraform.lock.hcl": lockFile})
+		return roots.Owners(top, []roots.Root{{Dir: "prod", Workspace: workspace}}, nil)
+	}
+	const aws = "registry.terraform.io/hashicorp/aws"
+	same := lock("5.0.0", `"h1:a", "h1:b"`)
+	before := at("a", "", same)
+	for name, c := range map[string]struct {
+		head []roots.Owner
+		now  string // workspace
+		want string
+	}{
+		"nothing":              {at("a", "", lock("5.0.0", `"h1:b", "h1:a"`)), "", ""},
+		"the key":              {at("b", "", same), "", "its state was in s3 bucket=b key=a, and is in s3 bucket=b key=b"},
+		"the workspace":        {at("a", "blue", lock("5.0.0", `"h1:a", "h1:b"`)), "blue", "its workspace was default, and is blue"},
+		"a provider's version": {at("a", "", lock("6.0.0", `"h1:c"`)), "", "provider " + aws + " was 5.0.0, and is 6.0.0"},
+		"a hash": {
+			at("a", "", lock("5.0.0", `"h1:a", "h1:c"`)), "", "provider " + aws + " 5.0.0 has other hashes in the lock file",
+		},
+		"a provider": {
+			at("a", "", lock("5.0.0", `"h1:a", "h1:b"`)+"provider \"example.com/a/b\" {\n  version = \"1.0.0\"\n}\n"), "",
+			"provider example.com/a/b 1.0.0 is new in the lock file",
+		},
+	} {
+		if got := strings.Join((roots.States{Head: c.head, Base: before, HasBase: true}).Moves("prod", c.now), "; "); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	if got := (roots.States{Head: before, HasBase: true}).Moves("prod", ""); got != nil {
+		t.Errorf("a new root: %q", got)
+	}
+}
+
 func owners(t *testing.T, keys map[string]string) []roots.Owner {
 	t.Helper()
 	top := t.TempDir()

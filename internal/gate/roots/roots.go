@@ -25,22 +25,39 @@ type Root struct {
 	VarFiles  []string // relative to the top
 	After     []string // directories of the roots that are applied before this one
 	Version   string   // of terraform, exact or a constraint; empty leaves it open
+	Files     []string // that it depends on beside those that are found
+	Destroy   bool     // its plan destroys all that it holds
+}
+
+// Options are how terraform plans the root into a file.
+func (r Root) Options(top, out string) terraform.PlanOptions {
+	o := terraform.PlanOptions{Out: out, Destroy: r.Destroy}
+	for _, f := range r.VarFiles {
+		o.VarFiles = append(o.VarFiles, filepath.Join(top, filepath.FromSlash(f)))
+	}
+	return o
 }
 
 // DefaultWorkspace is the one that every root has.
 const DefaultWorkspace = "default"
 
 // Discover lists the directories below top that configure a backend or a
-// provider: terraform roots, rather than modules.
-func Discover(top string) ([]Root, error) { return discover(top, false) }
+// provider: terraform roots, rather than modules. One that cannot be read counts
+// too: it might be a root, and whoever plans it hears why it cannot be read.
+func Discover(top string) ([]Root, error) {
+	roots, unreadable, err := discover(top)
+	return append(roots, unreadable...), err
+}
 
 // DiscoverBefore lists them as they were: a directory that cannot be read was
 // no root that worked.
-func DiscoverBefore(top string) ([]Root, error) { return discover(top, true) }
+func DiscoverBefore(top string) ([]Root, error) {
+	roots, _, err := discover(top)
+	return roots, err
+}
 
-func discover(top string, tolerant bool) ([]Root, error) {
-	var roots []Root
-	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+func discover(top string) (roots, unreadable []Root, err error) {
+	err = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("look for roots: %w", err)
 		}
@@ -50,21 +67,20 @@ func discover(top string, tolerant bool) ([]Root, error) {
 		if name := entry.Name(); path != top && (strings.HasPrefix(name, ".") || name == "node_modules") {
 			return filepath.SkipDir
 		}
-		is, err := terraform.IsRoot(path)
-		if err != nil && tolerant {
-			return nil
-		}
-		if err != nil || !is {
-			return err
-		}
 		relative, err := filepath.Rel(top, path)
 		if err != nil {
 			return err
 		}
-		roots = append(roots, Root{Dir: filepath.ToSlash(relative)})
+		root := Root{Dir: filepath.ToSlash(relative)}
+		switch is, err := terraform.IsRoot(path); {
+		case err != nil:
+			unreadable = append(unreadable, root)
+		case is:
+			roots = append(roots, root)
+		}
 		return nil
 	})
-	return roots, err
+	return roots, unreadable, err
 }
 
 // Changed keeps the roots that use one of the files, by themselves, by a local

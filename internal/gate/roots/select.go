@@ -24,6 +24,7 @@ type Request struct {
 	VarFiles  []string
 	Backend   []string // settings that the configuration leaves open, KEY=VALUE or files
 	Since     string   // revision: only roots that changed since then; if empty, all
+	Files     []string // what changed since then; if nil, as git says it
 }
 
 // Selection is what a change asks to be planned.
@@ -171,11 +172,14 @@ func (r Request) changed(ctx context.Context, head, every []Root) (Selection, er
 		return Selection{}, err
 	}
 	s.States.Base, s.States.HasBase = before.owners, true
-	out, err := git.Run(ctx, r.Top, "diff", "--name-only", "-z", "--no-renames", from, "HEAD")
-	if err != nil {
-		return Selection{}, fmt.Errorf("find the files changed since %s: %w", r.Since, err)
+	files := r.Files
+	if files == nil {
+		out, err := git.Run(ctx, r.Top, "diff", "--name-only", "-z", "--no-renames", from, "HEAD")
+		if err != nil {
+			return Selection{}, fmt.Errorf("find the files changed since %s: %w", r.Since, err)
+		}
+		files = splitNames(out)
 	}
-	files := splitNames(out)
 	if len(r.Dirs) > 0 { // no others are asked for
 		s.Roots, err = Changed(ctx, r.Top, head, files)
 		return s, err
@@ -216,7 +220,8 @@ func (s *Selection) compare(ctx context.Context, c comparison) error {
 	}
 	for _, r := range candidates {
 		i := slices.IndexFunc(c.before.roots, r.same)
-		if slices.ContainsFunc(touched, r.same) || i < 0 || otherEntry(c.before.roots[i], r, c.before.version, now.Version) {
+		was := i >= 0 || slices.ContainsFunc(c.before.unreadable, r.same)
+		if slices.ContainsFunc(touched, r.same) || !was || i >= 0 && otherEntry(c.before.roots[i], r, c.before.version, now.Version) {
 			s.Roots = append(s.Roots, r)
 		}
 	}
@@ -233,6 +238,9 @@ func otherEntry(before, now Root, versionBefore, versionNow string) bool {
 		}
 		return common
 	}
+	if before.Destroy != now.Destroy || !slices.Equal(before.Files, now.Files) {
+		return true
+	}
 	return !slices.Equal(before.VarFiles, now.VarFiles) || version(before, versionBefore) != version(now, versionNow)
 }
 
@@ -248,10 +256,12 @@ func configured(top, dir string) bool {
 
 // base is what the repository was before a change.
 type base struct {
-	roots   []Root
-	listed  bool // waybill.yaml names them
-	version string
-	owners  []Owner
+	roots  []Root
+	listed bool // waybill.yaml names them
+	// unreadable are directories that might be roots, and could not be read.
+	unreadable []Root
+	version    string
+	owners     []Owner
 }
 
 // readBase reads the roots of a commit.
@@ -271,7 +281,7 @@ func readBase(ctx context.Context, top, commit string, backend []string) (base, 
 	}
 	b := base{version: cfg.Version, roots: fromConfig(cfg)}
 	if b.listed = len(b.roots) > 0; !b.listed {
-		if b.roots, err = DiscoverBefore(tree); err != nil {
+		if b.roots, b.unreadable, err = discover(tree); err != nil {
 			return base{}, err
 		}
 	}

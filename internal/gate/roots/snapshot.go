@@ -10,10 +10,11 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
-// configurationFiles are those that say which roots there are and where they
-// keep their states.
+// configurationFiles are those that say which roots there are, where they keep
+// their states, and which providers they run.
 var configurationFiles = []string{
-	":(glob)**/*.tf", ":(glob)**/*.tf.json", ":(glob)**/*.tofu", ":(glob)**/*.tofu.json", ":(top)waybill.yaml",
+	":(glob)**/*.tf", ":(glob)**/*.tf.json", ":(glob)**/*.tofu", ":(glob)**/*.tofu.json", ":(glob)**/.terraform.lock.hcl",
+	":(top)waybill.yaml",
 }
 
 // Snapshot writes the configuration of a commit into an empty directory, and

@@ -37,8 +37,8 @@ type Sources struct {
 }
 
 // ReadSources finds what the plan of a root depends on: its directory, the
-// local modules it calls, however deep, files of variables, and what all of them
-// open. It takes the digest of every file in them. State and terraform's own
+// local modules it calls, however deep, files of variables, what all of them
+// open, and what waybill.yaml names. It takes the digest of every file in them. State and terraform's own
 // files do not count, unless they are committed. Names are relative to top;
 // nothing outside it is read.
 func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sources, error) {
@@ -60,6 +60,9 @@ func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sour
 		s.written(top, filepath.Join(top, filepath.FromSlash(f)), relative)
 	}
 	if err := s.opened(top, dir, varFiles); err != nil {
+		return nil, err
+	}
+	if err := s.named(top, dir); err != nil {
 		return nil, err
 	}
 	d := newDigester(ctx, realTop)
@@ -99,6 +102,33 @@ func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
 			return nil
 		}
 	}
+}
+
+// named adds the files that waybill.yaml names for the directory.
+func (s *Sources) named(top, dir string) error {
+	cfg, err := Config(top)
+	if err != nil {
+		return err
+	}
+	for _, r := range cfg.Roots {
+		if r.Dir != path.Clean(dir) {
+			continue
+		}
+		for _, f := range r.Files {
+			full := filepath.Join(top, filepath.FromSlash(f))
+			real, err := inside(top, full)
+			if outcome.Code(err) == outcome.Usage {
+				real = path.Clean(f) // it could come
+			} else if err != nil {
+				return err
+			}
+			s.written(top, full, real)
+			if !s.Uses(real) || s.Whole {
+				s.Files = append(s.Files, real)
+			}
+		}
+	}
+	return nil
 }
 
 // opened finds what the configuration opens.

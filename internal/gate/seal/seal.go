@@ -27,6 +27,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -266,7 +267,7 @@ func (b *Bundle) check(stored header, expect Expect) error {
 		return err
 	}
 	if b.Document.Version != plan.DocumentVersion {
-		return refuse(Altered, "its form is %d, this program knows %d", b.Document.Version, plan.DocumentVersion)
+		return refuse(Altered, "its form is %d, this program knows %d: plan again", b.Document.Version, plan.DocumentVersion)
 	}
 	if fingerprint != stored.Fingerprint {
 		return refuse(Altered, "its document does not have the fingerprint that is written beside it")
@@ -281,7 +282,7 @@ func (b *Bundle) check(stored header, expect Expect) error {
 		return err
 	}
 	for i, root := range b.Document.Roots {
-		if plan.Digest(b.Roots[i].Binary) != root.Plan {
+		if binary, err := terraform.PlanDigest(b.Roots[i].Binary); err != nil || binary != root.Plan {
 			return refuse(Swapped, "the binary plan of %s is not the one that the fingerprint is of", root.Dir)
 		}
 		changes, err := plan.ChangesDigest(b.Roots[i].JSON)

@@ -157,7 +157,7 @@ func TestStores(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		where, err := place.Save(t.Context(), client, "f", []byte("sealed"))
+		where, err := place.Save(t.Context(), client, "f", []byte("sealed"), []byte("{}"))
 		if err != nil || !strings.HasPrefix(where, text) {
 			t.Fatalf("%s: %v", where, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -47,12 +48,16 @@ func ParsePlace(text string) (Place, error) {
 	return Place{Repository: parsed}, nil
 }
 
-// Save keeps a sealed plan and says where: a file, or oci://REPOSITORY@DIGEST.
-func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, sealed []byte) (string, error) {
+// ClaimType is what a plan says of itself in the clear, beside the sealed one.
+const ClaimType = "application/vnd.waybill.plan-claim.v1+json"
+
+// Save keeps a sealed plan and the claim that is made of it, and says where: a
+// file, or oci://REPOSITORY@DIGEST.
+func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, sealed, claim []byte) (string, error) {
 	if p.Dir == "" {
-		ref, err := client.PushDocuments(
-			ctx, p.Repository, ArtifactType, []registry.Document{{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}},
-		)
+		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{
+			{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}, {Name: "claim.json", MediaType: ClaimType, Data: claim},
+		})
 		if err != nil {
 			return "", fmt.Errorf("store the sealed plan: %w", err)
 		}
@@ -62,11 +67,15 @@ func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, se
 		return "", fmt.Errorf("store the sealed plan: %w", err)
 	}
 	path := filepath.Join(p.Dir, string(f)+".sealed")
-	if err := os.WriteFile(path, sealed, 0o600); err != nil {
-		return "", fmt.Errorf("store the sealed plan: %w", err)
+	for name, data := range map[string][]byte{path: sealed, path + claimSuffix: claim} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			return "", fmt.Errorf("store the sealed plan: %w", err)
+		}
 	}
 	return path, nil
 }
+
+const claimSuffix = ".claim.json"
 
 // ParseRef reads what Save gave: the reference, or the path of a file.
 func ParseRef(text string) (ref imageref.Ref, path string, err error) {
@@ -83,6 +92,23 @@ func ParseRef(text string) (ref imageref.Ref, path string, err error) {
 
 // Load reads a sealed plan.
 func Load(ctx context.Context, client Registry, ref imageref.Ref, path string) ([]byte, error) {
+	return load(ctx, client, ref, path, ArtifactType)
+}
+
+// LoadClaim reads what was claimed of a sealed plan where it was kept. It is the
+// word of whoever kept it.
+func LoadClaim(ctx context.Context, s Source) ([]byte, error) {
+	ref, path, err := ParseRef(s.Plan)
+	if err != nil {
+		return nil, err
+	}
+	if path != "" {
+		return load(ctx, nil, ref, path+claimSuffix, ClaimType)
+	}
+	return load(ctx, s.Registry(ref.Registry()), ref, "", ClaimType)
+}
+
+func load(ctx context.Context, client Registry, ref imageref.Ref, path, mediaType string) ([]byte, error) {
 	if path != "" {
 		f, err := os.Open(path)
 		if err != nil {
@@ -99,8 +125,9 @@ func Load(ctx context.Context, client Registry, ref imageref.Ref, path string) (
 	if err != nil {
 		return nil, fmt.Errorf("read the sealed plan: %w", err)
 	}
+	documents = slices.DeleteFunc(documents, func(d registry.Document) bool { return d.MediaType != mediaType })
 	if len(documents) != 1 {
-		return nil, refuse(NotSealed, "%s holds %d documents, a sealed plan is one", ref, len(documents))
+		return nil, refuse(NotSealed, "%s holds %d documents of the type %s, a sealed plan has one", ref, len(documents), mediaType)
 	}
 	return documents[0].Data, nil
 }

@@ -48,6 +48,8 @@ func (s situation) status() (state, description string, keep bool) {
 		return "success", "approved by " + s.decision.By(), false
 	case s.problem == nil:
 		return "pending", s.decision.WaitsFor(), false
+	case outcome.Code(s.problem) == outcome.Pending:
+		return "pending", s.problem.Error(), false
 	case outcome.Code(s.problem) == outcome.Refused:
 		return "failure", strings.ReplaceAll(s.problem.Error(), "\n", "; "), false
 	}
@@ -86,7 +88,7 @@ func (r Request) report(ctx context.Context, result *Result, problem error) erro
 	if err := r.Reporter.SetStatus(ctx, r.Site.Repo, sha, reported); err != nil {
 		return err
 	}
-	if result.Unplanned {
+	if result.Unplanned || outcome.Code(problem) == outcome.Pending {
 		return nil
 	}
 	return problem

@@ -31,10 +31,8 @@ func TestStatus(t *testing.T) {
 		"broken": {
 			situation{decision: approved, problem: errors.New("403")}, "error", "it could not be decided; see the run", false,
 		},
-		"waiting is no decision": {
-			situation{decision: approved, problem: outcome.Pendingf("x")}, "error", "it could not be decided; see the run", false,
-		},
-		"nothing to plan": {situation{problem: nothing, before: before}, "success", "no terraform root is touched", false},
+		"a state that moved": {situation{decision: approved, problem: outcome.Pendingf("x moved")}, "pending", "x moved", false},
+		"nothing to plan":    {situation{problem: nothing, before: before}, "success", "no terraform root is touched", false},
 		"a plan that failed": {
 			situation{problem: failed, before: before}, "failure", "the plan of 0123456 failed; see its run", false,
 		},

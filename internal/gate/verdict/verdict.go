@@ -166,24 +166,55 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 			return err
 		}
 	}
+	if err := claim.Proven(); err != nil {
+		return err
+	}
 	if err := whole(claim, touched); err != nil {
 		return err
 	}
 	if claim.Roots, err = r.standing(ctx, claim); err != nil {
 		return err
 	}
-	var changes []approval.Change
-	for _, root := range claim.Roots {
-		// That it changes nothing is the word of a job that the author can change.
-		changes = append(changes, approval.Change{
-			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses,
-		})
+	if err := r.moved(ctx, claim); err != nil {
+		return err
 	}
 	result.Claim = claim
 	result.Decision, err = approval.Of(ctx, approval.Question{
-		Site: r.Site, Teams: r.Teams, Fingerprint: claim.Fingerprint, Changes: changes,
+		Subject: approval.Subject{Fingerprint: claim.Fingerprint, Earlier: claim.Earlier},
+		Site:    r.Site, Teams: r.Teams, Changes: r.changes(claim, touched),
 	})
 	return err
+}
+
+// changes are what the plan does, for the rules.
+func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes []approval.Change) {
+	for i, root := range claim.Roots {
+		if touched != nil && !root.Removed {
+			root.Moves = touched.States.Moves(root.Dir, root.Workspace)
+		}
+		// That it changes nothing is the word of a job that the author can change.
+		changes = append(changes, approval.Change{
+			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
+			Moves: root.Moves,
+		})
+	}
+	return changes
+}
+
+// moved says that the plan waits for another one, since a state that it is of moved.
+func (r Request) moved(ctx context.Context, claim comment.Claim) error {
+	moved, err := comment.FindMoved(ctx, r.Site)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, m := range claim.Before(moved) {
+		lines = append(lines, m.String())
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
 }
 
 // claimed is what the plan of the head is. Where there is a checkout, that there
@@ -203,7 +234,10 @@ func (r Request) claimed(ctx context.Context, touched *roots.Selection) (claim c
 	if err == nil && (!found || r.Status != "" && claim.Head != r.Site.Pull.HeadSHA) {
 		err = unplanned
 	}
-	return claim, err
+	if err != nil {
+		return claim, err
+	}
+	return claim.Whole(ctx, r.Registry)
 }
 
 // touched chooses the roots that the pull request touches, where its merge is
@@ -233,9 +267,13 @@ func whole(claim comment.Claim, touched *roots.Selection) error {
 			return r.Dir == dir && roots.Root{Dir: dir, Workspace: r.Workspace}.Is(dir, workspace)
 		})
 	}
+	waits := func(r roots.Root) bool {
+		return slices.ContainsFunc(claim.Waits, func(w plan.Waiting) bool { return r.Is(w.Dir, w.Workspace) && w.Dir == r.Dir }) &&
+			slices.ContainsFunc(claim.Roots, func(c comment.ClaimRoot) bool { return c.Changes && slices.Contains(r.After, c.Dir) })
+	}
 	var missing []string
 	for _, r := range touched.Roots {
-		if !named(r.Dir, r.Workspace) {
+		if !named(r.Dir, r.Workspace) && !waits(r) {
 			missing = append(missing, fmt.Sprintf("%s is touched, and the plan does not name it", r.Dir))
 		}
 	}
@@ -307,7 +345,11 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		return claim, err
 	}
 	document := bundle.Document
-	full, err := document.Fingerprint()
+	parts, err := document.Parts()
+	if err != nil {
+		return claim, err
+	}
+	full, err := parts.Fingerprint()
 	if err != nil {
 		return claim, err
 	}
@@ -324,7 +366,9 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		}
 		parsed = append(parsed, p)
 	}
-	view := comment.View{Fingerprint: full, Head: document.Head, Removed: document.Removed, Sealed: claim.Plan}
+	view := comment.View{
+		Fingerprint: full, Parts: parts, Earlier: claim.Earlier, Head: document.Head, Removed: document.Removed, Sealed: claim.Plan,
+	}
 	secrets := redact.FindSecrets(parsed...)
 	for i, record := range document.Roots {
 		sources := &roots.Sources{VarFiles: record.VarFiles, Whole: record.Whole, Digest: record.Configuration}
@@ -333,9 +377,10 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 		}
 		view.Roots = append(view.Roots, comment.RootView{
 			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
-			Sources: sources,
+			Sources: sources, Lineage: record.Lineage, Serial: record.Serial,
 		})
 	}
+	view.Waits = claim.Waits
 	opened := view.Claim()
 	opened.Text = "\nThe sealed plan itself says:\n\n" + comment.WithoutMarkers(view.Comment(markdown.MaxComment-roomForRecord)) + "\n"
 	return opened, nil

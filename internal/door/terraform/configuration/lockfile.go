@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 )
 
 // LockFile is where terraform names its providers, in the root's directory.
@@ -16,7 +18,7 @@ const LockFile = ".terraform.lock.hcl"
 type Locked struct {
 	Source  string // HOST/NAMESPACE/TYPE
 	Version string
-	Hashes  int
+	Hashes  []string // sorted
 	Place
 }
 
@@ -49,7 +51,15 @@ func ReadLockFile(dir string) ([]Locked, error) {
 		l.Version, _, _ = attribute(inner, "version")
 		if a := inner.Attributes["hashes"]; a != nil {
 			hashes, _ := hcl.ExprList(a.Expr)
-			l.Hashes = len(hashes)
+			for _, h := range hashes {
+				value, _ := h.Value(nil)
+				text := "" // it is no text
+				if value.Type() == cty.String && value.IsKnown() && !value.IsNull() {
+					text = value.AsString()
+				}
+				l.Hashes = append(l.Hashes, text)
+			}
+			slices.Sort(l.Hashes)
 		}
 		locked = append(locked, l)
 	}

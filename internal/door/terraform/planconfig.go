@@ -1,0 +1,175 @@
+package terraform
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Where a binary plan keeps the configuration that terraform applies it with.
+const (
+	planModules = "tfconfig/modules.json"
+	planModule  = "tfconfig/m-" // and a module's key, and a file
+)
+
+// plannedModule is an entry of terraform's list of modules, in a plan and in a
+// data directory.
+type plannedModule struct {
+	Key, Source, Version, Dir string
+}
+
+// byPlace makes the directories of fetched modules those below the data directory,
+// which is another one for each run.
+func byPlace(modules []plannedModule) {
+	fetched := make(map[string]string) // keys, to that of the module that was fetched
+	slices.SortStableFunc(modules, func(a, b plannedModule) int { return strings.Compare(a.Key, b.Key) })
+	for i, m := range modules {
+		parent, _, _ := cutLast(m.Key, ".")
+		local := m.Key == "" || strings.HasPrefix(m.Source, "./") || strings.HasPrefix(m.Source, "../")
+		switch above, is := fetched[parent]; {
+		case local && !is:
+			continue
+		case local:
+			fetched[m.Key] = above
+		default:
+			fetched[m.Key] = m.Key
+		}
+		if at := strings.LastIndex(m.Dir+"/", "/modules/"+fetched[m.Key]+"/"); at >= 0 {
+			modules[i].Dir = m.Dir[at+1:]
+		}
+	}
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return "", s, false
+}
+
+// withoutPlace writes the list of modules of a plan such that the same modules
+// have the same list in every run.
+func withoutPlace(list []byte) ([]byte, error) {
+	var modules []plannedModule
+	if err := json.Unmarshal(list, &modules); err != nil {
+		return nil, err
+	}
+	byPlace(modules)
+	return json.Marshal(modules)
+}
+
+// OtherConfiguration lists what of the configuration in a binary plan is not as in
+// the root, which is initialised: terraform applies what the plan holds. The
+// configuration in an encrypted plan is not known, and the error says so.
+func (r *Root) OtherConfiguration(plan []byte) ([]string, error) {
+	archive, err := openPlan(plan)
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[string][]byte)
+	for _, part := range archive.File {
+		if !strings.HasPrefix(part.Name, "tfconfig/") {
+			continue
+		}
+		if _, twice := files[part.Name]; twice {
+			return []string{part.Name + " stands in the plan twice"}, nil
+		}
+		if files[part.Name], err = readPart(part); err != nil {
+			return nil, fmt.Errorf("read %s of the binary plan: %w", part.Name, err)
+		}
+	}
+	var planned []plannedModule
+	if err := json.Unmarshal(files[planModules], &planned); err != nil {
+		return nil, fmt.Errorf("read the list of modules in the binary plan: %w", err)
+	}
+	here, dirs, err := r.modules()
+	if err != nil {
+		return nil, err
+	}
+	byPlace(planned)
+	if !slices.Equal(planned, here) {
+		return []string{"the list of modules"}, nil
+	}
+	delete(files, planModules)
+	var differ []string
+	for key, dir := range dirs {
+		other, err := r.otherFiles(files, key, dir)
+		if err != nil {
+			return nil, err
+		}
+		differ = append(differ, other...)
+	}
+	for name := range files { // of modules that the list does not have
+		differ = append(differ, name)
+	}
+	slices.Sort(differ)
+	return differ, nil
+}
+
+// modules lists the modules of the initialised root, and their directories by key.
+func (r *Root) modules() ([]plannedModule, map[string]string, error) {
+	var list struct{ Modules []plannedModule }
+	data, err := os.ReadFile(filepath.Join(r.o.DataDir, "modules", "modules.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &list)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("read terraform's list of modules: %w", err)
+	}
+	if !slices.ContainsFunc(list.Modules, func(m plannedModule) bool { return m.Key == "" }) {
+		list.Modules = append(list.Modules, plannedModule{Dir: "."})
+	}
+	dirs := make(map[string]string)
+	for _, m := range list.Modules {
+		dirs[m.Key] = filepath.FromSlash(m.Dir)
+		if !filepath.IsAbs(dirs[m.Key]) {
+			dirs[m.Key] = filepath.Join(r.o.Dir, dirs[m.Key])
+		}
+	}
+	byPlace(list.Modules)
+	return list.Modules, dirs, nil
+}
+
+// otherFiles compares the files of one module, and takes them out of files.
+func (r *Root) otherFiles(files map[string][]byte, key, dir string) (differ []string, err error) {
+	prefix := planModule + key + "/"
+	stems := make(map[string]bool) // of what OpenTofu reads in place of a .tf
+	for name, data := range files {
+		file, of := strings.CutPrefix(name, prefix)
+		if !of || strings.Contains(file, "/") {
+			continue
+		}
+		delete(files, name)
+		stems[strings.TrimSuffix(strings.TrimSuffix(file, ".json"), ".tofu")] = strings.Contains(file, ".tofu")
+		if now, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !bytes.Equal(now, data) {
+			differ = append(differ, moduleFile(key, file))
+		}
+		stems[file] = true
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("read a module: %w", err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		stem, tf := strings.CutSuffix(strings.TrimSuffix(name, ".json"), ".tf")
+		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#")
+		if tf && !ignored && !e.IsDir() && !stems[name] && !stems[stem] {
+			differ = append(differ, moduleFile(key, name))
+		}
+	}
+	return differ, nil
+}
+
+func moduleFile(key, file string) string {
+	if key == "" {
+		return file
+	}
+	return "module " + key + ": " + file
+}

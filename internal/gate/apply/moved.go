@@ -1,0 +1,92 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Tell says how open pull requests hear that their plan no longer fits.
+type Tell struct {
+	Comment bool
+	Gate    string // file of the workflow that decides, to be started for each; if empty, none is
+}
+
+// moved are the states that this run moved.
+func (r *Result) moved() (moved []comment.Moved) {
+	for _, root := range r.Roots {
+		if root.State == Untouched || root.State == Unchanged || root.lineage == "" {
+			continue
+		}
+		m := comment.Moved{Dir: root.Dir, Workspace: root.workspace, Lineage: root.lineage, Serial: root.Serial}
+		if r.Site.Pull != nil {
+			m.By = r.Site.Pull.Number
+		}
+		moved = append(moved, m)
+	}
+	return moved
+}
+
+// tell says on every open pull request whose plan is of a state that moved that it
+// must be planned again, and lets the gate say so too.
+func (o Order) tell(ctx context.Context, result *Result) error {
+	moved := result.moved()
+	if !o.Tell.Comment || !o.Site.OnGitHub() || len(moved) == 0 {
+		return nil
+	}
+	pulls, err := o.Site.API.ListPulls(ctx, o.Site.Repo, "")
+	if err != nil {
+		return fmt.Errorf("find the pull requests whose plans no longer fit: %w", err)
+	}
+	var errs []error
+	for _, pull := range pulls {
+		if o.Site.Pull != nil && pull.Number == o.Site.Pull.Number {
+			continue
+		}
+		if err := o.tellOne(ctx, o.Site.Of(&pull), moved); err != nil {
+			errs = append(errs, fmt.Errorf("say on #%d that its plan no longer fits: %w", pull.Number, err))
+		}
+	}
+	return outcome.Join(errs...)
+}
+
+func (o Order) tellOne(ctx context.Context, s *site.Site, moved []comment.Moved) error {
+	claim, found, err := comment.FindClaim(ctx, s)
+	if err == nil && found {
+		claim, err = claim.Whole(ctx, o.Registry)
+	}
+	if err != nil || !found {
+		return err
+	}
+	before, err := comment.FindMoved(ctx, s)
+	if err != nil {
+		return err
+	}
+	now := claim.Before(moved)
+	for _, b := range claim.Before(before) {
+		same := func(m comment.Moved) bool { return m.Dir == b.Dir && m.Workspace == b.Workspace }
+		if !slices.ContainsFunc(now, same) {
+			now = append(now, b)
+		}
+	}
+	if len(claim.Before(moved)) == 0 {
+		return nil
+	}
+	if err := comment.KeepMoved(ctx, s, now); err != nil || o.Tell.Gate == "" {
+		return err
+	}
+	branch, err := s.DefaultBranch(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.API.Dispatch(ctx, s.Repo, o.Tell.Gate, branch, map[string]string{"pull_request": fmt.Sprint(s.Pull.Number)})
+	if github.IsNotFound(err) {
+		return fmt.Errorf("start %s, which needs the permission actions: write: %w", o.Tell.Gate, err)
+	}
+	return err
+}
