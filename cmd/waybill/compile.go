@@ -33,6 +33,11 @@ func runCompile(ctx context.Context, call *cli.Call, in options.Compile) (compil
 	if err != nil {
 		return compile.Result{}, err
 	}
-	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(repository.RegistryStr())
-	return compile.Push(ctx, client, repository, binaries)
+	access := connect.Access{Call: call, Registry: in.Registry}
+	if in.CreateRepository {
+		if err := access.MakeRepository(ctx, repository); err != nil {
+			return compile.Result{}, err
+		}
+	}
+	return compile.Push(ctx, access.RegistryClient(repository.RegistryStr()), repository, binaries)
 }

@@ -29,7 +29,9 @@ func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result,
 		return scan.Result{}, err
 	}
 	child := scan.Child{Path: path, Getenv: call.Getenv, Timeout: scan.DefaultTimeout, Words: call.Stderr}
-	child.Username, child.Password = access.Credentials(o.Image.Registry())
+	if child.Username, child.Password, err = client.Credentials(o.Image.Registry()); err != nil {
+		return scan.Result{}, err
+	}
 	cache, err := connect.CacheDir(call)
 	if err != nil {
 		return scan.Result{}, err

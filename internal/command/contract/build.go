@@ -21,6 +21,13 @@ var (
 			"only {registry_password}."}
 	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true, Group: Registry,
 		Doc: "Password or token for the image's registry, sent to that registry alone."}
+	inputRegistryIdentity = Input{Name: "registry_identity", Type: String, Group: Registry, Placeholder: "ROLE",
+		Doc: "What the job's OIDC identity is exchanged for at a registry of a cloud: the ARN of an AWS role; a Google workload " +
+			"identity provider, projects/…/providers/NAME, with a comma and a service account where one is needed; or CLIENT_ID,TENANT_ID " +
+			"of Azure. The job needs `id-token: write`. If empty, the credentials of the environment and of docker login count."}
+	inputCreateRepository = Input{Name: "create_repository", Type: Bool, Default: "false",
+		Doc: "Whether to make the image's repository at ECR if it does not exist. The role then needs ecr:CreateRepository. Other " +
+			"registries make a repository by a push."}
 	permissionPackagesRead  = Permission{"packages", "read", "reads the image and its evidence from ghcr.io"}
 	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
 )
@@ -50,8 +57,9 @@ var compile = Command{
 			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
 			Doc: "Platforms to compile for.",
 		},
+		inputCreateRepository,
 		inputFormat,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"binaries", "The binaries as an untagged OCI artifact, REPOSITORY@sha256:…, for `build`."}},
 	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
@@ -72,6 +80,7 @@ var build = Command{
 			Name: "image", Type: String, Placeholder: "REPO",
 			Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given.",
 		},
+		inputCreateRepository,
 		{
 			Name: "context", Type: String, Default: ".", Placeholder: "DIR",
 			Doc: "Directory of the build context. A .dockerignore in it is honoured.",
@@ -140,7 +149,7 @@ var build = Command{
 			Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none.",
 		},
 		inputFormat,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"image", "The index by digest, REPOSITORY@sha256:…."},

@@ -41,7 +41,7 @@ var tag = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
 		inputDryRun, inputFormat, inputTrustedRoot,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"tags", "The references written, one per line."}},
 	Permissions: []Permission{permissionPackagesWrite},
@@ -83,7 +83,8 @@ var bump = Command{
 			Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, " +
 				"as in {promote.check_workflow}. Empty starts none.",
 		},
-		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"decision", "`allowed`, `refused` or `pending`; empty when something broke."},
@@ -125,7 +126,8 @@ var promote = Command{
 			Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made " +
 				"with the job token starts none by itself. Empty starts none.",
 		},
-		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{
 		"pull_requests",
@@ -174,7 +176,7 @@ var check = Command{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
 			Doc: "Name of the commit status that is set on the head that was judged.",
 		},
-		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
 	Permissions: []Permission{
@@ -228,7 +230,7 @@ var rollback = Command{
 			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
 		},
 		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername,
-		inputRegistryPassword,
+		inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."},
@@ -298,7 +300,8 @@ var why = Command{
 			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
 				"needs it.",
 		},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"allowed", "`true` when no rule stands in the way."}},
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
@@ -318,7 +321,7 @@ var doctorCommand = Command{
 	Inputs: []Input{
 		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
-		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"healthy", "`true` if nothing is wrong. What is weak or unknown does not count as wrong."},

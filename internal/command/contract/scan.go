@@ -70,7 +70,7 @@ var scan = Command{
 			Doc: "Whether to use the cached database without asking the registry for a newer one.",
 		},
 		inputFormat, inputToken,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"verdict", "`pass` or `refused`."},

@@ -62,6 +62,7 @@ type Sigstore struct {
 type Registry struct {
 	RegistryUsername string `input:"registry_username"`
 	RegistryPassword string `input:"registry_password"`
+	RegistryIdentity string `input:"registry_identity"`
 }
 
 // The inputs that are a choice.
@@ -115,35 +116,37 @@ const (
 
 // Compile are the inputs of waybill compile.
 type Compile struct {
-	Package  string   `input:"package"`
-	App      string   `input:"app"`
-	Image    string   `input:"image"`
-	Platform []string `input:"platform"`
-	Format   Format   `input:"format"`
+	Package          string   `input:"package"`
+	App              string   `input:"app"`
+	Image            string   `input:"image"`
+	Platform         []string `input:"platform"`
+	CreateRepository bool     `input:"create_repository"`
+	Format           Format   `input:"format"`
 	Registry
 }
 
 // Build are the inputs of waybill build.
 type Build struct {
-	Image        string   `input:"image"`
-	Context      string   `input:"context"`
-	File         string   `input:"file"`
-	Target       string   `input:"target"`
-	Platform     []string `input:"platform"`
-	BuildArg     []string `input:"build_arg"`
-	Secret       []string `input:"secret"`
-	SecretValues string   `input:"secret_values"`
-	Label        []string `input:"label"`
-	Annotation   []string `input:"annotation"`
-	Engine       Engine   `input:"engine"`
-	Builder      []string `input:"builder"`
-	CacheFrom    []string `input:"cache_from"`
-	CacheTo      []string `input:"cache_to"`
-	OCILayout    string   `input:"oci_layout"`
-	Binaries     string   `input:"binaries"`
-	Join         []string `input:"join"`
-	Metadata     string   `input:"metadata"`
-	Format       Format   `input:"format"`
+	Image            string   `input:"image"`
+	CreateRepository bool     `input:"create_repository"`
+	Context          string   `input:"context"`
+	File             string   `input:"file"`
+	Target           string   `input:"target"`
+	Platform         []string `input:"platform"`
+	BuildArg         []string `input:"build_arg"`
+	Secret           []string `input:"secret"`
+	SecretValues     string   `input:"secret_values"`
+	Label            []string `input:"label"`
+	Annotation       []string `input:"annotation"`
+	Engine           Engine   `input:"engine"`
+	Builder          []string `input:"builder"`
+	CacheFrom        []string `input:"cache_from"`
+	CacheTo          []string `input:"cache_to"`
+	OCILayout        string   `input:"oci_layout"`
+	Binaries         string   `input:"binaries"`
+	Join             []string `input:"join"`
+	Metadata         string   `input:"metadata"`
+	Format           Format   `input:"format"`
 	Registry
 }
 

@@ -27,6 +27,9 @@ type Options struct {
 	// Username and Password go to the host of Registry alone, before Keychain
 	// is asked.
 	Registry, Username, Password string
+	// Clouds, if not nil, is asked last: for registries whose passwords are had
+	// from their cloud.
+	Clouds authn.Keychain
 	// UserAgent is appended to go-containerregistry's own.
 	UserAgent string
 	// Transport replaces the bounded default one, for tests.
@@ -53,6 +56,9 @@ func New(o Options) *Client {
 	}
 	if o.Registry != "" && o.Password != "" {
 		c.keychain = authn.NewMultiKeychain(login{o.Registry, o.Username, o.Password}, c.keychain)
+	}
+	if o.Clouds != nil {
+		c.keychain = authn.NewMultiKeychain(c.keychain, o.Clouds)
 	}
 	inner := o.Transport
 	if inner == nil {
