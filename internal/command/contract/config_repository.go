@@ -176,7 +176,8 @@ var check = Command{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
 			Doc: "Name of the commit status that is set on the head that was judged.",
 		},
-		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
+		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
 	Permissions: []Permission{

@@ -162,6 +162,8 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	for i, f := range list {
+		list[i].data = []byte(n.withIdentity(f.name, string(f.data)))
+		f = list[i]
 		fill := map[string]func(string) (string, error){deliverWorkflow: n.Trust.Fill, config.FileName: n.Trust.Pin}[f.name]
 		if fill == nil {
 			continue

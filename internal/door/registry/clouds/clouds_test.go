@@ -84,7 +84,8 @@ func (w *world) answer(out *httptest.ResponseRecorder, r *http.Request, action s
 		w.is(form, "RoleArn", role)
 		w.is(form, "RoleSessionName", "waybill-7")
 		out.Header().Set("Content-Type", "text/xml")
-		fmt.Fprintf(out, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>ASIA</AccessKeyId>`+
+		fmt.Fprintf(out, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>`+
+			`<AccessKeyId>ASIA</AccessKeyId>`+
 			`<SecretAccessKey>s</SecretAccessKey><SessionToken>session</SessionToken><Expiration>%s</Expiration></Credentials>`+
 			`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	case "api.ecr.eu-west-1.amazonaws.com GetAuthorizationToken":
@@ -275,8 +276,10 @@ func TestIdentitiesThatAreRefused(t *testing.T) {
 func TestIdentitiesThatAreNone(t *testing.T) {
 	t.Parallel()
 	for identity, want := range map[string]string{
-		"push": "is no identity", "arn:aws:iam::1:role/x": "is not a role", "projects/x": "is not a workload identity provider",
-		provider + ",me": "is not a service account", client: "is no identity", "a,b": "is not a client id", client + ",b": "is not a tenant id",
+		"push":                  "is no identity",
+		"arn:aws:iam::1:role/x": "is not a role", "projects/x": "is not a workload identity provider",
+		provider + ",me": "is not a service account", client: "is no identity",
+		"a,b": "is not a client id", client + ",b": "is not a tenant id",
 	} {
 		w := &world{t: t}
 		_, err := login(t, open(w, private, identity), private)
