@@ -50,8 +50,13 @@ var compile = Command{
 			Doc: "Name of the binary: lower-case letters, digits, ., _ and -.",
 		},
 		{
-			Name: "image", Type: String, Required: true, Placeholder: "REPO",
-			Doc: "Repository of the image, beside which the binaries are pushed.",
+			Name: "image", Type: String, Placeholder: "REPO",
+			Doc: "Repository of the image, beside which the binaries are pushed. Required unless {place} is given.",
+		},
+		{
+			Name: "place", Type: String, Placeholder: "DIR",
+			Doc: "Build context to write the binaries into, as dist/OS-ARCH/APP, in place of pushing them: for a pull request, or on " +
+				"a laptop. Empty pushes them.",
 		},
 		{
 			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",

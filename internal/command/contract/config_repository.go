@@ -24,15 +24,30 @@ var tag = Command{
 	Short: "Add tags to a digest that passes policy",
 	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last " +
 		"thing an image gets. " +
-		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver:PATTERN`, `run`, `schedule:LAYOUT`.",
+		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver`, `latest`, `run`, `schedule:LAYOUT`, or as " +
+		"docker/metadata-action has them. No tag moves back to an older version or commit.",
 	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
-		inputImage,
+		{
+			Name: "image", Type: String, Required: true, Positional: true, Placeholder: "IMAGE",
+			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A repository alone means the image that was built from " +
+				"the run's commit, found by its tag sha-1234567 and proven by its evidence. Any other tag is refused.",
+		},
 		{
 			Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]",
-			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, " +
-				"`semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in " +
-				"Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
+			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver` (of v1.2.3: 1.2.3, 1.2, 1 and " +
+				"latest), `semver:{{version}}`, `semver:{{major}}.{{minor}}`, `latest` (of the newest version), `run` (the run number), " +
+				"`schedule:20060102` (the time, in Go's layout), or `type=semver,pattern={{version}}` and the like. Versions need a run " +
+				"about a version tag. A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
+		},
+		{
+			Name: "flavor", Type: List, Placeholder: "KEY=VALUE",
+			Doc: "What tags of `semver` and `type=…` have in common: `prefix=TEXT`, `suffix=TEXT` (not for latest), and " +
+				"`latest=auto`, `true` or `false`. With `auto` a version that is no prerelease, and the newest one, is latest.",
+		},
+		{
+			Name: "allow_older", Type: Bool, Default: "false",
+			Doc: "Whether a tag may move back to an older version or commit. Otherwise it is left out with a note.",
 		},
 		{
 			Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE",

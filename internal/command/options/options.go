@@ -119,6 +119,7 @@ type Compile struct {
 	Package          string   `input:"package"`
 	App              string   `input:"app"`
 	Image            string   `input:"image"`
+	Place            string   `input:"place"`
 	Platform         []string `input:"platform"`
 	CreateRepository bool     `input:"create_repository"`
 	Format           Format   `input:"format"`
@@ -153,11 +154,13 @@ type Build struct {
 // Scan are the inputs of waybill scan.
 type Scan struct {
 	Image            string        `input:"image"`
+	OCILayout        string        `input:"oci_layout"`
 	Severity         Severity      `input:"severity"`
 	IgnoreUnfixed    bool          `input:"ignore_unfixed"`
 	Waivers          string        `input:"waivers"`
 	VEX              []string      `input:"vex"`
 	Baseline         string        `input:"baseline"`
+	OnlyNew          bool          `input:"only_new"`
 	DBRepository     []string      `input:"db_repository"`
 	DBMaxAge         time.Duration `input:"db_max_age"`
 	JavaDBRepository string        `input:"java_db_repository"`
@@ -202,13 +205,15 @@ type Verify struct {
 
 // Tag are the inputs of waybill tag.
 type Tag struct {
-	Image  string   `input:"image"`
-	Tags   []string `input:"tags"`
-	Policy string   `input:"policy"`
-	App    string   `input:"app"`
-	Env    string   `input:"env"`
-	DryRun bool     `input:"dry_run"`
-	Format Format   `input:"format"`
+	Image      string   `input:"image"`
+	Tags       []string `input:"tags"`
+	Flavor     []string `input:"flavor"`
+	AllowOlder bool     `input:"allow_older"`
+	Policy     string   `input:"policy"`
+	App        string   `input:"app"`
+	Env        string   `input:"env"`
+	DryRun     bool     `input:"dry_run"`
+	Format     Format   `input:"format"`
 	Sigstore
 	Registry
 }

@@ -85,7 +85,7 @@ func TestIdentitiesOfJobs(t *testing.T) {
 					_, has := step.With["registry_identity"]
 					_, password := step.With["registry_password"]
 					logsIn = logsIn || has
-					if has != password {
+					if has != password && id != "preview" { // which reads as a stranger's pull request may
 						t.Errorf("%s, job %s: one way to log in is missing", name, id)
 					}
 				}

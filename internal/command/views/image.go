@@ -24,7 +24,10 @@ import (
 
 // Compile renders what was compiled.
 func Compile(_ options.Compile, r compile.Result) show.View {
-	v := show.View{Text: r.Binaries.String() + "\n", Outputs: map[string]string{"binaries": r.Binaries.String()}}
+	v := show.View{Outputs: map[string]string{"binaries": r.Binaries.String()}}
+	if !r.Binaries.IsZero() {
+		v.Text = r.Binaries.String() + "\n"
+	}
 	for _, f := range r.Files {
 		v.Linef("compiled %-24s %s", f.Name, megabytes(f.Size))
 	}

@@ -8,8 +8,10 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -271,4 +273,33 @@ func WithOrigin(layer, replacement v1.Layer) v1.Layer {
 		return &remote.MountableLayer{Layer: replacement, Reference: mountable.Reference}
 	}
 	return replacement
+}
+
+// Tags lists the tags of a repository; none if there is no such repository.
+func (c *Client) Tags(ctx context.Context, repository name.Repository) ([]string, error) {
+	tags, err := remote.List(repository, c.RemoteOptions(ctx)...)
+	if err != nil {
+		err = wrap(repository, "list the tags of "+repository.Name(), err)
+		if IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return tags, nil
+}
+
+// Created is when the source of an index or manifest was committed, by its
+// annotation; zero if it does not say.
+// https://github.com/opencontainers/image-spec/blob/main/annotations.md
+func (c *Client) Created(ctx context.Context, ref imageref.Ref) (time.Time, error) {
+	m, err := c.Manifest(ctx, ref)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var noted struct{ Annotations map[string]string }
+	if json.Unmarshal(m.Raw, &noted) != nil {
+		return time.Time{}, nil // says nothing
+	}
+	at, _ := time.Parse(time.RFC3339, noted.Annotations["org.opencontainers.image.created"])
+	return at, nil
 }
