@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/connect"
@@ -10,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -28,7 +28,7 @@ func scanOrder(ctx context.Context, access connect.Access, in options.Scan) (
 		if in.Documents {
 			return o, nil, nil, outcome.Usagef("--documents pushes reports beside an image: the layout %s has no registry", in.OCILayout)
 		}
-		o.Registry, _, _ = strings.Cut(in.Baseline, "/") // the login is for what the layout is compared with
+		o.Registry = imageref.Host(in.Baseline) // the login is for what the layout is compared with
 		if o.Image, stop, err = registry.ServeLayout(ctx, in.OCILayout); err != nil {
 			return o, nil, nil, err
 		}

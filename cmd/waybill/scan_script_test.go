@@ -34,6 +34,12 @@ func withScanCommands(
 	commands["needscanner"] = func(ts *testscript.TestScript, neg bool, args []string) { findScanner(ts, root, neg, args) }
 	commands["pushvulndb"] = func(ts *testscript.TestScript, neg bool, args []string) { pushVulnerabilities(ts, root, neg, args) }
 	commands["pushfiles"], commands["tagimage"] = pushFiles, tagPushed
+	commands["stdout2env"] = func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: stdout2env VAR")
+		}
+		ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+	}
 	return commands
 }
 

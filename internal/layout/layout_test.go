@@ -56,7 +56,7 @@ var doors = map[string][]string{
 // steps are the verbs of the delivery line. They meet as values or documents
 // and never import each other; a step's own sub-packages are part of it.
 var steps = []string{
-	"compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal",
+	"changed", "compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal",
 	"verdict", "apply", "drift", "login", "starter", "doctor", "why",
 }
 

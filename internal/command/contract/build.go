@@ -165,3 +165,31 @@ var build = Command{
 	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
 	Binaries:    []string{Waybill},
 }
+
+var changed = Command{
+	Name:  "changed",
+	Short: "Say whether an image has to be built: whether its files changed",
+	Long: "Compares the checked-out commit with the one that the image was built from last, as its annotation in the registry says. " +
+		"A repository with several images builds only those whose files changed. Whatever is not known means that the image has to " +
+		"be built. The clone needs its history (`fetch-depth: 0`).",
+	Example: "waybill changed ghcr.io/acme/shop-api:main --paths api",
+	Inputs: []Input{
+		{
+			Name: "image", Type: String, Required: true, Positional: true, Placeholder: "REPO:TAG",
+			Doc: "Image that was built last, usually by the tag of the default branch.",
+		},
+		{
+			Name: "paths", Type: List, Required: true, Placeholder: "PATH",
+			Doc: "Files and directories that go into the image, from the top of the repository. Pathspecs of git, such as ':!*.md', " +
+				"are taken too.",
+		},
+		inputFormat,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
+	},
+	Outputs: []Output{
+		{"changed", "`true` if the image has to be built, else `false`."},
+		{"since", "Commit that the image was built from; empty if it is not known."},
+	},
+	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesRead},
+	Binaries:    []string{Waybill},
+}

@@ -114,6 +114,14 @@ const (
 	PlatformNone      Platform   = "none"
 )
 
+// Changed are the inputs of waybill changed.
+type Changed struct {
+	Image  string   `input:"image"`
+	Paths  []string `input:"paths"`
+	Format Format   `input:"format"`
+	Registry
+}
+
 // Compile are the inputs of waybill compile.
 type Compile struct {
 	Package          string   `input:"package"`

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/changed"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
@@ -21,6 +22,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
+
+// Changed renders whether an image has to be built.
+func Changed(_ options.Changed, r changed.Result) show.View {
+	answer := strconv.FormatBool(r.Changed)
+	v := show.View{Text: answer + "\n", Outputs: map[string]string{"changed": answer, "since": r.Since}}
+	v.Linef("%s", r.Why)
+	return v
+}
 
 // Compile renders what was compiled.
 func Compile(_ options.Compile, r compile.Result) show.View {

@@ -288,18 +288,23 @@ func (c *Client) Tags(ctx context.Context, repository name.Repository) ([]string
 	return tags, nil
 }
 
-// Created is when the source of an index or manifest was committed, by its
-// annotation; zero if it does not say.
+// Annotation is an annotation of an index or manifest; empty if it has none of
+// the name.
 // https://github.com/opencontainers/image-spec/blob/main/annotations.md
-func (c *Client) Created(ctx context.Context, ref imageref.Ref) (time.Time, error) {
+func (c *Client) Annotation(ctx context.Context, ref imageref.Ref, name string) (string, error) {
 	m, err := c.Manifest(ctx, ref)
 	if err != nil {
-		return time.Time{}, err
+		return "", err
 	}
 	var noted struct{ Annotations map[string]string }
-	if json.Unmarshal(m.Raw, &noted) != nil {
-		return time.Time{}, nil // says nothing
-	}
-	at, _ := time.Parse(time.RFC3339, noted.Annotations["org.opencontainers.image.created"])
-	return at, nil
+	_ = json.Unmarshal(m.Raw, &noted) // what cannot be read says nothing
+	return noted.Annotations[name], nil
+}
+
+// Created is when the source of an index or manifest was committed; zero if it
+// does not say.
+func (c *Client) Created(ctx context.Context, ref imageref.Ref) (time.Time, error) {
+	text, err := c.Annotation(ctx, ref, "org.opencontainers.image.created")
+	at, _ := time.Parse(time.RFC3339, text)
+	return at, err
 }
