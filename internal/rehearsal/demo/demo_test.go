@@ -47,6 +47,7 @@ func TestDelivery(t *testing.T) {
 		askingStartsNothingElse(t, s)
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
+		versionsAreTagged(ctx, t, s)
 		pullRequestsAreBuilt(ctx, t, s, filepath.Join(dir, "seed", "app"))
 		frontendFollows(ctx, t, s, o.Tools)
 		queueIsJudged(ctx, t, s)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	door "github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/rehearsal"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
@@ -26,6 +27,11 @@ func pullRequestsAreBuilt(ctx context.Context, t *testing.T, s *rehearsal.Sandbo
 		if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: name, Dir: seed}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// A fork has the history of what it is a fork of.
+	if _, err := git.RunEnv(ctx, s.GitHub.GitDir("acme/open"), rehearsal.Environment(os.Getenv), "push", "--quiet", "--force",
+		s.GitHub.GitDir("mallory/open"), "main:main"); err != nil {
+		t.Fatal(err)
 	}
 	before := tags(ctx, t, s)
 	for _, p := range []struct {
@@ -93,6 +99,41 @@ func pullRequestsAreBuilt(ctx context.Context, t *testing.T, s *rehearsal.Sandbo
 	}
 	if after := tags(ctx, t, s); after != before {
 		t.Errorf("a pull request wrote to the registry: %s, before %s", after, before)
+	}
+}
+
+// versionsAreTagged pushes a version tag of the commit that was delivered. No
+// image is built: the one of the commit gets the names of the version.
+func versionsAreTagged(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
+	t.Helper()
+	env := rehearsal.Environment(os.Getenv)
+	dir := t.TempDir()
+	token := s.GitHub.CreateToken(githubd.Token{User: "alice"})
+	address := strings.Replace(s.URLs().Server, "://", "://x-access-token:"+token+"@", 1) + "/acme/backend.git"
+	started := len(s.GitHub.Runs("acme/backend"))
+	for _, args := range [][]string{
+		{"clone", "--quiet", address, "."}, {"tag", "v1.2.3"}, {"push", "--quiet", "origin", "v1.2.3"},
+	} {
+		if _, err := git.RunEnv(ctx, dir, env, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.GitHub.WaitIdle(ctx); err != nil {
+		t.Fatal(err)
+	}
+	runs := s.GitHub.Runs("acme/backend")[started:]
+	if len(runs) != 1 || runs[0].Conclusion != "success" {
+		t.Fatalf("runs of the tag: %+v", runs)
+	}
+	for _, job := range runs[0].Jobs {
+		if job.Conclusion == "success" && !strings.HasSuffix(job.Name, "version") && !strings.HasSuffix(job.Name, "deliver") {
+			t.Errorf("the job %s ran for a version tag", job.Name)
+		}
+	}
+	for _, want := range []string{`"1.2.3"`, `"1.2"`, `"1"`, `"latest"`} {
+		if got := tags(ctx, t, s); !strings.Contains(got, want) {
+			t.Errorf("no tag %s: %s", want, got)
+		}
 	}
 }
 
