@@ -119,6 +119,7 @@ func TestBuildGetsItsInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
+		"cache":   "inputs.registry_identity != '' || env.SHARED_CACHE == 'true'", // else any workflow could change it
 		"context": "inputs.context", "file": "inputs.file", "target": "inputs.target", "build_arg": "inputs.build_args",
 		"label":      "inputs.labels",
 		"annotation": "inputs.annotations", "cache_from": "inputs.cache_from", "cache_to": "inputs.cache_to",
@@ -247,7 +248,7 @@ func TestPullRequestsHoldNothing(t *testing.T) {
 		for name, value := range step.With {
 			if strings.Contains(value, "secrets.") || strings.Contains(value, "vars.") ||
 				strings.Contains(value, "env.") && name != "db_repository" ||
-				slices.Contains([]string{"builder", "cache_to", "documents", "registry_identity", "secret_values"}, name) {
+				slices.Contains([]string{"builder", "cache", "cache_to", "documents", "registry_identity", "secret_values"}, name) {
 				t.Errorf("preview gets %s: %s", name, value)
 			}
 		}

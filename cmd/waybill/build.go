@@ -51,6 +51,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 			build.Assemble: assemble.Engine{Images: client},
 			build.BuildKit: buildkit.Engine{
 				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
+				Getenv: call.Getenv,
 			},
 		},
 		Chosen: func(c build.Choice) {

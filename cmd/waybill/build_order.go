@@ -22,6 +22,9 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	}, call.Getenv); err != nil {
 		return o, err
 	}
+	if in.Cache && in.Image != "" {
+		o.Cache = build.CacheBeside(o.Repository, call.Runner.Context().Ref)
+	}
 	for _, s := range o.Secrets {
 		if err := call.Runner.Mask(string(s.Value)); err != nil {
 			return o, err

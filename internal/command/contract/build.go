@@ -133,10 +133,21 @@ var build = Command{
 				"removes at the end.",
 		},
 		{
-			Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE",
-			Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling.",
+			Name: "cache", Type: Bool, Default: "false",
+			Doc: "Whether BuildKit keeps a cache beside the image, in the tag cache-BRANCH-PLATFORMS of its repository. A job that is " +
+				"about no branch, such as one of a pull request, keeps none. Whoever may push to the repository can change what is built " +
+				"from the cache.",
 		},
-		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
+		{
+			Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE",
+			Doc: "Caches BuildKit may read: type=registry,ref=REF, local,src=DIR, gha, s3 or azblob. One that cannot be read is a " +
+				"warning. type=gha needs tokens that GitHub gives to no composite action. Ignored when assembling.",
+		},
+		{
+			Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE",
+			Doc: "Caches BuildKit writes, as in {cache_from}, local with dest=DIR, and inline. One that cannot be written is a warning, " +
+				"unless it says ignore-error=false. Ignored when assembling.",
+		},
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{
 			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",

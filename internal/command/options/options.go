@@ -149,6 +149,7 @@ type Build struct {
 	Annotation       []string `input:"annotation"`
 	Engine           Engine   `input:"engine"`
 	Builder          []string `input:"builder"`
+	Cache            bool     `input:"cache"`
 	CacheFrom        []string `input:"cache_from"`
 	CacheTo          []string `input:"cache_to"`
 	OCILayout        string   `input:"oci_layout"`

@@ -21,9 +21,15 @@ func NextSteps(kind string, n Names) []string {
 			steps = append(steps, strings.Join(append(n.found.says, "Look over the inputs in the workflow that was written; "+
 				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
 		}
+		apps := []string{n.App + ", image " + n.Image + ", source " + n.Source}
+		if n.Template == None && len(n.found.images) > 0 {
+			apps = nil
+			for _, i := range n.found.images {
+				apps = append(apps, i.app(n)+", image "+i.repository(n)+", source "+n.Source)
+			}
+		}
 		steps = append(steps,
-			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+
-				n.App+", image "+n.Image+", source "+n.Source+".",
+			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+strings.Join(apps, "; ")+".",
 			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): "+
 				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret "+
 				"WAYBILL_CONFIG_TOKEN.",

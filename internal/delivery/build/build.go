@@ -45,6 +45,9 @@ type Request struct {
 	Warn func(Warning)
 	// CacheFrom and CacheTo are BuildKit's cache descriptions, TYPE,KEY=VALUE.
 	CacheFrom, CacheTo []string
+	// Cache is REPOSITORY:TAG of the cache that is kept beside the image, to which
+	// the platforms are added; none if empty.
+	Cache string
 }
 
 // Warning is a finding of BuildKit's checks, or another warning of it.

@@ -725,6 +725,26 @@ func testCache(t *testing.T, l *lab) {
 	if !strings.Contains(log.String(), "importing cache manifest from "+l.host+"/cache:1") {
 		t.Errorf("the cache was not read:\n%s", &log)
 	}
+	// Kept beside the image; one that cannot be read or written is a warning.
+	var says strings.Builder
+	engine.Container.Say = func(format string, args ...any) { fmt.Fprintf(&says, format+"\n", args...) }
+	beside := build.Request{Context: dir, Cache: l.host + "/app:cache-main", Platforms: []build.Platform{amd64}}
+	for _, r := range []build.Request{beside, {
+		Context: dir, CacheFrom: []string{"127.0.0.1:1/none:1"}, CacheTo: []string{"type=registry,ref=127.0.0.1:1/none:1"},
+		Platforms: []build.Platform{amd64},
+	}} {
+		if built := l.build(t, engine, r); len(built.Images) != 1 {
+			t.Errorf("images are %v", built.Images)
+		}
+	}
+	if _, err := l.client.Resolve(t.Context(), l.host+"/app:cache-main-linux-amd64"); err != nil {
+		t.Errorf("no cache is beside the image: %v", err)
+	}
+	for _, want := range []string{"importing cache manifest from 127.0.0.1:1/none:1 failed", "exporting cache to registry failed"} {
+		if !strings.Contains(says.String(), "warning: "+want+", and the image is built without: ") {
+			t.Errorf("lacks a warning %q:\n%s", want, says.String())
+		}
+	}
 }
 
 func testFailingStep(t *testing.T, l *lab) {

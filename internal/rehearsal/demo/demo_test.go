@@ -48,6 +48,7 @@ func TestDelivery(t *testing.T) {
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
 		versionsAreTagged(ctx, t, s)
+		severalImages(ctx, t, s)
 		pullRequestsAreBuilt(ctx, t, s, filepath.Join(dir, "seed", "app"))
 		frontendFollows(ctx, t, s, o.Tools)
 		queueIsJudged(ctx, t, s)

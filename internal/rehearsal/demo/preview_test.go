@@ -41,6 +41,7 @@ func pullRequestsAreBuilt(ctx context.Context, t *testing.T, s *rehearsal.Sandbo
 	}{
 		{"alice", "acme", "backend", "readme", "success", map[string]string{"README.md": "# More\n"}, []string{" passes", "against sha256:", "new none"}},
 		{"mallory", "mallory", "open", "openssl", "failure", map[string]string{
+			".dockerignore":             "",
 			"root/etc/alpine-release":   "3.22.1\n",
 			"root/lib/apk/db/installed": "P:openssl\nV:3.5.1-r0\no:openssl\n\n",
 			"Dockerfile":                "FROM scratch\nARG TARGETOS TARGETARCH\nCOPY dist/${TARGETOS}-${TARGETARCH}/backend /\nCOPY root /\n",

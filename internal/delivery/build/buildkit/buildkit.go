@@ -8,8 +8,7 @@
 // dropped, because Waybill attests in its own step, with its own identity.
 // Nothing is pushed here, so a build that is cancelled leaves nothing.
 //
-// Of caches, those that need the Actions runner's own tokens (type=gha) are
-// not filled in.
+// A cache that cannot be read or written is a warning: the image is built without.
 package buildkit
 
 import (
@@ -48,7 +47,9 @@ type Engine struct {
 	// images and caches.
 	Credentials func(host string) (username, password string, err error)
 	Progress    io.Writer // what the daemon is doing; nil shows nothing
-	Dir         string    // for temporary files; empty is the system's
+	// Getenv reads what caches of the clouds and of Actions need; nil reads nothing.
+	Getenv func(name string) string
+	Dir    string // for temporary files; empty is the system's
 }
 
 var _ build.Engine = Engine{}
@@ -133,7 +134,7 @@ func (e Engine) solve(
 	var group errgroup.Group
 	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
-		warnings, err = show(e.Progress, statuses)
+		warnings, err = show(e.Progress, watched(statuses, e.Container.say))
 		return err
 	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
@@ -175,11 +176,7 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the Dockerfile's directory: %w", err)
 	}
-	from, err := caches(r.CacheFrom)
-	if err != nil {
-		return client.SolveOpt{}, err
-	}
-	to, err := caches(r.CacheTo)
+	from, to, err := e.caches(r, platforms)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
@@ -240,32 +237,4 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		a["label:"+name] = value
 	}
 	return a
-}
-
-// caches reads TYPE,KEY=VALUE lists: type=registry,ref=…, or a bare reference.
-func caches(list []string) ([]client.CacheOptionsEntry, error) {
-	var entries []client.CacheOptionsEntry
-	for _, item := range list {
-		if !strings.Contains(item, "=") {
-			entries = append(entries, client.CacheOptionsEntry{Type: "registry", Attrs: map[string]string{"ref": item}})
-			continue
-		}
-		entry := client.CacheOptionsEntry{Attrs: map[string]string{}}
-		for field := range strings.SplitSeq(item, ",") {
-			key, value, found := strings.Cut(field, "=")
-			if !found {
-				return nil, fmt.Errorf("cache %q: %q is not KEY=VALUE", item, field)
-			}
-			if key == "type" {
-				entry.Type = value
-			} else {
-				entry.Attrs[key] = value
-			}
-		}
-		if entry.Type == "" {
-			return nil, fmt.Errorf("cache %q: want type=registry,ref=…, or another type of BuildKit's", item)
-		}
-		entries = append(entries, entry)
-	}
-	return entries, nil
 }
