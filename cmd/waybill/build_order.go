@@ -25,12 +25,22 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	if in.Cache && in.Image != "" {
 		o.Cache = build.CacheBeside(o.Repository, call.Runner.Context().Ref)
 	}
+	if o.Extras, err = (build.ExtraTexts{
+		SSH: in.SSH, Contexts: in.BuildContext, AddHosts: in.AddHost, Allow: in.Allow, Ulimits: in.Ulimit,
+		Network: string(in.Network), ShmSize: in.ShmSize, NoCache: in.NoCache, Pull: in.Pull,
+	}).Parse(); err != nil {
+		return o, err
+	}
+	more, err := o.Directories()
+	if err != nil {
+		return o, err
+	}
 	for _, s := range o.Secrets {
 		if err := call.Runner.Mask(string(s.Value)); err != nil {
 			return o, err
 		}
 	}
-	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File)
+	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File, more)
 }
 
 // readSource describes the source of the build context, as far as it is known.

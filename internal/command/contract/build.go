@@ -148,6 +148,32 @@ var build = Command{
 			Doc: "Caches BuildKit writes, as in {cache_from}, local with dest=DIR, and inline. One that cannot be written is a warning, " +
 				"unless it says ignore-error=false. Ignored when assembling.",
 		},
+		{
+			Name: "ssh", Type: List, Placeholder: "ID[=SOCKET|KEY]",
+			Doc: "SSH agents or keys for RUN --mount=type=ssh, such as default. Without a path it is the agent at SSH_AUTH_SOCK.",
+		},
+		{
+			Name: "build_context", Type: List, Placeholder: "NAME=DIR|URL",
+			Doc: "Other build contexts, for COPY --from=NAME and FROM NAME: a directory of the checked-out repository, " +
+				"docker-image://REF, or the address of a git repository. Needs BuildKit.",
+		},
+		{Name: "no_cache", Type: Bool, Default: "false", Doc: "Whether BuildKit executes every step again."},
+		{
+			Name: "pull", Type: Bool, Default: "false",
+			Doc: "Whether BuildKit asks the registry for every base image, and takes none that it has already.",
+		},
+		{Name: "add_host", Type: List, Placeholder: "NAME=IP", Doc: "Names of hosts for RUN."},
+		{
+			Name: "network", Type: Choice, Values: []string{"default", "none", "host"}, Default: "default",
+			Doc: "Network of RUN. `host` is the daemon's, and needs {allow} network.host.",
+		},
+		{
+			Name: "allow", Type: List, Placeholder: "ENTITLEMENT",
+			Doc: "Entitlements that the build may use: network.host, security.insecure. The daemon must allow them too. RUN can then " +
+				"reach what the daemon reaches.",
+		},
+		{Name: "shm_size", Type: String, Placeholder: "SIZE", Doc: "Size of /dev/shm for RUN, such as 128m. Empty means BuildKit's own."},
+		{Name: "ulimit", Type: List, Placeholder: "NAME=SOFT[:HARD]", Doc: "Limits for RUN, such as nofile=1024:4096."},
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{
 			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",

@@ -69,6 +69,7 @@ type Registry struct {
 type (
 	Format     string
 	Engine     string
+	Network    string
 	Severity   string
 	StoreAs    string
 	Via        string
@@ -90,6 +91,9 @@ const (
 	EngineAuto        Engine     = "auto"
 	EngineBuildkit    Engine     = "buildkit"
 	EngineAssemble    Engine     = "assemble"
+	NetworkDefault    Network    = "default"
+	NetworkNone       Network    = "none"
+	NetworkHost       Network    = "host"
 	SeverityCritical  Severity   = "critical"
 	SeverityHigh      Severity   = "high"
 	SeverityMedium    Severity   = "medium"
@@ -152,6 +156,15 @@ type Build struct {
 	Cache            bool     `input:"cache"`
 	CacheFrom        []string `input:"cache_from"`
 	CacheTo          []string `input:"cache_to"`
+	SSH              []string `input:"ssh"`
+	BuildContext     []string `input:"build_context"`
+	NoCache          bool     `input:"no_cache"`
+	Pull             bool     `input:"pull"`
+	AddHost          []string `input:"add_host"`
+	Network          Network  `input:"network"`
+	Allow            []string `input:"allow"`
+	ShmSize          string   `input:"shm_size"`
+	Ulimit           []string `input:"ulimit"`
 	OCILayout        string   `input:"oci_layout"`
 	Binaries         string   `input:"binaries"`
 	Join             []string `input:"join"`

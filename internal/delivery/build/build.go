@@ -20,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // The engines.
@@ -48,6 +49,7 @@ type Request struct {
 	// Cache is REPOSITORY:TAG of the cache that is kept beside the image, to which
 	// the platforms are added; none if empty.
 	Cache string
+	Extras
 }
 
 // Warning is a finding of BuildKit's checks, or another warning of it.
@@ -141,6 +143,12 @@ func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
 	}
 	if wish == BuildKit {
 		return Choice{BuildKit, "as asked"}, nil
+	}
+	if len(r.Contexts) > 0 {
+		if wish == Assemble {
+			return Choice{}, outcome.Usagef("--build-context needs BuildKit: give --engine auto or buildkit")
+		}
+		return Choice{BuildKit, "other build contexts are given"}, nil
 	}
 	for _, p := range r.Platforms {
 		blocker, err := d.executes(r.Target, p, r.Args)

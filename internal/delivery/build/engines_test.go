@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"path"
 	"path/filepath"
@@ -33,6 +34,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -340,6 +342,7 @@ func TestEngines(t *testing.T) {
 	t.Run("same", func(t *testing.T) { t.Parallel(); testSame(t, l) })
 	t.Run("run", func(t *testing.T) { t.Parallel(); testRun(t, l) })
 	t.Run("builder by platform", func(t *testing.T) { t.Parallel(); testBuilders(t, l) })
+	t.Run("extras", func(t *testing.T) { t.Parallel(); testExtras(t, l) })
 	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
@@ -706,6 +709,44 @@ func testBuilders(t *testing.T, l *lab) {
 	if built := l.build(t, engine, build.Request{Context: dir}); len(built.Images) != 2 || built.Images[0].Platform != amd64 ||
 		built.Images[1].Platform != arm64 {
 		t.Errorf("images are %v", built.Images)
+	}
+}
+
+// testExtras builds with another context, a host's name, an SSH key and a limit.
+func testExtras(t *testing.T, l *lab) {
+	base, _ := l.shellImage(t, "extrashell")
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY --from=more a /a\n" +
+		"RUN --mount=type=ssh echo $SSH_AUTH_SOCK > /agent\nRUN length /etc/hosts > /hosts\n"})
+	more := tree(t, map[string]string{"a": "from elsewhere"})
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	r := build.Request{Context: dir, Platforms: []build.Platform{amd64}, Extras: build.Extras{
+		Contexts: map[string]string{"more": more}, AddHosts: []string{"db=10.0.0.7"}, SSH: []string{"default=" + socket},
+		Ulimits: []string{"nofile=77:77"}, NoCache: true,
+	}}
+	with := filesOf(t, l.build(t, l.buildkit, r).Images[0].Image)
+	r.AddHosts = nil
+	without := filesOf(t, l.build(t, l.buildkit, r).Images[0].Image)
+	if want := fmt.Sprintf("%x", sha256.Sum256([]byte("/run/buildkit/ssh_agent.0\n"))); with["agent"].Content != want {
+		t.Errorf("RUN has no SSH agent: %+v", with["agent"])
+	}
+	if with["a"].Content != fmt.Sprintf("%x", sha256.Sum256([]byte("from elsewhere"))) {
+		t.Errorf("the other context was not read: %+v", with["a"])
+	}
+	if with["hosts"].Content == without["hosts"].Content {
+		t.Error("RUN does not know the host")
+	}
+	r.SSH = []string{"default"}
+	if _, err := tryBuild(t.Context(), l.buildkit, r); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "no SSH agent runs here") {
+		t.Errorf("no agent: %v", err)
+	}
+	if _, err := build.Choose(build.Assemble, r, nil); outcome.Code(err) != outcome.Usage {
+		t.Errorf("assemble: %v", err)
 	}
 }
 

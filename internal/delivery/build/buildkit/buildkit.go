@@ -29,12 +29,14 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Engine builds with BuildKit.
@@ -188,17 +190,59 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 			}
 		}
 	}
+	mounts := map[string]fsutil.FS{"context": files, "dockerfile": recipe}
+	more, err := r.Directories()
+	if err != nil {
+		return client.SolveOpt{}, err
+	}
+	for name, dir := range more {
+		if mounts[r.Mount(name)], err = fsutil.NewFS(dir); err != nil {
+			return client.SolveOpt{}, fmt.Errorf("open the build context %s: %w", name, err)
+		}
+	}
+	attachables := []session.Attachable{secretsprovider.FromMap(secrets), &login{credentials: e.Credentials}}
+	if len(r.SSH) > 0 {
+		agent, err := e.agent(r.SSH)
+		if err != nil {
+			return client.SolveOpt{}, err
+		}
+		attachables = append(attachables, agent)
+	}
 	return client.SolveOpt{
-		Frontend:      "dockerfile.v0",
-		FrontendAttrs: attributes(platforms, r, file),
-		LocalMounts:   map[string]fsutil.FS{"context": files, "dockerfile": recipe},
+		AllowedEntitlements: r.Allow,
+		Frontend:            "dockerfile.v0",
+		FrontendAttrs:       attributes(platforms, r, file),
+		LocalMounts:         mounts,
 		Exports: []client.ExportEntry{{
 			Type: client.ExporterOCI, OutputDir: dir,
 			Attrs: map[string]string{"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true"},
 		}},
 		CacheImports: from, CacheExports: to,
-		Session: []session.Attachable{secretsprovider.FromMap(secrets), &login{credentials: e.Credentials}},
+		Session: attachables,
 	}, nil
+}
+
+// agent hands SSH agents and keys to RUN --mount=type=ssh: ID[=SOCKET|KEY[,…]].
+// Without a path it is the agent of this process.
+func (e Engine) agent(list []string) (session.Attachable, error) {
+	var configs []sshprovider.AgentConfig
+	for _, text := range list {
+		id, paths, given := strings.Cut(text, "=")
+		c := sshprovider.AgentConfig{ID: id}
+		if given {
+			c.Paths = strings.Split(paths, ",")
+		} else if e.Getenv == nil || e.Getenv("SSH_AUTH_SOCK") == "" {
+			return nil, outcome.Usagef("--ssh %s: no SSH agent runs here (SSH_AUTH_SOCK): give %s=SOCKET or %s=KEY", text, id, id)
+		} else {
+			c.Paths = []string{e.Getenv("SSH_AUTH_SOCK")}
+		}
+		configs = append(configs, c)
+	}
+	agent, err := sshprovider.NewSSHAgentProvider(configs)
+	if err != nil {
+		return nil, fmt.Errorf("--ssh: %w", err)
+	}
+	return agent, nil
 }
 
 // openContext gives the context with the metadata that git tracks.
@@ -225,6 +269,7 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		"attest:provenance":           "mode=min,version=v1", // for the digests of base images
 		"build-arg:SOURCE_DATE_EPOCH": strconv.FormatInt(r.Epoch.Unix(), 10),
 	}
+	maps.Copy(a, r.Attributes())
 	if r.Target != "" {
 		a["target"] = r.Target
 	}
