@@ -39,7 +39,9 @@ func pullRequestsAreBuilt(ctx context.Context, t *testing.T, s *rehearsal.Sandbo
 		change                                map[string]string
 		says                                  []string
 	}{
-		{"alice", "acme", "backend", "readme", "success", map[string]string{"README.md": "# More\n"}, []string{" passes", "against sha256:", "new none"}},
+		{"alice", "acme", "backend", "readme", "success", map[string]string{"README.md": "# More\n"}, []string{
+			" passes", "against sha256:", "new none",
+		}},
 		{"mallory", "mallory", "open", "openssl", "failure", map[string]string{
 			".dockerignore":             "",
 			"root/etc/alpine-release":   "3.22.1\n",

@@ -13,7 +13,6 @@ package buildkit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -66,7 +65,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	remove := func() error { return os.RemoveAll(dir) }
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove())
+			err = outcome.Join(err, remove())
 		}
 	}()
 	builders, leave, err := e.find(ctx, r, file)
@@ -164,7 +163,7 @@ func warn(r build.Request, file *build.Dockerfile, warnings []client.VertexWarni
 		if r.Warn != nil {
 			r.Warn(found)
 		}
-		err = errors.Join(err, wrongBase(found))
+		err = outcome.Join(err, wrongBase(found))
 	}
 	return err
 }

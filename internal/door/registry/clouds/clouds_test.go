@@ -87,7 +87,8 @@ func (w *world) answer(out *httptest.ResponseRecorder, r *http.Request, action s
 		fmt.Fprintf(out, `<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>`+
 			`<AccessKeyId>ASIA</AccessKeyId>`+
 			`<SecretAccessKey>s</SecretAccessKey><SessionToken>session</SessionToken><Expiration>%s</Expiration></Credentials>`+
-			`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+			`</AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`,
+			time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	case "api.ecr.eu-west-1.amazonaws.com GetAuthorizationToken":
 		w.signed(r, "/eu-west-1/ecr/")
 		w.json(out, map[string]any{"authorizationData": []any{map[string]any{"authorizationToken": secret, "expiresAt": until}}})
@@ -116,7 +117,8 @@ func (w *world) answer(out *httptest.ResponseRecorder, r *http.Request, action s
 	case "login.microsoftonline.com /" + tenant + "/oauth2/token":
 		w.is(form, "client_assertion", "token for api://AzureADTokenExchange")
 		w.is(form, "client_id", client)
-		w.json(out, map[string]any{"access_token": "entra", "expires_in": "3600", "expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()),
+		w.json(out, map[string]any{"access_token": "entra", "expires_in": "3600",
+			"expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()),
 			"not_before": "0", "resource": "https://management.azure.com/", "token_type": "Bearer"})
 	case azure + " /oauth2/exchange":
 		w.is(form, "access_token", "entra")
