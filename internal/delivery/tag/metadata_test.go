@@ -22,12 +22,14 @@ func TestVersions(t *testing.T) {
 	for name, test := range map[string]struct {
 		types, flavor, ref, existing, want, note string
 	}{
-		"a release":          {"semver", "", "v1.2.3", "1.2.2 1.2 1 latest", "1.2.3 1.2 1 latest", ""},
-		"before 1.0":         {"semver", "", "v0.4.0", "", "0.4.0 0.4 latest", ""},
-		"a prerelease":       {"semver", "", "v1.2.3-rc.1", "", "1.2.3-rc.1", "latest: left out, v1.2.3-rc.1 is a prerelease"},
-		"an older patch":     {"semver", "", "v1.2.3", "1.2.10", "1.2.3", "{{major}}.{{minor}}: left out, the newer version 1.2.10 has it"},
-		"an older minor":     {"semver", "", "v1.2.3", "v1.3.0", "1.2.3 1.2", "{{major}}: left out, the newer version v1.3.0 has it"},
-		"an older major":     {"semver", "", "v1.2.3", "2.0.0 3.0.0-rc.1", "1.2.3 1.2 1", "latest: left out, the newer version 2.0.0 has it"},
+		"a release":      {"semver", "", "v1.2.3", "1.2.2 1.2 1 latest", "1.2.3 1.2 1 latest", ""},
+		"before 1.0":     {"semver", "", "v0.4.0", "", "0.4.0 0.4 latest", ""},
+		"a prerelease":   {"semver", "", "v1.2.3-rc.1", "", "1.2.3-rc.1", "latest: left out, v1.2.3-rc.1 is a prerelease"},
+		"an older patch": {"semver", "", "v1.2.3", "1.2.10", "1.2.3", "{{major}}.{{minor}}: left out, the newer version 1.2.10 has it"},
+		"an older minor": {"semver", "", "v1.2.3", "v1.3.0", "1.2.3 1.2", "{{major}}: left out, the newer version v1.3.0 has it"},
+		"an older major": {
+			"semver", "", "v1.2.3", "2.0.0 3.0.0-rc.1", "1.2.3 1.2 1", "latest: left out, the newer version 2.0.0 has it",
+		},
 		"a newer prerelease": {"semver", "", "v1.2.3", "1.2.4-rc.1 2.0.0-rc.1", "1.2.3 1.2 1 latest", ""},
 		"no latest":          {"semver", "latest=false", "v1.2.3", "", "1.2.3 1.2 1", ""},
 		"around":             {"semver", "prefix=a- suffix=-z", "v1.2.3", "", "a-1.2.3-z a-1.2-z a-1-z latest", ""},
@@ -136,7 +138,8 @@ func TestBuilt(t *testing.T) {
 	if outcome.Code(err) != outcome.Pending || !strings.Contains(err.Error(), "no image of commit d03c9e2") {
 		t.Errorf("not built yet: %v", err)
 	}
-	if _, err := Built(t.Context(), s, w.Image.Name(), ""); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "names no digest") {
+	_, err = Built(t.Context(), s, w.Image.Name(), "")
+	if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "names no digest") {
 		t.Errorf("no commit: %v", err)
 	}
 }

@@ -69,7 +69,8 @@ func (e Engine) parseCaches(flag string, list []string) (entries []client.CacheO
 			delete(entry.Attrs, "type")
 		}
 		if !slices.Contains(cacheTypes, entry.Type) {
-			return nil, outcome.Usagef("%s %q: want type=registry,ref=…, or one of the types %s", flag, item, strings.Join(cacheTypes, ", "))
+			types := strings.Join(cacheTypes, ", ")
+			return nil, outcome.Usagef("%s %q: want type=registry,ref=…, or one of the types %s", flag, item, types)
 		}
 		if e.complete(entry) {
 			entries = append(entries, entry)
