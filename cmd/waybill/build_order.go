@@ -13,7 +13,7 @@ import (
 
 // buildOrder reads the inputs that need neither the source nor the registry.
 func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
-	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata}
+	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
 	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
 	if err := o.Parse(build.Texts{

@@ -149,6 +149,11 @@ var build = Command{
 				"unless it says ignore-error=false. Ignored when assembling.",
 		},
 		{
+			Name: "plain_manifest", Type: Bool, Default: "false",
+			Doc: "Whether the image of the one {platform} is pushed without an index around it, for what takes no index, such as AWS " +
+				"Lambda. {join} takes no such image.",
+		},
+		{
 			Name: "ssh", Type: List, Placeholder: "ID[=SOCKET|KEY]",
 			Doc: "SSH agents or keys for RUN --mount=type=ssh, such as default. Without a path it is the agent at SSH_AUTH_SOCK.",
 		},

@@ -156,6 +156,7 @@ type Build struct {
 	Cache            bool     `input:"cache"`
 	CacheFrom        []string `input:"cache_from"`
 	CacheTo          []string `input:"cache_to"`
+	PlainManifest    bool     `input:"plain_manifest"`
 	SSH              []string `input:"ssh"`
 	BuildContext     []string `input:"build_context"`
 	NoCache          bool     `input:"no_cache"`

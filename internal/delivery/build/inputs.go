@@ -41,6 +41,9 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 	if len(o.Platforms) == 0 {
 		return outcome.Usagef("--platform: no platform to build for")
 	}
+	if o.Plain && len(o.Platforms) > 1 {
+		return outcome.Usagef("--plain-manifest is of one platform, and --platform names %d: only an index holds several", len(o.Platforms))
+	}
 	for _, text := range t.Secrets {
 		secret, err := ParseSecret(text, getenv)
 		if err != nil {

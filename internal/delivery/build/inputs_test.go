@@ -59,7 +59,7 @@ func TestAnnotationLevels(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := WriteLayout(dir, index, annotations); err != nil {
+	if err := WriteLayout(dir, made{index: index}, annotations); err != nil {
 		t.Fatal(err)
 	}
 	path, err := layout.FromPath(dir)
