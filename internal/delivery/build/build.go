@@ -86,8 +86,16 @@ type Secret struct {
 type Built struct {
 	Images     []Image
 	BaseImages []evidence.BaseImage
+	Steps      []Step // that BuildKit carried out
 	// Close removes the files that hold the layers.
 	Close func() error
+}
+
+// Step is a step of the Dockerfile.
+type Step struct {
+	Name    string  `json:"name"`    // [linux/arm64 build 2/4] RUN make
+	Cached  bool    `json:"cached"`  // whether its result was there already
+	Seconds float64 `json:"seconds"` // that it took
 }
 
 // Image is the image of one platform.

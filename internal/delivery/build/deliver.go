@@ -74,6 +74,7 @@ type Result struct {
 	Record string               `json:"record,omitempty"` // the artifact that holds the build record, by digest
 	Build  evidence.BuildRecord `json:"build"`
 	Images []PlatformImage      `json:"images"`
+	Steps  []Step               `json:"steps,omitempty"` // of BuildKit
 }
 
 // PlatformImage is the image of one platform.
@@ -111,7 +112,7 @@ func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
 	}
 	r := o.Record
 	r.Schema, r.Digest, r.Platforms, r.Engine, r.BaseImages = evidence.BuildSchema, digest.String(), platforms, engine, built.BaseImages
-	result = Result{Build: r}
+	result = Result{Build: r, Steps: built.Steps}
 	for _, image := range built.Images {
 		name := image.Platform.String()
 		result.Images = append(result.Images, PlatformImage{name, platforms[name], image.Size(), image.Took.Seconds()})

@@ -766,6 +766,15 @@ func testCache(t *testing.T, l *lab) {
 	if !strings.Contains(log.String(), "importing cache manifest from "+l.host+"/cache:1") {
 		t.Errorf("the cache was not read:\n%s", &log)
 	}
+	// What each step took is known.
+	fresh := l.build(t, engine, build.Request{
+		Context: dir, Platforms: []build.Platform{amd64}, Extras: build.Extras{NoCache: true},
+	})
+	if !slices.ContainsFunc(fresh.Steps, func(s build.Step) bool {
+		return s.Name == "[2/2] RUN echo cached > /x" && !s.Cached && s.Seconds > 0
+	}) {
+		t.Errorf("the steps are %+v", fresh.Steps)
+	}
 	// Kept beside the image; one that cannot be read or written is a warning.
 	var says strings.Builder
 	engine.Container.Say = func(format string, args ...any) { fmt.Fprintf(&says, format+"\n", args...) }

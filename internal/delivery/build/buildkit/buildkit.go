@@ -103,6 +103,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	}
 	seen := map[evidence.BaseImage]bool{}
 	for _, result := range results {
+		built.Steps = append(built.Steps, result.steps...)
 		for _, base := range result.bases {
 			if !seen[base] {
 				seen[base] = true
@@ -131,11 +132,11 @@ func (e Engine) solve(
 	if err := checkBases(ctx, c, r, platforms, file); err != nil {
 		return result{}, err
 	}
-	statuses := make(chan *client.SolveStatus)
+	statuses, seen := make(chan *client.SolveStatus), newWatch(e.Container.say)
 	var group errgroup.Group
 	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
-		warnings, err = show(e.Progress, watched(statuses, e.Container.say))
+		warnings, err = show(e.Progress, seen.through(statuses))
 		return err
 	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
@@ -152,7 +153,7 @@ func (e Engine) solve(
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
 	}
 	found, err := readResult(dir, platforms)
-	found.took = time.Since(start)
+	found.took, found.steps = time.Since(start), seen.list()
 	return found, err
 }
 

@@ -108,26 +108,6 @@ func (e Engine) complete(entry client.CacheOptionsEntry) bool {
 	return true
 }
 
-// watched hands statuses on, and says which cache could not be read or written.
-func watched(in chan *client.SolveStatus, say func(string, ...any)) chan *client.SolveStatus {
-	out := make(chan *client.SolveStatus)
-	go func() {
-		defer close(out)
-		said := map[string]bool{}
-		for status := range in {
-			for _, v := range status.Vertexes {
-				cache := strings.HasPrefix(v.Name, "importing cache manifest from ") || strings.HasPrefix(v.Name, "exporting cache to ")
-				if cache && v.Error != "" && !said[v.Name] {
-					said[v.Name] = true
-					say("warning: %s failed, and the image is built without: %s", v.Name, firstLine(v.Error))
-				}
-			}
-			out <- status
-		}
-	}()
-	return out
-}
-
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
