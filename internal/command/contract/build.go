@@ -85,7 +85,6 @@ var build = Command{
 			Name: "image", Type: String, Placeholder: "REPO",
 			Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given.",
 		},
-		inputCreateRepository,
 		{
 			Name: "context", Type: String, Default: ".", Placeholder: "DIR",
 			Doc: "Directory of the build context. A .dockerignore in it is honoured.",
@@ -179,6 +178,7 @@ var build = Command{
 		},
 		{Name: "shm_size", Type: String, Placeholder: "SIZE", Doc: "Size of /dev/shm for RUN, such as 128m. Empty means BuildKit's own."},
 		{Name: "ulimit", Type: List, Placeholder: "NAME=SOFT[:HARD]", Doc: "Limits for RUN, such as nofile=1024:4096."},
+		inputCreateRepository,
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{
 			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",

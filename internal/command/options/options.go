@@ -141,7 +141,6 @@ type Compile struct {
 // Build are the inputs of waybill build.
 type Build struct {
 	Image            string   `input:"image"`
-	CreateRepository bool     `input:"create_repository"`
 	Context          string   `input:"context"`
 	File             string   `input:"file"`
 	Target           string   `input:"target"`
@@ -166,6 +165,7 @@ type Build struct {
 	Allow            []string `input:"allow"`
 	ShmSize          string   `input:"shm_size"`
 	Ulimit           []string `input:"ulimit"`
+	CreateRepository bool     `input:"create_repository"`
 	OCILayout        string   `input:"oci_layout"`
 	Binaries         string   `input:"binaries"`
 	Join             []string `input:"join"`

@@ -18,7 +18,9 @@ func TestWatch(t *testing.T) {
 	t.Parallel()
 	begun, ended := time.Unix(10, 0), time.Unix(12, 0)
 	vertex := func(name, trouble string, cached bool, completed *time.Time) *client.Vertex {
-		return &client.Vertex{Digest: digest.FromString(name), Name: name, Error: trouble, Cached: cached, Started: &begun, Completed: completed}
+		return &client.Vertex{
+			Digest: digest.FromString(name), Name: name, Error: trouble, Cached: cached, Started: &begun, Completed: completed,
+		}
 	}
 	const export = "exporting cache to registry"
 	statuses := []*client.SolveStatus{
