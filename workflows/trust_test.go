@@ -119,6 +119,7 @@ func TestBuildGetsItsInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
+		"cache":   "inputs.registry_identity != '' || env.SHARED_CACHE == 'true'", // else any workflow could change it
 		"context": "inputs.context", "file": "inputs.file", "target": "inputs.target", "build_arg": "inputs.build_args",
 		"label":      "inputs.labels",
 		"annotation": "inputs.annotations", "cache_from": "inputs.cache_from", "cache_to": "inputs.cache_to",
@@ -195,7 +196,8 @@ func TestJobsOfTrust(t *testing.T) {
 			case name == "runners" && step.Uses == "" && len(job.Permissions) == 0: // TestRunners
 			case step.Run != "" && step.Run != `printf '%s' "$POLICY" > waybill-tag.yaml`:
 				t.Errorf("job %s runs %q", name, step.Run)
-			case strings.HasPrefix(step.Uses, "actions/checkout@") && name != "compile" && name != "build":
+			case strings.HasPrefix(step.Uses, "actions/checkout@") && name != "compile" && name != "build" &&
+				name != "preview" && name != "changed":
 				t.Errorf("job %s checks the application out", name)
 			}
 			if strings.HasPrefix(step.Uses, "actions/checkout@") && step.With["persist-credentials"] != "false" {
@@ -207,6 +209,69 @@ func TestJobsOfTrust(t *testing.T) {
 		}
 		if name == "test" && (len(job.Permissions) != 1 || job.Permissions["contents"] != "read") {
 			t.Errorf("the job that runs the application's code has %v", job.Permissions)
+		}
+	}
+}
+
+// A pull request is anybody's: its job has no secret, no identity, no builder or
+// runner of the organisation's, pushes nothing, and may only read. The jobs that
+// hold more do not run for it.
+func TestPullRequestsHoldNothing(t *testing.T) {
+	t.Parallel()
+	var w struct {
+		Jobs map[string]struct {
+			If          string
+			RunsOn      string `yaml:"runs-on"`
+			Needs       any
+			Permissions map[string]string
+			Env         map[string]string
+			Steps       []struct {
+				Uses, Run string
+				With      map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	job := w.Jobs["preview"]
+	if !strings.HasPrefix(job.If, "github.event_name == 'pull_request' &&") || job.RunsOn != "ubuntu-latest" || job.Env != nil {
+		t.Errorf("preview runs if %s on %s with %v", job.If, job.RunsOn, job.Env)
+	}
+	for scope, access := range job.Permissions {
+		if access != "read" {
+			t.Errorf("preview may %s %s", access, scope)
+		}
+	}
+	layouts := 0
+	for _, step := range job.Steps {
+		for name, value := range step.With {
+			if strings.Contains(value, "secrets.") || strings.Contains(value, "vars.") ||
+				strings.Contains(value, "env.") && name != "db_repository" ||
+				slices.Contains([]string{"builder", "cache", "cache_to", "documents", "registry_identity", "secret_values"}, name) {
+				t.Errorf("preview gets %s: %s", name, value)
+			}
+		}
+		if step.With["oci_layout"] != "" || step.With["place"] != "" {
+			layouts++
+		}
+	}
+	if layouts != 3 {
+		t.Errorf("%d of 3 steps keep what they make on the job's disk", layouts)
+	}
+	for name, job := range w.Jobs {
+		writes := false
+		for _, access := range job.Permissions {
+			writes = writes || access == "write"
+		}
+		if writes && job.Needs == nil && !strings.Contains(job.If, "github.event_name != 'pull_request'") &&
+			!strings.HasPrefix(job.If, "github.event_name == 'push' &&") {
+			t.Errorf("job %s runs for a pull request", name)
+		}
+	}
+	for _, name := range []string{"compile", "runners", "build"} { // all others need one of them
+		if !strings.Contains(w.Jobs[name].If, "github.event_name != 'pull_request'") {
+			t.Errorf("job %s runs for a pull request", name)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 		return fmt.Errorf("limit the temporary files to %d bytes: %w", request.Limits.DiskBytes, err)
 	}
 	client := registry.New(registry.Options{
-		Registry: host(request), Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
+		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
 		UserAgent: "waybill-scan/" + cli.Version(),
 	})
 	answer, err := trivy.Scan(ctx, client, request, unpacked)
@@ -71,12 +71,4 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 		return err
 	}
 	return json.NewEncoder(out).Encode(answer)
-}
-
-// host is where the credentials go: the first image's registry, and no other.
-func host(request exchange.Request) string {
-	if len(request.Images) == 0 {
-		return ""
-	}
-	return request.Images[0].Ref.Registry()
 }

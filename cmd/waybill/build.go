@@ -26,7 +26,13 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 	if err != nil {
 		return build.Result{}, err
 	}
-	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(order.Repository.RegistryStr())
+	access := connect.Access{Call: call, Registry: in.Registry}
+	client := access.RegistryClient(order.Repository.RegistryStr())
+	if in.CreateRepository && in.Image != "" {
+		if err := access.MakeRepository(ctx, order.Repository); err != nil {
+			return build.Result{}, err
+		}
+	}
 	source := readSource(ctx, call, in.Context) // before anything is written there
 	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, in.Context); err != nil {
 		return build.Result{}, err
@@ -45,6 +51,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 			build.Assemble: assemble.Engine{Images: client},
 			build.BuildKit: buildkit.Engine{
 				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
+				Getenv: call.Getenv,
 			},
 		},
 		Chosen: func(c build.Choice) {

@@ -13,7 +13,7 @@ import (
 
 // buildOrder reads the inputs that need neither the source nor the registry.
 func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
-	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata}
+	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
 	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
 	if err := o.Parse(build.Texts{
@@ -22,12 +22,25 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	}, call.Getenv); err != nil {
 		return o, err
 	}
+	if in.Cache && in.Image != "" {
+		o.Cache = build.CacheBeside(o.Repository, call.Runner.Context().Ref)
+	}
+	if o.Extras, err = (build.ExtraTexts{
+		SSH: in.SSH, Contexts: in.BuildContext, AddHosts: in.AddHost, Allow: in.Allow, Ulimits: in.Ulimit,
+		Network: string(in.Network), ShmSize: in.ShmSize, NoCache: in.NoCache, Pull: in.Pull,
+	}).Parse(); err != nil {
+		return o, err
+	}
+	more, err := o.Directories()
+	if err != nil {
+		return o, err
+	}
 	for _, s := range o.Secrets {
 		if err := call.Runner.Mask(string(s.Value)); err != nil {
 			return o, err
 		}
 	}
-	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File)
+	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File, more)
 }
 
 // readSource describes the source of the build context, as far as it is known.

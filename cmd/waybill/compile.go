@@ -14,9 +14,8 @@ import (
 )
 
 func runCompile(ctx context.Context, call *cli.Call, in options.Compile) (compile.Result, error) {
-	repository, err := imageref.ParseRepository(in.Image)
-	if err != nil {
-		return compile.Result{}, outcome.Usagef("--image: %w", err)
+	if (in.Image == "") == (in.Place == "") {
+		return compile.Result{}, outcome.Usagef("where do the binaries go? Give --image REPOSITORY to push them, or --place DIR")
 	}
 	platforms, err := build.ParsePlatforms(in.Platform)
 	if err != nil {
@@ -33,6 +32,18 @@ func runCompile(ctx context.Context, call *cli.Call, in options.Compile) (compil
 	if err != nil {
 		return compile.Result{}, err
 	}
-	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(repository.RegistryStr())
-	return compile.Push(ctx, client, repository, binaries)
+	if in.Place != "" {
+		return compile.Listed(binaries), compile.Place(in.Place, binaries)
+	}
+	repository, err := imageref.ParseRepository(in.Image)
+	if err != nil {
+		return compile.Result{}, outcome.Usagef("--image: %w", err)
+	}
+	access := connect.Access{Call: call, Registry: in.Registry}
+	if in.CreateRepository {
+		if err := access.MakeRepository(ctx, repository); err != nil {
+			return compile.Result{}, err
+		}
+	}
+	return compile.Push(ctx, access.RegistryClient(repository.RegistryStr()), repository, binaries)
 }

@@ -28,6 +28,7 @@ var program = cli.Program{
 	Name:  "waybill",
 	Short: "Carry container images by digest, with their evidence, from source to production",
 	Commands: map[string]cli.Func{
+		"changed":  cli.With(runChanged, views.Changed),
 		"compile":  cli.With(runCompile, views.Compile),
 		"build":    cli.With(runBuild, views.Build),
 		"scan":     cli.With(runScan, views.Scan),

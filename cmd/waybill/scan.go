@@ -10,26 +10,27 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
-	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
 func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result, error) {
-	o := scan.Options{VEX: in.VEX, Now: time.Now}
-	o.Threshold = evidence.Threshold{Severity: evidence.Severity(in.Severity), IgnoreUnfixed: in.IgnoreUnfixed}
-	if err := o.Parse(in.Image, in.Baseline, in.Waivers); err != nil {
-		return scan.Result{}, outcome.Usagef("%w", err)
-	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Registry: in.Registry}
-	client := access.RegistryClient(o.Image.Registry())
+	o, client, stop, err := scanOrder(ctx, access, in)
+	if err != nil {
+		return scan.Result{}, err
+	}
+	defer stop()
 	executable, _ := os.Executable() // without it, PATH alone is searched
 	path, err := scan.FindChild(executable)
 	if err != nil {
 		return scan.Result{}, err
 	}
 	child := scan.Child{Path: path, Getenv: call.Getenv, Timeout: scan.DefaultTimeout, Words: call.Stderr}
-	child.Username, child.Password = access.Credentials(o.Image.Registry())
+	if o.Registry != "" {
+		if child.Username, child.Password, err = client.Credentials(o.Registry); err != nil {
+			return scan.Result{}, err
+		}
+	}
 	cache, err := connect.CacheDir(call)
 	if err != nil {
 		return scan.Result{}, err

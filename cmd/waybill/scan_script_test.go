@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/rehearsal/vulndb"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -32,7 +33,13 @@ func withScanCommands(
 	root := tooltest.Root(t)
 	commands["needscanner"] = func(ts *testscript.TestScript, neg bool, args []string) { findScanner(ts, root, neg, args) }
 	commands["pushvulndb"] = func(ts *testscript.TestScript, neg bool, args []string) { pushVulnerabilities(ts, root, neg, args) }
-	commands["pushfiles"] = pushFiles
+	commands["pushfiles"], commands["tagimage"] = pushFiles, tagPushed
+	commands["stdout2env"] = func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: stdout2env VAR")
+		}
+		ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+	}
 	return commands
 }
 
@@ -96,6 +103,16 @@ func pushFiles(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Setenv("IMAGE", ref.String())
 	ts.Setenv("DIGEST", ref.Digest())
+}
+
+// tagPushed gives IMAGE a tag, as anybody with push rights can: tagimage TAG
+func tagPushed(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: tagimage TAG")
+	}
+	ref, err := imageref.Parse(ts.Getenv("IMAGE"))
+	ts.Check(err)
+	ts.Check(registry.New(registry.Options{}).Tag(context.Background(), ref, args[0]))
 }
 
 func archiveDirectory(ts *testscript.TestScript, dir string) []byte {

@@ -72,6 +72,8 @@ func TestScripts(t *testing.T) {
 			"exitcode":  exitCode,
 			"sigstore":  startSigstore,
 			"job":       grantJob,
+			"cloud":     startCloud,
+			"asked":     askedHosts,
 			"output":    readOutput,
 			"sealed":    readSealed,
 		})),

@@ -15,7 +15,10 @@ import (
 
 // jobs are what a script's OIDC issuer, once it runs, gives identities to.
 type (
-	jobs    struct{ issuer *oidc.Issuer }
+	jobs struct {
+		issuer   *oidc.Issuer
+		internet *internet
+	}
 	jobsKey struct{}
 )
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
@@ -11,27 +12,52 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 func runTag(ctx context.Context, call *cli.Call, in options.Tag) (tag.Result, error) {
-	image, err := imageref.Parse(in.Image)
+	flavor, err := tag.ParseFlavor(in.Flavor)
 	if err != nil {
-		return tag.Result{}, outcome.Usagef("%w", err)
-	}
-	access := connect.Access{Call: call, Sigstore: in.Sigstore, Registry: in.Registry}
-	waybill, err := access.Waybill(ctx, connect.Question{Image: image, Policy: in.Policy, App: in.App, Env: in.Env})
-	if err != nil {
-		return tag.Result{}, err
+		return tag.Result{}, outcome.Usagef("--flavor: %w", err)
 	}
 	facts, err := tagFacts(ctx, call)
 	if err != nil {
 		return tag.Result{}, err
 	}
-	var registry tag.Registry = access.RegistryClient(image.Registry())
-	if in.DryRun {
-		registry = tag.Nowhere{}
+	access := connect.Access{Call: call, Sigstore: in.Sigstore, Registry: in.Registry}
+	image, registry, err := tagImage(ctx, access, in.Image, facts.Commit)
+	if err != nil {
+		return tag.Result{}, err
 	}
-	return tag.Run(ctx, registry, tag.Request{Waybill: waybill, Types: in.Tags, Facts: facts})
+	waybill, err := access.Waybill(ctx, connect.Question{Image: image, Policy: in.Policy, App: in.App, Env: in.Env})
+	if err != nil {
+		return tag.Result{}, err
+	}
+	if !strings.Contains(in.Image, "@") && waybill.Source.Commit != facts.Commit {
+		return tag.Result{}, outcome.Refusedf("%s has the tag of commit %s, and its evidence does not prove that it was built from it",
+			image, text.Commit(facts.Commit))
+	}
+	if in.DryRun {
+		registry = tag.Nowhere{Reader: registry}
+	}
+	return tag.Run(ctx, registry, tag.Request{
+		Waybill: waybill, Types: in.Tags, Flavor: flavor, Facts: facts, AllowOlder: in.AllowOlder,
+	})
+}
+
+// tagImage finds the image: by its digest, or as the one that was built from the
+// run's commit.
+func tagImage(ctx context.Context, access connect.Access, name, commit string) (imageref.Ref, tag.Shelf, error) {
+	if repository, err := imageref.ParseRepository(name); err == nil {
+		registry := access.RegistryClient(repository.RegistryStr())
+		image, err := tag.Built(ctx, registry, repository, commit)
+		return image, registry, err
+	}
+	image, err := imageref.Parse(name)
+	if err != nil {
+		return imageref.Ref{}, nil, outcome.Usagef("%w", err)
+	}
+	return image, access.RegistryClient(image.Registry()), nil
 }
 
 // tagFacts reads what the job is about, and outside Actions what git says of

@@ -60,6 +60,16 @@ func ParseRepository(s string) (name.Repository, error) {
 	return repository, nil
 }
 
+// Host is the registry of a reference by tag or digest, as Ref.Registry gives it;
+// empty if the text is no reference.
+func Host(reference string) string {
+	parsed, err := name.ParseReference(strings.TrimSpace(reference))
+	if err != nil {
+		return ""
+	}
+	return parsed.Context().RegistryStr()
+}
+
 // New joins a parsed repository and a digest of the form sha256:HEX.
 func New(repository name.Repository, digest string) (Ref, error) {
 	return Parse(repository.Name() + "@" + digest)

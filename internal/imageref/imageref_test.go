@@ -89,3 +89,15 @@ func TestJSONRoundTrip(t *testing.T) {
 		t.Errorf("round trip: %s, want %s", out, in)
 	}
 }
+
+func TestHost(t *testing.T) {
+	t.Parallel()
+	for reference, want := range map[string]string{
+		"ghcr.io/acme/a:main": "ghcr.io", "docker.io/acme/a:1": "index.docker.io", "127.0.0.1:5000/a": "127.0.0.1:5000",
+		"acme/a@sha256:" + strings.Repeat("0", 64): "index.docker.io", "": "", "ghcr.io/Acme:x": "",
+	} {
+		if got := imageref.Host(reference); got != want {
+			t.Errorf("%s: %q, want %q", reference, got, want)
+		}
+	}
+}

@@ -25,14 +25,20 @@ const module = "github.com/waybill-dev/waybill/"
 var doors = map[string][]string{
 	"os/exec": {"internal/door/process"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"internal/door/registry"},
-	"github.com/google/go-containerregistry/pkg/authn":     {"internal/door/registry"},
-	"github.com/google/go-containerregistry/pkg/registry":  {"internal/door/registry/registrytest", "internal/rehearsal/registry"},
-	"github.com/google/go-github/":                         {"internal/door/github"},
-	"github.com/sethvargo/go-githubactions":                {"internal/command/runner"},
-	"github.com/aquasecurity/trivy":                        {"internal/delivery/scan/trivy"},
-	"github.com/aquasecurity/bolt-fixtures":                {"internal/rehearsal/vulndb"},
-	"github.com/sigstore/":                                 {"internal/door/sigstore", "internal/tools/timestamp-server"},
-	"=github.com/moby/buildkit/client":                     {"internal/delivery/build/buildkit", "internal/rehearsal/buildkitd"},
+	"github.com/google/go-containerregistry/pkg/authn":     {"internal/door/registry", "internal/door/registry/clouds"},
+	"github.com/google/go-containerregistry/pkg/v1/google": {"internal/door/registry/clouds"},
+	"github.com/aws/":          {"internal/door/registry/clouds"},
+	"github.com/awslabs/":      {"internal/door/registry/clouds"},
+	"github.com/Azure/":        {"internal/door/registry/clouds"},
+	"github.com/chrismellard/": {"internal/door/registry/clouds"},
+	"golang.org/x/oauth2":      {"internal/door/registry/clouds"},
+	"github.com/google/go-containerregistry/pkg/registry": {"internal/door/registry/registrytest", "internal/rehearsal/registry"},
+	"github.com/google/go-github/":                        {"internal/door/github"},
+	"github.com/sethvargo/go-githubactions":               {"internal/command/runner"},
+	"github.com/aquasecurity/trivy":                       {"internal/delivery/scan/trivy"},
+	"github.com/aquasecurity/bolt-fixtures":               {"internal/rehearsal/vulndb"},
+	"github.com/sigstore/":                                {"internal/door/sigstore", "internal/tools/timestamp-server"},
+	"=github.com/moby/buildkit/client":                    {"internal/delivery/build/buildkit", "internal/rehearsal/buildkitd"},
 	// The helpers start docker, podman, kubectl and ssh by themselves: they are
 	// the pipe to a daemon, inside of the client library, and take no secrets.
 	"github.com/moby/buildkit/client/connhelper/": {"internal/delivery/build/buildkit"},
@@ -52,7 +58,7 @@ var doors = map[string][]string{
 // steps are the verbs of the delivery line. They meet as values or documents
 // and never import each other; a step's own sub-packages are part of it.
 var steps = []string{
-	"compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal",
+	"changed", "compile", "build", "scan", "sign", "collect", "tag", "diff", "bump", "promote", "check", "rollback", "status", "proposal",
 	"verdict", "apply", "drift", "login", "starter", "doctor", "why",
 }
 
@@ -66,6 +72,7 @@ var binaries = map[string][]string{
 	"cmd/waybill-scan": {
 		module + "internal/rehearsal", module + "internal/door/github", module + "internal/door/configrepo",
 		module + "internal/delivery/sign", module + "internal/door/git", "github.com/moby/buildkit/client/llb",
+		module + "internal/door/registry/clouds",
 	},
 	"cmd/waybill-sandbox": {"github.com/aquasecurity/trivy/", module + "internal/door/github", "helm.sh/"},
 }

@@ -11,7 +11,7 @@ import (
 
 // initialisms are the words of input names that Go writes in its own way.
 var initialisms = map[string]string{
-	"id": "ID", "json": "JSON", "html": "HTML", "sbom": "SBOM", "oci": "OCI", "vex": "VEX", "sarif": "SARIF",
+	"id": "ID", "ssh": "SSH", "json": "JSON", "html": "HTML", "sbom": "SBOM", "oci": "OCI", "vex": "VEX", "sarif": "SARIF",
 	"spdx": "SPDX", "cyclonedx": "CycloneDX",
 	"db": "DB", "aws": "AWS", "gcp": "GCP",
 }

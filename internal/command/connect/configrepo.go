@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
@@ -16,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -169,10 +171,15 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 	if err != nil {
 		return nil, err
 	}
+	var clients sync.Map // by host, so that each registry gives one login for all images
 	judge := &rules.Judge{
 		Server: server, Now: time.Now,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return collect.Collect(ctx, collect.Deps{Registry: a.RegistryClient(ref.Registry()), Verifier: verifier}, ref)
+			client, known := clients.Load(ref.Registry())
+			if !known {
+				client, _ = clients.LoadOrStore(ref.Registry(), a.RegistryClient(ref.Registry()))
+			}
+			return collect.Collect(ctx, collect.Deps{Registry: client.(*registry.Client), Verifier: verifier}, ref)
 		},
 	}
 	if repo.HasForge() {

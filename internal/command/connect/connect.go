@@ -8,11 +8,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/clouds"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -114,11 +118,46 @@ func (a Access) permissions() map[string]string {
 }
 
 // RegistryClient works on one registry, host, as imageref.Ref.Registry gives it.
-// The credentials go to that host alone; docker login serves every other host.
+// The credentials go to that host alone; docker login and, for the registries of
+// a cloud, its own identities serve every other host.
 func (a Access) RegistryClient(host string) *registry.Client {
 	username, password := a.Credentials(host)
 	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
-		Trace: a.Call.Traced})
+		Clouds: a.clouds(host), Trace: a.Call.Traced})
+}
+
+func (a Access) clouds(host string) *clouds.Keychain {
+	_, of, err := clouds.Parse(a.RegistryIdentity)
+	if _, one := a.Call.Command.Input("image"); one && err == nil && of != "" && of != clouds.Of(host) {
+		a.Call.Sayf("note: --registry-identity is of %s, and %s is none of its registries: it gets no login there", of, host)
+	}
+	return clouds.New(clouds.Options{
+		Registry: host, Identity: a.RegistryIdentity, Tokens: jobTokens{a.Call.Runner},
+		Session: "waybill-" + a.Call.Runner.Context().RunID, Getenv: a.Call.Getenv, Transport: a.Call.Traced(http.DefaultTransport),
+	})
+}
+
+// jobTokens says how a job gets an identity, if it has none.
+type jobTokens struct{ *runner.Runner }
+
+func (t jobTokens) IDToken(ctx context.Context, audience string) (string, error) {
+	token, err := t.Runner.IDToken(ctx, audience)
+	return token, Identity(err)
+}
+
+// MakeRepository makes the image's repository where the registry wants that
+// before a push, and it is not there.
+func (a Access) MakeRepository(ctx context.Context, repository name.Repository) error {
+	host := repository.RegistryStr()
+	err := a.CanPull(ctx, repository.Name())
+	if err == nil || !registry.LacksRepository(err) || clouds.Of(host) != clouds.AWS {
+		return err
+	}
+	if err := a.clouds(host).CreateRepository(ctx, repository); err != nil {
+		return err
+	}
+	a.Call.Sayf("created  the repository %s", repository)
+	return nil
 }
 
 // Credentials are those for the image's registry; without a password there are
@@ -148,7 +187,7 @@ func (a Access) Credentials(host string) (username, password string) {
 func (a Access) CanPull(ctx context.Context, repository string) error {
 	host, _, _ := strings.Cut(repository, "/")
 	_, err := a.RegistryClient(host).Resolve(ctx, repository+":latest")
-	if registry.IsNotFound(err) {
+	if registry.IsNotFound(err) && !registry.LacksRepository(err) {
 		return nil
 	}
 	return err

@@ -21,6 +21,13 @@ var (
 			"only {registry_password}."}
 	inputRegistryPassword = Input{Name: "registry_password", Type: String, Secret: true, Group: Registry,
 		Doc: "Password or token for the image's registry, sent to that registry alone."}
+	inputRegistryIdentity = Input{Name: "registry_identity", Type: String, Group: Registry, Placeholder: "ROLE",
+		Doc: "What the job's OIDC identity is exchanged for at a registry of a cloud: the ARN of an AWS role; a Google workload " +
+			"identity provider, projects/…/providers/NAME, with a comma and a service account where one is needed; or CLIENT_ID,TENANT_ID " +
+			"of Azure. The job needs `id-token: write`. If empty, the credentials of the environment and of docker login count."}
+	inputCreateRepository = Input{Name: "create_repository", Type: Bool, Default: "false",
+		Doc: "Whether to make the image's repository at ECR if it does not exist. The role then needs ecr:CreateRepository. Other " +
+			"registries make a repository by a push."}
 	permissionPackagesRead  = Permission{"packages", "read", "reads the image and its evidence from ghcr.io"}
 	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
 )
@@ -43,15 +50,21 @@ var compile = Command{
 			Doc: "Name of the binary: lower-case letters, digits, ., _ and -.",
 		},
 		{
-			Name: "image", Type: String, Required: true, Placeholder: "REPO",
-			Doc: "Repository of the image, beside which the binaries are pushed.",
+			Name: "image", Type: String, Placeholder: "REPO",
+			Doc: "Repository of the image, beside which the binaries are pushed. Required unless {place} is given.",
+		},
+		{
+			Name: "place", Type: String, Placeholder: "DIR",
+			Doc: "Build context to write the binaries into, as dist/OS-ARCH/APP, in place of pushing them: for a pull request, or on " +
+				"a laptop. Empty pushes them.",
 		},
 		{
 			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
 			Doc: "Platforms to compile for.",
 		},
+		inputCreateRepository,
 		inputFormat,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"binaries", "The binaries as an untagged OCI artifact, REPOSITORY@sha256:…, for `build`."}},
 	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
@@ -119,10 +132,53 @@ var build = Command{
 				"removes at the end.",
 		},
 		{
-			Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE",
-			Doc: "Caches BuildKit may read, such as type=registry,ref=ghcr.io/acme/cache. Ignored when assembling.",
+			Name: "cache", Type: Bool, Default: "false",
+			Doc: "Whether BuildKit keeps a cache beside the image, in the tag cache-BRANCH-PLATFORMS of its repository. A job that is " +
+				"about no branch, such as one of a pull request, keeps none. Whoever may push to the repository can change what is built " +
+				"from the cache.",
 		},
-		{Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE", Doc: "Caches BuildKit writes. Ignored when assembling."},
+		{
+			Name: "cache_from", Type: List, Placeholder: "TYPE,KEY=VALUE",
+			Doc: "Caches BuildKit may read: type=registry,ref=REF, local,src=DIR, gha, s3 or azblob. One that cannot be read is a " +
+				"warning. type=gha needs tokens that GitHub gives to no composite action. Ignored when assembling.",
+		},
+		{
+			Name: "cache_to", Type: List, Placeholder: "TYPE,KEY=VALUE",
+			Doc: "Caches BuildKit writes, as in {cache_from}, local with dest=DIR, and inline. One that cannot be written is a warning, " +
+				"unless it says ignore-error=false. Ignored when assembling.",
+		},
+		{
+			Name: "plain_manifest", Type: Bool, Default: "false",
+			Doc: "Whether the image of the one {platform} is pushed without an index around it, for what takes no index, such as AWS " +
+				"Lambda. {join} takes no such image.",
+		},
+		{
+			Name: "ssh", Type: List, Placeholder: "ID[=SOCKET|KEY]",
+			Doc: "SSH agents or keys for RUN --mount=type=ssh, such as default. Without a path it is the agent at SSH_AUTH_SOCK.",
+		},
+		{
+			Name: "build_context", Type: List, Placeholder: "NAME=DIR|URL",
+			Doc: "Other build contexts, for COPY --from=NAME and FROM NAME: a directory of the checked-out repository, " +
+				"docker-image://REF, or the address of a git repository. Needs BuildKit.",
+		},
+		{Name: "no_cache", Type: Bool, Default: "false", Doc: "Whether BuildKit executes every step again."},
+		{
+			Name: "pull", Type: Bool, Default: "false",
+			Doc: "Whether BuildKit asks the registry for every base image, and takes none that it has already.",
+		},
+		{Name: "add_host", Type: List, Placeholder: "NAME=IP", Doc: "Names of hosts for RUN."},
+		{
+			Name: "network", Type: Choice, Values: []string{"default", "none", "host"}, Default: "default",
+			Doc: "Network of RUN. `host` is the daemon's, and needs {allow} network.host.",
+		},
+		{
+			Name: "allow", Type: List, Placeholder: "ENTITLEMENT",
+			Doc: "Entitlements that the build may use: network.host, security.insecure. The daemon must allow them too. RUN can then " +
+				"reach what the daemon reaches.",
+		},
+		{Name: "shm_size", Type: String, Placeholder: "SIZE", Doc: "Size of /dev/shm for RUN, such as 128m. Empty means BuildKit's own."},
+		{Name: "ulimit", Type: List, Placeholder: "NAME=SOFT[:HARD]", Doc: "Limits for RUN, such as nofile=1024:4096."},
+		inputCreateRepository,
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{
 			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",
@@ -140,7 +196,7 @@ var build = Command{
 			Doc: "File to write the build record to: engine, Dockerfile, base images by digest, arguments, source. Empty writes none.",
 		},
 		inputFormat,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"image", "The index by digest, REPOSITORY@sha256:…."},
@@ -149,5 +205,33 @@ var build = Command{
 		{"record", "The build record as an untagged OCI artifact beside the image, REPOSITORY@sha256:…, for `sign`."},
 	},
 	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesWrite},
+	Binaries:    []string{Waybill},
+}
+
+var changed = Command{
+	Name:  "changed",
+	Short: "Say whether an image has to be built: whether its files changed",
+	Long: "Compares the checked-out commit with the one that the image was built from last, as its annotation in the registry says. " +
+		"A repository with several images builds only those whose files changed. Whatever is not known means that the image has to " +
+		"be built. The clone needs its history (`fetch-depth: 0`).",
+	Example: "waybill changed ghcr.io/acme/shop-api:main --paths api",
+	Inputs: []Input{
+		{
+			Name: "image", Type: String, Required: true, Positional: true, Placeholder: "REPO:TAG",
+			Doc: "Image that was built last, usually by the tag of the default branch.",
+		},
+		{
+			Name: "paths", Type: List, Required: true, Placeholder: "PATH",
+			Doc: "Files and directories that go into the image, from the top of the repository. Pathspecs of git, such as ':!*.md', " +
+				"are taken too.",
+		},
+		inputFormat,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
+	},
+	Outputs: []Output{
+		{"changed", "`true` if the image has to be built, else `false`."},
+		{"since", "Commit that the image was built from; empty if it is not known."},
+	},
+	Permissions: []Permission{{"contents", "read", "checks the source out"}, permissionPackagesRead},
 	Binaries:    []string{Waybill},
 }

@@ -24,15 +24,30 @@ var tag = Command{
 	Short: "Add tags to a digest that passes policy",
 	Long: "Adds tags to an image that is already built, scanned and signed, and only if the policy allows it: the tag is the last " +
 		"thing an image gets. " +
-		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver:PATTERN`, `run`, `schedule:LAYOUT`.",
+		"Tags are given literally or by type: `raw:VALUE`, `sha`, `ref`, `semver`, `latest`, `run`, `schedule:LAYOUT`, or as " +
+		"docker/metadata-action has them. No tag moves back to an older version or commit.",
 	Example: "waybill tag ghcr.io/acme/backend@sha256:… --tags sha --tags 'semver:{{version}}'",
 	Inputs: []Input{
-		inputImage,
+		{
+			Name: "image", Type: String, Required: true, Positional: true, Placeholder: "IMAGE",
+			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A repository alone means the image that was built from " +
+				"the run's commit, found by its tag sha-1234567 and proven by its evidence. Any other tag is refused.",
+		},
 		{
 			Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]",
-			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver:{{version}}`, " +
-				"`semver:{{major}}.{{minor}}` (only on a version tag), `run` (the run number), `schedule:20060102` (the time, in " +
-				"Go's layout). A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
+			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver` (of v1.2.3: 1.2.3, 1.2, 1 and " +
+				"latest), `semver:{{version}}`, `semver:{{major}}.{{minor}}`, `latest` (of the newest version), `run` (the run number), " +
+				"`schedule:20060102` (the time, in Go's layout), or `type=semver,pattern={{version}}` and the like. Versions need a run " +
+				"about a version tag. A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
+		},
+		{
+			Name: "flavor", Type: List, Placeholder: "KEY=VALUE",
+			Doc: "What tags of `semver` and `type=…` have in common: `prefix=TEXT`, `suffix=TEXT` (not for latest), and " +
+				"`latest=auto`, `true` or `false`. With `auto` a version that is no prerelease, and the newest one, is latest.",
+		},
+		{
+			Name: "allow_older", Type: Bool, Default: "false",
+			Doc: "Whether a tag may move back to an older version or commit. Otherwise it is left out with a note.",
 		},
 		{
 			Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE",
@@ -41,7 +56,7 @@ var tag = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application whose rules apply. Empty finds it by the image's repository."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment whose rules apply. Empty applies the rules common to all."},
 		inputDryRun, inputFormat, inputTrustedRoot,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"tags", "The references written, one per line."}},
 	Permissions: []Permission{permissionPackagesWrite},
@@ -83,7 +98,8 @@ var bump = Command{
 			Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, " +
 				"as in {promote.check_workflow}. Empty starts none.",
 		},
-		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"decision", "`allowed`, `refused` or `pending`; empty when something broke."},
@@ -125,7 +141,8 @@ var promote = Command{
 			Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made " +
 				"with the job token starts none by itself. Empty starts none.",
 		},
-		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{
 		"pull_requests",
@@ -174,7 +191,8 @@ var check = Command{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
 			Doc: "Name of the commit status that is set on the head that was judged.",
 		},
-		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{"allowed", "`true` or `false`."}, {"findings", "JSON array of findings: file, line, rule, message."}},
 	Permissions: []Permission{
@@ -228,7 +246,7 @@ var rollback = Command{
 			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
 		},
 		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername,
-		inputRegistryPassword,
+		inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."},
@@ -291,7 +309,8 @@ var why = Command{
 			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
 				"needs it.",
 		},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs:     []Output{{"allowed", "`true` when no rule stands in the way."}},
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
@@ -374,7 +393,7 @@ var doctorCommand = Command{
 	Inputs: []Input{
 		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
-		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"healthy", "`true` if nothing is wrong. What is weak or unknown does not count as wrong."},

@@ -117,8 +117,8 @@ type Command struct {
 // the terraform gate, which is the order of the help and the README.
 func Commands() []Command {
 	return []Command{
-		compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why, historyCommand,
-		reportCommand, replayCommand, doctorCommand,
+		changed, compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why,
+		historyCommand, reportCommand, replayCommand, doctorCommand,
 		login, plan, gate, applyCommand, driftCommand, initialize, schema, version,
 	}
 }

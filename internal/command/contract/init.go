@@ -36,8 +36,8 @@ var initialize = Command{
 		},
 		{
 			Name: "registry", Type: String, Placeholder: "REGISTRY/PATH",
-			Doc: "Where images are. Empty means ghcr.io and the owner. Any other registry needs a lasting login: the next steps " +
-				"name its variable and secret. ECR has none, and is refused.",
+			Doc: "Where images are. Empty means ghcr.io and the owner. A registry of AWS, Google or Azure gives logins to " +
+				"the jobs' identity, any other one needs a lasting password: the next steps name the variable and the secret.",
 		},
 		{
 			Name: "issuer", Type: String, Placeholder: "URL",

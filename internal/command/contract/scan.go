@@ -9,7 +9,15 @@ var scan = Command{
 		"above the threshold.",
 	Example: "waybill scan ghcr.io/acme/backend@sha256:… --severity high --ignore-unfixed",
 	Inputs: []Input{
-		inputImage,
+		{
+			Name: "image", Type: String, Positional: true, Placeholder: "IMAGE",
+			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the " +
+				"time it is used. Required unless {oci_layout} is given.",
+		},
+		{
+			Name: "oci_layout", Type: String, Placeholder: "DIR",
+			Doc: "OCI layout to scan in place of an image, as {build.oci_layout} writes it. Nothing is pushed and no login is needed.",
+		},
 		{
 			Name: "severity", Type: Choice, Values: []string{"critical", "high", "medium", "low", "none"}, Default: "high",
 			Doc: "Lowest severity that refuses the image. `none` only reports.",
@@ -29,6 +37,11 @@ var scan = Command{
 		{
 			Name: "baseline", Type: String, Placeholder: "IMAGE",
 			Doc: "Image by digest to compare with, usually what runs now. Empty compares with nothing.",
+		},
+		{
+			Name: "only_new", Type: Bool, Default: "false",
+			Doc: "Whether only findings that {baseline} does not have refuse the image. {baseline} may then be a tag. If it cannot be " +
+				"read, every finding counts. For pull requests: a tag can be moved, so this is no evidence.",
 		},
 		{
 			Name: "db_repository", Type: List, Commas: true, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO",
@@ -70,7 +83,7 @@ var scan = Command{
 			Doc: "Whether to use the cached database without asking the registry for a newer one.",
 		},
 		inputFormat, inputToken,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"verdict", "`pass` or `refused`."},

@@ -48,7 +48,7 @@ var sign = Command{
 		inputSigningConfig,
 		inputAllowPublicLog,
 		inputTrustedRoot,
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"signer", "Who signed: the certificate's identity, or the key's fingerprint."},
@@ -76,7 +76,7 @@ var verify = Command{
 			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown"}, Default: "text",
 			Doc: "Form of the waybill on standard output.",
 		},
-		inputRegistryUsername, inputRegistryPassword,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"allowed", "`true` or `false`."},

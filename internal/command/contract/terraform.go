@@ -98,7 +98,7 @@ var plan = Command{
 			Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown", LocalOnly: true,
 			Doc: "Form of the summary on standard output.",
 		},
-		inputToken, inputRegistryUsername, inputRegistryPassword,
+		inputToken, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	}, cloudInputs...),
 	Outputs: []Output{
 		{"fingerprint", "Fingerprint of the plans, 64 hexadecimal digits; empty when there was nothing to plan."},
@@ -169,7 +169,7 @@ var gate = Command{
 			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
 		},
 		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername,
-		inputRegistryPassword,
+		inputRegistryPassword, inputRegistryIdentity,
 		{
 			Name: "app_id", Type: String, Placeholder: "ID", Group: GitHub,
 			Doc: "Client ID of a GitHub App that reports the status and keeps the gate's comment, instead of {token}: anybody who " +
@@ -242,7 +242,7 @@ var applyCommand = Command{
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
 		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
-		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword,
+		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},

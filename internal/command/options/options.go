@@ -62,12 +62,14 @@ type Sigstore struct {
 type Registry struct {
 	RegistryUsername string `input:"registry_username"`
 	RegistryPassword string `input:"registry_password"`
+	RegistryIdentity string `input:"registry_identity"`
 }
 
 // The inputs that are a choice.
 type (
 	Format     string
 	Engine     string
+	Network    string
 	Severity   string
 	StoreAs    string
 	Via        string
@@ -89,6 +91,9 @@ const (
 	EngineAuto        Engine     = "auto"
 	EngineBuildkit    Engine     = "buildkit"
 	EngineAssemble    Engine     = "assemble"
+	NetworkDefault    Network    = "default"
+	NetworkNone       Network    = "none"
+	NetworkHost       Network    = "host"
 	SeverityCritical  Severity   = "critical"
 	SeverityHigh      Severity   = "high"
 	SeverityMedium    Severity   = "medium"
@@ -113,48 +118,72 @@ const (
 	PlatformNone      Platform   = "none"
 )
 
+// Changed are the inputs of waybill changed.
+type Changed struct {
+	Image  string   `input:"image"`
+	Paths  []string `input:"paths"`
+	Format Format   `input:"format"`
+	Registry
+}
+
 // Compile are the inputs of waybill compile.
 type Compile struct {
-	Package  string   `input:"package"`
-	App      string   `input:"app"`
-	Image    string   `input:"image"`
-	Platform []string `input:"platform"`
-	Format   Format   `input:"format"`
+	Package          string   `input:"package"`
+	App              string   `input:"app"`
+	Image            string   `input:"image"`
+	Place            string   `input:"place"`
+	Platform         []string `input:"platform"`
+	CreateRepository bool     `input:"create_repository"`
+	Format           Format   `input:"format"`
 	Registry
 }
 
 // Build are the inputs of waybill build.
 type Build struct {
-	Image        string   `input:"image"`
-	Context      string   `input:"context"`
-	File         string   `input:"file"`
-	Target       string   `input:"target"`
-	Platform     []string `input:"platform"`
-	BuildArg     []string `input:"build_arg"`
-	Secret       []string `input:"secret"`
-	SecretValues string   `input:"secret_values"`
-	Label        []string `input:"label"`
-	Annotation   []string `input:"annotation"`
-	Engine       Engine   `input:"engine"`
-	Builder      []string `input:"builder"`
-	CacheFrom    []string `input:"cache_from"`
-	CacheTo      []string `input:"cache_to"`
-	OCILayout    string   `input:"oci_layout"`
-	Binaries     string   `input:"binaries"`
-	Join         []string `input:"join"`
-	Metadata     string   `input:"metadata"`
-	Format       Format   `input:"format"`
+	Image            string   `input:"image"`
+	Context          string   `input:"context"`
+	File             string   `input:"file"`
+	Target           string   `input:"target"`
+	Platform         []string `input:"platform"`
+	BuildArg         []string `input:"build_arg"`
+	Secret           []string `input:"secret"`
+	SecretValues     string   `input:"secret_values"`
+	Label            []string `input:"label"`
+	Annotation       []string `input:"annotation"`
+	Engine           Engine   `input:"engine"`
+	Builder          []string `input:"builder"`
+	Cache            bool     `input:"cache"`
+	CacheFrom        []string `input:"cache_from"`
+	CacheTo          []string `input:"cache_to"`
+	PlainManifest    bool     `input:"plain_manifest"`
+	SSH              []string `input:"ssh"`
+	BuildContext     []string `input:"build_context"`
+	NoCache          bool     `input:"no_cache"`
+	Pull             bool     `input:"pull"`
+	AddHost          []string `input:"add_host"`
+	Network          Network  `input:"network"`
+	Allow            []string `input:"allow"`
+	ShmSize          string   `input:"shm_size"`
+	Ulimit           []string `input:"ulimit"`
+	CreateRepository bool     `input:"create_repository"`
+	OCILayout        string   `input:"oci_layout"`
+	Binaries         string   `input:"binaries"`
+	Join             []string `input:"join"`
+	Metadata         string   `input:"metadata"`
+	Format           Format   `input:"format"`
 	Registry
 }
 
 // Scan are the inputs of waybill scan.
 type Scan struct {
 	Image            string        `input:"image"`
+	OCILayout        string        `input:"oci_layout"`
 	Severity         Severity      `input:"severity"`
 	IgnoreUnfixed    bool          `input:"ignore_unfixed"`
 	Waivers          string        `input:"waivers"`
 	VEX              []string      `input:"vex"`
 	Baseline         string        `input:"baseline"`
+	OnlyNew          bool          `input:"only_new"`
 	DBRepository     []string      `input:"db_repository"`
 	DBMaxAge         time.Duration `input:"db_max_age"`
 	JavaDBRepository string        `input:"java_db_repository"`
@@ -199,13 +228,15 @@ type Verify struct {
 
 // Tag are the inputs of waybill tag.
 type Tag struct {
-	Image  string   `input:"image"`
-	Tags   []string `input:"tags"`
-	Policy string   `input:"policy"`
-	App    string   `input:"app"`
-	Env    string   `input:"env"`
-	DryRun bool     `input:"dry_run"`
-	Format Format   `input:"format"`
+	Image      string   `input:"image"`
+	Tags       []string `input:"tags"`
+	Flavor     []string `input:"flavor"`
+	AllowOlder bool     `input:"allow_older"`
+	Policy     string   `input:"policy"`
+	App        string   `input:"app"`
+	Env        string   `input:"env"`
+	DryRun     bool     `input:"dry_run"`
+	Format     Format   `input:"format"`
 	Sigstore
 	Registry
 }

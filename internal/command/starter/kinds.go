@@ -71,7 +71,7 @@ func appFiles(n Names) ([]file, error) {
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
 		text := unmarked(string(fill(string(data))), true)
-		return []file{{workflowDir + "ci.yml", []byte(n.withRegistry(n.found.into(text)))}}, err
+		return []file{{workflowDir + "ci.yml", []byte(n.withRegistry(n.found.into(text, n)))}}, err
 	}
 	var list []file
 	for _, f := range txtar.Parse(applications).Files {
@@ -162,6 +162,8 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	for i, f := range list {
+		list[i].data = []byte(n.withIdentity(f.name, string(f.data)))
+		f = list[i]
 		fill := map[string]func(string) (string, error){deliverWorkflow: n.Trust.Fill, config.FileName: n.Trust.Pin}[f.name]
 		if fill == nil {
 			continue

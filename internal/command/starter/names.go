@@ -121,9 +121,6 @@ func (n *Names) complete(kind string) error {
 	if _, err := imageref.ParseRepository(n.Image); err != nil {
 		return outcome.Usagef("--image: %w", err)
 	}
-	if err := n.registries(); err != nil && kind != Infra {
-		return err
-	}
 	if kind == Config && n.App == Frontend {
 		return outcome.Usagef("--app %s: the example has an application of this name beside the one that --app names", n.App)
 	}

@@ -22,8 +22,7 @@ func NextSteps(kind string, n Names) []string {
 				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
 		}
 		steps = append(steps,
-			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+
-				n.App+", image "+n.Image+", source "+n.Source+".",
+			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+strings.Join(n.applications(), "; ")+".",
 			"Give it the App that asks (deployments: write on "+n.ConfigRepo+" and nothing else): "+
 				"the variable WAYBILL_ASK_APP_ID and the secret WAYBILL_ASK_APP_KEY; or a token of the same right: the secret "+
 				"WAYBILL_CONFIG_TOKEN.",
@@ -63,4 +62,16 @@ func NextSteps(kind string, n Names) []string {
 			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
 		"Let other repositories of "+n.Owner+" call this one's workflows.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
+}
+
+// applications are those of an application's repository, as waybill.yaml names
+// them.
+func (n Names) applications() (list []string) {
+	if n.Template != None || len(n.found.images) == 0 {
+		return []string{n.App + ", image " + n.Image + ", source " + n.Source}
+	}
+	for _, i := range n.found.images {
+		list = append(list, i.app(n)+", image "+i.repository(n)+", source "+n.Source)
+	}
+	return list
 }

@@ -15,6 +15,7 @@ import (
 type found struct {
 	inputs [][2]string // in the order of the workflow
 	says   []string
+	images []image // of a repository that has several
 }
 
 var (
@@ -35,26 +36,39 @@ func recognise(dir string) (f found) {
 	defer root.Close()
 	r := reader{root.FS()}
 	recipes := r.recipes()
-	at := "." // directory of the sources
-	if len(recipes) == 0 {
-		f.say("No Dockerfile was found: write one, or name it as the input file.")
-	} else {
-		at = f.dockerfile(r, recipes)
+	named := images(recipes)
+	if len(named) < 2 {
+		f.one(r, recipes)
+		return f
 	}
-	for _, language := range []func(reader, string, string) bool{f.golang, f.node, f.python, f.static} {
-		text := ""
-		if len(recipes) > 0 {
-			text = r.text(recipes[0])
-		}
-		if language(r, at, text) {
-			break
-		}
+	for _, i := range named {
+		i.one(r, []string{i.recipe})
+		f.says = append(f.says, i.says...)
+		f.images = append(f.images, i)
 	}
 	return f
 }
 
+// one recognises the image of the first Dockerfile.
+func (f *found) one(r reader, recipes []string) {
+	at, text := ".", "" // directory of the sources
+	if len(recipes) == 0 {
+		f.say("No Dockerfile was found: write one, or name it as the input file.")
+	} else {
+		at, text = f.dockerfile(r, recipes), r.text(recipes[0])
+	}
+	for _, language := range []func(reader, string, string) bool{f.golang, f.node, f.python, f.static} {
+		if language(r, at, text) {
+			break
+		}
+	}
+}
+
 // into writes the inputs into a workflow, behind those that name the image.
-func (f found) into(workflow string) string {
+func (f found) into(workflow string, n Names) string {
+	if len(f.images) > 0 {
+		return f.matrix(workflow, n)
+	}
 	var lines strings.Builder
 	for _, input := range f.inputs {
 		lines.WriteString("      " + input[0] + ": " + input[1] + "\n")
@@ -74,7 +88,7 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 	chosen, dir := recipes[0], path.Dir(recipes[0])
 	f.say("Recognised the Dockerfile " + chosen + ".")
 	if len(recipes) > 1 {
-		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". Each needs a job of its own, with file, app and image.")
+		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". An image from one of them needs the input file.")
 	}
 	standard := slices.Contains([]string{"Dockerfile", "dockerfile", "Containerfile"}, path.Base(chosen))
 	if dir != "." && slices.ContainsFunc(manifests, func(name string) bool { return r.has(path.Join(dir, name)) }) {

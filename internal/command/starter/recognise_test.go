@@ -55,9 +55,9 @@ func TestRecognise(t *testing.T) {
 		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "", "go.mod": ""},
 			"file: docker/prod.Dockerfile\nlint: go vet ./...\ntest: go test ./...", ""},
 		"several": {map[string]string{
-			"Dockerfile.dev": "", "Dockerfile": "", "web/Dockerfile": "", "node_modules/x/Dockerfile": "", "index.html": "",
+			"Dockerfile.dev": "", "Dockerfile": "", "node_modules/x/Dockerfile": "", "ci/test.Dockerfile": "", "index.html": "",
 		},
-			"", "There are more Dockerfiles: Dockerfile.dev, web/Dockerfile."},
+			"", "There are more Dockerfiles: Dockerfile.dev, ci/test.Dockerfile."},
 		"hostile": {map[string]string{"${{ x }}/Dockerfile": "", "a b/Dockerfile": ""}, "", "No Dockerfile was found"},
 		"nothing": {nil, "", "No Dockerfile was found"},
 	} {
@@ -102,5 +102,76 @@ func TestRecognise(t *testing.T) {
 				t.Errorf("next steps lack %q:\n%s", c.says, next)
 			}
 		})
+	}
+}
+
+// A repository with several images gets a matrix: each image by its own name,
+// and built only if its files changed.
+func TestSeveralImages(t *testing.T) {
+	t.Parallel()
+	const api = "app: x-api\nimage: ghcr.io/acme/x-api\n"
+	for name, c := range map[string]struct{ files, want string }{
+		"directories": {"api/Dockerfile api/go.mod web/Dockerfile web/package.json",
+			api + "context: api\nlint: cd api && go vet ./...\ntest: cd api && go test ./...\npaths: api|.github/workflows/\n" +
+				"app: x-web\nimage: ghcr.io/acme/x-web\ncontext: web\nlint: \ntest: \npaths: web|.github/workflows/\n"},
+		"by their names": {"Dockerfile.api Dockerfile.web_2 Dockerfile.dev",
+			api + "file: Dockerfile.api\npaths: .|:!*.md|:!docs\n" +
+				"app: x-web-2\nimage: ghcr.io/acme/x-web-2\nfile: Dockerfile.web_2\npaths: .|:!*.md|:!docs\n"},
+		"the top and one below": {"Dockerfile worker/Containerfile worker/requirements.txt",
+			"app: x\nimage: ghcr.io/acme/x\ncontext: .\npaths: .|:!*.md|:!docs\n" +
+				"app: x-worker\nimage: ghcr.io/acme/x-worker\ncontext: worker\npaths: worker|.github/workflows/\n"},
+		"one name twice": {"a/api/Dockerfile b/api/Dockerfile",
+			api + "file: a/api/Dockerfile\npaths: .|:!*.md|:!docs\n" +
+				"app: x-b-api\nimage: ghcr.io/acme/x-b-api\nfile: b/api/Dockerfile\npaths: .|:!*.md|:!docs\n"},
+	} {
+		dir := t.TempDir()
+		for _, file := range strings.Fields(c.files) {
+			at := filepath.Join(dir, filepath.FromSlash(file))
+			if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(at, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := starter.Names{Owner: "acme", App: "x"}
+		if err := n.Derive(t.Context(), starter.App, dir); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := starter.Write(dir, starter.App, n, false); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, ".github", "workflows", "ci.yml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w struct {
+			Jobs map[string]struct {
+				Strategy struct{ Matrix struct{ Include []yaml.Node } }
+				With     map[string]string
+			}
+		}
+		if err := yaml.Unmarshal(data, &w); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, data)
+		}
+		got, job := "", w.Jobs["deliver"]
+		for _, entry := range job.Strategy.Matrix.Include {
+			for i := 0; i < len(entry.Content); i += 2 {
+				key, value := entry.Content[i].Value, entry.Content[i+1].Value
+				got += key + ": " + strings.ReplaceAll(strings.TrimSpace(value), "\n", "|") + "\n"
+				if job.With[key] != "${{ matrix."+key+" }}" {
+					t.Errorf("%s: %s is not passed on, but %q", name, key, job.With[key])
+				}
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: the matrix is\n%s\nwant\n%s", name, got, c.want)
+		}
+		next := strings.Join(starter.NextSteps(starter.App, n), "\n")
+		for _, line := range strings.Split(c.want, "\n") {
+			if image, is := strings.CutPrefix(line, "image: "); is && !strings.Contains(next, "image "+image+", source acme/x") {
+				t.Errorf("%s: the next steps lack %s:\n%s", name, image, next)
+			}
+		}
 	}
 }

@@ -4,25 +4,18 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/door/registry/clouds"
 )
 
 // ownRegistry reports whether the image's registry takes the job's token: it is
 // GitHub's own, and nothing has to be set.
 func ownRegistry(repository string) bool { return strings.HasPrefix(repository, "ghcr.io/") }
 
-var ecr = regexp.MustCompile(`^(?:[0-9]{12}\.dkr[.-]ecr\..*|public\.ecr\.aws)/`)
-
-// registries refuses a registry that the workflows could never push to.
-func (n Names) registries() error {
-	for _, r := range [][2]string{{"--registry", n.Registry}, {"--image", n.Image}} {
-		if ecr.MatchString(r[1]) {
-			return outcome.Usagef("%s %s: a password of ECR lasts twelve hours, and deliver.yml gives no job that pushes an "+
-				"identity to get one with: "+
-				"take a registry with lasting tokens, such as ghcr.io, Docker Hub, Quay or Harbor", r[0], r[1])
-		}
-	}
-	return nil
+// cloudOf is the cloud that gives logins for a repository or a part of one;
+// empty if none does.
+func cloudOf(repository string) clouds.Cloud {
+	host, _, _ := strings.Cut(repository, "/")
+	return clouds.Of(host)
 }
 
 var secretsOfCaller = regexp.MustCompile(`(?m)^    secrets:\n`)
@@ -33,12 +26,59 @@ func (n Names) withRegistry(workflow string) string {
 	if ownRegistry(n.Image) {
 		return workflow
 	}
-	workflow = imageInput.ReplaceAllStringFunc(workflow, func(line string) string {
-		return line + "      registry_username: ${{ vars.REGISTRY_USERNAME }}\n"
-	})
+	input := "registry_username: ${{ vars.REGISTRY_USERNAME }}\n"
+	if cloudOf(n.Image) != "" {
+		input = "registry_identity: ${{ vars.REGISTRY_IDENTITY }}\n"
+	}
+	workflow = imageInput.ReplaceAllStringFunc(workflow, func(line string) string { return line + "      " + input })
+	if cloudOf(n.Image) != "" {
+		return workflow
+	}
 	return secretsOfCaller.ReplaceAllStringFunc(workflow, func(line string) string {
 		return line + "      registry_password: ${{ secrets.REGISTRY_PASSWORD }}\n"
 	})
+}
+
+var (
+	jobStart       = regexp.MustCompile(`(?m)^  [a-z-]+:\n`)
+	jobPermissions = regexp.MustCompile(`(?m)^    permissions:\n`)
+)
+
+const (
+	aloneIdentity = "# `sign`, which alone can get an identity, runs none of it. What decides\n"
+	cloudIdentity = "# The jobs that reach the registry can get an identity, for its cloud. `sign`\n" +
+		"# alone uses one to sign, and runs none of the code. What decides\n"
+)
+
+// withIdentity lets the jobs that log in to a registry get an identity, where
+// the registry's cloud gives logins for one. The jobs that run an application's
+// code log in nowhere.
+func (n Names) withIdentity(name, workflow string) string {
+	if cloudOf(n.Registry) == "" || !strings.HasPrefix(name, workflowDir) {
+		return workflow
+	}
+	head, jobs, found := strings.Cut(workflow, "\njobs:\n")
+	if !found {
+		return workflow
+	}
+	starts := append(jobStart.FindAllStringIndex(jobs, -1), []int{len(jobs)})
+	var out strings.Builder
+	out.WriteString(strings.Replace(head, aloneIdentity, cloudIdentity, 1) + "\njobs:\n" + jobs[:starts[0][0]])
+	for i, at := range starts[:len(starts)-1] {
+		job := jobs[at[0]:starts[i+1][0]]
+		if strings.Contains(job, "registry_identity:") && !strings.Contains(job, "id-token: write") {
+			job = jobPermissions.ReplaceAllLiteralString(job, "    permissions:\n      id-token: write # logs in to the registry's cloud\n")
+		}
+		out.WriteString(job)
+	}
+	return out.String()
+}
+
+// identityForms are the values of REGISTRY_IDENTITY.
+var identityForms = map[clouds.Cloud]string{
+	clouds.AWS:    "the ARN of a role that trusts this repository's jobs",
+	clouds.Google: "projects/…/providers/NAME of a workload identity pool, with ,ACCOUNT behind it where it acts as a service account",
+	clouds.Azure:  "CLIENT_ID,TENANT_ID of an application with a federated credential for this repository's jobs",
 }
 
 // registryStep says how a repository gets its login; empty for GitHub's registry.
@@ -49,6 +89,21 @@ func (n Names) registryStep(kind string) string {
 	}
 	if ownRegistry(host) {
 		return ""
+	}
+	if of := cloudOf(host); of != "" {
+		step := "Set the variable REGISTRY_IDENTITY of " + where + ": " + identityForms[of] + ", which may " + may + "."
+		switch {
+		case kind == App:
+			step += " The jobs of " + n.ConfigRepo + " get an identity if its workflows were written by waybill init config --registry " +
+				n.Registry + "."
+			if of == clouds.AWS {
+				step += " ECR wants the repository made first: by the registry module of Terraform, or by the input create_repository."
+			}
+		case of == clouds.AWS:
+			step += " Each application has a role of its own, which trusts the job_workflow_ref " + n.ConfigRepo + "/" + deliverWorkflow +
+				"@refs/heads/main."
+		}
+		return step
 	}
 	step := "Set the variable REGISTRY_USERNAME and the secret REGISTRY_PASSWORD of " + where + ": a user or robot that may " + may + "."
 	if strings.HasPrefix(host, "docker.io/") {

@@ -1,64 +1,109 @@
 package starter_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/waybill-dev/waybill/internal/command/starter"
-	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 const (
 	userOfApp     = "registry_username: ${{ vars.REGISTRY_USERNAME }}"
 	passwordOfApp = "registry_password: ${{ secrets.REGISTRY_PASSWORD }}"
+	identityOfApp = "registry_identity: ${{ vars.REGISTRY_IDENTITY }}"
+
+	ecr = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
 )
+
+// registries are examples of each kind, with how one logs in there.
+var registries = map[string]string{
+	"": "nothing", "ghcr.io/acme": "nothing",
+	"docker.io/acme": "password", "quay.io/acme": "password", "harbor.acme.example/shop": "password",
+	"ghcr.io.evil.example/acme": "password", "111122223333.dkr.ecr.eu-west-1.amazonaws.com.evil.example/x": "password",
+	ecr: "identity", "public.ecr.aws/acme": "identity", "europe-docker.pkg.dev/acme/images": "identity", "acme.azurecr.io/shop": "identity",
+}
 
 // Every registry but GitHub's gets a login of its own, and the person is told
 // which one; GitHub's needs nothing.
 func TestLoginsOfRegistries(t *testing.T) {
 	t.Parallel()
-	for registry, login := range map[string]bool{
-		"": false, "ghcr.io/acme": false, "docker.io/acme": true, "quay.io/acme": true, "harbor.acme.example/shop": true,
-		"ghcr.io.evil.example/acme": true, "europe-docker.pkg.dev/acme/images": true, "acme.azurecr.io/shop": true,
-	} {
+	count := func(is bool) int { return map[bool]int{true: 1}[is] }
+	for registry, login := range registries {
+		password, identity := login == "password", login == "identity"
 		for _, template := range []string{starter.None, starter.Backend, starter.Frontend} {
 			n := starter.Names{Owner: "acme", App: "api", Registry: registry, Template: template}
 			ci := written(t, starter.App, n)[".github/workflows/ci.yml"]
 			next := strings.Join(starter.NextSteps(starter.App, n), "\n")
-			for _, line := range []string{userOfApp, passwordOfApp} {
-				if strings.Count(ci, line) != map[bool]int{true: 1}[login] {
-					t.Errorf("%q, template %s: want %v for %q in\n%s", registry, template, login, line, ci)
+			for line, want := range map[string]int{
+				userOfApp: count(password), passwordOfApp: count(password), identityOfApp: count(identity),
+			} {
+				if strings.Count(ci, line) != want {
+					t.Errorf("%q, template %s: want %v for %q in\n%s", registry, template, want, line, ci)
 				}
 			}
-			if strings.Contains(next, "REGISTRY_PASSWORD of acme/api") != login ||
-				strings.Contains(next, "Docker Hub") != (registry == "docker.io/acme") {
+			if strings.Contains(next, "REGISTRY_PASSWORD of acme/api") != password ||
+				strings.Contains(next, "REGISTRY_IDENTITY of acme/api") != identity ||
+				strings.Contains(next, "Docker Hub") != (registry == "docker.io/acme") ||
+				strings.Contains(next, "input create_repository") != (registry == ecr || registry == "public.ecr.aws/acme") {
 				t.Errorf("%q: the next steps are\n%s", registry, next)
 			}
 		}
 		next := strings.Join(starter.NextSteps(starter.Config, starter.Names{Owner: "acme", Registry: registry}), "\n")
-		if strings.Contains(next, "REGISTRY_PASSWORD of the environments waybill and waybill-direct of acme/config") != login {
+		if strings.Contains(next, "REGISTRY_PASSWORD of the environments waybill and waybill-direct of acme/config") != password ||
+			strings.Contains(next, "REGISTRY_IDENTITY of the environments waybill and waybill-direct of acme/config") != identity {
 			t.Errorf("%q: the next steps of the config repository are\n%s", registry, next)
 		}
 	}
 }
 
-// A registry that the workflows could never push to is refused.
-func TestRegistriesWithoutLastingPasswords(t *testing.T) {
+// The jobs that log in to a cloud's registry can get an identity. The job that
+// runs the application's code never can, and with other registries none can
+// that could not before.
+func TestIdentitiesOfJobs(t *testing.T) {
 	t.Parallel()
-	const ecr = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop"
-	for flag, n := range map[string]starter.Names{
-		"--registry " + ecr: {Registry: ecr}, "--image " + ecr + "/api": {Registry: "ghcr.io/acme", Image: ecr + "/api"},
-		"--registry public.ecr.aws/acme": {Registry: "public.ecr.aws/acme"},
-	} {
-		n.Owner, n.App = "acme", "api"
-		for _, kind := range []string{starter.App, starter.Config} {
-			_, err := starter.Write(t.TempDir(), kind, n, false)
-			var usage *outcome.Error
-			if !errors.As(err, &usage) || outcome.Code(err) != outcome.Usage ||
-				!strings.Contains(err.Error(), flag+": a password of ECR lasts twelve hours") {
-				t.Errorf("%s, %s: %v", flag, kind, err)
+	for registry, login := range registries {
+		files := written(t, starter.Config, starter.Names{Owner: "acme", Registry: registry, Platform: starter.None})
+		seen := 0
+		for name, text := range files {
+			if !strings.HasPrefix(name, ".github/workflows/") {
+				continue
 			}
+			var w struct {
+				Jobs map[string]struct {
+					Permissions map[string]string
+					Steps       []struct{ With map[string]string }
+				}
+			}
+			if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for id, job := range w.Jobs {
+				logsIn := false
+				for _, step := range job.Steps {
+					_, has := step.With["registry_identity"]
+					_, password := step.With["registry_password"]
+					logsIn = logsIn || has
+					if has != password && id != "preview" { // which reads as a stranger's pull request may
+						t.Errorf("%s, job %s: one way to log in is missing", name, id)
+					}
+				}
+				want := login == "identity" && logsIn || id == "sign"
+				if got := job.Permissions["id-token"] == "write"; got != want {
+					t.Errorf("%q: %s, job %s can get an identity: %t", registry, name, id, got)
+				}
+				if logsIn {
+					seen++
+				}
+			}
+			alone := strings.Contains(text, "alone can get an identity")
+			if strings.HasSuffix(name, "deliver.yml") && alone == (login == "identity") {
+				t.Errorf("%q: deliver.yml says who can get an identity: %t", registry, alone)
+			}
+		}
+		if seen < 10 {
+			t.Errorf("%q: only %d jobs log in", registry, seen)
 		}
 	}
 }

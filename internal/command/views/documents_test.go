@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "write docs/json.md")
 
 // rendered are the views by command.
 var rendered = map[string]any{
+	"changed": views.Changed,
 	"compile": views.Compile, "build": views.Build, "scan": views.Scan, "sign": views.Sign, "verify": views.Verify, "tag": views.Tag,
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
 	"status": views.Status, "why": views.Why, "doctor": views.Doctor, "login": views.Login, "plan": views.Plan, "gate": views.Gate,

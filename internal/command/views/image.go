@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/changed"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
@@ -20,11 +21,23 @@ import (
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
+
+// Changed renders whether an image has to be built.
+func Changed(_ options.Changed, r changed.Result) show.View {
+	answer := strconv.FormatBool(r.Changed)
+	v := show.View{Text: answer + "\n", Outputs: map[string]string{"changed": answer, "since": r.Since}}
+	v.Linef("%s", r.Why)
+	return v
+}
 
 // Compile renders what was compiled.
 func Compile(_ options.Compile, r compile.Result) show.View {
-	v := show.View{Text: r.Binaries.String() + "\n", Outputs: map[string]string{"binaries": r.Binaries.String()}}
+	v := show.View{Outputs: map[string]string{"binaries": r.Binaries.String()}}
+	if !r.Binaries.IsZero() {
+		v.Text = r.Binaries.String() + "\n"
+	}
 	for _, f := range r.Files {
 		v.Linef("compiled %-24s %s", f.Name, megabytes(f.Size))
 	}
@@ -48,9 +61,30 @@ func Build(_ options.Build, r build.Result) show.View {
 		v.Linef(" %-12s %s…  %9s  %5.2f s", i.Platform, digest, megabytes(i.Size), i.Seconds)
 		table.WriteString(markdown.Row(markdown.Text(i.Platform), markdown.Code(digest), megabytes(i.Size)))
 	}
+	if len(r.Steps) > 0 {
+		cached := 0
+		table.WriteString("\n<details><summary>Steps</summary>\n\n" + markdown.Row("step", "seconds") + "|---|---|\n")
+		for _, s := range r.Steps[:min(len(r.Steps), stepsShown)] {
+			took := fmt.Sprintf("%.1f", s.Seconds)
+			if s.Cached {
+				took = "from the cache"
+			}
+			table.WriteString(markdown.Row(markdown.Code(text.Cut(text.OneLine(s.Name), 120, "…")), took))
+		}
+		table.WriteString("\n</details>\n")
+		for _, s := range r.Steps {
+			if s.Cached {
+				cached++
+			}
+		}
+		v.Linef(" %d steps, %d of them from the cache", len(r.Steps), cached)
+	}
 	v.Markdown = table.String()
 	return v
 }
+
+// stepsShown is how many steps the summary lists.
+const stepsShown = 200
 
 // annotated is how many blocking findings become annotations: GitHub shows ten
 // of a step, and the refusal itself is one.

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/command/views"
+	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/bump"
 	"github.com/waybill-dev/waybill/internal/delivery/check"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
@@ -161,5 +162,25 @@ func TestPolicyFindings(t *testing.T) {
 	v = views.Apply(options.Apply{}, apply.Result{Findings: found})
 	if len(v.Annotations) != 1 || len(v.Outputs) != 0 || strings.Contains(show.JSON(v.Document), "applied") {
 		t.Errorf("apply: %+v, %s", v, show.JSON(v.Document))
+	}
+}
+
+// The summary of a build says what each step took, as text: a step's name is the
+// Dockerfile author's.
+func TestBuildSteps(t *testing.T) {
+	t.Parallel()
+	v := views.Build(options.Build{}, build.Result{Steps: []build.Step{
+		{Name: "[2/3] RUN make | <b>", Seconds: 61.26}, {Name: "[3/3] COPY", Cached: true},
+	}})
+	for _, want := range []string{"| `[2/3] RUN make \\| <b>` | 61.3 |", "| `[3/3] COPY` | from the cache |"} {
+		if !strings.Contains(v.Markdown, want) {
+			t.Errorf("lacks %q:\n%s", want, v.Markdown)
+		}
+	}
+	if got := strings.Join(v.Lines, "\n"); got != " 2 steps, 1 of them from the cache" {
+		t.Errorf("says %q", got)
+	}
+	if v := views.Build(options.Build{}, build.Result{}); strings.Contains(v.Markdown, "Steps") || len(v.Lines) > 0 {
+		t.Errorf("assembled: %s %q", v.Markdown, v.Lines)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // The engines.
@@ -45,6 +46,10 @@ type Request struct {
 	Warn func(Warning)
 	// CacheFrom and CacheTo are BuildKit's cache descriptions, TYPE,KEY=VALUE.
 	CacheFrom, CacheTo []string
+	// Cache is REPOSITORY:TAG of the cache that is kept beside the image, to which
+	// the platforms are added; none if empty.
+	Cache string
+	Extras
 }
 
 // Warning is a finding of BuildKit's checks, or another warning of it.
@@ -81,8 +86,16 @@ type Secret struct {
 type Built struct {
 	Images     []Image
 	BaseImages []evidence.BaseImage
+	Steps      []Step // that BuildKit carried out
 	// Close removes the files that hold the layers.
 	Close func() error
+}
+
+// Step is a step of the Dockerfile.
+type Step struct {
+	Name    string  `json:"name"`    // [linux/arm64 build 2/4] RUN make
+	Cached  bool    `json:"cached"`  // whether its result was there already
+	Seconds float64 `json:"seconds"` // that it took
 }
 
 // Image is the image of one platform.
@@ -138,6 +151,12 @@ func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
 	}
 	if wish == BuildKit {
 		return Choice{BuildKit, "as asked"}, nil
+	}
+	if len(r.Contexts) > 0 {
+		if wish == Assemble {
+			return Choice{}, outcome.Usagef("--build-context needs BuildKit: give --engine auto or buildkit")
+		}
+		return Choice{BuildKit, "other build contexts are given"}, nil
 	}
 	for _, p := range r.Platforms {
 		blocker, err := d.executes(r.Target, p, r.Args)

@@ -28,6 +28,8 @@ type Order struct {
 	Repository  name.Repository // to push to, unless Layout is set
 	Layout      string          // directory of the OCI layout to write instead
 	Metadata    string          // file to write the record to; none if empty
+	// Plain delivers the manifest of the one platform without an index around it.
+	Plain bool
 	// Record holds what is known before the build: source, binaries, version.
 	Record evidence.BuildRecord
 	// Notes say what could not be found out of the source.
@@ -72,6 +74,7 @@ type Result struct {
 	Record string               `json:"record,omitempty"` // the artifact that holds the build record, by digest
 	Build  evidence.BuildRecord `json:"build"`
 	Images []PlatformImage      `json:"images"`
+	Steps  []Step               `json:"steps,omitempty"` // of BuildKit
 }
 
 // PlatformImage is the image of one platform.
@@ -98,27 +101,50 @@ func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("compute the digest of the index: %w", err)
 	}
+	var plain v1.Image
+	if o.Plain {
+		if plain, err = annotate(built.Images[0].Image, o.Annotations.Of(LevelManifest, built.Images[0].Platform)); err != nil {
+			return Result{}, fmt.Errorf("annotate the image: %w", err)
+		}
+		if digest, err = plain.Digest(); err != nil {
+			return Result{}, fmt.Errorf("compute the digest of the image: %w", err)
+		}
+	}
 	r := o.Record
 	r.Schema, r.Digest, r.Platforms, r.Engine, r.BaseImages = evidence.BuildSchema, digest.String(), platforms, engine, built.BaseImages
-	result = Result{Build: r}
+	result = Result{Build: r, Steps: built.Steps}
 	for _, image := range built.Images {
 		name := image.Platform.String()
 		result.Images = append(result.Images, PlatformImage{name, platforms[name], image.Size(), image.Took.Seconds()})
 	}
-	if err := result.push(ctx, s.Registry, o, index); err != nil {
+	if err := result.push(ctx, s.Registry, o, made{index, plain}); err != nil {
 		return Result{}, err
 	}
 	return result, nil
 }
 
-func (r *Result) push(ctx context.Context, client *registry.Client, o Order, index v1.ImageIndex) error {
+// made is what was built: an index, and in its place a plain image if that was
+// asked for.
+type made struct {
+	index v1.ImageIndex
+	plain v1.Image
+}
+
+func (m made) push(ctx context.Context, client *registry.Client, repository name.Repository) (imageref.Ref, error) {
+	if m.plain != nil {
+		return client.PushImage(ctx, repository, m.plain)
+	}
+	return client.PushIndex(ctx, repository, m.index)
+}
+
+func (r *Result) push(ctx context.Context, client *registry.Client, o Order, m made) error {
 	if o.Layout != "" {
-		if err := WriteLayout(o.Layout, index, o.Annotations); err != nil {
+		if err := WriteLayout(o.Layout, m, o.Annotations); err != nil {
 			return err
 		}
 		r.Image = filepath.ToSlash(o.Layout) + "@" + r.Build.Digest
 	} else {
-		ref, err := client.PushIndex(ctx, o.Repository, index)
+		ref, err := m.push(ctx, client, o.Repository)
 		if err != nil {
 			return err
 		}

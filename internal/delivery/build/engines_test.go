@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"path"
 	"path/filepath"
@@ -33,6 +34,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -340,6 +342,7 @@ func TestEngines(t *testing.T) {
 	t.Run("same", func(t *testing.T) { t.Parallel(); testSame(t, l) })
 	t.Run("run", func(t *testing.T) { t.Parallel(); testRun(t, l) })
 	t.Run("builder by platform", func(t *testing.T) { t.Parallel(); testBuilders(t, l) })
+	t.Run("extras", func(t *testing.T) { t.Parallel(); testExtras(t, l) })
 	t.Run("cache", func(t *testing.T) { t.Parallel(); testCache(t, l) })
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
@@ -709,6 +712,44 @@ func testBuilders(t *testing.T, l *lab) {
 	}
 }
 
+// testExtras builds with another context, a host's name, an SSH key and a limit.
+func testExtras(t *testing.T, l *lab) {
+	base, _ := l.shellImage(t, "extrashell")
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY --from=more a /a\n" +
+		"RUN --mount=type=ssh echo $SSH_AUTH_SOCK > /agent\nRUN length /etc/hosts > /hosts\n"})
+	more := tree(t, map[string]string{"a": "from elsewhere"})
+	socket := filepath.Join(t.TempDir(), "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	r := build.Request{Context: dir, Platforms: []build.Platform{amd64}, Extras: build.Extras{
+		Contexts: map[string]string{"more": more}, AddHosts: []string{"db=10.0.0.7"}, SSH: []string{"default=" + socket},
+		Ulimits: []string{"nofile=77:77"}, NoCache: true,
+	}}
+	with := filesOf(t, l.build(t, l.buildkit, r).Images[0].Image)
+	r.AddHosts = nil
+	without := filesOf(t, l.build(t, l.buildkit, r).Images[0].Image)
+	if want := fmt.Sprintf("%x", sha256.Sum256([]byte("/run/buildkit/ssh_agent.0\n"))); with["agent"].Content != want {
+		t.Errorf("RUN has no SSH agent: %+v", with["agent"])
+	}
+	if with["a"].Content != fmt.Sprintf("%x", sha256.Sum256([]byte("from elsewhere"))) {
+		t.Errorf("the other context was not read: %+v", with["a"])
+	}
+	if with["hosts"].Content == without["hosts"].Content {
+		t.Error("RUN does not know the host")
+	}
+	r.SSH = []string{"default"}
+	if _, err := tryBuild(t.Context(), l.buildkit, r); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "no SSH agent runs here") {
+		t.Errorf("no agent: %v", err)
+	}
+	if _, err := build.Choose(build.Assemble, r, nil); outcome.Code(err) != outcome.Usage {
+		t.Errorf("assemble: %v", err)
+	}
+}
+
 // testCache exports a cache and imports it: the import must be found.
 func testCache(t *testing.T, l *lab) {
 	base, _ := l.shellImage(t, "cacheshell")
@@ -724,6 +765,35 @@ func testCache(t *testing.T, l *lab) {
 	l.build(t, engine, build.Request{Context: dir, CacheFrom: []string{cache}, Platforms: []build.Platform{amd64}})
 	if !strings.Contains(log.String(), "importing cache manifest from "+l.host+"/cache:1") {
 		t.Errorf("the cache was not read:\n%s", &log)
+	}
+	// What each step took is known.
+	fresh := l.build(t, engine, build.Request{
+		Context: dir, Platforms: []build.Platform{amd64}, Extras: build.Extras{NoCache: true},
+	})
+	if !slices.ContainsFunc(fresh.Steps, func(s build.Step) bool {
+		return s.Name == "[2/2] RUN echo cached > /x" && !s.Cached && s.Seconds > 0
+	}) {
+		t.Errorf("the steps are %+v", fresh.Steps)
+	}
+	// Kept beside the image; one that cannot be read or written is a warning.
+	var says strings.Builder
+	engine.Container.Say = func(format string, args ...any) { fmt.Fprintf(&says, format+"\n", args...) }
+	beside := build.Request{Context: dir, Cache: l.host + "/app:cache-main", Platforms: []build.Platform{amd64}}
+	for _, r := range []build.Request{beside, {
+		Context: dir, CacheFrom: []string{"127.0.0.1:1/none:1"}, CacheTo: []string{"type=registry,ref=127.0.0.1:1/none:1"},
+		Platforms: []build.Platform{amd64},
+	}} {
+		if built := l.build(t, engine, r); len(built.Images) != 1 {
+			t.Errorf("images are %v", built.Images)
+		}
+	}
+	if _, err := l.client.Resolve(t.Context(), l.host+"/app:cache-main-linux-amd64"); err != nil {
+		t.Errorf("no cache is beside the image: %v", err)
+	}
+	for _, want := range []string{"importing cache manifest from 127.0.0.1:1/none:1 failed", "exporting cache to registry failed"} {
+		if !strings.Contains(says.String(), "warning: "+want+", and the image is built without: ") {
+			t.Errorf("lacks a warning %q:\n%s", want, says.String())
+		}
 	}
 }
 

@@ -1,10 +1,15 @@
 package build
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -35,6 +40,9 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 	}
 	if len(o.Platforms) == 0 {
 		return outcome.Usagef("--platform: no platform to build for")
+	}
+	if o.Plain && len(o.Platforms) > 1 {
+		return outcome.Usagef("--plain-manifest is of one platform, and --platform names %d: only an index holds several", len(o.Platforms))
 	}
 	for _, text := range t.Secrets {
 		secret, err := ParseSecret(text, getenv)
@@ -95,4 +103,22 @@ func epoch(given string, commit time.Time) (time.Time, error) {
 		return time.Unix(0, 0).UTC(), nil
 	}
 	return commit, nil
+}
+
+var notInTag = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// CacheBeside is where the cache of a branch is kept, in the image's repository.
+// A ref that is no branch has none: a pull request's code must not write what the
+// branch reads. Branches whose names differ do not share one.
+func CacheBeside(repository name.Repository, ref string) string {
+	branch, is := strings.CutPrefix(ref, "refs/heads/")
+	if !is || branch == "" {
+		return ""
+	}
+	clean := notInTag.ReplaceAllString(branch, "-")
+	if clean != branch || len(clean) > 40 {
+		sum := sha256.Sum256([]byte(branch))
+		clean = clean[:min(len(clean), 40)] + "-" + hex.EncodeToString(sum[:4])
+	}
+	return repository.Name() + ":cache-" + clean
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 )
@@ -58,7 +59,7 @@ func TestAnnotationLevels(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := WriteLayout(dir, index, annotations); err != nil {
+	if err := WriteLayout(dir, made{index: index}, annotations); err != nil {
 		t.Fatal(err)
 	}
 	path, err := layout.FromPath(dir)
@@ -260,5 +261,32 @@ func TestEpoch(t *testing.T) {
 		if _, err := epoch(given, commit); err == nil {
 			t.Errorf("%s is a time", given)
 		}
+	}
+}
+
+// A cache is of one repository and one branch. What is about no branch writes none.
+func TestCacheBeside(t *testing.T) {
+	t.Parallel()
+	repository, err := name.NewRepository("ghcr.io/acme/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{
+		"refs/heads/main": "ghcr.io/acme/app:cache-main", "refs/pull/7/merge": "", "refs/tags/v1": "", "": "", "refs/heads/": "",
+	} {
+		if got := CacheBeside(repository, ref); got != want {
+			t.Errorf("%s: %q, want %q", ref, got, want)
+		}
+	}
+	seen := map[string]string{}
+	for _, branch := range []string{"a/b", "a-b", "a b", "main", "a//b", strings.Repeat("x", 60), strings.Repeat("x", 61), "ä"} {
+		got := CacheBeside(repository, "refs/heads/"+branch)
+		if other, taken := seen[got]; taken {
+			t.Errorf("%s and %s share %s", branch, other, got)
+		}
+		if _, err := name.NewTag(got+"-linux-amd64-linux-arm64-linux-arm-v7", name.StrictValidation); err != nil {
+			t.Errorf("%s: %v", branch, err)
+		}
+		seen[got] = branch
 	}
 }

@@ -58,7 +58,7 @@ func Join(ctx context.Context, client *registry.Client, o Order, records []image
 	}
 	result := Result{Build: joinedRecord(parts), Images: images}
 	result.Build.Digest, result.Build.Version = digest.String(), o.Record.Version
-	return result, result.push(ctx, client, o, index)
+	return result, result.push(ctx, client, o, made{index: index})
 }
 
 func readPart(ctx context.Context, client *registry.Client, o Order, ref imageref.Ref) (part, error) {

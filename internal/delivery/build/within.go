@@ -12,8 +12,9 @@ import (
 // Within refuses a context or Dockerfile outside of workspace, the checked-out
 // commit that the provenance will name, and inside its .git, which is no part
 // of a commit. Links are followed first. If workspace is empty, any is taken: a
-// build on a laptop claims nothing. An empty dockerfile is one in the context.
-func Within(workspace, context, dockerfile string) error {
+// build on a laptop claims nothing. An empty dockerfile is one in the context. more
+// are other build contexts, by name.
+func Within(workspace, context, dockerfile string, more map[string]string) error {
 	if workspace == "" {
 		return nil
 	}
@@ -24,7 +25,11 @@ func Within(workspace, context, dockerfile string) error {
 	if dockerfile == "" {
 		dockerfile = DefaultDockerfile(context)
 	}
-	for _, p := range []struct{ flag, path string }{{"--context", context}, {"--file", dockerfile}} {
+	places := []struct{ flag, path string }{{"--context", context}, {"--file", dockerfile}}
+	for name, dir := range more {
+		places = append(places, struct{ flag, path string }{"--build-context " + name, dir})
+	}
+	for _, p := range places {
 		absolute, err := filepath.Abs(p.path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.flag, err)

@@ -46,7 +46,7 @@ func TestWithin(t *testing.T) {
 			return work + "/" + path
 		}
 		for _, workspace := range []string{work, dir + "/workspace"} {
-			err := build.Within(workspace, in(test.context), in(test.file))
+			err := build.Within(workspace, in(test.context), in(test.file), nil)
 			switch {
 			case test.want == "" && err != nil:
 				t.Errorf("%s %s: %v", test.context, test.file, err)
@@ -55,7 +55,7 @@ func TestWithin(t *testing.T) {
 			}
 		}
 	}
-	if err := build.Within("", outside, ""); err != nil {
+	if err := build.Within("", outside, "", nil); err != nil {
 		t.Errorf("on a laptop: %v", err)
 	}
 }

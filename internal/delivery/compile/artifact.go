@@ -23,14 +23,21 @@ type File struct {
 	Size int64  `json:"size"` // bytes
 }
 
+// Listed is a result that names the binaries, and where nothing holds them yet.
+func Listed(binaries []Binary) (r Result) {
+	for _, b := range binaries {
+		r.Files = append(r.Files, File{b.Name, int64(len(b.Data))})
+	}
+	return r
+}
+
 // Push hands the binaries on as one untagged artifact beside the image.
 func Push(ctx context.Context, client *registry.Client, repository name.Repository, binaries []Binary) (Result, error) {
 	var documents []registry.Document
-	var result Result
 	for _, b := range binaries {
 		documents = append(documents, registry.Document{Name: b.Name, MediaType: "application/octet-stream", Data: b.Data})
-		result.Files = append(result.Files, File{b.Name, int64(len(b.Data))})
 	}
+	result := Listed(binaries)
 	var err error
 	if result.Binaries, err = client.PushDocuments(ctx, repository, evidence.ArtifactBinaries, documents); err != nil {
 		return Result{}, err

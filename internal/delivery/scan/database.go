@@ -21,6 +21,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/text"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Bounds and names of Trivy's database artifact.
@@ -128,10 +130,10 @@ func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Da
 		}
 	}
 	if d, ok := c.cached(ctx, registry, repositories, o); ok {
-		o.warn("%v: going on with the database of %s that is cached", errors.Join(problems...), text.Time(d.UpdatedAt))
+		o.warn("%v: going on with the database of %s that is cached", outcome.Join(problems...), text.Time(d.UpdatedAt))
 		return d, nil
 	}
-	return Database{}, errors.Join(problems...)
+	return Database{}, outcome.Join(problems...)
 }
 
 // cached is what one of the repositories named last, if it is still good enough
@@ -257,7 +259,7 @@ func (c databaseCache) remember(repository string, ref imageref.Ref) error {
 		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	_, err = temporary.WriteString(ref.String())
-	if err := errors.Join(err, temporary.Close()); err != nil {
+	if err := outcome.Join(err, temporary.Close()); err != nil {
 		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
 	return os.Rename(temporary.Name(), path)
@@ -379,5 +381,5 @@ func write(path string, r io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(f, r)
-	return errors.Join(err, f.Close())
+	return outcome.Join(err, f.Close())
 }

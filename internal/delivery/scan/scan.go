@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -52,9 +53,15 @@ type Platforms interface {
 
 // Options of a scan.
 type Options struct {
-	Image     imageref.Ref
-	Baseline  imageref.Ref // zero compares with nothing
-	VEX       []string     // files
+	Image    imageref.Ref
+	Baseline imageref.Ref // zero compares with nothing
+	// OnlyNew lets what the baseline has too refuse nothing.
+	OnlyNew bool
+	// Registry is the host that the child's credentials are for.
+	Registry string
+	// Layout is the directory of an OCI layout that Image is served from.
+	Layout    string
+	VEX       []string // files
 	Threshold evidence.Threshold
 	Now       func() time.Time
 	// JavaDatabase fetches the second database, which only images with JAR files
@@ -62,16 +69,44 @@ type Options struct {
 	JavaDatabase func(ctx context.Context) (dir string, err error)
 }
 
-// Parse reads the images, and the file of waivers. Empty texts are not given. An
-// error names the flag.
-func (o *Options) Parse(image, baseline, waivers string) (err error) {
-	if o.Image, err = imageref.Parse(image); err != nil {
-		return err
-	}
-	if baseline != "" {
-		if o.Baseline, err = imageref.Parse(baseline); err != nil {
-			return fmt.Errorf("--baseline: %w", err)
+// Resolver finds the digest that a tag names; internal/door/registry's Client
+// does.
+type Resolver interface {
+	Resolve(ctx context.Context, reference string) (imageref.Ref, error)
+}
+
+// Compare finds the image to compare with, by digest or by tag. A pull request
+// compares with an image that may not be there, or may not be its to read: with
+// OnlyNew the note says so, and every finding counts.
+func (o *Options) Compare(ctx context.Context, r Resolver, reference string) (note string, err error) {
+	switch {
+	case reference == "" && o.OnlyNew:
+		return "", outcome.Usagef("--only-new compares with an image: give --baseline")
+	case reference == "":
+		return "", nil
+	case !o.OnlyNew:
+		if o.Baseline, err = imageref.Parse(reference); err != nil {
+			return "", outcome.Usagef("--baseline: %w (with --only-new a tag will do)", err)
 		}
+		return "", nil
+	}
+	if o.Baseline, err = r.Resolve(ctx, reference); err != nil {
+		return fmt.Sprintf("every finding counts, because the image to compare with cannot be read: %v", err), ctx.Err()
+	}
+	return "", nil
+}
+
+// Parse reads the image, and the file of waivers. Empty texts are not given. An
+// error names the flag.
+func (o *Options) Parse(image, waivers string) (err error) {
+	switch {
+	case image != "" && o.Layout != "":
+		return fmt.Errorf("which image? Give %s or --oci-layout, not both", image)
+	case o.Layout == "":
+		if o.Image, err = imageref.Parse(image); err != nil {
+			return err
+		}
+		o.Registry = o.Image.Registry()
 	}
 	if waivers != "" {
 		if o.Threshold.Waivers, err = ReadWaivers(waivers); err != nil {
@@ -132,6 +167,14 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 	if len(reports) > 1 {
 		added, fixed := evidence.CompareScans(reports[1], reports[0])
 		result.Baseline = &Comparison{Image: o.Baseline, New: added, Fixed: fixed}
+		if o.OnlyNew {
+			result.Blocking = slices.DeleteFunc(result.Blocking, func(f evidence.Finding) bool {
+				return !slices.ContainsFunc(added, func(n evidence.Finding) bool { return n.Key() == f.Key() })
+			})
+		}
+	}
+	if o.Layout != "" {
+		result.Report.Image = filepath.ToSlash(o.Layout) + "@" + o.Image.Digest()
 	}
 	return result, nil
 }
@@ -157,7 +200,7 @@ func ask(
 
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
 	request := exchange.Request{
-		Version: exchange.Version, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
+		Version: exchange.Version, Registry: o.Registry, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
 		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {

@@ -12,6 +12,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/text"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // ReadWaivers reads a YAML list of waivers, each with id, reason and expires, and
@@ -54,7 +56,7 @@ func parseWaivers(path string, data []byte) ([]evidence.Waiver, error) {
 		}
 		waivers = append(waivers, w)
 	}
-	return waivers, errors.Join(problems...)
+	return waivers, outcome.Join(problems...)
 }
 
 func parseWaiver(path string, node *yaml.Node) (evidence.Waiver, error) {
@@ -100,7 +102,7 @@ func parseWaiver(path string, node *yaml.Node) (evidence.Waiver, error) {
 			problem(node, "the waiver of %s has no expiry: expires: YYYY-MM-DD", w.ID)
 		}
 	}
-	return w, errors.Join(problems...)
+	return w, outcome.Join(problems...)
 }
 
 // parseExpiry reads a day, from whose start in UTC the waiver is over, or an

@@ -18,6 +18,7 @@ type Facts struct {
 	Ref       string // refs/heads/main, refs/tags/v1.2.3, refs/pull/7/merge
 	RunNumber int    // 0 outside Actions
 	Now       time.Time
+	Existing  []string // tags that the repository has
 }
 
 // maxTag is the longest tag that registries take.
@@ -30,15 +31,19 @@ const maxTag = 128
 //
 // The types and the way they clean up names are those of
 // https://github.com/docker/metadata-action.
-func Expand(types []string, facts Facts) (tags, notes []string, err error) {
+func Expand(types []string, flavor Flavor, facts Facts) (tags, notes []string, err error) {
+	list, err := entries(types, flavor, facts)
+	if err != nil {
+		return nil, nil, err
+	}
 	var problems []error
-	for _, text := range types {
-		tag, note, err := expand(text, facts)
+	for _, e := range list {
+		tag, note, err := expand(e, facts)
 		switch {
 		case err != nil:
-			problems = append(problems, fmt.Errorf("--tags %s: %w", text, err))
+			problems = append(problems, fmt.Errorf("--tags %s: %w", e.text, err))
 		case note != "":
-			notes = append(notes, text+": "+note)
+			notes = append(notes, e.text+": "+note)
 		case !slices.Contains(tags, tag):
 			tags = append(tags, tag)
 		}
@@ -46,13 +51,14 @@ func Expand(types []string, facts Facts) (tags, notes []string, err error) {
 	return tags, notes, outcome.Join(problems...)
 }
 
-func expand(text string, facts Facts) (tag, note string, err error) {
-	kind, value, hasValue := strings.Cut(text, ":")
+func expand(e entry, facts Facts) (tag, note string, err error) {
+	kind, value, hasValue := strings.Cut(e.text, ":")
+	facts.Existing = e.bare(facts.Existing)
 	if takesValue := slices.Contains([]string{"raw", "semver", "schedule"}, kind); takesValue != hasValue || takesValue && value == "" {
 		if takesValue {
 			return "", "", fmt.Errorf("%s needs a value: %s:VALUE", kind, kind)
 		}
-		if slices.Contains([]string{"sha", "ref", "run"}, kind) {
+		if slices.Contains([]string{"sha", "run", "latest"}, kind) {
 			return "", "", fmt.Errorf("%s takes no value", kind)
 		}
 	}
@@ -65,9 +71,13 @@ func expand(text string, facts Facts) (tag, note string, err error) {
 		}
 		tag = "sha-" + facts.Commit[:7]
 	case "ref":
-		tag, err = fromRef(facts.Ref)
+		tag, note, err = fromRef(facts.Ref, value)
 	case "semver":
-		tag, note, err = fromVersion(value, facts.Ref)
+		tag, note, err = fromVersion(value, facts)
+	case "latest":
+		if tag, note, err = fromVersion("{{version}}", facts); err == nil && note == "" {
+			tag, note = "latest", newest(facts)
+		}
 	case "run":
 		if facts.RunNumber == 0 {
 			return "", "", errors.New("there is no run number outside GitHub Actions")
@@ -76,10 +86,14 @@ func expand(text string, facts Facts) (tag, note string, err error) {
 	case "schedule":
 		tag = facts.Now.UTC().Format(value)
 	default:
-		return "", "", errors.New("unknown type: want raw:VALUE, sha, ref, semver:PATTERN, run or schedule:LAYOUT")
+		return "", "", errors.New("unknown type: want raw:VALUE, sha, ref, semver, semver:PATTERN, latest, run, schedule:LAYOUT, " +
+			"or type=… as metadata-action has it")
 	}
 	if err != nil || note != "" {
 		return "", note, err
+	}
+	if !e.alone {
+		tag = e.prefix + tag + e.suffix
 	}
 	clean := sanitize(tag)
 	if clean == "" {
@@ -103,20 +117,26 @@ var reserved = regexp.MustCompile(`(?i)^(?:sha|blake)[a-z0-9._-]*-[0-9a-f]{64}`)
 
 var pullRequest = regexp.MustCompile(`^refs/pull/([0-9]+)/(?:merge|head)$`)
 
-func fromRef(ref string) (string, error) {
+// fromRef names a ref. event, if not empty, is the one kind that counts: branch,
+// tag or pr.
+func fromRef(ref, event string) (tag, note string, err error) {
+	kind := ""
 	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-		return branch, nil
+		kind, tag = "branch", branch
+	} else if name, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		kind, tag = "tag", name
+	} else if m := pullRequest.FindStringSubmatch(ref); m != nil {
+		kind, tag = "pr", "pr-"+m[1]
 	}
-	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
-		return tag, nil
+	switch {
+	case ref == "":
+		return "", "", errors.New("the ref is not known: neither the job nor git names one")
+	case kind == "":
+		return "", "", fmt.Errorf("%q is no branch, tag or pull request", ref)
+	case event != "" && event != kind:
+		return "", "left out, " + ref + " is of another kind", nil
 	}
-	if m := pullRequest.FindStringSubmatch(ref); m != nil {
-		return "pr-" + m[1], nil
-	}
-	if ref == "" {
-		return "", errors.New("the ref is not known: neither the job nor git names one")
-	}
-	return "", fmt.Errorf("%q is no branch, tag or pull request", ref)
+	return tag, "", nil
 }
 
 // version is https://semver.org with an optional v in front.
@@ -126,7 +146,7 @@ var placeholder = regexp.MustCompile(`\{\{[^{}]*\}\}`)
 
 // fromVersion fills in a pattern. A prerelease is no release: it never takes
 // the tag 1.2 or latest-like shorter forms from one.
-func fromVersion(pattern, ref string) (tag, note string, err error) {
+func fromVersion(pattern string, facts Facts) (tag, note string, err error) {
 	known := map[string]int{"{{version}}": 0, "{{raw}}": 0, "{{major}}": 1, "{{minor}}": 2, "{{patch}}": 3}
 	found := placeholder.FindAllString(pattern, -1)
 	if len(found) == 0 {
@@ -139,7 +159,7 @@ func fromVersion(pattern, ref string) (tag, note string, err error) {
 		}
 		whole = whole || p == "{{version}}" || p == "{{raw}}"
 	}
-	name, isTag := strings.CutPrefix(ref, "refs/tags/")
+	name, isTag := strings.CutPrefix(facts.Ref, "refs/tags/")
 	if !isTag {
 		return "", "left out, the ref is no tag", nil
 	}
@@ -149,6 +169,11 @@ func fromVersion(pattern, ref string) (tag, note string, err error) {
 	}
 	if m[4] != "" && !whole {
 		return "", fmt.Sprintf("left out, %s is a prerelease", name), nil
+	}
+	if !whole {
+		if note := superseded(pattern, facts); note != "" {
+			return "", note, nil
+		}
 	}
 	return placeholder.ReplaceAllStringFunc(pattern, func(p string) string {
 		switch p {
@@ -160,6 +185,29 @@ func fromVersion(pattern, ref string) (tag, note string, err error) {
 			return m[known[p]]
 		}
 	}), "", nil
+}
+
+// newest says why the run's version is not the latest release; empty if it is.
+func newest(facts Facts) string {
+	name := strings.TrimPrefix(facts.Ref, "refs/tags/")
+	if m := version.FindStringSubmatch(name); m != nil && m[4] != "" {
+		return fmt.Sprintf("left out, %s is a prerelease", name)
+	}
+	return superseded("", facts)
+}
+
+// superseded says that a newer version has what a shorter form of the run's
+// version would take from it; empty if none has.
+func superseded(pattern string, facts Facts) string {
+	name := strings.TrimPrefix(facts.Ref, "refs/tags/")
+	m := version.FindStringSubmatch(name)
+	if m == nil {
+		return ""
+	}
+	if other := newer(name, m, pattern, facts.Existing); other != "" {
+		return fmt.Sprintf("left out, the newer version %s has it", other)
+	}
+	return ""
 }
 
 var notInTag = regexp.MustCompile(`[^A-Za-z0-9._-]+`)

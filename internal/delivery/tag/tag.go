@@ -10,7 +10,11 @@ package tag
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -24,8 +28,23 @@ type Registry interface {
 	Tag(ctx context.Context, ref imageref.Ref, tag string) error
 }
 
-// Nowhere is a Registry that writes nothing, for a dry run.
-type Nowhere struct{}
+// Reader says what tags there are and what they name; internal/door/registry's
+// Client does.
+type Reader interface {
+	Tags(ctx context.Context, repository name.Repository) ([]string, error)
+	Resolve(ctx context.Context, reference string) (imageref.Ref, error)
+	// Created is when the source of an image was committed; zero if it does not say.
+	Created(ctx context.Context, ref imageref.Ref) (time.Time, error)
+}
+
+// Shelf is a registry to read and to write.
+type Shelf interface {
+	Registry
+	Reader
+}
+
+// Nowhere is a Shelf that writes nothing, for a dry run.
+type Nowhere struct{ Reader }
 
 // Tag does nothing.
 func (Nowhere) Tag(context.Context, imageref.Ref, string) error { return nil }
@@ -34,7 +53,10 @@ func (Nowhere) Tag(context.Context, imageref.Ref, string) error { return nil }
 type Request struct {
 	Waybill evidence.Waybill
 	Types   []string // raw:VALUE, sha, ref, …
+	Flavor  Flavor
 	Facts   Facts
+	// AllowOlder lets a tag move back to an image of an older commit.
+	AllowOlder bool
 }
 
 // Result is what was written.
@@ -46,19 +68,82 @@ type Result struct {
 
 // Run plans and writes the tags. Where writing fails, the result holds those that
 // are written.
-func Run(ctx context.Context, registry Registry, r Request) (Result, error) {
-	tags, notes, err := Plan(r.Waybill, r.Types, r.Facts)
+func Run(ctx context.Context, registry Shelf, r Request) (Result, error) {
+	if err := rules.Refusal(r.Waybill.Decision, r.Waybill); err != nil {
+		return Result{}, err
+	}
+	var err error
+	if !r.AllowOlder {
+		if r.Facts.Existing, err = registry.Tags(ctx, r.Waybill.Image.Name()); err != nil {
+			return Result{}, err
+		}
+	}
+	tags, notes, err := Plan(r.Waybill, r.Types, r.Flavor, r.Facts)
 	if err != nil {
 		return Result{}, err
 	}
+	var ahead []string
+	for _, t := range tags {
+		note, err := backwards(ctx, registry, r, t)
+		if err != nil {
+			return Result{}, err
+		}
+		if note != "" {
+			notes = append(notes, note)
+			continue
+		}
+		ahead = append(ahead, t)
+	}
+	tags = ahead
 	written, err := Apply(ctx, registry, r.Waybill, tags)
 	return Result{Tags: written, Notes: notes, Waybill: r.Waybill}, err
+}
+
+// backwards says that a tag names an image of a newer commit already, and would
+// move back to an older one; empty if it would not.
+func backwards(ctx context.Context, registry Reader, r Request, tag string) (note string, err error) {
+	if r.AllowOlder || !slices.Contains(r.Facts.Existing, tag) {
+		return "", nil
+	}
+	now, err := registry.Resolve(ctx, r.Waybill.Image.Repository()+":"+tag)
+	if err != nil || now.Digest() == r.Waybill.Image.Digest() {
+		return "", err
+	}
+	var times [2]time.Time
+	for i, ref := range []imageref.Ref{now, r.Waybill.Image} {
+		if times[i], err = registry.Created(ctx, ref); err != nil {
+			return "", err
+		}
+	}
+	if times[0].IsZero() || times[1].IsZero() || !times[0].After(times[1]) {
+		return "", nil
+	}
+	return fmt.Sprintf("%s: left out, it names %s of a newer commit (%s, this one %s): --allow-older moves it back", tag, now.Short(),
+		text.Time(times[0]), text.Time(times[1])), nil
+}
+
+// Built finds the image that was built from a commit, by the tag that says so.
+// The tag is no proof: callers must check that the evidence proves the commit.
+func Built(ctx context.Context, registry Reader, repository name.Repository, commit string) (imageref.Ref, error) {
+	tag, _, err := expand(entry{text: "sha"}, Facts{Commit: commit})
+	if err != nil {
+		return imageref.Ref{}, outcome.Usagef("%s names no digest, and %w", repository, err)
+	}
+	existing, err := registry.Tags(ctx, repository)
+	if err != nil {
+		return imageref.Ref{}, err
+	}
+	if !slices.Contains(existing, tag) {
+		return imageref.Ref{}, outcome.Pendingf("no image of commit %s is in %s yet: run this again once the default branch's delivery "+
+			"of that commit has ended", text.Commit(commit), repository)
+	}
+	return registry.Resolve(ctx, repository.Name()+":"+tag)
 }
 
 // Plan decides which tags the judged image gets. facts.Commit is the commit
 // that the run is about; the tags are made from the one that the evidence
 // proves, where it proves one.
-func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string, err error) {
+func Plan(w evidence.Waybill, types []string, flavor Flavor, facts Facts) (tags, notes []string, err error) {
 	if proven := w.Source.Commit; proven != "" {
 		if facts.Commit != "" && facts.Commit != proven && named(types) {
 			return nil, nil, outcome.Usagef("the image was built from commit %s, this run is about %s: ref and semver would say of "+
@@ -67,7 +152,7 @@ func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string
 		}
 		facts.Commit = proven
 	}
-	tags, notes, err = Expand(types, facts)
+	tags, notes, err = Expand(types, flavor, facts)
 	if err != nil {
 		return nil, nil, outcome.Usagef("%w", err)
 	}
@@ -77,7 +162,8 @@ func Plan(w evidence.Waybill, types []string, facts Facts) (tags, notes []string
 // named reports whether a type takes its name from the run's ref.
 func named(types []string) bool {
 	for _, t := range types {
-		if t == "ref" || strings.HasPrefix(t, "semver:") {
+		if t == "ref" || t == "latest" || strings.HasPrefix(t, "semver") || strings.HasPrefix(t, "type=semver") ||
+			strings.HasPrefix(t, "type=ref") {
 			return true
 		}
 	}

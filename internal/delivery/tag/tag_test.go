@@ -65,7 +65,7 @@ func TestExpand(t *testing.T) {
 			if strings.HasPrefix(test.types, "raw:.a") {
 				types = []string{test.types}
 			}
-			tags, notes, err := Expand(types, test.facts)
+			tags, notes, err := Expand(types, Flavor{}, test.facts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,21 +82,28 @@ func TestExpand(t *testing.T) {
 func TestExpandRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"latest":                "--tags latest: unknown type: want raw:VALUE, sha, ref",
-		"raw":                   "raw needs a value",
-		"raw:":                  "raw needs a value",
-		"raw:…":                 `nothing of "…" can stand in a tag`,
-		"sha:long":              "sha takes no value",
-		"sha":                   "the commit is not known",
-		"ref":                   "the ref is not known",
-		"run":                   "there is no run number outside GitHub Actions",
-		"semver":                "semver needs a value",
-		"semver:1.2":            "the pattern has none of {{version}}",
-		"semver:{{ver}}":        "unknown {{ver}}",
-		"schedule":              "schedule needs a value",
-		"type=raw,value=latest": "unknown type",
+		"newest":                      "--tags newest: unknown type: want raw:VALUE, sha, ref",
+		"latest:x":                    "latest takes no value",
+		"type=sha,prefix=x-":          "prefix cannot be given",
+		"type=ref":                    "want event=branch, event=tag or event=pr",
+		"type=edge":                   "type=edge is unknown here: want semver, raw, ref or sha",
+		"type=raw,colour=red":         `"colour=red" is unknown here`,
+		"type=raw,value=x,enable=yes": "enable=yes is neither true nor false",
+		"type=semver,pattern={{version}},value=1.0.0": "the version is that of the tag that started the run",
+		"type=semver":    "semver needs a value",
+		"raw":            "raw needs a value",
+		"raw:":           "raw needs a value",
+		"raw:…":          `nothing of "…" can stand in a tag`,
+		"sha:long":       "sha takes no value",
+		"sha":            "the commit is not known",
+		"ref":            "the ref is not known",
+		"run":            "there is no run number outside GitHub Actions",
+		"semver:":        "semver needs a value",
+		"semver:1.2":     "the pattern has none of {{version}}",
+		"semver:{{ver}}": "unknown {{ver}}",
+		"schedule":       "schedule needs a value",
 	} {
-		if _, _, err := Expand([]string{"raw:ok", text}, Facts{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := Expand([]string{"raw:ok", text}, Flavor{}, Facts{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
@@ -125,13 +132,13 @@ func TestEvidenceTagsAreReserved(t *testing.T) {
 		"a version":            {"semver:sha256-" + hex[:63] + "{{patch}}", Facts{Ref: "refs/tags/v1.2.3"}},
 		"a schedule":           {"schedule:sha256-" + strings.Repeat("a", 64), Facts{Now: at}},
 	} {
-		_, _, err := Plan(evidence.Waybill{}, []string{test.text}, test.facts)
+		_, _, err := Plan(evidence.Waybill{}, []string{test.text}, Flavor{}, test.facts)
 		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "is reserved: signatures and attestations") {
 			t.Errorf("%s: got %v, want a refusal of the reserved tag", name, err)
 		}
 	}
 	for _, text := range []string{"raw:sha256-" + hex[:63], "raw:sha256", "raw:v1-" + hex} {
-		if _, _, err := Expand([]string{text}, Facts{}); err != nil {
+		if _, _, err := Expand([]string{text}, Flavor{}, Facts{}); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -152,12 +159,12 @@ func waybill(t *testing.T, source string, state evidence.State) evidence.Waybill
 func TestPlanTakesTheProvenCommit(t *testing.T) {
 	t.Parallel()
 	facts := Facts{Commit: other, Ref: "refs/tags/v1.2.3"}
-	tags, _, err := Plan(waybill(t, commit, evidence.Met), []string{"sha"}, facts)
+	tags, _, err := Plan(waybill(t, commit, evidence.Met), []string{"sha"}, Flavor{}, facts)
 	if err != nil || !cmp.Equal(tags, []string{"sha-4be1f7a"}) {
 		t.Errorf("got %q, %v, want the commit that the evidence proves", tags, err)
 	}
 	for _, types := range [][]string{{"ref"}, {"raw:x", "semver:{{version}}"}} {
-		_, _, err := Plan(waybill(t, commit, evidence.Met), types, facts)
+		_, _, err := Plan(waybill(t, commit, evidence.Met), types, Flavor{}, facts)
 		if outcome.Code(err) != outcome.Usage || !strings.Contains(
 			err.Error(), "was built from commit 4be1f7a, this run is about d03c9e2",
 		) {
@@ -165,13 +172,15 @@ func TestPlanTakesTheProvenCommit(t *testing.T) {
 		}
 	}
 	facts.Commit = commit
-	if tags, _, err := Plan(waybill(t, commit, evidence.Met), []string{"ref", "semver:{{version}}"}, facts); err != nil || len(tags) != 2 {
+	tags, _, err = Plan(waybill(t, commit, evidence.Met), []string{"ref", "semver:{{version}}"}, Flavor{}, facts)
+	if err != nil || len(tags) != 2 {
 		t.Errorf("got %q, %v", tags, err)
 	}
-	if tags, _, err := Plan(waybill(t, "", evidence.Met), []string{"sha"}, facts); err != nil || !cmp.Equal(tags, []string{"sha-4be1f7a"}) {
+	tags, _, err = Plan(waybill(t, "", evidence.Met), []string{"sha"}, Flavor{}, facts)
+	if err != nil || !cmp.Equal(tags, []string{"sha-4be1f7a"}) {
 		t.Errorf("without proof: got %q, %v", tags, err)
 	}
-	if _, _, err := Plan(waybill(t, commit, evidence.Met), []string{"nonsense"}, facts); outcome.Code(err) != outcome.Usage {
+	if _, _, err := Plan(waybill(t, commit, evidence.Met), []string{"nonsense"}, Flavor{}, facts); outcome.Code(err) != outcome.Usage {
 		t.Errorf("got %v, want wrong usage", err)
 	}
 }

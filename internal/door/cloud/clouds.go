@@ -43,9 +43,12 @@ type Azure struct {
 	Refreshing bool
 }
 
+// Audiences that the clouds ask of the job's token, and Google's exchange.
 const (
-	awsAudience   = "sts.amazonaws.com"
-	azureAudience = "api://AzureADTokenExchange"
+	AWSAudience     = "sts.amazonaws.com"
+	AzureAudience   = "api://AzureADTokenExchange"
+	GoogleTokenType = "urn:ietf:params:oauth:token-type:jwt"
+	GoogleTokenURL  = "https://sts.googleapis.com/v1/token"
 )
 
 var (
@@ -108,7 +111,7 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 	if a := r.AWS; a != nil {
 		file := filepath.Join(dir, "aws-token")
 		list = append(list, cloud{
-			audience: cmp.Or(a.Audience, awsAudience), file: file,
+			audience: cmp.Or(a.Audience, AWSAudience), file: file,
 			variables: []Variable{
 				{"AWS_ROLE_ARN", a.Role}, {"AWS_WEB_IDENTITY_TOKEN_FILE", file}, {"AWS_ROLE_SESSION_NAME", a.Session},
 				{"AWS_REGION", a.Region}, {"AWS_DEFAULT_REGION", a.Region},
@@ -117,9 +120,7 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 		})
 	}
 	if g := r.Google; g != nil {
-		c := cloud{audience: cmp.Or(
-			g.Audience, "https://iam.googleapis.com/"+g.Provider,
-		), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
+		c := cloud{audience: g.TokenAudience(), file: g.token(dir), variables: []Variable{{"GOOGLE_APPLICATION_CREDENTIALS", g.file(dir)}},
 			clears: []string{"GOOGLE_CREDENTIALS", "GOOGLE_OAUTH_ACCESS_TOKEN", "GOOGLE_IMPERSONATE_SERVICE_ACCOUNT"}}
 		if g.Project != "" {
 			c.variables = append(c.variables, Variable{"GOOGLE_PROJECT", g.Project}, Variable{"GOOGLE_CLOUD_PROJECT", g.Project})
@@ -127,7 +128,7 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 		list = append(list, c)
 	}
 	if a := r.Azure; a != nil {
-		c := cloud{audience: azureAudience, variables: []Variable{
+		c := cloud{audience: AzureAudience, variables: []Variable{
 			{"ARM_USE_OIDC", "true"}, {"ARM_CLIENT_ID", a.Client}, {"ARM_TENANT_ID", a.Tenant},
 		},
 			clears: []string{
@@ -148,6 +149,23 @@ func (r Request) clouds(dir string) ([]cloud, error) {
 	return list, nil
 }
 
+// TokenAudience is the audience of the job's token.
+func (g *Google) TokenAudience() string {
+	return cmp.Or(g.Audience, "https://iam.googleapis.com/"+g.Provider)
+}
+
+// Resource is how Google's token service names the provider.
+func (g *Google) Resource() string { return "//iam.googleapis.com/" + g.Provider }
+
+// Impersonation is where a token of the service account is had; empty if there
+// is none to act as.
+func (g *Google) Impersonation() string {
+	if g.ServiceAccount == "" {
+		return ""
+	}
+	return "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" + g.ServiceAccount + ":generateAccessToken"
+}
+
 func (g *Google) token(dir string) string { return filepath.Join(dir, "google-token") }
 func (g *Google) file(dir string) string  { return filepath.Join(dir, "google-credentials.json") }
 
@@ -155,13 +173,12 @@ func (g *Google) file(dir string) string  { return filepath.Join(dir, "google-cr
 // the token is.
 func (g *Google) credentials(dir string) []byte {
 	form := map[string]any{
-		"type": "external_account", "audience": "//iam.googleapis.com/" + g.Provider,
-		"subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": "https://sts.googleapis.com/v1/token",
+		"type": "external_account", "audience": g.Resource(), "subject_token_type": GoogleTokenType, "token_url": GoogleTokenURL,
 		"universe_domain":   "googleapis.com",
 		"credential_source": map[string]any{"file": g.token(dir), "format": map[string]string{"type": "text"}},
 	}
-	if g.ServiceAccount != "" {
-		form["service_account_impersonation_url"] = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" + g.ServiceAccount + ":generateAccessToken"
+	if url := g.Impersonation(); url != "" {
+		form["service_account_impersonation_url"] = url
 	}
 	data, _ := json.MarshalIndent(form, "", "  ") // maps of strings
 	return data

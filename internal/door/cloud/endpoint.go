@@ -30,11 +30,11 @@ func (s *Session) listen(ctx context.Context) error {
 			http.Error(w, "not the program that was given this address", http.StatusUnauthorized)
 			return
 		}
-		if a := r.URL.Query().Get("audience"); a != "" && a != azureAudience {
-			http.Error(w, "only for "+azureAudience, http.StatusForbidden)
+		if a := r.URL.Query().Get("audience"); a != "" && a != AzureAudience {
+			http.Error(w, "only for "+AzureAudience, http.StatusForbidden)
 			return
 		}
-		token, err := s.tokens.IDToken(r.Context(), azureAudience)
+		token, err := s.tokens.IDToken(r.Context(), AzureAudience)
 		if err != nil {
 			http.Error(w, "no token: see the log of waybill", http.StatusBadGateway)
 			s.mu.Lock()
@@ -48,7 +48,7 @@ func (s *Session) listen(ctx context.Context) error {
 	go func() { _ = e.server.Serve(listener) }() // ends with close
 	s.azure = e
 	for i := range s.clouds {
-		if s.clouds[i].audience == azureAudience {
+		if s.clouds[i].audience == AzureAudience {
 			s.clouds[i].variables = append(
 				s.clouds[i].variables, Variable{"ARM_OIDC_REQUEST_URL", e.url}, Variable{"ARM_OIDC_REQUEST_TOKEN", e.bearer},
 			)

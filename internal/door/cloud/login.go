@@ -78,7 +78,7 @@ func Open(ctx context.Context, tokens Tokens, r Request, dir string) (*Session, 
 	}
 	if r.Azure != nil && r.Azure.Refreshing {
 		// Asked for once now, so that a job without an identity hears it here.
-		if _, err := tokens.IDToken(ctx, azureAudience); err != nil {
+		if _, err := tokens.IDToken(ctx, AzureAudience); err != nil {
 			return nil, err
 		}
 		if err := s.listen(ctx); err != nil {

@@ -18,6 +18,7 @@ import (
 // Error is a request to a registry that failed after its retries.
 type Error struct {
 	Host   string
+	Path   string // of the repository
 	Doing  string
 	Status int // HTTP status, 0 when there was no answer
 	Cause  error
@@ -45,12 +46,15 @@ func (e *Error) hint() string {
 	}
 	switch {
 	case e.Status == http.StatusUnauthorized:
-		return " (not logged in, or with a wrong password: docker login, or WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD)"
+		return " (not logged in, or with a wrong password: docker login, WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD, " +
+			"or --registry-identity for a registry of AWS, Google or Azure)"
 	case e.Status == http.StatusForbidden:
 		return " (the login is not allowed to: ghcr.io needs the permission packages, read to pull and write to push, and the " +
 			"package must grant it to this repository)"
 	case e.Status == http.StatusTooManyRequests:
 		return " (the registry limits requests: log in, or try again later)"
+	case e.missing() != "":
+		return " (the repository " + e.Host + "/" + e.Path + " does not exist, and no push makes it: " + e.missing() + ")"
 	case e.Status >= http.StatusInternalServerError:
 		return " (the registry itself has trouble: try again later)"
 	case e.Status != 0:
@@ -61,6 +65,40 @@ func (e *Error) hint() string {
 		return " (is the host right, and reachable from here?)"
 	}
 	return ""
+}
+
+var (
+	privateECR = regexp.MustCompile(`^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.`)
+	googleHost = regexp.MustCompile(`^([a-z0-9-]+)-docker\.pkg\.dev$`)
+)
+
+// missing is the command that makes the repository, where the registry says that
+// there is none and wants it made before a push; otherwise empty.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/docker-push-ecr-image.html
+// https://cloud.google.com/artifact-registry/docs/docker/pushing-and-pulling
+func (e *Error) missing() string {
+	if e.Status != http.StatusNotFound || !strings.Contains(e.Cause.Error(), string(transport.NameUnknownErrorCode)) {
+		return ""
+	}
+	project, rest, _ := strings.Cut(e.Path, "/")
+	first, _, _ := strings.Cut(rest, "/")
+	switch ecr, google := privateECR.FindStringSubmatch(e.Host), googleHost.FindStringSubmatch(e.Host); {
+	case ecr != nil:
+		return fmt.Sprintf("aws ecr create-repository --region %s --repository-name %s, or build with --create-repository", ecr[1], e.Path)
+	case e.Host == "public.ecr.aws":
+		return "aws ecr-public create-repository --region us-east-1 --repository-name " + rest + ", or build with --create-repository"
+	case google != nil:
+		return fmt.Sprintf("gcloud artifacts repositories create %s --project %s --location %s --repository-format docker",
+			first, project, google[1])
+	}
+	return ""
+}
+
+// LacksRepository reports whether a registry answered that it has no such
+// repository, and makes none by a push.
+func LacksRepository(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.missing() != ""
 }
 
 var urls = regexp.MustCompile(`https?://[^\s"'<>]+`)
@@ -94,7 +132,7 @@ func tidy(text string) string {
 }
 
 func wrap(repository name.Repository, doing string, err error) error {
-	e := &Error{Host: repository.RegistryStr(), Doing: doing, Cause: err}
+	e := &Error{Host: repository.RegistryStr(), Path: repository.RepositoryStr(), Doing: doing, Cause: err}
 	var answer *transport.Error
 	if errors.As(err, &answer) {
 		e.Status = answer.StatusCode

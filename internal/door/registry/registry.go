@@ -8,8 +8,10 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -27,6 +29,9 @@ type Options struct {
 	// Username and Password go to the host of Registry alone, before Keychain
 	// is asked.
 	Registry, Username, Password string
+	// Clouds, if not nil, is asked last: for registries whose passwords are had
+	// from their cloud.
+	Clouds authn.Keychain
 	// UserAgent is appended to go-containerregistry's own.
 	UserAgent string
 	// Transport replaces the bounded default one, for tests.
@@ -53,6 +58,9 @@ func New(o Options) *Client {
 	}
 	if o.Registry != "" && o.Password != "" {
 		c.keychain = authn.NewMultiKeychain(login{o.Registry, o.Username, o.Password}, c.keychain)
+	}
+	if o.Clouds != nil {
+		c.keychain = authn.NewMultiKeychain(c.keychain, o.Clouds)
 	}
 	inner := o.Transport
 	if inner == nil {
@@ -265,4 +273,38 @@ func WithOrigin(layer, replacement v1.Layer) v1.Layer {
 		return &remote.MountableLayer{Layer: replacement, Reference: mountable.Reference}
 	}
 	return replacement
+}
+
+// Tags lists the tags of a repository; none if there is no such repository.
+func (c *Client) Tags(ctx context.Context, repository name.Repository) ([]string, error) {
+	tags, err := remote.List(repository, c.RemoteOptions(ctx)...)
+	if err != nil {
+		err = wrap(repository, "list the tags of "+repository.Name(), err)
+		if IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return tags, nil
+}
+
+// Annotation is an annotation of an index or manifest; empty if it has none of
+// the name.
+// https://github.com/opencontainers/image-spec/blob/main/annotations.md
+func (c *Client) Annotation(ctx context.Context, ref imageref.Ref, name string) (string, error) {
+	m, err := c.Manifest(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	var noted struct{ Annotations map[string]string }
+	_ = json.Unmarshal(m.Raw, &noted) // what cannot be read says nothing
+	return noted.Annotations[name], nil
+}
+
+// Created is when the source of an index or manifest was committed; zero if it
+// does not say.
+func (c *Client) Created(ctx context.Context, ref imageref.Ref) (time.Time, error) {
+	text, err := c.Annotation(ctx, ref, "org.opencontainers.image.created")
+	at, _ := time.Parse(time.RFC3339, text)
+	return at, err
 }

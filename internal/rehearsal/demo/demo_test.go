@@ -47,6 +47,9 @@ func TestDelivery(t *testing.T) {
 		askingStartsNothingElse(t, s)
 		humanEditGoesRed(ctx, t, s)
 		branchesAreOnlyTested(ctx, t, s)
+		versionsAreTagged(ctx, t, s)
+		severalImages(ctx, t, s)
+		pullRequestsAreBuilt(ctx, t, s, filepath.Join(dir, "seed", "app"))
 		frontendFollows(ctx, t, s, o.Tools)
 		queueIsJudged(ctx, t, s)
 		examplesStand(t, s)
@@ -128,8 +131,8 @@ func checkRegistry(t *testing.T, r *demo.Report) {
 	tags, err := process.Command{
 		Path: tooltest.Find(t, "crane"), Args: []string{"ls", r.Image.Repository()}, Env: []string{"HOME=" + t.TempDir()},
 	}.Output(t.Context())
-	if err != nil || !regexp.MustCompile(`^1\nsha-[0-9a-f]{7}\n$`).Match(tags) {
-		t.Errorf("the image is not tagged by run and commit, and nothing else: %q %v", tags, err)
+	if err != nil || !regexp.MustCompile(`^1\nmain\nsha-[0-9a-f]{7}\n$`).Match(tags) {
+		t.Errorf("the image is not tagged by run, branch and commit, and nothing else: %q %v", tags, err)
 	}
 }
 

@@ -3,7 +3,6 @@ package buildkit
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	_ "github.com/moby/buildkit/client/connhelper/ssh"             // ssh://USER@HOST
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // DefaultAddress is where buildkitd listens on a machine that has one.
@@ -215,7 +216,7 @@ func (e Engine) auto(ctx context.Context) (address string, leave func() error, e
 	local := cmp.Or(e.Local, DefaultAddress)
 	c, err := dial(ctx, local)
 	if err == nil {
-		err = errors.Join(answers(ctx, c), c.Close())
+		err = outcome.Join(answers(ctx, c), c.Close())
 	}
 	if err == nil {
 		return local, func() error { return nil }, nil

@@ -8,13 +8,11 @@
 // dropped, because Waybill attests in its own step, with its own identity.
 // Nothing is pushed here, so a build that is cancelled leaves nothing.
 //
-// Of caches, those that need the Actions runner's own tokens (type=gha) are
-// not filled in.
+// A cache that cannot be read or written is a warning: the image is built without.
 package buildkit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -30,12 +28,14 @@ import (
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Engine builds with BuildKit.
@@ -48,7 +48,9 @@ type Engine struct {
 	// images and caches.
 	Credentials func(host string) (username, password string, err error)
 	Progress    io.Writer // what the daemon is doing; nil shows nothing
-	Dir         string    // for temporary files; empty is the system's
+	// Getenv reads what caches of the clouds and of Actions need; nil reads nothing.
+	Getenv func(name string) string
+	Dir    string // for temporary files; empty is the system's
 }
 
 var _ build.Engine = Engine{}
@@ -63,7 +65,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	remove := func() error { return os.RemoveAll(dir) }
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, remove())
+			err = outcome.Join(err, remove())
 		}
 	}()
 	builders, leave, err := e.find(ctx, r, file)
@@ -101,6 +103,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	}
 	seen := map[evidence.BaseImage]bool{}
 	for _, result := range results {
+		built.Steps = append(built.Steps, result.steps...)
 		for _, base := range result.bases {
 			if !seen[base] {
 				seen[base] = true
@@ -129,11 +132,11 @@ func (e Engine) solve(
 	if err := checkBases(ctx, c, r, platforms, file); err != nil {
 		return result{}, err
 	}
-	statuses := make(chan *client.SolveStatus)
+	statuses, seen := make(chan *client.SolveStatus), newWatch(e.Container.say)
 	var group errgroup.Group
 	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
-		warnings, err = show(e.Progress, statuses)
+		warnings, err = show(e.Progress, seen.through(statuses))
 		return err
 	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
@@ -150,7 +153,7 @@ func (e Engine) solve(
 		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
 	}
 	found, err := readResult(dir, platforms)
-	found.took = time.Since(start)
+	found.took, found.steps = time.Since(start), seen.list()
 	return found, err
 }
 
@@ -161,7 +164,7 @@ func warn(r build.Request, file *build.Dockerfile, warnings []client.VertexWarni
 		if r.Warn != nil {
 			r.Warn(found)
 		}
-		err = errors.Join(err, wrongBase(found))
+		err = outcome.Join(err, wrongBase(found))
 	}
 	return err
 }
@@ -175,11 +178,7 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the Dockerfile's directory: %w", err)
 	}
-	from, err := caches(r.CacheFrom)
-	if err != nil {
-		return client.SolveOpt{}, err
-	}
-	to, err := caches(r.CacheTo)
+	from, to, err := e.caches(r, platforms)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
@@ -191,17 +190,59 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 			}
 		}
 	}
+	mounts := map[string]fsutil.FS{"context": files, "dockerfile": recipe}
+	more, err := r.Directories()
+	if err != nil {
+		return client.SolveOpt{}, err
+	}
+	for name, dir := range more {
+		if mounts[r.Mount(name)], err = fsutil.NewFS(dir); err != nil {
+			return client.SolveOpt{}, fmt.Errorf("open the build context %s: %w", name, err)
+		}
+	}
+	attachables := []session.Attachable{secretsprovider.FromMap(secrets), &login{credentials: e.Credentials}}
+	if len(r.SSH) > 0 {
+		agent, err := e.agent(r.SSH)
+		if err != nil {
+			return client.SolveOpt{}, err
+		}
+		attachables = append(attachables, agent)
+	}
 	return client.SolveOpt{
-		Frontend:      "dockerfile.v0",
-		FrontendAttrs: attributes(platforms, r, file),
-		LocalMounts:   map[string]fsutil.FS{"context": files, "dockerfile": recipe},
+		AllowedEntitlements: r.Allow,
+		Frontend:            "dockerfile.v0",
+		FrontendAttrs:       attributes(platforms, r, file),
+		LocalMounts:         mounts,
 		Exports: []client.ExportEntry{{
 			Type: client.ExporterOCI, OutputDir: dir,
 			Attrs: map[string]string{"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true"},
 		}},
 		CacheImports: from, CacheExports: to,
-		Session: []session.Attachable{secretsprovider.FromMap(secrets), &login{credentials: e.Credentials}},
+		Session: attachables,
 	}, nil
+}
+
+// agent hands SSH agents and keys to RUN --mount=type=ssh: ID[=SOCKET|KEY[,…]].
+// Without a path it is the agent of this process.
+func (e Engine) agent(list []string) (session.Attachable, error) {
+	var configs []sshprovider.AgentConfig
+	for _, text := range list {
+		id, paths, given := strings.Cut(text, "=")
+		c := sshprovider.AgentConfig{ID: id}
+		if given {
+			c.Paths = strings.Split(paths, ",")
+		} else if e.Getenv == nil || e.Getenv("SSH_AUTH_SOCK") == "" {
+			return nil, outcome.Usagef("--ssh %s: no SSH agent runs here (SSH_AUTH_SOCK): give %s=SOCKET or %s=KEY", text, id, id)
+		} else {
+			c.Paths = []string{e.Getenv("SSH_AUTH_SOCK")}
+		}
+		configs = append(configs, c)
+	}
+	agent, err := sshprovider.NewSSHAgentProvider(configs)
+	if err != nil {
+		return nil, fmt.Errorf("--ssh: %w", err)
+	}
+	return agent, nil
 }
 
 // openContext gives the context with the metadata that git tracks.
@@ -228,6 +269,7 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		"attest:provenance":           "mode=min,version=v1", // for the digests of base images
 		"build-arg:SOURCE_DATE_EPOCH": strconv.FormatInt(r.Epoch.Unix(), 10),
 	}
+	maps.Copy(a, r.Attributes())
 	if r.Target != "" {
 		a["target"] = r.Target
 	}
@@ -240,32 +282,4 @@ func attributes(platforms []build.Platform, r build.Request, file *build.Dockerf
 		a["label:"+name] = value
 	}
 	return a
-}
-
-// caches reads TYPE,KEY=VALUE lists: type=registry,ref=…, or a bare reference.
-func caches(list []string) ([]client.CacheOptionsEntry, error) {
-	var entries []client.CacheOptionsEntry
-	for _, item := range list {
-		if !strings.Contains(item, "=") {
-			entries = append(entries, client.CacheOptionsEntry{Type: "registry", Attrs: map[string]string{"ref": item}})
-			continue
-		}
-		entry := client.CacheOptionsEntry{Attrs: map[string]string{}}
-		for field := range strings.SplitSeq(item, ",") {
-			key, value, found := strings.Cut(field, "=")
-			if !found {
-				return nil, fmt.Errorf("cache %q: %q is not KEY=VALUE", item, field)
-			}
-			if key == "type" {
-				entry.Type = value
-			} else {
-				entry.Attrs[key] = value
-			}
-		}
-		if entry.Type == "" {
-			return nil, fmt.Errorf("cache %q: want type=registry,ref=…, or another type of BuildKit's", item)
-		}
-		entries = append(entries, entry)
-	}
-	return entries, nil
 }

@@ -3,6 +3,7 @@ package buildkit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 var (
@@ -83,20 +85,61 @@ func TestAttributes(t *testing.T) {
 
 func TestCaches(t *testing.T) {
 	t.Parallel()
-	got, err := caches([]string{"type=registry,ref=ghcr.io/acme/cache,mode=max", "ghcr.io/acme/other"})
+	env := map[string]string{"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "S", "AWS_REGION": "eu-west-1"}
+	var says []string
+	e := Engine{
+		Getenv:    func(name string) string { return env[name] },
+		Container: Container{Say: func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }},
+	}
+	from, to, err := e.caches(build.Request{
+		CacheFrom: []string{"type=registry,ref=ghcr.io/acme/cache", "ghcr.io/acme/other", "type=gha"},
+		CacheTo: []string{
+			"type=registry,ref=ghcr.io/acme/cache,mode=max", "type=local,dest=d,ignore-error=false", "type=inline",
+			"type=s3,bucket=b,region=eu-central-1", "type=azblob,account_url=u",
+		},
+		Cache: "ghcr.io/acme/app:cache-main",
+	}, []build.Platform{amd64, {OS: "linux", Architecture: "arm", Variant: "v7"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []client.CacheOptionsEntry{
-		{Type: "registry", Attrs: map[string]string{"ref": "ghcr.io/acme/cache", "mode": "max"}},
+	const beside = "ghcr.io/acme/app:cache-main-linux-amd64-linux-arm-v7"
+	if diff := cmp.Diff([]client.CacheOptionsEntry{
+		{Type: "registry", Attrs: map[string]string{"ref": "ghcr.io/acme/cache"}},
 		{Type: "registry", Attrs: map[string]string{"ref": "ghcr.io/acme/other"}},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
+		{Type: "registry", Attrs: map[string]string{"ref": beside}},
+	}, from); diff != "" {
 		t.Error(diff)
 	}
-	for _, bad := range []string{"ref=x", "type=registry,x"} {
-		if _, err := caches([]string{bad}); err == nil {
-			t.Errorf("cache %q was accepted", bad)
+	if diff := cmp.Diff([]client.CacheOptionsEntry{
+		{Type: "registry", Attrs: map[string]string{"ref": "ghcr.io/acme/cache", "mode": "max", "ignore-error": "true"}},
+		{Type: "local", Attrs: map[string]string{"dest": "d", "ignore-error": "false"}},
+		{Type: "inline", Attrs: map[string]string{}},
+		{Type: "s3", Attrs: map[string]string{
+			"bucket": "b", "region": "eu-central-1", "access_key_id": "A", "secret_access_key": "S", "ignore-error": "true",
+		}},
+		{Type: "azblob", Attrs: map[string]string{"account_url": "u", "ignore-error": "true"}},
+		{Type: "registry", Attrs: map[string]string{
+			"ref": beside, "mode": "max", "image-manifest": "true", "oci-mediatypes": "true", "ignore-error": "true",
+		}},
+	}, to); diff != "" {
+		t.Error(diff)
+	}
+	if len(says) != 1 || !strings.Contains(says[0], "gives to JavaScript actions and to no run step") {
+		t.Errorf("it says %q", says)
+	}
+	env[actionsToken], env[actionsURL] = "t", "https://results.example/"
+	from, _, err = e.caches(build.Request{CacheFrom: []string{"type=gha,scope=x"}}, nil)
+	if diff := cmp.Diff([]client.CacheOptionsEntry{{Type: "gha", Attrs: map[string]string{
+		"scope": "x", "token": "t", "url_v2": "https://results.example/", "version": "2",
+	}}}, from); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+	for bad, want := range map[string]string{
+		"ref=x": "want type=registry", "type=registry,x": `"x" is not KEY=VALUE`, "type=floppy": "registry, local, inline, gha, s3, azblob",
+	} {
+		_, _, err := e.caches(build.Request{CacheTo: []string{bad}}, nil)
+		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), want) {
+			t.Errorf("cache %q: %v, want %q", bad, err, want)
 		}
 	}
 }

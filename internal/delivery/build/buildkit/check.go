@@ -2,7 +2,6 @@ package buildkit
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strconv"
@@ -17,6 +16,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // wrongBase refuses a base image for another platform, which BuildKit takes
@@ -47,7 +48,7 @@ func checkBases(
 				TargetPlatform: &spec, MetaResolver: gw,
 				Warn: func(rule, _, _, message string, at []parser.Range) {
 					w := build.Warning{Path: file.Path, Line: build.LineOf(at), Rule: rule, Message: message}
-					found = errors.Join(found, wrongBase(w))
+					found = outcome.Join(found, wrongBase(w))
 				},
 			}
 			opt.BuildPlatforms = []ocispec.Platform{platforms.DefaultSpec()}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/retry"
 )
 
@@ -63,7 +64,7 @@ func (c Container) start(ctx context.Context) (address string, leave func() erro
 		err = c.wait(ctx, address)
 	}
 	if err != nil {
-		return "", nil, errors.Join(err, leave())
+		return "", nil, outcome.Join(err, leave())
 	}
 	return address, leave, nil
 }
@@ -92,7 +93,7 @@ func (c Container) wait(ctx context.Context, address string) error {
 		if err != nil {
 			return err
 		}
-		if err = errors.Join(answers(waiting, daemon), daemon.Close()); err == nil {
+		if err = outcome.Join(answers(waiting, daemon), daemon.Close()); err == nil {
 			return nil
 		}
 		if ctx.Err() != nil {

@@ -33,6 +33,7 @@ type result struct {
 	images map[build.Platform]v1.Image
 	bases  []evidence.BaseImage
 	took   time.Duration
+	steps  []build.Step
 }
 
 // readResult reads the OCI layout that a daemon exported.

@@ -28,9 +28,11 @@ const NeedsJavaDatabase = 10
 
 // Request says what to scan, and how far to go.
 type Request struct {
-	Version     int     `json:"version"`
-	Images      []Image `json:"images"` // every layer of all of them is read once
-	DatabaseDir string  `json:"databaseDir"`
+	Version int     `json:"version"`
+	Images  []Image `json:"images"` // every layer of all of them is read once
+	// Registry is the host that the credentials are for.
+	Registry    string `json:"registry"`
+	DatabaseDir string `json:"databaseDir"`
 	// JavaDatabaseDir holds the directory java-db. Without it an image with a
 	// JAR file is answered with the exit code NeedsJavaDatabase.
 	JavaDatabaseDir string    `json:"javaDatabaseDir,omitempty"`
