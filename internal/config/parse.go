@@ -79,7 +79,11 @@ type document struct {
 			Reason string  `yaml:"reason"`
 		} `yaml:"freeze"`
 		Windows []windowDocument `yaml:"windows"`
-		Policy  policy           `yaml:"policy"`
+		Health  []struct {
+			Status string `yaml:"status"`
+			From   string `yaml:"from"`
+		} `yaml:"health"`
+		Policy policy `yaml:"policy"`
 	} `yaml:"environments"`
 	Apps map[string]struct {
 		Image        string   `yaml:"image"`
@@ -317,6 +321,9 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 				p.problem(place(child(at, "freeze"), j), "freeze ends before it begins")
 			}
 			env.Freeze = append(env.Freeze, freeze)
+		}
+		for _, h := range e.Health {
+			env.Health = append(env.Health, Health{Status: h.Status, From: h.From})
 		}
 		env.Windows = p.windows(child(at, "windows"), e.Windows)
 		p.keys(child(at, "policy"), e.Policy)

@@ -92,3 +92,29 @@ func TestWindowsBecomeWeaker(t *testing.T) {
 		}
 	}
 }
+
+// A health less, or one that anybody may say, is a loss of protection.
+func TestHealthBecomesWeaker(t *testing.T) {
+	t.Parallel()
+	with := func(health string) *config.Config {
+		return parse(t, strings.Replace(withWindows("[]"), "windows: []", health, 1))
+	}
+	const base = `health: [{status: "argocd/{app}", from: "acme-argocd[bot]"}, {status: smoke}]`
+	for head, want := range map[string][]string{
+		base: nil,
+		`health: [{status: "argocd/{app}", from: "acme-argocd[bot]"}, {status: smoke, from: eve}]`: nil,
+		`health: [{status: "argocd/{app}"}, {status: smoke}]`: {"environments.prod.health " +
+			"drops or changes argocd/{app}"},
+		`promotion: pull-request`: {
+			"environments.prod.health drops or changes argocd/{app}", "environments.prod.health drops or changes smoke",
+		},
+	} {
+		var got []string
+		for _, w := range config.Weaker(with(base), with(head), time.Now()) {
+			got = append(got, w.Change)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", head, diff)
+		}
+	}
+}

@@ -183,7 +183,15 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 		},
 	}
 	if repo.HasForge() {
-		judge.Relate = repo.Forge("", "").Relate
+		forge := repo.Forge("", "")
+		judge.Relate = forge.Relate
+		judge.Health = func(ctx context.Context, status string, period history.Period) (rules.Said, error) {
+			head, err := repo.Resolve(ctx, rev)
+			if err != nil {
+				return rules.Said{}, err
+			}
+			return forge.Said(ctx, head, status, period)
+		}
 	}
 	return judge, nil
 }

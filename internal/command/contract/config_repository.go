@@ -312,9 +312,11 @@ var why = Command{
 		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
-	Outputs:     []Output{{"allowed", "`true` when no rule stands in the way."}},
-	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead},
-	Binaries:    []string{Waybill},
+	Outputs: []Output{{"allowed", "`true` when no rule stands in the way."}},
+	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds the open promotion"}, permissionPackagesRead, {
+		"statuses", "read", "reads what was said of health",
+	}},
+	Binaries: []string{Waybill},
 }
 
 var historyCommand = Command{

@@ -61,7 +61,7 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 
 // before asks for the environments before, in the history.
 func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
-	return j.Before(m.Config, m.App, m.Env, func(env string) (history.Period, error) {
+	return j.Before(ctx, m.Config, m.App, m.Env, func(env string) (history.Period, error) {
 		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: env}, m.Candidate.Image)
 		return ran, err
 	})
@@ -71,7 +71,7 @@ func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) ([]evid
 // the most to say for the digest where any is enough. ran says when the digest ran
 // in one of them; a zero period is never.
 func (j *Judge) Before(
-	cfg *config.Config, app config.App, env config.Environment, ran func(env string) (history.Period, error),
+	ctx context.Context, cfg *config.Config, app config.App, env config.Environment, ran func(env string) (history.Period, error),
 ) (reasons []evidence.Reason, err error) {
 	best := evidence.Refused
 	for i, before := range cfg.Befores(app, env.Name) {
@@ -79,7 +79,11 @@ func (j *Judge) Before(
 		if err != nil {
 			return nil, err
 		}
-		own := j.Order(before, env, period)
+		soaked, healths, err := j.healthy(ctx, app.Name, before, period)
+		if err != nil {
+			return nil, err
+		}
+		own := append(j.order(before, env, period, soaked), healths...)
 		state := evidence.Decide(own...).State()
 		switch {
 		case !env.Any:

@@ -51,6 +51,8 @@ type Judge struct {
 	// Relate says how head relates to base in a source repository, OWNER/NAME;
 	// nil when there is nobody to ask.
 	Relate func(ctx context.Context, repository, base, head string) (Relation, error)
+	// Health says what was said of a deployment; nil when there is nobody to ask.
+	Health Healths
 	// Server is the root of GitHub's pages; empty is https://github.com.
 	Server string
 	// Now is the clock.
@@ -132,6 +134,11 @@ func (j *Judge) Deployed(ctx context.Context, cfg *config.Config, app, env strin
 // Order wants the digest to have run in the environment before, and for the
 // soak time of the one it enters. ran is when it did; zero when it never did.
 func (j *Judge) Order(before config.Environment, env config.Environment, ran history.Period) []evidence.Reason {
+	return j.order(before, env, ran, ran)
+}
+
+// order is Order, where only a part of the period soaks.
+func (j *Judge) order(before, env config.Environment, ran, soaked history.Period) []evidence.Reason {
 	if ran.Ref.IsZero() {
 		return []evidence.Reason{{
 			Rule: RuleOrder, State: evidence.Refused,
@@ -145,7 +152,7 @@ func (j *Judge) Order(before config.Environment, env config.Environment, ran his
 	}
 	reasons := []evidence.Reason{{Rule: RuleOrder, State: evidence.Met, Detail: detail}}
 	if env.Soak > 0 {
-		reasons = append(reasons, soak(before, env, ran, j.Now()))
+		reasons = append(reasons, soak(before, env, soaked, j.Now()))
 	}
 	return reasons
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -78,4 +80,70 @@ func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref stri
 		return wrap(fmt.Sprintf("upload SARIF for %s@%s", repo, text.Commit(sha)), err)
 	}
 	return nil
+}
+
+// Said is a status that a commit had last under one name.
+type Said struct {
+	Commit      string
+	State       string // error, failure, pending, success, expected
+	Description string
+	By          string // login; that of an App ends in [bot]
+	At          time.Time
+}
+
+// sayings bounds how many commits one answer lists.
+const sayings = 100
+
+// Sayings lists what the newest commits that are reachable from head had last under
+// a name, newest commit first, and which commits were looked at.
+// https://docs.github.com/en/graphql/reference/objects#status
+func (c *Client) Sayings(ctx context.Context, repo Repository, head, name string) (said []Said, seen []string, err error) {
+	op := fmt.Sprintf("read the statuses %s of %s", name, repo)
+	var data struct {
+		Repository struct {
+			Object *struct {
+				History struct {
+					Nodes []struct {
+						OID    string `json:"oid"`
+						Status *struct {
+							Context *struct {
+								State       string    `json:"state"`
+								Description string    `json:"description"`
+								CreatedAt   time.Time `json:"createdAt"`
+								Creator     struct {
+									Login string `json:"login"`
+									Kind  string `json:"__typename"`
+								} `json:"creator"`
+							} `json:"context"`
+						} `json:"status"`
+					} `json:"nodes"`
+				} `json:"history"`
+			} `json:"object"`
+		} `json:"repository"`
+	}
+	query := `query($owner: String!, $name: String!, $commit: GitObjectID!, $context: String!) {
+		repository(owner: $owner, name: $name) { object(oid: $commit) { ... on Commit { history(first: ` + strconv.Itoa(sayings) + `) {
+			nodes { oid status { context(name: $context) { state description createdAt creator { login __typename } } } } } } } } }`
+	variables := map[string]any{"owner": repo.Owner, "name": repo.Name, "commit": head, "context": name}
+	if err := c.query(ctx, op, query, variables, &data); err != nil {
+		return nil, nil, err
+	}
+	if data.Repository.Object == nil {
+		return nil, nil, unanswered(op, "there is no commit "+head)
+	}
+	for _, n := range data.Repository.Object.History.Nodes {
+		seen = append(seen, n.OID)
+		if n.Status == nil || n.Status.Context == nil {
+			continue
+		}
+		s := n.Status.Context
+		by := s.Creator.Login
+		if s.Creator.Kind == "Bot" {
+			by += "[bot]"
+		}
+		said = append(said, Said{
+			Commit: n.OID, State: strings.ToLower(s.State), Description: s.Description, By: by, At: s.CreatedAt,
+		})
+	}
+	return said, seen, nil
 }

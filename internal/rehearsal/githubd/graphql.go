@@ -2,6 +2,7 @@ package githubd
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -39,6 +40,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
 		s.graphqlReviews(w, token, variables.reviewsInput)
+	case strings.Contains(in.Query, "context(name: $context)"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).sayingsNode)
 	case strings.Contains(in.Query, "history(first: 100, path: $a0)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).historyNode)
 	case strings.Contains(in.Query, "... on Blob"):
@@ -48,7 +51,10 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(in.Query, "updateRefs("):
 		s.updateRefs(w, r, token, variables.Input)
 	default:
-		graphqlError(w, "UNDEFINED_FIELD", "the sandbox knows the mutation updateRefs and the queries for reviews, objects, histories and viewer only")
+		graphqlError(
+			w, "UNDEFINED_FIELD",
+			"the sandbox knows the mutation updateRefs and the queries for reviews, objects, histories and viewer only",
+		)
 	}
 }
 
@@ -80,6 +86,9 @@ func (s *Server) graphqlRepository(
 	for alias, text := range variables {
 		if alias == "owner" || alias == "name" || alias == "commit" {
 			continue
+		}
+		if alias == "context" {
+			alias = "object" // the query of statuses asks for one
 		}
 		var err error
 		if nodes[alias], err = node(c, variables, text); err != nil {
@@ -138,6 +147,45 @@ func (c *call) historyNode(variables map[string]string, path string) (any, error
 	return map[string]any{"history": map[string]any{
 		"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": len(list) > first},
 	}}, nil
+}
+
+// sayingsNode is what the newest commits had last under a name.
+// https://docs.github.com/en/graphql/reference/objects#status
+func (c *call) sayingsNode(variables map[string]string, name string) (any, error) {
+	if !c.token.may(c.repo, "statuses", "read") {
+		return nil, errors.New("statuses are not this token's to read")
+	}
+	sha := c.resolve(variables["commit"])
+	if sha == "" || sha != variables["commit"] {
+		return nil, nil
+	}
+	list, err := c.log("-n", "100", sha)
+	if err != nil {
+		return nil, err
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	nodes := []map[string]any{}
+	for _, i := range list {
+		node := map[string]any{"oid": i.SHA, "status": nil}
+		all := c.repo.statuses(i.SHA, true)
+		if len(all) > 0 {
+			node["status"] = map[string]any{"context": nil}
+		}
+		for _, st := range all {
+			if st.Context != name {
+				continue
+			}
+			login, isBot := strings.CutSuffix(st.Creator, "[bot]")
+			kind := map[bool]string{true: "Bot", false: "User"}[isBot]
+			node["status"] = map[string]any{"context": map[string]any{
+				"state": strings.ToUpper(st.State), "description": st.Description, "createdAt": st.Created,
+				"creator": map[string]any{"login": login, "__typename": kind},
+			}}
+		}
+		nodes = append(nodes, node)
+	}
+	return map[string]any{"history": map[string]any{"nodes": nodes}}, nil
 }
 
 type updateRefsInput struct {
