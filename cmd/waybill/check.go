@@ -6,28 +6,28 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
-	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/delivery/desk"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 )
 
-func runCheck(ctx context.Context, call *cli.Call, in options.Check) (check.Verdict, error) {
+func runCheck(ctx context.Context, call *cli.Call, in options.Check) (desk.Verdict, error) {
 	access := connect.Access{
 		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, WorkingDirectory: true,
 	}
 	repo, err := access.ConfigRepository(ctx)
 	if err != nil {
-		return check.Verdict{}, err
+		return desk.Verdict{}, err
 	}
 	if in.StartWorkflow != "" {
 		if err := repo.NeedsForge("--start-workflow"); err != nil {
-			return check.Verdict{}, err
+			return desk.Verdict{}, err
 		}
 	}
-	desk := check.Desk{
+	d := desk.Desk{
 		Repo: repo, API: repo.API, GitHub: repo.GitHub,
 		Judge: func(ctx context.Context, rev string) (*rules.Judge, error) { return access.Judge(ctx, repo, rev) },
 	}
-	return desk.Take(ctx, check.Request{
+	return d.Take(ctx, desk.Request{
 		Base: in.Base, Head: in.Head, PullRequest: in.PullRequest, MergeGroup: in.MergeGroup,
 		StartWorkflow: in.StartWorkflow, StatusContext: in.StatusContext, RunURL: call.Runner.Context().RunURL(),
 	})

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -293,6 +294,11 @@ func (c *Config) PolicyFor(app App, env string) evidence.Policy {
 		merged = merged.overriddenBy(e.policy)
 	}
 	return merged.evidence(app.Name, app.Source)
+}
+
+// SameRules reports whether both files have the same policy and environments.
+func (c *Config) SameRules(o *Config) bool {
+	return reflect.DeepEqual(c.raw["policy"], o.raw["policy"]) && reflect.DeepEqual(c.raw["environments"], o.raw["environments"])
 }
 
 // Frozen finds the freeze that is in force at now.

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/delivery/desk"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -30,7 +31,7 @@ type Checked struct {
 }
 
 // Check renders the verdict on a change.
-func Check(_ options.Check, r check.Verdict) show.View {
+func Check(_ options.Check, r desk.Verdict) show.View {
 	state := r.State()
 	if r.Elsewhere != "" {
 		return show.View{

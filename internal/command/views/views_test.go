@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/bump"
 	"github.com/waybill-dev/waybill/internal/delivery/check"
+	"github.com/waybill-dev/waybill/internal/delivery/desk"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -31,20 +32,20 @@ func TestCheckVerdicts(t *testing.T) {
 		return []check.Finding{{File: "a.yaml", Line: 3, Rule: "soak", State: state, Message: "not yet"}}
 	}
 	for name, c := range map[string]struct {
-		verdict check.Verdict
+		verdict desk.Verdict
 		code    int
 		state   evidence.State
 		allowed string
 	}{
-		"nothing found": {check.Verdict{Result: check.Result{Findings: []check.Finding{}}}, outcome.Done, evidence.Met, "true"},
+		"nothing found": {desk.Verdict{Result: check.Result{Findings: []check.Finding{}}}, outcome.Done, evidence.Met, "true"},
 		"refused": {
-			check.Verdict{Result: check.Result{Findings: finding(evidence.Refused)}}, outcome.Refused, evidence.Refused, "false",
+			desk.Verdict{Result: check.Result{Findings: finding(evidence.Refused)}}, outcome.Refused, evidence.Refused, "false",
 		},
 		"pending": {
-			check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}}, outcome.Pending, evidence.Pending, "false",
+			desk.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}}, outcome.Pending, evidence.Pending, "false",
 		},
 		"pending on the commit": {
-			check.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}, OnCommit: true}, outcome.Done,
+			desk.Verdict{Result: check.Result{Findings: finding(evidence.Pending)}, OnCommit: true}, outcome.Done,
 			evidence.Pending, "false",
 		},
 	} {
@@ -59,14 +60,14 @@ func TestCheckVerdicts(t *testing.T) {
 			t.Errorf("%s: the output findings is %s", name, v.Outputs["findings"])
 		}
 	}
-	refused := views.Check(options.Check{}, check.Verdict{Result: check.Result{Findings: []check.Finding{
+	refused := views.Check(options.Check{}, desk.Verdict{Result: check.Result{Findings: []check.Finding{
 		{File: "waybill.yaml", Rule: "waybill.yaml", State: evidence.Refused, Message: "m"},
 		{File: "a.yaml", Line: 3, Rule: "soak", State: evidence.Refused, Message: "n"},
 	}}})
 	if lines := strings.Join(refused.Lines, "|"); lines != "waybill.yaml: m|a.yaml:3: soak: n" || refused.Verdict.Error() != "2 findings" {
 		t.Errorf("the findings come first and name the file once: %q, %v", lines, refused.Verdict)
 	}
-	v := views.Check(options.Check{}, check.Verdict{Elsewhere: "not judged: …"})
+	v := views.Check(options.Check{}, desk.Verdict{Elsewhere: "not judged: …"})
 	if v.Verdict != nil || v.Text != "" || len(v.Outputs) != 0 || v.Document.(views.Checked).Allowed {
 		t.Errorf("what was not judged: %+v", v)
 	}
@@ -75,7 +76,7 @@ func TestCheckVerdicts(t *testing.T) {
 // A finding is an annotation at its place; a loss of protection warns.
 func TestCheckAnnotations(t *testing.T) {
 	t.Parallel()
-	v := views.Check(options.Check{}, check.Verdict{Result: check.Result{
+	v := views.Check(options.Check{}, desk.Verdict{Result: check.Result{
 		Findings: []check.Finding{{File: "a.yaml", Line: 3, State: evidence.Refused}, {File: "b.yaml", State: evidence.Pending}},
 		Notes:    []check.Finding{{File: "waybill.yaml", Rule: check.RuleProtection}, {File: "c.yaml"}},
 	}})

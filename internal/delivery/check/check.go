@@ -24,6 +24,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as check uses it.
@@ -75,6 +76,22 @@ func (r Result) State() evidence.State {
 		}
 	}
 	return state
+}
+
+// Count counts the findings of a state.
+func (r Result) Count(state evidence.State) int {
+	n := 0
+	for _, f := range r.Findings {
+		if f.State == state {
+			n++
+		}
+	}
+	return n
+}
+
+// Verified counts the digests whose evidence was verified.
+func (r Result) Verified() string {
+	return text.Count(len(r.Waybills), "digest") + " verified"
 }
 
 // Checker judges changes.

@@ -33,6 +33,7 @@ type Request struct {
 	Policy           *config.Config // to judge by
 	Period           time.Duration  // back from now
 	Now              time.Time
+	Most             int // how many deployments to judge, the newest; 0 is all
 }
 
 // Verdict is a deployment that the other waybill.yaml would not have let in.
@@ -64,6 +65,17 @@ func Run(ctx context.Context, repo report.Repository, judge *rules.Judge, req Re
 	if err != nil {
 		return Result{}, err
 	}
+	return Over(ctx, repo, tip, judge, req)
+}
+
+// Reader reads the history of a config repository.
+type Reader interface {
+	history.Reader
+	ReadAhead(ctx context.Context, rev string, paths []string) error
+}
+
+// Over judges what was deployed until a commit.
+func Over(ctx context.Context, repo Reader, tip history.Tip, judge *rules.Judge, req Request) (Result, error) {
 	names := tip.Config.AppNames()
 	if req.App != "" {
 		names = []string{req.App}
@@ -83,11 +95,17 @@ func Run(ctx context.Context, repo report.Repository, judge *rules.Judge, req Re
 		if err != nil {
 			return Result{}, err
 		}
-		if err := r.app(ctx, app, places); err != nil {
-			return Result{}, err
+		r.gather(app, places)
+	}
+	slices.SortStableFunc(r.deployments, func(a, b place) int { return b.step.Since.Compare(a.step.Since) })
+	if req.Most > 0 && len(r.deployments) > req.Most {
+		r.deployments = r.deployments[:req.Most]
+	}
+	for _, p := range r.deployments {
+		if err := r.step(ctx, p); err != nil {
+			return Result{}, fmt.Errorf("judge %s in %s: %w", p.step.Image, p.env, err)
 		}
 	}
-	slices.SortStableFunc(r.result.Stopped, func(a, b Verdict) int { return b.Step.Since.Compare(a.Step.Since) })
 	return r.result, nil
 }
 
@@ -96,23 +114,22 @@ type run struct {
 	req    Request
 	today  *config.Config
 	result Result
+
+	deployments []place
 }
 
-func (r *run) app(ctx context.Context, app config.App, places map[string][]report.Step) error {
+// gather lists the deployments of an application that are judged.
+func (r *run) gather(app config.App, places map[string][]report.Step) {
 	for _, env := range app.Environments {
 		if r.req.Env != "" && r.req.Env != env {
 			continue
 		}
 		for _, step := range places[env] {
-			if step.Kind != report.Deploy || step.Since.Before(r.result.From) {
-				continue
-			}
-			if err := r.step(ctx, place{app.Name, env, step, places}); err != nil {
-				return fmt.Errorf("judge %s in %s: %w", step.Image, env, err)
+			if step.Kind == report.Deploy && !step.Since.Before(r.result.From) {
+				r.deployments = append(r.deployments, place{app.Name, env, step, places})
 			}
 		}
 	}
-	return nil
 }
 
 // place is a deployment, and what ran of its application anywhere.

@@ -1,4 +1,7 @@
-package check
+// Package desk takes requests to judge a change of the config repository: it finds
+// the merge that a pull request or a merge queue would make, has it judged, and
+// reports on the commit that was judged.
+package desk
 
 import (
 	"context"
@@ -8,12 +11,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/delivery/check"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request names the change to judge: two revisions, a pull request, or a group
@@ -29,10 +32,11 @@ type Request struct {
 
 // Branches is the config repository, as finding a merge uses it.
 type Branches interface {
-	Repository
+	check.Repository
 	DefaultBranch(ctx context.Context) (string, error)
 	Resolve(ctx context.Context, rev string) (string, error)
 	Head(ctx context.Context, branch string) (string, error)
+	ReadAhead(ctx context.Context, rev string, paths []string) error
 }
 
 // Desk takes requests: it finds the change, has it judged, and reports on the
@@ -47,7 +51,7 @@ type Desk struct {
 
 // Verdict is what came of a request.
 type Verdict struct {
-	Result
+	check.Result
 	// OnCommit is true if the verdict is a commit status, which holds the merge.
 	OnCommit bool
 	// Elsewhere says why nothing was judged: another branch, or another run.
@@ -165,29 +169,35 @@ func (d Desk) head(ctx context.Context, head string) (string, error) {
 	return "HEAD", nil
 }
 
-func (d Desk) judge(ctx context.Context, base, head string) (Result, error) {
+func (d Desk) judge(ctx context.Context, base, head string) (check.Result, error) {
 	of := base // the keys are the base's too
 	if of == "" {
 		of = head
 	}
 	judge, err := d.Judge(ctx, of)
 	if err != nil {
-		return Result{}, err
+		return check.Result{}, err
 	}
-	checker := Checker{Repo: d.Repo, Judge: judge}
-	return checker.Run(ctx, base, head)
+	checker := check.Checker{Repo: d.Repo, Judge: judge}
+	result, err := checker.Run(ctx, base, head)
+	if err != nil || base == "" {
+		return result, err
+	}
+	notes, err := d.replayed(ctx, judge, base, head)
+	result.Notes = append(result.Notes, notes...)
+	return result, err
 }
 
 // report sets the commit status on the head that was judged. Trouble is reported
 // as trouble, never as a verdict.
-func (d Desk) report(ctx context.Context, req Request, m merge, r Result, problem error) error {
+func (d Desk) report(ctx context.Context, req Request, m merge, r check.Result, problem error) error {
 	s := github.Status{Context: req.StatusContext, TargetURL: req.RunURL}
 	verdict := ""
 	switch {
 	case problem != nil:
 		s.State, verdict = "error", "the check could not be made; see the run"
 	case r.State() == evidence.Refused:
-		s.State, verdict = "failure", strconv.Itoa(r.count(evidence.Refused))+" refused"
+		s.State, verdict = "failure", strconv.Itoa(r.Count(evidence.Refused))+" refused"
 	case r.State() == evidence.Pending:
 		s.State, verdict = "pending", r.Findings[0].Rule+": "+r.Findings[0].Message
 	default:
@@ -198,19 +208,4 @@ func (d Desk) report(ctx context.Context, req Request, m merge, r Result, proble
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	return d.API.SetStatus(ctx, d.GitHub, m.head, s)
-}
-
-func (r Result) count(state evidence.State) int {
-	n := 0
-	for _, f := range r.Findings {
-		if f.State == state {
-			n++
-		}
-	}
-	return n
-}
-
-// Verified counts the digests whose evidence was verified.
-func (r Result) Verified() string {
-	return text.Count(len(r.Waybills), "digest") + " verified"
 }
