@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -178,11 +179,7 @@ func (c *Client) Files(ctx context.Context, repo Repository, commits, paths []st
 func (c *Client) FilesAt(ctx context.Context, repo Repository, wanted []At) (map[At][]byte, error) {
 	op := fmt.Sprintf("read %d files of %s", len(wanted), repo)
 	var data struct {
-		Repository map[string]*struct {
-			Kind string  `json:"__typename"`
-			OID  string  `json:"oid"`
-			Text *string `json:"text"` // nil where it is no text, cut where it is long
-		} `json:"repository"`
+		Repository map[string]*object `json:"repository"`
 	}
 	expressions := make([]string, len(wanted))
 	for i, w := range wanted {
@@ -197,22 +194,92 @@ func (c *Client) FilesAt(ctx context.Context, repo Repository, wanted []At) (map
 	files := make(map[At][]byte)
 	for i, w := range wanted {
 		object := data.Repository[alias(i)]
-		switch {
-		case object == nil:
-		case w.Path == "":
+		if object != nil && w.Path == "" {
 			files[w] = nil
-		case object.Kind != "Blob":
-		case object.Text != nil && blobID(*object.Text) == object.OID:
-			files[w] = []byte(*object.Text)
-		default:
-			whole, err := c.Blob(ctx, repo, object.OID)
-			if err != nil {
-				return nil, err
-			}
-			files[w] = whole
+			continue
+		}
+		content, is, err := c.whole(ctx, repo, object)
+		if err != nil {
+			return nil, err
+		}
+		if is {
+			files[w] = content
 		}
 	}
 	return files, nil
+}
+
+// Tip reads where a branch is, and files of that very commit, by one request.
+// https://docs.github.com/en/graphql/reference/objects#commit
+func (c *Client) Tip(ctx context.Context, repo Repository, branch string, paths []string) (string, map[string][]byte, error) {
+	op := fmt.Sprintf("read the tip of %s of %s", branch, repo)
+	var data struct {
+		Repository struct {
+			Ref *struct {
+				Target map[string]json.RawMessage `json:"target"` // oid, and a file by each alias
+			} `json:"ref"`
+		} `json:"repository"`
+	}
+	var declared, asked strings.Builder
+	variables := map[string]any{"owner": repo.Owner, "name": repo.Name, "ref": "refs/heads/" + branch}
+	for i, path := range paths {
+		variables[alias(i)] = path
+		fmt.Fprintf(&declared, ", $%s: String!", alias(i))
+		fmt.Fprintf(&asked, " %s: file(path: $%[1]s) { object { __typename oid ... on Blob { text } } }", alias(i))
+	}
+	query := "query($owner: String!, $name: String!, $ref: String!" + declared.String() + ") { repository(owner: $owner, name: $name) " +
+		"{ ref(qualifiedName: $ref) { target { oid ... on Commit {" + asked.String() + " } } } } }"
+	if err := c.query(ctx, op, query, variables, &data); err != nil {
+		return "", nil, err
+	}
+	if data.Repository.Ref == nil {
+		return "", nil, &Error{Op: op, Status: http.StatusNotFound, Message: "there is no such branch", Cause: errors.New("no such branch")}
+	}
+	var tip string
+	if err := json.Unmarshal(data.Repository.Ref.Target["oid"], &tip); err != nil || tip == "" {
+		return "", nil, unanswered(op, "GitHub names no commit")
+	}
+	files := make(map[string][]byte)
+	for i, path := range paths {
+		var entry struct {
+			Object *object `json:"object"`
+		}
+		raw := data.Repository.Ref.Target[alias(i)]
+		if len(raw) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(raw, &entry); err != nil {
+			return "", nil, unanswered(op, "GitHub's answer cannot be read: "+err.Error())
+		}
+		data, is, err := c.whole(ctx, repo, entry.Object)
+		if err != nil {
+			return "", nil, err
+		}
+		if is {
+			files[path] = data
+		}
+	}
+	return tip, files, nil
+}
+
+// object is an object of git, with its text if it is a blob.
+type object struct {
+	Kind string  `json:"__typename"`
+	OID  string  `json:"oid"`
+	Text *string `json:"text"` // nil where it is no text, cut where it is long
+}
+
+// whole is the content of a blob; false for anything else. Text that is none, or was
+// cut, is read by itself.
+func (c *Client) whole(ctx context.Context, repo Repository, o *object) ([]byte, bool, error) {
+	switch {
+	case o == nil || o.Kind != "Blob":
+		return nil, false, nil
+	case o.Text != nil && blobID(*o.Text) == o.OID:
+		return []byte(*o.Text), true, nil
+	}
+	data, err := c.Blob(ctx, repo, o.OID)
+	return data, err == nil, err
 }
 
 func alias(i int) string { return "a" + strconv.Itoa(i) }

@@ -12,6 +12,7 @@ package site
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -104,9 +105,16 @@ func (s *Site) Tip(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.tip, err = s.API.BranchHead(ctx, s.Repo, branch)
-	return s.tip, err
+	tip, files, err := s.API.Tip(ctx, s.Repo, branch, judged)
+	if err != nil {
+		return "", err
+	}
+	s.tip, s.files = tip, map[string]map[string][]byte{tip: files}
+	return s.tip, nil
 }
+
+// judged are the files that decisions need of any revision.
+var judged = append([]string{config.FileName}, CodeOwnersPlaces...)
 
 // Moved reports whether the default branch has left the tip that was read.
 func (s *Site) Moved(ctx context.Context) (bool, error) {
@@ -159,13 +167,18 @@ var CodeOwnersPlaces = []string{".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOW
 // file reads a file of a revision, and with it all that decisions need of any
 // revision. is reports whether it is there.
 func (s *Site) file(ctx context.Context, sha, path string) (data []byte, is bool, err error) {
-	if s.files == nil {
+	if s.files[sha] == nil {
 		revisions, err := s.Revisions(ctx)
 		if err != nil {
 			return nil, false, err
 		}
-		if s.files, err = s.API.Files(ctx, s.Repo, revisions, append([]string{config.FileName}, CodeOwnersPlaces...)); err != nil {
-			return nil, false, err
+		missing := slices.DeleteFunc(slices.Clone(revisions), func(r string) bool { return s.files[r] != nil })
+		if len(missing) > 0 {
+			read, err := s.API.Files(ctx, s.Repo, missing, judged)
+			if err != nil {
+				return nil, false, err
+			}
+			maps.Copy(s.files, read)
 		}
 	}
 	if s.files[sha] == nil {

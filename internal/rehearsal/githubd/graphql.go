@@ -40,6 +40,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
 		s.graphqlReviews(w, token, variables.reviewsInput)
+	case strings.Contains(in.Query, "ref(qualifiedName: $ref)"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
 	case strings.Contains(in.Query, "context(name: $context)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).sayingsNode)
 	case strings.Contains(in.Query, "history(first: 100, path: $a0)"):
@@ -83,11 +85,12 @@ func (s *Server) graphqlRepository(
 	}
 	c := &call{Request: r, s: s, w: w, token: token, repo: repo, dir: s.gitDir(repo)}
 	nodes := map[string]any{}
+	_, tip := variables["ref"]
 	for alias, text := range variables {
-		if alias == "owner" || alias == "name" || alias == "commit" {
+		switch {
+		case alias == "owner" || alias == "name" || alias == "commit" || tip && alias != "ref":
 			continue
-		}
-		if alias == "context" {
+		case alias == "context":
 			alias = "object" // the query of statuses asks for one
 		}
 		var err error
@@ -97,6 +100,29 @@ func (s *Server) graphqlRepository(
 		}
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": nodes}})
+}
+
+// tipNode is a branch with files of its commit.
+// https://docs.github.com/en/graphql/reference/objects#ref
+func (c *call) tipNode(variables map[string]string, ref string) (any, error) {
+	sha := c.s.head(c.Context(), c.dir, ref)
+	if sha == "" {
+		return nil, nil
+	}
+	target := map[string]any{"oid": sha}
+	for alias, path := range variables {
+		if alias == "owner" || alias == "name" || alias == "ref" {
+			continue
+		}
+		object, err := c.objectNode(nil, sha+":"+path)
+		if err != nil {
+			return nil, err
+		}
+		if target[alias] = nil; object != nil {
+			target[alias] = map[string]any{"object": object}
+		}
+	}
+	return map[string]any{"target": target}, nil
 }
 
 // objectNode is what a git expression names; nil for nothing.
