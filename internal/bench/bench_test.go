@@ -24,7 +24,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-var small = sizes{most: 2, edited: 3, rendered: 3, checked: 3, writers: 3, resources: 30, sealedMB: 1, roots: 2, changed: 25}
+var small = sizes{
+	most: 2, edited: 3, rendered: 3, checked: 3, places: 3, commits: 30, writers: 3, resources: 30, sealedMB: 1, roots: 2,
+	changed: 25,
+}
 
 var aFigure = regexp.MustCompile(`\d(\.\d+)? (ms|s)\b`)
 
@@ -44,7 +47,8 @@ func TestParts(t *testing.T) {
 	}
 	want := map[string]string{
 		"overlay": "in each of 3 kustomizations", "check": "a repository of 3 overlays", "render": "Rendering 3 overlays (",
-		"race": "3 of 3", "infra-summary": "a plan of 30 resources", "infra-seal": "a plan of 1 MB",
+		"status": "each of 12 places",
+		"race":   "3 of 3", "infra-summary": "a plan of 30 resources", "infra-seal": "a plan of 1 MB",
 		"infra-roots": "Planning 2 roots", "infra-gate": "20 of 25 resources changed",
 	}
 	for _, p := range parts {

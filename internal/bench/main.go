@@ -32,6 +32,7 @@ var parts = []part{
 	{"overlay", overlayEdits},
 	{"check", checking}, // first of those that start our own binary, for its memory
 	{"render", rendering},
+	{"status", statusOfMany},
 	{"race", race},
 	{"assemble", func(ctx context.Context, e environment) error {
 		e.printf("\n### Multi-arch image of a Dockerfile that executes nothing\n\n```\n")
@@ -64,6 +65,8 @@ type sizes struct {
 	edited    int // kustomizations
 	rendered  int // overlays
 	checked   int // overlays
+	places    int // applications of a large repository, in four environments each
+	commits   int // of that repository
 	writers   int // processes that bump at once
 	resources int // of the plan that is summarised
 	sealedMB  int
@@ -72,7 +75,8 @@ type sizes struct {
 }
 
 var fullSize = sizes{
-	edited: 43, rendered: 200, checked: 1000, writers: 50, resources: 10_000, sealedMB: 50, roots: 40, changed: 500,
+	edited: 43, rendered: 200, checked: 1000, places: 1000, commits: 16_000, writers: 50, resources: 10_000, sealedMB: 50,
+	roots: 40, changed: 500,
 }
 
 // runs is how often a part that wants n runs has them.
