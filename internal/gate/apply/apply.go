@@ -16,6 +16,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -214,6 +215,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
 		return now, nil, err
 	}
+	if err := sameState(one.tf, one.record, r.Bundle.Roots[i].Binary); err != nil {
+		return now, nil, err
+	}
 	open, err := terraform.NeedsVariables(r.Bundle.Roots[i].Binary, strings.HasPrefix(now.Terraform, "opentofu"))
 	if err != nil {
 		return now, nil, err
@@ -251,6 +255,12 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
 		return now, nil, err
 	}
+	// The JSON beside the binary plan is the plan job's word.
+	if held, err := terraform.ParsePlan(shown); err != nil {
+		return now, nil, err
+	} else if err := a.variables(now.Dir, held); err != nil {
+		return now, nil, err
+	}
 	switch {
 	case now.Changes != one.record.Changes:
 		details = a.explain(*one, "the stored plan says", shown)
@@ -272,6 +282,28 @@ func sameConfiguration(tf *terraform.Root, binary []byte) error {
 	}
 	return outcome.Refusedf("the stored plan holds another configuration than the approved commit: %s. Plan again",
 		text.Printable(text.List(others, maxFilesNamed)))
+}
+
+// sameState refuses a plan that is of another state than its record says: terraform
+// writes the state of the backend that is in the plan, whatever the root says.
+func sameState(tf *terraform.Root, record plan.RootRecord, binary []byte) error {
+	others, err := tf.OtherBackend(binary, record.Workspace)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return outcome.Refusedf("the stored plan would write another state than the root's, its backend differs in: %s. Plan again",
+			text.Printable(text.List(others, maxFilesNamed)))
+	}
+	state, err := terraform.PlanState(binary)
+	if err == nil && (state.Lineage != record.Lineage || state.Serial != record.Serial) {
+		err = outcome.Refusedf("the stored plan was made from another state than the one that was approved: lineage %s, serial %d. "+
+			"Plan again", text.Printable(cmp.Or(state.Lineage, "none")), state.Serial)
+	}
+	return err
 }
 
 // planAgain says what terraform would do now. The configuration is the approved
