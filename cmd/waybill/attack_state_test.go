@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -133,4 +134,69 @@ func TestApplyWritesTheStateOfTheRoot(t *testing.T) {
 			}
 		})
 	}
+}
+
+// terraform writes back the state that is in a plan. Objects that are left out, made up
+// or other ones there would be lost or changed, and no change says so.
+func TestApplyKeepsTheObjectsOfTheState(t *testing.T) {
+	t.Parallel()
+	const resources = `(?s)"resources": \[.*\n  \]`
+	for name, c := range map[string]struct{ find, put, says string }{
+		"one is left out":     {resources, `"resources": []`, `terraform_data\.precious\. Plan again`},
+		"one of another id":   {`"id": "[^"]+"`, `"id": "of-another-object"`, `terraform_data\.precious\. Plan again`},
+		"another value":       {`"value": 1`, `"value": 2`, `terraform_data\.precious\. Plan again`},
+		"one that is made up": {`"name": "precious"`, `"name": "madeup"`, `terraform_data\.madeup, terraform_data\.precious\. Plan again`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := labWorld(t)
+			w.open("ada", map[string]string{"infra/strict/note.tf": "output \"x\" {\n  value = 1\n}\n"})
+			f := w.plan("--changed-since", "origin/main")
+			forged := w.forge(f, func(b *seal.Bundle) {
+				b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfstate", func(text string) string {
+					changed := regexp.MustCompile(c.find).ReplaceAllString(text, c.put)
+					if changed == text {
+						t.Fatalf("nothing to change in %s", text)
+					}
+					return changed
+				})
+			})
+			w.approve("bob", forged)
+			w.approve("carol", forged)
+			w.merge()
+			before := read(t, filepath.Join(w.clone, "infra/strict/terraform.tfstate"))
+			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
+			w.wants("apply", code, 3, words,
+				"infra/strict: the stored plan holds these otherwise than the state, and says nothing of it: "+c.says)
+			if read(t, filepath.Join(w.clone, "infra/strict/terraform.tfstate")) != before {
+				t.Error("the state was changed")
+			}
+		})
+	}
+	t.Run("what the plan says", func(t *testing.T) {
+		t.Parallel()
+		w := labWorld(t)
+		w.open("ada", map[string]string{"infra/strict/main.tf": labRoot + `resource "terraform_data" "moved" {
+  count = 1
+  input = 1
+}
+moved {
+  from = terraform_data.precious
+  to   = terraform_data.moved
+}
+resource "terraform_data" "imported" {
+  for_each = toset(["a\"b"])
+}
+import {
+  to = terraform_data.imported["a\"b"]
+  id = "12"
+}
+`})
+		f := w.plan("--changed-since", "origin/main")
+		w.approve("bob", f)
+		w.approve("carol", f)
+		w.merge()
+		code, _, words := w.apply()
+		w.wants("apply", code, 0, words, "infra/strict: applied")
+	})
 }

@@ -64,6 +64,10 @@ type Applier struct {
 	r       Request
 	roots   []root
 	secrets *redact.Secrets
+	// after are the roots that come before each, by directory; elsewhere, those of
+	// the plan that another job applies.
+	after     map[string][]string
+	elsewhere []string
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }
@@ -230,11 +234,10 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
 	}
 	// Neither needs the other, and showing a large plan takes a while.
-	var state terraform.StateID
-	var shown []byte
+	var held, shown []byte
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		state, err = one.tf.State(groupCtx)
+		held, err = one.tf.PullState(groupCtx)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -244,7 +247,16 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if err := group.Wait(); err != nil {
 		return now, nil, err
 	}
+	state, err := terraform.ParseState(held)
+	if err != nil {
+		return now, nil, err
+	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
+	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial {
+		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
+			return now, nil, err
+		}
+	}
 	settled := r.Merged && !a.Summaries[i].Changes()
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
@@ -304,6 +316,20 @@ func sameState(tf *terraform.Root, record plan.RootRecord, binary []byte) error 
 			"Plan again", text.Printable(cmp.Or(state.Lineage, "none")), state.Serial)
 	}
 	return err
+}
+
+// sameObjects refuses a plan that holds other objects than the state, without a word to
+// those who approved it: terraform would write them, and change those.
+func sameObjects(binary, state []byte, said *terraform.Plan) error {
+	others, err := terraform.OtherObjects(binary, state, said)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return outcome.Refusedf("the stored plan holds these otherwise than the state, and says nothing of it: %s. Plan again",
+		text.Printable(text.List(others, maxFilesNamed)))
 }
 
 // planAgain says what terraform would do now. The configuration is the approved
