@@ -108,7 +108,7 @@ func TestRootsThatWaitAskForTheirRule(t *testing.T) {
 	w.wants("gate", code, 4, words, "infra/service: 0 of 1 approvals; still needed: 1 of bob")
 	w.approve("bob", f)
 	code, _, words = w.gate("--checkout", w.clone)
-	w.wants("gate", code, 0, words, "approved by bob, dan")
+	w.wants("gate", code, 0, words, "approved by dan, bob")
 }
 
 // bothChange is a world with network and service in being, and a change of both.
