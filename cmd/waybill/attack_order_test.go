@@ -28,7 +28,10 @@ func TestOldJobsApplyNothingThatWasReverted(t *testing.T) {
 	}{
 		"reverted":               {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted},
 		"reverted, on the head":  {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted, head: true},
-		"a module of it changed": {main: map[string]string{"modules/service/main.tf": changedModule}, says: `main has changed .*: modules/service/main\.tf`},
+		"a module of it changed": {
+			main: map[string]string{"modules/service/main.tf": changedModule},
+			says: `main has changed .*: modules/service/main\.tf`,
+		},
 		"too much to know":       {main: many, says: `main has moved from .* by more files than GitHub lists: comment /apply on #1`},
 		"something else":         {main: map[string]string{"README.md": "words\n"}},
 		"something else, on the head": {
@@ -83,7 +86,8 @@ func TestGateWaitsForTheMergeOfTheHead(t *testing.T) {
 	head := w.push("ada", map[string]string{"infra/prod/more.tf": "# more\n"})
 	w.approve("bob", w.plan())
 	code, _, words := w.gate("--status")
-	w.wants("without a merge", code, 0, words, fmt.Sprintf("pending: what merging %.7s would bring is not there: resolve the conflicts with main", head))
+	w.wants("without a merge", code, 0, words,
+		fmt.Sprintf("pending: what merging %.7s would bring is not there: resolve the conflicts with main", head))
 	w.wants("the status", 0, 0, w.status(head), "^pending: what merging")
 	code, _, words = w.gate("--status", "--checkout", stale)
 	w.wants("an earlier merge", code, 0, words, fmt.Sprintf("pending: the checkout %.7s is not what merging %.7s would bring",

@@ -42,7 +42,8 @@ func (w *infraWorld) plannedIn(dir string) (binary, shown []byte) {
 	file := filepath.Join(w.t.TempDir(), "plan")
 	w.terraform(dir, "plan", "-out="+file)
 	show := process.Command{
-		Path: "terraform", Args: []string{"show", "-json", file}, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.t.TempDir()},
+		Path: "terraform", Args: []string{"show", "-json", file}, Dir: dir,
+		Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.t.TempDir()},
 	}
 	shown, err := show.Output(w.t.Context())
 	if err == nil {
@@ -199,4 +200,37 @@ import {
 		code, _, words := w.apply()
 		w.wants("apply", code, 0, words, "infra/strict: applied")
 	})
+}
+
+// Rules, environments and owners are found by the name of a directory. A plan that
+// spells it otherwise would be judged by the rules of another one.
+func TestDirectoriesHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{
+		"infra/./strict", "infra//strict", "infra/strict/", "./infra/strict", "infra/lab/../strict", "link/strict",
+	} {
+		t.Run(dir, func(t *testing.T) {
+			t.Parallel()
+			w := newInfraWorld(t, map[string]string{
+				"waybill.yaml":      strings.Replace(labRules, "{dir: infra/lab, approvals", `{dir: "**", approvals`, 1),
+				"infra/lab/main.tf": labRoot, "infra/strict/main.tf": labRoot,
+			})
+			if err := os.Symlink("infra", filepath.Join(w.clone, "link")); err != nil {
+				t.Fatal(err)
+			}
+			w.open("ada", map[string]string{"infra/strict/note.tf": "output \"x\" {\n  value = 1\n}\n"})
+			f := w.plan("--dir", "infra/strict")
+			forged := w.forge(f, func(b *seal.Bundle) { b.Document.Roots[0].Dir = dir })
+			w.merge()
+			says := regexp.QuoteMeta("(other-root): it has a plan of " + dir + ", which is another name of infra/strict: plan again")
+			if strings.HasPrefix(dir, "link") {
+				says = "link/strict keeps its state where infra/strict does"
+			}
+			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
+			w.wants("apply", code, 3, words, says)
+			if _, err := os.Stat(filepath.Join(w.clone, "infra/strict/terraform.tfstate")); err == nil {
+				t.Error("a plan that two must approve was applied with nobody's approval")
+			}
+		})
+	}
 }

@@ -216,35 +216,15 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
-	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
+	if err := a.holds(one, r.Bundle.Roots[i].Binary); err != nil {
 		return now, nil, err
-	}
-	if err := sameState(one.tf, one.record, r.Bundle.Roots[i].Binary); err != nil {
-		return now, nil, err
-	}
-	open, err := terraform.NeedsVariables(r.Bundle.Roots[i].Binary, strings.HasPrefix(now.Terraform, "opentofu"))
-	if err != nil {
-		return now, nil, err
-	}
-	if open {
-		one.varFiles = roots.Root{VarFiles: now.VarFiles}.Options(r.Top, "").VarFiles
 	}
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
 	}
-	// Neither needs the other, and showing a large plan takes a while.
-	var held, shown []byte
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		held, err = one.tf.PullState(groupCtx)
-		return err
-	})
-	group.Go(func() (err error) {
-		shown, err = one.tf.Show(groupCtx, one.file)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	held, shown, err := one.stateAndPlan(ctx)
+	if err != nil {
 		return now, nil, err
 	}
 	state, err := terraform.ParseState(held)
@@ -280,6 +260,38 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		details = a.planAgain(ctx, *one)
 	}
 	return now, details, nil
+}
+
+// holds compares what a binary plan holds with the root: its configuration and its
+// backend. It says where the plan leaves variables open.
+func (a *Applier) holds(one *root, binary []byte) error {
+	if err := sameConfiguration(one.tf, binary); err != nil {
+		return err
+	}
+	if err := sameState(one.tf, one.record, binary); err != nil {
+		return err
+	}
+	open, err := terraform.NeedsVariables(binary, strings.HasPrefix(one.record.Terraform, "opentofu"))
+	if open {
+		one.varFiles = roots.Root{VarFiles: one.record.VarFiles}.Options(a.r.Top, "").VarFiles
+	}
+	return err
+}
+
+// stateAndPlan are the state that the backend holds, and the plan in JSON. Neither
+// needs the other, and showing a large plan takes a while.
+func (one *root) stateAndPlan(ctx context.Context) (held, shown []byte, err error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		held, err = one.tf.PullState(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		shown, err = one.tf.Show(groupCtx, one.file)
+		return err
+	})
+	err = group.Wait()
+	return held, shown, err
 }
 
 // sameConfiguration refuses a plan that holds another configuration than the

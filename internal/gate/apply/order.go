@@ -141,10 +141,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
 	}
-	if err := stillOnTip(ctx, o.Site); err != nil {
-		return err
-	}
-	if err := o.stillMerged(ctx, applier); err != nil {
+	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
 	}
 	result.Roots, result.Failed = applier.Run(ctx)
