@@ -26,14 +26,14 @@ func TestOldJobsApplyNothingThatWasReverted(t *testing.T) {
 		head bool // the head is checked out, not the merge
 		says string
 	}{
-		"reverted":               {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted},
-		"reverted, on the head":  {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted, head: true},
+		"reverted":              {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted},
+		"reverted, on the head": {main: map[string]string{"infra/prod/note.tf": "# nothing\n"}, says: reverted, head: true},
 		"a module of it changed": {
 			main: map[string]string{"modules/service/main.tf": changedModule},
 			says: `main has changed .*: modules/service/main\.tf`,
 		},
-		"too much to know":       {main: many, says: `main has moved from .* by more files than GitHub lists: comment /apply on #1`},
-		"something else":         {main: map[string]string{"README.md": "words\n"}},
+		"too much to know": {main: many, says: `main has moved from .* by more files than GitHub lists: comment /apply on #1`},
+		"something else":   {main: map[string]string{"README.md": "words\n"}},
 		"something else, on the head": {
 			main: map[string]string{"README.md": "words\n"}, head: true,
 		},
