@@ -142,11 +142,16 @@ func TestApplyWritesTheStateOfTheRoot(t *testing.T) {
 func TestApplyKeepsTheObjectsOfTheState(t *testing.T) {
 	t.Parallel()
 	const resources = `(?s)"resources": \[.*\n  \]`
-	for name, c := range map[string]struct{ find, put, says string }{
-		"one is left out":     {resources, `"resources": []`, `terraform_data\.precious\. Plan again`},
-		"one of another id":   {`"id": "[^"]+"`, `"id": "of-another-object"`, `terraform_data\.precious\. Plan again`},
-		"another value":       {`"value": 1`, `"value": 2`, `terraform_data\.precious\. Plan again`},
-		"one that is made up": {`"name": "precious"`, `"name": "madeup"`, `terraform_data\.madeup, terraform_data\.precious\. Plan again`},
+	const drift = `"resource_drift":[{"address":"terraform_data.precious","mode":"managed","type":"terraform_data","name":"precious",` +
+		`"provider_name":"terraform.io/builtin/terraform","change":{"actions":["update"],"before":{"id":"a"},"after":{"id":"b"}}}],`
+	for name, c := range map[string]struct{ find, put, says, drift string }{
+		"one is left out":     {find: resources, put: `"resources": []`, says: `terraform_data\.precious\. Plan again`},
+		"one of another id":   {find: `"id": "[^"]+"`, put: `"id": "other"`, says: `terraform_data\.precious\. Plan again`},
+		"another value":       {find: `"value": 1`, put: `"value": 2`, says: `terraform_data\.precious\. Plan again`},
+		"one that is made up": {find: `"name": "precious"`, put: `"name": "x"`, says: `terraform_data\.precious, terraform_data\.x\. Plan again`},
+		"other than it drifted": {
+			find: `"id": "[^"]+"`, put: `"id": "other"`, says: `terraform_data\.precious\. Plan again`, drift: drift,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,6 +166,7 @@ func TestApplyKeepsTheObjectsOfTheState(t *testing.T) {
 					}
 					return changed
 				})
+				b.Roots[0].JSON = []byte(strings.Replace(string(b.Roots[0].JSON), "{", "{"+c.drift, 1))
 			})
 			w.approve("bob", forged)
 			w.approve("carol", forged)

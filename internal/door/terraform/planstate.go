@@ -91,15 +91,7 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
 	}
-	shown := make(map[string]bool)
-	for _, c := range said.ResourceDrift {
-		shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)], shown[c.PreviousAddress] = true, true
-	}
-	for _, c := range said.ResourceChanges {
-		if c.PreviousAddress != "" || c.Change != nil && c.Change.Importing != nil {
-			shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)], shown[c.PreviousAddress] = true, true
-		}
-	}
+	shown := saidOf(said)
 	every := maps.Clone(held)
 	if every == nil {
 		every = make(objects)
@@ -109,11 +101,40 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 	for _, name := range slices.Sorted(maps.Keys(every)) {
 		p, inPlan := planned[name]
 		h, isHeld := held[name]
-		if !shown[name] && (inPlan != isHeld || !p.is(h)) {
+		as, is := shown[name]
+		if !is && (inPlan != isHeld || !p.is(h)) || is && inPlan && !p.identified(as) {
 			differ = append(differ, name)
 		}
 	}
 	return differ, nil
+}
+
+// saidOf are the objects of which a plan says that they drifted, moved or are imported,
+// by address, as it says that they are before it is applied.
+func saidOf(p *Plan) map[string]any {
+	shown := make(map[string]any)
+	add := func(c *ResourceChange, now any) {
+		shown[c.PreviousAddress] = nil
+		shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = now
+	}
+	for _, c := range p.ResourceChanges {
+		if c.Change != nil && (c.PreviousAddress != "" || c.Change.Importing != nil) {
+			add(c, c.Change.Before)
+		}
+	}
+	for _, c := range p.ResourceDrift {
+		if c.Change != nil {
+			add(c, c.Change.After)
+		}
+	}
+	return shown
+}
+
+// identified reports whether an object has the id that a plan says it has.
+func (o object) identified(as any) bool {
+	attributes, _ := as.(map[string]any)
+	id, is := attributes["id"].(string)
+	return !is || o.attributes["id"] == nil || o.attributes["id"] == id
 }
 
 // is reports whether the two are one object: no attribute of both has another value.
