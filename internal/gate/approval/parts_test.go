@@ -165,3 +165,40 @@ func TestDismissingRestoresNoApproval(t *testing.T) {
 		t.Errorf("approved again: %s", d.Reason())
 	}
 }
+
+// What only looks like an approval is none; nor is one that readers would not see.
+func TestLookalikesApproveNothing(t *testing.T) {
+	t.Parallel()
+	short := full.Short()
+	first := string(full[0])
+	for name, body := range map[string]string{
+		"a digit of another script": "/approve " + strings.Replace(short, first, "\u0430", 1), // Cyrillic
+		"a wide digit":              "/approve " + strings.Replace(short, first, "\uff11", 1),
+		"a mark that turns it":      "/approve \u202e" + short,
+		"a mark in front":           "\u200f/approve " + short,
+		"a space of no width":       "/approve " + short[:4] + "\u200b" + short[4:],
+		"a soft hyphen":             "/app\u00adrove " + short,
+		"a wide slash":              "\uff0fapprove " + short,
+		"a long s":                  "/approve " + short + "\u017f",
+		"a word behind":             "/approve " + short + " not",
+		"a word in front":           "do not /approve " + short,
+		"in a cell":                 "| /approve " + short + " |\n|---|",
+		"in a quotation":            "> /approve " + short,
+		"in HTML":                   "<details>\n/approve " + short + "\n</details>",
+		"in a code block":           "```\n/approve " + short + "\n```",
+		"after very much":           strings.Repeat("> ", 20_000) + "/approve " + short,
+	} {
+		d := decide(t, 0, need(1, "bob"), approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: body})
+		if d.Verdict != approval.Pending {
+			t.Errorf("%s: approved by %q", name, body[:min(len(body), 80)])
+		}
+	}
+	for _, body := range []string{
+		"/approve " + short, "/APPROVE  " + strings.ToUpper(short) + ".", "fine\r\n\r\n/approve\t" + short + "\r\n",
+	} {
+		d := decide(t, 0, need(1, "bob"), approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: body})
+		if d.Verdict != approval.Approved {
+			t.Errorf("%q: %s", body, d.Reason())
+		}
+	}
+}
