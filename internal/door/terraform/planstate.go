@@ -16,6 +16,7 @@ const partState = "tfstate"
 type objects map[string]object
 
 type object struct {
+	provider   string
 	version    json.Number
 	attributes map[string]any
 }
@@ -24,8 +25,8 @@ type object struct {
 func objectsOf(state []byte) (objects, error) {
 	var read struct {
 		Resources []struct {
-			Module, Mode, Type, Name string
-			Instances                []struct {
+			Module, Mode, Type, Name, Provider string
+			Instances                          []struct {
 				Index      any            `json:"index_key"`
 				Deposed    string         `json:"deposed"`
 				Version    json.Number    `json:"schema_version"`
@@ -43,7 +44,7 @@ func objectsOf(state []byte) (objects, error) {
 	for _, r := range read.Resources {
 		for _, i := range r.Instances {
 			if r.Mode == "managed" && i.Deposed == "" {
-				all[address(r.Module, r.Type, r.Name, i.Index)] = object{i.Version, i.Attributes}
+				all[address(r.Module, r.Type, r.Name, i.Index)] = object{r.Provider, i.Version, i.Attributes}
 			}
 		}
 	}
@@ -91,7 +92,10 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w", err)
 	}
-	shown := saidOf(said)
+	shown, destroyed := saidOf(said), make(map[string]bool)
+	for _, c := range said.ResourceChanges {
+		destroyed[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change != nil && c.Change.Actions.Delete()
+	}
 	every := maps.Clone(held)
 	if every == nil {
 		every = make(objects)
@@ -102,7 +106,9 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 		p, inPlan := planned[name]
 		h, isHeld := held[name]
 		as, is := shown[name]
-		if !is && (inPlan != isHeld || !p.is(h)) || is && inPlan && !p.identified(as) {
+		// What the configuration no longer has is destroyed by the provider of the state.
+		if !is && (inPlan != isHeld || !p.is(h)) || is && inPlan && !p.identified(as) ||
+			destroyed[name] && inPlan && isHeld && p.provider != h.provider {
 			differ = append(differ, name)
 		}
 	}
