@@ -145,10 +145,12 @@ func TestApplyKeepsTheObjectsOfTheState(t *testing.T) {
 	const drift = `"resource_drift":[{"address":"terraform_data.precious","mode":"managed","type":"terraform_data","name":"precious",` +
 		`"provider_name":"terraform.io/builtin/terraform","change":{"actions":["update"],"before":{"id":"a"},"after":{"id":"b"}}}],`
 	for name, c := range map[string]struct{ find, put, says, drift string }{
-		"one is left out":     {find: resources, put: `"resources": []`, says: `terraform_data\.precious\. Plan again`},
-		"one of another id":   {find: `"id": "[^"]+"`, put: `"id": "other"`, says: `terraform_data\.precious\. Plan again`},
-		"another value":       {find: `"value": 1`, put: `"value": 2`, says: `terraform_data\.precious\. Plan again`},
-		"one that is made up": {find: `"name": "precious"`, put: `"name": "x"`, says: `terraform_data\.precious, terraform_data\.x\. Plan again`},
+		"one is left out":   {find: resources, put: `"resources": []`, says: `terraform_data\.precious\. Plan again`},
+		"one of another id": {find: `"id": "[^"]+"`, put: `"id": "other"`, says: `terraform_data\.precious\. Plan again`},
+		"another value":     {find: `"value": 1`, put: `"value": 2`, says: `terraform_data\.precious\. Plan again`},
+		"one that is made up": {
+			find: `"name": "precious"`, put: `"name": "x"`, says: `terraform_data\.precious, terraform_data\.x\. Plan again`,
+		},
 		"other than it drifted": {
 			find: `"id": "[^"]+"`, put: `"id": "other"`, says: `terraform_data\.precious\. Plan again`, drift: drift,
 		},

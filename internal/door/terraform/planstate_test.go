@@ -26,7 +26,9 @@ func TestOtherObjects(t *testing.T) {
 		"another attribute more or less": {planned: state("a", here, "1", `"cidr":"10.0.0.0/8","id":"vpc-1","new":null`)},
 		"another version of the schema":  {planned: state("a", here, "2", `"id":"vpc-1","cidr":["10.0.0.0/8"]`)},
 		"another id":                     {planned: state("a", here, "1", `"id":"vpc-2"`), want: `module.m["a"].aws_vpc.a[0]`},
-		"another value":                  {planned: state("a", here, "1", `"id":"vpc-1","cidr":"0.0.0.0/0"`), want: `module.m["a"].aws_vpc.a[0]`},
+		"another value": {
+			planned: state("a", here, "1", `"id":"vpc-1","cidr":"0.0.0.0/0"`), want: `module.m["a"].aws_vpc.a[0]`,
+		},
 		"another name": {
 			planned: state("b", here, "1", `"id":"vpc-1"`), want: `module.m["a"].aws_vpc.a[0] module.m["a"].aws_vpc.b[0]`,
 		},
