@@ -87,7 +87,7 @@ func TestGateWaitsForTheMergeOfTheHead(t *testing.T) {
 	w.approve("bob", w.plan())
 	code, _, words := w.gate("--status")
 	w.wants("without a merge", code, 0, words,
-		fmt.Sprintf("pending: what merging %.7s would bring is not there: resolve the conflicts with main", head))
+		fmt.Sprintf("pending: what merging %.7s would bring is not there: resolve the conflicts with main, or give --checkout the merge", head))
 	w.wants("the status", 0, 0, w.status(head), "^pending: what merging")
 	code, _, words = w.gate("--status", "--checkout", stale)
 	w.wants("an earlier merge", code, 0, words, fmt.Sprintf("pending: the checkout %.7s is not what merging %.7s would bring",

@@ -198,7 +198,8 @@ func (r Request) merging(ctx context.Context) error {
 	case pull.Merged:
 		return nil
 	case r.Site.Top == "" && r.Strict && r.Status != "":
-		return outcome.Pendingf("what merging %.7s would bring is not there: resolve the conflicts with %s", pull.HeadSHA, pull.BaseRef)
+		return outcome.Pendingf("what merging %.7s would bring is not there: resolve the conflicts with %s, or give --checkout the merge",
+			pull.HeadSHA, pull.BaseRef)
 	case r.Site.Top == "":
 		return nil
 	}
