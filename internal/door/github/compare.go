@@ -21,7 +21,15 @@ type Comparison struct {
 	// MergeBase is the newest commit that both descend from.
 	MergeBase string
 	Commits   []Commit // those of head that base lacks, oldest first, at most 1000
+	// Files are those that differ between MergeBase and head, also by the names that
+	// they had. GitHub lists no more than 300: MoreFiles says that there may be others.
+	Files     []string
+	MoreFiles bool
 }
+
+// maxComparedFiles is how many files GitHub lists, on the first page.
+// https://docs.github.com/en/rest/commits/commits#compare-two-commits
+const maxComparedFiles = 300
 
 // Commit is a commit as GitHub lists it.
 type Commit struct {
@@ -48,6 +56,13 @@ func (c *Client) Compare(ctx context.Context, repo Repository, base, head string
 		for _, commit := range got.Commits {
 			result.Commits = append(result.Commits, listed(commit))
 		}
+		for _, f := range got.Files {
+			result.Files = append(result.Files, f.GetFilename())
+			if f.PreviousFilename != nil {
+				result.Files = append(result.Files, f.GetPreviousFilename())
+			}
+		}
+		result.MoreFiles = result.MoreFiles || len(got.Files) >= maxComparedFiles
 		if len(result.Commits) >= maxCompared {
 			resp.NextPage = 0
 		}

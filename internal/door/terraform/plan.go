@@ -75,6 +75,32 @@ func Incomplete(data []byte) (string, error) {
 	return "", nil
 }
 
+// Invoked says which actions a plan invokes, and what each of them comes with. No
+// change of a resource says so.
+// https://developer.hashicorp.com/terraform/internals/json-format
+func Invoked(data []byte) (lines []string, err error) {
+	var p struct {
+		Actions []struct {
+			Address   string
+			Lifecycle *struct {
+				Resource string `json:"triggering_resource_address"`
+				Event    string `json:"action_trigger_event"`
+			} `json:"lifecycle_action_trigger"`
+		} `json:"action_invocations"`
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	for _, a := range p.Actions {
+		line := "the plan invokes " + a.Address
+		if a.Lifecycle != nil {
+			line += " with " + a.Lifecycle.Resource + " (" + a.Lifecycle.Event + ")"
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
 // incompleteWarnings are how terraform says so itself, also in versions whose
 // JSON does not.
 var incompleteWarnings = []string{

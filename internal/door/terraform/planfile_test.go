@@ -101,3 +101,19 @@ func TestPlanDigest(t *testing.T) {
 		t.Errorf("an encrypted plan: %q %v", a, err)
 	}
 }
+
+// Actions are no changes of resources, and are said all the same.
+func TestActionsThatAPlanInvokes(t *testing.T) {
+	t.Parallel()
+	lines, err := Invoked([]byte(`{"action_invocations":[{"address":"action.aws_lambda_invoke.a","lifecycle_action_trigger":` +
+		`{"triggering_resource_address":"terraform_data.b","action_trigger_event":"AfterCreate"}},{"address":"action.x.y"}]}`))
+	want := []string{
+		"the plan invokes action.aws_lambda_invoke.a with terraform_data.b (AfterCreate)", "the plan invokes action.x.y",
+	}
+	if err != nil || !slices.Equal(lines, want) {
+		t.Errorf("%q %v", lines, err)
+	}
+	if lines, err := Invoked([]byte(`{"resource_changes":[]}`)); err != nil || len(lines) > 0 {
+		t.Errorf("%q %v", lines, err)
+	}
+}

@@ -243,18 +243,32 @@ func (s stateJSON) id() StateID {
 
 // State says which version of the state the backend holds.
 func (r *Root) State(ctx context.Context) (StateID, error) {
+	out, err := r.PullState(ctx)
+	if err != nil {
+		return StateID{}, err
+	}
+	return ParseState(out)
+}
+
+// PullState is the state that the backend holds; it is empty where there is none.
+func (r *Root) PullState(ctx context.Context) ([]byte, error) {
 	out, err := r.output(ctx, "state", "pull")
 	if err != nil {
-		return StateID{}, fmt.Errorf("read the state: %w", err)
+		return nil, fmt.Errorf("read the state: %w", err)
 	}
-	if len(bytes.TrimSpace(out)) == 0 {
+	return bytes.TrimSpace(out), nil
+}
+
+// ParseState says which version a state is.
+func ParseState(state []byte) (StateID, error) {
+	if len(state) == 0 {
 		return StateID{}, nil
 	}
-	var state stateJSON
-	if err := json.Unmarshal(out, &state); err != nil {
+	var read stateJSON
+	if err := json.Unmarshal(state, &read); err != nil {
 		return StateID{}, fmt.Errorf("read the state: %w", err)
 	}
-	return state.id(), nil
+	return read.id(), nil
 }
 
 // Apply carries out a plan that Plan wrote, and hands each event to see. Files of

@@ -16,6 +16,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,10 @@ type Applier struct {
 	r       Request
 	roots   []root
 	secrets *redact.Secrets
+	// after are the roots that come before each, by directory; elsewhere, those of
+	// the plan that another job applies.
+	after     map[string][]string
+	elsewhere []string
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }
@@ -211,36 +216,27 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
-	if err := sameConfiguration(one.tf, r.Bundle.Roots[i].Binary); err != nil {
+	if err := a.holds(one, r.Bundle.Roots[i].Binary); err != nil {
 		return now, nil, err
-	}
-	open, err := terraform.NeedsVariables(r.Bundle.Roots[i].Binary, strings.HasPrefix(now.Terraform, "opentofu"))
-	if err != nil {
-		return now, nil, err
-	}
-	if open {
-		one.varFiles = roots.Root{VarFiles: now.VarFiles}.Options(r.Top, "").VarFiles
 	}
 	one.file = filepath.Join(one.private, "plan")
 	if err := os.WriteFile(one.file, r.Bundle.Roots[i].Binary, 0o600); err != nil {
 		return now, nil, fmt.Errorf("unpack the binary plan: %w", err)
 	}
-	// Neither needs the other, and showing a large plan takes a while.
-	var state terraform.StateID
-	var shown []byte
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		state, err = one.tf.State(groupCtx)
-		return err
-	})
-	group.Go(func() (err error) {
-		shown, err = one.tf.Show(groupCtx, one.file)
-		return err
-	})
-	if err := group.Wait(); err != nil {
+	held, shown, err := one.stateAndPlan(ctx)
+	if err != nil {
+		return now, nil, err
+	}
+	state, err := terraform.ParseState(held)
+	if err != nil {
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
+	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial {
+		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
+			return now, nil, err
+		}
+	}
 	settled := r.Merged && !a.Summaries[i].Changes()
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
@@ -251,6 +247,12 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
 		return now, nil, err
 	}
+	// The JSON beside the binary plan is the plan job's word.
+	if held, err := terraform.ParsePlan(shown); err != nil {
+		return now, nil, err
+	} else if err := a.variables(now.Dir, held); err != nil {
+		return now, nil, err
+	}
 	switch {
 	case now.Changes != one.record.Changes:
 		details = a.explain(*one, "the stored plan says", shown)
@@ -258,6 +260,38 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		details = a.planAgain(ctx, *one)
 	}
 	return now, details, nil
+}
+
+// holds compares what a binary plan holds with the root: its configuration and its
+// backend. It says where the plan leaves variables open.
+func (a *Applier) holds(one *root, binary []byte) error {
+	if err := sameConfiguration(one.tf, binary); err != nil {
+		return err
+	}
+	if err := sameState(one.tf, one.record, binary); err != nil {
+		return err
+	}
+	open, err := terraform.NeedsVariables(binary, strings.HasPrefix(one.record.Terraform, "opentofu"))
+	if open {
+		one.varFiles = roots.Root{VarFiles: one.record.VarFiles}.Options(a.r.Top, "").VarFiles
+	}
+	return err
+}
+
+// stateAndPlan are the state that the backend holds, and the plan in JSON. Neither
+// needs the other, and showing a large plan takes a while.
+func (one *root) stateAndPlan(ctx context.Context) (held, shown []byte, err error) {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		held, err = one.tf.PullState(groupCtx)
+		return err
+	})
+	group.Go(func() (err error) {
+		shown, err = one.tf.Show(groupCtx, one.file)
+		return err
+	})
+	err = group.Wait()
+	return held, shown, err
 }
 
 // sameConfiguration refuses a plan that holds another configuration than the
@@ -271,6 +305,42 @@ func sameConfiguration(tf *terraform.Root, binary []byte) error {
 		return err
 	}
 	return outcome.Refusedf("the stored plan holds another configuration than the approved commit: %s. Plan again",
+		text.Printable(text.List(others, maxFilesNamed)))
+}
+
+// sameState refuses a plan that is of another state than its record says: terraform
+// writes the state of the backend that is in the plan, whatever the root says.
+func sameState(tf *terraform.Root, record plan.RootRecord, binary []byte) error {
+	others, err := tf.OtherBackend(binary, record.Workspace)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return outcome.Refusedf("the stored plan would write another state than the root's, its backend differs in: %s. Plan again",
+			text.Printable(text.List(others, maxFilesNamed)))
+	}
+	state, err := terraform.PlanState(binary)
+	if err == nil && (state.Lineage != record.Lineage || state.Serial != record.Serial) {
+		err = outcome.Refusedf("the stored plan was made from another state than the one that was approved: lineage %s, serial %d. "+
+			"Plan again", text.Printable(cmp.Or(state.Lineage, "none")), state.Serial)
+	}
+	return err
+}
+
+// sameObjects refuses a plan that holds other objects than the state, without a word to
+// those who approved it: terraform would write them, and change those.
+func sameObjects(binary, state []byte, said *terraform.Plan) error {
+	others, err := terraform.OtherObjects(binary, state, said)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return outcome.Refusedf("the stored plan holds these otherwise than the state, and says nothing of it: %s. Plan again",
 		text.Printable(text.List(others, maxFilesNamed)))
 }
 

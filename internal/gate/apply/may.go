@@ -201,6 +201,55 @@ func stillOnTip(ctx context.Context, s *site.Site) error {
 	return nil
 }
 
+// stillMerged refuses, right before anything is applied, a merged plan of whose roots
+// the default branch holds other files by now than the checkout: an old job that is run
+// again would apply what was reverted meanwhile.
+func (o Order) stillMerged(ctx context.Context, a *Applier) error {
+	s := o.Site
+	if s.Pull == nil || !s.Pull.Merged {
+		return nil
+	}
+	branch, err := s.DefaultBranch(ctx)
+	if err != nil {
+		return err
+	}
+	tip, err := s.API.BranchHead(ctx, s.Repo, branch) // as it is now, not as it was read
+	if err != nil {
+		return err
+	}
+	sha, head, err := s.Checkout(ctx)
+	if err != nil || sha == tip {
+		return err
+	}
+	since := sha
+	if head { // the head itself is checked out, which the merge brought to the branch
+		since = s.Pull.MergeSHA
+	}
+	compared, err := s.API.Compare(ctx, s.Repo, since, tip)
+	if err != nil {
+		return err
+	}
+	again := fmt.Sprintf("comment /apply on #%d, which applies %s as it is now", s.Pull.Number, branch)
+	switch {
+	case compared.BehindBy > 0:
+		return outcome.Refusedf("the checkout %.7s is not on %s: %s", sha, branch, again)
+	case compared.MoreFiles:
+		return outcome.Refusedf("%s has moved from %.7s to %.7s, by more files than GitHub lists: %s", branch, sha, tip, again)
+	}
+	var lines []string
+	for _, r := range a.roots {
+		changed := slices.DeleteFunc(slices.Clone(compared.Files), func(f string) bool { return !r.sources.Uses(f) })
+		if len(changed) > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s has changed since the checkout %.7s: %s", r.record.Dir, branch, sha,
+				text.List(changed, maxFilesNamed)))
+		}
+	}
+	if len(lines) > 0 {
+		return outcome.Refusedf("%s\n%s", text.Printable(strings.Join(lines, "\n")), again)
+	}
+	return nil
+}
+
 // green refuses a head on which a status or check has not succeeded. That of the
 // gate is left out: apply decides for itself.
 func green(ctx context.Context, s *site.Site) error {

@@ -110,6 +110,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	var parts plan.Parts
+	whole := bundle
 	if bundle, parts, err = o.ofEnvironment(ctx, bundle, result); err != nil {
 		return err
 	}
@@ -122,6 +123,9 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	}
 	defer kit.Close()
 	applier, guard, err := o.open(ctx, kit, bundle, source)
+	if err == nil {
+		err = applier.follows(whole.Document)
+	}
 	if err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
 	}
-	if err := stillOnTip(ctx, o.Site); err != nil {
+	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
 	}
 	result.Roots, result.Failed = applier.Run(ctx)

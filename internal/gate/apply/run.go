@@ -62,25 +62,44 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	return results, failed
 }
 
-// afterOthers plans a root again that comes after one that was just applied: what it
-// reads may be other than what was approved. It lets the approved plan pass only
-// where the plan would be the same.
-func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult) error {
+// follows refuses a plan whose roots do not stand in the order that waybill.yaml asks
+// for by after: the order is the plan job's word. whole is the plan with the roots that
+// are applied in other environments, perhaps just before.
+func (a *Applier) follows(whole plan.Document) error {
 	cfg, err := roots.Config(a.r.Top)
 	if err != nil {
 		return err
 	}
-	var before []string
+	a.after = make(map[string][]string)
 	for _, r := range cfg.Roots {
-		if r.Dir != root.record.Dir {
-			continue
-		}
-		for _, d := range done {
-			if d.State == Applied && slices.ContainsFunc(r.After, func(dir string) bool { return path.Clean(dir) == d.Dir }) {
-				before = append(before, d.Dir)
-			}
+		for _, dir := range r.After {
+			a.after[path.Clean(r.Dir)] = append(a.after[path.Clean(r.Dir)], path.Clean(dir))
 		}
 	}
+	at := func(dir string) func(plan.RootRecord) bool {
+		return func(r plan.RootRecord) bool { return r.Dir == dir }
+	}
+	for i, r := range whole.Roots {
+		for _, before := range a.after[r.Dir] {
+			if slices.ContainsFunc(whole.Roots[i:], at(before)) && before != r.Dir {
+				return outcome.Refusedf("the plan has %s before %s, which it comes after by waybill.yaml: plan again", r.Dir, before)
+			}
+		}
+		if !slices.ContainsFunc(a.r.Bundle.Document.Roots, at(r.Dir)) {
+			a.elsewhere = append(a.elsewhere, r.Dir)
+		}
+	}
+	return nil
+}
+
+// afterOthers plans a root again that comes after one that was just applied, or that
+// another job applies: what it reads may be other than what was approved. It lets the
+// approved plan pass only where the plan would be the same.
+func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult) error {
+	before := slices.DeleteFunc(slices.Clone(a.after[root.record.Dir]), func(dir string) bool {
+		applied := slices.ContainsFunc(done, func(d RootResult) bool { return d.State == Applied && d.Dir == dir })
+		return !applied && !slices.Contains(a.elsewhere, dir)
+	})
 	if len(before) == 0 {
 		return nil
 	}

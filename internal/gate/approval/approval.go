@@ -166,7 +166,7 @@ func candidates(p Pull, s Subject, needs Needs) (valid []vote, ignored []Ignored
 			continue
 		}
 		about := s.about(names, needs.Roots)
-		reason, detail := p.against(v, votes[i+1:], s)
+		reason, detail := p.against(v, after(votes, i), s)
 		enough := slices.DeleteFunc(slices.Clone(about), func(f plan.Fingerprint) bool { return len(f) < needs.Digits })
 		switch {
 		case len(about) == 0:
@@ -190,6 +190,19 @@ func candidates(p Pull, s Subject, needs Needs) (valid []vote, ignored []Ignored
 	return valid, ignored
 }
 
+// after lists the votes that may have been given after one. GitHub tells times to the
+// second, and lists reviews apart from comments: of the same second, either may be
+// the later one.
+func after(votes []Vote, i int) []Vote {
+	later := slices.Clone(votes[i+1:])
+	for _, o := range votes[:i] {
+		if o.Kind != votes[i].Kind && o.At.Equal(votes[i].At) {
+			later = append(later, o)
+		}
+	}
+	return later
+}
+
 // against says what speaks against a vote, whatever it is about; later are those
 // that were given after it.
 func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail string) {
@@ -209,8 +222,11 @@ func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail st
 		return ByAuthor, "nobody approves a plan of their own pull request"
 	case containsFold(p.Pushers, v.User):
 		return ByPusher, "whoever pushed the head does not approve it"
-	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateChanges && o.At.After(v.At) }):
+	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateChanges }):
 		return ChangesAsked, "asked for changes afterwards"
+	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateDismissed }):
+		// It may have asked for changes. Anybody who may write can dismiss it.
+		return Dismissed, "a later review of theirs was dismissed: what it asked for is not known any more, so they must approve again"
 	case afterwards(func(o Vote) bool { return o.takesBack(v, s) }):
 		return TakenBack, "was taken back by /unapprove"
 	}

@@ -156,6 +156,16 @@ func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 	return changes
 }
 
+// Waits are what roots ask for that cannot be planned yet: as much as any change of
+// them, of the whole plan. Their code is merged with it, and nobody has seen what it
+// does.
+func Waits(waiting []plan.Waiting, full plan.Fingerprint) (changes []Change) {
+	for _, w := range waiting {
+		changes = append(changes, Change{Dir: w.Dir, Root: full, Uses: (&roots.Sources{Dirs: []string{w.Dir}}).Uses})
+	}
+	return changes
+}
+
 // Collect reads everything that may be an approval of the pull request.
 func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 	pr := s.Pull

@@ -20,7 +20,8 @@ func TestUnapprove(t *testing.T) {
 	for body, back := range map[string]bool{
 		"/unapprove": true, "/unapprove.": true, "/unapprove " + full.Short(): true, "no, wait\n/unapprove": true,
 		"unapprove": false, "> /unapprove": false, "<!--\n/unapprove\n-->": false, "/unapprove b41f 09c2 77de": false,
-		"do not /unapprove": false,
+		"do not /unapprove": false, "/unapprove, this is wrong": true, "/unapprove all of it": true, "\u200b/un\u200dapprove": true,
+		"/unapprove \u202e" + full.Short(): true, "/unapproved": false,
 	} {
 		d := decide(t, 0, need(1, "bob"), yes, comment("Bob", body, time.Minute))
 		if (d.Verdict == approval.Pending) != back || back && (len(d.Ignored) != 1 || d.Ignored[0].Reason != approval.TakenBack) {
@@ -120,6 +121,84 @@ func TestMovesAskForTheStrictestRule(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s asks for %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// GitHub tells times to the second. Of one second, what takes an approval back counts
+// as the later of the two, wherever GitHub lists it.
+func TestTimesThatAreEqual(t *testing.T) {
+	t.Parallel()
+	yes := approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: "/approve " + full.Short()}
+	back := review("bob", "unapprove")
+	back.State = "COMMENTED"
+	changes := review("bob", "no")
+	changes.State = "CHANGES_REQUESTED"
+	for reason, no := range map[approval.Reason]approval.Vote{approval.TakenBack: back, approval.ChangesAsked: changes} {
+		for _, votes := range [][]approval.Vote{{no, yes}, {yes, no}} {
+			d := decide(t, 0, need(1, "bob"), votes...)
+			if d.Verdict != approval.Pending || len(d.Ignored) != 1 || d.Ignored[0].Reason != reason {
+				t.Errorf("%s: %s %+v", reason, d.Verdict, d.Ignored)
+			}
+		}
+		no.At = t0.Add(-time.Second)
+		if d := decide(t, 0, need(1, "bob"), no, yes); d.Verdict != approval.Approved {
+			t.Errorf("%s a second before: %s", reason, d.Reason())
+		}
+	}
+}
+
+// A review that asked for changes still stands against an earlier approval when
+// somebody else has dismissed it.
+func TestDismissingRestoresNoApproval(t *testing.T) {
+	t.Parallel()
+	yes := approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: "/approve " + full.Short()}
+	no := review("bob", "no")
+	no.State, no.At = "DISMISSED", t0.Add(time.Minute)
+	d := decide(t, 0, need(1, "bob"), yes, no)
+	if d.Verdict != approval.Pending || len(d.Ignored) != 1 || d.Ignored[0].Reason != approval.Dismissed ||
+		!strings.Contains(d.Reason(), "a later review of theirs was dismissed") {
+		t.Errorf("%s: %s", d.Verdict, d.Reason())
+	}
+	yes.At = t0.Add(2 * time.Minute)
+	if d := decide(t, 0, need(1, "bob"), no, yes); d.Verdict != approval.Approved {
+		t.Errorf("approved again: %s", d.Reason())
+	}
+}
+
+// What only looks like an approval is none; nor is one that readers would not see.
+func TestLookalikesApproveNothing(t *testing.T) {
+	t.Parallel()
+	short := full.Short()
+	first := string(full[0])
+	for name, body := range map[string]string{
+		"a digit of another script": "/approve " + strings.Replace(short, first, "\u0430", 1), // Cyrillic
+		"a wide digit":              "/approve " + strings.Replace(short, first, "\uff11", 1),
+		"a mark that turns it":      "/approve \u202e" + short,
+		"a mark in front":           "\u200f/approve " + short,
+		"a space of no width":       "/approve " + short[:4] + "\u200b" + short[4:],
+		"a soft hyphen":             "/app\u00adrove " + short,
+		"a wide slash":              "\uff0fapprove " + short,
+		"a long s":                  "/approve " + short + "\u017f",
+		"a word behind":             "/approve " + short + " not",
+		"a word in front":           "do not /approve " + short,
+		"in a cell":                 "| /approve " + short + " |\n|---|",
+		"in a quotation":            "> /approve " + short,
+		"in HTML":                   "<details>\n/approve " + short + "\n</details>",
+		"in a code block":           "```\n/approve " + short + "\n```",
+		"after very much":           strings.Repeat("> ", 20_000) + "/approve " + short,
+	} {
+		d := decide(t, 0, need(1, "bob"), approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: body})
+		if d.Verdict != approval.Pending {
+			t.Errorf("%s: approved by %q", name, body[:min(len(body), 80)])
+		}
+	}
+	for _, body := range []string{
+		"/approve " + short, "/APPROVE  " + strings.ToUpper(short) + ".", "fine\r\n\r\n/approve\t" + short + "\r\n",
+	} {
+		d := decide(t, 0, need(1, "bob"), approval.Vote{User: "bob", At: t0, Kind: approval.Comment, Body: body})
+		if d.Verdict != approval.Approved {
+			t.Errorf("%q: %s", body, d.Reason())
 		}
 	}
 }

@@ -2,6 +2,8 @@ package approval
 
 import (
 	"regexp"
+	"strings"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -11,8 +13,11 @@ import (
 // "/approve a41f09c277de…"; it may end as a sentence does.
 var approveLine = regexp.MustCompile(`(?i)^[ \t]*(/?)approve[ \t]+` + someDigits + `[.!]?\s*$`)
 
-// takeBackLine is "/unapprove", perhaps with a fingerprint.
-var takeBackLine = regexp.MustCompile(`(?i)^[ \t]*(/?)unapprove(?:[ \t]+` + someDigits + `)?[.!]?\s*$`)
+// takeBackLine is "/unapprove", perhaps with a fingerprint. Other words may follow,
+// and then it takes back everything.
+var takeBackLine = regexp.MustCompile(`(?i)^\s*(/?)unapprove\b(.*)$`)
+
+var onlyDigits = regexp.MustCompile(`(?i)^[ \t]+` + someDigits + `[.!]?\s*$`)
 
 const someDigits = "`?" + `([0-9a-f][0-9a-f \t]*[0-9a-f])` + "`?"
 
@@ -32,17 +37,29 @@ func named(v Vote) (found []plan.Fingerprint) {
 }
 
 // takesBack finds what a text takes back: fingerprints, or all where it names none.
+// Characters that do not show are left out: they must not keep an approval.
 func takesBack(v Vote) (found []plan.Fingerprint, all bool) {
 	for _, line := range markdown.Said(v.Body) {
-		m := takeBackLine.FindStringSubmatch(line)
+		m := takeBackLine.FindStringSubmatch(strings.Map(shown, line))
 		if m == nil || v.Kind == Comment && m[1] == "" {
 			continue
 		}
-		f, err := plan.ParseFingerprint(m[2])
+		digits := onlyDigits.FindStringSubmatch(m[2])
+		if digits == nil {
+			return nil, true
+		}
+		f, err := plan.ParseFingerprint(digits[1])
 		if err != nil {
 			return nil, true // who cannot be understood takes back everything
 		}
 		found = append(found, f)
 	}
 	return found, false
+}
+
+func shown(r rune) rune {
+	if unicode.Is(unicode.Cf, r) {
+		return -1
+	}
+	return r
 }

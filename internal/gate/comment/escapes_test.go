@@ -1,6 +1,9 @@
 package comment_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -42,5 +45,32 @@ func TestSecretsInEscapedForms(t *testing.T) {
 	if got := summary.Summarize(p, redact.FindSecrets(p)).Resources[0].Address; strings.Contains(got, "word") ||
 		!strings.Contains(got, redact.Hidden) {
 		t.Errorf("the key of an address: %s", got)
+	}
+}
+
+// A provider may write a secret in another encoding, and mark nothing.
+func TestSecretsInEncodings(t *testing.T) {
+	t.Parallel()
+	const secret = "planted/Sesame+4711 öffne"
+	secrets := redact.GivenSecrets([]string{"TF_VAR_s=" + secret})
+	for _, form := range []string{
+		base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret)),
+		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		url.QueryEscape(secret), url.PathEscape(secret), "enffö 1174+emaseS/detnalp",
+	} {
+		if got := secrets.Redact("<" + form + ">"); got != "<"+redact.Hidden+">" {
+			t.Errorf("%s: %s", form, got)
+		}
+	}
+	for _, around := range []string{"", "u", "us", "user:"} { // base64 of a text that holds it
+		for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawURLEncoding} {
+			form := e.EncodeToString([]byte(around + secret + around))
+			if got := secrets.Redact(form); !strings.Contains(got, redact.Hidden) || len(strings.ReplaceAll(got, redact.Hidden, "")) > 20 {
+				t.Errorf("%s: %s", form, got)
+			}
+		}
+	}
+	if got := secrets.Redact("planted Sesame"); got != "planted Sesame" {
+		t.Errorf("another text: %s", got)
 	}
 }

@@ -206,24 +206,28 @@ func Digest(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// ChangesDigest is the digest of what a plan, in JSON, would change, whatever
-// the order in which it says so.
+// ChangesDigest is the digest of what a plan, in JSON, would change and which actions
+// it would invoke, whatever the order in which it says so.
 func ChangesDigest(planJSON []byte) (string, error) {
 	var in struct {
 		ResourceChanges []json.RawMessage          `json:"resource_changes"`
 		OutputChanges   map[string]json.RawMessage `json:"output_changes"`
 		Deferred        json.RawMessage            `json:"deferred_changes,omitempty"`
+		Actions         []json.RawMessage          `json:"action_invocations,omitempty"`
+		DeferredActions []json.RawMessage          `json:"deferred_action_invocations,omitempty"`
 	}
 	if err := json.Unmarshal(planJSON, &in); err != nil {
 		return "", fmt.Errorf("read the changes of the plan: %w", err)
 	}
-	changes := make([]string, 0, len(in.ResourceChanges))
-	for _, c := range in.ResourceChanges {
-		canonical, err := strictjson.Canonical(c)
-		if err != nil {
-			return "", fmt.Errorf("read the changes of the plan: %w", err)
+	changes := make([]string, 0, len(in.ResourceChanges)+len(in.Actions))
+	for kind, list := range map[string][]json.RawMessage{"": in.ResourceChanges, "action ": in.Actions, "deferred ": in.DeferredActions} {
+		for _, c := range list {
+			canonical, err := strictjson.Canonical(c)
+			if err != nil {
+				return "", fmt.Errorf("read the changes of the plan: %w", err)
+			}
+			changes = append(changes, kind+string(canonical))
 		}
-		changes = append(changes, string(canonical))
 	}
 	slices.Sort(changes)
 	outputs, err := strictjson.Canonical(map[string]any{"outputs": in.OutputChanges, "deferred": in.Deferred})

@@ -220,17 +220,8 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		return nil, err
 	}
 	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
-	if one.Binary, err = os.ReadFile(file); err != nil {
-		return nil, fmt.Errorf("read the binary plan: %w", err)
-	}
-	if one.JSON, err = tf.Show(ctx, file); err != nil {
+	if err := one.read(ctx, tf, file); err != nil {
 		return nil, err
-	}
-	if err := CheckWhole(one.JSON); err != nil {
-		return nil, err
-	}
-	if sign := terraform.Partial(warnings); sign != "" {
-		return nil, outcome.Refusedf("terraform says of the plan: %s", sign)
 	}
 	if one.parsed, err = terraform.ParsePlan(one.JSON); err != nil {
 		return nil, err
@@ -257,6 +248,25 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	}
 	one.Record.Plan, err = terraform.PlanDigest(one.Binary)
 	return one, err
+}
+
+// read reads both forms of a plan that was just made, and refuses one that is not whole.
+func (one *RootPlan) read(ctx context.Context, tf *terraform.Root, file string) (err error) {
+	if one.Binary, err = os.ReadFile(file); err != nil {
+		return fmt.Errorf("read the binary plan: %w", err)
+	}
+	if one.JSON, err = tf.Show(ctx, file); err != nil {
+		return err
+	}
+	if err := CheckWhole(one.JSON); err != nil {
+		return err
+	}
+	if sign := terraform.Partial(one.warnings); sign != "" {
+		return outcome.Refusedf("terraform says of the plan: %s", sign)
+	}
+	invoked, err := terraform.Invoked(one.JSON)
+	one.warnings = append(one.warnings, invoked...)
+	return err
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and

@@ -97,6 +97,10 @@ func TestChangesDigestIgnoresOrder(t *testing.T) {
 		`{"resource_changes":[{"address":"a","n":1.0},{"address":"b"}],"output_changes":{"x":{},"y":{}}}`,
 		`{"resource_changes":[{"address":"a","n":1}],"output_changes":{"x":{},"y":{}}}`,
 		`{"resource_changes":[{"address":"a","n":1},{"address":"b"}],"output_changes":{"x":{}}}`,
+		`{"resource_changes":[{"address":"a","n":1},{"address":"b"}],"output_changes":{"x":{},"y":{}},"action_invocations":[{"address":"c"}]}`,
+		`{"resource_changes":[{"address":"a","n":1}],"output_changes":{"x":{},"y":{}},"action_invocations":[{"address":"b"}]}`,
+		`{"resource_changes":[{"address":"a","n":1},{"address":"b"}],"output_changes":{"x":{},"y":{}},` +
+			`"deferred_action_invocations":[{"address":"c"}]}`,
 	} {
 		if a == digest(other) {
 			t.Errorf("%s has the same digest", other)

@@ -291,27 +291,22 @@ func (p *Prepared) Head(ctx context.Context) (string, error) {
 	if p.r.Head != "" {
 		return p.r.Head, nil
 	}
-	line, err := git.Run(ctx, p.r.Roots.Top, "rev-list", "--parents", "--max-count=1", "HEAD")
-	commits := strings.Fields(line)
-	if err != nil || len(commits) == 0 {
-		return "", err
-	}
+	sha, of, err := p.r.Site.Checkout(ctx)
 	pull := p.r.Site.Pull
-	if pull == nil {
-		return commits[0], nil
+	if err != nil || pull == nil {
+		return sha, err
 	}
 	if pull.Merged {
 		if _, err := git.Run(ctx, p.r.Roots.Top, "merge-base", "--is-ancestor", pull.MergeSHA, "HEAD"); err != nil {
 			return "", outcome.Refusedf("the checkout %.7s does not hold the merge %.7s of #%d: check out the default branch, whole",
-				commits[0], pull.MergeSHA, pull.Number)
+				sha, pull.MergeSHA, pull.Number)
 		}
 		return pull.HeadSHA, nil
 	}
-	// Of GitHub's merge of a pull request, the head is the last parent.
-	if !slices.Contains([]string{commits[0], commits[len(commits)-1]}, pull.HeadSHA) {
+	if !of {
 		return "", outcome.Refusedf("the checkout is %.7s, neither the head %.7s of #%d nor its merge: "+
 			"somebody pushed meanwhile, and the newer commit gets a plan of its own",
-			commits[0], pull.HeadSHA, pull.Number)
+			sha, pull.HeadSHA, pull.Number)
 	}
 	return pull.HeadSHA, nil
 }
@@ -326,7 +321,8 @@ func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 			Uses: r.Sources.Uses, Moves: r.Moves,
 		})
 	}
-	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...))
+	changes = append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...)
+	needs, _, err := approval.Ruled(ctx, s, append(changes, approval.Waits(made.Waits, made.Fingerprint)...))
 	switch {
 	case outcome.Code(err) == outcome.Refused:
 		return "⚠️ Nobody can approve this plan: " + markdown.Text(err.Error()), nil

@@ -185,7 +185,7 @@ func (s *Secrets) add(text string) {
 		return
 	}
 	s.exact[text] = true
-	for _, form := range escapedForms(text) {
+	for _, form := range slices.Concat(escapedForms(text), encodings(text)) {
 		s.exact[form] = true
 	}
 	if !strings.Contains(text, "\n") {

@@ -21,6 +21,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -278,6 +280,9 @@ func (b *Bundle) check(stored header, expect Expect) error {
 	if expect.Repository != "" && !strings.EqualFold(expect.Repository, b.Document.Repository) {
 		return refuse(OtherRoot, "it is of repository %q, not %q", b.Document.Repository, expect.Repository)
 	}
+	if err := b.checkNames(); err != nil {
+		return err
+	}
 	if err := b.checkDirs(expect.Dirs); err != nil {
 		return err
 	}
@@ -292,6 +297,17 @@ func (b *Bundle) check(stored header, expect Expect) error {
 	}
 	if !expect.Now.Before(b.Expires) {
 		return refuse(Expired, "it expired at %s: plan again", b.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// checkNames refuses another spelling of a directory: rules, environments and owners
+// are found by its name.
+func (b *Bundle) checkNames() error {
+	for _, r := range b.Document.Roots {
+		if clean := path.Clean(r.Dir); clean != r.Dir || !filepath.IsLocal(r.Dir) {
+			return refuse(OtherRoot, "it has a plan of %s, which is another name of %s: plan again", r.Dir, clean)
+		}
 	}
 	return nil
 }

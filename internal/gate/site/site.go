@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/git"
@@ -79,6 +80,18 @@ func (s *Site) Name() string {
 		return ""
 	}
 	return s.Repo.String()
+}
+
+// Checkout is the commit that is checked out. of reports whether it is the head of
+// the pull request, or GitHub's merge of that head, of which it is the last parent.
+func (s *Site) Checkout(ctx context.Context) (sha string, of bool, err error) {
+	line, err := git.Run(ctx, s.Top, "rev-list", "--parents", "--max-count=1", "HEAD")
+	commits := strings.Fields(line)
+	if err != nil || len(commits) == 0 {
+		return "", false, err
+	}
+	of = s.Pull != nil && slices.Contains([]string{commits[0], commits[len(commits)-1]}, s.Pull.HeadSHA)
+	return commits[0], of, nil
 }
 
 // DefaultBranch is the repository's default branch.

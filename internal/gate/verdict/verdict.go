@@ -161,6 +161,9 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if len(claim.Roots) == 0 {
 		return outcome.Refusedf("the plan comment of #%d names no roots", r.Site.Pull.Number)
 	}
+	if err := r.merging(ctx); err != nil {
+		return err
+	}
 	if r.Key != nil {
 		if claim, err = r.open(ctx, claim); err != nil {
 			return err
@@ -186,6 +189,28 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	return err
 }
 
+// merging makes sure that the checkout is what would be merged. While there are
+// conflicts GitHub leaves the merge of an earlier head in its place, or none. An App's
+// status stays on the head when the conflicts are gone.
+func (r Request) merging(ctx context.Context) error {
+	pull := r.Site.Pull
+	switch {
+	case pull.Merged:
+		return nil
+	case r.Site.Top == "" && r.Strict && r.Status != "":
+		return outcome.Pendingf("what merging %.7s would bring is not there: resolve the conflicts with %s, or give --checkout the merge",
+			pull.HeadSHA, pull.BaseRef)
+	case r.Site.Top == "":
+		return nil
+	}
+	sha, of, err := r.Site.Checkout(ctx)
+	if err != nil || of || sha == r.Queue.Head {
+		return err
+	}
+	return outcome.Pendingf("the checkout %.7s is not what merging %.7s would bring: resolve the conflicts with %s, or run the gate again",
+		sha, pull.HeadSHA, pull.BaseRef)
+}
+
 // changes are what the plan does, for the rules.
 func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes []approval.Change) {
 	for i, root := range claim.Roots {
@@ -198,7 +223,7 @@ func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes
 			Moves: root.Moves,
 		})
 	}
-	return changes
+	return append(changes, approval.Waits(claim.Waits, claim.Fingerprint)...)
 }
 
 // moved says that the plan waits for another one, since a state that it is of moved.

@@ -278,13 +278,51 @@ func compare(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	files, err := c.changedBetween(mergeBase, h)
+	if err != nil {
+		return nil, err
+	}
 	return ok(map[string]any{
-		"url": c.api("/compare/%s...%s", base, head), "html_url": c.page("/compare/%s...%s", base, head),
+		"files": files,
+		"url":   c.api("/compare/%s...%s", base, head), "html_url": c.page("/compare/%s...%s", base, head),
 		"permalink_url": c.page("/compare/%s...%s", b, h), "diff_url": c.page("/compare/%s...%s.diff", base, head),
 		"patch_url":   c.page("/compare/%s...%s.patch", base, head),
 		"base_commit": baseJSON, "merge_base_commit": mergeJSON, "status": status,
 		"ahead_by": ahead, "behind_by": behind, "total_commits": ahead, "commits": c.commitsJSON(paginate(c, list)),
 	})
+}
+
+// changedBetween lists the files that differ between two commits, on the first page
+// alone and no more than 300 of them.
+// https://docs.github.com/en/rest/commits/commits#compare-two-commits
+func (c *call) changedBetween(base, head string) ([]any, error) {
+	const most = 300
+	files := []any{}
+	if page := c.URL.Query().Get("page"); page != "" && page != "1" {
+		return files, nil
+	}
+	out, err := c.git("diff", "--name-status", "-z", "--no-renames", base, head)
+	if err != nil {
+		return nil, err
+	}
+	words := map[string]string{"A": "added", "D": "removed", "M": "modified", "T": "changed"}
+	fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+	for i := 0; i+1 < len(fields) && len(files) < most; i += 2 {
+		sha, err := c.git("rev-parse", head+":"+fields[i+1])
+		if err != nil {
+			sha, err = c.git("rev-parse", base+":"+fields[i+1])
+		}
+		if err != nil {
+			return nil, err
+		}
+		name := fields[i+1]
+		files = append(files, map[string]any{
+			"sha": sha, "filename": name, "status": words[fields[i]], "additions": 0, "deletions": 0, "changes": 0,
+			"blob_url": c.page("/blob/%s/%s", head, name), "raw_url": c.page("/raw/%s/%s", head, name),
+			"contents_url": c.api("/contents/%s?ref=%s", name, head),
+		})
+	}
+	return files, nil
 }
 
 func getContents(c *call) (*answer, error) {
