@@ -61,7 +61,7 @@ func TestRequestsBeforeTheMerge(t *testing.T) {
 	})
 	code, _, words = w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied")
-	atMost("apply by a comment", 13) // the last finds open pull requests whose plans no longer fit
+	atMost("apply by a comment", 12)
 }
 
 func TestRequestsAfterTheMerge(t *testing.T) {
