@@ -329,7 +329,7 @@ func (w world) request(t *testing.T, ref imageref.Ref) exchange.Request {
 		t.Fatal(err)
 	}
 	request := exchange.Request{
-		Version: exchange.Version, DatabaseDir: w.database.Dir, At: time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC),
+		Version: exchange.Version, Registry: w.host, DatabaseDir: w.database.Dir, At: time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC),
 		Limits: exchange.Limits{ImageBytes: 1 << 30}, Images: []exchange.Image{{Ref: ref, SBOM: true}},
 	}
 	for _, p := range platforms {

@@ -27,6 +27,11 @@ var scan = Command{
 			Doc: "Whether findings without a fixed version are reported but do not refuse the image.",
 		},
 		{
+			Name: "secrets", Type: Choice, Values: []string{"refuse", "note", "off"}, Default: "note",
+			Doc: "What a secret in the image does, such as a cloud key: refuses it, or is named by rule and file. `off` does not look. " +
+				"The value of a secret is in no output.",
+		},
+		{
 			Name: "waivers", Type: String, Placeholder: "FILE",
 			Doc: "YAML file of waived findings, each with id, reason and expiry. An expired waiver no longer waives. Empty waives nothing.",
 		},

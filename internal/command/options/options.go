@@ -71,6 +71,7 @@ type (
 	Engine     string
 	Network    string
 	Severity   string
+	Secrets    string
 	StoreAs    string
 	Via        string
 	SignRecord string
@@ -99,6 +100,9 @@ const (
 	SeverityMedium    Severity   = "medium"
 	SeverityLow       Severity   = "low"
 	SeverityNone      Severity   = "none"
+	SecretsRefuse     Secrets    = "refuse"
+	SecretsNote       Secrets    = "note"
+	SecretsOff        Secrets    = "off"
 	StoreAsBundle     StoreAs    = "bundle"
 	StoreAsLegacy     StoreAs    = "legacy"
 	StoreAsBoth       StoreAs    = "both"
@@ -180,6 +184,7 @@ type Scan struct {
 	OCILayout        string        `input:"oci_layout"`
 	Severity         Severity      `input:"severity"`
 	IgnoreUnfixed    bool          `input:"ignore_unfixed"`
+	Secrets          Secrets       `input:"secrets"`
 	Waivers          string        `input:"waivers"`
 	VEX              []string      `input:"vex"`
 	Baseline         string        `input:"baseline"`
