@@ -172,6 +172,16 @@ func (c *Config) PublicKeys() [][]byte {
 	return keys
 }
 
+// KeysOf are the public keys that the policy of env trusts, in PEM form; in an
+// unknown one, those that are common to all.
+func (c *Config) KeysOf(env string) []string {
+	p := c.policy
+	if e, err := c.Environment(env); err == nil {
+		p = p.overriddenBy(e.policy)
+	}
+	return p.Keys
+}
+
 // Signers is a policy that requires nothing and trusts whoever any policy of the
 // file trusts, in any environment: what it does not trust counts nowhere.
 func (c *Config) Signers() evidence.Policy {

@@ -72,7 +72,8 @@ func (r SignerRule) takes(runner string) bool {
 func (r SignerRule) untrustedRun(s Signer) string {
 	switch {
 	case len(r.Refs) > 0 && !matchesOne(r.Refs, s.SourceRef):
-		return fmt.Sprintf("it ran for %.200s, not %s", cmp.Or(s.SourceRef, "a ref that its certificate does not name"), text.List(r.Refs, 5))
+		return fmt.Sprintf("it ran for %.200s, not %s",
+			cmp.Or(s.SourceRef, "a ref that its certificate does not name"), text.List(r.Refs, 5))
 	case len(r.Events) > 0 && !slices.Contains(r.Events, s.Trigger):
 		return fmt.Sprintf("its run was started by %.100s, not %s",
 			cmp.Or(s.Trigger, "an event that its certificate does not name"), text.List(r.Events, 5))

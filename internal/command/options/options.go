@@ -82,44 +82,47 @@ type (
 
 // Their values.
 const (
-	FormatText        Format     = "text"
-	FormatJSON        Format     = "json"
-	FormatBundle      Format     = "bundle"
-	FormatLegacy      Format     = "legacy"
-	FormatBoth        Format     = "both"
-	FormatMarkdown    Format     = "markdown"
-	FormatHTML        Format     = "html"
-	EngineAuto        Engine     = "auto"
-	EngineBuildkit    Engine     = "buildkit"
-	EngineAssemble    Engine     = "assemble"
-	NetworkDefault    Network    = "default"
-	NetworkNone       Network    = "none"
-	NetworkHost       Network    = "host"
-	SeverityCritical  Severity   = "critical"
-	SeverityHigh      Severity   = "high"
-	SeverityMedium    Severity   = "medium"
-	SeverityLow       Severity   = "low"
-	SeverityNone      Severity   = "none"
-	SecretsRefuse     Secrets    = "refuse"
-	SecretsNote       Secrets    = "note"
-	SecretsOff        Secrets    = "off"
-	StoreAsBundle     StoreAs    = "bundle"
-	StoreAsLegacy     StoreAs    = "legacy"
-	StoreAsBoth       StoreAs    = "both"
-	ViaCommit         Via        = "commit"
-	ViaDeployment     Via        = "deployment"
-	ViaDispatch       Via        = "dispatch"
-	SignRecordNone    SignRecord = "none"
-	SignRecordKeyless SignRecord = "keyless"
-	SignRecordKey     SignRecord = "key"
-	KindApp           Kind       = "app"
-	KindConfig        Kind       = "config"
-	KindInfra         Kind       = "infra"
-	TemplateNone      Template   = "none"
-	TemplateBackend   Template   = "backend"
-	TemplateFrontend  Template   = "frontend"
-	PlatformAWS       Platform   = "aws"
-	PlatformNone      Platform   = "none"
+	FormatText                Format     = "text"
+	FormatJSON                Format     = "json"
+	FormatBundle              Format     = "bundle"
+	FormatLegacy              Format     = "legacy"
+	FormatBoth                Format     = "both"
+	FormatMarkdown            Format     = "markdown"
+	FormatHTML                Format     = "html"
+	EngineAuto                Engine     = "auto"
+	EngineBuildkit            Engine     = "buildkit"
+	EngineAssemble            Engine     = "assemble"
+	EngineKyverno             Engine     = "kyverno"
+	EngineSigstore            Engine     = "sigstore"
+	EngineValidatingAdmission Engine     = "validating-admission"
+	NetworkDefault            Network    = "default"
+	NetworkNone               Network    = "none"
+	NetworkHost               Network    = "host"
+	SeverityCritical          Severity   = "critical"
+	SeverityHigh              Severity   = "high"
+	SeverityMedium            Severity   = "medium"
+	SeverityLow               Severity   = "low"
+	SeverityNone              Severity   = "none"
+	SecretsRefuse             Secrets    = "refuse"
+	SecretsNote               Secrets    = "note"
+	SecretsOff                Secrets    = "off"
+	StoreAsBundle             StoreAs    = "bundle"
+	StoreAsLegacy             StoreAs    = "legacy"
+	StoreAsBoth               StoreAs    = "both"
+	ViaCommit                 Via        = "commit"
+	ViaDeployment             Via        = "deployment"
+	ViaDispatch               Via        = "dispatch"
+	SignRecordNone            SignRecord = "none"
+	SignRecordKeyless         SignRecord = "keyless"
+	SignRecordKey             SignRecord = "key"
+	KindApp                   Kind       = "app"
+	KindConfig                Kind       = "config"
+	KindInfra                 Kind       = "infra"
+	TemplateNone              Template   = "none"
+	TemplateBackend           Template   = "backend"
+	TemplateFrontend          Template   = "frontend"
+	PlatformAWS               Platform   = "aws"
+	PlatformNone              Platform   = "none"
 )
 
 // Changed are the inputs of waybill changed.
@@ -382,6 +385,16 @@ type Replay struct {
 	GitHub
 	Sigstore
 	Registry
+}
+
+// Policy are the inputs of waybill policy.
+type Policy struct {
+	Engine          Engine   `input:"engine"`
+	File            string   `input:"file"`
+	Env             string   `input:"env"`
+	Name            string   `input:"name"`
+	ExceptNamespace []string `input:"except_namespace"`
+	PullSecret      string   `input:"pull_secret"`
 }
 
 // Doctor are the inputs of waybill doctor.
