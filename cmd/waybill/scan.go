@@ -9,17 +9,47 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result, error) {
+func runScan(ctx context.Context, call *cli.Call, in options.Scan) (views.Scanned, error) {
+	if in.Running {
+		return runRunning(ctx, call, in)
+	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Registry: in.Registry}
 	o, client, stop, err := scanOrder(ctx, access, in)
 	if err != nil {
-		return scan.Result{}, err
+		return views.Scanned{}, err
 	}
 	defer stop()
+	result, err := scanImage(ctx, call, in, client, o)
+	if err != nil {
+		return views.Scanned{}, err
+	}
+	if err := result.Write(scan.Files{Report: in.Report, SARIF: in.SARIF, CycloneDX: in.SBOMCycloneDX, SPDX: in.SBOMSPDX}); err != nil {
+		return views.Scanned{}, err
+	}
+	if in.UploadSARIF {
+		sarif, err := result.SARIF()
+		if err != nil {
+			return views.Scanned{}, err
+		}
+		if err := access.UploadSARIF(ctx, sarif); err != nil {
+			return views.Scanned{}, err
+		}
+	}
+	if in.Documents {
+		if err := result.Push(ctx, client); err != nil {
+			return views.Scanned{}, err
+		}
+	}
+	return views.Scanned{Result: result}, nil
+}
+
+func scanImage(ctx context.Context, call *cli.Call, in options.Scan, client *registry.Client, o scan.Options) (scan.Result, error) {
 	executable, _ := os.Executable() // without it, PATH alone is searched
 	path, err := scan.FindChild(executable)
 	if err != nil {
@@ -49,26 +79,5 @@ func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result,
 		return scan.OpenJavaDatabase(ctx, client, from)
 	}
 	call.Sayf("scan     %s with the database of %s", o.Image.Short(), text.Time(database.UpdatedAt))
-	result, err := scan.Scan(ctx, client, database, child, o)
-	if err != nil {
-		return scan.Result{}, err
-	}
-	if err := result.Write(scan.Files{Report: in.Report, SARIF: in.SARIF, CycloneDX: in.SBOMCycloneDX, SPDX: in.SBOMSPDX}); err != nil {
-		return scan.Result{}, err
-	}
-	if in.UploadSARIF {
-		sarif, err := result.SARIF()
-		if err != nil {
-			return scan.Result{}, err
-		}
-		if err := access.UploadSARIF(ctx, sarif); err != nil {
-			return scan.Result{}, err
-		}
-	}
-	if in.Documents {
-		if err := result.Push(ctx, client); err != nil {
-			return scan.Result{}, err
-		}
-	}
-	return result, nil
+	return scan.Scan(ctx, client, database, child, o)
 }

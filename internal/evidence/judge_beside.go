@@ -36,6 +36,12 @@ func (p Policy) beside(r ScanReport) (refused, notes []string) {
 	return refused, notes
 }
 
+// Beside is all that a scan finds beside vulnerabilities, whether it refuses or is noted.
+func (p Policy) Beside(r ScanReport) []string {
+	refused, notes := p.beside(r)
+	return append(refused, notes...)
+}
+
 // SecretLines says in one line which secrets there are, without their values;
 // none if there is none.
 func (r ScanReport) SecretLines() []string {

@@ -184,6 +184,10 @@ type Build struct {
 // Scan are the inputs of waybill scan.
 type Scan struct {
 	Image            string        `input:"image"`
+	Running          bool          `input:"running"`
+	App              string        `input:"app"`
+	Issues           bool          `input:"issues"`
+	Label            string        `input:"label"`
 	OCILayout        string        `input:"oci_layout"`
 	Severity         Severity      `input:"severity"`
 	IgnoreUnfixed    bool          `input:"ignore_unfixed"`
@@ -203,6 +207,7 @@ type Scan struct {
 	UploadSARIF      bool          `input:"upload_sarif"`
 	Offline          bool          `input:"offline"`
 	Format           Format        `input:"format"`
+	Repository
 	GitHub
 	Registry
 }
