@@ -217,6 +217,38 @@ func (t Threshold) blocks(f Finding, now time.Time) bool {
 	return !slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) })
 }
 
+// Excused is a finding that would refuse the image, and what keeps it from that.
+type Excused struct {
+	Finding
+	Why string `json:"why"` // the waiver's reason and end, or what a VEX document says
+}
+
+// excused lists what waivers and VEX documents took effect on.
+func (t Threshold) excused(r ScanReport, now time.Time) []Excused {
+	without := Threshold{Severity: t.Severity, IgnoreUnfixed: t.IgnoreUnfixed}
+	if without.Severity == "" {
+		without.Severity = High
+	}
+	var list []Excused
+	for _, f := range r.Distinct() {
+		why := f.Waived
+		plain := f
+		plain.Waived = ""
+		if !without.blocks(plain, now) {
+			continue
+		}
+		for _, w := range t.Waivers {
+			if why == "" && w.Covers(f, now) {
+				why = "waived until " + text.Day(w.Expires) + ": " + w.Reason
+			}
+		}
+		if why != "" {
+			list = append(list, Excused{Finding: plain, Why: why})
+		}
+	}
+	return list
+}
+
 // CompareScans lists the findings that head has and base has not, and those
 // that are gone.
 func CompareScans(base, head ScanReport) (added, fixed []Finding) {

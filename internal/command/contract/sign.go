@@ -73,8 +73,8 @@ var verify = Command{
 		{Name: "key", Type: List, Placeholder: "FILE", LocalOnly: true, Doc: "Public keys to accept beside the signers of the policy."},
 		inputTrustedRoot,
 		{
-			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown"}, Default: "text",
-			Doc: "Form of the waybill on standard output.",
+			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown", "html"}, Default: "text",
+			Doc: "Form of the waybill on standard output. html is one page that fetches nothing.",
 		},
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},

@@ -153,7 +153,7 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 // Verify renders a waybill.
 func Verify(_ options.Verify, w evidence.Waybill) show.View {
 	return show.View{
-		Text: w.Text(), Markdown: w.Markdown(),
+		Text: w.Text(), Markdown: w.Markdown(), HTML: w.HTML,
 		Outputs: map[string]string{"allowed": strconv.FormatBool(w.Decision.Allowed), "waybill": show.JSON(w)},
 		Verdict: rules.Refusal(w.Decision, w),
 	}
