@@ -126,6 +126,17 @@ func TestAttacks(t *testing.T) {
 	}
 }
 
+// What the policy turns off is neither refused nor noted.
+func TestTurnedOff(t *testing.T) {
+	t.Parallel()
+	r := goodReport()
+	r.Platforms[0].Secrets = []Secret{{Rule: "aws-access-key-id", Target: "/app/.env"}}
+	r.Platforms[0].EndOfLife = true
+	if refused, notes := (Policy{Secrets: Off, EndOfLife: Off}).beside(r); len(refused)+len(notes) > 0 {
+		t.Errorf("refused %q, noted %q", refused, notes)
+	}
+}
+
 func TestCoversRefsAndEvents(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -40,7 +40,7 @@ policy:
   signers:
     - {issuer: https://token.actions.githubusercontent.com, workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main, source: acme/*}
     - {issuer: https://token.actions.githubusercontent.com, workflow: "acme/*/.github/workflows/release.yml@refs/tags/v*"}
-  images: {allow: [registry.k8s.io/**, quay.io/prometheus/*, docker.io/library/nginx, docker.io/grafana/*, "docker.io/bitnami/**"]}
+  images: {allow: [registry.k8s.io/**, quay.io/prometheus/*, docker.io/library/nginx, docker.io/grafana/*, "docker.io/bitnami/**", "docker.io/library/ag**", "docker.io/*/agent"]}
 `
 )
 
@@ -124,6 +124,7 @@ var images = []string{
 	"registry.k8s.io.evil.io/pause", "quay.io/prometheus/alertmanager", "quay.io/prometheus/x/y", "nginx", "library/nginx",
 	"docker.io/nginx", "docker.io/library/nginx", "evil.io/library/nginx", "nginx-evil", "grafana/loki", "docker.io/grafana/loki",
 	"grafana/loki/x", "bitnami/a/b", "evil.io/bitnami/a", "localhost:5000/acme/api", "ghcr.io:443/acme/api",
+	"evil.io/agent", "docker.io/acme/agent", "ag.evil.io/x", "docker.io/library/ag/x",
 }
 
 // The policy of the API server lets in exactly the images by digest that
