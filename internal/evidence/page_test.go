@@ -26,7 +26,8 @@ func TestPage(t *testing.T) {
 	e.Problems = []Problem{{Kind: Scan, Detail: "signed by a stranger"}}
 	rescan(&e, func(r *ScanReport) {
 		r.Platforms[0].Findings = []Finding{
-			{ID: "CVE-2026-1", Package: "openssl", Severity: High}, {ID: "CVE-2026-2", Package: "zlib", Severity: Critical, Waived: VEXPrefix + "not_affected"},
+			{ID: "CVE-2026-1", Package: "openssl", Severity: High},
+			{ID: "CVE-2026-2", Package: "zlib", Severity: Critical, Waived: VEXPrefix + "not_affected"},
 			{ID: "CVE-2026-3", Package: "musl", Severity: Low, Waived: VEXPrefix + "fixed"},
 		}
 	})

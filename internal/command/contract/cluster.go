@@ -21,7 +21,8 @@ var policyCommand = Command{
 		},
 		{Name: "name", Type: String, Default: "waybill", Placeholder: "NAME", Doc: "Name of the policy. `sigstore` writes one for each record, NAME-RECORD."},
 		{
-			Name: "except_namespace", Type: List, Commas: true, Default: "kube-system\nkube-node-lease\nkube-public", Placeholder: "NAMESPACE",
+			Name: "except_namespace", Type: List, Commas: true, Default: "kube-system\nkube-node-lease\nkube-public",
+			Placeholder: "NAMESPACE",
 			Doc: "Namespaces in which the policy does not hold, such as those of platform components. For `sigstore`, labels of " +
 				"namespaces say this.",
 		},

@@ -144,7 +144,8 @@ func TestAdmissionIsThePolicyOfTheFile(t *testing.T) {
 				if strings.HasPrefix(repository, "ghcr.io:443") {
 					want = false // another spelling of a registry is not taken
 				}
-				if got, said := admits(t, j, policy, repository+suffix); got != want || !got && !strings.Contains(said, "is not of a repository") {
+				got, said := admits(t, j, policy, repository+suffix)
+				if got != want || !got && !strings.Contains(said, "is not of a repository") {
 					t.Errorf("%q in %q: admitted %t, want %t: %s", repository+suffix, env, got, want, said)
 				}
 			}
@@ -161,13 +162,15 @@ func admits(t *testing.T, j judge, policy render.Object, image string) (bool, st
 	}
 	template := func(s map[string]any) map[string]any { return map[string]any{"template": map[string]any{"spec": s}} }
 	volume := map[string]any{
-		"containers": []any{good}, "volumes": []any{map[string]any{"image": map[string]any{"reference": image}}, map[string]any{"emptyDir": true}},
+		"containers": []any{good},
+		"volumes":    []any{map[string]any{"image": map[string]any{"reference": image}}, map[string]any{"emptyDir": true}},
 	}
 	verdicts := make(map[bool]string)
 	for _, object := range []map[string]any{
 		{"kind": "Pod", "spec": pod("containers")}, {"kind": "Pod", "spec": pod("initContainers")},
 		{"kind": "Pod", "spec": pod("ephemeralContainers")}, {"kind": "Pod", "spec": volume},
-		{"kind": "Deployment", "spec": template(pod("containers"))}, {"kind": "PodTemplate", "template": map[string]any{"spec": pod("containers")}},
+		{"kind": "Deployment", "spec": template(pod("containers"))},
+		{"kind": "PodTemplate", "template": map[string]any{"spec": pod("containers")}},
 		{"kind": "CronJob", "spec": map[string]any{"jobTemplate": map[string]any{"spec": template(pod("containers"))}}},
 	} {
 		variables := map[string]any{}
@@ -213,7 +216,9 @@ func matches(t *testing.T, identity map[string]any, s evidence.Signer) bool {
 
 func (w world) has(t *testing.T, identities []any, predicate string) bool {
 	return slices.ContainsFunc(w, func(r evidence.Record) bool {
-		return r.PredicateType == predicate && slices.ContainsFunc(identities, func(id any) bool { return matches(t, id.(map[string]any), r.Signer) })
+		return r.PredicateType == predicate && slices.ContainsFunc(identities, func(id any) bool {
+			return matches(t, id.(map[string]any), r.Signer)
+		})
 	})
 }
 
@@ -227,7 +232,8 @@ func TestEnginesAskForTheSameRecords(t *testing.T) {
 	)
 	all := func(workflow string) world {
 		return world{
-			record(evidence.Signature, evidence.PredicateSignature, workflow), record(evidence.Provenance, evidence.PredicateProvenance, workflow),
+			record(evidence.Signature, evidence.PredicateSignature, workflow),
+			record(evidence.Provenance, evidence.PredicateProvenance, workflow),
 			record(evidence.SBOM, evidence.PredicateSPDX, workflow), record(evidence.Scan, evidence.PredicateScan, workflow),
 		}
 	}

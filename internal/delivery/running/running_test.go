@@ -49,7 +49,9 @@ func TestLook(t *testing.T) {
 						evidence.Finding{ID: "CVE-3", Package: "zlib", Severity: evidence.Low},
 					), nil
 				case demo(2):
-					found := report(evidence.Finding{ID: "CVE-1", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High})
+					found := report(evidence.Finding{
+						ID: "CVE-1", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High,
+					})
 					found.Platforms[0].Secrets = []evidence.Secret{{Rule: "aws-access-key-id", Target: "/app/.env", Line: 3}}
 					return found, nil
 				}
@@ -85,7 +87,8 @@ func TestLook(t *testing.T) {
 			!strings.Contains(err.Error(), "demo-web in dev: scan") {
 			t.Errorf("broken: %v", err)
 		}
-		if text := got.Markdown(); !strings.Contains(text, "1 critical, 1 high, 2 notes") || !strings.Contains(text, "1 place not scanned") {
+		if text := got.Markdown(); !strings.Contains(text, "1 critical, 1 high, 2 notes") ||
+			!strings.Contains(text, "1 place not scanned") {
 			t.Errorf("the report says\n%s", text)
 		}
 	})
@@ -119,13 +122,16 @@ func TestIssues(t *testing.T) {
 		return r
 	}
 	finding := func(id, env string) running.Finding {
-		return running.Finding{ID: id, Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High, Environments: []string{env}}
+		return running.Finding{
+			ID: id, Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High, Environments: []string{env},
+		}
 	}
 	api1 := running.App{App: "demo-api", Source: "acme/demo-api", Findings: []running.Finding{finding("CVE-1", "prod")}}
 	more := api1
 	more.Findings = append(more.Findings, finding("CVE-2", "dev"))
 	unknown := running.App{App: "demo-api", Problems: []string{"prod: the registry does not answer"}}
-	nothing, hostile := running.App{App: "demo-api"}, running.App{App: "web", Notes: []string{"::error::x\n##[error] <!-- --> @acme/all | `x`"}}
+	nothing := running.App{App: "demo-api"}
+	hostile := running.App{App: "web", Notes: []string{"::error::x\n##[error] <!-- --> @acme/all | `x`"}}
 	for i, step := range []struct {
 		app          running.App
 		action, want string
@@ -162,7 +168,8 @@ func TestIssues(t *testing.T) {
 	if issues[0].State != "open" {
 		t.Error("the issue of another application is closed")
 	}
-	if text := issues[1].Body; strings.Contains(text, "\n::error") || strings.Contains(text, "##[error]") || strings.Count(text, "<!--") != 1 {
+	if text := issues[1].Body; strings.Contains(text, "\n::error") || strings.Contains(text, "##[error]") ||
+		strings.Count(text, "<!--") != 1 {
 		t.Errorf("text from outside is taken as more than text:\n%s", text)
 	}
 	keep(true, api1)

@@ -45,11 +45,13 @@ func TestSeveralTrustedRoots(t *testing.T) {
 	for name, test := range map[string]struct {
 		roots, wrong string
 	}{
-		"the first":            {join(public, empty), ""},
-		"the second":           {join(empty, public), ""},
-		"the third":            {join(empty, without("certificateAuthorities"), public), ""},
-		"neither":              {join(empty, empty), "by another trusted root: "},
-		"one half in each":     {join(without("certificateAuthorities"), without("tlogs", "timestampAuthorities")), "by another trusted root: "},
+		"the first":  {join(public, empty), ""},
+		"the second": {join(empty, public), ""},
+		"the third":  {join(empty, without("certificateAuthorities"), public), ""},
+		"neither":    {join(empty, empty), "by another trusted root: "},
+		"one half in each": {
+			join(without("certificateAuthorities"), without("tlogs", "timestampAuthorities")), "by another trusted root: ",
+		},
 		"a certificate's half": {string(without("tlogs", "timestampAuthorities")), "signature with the certificate of"},
 	} {
 		v, err := NewVerifier(VerifierOptions{TrustedRoot: test.roots})

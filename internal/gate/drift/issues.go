@@ -93,7 +93,8 @@ func orphan(ctx context.Context, keeper github.IssueKeeper, list []github.Marked
 		m, _ := readMarker(one.Body)
 		dir := markdown.Code(text.Line(m.Dir))
 		m.State, m.Digest = Clean, ""
-		body, why := fmt.Sprintf("%s\n%s is no longer one of the roots.\n", m, dir), dir+" is no longer one of the roots of this repository."
+		body := fmt.Sprintf("%s\n%s is no longer one of the roots.\n", m, dir)
+		why := dir + " is no longer one of the roots of this repository."
 		if err := keeper.Close(ctx, one, text.NoCommand(body), "not_planned", text.NoCommand(why)); err != nil {
 			return err
 		}
