@@ -17,7 +17,7 @@ type Trust struct {
 	TrustedRoot   string // JSON of its trusted root
 }
 
-// Fill writes the values into the text of deliver.yml, each on its line in
+// Fill writes the values into the text of a workflow, each on its line in
 // `env:`. It fails where a line is missing.
 func (t Trust) Fill(text string) (string, error) {
 	for name, value := range map[string]string{
@@ -35,7 +35,7 @@ func (t Trust) Fill(text string) (string, error) {
 		}
 		line := regexp.MustCompile(`(?m)^  ` + name + `: .*$`)
 		if len(line.FindAllString(text, -1)) != 1 {
-			return "", fmt.Errorf("fill in %s: deliver.yml has no line for it", name)
+			return "", fmt.Errorf("fill in %s: the workflow has no line for it", name)
 		}
 		quoted := "'" + strings.ReplaceAll(value, "'", "''") + "'"
 		text = line.ReplaceAllLiteralString(text, "  "+name+": "+quoted)

@@ -153,13 +153,8 @@ func image(t *testing.T, p platform, parsed *v1.Platform) v1.Image {
 	t.Helper()
 	made := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, files := range p.layers {
-		data := archive(t, files)
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
-			tarball.WithMediaType(types.OCILayer))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if made, err = mutate.AppendLayers(made, layer); err != nil {
+		var err error
+		if made, err = mutate.AppendLayers(made, layer(t, files)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -170,6 +165,17 @@ func image(t *testing.T, p platform, parsed *v1.Platform) v1.Image {
 	config = config.DeepCopy()
 	config.OS, config.Architecture, config.Variant = parsed.OS, parsed.Architecture, parsed.Variant
 	if made, err = mutate.ConfigFile(made, config); err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func layer(t *testing.T, files map[string]string) v1.Layer {
+	t.Helper()
+	data := archive(t, files)
+	made, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
+		tarball.WithMediaType(types.OCILayer))
+	if err != nil {
 		t.Fatal(err)
 	}
 	return made

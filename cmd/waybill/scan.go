@@ -2,73 +2,44 @@ package main
 
 import (
 	"context"
-	"os"
-	"strings"
-	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
-	"github.com/waybill-dev/waybill/internal/text"
 )
 
-func runScan(ctx context.Context, call *cli.Call, in options.Scan) (scan.Result, error) {
+func runScan(ctx context.Context, call *cli.Call, in options.Scan) (views.Scanned, error) {
+	if in.Running {
+		return runRunning(ctx, call, in)
+	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Registry: in.Registry}
 	o, client, stop, err := scanOrder(ctx, access, in)
 	if err != nil {
-		return scan.Result{}, err
+		return views.Scanned{}, err
 	}
 	defer stop()
-	executable, _ := os.Executable() // without it, PATH alone is searched
-	path, err := scan.FindChild(executable)
+	result, err := scanImage(ctx, call, in, client, o)
 	if err != nil {
-		return scan.Result{}, err
-	}
-	child := scan.Child{Path: path, Getenv: call.Getenv, Timeout: scan.DefaultTimeout, Words: call.Stderr}
-	if o.Registry != "" {
-		if child.Username, child.Password, err = client.Credentials(o.Registry); err != nil {
-			return scan.Result{}, err
-		}
-	}
-	cache, err := connect.CacheDir(call)
-	if err != nil {
-		return scan.Result{}, err
-	}
-	from := scan.DatabaseOptions{
-		Repository: strings.Join(in.DBRepository, ","), CacheDir: cache, MaxAge: in.DBMaxAge,
-		Offline: in.Offline, Now: time.Now(), Warn: call.Sayf,
-	}
-	database, err := scan.OpenDatabase(ctx, client, from)
-	if err != nil {
-		return scan.Result{}, err
-	}
-	o.JavaDatabase = func(ctx context.Context) (string, error) {
-		from.Repository = in.JavaDBRepository
-		call.Sayf("the image has JAR files: fetching %s", from.Repository)
-		return scan.OpenJavaDatabase(ctx, client, from)
-	}
-	call.Sayf("scan     %s with the database of %s", o.Image.Short(), text.Time(database.UpdatedAt))
-	result, err := scan.Scan(ctx, client, database, child, o)
-	if err != nil {
-		return scan.Result{}, err
+		return views.Scanned{}, err
 	}
 	if err := result.Write(scan.Files{Report: in.Report, SARIF: in.SARIF, CycloneDX: in.SBOMCycloneDX, SPDX: in.SBOMSPDX}); err != nil {
-		return scan.Result{}, err
+		return views.Scanned{}, err
 	}
 	if in.UploadSARIF {
 		sarif, err := result.SARIF()
 		if err != nil {
-			return scan.Result{}, err
+			return views.Scanned{}, err
 		}
 		if err := access.UploadSARIF(ctx, sarif); err != nil {
-			return scan.Result{}, err
+			return views.Scanned{}, err
 		}
 	}
 	if in.Documents {
 		if err := result.Push(ctx, client); err != nil {
-			return scan.Result{}, err
+			return views.Scanned{}, err
 		}
 	}
-	return result, nil
+	return views.Scanned{Result: result}, nil
 }

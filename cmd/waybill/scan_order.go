@@ -18,7 +18,7 @@ import (
 func scanOrder(ctx context.Context, access connect.Access, in options.Scan) (
 	o scan.Options, client *registry.Client, stop func(), err error,
 ) {
-	o = scan.Options{VEX: in.VEX, Now: time.Now, OnlyNew: in.OnlyNew, Layout: in.OCILayout}
+	o = scan.Options{VEX: in.VEX, Now: time.Now, OnlyNew: in.OnlyNew, Layout: in.OCILayout, Secrets: evidence.Stance(in.Secrets)}
 	o.Threshold = evidence.Threshold{Severity: evidence.Severity(in.Severity), IgnoreUnfixed: in.IgnoreUnfixed}
 	stop = func() {}
 	if err := o.Parse(in.Image, in.Waivers); err != nil {

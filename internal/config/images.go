@@ -54,6 +54,12 @@ func (i Images) Allows(repository string) bool {
 // globRepository matches a glob that is anchored at both ends. * is any run of
 // characters but /, ** any run.
 func globRepository(pattern, text string) bool {
+	matched, err := regexp.MatchString(`\A`+RepositoryPattern(pattern)+`\z`, text)
+	return err == nil && matched
+}
+
+// RepositoryPattern is such a glob as a regular expression, without its ends.
+func RepositoryPattern(pattern string) string {
 	any := strings.Split(pattern, "**")
 	for i, part := range any {
 		run := strings.Split(part, "*")
@@ -62,6 +68,5 @@ func globRepository(pattern, text string) bool {
 		}
 		any[i] = strings.Join(run, `[^/]*`)
 	}
-	matched, err := regexp.MatchString(`\A`+strings.Join(any, `.*`)+`\z`, text)
-	return err == nil && matched
+	return strings.Join(any, `.*`)
 }

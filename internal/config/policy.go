@@ -33,6 +33,9 @@ type scanPolicy struct {
 	Databases      []string  `yaml:"databases"`
 	DatabaseMaxAge *duration `yaml:"databaseMaxAge"`
 	VEX            *bool     `yaml:"vex"`
+
+	Secrets   *evidence.Stance `yaml:"secrets"`
+	EndOfLife *evidence.Stance `yaml:"endOfLife"`
 }
 
 type waiver struct {
@@ -60,6 +63,8 @@ func (p policy) overriddenBy(o policy) policy {
 		overrideList(&merged.Databases, o.Scan.Databases)
 		override(&merged.DatabaseMaxAge, o.Scan.DatabaseMaxAge)
 		override(&merged.VEX, o.Scan.VEX)
+		override(&merged.Secrets, o.Scan.Secrets)
+		override(&merged.EndOfLife, o.Scan.EndOfLife)
 		p.Scan = &merged
 	}
 	p.Images = p.Images.overriddenBy(o.Images)
@@ -90,6 +95,7 @@ func (p policy) evidence(app, source string) evidence.Policy {
 	out := evidence.Policy{
 		Require: p.Require, Signers: p.Signers, Source: source, Builders: p.Builders,
 		Threshold: evidence.Threshold{Severity: defaultSeverity}, MaxAge: defaultMaxAge,
+		Secrets: evidence.Note, EndOfLife: evidence.Note,
 	}
 	for _, key := range p.Keys {
 		if print, err := fingerprint(key); err == nil { // Parse has refused the others
@@ -114,6 +120,12 @@ func (p policy) evidence(app, source string) evidence.Policy {
 			out.DatabaseMaxAge = time.Duration(*s.DatabaseMaxAge)
 		}
 		out.VEX = s.VEX != nil && *s.VEX
+		if s.Secrets != nil {
+			out.Secrets = *s.Secrets
+		}
+		if s.EndOfLife != nil {
+			out.EndOfLife = *s.EndOfLife
+		}
 	}
 	for _, w := range p.Waivers {
 		if w.App == "" || w.App == app {
@@ -158,6 +170,16 @@ func (c *Config) PublicKeys() [][]byte {
 		}
 	}
 	return keys
+}
+
+// KeysOf are the public keys that the policy of env trusts, in PEM form; in an
+// unknown one, those that are common to all.
+func (c *Config) KeysOf(env string) []string {
+	p := c.policy
+	if e, err := c.Environment(env); err == nil {
+		p = p.overriddenBy(e.policy)
+	}
+	return p.Keys
 }
 
 // Signers is a policy that requires nothing and trusts whoever any policy of the

@@ -77,12 +77,20 @@ func (w *weaker) add(path []string, format string, args ...any) {
 
 func in(path []string, steps ...string) []string { return slices.Concat(path, steps) }
 
-// onRunner names the machines of a signer that may be others than GitHub's.
-func onRunner(s evidence.SignerRule) string {
-	if s.Runner == "" || s.Runner == evidence.RunnerHosted {
-		return ""
+// limits names what a signer is bound to: machines that may be others than GitHub's,
+// refs and events.
+func limits(s evidence.SignerRule) string {
+	said := ""
+	if s.Runner != "" && s.Runner != evidence.RunnerHosted {
+		said = " on " + s.Runner + " runners"
 	}
-	return " on " + s.Runner + " runners"
+	if len(s.Refs) > 0 {
+		said += " for " + strings.Join(s.Refs, ", ")
+	}
+	if len(s.Events) > 0 {
+		said += " started by " + strings.Join(s.Events, ", ")
+	}
+	return said
 }
 
 // policy compares what holds.
@@ -97,7 +105,7 @@ func (w *weaker) policy(path []string, base, head policy) {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
 			w.add(
 				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, cmp.Or(signer.Source, "(any source)"),
-				onRunner(signer),
+				limits(signer),
 			)
 		}
 	}
@@ -120,7 +128,7 @@ func (w *weaker) policy(path []string, base, head policy) {
 	w.images(in(path, "images"), base.Images, head.Images)
 	known := []string{
 		"require", "signers", "keys", "builders", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge",
-		"scan.databases", "scan.databaseMaxAge", "scan.vex", "images",
+		"scan.databases", "scan.databaseMaxAge", "scan.vex", "scan.secrets", "scan.endOfLife", "images",
 	}
 	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 }

@@ -28,6 +28,14 @@ func (w *weaker) origins(path []string, base, head evidence.Policy) {
 	if b, h := databaseAge(base), databaseAge(head); h > b {
 		w.add(in(path, "scan", "databaseMaxAge"), "goes from %s to %s", b, h)
 	}
+	stance := func(name string, base, head evidence.Stance) {
+		rank := []evidence.Stance{evidence.Off, evidence.Note, evidence.Refuse}
+		if slices.Index(rank, head) < slices.Index(rank, base) {
+			w.add(in(path, "scan", name), "goes from %s to %s", base, head)
+		}
+	}
+	stance("secrets", base.Secrets, head.Secrets)
+	stance("endOfLife", base.EndOfLife, head.EndOfLife)
 	if head.VEX && !base.VEX {
 		w.add(in(path, "scan", "vex"), "becomes true")
 	}

@@ -60,6 +60,21 @@ func TestWeaker(t *testing.T) {
 		want []string
 	}{
 		"nothing": {nil, nil},
+		"secrets and the end of life no longer refuse": {
+			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: \"off\", endOfLife: \"off\"}"},
+			[]string{"policy.scan.secrets goes from note to off", "policy.scan.endOfLife goes from note to off"},
+		},
+		"secrets refuse": {
+			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: refuse, endOfLife: refuse}"}, nil,
+		},
+		"signatures for pull requests": {
+			[]string{`source: "acme/*"}`, `source: "acme/*", refs: ["refs/pull/*/merge"], events: [pull_request]}`},
+			[]string{"policy.signers adds https://a.example acme/*/.github/workflows/deliver.yml@refs/heads/main acme/* " +
+				"for refs/pull/*/merge started by pull_request"},
+		},
+		"signatures for main alone": {
+			[]string{`source: "acme/*"}`, `source: "acme/*", refs: [refs/heads/main], events: [push]}`}, nil,
+		},
 		"require emptied": {
 			[]string{"require: [signature, scan]", "require: []"},
 			[]string{"policy.require drops signature", "policy.require drops scan"},

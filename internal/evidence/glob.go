@@ -12,10 +12,15 @@ func matchGlob(pattern, text string) bool {
 	if pattern == "" {
 		return false
 	}
-	parts := strings.Split(pattern, "*")
+	matched, err := regexp.MatchString(GlobPattern(pattern), text)
+	return err == nil && matched
+}
+
+// GlobPattern is a glob as a regular expression.
+func GlobPattern(glob string) string {
+	parts := strings.Split(glob, "*")
 	for i, p := range parts {
 		parts[i] = regexp.QuoteMeta(p)
 	}
-	matched, err := regexp.MatchString(`\A`+strings.Join(parts, `[^/]*`)+`\z`, text)
-	return err == nil && matched
+	return "^" + strings.Join(parts, `[^/]*`) + "$" // the ends of the text: no flag makes them those of a line
 }

@@ -32,10 +32,15 @@ func (j *judgement) judgeScan() Reason {
 		}
 		remedies = append(remedies, "update the base image or the package, or add a waiver with reason and expiry to waybill.yaml")
 	}
+	refused, notes := j.p.beside(report)
+	if len(refused) > 0 {
+		details = append(details, refused...)
+		remedies = append(remedies, besideRemedy)
+	}
 	if len(details) > 0 {
 		return Reason{Rule: string(Scan), State: Refused, Detail: strings.Join(details, "; "), Remedy: strings.Join(remedies, "; ")}
 	}
-	return met(Scan, describeScan(report, waived(threshold, report, j.now)))
+	return met(Scan, strings.Join(append([]string{describeScan(report, waived(threshold, report, j.now))}, notes...), "; "))
 }
 
 func describeScan(r ScanReport, waived int) string {

@@ -1,6 +1,14 @@
 package evidence
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/text"
+)
 
 // Policy is what an image needs to be allowed, already narrowed to one
 // application and environment; internal/config reads it from waybill.yaml.
@@ -17,6 +25,8 @@ type Policy struct {
 	Databases      []string
 	DatabaseMaxAge time.Duration // age of the database at the scan; 0 is DefaultDatabaseMaxAge
 	VEX            bool          // whether findings that a VEX document excused at the scan are excused
+	Secrets        Stance        // what a secret in the image does
+	EndOfLife      Stance        // what a distribution that its makers no longer support does
 	Server         string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
 }
 
@@ -31,6 +41,12 @@ type SignerRule struct {
 	// Runner is github-hosted, self-hosted or any; empty is github-hosted. Whoever
 	// may register a runner for a repository controls the machine that signs.
 	Runner string `json:"runner,omitempty" yaml:"runner"`
+	// Refs are globs of the refs that the run was for, such as refs/heads/main.
+	// Empty is every branch and tag.
+	Refs []string `json:"refs,omitempty" yaml:"refs"`
+	// Events are what may have started the run. Empty is everything but a pull
+	// request: its code is not merged.
+	Events []string `json:"events,omitempty" yaml:"events"`
 }
 
 // The machines that a certificate of GitHub's can name.
@@ -50,6 +66,41 @@ func (r SignerRule) takes(runner string) bool {
 	}
 	return runner == "" || wanted == RunnerAny || runner == wanted
 }
+
+// untrustedRun says why the rule does not take a run for this ref, started by this
+// event; empty if it takes it. Only events that the rule names can be of a pull request.
+func (r SignerRule) untrustedRun(s Signer) string {
+	switch {
+	case len(r.Refs) > 0 && !matchesOne(r.Refs, s.SourceRef):
+		return fmt.Sprintf("it ran for %.200s, not %s",
+			cmp.Or(s.SourceRef, "a ref that its certificate does not name"), text.List(r.Refs, 5))
+	case len(r.Events) > 0 && !slices.Contains(r.Events, s.Trigger):
+		return fmt.Sprintf("its run was started by %.100s, not %s",
+			cmp.Or(s.Trigger, "an event that its certificate does not name"), text.List(r.Events, 5))
+	case len(r.Events) == 0 && ofPullRequest(s):
+		return "it ran for a pull request, whose code is not merged; if that is meant, name the event under events: for the signer"
+	}
+	return ""
+}
+
+// ofPullRequest reports whether a run was for what is proposed, not merged.
+func ofPullRequest(s Signer) bool {
+	return strings.HasPrefix(s.Trigger, "pull_request") || strings.HasPrefix(s.SourceRef, "refs/pull/")
+}
+
+func matchesOne(globs []string, text string) bool {
+	return slices.ContainsFunc(globs, func(glob string) bool { return matchGlob(glob, text) })
+}
+
+// Stance is what a rule without a threshold does: the zero value notes.
+type Stance string
+
+// The stances.
+const (
+	Refuse Stance = "refuse"
+	Note   Stance = "note"
+	Off    Stance = "off"
+)
 
 // State of a rule, and of a decision.
 type State string

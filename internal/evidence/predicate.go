@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,7 +188,22 @@ func (r Record) ScanReport() (ScanReport, error) {
 	if err := json.Unmarshal(r.Predicate, &p); err != nil {
 		return ScanReport{}, fmt.Errorf("read scan record: %w", err)
 	}
-	return ParseScanReport(p.Scanner.Result)
+	return parseAttestedReport(p.Scanner.Result)
+}
+
+// parseAttestedReport names the reports of other scanners, which say too little to
+// be judged by: cosign-vuln of Trivy covers one platform, and not its database.
+func parseAttestedReport(data []byte) (ScanReport, error) {
+	var other struct {
+		Schema       string
+		ArtifactName *string
+		Results      json.RawMessage
+	}
+	if json.Unmarshal(data, &other) == nil && other.Schema == "" && other.ArtifactName != nil && other.Results != nil {
+		return ScanReport{}, errors.New("its report is Trivy's own, which covers one platform and does not say of when its vulnerability " +
+			"database is: scan with waybill scan --documents")
+	}
+	return ParseScanReport(data)
 }
 
 // KindOf is the kind of record that a predicate type makes; empty for a type

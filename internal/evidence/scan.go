@@ -45,7 +45,16 @@ type ScanReport struct {
 	StartedAt  time.Time      `json:"startedAt"`
 	FinishedAt time.Time      `json:"finishedAt"`
 	Platforms  []PlatformScan `json:"platforms"`
+	// Checked names what was looked for beside known vulnerabilities. A report that
+	// does not name a check says nothing of it.
+	Checked []string `json:"checked,omitempty"`
 }
+
+// What a scan looks for beside known vulnerabilities.
+const (
+	CheckSecrets   = "secrets"
+	CheckEndOfLife = "endOfLife"
+)
 
 // Scanner names what scanned.
 type Scanner struct {
@@ -68,6 +77,18 @@ type PlatformScan struct {
 	OS       string    `json:"os,omitempty"`
 	Packages []Package `json:"packages"`
 	Findings []Finding `json:"findings"`
+	Secrets  []Secret  `json:"secrets,omitempty"`
+	// EndOfLife reports whether the makers of the distribution no longer support it.
+	EndOfLife bool `json:"endOfLife,omitempty"`
+}
+
+// Secret says where in the image something stands that should be kept secret. It
+// never holds the secret itself.
+type Secret struct {
+	Rule   string `json:"rule"` // aws-access-key-id
+	Title  string `json:"title,omitempty"`
+	Target string `json:"target"` // file, or the image's configuration
+	Line   int    `json:"line,omitempty"`
 }
 
 // Package is one component of the image.
@@ -98,7 +119,9 @@ type Finding struct {
 func (f Finding) Key() string { return f.ID + " " + f.Package }
 
 // fixable reports whether there is a fixed version.
-func (f Finding) fixable() bool { return f.FixedVersion != "" || f.Status == "fixed" }
+func (f Finding) fixable() bool {
+	return f.FixedVersion != "" || strings.EqualFold(strings.TrimSpace(f.Status), "fixed")
+}
 
 // Distinct lists the findings of all platforms, each once, worst first. Where a
 // finding occurs more than once, the worst occurrence stands for it: it counts
@@ -192,6 +215,38 @@ func (t Threshold) blocks(f Finding, now time.Time) bool {
 		return false
 	}
 	return !slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) })
+}
+
+// Excused is a finding that would refuse the image, and what keeps it from that.
+type Excused struct {
+	Finding
+	Why string `json:"why"` // the waiver's reason and end, or what a VEX document says
+}
+
+// excused lists what waivers and VEX documents took effect on.
+func (t Threshold) excused(r ScanReport, now time.Time) []Excused {
+	without := Threshold{Severity: t.Severity, IgnoreUnfixed: t.IgnoreUnfixed}
+	if without.Severity == "" {
+		without.Severity = High
+	}
+	var list []Excused
+	for _, f := range r.Distinct() {
+		why := f.Waived
+		plain := f
+		plain.Waived = ""
+		if !without.blocks(plain, now) {
+			continue
+		}
+		for _, w := range t.Waivers {
+			if why == "" && w.Covers(f, now) {
+				why = "waived until " + text.Day(w.Expires) + ": " + w.Reason
+			}
+		}
+		if why != "" {
+			list = append(list, Excused{Finding: plain, Why: why})
+		}
+	}
+	return list
 }
 
 // CompareScans lists the findings that head has and base has not, and those

@@ -57,7 +57,9 @@ func (p Policy) Trusts(s Signer) (bool, string) {
 				s.Runner, source, s.Runner,
 			)
 		default:
-			return true, ""
+			if why = rule.untrustedRun(s); why == "" {
+				return true, ""
+			}
 		}
 	}
 	if len(p.Signers) > 1 {

@@ -28,6 +28,7 @@ type Waybill struct {
 	BaseImages []BaseImage       `json:"baseImages,omitempty"`
 	Packages   int               `json:"packages"`
 	Scan       *ScanSummary      `json:"scan,omitempty"`
+	Excused    []Excused         `json:"excused,omitempty"`  // findings that would refuse, and why they do not
 	Records    []Record          `json:"records,omitempty"`  // those that count, newest first
 	Problems   []Problem         `json:"problems,omitempty"` // what was found and does not count
 	Unread     string            `json:"unread,omitempty"`   // what was left out beside the image; empty if nothing was
@@ -60,7 +61,7 @@ func NewWaybill(e Evidence, p Policy, now time.Time) Waybill {
 			Counts: j.report.Counts(), FinishedAt: j.report.FinishedAt.UTC(), Scanner: j.report.Scanner,
 			Database: j.report.Database,
 		}
-		w.Packages = countPackages(*j.report)
+		w.Packages, w.Excused = countPackages(*j.report), p.Threshold.excused(*j.report, now)
 	} else if j.sbom != nil {
 		w.Packages = j.packages[&j.sbom.Predicate[0]]
 	}

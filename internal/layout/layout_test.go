@@ -154,6 +154,9 @@ func TestYAMLIsReadWithinLimits(t *testing.T) {
 		parses := slices.ContainsFunc(p.Imports, func(imported string) bool {
 			return within(imported, "go.yaml.in/yaml") || within(imported, "sigs.k8s.io/yaml") || within(imported, "gopkg.in/yaml")
 		})
+		if name == "internal/delivery/cluster" { // writes YAML, and parses none
+			continue
+		}
 		if !parses || within(name, "internal/rehearsal") || within(name, "internal/tools") || name == "internal/limit" {
 			continue
 		}

@@ -12,7 +12,22 @@ var scan = Command{
 		{
 			Name: "image", Type: String, Positional: true, Placeholder: "IMAGE",
 			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the " +
-				"time it is used. Required unless {oci_layout} is given.",
+				"time it is used. Required unless {oci_layout} or {running} is given.",
+		},
+		{
+			Name: "running", Type: Bool, Default: "false",
+			Doc: "Whether to scan what runs, in place of an image: every digest that the config repository names, once, judged by the " +
+				"policy of its environments. One issue for each application is kept: opened, edited and closed. {severity}, {waivers} " +
+				"and the files of a report are not for this.",
+		},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "With {running}: the application to look at. Empty looks at all."},
+		{
+			Name: "issues", Type: Bool, Default: "true",
+			Doc: "With {running}: whether to keep issues. In a local clone of the config repository there are none.",
+		},
+		{
+			Name: "label", Type: String, Default: "waybill-running", Placeholder: "NAME",
+			Doc: "With {running}: label of the issues. One that loses it is left alone from then on.",
 		},
 		{
 			Name: "oci_layout", Type: String, Placeholder: "DIR",
@@ -25,6 +40,11 @@ var scan = Command{
 		{
 			Name: "ignore_unfixed", Type: Bool, Default: "false",
 			Doc: "Whether findings without a fixed version are reported but do not refuse the image.",
+		},
+		{
+			Name: "secrets", Type: Choice, Values: []string{"refuse", "note", "off"}, Default: "note",
+			Doc: "What a secret in the image does, such as a cloud key: refuses it, or is named by rule and file. `off` does not look. " +
+				"The value of a secret is in no output.",
 		},
 		{
 			Name: "waivers", Type: String, Placeholder: "FILE",
@@ -82,7 +102,7 @@ var scan = Command{
 			Name: "offline", Type: Bool, Default: "false",
 			Doc: "Whether to use the cached database without asking the registry for a newer one.",
 		},
-		inputFormat, inputToken,
+		inputFormat, inputRepo, inputDir, inputBranch, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
@@ -96,9 +116,12 @@ var scan = Command{
 		{"documents", "Report and SBOMs as an untagged OCI artifact, REPOSITORY@sha256:…, when asked for."},
 		{"sarif", "Path of the SARIF report, when asked for."},
 		{"report", "Path of the JSON report, when asked for."},
+		{"running", "With `running`: what was found, by application, as JSON."},
 	},
 	Permissions: []Permission{permissionPackagesRead, {
 		"security-events", "write", "only with `upload_sarif`: hands the findings to code scanning",
+	}, {"contents", "read", "only with `running`: reads the config repository"}, {
+		"issues", "write", "only with `running`: keeps its issues",
 	}},
 	Binaries: []string{Waybill, WaybillScan},
 }

@@ -2,7 +2,8 @@ package contract
 
 var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Group: Sigstore, Placeholder: "FILE",
 	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, " +
-		"fetched by TUF."}
+		"fetched by TUF. Several may stand in one file, as `gh attestation trusted-root` writes them: a signature has to verify by one of " +
+		"them alone."}
 
 var inputSigningConfig = Input{Name: "signing_config", Type: String, Group: Sigstore, Placeholder: "FILE",
 	Doc: "Sigstore signing config, a JSON file or the JSON itself: which Fulcio, log and timestamp authority to use. Empty means " +
@@ -73,8 +74,8 @@ var verify = Command{
 		{Name: "key", Type: List, Placeholder: "FILE", LocalOnly: true, Doc: "Public keys to accept beside the signers of the policy."},
 		inputTrustedRoot,
 		{
-			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown"}, Default: "text",
-			Doc: "Form of the waybill on standard output.",
+			Name: "format", Type: Choice, Values: []string{"text", "json", "markdown", "html"}, Default: "text",
+			Doc: "Form of the waybill on standard output. html is one page that fetches nothing.",
 		},
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},

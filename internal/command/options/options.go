@@ -71,6 +71,7 @@ type (
 	Engine     string
 	Network    string
 	Severity   string
+	Secrets    string
 	StoreAs    string
 	Via        string
 	SignRecord string
@@ -81,41 +82,47 @@ type (
 
 // Their values.
 const (
-	FormatText        Format     = "text"
-	FormatJSON        Format     = "json"
-	FormatBundle      Format     = "bundle"
-	FormatLegacy      Format     = "legacy"
-	FormatBoth        Format     = "both"
-	FormatMarkdown    Format     = "markdown"
-	FormatHTML        Format     = "html"
-	EngineAuto        Engine     = "auto"
-	EngineBuildkit    Engine     = "buildkit"
-	EngineAssemble    Engine     = "assemble"
-	NetworkDefault    Network    = "default"
-	NetworkNone       Network    = "none"
-	NetworkHost       Network    = "host"
-	SeverityCritical  Severity   = "critical"
-	SeverityHigh      Severity   = "high"
-	SeverityMedium    Severity   = "medium"
-	SeverityLow       Severity   = "low"
-	SeverityNone      Severity   = "none"
-	StoreAsBundle     StoreAs    = "bundle"
-	StoreAsLegacy     StoreAs    = "legacy"
-	StoreAsBoth       StoreAs    = "both"
-	ViaCommit         Via        = "commit"
-	ViaDeployment     Via        = "deployment"
-	ViaDispatch       Via        = "dispatch"
-	SignRecordNone    SignRecord = "none"
-	SignRecordKeyless SignRecord = "keyless"
-	SignRecordKey     SignRecord = "key"
-	KindApp           Kind       = "app"
-	KindConfig        Kind       = "config"
-	KindInfra         Kind       = "infra"
-	TemplateNone      Template   = "none"
-	TemplateBackend   Template   = "backend"
-	TemplateFrontend  Template   = "frontend"
-	PlatformAWS       Platform   = "aws"
-	PlatformNone      Platform   = "none"
+	FormatText                Format     = "text"
+	FormatJSON                Format     = "json"
+	FormatBundle              Format     = "bundle"
+	FormatLegacy              Format     = "legacy"
+	FormatBoth                Format     = "both"
+	FormatMarkdown            Format     = "markdown"
+	FormatHTML                Format     = "html"
+	EngineAuto                Engine     = "auto"
+	EngineBuildkit            Engine     = "buildkit"
+	EngineAssemble            Engine     = "assemble"
+	EngineKyverno             Engine     = "kyverno"
+	EngineSigstore            Engine     = "sigstore"
+	EngineValidatingAdmission Engine     = "validating-admission"
+	NetworkDefault            Network    = "default"
+	NetworkNone               Network    = "none"
+	NetworkHost               Network    = "host"
+	SeverityCritical          Severity   = "critical"
+	SeverityHigh              Severity   = "high"
+	SeverityMedium            Severity   = "medium"
+	SeverityLow               Severity   = "low"
+	SeverityNone              Severity   = "none"
+	SecretsRefuse             Secrets    = "refuse"
+	SecretsNote               Secrets    = "note"
+	SecretsOff                Secrets    = "off"
+	StoreAsBundle             StoreAs    = "bundle"
+	StoreAsLegacy             StoreAs    = "legacy"
+	StoreAsBoth               StoreAs    = "both"
+	ViaCommit                 Via        = "commit"
+	ViaDeployment             Via        = "deployment"
+	ViaDispatch               Via        = "dispatch"
+	SignRecordNone            SignRecord = "none"
+	SignRecordKeyless         SignRecord = "keyless"
+	SignRecordKey             SignRecord = "key"
+	KindApp                   Kind       = "app"
+	KindConfig                Kind       = "config"
+	KindInfra                 Kind       = "infra"
+	TemplateNone              Template   = "none"
+	TemplateBackend           Template   = "backend"
+	TemplateFrontend          Template   = "frontend"
+	PlatformAWS               Platform   = "aws"
+	PlatformNone              Platform   = "none"
 )
 
 // Changed are the inputs of waybill changed.
@@ -177,9 +184,14 @@ type Build struct {
 // Scan are the inputs of waybill scan.
 type Scan struct {
 	Image            string        `input:"image"`
+	Running          bool          `input:"running"`
+	App              string        `input:"app"`
+	Issues           bool          `input:"issues"`
+	Label            string        `input:"label"`
 	OCILayout        string        `input:"oci_layout"`
 	Severity         Severity      `input:"severity"`
 	IgnoreUnfixed    bool          `input:"ignore_unfixed"`
+	Secrets          Secrets       `input:"secrets"`
 	Waivers          string        `input:"waivers"`
 	VEX              []string      `input:"vex"`
 	Baseline         string        `input:"baseline"`
@@ -195,6 +207,7 @@ type Scan struct {
 	UploadSARIF      bool          `input:"upload_sarif"`
 	Offline          bool          `input:"offline"`
 	Format           Format        `input:"format"`
+	Repository
 	GitHub
 	Registry
 }
@@ -377,6 +390,16 @@ type Replay struct {
 	GitHub
 	Sigstore
 	Registry
+}
+
+// Policy are the inputs of waybill policy.
+type Policy struct {
+	Engine          Engine   `input:"engine"`
+	File            string   `input:"file"`
+	Env             string   `input:"env"`
+	Name            string   `input:"name"`
+	ExceptNamespace []string `input:"except_namespace"`
+	PullSecret      string   `input:"pull_secret"`
 }
 
 // Doctor are the inputs of waybill doctor.

@@ -28,6 +28,7 @@ var applications []byte
 const (
 	workflowDir     = ".github/workflows/"
 	deliverWorkflow = workflowDir + "deliver.yml"
+	runningWorkflow = workflowDir + "running.yml"
 )
 
 // schemaFile is the schema of waybill.yaml, for editors: they need an address or
@@ -164,7 +165,9 @@ func configFiles(n Names) ([]file, error) {
 	for i, f := range list {
 		list[i].data = []byte(n.withIdentity(f.name, string(f.data)))
 		f = list[i]
-		fill := map[string]func(string) (string, error){deliverWorkflow: n.Trust.Fill, config.FileName: n.Trust.Pin}[f.name]
+		fill := map[string]func(string) (string, error){
+			deliverWorkflow: n.Trust.Fill, runningWorkflow: workflows.Trust{Database: n.Trust.Database}.Fill, config.FileName: n.Trust.Pin,
+		}[f.name]
 		if fill == nil {
 			continue
 		}

@@ -316,6 +316,19 @@ func TestYAML(t *testing.T) {
 	}
 }
 
+// What looks at night asks the database that deliveries ask.
+func TestOneDatabaseForAll(t *testing.T) {
+	t.Parallel()
+	n := umbrella
+	n.Trust.Database = "registry.example.org/mirror/trivy-db:2"
+	files := written(t, starter.Config, n)
+	for _, name := range []string{"deliver", "running"} {
+		if text := files[".github/workflows/"+name+".yml"]; !strings.Contains(text, "  DB_REPOSITORY: '"+n.Trust.Database+"'\n") {
+			t.Errorf("%s.yml does not ask %s", name, n.Trust.Database)
+		}
+	}
+}
+
 // Without the platform, the delivery alone is written.
 func TestWithoutPlatform(t *testing.T) {
 	t.Parallel()
@@ -325,7 +338,7 @@ func TestWithoutPlatform(t *testing.T) {
 		if strings.HasSuffix(name, ".md") && regexp.MustCompile(`clusters|docs/`).MatchString(data) {
 			t.Errorf("%s names what is not there:\n%s", name, data)
 		}
-		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/(CODEOWNERS|dependabot\.yml)$|\.github/workflows/(bump|check|deliver|hold|promote|rollback|rollback-direct)\.yml$)`).MatchString(name) {
+		if !regexp.MustCompile(`^(apps/|\.waybill/waybill\.schema\.json$|README\.md$|waybill\.yaml$|\.github/(CODEOWNERS|dependabot\.yml)$|\.github/workflows/(bump|check|deliver|hold|promote|rollback|rollback-direct|running)\.yml$)`).MatchString(name) {
 			t.Errorf("wrote %s", name)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/changed"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/delivery/sign"
 	"github.com/waybill-dev/waybill/internal/delivery/tag"
@@ -90,8 +91,22 @@ const stepsShown = 200
 // of a step, and the refusal itself is one.
 const annotated = 9
 
+// Scanned is what a scan found: in an image, or in what runs.
+type Scanned struct {
+	scan.Result
+	Running *running.Report
+}
+
 // Scan renders what a scan found.
-func Scan(in options.Scan, r scan.Result) show.View {
+func Scan(in options.Scan, s Scanned) show.View {
+	r := s.Result
+	if s.Running != nil {
+		verdict := map[bool]string{false: "pass", true: "refused"}[s.Running.Found()]
+		return show.View{
+			Text: s.Running.Markdown(), Markdown: s.Running.Markdown(), Document: s.Running,
+			Outputs: map[string]string{"verdict": verdict, "running": show.JSON(s.Running)}, Verdict: s.Running.Broken(),
+		}
+	}
 	v := show.View{
 		Text: r.Text(), Markdown: r.Summary(), Document: r.Report,
 		Outputs: map[string]string{"verdict": "pass", "documents": r.Documents, "sarif": in.SARIF, "report": in.Report},
@@ -138,7 +153,7 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 // Verify renders a waybill.
 func Verify(_ options.Verify, w evidence.Waybill) show.View {
 	return show.View{
-		Text: w.Text(), Markdown: w.Markdown(),
+		Text: w.Text(), Markdown: w.Markdown(), HTML: w.HTML,
 		Outputs: map[string]string{"allowed": strconv.FormatBool(w.Decision.Allowed), "waybill": show.JSON(w)},
 		Verdict: rules.Refusal(w.Decision, w),
 	}

@@ -40,6 +40,9 @@ func (r Result) Text() string {
 		out.WriteByte('\n')
 		out.WriteString(table(r, findings))
 	}
+	for _, line := range r.Report.SecretLines() {
+		fmt.Fprintf(&out, "\n%s\n", line)
+	}
 	if c := r.Baseline; c != nil {
 		fmt.Fprintf(&out, "\nagainst %s: %s; %s\n", c.Image.Short(), listed("new", c.New), listed("fixed", c.Fixed))
 	}
@@ -47,6 +50,9 @@ func (r Result) Text() string {
 }
 
 func (r Result) verdictLine() string {
+	if r.Leaking && len(r.Blocking) == 0 {
+		return "is refused: it holds secrets"
+	}
 	if r.Refused() {
 		return fmt.Sprintf("is refused: %d finding(s) at or above the threshold", len(r.Blocking))
 	}
@@ -103,6 +109,14 @@ func (r Result) Refusal() string {
 		return ""
 	}
 	var out strings.Builder
+	if r.Leaking {
+		fmt.Fprintf(&out, "%s holds secrets\n  %s\n  take them out of the image and replace each at its service: whoever reads the "+
+			"image has it", r.Report.Image, strings.Join(r.Report.SecretLines(), "\n  "))
+		if len(r.Blocking) == 0 {
+			return out.String()
+		}
+		out.WriteString("\n")
+	}
 	fmt.Fprintf(&out, "%s has %d finding(s) at or above the threshold\n", r.Report.Image, len(r.Blocking))
 	fixable := false
 	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)

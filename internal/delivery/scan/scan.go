@@ -63,6 +63,7 @@ type Options struct {
 	Layout    string
 	VEX       []string // files
 	Threshold evidence.Threshold
+	Secrets   evidence.Stance // what a secret in the image does
 	Now       func() time.Time
 	// JavaDatabase fetches the second database, which only images with JAR files
 	// need.
@@ -127,6 +128,7 @@ type Result struct {
 	CycloneDX []byte
 	SPDX      []byte
 	Blocking  []evidence.Finding // findings that refuse the image, worst first
+	Leaking   bool               // whether secrets refuse the image
 	Baseline  *Comparison        // nil without a baseline
 	Documents string             // the artifact that Push pushed, by digest
 }
@@ -139,7 +141,7 @@ type Comparison struct {
 }
 
 // Refused reports whether the threshold refuses the image.
-func (r Result) Refused() bool { return len(r.Blocking) > 0 }
+func (r Result) Refused() bool { return len(r.Blocking) > 0 || r.Leaking }
 
 // Scan scans every platform of the image, and of the baseline with it.
 func Scan(ctx context.Context, platforms Platforms, database Database, child Child, o Options) (Result, error) {
@@ -157,12 +159,16 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 	for i, image := range answer.Images {
 		reports[i] = evidence.ScanReport{
 			Schema: evidence.ScanSchema, Image: image.Ref.String(), Scanner: answer.Scanner, Database: database.Database,
-			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms,
+			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms, Checked: []string{evidence.CheckEndOfLife},
+		}
+		if request.Secrets {
+			reports[i].Checked = append(reports[i].Checked, evidence.CheckSecrets)
 		}
 	}
 	result := Result{
 		Report: reports[0], CycloneDX: answer.Images[0].CycloneDX, SPDX: answer.Images[0].SPDX,
 		Blocking: o.Threshold.Blocking(reports[0], started),
+		Leaking:  o.Secrets == evidence.Refuse && len(reports[0].SecretLines()) > 0,
 	}
 	if len(reports) > 1 {
 		added, fixed := evidence.CompareScans(reports[1], reports[0])
@@ -201,7 +207,8 @@ func ask(
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
 	request := exchange.Request{
 		Version: exchange.Version, Registry: o.Registry, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
-		Limits: exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
+		Secrets: o.Secrets != evidence.Off,
+		Limits:  exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
 		if ref.IsZero() {

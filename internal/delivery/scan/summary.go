@@ -35,6 +35,9 @@ func (r Result) Summary() string {
 			markdown.Text(listed("fixed", c.Fixed)),
 		)
 	}
+	for _, line := range r.Report.SecretLines() {
+		fmt.Fprintf(&out, "\n%s\n", markdown.Text(line))
+	}
 	findings := r.Report.Distinct()
 	if len(findings) == 0 {
 		return out.String()

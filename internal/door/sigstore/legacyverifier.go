@@ -138,10 +138,10 @@ func (j legacyJudge) check(ctx context.Context, o *cosign.CheckOpts) (logged boo
 }
 
 func (j legacyJudge) byCertificate(ctx context.Context, leaf *x509.Certificate) (Verified, error) {
-	trusted, err := j.root()
-	if err != nil {
-		return Verified{}, err
-	}
+	return j.byEachRoot(func(trusted root.TrustedMaterial) (Verified, error) { return j.byCertificateOf(ctx, leaf, trusted) })
+}
+
+func (j legacyJudge) byCertificateOf(ctx context.Context, leaf *x509.Certificate, trusted root.TrustedMaterial) (Verified, error) {
 	if content, err := j.layer.Payload(); err != nil {
 		return Verified{}, untrusted("the content cannot be read: %w", err)
 	} else if err := certifiedByTrusted(leaf, trusted, len(content)); err != nil {

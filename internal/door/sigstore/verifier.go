@@ -3,8 +3,10 @@ package sigstore
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +21,8 @@ import (
 
 // VerifierOptions say whom to believe.
 type VerifierOptions struct {
-	// TrustedRoot is the document, or its file, with the authorities and logs that are trusted.
+	// TrustedRoot is the document, or its file, with the authorities and logs that are
+	// trusted. It may hold several, one after another.
 	// Empty means the public Sigstore instance's, fetched by TUF when the first
 	// certificate is to be verified, and never for keys alone.
 	TrustedRoot string
@@ -41,7 +44,8 @@ type VerifierOptions struct {
 type Verifier struct {
 	keys     []publicKey
 	root     func() (root.TrustedMaterial, error)
-	fileRoot root.TrustedMaterial // nil without a file
+	fileRoot root.TrustedMaterial   // nil without a file
+	others   []root.TrustedMaterial // that the file holds after the first
 	trusts   func(evidence.Signer) (bool, string)
 }
 
@@ -63,17 +67,64 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root: %w", err)
 	}
-	trusted, err := root.NewTrustedRootFromJSON(data)
+	roots, err := trustedRoots(data)
 	if err != nil {
 		return nil, fmt.Errorf("read trusted root %s: %w", name, err)
 	}
-	v.trust(trusted)
+	v.trust(roots[0])
+	v.others = roots[1:]
 	return v, nil
+}
+
+// maxRoots bounds how many trusted roots one document may hold.
+const maxRoots = 10
+
+// trustedRoots reads one trusted root or several, one after another, as
+// `gh attestation trusted-root` writes those of the public Sigstore and of GitHub's.
+func trustedRoots(data []byte) ([]root.TrustedMaterial, error) {
+	var roots []root.TrustedMaterial
+	for decoder := json.NewDecoder(bytes.NewReader(data)); ; {
+		var document json.RawMessage
+		if err := decoder.Decode(&document); errors.Is(err, io.EOF) && len(roots) > 0 {
+			return roots, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if len(roots) == maxRoots {
+			return nil, fmt.Errorf("it holds more than %d trusted roots", maxRoots)
+		}
+		trusted, err := root.NewTrustedRootFromJSON(document)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, trusted)
+	}
 }
 
 func (v *Verifier) trust(trusted root.TrustedMaterial) {
 	v.fileRoot = trusted
 	v.root = func() (root.TrustedMaterial, error) { return trusted, nil }
+}
+
+// byEachRoot verifies by one trusted root after the other, and by each alone: a
+// certificate of one and a log of another prove nothing together.
+func (v *Verifier) byEachRoot(verify func(root.TrustedMaterial) (Verified, error)) (Verified, error) {
+	first, err := v.root()
+	if err != nil {
+		return Verified{}, err
+	}
+	verified, err := verify(first)
+	for _, other := range v.others {
+		if !IsUntrusted(err) {
+			break
+		}
+		again, otherErr := verify(other)
+		if otherErr == nil {
+			return again, nil
+		}
+		err = untrusted("%w; by another trusted root: %w", err, otherErr)
+	}
+	return verified, err
 }
 
 // Bundle verifies a bundle whose content is a DSSE envelope. Annotations are
@@ -104,7 +155,7 @@ func (v *Verifier) BundleInPlace(data []byte, annotations map[string]string) (Ve
 		if err := v.couldCount(leaf, func(key publicKey) error { return key.verifyEnvelope(sig, PayloadType, payload) }); err != nil {
 			return Verified{}, err
 		}
-		return v.byCertificate(b, leaf, payload)
+		return v.byEachRoot(func(trusted root.TrustedMaterial) (Verified, error) { return byCertificate(b, leaf, payload, trusted) })
 	}
 	hint := ""
 	if key := content.PublicKey(); key != nil {
@@ -157,11 +208,7 @@ func envelopePayload(b *bundle.Bundle) (sig, payload []byte, err error) {
 	return envelope.GetSignatures()[0].GetSig(), envelope.GetPayload(), nil
 }
 
-func (v *Verifier) byCertificate(b *bundle.Bundle, leaf *x509.Certificate, payload []byte) (Verified, error) {
-	trusted, err := v.root()
-	if err != nil {
-		return Verified{}, err
-	}
+func byCertificate(b *bundle.Bundle, leaf *x509.Certificate, payload []byte, trusted root.TrustedMaterial) (Verified, error) {
 	if err := certifiedByTrusted(leaf, trusted, len(payload)); err != nil {
 		return Verified{}, err
 	}

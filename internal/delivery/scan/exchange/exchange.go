@@ -19,7 +19,7 @@ import (
 
 // Version of the exchange. The two binaries are released together; another
 // version means that they are not of the same release.
-const Version = 1
+const Version = 2
 
 // NeedsJavaDatabase is the child's exit code where an image has JAR files, and
 // the request no database to tell what is in them. That one is ten times as
@@ -38,6 +38,7 @@ type Request struct {
 	JavaDatabaseDir string    `json:"javaDatabaseDir,omitempty"`
 	VEX             []string  `json:"vex,omitempty"` // absolute paths of VEX documents
 	At              time.Time `json:"at"`            // the time that the SBOMs carry
+	Secrets         bool      `json:"secrets"`       // whether secrets are looked for
 	Limits          Limits    `json:"limits"`
 }
 
@@ -117,6 +118,9 @@ func (r Result) check(asked Image) error {
 				"the answer lacks %s (%s) of %s: it has %s (%s) in its place", p.Platform, p.Ref.Short(), asked.Ref.Short(),
 				got.Platform, imageref.ShortDigest(got.Digest),
 			)
+		}
+		if slices.ContainsFunc(got.Secrets, func(s evidence.Secret) bool { return s.Rule == "" || s.Target == "" }) {
+			return fmt.Errorf("the answer has a secret without rule or place in %s", p.Platform)
 		}
 		for _, f := range got.Findings {
 			if f.ID == "" || f.Package == "" {

@@ -8,10 +8,11 @@ import (
 	"github.com/aquasecurity/trivy/pkg/fanal/analyzer"
 
 	// Packages register themselves. This is Trivy's analyzer/all without
-	// configuration files, secrets, licences and Rekor's executables, which
+	// configuration files, licences and Rekor's executables, which
 	// would link Open Policy Agent's checks, Helm and Terraform.
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/buildinfo"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/imgconf/apk"
+	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/imgconf/secret"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/language/conda/meta"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/language/dotnet/deps"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/language/dotnet/nuget"
@@ -37,15 +38,20 @@ import (
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/pkg/rpm"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/repo/apk"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/sbom"
+	_ "github.com/aquasecurity/trivy/pkg/fanal/analyzer/secret"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/handler/sysfile"
 	_ "github.com/aquasecurity/trivy/pkg/fanal/handler/unpackaged"
 )
 
 // disabledAnalyzers are those that `trivy image` leaves out too: lock files say
 // what a build would install, not what the image holds.
-func disabledAnalyzers() []analyzer.Type {
-	return slices.Concat(analyzer.TypeLockfiles, analyzer.TypeConfigFiles, []analyzer.Type{
-		analyzer.TypeApkCommand, analyzer.TypeSecret, analyzer.TypeLicenseFile,
+func disabledAnalyzers(secrets bool) []analyzer.Type {
+	disabled := slices.Concat(analyzer.TypeLockfiles, analyzer.TypeConfigFiles, []analyzer.Type{
+		analyzer.TypeApkCommand, analyzer.TypeLicenseFile,
 		analyzer.TypeHistoryDockerfile, analyzer.TypeExecutable, analyzer.TypeRpmArchive,
 	})
+	if !secrets {
+		disabled = append(disabled, analyzer.TypeSecret, analyzer.TypeImageConfigSecret)
+	}
+	return disabled
 }

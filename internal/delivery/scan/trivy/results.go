@@ -17,11 +17,12 @@ import (
 
 // platformScan puts Trivy's results into our words, each package and finding
 // once, in an order that depends on nothing else.
-func platformScan(p exchange.Platform, report types.Report) evidence.PlatformScan {
+func platformScan(p exchange.Platform, report types.Report, secrets []evidence.Secret) evidence.PlatformScan {
 	scan := evidence.PlatformScan{
-		Platform: p.Platform, Digest: p.Ref.Digest(), Packages: []evidence.Package{}, Findings: []evidence.Finding{},
+		Platform: p.Platform, Digest: p.Ref.Digest(), Packages: []evidence.Package{}, Findings: []evidence.Finding{}, Secrets: secrets,
 	}
 	if report.Metadata.OS != nil && report.Metadata.OS.Family != "none" {
+		scan.EndOfLife = report.Metadata.OS.Eosl
 		scan.OS = strings.TrimSpace(string(report.Metadata.OS.Family) + " " + report.Metadata.OS.Name)
 	}
 	for _, result := range report.Results {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/aquasecurity/trivy-db/pkg/db"
@@ -68,7 +69,9 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 	if request.JavaDatabaseDir != "" {
 		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
 	}
-	s := scanner{images: images, request: request, cache: newLayerCache(), unpacked: unpacked}
+	s := scanner{
+		images: images, request: request, cache: newLayerCache(), unpacked: unpacked, secrets: make(map[imageref.Ref][]evidence.Secret),
+	}
 	reports, err := s.all(ctx)
 	if err != nil {
 		return exchange.Answer{}, err
@@ -80,7 +83,7 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 	for i, asked := range request.Images {
 		result := exchange.Result{Ref: asked.Ref}
 		for j, p := range asked.Platforms {
-			result.Platforms = append(result.Platforms, platformScan(p, reports[i][j]))
+			result.Platforms = append(result.Platforms, platformScan(p, reports[i][j], s.secrets[p.Ref]))
 		}
 		if asked.SBOM {
 			if result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports[i], request.At); err != nil {
@@ -114,6 +117,9 @@ type scanner struct {
 	cache   *layerCache // over all manifests
 
 	unpacked *atomic.Int64
+
+	mu      sync.Mutex
+	secrets map[imageref.Ref][]evidence.Secret // by manifest
 }
 
 // all scans the manifests of all images, as many at a time as there are
@@ -144,7 +150,7 @@ func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.P
 		return types.Report{}, err
 	}
 	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits, s.unpacked), s.cache, artifact.Option{
-		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(), Parallel: layersAtOnce,
+		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(s.request.Secrets), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})
 	if err != nil {
@@ -179,11 +185,12 @@ func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.P
 		},
 		BOM: info.BOM,
 	}
+	s.keepSecrets(p.Ref, detail)
+	if report.Results, detail.OS.Eosl, err = detect(ctx, p, info.Name, detail); err != nil {
+		return types.Report{}, err
+	}
 	if detail.OS.Detected() {
 		report.Metadata.OS = &detail.OS
-	}
-	if report.Results, err = detect(ctx, p, info.Name, detail); err != nil {
-		return types.Report{}, err
 	}
 	return report, applyVEX(ctx, &report, vexTarget{whole, p}, s.request.VEX)
 }
@@ -200,7 +207,9 @@ func assumedOS(detail ftypes.ArtifactDetail) ftypes.OS {
 	return detail.OS
 }
 
-func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes.ArtifactDetail) (types.Results, error) {
+func detect(
+	ctx context.Context, p exchange.Platform, name string, detail ftypes.ArtifactDetail,
+) (results types.Results, endOfLife bool, err error) {
 	target := types.ScanTarget{
 		Name: name, OS: detail.OS, Repository: detail.Repository, Packages: detail.Packages, Applications: detail.Applications,
 	}
@@ -211,13 +220,12 @@ func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes
 		PkgTypes: types.PkgTypes, PkgRelationships: ftypes.Relationships,
 		Scanners: types.Scanners{types.VulnerabilityScanner, types.SBOMScanner},
 	}
-	var results types.Results
 	system, endOfLife, err := ospkg.NewScanner().Scan(ctx, target, options)
 	switch {
 	case errors.Is(err, ospkgdetector.ErrUnsupportedOS):
 		warn(p, "there are no advisories for %s %s: its packages are listed, not matched", detail.OS.Family, detail.OS.Name)
 	case err != nil:
-		return nil, fmt.Errorf("match OS packages: %w", err)
+		return nil, false, fmt.Errorf("match OS packages: %w", err)
 	}
 	if endOfLife {
 		warn(
@@ -230,14 +238,14 @@ func detect(ctx context.Context, p exchange.Platform, name string, detail ftypes
 	}
 	languages, err := langpkg.NewScanner().Scan(ctx, target, options)
 	if err != nil {
-		return nil, fmt.Errorf("match language packages: %w", err)
+		return nil, false, fmt.Errorf("match language packages: %w", err)
 	}
 	results = append(results, languages...)
 	client := vulnerability.NewClient(db.Config{})
 	for i := range results {
 		client.FillInfo(results[i].Vulnerabilities, []dbtypes.SourceID{"auto"})
 	}
-	return results, nil
+	return results, endOfLife, nil
 }
 
 // warn says what a verdict cannot know.

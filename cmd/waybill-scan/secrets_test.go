@@ -1,0 +1,91 @@
+//go:build goexperiment.jsonv2
+
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/evidence"
+)
+
+// leaked has the form of a key of AWS, and is none.
+const leaked = "AKIA" + "QYLPMN5HFIQR7BBB"
+
+// A secret is named by rule and place wherever it stands, and its value is nowhere.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	line := "region = eu\naws_access_key_id = " + leaked + "\n"
+	in := platform{"linux/amd64", []map[string]string{{"app/settings.ini": line}, {"app/.wh.settings.ini": ""}, {"app/run": "true\n"}}}
+	parsed, err := v1.ParsePlatform(in.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := image(t, in, parsed)
+	config, err := made.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.Config.Env = []string{"KEY=" + leaked}
+	for i := range config.History { // words by which a scanner takes all before them for a base image
+		config.History[i].CreatedBy = "COPY"
+	}
+	config.History = append(config.History, v1.History{CreatedBy: "CMD [\"/app/run\"]", EmptyLayer: true}, v1.History{CreatedBy: "COPY"})
+	if made, err = mutate.ConfigFile(made, config); err != nil {
+		t.Fatal(err)
+	}
+	if made, err = mutate.AppendLayers(made, layer(t, map[string]string{"app/more": "a file"})); err != nil {
+		t.Fatal(err)
+	}
+	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: parsed}})
+	ref, err := w.client.PushIndex(t.Context(), w.repository(t, "acme/app"), index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "2 secrets in the image: aws-access-key-id (/app/settings.ini:2), aws-access-key-id (configuration of the image)"
+	for stance, refused := range map[evidence.Stance]bool{evidence.Refuse: true, evidence.Note: false, evidence.Off: false} {
+		t.Run(string(stance), func(t *testing.T) {
+			t.Parallel()
+			result := w.scan(t, scan.Options{Image: ref, Secrets: stance, Threshold: evidence.Threshold{Severity: "none"}})
+			sarif, err := result.SARIF()
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := json.Marshal(result.Report)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all := result.Text() + result.Summary() + result.Refusal() + string(sarif) + string(report)
+			if strings.Contains(all, leaked) || strings.Contains(all, leaked[:12]) {
+				t.Error("the secret itself is in the output")
+			}
+			if got := strings.Contains(result.Text(), want); got != (stance != evidence.Off) {
+				t.Errorf("%q named: %t\n%s", want, got, result.Text())
+			}
+			if result.Refused() != refused || strings.Contains(result.Refusal(), want) != refused {
+				t.Errorf("refused: %t, %q", result.Refused(), result.Refusal())
+			}
+		})
+	}
+}
+
+func TestEndOfLife(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ended := debian("openssl=3.5.1-1")
+	ended["etc/os-release"], ended["etc/debian_version"] = "ID=debian\nVERSION_ID=\"8\"\n", "8.11\n"
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{ended}},
+		platform{"linux/arm64", []map[string]string{alpine("openssl=3.5.4-r0")}})
+	platforms := w.scan(t, scan.Options{Image: ref}).Report.Platforms
+	if !platforms[0].EndOfLife || platforms[1].EndOfLife {
+		t.Errorf("debian 8: %t, alpine 3.22: %t", platforms[0].EndOfLife, platforms[1].EndOfLife)
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/command/views"
+	"github.com/waybill-dev/waybill/internal/delivery/running"
+	"github.com/waybill-dev/waybill/internal/delivery/scan"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+func runRunning(ctx context.Context, call *cli.Call, in options.Scan) (views.Scanned, error) {
+	if in.Image != "" || in.OCILayout != "" {
+		return views.Scanned{}, outcome.Usagef("--running scans what the config repository names: give no image beside it")
+	}
+	access := connect.Access{
+		Call: call, Repository: in.Repository, GitHub: in.GitHub, Registry: in.Registry, WorkingDirectory: true,
+	}
+	repo, branch, err := access.Deployments(ctx)
+	if err != nil {
+		return views.Scanned{}, err
+	}
+	report, err := running.Look(ctx, repo, running.Request{
+		Branch: branch, App: in.App, Now: time.Now(),
+		Scan: func(ctx context.Context, image imageref.Ref) (evidence.ScanReport, error) {
+			o := scan.Options{Image: image, Registry: image.Registry(), Now: time.Now, Secrets: evidence.Stance(in.Secrets)}
+			result, err := scanImage(ctx, call, in, access.RegistryClient(image.Registry()), o)
+			return result.Report, err
+		},
+	})
+	if err != nil {
+		return views.Scanned{}, err
+	}
+	if in.Issues && repo.HasForge() {
+		err = running.Keep(ctx, repo.API, repo.GitHub, in.Label, report)
+	}
+	return views.Scanned{Running: report}, err // what was found is said whatever becomes of the issues
+}

@@ -1,0 +1,171 @@
+// Package running looks at what runs: every digest that the config repository names
+// is scanned again, judged by the policy of its environment, and told in one issue
+// for each application.
+//
+// Invariant: an image that could not be scanned closes no issue and hides no other
+// application's findings; the command then ends as broken. It reads the config
+// repository and reports; it changes neither it nor any image.
+package running
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Repository is the config repository, as it is read here.
+type Repository interface {
+	history.Branches
+	ReadAhead(ctx context.Context, rev string, paths []string) error
+}
+
+// Request says where to look.
+type Request struct {
+	Branch string
+	App    string // empty is all
+	Now    time.Time
+	// Scan looks at an image as it is today.
+	Scan func(ctx context.Context, image imageref.Ref) (evidence.ScanReport, error)
+}
+
+// Report is what was found, by application.
+type Report struct {
+	Apps []App `json:"apps"`
+	All  bool  `json:"-"` // whether it is of every application
+}
+
+// App is what was found in what runs of one application.
+type App struct {
+	App      string            `json:"app"`
+	Source   string            `json:"source,omitempty"` // repository that it is built from
+	Images   []Image           `json:"images"`
+	Findings []Finding         `json:"findings"`           // that its policy would refuse, worst first
+	Notes    []string          `json:"notes,omitempty"`    // secrets, and distributions that ended
+	Problems []string          `json:"problems,omitempty"` // why something of it is not known
+	Issue    *github.KeptIssue `json:"issue,omitempty"`
+}
+
+// Image is a digest and where it runs.
+type Image struct {
+	Image        imageref.Ref `json:"image"`
+	Environments []string     `json:"environments"`
+}
+
+// Finding is a finding and where it runs.
+type Finding struct {
+	ID           string            `json:"id"`
+	Package      string            `json:"package"`
+	Version      string            `json:"version,omitempty"`
+	FixedVersion string            `json:"fixedVersion,omitempty"`
+	Severity     evidence.Severity `json:"severity"`
+	URL          string            `json:"url,omitempty"`
+	Environments []string          `json:"environments"`
+}
+
+// Look scans each digest once, whatever number of places it runs in.
+func Look(ctx context.Context, repo Repository, r Request) (*Report, error) {
+	tip, err := history.ReadTip(ctx, repo, r.Branch)
+	if err != nil {
+		return nil, err
+	}
+	names := tip.Config.AppNames()
+	if r.App != "" {
+		names = []string{r.App}
+	}
+	if err := repo.ReadAhead(ctx, tip.Commit, history.Files(tip, names)); err != nil {
+		return nil, err
+	}
+	report := &Report{All: r.App == ""}
+	l := look{Request: r, tip: tip, known: make(map[imageref.Ref]scanned)}
+	for _, name := range names {
+		app, err := tip.Config.App(name)
+		if err != nil {
+			return nil, err
+		}
+		report.Apps = append(report.Apps, l.app(ctx, app))
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return report, nil
+}
+
+type scanned struct {
+	report evidence.ScanReport
+	err    error
+}
+
+type look struct {
+	Request
+	tip   history.Tip
+	known map[imageref.Ref]scanned
+}
+
+func (l look) app(ctx context.Context, app config.App) App {
+	found := App{App: app.Name, Source: app.Source, Images: []Image{}, Findings: []Finding{}}
+	for _, env := range app.Environments {
+		place, err := history.Read(l.tip.Files, app, env)
+		switch {
+		case err != nil:
+			found.problem("%s: %v", env, err)
+			continue
+		case place.Tag != "":
+			found.problem("%s: %s is named by the tag %s, which can be moved: name a digest", env, app.Image.Name(), place.Tag)
+			continue
+		case !history.Runs(place.Ref):
+			continue
+		}
+		s, ok := l.known[place.Ref]
+		if !ok {
+			s.report, s.err = l.Scan(ctx, place.Ref)
+			l.known[place.Ref] = s
+		}
+		if s.err != nil {
+			found.problem("%s: scan %s: %v", env, place.Ref.Short(), s.err)
+			continue
+		}
+		found.add(env, place.Ref, s.report, l.tip.Config.PolicyFor(app, env), l.Now)
+	}
+	slices.SortStableFunc(found.Findings, func(a, b Finding) int {
+		return slices.Index(evidence.Severities(), a.Severity) - slices.Index(evidence.Severities(), b.Severity)
+	})
+	return found
+}
+
+func (a *App) problem(format string, args ...any) {
+	a.Problems = append(a.Problems, fmt.Sprintf(format, args...))
+}
+
+func (a *App) add(env string, ref imageref.Ref, report evidence.ScanReport, policy evidence.Policy, now time.Time) {
+	i := slices.IndexFunc(a.Images, func(i Image) bool { return i.Image == ref })
+	if i < 0 {
+		i, a.Images = len(a.Images), append(a.Images, Image{Image: ref})
+	}
+	a.Images[i].Environments = append(a.Images[i].Environments, env)
+	for _, f := range policy.Threshold.Blocking(report, now) {
+		k := slices.IndexFunc(a.Findings, func(o Finding) bool {
+			return o.ID == f.ID && o.Package == f.Package && o.Version == f.Version
+		})
+		if k < 0 {
+			k, a.Findings = len(a.Findings), append(a.Findings, Finding{
+				ID: f.ID, Package: f.Package, Version: f.Version, FixedVersion: f.FixedVersion, Severity: f.Severity, URL: f.URL,
+			})
+		}
+		a.Findings[k].Environments = append(a.Findings[k].Environments, env)
+	}
+	for _, note := range policy.Beside(report) {
+		if line := env + ": " + note; !slices.Contains(a.Notes, line) {
+			a.Notes = append(a.Notes, line)
+		}
+	}
+}
+
+// reports reports whether there is something that an issue should say.
+func (a App) reports() bool { return len(a.Findings)+len(a.Notes) > 0 }

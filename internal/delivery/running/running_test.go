@@ -1,0 +1,179 @@
+package running_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/delivery/running"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
+	"github.com/waybill-dev/waybill/internal/imageref"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
+)
+
+func demo(n int) imageref.Ref { return evidencetest.Ref("demo-api", n) }
+
+func report(findings ...evidence.Finding) evidence.ScanReport {
+	return evidence.ScanReport{Platforms: []evidence.PlatformScan{{Platform: "linux/amd64", Findings: findings}}}
+}
+
+// Each digest is scanned once and judged by the policy of each place that it runs in.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	files := configrepotest.Files("demo-api", "demo-web", "extra")
+	configrepotest.Both(t, files, func(t *testing.T, r *configrepotest.Repo) {
+		r.Deploy(t, "main", "prod", "demo-api", demo(1))
+		r.Deploy(t, "main", "staging", "demo-api", demo(2))
+		r.Deploy(t, "main", "dev", "demo-api", demo(2))
+		r.Deploy(t, "main", "dev", "demo-web", evidencetest.Ref("demo-web", 1))
+		r.Write(t, "main", "tag", map[string]string{
+			configrepotest.Overlay("extra", "prod"): "images:\n  - name: ghcr.io/acme/extra\n    newTag: v1\n",
+		})
+		scans := make(map[imageref.Ref]int)
+		got, err := running.Look(t.Context(), r, running.Request{
+			Branch: "main", Now: r.Clock.Now(),
+			Scan: func(_ context.Context, image imageref.Ref) (evidence.ScanReport, error) {
+				scans[image]++
+				switch image {
+				case demo(1):
+					return report(
+						evidence.Finding{ID: "CVE-1", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High},
+						evidence.Finding{ID: "CVE-2", Package: "musl", FixedVersion: "2", Severity: evidence.Critical},
+						evidence.Finding{ID: "CVE-3", Package: "zlib", Severity: evidence.Low},
+					), nil
+				case demo(2):
+					found := report(evidence.Finding{
+						ID: "CVE-1", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High,
+					})
+					found.Platforms[0].Secrets = []evidence.Secret{{Rule: "aws-access-key-id", Target: "/app/.env", Line: 3}}
+					return found, nil
+				}
+				return evidence.ScanReport{}, errors.New("the registry does not answer")
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(scans) != 3 || scans[demo(2)] != 1 {
+			t.Errorf("scanned: %v, want each digest once", scans)
+		}
+		var lines []string
+		for _, a := range got.Apps {
+			for _, f := range a.Findings {
+				lines = append(lines, fmt.Sprintf("%s %s %s %s", a.App, f.Severity, f.ID, strings.Join(f.Environments, ",")))
+			}
+			for _, n := range append(a.Notes, a.Problems...) {
+				lines = append(lines, a.App+" "+n)
+			}
+		}
+		want := []string{
+			"demo-api critical CVE-2 prod", "demo-api high CVE-1 dev,staging,prod",
+			"demo-api dev: 1 secret in the image: aws-access-key-id (/app/.env:3)",
+			"demo-api staging: 1 secret in the image: aws-access-key-id (/app/.env:3)",
+			"demo-web dev: scan " + evidencetest.Ref("demo-web", 1).Short() + ": the registry does not answer",
+			"extra prod: ghcr.io/acme/extra is named by the tag v1, which can be moved: name a digest",
+		}
+		if strings.Join(lines, "\n") != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+		}
+		if err := got.Broken(); err == nil || !strings.Contains(err.Error(), "2 places of what runs could not be scanned") ||
+			!strings.Contains(err.Error(), "demo-web in dev: scan") {
+			t.Errorf("broken: %v", err)
+		}
+		if text := got.Markdown(); !strings.Contains(text, "1 critical, 1 high, 2 notes") ||
+			!strings.Contains(text, "1 place not scanned") {
+			t.Errorf("the report says\n%s", text)
+		}
+	})
+}
+
+// An issue per application is opened, edited, left, closed and opened again.
+func TestIssues(t *testing.T) {
+	t.Parallel()
+	const name = "acme/config"
+	server := githubtest.Start(t, sandbox.Options{})
+	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	api, err := github.New(github.Options{
+		Token:  server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "issues": "write"}}),
+		APIURL: server.APIURL(), ServerURL: server.URL(), Sleep: func(context.Context, time.Duration) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, err := github.ParseRepository(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep := func(all bool, apps ...running.App) *running.Report {
+		t.Helper()
+		r := &running.Report{Apps: apps, All: all}
+		if err := running.Keep(t.Context(), api, repo, "running", r); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	finding := func(id, env string) running.Finding {
+		return running.Finding{
+			ID: id, Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High, Environments: []string{env},
+		}
+	}
+	api1 := running.App{App: "demo-api", Source: "acme/demo-api", Findings: []running.Finding{finding("CVE-1", "prod")}}
+	more := api1
+	more.Findings = append(more.Findings, finding("CVE-2", "dev"))
+	unknown := running.App{App: "demo-api", Problems: []string{"prod: the registry does not answer"}}
+	nothing := running.App{App: "demo-api"}
+	hostile := running.App{App: "web", Notes: []string{"::error::x\n##[error] <!-- --> @acme/all | `x`"}}
+	for i, step := range []struct {
+		app          running.App
+		action, want string
+	}{
+		{nothing, "", ""},
+		{api1, "opened", "1 open Found in what runs of demo-api: 1 high"},
+		{api1, "unchanged", "1 open Found in what runs of demo-api: 1 high"},
+		{more, "updated", "1 open Found in what runs of demo-api: 2 high"},
+		{unknown, "left as it is", "1 open Found in what runs of demo-api: 2 high"},
+		{nothing, "closed", "1 closed Found in what runs of demo-api: 2 high"},
+		{nothing, "", "1 closed Found in what runs of demo-api: 2 high"},
+		{api1, "reopened", "1 open Found in what runs of demo-api: 1 high"},
+	} {
+		got := ""
+		if kept := keep(true, step.app).Apps[0].Issue; kept != nil {
+			got = kept.Action
+		}
+		var list []string
+		for _, issue := range server.Issues(name) {
+			list = append(list, fmt.Sprintf("%d %s %s", issue.Number, issue.State, issue.Title))
+		}
+		if got != step.action || strings.Join(list, "\n") != step.want {
+			t.Errorf("step %d: %q, %q; want %q, %q", i, got, list, step.action, step.want)
+		}
+	}
+	body := server.Issues(name)[0].Body
+	for _, want := range []string{"CVE-1", "`openssl 3.0`", "`3.1`", "prod", "`acme/demo-api`", "policy.waivers"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the issue lacks %q:\n%s", want, body)
+		}
+	}
+	keep(false, hostile) // one application alone closes no other's issue
+	issues := server.Issues(name)
+	if issues[0].State != "open" {
+		t.Error("the issue of another application is closed")
+	}
+	if text := issues[1].Body; strings.Contains(text, "\n::error") || strings.Contains(text, "##[error]") ||
+		strings.Count(text, "<!--") != 1 {
+		t.Errorf("text from outside is taken as more than text:\n%s", text)
+	}
+	keep(true, api1)
+	if got := server.Issues(name)[1].State; got != "closed" {
+		t.Errorf("the issue of an application that is no more is %s", got)
+	}
+}

@@ -1,0 +1,82 @@
+package evidence
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+const besideRemedy = "take secrets out of the image and replace them at their service, update the base image, scan it again; " +
+	"or set policy.scan.secrets or policy.scan.endOfLife to note"
+
+// beside judges what a scan finds beside vulnerabilities: what refuses, and what is
+// only noted. A report that does not say that it looked is refused where the policy
+// refuses what it would have found.
+func (p Policy) beside(r ScanReport) (refused, notes []string) {
+	for _, check := range []struct {
+		name   string
+		stance Stance
+		found  []string
+		none   string
+	}{
+		{CheckSecrets, p.Secrets, r.SecretLines(), "its report does not say whether the image holds secrets"},
+		{CheckEndOfLife, p.EndOfLife, r.endOfLife(), "its report does not say whether the distribution is still supported"},
+	} {
+		switch {
+		case check.stance == Off:
+		case check.stance == Refuse && !slices.Contains(r.Checked, check.name):
+			refused = append(refused, check.none)
+		case check.stance == Refuse:
+			refused = append(refused, check.found...)
+		default:
+			notes = append(notes, check.found...)
+		}
+	}
+	return refused, notes
+}
+
+// Beside is all that a scan finds beside vulnerabilities, whether it refuses or is noted.
+func (p Policy) Beside(r ScanReport) []string {
+	refused, notes := p.beside(r)
+	return append(refused, notes...)
+}
+
+// SecretLines says in one line which secrets there are, without their values;
+// none if there is none.
+func (r ScanReport) SecretLines() []string {
+	var where []string
+	for _, p := range r.Platforms {
+		for _, s := range p.Secrets {
+			if line := s.String(); !slices.Contains(where, line) {
+				where = append(where, line)
+			}
+		}
+	}
+	if len(where) == 0 {
+		return nil
+	}
+	return []string{text.Count(len(where), "secret") + " in the image: " + text.List(where, 5)}
+}
+
+// String names the rule and the place.
+func (s Secret) String() string {
+	place := text.OneLine(s.Target)
+	if s.Line > 0 {
+		place += fmt.Sprintf(":%d", s.Line)
+	}
+	return text.OneLine(s.Rule) + " (" + place + ")"
+}
+
+func (r ScanReport) endOfLife() []string {
+	var systems []string
+	for _, p := range r.Platforms {
+		if name := text.OneLine(p.OS); p.EndOfLife && !slices.Contains(systems, name) {
+			systems = append(systems, name)
+		}
+	}
+	if len(systems) == 0 {
+		return nil
+	}
+	return []string{text.List(systems, 5) + " is no longer supported by its distribution, so new vulnerabilities are not found in it"}
+}
