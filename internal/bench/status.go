@@ -33,30 +33,9 @@ func statusOfMany(ctx context.Context, e environment) error {
 		return err
 	}
 	told, asked := 0, 0
-	ours := func() error {
-		out, err := process.Command{
-			Path: e.bin("waybill"), Args: []string{"status", "--dir", dir, "--format", "json"}, Env: e.env,
-		}.Output(ctx)
-		if err != nil {
-			return err
-		}
-		var table struct {
-			Apps []struct {
-				Environments []struct{ Since string }
-			}
-		}
-		if err := json.Unmarshal(out, &table); err != nil {
-			return fmt.Errorf("read what status prints: %w", err)
-		}
-		told = 0
-		for _, app := range table.Apps {
-			for _, place := range app.Environments {
-				if place.Since != "" {
-					told++
-				}
-			}
-		}
-		return nil
+	ours := func() (err error) {
+		told, err = e.toldByStatus(ctx, dir)
+		return err
 	}
 	share := max(1, e.places/peerShare)
 	peer := func() error {
@@ -93,6 +72,32 @@ func statusOfMany(ctx context.Context, e environment) error {
 			"does (run for %d of them, and scaled)", share*len(fleetEnvironments)), a, b,
 	)
 	return nil
+}
+
+// toldByStatus counts the places of which status says since when.
+func (e environment) toldByStatus(ctx context.Context, dir string) (told int, err error) {
+	out, err := process.Command{
+		Path: e.bin("waybill"), Args: []string{"status", "--dir", dir, "--format", "json"}, Env: e.env,
+	}.Output(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var table struct {
+		Apps []struct {
+			Environments []struct{ Since string }
+		}
+	}
+	if err := json.Unmarshal(out, &table); err != nil {
+		return 0, fmt.Errorf("read what status prints: %w", err)
+	}
+	for _, app := range table.Apps {
+		for _, place := range app.Environments {
+			if place.Since != "" {
+				told++
+			}
+		}
+	}
+	return told, nil
 }
 
 func overlayOf(app int, env string) string {
