@@ -78,8 +78,7 @@ func (s *session) plainManifests(file string) {
 }
 
 func isManifest(file string) bool {
-	return file != config.FileName && !strings.HasPrefix(file, ".github/") &&
-		slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
+	return file != config.FileName && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
 // manifestsOf reads plain manifests, kustomizations as if they were some, and
@@ -95,6 +94,9 @@ func manifestsOf(file string, data []byte) []render.Object {
 	objects, err := documentsOf(file, data)
 	if err != nil {
 		return nil
+	}
+	if strings.HasPrefix(file, ".github/") { // workflows are no values, and a directory that is deployed can hold them
+		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values })
 	}
 	return objects
 }

@@ -28,8 +28,12 @@ func documentsOf(file string, data []byte) ([]render.Object, error) {
 
 // documents reads the documents of a file, plain manifests and others.
 func documents(file string, data []byte) ([]render.Object, error) {
+	parts, err := render.Split(file, string(data))
+	if err != nil {
+		return nil, err
+	}
 	var all []render.Object
-	for document := range strings.SplitSeq("\n"+string(data), "\n---") {
+	for _, document := range parts {
 		objects, err := render.New(map[string][]byte{file: []byte(document)}).Manifests(file)
 		if err != nil {
 			var content any

@@ -188,21 +188,23 @@ func (s *session) isTop(dir string) bool {
 func (s *session) reached() map[string]bool {
 	s.reachedOnce.Do(func() {
 		namedBy := make(map[string][]string)
-		s.namedBy = namedBy
+		s.namedBy, s.reachedDirs = namedBy, make(map[string]bool)
+		open := slices.Clone(s.changed())
+		reach := func(dir string) {
+			if !s.reachedDirs[dir] {
+				s.reachedDirs[dir] = true
+				open = append(open, dir)
+			}
+		}
 		for file := range s.head.Files {
 			if render.IsKustomization(file) {
 				dir := path.Dir(file)
 				for _, name := range render.Named(s.head.Files, dir) {
 					namedBy[name] = append(namedBy[name], dir)
 				}
-			}
-		}
-		s.reachedDirs = make(map[string]bool)
-		open := slices.Clone(s.changed())
-		reach := func(dir string) {
-			if !s.reachedDirs[dir] {
-				s.reachedDirs[dir] = true
-				open = append(open, dir)
+				if s.base != nil && render.NamesAnything(s.head.Files, dir) {
+					reach(dir)
+				}
 			}
 		}
 		for len(open) > 0 {

@@ -242,6 +242,50 @@ func TestFindTrustsNoTrailer(t *testing.T) {
 	}
 }
 
+// A digest runs in a place from when waybill.yaml has the place, not from when the
+// file named it first.
+func TestRanBeginsWithThePlace(t *testing.T) {
+	t.Parallel()
+	files := configrepotest.Files("demo-api")
+	_, app := load(t, files)
+	declared, overlay := files["waybill.yaml"], configrepotest.Overlay("demo-api", "dev")
+	files["waybill.yaml"] = configrepotest.Config("demo-web")
+	r := configrepotest.Local(t, files)
+	write := func(file, text string) {
+		r.Clock.Pass(time.Hour)
+		r.Write(t, "main", "a change", map[string]string{file: text})
+	}
+	write(overlay, configrepotest.OverlayText("demo-api", demo(1).Digest()))
+	write(overlay, configrepotest.OverlayText("demo-api", demo(2).Digest()))
+	ran := func(n int) (history.Period, bool) {
+		p, found, err := history.Ran(t.Context(), r, history.Where{Rev: "main", App: app, Env: "dev"}, demo(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, found
+	}
+	if p, found := ran(2); found {
+		t.Errorf("without the place: %+v", p)
+	}
+	write("waybill.yaml", declared)
+	write("waybill.yaml", declared+"# more\n")
+	r.Clock.Pass(time.Hour)
+	if p, found := ran(1); found {
+		t.Errorf("ended before the place was there: %+v", p)
+	}
+	if p, found := ran(2); !found || p.Length(r.Clock.Now()) != 2*time.Hour {
+		t.Errorf("ran for %s, want the two hours since the place is there: %v", p.Length(r.Clock.Now()), found)
+	}
+	write(overlay, configrepotest.OverlayText("demo-api", demo(3).Digest()))
+	r.Clock.Pass(time.Hour)
+	if p, found := ran(3); !found || p.Length(r.Clock.Now()) != time.Hour {
+		t.Errorf("came to the place: ran for %s, %v", p.Length(r.Clock.Now()), found)
+	}
+	if p, found := ran(2); !found || p.Length(r.Clock.Now()) != 3*time.Hour {
+		t.Errorf("left the place: ran for %s, want three hours: %v", p.Length(r.Clock.Now()), found)
+	}
+}
+
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	text := history.Message{

@@ -39,6 +39,14 @@ func (p Period) Length(now time.Time) time.Duration {
 	return p.Until.Sub(p.Since)
 }
 
+// shortest is how long a digest must have stood before another replaced it, to have
+// run. A rebase, a push or a merge queue brings several commits at once: what only
+// those on the way name was never deployed, and nobody judged it.
+const shortest = 10 * time.Second
+
+// ran reports whether a period is long enough to be one.
+func (p Period) ran() bool { return p.Until.IsZero() || p.Until.Sub(p.Since) >= shortest }
+
 // Files are the files that name the images of applications at a tip. What cannot be
 // read is left out.
 func Files(tip Tip, apps []string) (files []string) {
@@ -76,7 +84,8 @@ type Where struct {
 	Limit int
 }
 
-// Find finds the newest period in which ref ran in env, at or before rev.
+// Find finds the newest period in which ref ran in env, at or before rev. A period
+// that ended at once is none.
 //
 // A commit whose trailers say that it brought another digest is not read: to
 // claim that falsely can make the period shorter, never longer.
@@ -92,7 +101,7 @@ func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, 
 		if err != nil {
 			return Period{}, false, err
 		}
-		if p.Ref == ref {
+		if p.Ref == ref && p.ran() {
 			return p, true, nil
 		}
 	}
