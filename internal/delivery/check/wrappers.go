@@ -59,7 +59,9 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 	if s.isTop(dir) && !isComponent(s.head.Files[at.File]) {
 		top := at
 		top.Env = s.environmentOf(dir)
-		s.checklist(top, before, after)
+		if err := s.checklist(ctx, top, before, after); err != nil {
+			return err
+		}
 	}
 	at.Rule = RuleDigest
 	own, err := s.overlaysIn(ctx, dir, at)
