@@ -1,8 +1,8 @@
 package configrepo
 
 import (
-	"bytes"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -70,15 +70,11 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 		}
 	}
 	for some := range slices.Chunk(wanted, filesAtOnce) {
-		files, err := g.api.FilesAt(ctx, g.repo, some)
+		files, err := g.api.RegularFilesAt(ctx, g.repo, some)
 		if err != nil {
 			return err
 		}
-		for at, data := range files {
-			if bytes.ContainsRune(data, '\n') { // else it may be a symbolic link, which is no file
-				a.files[at] = data
-			}
-		}
+		maps.Copy(a.files, files)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
