@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		return nil
 	}
 	s.compare(comparison{file: at.File, where: dir, env: s.environmentOf(dir), before: before, after: after})
+	if s.base != nil && kustomizationOf(s.was, dir) == "" {
+		s.leavesOut(dir, at.File, after)
+	}
 	if s.isTop(dir) && !isComponent(s.head.Files[at.File]) {
 		top := at
 		top.Env = s.environmentOf(dir)
@@ -74,6 +78,40 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		}
 	}
 	return nil
+}
+
+// leavesOut reports a new kustomization that does not have all of the manifests which
+// stood in its directory: a deployer took them as they stand, and now takes it.
+func (s *session) leavesOut(dir, file string, after []render.Object) {
+	has := make(map[string]bool)
+	for _, o := range after {
+		has[o.Kind+" "+o.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.was)) {
+		if !isManifest(name) || s.head.Files[name] == nil || !s.standsIn(dir, name) {
+			continue
+		}
+		for _, o := range manifestsOf(name, s.was[name]) {
+			if o.Kind != values && !has[o.Kind+" "+o.Name] {
+				s.once(file, render.Visible(fmt.Sprintf("%s is new, and leaves out what stands in its directory, such as %s of %s",
+					file, o, name)))
+				return
+			}
+		}
+	}
+}
+
+// standsIn reports whether the base has a file in a directory or below it, with no
+// kustomization or chart between them that makes something of it.
+func (s *session) standsIn(dir, file string) bool {
+	for at := path.Dir(file); ; at = path.Dir(at) {
+		if kustomizationOf(s.was, at) != "" || s.was[path.Join(at, "Chart.yaml")] != nil {
+			return false
+		}
+		if at == dir || at == "." {
+			return at == dir
+		}
+	}
 }
 
 // unrendered reports a kustomization of which nothing can be judged. A component
