@@ -29,7 +29,8 @@ func (s *session) checklist(ctx context.Context, at Finding, before, after []ren
 			continue
 		}
 		// A pattern of a definition and a long text can keep a machine busy for hours.
-		found, err := limit.Do(ctx, fmt.Sprintf("holding %s against the rule %s", at.File, rule.ID), func() (problems []checklist.Problem, _ error) {
+		what := fmt.Sprintf("holding %s against the rule %s", at.File, rule.ID)
+		found, err := limit.Do(ctx, what, func() (problems []checklist.Problem, _ error) {
 			if problems = rule.Judge(now); len(problems) == 0 {
 				return nil, nil
 			}

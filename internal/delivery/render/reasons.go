@@ -182,7 +182,9 @@ var pluginFields = []string{"transformers", "generators", "validators"}
 func NamesAnything(files map[string][]byte, dir string) bool {
 	n := naming{files: files, dir: dir, read: make(map[string]bool)}
 	return slices.ContainsFunc(kustomizationNames, func(base string) bool {
-		return slices.ContainsFunc(n.file(path.Join(dir, base), dir), func(scalar string) bool { return slices.Contains(pluginFields, scalar) })
+		return slices.ContainsFunc(n.file(path.Join(dir, base), dir), func(scalar string) bool {
+			return slices.Contains(pluginFields, scalar)
+		})
 	})
 }
 

@@ -69,7 +69,9 @@ func TestNothingRanBeforeThePlace(t *testing.T) {
 	r := configrepotest.Local(t, files)
 	deployed(t, r, 1)
 	r.Clock.Pass(time.Hour)
-	r.Write(t, "main", "the place", map[string]string{"waybill.yaml": declared, overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())})
+	r.Write(t, "main", "the place", map[string]string{
+		"waybill.yaml": declared, overlay: configrepotest.OverlayText("demo-api", demo(2).Digest()),
+	})
 	for allowed, want := range map[bool]string{false: "its overlay named it only before waybill.yaml had the place", true: ""} {
 		req := request(func(r *rollback.Request) { r.Direct, r.AllowNew = true, allowed })
 		_, err := roller(r, r, registry()).Run(t.Context(), req)

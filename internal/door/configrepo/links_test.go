@@ -76,7 +76,8 @@ func TestLinksAreFollowedInsideTheRepository(t *testing.T) {
 func TestLinksOfTheHistoryAreNoFiles(t *testing.T) {
 	t.Parallel()
 	const file = "apps/a.yaml"
-	configrepotest.Both(t, map[string]string{"waybill.yaml": "a: b\n", file: "one: 1\ntwo: 2\n"}, func(t *testing.T, r *configrepotest.Repo) {
+	files := map[string]string{"waybill.yaml": "a: b\n", file: "one: 1\ntwo: 2\n"}
+	configrepotest.Both(t, files, func(t *testing.T, r *configrepotest.Repo) {
 		before := r.Git(t, "rev-parse", "main")
 		r.Git(t, "read-tree", "main")
 		next := func(mode, blob string) string {
