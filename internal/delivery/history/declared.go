@@ -19,15 +19,13 @@ func Ran(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, b
 	if err != nil || !found {
 		return Period{}, false, err
 	}
-	return Declared(ctx, repo, w, p)
+	p, found, err = Declared(ctx, repo, w, p)
+	return p, found && p.ran(), err
 }
 
 // Declared cuts from a period what came before waybill.yaml had the place. It
-// reports whether enough is left to have run.
+// reports whether anything is left.
 func Declared(ctx context.Context, repo Reader, w Where, p Period) (Period, bool, error) {
-	if !p.ran() {
-		return Period{}, false, nil
-	}
 	if has, err := hasPlace(ctx, repo, w, p.Commit); has || err != nil {
 		return p, has, err
 	}
@@ -54,7 +52,7 @@ func Declared(ctx context.Context, repo Reader, w Where, p Period) (Period, bool
 	if since.After(p.Since) {
 		p.Since = since
 	}
-	if len(entries) == 0 || !p.ran() {
+	if len(entries) == 0 || !p.Until.IsZero() && !p.Until.After(p.Since) {
 		return Period{}, false, nil
 	}
 	return p, true, nil

@@ -330,3 +330,36 @@ func TestRace(t *testing.T) {
 		t.Errorf("interrupted: got %v", err)
 	}
 }
+
+// moved is a repository whose server says by which move each commit came.
+type moved struct {
+	history.Reader
+	moves []string // newest first
+}
+
+func (m moved) Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error) {
+	entries, err := m.Reader.Log(ctx, rev, path, limit)
+	for i := range min(len(entries), len(m.moves)) {
+		entries[i].Move = m.moves[i]
+	}
+	return entries, err
+}
+
+// A digest ran if the branch stood at it, however shortly; what came and went by one
+// move did not, however far apart its commits are dated.
+func TestFindGoesByMoves(t *testing.T) {
+	t.Parallel()
+	_, app := load(t, configrepotest.Files("demo-api"))
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	for n, pass := range []time.Duration{time.Hour, time.Hour, time.Hour, 0} {
+		r.Clock.Pass(pass)
+		r.Deploy(t, "main", "dev", "demo-api", demo(n+1))
+	}
+	for n, want := range map[int]bool{1: true, 2: false, 3: true, 4: true} {
+		repo := moved{r, []string{"d", "c", "c", "a"}}
+		_, found, err := history.Find(t.Context(), repo, history.Where{Rev: "main", App: app, Env: "dev"}, demo(n))
+		if err != nil || found != want {
+			t.Errorf("%d: found %v, %v, want %v", n, found, err, want)
+		}
+	}
+}

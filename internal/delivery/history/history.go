@@ -29,6 +29,8 @@ type Period struct {
 	// Message is the commit's, whose trailers say where the digest came from. Only
 	// a record of evidence proves that.
 	Message string
+
+	move, ended string // of the branch, that brought it and its successor; empty if not known
 }
 
 // Length is how long the period lasted, or has lasted at now.
@@ -42,10 +44,16 @@ func (p Period) Length(now time.Time) time.Duration {
 // shortest is how long a digest must have stood before another replaced it, to have
 // run. A rebase, a push or a merge queue brings several commits at once: what only
 // those on the way name was never deployed, and nobody judged it.
-const shortest = 10 * time.Second
+const shortest = 2 * time.Second
 
-// ran reports whether a period is long enough to be one.
-func (p Period) ran() bool { return p.Until.IsZero() || p.Until.Sub(p.Since) >= shortest }
+// ran reports whether the branch stood at what a period names. Where the moves of the
+// branch are not known, the period has to be long enough.
+func (p Period) ran() bool {
+	if p.move != "" && p.ended != "" {
+		return p.move != p.ended
+	}
+	return p.Until.IsZero() || p.Until.Sub(p.Since) >= shortest
+}
 
 // Files are the files that name the images of applications at a tip. What cannot be
 // read is left out.
@@ -147,16 +155,16 @@ func periods(
 					return
 				}
 			}
-			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message}
+			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message, move: entry.Move}
 			switch {
 			case i == 0:
 			case ref == current.Ref:
-				next.Until = current.Until
+				next.Until, next.ended = current.Until, current.ended
 			default:
 				if !current.Ref.IsZero() && !yield(current, nil) {
 					return
 				}
-				next.Until = current.Since
+				next.Until, next.ended = current.Since, current.move
 			}
 			current = next
 		}

@@ -165,8 +165,7 @@ func (r *Roller) past(ctx context.Context, head string, app config.App, env stri
 	return past, nil
 }
 
-// judged refuses a digest that the file named only before it was a place, or only in
-// a commit that another one came with.
+// judged refuses a digest that the file named only before it was a place.
 func (r *Roller) judged(ctx context.Context, w history.Where, past []history.Period, to imageref.Ref) error {
 	for _, p := range past {
 		if p.Ref != to {
@@ -176,8 +175,8 @@ func (r *Roller) judged(ctx context.Context, w history.Where, past []history.Per
 			return err
 		}
 	}
-	return outcome.Refusedf("%s never ran in %s: its overlay named it only before %s had the place, or in a commit on the way to "+
-		"another one. Name another digest, or say --allow-new", to, w.Env, config.FileName)
+	return outcome.Refusedf("%s never ran in %s: its overlay named it only before %s had the place. "+
+		"Name another digest, or say --allow-new", to, w.Env, config.FileName)
 }
 
 // done reports whether this run made the rollback that the overlay holds: going
