@@ -155,7 +155,9 @@ func periods(
 					return
 				}
 			}
-			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message, move: entry.Move}
+			next := Period{
+				Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message, move: entry.Move,
+			}
 			switch {
 			case i == 0:
 			case ref == current.Ref:

@@ -182,6 +182,11 @@ var pluginFields = []string{"transformers", "generators", "validators"}
 func NamesAnything(files map[string][]byte, dir string) bool {
 	n := naming{files: files, dir: dir, read: make(map[string]bool)}
 	return slices.ContainsFunc(kustomizationNames, func(base string) bool {
+		text := string(files[path.Join(dir, base)])
+		mentions := func(field string) bool { return strings.Contains(text, field) }
+		if !strings.ContainsAny(text, `\!`) && !slices.ContainsFunc(pluginFields, mentions) {
+			return false // neither a field nor what could spell one otherwise; parsing takes long
+		}
 		return slices.ContainsFunc(n.file(path.Join(dir, base), dir), func(scalar string) bool {
 			return slices.Contains(pluginFields, scalar)
 		})
