@@ -145,6 +145,7 @@ func within[T any](ctx context.Context, name string, limit time.Duration, f func
 		return none, context.Cause(ctx)
 	case <-timer.C:
 		return none, exceeded("%s takes longer than %s: given up. "+
-			"A chart or kustomization that loops is the usual cause: see what changed last", name, limit)
+			"A chart or kustomization that loops, or a definition's pattern on a long text, is the usual cause: see what changed last",
+			name, limit)
 	}
 }

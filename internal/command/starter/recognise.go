@@ -186,16 +186,13 @@ func (f *found) node(r reader, at, _ string) bool {
 }
 
 func (f *found) python(r reader, at, _ string) bool {
-	install := ""
-	for file, command := range map[string]string{"requirements.txt": "-r requirements.txt", "pyproject.toml": "."} {
-		if r.has(path.Join(at, file)) && (install == "" || file == "requirements.txt") {
-			install = command
+	install, file := "-r requirements.txt", path.Join(at, "requirements.txt")
+	if !r.has(file) {
+		if install, file = ".", path.Join(at, "pyproject.toml"); !r.has(file) {
+			return false
 		}
 	}
-	if install == "" {
-		return false
-	}
-	f.say("Recognised Python in " + at + ".")
+	f.say("Recognised Python by " + file + ".")
 	test := ""
 	if r.has(path.Join(at, "tests")) || r.has(path.Join(at, "test")) {
 		runner := "unittest discover"

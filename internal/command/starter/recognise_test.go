@@ -45,9 +45,9 @@ func TestRecognise(t *testing.T) {
 		"not json": {map[string]string{"Dockerfile": "", "package.json": "{"}, "", "package.json is not JSON"},
 		"python": {map[string]string{"Dockerfile": "", "requirements.txt": "flask==3.0.0\npytest==8.0.0\n", "tests/test_a.py": ""},
 			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python " +
-				"-m pytest", "Recognised Python"},
+				"-m pytest", "Recognised Python by requirements.txt."},
 		"pyproject": {map[string]string{"Dockerfile": "", "pyproject.toml": "", "tests/test_a.py": ""},
-			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", ""},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", "Recognised Python by pyproject.toml."},
 		"static": {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
 		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
 			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile " +

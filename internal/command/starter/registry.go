@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"path"
 	"regexp"
 	"strings"
 
@@ -95,7 +96,7 @@ func (n Names) registryStep(kind string) string {
 		switch {
 		case kind == App:
 			step += " The jobs of " + n.ConfigRepo + " get an identity if its workflows were written by waybill init config --registry " +
-				n.Registry + "."
+				path.Dir(n.Image) + "."
 			if of == clouds.AWS {
 				step += " ECR wants the repository made first: by the registry module of Terraform, or by the input create_repository."
 			}

@@ -25,6 +25,18 @@ var registries = map[string]string{
 	ecr: "identity", "public.ecr.aws/acme": "identity", "europe-docker.pkg.dev/acme/images": "identity", "acme.azurecr.io/shop": "identity",
 }
 
+// The registry that the config repository must have been written for is that of the
+// image, whichever flag named it.
+func TestTheConfigRepositoryHasTheImagesRegistry(t *testing.T) {
+	t.Parallel()
+	for _, n := range []starter.Names{{Owner: "acme", App: "api", Registry: ecr}, {Owner: "acme", App: "api", Image: ecr + "/api"}} {
+		next := strings.Join(starter.NextSteps(starter.App, n), "\n")
+		if want := "written by waybill init config --registry " + ecr + "."; !strings.Contains(next, want) {
+			t.Errorf("%+v: got %s\nwant %s", n, next, want)
+		}
+	}
+}
+
 // Every registry but GitHub's gets a login of its own, and the person is told
 // which one; GitHub's needs nothing.
 func TestLoginsOfRegistries(t *testing.T) {

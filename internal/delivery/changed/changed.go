@@ -65,7 +65,8 @@ func Run(ctx context.Context, registry Reader, r Request) (Result, error) {
 	if _, err := git.Run(ctx, top, "cat-file", "-e", since+"^{commit}"); err != nil {
 		return unknown(ctx, "this clone does not have commit %s, which %s was built from", text.Commit(since), r.Image)
 	}
-	names, err := git.Run(ctx, top, append([]string{"diff", "--name-only", since, "HEAD", "--"}, r.Paths...)...)
+	// .gitmodules can say that changes of a submodule are passed over.
+	names, err := git.Run(ctx, top, append([]string{"diff", "--name-only", "--ignore-submodules=none", since, "HEAD", "--"}, r.Paths...)...)
 	if err != nil {
 		return Result{}, outcome.Usagef("--paths: %w", err)
 	}

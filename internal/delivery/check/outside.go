@@ -56,16 +56,18 @@ func (s *session) outside(ctx context.Context) error {
 		return err
 	}
 	for _, file := range plain {
-		s.plainManifests(file)
+		if err := s.plainManifests(ctx, file); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // plainManifests holds the manifests of a file that nothing renders against the
 // checklist. What a chart or a kustomization makes of a file is held in its place.
-func (s *session) plainManifests(file string) {
+func (s *session) plainManifests(ctx context.Context, file string) error {
 	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) {
-		return
+		return nil
 	}
 	own := func(data []byte) []render.Object {
 		objects, err := documents(file, data)
@@ -74,12 +76,11 @@ func (s *session) plainManifests(file string) {
 		}
 		return slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values || !s.known(o) })
 	}
-	s.checklist(Finding{File: file, Env: s.environmentOf(file)}, own(s.was[file]), own(s.head.Files[file]))
+	return s.checklist(ctx, Finding{File: file, Env: s.environmentOf(file)}, own(s.was[file]), own(s.head.Files[file]))
 }
 
 func isManifest(file string) bool {
-	return file != config.FileName && !strings.HasPrefix(file, ".github/") &&
-		slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
+	return file != config.FileName && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
 }
 
 // manifestsOf reads plain manifests, kustomizations as if they were some, and
@@ -95,6 +96,9 @@ func manifestsOf(file string, data []byte) []render.Object {
 	objects, err := documentsOf(file, data)
 	if err != nil {
 		return nil
+	}
+	if strings.HasPrefix(file, ".github/") { // workflows are no values, and a directory that is deployed can hold them
+		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values })
 	}
 	return objects
 }

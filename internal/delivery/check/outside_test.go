@@ -36,6 +36,10 @@ func TestImagesOutsideOfOverlays(t *testing.T) {
 			},
 			runs,
 		},
+		"a manifest among the workflows": {map[string]string{".github/deploy/x.yaml": pod}, runs},
+		"a workflow": {
+			map[string]string{".github/workflows/x.yml": "on: push\njobs: {a: {container: {image: \"" + demo(3).String() + "\"}}}\n"}, "",
+		},
 		"a remote base": {
 			map[string]string{"platform/x/kustomization.yaml": "resources: [\"https://example.com/x\"]\n"},
 			"nothing of it can be judged",
@@ -179,5 +183,38 @@ func TestChartsThatAskWhoRendersThem(t *testing.T) {
 	}
 	if got := note("steady", "a: now {{ .Values.x | default \"now\" }}\n"); len(got) != 0 {
 		t.Errorf("a steady chart: %q", got)
+	}
+}
+
+// Where Kubernetes' readers and a parser of YAML part a file differently, something
+// would be deployed that nobody judged.
+func TestDocumentsArePartedAsKubernetesDoes(t *testing.T) {
+	t.Parallel()
+	const first, unread = `{"apiVersion": "v1", "kind": "ConfigMap"}`, "platform/x.yaml cannot be read, so nothing of it is judged"
+	second := `{"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "c", "image": "` + foreign + `"}]}}`
+	runs := "the manifest runs " + foreign
+	template := newWorld(t)
+	for what, test := range map[string]struct{ text, want string }{
+		"a line of dashes":                  {first + "\n---\n" + second + "\n", runs},
+		"dashes with a comment":             {first + "\n--- # more\n" + second + "\n", runs},
+		"dashes with line ends of Windows":  {first + "\r\n---\r\n" + second + "\r\n", runs},
+		"a byte order mark":                 {first + "\n---\n\ufeff" + second + "\n", runs},
+		"JSON after JSON":                   {first + "\n" + second + "\n", "did not find expected <document start>"},
+		"the end of a document":             {first + "\n...\n" + second + "\n", "did not find expected <document start>"},
+		"dashes after another line end":     {first + "\r---\r" + second + "\n", unread},
+		"dashes that begin a literal":       {first + "\n--- |\n " + second + "\n", unread},
+		"dashes that begin a folded text":   {first + "\n--- >\n " + second + "\n", unread},
+		"dashes that begin a quotation":     {first + "\n--- '\n" + second + "\n# '\n", unread},
+		"dashes that begin with an anchor":  {first + "\n--- &a\n" + second + "\n", unread},
+		"dashes that begin with a property": {first + "\n--- !!map\n" + second + "\n", unread},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := template.copy(t)
+			w.Write(t, "change", "the change", map[string]string{"platform/x.yaml": test.text})
+			if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, test.want) {
+				t.Errorf("got %s\nwant %s", got, test.want)
+			}
+		})
 	}
 }

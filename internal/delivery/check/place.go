@@ -177,7 +177,7 @@ func (s *session) moves(ctx context.Context, p place, m rules.Move) (reasons []e
 	}
 	defer func() { reasons = s.held(m.Candidate.Image, reasons) }()
 	if p.had && !m.Deployed.IsZero() {
-		if _, returning, err = history.Find(
+		if _, returning, err = history.Ran(
 			ctx, s.checker.Repo, history.Where{Rev: s.base.Commit, App: p.was, Env: p.env.Name}, m.Candidate.Image,
 		); err != nil {
 			return nil, false, err

@@ -3,6 +3,7 @@ package check_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
@@ -94,5 +95,56 @@ func TestMovedPlacesAreNotJudgedAgain(t *testing.T) {
 	})
 	if got := w.findings(t, "main", "change"); len(got) != 0 {
 		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+}
+
+// What a file named before it was a place did not run there: a text that nobody
+// judged, which then becomes an overlay, gives no digest a past.
+func TestNothingRanBeforeThePlace(t *testing.T) {
+	t.Parallel()
+	text := func(n int) string { return configrepotest.Deployment("demo-api", demo(n).String()) }
+	for what, change := range map[string]map[string]string{
+		"in the environment before": {"drafts/staging.md": text(4)}, "in the environment": {"drafts/prod.md": text(4)},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Write(t, "main", "a draft", change)
+			w.Clock.Pass(48 * time.Hour)
+			w.Write(t, "main", "drafts become overlays", map[string]string{
+				"drafts/dev.md": text(3), "drafts/staging.md": text(3), "drafts/prod.md": text(2),
+				"waybill.yaml": strings.Replace(
+					w.Text(t, "main", "waybill.yaml"), "source: acme/demo-api}", "source: acme/demo-api, overlay: \"drafts/{env}.md\"}", 1,
+				),
+			})
+			w.Clock.Pass(48 * time.Hour)
+			w.Write(t, "change", "the change", map[string]string{"drafts/prod.md": text(4)})
+			got := strings.Join(w.findings(t, "main", "change"), "\n")
+			if want := "refused order: " + demo(4).Short() + ": has not run in staging"; !strings.Contains(got, want) {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// A pull request that is rebased brings each of its commits, and only the last was
+// judged: a digest that one on the way names did not run.
+func TestCommitsOnTheWayAreNoDeployments(t *testing.T) {
+	t.Parallel()
+	for what, overlay := range map[string]string{"in the environment before": staging, "in the environment": prod} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			before := w.Text(t, "main", overlay)
+			w.Write(t, "main", "on the way", map[string]string{overlay: at(4)})
+			w.Clock.Pass(time.Second)
+			w.Write(t, "main", "what was judged", map[string]string{overlay: before, "README.md": "more\n"})
+			w.Clock.Pass(48 * time.Hour)
+			w.Write(t, "change", "the change", map[string]string{prod: at(4)})
+			got := strings.Join(w.findings(t, "main", "change"), "\n")
+			if want := "refused order: " + demo(4).Short() + ": has not run in staging"; !strings.Contains(got, want) {
+				t.Errorf("got %s\nwant %s", got, want)
+			}
+		})
 	}
 }

@@ -61,7 +61,9 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
-	s.checklist(at, before, after)
+	if err := s.checklist(ctx, at, before, after); err != nil {
+		return err
+	}
 	at.Rule, at.Line = RuleDigest, 0
 	for _, image := range s.newImages(p.env.Name, before, after) {
 		if image.Text == now.Ref.String() || now.Tag != "" && strings.HasPrefix(image.Text, p.app.Image.Name()+":") {

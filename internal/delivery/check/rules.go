@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"path"
@@ -13,12 +14,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 // checklist holds what a place of the repository deploys against the checklist, and
 // reports what is new. at says where; a place's application and environment are in
 // it.
-func (s *session) checklist(at Finding, before, after []render.Object) {
+func (s *session) checklist(ctx context.Context, at Finding, before, after []render.Object) error {
 	minor := max(s.rules.Kubernetes(), s.cfg.Kubernetes())
 	was, now := checklist.New(before, s.definitions(), minor), checklist.New(after, s.definitions(), minor)
 	for _, rule := range checklist.Rules() {
@@ -26,21 +28,31 @@ func (s *session) checklist(at Finding, before, after []render.Object) {
 		if level == config.Off {
 			continue
 		}
-		problems := rule.Judge(now)
-		if len(problems) == 0 {
-			continue
-		}
-		old := make(map[string]bool)
-		for _, p := range rule.Judge(was) {
-			old[p.Object.ID()+p.Message] = true
-		}
-		for _, p := range problems {
-			if key := p.Object.ID() + p.Message; !old[key] {
-				old[key] = true
-				s.ruled(at, rule, level, p)
+		// A pattern of a definition and a long text can keep a machine busy for hours.
+		what := fmt.Sprintf("holding %s against the rule %s", at.File, rule.ID)
+		found, err := limit.Do(ctx, what, func() (problems []checklist.Problem, _ error) {
+			if problems = rule.Judge(now); len(problems) == 0 {
+				return nil, nil
 			}
+			old := make(map[string]bool)
+			for _, p := range rule.Judge(was) {
+				old[p.Object.ID()+p.Message] = true
+			}
+			return slices.DeleteFunc(problems, func(p checklist.Problem) bool {
+				key := p.Object.ID() + p.Message
+				known := old[key]
+				old[key] = true
+				return known
+			}), nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range found {
+			s.ruled(at, rule, level, p)
 		}
 	}
+	return nil
 }
 
 // level is what becomes of what a rule finds: a change cannot weaken the rules

@@ -12,12 +12,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// A kustomization that this machine could not render in time is trouble. It says
+// What this machine could not render or judge in time is trouble. It says
 // nothing of the change: neither that it is refused nor that it has to wait.
 func TestTroubleOutsideOfOverlays(t *testing.T) {
 	t.Parallel()
 	for what, files := range map[string]map[string]string{
 		"a kustomization": {"platform/x/kustomization.yaml": "resources: []\n"},
+		"a manifest":      {"platform/x.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"},
 		"one that goes":   {"platform/y/kustomization.yaml": ""},
 		"one of overlays": {"clusters/prod/kustomization.yaml": "resources: [../../apps/demo-api/overlays/prod]\n"},
 	} {

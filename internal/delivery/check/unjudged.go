@@ -28,8 +28,12 @@ func documentsOf(file string, data []byte) ([]render.Object, error) {
 
 // documents reads the documents of a file, plain manifests and others.
 func documents(file string, data []byte) ([]render.Object, error) {
+	parts, err := render.Split(file, string(data))
+	if err != nil {
+		return nil, err
+	}
 	var all []render.Object
-	for document := range strings.SplitSeq("\n"+string(data), "\n---") {
+	for _, document := range parts {
 		objects, err := render.New(map[string][]byte{file: []byte(document)}).Manifests(file)
 		if err != nil {
 			var content any
@@ -118,27 +122,51 @@ func (s *session) chartAbove(file string) string {
 	return ""
 }
 
-// chosenBy reports a file that a deployer reads beside manifests: values of an
-// application's chart that waybill.yaml does not name, or what an ApplicationSet
-// generates from.
+// chosenBy reports a file that a deployer reads beside manifests: values, or a
+// parameter, of a chart of this repository that waybill.yaml does not name, or what an
+// ApplicationSet generates from.
 func (s *session) chosenBy(file string) {
 	for _, o := range s.plainDeployers() {
 		var texts []string
 		eachText(o.Content, func(text string) { texts = append(texts, text) })
 		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool {
-			return strings.Contains(text, "/") && matches(text, file)
+			return mayBePath(text) && matches(text, file)
 		})
-		each(s.cfg, func(app config.App, env config.Environment) {
-			chart := app.Helm(env.Name).Chart
-			reads = reads || slices.ContainsFunc(texts, func(text string) bool { return path.Clean(text) == chart }) &&
-				slices.ContainsFunc(texts, func(text string) bool {
-					return s.names(path.Clean(text), file) || s.names(path.Join(chart, text), file)
-				})
-		})
+		for _, chart := range texts {
+			if chart = fromTop(chart); !s.isChart(chart) {
+				continue
+			}
+			reads = reads || slices.ContainsFunc(texts, func(text string) bool {
+				return s.names(fromTop(text), file) || s.names(path.Join(chart, text), file)
+			})
+		}
 		if reads {
 			s.weaker(file, 0, render.Visible(file+" changes, from which "+o.String()+" makes what it deploys, and no place has it"))
 		}
 	}
+}
+
+// isChart reports whether a directory is a chart, on either side or for waybill.yaml.
+func (s *session) isChart(dir string) bool {
+	at := path.Join(dir, "Chart.yaml")
+	is := s.was[at] != nil || s.head.Files[at] != nil
+	each(s.cfg, func(app config.App, env config.Environment) { is = is || app.Helm(env.Name).Chart == dir })
+	return is
+}
+
+// fromTop is a path as Argo CD reads one that begins at the top of a repository: with
+// a slash, or with the name of a source.
+// https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/
+func fromTop(text string) string {
+	if name, rest, ok := strings.Cut(text, "/"); ok && strings.HasPrefix(name, "$") {
+		text = rest
+	}
+	return path.Clean(strings.TrimPrefix(text, "/"))
+}
+
+// mayBePath tells a path, or a glob of paths, from other words.
+func mayBePath(text string) bool {
+	return strings.Contains(text, "/") || strings.Contains(text, ".") || !strings.ContainsAny(text, "*?[{")
 }
 
 // names reports whether a path is that of the file, or would be, with another
@@ -194,7 +222,7 @@ func (s *session) plainDeployers() []render.Object {
 			files = s.head.Files
 		}
 		for file, data := range files {
-			if isManifest(file) && mentionsDeployer(string(data)) {
+			if mentionsDeployer(string(data)) { // a kustomization can take it from any file
 				for _, o := range manifestsOf(file, data) {
 					if deploys(o) {
 						s.plain = append(s.plain, o)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -56,10 +57,15 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		return nil
 	}
 	s.compare(comparison{file: at.File, where: dir, env: s.environmentOf(dir), before: before, after: after})
+	if s.base != nil && kustomizationOf(s.was, dir) == "" {
+		s.leavesOut(dir, at.File, after)
+	}
 	if s.isTop(dir) && !isComponent(s.head.Files[at.File]) {
 		top := at
 		top.Env = s.environmentOf(dir)
-		s.checklist(top, before, after)
+		if err := s.checklist(ctx, top, before, after); err != nil {
+			return err
+		}
 	}
 	at.Rule = RuleDigest
 	own, err := s.overlaysIn(ctx, dir, at)
@@ -72,6 +78,40 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		}
 	}
 	return nil
+}
+
+// leavesOut reports a new kustomization that does not have all of the manifests which
+// stood in its directory: a deployer took them as they stand, and now takes it.
+func (s *session) leavesOut(dir, file string, after []render.Object) {
+	has := make(map[string]bool)
+	for _, o := range after {
+		has[o.Kind+" "+o.Name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.was)) {
+		if !isManifest(name) || s.head.Files[name] == nil || !s.standsIn(dir, name) {
+			continue
+		}
+		for _, o := range manifestsOf(name, s.was[name]) {
+			if o.Kind != values && !has[o.Kind+" "+o.Name] {
+				s.once(file, render.Visible(fmt.Sprintf("%s is new, and leaves out what stands in its directory, such as %s of %s",
+					file, o, name)))
+				return
+			}
+		}
+	}
+}
+
+// standsIn reports whether the base has a file in a directory or below it, with no
+// kustomization or chart between them that makes something of it.
+func (s *session) standsIn(dir, file string) bool {
+	for at := path.Dir(file); ; at = path.Dir(at) {
+		if kustomizationOf(s.was, at) != "" || s.was[path.Join(at, "Chart.yaml")] != nil {
+			return false
+		}
+		if at == dir || at == "." {
+			return at == dir
+		}
+	}
 }
 
 // unrendered reports a kustomization of which nothing can be judged. A component
@@ -188,21 +228,23 @@ func (s *session) isTop(dir string) bool {
 func (s *session) reached() map[string]bool {
 	s.reachedOnce.Do(func() {
 		namedBy := make(map[string][]string)
-		s.namedBy = namedBy
+		s.namedBy, s.reachedDirs = namedBy, make(map[string]bool)
+		open := slices.Clone(s.changed())
+		reach := func(dir string) {
+			if !s.reachedDirs[dir] {
+				s.reachedDirs[dir] = true
+				open = append(open, dir)
+			}
+		}
 		for file := range s.head.Files {
 			if render.IsKustomization(file) {
 				dir := path.Dir(file)
 				for _, name := range render.Named(s.head.Files, dir) {
 					namedBy[name] = append(namedBy[name], dir)
 				}
-			}
-		}
-		s.reachedDirs = make(map[string]bool)
-		open := slices.Clone(s.changed())
-		reach := func(dir string) {
-			if !s.reachedDirs[dir] {
-				s.reachedDirs[dir] = true
-				open = append(open, dir)
+				if s.base != nil && render.NamesAnything(s.head.Files, dir) {
+					reach(dir)
+				}
 			}
 		}
 		for len(open) > 0 {

@@ -330,6 +330,33 @@ func TestPlacesThatReadFiles(t *testing.T) {
 			},
 			map[string]string{"docs/notes.md": patchTo(4)},
 		},
+		"a generator's file, whatever its name": {
+			map[string]string{
+				patch: at(2) + "generatorOptions: {disableNameSuffixHash: true}\nconfigMapGenerator: [{name: c, files: " +
+					"[\"image=../../../../docs/the image's, new.md\"]}]\nreplacements: [{source: {kind: ConfigMap, name: c, fieldPath: " +
+					"data.image}, targets: [{select: {kind: Deployment}, fieldPaths: [spec.template.spec.containers.0.image]}]}]\n",
+				"docs/the image's, new.md": demo(2).String(),
+			},
+			map[string]string{"docs/the image's, new.md": demo(4).String()},
+		},
+		"a patch whose path is written in base64": {
+			map[string]string{
+				patch:           at(2) + "patches: [{path: !!binary Li4vLi4vLi4vLi4vZG9jcy9ub3Rlcy5tZA==, target: {kind: Deployment}}]\n",
+				"docs/notes.md": patchTo(2),
+			},
+			map[string]string{"docs/notes.md": patchTo(4)},
+		},
+		"a patch whose path a plugin puts together": {
+			map[string]string{
+				patch: "transformers: [../../../../plug]\n" + at(2), "docs/notes.md": patchTo(2),
+				"plug/kustomization.yaml": "resources: [x.yaml]\nreplacements: [{source: {kind: PatchTransformer, fieldPath: " +
+					"metadata.annotations.a}, targets: [{select: {kind: PatchTransformer}, fieldPaths: [path], options: " +
+					"{delimiter: /, index: 5}}]}]\n",
+				"plug/x.yaml": "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x, annotations: {a: notes.md}}\n" +
+					"path: ../../../../docs/x\ntarget: {kind: Deployment}\n",
+			},
+			map[string]string{"docs/notes.md": patchTo(4)},
+		},
 		"the base's base": {
 			map[string]string{
 				"apps/demo-api/base/kustomization.yaml": "resources: [../more]\n", "apps/demo-api/base/deployment.yaml": "",

@@ -242,6 +242,50 @@ func TestFindTrustsNoTrailer(t *testing.T) {
 	}
 }
 
+// A digest runs in a place from when waybill.yaml has the place, not from when the
+// file named it first.
+func TestRanBeginsWithThePlace(t *testing.T) {
+	t.Parallel()
+	files := configrepotest.Files("demo-api")
+	_, app := load(t, files)
+	declared, overlay := files["waybill.yaml"], configrepotest.Overlay("demo-api", "dev")
+	files["waybill.yaml"] = configrepotest.Config("demo-web")
+	r := configrepotest.Local(t, files)
+	write := func(file, text string) {
+		r.Clock.Pass(time.Hour)
+		r.Write(t, "main", "a change", map[string]string{file: text})
+	}
+	write(overlay, configrepotest.OverlayText("demo-api", demo(1).Digest()))
+	write(overlay, configrepotest.OverlayText("demo-api", demo(2).Digest()))
+	ran := func(n int) (history.Period, bool) {
+		p, found, err := history.Ran(t.Context(), r, history.Where{Rev: "main", App: app, Env: "dev"}, demo(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, found
+	}
+	if p, found := ran(2); found {
+		t.Errorf("without the place: %+v", p)
+	}
+	write("waybill.yaml", declared)
+	write("waybill.yaml", declared+"# more\n")
+	r.Clock.Pass(time.Hour)
+	if p, found := ran(1); found {
+		t.Errorf("ended before the place was there: %+v", p)
+	}
+	if p, found := ran(2); !found || p.Length(r.Clock.Now()) != 2*time.Hour {
+		t.Errorf("ran for %s, want the two hours since the place is there: %v", p.Length(r.Clock.Now()), found)
+	}
+	write(overlay, configrepotest.OverlayText("demo-api", demo(3).Digest()))
+	r.Clock.Pass(time.Hour)
+	if p, found := ran(3); !found || p.Length(r.Clock.Now()) != time.Hour {
+		t.Errorf("came to the place: ran for %s, %v", p.Length(r.Clock.Now()), found)
+	}
+	if p, found := ran(2); !found || p.Length(r.Clock.Now()) != 3*time.Hour {
+		t.Errorf("left the place: ran for %s, want three hours: %v", p.Length(r.Clock.Now()), found)
+	}
+}
+
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	text := history.Message{
@@ -284,5 +328,38 @@ func TestRace(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := history.Race(ctx, func() error { cancel(); return configrepo.ErrMoved }); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
+	}
+}
+
+// moved is a repository whose server says by which move each commit came.
+type moved struct {
+	history.Reader
+	moves []string // newest first
+}
+
+func (m moved) Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error) {
+	entries, err := m.Reader.Log(ctx, rev, path, limit)
+	for i := range min(len(entries), len(m.moves)) {
+		entries[i].Move = m.moves[i]
+	}
+	return entries, err
+}
+
+// A digest ran if the branch stood at it, however shortly; what came and went by one
+// move did not, however far apart its commits are dated.
+func TestFindGoesByMoves(t *testing.T) {
+	t.Parallel()
+	_, app := load(t, configrepotest.Files("demo-api"))
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	for n, pass := range []time.Duration{time.Hour, time.Hour, time.Hour, 0} {
+		r.Clock.Pass(pass)
+		r.Deploy(t, "main", "dev", "demo-api", demo(n+1))
+	}
+	for n, want := range map[int]bool{1: true, 2: false, 3: true, 4: true} {
+		repo := moved{r, []string{"d", "c", "c", "a"}}
+		_, found, err := history.Find(t.Context(), repo, history.Where{Rev: "main", App: app, Env: "dev"}, demo(n))
+		if err != nil || found != want {
+			t.Errorf("%d: found %v, %v, want %v", n, found, err, want)
+		}
 	}
 }

@@ -29,6 +29,8 @@ type Period struct {
 	// Message is the commit's, whose trailers say where the digest came from. Only
 	// a record of evidence proves that.
 	Message string
+
+	move, ended string // of the branch, that brought it and its successor; empty if not known
 }
 
 // Length is how long the period lasted, or has lasted at now.
@@ -37,6 +39,20 @@ func (p Period) Length(now time.Time) time.Duration {
 		return now.Sub(p.Since)
 	}
 	return p.Until.Sub(p.Since)
+}
+
+// shortest is how long a digest must have stood before another replaced it, to have
+// run. A rebase, a push or a merge queue brings several commits at once: what only
+// those on the way name was never deployed, and nobody judged it.
+const shortest = 2 * time.Second
+
+// ran reports whether the branch stood at what a period names. Where the moves of the
+// branch are not known, the period has to be long enough.
+func (p Period) ran() bool {
+	if p.move != "" && p.ended != "" {
+		return p.move != p.ended
+	}
+	return p.Until.IsZero() || p.Until.Sub(p.Since) >= shortest
 }
 
 // Files are the files that name the images of applications at a tip. What cannot be
@@ -76,7 +92,8 @@ type Where struct {
 	Limit int
 }
 
-// Find finds the newest period in which ref ran in env, at or before rev.
+// Find finds the newest period in which ref ran in env, at or before rev. A period
+// that ended at once is none.
 //
 // A commit whose trailers say that it brought another digest is not read: to
 // claim that falsely can make the period shorter, never longer.
@@ -92,7 +109,7 @@ func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, 
 		if err != nil {
 			return Period{}, false, err
 		}
-		if p.Ref == ref {
+		if p.Ref == ref && p.ran() {
 			return p, true, nil
 		}
 	}
@@ -138,16 +155,18 @@ func periods(
 					return
 				}
 			}
-			next := Period{Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message}
+			next := Period{
+				Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message, move: entry.Move,
+			}
 			switch {
 			case i == 0:
 			case ref == current.Ref:
-				next.Until = current.Until
+				next.Until, next.ended = current.Until, current.ended
 			default:
 				if !current.Ref.IsZero() && !yield(current, nil) {
 					return
 				}
-				next.Until = current.Since
+				next.Until, next.ended = current.Since, current.move
 			}
 			current = next
 		}

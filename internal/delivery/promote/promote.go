@@ -268,6 +268,9 @@ func sources(tip history.Tip, steps []step) (files []string) {
 			}
 		}
 	}
+	if len(files) > 0 {
+		files = append(files, config.FileName) // which says since when these are places
+	}
 	return files
 }
 

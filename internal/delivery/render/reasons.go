@@ -176,6 +176,23 @@ func IsKustomization(file string) bool { return slices.Contains(kustomizationNam
 // https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/
 var pluginFields = []string{"transformers", "generators", "validators"}
 
+// NamesAnything reports whether the kustomization of a directory uses plugins:
+// their configurations are made like manifests, so the files that they name can be
+// put together from pieces.
+func NamesAnything(files map[string][]byte, dir string) bool {
+	n := naming{files: files, dir: dir, read: make(map[string]bool)}
+	return slices.ContainsFunc(kustomizationNames, func(base string) bool {
+		text := string(files[path.Join(dir, base)])
+		mentions := func(field string) bool { return strings.Contains(text, field) }
+		if !strings.ContainsAny(text, `\!`) && !slices.ContainsFunc(pluginFields, mentions) {
+			return false // neither a field nor what could spell one otherwise; parsing takes long
+		}
+		return slices.ContainsFunc(n.file(path.Join(dir, base), dir), func(scalar string) bool {
+			return slices.Contains(pluginFields, scalar)
+		})
+	})
+}
+
 // Named are the paths that the kustomization of a directory can mean: its words
 // and those of its plugins, and what their texts say once they are read as YAML,
 // which can escape and fold.
@@ -236,11 +253,19 @@ func (n *naming) file(name, dir string) (scalars []string) {
 	for len(documents) > 0 {
 		node := documents[0]
 		documents = append(documents[1:], node.Content...)
-		if node.Kind == yaml.ScalarNode {
-			add(node.Value)
-			words(node.Value)
-			scalars = append(scalars, node.Value)
+		if node.Kind != yaml.ScalarNode {
+			continue
 		}
+		value := node.Value
+		if node.Style&yaml.TaggedStyle != 0 { // !!binary, say, which stands for another text
+			_ = node.Decode(&value)
+		}
+		add(value)
+		words(value)
+		if _, file, ok := strings.Cut(value, "="); ok { // KEY=FILE of a generator, whatever stands in the name
+			add(file)
+		}
+		scalars = append(scalars, value)
 	}
 	return scalars
 }

@@ -143,8 +143,12 @@ func (r *Renderer) parseManifests(source, text string) ([]Object, error) {
 	if err := limit.YAML(source, []byte(text)); err != nil {
 		return nil, err
 	}
+	documents, err := Split(source, text)
+	if err != nil {
+		return nil, r.reason("read "+source, err, text)
+	}
 	var objects []Object
-	for document := range strings.SplitSeq("\n"+text, "\n---") {
+	for _, document := range documents {
 		var content map[string]any
 		if err := yaml.Unmarshal([]byte(document), &content); err != nil {
 			return nil, r.reason("read "+source, err, text)
@@ -158,6 +162,30 @@ func (r *Renderer) parseManifests(source, text string) ([]Object, error) {
 		objects = append(objects, flat(content)...)
 	}
 	return objects, nil
+}
+
+// Split parts a text where Kubernetes' own readers do: at lines that begin with
+// three dashes. Those readers take the first document of a part and pass over what
+// follows, or take objects in JSON one after another. So a part that holds more than
+// one document is refused, and so is a line of dashes that says more than a comment.
+// https://github.com/kubernetes/apimachinery/blob/master/pkg/util/yaml/decoder.go
+func Split(source, text string) ([]string, error) {
+	parts := strings.Split("\n"+text, "\n---")
+	for i, part := range parts {
+		line, rest, _ := strings.Cut(part, "\n")
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return nil, fmt.Errorf("%s: a line of dashes says more than a comment: write what follows it on a line of its own", source)
+		}
+		documents, err := limit.Documents(source, []byte(rest))
+		if err != nil {
+			return nil, err
+		}
+		if len(documents) > 1 {
+			return nil, fmt.Errorf("%s: several documents follow each other without a line of dashes between them", source)
+		}
+		parts[i] = rest
+	}
+	return parts, nil
 }
 
 // flat takes the objects out of a list, as kubectl and Argo CD do: whatever its

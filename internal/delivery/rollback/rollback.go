@@ -114,6 +114,11 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if !req.AllowNew {
+		if err := r.judged(ctx, history.Where{Rev: tip.Commit, App: app, Env: env.Name}, past, to); err != nil {
+			return Result{}, err
+		}
+	}
 	change, err := history.Prepare(ctx, tip.Files, app, env.Name, to)
 	if err != nil {
 		return Result{}, err
@@ -158,6 +163,20 @@ func (r *Roller) past(ctx context.Context, head string, app config.App, env stri
 		}
 	}
 	return past, nil
+}
+
+// judged refuses a digest that the file named only before it was a place.
+func (r *Roller) judged(ctx context.Context, w history.Where, past []history.Period, to imageref.Ref) error {
+	for _, p := range past {
+		if p.Ref != to {
+			continue
+		}
+		if _, ran, err := history.Declared(ctx, r.Repo, w, p); ran || err != nil {
+			return err
+		}
+	}
+	return outcome.Refusedf("%s never ran in %s: its overlay named it only before %s had the place. "+
+		"Name another digest, or say --allow-new", to, w.Env, config.FileName)
 }
 
 // done reports whether this run made the rollback that the overlay holds: going

@@ -60,6 +60,27 @@ func files() map[string]string {
 	})
 }
 
+// A digest that the overlay named before it was a place is nothing to return to.
+func TestNothingRanBeforeThePlace(t *testing.T) {
+	t.Parallel()
+	files := files()
+	declared := files["waybill.yaml"]
+	files["waybill.yaml"] = configrepotest.Config("demo-web")
+	r := configrepotest.Local(t, files)
+	deployed(t, r, 1)
+	r.Clock.Pass(time.Hour)
+	r.Write(t, "main", "the place", map[string]string{
+		"waybill.yaml": declared, overlay: configrepotest.OverlayText("demo-api", demo(2).Digest()),
+	})
+	for allowed, want := range map[bool]string{false: "its overlay named it only before waybill.yaml had the place", true: ""} {
+		req := request(func(r *rollback.Request) { r.Direct, r.AllowNew = true, allowed })
+		_, err := roller(r, r, registry()).Run(t.Context(), req)
+		if (err == nil) != allowed || err != nil && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), want)) {
+			t.Errorf("allowed %v: %v", allowed, err)
+		}
+	}
+}
+
 // deployed runs images in prod, one after the other.
 func deployed(t *testing.T, r *configrepotest.Repo, images ...int) {
 	t.Helper()
@@ -119,6 +140,7 @@ func TestWhereItLeads(t *testing.T) {
 			r := configrepotest.Local(t, configrepotest.Files("demo-api"))
 			for _, n := range test.ran {
 				if n == 0 {
+					r.Clock.Pass(time.Hour)
 					r.Write(
 						t, "main", "none",
 						map[string]string{overlay: configrepotest.OverlayText("demo-api", configrepotest.Placeholder)},

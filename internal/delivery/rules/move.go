@@ -62,7 +62,7 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 // before asks for the environments before, in the history.
 func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
 	return j.Before(ctx, m.Config, m.App, m.Env, func(env string) (history.Period, error) {
-		ran, _, err := history.Find(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: env}, m.Candidate.Image)
+		ran, _, err := history.Ran(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: env}, m.Candidate.Image)
 		return ran, err
 	})
 }

@@ -37,9 +37,9 @@ func TestArrival(t *testing.T) {
 			[]github.Move{{Before: "x", After: "d", At: hour(7)}, {Before: "a", After: "c", At: hour(2)}}, 1, hour(7),
 		},
 	} {
-		at, known := arrival(test.moves, line, test.position, now)
-		if known != !test.want.IsZero() || known && !at.Equal(test.want) {
-			t.Errorf("%s: got %s, %v, want %s", what, at, known, test.want)
+		move, known := arrival(test.moves, line, test.position, now)
+		if known != !test.want.IsZero() || known && !move.At.Equal(test.want) {
+			t.Errorf("%s: got %s, %v, want %s", what, move.At, known, test.want)
 		}
 	}
 }

@@ -101,7 +101,10 @@ type Entry struct {
 	Time time.Time
 	// Since is when the branch had it, as far as that can be known without
 	// believing its author: see since.go.
-	Since       time.Time
+	Since time.Time
+	// Move is the head to which GitHub saw the branch move when the commit came; empty if
+	// it does not list that.
+	Move        string
 	Message     string
 	AuthorName  string
 	AuthorEmail string

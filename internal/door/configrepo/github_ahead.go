@@ -1,10 +1,11 @@
 package configrepo
 
 import (
-	"bytes"
 	"context"
+	"maps"
 	"slices"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
@@ -27,7 +28,8 @@ type readAhead struct {
 
 // ReadAhead reads the histories of many files by few requests, and their content at
 // the newest steps. Log and File answer from it; what it does not hold, they ask as
-// ever. rev is a full commit id.
+// ever. rev is a full commit id. If waybill.yaml is among the files, it is also read
+// as it was at the newest step of each other one.
 func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) error {
 	a := &readAhead{steps: map[string]github.Steps{}, files: map[github.At][]byte{}}
 	var commits []github.Commit
@@ -46,27 +48,33 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 		return err
 	}
 	var wanted []github.At
+	places := slices.Contains(paths, config.FileName)
 	for _, path := range paths {
 		newest := a.steps[path].Commits
 		for i, c := range newest[:min(len(newest), filesAhead)] {
 			if merge, ok := landed[c.SHA]; ok {
 				c = merge
 			}
-			if at := (github.At{Commit: c.SHA, Path: path}); i > 0 && !slices.Contains(wanted, at) {
-				wanted = append(wanted, at)
+			want := func(path string) {
+				if at := (github.At{Commit: c.SHA, Path: path}); !slices.Contains(wanted, at) {
+					wanted = append(wanted, at)
+				}
+			}
+			switch {
+			case path == config.FileName:
+			case i > 0:
+				want(path)
+			case places:
+				want(config.FileName)
 			}
 		}
 	}
 	for some := range slices.Chunk(wanted, filesAtOnce) {
-		files, err := g.api.FilesAt(ctx, g.repo, some)
+		files, err := g.api.RegularFilesAt(ctx, g.repo, some)
 		if err != nil {
 			return err
 		}
-		for at, data := range files {
-			if bytes.ContainsRune(data, '\n') { // else it may be a symbolic link, which is no file
-				a.files[at] = data
-			}
-		}
+		maps.Copy(a.files, files)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 )
 
 // Links are followed inside the repository, in the same way whichever door
@@ -65,6 +67,37 @@ func TestLinksAreFollowedInsideTheRepository(t *testing.T) {
 			if _, err := s.File(t.Context(), snapshot.Commit, name); !errors.Is(err, configrepo.ErrNotFound) {
 				t.Errorf("%s as a file: got %v, want ErrNotFound", name, err)
 			}
+		}
+	})
+}
+
+// What was a link at an old commit names no file there, however long its text is: a
+// digest in it ran nowhere. What is read ahead says so too.
+func TestLinksOfTheHistoryAreNoFiles(t *testing.T) {
+	t.Parallel()
+	const file = "apps/a.yaml"
+	files := map[string]string{"waybill.yaml": "a: b\n", file: "one: 1\ntwo: 2\n"}
+	configrepotest.Both(t, files, func(t *testing.T, r *configrepotest.Repo) {
+		before := r.Git(t, "rev-parse", "main")
+		r.Git(t, "read-tree", "main")
+		next := func(mode, blob string) string {
+			r.Clock.Pass(time.Hour)
+			r.Git(t, "update-index", "--cacheinfo", mode+","+blob+","+file)
+			sha := r.Git(t, "commit-tree", "-p", "main", "-m", "next", r.Git(t, "write-tree"))
+			r.Git(t, "update-ref", "refs/heads/main", sha)
+			return sha
+		}
+		linked := next("120000", r.Git(t, "rev-parse", "main:"+file))
+		head := next("100644", r.Git(t, "rev-parse", "main:waybill.yaml"))
+		store := r.Open(t)
+		if err := store.ReadAhead(t.Context(), head, []string{file, "waybill.yaml"}); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := store.File(t.Context(), linked, file); !errors.Is(err, configrepo.ErrNotFound) {
+			t.Errorf("the link: got %q, %v", data, err)
+		}
+		if data, err := store.File(t.Context(), before, file); err != nil || string(data) != "one: 1\ntwo: 2\n" {
+			t.Errorf("the file before it: got %q, %v", data, err)
 		}
 	})
 }

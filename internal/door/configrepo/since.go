@@ -109,7 +109,7 @@ func (g *GitHub) since(ctx context.Context, line []github.Commit, entries []Entr
 		}
 		e.Since = floors[position].UTC()
 		if t, ok := arrival(moves, at, position, now); ok {
-			e.Since = t.UTC()
+			e.Since, e.Move = t.At.UTC(), t.After
 		}
 	}
 	return nil
@@ -118,7 +118,7 @@ func (g *GitHub) since(ctx context.Context, line []github.Commit, entries []Entr
 // arrival is when GitHub saw the branch get the commit at a position of its
 // line: the newest move from before it to it, or past it. A commit that is newer
 // than every move that GitHub lists has only just come.
-func arrival(moves []github.Move, at map[string]int, position int, now time.Time) (time.Time, bool) {
+func arrival(moves []github.Move, at map[string]int, position int, now time.Time) (github.Move, bool) {
 	before := false // whether a move is listed that led to a commit before it
 	after := false  // and one to it, or past it
 	for _, m := range moves {
@@ -129,10 +129,10 @@ func arrival(moves []github.Move, at map[string]int, position int, now time.Time
 		}
 		after = true
 		if from, known := at[m.Before]; !known || from > position {
-			return m.At, true
+			return m, true
 		}
 	}
-	return now, before && !after
+	return github.Move{At: now}, before && !after
 }
 
 // moved reads when the branch moved. A server that does not list that leaves it

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,8 +177,57 @@ func (c *Client) Files(ctx context.Context, repo Repository, commits, paths []st
 
 // FilesAt reads files by one request. What is no file is left out. An empty path
 // asks whether the commit is there: then it has an empty answer.
-// https://docs.github.com/en/graphql/reference/objects#repository
 func (c *Client) FilesAt(ctx context.Context, repo Repository, wanted []At) (map[At][]byte, error) {
+	return c.filesAt(ctx, repo, wanted, func(At, map[At]object) bool { return true })
+}
+
+// RegularFilesAt is FilesAt without symbolic links. A link is a blob too, and its
+// directory alone says that it is one.
+func (c *Client) RegularFilesAt(ctx context.Context, repo Repository, wanted []At) (map[At][]byte, error) {
+	var all []At
+	for _, w := range wanted {
+		for _, at := range []At{w, w.directory()} {
+			if !slices.Contains(all, at) {
+				all = append(all, at)
+			}
+		}
+	}
+	return c.filesAt(ctx, repo, all, func(at At, found map[At]object) bool {
+		return slices.ContainsFunc(found[at.directory()].Entries, func(e treeEntry) bool {
+			return e.Name == path.Base(at.Path) && e.Mode&modeOfKind == modeRegular
+		})
+	})
+}
+
+// directory is where the file is. Its path begins with a dot, as that of no file does.
+func (a At) directory() At {
+	dir, _ := path.Split(a.Path)
+	return At{a.Commit, "./" + strings.TrimSuffix(dir, "/")}
+}
+
+// object is what an expression of git names.
+type object struct {
+	Kind    string      `json:"__typename"`
+	OID     string      `json:"oid"`
+	Text    *string     `json:"text"` // nil where it is no text, cut where it is long
+	Entries []treeEntry `json:"entries"`
+}
+
+// treeEntry is one of a directory. The mode is git's, as a number.
+type treeEntry struct {
+	Name string `json:"name"`
+	Mode int    `json:"mode"`
+}
+
+const (
+	modeOfKind  = 0o170000
+	modeRegular = 0o100000
+)
+
+// filesAt reads the files among the objects that is wanted of.
+// https://docs.github.com/en/graphql/reference/objects#repository
+// https://docs.github.com/en/graphql/reference/objects#treeentry
+func (c *Client) filesAt(ctx context.Context, repo Repository, wanted []At, is func(At, map[At]object) bool) (map[At][]byte, error) {
 	op := fmt.Sprintf("read %d files of %s", len(wanted), repo)
 	var data struct {
 		Repository map[string]*object `json:"repository"`
@@ -184,25 +235,33 @@ func (c *Client) FilesAt(ctx context.Context, repo Repository, wanted []At) (map
 	expressions := make([]string, len(wanted))
 	for i, w := range wanted {
 		if expressions[i] = w.Commit; w.Path != "" {
-			expressions[i] += ":" + w.Path
+			expressions[i] += ":" + strings.TrimPrefix(w.Path, "./")
 		}
 	}
-	const each = "object(expression: $%s) { __typename oid ... on Blob { text } }"
+	const each = "object(expression: $%s) { __typename oid ... on Blob { text } ... on Tree { entries { name mode } } }"
 	if err := c.queryEach(ctx, eachQuery{op: op, repo: repo, each: each, texts: expressions}, &data); err != nil {
 		return nil, err
 	}
-	files := make(map[At][]byte)
+	found := make(map[At]object)
 	for i, w := range wanted {
-		object := data.Repository[alias(i)]
-		if object != nil && w.Path == "" {
+		if o := data.Repository[alias(i)]; o != nil {
+			found[w] = *o
+		}
+	}
+	files := make(map[At][]byte)
+	for w, object := range found {
+		if w.Path == "" {
 			files[w] = nil
 			continue
 		}
-		content, is, err := c.whole(ctx, repo, object)
+		if !is(w, found) {
+			continue
+		}
+		content, blob, err := c.whole(ctx, repo, &object)
 		if err != nil {
 			return nil, err
 		}
-		if is {
+		if blob {
 			files[w] = content
 		}
 	}
@@ -260,13 +319,6 @@ func (c *Client) Tip(ctx context.Context, repo Repository, branch string, paths 
 		}
 	}
 	return tip, files, nil
-}
-
-// object is an object of git, with its text if it is a blob.
-type object struct {
-	Kind string  `json:"__typename"`
-	OID  string  `json:"oid"`
-	Text *string `json:"text"` // nil where it is no text, cut where it is long
 }
 
 // whole is the content of a blob; false for anything else. Text that is none, or was

@@ -148,7 +148,28 @@ func (c *call) objectNode(_ map[string]string, expression string) (any, error) {
 			object["text"] = nil
 		}
 	}
+	if kind == "tree" {
+		if object["entries"], err = c.entriesOf(id); err != nil {
+			return nil, err
+		}
+	}
 	return object, nil
+}
+
+// entriesOf lists a directory. GraphQL gives git's mode as a number.
+// https://docs.github.com/en/graphql/reference/objects#treeentry
+func (c *call) entriesOf(tree string) ([]map[string]any, error) {
+	out, err := c.git("ls-tree", "-z", tree)
+	entries := []map[string]any{}
+	for line := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
+		about, name, found := strings.Cut(line, "\t")
+		octal, _, _ := strings.Cut(about, " ")
+		mode, _ := strconv.ParseInt(octal, 8, 32)
+		if found {
+			entries = append(entries, map[string]any{"name": name, "mode": mode})
+		}
+	}
+	return entries, err
 }
 
 // historyNode is the newest commits that touch a path, as git log lists them.
