@@ -11,7 +11,7 @@ var (
 		Doc: "terraform or OpenTofu: a name on PATH, or a path."}
 	inputTerraformVersion = Input{Name: "terraform_version", Group: Terraform, Type: String, Placeholder: "VERSION",
 		Doc: "Version of terraform for every root, exact or a constraint. Empty means `version` in waybill.yaml, else " +
-			".terraform-version, else required_version alone, else whichever is there. terraform on PATH is used where it " +
+			".terraform-version, else required_version alone, else the one that is installed. terraform on PATH is used where it " +
 			"satisfies; otherwise the version is installed, when its checksum and HashiCorp's signature are right. `apply` takes " +
 			"the version that the plan was made with."}
 	inputTerraformMirror = Input{Name: "terraform_mirror", Group: Terraform, Type: String, Placeholder: "URL",
@@ -220,7 +220,7 @@ var applyCommand = Command{
 			Name: "fingerprint", Type: String, Placeholder: "HEX",
 			Doc: "Fingerprint of the plan, 12 digits or more. Empty means the one of the plan comment.",
 		},
-		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes whichever it is of."},
+		{Name: "dir", Type: List, Placeholder: "DIR", Doc: "Roots that the plan must be of, all of them. Empty takes those that it is of."},
 		{
 			Name: "comment", Type: Bool, Default: "true",
 			Doc: "Whether to report on the pull request, and on open ones whose plans no longer fit because a state moved.",

@@ -7,7 +7,7 @@
 // would fill in, as creation or, where the object is there already, as update.
 // What only a cluster knows (who asks, what they may do, labels of a namespace
 // that is not in the repository, parameters that are not) is never taken for
-// allowed: it is a Gap, or where a policy merely might apply, it applies.
+// allowed: it is a Gap, or where a policy might apply, it applies.
 //
 // It does not type-check expressions against schemas, render kustomizations of
 // policies, or know mutating webhooks. It reads nothing but what it is given.

@@ -9,8 +9,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// CanWrite reports whether the user may write to the repository, by whichever way
-// they got the right to. A user who is no more may not.
+// CanWrite reports whether the user may write to the repository, however they got
+// that right. A user who is no more may not.
 // https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
 func (c *Client) CanWrite(ctx context.Context, repo Repository, user string) (bool, error) {
 	if user == "" {

@@ -4,7 +4,7 @@
 // Drift is what a full plan calls changed outside and would change back: the
 // configuration asks for one value, somebody set another. What changed outside
 // and the configuration does not ask about (a counter, a time of last use) is
-// counted, and code that is merely not applied yet is named as that. Where
+// counted, and code that is not applied yet is named as that. Where
 // terraform can refresh and not plan, everything that changed outside and that
 // the configuration sets is drift. A root that cannot be planned is broken for
 // itself alone. No sensitive value is shown. What never was in the state cannot

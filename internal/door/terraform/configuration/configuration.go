@@ -3,8 +3,8 @@
 // anything.
 //
 // It reads every file that terraform, OpenTofu or one of their commands would:
-// native syntax and JSON, overrides, .tofu, tests and queries; whichever of them
-// a program would pass over is read all the same. What it does not know, cannot
+// native syntax and JSON, overrides, .tofu, tests and queries. A file that one
+// program would pass over is read all the same. What it does not know, cannot
 // parse or would have to evaluate is told as such and never left out: whoever
 // judges by this package can refuse it. It follows no module and decides
 // nothing.
