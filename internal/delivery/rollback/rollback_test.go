@@ -72,9 +72,10 @@ func TestNothingRanBeforeThePlace(t *testing.T) {
 	r.Write(t, "main", "the place", map[string]string{
 		"waybill.yaml": declared, overlay: configrepotest.OverlayText("demo-api", demo(2).Digest()),
 	})
-	for allowed, want := range map[bool]string{false: "its overlay named it only before waybill.yaml had the place", true: ""} {
+	for _, allowed := range []bool{false, true} { // in this order: the second one rolls back
 		req := request(func(r *rollback.Request) { r.Direct, r.AllowNew = true, allowed })
 		_, err := roller(r, r, registry()).Run(t.Context(), req)
+		const want = "its overlay named it only before waybill.yaml had the place"
 		if (err == nil) != allowed || err != nil && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), want)) {
 			t.Errorf("allowed %v: %v", allowed, err)
 		}

@@ -19,8 +19,8 @@ import (
 // https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately
 const (
 	maxAttempts    = 5
-	maxWait        = 3 * time.Minute // over all waits of one call
-	firstWait      = 1100 * time.Millisecond
+	maxWait        = 3 * time.Minute         // over all waits of one call
+	firstWait      = 1120 * time.Millisecond // a second at least, with its spread
 	secondaryWait  = time.Minute
 	attemptTimeout = 90 * time.Second
 	peekBytes      = 64 << 10
