@@ -128,7 +128,7 @@ func TestApplyWritesTheStateOfTheRoot(t *testing.T) {
 			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
 			w.wants("apply", code, 3, words, c.says)
 			if read(t, filepath.Join(w.clone, "infra/strict/terraform.tfstate")) != precious {
-				t.Error("the state of another root was changed with nobody's approval")
+				t.Error("the state of another root was changed, and nobody had approved that")
 			}
 			if _, err := os.Stat(filepath.Join(w.clone, "infra/lab/terraform.tfstate.d/other/terraform.tfstate")); err == nil {
 				t.Error("another workspace was applied")
@@ -237,7 +237,7 @@ func TestDirectoriesHaveOneSpelling(t *testing.T) {
 			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
 			w.wants("apply", code, 3, words, says)
 			if _, err := os.Stat(filepath.Join(w.clone, "infra/strict/terraform.tfstate")); err == nil {
-				t.Error("a plan that two must approve was applied with nobody's approval")
+				t.Error("a plan that two must approve was applied, and nobody had approved it")
 			}
 		})
 	}

@@ -83,7 +83,7 @@ type Freeze struct {
 	Reason      string
 }
 
-// Health is a commit status that says whether what was deployed is healthy.
+// Health is a commit status that is success while what was deployed is healthy.
 type Health struct {
 	Status string // its name; {app} and {env} stand for the place
 	From   string // login that must have set it; empty is anybody who may

@@ -129,7 +129,7 @@ func (a Access) RegistryClient(host string) *registry.Client {
 func (a Access) clouds(host string) *clouds.Keychain {
 	_, of, err := clouds.Parse(a.RegistryIdentity)
 	if _, one := a.Call.Command.Input("image"); one && err == nil && of != "" && of != clouds.Of(host) {
-		a.Call.Sayf("note: --registry-identity is of %s, and %s is none of its registries: it gets no login there", of, host)
+		a.Call.Sayf("note: --registry-identity is of %s, and %s is not one of its registries, so it gets no login there", of, host)
 	}
 	return clouds.New(clouds.Options{
 		Registry: host, Identity: a.RegistryIdentity, Tokens: jobTokens{a.Call.Runner},

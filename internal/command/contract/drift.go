@@ -5,7 +5,7 @@ import "slices"
 var driftCommand = Command{
 	Name:  "drift",
 	Short: "Find what changed outside of terraform, and keep one issue per root for it",
-	Long: "Plans every root and tells what changed outside of terraform and a plan would change back from code that is merely not " +
+	Long: "Plans every root and tells what changed outside of terraform and a plan would change back from code that is not " +
 		"applied yet, and from changes at places that the configuration does not set. " +
 		"On GitHub one issue per root is opened when something drifts, kept up to date, closed when the drift is gone, and opened " +
 		"again when it comes back. An issue that somebody else opened is never touched. What `terraform.drift.ignore` of " +

@@ -205,7 +205,7 @@ func identity(s evidence.SignerRule) object {
 	return id
 }
 
-// predicates are the types of attestation of which one is enough for a record.
+// predicates are the types of attestation for a record; one of them is enough.
 func predicates(kind evidence.Kind) []string {
 	switch kind {
 	case evidence.Provenance:

@@ -149,7 +149,7 @@ func TestHistory(t *testing.T) {
 		deploy(1)
 		placeholder := "sha256:000000000000"
 		want := []string{
-			demo(1).Short() + " 5h0m0s to now", // the broken hour is nobody's
+			demo(1).Short() + " 5h0m0s to now", // the broken hour counts for no digest
 			demo(2).Short() + " 3h0m0s to 4h0m0s",
 			demo(1).Short() + " 1h0m0s to 3h0m0s", // whatever else changed meanwhile
 			placeholder + " 0s to 1h0m0s",

@@ -71,7 +71,7 @@ func TestUncommittedChangesAreKept(t *testing.T) {
 	if got := gitIn(t, dir, "rev-parse", "main"); got != head || read(t, filepath.Join(dir, "waybill.yaml")) != "mine" {
 		t.Errorf("main is at %s (want %s), the file holds %q", got, head, read(t, filepath.Join(dir, "waybill.yaml")))
 	}
-	// Another branch is none of the working tree's business.
+	// Another branch does not concern the working tree.
 	gitIn(t, dir, "branch", "other")
 	sha, err := deploy(t, openLocal(t, dir, configrepo.LocalOptions{}), "other")
 	if err != nil || gitIn(t, dir, "rev-parse", "other") != sha || read(t, filepath.Join(dir, "waybill.yaml")) != "mine" {

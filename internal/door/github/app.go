@@ -65,7 +65,7 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 	if err != nil {
 		return "", err
 	}
-	// Asked twice it gives two tokens, of which one is never used.
+	// Asked twice it gives two tokens, and one of them is never used.
 	token, _, err := client.api.Apps.CreateInstallationToken(mayRepeat(ctx), installation.GetID(), &gogithub.InstallationTokenOptions{
 		Repositories: []string{repo.Name}, Permissions: wanted,
 	})

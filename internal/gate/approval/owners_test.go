@@ -63,7 +63,7 @@ func TestOwnersOfChangedFiles(t *testing.T) {
 			"acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf];carol [.github/CODEOWNERS:4 owns modules/m/x.tf]",
 		},
 		"named ones may too": {"[codeowners, bob]", []string{"infra/a/x.tf"}, "bob,dan,reader [.github/CODEOWNERS:3 owns infra/a/x.tf]"},
-		"nobody's, but bob":  {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
+		"without owners, but bob":  {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
 		"no change, but bob": {
 			"[codeowners, bob]", []string{"infra/b/main.tf"},
 			"bob [the pull request changes none of its files, so CODEOWNERS names nobody]",
