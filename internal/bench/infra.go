@@ -75,7 +75,9 @@ func infraRoots(ctx context.Context, e environment) error {
 		return json.Unmarshal(out, &planned)
 	}
 	shell := func() error {
-		const script = `for d in infra/*/; do ( cd "$d" && rm -rf .terraform && terraform init -input=false && terraform plan -input=false -out=tfplan ) || exit 1; done > /dev/null`
+		const script = `for d in infra/*/; do (
+	cd "$d" && rm -rf .terraform && terraform init -input=false && terraform plan -input=false -out=tfplan
+) || exit 1; done > /dev/null`
 		_, err := process.Command{
 			Path: "/bin/sh", Args: []string{"-c", script}, Dir: dir,
 			Env: append(e.env[:len(e.env):len(e.env)], "CHECKPOINT_DISABLE=1"),

@@ -37,7 +37,11 @@ const offline = `terraform {
 
 resource "terraform_data" "x" {
   count = COUNT
-  input = { name = "resource-${count.index}", tags = { team = "platform", env = "prod", generation = count.index < 20 ? "GENERATION" : "0" }, list = [for i in range(10) : "value-${i}"] }
+  input = {
+    name = "resource-${count.index}"
+    tags = { team = "platform", env = "prod", generation = count.index < 20 ? "GENERATION" : "0" }
+    list = [for i in range(10) : "value-${i}"]
+  }
 }
 `
 

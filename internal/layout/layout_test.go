@@ -98,8 +98,9 @@ func list(t *testing.T, args ...string) []pkg {
 		t.Fatal(err)
 	}
 	out, err := process.Command{
-		Path: goTool, Args: append([]string{"list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,Deps"}, args...), Dir: tooltest.Root(t),
-		Env: append(os.Environ(), "GOEXPERIMENT=jsonv2"),
+		Path: goTool, Dir: tooltest.Root(t),
+		Args: append([]string{"list", "-json=ImportPath,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports,Deps"}, args...),
+		Env:  append(os.Environ(), "GOEXPERIMENT=jsonv2"),
 	}.Output(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,8 @@ func commandAction(c contract.Command) []byte {
 // same commit of the same repository. What gets an identity takes nothing that
 // was not verified.
 func installStep(c contract.Command, script string) string {
-	step := "    - id: install\n      name: Install Waybill\n      shell: bash\n      run: bash \"$GITHUB_ACTION_PATH/" + script + "\"\n      env:\n" +
+	step := "    - id: install\n      name: Install Waybill\n      shell: bash\n" +
+		"      run: bash \"$GITHUB_ACTION_PATH/" + script + "\"\n      env:\n" +
 		"        WAYBILL_BINARIES: " + strings.Join(c.Binaries, " ") + "\n"
 	if c.Name == "sign" {
 		step += "        WAYBILL_STRICT: \"true\"\n"

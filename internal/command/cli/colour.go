@@ -28,7 +28,8 @@ var verdicts = []struct {
 	{regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(refused|error|failed|broken)\b`), red},
 	{regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(pending|note|kept|wait|declined|foreign)\b`), yellow},
 	{
-		regexp.MustCompile(`^(?:  [a-z][\w-]* +)?(ok|allowed|approved|applied|bumped|current|signed|verified|wrote|opened|updated|pushed|committed)\b`),
+		regexp.MustCompile(`^(?:  [a-z][\w-]* +)?` +
+			`(ok|allowed|approved|applied|bumped|current|signed|verified|wrote|opened|updated|pushed|committed)\b`),
 		green,
 	},
 }

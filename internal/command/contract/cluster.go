@@ -19,7 +19,8 @@ var policyCommand = Command{
 			Name: "env", Type: String, Placeholder: "ENV",
 			Doc: "Environment whose policy and applications count. Empty takes what is common to all, and every application.",
 		},
-		{Name: "name", Type: String, Default: "waybill", Placeholder: "NAME", Doc: "Name of the policy. `sigstore` writes one for each record, NAME-RECORD."},
+		{Name: "name", Type: String, Default: "waybill", Placeholder: "NAME",
+			Doc: "Name of the policy. `sigstore` writes one for each record, NAME-RECORD."},
 		{
 			Name: "except_namespace", Type: List, Commas: true, Default: "kube-system\nkube-node-lease\nkube-public",
 			Placeholder: "NAMESPACE",

@@ -17,7 +17,8 @@ const RuleChart = "chart"
 var (
 	action = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
 	// unsteady are what differs between Waybill's rendering and the cluster's.
-	unsteady = regexp.MustCompile(`\b(?:now|ago|lookup|rand[A-Za-z]+|uuidv4|shuffle|gen(?:CA|SelfSignedCert|SignedCert|PrivateKey)\w*|htpasswd|bcrypt|getHostByName)\b|` +
+	unsteady = regexp.MustCompile(`\b(?:now|ago|lookup|rand[A-Za-z]+|uuidv4|shuffle|` +
+		`gen(?:CA|SelfSignedCert|SignedCert|PrivateKey)\w*|htpasswd|bcrypt|getHostByName)\b|` +
 		`\.Capabilities\b|\.Release\.(?:IsUpgrade|IsInstall|Revision)\b`)
 	quoted = regexp.MustCompile(`(?s)/\*.*?\*/|"(?:[^"\\]|\\.)*"`)
 )

@@ -155,8 +155,10 @@ func (p policy) admission() []object {
 				"variables.pod.?volumes.orValue([]).filter(v, has(v.image)).map(v, v.image.?reference.orValue(\"\"))"},
 		},
 		"validations": []any{object{
-			"expression":        fmt.Sprintf("variables.images.all(i, i.matches(%s))", known),
-			"messageExpression": fmt.Sprintf(`%s + ": " + variables.images.filter(i, !i.matches(%s)).join(", ")`, strconv.Quote(p.namesMessage()), known),
+			"expression": fmt.Sprintf("variables.images.all(i, i.matches(%s))", known),
+			"messageExpression": fmt.Sprintf(
+				`%s + ": " + variables.images.filter(i, !i.matches(%s)).join(", ")`, strconv.Quote(p.namesMessage()), known,
+			),
 		}},
 	}
 	binding := object{"policyName": p.Name, "validationActions": []string{"Deny"}}

@@ -37,7 +37,8 @@ var causes = []struct {
 	},
 	{regexp.MustCompile(`cannot decode|cannot unmarshal|json: |cannot construct`), "a value is not of the kind that is wanted there"},
 	{
-		regexp.MustCompile(`did not find expected|could not find expected|mapping values are not allowed|found (character|unknown|unexpected)|unknown anchor|MalformedYAML|yaml: `),
+		regexp.MustCompile(`did not find expected|could not find expected|mapping values are not allowed|` +
+			`found (character|unknown|unexpected)|unknown anchor|MalformedYAML|yaml: `),
 		"it is no valid YAML",
 	},
 	{regexp.MustCompile(`execution error|executing "|error calling`), "a template fails"},

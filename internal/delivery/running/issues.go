@@ -113,8 +113,8 @@ func (a App) Body(limit int) string {
 	if len(a.Problems) > 0 {
 		fmt.Fprintf(&out, "\nMore may be there: %s could not be scanned, and the run says why.\n", text.Count(len(a.Problems), "place"))
 	}
-	out.WriteString("\nTo end this: deliver the application with the fixed versions or a newer base image and promote it, or waive a finding " +
-		"for a time in `waybill.yaml` under `policy.waivers`. This issue is closed when nothing is found any more.\n")
+	out.WriteString("\nTo end this: deliver the application with the fixed versions or a newer base image and promote it, " +
+		"or waive a finding for a time in `waybill.yaml` under `policy.waivers`. This issue is closed when nothing is found any more.\n")
 	return text.NoCommand(out.String())
 }
 

@@ -45,18 +45,12 @@ func (r *Root) OtherBackend(plan []byte, workspace string) ([]string, error) {
 		return nil, err
 	}
 	var planned plannedBackend
-	for _, part := range archive.File {
-		if part.Name != "tfplan" {
-			continue
-		}
-		data, err := readPart(part)
-		if err == nil {
-			planned, err = backendOf(data)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the backend in the binary plan: %w", err)
-		}
-		break // terraform reads the first
+	data, err := firstPart(archive, "tfplan")
+	if err == nil && data != nil {
+		planned, err = backendOf(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the backend in the binary plan: %w", err)
 	}
 	here, err := r.backend()
 	if err != nil {

@@ -95,24 +95,18 @@ func NeedsVariables(plan []byte, tofu bool) (bool, error) {
 	if tofu {
 		names = fieldEphemeral
 	}
-	for _, part := range archive.File {
-		if part.Name != "tfplan" {
-			continue
-		}
-		data, err := readPart(part)
-		if err != nil {
-			return false, fmt.Errorf("read %s of the binary plan: %w", part.Name, err)
-		}
-		fields, err := fieldsOf(data, shape{})
-		return slices.ContainsFunc(fields, func(f field) bool { return f.number == names }), err
+	data, err := firstPart(archive, "tfplan")
+	if err != nil {
+		return false, fmt.Errorf("read the binary plan: %w", err)
 	}
-	return false, nil
+	fields, err := fieldsOf(data, shape{})
+	return slices.ContainsFunc(fields, func(f field) bool { return f.number == names }), err
 }
 
 // PlanDigest is the digest of all that a binary plan holds: configuration, state,
 // lock file and changes. The time at which it was made, the directory of the job and
-// the order of changes do not count, so that the same plan made twice has one digest. A plan that is
-// encrypted has the digest of its bytes.
+// the order of changes do not count, so that the same plan made twice has one
+// digest. A plan that is encrypted has the digest of its bytes.
 func PlanDigest(plan []byte) (string, error) {
 	h := sha256.New()
 	archive, err := openPlan(plan)
@@ -144,6 +138,17 @@ func PlanDigest(plan []byte) (string, error) {
 }
 
 func sum(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
+
+// firstPart reads the first part of that name, which is the one that terraform
+// reads; nil if there is none.
+func firstPart(archive *zip.Reader, name string) ([]byte, error) {
+	for _, part := range archive.File {
+		if part.Name == name {
+			return readPart(part)
+		}
+	}
+	return nil, nil
+}
 
 func readPart(part *zip.File) ([]byte, error) {
 	file, err := part.Open()

@@ -75,18 +75,12 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 		return nil, err
 	}
 	var planned objects
-	for _, part := range archive.File {
-		if part.Name != partState {
-			continue
-		}
-		data, err := readPart(part)
-		if err == nil {
-			planned, err = objectsOf(data)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the state in the binary plan: %w", err)
-		}
-		break // terraform reads the first
+	data, err := firstPart(archive, partState)
+	if err == nil && data != nil {
+		planned, err = objectsOf(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the state in the binary plan: %w", err)
 	}
 	held, err := objectsOf(state)
 	if err != nil {

@@ -212,11 +212,13 @@ var kinds = []struct {
 	},
 	{
 		"network",
-		regexp.MustCompile(`(^|_)(vpc|subnet|subnetwork|network|security_group|security_rule|firewall|route|gateway|lb|alb|elb|dns|route53|peering|nat|acl)(_|$)`),
+		regexp.MustCompile(`(^|_)(vpc|subnet|subnetwork|network|security_group|security_rule|firewall|route|gateway|` +
+			`lb|alb|elb|dns|route53|peering|nat|acl)(_|$)`),
 	},
 	{
 		"data",
-		regexp.MustCompile(`(^|_)(db|rds|database|sql|dynamodb|s3|bucket|storage|redis|elasticache|disk|volume|ebs|efs|spanner|bigtable|bigquery|cosmosdb|backup|snapshot|kms)(_|$)`),
+		regexp.MustCompile(`(^|_)(db|rds|database|sql|dynamodb|s3|bucket|storage|redis|elasticache|disk|volume|ebs|efs|` +
+			`spanner|bigtable|bigquery|cosmosdb|backup|snapshot|kms)(_|$)`),
 	},
 }
 
