@@ -62,8 +62,8 @@ func TestOwnersOfChangedFiles(t *testing.T) {
 			"codeowners", []string{"infra/a/main.tf", "modules/m/x.tf", "modules/other/x.tf"},
 			"acme/dba [.github/CODEOWNERS:2 owns infra/a/main.tf];carol [.github/CODEOWNERS:4 owns modules/m/x.tf]",
 		},
-		"named ones may too":      {"[codeowners, bob]", []string{"infra/a/x.tf"}, "bob,dan,reader [.github/CODEOWNERS:3 owns infra/a/x.tf]"},
-		"without owners, but bob": {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
+		"named ones may too": {"[codeowners, bob]", []string{"infra/a/x.tf"}, "bob,dan,reader [.github/CODEOWNERS:3 owns infra/a/x.tf]"},
+		"unowned, but bob":   {"[codeowners, bob]", []string{"free/x.tf"}, "bob [.github/CODEOWNERS:5 says that nobody owns free/x.tf]"},
 		"no change, but bob": {
 			"[codeowners, bob]", []string{"infra/b/main.tf"},
 			"bob [the pull request changes none of its files, so CODEOWNERS names nobody]",
