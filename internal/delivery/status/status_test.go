@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/status"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
@@ -124,7 +125,8 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Requests.Take()
-	got, err := status.Read(t.Context(), r.Open(t), request)
+	store := r.Open(t)
+	got, err := status.Read(t.Context(), store, request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +136,11 @@ func TestRequests(t *testing.T) {
 	n, asked := r.Requests.Take()
 	if n > 10 || n == 0 {
 		t.Errorf("%d requests for ten applications in three environments, want at most 10:\n%s", n, asked)
+	}
+	// The report of the page finds the histories read.
+	_, err = report.Measure(t.Context(), store, report.Request{Branch: "main", Now: r.Clock.Now(), Period: 90 * 24 * time.Hour})
+	if n, asked := r.Requests.Take(); err != nil || n > 1 {
+		t.Errorf("%d more requests for the report, want the branch's head alone: %v\n%s", n, err, asked)
 	}
 }
 

@@ -31,7 +31,11 @@ type readAhead struct {
 // ever. rev is a full commit id. If waybill.yaml is among the files, it is also read
 // as it was at the newest step of each other one.
 func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) error {
-	a := &readAhead{steps: map[string]github.Steps{}, files: map[github.At][]byte{}}
+	a := g.aheadOf(rev)
+	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { _, known := a.steps[path]; return known })
+	if len(paths) == 0 {
+		return nil
+	}
 	var commits []github.Commit
 	for some := range slices.Chunk(paths, historiesAtOnce) {
 		steps, err := g.api.Histories(ctx, g.repo, rev, some)
@@ -48,6 +52,7 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 		return err
 	}
 	var wanted []github.At
+	asked := make(map[github.At]bool)
 	places := slices.Contains(paths, config.FileName)
 	for _, path := range paths {
 		newest := a.steps[path].Commits
@@ -56,7 +61,8 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 				c = merge
 			}
 			want := func(path string) {
-				if at := (github.At{Commit: c.SHA, Path: path}); !slices.Contains(wanted, at) {
+				if at := (github.At{Commit: c.SHA, Path: path}); !asked[at] {
+					asked[at] = true
 					wanted = append(wanted, at)
 				}
 			}
@@ -80,6 +86,18 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 	defer g.mu.Unlock()
 	g.ahead[rev] = a
 	return nil
+}
+
+// aheadOf copies what was read of a head already.
+func (g *GitHub) aheadOf(rev string) *readAhead {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	a := &readAhead{steps: map[string]github.Steps{}, files: map[github.At][]byte{}}
+	if known := g.ahead[rev]; known != nil {
+		maps.Copy(a.steps, known.steps)
+		maps.Copy(a.files, known.files)
+	}
+	return a
 }
 
 func (g *GitHub) stepsAhead(sha, path string) (github.Steps, bool) {
