@@ -5,7 +5,8 @@
 // A commit is compare-and-swap on the branch head: it lands exactly where its
 // author looked, or it fails with ErrMoved and the author looks again. Nothing
 // is ever forced over a head that was not seen. The package knows files and
-// commits, and nothing of applications, environments or digests.
+// commits, and nothing of applications, environments or digests; of waybill.yaml it
+// knows the name, which is read ahead with what it declares.
 package configrepo
 
 import (
