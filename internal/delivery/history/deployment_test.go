@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -361,5 +362,19 @@ func TestFindGoesByMoves(t *testing.T) {
 		if err != nil || found != want {
 			t.Errorf("%d: found %v, %v, want %v", n, found, err, want)
 		}
+	}
+	var listed []imageref.Ref
+	for p, err := range history.History(
+		t.Context(), moved{r, []string{"d", "c", "c", "a"}}, history.Where{Rev: "main", App: app, Env: "dev"},
+	) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if history.Runs(p.Ref) {
+			listed = append(listed, p.Ref)
+		}
+	}
+	if !slices.Equal(listed, []imageref.Ref{demo(4), demo(3), demo(1)}) {
+		t.Errorf("the history lists %v", listed)
 	}
 }

@@ -46,11 +46,15 @@ func (p Period) Length(now time.Time) time.Duration {
 // those on the way name was never deployed, and nobody judged it.
 const shortest = 2 * time.Second
 
+// passing reports whether a digest is known to have come and gone by one move of the
+// branch.
+func (p Period) passing() bool { return p.move != "" && p.move == p.ended }
+
 // ran reports whether the branch stood at what a period names. Where the moves of the
 // branch are not known, the period has to be long enough.
 func (p Period) ran() bool {
 	if p.move != "" && p.ended != "" {
-		return p.move != p.ended
+		return !p.passing()
 	}
 	return p.Until.IsZero() || p.Until.Sub(p.Since) >= shortest
 }
@@ -76,9 +80,9 @@ func Files(tip Tip, apps []string) (files []string) {
 // asks for more.
 const historyLimit = 100
 
-// History lists what ran in a place, newest first, reading as
-// far back as it is asked to. Commits at which the overlay cannot be read, or
-// names no digest, are no period.
+// History lists what ran in a place, newest first, reading as far back as it is
+// asked to. Commits at which the overlay cannot be read, or names no digest, are no
+// period, and neither is what came and went by one move of the branch.
 func History(ctx context.Context, repo Reader, w Where) iter.Seq2[Period, error] {
 	return periods(ctx, repo, w, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
 }
@@ -163,7 +167,7 @@ func periods(
 			case ref == current.Ref:
 				next.Until, next.ended = current.Until, current.ended
 			default:
-				if !current.Ref.IsZero() && !yield(current, nil) {
+				if !current.Ref.IsZero() && !current.passing() && !yield(current, nil) {
 					return
 				}
 				next.Until, next.ended = current.Since, current.move

@@ -21,10 +21,7 @@ import (
 )
 
 // Repository is the config repository, as it is read here.
-type Repository interface {
-	history.Branches
-	ReadAhead(ctx context.Context, rev string, paths []string) error
-}
+type Repository = history.Branches
 
 // Request says where to look.
 type Request struct {
@@ -78,9 +75,6 @@ func Look(ctx context.Context, repo Repository, r Request) (*Report, error) {
 	names := tip.Config.AppNames()
 	if r.App != "" {
 		names = []string{r.App}
-	}
-	if err := repo.ReadAhead(ctx, tip.Commit, history.Files(tip, names)); err != nil {
-		return nil, err
 	}
 	report := &Report{All: r.App == ""}
 	l := look{Request: r, tip: tip, known: make(map[imageref.Ref]scanned)}
