@@ -3,10 +3,12 @@
 package registrytest
 
 import (
+	"bytes"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strings"
 	"testing"
 
@@ -30,9 +32,28 @@ func New(t testing.TB, before func(w http.ResponseWriter, r *http.Request) bool)
 		if s.Before != nil && s.Before(w, r) {
 			return
 		}
+		if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/") && !wholeManifest(w, r) {
+			return
+		}
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
 	s.Host = strings.TrimPrefix(server.URL, "http://")
 	return s
+}
+
+// wholeManifest reads a manifest before the registry sees it. It answers, and
+// reports false, when the client went away or when the content is not what the
+// digest in the path names: the library's registry would store both. The
+// distribution specification asks for DIGEST_INVALID.
+func wholeManifest(w http.ResponseWriter, r *http.Request) bool {
+	content, err := io.ReadAll(r.Body)
+	reference := path.Base(r.URL.Path)
+	if err != nil || (strings.HasPrefix(reference, "sha256:") && reference != Digest(content)) {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}`)
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(content))
+	return true
 }
