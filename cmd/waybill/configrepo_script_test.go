@@ -127,6 +127,7 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	} {
 		ts.Setenv(name, value)
 	}
+	ts.Setenv("OWNER_TOKEN", server.CreateToken(sandbox.Token{User: "olive"}))
 	ts.Setenv("READ_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read"}}))
 	stand := ts.Value(githubKey{}).(*standIn)
 	stand.server, stand.started = server, map[string]int{}

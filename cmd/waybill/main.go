@@ -47,6 +47,7 @@ var program = cli.Program{
 		"report":   bounded(cli.With(runReport, views.Report)),
 		"replay":   bounded(cli.With(runReplay, views.Replay)),
 		"policy":   cli.With(runPolicy, views.Policy),
+		"setup":    cli.With(runSetup, views.Setup),
 		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    cli.With(runLogin, views.Login),
 		"plan":     cli.With(runPlan, views.Plan),

@@ -128,7 +128,7 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 	r := ConfigRepository{repository: onGitHub, API: api, GitHub: parsed}
 	if a.AppID != "" {
 		r.ActsAsApp = true
-		r.sources = pulls.AppSources(a.githubOptions(), a.app())
+		r.sources = pulls.AppSources(a.GitHubOptions(), a.app())
 	}
 	return r, nil
 }

@@ -37,9 +37,10 @@ type Access struct {
 }
 
 // GitHubClient acts with the job's token.
-func (a Access) GitHubClient() (*github.Client, error) { return github.New(a.githubOptions()) }
+func (a Access) GitHubClient() (*github.Client, error) { return github.New(a.GitHubOptions()) }
 
-func (a Access) githubOptions() github.Options {
+// GitHubOptions are which GitHub, and the token of the job or of the person.
+func (a Access) GitHubOptions() github.Options {
 	token := a.Token
 	if token == "" {
 		token = a.Call.Env(contract.EnvGitHubToken)
@@ -53,7 +54,7 @@ func (a Access) githubOptions() github.Options {
 // RepositoryClient acts as the App that app_id names, limited to one repository.
 // Without an App it acts with the job's token.
 func (a Access) RepositoryClient(ctx context.Context, repo github.Repository) (*github.Client, error) {
-	with := a.githubOptions()
+	with := a.GitHubOptions()
 	key := contract.Input{Name: "app_key"}.EnvVar()
 	switch {
 	case a.AppID == "" && a.AppKey == "":
@@ -90,7 +91,7 @@ func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]str
 	if err != nil {
 		return nil, outcome.Usagef("--repo: %w", err)
 	}
-	found, err := github.AppInstallation(ctx, a.githubOptions(), a.app(), repo)
+	found, err := github.AppInstallation(ctx, a.GitHubOptions(), a.app(), repo)
 	if github.IsNotFound(err) {
 		found.ClientID, a.AppID, a.AppKey = a.AppID, "", ""
 		return &found, nil

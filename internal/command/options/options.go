@@ -402,6 +402,22 @@ type Policy struct {
 	PullSecret      string   `input:"pull_secret"`
 }
 
+// Setup are the inputs of waybill setup.
+type Setup struct {
+	Owner    string   `input:"owner"`
+	Config   string   `input:"config"`
+	Infra    string   `input:"infra"`
+	App      []string `input:"app"`
+	Team     string   `input:"team"`
+	Public   bool     `input:"public"`
+	Registry string   `input:"registry"`
+	Yes      bool     `input:"yes"`
+	Undo     bool     `input:"undo"`
+	DryRun   bool     `input:"dry_run"`
+	Format   Format   `input:"format"`
+	GitHub
+}
+
 // Doctor are the inputs of waybill doctor.
 type Doctor struct {
 	Format Format `input:"format"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -43,6 +44,16 @@ func (t Terminal) Ask(kind string, said Names, n *Names) error {
 		}
 	}
 	return nil
+}
+
+// Confirm asks a question that only yes answers well.
+func (t Terminal) Confirm(question string) error {
+	fmt.Fprintf(t.Questions, "%s? [y/N]: ", question)
+	lines := bufio.NewScanner(t.Answers)
+	if lines.Scan() && slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(lines.Text()))) {
+		return nil
+	}
+	return outcome.Join(outcome.Refusedf("nothing was changed: the answer was not yes"), lines.Err())
 }
 
 type question struct {

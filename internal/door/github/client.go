@@ -124,6 +124,7 @@ func (r Repository) String() string { return r.Owner + "/" + r.Name }
 
 // RepositoryInfo is what GitHub says of a repository.
 type RepositoryInfo struct {
+	ID            int64
 	DefaultBranch string
 	Private       bool
 	NodeID        string
@@ -138,7 +139,7 @@ func (c *Client) Repo(ctx context.Context, repo Repository) (*RepositoryInfo, er
 	}
 	c.nodes.put(repo, got.GetNodeID())
 	return &RepositoryInfo{
-		DefaultBranch: got.GetDefaultBranch(), Private: got.GetPrivate(), NodeID: got.GetNodeID(), URL: got.GetHTMLURL(),
+		ID: got.GetID(), DefaultBranch: got.GetDefaultBranch(), Private: got.GetPrivate(), NodeID: got.GetNodeID(), URL: got.GetHTMLURL(),
 	}, nil
 }
 

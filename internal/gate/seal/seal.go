@@ -103,6 +103,15 @@ func ParseIdentities(text string) ([]Identity, error) {
 	return identities, nil
 }
 
+// NewPair makes a key pair, as ParseRecipients and ParseIdentities read its halves.
+func NewPair() (recipient, identity string, err error) {
+	pair, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", "", fmt.Errorf("make the key that opens plans: %w", err)
+	}
+	return pair.Recipient().String(), pair.String(), nil
+}
+
 // Seal encrypts the bundle for the recipients.
 func Seal(b Bundle, recipients []Recipient) ([]byte, error) {
 	if len(recipients) == 0 {

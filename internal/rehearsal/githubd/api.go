@@ -86,21 +86,25 @@ func noContent() (*answer, error)       { return &answer{http.StatusNoContent, n
 
 type handler func(c *call) (*answer, error)
 
-// serve serves endpoints of a repository to those who have the permission: what
-// is more than GET needs write access.
+// serve serves endpoints of a repository to those who have the permission.
 func (s *Server) serve(scope string, handlers endpoints) {
 	for route, h := range handlers {
 		method, path, _ := strings.Cut(route, " ")
-		access := "write"
-		if method == http.MethodGet {
-			access = "read"
-		}
+		access := accessOf(method)
 		s.endpoints = append(s.endpoints, method+" /repos/{owner}/{repo}"+path)
 		s.mux.HandleFunc(method+" /api/v3/repos/{owner}/{repo}"+path, func(w http.ResponseWriter, r *http.Request) {
 			result, err := s.call(w, r, scope, access, h)
 			s.write(w, result, err)
 		})
 	}
+}
+
+// accessOf is what a request needs: more than GET needs write access.
+func accessOf(method string) string {
+	if method == http.MethodGet {
+		return "read"
+	}
+	return "write"
 }
 
 // with decodes the body of a request for its handler.
@@ -224,6 +228,7 @@ var served = map[string]endpoints{
 		"GET /collaborators/{user}/permission": collaboratorPermission,
 		"GET /rules/branches/{branch}":         branchRules,
 		"GET /rulesets/{id}":                   getRuleset,
+		"GET /rulesets":                        listRulesets,
 	},
 	"contents": {
 		"GET /branches/{branch}":     getBranch,
@@ -297,17 +302,34 @@ var served = map[string]endpoints{
 	"environments": {
 		"GET /environments/{name}/secrets":   listSecrets(ofEnvironment),
 		"GET /environments/{name}/variables": listVariables(ofEnvironment),
+
+		"GET /environments/{name}/secrets/public-key":     publicKey,
+		"PUT /environments/{name}/secrets/{secret}":       setSecret(ofEnvironment),
+		"POST /environments/{name}/variables":             createVariable(ofEnvironment),
+		"PATCH /environments/{name}/variables/{variable}": updateVariable(ofEnvironment),
 	},
 	"secrets": {
 		"GET /actions/secrets":              listSecrets(ofRepository),
+		"GET /actions/secrets/public-key":   publicKey,
+		"PUT /actions/secrets/{secret}":     setSecret(ofRepository),
 		"GET /actions/organization-secrets": listSecrets(sharedByOrganisation),
 	},
 	"actions_variables": {
 		"GET /actions/variables":              listVariables(ofRepository),
+		"POST /actions/variables":             createVariable(ofRepository),
+		"PATCH /actions/variables/{variable}": updateVariable(ofRepository),
 		"GET /actions/organization-variables": listVariables(sharedByOrganisation),
 	},
 	"administration": {
-		"GET /actions/permissions/access": workflowAccess,
+		"GET /actions/permissions/access":                      workflowAccess,
+		"PUT /actions/permissions/access":                      with(setWorkflowAccess),
+		"GET /actions/permissions/workflow":                    jobRights,
+		"PUT /actions/permissions/workflow":                    with(setJobRights),
+		"PUT /environments/{name}":                             with(putEnvironment),
+		"DELETE /environments/{name}":                          deleteEnvironment,
+		"POST /environments/{name}/deployment-branch-policies": with(createBranchPolicy),
+		"POST /rulesets":                                       with(createRuleset),
+		"DELETE /rulesets/{id}":                                deleteRuleset,
 	},
 }
 
@@ -316,8 +338,13 @@ func (s *Server) routes() {
 	for scope, handlers := range served {
 		s.serve(scope, handlers)
 	}
-	s.mux.HandleFunc("GET /api/v3/orgs/{org}", s.ofOrganisation("", getOrganisation))
-	s.mux.HandleFunc("GET /api/v3/orgs/{org}/installations", s.ofOrganisation("organization-administration", listInstallations))
+	for route, e := range inOrganisations {
+		method, path, _ := strings.Cut(route, " ")
+		s.mux.HandleFunc(method+" /api/v3"+path, s.ofOrganisation(e.scope, e.serve))
+	}
+	s.mux.HandleFunc("GET /api/v3/users/{name}", s.getUser)
+	s.mux.HandleFunc("POST /api/v3/app-manifests/{code}/conversions", s.convertManifest)
+	s.mux.HandleFunc("POST /organizations/{org}/settings/apps/new", s.registerApp)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}", s.team)
 	s.mux.HandleFunc("GET /api/v3/orgs/{org}/teams/{slug}/memberships/{user}", s.team)
 	s.mux.HandleFunc("GET /api/v3/repos/{owner}/{repo}/installation", s.installation)

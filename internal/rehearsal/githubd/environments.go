@@ -10,7 +10,8 @@ import (
 // variables for jobs that name it, on the branches that it is limited to.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
 type environment struct {
-	Branches      []string // patterns; none is every ref
+	Branches      []string // patterns; none is every ref, unless it is limited
+	Limited       bool     // to Branches, even to none
 	Secrets, Vars map[string]string
 }
 
@@ -50,11 +51,16 @@ func (s *Server) inEnvironment(repository, name string, f func(*environment)) er
 }
 
 // RunVariables gives the secrets and variables that a run on ref sees: the
-// repository's, and those of the named environments that admit the ref. GitHub
+// organisation's, the repository's, and those of the named environments that admit the ref. GitHub
 // fails a job whose environment does not admit its ref; act knows no
 // environments, so such a run goes on here without what the environment holds.
 func (s *Server) RunVariables(repository, ref string, environments []string) (secrets, vars map[string]string) {
-	secrets, vars = s.Variables(repository)
+	if repo := s.lookup(repository); repo != nil {
+		secrets, vars = s.sharedWith(repo)
+	}
+	ownSecrets, ownVars := s.Variables(repository)
+	maps.Copy(secrets, ownSecrets)
+	maps.Copy(vars, ownVars)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.state.Repositories[strings.ToLower(repository)]
@@ -71,7 +77,7 @@ func (s *Server) RunVariables(repository, ref string, environments []string) (se
 // admits compares GITHUB_REF with the branch patterns; a deployment of a
 // commit has no ref, and is on no branch.
 func (e *environment) admits(ref string) bool {
-	if len(e.Branches) == 0 {
+	if len(e.Branches) == 0 && !e.Limited {
 		return true
 	}
 	branch, isBranch := strings.CutPrefix(ref, "refs/heads/")

@@ -52,6 +52,7 @@ type Server struct {
 	onEvent []func(Event)
 	cache   map[string]any // immutable answers about git objects, by repository and id
 	refs    map[string]*sync.Mutex
+	sealing sealing
 	changed *sync.Cond
 }
 
@@ -61,6 +62,7 @@ type state struct {
 	Repositories map[string]*repository // by lower-case OWNER/NAME
 	Tokens       map[string]*Token
 	Teams        map[string][]string // users by lower-case ORG/SLUG
+	Manifests    map[string]manifest // by code, until each is exchanged
 	Apps         []*App
 
 	Organisations map[string]*organisation // by lower-case name
@@ -92,6 +94,8 @@ type repository struct {
 
 	TeamAccess     map[string]string // permission by lower-case slug of a team
 	WorkflowAccess string            // who may use its workflows; empty is none
+	JobRights      string            // of tokens whose workflow says nothing; empty is write
+	Ruleset        string            // name of its ruleset; empty is the default branch
 }
 
 func (r *repository) fullName() string { return r.Owner + "/" + r.Name }
@@ -103,6 +107,10 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, cache: map[string]any{}, refs: map[string]*sync.Mutex{}}
 	s.changed = sync.NewCond(&s.mu)
+	var err error
+	if s.sealing, err = newSealing(); err != nil {
+		return nil, err
+	}
 	s.state = state{Repositories: map[string]*repository{}, Tokens: map[string]*Token{}}
 	if err := os.MkdirAll(filepath.Join(o.Dir, "repositories"), 0o755); err != nil {
 		return nil, fmt.Errorf("make the directory of the repositories: %w", err)

@@ -12,7 +12,8 @@ import (
 // organisation is what people set for all repositories of an owner.
 type organisation struct {
 	Plan          string            // free, team or enterprise
-	Secrets, Vars map[string]string // shared with every repository
+	Secrets, Vars map[string]string // shared with every repository, or with those of Selected
+	Selected      map[string][]int64
 }
 
 // upgrade is GitHub's own answer where a plan lacks what was asked for.
@@ -52,9 +53,9 @@ func (s *Server) organisation(org string) organisation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.state.Organisations[strings.ToLower(org)]; o != nil {
-		return *o
+		return organisation{Plan: o.Plan, Secrets: maps.Clone(o.Secrets), Vars: maps.Clone(o.Vars), Selected: maps.Clone(o.Selected)}
 	}
-	return organisation{Plan: "team"}
+	return organisation{Plan: "team", Secrets: map[string]string{}, Vars: map[string]string{}}
 }
 
 // SetTeamAccess says what a team may do in a repository: pull, triage, push,
@@ -93,10 +94,11 @@ func (s *Server) inRepository(name string, f func(*repository)) error {
 func (s *Server) ofOrganisation(scope string, serve func(c *call, org string) (*answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, err := s.authenticate(r)
-		allowed := err == nil && token != anonymous && !token.Job && (token.Permissions == nil || token.Permissions[scope] != "")
+		allowed := err == nil && token != anonymous && !token.Job && (token.Permissions == nil ||
+			token.Permissions[scope] == "write" || token.Permissions[scope] != "" && r.Method == http.MethodGet)
 		if err == nil && scope != "" && !allowed {
 			err = &apiError{Status: http.StatusForbidden, Message: "Resource not accessible by integration",
-				Header: http.Header{"X-Accepted-Github-Permissions": {strings.ReplaceAll(scope, "-", "_") + "=read"}}}
+				Header: http.Header{"X-Accepted-Github-Permissions": {strings.ReplaceAll(scope, "-", "_") + "=" + accessOf(r.Method)}}}
 		}
 		if err != nil {
 			s.write(w, nil, err)
@@ -209,16 +211,8 @@ func getRuleset(c *call) (*answer, error) {
 	if c.PathValue("id") != fmt.Sprint(c.repo.ID) || len(rules) == 0 {
 		return nil, notFound()
 	}
-	m := map[string]any{
-		"id": c.repo.ID, "name": c.repo.DefaultBranch, "target": "branch", "source_type": "Repository", "source": c.repo.fullName(),
-		"enforcement": "active",
-		"node_id":     nodeID("RepositoryRuleset", c.repo.fullName()), "rules": rules, "created_at": stamp(c.repo.Created),
-		"updated_at": stamp(c.repo.Created),
-		"conditions": map[string]any{"ref_name": map[string]any{"include": []string{"~DEFAULT_BRANCH"},
-			"exclude": []string{}}},
-		"_links":                  map[string]any{"self": map[string]any{"href": c.api("/rulesets/%d", c.repo.ID)}},
-		"current_user_can_bypass": "never",
-	}
+	m := c.rulesetJSON()
+	m["rules"] = rules
 	if c.token.may(c.repo, "administration", "write") {
 		actors := []map[string]any{}
 		for _, slug := range c.repo.Bypass {
@@ -227,6 +221,24 @@ func getRuleset(c *call) (*answer, error) {
 		m["bypass_actors"] = actors
 	}
 	return ok(m)
+}
+
+// rulesetJSON is the repository's one ruleset, as lists show it.
+func (c *call) rulesetJSON() map[string]any {
+	name := c.repo.Ruleset
+	if name == "" {
+		name = c.repo.DefaultBranch
+	}
+	return map[string]any{
+		"id": c.repo.ID, "name": name, "target": "branch", "source_type": "Repository", "source": c.repo.fullName(),
+		"enforcement": "active",
+		"node_id":     nodeID("RepositoryRuleset", c.repo.fullName()), "created_at": stamp(c.repo.Created),
+		"updated_at": stamp(c.repo.Created),
+		"conditions": map[string]any{"ref_name": map[string]any{"include": []string{"~DEFAULT_BRANCH"},
+			"exclude": []string{}}},
+		"_links":                  map[string]any{"self": map[string]any{"href": c.api("/rulesets/%d", c.repo.ID)}},
+		"current_user_can_bypass": "never",
+	}
 }
 
 func (c *call) environment() (*environment, error) {
@@ -251,7 +263,7 @@ func getEnvironment(c *call) (*answer, error) {
 		"created_at": stamp(c.repo.Created), "updated_at": stamp(c.repo.Created), "protection_rules": []any{},
 		"deployment_branch_policy": nil,
 	}
-	if len(e.Branches) > 0 {
+	if e.Limited || len(e.Branches) > 0 {
 		m["deployment_branch_policy"] = map[string]any{"protected_branches": false, "custom_branch_policies": true}
 		m["protection_rules"] = []map[string]any{{"id": c.repo.ID, "node_id": nodeID("Gate", name), "type": "branch_policy"}}
 	}
@@ -285,12 +297,31 @@ func ofEnvironment(c *call) (secrets, vars map[string]string, err error) {
 }
 
 func ofRepository(c *call) (secrets, vars map[string]string, err error) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	for _, m := range []*map[string]string{&c.repo.Secrets, &c.repo.Vars} {
+		if *m == nil {
+			*m = map[string]string{}
+		}
+	}
 	return c.repo.Secrets, c.repo.Vars, nil
 }
 
 func sharedByOrganisation(c *call) (secrets, vars map[string]string, err error) {
-	o := c.s.organisation(c.repo.Owner)
-	return o.Secrets, o.Vars, nil
+	secrets, vars = c.s.sharedWith(c.repo)
+	return secrets, vars, nil
+}
+
+// sharedWith are the organisation's secrets and variables that a repository has.
+func (s *Server) sharedWith(repo *repository) (secrets, vars map[string]string) {
+	o := s.organisation(repo.Owner)
+	for _, secret := range []bool{true, false} {
+		maps.DeleteFunc(o.shared(secret), func(name, _ string) bool {
+			selected := o.Selected[sharedKey(secret, name)]
+			return selected != nil && !slices.Contains(selected, repo.ID)
+		})
+	}
+	return o.Secrets, o.Vars
 }
 
 // listSecrets names secrets, without their values.

@@ -1,10 +1,14 @@
 package githubd
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/nacl/box"
 )
 
 // fillSettings lets every list of settings hold something.
@@ -23,6 +27,16 @@ func (f *fixture) fillSettings() {
 	f.SetOrganisationVariable("acme", "OV", "v")
 }
 
+// sealed is the body that sets a secret.
+func (f *fixture) sealed(value string) string {
+	f.t.Helper()
+	data, err := box.SealAnonymous(nil, []byte(value), f.sealing.public, rand.Reader)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q}`, base64.StdEncoding.EncodeToString(data), sealingID)
+}
+
 // Settings of an organisation answer as GitHub describes them.
 func TestOrganisationFollowsTheDescription(t *testing.T) {
 	t.Parallel()
@@ -31,10 +45,42 @@ func TestOrganisationFollowsTheDescription(t *testing.T) {
 		Repositories: []string{"acme/x"}}); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/orgs/acme", "/orgs/acme/installations"} {
-		status, body, _ := f.send(f.token, http.MethodGet, "/api/v3"+path, "")
-		for _, wrong := range official.wrong(http.MethodGet, path, status, "", body) {
-			t.Errorf("%s: %s", path, wrong)
+	f.SetTeam("acme/platform", "bob")
+	id := f.lookup("acme/x").ID
+	selected := fmt.Sprintf(`,"visibility":"selected","selected_repository_ids":[%d]}`, id)
+	asked := map[string]bool{}
+	for _, r := range []struct{ route, path, body string }{
+		{"GET /orgs/{org}", "/orgs/acme", ""}, {"GET /orgs/{org}/installations", "/orgs/acme/installations", ""},
+		{"", "/users/acme", ""}, {"POST /orgs/{org}/repos", "/orgs/acme/repos", `{"name":"new","private":true}`},
+		{"POST /orgs/{org}/teams", "/orgs/acme/teams", `{"name":"sre","privacy":"closed"}`},
+		{"PUT /orgs/{org}/teams/{slug}/repos/{owner}/{repo}", "/orgs/acme/teams/sre/repos/acme/x", `{"permission":"push"}`},
+		{"GET /orgs/{org}/teams/{slug}/repos/{owner}/{repo}", "/orgs/acme/teams/sre/repos/acme/x", ""},
+		{"GET /orgs/{org}/actions/secrets/public-key", "/orgs/acme/actions/secrets/public-key", ""},
+		{"PUT /orgs/{org}/actions/secrets/{name}", "/orgs/acme/actions/secrets/S", strings.TrimSuffix(f.sealed("s"), "}") + selected},
+		{"PUT /orgs/{org}/actions/secrets/{name}/repositories/{id}", fmt.Sprintf("/orgs/acme/actions/secrets/S/repositories/%d", id), ""},
+		{"GET /orgs/{org}/actions/secrets/{name}", "/orgs/acme/actions/secrets/S", ""},
+		{"DELETE /orgs/{org}/actions/secrets/{name}", "/orgs/acme/actions/secrets/S", ""},
+		{"POST /orgs/{org}/actions/variables", "/orgs/acme/actions/variables", `{"name":"V","value":"v"` + selected},
+		{
+			"PUT /orgs/{org}/actions/variables/{name}/repositories/{id}",
+			fmt.Sprintf("/orgs/acme/actions/variables/V/repositories/%d", id), "",
+		},
+		{"GET /orgs/{org}/actions/variables/{name}", "/orgs/acme/actions/variables/V", ""},
+		{"DELETE /orgs/{org}/actions/variables/{name}", "/orgs/acme/actions/variables/V", ""},
+	} {
+		asked[r.route] = true
+		method, _, _ := strings.Cut(r.route, " ")
+		if method == "" {
+			method = http.MethodGet
+		}
+		status, body, _ := f.send(f.token, method, "/api/v3"+r.path, r.body)
+		for _, wrong := range official.wrong(method, r.path, status, r.body, body) {
+			t.Errorf("%s %s: %d %s", method, r.path, status, wrong)
+		}
+	}
+	for route := range inOrganisations {
+		if !asked[route] {
+			t.Errorf("%s is served and not held against anything", route)
 		}
 	}
 }
