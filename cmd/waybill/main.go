@@ -55,6 +55,7 @@ var program = cli.Program{
 		"apply":    cli.Each(runApply, views.Apply),
 		"drift":    cli.With(runDrift, views.Drift),
 		"init":     cli.With(runInit, views.Init),
+		"upgrade":  cli.With(runUpgrade, views.Upgrade),
 		"schema":   runSchema,
 		"version":  cli.With(runVersion, views.Version),
 	},

@@ -119,7 +119,7 @@ func Commands() []Command {
 	return []Command{
 		changed, compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why,
 		historyCommand, reportCommand, replayCommand, policyCommand, setupCommand, doctorCommand,
-		login, plan, gate, applyCommand, driftCommand, initialize, schema, version,
+		login, plan, gate, applyCommand, driftCommand, initialize, upgradeCommand, schema, version,
 	}
 }
 

@@ -1,5 +1,27 @@
 package contract
 
+var upgradeCommand = Command{
+	Name:  "upgrade",
+	Short: "Bring the workflows that init wrote to this version, with your changes",
+	Long: "Merges each file below .github and .waybill that `init` wrote by three ways: as it was written, as you have it now, and as " +
+		"`init` would write it today. What you alone changed or deleted stays. A file in which both changed the same lines stays as " +
+		"you have it, and the difference is shown, to be taken over by hand. What was written is in .waybill/init.json.",
+	Example: "waybill upgrade --pull-request",
+	Inputs: []Input{
+		{Name: "dir", Type: String, Default: ".", Placeholder: "PATH", Doc: "Root of the repository, a clone with its history."},
+		{Name: "pull_request", Type: Bool, Default: "false",
+			Doc: "Whether to commit to a branch of its own, to push it with your git, and to open a pull request with GITHUB_TOKEN."},
+		{Name: "actions_commit", Type: String, Placeholder: "SHA",
+			Doc: "Commit of this release of Waybill, where `init` was given one: `git ls-remote " +
+				"https://github.com/waybill-dev/waybill TAG`."},
+		inputDryRun,
+		inputFormat, inputToken,
+	},
+	Outputs:     []Output{{"files", "JSON array: path, change (updated, merged, added, deleted, yours, conflict), diff."}},
+	Binaries:    []string{Waybill},
+	CommandOnly: true,
+}
+
 var setupCommand = Command{
 	Name:  "setup",
 	Short: "Make on GitHub what a config or infrastructure repository needs",

@@ -217,7 +217,7 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			doctor.Fail, "access", "no other repository may call deliver.yml", "access_level=organization"},
 		"old workflows": {replace("check.yml", "# v0.1.0", "# v0.0.9"),
 			doctor.Warn, "workflows", "older Waybill than 0.1.0: check.yml: waybill-dev/waybill/actions/check@v0.0.9",
-			"waybill init --force"},
+			"waybill upgrade --pull-request"},
 		"an action that can be moved": {replace("check.yml", strings.Repeat("a", 40)+" #", "v1 #"),
 			doctor.Warn, "workflows", "by a name that can be moved: check.yml", "pin each to a commit"},
 		"an old checkout": {func(w *world) {

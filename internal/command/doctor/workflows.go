@@ -195,7 +195,7 @@ func (d *doctor) versions() {
 			}
 		}
 	}
-	d.listed(old, "waybill init --force, and look at the difference", "workflows were written for an older Waybill than "+d.Version)
+	d.listed(old, "waybill upgrade --pull-request", "workflows were written for an older Waybill than "+d.Version)
 	d.listed(unpinned, "pin each to a commit, with the tag as a comment", "workflows use actions by a name that can be moved")
 	d.listed(stale, "pin "+checkout+" "+current, "workflows use an old "+checkout)
 	if len(old)+len(unpinned)+len(stale) == 0 {

@@ -545,6 +545,16 @@ type Init struct {
 	Format        Format   `input:"format"`
 }
 
+// Upgrade are the inputs of waybill upgrade.
+type Upgrade struct {
+	Dir           string `input:"dir"`
+	PullRequest   bool   `input:"pull_request"`
+	ActionsCommit string `input:"actions_commit"`
+	DryRun        bool   `input:"dry_run"`
+	Format        Format `input:"format"`
+	GitHub
+}
+
 // Schema are the inputs of waybill schema.
 type Schema struct {
 }

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"context"
+	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -50,9 +51,9 @@ func originOf(ctx context.Context, dir string) string {
 	if err != nil {
 		return ""
 	}
-	_, path, _ := strings.Cut(strings.TrimPrefix(d.Repository, "https://"), "/")
-	if strings.Count(path, "/") != 1 {
+	u, err := url.Parse(d.Repository)
+	if err != nil || strings.Count(u.Path, "/") != 2 {
 		return ""
 	}
-	return path
+	return u.Path[1:]
 }

@@ -12,27 +12,29 @@ import (
 
 // Names are what is filled in. Owner is needed; the others have defaults.
 type Names struct {
-	Owner      string // organisation or user on GitHub
-	ConfigRepo string // OWNER/NAME of the config repository
-	App        string // the application; in a config repository, what the backend is called
-	Source     string // OWNER/NAME that the application is built from
-	Image      string // repository of the application's image
-	Registry   string // where images are, such as ghcr.io/acme
-	Issuer     string // of the OIDC tokens of jobs
+	Owner      string `json:"owner,omitempty"`       // organisation or user on GitHub
+	ConfigRepo string `json:"config_repo,omitempty"` // OWNER/NAME of the config repository
+	App        string `json:"app,omitempty"`         // the application; in a config repository, what the backend is called
+	Source     string `json:"source,omitempty"`      // OWNER/NAME that the application is built from
+	Image      string `json:"image,omitempty"`       // repository of the application's image
+	Registry   string `json:"registry,omitempty"`    // where images are, such as ghcr.io/acme
+	Issuer     string `json:"issuer,omitempty"`      // of the OIDC tokens of jobs
 	// Environments are in the order in which a digest moves.
-	Environments []string
-	Account      string // of AWS
-	Region       string
-	Domain       string
+	Environments []string `json:"environments,omitempty"`
+	Account      string   `json:"cloud_account,omitempty"` // of AWS
+	Region       string   `json:"region,omitempty"`
+	Domain       string   `json:"domain,omitempty"`
 	// Platform is AWS, or None for the delivery alone.
-	Platform string
+	Platform string `json:"platform,omitempty"`
 	// Template is the example application that is written with the workflow.
-	Template string
+	Template string `json:"template,omitempty"`
 	// ActionsCommit is by what workflows name Waybill's actions; if empty, they name
 	// what the starter workflows name.
-	ActionsCommit string
+	ActionsCommit string `json:"actions_commit,omitempty"`
+	// Version of Waybill, for the record of what was written.
+	Version string `json:"-"`
 	// Trust is what the config repository fixes for every delivery.
-	Trust workflows.Trust
+	Trust workflows.Trust `json:"trust,omitzero"`
 
 	found        found // in an application's repository
 	outsideOfGit bool  // the directory is in no git repository

@@ -37,17 +37,17 @@ type Result struct {
 }
 
 // Write writes the files of a kind of repository below dir. With force, those
-// that are there and differ are replaced.
+// that are there and differ are replaced. What was written is recorded for Upgrade.
 func Write(dir, kind string, n Names, force bool) (Result, error) {
-	return each(dir, kind, n, force, write)
+	return each(dir, kind, n, force, false)
 }
 
 // Preview returns what Write would, and writes nothing.
 func Preview(dir, kind string, n Names, force bool) (Result, error) {
-	return each(dir, kind, n, force, func(*os.Root, file) error { return nil })
+	return each(dir, kind, n, force, true)
 }
 
-func each(dir, kind string, n Names, force bool, write func(*os.Root, file) error) (Result, error) {
+func each(dir, kind string, n Names, force, dryRun bool) (Result, error) {
 	if err := n.complete(kind); err != nil {
 		return Result{}, err
 	}
@@ -84,12 +84,14 @@ func each(dir, kind string, n Names, force bool, write func(*os.Root, file) erro
 		case !errors.Is(err, fs.ErrNotExist):
 			return result, fmt.Errorf("read %s in %s: %w", f.name, dir, err)
 		}
-		if err := write(root, f); err != nil {
-			return result, fmt.Errorf("write %s in %s: %w", f.name, dir, err)
+		if !dryRun {
+			if err := write(root, f); err != nil {
+				return result, fmt.Errorf("write %s in %s: %w", f.name, dir, err)
+			}
 		}
 		*into = append(*into, f.name)
 	}
-	return result, nil
+	return result, record{Waybill: n.Version, Kind: kind, Names: n}.remember(root, list, &result, dryRun)
 }
 
 // freeWorkflow is the name under which an application's workflow is written. A

@@ -64,6 +64,10 @@ func written(t *testing.T, kind string, n starter.Names) map[string]string {
 	if len(got) != len(result.Written) || len(result.Same)+len(result.Kept)+len(result.Replaced) != 0 {
 		t.Errorf("%s: wrote %d files, said %+v", kind, len(got), result)
 	}
+	if got[".waybill/init.json"] == "" {
+		t.Errorf("%s: what was written is not recorded", kind)
+	}
+	delete(got, ".waybill/init.json")
 	return got
 }
 
@@ -427,7 +431,7 @@ func TestAnotherWorkflowIsKept(t *testing.T) {
 		}
 		files := tree(t, dir)
 		if files[".github/workflows/ci.yml"] != "name: lint\n" ||
-			!strings.Contains(files[".github/workflows/waybill.yml"], "acme/config/.github/workflows/deliver.yml@") || len(files) != 2 {
+			!strings.Contains(files[".github/workflows/waybill.yml"], "acme/config/.github/workflows/deliver.yml@") || len(files) != 3 {
 			t.Errorf("got %v", files)
 		}
 	}

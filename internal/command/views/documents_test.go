@@ -30,7 +30,7 @@ var rendered = map[string]any{
 	"compile": views.Compile, "build": views.Build, "scan": views.Scan, "sign": views.Sign, "verify": views.Verify, "tag": views.Tag,
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
 	"status": views.Status, "why": views.Why, "doctor": views.Doctor, "login": views.Login, "plan": views.Plan, "gate": views.Gate,
-	"apply": views.Apply, "setup": views.Setup, "history": views.History, "report": views.Report,
+	"apply": views.Apply, "setup": views.Setup, "upgrade": views.Upgrade, "history": views.History, "report": views.Report,
 	"replay": views.Replay,
 	"drift":  views.Drift, "init": views.Init, "version": views.Version,
 }

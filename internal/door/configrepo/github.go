@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
@@ -186,7 +185,7 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 			return nil, fmt.Errorf("read the files of %s@%s: %w", g.repo, sha, errTooMany)
 		}
 		data, ok := archive[path]
-		if !ok || blobID(data) != entry.sha {
+		if !ok || git.BlobID(data) != entry.sha {
 			if data, err = g.blob(ctx, entry.sha); err != nil {
 				return nil, err
 			}
@@ -330,14 +329,6 @@ func (g *GitHub) known(sha string) bool {
 	defer g.mu.Unlock()
 	_, ok := g.trees[sha]
 	return ok || g.heads[sha]
-}
-
-// blobID is git's id of a file's content.
-func blobID(data []byte) string {
-	h := sha1.New() //nolint:gosec // git's object ids
-	fmt.Fprintf(h, "blob %d\x00", len(data))
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // notFound adds ErrNotFound to GitHub's answer where it means that.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
@@ -69,7 +70,7 @@ func (g *GitHub) changes(ctx context.Context, r Request) ([]github.TreeChange, e
 		if c.Content == nil && !exists {
 			return nil, fmt.Errorf("delete %s: %w", c.Path, ErrNotFound)
 		}
-		if exists && c.Content != nil && blobID(c.Content) == old.sha {
+		if exists && c.Content != nil && git.BlobID(c.Content) == old.sha {
 			continue
 		}
 		mode := old.mode

@@ -3,6 +3,8 @@ package git
 import (
 	"bufio"
 	"context"
+	"crypto/sha1" //nolint:gosec // git's object ids
+	"encoding/hex"
 	"fmt"
 	"io"
 	"strconv"
@@ -57,7 +59,9 @@ func (o *Objects) Blob(id string, limit int64) ([]byte, error) {
 		if _, err := io.CopyN(io.Discard, o.out, size+1); err != nil {
 			return nil, fmt.Errorf("read object %s: %w", id, err)
 		}
-		return nil, fmt.Errorf("read object %s: it is a %s of %d bytes, where a blob of at most %d was expected", id, fields[1], size, limit)
+		return nil, fmt.Errorf(
+			"read object %s: it is a %s of %d bytes, where a blob of at most %d was expected", id, fields[1], size, limit,
+		)
 	}
 	data := make([]byte, size+1) // and a line break
 	if _, err := io.ReadFull(o.out, data); err != nil {
@@ -68,3 +72,12 @@ func (o *Objects) Blob(id string, limit int64) ([]byte, error) {
 
 // Close ends the process.
 func (o *Objects) Close() error { return o.in.Close() }
+
+// BlobID is git's id of a file's content.
+// https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+func BlobID(content []byte) string {
+	h := sha1.New() //nolint:gosec // git's object ids
+	fmt.Fprintf(h, "blob %d\x00", len(content))
+	h.Write(content)
+	return hex.EncodeToString(h.Sum(nil))
+}

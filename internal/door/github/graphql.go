@@ -2,8 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/sha1"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
 // query asks GraphQL and reads its answer into data. An answer in which any part
@@ -327,7 +327,7 @@ func (c *Client) whole(ctx context.Context, repo Repository, o *object) ([]byte,
 	switch {
 	case o == nil || o.Kind != "Blob":
 		return nil, false, nil
-	case o.Text != nil && blobID(*o.Text) == o.OID:
+	case o.Text != nil && git.BlobID([]byte(*o.Text)) == o.OID:
 		return []byte(*o.Text), true, nil
 	}
 	data, err := c.Blob(ctx, repo, o.OID)
@@ -415,11 +415,4 @@ func (c *Client) Histories(ctx context.Context, repo Repository, commit string, 
 		steps[path] = list
 	}
 	return steps, nil
-}
-
-// blobID is git's id of a file's content.
-func blobID(content string) string {
-	h := sha1.New() //nolint:gosec // git's object ids
-	fmt.Fprintf(h, "blob %d\x00%s", len(content), content)
-	return hex.EncodeToString(h.Sum(nil))
 }

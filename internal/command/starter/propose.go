@@ -1,0 +1,87 @@
+package starter
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// Propose upgrades on a branch of its own, commits, pushes with the user's own
+// git, and opens a pull request. The branch that was checked out is so again at
+// the end. Where nothing changes, nothing is proposed.
+func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (result Upgraded, err error) {
+	run := func(args ...string) (string, error) {
+		return git.Command{Dir: request.Dir, Args: args, UserConfig: true}.Line(ctx)
+	}
+	changed, err := run("status", "--porcelain")
+	if err != nil {
+		return Upgraded{}, err
+	}
+	if changed != "" {
+		return Upgraded{}, outcome.Usagef("%s has changes that are not committed: commit them first, so that the pull request is "+
+			"the upgrade alone",
+			request.Dir)
+	}
+	repo, err := github.ParseRepository(originOf(ctx, request.Dir))
+	if err != nil {
+		return Upgraded{}, outcome.Usagef("the remote origin of %s is no repository on GitHub", request.Dir)
+	}
+	info, err := api.Repo(ctx, repo)
+	if err != nil {
+		return Upgraded{}, err
+	}
+	branch := "waybill/upgrade-" + request.Version
+	if _, err := run("switch", "--quiet", "--create", branch); err != nil {
+		return Upgraded{}, fmt.Errorf("make the branch %s (delete it if an earlier call left it): %w", branch, err)
+	}
+	defer func() {
+		_, back := run("switch", "--quiet", "-")
+		err = outcome.Join(err, back)
+	}()
+	if result, err = Upgrade(ctx, request); err != nil {
+		return result, err
+	}
+	if !slices.ContainsFunc(result.Files, func(f UpgradedFile) bool { return f.Change != Yours }) {
+		return result, nil
+	}
+	title := fmt.Sprintf("Upgrade Waybill from %s to %s", result.From, result.To)
+	for _, args := range [][]string{
+		{"add", "--all", ".github", ".waybill"}, {"commit", "--quiet", "--message=" + title}, {"push", "--quiet", "origin", branch},
+	} {
+		if _, err := run(args...); err != nil {
+			return result, err
+		}
+	}
+	pull, err := api.OpenPull(ctx, repo, github.NewPull{Title: title, Body: Body(result), Head: branch, Base: info.DefaultBranch})
+	if err == nil {
+		result.Pull = pull.URL
+	}
+	return result, err
+}
+
+// Body says what an upgrade changes, for the pull request.
+func Body(u Upgraded) string {
+	list := fmt.Sprintf(
+		"What `waybill init` wrote, brought from %s to %s. Your own changes stay.\n\n", markdown.Code(u.From), markdown.Code(u.To),
+	)
+	var differences []string
+	for _, f := range u.Files {
+		list += fmt.Sprintf("- %s: %s\n", markdown.Code(f.Path), about[f.Change])
+		if f.Diff != "" {
+			differences = append(differences, fmt.Sprintf("\n### %s\n\nTake over by hand what you want of this:\n\n%s",
+				markdown.Code(f.Path),
+				markdown.Fence("diff", f.Diff)))
+		}
+	}
+	return markdown.Comment(list, differences...)
+}
+
+var about = map[Change]string{
+	Updated: "updated; you had not changed it", Merged: "updated, with your changes", Added: "new", Deleted: "this version has it no more",
+	Yours: "as you have it", Conflict: "**both changed the same lines**, so it stays as you have it",
+}
