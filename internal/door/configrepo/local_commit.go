@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"github.com/gofrs/flock"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
-	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 const zeroOID = "0000000000000000000000000000000000000000"
@@ -243,24 +241,14 @@ func (l *Local) explain(ctx context.Context, branch, expect, doing string, err e
 // kernel drops it when a process dies.
 func (l *Local) lock(ctx context.Context) (func(), error) {
 	path := filepath.Join(l.gitDir, "waybill.lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("lock the config repository: %w", err)
-	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			f.Close()
-			return nil, fmt.Errorf("lock the config repository with %s: %w", path, err)
-		}
-		if err := retry.Wait(ctx, 5*time.Millisecond); err != nil {
-			f.Close()
+	lock := flock.New(path)
+	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+		if ctx.Err() != nil {
 			return nil, fmt.Errorf("wait for another writer (%s): %w", path, err)
 		}
+		return nil, fmt.Errorf("lock the config repository with %s: %w", path, err)
 	}
+	return func() { _ = lock.Close() }, nil
 }
 
 func firstLine(s string) string {

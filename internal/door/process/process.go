@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -133,10 +132,12 @@ func (c Command) prepare(ctx context.Context) (*exec.Cmd, *tail) {
 	if c.Stderr != nil {
 		cmd.Stderr = io.MultiWriter(c.Stderr, kept)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: c.Group}
+	if c.Group {
+		inGroup(cmd)
+	}
 	cmd.Cancel = func() error {
 		if c.Group {
-			return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+			return interrupt(cmd)
 		}
 		return cmd.Process.Signal(os.Interrupt)
 	}

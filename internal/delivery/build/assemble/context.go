@@ -7,10 +7,8 @@ import (
 	"os"
 	"path"
 	"sync"
-	"syscall"
 
 	"github.com/moby/patternmatcher"
-	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
@@ -128,13 +126,11 @@ func (b *buildContext) read(p string, match patternmatcher.MatchInfo, excluded b
 
 // readFile completes the node of what is no directory.
 func (b *buildContext) readFile(p string, info fs.FileInfo, n *node) (*node, error) {
-	st, _ := info.Sys().(*syscall.Stat_t)
 	switch {
 	case n.mode.IsRegular():
 		n.size, n.origin = info.Size(), "context "+p
 		n.open = func() (io.ReadCloser, error) { return b.root.Open(p) }
-		if st != nil && st.Nlink > 1 {
-			id := [2]uint64{uint64(st.Dev), st.Ino} //nolint:unconvert // narrower on other platforms
+		if id, linked := hardLink(info); linked {
 			n.inode, n.origin = b.inode(id), fmt.Sprint("context ", id)
 		}
 	case n.isSymlink():
@@ -143,9 +139,8 @@ func (b *buildContext) readFile(p string, info fs.FileInfo, n *node) (*node, err
 		if n.target, err = b.root.Readlink(p); err != nil {
 			return nil, fmt.Errorf("read the build context: %w", err)
 		}
-	case st != nil:
-		device := uint64(st.Rdev) //nolint:unconvert // narrower on other platforms
-		n.major, n.minor = int64(unix.Major(device)), int64(unix.Minor(device))
+	default:
+		n.major, n.minor = device(info)
 	}
 	return n, nil
 }
