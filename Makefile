@@ -81,7 +81,7 @@ lint: ## Vet, format and layout, actionlint, shellcheck
 generate: ## Write what is made from other files: actions, options and tables, init's applications, docs/json.md
 	go run ./internal/command/actiongen
 	go test ./internal/command/starter -run '^TestArchive$$' -update
-	go test ./internal/command/views -run '^TestDocuments$$' -update
+	go test ./internal/command/views -run '^Test(Documents|Schemas)$$' -update
 
 .PHONY: diagrams
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
@@ -91,7 +91,7 @@ diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
 	go run ./internal/command/actiongen -check
 	go test ./internal/command/starter -run '^TestArchive$$'
-	go test ./internal/command/views -run '^TestDocuments$$'
+	go test ./internal/command/views -run '^Test(Documents|Schemas)$$'
 	@bash scripts/terraform-docs.sh -check
 	go mod verify > /dev/null
 	go mod tidy -diff

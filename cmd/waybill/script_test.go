@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
@@ -75,10 +77,24 @@ func TestScripts(t *testing.T) {
 			"cloud":     startCloud,
 			"asked":     askedHosts,
 			"output":    readOutput,
+			"fits":      fitsSchema,
 			"sealed":    readSealed,
 		})),
 		Condition: condition(tools),
 	})
+}
+
+// fitsSchema holds what a command printed against docs/schema: fits COMMAND
+func fitsSchema(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: fits COMMAND")
+	}
+	compiler := jsonschema.NewCompiler()
+	schema, err := compiler.Compile("../../docs/schema/" + args[0] + ".json")
+	ts.Check(err)
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile("stdout")))
+	ts.Check(err)
+	ts.Check(schema.Validate(document))
 }
 
 // pushImage pushes an image for linux/amd64 and linux/arm64 and sets IMAGE,

@@ -146,11 +146,7 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	})
 	proc.debug = root.PersistentFlags().Bool("debug", false, debugDoc)
 	started := false
-	for _, c := range contract.Commands() {
-		if f, ok := p.Commands[c.Name]; ok {
-			root.AddCommand(command(c, f, proc, &started))
-		}
-	}
+	p.addCommands(root, proc, &started)
 	root.AddCommand(p.Extra...)
 	for _, extra := range p.Extra {
 		if inner := extra.RunE; inner != nil {
@@ -167,6 +163,27 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	}
 	report(err, proc)
 	return outcome.Code(err)
+}
+
+// addCommands puts the commands below the headings of the help. A program of few
+// commands has none.
+func (p Program) addCommands(root *cobra.Command, proc Process, started *bool) {
+	for _, section := range contract.Sections() {
+		for _, c := range section.Commands {
+			f, ok := p.Commands[c.Name]
+			if !ok {
+				continue
+			}
+			cmd := command(c, f, proc, started)
+			if len(p.Commands) > len(section.Commands) {
+				cmd.GroupID = section.Title
+				if !root.ContainsGroup(section.Title) {
+					root.AddGroup(&cobra.Group{ID: section.Title, Title: section.Title + ":"})
+				}
+			}
+			root.AddCommand(cmd)
+		}
+	}
 }
 
 func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Command {

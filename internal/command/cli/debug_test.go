@@ -55,21 +55,24 @@ func TestCompletion(t *testing.T) {
 	program := func(args ...string) (int, string) {
 		var stdout, stderr strings.Builder
 		never := func() cli.Func { return nil }
-		program := cli.Program{Name: "waybill", Commands: map[string]cli.Func{"promote": never(), "hold": never()}}
+		program := cli.Program{Name: "waybill", Commands: map[string]cli.Func{"promote": never(), "hold": never(), "why": never(), "status": never(),
+			"plan": never(), "init": never(), "build": never()}}
 		code := program.Run(t.Context(), cli.Process{Args: args, Getenv: func(string) string { return "" }, Stdout: &stdout,
 			Stderr: &stderr})
 		return code, stdout.String()
 	}
 	for words, want := range map[string]string{
 		"hold --dir DIR --env": "dev\nprod\n:4\n", "hold --dir DIR --app": "backend\n:4\n", "promote --dir DIR --from": "dev\nprod\n:4\n",
-		"hold --format": "text\njson\n:4\n", "hold --dir DIR/none --env": ":4\n",
+		"hold --format": "text\njson\n:4\n", "why --dir DIR": "backend\n:4\n", "why --dir DIR backend": "dev\nprod\n:4\n",
+		"why --dir DIR backend dev": ":4\n", "init": "app\nconfig\ninfra\n:4\n", "hold --dir DIR/none --env": ":4\n",
 	} {
 		args := append([]string{"__complete"}, strings.Fields(strings.ReplaceAll(words, "DIR", dir))...)
 		if code, got := program(append(args, "")...); code != 0 || got != want {
 			t.Errorf("%s: exit %d, %q, want %q", words, code, got, want)
 		}
 	}
-	if _, help := program("--help"); !strings.Contains(help, "completion  Generate the autocompletion script") {
+	if _, help := program("--help"); !strings.Contains(help, "\nWhat runs, and why:\n  status ") ||
+		!strings.Contains(help, "completion  Generate the autocompletion script") {
 		t.Errorf("the help does not list completion: %s", help)
 	}
 }

@@ -14,8 +14,7 @@ import (
 var unknown = regexp.MustCompile(`^unknown (?:flag: (--)|command ")([^"]+)`)
 
 // meant names the command or flag that is nearest to the unknown one of an
-// error; as the
-// middle of the message. The distance is the one by which cobra compares commands.
+// error, as the middle of the message. The distance is the one by which cobra compares commands.
 func meant(cmd *cobra.Command, err error) string {
 	m := unknown.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -49,25 +48,39 @@ func flagNames(command string) []string {
 // complete lets shells complete the values that are known: choices, and the
 // environments and applications of waybill.yaml.
 func complete(cmd *cobra.Command, c contract.Command) {
+	var arguments []contract.Input
 	for _, in := range c.Inputs {
+		if in.Positional {
+			arguments = append(arguments, in)
+		}
 		if cmd.Flags().Lookup(in.Flag()) == nil {
 			continue
 		}
-		values := func(*cobra.Command) []string { return in.Values }
-		switch {
-		case in.Type == contract.Choice:
-		case in.Placeholder == "ENV":
-			values = func(cmd *cobra.Command) []string { return ofConfig(cmd, (*config.Config).EnvironmentNames) }
-		case in.Placeholder == "APP":
-			values = func(cmd *cobra.Command) []string { return ofConfig(cmd, (*config.Config).AppNames) }
-		default:
-			continue
-		}
-		complete := func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-			return values(cmd), cobra.ShellCompDirectiveNoFileComp
-		}
-		_ = cmd.RegisterFlagCompletionFunc(in.Flag(), complete) // the flag is there, and has none yet
+		// The flag is there, and has none yet.
+		_ = cmd.RegisterFlagCompletionFunc(in.Flag(), func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			return known(cmd, in)
+		})
 	}
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(before) >= len(arguments) {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return known(cmd, arguments[len(before)])
+	}
+}
+
+// known are the values of an input, as far as they can be listed. The shell
+// completes others by the names of files.
+func known(cmd *cobra.Command, in contract.Input) ([]string, cobra.ShellCompDirective) {
+	switch {
+	case in.Type == contract.Choice:
+		return in.Values, cobra.ShellCompDirectiveNoFileComp
+	case in.Placeholder == "ENV":
+		return ofConfig(cmd, (*config.Config).EnvironmentNames), cobra.ShellCompDirectiveNoFileComp
+	case in.Placeholder == "APP":
+		return ofConfig(cmd, (*config.Config).AppNames), cobra.ShellCompDirectiveNoFileComp
+	}
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
 // ofConfig reads names from waybill.yaml in --dir or the working directory. A

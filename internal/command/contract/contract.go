@@ -113,14 +113,30 @@ type Command struct {
 	CommandOnly bool
 }
 
-// Commands lists the commands in the order of the delivery line, then of
-// the terraform gate, which is the order of the help and the README.
-func Commands() []Command {
-	return []Command{
-		changed, compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why,
-		historyCommand, reportCommand, replayCommand, policyCommand, setupCommand, doctorCommand,
-		login, plan, gate, applyCommand, driftCommand, initialize, upgradeCommand, schema, version,
+// Section is a heading of the help.
+type Section struct {
+	Title    string
+	Commands []Command
+}
+
+// Sections lists the commands in the order of the delivery line, then of the
+// terraform gate, which is the order of the help and the README.
+func Sections() []Section {
+	return []Section{
+		{"From source to a signed image", []Command{changed, compile, build, scan, sign, verify, tag}},
+		{"From one environment to the next", []Command{bump, promote, check, diff, rollback, holdCommand}},
+		{"What runs, and why", []Command{status, why, historyCommand, reportCommand, replayCommand}},
+		{"Terraform", []Command{login, plan, gate, applyCommand, driftCommand}},
+		{"Set up", []Command{initialize, setupCommand, doctorCommand, upgradeCommand, policyCommand, schema, version}},
 	}
+}
+
+// Commands lists the commands of all sections.
+func Commands() (all []Command) {
+	for _, section := range Sections() {
+		all = append(all, section.Commands...)
+	}
+	return all
 }
 
 // Lookup finds a command by name.

@@ -392,40 +392,6 @@ type Replay struct {
 	Registry
 }
 
-// Policy are the inputs of waybill policy.
-type Policy struct {
-	Engine          Engine   `input:"engine"`
-	File            string   `input:"file"`
-	Env             string   `input:"env"`
-	Name            string   `input:"name"`
-	ExceptNamespace []string `input:"except_namespace"`
-	PullSecret      string   `input:"pull_secret"`
-}
-
-// Setup are the inputs of waybill setup.
-type Setup struct {
-	Owner    string   `input:"owner"`
-	Config   string   `input:"config"`
-	Infra    string   `input:"infra"`
-	App      []string `input:"app"`
-	Team     string   `input:"team"`
-	Public   bool     `input:"public"`
-	Registry string   `input:"registry"`
-	Yes      bool     `input:"yes"`
-	Undo     bool     `input:"undo"`
-	DryRun   bool     `input:"dry_run"`
-	Format   Format   `input:"format"`
-	GitHub
-}
-
-// Doctor are the inputs of waybill doctor.
-type Doctor struct {
-	Format Format `input:"format"`
-	Repository
-	GitHub
-	Registry
-}
-
 // Login are the inputs of waybill login.
 type Login struct {
 	Format Format `input:"format"`
@@ -545,6 +511,30 @@ type Init struct {
 	Format        Format   `input:"format"`
 }
 
+// Setup are the inputs of waybill setup.
+type Setup struct {
+	Owner    string   `input:"owner"`
+	Config   string   `input:"config"`
+	Infra    string   `input:"infra"`
+	App      []string `input:"app"`
+	Team     string   `input:"team"`
+	Public   bool     `input:"public"`
+	Registry string   `input:"registry"`
+	Yes      bool     `input:"yes"`
+	Undo     bool     `input:"undo"`
+	DryRun   bool     `input:"dry_run"`
+	Format   Format   `input:"format"`
+	GitHub
+}
+
+// Doctor are the inputs of waybill doctor.
+type Doctor struct {
+	Format Format `input:"format"`
+	Repository
+	GitHub
+	Registry
+}
+
 // Upgrade are the inputs of waybill upgrade.
 type Upgrade struct {
 	Dir           string `input:"dir"`
@@ -553,6 +543,16 @@ type Upgrade struct {
 	DryRun        bool   `input:"dry_run"`
 	Format        Format `input:"format"`
 	GitHub
+}
+
+// Policy are the inputs of waybill policy.
+type Policy struct {
+	Engine          Engine   `input:"engine"`
+	File            string   `input:"file"`
+	Env             string   `input:"env"`
+	Name            string   `input:"name"`
+	ExceptNamespace []string `input:"except_namespace"`
+	PullSecret      string   `input:"pull_secret"`
 }
 
 // Schema are the inputs of waybill schema.

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/command/views"
+	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -59,7 +60,8 @@ func TestDocuments(t *testing.T) {
 	w.WriteString("<!-- Written by make generate from the Go types of the results. Do not edit. -->\n\n# Results as JSON\n\n" +
 		"`--format json` prints the result of a command on standard output. Fields that are marked optional are left out when they " +
 		"are empty. " +
-		"Times are in RFC 3339, digests and images in the form REPOSITORY@sha256:HEX.\n")
+		"Times are in RFC 3339, digests and images in the form REPOSITORY@sha256:HEX. " +
+		"docs/schema has a JSON Schema for each.\n")
 	for _, c := range contract.Commands() {
 		in, takes := c.Input("format")
 		if !takes || !slices.Contains(in.Values, "json") {
@@ -71,8 +73,11 @@ func TestDocuments(t *testing.T) {
 		}
 		result := document(t, rendered[c.Name])
 		name := w.name(result)
-		if c.Name == "apply" {
+		switch c.Name {
+		case "apply":
 			name += ", once for each plan that is applied"
+		case "scan":
+			name += "; with `--running` " + w.name(reflect.TypeFor[running.Report]())
 		}
 		fmt.Fprintf(w, "\n## %s\n\n%s.\n", c.Name, name)
 	}
