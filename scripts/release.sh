@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds the release archives of this commit into dist/, the same bytes
-# wherever it runs, and writes their SHA-256 to actions/checksums.txt, which
-# actions/install.sh verifies downloads against.
+# Builds the release archives of these sources into dist/, the same bytes
+# wherever and whenever it runs, and writes their SHA-256 to actions/checksums.txt,
+# which actions/install.sh verifies downloads against. Another Go toolchain gives
+# other bytes: it takes the one that scripts/toolchain.txt names.
 #
 #   scripts/release.sh            builds, and writes actions/checksums.txt
 #   scripts/release.sh --check    builds, and fails where a sum is not the one in
@@ -9,15 +10,21 @@
 #                                 runs before it publishes
 #
 # In: BINARIES  (waybill waybill-scan waybill-sandbox)
-#     TARGETS   (linux/amd64 linux/arm64)
+#     TARGETS   (linux and darwin, amd64 and arm64; windows/amd64 gets waybill alone)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=$(cat actions/version.txt)
 read -r -a binaries <<< "${BINARIES:-waybill waybill-scan waybill-sandbox}"
-read -r -a targets <<< "${TARGETS:-linux/amd64 linux/arm64}"
-# Of the last change to what is built: committing the sums must not change them.
-epoch=$(git log -1 --format=%ct -- . ":!actions/checksums.txt")
+read -r -a targets <<< "${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}"
+# The same for every commit: a squash or rebase merge gives another time.
+epoch=315532800
+toolchain=$(cat scripts/toolchain.txt)
+export GOTOOLCHAIN=$toolchain
+if [ "$(go env GOVERSION)" != "$toolchain" ]; then
+  echo "this is $(go env GOVERSION), and a release is built by $toolchain, which scripts/toolchain.txt names" >&2
+  exit 1
+fi
 mkdir -p dist
 sums=$(mktemp)
 trap 'rm -f "$sums"' EXIT
@@ -25,15 +32,17 @@ trap 'rm -f "$sums"' EXIT
 for target in "${targets[@]}"; do
   os=${target%/*} arch=${target#*/}
   for name in "${binaries[@]}"; do
+    if [ "$os" = windows ] && [ "$name" != waybill ]; then continue; fi
+    suffix=$([ "$os" != windows ] || echo .exe)
     stage=$(mktemp -d)
     CGO_ENABLED=0 GOEXPERIMENT=jsonv2 GOFLAGS='' GOOS=$os GOARCH=$arch go build -trimpath -buildvcs=false \
-      -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/command/cli.version=$version" -o "$stage/$name" "./cmd/$name"
+      -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/command/cli.version=$version" -o "$stage/$name$suffix" "./cmd/$name"
     cp LICENSE "$stage/"
     archive=${name}_${version}_${os}_${arch}.tar.gz
-    tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name" LICENSE \
+    tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name$suffix" LICENSE \
       | gzip -9n > "dist/$archive"
     # The binary by itself too: install.sh verifies it before each first run.
-    printf '%s  %s\n' "$(sha256sum < "$stage/$name" | cut -d ' ' -f 1)" "${archive%.tar.gz}" | tee -a "$sums"
+    printf '%s  %s\n' "$(sha256sum < "$stage/$name$suffix" | cut -d ' ' -f 1)" "${archive%.tar.gz}" | tee -a "$sums"
     rm -r "$stage"
     (cd dist && sha256sum "$archive") | tee -a "$sums"
   done

@@ -55,8 +55,9 @@ func TestCompletion(t *testing.T) {
 	program := func(args ...string) (int, string) {
 		var stdout, stderr strings.Builder
 		never := func() cli.Func { return nil }
-		program := cli.Program{Name: "waybill", Commands: map[string]cli.Func{"promote": never(), "hold": never(), "why": never(), "status": never(),
-			"plan": never(), "init": never(), "build": never()}}
+		program := cli.Program{Name: "waybill", Commands: map[string]cli.Func{"promote": never(), "hold": never(), "why": never(),
+			"status": never(),
+			"plan":   never(), "init": never(), "build": never()}}
 		code := program.Run(t.Context(), cli.Process{Args: args, Getenv: func(string) string { return "" }, Stdout: &stdout,
 			Stderr: &stderr})
 		return code, stdout.String()
