@@ -75,6 +75,8 @@ module "cluster" {
   name                     = local.names[each.key]
   environment              = each.value.environment
   kubernetes_version       = each.value.kubernetes_version
+  support_type             = each.value.support_type
+  addons                   = each.value.addons
   vpc_id                   = module.network[each.key].vpc_id
   node_subnet_ids          = module.network[each.key].private_subnet_ids
   control_plane_subnet_ids = module.network[each.key].intra_subnet_ids

@@ -24,8 +24,13 @@ variable "clusters" {
     cidr               = string
     nat                = optional(string)
     kubernetes_version = optional(string)
-    api_allowed_cidrs  = optional(set(string), [])
-    domain             = optional(string)
+    support_type       = optional(string, "STANDARD")
+    addons = optional(map(object({
+      version       = optional(string)
+      configuration = optional(string)
+    })))
+    api_allowed_cidrs = optional(set(string), [])
+    domain            = optional(string)
 
     admin_role_arns       = optional(set(string), [])
     break_glass_role_arns = optional(set(string), [])
@@ -44,6 +49,8 @@ variable "clusters" {
       max            = optional(number, 10)
       disk_gib       = optional(number, 50)
       labels         = optional(map(string), {})
+
+      release_version = optional(string)
     })), { general = {} })
     ingress_nodes = optional(object({
       instance_types = optional(list(string), ["t3.medium"])
@@ -51,6 +58,8 @@ variable "clusters" {
       min            = optional(number, 2)
       max            = optional(number, 4)
       disk_gib       = optional(number, 50)
+
+      release_version = optional(string)
     }), {})
     scale_down = optional(bool, true)
     working_hours = optional(object({

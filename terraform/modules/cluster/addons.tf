@@ -9,6 +9,13 @@ locals {
   }
 }
 
+# EKS's default for the control plane's version: add-ons follow its upgrade.
+data "aws_eks_addon_version" "this" {
+  for_each           = { for name, a in var.addons : name => a if a.version == null }
+  addon_name         = each.key
+  kubernetes_version = aws_eks_cluster.this.version
+}
+
 resource "aws_iam_role" "addon" {
   for_each           = { for name, r in local.addon_roles : name => r if contains(keys(var.addons), name) }
   name_prefix        = "${substr(var.name, 0, 18)}-${substr(each.key, 0, 17)}-"
@@ -27,7 +34,7 @@ resource "aws_eks_addon" "early" {
   for_each                    = { for name, a in var.addons : name => a if contains(local.early_addons, name) }
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = each.value.version
+  addon_version               = each.value.version == null ? data.aws_eks_addon_version.this[each.key].version : each.value.version
   configuration_values        = each.value.configuration
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
@@ -47,7 +54,7 @@ resource "aws_eks_addon" "late" {
   for_each                    = { for name, a in var.addons : name => a if !contains(local.early_addons, name) }
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
-  addon_version               = each.value.version
+  addon_version               = each.value.version == null ? data.aws_eks_addon_version.this[each.key].version : each.value.version
   configuration_values        = each.value.configuration
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"

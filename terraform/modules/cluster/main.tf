@@ -137,10 +137,8 @@ resource "aws_eks_cluster" "this" {
     }
   }
 
-  # One minor version at a time, on the day you choose: no automatic upgrade
-  # to extended support's end.
   upgrade_policy {
-    support_type = "STANDARD"
+    support_type = var.support_type
   }
 
   zonal_shift_config {

@@ -8,6 +8,11 @@ locals {
     }) },
   )
 
+  # Graviton is a g among the attributes after the generation: t4g, m7gd, is4gen.
+  # https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+  architectures = { for name, g in local.groups : name => can(regex("^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)[.]", g.instance_types[0])) ? "arm64" : "x86_64" }
+  ami_types     = { x86_64 = "AL2023_x86_64_STANDARD", arm64 = "AL2023_ARM_64_STANDARD" }
+
   # One switch and one environment: nothing else is ever scaled down.
   scheduled = var.scale_down && var.environment == "dev" ? local.groups : {}
 }
@@ -31,6 +36,14 @@ resource "aws_iam_role_policy_attachment" "node" {
   for_each   = toset(["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonSSMManagedInstanceCore"])
   role       = aws_iam_role.node.name
   policy_arn = "arn:${local.partition}:iam::aws:policy/${each.key}"
+}
+
+# The newest image for the control plane's version: nodes get patches by a plan
+# that is approved like any other.
+# https://docs.aws.amazon.com/eks/latest/userguide/retrieve-ami-id.html
+data "aws_ssm_parameter" "release" {
+  for_each = toset([for name, g in local.groups : local.architectures[name] if g.release_version == null])
+  name     = "/aws/service/eks/optimized-ami/${aws_eks_cluster.this.version}/amazon-linux-2023/${each.key}/standard/recommended/release_version"
 }
 
 resource "aws_launch_template" "node" {
@@ -71,17 +84,18 @@ resource "aws_launch_template" "node" {
 }
 
 resource "aws_eks_node_group" "this" {
-  for_each        = local.groups
-  cluster_name    = aws_eks_cluster.this.name
-  node_group_name = each.key
-  version         = aws_eks_cluster.this.version
-  node_role_arn   = aws_iam_role.node.arn
-  subnet_ids      = var.node_subnet_ids
-  instance_types  = each.value.instance_types
-  capacity_type   = each.value.capacity_type
-  ami_type        = "AL2023_x86_64_STANDARD"
-  labels          = each.value.labels
-  tags            = local.tags
+  for_each               = local.groups
+  cluster_name           = aws_eks_cluster.this.name
+  node_group_name_prefix = "${each.key}-"
+  version                = aws_eks_cluster.this.version
+  release_version        = each.value.release_version == null ? data.aws_ssm_parameter.release[local.architectures[each.key]].insecure_value : each.value.release_version
+  node_role_arn          = aws_iam_role.node.arn
+  subnet_ids             = var.node_subnet_ids
+  instance_types         = each.value.instance_types
+  capacity_type          = each.value.capacity_type
+  ami_type               = local.ami_types[local.architectures[each.key]]
+  labels                 = each.value.labels
+  tags                   = local.tags
 
   launch_template {
     id      = aws_launch_template.node[each.key].id
@@ -111,9 +125,11 @@ resource "aws_eks_node_group" "this" {
     }
   }
 
-  # The autoscaler and the working hours move it.
+  # The autoscaler and the working hours move the size. A group that has to be
+  # replaced, by other instance types for example, goes when the new one is there.
   lifecycle {
-    ignore_changes = [scaling_config[0].desired_size]
+    create_before_destroy = true
+    ignore_changes        = [scaling_config[0].desired_size]
   }
 
   depends_on = [aws_iam_role_policy_attachment.node, aws_eks_addon.early]

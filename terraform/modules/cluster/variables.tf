@@ -26,6 +26,16 @@ variable "kubernetes_version" {
   }
 }
 
+variable "support_type" {
+  description = "What happens when standard support of the Kubernetes version ends, 14 months after EKS has it. STANDARD: AWS upgrades the control plane by itself then. EXTENDED: the version stays for another 12 months at a higher price, and is upgraded after that. Upgrade before, on a day that you choose."
+  type        = string
+  default     = "STANDARD"
+  validation {
+    condition     = contains(["STANDARD", "EXTENDED"], var.support_type)
+    error_message = "support_type must be STANDARD or EXTENDED."
+  }
+}
+
 variable "vpc_id" {
   description = "VPC of the cluster."
   type        = string
@@ -138,11 +148,12 @@ variable "developer_groups" {
 }
 
 variable "addons" {
-  description = "EKS add-ons, by name, with version and configuration (JSON) where they are fixed; EKS's default version otherwise. vpc-cni, kube-proxy and eks-pod-identity-agent come before the nodes, the others after."
+  description = "EKS add-ons, by name, with version and configuration (JSON) where they are fixed. Without a version they follow the control plane: EKS's default for its version. vpc-cni, kube-proxy and eks-pod-identity-agent come before the nodes, the others after."
   type = map(object({
     version       = optional(string)
     configuration = optional(string)
   }))
+  nullable = false
   default = {
     vpc-cni                = { configuration = "{\"enableNetworkPolicy\":\"true\"}" }
     kube-proxy             = {}
@@ -163,15 +174,16 @@ variable "addons" {
 }
 
 variable "node_groups" {
-  description = "Managed node groups, by name. Three t3.medium by default, from two to ten."
+  description = "Managed node groups, by name. Three t3.medium by default, from two to ten. The instance types decide the architecture: all x86-64 or all Graviton. Nodes follow the newest image of their Kubernetes version unless release_version names one, such as 1.34.1-20251120."
   type = map(object({
-    instance_types = optional(list(string), ["t3.medium"])
-    capacity_type  = optional(string, "ON_DEMAND")
-    desired        = optional(number, 3)
-    min            = optional(number, 2)
-    max            = optional(number, 10)
-    disk_gib       = optional(number, 50)
-    labels         = optional(map(string), {})
+    instance_types  = optional(list(string), ["t3.medium"])
+    capacity_type   = optional(string, "ON_DEMAND")
+    desired         = optional(number, 3)
+    min             = optional(number, 2)
+    max             = optional(number, 10)
+    disk_gib        = optional(number, 50)
+    labels          = optional(map(string), {})
+    release_version = optional(string)
   }))
   default = { general = {} }
   validation {
@@ -194,16 +206,29 @@ variable "node_groups" {
     condition     = alltrue([for g in var.node_groups : length(g.instance_types) > 0])
     error_message = "node_groups: instance_types must name at least one type."
   }
+  validation {
+    condition     = alltrue([for g in var.node_groups : length(distinct([for t in g.instance_types : can(regex("^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)[.]", t))])) <= 1])
+    error_message = "node_groups: instance_types of one group must have one architecture: all x86-64, or all Graviton such as t4g.medium."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.node_groups) : length(name) <= 36])
+    error_message = "node_groups: names must have at most 36 characters: EKS adds 26 to tell a new group from the one that it replaces."
+  }
+  validation {
+    condition     = alltrue([for g in var.node_groups : g.release_version == null || can(regex("^1[.][0-9]+[.][0-9]+-[0-9]{8}$", g.release_version))])
+    error_message = "node_groups: release_version must be a release of the AMI, such as 1.34.1-20251120, or null for the newest."
+  }
 }
 
 variable "ingress_nodes" {
   description = "The node group that takes traffic from outside: tainted dedicated=ingress:NoSchedule and labelled dedicated=ingress, at least two nodes."
   type = object({
-    instance_types = optional(list(string), ["t3.medium"])
-    desired        = optional(number, 2)
-    min            = optional(number, 2)
-    max            = optional(number, 4)
-    disk_gib       = optional(number, 50)
+    instance_types  = optional(list(string), ["t3.medium"])
+    desired         = optional(number, 2)
+    min             = optional(number, 2)
+    max             = optional(number, 4)
+    disk_gib        = optional(number, 50)
+    release_version = optional(string)
   })
   default = {}
   validation {
@@ -213,6 +238,10 @@ variable "ingress_nodes" {
   validation {
     condition     = var.ingress_nodes.min <= var.ingress_nodes.desired && var.ingress_nodes.desired <= var.ingress_nodes.max
     error_message = "ingress_nodes.desired must be between min and max."
+  }
+  validation {
+    condition     = length(distinct([for t in var.ingress_nodes.instance_types : can(regex("^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)[.]", t))])) == 1
+    error_message = "ingress_nodes: instance_types must name types of one architecture: all x86-64, or all Graviton such as t4g.medium."
   }
 }
 

@@ -282,3 +282,66 @@ run "components" {
     error_message = "the role is that of the service account"
   }
 }
+
+run "versions_follow" {
+  assert {
+    condition     = alltrue([for g in aws_eks_node_group.this : g.release_version == "1.34.1-20251120"]) && data.aws_ssm_parameter.release["x86_64"].name == "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64/standard/recommended/release_version"
+    error_message = "nodes follow the newest image of their version"
+  }
+  assert {
+    condition     = alltrue([for a in merge(aws_eks_addon.early, aws_eks_addon.late) : a.addon_version == "v1.20.4-eksbuild.2"]) && data.aws_eks_addon_version.this["coredns"].kubernetes_version == "1.34"
+    error_message = "add-ons follow the control plane"
+  }
+  assert {
+    condition     = aws_eks_cluster.this.upgrade_policy[0].support_type == "STANDARD"
+    error_message = "AWS upgrades when standard support ends, unless asked otherwise"
+  }
+}
+
+run "versions_that_are_fixed" {
+  variables {
+    support_type  = "EXTENDED"
+    ingress_nodes = { release_version = "1.34.0-20251001" }
+    node_groups   = { general = { release_version = "1.34.0-20251002" } }
+    addons = {
+      vpc-cni                = { version = "v1.19.0-eksbuild.1" }
+      kube-proxy             = {}
+      eks-pod-identity-agent = {}
+      coredns                = {}
+    }
+  }
+  assert {
+    condition     = aws_eks_node_group.this["general"].release_version == "1.34.0-20251002" && aws_eks_node_group.this["ingress"].release_version == "1.34.0-20251001" && length(data.aws_ssm_parameter.release) == 0
+    error_message = "nodes have the image that was named"
+  }
+  assert {
+    condition     = aws_eks_addon.early["vpc-cni"].addon_version == "v1.19.0-eksbuild.1" && aws_eks_addon.late["coredns"].addon_version == "v1.20.4-eksbuild.2"
+    error_message = "an add-on has the version that was named"
+  }
+  assert {
+    condition     = aws_eks_cluster.this.upgrade_policy[0].support_type == "EXTENDED"
+    error_message = "the version stays as long as it is supported"
+  }
+}
+
+run "graviton" {
+  variables {
+    node_groups   = { general = { instance_types = ["t4g.medium", "m7gd.large", "is4gen.large"] }, graphics = { instance_types = ["g4dn.xlarge", "p5en.48xlarge"] } }
+    ingress_nodes = { instance_types = ["c7gn.large"] }
+  }
+  assert {
+    condition     = { for name, g in aws_eks_node_group.this : name => g.ami_type } == { general = "AL2023_ARM_64_STANDARD", graphics = "AL2023_x86_64_STANDARD", ingress = "AL2023_ARM_64_STANDARD" }
+    error_message = "the instance types decide the architecture of the image"
+  }
+  assert {
+    condition     = keys(data.aws_ssm_parameter.release) == ["arm64", "x86_64"]
+    error_message = "each architecture has its newest image"
+  }
+}
+
+run "groups_are_replaced_before_they_go" {
+  assert {
+    condition     = aws_eks_node_group.this["general"].node_group_name_prefix == "general-" && aws_eks_node_group.this["ingress"].node_group_name_prefix == "ingress-"
+    error_message = "a new group can be there beside the one that it replaces"
+  }
+}

@@ -380,3 +380,43 @@ run "refuses_a_bucket_name" {
   }
   expect_failures = [var.component_resources]
 }
+
+run "refuses_an_unknown_support_type" {
+  command = plan
+  variables {
+    support_type = "FOREVER"
+  }
+  expect_failures = [var.support_type]
+}
+
+run "refuses_two_architectures_in_one_group" {
+  command = plan
+  variables {
+    node_groups = { general = { instance_types = ["t3.medium", "t4g.medium"] } }
+  }
+  expect_failures = [var.node_groups]
+}
+
+run "refuses_two_architectures_of_ingress_nodes" {
+  command = plan
+  variables {
+    ingress_nodes = { instance_types = ["t3.medium", "t4g.medium"] }
+  }
+  expect_failures = [var.ingress_nodes]
+}
+
+run "refuses_a_long_name_of_a_group" {
+  command = plan
+  variables {
+    node_groups = { a-name-of-thirty-seven-characters-abcd = {} }
+  }
+  expect_failures = [var.node_groups]
+}
+
+run "refuses_a_release_that_is_none" {
+  command = plan
+  variables {
+    node_groups = { general = { release_version = "latest" } }
+  }
+  expect_failures = [var.node_groups]
+}
