@@ -78,7 +78,7 @@ variable "clusters" {
       }), {})
     }))
     backup = optional(object({
-      copy_region = string
+      copy_region = optional(string)
       lock = optional(object({
         mode = optional(string, "GOVERNANCE")
         days = optional(number, 30)
@@ -94,7 +94,7 @@ variable "clusters" {
     error_message = "clusters: names must be 1 to 12 lower-case letters, digits and hyphens, such as dev or prod-eu."
   }
   validation {
-    condition     = alltrue([for c in var.clusters : c.environment != "prod" || c.backup != null])
+    condition     = alltrue([for c in var.clusters : c.environment != "prod" || try(c.backup.copy_region, null) != null])
     error_message = "clusters: a prod cluster needs backup, with the region of its copy."
   }
   validation {

@@ -16,7 +16,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`environment += "(?:dev|staging|prod)"`,
 
 	`https://token\.actions\.githubusercontent\.com\b`,
-	`\bacme\.example\b`,
+	`\bdev\.acme\.example, staging\.acme\.example\b`, `\bacme\.example\b`,
 	`\bghcr\.io/acme/backend\b`, `\bghcr\.io/acme\b`,
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
@@ -42,6 +42,8 @@ func (n Names) fill(text string, c scope) string {
 			return n.Issuer
 		case "acme.example":
 			return n.Domain
+		case "dev.acme.example, staging.acme.example":
+			return n.otherZones()
 		case "ghcr.io/acme/backend":
 			return n.Image
 		case "ghcr.io/acme":
@@ -94,6 +96,15 @@ func (n Names) fill(text string, c scope) string {
 		}
 		return token
 	})
+}
+
+// otherZones are those below the last environment's, which has the domain itself.
+func (n Names) otherZones() string {
+	var zones []string
+	for _, name := range n.Environments[:len(n.Environments)-1] {
+		zones = append(zones, name+"."+n.Domain)
+	}
+	return strings.Join(zones, ", ")
 }
 
 // enumerate joins names as a sentence does: a, b or c.

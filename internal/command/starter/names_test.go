@@ -240,3 +240,20 @@ func TestDocumentsCountEnvironments(t *testing.T) {
 		}
 	}
 }
+
+// The last environment has the domain itself, and leaves the zones below it to
+// the clusters that may write them.
+func TestZonesBelowAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	n := umbrella
+	n.Environments = []string{"qa", "test", "preprod", "live"}
+	files := written(t, starter.Config, n)
+	for name, want := range map[string]string{
+		"live": "excludeDomains: [qa." + n.Domain + ", test." + n.Domain + ", preprod." + n.Domain + "]\n",
+		"qa":   "domainFilters: [qa." + n.Domain + "]\n",
+	} {
+		if text := files["clusters/"+name+"/values/external-dns.yaml"]; !strings.Contains(text, want) {
+			t.Errorf("%s has no %q:\n%s", name, want, text)
+		}
+	}
+}

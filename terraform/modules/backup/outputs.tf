@@ -14,11 +14,11 @@ output "kms_key_arn" {
 }
 
 output "copy_bucket" {
-  description = "Bucket of the copy, to restore from when the region is lost."
-  value       = module.copy.id
+  description = "Bucket of the copy, to restore from when the region is lost; null without one."
+  value       = one(module.copy[*].id)
 }
 
 output "copy_kms_key_arn" {
-  description = "Key of the copy."
-  value       = aws_kms_key.copy.arn
+  description = "Key of the copy; null without one."
+  value       = one(aws_kms_key.copy[*].arn)
 }

@@ -8,10 +8,11 @@ variable "name" {
 }
 
 variable "copy_region" {
-  description = "Region of the copy, another than the one of the backups."
+  description = "Region of the copy, another than the one of the backups. None is made when null: what was there is lost with the region."
   type        = string
+  default     = null
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.copy_region))
+    condition     = var.copy_region == null || can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.copy_region))
     error_message = "copy_region must be the name of a region, such as eu-central-1."
   }
 }

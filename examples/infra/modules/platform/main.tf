@@ -38,7 +38,7 @@ module "platform" {
         # The quarterly drill of the config repository.
         restore-drill = { role_arn = "${local.roles}/restore-drill-${var.cluster}", namespaces = ["restore-drill"], edit = true }
       }
-      backup = var.copy_region == null ? null : { copy_region = var.copy_region }
+      backup = { copy_region = var.copy_region }
     }
   }
 

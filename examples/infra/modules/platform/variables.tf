@@ -24,7 +24,7 @@ variable "domain" {
 }
 
 variable "copy_region" {
-  description = "Region that its backups are copied to; no backups when null."
+  description = "Region that its backups are copied to; no copy when null."
   type        = string
   default     = null
 }

@@ -9,35 +9,47 @@ variables {
 
 run "copy" {
   assert {
-    condition     = aws_kms_key.copy.region == "eu-central-1" && aws_kms_key.copy.enable_key_rotation && aws_kms_key.this.enable_key_rotation
+    condition     = aws_kms_key.copy[0].region == "eu-central-1" && aws_kms_key.copy[0].enable_key_rotation && aws_kms_key.this.enable_key_rotation
     error_message = "the copy has a key of its own in its region"
   }
   assert {
-    condition     = aws_s3_bucket_replication_configuration.this.rule[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this.rule[0].delete_marker_replication[0].status == "Disabled"
+    condition     = aws_s3_bucket_replication_configuration.this[0].rule[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this[0].rule[0].delete_marker_replication[0].status == "Disabled"
     error_message = "everything is copied but deletions"
   }
   assert {
-    condition     = aws_s3_bucket_replication_configuration.this.rule[0].source_selection_criteria[0].sse_kms_encrypted_objects[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this.rule[0].destination[0].encryption_configuration[0].replica_kms_key_id == aws_kms_key.copy.arn
+    condition     = aws_s3_bucket_replication_configuration.this[0].rule[0].source_selection_criteria[0].sse_kms_encrypted_objects[0].status == "Enabled" && aws_s3_bucket_replication_configuration.this[0].rule[0].destination[0].encryption_configuration[0].replica_kms_key_id == aws_kms_key.copy[0].arn
     error_message = "encrypted objects are copied, under the other key"
   }
   assert {
-    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.copy.policy).Statement : alltrue([for a in s.Action : !strcontains(a, "Delete") && !strcontains(a, "*")])])
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.copy[0].policy).Statement : alltrue([for a in s.Action : !strcontains(a, "Delete") && !strcontains(a, "*")])])
     error_message = "who copies deletes nothing"
   }
   assert {
-    condition     = jsondecode(aws_iam_role.copy.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "111122223333"
+    condition     = jsondecode(aws_iam_role.copy[0].assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "111122223333"
     error_message = "S3 copies for this account alone"
   }
 }
 
 run "locked" {
   assert {
-    condition     = module.backup.keeping.lock == { mode = "GOVERNANCE", days = 30 } && module.copy.keeping.lock == module.backup.keeping.lock
+    condition     = module.backup.keeping.lock == { mode = "GOVERNANCE", days = 30 } && module.copy[0].keeping.lock == module.backup.keeping.lock
     error_message = "backups and their copy are locked for a month"
   }
   assert {
-    condition     = module.backup.keeping.expire_days == null && module.backup.keeping.noncurrent_days == 35 && module.copy.keeping.noncurrent_days == 35
+    condition     = module.backup.keeping.expire_days == null && module.backup.keeping.noncurrent_days == 35 && module.copy[0].keeping.noncurrent_days == 35
     error_message = "what Velero deleted stays until after the lock"
+  }
+}
+
+run "without_a_copy" {
+  variables { copy_region = null }
+  assert {
+    condition     = length(module.copy) == 0 && length(aws_kms_key.copy) == 0 && length(aws_s3_bucket_replication_configuration.this) == 0 && output.copy_bucket == null
+    error_message = "nothing is made in another region"
+  }
+  assert {
+    condition     = module.backup.keeping.lock == { mode = "GOVERNANCE", days = 30 }
+    error_message = "backups are locked all the same"
   }
 }
 
