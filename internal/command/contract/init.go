@@ -59,7 +59,7 @@ var initialize = Command{
 		},
 		{
 			Name: "environments", Type: List, Commas: true, Placeholder: "NAME",
-			Doc: "Environments, two or more, in the order in which a digest moves. Empty means dev,staging,prod. The first takes " +
+			Doc: "Environments, one to eight, in the order in which a digest moves. Empty means dev,staging,prod. The first takes " +
 				"what is delivered; the last asks for a soak time and for reviewers.",
 		},
 		{

@@ -16,6 +16,8 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`environment += "(?:dev|staging|prod)"`,
 
 	`https://token\.actions\.githubusercontent\.com\b`,
+	"`acme-dev`, `acme-staging`, `acme-prod`", "`dev\\.acme\\.example`, `staging\\.acme\\.example`, `acme\\.example`",
+	"`shop`, `staging`, `production`", ` -n shop `,
 	`\bdev\.acme\.example, staging\.acme\.example\b`, `\bacme\.example\b`,
 	`\bghcr\.io/acme/backend\b`, `\bghcr\.io/acme\b`,
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
@@ -43,7 +45,16 @@ func (n Names) fill(text string, c scope) string {
 		case "acme.example":
 			return n.Domain
 		case "dev.acme.example, staging.acme.example":
-			return n.otherZones()
+			return strings.Join(n.otherZones(), ", ")
+		case "`dev.acme.example`, `staging.acme.example`, `acme.example`":
+			return codes("", append(n.otherZones(), n.Domain))
+		case "`acme-dev`, `acme-staging`, `acme-prod`":
+			return codes(n.slug()+"-", n.Environments)
+		case "`shop`, `staging`, `production`":
+			return codes("", strings.Split(n.namespaces(), "|"))
+		case " -n shop ":
+			first, _, _ := strings.Cut(n.namespaces(), "|")
+			return " -n " + first + " "
 		case "ghcr.io/acme/backend":
 			return n.Image
 		case "ghcr.io/acme":
@@ -78,7 +89,7 @@ func (n Names) fill(text string, c scope) string {
 			}
 		case "dev and staging":
 			if c.environments {
-				return enumerate(n.Environments[:len(n.Environments)-1], "and")
+				return enumerate(n.Environments[:max(len(n.Environments)-1, 1)], "and")
 			}
 		case "dev", "staging", "prod":
 			if c.environments {
@@ -99,12 +110,20 @@ func (n Names) fill(text string, c scope) string {
 }
 
 // otherZones are those below the last environment's, which has the domain itself.
-func (n Names) otherZones() string {
-	var zones []string
+func (n Names) otherZones() (zones []string) {
 	for _, name := range n.Environments[:len(n.Environments)-1] {
 		zones = append(zones, name+"."+n.Domain)
 	}
-	return strings.Join(zones, ", ")
+	return zones
+}
+
+// codes are names as Markdown shows them.
+func codes(prefix string, names []string) string {
+	var list []string
+	for _, name := range names {
+		list = append(list, "`"+prefix+name+"`")
+	}
+	return strings.Join(list, ", ")
 }
 
 // enumerate joins names as a sentence does: a, b or c.
@@ -180,6 +199,9 @@ func unmarked(text string, isYAML bool) string {
 // namespaces of the applications, as an expression: those between are called as
 // their environments.
 func (n Names) namespaces() string {
+	if len(n.Environments) == 1 {
+		return "production"
+	}
 	list := append([]string{"shop"}, n.Environments[1:len(n.Environments)-1]...)
 	return strings.Join(append(list, "production"), "|")
 }
@@ -187,10 +209,10 @@ func (n Names) namespaces() string {
 // kind is the example's environment that the environment at i is made from.
 func (n Names) kind(i int) string {
 	switch i {
+	case len(n.Environments) - 1: // also where it is the only one
+		return "prod"
 	case 0:
 		return "dev"
-	case len(n.Environments) - 1:
-		return "prod"
 	}
 	return "staging"
 }
@@ -208,7 +230,7 @@ func (n Names) called(example string, at int) string {
 	case example == "prod":
 		return n.Environments[last]
 	}
-	return n.Environments[last-1]
+	return n.Environments[max(last-1, 0)]
 }
 
 // perEnvironment says whose environment's a file of the examples is: a part of
@@ -265,10 +287,15 @@ func (n Names) items(text string, opens *regexp.Regexp) string {
 
 func indent(line string) string { return line[:len(line)-len(strings.TrimLeft(line, " "))] }
 
+// ofBefore is what an entry says of the environment before.
+var ofBefore = regexp.MustCompile(`(?m)^ *soak: .*\n|, after a day in staging\b`)
+
 // entry is one environment's entry. What the example says of the environment
-// before is said of the one before.
+// before is said of the one before; before the first there is none.
 func (n Names) entry(block string, at int) string {
 	if at == 0 {
+		block = ofBefore.ReplaceAllLiteralString(block, "")
+		block = strings.ReplaceAll(block, "after: [infra/aws/staging]", "after: [infra/aws/account]")
 		return n.fill(block, scope{environments: true, app: true, at: at})
 	}
 	before := map[string]string{"staging": "dev", "prod": "staging"}[n.kind(at)]

@@ -136,6 +136,9 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	list, err := expand(tree, n, func(name string) bool {
+		if len(n.Environments) == 1 && strings.HasPrefix(name, "namespaces/shop/") {
+			return false // the namespace of a first environment that is not the last
+		}
 		return n.Platform != None || name == config.FileName || name == "README.md" ||
 			strings.HasPrefix(name, ".github/") && path.Dir(name) == ".github" || strings.HasPrefix(name, "apps/") || starterWorkflow(name)
 	}, func(name, text string, c scope) string {

@@ -168,12 +168,6 @@ func (n Names) free() error {
 }
 
 func (n Names) environments() error {
-	if len(n.Environments) < 2 {
-		return outcome.Usagef(
-			"--environments %q: one environment has none to promote to: name two or more, in order, such as dev,prod",
-			strings.Join(n.Environments, ","),
-		)
-	}
 	for i, name := range n.Environments {
 		if !environment.MatchString(name) {
 			return outcome.Usagef(

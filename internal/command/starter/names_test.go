@@ -137,7 +137,6 @@ func TestHostileNames(t *testing.T) {
 		"--image":                          func(n *starter.Names) { n.Image = "ghcr.io/acme/x\nevil: true" },
 		"--registry":                       func(n *starter.Names) { n.Registry = "ghcr.io/$(id)" },
 		`repository "x: y/z" is not OWNER`: func(n *starter.Names) { n.Source = "x: y/z" },
-		"one environment has none":         func(n *starter.Names) { n.Environments = []string{"dev"} },
 		`"../x" is not a name`:             func(n *starter.Names) { n.Environments = []string{"dev", "../x"} },
 		`"" is not a name`:                 func(n *starter.Names) { n.Environments = []string{"dev", ""} },
 		`"Dev" is not a name`:              func(n *starter.Names) { n.Environments = []string{"Dev", "prod"} },
@@ -219,7 +218,7 @@ func TestAmbiguousNames(t *testing.T) {
 func TestDocumentsCountEnvironments(t *testing.T) {
 	t.Parallel()
 	all := []string{"test", "qa", "beta", "uat", "preprod", "canary", "live", "eu"}
-	for n := 2; n <= len(all); n++ {
+	for n := 1; n <= len(all); n++ {
 		names := acme
 		names.Environments = all[:n]
 		files := written(t, starter.Config, names)
@@ -228,15 +227,44 @@ func TestDocumentsCountEnvironments(t *testing.T) {
 		) {
 			t.Errorf("%d environments: clusters/README.md has no column for each", n)
 		}
-		if want := "`ENV` is " + strings.Join(all[:n-1], ", ") + " or " + all[n-1]; !strings.Contains(files["docs/bootstrap.md"], want) {
+		list := all[0]
+		if n > 1 {
+			list = strings.Join(all[:n-1], ", ") + " or " + all[n-1]
+		}
+		if want := "`ENV` is " + list; !strings.Contains(files["docs/bootstrap.md"], want) {
 			t.Errorf("%d environments: docs/bootstrap.md does not say %q", n, want)
 		}
 		for name, text := range files {
-			for _, stale := range []string{"test, test", "Three of them:", "## Three"} {
+			for _, stale := range []string{"test, test", "`acme-test`, `acme-test`", "in test and in test", "Three of them:", "## Three"} {
 				if strings.Contains(text, stale) {
 					t.Errorf("%d environments: %s says %q", n, name, stale)
 				}
 			}
+		}
+	}
+}
+
+// One environment is the last: it takes pull requests, and nothing runs before it.
+func TestOneEnvironment(t *testing.T) {
+	t.Parallel()
+	n := umbrella
+	n.Environments = []string{"live"}
+	files := written(t, starter.Config, n)
+	if text := files["waybill.yaml"]; !strings.Contains(text, "  - name: live\n    promotion: pull-request\n    reviewers:") {
+		t.Errorf("waybill.yaml:\n%s", text)
+	}
+	if text := written(t, starter.Infra, n)["waybill.yaml"]; !strings.Contains(text, "{dir: infra/aws/live, after: [infra/aws/account]}") {
+		t.Errorf("the roots:\n%s", text)
+	}
+	readme := files["clusters/README.md"]
+	for _, want := range []string{"| by pull request, reviewed |", "| `production` | the applications' namespaces |", " -n production -k apps/"} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("clusters/README.md does not say %q:\n%s", want, readme)
+		}
+	}
+	for name, text := range files {
+		if strings.Contains(name+text, "shop") && strings.Contains(text, "namespace: shop") {
+			t.Errorf("%s names a namespace that is not there", name)
 		}
 	}
 }
