@@ -23,7 +23,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
 	`\b10\.[234]0\.0\.0/16\b`,
-	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`, `\bdev and staging\b`,
+	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`,
 	`"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
 }, "|"))
@@ -38,47 +38,19 @@ type scope struct {
 
 // fill replaces the names of the example organisation.
 func (n Names) fill(text string, c scope) string {
+	names := n.names()
 	return tokens.ReplaceAllStringFunc(text, func(token string) string {
+		if name, ok := names[token]; ok {
+			return name
+		}
+		if list, ok := n.lists(token); ok {
+			return list
+		}
 		switch token {
-		case defaultIssuer:
-			return n.Issuer
-		case "acme.example":
-			return n.Domain
-		case "dev.acme.example, staging.acme.example":
-			return strings.Join(n.otherZones(), ", ")
-		case "`dev.acme.example`, `staging.acme.example`, `acme.example`":
-			return codes("", append(n.otherZones(), n.Domain))
-		case "`acme-dev`, `acme-staging`, `acme-prod`":
-			return codes(n.slug()+"-", n.Environments)
-		case "`shop`, `staging`, `production`":
-			return codes("", strings.Split(n.namespaces(), "|"))
-		case " -n shop ":
-			first, _, _ := strings.Cut(n.namespaces(), "|")
-			return " -n " + first + " "
-		case "ghcr.io/acme/backend":
-			return n.Image
-		case "ghcr.io/acme":
-			return n.Registry
-		case "acme/config":
-			return n.ConfigRepo
-		case "acme/backend":
-			return n.Source
-		case "acme":
-			return n.slug()
-		case defaultAccount:
-			return n.Account
-		case defaultRegion:
-			return n.Region
-		case copiedTo:
-			return n.copyRegion()
 		case "10.20.0.0/16", "10.30.0.0/16", "10.40.0.0/16":
 			if c.at >= 0 {
 				return fmt.Sprintf("10.%d.0.0/16", 20+10*c.at)
 			}
-		case "shop|staging|production":
-			return n.namespaces()
-		case `"dev", "staging", "prod"`:
-			return `"` + strings.Join(n.Environments, `", "`) + `"`
 		case "dev, staging, prod":
 			if c.environments {
 				return strings.Join(n.marked(), ", ")
@@ -86,10 +58,6 @@ func (n Names) fill(text string, c scope) string {
 		case "dev, staging or prod":
 			if c.environments {
 				return enumerate(n.Environments, "or")
-			}
-		case "dev and staging":
-			if c.environments {
-				return enumerate(n.Environments[:max(len(n.Environments)-1, 1)], "and")
 			}
 		case "dev", "staging", "prod":
 			if c.environments {
@@ -107,6 +75,37 @@ func (n Names) fill(text string, c scope) string {
 		}
 		return token
 	})
+}
+
+// names are what the example's names become everywhere.
+func (n Names) names() map[string]string {
+	return map[string]string{
+		defaultIssuer: n.Issuer, "acme.example": n.Domain, "ghcr.io/acme/backend": n.Image, "ghcr.io/acme": n.Registry,
+		"acme/config": n.ConfigRepo, "acme/backend": n.Source, "acme": n.slug(), defaultAccount: n.Account, defaultRegion: n.Region,
+		copiedTo: n.copyRegion(),
+	}
+}
+
+// lists are what is said of all environments, or of those before the last.
+func (n Names) lists(token string) (string, bool) {
+	switch token {
+	case "dev.acme.example, staging.acme.example":
+		return strings.Join(n.otherZones(), ", "), true
+	case "`dev.acme.example`, `staging.acme.example`, `acme.example`":
+		return codes("", append(n.otherZones(), n.Domain)), true
+	case "`acme-dev`, `acme-staging`, `acme-prod`":
+		return codes(n.slug()+"-", n.Environments), true
+	case "`shop`, `staging`, `production`":
+		return codes("", strings.Split(n.namespaces(), "|")), true
+	case " -n shop ":
+		first, _, _ := strings.Cut(n.namespaces(), "|")
+		return " -n " + first + " ", true
+	case "shop|staging|production":
+		return n.namespaces(), true
+	case `"dev", "staging", "prod"`:
+		return `"` + strings.Join(n.Environments, `", "`) + `"`, true
+	}
+	return "", false
 }
 
 // otherZones are those below the last environment's, which has the domain itself.

@@ -257,7 +257,9 @@ func TestOneEnvironment(t *testing.T) {
 		t.Errorf("the roots:\n%s", text)
 	}
 	readme := files["clusters/README.md"]
-	for _, want := range []string{"| by pull request, reviewed |", "| `production` | the applications' namespaces |", " -n production -k apps/"} {
+	for _, want := range []string{
+		"| by pull request, reviewed |", "| `production` | the applications' namespaces |", " -n production -k apps/",
+	} {
 		if !strings.Contains(readme, want) {
 			t.Errorf("clusters/README.md does not say %q:\n%s", want, readme)
 		}
