@@ -13,7 +13,7 @@ import (
 var buckets = [...]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
 // metrics counts requests in Prometheus's text format. Paths are no label:
-// whoever asks chooses them, and every one would be a series.
+// clients choose them, and every one would be a series.
 type metrics struct {
 	mu       sync.Mutex
 	requests map[request]int

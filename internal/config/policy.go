@@ -182,8 +182,8 @@ func (c *Config) KeysOf(env string) []string {
 	return p.Keys
 }
 
-// Signers is a policy that requires nothing and trusts whoever any policy of the
-// file trusts, in any environment: what it does not trust counts nowhere.
+// Signers is a policy that requires nothing and trusts every signer that a policy
+// of the file trusts, in any environment: what it does not trust counts nowhere.
 func (c *Config) Signers() evidence.Policy {
 	union := evidence.Policy{Require: []evidence.Kind{}}
 	for _, p := range append([]policy{c.policy}, environmentPolicies(c.Environments)...) {

@@ -38,7 +38,7 @@ type SignerRule struct {
 	Issuer   string `json:"issuer" yaml:"issuer"`     // exact URL
 	Workflow string `json:"workflow" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
 	Source   string `json:"source" yaml:"source"`     // OWNER/NAME; empty is any
-	// Runner is github-hosted, self-hosted or any; empty is github-hosted. Whoever
+	// Runner is github-hosted, self-hosted or any; empty is github-hosted. Who
 	// may register a runner for a repository controls the machine that signs.
 	Runner string `json:"runner,omitempty" yaml:"runner"`
 	// Refs are globs of the refs that the run was for, such as refs/heads/main.

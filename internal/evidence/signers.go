@@ -53,7 +53,7 @@ func (p Policy) Trusts(s Signer) (bool, string) {
 			why = fmt.Sprintf("it ran for %s, and the application is built from %s", source, p.Source)
 		case !rule.takes(s.Runner):
 			why = fmt.Sprintf(
-				"it was made on a %s runner, which whoever administers %s may register; if that is meant, set runner: %s for the signer",
+				"it was made on a %s runner, which an administrator of %s may register; if that is meant, set runner: %s for the signer",
 				s.Runner, source, s.Runner,
 			)
 		default:

@@ -70,7 +70,7 @@ func (j *judgement) unusableScan(r Record) string {
 }
 
 // Unusable says why a record that this signer would sign counts under no policy;
-// empty if it may count. Whoever signs asks before, so that nothing is attested
+// empty if it may count. Sign asks before, so that nothing is attested
 // that no reader takes.
 func (e Evidence) Unusable(r Record, now time.Time) string {
 	j := &judgement{e: e, p: Policy{DatabaseMaxAge: math.MaxInt64}, now: now}
@@ -155,7 +155,7 @@ func orUnknown(text string) string {
 }
 
 // judged is the report as the policy sees it. A waiver or VEX statement that
-// whoever scanned has applied counts only as far as the policy takes it: waivers
+// the scan applied counts only as far as the policy takes it: waivers
 // that count are the policy's own.
 func (p Policy) judged(r ScanReport) ScanReport {
 	r.Platforms = slices.Clone(r.Platforms)

@@ -13,7 +13,7 @@ const WaybillSchema = "https://waybill.dev/waybill/v1"
 
 // Waybill is the paper that travels with an image: what is known of the
 // digest, and the verdict with its reasons. As a document between jobs it is a
-// claim; whoever acts on it verifies again.
+// claim: callers that act on it must verify again.
 type Waybill struct {
 	Schema     string            `json:"schema"` // WaybillSchema
 	Image      imageref.Ref      `json:"image"`
@@ -120,8 +120,8 @@ func ParseWaybill(data []byte) (Waybill, error) {
 	return w, nil
 }
 
-// ScanReport is the newest scan report among all records, whoever signed them.
-// To act on it, take the Waybill's, which knows whom the policy trusts.
+// ScanReport is the newest scan report among all records, of any signer. To act
+// on it, take the Waybill's, which knows whom the policy trusts.
 func (e Evidence) ScanReport() (ScanReport, bool) {
 	var newest ScanReport
 	found := false

@@ -2,7 +2,7 @@
 // workflows with act, and an OIDC issuer, all on loopback and on random ports.
 //
 // Nothing in it is for production, it holds no secret worth keeping, and it
-// needs no network. Whoever starts it makes repositories and tokens, pushes,
+// needs no network. Its user makes repositories and tokens, pushes,
 // and watches: everything else follows from events.
 package rehearsal
 

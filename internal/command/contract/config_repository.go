@@ -322,7 +322,7 @@ var why = Command{
 var historyCommand = Command{
 	Name:  "history",
 	Short: "List what ran in an environment, when, and who let it in",
-	Long: "Reads the config repository's own history, whoever wrote it: each digest that came to the environment, how long it ran, by " +
+	Long: "Reads the config repository's own history, by hand or by Waybill: each digest that came to the environment, how long it ran, by " +
 		"whose commit and pull request, from which source commit, and whether it was taken back.",
 	Example: "waybill history backend prod --repo acme/config",
 	Inputs: []Input{

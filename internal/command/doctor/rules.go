@@ -65,7 +65,7 @@ func (d *doctor) required(rules []github.Rule, context string) {
 	case len(by) == 0:
 		d.add(Fail, "ruleset", "require it at "+settings, "no ruleset requires %s on %s: a change is merged unjudged", context, d.Branch)
 	case !slices.ContainsFunc(by, func(app int64) bool { return app != 0 }):
-		d.add(Fail, "ruleset", pin, "the ruleset requires %s from anyone: whoever may push can set it", context)
+		d.add(Fail, "ruleset", pin, "the ruleset requires %s from anyone: everybody who may push can set it", context)
 	case slices.Contains(by, actionsApp):
 		d.add(Fail, "ruleset", pin, "the ruleset requires %s from GitHub Actions: a workflow on any branch can set it", context)
 	case d.app != 0 && !slices.Contains(by, d.app):

@@ -281,7 +281,7 @@ func (n Names) path(name string, c scope) string {
 	return strings.Join(parts, "/")
 }
 
-// Left names what still has the example's value, for whoever fills it in later.
+// Left names what still has the example's value and has to be filled in later.
 func (n Names) Left() []string {
 	var left []string
 	for what, is := range map[string]bool{

@@ -1,7 +1,7 @@
 // Package asking is how an application's run asks the config repository for a
 // bump, and how that repository answers.
 //
-// The question is a GitHub deployment in the config repository: whoever holds
+// The question is a GitHub deployment in the config repository. A holder of
 // `deployments: write` there can create one, and can start nothing but the
 // workflows that listen to deployments. The answer is a status of that
 // deployment. Both are data of GitHub's API: no name of a run, job or step has

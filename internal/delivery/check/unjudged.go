@@ -74,7 +74,7 @@ func (s *session) unjudged(file string) {
 	s.chosenBy(file)
 }
 
-// broken reports a file that something deploys and that is no YAML: whoever reads it
+// broken reports a file that something deploys and that is no YAML: its deployment
 // fails. It returns whether the file is such a one.
 func (s *session) broken(file string) bool {
 	_, err := limit.Documents(file, s.head.Files[file])

@@ -52,7 +52,7 @@ func Rules() []Rule {
 			"set the label pod-security.kubernetes.io/enforce to restricted or baseline", (*Set).podSecurity},
 		{"quota", "without one, one namespace can take the whole cluster",
 			"add a ResourceQuota", (*Set).quota},
-		{"secret-data", "whoever reads the repository, or a copy of it, has the secret",
+		{"secret-data", "everybody who can read the repository, or a copy of it, has the secret",
 			"keep the value in a secret store and write an ExternalSecret, or seal it; then change the value", (*Set).secretData},
 	}
 }
@@ -152,7 +152,7 @@ func (s *Set) of(kind, namespace string) []render.Object {
 }
 
 // together reports whether two objects can be in one namespace: where one names
-// none, whoever deploys it says which.
+// none, its deployer chooses it.
 func together(a, b string) bool { return a == b || a == "" || b == "" }
 
 func (s *Set) schema() (found []Problem) {

@@ -30,7 +30,7 @@ type Request struct {
 	Go        string   // program
 	Env       []string // of the toolchain: PATH, module proxy; no credential
 	// SharedCache uses the build and module caches that Env names. The toolchain
-	// believes what it finds there, so whoever wrote them may have chosen what
+	// believes what it finds there, so their writer may have chosen what
 	// comes out. Without it the caches are made anew and removed.
 	SharedCache bool
 }

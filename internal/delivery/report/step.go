@@ -90,7 +90,7 @@ func Steps(ctx context.Context, repo history.Reader, rev string, app config.App)
 
 // tell says of each step what kind it is. A place goes back where a digest returns
 // that ran there before, unless it was taken out itself: then it is tried again.
-// Whoever goes back by hand, or by git revert, is told alike.
+// A way back by hand, or by git revert, is found in the same way.
 func tell(list []Step) {
 	ran, failed := make(map[imageref.Ref]bool), make(map[imageref.Ref]bool)
 	deployed := -1 // the last deployment

@@ -130,7 +130,7 @@ func (r run) String() string {
 var runURL = regexp.MustCompile(`\A(https://[^/]+)/[^/]+/[^/]+/actions/runs/([0-9]{1,18})(?:/attempts/([0-9]{1,9}))?\z`)
 
 // runOf is the run that signed, as the certificate proves it. What only the
-// provenance says of the run is the word of whoever built.
+// provenance says of the run is the word of the builder.
 func runOf(w evidence.Waybill) (run, bool) {
 	if w.Signer == nil || w.Signer.Issuer == "" {
 		return run{}, false

@@ -110,7 +110,7 @@ func (r Result) Refusal() string {
 	}
 	var out strings.Builder
 	if r.Leaking {
-		fmt.Fprintf(&out, "%s holds secrets\n  %s\n  take them out of the image and replace each at its service: whoever reads the "+
+		fmt.Fprintf(&out, "%s holds secrets\n  %s\n  take them out of the image and replace each at its service: everybody who can read the "+
 			"image has it", r.Report.Image, strings.Join(r.Report.SecretLines(), "\n  "))
 		if len(r.Blocking) == 0 {
 			return out.String()

@@ -1,8 +1,8 @@
 // Package cloud gives terraform and other programs a role in a cloud for the
 // job's OIDC identity, with no static key anywhere.
 //
-// GitHub's token is good for five minutes, and what it is exchanged for for an
-// hour or so: whoever works for longer has to ask again. A Session therefore
+// GitHub's token is good for five minutes, and the credentials it is exchanged for are good for
+// about an hour. A longer run has to ask again. A Session therefore
 // keeps the token's file fresh while a program runs, which the SDKs of AWS and
 // Google read anew each time; azurerm reads a file once, so it is given an
 // address on loopback to ask. Neither gives a program more than tokens for the

@@ -24,7 +24,7 @@ func (l *Local) Commit(ctx context.Context, r Request) (string, error) {
 		return "", err
 	}
 	if !l.o.Push {
-		// Writers of one directory take turns, so that whoever is too late
+		// Writers of one directory take turns, so that one that is too late
 		// learns it before the work.
 		unlock, err := l.lock(ctx)
 		if err != nil {

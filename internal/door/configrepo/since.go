@@ -11,8 +11,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
-// When a branch had a commit decides how long a digest has run. Whoever commits
-// writes any time into the commit, so that it is believed only within bounds:
+// When a branch had a commit decides how long a digest has run. The author of a
+// commit can write any time into it, so the time counts only within bounds:
 //
 //  1. On GitHub, the time at which GitHub saw the branch move counts, where
 //     GitHub still lists that move. No committer chooses it.

@@ -14,7 +14,7 @@ import (
 
 // Command is one call of git.
 type Command struct {
-	Dir   string   // where git runs; trusted whoever owns it, because the user named it
+	Dir   string   // where git runs; trusted whatever its owner, because the user named it
 	Args  []string // no secrets
 	Env   []string // added to the fixed environment: PATH, HOME, SSH_AUTH_SOCK, GIT_INDEX_FILE
 	Stdin io.Reader

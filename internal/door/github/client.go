@@ -36,7 +36,7 @@ type Options struct {
 	APIURL     string // root of the REST API
 	ServerURL  string // root of the pages, for links
 	HTTPClient *http.Client
-	// Sleep waits between attempts; nil is the clock. Now likewise.
+	// Sleep waits between attempts, and Now is the time. If nil, those of package time.
 	Sleep func(ctx context.Context, d time.Duration) error
 	Now   func() time.Time
 }

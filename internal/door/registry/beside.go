@@ -26,7 +26,7 @@ import (
 // https://github.com/sigstore/cosign/blob/main/doc/cosign_environment.md
 const MaxAttachment = 128 << 20
 
-// Bounds of what is read beside one image. Whoever may push to the repository
+// Bounds of what is read beside one image. Anybody who may push to the repository
 // can put anything there; none of it may keep a verifier from a good record.
 const (
 	maxReferrer     = 1 << 20 // one referrer's manifest
@@ -52,7 +52,7 @@ func (b Bounds) orDefaults() Bounds {
 const mediaTypeEmptyConfig = "application/vnd.oci.empty.v1+json"
 
 // Blob is something kept beside an image that may be evidence. Everything in it
-// is the word of whoever pushed it.
+// is a claim of the one who pushed it.
 type Blob struct {
 	Tag         string // suffix of the tag that lists it; empty for a referrer
 	MediaType   string

@@ -30,8 +30,8 @@ type Document struct {
 	Data      []byte
 }
 
-// PushDocuments stores documents as one untagged OCI artifact. Whoever gets its
-// digest can read exactly these bytes.
+// PushDocuments stores documents as one untagged OCI artifact. The digest
+// leads to exactly these bytes.
 // https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
 func (c *Client) PushDocuments(
 	ctx context.Context, repository name.Repository, artifactType string, documents []Document,

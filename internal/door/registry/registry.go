@@ -46,8 +46,8 @@ type Client struct {
 	keychain  authn.Keychain
 	userAgent string
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
-	pusher    *remote.Pusher // likewise
-	readers   *readers       // likewise
+	pusher    *remote.Pusher // as puller
+	readers   *readers       // as puller
 }
 
 // New makes a client.

@@ -71,7 +71,7 @@ func readAnnotations(l Legacy) (layer oci.Signature, err error) {
 
 // notPanic makes an error of a panic: cosign 2.6.5 takes for granted that a
 // certificate annotation holds one and that a log entry's body is complete, and
-// whoever may push writes both.
+// anybody who may push can write both.
 func notPanic(err *error) {
 	if cause := recover(); cause != nil {
 		*err = fmt.Errorf("they do not fit together: %v", cause)

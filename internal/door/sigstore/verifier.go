@@ -30,7 +30,7 @@ type VerifierOptions struct {
 	Keys [][]byte
 	// Trusts reports whether a signer can count for anything, and if not, why. What
 	// a certificate names is looked at before anything is verified, so that
-	// whoever may push beside an image cannot make the trusted root needed, or
+	// somebody who may push beside an image cannot make the trusted root needed, or
 	// keep the verifier busy, with a certificate that no policy knows. If nil,
 	// every certificate is verified.
 	Trusts func(evidence.Signer) (bool, string)

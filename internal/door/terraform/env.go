@@ -46,8 +46,8 @@ func Env(getenv func(string) string, named, variables []string) []string {
 	return env
 }
 
-// steering are variables that change what terraform does behind the back of
-// whoever reads its arguments: more arguments, another provider in the place of
+// steering are variables that change what terraform does without a trace in its
+// arguments: more arguments, another provider in the place of
 // the locked one, another workspace, a log with every value in it.
 var steering = []string{
 	"TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_DATA_DIR", "TF_WORKSPACE", "TF_LOG", "TF_TEMP_LOG", "TF_INPUT", "TF_IN_AUTOMATION",
@@ -57,8 +57,8 @@ var steering = []string{
 // ours are variables of the job that are not terraform's to have.
 var ours = []string{"ACTIONS_", "GITHUB_", "RUNNER_", "WAYBILL_", "INPUT_"}
 
-// Refuses says why a variable is not handed to terraform, whoever asks for it;
-// empty where it may be.
+// Refuses says why a variable is never handed to terraform. It is empty if the
+// variable may be.
 func Refuses(name string) string {
 	for _, prefix := range steering {
 		if strings.HasPrefix(name, prefix) {

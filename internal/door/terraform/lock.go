@@ -23,8 +23,8 @@ const ErroredState = "errored.tfstate"
 // Lock is who holds a state's lock, as far as terraform says it.
 type Lock struct{ ID, Who, Created string }
 
-// lockedBy is how the http backend says which lock there is; what it then gives
-// as information is of the lock that was asked for, in vain.
+// lockedBy finds the ID of the lock that exists, as the http backend reports it.
+// The rest of that report describes the lock that could not be had.
 var lockedBy = regexp.MustCompile(`already locked: ID=(\S+)`)
 
 var lockInfo = regexp.MustCompile(`(?m)^\s*(ID|Who|Created):\s*(\S.*?)\s*$`)

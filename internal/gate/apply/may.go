@@ -77,8 +77,8 @@ func (e *NotApplied) Markdown() string {
 	return Marker + "\n@" + e.By + ": nothing was applied.\n\n" + markdown.Fence("", text.Printable(e.Reason.Error()))
 }
 
-// answer marks a refusal, or that something is awaited, as one that whoever asked
-// by a comment is to be told of.
+// answer marks a refusal, or a wait, that the author of the asking comment has to
+// be told of.
 func answer(by string, err error) error {
 	if code := outcome.Code(err); by == "" || code != outcome.Refused && code != outcome.Pending {
 		return err

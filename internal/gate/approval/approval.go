@@ -4,7 +4,7 @@
 // An approval is a review of the pull request's current head, or a comment,
 // that names the plan's fingerprint. It counts when its author is allowed by
 // the rule of the directory, is neither the author of the pull request nor
-// whoever pushed its head, has not asked for changes since, and when its text is
+// the person who pushed its head, has not asked for changes since, and when its text is
 // the one that was written: anybody who may write to a repository can edit the
 // words of others. Rules come from the base branch, never from the pull request.
 //
@@ -61,7 +61,7 @@ type Need struct {
 	Dir       string
 	Approvals int
 	From      []string // users, or ORG/TEAM, whom the rule names
-	Owners    []string // likewise, whom CODEOWNERS names; they must be able to write
+	Owners    []string // users, or ORG/TEAM, whom CODEOWNERS names; they must be able to write
 	Why       string   // of CODEOWNERS: which line, for which files
 	Destroys  bool
 	Root      plan.Fingerprint // of the root's plan
@@ -221,7 +221,7 @@ func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail st
 	case strings.EqualFold(v.User, p.Author):
 		return ByAuthor, "nobody approves a plan of their own pull request"
 	case containsFold(p.Pushers, v.User):
-		return ByPusher, "whoever pushed the head does not approve it"
+		return ByPusher, "this person pushed the head, and may not approve it"
 	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateChanges }):
 		return ChangesAsked, "asked for changes afterwards"
 	case afterwards(func(o Vote) bool { return o.Kind == Review && o.State == stateDismissed }):

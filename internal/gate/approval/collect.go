@@ -178,7 +178,7 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, err
 	}
 	if len(p.Pushers) == 0 {
-		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and whoever did may not approve: push the branch again",
+		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and that person may not approve: push the branch again",
 			text.Commit(pr.HeadSHA))
 	}
 	reviews, err := s.API.Reviews(ctx, s.Repo, pr.Number)

@@ -3,7 +3,7 @@
 //
 // The first comment shows verdict, table and how to approve; every change
 // follows, most dangerous first, over as many comments as it takes. No text from
-// outside leaves its place in the Markdown. A claim is the word of whoever could
+// outside leaves its place in the Markdown. A claim is the word of anybody who could
 // write the comment: callers must check its author and the sealed plan.
 package comment
 
@@ -27,8 +27,8 @@ const Marker = "<!-- waybill:plan -->"
 
 const maxRows = 60 // of the table
 
-// Claim is what the comment says of itself to machines. Whoever acts on it
-// verifies it: anybody who may edit comments can write one.
+// Claim is what the comment says of itself to machines. Callers must verify it:
+// anybody who may edit comments can write one.
 type Claim struct {
 	Fingerprint plan.Fingerprint `json:"fingerprint"`
 	Plan        string           `json:"plan,omitempty"` // where the sealed plan is
@@ -143,7 +143,7 @@ func Of(r *plan.Result) View {
 	return v
 }
 
-// Claim is what the plan is, for whoever decides about it.
+// Claim returns what the plan is, for the gate and for apply.
 func (v View) Claim() Claim {
 	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits}
 	for _, r := range v.Roots {

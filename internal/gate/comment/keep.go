@@ -18,7 +18,7 @@ import (
 const actionsBot = "github-actions[bot]"
 
 // FindClaim finds the plan comment of the pull request. Who wrote it decides, not
-// its text: only one of the jobs' identity counts, or of whoever asks here. Every
+// its text: only a comment of the jobs' identity counts, or of the caller's own. Every
 // workflow of the repository has that identity, so that it is still a claim.
 func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
 	comments, err := s.Comments(ctx)

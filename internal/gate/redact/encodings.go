@@ -10,7 +10,7 @@ import (
 
 // encodings are the forms of a secret in which providers and configurations write it
 // without meaning to show it: base64, also within a longer text, hexadecimal, as a part
-// of an address, and backwards. Whoever means to show a secret finds another form.
+// of an address, and backwards. Somebody who wants to show a secret finds another form.
 func encodings(secret string) []string {
 	if len(secret) < minSecret {
 		return nil

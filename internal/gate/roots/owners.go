@@ -20,7 +20,7 @@ type Owner struct {
 }
 
 // Owners says which root keeps its state where. A root that cannot be read is
-// left out: whoever plans it finds out.
+// left out: its plan reports the error.
 func Owners(top string, roots []Root, backend []string) []Owner {
 	var owners []Owner
 	for _, r := range roots {

@@ -43,7 +43,7 @@ const DefaultWorkspace = "default"
 
 // Discover lists the directories below top that configure a backend or a
 // provider: terraform roots, rather than modules. One that cannot be read counts
-// too: it might be a root, and whoever plans it hears why it cannot be read.
+// too: it might be a root, and its plan says why it cannot be read.
 func Discover(top string) ([]Root, error) {
 	roots, unreadable, err := discover(top)
 	return append(roots, unreadable...), err

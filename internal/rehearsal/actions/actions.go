@@ -106,7 +106,7 @@ func (e *Engine) Close() {
 }
 
 // handle records a queued run for every workflow that the event starts, before
-// it returns: whoever made the event finds the runs at once.
+// it returns, so that the maker of the event finds the runs at once.
 func (e *Engine) handle(event sandbox.Event) {
 	if e.ctx.Err() != nil || !event.StartsWorkflows() {
 		return

@@ -52,7 +52,7 @@ type Options struct {
 	After func(ctx context.Context, s *rehearsal.Sandbox, r *Report) error
 }
 
-// Report is what happened, for whoever holds it against what should have.
+// Report is what happened, to be compared with what should have.
 type Report struct {
 	Runs    []githubd.Run
 	Pulls   []githubd.PullRequest

@@ -6,7 +6,7 @@ import (
 )
 
 // SetPermission says what a user may do in a repository: admin, write, read or
-// none. Whoever was not named may write.
+// none. Users that were never named may write.
 func (s *Server) SetPermission(name, user, permission string) {
 	s.change(func(st *state) {
 		if r := st.Repositories[strings.ToLower(name)]; r != nil {

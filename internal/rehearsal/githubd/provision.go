@@ -300,7 +300,7 @@ func createRepository(c *call, org string) (*answer, error) {
 	return created(c.s.repositoryJSON(c.s.lookup(org + "/" + in.Name)))
 }
 
-// createTeam makes a team of whoever asks.
+// createTeam makes a team with the caller as its member.
 // https://docs.github.com/en/rest/teams/teams#create-a-team
 func createTeam(c *call, org string) (*answer, error) {
 	var in struct{ Name string }

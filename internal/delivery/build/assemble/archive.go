@@ -121,7 +121,7 @@ type extraction struct {
 	origin   string
 	who      *owner // of all files; nil leaves them to the archive
 	bytes    int64  // that may still be unpacked
-	entries  int    // likewise
+	entries  int    // that may still be read
 	times    []dirTime
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // node is a file of a tree. A node that a tree was published with is never
-// changed again: whoever wants another one makes a copy, so that trees share
+// changed again. Callers that need another one make a copy, so that trees share
 // what is the same in them and a layer is what two trees do not share.
 type node struct {
 	mode         fs.FileMode // type, permissions, setuid, setgid, sticky

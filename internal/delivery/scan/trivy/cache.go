@@ -12,7 +12,7 @@ import (
 )
 
 // layerCache holds what was found in each layer. Manifests are scanned at the
-// same time and share layers: whoever asks for a layer first reads it, the
+// same time and share layers: the first that asks for a layer reads it, and the
 // others wait for what it finds.
 type layerCache struct {
 	*cache.MemoryCache

@@ -52,7 +52,7 @@ type Images interface {
 }
 
 // Scan does what the request says. unpacked counts the bytes of all layers as
-// they are read, for whoever watches.
+// they are read, so that the caller can end the scan.
 func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (answer exchange.Answer, err error) {
 	if request.Version != exchange.Version {
 		return exchange.Answer{}, fmt.Errorf(

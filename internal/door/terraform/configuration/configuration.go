@@ -5,8 +5,8 @@
 // It reads every file that terraform, OpenTofu or one of their commands would:
 // native syntax and JSON, overrides, .tofu, tests and queries. A file that one
 // program would pass over is read all the same. What it does not know, cannot
-// parse or would have to evaluate is told as such and never left out: whoever
-// judges by this package can refuse it. It follows no module and decides
+// parse or would have to evaluate is told as such and never left out, so that
+// callers can refuse it. It follows no module and decides
 // nothing.
 package configuration
 

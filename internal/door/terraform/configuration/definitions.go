@@ -38,7 +38,7 @@ func blockName(kind string, labels []string) string {
 }
 
 // define reads a directory. Files that cannot be read are left out: Read
-// reports them, and whoever judges refuses them.
+// reports them, and the caller refuses them.
 func define(dir string) (*definitions, error) {
 	files, err := Files(dir, false)
 	if err != nil {

@@ -162,7 +162,7 @@ func (f *finder) call(s *scope, name string, all []hcl.Attributes, depth int) er
 	for _, dir := range dirs {
 		real, err := filepath.EvalSymlinks(dir)
 		if errors.Is(err, os.ErrNotExist) || err == nil && !f.allowed(real) {
-			continue // reported by whoever follows modules
+			continue // reported where modules are followed
 		}
 		if err != nil {
 			return err
