@@ -197,6 +197,8 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			doctor.Fail, "bypass", "does not let the App past", "put the App on"},
 		"any branch reaches the key": {func(w *world) { w.main = nil },
 			doctor.Fail, "environment", "every branch may use the environment waybill", "-f name=main"},
+		"a tag of the branch's name reaches the key": {func(w *world) { w.main = []string{"tag:main"} },
+			doctor.Fail, "environment", "open to the branches tag main, not to main alone", "take the others out at http"},
 		"other branches reach the key": {func(w *world) { w.main = []string{"main", "release/*"} },
 			doctor.Fail, "environment", "open to the branches main, release/*", "take the others out at http"},
 		"the key is missing": {func(w *world) { delete(w.secrets, "WAYBILL_APP_KEY") },

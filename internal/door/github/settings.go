@@ -107,7 +107,7 @@ func (c *Client) Ruleset(ctx context.Context, repo Repository, id int64) (Rulese
 // EnvironmentLimit says which branches may use an environment.
 type EnvironmentLimit struct {
 	Protected bool     // every branch that has protection
-	Branches  []string // patterns of the branches that may; nil if every branch may
+	Branches  []string // patterns of the branches, and after "tag " of the tags, that may; nil if every branch may
 }
 
 // Environment reads which branches may use an environment.
@@ -127,6 +127,9 @@ func (c *Client) Environment(ctx context.Context, repo Repository, name string) 
 	policies, err := list[struct{ Name, Type string }](ctx, c, op, path+"/deployment-branch-policies", "branch_policies")
 	limit := EnvironmentLimit{Protected: got.Policy.Protected, Branches: []string{}}
 	for _, p := range policies {
+		if p.Type == "tag" { // a tag of a branch's name is not the branch
+			p.Name = "tag " + p.Name
+		}
 		limit.Branches = append(limit.Branches, p.Name)
 	}
 	return limit, err

@@ -10,7 +10,7 @@ import (
 // variables for jobs that name it, on the branches that it is limited to.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
 type environment struct {
-	Branches      []string // patterns; none is every ref, unless it is limited
+	Branches      []string // patterns, of tags after "tag:"; none is every ref, unless it is limited
 	Limited       bool     // to Branches, even to none
 	Secrets, Vars map[string]string
 }

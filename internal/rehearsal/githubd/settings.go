@@ -278,8 +278,9 @@ func listBranchPolicies(c *call) (*answer, error) {
 	}
 	list := []map[string]any{}
 	for i, pattern := range e.Branches {
-		list = append(list, map[string]any{"id": i + 1, "node_id": nodeID("DeploymentBranchPolicy", pattern), "name": pattern,
-			"type": "branch"})
+		name, tag := strings.CutPrefix(pattern, "tag:")
+		list = append(list, map[string]any{"id": i + 1, "node_id": nodeID("DeploymentBranchPolicy", pattern), "name": name,
+			"type": map[bool]string{true: "tag", false: "branch"}[tag]})
 	}
 	return ok(map[string]any{"total_count": len(list), "branch_policies": paginate(c, list)})
 }
