@@ -46,6 +46,7 @@ var program = cli.Program{
 		"history":  bounded(cli.With(runHistory, views.History)),
 		"report":   bounded(cli.With(runReport, views.Report)),
 		"replay":   bounded(cli.With(runReplay, views.Replay)),
+		"audit":    bounded(cli.With(runAudit, views.Audit)),
 		"policy":   cli.With(runPolicy, views.Policy),
 		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),
 		"login":    cli.With(runLogin, views.Login),

@@ -118,7 +118,7 @@ type Command struct {
 func Commands() []Command {
 	return []Command{
 		changed, compile, build, scan, sign, verify, tag, bump, promote, check, diff, rollback, holdCommand, status, why,
-		historyCommand, reportCommand, replayCommand, policyCommand, doctorCommand,
+		historyCommand, reportCommand, replayCommand, auditCommand, policyCommand, doctorCommand,
 		login, plan, gate, applyCommand, driftCommand, initialize, schema, version,
 	}
 }
