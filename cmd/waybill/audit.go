@@ -40,7 +40,7 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	from := audit.Sources{Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub, Check: in.StatusContext}
+	from := audit.Sources{Signer: signer, Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub, Check: in.StatusContext}
 	if err := from.ReadTerraform(ctx, in.TerraformRecord); err != nil {
 		return audit.Verified{}, err
 	}
@@ -49,9 +49,6 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	}
 	archive, err := work.Gather(ctx, from)
 	if err != nil {
-		return audit.Verified{}, err
-	}
-	if err := archive.Sign(ctx, signer); err != nil {
 		return audit.Verified{}, err
 	}
 	verified, err := audit.Verify(ctx, archive, audit.Trust{TrustedRoot: in.TrustedRoot, Keys: keys, Version: request.Version})

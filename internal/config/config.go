@@ -57,6 +57,8 @@ type Config struct {
 	kubernetes      int
 	acknowledge     []Acknowledgement
 
+	Notify []Notify
+
 	raw  map[string]any // the file, without meaning
 	root *yaml.Node     // and where things stand in it
 }

@@ -60,6 +60,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	p.reasons(root, "")
 	c := p.config(root, doc)
 	p.names(c, root, doc)
+	p.notify(c, root, doc.Notify)
 	c.acknowledge, c.root = doc.Acknowledge, root
 	c.raw, _ = value.(map[string]any)
 	return c, p.err()
@@ -103,6 +104,7 @@ type document struct {
 	Manifests manifestsDocument `yaml:"manifests"`
 
 	Acknowledge []Acknowledgement `yaml:"acknowledge"`
+	Notify      []notifyDocument  `yaml:"notify"`
 }
 
 type parser struct {

@@ -160,12 +160,11 @@ func (w *world) audit(t *testing.T, since time.Time) *Archive {
 		t.Fatal(err)
 	}
 	a, err := work.Gather(t.Context(), Sources{
-		Verifier: w.verifier(t), Registry: func(string) *registry.Client { return w.client },
+		Signer: w.signer, Verifier: w.verifier(t), Registry: func(string) *registry.Client { return w.client },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.resign(t, a)
 	return a
 }
 

@@ -20,6 +20,7 @@ import (
 
 // Sources are where the rest is read.
 type Sources struct {
+	Signer   *sigstore.Signer
 	Verifier *sigstore.Verifier
 	Registry func(host string) *registry.Client
 	API      *github.Client
@@ -29,7 +30,7 @@ type Sources struct {
 	Terraform [][]byte
 }
 
-// Gather reads evidence, pull requests and records.
+// Gather reads evidence, pull requests and records, and signs the archive.
 func (w *Work) Gather(ctx context.Context, from Sources) (*Archive, error) {
 	if from.GitHub.Name == "" {
 		w.gap("pull requests, reviews and merges are not known: the repository was read from a directory")
@@ -58,7 +59,10 @@ func (w *Work) Gather(ctx context.Context, from Sources) (*Archive, error) {
 	if len(from.Terraform) == 0 {
 		w.gap("no signed records of the terraform gate were given: applies and their approvals are not in this audit")
 	}
-	return w.archive, w.archive.setDocument(w.doc)
+	if err := w.archive.setDocument(w.doc); err != nil {
+		return nil, err
+	}
+	return w.archive, w.archive.Sign(ctx, from.Signer)
 }
 
 // stored is what the registry has of an image.
