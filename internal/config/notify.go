@@ -50,8 +50,8 @@ type notifyDocument struct {
 func (p *parser) notify(c *Config, root *yaml.Node, list []notifyDocument) {
 	for i, d := range list {
 		n := Notify{
-			Webhook: strings.TrimPrefix(d.Webhook, "env:"), Secret: strings.TrimPrefix(d.Secret, "env:"), Format: d.Format, Events: d.Events,
-			Environments: d.Environments,
+			Webhook: strings.TrimPrefix(d.Webhook, "env:"), Secret: strings.TrimPrefix(d.Secret, "env:"),
+			Format: d.Format, Events: d.Events, Environments: d.Environments,
 		}
 		if n.Format == "" {
 			n.Format = NotifyJSON

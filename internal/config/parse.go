@@ -91,7 +91,10 @@ type document struct {
 		Source       string   `yaml:"source"`
 		Overlay      string   `yaml:"overlay"`
 		Environments []string `yaml:"environments"`
-		Helm         struct {
+		Promote      struct {
+			Paths []string `yaml:"paths"`
+		} `yaml:"promote"`
+		Helm struct {
 			Chart     string   `yaml:"chart"`
 			Values    []string `yaml:"values"`
 			Release   string   `yaml:"release"`
@@ -350,7 +353,7 @@ func (p *parser) keys(at *yaml.Node, declared policy) {
 
 func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	d := doc.Apps[name]
-	app := App{Name: name, Source: d.Source, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
+	app := App{Name: name, Source: d.Source, Promote: d.Promote.Paths, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
 		Chart: cmp.Or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
 		Release: cmp.Or(d.Helm.Release, name), Namespace: cmp.Or(d.Helm.Namespace, name), Image: cmp.Or(d.Helm.Image, defaultImage),
 	}}

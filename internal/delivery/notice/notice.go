@@ -71,7 +71,8 @@ func (e Event) slack() string {
 		what = e.Repository
 	}
 	words := map[string]string{
-		config.EventDeployed: "deployed", config.EventRefused: "refused", config.EventWaiting: "waiting", config.EventRolledBack: "rolled back",
+		config.EventDeployed: "deployed", config.EventRefused: "refused", config.EventWaiting: "waiting",
+		config.EventRolledBack: "rolled back",
 	}
 	out := fmt.Sprintf("*%s*: %s", words[e.Event], plain(what))
 	if !e.Image.IsZero() {

@@ -56,7 +56,8 @@ func TestSlackTextIsEscaped(t *testing.T) {
 			t.Errorf("%q is in %s", not, text)
 		}
 	}
-	if !strings.HasPrefix(text, "*refused*: &lt;!channel&gt; in prod: &lt;@U1&gt; &amp; ") || !strings.HasSuffix(text, " <https://ok/run|more>") {
+	if !strings.HasPrefix(text, "*refused*: &lt;!channel&gt; in prod: &lt;@U1&gt; &amp; ") ||
+		!strings.HasSuffix(text, " <https://ok/run|more>") {
 		t.Errorf("%s", text)
 	}
 	fields, _ = body(t, notice.Event{Event: config.EventRefused, URL: "https://ok/|<!channel>"}, config.NotifySlack)

@@ -312,16 +312,25 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return result, err
 	}
 	result.Image, result.Previous = from.Ref, to.Ref
+	var copies map[string][]byte
+	if s.from != "" {
+		if copies, err = history.Copies(now.Snapshot, m.app, m.from.Name, m.to.Name); err != nil {
+			return result, err
+		}
+	}
 	switch {
 	case !history.Runs(from.Ref) || from.Tag != "":
 		result.State, result.Reason = Current, "nothing runs in "+m.from.Name+" yet"
 		return result, nil
-	case from.Ref == to.Ref && to.Tag == "":
+	case from.Ref == to.Ref && to.Tag == "" && len(copies) == 0:
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
 	change, err := history.Prepare(ctx, now.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {
+		return result, err
+	}
+	if err := change.WithCopies(ctx, now.Files, m.app, m.to.Name, copies); err != nil {
 		return result, err
 	}
 	c := candidate{move: m, base: now.Commit, image: result.Image, change: change}
