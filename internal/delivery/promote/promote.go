@@ -300,8 +300,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 			return Promotion{}, err
 		}
 	}
-	result := Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
-	from := overlay.Place{Ref: req.Image}
+	result, from := m.promotion(), overlay.Place{Ref: req.Image}
 	if s.from != "" {
 		if from, err = history.Read(now.Files, m.app, m.from.Name); err != nil {
 			return result, err
@@ -312,11 +311,9 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return result, err
 	}
 	result.Image, result.Previous = from.Ref, to.Ref
-	var copies map[string][]byte
-	if s.from != "" {
-		if copies, err = history.Copies(now.Snapshot, m.app, m.from.Name, m.to.Name); err != nil {
-			return result, err
-		}
+	copies, err := m.copies(now)
+	if err != nil {
+		return result, err
 	}
 	switch {
 	case !history.Runs(from.Ref) || from.Tag != "":
@@ -348,6 +345,18 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return p.commit(ctx, c, req, result)
 	}
 	return p.pullRequest(ctx, now, c, req, result)
+}
+
+func (m move) promotion() Promotion {
+	return Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
+}
+
+// copies are the files that go with the image.
+func (m move) copies(now view) (map[string][]byte, error) {
+	if m.from.Name == "" {
+		return nil, nil
+	}
+	return history.Copies(now.Snapshot, m.app, m.from.Name, m.to.Name)
 }
 
 // chooseFrom is the environment whose digest is promoted, where several stand before
