@@ -62,6 +62,7 @@ func bumpAndStart(
 	}
 	request.Propose = proposer(repo, judge, request, in.CheckWorkflow)
 	result, err := bump.Run(ctx, repo, judge, request)
+	access.Notify(ctx, repo, request.Branch, connect.Bumped(request, result, err)...)
 	if err != nil || in.PromoteWorkflow == "" || result.Number != 0 {
 		return result, err
 	}

@@ -27,8 +27,15 @@ func runCheck(ctx context.Context, call *cli.Call, in options.Check) (desk.Verdi
 		Repo: repo, API: repo.API, GitHub: repo.GitHub,
 		Judge: func(ctx context.Context, rev string) (*rules.Judge, error) { return access.Judge(ctx, repo, rev) },
 	}
-	return d.Take(ctx, desk.Request{
+	run := call.Runner.Context().RunURL()
+	verdict, err := d.Take(ctx, desk.Request{
 		Base: in.Base, Head: in.Head, PullRequest: in.PullRequest, MergeGroup: in.MergeGroup,
-		StartWorkflow: in.StartWorkflow, StatusContext: in.StatusContext, RunURL: call.Runner.Context().RunURL(),
+		StartWorkflow: in.StartWorkflow, StatusContext: in.StatusContext, RunURL: run,
 	})
+	if events := connect.Judged(verdict, run); len(events) > 0 {
+		if branch, err := repo.DefaultBranch(ctx); err == nil { // whose waybill.yaml says whom to tell
+			access.Notify(ctx, repo, branch, events...)
+		}
+	}
+	return verdict, err
 }

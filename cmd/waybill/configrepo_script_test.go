@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +36,8 @@ func withConfigCommands(
 	commands["propose"] = propose
 	commands["denyregistry"] = denyRegistry
 	commands["dispatched"] = countDispatches
+	commands["webhook"] = startWebhook
+	commands["told"] = readTold
 	return commands
 }
 
@@ -249,11 +253,47 @@ func propose(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// posts are what a webhook was told.
+type posts struct {
+	mu   sync.Mutex
+	list []string
+}
+
+type postsKey struct{}
+
+// startWebhook starts a server to notify and sets WAYBILL_WEBHOOK: webhook
+func startWebhook(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: webhook")
+	}
+	told := ts.Value(postsKey{}).(*posts)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		told.mu.Lock()
+		defer told.mu.Unlock()
+		told.list = append(told.list, r.Header.Get("X-Waybill-Event")+" "+string(body))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("WAYBILL_WEBHOOK", server.URL+"/hushhush")
+}
+
+// readTold writes to FILE what was told since the last time: told FILE
+func readTold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: told FILE")
+	}
+	told := ts.Value(postsKey{}).(*posts)
+	told.mu.Lock()
+	defer told.mu.Unlock()
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(told.list, "\n")+"\n"), 0o600))
+	told.list = nil
+}
+
 // TestConfigCommandsHaveStories: a command without a story is one that nobody
 // has seen work.
 func TestConfigCommandsHaveStories(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"bump", "promote", "check", "diff", "rollback", "status", "doctor", "init"} {
+	for _, command := range []string{"bump", "promote", "check", "diff", "rollback", "status", "doctor", "init", "audit"} {
 		if scripts, err := filepath.Glob("testdata/script/" + command + "_*.txtar"); err != nil || len(scripts) == 0 {
 			t.Errorf("%s: no script is named after it (%v)", command, err)
 		}

@@ -46,6 +46,7 @@ var program = cli.Program{
 		"history":  bounded(cli.With(runHistory, views.History)),
 		"report":   bounded(cli.With(runReport, views.Report)),
 		"replay":   bounded(cli.With(runReplay, views.Replay)),
+		"audit":    bounded(cli.With(runAudit, views.Audit)),
 		"policy":   cli.With(runPolicy, views.Policy),
 		"setup":    cli.With(runSetup, views.Setup),
 		"doctor":   bounded(cli.With(runDoctor, views.Doctor)),

@@ -23,7 +23,10 @@ func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]prom
 	if repo.HasForge() {
 		promoter.Forge = repo.Forge(branch, in.CheckWorkflow)
 	}
-	return promoter.Run(ctx, promote.Request{
-		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: call.Runner.Context().RunURL(),
+	run := call.Runner.Context().RunURL()
+	result, err := promoter.Run(ctx, promote.Request{
+		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run,
 	})
+	access.Notify(ctx, repo, branch, connect.Promoted(result, run)...)
+	return result, err
 }

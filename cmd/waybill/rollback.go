@@ -32,12 +32,14 @@ func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (roll
 	if repo.HasForge() {
 		roller.Forge = repo.Forge(branch, in.CheckWorkflow)
 	}
-	result, err := roller.Run(ctx, rollback.Request{
+	request := rollback.Request{
 		App: in.App, Env: in.Env, To: to, Steps: in.Steps, Direct: in.Direct, AllowNew: in.AllowNew, Reason: in.Reason,
 		Branch: branch, Run: call.Runner.Context().RunURL(),
-	})
+	}
+	result, err := roller.Run(ctx, request)
 	if err != nil {
 		return rollback.Result{}, err
 	}
+	access.Notify(ctx, repo, branch, connect.RolledBack(request, result)...)
 	return result, nil
 }

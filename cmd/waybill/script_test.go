@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TOOLS", tools)
 			env.Values[jobsKey{}] = new(jobs)
+			env.Values[postsKey{}] = new(posts)
 			now := time.Now().UTC()
 			env.Setenv("NOW", now.Format(time.RFC3339))
 			env.Setenv("PAST", now.Add(-24*time.Hour).Format(time.RFC3339))

@@ -57,6 +57,8 @@ type Config struct {
 	kubernetes      int
 	acknowledge     []Acknowledgement
 
+	Notify []Notify
+
 	raw  map[string]any // the file, without meaning
 	root *yaml.Node     // and where things stand in it
 }
@@ -98,8 +100,11 @@ type App struct {
 	Image        name.Repository
 	Source       string   // OWNER/NAME it must be built from; empty for any the signers allow
 	Environments []string // in the order of Config.Environments
-	overlay      string
-	helm         Helm
+	// Promote are paths, with {app} and {env}, whose content goes with the image from
+	// one environment to the next.
+	Promote []string
+	overlay string
+	helm    Helm
 }
 
 // Helm says how an overlay of Helm values is rendered.
@@ -109,6 +114,14 @@ type Helm struct {
 	Release   string
 	Namespace string
 	Image     string // dotted path of the mapping with repository and digest
+}
+
+// Promoted are the paths of Promote in env.
+func (a App) Promoted(env string) (paths []string) {
+	for _, p := range a.Promote {
+		paths = append(paths, expand(p, a.Name, env))
+	}
+	return paths
 }
 
 // Overlay is the directory or file that names the application's image in env.

@@ -60,6 +60,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	p.reasons(root, "")
 	c := p.config(root, doc)
 	p.names(c, root, doc)
+	p.notify(c, root, doc.Notify)
 	c.acknowledge, c.root = doc.Acknowledge, root
 	c.raw, _ = value.(map[string]any)
 	return c, p.err()
@@ -90,7 +91,10 @@ type document struct {
 		Source       string   `yaml:"source"`
 		Overlay      string   `yaml:"overlay"`
 		Environments []string `yaml:"environments"`
-		Helm         struct {
+		Promote      struct {
+			Paths []string `yaml:"paths"`
+		} `yaml:"promote"`
+		Helm struct {
 			Chart     string   `yaml:"chart"`
 			Values    []string `yaml:"values"`
 			Release   string   `yaml:"release"`
@@ -103,6 +107,7 @@ type document struct {
 	Manifests manifestsDocument `yaml:"manifests"`
 
 	Acknowledge []Acknowledgement `yaml:"acknowledge"`
+	Notify      []notifyDocument  `yaml:"notify"`
 }
 
 type parser struct {
@@ -348,7 +353,7 @@ func (p *parser) keys(at *yaml.Node, declared policy) {
 
 func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	d := doc.Apps[name]
-	app := App{Name: name, Source: d.Source, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
+	app := App{Name: name, Source: d.Source, Promote: d.Promote.Paths, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
 		Chart: cmp.Or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
 		Release: cmp.Or(d.Helm.Release, name), Namespace: cmp.Or(d.Helm.Namespace, name), Image: cmp.Or(d.Helm.Image, defaultImage),
 	}}

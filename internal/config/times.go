@@ -23,7 +23,7 @@ func (d *duration) UnmarshalYAML(n *yaml.Node) error {
 type instant time.Time
 
 func (t *instant) UnmarshalYAML(n *yaml.Node) error {
-	parsed, _, err := parseTime(n.Value)
+	parsed, _, err := ParseTime(n.Value)
 	*t = instant(parsed)
 	return placed(n, err)
 }
@@ -32,7 +32,7 @@ func (t *instant) UnmarshalYAML(n *yaml.Node) error {
 type endtime time.Time
 
 func (t *endtime) UnmarshalYAML(n *yaml.Node) error {
-	parsed, day, err := parseTime(n.Value)
+	parsed, day, err := ParseTime(n.Value)
 	if day {
 		parsed = parsed.AddDate(0, 0, 1)
 	}
@@ -47,7 +47,8 @@ func placed(n *yaml.Node, err error) error {
 	return &Error{Line: n.Line, Column: n.Column, Message: err.Error()}
 }
 
-func parseTime(text string) (t time.Time, day bool, err error) {
+// ParseTime reads a day (its first instant, UTC) or an instant, and tells which it is.
+func ParseTime(text string) (t time.Time, day bool, err error) {
 	if t, err := time.Parse(time.DateOnly, text); err == nil {
 		return t, true, nil
 	}

@@ -167,19 +167,15 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 			others = append([]*config.Config{cfg}, others...)
 		}
 	}
-	verifier, err := sigstore.NewVerifier(verifierOptions(a.TrustedRoot, server, others))
+	verifier, err := a.Verifier(others)
 	if err != nil {
 		return nil, err
 	}
-	var clients sync.Map // by host, so that each registry gives one login for all images
+	clients := a.Registries()
 	judge := &rules.Judge{
 		Server: server, Now: time.Now,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			client, known := clients.Load(ref.Registry())
-			if !known {
-				client, _ = clients.LoadOrStore(ref.Registry(), a.RegistryClient(ref.Registry()))
-			}
-			return collect.Collect(ctx, collect.Deps{Registry: client.(*registry.Client), Verifier: verifier}, ref)
+			return collect.Collect(ctx, collect.Deps{Registry: clients(ref.Registry()), Verifier: verifier}, ref)
 		},
 	}
 	if repo.HasForge() {
@@ -194,6 +190,25 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 		}
 	}
 	return judge, nil
+}
+
+// Registries gives one client for each host, so that each gives one login for all images.
+func (a Access) Registries() func(host string) *registry.Client {
+	var clients sync.Map
+	return func(host string) *registry.Client {
+		client, known := clients.Load(host)
+		if !known {
+			client, _ = clients.LoadOrStore(host, a.RegistryClient(host))
+		}
+		return client.(*registry.Client)
+	}
+}
+
+// Verifier verifies by the keys and signers of configurations, and by other keys.
+func (a Access) Verifier(configurations []*config.Config, keys ...[]byte) (*sigstore.Verifier, error) {
+	with := verifierOptions(a.TrustedRoot, a.Call.Env(contract.EnvGitHubServer), configurations)
+	with.Keys = append(with.Keys, keys...)
+	return sigstore.NewVerifier(with)
 }
 
 // verifierOptions are the keys and signers of configurations.

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -40,4 +41,18 @@ func (a Access) SignerOptions(key *sigstore.Key) (sigstore.SignerOptions, error)
 		Key: key, IDToken: a.Call.Runner.IDToken, SigningConfig: a.SigningConfig,
 		AllowPublicLog: a.AllowPublicLog, Visibility: event.Visibility(),
 	}, nil
+}
+
+// Signer signs with the key of a file, or keyless. It gives the public key too.
+func (a Access) Signer(ctx context.Context, key string) (*sigstore.Signer, [][]byte, error) {
+	private, public, err := a.SigningKey(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	with, err := a.SignerOptions(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := sigstore.NewSigner(ctx, with)
+	return signer, public, err
 }

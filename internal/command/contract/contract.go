@@ -125,7 +125,7 @@ func Sections() []Section {
 	return []Section{
 		{"From source to a signed image", []Command{changed, compile, build, scan, sign, verify, tag}},
 		{"From one environment to the next", []Command{bump, promote, check, diff, rollback, holdCommand}},
-		{"What runs, and why", []Command{status, why, historyCommand, reportCommand, replayCommand}},
+		{"What runs, and why", []Command{status, why, historyCommand, reportCommand, replayCommand, auditCommand}},
 		{"Terraform", []Command{login, plan, gate, applyCommand, driftCommand}},
 		{"Set up", []Command{initialize, setupCommand, doctorCommand, upgradeCommand, policyCommand, schema, version}},
 	}

@@ -74,6 +74,7 @@ type (
 	Secrets    string
 	StoreAs    string
 	Via        string
+	Action     string
 	SignRecord string
 	Kind       string
 	Template   string
@@ -112,6 +113,8 @@ const (
 	ViaCommit                 Via        = "commit"
 	ViaDeployment             Via        = "deployment"
 	ViaDispatch               Via        = "dispatch"
+	ActionMake                Action     = "make"
+	ActionVerify              Action     = "verify"
 	SignRecordNone            SignRecord = "none"
 	SignRecordKeyless         SignRecord = "keyless"
 	SignRecordKey             SignRecord = "key"
@@ -386,6 +389,25 @@ type Replay struct {
 	Env    string        `input:"env"`
 	Period time.Duration `input:"period"`
 	Format Format        `input:"format"`
+	Repository
+	GitHub
+	Sigstore
+	Registry
+}
+
+// Audit are the inputs of waybill audit.
+type Audit struct {
+	Action          Action   `input:"action"`
+	Archive         string   `input:"archive"`
+	Env             string   `input:"env"`
+	Since           string   `input:"since"`
+	Until           string   `input:"until"`
+	Output          string   `input:"output"`
+	TerraformRecord []string `input:"terraform_record"`
+	Key             string   `input:"key"`
+	Signer          string   `input:"signer"`
+	StatusContext   string   `input:"status_context"`
+	Format          Format   `input:"format"`
 	Repository
 	GitHub
 	Sigstore

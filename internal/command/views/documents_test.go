@@ -32,8 +32,8 @@ var rendered = map[string]any{
 	"bump": views.Bump, "promote": views.Promote, "check": views.Check, "diff": views.Diff, "rollback": views.Rollback, "hold": views.Hold,
 	"status": views.Status, "why": views.Why, "doctor": views.Doctor, "login": views.Login, "plan": views.Plan, "gate": views.Gate,
 	"apply": views.Apply, "setup": views.Setup, "upgrade": views.Upgrade, "history": views.History, "report": views.Report,
-	"replay": views.Replay,
-	"drift":  views.Drift, "init": views.Init, "version": views.Version,
+	"replay": views.Replay, "audit": views.Audit,
+	"drift": views.Drift, "init": views.Init, "version": views.Version,
 }
 
 // document is the type of a command's JSON: of the view's own document, else of

@@ -38,6 +38,8 @@ type Deps struct {
 	Verifier *sigstore.Verifier
 	Server   string // root of GitHub's pages beside https://github.com; may be empty
 	Bounds   registry.Bounds
+	// Keep, if not nil, is given everything that holds, as it is stored.
+	Keep func(Stored)
 }
 
 // Verify collects and judges: the waybill holds the verdict.
@@ -72,6 +74,7 @@ func Collect(ctx context.Context, d Deps, ref imageref.Ref) (evidence.Evidence, 
 	c := collector{
 		evidence: evidence.Evidence{Image: ref, Platforms: make(map[string]string), Manifests: contents.Manifests},
 		verifier: d.Verifier, subjects: append([]string{ref.Digest()}, contents.Manifests...), known: make(map[evidence.Problem]bool),
+		keep: d.Keep,
 	}
 	for _, p := range contents.Platforms {
 		if p.Platform != "" {
@@ -137,6 +140,7 @@ type collector struct {
 	mu       sync.Mutex
 	evidence evidence.Evidence
 	known    map[evidence.Problem]bool
+	keep     func(Stored)
 }
 
 // candidate verifies one blob, in each way that it is listed. data is used
@@ -160,7 +164,7 @@ func (c *collector) candidate(ctx context.Context, listed []registry.Blob, data 
 		}
 		seen[l.Tag+string(annotations)] = true
 		if err := c.legacy(
-			ctx, sigstore.LegacyTag(l.Tag), sigstore.NewLegacy(sigstore.LegacyTag(l.Tag), data, l.Annotations), l.Annotations,
+			ctx, sigstore.LegacyTag(l.Tag), data, l.Annotations,
 		); err != nil {
 			return err
 		}
@@ -169,12 +173,21 @@ func (c *collector) candidate(ctx context.Context, listed []registry.Blob, data 
 		return nil
 	}
 	guess := guessKind(bundle[annotationBundleType], bundlePayload, data)
+	if c.keep != nil {
+		whole := bytes.Clone(data)
+		verified, err := c.verifier.BundleInPlace(data, bundle)
+		c.kept(Stored{Annotations: bundle, Data: whole}, err)
+		return c.statement(verified, err, "bundle", guess)
+	}
 	verified, err := c.verifier.BundleInPlace(data, bundle)
 	return c.statement(verified, err, "bundle", guess)
 }
 
-func (c *collector) legacy(ctx context.Context, tag sigstore.LegacyTag, layer sigstore.Legacy, annotations map[string]string) error {
-	verified, err := c.verifier.Legacy(ctx, tag, layer)
+func (c *collector) legacy(ctx context.Context, tag sigstore.LegacyTag, data []byte, annotations map[string]string) error {
+	verified, err := c.verifier.Legacy(ctx, tag, sigstore.NewLegacy(tag, data, annotations))
+	if c.keep != nil {
+		c.kept(Stored{Tag: string(tag), Annotations: annotations, Data: bytes.Clone(data)}, err)
+	}
 	if tag == sigstore.LegacySignatures {
 		return c.simpleSigning(verified, err)
 	}

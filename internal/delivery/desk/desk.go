@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,6 +57,10 @@ type Verdict struct {
 	OnCommit bool
 	// Elsewhere says why nothing was judged: another branch, or another run.
 	Elsewhere string
+	// News is the head of a pull request that is refused, and was not before; empty
+	// otherwise.
+	News string `json:"-"`
+	Pull int    `json:"-"` // its number
 }
 
 // merge is what a pull request or a merge group would merge, and onto what.
@@ -85,13 +90,25 @@ func (d Desk) Take(ctx context.Context, req Request) (Verdict, error) {
 		return Verdict{Result: result}, err
 	}
 	result, err := d.judge(ctx, m.base, m.head)
+	verdict := Verdict{Result: result, OnCommit: true, Pull: req.PullRequest}
+	if err == nil && result.State() == evidence.Refused && d.refusedFirst(ctx, req, m) {
+		verdict.News = m.head
+	}
 	if statusErr := d.report(ctx, req, m, result, err); statusErr != nil && err == nil {
 		err = statusErr
 	}
 	if err != nil {
 		return Verdict{}, err
 	}
-	return Verdict{Result: result, OnCommit: true}, nil
+	return verdict, nil
+}
+
+// refusedFirst reports whether the head was not said to be refused yet.
+func (d Desk) refusedFirst(ctx context.Context, req Request, m merge) bool {
+	statuses, err := d.API.Statuses(ctx, d.GitHub, m.head)
+	return err == nil && !slices.ContainsFunc(statuses, func(s github.Status) bool {
+		return s.Context == req.StatusContext && s.State == "failure"
+	})
 }
 
 // start starts the workflow that judges, on the default branch.

@@ -76,6 +76,7 @@ func Load(files map[string][]byte) (*config.Config, error) {
 type Change struct {
 	overlay.Result
 	Objects []render.Change
+	Copies  map[string][]byte // files that go with it; nil is a file to delete
 }
 
 // Prepare edits the overlay to name ref and holds the rendering of both sides
@@ -110,6 +111,25 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 		return Change{}, err
 	}
 	return change, nil
+}
+
+// WithCopies adds copies to a change, and what both together do to the rendered objects.
+func (c *Change) WithCopies(
+	ctx context.Context, files map[string][]byte, app config.App, env string, copies map[string][]byte,
+) error {
+	if c.Copies = copies; len(copies) == 0 {
+		return nil
+	}
+	before, err := objects(ctx, files, app, env)
+	if err != nil {
+		before = nil // what the copies bring may be what was missing
+	}
+	after, err := objects(ctx, Copied(With(files, c.Place.File, c.After), copies), app, env)
+	if err != nil {
+		return fmt.Errorf("render %s in %s with the files of promote.paths: %w", app.Name, env, err)
+	}
+	c.Objects = render.Diff(before, after)
+	return nil
 }
 
 // preparation is one change of one overlay.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -231,7 +232,12 @@ func (c candidate) renderSection() string {
 	for _, o := range c.change.Objects {
 		fields += len(o.Fields)
 	}
-	return fmt.Sprintf("<details><summary>What changes in the cluster: %s, %s</summary>\n\n%s\n</details>\n",
+	copied := ""
+	if n := len(c.change.Copies); n > 0 {
+		copied = fmt.Sprintf("%s copied from %s, as `promote.paths` says:\n\n%s\n", text.Count(n, "file"), markdown.Text(c.from.Name),
+			markdown.Fence("", text.List(slices.Sorted(maps.Keys(c.change.Copies)), 50)))
+	}
+	return fmt.Sprintf("%s<details><summary>What changes in the cluster: %s, %s</summary>\n\n%s\n</details>\n", copied,
 		text.Count(objects, "object"), text.Count(fields, "field"), markdown.Fence("diff", render.Text(c.change.Objects)))
 }
 

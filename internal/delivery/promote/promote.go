@@ -300,8 +300,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 			return Promotion{}, err
 		}
 	}
-	result := Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
-	from := overlay.Place{Ref: req.Image}
+	result, from := m.promotion(), overlay.Place{Ref: req.Image}
 	if s.from != "" {
 		if from, err = history.Read(now.Files, m.app, m.from.Name); err != nil {
 			return result, err
@@ -312,16 +311,23 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return result, err
 	}
 	result.Image, result.Previous = from.Ref, to.Ref
+	copies, err := m.copies(now)
+	if err != nil {
+		return result, err
+	}
 	switch {
 	case !history.Runs(from.Ref) || from.Tag != "":
 		result.State, result.Reason = Current, "nothing runs in "+m.from.Name+" yet"
 		return result, nil
-	case from.Ref == to.Ref && to.Tag == "":
+	case from.Ref == to.Ref && to.Tag == "" && len(copies) == 0:
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
 	change, err := history.Prepare(ctx, now.Files, m.app, m.to.Name, from.Ref)
 	if err != nil {
+		return result, err
+	}
+	if err := change.WithCopies(ctx, now.Files, m.app, m.to.Name, copies); err != nil {
 		return result, err
 	}
 	c := candidate{move: m, base: now.Commit, image: result.Image, change: change}
@@ -339,6 +345,18 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		return p.commit(ctx, c, req, result)
 	}
 	return p.pullRequest(ctx, now, c, req, result)
+}
+
+func (m move) promotion() Promotion {
+	return Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
+}
+
+// copies are the files that go with the image.
+func (m move) copies(now view) (map[string][]byte, error) {
+	if m.from.Name == "" {
+		return nil, nil
+	}
+	return history.Copies(now.Snapshot, m.app, m.from.Name, m.to.Name)
 }
 
 // chooseFrom is the environment whose digest is promoted, where several stand before

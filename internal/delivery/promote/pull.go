@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -18,15 +20,25 @@ func (c candidate) message(req Request) string {
 	if c.from.Name != "" {
 		reason = "It runs in " + c.from.Name + " and its evidence passes the policy of " + c.to.Name + "."
 	}
+	from := ""
+	if len(c.change.Copies) > 0 {
+		from = history.TrailerFrom + ": " + c.from.Name + "\n"
+	}
 	return history.Message{
 		Verb: history.Promote, App: c.app.Name, Env: c.to.Name, Image: c.image, Previous: c.change.Place.Ref,
 		Source: rules.Origin(c.waybill), Committed: c.waybill.Source.CommittedAt, Run: req.Run, Reason: reason + rules.OrderOf(c.decision),
-	}.String() + rules.TrailerBase + ": " + c.base + "\n"
+	}.String() + from + rules.TrailerBase + ": " + c.base + "\n"
 }
 
 func (c candidate) request(branch, expect, message string) configrepo.Request {
-	return configrepo.Request{Branch: branch, Expect: expect, Parent: c.base, Message: message,
-		Changes: []configrepo.Change{{Path: c.change.Place.File, Content: c.change.After}}}
+	r := configrepo.Request{Branch: branch, Expect: expect, Parent: c.base, Message: message}
+	if len(c.change.Edits) > 0 {
+		r.Changes = append(r.Changes, configrepo.Change{Path: c.change.Place.File, Content: c.change.After})
+	}
+	for _, file := range slices.Sorted(maps.Keys(c.change.Copies)) {
+		r.Changes = append(r.Changes, configrepo.Change{Path: file, Content: c.change.Copies[file]})
+	}
+	return r
 }
 
 // commit writes to an environment that takes commits.
@@ -132,7 +144,7 @@ func (p *Promoter) branch(
 				"somebody closed the pull request for this digest; delete the branch %s to have it opened again", result.Branch,
 			)
 			return current, false, nil
-		case !merged && bytes.Equal(own.File, c.change.After):
+		case !merged && bytes.Equal(own.File, c.change.After) && history.SameCopies(own.Copies, c.change.Copies):
 			return current, false, nil
 		}
 	}

@@ -97,13 +97,13 @@ func Over(ctx context.Context, repo Reader, tip history.Tip, judge *rules.Judge,
 		}
 		r.gather(app, places)
 	}
-	slices.SortStableFunc(r.deployments, func(a, b place) int { return b.step.Since.Compare(a.step.Since) })
+	slices.SortStableFunc(r.deployments, func(a, b Deployment) int { return b.Step.Since.Compare(a.Step.Since) })
 	if req.Most > 0 && len(r.deployments) > req.Most {
 		r.deployments = r.deployments[:req.Most]
 	}
 	for _, p := range r.deployments {
 		if err := r.step(ctx, p); err != nil {
-			return Result{}, fmt.Errorf("judge %s in %s: %w", p.step.Image, p.env, err)
+			return Result{}, fmt.Errorf("judge %s in %s: %w", p.Step.Image, p.Env, err)
 		}
 	}
 	return r.result, nil
@@ -115,7 +115,7 @@ type run struct {
 	today  *config.Config
 	result Result
 
-	deployments []place
+	deployments []Deployment
 }
 
 // gather lists the deployments of an application that are judged.
@@ -126,21 +126,21 @@ func (r *run) gather(app config.App, places map[string][]report.Step) {
 		}
 		for _, step := range places[env] {
 			if step.Kind == report.Deploy && !step.Since.Before(r.result.From) {
-				r.deployments = append(r.deployments, place{app.Name, env, step, places})
+				r.deployments = append(r.deployments, Deployment{app.Name, env, step, places})
 			}
 		}
 	}
 }
 
-// place is a deployment, and what ran of its application anywhere.
-type place struct {
-	app, env string
-	step     report.Step
-	all      map[string][]report.Step
+// Deployment is one deployment, and what ran of its application anywhere.
+type Deployment struct {
+	App, Env string
+	Step     report.Step
+	All      map[string][]report.Step
 }
 
-func (r *run) step(ctx context.Context, p place) error {
-	step := p.step
+func (r *run) step(ctx context.Context, p Deployment) error {
+	step := p.Step
 	decision, known, err := r.decide(ctx, r.req.Policy, p)
 	if registry.IsNotFound(err) {
 		r.result.Gone = append(r.result.Gone, step.Image.String())
@@ -153,7 +153,7 @@ func (r *run) step(ctx context.Context, p place) error {
 	if decision.State() == evidence.Met {
 		return nil
 	}
-	v := Verdict{App: p.app, Env: p.env, Step: step, State: decision.State()}
+	v := Verdict{App: p.App, Env: p.Env, Step: step, State: decision.State()}
 	for _, reason := range decision.Reasons {
 		if reason.State != evidence.Met {
 			v.Reasons = append(v.Reasons, reason)
@@ -174,28 +174,36 @@ func (r *run) step(ctx context.Context, p place) error {
 
 // decide judges by a configuration, as of the time of the step; false where the
 // configuration does not know the place.
-func (r *run) decide(ctx context.Context, cfg *config.Config, p place) (evidence.Decision, bool, error) {
-	app, env, err := cfg.Place(p.app, p.env)
+func (r *run) decide(ctx context.Context, cfg *config.Config, p Deployment) (evidence.Decision, bool, error) {
+	reasons, known, err := Rules(ctx, cfg, p)
+	if err != nil || !known {
+		return evidence.Decision{}, false, err
+	}
+	then := &rules.Judge{Collect: r.judge.Evidence, Server: r.judge.Server, Now: func() time.Time { return p.Step.Since }}
+	waybill, err := then.Image(ctx, cfg, p.App, p.Env, p.Step.Image)
 	if err != nil {
-		return evidence.Decision{}, false, nil //nolint:nilerr // the other file may have fewer places
+		return evidence.Decision{}, false, err
+	}
+	return waybill.Decision.And(evidence.Decide(reasons...)), true, nil
+}
+
+// Rules are what order, soak and the calendar of a configuration said of a
+// deployment at its time; false where the configuration does not know the place.
+func Rules(ctx context.Context, cfg *config.Config, p Deployment) ([]evidence.Reason, bool, error) {
+	app, env, err := cfg.Place(p.App, p.Env)
+	if err != nil {
+		return nil, false, nil //nolint:nilerr // the other file may have fewer places
 	}
 	then := &rules.Judge{
-		Collect: r.judge.Evidence, Server: r.judge.Server, Now: func() time.Time { return p.step.Since },
+		Now: func() time.Time { return p.Step.Since },
 		Health: func(context.Context, string, history.Period) (rules.Said, error) {
 			return rules.Said{State: "success"}, nil
 		},
 	}
-	waybill, err := then.Image(ctx, cfg, app.Name, env.Name, p.step.Image)
-	if err != nil {
-		return evidence.Decision{}, false, err
-	}
 	reasons, err := then.Before(ctx, cfg, app, env, func(before string) (history.Period, error) {
-		return ranBy(p.all[before], p.step), nil
+		return ranBy(p.All[before], p.Step), nil
 	})
-	if err != nil {
-		return evidence.Decision{}, false, err
-	}
-	return waybill.Decision.And(evidence.Decide(append(reasons, then.Closed(env)...)...)), true, nil
+	return append(reasons, then.Closed(env)...), true, err
 }
 
 // ranBy is when a digest last began to run in an environment before a step.

@@ -33,6 +33,8 @@ type Branch struct {
 	Image imageref.Ref // that it changes the overlay to
 	File  []byte       // the overlay, changed
 	Hold  []byte       // the hold of the place; nil without one
+	// Copies are the files that it copies from the environment before.
+	Copies map[string][]byte
 }
 
 // addsHold reports whether a hold differs, and keeps out all that it did before:
@@ -85,10 +87,16 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	if err != nil {
 		return nil, err
 	}
+	var copies map[string][]byte
+	if from := history.Trailer(message, history.TrailerFrom); from != "" {
+		if copies, err = history.Copies(was, app, from, env); err != nil {
+			return nil, nil //nolint:nilerr // no promotion does what cannot be copied
+		}
+	}
 	held := hold.Path(app.Name, env)
 	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
 	is := func() bool {
-		files := history.With(was.Files, edited.Place.File, edited.After)
+		files := history.Copied(history.With(was.Files, edited.Place.File, edited.After), copies)
 		if history.Trailer(message, history.TrailerVerb) == history.RollBack &&
 			addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
 			files[held] = now.Files[held]
@@ -101,5 +109,5 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 			return nil, ctx.Err() // not by this configuration's rules
 		}
 	}
-	return &Branch{Image: image, File: edited.After, Hold: now.Files[held]}, nil
+	return &Branch{Image: image, File: edited.After, Hold: now.Files[held], Copies: copies}, nil
 }

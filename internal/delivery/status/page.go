@@ -60,6 +60,13 @@ func (c Cell) mark() string {
 	return markCurrent
 }
 
+// Style is how this page looks, for other pages that look alike.
+func Style() template.CSS {
+	_, after, _ := strings.Cut(pageTemplate, "<style>")
+	style, _, _ := strings.Cut(after, "</style>")
+	return template.CSS(style) //nolint:gosec // a part of this file, and nobody's input
+}
+
 // HTML writes the page.
 func (t Table) HTML(w io.Writer) error {
 	page, err := template.New("page").Funcs(template.FuncMap{

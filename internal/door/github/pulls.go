@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
 )
@@ -28,6 +29,9 @@ type PullRequest struct {
 	Draft         bool
 	// Mergeable is false also while GitHub has not found out, and in lists.
 	Mergeable bool
+	// MergedBy is empty in lists.
+	MergedBy string
+	MergedAt time.Time
 }
 
 // NewPull is a pull request to open, within one repository.
@@ -173,6 +177,6 @@ func pull(p *gogithub.PullRequest) *PullRequest {
 		DefaultBranch: p.GetBase().GetRepo().GetDefaultBranch(),
 		BaseRef:       p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
 		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
-		Mergeable: p.GetMergeable(),
+		Mergeable: p.GetMergeable(), MergedBy: p.GetMergedBy().GetLogin(), MergedAt: p.GetMergedAt().Time,
 	}
 }
