@@ -28,9 +28,11 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
 	client := access.RegistryClient(order.Repository.RegistryStr())
-	if in.CreateRepository && in.Image != "" {
-		if err := access.MakeRepository(ctx, order.Repository); err != nil {
-			return build.Result{}, err
+	if in.CreateRepository {
+		for _, repository := range order.Repositories() {
+			if err := access.MakeRepository(ctx, repository); err != nil {
+				return build.Result{}, err
+			}
 		}
 	}
 	source := readSource(ctx, call, in.Context) // before anything is written there
@@ -47,6 +49,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 	endGroup := func() {}
 	return build.Deliver(ctx, build.Shop{
 		Registry: client,
+		Load:     container(call).Load,
 		Engines: map[string]build.Engine{
 			build.Assemble: assemble.Engine{Images: client},
 			build.BuildKit: buildkit.Engine{

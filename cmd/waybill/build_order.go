@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
@@ -14,15 +17,19 @@ import (
 // buildOrder reads the inputs that need neither the source nor the registry.
 func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
+	o.Archive, o.DockerArchive, o.Load = in.Archive, in.ArchiveFormat == options.ArchiveFormatDocker, in.Load
 	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
+	if in.Load && strings.Join(in.Platform, "\n") == contract.DefaultPlatforms {
+		in.Platform = []string{"linux/" + runtime.GOARCH} // that Docker runs, also on another system than Linux
+	}
 	if err := o.Parse(build.Texts{
-		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label,
-		Annotations: in.Annotation, SecretValues: in.SecretValues,
+		Images: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label,
+		Annotations: in.Annotation, SecretValues: in.SecretValues, Compression: in.Compression,
 	}, call.Getenv); err != nil {
 		return o, err
 	}
-	if in.Cache && in.Image != "" {
+	if in.Cache && len(in.Image) > 0 {
 		o.Cache = build.CacheBeside(o.Repository, call.Runner.Context().Ref)
 	}
 	if o.Extras, err = (build.ExtraTexts{
