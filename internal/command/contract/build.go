@@ -91,10 +91,15 @@ var build = Command{
 				"{load} is given, which push nothing.",
 		},
 		{
-			Name: "context", Type: String, Default: ".", Placeholder: "DIR",
-			Doc: "Directory of the build context. A .dockerignore in it is honoured.",
+			Name: "context", Type: String, Default: ".", Placeholder: "DIR|URL|-",
+			Doc: "Directory of the build context. A .dockerignore in it is honoured. Or a git repository, https://….git#REF:DIR, whose " +
+				"commit the record then names instead of the job's; or - for a tar on standard input, whose source no record names.",
 		},
-		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
+		{
+			Name: "file", Type: String, Placeholder: "PATH|-",
+			Doc: "Path of the Dockerfile, below {context} if that is no directory of this machine, or - for standard input. Empty " +
+				"means Dockerfile in the context.",
+		},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
 		{
 			Name: "platform", Type: List, Commas: true, Default: DefaultPlatforms, Placeholder: "OS/ARCH",

@@ -45,7 +45,7 @@ func openLayer(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := decompress(f)
+	r, err := Decompress(f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
