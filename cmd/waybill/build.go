@@ -14,7 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Result, error) {
+func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result build.Result, err error) {
 	if len(in.Join) > 0 {
 		return joinBuilds(ctx, call, in)
 	}
@@ -22,22 +22,32 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 	if err != nil {
 		return build.Result{}, outcome.Usagef("--builder: %w", err)
 	}
-	order, err := buildOrder(call, in)
+	place, err := build.Find(ctx, in.Context, in.File, call.Stdin, assemble.Decompress)
+	if err != nil {
+		return build.Result{}, err
+	}
+	defer func() { err = outcome.Join(err, place.Close()) }()
+	order, err := buildOrder(call, in, place)
 	if err != nil {
 		return build.Result{}, err
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
 	client := access.RegistryClient(order.Repository.RegistryStr())
-	if in.CreateRepository && in.Image != "" {
-		if err := access.MakeRepository(ctx, order.Repository); err != nil {
-			return build.Result{}, err
+	if in.CreateRepository {
+		for _, repository := range order.Repositories() {
+			if err := access.MakeRepository(ctx, repository); err != nil {
+				return build.Result{}, err
+			}
 		}
 	}
-	source := readSource(ctx, call, in.Context) // before anything is written there
-	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, in.Context); err != nil {
+	source := readSource(ctx, call, place) // before anything is written there
+	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, place.Context); err != nil {
 		return build.Result{}, err
 	}
 	if err := order.Describe(ctx, source, call.Env(contract.EnvSourceDate)); err != nil {
+		return build.Result{}, err
+	}
+	if err := place.Strip(); err != nil {
 		return build.Result{}, err
 	}
 	for _, note := range order.Notes {
@@ -47,6 +57,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (build.Resu
 	endGroup := func() {}
 	return build.Deliver(ctx, build.Shop{
 		Registry: client,
+		Load:     container(call).Load,
 		Engines: map[string]build.Engine{
 			build.Assemble: assemble.Engine{Images: client},
 			build.BuildKit: buildkit.Engine{

@@ -13,7 +13,8 @@ import (
 // joinBuilds makes one image of what other jobs have built.
 func joinBuilds(ctx context.Context, call *cli.Call, in options.Build) (build.Result, error) {
 	for flag, given := range map[string]bool{
-		"--oci-layout": in.OCILayout != "", "--file": in.File != "", "--target": in.Target != "", "--binaries": in.Binaries != "",
+		"--oci-layout": in.OCILayout != "", "--archive": in.Archive != "", "--load": in.Load, "--compression": in.Compression != "",
+		"--file": in.File != "", "--target": in.Target != "", "--binaries": in.Binaries != "",
 		"--build-arg": len(in.BuildArg) > 0, "--label": len(in.Label) > 0, "--annotation": len(in.Annotation) > 0,
 		"--secret": len(in.Secret) > 0 || in.SecretValues != "",
 	} {
@@ -27,7 +28,7 @@ func joinBuilds(ctx context.Context, call *cli.Call, in options.Build) (build.Re
 	}
 	o := build.Order{Metadata: in.Metadata}
 	o.Record.Version = cli.Version()
-	if err := o.Parse(build.Texts{Image: in.Image, Platforms: in.Platform}, call.Getenv); err != nil {
+	if err := o.Parse(build.Texts{Images: in.Image, Platforms: in.Platform}, call.Getenv); err != nil {
 		return build.Result{}, err
 	}
 	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(o.Repository.RegistryStr())

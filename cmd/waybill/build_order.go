@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
@@ -12,17 +15,23 @@ import (
 )
 
 // buildOrder reads the inputs that need neither the source nor the registry.
-func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
+func buildOrder(call *cli.Call, in options.Build, place build.Place) (o build.Order, err error) {
 	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
-	o.Request = build.Request{Context: in.Context, Dockerfile: in.File, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo}
+	o.Archive, o.DockerArchive, o.Load = in.Archive, in.ArchiveFormat == options.ArchiveFormatDocker, in.Load
+	o.Request = build.Request{
+		Context: place.Context, Dockerfile: place.Dockerfile, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo,
+	}
 	o.Record.Version, o.Record.StartedAt = cli.Version(), time.Now().UTC()
+	if in.Load && strings.Join(in.Platform, "\n") == contract.DefaultPlatforms {
+		in.Platform = []string{"linux/" + runtime.GOARCH} // that Docker runs, also on another system than Linux
+	}
 	if err := o.Parse(build.Texts{
-		Image: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label,
-		Annotations: in.Annotation, SecretValues: in.SecretValues,
+		Images: in.Image, Platforms: in.Platform, Secrets: in.Secret, Args: in.BuildArg, Labels: in.Label,
+		Annotations: in.Annotation, SecretValues: in.SecretValues, Compression: in.Compression,
 	}, call.Getenv); err != nil {
 		return o, err
 	}
-	if in.Cache && in.Image != "" {
+	if in.Cache && len(in.Image) > 0 {
 		o.Cache = build.CacheBeside(o.Repository, call.Runner.Context().Ref)
 	}
 	if o.Extras, err = (build.ExtraTexts{
@@ -40,13 +49,13 @@ func buildOrder(call *cli.Call, in options.Build) (o build.Order, err error) {
 			return o, err
 		}
 	}
-	return o, build.Within(call.Runner.Context().Workspace, in.Context, in.File, more)
+	return o, place.Within(call.Runner.Context().Workspace, more)
 }
 
 // readSource describes the source of the build context, as far as it is known.
-func readSource(ctx context.Context, call *cli.Call, dir string) build.Source {
+func readSource(ctx context.Context, call *cli.Call, place build.Place) build.Source {
 	job := call.Runner.Context()
-	source, err := build.ReadSource(ctx, dir, build.Job{Server: job.ServerURL, Repository: job.Repository, Commit: job.SHA, Ref: job.Ref})
+	source, err := place.Source(ctx, build.Job{Server: job.ServerURL, Repository: job.Repository, Commit: job.SHA, Ref: job.Ref})
 	if err != nil {
 		call.Sayf("note: labels and build record say less of the source: %v", err)
 	}

@@ -32,6 +32,9 @@ var (
 	permissionPackagesWrite = Permission{"packages", "write", "pushes to ghcr.io"}
 )
 
+// DefaultPlatforms are those that build and compile take when none is named.
+const DefaultPlatforms = "linux/amd64\nlinux/arm64"
+
 var compile = Command{
 	Name:  "compile",
 	Short: "Compile a Go package for every platform and hand the binaries to build",
@@ -59,7 +62,7 @@ var compile = Command{
 				"a laptop. Empty pushes them.",
 		},
 		{
-			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
+			Name: "platform", Type: List, Commas: true, Default: DefaultPlatforms, Placeholder: "OS/ARCH",
 			Doc: "Platforms to compile for.",
 		},
 		inputCreateRepository,
@@ -82,17 +85,24 @@ var build = Command{
 	Example: "waybill build --image ghcr.io/acme/backend --platform linux/amd64,linux/arm64",
 	Inputs: []Input{
 		{
-			Name: "image", Type: String, Placeholder: "REPO",
-			Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Required unless {oci_layout} is given.",
+			Name: "image", Type: List, Commas: true, Placeholder: "REPO",
+			Doc: "Repository to push to, without tag or digest, such as ghcr.io/acme/backend. Several get the same index, each with " +
+				"its own record; the password for a registry is that of the first one's. Required unless {oci_layout}, {archive} or " +
+				"{load} is given, which push nothing.",
 		},
 		{
-			Name: "context", Type: String, Default: ".", Placeholder: "DIR",
-			Doc: "Directory of the build context. A .dockerignore in it is honoured.",
+			Name: "context", Type: String, Default: ".", Placeholder: "DIR|URL|-",
+			Doc: "Directory of the build context. A .dockerignore in it is honoured. Or a git repository, https://….git#REF:DIR, whose " +
+				"commit the record then names instead of the job's; or - for a tar on standard input, whose source no record names.",
 		},
-		{Name: "file", Type: String, Placeholder: "PATH", Doc: "Path of the Dockerfile. Empty means Dockerfile in the context."},
+		{
+			Name: "file", Type: String, Placeholder: "PATH|-",
+			Doc: "Path of the Dockerfile, below {context} if that is no directory of this machine, or - for standard input. Empty " +
+				"means Dockerfile in the context.",
+		},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
 		{
-			Name: "platform", Type: List, Commas: true, Default: "linux/amd64\nlinux/arm64", Placeholder: "OS/ARCH",
+			Name: "platform", Type: List, Commas: true, Default: DefaultPlatforms, Placeholder: "OS/ARCH",
 			Doc: "Platforms to build, such as linux/arm64 or linux/arm/v7.",
 		},
 		{
@@ -181,6 +191,24 @@ var build = Command{
 		inputCreateRepository,
 		{Name: "oci_layout", Type: String, Placeholder: "DIR", Doc: "Directory to write an OCI image layout to, instead of pushing."},
 		{
+			Name: "archive", Type: String, Placeholder: "FILE",
+			Doc: "File to write the image to, instead of pushing: a tar in the form of {archive_format}. If empty, writes none.",
+		},
+		{
+			Name: "archive_format", Type: Choice, Values: []string{"oci", "docker"}, Default: "oci",
+			Doc: "Form of {archive}: an OCI layout, or what `docker load` reads, which holds one platform.",
+		},
+		{
+			Name: "load", Type: Bool, Default: "false",
+			Doc: "Whether to load the image into the local Docker, instead of pushing, by the name of {image} and the tag latest. " +
+				"If {platform} is its default, builds for the machine's own platform.",
+		},
+		{
+			Name: "compression", Type: String, Placeholder: "gzip|zstd[,LEVEL]",
+			Doc: "Compression of the layers: gzip with a level from 1 to 9, or zstd with 1 to 22, such as zstd,12. BuildKit then " +
+				"compresses the layers of the base image anew; assembling takes them as they are. Empty means gzip.",
+		},
+		{
 			Name: "binaries", Type: String, Placeholder: "REPO@DIGEST",
 			Doc: "What `compile` handed on: written to dist/OS-ARCH/APP of the context before the build, and named in the " +
 				"provenance. A file that is there already is not replaced. Empty writes nothing.",
@@ -199,7 +227,8 @@ var build = Command{
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
-		{"image", "The index by digest, REPOSITORY@sha256:…."},
+		{"image", "The index by digest, REPOSITORY@sha256:…. With several repositories, the one in the first."},
+		{"images", "JSON list of objects with image and record, one for each repository: a matrix for jobs that `sign`."},
 		{"digest", "The digest of the index, sha256:…."},
 		{"platforms", "JSON object from platform to manifest digest."},
 		{"record", "The build record as an untagged OCI artifact beside the image, REPOSITORY@sha256:…, for `sign`."},

@@ -67,65 +67,68 @@ type Registry struct {
 
 // The inputs that are a choice.
 type (
-	Format     string
-	Engine     string
-	Network    string
-	Severity   string
-	Secrets    string
-	StoreAs    string
-	Via        string
-	Action     string
-	SignRecord string
-	Kind       string
-	Template   string
-	Platform   string
+	Format        string
+	Engine        string
+	Network       string
+	ArchiveFormat string
+	Severity      string
+	Secrets       string
+	StoreAs       string
+	Via           string
+	Action        string
+	SignRecord    string
+	Kind          string
+	Template      string
+	Platform      string
 )
 
 // Their values.
 const (
-	FormatText                Format     = "text"
-	FormatJSON                Format     = "json"
-	FormatBundle              Format     = "bundle"
-	FormatLegacy              Format     = "legacy"
-	FormatBoth                Format     = "both"
-	FormatMarkdown            Format     = "markdown"
-	FormatHTML                Format     = "html"
-	EngineAuto                Engine     = "auto"
-	EngineBuildkit            Engine     = "buildkit"
-	EngineAssemble            Engine     = "assemble"
-	EngineKyverno             Engine     = "kyverno"
-	EngineSigstore            Engine     = "sigstore"
-	EngineValidatingAdmission Engine     = "validating-admission"
-	NetworkDefault            Network    = "default"
-	NetworkNone               Network    = "none"
-	NetworkHost               Network    = "host"
-	SeverityCritical          Severity   = "critical"
-	SeverityHigh              Severity   = "high"
-	SeverityMedium            Severity   = "medium"
-	SeverityLow               Severity   = "low"
-	SeverityNone              Severity   = "none"
-	SecretsRefuse             Secrets    = "refuse"
-	SecretsNote               Secrets    = "note"
-	SecretsOff                Secrets    = "off"
-	StoreAsBundle             StoreAs    = "bundle"
-	StoreAsLegacy             StoreAs    = "legacy"
-	StoreAsBoth               StoreAs    = "both"
-	ViaCommit                 Via        = "commit"
-	ViaDeployment             Via        = "deployment"
-	ViaDispatch               Via        = "dispatch"
-	ActionMake                Action     = "make"
-	ActionVerify              Action     = "verify"
-	SignRecordNone            SignRecord = "none"
-	SignRecordKeyless         SignRecord = "keyless"
-	SignRecordKey             SignRecord = "key"
-	KindApp                   Kind       = "app"
-	KindConfig                Kind       = "config"
-	KindInfra                 Kind       = "infra"
-	TemplateNone              Template   = "none"
-	TemplateBackend           Template   = "backend"
-	TemplateFrontend          Template   = "frontend"
-	PlatformAWS               Platform   = "aws"
-	PlatformNone              Platform   = "none"
+	FormatText                Format        = "text"
+	FormatJSON                Format        = "json"
+	FormatBundle              Format        = "bundle"
+	FormatLegacy              Format        = "legacy"
+	FormatBoth                Format        = "both"
+	FormatMarkdown            Format        = "markdown"
+	FormatHTML                Format        = "html"
+	EngineAuto                Engine        = "auto"
+	EngineBuildkit            Engine        = "buildkit"
+	EngineAssemble            Engine        = "assemble"
+	EngineKyverno             Engine        = "kyverno"
+	EngineSigstore            Engine        = "sigstore"
+	EngineValidatingAdmission Engine        = "validating-admission"
+	NetworkDefault            Network       = "default"
+	NetworkNone               Network       = "none"
+	NetworkHost               Network       = "host"
+	ArchiveFormatOCI          ArchiveFormat = "oci"
+	ArchiveFormatDocker       ArchiveFormat = "docker"
+	SeverityCritical          Severity      = "critical"
+	SeverityHigh              Severity      = "high"
+	SeverityMedium            Severity      = "medium"
+	SeverityLow               Severity      = "low"
+	SeverityNone              Severity      = "none"
+	SecretsRefuse             Secrets       = "refuse"
+	SecretsNote               Secrets       = "note"
+	SecretsOff                Secrets       = "off"
+	StoreAsBundle             StoreAs       = "bundle"
+	StoreAsLegacy             StoreAs       = "legacy"
+	StoreAsBoth               StoreAs       = "both"
+	ViaCommit                 Via           = "commit"
+	ViaDeployment             Via           = "deployment"
+	ViaDispatch               Via           = "dispatch"
+	ActionMake                Action        = "make"
+	ActionVerify              Action        = "verify"
+	SignRecordNone            SignRecord    = "none"
+	SignRecordKeyless         SignRecord    = "keyless"
+	SignRecordKey             SignRecord    = "key"
+	KindApp                   Kind          = "app"
+	KindConfig                Kind          = "config"
+	KindInfra                 Kind          = "infra"
+	TemplateNone              Template      = "none"
+	TemplateBackend           Template      = "backend"
+	TemplateFrontend          Template      = "frontend"
+	PlatformAWS               Platform      = "aws"
+	PlatformNone              Platform      = "none"
 )
 
 // Changed are the inputs of waybill changed.
@@ -150,37 +153,41 @@ type Compile struct {
 
 // Build are the inputs of waybill build.
 type Build struct {
-	Image            string   `input:"image"`
-	Context          string   `input:"context"`
-	File             string   `input:"file"`
-	Target           string   `input:"target"`
-	Platform         []string `input:"platform"`
-	BuildArg         []string `input:"build_arg"`
-	Secret           []string `input:"secret"`
-	SecretValues     string   `input:"secret_values"`
-	Label            []string `input:"label"`
-	Annotation       []string `input:"annotation"`
-	Engine           Engine   `input:"engine"`
-	Builder          []string `input:"builder"`
-	Cache            bool     `input:"cache"`
-	CacheFrom        []string `input:"cache_from"`
-	CacheTo          []string `input:"cache_to"`
-	PlainManifest    bool     `input:"plain_manifest"`
-	SSH              []string `input:"ssh"`
-	BuildContext     []string `input:"build_context"`
-	NoCache          bool     `input:"no_cache"`
-	Pull             bool     `input:"pull"`
-	AddHost          []string `input:"add_host"`
-	Network          Network  `input:"network"`
-	Allow            []string `input:"allow"`
-	ShmSize          string   `input:"shm_size"`
-	Ulimit           []string `input:"ulimit"`
-	CreateRepository bool     `input:"create_repository"`
-	OCILayout        string   `input:"oci_layout"`
-	Binaries         string   `input:"binaries"`
-	Join             []string `input:"join"`
-	Metadata         string   `input:"metadata"`
-	Format           Format   `input:"format"`
+	Image            []string      `input:"image"`
+	Context          string        `input:"context"`
+	File             string        `input:"file"`
+	Target           string        `input:"target"`
+	Platform         []string      `input:"platform"`
+	BuildArg         []string      `input:"build_arg"`
+	Secret           []string      `input:"secret"`
+	SecretValues     string        `input:"secret_values"`
+	Label            []string      `input:"label"`
+	Annotation       []string      `input:"annotation"`
+	Engine           Engine        `input:"engine"`
+	Builder          []string      `input:"builder"`
+	Cache            bool          `input:"cache"`
+	CacheFrom        []string      `input:"cache_from"`
+	CacheTo          []string      `input:"cache_to"`
+	PlainManifest    bool          `input:"plain_manifest"`
+	SSH              []string      `input:"ssh"`
+	BuildContext     []string      `input:"build_context"`
+	NoCache          bool          `input:"no_cache"`
+	Pull             bool          `input:"pull"`
+	AddHost          []string      `input:"add_host"`
+	Network          Network       `input:"network"`
+	Allow            []string      `input:"allow"`
+	ShmSize          string        `input:"shm_size"`
+	Ulimit           []string      `input:"ulimit"`
+	CreateRepository bool          `input:"create_repository"`
+	OCILayout        string        `input:"oci_layout"`
+	Archive          string        `input:"archive"`
+	ArchiveFormat    ArchiveFormat `input:"archive_format"`
+	Load             bool          `input:"load"`
+	Compression      string        `input:"compression"`
+	Binaries         string        `input:"binaries"`
+	Join             []string      `input:"join"`
+	Metadata         string        `input:"metadata"`
+	Format           Format        `input:"format"`
 	Registry
 }
 

@@ -51,11 +51,16 @@ func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 // Build renders an image that was built.
 func Build(_ options.Build, r build.Result) show.View {
 	v := show.View{
-		Text:    r.Image + "\n",
-		Outputs: map[string]string{"image": r.Image, "digest": r.Build.Digest, "platforms": compact(r.Build.Platforms), "record": r.Record},
+		Outputs: map[string]string{
+			"image": r.Image, "images": compact(r.Pushed()), "digest": r.Build.Digest, "platforms": compact(r.Build.Platforms),
+			"record": r.Record,
+		},
 	}
 	var table strings.Builder
-	fmt.Fprintf(&table, "**Built** %s with %s\n\n", markdown.Code(r.Image), r.Build.Engine)
+	for _, p := range r.Pushed() {
+		v.Text += p.Image + "\n"
+		fmt.Fprintf(&table, "**Built** %s with %s\n\n", markdown.Code(p.Image), r.Build.Engine)
+	}
 	table.WriteString(markdown.Row("platform", "manifest", "size") + "|---|---|---|\n")
 	for _, i := range r.Images {
 		digest := imageref.ShortDigest(i.Digest)

@@ -48,7 +48,8 @@ type Request struct {
 	CacheFrom, CacheTo []string
 	// Cache is REPOSITORY:TAG of the cache that is kept beside the image, to which
 	// the platforms are added; none if empty.
-	Cache string
+	Cache       string
+	Compression Compression // of the layers
 	Extras
 }
 

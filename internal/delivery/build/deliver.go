@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -25,9 +25,14 @@ type Order struct {
 	Recipe      *Dockerfile
 	Engine      string // Auto, BuildKit or Assemble
 	Annotations Annotations
-	Repository  name.Repository // to push to, unless Layout is set
-	Layout      string          // directory of the OCI layout to write instead
-	Metadata    string          // file to write the record to; none if empty
+	Repository  name.Repository   // to push to, unless the image stays on this machine
+	Also        []name.Repository // that get the same image
+	Layout      string            // directory of the OCI layout to write instead
+	Archive     string            // file to write the image to instead
+	// DockerArchive is whether Archive is one for docker load, not an OCI layout.
+	DockerArchive bool
+	Load          bool   // whether to load the image into the local Docker instead
+	Metadata      string // file to write the record to; none if empty
 	// Plain delivers the manifest of the one platform without an index around it.
 	Plain bool
 	// Record holds what is known before the build: source, binaries, version.
@@ -40,8 +45,10 @@ type Order struct {
 type Shop struct {
 	Engines  map[string]Engine
 	Registry *registry.Client
-	Chosen   func(Choice) // is told which engine builds, before it begins
-	Built    func()       // is called when the engine has ended
+	// Load has the local Docker read an archive, and gives the name it has there.
+	Load   func(ctx context.Context, file string) (string, error)
+	Chosen func(Choice) // is told which engine builds, before it begins
+	Built  func()       // is called when the engine has ended
 }
 
 // Describe reads the Dockerfile, and completes labels, annotations, time and
@@ -72,6 +79,7 @@ func (o *Order) Describe(ctx context.Context, source Source, date string) (err e
 type Result struct {
 	Image  string               `json:"image"`            // the index by digest, after the repository or the layout's directory
 	Record string               `json:"record,omitempty"` // the artifact that holds the build record, by digest
+	Copies []Pushed             `json:"copies,omitempty"` // of the same image in other repositories
 	Build  evidence.BuildRecord `json:"build"`
 	Images []PlatformImage      `json:"images"`
 	Steps  []Step               `json:"steps,omitempty"` // of BuildKit
@@ -102,7 +110,7 @@ func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
 		return Result{}, fmt.Errorf("compute the digest of the index: %w", err)
 	}
 	var plain v1.Image
-	if o.Plain {
+	if o.Plain || o.docker() {
 		if plain, err = annotate(built.Images[0].Image, o.Annotations.Of(LevelManifest, built.Images[0].Platform)); err != nil {
 			return Result{}, fmt.Errorf("annotate the image: %w", err)
 		}
@@ -117,7 +125,13 @@ func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
 		name := image.Platform.String()
 		result.Images = append(result.Images, PlatformImage{name, platforms[name], image.Size(), image.Took.Seconds()})
 	}
-	if err := result.push(ctx, s.Registry, o, made{index, plain}); err != nil {
+	m := made{index, plain}
+	if o.local() {
+		err = result.keep(ctx, s, o, m)
+	} else {
+		err = result.push(ctx, s.Registry, o, m)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	return result, nil
@@ -130,6 +144,17 @@ type made struct {
 	plain v1.Image
 }
 
+// Pushed is an image in one repository.
+type Pushed struct {
+	Image  string `json:"image"`  // REPOSITORY@sha256:…
+	Record string `json:"record"` // the artifact that holds its build record, by digest
+}
+
+// Pushed lists the image in every repository, the first one first.
+func (r Result) Pushed() []Pushed {
+	return append([]Pushed{{r.Image, r.Record}}, r.Copies...)
+}
+
 func (m made) push(ctx context.Context, client *registry.Client, repository name.Repository) (imageref.Ref, error) {
 	if m.plain != nil {
 		return client.PushImage(ctx, repository, m.plain)
@@ -137,40 +162,113 @@ func (m made) push(ctx context.Context, client *registry.Client, repository name
 	return client.PushIndex(ctx, repository, m.index)
 }
 
-func (r *Result) push(ctx context.Context, client *registry.Client, o Order, m made) error {
-	if o.Layout != "" {
-		if err := WriteLayout(o.Layout, m, o.Annotations); err != nil {
-			return err
-		}
-		r.Image = filepath.ToSlash(o.Layout) + "@" + r.Build.Digest
+// at is the same image as a registry has it already, so that a push to another
+// repository there mounts its layers.
+func (m made) at(ctx context.Context, client *registry.Client, ref imageref.Ref) (_ made, err error) {
+	if m.plain != nil {
+		m.plain, err = client.Image(ctx, ref)
 	} else {
-		ref, err := m.push(ctx, client, o.Repository)
+		m.index, err = client.Index(ctx, ref)
+	}
+	return m, err
+}
+
+// Repositories are those that the image is pushed to.
+func (o *Order) Repositories() []name.Repository {
+	if o.local() {
+		return nil
+	}
+	return append([]name.Repository{o.Repository}, o.Also...)
+}
+
+// push pushes to each repository, the index last in each, and then the records.
+func (r *Result) push(ctx context.Context, client *registry.Client, o Order, m made) error {
+	var done []imageref.Ref
+	for _, repository := range o.Repositories() {
+		from := m
+		for _, ref := range done {
+			if ref.Name().RegistryStr() == repository.RegistryStr() {
+				var err error
+				if from, err = m.at(ctx, client, ref); err != nil {
+					return partly(done, err)
+				}
+				break
+			}
+		}
+		ref, err := from.push(ctx, client, repository)
+		if err != nil {
+			return partly(done, err)
+		}
+		done = append(done, ref)
+	}
+	r.Build.FinishedAt = time.Now().UTC()
+	for i, ref := range done {
+		r.Build.Image = ref.String()
+		record, err := r.record(ctx, client, ref)
 		if err != nil {
 			return err
 		}
-		r.Image, r.Build.Image = ref.String(), ref.String()
-	}
-	r.Build.FinishedAt = time.Now().UTC()
-	data, err := json.MarshalIndent(r.Build, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write the build record: %w", err)
-	}
-	if o.Metadata != "" {
-		if err := os.WriteFile(o.Metadata, append(data, '\n'), 0o644); err != nil {
-			return fmt.Errorf("write the build record: %w", err)
+		if i == 0 {
+			r.Image, r.Record = ref.String(), record
+		} else {
+			r.Copies = append(r.Copies, Pushed{ref.String(), record})
 		}
 	}
-	if o.Layout != "" {
-		return nil
+	r.Build.Image = r.Image
+	return r.write(o)
+}
+
+// partly says where an image is complete that could not be pushed everywhere.
+func partly(done []imageref.Ref, err error) error {
+	if len(done) == 0 {
+		return err
 	}
-	var ref imageref.Ref
-	ref, err = client.PushDocuments(ctx, o.Repository, evidence.ArtifactBuild, []registry.Document{
+	return fmt.Errorf("the image is whole in %s, without a record, and in no other repository: run build again: %w", join(done), err)
+}
+
+func join(refs []imageref.Ref) string {
+	var texts []string
+	for _, ref := range refs {
+		texts = append(texts, ref.String())
+	}
+	return strings.Join(texts, ", ")
+}
+
+// record pushes the build record beside an image.
+func (r *Result) record(ctx context.Context, client *registry.Client, image imageref.Ref) (string, error) {
+	data, err := r.document()
+	if err != nil {
+		return "", err
+	}
+	ref, err := client.PushDocuments(ctx, image.Name(), evidence.ArtifactBuild, []registry.Document{
 		{Name: evidence.FileBuild, MediaType: "application/json", Data: data},
 	})
 	if err != nil {
-		return fmt.Errorf("the image %s is in the registry, and only its build record is not, which sign and verify need: "+
-			"use a registry that takes OCI artifacts, or run build again if the trouble passes: %w", r.Image, err)
+		return "", fmt.Errorf("the image %s is in the registry, and only its build record is not, which sign and verify need: "+
+			"use a registry that takes OCI artifacts, or run build again if the trouble passes: %w", image, err)
 	}
-	r.Record = ref.String()
+	return ref.String(), nil
+}
+
+func (r *Result) document() ([]byte, error) {
+	data, err := json.MarshalIndent(r.Build, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the build record: %w", err)
+	}
+	return data, nil
+}
+
+// write writes the record to the file that the order names.
+func (r *Result) write(o Order) error {
+	if o.Metadata == "" {
+		return nil
+	}
+	data, err := r.document()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(o.Metadata, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("write the build record: %w", err)
+	}
 	return nil
 }

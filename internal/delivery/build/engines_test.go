@@ -348,6 +348,7 @@ func TestEngines(t *testing.T) {
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
 	t.Run("base for another platform", func(t *testing.T) { t.Parallel(); testWrongPlatform(t, l) })
 	t.Run("same commit", func(t *testing.T) { t.Parallel(); testSameCommit(t, l) })
+	t.Run("compression", func(t *testing.T) { t.Parallel(); testCompression(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 
@@ -985,6 +986,47 @@ func testSameCommit(t *testing.T, l *lab) {
 	for name, seen := range digests {
 		if len(seen) != 1 {
 			t.Errorf("%s: three checkouts of one commit gave %d digests", name, len(seen))
+		}
+	}
+}
+
+// The layers have the compression that is asked for, also where the daemon has
+// them in another one, and hold the same files. Assembling leaves those of the
+// base image alone.
+func testCompression(t *testing.T, l *lab) {
+	base, _ := l.push(t, "compressed", v1.Config{}, baseFiles)
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY app /app\n", "app": strings.Repeat("an application\n", 5000)})
+	for name, engine := range map[string]build.Engine{"assemble": l.assemble, "buildkit": l.buildkit} {
+		var files map[string]entry
+		sizes := map[string]int64{}
+		for _, asked := range []string{"gzip", "zstd", "zstd,19", "gzip,1", "gzip,9"} {
+			c, err := build.ParseCompression(asked)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request := build.Request{Context: dir, Platforms: []build.Platform{amd64}, Epoch: epoch, Compression: c}
+			image := l.build(t, engine, request).Images[0].Image
+			manifest, err := image.Manifest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[bool]types.MediaType{false: types.OCILayer, true: types.OCILayerZStd}[c.Zstd]
+			for i, layer := range manifest.Layers {
+				if layer.MediaType != want && (i > 0 || name == "buildkit") {
+					t.Errorf("%s, %s: layer %d is %s", name, asked, i, layer.MediaType)
+				}
+			}
+			sizes[asked] = manifest.Layers[len(manifest.Layers)-1].Size
+			now := filesOf(t, image)
+			if files != nil {
+				if diff := cmp.Diff(files, now, cmp.AllowUnexported(entry{})); diff != "" {
+					t.Errorf("%s, %s: %s", name, asked, diff)
+				}
+			}
+			files = now
+		}
+		if sizes["gzip,9"] >= sizes["gzip,1"] {
+			t.Errorf("%s: the level changes nothing: %v", name, sizes)
 		}
 	}
 }

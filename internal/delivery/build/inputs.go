@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +18,9 @@ import (
 
 // Texts are inputs of an order as a person writes them.
 type Texts struct {
-	Image               string
+	Images              []string
 	Platforms, Secrets  []string
+	Compression         string
 	Args                []string // NAME=VALUE, as labels are
 	Labels, Annotations []string
 	SecretValues        string // ID=VALUE, one per line
@@ -27,13 +29,8 @@ type Texts struct {
 // Parse reads the texts into the order. A text that is wrong is a usage error,
 // which names its flag. getenv reads the variable that holds a secret.
 func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
-	if t.Image == "" && o.Layout == "" {
-		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR to write to")
-	}
-	if t.Image != "" {
-		if o.Repository, err = imageref.ParseRepository(t.Image); err != nil {
-			return outcome.Usagef("--image: %w", err)
-		}
+	if err := o.parseImages(t.Images); err != nil {
+		return err
 	}
 	if o.Platforms, err = ParsePlatforms(t.Platforms); err != nil {
 		return outcome.Usagef("--platform: %w", err)
@@ -41,8 +38,11 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 	if len(o.Platforms) == 0 {
 		return outcome.Usagef("--platform: no platform to build for")
 	}
-	if o.Plain && len(o.Platforms) > 1 {
-		return outcome.Usagef("--plain-manifest is of one platform, and --platform names %d: only an index holds several", len(o.Platforms))
+	if err := o.checkOnePlatform(); err != nil {
+		return err
+	}
+	if o.Compression, err = ParseCompression(t.Compression); err != nil {
+		return outcome.Usagef("--compression: %w", err)
 	}
 	for _, text := range t.Secrets {
 		secret, err := ParseSecret(text, getenv)
@@ -70,6 +70,51 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 	}{{"--build-arg", t.Args, &o.Args}, {"--label", t.Labels, &o.Labels}} {
 		if *p.into, err = parsePairs(p.list); err != nil {
 			return outcome.Usagef("%s: %w", p.flag, err)
+		}
+	}
+	return nil
+}
+
+// parseImages reads the repositories to push to, each once.
+func (o *Order) parseImages(list []string) error {
+	if len(list) == 0 && !o.local() {
+		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR, --archive FILE or --load")
+	}
+	var all []name.Repository
+	for _, text := range list {
+		repository, err := imageref.ParseRepository(text)
+		if err != nil {
+			return outcome.Usagef("--image: %w", err)
+		}
+		if !slices.Contains(all, repository) {
+			all = append(all, repository)
+		}
+	}
+	if len(all) > 0 {
+		o.Repository, o.Also = all[0], all[1:]
+	}
+	ways := 0
+	for _, asked := range []bool{o.Layout != "", o.Archive != "", o.Load} {
+		if asked {
+			ways++
+		}
+	}
+	if ways > 1 {
+		return outcome.Usagef("--oci-layout, --archive and --load exclude each other: give one of them")
+	}
+	return nil
+}
+
+// checkOnePlatform refuses several platforms where only one fits.
+func (o *Order) checkOnePlatform() error {
+	if len(o.Platforms) == 1 {
+		return nil
+	}
+	for flag, asked := range map[string]bool{
+		"--plain-manifest": o.Plain, "--load": o.Load, "--archive-format docker": o.Archive != "" && o.DockerArchive,
+	} {
+		if asked {
+			return outcome.Usagef("%s is of one platform, and --platform names %d: only an index holds several", flag, len(o.Platforms))
 		}
 	}
 	return nil

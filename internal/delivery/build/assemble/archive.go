@@ -53,7 +53,7 @@ func (g *graph) unpack(e *editor, archive *node, dest string, who *owner) (_ boo
 		return false, err
 	}
 	defer file.Close()
-	plain, err := decompress(file)
+	plain, err := Decompress(file)
 	if err != nil {
 		return false, err
 	}
@@ -80,7 +80,7 @@ func isArchive(n *node) bool {
 		return false
 	}
 	defer r.Close()
-	plain, err := decompress(r)
+	plain, err := Decompress(r)
 	if err != nil {
 		return false
 	}
@@ -89,8 +89,8 @@ func isArchive(n *node) bool {
 	return err == nil
 }
 
-// decompress reads what any of the compressions that ADD knows holds.
-func decompress(r io.Reader) (io.ReadCloser, error) {
+// Decompress reads what any of the compressions that ADD knows holds.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
 	start, err := buffered.Peek(10)
 	if err != nil && err != io.EOF {

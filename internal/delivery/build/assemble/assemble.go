@@ -77,6 +77,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
+		compression: r.Compression,
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {

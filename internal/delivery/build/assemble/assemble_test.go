@@ -219,7 +219,8 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 		root := newDir(0o755, map[string]*node{"f": {size: size, open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("four")), nil
 		}}})
-		if _, err := writeLayer(t.Context(), t.TempDir(), newDir(0o755, nil), root, epoch); err == nil ||
+		s := &shared{ctx: t.Context(), dir: t.TempDir(), epoch: epoch}
+		if _, err := s.writeLayer(newDir(0o755, nil), root); err == nil ||
 			!strings.Contains(err.Error(), "/f changed while it was read") {
 			t.Errorf("size %d with four bytes of content: %v", size, err)
 		}

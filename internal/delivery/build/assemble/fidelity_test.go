@@ -279,7 +279,7 @@ func TestArchiveBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 		x.to, x.contents = newEditor(newDir(0o755, nil), epoch), contents
-		plain, err := decompress(&zipped)
+		plain, err := Decompress(&zipped)
 		if err != nil {
 			t.Fatal(err)
 		}

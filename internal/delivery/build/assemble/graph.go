@@ -37,6 +37,8 @@ type shared struct {
 	bases   *resolver
 	warn    func(build.Warning)
 
+	compression build.Compression
+
 	mu     sync.Mutex
 	states map[string]*state // by key
 }
@@ -236,7 +238,7 @@ func (g *graph) files(id digest.Digest, op *pb.FileOp, inputs []*state) (*state,
 		if err != nil {
 			return nil, err
 		}
-		l, err := writeLayer(g.ctx, g.dir, before, after, g.epoch)
+		l, err := g.writeLayer(before, after)
 		if err != nil {
 			return nil, g.at(id, err)
 		}

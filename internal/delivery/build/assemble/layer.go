@@ -20,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // layer is a compressed layer in a file.
@@ -27,6 +28,7 @@ type layer struct {
 	path           string
 	digest, diffID v1.Hash
 	size           int64
+	media          types.MediaType
 }
 
 var _ v1.Layer = (*layer)(nil)
@@ -34,49 +36,72 @@ var _ v1.Layer = (*layer)(nil)
 func (l *layer) Digest() (v1.Hash, error)             { return l.digest, nil }
 func (l *layer) DiffID() (v1.Hash, error)             { return l.diffID, nil }
 func (l *layer) Size() (int64, error)                 { return l.size, nil }
-func (l *layer) MediaType() (types.MediaType, error)  { return types.OCILayer, nil }
+func (l *layer) MediaType() (types.MediaType, error)  { return l.media, nil }
 func (l *layer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
-func (l *layer) Uncompressed() (io.ReadCloser, error) { return openGzip(l.path) }
+func (l *layer) Uncompressed() (io.ReadCloser, error) { return openLayer(l.path) }
 
-func openGzip(name string) (io.ReadCloser, error) {
+func openLayer(name string) (io.ReadCloser, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := gzip.NewReader(bufio.NewReader(f))
+	r, err := Decompress(f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return struct {
 		io.Reader
 		io.Closer
-	}{r, f}, nil
+	}{r, closers{r, f}}, nil
 }
 
-// writeLayer writes what is in after and not in before to a file in dir. The
-// same trees and time give the same bytes.
-func writeLayer(ctx context.Context, dir string, before, after *node, epoch time.Time) (_ *layer, err error) {
-	f, err := os.CreateTemp(dir, "layer-*.tar.gz")
+type closers [2]io.Closer
+
+func (c closers) Close() error { return errors.Join(c[0].Close(), c[1].Close()) }
+
+// compressor writes what a layer holds, compressed as the request says.
+func (e *shared) compressor(w io.Writer) (io.WriteCloser, types.MediaType, error) {
+	if e.compression.Zstd {
+		level := zstd.SpeedDefault
+		if e.compression.Level > 0 {
+			level = zstd.EncoderLevelFromZstd(e.compression.Level)
+		}
+		// One thread: with several the bytes would depend on the machine.
+		zip, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1))
+		return zip, types.OCILayerZStd, err
+	}
+	level := gzip.DefaultCompression
+	if e.compression.Level > 0 {
+		level = e.compression.Level
+	}
+	zip, err := gzip.NewWriterLevel(w, level)
+	return zip, types.OCILayer, err
+}
+
+// writeLayer writes what is in after and not in before to a file. The same
+// trees and time give the same bytes.
+func (e *shared) writeLayer(before, after *node) (_ *layer, err error) {
+	f, err := os.CreateTemp(e.dir, "layer-*")
 	if err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	file := bufio.NewWriterSize(f, 1<<20)
 	compressed := &counter{w: file, hash: sha256.New()}
-	zip, err := gzip.NewWriterLevel(compressed, gzip.DefaultCompression)
+	zip, media, err := e.compressor(compressed)
 	if err != nil {
 		return nil, err
 	}
 	plain := &counter{w: zip, hash: sha256.New()}
 	buffered := bufio.NewWriterSize(plain, 256<<10)
-	w := &layerWriter{ctx: ctx, tar: tar.NewWriter(buffered), epoch: epoch, names: map[*inode]string{}}
+	w := &layerWriter{ctx: e.ctx, tar: tar.NewWriter(buffered), epoch: e.epoch, names: map[*inode]string{}}
 	if err := w.diff("", before, after); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(w.tar.Close(), buffered.Flush(), zip.Close(), file.Flush()); err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
-	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n}, nil
+	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n, media: media}, nil
 }
 
 type counter struct {

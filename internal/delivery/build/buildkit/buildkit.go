@@ -214,12 +214,25 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 		FrontendAttrs:       attributes(platforms, r, file),
 		LocalMounts:         mounts,
 		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI, OutputDir: dir,
-			Attrs: map[string]string{"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true"},
+			Type: client.ExporterOCI, OutputDir: dir, Attrs: exported(r.Compression),
 		}},
 		CacheImports: from, CacheExports: to,
 		Session: attachables,
 	}, nil
+}
+
+// exported are the settings of the exporter. A compression that is asked for is
+// forced: what the daemon has of an earlier build would keep the one it had.
+// https://github.com/moby/buildkit#imageregistry
+func exported(c build.Compression) map[string]string {
+	a := map[string]string{"tar": "false", "oci-mediatypes": "true", "rewrite-timestamp": "true"}
+	if c != (build.Compression{}) {
+		a["compression"], a["force-compression"] = c.Name(), "true"
+	}
+	if c.Level > 0 {
+		a["compression-level"] = strconv.Itoa(c.Level)
+	}
+	return a
 }
 
 // agent hands SSH agents and keys to RUN --mount=type=ssh: ID[=SOCKET|KEY[,…]].
