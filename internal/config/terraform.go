@@ -40,6 +40,10 @@ type TerraformEnvironment struct {
 	Dir  string `yaml:"dir"` // glob
 	Name string `yaml:"name"`
 	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+	// PlanRole plans; empty is the one of the workflow.
+	PlanRole string `yaml:"planRole"`
+	// Variables are values of variables of its roots.
+	Variables map[string]string `yaml:"variables"`
 }
 
 // DefaultEnvironment is that of roots for which no other is named.
@@ -54,6 +58,9 @@ func (t Terraform) Environment(dir string) TerraformEnvironment {
 	}
 	return TerraformEnvironment{Name: DefaultEnvironment}
 }
+
+// Given are the values of variables that the environment of the root in dir gives.
+func (t Terraform) Given(dir string) map[string]string { return t.Environment(dir).Variables }
 
 // EnvironmentNames are all in which a root may be applied.
 func (t Terraform) EnvironmentNames() []string {

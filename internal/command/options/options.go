@@ -429,6 +429,12 @@ type Plan struct {
 	Comment      bool          `input:"comment"`
 	ValidateOnly bool          `input:"validate_only"`
 	Parallel     int           `input:"parallel"`
+	Spread       bool          `input:"spread"`
+	List         bool          `input:"list"`
+	GroupSize    int           `input:"group_size"`
+	Group        string        `input:"group"`
+	Join         bool          `input:"join"`
+	Run          string        `input:"run"`
 	JSONOut      string        `input:"json_out"`
 	Repo         string        `input:"repo"`
 	PullRequest  int           `input:"pull_request"`

@@ -41,18 +41,22 @@ func Login(_ options.Login, r login.Result) show.View {
 // Planned is the document of a plan.
 type Planned struct {
 	*proposal.Document
+	Matrix    *proposal.Matrix     `json:"matrix,omitempty"`    // jobs that plan, with --list or --spread
 	Validated *proposal.Validation `json:"validated,omitempty"` // with --validate-only
 	Findings  []policy.Finding     `json:"findings,omitempty"`  // of the policy, which refused
 }
 
 // Plan renders a plan, or what spoke against one.
 func Plan(_ options.Plan, r proposal.Result) show.View {
-	v := show.View{Document: Planned{r.Shown(), r.Validated, r.Findings}}
+	v := show.View{Document: Planned{r.Shown(), r.Matrix, r.Validated, r.Findings}}
 	refused := findings(&v, r.Findings)
 	switch {
 	case refused != "":
 		v.Outputs = map[string]string{"findings": refused}
 	case r.Validated != nil:
+	case r.Matrix != nil:
+		v.Linef("%s", compact(r.Matrix))
+		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
 	case r.Result == nil:
 		v.Linef("nothing to plan: no root is touched")
 		v.Outputs = map[string]string{"fingerprint": "", "changes": "false", "plan": ""}
