@@ -317,3 +317,26 @@ func TestInfraExampleIsTheStarter(t *testing.T) {
 		}
 	}
 }
+
+// Where the roots are more than one job plans, jobs of a matrix do, and the pull request
+// has one plan all the same.
+func TestInfraWorkflowsPlanInAMatrix(t *testing.T) {
+	t.Parallel()
+	w, states := workflowWorld(t, map[string]string{"WAYBILL_PLAN_GROUP": "1"})
+	w.open("ada", w.labels())
+	runs := w.idle("plan.yml pull_request success", "gate.yml workflow_dispatch success")
+	if log := read(t, runs[0].Log); !strings.Contains(log, `"group":"2/2"`) {
+		t.Errorf("the plan was made by one job: %s", log)
+	}
+	claim := w.planned()
+	w.approve("nora", claim.Fingerprint)
+	w.approve("bob", claim.Fingerprint)
+	w.idleFor(6)
+	if got := w.status(claim.Head); got != "success: approved by nora, bob" {
+		t.Errorf("after all approvals: %s", got)
+	}
+	if _, err := w.github.MergePull(t.Context(), "acme/infra", 1, "ada", "squash"); err != nil {
+		t.Fatal(err)
+	}
+	w.appliedAll(states, w.idleFor(7))
+}
