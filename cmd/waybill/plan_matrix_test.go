@@ -158,9 +158,11 @@ func TestJoinTrustsNoPart(t *testing.T) {
 		}), `its part holds infra/prod 2 times`},
 		"with a root more": {3, change(second, func(p map[string]any) {
 			p["waits"] = []any{map[string]any{"dir": "infra/else", "workspace": "default", "after": []string{"infra/one"}}}
-		}), `its part holds infra/else, which belongs to another group`},
+		}), "its part holds infra/else, which belongs to another group"},
 		"without a fingerprint": {3, change(second, func(p map[string]any) { p["parts"] = []string{} }), `0 fingerprints for 1 root`},
-		"not read":              {3, func(w *infraWorld) { write(w.t, w.store, map[string]string{second: "{"}) }, `its part cannot be read`},
+		"not read": {3, func(w *infraWorld) {
+			write(w.t, w.store, map[string]string{second: "{"})
+		}, `its part cannot be read`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

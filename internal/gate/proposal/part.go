@@ -129,16 +129,16 @@ func (p *Prepared) join(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	p.sort(made)
-	if made.Parts, err = (plan.Document{Version: plan.DocumentVersion, Repository: p.r.Site.Name(), Head: head, Removed: p.Removed}).Parts(); err != nil {
+	removed, err := made.Document.Parts()
+	if err != nil {
 		return nil, err
 	}
-	var parts plan.Parts
 	for _, r := range made.Roots {
-		parts = append(parts, byRoot[nameOf(r.Record.Dir, r.Record.Workspace)])
+		made.Parts = append(made.Parts, byRoot[nameOf(r.Record.Dir, r.Record.Workspace)])
 		index.Order = append(index.Order, seal.JoinedRoot{Dir: r.Record.Dir, Workspace: r.Record.Workspace})
 		made.Document.Roots = append(made.Document.Roots, r.Record)
 	}
-	made.Parts = append(parts, made.Parts...)
+	made.Parts = append(made.Parts, removed...)
 	if made.Fingerprint, err = made.Parts.Fingerprint(); err != nil {
 		return nil, err
 	}

@@ -54,7 +54,8 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 		if !beside(s.Plan, part) {
 			return nil, refuse(Altered, "it names the part %.200q, which is not kept beside it", part)
 		}
-		one := Source{Plan: part, Registry: s.Registry, Identities: s.Identities, Expect: Expect{Now: s.Expect.Now, Repository: s.Expect.Repository}}
+		one := s
+		one.Plan, one.Expect = part, Expect{Now: s.Expect.Now, Repository: s.Expect.Repository}
 		sealed, err := one.load(ctx)
 		if err != nil {
 			return nil, err
