@@ -192,6 +192,15 @@ var gate = Command{
 			Name: "comment", Type: Bool, Default: "false",
 			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
 		},
+		{
+			Name: "run_hooks", Type: Bool, Default: "false",
+			Doc: "Runs the hooks of the default branch on the sealed plan, gives what they said as the output `hooks`, and decides " +
+				"nothing. {checkout} is then a clone of the default branch, in which they run.",
+		},
+		{
+			Name: "hooks", Type: String, Placeholder: "JSON",
+			Doc: "What the hooks said, as the job with {run_hooks} gave it. Needed where waybill.yaml of the default branch names hooks.",
+		},
 		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername,
 		inputRegistryPassword, inputRegistryIdentity,
 		{
@@ -211,6 +220,7 @@ var gate = Command{
 	Outputs: []Output{
 		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
 		{"approvers", "Users whose approval counts, one per line."},
+		{"hooks", "With `run_hooks`: what each hook said of each root, as JSON."},
 		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
 		outputSignedRecord,
 	},

@@ -457,6 +457,8 @@ type Gate struct {
 	StartWorkflow  string `input:"start_workflow"`
 	NothingPlanned bool   `input:"nothing_planned"`
 	Comment        bool   `input:"comment"`
+	RunHooks       bool   `input:"run_hooks"`
+	Hooks          string `input:"hooks"`
 	Repo           string `input:"repo"`
 	PullRequest    int    `input:"pull_request"`
 	Format         Format `input:"format"`
