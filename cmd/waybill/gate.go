@@ -39,7 +39,12 @@ func runGate(ctx context.Context, call *cli.Call, in options.Gate) (none verdict
 		}
 		maps.DeleteFunc(inputs, func(_, value string) bool { return value == "" })
 		result, err = verdict.Start(ctx, where, in.StartWorkflow, inputs)
-	} else if request, err = gateRequest(ctx, access, in, where); err == nil {
+	} else if request, err = gateRequest(ctx, access, in, where); err == nil && in.RunHooks {
+		var said *verdict.Hooked
+		if said, err = request.Hooks(ctx); err == nil {
+			return verdict.Result{Site: where, Hooked: said}, nil
+		}
+	} else if err == nil {
 		result, err = verdict.Decide(ctx, request)
 	}
 	if err != nil {

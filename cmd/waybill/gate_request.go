@@ -36,6 +36,7 @@ func gateRequest(ctx context.Context, access connect.Access, in options.Gate, wh
 			r.Queue.Head = cmp.Or(r.Queue.Head, group.HeadSHA)
 		}
 	}
+	r.HooksSaid, r.Path, r.Comments = in.Hooks, access.Call.Getenv("PATH"), in.Comment
 	if in.Status {
 		r.Status = in.StatusContext
 	}

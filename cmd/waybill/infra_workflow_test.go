@@ -317,3 +317,46 @@ func TestInfraExampleIsTheStarter(t *testing.T) {
 		}
 	}
 }
+
+// Where the roots are more than one job plans, jobs of a matrix do, and the pull request
+// has one plan all the same.
+func TestInfraWorkflowsPlanInAMatrix(t *testing.T) {
+	t.Parallel()
+	w, states := workflowWorld(t, map[string]string{"WAYBILL_PLAN_GROUP": "1"})
+	w.open("ada", w.labels())
+	runs := w.idle("plan.yml pull_request success", "gate.yml workflow_dispatch success")
+	if log := read(t, runs[0].Log); !strings.Contains(log, `"group":"2/2"`) {
+		t.Errorf("the plan was made by one job: %s", log)
+	}
+	claim := w.planned()
+	w.approve("nora", claim.Fingerprint)
+	w.approve("bob", claim.Fingerprint)
+	w.idleFor(6)
+	if got := w.status(claim.Head); got != "success: approved by nora, bob" {
+		t.Errorf("after all approvals: %s", got)
+	}
+	if _, err := w.github.MergePull(t.Context(), "acme/infra", 1, "ada", "squash"); err != nil {
+		t.Fatal(err)
+	}
+	w.appliedAll(states, w.idleFor(7))
+}
+
+// The hooks of the default branch run in a job of their own, and their refusal is the
+// gate's.
+func TestInfraWorkflowsRunHooks(t *testing.T) {
+	t.Parallel()
+	w, _ := workflowWorld(t, map[string]string{"WAYBILL_HOOKS": "true"})
+	path := filepath.Join(w.clone, "waybill.yaml")
+	rules := read(t, path) + "  hooks:\n    - {name: law, dir: infra/service, run: 'echo no $ROOT here; exit 2', refuse: true}\n"
+	w.commitOnMain(map[string]string{"waybill.yaml": rules})
+	w.git(w.clone, "pull", "-q", "--no-rebase", w.remote("ada"), "main")
+	w.open("ada", w.labels())
+	runs := w.idle("apply.yml push failure", "plan.yml pull_request success", "gate.yml workflow_dispatch failure")
+	if got := w.status(w.planned().Head); !strings.HasPrefix(got, "failure: hook law refuses the plan of infra/service (exit code 2)") {
+		t.Errorf("the status is %s: %s", got, read(t, runs[2].Log))
+	}
+	comments := strings.Join(w.github.Pulls("acme/infra")[0].Comments, "\n")
+	if !strings.Contains(comments, "no infra/service here") {
+		t.Errorf("the comments do not show what the hook says: %s", comments)
+	}
+}

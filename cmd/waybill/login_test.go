@@ -194,3 +194,51 @@ func TestLogin(t *testing.T) {
 		t.Error("there is no output")
 	}
 }
+
+// terraform.environments names the role that plans the roots of an environment, and
+// values of their variables. One job takes one role.
+func TestPlanTakesTheRoleOfTheEnvironment(t *testing.T) {
+	t.Parallel()
+	issuer := startIssuer(t)
+	aws := newFakeAWS(t, issuer.URL())
+	w := newPolicyWorld(t, "terraform")
+	root := func(key string) string {
+		return strings.Replace(aws.backend(), `"prod"`, `"`+key+`"`, 1) +
+			"\nvariable \"size\" {\n  type = number\n}\n\noutput \"size\" {\n  value = var.size\n}\n"
+	}
+	w.commit(map[string]string{
+		"waybill.yaml": `apiVersion: waybill.dev/v1
+terraform:
+  environments:
+    - {dir: infra/dev, name: dev, planRole: "arn:aws:iam::111111111111:role/plan-dev", variables: {size: "1", other: "2"}}
+    - {dir: infra/prod, name: prod, planRole: "arn:aws:iam::222222222222:role/plan-prod", variables: {size: "9"}}
+`,
+		"infra/dev/main.tf": root("dev"), "infra/prod/main.tf": root("prod"), ".gitignore": "*.tfstate*\n",
+	})
+	w.grant(issuer)
+	check := &infraWorld{t: t}
+	common := []string{"plan", "--lock=false", "--aws-role", testRole, "--aws-region", "eu-central-1", "--store", t.TempDir()}
+	code, _, words := w.run(common...)
+	check.wants("two roles in one job", code, 3, words, "the roots have different plan roles in terraform.environments")
+	for i, want := range []struct{ role, size string }{
+		{"arn:aws:iam::111111111111:role/plan-dev", "1"}, {"arn:aws:iam::222222222222:role/plan-prod", "9"},
+	} {
+		aws.sessions = nil
+		code, out, words := w.run(append(common, "--group", fmt.Sprintf("%d/2", i+1))...)
+		check.wants("plan", code, 0, words)
+		check.wants("plan", code, 0, out, `size is added\s+= `+want.size)
+		for _, session := range aws.sessions {
+			if session != "repo:acme/infra:pull_request "+want.role+" waybill-77" {
+				t.Errorf("group %d took %s", i+1, session)
+			}
+		}
+		if len(aws.sessions) == 0 {
+			t.Errorf("group %d took no role", i+1)
+		}
+	}
+	code, _, words = w.run(append(common, "--group", "3/3")...)
+	check.wants("a group that is not there", code, 3, words, "there is no group 3/3: the roots make 2 groups now")
+	code, out, words := w.run(append(common, "--join")...)
+	check.wants("join", code, 0, words)
+	check.wants("join", code, 0, out, "2 roots")
+}

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/gate/proposal"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 func runPlan(ctx context.Context, call *cli.Call, in options.Plan) (result proposal.Result, err error) {
@@ -29,6 +32,14 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	}
 	r.Seal.Registry, r.Seal.Lifetime = access.SealStores(), in.Expires
 	r.Head, r.Parallel, r.ValidateOnly = in.Head, in.Parallel, in.ValidateOnly
+	if r.Spread, err = planSpread(call, in); err != nil {
+		return r, err
+	}
+	r.Login = func(role string) (cloud.Request, error) {
+		of := in.Cloud
+		of.AWSRole = role
+		return connect.Cloud(call, of)
+	}
 	r.Comment, r.RunURL, r.JSONOut = in.Comment, call.Runner.Context().RunURL(), in.JSONOut
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {
@@ -43,4 +54,16 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	r.Tool, err = access.Terraform(in.Terraform, in.Cloud, top)
 	r.Tool.Version, r.Tool.Unlocked = in.TerraformVersion, !in.Lock
 	return r, err
+}
+
+// planSpread says how the roots are planned by several jobs.
+func planSpread(call *cli.Call, in options.Plan) (s proposal.Spread, err error) {
+	s = proposal.Spread{
+		List: in.List, Auto: in.Spread, Size: in.GroupSize, Group: in.Group, Join: in.Join,
+		Run: cmp.Or(in.Run, call.Runner.Context().RunID),
+	}
+	if (in.Group != "" || in.Join) && in.Store == "" {
+		err = outcome.Usagef("--group and --join without --store: say where the parts of the plan are kept")
+	}
+	return s, err
 }

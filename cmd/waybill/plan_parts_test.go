@@ -184,7 +184,7 @@ func TestForksAreNotPlannedAgain(t *testing.T) {
 	where := &site.Site{
 		Repo: github.Repository{Owner: "acme", Name: "infra"}, Pull: &github.PullRequest{Number: 7, HeadRepo: "eve/infra"},
 	}
-	_, err := proposal.Prepare(t.Context(), proposal.Request{Site: where})
+	_, err := proposal.Run(t.Context(), proposal.Request{Site: where})
 	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "#7 comes from a fork: nothing of it is planned here") {
 		t.Error(err)
 	}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 var small = sizes{
 	most: 2, edited: 3, rendered: 3, checked: 3, places: 3, commits: 30, writers: 3, resources: 30, sealedMB: 1, roots: 2,
-	changed: 25,
+	changed: 25, spread: 6,
 }
 
 var aFigure = regexp.MustCompile(`\d(\.\d+)? (ms|s)\b`)
@@ -50,6 +50,7 @@ func TestParts(t *testing.T) {
 		"status": "each of 12 places",
 		"race":   "3 of 3", "infra-summary": "a plan of 30 resources", "infra-seal": "a plan of 1 MB",
 		"infra-roots": "Planning 2 roots", "infra-gate": "20 of 25 resources changed",
+		"infra-matrix": "6 roots in 3 jobs",
 	}
 	for _, p := range parts {
 		if p.name == "assemble" || p.name == "evidence" {

@@ -258,14 +258,19 @@ func newGateWorld(ctx context.Context, e environment, dir string, s scenario) (*
 	if err := writeFiles(seed, map[string][]byte{"waybill.yaml": []byte(rules)}); err != nil {
 		return nil, err
 	}
-	var err error
+	return w, w.start(ctx, seed)
+}
+
+// start starts the GitHub with the repository that is in seed, and clones it.
+func (w *gateWorld) start(ctx context.Context, seed string) (err error) {
+	e, dir := w.e, w.dir
 	if w.s, err = rehearsal.Start(ctx, rehearsal.Options{
 		Dir: filepath.Join(dir, "sandbox"), Act: "none", Env: rehearsal.Environment(getenv(e.env)),
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	if err := w.s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/infra", Dir: seed}); err != nil {
-		return nil, err
+		return err
 	}
 	w.dan = w.s.GitHub.CreateToken(githubd.Token{User: "dan"})
 	token := w.s.GitHub.CreateToken(githubd.Token{
@@ -277,7 +282,7 @@ func newGateWorld(ctx context.Context, e environment, dir string, s scenario) (*
 		"WAYBILL_INPUT_SEAL_KEY="+sealIdentity,
 	)
 	_, err = git.RunEnv(ctx, dir, gitAuthor, "clone", "--quiet", w.remote("ada"), w.clone)
-	return w, err
+	return err
 }
 
 func (w *gateWorld) remote(user string) string {

@@ -43,6 +43,7 @@ var parts = []part{
 	{"infra-seal", infraSeal},
 	{"infra-roots", infraRoots},
 	{"infra-gate", infraGate},
+	{"infra-matrix", infraMatrix},
 	{"evidence", func(ctx context.Context, e environment) error {
 		e.printf("\n### Scan, SBOM, sign, attest and verify\n\n```\n")
 		defer e.printf("```\n")
@@ -72,11 +73,12 @@ type sizes struct {
 	sealedMB  int
 	roots     int
 	changed   int // resources of the largest root that goes through the gate
+	spread    int // roots of a pull request that a matrix of jobs plans
 }
 
 var fullSize = sizes{
 	edited: 43, rendered: 200, checked: 1000, places: 1000, commits: 16_000, writers: 50, resources: 10_000, sealedMB: 50,
-	roots: 40, changed: 500,
+	roots: 40, changed: 500, spread: 1000,
 }
 
 // runs is how often a part that wants n runs has them.

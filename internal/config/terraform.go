@@ -32,6 +32,15 @@ type Terraform struct {
 	Adopt []string
 	// Environments say in which environment of GitHub a root is applied.
 	Environments []TerraformEnvironment
+	Hooks        []TerraformHook
+}
+
+// TerraformHook is a command that judges each plan, in terraform's JSON form.
+type TerraformHook struct {
+	Name   string `yaml:"name"`
+	Run    string `yaml:"run"`    // for the shell
+	Dir    string `yaml:"dir"`    // glob of roots; empty is all
+	Refuse bool   `yaml:"refuse"` // its failure refuses the plan
 }
 
 // TerraformEnvironment is an environment of GitHub, and the roots that are applied in
@@ -40,6 +49,10 @@ type TerraformEnvironment struct {
 	Dir  string `yaml:"dir"` // glob
 	Name string `yaml:"name"`
 	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+	// PlanRole plans; empty is the one of the workflow.
+	PlanRole string `yaml:"planRole"`
+	// Variables are values of variables of its roots.
+	Variables map[string]string `yaml:"variables"`
 }
 
 // DefaultEnvironment is that of roots for which no other is named.
@@ -54,6 +67,9 @@ func (t Terraform) Environment(dir string) TerraformEnvironment {
 	}
 	return TerraformEnvironment{Name: DefaultEnvironment}
 }
+
+// Given are the values of variables that the environment of the root in dir gives.
+func (t Terraform) Given(dir string) map[string]string { return t.Environment(dir).Variables }
 
 // EnvironmentNames are all in which a root may be applied.
 func (t Terraform) EnvironmentNames() []string {
@@ -130,6 +146,7 @@ type terraformDocument struct {
 	Adopt  []string        `yaml:"adopt"`
 
 	Environments []TerraformEnvironment `yaml:"environments"`
+	Hooks        []TerraformHook        `yaml:"hooks"`
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
@@ -166,12 +183,17 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
 		Unapplied: time.Duration(doc.Drift.Unapplied),
 	}
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {
 			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
+	}
+	for i, h := range t.Hooks {
+		if !doublestar.ValidatePattern(h.Dir) {
+			p.problem(place(child(at, "hooks"), i), "terraform.hooks.%d.dir: %q is not a glob", i, h.Dir)
 		}
 	}
 	for i, glob := range t.Adopt {

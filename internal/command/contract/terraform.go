@@ -88,6 +88,29 @@ var plan = Command{
 		},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
 		{
+			Name: "spread", Type: Bool, Default: "false",
+			Doc: "Whether to plan here only where one job is enough: at most {group_size} roots, and one plan role. " +
+				"Otherwise nothing is planned, and the output `matrix` names the jobs that do.",
+		},
+		{Name: "list", Type: Bool, Default: "false", Doc: "Gives the output `matrix` in any case, and plans nothing."},
+		{
+			Name: "group_size", Type: Int, Default: "25",
+			Doc: "Most roots of one job of the matrix. A matrix has at most 256 jobs: where there are more roots, each job plans more.",
+		},
+		{
+			Name: "group", Type: String, Placeholder: "N/M",
+			Doc: "Group of the matrix that this job plans. It keeps its part in {store} and comments nothing.",
+		},
+		{
+			Name: "join", Type: Bool, Default: "false",
+			Doc: "Joins the parts of all groups into one plan, one comment and one fingerprint, and runs no terraform. One part that is " +
+				"missing, failed, or of another commit fails all of it.",
+		},
+		{
+			Name: "run", Type: String, Placeholder: "NAME",
+			Doc: "Run that the parts of {group} and {join} belong to. Empty means the workflow run.",
+		},
+		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
 			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
 				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
@@ -104,6 +127,7 @@ var plan = Command{
 		{"fingerprint", "Fingerprint of the plans, 64 hexadecimal digits; empty when there was nothing to plan."},
 		{"changes", "`true` when anything would change."},
 		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
+		{"matrix", "With `spread` and `list`: the jobs that plan, as the matrix of a job; empty where all was planned here."},
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
 	},
@@ -168,6 +192,15 @@ var gate = Command{
 			Name: "comment", Type: Bool, Default: "false",
 			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
 		},
+		{
+			Name: "run_hooks", Type: Bool, Default: "false",
+			Doc: "Runs the hooks of the default branch on the sealed plan, gives what they said as the output `hooks`, and decides " +
+				"nothing. {checkout} is then a clone of the default branch, in which they run.",
+		},
+		{
+			Name: "hooks", Type: String, Placeholder: "JSON",
+			Doc: "What the hooks said, as the job with {run_hooks} gave it. Needed where waybill.yaml of the default branch names hooks.",
+		},
 		inputInfraRepo, inputPullRequest, inputBackendConfig, inputFormat, inputToken, inputTeamToken, inputRegistryUsername,
 		inputRegistryPassword, inputRegistryIdentity,
 		{
@@ -187,6 +220,7 @@ var gate = Command{
 	Outputs: []Output{
 		{"decision", "`approved` or `pending`; empty when the plan is refused or something broke."},
 		{"approvers", "Users whose approval counts, one per line."},
+		{"hooks", "With `run_hooks`: what each hook said of each root, as JSON."},
 		{"record", "The decision as JSON: who, when, by which review, for which fingerprint, and what does not count and why."},
 		outputSignedRecord,
 	},

@@ -440,6 +440,12 @@ type Plan struct {
 	Comment      bool          `input:"comment"`
 	ValidateOnly bool          `input:"validate_only"`
 	Parallel     int           `input:"parallel"`
+	Spread       bool          `input:"spread"`
+	List         bool          `input:"list"`
+	GroupSize    int           `input:"group_size"`
+	Group        string        `input:"group"`
+	Join         bool          `input:"join"`
+	Run          string        `input:"run"`
 	JSONOut      string        `input:"json_out"`
 	Repo         string        `input:"repo"`
 	PullRequest  int           `input:"pull_request"`
@@ -462,6 +468,8 @@ type Gate struct {
 	StartWorkflow  string `input:"start_workflow"`
 	NothingPlanned bool   `input:"nothing_planned"`
 	Comment        bool   `input:"comment"`
+	RunHooks       bool   `input:"run_hooks"`
+	Hooks          string `input:"hooks"`
 	Repo           string `input:"repo"`
 	PullRequest    int    `input:"pull_request"`
 	Format         Format `input:"format"`

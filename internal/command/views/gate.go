@@ -41,18 +41,22 @@ func Login(_ options.Login, r login.Result) show.View {
 // Planned is the document of a plan.
 type Planned struct {
 	*proposal.Document
+	Matrix    *proposal.Matrix     `json:"matrix,omitempty"`    // jobs that plan, with --list or --spread
 	Validated *proposal.Validation `json:"validated,omitempty"` // with --validate-only
 	Findings  []policy.Finding     `json:"findings,omitempty"`  // of the policy, which refused
 }
 
 // Plan renders a plan, or what spoke against one.
 func Plan(_ options.Plan, r proposal.Result) show.View {
-	v := show.View{Document: Planned{r.Shown(), r.Validated, r.Findings}}
+	v := show.View{Document: Planned{r.Shown(), r.Matrix, r.Validated, r.Findings}}
 	refused := findings(&v, r.Findings)
 	switch {
 	case refused != "":
 		v.Outputs = map[string]string{"findings": refused}
 	case r.Validated != nil:
+	case r.Matrix != nil:
+		v.Linef("%s", compact(r.Matrix))
+		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
 	case r.Result == nil:
 		v.Linef("nothing to plan: no root is touched")
 		v.Outputs = map[string]string{"fingerprint": "", "changes": "false", "plan": ""}
@@ -100,11 +104,12 @@ func findings(v *show.View, list []policy.Finding) string {
 // Gated is the document of the gate's decision.
 type Gated struct {
 	*approval.Decision
-	Status      string         `json:"status,omitempty"`      // state of the commit status that was reported
-	Description string         `json:"description,omitempty"` // of that status
-	Elsewhere   string         `json:"elsewhere,omitempty"`   // default branch, if the pull request is made against another one
-	Started     string         `json:"started,omitempty"`     // branch on which the workflow that decides was started
-	Signed      *record.Signed `json:"signed,omitempty"`      // the record of the decision
+	Status      string          `json:"status,omitempty"`      // state of the commit status that was reported
+	Description string          `json:"description,omitempty"` // of that status
+	Elsewhere   string          `json:"elsewhere,omitempty"`   // default branch, if the pull request is made against another one
+	Started     string          `json:"started,omitempty"`     // branch on which the workflow that decides was started
+	Signed      *record.Signed  `json:"signed,omitempty"`      // the record of the decision
+	Hooked      *verdict.Hooked `json:"hooked,omitempty"`      // what the hooks said, with --run-hooks
 }
 
 // Gate renders what was decided about a plan.
@@ -119,6 +124,10 @@ func Gate(in options.Gate, r verdict.Result) show.View {
 		v, document.Decision = decided(r), &r.Decision
 	case r.Started != "":
 		v.Linef("started  %s on %s", in.StartWorkflow, r.Started)
+	case in.RunHooks:
+		v.Outputs = map[string]string{"hooks": compact(r.Hooked)}
+		v.Linef("%d results of hooks", len(r.Hooked.Hooks))
+		document.Hooked = r.Hooked
 	case r.Elsewhere != "":
 		v.Linef("pull request #%d is made against %s: %s is reported for %s alone",
 			r.Site.Pull.Number, r.Site.Pull.BaseRef, in.StatusContext, r.Elsewhere)

@@ -392,16 +392,21 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 // made with: terraform would apply the plan's value without a word.
 func (a *Applier) variables(dir string, p *terraform.Plan) error {
 	for name, v := range p.Variables {
-		given := ""
+		given, where := "", "the one in the environment"
 		if a.r.Getenv != nil {
 			given = a.r.Getenv("TF_VAR_" + name)
+		}
+		if a.r.Tool.Given != nil {
+			if value, is := a.r.Tool.Given(dir)[name]; is {
+				given, where = value, "the one in terraform.environments"
+			}
 		}
 		if given == "" || v == nil || v.Value == nil {
 			continue
 		}
 		if !summary.SameVariable(given, v.Value) {
 			return mismatch([]plan.FieldDifference{{
-				Dir: dir, Field: "variable " + name, Planned: "another value", Now: "the one in the environment",
+				Dir: dir, Field: "variable " + name, Planned: "another value", Now: where,
 			}})
 		}
 	}

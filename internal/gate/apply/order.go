@@ -157,7 +157,7 @@ func (o Order) open(ctx context.Context, kit *tool.Kit, bundle *seal.Bundle, sou
 		return nil, nil, err
 	}
 	guard := policy.NewGuard(o.Tool.Top, allowed)
-	kit.Guard = guard.Check
+	kit.Guard, kit.Given = guard.Check, allowed.Given
 	made := make(map[string]string)
 	for _, r := range bundle.Document.Roots {
 		guard.Reads(r.Dir, r.VarFiles)

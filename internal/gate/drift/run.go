@@ -48,7 +48,7 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 		return nil, err
 	}
 	guard := policy.NewGuard(s.Roots.Top, allowed)
-	kit.Guard = guard.Check
+	kit.Guard, kit.Given = guard.Check, allowed.Given
 	for _, r := range list {
 		guard.Reads(r.Dir, r.VarFiles)
 	}

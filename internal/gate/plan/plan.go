@@ -34,7 +34,10 @@ type Request struct {
 	Removed []roots.Removed // roots that the change takes away
 	// Merged says that the change is on the default branch, whose roots own their
 	// states: one of which nothing changes takes nothing over.
-	Merged   bool
+	Merged bool
+	// Part says that other jobs plan the other roots: one that cannot be planned may
+	// wait for one of theirs.
+	Part     bool
 	products *products
 }
 
@@ -97,7 +100,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, outcome.Join(append(failed, err)...)
 	}
 	result := &Result{Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
-	if err := result.add(ready, made, failed, r.Tool); err != nil {
+	if err := result.add(ready, made, failed, r); err != nil {
 		return nil, err
 	}
 	if result.Parts, err = result.Document.Parts(); err != nil {
@@ -109,14 +112,14 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 
 // add takes what was made of each root. A root whose plan failed waits, when it comes
 // after one that this plan changes: what it reads is not there yet.
-func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, t tool.Tool) error {
+func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, r Request) error {
 	var parsed []*terraform.Plan
 	for _, one := range made {
 		if one != nil {
 			parsed = append(parsed, one.parsed)
 		}
 	}
-	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(t.Env(nil)))
+	result.Secrets = redact.FindSecrets(parsed...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
 	for i, one := range made {
 		if one == nil {
 			continue
@@ -137,6 +140,9 @@ func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, t
 			if before != nil && before.Summary.Changes() && slices.Contains(ready[i].After, ready[j].Dir) {
 				w.After = append(w.After, ready[j].Dir)
 			}
+		}
+		if r.Part {
+			w.After = ready[i].After // who joins knows which of them change
 		}
 		if len(w.After) == 0 {
 			errs = append(errs, err)

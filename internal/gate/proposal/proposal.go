@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
@@ -42,12 +43,16 @@ type Request struct {
 	ValidateOnly bool
 	Comment      bool // keeps the plan as comments on the pull request
 	RunURL       string
-	JSONOut      string // directory for the plans as JSON; if empty, they are not written
+	Spread       Spread
+	// Login gives the login for a plan role of terraform.environments.
+	Login   func(role string) (cloud.Request, error)
+	JSONOut string // directory for the plans as JSON; if empty, they are not written
 }
 
 // comments reports whether the plan is kept on a pull request.
 func (r Request) comments() bool {
-	return r.Site != nil && r.Site.Pull != nil && r.Comment && !r.ValidateOnly
+	s := r.Spread
+	return r.Site != nil && r.Site.Pull != nil && r.Comment && !r.ValidateOnly && !s.List && s.Group == ""
 }
 
 // Seal says for whom the plan is sealed, and where it is kept.
@@ -76,6 +81,8 @@ type Prepared struct {
 	Kit   *tool.Kit
 	Guard *policy.Guard
 	r     Request
+	role  string // of the cloud, by terraform.environments; empty is the request's
+	group *group // the only one that is planned; nil is all
 }
 
 // Result is what came of a request: a plan, or what spoke against one.
@@ -83,6 +90,7 @@ type Result struct {
 	*plan.Result                  // nil if nothing was planned
 	View         comment.View     // what people see of the plan
 	Head         string           // commit that was planned, or has nothing to plan
+	Matrix       *Matrix          // the jobs that plan, where there are to be several
 	Validated    *Validation      // nil unless nothing but that was asked for
 	Findings     []policy.Finding // of the policy, which refused
 }
@@ -98,8 +106,23 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 }
 
 func run(ctx context.Context, r Request, result *Result) error {
-	p, err := Prepare(ctx, r)
+	p, err := choose(ctx, r)
 	if err != nil {
+		return err
+	}
+	if !r.ValidateOnly {
+		if result.Matrix, err = p.list(ctx); err != nil || result.Matrix != nil {
+			return err
+		}
+		if r.Spread.Join && !p.Empty() {
+			made, err := p.join(ctx)
+			return result.take(ctx, r, made, err)
+		}
+		if err := p.narrow(ctx); err != nil {
+			return err
+		}
+	}
+	if err := p.ready(ctx); err != nil {
 		return err
 	}
 	defer p.Close()
@@ -114,6 +137,14 @@ func run(ctx context.Context, r Request, result *Result) error {
 		return err
 	}
 	made, err := p.Plan(ctx)
+	if err == nil && p.group != nil {
+		err = p.keepPart(ctx, made)
+	}
+	return result.take(ctx, r, made, err)
+}
+
+// take takes what was planned, and keeps the comments of it.
+func (result *Result) take(ctx context.Context, r Request, made *Result, err error) error {
 	if err != nil {
 		return err
 	}
@@ -127,30 +158,43 @@ func run(ctx context.Context, r Request, result *Result) error {
 // Failed says on the pull request that there is no plan, and why. It returns the
 // reason.
 func (r Request) Failed(ctx context.Context, why error) error {
-	if why == nil || !r.comments() {
+	switch {
+	case why == nil:
+		return nil
+	case r.Spread.Group != "":
+		return outcome.Join(why, r.failedPart(ctx, why))
+	case !r.comments():
 		return why
 	}
 	return outcome.Join(why, comment.KeepFailure(ctx, r.Site, why, r.RunURL))
 }
 
-// Prepare chooses the roots and judges them before anything of them runs. Callers
-// must Close what it gives, unless there is an error.
-func Prepare(ctx context.Context, r Request) (p *Prepared, err error) {
+// choose chooses the roots.
+func choose(ctx context.Context, r Request) (p *Prepared, err error) {
 	if err := r.ofPull(ctx); err != nil {
 		return nil, err
 	}
 	p = &Prepared{r: r}
-	if p.Selection, err = roots.Select(ctx, r.Roots); err != nil {
-		return nil, err
+	p.Selection, err = roots.Select(ctx, r.Roots)
+	return p, err
+}
+
+// ready judges the roots before anything of them runs. Callers must Close what it
+// prepares, unless there is an error.
+func (p *Prepared) ready(ctx context.Context) (err error) {
+	t := p.r.Tool
+	if p.role != "" {
+		if t.Login, err = p.r.Login(p.role); err != nil {
+			return err
+		}
 	}
-	if p.Kit, err = tool.Prepare(r.Tool); err != nil {
-		return nil, err
+	if p.Kit, err = tool.Prepare(t); err != nil {
+		return err
 	}
 	if err = p.judge(ctx); err != nil {
 		p.Close()
-		return nil, err
 	}
-	return p, nil
+	return err
 }
 
 // ofPull refuses a fork, of which nothing may run, and plans a merged pull request by
@@ -179,7 +223,7 @@ func (p *Prepared) judge(ctx context.Context) error {
 		return err
 	}
 	p.Guard = policy.NewGuard(p.r.Roots.Top, allowed)
-	p.Kit.Guard = p.Guard.Check
+	p.Kit.Guard, p.Kit.Given = p.Guard.Check, allowed.Given
 	if err := p.Guard.Trees(ctx, p.Roots); err != nil {
 		return err
 	}
@@ -195,8 +239,8 @@ func (p *Prepared) Close() { p.Kit.Close() }
 // Empty reports whether the change touches no root.
 func (p *Prepared) Empty() bool { return len(p.Roots)+len(p.Removed) == 0 }
 
-// Plan plans the roots, seals the plan where it is to be kept, and says who must
-// approve it.
+// Plan plans the roots. Where all of them are planned, it seals and keeps the plan, and
+// says who must approve it.
 func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err := p.Kit.Login(ctx); err != nil {
 		return nil, err
@@ -208,7 +252,7 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	made, err := plan.Run(ctx, plan.Request{
 		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
 		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
-		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged,
+		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged, Part: p.group != nil,
 	})
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err
@@ -216,13 +260,31 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err := writeJSON(p.r.JSONOut, made); err != nil {
 		return nil, err
 	}
+	if p.group != nil {
+		return &Result{Result: made, View: comment.Of(made), Head: head}, nil
+	}
+	var sealed []byte
+	if len(p.r.Seal.Recipients) > 0 {
+		if sealed, err = seal.Seal(seal.Of(made, time.Now(), p.r.Seal.Lifetime), p.r.Seal.Recipients); err != nil {
+			return nil, err
+		}
+	}
+	return p.result(ctx, made, head, sealed)
+}
+
+// result keeps the sealed plan where it is to be kept, and says who must approve.
+func (p *Prepared) result(ctx context.Context, made *plan.Result, head string, sealed []byte) (*Result, error) {
 	result := &Result{Result: made, View: comment.Of(made), Head: head}
 	result.View.RunURL = p.r.RunURL
-	if err := p.follow(ctx, &result.View); err != nil {
+	err := p.follow(ctx, &result.View)
+	if err != nil {
 		return nil, err
 	}
-	if result.View.Sealed, err = p.r.Seal.keep(ctx, made, result.View.Claim()); err != nil {
-		return nil, err
+	if s := p.r.Seal; len(s.Recipients) > 0 {
+		claim := result.View.Claim().JSON()
+		if result.View.Sealed, err = s.Place.Save(ctx, s.client(), made.Fingerprint, sealed, claim); err != nil {
+			return nil, err
+		}
 	}
 	if p.r.Site.Pull != nil {
 		result.View.Approval, err = ask(ctx, p.r.Site, made)
@@ -269,20 +331,12 @@ func (p *Prepared) follow(ctx context.Context, v *comment.View) error {
 	return err
 }
 
-// keep seals the plan and says where it is; nowhere without recipients.
-func (s Seal) keep(ctx context.Context, made *plan.Result, claim comment.Claim) (where string, err error) {
-	if len(s.Recipients) == 0 {
-		return "", nil
+// client is that of the registry in which plans are kept; nil for a directory.
+func (s Seal) client() seal.Registry {
+	if s.Place.Dir != "" {
+		return nil
 	}
-	data, err := seal.Seal(seal.Of(made, time.Now(), s.Lifetime), s.Recipients)
-	if err != nil {
-		return "", err
-	}
-	var client seal.Registry
-	if s.Place.Dir == "" {
-		client = s.Registry(s.Place.Repository.RegistryStr())
-	}
-	return s.Place.Save(ctx, client, made.Fingerprint, data, claim.JSON())
+	return s.Registry(s.Place.Repository.RegistryStr())
 }
 
 // Head is the commit that is planned. It refuses a checkout of another commit than

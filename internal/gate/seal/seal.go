@@ -283,8 +283,8 @@ func (b *Bundle) check(stored header, expect Expect) error {
 	if fingerprint != stored.Fingerprint {
 		return refuse(Altered, "its document does not have the fingerprint that is written beside it")
 	}
-	if expect.Fingerprint != "" && !expect.Fingerprint.Means(fingerprint) {
-		return refuse(OtherPlan, "it is plan %s, not %s", fingerprint.Short(), expect.Fingerprint.Short())
+	if err := expect.is(fingerprint); err != nil {
+		return err
 	}
 	if expect.Repository != "" && !strings.EqualFold(expect.Repository, b.Document.Repository) {
 		return refuse(OtherRoot, "it is of repository %q, not %q", b.Document.Repository, expect.Repository)
@@ -306,6 +306,14 @@ func (b *Bundle) check(stored header, expect Expect) error {
 	}
 	if !expect.Now.Before(b.Expires) {
 		return refuse(Expired, "it expired at %s: plan again", b.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// is refuses another plan than the one that is expected.
+func (e Expect) is(f plan.Fingerprint) error {
+	if e.Fingerprint != "" && !e.Fingerprint.Means(f) {
+		return refuse(OtherPlan, "it is plan %s, not %s", f.Short(), e.Fingerprint.Short())
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ const ociScheme = "oci://"
 type Registry interface {
 	PushDocuments(ctx context.Context, repository name.Repository, artifactType string, documents []registry.Document) (imageref.Ref, error)
 	Documents(ctx context.Context, ref imageref.Ref, artifactType string) ([]registry.Document, error)
+	Resolve(ctx context.Context, reference string) (imageref.Ref, error)
+	Tag(ctx context.Context, ref imageref.Ref, tag string) error
 }
 
 // Place is where sealed plans are kept: a directory, or a repository of a
@@ -140,8 +142,19 @@ type Source struct {
 	Expect     Expect
 }
 
-// Fetch reads a sealed plan and opens it.
+// Fetch reads a sealed plan and opens it. Of a joined plan it opens every part.
 func Fetch(ctx context.Context, s Source) (*Bundle, error) {
+	data, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if isJoined(data) {
+		return s.openJoined(ctx, data)
+	}
+	return Open(data, s.Identities, s.Expect)
+}
+
+func (s Source) load(ctx context.Context) ([]byte, error) {
 	ref, path, err := ParseRef(s.Plan)
 	if err != nil {
 		return nil, err
@@ -150,9 +163,5 @@ func Fetch(ctx context.Context, s Source) (*Bundle, error) {
 	if path == "" {
 		client = s.Registry(ref.Registry())
 	}
-	data, err := Load(ctx, client, ref, path)
-	if err != nil {
-		return nil, err
-	}
-	return Open(data, s.Identities, s.Expect)
+	return Load(ctx, client, ref, path)
 }

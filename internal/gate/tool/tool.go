@@ -24,7 +24,9 @@ type Tool struct {
 	Backend []string
 	// Guard judges a root's configuration before anything of it runs: before
 	// terraform initialises, with no data directory, and when it has, with it.
-	Guard    func(ctx context.Context, dir, dataDir string) error
+	Guard func(ctx context.Context, dir, dataDir string) error
+	// Given are values of variables for the root in dir; nil is none.
+	Given    func(dir string) map[string]string
 	initLock *sync.Mutex
 }
 
@@ -47,7 +49,7 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	}
 	options := terraform.Options{
 		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.Env(variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
+		PluginCache: t.PluginCache, Env: t.rootEnv(dir, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock
@@ -56,4 +58,20 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 		options.Guard = func(ctx context.Context, dataDir string) error { return t.Guard(ctx, dir, dataDir) }
 	}
 	return terraform.Open(options), private, nil
+}
+
+// rootEnv is the environment of the root in dir. A value that is given to it goes before
+// one that the job has.
+func (t Tool) rootEnv(dir string, variables []string) []string {
+	env := t.Env(variables)
+	if t.Given == nil {
+		return env
+	}
+	given := t.Given(dir)
+	for _, name := range variables {
+		if value, is := given[name]; is {
+			env = append(env, "TF_VAR_"+name+"="+value)
+		}
+	}
+	return env
 }

@@ -110,11 +110,24 @@ func Markdown(d approval.Decision) string {
 // comment.
 func (r Request) Comment(ctx context.Context, result *Result, details string) error {
 	d := result.Decision
-	if result.Claim.Text == "" && d.Verdict == approval.Pending && len(d.Approvers()) == 0 {
+	if result.Claim.Text == "" && result.Hooked == nil && d.Verdict == approval.Pending && len(d.Approvers()) == 0 {
 		own, err := r.Site.Own(ctx, r.Reporter, marker)
 		if err != nil || len(own) == 0 {
 			return err
 		}
 	}
-	return r.Site.Keep(ctx, r.Reporter, marker, markdown.Comment(marker+"\n"+Markdown(d), result.Claim.Text, details))
+	return r.Site.Keep(ctx, r.Reporter, marker, markdown.Comment(
+		marker+"\n"+Markdown(d), result.Hooked.Markdown(), result.Claim.Text, details,
+	))
+}
+
+// refusedByHook refuses a plan that a hook refuses, and shows what the hooks said.
+func (r Request) refusedByHook(ctx context.Context, h *Hooked) error {
+	refused := h.refusal()
+	if refused == nil || !r.Comments {
+		return refused
+	}
+	return outcome.Join(refused, r.Site.Keep(ctx, r.Reporter, marker, markdown.Comment(
+		marker+"\n❌ **A hook refuses this plan.** "+markdown.Text(refused.Error())+"\n", h.Markdown(),
+	)))
 }

@@ -47,6 +47,10 @@ type Request struct {
 	Strict   bool           // Reporter is an App: only what it reported is believed
 	Queue    Queue
 	RunURL   string
+	// HooksSaid is what the hooks said, as JSON of Hooked; empty if they did not run.
+	HooksSaid string
+	Path      string // where the programs of hooks are
+	Comments  bool   // what the hooks said is kept on the pull request
 	// Missing is why the decision lacks something it needs: the status says so.
 	Missing error
 }
@@ -76,6 +80,7 @@ type Result struct {
 	Unplanned bool   // the head has no plan
 	Started   string // branch on which the workflow that decides was started instead
 	Signed    *record.Signed
+	Hooked    *Hooked // what the hooks said of the plan; nil if there are none
 }
 
 // Decided reports whether there is a decision.
@@ -180,6 +185,14 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	}
 	if err := r.moved(ctx, claim); err != nil {
 		return err
+	}
+	if result.Hooked, err = r.hooked(ctx, claim); err != nil {
+		return err
+	}
+	if result.Hooked != nil {
+		if err := r.refusedByHook(ctx, result.Hooked); err != nil {
+			return err
+		}
 	}
 	result.Claim = claim
 	result.Decision, err = approval.Of(ctx, approval.Question{

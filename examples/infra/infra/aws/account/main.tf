@@ -1,8 +1,9 @@
-# What the account has once: GitHub's OIDC provider, and the two roles that the
-# workflows of this repository take. Applied by an administrator the first time.
+# What the account has once: GitHub's OIDC provider, and the roles that the workflows
+# of this repository take, two for each environment. Applied by an administrator the
+# first time.
 #
-# Whoever wants DEV and PROD to share nothing takes an account and a repository
-# like this one for each: a job has one role, and an account one pair of them.
+# Whoever wants DEV and PROD to share nothing takes an account for each, with roles of
+# its own: terraform.environments in waybill.yaml names them.
 terraform {
   required_version = ">= 1.10"
   required_providers {
@@ -37,9 +38,9 @@ locals {
   state = {
     repository       = "infra"
     state_bucket_arn = "arn:aws:s3:::acme-111122223333-state"
-    state_keys       = [for root in ["account", "dev", "staging", "prod"] : "${root}/terraform.tfstate"]
     state_kms_arn    = data.aws_kms_alias.state.target_key_arn
   }
+  keys = { for root in ["account", "dev", "staging", "prod"] : root => "${root}/terraform.tfstate" }
 }
 
 module "identity" {
@@ -51,24 +52,36 @@ module "identity" {
   owner        = { name = "acme", id = 1234 }
   repositories = { infra = 1003 }
 
-  # Reads, in pull requests and for drift on main.
+  # Read, in pull requests and on main: /plan and drift. Drift has one role for all
+  # roots, the first one.
   plan = {
-    infra = merge(local.state, {
-      workflow_refs = ["${local.workflows}/plan.yml@refs/pull/*/merge", "${local.workflows}/drift.yml@refs/heads/main"]
-      refs          = ["refs/heads/main"]
+    for name in ["infra", "dev", "staging", "prod"] : name => merge(local.state, {
+      workflow_refs = [
+        "${local.workflows}/plan.yml@refs/pull/*/merge", "${local.workflows}/plan.yml@refs/heads/main",
+        "${local.workflows}/drift.yml@refs/heads/main",
+      ]
+      refs       = ["refs/heads/main"]
+      state_keys = name == "infra" ? values(local.keys) : [local.keys[name]]
     })
   }
 
-  # Writes, and is had from GitHub's environment infra alone. What it may do say
-  # these policies, inside the boundary: yours.
+  # Write, and each is had from one GitHub environment alone: infra for the account,
+  # infra-dev and so on for the others. What they may do say these policies, inside the
+  # boundary: yours.
   apply = {
-    infra = merge(local.state, {
+    for name in ["infra", "dev", "staging", "prod"] : name => merge(local.state, {
       workflow_refs            = ["${local.workflows}/apply.yml@refs/heads/main"]
-      environment              = "infra"
+      environment              = name == "infra" ? "infra" : "infra-${name}"
+      state_keys               = [local.keys[name == "infra" ? "account" : name]]
       policy_arns              = ["arn:aws:iam::111122223333:policy/platform"]
       permissions_boundary_arn = "arn:aws:iam::111122223333:policy/platform-boundary"
     })
   }
+}
+
+output "roles" {
+  description = "Roles of terraform.environments in waybill.yaml."
+  value       = { plan = module.identity.plan_role_arns, apply = module.identity.apply_role_arns }
 }
 
 output "variables" {

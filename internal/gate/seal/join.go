@@ -1,0 +1,203 @@
+package seal
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// joinedMagic begins a plan whose parts were sealed by several jobs.
+const joinedMagic = "waybill-joined-plan/v1\n"
+
+// Joined is a plan that several jobs made. It names each sealed part by its digest,
+// so that whoever joins needs no key.
+type Joined struct {
+	Parts   []string        `json:"parts"` // as Save gave them
+	Order   []JoinedRoot    `json:"order"` // in which the roots are applied
+	Removed []roots.Removed `json:"removed,omitempty"`
+}
+
+// JoinedRoot is a root by its name.
+type JoinedRoot struct {
+	Dir       string `json:"dir"`
+	Workspace string `json:"workspace"`
+}
+
+// Bytes are what is kept in the place of a sealed plan.
+func (j Joined) Bytes() ([]byte, error) {
+	data, err := json.Marshal(j)
+	return append([]byte(joinedMagic), data...), err
+}
+
+// openJoined opens every part, and puts their roots in the order that was joined. The
+// fingerprint of all of them is what people approved, so that a part that is missing,
+// changed or added makes another plan.
+func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
+	var j Joined
+	if err := json.Unmarshal(data[len(joinedMagic):], &j); err != nil {
+		return nil, refuse(Altered, "its list of parts cannot be read")
+	}
+	whole := &Bundle{}
+	for _, part := range j.Parts {
+		if !beside(s.Plan, part) {
+			return nil, refuse(Altered, "it names the part %.200q, which is not kept beside it", part)
+		}
+		one := s
+		one.Plan, one.Expect = part, Expect{Now: s.Expect.Now, Repository: s.Expect.Repository}
+		sealed, err := one.load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		b, err := Open(sealed, one.Identities, one.Expect)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", part, err)
+		}
+		if err := whole.add(b); err != nil {
+			return nil, err
+		}
+	}
+	if err := whole.arrange(j); err != nil {
+		return nil, err
+	}
+	f, err := whole.Document.Fingerprint()
+	if err == nil {
+		err = s.Expect.is(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return whole, whole.checkDirs(s.Expect.Dirs)
+}
+
+// beside reports whether a part is kept where the joined plan is.
+func beside(joined, part string) bool {
+	of, file, err := ParseRef(joined)
+	other, otherFile, otherErr := ParseRef(part)
+	if err != nil || otherErr != nil || (file == "") != (otherFile == "") {
+		return false
+	}
+	if file != "" {
+		return filepath.Dir(file) == filepath.Dir(otherFile)
+	}
+	return of.Repository() == other.Repository()
+}
+
+// add takes the roots of a part, which is of the same commit as the others.
+func (b *Bundle) add(part *Bundle) error {
+	d, more := &b.Document, part.Document
+	if d.Version == 0 {
+		d.Version, d.Repository, d.Head = more.Version, more.Repository, more.Head
+		b.Created, b.Expires = part.Created, part.Expires
+	}
+	if more.Repository != d.Repository || more.Head != d.Head {
+		return refuse(OtherPlan, "its parts are of different commits: %.7s and %.7s", d.Head, more.Head)
+	}
+	if len(more.Removed) > 0 {
+		return refuse(Altered, "one of its parts takes a root away, which a part never does")
+	}
+	if part.Expires.Before(b.Expires) {
+		b.Expires = part.Expires
+	}
+	d.Roots, b.Roots = append(d.Roots, more.Roots...), append(b.Roots, part.Roots...)
+	return nil
+}
+
+// arrange puts the roots in order. Each stands there exactly once.
+func (b *Bundle) arrange(j Joined) error {
+	have := b.Document.Roots
+	if len(have) != len(j.Order) || len(j.Order) == 0 {
+		return refuse(Altered, "its parts hold %d roots, and it lists %d", len(have), len(j.Order))
+	}
+	var records []plan.RootRecord
+	var files []Root
+	for _, want := range j.Order {
+		i := slices.IndexFunc(have, func(r plan.RootRecord) bool { return r.Dir == want.Dir && r.Workspace == want.Workspace })
+		again := slices.ContainsFunc(records, func(r plan.RootRecord) bool { return r.Dir == want.Dir && r.Workspace == want.Workspace })
+		if i < 0 || again {
+			return refuse(OtherRoot, "its parts do not hold %s in workspace %s exactly once", want.Dir, want.Workspace)
+		}
+		records, files = append(records, have[i]), append(files, b.Roots[i])
+	}
+	b.Document.Roots, b.Roots, b.Document.Removed = records, files, j.Removed
+	return nil
+}
+
+// PartType is what a part of a plan says to the job that joins.
+const PartType = "application/vnd.waybill.plan-part.v1+json"
+
+// SavePart keeps what one job planned, under a name by which the job that joins finds
+// it. sealed is nil where the job has no plan.
+func (p Place) SavePart(ctx context.Context, client Registry, name string, sealed, part []byte) error {
+	if p.Dir == "" {
+		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{
+			{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}, {Name: "part.json", MediaType: PartType, Data: part},
+		})
+		if err == nil {
+			err = client.Tag(ctx, ref, name)
+		}
+		if err != nil {
+			return fmt.Errorf("store the part %s of the plan: %w", name, err)
+		}
+		return nil
+	}
+	path := filepath.Join(p.Dir, name+".sealed")
+	err := os.MkdirAll(p.Dir, 0o700)
+	if err == nil {
+		err = os.WriteFile(path, sealed, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(path+partSuffix, part, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("store the part %s of the plan: %w", name, err)
+	}
+	return nil
+}
+
+const partSuffix = ".part.json"
+
+// FindPart reads what a part says, and where the part is kept. found is false where
+// no job has kept one of this name.
+func (p Place) FindPart(ctx context.Context, client Registry, name string) (ref string, part []byte, found bool, err error) {
+	if p.Dir != "" {
+		path := filepath.Join(p.Dir, name+".sealed")
+		part, err = os.ReadFile(path + partSuffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", nil, false, nil
+		}
+		return path, part, err == nil, err
+	}
+	at, err := client.Resolve(ctx, p.Repository.Name()+":"+name)
+	if registry.IsNotFound(err) {
+		return "", nil, false, nil
+	}
+	if err != nil {
+		return "", nil, false, fmt.Errorf("find the part %s of the plan: %w", name, err)
+	}
+	part, err = load(ctx, client, at, "", PartType)
+	return ociScheme + at.String(), part, err == nil, err
+}
+
+// PartName is how a part of a run's plan is found: a tag, or the name of a file.
+func PartName(run, number string) (string, error) {
+	name := fmt.Sprintf("part-%s-%s", run, number)
+	if run == "" || len(name) > 128 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		return "", outcome.Usagef("--run %q: which run do the parts belong to? Give letters, digits, -, _ and .", run)
+	}
+	return name, nil
+}
+
+// isJoined reports whether data is a joined plan.
+func isJoined(data []byte) bool { return bytes.HasPrefix(data, []byte(joinedMagic)) }

@@ -1,0 +1,109 @@
+package seal_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// A joined plan opens as one plan, from a directory and from a registry. It refuses
+// parts that do not make exactly the roots that it lists.
+func TestJoinedPlans(t *testing.T) {
+	t.Parallel()
+	identity, to := key(t)
+	client := registry.New(registry.Options{})
+	part := func(place seal.Place, name string, change func(*seal.Bundle)) string {
+		b := bundle(t, []byte("plan of "+name))
+		b.Document.Roots[0].Dir, b.Document.Roots[0].Workspace = "infra/"+name, "default"
+		change(&b)
+		if err := place.SavePart(t.Context(), client, name, sealed(t, b, to), []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		where, said, found, err := place.FindPart(t.Context(), client, name)
+		if err != nil || !found || string(said) != name {
+			t.Fatalf("%s: %q %v %v", where, said, found, err)
+		}
+		return where
+	}
+	same := func(*seal.Bundle) {}
+	order := func(names ...string) (o []seal.JoinedRoot) {
+		for _, n := range names {
+			o = append(o, seal.JoinedRoot{Dir: "infra/" + n, Workspace: "default"})
+		}
+		return o
+	}
+	for _, text := range []string{t.TempDir(), "oci://" + registrytest.New(t, nil).Host + "/plans"} {
+		place, err := seal.ParsePlace(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, found, err := place.FindPart(t.Context(), client, "none"); found || err != nil {
+			t.Errorf("a part that is not there: %v %v", found, err)
+		}
+		elsewhere, _ := seal.ParsePlace(map[bool]string{true: text + "-other", false: t.TempDir()}[strings.HasPrefix(text, "oci")])
+		one, two := part(place, "one", same), part(place, "two", func(b *seal.Bundle) { b.Expires = now.Add(time.Minute) })
+		joined := func(order []seal.JoinedRoot, parts ...string) seal.Joined {
+			return seal.Joined{Parts: parts, Order: order}
+		}
+		head := part(place, "head", func(b *seal.Bundle) { b.Document.Head = "i" })
+		gone := part(place, "gone", func(b *seal.Bundle) { b.Document.Removed = []roots.Removed{{Dir: "x"}} })
+		other := part(place, "other", func(b *seal.Bundle) { b.Document.Repository = "acme/x" })
+		for name, c := range map[string]struct {
+			joined seal.Joined
+			expect seal.Expect
+			reason string
+		}{
+			"whole":           {joined(order("two", "one"), one, two), seal.Expect{}, ""},
+			"a part less":     {joined(order("one", "two"), one), seal.Expect{}, "its parts hold 1 roots, and it lists 2"},
+			"a part twice":    {joined(order("one", "two"), one, one), seal.Expect{}, "do not hold infra/two in workspace"},
+			"a root twice":    {joined(order("one", "one"), one, one), seal.Expect{}, "do not hold infra/one in workspace"},
+			"a root not said": {joined(order("one"), one, two), seal.Expect{}, "its parts hold 2 roots, and it lists 1"},
+			"nothing":         {seal.Joined{}, seal.Expect{}, "its parts hold 0 roots"},
+			"elsewhere": {
+				joined(order("one", "two"), one, part(elsewhere, "two", same)), seal.Expect{}, "which is not kept beside it",
+			},
+			"another commit": {joined(order("one", "head"), one, head), seal.Expect{}, "its parts are of different commits: h and i"},
+			"a root that a part takes away": {
+				joined(order("one", "gone"), one, gone), seal.Expect{}, "one of its parts takes a root away",
+			},
+			"another repository": {
+				joined(order("one", "other"), one, other), seal.Expect{Repository: "acme/infra"}, `it is of repository "acme/x"`,
+			},
+			"another plan": {joined(order("one", "two"), one, two), seal.Expect{Fingerprint: "000000000000"}, "not 0000 0000 0000"},
+			"other roots": {
+				joined(order("one", "two"), one, two), seal.Expect{Dirs: []string{"infra/one"}},
+				"it has a plan of infra/two, which was not asked for",
+			},
+			"expired": {joined(order("one", "two"), one, two), seal.Expect{Now: now.Add(10 * time.Minute)}, "it expired"},
+		} {
+			data, err := c.joined.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			where, err := place.Save(t.Context(), client, "f", data, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.expect.Now.IsZero() {
+				c.expect.Now = now
+			}
+			b, err := seal.Fetch(t.Context(), seal.Source{
+				Plan: where, Registry: func(string) seal.Registry { return client },
+				Identities: []seal.Identity{identity}, Expect: c.expect,
+			})
+			switch {
+			case c.reason == "" && (err != nil || b.Document.Roots[0].Dir != "infra/two" || string(b.Roots[1].Binary) != "plan of one" ||
+				!b.Expires.Equal(now.Add(time.Minute))):
+				t.Errorf("%s: %+v %v", name, b, err)
+			case c.reason != "" && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), c.reason)):
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package verdict
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
+)
+
+// Hooked is what the hooks of the default branch said of a plan.
+type Hooked struct {
+	Fingerprint plan.Fingerprint `json:"fingerprint"`
+	Rules       string           `json:"rules"` // revision of waybill.yaml
+	Hooks       []HookResult     `json:"hooks"`
+}
+
+// HookResult is what one hook said of one root.
+type HookResult struct {
+	Name   string `json:"name"`
+	Root   string `json:"root"`
+	Code   int    `json:"code"`             // exit code of the command
+	Output string `json:"output,omitempty"` // without sensitive values
+	Refuse bool   `json:"refuse,omitempty"` // a code other than 0 refuses the plan
+}
+
+const (
+	hookTime   = 10 * time.Minute
+	hookOutput = 4_000   // runes of one, the end
+	allOutput  = 200_000 // bytes of all; an output of a job has room for 1 MB
+)
+
+// Hooks runs the hooks of the default branch on each root of the sealed plan. A command
+// gets the plan in terraform's JSON form, and nothing of the job's environment: no token
+// and no key. A command that cannot be started, or does not end, is an error.
+func (r Request) Hooks(ctx context.Context) (*Hooked, error) {
+	tip, err := r.Site.Tip(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := r.Site.Terraform(ctx)
+	if err != nil || len(rules.Hooks) == 0 {
+		return &Hooked{Rules: tip}, err
+	}
+	if r.Site.Top != "" {
+		if at, _, err := r.Site.Checkout(ctx); err != nil || at != tip {
+			return nil, outcome.Join(err, outcome.Refusedf("hooks run in the default branch, and the checkout is %.7s, not %.7s", at, tip))
+		}
+	}
+	claim, found, err := comment.FindClaim(ctx, r.Site)
+	if err != nil || !found || claim.Plan == "" {
+		return &Hooked{Rules: tip}, err
+	}
+	if r.Key == nil {
+		return nil, outcome.Usagef("hooks read the sealed plan: give the secret input seal_key")
+	}
+	identities, err := r.Key()
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := seal.Fetch(ctx, seal.Source{
+		Plan: claim.Plan, Registry: r.Registry, Identities: identities,
+		Expect: seal.Expect{Now: time.Now(), Fingerprint: claim.Fingerprint, Repository: r.Site.Name()},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.runHooks(ctx, rules.Hooks, bundle, &Hooked{Fingerprint: claim.Fingerprint, Rules: tip})
+}
+
+func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *seal.Bundle, said *Hooked) (*Hooked, error) {
+	var plans []*terraform.Plan
+	for _, root := range b.Roots {
+		p, err := terraform.ParsePlan(root.JSON)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	secrets := redact.FindSecrets(plans...)
+	work, err := os.MkdirTemp("", "waybill-hooks-")
+	if err != nil {
+		return nil, fmt.Errorf("make a working directory: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	room := allOutput
+	for i, record := range b.Document.Roots {
+		file := filepath.Join(work, strconv.Itoa(i)+".json")
+		if err := os.WriteFile(file, b.Roots[i].JSON, 0o600); err != nil {
+			return nil, fmt.Errorf("write the plan of %s for the hooks: %w", record.Dir, err)
+		}
+		for _, h := range hooks {
+			if is, err := doublestar.Match(h.Dir, record.Dir); h.Dir != "" && (err != nil || !is) {
+				continue
+			}
+			one := HookResult{Name: h.Name, Root: record.Dir, Refuse: h.Refuse}
+			var out string
+			if one.Code, out, err = r.hook(ctx, h, []string{"PLAN=" + file, "ROOT=" + record.Dir, "HOME=" + work}); err != nil {
+				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, record.Dir, secrets.Error(err))
+			}
+			out = secrets.Redact(text.Printable(out))
+			if runes := []rune(out); len(runes) > hookOutput {
+				out = "… (the beginning is left out)\n" + string(runes[len(runes)-hookOutput:])
+			}
+			if room -= len(out); room < 0 {
+				out = "(there is no room for its output)"
+			}
+			one.Output = out
+			said.Hooks = append(said.Hooks, one)
+		}
+	}
+	return said, nil
+}
+
+// hook runs one command, and gives its exit code and what it printed.
+func (r Request) hook(ctx context.Context, h config.TerraformHook, env []string) (code int, out string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, hookTime)
+	defer cancel()
+	printed := &lastBytes{limit: 64 << 10}
+	err = process.Command{
+		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: append(env, "PATH="+r.Path), Dir: r.Site.Top,
+		Stdout: printed, Stderr: printed, Group: true,
+	}.Run(ctx)
+	var failed *process.Error
+	if errors.As(err, &failed) && ctx.Err() == nil && failed.Code > 0 && failed.Code < 126 {
+		return failed.Code, string(printed.data), nil // above that, the shell found no program, or a signal ended it
+	}
+	return 0, string(printed.data), err
+}
+
+// lastBytes keeps the end of what is written.
+type lastBytes struct {
+	limit int
+	lock  sync.Mutex // stdout and stderr come at the same time
+	data  []byte
+}
+
+func (l *lastBytes) Write(p []byte) (int, error) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.data = append(l.data, p...)
+	l.data = l.data[max(0, len(l.data)-l.limit):]
+	return len(p), nil
+}
+
+// hooked reads what the hooks said of the plan. Hooks that did not run, or ran on another
+// plan or by another revision of waybill.yaml, hold the plan.
+func (r Request) hooked(ctx context.Context, claim comment.Claim) (*Hooked, error) {
+	rules, err := r.Site.Terraform(ctx)
+	if err != nil || len(rules.Hooks) == 0 {
+		return nil, err
+	}
+	tip, err := r.Site.Tip(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if r.HooksSaid == "" {
+		return nil, fmt.Errorf("the hooks of waybill.yaml did not run on this plan: see the job hooks of gate.yml, which needs the " +
+			"variable WAYBILL_HOOKS and the secret WAYBILL_SEAL_KEY")
+	}
+	said := new(Hooked)
+	if err := json.NewDecoder(strings.NewReader(r.HooksSaid)).Decode(said); err != nil {
+		return nil, fmt.Errorf("read what the hooks said: %w", err)
+	}
+	if said.Fingerprint != claim.Fingerprint || said.Rules != tip {
+		return nil, fmt.Errorf("the hooks ran on plan %s by waybill.yaml of %.7s; now they are %s and %.7s: run the gate again",
+			said.Fingerprint.Short(), said.Rules, claim.Fingerprint.Short(), tip)
+	}
+	return said, nil
+}
+
+// refusal is the hooks that refuse the plan, by name.
+func (h *Hooked) refusal() error {
+	var names []string
+	for _, one := range h.Hooks {
+		if one.Refuse && one.Code != 0 {
+			names = append(names, fmt.Sprintf("hook %s refuses the plan of %s (exit code %d)", one.Name, text.Flat(one.Root), one.Code))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return outcome.Refusedf("%s. Its output is in the gate's comment", text.List(names, 10))
+}
+
+// Markdown shows the output of each hook.
+func (h *Hooked) Markdown() string {
+	var b bytes.Buffer
+	if h == nil {
+		return ""
+	}
+	for _, one := range h.Hooks {
+		sign := "✅"
+		switch {
+		case one.Code != 0 && one.Refuse:
+			sign = "❌ refused:"
+		case one.Code != 0:
+			sign = "⚠️"
+		}
+		fmt.Fprintf(&b, "\n<details><summary>%s %s on %s: exit code %d</summary>\n\n%s\n</details>\n", sign, markdown.HTML(one.Name),
+			markdown.HTML(text.Clip(one.Root)), one.Code, markdown.Fence("", one.Output))
+	}
+	return b.String()
+}
