@@ -69,8 +69,9 @@ func (s *setup) protect(ctx context.Context, repo github.Repository, status stri
 		return unready{Later, fmt.Sprintf("the App %s has to be installed on %s first; then run this again", s.apps[judging].name, repo)}
 	}
 	if _, err := s.API.BranchHead(ctx, repo, info.DefaultBranch); github.IsNotFound(err) {
-		return unready{Later, fmt.Sprintf("push what waybill init writes to %s of %s first, because this closes it for pushes; then run this again",
-			info.DefaultBranch, repo)}
+		return unready{Later,
+			fmt.Sprintf("push what waybill init writes to %s of %s first, because this closes it for pushes; then run this again",
+				info.DefaultBranch, repo)}
 	} else if err != nil {
 		return err
 	}

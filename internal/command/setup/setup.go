@@ -104,6 +104,7 @@ type setup struct {
 	config, infra github.Repository
 	apps          map[string]*app // by what they are for
 	team          int64
+	roots         []string // environments that roots are applied in; nil while there is no waybill.yaml
 }
 
 // Run looks at every setting, and makes or, if Undo is set, removes what it may.
@@ -117,6 +118,9 @@ func Run(ctx context.Context, request Request) (Report, error) {
 		s.Poll = 3 * time.Second
 	}
 	if err := s.possible(ctx); err != nil {
+		return Report{}, err
+	}
+	if err := s.readRoots(ctx); err != nil {
 		return Report{}, err
 	}
 	settings := s.settings()
@@ -254,8 +258,15 @@ func (s *setup) settings() (all []setting) {
 	for _, repo := range s.judged() {
 		all = append(all, s.environment(repo, waybillEnvironment))
 	}
-	if s.Infra != "" {
-		all = append(all, s.environment(s.infra, infraEnvironment), s.sealKey())
+	switch {
+	case s.Infra == "":
+	case s.roots == nil:
+		all = append(all, s.rootsLater())
+	default:
+		for _, name := range s.roots {
+			all = append(all, s.environment(s.infra, name))
+		}
+		all = append(all, s.sealKey())
 	}
 	all = append(all, s.appSettings()...)
 	for _, repo := range s.judged() {
@@ -264,11 +275,8 @@ func (s *setup) settings() (all []setting) {
 	return append(all, s.packages()...)
 }
 
-// The environments of the starter workflows.
-const (
-	waybillEnvironment = "waybill"
-	infraEnvironment   = "infra"
-)
+// waybillEnvironment is the one of the jobs that act as the App.
+const waybillEnvironment = "waybill"
 
 func (s *setup) repository(repo github.Repository) setting {
 	return setting{

@@ -186,15 +186,19 @@ func TestFromNothing(t *testing.T) {
 	if n := first.Count(setup.Person) + first.Count(setup.Would); n != 0 {
 		t.Errorf("left to a person: %q", states(first, setup.Person))
 	}
-	if later := states(first, setup.Later); len(later) != 3 ||
-		!strings.Contains(later[0], "push what waybill init writes to main of acme/config") {
+	if later := states(first, setup.Later); len(later) != 4 ||
+		!strings.Contains(later[1], "push what waybill init writes to main of acme/config") {
 		t.Errorf("later: %q", later)
 	}
 	files := map[string]map[string][]byte{"config": w.push(starter.Config, "config"), "infra": w.push(starter.Infra, "infra")}
 	second := w.run()
-	if made := states(second, setup.Made); len(made) != 2 || !strings.HasPrefix(made[0], "ruleset: ") ||
-		!strings.HasPrefix(made[1], "ruleset: ") {
-		t.Errorf("made by the second run: %q", made)
+	kinds := map[string]int{}
+	for _, made := range states(second, setup.Made) {
+		kind, _, _ := strings.Cut(made, ":")
+		kinds[kind]++
+	}
+	if kinds["environment"] != 4 || kinds["secret"] != 1 || kinds["ruleset"] != 2 || len(kinds) != 3 {
+		t.Errorf("made by the second run: %q", states(second, setup.Made))
 	}
 	asked := w.asked
 	w.request.Confirm = func(r setup.Report) error {
@@ -264,9 +268,36 @@ func TestTheKeysWork(t *testing.T) {
 	if secrets, vars := w.RunVariables("acme/other", "refs/heads/main", nil); len(secrets)+len(vars) > 0 {
 		t.Errorf("a repository that was not named has %v %v", secrets, vars)
 	}
-	seal, to := w.RunVariables("acme/infra", "refs/heads/main", []string{"infra"})
-	if !strings.HasPrefix(seal["WAYBILL_SEAL_KEY"], "AGE-SECRET-KEY-1") || !strings.HasPrefix(to["WAYBILL_SEAL_TO"], "age1") {
-		t.Error("plans cannot be sealed and opened")
+	w.push(starter.Infra, "infra")
+	w.run()
+	for _, name := range []string{"waybill", "infra", "infra-dev", "infra-prod"} {
+		seal, to := w.RunVariables("acme/infra", "refs/heads/main", []string{name})
+		if !strings.HasPrefix(seal["WAYBILL_SEAL_KEY"], "AGE-SECRET-KEY-1") || !strings.HasPrefix(to["WAYBILL_SEAL_TO"], "age1") {
+			t.Errorf("plans cannot be sealed, and opened in %s", name)
+		}
+	}
+}
+
+// Another environment gets no other key: a person who has the first one sets it.
+func TestTheSealKeyIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.run()
+	w.push(starter.Infra, "infra")
+	w.run()
+	before, _ := w.RunVariables("acme/infra", "refs/heads/main", []string{"infra-prod"})
+	if err := w.request.API.Delete(t.Context(), "", "repos/acme/infra/environments/infra-dev"); err != nil {
+		t.Fatal(err)
+	}
+	left := states(w.run(), setup.Person)
+	if len(left) != 1 || !strings.Contains(left[0],
+		"its other half is missing in infra-dev: gh secret set WAYBILL_SEAL_KEY --repo acme/infra "+
+			"--env infra-dev") {
+		t.Errorf("left to a person: %q", left)
+	}
+	after, _ := w.RunVariables("acme/infra", "refs/heads/main", []string{"infra-prod"})
+	if after["WAYBILL_SEAL_KEY"] != before["WAYBILL_SEAL_KEY"] {
+		t.Error("the key was made anew")
 	}
 }
 
@@ -347,12 +378,11 @@ func TestAKeyIsNeverLost(t *testing.T) {
 func TestItGoesOnAfterTrouble(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, path := range []string{
-		"/orgs/acme/repos$", "/environments/infra$", "/orgs/acme/actions/variables$", "/deployment-branch-policies$",
+	for path, method := range map[string]string{
+		"/orgs/acme/repos$": http.MethodPost, "/environments/waybill$": http.MethodPut, "/orgs/acme/actions/variables$": http.MethodPost,
+		"/deployment-branch-policies$": http.MethodPost,
 	} {
-		if err := w.AddFault(githubd.Fault{Path: path,
-			Method: map[bool]string{true: http.MethodPut, false: http.MethodPost}[strings.Contains(path,
-				"infra")], Status: 403, Body: `{"message":"not now"}`}); err != nil {
+		if err := w.AddFault(githubd.Fault{Path: path, Method: method, Status: 403, Body: `{"message":"not now"}`}); err != nil {
 			t.Fatal(err)
 		}
 	}

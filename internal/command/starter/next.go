@@ -41,14 +41,10 @@ func NextSteps(kind string, n Names) []string {
 		}
 		return append(steps,
 			"Look over who approves what in waybill.yaml: the teams of "+n.Owner+" that stand there must exist.",
-			"Run age-keygen; its public key becomes the variable WAYBILL_SEAL_TO, "+
-				"the other the secret WAYBILL_SEAL_KEY of the GitHub environment infra. "+
-				"The secret WAYBILL_TEAM_TOKEN may read the members of teams, and nothing else.",
-			"Let an App report the gate: contents: read, pull_requests: write, statuses: write. "+
-				"WAYBILL_APP_ID and WAYBILL_APP_KEY stand in the environment waybill, limited to main. "+
-				"Require the status waybill/gate from that App alone: "+
-				"https://github.com/waybill-dev/waybill/blob/main/docs/terraform.md says how.",
 			"Commit, and push to main. That one run of apply is red: what came by no pull request was approved by nobody.",
+			"waybill setup makes the environments, the App, the key that seals plans, and the rule that requires waybill/gate: "+
+				"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md#2-the-organisation says how. "+
+				"The secret WAYBILL_TEAM_TOKEN is yours to make: it may read the members of teams, and nothing else.",
 			"Open a pull request that changes a root: its plan appears as a comment.")
 	}
 	if step := n.registryStep(kind); step != "" {
@@ -57,10 +53,8 @@ func NextSteps(kind string, n Names) []string {
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"Protect main: pull requests, the status waybill/check from the App that moves digests alone "+
-			"(WAYBILL_APP_ID, WAYBILL_APP_KEY, in the environment waybill), and that App as the one that may pass: "+
-			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md says how.",
-		"Let other repositories of "+n.Owner+" call this one's workflows.",
+		"waybill setup makes the App, environments, secrets and the rules of main: "+
+			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md#2-the-organisation says how.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }
 
