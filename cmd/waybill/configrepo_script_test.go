@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -122,9 +123,10 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(stop)
 	ts.Check(os.RemoveAll(filepath.Join(ts.MkAbs(args[0]), ".git")))
 	ts.Check(server.CreateRepository(context.Background(), sandbox.Seed{Name: "acme/config", Dir: ts.MkAbs(args[0]), Private: true}))
-	token := server.CreateToken(sandbox.Token{Job: true, Permissions: map[string]string{
-		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
-	}})
+	permissions := map[string]string{"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write"}
+	ts.Setenv("OLD_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: maps.Clone(permissions)}))
+	permissions["deployments"] = "write"
+	token := server.CreateToken(sandbox.Token{Job: true, Permissions: permissions})
 	for name, value := range map[string]string{
 		"GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(), "GITHUB_TOKEN": token,
 		"CONFIG_GIT": server.GitDir("acme/config"),

@@ -23,10 +23,17 @@ func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]prom
 	if repo.HasForge() {
 		promoter.Forge = repo.Forge(branch, in.CheckWorkflow)
 	}
+	shard, err := promote.ParseShard(in.Shard)
+	if err != nil {
+		return nil, err
+	}
 	run := call.Runner.Context().RunURL()
 	result, err := promoter.Run(ctx, promote.Request{
-		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run,
+		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run, Shard: shard,
 	})
 	access.Notify(ctx, repo, branch, connect.Promoted(result, run)...)
+	if in.RecordDeployments {
+		access.RecordDeployments(ctx, repo, branch, run, result)
+	}
 	return result, err
 }

@@ -141,6 +141,16 @@ var promote = Command{
 			Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made " +
 				"with the job token starts none by itself. Empty starts none.",
 		},
+		{
+			Name: "shard", Type: String, Placeholder: "N/OF",
+			Doc: "Part of the applications to promote, such as 3/10 in a matrix of ten jobs. Each application is in exactly one part, " +
+				"whatever else is in waybill.yaml. Empty promotes all.",
+		},
+		{
+			Name: "record_deployments", Type: Bool, Default: "false",
+			Doc: "Whether to show on GitHub, as one deployment for each digest that came to an environment, what runs where. That also " +
+				"tells `notify` of merges. What goes wrong with it is a note. Needs {repo}, and `deployments: write` of the job's token.",
+		},
 		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
@@ -152,7 +162,8 @@ var promote = Command{
 	Permissions: []Permission{permissionContentsWrite, permissionPullsWrite, permissionPackagesRead, {
 		"actions", "write", "starts the check workflow of the pull request",
 	},
-		{"statuses", "write", "marks the head as waiting for its check"}},
+		{"statuses", "write", "marks the head as waiting for its check"},
+		{"deployments", "write", "shows what runs in each environment, with `record_deployments`"}},
 	Binaries: []string{Waybill},
 }
 

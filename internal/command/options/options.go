@@ -284,12 +284,14 @@ type Bump struct {
 
 // Promote are the inputs of waybill promote.
 type Promote struct {
-	From          string `input:"from"`
-	To            string `input:"to"`
-	App           string `input:"app"`
-	CheckWorkflow string `input:"check_workflow"`
-	AllowOlder    bool   `input:"allow_older"`
-	Format        Format `input:"format"`
+	From              string `input:"from"`
+	To                string `input:"to"`
+	App               string `input:"app"`
+	CheckWorkflow     string `input:"check_workflow"`
+	Shard             string `input:"shard"`
+	RecordDeployments bool   `input:"record_deployments"`
+	AllowOlder        bool   `input:"allow_older"`
+	Format            Format `input:"format"`
 	Repository
 	GitHub
 	Sigstore

@@ -49,6 +49,7 @@ var fileForm = regexp.MustCompile(`\A(?:audit\.json|audit\.html|audit\.sigstore\
 type Archive struct {
 	Document Document
 	files    map[string][]byte
+	size     int // of what was read
 }
 
 func newArchive() *Archive { return &Archive{files: make(map[string][]byte)} }
@@ -237,17 +238,12 @@ func (a *Archive) read(name string, r io.Reader) error {
 	if _, twice := a.files[name]; twice {
 		return outcome.Refusedf("the audit holds %s twice", name)
 	}
-	left := maxSize
-	for _, data := range a.files {
-		left -= len(data)
-	}
+	left := maxSize - a.size
 	data, err := io.ReadAll(io.LimitReader(r, int64(min(maxFile, left))+1))
 	if err != nil {
 		return fmt.Errorf("read %s of the audit: %w", name, err)
 	}
 	a.files[name] = data
-	if len(data) > min(maxFile, left) || len(a.files) > maxFiles {
-		return a.fits()
-	}
+	a.size += len(data) // one too many is what fits refuses
 	return nil
 }

@@ -21,14 +21,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/collect"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/report"
 	"github.com/waybill-dev/waybill/internal/delivery/sign"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -242,6 +245,38 @@ func TestAuditSaysWhatHappened(t *testing.T) {
 	for _, said := range []string{"Reason given: no time to build", "the customer waits", w.images[2].String(), "default-src 'none'"} {
 		if !strings.Contains(page, said) {
 			t.Errorf("the page does not say %q", said)
+		}
+	}
+}
+
+// A deployment is judged by what was known then: a signature and a scan that came later
+// do not count.
+func TestWhatCameLaterDoesNotCount(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Parse("waybill.yaml", []byte(configrepotest.Config("demo-api")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for what, test := range map[string]struct {
+		image evidencetest.Image
+		want  evidence.State
+	}{
+		"before": {evidencetest.Image{App: "demo-api", N: 1, At: at.Add(-time.Hour)}, evidence.Met},
+		"later":  {evidencetest.Image{App: "demo-api", N: 1, At: at.Add(time.Hour), Built: at.Add(-time.Hour)}, evidence.Refused},
+	} {
+		d := Deployment{App: "demo-api", Step: report.Step{Image: evidencetest.Ref("demo-api", 1), Since: at}}
+		w := d.asOf(test.image.Evidence(), cfg, "staging", "")
+		if w.Decision.State() != test.want || (len(w.Records) == 0) != (test.want == evidence.Refused) {
+			t.Errorf("%s: %s\n%s", what, w.Decision.State(), w.Text())
+		}
+	}
+	// A key vouches for no time: then the scan says when it was made.
+	e := evidencetest.Image{App: "demo-api", N: 1, At: at.Add(time.Hour), Key: "sha256:1"}.Evidence()
+	d := Deployment{App: "demo-api", Step: report.Step{Image: evidencetest.Ref("demo-api", 1), Since: at}}
+	for _, p := range d.asOf(e, cfg, "staging", "").Problems {
+		if p.Kind == evidence.Scan {
+			t.Errorf("a scan that was made later is looked at: %s", p.Detail)
 		}
 	}
 }

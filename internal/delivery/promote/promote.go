@@ -71,6 +71,7 @@ type Request struct {
 	Branch     string
 	AllowOlder bool
 	Run        string
+	Shard      Shard // of the applications
 }
 
 // States of a promotion.
@@ -227,7 +228,7 @@ func selectMoves(cfg *config.Config, req Request) ([]step, error) {
 	if !req.Image.IsZero() {
 		return selectFirst(cfg, req)
 	}
-	names := cfg.AppNames()
+	names := slices.DeleteFunc(cfg.AppNames(), func(name string) bool { return !req.Shard.has(name) })
 	if req.App != "" {
 		names = []string{req.App}
 	}

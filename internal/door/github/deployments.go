@@ -16,7 +16,45 @@ type NewDeployment struct {
 	Task        string
 	Environment string
 	Description string
-	Payload     any // marshalled to JSON
+	Payload     any  // marshalled to JSON
+	Lasting     bool // whether the environment stays, as those of a config repository do
+}
+
+// Deployment is a deployment that is there.
+type Deployment struct {
+	ID          int64
+	SHA         string
+	Environment string
+	Payload     json.RawMessage
+}
+
+// maxDeployments bounds how many deployments are read.
+const maxDeployments = 1000
+
+// Deployments lists the deployments of a task in an environment, newest first, at most
+// maxDeployments.
+// https://docs.github.com/en/rest/deployments/deployments#list-deployments
+func (c *Client) Deployments(ctx context.Context, repo Repository, task, environment string) ([]Deployment, error) {
+	var list []Deployment
+	_, err := all(func(page gogithub.ListOptions) ([]*gogithub.Deployment, *gogithub.Response, error) {
+		got, resp, err := c.api.Repositories.ListDeployments(ctx, repo.Owner, repo.Name, &gogithub.DeploymentsListOptions{
+			Task: task, Environment: environment, ListOptions: page,
+		})
+		if err != nil {
+			return nil, resp, err
+		}
+		for _, d := range got {
+			list = append(list, Deployment{ID: d.GetID(), SHA: d.GetSHA(), Environment: d.GetEnvironment(), Payload: d.Payload})
+		}
+		if len(list) >= maxDeployments {
+			resp.NextPage = 0
+		}
+		return nil, resp, nil
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the deployments of %s in %s", environment, repo), err)
+	}
+	return list, nil
 }
 
 // DeploymentStatus is one report about a deployment.
@@ -36,7 +74,7 @@ func (c *Client) CreateDeployment(ctx context.Context, repo Repository, d NewDep
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", op, err)
 	}
-	merge, transient, production := false, true, false
+	merge, transient, production := false, !d.Lasting, false
 	created, _, err := c.api.Repositories.CreateDeployment(ctx, repo.Owner, repo.Name, &gogithub.DeploymentRequest{
 		Ref: &d.Ref, Task: &d.Task, Environment: &d.Environment, Description: &d.Description, Payload: json.RawMessage(payload),
 		AutoMerge: &merge, RequiredContexts: &[]string{}, TransientEnvironment: &transient, ProductionEnvironment: &production,

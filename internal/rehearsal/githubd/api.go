@@ -257,6 +257,7 @@ var served = map[string]endpoints{
 	},
 	"deployments": {
 		"POST /deployments":               createDeployment,
+		"GET /deployments":                listDeployments,
 		"GET /deployments/{id}":           getDeployment,
 		"POST /deployments/{id}/statuses": createDeploymentStatus,
 		"GET /deployments/{id}/statuses":  listDeploymentStatuses,

@@ -118,6 +118,26 @@ func getDeployment(c *call) (*answer, error) {
 	return ok(c.deploymentJSON(d))
 }
 
+// listDeployments gives the newest first.
+// https://docs.github.com/en/rest/deployments/deployments#list-deployments
+func listDeployments(c *call) (*answer, error) {
+	q := c.URL.Query()
+	is := func(name, value string) bool { return q.Get(name) == "" || q.Get(name) == value }
+	var matching []deployment
+	c.s.mu.Lock()
+	for _, d := range slices.Backward(c.repo.Deployments) {
+		if is("task", d.Task) && is("environment", d.Environment) && is("ref", d.Ref) && is("sha", d.SHA) {
+			matching = append(matching, *d)
+		}
+	}
+	c.s.mu.Unlock()
+	list := []map[string]any{}
+	for _, d := range paginate(c, matching) {
+		list = append(list, c.deploymentJSON(d))
+	}
+	return ok(list)
+}
+
 // https://docs.github.com/en/rest/deployments/statuses#create-a-deployment-status
 func createDeploymentStatus(c *call) (*answer, error) {
 	d, err := c.deployment()

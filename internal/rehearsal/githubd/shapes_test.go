@@ -231,7 +231,7 @@ func TestShapes(t *testing.T) {
 		{"GET /commits/{rest...} statuses", "commits/topic/statuses", ""},
 		{"GET /commits/{rest...} check-runs", "commits/main/check-runs", ""},
 		{"POST /deployments", "deployments", `{"ref":"main","task":"t","environment":"e","payload":{"a":"b"},"required_contexts":[]}`},
-		{"GET /deployments/{id}", "deployments/DEPLOYMENT", ""},
+		{"GET /deployments/{id}", "deployments/DEPLOYMENT", ""}, {"GET /deployments", "deployments?task=t&environment=e", ""},
 		{
 			"POST /deployments/{id}/statuses", "deployments/DEPLOYMENT/statuses",
 			`{"state":"success","description":"d","log_url":"https://x.example/log"}`,

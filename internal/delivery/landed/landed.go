@@ -1,0 +1,99 @@
+// Package landed shows on GitHub what runs in each environment: one deployment for each
+// digest that came to a place, whoever brought it.
+//
+// A deployment is for information. It is made once: the last one of a place says which
+// digest was seen there. Nothing rests on it but who is told.
+package landed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Task tells these deployments from others. No workflow of init config acts on it.
+const Task = "waybill-landed"
+
+// most is how many deployments one run makes; the next run makes the others.
+const most = 50
+
+// place is the payload of a deployment.
+type place struct {
+	App   string `json:"app"`
+	Image string `json:"image"`
+}
+
+// Landing is a digest that came to a place since the last time.
+type Landing struct {
+	App, Env        string
+	Image, Previous imageref.Ref // Previous is zero where nothing was seen before
+	Commit          string       // at which it was seen
+}
+
+// Record makes the deployments that are missing, and lists what is new. It lists what
+// it has made when it fails, too.
+func Record(ctx context.Context, api *github.Client, repo github.Repository, tip history.Tip) ([]Landing, error) {
+	var made []Landing
+	for _, env := range tip.Config.EnvironmentNames() {
+		list, err := api.Deployments(ctx, repo, Task, env)
+		if err != nil {
+			return made, err
+		}
+		seen := make(map[string]string) // image, by application
+		ids := make(map[string]int64)
+		for _, d := range list {
+			var p place
+			if json.Unmarshal(d.Payload, &p) != nil {
+				continue // somebody else's
+			}
+			if _, known := seen[p.App]; !known {
+				seen[p.App], ids[p.App] = p.Image, d.ID
+			}
+		}
+		for _, name := range tip.Config.AppNames() {
+			app, _, err := tip.Config.Place(name, env)
+			if err != nil {
+				continue // it does not run there
+			}
+			now, err := history.Read(tip.Files, app, env)
+			if err != nil || !history.Runs(now.Ref) || seen[name] == now.Ref.String() {
+				continue
+			}
+			if len(made) == most {
+				return made, nil
+			}
+			l := Landing{App: name, Env: env, Image: now.Ref, Commit: tip.Commit}
+			l.Previous, _ = imageref.Parse(seen[name]) // zero where nothing was seen
+			if err := l.record(ctx, api, repo, ids[name]); err != nil {
+				return made, err
+			}
+			made = append(made, l)
+		}
+	}
+	return made, nil
+}
+
+// record makes one deployment, and ends the one before of the same application: GitHub
+// would end those of every application in the environment.
+func (l Landing) record(ctx context.Context, api *github.Client, repo github.Repository, before int64) error {
+	id, err := api.CreateDeployment(ctx, repo, github.NewDeployment{
+		Ref: l.Commit, Task: Task, Environment: l.Env, Description: fmt.Sprintf("%s %s", l.App, l.Image.Short()), Lasting: true,
+		Payload: place{App: l.App, Image: l.Image.String()},
+	})
+	if err != nil {
+		return err
+	}
+	if err := api.SetDeploymentStatus(ctx, repo, id, github.DeploymentStatus{
+		State: "success", Description: l.App + " is named by the overlay of " + l.Env,
+	}); err != nil {
+		return err
+	}
+	if before == 0 {
+		return nil
+	}
+	return api.SetDeploymentStatus(ctx, repo, before, github.DeploymentStatus{State: "inactive", Description: "another digest came"})
+}

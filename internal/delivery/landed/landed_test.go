@@ -1,0 +1,72 @@
+package landed_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/landed"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
+)
+
+// Each digest that comes to a place gets one deployment, and ends the one before it of
+// its own application alone.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.GitHub(t, configrepotest.Files("api", "web"))
+	record := func() string {
+		t.Helper()
+		tip, err := history.ReadTip(t.Context(), r, "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := landed.Record(t.Context(), r.API, r.Name, tip)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for _, l := range list {
+			first := "first "
+			if !l.Previous.IsZero() {
+				first = ""
+			}
+			said = append(said, first+l.App+" in "+l.Env)
+		}
+		return strings.Join(said, ", ")
+	}
+	if got := record(); got != "" {
+		t.Errorf("before anything runs: %s", got)
+	}
+	r.Deploy(t, "main", "dev", "api", evidencetest.Ref("api", 1))
+	r.Deploy(t, "main", "dev", "web", evidencetest.Ref("web", 1))
+	if got := record(); got != "first api in dev, first web in dev" {
+		t.Errorf("got %s", got)
+	}
+	if got := record(); got != "" {
+		t.Errorf("again: %s", got)
+	}
+	r.Deploy(t, "main", "dev", "api", evidencetest.Ref("api", 2))
+	if got := record(); got != "api in dev" {
+		t.Errorf("another digest: %s", got)
+	}
+	r.Deploy(t, "main", "dev", "api", evidencetest.Ref("api", 1))
+	if got := record(); got != "api in dev" {
+		t.Errorf("back again: %s", got)
+	}
+	list, err := r.API.Deployments(t.Context(), r.Name, landed.Task, "dev")
+	if err != nil || len(list) != 4 {
+		t.Fatal(len(list), err)
+	}
+	var states []string
+	for _, d := range list {
+		statuses, err := r.API.DeploymentStatuses(t.Context(), r.Name, d.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states = append(states, statuses[0].State)
+	}
+	if got := strings.Join(states, " "); got != "success inactive success inactive" { // api, api, web, api
+		t.Errorf("the states are %s", got)
+	}
+}
