@@ -33,6 +33,9 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
 	client := access.RegistryClient(order.Repository.RegistryStr())
+	if in.Check {
+		return build.Result{}, checkDockerfile(ctx, call, order, client, place)
+	}
 	if in.CreateRepository {
 		for _, repository := range order.Repositories() {
 			if err := access.MakeRepository(ctx, repository); err != nil {

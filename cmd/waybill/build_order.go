@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 )
 
@@ -18,6 +19,7 @@ import (
 func buildOrder(call *cli.Call, in options.Build, place build.Place) (o build.Order, err error) {
 	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
 	o.Archive, o.DockerArchive, o.Load = in.Archive, in.ArchiveFormat == options.ArchiveFormatDocker, in.Load
+	o.Lint = in.Check
 	o.Request = build.Request{
 		Context: place.Context, Dockerfile: place.Dockerfile, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo,
 	}
@@ -81,4 +83,15 @@ func container(call *cli.Call) buildkit.Container {
 		}
 	}
 	return c
+}
+
+// checkDockerfile looks the Dockerfile over, and builds nothing.
+func checkDockerfile(ctx context.Context, call *cli.Call, o build.Order, images assemble.Images, place build.Place) error {
+	source := readSource(ctx, call, place)
+	file, err := build.ReadDockerfile(o.Context, o.Dockerfile)
+	if err != nil {
+		return err
+	}
+	o.Warn = func(w build.Warning) { warn(call, source, w) }
+	return assemble.Check(ctx, images, o.Request, file, call.Sayf)
 }
