@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
@@ -32,7 +33,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		return build.Result{}, err
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
-	client := access.RegistryClient(order.Repository.RegistryStr())
+	client := access.RegistryClientTelling(order.Repository.RegistryStr(), build.Paced(time.Now, call.Sayf))
 	if in.Check {
 		return build.Result{}, checkDockerfile(ctx, call, order, client, place)
 	}
