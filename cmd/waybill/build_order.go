@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // buildOrder reads the inputs that need neither the source nor the registry.
@@ -93,5 +94,10 @@ func checkDockerfile(ctx context.Context, call *cli.Call, o build.Order, images 
 		return err
 	}
 	o.Warn = func(w build.Warning) { warn(call, source, w) }
-	return assemble.Check(ctx, images, o.Request, file, call.Sayf)
+	findings, err := assemble.Check(ctx, images, o.Request, file, call.Sayf)
+	if err == nil && findings > 0 {
+		err = outcome.Refusedf("%s has findings of the checks (%d): mend them, or leave a rule out by a first line `# check=skip=RULE`",
+			file.Path, findings)
+	}
+	return err
 }
