@@ -37,12 +37,8 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 	if in.Check {
 		return build.Result{}, checkDockerfile(ctx, call, order, client, place)
 	}
-	if in.CreateRepository {
-		for _, repository := range order.Repositories() {
-			if err := access.MakeRepository(ctx, repository); err != nil {
-				return build.Result{}, err
-			}
-		}
+	if err := makeRepositories(ctx, access, in, order); err != nil {
+		return build.Result{}, err
 	}
 	source := readSource(ctx, call, place) // before anything is written there
 	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, place.Context); err != nil {
