@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
@@ -32,13 +33,12 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		return build.Result{}, err
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
-	client := access.RegistryClient(order.Repository.RegistryStr())
-	if in.CreateRepository {
-		for _, repository := range order.Repositories() {
-			if err := access.MakeRepository(ctx, repository); err != nil {
-				return build.Result{}, err
-			}
-		}
+	client := access.RegistryClientTelling(order.Repository.RegistryStr(), build.Paced(time.Now, call.Sayf))
+	if in.Check {
+		return build.Result{}, checkDockerfile(ctx, call, order, client, place)
+	}
+	if err := makeRepositories(ctx, access, in, order); err != nil {
+		return build.Result{}, err
 	}
 	source := readSource(ctx, call, place) // before anything is written there
 	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, place.Context); err != nil {

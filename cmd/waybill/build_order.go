@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"runtime"
 	"strings"
 	"time"
@@ -9,15 +8,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
-	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
-	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 )
 
 // buildOrder reads the inputs that need neither the source nor the registry.
 func buildOrder(call *cli.Call, in options.Build, place build.Place) (o build.Order, err error) {
 	o = build.Order{Engine: string(in.Engine), Layout: in.OCILayout, Metadata: in.Metadata, Plain: in.PlainManifest}
 	o.Archive, o.DockerArchive, o.Load = in.Archive, in.ArchiveFormat == options.ArchiveFormatDocker, in.Load
+	o.Lint = in.Check
 	o.Request = build.Request{
 		Context: place.Context, Dockerfile: place.Dockerfile, Target: in.Target, CacheFrom: in.CacheFrom, CacheTo: in.CacheTo,
 	}
@@ -50,35 +48,4 @@ func buildOrder(call *cli.Call, in options.Build, place build.Place) (o build.Or
 		}
 	}
 	return o, place.Within(call.Runner.Context().Workspace, more)
-}
-
-// readSource describes the source of the build context, as far as it is known.
-func readSource(ctx context.Context, call *cli.Call, place build.Place) build.Source {
-	job := call.Runner.Context()
-	source, err := place.Source(ctx, build.Job{Server: job.ServerURL, Repository: job.Repository, Commit: job.SHA, Ref: job.Ref})
-	if err != nil {
-		call.Sayf("note: labels and build record say less of the source: %v", err)
-	}
-	return source
-}
-
-// warn shows a warning about the Dockerfile at its line.
-func warn(call *cli.Call, source build.Source, w build.Warning) {
-	call.Sayf("warning: %s", w)
-	at := runner.Annotation{Level: runner.Warning, File: source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}
-	if err := call.Runner.Annotate(at); err != nil {
-		call.Sayf("note: %v", err)
-	}
-}
-
-// container is where BuildKit runs if no daemon answers, in the Docker of the
-// job's environment.
-func container(call *cli.Call) buildkit.Container {
-	c := buildkit.Container{Say: call.Sayf}
-	for _, name := range buildkit.Variables {
-		if value := call.Getenv(name); value != "" {
-			c.Env = append(c.Env, name+"="+value)
-		}
-	}
-	return c
 }

@@ -107,7 +107,8 @@ func TestBuildThatReachesSomeRepositories(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := registry.New(registry.Options{}).Index(t.Context(), ref); (err == nil) != there || err != nil && !registry.IsNotFound(err) {
+		_, err = registry.New(registry.Options{}).Index(t.Context(), ref)
+		if (err == nil) != there || err != nil && !registry.IsNotFound(err) {
 			t.Errorf("%s: %v, want it there: %v", ref, err, there)
 		}
 	}

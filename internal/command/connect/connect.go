@@ -122,9 +122,14 @@ func (a Access) permissions() map[string]string {
 // The credentials go to that host alone; docker login and, for the registries of
 // a cloud, its own identities serve every other host.
 func (a Access) RegistryClient(host string) *registry.Client {
+	return a.RegistryClientTelling(host, nil)
+}
+
+// RegistryClientTelling is RegistryClient, and tells progress how far a push is.
+func (a Access) RegistryClientTelling(host string, progress func(done, total int64)) *registry.Client {
 	username, password := a.Credentials(host)
 	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
-		Clouds: a.clouds(host), Trace: a.Call.Traced})
+		Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
 }
 
 func (a Access) clouds(host string) *clouds.Keychain {

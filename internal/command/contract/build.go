@@ -100,6 +100,11 @@ var build = Command{
 			Doc: "Path of the Dockerfile, below {context} if that is no directory of this machine, or - for standard input. Empty " +
 				"means Dockerfile in the context.",
 		},
+		{
+			Name: "check", Type: Bool, Default: "false",
+			Doc: "Whether to look the Dockerfile over by BuildKit's checks, and build nothing. Each finding is an annotation at its " +
+				"line. With any finding the exit code is 3. No BuildKit is needed.",
+		},
 		{Name: "target", Type: String, Placeholder: "STAGE", Doc: "Stage of the Dockerfile to build. Empty means the last one."},
 		{
 			Name: "platform", Type: List, Commas: true, Default: DefaultPlatforms, Placeholder: "OS/ARCH",

@@ -156,6 +156,7 @@ type Build struct {
 	Image            []string      `input:"image"`
 	Context          string        `input:"context"`
 	File             string        `input:"file"`
+	Check            bool          `input:"check"`
 	Target           string        `input:"target"`
 	Platform         []string      `input:"platform"`
 	BuildArg         []string      `input:"build_arg"`

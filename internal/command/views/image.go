@@ -49,7 +49,12 @@ func Compile(_ options.Compile, r compile.Result) show.View {
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // Build renders an image that was built.
-func Build(_ options.Build, r build.Result) show.View {
+func Build(in options.Build, r build.Result) show.View {
+	if in.Check {
+		v := show.View{}
+		v.Linef("the checks found nothing")
+		return v
+	}
 	v := show.View{
 		Outputs: map[string]string{
 			"image": r.Image, "images": compact(r.Pushed()), "digest": r.Build.Digest, "platforms": compact(r.Build.Platforms),

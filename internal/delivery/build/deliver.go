@@ -35,6 +35,7 @@ type Order struct {
 	Metadata      string // file to write the record to; none if empty
 	// Plain delivers the manifest of the one platform without an index around it.
 	Plain bool
+	Lint  bool // whether the Dockerfile is checked alone
 	// Record holds what is known before the build: source, binaries, version.
 	Record evidence.BuildRecord
 	// Notes say what could not be found out of the source.

@@ -210,12 +210,12 @@ func (p *Place) unpack(stdin io.Reader, decompress func(io.Reader) (io.ReadClose
 	if err != nil {
 		return trouble(err)
 	}
-	defer func() { err = errors.Join(err, plain.Close()) }()
+	defer func() { err = outcome.Join(err, plain.Close()) }()
 	root, err := os.OpenRoot(p.Context)
 	if err != nil {
 		return fmt.Errorf("open the build context: %w", err)
 	}
-	defer func() { err = errors.Join(err, root.Close()) }()
+	defer func() { err = outcome.Join(err, root.Close()) }()
 	files, count := tar.NewReader(plain), 0
 	for ; ; count++ {
 		header, err := files.Next()
@@ -261,8 +261,8 @@ func unpackEntry(root *os.Root, h *tar.Header, content io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(f, content)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = outcome.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return errors.Join(root.Chmod(name, mode), root.Chtimes(name, h.ModTime, h.ModTime))
+	return outcome.Join(root.Chmod(name, mode), root.Chtimes(name, h.ModTime, h.ModTime))
 }

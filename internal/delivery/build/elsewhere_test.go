@@ -165,7 +165,8 @@ func TestContextOfATar(t *testing.T) {
 				t.Errorf("%s: %v, %v", name, info, err)
 			}
 		}
-		source, err := p.Source(t.Context(), build.Job{Server: "https://github.com", Repository: "acme/job", Commit: strings.Repeat("a", 40)})
+		job := build.Job{Server: "https://github.com", Repository: "acme/job", Commit: strings.Repeat("a", 40)}
+		source, err := p.Source(t.Context(), job)
 		if err != nil || source.Commit != "" || source.Repository != "" {
 			t.Errorf("the source is %+v, %v", source, err)
 		}

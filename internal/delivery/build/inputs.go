@@ -77,7 +77,7 @@ func (o *Order) Parse(t Texts, getenv func(string) string) (err error) {
 
 // parseImages reads the repositories to push to, each once.
 func (o *Order) parseImages(list []string) error {
-	if len(list) == 0 && !o.local() {
+	if len(list) == 0 && !o.local() && !o.Lint {
 		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR, --archive FILE or --load")
 	}
 	var all []name.Repository

@@ -3,7 +3,6 @@ package build
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -121,7 +120,7 @@ func pack(file, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { err = outcome.Join(err, f.Close()) }()
 	w := tar.NewWriter(f)
 	err = filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 		if err != nil || path == dir {
@@ -133,7 +132,7 @@ func pack(file, dir string) (err error) {
 		}
 		return packFile(w, path, filepath.ToSlash(relative), entry.IsDir())
 	})
-	return errors.Join(err, w.Close())
+	return outcome.Join(err, w.Close())
 }
 
 func packFile(w *tar.Writer, path, name string, isDir bool) (err error) {
@@ -144,7 +143,7 @@ func packFile(w *tar.Writer, path, name string, isDir bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	defer func() { err = outcome.Join(err, f.Close()) }()
 	info, err := f.Stat()
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ type Options struct {
 	Transport http.RoundTripper
 	// Trace, if not nil, wraps the transport and sees every request.
 	Trace func(http.RoundTripper) http.RoundTripper
+	// Progress, if not nil, is called while an image is pushed, with the bytes
+	// that are there and those of the whole. Calls do not overlap within a push.
+	Progress func(done, total int64)
 }
 
 // Client reads and writes images in registries. It is safe for concurrent use.
@@ -45,6 +48,7 @@ type Client struct {
 	transport http.RoundTripper
 	keychain  authn.Keychain
 	userAgent string
+	progress  func(done, total int64)
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
 	pusher    *remote.Pusher // as puller
 	readers   *readers       // as puller
@@ -52,7 +56,7 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
-	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent}
+	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent, progress: o.Progress}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
@@ -228,7 +232,10 @@ func (c *Client) PushIndex(ctx context.Context, repository name.Repository, inde
 	if err != nil {
 		return imageref.Ref{}, err
 	}
-	if err := remote.WriteIndex(ref.GoName(), index, c.RemoteOptions(ctx)...); err != nil {
+	options, end := c.pushOptions(ctx)
+	err = remote.WriteIndex(ref.GoName(), index, options...)
+	end()
+	if err != nil {
 		return imageref.Ref{}, wrap(repository, "push "+ref.String(), err)
 	}
 	return ref, nil
@@ -244,10 +251,48 @@ func (c *Client) PushImage(ctx context.Context, repository name.Repository, imag
 	if err != nil {
 		return imageref.Ref{}, err
 	}
-	if err := remote.Write(ref.GoName(), image, c.RemoteOptions(ctx)...); err != nil {
+	options, end := c.pushOptions(ctx)
+	err = remote.Write(ref.GoName(), image, options...)
+	end()
+	if err != nil {
 		return imageref.Ref{}, wrap(repository, "push "+ref.String(), err)
 	}
 	return ref, nil
+}
+
+// pushOptions are the options of a push. The caller must call end after it.
+func (c *Client) pushOptions(ctx context.Context) (options []remote.Option, end func()) {
+	options = c.RemoteOptions(ctx)
+	if c.progress == nil {
+		return options, func() {}
+	}
+	updates, over, told := make(chan v1.Update, 64), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		tell := func(u v1.Update, more bool) bool {
+			if more && u.Error == nil {
+				c.progress(u.Complete, u.Total)
+			}
+			return more
+		}
+		for { // until the push closes updates; it does not if it fails before it begins
+			select {
+			case u, more := <-updates:
+				if !tell(u, more) {
+					return
+				}
+			case <-over:
+				for len(updates) > 0 {
+					tell(<-updates, true)
+				}
+				return
+			}
+		}
+	}()
+	return append(options, remote.WithProgress(updates)), func() {
+		close(over)
+		<-told
+	}
 }
 
 // Tag makes a tag name ref.

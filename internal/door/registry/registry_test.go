@@ -21,6 +21,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -520,5 +521,27 @@ func TestWrongContent(t *testing.T) {
 	if _, err := client.Documents(t.Context(), ref, "application/vnd.waybill.test.v1"); err == nil ||
 		!strings.Contains(err.Error(), "sha256") {
 		t.Errorf("other bytes than the digest's were taken: %v", err)
+	}
+}
+
+// While an index is pushed, the client tells how far it is, up to the whole.
+func TestPushTellsItsProgress(t *testing.T) {
+	t.Parallel()
+	server := registrytest.New(t, nil)
+	repository, err := name.NewRepository(server.Host + "/acme/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := random.Index(1<<16, 2, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var most, whole int64
+	client := New(Options{Progress: func(done, total int64) { most, whole = max(most, done), max(whole, total) }})
+	if _, err := client.PushIndex(t.Context(), repository, index); err != nil {
+		t.Fatal(err)
+	}
+	if whole < 4<<16 || most == 0 {
+		t.Errorf("told %d of %d bytes", most, whole)
 	}
 }

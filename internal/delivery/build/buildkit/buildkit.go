@@ -51,6 +51,8 @@ type Engine struct {
 	// Getenv reads what caches of the clouds and of Actions need; nil reads nothing.
 	Getenv func(name string) string
 	Dir    string // for temporary files; empty is the system's
+
+	alone bool // whether one daemon builds, so that the terminal is its own
 }
 
 var _ build.Engine = Engine{}
@@ -82,6 +84,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		byAddress[builders.address(p)] = append(byAddress[builders.address(p)], p)
 	}
 	addresses := slices.Sorted(maps.Keys(byAddress))
+	e.alone = len(addresses) == 1
 	results := make([]result, len(addresses))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, address := range addresses {
@@ -136,7 +139,7 @@ func (e Engine) solve(
 	var group errgroup.Group
 	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
-		warnings, err = show(e.Progress, seen.through(statuses))
+		warnings, err = show(e.Progress, e.alone, seen.through(statuses))
 		return err
 	})
 	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
 var (
@@ -195,5 +196,24 @@ func TestDaemonThatDoesNotAnswer(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(work); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// The builders that the documentation shows are those that can be given.
+func TestBuildersOfTheDocumentation(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(tooltest.Root(t), "docs", "getting-started.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "linux/") {
+			list = append(list, strings.TrimSpace(line))
+		}
+	}
+	b, err := ParseBuilders(list, "")
+	if err != nil || !strings.HasPrefix(b.For[amd64], "tcp://") || !strings.HasPrefix(b.For[arm64], "kube-pod://") {
+		t.Errorf("%q is read as %v, %v", list, b, err)
 	}
 }

@@ -13,11 +13,15 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 )
 
-// show writes what the daemon does as plain lines, and returns its warnings.
+// show writes what the daemon does, and returns its warnings: in place on a
+// terminal that no other daemon writes to, else as plain lines.
 // Each line begins with a mark of BuildKit's, so that what a RUN prints cannot
 // be a command to the runner.
-func show(w io.Writer, statuses chan *client.SolveStatus) ([]client.VertexWarning, error) {
+func show(w io.Writer, alone bool, statuses chan *client.SolveStatus) ([]client.VertexWarning, error) {
 	mode := progressui.PlainMode
+	if alone {
+		mode = progressui.AutoMode // plain where w is no terminal
+	}
 	if w == nil {
 		mode = progressui.QuietMode
 	}

@@ -1,0 +1,25 @@
+package build_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build"
+)
+
+func TestPacedSaysOneLineASecond(t *testing.T) {
+	t.Parallel()
+	var said []string
+	at := epoch
+	progress := build.Paced(func() time.Time { return at }, func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) })
+	for i := range int64(26) { // 2.5 seconds
+		progress(i*1e6, 25e6)
+		at = at.Add(100 * time.Millisecond)
+	}
+	if diff := cmp.Diff([]string{"pushed 10.0 of 25.0 MB", "pushed 20.0 of 25.0 MB"}, said); diff != "" {
+		t.Error(diff)
+	}
+}
