@@ -190,6 +190,25 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 	return TerraformApproval{}, false
 }
 
+// globs says which patterns of directories are none.
+func (p *parser) globs(at *yaml.Node, t Terraform) {
+	for i, e := range t.Environments {
+		if !doublestar.ValidatePattern(e.Dir) {
+			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
+	}
+	for i, h := range t.Hooks {
+		if !doublestar.ValidatePattern(h.Dir) {
+			p.problem(place(child(at, "hooks"), i), "terraform.hooks.%d.dir: %q is not a glob", i, h.Dir)
+		}
+	}
+	for i, glob := range t.Adopt {
+		if !doublestar.ValidatePattern(glob) {
+			p.problem(child(at, "adopt"), "terraform.adopt.%d: %q is not a glob", i, glob)
+		}
+	}
+}
+
 // eachWorkspace gives each of an entry's workspaces a root of its own, with the files of
 // variables that {workspace} names.
 func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []TerraformRoot, nodes []*yaml.Node) {
@@ -221,21 +240,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 		EncryptedPlans: doc.EncryptedPlans,
 		Unapplied:      time.Duration(doc.Drift.Unapplied),
 	}
-	for i, e := range t.Environments {
-		if !doublestar.ValidatePattern(e.Dir) {
-			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
-		}
-	}
-	for i, h := range t.Hooks {
-		if !doublestar.ValidatePattern(h.Dir) {
-			p.problem(place(child(at, "hooks"), i), "terraform.hooks.%d.dir: %q is not a glob", i, h.Dir)
-		}
-	}
-	for i, glob := range t.Adopt {
-		if !doublestar.ValidatePattern(glob) {
-			p.problem(child(at, "adopt"), "terraform.adopt.%d: %q is not a glob", i, glob)
-		}
-	}
+	p.globs(at, t)
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(place(child(at, "rules"), i), "dir")
