@@ -12,6 +12,12 @@ import (
 // tofu makes a world's jobs run OpenTofu.
 func (w *infraWorld) tofu() { w.env["WAYBILL_INPUT_TERRAFORM"] = tooltest.Find(w.t, "tofu") }
 
+const encryptedTofu = "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n " +
+	" encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n      iterations = " +
+	"200000\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      " +
+	"method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      " +
+	"enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n"
+
 // The same gate with the real OpenTofu: planned, approved, applied; with its own
 // files, and with plan and state encrypted.
 func TestOpenTofu(t *testing.T) {
@@ -19,16 +25,13 @@ func TestOpenTofu(t *testing.T) {
 	for name, change := range map[string]map[string]string{
 		"plain": {"infra/prod/note.tofu": "output \"note\" {\n  value = \"hello\"\n}\n"},
 		"encrypted": {
-			"infra/prod/note.tofu": "variable \"password_of_state\" {\n  type      = string\n  sensitive = true\n}\n\nterraform {\n " +
-				" encryption {\n    key_provider \"pbkdf2\" \"k\" {\n      passphrase = var.password_of_state\n      iterations = " +
-				"200000\n    }\n    method \"aes_gcm\" \"m\" {\n      keys = key_provider.pbkdf2.k\n    }\n    state {\n      " +
-				"method   = method.aes_gcm.m\n      enforced = true\n    }\n    plan {\n      method   = method.aes_gcm.m\n      " +
-				"enforced = true\n    }\n  }\n}\n\noutput \"note\" {\n  value = \"hello\"\n}\n",
+			"infra/prod/note.tofu": encryptedTofu,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newInfraWorld(t, nil)
+			allowed := map[string]string{"waybill.yaml": infraRules + "  encryptedPlans: true\n"}
+			w := newInfraWorld(t, allowed)
 			w.tofu()
 			w.env["TF_VAR_password_of_state"] = "a long passphrase of this test"
 			w.open("ada", change)
@@ -48,6 +51,35 @@ func TestOpenTofu(t *testing.T) {
 			w.wants("apply again", code, 3, words, `infra/prod: state lineage was none when planned, is [0-9a-f-]+ now`)
 			w.noSecrets(secret, "a long passphrase of this test")
 		})
+	}
+}
+
+// Nobody can look into a plan that OpenTofu encrypts, so that the default branch must
+// allow it: when it is planned, and when it is applied.
+func TestEncryptedPlansAreRefused(t *testing.T) {
+	t.Parallel()
+	const why = "infra/prod: OpenTofu encrypts the plan, so that nobody can compare"
+	allowed := infraRules + "  encryptedPlans: true\n"
+	for _, rules := range []string{infraRules, allowed} {
+		w := newInfraWorld(t, map[string]string{"waybill.yaml": rules})
+		w.tofu()
+		w.env["TF_VAR_password_of_state"] = "a long passphrase of this test"
+		w.open("ada", map[string]string{"infra/prod/note.tofu": encryptedTofu, "waybill.yaml": allowed})
+		if rules == infraRules {
+			code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
+			w.wants("plan", code, 3, words, why)
+			continue
+		}
+		w.approve("bob", w.plan())
+		w.merge()
+		w.commitOnMain(map[string]string{"waybill.yaml": infraRules})
+		w.git(w.clone, "fetch", "-q", w.remote("ada"), "main")
+		w.git(w.clone, "checkout", "-q", "--detach", "FETCH_HEAD")
+		code, _, words := w.apply()
+		w.wants("apply", code, 3, words, why)
+		if w.state() != "" {
+			t.Error("something was applied")
+		}
 	}
 }
 

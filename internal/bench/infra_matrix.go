@@ -70,6 +70,12 @@ func infraMatrix(ctx context.Context, e environment) error {
 	if err := w.matrixPull(ctx); err != nil {
 		return err
 	}
+	return w.matrixJobs(ctx)
+}
+
+// matrixJobs runs the jobs of the matrix and what follows them.
+func (w *gateWorld) matrixJobs(ctx context.Context) error {
+	e, dir := w.e, w.dir
 	plan := func(took *[]time.Duration, args ...string) ([]byte, error) {
 		return w.waybill(ctx, took, append([]string{
 			"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--changed-since", "origin/main",
@@ -105,7 +111,8 @@ func infraMatrix(ctx context.Context, e environment) error {
 	if err := same("planned roots", len(made.Roots), e.spread, e.spread); err != nil {
 		return err
 	}
-	if err := w.api(ctx, w.dan, "/pulls/1/reviews", map[string]string{"event": "APPROVE", "body": "approve " + made.Fingerprint}); err != nil {
+	review := map[string]string{"event": "APPROVE", "body": "approve " + made.Fingerprint}
+	if err := w.api(ctx, w.dan, "/pulls/1/reviews", review); err != nil {
 		return err
 	}
 	if _, err := w.waybill(ctx, &gated, "gate", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone); err != nil {

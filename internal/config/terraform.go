@@ -33,6 +33,8 @@ type Terraform struct {
 	// Environments say in which environment of GitHub a root is applied.
 	Environments []TerraformEnvironment
 	Hooks        []TerraformHook
+	// EncryptedPlans lets OpenTofu encrypt plans, which nobody can then look into.
+	EncryptedPlans bool
 }
 
 // TerraformHook is a command that judges each plan, in terraform's JSON form.
@@ -138,8 +140,14 @@ func (a Approvers) Named() []string {
 // beforeMerge is the value of terraform.apply that is not the default.
 const beforeMerge = "before-merge"
 
+// rootDocument is an entry of terraform.roots: one root, or one in each workspace.
+type rootDocument struct {
+	TerraformRoot `yaml:",inline"`
+	Workspaces    []string `yaml:"workspaces"`
+}
+
 type terraformDocument struct {
-	Roots  []TerraformRoot `yaml:"roots"`
+	Roots  []rootDocument  `yaml:"roots"`
 	Rules  []TerraformRule `yaml:"rules"`
 	Digits int             `yaml:"digits"`
 	Drift  driftDocument   `yaml:"drift"`
@@ -147,6 +155,8 @@ type terraformDocument struct {
 
 	Environments []TerraformEnvironment `yaml:"environments"`
 	Hooks        []TerraformHook        `yaml:"hooks"`
+
+	EncryptedPlans bool `yaml:"encryptedPlans"`
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
@@ -180,12 +190,8 @@ func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool)
 	return TerraformApproval{}, false
 }
 
-func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
-	t := Terraform{
-		Roots: doc.Roots, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
-		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
-		Unapplied: time.Duration(doc.Drift.Unapplied),
-	}
+// globs says which patterns of directories are none.
+func (p *parser) globs(at *yaml.Node, t Terraform) {
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {
 			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
@@ -201,6 +207,40 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 			p.problem(child(at, "adopt"), "terraform.adopt.%d: %q is not a glob", i, glob)
 		}
 	}
+}
+
+// eachWorkspace gives each of an entry's workspaces a root of its own, with the files of
+// variables that {workspace} names.
+func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []TerraformRoot, nodes []*yaml.Node) {
+	for i, r := range listed {
+		node := child(place(at, i), "dir")
+		names := r.Workspaces
+		if len(names) == 0 {
+			names = []string{r.Workspace}
+		} else if r.Workspace != "" {
+			p.problem(node, "terraform.roots.%d: names both workspace and workspaces: take one of them", i)
+		}
+		for _, name := range names {
+			one := r.TerraformRoot
+			one.Workspace, one.VarFiles = name, nil
+			for _, f := range r.VarFiles {
+				one.VarFiles = append(one.VarFiles, strings.ReplaceAll(f, "{workspace}", name))
+			}
+			roots, nodes = append(roots, one), append(nodes, node)
+		}
+	}
+	return roots, nodes
+}
+
+func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
+	listed, nodes := p.eachWorkspace(child(at, "roots"), doc.Roots)
+	t := Terraform{
+		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
+		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
+		EncryptedPlans: doc.EncryptedPlans,
+		Unapplied:      time.Duration(doc.Drift.Unapplied),
+	}
+	p.globs(at, t)
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
 	for i, rule := range t.Rules {
 		node := child(place(child(at, "rules"), i), "dir")
@@ -222,7 +262,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	seen := make(map[string]bool)
 	for i := range t.Roots {
 		root := &t.Roots[i]
-		node := child(place(child(at, "roots"), i), "dir")
+		node := nodes[i]
 		for _, path := range append([]string{root.Dir}, slices.Concat(root.VarFiles, root.After, root.Files)...) {
 			p.inside(node, "terraform.roots", path)
 		}
@@ -236,7 +276,7 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	for i, root := range t.Roots {
 		for _, dir := range root.After {
 			if !slices.ContainsFunc(t.Roots, func(other TerraformRoot) bool { return other.Dir == path.Clean(dir) }) {
-				p.problem(child(place(child(at, "roots"), i), "after"), "terraform.roots: %q is not one of the roots", dir)
+				p.problem(nodes[i], "terraform.roots: %q is not one of the roots", dir)
 			}
 		}
 	}

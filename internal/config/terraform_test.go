@@ -102,3 +102,33 @@ func TestCodeOwnersApprove(t *testing.T) {
 		}
 	}
 }
+
+// Each workspace of an entry is a root, with its own files of variables.
+func TestEachWorkspaceIsARoot(t *testing.T) {
+	t.Parallel()
+	parse := func(entry string) (*config.Config, error) {
+		return config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n  roots:\n    - "+entry+"\n"))
+	}
+	c, err := parse(`{dir: app, workspaces: [dev, prod], varFiles: [common.tfvars, "{workspace}.tfvars"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range c.Terraform().Roots {
+		got = append(got, r.Dir+" "+r.Workspace+" "+strings.Join(r.VarFiles, ","))
+	}
+	if want := "app dev common.tfvars,dev.tfvars; app prod common.tfvars,prod.tfvars"; strings.Join(got, "; ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for entry, want := range map[string]string{
+		"{dir: app, workspace: dev, workspaces: [prod]}":                       "names both workspace and workspaces",
+		"{dir: app, workspaces: [dev]}\n    - {dir: app, workspace: dev}":      `"app" stands here a second time`,
+		"{dir: app, workspaces: [dev, dev]}":                                   "workspaces",
+		"{dir: app, workspaces: [../x]}":                                       "workspaces",
+		"{dir: app, workspaces: [dev], varFiles: [\"../{workspace}.tfvars\"]}": "leaves the repository",
+	} {
+		if _, err := parse(entry); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", entry, err)
+		}
+	}
+}

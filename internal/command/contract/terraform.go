@@ -194,7 +194,7 @@ var gate = Command{
 		},
 		{
 			Name: "run_hooks", Type: Bool, Default: "false",
-			Doc: "Runs the hooks of the default branch on the sealed plan, gives what they said as the output `hooks`, and decides " +
+			Doc: "Runs the hooks of the default branch on the sealed plan, gives out what they said for {hooks} of another job, and decides " +
 				"nothing. {checkout} is then a clone of the default branch, in which they run.",
 		},
 		{

@@ -209,7 +209,7 @@ func infraFiles(n Names) ([]file, error) {
 	})
 }
 
-var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|- \\{dir: \"?infra/aws/.*|\\| " +
+var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|# Each environment is planned.*|environments:$|- \\{dir: \"?infra/aws/.*|\\| " +
 	"`(?:infra/aws/|modules/platform|bootstrap).*)\\n")
 
 // withoutAWS takes out what waybill.yaml and the README say of the clusters.

@@ -57,6 +57,8 @@ type Request struct {
 	// KeepState stores a state that the backend did not take and says where;
 	// nil keeps none.
 	KeepState func(ctx context.Context, dir string, state []byte) (string, error)
+	// Encrypted lets a plan be applied that OpenTofu encrypts.
+	Encrypted bool
 }
 
 // Applier is a plan that is ready to be checked, and then applied.
@@ -215,6 +217,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
+	}
+	if _, err := terraform.PlanState(r.Bundle.Roots[i].Binary); errors.Is(err, terraform.ErrEncrypted) && !r.Encrypted {
+		return now, nil, plan.RefuseEncrypted()
 	}
 	if err := a.holds(one, r.Bundle.Roots[i].Binary); err != nil {
 		return now, nil, err

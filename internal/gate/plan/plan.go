@@ -35,6 +35,8 @@ type Request struct {
 	// Merged says that the change is on the default branch, whose roots own their
 	// states: one of which nothing changes takes nothing over.
 	Merged bool
+	// Encrypted lets OpenTofu encrypt the plan: nobody can then look into it.
+	Encrypted bool
 	// Part says that other jobs plan the other roots: one that cannot be planned may
 	// wait for one of theirs.
 	Part     bool
@@ -234,6 +236,9 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	}
 	state, err := terraform.PlanState(one.Binary)
 	if errors.Is(err, terraform.ErrEncrypted) {
+		if !r.Encrypted {
+			return nil, RefuseEncrypted()
+		}
 		state, err = tf.State(ctx) // should it have moved meanwhile, the plan is stale, and OpenTofu says so
 	}
 	if err != nil {
@@ -273,6 +278,13 @@ func (one *RootPlan) read(ctx context.Context, tf *terraform.Root, file string) 
 	invoked, err := terraform.Invoked(one.JSON)
 	one.warnings = append(one.warnings, invoked...)
 	return err
+}
+
+// RefuseEncrypted refuses a plan that OpenTofu encrypts.
+func RefuseEncrypted() error {
+	return outcome.Refusedf("OpenTofu encrypts the plan, so that nobody can compare what it holds with the commit and the state. Take " +
+		"`plan` out of the encryption block, because Waybill seals plans itself, or write `encryptedPlans: true` under `terraform` in " +
+		"waybill.yaml of the default branch")
 }
 
 // Prepare initialises the root in its workspace, and says which terraform and

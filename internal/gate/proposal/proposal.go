@@ -249,10 +249,14 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	allowed, err := p.r.Site.Terraform(ctx)
+	if err != nil {
+		return nil, err
+	}
 	made, err := plan.Run(ctx, plan.Request{
 		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
 		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
-		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged, Part: p.group != nil,
+		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged, Part: p.group != nil, Encrypted: allowed.EncryptedPlans,
 	})
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err

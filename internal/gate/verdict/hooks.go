@@ -185,7 +185,7 @@ func (r Request) hooked(ctx context.Context, claim comment.Claim) (*Hooked, erro
 		return nil, fmt.Errorf("the hooks ran on plan %s by waybill.yaml of %.7s; now they are %s and %.7s: run the gate again",
 			said.Fingerprint.Short(), said.Rules, claim.Fingerprint.Short(), tip)
 	}
-	return said, nil
+	return said, r.refusedByHook(ctx, said)
 }
 
 // refusal is the hooks that refuse the plan, by name.

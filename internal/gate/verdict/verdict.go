@@ -189,11 +189,6 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if result.Hooked, err = r.hooked(ctx, claim); err != nil {
 		return err
 	}
-	if result.Hooked != nil {
-		if err := r.refusedByHook(ctx, result.Hooked); err != nil {
-			return err
-		}
-	}
 	result.Claim = claim
 	result.Decision, err = approval.Of(ctx, approval.Question{
 		Subject: approval.Subject{Fingerprint: claim.Fingerprint, Earlier: claim.Earlier},
