@@ -137,7 +137,8 @@ func states(r setup.Report, state setup.State) (found []string) {
 func (w *world) push(kind, name string) map[string][]byte {
 	w.t.Helper()
 	dir := w.t.TempDir()
-	if _, err := starter.Write(dir, kind, starter.Names{Owner: "acme", App: "backend", Platform: starter.None}, false); err != nil {
+	platform := map[string]string{starter.Config: starter.None, starter.Infra: starter.AWS}[kind]
+	if _, err := starter.Write(dir, kind, starter.Names{Owner: "acme", App: "backend", Platform: platform}, false); err != nil {
 		w.t.Fatal(err)
 	}
 	if kind == starter.Infra {
