@@ -83,7 +83,8 @@ func (f *found) say(text string) { f.says = append(f.says, text) }
 func (f *found) set(name, value string) { f.inputs = append(f.inputs, [2]string{name, value}) }
 
 // dockerfile names the Dockerfile that is built, and returns the directory of
-// its sources: its own if a manifest lies there, otherwise the root.
+// its sources: where all that it copies is, else its own if a manifest lies
+// there, otherwise the root.
 func (f *found) dockerfile(r reader, recipes []string) string {
 	chosen, dir := recipes[0], path.Dir(recipes[0])
 	f.say("Recognised the Dockerfile " + chosen + ".")
@@ -91,7 +92,11 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". An image from one of them needs the input file.")
 	}
 	standard := slices.Contains([]string{"Dockerfile", "dockerfile", "Containerfile"}, path.Base(chosen))
-	if dir != "." && slices.ContainsFunc(manifests, func(name string) bool { return r.has(path.Join(dir, name)) }) {
+	own := slices.ContainsFunc(manifests, func(name string) bool { return r.has(path.Join(dir, name)) })
+	if below, above := r.copiesFrom(dir, r.text(chosen)), r.copiesFrom(".", r.text(chosen)); below != above {
+		own = below
+	}
+	if dir != "." && own {
 		f.set("context", dir)
 		if !standard {
 			f.set("file", chosen)
@@ -102,6 +107,31 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 		f.set("file", chosen)
 	}
 	return "."
+}
+
+var copied = regexp.MustCompile(`(?im)^\s*(?:COPY|ADD)\s+((?:--\S+\s+)*)([^\[\s].*)$`)
+
+// copiesFrom reports whether the Dockerfile names anything that it copies from
+// the build context, and the directory has all of it.
+func (r reader) copiesFrom(dir, dockerfile string) bool {
+	some := false
+	for _, line := range copied.FindAllStringSubmatch(dockerfile, -1) {
+		words := strings.Fields(line[2])
+		if strings.Contains(line[1], "--from=") || len(words) < 2 {
+			continue
+		}
+		for _, source := range words[:len(words)-1] {
+			source = path.Clean(strings.Trim(source, `"/`))
+			if source == "." || strings.ContainsAny(source, "$:\\<") {
+				continue
+			}
+			if found, err := fs.Glob(r, path.Join(dir, source)); err != nil || len(found) == 0 {
+				return false
+			}
+			some = true
+		}
+	}
+	return some
 }
 
 var manifests = []string{"go.mod", "package.json", "requirements.txt", "pyproject.toml", "index.html"}
