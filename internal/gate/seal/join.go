@@ -21,6 +21,9 @@ import (
 // joinedMagic begins a plan whose parts were sealed by several jobs.
 const joinedMagic = "waybill-joined-plan/v1\n"
 
+// maxParts is as many jobs as a matrix of GitHub has.
+const maxParts = 256
+
 // Joined is a plan that several jobs made. It names each sealed part by its digest,
 // so that whoever joins needs no key.
 type Joined struct {
@@ -49,7 +52,10 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 	if err := json.Unmarshal(data[len(joinedMagic):], &j); err != nil {
 		return nil, refuse(Altered, "its list of parts cannot be read")
 	}
-	whole := &Bundle{}
+	if len(j.Parts) > maxParts {
+		return nil, refuse(Altered, "it names %d parts, and a plan has %d at most", len(j.Parts), maxParts)
+	}
+	whole, size := &Bundle{}, 0
 	for _, part := range j.Parts {
 		if !beside(s.Plan, part) {
 			return nil, refuse(Altered, "it names the part %.200q, which is not kept beside it", part)
@@ -59,6 +65,9 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 		sealed, err := one.load(ctx)
 		if err != nil {
 			return nil, err
+		}
+		if size += len(sealed); size > MaxSize {
+			return nil, refuse(Altered, "its parts are larger than %d bytes together", MaxSize)
 		}
 		b, err := Open(sealed, one.Identities, one.Expect)
 		if err != nil {

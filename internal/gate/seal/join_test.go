@@ -1,6 +1,7 @@
 package seal_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,9 @@ func TestJoinedPlans(t *testing.T) {
 			"a root twice":    {joined(order("one", "one"), one, one), seal.Expect{}, "do not hold infra/one in workspace"},
 			"a root not said": {joined(order("one"), one, two), seal.Expect{}, "its parts hold 2 roots, and it lists 1"},
 			"nothing":         {seal.Joined{}, seal.Expect{}, "its parts hold 0 roots"},
+			"too many parts": {
+				joined(order("one"), slices.Repeat([]string{one}, 257)...), seal.Expect{}, "it names 257 parts, and a plan has 256 at most",
+			},
 			"elsewhere": {
 				joined(order("one", "two"), one, part(elsewhere, "two", same)), seal.Expect{}, "which is not kept beside it",
 			},
