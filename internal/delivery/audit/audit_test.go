@@ -4,12 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"maps"
 	"os"
 	"path/filepath"
@@ -34,6 +29,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/rehearsal/sigstored/sigstoretest"
 )
 
 // world is a repository in which two signed digests and one without any signature came
@@ -97,18 +93,7 @@ func mustJSON(t *testing.T, v any) []byte {
 
 func signer(t *testing.T) (*sigstore.Signer, *sigstore.Key) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := sigstore.LoadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, _ := sigstoretest.NewKey(t, "")
 	s, err := sigstore.NewSigner(t.Context(), sigstore.SignerOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)

@@ -2,15 +2,8 @@ package collect_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,33 +27,7 @@ import (
 // newKey makes a key and a policy that trusts it.
 func newKey(t *testing.T, kind string) (*sigstore.Key, *sigstore.Verifier, evidence.Policy) {
 	t.Helper()
-	var private any
-	var err error
-	switch kind {
-	case "rsa":
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "ed25519":
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	case "p384":
-		private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	default:
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := sigstore.LoadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, public := sigstoretest.NewKey(t, kind)
 	p := policy("")
 	p.Keys = []string{key.Fingerprint()}
 	return key, mustVerifier(t, sigstore.VerifierOptions{Keys: [][]byte{public}}), p

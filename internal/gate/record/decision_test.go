@@ -1,11 +1,6 @@
 package record
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,34 +9,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/rehearsal/sigstored/sigstoretest"
 )
-
-func newKey(t *testing.T) (*sigstore.Key, []byte) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := sigstore.LoadKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := key.PublicKeyPEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, public
-}
 
 // What is reported as signed was read back: this statement, by an accepted key.
 func TestSignReadsBack(t *testing.T) {
 	t.Parallel()
-	key, public := newKey(t)
-	_, other := newKey(t)
+	key, public := sigstoretest.NewKey(t, "")
+	_, other := sigstoretest.NewKey(t, "")
 	signer, err := sigstore.NewSigner(t.Context(), sigstore.SignerOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)
