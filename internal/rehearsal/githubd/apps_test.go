@@ -3,6 +3,7 @@ package githubd
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +133,30 @@ func show(t *testing.T, id, key string, life time.Duration) string {
 func gitPush(t *testing.T, f *fixture, address, what string) (string, error) {
 	t.Helper()
 	return git.RunEnv(t.Context(), f.GitDir("acme/x"), []string{"GIT_TERMINAL_PROMPT=0"}, "push", "--quiet", address, what)
+}
+
+// An App that is registered from a manifest answers as GitHub describes it, and
+// its code holds once.
+func TestRegisteredAppFollowsTheDescription(t *testing.T) {
+	t.Parallel()
+	f, official := newFixture(t), readDescription(t)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	manifest := `{"name":"acme mover","url":"https://acme.example","redirect_url":"http://127.0.0.1:1/done","default_permissions":{"contents":"write"}}`
+	sent, err := client.PostForm(f.URL()+"/organizations/acme/settings/apps/new?state=s", url.Values{"manifest": {manifest}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sent.Body.Close()
+	back, err := sent.Location()
+	if err != nil || back.Query().Get("state") != "s" {
+		t.Fatalf("%d, %v, %v", sent.StatusCode, back, err)
+	}
+	path := "/app-manifests/" + back.Query().Get("code") + "/conversions"
+	status, body, _ := f.send("", http.MethodPost, "/api/v3"+path, "")
+	for _, wrong := range official.wrong(http.MethodPost, path, status, "", body) {
+		t.Errorf("%d: %s", status, wrong)
+	}
+	if status, _, _ := f.send("", http.MethodPost, "/api/v3"+path, ""); status != http.StatusNotFound {
+		t.Errorf("the code again: %d", status)
+	}
 }
