@@ -61,7 +61,9 @@ func TestHooksSeeThePlanAndNothingElse(t *testing.T) {
 	w.wants("gate", code, 4, words, "is not approved yet")
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	shown := comments[len(comments)-1]
-	for _, want := range []string{"✅ look on infra/prod: exit code 0", "⚠️ advice on infra/prod: exit code 3", "\n`````\n", "costs more"} {
+	for _, want := range []string{
+		"✅ look on infra/prod: exit code 0", "⚠️ advice on infra/prod: exit code 3", "\n`````\n", "costs more",
+	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the comment lacks %q: %s", want, shown)
 		}

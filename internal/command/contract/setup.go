@@ -42,8 +42,8 @@ var setupCommand = Command{
 		{Name: "registry", Type: String, Placeholder: "REGISTRY/PATH", Doc: "Where images are. Empty means ghcr.io and the owner."},
 		{Name: "yes", Type: Bool, Default: "false", Doc: "Whether to go on without asking."},
 		{Name: "undo", Type: Bool, Default: "false",
-			Doc: "Whether to remove the environments with their secrets, the shared variables and secrets, and the ruleset named " +
-				"`waybill`. Repositories, teams, Apps and the key that seals plans stay."},
+			Doc: "Whether to remove the environments named `waybill` with their secrets, the shared variables and secrets, and the " +
+				"ruleset of that name. Repositories, teams, Apps, and the environments of the roots with the key that opens plans stay."},
 		inputDryRun,
 		inputFormat, inputToken,
 	},

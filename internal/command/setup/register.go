@@ -67,7 +67,8 @@ func (p *pages) manifest() (string, error) {
 
 var form = template.Must(template.New("form").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>{{.Name}}</title>
 <h1>The GitHub App {{.Name}}</h1><p>GitHub shows what it may do before it makes it.</p>
-<form action="{{.Action}}" method="post"><input type="hidden" name="manifest" value="{{.Manifest}}"><button>Go on to GitHub</button></form>`))
+<form action="{{.Action}}" method="post"><input type="hidden" name="manifest" value="{{.Manifest}}">
+<button>Go on to GitHub</button></form>`))
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	is := func(path string) bool { return subtle.ConstantTimeCompare([]byte(r.URL.Path), []byte(path)) == 1 }

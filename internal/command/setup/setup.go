@@ -354,9 +354,10 @@ func (s *setup) teamAccess(repo github.Repository) setting {
 }
 
 // environment is limited to the default branch: a workflow on another branch
-// reaches none of its secrets.
+// reaches none of its secrets. Undo leaves the environments of the roots: they hold
+// the only copies of the key that opens plans.
 func (s *setup) environment(repo github.Repository, name string) setting {
-	return setting{
+	made := setting{
 		kind: "environment", text: fmt.Sprintf("%s of %s, for the default branch alone", name, repo),
 		there: func(ctx context.Context) (bool, error) {
 			info, err := s.API.Repo(ctx, repo)
@@ -381,10 +382,13 @@ func (s *setup) environment(repo github.Repository, name string) setting {
 			}
 			return s.API.LimitEnvironment(ctx, repo, name, info.DefaultBranch, 0)
 		},
-		unset: func(ctx context.Context) error {
-			return s.API.Delete(ctx, "the environment "+name+" of "+repo.String(), "repos/"+repo.String()+"/environments/"+name)
-		},
 	}
+	if name == waybillEnvironment {
+		made.unset = func(ctx context.Context) error {
+			return s.API.Delete(ctx, "the environment "+name+" of "+repo.String(), "repos/"+repo.String()+"/environments/"+name)
+		}
+	}
+	return made
 }
 
 // packages are readable for the config repository only after a person's click,

@@ -535,6 +535,7 @@ func TestUndo(t *testing.T) {
 	w := newWorld(t)
 	w.run()
 	w.push(starter.Config, "config")
+	w.push(starter.Infra, "infra")
 	w.run()
 	w.request.Undo = true
 	if report := w.run(); report.Count(setup.Person)+report.Count(setup.Would) > 0 || report.Count(setup.Removed) == 0 {
@@ -548,6 +549,11 @@ func TestUndo(t *testing.T) {
 	rulesets, err := w.request.API.Rulesets(t.Context(), github.Repository{Owner: "acme", Name: "config"})
 	if err != nil || len(rulesets)+len(inside) > 0 {
 		t.Errorf("left: %v, %d secrets, %v", rulesets, len(inside), err)
+	}
+	for _, name := range []string{"infra", "infra-prod"} {
+		if kept, _ := w.RunVariables("acme/infra", "refs/heads/main", []string{name}); kept["WAYBILL_SEAL_KEY"] == "" {
+			t.Errorf("the key that opens plans is gone from %s", name)
+		}
 	}
 	if len(w.Repositories()) != 3 {
 		t.Errorf("repositories: %v", w.Repositories())

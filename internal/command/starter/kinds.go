@@ -209,8 +209,8 @@ func infraFiles(n Names) ([]file, error) {
 	})
 }
 
-var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|# Each environment is planned.*|environments:$|- \\{dir: \"?infra/aws/.*|\\| " +
-	"`(?:infra/aws/|modules/platform|bootstrap).*)\\n")
+var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|# Each environment is planned.*|environments:$|" +
+	"- \\{dir: \"?infra/aws/.*|\\| `(?:infra/aws/|modules/platform|bootstrap).*)\\n")
 
 // withoutAWS takes out what waybill.yaml and the README say of the clusters.
 func withoutAWS(text string) string {

@@ -55,7 +55,8 @@ func TestRecognise(t *testing.T) {
 		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "", "go.mod": ""},
 			"file: docker/prod.Dockerfile\nlint: go vet ./...\ntest: go test ./...", ""},
 		"below, copies what is beside it": {map[string]string{
-			"web/Dockerfile": "FROM nginx AS a\nCOPY --chown=1 nginx.conf *.html /etc/\nCOPY --from=a /x /x\n", "web/nginx.conf": "", "web/a.html": "",
+			"web/Dockerfile": "FROM nginx AS a\nCOPY --chown=1 nginx.conf *.html /etc/\nCOPY --from=a /x /x\n",
+			"web/nginx.conf": "", "web/a.html": "",
 		}, "context: web", ""},
 		"below with a manifest, copies from the root": {map[string]string{
 			"api/Dockerfile": "FROM node\nCOPY api/src shared /src/\n", "api/package.json": "{}", "api/src/a": "", "shared/b": "",

@@ -183,7 +183,7 @@ func TestContextOfATar(t *testing.T) {
 	}
 }
 
-// A Dockerfile from standard input is none of the commit's: the source is dirty.
+// The commit does not hold a Dockerfile from standard input: the source is dirty.
 func TestDockerfileFromStandardInput(t *testing.T) {
 	t.Parallel()
 	p, err := find(t, tree(t, map[string]string{"f": ""}), "-", "FROM scratch\nCOPY f /\n")

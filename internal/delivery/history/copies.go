@@ -17,7 +17,7 @@ const TrailerFrom = "Waybill-From"
 
 // Copies are the files by which the promoted paths of an application differ between
 // two environments, as they are in the first: nil is a file to delete. The file that
-// names the image is none of them: its digest goes by rules of its own.
+// names the image is not among them: its digest goes by rules of its own.
 func Copies(s *configrepo.Snapshot, app config.App, from, to string) (map[string][]byte, error) {
 	copies := make(map[string][]byte)
 	sources, targets := app.Promoted(from), app.Promoted(to)

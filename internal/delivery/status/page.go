@@ -64,7 +64,7 @@ func (c Cell) mark() string {
 func Style() template.CSS {
 	_, after, _ := strings.Cut(pageTemplate, "<style>")
 	style, _, _ := strings.Cut(after, "</style>")
-	return template.CSS(style) //nolint:gosec // a part of this file, and nobody's input
+	return template.CSS(style) //nolint:gosec // embedded in this program, no input
 }
 
 // HTML writes the page.

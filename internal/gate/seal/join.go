@@ -25,7 +25,7 @@ const joinedMagic = "waybill-joined-plan/v1\n"
 const maxParts = 256
 
 // Joined is a plan that several jobs made. It names each sealed part by its digest,
-// so that whoever joins needs no key.
+// so that the job that joins needs no key.
 type Joined struct {
 	Parts   []string        `json:"parts"` // as Save gave them
 	Order   []JoinedRoot    `json:"order"` // in which the roots are applied
@@ -147,7 +147,7 @@ func (b *Bundle) arrange(j Joined) error {
 const PartType = "application/vnd.waybill.plan-part.v1+json"
 
 // SavePart keeps what one job planned, under a name by which the job that joins finds
-// it. sealed is nil where the job has no plan.
+// it. A job without a plan gives any text in the place of the sealed one.
 func (p Place) SavePart(ctx context.Context, client Registry, name string, sealed, part []byte) error {
 	if p.Dir == "" {
 		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{

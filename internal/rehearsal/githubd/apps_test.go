@@ -141,7 +141,8 @@ func TestRegisteredAppFollowsTheDescription(t *testing.T) {
 	t.Parallel()
 	f, official := newFixture(t), readDescription(t)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	manifest := `{"name":"acme mover","url":"https://acme.example","redirect_url":"http://127.0.0.1:1/done","default_permissions":{"contents":"write"}}`
+	manifest := `{"name":"acme mover","url":"https://acme.example","redirect_url":"http://127.0.0.1:1/done",
+		"default_permissions":{"contents":"write"}}`
 	sent, err := client.PostForm(f.URL()+"/organizations/acme/settings/apps/new?state=s", url.Values{"manifest": {manifest}})
 	if err != nil {
 		t.Fatal(err)
