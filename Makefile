@@ -10,7 +10,7 @@ export CGO_ENABLED := 0
 VERSION := $(shell cat actions/version.txt)
 LDFLAGS := -s -w -X github.com/waybill-dev/waybill/internal/command/cli.version=$(VERSION)
 GO_BUILD := go build -ldflags '$(LDFLAGS)'
-BINARIES := waybill waybill-scan waybill-sandbox
+BINARIES := waybill waybill-scan waybill-sandbox sigstore-kms-waybill
 
 # The public command lines that Waybill has to agree with: internal/tools/peers has
 # each module at the version that Waybill itself links, so that one cache serves
@@ -24,7 +24,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build the three binaries into bin/
+build: ## Build the binaries into bin/
 	@for b in $(BINARIES); do echo "build $$b"; $(GO_BUILD) -o bin/$$b ./cmd/$$b || exit 1; done
 
 .PHONY: packages

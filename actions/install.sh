@@ -159,8 +159,8 @@ installed() {
 read -r -d '' -a binaries <<< "${WAYBILL_BINARIES:-waybill}" || true
 for name in "${binaries[@]}"; do
   case $name in
-    waybill | waybill-scan | waybill-sandbox) ;;
-    *) fail "WAYBILL_BINARIES: no binary $name; there are waybill, waybill-scan, waybill-sandbox" ;;
+    waybill | waybill-scan | waybill-sandbox | sigstore-kms-waybill) ;;
+    *) fail "WAYBILL_BINARIES: no binary $name; there are waybill, waybill-scan, waybill-sandbox, sigstore-kms-waybill" ;;
   esac
 done
 mkdir -p "$target"

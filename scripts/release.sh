@@ -9,13 +9,13 @@
 #                                 actions/checksums.txt: what the tag's workflow
 #                                 runs before it publishes
 #
-# In: BINARIES  (waybill waybill-scan waybill-sandbox)
+# In: BINARIES  (waybill waybill-scan waybill-sandbox sigstore-kms-waybill)
 #     TARGETS   (linux and darwin, amd64 and arm64; windows/amd64 gets waybill alone)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=$(cat actions/version.txt)
-read -r -a binaries <<< "${BINARIES:-waybill waybill-scan waybill-sandbox}"
+read -r -a binaries <<< "${BINARIES:-waybill waybill-scan waybill-sandbox sigstore-kms-waybill}"
 read -r -a targets <<< "${TARGETS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}"
 # The same for every commit: a squash or rebase merge gives another time.
 epoch=315532800

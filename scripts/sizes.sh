@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 printf '%-16s %8s %12s %10s %8s\n' binary MB 'MB gzipped' 'start ms' modules
-for name in waybill waybill-scan waybill-sandbox; do
+for name in waybill waybill-scan waybill-sandbox sigstore-kms-waybill; do
   bin=bin/$name
   size=$(stat -c %s "$bin")
   packed=$(gzip -c "$bin" | wc -c)

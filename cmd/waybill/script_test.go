@@ -80,6 +80,7 @@ func TestScripts(t *testing.T) {
 			"output":    readOutput,
 			"fits":      fitsSchema,
 			"sealed":    readSealed,
+			"kms":       func(ts *testscript.TestScript, neg bool, args []string) { startKMS(ts, filepath.Dir(tools), neg, args) },
 		})),
 		Condition: condition(tools),
 	})

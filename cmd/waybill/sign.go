@@ -27,7 +27,7 @@ func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result,
 	}); err != nil {
 		return sign.Result{}, err
 	}
-	key, publicKey, err := access.SigningKey(in.Key)
+	key, publicKey, err := access.SigningKey(ctx, in.Key)
 	if err != nil {
 		return sign.Result{}, err
 	}

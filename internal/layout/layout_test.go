@@ -20,6 +20,9 @@ import (
 
 const module = "github.com/waybill-dev/waybill/"
 
+// sigstoreKMS links the libraries of four clouds.
+const sigstoreKMS = "internal/door/sigstore/kms"
+
 // doors maps a client library (by prefix of its import path, or by the path
 // itself after =) to the packages that may import it.
 var doors = map[string][]string{
@@ -37,7 +40,7 @@ var doors = map[string][]string{
 	"github.com/sethvargo/go-githubactions":               {"internal/command/runner"},
 	"github.com/aquasecurity/trivy":                       {"internal/delivery/scan/trivy"},
 	"github.com/aquasecurity/bolt-fixtures":               {"internal/rehearsal/vulndb"},
-	"github.com/sigstore/":                                {"internal/door/sigstore", "internal/tools/timestamp-server"},
+	"github.com/sigstore/":                                {"internal/door/sigstore", sigstoreKMS, "internal/tools/timestamp-server"},
 	"=github.com/moby/buildkit/client":                    {"internal/delivery/build/buildkit", "internal/rehearsal/buildkitd"},
 	// The helpers start docker, podman, kubectl and ssh by themselves: they are
 	// the pipe to a daemon, inside of the client library, and take no secrets.
@@ -66,6 +69,11 @@ var steps = []string{
 var binaries = map[string][]string{
 	"cmd/waybill": {
 		"github.com/aquasecurity/trivy", module + "internal/rehearsal", module + "internal/delivery/scan/trivy", "go.etcd.io/bbolt",
+		module + sigstoreKMS,
+	},
+	"cmd/sigstore-kms-waybill": {
+		"github.com/aquasecurity/trivy", module + "internal/rehearsal", module + "internal/delivery", module + "internal/gate",
+		module + "internal/door/github", module + "internal/door/registry",
 	},
 	// Trivy itself brings much of Sigstore and a GitHub client of its own; what
 	// must stay out is whatever of ours writes.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
@@ -61,11 +62,22 @@ func commandAction(c contract.Command) []byte {
 func installStep(c contract.Command, script string) string {
 	step := "    - id: install\n      name: Install Waybill\n      shell: bash\n" +
 		"      run: bash \"$GITHUB_ACTION_PATH/" + script + "\"\n      env:\n" +
-		"        WAYBILL_BINARIES: " + strings.Join(c.Binaries, " ") + "\n"
+		"        WAYBILL_BINARIES: " + binaries(c) + "\n"
 	if c.Name == "sign" {
 		step += "        WAYBILL_STRICT: \"true\"\n"
 	}
 	return step
+}
+
+// binaries are those that the action needs. The program that reaches a key
+// management service is only there where the key is such a service's.
+func binaries(c contract.Command) string {
+	names := strings.Join(c.Binaries, " ")
+	signs := slices.ContainsFunc(c.Inputs, func(in contract.Input) bool { return in.Name == "key" && !in.LocalOnly })
+	if !signs {
+		return names
+	}
+	return fmt.Sprintf("${{ contains(inputs.key, '://') && '%s %s' || '%[1]s' }}", names, contract.WaybillKMS)
 }
 
 func setupAction() []byte {
@@ -76,7 +88,7 @@ branding: {icon: package, color: blue}
 
 inputs:
   binaries:
-    description: "Binaries to install, separated by spaces: waybill, waybill-scan, waybill-sandbox."
+    description: "Binaries to install, separated by spaces: waybill, waybill-scan, waybill-sandbox, sigstore-kms-waybill."
     required: false
     default: "waybill waybill-scan"
 

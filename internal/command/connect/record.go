@@ -30,7 +30,7 @@ func (a Access) RecordSigner(ctx context.Context, in options.Record) (*RecordSig
 	if (in.SignRecord == options.SignRecordKey) != (in.Key != "") {
 		return nil, outcome.Usagef("--sign-record key and --key FILE belong together")
 	}
-	key, public, err := a.SigningKey(in.Key)
+	key, public, err := a.SigningKey(ctx, in.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -10,25 +10,33 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// SigningKey reads a private key, and its public half in PEM form. Without a
-// path there is none, and signatures are keyless.
-func (a Access) SigningKey(path string) (*sigstore.Key, [][]byte, error) {
-	if path == "" {
+// SigningKey opens a private key, a file or a reference to a key management
+// service, and gives its public half in PEM form. Without a name there is none,
+// and signatures are keyless.
+func (a Access) SigningKey(ctx context.Context, name string) (*sigstore.Key, [][]byte, error) {
+	if name == "" {
 		return nil, nil, nil
 	}
-	pem, err := os.ReadFile(path)
+	key, err := a.openKey(ctx, name)
 	if err != nil {
-		return nil, nil, outcome.Usagef("read --key: %w", err)
-	}
-	key, err := sigstore.LoadKey(pem, []byte(a.Call.Env(contract.EnvCosignPassword)))
-	if err != nil {
-		return nil, nil, fmt.Errorf("--key %s: %w", path, err)
+		return nil, nil, fmt.Errorf("--key %s: %w", name, err)
 	}
 	public, err := key.PublicKeyPEM()
 	if err != nil {
-		return nil, nil, fmt.Errorf("--key %s: %w", path, err)
+		return nil, nil, fmt.Errorf("--key %s: %w", name, err)
 	}
 	return key, [][]byte{public}, nil
+}
+
+func (a Access) openKey(ctx context.Context, name string) (*sigstore.Key, error) {
+	if sigstore.IsKeyReference(name) {
+		return sigstore.OpenKey(ctx, name)
+	}
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return nil, outcome.Usagef("%w", err)
+	}
+	return sigstore.LoadKey(pem, []byte(a.Call.Env(contract.EnvCosignPassword)))
 }
 
 // SignerOptions say with what to sign, and what may become public by it.
@@ -45,7 +53,7 @@ func (a Access) SignerOptions(key *sigstore.Key) (sigstore.SignerOptions, error)
 
 // Signer signs with the key of a file, or keyless. It gives the public key too.
 func (a Access) Signer(ctx context.Context, key string) (*sigstore.Signer, [][]byte, error) {
-	private, public, err := a.SigningKey(key)
+	private, public, err := a.SigningKey(ctx, key)
 	if err != nil {
 		return nil, nil, err
 	}

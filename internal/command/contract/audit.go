@@ -31,9 +31,8 @@ var auditCommand = Command{
 				"plans by digest, REPOSITORY@sha256:…, beside which they lie.",
 		},
 		{
-			Name: "key", Type: String, Placeholder: "FILE",
-			Doc: "Private key that signs: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless. To " +
-				"verify, the public key of whoever must have signed.",
+			Name: "key", Type: String, Placeholder: "KEY",
+			Doc: docKey + " Empty signs keyless. To verify, the file with the public key of whoever must have signed.",
 		},
 		{
 			Name: "signer", Type: String, LocalOnly: true, Placeholder: "IDENTITY",

@@ -97,6 +97,7 @@ const (
 	Waybill        = "waybill"
 	WaybillScan    = "waybill-scan"
 	WaybillSandbox = "waybill-sandbox"
+	WaybillKMS     = "sigstore-kms-waybill" // put on PATH where a key is a reference
 )
 
 // Command is a command of Waybill and the composite action of the same name.

@@ -39,8 +39,8 @@ var sign = Command{
 			Doc: "Artifact that `build` pushed as its record, by digest; in place of {provenance}.",
 		},
 		{
-			Name: "key", Type: String, Placeholder: "FILE",
-			Doc: "Private key: cosign's encrypted form or PKCS#8. COSIGN_PASSWORD is its password. Empty signs keyless.",
+			Name: "key", Type: String, Placeholder: "KEY",
+			Doc: docKey + " Empty signs keyless.",
 		},
 		{Name: "store_as", Type: Choice, Values: []string{"bundle", "legacy", "both"}, Default: "bundle",
 			Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
