@@ -77,6 +77,23 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// Packages say under which licences they are: of a language, and of a distribution.
+func TestLicenses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("busybox=1.36.1-r2"), {
+		"app/node_modules/x/package.json": `{"name": "x", "version": "1.0.0", "license": "(MIT OR AGPL-3.0-only)"}`,
+	}}})
+	report := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: "none"}}).Report
+	got := make(map[string][]string)
+	for _, p := range report.Platforms[0].Packages {
+		got[p.Name] = p.Licenses
+	}
+	if strings.Join(got["x"], ",") != "(MIT OR AGPL-3.0-only)" || strings.Join(got["busybox"], ",") != "MIT" {
+		t.Errorf("licences %v", got)
+	}
+}
+
 func TestEndOfLife(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

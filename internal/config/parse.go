@@ -22,6 +22,7 @@ import (
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
+	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -331,10 +332,10 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 			env.Health = append(env.Health, Health{Status: h.Status, From: h.From})
 		}
 		env.Windows = p.windows(child(at, "windows"), e.Windows)
-		p.keys(child(at, "policy"), e.Policy)
+		p.signing(child(at, "policy"), e.Policy)
 		c.Environments = append(c.Environments, env)
 	}
-	p.keys(child(root, "policy"), doc.Policy)
+	p.signing(child(root, "policy"), doc.Policy)
 	c.terraform = p.terraform(child(root, "terraform"), doc.Terraform)
 	apps := child(root, "apps")
 	for name := range doc.Apps {
@@ -343,10 +344,16 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 	return c
 }
 
-func (p *parser) keys(at *yaml.Node, declared policy) {
+// signing holds who may sign.
+func (p *parser) signing(at *yaml.Node, declared policy) {
 	for i, key := range declared.Keys {
 		if _, err := fingerprint(key); err != nil {
 			p.problem(place(child(at, "keys"), i), "not a public key: %v", err)
+		}
+	}
+	for i, s := range declared.Signers {
+		if s.Identity != "" && s.Issuer == evidence.ActionsIssuer {
+			p.problem(place(child(at, "signers"), i), "identity is for other issuers: name a workflow of GitHub by workflow")
 		}
 	}
 }

@@ -18,8 +18,11 @@ type policy struct {
 	Require []evidence.Kind       `yaml:"require"`
 	Signers []evidence.SignerRule `yaml:"signers"`
 	Keys    []string              `yaml:"keys"`
-	Scan    *scanPolicy           `yaml:"scan"`
-	Waivers []waiver              `yaml:"waivers"`
+	// SignedBy is any or all.
+	SignedBy *string                    `yaml:"signedBy"`
+	MaxAge   map[evidence.Kind]duration `yaml:"maxAge"`
+	Scan     *scanPolicy                `yaml:"scan"`
+	Waivers  []waiver                   `yaml:"waivers"`
 
 	Builders []string     `yaml:"builders"`
 	Images   imagesPolicy `yaml:"images"`
@@ -36,6 +39,7 @@ type scanPolicy struct {
 
 	Secrets   *evidence.Stance `yaml:"secrets"`
 	EndOfLife *evidence.Stance `yaml:"endOfLife"`
+	Licenses  []string         `yaml:"licenses"`
 }
 
 type waiver struct {
@@ -51,6 +55,10 @@ func (p policy) overriddenBy(o policy) policy {
 	overrideList(&p.Require, o.Require)
 	overrideList(&p.Signers, o.Signers)
 	overrideList(&p.Keys, o.Keys)
+	override(&p.SignedBy, o.SignedBy)
+	if o.MaxAge != nil {
+		p.MaxAge = o.MaxAge
+	}
 	overrideList(&p.Builders, o.Builders)
 	if o.Scan != nil {
 		var merged scanPolicy
@@ -65,6 +73,7 @@ func (p policy) overriddenBy(o policy) policy {
 		override(&merged.VEX, o.Scan.VEX)
 		override(&merged.Secrets, o.Scan.Secrets)
 		override(&merged.EndOfLife, o.Scan.EndOfLife)
+		overrideList(&merged.Licenses, o.Scan.Licenses)
 		p.Scan = &merged
 	}
 	p.Images = p.Images.overriddenBy(o.Images)
@@ -96,6 +105,13 @@ func (p policy) evidence(app, source string) evidence.Policy {
 		Require: p.Require, Signers: p.Signers, Source: source, Builders: p.Builders,
 		Threshold: evidence.Threshold{Severity: defaultSeverity}, MaxAge: defaultMaxAge,
 		Secrets: evidence.Note, EndOfLife: evidence.Note,
+		AllSign: p.SignedBy != nil && *p.SignedBy == "all",
+	}
+	if p.MaxAge != nil {
+		out.RecordAge = make(map[evidence.Kind]time.Duration)
+	}
+	for kind, age := range p.MaxAge {
+		out.RecordAge[kind] = time.Duration(age)
 	}
 	for _, key := range p.Keys {
 		if print, err := fingerprint(key); err == nil { // Parse has refused the others
@@ -115,7 +131,7 @@ func (p policy) evidence(app, source string) evidence.Policy {
 		if s.MaxAge != nil {
 			out.MaxAge = time.Duration(*s.MaxAge)
 		}
-		out.Databases = s.Databases
+		out.Databases, out.Licenses = s.Databases, s.Licenses
 		if s.DatabaseMaxAge != nil {
 			out.DatabaseMaxAge = time.Duration(*s.DatabaseMaxAge)
 		}

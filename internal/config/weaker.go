@@ -104,7 +104,7 @@ func (w *weaker) policy(path []string, base, head policy) {
 	for _, signer := range h.Signers {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
 			w.add(
-				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, signer.Workflow, cmp.Or(signer.Source, "(any source)"),
+				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, cmp.Or(signer.Identity, signer.Workflow), cmp.Or(signer.Source, "(any source)"),
 				limits(signer),
 			)
 		}
@@ -128,7 +128,8 @@ func (w *weaker) policy(path []string, base, head policy) {
 	w.images(in(path, "images"), base.Images, head.Images)
 	known := []string{
 		"require", "signers", "keys", "builders", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge",
-		"scan.databases", "scan.databaseMaxAge", "scan.vex", "scan.secrets", "scan.endOfLife", "images",
+		"scan.databases", "scan.databaseMaxAge", "scan.vex", "scan.secrets", "scan.endOfLife", "scan.licenses", "images",
+		"signedBy", "maxAge.signature", "maxAge.provenance", "maxAge.sbom",
 	}
 	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 }

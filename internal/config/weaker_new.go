@@ -36,8 +36,38 @@ func (w *weaker) origins(path []string, base, head evidence.Policy) {
 	}
 	stance("secrets", base.Secrets, head.Secrets)
 	stance("endOfLife", base.EndOfLife, head.EndOfLife)
+	for _, glob := range base.Licenses {
+		if !slices.Contains(head.Licenses, glob) {
+			w.add(in(path, "scan", "licenses"), "drops %s", glob)
+		}
+	}
+	if base.AllSign && !head.AllSign {
+		w.add(in(path, "signedBy"), "goes from all to any")
+	}
+	if base.AllSign && head.AllSign {
+		w.fewerSigners(path, base, head)
+	}
+	for _, kind := range evidence.Kinds() {
+		if b, h := base.RecordAge[kind], head.RecordAge[kind]; b != 0 && (h == 0 || h > b) {
+			w.add(in(path, "maxAge", string(kind)), "goes from %s to %s", b, h)
+		}
+	}
 	if head.VEX && !base.VEX {
 		w.add(in(path, "scan", "vex"), "becomes true")
+	}
+}
+
+// fewerSigners compares who has to sign, where all have to.
+func (w *weaker) fewerSigners(path []string, base, head evidence.Policy) {
+	for _, signer := range base.Signers {
+		if !slices.ContainsFunc(head.Signers, signer.Covers) {
+			w.add(in(path, "signers"), "drops %s, which had to sign", signer.Subject())
+		}
+	}
+	for _, key := range base.Keys {
+		if !slices.Contains(head.Keys, key) {
+			w.add(in(path, "keys"), "drops %s, which had to sign", key)
+		}
 	}
 }
 

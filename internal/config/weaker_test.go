@@ -64,6 +64,14 @@ func TestWeaker(t *testing.T) {
 			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: \"off\", endOfLife: \"off\"}"},
 			[]string{"policy.scan.secrets goes from note to off", "policy.scan.endOfLife goes from note to off"},
 		},
+		"licences, ages and signers asked for": {[]string{
+			"scan: {severity: high, maxAge: 168h}",
+			"signedBy: all\n  maxAge: {sbom: 720h}\n  scan: {severity: high, maxAge: 168h, licenses: [AGPL-*]}",
+		}, nil},
+		"a signer of another system": {
+			[]string{"  signers:\n", "  signers:\n    - {issuer: https://gitlab.com, identity: \"https://gitlab.com/acme/*//.gitlab-ci.yml@main\"}\n"},
+			[]string{"policy.signers adds https://gitlab.com https://gitlab.com/acme/*//.gitlab-ci.yml@main (any source)"},
+		},
 		"secrets refuse": {
 			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: refuse, endOfLife: refuse}"}, nil,
 		},
@@ -327,6 +335,59 @@ func TestWeaker(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What only some files ask for is protection too.
+func TestWeakerThanAFileThatAsksForMore(t *testing.T) {
+	t.Parallel()
+	asks := strings.Replace(strong, "  scan: {severity: high, maxAge: 168h}\n",
+		"  signedBy: all\n  keys: ["+testKey+"]\n  maxAge: {sbom: 720h}\n  scan: {severity: high, maxAge: 168h, licenses: [AGPL-*, SSPL-*]}\n", 1)
+	for edit, want := range map[[2]string][]string{
+		{"  signedBy: all\n", ""}:                  {"policy.signedBy goes from all to any"},
+		{"  keys: [" + testKey + "]\n", ""}:        {"policy.keys drops " + testKeyPrint + ", which had to sign"},
+		{"  maxAge: {sbom: 720h}\n", ""}:           {"policy.maxAge.sbom goes from 720h0m0s to 0s"},
+		{"sbom: 720h", "sbom: 721h"}:               {"policy.maxAge.sbom goes from 720h0m0s to 721h0m0s"},
+		{"sbom: 720h", "sbom: 24h"}:                nil,
+		{", licenses: [AGPL-*, SSPL-*]", ""}:       {"policy.scan.licenses drops AGPL-*", "policy.scan.licenses drops SSPL-*"},
+		{"AGPL-*, SSPL-*", "AGPL-*"}:               {"policy.scan.licenses drops SSPL-*"},
+		{"AGPL-*, SSPL-*", "AGPL-*, SSPL-*, GPL*"}: nil,
+		{"    - {issuer: https://a.example, workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main, source: acme/api}\n", ""}: {
+			"policy.signers drops https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main, which had to sign",
+		},
+	} {
+		base, err := config.Parse("waybill.yaml", []byte(asks))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, err := config.Parse("waybill.yaml", []byte(strings.Replace(asks, edit[0], edit[1], 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range config.Weaker(base, head, time.Now()) {
+			if strings.HasPrefix(w.Change, "policy.") {
+				got = append(got, w.Change)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", edit, diff)
+		}
+	}
+}
+
+// A workflow of GitHub has one spelling, and a signer one name.
+func TestSignersHaveOneName(t *testing.T) {
+	t.Parallel()
+	for signer, want := range map[string]string{
+		"{issuer: https://token.actions.githubusercontent.com, identity: https://github.com/a/b/.github/workflows/c.yml@main}": "name a workflow of GitHub by workflow",
+		"{issuer: https://gitlab.com, identity: x, workflow: a/b@c}":                                                           "oneOf",
+		"{issuer: https://gitlab.com}": "missing property 'workflow'",
+	} {
+		_, err := config.Parse("waybill.yaml", []byte(strings.Replace(strong, "  signers:\n", "  signers:\n    - "+signer+"\n", 1)))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", signer, err, want)
+		}
 	}
 }
 

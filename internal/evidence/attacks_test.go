@@ -132,7 +132,7 @@ func TestTurnedOff(t *testing.T) {
 	r := goodReport()
 	r.Platforms[0].Secrets = []Secret{{Rule: "aws-access-key-id", Target: "/app/.env"}}
 	r.Platforms[0].EndOfLife = true
-	if refused, notes := (Policy{Secrets: Off, EndOfLife: Off}).beside(r); len(refused)+len(notes) > 0 {
+	if refused, notes := (Policy{Secrets: Off, EndOfLife: Off}).beside(r, now); len(refused)+len(notes) > 0 {
 		t.Errorf("refused %q, noted %q", refused, notes)
 	}
 }

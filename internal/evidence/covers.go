@@ -5,10 +5,10 @@ import "slices"
 // Covers reports whether every signer that other trusts is trusted by s.
 // A * never spans a slash on either side, so patterns can be compared as text.
 func (s SignerRule) Covers(other SignerRule) bool {
-	if s.Issuer != other.Issuer || !matchGlob(s.Workflow, other.Workflow) {
+	if s.Issuer != other.Issuer || !matchGlob(s.Subject(), other.Subject()) {
 		return false
 	}
-	for _, runner := range []string{RunnerHosted, RunnerSelf} {
+	for _, runner := range []string{RunnerHosted, RunnerSelf, "of another system"} {
 		if other.takes(runner) && !s.takes(runner) {
 			return false
 		}

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func newJudgement(e Evidence, p Policy, now time.Time) *judgement {
 			))
 			continue
 		}
-		if why := j.unusable(r); why != "" {
+		if why := cmp.Or(j.tooOld(r), j.unusable(r)); why != "" {
 			j.reject(r.Kind, fmt.Sprintf("one by %s does not count: %s", r.Signer.Name(), why))
 			continue
 		}
@@ -87,6 +88,37 @@ func (j *judgement) partsOf(r Record) string {
 	}
 	slices.Sort(parts)
 	return text.List(parts, 5)
+}
+
+// tooOld says why a record no longer counts, whatever it says.
+func (j *judgement) tooOld(r Record) string {
+	allowed := j.p.RecordAge[r.Kind]
+	switch {
+	case allowed == 0:
+		return ""
+	case r.SignedAt.IsZero():
+		return fmt.Sprintf("no log or timestamp authority says when it was signed, and the policy takes none older than %s", text.Duration(allowed))
+	case j.now.Sub(r.SignedAt) > allowed:
+		return fmt.Sprintf("it was signed %s, longer ago than the %s allowed", text.Time(r.SignedAt), text.Duration(allowed))
+	}
+	return ""
+}
+
+// unsigned names the signers of the policy of which no signature counts.
+func (j *judgement) unsigned() []string {
+	var missing []string
+	add := func(name string, signed func(Signer) bool) {
+		if !slices.ContainsFunc(j.accepted[Signature], func(r Record) bool { return signed(r.Signer) }) {
+			missing = append(missing, name)
+		}
+	}
+	for _, rule := range j.p.Signers {
+		add(rule.Subject(), func(s Signer) bool { return s.Key == "" && j.p.untrusted(rule, s) == "" })
+	}
+	for _, key := range j.p.Keys {
+		add("key "+key, func(s Signer) bool { return s.Key == key })
+	}
+	return missing
 }
 
 // unusable says why a record by a trusted signer does not count.
@@ -212,6 +244,12 @@ func (j *judgement) reason(kind Kind) Reason {
 	}
 	switch kind {
 	case Signature:
+		if missing := j.unsigned(); j.p.AllSign && len(missing) > 0 {
+			return Reason{
+				Rule: string(kind), State: Refused, Detail: "no signature that counts by " + text.List(missing, 3) + ", and every signer has to sign",
+				Remedy: "let the others sign too, or set policy.signedBy to any",
+			}
+		}
 		return met(kind, describeSigner(*j.signature))
 	case Provenance:
 		if j.commits != "" {
@@ -255,9 +293,13 @@ func (j *judgement) sourceReason() (Reason, bool) {
 		}
 		return Reason{Rule: "source", State: Met, Detail: detail}, true
 	}
+	signer := "a signature with a key"
+	if j.signature.Signer.Key == "" {
+		signer = "the certificate of " + j.signature.Signer.Identity
+	}
 	return Reason{
 		Rule: "source", State: Refused,
-		Detail: "a signature with a key does not say what the image was built from; the application is built from " + j.p.Source,
+		Detail: signer + " does not say what the image was built from; the application is built from " + j.p.Source,
 		Remedy: "attest the provenance with waybill sign --build-record, or sign keyless",
 	}, true
 }

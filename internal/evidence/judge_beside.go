@@ -3,17 +3,22 @@ package evidence
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-const besideRemedy = "take secrets out of the image and replace them at their service, update the base image, scan it again; " +
-	"or set policy.scan.secrets or policy.scan.endOfLife to note"
+const besideRemedy = "take secrets out of the image and replace them at their service, update the base image, use another package, " +
+	"scan it again; or change policy.scan.secrets, policy.scan.endOfLife or policy.scan.licenses"
 
 // beside judges what a scan finds beside vulnerabilities: what refuses, and what is
 // only noted. A report that does not say that it looked is refused where the policy
 // refuses what it would have found.
-func (p Policy) beside(r ScanReport) (refused, notes []string) {
+func (p Policy) beside(r ScanReport, now time.Time) (refused, notes []string) {
+	licenses := Off
+	if len(p.Licenses) > 0 {
+		licenses = Refuse
+	}
 	for _, check := range []struct {
 		name   string
 		stance Stance
@@ -22,6 +27,7 @@ func (p Policy) beside(r ScanReport) (refused, notes []string) {
 	}{
 		{CheckSecrets, p.Secrets, r.SecretLines(), "its report does not say whether the image holds secrets"},
 		{CheckEndOfLife, p.EndOfLife, r.endOfLife(), "its report does not say whether the distribution is still supported"},
+		{CheckLicenses, licenses, p.refusedLicenses(r, now), "its report does not say under which licences the packages are"},
 	} {
 		switch {
 		case check.stance == Off:
@@ -37,8 +43,8 @@ func (p Policy) beside(r ScanReport) (refused, notes []string) {
 }
 
 // Beside is all that a scan finds beside vulnerabilities, whether it refuses or is noted.
-func (p Policy) Beside(r ScanReport) []string {
-	refused, notes := p.beside(r)
+func (p Policy) Beside(r ScanReport, now time.Time) []string {
+	refused, notes := p.beside(r, now)
 	return append(refused, notes...)
 }
 

@@ -32,7 +32,7 @@ func (j *judgement) judgeScan() Reason {
 		}
 		remedies = append(remedies, "update the base image or the package, or add a waiver with reason and expiry to waybill.yaml")
 	}
-	refused, notes := j.p.beside(report)
+	refused, notes := j.p.beside(report, j.now)
 	if len(refused) > 0 {
 		details = append(details, refused...)
 		remedies = append(remedies, besideRemedy)

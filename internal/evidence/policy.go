@@ -15,11 +15,14 @@ import (
 type Policy struct {
 	Require   []Kind // nil is all of them, empty is none
 	Signers   []SignerRule
+	AllSign   bool          // whether each of Signers and Keys has to have signed, and not any
 	Keys      []string      // accepted public keys as sha256:HEX of their DER form
 	Source    string        // repository the image must be built from, OWNER/NAME; empty leaves it to Signers
 	Threshold Threshold     // for the scan record
 	MaxAge    time.Duration // oldest scan that counts; 0 is any
-	Builders  []string      // globs of builder ids that provenance may name; nil is any
+	// RecordAge is how long a record of a kind counts after it was signed; 0 is for ever.
+	RecordAge map[Kind]time.Duration
+	Builders  []string // globs of builder ids that provenance may name; nil is any
 	// Databases are the repositories that a vulnerability database may come from;
 	// nil is any.
 	Databases      []string
@@ -27,17 +30,21 @@ type Policy struct {
 	VEX            bool          // whether findings that a VEX document excused at the scan are excused
 	Secrets        Stance        // what a secret in the image does
 	EndOfLife      Stance        // what a distribution that its makers no longer support does
+	Licenses       []string      // globs of licences that refuse an image
 	Server         string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
 }
 
-// SignerRule names signers that are trusted. Workflow and Source are globs
+// SignerRule names signers that are trusted. Workflow, Identity and Source are globs
 // anchored at both ends in which * matches any run of characters but /, and
 // nothing else is special: "*" never spans a path segment, so acme/* cannot
 // match acme/x/../evil.
 type SignerRule struct {
-	Issuer   string `json:"issuer" yaml:"issuer"`     // exact URL
-	Workflow string `json:"workflow" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
-	Source   string `json:"source" yaml:"source"`     // OWNER/NAME; empty is any
+	Issuer   string `json:"issuer" yaml:"issuer"`               // exact URL
+	Workflow string `json:"workflow,omitempty" yaml:"workflow"` // OWNER/NAME/.github/workflows/FILE@REF
+	// Identity is the certificate's whole subject, in place of Workflow, where
+	// another issuer than GitHub's signs: a URL or a mail address.
+	Identity string `json:"identity,omitempty" yaml:"identity"`
+	Source   string `json:"source" yaml:"source"` // OWNER/NAME; empty is any
 	// Runner is github-hosted, self-hosted or any; empty is github-hosted. Who
 	// may register a runner for a repository controls the machine that signs.
 	Runner string `json:"runner,omitempty" yaml:"runner"`
@@ -48,6 +55,9 @@ type SignerRule struct {
 	// request: its code is not merged.
 	Events []string `json:"events,omitempty" yaml:"events"`
 }
+
+// ActionsIssuer is the issuer of the identities of GitHub's jobs.
+const ActionsIssuer = "https://token.actions.githubusercontent.com"
 
 // The machines that a certificate of GitHub's can name.
 // https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md (1.3.6.1.4.1.57264.1.11)
@@ -61,6 +71,9 @@ const (
 // certificate that names none is of another CI system.
 func (r SignerRule) takes(runner string) bool {
 	wanted := r.Runner
+	if wanted == "" && r.Identity != "" { // gitlab-hosted, and what others call theirs
+		return runner != RunnerSelf
+	}
 	if wanted == "" {
 		wanted = RunnerHosted
 	}
@@ -85,7 +98,8 @@ func (r SignerRule) untrustedRun(s Signer) string {
 
 // ofPullRequest reports whether a run was for what is proposed, not merged.
 func ofPullRequest(s Signer) bool {
-	return strings.HasPrefix(s.Trigger, "pull_request") || strings.HasPrefix(s.SourceRef, "refs/pull/")
+	return strings.HasPrefix(s.Trigger, "pull_request") || strings.HasPrefix(s.SourceRef, "refs/pull/") ||
+		strings.HasPrefix(s.Trigger, "merge_request") || strings.HasPrefix(s.SourceRef, "refs/merge-requests/") // GitLab's
 }
 
 func matchesOne(globs []string, text string) bool {

@@ -54,6 +54,7 @@ type ScanReport struct {
 const (
 	CheckSecrets   = "secrets"
 	CheckEndOfLife = "endOfLife"
+	CheckLicenses  = "licenses"
 )
 
 // Scanner names what scanned.
@@ -97,6 +98,8 @@ type Package struct {
 	Version string `json:"version"`
 	Type    string `json:"type"`           // debian, gobinary, npm, …
 	PURL    string `json:"purl,omitempty"` // https://github.com/package-url/purl-spec
+	// Licenses are SPDX expressions or names, as the package says.
+	Licenses []string `json:"licenses,omitempty"`
 }
 
 // Finding is one vulnerability in one package.
@@ -214,7 +217,11 @@ func (t Threshold) blocks(f Finding, now time.Time) bool {
 	if !f.Severity.AtLeast(t.Severity) || f.Waived != "" || (t.IgnoreUnfixed && !f.fixable()) {
 		return false
 	}
-	return !slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) })
+	return !t.waives(f, now)
+}
+
+func (t Threshold) waives(f Finding, now time.Time) bool {
+	return slices.ContainsFunc(t.Waivers, func(w Waiver) bool { return w.Covers(f, now) })
 }
 
 // Excused is a finding that would refuse the image, and what keeps it from that.

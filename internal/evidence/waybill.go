@@ -134,10 +134,10 @@ func (e Evidence) ScanReport() (ScanReport, bool) {
 }
 
 func countPackages(r ScanReport) int {
-	distinct := make(map[Package]bool)
+	distinct := make(map[[3]string]bool)
 	for _, p := range r.Platforms {
 		for _, pkg := range p.Packages {
-			distinct[Package{Name: pkg.Name, Version: pkg.Version, Type: pkg.Type}] = true
+			distinct[[3]string{pkg.Name, pkg.Version, pkg.Type}] = true
 		}
 	}
 	return len(distinct)

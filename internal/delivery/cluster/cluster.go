@@ -86,6 +86,7 @@ type policy struct {
 	require []evidence.Kind
 	signers []evidence.SignerRule
 	keys    []string // PEM
+	all     bool     // whether every signer and key has to have signed
 }
 
 func newPolicy(r Request) (policy, error) {
@@ -94,7 +95,7 @@ func newPolicy(r Request) (policy, error) {
 	if err != nil {
 		return p, err
 	}
-	p.require, p.signers, p.allow = asked.Require, asked.Signers, r.Config.Images(r.Env).Allow
+	p.require, p.signers, p.all, p.allow = asked.Require, asked.Signers, asked.AllSign, r.Config.Images(r.Env).Allow
 	p.keys = r.Config.KeysOf(r.Env)
 	for _, name := range r.Config.AppNames() {
 		app, err := r.Config.App(name)
@@ -122,7 +123,7 @@ func (p policy) head() string {
 	lines := []string{
 		"Written by `" + p.command() + "` from " + config.FileName + ": change that file, and write this one again.",
 	}
-	beyond := []string{"what a scan found and how old it is", "what provenance and SBOM say"}
+	beyond := []string{"what a scan found", "how old a record is", "what provenance and SBOM say"}
 	for _, s := range p.signers {
 		if s.Source != "" {
 			beyond = append(beyond, "the source repository of the signer's run")
@@ -181,23 +182,23 @@ func (p policy) scope() object {
 	}}}
 }
 
-// signerWords names who may sign, for a message.
-func (p policy) signerWords() string {
+// signerNames are who may sign, for a message.
+func (p policy) signerNames() []string {
 	var names []string
 	for _, s := range p.signers {
-		names = append(names, evidence.DefaultServer+"/"+s.Workflow)
+		names = append(names, s.Subject())
 	}
 	if len(p.keys) > 0 {
 		names = append(names, "a key of "+config.FileName)
 	}
-	return strings.Join(names, " or ")
+	return names
 }
 
 // identity is a keyless signer as cosign's matchers take it. A pattern is written
 // only where the file has one: an exact subject says more.
 func identity(s evidence.SignerRule) object {
 	id := object{"issuer": s.Issuer}
-	if subject := evidence.DefaultServer + "/" + s.Workflow; strings.Contains(subject, "*") {
+	if subject := s.Subject(); strings.Contains(subject, "*") {
 		id["subjectRegExp"] = evidence.GlobPattern(subject)
 	} else {
 		id["subject"] = subject

@@ -251,8 +251,9 @@ func TestEnginesAskForTheSameRecords(t *testing.T) {
 		stranger[i] = all("evil/x/.github/workflows/deliver.yml@refs/heads/main")[i]
 		worlds[string(kind)+" of a stranger"] = stranger
 	}
-	c := parse(t, file)
-	for _, env := range []string{"dev", "prod"} {
+	worlds["signed by both"] = append(all(deliver), all(release)[0])
+	for _, test := range []struct{ text, env string }{{file, "dev"}, {file, "prod"}, {file + "  signedBy: all\n", "prod"}} {
+		c, env := parse(t, test.text), test.env
 		asked, err := c.Policy("", env)
 		if err != nil {
 			t.Fatal(err)
@@ -260,7 +261,14 @@ func TestEnginesAskForTheSameRecords(t *testing.T) {
 		kyverno := write(t, cluster.Request{Kind: cluster.Kyverno, Config: c, Env: env})[0]
 		sigstore := write(t, cluster.Request{Kind: cluster.Sigstore, Config: c, Env: env})
 		for name, w := range worlds {
-			want := !slices.ContainsFunc(asked.Require, func(kind evidence.Kind) bool {
+			signed := func(rule evidence.SignerRule) bool {
+				return slices.ContainsFunc(w, func(r evidence.Record) bool {
+					trusted, _ := evidence.Policy{Signers: []evidence.SignerRule{rule}}.Trusts(r.Signer)
+					return r.Kind == evidence.Signature && trusted
+				})
+			}
+			unsigned := slices.ContainsFunc(asked.Signers, func(rule evidence.SignerRule) bool { return !signed(rule) })
+			want := (!asked.AllSign || !unsigned) && !slices.ContainsFunc(asked.Require, func(kind evidence.Kind) bool {
 				return !slices.ContainsFunc(w, func(r evidence.Record) bool {
 					trusted, _ := asked.Trusts(r.Signer)
 					return r.Kind == kind && trusted

@@ -18,7 +18,8 @@ const (
 // kyverno is an ImageValidatingPolicy. A second signer is a second attestor: it takes
 // one identity for a bundle.
 func (p policy) kyverno() []object {
-	attestors, names := p.attestors()
+	attestors, called := p.attestors()
+	names := strings.Join(called, ", ")
 	all := "(images.?containers.orValue([]) + images.?initContainers.orValue([]) + images.?ephemeralContainers.orValue([]))"
 	apps := strconv.Quote(p.appPattern())
 	validations := []any{object{
@@ -27,7 +28,11 @@ func (p policy) kyverno() []object {
 	}}
 	var attestations []any
 	for _, kind := range p.require {
-		call := fmt.Sprintf("verifyImageSignatures(image, [%s]) > 0", names)
+		call, by := fmt.Sprintf("verifyImageSignatures(image, [%s]) > 0", names), strings.Join(p.signerNames(), " or ")
+		if kind == evidence.Signature && p.all {
+			call = "verifyImageSignatures(image, [" + strings.Join(called, "]) > 0 && verifyImageSignatures(image, [") + "]) > 0"
+			by = strings.Join(p.signerNames(), " and ")
+		}
 		if types := predicates(kind); types != nil {
 			var calls []string
 			for i, predicate := range types {
@@ -39,7 +44,7 @@ func (p policy) kyverno() []object {
 		}
 		validations = append(validations, object{
 			"expression": fmt.Sprintf("%s.all(image, !image.matches(%s) || %s)", all, apps, call),
-			"message":    fmt.Sprintf("without %s by %s", article(kind), p.signerWords()),
+			"message":    fmt.Sprintf("without %s by %s", article(kind), by),
 		})
 	}
 	constraints := p.scope()
@@ -66,8 +71,7 @@ func (p policy) kyverno() []object {
 	}}
 }
 
-func (p policy) attestors() (list []any, names string) {
-	var called []string
+func (p policy) attestors() (list []any, called []string) {
 	add := func(cosign object) {
 		name := fmt.Sprintf("signer%d", len(list))
 		list, called = append(list, object{"name": name, "cosign": cosign}), append(called, "attestors."+name)
@@ -78,7 +82,7 @@ func (p policy) attestors() (list []any, names string) {
 	for _, key := range p.keys { // a key is believed without a log, as Waybill believes it
 		add(object{"key": object{"data": key}, "ctlog": object{"insecureIgnoreTlog": true, "insecureIgnoreSCT": true}})
 	}
-	return list, strings.Join(called, ", ")
+	return list, called
 }
 
 func (p policy) namesMessage() string {
@@ -94,12 +98,22 @@ func (p policy) sigstore() []object {
 		globs = append(globs, object{"glob": repository + "*"})
 	}
 	var objects []object
-	for _, kind := range p.require {
+	add := func(name string, authorities []any) {
 		objects = append(objects, object{
 			"apiVersion": "policy.sigstore.dev/v1beta1", "kind": "ClusterImagePolicy",
-			"metadata": object{"name": p.Name + "-" + string(kind)},
-			"spec":     object{"images": globs, "mode": "enforce", "authorities": p.authorities(kind)},
+			"metadata": object{"name": p.Name + "-" + name},
+			"spec":     object{"images": globs, "mode": "enforce", "authorities": authorities},
 		})
+	}
+	for _, kind := range p.require {
+		authorities := p.authorities(kind)
+		if kind != evidence.Signature || !p.all {
+			add(string(kind), authorities)
+			continue
+		}
+		for i := range authorities {
+			add(fmt.Sprintf("%s-%d", kind, i), authorities[i:i+1])
+		}
 	}
 	return objects
 }

@@ -154,7 +154,7 @@ func (a *App) add(env string, ref imageref.Ref, report evidence.ScanReport, poli
 		}
 		a.Findings[k].Environments = append(a.Findings[k].Environments, env)
 	}
-	for _, note := range policy.Beside(report) {
+	for _, note := range policy.Beside(report, now) {
 		if line := env + ": " + note; !slices.Contains(a.Notes, line) {
 			a.Notes = append(a.Notes, line)
 		}

@@ -159,7 +159,8 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 	for i, image := range answer.Images {
 		reports[i] = evidence.ScanReport{
 			Schema: evidence.ScanSchema, Image: image.Ref.String(), Scanner: answer.Scanner, Database: database.Database,
-			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms, Checked: []string{evidence.CheckEndOfLife},
+			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms,
+			Checked: []string{evidence.CheckEndOfLife, evidence.CheckLicenses},
 		}
 		if request.Secrets {
 			reports[i].Checked = append(reports[i].Checked, evidence.CheckSecrets)

@@ -28,7 +28,7 @@ func platformScan(p exchange.Platform, report types.Report, secrets []evidence.S
 	for _, result := range report.Results {
 		for _, pkg := range result.Packages {
 			scan.Packages = append(scan.Packages, evidence.Package{
-				Name: pkg.Name, Version: utils.FormatVersion(pkg), Type: string(result.Type), PURL: purl(pkg.Identifier),
+				Name: pkg.Name, Version: utils.FormatVersion(pkg), Type: string(result.Type), PURL: purl(pkg.Identifier), Licenses: pkg.Licenses,
 			})
 		}
 		for _, v := range result.Vulnerabilities {
@@ -43,10 +43,12 @@ func platformScan(p exchange.Platform, report types.Report, secrets []evidence.S
 	slices.SortFunc(scan.Packages, func(a, b evidence.Package) int {
 		return cmp.Or(
 			cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version),
-			cmp.Compare(a.PURL, b.PURL),
+			cmp.Compare(a.PURL, b.PURL), slices.Compare(a.Licenses, b.Licenses),
 		)
 	})
-	scan.Packages = slices.Compact(scan.Packages)
+	scan.Packages = slices.CompactFunc(scan.Packages, func(a, b evidence.Package) bool {
+		return a.Name == b.Name && a.Version == b.Version && a.Type == b.Type && a.PURL == b.PURL && slices.Equal(a.Licenses, b.Licenses)
+	})
 	slices.SortFunc(scan.Findings, func(a, b evidence.Finding) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version),
 			cmp.Compare(a.Target, b.Target), cmp.Compare(a.PURL, b.PURL), cmp.Compare(
