@@ -56,7 +56,8 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 		},
 		"one of two workflows has signed": {
 			func(_ *Evidence, p *Policy) {
-				p.AllSign, p.Signers = true, append(p.Signers, SignerRule{Issuer: issuer, Workflow: "acme/second/.github/workflows/x.yml@refs/heads/main"})
+				p.AllSign = true
+				p.Signers = append(p.Signers, SignerRule{Issuer: issuer, Workflow: "acme/second/.github/workflows/x.yml@refs/heads/main"})
 			},
 			"signature", "no signature that counts by https://github.com/acme/second/.github/workflows/x.yml@refs/heads/main",
 		},
@@ -75,8 +76,10 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 			"sbom", "no log or timestamp authority says when it was signed",
 		},
 
-		"a licence that is allowed":   {licensed("MIT"), "", ""},
-		"a refused licence":           {licensed("MIT", "agpl-3.0-or-later"), "scan", "1 package under a licence that the policy refuses: curl 8.1 (agpl-3.0-or-later)"},
+		"a licence that is allowed": {licensed("MIT"), "", ""},
+		"a refused licence": {
+			licensed("MIT", "agpl-3.0-or-later"), "scan", "1 package under a licence that the policy refuses: curl 8.1 (agpl-3.0-or-later)",
+		},
 		"a choice":                    {licensed("AGPL-3.0-only OR MIT"), "", ""},
 		"a choice of refused ones":    {licensed("AGPL-3.0-only or SSPL-1.0"), "scan", "under a licence that the policy refuses"},
 		"both hold":                   {licensed("MIT AND GPL-3.0-only"), "scan", "(MIT AND GPL-3.0-only)"},
@@ -86,7 +89,10 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 		"no expression":               {licensed("MIT) AGPL-3.0-only"), "scan", "(MIT) AGPL-3.0-only)"},
 		"no expression at all":        {licensed(")(", "OR", "AND AND", "((((", ""), "", ""},
 		"a name that begins the same": {licensed("GPL-3.0-only-with-more"), "", ""},
-		"a report that did not look":  {func(_ *Evidence, p *Policy) { p.Licenses = []string{"AGPL-*"} }, "scan", "does not say under which licences the packages are"},
+		"a report that did not look": {
+			func(_ *Evidence, p *Policy) { p.Licenses = []string{"AGPL-*"} },
+			"scan", "does not say under which licences the packages are",
+		},
 		"a licence that somebody waived": {func(e *Evidence, p *Policy) {
 			licensed("SSPL-1.0")(e, p)
 			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Package: "curl", Reason: "not distributed", Expires: now.Add(time.Hour)}}
