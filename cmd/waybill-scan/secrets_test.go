@@ -55,7 +55,7 @@ func TestSecrets(t *testing.T) {
 		t.Run(string(stance), func(t *testing.T) {
 			t.Parallel()
 			result := w.scan(t, scan.Options{Image: ref, Secrets: stance, Threshold: evidence.Threshold{Severity: "none"}})
-			sarif, err := result.SARIF()
+			sarif, err := result.SARIF("")
 			if err != nil {
 				t.Fatal(err)
 			}

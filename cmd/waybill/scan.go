@@ -24,11 +24,13 @@ func runScan(ctx context.Context, call *cli.Call, in options.Scan) (views.Scanne
 	if err != nil {
 		return views.Scanned{}, err
 	}
-	if err := result.Write(scan.Files{Report: in.Report, SARIF: in.SARIF, CycloneDX: in.SBOMCycloneDX, SPDX: in.SBOMSPDX}); err != nil {
+	if err := result.Write(scan.Files{
+		Report: in.Report, SARIF: in.SARIF, CycloneDX: in.SBOMCycloneDX, SPDX: in.SBOMSPDX, Alerts: in.AlertsAt,
+	}); err != nil {
 		return views.Scanned{}, err
 	}
 	if in.UploadSARIF {
-		sarif, err := result.SARIF()
+		sarif, err := result.SARIF(in.AlertsAt)
 		if err != nil {
 			return views.Scanned{}, err
 		}

@@ -104,7 +104,8 @@ func (w *weaker) policy(path []string, base, head policy) {
 	for _, signer := range h.Signers {
 		if !slices.ContainsFunc(b.Signers, func(s evidence.SignerRule) bool { return s.Covers(signer) }) {
 			w.add(
-				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, cmp.Or(signer.Identity, signer.Workflow), cmp.Or(signer.Source, "(any source)"),
+				in(path, "signers"), "adds %s %s %s%s", signer.Issuer, cmp.Or(signer.Identity, signer.Workflow),
+				cmp.Or(signer.Source, "(any source)"),
 				limits(signer),
 			)
 		}

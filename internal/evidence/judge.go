@@ -97,7 +97,10 @@ func (j *judgement) tooOld(r Record) string {
 	case allowed == 0:
 		return ""
 	case r.SignedAt.IsZero():
-		return fmt.Sprintf("no log or timestamp authority says when it was signed, and the policy takes none older than %s", text.Duration(allowed))
+		return fmt.Sprintf(
+			"no log or timestamp authority says when it was signed, and the policy takes none older than %s",
+			text.Duration(allowed),
+		)
 	case j.now.Sub(r.SignedAt) > allowed:
 		return fmt.Sprintf("it was signed %s, longer ago than the %s allowed", text.Time(r.SignedAt), text.Duration(allowed))
 	}
@@ -246,7 +249,8 @@ func (j *judgement) reason(kind Kind) Reason {
 	case Signature:
 		if missing := j.unsigned(); j.p.AllSign && len(missing) > 0 {
 			return Reason{
-				Rule: string(kind), State: Refused, Detail: "no signature that counts by " + text.List(missing, 3) + ", and every signer has to sign",
+				Rule: string(kind), State: Refused,
+				Detail: "no signature that counts by " + text.List(missing, 3) + ", and every signer has to sign",
 				Remedy: "let the others sign too, or set policy.signedBy to any",
 			}
 		}

@@ -211,5 +211,9 @@ func (a Access) UploadSARIF(ctx context.Context, sarif []byte) error {
 	if err != nil {
 		return err
 	}
-	return api.UploadSARIF(ctx, repository, job.SHA, job.Ref, sarif)
+	done, err := api.UploadSARIF(ctx, repository, job.SHA, job.Ref, sarif)
+	if err == nil && !done {
+		a.Call.Sayf("note     code scanning has the findings, and has not processed them after two minutes")
+	}
+	return err
 }

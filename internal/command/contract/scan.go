@@ -95,8 +95,13 @@ var scan = Command{
 		},
 		{
 			Name: "upload_sarif", Type: Bool, Default: "false",
-			Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run. Needs `security-events: write`, " +
+			Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run, and wait until it took them. Needs `security-events: write`, " +
 				"and code scanning enabled for the repository.",
+		},
+		{
+			Name: "alerts_at", Type: String, Placeholder: "FILE",
+			Doc: "File of the repository that alerts of code scanning point at, such as the Dockerfile. Empty points at the path in the " +
+				"image, which no file of the repository has.",
 		},
 		{
 			Name: "offline", Type: Bool, Default: "false",

@@ -216,6 +216,7 @@ type Scan struct {
 	Report           string        `input:"report"`
 	Documents        bool          `input:"documents"`
 	UploadSARIF      bool          `input:"upload_sarif"`
+	AlertsAt         string        `input:"alerts_at"`
 	Offline          bool          `input:"offline"`
 	Format           Format        `input:"format"`
 	Repository

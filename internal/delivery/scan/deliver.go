@@ -12,7 +12,10 @@ import (
 )
 
 // Files says where the reports are written. An empty path writes none.
-type Files struct{ Report, SARIF, CycloneDX, SPDX string }
+type Files struct {
+	Report, SARIF, CycloneDX, SPDX string
+	Alerts                         string // file of the repository that SARIF points at; see Result.SARIF
+}
 
 // JSON is the report as a document.
 func (r Result) JSON() ([]byte, error) {
@@ -30,7 +33,7 @@ func (r Result) Write(f Files) error {
 	if err != nil {
 		return err
 	}
-	sarif, err := r.SARIF()
+	sarif, err := r.SARIF(f.Alerts)
 	if err != nil {
 		return err
 	}

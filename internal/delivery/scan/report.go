@@ -60,12 +60,12 @@ func (r Result) verdictLine() string {
 }
 
 func table(r Result, findings []evidence.Finding) string {
-	everywhere := len(r.Report.Platforms)
+	everywhere, platformsOf := len(r.Report.Platforms), r.platforms()
 	var out strings.Builder
 	w := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SEVERITY\tID\tPACKAGE\tVERSION\tFIXED IN\tPLATFORMS\tTITLE")
 	for _, f := range findings {
-		where := r.platformsOf(f)
+		where := platformsOf[f.Key()]
 		platforms := strings.Join(where, ",")
 		if len(where) == everywhere {
 			platforms = "all"
@@ -89,13 +89,13 @@ func severityWord(f evidence.Finding) string {
 	return string(f.Severity)
 }
 
-func (r Result) platformsOf(f evidence.Finding) []string {
-	var where []string
+// platforms says on which platforms each finding is, by its key.
+func (r Result) platforms() map[string][]string {
+	where := make(map[string][]string)
 	for _, p := range r.Report.Platforms {
-		for _, found := range p.Findings {
-			if found.Key() == f.Key() {
-				where = append(where, p.Platform)
-				break
+		for _, f := range p.Findings {
+			if known := where[f.Key()]; len(known) == 0 || known[len(known)-1] != p.Platform {
+				where[f.Key()] = append(known, p.Platform)
 			}
 		}
 	}

@@ -115,9 +115,41 @@ func TestSummaryEscapes(t *testing.T) {
 	}
 }
 
+// Code scanning rejects more than twenty runs, and shows the 5,000 worst results.
+func TestSARIFStaysWithinTheLimits(t *testing.T) {
+	t.Parallel()
+	r := testResult()
+	many := evidence.PlatformScan{Platform: "linux/amd64"}
+	for i := range sarifResults + 10 {
+		many.Findings = append(many.Findings, evidence.Finding{ID: fmt.Sprintf("CVE-%d", i), Package: "p", Severity: evidence.Low})
+	}
+	many.Findings = append(many.Findings, evidence.Finding{ID: "CVE-WORST", Package: "p", Severity: evidence.Critical})
+	for n, runs := range map[int]int{1: 1, sarifRuns: sarifRuns, sarifRuns + 1: 1} {
+		r.Report.Platforms = nil
+		for i := range n {
+			r.Report.Platforms = append(r.Report.Platforms, evidence.PlatformScan{Platform: fmt.Sprintf("linux/p%d", i)})
+		}
+		r.Report.Platforms[0].Findings = many.Findings
+		data, err := r.SARIF("docker/Docker file")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log sarifLog
+		if err := json.Unmarshal(data, &log); err != nil {
+			t.Fatal(err)
+		}
+		if len(log.Runs) != runs || len(log.Runs[0].Results) != sarifResults || log.Runs[0].Results[0].RuleID != "CVE-WORST" {
+			t.Errorf("%d platforms: %d runs, the first with %d results", n, len(log.Runs), len(log.Runs[0].Results))
+		}
+		if got := log.Runs[0].Results[0].Locations[0].PhysicalLocation.ArtifactLocation.URI; got != "docker/Docker%20file" {
+			t.Errorf("the alert points at %s", got)
+		}
+	}
+}
+
 func TestSARIF(t *testing.T) {
 	t.Parallel()
-	data, err := testResult().SARIF()
+	data, err := testResult().SARIF("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +157,7 @@ func TestSARIF(t *testing.T) {
 	if err := json.Unmarshal(data, &log); err != nil {
 		t.Fatal(err)
 	}
-	if log.Version != "2.1.0" || len(log.Runs) != 1 || len(log.Runs[0].Results) != 3 || len(log.Runs[0].Tool.Driver.Rules) != 3 {
+	if log.Version != "2.1.0" || len(log.Runs) != 2 || len(log.Runs[0].Results) != 2 || len(log.Runs[0].Tool.Driver.Rules) != 2 {
 		t.Fatalf("got %s", data)
 	}
 	run := log.Runs[0]
@@ -146,11 +178,16 @@ func TestSARIF(t *testing.T) {
 		}[result.RuleID]; uri != want {
 			t.Errorf("%s is at %q, want %q", result.RuleID, uri, want)
 		}
-		if suppressed := len(result.Suppressions) > 0; suppressed != (result.RuleID == "CVE-2026-3") {
-			t.Errorf("%s: suppressed %v", result.RuleID, suppressed)
+	}
+	for i, want := range []string{"waybill/registry.example/acme/app/linux/amd64/", "waybill/registry.example/acme/app/linux/arm64/"} {
+		if got := log.Runs[i].AutomationDetails.ID; got != want {
+			t.Errorf("category %s, want %s", got, want)
 		}
 	}
-	if rule := run.Tool.Driver.Rules[2]; rule.ID == "CVE-2026-2" && rule.HelpURI != "" {
+	if arm := log.Runs[1].Results; len(arm) != 1 || arm[0].RuleID != "CVE-2026-1234" { // the other finding is waived
+		t.Errorf("on arm64 there is %+v", arm)
+	}
+	if rule := run.Tool.Driver.Rules[1]; rule.ID == "CVE-2026-2" && rule.HelpURI != "" {
 		t.Errorf("help at %s", rule.HelpURI)
 	}
 }

@@ -19,9 +19,13 @@ type (
 		Runs    []sarifRun `json:"runs"`
 	}
 	sarifRun struct {
-		Tool       sarifTool         `json:"tool"`
-		Results    []sarifResult     `json:"results"`
-		Properties map[string]string `json:"properties"`
+		Tool              sarifTool         `json:"tool"`
+		AutomationDetails sarifAutomation   `json:"automationDetails"`
+		Results           []sarifResult     `json:"results"`
+		Properties        map[string]string `json:"properties"`
+	}
+	sarifAutomation struct {
+		ID string `json:"id"`
 	}
 	sarifTool struct {
 		Driver sarifDriver `json:"driver"`
@@ -41,13 +45,12 @@ type (
 		Properties       map[string]any `json:"properties"`
 	}
 	sarifResult struct {
-		RuleID              string             `json:"ruleId"`
-		RuleIndex           int                `json:"ruleIndex"`
-		Level               string             `json:"level"`
-		Message             sarifMessage       `json:"message"`
-		Locations           []sarifLocation    `json:"locations"`
-		PartialFingerprints map[string]string  `json:"partialFingerprints"`
-		Suppressions        []sarifSuppression `json:"suppressions,omitempty"`
+		RuleID              string            `json:"ruleId"`
+		RuleIndex           int               `json:"ruleIndex"`
+		Level               string            `json:"level"`
+		Message             sarifMessage      `json:"message"`
+		Locations           []sarifLocation   `json:"locations"`
+		PartialFingerprints map[string]string `json:"partialFingerprints"`
 	}
 	sarifMessage struct {
 		Text string `json:"text"`
@@ -65,41 +68,69 @@ type (
 	sarifRegion struct {
 		StartLine int `json:"startLine"`
 	}
-	sarifSuppression struct {
-		Kind          string `json:"kind"`
-		Justification string `json:"justification"`
-	}
 )
 
-// SARIF is the report for GitHub's code scanning: a rule for each vulnerability,
-// a result for each package that has it. Waived findings are in it as
-// suppressed.
-func (r Result) SARIF() ([]byte, error) {
+// What code scanning takes, and shows, of one upload.
+// https://docs.github.com/en/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
+const (
+	sarifRuns    = 20
+	sarifResults = 5000
+)
+
+// SARIF is the report for GitHub's code scanning: a run for each platform, in a
+// category of its own, so that images and platforms do not close each other's alerts;
+// in a run a rule for each vulnerability, and a result for each package that has it.
+// Waived findings are left out: code scanning knows no suppressions, and closes the
+// alert of what is no longer found. Alerts point at a file of the repository, such as
+// the Dockerfile; if none is given, at the path in the image.
+func (r Result) SARIF(file string) ([]byte, error) {
+	repository, _, _ := strings.Cut(r.Report.Image, "@")
+	var runs []sarifRun
+	on := r.platforms()
+	if platforms := r.Report.Platforms; len(platforms) > sarifRuns {
+		runs = append(runs, r.sarifRun(repository+"/all", file, platforms, on))
+	} else {
+		for i, p := range platforms {
+			runs = append(runs, r.sarifRun(repository+"/"+p.Platform, file, platforms[i:i+1], on))
+		}
+	}
+	data, err := json.MarshalIndent(sarifLog{
+		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: runs,
+	}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write SARIF: %w", err)
+	}
+	return append(data, '\n'), nil
+}
+
+// sarifRun is the run of one category. on says on which platforms a finding is.
+func (r Result) sarifRun(category, file string, platforms []evidence.PlatformScan, on map[string][]string) sarifRun {
 	run := sarifRun{
 		Tool: sarifTool{Driver: sarifDriver{
 			Name: "Waybill", FullName: "Waybill with Trivy " + r.Report.Scanner.Version,
 			InformationURI: "https://github.com/waybill-dev/waybill", Rules: []sarifRule{},
 		}},
-		Results:    []sarifResult{},
-		Properties: map[string]string{"image": r.Report.Image, "database": r.Report.Database.Digest},
+		AutomationDetails: sarifAutomation{ID: "waybill/" + category + "/"}, // all before the last slash is the category
+		Results:           []sarifResult{},
+		Properties:        map[string]string{"image": r.Report.Image, "database": r.Report.Database.Digest},
 	}
 	index := make(map[string]int)
-	for _, f := range r.Report.Distinct() {
+	for _, f := range (evidence.ScanReport{Platforms: platforms}).Distinct() { // the worst first
+		if f.Waived != "" {
+			continue
+		}
+		if len(run.Results) == sarifResults {
+			break
+		}
 		i, known := index[f.ID]
 		if !known {
 			i = len(run.Tool.Driver.Rules)
 			index[f.ID] = i
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule(f))
 		}
-		run.Results = append(run.Results, r.sarifResult(f, i))
+		run.Results = append(run.Results, r.sarifResult(f, i, file, on[f.Key()]))
 	}
-	data, err := json.MarshalIndent(sarifLog{
-		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run},
-	}, "", "  ")
-	if err != nil {
-		return nil, fmt.Errorf("write SARIF: %w", err)
-	}
-	return append(data, '\n'), nil
+	return run
 }
 
 func rule(f evidence.Finding) sarifRule {
@@ -119,21 +150,24 @@ func rule(f evidence.Finding) sarifRule {
 	return made
 }
 
-func (r Result) sarifResult(f evidence.Finding, ruleIndex int) sarifResult {
-	made := sarifResult{
+func (r Result) sarifResult(f evidence.Finding, ruleIndex int, file string, on []string) sarifResult {
+	place, uri := "", location(f)
+	if file != "" {
+		place, uri = ", at "+f.Target, (&url.URL{Path: file}).EscapedPath()
+		if f.Target == "" {
+			place = ""
+		}
+	}
+	return sarifResult{
 		RuleID: f.ID, RuleIndex: ruleIndex, Level: level(f.Severity),
 		Message: sarifMessage{plain(fmt.Sprintf(
-			"%s: %s (%s) on %s in %s", f.ID, describe(f), f.Severity, strings.Join(r.platformsOf(f), ", "), r.Report.Image,
+			"%s: %s (%s) on %s in %s%s", f.ID, describe(f), f.Severity, strings.Join(on, ", "), r.Report.Image, place,
 		))},
 		Locations: []sarifLocation{{sarifPhysical{
-			ArtifactLocation: sarifArtifact{location(f)}, Region: sarifRegion{StartLine: 1},
+			ArtifactLocation: sarifArtifact{uri}, Region: sarifRegion{StartLine: 1},
 		}}},
 		PartialFingerprints: map[string]string{"waybillFinding/v1": f.Key()},
 	}
-	if f.Waived != "" {
-		made.Suppressions = []sarifSuppression{{Kind: "external", Justification: plain(f.Waived)}}
-	}
-	return made
 }
 
 // location is a path, which code scanning insists on: the file in the image, or

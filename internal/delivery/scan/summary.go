@@ -45,6 +45,7 @@ func (r Result) Summary() string {
 	fmt.Fprintf(&out, "\n<details><summary>%d findings</summary>\n\n", len(findings))
 	out.WriteString(markdown.Row("severity", "id", "package", "version", "fixed in", "platforms", ""))
 	out.WriteString(markdown.Row("---", "---", "---", "---", "---", "---", "---"))
+	platformsOf := r.platforms()
 	for i, f := range findings {
 		if i == inSummary {
 			fmt.Fprintf(&out, "\n%d more are in the report.\n", len(findings)-i)
@@ -56,7 +57,8 @@ func (r Result) Summary() string {
 		}
 		out.WriteString(markdown.Row(severityWord(f), markdown.Link(markdown.Text(f.ID), f.URL), markdown.Code(f.Package),
 			markdown.Code(f.Version),
-			markdown.Code(f.FixedVersion), markdown.Text(strings.Join(r.platformsOf(f), ", ")), markdown.Text(text.Cut(note, 120, "…"))))
+			markdown.Code(f.FixedVersion), markdown.Text(strings.Join(platformsOf[f.Key()], ", ")),
+			markdown.Text(text.Cut(note, 120, "…"))))
 	}
 	out.WriteString("\n</details>\n")
 	return out.String()

@@ -48,6 +48,7 @@ type Client struct {
 	graphql   string
 	serverURL string
 	nodes     nodeIDs
+	sleep     func(ctx context.Context, d time.Duration) error // nil is package time's
 }
 
 // New makes a client; it sends nothing.
@@ -81,7 +82,9 @@ func New(o Options) (*Client, error) {
 	api := gogithub.NewClient(httpClient)
 	api.BaseURL = base
 	api.UserAgent = "waybill"
-	return &Client{api: api, plain: httpClient, graphql: graphqlURL(base), serverURL: strings.TrimSuffix(o.ServerURL, "/")}, nil
+	return &Client{
+		api: api, plain: httpClient, graphql: graphqlURL(base), serverURL: strings.TrimSuffix(o.ServerURL, "/"), sleep: o.Sleep,
+	}, nil
 }
 
 // graphqlURL is beside the REST root: /graphql on github.com, /api/graphql

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -327,13 +328,20 @@ func TestUploadSARIF(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.client(t, "security-events: write", "contents: read")
-	if err := c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(`{"version":"2.1.0","runs":[]}`)); err != nil {
-		t.Error(err)
+	upload := func(document string) (bool, error) {
+		return c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(document))
 	}
-	wantError(
-		t, c.UploadSARIF(t.Context(), repo, w.main, "refs/heads/main", []byte(`{}`)), "upload SARIF for acme/config",
-		"400 Bad Request", "not a SARIF document",
-	)
+	if done, err := upload(`{"version":"2.1.0","runs":[]}`); err != nil || !done {
+		t.Error(done, err)
+	}
+	_, err := upload(`{}`)
+	wantError(t, err, "upload SARIF for acme/config", "400 Bad Request", "not a SARIF document")
+	_, err = upload(`{"runs":[` + strings.Repeat("{},", 20) + `{}]}`)
+	wantError(t, err, "code scanning cannot process it: rejecting SARIF, as there are more runs than allowed (21 > 20)")
+	noise := make([]byte, 12<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	_, err = upload(string(noise))
+	wantError(t, err, "bytes compressed, and code scanning takes 10485760")
 }
 
 func TestListPullsByPrefix(t *testing.T) {

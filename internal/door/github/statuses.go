@@ -1,10 +1,7 @@
 package github
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,27 +56,6 @@ func (c *Client) Statuses(ctx context.Context, repo Repository, ref string) ([]S
 		return nil, wrap(fmt.Sprintf("read the statuses of %s@%s", repo, text.Commit(ref)), err)
 	}
 	return list, nil
-}
-
-// UploadSARIF hands a SARIF document to code scanning.
-func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref string, sarif []byte) error {
-	var packed bytes.Buffer
-	w := gzip.NewWriter(&packed)
-	if _, err := w.Write(sarif); err != nil {
-		return fmt.Errorf("compress the SARIF document: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("compress the SARIF document: %w", err)
-	}
-	encoded := base64.StdEncoding.EncodeToString(packed.Bytes())
-	now := gogithub.Timestamp{Time: time.Now()}
-	_, _, err := c.api.CodeScanning.UploadSarif(mayRepeat(ctx), repo.Owner, repo.Name, &gogithub.SarifAnalysis{
-		CommitSHA: &sha, Ref: &ref, Sarif: &encoded, StartedAt: &now, ToolName: gogithub.String("waybill"),
-	})
-	if err != nil {
-		return wrap(fmt.Sprintf("upload SARIF for %s@%s", repo, text.Commit(sha)), err)
-	}
-	return nil
 }
 
 // Said is a status that a commit had last under one name.

@@ -44,7 +44,8 @@ func TestMissingPermissionIsNamed(t *testing.T) {
 		},
 		"actions: write": func(c *github.Client) error { return c.Dispatch(ctx, repo, "bump.yml", "main", nil) },
 		"security-events: write": func(c *github.Client) error {
-			return c.UploadSARIF(ctx, repo, w.main, "refs/heads/main", []byte(`{"runs":[]}`))
+			_, err := c.UploadSARIF(ctx, repo, w.main, "refs/heads/main", []byte(`{"runs":[]}`))
+			return err
 		},
 		"contents: write": func(c *github.Client) error {
 			_, err := c.CreateCommit(ctx, repo, "m", w.git(t, "rev-parse", "main^{tree}"), w.main)

@@ -294,19 +294,40 @@ func sortBy[T any](list []T, less func(a, b T) bool) {
 	sort.SliceStable(list, func(i, j int) bool { return less(list[i], list[j]) })
 }
 
-// checkSARIF unpacks what the API takes: Base64 of gzip of JSON.
-func checkSARIF(encoded string) error {
+// checkSARIF unpacks what the API takes: Base64 of gzip of JSON. What is rejected
+// later, when it is processed, is not an error.
+// https://docs.github.com/en/code-security/code-scanning/troubleshooting-sarif-uploads/results-exceed-limit
+func checkSARIF(encoded string) (rejected []string, err error) {
 	packed, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return errors.New("not Base64")
+		return nil, errors.New("not Base64")
 	}
 	unpacked, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
-		return errors.New("not gzip")
+		return nil, errors.New("not gzip")
 	}
-	var document struct{ Runs []json.RawMessage }
+	var document struct {
+		Runs []struct {
+			AutomationDetails struct{ ID string }
+			Results           []json.RawMessage
+		}
+	}
 	if err := json.NewDecoder(unpacked).Decode(&document); err != nil || document.Runs == nil {
-		return errors.New("not a SARIF document")
+		return nil, errors.New("not a SARIF document")
 	}
-	return nil
+	if n := len(document.Runs); n > 20 {
+		rejected = append(rejected, fmt.Sprintf("rejecting SARIF, as there are more runs than allowed (%d > 20)", n))
+	}
+	categories := make(map[string]bool)
+	for _, run := range document.Runs {
+		if n := len(run.Results); n > 25000 {
+			rejected = append(rejected, fmt.Sprintf("rejecting SARIF, as there are more results per run than allowed (%d > 25000)", n))
+		}
+		// https://github.blog/changelog/2025-07-21-code-scanning-will-stop-combining-multiple-sarif-runs-uploaded-in-the-same-sarif-file/
+		if categories[run.AutomationDetails.ID] {
+			rejected = append(rejected, "rejecting SARIF, as there are multiple runs with the same category")
+		}
+		categories[run.AutomationDetails.ID] = true
+	}
+	return rejected, nil
 }

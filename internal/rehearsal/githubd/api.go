@@ -298,7 +298,8 @@ var served = map[string]endpoints{
 		"GET /environments/{name}/deployment-branch-policies": listBranchPolicies,
 	},
 	"security_events": {
-		"POST /code-scanning/sarifs": with(uploadSARIF),
+		"POST /code-scanning/sarifs":     with(uploadSARIF),
+		"GET /code-scanning/sarifs/{id}": getSARIF,
 	},
 	"environments": {
 		"GET /environments/{name}/secrets":   listSecrets(ofEnvironment),

@@ -411,12 +411,47 @@ func uploadSARIF(c *call, in struct {
 	if !shaForm.MatchString(in.CommitSHA) || in.Ref == "" || in.Sarif == "" {
 		return nil, unprocessable("Invalid request: commit_sha, ref and sarif are required")
 	}
-	if err := checkSARIF(in.Sarif); err != nil {
+	rejected, err := checkSARIF(in.Sarif)
+	if err != nil {
 		return nil, &apiError{Status: http.StatusBadRequest, Message: "Invalid SARIF. " + err.Error()}
 	}
 	id := randomHex(16)
 	c.s.change(func(*state) {
-		c.repo.SARIF = append(c.repo.SARIF, map[string]any{"id": id, "commit_sha": in.CommitSHA, "ref": in.Ref, "tool_name": in.ToolName})
+		c.repo.SARIF = append(
+			c.repo.SARIF, &sarifUpload{ID: id, CommitSHA: in.CommitSHA, Ref: in.Ref, Tool: in.ToolName, Rejected: rejected},
+		)
 	})
 	return &answer{http.StatusAccepted, map[string]any{"id": id, "url": c.api("/code-scanning/sarifs/%s", id)}}, nil
+}
+
+// sarifUpload is what was handed to code scanning.
+type sarifUpload struct {
+	ID, CommitSHA, Ref, Tool string
+	Rejected                 []string // why it cannot be processed
+	Asked                    int
+}
+
+// getSARIF answers once that an upload is not processed yet.
+// https://docs.github.com/en/rest/code-scanning/code-scanning#get-information-about-a-sarif-upload
+func getSARIF(c *call) (*answer, error) {
+	var found *sarifUpload
+	c.s.change(func(*state) {
+		for _, upload := range c.repo.SARIF {
+			if upload.ID == c.PathValue("id") {
+				upload.Asked++
+				found = upload
+			}
+		}
+	})
+	switch {
+	case found == nil:
+		return nil, notFound()
+	case found.Asked == 1:
+		return ok(map[string]any{"processing_status": "pending"})
+	case len(found.Rejected) > 0:
+		return ok(map[string]any{"processing_status": "failed", "analyses_url": nil, "errors": found.Rejected})
+	}
+	return ok(map[string]any{
+		"processing_status": "complete", "analyses_url": c.api("/code-scanning/analyses?sarif_id=%s", found.ID), "errors": nil,
+	})
 }

@@ -87,7 +87,7 @@ type repository struct {
 	Queue         []queued
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
-	SARIF         []map[string]any
+	SARIF         []*sarifUpload
 	Deployments   []*deployment
 	Environments  map[string]*environment
 	Secrets, Vars map[string]string

@@ -211,7 +211,7 @@ func TestShapes(t *testing.T) {
 	f.fillSettings()
 	tree := f.git("rev-parse", "main^{tree}")
 	type request struct{ route, path, body string }
-	var comment, review, deployed string
+	var comment, review, deployed, uploaded string
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	requests := []request{                                       // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
@@ -289,6 +289,7 @@ func TestShapes(t *testing.T) {
 			"POST /code-scanning/sarifs", "code-scanning/sarifs",
 			`{"commit_sha":"` + f.main + `","ref":"refs/heads/main","sarif":"` + sarif + `"}`,
 		},
+		{"GET /code-scanning/sarifs/{id}", "code-scanning/sarifs/SARIF", ""},
 	}
 	asked := map[string]bool{}
 	for _, r := range requests {
@@ -301,7 +302,7 @@ func TestShapes(t *testing.T) {
 				continue
 			}
 			found = true
-			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review, "DEPLOYMENT", deployed).Replace(r.path)
+			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review, "DEPLOYMENT", deployed, "SARIF", uploaded).Replace(r.path)
 			status, body, _ := f.send(f.token, method, address, r.body)
 			plain, _, _ := strings.Cut(address, "?")
 			for _, wrong := range official.wrong(method, "/repos/acme/x/"+plain, status, r.body, body) {
@@ -322,6 +323,8 @@ func TestShapes(t *testing.T) {
 				deployed = fmt.Sprintf("%.0f", m["id"])
 			} else if ok && r.route == "POST /pulls/{n}/reviews" {
 				review = fmt.Sprintf("%.0f", m["id"])
+			} else if ok && r.route == "POST /code-scanning/sarifs" {
+				uploaded = fmt.Sprint(m["id"])
 			}
 		}
 		if !found {

@@ -28,7 +28,8 @@ func platformScan(p exchange.Platform, report types.Report, secrets []evidence.S
 	for _, result := range report.Results {
 		for _, pkg := range result.Packages {
 			scan.Packages = append(scan.Packages, evidence.Package{
-				Name: pkg.Name, Version: utils.FormatVersion(pkg), Type: string(result.Type), PURL: purl(pkg.Identifier), Licenses: pkg.Licenses,
+				Name: pkg.Name, Version: utils.FormatVersion(pkg), Type: string(result.Type), PURL: purl(pkg.Identifier),
+				Licenses: pkg.Licenses,
 			})
 		}
 		for _, v := range result.Vulnerabilities {
