@@ -10,6 +10,7 @@ package imageref
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -60,6 +61,20 @@ func ParseRepository(s string) (name.Repository, error) {
 	return repository, nil
 }
 
+// ParseRepositories reads repositories, each once.
+func ParseRepositories(list []string) (all []name.Repository, err error) {
+	for _, text := range list {
+		repository, err := ParseRepository(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, repository) {
+			all = append(all, repository)
+		}
+	}
+	return all, nil
+}
+
 // Host is the registry of a reference by tag or digest, as Ref.Registry gives it;
 // empty if the text is no reference.
 func Host(reference string) string {
@@ -81,6 +96,20 @@ func (r Ref) At(digest string) (Ref, error) { return New(r.repository, digest) }
 // In names the same digest in another repository.
 func (r Ref) In(repository name.Repository) Ref {
 	return Ref{repository: repository, digest: r.digest}
+}
+
+// Copies names the same digest in other repositories, each once.
+func (r Ref) Copies(list []string) (copies []Ref, err error) {
+	repositories, err := ParseRepositories(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, repository := range repositories {
+		if repository != r.repository {
+			copies = append(copies, r.In(repository))
+		}
+	}
+	return copies, nil
 }
 
 // IsZero says that r names nothing.
