@@ -62,7 +62,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 			build.Assemble: assemble.Engine{Images: client},
 			build.BuildKit: buildkit.Engine{
 				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
-				Getenv: call.Getenv,
+				Getenv: call.Getenv, Registry: client,
 			},
 		},
 		Chosen: func(c build.Choice) {
