@@ -147,7 +147,7 @@ var build = Command{
 				"tcp://HOST:PORT (with mutual TLS: ?cacert=FILE&cert=FILE&key=FILE), docker-container://NAME, " +
 				"podman-container://NAME, kube-pod://POD, ssh://HOST, or auto. If empty, auto: BUILDKIT_HOST, else " +
 				"unix:///run/buildkit/buildkitd.sock, else a container of moby/buildkit that Waybill starts in the local Docker and " +
-				"removes at the end.",
+				"removes at the end. A daemon at tcp, ssh or kube-pod pushes its layers by itself, if the registry lets it.",
 		},
 		{
 			Name: "cache", Type: Bool, Default: "false",
