@@ -53,12 +53,22 @@ func Parse(s string) (Ref, error) {
 func ParseRepository(s string) (name.Repository, error) {
 	s = strings.TrimSpace(s)
 	repository, err := name.NewRepository(s, name.StrictValidation)
+	if _, short := ParseLocal(s); err != nil && short == nil {
+		return name.Repository{}, fmt.Errorf("repository %q names no registry: write docker.io/%[1]s if it is on Docker Hub, "+
+			"else the registry's host in front, such as ghcr.io/%[1]s", s)
+	}
 	if err != nil {
 		return name.Repository{}, fmt.Errorf(
 			"repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err,
 		)
 	}
 	return repository, nil
+}
+
+// ParseLocal reads the name of an image on this machine, where acme/app is short
+// for Docker Hub's docker.io/acme/app, as Docker has it.
+func ParseLocal(s string) (name.Repository, error) {
+	return name.NewRepository(strings.TrimSpace(s), name.WeakValidation)
 }
 
 // ParseRepositories reads repositories, each once.

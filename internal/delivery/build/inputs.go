@@ -79,6 +79,11 @@ func (o *Order) parseImages(list []string) error {
 	if len(list) == 0 && !o.local() && !o.Lint {
 		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR, --archive FILE or --load")
 	}
+	if o.docker() && len(list) > 0 {
+		if short, err := imageref.ParseLocal(list[0]); err == nil {
+			list = append([]string{short.Name()}, list[1:]...)
+		}
+	}
 	all, err := imageref.ParseRepositories(list)
 	if err != nil {
 		return outcome.Usagef("--image: %w", err)
