@@ -110,6 +110,58 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 	}
 }
 
+// Every repository that the build pushes to is signed and tagged: the jobs get
+// one list. Jobs that build one of several platforms push to the first alone.
+func TestCopiesAreSigned(t *testing.T) {
+	t.Parallel()
+	var w struct {
+		On struct {
+			Call struct {
+				Outputs map[string]struct{ Value string }
+			} `yaml:"workflow_call"`
+		}
+		Jobs map[string]struct {
+			Outputs map[string]string
+			Steps   []struct {
+				ID, Uses  string
+				With, Env map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"build image": "${{ inputs.image }}\n${{ needs.runners.outputs.several != 'true' && inputs.copies || '' }}\n",
+		"join image":  "${{ inputs.image }}\n${{ inputs.copies }}\n", "sign copies": "${{ inputs.copies }}",
+		"tag copies": "${{ inputs.copies }}", "version copies": "${{ inputs.copies }}",
+	}
+	for name, job := range w.Jobs {
+		for _, step := range job.Steps {
+			for input, value := range step.With {
+				if at := name + " " + input; strings.Contains(value, "inputs.copies") || want[at] != "" {
+					if value != want[at] {
+						t.Errorf("%s is %q, want %q", at, value, want[at])
+					}
+					delete(want, at)
+				}
+			}
+			if step.With["registry_password"] != "" && step.Env["DOCKER_AUTH_CONFIG"] != "${{ secrets.registry_logins }}" {
+				t.Errorf("job %s has no logins for other registries", name)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("the other repositories do not reach %v", want)
+	}
+	for _, output := range []string{"image", "images"} {
+		if got := w.On.Call.Outputs[output].Value; got != "${{ jobs.sign.outputs."+output+" }}" ||
+			w.Jobs["sign"].Outputs[output] != "${{ steps.sign.outputs."+output+" }}" {
+			t.Errorf("the output %s is %s, of %v", output, got, w.Jobs["sign"].Outputs)
+		}
+	}
+}
+
 // What an application may choose of a build reaches the job that builds, and its
 // secrets reach no other job.
 func TestBuildGetsItsInputs(t *testing.T) {
@@ -227,7 +279,7 @@ func TestPullRequestsHoldNothing(t *testing.T) {
 			Env         map[string]string
 			Steps       []struct {
 				Uses, Run string
-				With      map[string]string
+				With, Env map[string]string
 			}
 		}
 	}
@@ -250,6 +302,11 @@ func TestPullRequestsHoldNothing(t *testing.T) {
 				strings.Contains(value, "env.") && name != "db_repository" ||
 				slices.Contains([]string{"builder", "cache", "cache_to", "documents", "registry_identity", "secret_values"}, name) {
 				t.Errorf("preview gets %s: %s", name, value)
+			}
+		}
+		for name, value := range step.Env { // logins go to their registries, and into no RUN
+			if name != "DOCKER_AUTH_CONFIG" || value != "${{ secrets.registry_logins }}" || step.Run != "" {
+				t.Errorf("preview gets the variable %s: %s", name, value)
 			}
 		}
 		if step.With["oci_layout"] != "" || step.With["place"] != "" {

@@ -33,7 +33,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		return build.Result{}, err
 	}
 	access := connect.Access{Call: call, Registry: in.Registry}
-	client := access.RegistryClientTelling(order.Repository.RegistryStr(), build.Paced(time.Now, call.Sayf))
+	client := access.RegistryClientTelling(order.Repository.RegistryStr(), build.Paced(time.Now, "pushed", call.Sayf))
 	if in.Check {
 		return build.Result{}, checkDockerfile(ctx, call, order, client, place)
 	}
@@ -54,15 +54,15 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		call.Sayf("note: %s", note)
 	}
 	order.Warn = func(w build.Warning) { warn(call, source, w) }
-	endGroup := func() {}
+	endGroup, packed := func() {}, build.Paced(time.Now, "packed", call.Sayf)
 	return build.Deliver(ctx, build.Shop{
 		Registry: client,
 		Load:     container(call).Load,
 		Engines: map[string]build.Engine{
-			build.Assemble: assemble.Engine{Images: client},
+			build.Assemble: assemble.Engine{Images: client, Packed: func(n int64) { packed(n, 0) }},
 			build.BuildKit: buildkit.Engine{
 				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
-				Getenv: call.Getenv,
+				Getenv: call.Getenv, Registry: client,
 			},
 		},
 		Chosen: func(c build.Choice) {

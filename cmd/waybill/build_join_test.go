@@ -75,10 +75,15 @@ func TestJoin(t *testing.T) {
 	alone := b.build(dir, "linux/amd64,linux/arm64", notes...)
 	arm, amd := b.build(dir, "linux/arm64", notes...), b.build(dir, "linux/amd64", notes...)
 	output := filepath.Join(t.TempDir(), "output")
-	args := []string{"build", "--image", b.image, "--join", arm["record"] + "," + amd["record"]}
-	code, image, words := call(t, map[string]string{"GITHUB_OUTPUT": output}, args...)
-	if code != outcome.Done || image != alone["image"] {
+	second := registrytest.New(t, nil).Host + "/acme/copy"
+	args := []string{"build", "--image", b.image, "--image", second, "--join", arm["record"] + "," + amd["record"]}
+	code, images, words := call(t, map[string]string{"GITHUB_OUTPUT": output}, args...)
+	image, copied, _ := strings.Cut(images, "\n")
+	if code != outcome.Done || image != alone["image"] || copied != second+"@"+alone["digest"] {
 		t.Fatalf("exit code %d, %s, want %s: %s", code, image, alone["image"], words)
+	}
+	if found, err := registry.New(registry.Options{}).Platforms(t.Context(), parseRef(t, copied)); err != nil || len(found) != 2 {
+		t.Errorf("the copy has the platforms %v, %v", found, err)
 	}
 	joined := parseOutputs(t, output)
 	if joined["platforms"] != alone["platforms"] {

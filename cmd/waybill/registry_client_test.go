@@ -6,11 +6,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // A token of GitHub's reaches GitHub's registry alone, whatever host an image's
@@ -91,4 +93,42 @@ func writePolicy(t *testing.T, image string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// Logins of DOCKER_AUTH_CONFIG reach the registry of a base image, and no other,
+// where the image itself is pushed nowhere: a pull request's build.
+func TestLoginsReachBaseImages(t *testing.T) {
+	t.Parallel()
+	seen := map[string]*atomic.Value{}
+	serve := func(name string) string {
+		seen[name] = &atomic.Value{}
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, password, ok := r.BasicAuth(); ok {
+				seen[name].Store(user + ":" + password)
+			}
+			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		t.Cleanup(server.Close)
+		return strings.TrimPrefix(server.URL, "http://")
+	}
+	mine, other := serve("mine"), serve("other")
+	env := map[string]string{
+		"HOME": t.TempDir(), "GITHUB_ACTIONS": "true", "DOCKER_AUTH_CONFIG": `{"auths": {"` + mine + `": {"auth": "bWU6aHVudGVyMg=="}}}`,
+	}
+	for _, host := range []string{mine, other} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+host+"/acme/base\nCOPY Dockerfile /\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"build", "--image", "ghcr.io/acme/x", "--oci-layout", filepath.Join(dir, "o"), "--context", dir}
+		code, _, words := call(t, env, args...)
+		shown := regexp.MustCompile(`(?m)^::add-mask::.*$`).ReplaceAllString(words, "")
+		if code != outcome.Broken || !strings.Contains(words, "::add-mask::hunter2\n") || strings.Contains(shown, "hunter2") {
+			t.Errorf("exit code %d: %s", code, words)
+		}
+	}
+	if got := seen["mine"].Load(); got != "me:hunter2" || seen["other"].Load() != nil {
+		t.Errorf("the registries saw %v and %v", got, seen["other"].Load())
+	}
 }

@@ -22,6 +22,9 @@ func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result,
 	access := connect.Access{Call: call, Sigstore: in.Sigstore, Registry: in.Registry}
 	client := access.RegistryClient(image.Registry())
 	o := sign.Options{Image: image, Format: string(storeAs(call, in))}
+	if o.Copies, err = image.Copies(in.Copies); err != nil {
+		return sign.Result{}, outcome.Usagef("--copies: %w", err)
+	}
 	if err := o.Read(ctx, client, sign.Sources{
 		SBOMs: in.SBOM, ScanReport: in.ScanReport, Provenance: in.Provenance, Documents: in.Documents, BuildRecord: in.BuildRecord,
 	}); err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/tag"
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
-	"github.com/waybill-dev/waybill/internal/text"
 )
 
 func runTag(ctx context.Context, call *cli.Call, in options.Tag) (tag.Result, error) {
@@ -29,20 +29,25 @@ func runTag(ctx context.Context, call *cli.Call, in options.Tag) (tag.Result, er
 	if err != nil {
 		return tag.Result{}, err
 	}
-	waybill, err := access.Waybill(ctx, connect.Question{Image: image, Policy: in.Policy, App: in.App, Env: in.Env})
+	copies, err := image.Copies(in.Copies)
 	if err != nil {
-		return tag.Result{}, err
-	}
-	if !strings.Contains(in.Image, "@") && waybill.Source.Commit != facts.Commit {
-		return tag.Result{}, outcome.Refusedf("%s has the tag of commit %s, and its evidence does not prove that it was built from it",
-			image, text.Commit(facts.Commit))
+		return tag.Result{}, outcome.Usagef("--copies: %w", err)
 	}
 	if in.DryRun {
 		registry = tag.Nowhere{Reader: registry}
 	}
-	return tag.Run(ctx, registry, tag.Request{
-		Waybill: waybill, Types: in.Tags, Flavor: flavor, Facts: facts, AllowOlder: in.AllowOlder,
-	})
+	question := connect.Question{Image: image, Policy: in.Policy, App: in.App, Env: in.Env, Host: image.Registry()}
+	judge := func(image imageref.Ref) (evidence.Waybill, error) {
+		question.Image = image
+		waybill, err := access.Waybill(ctx, question)
+		question.App = waybill.App // of the first repository, whose name the policy knows
+		return waybill, err
+	}
+	request := tag.Request{Types: in.Tags, Flavor: flavor, Facts: facts, AllowOlder: in.AllowOlder}
+	if !strings.Contains(in.Image, "@") {
+		request.Commit = facts.Commit
+	}
+	return tag.Everywhere(ctx, registry, judge, append([]imageref.Ref{image}, copies...), request)
 }
 
 // tagImage finds the image: by its digest, or as the one that was built from the

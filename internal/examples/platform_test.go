@@ -35,7 +35,8 @@ func (s state) exemptions(selector any) []string {
 	}
 	for _, name := range exempt(selector) {
 		for env := range environments {
-			ns, ok := find(s.all("clusters/"+env+"/namespaces"), "Namespace", func(o render.Object) bool { return o.Name == name })
+			objects := append(s.all("clusters/"+env+"/namespaces"), s.all("namespaces/"+name)...) // one that a cluster may choose
+			ns, ok := find(objects, "Namespace", func(o render.Object) bool { return o.Name == name })
 			if ok && tier(ns) != "platform" || !ok && !slices.Contains(systemNamespaces, name) {
 				problems = append(problems, fmt.Sprintf("leaves out %s, which is not the platform's in %s", name, env))
 			}

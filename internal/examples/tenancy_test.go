@@ -8,7 +8,7 @@ import (
 )
 
 // privileged are the namespaces that may be so, and why stands in their own file.
-var privileged = []string{"node-agents"}
+var privileged = []string{"node-agents", "builds"}
 
 // eachNamespace applies a check to every namespace of every cluster, with what
 // else is made for it.

@@ -10,6 +10,7 @@ package imageref
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -52,12 +53,36 @@ func Parse(s string) (Ref, error) {
 func ParseRepository(s string) (name.Repository, error) {
 	s = strings.TrimSpace(s)
 	repository, err := name.NewRepository(s, name.StrictValidation)
+	if _, short := ParseLocal(s); err != nil && short == nil {
+		return name.Repository{}, fmt.Errorf("repository %q names no registry: write docker.io/%[1]s if it is on Docker Hub, "+
+			"else the registry's host in front, such as ghcr.io/%[1]s", s)
+	}
 	if err != nil {
 		return name.Repository{}, fmt.Errorf(
 			"repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err,
 		)
 	}
 	return repository, nil
+}
+
+// ParseLocal reads the name of an image on this machine, where acme/app is short
+// for Docker Hub's docker.io/acme/app, as Docker has it.
+func ParseLocal(s string) (name.Repository, error) {
+	return name.NewRepository(strings.TrimSpace(s), name.WeakValidation)
+}
+
+// ParseRepositories reads repositories, each once.
+func ParseRepositories(list []string) (all []name.Repository, err error) {
+	for _, text := range list {
+		repository, err := ParseRepository(text)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(all, repository) {
+			all = append(all, repository)
+		}
+	}
+	return all, nil
 }
 
 // Host is the registry of a reference by tag or digest, as Ref.Registry gives it;
@@ -81,6 +106,20 @@ func (r Ref) At(digest string) (Ref, error) { return New(r.repository, digest) }
 // In names the same digest in another repository.
 func (r Ref) In(repository name.Repository) Ref {
 	return Ref{repository: repository, digest: r.digest}
+}
+
+// Copies names the same digest in other repositories, each once.
+func (r Ref) Copies(list []string) (copies []Ref, err error) {
+	repositories, err := ParseRepositories(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, repository := range repositories {
+		if repository != r.repository {
+			copies = append(copies, r.In(repository))
+		}
+	}
+	return copies, nil
 }
 
 // IsZero says that r names nothing.

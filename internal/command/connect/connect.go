@@ -128,8 +128,14 @@ func (a Access) RegistryClient(host string) *registry.Client {
 // RegistryClientTelling is RegistryClient, and tells progress how far a push is.
 func (a Access) RegistryClientTelling(host string, progress func(done, total int64)) *registry.Client {
 	username, password := a.Credentials(host)
+	logins := registry.ParseLogins(a.Call.Env(contract.EnvDockerAuth))
+	for _, secret := range logins.Secrets() {
+		if err := a.Call.Runner.Mask(secret); err != nil {
+			a.Call.Sayf("note: %v", err)
+		}
+	}
 	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
-		Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
+		Logins: logins, Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
 }
 
 func (a Access) clouds(host string) *clouds.Keychain {

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -24,6 +25,7 @@ type Question struct {
 	App    string // if empty, the application that has the image
 	Env    string
 	Keys   []string // files of public keys to accept beside those of the policy
+	Host   string   // whose password the inputs hold; if empty, the image's registry
 }
 
 // Waybill collects the evidence of an image and judges it by a policy file.
@@ -60,7 +62,7 @@ func (a Access) Waybill(ctx context.Context, q Question) (evidence.Waybill, erro
 	if err != nil {
 		return evidence.Waybill{}, err
 	}
-	deps := collect.Deps{Registry: a.RegistryClient(q.Image.Registry()), Verifier: verifier, Server: policy.Server}
+	deps := collect.Deps{Registry: a.RegistryClient(cmp.Or(q.Host, q.Image.Registry())), Verifier: verifier, Server: policy.Server}
 	waybill, err := collect.Verify(ctx, deps, q.Image, policy, time.Now())
 	waybill.App, waybill.Env = q.App, q.Env
 	if err != nil {

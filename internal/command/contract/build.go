@@ -4,6 +4,9 @@ var (
 	inputImage = Input{Name: "image", Type: String, Required: true, Positional: true, Placeholder: "IMAGE",
 		Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A tag is refused: it may name another image by the time " +
 			"it is used."}
+	inputCopies = Input{Name: "copies", Type: List, Commas: true, Placeholder: "REPO",
+		Doc: "Other repositories that have the image by the same digest, as `build` pushed it there. They are treated like the first. " +
+			"The password for a registry is that of the image's own; DOCKER_AUTH_CONFIG and docker login give the others."}
 	inputFormat = Input{Name: "format", Type: Choice, Values: []string{"text", "json"}, Default: "text", LocalOnly: true,
 		Doc: "Form of the result on standard output."}
 	inputDryRun = Input{Name: "dry_run", Type: Bool, Default: "false", LocalOnly: true,
@@ -144,7 +147,7 @@ var build = Command{
 				"tcp://HOST:PORT (with mutual TLS: ?cacert=FILE&cert=FILE&key=FILE), docker-container://NAME, " +
 				"podman-container://NAME, kube-pod://POD, ssh://HOST, or auto. If empty, auto: BUILDKIT_HOST, else " +
 				"unix:///run/buildkit/buildkitd.sock, else a container of moby/buildkit that Waybill starts in the local Docker and " +
-				"removes at the end.",
+				"removes at the end. A daemon at tcp, ssh or kube-pod pushes its layers by itself, if the registry lets it.",
 		},
 		{
 			Name: "cache", Type: Bool, Default: "false",

@@ -33,6 +33,7 @@ var tag = Command{
 			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. A repository alone means the image that was built from " +
 				"the run's commit, found by its tag sha-1234567 and proven by its evidence. Any other tag is refused.",
 		},
+		inputCopies,
 		{
 			Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]",
 			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver` (of v1.2.3: 1.2.3, 1.2, 1 and " +

@@ -18,9 +18,13 @@ var (
 	EnvGitHubServer   = EnvVar{"GITHUB_SERVER_URL", false, "root of GitHub's pages, for links; default https://github.com"}
 	EnvCosignPassword = EnvVar{"COSIGN_PASSWORD", true, "password of the private key given with --key; empty for a key without one"}
 	EnvDockerConfig   = EnvVar{"DOCKER_CONFIG", false, "directory of the config.json with registry credentials; default ~/.docker"}
-	EnvHome           = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
-	EnvPath           = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
-	EnvBuildkitHost   = EnvVar{
+	EnvDockerAuth     = EnvVar{
+		"DOCKER_AUTH_CONFIG", true,
+		"logins for registries, as JSON of config.json with auths; they come before those of DOCKER_CONFIG",
+	}
+	EnvHome         = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
+	EnvPath         = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
+	EnvBuildkitHost = EnvVar{
 		"BUILDKIT_HOST", false,
 		"address of the BuildKit daemon when --builder is not given or auto; if empty, the local socket, else a container",
 	}
@@ -49,7 +53,8 @@ var (
 // that nothing else is read.
 func Environment() []EnvVar {
 	return []EnvVar{
-		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvHome, EnvPath,
-		EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI, EnvSharedGoCache, EnvCacheHome,
+		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvHome,
+		EnvPath, EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI,
+		EnvSharedGoCache, EnvCacheHome,
 	}
 }

@@ -26,7 +26,7 @@ var sign = Command{
 	Example: "waybill sign ghcr.io/acme/backend@sha256:… --documents ghcr.io/acme/backend@sha256:… --build-record " +
 		"ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
-		inputImage,
+		inputImage, inputCopies,
 		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest."},
 		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of {scan.report} to attest."},
 		{
@@ -52,6 +52,8 @@ var sign = Command{
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
+		{"image", "The image that is signed, REPOSITORY@sha256:…."},
+		{"images", "JSON list of the images that are signed, by digest, one for each repository."},
 		{"signer", "Who signed: the certificate's identity, or the key's fingerprint."},
 		{"log_index", "Index of the signature in the transparency log; empty without one."},
 	},

@@ -227,6 +227,7 @@ type Scan struct {
 // Sign are the inputs of waybill sign.
 type Sign struct {
 	Image       string   `input:"image"`
+	Copies      []string `input:"copies"`
 	SBOM        []string `input:"sbom"`
 	ScanReport  string   `input:"scan_report"`
 	Documents   string   `input:"documents"`
@@ -254,6 +255,7 @@ type Verify struct {
 // Tag are the inputs of waybill tag.
 type Tag struct {
 	Image      string   `input:"image"`
+	Copies     []string `input:"copies"`
 	Tags       []string `input:"tags"`
 	Flavor     []string `input:"flavor"`
 	AllowOlder bool     `input:"allow_older"`

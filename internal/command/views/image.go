@@ -140,7 +140,9 @@ func Scan(in options.Scan, s Scanned) show.View {
 
 // Sign renders what was signed.
 func Sign(_ options.Sign, r sign.Result) show.View {
-	v := show.View{Text: r.Image.String() + "\n", Outputs: map[string]string{"signer": r.Signer.Identity, "log_index": ""}}
+	v := show.View{Text: strings.Join(r.Images(), "\n") + "\n", Outputs: map[string]string{
+		"image": r.Image.String(), "images": compact(r.Images()), "signer": r.Signer.Identity, "log_index": "",
+	}}
 	if r.Signer.Key != "" {
 		v.Outputs["signer"] = r.Signer.Key
 	}
@@ -156,7 +158,9 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 	for _, kind := range r.Kept {
 		v.Linef("kept     %s, which is there already", kind)
 	}
-	v.Linef("verified %s, signed by %s", r.Image.Short(), r.Signer.Name())
+	for _, image := range append([]sign.Result{r}, r.Copies...) {
+		v.Linef("verified %s in %s, signed by %s", image.Image.Short(), image.Image.Repository(), image.Signer.Name())
+	}
 	return v
 }
 

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -50,6 +51,9 @@ type Request struct {
 	// the platforms are added; none if empty.
 	Cache       string
 	Compression Compression // of the layers
+	// Push is where the image goes. An engine may push images of platforms there,
+	// untagged; Deliver pushes what is left, and the index.
+	Push []name.Repository
 	Extras
 }
 

@@ -96,6 +96,7 @@ type PlatformImage struct {
 
 // Deliver builds, pushes the index last, and then its record.
 func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
+	o.Push = o.Repositories()
 	built, engine, err := Run(ctx, s.Engines, o.Engine, o.Request, o.Recipe, s.Chosen)
 	s.Built()
 	if err != nil {

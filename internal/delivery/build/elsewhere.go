@@ -203,12 +203,9 @@ func (p *Place) findDockerfile(stdin io.Reader) error {
 
 // unpack writes a tar into the context. No entry gets out of it.
 func (p *Place) unpack(stdin io.Reader, decompress func(io.Reader) (io.ReadCloser, error)) (err error) {
-	trouble := func(err error) error {
-		return fmt.Errorf("--context -: standard input holds no whole tar: %w", err)
-	}
 	plain, err := decompress(stdin)
 	if err != nil {
-		return trouble(err)
+		return fmt.Errorf("--context -: standard input holds no whole tar: %w", err)
 	}
 	defer func() { err = outcome.Join(err, plain.Close()) }()
 	root, err := os.OpenRoot(p.Context)
@@ -216,8 +213,24 @@ func (p *Place) unpack(stdin io.Reader, decompress func(io.Reader) (io.ReadClose
 		return fmt.Errorf("open the build context: %w", err)
 	}
 	defer func() { err = outcome.Join(err, root.Close()) }()
-	files, count := tar.NewReader(plain), 0
-	for ; ; count++ {
+	return unpackEntries(root, plain, tarLimits{entries: maxContextEntries, bytes: maxContextBytes})
+}
+
+// Limits of a tar as a build context: more than any source tree has, and less than
+// fills a runner.
+const (
+	maxContextEntries = 1_000_000
+	maxContextBytes   = 16 << 30
+)
+
+type tarLimits struct {
+	entries int
+	bytes   int64 // of files, unpacked
+}
+
+func unpackEntries(root *os.Root, plain io.Reader, limits tarLimits) error {
+	files, limit := tar.NewReader(plain), limits.bytes
+	for count := 0; ; count++ {
 		header, err := files.Next()
 		if err == io.EOF && count > 0 {
 			return nil
@@ -226,7 +239,15 @@ func (p *Place) unpack(stdin io.Reader, decompress func(io.Reader) (io.ReadClose
 			err = errors.New("it is empty")
 		}
 		if err != nil {
-			return trouble(err)
+			return fmt.Errorf("--context -: standard input holds no whole tar: %w", err)
+		}
+		if count == limits.entries {
+			return outcome.Usagef("--context -: the tar holds more than %d entries, which is the limit of a build context: "+
+				"leave out what the Dockerfile does not copy", limits.entries)
+		}
+		if limits.bytes -= header.Size; limits.bytes < 0 {
+			return outcome.Usagef("--context -: %s: the tar's files are larger than the limit of a build context (%d bytes): "+
+				"leave out what the Dockerfile does not copy", header.Name, limit)
 		}
 		if err := unpackEntry(root, header, files); err != nil {
 			return fmt.Errorf("--context -: %s: %w", header.Name, err)

@@ -349,6 +349,9 @@ func TestEngines(t *testing.T) {
 	t.Run("base for another platform", func(t *testing.T) { t.Parallel(); testWrongPlatform(t, l) })
 	t.Run("same commit", func(t *testing.T) { t.Parallel(); testSameCommit(t, l) })
 	t.Run("compression", func(t *testing.T) { t.Parallel(); testCompression(t, l) })
+	t.Run("remote", func(t *testing.T) { t.Parallel(); testRemote(t, l) })
+	t.Run("remote cannot push", func(t *testing.T) { t.Parallel(); testRemoteCannotPush(t, l) })
+	t.Run("remote that fails", func(t *testing.T) { t.Parallel(); testRemoteThatFails(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 

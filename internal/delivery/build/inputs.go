@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,15 +79,14 @@ func (o *Order) parseImages(list []string) error {
 	if len(list) == 0 && !o.local() && !o.Lint {
 		return outcome.Usagef("build needs --image REPOSITORY to push to, or --oci-layout DIR, --archive FILE or --load")
 	}
-	var all []name.Repository
-	for _, text := range list {
-		repository, err := imageref.ParseRepository(text)
-		if err != nil {
-			return outcome.Usagef("--image: %w", err)
+	if o.docker() && len(list) > 0 {
+		if short, err := imageref.ParseLocal(list[0]); err == nil {
+			list = append([]string{short.Name()}, list[1:]...)
 		}
-		if !slices.Contains(all, repository) {
-			all = append(all, repository)
-		}
+	}
+	all, err := imageref.ParseRepositories(list)
+	if err != nil {
+		return outcome.Usagef("--image: %w", err)
 	}
 	if len(all) > 0 {
 		o.Repository, o.Also = all[0], all[1:]

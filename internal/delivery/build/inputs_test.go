@@ -264,7 +264,8 @@ func TestEpoch(t *testing.T) {
 	}
 }
 
-// A cache is of one repository and one branch. What is about no branch writes none.
+// A cache is of one repository and one branch. What is about no branch, such as a
+// pull request, reads and writes none: the default branch reads what it wrote.
 func TestCacheBeside(t *testing.T) {
 	t.Parallel()
 	repository, err := name.NewRepository("ghcr.io/acme/app")

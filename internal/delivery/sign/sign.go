@@ -54,7 +54,8 @@ type Deps struct {
 // Options say what to sign.
 type Options struct {
 	Image   imageref.Ref
-	Format  string // Bundle, Legacy or Both
+	Copies  []imageref.Ref // of the image in other repositories
+	Format  string         // Bundle, Legacy or Both
 	SBOMs   []json.RawMessage
 	Scan    *evidence.ScanReport
 	Build   *evidence.BuildRecord
@@ -69,10 +70,57 @@ type Result struct {
 	Written  []string        `json:"written,omitempty"`  // kinds of record signed now
 	Kept     []string        `json:"kept,omitempty"`     // kinds of record that were there
 	Notes    []string        `json:"notes,omitempty"`    // what the reader should know
+	Copies   []Result        `json:"copies,omitempty"`   // of the same image in other repositories
 }
 
-// Run signs, stores and reads back.
+// Images lists the image in every repository, the first one first.
+func (r Result) Images() []string {
+	images := []string{r.Image.String()}
+	for _, c := range r.Copies {
+		images = append(images, c.Image.String())
+	}
+	return images
+}
+
+// Run signs the image and every copy of it. Nothing is signed anywhere unless
+// every repository has the image whole.
 func Run(ctx context.Context, d Deps, o Options) (Result, error) {
+	for _, image := range append([]imageref.Ref{o.Image}, o.Copies...) {
+		if err := whole(ctx, d.Registry, image); err != nil {
+			return Result{}, err
+		}
+	}
+	result, err := signOne(ctx, d, o)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, o.Image = range o.Copies {
+		c, err := signOne(ctx, d, o)
+		if err != nil {
+			done := strings.Join(result.Images(), " and ")
+			return Result{}, fmt.Errorf("%s is signed, and not %s: run sign again: %w", done, o.Image, err)
+		}
+		result.Copies = append(result.Copies, c)
+	}
+	return result, nil
+}
+
+// whole reports, by its error, what a repository lacks of an image.
+func whole(ctx context.Context, client *registry.Client, image imageref.Ref) error {
+	contents, err := client.Contents(ctx, image)
+	for _, p := range contents.Platforms {
+		if err == nil {
+			_, err = client.Manifest(ctx, p.Ref)
+		}
+	}
+	if registry.IsNotFound(err) {
+		return outcome.Refusedf("nothing was signed: %s is not whole in its repository: run build again for that repository: %w", image, err)
+	}
+	return err
+}
+
+// signOne signs, stores and reads back.
+func signOne(ctx context.Context, d Deps, o Options) (Result, error) {
 	claims, err := claims(o)
 	if err != nil {
 		return Result{}, err

@@ -55,6 +55,8 @@ type Request struct {
 	Types   []string // raw:VALUE, sha, ref, …
 	Flavor  Flavor
 	Facts   Facts
+	// Commit, if not empty, is the one that the image must be proven to be built from.
+	Commit string
 	// AllowOlder lets a tag move back to an image of an older commit.
 	AllowOlder bool
 }
@@ -64,6 +66,37 @@ type Result struct {
 	Tags    []string         `json:"tags"` // references, REPOSITORY:TAG
 	Notes   []string         `json:"notes,omitempty"`
 	Waybill evidence.Waybill `json:"waybill"`
+}
+
+// Everywhere judges an image in every repository that has it, and then tags it in
+// each. No repository gets a tag unless the image passes in all of them.
+func Everywhere(
+	ctx context.Context, registry Shelf, judge func(imageref.Ref) (evidence.Waybill, error), images []imageref.Ref, r Request,
+) (all Result, err error) {
+	waybills := make([]evidence.Waybill, len(images))
+	for i, image := range images {
+		w, err := judge(image)
+		if err == nil {
+			err = rules.Refusal(w.Decision, w)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		if r.Commit != "" && w.Source.Commit != r.Commit {
+			return Result{}, outcome.Refusedf("%s has the tag of commit %s, and its evidence does not prove that it was built from it",
+				image, text.Commit(r.Commit))
+		}
+		waybills[i] = w
+	}
+	all.Waybill = waybills[0]
+	for _, r.Waybill = range waybills {
+		one, err := Run(ctx, registry, r)
+		all.Tags, all.Notes = append(all.Tags, one.Tags...), append(all.Notes, one.Notes...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // Run plans and writes the tags. Where writing fails, the result holds those that

@@ -47,7 +47,7 @@ func (e *Error) hint() string {
 	switch {
 	case e.Status == http.StatusUnauthorized:
 		return " (not logged in, or with a wrong password: docker login, WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD, " +
-			"or --registry-identity for a registry of AWS, Google or Azure)"
+			"DOCKER_AUTH_CONFIG (the secret registry_logins of deliver.yml), or --registry-identity for a registry of AWS, Google or Azure)"
 	case e.Status == http.StatusForbidden:
 		return " (the login is not allowed to: ghcr.io needs the permission packages, read to pull and write to push, and the " +
 			"package must grant it to this repository)"

@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // layoutRepository is the repository of a served layout.
@@ -53,7 +53,7 @@ func ServeLayout(ctx context.Context, dir string) (ref imageref.Ref, stop func()
 	}
 	server := &http.Server{Handler: served{root, index.Manifests[0]}, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }() // ends with stop
-	stop = func() { _ = errors.Join(server.Close(), root.Close()) }
+	stop = func() { _ = outcome.Join(server.Close(), root.Close()) }
 	ref, err = imageref.Parse(fmt.Sprintf("%s/%s@%s", listener.Addr(), layoutRepository, index.Manifests[0].Digest))
 	if err != nil {
 		stop()

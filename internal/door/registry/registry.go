@@ -29,6 +29,8 @@ type Options struct {
 	// Username and Password go to the host of Registry alone, before Keychain
 	// is asked.
 	Registry, Username, Password string
+	// Logins are asked before Keychain.
+	Logins Logins
 	// Clouds, if not nil, is asked last: for registries whose passwords are had
 	// from their cloud.
 	Clouds authn.Keychain
@@ -60,6 +62,7 @@ func New(o Options) *Client {
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
+	c.keychain = authn.NewMultiKeychain(o.Logins, c.keychain)
 	if o.Registry != "" && o.Password != "" {
 		c.keychain = authn.NewMultiKeychain(login{o.Registry, o.Username, o.Password}, c.keychain)
 	}

@@ -172,7 +172,10 @@ func (d *demo) seed(name, example string) (githubd.Seed, error) {
 		filepath.Join(d.o.Root, "examples", example), files,
 		strings.NewReplacer("ghcr.io/acme", urls.Registry+"/acme", issuerURL, urls.Issuer),
 	)
-	return githubd.Seed{Name: name, Dir: files, Private: true, Author: developer, Message: "Start from Waybill's example"}, err
+	if err != nil {
+		return githubd.Seed{}, err
+	}
+	return githubd.Seed{Name: name, Dir: files, Private: true, Author: developer, Message: "Start from Waybill's example"}, nil
 }
 
 // config makes the config repository. What decides about trust stands in its

@@ -6,11 +6,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/rehearsal/bases"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
 )
+
+// Copy is the second repository that the frontend's image goes to.
+const Copy = "copies/frontend"
 
 // Supported says why this machine cannot build a Dockerfile with RUN, or nil.
 func Supported(tools string) error {
@@ -48,6 +52,9 @@ func (d *demo) frontend(ctx context.Context) error {
 		return nil
 	}
 	seed, err := d.seed(frontRepo, "site")
+	if err == nil {
+		err = d.copied(filepath.Join(seed.Dir, ".github", "workflows", "ci.yml"))
+	}
 	if err != nil {
 		return err
 	}
@@ -56,6 +63,18 @@ func (d *demo) frontend(ctx context.Context) error {
 		return err
 	}
 	return d.push(ctx, frontRepo)
+}
+
+// copied makes the application's image go to a second repository too.
+func (d *demo) copied(workflow string) error {
+	data, err := os.ReadFile(workflow)
+	if err != nil {
+		return err
+	}
+	image := "      image: " + d.sandbox.URLs().Registry + "/" + frontRepo + "\n"
+	copies := "      copies: " + d.sandbox.URLs().Registry + "/" + Copy + "\n"
+	text := strings.Replace(string(data), image, image+copies, 1)
+	return os.WriteFile(workflow, []byte(text), 0o644)
 }
 
 // socket makes the directory of the BuildKit daemon, and says to the jobs where

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/rehearsal"
 	"github.com/waybill-dev/waybill/internal/rehearsal/demo"
 )
@@ -33,6 +35,7 @@ func frontendFollows(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, to
 			t.Errorf("the frontend's log lacks %q:\n%s", says, log)
 		}
 	}
+	copied(ctx, t, s, string(log))
 	for name, overlay := range map[string]string{
 		"backend": "apps/backend/overlays/dev/kustomization.yaml", "frontend": "apps/frontend/overlays/dev/values.yaml",
 	} {
@@ -55,4 +58,24 @@ func frontendFollows(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, to
 		return
 	}
 	t.Error("the frontend's promotion is not open")
+}
+
+// copied sees that the image is in the second repository too, signed and tagged
+// by the same jobs.
+func copied(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, log string) {
+	t.Helper()
+	client, host := registry.New(registry.Options{}), s.URLs().Registry
+	first, err := client.Resolve(ctx, host+"/acme/frontend:main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := client.Resolve(ctx, host+"/"+demo.Copy+":main")
+	if err != nil || second.Digest() != first.Digest() {
+		t.Errorf("the copy's tag names %s, %v; want %s", second, err, first)
+	}
+	for _, image := range []imageref.Ref{first, second} {
+		if says := "verified " + image.Short() + " in " + image.Repository() + ", signed by "; !strings.Contains(log, says) {
+			t.Errorf("the frontend's log lacks %q", says)
+		}
+	}
 }

@@ -40,6 +40,9 @@ import (
 type Engine struct {
 	Images Images // where base images are read
 	Dir    string // for temporary files; empty is the system's
+	// Packed, if not nil, is called while layers are compressed, also by several at
+	// once, with the bytes of all files that are in.
+	Packed func(bytes int64)
 }
 
 var _ build.Engine = Engine{}
@@ -77,7 +80,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
-		compression: r.Compression,
+		compression: r.Compression, packed: e.Packed,
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -262,5 +263,30 @@ func TestResolveStaysBelowTheRoot(t *testing.T) {
 	}
 	if _, _, err := resolve(root, "/a/loop", true); err == nil || !strings.Contains(err.Error(), "too many levels") {
 		t.Errorf("a symlink to itself: %v", err)
+	}
+}
+
+// While layers are compressed the engine says how much is in, and at the end all.
+func TestPackingTellsItsProgress(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY large /\n", "large": strings.Repeat("x", 3<<20)})
+	file, err := build.ReadDockerfile(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var told []int64
+	e := Engine{Dir: t.TempDir(), Packed: func(n int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, n)
+	}}
+	built, err := e.Build(t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer built.Close()
+	if len(told) < 3 || slices.Max(told) < 3<<20 || slices.Max(told) > 4<<20 { // the platforms share the layer
+		t.Errorf("told %v", told)
 	}
 }

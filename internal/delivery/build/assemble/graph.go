@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -38,6 +39,8 @@ type shared struct {
 	warn    func(build.Warning)
 
 	compression build.Compression
+	packed      func(bytes int64) // see Engine
+	total       atomic.Int64      // bytes in layers
 
 	mu     sync.Mutex
 	states map[string]*state // by key

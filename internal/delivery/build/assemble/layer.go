@@ -92,7 +92,7 @@ func (e *shared) writeLayer(before, after *node) (_ *layer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	plain := &counter{w: zip, hash: sha256.New()}
+	plain := &counter{w: zip, hash: sha256.New(), wrote: e.wrote}
 	buffered := bufio.NewWriterSize(plain, 256<<10)
 	w := &layerWriter{ctx: e.ctx, tar: tar.NewWriter(buffered), epoch: e.epoch, names: map[*inode]string{}}
 	if err := w.diff("", before, after); err != nil {
@@ -104,16 +104,27 @@ func (e *shared) writeLayer(before, after *node) (_ *layer, err error) {
 	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n, media: media}, nil
 }
 
+// wrote adds to what all layers hold.
+func (e *shared) wrote(n int) {
+	if total := e.total.Add(int64(n)); e.packed != nil {
+		e.packed(total)
+	}
+}
+
 type counter struct {
-	w    io.Writer
-	hash hash.Hash
-	n    int64
+	w     io.Writer
+	hash  hash.Hash
+	n     int64
+	wrote func(n int) // told of each write, if not nil
 }
 
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.hash.Write(p[:n])
 	c.n += int64(n)
+	if c.wrote != nil {
+		c.wrote(n)
+	}
 	return n, err
 }
 

@@ -2,11 +2,14 @@
 // the only importer of BuildKit's client.
 //
 // The daemon is asked for one solve per builder, for all of that builder's
-// platforms; what it built comes back as an OCI layout on disk, from which the
-// images of the platforms are taken. Attestation manifests stay behind: the
+// platforms. What a daemon of this machine built comes back as an OCI layout on
+// disk, from which the images of the platforms are taken. A remote daemon pushes
+// it to the registry by itself, untagged, and the images are read there, so that
+// no layer passes through this machine. Attestation manifests stay behind: the
 // provenance that BuildKit adds is read for the digests of base images and then
 // dropped, because Waybill attests in its own step, with its own identity.
-// Nothing is pushed here, so a build that is cancelled leaves nothing.
+// The index that is delivered is made and pushed by the caller, last: a build that
+// fails or is cancelled leaves nothing that has a name or is ever signed.
 //
 // A cache that cannot be read or written is a warning: the image is built without.
 package buildkit
@@ -51,6 +54,9 @@ type Engine struct {
 	// Getenv reads what caches of the clouds and of Actions need; nil reads nothing.
 	Getenv func(name string) string
 	Dir    string // for temporary files; empty is the system's
+	// Registry reads what a remote daemon has pushed. If nil, every image comes
+	// through this machine.
+	Registry Registry
 
 	alone bool // whether one daemon builds, so that the terminal is its own
 }
@@ -89,7 +95,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	group, ctx := errgroup.WithContext(ctx)
 	for i, address := range addresses {
 		group.Go(func() (err error) {
-			results[i], err = e.solve(ctx, address, filepath.Join(dir, strconv.Itoa(i)), byAddress[address], r, file)
+			results[i], err = e.solve(ctx, task{r, address, filepath.Join(dir, strconv.Itoa(i)), byAddress[address], file})
 			return err
 		})
 	}
@@ -118,46 +124,83 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	return built, nil
 }
 
-// solve has one daemon build for its platforms.
-func (e Engine) solve(
-	ctx context.Context, address, dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile,
-) (result, error) {
+// task is what one daemon builds.
+type task struct {
+	build.Request
+	address, dir string // of the daemon, and for its layers
+	platforms    []build.Platform
+	file         *build.Dockerfile
+}
+
+// solve has one daemon build for its platforms. A remote one pushes what it has
+// built by itself; if it cannot, the image comes through this machine.
+func (e Engine) solve(ctx context.Context, t task) (found result, err error) {
 	start := time.Now()
-	c, err := connect(ctx, address, file, r)
+	c, err := connect(ctx, t.address, t.file, t.Request)
 	if err != nil {
 		return result{}, err
 	}
 	defer c.Close()
-	options, err := e.options(dir, platforms, r, file)
+	options, err := e.options(t)
 	if err != nil {
 		return result{}, err
 	}
-	if err := checkBases(ctx, c, r, platforms, file); err != nil {
+	if err := checkBases(ctx, c, t.Request, t.platforms, t.file); err != nil {
 		return result{}, err
 	}
+	done, pushed := answer{}, false
+	if e.pushes(t) {
+		done, pushed = e.run(ctx, c, t, pushing(options, t)), true
+		if cannotPush(done.err) && ctx.Err() == nil {
+			e.Container.say("BuildKit at %s cannot push to the registry, so the image comes through this machine: %s",
+				t.address, strings.TrimPrefix(firstLine(done.err.Error()), "failed to solve: "))
+			steps := done.steps
+			done, pushed = e.run(ctx, c, t, options), false
+			done.steps = steps
+		}
+	} else {
+		done = e.run(ctx, c, t, options)
+	}
+	if ctx.Err() != nil {
+		return result{}, fmt.Errorf("build with BuildKit at %s: %w", t.address, context.Cause(ctx))
+	}
+	if warned := warn(t.Request, t.file, done.warnings); done.err == nil && warned != nil {
+		return result{}, warned
+	}
+	if done.err != nil {
+		return result{}, fmt.Errorf("build with BuildKit at %s: %w", t.address, located(t.file, done.err))
+	}
+	if pushed {
+		found, err = e.readPushed(ctx, t, done.response)
+	} else {
+		found, err = readResult(t.dir, t.platforms)
+	}
+	found.took, found.steps = time.Since(start), done.steps
+	return found, err
+}
+
+// answer is how a solve ended.
+type answer struct {
+	response *client.SolveResponse
+	warnings []client.VertexWarning
+	steps    []build.Step
+	err      error
+}
+
+// run carries a solve out, and shows what it does.
+func (e Engine) run(ctx context.Context, c *client.Client, t task, options client.SolveOpt) (a answer) {
 	statuses, seen := make(chan *client.SolveStatus), newWatch(e.Container.say)
 	var group errgroup.Group
-	var warnings []client.VertexWarning
 	group.Go(func() (err error) {
-		warnings, err = show(e.Progress, e.alone, seen.through(statuses))
+		a.warnings, err = show(e.Progress, e.alone, seen.through(statuses))
 		return err
 	})
-	_, err = c.Solve(ctx, nil, options, statuses) // closes statuses
+	response, err := c.Solve(ctx, nil, options, statuses) // closes statuses
 	if shown := group.Wait(); err == nil {
 		err = shown
 	}
-	if ctx.Err() != nil {
-		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, context.Cause(ctx))
-	}
-	if warned := warn(r, file, warnings); err == nil && warned != nil {
-		return result{}, warned
-	}
-	if err != nil {
-		return result{}, fmt.Errorf("build with BuildKit at %s: %w", address, located(file, err))
-	}
-	found, err := readResult(dir, platforms)
-	found.took, found.steps = time.Since(start), seen.list()
-	return found, err
+	a.response, a.err, a.steps = response, err, seen.list()
+	return a
 }
 
 // warn hands warnings on. One is an error.
@@ -172,7 +215,8 @@ func warn(r build.Request, file *build.Dockerfile, warnings []client.VertexWarni
 	return err
 }
 
-func (e Engine) options(dir string, platforms []build.Platform, r build.Request, file *build.Dockerfile) (client.SolveOpt, error) {
+func (e Engine) options(t task) (client.SolveOpt, error) {
+	r, file := t.Request, t.file
 	files, err := openContext(r)
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the build context: %w", err)
@@ -181,7 +225,7 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	if err != nil {
 		return client.SolveOpt{}, fmt.Errorf("open the Dockerfile's directory: %w", err)
 	}
-	from, to, err := e.caches(r, platforms)
+	from, to, err := e.caches(r, t.platforms)
 	if err != nil {
 		return client.SolveOpt{}, err
 	}
@@ -214,10 +258,10 @@ func (e Engine) options(dir string, platforms []build.Platform, r build.Request,
 	return client.SolveOpt{
 		AllowedEntitlements: r.Allow,
 		Frontend:            "dockerfile.v0",
-		FrontendAttrs:       attributes(platforms, r, file),
+		FrontendAttrs:       attributes(t.platforms, r, file),
 		LocalMounts:         mounts,
 		Exports: []client.ExportEntry{{
-			Type: client.ExporterOCI, OutputDir: dir, Attrs: exported(r.Compression),
+			Type: client.ExporterOCI, OutputDir: t.dir, Attrs: exported(r.Compression),
 		}},
 		CacheImports: from, CacheExports: to,
 		Session: attachables,

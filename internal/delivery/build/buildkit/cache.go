@@ -15,10 +15,12 @@ import (
 // https://github.com/moby/buildkit#cache
 var cacheTypes = []string{"registry", "local", "inline", "gha", "s3", "azblob"}
 
-// The tokens of the cache of Actions. GitHub puts them into the environment of
-// actions that are JavaScript, and of no run step, which every step of a composite
-// action is.
+// The tokens of the cache of Actions. The runner puts them into the environment of
+// actions that are JavaScript or a container, and of no run step, which every step
+// of a composite action is.
 // https://github.com/moby/buildkit#github-actions-cache-experimental
+// https://github.com/actions/runner, src/Runner.Worker/Handlers: NodeScriptActionHandler.cs
+// sets them, ScriptHandler.cs does not.
 const (
 	actionsToken = "ACTIONS_RUNTIME_TOKEN"
 	actionsURL   = "ACTIONS_RESULTS_URL"

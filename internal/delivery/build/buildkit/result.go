@@ -46,16 +46,25 @@ func readResult(dir string, platforms []build.Platform) (result, error) {
 	if err != nil {
 		return result{}, fmt.Errorf("read what BuildKit built: %w", err)
 	}
+	return resultOf(index, platforms)
+}
+
+// resultOf takes the images of the platforms out of an index of BuildKit's.
+func resultOf(index v1.ImageIndex, platforms []build.Platform) (result, error) {
 	r := result{images: map[build.Platform]v1.Image{}}
 	if err := r.add(index); err != nil {
 		return result{}, fmt.Errorf("read what BuildKit built: %w", err)
 	}
+	return r, r.complete(platforms)
+}
+
+func (r *result) complete(platforms []build.Platform) error {
 	for _, p := range platforms {
 		if r.images[p] == nil {
-			return result{}, fmt.Errorf("BuildKit built nothing for %s", p)
+			return fmt.Errorf("BuildKit built nothing for %s", p)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // annotationAttestation marks BuildKit's attestation manifests.
