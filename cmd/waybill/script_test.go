@@ -108,17 +108,14 @@ func pushImage(ts *testscript.TestScript, neg bool, args []string) {
 	content := append(args, args[0])[1]
 	var index v1.ImageIndex = empty.Index
 	for _, arch := range []string{"amd64", "arm64"} {
-		image, err := mutate.AppendLayers(
-			mutate.MediaType(empty.Image, types.OCIManifestSchema1), static.NewLayer([]byte(content+arch), types.OCILayer),
-		)
+		layer := static.NewLayer([]byte(content+arch), types.OCILayer)
+		diffID, err := layer.DiffID()
 		ts.Check(err)
-		image, err = mutate.ConfigFile(
-			image,
-			&v1.ConfigFile{
-				OS: "linux", Architecture: arch,
-				RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{{Algorithm: "sha256", Hex: "00"}}},
-			},
-		)
+		image, err := mutate.AppendLayers(mutate.MediaType(empty.Image, types.OCIManifestSchema1), layer)
+		ts.Check(err)
+		image, err = mutate.ConfigFile(image, &v1.ConfigFile{
+			OS: "linux", Architecture: arch, RootFS: v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{diffID}},
+		})
 		ts.Check(err)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{
 			Add: image, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}},
