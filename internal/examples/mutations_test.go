@@ -241,7 +241,7 @@ var mutations = []mutation{
 		"lets through what it cannot judge",
 	},
 	{
-		"signer as in waybill.yaml", "platform/signatures/signed-by-deliver.yaml", "subject: https://github.com/acme/config/",
+		"signer as in waybill.yaml", "platform/signatures/waybill.yaml", "subject: https://github.com/acme/config/",
 		"subject: https://github.com/acme/other/", "trusts https://github.com/acme/other/",
 	},
 	{
@@ -249,8 +249,8 @@ var mutations = []mutation{
 		"waybill.yaml acme/config/.github/workflows/deliver.yml@refs/heads/next",
 	},
 	{
-		"signer as in waybill.yaml", "platform/signatures/signed-by-deliver.yaml", "validationActions: [Deny]",
-		"validationActions: [Audit]", "does not refuse",
+		"signer as in waybill.yaml", "platform/signatures/waybill.yaml", "  validationActions:\n  - Deny\n",
+		"  validationActions:\n  - Audit\n", "does not refuse",
 	},
 	{"alerts", "platform/observability/alerts-nodes.yaml", "[5m]))) > 70", "[5m]))) > 90", "NodeCPUAbove70Percent is not at 70 %"},
 	{

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/cluster"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
@@ -100,6 +101,10 @@ var platformRules = []rule{
 			}
 			return append(problems, s.exemptions(dig(o.Content, "spec", "matchConstraints", "namespaceSelector"))...)
 		})
+		const file = "platform/signatures/waybill.yaml"
+		if command, policy, err := cluster.Rewrite(s.files[file], cfg); err != nil || command == "" || policy != string(s.files[file]) {
+			problems = append(problems, fmt.Sprintf("%s is not what %q writes (%v)", file, command, err))
+		}
 		if !seen {
 			problems = append(problems, "nothing verifies signatures")
 		}

@@ -104,7 +104,7 @@ func TestObjectsFitTheirDefinitions(t *testing.T) {
 			"its definition does not serve the version external-secrets.io/v2",
 		},
 		"namespace of a cluster": {
-			"platform/signatures/signed-by-deliver.yaml", "  name: signed-by-deliver\n",
+			"platform/signatures/waybill.yaml", "  name: signed-by-deliver\n",
 			"  name: signed-by-deliver\n  namespace: kyverno\n", "it belongs to the cluster, and names a namespace",
 		},
 		"misspelt sync option": {

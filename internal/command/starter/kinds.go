@@ -14,6 +14,7 @@ import (
 
 	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/cluster"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/workflows"
 )
@@ -181,7 +182,29 @@ func configFiles(n Names) ([]file, error) {
 		}
 		list[i].data = []byte(text)
 	}
-	return list, nil
+	return list, rewritePolicies(list)
+}
+
+// rewritePolicies writes the policies of the cluster from the filled-in waybill.yaml.
+func rewritePolicies(list []file) error {
+	i := slices.IndexFunc(list, func(f file) bool { return f.name == config.FileName })
+	if i < 0 {
+		return nil
+	}
+	c, err := config.Parse(config.FileName, list[i].data)
+	if err != nil {
+		return err
+	}
+	for i, f := range list {
+		command, policy, err := cluster.Rewrite(f.data, c)
+		switch {
+		case err != nil:
+			return fmt.Errorf("write %s: %w", f.name, err)
+		case command != "":
+			list[i].data = []byte(policy)
+		}
+	}
+	return nil
 }
 
 // starterWorkflow reports whether a file is a workflow of the delivery.

@@ -282,5 +282,6 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	s.deployerChanges()
+	s.written()
 	return s.protection()
 }

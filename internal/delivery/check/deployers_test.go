@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/cluster"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -346,7 +348,94 @@ func onboarded(w *world, t *testing.T) map[string]string {
 			"apps/third/overlays/%s/kustomization.yaml", env,
 		)] = "resources: [../../base]\nimages:\n  - name: third\n    newName: ghcr.io/acme/third\n    digest: " + configrepotest.Placeholder + "\n"
 	}
+	c, err := config.Parse("waybill.yaml", []byte(files["waybill.yaml"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, files[clusterPolicy], err = cluster.Rewrite([]byte(w.Text(t, "main", clusterPolicy)), c); err != nil {
+		t.Fatal(err)
+	}
 	return files
+}
+
+// clusterPolicy is written by waybill policy.
+const clusterPolicy = "platform/signatures/waybill.yaml"
+
+// A policy of the cluster says what waybill.yaml says, or the change is refused: an
+// application that it does not know would not start, and a signer that waybill.yaml
+// no longer trusts would still count.
+func TestPoliciesOfTheClusterFollow(t *testing.T) {
+	t.Parallel()
+	template := exampleWorld(t)
+	text, rules := template.Text(t, "main", clusterPolicy), template.Text(t, "main", "waybill.yaml")
+	added := onboarded(template, t)
+	delete(added, clusterPolicy)
+	const want = "it is not what its command writes from waybill.yaml: run `waybill policy kyverno --name signed-by-deliver"
+	for what, test := range map[string]struct {
+		change map[string]string
+		want   string // empty if nothing is found
+	}{
+		"an application that it does not know": {added, want},
+		"another signer": {
+			map[string]string{"waybill.yaml": strings.Replace(rules, "deliver.yml@refs/heads/main", "deliver.yml@refs/heads/next", 1)}, want,
+		},
+		"an edit by hand": {map[string]string{clusterPolicy: strings.Replace(text, "failurePolicy: Fail", "failurePolicy: Ignore", 1)}, want},
+		"a flag by hand":  {map[string]string{clusterPolicy: strings.Replace(text, "--name", "--mane", 1)}, `"--mane" is no flag of a command that writes a policy`},
+		"an environment that is not there": {
+			map[string]string{clusterPolicy: strings.Replace(text, "--name", "--env moon --name", 1)}, "the command in its head writes nothing: ",
+		},
+		"another command": {
+			map[string]string{clusterPolicy: fewerNamespaces(t, template)},
+			"this change takes protection away: ImageValidatingPolicy signed-by-deliver goes or changes",
+		},
+		"somebody's own policy": {map[string]string{clusterPolicy: strings.Replace(text, "# Written by", "# Once written by", 1)}, ""},
+		"another file":          {map[string]string{"README.md": "# Written by `waybill policy kyverno`\n"}, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			w := template.copy(t)
+			w.images = template.images
+			w.Write(t, "change", "the change", test.change)
+			var got []string
+			for _, line := range w.findings(t, "main", "change") {
+				if strings.HasPrefix(line, clusterPolicy) {
+					got = append(got, line)
+				}
+			}
+			if (len(got) == 0) != (test.want == "") || !strings.Contains(strings.Join(got, "\n"), test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// fewerNamespaces is the policy as another command writes it: it leaves more out.
+func fewerNamespaces(t *testing.T, w *world) string {
+	t.Helper()
+	c, err := config.Parse("waybill.yaml", []byte(w.Text(t, "main", "waybill.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, policy, err := cluster.Rewrite([]byte(strings.Replace(w.Text(t, "main", clusterPolicy), "kube-system,", "kube-system,prod,", 1)), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// What the base has already is a note: it holds up no other change.
+func TestAnOldPolicyHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	w := exampleWorld(t)
+	text := strings.Replace(w.Text(t, "main", clusterPolicy), "failurePolicy: Fail", "failurePolicy: Ignore", 1)
+	w.Write(t, "main", "an edit", map[string]string{clusterPolicy: text})
+	w.Write(t, "change", "the change", map[string]string{"README.md": "Read me.\n"})
+	if got := w.findings(t, "main", "change"); len(got) > 0 {
+		t.Errorf("got %q", got)
+	}
+	if got := strings.Join(w.findings(t, "", "main"), "\n"); !strings.Contains(got, "it is not what its command writes") {
+		t.Errorf("as it stands: %s", got)
+	}
 }
 
 // withText replaces texts of the new deployer.

@@ -36,7 +36,9 @@ func (s *session) protection() error {
 	}
 	if s.policies.base != nil && s.policies.head != nil {
 		for _, w := range admission.Weaker(s.policies.base, s.policies.head) {
-			s.weaker(w.File, w.Line, w.Change)
+			if !s.follows(w.File) {
+				s.weaker(w.File, w.Line, w.Change)
+			}
 		}
 	}
 	s.codeOwners()

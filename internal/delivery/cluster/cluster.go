@@ -121,7 +121,7 @@ func newPolicy(r Request) (policy, error) {
 
 func (p policy) head() string {
 	lines := []string{
-		"Written by `" + p.command() + "` from " + config.FileName + ": change that file, and write this one again.",
+		written + p.command() + "` from " + config.FileName + ": change that file, and write this one again.",
 	}
 	beyond := []string{"what a scan found", "how old a record is", "what provenance and SBOM say"}
 	for _, s := range p.signers {
@@ -151,10 +151,15 @@ func (p policy) head() string {
 	return out.String()
 }
 
-func (p policy) command() string {
-	words := []string{"waybill policy", string(p.Kind)}
-	if p.Env != "" {
-		words = append(words, "--env", p.Env)
+// command is the command line that writes the policy again.
+func (r Request) command() string {
+	words := []string{"waybill policy", string(r.Kind)}
+	for _, flag := range []struct{ name, value string }{
+		{flagEnv, r.Env}, {flagName, r.Name}, {flagExcept, strings.Join(r.Except, ",")}, {flagSecret, r.PullSecret},
+	} {
+		if flag.value != "" {
+			words = append(words, flag.name, flag.value)
+		}
 	}
 	return text.OneLine(strings.Join(words, " "))
 }
