@@ -9,6 +9,7 @@ import "time"
 type Repository struct {
 	Repo   string `input:"repo"`
 	Dir    string `input:"dir"`
+	Path   string `input:"path"`
 	Branch string `input:"branch"`
 }
 

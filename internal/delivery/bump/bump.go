@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -106,7 +107,7 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Commit: tip.Commit, File: change.Place.File, Previous: change.Place.Ref}
+	result := Result{Commit: tip.Commit, File: path.Join(tip.Dir, change.Place.File), Previous: change.Place.Ref}
 	move := rules.Move{Config: tip.Config, Rev: tip.Commit, App: app, Env: env, Deployed: result.Previous, AllowOlder: req.AllowOlder}
 	decision, err := result.decide(ctx, repo, judge, req.Image, move)
 	if err != nil {

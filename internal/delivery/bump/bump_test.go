@@ -56,10 +56,10 @@ func TestBump(t *testing.T) {
 		}
 		head := r.Git(t, "rev-parse", "main")
 		if !result.Changed || result.Commit != head || result.Previous != demo(1) ||
-			result.File != configrepotest.Overlay("demo-api", "dev") || result.Attempts != 1 {
+			result.File != r.Path(configrepotest.Overlay("demo-api", "dev")) || result.Attempts != 1 {
 			t.Errorf("got %+v, main is at %s", result, head)
 		}
-		if got := r.Git(t, "diff", "--numstat", first, head); got != "1\t1\t"+configrepotest.Overlay("demo-api", "dev") {
+		if got := r.Git(t, "diff", "--numstat", first, head); got != "1\t1\t"+r.Path(configrepotest.Overlay("demo-api", "dev")) {
 			t.Errorf("the commit changes %q", got)
 		}
 		message := r.Git(t, "log", "-1", "--format=%B", "main")

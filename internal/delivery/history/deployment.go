@@ -9,6 +9,8 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -49,6 +51,16 @@ type Tip struct {
 	Config *config.Config
 }
 
+// Branch is a branch of Waybill's own, such as that of an application's promotion:
+// waybill/ENV/APP. That of a directory of the repository begins otherwise, so that two
+// directories never share one: waybill/+DIR/ENV/APP. No environment's name has a plus.
+func (t Tip) Branch(parts ...string) string {
+	if t.Dir != "" {
+		parts = append([]string{strings.ReplaceAll("/"+t.Dir, "/", "+")}, parts...)
+	}
+	return "waybill/" + strings.Join(parts, "/")
+}
+
 // ReadTip reads the tip of a branch.
 func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
 	head, err := repo.Head(ctx, branch)
@@ -59,17 +71,26 @@ func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
 	if err != nil {
 		return Tip{}, fmt.Errorf("read %s: %w", branch, err)
 	}
-	cfg, err := Load(snapshot.Files)
+	cfg, err := Load(snapshot)
 	return Tip{Snapshot: snapshot, Config: cfg}, err
 }
 
 // Load reads waybill.yaml from the files of one commit.
-func Load(files map[string][]byte) (*config.Config, error) {
-	data, ok := files[config.FileName]
-	if !ok {
-		return nil, fmt.Errorf("the config repository has no %s at its root: waybill init config writes a first one", config.FileName)
+func Load(s *configrepo.Snapshot) (*config.Config, error) {
+	if data, ok := s.Files[config.FileName]; ok {
+		return config.Parse(path.Join(s.Dir, config.FileName), data)
 	}
-	return config.Parse(config.FileName, data)
+	at, do := "at its root", "waybill init config writes a first one"
+	if s.Dir != "" {
+		at = "in " + s.Dir
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
+		if dir, file := path.Split(name); file == config.FileName {
+			do = fmt.Sprintf("if %s is meant, give --path %s", path.Join(s.Dir, name), path.Join(s.Dir, dir))
+			break
+		}
+	}
+	return nil, fmt.Errorf("the config repository has no %s %s: %s", config.FileName, at, do)
 }
 
 // Change is an edited overlay and what it does to the rendered objects.

@@ -27,7 +27,7 @@ func load(t *testing.T, files map[string]string) (map[string][]byte, config.App)
 	for name, text := range files {
 		data[name] = []byte(text)
 	}
-	cfg, err := history.Load(data)
+	cfg, err := history.Load(&configrepo.Snapshot{Files: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func load(t *testing.T, files map[string]string) (map[string][]byte, config.App)
 
 func TestLoadWithoutConfiguration(t *testing.T) {
 	t.Parallel()
-	if _, err := history.Load(map[string][]byte{}); err == nil || !strings.Contains(err.Error(), "waybill init config writes a first one") {
+	if _, err := history.Load(&configrepo.Snapshot{}); err == nil || !strings.Contains(err.Error(), "waybill init config writes a first one") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -26,6 +26,7 @@ type Local struct {
 	dir    string
 	gitDir string
 	bare   bool
+	only   string // the directory that snapshots are of; empty is all
 	o      LocalOptions
 
 	identityLock sync.Mutex // around the name and email in o
@@ -88,6 +89,21 @@ func OpenLocal(ctx context.Context, dir string, o LocalOptions) (*Local, error) 
 
 // Dir is the top of the working tree, or the bare repository.
 func (l *Local) Dir() string { return l.dir }
+
+func (l *Local) within(dir string) { l.only = dir }
+
+// Prefix is the directory that a path of the working tree is, from its top; empty for
+// the top, and in a bare repository.
+func (l *Local) Prefix(ctx context.Context, dir string) (string, error) {
+	if l.bare {
+		return "", nil
+	}
+	prefix, err := git.Command{Dir: dir, Env: l.o.Env, Args: []string{"rev-parse", "--show-prefix"}}.Line(ctx)
+	if err != nil {
+		return "", fmt.Errorf("find %s in %s: %w", dir, l.dir, err)
+	}
+	return strings.TrimSuffix(prefix, "/"), nil
+}
 
 // DefaultBranch is the remote's default branch where the clone knows it, else
 // the branch that is checked out.
@@ -180,6 +196,16 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
+	outside := make(map[string]string)
+	entries = slices.DeleteFunc(entries, func(e treeEntry) bool {
+		if !kept(l.only, e.path) {
+			outside[e.path] = e.mode + e.sha
+		}
+		return outside[e.path] != ""
+	})
+	if len(entries) > maxSnapshotFiles {
+		return nil, fmt.Errorf("list the files of %s: %w", sha, errTooMany)
+	}
 	large, links := map[string]string{}, map[string]string{}
 	for _, e := range entries {
 		switch {
@@ -193,7 +219,8 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
-	s, targets := &Snapshot{Commit: sha, Files: files, Large: large, Links: links}, make(map[string]string)
+	s := &Snapshot{Commit: sha, Files: files, Large: large, Links: links, outside: fingerprint(l.only, outside)}
+	targets := make(map[string]string)
 	for _, e := range entries {
 		if e.mode == modeLink {
 			targets[e.path] = string(files[e.path])
@@ -348,9 +375,6 @@ func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEn
 		}
 		size, _ := strconv.ParseInt(fields[3], 10, 64) // "-" of a submodule
 		entries = append(entries, treeEntry{mode: fields[0], sha: fields[2], path: path, size: size})
-	}
-	if len(entries) > maxSnapshotFiles {
-		return nil, fmt.Errorf("list the files of %s: %w", sha, errTooMany)
 	}
 	return entries, nil
 }
