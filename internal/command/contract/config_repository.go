@@ -260,8 +260,8 @@ var rollback = Command{
 			Name: "check_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
 		},
-		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername,
-		inputRegistryPassword, inputRegistryIdentity,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."},
@@ -378,7 +378,8 @@ var replayCommand = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to judge. Empty judges all."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to judge. Empty judges all."},
 		{Name: "period", Type: Duration, Default: "90d", Doc: "How far back to judge."},
-		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken,
+		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"stopped", "How many deployments would newly have been stopped."}},
 	Permissions: []Permission{permissionContentsRead, permissionPackagesRead},
@@ -410,7 +411,8 @@ var doctorCommand = Command{
 	Inputs: []Input{
 		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
-		inputPath,
+		{Name: "path", Type: String, Group: Repository, Placeholder: "DIR",
+			Doc: "Directory of the repository that holds waybill.yaml. Empty means its top."},
 		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{

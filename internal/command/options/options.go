@@ -556,6 +556,7 @@ type Init struct {
 type Setup struct {
 	Owner    string   `input:"owner"`
 	Config   string   `input:"config"`
+	Path     string   `input:"path"`
 	Infra    string   `input:"infra"`
 	App      []string `input:"app"`
 	Team     string   `input:"team"`

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -19,6 +20,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as bump uses it.
@@ -36,6 +38,7 @@ type Request struct {
 	Branch     string
 	AllowOlder bool
 	Run        string // URL of the run that bumps, for the commit
+	Repository string // OWNER/NAME of the config repository on GitHub, if it is there
 	// Propose opens a pull request for the image, and is called where the first
 	// environment of the application takes changes by pull request only. If nil,
 	// such an environment is refused.
@@ -119,6 +122,9 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	if err := rules.Refusal(decision, result.Waybill); err != nil {
 		return result, err
 	}
+	if err := req.notOfItself(ctx, repo, tip, result.Waybill); err != nil {
+		return result, err
+	}
 	commit, err := repo.Commit(ctx, configrepo.Request{
 		Branch: req.Branch, Expect: tip.Commit, Parent: tip.Commit,
 		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
@@ -133,6 +139,28 @@ func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request)
 	}
 	result.Changed, result.Commit = true, commit
 	return result, nil
+}
+
+// notOfItself refuses an image that was built from a commit of Waybill's in this very
+// repository. Its source is as it was before: if the image entered, its commit would
+// start the next build, and so on for ever.
+func (r Request) notOfItself(ctx context.Context, repo Repository, tip history.Tip, w evidence.Waybill) error {
+	commit, ours := strings.CutPrefix(rules.Origin(w), r.Repository+"@")
+	if !ours {
+		return nil
+	}
+	entries, err := repo.Log(ctx, commit, "", 1)
+	switch {
+	case errors.Is(err, configrepo.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look whether Waybill made the commit %s: %w", text.Commit(commit), err)
+	case len(entries) == 0 || history.Trailer(entries[0].Message, history.TrailerVerb) == "":
+		return nil
+	}
+	return outcome.Refusedf("%s is built from commit %s, by which Waybill itself deployed: nothing of the source is new, and its own commit "+
+		"would start the next build. Let the workflow that delivers ignore the configuration: on.push.paths-ignore: [%q]",
+		r.Image.Short(), text.Commit(commit), path.Join(tip.Dir, "**"))
 }
 
 // decide asks every rule. A digest that stands there already is verified too:
@@ -156,13 +184,13 @@ func (r *Result) decide(
 }
 
 func reason(w evidence.Waybill) string {
-	text := "The evidence of the digest passes the policy."
+	why := "The evidence of the digest passes the policy."
 	if origin := rules.Origin(w); origin != "" {
-		text += " Built from " + origin
+		why += " Built from " + origin
 		if w.RunURL != "" {
-			text += " by " + w.RunURL
+			why += " by " + w.RunURL
 		}
-		text += "."
+		why += "."
 	}
-	return text
+	return why
 }

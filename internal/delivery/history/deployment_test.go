@@ -40,7 +40,19 @@ func load(t *testing.T, files map[string]string) (map[string][]byte, config.App)
 
 func TestLoadWithoutConfiguration(t *testing.T) {
 	t.Parallel()
-	if _, err := history.Load(&configrepo.Snapshot{}); err == nil || !strings.Contains(err.Error(), "waybill init config writes a first one") {
+	for dir, says := range map[string]string{
+		"":       "no waybill.yaml at its root: waybill init config writes a first one",
+		"deploy": "no waybill.yaml in deploy: if deploy/shop/waybill.yaml is meant, give --path deploy/shop",
+	} {
+		s := &configrepo.Snapshot{Dir: dir, Files: map[string][]byte{}}
+		if dir != "" {
+			s.Files["shop/waybill.yaml"] = nil
+		}
+		if _, err := history.Load(s); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	if _, err := history.Load(&configrepo.Snapshot{}); err == nil {
 		t.Errorf("got %v", err)
 	}
 }

@@ -55,7 +55,8 @@ func TestDirectory(t *testing.T) {
 					t.Fatal(err)
 				}
 				return store.Commit(t.Context(), configrepo.Request{
-					Branch: "main", Expect: head, Parent: head, Message: "change", Changes: []configrepo.Change{{Path: name, Content: []byte("2\n")}},
+					Branch: "main", Expect: head, Parent: head, Message: "change",
+					Changes: []configrepo.Change{{Path: name, Content: []byte("2\n")}},
 				})
 			}
 			ours, err := change("apps/x.yaml")

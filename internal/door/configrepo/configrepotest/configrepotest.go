@@ -148,19 +148,24 @@ func Directory(t testing.TB, files map[string]string) *Repo {
 		"platform/broken.yaml": "{", "deploy/shopping/waybill.yaml": "no: configuration\n",
 	}
 	for name, text := range files {
-		all["deploy/shop/"+name] = text
+		all[path.Join("deploy/shop", name)] = text
 	}
 	r := Local(t, all)
+	r.within(t, "deploy/shop")
+	return r
+}
+
+// within makes a directory the config repository.
+func (r *Repo) within(t testing.TB, dir string) {
 	whole := r.open
-	r.Dir, r.open = "deploy/shop", func(t testing.TB) Store {
-		store, err := configrepo.Within(whole(t), "deploy/shop")
+	r.Dir, r.open = dir, func(t testing.TB) Store {
+		store, err := configrepo.Within(whole(t), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return store
 	}
 	r.Store = r.open(t)
-	return r
 }
 
 func local(t testing.TB, bare string, clock *Clock) *Repo {
@@ -206,7 +211,9 @@ func (r *Repo) Copy(t testing.TB) *Repo {
 			t.Fatal(err)
 		}
 	}
-	return local(t, bare, &Clock{now: r.Clock.Now()})
+	c := local(t, bare, &Clock{now: r.Clock.Now()})
+	c.within(t, r.Dir)
+	return c
 }
 
 // JobPermissions are those of the workflows that write to the repository.
