@@ -98,6 +98,19 @@ type Change struct {
 	overlay.Result
 	Objects []render.Change
 	Copies  map[string][]byte // files that go with it; nil is a file to delete
+
+	rendered []*render.Renderer // by which it was found
+}
+
+// RestsOn reports whether anything of a directory, or that file, was read to prepare the
+// change.
+func (c Change) RestsOn(files map[string][]byte, at string) bool {
+	for name := range files {
+		if _, in := below(name, at); in && slices.ContainsFunc(c.rendered, func(r *render.Renderer) bool { return r.Read(name) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Prepare edits the overlay to name ref and holds the rendering of both sides
@@ -112,7 +125,7 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 		return Change{}, err
 	}
 	if place.Form == overlay.Kustomize && place.Line == 0 {
-		if p.before, err = objects(ctx, files, app, env); err != nil {
+		if p.before, err = p.objects(files); err != nil {
 			return Change{}, err
 		}
 		target.Names = names(p.before, app)
@@ -131,7 +144,15 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 	if err != nil {
 		return Change{}, err
 	}
+	change.rendered = p.rendered
 	return change, nil
+}
+
+// objects renders files of the place.
+func (p *preparation) objects(files map[string][]byte) ([]render.Object, error) {
+	r := render.New(files)
+	p.rendered = append(p.rendered, r)
+	return r.App(p.ctx, p.app, p.env)
 }
 
 // WithCopies adds copies to a change, and what both together do to the rendered objects.
@@ -161,6 +182,8 @@ type preparation struct {
 	env    string
 	ref    imageref.Ref
 	before []render.Object // nil until it is needed
+
+	rendered []*render.Renderer
 }
 
 // set edits the overlay, and reports whether anything that it renders then uses
@@ -169,12 +192,12 @@ func (p *preparation) set(target overlay.Target) (change Change, used bool, err 
 	if change.Result, err = overlay.Set(p.files, target, p.ref); err != nil || len(change.Edits) == 0 {
 		return change, err == nil, err
 	}
-	after, err := objects(p.ctx, With(p.files, change.Place.File, change.After), p.app, p.env)
+	after, err := p.objects(With(p.files, change.Place.File, change.After))
 	if err != nil || !uses(after, change.Place.Form, p.ref) {
 		return change, false, err
 	}
 	if p.before == nil {
-		p.before, err = objects(p.ctx, p.files, p.app, p.env)
+		p.before, err = p.objects(p.files)
 		if err != nil && (!change.Place.Ref.IsZero() || change.Place.Tag != "") {
 			return change, true, err
 		} // else a chart may require the digest that is not there yet

@@ -325,7 +325,7 @@ func TestMessage(t *testing.T) {
 func TestRace(t *testing.T) {
 	t.Parallel()
 	tries := 0
-	attempts, err := history.Race(t.Context(), func() error {
+	attempts, err := history.Race(t.Context(), nil, func() error {
 		if tries++; tries < 3 {
 			return fmt.Errorf("commit: %w", configrepo.ErrMoved)
 		}
@@ -335,11 +335,11 @@ func TestRace(t *testing.T) {
 		t.Errorf("got %d attempts, %v", attempts, err)
 	}
 	broken := errors.New("broken")
-	if attempts, err := history.Race(t.Context(), func() error { return broken }); attempts != 1 || !errors.Is(err, broken) {
+	if attempts, err := history.Race(t.Context(), nil, func() error { return broken }); attempts != 1 || !errors.Is(err, broken) {
 		t.Errorf("other trouble: got %d attempts, %v", attempts, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := history.Race(ctx, func() error { cancel(); return configrepo.ErrMoved }); !errors.Is(err, context.Canceled) {
+	if _, err := history.Race(ctx, nil, func() error { cancel(); return configrepo.ErrMoved }); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
 	}
 }

@@ -153,7 +153,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	var problems []error
 	for _, m := range moves {
 		var result Promotion
-		_, err := history.Race(ctx, func() (err error) {
+		_, err := history.Race(ctx, nil, func() (err error) {
 			if now.stale {
 				if now, err = p.look(ctx, req.Branch); err != nil {
 					return err

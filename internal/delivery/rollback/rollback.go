@@ -80,7 +80,7 @@ type Roller struct {
 
 // Run finds the digest to return to, verifies it, and writes.
 func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error) {
-	_, err = history.Race(ctx, func() (err error) {
+	_, err = history.Race(ctx, r.Repo, func() (err error) {
 		result, err = r.once(ctx, req)
 		return err
 	})

@@ -26,6 +26,8 @@ type Store interface {
 	Commit(ctx context.Context, r Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
 	MergeBase(ctx context.Context, a, b string) (string, error)
+	Changed(ctx context.Context, from, to string) ([]string, error)
+	Turn(ctx context.Context) (end func(), err error)
 	within(dir string)
 }
 
@@ -106,6 +108,18 @@ func (d Directory) Snapshot(ctx context.Context, rev string) (*Snapshot, error) 
 		outside: whole.outside,
 	}
 	return s, nil
+}
+
+// Changed lists the paths of the directory in which two commits differ.
+func (d Directory) Changed(ctx context.Context, from, to string) ([]string, error) {
+	all, err := d.Store.Changed(ctx, from, to)
+	var changed []string
+	for _, name := range all {
+		if below, in := strings.CutPrefix(name, d.dir+"/"); in {
+			changed = append(changed, below)
+		}
+	}
+	return changed, err
 }
 
 // Commit makes the commit. A path that leaves the directory is refused.

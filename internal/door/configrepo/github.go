@@ -151,6 +151,33 @@ func once[T any](g *GitHub, known map[string]T, key string, read func() (T, erro
 	return value, nil
 }
 
+// Changed lists the paths in which two commits differ.
+func (g *GitHub) Changed(ctx context.Context, from, to string) ([]string, error) {
+	before, err := g.tree(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := g.tree(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	for path, entry := range after {
+		if before[path] != entry {
+			changed = append(changed, path)
+		}
+	}
+	for path := range before {
+		if _, kept := after[path]; !kept {
+			changed = append(changed, path)
+		}
+	}
+	return changed, nil
+}
+
+// Turn lets nobody wait: other writers are not known here.
+func (g *GitHub) Turn(context.Context) (end func(), err error) { return func() {}, nil }
+
 // Snapshot reads every regular file of a revision: the list of files and one
 // archive. The archive is no authority: attributes in the repository can leave
 // files out of it or rewrite them (export-ignore, export-subst), so each file

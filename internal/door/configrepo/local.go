@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
@@ -26,6 +27,7 @@ type Local struct {
 	dir    string
 	gitDir string
 	bare   bool
+	turn   atomic.Bool
 	only   string // the directory that snapshots are of; empty is all
 	o      LocalOptions
 
@@ -184,6 +186,15 @@ func (l *Local) File(ctx context.Context, rev, path string) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
+}
+
+// Changed lists the paths in which two commits differ.
+func (l *Local) Changed(ctx context.Context, from, to string) ([]string, error) {
+	out, err := l.output(ctx, nil, "diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to)
+	if err != nil {
+		return nil, fmt.Errorf("compare %s and %s: %w", from, to, err)
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
 }
 
 // Snapshot reads every regular file of a revision.
