@@ -40,7 +40,9 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	from := audit.Sources{Signer: signer, Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub, Check: in.StatusContext}
+	from := audit.Sources{
+		Signer: signer, Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub, Check: repo.Status(in.StatusContext),
+	}
 	if err := from.ReadTerraform(ctx, in.TerraformRecord); err != nil {
 		return audit.Verified{}, err
 	}

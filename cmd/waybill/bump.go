@@ -28,6 +28,7 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 	}
 	request := bump.Request{
 		Image: image, App: in.App, Env: in.Env, Branch: branch, AllowOlder: in.AllowOlder, Run: call.Runner.Context().RunURL(),
+		Repository: repo.GitHub.String(),
 	}
 	if asks {
 		return askForBump(ctx, call, repo, request, in.Timeout)

@@ -23,7 +23,7 @@ func askForBump(
 		API: repo.API, Repository: repo.GitHub, Branch: request.Branch, Say: call.Sayf,
 		Interval: asking.DefaultInterval, Within: asking.DefaultWithin,
 	}
-	answer, err := asker.Ask(ctx, asking.Question{Image: request.Image.String(), App: request.App, Env: request.Env})
+	answer, err := asker.Ask(ctx, asking.Question{Image: request.Image.String(), App: request.App, Env: request.Env, Path: repo.Path})
 	result.Answer, result.URL = answer.State, answer.URL
 	result.Decide(err)
 	return result, err

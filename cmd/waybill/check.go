@@ -24,13 +24,13 @@ func runCheck(ctx context.Context, call *cli.Call, in options.Check) (desk.Verdi
 		}
 	}
 	d := desk.Desk{
-		Repo: repo, API: repo.API, GitHub: repo.GitHub,
+		Repo: repo, API: repo.API, GitHub: repo.GitHub, Dir: repo.Path,
 		Judge: func(ctx context.Context, rev string) (*rules.Judge, error) { return access.Judge(ctx, repo, rev) },
 	}
 	run := call.Runner.Context().RunURL()
 	verdict, err := d.Take(ctx, desk.Request{
 		Base: in.Base, Head: in.Head, PullRequest: in.PullRequest, MergeGroup: in.MergeGroup,
-		StartWorkflow: in.StartWorkflow, StatusContext: in.StatusContext, RunURL: run,
+		StartWorkflow: in.StartWorkflow, StatusContext: repo.Status(in.StatusContext), RunURL: run,
 	})
 	if events := connect.Judged(verdict, run); len(events) > 0 {
 		if branch, err := repo.DefaultBranch(ctx); err == nil { // whose waybill.yaml says whom to tell

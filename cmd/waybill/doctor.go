@@ -8,6 +8,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/doctor"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.Report, error) {
@@ -16,6 +18,11 @@ func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.R
 	if err != nil {
 		return doctor.Report{}, err
 	}
+	dir, err := configrepo.CleanDirectory(in.Path)
+	if err != nil {
+		return doctor.Report{}, outcome.Usagef("--path: %w", err)
+	}
+	access.Path = "" // workflows and owners lie at the top
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
 		return doctor.Report{}, err
@@ -25,7 +32,7 @@ func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.R
 		return doctor.Report{}, err
 	}
 	return doctor.Run(ctx, doctor.Request{
-		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Version: cli.Version(), App: app,
+		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Dir: dir, Version: cli.Version(), App: app,
 		Pull: access.CanPull, AsRepository: strings.EqualFold(call.Runner.Context().Repository, repo.GitHub.String()),
 	})
 }

@@ -26,7 +26,11 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	if names.Trust, err = trustOf(in); err != nil {
 		return starter.Result{}, err
 	}
-	if err := names.Derive(ctx, kind, in.Dir); err != nil {
+	top, err := names.Directory(ctx, kind, in.Dir)
+	if err != nil {
+		return starter.Result{}, err
+	}
+	if err := names.Derive(ctx, kind, top); err != nil {
 		return starter.Result{}, err
 	}
 	if t, ok := terminal(call); ok {
@@ -38,9 +42,9 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 		return starter.Result{}, err
 	}
 	if in.DryRun {
-		return starter.Preview(in.Dir, kind, names, in.Force)
+		return starter.Preview(top, kind, names, in.Force)
 	}
-	result, err := starter.Write(in.Dir, kind, names, in.Force)
+	result, err := starter.Write(top, kind, names, in.Force)
 	if err == nil {
 		result.Next = starter.NextSteps(kind, names)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -24,24 +25,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// repository is what both kinds of config repository can do.
-type repository interface {
-	history.Reader
-	DefaultBranch(ctx context.Context) (string, error)
-	Resolve(ctx context.Context, rev string) (string, error)
-	Head(ctx context.Context, branch string) (string, error)
-	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
-	ReadAhead(ctx context.Context, rev string, paths []string) error
-	Commit(ctx context.Context, r configrepo.Request) (string, error)
-	DeleteBranch(ctx context.Context, branch, expect string) error
-	MergeBase(ctx context.Context, a, b string) (string, error)
-}
-
 // ConfigRepository is the config repository that a command works on.
 type ConfigRepository struct {
-	repository
+	configrepo.Store
 	API    *github.Client
 	GitHub github.Repository // zero for a local directory
+	// Path is the directory of the repository that holds waybill.yaml; empty is its top.
+	Path string
 	// ActsAsApp is true if what is done there starts workflows.
 	ActsAsApp bool
 
@@ -51,11 +41,11 @@ type ConfigRepository struct {
 // HasForge reports whether pull requests can be opened there.
 func (r ConfigRepository) HasForge() bool { return r.GitHub.Name != "" }
 
-// Title is what a page about the repository is called: OWNER/NAME, or the name of
-// the directory dir.
+// Title is what a page about the repository is called: OWNER/NAME, with the directory
+// in it, or the name of the directory dir.
 func (r ConfigRepository) Title(dir string) string {
 	if r.HasForge() {
-		return r.GitHub.String()
+		return path.Join(r.GitHub.String(), r.Path)
 	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -72,13 +62,21 @@ func (r ConfigRepository) NeedsForge(flag string) error {
 	return outcome.Usagef("%s works on a repository on GitHub: give --repo, not --dir", flag)
 }
 
+// Status is the name of the commit status by which check reports. Two directories of
+// a repository do not share the default one.
+func (r ConfigRepository) Status(name string) string {
+	check, _ := contract.Lookup("check")
+	if status, _ := check.Input("status_context"); name == "" || name == status.Default {
+		return path.Join(status.Default, r.Path)
+	}
+	return name
+}
+
 // Forge is the repository's pull requests. It starts checkWorkflow for each one.
 func (r ConfigRepository) Forge(branch, checkWorkflow string) pulls.Forge {
-	check, _ := contract.Lookup("check")
-	status, _ := check.Input("status_context")
 	return pulls.Forge{
 		API: r.API, Repository: r.GitHub, Sources: r.sources, Branch: branch, CheckWorkflow: checkWorkflow,
-		StatusContext: status.Default, Starts: r.ActsAsApp,
+		StatusContext: r.Status(""), Starts: r.ActsAsApp,
 	}
 }
 
@@ -125,7 +123,10 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 	}
 	onGitHub := configrepo.NewGitHub(api, parsed)
 	onGitHub.Branch = a.Branch
-	r := ConfigRepository{repository: onGitHub, API: api, GitHub: parsed}
+	r := ConfigRepository{API: api, GitHub: parsed}
+	if err := r.within(onGitHub, a.Path); err != nil {
+		return ConfigRepository{}, err
+	}
 	if a.AppID != "" {
 		r.ActsAsApp = true
 		r.sources = pulls.AppSources(a.GitHubOptions(), a.app())
@@ -145,7 +146,37 @@ func (a Access) local(ctx context.Context, dir string) (ConfigRepository, error)
 	if err != nil {
 		return ConfigRepository{}, err
 	}
-	return ConfigRepository{repository: local, API: api}, nil
+	r := ConfigRepository{API: api}
+	if a.Path == "" {
+		if a.Path, err = declaring(ctx, local, dir); err != nil {
+			return ConfigRepository{}, err
+		}
+	}
+	return r, r.within(local, a.Path)
+}
+
+// declaring is the nearest directory at dir or above it in the clone that holds
+// waybill.yaml; empty for the top.
+func declaring(ctx context.Context, local *configrepo.Local, dir string) (string, error) {
+	at, err := local.Prefix(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	for ; at != "" && at != "."; at = path.Dir(at) {
+		if isConfigRepository(filepath.Join(local.Dir(), filepath.FromSlash(at))) {
+			return at, nil
+		}
+	}
+	return "", nil
+}
+
+// within takes a directory of a repository for the config repository.
+func (r *ConfigRepository) within(store configrepo.Store, dir string) (err error) {
+	if r.Path, err = configrepo.CleanDirectory(dir); err != nil {
+		return outcome.Usagef("--path: %w", err)
+	}
+	r.Store, err = configrepo.Within(store, r.Path)
+	return err
 }
 
 func isConfigRepository(dir string) bool {

@@ -106,7 +106,9 @@ func (a Access) Notify(ctx context.Context, repo ConfigRepository, rev string, e
 	ctx, cancel := context.WithTimeout(ctx, notifyWithin)
 	defer cancel()
 	for _, e := range events {
-		e.Repository = repo.Title(a.Dir)
+		if e.Repository, e.Path = repo.Title(a.Dir), repo.Path; repo.HasForge() {
+			e.Repository = repo.GitHub.String()
+		}
 		for _, to := range cfg.Notify {
 			if to.Wants(e.Event, e.Env) {
 				a.tell(ctx, to, e)

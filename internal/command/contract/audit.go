@@ -44,7 +44,7 @@ var auditCommand = Command{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
 			Doc: "Name of the commit status by which `check` reports.",
 		},
-		inputFormat, inputRepo, inputDir, inputBranch, inputSigningConfig, inputAllowPublicLog, inputTrustedRoot, inputToken,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputSigningConfig, inputAllowPublicLog, inputTrustedRoot, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{"archive", "Path of the archive."}, {"gaps", "JSON array: what is not known."}},

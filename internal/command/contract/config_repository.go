@@ -6,6 +6,10 @@ var (
 	inputDir = Input{Name: "dir", Type: String, Group: Repository, Placeholder: "PATH",
 		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take " +
 			"the working directory if it holds waybill.yaml."}
+	inputPath = Input{Name: "path", Type: String, Group: Repository, Placeholder: "DIR",
+		Doc: "Directory of the repository that holds waybill.yaml, where source and configuration are in one repository. Nothing " +
+			"outside of it is read or written. Empty means the whole repository, or, of a local clone, the directory that {dir} names " +
+			"if waybill.yaml is there."}
 	inputBranch = Input{Name: "branch", Type: String, Group: Repository, Placeholder: "BRANCH",
 		Doc: "Branch that holds the deployments. Empty means the default branch."}
 	inputApp = Input{Name: "app", Type: String, Required: true, Placeholder: "APP",
@@ -75,7 +79,7 @@ var bump = Command{
 		"Where the first environment takes changes by pull request only, it opens one.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
-		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputBranch,
+		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputPath, inputBranch,
 		{
 			Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit",
 			Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump " +
@@ -136,7 +140,7 @@ var promote = Command{
 		},
 		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after {from}."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote. Empty means all."},
-		inputRepo, inputDir, inputBranch,
+		inputRepo, inputDir, inputPath, inputBranch,
 		{
 			Name: "check_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file to start for each pull request that was opened or updated, such as check.yml: a pull request made " +
@@ -198,7 +202,7 @@ var check = Command{
 			Doc: "Workflow file to start on the default branch, in place of judging here, with {pull_request} and {merge_group} as " +
 				"its inputs: for events that run the file of what they would merge. Needs `actions: write`. Empty judges here.",
 		},
-		inputRepo, inputDir,
+		inputRepo, inputDir, inputPath,
 		{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",
 			Doc: "Name of the commit status that is set on the head that was judged.",
@@ -225,7 +229,7 @@ var diff = Command{
 		{Name: "head", Type: String, Default: "HEAD", Placeholder: "REV", Doc: "Revision to show."},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to show. Empty means all."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to show. Empty means all."},
-		inputRepo, inputDir,
+		inputRepo, inputDir, inputPath,
 		{
 			Name: "format", Type: Choice, Values: []string{"markdown", "json"}, Default: "markdown",
 			Doc: "Form of the difference on standard output.",
@@ -257,8 +261,8 @@ var rollback = Command{
 			Name: "check_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
 		},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey, inputRegistryUsername,
-		inputRegistryPassword, inputRegistryIdentity,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"pull_request", "Number of the pull request; empty with `direct`."}, {"commit", "The commit, with `direct`."},
@@ -283,7 +287,7 @@ var holdCommand = Command{
 		inputApp, inputEnv,
 		{Name: "reason", Type: String, Placeholder: "TEXT", Doc: "Why, for everybody who is refused. Required, except with {lift}."},
 		{Name: "lift", Type: Bool, Default: "false", Doc: "Whether to take the hold away instead."},
-		inputFormat, inputRepo, inputDir, inputBranch, inputToken, inputAppID, inputAppKey,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputToken, inputAppID, inputAppKey,
 	},
 	Outputs:     []Output{{"changed", "`true` when a commit was made."}, {"commit", "The commit on the config repository's branch."}},
 	Permissions: []Permission{permissionContentsWrite},
@@ -297,7 +301,7 @@ var status = Command{
 		"deployed, and the open promotion.",
 	Example: "waybill status --dir .",
 	Inputs: []Input{
-		inputRepo, inputDir, inputBranch,
+		inputRepo, inputDir, inputPath, inputBranch,
 		{Name: "format", Type: Choice, Values: []string{"text", "json", "html"}, Default: "text", LocalOnly: true,
 			Doc: "Form of the result on standard output. html is one page that fetches nothing, with the last deployments of each place."},
 		inputToken,
@@ -321,7 +325,7 @@ var why = Command{
 			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
 				"needs it.",
 		},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{"allowed", "`true` when no rule stands in the way."}},
@@ -340,7 +344,7 @@ var historyCommand = Command{
 	Inputs: []Input{
 		inputPlaceApp, inputPlaceEnv,
 		{Name: "limit", Type: Int, Default: "20", Doc: "How many to list, newest first. 0 lists all."},
-		inputFormat, inputRepo, inputDir, inputBranch, inputToken,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputToken,
 	},
 	Permissions: []Permission{permissionContentsRead},
 	Binaries:    []string{Waybill},
@@ -356,7 +360,7 @@ var reportCommand = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to measure. Empty measures all."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to measure. Empty measures all."},
 		{Name: "period", Type: Duration, Default: "90d", Doc: "How far back to count."},
-		inputFormat, inputRepo, inputDir, inputBranch, inputToken,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputToken,
 	},
 	Outputs:     []Output{{"report", "The report as JSON."}},
 	Permissions: []Permission{permissionContentsRead},
@@ -375,7 +379,8 @@ var replayCommand = Command{
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to judge. Empty judges all."},
 		{Name: "env", Type: String, Placeholder: "ENV", Doc: "Environment to judge. Empty judges all."},
 		{Name: "period", Type: Duration, Default: "90d", Doc: "How far back to judge."},
-		inputFormat, inputRepo, inputDir, inputBranch, inputTrustedRoot, inputToken, inputRegistryUsername, inputRegistryPassword,
+		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken,
+		inputRegistryUsername, inputRegistryPassword,
 	},
 	Outputs:     []Output{{"stopped", "How many deployments would newly have been stopped."}},
 	Permissions: []Permission{permissionContentsRead, permissionPackagesRead},
@@ -407,6 +412,8 @@ var doctorCommand = Command{
 	Inputs: []Input{
 		{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 			Doc: "Config or infrastructure repository on GitHub. Empty means, in Actions, the workflow's own."},
+		{Name: "path", Type: String, Group: Repository, Placeholder: "DIR",
+			Doc: "Directory of the repository that holds waybill.yaml. Empty means its top."},
 		inputFormat, inputToken, inputAppID, inputAppKey, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{

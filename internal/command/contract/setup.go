@@ -34,6 +34,8 @@ var setupCommand = Command{
 	Inputs: []Input{
 		{Name: "owner", Type: String, Required: true, Placeholder: "ORG", Doc: "Organisation on GitHub."},
 		{Name: "config", Type: String, Placeholder: "NAME", Doc: "Name of the config repository. Empty means none."},
+		{Name: "path", Type: String, Placeholder: "DIR",
+			Doc: "Directory of {config} that holds waybill.yaml, where source and configuration are in one repository."},
 		{Name: "infra", Type: String, Placeholder: "NAME", Doc: "Name of the infrastructure repository. Empty means none."},
 		{Name: "app", Type: List, Commas: true, Placeholder: "NAME", Doc: "Names of the applications' repositories."},
 		{Name: "team", Type: String, Placeholder: "TEAM",

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -60,6 +61,7 @@ type Request struct {
 	Repository github.Repository
 	Branch     string            // the default one
 	Files      map[string][]byte // of that branch
+	Dir        string            // that holds waybill.yaml; empty is the top
 	Version    string            // of this Waybill
 	// App is the App that the caller acts as; it has no number if it is not
 	// installed on the repository. If nil, it is looked for among the organisation's.
@@ -134,14 +136,14 @@ func (d *doctor) unread(check, what, needs string, err error) error {
 
 // readConfig finds out what the repository is for.
 func (d *doctor) readConfig() bool {
-	data, there := d.Files[config.FileName]
+	name := path.Join(d.Dir, config.FileName)
+	data, there := d.Files[name]
 	if !there {
-		d.add(Fail, "settings", "waybill init config, or waybill init infra", "%s has no %s on %s", d.Repository, config.FileName,
-			d.Branch)
+		d.add(Fail, "settings", "waybill init config, or waybill init infra", "%s has no %s on %s", d.Repository, name, d.Branch)
 		return false
 	}
 	var err error
-	if d.config, err = config.Parse(config.FileName, data); err != nil {
+	if d.config, err = config.Parse(name, data); err != nil {
 		d.add(Fail, "settings", "waybill check", "%v", err)
 		return false
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/workflows"
 )
 
 // actionsApp is the App of job tokens on github.com. A workflow on any branch
@@ -29,7 +31,7 @@ func (d *doctor) ruleset(ctx context.Context) error {
 		return d.unread("ruleset", "what merging into "+d.Branch+" needs", "metadata: read", err)
 	}
 	if d.service {
-		d.required(rules, "waybill/check")
+		d.required(rules, path.Join("waybill/check", d.Dir))
 	}
 	if d.gate {
 		d.required(rules, "waybill/gate")
@@ -156,7 +158,7 @@ func (d *doctor) owners(ctx context.Context) error {
 
 // access looks at whether applications may call the repository's workflows.
 func (d *doctor) access(ctx context.Context) error {
-	if _, delivers := d.Files[workflowDir+"deliver.yml"]; !delivers || !d.info.Private {
+	if _, delivers := d.Files[workflowDir+workflows.In(d.Dir, "deliver.yml")]; !delivers || !d.info.Private {
 		return nil
 	}
 	level, err := d.API.WorkflowAccess(ctx, d.Repository)

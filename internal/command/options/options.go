@@ -9,6 +9,7 @@ import "time"
 type Repository struct {
 	Repo   string `input:"repo"`
 	Dir    string `input:"dir"`
+	Path   string `input:"path"`
 	Branch string `input:"branch"`
 }
 
@@ -558,6 +559,7 @@ type Init struct {
 type Setup struct {
 	Owner    string   `input:"owner"`
 	Config   string   `input:"config"`
+	Path     string   `input:"path"`
 	Infra    string   `input:"infra"`
 	App      []string `input:"app"`
 	Team     string   `input:"team"`

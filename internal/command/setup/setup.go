@@ -63,6 +63,7 @@ type Request struct {
 	GitHub   github.Options // of API; the Apps that are made act by it, with their own tokens
 	Owner    string         // an organisation
 	Config   string         // name of the config repository; empty for none
+	Path     string         // directory of the config repository that holds waybill.yaml; empty is its top
 	Infra    string         // name of the infrastructure repository; empty for none
 	Apps     []string       // names of the applications' repositories
 	Team     string         // who reviews; empty leaves teams alone

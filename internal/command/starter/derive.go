@@ -21,6 +21,9 @@ func (n *Names) Derive(ctx context.Context, kind, dir string) error {
 	}
 	if kind == App {
 		n.Source, n.found = origin, recognise(dir)
+		if err := n.sameRepository(dir); err != nil {
+			return err
+		}
 	}
 	for _, repository := range []string{n.ConfigRepo, origin} {
 		if n.Owner == "" {

@@ -45,7 +45,8 @@ var (
 func files(kind string, n Names) (list []file, err error) {
 	switch kind {
 	case App:
-		return appFiles(n)
+		list, err = appFiles(n)
+		return n.placed(kind, list), err
 	case Config:
 		list, err = configFiles(n)
 	case Infra:
@@ -64,7 +65,7 @@ func files(kind string, n Names) (list []file, err error) {
 			list[i].data = ownAction.ReplaceAll(f.data, []byte("${1}"+n.ActionsCommit+" # ${2}"))
 		}
 	}
-	return append(list, file{schemaFile, config.Schema}), err
+	return n.placed(kind, append(list, file{schemaFile, config.Schema})), err
 }
 
 // appFiles are the one workflow, or with a template a whole application.

@@ -28,6 +28,9 @@ type Names struct {
 	Platform string `json:"platform,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
+	// Path is the directory that is the config repository, where that is one of another
+	// repository; for an application, of its own.
+	Path string `json:"path,omitempty"`
 	// ActionsCommit is by what workflows name Waybill's actions; if empty, they name
 	// what the starter workflows name.
 	ActionsCommit string `json:"actions_commit,omitempty"`

@@ -50,10 +50,15 @@ func NextSteps(kind string, n Names) []string {
 	if step := n.registryStep(kind); step != "" {
 		steps = append(steps, step)
 	}
+	setup, kept := "waybill setup", ""
+	if n.Path != "" {
+		setup += " --path " + n.Path
+		kept = " Where a file of owners was there before, add /" + n.Path + "/ to it."
+	}
 	return append(steps,
-		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS.",
+		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS."+kept,
 		"Commit, and push to main of "+n.ConfigRepo+".",
-		"waybill setup makes the App, environments, secrets and the rules of main: "+
+		setup+" makes the App, environments, secrets and the rules of main: "+
 			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md#2-the-organisation says how.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
 }

@@ -3,7 +3,9 @@ package starter
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -35,7 +37,11 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 	if err != nil {
 		return Upgraded{}, err
 	}
-	branch := "waybill/upgrade-" + request.Version
+	top, below, err := topOf(ctx, request.Dir)
+	if err != nil {
+		return Upgraded{}, err
+	}
+	branch := "waybill/" + strings.TrimPrefix(Names{Path: below}.suffix()+"-upgrade-", "-") + request.Version
 	if _, err := run("switch", "--quiet", "--create", branch); err != nil {
 		return Upgraded{}, fmt.Errorf("make the branch %s (delete it if an earlier call left it): %w", branch, err)
 	}
@@ -51,7 +57,8 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 	}
 	title := fmt.Sprintf("Upgrade Waybill from %s to %s", result.From, result.To)
 	for _, args := range [][]string{
-		{"add", "--all", ".github", ".waybill"}, {"commit", "--quiet", "--message=" + title}, {"push", "--quiet", "origin", branch},
+		{"-C", top, "add", "--all", ".github", path.Join(below, ".waybill")},
+		{"commit", "--quiet", "--message=" + title}, {"push", "--quiet", "origin", branch},
 	} {
 		if _, err := run(args...); err != nil {
 			return result, err

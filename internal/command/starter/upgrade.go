@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -42,13 +43,20 @@ func (b base) is(data []byte) bool { return b.Blob == git.BlobID(data) }
 
 // upgradable reports whether Upgrade brings a file to the new version. The others
 // are examples, and the user's from the first day.
-func upgradable(name string) bool {
-	return name != recordFile && (strings.HasPrefix(name, ".github/") || strings.HasPrefix(name, ".waybill/"))
+func (n Names) upgradable(name string) bool {
+	if n.Path != "" && name == ".github/CODEOWNERS" {
+		return false // one for all directories of the repository
+	}
+	return name != n.recordFile() && (strings.HasPrefix(name, ".github/") || strings.HasPrefix(name, path.Join(n.Path, ".waybill")+"/"))
 }
 
-func readRecord(root *os.Root) (record, error) {
+// recordFile is where the record lies, from the top of the repository.
+func (n Names) recordFile() string { return path.Join(n.Path, recordFile) }
+
+// readRecord reads the record of a directory of the root; an empty dir is the root.
+func readRecord(root *os.Root, dir string) (record, error) {
 	r := record{Files: map[string]base{}}
-	data, err := root.ReadFile(filepath.FromSlash(recordFile))
+	data, err := root.ReadFile(filepath.FromSlash(path.Join(dir, recordFile)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
@@ -63,7 +71,7 @@ func readRecord(root *os.Root) (record, error) {
 
 func (r record) file() (file, error) {
 	data, err := json.MarshalIndent(r, "", "  ")
-	return file{recordFile, append(data, '\n')}, err
+	return file{r.Names.recordFile(), append(data, '\n')}, err
 }
 
 func (r record) write(root *os.Root) error {
@@ -72,7 +80,7 @@ func (r record) write(root *os.Root) error {
 		err = write(root, f)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", recordFile, err)
+		return fmt.Errorf("write %s: %w", r.Names.recordFile(), err)
 	}
 	return nil
 }
@@ -80,13 +88,13 @@ func (r record) write(root *os.Root) error {
 // remember adds to the record what was written, and what was there as it would
 // have been written.
 func (r record) remember(root *os.Root, list []file, result *Result, dryRun bool) error {
-	before, err := readRecord(root)
+	before, err := readRecord(root, r.Names.Path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	r.Files = before.Files
 	for _, f := range list {
-		if upgradable(f.name) && !slices.Contains(result.Kept, f.name) {
+		if r.Names.upgradable(f.name) && !slices.Contains(result.Kept, f.name) {
 			r.Files[f.name] = base{Blob: git.BlobID(f.data)}
 		}
 	}
@@ -94,11 +102,11 @@ func (r record) remember(root *os.Root, list []file, result *Result, dryRun bool
 	if err != nil {
 		return err
 	}
-	if now, err := root.ReadFile(filepath.FromSlash(recordFile)); err == nil && bytes.Equal(now, f.data) {
-		result.Same = append(result.Same, recordFile)
+	if now, err := root.ReadFile(filepath.FromSlash(f.name)); err == nil && bytes.Equal(now, f.data) {
+		result.Same = append(result.Same, f.name)
 		return nil
 	}
-	result.Written = append(result.Written, recordFile)
+	result.Written = append(result.Written, f.name)
 	if dryRun {
 		return nil
 	}
@@ -168,16 +176,20 @@ type UpgradeRequest struct {
 // has it now, and as init would write it today. A file that cannot be merged stays
 // the user's. With DryRun nothing is written.
 func Upgrade(ctx context.Context, request UpgradeRequest) (Upgraded, error) {
-	dir, version, dryRun := request.Dir, request.Version, request.DryRun
+	version, dryRun := request.Version, request.DryRun
+	dir, below, err := topOf(ctx, request.Dir)
+	if err != nil {
+		return Upgraded{}, err
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return Upgraded{}, outcome.Usagef("--dir: %w", err)
 	}
 	defer root.Close()
 	u := &upgrade{dir: dir, root: root, dryRun: dryRun}
-	if u.record, err = readRecord(root); errors.Is(err, fs.ErrNotExist) {
+	if u.record, err = readRecord(root, below); errors.Is(err, fs.ErrNotExist) {
 		return Upgraded{}, outcome.Usagef("%s has no %s, so nobody knows what was written: run waybill init again with the flags of the "+
-			"first time; it leaves what you have changed alone", dir, recordFile)
+			"first time; it leaves what you have changed alone", request.Dir, recordFile)
 	} else if err != nil {
 		return Upgraded{}, err
 	}
@@ -214,7 +226,7 @@ func Upgrade(ctx context.Context, request UpgradeRequest) (Upgraded, error) {
 func (u *upgrade) each(ctx context.Context, list []file) error {
 	var now []string
 	for _, f := range list {
-		if !upgradable(f.name) {
+		if !u.record.Names.upgradable(f.name) {
 			continue
 		}
 		if _, there := u.record.Files[workflowDir+"waybill.yml"]; there && u.record.Kind == App && f.name == workflowDir+"ci.yml" {
@@ -226,7 +238,7 @@ func (u *upgrade) each(ctx context.Context, list []file) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(u.record.Files)) {
-		if upgradable(name) && !slices.Contains(now, name) {
+		if u.record.Names.upgradable(name) && !slices.Contains(now, name) {
 			if err := u.gone(name); err != nil {
 				return err
 			}

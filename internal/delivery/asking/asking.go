@@ -29,6 +29,8 @@ type Question struct {
 	Image string `json:"image"` // by digest
 	App   string `json:"app"`
 	Env   string `json:"env"`
+	// Path is the directory of the repository that is asked; empty is all of it.
+	Path string `json:"path,omitempty"`
 }
 
 // Answer is how the config repository's run ended.

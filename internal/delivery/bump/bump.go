@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -18,6 +20,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Repository is the config repository, as bump uses it.
@@ -26,6 +29,7 @@ type Repository interface {
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
+	Changed(ctx context.Context, from, to string) ([]string, error)
 }
 
 // Request is one digest for one place.
@@ -35,6 +39,7 @@ type Request struct {
 	Branch     string
 	AllowOlder bool
 	Run        string // URL of the run that bumps, for the commit
+	Repository string // OWNER/NAME of the config repository on GitHub, if it is there
 	// Propose opens a pull request for the image, and is called where the first
 	// environment of the application takes changes by pull request only. If nil,
 	// such an environment is refused.
@@ -73,8 +78,15 @@ func (r *Result) Decide(err error) {
 // Run verifies, edits and commits. A refusal or a wait is an outcome error
 // that gives a reason per rule.
 func Run(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (result Result, err error) {
-	attempts, err := history.Race(ctx, func() (err error) {
-		result, err = once(ctx, repo, judge, req)
+	var before *prepared
+	attempts, err := history.Race(ctx, repo, func() (err error) {
+		if head, holds, err := before.on(ctx, repo, req.Branch, judge.Now()); err != nil {
+			return err
+		} else if holds {
+			result, err = before.land(ctx, repo, head)
+			return err
+		}
+		result, before, err = once(ctx, repo, judge, req)
 		return err
 	})
 	result.Attempts = attempts
@@ -85,53 +97,82 @@ func Run(ctx context.Context, repo Repository, judge *rules.Judge, req Request) 
 	return result, err
 }
 
-func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (Result, error) {
-	tip, err := history.ReadTip(ctx, repo, req.Branch)
-	if err != nil {
-		return Result{}, err
+// once decides and commits. What it has prepared is for a commit that loses the race.
+func once(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (Result, *prepared, error) {
+	p, err := prepare(ctx, repo, judge, req)
+	if err != nil || len(p.commit.Changes) == 0 {
+		return p.result, nil, err
 	}
-	app, env, err := tip.Config.Place(req.App, req.Env)
-	if err != nil {
-		return Result{}, err
+	result, err := p.land(ctx, repo, p.tip.Commit)
+	return result, &p, err
+}
+
+func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Request) (p prepared, err error) {
+	if p.tip, err = history.ReadTip(ctx, repo, req.Branch); err != nil {
+		return p, err
 	}
-	if env.Promotion != config.Auto && req.Propose != nil && len(tip.Config.Befores(app, env.Name)) == 0 {
+	p.at = judge.Now()
+	app, env, err := p.tip.Config.Place(req.App, req.Env)
+	if err != nil {
+		return p, err
+	}
+	p.app, p.env = app, env.Name
+	if env.Promotion != config.Auto && req.Propose != nil && len(p.tip.Config.Befores(app, env.Name)) == 0 {
 		proposal, err := req.Propose(ctx)
-		return Result{Number: proposal.Number, URL: proposal.URL, Branch: proposal.Branch, State: proposal.State}, err
+		p.result = Result{Number: proposal.Number, URL: proposal.URL, Branch: proposal.Branch, State: proposal.State}
+		return p, err
 	}
 	if env.Promotion != config.Auto {
-		return Result{}, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
+		return p, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
 			env.Name, config.FileName)
 	}
-	change, err := history.Prepare(ctx, tip.Files, app, env.Name, req.Image)
-	if err != nil {
-		return Result{}, err
+	if p.change, err = history.Prepare(ctx, p.tip.Files, app, env.Name, req.Image); err != nil {
+		return p, err
 	}
-	result := Result{Commit: tip.Commit, File: change.Place.File, Previous: change.Place.Ref}
-	move := rules.Move{Config: tip.Config, Rev: tip.Commit, App: app, Env: env, Deployed: result.Previous, AllowOlder: req.AllowOlder}
-	decision, err := result.decide(ctx, repo, judge, req.Image, move)
-	if err != nil {
-		return result, err
+	place := p.change.Place
+	p.result = Result{Commit: p.tip.Commit, File: path.Join(p.tip.Dir, place.File), Previous: place.Ref}
+	move := rules.Move{Config: p.tip.Config, Rev: p.tip.Commit, App: app, Env: env, Deployed: place.Ref, AllowOlder: req.AllowOlder}
+	decision, err := p.result.decide(ctx, repo, judge, req.Image, move)
+	if err != nil || len(p.change.Edits) == 0 {
+		return p, err
 	}
-	if len(change.Edits) == 0 {
-		return result, nil
+	if err := rules.Refusal(decision, p.result.Waybill); err != nil {
+		return p, err
 	}
-	if err := rules.Refusal(decision, result.Waybill); err != nil {
-		return result, err
+	if err := req.notOfItself(ctx, repo, p.tip, p.result.Waybill); err != nil {
+		return p, err
 	}
-	commit, err := repo.Commit(ctx, configrepo.Request{
-		Branch: req.Branch, Expect: tip.Commit, Parent: tip.Commit,
-		Changes: []configrepo.Change{{Path: change.Place.File, Content: change.After}},
+	p.commit = configrepo.Request{
+		Branch: req.Branch, Changes: []configrepo.Change{{Path: place.File, Content: p.change.After}},
 		Message: history.Message{
-			Verb: history.Bump, App: app.Name, Env: env.Name, Image: req.Image, Previous: result.Previous,
-			Source: rules.Origin(result.Waybill), Committed: result.Waybill.Source.CommittedAt, Run: req.Run,
-			Reason: reason(result.Waybill) + rules.OrderOf(decision),
+			Verb: history.Bump, App: app.Name, Env: env.Name, Image: req.Image, Previous: place.Ref,
+			Source: rules.Origin(p.result.Waybill), Committed: p.result.Waybill.Source.CommittedAt, Run: req.Run,
+			Reason: reason(p.result.Waybill) + rules.OrderOf(decision),
 		}.String(),
-	})
-	if err != nil {
-		return result, err
 	}
-	result.Changed, result.Commit = true, commit
-	return result, nil
+	return p, nil
+}
+
+// notOfItself refuses an image that was built from a commit of Waybill's in this very
+// repository. Its source is as it was before: if the image entered, its commit would
+// start the next build, and so on for ever.
+func (r Request) notOfItself(ctx context.Context, repo Repository, tip history.Tip, w evidence.Waybill) error {
+	commit, ours := strings.CutPrefix(rules.Origin(w), r.Repository+"@")
+	if !ours {
+		return nil
+	}
+	entries, err := repo.Log(ctx, commit, "", 1)
+	switch {
+	case errors.Is(err, configrepo.ErrNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look whether Waybill made the commit %s: %w", text.Commit(commit), err)
+	case len(entries) == 0 || history.Trailer(entries[0].Message, history.TrailerVerb) == "":
+		return nil
+	}
+	return outcome.Refusedf("%s is built from commit %s, by which Waybill itself deployed: nothing of the source is new, and its own commit "+
+		"would start the next build. Let the workflow that delivers ignore the configuration: on.push.paths-ignore: [%q]",
+		r.Image.Short(), text.Commit(commit), path.Join(tip.Dir, "**"))
 }
 
 // decide asks every rule. A digest that stands there already is verified too:
@@ -155,13 +196,13 @@ func (r *Result) decide(
 }
 
 func reason(w evidence.Waybill) string {
-	text := "The evidence of the digest passes the policy."
+	why := "The evidence of the digest passes the policy."
 	if origin := rules.Origin(w); origin != "" {
-		text += " Built from " + origin
+		why += " Built from " + origin
 		if w.RunURL != "" {
-			text += " by " + w.RunURL
+			why += " by " + w.RunURL
 		}
-		text += "."
+		why += "."
 	}
-	return text
+	return why
 }

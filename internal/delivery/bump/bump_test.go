@@ -56,10 +56,10 @@ func TestBump(t *testing.T) {
 		}
 		head := r.Git(t, "rev-parse", "main")
 		if !result.Changed || result.Commit != head || result.Previous != demo(1) ||
-			result.File != configrepotest.Overlay("demo-api", "dev") || result.Attempts != 1 {
+			result.File != r.Path(configrepotest.Overlay("demo-api", "dev")) || result.Attempts != 1 {
 			t.Errorf("got %+v, main is at %s", result, head)
 		}
-		if got := r.Git(t, "diff", "--numstat", first, head); got != "1\t1\t"+configrepotest.Overlay("demo-api", "dev") {
+		if got := r.Git(t, "diff", "--numstat", first, head); got != "1\t1\t"+r.Path(configrepotest.Overlay("demo-api", "dev")) {
 			t.Errorf("the commit changes %q", got)
 		}
 		message := r.Git(t, "log", "-1", "--format=%B", "main")
@@ -340,4 +340,45 @@ func TestManyWriters(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An image that was built from a commit of Waybill's own does not enter: its commit
+// would start the next build.
+func TestABumpStartsNoOther(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Directory(t, configrepotest.Files("demo-api"))
+	images := evidencetest.NewRegistry(image(1))
+	rulesOf := judge(r, images)
+	rulesOf.Relate = func(context.Context, string, string, string) (rules.Relation, error) { return rules.Newer, nil }
+	req := request(1)
+	req.Repository = "acme/demo-api" // source and configuration are in one
+	ours, err := bump.Run(t.Context(), r, rulesOf, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := image(2)
+	built.Commit = ours.Commit
+	images.Push(built)
+	req.Image = demo(2)
+	_, err = bump.Run(t.Context(), r, rulesOf, req)
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "by which Waybill itself deployed") ||
+		!strings.Contains(err.Error(), `paths-ignore: ["deploy/shop/**"]`) {
+		t.Errorf("got %v", err)
+	}
+	for what, commit := range map[string]string{
+		"a person's": r.Write(t, "main", "change", map[string]string{"x.yaml": "1\n"}), "one that is not known": evidencetest.Commit(3),
+	} {
+		built.N, built.Commit = built.N+1, commit
+		images.Push(built)
+		req.Image = demo(built.N)
+		if result, err := bump.Run(t.Context(), r, rulesOf, req); err != nil || !result.Changed {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	built.N, built.Commit = built.N+1, ours.Commit
+	images.Push(built)
+	req.Image, req.Repository = demo(built.N), "acme/config"
+	if result, err := bump.Run(t.Context(), r, rulesOf, req); err != nil || !result.Changed {
+		t.Errorf("of another repository: %v", err)
+	}
 }

@@ -212,7 +212,7 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 			return err
 		}
 	}
-	cfg, problem := history.Load(s.head.Files)
+	cfg, problem := history.Load(s.head)
 	if problem != nil {
 		s.configFindings(problem)
 		return nil
@@ -221,7 +221,7 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 	if s.base != nil {
 		if s.base.Files[config.FileName] != nil {
 			// A base that cannot be read has no policy to offer; protection says so.
-			if rules, err := history.Load(s.base.Files); err == nil {
+			if rules, err := history.Load(s.base); err == nil {
 				s.rules, s.baseReads = rules, true
 			}
 		}

@@ -53,7 +53,7 @@ func merged(ctx context.Context, repo Repository, base, head *configrepo.Snapsho
 		delete(large, name) // it shrank
 		delete(links, name)
 	}
-	return &configrepo.Snapshot{Commit: head.Commit, Files: files, Large: large, Links: links, Followed: followed}, nil
+	return &configrepo.Snapshot{Commit: head.Commit, Dir: head.Dir, Files: files, Large: large, Links: links, Followed: followed}, nil
 }
 
 // mergedIDs does the same with what is known by its id alone.

@@ -97,7 +97,8 @@ func manifestsOf(file string, data []byte) []render.Object {
 	if err != nil {
 		return nil
 	}
-	if strings.HasPrefix(file, ".github/") { // workflows are no values, and a directory that is deployed can hold them
+	// Workflows are no values, and a directory that is deployed can hold them.
+	if strings.HasPrefix(file, ".github/") || strings.HasPrefix(file, "../") {
 		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values })
 	}
 	return objects

@@ -71,7 +71,7 @@ func (s *session) elsewhere(file string) bool {
 	}
 	s.reached()
 	return render.IsKustomization(file) && s.head.Files[file] != nil || len(s.namedBy[file]) > 0 ||
-		strings.HasPrefix(file, ".github/") || path.Ext(file) == ".md"
+		strings.HasPrefix(file, ".github/") || strings.HasPrefix(file, "../") || path.Ext(file) == ".md"
 }
 
 // inChart reports whether a chart holds the file, on either side.

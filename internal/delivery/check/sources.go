@@ -39,11 +39,27 @@ func repositoryOf(source map[string]any) string {
 	return fmt.Sprint(source["repoURL"], " ", source["targetRevision"], " ", source["sourceRef"])
 }
 
-func pathOf(source map[string]any) string {
+// pathOf is the directory that a source names, as a path of the config repository; one
+// outside of that begins with "../".
+func (s *session) pathOf(source map[string]any) string {
 	if at, _ := source["path"].(string); at != "" {
-		return path.Clean(at)
+		return s.below(path.Clean(at))
 	}
 	return ""
+}
+
+// below is a path of the whole repository as one of the directory that is the config
+// repository.
+func (s *session) below(at string) string {
+	switch rest, in := strings.CutPrefix(at, s.head.Dir+"/"); {
+	case s.head.Dir == "":
+		return at
+	case at == s.head.Dir:
+		return "."
+	case in:
+		return rest
+	}
+	return "../" + at
 }
 
 // learnHome takes a repository for this one if a deployer of the base finds a
@@ -58,7 +74,7 @@ func (s *session) learnHome(objects []render.Object) {
 	})
 	for _, o := range objects {
 		for _, source := range sources(o) {
-			if deploys(o) && places[pathOf(source)] {
+			if deploys(o) && places[s.pathOf(source)] {
 				s.home[repositoryOf(source)] = true
 			}
 		}
@@ -117,17 +133,17 @@ func (s *session) isPlace(c comparison, o render.Object, source map[string]any) 
 		case err != nil || p.env.Name != c.env:
 			return false
 		case form == overlay.Kustomize:
-			return source["helm"] == nil && pathOf(source) == path.Dir(file)
+			return source["helm"] == nil && s.pathOf(source) == path.Dir(file)
 		}
 		chart := p.app.Helm(p.env.Name)
 		own := append(slices.Clone(chart.Values), file)
-		return form == overlay.Helm && pathOf(source) == chart.Chart && slices.Equal(valueFiles(source), own)
+		return form == overlay.Helm && s.pathOf(source) == chart.Chart && slices.Equal(s.valueFiles(source), own)
 	})
 }
 
 // valueFiles are the files of values that a source of Argo CD names; nil where it
 // has anything else that sets values.
-func valueFiles(source map[string]any) []string {
+func (s *session) valueFiles(source map[string]any) []string {
 	helm, _ := source["helm"].(map[string]any)
 	list, _ := helm["valueFiles"].([]any)
 	for key := range helm {
@@ -138,7 +154,7 @@ func valueFiles(source map[string]any) []string {
 	files := make([]string, len(list))
 	for i, e := range list {
 		name, _ := e.(string)
-		files[i] = path.Join(pathOf(source), name)
+		files[i] = path.Join(s.pathOf(source), name)
 		if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "$") {
 			return nil
 		}
@@ -150,15 +166,15 @@ func valueFiles(source map[string]any) []string {
 // values, that the head does not have: then it deploys nothing. Such are the
 // words that a kustomization replaces.
 func (s *session) isNothing(source map[string]any) bool {
-	at := pathOf(source)
-	if at == "" || at == "." || source["chart"] != nil {
+	at := s.pathOf(source)
+	if at == "" || at == "." || strings.HasPrefix(at, "../") || source["chart"] != nil {
 		return false
 	}
 	there := false
 	for file := range s.head.Files {
 		there = there || strings.HasPrefix(file, at+"/")
 	}
-	return !there || slices.ContainsFunc(valueFiles(source), func(file string) bool { return s.head.Files[file] == nil })
+	return !there || slices.ContainsFunc(s.valueFiles(source), func(file string) bool { return s.head.Files[file] == nil })
 }
 
 // environmentOf is the environment that a path names as one of its directories;

@@ -95,8 +95,8 @@ func (s *session) deployed(file string) bool {
 	return admission.Reads(file) || kustomizationOf(s.head.Files, dir) != "" ||
 		slices.ContainsFunc(s.plainDeployers(), func(o render.Object) bool {
 			return slices.ContainsFunc(sources(o), func(source map[string]any) bool {
-				at := pathOf(source)
-				return at != "" && strings.HasPrefix(file, at+"/") || slices.Contains(valueFiles(source), file)
+				at := s.pathOf(source)
+				return at != "" && strings.HasPrefix(file, at+"/") || slices.Contains(s.valueFiles(source), file)
 			})
 		})
 }
@@ -130,14 +130,14 @@ func (s *session) chosenBy(file string) {
 		var texts []string
 		eachText(o.Content, func(text string) { texts = append(texts, text) })
 		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool {
-			return mayBePath(text) && matches(text, file)
+			return mayBePath(text) && matches(text, path.Join(s.head.Dir, file))
 		})
 		for _, chart := range texts {
-			if chart = fromTop(chart); !s.isChart(chart) {
+			if chart = s.fromTop(chart); !s.isChart(chart) {
 				continue
 			}
 			reads = reads || slices.ContainsFunc(texts, func(text string) bool {
-				return s.names(fromTop(text), file) || s.names(path.Join(chart, text), file)
+				return s.names(s.fromTop(text), file) || s.names(path.Join(chart, text), file)
 			})
 		}
 		if reads {
@@ -157,11 +157,11 @@ func (s *session) isChart(dir string) bool {
 // fromTop is a path as Argo CD reads one that begins at the top of a repository: with
 // a slash, or with the name of a source.
 // https://argo-cd.readthedocs.io/en/stable/user-guide/multiple_sources/
-func fromTop(text string) string {
+func (s *session) fromTop(text string) string {
 	if name, rest, ok := strings.Cut(text, "/"); ok && strings.HasPrefix(name, "$") {
 		text = rest
 	}
-	return path.Clean(strings.TrimPrefix(text, "/"))
+	return s.below(path.Clean(strings.TrimPrefix(text, "/")))
 }
 
 // mayBePath tells a path, or a glob of paths, from other words.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -46,6 +47,7 @@ type Desk struct {
 	Repo   Branches
 	API    *github.Client
 	GitHub github.Repository // zero for a local directory
+	Dir    string            // of the repository that holds the configuration; empty is all
 	// Judge decides by the rules, and with the keys, of a revision.
 	Judge func(ctx context.Context, rev string) (*rules.Judge, error)
 }
@@ -197,11 +199,16 @@ func (d Desk) judge(ctx context.Context, base, head string) (check.Result, error
 	}
 	checker := check.Checker{Repo: d.Repo, Judge: judge}
 	result, err := checker.Run(ctx, base, head)
-	if err != nil || base == "" {
-		return result, err
+	if err == nil && base != "" {
+		var notes []check.Finding
+		notes, err = d.replayed(ctx, judge, base, head)
+		result.Notes = append(result.Notes, notes...)
 	}
-	notes, err := d.replayed(ctx, judge, base, head)
-	result.Notes = append(result.Notes, notes...)
+	for _, list := range [][]check.Finding{result.Findings, result.Notes} {
+		for i := range list {
+			list[i].File = path.Join(d.Dir, list[i].File)
+		}
+	}
 	return result, err
 }
 

@@ -92,7 +92,7 @@ func load(ctx context.Context, repo Repository, rev string) (side, error) {
 	if err != nil {
 		return side{}, fmt.Errorf("read %s: %w", rev, err)
 	}
-	cfg, err := history.Load(snapshot.Files)
+	cfg, err := history.Load(snapshot)
 	if err != nil {
 		return side{}, fmt.Errorf("at %s: %w", rev, err)
 	}

@@ -9,6 +9,8 @@ package history
 import (
 	"context"
 	"fmt"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -49,6 +51,16 @@ type Tip struct {
 	Config *config.Config
 }
 
+// Branch is a branch of Waybill's own, such as that of an application's promotion:
+// waybill/ENV/APP. That of a directory of the repository begins otherwise, so that two
+// directories never share one: waybill/+DIR/ENV/APP. No environment's name has a plus.
+func (t Tip) Branch(parts ...string) string {
+	if t.Dir != "" {
+		parts = append([]string{strings.ReplaceAll("/"+t.Dir, "/", "+")}, parts...)
+	}
+	return "waybill/" + strings.Join(parts, "/")
+}
+
 // ReadTip reads the tip of a branch.
 func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
 	head, err := repo.Head(ctx, branch)
@@ -59,17 +71,26 @@ func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
 	if err != nil {
 		return Tip{}, fmt.Errorf("read %s: %w", branch, err)
 	}
-	cfg, err := Load(snapshot.Files)
+	cfg, err := Load(snapshot)
 	return Tip{Snapshot: snapshot, Config: cfg}, err
 }
 
 // Load reads waybill.yaml from the files of one commit.
-func Load(files map[string][]byte) (*config.Config, error) {
-	data, ok := files[config.FileName]
-	if !ok {
-		return nil, fmt.Errorf("the config repository has no %s at its root: waybill init config writes a first one", config.FileName)
+func Load(s *configrepo.Snapshot) (*config.Config, error) {
+	if data, ok := s.Files[config.FileName]; ok {
+		return config.Parse(path.Join(s.Dir, config.FileName), data)
 	}
-	return config.Parse(config.FileName, data)
+	at, do := "at its root", "waybill init config writes a first one"
+	if s.Dir != "" {
+		at = "in " + s.Dir
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Files)) {
+		if dir, file := path.Split(name); file == config.FileName {
+			do = fmt.Sprintf("if %s is meant, give --path %s", path.Join(s.Dir, name), path.Join(s.Dir, dir))
+			break
+		}
+	}
+	return nil, fmt.Errorf("the config repository has no %s %s: %s", config.FileName, at, do)
 }
 
 // Change is an edited overlay and what it does to the rendered objects.
@@ -77,6 +98,19 @@ type Change struct {
 	overlay.Result
 	Objects []render.Change
 	Copies  map[string][]byte // files that go with it; nil is a file to delete
+
+	rendered []*render.Renderer // by which it was found
+}
+
+// RestsOn reports whether anything of a directory, or that file, was read to prepare the
+// change.
+func (c Change) RestsOn(files map[string][]byte, at string) bool {
+	for name := range files {
+		if _, in := below(name, at); in && slices.ContainsFunc(c.rendered, func(r *render.Renderer) bool { return r.Read(name) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Prepare edits the overlay to name ref and holds the rendering of both sides
@@ -91,7 +125,7 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 		return Change{}, err
 	}
 	if place.Form == overlay.Kustomize && place.Line == 0 {
-		if p.before, err = objects(ctx, files, app, env); err != nil {
+		if p.before, err = p.objects(files); err != nil {
 			return Change{}, err
 		}
 		target.Names = names(p.before, app)
@@ -110,7 +144,15 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 	if err != nil {
 		return Change{}, err
 	}
+	change.rendered = p.rendered
 	return change, nil
+}
+
+// objects renders files of the place.
+func (p *preparation) objects(files map[string][]byte) ([]render.Object, error) {
+	r := render.New(files)
+	p.rendered = append(p.rendered, r)
+	return r.App(p.ctx, p.app, p.env)
 }
 
 // WithCopies adds copies to a change, and what both together do to the rendered objects.
@@ -140,6 +182,8 @@ type preparation struct {
 	env    string
 	ref    imageref.Ref
 	before []render.Object // nil until it is needed
+
+	rendered []*render.Renderer
 }
 
 // set edits the overlay, and reports whether anything that it renders then uses
@@ -148,12 +192,12 @@ func (p *preparation) set(target overlay.Target) (change Change, used bool, err 
 	if change.Result, err = overlay.Set(p.files, target, p.ref); err != nil || len(change.Edits) == 0 {
 		return change, err == nil, err
 	}
-	after, err := objects(p.ctx, With(p.files, change.Place.File, change.After), p.app, p.env)
+	after, err := p.objects(With(p.files, change.Place.File, change.After))
 	if err != nil || !uses(after, change.Place.Form, p.ref) {
 		return change, false, err
 	}
 	if p.before == nil {
-		p.before, err = objects(p.ctx, p.files, p.app, p.env)
+		p.before, err = p.objects(p.files)
 		if err != nil && (!change.Place.Ref.IsZero() || change.Place.Tag != "") {
 			return change, true, err
 		} // else a chart may require the digest that is not there yet

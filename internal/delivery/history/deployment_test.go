@@ -27,7 +27,7 @@ func load(t *testing.T, files map[string]string) (map[string][]byte, config.App)
 	for name, text := range files {
 		data[name] = []byte(text)
 	}
-	cfg, err := history.Load(data)
+	cfg, err := history.Load(&configrepo.Snapshot{Files: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,19 @@ func load(t *testing.T, files map[string]string) (map[string][]byte, config.App)
 
 func TestLoadWithoutConfiguration(t *testing.T) {
 	t.Parallel()
-	if _, err := history.Load(map[string][]byte{}); err == nil || !strings.Contains(err.Error(), "waybill init config writes a first one") {
+	for dir, says := range map[string]string{
+		"":       "no waybill.yaml at its root: waybill init config writes a first one",
+		"deploy": "no waybill.yaml in deploy: if deploy/shop/waybill.yaml is meant, give --path deploy/shop",
+	} {
+		s := &configrepo.Snapshot{Dir: dir, Files: map[string][]byte{}}
+		if dir != "" {
+			s.Files["shop/waybill.yaml"] = nil
+		}
+		if _, err := history.Load(s); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", dir, err)
+		}
+	}
+	if _, err := history.Load(&configrepo.Snapshot{}); err == nil {
 		t.Errorf("got %v", err)
 	}
 }
@@ -313,7 +325,7 @@ func TestMessage(t *testing.T) {
 func TestRace(t *testing.T) {
 	t.Parallel()
 	tries := 0
-	attempts, err := history.Race(t.Context(), func() error {
+	attempts, err := history.Race(t.Context(), nil, func() error {
 		if tries++; tries < 3 {
 			return fmt.Errorf("commit: %w", configrepo.ErrMoved)
 		}
@@ -323,11 +335,11 @@ func TestRace(t *testing.T) {
 		t.Errorf("got %d attempts, %v", attempts, err)
 	}
 	broken := errors.New("broken")
-	if attempts, err := history.Race(t.Context(), func() error { return broken }); attempts != 1 || !errors.Is(err, broken) {
+	if attempts, err := history.Race(t.Context(), nil, func() error { return broken }); attempts != 1 || !errors.Is(err, broken) {
 		t.Errorf("other trouble: got %d attempts, %v", attempts, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := history.Race(ctx, func() error { cancel(); return configrepo.ErrMoved }); !errors.Is(err, context.Canceled) {
+	if _, err := history.Race(ctx, nil, func() error { cancel(); return configrepo.ErrMoved }); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: got %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -26,7 +27,7 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			files := exampleFiles(t, dir)
-			cfg, err := history.Load(files)
+			cfg, err := history.Load(&configrepo.Snapshot{Files: files})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,7 +36,7 @@ type Result struct {
 
 // Run writes or removes the hold of a place, by a commit to the branch.
 func Run(ctx context.Context, repo Repository, req Request) (result Result, err error) {
-	_, err = history.Race(ctx, func() (err error) {
+	_, err = history.Race(ctx, repo, func() (err error) {
 		result, err = once(ctx, repo, req)
 		return err
 	})

@@ -25,13 +25,15 @@ const most = 50
 type place struct {
 	App   string `json:"app"`
 	Image string `json:"image"`
+	// Path is the directory of the repository that has the place; empty is all of it.
+	Path string `json:"path,omitempty"`
 }
 
 // Landing is a digest that came to a place since the last time.
 type Landing struct {
 	App, Env        string
 	Image, Previous imageref.Ref // Previous is zero where nothing was seen before
-	Commit          string       // at which it was seen
+	Commit, path    string       // at which it was seen, and the directory
 }
 
 // Record makes the deployments that are missing, and lists what is new. It lists what
@@ -47,7 +49,7 @@ func Record(ctx context.Context, api *github.Client, repo github.Repository, tip
 		ids := make(map[string]int64)
 		for _, d := range list {
 			var p place
-			if json.Unmarshal(d.Payload, &p) != nil {
+			if json.Unmarshal(d.Payload, &p) != nil || p.Path != tip.Dir {
 				continue // somebody else's
 			}
 			if _, known := seen[p.App]; !known {
@@ -66,7 +68,7 @@ func Record(ctx context.Context, api *github.Client, repo github.Repository, tip
 			if len(made) == most {
 				return made, nil
 			}
-			l := Landing{App: name, Env: env, Image: now.Ref, Commit: tip.Commit}
+			l := Landing{App: name, Env: env, Image: now.Ref, Commit: tip.Commit, path: tip.Dir}
 			l.Previous, _ = imageref.Parse(seen[name]) // zero where nothing was seen
 			if err := l.record(ctx, api, repo, ids[name]); err != nil {
 				return made, err
@@ -82,7 +84,7 @@ func Record(ctx context.Context, api *github.Client, repo github.Repository, tip
 func (l Landing) record(ctx context.Context, api *github.Client, repo github.Repository, before int64) error {
 	id, err := api.CreateDeployment(ctx, repo, github.NewDeployment{
 		Ref: l.Commit, Task: Task, Environment: l.Env, Description: fmt.Sprintf("%s %s", l.App, l.Image.Short()), Lasting: true,
-		Payload: place{App: l.App, Image: l.Image.String()},
+		Payload: place{App: l.App, Image: l.Image.String(), Path: l.path},
 	})
 	if err != nil {
 		return err

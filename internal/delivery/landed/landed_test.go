@@ -54,8 +54,24 @@ func TestRecord(t *testing.T) {
 	if got := record(); got != "api in dev" {
 		t.Errorf("back again: %s", got)
 	}
+	// Another directory of the repository has deployments of its own.
+	tip, err := history.ReadTip(t.Context(), r, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := *tip.Snapshot
+	elsewhere.Dir = "deploy/other"
+	for _, want := range []int{2, 0} {
+		made, err := landed.Record(t.Context(), r.API, r.Name, history.Tip{Snapshot: &elsewhere, Config: tip.Config})
+		if err != nil || len(made) != want {
+			t.Errorf("in another directory: %d, want %d, %v", len(made), want, err)
+		}
+	}
+	if got := record(); got != "" {
+		t.Errorf("after the other directory's: %s", got)
+	}
 	list, err := r.API.Deployments(t.Context(), r.Name, landed.Task, "dev")
-	if err != nil || len(list) != 4 {
+	if err != nil || len(list) != 6 {
 		t.Fatal(len(list), err)
 	}
 	var states []string
@@ -66,7 +82,8 @@ func TestRecord(t *testing.T) {
 		}
 		states = append(states, statuses[0].State)
 	}
-	if got := strings.Join(states, " "); got != "success inactive success inactive" { // api, api, web, api
+	// Two elsewhere, then api, api, web, api.
+	if got := strings.Join(states, " "); got != "success success success inactive success inactive" {
 		t.Errorf("the states are %s", got)
 	}
 }

@@ -24,6 +24,7 @@ type Event struct {
 	ID         string       `json:"id"`    // the same for the same fact
 	Event      string       `json:"event"` // deployed, refused, waiting or rolled-back
 	Repository string       `json:"repository"`
+	Path       string       `json:"path,omitempty"` // directory of the repository that holds waybill.yaml
 	App        string       `json:"app,omitempty"`
 	Env        string       `json:"env,omitempty"`
 	Image      imageref.Ref `json:"image,omitzero"`
@@ -43,6 +44,9 @@ func (e Event) complete() Event {
 	sum := sha256.Sum256(fmt.Appendf(
 		nil, "%s\n%s\n%s\n%s\n%s\n%s\n%d", e.Repository, e.Event, e.App, e.Env, e.Image, e.Commit, e.Pull,
 	))
+	if e.Path != "" {
+		sum = sha256.Sum256(append(sum[:], e.Path...))
+	}
 	e.ID = hex.EncodeToString(sum[:16])
 	return e
 }

@@ -135,9 +135,6 @@ type Promoter struct {
 	Judge *rules.Judge
 }
 
-// Branch is the branch of an application's promotion into env.
-func Branch(env, app string) string { return "waybill/" + env + "/" + app }
-
 // Run promotes everything that the request names and may move. The error is
 // about what could not be done at all; the other promotions are returned.
 func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
@@ -156,7 +153,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	var problems []error
 	for _, m := range moves {
 		var result Promotion
-		_, err := history.Race(ctx, func() (err error) {
+		_, err := history.Race(ctx, nil, func() (err error) {
 			if now.stale {
 				if now, err = p.look(ctx, req.Branch); err != nil {
 					return err
@@ -301,7 +298,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 			return Promotion{}, err
 		}
 	}
-	result, from := m.promotion(), overlay.Place{Ref: req.Image}
+	result, from := m.promotion(now.Tip), overlay.Place{Ref: req.Image}
 	if s.from != "" {
 		if from, err = history.Read(now.Files, m.app, m.from.Name); err != nil {
 			return result, err
@@ -348,8 +345,8 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 	return p.pullRequest(ctx, now, c, req, result)
 }
 
-func (m move) promotion() Promotion {
-	return Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: Branch(m.to.Name, m.app.Name)}
+func (m move) promotion(tip history.Tip) Promotion {
+	return Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: tip.Branch(m.to.Name, m.app.Name)}
 }
 
 // copies are the files that go with the image.

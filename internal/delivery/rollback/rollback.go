@@ -78,12 +78,9 @@ type Roller struct {
 	Judge *rules.Judge
 }
 
-// Branch is the branch of an application's rollback in env.
-func Branch(env, app string) string { return "waybill/rollback/" + env + "/" + app }
-
 // Run finds the digest to return to, verifies it, and writes.
 func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error) {
-	_, err = history.Race(ctx, func() (err error) {
+	_, err = history.Race(ctx, r.Repo, func() (err error) {
 		result, err = r.once(ctx, req)
 		return err
 	})
@@ -129,7 +126,7 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 		result.Note = "it runs there already"
 		return result, nil
 	}
-	w := write{app: app, env: env, head: tip.Commit, change: change, req: req}
+	w := write{app: app, env: env, head: tip.Commit, branch: tip.Branch("rollback", env.Name, app.Name), change: change, req: req}
 	w.held = tip.Files[hold.Path(app.Name, env.Name)]
 	if w.hold, result.Note, err = r.holds(ctx, w, result); err != nil {
 		return result, err
@@ -258,6 +255,7 @@ type write struct {
 	app    config.App
 	env    config.Environment
 	head   string
+	branch string // of the pull request
 	change history.Change
 	held   []byte // the hold of the place as it is; nil without one
 	hold   []byte // and as it becomes: it keeps out what is left behind
@@ -289,7 +287,7 @@ func (r *Roller) direct(ctx context.Context, w write, result Result) (Result, er
 }
 
 func (r *Roller) pullRequest(ctx context.Context, w write, result Result) (Result, error) {
-	result.Branch = Branch(w.env.Name, w.app.Name)
+	result.Branch = w.branch
 	current, reusable, err := r.branch(ctx, w, result.Branch)
 	if err != nil {
 		return result, err

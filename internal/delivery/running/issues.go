@@ -26,7 +26,7 @@ const (
 // Keep brings the issues in line with the report: one for each application of which
 // something is to be told. What fails for one does not keep the others from theirs.
 func Keep(ctx context.Context, api *github.Client, repo github.Repository, label string, report *Report) error {
-	keeper := github.IssueKeeper{API: api, Repo: repo, Label: label, Read: readMark}
+	keeper := github.IssueKeeper{API: api, Repo: repo, Label: label, Read: report.readMark}
 	ours, err := keeper.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("keep the issues: %w", err)
@@ -34,6 +34,7 @@ func Keep(ctx context.Context, api *github.Client, repo github.Repository, label
 	var problems []error
 	for i := range report.Apps {
 		app := &report.Apps[i]
+		app.dir = report.Dir
 		kept, err := keeper.Keep(ctx, ours[app.App], app.wanted())
 		if err != nil {
 			problems = append(problems, fmt.Errorf("keep the issue of %s: %w", app.App, err))
@@ -50,7 +51,7 @@ func Keep(ctx context.Context, api *github.Client, repo github.Repository, label
 				continue
 			}
 			why := markdown.Code(text.Line(name)) + " is no longer one of the applications."
-			body := text.NoCommand(mark{App: name}.String() + "\n" + why + "\n")
+			body := text.NoCommand(mark{App: name, Dir: report.Dir}.String() + "\n" + why + "\n")
 			problems = append(problems, keeper.Close(ctx, one, body, "not_planned", text.NoCommand(why)))
 		}
 	}
@@ -60,7 +61,7 @@ func Keep(ctx context.Context, api *github.Client, repo github.Repository, label
 func (a App) wanted() github.WantedIssue {
 	w := github.WantedIssue{
 		Subject: "application", State: github.WantOpen, Title: a.Title(), Body: a.Body(markdown.MaxComment),
-		Gone: text.NoCommand(mark{App: a.App}.String() + "\n**Nothing is found any more** in what runs of " +
+		Gone: text.NoCommand(mark{App: a.App, Dir: a.dir}.String() + "\n**Nothing is found any more** in what runs of " +
 			markdown.Code(text.Line(a.App)) + ". What it was is in the history of this text.\n"),
 		GoneWhy: "Nothing is found any more in what runs: it was fixed, or it is waived.",
 	}
@@ -106,7 +107,7 @@ func (a App) counts() string {
 func (a App) Body(limit int) string {
 	shown := a.table(limit - ending)
 	var out strings.Builder
-	out.WriteString(mark{App: a.App, Digest: digest(shown)}.String() + "\n" + shown)
+	out.WriteString(mark{App: a.App, Dir: a.dir, Digest: digest(shown)}.String() + "\n" + shown)
 	if a.Source != "" {
 		out.WriteString("\nBuilt from " + markdown.Code(text.Line(a.Source)) + ".\n")
 	}
@@ -154,6 +155,7 @@ func digest(text string) string {
 // mark begins an issue of ours, where readers do not see it.
 type mark struct {
 	App    string `json:"app"`
+	Dir    string `json:"dir,omitempty"`    // of the repository; another one's issues are not ours
 	Digest string `json:"digest,omitempty"` // of what the issue shows; empty where there is nothing
 }
 
@@ -167,14 +169,14 @@ func (m mark) String() string {
 	return markStart + strings.NewReplacer("--", `\u002d\u002d`, "#", `\u0023`).Replace(string(data)) + markEnd
 }
 
-func readMark(body string) (github.IssueMark, bool) {
+func (r *Report) readMark(body string) (github.IssueMark, bool) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(body, "\ufeff"), "\n")
 	inner, ok := strings.CutPrefix(strings.TrimSuffix(first, "\r"), markStart)
 	if inner, ok = cutSuffix(inner, ok); !ok {
 		return github.IssueMark{}, false
 	}
 	var m mark
-	ok = json.Unmarshal([]byte(inner), &m) == nil && m.App != ""
+	ok = json.Unmarshal([]byte(inner), &m) == nil && m.App != "" && m.Dir == r.Dir
 	return github.IssueMark{Key: m.App, Digest: m.Digest, Gone: m.Digest == ""}, ok
 }
 

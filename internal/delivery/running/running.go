@@ -36,6 +36,8 @@ type Request struct {
 type Report struct {
 	Apps []App `json:"apps"`
 	All  bool  `json:"-"` // whether it is of every application
+	// Dir is the directory of the repository that was looked at; empty is all of it.
+	Dir string `json:"-"`
 }
 
 // App is what was found in what runs of one application.
@@ -47,6 +49,8 @@ type App struct {
 	Notes    []string          `json:"notes,omitempty"`    // secrets, and distributions that ended
 	Problems []string          `json:"problems,omitempty"` // why something of it is not known
 	Issue    *github.KeptIssue `json:"issue,omitempty"`
+
+	dir string // as Report.Dir
 }
 
 // Image is a digest and where it runs.
@@ -76,7 +80,7 @@ func Look(ctx context.Context, repo Repository, r Request) (*Report, error) {
 	if r.App != "" {
 		names = []string{r.App}
 	}
-	report := &Report{All: r.App == ""}
+	report := &Report{All: r.App == "", Dir: tip.Dir}
 	l := look{Request: r, tip: tip, known: make(map[imageref.Ref]scanned)}
 	for _, name := range names {
 		app, err := tip.Config.App(name)

@@ -172,7 +172,17 @@ func TestIssues(t *testing.T) {
 		strings.Count(text, "<!--") != 1 {
 		t.Errorf("text from outside is taken as more than text:\n%s", text)
 	}
+	elsewhere := &running.Report{Apps: []running.App{api1}, All: true, Dir: "deploy/other"}
+	if err := running.Keep(t.Context(), api, repo, "running", elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if got := server.Issues(name); len(got) != 3 || got[0].State != "open" || got[1].State != "open" {
+		t.Errorf("another directory of the repository has no issue of its own, or closes others: %+v", got)
+	}
 	keep(true, api1)
+	if got := server.Issues(name)[2].State; got != "open" {
+		t.Errorf("the issue of another directory is %s", got)
+	}
 	if got := server.Issues(name)[1].State; got != "closed" {
 		t.Errorf("the issue of an application that is no more is %s", got)
 	}

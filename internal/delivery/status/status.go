@@ -142,9 +142,9 @@ func (r reader) cell(ctx context.Context, env, before string) (Cell, error) {
 	cell := Cell{Env: env}
 	for _, o := range r.req.Open {
 		switch o.Branch {
-		case "waybill/" + env + "/" + r.app.Name:
+		case r.tip.Branch(env, r.app.Name):
 			cell.Pending = &o
-		case "waybill/rollback/" + env + "/" + r.app.Name:
+		case r.tip.Branch("rollback", env, r.app.Name):
 			cell.Back = &o
 		}
 	}

@@ -37,9 +37,13 @@ func TestStatus(t *testing.T) {
 			map[string]string{configrepotest.Overlay("demo-web", "prod"): "images:\n  - name: ghcr.io/acme/demo-web\n    newTag: v1\n"},
 		)
 		r.Clock.Pass(4 * time.Minute)
+		own := "waybill/"
+		if r.Dir != "" {
+			own = "waybill/+deploy+shop/"
+		}
 		open := []status.Open{
-			{Number: 212, URL: "https://github.com/acme/config/pull/212", Branch: "waybill/prod/demo-api"},
-			{Number: 213, Branch: "waybill/rollback/prod/demo-api"}, {Number: 214, Branch: "waybill/prod/demo-api-more"},
+			{Number: 212, URL: "https://github.com/acme/config/pull/212", Branch: own + "prod/demo-api"},
+			{Number: 213, Branch: own + "rollback/prod/demo-api"}, {Number: 214, Branch: own + "prod/demo-api-more"},
 		}
 		table, err := status.Read(t.Context(), r, status.Request{Branch: "main", Open: open, Now: r.Clock.Now()})
 		if err != nil {

@@ -91,7 +91,7 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if forge == nil {
 		return result, nil
 	}
-	pull, err := forge.FindPull(ctx, "waybill/"+env.Name+"/"+app.Name, req.Branch)
+	pull, err := forge.FindPull(ctx, tip.Branch(env.Name, app.Name), req.Branch)
 	if err == nil && pull != nil {
 		result.Number, result.URL = pull.Number, pull.URL
 	}

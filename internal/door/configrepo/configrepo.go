@@ -46,7 +46,9 @@ const (
 // not followed. Treat it as read-only: it may be shared.
 type Snapshot struct {
 	Commit string
-	Files  map[string][]byte
+	// Dir is the directory that paths are in; empty is the whole repository.
+	Dir   string
+	Files map[string][]byte
 	// Large are the files that are too large to be read, with git's ids of their
 	// content: a recording or a database stops nothing that has no need of it.
 	Large map[string]string
@@ -57,12 +59,15 @@ type Snapshot struct {
 	// which of Files are read through one of them. What deploys the repository may
 	// follow the others too; nothing here does.
 	Followed, Linked map[string]bool
+
+	outside string // stands for what is not in Dir
 }
 
 // SameFiles reports whether a commit holds these files, and all that is not read
 // as the other one has it.
 func (s *Snapshot) SameFiles(files map[string][]byte, other *Snapshot) bool {
-	return maps.EqualFunc(s.Files, files, bytes.Equal) && maps.Equal(s.Large, other.Large) && maps.Equal(s.Links, other.Links)
+	return maps.EqualFunc(s.Files, files, bytes.Equal) && maps.Equal(s.Large, other.Large) && maps.Equal(s.Links, other.Links) &&
+		s.outside == other.outside
 }
 
 var errTooMany = fmt.Errorf("more than %d MiB or %d files: is this the config repository?", maxSnapshotBytes>>20, maxSnapshotFiles)

@@ -28,6 +28,8 @@ type GitHub struct {
 	// Now is the clock.
 	Now func() time.Time
 
+	only string // the directory that snapshots are of; empty is all
+
 	mu        sync.Mutex
 	moves     []github.Move                 // of Branch, newest first; nil until they are needed
 	snapshots map[string]*Snapshot          // by commit
@@ -52,6 +54,8 @@ func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
 		branches: map[string]*branchLine{}, ahead: map[string]*readAhead{},
 	}
 }
+
+func (g *GitHub) within(dir string) { g.only = dir }
 
 // DefaultBranch is the repository's default branch.
 func (g *GitHub) DefaultBranch(ctx context.Context) (string, error) {
@@ -98,7 +102,7 @@ func (g *GitHub) File(ctx context.Context, rev, path string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if s := g.cached(sha); s != nil {
+	if s := g.cached(sha); s != nil && kept(g.only, path) {
 		if data, ok := s.Files[path]; ok && !s.Linked[path] {
 			return data, nil
 		}
@@ -147,6 +151,33 @@ func once[T any](g *GitHub, known map[string]T, key string, read func() (T, erro
 	return value, nil
 }
 
+// Changed lists the paths in which two commits differ.
+func (g *GitHub) Changed(ctx context.Context, from, to string) ([]string, error) {
+	before, err := g.tree(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	after, err := g.tree(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	var changed []string
+	for path, entry := range after {
+		if before[path] != entry {
+			changed = append(changed, path)
+		}
+	}
+	for path := range before {
+		if _, kept := after[path]; !kept {
+			changed = append(changed, path)
+		}
+	}
+	return changed, nil
+}
+
+// Turn lets nobody wait: other writers are not known here.
+func (g *GitHub) Turn(context.Context) (end func(), err error) { return func() {}, nil }
+
 // Snapshot reads every regular file of a revision: the list of files and one
 // archive. The archive is no authority: attributes in the repository can leave
 // files out of it or rewrite them (export-ignore, export-subst), so each file
@@ -168,9 +199,13 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		return nil, err
 	}
 	s := &Snapshot{Commit: sha, Files: map[string][]byte{}, Large: map[string]string{}, Links: map[string]string{}}
-	links := make(map[string]string)
+	links, outside := make(map[string]string), make(map[string]string)
 	total := 0
 	for path, entry := range files {
+		if !kept(g.only, path) {
+			outside[path] = entry.mode + entry.sha
+			continue
+		}
 		if !(treeEntry{mode: entry.mode}).regular() {
 			s.Links[path] = entry.sha
 		}
@@ -199,6 +234,7 @@ func (g *GitHub) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err := s.follow(links); err != nil {
 		return nil, fmt.Errorf("read the files of %s@%s: %w", g.repo, sha, err)
 	}
+	s.outside = fingerprint(g.only, outside)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.snapshots[sha] = s
@@ -224,7 +260,7 @@ func (g *GitHub) contents(ctx context.Context, sha string, files map[string]tree
 	g.mu.Unlock()
 	missing := 0
 	for path, entry := range files {
-		if known[path] == nil && (treeEntry{mode: entry.mode}).read() && entry.size <= maxFileBytes {
+		if known[path] == nil && kept(g.only, path) && (treeEntry{mode: entry.mode}).read() && entry.size <= maxFileBytes {
 			missing++
 		}
 	}
@@ -262,6 +298,7 @@ func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, er
 			return fail(err)
 		}
 		_, path, ok := strings.Cut(header.Name, "/") // below the directory at the top
+		ok = ok && kept(g.only, path)
 		if header.Typeflag == tar.TypeSymlink && ok {
 			files[path] = []byte(header.Linkname)
 		}

@@ -3,6 +3,7 @@ package configrepo
 import (
 	"context"
 	"maps"
+	"path"
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -53,9 +54,9 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 	}
 	var wanted []github.At
 	asked := make(map[github.At]bool)
-	places := slices.Contains(paths, config.FileName)
-	for _, path := range paths {
-		newest := a.steps[path].Commits
+	rules := slices.IndexFunc(paths, func(name string) bool { return path.Base(name) == config.FileName })
+	for i, path := range paths {
+		isRules, newest := i == rules, a.steps[path].Commits
 		for i, c := range newest[:min(len(newest), filesAhead)] {
 			if merge, ok := landed[c.SHA]; ok {
 				c = merge
@@ -67,11 +68,11 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 				}
 			}
 			switch {
-			case path == config.FileName:
+			case isRules:
 			case i > 0:
 				want(path)
-			case places:
-				want(config.FileName)
+			case rules >= 0:
+				want(paths[rules])
 			}
 		}
 	}

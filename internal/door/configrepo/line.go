@@ -143,7 +143,7 @@ func (n *line) blob(sha, path string) (change, bool) {
 func (l *Local) quickFile(rev, path string) (data []byte, found, known bool, err error) {
 	l.lineLock.Lock()
 	defer l.lineLock.Unlock()
-	if s := l.latest; s != nil && s.Commit == rev && !s.Linked[path] && s.Large[path] == "" {
+	if s := l.latest; s != nil && s.Commit == rev && kept(l.only, path) && !s.Linked[path] && s.Large[path] == "" {
 		data, found = s.Files[path]
 		return data, found, true, nil
 	}

@@ -82,13 +82,13 @@ func TestLinksOfTheHistoryAreNoFiles(t *testing.T) {
 		r.Git(t, "read-tree", "main")
 		next := func(mode, blob string) string {
 			r.Clock.Pass(time.Hour)
-			r.Git(t, "update-index", "--cacheinfo", mode+","+blob+","+file)
+			r.Git(t, "update-index", "--cacheinfo", mode+","+blob+","+r.Path(file))
 			sha := r.Git(t, "commit-tree", "-p", "main", "-m", "next", r.Git(t, "write-tree"))
 			r.Git(t, "update-ref", "refs/heads/main", sha)
 			return sha
 		}
-		linked := next("120000", r.Git(t, "rev-parse", "main:"+file))
-		head := next("100644", r.Git(t, "rev-parse", "main:waybill.yaml"))
+		linked := next("120000", r.Git(t, "rev-parse", "main:"+r.Path(file)))
+		head := next("100644", r.Git(t, "rev-parse", "main:"+r.Path("waybill.yaml")))
 		store := r.Open(t)
 		if err := store.ReadAhead(t.Context(), head, []string{file, "waybill.yaml"}); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
@@ -26,6 +27,8 @@ type Local struct {
 	dir    string
 	gitDir string
 	bare   bool
+	turn   atomic.Bool
+	only   string // the directory that snapshots are of; empty is all
 	o      LocalOptions
 
 	identityLock sync.Mutex // around the name and email in o
@@ -88,6 +91,21 @@ func OpenLocal(ctx context.Context, dir string, o LocalOptions) (*Local, error) 
 
 // Dir is the top of the working tree, or the bare repository.
 func (l *Local) Dir() string { return l.dir }
+
+func (l *Local) within(dir string) { l.only = dir }
+
+// Prefix is the directory that a path of the working tree is, from its top; empty for
+// the top, and in a bare repository.
+func (l *Local) Prefix(ctx context.Context, dir string) (string, error) {
+	if l.bare {
+		return "", nil
+	}
+	prefix, err := git.Command{Dir: dir, Env: l.o.Env, Args: []string{"rev-parse", "--show-prefix"}}.Line(ctx)
+	if err != nil {
+		return "", fmt.Errorf("find %s in %s: %w", dir, l.dir, err)
+	}
+	return strings.TrimSuffix(prefix, "/"), nil
+}
 
 // DefaultBranch is the remote's default branch where the clone knows it, else
 // the branch that is checked out.
@@ -170,6 +188,15 @@ func (l *Local) File(ctx context.Context, rev, path string) ([]byte, error) {
 	return nil, fmt.Errorf("file %s at %s: %w", path, rev, ErrNotFound)
 }
 
+// Changed lists the paths in which two commits differ.
+func (l *Local) Changed(ctx context.Context, from, to string) ([]string, error) {
+	out, err := l.output(ctx, nil, "diff-tree", "-r", "-z", "--name-only", "--no-renames", from, to)
+	if err != nil {
+		return nil, fmt.Errorf("compare %s and %s: %w", from, to, err)
+	}
+	return strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 }), nil
+}
+
 // Snapshot reads every regular file of a revision.
 func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	sha, err := l.Resolve(ctx, rev)
@@ -179,6 +206,16 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	entries, err := l.tree(ctx, sha)
 	if err != nil {
 		return nil, err
+	}
+	outside := make(map[string]string)
+	entries = slices.DeleteFunc(entries, func(e treeEntry) bool {
+		if !kept(l.only, e.path) {
+			outside[e.path] = e.mode + e.sha
+		}
+		return outside[e.path] != ""
+	})
+	if len(entries) > maxSnapshotFiles {
+		return nil, fmt.Errorf("list the files of %s: %w", sha, errTooMany)
 	}
 	large, links := map[string]string{}, map[string]string{}
 	for _, e := range entries {
@@ -193,7 +230,8 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
-	s, targets := &Snapshot{Commit: sha, Files: files, Large: large, Links: links}, make(map[string]string)
+	s := &Snapshot{Commit: sha, Files: files, Large: large, Links: links, outside: fingerprint(l.only, outside)}
+	targets := make(map[string]string)
 	for _, e := range entries {
 		if e.mode == modeLink {
 			targets[e.path] = string(files[e.path])
@@ -348,9 +386,6 @@ func (l *Local) tree(ctx context.Context, sha string, paths ...string) ([]treeEn
 		}
 		size, _ := strconv.ParseInt(fields[3], 10, 64) // "-" of a submodule
 		entries = append(entries, treeEntry{mode: fields[0], sha: fields[2], path: path, size: size})
-	}
-	if len(entries) > maxSnapshotFiles {
-		return nil, fmt.Errorf("list the files of %s: %w", sha, errTooMany)
 	}
 	return entries, nil
 }

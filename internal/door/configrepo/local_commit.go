@@ -240,15 +240,33 @@ func (l *Local) explain(ctx context.Context, branch, expect, doing string, err e
 // lock keeps the writers of one directory from each other's working tree. The
 // kernel drops it when a process dies.
 func (l *Local) lock(ctx context.Context) (func(), error) {
+	if l.turn.Load() {
+		return func() {}, nil
+	}
 	path := filepath.Join(l.gitDir, "waybill.lock")
 	lock := flock.New(path)
-	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+	if _, err := lock.TryLockContext(ctx, 10*time.Millisecond); err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("wait for another writer (%s): %w", path, err)
 		}
 		return nil, fmt.Errorf("lock the config repository with %s: %w", path, err)
 	}
 	return func() { _ = lock.Close() }, nil
+}
+
+// Turn keeps other writers of the directory waiting until end is called, so that no
+// commit in between fails for them. Where commits are pushed, others are not known here,
+// and nobody waits. One goroutine may use l until then.
+func (l *Local) Turn(ctx context.Context) (end func(), err error) {
+	if l.o.Push {
+		return func() {}, nil
+	}
+	unlock, err := l.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.turn.Store(true)
+	return func() { l.turn.Store(false); unlock() }, nil
 }
 
 func firstLine(s string) string {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,16 +27,7 @@ import (
 )
 
 // Store is what both kinds of config repository can do.
-type Store interface {
-	Head(ctx context.Context, branch string) (string, error)
-	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
-	File(ctx context.Context, rev, path string) ([]byte, error)
-	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
-	ReadAhead(ctx context.Context, rev string, paths []string) error
-	MergeBase(ctx context.Context, a, b string) (string, error)
-	Commit(ctx context.Context, r configrepo.Request) (string, error)
-	DeleteBranch(ctx context.Context, branch, expect string) error
-}
+type Store = configrepo.Store
 
 // Start is when every clock begins.
 var Start = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -65,6 +57,7 @@ type Repo struct {
 	Store
 	Clock  *Clock
 	GitDir string
+	Dir    string // of the repository, that is the config repository; empty is all of it
 	open   func(t testing.TB) Store
 
 	// Of a repository on the stand-in.
@@ -146,6 +139,35 @@ func Local(t testing.TB, files map[string]string) *Repo {
 	return local(t, bare, clock)
 }
 
+// Directory makes a bare git directory with the files below deploy/shop, beside source
+// that looks like configuration.
+func Directory(t testing.TB, files map[string]string) *Repo {
+	t.Helper()
+	all := map[string]string{
+		"waybill.yaml": "apiVersion: waybill.dev/v1\nno: configuration\n", "src/main.go": "package main\n",
+		"platform/broken.yaml": "{", "deploy/shopping/waybill.yaml": "no: configuration\n",
+	}
+	for name, text := range files {
+		all[path.Join("deploy/shop", name)] = text
+	}
+	r := Local(t, all)
+	r.within(t, "deploy/shop")
+	return r
+}
+
+// within makes a directory the config repository.
+func (r *Repo) within(t testing.TB, dir string) {
+	whole := r.open
+	r.Dir, r.open = dir, func(t testing.TB) Store {
+		store, err := configrepo.Within(whole(t), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	r.Store = r.open(t)
+}
+
 func local(t testing.TB, bare string, clock *Clock) *Repo {
 	r := &Repo{Clock: clock, GitDir: bare, open: func(t testing.TB) Store {
 		l, err := configrepo.OpenLocal(t.Context(), bare, configrepo.LocalOptions{
@@ -189,7 +211,9 @@ func (r *Repo) Copy(t testing.TB) *Repo {
 			t.Fatal(err)
 		}
 	}
-	return local(t, bare, &Clock{now: r.Clock.Now()})
+	c := local(t, bare, &Clock{now: r.Clock.Now()})
+	c.within(t, r.Dir)
+	return c
 }
 
 // JobPermissions are those of the workflows that write to the repository.
@@ -233,10 +257,10 @@ func (r *Repo) Client(t testing.TB, token sandbox.Token) *github.Client {
 	return client
 }
 
-// Both runs a test on each kind of repository.
+// Both runs a test on each kind of repository, and on one that is a directory.
 func Both(t *testing.T, files map[string]string, test func(t *testing.T, r *Repo)) {
 	t.Helper()
-	for name, make := range map[string]func(testing.TB, map[string]string) *Repo{"local": Local, "GitHub": GitHub} {
+	for name, make := range map[string]func(testing.TB, map[string]string) *Repo{"local": Local, "GitHub": GitHub, "directory": Directory} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, make(t, files))
@@ -288,9 +312,9 @@ func (r *Repo) quickly(t testing.TB, branch, message string, files map[string]st
 		branch, r.Clock.Now().Unix(), len(message), message, from)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if text := files[name]; text != "" {
-			fmt.Fprintf(&in, "M 100644 inline %q\ndata %d\n%s\n", name, len(text), text)
+			fmt.Fprintf(&in, "M 100644 inline %q\ndata %d\n%s\n", r.Path(name), len(text), text)
 		} else {
-			fmt.Fprintf(&in, "D %q\n", name)
+			fmt.Fprintf(&in, "D %q\n", r.Path(name))
 		}
 	}
 	in.WriteString("get-mark :1\n")
@@ -314,10 +338,13 @@ func (r *Repo) Git(t testing.TB, args ...string) string {
 	return out
 }
 
+// Path is a path of the config repository as one of the whole repository.
+func (r *Repo) Path(name string) string { return path.Join(r.Dir, name) }
+
 // Text reads a file at the head of a branch.
-func (r *Repo) Text(t testing.TB, branch, path string) string {
+func (r *Repo) Text(t testing.TB, branch, name string) string {
 	t.Helper()
-	return r.Git(t, "show", branch+":"+path)
+	return r.Git(t, "show", branch+":"+r.Path(name))
 }
 
 func person(now time.Time) []string {
