@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -181,11 +182,12 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and that person may not approve: push the branch again",
 			text.Commit(pr.HeadSHA))
 	}
-	reviews, err := s.API.Reviews(ctx, s.Repo, pr.Number)
+	said, err := s.API.Conversation(ctx, s.Repo, pr.Number)
 	if err != nil {
 		return p, err
 	}
-	for _, r := range reviews {
+	p.Deleted = said.Deleted
+	for _, r := range said.Reviews {
 		p.Votes = append(p.Votes, Vote{
 			ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body,
 			Edited: r.Edited, URL: r.URL,
@@ -196,9 +198,13 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, err
 	}
 	for _, c := range comments {
-		p.Votes = append(p.Votes, Vote{
-			ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL,
-		})
+		vote := Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, URL: c.URL}
+		if edit, is := said.Edited[c.ID]; is {
+			vote.Edited = &edit
+		} else if c.Edited() {
+			vote.Edited = &github.Edit{At: c.Updated, Others: true} // since the other list was read
+		}
+		p.Votes = append(p.Votes, vote)
 	}
 	return p, nil
 }
