@@ -38,10 +38,12 @@ func TestWordsThatAreLost(t *testing.T) {
 			votes:  []approval.Vote{said("bob", -5, "fine", by("mallory", 9, true))},
 			reason: approval.EditedLater, detail: "mallory changed",
 		},
-		"an earlier comment, changed before":           {votes: []approval.Vote{said("bob", -5, "fine", by("mallory", -1, true))}},
-		"a later comment, changed by its author":       {votes: []approval.Vote{said("bob", 5, "fine", by("bob", 9, false))}},
-		"a later comment of another, changed":          {votes: []approval.Vote{said("carol", 5, "fine", by("mallory", 9, true))}},
-		"a comment that its author made take it back":  {votes: []approval.Vote{said("bob", -5, "/unapprove", by("bob", 9, false))}, reason: approval.TakenBack},
+		"an earlier comment, changed before":     {votes: []approval.Vote{said("bob", -5, "fine", by("mallory", -1, true))}},
+		"a later comment, changed by its author": {votes: []approval.Vote{said("bob", 5, "fine", by("bob", 9, false))}},
+		"a later comment of another, changed":    {votes: []approval.Vote{said("carol", 5, "fine", by("mallory", 9, true))}},
+		"a comment that its author made take it back": {
+			votes: []approval.Vote{said("bob", -5, "/unapprove", by("bob", 9, false))}, reason: approval.TakenBack,
+		},
 		"a comment that took back an earlier approval": {votes: []approval.Vote{said("bob", -5, "/unapprove", nil)}},
 		"a comment of theirs, deleted by somebody else": {
 			deleted: []github.Deletion{{At: at(9), Author: "Bob", By: "mallory"}},
