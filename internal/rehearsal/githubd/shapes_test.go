@@ -251,7 +251,7 @@ func TestShapes(t *testing.T) {
 		{"DELETE /issues/comments/{id}", "issues/comments/COMMENT", ""},
 		{"POST /issues", "issues", `{"title":"t","body":"b","labels":["drift"]}`}, {"GET /issues", "issues?state=all", ""},
 		{"GET /issues/{n}", "issues/2", ""}, {"PATCH /issues/{n}", "issues/2", `{"state":"closed"}`},
-		{"POST /issues/{n}/labels", "issues/1/labels", `["prod"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""},
+		{"POST /issues/{n}/labels", "issues/1/labels", `["prod","infra"]`}, {"GET /issues/{n}/labels", "issues/1/labels", ""},
 		{"DELETE /issues/{n}/labels/{name}", "issues/1/labels/prod", ""},
 		{"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
 		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`},
