@@ -22,6 +22,9 @@ type Terraform struct {
 	Version string
 	// BeforeMerge lets a plan be applied while its pull request is open.
 	BeforeMerge bool
+	// Merge is how a pull request is merged that was applied before: merge, squash or
+	// rebase. If empty, people merge it.
+	Merge string
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
 	// Unapplied is how long merged code may stay unapplied before it is an issue, as
@@ -161,6 +164,7 @@ type terraformDocument struct {
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
 	Apply   string           `yaml:"apply"`
+	Merge   string           `yaml:"merge"`
 }
 
 // NeedsCodeOwners reports whether any rule asks for the owners of files.
@@ -235,10 +239,13 @@ func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []Te
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	listed, nodes := p.eachWorkspace(child(at, "roots"), doc.Roots)
 	t := Terraform{
-		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
+		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Merge: doc.Merge,
 		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
 		EncryptedPlans: doc.EncryptedPlans,
 		Unapplied:      time.Duration(doc.Drift.Unapplied),
+	}
+	if t.Merge != "" && !t.BeforeMerge {
+		p.problem(child(at, "merge"), "terraform.merge: is for what was applied before the merge: write apply: before-merge too")
 	}
 	p.globs(at, t)
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version

@@ -111,6 +111,16 @@ var plan = Command{
 			Doc: "Run that the parts of {group} and {join} belong to. Empty means the workflow run.",
 		},
 		{
+			Name: "again_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start on the default branch for each open pull request whose plan is out of date: a state moved, " +
+				"the default branch changed what it is bound to, or it is older than {again_after}. Needs `actions: write`, and a clone of " +
+				"the default branch. Plans nothing here. Empty starts none.",
+		},
+		{
+			Name: "again_after", Type: Duration, Default: "6d",
+			Doc: "Age at which {again_workflow} plans again in any case: below {expires}, after which a plan cannot be applied.",
+		},
+		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
 			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
 				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
@@ -134,6 +144,7 @@ var plan = Command{
 	Permissions: []Permission{
 		{"contents", "read", "reads the repository"}, permissionPullsComment,
 		{"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"},
+		{"actions", "write", "only with `again_workflow`"},
 		{"id-token", "write", "only for a cloud role"},
 	},
 	Binaries: []string{Waybill},
@@ -269,6 +280,11 @@ var applyCommand = Command{
 			Doc: "Lists the environments that the plan's roots are applied in, as a matrix of jobs, and applies nothing.",
 		},
 		{
+			Name: "merge_head", Type: String, Placeholder: "SHA",
+			Doc: "Merges the pull request by `terraform.merge` of the default branch, and applies nothing: if this is still its head, " +
+				"all of its plan was applied, and the rules of the branch let it. Needs `contents: write`. Empty merges nothing.",
+		},
+		{
 			Name: "gate_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file of the gate, started on the default branch for each open pull request whose plan no longer fits. Needs " +
 				"`actions: write`. Empty starts none.",
@@ -280,6 +296,7 @@ var applyCommand = Command{
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
+		{"merge_head", "With `list`: the head that is to be merged when all is applied; empty where nothing is."},
 		{"matrix", "With `list`: the environments and their roles, as the matrix of a job, in the order in which roots are applied."},
 		{
 			"record",
@@ -288,7 +305,7 @@ var applyCommand = Command{
 		outputSignedRecord,
 	},
 	Permissions: []Permission{{
-		"contents", "read", "reads the repository, its rules, and who pushed",
+		"contents", "read", "reads the repository, its rules, and who pushed; write, only with `merge_head`",
 	}, {"pull-requests", "write", "reads reviews and comments, and reports"},
 		{
 			"packages", "read",

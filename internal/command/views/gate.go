@@ -182,7 +182,10 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 		findings(&v, r.Findings)
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
-		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+		v.Outputs = map[string]string{"matrix": compact(r.Matrix), "merge_head": r.MergeHead}
+	case r.Unlocked != "":
+		v.Linef("ended %s", r.Unlocked)
+		v.Outputs = map[string]string{"applied": "false"}
 	case r.Record == nil && r.Plan != "":
 		v.Linef("#%d: no root of its plan is applied in this environment", r.Site.Pull.Number)
 		v.Outputs = map[string]string{"applied": "false"}

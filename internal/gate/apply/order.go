@@ -40,6 +40,12 @@ type Order struct {
 	Job               Job
 	Tell              Tell
 	Environment       string // roots of others are left out; if empty, none are
+	// MergeHead is what is merged, in place of an apply; if empty, nothing is.
+	MergeHead string
+	// Workflow is the file of the job's own workflow, and Run the job's run: another run of
+	// it may hold a lock. If empty, there is no job.
+	Workflow string
+	Run      int64
 }
 
 // Result is what became of one plan.
@@ -55,6 +61,8 @@ type Result struct {
 	Signed      *record.Signed
 	Findings    []policy.Finding // of the policy, which refused
 	Matrix      *Matrix          // of the jobs that apply, where that was asked for
+	MergeHead   string           // what is to be merged when they have applied it
+	Unlocked    string           // what was given back, where that was asked for
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -65,8 +73,12 @@ func All(ctx context.Context, o Order, report func(context.Context, *Result) err
 	switch {
 	case err != nil:
 		return err
+	case o.MergeHead != "":
+		return o.answer(by, o.merge(ctx))
+	case o.Unlocks():
+		return o.answer(by, o.unlock(ctx, report))
 	case o.Site.Pull != nil || !o.Site.OnGitHub() || o.Push == nil:
-		return answer(by, o.one(ctx, report))
+		return o.answer(by, o.one(ctx, report))
 	}
 	if pulls, err = o.pushed(ctx); err != nil {
 		return err
@@ -134,7 +146,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	if o.Site.Pull != nil {
-		if err := mayApply(ctx, o.Site); err != nil {
+		if err := outcome.Join(mayApply(ctx, o.Site), applier.held(ctx, o.Site)); err != nil {
 			return err
 		}
 	}
@@ -144,10 +156,14 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
 	}
+	release, err := applier.hold(ctx, result)
+	if err != nil {
+		return err
+	}
 	result.Roots, result.Failed = applier.Run(ctx)
 	result.Record = result.record(o.Job, time.Now())
 	ctx = context.WithoutCancel(ctx)
-	return outcome.Join(result.Failed, report(ctx, result), o.tell(ctx, result))
+	return outcome.Join(result.Failed, report(ctx, result), release(ctx), o.tell(ctx, result))
 }
 
 // open prepares terraform for the plan and compares what needs none.

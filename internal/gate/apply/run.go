@@ -182,7 +182,8 @@ func wayOut(dir string, err error) string {
 		return ""
 	}
 	return fmt.Sprintf(
-		", by %s; wait for it, then plan again. If that process is dead, run `terraform force-unlock %s` in %s", lock, lock.ID, dir,
+		", by %s; wait for it, then plan again. If that process is dead, comment /unlock %s %s, or run `terraform force-unlock %s` in %s",
+		lock, dir, lock.ID, lock.ID, dir,
 	)
 }
 

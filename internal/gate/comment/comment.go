@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -41,7 +42,8 @@ type Claim struct {
 	Waits   []plan.Waiting `json:"waits,omitempty"`
 	Earlier []plan.Parts   `json:"earlier,omitempty"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
-	Text string `json:"-"`
+	Text string    `json:"-"`
+	At   time.Time `json:"-"` // when the comment was written last
 }
 
 // ClaimRoot is a root as the comment claims it.

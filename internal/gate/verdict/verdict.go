@@ -186,6 +186,9 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if err := r.moved(ctx, claim); err != nil {
 		return err
 	}
+	if err := r.held(ctx, claim); err != nil {
+		return err
+	}
 	if result.Hooked, err = r.hooked(ctx, claim); err != nil {
 		return err
 	}
@@ -248,6 +251,13 @@ func (r Request) moved(ctx context.Context, claim comment.Claim) error {
 		return nil
 	}
 	return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
+}
+
+// held says that another pull request was applied to a root before its merge.
+func (r Request) held(ctx context.Context, claim comment.Claim) error {
+	return comment.Held(ctx, r.Site, func(h comment.Hold) bool {
+		return slices.ContainsFunc(claim.Roots, func(root comment.ClaimRoot) bool { return h.Is(root.Dir, root.Workspace) })
+	})
 }
 
 // claimed is what the plan of the head is. Where there is a checkout, that there
