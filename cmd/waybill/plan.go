@@ -14,6 +14,9 @@ import (
 )
 
 func runPlan(ctx context.Context, call *cli.Call, in options.Plan) (result proposal.Result, err error) {
+	if in.AgainWorkflow != "" {
+		return planAgain(ctx, call, in)
+	}
 	request, err := planRequest(ctx, call, in)
 	if err == nil {
 		result, err = proposal.Run(ctx, request)

@@ -79,6 +79,25 @@ terraform:
 	}
 }
 
+// What was applied before the merge can be merged, and nothing else.
+func TestMergeNeedsAnApplyBefore(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"  apply: before-merge\n  merge: squash\n":  "",
+		"  merge: squash\n":                         "3:10: terraform.merge: is for what was applied before the merge",
+		"  apply: before-merge\n  merge: octopus\n": "merge",
+	} {
+		c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n"+text))
+		is := err == nil && c.Terraform().Merge == "squash"
+		if want != "" {
+			is = err != nil && strings.Contains(err.Error(), want)
+		}
+		if !is {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestCodeOwnersApprove(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -41,14 +41,15 @@ func Login(_ options.Login, r login.Result) show.View {
 // Planned is the document of a plan.
 type Planned struct {
 	*proposal.Document
+	Stale     []proposal.Stale     `json:"stale,omitempty"`     // pull requests that are planned again, with --again-workflow
 	Matrix    *proposal.Matrix     `json:"matrix,omitempty"`    // jobs that plan, with --list or --spread
 	Validated *proposal.Validation `json:"validated,omitempty"` // with --validate-only
 	Findings  []policy.Finding     `json:"findings,omitempty"`  // of the policy, which refused
 }
 
 // Plan renders a plan, or what spoke against one.
-func Plan(_ options.Plan, r proposal.Result) show.View {
-	v := show.View{Document: Planned{r.Shown(), r.Matrix, r.Validated, r.Findings}}
+func Plan(in options.Plan, r proposal.Result) show.View {
+	v := show.View{Document: Planned{r.Shown(), r.Stale, r.Matrix, r.Validated, r.Findings}}
 	refused := findings(&v, r.Findings)
 	switch {
 	case refused != "":
@@ -57,6 +58,11 @@ func Plan(_ options.Plan, r proposal.Result) show.View {
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
 		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+	case in.AgainWorkflow != "":
+		for _, p := range r.Stale {
+			v.Linef("#%d is planned again: %s", p.PullRequest, p.Why)
+		}
+		v.Linef("%d of the open pull requests have a plan that is out of date", len(r.Stale))
 	case r.Result == nil:
 		v.Linef("nothing to plan: no root is touched")
 		v.Outputs = map[string]string{"fingerprint": "", "changes": "false", "plan": ""}

@@ -140,7 +140,7 @@ func (o Order) pushed(ctx context.Context) ([]*github.PullRequest, error) {
 // be applied before: then its head must be what a merge would bring.
 func mayApply(ctx context.Context, s *site.Site) error {
 	p := s.Pull
-	if p.Merged {
+	if p == nil || p.Merged {
 		return nil
 	}
 	rules, err := approval.RulesOf(ctx, s)

@@ -145,10 +145,8 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier); err != nil {
 		return err
 	}
-	if o.Site.Pull != nil {
-		if err := outcome.Join(mayApply(ctx, o.Site), applier.held(ctx, o.Site)); err != nil {
-			return err
-		}
+	if err := outcome.Join(mayApply(ctx, o.Site), applier.held(ctx, o.Site)); err != nil {
+		return err
 	}
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
@@ -156,11 +154,16 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
 	}
-	release, err := applier.hold(ctx, result)
+	return o.carryOut(ctx, applier, result, report)
+}
+
+// carryOut applies what has passed every check.
+func (o Order) carryOut(ctx context.Context, a *Applier, result *Result, report func(context.Context, *Result) error) error {
+	release, err := a.hold(ctx, result)
 	if err != nil {
 		return err
 	}
-	result.Roots, result.Failed = applier.Run(ctx)
+	result.Roots, result.Failed = a.Run(ctx)
 	result.Record = result.record(o.Job, time.Now())
 	ctx = context.WithoutCancel(ctx)
 	return outcome.Join(result.Failed, report(ctx, result), release(ctx), o.tell(ctx, result))

@@ -55,7 +55,7 @@ func KeepHolds(ctx context.Context, s *site.Site, holds []Hold, released string)
 	for _, h := range holds {
 		words += "\n- " + markdown.Text(text.Flat(h.Name()))
 	}
-	if err := keepList(ctx, s, holdMarker, holds, words+"\n", released); err != nil || len(holds) == 0 {
+	if err := keepList(ctx, s, holdMarker, holds, listWords{words + "\n", released}); err != nil || len(holds) == 0 {
 		return err
 	}
 	return s.API.AddLabels(ctx, s.Repo, s.Pull.Number, HoldLabel)
@@ -87,7 +87,8 @@ func Held(ctx context.Context, s *site.Site, is func(Hold) bool) error {
 		}
 		for _, h := range holds {
 			if is(h) {
-				lines = append(lines, fmt.Sprintf("#%d was applied to %s before its merge, and holds it", pull.Number, text.Printable(h.Name())))
+				name := text.Printable(h.Name())
+				lines = append(lines, fmt.Sprintf("#%d was applied to %s before its merge, and holds it", pull.Number, name))
 			}
 		}
 	}

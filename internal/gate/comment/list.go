@@ -39,10 +39,12 @@ func findList[T any](ctx context.Context, s *site.Site, marker string) (found []
 	return found, nil
 }
 
-// keepList keeps the one comment with a marker that holds a list, with words for
-// people; none are those for an empty list. Where the list is empty, and there is no
-// such comment, it says nothing.
-func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T, words, none string) error {
+// listWords are what a comment with a list says to people, and what with an empty one.
+type listWords struct{ some, none string }
+
+// keepList keeps the one comment with a marker that holds a list. Where the list is
+// empty, and there is no such comment, it says nothing.
+func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T, words listWords) error {
 	own, err := s.Own(ctx, s.API, marker)
 	if err != nil || len(own) == 0 && len(list) == 0 {
 		return err
@@ -51,8 +53,9 @@ func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T,
 	if err != nil {
 		return fmt.Errorf("write a comment for %s: %w", marker, err)
 	}
+	say := words.some
 	if len(list) == 0 {
-		words = none
+		say = words.none
 	}
-	return s.Keep(ctx, s.API, marker, marker+" "+strings.ReplaceAll(string(data), "--", `\u002d\u002d`)+" -->\n"+words)
+	return s.Keep(ctx, s.API, marker, marker+" "+strings.ReplaceAll(string(data), "--", `\u002d\u002d`)+" -->\n"+say)
 }

@@ -62,5 +62,5 @@ func KeepMoved(ctx context.Context, s *site.Site, moved []Moved) error {
 	for _, m := range moved {
 		words += "\n- " + markdown.Text(text.Flat(m.String()))
 	}
-	return keepList(ctx, s, movedMarker, moved, words+"\n", "The plan is of the states as they are.\n")
+	return keepList(ctx, s, movedMarker, moved, listWords{words + "\n", "The plan is of the states as they are.\n"})
 }

@@ -93,6 +93,7 @@ type Result struct {
 	Matrix       *Matrix          // the jobs that plan, where there are to be several
 	Validated    *Validation      // nil unless nothing but that was asked for
 	Findings     []policy.Finding // of the policy, which refused
+	Stale        []Stale          // pull requests that are planned again
 }
 
 // Run plans, and keeps the comments of the plan.

@@ -186,9 +186,6 @@ func (r Request) decide(ctx context.Context, result *Result) error {
 	if err := r.moved(ctx, claim); err != nil {
 		return err
 	}
-	if err := r.held(ctx, claim); err != nil {
-		return err
-	}
 	if result.Hooked, err = r.hooked(ctx, claim); err != nil {
 		return err
 	}
@@ -237,7 +234,8 @@ func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes
 	return append(changes, approval.Waits(claim.Waits, claim.Fingerprint)...)
 }
 
-// moved says that the plan waits for another one, since a state that it is of moved.
+// moved says that the plan waits: for another one, since a state that it is of moved, or
+// for another pull request that holds a root.
 func (r Request) moved(ctx context.Context, claim comment.Claim) error {
 	moved, err := comment.FindMoved(ctx, r.Site)
 	if err != nil {
@@ -247,14 +245,9 @@ func (r Request) moved(ctx context.Context, claim comment.Claim) error {
 	for _, m := range claim.Before(moved) {
 		lines = append(lines, m.String())
 	}
-	if len(lines) == 0 {
-		return nil
+	if len(lines) > 0 {
+		return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
 	}
-	return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
-}
-
-// held says that another pull request was applied to a root before its merge.
-func (r Request) held(ctx context.Context, claim comment.Claim) error {
 	return comment.Held(ctx, r.Site, func(h comment.Hold) bool {
 		return slices.ContainsFunc(claim.Roots, func(root comment.ClaimRoot) bool { return h.Is(root.Dir, root.Workspace) })
 	})
