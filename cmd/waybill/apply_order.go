@@ -26,7 +26,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	if o.Head, err = git.Run(ctx, top, "rev-parse", "HEAD"); err != nil {
 		return o, err
 	}
-	if o.Tool, err = access.Terraform(in.Terraform, in.Cloud, top); err != nil {
+	if o.Tool, err = access.Terraform(in.Terraform, connect.WithRole(in.Cloud, in.Role), top); err != nil {
 		return o, err
 	}
 	if o.Teams, err = access.Teams(in.TeamToken); err != nil {

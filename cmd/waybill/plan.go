@@ -39,9 +39,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 		return r, err
 	}
 	r.Login = func(role string) (cloud.Request, error) {
-		of := in.Cloud
-		of.AWSRole = role
-		return connect.Cloud(call, of)
+		return connect.Cloud(call, connect.WithRole(in.Cloud, role))
 	}
 	r.Comment, r.RunURL, r.JSONOut = in.Comment, call.Runner.Context().RunURL(), in.JSONOut
 	top, err := connect.Top(ctx, in.Checkout)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -51,9 +52,10 @@ type TerraformHook struct {
 // TerraformEnvironment is an environment of GitHub, and the roots that are applied in
 // it, by the cloud role that trusts it alone.
 type TerraformEnvironment struct {
-	Dir  string `yaml:"dir"` // glob
-	Name string `yaml:"name"`
-	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+	Dir       string `yaml:"dir"`       // glob
+	Workspace string `yaml:"workspace"` // glob; empty is any
+	Name      string `yaml:"name"`
+	Role      string `yaml:"role"` // that applies; empty is the one of the workflow
 	// PlanRole plans; empty is the one of the workflow.
 	PlanRole string `yaml:"planRole"`
 	// Variables are values of variables of its roots.
@@ -63,18 +65,28 @@ type TerraformEnvironment struct {
 // DefaultEnvironment is that of roots for which no other is named.
 const DefaultEnvironment = "infra"
 
-// Environment is where the root in dir is applied: by the last entry that matches.
-func (t Terraform) Environment(dir string) TerraformEnvironment {
+// DefaultWorkspace is the workspace that every root has.
+const DefaultWorkspace = "default"
+
+// Environment is where the root is applied: by the last entry that matches.
+func (t Terraform) Environment(dir, workspace string) TerraformEnvironment {
 	for _, e := range slices.Backward(t.Environments) {
-		if matchAny([]string{e.Dir}, dir) {
+		if matchAny([]string{e.Dir}, dir) && inWorkspace(e.Workspace, workspace) {
 			return e
 		}
 	}
 	return TerraformEnvironment{Name: DefaultEnvironment}
 }
 
-// Given are the values of variables that the environment of the root in dir gives.
-func (t Terraform) Given(dir string) map[string]string { return t.Environment(dir).Variables }
+// inWorkspace reports whether a glob of workspaces is of this one; empty is of any.
+func inWorkspace(glob, workspace string) bool {
+	return glob == "" || matchAny([]string{glob}, cmp.Or(workspace, DefaultWorkspace))
+}
+
+// Given are the values of variables that the environment of the root gives.
+func (t Terraform) Given(dir, workspace string) map[string]string {
+	return t.Environment(dir, workspace).Variables
+}
 
 // EnvironmentNames are all in which a root may be applied.
 func (t Terraform) EnvironmentNames() []string {
@@ -105,9 +117,10 @@ type TerraformRoot struct {
 
 // TerraformRule says who approves the plans of the directories it matches.
 type TerraformRule struct {
-	Dir     string             `yaml:"dir"` // glob
-	Plan    TerraformApproval  `yaml:",inline"`
-	Destroy *TerraformApproval `yaml:"destroy"` // for a plan that destroys or replaces; nil is as Plan
+	Dir       string             `yaml:"dir"`       // glob
+	Workspace string             `yaml:"workspace"` // glob; empty is any
+	Plan      TerraformApproval  `yaml:",inline"`
+	Destroy   *TerraformApproval `yaml:"destroy"` // for a plan that destroys or replaces; nil is as Plan
 }
 
 // TerraformApproval is how many of whom.
@@ -180,11 +193,11 @@ func (t Terraform) MayAdopt(dir string) bool { return matchAny(t.Adopt, dir) }
 // Terraform is the section of the terraform gate; empty where there is none.
 func (c *Config) Terraform() Terraform { return c.terraform }
 
-// Approval is what a plan of dir needs: by the last rule that matches it, as in
+// Approval is what a plan of the root needs: by the last rule that matches it, as in
 // CODEOWNERS. Without one it is false, and the plan may not be applied.
-func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool) {
+func (t Terraform) Approval(dir, workspace string, destroys bool) (TerraformApproval, bool) {
 	for _, rule := range slices.Backward(t.Rules) {
-		if matches, err := doublestar.Match(rule.Dir, dir); err == nil && matches {
+		if matches, err := doublestar.Match(rule.Dir, dir); err == nil && matches && inWorkspace(rule.Workspace, workspace) {
 			if destroys && rule.Destroy != nil {
 				return *rule.Destroy, true
 			}
@@ -199,6 +212,9 @@ func (p *parser) globs(at *yaml.Node, t Terraform) {
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {
 			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
+		if !doublestar.ValidatePattern(e.Workspace) {
+			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.workspace: %q is not a glob", i, e.Workspace)
 		}
 	}
 	for i, h := range t.Hooks {
@@ -253,6 +269,9 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 		node := child(place(child(at, "rules"), i), "dir")
 		if !doublestar.ValidatePattern(rule.Dir) {
 			p.problem(node, "terraform.rules.%d.dir: %q is not a glob", i, rule.Dir)
+		}
+		if !doublestar.ValidatePattern(rule.Workspace) {
+			p.problem(node, "terraform.rules.%d.workspace: %q is not a glob", i, rule.Workspace)
 		}
 		if d := rule.Destroy; d != nil {
 			if d.From == nil {

@@ -69,7 +69,7 @@ terraform:
 		{"infra/prod/db/deep", false, 1, "a", true}, {"infra/prod/lab", true, 0, "", true}, {"other", false, 0, "", false},
 		{"infrared", false, 0, "", false},
 	} {
-		got, found := c.Terraform().Approval(w.dir, w.destroys)
+		got, found := c.Terraform().Approval(w.dir, "", w.destroys)
 		if found != w.found || got.Approvals != w.want || strings.Join(got.From, ",") != w.from {
 			t.Errorf("%s: %+v %v", w.dir, got, found)
 		}

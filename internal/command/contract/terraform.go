@@ -280,6 +280,11 @@ var applyCommand = Command{
 			Doc: "Lists the environments that the plan's roots are applied in, as a matrix of jobs, and applies nothing.",
 		},
 		{
+			Name: "role", Type: String, Placeholder: "ROLE",
+			Doc: "Cloud role in the place of the one that {aws_role}, {gcp_service_account} or {azure_client_id} names: a role of AWS, a " +
+				"service account of Google, or a client of Azure, as the matrix of {list} gives it. Empty takes those.",
+		},
+		{
 			Name: "merge_head", Type: String, Placeholder: "SHA",
 			Doc: "Merges the pull request by `terraform.merge` of the default branch, and applies nothing: if this is still its head, " +
 				"all of its plan was applied, and the rules of the branch let it. Needs `contents: write`. Empty merges nothing.",

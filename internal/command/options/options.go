@@ -496,6 +496,7 @@ type Apply struct {
 	Comment      bool     `input:"comment"`
 	Environment  string   `input:"environment"`
 	List         bool     `input:"list"`
+	Role         string   `input:"role"`
 	MergeHead    string   `input:"merge_head"`
 	GateWorkflow string   `input:"gate_workflow"`
 	SealKey      string   `input:"seal_key"`
@@ -521,6 +522,8 @@ type Drift struct {
 	Issues      bool     `input:"issues"`
 	Label       string   `input:"label"`
 	FailOnDrift bool     `input:"fail_on_drift"`
+	Environment string   `input:"environment"`
+	List        bool     `input:"list"`
 	Parallel    int      `input:"parallel"`
 	Repo        string   `input:"repo"`
 	Format      Format   `input:"format"`

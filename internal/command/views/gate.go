@@ -211,6 +211,11 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 
 // Drift renders what drifted.
 func Drift(in options.Drift, r drift.Report) show.View {
+	if r.Matrix != nil {
+		v := show.View{Document: r, Outputs: map[string]string{"matrix": compact(r.Matrix)}}
+		v.Linef("%s", compact(r.Matrix))
+		return v
+	}
 	v := show.View{
 		Markdown: r.Markdown(summaryLimit), Printed: r.Markdown(markdown.MaxComment), Verdict: r.Outcome(in.FailOnDrift),
 		Outputs: map[string]string{drift.Drifted: compact(r.Entries(drift.Drifted)), drift.Broken: compact(r.Entries(drift.Broken))},

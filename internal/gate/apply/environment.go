@@ -43,7 +43,7 @@ func (o Order) ofEnvironment(ctx context.Context, b *seal.Bundle, result *Result
 	kept, keptParts := *b, plan.Parts{}
 	kept.Document.Roots, kept.Roots = nil, nil
 	for i, r := range b.Document.Roots {
-		if rules.Environment(r.Dir).Name == o.Environment {
+		if rules.Environment(r.Dir, r.Workspace).Name == o.Environment {
 			kept.Document.Roots, kept.Roots = append(kept.Document.Roots, r), append(kept.Roots, b.Roots[i])
 			keptParts = append(keptParts, parts[i])
 		}
@@ -108,7 +108,7 @@ func (o Order) environments(ctx context.Context) (m Matrix, err error) {
 		}
 		for _, r := range claim.Roots {
 			if !r.Removed {
-				add(rules.Environment(r.Dir))
+				add(rules.Environment(r.Dir, r.Workspace))
 			}
 		}
 	}

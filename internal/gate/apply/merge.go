@@ -90,7 +90,7 @@ func (o Order) allApplied(ctx context.Context) error {
 			return h.Is(r.Dir, r.Workspace) && h.Plan == claim.Fingerprint
 		})
 		if r.Changes && !r.Removed && !applied {
-			missing = append(missing, roots.Owner{Dir: r.Dir, Workspace: r.Workspace}.Name())
+			missing = append(missing, roots.Root{Dir: r.Dir, Workspace: r.Workspace}.Name())
 		}
 	}
 	for _, w := range claim.Waits {

@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -61,7 +60,7 @@ func (o Order) unlock(ctx context.Context, report func(context.Context, *Result)
 	if err != nil {
 		return err
 	}
-	name := roots.Owner{Dir: root.Dir, Workspace: cmp.Or(root.Workspace, roots.DefaultWorkspace)}.Name()
+	name := root.Name()
 	result.Unlocked = fmt.Sprintf("the lock of %s, held by %s", name, broken)
 	if o.Tell.Comment {
 		err = o.Site.Say(ctx, o.Site.API, Marker+"\n@"+o.Asked.User+" ended "+markdown.Text(result.Unlocked)+
@@ -122,11 +121,9 @@ func (o Order) lockedRoot(ctx context.Context, asked lock) (root roots.Root, err
 	}
 	at := slices.IndexFunc(every, func(r roots.Root) bool { return r.Is(asked.dir, asked.workspace) })
 	if at < 0 {
-		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(roots.Owner{
-			Dir: asked.dir, Workspace: cmp.Or(asked.workspace, roots.DefaultWorkspace),
-		}.Name()))
+		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(roots.Root{Dir: asked.dir, Workspace: asked.workspace}.Name()))
 	}
-	if name := rules.Environment(every[at].Dir).Name; o.Environment != "" && o.Environment != name {
+	if name := rules.Environment(every[at].Dir, every[at].Workspace).Name; o.Environment != "" && o.Environment != name {
 		return root, outcome.Refusedf("%s is applied in the environment %s, and this job is in %s", every[at].Dir, name, o.Environment)
 	}
 	return every[at], nil
@@ -190,7 +187,7 @@ func (o Order) openLocked(ctx context.Context, kit *tool.Kit, root roots.Root, v
 	if err := outcome.Join(kit.Choose(ctx, []roots.Root{root}), kit.Login(ctx)); err != nil {
 		return nil, err
 	}
-	tf, _, err := kit.Open(o.Tool.Top, root.Dir, "unlock", variables)
+	tf, _, err := kit.Open(o.Tool.Top, root, "unlock", variables)
 	if err == nil {
 		_, err = plan.Initialise(ctx, tf, root.Workspace, o.Tool.Backend)
 	}
@@ -199,13 +196,13 @@ func (o Order) openLocked(ctx context.Context, kit *tool.Kit, root roots.Root, v
 
 // unlockEnvironment is the environment in which a comment /unlock is carried out.
 func (o Order) unlockEnvironment(ctx context.Context, rules config.Terraform) (config.TerraformEnvironment, error) {
-	dir := o.Asked.lock().dir
-	if dir == "" {
+	at := o.Asked.lock()
+	if at.dir == "" {
 		holds, err := comment.FindHolds(ctx, o.Site)
 		if err != nil || len(holds) == 0 {
 			return config.TerraformEnvironment{Name: config.DefaultEnvironment}, err
 		}
-		dir = holds[0].Dir
+		at.dir, at.workspace = holds[0].Dir, holds[0].Workspace
 	}
-	return rules.Environment(dir), nil
+	return rules.Environment(at.dir, at.workspace), nil
 }

@@ -62,6 +62,7 @@ type Pull struct {
 // of the base branch now and those from which the pull request was made.
 type Need struct {
 	Dir       string
+	Workspace string // empty is the default one
 	Approvals int
 	From      []string // users, or ORG/TEAM, whom the rule names
 	Owners    []string // users, or ORG/TEAM, whom CODEOWNERS names; they must be able to write

@@ -140,7 +140,7 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 		if n.Approvals > 0 {
 			return outcome.Pendingf("%s needs %d approvals of %s, and approvals are given on a pull request: --pull-request N "+
 				"--repo OWNER/NAME",
-				n.Dir, n.Approvals, strings.Join(n.From, ", "))
+				n.name(), n.Approvals, strings.Join(n.From, ", "))
 		}
 	}
 	return nil
@@ -151,7 +151,7 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 	for i, r := range removed {
 		changes = append(changes, Change{
-			Dir: r.Dir, Destroys: true, Root: parts[i], Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses,
+			Dir: r.Dir, Workspace: r.Workspace, Destroys: true, Root: parts[i], Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses,
 		})
 	}
 	return changes
@@ -162,7 +162,7 @@ func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 // does.
 func Waits(waiting []plan.Waiting, full plan.Fingerprint) (changes []Change) {
 	for _, w := range waiting {
-		changes = append(changes, Change{Dir: w.Dir, Root: full, Uses: (&roots.Sources{Dirs: []string{w.Dir}}).Uses})
+		changes = append(changes, Change{Dir: w.Dir, Workspace: w.Workspace, Root: full, Uses: (&roots.Sources{Dirs: []string{w.Dir}}).Uses})
 	}
 	return changes
 }

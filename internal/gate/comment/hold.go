@@ -35,7 +35,7 @@ func (h Hold) Is(dir, workspace string) bool {
 }
 
 // Name is the directory, with its workspace if that is not the default one.
-func (h Hold) Name() string { return roots.Owner{Dir: h.Dir, Workspace: h.Workspace}.Name() }
+func (h Hold) Name() string { return roots.Root{Dir: h.Dir, Workspace: h.Workspace}.Name() }
 
 // FindHolds reads which roots the pull request holds.
 func FindHolds(ctx context.Context, s *site.Site) ([]Hold, error) {

@@ -227,7 +227,7 @@ func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes
 		}
 		// That it changes nothing is the word of a job that the author can change.
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
+			Dir: root.Dir, Workspace: root.Workspace, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
 			Moves: root.Moves,
 		})
 	}
