@@ -61,7 +61,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 func planSpread(call *cli.Call, in options.Plan) (s proposal.Spread, err error) {
 	s = proposal.Spread{
 		List: in.List, Auto: in.Spread, Size: in.GroupSize, Group: in.Group, Join: in.Join,
-		Run: cmp.Or(in.Run, call.Runner.Context().RunID),
+		Run: cmp.Or(in.Run, call.Runner.Context().RunID), Workspaces: in.Workspaces,
 	}
 	if (in.Group != "" || in.Join) && in.Store == "" {
 		err = outcome.Usagef("--group and --join without --store: say where the parts of the plan are kept")

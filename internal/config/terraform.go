@@ -113,6 +113,9 @@ type TerraformRoot struct {
 	Version   string   `yaml:"version"` // of terraform; empty is the common one
 	Files     []string `yaml:"files"`   // that it depends on too: files, and directories
 	Destroy   bool     `yaml:"destroy"` // its plan destroys all that it holds
+	// Pattern says that Workspace is a glob: each workspace that the backend lists and that
+	// it matches is a root. {workspace} in VarFiles stands for its name.
+	Pattern bool `yaml:"-"`
 }
 
 // TerraformRule says who approves the plans of the directories it matches.
@@ -242,6 +245,14 @@ func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []Te
 		}
 		for _, name := range names {
 			one := r.TerraformRoot
+			if strings.ContainsAny(name, "*?[{") {
+				one.Workspace, one.Pattern = name, true
+				if !doublestar.ValidatePattern(name) {
+					p.problem(node, "terraform.roots.%d.workspaces: %q is not a glob", i, name)
+				}
+				roots, nodes = append(roots, one), append(nodes, node)
+				continue
+			}
 			one.Workspace, one.VarFiles = name, nil
 			for _, f := range r.VarFiles {
 				one.VarFiles = append(one.VarFiles, strings.ReplaceAll(f, "{workspace}", name))

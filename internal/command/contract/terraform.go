@@ -107,6 +107,11 @@ var plan = Command{
 				"missing, failed, or of another commit fails all of it.",
 		},
 		{
+			Name: "workspaces", Type: String, Placeholder: "JSON",
+			Doc: "Workspaces of roots that waybill.yaml names by a pattern, as the output `workspaces` of the job before gave them. Empty " +
+				"asks the backends.",
+		},
+		{
 			Name: "run", Type: String, Placeholder: "NAME",
 			Doc: "Run that the parts of {group} and {join} belong to. Empty means the workflow run.",
 		},
@@ -138,6 +143,7 @@ var plan = Command{
 		{"changes", "`true` when anything would change."},
 		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
 		{"matrix", "With `spread` and `list`: the jobs that plan, as the matrix of a job; empty where all was planned here."},
+		{"workspaces", "With `matrix`: the workspaces that the backends list, for the jobs that plan; empty without patterns of them."},
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
 	},

@@ -448,6 +448,7 @@ type Plan struct {
 	GroupSize     int           `input:"group_size"`
 	Group         string        `input:"group"`
 	Join          bool          `input:"join"`
+	Workspaces    string        `input:"workspaces"`
 	Run           string        `input:"run"`
 	AgainWorkflow string        `input:"again_workflow"`
 	AgainAfter    time.Duration `input:"again_after"`

@@ -58,6 +58,9 @@ func Plan(in options.Plan, r proposal.Result) show.View {
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
 		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+		if r.Workspaces != nil {
+			v.Outputs["workspaces"] = compact(r.Workspaces)
+		}
 	case in.AgainWorkflow != "":
 		for _, p := range r.Stale {
 			v.Linef("#%d is planned again: %s", p.PullRequest, p.Why)
@@ -76,6 +79,9 @@ func Plan(in options.Plan, r proposal.Result) show.View {
 	}
 	if r.Validated != nil {
 		validated(&v, r)
+	}
+	for _, none := range r.Unmatched {
+		v.Annotations = append(v.Annotations, runner.Annotation{Level: runner.Warning, Title: "waybill plan", Message: none})
 	}
 	return v
 }

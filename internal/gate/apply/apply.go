@@ -70,6 +70,8 @@ type Applier struct {
 	// the plan that another job applies.
 	after     map[string][]string
 	elsewhere []string
+	whole     []plan.RootRecord // the plan, with the roots of other jobs
+	patterns  []roots.Root      // of waybill.yaml, that name their workspaces by a pattern
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }
@@ -209,7 +211,8 @@ func (a *Applier) Check(ctx context.Context) error {
 func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, details []string, err error) {
 	r, one := a.r, &a.roots[i]
 	now = one.record
-	if one.tf, one.private, err = r.Tool.Open(r.Top, roots.Root{Dir: now.Dir, Workspace: now.Workspace}, strconv.Itoa(i), one.sources.Variables); err != nil {
+	at := roots.Root{Dir: now.Dir, Workspace: now.Workspace}
+	if one.tf, one.private, err = r.Tool.Open(r.Top, at, strconv.Itoa(i), one.sources.Variables); err != nil {
 		return now, nil, err
 	}
 	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, one.tf, one.record.Workspace, r.Tool.Backend); err != nil {
@@ -217,6 +220,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
+	}
+	if err := a.everyWorkspace(ctx, i); err != nil {
+		return now, nil, err
 	}
 	if _, err := terraform.PlanState(r.Bundle.Roots[i].Binary); errors.Is(err, terraform.ErrEncrypted) && !r.Encrypted {
 		return now, nil, plan.RefuseEncrypted()

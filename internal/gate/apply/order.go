@@ -257,7 +257,8 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 	if o.Site.Pull == nil || o.Site.Pull.BaseSHA == "" {
 		return states, nil
 	}
-	states.Base, err = roots.OwnersAt(ctx, o.Tool.Top, o.Site.Pull.BaseSHA, o.Tool.Backend)
+	at := roots.Request{Top: o.Tool.Top, Backend: o.Tool.Backend, Found: roots.Of(planned)}
+	states.Base, err = at.OwnersAt(ctx, o.Site.Pull.BaseSHA)
 	if err != nil {
 		if not := mayApply(ctx, o.Site); not != nil { // its head may lack the base
 			return roots.States{}, not

@@ -10,7 +10,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
-	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -119,9 +118,11 @@ func (o Order) lockedRoot(ctx context.Context, asked lock) (root roots.Root, err
 	if err != nil {
 		return root, err
 	}
-	at := slices.IndexFunc(every, func(r roots.Root) bool { return r.Is(asked.dir, asked.workspace) })
+	wanted := roots.Root{Dir: asked.dir, Workspace: asked.workspace}
+	every = roots.Of([]roots.Root{wanted}).Expand(every) // where a pattern matches it
+	at := slices.IndexFunc(every, func(r roots.Root) bool { return !r.Pattern && r.Is(asked.dir, asked.workspace) })
 	if at < 0 {
-		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(roots.Root{Dir: asked.dir, Workspace: asked.workspace}.Name()))
+		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(wanted.Name()))
 	}
 	if name := rules.Environment(every[at].Dir, every[at].Workspace).Name; o.Environment != "" && o.Environment != name {
 		return root, outcome.Refusedf("%s is applied in the environment %s, and this job is in %s", every[at].Dir, name, o.Environment)
@@ -152,12 +153,12 @@ func (o Order) breakLock(ctx context.Context, root roots.Root, id string) (broke
 		return broken, err
 	}
 	defer kit.Close()
-	sources, err := roots.ReadSources(ctx, o.Tool.Top, root.Dir, root.VarFiles)
+	allowed, err := o.Site.Terraform(ctx)
 	if err != nil {
 		return broken, err
 	}
-	defer func() { err = redact.GivenSecrets(kit.Env(sources.Sensitive)).Error(err) }()
-	tf, err := o.openLocked(ctx, kit, root, sources.Variables)
+	defer func() { err = redact.GivenSecrets(kit.Env(nil)).Error(err) }()
+	tf, err := policy.Opened(ctx, kit, allowed, root)
 	if err != nil {
 		return broken, err
 	}
@@ -171,27 +172,6 @@ func (o Order) breakLock(ctx context.Context, root roots.Root, id string) (broke
 		return broken, outcome.Refusedf("the lock of %s is another: it is held by %s", root.Dir, text.Printable(stands.String()))
 	}
 	return stands, tf.ForceUnlock(ctx, stands)
-}
-
-// openLocked initialises the root, which the policy judges before.
-func (o Order) openLocked(ctx context.Context, kit *tool.Kit, root roots.Root, variables []string) (*terraform.Root, error) {
-	allowed, err := o.Site.Terraform(ctx)
-	if err != nil {
-		return nil, err
-	}
-	guard := policy.NewGuard(o.Tool.Top, allowed)
-	kit.Guard, kit.Given = guard.Check, allowed.Given
-	if err := guard.Trees(ctx, []roots.Root{root}); err != nil {
-		return nil, err
-	}
-	if err := outcome.Join(kit.Choose(ctx, []roots.Root{root}), kit.Login(ctx)); err != nil {
-		return nil, err
-	}
-	tf, _, err := kit.Open(o.Tool.Top, root, "unlock", variables)
-	if err == nil {
-		_, err = plan.Initialise(ctx, tf, root.Workspace, o.Tool.Backend)
-	}
-	return tf, guard.Refusal(err)
 }
 
 // unlockEnvironment is the environment in which a comment /unlock is carried out.

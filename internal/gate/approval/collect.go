@@ -162,7 +162,8 @@ func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 // does.
 func Waits(waiting []plan.Waiting, full plan.Fingerprint) (changes []Change) {
 	for _, w := range waiting {
-		changes = append(changes, Change{Dir: w.Dir, Workspace: w.Workspace, Root: full, Uses: (&roots.Sources{Dirs: []string{w.Dir}}).Uses})
+		uses := (&roots.Sources{Dirs: []string{w.Dir}}).Uses
+		changes = append(changes, Change{Dir: w.Dir, Workspace: w.Workspace, Root: full, Uses: uses})
 	}
 	return changes
 }

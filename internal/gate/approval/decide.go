@@ -66,8 +66,8 @@ func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) 
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
 		root := RootDecision{
-			Dir: need.Dir, Workspace: need.Workspace, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Fingerprint: need.Root,
-			Approvals: []Approval{},
+			Dir: need.Dir, Workspace: need.Workspace, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys,
+			Fingerprint: need.Root, Approvals: []Approval{},
 		}
 		for _, v := range valid {
 			name, covers := s.covers(v.names, need.Root)

@@ -119,6 +119,7 @@ type View struct {
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
+	Unmatched   []string // patterns of workspaces that match none
 }
 
 // RootView is one root of it.
@@ -317,6 +318,9 @@ func (v View) warnings(out *strings.Builder) {
 		out.WriteString("\n⏳ " + markdown.Code(text.Clip(w.Dir)) + " is planned when " + markdown.Text(strings.Join(w.After, ", ")) +
 			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n" +
 			markdown.Fence("", text.Cut(text.Printable(w.Why), maxWarning, "… (the rest is in the log of the run)")))
+	}
+	for _, none := range v.Unmatched {
+		out.WriteString("\n⚠️ " + markdown.Text(text.Clip(none)) + ": nothing of it is planned.\n")
 	}
 	for _, r := range v.Roots {
 		if len(r.Moves) > 0 {

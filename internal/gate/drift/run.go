@@ -48,15 +48,20 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 	if s.Label == "" || strings.ContainsAny(s.Label, ",\n") {
 		return nil, outcome.Usagef("--label %q: the name of one label, without a comma", s.Label)
 	}
+	allowed, err := s.Site.Terraform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Roots.Dirs) == 0 {
+		if s.Roots.Found, err = (policy.Listing{Tool: s.Tool, Allowed: allowed, Login: s.Login}).Find(ctx); err != nil {
+			return nil, err
+		}
+	}
 	list, err := roots.Named(s.Roots)
 	if err != nil {
 		return nil, err
 	}
 	cfg, err := roots.Config(s.Roots.Top)
-	if err != nil {
-		return nil, err
-	}
-	allowed, err := s.Site.Terraform(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +91,8 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 	}
 	report, err := Find(ctx, Request{
 		Top: s.Roots.Top, Roots: list, Tool: kit.Tool, Parallel: s.Parallel, Unmanaged: s.Unmanaged,
-		Ignores: cfg.Drift, Unapplied: cfg.Unapplied, All: len(s.Roots.Dirs) == 0 && len(list) == len(every), Now: time.Now(), Broken: broken,
+		Ignores: cfg.Drift, Unapplied: cfg.Unapplied, All: len(s.Roots.Dirs) == 0 && len(list) == len(every), Now: time.Now(),
+		Broken: broken,
 	})
 	if err != nil || !s.Issues || !s.Site.OnGitHub() {
 		return report, err

@@ -17,6 +17,8 @@ type Spread struct {
 	Group string // N/M: the job plans that group alone
 	Join  bool   // joins what the jobs planned
 	Run   string // to which the parts belong
+	// Workspaces are those that another job found, as JSON; if empty, this job asks.
+	Workspaces string
 }
 
 // MatrixJob is one of a matrix of jobs that plan.

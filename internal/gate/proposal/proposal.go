@@ -94,6 +94,8 @@ type Result struct {
 	Validated    *Validation      // nil unless nothing but that was asked for
 	Findings     []policy.Finding // of the policy, which refused
 	Stale        []Stale          // pull requests that are planned again
+	Workspaces   roots.Workspaces // that the backends list, where waybill.yaml has patterns of them
+	Unmatched    []string         // patterns that match none
 }
 
 // Run plans, and keeps the comments of the plan.
@@ -111,6 +113,7 @@ func run(ctx context.Context, r Request, result *Result) error {
 	if err != nil {
 		return err
 	}
+	result.Workspaces, result.Unmatched = p.r.Roots.Found, p.unmatched()
 	if !r.ValidateOnly {
 		if result.Matrix, err = p.list(ctx); err != nil || result.Matrix != nil {
 			return err
@@ -149,6 +152,8 @@ func (result *Result) take(ctx context.Context, r Request, made *Result, err err
 	if err != nil {
 		return err
 	}
+	made.Workspaces, made.Unmatched = result.Workspaces, result.Unmatched
+	made.View.Unmatched = result.Unmatched
 	*result = *made
 	if r.comments() {
 		return comment.Keep(ctx, r.Site, result.View)
@@ -173,6 +178,9 @@ func (r Request) Failed(ctx context.Context, why error) error {
 // choose chooses the roots.
 func choose(ctx context.Context, r Request) (p *Prepared, err error) {
 	if err := r.ofPull(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.findWorkspaces(ctx); err != nil {
 		return nil, err
 	}
 	p = &Prepared{r: r}

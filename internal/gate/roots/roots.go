@@ -28,6 +28,7 @@ type Root struct {
 	Version   string   // of terraform, exact or a constraint; empty leaves it open
 	Files     []string // that it depends on beside those that are found
 	Destroy   bool     // its plan destroys all that it holds
+	Pattern   bool     // Workspace is a glob, of which nobody has said yet what it matches
 }
 
 // Options are how terraform plans the root into a file.

@@ -227,8 +227,8 @@ func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes
 		}
 		// That it changes nothing is the word of a job that the author can change.
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Workspace: root.Workspace, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
-			Moves: root.Moves,
+			Dir: root.Dir, Workspace: root.Workspace, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses,
+			Root: claim.Parts[i], Moves: root.Moves,
 		})
 	}
 	return append(changes, approval.Waits(claim.Waits, claim.Fingerprint)...)
@@ -287,8 +287,44 @@ func (r Request) touched(ctx context.Context) (*roots.Selection, error) {
 	if r.Site.Top == "" || base == "" || r.Planned.Result != "" && r.Planned.Result != "success" {
 		return nil, nil
 	}
-	chosen, err := roots.Touched(ctx, roots.Request{Top: r.Site.Top, Since: base, Backend: r.Backend})
+	found, err := r.workspaces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := roots.Touched(ctx, roots.Request{Top: r.Site.Top, Since: base, Backend: r.Backend, Found: found})
 	return &chosen, err
+}
+
+// workspaces are those of roots that name them by a pattern, as the plan claims them:
+// the gate reaches no backend. apply asks it again.
+func (r Request) workspaces(ctx context.Context) (roots.Workspaces, error) {
+	cfg, err := roots.Config(r.Site.Top)
+	if err != nil {
+		return nil, nil //nolint:nilerr // what is touched says so
+	}
+	allowed, err := r.Site.Terraform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	patterns := slices.Concat(roots.Patterns(cfg), roots.Patterns(allowed))
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	claim, _, err := comment.FindClaim(ctx, r.Site)
+	if err == nil {
+		claim, err = claim.Whole(ctx, r.Registry)
+	}
+	found := make(roots.Workspaces)
+	for _, p := range patterns {
+		found[p.Dir] = nil
+	}
+	for _, c := range claim.Roots {
+		found[c.Dir] = append(found[c.Dir], c.Workspace)
+	}
+	for _, w := range claim.Waits {
+		found[w.Dir] = append(found[w.Dir], w.Workspace)
+	}
+	return found, err
 }
 
 // whole refuses a plan that leaves out a root that the change touches, and one by
