@@ -24,8 +24,10 @@ func TestPatternsOfWorkspaces(t *testing.T) {
 		list, want []roots.Root
 		unmatched  []string
 	}{
-		"some":               {[]roots.Root{pattern("a", "eu-*")}, []roots.Root{root("a", "eu-dev"), root("a", "eu-prod")}, nil},
-		"all but default":    {[]roots.Root{pattern("a", "*")}, []roots.Root{root("a", "eu-dev"), root("a", "eu-prod"), root("a", "us-dev")}, nil},
+		"some": {[]roots.Root{pattern("a", "eu-*")}, []roots.Root{root("a", "eu-dev"), root("a", "eu-prod")}, nil},
+		"all but default": {
+			[]roots.Root{pattern("a", "*")}, []roots.Root{root("a", "eu-dev"), root("a", "eu-prod"), root("a", "us-dev")}, nil,
+		},
 		"named by itself":    {[]roots.Root{pattern("a", "eu-*"), prod}, []roots.Root{root("a", "eu-dev"), prod}, nil},
 		"two patterns":       {[]roots.Root{pattern("a", "eu-p*"), pattern("a", "*-prod")}, []roots.Root{root("a", "eu-prod")}, nil},
 		"one of several":     {[]roots.Root{pattern("a", "{us,x}-*")}, []roots.Root{root("a", "us-dev")}, nil},
