@@ -20,10 +20,6 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 	if in.List {
 		return listApply(ctx, call, in, show)
 	}
-	identities, err := connect.SealKey(in.SealKey, in.SealKeyFile)
-	if err != nil {
-		return err
-	}
 	access := connect.Access{
 		Call: call, Repository: options.Repository{Repo: in.Repo}, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry,
 	}
@@ -35,7 +31,11 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 	if err != nil {
 		return err
 	}
-	order.Identities = identities
+	if !order.Unlocks() && order.MergeHead == "" {
+		if order.Identities, err = connect.SealKey(in.SealKey, in.SealKeyFile); err != nil {
+			return err
+		}
+	}
 	err = apply.All(ctx, order, func(ctx context.Context, result *apply.Result) error {
 		kept := keepApplied(ctx, in, result, signer)
 		return outcome.Join(show(*result), kept)

@@ -17,7 +17,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 		Plan: in.Plan, Fingerprint: in.Fingerprint, Dirs: in.Dir, Registry: access.SealStores(),
 		Words: &runner.PlainWriter{W: access.Call.Stderr}, Group: access.Call.Runner.Group,
 		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()}, Tell: apply.Tell{Comment: in.Comment, Gate: in.GateWorkflow},
-		Environment: in.Environment,
+		Environment: in.Environment, MergeHead: in.MergeHead,
 	}
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {
@@ -26,7 +26,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	if o.Head, err = git.Run(ctx, top, "rev-parse", "HEAD"); err != nil {
 		return o, err
 	}
-	if o.Tool, err = access.Terraform(in.Terraform, in.Cloud, top); err != nil {
+	if o.Tool, err = access.Terraform(in.Terraform, connect.WithRole(in.Cloud, in.Role), top); err != nil {
 		return o, err
 	}
 	if o.Teams, err = access.Teams(in.TeamToken); err != nil {
@@ -42,6 +42,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	if c := event.Comment; c != nil {
 		o.Asked = &apply.Comment{Action: event.Action, User: c.User.Login, Body: c.Body}
 	}
+	o.Workflow, o.Run = job.WorkflowFile(), job.Run()
 	if access.Call.Runner.Active() {
 		o.Push = &apply.Push{Before: event.Before, After: event.After}
 	}
@@ -56,9 +57,9 @@ func listApply(ctx context.Context, call *cli.Call, in options.Apply, show func(
 	if err != nil {
 		return err
 	}
-	matrix, err := order.List(ctx)
+	result, err := order.List(ctx)
 	if err != nil {
 		return err
 	}
-	return show(apply.Result{Matrix: &matrix})
+	return show(*result)
 }

@@ -74,6 +74,29 @@ func TestApprovalsThatDoNotCount(t *testing.T) {
 				w.tick()
 				w.review("bob", "REQUEST_CHANGES", "wait")
 			}},
+		"taken back, and the words changed": {code: 4, says: `does not count: bob \(later-edited\): mallory changed a later comment of theirs`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				id := w.takenBack("bob", f)
+				w.api("mallory", "PATCH", "/repos/acme/infra/issues/comments/"+id, `{"body":"looks fine"}`)
+			}},
+		"taken back, and the words deleted": {code: 4, says: `does not count: bob \(later-deleted\): mallory deleted a comment of bob`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				id := w.takenBack("bob", f)
+				w.api("mallory", "DELETE", "/repos/acme/infra/issues/comments/"+id, "")
+			}},
+		"taken back, the words changed and deleted": {code: 4, says: `does not count: bob \(later-deleted\)`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				id := w.takenBack("bob", f)
+				w.api("mallory", "PATCH", "/repos/acme/infra/issues/comments/"+id, `{"body":"looks fine"}`)
+				w.api("mallory", "DELETE", "/repos/acme/infra/issues/comments/"+id, "")
+			}},
+		"taken back in a review, and the words changed": {code: 4, says: `does not count: bob \(later-edited\): mallory changed a later review`,
+			do: func(w *infraWorld, f plan.Fingerprint) {
+				w.approve("bob", f)
+				w.tick()
+				id := w.review("bob", "COMMENT", "unapprove")
+				w.api("mallory", "PUT", "/repos/acme/infra/pulls/1/reviews/"+id, `{"body":"looks fine"}`)
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -95,6 +118,14 @@ func (w *infraWorld) attack(a attack, f plan.Fingerprint) {
 		w.t.Error("something was applied")
 	}
 	w.noSecrets(secret)
+}
+
+// takenBack approves a plan and takes that back, by a comment whose id it gives.
+func (w *infraWorld) takenBack(user string, f plan.Fingerprint) string {
+	w.approve(user, f)
+	w.tick()
+	defer w.tick()
+	return w.comment(user, "/unapprove")
 }
 
 // tick lets the sandbox's clock, which has seconds, move on.

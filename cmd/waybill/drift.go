@@ -6,6 +6,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
+	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 )
@@ -31,6 +32,10 @@ func driftSearch(ctx context.Context, call *cli.Call, in options.Drift) (s drift
 	s = drift.Search{
 		Roots: roots.Request{
 			Top: top, Dirs: in.Dir, Workspace: in.Workspace, VarFiles: in.VarFile, Backend: in.BackendConfig,
+		},
+		Environment: in.Environment, List: in.List,
+		Login: func(role string) (cloud.Request, error) {
+			return connect.Cloud(call, connect.WithRole(in.Cloud, role))
 		},
 		Parallel: in.Parallel, Unmanaged: in.Unmanaged, Issues: in.Issues, Label: in.Label,
 	}

@@ -6,12 +6,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 
+	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/rehearsal/oidc"
 )
 
@@ -241,4 +244,50 @@ terraform:
 	code, out, words := w.run(append(common, "--join")...)
 	check.wants("join", code, 0, words)
 	check.wants("join", code, 0, out, "2 roots")
+	w.driftTakesItsRole(check, aws)
+}
+
+// driftTakesItsRole looks for drift in each environment, with its plan role and variables.
+func (w *policyWorld) driftTakesItsRole(check *infraWorld, aws *fakeAWS) {
+	w.t.Helper()
+	common := []string{"drift", "--issues=false", "--lock=false", "--aws-role", testRole, "--aws-region", "eu-central-1"}
+	code, _, words := w.run(append(common, "--list")...)
+	check.wants("drift --list", code, 0, words, `{"include":\[{"environment":"dev","roots":1},{"environment":"prod","roots":1}\]}`)
+	for environment, role := range map[string]string{
+		"dev": "arn:aws:iam::111111111111:role/plan-dev", "prod": "arn:aws:iam::222222222222:role/plan-prod",
+	} {
+		aws.sessions = nil
+		code, out, words := w.run(append(common, "--environment", environment)...)
+		check.wants("drift", code, 0, words)
+		check.wants("drift", code, 0, out, "1 root", "infra/"+environment)
+		if len(aws.sessions) == 0 {
+			w.t.Errorf("drift of %s took no role", environment)
+		}
+		for _, session := range aws.sessions {
+			if !strings.Contains(session, role) {
+				w.t.Errorf("drift of %s took %s", environment, session)
+			}
+		}
+	}
+	code, _, words = w.run(append(common, "--environment", "staging")...)
+	check.wants("no such environment", code, 2, words, "no root is of the environment staging, by terraform.environments")
+}
+
+// A role of terraform.environments is told by its form.
+func TestRoleForms(t *testing.T) {
+	t.Parallel()
+	given := options.Cloud{AWSRole: "aws", GCPServiceAccount: "gcp", AzureClientID: "azure"}
+	for role, want := range map[string]options.Cloud{
+		"":                               given,
+		"arn:aws:iam::1:role/plan":       {AWSRole: "arn:aws:iam::1:role/plan", GCPServiceAccount: "gcp", AzureClientID: "azure"},
+		"p@acme.iam.gserviceaccount.com": {AWSRole: "aws", GCPServiceAccount: "p@acme.iam.gserviceaccount.com", AzureClientID: "azure"},
+		"3f2504e0-4f89-11d3-9a0c-0305e82c3301": {
+			AWSRole: "aws", GCPServiceAccount: "gcp", AzureClientID: "3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+		},
+		"p@acme.example": {AWSRole: "p@acme.example", GCPServiceAccount: "gcp", AzureClientID: "azure"},
+	} {
+		if got := connect.WithRole(given, role); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v", role, got)
+		}
+	}
 }

@@ -14,6 +14,9 @@ import (
 )
 
 func runPlan(ctx context.Context, call *cli.Call, in options.Plan) (result proposal.Result, err error) {
+	if in.AgainWorkflow != "" {
+		return planAgain(ctx, call, in)
+	}
 	request, err := planRequest(ctx, call, in)
 	if err == nil {
 		result, err = proposal.Run(ctx, request)
@@ -36,9 +39,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 		return r, err
 	}
 	r.Login = func(role string) (cloud.Request, error) {
-		of := in.Cloud
-		of.AWSRole = role
-		return connect.Cloud(call, of)
+		return connect.Cloud(call, connect.WithRole(in.Cloud, role))
 	}
 	r.Comment, r.RunURL, r.JSONOut = in.Comment, call.Runner.Context().RunURL(), in.JSONOut
 	top, err := connect.Top(ctx, in.Checkout)
@@ -60,7 +61,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 func planSpread(call *cli.Call, in options.Plan) (s proposal.Spread, err error) {
 	s = proposal.Spread{
 		List: in.List, Auto: in.Spread, Size: in.GroupSize, Group: in.Group, Join: in.Join,
-		Run: cmp.Or(in.Run, call.Runner.Context().RunID),
+		Run: cmp.Or(in.Run, call.Runner.Context().RunID), Workspaces: in.Workspaces,
 	}
 	if (in.Group != "" || in.Join) && in.Store == "" {
 		err = outcome.Usagef("--group and --join without --store: say where the parts of the plan are kept")

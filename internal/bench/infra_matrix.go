@@ -76,13 +76,13 @@ func infraMatrix(ctx context.Context, e environment) error {
 // matrixJobs runs the jobs of the matrix and what follows them.
 func (w *gateWorld) matrixJobs(ctx context.Context) error {
 	e, dir := w.e, w.dir
-	plan := func(took *[]time.Duration, args ...string) ([]byte, error) {
-		return w.waybill(ctx, took, append([]string{
+	plan := func(took *times, args ...string) ([]byte, error) {
+		return w.waybill(ctx, took, 0, append([]string{
 			"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--changed-since", "origin/main",
 			"--seal-to", sealRecipient, "--store", filepath.Join(dir, "store"), "--run", "1", "--format", "json",
 		}, args...)...)
 	}
-	var listed, jobs, joined, gated []time.Duration
+	var listed, jobs, joined, gated times
 	out, err := plan(&listed, "--list")
 	if err != nil {
 		return err
@@ -115,15 +115,15 @@ func (w *gateWorld) matrixJobs(ctx context.Context) error {
 	if err := w.api(ctx, w.dan, "/pulls/1/reviews", review); err != nil {
 		return err
 	}
-	if _, err := w.waybill(ctx, &gated, "gate", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone); err != nil {
+	if _, err := w.waybill(ctx, &gated, 1, "gate", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone); err != nil {
 		return err
 	}
 	e.printf(
 		"\n### A pull request of %d roots in %d jobs\n\nThe jobs ran one after the other here, each on all cores. On GitHub they run at "+
 			"the same time.\n\n| | |\n|---|---|\n| `plan --list` | %s |\n| `plan --group`, a job | %s |\n| all of them together | %s |\n"+
 			"| `plan --join` | %s |\n| `gate` | %s |\n| comments | %d |\n",
-		e.spread, len(jobs), milliseconds(listed[0]), figures(jobs), milliseconds(sum(jobs)), milliseconds(joined[0]),
-		milliseconds(gated[0]), len(w.s.GitHub.Pulls("acme/infra")[0].Comments),
+		e.spread, len(jobs.clock[0]), milliseconds(listed.clock[0][0]), figures(jobs.clock[0]), milliseconds(sum(jobs.clock[0])),
+		milliseconds(joined.clock[0][0]), milliseconds(gated.clock[1][0]), len(w.s.GitHub.Pulls("acme/infra")[0].Comments),
 	)
 	return nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +23,9 @@ type Terraform struct {
 	Version string
 	// BeforeMerge lets a plan be applied while its pull request is open.
 	BeforeMerge bool
+	// Merge is how a pull request is merged that was applied before: merge, squash or
+	// rebase. If empty, people merge it.
+	Merge string
 	// Drift is what waybill drift does not report.
 	Drift []DriftIgnore
 	// Unapplied is how long merged code may stay unapplied before it is an issue, as
@@ -48,9 +52,10 @@ type TerraformHook struct {
 // TerraformEnvironment is an environment of GitHub, and the roots that are applied in
 // it, by the cloud role that trusts it alone.
 type TerraformEnvironment struct {
-	Dir  string `yaml:"dir"` // glob
-	Name string `yaml:"name"`
-	Role string `yaml:"role"` // that applies; empty is the one of the workflow
+	Dir       string `yaml:"dir"`       // glob
+	Workspace string `yaml:"workspace"` // glob; empty is any
+	Name      string `yaml:"name"`
+	Role      string `yaml:"role"` // that applies; empty is the one of the workflow
 	// PlanRole plans; empty is the one of the workflow.
 	PlanRole string `yaml:"planRole"`
 	// Variables are values of variables of its roots.
@@ -60,18 +65,28 @@ type TerraformEnvironment struct {
 // DefaultEnvironment is that of roots for which no other is named.
 const DefaultEnvironment = "infra"
 
-// Environment is where the root in dir is applied: by the last entry that matches.
-func (t Terraform) Environment(dir string) TerraformEnvironment {
+// DefaultWorkspace is the workspace that every root has.
+const DefaultWorkspace = "default"
+
+// Environment is where the root is applied: by the last entry that matches.
+func (t Terraform) Environment(dir, workspace string) TerraformEnvironment {
 	for _, e := range slices.Backward(t.Environments) {
-		if matchAny([]string{e.Dir}, dir) {
+		if matchAny([]string{e.Dir}, dir) && inWorkspace(e.Workspace, workspace) {
 			return e
 		}
 	}
 	return TerraformEnvironment{Name: DefaultEnvironment}
 }
 
-// Given are the values of variables that the environment of the root in dir gives.
-func (t Terraform) Given(dir string) map[string]string { return t.Environment(dir).Variables }
+// inWorkspace reports whether a glob of workspaces is of this one; empty is of any.
+func inWorkspace(glob, workspace string) bool {
+	return glob == "" || matchAny([]string{glob}, cmp.Or(workspace, DefaultWorkspace))
+}
+
+// Given are the values of variables that the environment of the root gives.
+func (t Terraform) Given(dir, workspace string) map[string]string {
+	return t.Environment(dir, workspace).Variables
+}
 
 // EnvironmentNames are all in which a root may be applied.
 func (t Terraform) EnvironmentNames() []string {
@@ -98,13 +113,17 @@ type TerraformRoot struct {
 	Version   string   `yaml:"version"` // of terraform; empty is the common one
 	Files     []string `yaml:"files"`   // that it depends on too: files, and directories
 	Destroy   bool     `yaml:"destroy"` // its plan destroys all that it holds
+	// Pattern says that Workspace is a glob: each workspace that the backend lists and that
+	// it matches is a root. {workspace} in VarFiles stands for its name.
+	Pattern bool `yaml:"-"`
 }
 
 // TerraformRule says who approves the plans of the directories it matches.
 type TerraformRule struct {
-	Dir     string             `yaml:"dir"` // glob
-	Plan    TerraformApproval  `yaml:",inline"`
-	Destroy *TerraformApproval `yaml:"destroy"` // for a plan that destroys or replaces; nil is as Plan
+	Dir       string             `yaml:"dir"`       // glob
+	Workspace string             `yaml:"workspace"` // glob; empty is any
+	Plan      TerraformApproval  `yaml:",inline"`
+	Destroy   *TerraformApproval `yaml:"destroy"` // for a plan that destroys or replaces; nil is as Plan
 }
 
 // TerraformApproval is how many of whom.
@@ -161,6 +180,7 @@ type terraformDocument struct {
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
 	Apply   string           `yaml:"apply"`
+	Merge   string           `yaml:"merge"`
 }
 
 // NeedsCodeOwners reports whether any rule asks for the owners of files.
@@ -176,11 +196,11 @@ func (t Terraform) MayAdopt(dir string) bool { return matchAny(t.Adopt, dir) }
 // Terraform is the section of the terraform gate; empty where there is none.
 func (c *Config) Terraform() Terraform { return c.terraform }
 
-// Approval is what a plan of dir needs: by the last rule that matches it, as in
+// Approval is what a plan of the root needs: by the last rule that matches it, as in
 // CODEOWNERS. Without one it is false, and the plan may not be applied.
-func (t Terraform) Approval(dir string, destroys bool) (TerraformApproval, bool) {
+func (t Terraform) Approval(dir, workspace string, destroys bool) (TerraformApproval, bool) {
 	for _, rule := range slices.Backward(t.Rules) {
-		if matches, err := doublestar.Match(rule.Dir, dir); err == nil && matches {
+		if matches, err := doublestar.Match(rule.Dir, dir); err == nil && matches && inWorkspace(rule.Workspace, workspace) {
 			if destroys && rule.Destroy != nil {
 				return *rule.Destroy, true
 			}
@@ -195,6 +215,9 @@ func (p *parser) globs(at *yaml.Node, t Terraform) {
 	for i, e := range t.Environments {
 		if !doublestar.ValidatePattern(e.Dir) {
 			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.dir: %q is not a glob", i, e.Dir)
+		}
+		if !doublestar.ValidatePattern(e.Workspace) {
+			p.problem(place(child(at, "environments"), i), "terraform.environments.%d.workspace: %q is not a glob", i, e.Workspace)
 		}
 	}
 	for i, h := range t.Hooks {
@@ -222,6 +245,14 @@ func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []Te
 		}
 		for _, name := range names {
 			one := r.TerraformRoot
+			if strings.ContainsAny(name, "*?[{") {
+				one.Workspace, one.Pattern = name, true
+				if !doublestar.ValidatePattern(name) {
+					p.problem(node, "terraform.roots.%d.workspaces: %q is not a glob", i, name)
+				}
+				roots, nodes = append(roots, one), append(nodes, node)
+				continue
+			}
 			one.Workspace, one.VarFiles = name, nil
 			for _, f := range r.VarFiles {
 				one.VarFiles = append(one.VarFiles, strings.ReplaceAll(f, "{workspace}", name))
@@ -235,10 +266,13 @@ func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []Te
 func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	listed, nodes := p.eachWorkspace(child(at, "roots"), doc.Roots)
 	t := Terraform{
-		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge,
+		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Merge: doc.Merge,
 		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
 		EncryptedPlans: doc.EncryptedPlans,
 		Unapplied:      time.Duration(doc.Drift.Unapplied),
+	}
+	if t.Merge != "" && !t.BeforeMerge {
+		p.problem(child(at, "merge"), "terraform.merge: is for what was applied before the merge: write apply: before-merge too")
 	}
 	p.globs(at, t)
 	t.Policy, t.Version = p.terraformPolicy(child(at, "policy"), doc.Policy), doc.Version
@@ -246,6 +280,9 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 		node := child(place(child(at, "rules"), i), "dir")
 		if !doublestar.ValidatePattern(rule.Dir) {
 			p.problem(node, "terraform.rules.%d.dir: %q is not a glob", i, rule.Dir)
+		}
+		if !doublestar.ValidatePattern(rule.Workspace) {
+			p.problem(node, "terraform.rules.%d.workspace: %q is not a glob", i, rule.Workspace)
 		}
 		if d := rule.Destroy; d != nil {
 			if d.From == nil {

@@ -69,13 +69,32 @@ terraform:
 		{"infra/prod/db/deep", false, 1, "a", true}, {"infra/prod/lab", true, 0, "", true}, {"other", false, 0, "", false},
 		{"infrared", false, 0, "", false},
 	} {
-		got, found := c.Terraform().Approval(w.dir, w.destroys)
+		got, found := c.Terraform().Approval(w.dir, "", w.destroys)
 		if found != w.found || got.Approvals != w.want || strings.Join(got.From, ",") != w.from {
 			t.Errorf("%s: %+v %v", w.dir, got, found)
 		}
 	}
 	if c.Terraform().Digits != 12 {
 		t.Errorf("%d digits", c.Terraform().Digits)
+	}
+}
+
+// What was applied before the merge can be merged, and nothing else.
+func TestMergeNeedsAnApplyBefore(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"  apply: before-merge\n  merge: squash\n":  "",
+		"  merge: squash\n":                         "3:10: terraform.merge: is for what was applied before the merge",
+		"  apply: before-merge\n  merge: octopus\n": "merge",
+	} {
+		c, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nterraform:\n"+text))
+		is := err == nil && c.Terraform().Merge == "squash"
+		if want != "" {
+			is = err != nil && strings.Contains(err.Error(), want)
+		}
+		if !is {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 

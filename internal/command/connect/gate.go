@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/options"
@@ -87,6 +88,27 @@ func Cloud(call *cli.Call, in options.Cloud) (r cloud.Request, err error) {
 		r.Azure = &cloud.Azure{Client: in.AzureClientID, Tenant: in.AzureTenantID, Subscription: in.AzureSubscriptionID}
 	}
 	return r, r.Validate()
+}
+
+// gcpAccount and azureClient are the forms of what is no role of AWS.
+var (
+	gcpAccount  = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.iam\.gserviceaccount\.com$`)
+	azureClient = regexp.MustCompile(`^(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// WithRole puts a role of terraform.environments in the place of the one that the inputs
+// name: a service account of Google, a client of Azure, or a role of AWS.
+func WithRole(in options.Cloud, role string) options.Cloud {
+	switch {
+	case role == "":
+	case gcpAccount.MatchString(role):
+		in.GCPServiceAccount = role
+	case azureClient.MatchString(role):
+		in.AzureClientID = role
+	default:
+		in.AWSRole = role
+	}
+	return in
 }
 
 // Identity says how a job gets an identity, if err is that it has none.

@@ -41,6 +41,15 @@ var driftCommand = Command{
 			Name: "fail_on_drift", Type: Bool, Default: "false",
 			Doc: "Ends with exit code 3 where something drifted, for callers without issues.",
 		},
+		{
+			Name: "environment", Type: String, Placeholder: "NAME",
+			Doc: "Looks at the roots that `terraform.environments` of the default branch puts there, with the `planRole` that it names. " +
+				"Empty looks at all of them, with one role.",
+		},
+		{
+			Name: "list", Type: Bool, Default: "false",
+			Doc: "Lists the environments of the roots, as a matrix of jobs, and looks at nothing.",
+		},
 		{Name: "parallel", Type: Int, Default: "4", Doc: "How many roots are planned at the same time."},
 		inputInfraRepo, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv, inputBackendConfig,
 		inputCheckout, inputLock, inputLockTimeout, inputPluginCache,
@@ -56,6 +65,7 @@ var driftCommand = Command{
 			"The roots that drifted as JSON: a list of objects with `dir`, `workspace`, `resources` (how many) and, where there is " +
 				"one, `issue` (its number).",
 		},
+		{"matrix", "With `list`: the environments, as the matrix of a job."},
 		{"broken", "The roots that could not be planned as JSON: a list of objects with `dir` and `workspace`."},
 	},
 	Permissions: []Permission{

@@ -107,8 +107,23 @@ var plan = Command{
 				"missing, failed, or of another commit fails all of it.",
 		},
 		{
+			Name: "workspaces", Type: String, Placeholder: "JSON",
+			Doc: "Workspaces of roots that waybill.yaml names by a pattern, as the output `workspaces` of the job before gave them. Empty " +
+				"asks the backends.",
+		},
+		{
 			Name: "run", Type: String, Placeholder: "NAME",
 			Doc: "Run that the parts of {group} and {join} belong to. Empty means the workflow run.",
+		},
+		{
+			Name: "again_workflow", Type: String, Placeholder: "FILE",
+			Doc: "Workflow file to start on the default branch for each open pull request whose plan is out of date: a state moved, " +
+				"the default branch changed what it is bound to, or it is older than {again_after}. Needs `actions: write`, and a clone of " +
+				"the default branch. Plans nothing here. Empty starts none.",
+		},
+		{
+			Name: "again_after", Type: Duration, Default: "6d",
+			Doc: "Age at which {again_workflow} plans again in any case: below {expires}, after which a plan cannot be applied.",
 		},
 		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
@@ -128,12 +143,14 @@ var plan = Command{
 		{"changes", "`true` when anything would change."},
 		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
 		{"matrix", "With `spread` and `list`: the jobs that plan, as the matrix of a job; empty where all was planned here."},
+		{"workspaces", "With `matrix`: the workspaces that the backends list, for the jobs that plan; empty without patterns of them."},
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
 	},
 	Permissions: []Permission{
 		{"contents", "read", "reads the repository"}, permissionPullsComment,
 		{"packages", "write", "only where `store` is on ghcr.io: pushes the sealed plan"},
+		{"actions", "write", "only with `again_workflow`"},
 		{"id-token", "write", "only for a cloud role"},
 	},
 	Binaries: []string{Waybill},
@@ -269,6 +286,16 @@ var applyCommand = Command{
 			Doc: "Lists the environments that the plan's roots are applied in, as a matrix of jobs, and applies nothing.",
 		},
 		{
+			Name: "role", Type: String, Placeholder: "ROLE",
+			Doc: "Cloud role in the place of the one that {aws_role}, {gcp_service_account} or {azure_client_id} names: a role of AWS, a " +
+				"service account of Google, or a client of Azure, as the matrix of {list} gives it. Empty takes those.",
+		},
+		{
+			Name: "merge_head", Type: String, Placeholder: "SHA",
+			Doc: "Merges the pull request by `terraform.merge` of the default branch, and applies nothing: if this is still its head, " +
+				"all of its plan was applied, and the rules of the branch let it. Needs `contents: write`. Empty merges nothing.",
+		},
+		{
 			Name: "gate_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file of the gate, started on the default branch for each open pull request whose plan no longer fits. Needs " +
 				"`actions: write`. Empty starts none.",
@@ -280,6 +307,7 @@ var applyCommand = Command{
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{
 		{"applied", "`true` when all of the plan is applied."},
+		{"merge_head", "With `list`: the head that is to be merged when all is applied; empty where nothing is."},
 		{"matrix", "With `list`: the environments and their roles, as the matrix of a job, in the order in which roots are applied."},
 		{
 			"record",
@@ -288,7 +316,7 @@ var applyCommand = Command{
 		outputSignedRecord,
 	},
 	Permissions: []Permission{{
-		"contents", "read", "reads the repository, its rules, and who pushed",
+		"contents", "read", "reads the repository, its rules, and who pushed; write, only with `merge_head`",
 	}, {"pull-requests", "write", "reads reviews and comments, and reports"},
 		{
 			"packages", "read",

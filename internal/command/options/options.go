@@ -436,27 +436,30 @@ type Login struct {
 
 // Plan are the inputs of waybill plan.
 type Plan struct {
-	Dir          []string      `input:"dir"`
-	ChangedSince string        `input:"changed_since"`
-	VarFile      []string      `input:"var_file"`
-	Workspace    string        `input:"workspace"`
-	SealTo       []string      `input:"seal_to"`
-	Store        string        `input:"store"`
-	Expires      time.Duration `input:"expires"`
-	Head         string        `input:"head"`
-	Comment      bool          `input:"comment"`
-	ValidateOnly bool          `input:"validate_only"`
-	Parallel     int           `input:"parallel"`
-	Spread       bool          `input:"spread"`
-	List         bool          `input:"list"`
-	GroupSize    int           `input:"group_size"`
-	Group        string        `input:"group"`
-	Join         bool          `input:"join"`
-	Run          string        `input:"run"`
-	JSONOut      string        `input:"json_out"`
-	Repo         string        `input:"repo"`
-	PullRequest  int           `input:"pull_request"`
-	Format       Format        `input:"format"`
+	Dir           []string      `input:"dir"`
+	ChangedSince  string        `input:"changed_since"`
+	VarFile       []string      `input:"var_file"`
+	Workspace     string        `input:"workspace"`
+	SealTo        []string      `input:"seal_to"`
+	Store         string        `input:"store"`
+	Expires       time.Duration `input:"expires"`
+	Head          string        `input:"head"`
+	Comment       bool          `input:"comment"`
+	ValidateOnly  bool          `input:"validate_only"`
+	Parallel      int           `input:"parallel"`
+	Spread        bool          `input:"spread"`
+	List          bool          `input:"list"`
+	GroupSize     int           `input:"group_size"`
+	Group         string        `input:"group"`
+	Join          bool          `input:"join"`
+	Workspaces    string        `input:"workspaces"`
+	Run           string        `input:"run"`
+	AgainWorkflow string        `input:"again_workflow"`
+	AgainAfter    time.Duration `input:"again_after"`
+	JSONOut       string        `input:"json_out"`
+	Repo          string        `input:"repo"`
+	PullRequest   int           `input:"pull_request"`
+	Format        Format        `input:"format"`
 	GitHub
 	Terraform
 	Cloud
@@ -498,6 +501,8 @@ type Apply struct {
 	Comment      bool     `input:"comment"`
 	Environment  string   `input:"environment"`
 	List         bool     `input:"list"`
+	Role         string   `input:"role"`
+	MergeHead    string   `input:"merge_head"`
 	GateWorkflow string   `input:"gate_workflow"`
 	SealKey      string   `input:"seal_key"`
 	SealKeyFile  string   `input:"seal_key_file"`
@@ -522,6 +527,8 @@ type Drift struct {
 	Issues      bool     `input:"issues"`
 	Label       string   `input:"label"`
 	FailOnDrift bool     `input:"fail_on_drift"`
+	Environment string   `input:"environment"`
+	List        bool     `input:"list"`
 	Parallel    int      `input:"parallel"`
 	Repo        string   `input:"repo"`
 	Format      Format   `input:"format"`

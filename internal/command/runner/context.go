@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Context is what the job knows of itself. Fields are empty outside Actions.
@@ -36,6 +38,21 @@ func (c Context) RunURL() string {
 		return ""
 	}
 	return c.ServerURL + "/" + c.Repository + "/actions/runs/" + c.RunID
+}
+
+// WorkflowFile is the name of the file of the run's own workflow, or empty outside Actions.
+func (c Context) WorkflowFile() string {
+	file, _, _ := strings.Cut(c.WorkflowRef, "@")
+	if file == "" {
+		return ""
+	}
+	return path.Base(file)
+}
+
+// Run is the number of the run in GitHub's API; 0 outside Actions.
+func (c Context) Run() int64 {
+	n, _ := strconv.ParseInt(c.RunID, 10, 64)
+	return n
 }
 
 // Context reads the job's context from the environment.

@@ -89,7 +89,8 @@ func TestEnvironments(t *testing.T) {
 		) {
 			t.Errorf("the workflows' roles do not reach %s", states)
 		}
-		if rule, found := tf.Terraform().Approval("infra/aws/"+environments[len(environments)-1], false); !found || rule.Approvals != 2 {
+		last := "infra/aws/" + environments[len(environments)-1]
+		if rule, found := tf.Terraform().Approval(last, "", false); !found || rule.Approvals != 2 {
 			t.Errorf("%v: the last one's rule is %+v", environments, rule)
 		}
 	}

@@ -41,14 +41,15 @@ func Login(_ options.Login, r login.Result) show.View {
 // Planned is the document of a plan.
 type Planned struct {
 	*proposal.Document
+	Stale     []proposal.Stale     `json:"stale,omitempty"`     // pull requests that are planned again, with --again-workflow
 	Matrix    *proposal.Matrix     `json:"matrix,omitempty"`    // jobs that plan, with --list or --spread
 	Validated *proposal.Validation `json:"validated,omitempty"` // with --validate-only
 	Findings  []policy.Finding     `json:"findings,omitempty"`  // of the policy, which refused
 }
 
 // Plan renders a plan, or what spoke against one.
-func Plan(_ options.Plan, r proposal.Result) show.View {
-	v := show.View{Document: Planned{r.Shown(), r.Matrix, r.Validated, r.Findings}}
+func Plan(in options.Plan, r proposal.Result) show.View {
+	v := show.View{Document: Planned{r.Shown(), r.Stale, r.Matrix, r.Validated, r.Findings}}
 	refused := findings(&v, r.Findings)
 	switch {
 	case refused != "":
@@ -57,6 +58,14 @@ func Plan(_ options.Plan, r proposal.Result) show.View {
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
 		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+		if r.Workspaces != nil {
+			v.Outputs["workspaces"] = compact(r.Workspaces)
+		}
+	case in.AgainWorkflow != "":
+		for _, p := range r.Stale {
+			v.Linef("#%d is planned again: %s", p.PullRequest, p.Why)
+		}
+		v.Linef("%d of the open pull requests have a plan that is out of date", len(r.Stale))
 	case r.Result == nil:
 		v.Linef("nothing to plan: no root is touched")
 		v.Outputs = map[string]string{"fingerprint": "", "changes": "false", "plan": ""}
@@ -70,6 +79,9 @@ func Plan(_ options.Plan, r proposal.Result) show.View {
 	}
 	if r.Validated != nil {
 		validated(&v, r)
+	}
+	for _, none := range r.Unmatched {
+		v.Annotations = append(v.Annotations, runner.Annotation{Level: runner.Warning, Title: "waybill plan", Message: none})
 	}
 	return v
 }
@@ -182,7 +194,10 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 		findings(&v, r.Findings)
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
-		v.Outputs = map[string]string{"matrix": compact(r.Matrix)}
+		v.Outputs = map[string]string{"matrix": compact(r.Matrix), "merge_head": r.MergeHead}
+	case r.Unlocked != "":
+		v.Linef("ended %s", r.Unlocked)
+		v.Outputs = map[string]string{"applied": "false"}
 	case r.Record == nil && r.Plan != "":
 		v.Linef("#%d: no root of its plan is applied in this environment", r.Site.Pull.Number)
 		v.Outputs = map[string]string{"applied": "false"}
@@ -202,6 +217,11 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 
 // Drift renders what drifted.
 func Drift(in options.Drift, r drift.Report) show.View {
+	if r.Matrix != nil {
+		v := show.View{Document: r, Outputs: map[string]string{"matrix": compact(r.Matrix)}}
+		v.Linef("%s", compact(r.Matrix))
+		return v
+	}
 	v := show.View{
 		Markdown: r.Markdown(summaryLimit), Printed: r.Markdown(markdown.MaxComment), Verdict: r.Outcome(in.FailOnDrift),
 		Outputs: map[string]string{drift.Drifted: compact(r.Entries(drift.Drifted)), drift.Broken: compact(r.Entries(drift.Broken))},

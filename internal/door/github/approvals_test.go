@@ -2,7 +2,6 @@ package github_test
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -16,19 +15,7 @@ import (
 
 func put(t *testing.T, w *world, token, path, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, w.APIURL()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "token "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if data, _ := io.ReadAll(resp.Body); resp.StatusCode >= 300 {
-		t.Fatalf("PUT %s: %d %s", path, resp.StatusCode, data)
-	}
+	send(t, w, token, http.MethodPut, path, body)
 }
 
 func TestTeamMember(t *testing.T) {
@@ -69,7 +56,7 @@ func TestEditedReviewsAndComments(t *testing.T) {
 		t.Fatalf("%v, %d reviews", err, len(reviews))
 	}
 	for i, r := range reviews {
-		if r.Edited != (i == 102) {
+		if (r.Edited != nil) != (i == 102) {
 			t.Errorf("review %d edited: %v", i, r.Edited)
 		}
 	}
@@ -90,9 +77,30 @@ func TestEditedReviewsAndComments(t *testing.T) {
 	if err := c.Comment(t.Context(), repo, 1, "hello"); err != nil {
 		t.Fatal(err)
 	}
+	asEve := w.CreateToken(sandbox.Token{User: "eve"})
+	eve := w.clientWith(t, asEve)
+	said, err := c.Conversation(t.Context(), repo, 1)
+	if err != nil || len(said.Edited)+len(said.Deleted) != 0 || said.Reviews[102].Edited.Others || said.Reviews[102].Edited.By != "bob" {
+		t.Errorf("nobody has changed a comment: %v %+v", err, said)
+	}
 	comments, err := c.Comments(t.Context(), repo, 1)
 	if err != nil || len(comments) != 1 || comments[0].Author != "ada" || comments[0].Body != "hello" || comments[0].Edited() {
-		t.Errorf("%v %+v", err, comments)
+		t.Fatalf("%v %+v", err, comments)
+	}
+	for _, as := range []*github.Client{c, eve} {
+		if err := as.EditComment(t.Context(), repo, comments[0].ID, "hi"); err != nil {
+			t.Fatal(err)
+		}
+		said, err := c.Conversation(t.Context(), repo, 1)
+		by := map[bool]string{true: "eve", false: "ada"}[as == eve]
+		if edit := said.Edited[comments[0].ID]; err != nil || edit.Others != (as == eve) || edit.By != by {
+			t.Errorf("an edited comment: %v %+v", err, edit)
+		}
+	}
+	send(t, w, asEve, http.MethodDelete, fmt.Sprintf("/repos/acme/config/issues/comments/%d", comments[0].ID), "")
+	if said, err := c.Conversation(t.Context(), repo, 1); err != nil || len(said.Deleted) != 1 || said.Deleted[0].By != "eve" ||
+		said.Deleted[0].Author != "ada" || said.Deleted[0].At.IsZero() || len(said.Edited) != 0 {
+		t.Errorf("a deleted comment: %v %+v", err, said)
 	}
 }
 

@@ -375,7 +375,12 @@ func TestParseRepository(t *testing.T) {
 
 func post(t *testing.T, w *world, token, path, body string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.APIURL()+path, strings.NewReader(body))
+	send(t, w, token, http.MethodPost, path, body)
+}
+
+func send(t *testing.T, w *world, token, method, path, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, w.APIURL()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -386,6 +391,6 @@ func post(t *testing.T, w *world, token, path, body string) {
 	}
 	defer resp.Body.Close()
 	if data, _ := io.ReadAll(resp.Body); resp.StatusCode >= 300 {
-		t.Fatalf("POST %s: %d %s", path, resp.StatusCode, data)
+		t.Fatalf("%s %s: %d %s", method, path, resp.StatusCode, data)
 	}
 }

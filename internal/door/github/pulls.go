@@ -32,6 +32,7 @@ type PullRequest struct {
 	// MergedBy is empty in lists.
 	MergedBy string
 	MergedAt time.Time
+	Labels   []string
 }
 
 // NewPull is a pull request to open, within one repository.
@@ -169,7 +170,34 @@ func (c *Client) AddLabels(ctx context.Context, repo Repository, n int, labels .
 	return nil
 }
 
+// RemoveLabel takes a label away. One that is not there is no error.
+func (c *Client) RemoveLabel(ctx context.Context, repo Repository, n int, label string) error {
+	_, err := c.api.Issues.RemoveLabelForIssue(mayRepeat(ctx), repo.Owner, repo.Name, n, label)
+	if err == nil {
+		return nil
+	}
+	if err = wrap(fmt.Sprintf("take label %s from pull request %s#%d", label, repo, n), err); IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Merge merges a pull request whose head is sha, by the method merge, squash or rebase,
+// as the rules of its base let it. GitHub refuses another head.
+// https://docs.github.com/en/rest/pulls/pulls#merge-a-pull-request
+func (c *Client) Merge(ctx context.Context, repo Repository, n int, sha, method string) error {
+	_, _, err := c.api.PullRequests.Merge(ctx, repo.Owner, repo.Name, n, "", &gogithub.PullRequestOptions{SHA: sha, MergeMethod: method})
+	if err != nil {
+		return wrap(fmt.Sprintf("merge pull request %s#%d", repo, n), err)
+	}
+	return nil
+}
+
 func pull(p *gogithub.PullRequest) *PullRequest {
+	var labels []string
+	for _, l := range p.Labels {
+		labels = append(labels, l.GetName())
+	}
 	return &PullRequest{
 		Number: p.GetNumber(), Title: p.GetTitle(), Body: p.GetBody(), State: p.GetState(),
 		Merged:  p.GetMerged() || !p.GetMergedAt().IsZero(), // lists have the time only
@@ -177,6 +205,6 @@ func pull(p *gogithub.PullRequest) *PullRequest {
 		DefaultBranch: p.GetBase().GetRepo().GetDefaultBranch(),
 		BaseRef:       p.GetBase().GetRef(), BaseSHA: p.GetBase().GetSHA(), MergeSHA: p.GetMergeCommitSHA(),
 		URL: p.GetHTMLURL(), Author: p.GetUser().GetLogin(), Draft: p.GetDraft(),
-		Mergeable: p.GetMergeable(), MergedBy: p.GetMergedBy().GetLogin(), MergedAt: p.GetMergedAt().Time,
+		Mergeable: p.GetMergeable(), MergedBy: p.GetMergedBy().GetLogin(), MergedAt: p.GetMergedAt().Time, Labels: labels,
 	}
 }

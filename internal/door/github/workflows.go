@@ -20,3 +20,25 @@ func (c *Client) Dispatch(ctx context.Context, repo Repository, workflowFile, re
 	}
 	return nil
 }
+
+// Running lists the pages of the runs of a workflow that are in progress, without one.
+// https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-workflow
+func (c *Client) Running(ctx context.Context, repo Repository, workflowFile string, without int64) (pages []string, err error) {
+	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.WorkflowRun, *gogithub.Response, error) {
+		runs, resp, err := c.api.Actions.ListWorkflowRunsByFileName(ctx, repo.Owner, repo.Name, workflowFile,
+			&gogithub.ListWorkflowRunsOptions{Status: "in_progress", ListOptions: page})
+		if err != nil {
+			return nil, resp, err
+		}
+		return runs.WorkflowRuns, resp, nil
+	})
+	if err != nil {
+		return nil, wrap(fmt.Sprintf("list the runs of %s of %s", workflowFile, repo), err)
+	}
+	for _, run := range got {
+		if run.GetID() != without {
+			pages = append(pages, run.GetHTMLURL())
+		}
+	}
+	return pages, nil
+}

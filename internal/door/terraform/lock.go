@@ -1,7 +1,9 @@
 package terraform
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -62,4 +64,30 @@ func (l Lock) String() string {
 		return "lock " + l.ID
 	}
 	return l.Who + " since " + l.Created + " (lock " + l.ID + ")"
+}
+
+// Held is the lock that stands on the state; is is false if none does. It takes the lock
+// itself to see that, and changes nothing.
+func (r *Root) Held(ctx context.Context) (lock Lock, is bool, err error) {
+	_, err = r.output(ctx, "untaint", "-allow-missing", "-no-color", "-lock-timeout=0s", "waybill.none")
+	switch {
+	case err == nil:
+		return lock, false, nil
+	case !IsReason(err, Locked):
+		return lock, false, fmt.Errorf("see who holds the lock: %w", err)
+	}
+	if lock, is = LockOf(err); !is {
+		err = fmt.Errorf("see who holds the lock: terraform does not say it: %w", err)
+		return lock, false, err
+	}
+	return lock, true, nil
+}
+
+// ForceUnlock ends the state's lock. Callers must know that it is this one, because not
+// every backend compares the id, and that who holds it is dead.
+func (r *Root) ForceUnlock(ctx context.Context, lock Lock) error {
+	if _, err := r.output(ctx, "force-unlock", "-force", "--", lock.ID); err != nil {
+		return fmt.Errorf("unlock the state: %w", err)
+	}
+	return nil
 }

@@ -137,6 +137,20 @@ func (r *Root) SelectWorkspace(ctx context.Context, name string) error {
 	return nil
 }
 
+// Workspaces lists those that the backend has.
+func (r *Root) Workspaces(ctx context.Context) (names []string, err error) {
+	out, err := r.output(ctx, "workspace", "list", "-no-color")
+	if err != nil {
+		return nil, fmt.Errorf("list the workspaces: %w", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		if name := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "*")); validWorkspace.MatchString(name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 // Format lists the files that are not formatted as terraform fmt would.
 func (r *Root) Format(ctx context.Context) ([]string, error) {
 	out, err := r.output(ctx, "fmt", "-check", "-no-color", "-list=true")

@@ -70,6 +70,8 @@ type Applier struct {
 	// the plan that another job applies.
 	after     map[string][]string
 	elsewhere []string
+	whole     []plan.RootRecord // the plan, with the roots of other jobs
+	patterns  []roots.Root      // of waybill.yaml, that name their workspaces by a pattern
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }
@@ -140,7 +142,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 			return nil, err
 		}
 		a.Summaries = append(a.Summaries, summary.Summarize(parsed[i], a.secrets))
-		if err := a.variables(record.Dir, parsed[i]); err != nil {
+		if err := a.variables(record, parsed[i]); err != nil {
 			return nil, err
 		}
 		one := root{record: record, planned: parsed[i]}
@@ -209,7 +211,8 @@ func (a *Applier) Check(ctx context.Context) error {
 func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, details []string, err error) {
 	r, one := a.r, &a.roots[i]
 	now = one.record
-	if one.tf, one.private, err = r.Tool.Open(r.Top, now.Dir, strconv.Itoa(i), one.sources.Variables); err != nil {
+	at := roots.Root{Dir: now.Dir, Workspace: now.Workspace}
+	if one.tf, one.private, err = r.Tool.Open(r.Top, at, strconv.Itoa(i), one.sources.Variables); err != nil {
 		return now, nil, err
 	}
 	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, one.tf, one.record.Workspace, r.Tool.Backend); err != nil {
@@ -217,6 +220,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
+	}
+	if err := a.everyWorkspace(ctx, i); err != nil {
+		return now, nil, err
 	}
 	if _, err := terraform.PlanState(r.Bundle.Roots[i].Binary); errors.Is(err, terraform.ErrEncrypted) && !r.Encrypted {
 		return now, nil, plan.RefuseEncrypted()
@@ -255,7 +261,7 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	// The JSON beside the binary plan is the plan job's word.
 	if held, err := terraform.ParsePlan(shown); err != nil {
 		return now, nil, err
-	} else if err := a.variables(now.Dir, held); err != nil {
+	} else if err := a.variables(now, held); err != nil {
 		return now, nil, err
 	}
 	switch {
@@ -395,14 +401,14 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 
 // variables refuses a variable of the environment that is not what the plan was
 // made with: terraform would apply the plan's value without a word.
-func (a *Applier) variables(dir string, p *terraform.Plan) error {
+func (a *Applier) variables(of plan.RootRecord, p *terraform.Plan) error {
 	for name, v := range p.Variables {
 		given, where := "", "the one in the environment"
 		if a.r.Getenv != nil {
 			given = a.r.Getenv("TF_VAR_" + name)
 		}
 		if a.r.Tool.Given != nil {
-			if value, is := a.r.Tool.Given(dir)[name]; is {
+			if value, is := a.r.Tool.Given(of.Dir, of.Workspace)[name]; is {
 				given, where = value, "the one in terraform.environments"
 			}
 		}
@@ -411,7 +417,7 @@ func (a *Applier) variables(dir string, p *terraform.Plan) error {
 		}
 		if !summary.SameVariable(given, v.Value) {
 			return mismatch([]plan.FieldDifference{{
-				Dir: dir, Field: "variable " + name, Planned: "another value", Now: where,
+				Dir: of.Dir, Field: "variable " + name, Planned: "another value", Now: where,
 			}})
 		}
 	}

@@ -43,7 +43,7 @@ func (o Order) ofEnvironment(ctx context.Context, b *seal.Bundle, result *Result
 	kept, keptParts := *b, plan.Parts{}
 	kept.Document.Roots, kept.Roots = nil, nil
 	for i, r := range b.Document.Roots {
-		if rules.Environment(r.Dir).Name == o.Environment {
+		if rules.Environment(r.Dir, r.Workspace).Name == o.Environment {
 			kept.Document.Roots, kept.Roots = append(kept.Document.Roots, r), append(kept.Roots, b.Roots[i])
 			keptParts = append(keptParts, parts[i])
 		}
@@ -59,8 +59,17 @@ func (o Order) ofEnvironment(ctx context.Context, b *seal.Bundle, result *Result
 }
 
 // List says in which environments the plans are applied that the order is about, in
-// the order of their roots.
-func (o Order) List(ctx context.Context) (m Matrix, err error) {
+// the order of their roots, and what is to be merged afterwards.
+func (o Order) List(ctx context.Context) (*Result, error) {
+	m, err := o.environments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	head, err := o.mergeHead(ctx)
+	return &Result{Matrix: &m, MergeHead: head}, err
+}
+
+func (o Order) environments(ctx context.Context) (m Matrix, err error) {
 	if _, err := o.asker(ctx); err != nil {
 		return m, err
 	}
@@ -84,6 +93,11 @@ func (o Order) List(ctx context.Context) (m Matrix, err error) {
 			m.Include = append(m.Include, job)
 		}
 	}
+	if o.Unlocks() {
+		e, err := o.unlockEnvironment(ctx, rules)
+		add(e)
+		return m, err
+	}
 	for _, s := range sites {
 		claim, found, err := comment.FindClaim(ctx, s)
 		if err == nil && found {
@@ -94,7 +108,7 @@ func (o Order) List(ctx context.Context) (m Matrix, err error) {
 		}
 		for _, r := range claim.Roots {
 			if !r.Removed {
-				add(rules.Environment(r.Dir))
+				add(rules.Environment(r.Dir, r.Workspace))
 			}
 		}
 	}

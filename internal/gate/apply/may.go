@@ -46,15 +46,16 @@ func (o Order) asker(ctx context.Context) (string, error) {
 		return "", outcome.Usagef("the comment is not on a pull request")
 	case c.Action != "created":
 		return "", outcome.Refusedf("the comment was %s: only a new one asks for something", c.Action)
-	case !applyLine.MatchString(c.Body):
-		return "", outcome.Usagef("the comment does not ask for anything: its first line is /apply, or /apply and a fingerprint")
+	case !applyLine.MatchString(c.Body) && !c.unlocks():
+		return "", outcome.Usagef("the comment does not ask for anything: its first line is /apply, or /apply and a fingerprint, or " +
+			"/unlock, or /unlock DIR LOCK")
 	}
 	may, err := o.Site.API.CanWrite(ctx, o.Site.Repo, c.User)
 	if err != nil {
 		return "", err
 	}
 	if !may {
-		return "", outcome.Refusedf("%s has no write access to %s, so /apply was ignored", c.User, o.Site.Repo)
+		return "", outcome.Refusedf("%s has no write access to %s, so %s was ignored", c.User, o.Site.Repo, strings.Fields(c.Body)[0])
 	}
 	return c.User, nil
 }
@@ -63,6 +64,7 @@ func (o Order) asker(ctx context.Context) (string, error) {
 // comment.
 type NotApplied struct {
 	By     string
+	What   string // was not done, such as "applied"
 	Reason error
 }
 
@@ -74,16 +76,23 @@ func (e *NotApplied) Unwrap() error { return e.Reason }
 // Markdown is the answer on the pull request: nobody looks for the run of a
 // comment.
 func (e *NotApplied) Markdown() string {
-	return Marker + "\n@" + e.By + ": nothing was applied.\n\n" + markdown.Fence("", text.Printable(e.Reason.Error()))
+	return Marker + "\n@" + e.By + ": nothing was " + e.What + ".\n\n" + markdown.Fence("", text.Printable(e.Reason.Error()))
 }
 
 // answer marks a refusal, or a wait, that the author of the asking comment has to
 // be told of.
-func answer(by string, err error) error {
+func (o Order) answer(by string, err error) error {
 	if code := outcome.Code(err); by == "" || code != outcome.Refused && code != outcome.Pending {
 		return err
 	}
-	return &NotApplied{By: by, Reason: err}
+	told := &NotApplied{By: by, What: "applied", Reason: err}
+	switch {
+	case o.Unlocks():
+		told.What = "unlocked"
+	case o.MergeHead != "":
+		told.What = "merged"
+	}
+	return told
 }
 
 // Push is a push to the default branch.
@@ -131,7 +140,7 @@ func (o Order) pushed(ctx context.Context) ([]*github.PullRequest, error) {
 // be applied before: then its head must be what a merge would bring.
 func mayApply(ctx context.Context, s *site.Site) error {
 	p := s.Pull
-	if p.Merged {
+	if p == nil || p.Merged {
 		return nil
 	}
 	rules, err := approval.RulesOf(ctx, s)

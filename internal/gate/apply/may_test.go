@@ -48,7 +48,7 @@ func TestComments(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	var told *NotApplied
-	err := answer("bob", outcome.Refusedf("```\n@acme/all\x1b"))
+	err := Order{}.answer("bob", outcome.Refusedf("```\n@acme/all\x1b"))
 	if !errors.As(err, &told) || outcome.Code(err) != outcome.Refused {
 		t.Fatalf("%v", err)
 	}
@@ -56,8 +56,14 @@ func TestAnswers(t *testing.T) {
 	if !strings.HasPrefix(text, Marker+"\n@bob: nothing was applied.\n\n````") || strings.Contains(text, "\x1b") {
 		t.Errorf("%q", text)
 	}
+	asked := Order{Asked: &Comment{Body: "/unlock"}}
+	if !errors.As(asked.answer("bob", outcome.Refusedf("x")), &told) ||
+		!strings.HasPrefix(told.Markdown(), Marker+"\n@bob: nothing was unlocked.") {
+		t.Errorf("%q", told.Markdown())
+	}
 	for name, err := range map[string]error{
-		"trouble": answer("bob", errors.New("x")), "no comment": answer("", outcome.Refusedf("x")), "nothing": answer("bob", nil),
+		"trouble": Order{}.answer("bob", errors.New("x")), "no comment": Order{}.answer("", outcome.Refusedf("x")),
+		"nothing": Order{}.answer("bob", nil),
 	} {
 		if errors.As(err, &told) {
 			t.Errorf("%s: %v", name, err)

@@ -39,6 +39,13 @@ func (o Order) tell(ctx context.Context, result *Result) error {
 	if !o.Tell.Comment || !o.Site.OnGitHub() || len(moved) == 0 {
 		return nil
 	}
+	return o.eachOther(ctx, func(ctx context.Context, s *site.Site, claim comment.Claim) error {
+		return o.tellOne(ctx, s, claim, moved)
+	})
+}
+
+// eachOther does something for every other open pull request that has a plan.
+func (o Order) eachOther(ctx context.Context, do func(context.Context, *site.Site, comment.Claim) error) error {
 	pulls, err := o.Site.API.ListPulls(ctx, o.Site.Repo, "")
 	if err != nil {
 		return fmt.Errorf("find the pull requests whose plans no longer fit: %w", err)
@@ -48,37 +55,46 @@ func (o Order) tell(ctx context.Context, result *Result) error {
 		if o.Site.Pull != nil && pull.Number == o.Site.Pull.Number {
 			continue
 		}
-		if err := o.tellOne(ctx, o.Site.Of(&pull), moved); err != nil {
+		s := o.Site.Of(&pull)
+		claim, found, err := comment.FindClaim(ctx, s)
+		if err == nil && found {
+			claim, err = claim.Whole(ctx, o.Registry)
+		}
+		if err == nil && found {
+			err = do(ctx, s, claim)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("say on #%d that its plan no longer fits: %w", pull.Number, err))
 		}
 	}
 	return outcome.Join(errs...)
 }
 
-func (o Order) tellOne(ctx context.Context, s *site.Site, moved []comment.Moved) error {
-	claim, found, err := comment.FindClaim(ctx, s)
-	if err == nil && found {
-		claim, err = claim.Whole(ctx, o.Registry)
-	}
-	if err != nil || !found {
-		return err
+func (o Order) tellOne(ctx context.Context, s *site.Site, claim comment.Claim, moved []comment.Moved) error {
+	now := claim.Before(moved)
+	if len(now) == 0 {
+		return nil
 	}
 	before, err := comment.FindMoved(ctx, s)
 	if err != nil {
 		return err
 	}
-	now := claim.Before(moved)
 	for _, b := range claim.Before(before) {
 		same := func(m comment.Moved) bool { return m.Dir == b.Dir && m.Workspace == b.Workspace }
 		if !slices.ContainsFunc(now, same) {
 			now = append(now, b)
 		}
 	}
-	if len(claim.Before(moved)) == 0 {
-		return nil
-	}
-	if err := comment.KeepMoved(ctx, s, now); err != nil || o.Tell.Gate == "" {
+	if err := comment.KeepMoved(ctx, s, now); err != nil {
 		return err
+	}
+	return o.startGate(ctx, s)
+}
+
+// startGate lets the gate decide anew about a pull request.
+func (o Order) startGate(ctx context.Context, s *site.Site) error {
+	if o.Tell.Gate == "" {
+		return nil
 	}
 	branch, err := s.DefaultBranch(ctx)
 	if err != nil {

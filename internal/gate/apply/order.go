@@ -40,6 +40,12 @@ type Order struct {
 	Job               Job
 	Tell              Tell
 	Environment       string // roots of others are left out; if empty, none are
+	// MergeHead is what is merged, in place of an apply; if empty, nothing is.
+	MergeHead string
+	// Workflow is the file of the job's own workflow, and Run the job's run: another run of
+	// it may hold a lock. If empty, there is no job.
+	Workflow string
+	Run      int64
 }
 
 // Result is what became of one plan.
@@ -55,6 +61,8 @@ type Result struct {
 	Signed      *record.Signed
 	Findings    []policy.Finding // of the policy, which refused
 	Matrix      *Matrix          // of the jobs that apply, where that was asked for
+	MergeHead   string           // what is to be merged when they have applied it
+	Unlocked    string           // what was given back, where that was asked for
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -65,8 +73,12 @@ func All(ctx context.Context, o Order, report func(context.Context, *Result) err
 	switch {
 	case err != nil:
 		return err
+	case o.MergeHead != "":
+		return o.answer(by, o.merge(ctx))
+	case o.Unlocks():
+		return o.answer(by, o.unlock(ctx, report))
 	case o.Site.Pull != nil || !o.Site.OnGitHub() || o.Push == nil:
-		return answer(by, o.one(ctx, report))
+		return o.answer(by, o.one(ctx, report))
 	}
 	if pulls, err = o.pushed(ctx); err != nil {
 		return err
@@ -133,10 +145,8 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier); err != nil {
 		return err
 	}
-	if o.Site.Pull != nil {
-		if err := mayApply(ctx, o.Site); err != nil {
-			return err
-		}
+	if err := outcome.Join(mayApply(ctx, o.Site), applier.held(ctx, o.Site)); err != nil {
+		return err
 	}
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
@@ -144,10 +154,19 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
 	}
-	result.Roots, result.Failed = applier.Run(ctx)
+	return o.carryOut(ctx, applier, result, report)
+}
+
+// carryOut applies what has passed every check.
+func (o Order) carryOut(ctx context.Context, a *Applier, result *Result, report func(context.Context, *Result) error) error {
+	release, err := a.hold(ctx, result)
+	if err != nil {
+		return err
+	}
+	result.Roots, result.Failed = a.Run(ctx)
 	result.Record = result.record(o.Job, time.Now())
 	ctx = context.WithoutCancel(ctx)
-	return outcome.Join(result.Failed, report(ctx, result), o.tell(ctx, result))
+	return outcome.Join(result.Failed, report(ctx, result), release(ctx), o.tell(ctx, result))
 }
 
 // open prepares terraform for the plan and compares what needs none.
@@ -238,7 +257,8 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 	if o.Site.Pull == nil || o.Site.Pull.BaseSHA == "" {
 		return states, nil
 	}
-	states.Base, err = roots.OwnersAt(ctx, o.Tool.Top, o.Site.Pull.BaseSHA, o.Tool.Backend)
+	at := roots.Request{Top: o.Tool.Top, Backend: o.Tool.Backend, Found: roots.Of(planned)}
+	states.Base, err = at.OwnersAt(ctx, o.Site.Pull.BaseSHA)
 	if err != nil {
 		if not := mayApply(ctx, o.Site); not != nil { // its head may lack the base
 			return roots.States{}, not
@@ -266,7 +286,7 @@ func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, ap
 			return nil, err
 		}
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+			Dir: root.Dir, Workspace: root.Workspace, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
 			Moves: applier.r.States.Moves(root.Dir, root.Workspace),
 		})
 	}

@@ -70,7 +70,7 @@ func (a *Applier) follows(whole plan.Document) error {
 	if err != nil {
 		return err
 	}
-	a.after = make(map[string][]string)
+	a.after, a.whole, a.patterns = make(map[string][]string), whole.Roots, roots.Patterns(cfg)
 	for _, r := range cfg.Roots {
 		for _, dir := range r.After {
 			a.after[path.Clean(r.Dir)] = append(a.after[path.Clean(r.Dir)], path.Clean(dir))
@@ -88,6 +88,32 @@ func (a *Applier) follows(whole plan.Document) error {
 		if !slices.ContainsFunc(a.r.Bundle.Document.Roots, at(r.Dir)) {
 			a.elsewhere = append(a.elsewhere, r.Dir)
 		}
+	}
+	return nil
+}
+
+// everyWorkspace refuses a plan that leaves out a workspace which the backend lists and
+// waybill.yaml names by a pattern: which there are is the plan job's word. The first root
+// of a directory asks.
+func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
+	dir := a.roots[i].record.Dir
+	patterns := slices.DeleteFunc(slices.Clone(a.patterns), func(p roots.Root) bool { return p.Dir != dir })
+	if len(patterns) == 0 || slices.ContainsFunc(a.roots[:i], func(r root) bool { return r.record.Dir == dir }) {
+		return nil
+	}
+	names, err := a.roots[i].tf.Workspaces(ctx)
+	if err != nil {
+		return err
+	}
+	var left []string
+	for _, r := range (roots.Workspaces{dir: names}).Expand(patterns) {
+		if !slices.ContainsFunc(a.whole, func(w plan.RootRecord) bool { return r.Is(w.Dir, w.Workspace) }) {
+			left = append(left, r.Name())
+		}
+	}
+	if len(left) > 0 {
+		return outcome.Refusedf("the plan leaves out %s, which waybill.yaml names by a pattern: plan again",
+			text.Printable(text.List(left, maxFilesNamed)))
 	}
 	return nil
 }
@@ -182,7 +208,8 @@ func wayOut(dir string, err error) string {
 		return ""
 	}
 	return fmt.Sprintf(
-		", by %s; wait for it, then plan again. If that process is dead, run `terraform force-unlock %s` in %s", lock, lock.ID, dir,
+		", by %s; wait for it, then plan again. If that process is dead, comment /unlock %s %s, or run `terraform force-unlock %s` in %s",
+		lock, dir, lock.ID, lock.ID, dir,
 	)
 }
 

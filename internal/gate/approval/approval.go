@@ -13,11 +13,13 @@
 package approval
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -31,7 +33,7 @@ type Vote struct {
 	State    string // of a review: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED
 	CommitID string // of a review: the head it is of
 	Body     string
-	Edited   bool
+	Edited   *github.Edit // nil if its text is the one that was written
 	URL      string
 }
 
@@ -53,12 +55,14 @@ type Pull struct {
 	Head    string
 	Pushers []string // who moved the branch to Head
 	Votes   []Vote   // in any order
+	Deleted []github.Deletion
 }
 
 // Need is what one root asks for: each of the sets of rules that hold, those
 // of the base branch now and those from which the pull request was made.
 type Need struct {
 	Dir       string
+	Workspace string // empty is the default one
 	Approvals int
 	From      []string // users, or ORG/TEAM, whom the rule names
 	Owners    []string // users, or ORG/TEAM, whom CODEOWNERS names; they must be able to write
@@ -105,6 +109,8 @@ const (
 	NotAllowed       Reason = "not-allowed"
 	NoWriter         Reason = "no-writer"
 	TakenBack        Reason = "taken-back"
+	EditedLater      Reason = "later-edited"
+	DeletedLater     Reason = "later-deleted"
 )
 
 // Subject is what is approved: a plan of several roots, and what it is made of.
@@ -190,13 +196,14 @@ func candidates(p Pull, s Subject, needs Needs) (valid []vote, ignored []Ignored
 	return valid, ignored
 }
 
-// after lists the votes that may have been given after one. GitHub tells times to the
-// second, and lists reviews apart from comments: of the same second, either may be
-// the later one.
+// after lists the votes that may have been given after one, and those whose text was
+// changed after it. GitHub tells times to the second, and lists reviews apart from
+// comments: of the same second, either may be the later one.
 func after(votes []Vote, i int) []Vote {
 	later := slices.Clone(votes[i+1:])
 	for _, o := range votes[:i] {
-		if o.Kind != votes[i].Kind && o.At.Equal(votes[i].At) {
+		changed := o.Edited != nil && !o.Edited.At.Before(votes[i].At)
+		if changed || o.Kind != votes[i].Kind && o.At.Equal(votes[i].At) {
 			later = append(later, o)
 		}
 	}
@@ -210,7 +217,7 @@ func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail st
 		return slices.ContainsFunc(later, func(o Vote) bool { return strings.EqualFold(o.User, v.User) && is(o) })
 	}
 	switch {
-	case v.Edited:
+	case v.Edited != nil:
 		return EditedAfter, "its text was edited after it was written: write a new one"
 	case v.Kind == Review && v.State == stateDismissed:
 		return Dismissed, "the review was dismissed"
@@ -229,6 +236,25 @@ func (p Pull) against(v Vote, later []Vote, s Subject) (reason Reason, detail st
 		return Dismissed, "a later review of theirs was dismissed: what it asked for is not known any more, so they must approve again"
 	case afterwards(func(o Vote) bool { return o.takesBack(v, s) }):
 		return TakenBack, "was taken back by /unapprove"
+	}
+	return p.lost(v, later)
+}
+
+// lost says what may have taken a vote back and cannot be read any more: a later text of
+// its author that somebody else changed, and a comment of theirs that is gone. Anybody
+// who may write can do both.
+func (p Pull) lost(v Vote, later []Vote) (reason Reason, detail string) {
+	for _, o := range later {
+		if strings.EqualFold(o.User, v.User) && o.Edited != nil && o.Edited.Others {
+			return EditedLater, fmt.Sprintf("%s changed a later %s of theirs, which may have taken it back: they must approve again",
+				cmp.Or(o.Edited.By, "somebody"), o.Kind)
+		}
+	}
+	for _, d := range p.Deleted {
+		if !d.At.Before(v.At) && (d.Author == "" || strings.EqualFold(d.Author, v.User)) {
+			return DeletedLater, fmt.Sprintf("%s deleted a comment of %s afterwards, which may have taken it back: they must approve again",
+				cmp.Or(d.By, "somebody"), cmp.Or(d.Author, "somebody"))
+		}
 	}
 	return "", ""
 }

@@ -108,7 +108,7 @@ func TestWhatCounts(t *testing.T) {
 		"dismissed":                {with(func(v *approval.Vote) { v.State = "DISMISSED" }), approval.Dismissed, false},
 		"changes requested":        {with(func(v *approval.Vote) { v.State = "CHANGES_REQUESTED" }), approval.ChangesAsked, false},
 		"older head":               {with(func(v *approval.Vote) { v.CommitID = "old" }), approval.OtherHead, false},
-		"edited":                   {with(func(v *approval.Vote) { v.Edited = true }), approval.EditedAfter, false},
+		"edited":                   {with(func(v *approval.Vote) { v.Edited = &github.Edit{At: t0} }), approval.EditedAfter, false},
 		"author, in other case":    {review("ADA", line), approval.ByAuthor, false},
 		"pusher, in other case":    {review("pia", line), approval.ByPusher, false},
 		"somebody":                 {review("eve", line), approval.NotAllowed, false},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -139,7 +140,7 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 		if n.Approvals > 0 {
 			return outcome.Pendingf("%s needs %d approvals of %s, and approvals are given on a pull request: --pull-request N "+
 				"--repo OWNER/NAME",
-				n.Dir, n.Approvals, strings.Join(n.From, ", "))
+				n.name(), n.Approvals, strings.Join(n.From, ", "))
 		}
 	}
 	return nil
@@ -150,7 +151,7 @@ func Committed(ctx context.Context, s *site.Site, changes []Change) error {
 func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 	for i, r := range removed {
 		changes = append(changes, Change{
-			Dir: r.Dir, Destroys: true, Root: parts[i], Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses,
+			Dir: r.Dir, Workspace: r.Workspace, Destroys: true, Root: parts[i], Uses: (&roots.Sources{Dirs: []string{r.Dir}}).Uses,
 		})
 	}
 	return changes
@@ -161,7 +162,8 @@ func Removed(removed []roots.Removed, parts plan.Parts) (changes []Change) {
 // does.
 func Waits(waiting []plan.Waiting, full plan.Fingerprint) (changes []Change) {
 	for _, w := range waiting {
-		changes = append(changes, Change{Dir: w.Dir, Root: full, Uses: (&roots.Sources{Dirs: []string{w.Dir}}).Uses})
+		uses := (&roots.Sources{Dirs: []string{w.Dir}}).Uses
+		changes = append(changes, Change{Dir: w.Dir, Workspace: w.Workspace, Root: full, Uses: uses})
 	}
 	return changes
 }
@@ -181,11 +183,12 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and that person may not approve: push the branch again",
 			text.Commit(pr.HeadSHA))
 	}
-	reviews, err := s.API.Reviews(ctx, s.Repo, pr.Number)
+	said, err := s.API.Conversation(ctx, s.Repo, pr.Number)
 	if err != nil {
 		return p, err
 	}
-	for _, r := range reviews {
+	p.Deleted = said.Deleted
+	for _, r := range said.Reviews {
 		p.Votes = append(p.Votes, Vote{
 			ID: r.ID, User: r.Author, At: r.Submitted, Kind: Review, State: r.State, CommitID: r.CommitID, Body: r.Body,
 			Edited: r.Edited, URL: r.URL,
@@ -196,9 +199,13 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, err
 	}
 	for _, c := range comments {
-		p.Votes = append(p.Votes, Vote{
-			ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edited(), URL: c.URL,
-		})
+		vote := Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, URL: c.URL}
+		if edit, is := said.Edited[c.ID]; is {
+			vote.Edited = &edit
+		} else if c.Edited() {
+			vote.Edited = &github.Edit{At: c.Updated, Others: true} // since the other list was read
+		}
+		p.Votes = append(p.Votes, vote)
 	}
 	return p, nil
 }

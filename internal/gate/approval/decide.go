@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -40,6 +41,7 @@ type Decision struct {
 // RootDecision is what one root needs and has.
 type RootDecision struct {
 	Dir       string     `json:"dir"`
+	Workspace string     `json:"workspace,omitempty"`
 	Needs     int        `json:"needs"`
 	From      []string   `json:"from"`
 	Why       string     `json:"why,omitempty"` // of CODEOWNERS: which line, for which files
@@ -48,6 +50,8 @@ type RootDecision struct {
 	// Fingerprint is the root's own; an approval may name it alone.
 	Fingerprint plan.Fingerprint `json:"fingerprint,omitempty"`
 }
+
+func (r RootDecision) name() string { return roots.Root{Dir: r.Dir, Workspace: r.Workspace}.Name() }
 
 // Missing is how many approvals the root lacks.
 func (r RootDecision) Missing() int { return max(0, r.Needs-len(r.Approvals)) }
@@ -62,8 +66,8 @@ func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) 
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
 		root := RootDecision{
-			Dir: need.Dir, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys, Fingerprint: need.Root,
-			Approvals: []Approval{},
+			Dir: need.Dir, Workspace: need.Workspace, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys,
+			Fingerprint: need.Root, Approvals: []Approval{},
 		}
 		for _, v := range valid {
 			name, covers := s.covers(v.names, need.Root)
@@ -72,7 +76,7 @@ func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) 
 			}
 			as, err := asked.allowed(ctx, v.User, need)
 			if err != nil {
-				return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", v.User, need.Dir, err)
+				return Decision{}, fmt.Errorf("decide whether %s may approve %s: %w", v.User, need.name(), err)
 			}
 			if as != "" {
 				one := v.Approval
@@ -177,7 +181,7 @@ func (d Decision) Reason() string {
 				what += " (" + r.Why + ")"
 			}
 			lines = append(lines, fmt.Sprintf(
-				"%s: %d of %d approvals%s; still needed: %d of %s", r.Dir, len(r.Approvals), r.Needs, what, n,
+				"%s: %d of %d approvals%s; still needed: %d of %s", r.name(), len(r.Approvals), r.Needs, what, n,
 				strings.Join(r.WaitsFor(), ", "),
 			))
 		}
@@ -209,7 +213,7 @@ func Ask(full plan.Fingerprint, needs Needs) string {
 		if n.Approvals == 0 {
 			continue
 		}
-		text := fmt.Sprintf("%d of %s for %s", n.Approvals, markdown.Text(strings.Join(n.who(), " or ")), markdown.Code(n.Dir))
+		text := fmt.Sprintf("%d of %s for %s", n.Approvals, markdown.Text(strings.Join(n.who(), " or ")), markdown.Code(n.name()))
 		if n.Destroys {
 			text += ", which destroys"
 		}
@@ -258,7 +262,7 @@ func (d Decision) WaitsFor() string {
 	var parts []string
 	for _, r := range d.Roots {
 		if n := r.Missing(); n > 0 {
-			parts = append(parts, fmt.Sprintf("%d of %s for %s", n, strings.Join(r.WaitsFor(), " or "), r.Dir))
+			parts = append(parts, fmt.Sprintf("%d of %s for %s", n, strings.Join(r.WaitsFor(), " or "), r.name()))
 		}
 	}
 	return "needs " + strings.Join(parts, "; ")

@@ -8,15 +8,17 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Change is a root of the plan, and what is known of it.
 type Change struct {
-	Dir      string
-	Destroys bool
-	None     bool // it changes nothing
+	Dir       string
+	Workspace string // empty is the default one
+	Destroys  bool
+	None      bool // it changes nothing
 	// Root is the fingerprint of the root's plan.
 	Root plan.Fingerprint
 	// Moves are changes beside resources, of the state's place or of providers. They
@@ -56,10 +58,10 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 			continue
 		}
 		for _, r := range rules {
-			approval, ok := r.Approval(c.Dir, c.Destroys || len(c.Moves) > 0)
+			approval, ok := r.Approval(c.Dir, c.Workspace, c.Destroys || len(c.Moves) > 0)
 			if !ok {
 				return Needs{}, outcome.Refusedf(
-					"%s: no rule says who approves it: add one to terraform.rules in %s on the base branch", c.Dir, config.FileName,
+					"%s: no rule says who approves it: add one to terraform.rules in %s on the base branch", c.name(), config.FileName,
 				)
 			}
 			wanted, err := r.needs(c, approval)
@@ -76,12 +78,19 @@ func NeedsOf(rules []Rules, changes []Change) (Needs, error) {
 	return needs, nil
 }
 
+func (c Change) name() string { return roots.Root{Dir: c.Dir, Workspace: c.Workspace}.Name() }
+
+func (n Need) name() string { return roots.Root{Dir: n.Dir, Workspace: n.Workspace}.Name() }
+
 const maxMovesNamed = 3
 
 // needs are one for the root, or one for each set of owners of its changed
 // files: who owns one file does not approve another.
 func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
 	need := Need{Dir: c.Dir, Approvals: a.Approvals, From: []string(a.From), Destroys: c.Destroys, Root: c.Root}
+	if c.Workspace != roots.DefaultWorkspace {
+		need.Workspace = c.Workspace
+	}
 	need.Why = text.List(c.Moves, maxMovesNamed)
 	if a.Approvals == 0 || !a.From.CodeOwners() {
 		return []Need{need}, nil
@@ -138,7 +147,7 @@ func (r Rules) needs(c Change, a config.TerraformApproval) ([]Need, error) {
 // orElse leaves the root to those whom the rule names itself.
 func (n Need) orElse(why string) ([]Need, error) {
 	if len(n.From) == 0 {
-		return nil, outcome.Refusedf("%s: nobody can approve it: %s", n.Dir, why)
+		return nil, outcome.Refusedf("%s: nobody can approve it: %s", n.name(), why)
 	}
 	n.Why = why
 	return []Need{n}, nil

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -41,7 +42,8 @@ type Claim struct {
 	Waits   []plan.Waiting `json:"waits,omitempty"`
 	Earlier []plan.Parts   `json:"earlier,omitempty"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
-	Text string `json:"-"`
+	Text string    `json:"-"`
+	At   time.Time `json:"-"` // when the comment was written last
 }
 
 // ClaimRoot is a root as the comment claims it.
@@ -117,6 +119,7 @@ type View struct {
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
+	Unmatched   []string // patterns of workspaces that match none
 }
 
 // RootView is one root of it.
@@ -315,6 +318,9 @@ func (v View) warnings(out *strings.Builder) {
 		out.WriteString("\n⏳ " + markdown.Code(text.Clip(w.Dir)) + " is planned when " + markdown.Text(strings.Join(w.After, ", ")) +
 			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n" +
 			markdown.Fence("", text.Cut(text.Printable(w.Why), maxWarning, "… (the rest is in the log of the run)")))
+	}
+	for _, none := range v.Unmatched {
+		out.WriteString("\n⚠️ " + markdown.Text(text.Clip(none)) + ": nothing of it is planned.\n")
 	}
 	for _, r := range v.Roots {
 		if len(r.Moves) > 0 {

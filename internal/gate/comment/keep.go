@@ -30,6 +30,7 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 		if !is {
 			continue
 		}
+		claim.At = c.Updated
 		if c.By(actionsBot) {
 			return claim, true, nil
 		}

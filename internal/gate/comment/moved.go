@@ -2,10 +2,8 @@ package comment
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -51,55 +49,18 @@ func (c Claim) Before(moved []Moved) (kept []Moved) {
 	return kept
 }
 
-// FindMoved reads which states moved since the plan of the pull request. As the plan
-// comment is, it is believed by who wrote it.
-func FindMoved(ctx context.Context, s *site.Site) (moved []Moved, err error) {
-	comments, err := s.Comments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range comments {
-		line, _, _ := strings.Cut(c.Body, "\n")
-		data, is := strings.CutPrefix(strings.TrimSuffix(strings.TrimRight(line, "\r"), " -->"), movedMarker+" ")
-		if !is {
-			continue
-		}
-		if !c.By(actionsBot) {
-			me, err := s.Login(ctx, s.API)
-			if err != nil {
-				return nil, err
-			}
-			if !c.By(me) {
-				continue
-			}
-		}
-		var some []Moved
-		if json.Unmarshal([]byte(data), &some) == nil {
-			moved = append(moved, some...)
-		}
-	}
-	return moved, nil
+// FindMoved reads which states moved since the plan of the pull request.
+func FindMoved(ctx context.Context, s *site.Site) ([]Moved, error) {
+	return findList[Moved](ctx, s, movedMarker)
 }
 
 // KeepMoved makes these the states that moved since the plan of the pull request.
 // Where none did, and no comment says so, it says nothing.
 func KeepMoved(ctx context.Context, s *site.Site, moved []Moved) error {
-	own, err := s.Own(ctx, s.API, movedMarker)
-	if err != nil || len(own) == 0 && len(moved) == 0 {
-		return err
-	}
-	data, err := json.Marshal(append([]Moved{}, moved...))
-	if err != nil {
-		return fmt.Errorf("write which states moved: %w", err)
-	}
-	body := movedMarker + " " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->\n"
-	if len(moved) == 0 {
-		return s.Keep(ctx, s.API, movedMarker, body+"The plan is of the states as they are.\n")
-	}
-	body += "⚠️ **The plan no longer fits.** Nothing of it can be applied until it is planned again: comment `/plan`. Roots whose plan " +
+	words := "⚠️ **The plan no longer fits.** Nothing of it can be applied until it is planned again: comment `/plan`. Roots whose plan " +
 		"is the same then keep their approvals.\n"
 	for _, m := range moved {
-		body += "\n- " + markdown.Text(text.Flat(m.String()))
+		words += "\n- " + markdown.Text(text.Flat(m.String()))
 	}
-	return s.Keep(ctx, s.API, movedMarker, body+"\n")
+	return keepList(ctx, s, movedMarker, moved, listWords{words + "\n", "The plan is of the states as they are.\n"})
 }

@@ -57,6 +57,7 @@ const (
 // Report is what was found.
 type Report struct {
 	Roots   []Root   `json:"roots"`
+	Matrix  *Matrix  `json:"matrix,omitempty"`  // of jobs, where that was asked for
 	Ignores []Ignore `json:"ignores,omitempty"` // that do not ignore: expired, or without a match
 }
 
@@ -161,7 +162,7 @@ func (r Request) plan(ctx context.Context, name string, root roots.Root) (p plan
 		return planned{err: err}
 	}
 	defer func() { p.err = redact.GivenSecrets(r.Tool.Env(sources.Sensitive)).Error(p.err) }()
-	tf, private, err := r.Tool.Open(r.Top, root.Dir, name, sources.Variables)
+	tf, private, err := r.Tool.Open(r.Top, root, name, sources.Variables)
 	if err != nil {
 		return planned{err: err}
 	}

@@ -1,10 +1,12 @@
 package drift
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -29,9 +31,9 @@ type Tracker struct {
 	API   *github.Client
 	Repo  github.Repository
 	Label string
-	// All says that the report is of every root there is, so that the issue of a
-	// root that is no longer there can be closed.
-	All bool
+	// Every lists all roots there are, so that the issue of a root that is no longer there
+	// can be closed. If nil, they are not known.
+	Every []roots.Root
 }
 
 // Keep brings the issues in line with the report: one for each root that
@@ -55,10 +57,14 @@ func (t Tracker) Keep(ctx context.Context, report *Report) error {
 		}
 		delete(ours, key)
 	}
-	if t.All {
-		for _, left := range ours {
-			problems = append(problems, orphan(ctx, keeper, left))
-		}
+	if t.Every == nil {
+		return outcome.Join(problems...)
+	}
+	for _, r := range t.Every { // another job may look at it
+		delete(ours, marker{Dir: r.Dir, Workspace: cmp.Or(r.Workspace, roots.DefaultWorkspace)}.key())
+	}
+	for _, left := range ours {
+		problems = append(problems, orphan(ctx, keeper, left))
 	}
 	return outcome.Join(problems...)
 }

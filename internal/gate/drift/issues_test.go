@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
@@ -24,7 +25,7 @@ type issueWorld struct {
 	github *sandbox.Server
 	clock  *atomic.Int64 // seconds that GitHub is ahead
 	api    *github.Client
-	all    bool
+	every  []roots.Root
 }
 
 const repoName = "acme/infra"
@@ -36,7 +37,7 @@ func newIssueWorld(t *testing.T) *issueWorld {
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: repoName}); err != nil {
 		t.Fatal(err)
 	}
-	w := &issueWorld{t: t, github: server, clock: clock, all: true}
+	w := &issueWorld{t: t, github: server, clock: clock, every: []roots.Root{}}
 	w.api = w.client(sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "issues": "write"}})
 	return w
 }
@@ -111,7 +112,7 @@ func (w *issueWorld) tracker() drift.Tracker {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return drift.Tracker{API: w.api, Repo: repo, Label: "drift", All: w.all}
+	return drift.Tracker{API: w.api, Repo: repo, Label: "drift", Every: w.every}
 }
 
 // wants holds the issues against lines: number, state, comments, title.
@@ -272,10 +273,13 @@ func TestRootIsGone(t *testing.T) {
 	t.Parallel()
 	w := newIssueWorld(t)
 	w.keep(drifted("a", "x.one"), drifted("b", "x.one"))
-	w.all = false
+	w.every = nil
 	w.keep(clean("b"))
 	w.wants("1 open 0 Drift in a: 1 resource", "2 closed 1 Drift in b: 1 resource")
-	w.all = true
+	w.every = []roots.Root{{Dir: "a"}, {Dir: "b"}} // another job looks at a
+	w.keep(clean("b"))
+	w.wants("1 open 0 Drift in a: 1 resource", "2 closed 1 Drift in b: 1 resource")
+	w.every = []roots.Root{{Dir: "a", Workspace: "dev"}, {Dir: "b"}}
 	w.keep(clean("b"))
 	w.keep(clean("b"))
 	issues := w.wants("1 closed 1 Drift in a: 1 resource", "2 closed 1 Drift in b: 1 resource")

@@ -203,7 +203,7 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 		return nil, err
 	}
 	p := &prepared{Root: root, sources: sources, secrets: redact.GivenSecrets(r.Tool.Env(sources.Sensitive))}
-	if p.tf, p.private, err = r.Tool.Open(r.Top, root.Dir, name, sources.Variables); err != nil {
+	if p.tf, p.private, err = r.Tool.Open(r.Top, root, name, sources.Variables); err != nil {
 		return nil, err
 	}
 	p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend)

@@ -17,6 +17,8 @@ type Spread struct {
 	Group string // N/M: the job plans that group alone
 	Join  bool   // joins what the jobs planned
 	Run   string // to which the parts belong
+	// Workspaces are those that another job found, as JSON; if empty, this job asks.
+	Workspaces string
 }
 
 // MatrixJob is one of a matrix of jobs that plan.
@@ -51,50 +53,33 @@ func groupsOf(list []roots.Root, rules config.Terraform, size int) ([]group, err
 	if size <= 0 {
 		size = defaultGroup
 	}
-	var order []config.TerraformEnvironment
-	of := make(map[string][]roots.Root)
-	for _, r := range list {
-		e := rules.Environment(r.Dir)
-		if of[e.Name] == nil {
-			order = append(order, e)
-		}
-		if known := environmentNamed(order, e.Name); known.PlanRole != e.PlanRole {
-			return nil, outcome.Refusedf("terraform.environments gives %s two plan roles: give each environment one", e.Name)
-		}
-		of[e.Name] = append(of[e.Name], r)
+	each, err := roots.Environments(list, rules)
+	if err != nil {
+		return nil, err
 	}
-	if len(order) > maxGroups {
-		return nil, outcome.Refusedf("the roots are of %d environments, and a matrix of GitHub has %d jobs at most", len(order), maxGroups)
+	if len(each) > maxGroups {
+		return nil, outcome.Refusedf("the roots are of %d environments, and a matrix of GitHub has %d jobs at most", len(each), maxGroups)
 	}
 	for ; ; size++ {
 		jobs := 0
-		for _, e := range order {
-			jobs += (len(of[e.Name]) + size - 1) / size
+		for _, e := range each {
+			jobs += (len(e.Roots) + size - 1) / size
 		}
 		if jobs <= maxGroups {
 			break
 		}
 	}
 	var groups []group
-	for _, e := range order {
-		for rest := of[e.Name]; len(rest) > 0; {
+	for _, e := range each {
+		for rest := e.Roots; len(rest) > 0; {
 			n := min(size, len(rest))
-			groups, rest = append(groups, group{environment: e, roots: rest[:n]}), rest[n:]
+			groups, rest = append(groups, group{environment: e.TerraformEnvironment, roots: rest[:n]}), rest[n:]
 		}
 	}
 	for i := range groups {
 		groups[i].number, groups[i].of = i+1, len(groups)
 	}
 	return groups, nil
-}
-
-func environmentNamed(list []config.TerraformEnvironment, name string) (e config.TerraformEnvironment) {
-	for _, e = range list {
-		if e.Name == name {
-			break
-		}
-	}
-	return e
 }
 
 // divide divides the selected roots by the environments of the default branch.

@@ -37,7 +37,7 @@ func TestGroups(t *testing.T) {
 				t.Errorf("group %d is called %s", i+1, g)
 			}
 			for _, r := range g.roots {
-				if seen[r.Dir] || rules.Environment(r.Dir).Name != g.environment.Name {
+				if seen[r.Dir] || rules.Environment(r.Dir, "").Name != g.environment.Name {
 					t.Errorf("%s stands in group %s of %s", r.Dir, g, g.environment.Name)
 				}
 				seen[r.Dir] = true

@@ -93,6 +93,9 @@ type Result struct {
 	Matrix       *Matrix          // the jobs that plan, where there are to be several
 	Validated    *Validation      // nil unless nothing but that was asked for
 	Findings     []policy.Finding // of the policy, which refused
+	Stale        []Stale          // pull requests that are planned again
+	Workspaces   roots.Workspaces // that the backends list, where waybill.yaml has patterns of them
+	Unmatched    []string         // patterns that match none
 }
 
 // Run plans, and keeps the comments of the plan.
@@ -110,6 +113,7 @@ func run(ctx context.Context, r Request, result *Result) error {
 	if err != nil {
 		return err
 	}
+	result.Workspaces, result.Unmatched = p.r.Roots.Found, p.unmatched()
 	if !r.ValidateOnly {
 		if result.Matrix, err = p.list(ctx); err != nil || result.Matrix != nil {
 			return err
@@ -148,6 +152,8 @@ func (result *Result) take(ctx context.Context, r Request, made *Result, err err
 	if err != nil {
 		return err
 	}
+	made.Workspaces, made.Unmatched = result.Workspaces, result.Unmatched
+	made.View.Unmatched = result.Unmatched
 	*result = *made
 	if r.comments() {
 		return comment.Keep(ctx, r.Site, result.View)
@@ -172,6 +178,9 @@ func (r Request) Failed(ctx context.Context, why error) error {
 // choose chooses the roots.
 func choose(ctx context.Context, r Request) (p *Prepared, err error) {
 	if err := r.ofPull(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.findWorkspaces(ctx); err != nil {
 		return nil, err
 	}
 	p = &Prepared{r: r}
@@ -375,8 +384,8 @@ func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	var changes []approval.Change
 	for i, r := range made.Roots {
 		changes = append(changes, approval.Change{
-			Dir: r.Record.Dir, Root: made.Parts[i], Destroys: r.Summary.Destroys(), None: !r.Summary.Changes(),
-			Uses: r.Sources.Uses, Moves: r.Moves,
+			Dir: r.Record.Dir, Workspace: r.Record.Workspace, Root: made.Parts[i], Destroys: r.Summary.Destroys(),
+			None: !r.Summary.Changes(), Uses: r.Sources.Uses, Moves: r.Moves,
 		})
 	}
 	changes = append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...)

@@ -48,7 +48,7 @@ func (p *Prepared) validate(ctx context.Context) (*Validation, error) {
 	v := &Validation{Roots: len(p.Roots)}
 	var opened []*terraform.Root
 	for i, root := range p.Roots {
-		tf, _, err := p.Kit.Open(p.r.Roots.Top, root.Dir, strconv.Itoa(i), nil)
+		tf, _, err := p.Kit.Open(p.r.Roots.Top, root, strconv.Itoa(i), nil)
 		if err != nil {
 			return v, err
 		}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -27,6 +28,7 @@ type Root struct {
 	Version   string   // of terraform, exact or a constraint; empty leaves it open
 	Files     []string // that it depends on beside those that are found
 	Destroy   bool     // its plan destroys all that it holds
+	Pattern   bool     // Workspace is a glob, of which nobody has said yet what it matches
 }
 
 // Options are how terraform plans the root into a file.
@@ -39,7 +41,10 @@ func (r Root) Options(top, out string) terraform.PlanOptions {
 }
 
 // DefaultWorkspace is the one that every root has.
-const DefaultWorkspace = "default"
+const DefaultWorkspace = config.DefaultWorkspace
+
+// Name is the directory, with its workspace if that is not the default one.
+func (r Root) Name() string { return Owner{Dir: r.Dir, Workspace: workspaceOf(r.Workspace)}.Name() }
 
 // Discover lists the directories below top that configure a backend or a
 // provider: terraform roots, rather than modules. One that cannot be read counts

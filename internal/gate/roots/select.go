@@ -25,6 +25,10 @@ type Request struct {
 	Backend   []string // settings that the configuration leaves open, KEY=VALUE or files
 	Since     string   // revision: only roots that changed since then; if empty, all
 	Files     []string // what changed since then; if nil, as git says it
+	// Found are the workspaces of roots that waybill.yaml names by a pattern.
+	Found Workspaces
+	// Validate takes each pattern of workspaces as one root without a workspace.
+	Validate bool
 }
 
 // Selection is what a change asks to be planned.
@@ -78,26 +82,43 @@ func Named(r Request) ([]Root, error) {
 	}
 	if len(named) == 0 {
 		var err error
-		if named, err = standing(r.Top); err != nil {
+		if named, err = r.standing(); err != nil {
+			return nil, err
+		}
+		if err := listed(named); err != nil {
 			return nil, err
 		}
 	}
 	if len(named) == 0 {
+		cfg, err := Config(r.Top)
+		if none := r.Found.Unmatched(Patterns(cfg)); err != nil || len(none) > 0 {
+			return nil, outcome.Join(err, outcome.Usagef("there is no root: %s", strings.Join(none, "; ")))
+		}
 		return nil, outcome.Usagef("no directory configures a backend or a provider: name the roots with --dir")
 	}
 	return Order(named)
 }
 
+// listed refuses roots of which nobody knows the workspaces.
+func listed(list []Root) error {
+	for _, r := range list {
+		if r.Pattern {
+			return outcome.Usagef("%s has its workspaces by the pattern %s, and the backend was not asked for them", r.Dir, r.Workspace)
+		}
+	}
+	return nil
+}
+
 // standing lists the roots of waybill.yaml, or else those that are found.
-func standing(top string) ([]Root, error) {
-	cfg, err := Config(top)
+func (r Request) standing() ([]Root, error) {
+	cfg, err := Config(r.Top)
 	if err != nil {
 		return nil, err
 	}
-	if listed := fromConfig(cfg); len(listed) > 0 {
+	if listed := r.expand(fromConfig(cfg)); len(fromConfig(cfg)) > 0 {
 		return listed, nil
 	}
-	return Discover(top)
+	return Discover(r.Top)
 }
 
 func fromConfig(cfg config.Terraform) (listed []Root) {
@@ -129,14 +150,18 @@ func Select(ctx context.Context, r Request) (Selection, error) {
 // Touched chooses the roots that a pull request touches, by its merge in the
 // checkout and its base, which is Since.
 func Touched(ctx context.Context, r Request) (Selection, error) {
-	head, err := standing(r.Top)
+	head, err := r.standing()
+	if err == nil {
+		err = listed(head)
+	}
 	if err != nil {
 		return Selection{}, err
 	}
 	return r.changed(ctx, head, head)
 }
 
-// With lists all roots of the checkout, and these.
+// With lists all roots of the checkout, and these. What a pattern of workspaces matches
+// is left to these too.
 func With(top string, these []Root) ([]Root, error) {
 	cfg, err := Config(top)
 	if err != nil {
@@ -144,7 +169,7 @@ func With(top string, these []Root) ([]Root, error) {
 	}
 	found, err := DiscoverBefore(top)
 	every := slices.Clone(these)
-	for _, r := range slices.Concat(fromConfig(cfg), found) {
+	for _, r := range slices.Concat(Of(these).Expand(fromConfig(cfg)), found) {
 		if !slices.ContainsFunc(every, r.same) {
 			every = append(every, r)
 		}
@@ -167,7 +192,7 @@ func (r Request) changed(ctx context.Context, head, every []Root) (Selection, er
 	if err != nil {
 		return Selection{}, fmt.Errorf("find where HEAD left %s (the clone must be whole): %w", r.Since, err)
 	}
-	before, err := readBase(ctx, r.Top, from, r.Backend)
+	before, err := r.readBase(ctx, from)
 	if err != nil {
 		return Selection{}, err
 	}
@@ -210,7 +235,7 @@ func (s *Selection) compare(ctx context.Context, c comparison) error {
 		gone.State = States{Head: c.before.owners}.Place(old.Dir, old.Workspace)
 		s.Removed = append(s.Removed, gone)
 		sameDir := func(r Root) bool { return r.Dir == old.Dir }
-		if c.before.listed && configured(c.top, old.Dir) && !slices.ContainsFunc(c.head, sameDir) {
+		if !old.Pattern && c.before.listed && configured(c.top, old.Dir) && !slices.ContainsFunc(c.head, sameDir) {
 			candidates = append(candidates, old) // it is planned as it was, once more
 		}
 	}
@@ -265,13 +290,13 @@ type base struct {
 }
 
 // readBase reads the roots of a commit.
-func readBase(ctx context.Context, top, commit string, backend []string) (base, error) {
+func (r Request) readBase(ctx context.Context, commit string) (base, error) {
 	work, err := os.MkdirTemp("", "waybill-base-")
 	if err != nil {
 		return base{}, fmt.Errorf("make a working directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	tree, err := Snapshot(ctx, top, commit, work)
+	tree, err := Snapshot(ctx, r.Top, commit, work)
 	if err != nil {
 		return base{}, err
 	}
@@ -279,19 +304,19 @@ func readBase(ctx context.Context, top, commit string, backend []string) (base, 
 	if err != nil {
 		cfg = config.Terraform{} // the change may be what repairs it
 	}
-	b := base{version: cfg.Version, roots: fromConfig(cfg)}
+	b := base{version: cfg.Version, roots: r.expand(fromConfig(cfg))}
 	if b.listed = len(b.roots) > 0; !b.listed {
 		if b.roots, b.unreadable, err = discover(tree); err != nil {
 			return base{}, err
 		}
 	}
-	b.owners = Owners(tree, b.roots, backend)
+	b.owners = Owners(tree, b.roots, r.Backend)
 	return b, nil
 }
 
 // OwnersAt says which root kept its state where at a commit.
-func OwnersAt(ctx context.Context, top, commit string, backend []string) ([]Owner, error) {
-	b, err := readBase(ctx, top, commit, backend)
+func (r Request) OwnersAt(ctx context.Context, commit string) ([]Owner, error) {
+	b, err := r.readBase(ctx, commit)
 	return b.owners, err
 }
 

@@ -36,6 +36,12 @@ type Site struct {
 	comments  []github.IssueComment
 	listed    bool // comments are read
 	logins    map[*github.Client]string
+	committed *committed // nil until it is asked for
+}
+
+type committed struct {
+	config.Terraform
+	is bool
 }
 
 // Request says which repository and pull request.
@@ -249,6 +255,16 @@ func (s *Site) Terraform(ctx context.Context) (t config.Terraform, err error) {
 // Committed is the terraform part of waybill.yaml of the checkout's HEAD. is
 // reports whether the file is there.
 func (s *Site) Committed(ctx context.Context) (t config.Terraform, is bool, err error) {
+	if s.committed == nil {
+		if t, is, err = s.readCommitted(ctx); err != nil {
+			return t, false, err
+		}
+		s.committed = &committed{t, is}
+	}
+	return s.committed.Terraform, s.committed.is, nil
+}
+
+func (s *Site) readCommitted(ctx context.Context) (t config.Terraform, is bool, err error) {
 	names, err := git.Run(ctx, s.Top, "ls-tree", "--name-only", "HEAD", "--", config.FileName)
 	if err != nil || names == "" {
 		return t, false, err

@@ -84,6 +84,9 @@ func Prepare(r Request) (*Kit, error) {
 	return &Kit{Tool: t, r: r, logout: func() {}}, nil
 }
 
+// Top is that of the checkout.
+func (k *Kit) Top() string { return k.r.Top }
+
 // Close ends the login and removes the private directory.
 func (k *Kit) Close() {
 	k.logout()

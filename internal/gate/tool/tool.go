@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 )
 
 // Tool is how terraform is run for every root.
@@ -25,8 +26,8 @@ type Tool struct {
 	// Guard judges a root's configuration before anything of it runs: before
 	// terraform initialises, with no data directory, and when it has, with it.
 	Guard func(ctx context.Context, dir, dataDir string) error
-	// Given are values of variables for the root in dir; nil is none.
-	Given    func(dir string) map[string]string
+	// Given are values of variables for a root; nil is none.
+	Given    func(dir, workspace string) map[string]string
 	initLock *sync.Mutex
 }
 
@@ -37,8 +38,9 @@ func (t Tool) Together() Tool {
 	return t
 }
 
-// Open gives the root in dir, with a data directory of its own below Work.
-func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, string, error) {
+// Open gives a root, with a data directory of its own, called name, below Work.
+func (t Tool) Open(top string, at roots.Root, name string, variables []string) (*terraform.Root, string, error) {
+	dir := at.Dir
 	private := filepath.Join(t.Work, name)
 	if err := os.MkdirAll(private, 0o700); err != nil {
 		return nil, "", fmt.Errorf("make a working directory: %w", err)
@@ -49,7 +51,7 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	}
 	options := terraform.Options{
 		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.rootEnv(dir, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
+		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock
@@ -60,14 +62,14 @@ func (t Tool) Open(top, dir, name string, variables []string) (*terraform.Root, 
 	return terraform.Open(options), private, nil
 }
 
-// rootEnv is the environment of the root in dir. A value that is given to it goes before
+// rootEnv is the environment of a root. A value that is given to it goes before
 // one that the job has.
-func (t Tool) rootEnv(dir string, variables []string) []string {
+func (t Tool) rootEnv(at roots.Root, variables []string) []string {
 	env := t.Env(variables)
 	if t.Given == nil {
 		return env
 	}
-	given := t.Given(dir)
+	given := t.Given(at.Dir, at.Workspace)
 	for _, name := range variables {
 		if value, is := given[name]; is {
 			env = append(env, "TF_VAR_"+name+"="+value)

@@ -227,14 +227,15 @@ func (r Request) changes(claim comment.Claim, touched *roots.Selection) (changes
 		}
 		// That it changes nothing is the word of a job that the author can change.
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses, Root: claim.Parts[i],
-			Moves: root.Moves,
+			Dir: root.Dir, Workspace: root.Workspace, Destroys: root.Destroys, None: !root.Changes && !r.Strict, Uses: root.Uses,
+			Root: claim.Parts[i], Moves: root.Moves,
 		})
 	}
 	return append(changes, approval.Waits(claim.Waits, claim.Fingerprint)...)
 }
 
-// moved says that the plan waits for another one, since a state that it is of moved.
+// moved says that the plan waits: for another one, since a state that it is of moved, or
+// for another pull request that holds a root.
 func (r Request) moved(ctx context.Context, claim comment.Claim) error {
 	moved, err := comment.FindMoved(ctx, r.Site)
 	if err != nil {
@@ -244,10 +245,12 @@ func (r Request) moved(ctx context.Context, claim comment.Claim) error {
 	for _, m := range claim.Before(moved) {
 		lines = append(lines, m.String())
 	}
-	if len(lines) == 0 {
-		return nil
+	if len(lines) > 0 {
+		return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
 	}
-	return outcome.Pendingf("%s: comment /plan to plan again", strings.Join(lines, "; "))
+	return comment.Held(ctx, r.Site, func(h comment.Hold) bool {
+		return slices.ContainsFunc(claim.Roots, func(root comment.ClaimRoot) bool { return h.Is(root.Dir, root.Workspace) })
+	})
 }
 
 // claimed is what the plan of the head is. Where there is a checkout, that there
@@ -284,8 +287,44 @@ func (r Request) touched(ctx context.Context) (*roots.Selection, error) {
 	if r.Site.Top == "" || base == "" || r.Planned.Result != "" && r.Planned.Result != "success" {
 		return nil, nil
 	}
-	chosen, err := roots.Touched(ctx, roots.Request{Top: r.Site.Top, Since: base, Backend: r.Backend})
+	found, err := r.workspaces(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := roots.Touched(ctx, roots.Request{Top: r.Site.Top, Since: base, Backend: r.Backend, Found: found})
 	return &chosen, err
+}
+
+// workspaces are those of roots that name them by a pattern, as the plan claims them:
+// the gate reaches no backend. apply asks it again.
+func (r Request) workspaces(ctx context.Context) (roots.Workspaces, error) {
+	cfg, err := roots.Config(r.Site.Top)
+	if err != nil {
+		return nil, nil //nolint:nilerr // what is touched says so
+	}
+	allowed, err := r.Site.Terraform(ctx)
+	if err != nil {
+		return nil, err
+	}
+	patterns := slices.Concat(roots.Patterns(cfg), roots.Patterns(allowed))
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	claim, _, err := comment.FindClaim(ctx, r.Site)
+	if err == nil {
+		claim, err = claim.Whole(ctx, r.Registry)
+	}
+	found := make(roots.Workspaces)
+	for _, p := range patterns {
+		found[p.Dir] = nil
+	}
+	for _, c := range claim.Roots {
+		found[c.Dir] = append(found[c.Dir], c.Workspace)
+	}
+	for _, w := range claim.Waits {
+		found[w.Dir] = append(found[w.Dir], w.Workspace)
+	}
+	return found, err
 }
 
 // whole refuses a plan that leaves out a root that the change touches, and one by

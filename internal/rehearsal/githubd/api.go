@@ -281,11 +281,13 @@ var served = map[string]endpoints{
 		"PATCH /issues/{n}": updateIssue,
 	},
 	issueOrPull: {
-		"GET /issues/{n}/comments":    listComments,
-		"POST /issues/{n}/comments":   createComment,
-		"PATCH /issues/comments/{id}": updateComment,
-		"GET /issues/{n}/labels":      listLabels,
-		"POST /issues/{n}/labels":     addLabels,
+		"GET /issues/{n}/comments":         listComments,
+		"POST /issues/{n}/comments":        createComment,
+		"PATCH /issues/comments/{id}":      updateComment,
+		"DELETE /issues/comments/{id}":     deleteComment,
+		"GET /issues/{n}/labels":           listLabels,
+		"POST /issues/{n}/labels":          addLabels,
+		"DELETE /issues/{n}/labels/{name}": removeLabel,
 	},
 	"actions": {
 		"POST /actions/workflows/{file}/dispatches":           with(dispatchWorkflow),

@@ -104,7 +104,7 @@ func commitPulls(c *call, sha string) (*answer, error) {
 // updateReview changes a review's text, as its author and those who may write
 // can on GitHub; what it says of itself afterwards is only that.
 func updateReview(c *call, in struct{ Body string }) (*answer, error) {
-	return c.changeReview("edited", func(r *review) { r.Body, r.Edited = in.Body, c.s.now() })
+	return c.changeReview("edited", func(r *review) { r.Body, r.Edited, r.Editor = in.Body, c.s.now(), c.token.User })
 }
 
 func dismissReview(c *call, in struct{ Message, Event string }) (*answer, error) {
@@ -215,53 +215,4 @@ func (c *call) organisationJSON() map[string]any {
 		org[key] = value
 	}
 	return org
-}
-
-// reviewsInput are the variables of the query for the reviews of a pull request.
-type reviewsInput struct {
-	Owner, Name, After string
-	Number             int
-}
-
-// graphqlReviews serves the GraphQL query for the reviews of a pull request, with
-// the time of the last edit, which REST does not say.
-func (s *Server) graphqlReviews(w http.ResponseWriter, token *Token, in reviewsInput) {
-	repo := s.lookup(in.Owner + "/" + in.Name)
-	if repo == nil || !token.sees(repo) {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+in.Owner+"/"+in.Name+"'.")
-		return
-	}
-	if !token.may(repo, "pull_requests", "read") {
-		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
-		return
-	}
-	s.mu.Lock()
-	var reviews []review
-	p := repo.pull(in.Number)
-	if p != nil {
-		reviews = append(reviews, p.Reviews...)
-	}
-	s.mu.Unlock()
-	if p == nil {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a PullRequest with the number of "+strconv.Itoa(in.Number)+".")
-		return
-	}
-	const page = 100
-	from, _ := strconv.Atoi(in.After)
-	to := min(from+page, len(reviews))
-	nodes := []map[string]any{}
-	for _, r := range reviews[min(from, to):to] {
-		login, bot := strings.CutSuffix(r.User, "[bot]")
-		nodes = append(nodes, map[string]any{
-			"author": map[string]any{"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[bot]},
-			"state":  r.State, "body": r.Body,
-			"commit": map[string]any{"oid": r.CommitID}, "submittedAt": stamp(r.Submitted), "lastEditedAt": stampOrNil(r.Edited),
-			"url": s.URL() + "/" + repo.fullName() + "/pull/" + strconv.Itoa(r.Number) +
-				"#pullrequestreview-" + strconv.FormatInt(r.ID, 10),
-		})
-	}
-	writeJSON(w, http.StatusOK,
-		map[string]any{"data": map[string]any{"repository": map[string]any{"pullRequest": map[string]any{"reviews": map[string]any{
-			"nodes": nodes, "pageInfo": map[string]any{"hasNextPage": to < len(reviews), "endCursor": strconv.Itoa(to)},
-		}}}}})
 }

@@ -27,7 +27,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	var variables struct {
 		Input updateRefsInput
-		reviewsInput
+		conversationInput
 	}
 	err = json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&in)
 	if err == nil && len(in.Variables) > 0 {
@@ -39,7 +39,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
-		s.graphqlReviews(w, token, variables.reviewsInput)
+		s.graphqlConversation(w, token, variables.conversationInput)
 	case strings.Contains(in.Query, "ref(qualifiedName: $ref)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
 	case strings.Contains(in.Query, "context(name: $context)"):

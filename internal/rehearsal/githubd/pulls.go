@@ -40,6 +40,7 @@ type review struct {
 	CommitID          string
 	Submitted         time.Time
 	Edited            time.Time // zero when it never was
+	Editor            string
 	Number            int
 }
 

@@ -3,6 +3,7 @@ package githubd
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ type comment struct {
 	Number           int
 	User, Body       string
 	Created, Updated time.Time
+	Edited           time.Time // zero is never
+	Editor           string
 }
 
 type status struct {
@@ -190,6 +193,7 @@ func updateComment(c *call) (*answer, error) {
 		for _, m := range c.repo.Comments {
 			if m.ID == id {
 				m.Body, m.Updated, err = in.Body, c.s.now(), nil
+				m.Edited, m.Editor = m.Updated, c.token.User
 				copied = *m
 			}
 		}
@@ -221,7 +225,7 @@ func (c *call) commentJSON(m comment) map[string]any {
 }
 
 func listLabels(c *call) (*answer, error) {
-	labels, err := c.changeLabels(nil)
+	labels, err := c.changeLabels(nil, "")
 	if err != nil {
 		return nil, err
 	}
@@ -233,30 +237,46 @@ func addLabels(c *call) (*answer, error) {
 	if err := c.decode(&names); err != nil {
 		return nil, err
 	}
-	labels, err := c.changeLabels(names)
+	labels, err := c.changeLabels(names, "")
 	if err != nil {
 		return nil, err
 	}
 	return ok(c.labelsJSON(labels))
 }
 
-// changeLabels adds labels to an issue or pull request and gives all it has.
-func (c *call) changeLabels(more []string) (labels []string, err error) {
+// removeLabel answers with the labels that are left.
+// https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
+func removeLabel(c *call) (*answer, error) {
+	labels, err := c.changeLabels(nil, c.PathValue("name"))
+	if err != nil {
+		return nil, err
+	}
+	return ok(c.labelsJSON(labels))
+}
+
+// changeLabels adds labels to an issue or pull request, takes one away that must be
+// there, and gives all it has.
+func (c *call) changeLabels(more []string, less string) (labels []string, err error) {
 	n, err := c.thread()
 	if err != nil {
 		return nil, err
 	}
 	c.s.change(func(*state) {
+		var of *[]string
 		if i := c.repo.issue(n); i != nil {
-			i.Labels = union(i.Labels, more)
-			labels = append(labels, i.Labels...)
-			return
+			of = &i.Labels
+		} else {
+			of = &c.repo.pull(n).Labels
 		}
-		p := c.repo.pull(n)
-		p.Labels = union(p.Labels, more)
-		labels = append(labels, p.Labels...)
+		*of = union(*of, more)
+		if i := slices.Index(*of, less); i >= 0 {
+			*of = slices.Delete(slices.Clone(*of), i, i+1)
+		} else if less != "" {
+			err = notFound()
+		}
+		labels = slices.Clone(*of)
 	})
-	return labels, nil
+	return labels, err
 }
 
 func (c *call) labelsJSON(names []string) []map[string]any {

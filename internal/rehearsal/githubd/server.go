@@ -81,6 +81,7 @@ type repository struct {
 	Pulls         []*pull
 	Issues        []*issue
 	Comments      []*comment
+	Deleted       []deletion
 	Statuses      []*status
 	Activities    []activity
 	Access        map[string]string // permission by lower-case user; write for others

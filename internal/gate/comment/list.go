@@ -1,0 +1,61 @@
+package comment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/gate/site"
+)
+
+// findList reads the lists in the first lines of comments with a marker. As the plan
+// comment is, such a comment is believed by who wrote it.
+func findList[T any](ctx context.Context, s *site.Site, marker string) (found []T, err error) {
+	comments, err := s.Comments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range comments {
+		line, _, _ := strings.Cut(c.Body, "\n")
+		data, is := strings.CutPrefix(strings.TrimSuffix(strings.TrimRight(line, "\r"), " -->"), marker+" ")
+		if !is {
+			continue
+		}
+		if !c.By(actionsBot) {
+			me, err := s.Login(ctx, s.API)
+			if err != nil {
+				return nil, err
+			}
+			if !c.By(me) {
+				continue
+			}
+		}
+		var some []T
+		if json.Unmarshal([]byte(data), &some) == nil {
+			found = append(found, some...)
+		}
+	}
+	return found, nil
+}
+
+// listWords are what a comment with a list says to people, and what with an empty one.
+type listWords struct{ some, none string }
+
+// keepList keeps the one comment with a marker that holds a list. Where the list is
+// empty, and there is no such comment, it says nothing.
+func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T, words listWords) error {
+	own, err := s.Own(ctx, s.API, marker)
+	if err != nil || len(own) == 0 && len(list) == 0 {
+		return err
+	}
+	data, err := json.Marshal(append([]T{}, list...))
+	if err != nil {
+		return fmt.Errorf("write a comment for %s: %w", marker, err)
+	}
+	say := words.some
+	if len(list) == 0 {
+		say = words.none
+	}
+	return s.Keep(ctx, s.API, marker, marker+" "+strings.ReplaceAll(string(data), "--", `\u002d\u002d`)+" -->\n"+say)
+}
