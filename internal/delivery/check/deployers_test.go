@@ -377,12 +377,19 @@ func TestPoliciesOfTheClusterFollow(t *testing.T) {
 	}{
 		"an application that it does not know": {added, want},
 		"another signer": {
-			map[string]string{"waybill.yaml": strings.Replace(rules, "deliver.yml@refs/heads/main", "deliver.yml@refs/heads/next", 1)}, want,
+			map[string]string{"waybill.yaml": strings.Replace(rules, "deliver.yml@refs/heads/main", "deliver.yml@refs/heads/next", 1)},
+			want,
 		},
-		"an edit by hand": {map[string]string{clusterPolicy: strings.Replace(text, "failurePolicy: Fail", "failurePolicy: Ignore", 1)}, want},
-		"a flag by hand":  {map[string]string{clusterPolicy: strings.Replace(text, "--name", "--mane", 1)}, `"--mane" is no flag of a command that writes a policy`},
+		"an edit by hand": {
+			map[string]string{clusterPolicy: strings.Replace(text, "failurePolicy: Fail", "failurePolicy: Ignore", 1)}, want,
+		},
+		"a flag by hand": {
+			map[string]string{clusterPolicy: strings.Replace(text, "--name", "--mane", 1)},
+			`"--mane" is no flag of a command that writes a policy`,
+		},
 		"an environment that is not there": {
-			map[string]string{clusterPolicy: strings.Replace(text, "--name", "--env moon --name", 1)}, "the command in its head writes nothing: ",
+			map[string]string{clusterPolicy: strings.Replace(text, "--name", "--env moon --name", 1)},
+			"the command in its head writes nothing: ",
 		},
 		"another command": {
 			map[string]string{clusterPolicy: fewerNamespaces(t, template)},
