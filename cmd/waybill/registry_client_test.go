@@ -118,7 +118,8 @@ func TestLoginsReachBaseImages(t *testing.T) {
 	}
 	for _, host := range []string{mine, other} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte("FROM "+host+"/acme/base\nCOPY Dockerfile /\n"), 0o600); err != nil {
+		recipe := []byte("FROM " + host + "/acme/base\nCOPY Dockerfile /\n")
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), recipe, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		args := []string{"build", "--image", "ghcr.io/acme/x", "--oci-layout", filepath.Join(dir, "o"), "--context", dir}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 var small = sizes{
 	most: 2, edited: 3, rendered: 3, checked: 3, places: 3, commits: 30, writers: 3, resources: 30, sealedMB: 1, roots: 2,
-	changed: 25, spread: 6,
+	changed: 25, spread: 6, contextMB: 5, layerMB: 5, images: 3, burn: 10,
 }
 
 var aFigure = regexp.MustCompile(`\d(\.\d+)? (ms|s)\b`)
@@ -50,7 +50,8 @@ func TestParts(t *testing.T) {
 		"status": "each of 12 places",
 		"race":   "3 of 3", "infra-summary": "a plan of 30 resources", "infra-seal": "a plan of 1 MB",
 		"infra-roots": "Planning 2 roots", "infra-gate": "20 of 25 resources changed",
-		"infra-matrix": "6 roots in 3 jobs",
+		"infra-matrix": "6 roots in 3 jobs", "build-large": "A context of 8 files and 5 MB", "build-monorepo": "of 3 images of which one",
+		"build-join": "a job for each on its own runner",
 	}
 	for _, p := range parts {
 		if p.name == "assemble" || p.name == "evidence" {
@@ -58,6 +59,12 @@ func TestParts(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
+			if strings.HasPrefix(p.name, "build-") {
+				tooltest.Buildkitd(t)
+				tooltest.Find(t, "docker-registry")
+				tooltest.Find(t, "crane")
+				tooltest.Find(t, "qemu-aarch64-static")
+			}
 			if want[p.name] == "" {
 				t.Fatalf("the part %s has no row here: say what it prints", p.name)
 			}

@@ -106,25 +106,25 @@ func summarise(out io.Writer, file string) error {
 	}}}
 	text := comment.Of(&result).Comment(markdown.MaxComment)
 	_, err = fmt.Fprintf(
-		out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %s MB.",
-		milliseconds(time.Since(begin)), len(text), peak(),
+		out, "Of that, without starting the process: %s; a comment of %d bytes; largest resident size %d MB.",
+		milliseconds(time.Since(begin)), len(text), residentPeak("self"),
 	)
 	return err
 }
 
-// peak is the largest resident size of this process.
-func peak() string {
-	status, err := os.ReadFile("/proc/self/status")
+// residentPeak is the largest resident size of a process in MB; 0 if it has ended.
+func residentPeak(pid string) int {
+	status, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
-		return "?"
+		return 0
 	}
 	for line := range strings.SplitSeq(string(status), "\n") {
 		var kB int
 		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kB); n == 1 {
-			return fmt.Sprint(kB / 1024)
+			return kB / 1024
 		}
 	}
-	return "?"
+	return 0
 }
 
 // infraSeal seals and opens a plan of random bytes, which nothing compresses.

@@ -39,6 +39,9 @@ var parts = []part{
 		defer e.printf("```\n")
 		return assemble.Run(ctx, e.out, e.tools)
 	}},
+	{"build-large", buildLarge},
+	{"build-monorepo", buildMonorepo},
+	{"build-join", buildJoin},
 	{"infra-summary", infraSummary},
 	{"infra-seal", infraSeal},
 	{"infra-roots", infraRoots},
@@ -74,11 +77,15 @@ type sizes struct {
 	roots     int
 	changed   int // resources of the largest root that goes through the gate
 	spread    int // roots of a pull request that a matrix of jobs plans
+	contextMB int // files of a build context, of a megabyte each
+	layerMB   int
+	images    int // of a repository
+	burn      int // hundred thousands of steps that a RUN computes
 }
 
 var fullSize = sizes{
 	edited: 43, rendered: 200, checked: 1000, places: 1000, commits: 16_000, writers: 50, resources: 10_000, sealedMB: 50,
-	roots: 40, changed: 500, spread: 1000,
+	roots: 40, changed: 500, spread: 1000, contextMB: 1300, layerMB: 2000, images: 20, burn: 50_000,
 }
 
 // runs is how often a part that wants n runs has them.

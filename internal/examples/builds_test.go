@@ -13,9 +13,8 @@ import (
 func TestBuilders(t *testing.T) {
 	t.Parallel()
 	files := exampleTree(t).with(t, "clusters/dev/kustomization.yaml", "  # - ../builds #", "  - ../builds #")
-	files = files.with(
-		t, "clusters/dev/namespaces/kustomization.yaml", "  # - ../../../namespaces/builds", "  - ../../../namespaces/builds",
-	)
+	const namespace = " - ../../../namespaces/builds"
+	files = files.with(t, "clusters/dev/namespaces/kustomization.yaml", "  #"+namespace, " "+namespace)
 	s := state{files, files.render(t)}
 	for _, r := range checklist {
 		for _, problem := range r.check(s) {

@@ -18,7 +18,8 @@ type image struct {
 // another way, not another image.
 var variants = []string{
 	"dev", "devel", "development", "test", "tests", "ci", "debug", "local", "base", "build", "builder", "prod", "production", "release",
-	"staging", "arm64", "amd64", "alpine", "slim", "dockerignore",
+	"staging", "arm64", "amd64", "armv7", "buildx", "alpine", "slim", "debian", "ubuntu", "distroless", "windows", "nanoserver",
+	"playwright", "e2e", "cypress", "devcontainer",
 }
 
 // images are the Dockerfiles that each make an image of their own, by name.

@@ -1,7 +1,6 @@
 package starter
 
 import (
-	"encoding/json"
 	"io/fs"
 	"os"
 	"path"
@@ -57,7 +56,14 @@ func (f *found) one(r reader, recipes []string) {
 	} else {
 		at, text = f.dockerfile(r, recipes), r.text(recipes[0])
 	}
-	for _, language := range []func(reader, string, string) bool{f.golang, f.node, f.python, f.static} {
+	if dir := "."; len(recipes) > 0 { // one that copies from the root may have its sources beside it
+		if dir = path.Dir(recipes[0]); at == "." && r.hasAny(dir, manifests) {
+			at = dir
+		}
+	}
+	for _, language := range []func(reader, string, string) bool{
+		f.golang, f.node, f.python, f.java, f.rust, f.dotnet, f.php, f.ruby, f.static,
+	} {
 		if language(r, at, text) {
 			break
 		}
@@ -92,10 +98,19 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". An image from one of them needs the input file.")
 	}
 	standard := slices.Contains([]string{"Dockerfile", "dockerfile", "Containerfile"}, path.Base(chosen))
-	own := slices.ContainsFunc(manifests, func(name string) bool { return r.has(path.Join(dir, name)) })
+	own := r.hasAny(dir, manifests) && !(r.hasAny(dir, []string{"*.csproj"}) && r.hasAny(".", []string{"*.sln"})) ||
+		copiesAll.MatchString(r.text(chosen)) && !r.hasAny(".", manifests) && !slices.Contains(ofBuilds, path.Base(dir))
 	if below, above := r.copiesFrom(dir, r.text(chosen)), r.copiesFrom(".", r.text(chosen)); below != above {
 		own = below
 	}
+	if !own {
+		dir = "."
+	}
+	if gone := r.missing(dir, r.text(chosen)); gone != "" {
+		f.say("The Dockerfile copies " + gone + ", which is not in the repository: build it in a stage of the Dockerfile and take it by " +
+			"COPY --from, because nothing is built before it.")
+	}
+	dir = path.Dir(chosen)
 	if dir != "." && own {
 		f.set("context", dir)
 		if !standard {
@@ -107,6 +122,31 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 		f.set("file", chosen)
 	}
 	return "."
+}
+
+var (
+	copiesAll = regexp.MustCompile(`(?im)^\s*(?:COPY|ADD)\s+(?:--\S+\s+)*\./?\s`)
+	artifact  = regexp.MustCompile(`\.(?:jar|war|dll|whl)$|(?:^|/)(?:target|build|out|publish|bin)/`)
+	// ofBuilds are directories that hold how something is built, and not what.
+	ofBuilds = []string{".", "docker", ".docker", "dockerfiles", "build", "deploy", "ci", "scripts", "hack", "contrib", "packaging"}
+)
+
+// missing is the first that the Dockerfile copies of what a build outside would
+// leave in the context and is not there; empty if there is none.
+func (r reader) missing(dir, dockerfile string) string {
+	for _, line := range copied.FindAllStringSubmatch(dockerfile, -1) {
+		words := strings.Fields(line[2])
+		if strings.Contains(line[1], "--from=") || len(words) < 2 {
+			continue
+		}
+		for _, source := range words[:len(words)-1] {
+			found, _ := fs.Glob(r, path.Join(dir, path.Clean(strings.Trim(source, `"/`))))
+			if artifact.MatchString(source) && len(found) == 0 {
+				return source
+			}
+		}
+	}
+	return ""
 }
 
 var copied = regexp.MustCompile(`(?im)^\s*(?:COPY|ADD)\s+((?:--\S+\s+)*)([^\[\s].*)$`)
@@ -134,113 +174,9 @@ func (r reader) copiesFrom(dir, dockerfile string) bool {
 	return some
 }
 
-var manifests = []string{"go.mod", "package.json", "requirements.txt", "pyproject.toml", "index.html"}
-
-// tests sets the commands of the first job, run in the directory of the sources.
-func (f *found) tests(r reader, at, lint, test string) {
-	for _, target := range makeTarget.FindAllStringSubmatch(r.text(path.Join(at, "Makefile")), -1) {
-		if target[1] == "lint" {
-			lint = "make lint"
-		} else {
-			test = "make test"
-		}
-	}
-	enter := ""
-	if at != "." {
-		enter = "cd " + at + " && "
-	}
-	for _, c := range [][2]string{{"lint", lint}, {"test", test}} {
-		if c[1] != "" {
-			f.set(c[0], enter+c[1])
-		}
-	}
-	if test == "" {
-		f.say("No tests were recognised: set the input test to the command that runs them.")
-	}
-}
-
-func (f *found) golang(r reader, at, dockerfile string) bool {
-	if !r.has(path.Join(at, "go.mod")) {
-		return false
-	}
-	f.say("Recognised Go by " + path.Join(at, "go.mod") + ".")
-	f.tests(r, at, "go vet ./...", "go test ./...")
-	if !compiled.MatchString(dockerfile) || goBuild.MatchString(dockerfile) {
-		return true
-	}
-	mains, _ := fs.Glob(r, path.Join(at, "cmd/*/main.go"))
-	switch {
-	case at != ".": // the package has to be one of the module at the root
-		f.say("The Dockerfile copies dist, which go_package fills only for a module at the root of the repository.")
-	case r.has("main.go"):
-		f.set("go_package", ".")
-	case len(mains) == 1 && plainPath.MatchString(mains[0]):
-		f.set("go_package", "./"+path.Dir(mains[0]))
-	default:
-		f.say("The Dockerfile copies dist: set go_package to the main package that is compiled into it.")
-	}
-	return true
-}
-
-// defaultTest is the script that npm init writes: it fails.
-const defaultTest = "no test specified"
-
-func (f *found) node(r reader, at, _ string) bool {
-	file := path.Join(at, "package.json")
-	if !r.has(file) {
-		return false
-	}
-	f.say("Recognised Node by " + file + ".")
-	var p struct{ Scripts map[string]string }
-	if err := json.Unmarshal([]byte(r.text(file)), &p); err != nil {
-		f.say(file + " is not JSON: its scripts are unknown.")
-	}
-	install, run := "npm install", "npm"
-	for _, lock := range [][3]string{
-		{"pnpm-lock.yaml", "corepack enable && pnpm install --frozen-lockfile", "pnpm"},
-		{"yarn.lock", "yarn install --frozen-lockfile", "yarn"}, {"package-lock.json", "npm ci", "npm"},
-	} {
-		if r.has(path.Join(at, lock[0])) {
-			install, run = lock[1], lock[2]
-		}
-	}
-	lint, test := "", ""
-	if p.Scripts["lint"] != "" {
-		lint = install + " && " + run + " run lint"
-	}
-	if script := p.Scripts["test"]; script != "" && !strings.Contains(script, defaultTest) {
-		test = install + " && " + run + " test"
-	}
-	f.tests(r, at, lint, test)
-	return true
-}
-
-func (f *found) python(r reader, at, _ string) bool {
-	install, file := "-r requirements.txt", path.Join(at, "requirements.txt")
-	if !r.has(file) {
-		if install, file = ".", path.Join(at, "pyproject.toml"); !r.has(file) {
-			return false
-		}
-	}
-	f.say("Recognised Python by " + file + ".")
-	test := ""
-	if r.has(path.Join(at, "tests")) || r.has(path.Join(at, "test")) {
-		runner := "unittest discover"
-		if strings.Contains(r.text(path.Join(at, "requirements.txt"))+r.text(path.Join(at, "pyproject.toml")), "pytest") {
-			runner = "pytest"
-		}
-		test = "python3 -m venv .venv && .venv/bin/pip install --quiet " + install + " && .venv/bin/python -m " + runner
-	}
-	f.tests(r, at, "", test)
-	return true
-}
-
-func (f *found) static(r reader, at, _ string) bool {
-	if r.has(path.Join(at, "index.html")) {
-		f.say("Recognised a static site by " + path.Join(at, "index.html") + ".")
-	}
-	f.tests(r, at, "", "")
-	return true
+var manifests = []string{
+	"go.mod", "package.json", "requirements.txt", "pyproject.toml", "pom.xml", "build.gradle*", "Cargo.toml", "*.sln", "*.csproj",
+	"composer.json", "Gemfile", "index.html",
 }
 
 // reader reads a repository that nobody vouches for.
@@ -250,6 +186,22 @@ func (r reader) has(name string) bool {
 	_, err := fs.Stat(r, name)
 	return err == nil
 }
+
+// first is the first file of a directory that fits one of the patterns, which can
+// stand in a shell as it is; empty if none does.
+func (r reader) first(dir string, patterns ...string) string {
+	for _, pattern := range patterns {
+		found, _ := fs.Glob(r, path.Join(dir, pattern))
+		for _, name := range found {
+			if plainPath.MatchString(name) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+func (r reader) hasAny(dir string, patterns []string) bool { return r.first(dir, patterns...) != "" }
 
 // text is a file's text, cut at 1 MB; empty if it cannot be read.
 func (r reader) text(name string) string {
@@ -266,15 +218,47 @@ func (r reader) text(name string) string {
 // passedOver are directories that hold what others wrote.
 var passedOver = []string{".git", "node_modules", "vendor", ".venv", "testdata"}
 
-// recipes are the paths of the Dockerfiles, those nearest the root first.
+// ofTests are directories whose Dockerfiles serve tests and editors, and templates
+// are the ends of names of what a Dockerfile is made from.
+var (
+	ofTests = []string{
+		"test", "tests", "__tests__", "e2e", "integration-tests", "playwright", "cypress", ".devcontainer", ".github",
+	}
+	templates = []string{
+		".dockerignore", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".template", ".in", ".erb", ".md", ".txt", ".orig", ".bak",
+		".example",
+	}
+)
+
+// recipes are the paths of the Dockerfiles, those nearest the root first. Those of
+// tests are named only if there is no other. A link within the repository counts
+// in place of what it leads to.
 func (r reader) recipes() []string {
+	all := r.everyRecipe()
+	own := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		parts := strings.Split(path.Dir(name), "/")
+		return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(ofTests, part) })
+	})
+	if len(own) == 0 {
+		own = all
+	}
+	var seen []fs.FileInfo
+	return slices.DeleteFunc(own, func(name string) bool {
+		info, err := fs.Stat(r, name)
+		again := slices.ContainsFunc(seen, func(other fs.FileInfo) bool { return err == nil && os.SameFile(info, other) })
+		seen = append(seen, info)
+		return err != nil || !info.Mode().IsRegular() || again
+	})
+}
+
+func (r reader) everyRecipe() []string {
 	var list []string
 	_ = fs.WalkDir(r, ".", func(name string, d fs.DirEntry, err error) error {
 		base := path.Base(name)
 		switch {
 		case d != nil && d.IsDir() && (err != nil || slices.Contains(passedOver, base) || strings.Count(name, "/") > 3):
 			return fs.SkipDir
-		case err == nil && d.Type().IsRegular() && recipe.MatchString(base) && path.Ext(base) != ".dockerignore" &&
+		case err == nil && !d.IsDir() && recipe.MatchString(base) && !slices.Contains(templates, strings.ToLower(path.Ext(base))) &&
 			plainPath.MatchString(name):
 			list = append(list, name)
 		}

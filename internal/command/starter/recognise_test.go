@@ -48,7 +48,36 @@ func TestRecognise(t *testing.T) {
 				"-m pytest", "Recognised Python by requirements.txt."},
 		"pyproject": {map[string]string{"Dockerfile": "", "pyproject.toml": "", "tests/test_a.py": ""},
 			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", "Recognised Python by pyproject.toml."},
-		"static": {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
+		"maven": {map[string]string{"Dockerfile": "FROM jre\nCOPY target/*.jar /app.jar\n", "pom.xml": "", "mvnw": ""},
+			"test: sh ./mvnw --batch-mode verify", "The Dockerfile copies target/*.jar, which is not in the repository: build it in a stage"},
+		"gradle": {map[string]string{"Dockerfile": "FROM jdk\nCOPY . .\n", "build.gradle.kts": ""},
+			"test: gradle --no-daemon check", "Recognised Java by build.gradle.kts."},
+		"rust": {map[string]string{"Dockerfile": "", "Cargo.toml": "", "Cargo.lock": ""},
+			"lint: cargo fmt --check\ntest: cargo test --locked", "Recognised Rust by Cargo.toml."},
+		"dotnet": {map[string]string{"src/Web/Dockerfile": "FROM sdk\nCOPY . .\n", "src/Web/Web.csproj": "", "All.sln": ""},
+			"file: src/Web/Dockerfile\ntest: dotnet test All.sln", "Recognised .NET by All.sln."},
+		"dotnet alone": {map[string]string{"worker/Dockerfile": "FROM sdk\nCOPY . .\n", "worker/W.csproj": ""},
+			"context: worker\ntest: cd worker && dotnet test W.csproj", ""},
+		"php": {map[string]string{"Dockerfile": "", "composer.json": `{"require-dev": {"phpunit/phpunit": "*"}}`},
+			"test: composer install --no-interaction --no-progress && vendor/bin/phpunit", "Recognised PHP by composer.json."},
+		"ruby": {map[string]string{"Dockerfile": "", "Gemfile": "", "spec/a_spec.rb": ""},
+			"test: bundle install && bundle exec rspec", "Recognised Ruby by Gemfile."},
+		"a name for a shell": {map[string]string{"Dockerfile": "", "$(id).csproj": ""}, "", "No tests were recognised"},
+		"the language beside the Dockerfile": {map[string]string{
+			"backend/Dockerfile": "FROM python\nCOPY backend/pyproject.toml web/x /app/\n", "backend/pyproject.toml": "pytest",
+			"backend/tests/a": "", "package.json": node, "web/x": "",
+		}, "file: backend/Dockerfile\ntest: cd backend && python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m pytest", ""},
+		"all of a directory without a manifest": {map[string]string{"seed/Dockerfile": "FROM a\nCOPY . .\n", "seed/x.sh": ""},
+			"context: seed", ""},
+		"all of the root": {map[string]string{"docker/Dockerfile": "FROM a\nCOPY . .\n", "docker/x.sh": ""}, "file: docker/Dockerfile", ""},
+		"tests and templates": {map[string]string{
+			"Dockerfile": "", "tests/Dockerfile": "", "x/playwright/Dockerfile": "", "Dockerfile.j2": "", "Dockerfile.debian": "x",
+		}, "", "There are more Dockerfiles: Dockerfile.debian. An"},
+		"tests alone": {map[string]string{"tests/Dockerfile": ""}, "file: tests/Dockerfile", ""},
+		"a link to another": {map[string]string{"Dockerfile": "->docker/Dockerfile.debian", "docker/Dockerfile.debian": "FROM a\n"},
+			"", "Recognised the Dockerfile Dockerfile. No tests"},
+		"a link out": {map[string]string{"Dockerfile": "->/etc/passwd", "a/Dockerfile": "FROM a\n"}, "file: a/Dockerfile", ""},
+		"static":     {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
 		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
 			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile " +
 				"api/Dockerfile."},
@@ -75,6 +104,12 @@ func TestRecognise(t *testing.T) {
 				at := filepath.Join(dir, filepath.FromSlash(file))
 				if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 					t.Fatal(err)
+				}
+				if target, is := strings.CutPrefix(text, "->"); is {
+					if err := os.Symlink(target, at); err != nil {
+						t.Fatal(err)
+					}
+					continue
 				}
 				if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
 					t.Fatal(err)

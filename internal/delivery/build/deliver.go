@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -96,6 +98,11 @@ type PlatformImage struct {
 
 // Deliver builds, pushes the index last, and then its record.
 func Deliver(ctx context.Context, s Shop, o Order) (result Result, err error) {
+	defer func() {
+		if errors.Is(err, syscall.ENOSPC) {
+			err = fmt.Errorf("%w: the disk of this machine is full: free space, or name a larger directory in TMPDIR", err)
+		}
+	}()
 	o.Push = o.Repositories()
 	built, engine, err := Run(ctx, s.Engines, o.Engine, o.Request, o.Recipe, s.Chosen)
 	s.Built()

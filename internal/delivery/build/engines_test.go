@@ -352,6 +352,7 @@ func TestEngines(t *testing.T) {
 	t.Run("remote", func(t *testing.T) { t.Parallel(); testRemote(t, l) })
 	t.Run("remote cannot push", func(t *testing.T) { t.Parallel(); testRemoteCannotPush(t, l) })
 	t.Run("remote that fails", func(t *testing.T) { t.Parallel(); testRemoteThatFails(t, l) })
+	t.Run("builder dies", func(t *testing.T) { t.Parallel(); testBuilderDies(t, l) })
 	t.Run("cancel", func(t *testing.T) { t.Parallel(); testCancel(t, l) })
 }
 

@@ -14,9 +14,8 @@ func TestPacedSaysOneLineASecond(t *testing.T) {
 	t.Parallel()
 	var said []string
 	at := epoch
-	progress := build.Paced(
-		func() time.Time { return at }, "pushed", func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) },
-	)
+	say := func(f string, args ...any) { said = append(said, fmt.Sprintf(f, args...)) }
+	progress := build.Paced(func() time.Time { return at }, "pushed", say)
 	for i := range int64(36) { // 3.5 seconds, the last of them with an unknown total
 		progress(i*1e6, 25e6*max(0, min(1, 29-i)))
 		at = at.Add(100 * time.Millisecond)

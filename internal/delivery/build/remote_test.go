@@ -28,6 +28,17 @@ import (
 type wire struct {
 	address string
 	in      atomic.Int64 // bytes from the daemon
+	mu      sync.Mutex
+	open    []net.Conn
+}
+
+// cut ends every connection.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.open {
+		c.Close()
+	}
 }
 
 // remoteDaemon makes the daemon of a unix socket one of another machine.
@@ -50,6 +61,9 @@ func remoteDaemon(t *testing.T, socket string) *wire {
 				from.Close()
 				continue
 			}
+			w.mu.Lock()
+			w.open = append(w.open, from, to)
+			w.mu.Unlock()
 			go func() {
 				_, _ = io.Copy(to, from)
 				to.Close()

@@ -49,8 +49,7 @@ func (e *Error) hint() string {
 		return " (not logged in, or with a wrong password: docker login, WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD, " +
 			"DOCKER_AUTH_CONFIG (the secret registry_logins of deliver.yml), or --registry-identity for a registry of AWS, Google or Azure)"
 	case e.Status == http.StatusForbidden:
-		return " (the login is not allowed to: ghcr.io needs the permission packages, read to pull and write to push, and the " +
-			"package must grant it to this repository)"
+		return " (the login is not allowed to: " + e.right() + ")"
 	case e.Status == http.StatusTooManyRequests:
 		return " (the registry limits requests: log in, or try again later)"
 	case e.missing() != "":
@@ -71,6 +70,36 @@ var (
 	privateECR = regexp.MustCompile(`^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.`)
 	googleHost = regexp.MustCompile(`^([a-z0-9-]+)-docker\.pkg\.dev$`)
 )
+
+// right says which right the login needs, and where to give it.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-push-iam.html
+// https://cloud.google.com/artifact-registry/docs/access-control
+// https://learn.microsoft.com/azure/container-registry/container-registry-rbac-built-in-roles-overview
+func (e *Error) right() string {
+	push := strings.HasPrefix(e.Doing, "push ") || strings.HasPrefix(e.Doing, "tag ")
+	of := func(pull, both string) string {
+		if push {
+			return both
+		}
+		return pull
+	}
+	switch {
+	case e.Host == "ghcr.io":
+		return "the job needs `permissions: packages: " + of("read", "write") + "`, and the package must grant that to this repository: " +
+			"its page, Package settings, Manage Actions access"
+	case privateECR.MatchString(e.Host):
+		return "the role needs " + of("ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
+			"ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:BatchCheckLayerAvailability and ecr:PutImage") +
+			" for this repository, in its policy in IAM"
+	case googleHost.MatchString(e.Host):
+		return "the account needs " + of("roles/artifactregistry.reader", "roles/artifactregistry.writer") + " on the repository, in IAM"
+	case strings.HasSuffix(e.Host, ".azurecr.io"):
+		return "the identity needs the role " + of("AcrPull", "AcrPush") + " on the registry, in its Access control (IAM)"
+	case e.Host == name.DefaultRegistry:
+		return "the access token needs " + of("Read", "Read & Write") + ", and its user must have that right in the repository"
+	}
+	return "its user or robot needs the right to " + of("pull", "push") + ", which the registry's administrator gives in the project of " + e.Path
+}
 
 // missing is the command that makes the repository, where the registry says that
 // there is none and wants it made before a push; otherwise empty.

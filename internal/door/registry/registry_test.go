@@ -545,3 +545,24 @@ func TestPushTellsItsProgress(t *testing.T) {
 		t.Errorf("told %d of %d bytes", most, whole)
 	}
 }
+
+// A login without the right is told which one it needs and where to give it.
+func TestRightsByRegistry(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ host, doing, says string }{
+		{"ghcr.io", "push ", "`permissions: packages: write`, and the package must grant that to this repository"},
+		{"ghcr.io", "read ", "`permissions: packages: read`"},
+		{"111122223333.dkr.ecr.eu-central-1.amazonaws.com", "push ", "ecr:PutImage for this repository"},
+		{"111122223333.dkr.ecr.eu-central-1.amazonaws.com", "read ", "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer"},
+		{"europe-docker.pkg.dev", "tag ", "roles/artifactregistry.writer"},
+		{"europe-docker.pkg.dev", "list ", "roles/artifactregistry.reader"},
+		{"acme.azurecr.io", "push ", "AcrPush"}, {"acme.azurecr.io", "read ", "AcrPull"},
+		{"index.docker.io", "push ", "Read & Write"}, {"index.docker.io", "read ", "needs Read,"},
+		{"harbor.acme.example", "push ", "the right to push"}, {"harbor.acme.example", "read ", "the right to pull"},
+	} {
+		e := &Error{Host: c.host, Path: "acme/app", Doing: c.doing + "x", Status: http.StatusForbidden, Cause: errors.New("DENIED")}
+		if !strings.Contains(e.Error(), "the login is not allowed to: ") || !strings.Contains(e.Error(), c.says) {
+			t.Errorf("%s%s: %v, want %q", c.doing, c.host, e, c.says)
+		}
+	}
+}

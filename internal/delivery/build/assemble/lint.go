@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
@@ -50,6 +51,9 @@ func Check(
 			return 0, file.Locate(err)
 		}
 		for _, w := range results.Warnings {
+			if w.RuleName == linter.RuleUndefinedVar.Name && len(bases.noted) > 0 {
+				continue // the base may set it
+			}
 			warn(build.Warning{Path: file.Path, Line: lineOf(w.Location), Rule: w.RuleName, URL: w.URL, Message: w.Detail})
 		}
 		if broken := results.Error; broken != nil {

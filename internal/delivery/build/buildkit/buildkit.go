@@ -168,7 +168,8 @@ func (e Engine) solve(ctx context.Context, t task) (found result, err error) {
 		return result{}, warned
 	}
 	if done.err != nil {
-		return result{}, fmt.Errorf("build with BuildKit at %s: %w", t.address, located(t.file, done.err))
+		more := e.trouble(ctx, t.address, done.err)
+		return result{}, fmt.Errorf("build with BuildKit at %s: %w%s", t.address, located(t.file, done.err), more)
 	}
 	if pushed {
 		found, err = e.readPushed(ctx, t, done.response)
