@@ -125,7 +125,7 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(server.CreateRepository(context.Background(), sandbox.Seed{Name: "acme/config", Dir: ts.MkAbs(args[0]), Private: true}))
 	permissions := map[string]string{"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write"}
 	ts.Setenv("OLD_TOKEN", server.CreateToken(sandbox.Token{Job: true, Permissions: maps.Clone(permissions)}))
-	permissions["deployments"] = "write"
+	permissions["deployments"], permissions["attestations"] = "write", "write"
 	token := server.CreateToken(sandbox.Token{Job: true, Permissions: permissions})
 	for name, value := range map[string]string{
 		"GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(), "GITHUB_TOKEN": token,

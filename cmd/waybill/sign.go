@@ -19,7 +19,7 @@ func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result,
 	if err != nil {
 		return sign.Result{}, outcome.Usagef("%w", err)
 	}
-	access := connect.Access{Call: call, Sigstore: in.Sigstore, Registry: in.Registry}
+	access := connect.Access{Call: call, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
 	client := access.RegistryClient(image.Registry())
 	o := sign.Options{Image: image, Format: string(storeAs(call, in))}
 	if o.Copies, err = image.Copies(in.Copies); err != nil {
@@ -29,6 +29,12 @@ func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result,
 		SBOMs: in.SBOM, ScanReport: in.ScanReport, Provenance: in.Provenance, Documents: in.Documents, BuildRecord: in.BuildRecord,
 	}); err != nil {
 		return sign.Result{}, err
+	}
+	var published collect.Attestations
+	if in.GithubAttestations {
+		if published, err = access.Attestations(); err != nil {
+			return sign.Result{}, err
+		}
 	}
 	key, publicKey, err := access.SigningKey(ctx, in.Key)
 	if err != nil {
@@ -52,12 +58,16 @@ func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result,
 	job := call.Runner.Context()
 	o.Builder = sign.BuilderOf(signer.Identity(), job.ServerURL, job.WorkflowRef, job.RunURL())
 	deps := collect.Deps{Registry: client, Verifier: verifier}
-	return sign.Run(ctx, sign.Deps{
+	result, err := sign.Run(ctx, sign.Deps{
 		Registry: client, Signer: signer,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
 			return collect.Collect(ctx, deps, ref)
 		},
 	}, o)
+	if err == nil && published != nil {
+		result.Published, err = collect.Publish(ctx, deps, image, result.Signer, published)
+	}
+	return result, err
 }
 
 // storeAs is how evidence is stored. The input format once said it.

@@ -2,10 +2,13 @@ package connect
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -63,4 +66,28 @@ func (a Access) Signer(ctx context.Context, key string) (*sigstore.Signer, [][]b
 	}
 	signer, err := sigstore.NewSigner(ctx, with)
 	return signer, public, err
+}
+
+// attestations are GitHub's attestations of a repository.
+type attestations struct {
+	api  *github.Client
+	repo github.Repository
+}
+
+func (a attestations) Attestations(ctx context.Context, digest string) ([]json.RawMessage, error) {
+	return a.api.Attestations(ctx, a.repo, digest)
+}
+
+func (a attestations) Attest(ctx context.Context, bundle json.RawMessage) error {
+	return a.api.Attest(ctx, a.repo, bundle)
+}
+
+// Attestations is GitHub's store for the run's repository.
+func (a Access) Attestations() (collect.Attestations, error) {
+	repository, err := github.ParseRepository(a.Call.Runner.Context().Repository)
+	if err != nil {
+		return nil, outcome.Usagef("--github-attestations works in a run of GitHub Actions: there is no GITHUB_REPOSITORY here")
+	}
+	api, err := a.GitHubClient()
+	return attestations{api, repository}, err
 }

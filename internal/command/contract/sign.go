@@ -46,10 +46,15 @@ var sign = Command{
 			Doc: "How evidence is stored: Sigstore bundles as OCI referrers, cosign's legacy tags, or both."},
 		{Name: "format", Type: Choice, Values: []string{"text", "json", "bundle", "legacy", "both"}, Default: "text",
 			Doc: "Form of the result on standard output, `text` or `json`. The other values are deprecated: they mean {store_as}."},
+		{
+			Name: "github_attestations", Type: Bool, Default: "false",
+			Doc: "Whether to keep the bundles in GitHub's attestations of the repository that the job runs for, too, where " +
+				"`gh attestation verify` finds them. Needs `attestations: write`, and a public repository or GitHub Enterprise Cloud.",
+		},
 		inputSigningConfig,
 		inputAllowPublicLog,
 		inputTrustedRoot,
-		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
+		inputToken, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
 		{"image", "The image that is signed, REPOSITORY@sha256:…."},
@@ -57,7 +62,9 @@ var sign = Command{
 		{"signer", "Who signed: the certificate's identity, or the key's fingerprint."},
 		{"log_index", "Index of the signature in the transparency log; empty without one."},
 	},
-	Permissions: []Permission{permissionPackagesWrite, {"id-token", "write", "asks GitHub for the identity that Fulcio certifies"}},
+	Permissions: []Permission{permissionPackagesWrite, {
+		"id-token", "write", "asks GitHub for the identity that Fulcio certifies",
+	}, {"attestations", "write", "only with `github_attestations`: keeps the bundles in GitHub's store"}},
 	Binaries:    []string{Waybill},
 }
 

@@ -227,16 +227,18 @@ type Scan struct {
 
 // Sign are the inputs of waybill sign.
 type Sign struct {
-	Image       string   `input:"image"`
-	Copies      []string `input:"copies"`
-	SBOM        []string `input:"sbom"`
-	ScanReport  string   `input:"scan_report"`
-	Documents   string   `input:"documents"`
-	Provenance  string   `input:"provenance"`
-	BuildRecord string   `input:"build_record"`
-	Key         string   `input:"key"`
-	StoreAs     StoreAs  `input:"store_as"`
-	Format      Format   `input:"format"`
+	Image              string   `input:"image"`
+	Copies             []string `input:"copies"`
+	SBOM               []string `input:"sbom"`
+	ScanReport         string   `input:"scan_report"`
+	Documents          string   `input:"documents"`
+	Provenance         string   `input:"provenance"`
+	BuildRecord        string   `input:"build_record"`
+	Key                string   `input:"key"`
+	StoreAs            StoreAs  `input:"store_as"`
+	Format             Format   `input:"format"`
+	GithubAttestations bool     `input:"github_attestations"`
+	GitHub
 	Sigstore
 	Registry
 }

@@ -161,6 +161,9 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 	for _, image := range append([]sign.Result{r}, r.Copies...) {
 		v.Linef("verified %s in %s, signed by %s", image.Image.Short(), image.Image.Repository(), image.Signer.Name())
 	}
+	if r.Published != nil {
+		v.Linef("attested %s now in GitHub's attestations", text.Count(*r.Published, "bundle"))
+	}
 	return v
 }
 

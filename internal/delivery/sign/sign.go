@@ -71,6 +71,8 @@ type Result struct {
 	Kept     []string        `json:"kept,omitempty"`     // kinds of record that were there
 	Notes    []string        `json:"notes,omitempty"`    // what the reader should know
 	Copies   []Result        `json:"copies,omitempty"`   // of the same image in other repositories
+	// Published are the bundles that were handed to GitHub's attestations now.
+	Published *int `json:"published,omitempty"`
 }
 
 // Images lists the image in every repository, the first one first.

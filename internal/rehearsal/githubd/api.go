@@ -299,6 +299,10 @@ var served = map[string]endpoints{
 		"GET /environments/{name}":                            getEnvironment,
 		"GET /environments/{name}/deployment-branch-policies": listBranchPolicies,
 	},
+	"attestations": {
+		"POST /attestations":         createAttestation,
+		"GET /attestations/{digest}": listAttestations,
+	},
 	"security_events": {
 		"POST /code-scanning/sarifs":     with(uploadSARIF),
 		"GET /code-scanning/sarifs/{id}": getSARIF,

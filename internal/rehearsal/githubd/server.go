@@ -89,6 +89,7 @@ type repository struct {
 	Runs          []*Run
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []*sarifUpload
+	Attestations  []attestation
 	Deployments   []*deployment
 	Environments  map[string]*environment
 	Secrets, Vars map[string]string

@@ -213,6 +213,8 @@ func TestShapes(t *testing.T) {
 	type request struct{ route, path, body string }
 	var comment, review, deployed, uploaded string
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
+	const attested = `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{},"dsseEnvelope":` +
+		`{"payloadType":"application/vnd.in-toto+json","payload":"eyJzdWJqZWN0IjpbeyJkaWdlc3QiOnsic2hhMjU2IjoiMTIifX1dfQ=="}}`
 	requests := []request{                                       // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
 		{"POST /git/refs", "git/refs", `{"ref":"refs/heads/new","sha":"` + f.main + `"}`},
@@ -291,6 +293,8 @@ func TestShapes(t *testing.T) {
 			"POST /code-scanning/sarifs", "code-scanning/sarifs",
 			`{"commit_sha":"` + f.main + `","ref":"refs/heads/main","sarif":"` + sarif + `"}`,
 		},
+		{"POST /attestations", "attestations", `{"bundle":` + attested + `}`},
+		{"GET /attestations/{digest}", "attestations/sha256:12", ""},
 		{"GET /code-scanning/sarifs/{id}", "code-scanning/sarifs/SARIF", ""},
 	}
 	asked := map[string]bool{}
