@@ -32,7 +32,7 @@ func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]prom
 		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run, Shard: shard,
 	})
 	access.Notify(ctx, repo, branch, connect.Promoted(result, run)...)
-	if in.RecordDeployments {
+	if access.RecordArtifacts = in.RecordArtifacts; in.RecordDeployments {
 		access.RecordDeployments(ctx, repo, branch, run, result)
 	}
 	return result, err

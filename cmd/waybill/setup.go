@@ -25,7 +25,7 @@ func runSetup(ctx context.Context, call *cli.Call, in options.Setup) (setup.Repo
 	}
 	return setup.Run(ctx, setup.Request{
 		API: api, GitHub: access.GitHubOptions(), Owner: in.Owner, Config: in.Config, Path: dir, Infra: in.Infra, Apps: in.App,
-		Team: in.Team,
+		Team:     in.Team,
 		Registry: in.Registry, Private: !in.Public, DryRun: in.DryRun, Undo: in.Undo, Say: call.Sayf, Keys: setup.Keys{Dir: "."},
 		Confirm: func(r setup.Report) error {
 			if in.Yes {

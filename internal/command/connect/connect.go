@@ -5,7 +5,6 @@ package connect
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -31,6 +30,8 @@ type Access struct {
 	// Permissions are what an App's token may do. If nil, they are those of the
 	// command's job, without what is not the repository's.
 	Permissions map[string]string
+	// RecordArtifacts lets RecordDeployments tell the organisation of artifacts, too.
+	RecordArtifacts bool
 	// WorkingDirectory lets a command that only reads take the working directory
 	// for the config repository. A command that writes must be told where.
 	WorkingDirectory bool
@@ -111,7 +112,7 @@ func (a Access) permissions() map[string]string {
 	}
 	permissions := map[string]string{}
 	for _, p := range a.Call.Command.Permissions {
-		if !slices.Contains([]string{"packages", "id-token", "deployments"}, p.Scope) {
+		if !p.OfJob() {
 			permissions[p.Scope] = p.Access
 		}
 	}

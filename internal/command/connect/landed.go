@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/landed"
 	"github.com/waybill-dev/waybill/internal/delivery/notice"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
+	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
 // RecordDeployments shows on GitHub what runs where, and tells of what a person
@@ -32,6 +33,9 @@ func (a Access) RecordDeployments(ctx context.Context, repo ConfigRepository, br
 	if err != nil {
 		a.Call.Sayf("note     not every deployment was recorded: %v", err)
 	}
+	if a.RecordArtifacts {
+		a.recordArtifacts(ctx, api, repo, tip, made)
+	}
 	var events []notice.Event
 	for _, l := range made {
 		if !l.Previous.IsZero() && !byWaybill(ctx, repo, tip, l, told) {
@@ -41,6 +45,25 @@ func (a Access) RecordDeployments(ctx context.Context, repo ConfigRepository, br
 		}
 	}
 	a.Notify(ctx, repo, branch, events...)
+}
+
+// recordArtifacts tells the organisation's page of linked artifacts what came where. Where
+// GitHub does not take one record, because the owner is a person or a right is missing,
+// it takes no other.
+func (a Access) recordArtifacts(
+	ctx context.Context, api *github.Client, repo ConfigRepository, tip history.Tip, made []landed.Landing,
+) {
+	for _, l := range made {
+		app, err := tip.Config.App(l.App)
+		if err == nil {
+			err = l.Artifacts(ctx, api, repo.GitHub, app.Source)
+		}
+		if err != nil {
+			a.Call.Sayf("note     the linked artifacts of %s were not told what runs where: %v: it needs an organisation, and "+
+				"artifact-metadata: write of the job; record_artifacts: false leaves it out", repo.GitHub.Owner, err)
+			return
+		}
+	}
 }
 
 // byWaybill reports whether a commit of Waybill itself brought a digest: then whoever

@@ -156,6 +156,11 @@ var promote = Command{
 			Doc: "Whether to show on GitHub, as one deployment for each digest that came to an environment, what runs where. That also " +
 				"tells `notify` of merges. What goes wrong with it is a note. Needs {repo}, and `deployments: write` of the job's token.",
 		},
+		{
+			Name: "record_artifacts", Type: Bool, Default: "true",
+			Doc: "Whether {record_deployments} also tells GitHub's linked artifacts page of the organisation, by digest, where the " +
+				"image is stored and where it runs. What goes wrong with it is a note. Needs `artifact-metadata: write` of the job's token.",
+		},
 		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
@@ -168,7 +173,8 @@ var promote = Command{
 		"actions", "write", "starts the check workflow of the pull request",
 	},
 		{"statuses", "write", "marks the head as waiting for its check"},
-		{"deployments", "write", "shows what runs in each environment, with `record_deployments`"}},
+		{"deployments", "write", "shows what runs in each environment, with `record_deployments`"},
+		{"artifact-metadata", "write", "tells the organisation's linked artifacts page the same, with `record_artifacts`"}},
 	Binaries: []string{Waybill},
 }
 

@@ -7,7 +7,10 @@
 // input values, and knows nothing of what a command does with them.
 package contract
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Type says how the text of an input is read.
 type Type string
@@ -90,6 +93,12 @@ type Permission struct {
 	Scope  string // contents, packages, id-token, pull-requests, statuses, actions, …
 	Access string // read or write
 	Why    string
+}
+
+// OfJob reports whether the job's own token acts by the permission, also where an App is
+// named.
+func (p Permission) OfJob() bool {
+	return slices.Contains([]string{"packages", "id-token", "deployments", "artifact-metadata"}, p.Scope)
 }
 
 // The binaries.

@@ -189,7 +189,7 @@ func (d *doctor) wanted() map[string]string {
 	for _, name := range commands {
 		command, _ := contract.Lookup(name)
 		for _, p := range command.Permissions {
-			if !slices.Contains([]string{"packages", "id-token", "deployments"}, p.Scope) && wanted[p.Scope] != "write" {
+			if !p.OfJob() && wanted[p.Scope] != "write" {
 				wanted[p.Scope] = p.Access
 			}
 		}

@@ -297,6 +297,7 @@ type Promote struct {
 	CheckWorkflow     string `input:"check_workflow"`
 	Shard             string `input:"shard"`
 	RecordDeployments bool   `input:"record_deployments"`
+	RecordArtifacts   bool   `input:"record_artifacts"`
 	AllowOlder        bool   `input:"allow_older"`
 	Format            Format `input:"format"`
 	Repository

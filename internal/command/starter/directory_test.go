@@ -134,3 +134,24 @@ func TestWorkflowsCanBeOfADirectory(t *testing.T) {
 		}
 	}
 }
+
+// GitHub Enterprise Server runs no workflow with a permission that it does not know.
+func TestAServerIsNotToldOfArtifacts(t *testing.T) {
+	t.Parallel()
+	for issuer, wants := range map[string]bool{"": true, "https://ghe.example/_services/token": false} {
+		dir := t.TempDir()
+		names := starter.Names{Owner: "acme", Issuer: issuer, Platform: starter.None}
+		if _, err := starter.Write(dir, starter.Config, names, false); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(dir, ".github/workflows/promote.yml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(data)
+		if strings.Contains(text, "artifact-metadata: write") != wants || strings.Contains(text, "record_artifacts: false\n") == wants ||
+			!strings.Contains(text, "record_deployments: true") {
+			t.Errorf("issuer %q:\n%s", issuer, text)
+		}
+	}
+}

@@ -168,7 +168,7 @@ func configFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	for i, f := range list {
-		list[i].data = []byte(n.withIdentity(f.name, string(f.data)))
+		list[i].data = []byte(n.withoutArtifacts(n.withIdentity(f.name, string(f.data))))
 		f = list[i]
 		fill := map[string]func(string) (string, error){
 			deliverWorkflow: n.Trust.Fill, runningWorkflow: workflows.Trust{Database: n.Trust.Database}.Fill, config.FileName: n.Trust.Pin,

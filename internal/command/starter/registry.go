@@ -112,3 +112,21 @@ func (n Names) registryStep(kind string) string {
 	}
 	return step
 }
+
+// artifactMetadata are the lines of a workflow about GitHub's records of artifacts.
+var artifactMetadata = regexp.MustCompile(`(?m)^ *artifact-metadata: write .*\n|^( *record_artifacts: )true .*\n`)
+
+// withoutArtifacts takes out of a workflow what GitHub Enterprise Server does not have: it
+// runs no workflow that asks for a permission it does not know.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
+func (n Names) withoutArtifacts(text string) string {
+	if n.Issuer == defaultIssuer {
+		return text
+	}
+	return artifactMetadata.ReplaceAllStringFunc(text, func(line string) string {
+		if key, _, found := strings.Cut(line, "true "); found && strings.Contains(key, "record_artifacts") {
+			return key + "false\n"
+		}
+		return ""
+	})
+}

@@ -56,7 +56,9 @@ func TestLosingTheRace(t *testing.T) {
 		}, 2, ""},
 		"an overlay that it reads": {map[string]string{configrepotest.Overlay("shared", "dev"): "resources: [../../base]\n# more\n"}, 2, ""},
 		"a file that nobody knows": {map[string]string{"more.yaml": "a: 1\n"}, 2, ""},
-		"a hold":                   {map[string]string{hold.Path("demo-api", "dev"): string(held.File())}, 2, "dev is held at the digest"},
+		"a hold": {map[string]string{
+			hold.Path("demo-api", "dev"): string(held.File()),
+		}, 2, "dev is held at the digest that it has"},
 		"the rules": {map[string]string{
 			"waybill.yaml": configrepotest.Config("demo-api", "demo-web", "shared") + "  builders: [nobody]\n",
 		}, 2, "nobody"},

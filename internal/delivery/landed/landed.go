@@ -9,6 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -98,4 +100,30 @@ func (l Landing) record(ctx context.Context, api *github.Client, repo github.Rep
 		return nil
 	}
 	return api.SetDeploymentStatus(ctx, repo, before, github.DeploymentStatus{State: "inactive", Description: "another digest came"})
+}
+
+// Bounds of GitHub's records of artifacts.
+const maxArtifactURL, maxArtifactPath = 152, 128
+
+// Artifacts tells the organisation of the repository where the image of a landing is
+// stored and where it runs, for its page of linked artifacts. The deployment is named
+// after the config repository, its directory and the application, so that nobody else's
+// record is changed. source is OWNER/NAME that the image is built from, if it is known.
+func (l Landing) Artifacts(ctx context.Context, api *github.Client, repo github.Repository, source string) error {
+	from := repo.Name
+	if owner, name, ok := strings.Cut(source, "/"); ok && strings.EqualFold(owner, repo.Owner) {
+		from = name
+	}
+	name, host := l.Image.Name().String(), l.Image.Registry()
+	stored := github.ArtifactStorage{Name: name, Digest: l.Image.Digest(), Registry: "https://" + host + "/", Repository: from}
+	if below := strings.TrimPrefix(name, host+"/"); len(below) <= maxArtifactPath {
+		stored.Path = below
+	}
+	if at := "https://" + name; len(at) <= maxArtifactURL {
+		stored.URL = at
+	}
+	return api.RecordArtifact(ctx, repo.Owner, stored, github.ArtifactDeployment{
+		Name: name, Digest: l.Image.Digest(), Status: "deployed", Environment: l.Env,
+		Deployment: path.Join(repo.Name, l.path, l.App), Repository: from,
+	})
 }

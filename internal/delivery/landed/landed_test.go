@@ -1,6 +1,7 @@
 package landed_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/landed"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
+	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
 // Each digest that comes to a place gets one deployment, and ends the one before it of
@@ -85,5 +87,51 @@ func TestRecord(t *testing.T) {
 	// Two elsewhere, then api, api, web, api.
 	if got := strings.Join(states, " "); got != "success success success inactive success inactive" {
 		t.Errorf("the states are %s", got)
+	}
+}
+
+// The organisation is told by digest what is stored and deployed, under a name that
+// another repository or directory does not have. What it does not take is an error.
+func TestArtifacts(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.GitHub(t, configrepotest.Files("api"))
+	permissions := configrepotest.JobPermissions()
+	permissions["artifact-metadata"] = "write"
+	api := r.Client(t, sandbox.Token{Job: true, Permissions: permissions})
+	r.Deploy(t, "main", "dev", "api", evidencetest.Ref("api", 1))
+	land := func(dir string) landed.Landing {
+		t.Helper()
+		tip, err := history.ReadTip(t.Context(), r, "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := *tip.Snapshot
+		at.Dir = dir
+		list, err := landed.Record(t.Context(), r.API, r.Name, history.Tip{Snapshot: &at, Config: tip.Config})
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		return list[0]
+	}
+	top, below := land(""), land("deploy/shop")
+	for _, told := range []struct {
+		landing landed.Landing
+		source  string
+	}{{top, "acme/api"}, {top, "Acme/api"}, {below, "elsewhere/api"}, {below, ""}} {
+		if err := told.landing.Artifacts(t.Context(), api, r.Name, told.source); err != nil {
+			t.Fatal(err)
+		}
+	}
+	digest := evidencetest.Ref("api", 1).Digest()
+	want := []string{
+		"ghcr.io/acme/api@" + digest + " deployed in dev as config/api of api",
+		"ghcr.io/acme/api@" + digest + " active in https://ghcr.io/ acme/api of config",
+		"ghcr.io/acme/api@" + digest + " deployed in dev as config/deploy/shop/api of config",
+	}
+	if got := r.Server.Artifacts("acme"); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if err := top.Artifacts(t.Context(), r.API, r.Name, ""); err == nil || !strings.Contains(err.Error(), "artifact-metadata: write") {
+		t.Errorf("without the right: %v", err)
 	}
 }

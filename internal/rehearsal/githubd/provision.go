@@ -272,6 +272,9 @@ var inOrganisations = map[string]struct {
 	"GET /orgs/{org}/actions/secrets/public-key": {
 		"organization-secrets", func(c *call, _ string) (*answer, error) { return publicKey(c) },
 	},
+	"POST /orgs/{org}/artifacts/metadata/deployment-record": {artifactMetadata, recordDeployment},
+	"POST /orgs/{org}/artifacts/metadata/storage-record":    {artifactMetadata, recordStorage},
+
 	"GET /orgs/{org}/actions/secrets/{name}":                     {"organization-secrets", getShared(true)},
 	"PUT /orgs/{org}/actions/secrets/{name}":                     {"organization-secrets", setSharedSecret},
 	"DELETE /orgs/{org}/actions/secrets/{name}":                  {"organization-secrets", deleteShared(true)},

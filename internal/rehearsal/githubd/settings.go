@@ -14,6 +14,7 @@ type organisation struct {
 	Plan          string            // free, team or enterprise
 	Secrets, Vars map[string]string // shared with every repository, or with those of Selected
 	Selected      map[string][]int64
+	Artifacts     []ArtifactRecord
 }
 
 // upgrade is GitHub's own answer where a plan lacks what was asked for.
@@ -53,7 +54,8 @@ func (s *Server) organisation(org string) organisation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if o := s.state.Organisations[strings.ToLower(org)]; o != nil {
-		return organisation{Plan: o.Plan, Secrets: maps.Clone(o.Secrets), Vars: maps.Clone(o.Vars), Selected: maps.Clone(o.Selected)}
+		return organisation{Plan: o.Plan, Secrets: maps.Clone(o.Secrets), Vars: maps.Clone(o.Vars), Selected: maps.Clone(o.Selected),
+			Artifacts: slices.Clone(o.Artifacts)}
 	}
 	return organisation{Plan: "team", Secrets: map[string]string{}, Vars: map[string]string{}}
 }
@@ -94,7 +96,7 @@ func (s *Server) inRepository(name string, f func(*repository)) error {
 func (s *Server) ofOrganisation(scope string, serve func(c *call, org string) (*answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, err := s.authenticate(r)
-		allowed := err == nil && token != anonymous && !token.Job && (token.Permissions == nil ||
+		allowed := err == nil && token != anonymous && (!token.Job || scope == artifactMetadata) && (token.Permissions == nil ||
 			token.Permissions[scope] == "write" || token.Permissions[scope] != "" && r.Method == http.MethodGet)
 		if err == nil && scope != "" && !allowed {
 			err = &apiError{Status: http.StatusForbidden, Message: "Resource not accessible by integration",

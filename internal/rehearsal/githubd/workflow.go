@@ -121,8 +121,8 @@ func (p *Permissions) UnmarshalYAML(n *yaml.Node) error {
 	access, ok := strings.CutSuffix(n.Value, "-all")
 	if ok {
 		for _, scope := range []string{
-			"actions", "checks", "contents", "deployments", "id-token", "issues", "packages", "pull-requests", "security-events",
-			"statuses",
+			"actions", artifactMetadata, "checks", "contents", "deployments", "id-token", "issues", "packages", "pull-requests",
+			"security-events", "statuses",
 		} {
 			if scope != "id-token" || access == "write" {
 				(*p)[scope] = access
