@@ -24,10 +24,10 @@ func TestPlanApproveApply(t *testing.T) {
 		t.Error("the state is not what was planned")
 	}
 	comments := w.github.Pulls("acme/infra")[0].Comments
-	if n := len(comments); n != 2 || !strings.Contains(
+	if n := len(comments); n != 3 || !strings.Contains(
 		comments[0],
 		"To approve this plan and no other, review with a line `approve "+f.Short()+"` (1 of acme/dba or dan for `infra/prod`)",
-	) || !strings.Contains(comments[1], "**Applied** plan `"+f.Short()+"`, approved by bob") {
+	) || !strings.Contains(comments[2], "**Applied** plan `"+f.Short()+"`, approved by bob") {
 		t.Errorf("%d comments: %s", n, strings.Join(comments, "\n----\n"))
 	}
 	code, _, words = w.apply()

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -120,14 +121,14 @@ func (s *Server) Stop() {
 	<-s.done
 }
 
-func (c Command) prepare(ctx context.Context) (*exec.Cmd, *tail) {
+func (c Command) prepare(ctx context.Context) (*exec.Cmd, *Tail) {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
 	cmd.Env = c.Env
 	if cmd.Env == nil {
 		cmd.Env = []string{}
 	}
 	cmd.Dir, cmd.Stdin, cmd.Stdout = c.Dir, c.Stdin, c.Stdout
-	kept := &tail{limit: stderrKept}
+	kept := &Tail{Limit: stderrKept}
 	cmd.Stderr = io.Writer(kept)
 	if c.Stderr != nil {
 		cmd.Stderr = io.MultiWriter(c.Stderr, kept)
@@ -148,7 +149,7 @@ func (c Command) prepare(ctx context.Context) (*exec.Cmd, *tail) {
 	return cmd, kept
 }
 
-func (c Command) wrap(err error, kept *tail) error {
+func (c Command) wrap(err error, kept *Tail) error {
 	if err == nil {
 		return nil
 	}
@@ -160,18 +161,34 @@ func (c Command) wrap(err error, kept *tail) error {
 	return e
 }
 
-// tail keeps the last bytes written to it.
-type tail struct {
-	limit int
-	data  []byte
+// Tail keeps the last lines written to it, whole: what begins within a line could begin
+// within a secret, which nobody would know by its rest.
+type Tail struct {
+	Limit int // bytes
+
+	lock sync.Mutex // stdout and stderr may come at the same time
+	data []byte
+	cut  bool
 }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *Tail) Write(p []byte) (int, error) {
+	t.lock.Lock()
+	defer t.lock.Unlock()
 	t.data = append(t.data, p...)
-	if over := len(t.data) - t.limit; over > 0 {
+	if over := len(t.data) - t.Limit; over > 0 {
+		t.cut = true
 		t.data = append(t.data[:0], t.data[over:]...)
 	}
 	return len(p), nil
 }
 
-func (t *tail) String() string { return string(t.data) }
+// String is what was kept.
+func (t *Tail) String() string {
+	t.lock.Lock()
+	defer t.lock.Unlock()
+	if !t.cut {
+		return string(t.data)
+	}
+	_, whole, _ := bytes.Cut(t.data, []byte("\n"))
+	return "… (the beginning is left out)\n" + string(whole)
+}

@@ -102,3 +102,24 @@ func TestMissingProgram(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What is left of a long output begins with a whole line: half a secret is not known as
+// one.
+func TestTailKeepsWholeLines(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"short":                     "short",
+		"1234567890":                "1234567890",
+		"half a secret\nwhole\n":    "… (the beginning is left out)\nwhole\n",
+		"one line that is too long": "… (the beginning is left out)\n",
+		"secret\n9 bytes.\n":        "… (the beginning is left out)\n9 bytes.\n",
+	} {
+		kept := &process.Tail{Limit: 10}
+		for i := range len(text) {
+			_, _ = kept.Write([]byte{text[i]})
+		}
+		if kept.String() != want {
+			t.Errorf("%q: %q, want %q", text, kept, want)
+		}
+	}
+}

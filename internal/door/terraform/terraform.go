@@ -50,6 +50,33 @@ type Options struct {
 	LockTimeout time.Duration
 	// PlanUnlocked plans without the state's lock, for a role that may only read.
 	PlanUnlocked bool
+	// Versions are those that programs said before: each is asked once. nil asks again.
+	Versions *Versions
+}
+
+// Versions are what programs said of their version, by path.
+type Versions struct {
+	lock  sync.Mutex
+	known map[string]string
+}
+
+func (v *Versions) of(program string, ask func() (string, error)) (version string, err error) {
+	if v == nil {
+		return ask()
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	if version = v.known[program]; version != "" {
+		return version, nil
+	}
+	if version, err = ask(); err != nil {
+		return "", err
+	}
+	if v.known == nil {
+		v.known = make(map[string]string)
+	}
+	v.known[program] = version
+	return version, nil
 }
 
 // Root is a terraform root: a directory and the program to work on it with.
@@ -68,6 +95,10 @@ func (r *Root) Program() string { return r.o.Path }
 
 // Version is the program and its version, such as "terraform 1.11.4".
 func (r *Root) Version(ctx context.Context) (string, error) {
+	return r.o.Versions.of(r.o.Path, func() (string, error) { return r.version(ctx) })
+}
+
+func (r *Root) version(ctx context.Context) (string, error) {
 	out, err := r.output(ctx, "version")
 	if err != nil {
 		return "", fmt.Errorf("ask for the version: %w", err)

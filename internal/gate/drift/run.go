@@ -48,20 +48,18 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 	if s.Label == "" || strings.ContainsAny(s.Label, ",\n") {
 		return nil, outcome.Usagef("--label %q: the name of one label, without a comma", s.Label)
 	}
-	allowed, err := s.Site.Terraform(ctx)
-	if err != nil {
+	if err := s.findWorkspaces(ctx); err != nil {
 		return nil, err
-	}
-	if len(s.Roots.Dirs) == 0 {
-		if s.Roots.Found, err = (policy.Listing{Tool: s.Tool, Allowed: allowed, Login: s.Login}).Find(ctx); err != nil {
-			return nil, err
-		}
 	}
 	list, err := roots.Named(s.Roots)
 	if err != nil {
 		return nil, err
 	}
 	cfg, err := roots.Config(s.Roots.Top)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := s.Site.Terraform(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +103,19 @@ func Run(ctx context.Context, s Search) (*Report, error) {
 		return report, fmt.Errorf("keep the issues: %w", err) // what was found is said all the same
 	}
 	return report, nil
+}
+
+// findWorkspaces asks the backends for the workspaces of roots that name them by a pattern.
+func (s *Search) findWorkspaces(ctx context.Context) error {
+	cfg, err := roots.Config(s.Roots.Top)
+	if err != nil || len(s.Roots.Dirs) > 0 || len(roots.Patterns(cfg)) == 0 {
+		return err
+	}
+	allowed, err := s.Site.Terraform(ctx)
+	if err == nil {
+		s.Roots.Found, err = policy.Listing{Tool: s.Tool, Allowed: allowed, Login: s.Login}.Find(ctx)
+	}
+	return err
 }
 
 func matrixOf(each []roots.Environment) *Matrix {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,8 +40,7 @@ type Request struct {
 	Encrypted bool
 	// Part says that other jobs plan the other roots: one that cannot be planned may
 	// wait for one of theirs.
-	Part     bool
-	products *products
+	Part bool
 }
 
 // Result is what was planned.
@@ -81,7 +81,7 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if len(r.Roots)+len(r.Removed) == 0 {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
-	r.Tool, r.products = r.Tool.Together(), new(products)
+	r.Tool = r.Tool.Together()
 	ready, err := r.prepareAll(ctx)
 	if err != nil {
 		return nil, err
@@ -215,7 +215,8 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	product := ""
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		product, err = r.products.of(groupCtx, tf)
+		version, err := tf.Version(groupCtx) // of what made the plan, its JSON says it
+		product, _, _ = strings.Cut(version, " ")
 		return err
 	})
 	var warnings []string

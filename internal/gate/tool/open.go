@@ -80,6 +80,7 @@ func Prepare(r Request) (*Kit, error) {
 		return nil, fmt.Errorf("make a working directory: %w", err)
 	}
 	t := Tool{Program: r.Program, Work: work, PluginCache: cache, LockTimeout: r.LockTimeout, Unlocked: r.Unlocked, Backend: r.Backend}
+	t.versions = new(terraform.Versions)
 	t.Env = func(variables []string) []string { return terraform.Env(r.Getenv, r.Env, variables) }
 	return &Kit{Tool: t, r: r, logout: func() {}}, nil
 }
@@ -94,7 +95,7 @@ func (k *Kit) Close() {
 }
 
 func (k *Kit) chooser() *release.Chooser {
-	return &release.Chooser{Program: k.Program, Env: k.Env(nil), Dir: k.Work, Mirror: k.r.Mirror, Say: k.r.Say}
+	return &release.Chooser{Program: k.Program, Env: k.Env(nil), Dir: k.Work, Mirror: k.r.Mirror, Say: k.r.Say, Versions: k.versions}
 }
 
 // Choose gives each root the terraform it asks for: by the request, else by

@@ -29,6 +29,7 @@ type Tool struct {
 	// Given are values of variables for a root; nil is none.
 	Given    func(dir, workspace string) map[string]string
 	initLock *sync.Mutex
+	versions *terraform.Versions
 }
 
 // Together gives the tool for roots that are planned at the same time: they
@@ -51,7 +52,7 @@ func (t Tool) Open(top string, at roots.Root, name string, variables []string) (
 	}
 	options := terraform.Options{
 		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked,
+		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked, Versions: t.versions,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock

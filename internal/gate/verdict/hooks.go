@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -45,8 +45,9 @@ type HookResult struct {
 
 const (
 	hookTime   = 10 * time.Minute
-	hookOutput = 4_000   // runes of one, the end
-	allOutput  = 200_000 // bytes of all; an output of a job has room for 1 MB
+	hookKept   = 64 << 10 // bytes of the output of one that are looked at
+	hookOutput = 4_000    // runes of one, the end
+	allOutput  = 200_000  // bytes of all; an output of a job has room for 1 MB
 )
 
 // Hooks runs the hooks of the default branch on each root of the sealed plan. A command
@@ -133,33 +134,22 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 
 // hook runs one command, and gives its exit code and what it printed.
 func (r Request) hook(ctx context.Context, h config.TerraformHook, env []string) (code int, out string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, hookTime)
+	limit := cmp.Or(r.HookTime, hookTime)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	printed := &lastBytes{limit: 64 << 10}
+	printed := &process.Tail{Limit: hookKept}
 	err = process.Command{
 		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: append(env, "PATH="+r.Path), Dir: r.Site.Top,
 		Stdout: printed, Stderr: printed, Group: true,
-	}.Run(ctx)
+	}.Run(limited)
 	var failed *process.Error
-	if errors.As(err, &failed) && ctx.Err() == nil && failed.Code > 0 && failed.Code < 126 {
-		return failed.Code, string(printed.data), nil // above that, the shell found no program, or a signal ended it
+	switch {
+	case limited.Err() != nil && ctx.Err() == nil:
+		return 0, "", fmt.Errorf("it did not end within %s", limit)
+	case errors.As(err, &failed) && limited.Err() == nil && failed.Code > 0 && failed.Code < 126:
+		return failed.Code, printed.String(), nil // above that, the shell found no program, or a signal ended it
 	}
-	return 0, string(printed.data), err
-}
-
-// lastBytes keeps the end of what is written.
-type lastBytes struct {
-	limit int
-	lock  sync.Mutex // stdout and stderr come at the same time
-	data  []byte
-}
-
-func (l *lastBytes) Write(p []byte) (int, error) {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	l.data = append(l.data, p...)
-	l.data = l.data[max(0, len(l.data)-l.limit):]
-	return len(p), nil
+	return 0, printed.String(), err
 }
 
 // hooked reads what the hooks said of the plan. Hooks that did not run, or ran on another

@@ -49,8 +49,9 @@ type Request struct {
 	RunURL   string
 	// HooksSaid is what the hooks said, as JSON of Hooked; empty if they did not run.
 	HooksSaid string
-	Path      string // where the programs of hooks are
-	Comments  bool   // what the hooks said is kept on the pull request
+	Path      string        // where the programs of hooks are
+	HookTime  time.Duration // that one may take; 0 is ten minutes
+	Comments  bool          // what the hooks said is kept on the pull request
 	// Missing is why the decision lacks something it needs: the status says so.
 	Missing error
 }

@@ -46,9 +46,11 @@ type Wish struct {
 type Chooser struct {
 	Program string   // name on PATH, or path; a path is never replaced by an installed release
 	Env     []string // of the child that says its version
-	Dir     string   // for what is installed
-	Mirror  string   // empty is DefaultMirror
-	Key     string   // armored, of the releases' signer; empty is HashiCorp's
+	// Versions are those that programs said before; nil asks again.
+	Versions *terraform.Versions
+	Dir      string // for what is installed
+	Mirror   string // empty is DefaultMirror
+	Key      string // armored, of the releases' signer; empty is HashiCorp's
 	// Absent passes over what is on PATH.
 	Absent bool
 	Say    func(format string, args ...any)
@@ -192,7 +194,7 @@ type identity struct {
 }
 
 func (c *Chooser) versionOf(ctx context.Context, program string) (identity, error) {
-	text, err := terraform.Open(terraform.Options{Path: program, Dir: c.Dir, DataDir: c.Dir, Env: c.Env}).Version(ctx)
+	text, err := terraform.Open(terraform.Options{Path: program, Dir: c.Dir, DataDir: c.Dir, Env: c.Env, Versions: c.Versions}).Version(ctx)
 	if err != nil {
 		return identity{}, err
 	}

@@ -1,0 +1,86 @@
+package verdict
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/outcome"
+)
+
+// hooked runs hooks on a plan of so many roots, in which secret is a sensitive value.
+func hooked(t *testing.T, n int, secret string, r Request, hooks ...config.TerraformHook) (*Hooked, error) {
+	t.Helper()
+	r.Site, r.Path = &site.Site{Top: t.TempDir()}, os.Getenv("PATH")
+	bundle := &seal.Bundle{}
+	for i := range n {
+		bundle.Document.Roots = append(bundle.Document.Roots, plan.RootRecord{Dir: fmt.Sprintf("infra/r%d", i)})
+		bundle.Roots = append(bundle.Roots, seal.Root{JSON: fmt.Appendf(nil, `{"format_version":"1.2","output_changes":{"x":{
+			"actions":["create"],"before":null,"after":%q,"after_unknown":false,"before_sensitive":false,"after_sensitive":true}}}`, secret)})
+	}
+	return r.runHooks(t.Context(), hooks, bundle, &Hooked{})
+}
+
+// A hook that does not end is trouble, and no verdict on the plan.
+func TestAHookThatDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	hook := config.TerraformHook{Name: "slow", Run: "sleep 600", Refuse: true}
+	_, err := hooked(t, 1, "x", Request{HookTime: 50 * time.Millisecond}, hook)
+	if err == nil || outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "hook slow on infra/r0: it did not end within 50ms") {
+		t.Error(err)
+	}
+	if hookTime != 10*time.Minute {
+		t.Errorf("docs/terraform.md says ten minutes, and it is %s", hookTime)
+	}
+}
+
+// What the hooks of many roots say together has room in an output of a job.
+func TestHooksOfManyRoots(t *testing.T) {
+	t.Parallel()
+	said, err := hooked(t, 60, "planted-secret", Request{}, config.TerraformHook{
+		Name: "long", Run: `printf 'START'; i=0; while [ $i -lt 100 ]; do printf '%0100d' 1; i=$((i+1)); done; printf end`,
+	})
+	if err != nil || len(said.Hooks) != 60 {
+		t.Fatalf("%v %d", err, len(said.Hooks))
+	}
+	sum, without := 0, 0
+	for _, h := range said.Hooks {
+		if sum += len(h.Output); h.Output == "(there is no room for its output)" {
+			without++
+		}
+		if len([]rune(h.Output)) > hookOutput+100 || strings.Contains(h.Output, "START") {
+			t.Errorf("%d bytes of one: %.50s", len(h.Output), h.Output)
+		}
+	}
+	if sum > allOutput+60*100 || without == 0 || !strings.HasSuffix(said.Hooks[0].Output, "end") {
+		t.Errorf("%d bytes, %d without", sum, without)
+	}
+}
+
+// An output is redacted before it is cut, and what begins within a secret is not shown.
+func TestOutputsThatAreSecrets(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("planted-Sesame-", 8_000) // more than is kept of an output
+	key := strings.Repeat("planted-line-4711\n", 6_000)
+	for name, c := range map[string]struct{ secret, run, want string }{
+		"one that is all of it":       {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"`, "… (the beginning is left out)\n"},
+		"one, and words behind":       {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"; echo done`, "… (the beginning is left out)\ndone\n"},
+		"one of many lines":           {key, `i=0; while [ $i -lt 9000 ]; do echo planted-line-4711; i=$((i+1)); done; echo done`, "done\n"},
+		"one that is cut in the show": {"planted-Sesame-4711", `i=0; while [ $i -lt 900 ]; do echo x planted-Sesame-4711; i=$((i+1)); done`, "x (sensitive value)\n"},
+	} {
+		said, err := hooked(t, 1, c.secret, Request{}, config.TerraformHook{Name: "look", Run: c.run})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		out := said.Hooks[0].Output
+		if strings.Contains(out, "planted") || strings.Contains(out, "Sesame") || strings.Contains(out, "4711") || !strings.HasSuffix(out, c.want) {
+			t.Errorf("%s: %d bytes: %.200s … %s", name, len(out), out, out[max(0, len(out)-80):])
+		}
+	}
+}
