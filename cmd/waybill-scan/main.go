@@ -61,7 +61,7 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	}
 	client := registry.New(registry.Options{
 		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
-		UserAgent: "waybill-scan/" + cli.Version(),
+		UserAgent: "waybill-scan/" + cli.Version(), Hosts: registry.ReadHosts(getenv(contract.EnvRegistries.Name)),
 	})
 	answer, err := trivy.Scan(ctx, client, request, unpacked)
 	if errors.Is(err, syscall.EFBIG) || err != nil && strings.Contains(err.Error(), syscall.EFBIG.Error()) {

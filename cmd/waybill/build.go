@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -59,7 +60,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		Registry: client,
 		Load:     container(call).Load,
 		Engines: map[string]build.Engine{
-			build.Assemble: assemble.Engine{Images: client, Packed: func(n int64) { packed(n, 0) }},
+			build.Assemble: assemble.Engine{Images: registry.Bases{Client: client}, Packed: func(n int64) { packed(n, 0) }},
 			build.BuildKit: buildkit.Engine{
 				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
 				Getenv: call.Getenv, Registry: client,

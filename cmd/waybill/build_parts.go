@@ -5,11 +5,13 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -35,7 +37,7 @@ func warn(call *cli.Call, source build.Source, w build.Warning) {
 // container is where BuildKit runs if no daemon answers, in the Docker of the
 // job's environment.
 func container(call *cli.Call) buildkit.Container {
-	c := buildkit.Container{Say: call.Sayf}
+	c := buildkit.Container{Say: call.Sayf, Hosts: registry.ReadHosts(call.Env(contract.EnvRegistries))}
 	for _, name := range buildkit.Variables {
 		if value := call.Getenv(name); value != "" {
 			c.Env = append(c.Env, name+"="+value)

@@ -253,7 +253,7 @@ func TestBuildThatCannotPush(t *testing.T) {
 		says   string
 	}{
 		"unauthorized": {http.StatusUnauthorized, "not logged in"},
-		"forbidden":    {http.StatusForbidden, "permission packages"},
+		"forbidden":    {http.StatusForbidden, "needs the right to push"},
 		"full":         {http.StatusInsufficientStorage, "the registry itself has trouble"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -168,18 +168,8 @@ func buildMonorepo(ctx context.Context, e environment) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	dir, files := filepath.Join(w.dir, "shop"), map[string][]byte{}
-	for i := range w.images {
-		files[fmt.Sprintf("s%d/Dockerfile", i)] = []byte("FROM scratch\nCOPY . /\n")
-		files[fmt.Sprintf("s%d/data", i)] = bytes.Repeat(fmt.Appendf(nil, "service %d\n", i), 1<<17)
-	}
-	if err := writeFiles(dir, files); err != nil {
-		return err
-	}
-	if _, err := git.Run(ctx, dir, "init", "--quiet", "--initial-branch=main"); err != nil {
-		return err
-	}
-	if err := commitAll(ctx, dir, "Begin"); err != nil {
+	dir := filepath.Join(w.dir, "shop")
+	if err := w.shop(ctx, dir); err != nil {
 		return err
 	}
 	repository := func(i int) string { return fmt.Sprintf("%s/shop/s%d", w.registry.Host, i) }
@@ -208,22 +198,7 @@ func buildMonorepo(ctx context.Context, e environment) (err error) {
 		return err
 	}
 	built := 0
-	ours := func() error {
-		for i := range w.images {
-			r, err := w.waybill(ctx, dir, "changed", repository(i)+":main", "--paths", fmt.Sprintf("s%d", i))
-			if err != nil {
-				return err
-			}
-			if r.out != "true" {
-				continue
-			}
-			built++
-			if _, err := w.waybill(ctx, dir, "build", "--image", repository(i), "--context", fmt.Sprintf("s%d", i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
+	ours := func() error { return w.buildChanged(ctx, dir, repository, &built) }
 	a, b, err := alternate(1, ours, all)
 	if err != nil {
 		return err
@@ -231,9 +206,43 @@ func buildMonorepo(ctx context.Context, e environment) (err error) {
 	if built != 1 {
 		return fmt.Errorf("%d images of %d were built, and one changed", built, w.images)
 	}
-	e.compare(fmt.Sprintf("A repository of %d images of which one changed", w.images), "`waybill changed` for each, and `waybill build` of one",
-		"`waybill build` of each", a, b)
+	e.compare(fmt.Sprintf("A repository of %d images of which one changed", w.images),
+		"`waybill changed` for each, and `waybill build` of one", "`waybill build` of each", a, b)
 	return nil
+}
+
+// buildChanged builds the images that changed, and counts them.
+func (w *workshop) buildChanged(ctx context.Context, dir string, repository func(int) string, built *int) error {
+	for i := range w.images {
+		r, err := w.waybill(ctx, dir, "changed", repository(i)+":main", "--paths", fmt.Sprintf("s%d", i))
+		if err != nil {
+			return err
+		}
+		if r.out != "true" {
+			continue
+		}
+		*built++
+		if _, err := w.waybill(ctx, dir, "build", "--image", repository(i), "--context", fmt.Sprintf("s%d", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shop writes a repository with many images.
+func (w *workshop) shop(ctx context.Context, dir string) error {
+	files := map[string][]byte{}
+	for i := range w.images {
+		files[fmt.Sprintf("s%d/Dockerfile", i)] = []byte("FROM scratch\nCOPY . /\n")
+		files[fmt.Sprintf("s%d/data", i)] = bytes.Repeat(fmt.Appendf(nil, "service %d\n", i), 1<<17)
+	}
+	if err := writeFiles(dir, files); err != nil {
+		return err
+	}
+	if _, err := git.Run(ctx, dir, "init", "--quiet", "--initial-branch=main"); err != nil {
+		return err
+	}
+	return commitAll(ctx, dir, "Begin")
 }
 
 // tagMain gives an image the tag by which the next build finds it.

@@ -46,24 +46,8 @@ func buildJoin(ctx context.Context, e environment) (err error) {
 		return nil
 	}
 	dir := filepath.Join(w.dir, "burn")
-	if err := writeFiles(dir, map[string][]byte{
-		"main.go": []byte(burner), "go.mod": []byte("module burn\n\ngo 1.24\n"),
-		"Dockerfile": fmt.Appendf(nil, "FROM scratch\nARG TARGETARCH RUN_ID\nCOPY burn-$TARGETARCH /burn\nRUN [\"/burn\", \"%d\"]\n", w.burn),
-	}); err != nil {
+	if err := w.burner(ctx, dir); err != nil {
 		return err
-	}
-	for _, arch := range []string{"amd64", "arm64", "386"} {
-		if err := (process.Command{
-			Path: "go", Args: []string{"build", "-o", "burn-" + arch, "."}, Dir: dir,
-			Env: append(w.env[:len(w.env):len(w.env)], "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS="),
-		}).Run(ctx); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{"main.go", "go.mod"} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil {
-			return err
-		}
 	}
 	image := w.registry.Host + "/bench/burn"
 	job := func(platform string) (took time.Duration, record string, err error) {
@@ -96,5 +80,30 @@ func buildJoin(ctx context.Context, e environment) (err error) {
 		"| one job, which emulates the second platform | %s |\n| **ratio** | **%.1f** |\n\nThe jobs took %s and %s, the join %s.\n",
 		milliseconds(matrix), milliseconds(together), together.Seconds()/matrix.Seconds(),
 		milliseconds(first), milliseconds(second), milliseconds(join.took))
+	return nil
+}
+
+// burner writes a Dockerfile whose RUN takes a while, and its program for each
+// platform.
+func (w *workshop) burner(ctx context.Context, dir string) error {
+	if err := writeFiles(dir, map[string][]byte{
+		"main.go": []byte(burner), "go.mod": []byte("module burn\n\ngo 1.24\n"),
+		"Dockerfile": fmt.Appendf(nil, "FROM scratch\nARG TARGETARCH RUN_ID\nCOPY burn-$TARGETARCH /burn\nRUN [\"/burn\", \"%d\"]\n", w.burn),
+	}); err != nil {
+		return err
+	}
+	for _, arch := range []string{"amd64", "arm64", "386"} {
+		if err := (process.Command{
+			Path: "go", Args: []string{"build", "-o", "burn-" + arch, "."}, Dir: dir,
+			Env: append(w.env[:len(w.env):len(w.env)], "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS="),
+		}).Run(ctx); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"main.go", "go.mod"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -136,7 +136,8 @@ func (a Access) RegistryClientTelling(host string, progress func(done, total int
 		}
 	}
 	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
-		Logins: logins, Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
+		Hosts: registry.ReadHosts(a.Call.Env(contract.EnvRegistries)), Logins: logins,
+		Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
 }
 
 func (a Access) clouds(host string) *clouds.Keychain {

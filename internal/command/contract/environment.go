@@ -22,6 +22,11 @@ var (
 		"DOCKER_AUTH_CONFIG", true,
 		"logins for registries, as JSON of config.json with auths; they come before those of DOCKER_CONFIG",
 	}
+	EnvRegistries = EnvVar{
+		"WAYBILL_REGISTRIES", false,
+		"how registries are reached, as YAML or a file of it: HOST: {ca: FILE or PEM, http: true, insecure: true, mirrors: [HOST/PATH]}; " +
+			"mirrors are for base images",
+	}
 	EnvHome         = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
 	EnvPath         = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
 	EnvBuildkitHost = EnvVar{
@@ -53,7 +58,7 @@ var (
 // that nothing else is read.
 func Environment() []EnvVar {
 	return []EnvVar{
-		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvHome,
+		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvRegistries, EnvHome,
 		EnvPath, EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI,
 		EnvSharedGoCache, EnvCacheHome,
 	}

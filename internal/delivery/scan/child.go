@@ -29,6 +29,7 @@ const (
 	Program          = "waybill-scan"
 	RegistryUsername = "WAYBILL_REGISTRY_USERNAME"
 	RegistryPassword = "WAYBILL_REGISTRY_PASSWORD"
+	Registries       = "WAYBILL_REGISTRIES"
 )
 
 // Child is how waybill-scan is run.
@@ -67,8 +68,8 @@ func FindChild(executable string) (string, error) {
 // may have written, so no job token, no identity and no write credential is in
 // it; a temporary directory of its own is.
 func (c Child) environment(temporary string) []string {
-	env := []string{"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH")} // credential helpers are on PATH
-	for _, name := range []string{"HOME", "DOCKER_CONFIG"} {           // where the registry's credentials are
+	env := []string{"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH")}   // credential helpers are on PATH
+	for _, name := range []string{"HOME", "DOCKER_CONFIG", Registries} { // where the registry's credentials are, and how it is reached
 		if value := c.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}

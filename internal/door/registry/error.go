@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Error is a request to a registry that failed after its retries.
@@ -40,9 +41,9 @@ func (e *Error) hint() string {
 	text := e.Cause.Error()
 	switch {
 	case errors.As(e.Cause, &wrongCertificate):
-		return " (its certificate is not trusted here: add the registry's authority to the system's, or see that the host is the right one)"
+		return " (its certificate is not trusted here: name its authority in WAYBILL_REGISTRIES as ca, or see that the host is the right one)"
 	case strings.Contains(text, "server gave HTTP response to HTTPS client"):
-		return " (it speaks HTTP without TLS, which is accepted from loopback addresses alone)"
+		return " (it speaks HTTP without TLS, which WAYBILL_REGISTRIES has to allow by http: true)"
 	}
 	switch {
 	case e.Status == http.StatusUnauthorized:
@@ -161,6 +162,12 @@ func tidy(text string) string {
 }
 
 func wrap(repository name.Repository, doing string, err error) error {
+	// go-containerregistry keeps of its first request's errors the text alone, and
+	// has two of them for a loopback address.
+	if _, wrong, found := strings.Cut(err.Error(), wrongHosts); found {
+		wrong, _, _ = strings.Cut(wrong, `; Get "`)
+		return outcome.Usagef("%s%s", wrongHosts, wrong)
+	}
 	e := &Error{Host: repository.RegistryStr(), Path: repository.RepositoryStr(), Doing: doing, Cause: err}
 	var answer *transport.Error
 	if errors.As(err, &answer) {

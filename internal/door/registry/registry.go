@@ -29,6 +29,8 @@ type Options struct {
 	// Username and Password go to the host of Registry alone, before Keychain
 	// is asked.
 	Registry, Username, Password string
+	// Hosts says which registries are reached in another way than the usual.
+	Hosts Hosts
 	// Logins are asked before Keychain.
 	Logins Logins
 	// Clouds, if not nil, is asked last: for registries whose passwords are had
@@ -50,6 +52,7 @@ type Client struct {
 	transport http.RoundTripper
 	keychain  authn.Keychain
 	userAgent string
+	hosts     Hosts
 	progress  func(done, total int64)
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
 	pusher    *remote.Pusher // as puller
@@ -58,7 +61,7 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
-	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent, progress: o.Progress}
+	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent, progress: o.Progress, hosts: o.Hosts}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
@@ -71,7 +74,7 @@ func New(o Options) *Client {
 	}
 	inner := o.Transport
 	if inner == nil {
-		inner = newTransport()
+		inner = newTransport(o.Hosts)
 	}
 	if o.Trace != nil {
 		inner = o.Trace(inner)

@@ -178,7 +178,7 @@ func TestRetries(t *testing.T) {
 		{"never passes", 99, fail(503), 503, 4, 0, "has trouble"},
 		{"429 for ever", 99, fail(429), 429, 4, 0, "limits requests"},
 		{"not logged in", 99, fail(401), 401, 1, 0, "not logged in"},
-		{"not allowed", 99, fail(403), 403, 1, 0, "permission packages"},
+		{"not allowed", 99, fail(403), 403, 1, 0, "needs the right to pull"},
 		{"server error", 99, fail(500), 500, 4, 0, "has trouble"},
 	}
 	for _, c := range cases {

@@ -27,11 +27,11 @@ const (
 	idleTimeout = time.Minute
 )
 
-func newTransport() http.RoundTripper {
+func newTransport(hosts Hosts) http.RoundTripper {
 	t := remote.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	t.ResponseHeaderTimeout = 0
-	return &watched{inner: t, response: responseTimeout, commit: commitTimeout, idle: idleTimeout}
+	return &watched{inner: hosts.over(t), response: responseTimeout, commit: commitTimeout, idle: idleTimeout}
 }
 
 // patience is how long a failing request is tried again.

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/retry"
 )
@@ -37,6 +39,9 @@ type Container struct {
 	Env   []string // for the docker command; see Variables
 	Image string   // empty is Image
 	Say   func(format string, args ...any)
+	// Hosts says how the daemon reaches registries. A container that is there already
+	// keeps its own way.
+	Hosts registry.Hosts
 }
 
 // start gives the address of a daemon in a container. A container that runs is
@@ -58,7 +63,7 @@ func (c Container) start(ctx context.Context) (address string, leave func() erro
 		}
 		c.say("BuildKit: starting a container of %s", image)
 		leave = func() error { return c.remove(ctx) }
-		_, err = c.docker(ctx, "run", "--detach", "--privileged", "--name", containerName, image)
+		err = c.make(ctx, image)
 	}
 	if err == nil {
 		err = c.wait(ctx, address)
@@ -67,6 +72,32 @@ func (c Container) start(ctx context.Context) (address string, leave func() erro
 		return "", nil, outcome.Join(err, leave())
 	}
 	return address, leave, nil
+}
+
+// make makes the container and starts it.
+func (c Container) make(ctx context.Context, image string) (err error) {
+	if len(c.Hosts.ByHost) == 0 {
+		_, err = c.docker(ctx, "run", "--detach", "--privileged", "--name", containerName, image)
+		return err
+	}
+	dir, err := os.MkdirTemp("", "waybill-buildkitd-")
+	if err != nil {
+		return fmt.Errorf("make a directory for the daemon's configuration: %w", err)
+	}
+	defer func() { err = outcome.Join(err, os.RemoveAll(dir)) }()
+	if err := writeHosts(dir, c.Hosts); err != nil {
+		return fmt.Errorf("write the daemon's configuration: %w", err)
+	}
+	for _, args := range [][]string{
+		{"create", "--privileged", "--name", containerName, image},
+		{"cp", dir + "/.", containerName + ":" + configDir}, // the Docker Engine may be on another machine
+		{"container", "start", containerName},
+	} {
+		if _, err := c.docker(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // running tells whether the container runs, as true or false.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -77,6 +78,8 @@ case "$1 $2" in
 "container start") echo true > container;;
 "logs --tail") echo "buildkitd: no runc" >&2;;
 "run --detach") [ -e dies ] && { echo false > container; exit 0; }; [ -e refuse ] && { echo "docker: permission denied" >&2; exit 126; }; echo true > container;;
+"create --privileged") echo false > container;;
+"cp "*) cp -r "$2" copied; echo "$3" > copied-to;;
 "rm --force") rm container;;
 "exec -i") ` + dialStdio + `=` + socket + ` exec ` + self + `;;
 esac
@@ -172,6 +175,55 @@ func TestAutoUsesAContainer(t *testing.T) {
 		if removed := strings.Contains(log, "rm --force --volumes waybill-buildkit"); removed != (c.before == "") {
 			t.Errorf("%q: the container was removed: %v", c.before, removed)
 		}
+	}
+}
+
+// The daemon in a container reaches registries as Waybill does: it gets its
+// configuration and the certificates before it starts.
+func TestContainerReachesRegistries(t *testing.T) {
+	dir := fakeDocker(t, daemon(t))
+	request, file := example(t)
+	e := auto(t, "/nowhere")
+	e.Container.Hosts = registry.Hosts{ByHost: map[string]registry.Host{
+		"index.docker.io": {Mirrors: []string{"mirror.example/hub"}}, "harbor.example": {CA: "-----BEGIN CERTIFICATE-----\n"},
+		"plain.example:5000": {HTTP: true}, "any.example": {Insecure: true},
+	}}
+	built, err := e.Build(t.Context(), request, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	built.Close()
+	made := strings.Index(calls(t, dir), "create --privileged --name waybill-buildkit "+Image)
+	copied, started := strings.Index(calls(t, dir), "\ncp "), strings.Index(calls(t, dir), "container start waybill-buildkit")
+	if made < 0 || copied < made || started < copied {
+		t.Errorf("docker was called\n%s", calls(t, dir))
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "copied", "buildkitd.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `[registry."any.example"]
+  http = false
+  insecure = true
+[registry."harbor.example"]
+  http = false
+  insecure = false
+  ca = ["/etc/buildkit/ca-1.pem"]
+[registry."docker.io"]
+  http = false
+  insecure = false
+  mirrors = ["mirror.example/hub"]
+[registry."plain.example:5000"]
+  http = true
+  insecure = false
+`
+	to, _ := os.ReadFile(filepath.Join(dir, "copied-to"))
+	if string(text) != want || strings.TrimSpace(string(to)) != "waybill-buildkit:/etc/buildkit" {
+		t.Errorf("copied to %s\n%s", to, text)
+	}
+	ca, err := os.ReadFile(filepath.Join(dir, "copied", "ca-1.pem"))
+	if err != nil || string(ca) != "-----BEGIN CERTIFICATE-----\n" {
+		t.Errorf("the certificate is %q, %v", ca, err)
 	}
 }
 
