@@ -179,7 +179,7 @@ func (b *bench) commandLines(ctx context.Context, im image) error {
 		report := fmt.Sprintf("report-%d.json", i)
 		commands = append(commands,
 			slices.Concat([]string{trivy, "image"}, quiet, []string{
-				"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln", "--list-all-pkgs", "--format", "json",
+				"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln,secret", "--list-all-pkgs", "--format", "json",
 				"--output", report,
 				"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform,
 				im.ref.String(),
