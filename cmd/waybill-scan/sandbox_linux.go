@@ -1,0 +1,65 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+
+	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+)
+
+// What a program needs of the machine: its libraries, the credential helpers that a
+// config.json can name, certificates and the resolver's settings.
+var (
+	systemDirs = []string{
+		"/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt", "/nix", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/crypto-policies",
+	}
+	systemFiles = []string{
+		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/passwd", "/etc/group",
+		"/etc/localtime", "/dev/urandom", "/dev/random",
+	}
+)
+
+// confine leaves the process what the request needs, as far as the kernel can do it
+// (Landlock, https://docs.kernel.org/userspace-api/landlock.html): databases and
+// credentials to read, its temporary directory to write, and at a registry without a
+// port of its own no other TCP port than that of HTTPS. A parser that an image has
+// taken over then reads no workspace and no home, writes to none of the runner's files,
+// and asks no metadata service of a cloud. What the process started with stays open.
+func confine(request exchange.Request, getenv func(string) string) error {
+	read := slices.Concat(systemDirs, credentialDirs(getenv), []string{request.DatabaseDir, request.JavaDatabaseDir})
+	read = slices.DeleteFunc(read, func(dir string) bool { return dir == "" })
+	limits := landlock.V6.BestEffort()
+	if err := limits.RestrictPaths(
+		landlock.RODirs(read...).IgnoreIfMissing(), landlock.ROFiles(systemFiles...).IgnoreIfMissing(),
+		landlock.ROFiles(request.VEX...).IgnoreIfMissing(), landlock.RWDirs(os.TempDir()).WithRefer(),
+		landlock.RWFiles("/dev/null").IgnoreIfMissing(),
+	); err != nil {
+		return err
+	}
+	ports := slices.ContainsFunc(request.Images, func(i exchange.Image) bool { return strings.Contains(i.Ref.Registry(), ":") })
+	if ports || getenv(contract.EnvRegistries.Name) != "" {
+		return nil // a registry with a port may send to others: for tokens, and for layers
+	}
+	return limits.RestrictNet(landlock.ConnectTCP(443), landlock.ConnectTCP(53))
+}
+
+// credentialDirs are where logins lie. A credential helper reads its own below the
+// home directory.
+func credentialDirs(getenv func(string) string) []string {
+	home := getenv("HOME")
+	dir := getenv("DOCKER_CONFIG")
+	if dir == "" && home != "" {
+		dir = filepath.Join(home, ".docker")
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err == nil && (bytes.Contains(config, []byte(`"credsStore"`)) || bytes.Contains(config, []byte(`"credHelpers"`))) {
+		return []string{dir, home}
+	}
+	return []string{dir}
+}
