@@ -62,9 +62,10 @@ func race(ctx context.Context, e environment) error {
 	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/plain", Dir: seed}); err != nil {
 		return err
 	}
-	plain, err := e.compete(ctx, racecourse{image, "git alone: clone, commit, push, and rebase until it lands", s.GitHub.GitDir("acme/plain"), 0},
+	alone := racecourse{image, "git alone: clone, commit, push, and rebase until it lands", s.GitHub.GitDir("acme/plain"), 0}
+	plain, err := e.compete(ctx, alone,
 		func(i int) error {
-			return pushByGit(ctx, filepath.Join(dir, fmt.Sprint("clone-", i)), s.GitHub.GitDir("acme/plain"), i, image)
+			return pushByGit(ctx, filepath.Join(dir, fmt.Sprint("clone-", i)), alone.bare, i, image)
 		})
 	if err != nil {
 		return err

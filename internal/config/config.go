@@ -101,7 +101,7 @@ type App struct {
 	Source       string   // OWNER/NAME it must be built from; empty for any the signers allow
 	Environments []string // in the order of Config.Environments
 	// Promote are paths, with {app} and {env}, whose content goes with the image from
-	// one environment to the next.
+	// one environment to the next; FILE#/KEY/KEY is one key of a YAML file.
 	Promote []string
 	overlay string
 	helm    Helm
@@ -119,7 +119,11 @@ type Helm struct {
 // Promoted are the paths of Promote in env.
 func (a App) Promoted(env string) (paths []string) {
 	for _, p := range a.Promote {
-		paths = append(paths, expand(p, a.Name, env))
+		file, key, is := strings.Cut(p, "#")
+		if file = expand(file, a.Name, env); is {
+			file += "#" + key
+		}
+		paths = append(paths, file)
 	}
 	return paths
 }

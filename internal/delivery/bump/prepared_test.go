@@ -54,7 +54,9 @@ func TestLosingTheRace(t *testing.T) {
 		"its base": {map[string]string{
 			"apps/demo-api/base/deployment.yaml": configrepotest.Deployment("demo-api", "demo-api") + "# more\n",
 		}, 2, ""},
-		"an overlay that it reads": {map[string]string{configrepotest.Overlay("shared", "dev"): "resources: [../../base]\n# more\n"}, 2, ""},
+		"an overlay that it reads": {map[string]string{
+			configrepotest.Overlay("shared", "dev"): "resources: [../../base]\n# more\n",
+		}, 2, ""},
 		"a file that nobody knows": {map[string]string{"more.yaml": "a: 1\n"}, 2, ""},
 		"a hold": {map[string]string{
 			hold.Path("demo-api", "dev"): string(held.File()),

@@ -50,15 +50,19 @@ func (s *session) charts() {
 // take for templates, that newly ask who renders them.
 func (s *session) newlyUnsteady(p place) {
 	for _, file := range s.changed() {
-		if !p.reads(file) {
-			continue
+		if p.reads(file) {
+			s.newlyAsks(file)
 		}
-		was := unsteadyCalls(string(s.was[file]))
-		calls := slices.DeleteFunc(unsteadyCalls(string(s.head.Files[file])), func(call string) bool { return slices.Contains(was, call) })
-		if len(calls) > 0 {
-			s.once(file, render.Visible(fmt.Sprintf("%s newly asks who renders it (%s), so that a cluster can get what nobody judged",
-				file, strings.Join(calls, ", "))))
-		}
+	}
+}
+
+// newlyAsks reports a file of a chart that newly asks who renders it.
+func (s *session) newlyAsks(file string) {
+	was := unsteadyCalls(string(s.was[file]))
+	calls := slices.DeleteFunc(unsteadyCalls(string(s.head.Files[file])), func(call string) bool { return slices.Contains(was, call) })
+	if len(calls) > 0 {
+		s.once(file, render.Visible(fmt.Sprintf("%s newly asks who renders it (%s), so that a cluster can get what nobody judged",
+			file, strings.Join(calls, ", "))))
 	}
 }
 

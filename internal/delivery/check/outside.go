@@ -48,11 +48,14 @@ func (s *session) outside(ctx context.Context) error {
 		before, after := manifestsOf(file, s.was[file]), manifestsOf(file, s.head.Files[file])
 		s.compare(comparison{file: file, where: file, env: s.environmentOf(file), before: before, after: after})
 		for _, image := range s.newImages("", before, after) {
-			judged[image.Text] = true
+			judged[image.Text] = judged[image.Text] || image.Object.Kind != values // of which only some are told
 			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
 		}
 	}
 	if err := s.wrappers(ctx, judged); err != nil {
+		return err
+	}
+	if err := s.freeCharts(ctx, judged); err != nil {
 		return err
 	}
 	for _, file := range plain {

@@ -54,9 +54,8 @@ func documents(file string, data []byte) ([]render.Object, error) {
 // here, because no place renders it.
 func (s *session) unjudged(file string) {
 	shown := render.Visible(file)
-	if dir := s.chartAbove(file); dir != "" {
-		s.once(dir, render.Visible(dir+" is a chart that no application has, and changes: nothing of it is judged"))
-		return
+	if s.chartAbove(file) != "" {
+		return // freeCharts judges it
 	}
 	data, there := s.head.Files[file]
 	switch ext := path.Ext(file); {

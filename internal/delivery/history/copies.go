@@ -2,6 +2,7 @@ package history
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -28,6 +29,13 @@ func Copies(s *configrepo.Snapshot, app config.App, from, to string) (map[string
 		}
 	}
 	for i, source := range sources {
+		if at, key, is := strings.Cut(source, "#"); is {
+			file, _, _ := strings.Cut(targets[i], "#")
+			if err := copyKey(s, copies, at, file, key); err != nil {
+				return nil, fmt.Errorf("promote.paths: %s: %w", source, err)
+			}
+			continue
+		}
 		found := false
 		for file, data := range s.Files {
 			rest, below := below(file, source)
@@ -53,7 +61,48 @@ func Copies(s *configrepo.Snapshot, app config.App, from, to string) (map[string
 			}
 		}
 	}
-	return copies, nil
+	return copies, sameImage(s.Files, copies, app, to)
+}
+
+// copyKey adds the copy of one key of a file.
+func copyKey(s *configrepo.Snapshot, copies map[string][]byte, source, target, key string) error {
+	now, changed := copies[target]
+	if !changed {
+		now = s.Files[target]
+	}
+	data, there := s.Files[source]
+	switch {
+	case !there:
+		return nil // as for a whole file
+	case s.Linked[source] || s.Linked[target]:
+		return errors.New("it is read through a symbolic link, which is not copied")
+	case now == nil:
+		return fmt.Errorf("there is no %s", target)
+	}
+	after, found, err := overlay.CopyKey(data, now, key)
+	if err != nil || !found || bytes.Equal(after, s.Files[target]) {
+		return err
+	}
+	copies[target] = after
+	return nil
+}
+
+// sameImage reports an error if copies change the image that the place runs: that goes by
+// rules of its own.
+func sameImage(files, copies map[string][]byte, app config.App, env string) error {
+	before, err := Read(files, app, env)
+	if err != nil {
+		return nil //nolint:nilerr // whoever prepares a change says so
+	}
+	after, err := Read(Copied(files, copies), app, env)
+	if err != nil {
+		return fmt.Errorf("with what promote.paths copies: %w", err)
+	}
+	if after.Ref != before.Ref || after.Tag != before.Tag || after.File != before.File {
+		return fmt.Errorf("promote.paths: the image of %s in %s is among what they copy: it goes by rules of its own, so name other keys",
+			app.Name, env)
+	}
+	return nil
 }
 
 // SameCopies reports whether both write and delete the same files.

@@ -34,6 +34,9 @@ func TestCopies(t *testing.T) {
 			"x/dev/a": "1", "x/staging/a": "1", "x/staging/b": "1",
 		}, []string{"-x/staging/b"}},
 		"nothing to copy": {"x/{env}", map[string]string{"x/staging/b": "1"}, nil},
+		"a key": {"x/{env}.yaml#/a/b", map[string]string{"x/dev.yaml": "a: {b: 1, c: 1}", "x/staging.yaml": "a: {b: 0, c: 0}"},
+			[]string{"x/staging.yaml=a: {b: 1, c: 0}"}},
+		"a key that is not there": {"x/{env}.yaml#/a/d", map[string]string{"x/dev.yaml": "a: 1", "x/staging.yaml": "a: 0"}, nil},
 		"a like name": {"x/{env}", map[string]string{
 			"x/dev/a": "1", "x/dev2/a": "1", "x/staging2/a": "1",
 		}, []string{"x/staging/a=1"}},
@@ -70,7 +73,9 @@ func TestCopies(t *testing.T) {
 		})
 	}
 	for path, says := range map[string]string{
-		"x/y": "does not match", ".github/{env}": "promote.paths", ".waybill/holds/{env}": "promote.paths", "../{env}": "promote.paths",
+		"x/y": "does not match", "x/y.yaml#/{env}": "does not match", "x/{env}.yaml#a": "does not match",
+		"x/{env}.yaml#/": "does not match",
+		".github/{env}":  "promote.paths", ".waybill/holds/{env}": "promote.paths", "../{env}": "promote.paths",
 		"x/../../{env}": "promote.paths",
 		"/etc/{env}":    "without leading slash",
 	} {

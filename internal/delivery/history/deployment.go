@@ -155,7 +155,8 @@ func (p *preparation) objects(files map[string][]byte) ([]render.Object, error) 
 	return r.App(p.ctx, p.app, p.env)
 }
 
-// WithCopies adds copies to a change, and what both together do to the rendered objects.
+// WithCopies adds copies to a change that was prepared on them, and what both together do
+// to the rendered objects of files.
 func (c *Change) WithCopies(
 	ctx context.Context, files map[string][]byte, app config.App, env string, copies map[string][]byte,
 ) error {
@@ -166,7 +167,7 @@ func (c *Change) WithCopies(
 	if err != nil {
 		before = nil // what the copies bring may be what was missing
 	}
-	after, err := objects(ctx, Copied(With(files, c.Place.File, c.After), copies), app, env)
+	after, err := objects(ctx, With(Copied(files, copies), c.Place.File, c.After), app, env)
 	if err != nil {
 		return fmt.Errorf("render %s in %s with the files of promote.paths: %w", app.Name, env, err)
 	}

@@ -3,6 +3,7 @@ package promote_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
@@ -85,4 +86,55 @@ func TestPathsGoWithoutAnotherImage(t *testing.T) {
 		t.Errorf("the branch changes %q", got)
 	}
 	w.run(t, promote.Unchanged)
+}
+
+// Keys of a file of values go with the image that stands in the same file; everything
+// else in it stays. A key that holds the image does not go.
+func TestKeysGoWithTheImage(t *testing.T) {
+	t.Parallel()
+	keys := func(list string) string {
+		return strings.Replace(configrepotest.Config("demo-api"), "source: acme/demo-api}",
+			"source: acme/demo-api, helm: {chart: chart}, promote: {paths: ["+list+"]}}", 1)
+	}
+	values := func(n int, level, env string) string {
+		return "image:\n  repository: ghcr.io/acme/demo-api\n  digest: " + demo(n).Digest() + "\nconfig:\n  logLevel: " + level +
+			" # of " + env + "\n  url: " + env + "\n"
+	}
+	files := map[string]string{
+		"waybill.yaml":     keys(`"apps/{app}/overlays/{env}/values.yaml#/config/logLevel"`),
+		"chart/Chart.yaml": "apiVersion: v2\nname: c\nversion: 0.1.0\n",
+		"chart/templates/x.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {spec: {containers: [{name: x, " +
+			"image: \"{{ .Values.image.repository }}@{{ .Values.image.digest }}\", args: [\"{{ .Values.config.logLevel }}\"]}]}}}\n",
+	}
+	for _, env := range []string{"dev", "staging", "prod"} {
+		files[configrepotest.Overlay("demo-api", env)] = ""
+		files["apps/demo-api/overlays/"+env+"/values.yaml"] = values(1, "info", env)
+	}
+	w := newWorld(t)
+	w.Write(t, "main", "values", files)
+	w.Write(t, "main", "next", map[string]string{"apps/demo-api/overlays/dev/values.yaml": values(2, "debug", "dev")})
+	w.Clock.Pass(48 * time.Hour)
+	const at = "apps/demo-api/overlays/staging/values.yaml"
+	w.run(t, promote.Opened)
+	if got := w.Text(t, branch, at); got != strings.TrimSpace(values(2, "debug", "staging")) {
+		t.Errorf("the branch has\n%s", got)
+	}
+	w.run(t, promote.Unchanged)
+	// A level alone goes too, and makes a branch of Waybill's own.
+	w.Write(t, "main", "the same image", map[string]string{at: values(2, "info", "staging")})
+	w.run(t, promote.Updated)
+	if got := w.Git(t, "diff", "--numstat", "main", branch); got != "1\t1\t"+at {
+		t.Errorf("the branch changes %q", got)
+	}
+	w.run(t, promote.Unchanged)
+	w.Write(t, branch, "and this", map[string]string{at: values(2, "trace", "staging")})
+	w.run(t, promote.Foreign)
+
+	w.Write(t, "main", "too much", map[string]string{
+		"waybill.yaml": keys(`"apps/{app}/overlays/{env}/values.yaml#/image"`), at: values(1, "info", "staging"),
+	})
+	_, err := w.promoter().Run(t.Context(), promote.Request{From: "dev", To: "staging", Branch: "main"})
+	if err == nil || !strings.Contains(err.Error(), "the image of demo-api in staging is among what they copy") {
+		t.Errorf("got %v", err)
+	}
 }

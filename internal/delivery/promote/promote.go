@@ -321,7 +321,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
-	change, err := history.Prepare(ctx, now.Files, m.app, m.to.Name, from.Ref)
+	change, err := history.Prepare(ctx, history.Copied(now.Files, copies), m.app, m.to.Name, from.Ref)
 	if err != nil {
 		return result, err
 	}

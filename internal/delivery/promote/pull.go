@@ -36,6 +36,9 @@ func (c candidate) request(branch, expect, message string) configrepo.Request {
 		r.Changes = append(r.Changes, configrepo.Change{Path: c.change.Place.File, Content: c.change.After})
 	}
 	for _, file := range slices.Sorted(maps.Keys(c.change.Copies)) {
+		if len(c.change.Edits) > 0 && file == c.change.Place.File {
+			continue // both in one
+		}
 		r.Changes = append(r.Changes, configrepo.Change{Path: file, Content: c.change.Copies[file]})
 	}
 	return r

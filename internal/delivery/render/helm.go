@@ -25,28 +25,62 @@ const kubeVersion = "v1.34.0"
 // Helm renders a chart of the repository with the overlay's values, as helm
 // template does; hooks and CRDs are part of the result, notes are not.
 func (r *Renderer) Helm(h config.Helm, values string) ([]Object, error) {
+	h.Values = append(slices.Clone(h.Values), values)
+	return r.helm(h, values, nil)
+}
+
+// Chart renders a chart with files of values, and texts of such over them.
+func (r *Renderer) Chart(h config.Helm, texts []string) ([]Object, error) {
+	return r.helm(h, "its values", texts)
+}
+
+func (r *Renderer) helm(h config.Helm, values string, texts []string) ([]Object, error) {
 	c, err := r.chart(h.Chart)
 	if err != nil {
 		return nil, err
 	}
-	merged := map[string]any{}
-	for _, file := range append(slices.Clone(h.Values), values) {
-		data, ok := r.fs.get(file)
-		if !ok {
-			return nil, outcome.Usagef("%s: no such file, but waybill.yaml names it under helm.values", file)
-		}
-		if err := limit.YAML(file, data); err != nil {
-			return nil, err
-		}
-		v, err := chartutil.ReadValues(data)
-		if err != nil {
-			return nil, r.reason("read values "+file, err, r.below(h.Chart)...)
-		}
-		merged = chartutil.CoalesceTables(v, merged)
+	merged, err := r.values(h, texts)
+	if err != nil {
+		return nil, err
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(c, merged); err != nil {
 		return nil, r.reason("render "+h.Chart, err, r.below(h.Chart)...)
 	}
+	return r.template(c, h, values, merged)
+}
+
+// values are those of files, and of texts over them.
+func (r *Renderer) values(h config.Helm, texts []string) (map[string]any, error) {
+	merged := map[string]any{}
+	add := func(name string, data []byte) error {
+		if err := limit.YAML(name, data); err != nil {
+			return err
+		}
+		v, err := chartutil.ReadValues(data)
+		if err != nil {
+			return r.reason("read values "+name, err, append(texts, r.below(h.Chart)...)...)
+		}
+		merged = chartutil.CoalesceTables(v, merged)
+		return nil
+	}
+	for _, file := range h.Values {
+		data, ok := r.fs.get(file)
+		if !ok {
+			return nil, outcome.Usagef("%s: no such file, but waybill.yaml names it under helm.values", file)
+		}
+		if err := add(file, data); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range texts {
+		if err := add("of the Application", []byte(text)); err != nil {
+			return nil, err
+		}
+	}
+	return merged, nil
+}
+
+func (r *Renderer) template(c *chart.Chart, h config.Helm, values string, merged map[string]any) ([]Object, error) {
 	version, err := chartutil.ParseKubeVersion(kubeVersion)
 	if err != nil {
 		return nil, err

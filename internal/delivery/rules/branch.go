@@ -94,9 +94,10 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 		}
 	}
 	held := hold.Path(app.Name, env)
-	edited, err := overlay.Set(was.Files, history.Target(app, env), image)
+	begun := history.Copied(was.Files, copies)
+	edited, err := overlay.Set(begun, history.Target(app, env), image)
 	is := func() bool {
-		files := history.Copied(history.With(was.Files, edited.Place.File, edited.After), copies)
+		files := history.With(begun, edited.Place.File, edited.After)
 		if history.Trailer(message, history.TrailerVerb) == history.RollBack &&
 			addsHold(was.Files[held], now.Files[held], held, app.Name, env) {
 			files[held] = now.Files[held]
@@ -104,7 +105,7 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 		return err == nil && now.SameFiles(files, was)
 	}
 	if !is() { // what is edited can depend on what renders
-		change, unprepared := history.Prepare(ctx, was.Files, app, env, image)
+		change, unprepared := history.Prepare(ctx, begun, app, env, image)
 		if edited, err = change.Result, unprepared; !is() {
 			return nil, ctx.Err() // not by this configuration's rules
 		}
