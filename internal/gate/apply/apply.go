@@ -70,8 +70,8 @@ type Applier struct {
 	// the plan that another job applies.
 	after     map[string][]string
 	elsewhere []string
-	whole     []plan.RootRecord // the plan, with the roots of other jobs
-	patterns  []roots.Root      // of waybill.yaml, that name their workspaces by a pattern
+	whole     plan.Document // the plan, with the roots of other jobs
+	patterns  []roots.Root  // of waybill.yaml, that name their workspaces by a pattern
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -64,13 +65,14 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 
 // follows refuses a plan whose roots do not stand in the order that waybill.yaml asks
 // for by after: the order is the plan job's word. whole is the plan with the roots that
-// are applied in other environments, perhaps just before.
-func (a *Applier) follows(whole plan.Document) error {
+// are applied in other environments, perhaps just before; base is waybill.yaml before the
+// change.
+func (a *Applier) follows(whole plan.Document, base config.Terraform) error {
 	cfg, err := roots.Config(a.r.Top)
 	if err != nil {
 		return err
 	}
-	a.after, a.whole, a.patterns = make(map[string][]string), whole.Roots, roots.Patterns(cfg)
+	a.after, a.whole, a.patterns = make(map[string][]string), whole, slices.Concat(roots.Patterns(cfg), roots.Patterns(base))
 	for _, r := range cfg.Roots {
 		for _, dir := range r.After {
 			a.after[path.Clean(r.Dir)] = append(a.after[path.Clean(r.Dir)], path.Clean(dir))
@@ -92,8 +94,9 @@ func (a *Applier) follows(whole plan.Document) error {
 	return nil
 }
 
-// everyWorkspace refuses a plan that leaves out a workspace which the backend lists and
-// waybill.yaml names by a pattern: which there are is the plan job's word. The first root
+// everyWorkspace refuses a plan that leaves out a workspace which the backend lists, and
+// which waybill.yaml names by a pattern, or named before the change: which there are is
+// the plan job's word. The first root
 // of a directory asks.
 func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 	dir := a.roots[i].record.Dir
@@ -107,7 +110,8 @@ func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 	}
 	var left []string
 	for _, r := range (roots.Workspaces{dir: names}).Expand(patterns) {
-		if !slices.ContainsFunc(a.whole, func(w plan.RootRecord) bool { return r.Is(w.Dir, w.Workspace) }) {
+		planned := slices.ContainsFunc(a.whole.Roots, func(w plan.RootRecord) bool { return r.Is(w.Dir, w.Workspace) })
+		if !planned && !slices.ContainsFunc(a.whole.Removed, func(w roots.Removed) bool { return r.Is(w.Dir, w.Workspace) }) {
 			left = append(left, r.Name())
 		}
 	}
