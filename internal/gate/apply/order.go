@@ -73,7 +73,7 @@ func All(ctx context.Context, o Order, report func(context.Context, *Result) err
 	by, err := o.asker(ctx)
 	switch {
 	case err != nil:
-		return err
+		return o.answer(by, err)
 	case o.MergeHead != "":
 		return o.answer(by, o.merge(ctx))
 	case o.Unlocks():
