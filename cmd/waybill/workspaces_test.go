@@ -68,17 +68,18 @@ func TestWorkspacesByPattern(t *testing.T) {
 	w.merge()
 	w.onMain()
 	code, _, words = w.apply("--environment", "infra-prod")
-	w.wants("apply in prod", code, 0, words, "infra/app: applied, 1 done")
-	if strings.Contains(words, "infra/app: applied, 1 done\ninfra/app") {
+	w.wants("apply in prod", code, 0, words, "infra/app in workspace prod: applied, 1 done")
+	if strings.Contains(words, "in workspace customer-a: ") {
 		t.Errorf("more than prod was applied: %s", words)
 	}
 	w.terraform(w.clone+"/infra/app", "workspace", "new", "customer-c")
 	w.terraform(w.clone+"/infra/app", "workspace", "select", "default")
 	code, _, words = w.apply("--environment", "infra")
-	w.wants("apply after a new workspace", code, 3, words, "the plan leaves out infra/app in workspace customer-c, which waybill.yaml names by a pattern")
+	w.wants("apply after a new workspace", code, 3, words,
+		"the plan leaves out infra/app in workspace customer-c, which waybill.yaml names by a pattern")
 	w.terraform(w.clone+"/infra/app", "workspace", "delete", "customer-c")
 	code, _, words = w.apply("--environment", "infra")
-	w.wants("apply", code, 0, words, "infra/app: applied, 1 done\ninfra/app: applied, 1 done")
+	w.wants("apply", code, 0, words, "infra/app in workspace customer-a: applied, 1 done\ninfra/app in workspace customer-b: applied, 1 done")
 }
 
 // A plan that leaves out a workspace which was there is refused by who may ask the backend.

@@ -30,6 +30,7 @@ const (
 // RootResult is what became of one root.
 type RootResult struct {
 	Dir       string   `json:"dir"`
+	Workspace string   `json:"workspace,omitempty"` // empty is the default one
 	State     string   `json:"state"`
 	Serial    uint64   `json:"serial"`               // of the state afterwards
 	Done      []string `json:"done,omitempty"`       // addresses that were changed
@@ -39,8 +40,10 @@ type RootResult struct {
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
 
-	workspace, lineage string // of the state afterwards; empty where it was not touched
+	lineage string // of the state afterwards; empty where it was not touched
 }
+
+func (r RootResult) name() string { return roots.Root{Dir: r.Dir, Workspace: r.Workspace}.Name() }
 
 // Run applies the plans in their order and stops at the first that fails. What
 // it returns beside an error says how far it came.
@@ -48,7 +51,10 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	var results []RootResult
 	var failed error
 	for i, root := range a.roots {
-		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched, workspace: root.record.Workspace}
+		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched}
+		if root.record.Workspace != roots.DefaultWorkspace {
+			result.Workspace = root.record.Workspace
+		}
 		switch {
 		case failed != nil:
 		case !a.Summaries[i].Changes():
@@ -278,7 +284,7 @@ func Report(results []RootResult) string {
 	var lines []string
 	broken, unsaved := false, false
 	for _, r := range results {
-		line := r.Dir + ": " + r.State
+		line := r.name() + ": " + r.State
 		if len(r.Done) > 0 {
 			line += fmt.Sprintf(", %d done", len(r.Done))
 		}
@@ -303,7 +309,7 @@ func Report(results []RootResult) string {
 			unsaved = true
 			lines = append(
 				lines, "  the state that could not be saved, sealed: "+r.Kept,
-				"  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir,
+				"  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.name(),
 			)
 		}
 	}
