@@ -244,7 +244,8 @@ func TestApplyKilled(t *testing.T) {
 		w.wants(
 			"apply meanwhile", code, 3, words,
 			"somebody else holds the state's lock: another apply may be running, by lock .*; wait for it, then plan again. If that "+
-				"process is dead, comment /unlock infra/prod "+server.held()+", or run `terraform force-unlock "+server.held()+"` in infra/prod",
+				"process is dead, comment /unlock infra/prod "+server.held()+", or run `terraform force-unlock "+server.held()+
+				"` in infra/prod",
 		)
 		w.goOn()
 		until(t, "terraform ends", func() bool { return server.held() == "" })

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -74,6 +77,25 @@ func TestMergeOfWhatWasApplied(t *testing.T) {
 			code, words := w.says(1, "bob", "/unlock")
 			w.wants("/unlock", code, 0, words, "")
 		}, "", 3, "not applied yet: infra/prod", false},
+		"a writer says that it is applied": {mergeRules, false, func(w *infraWorld) {
+			w.comment("mallory", w.forgedHold())
+			w.api("mallory", "POST", "/repos/acme/infra/issues/1/labels", `["waybill-hold"]`)
+		}, "", 3, "not applied yet: infra/prod", false},
+		"another plan was applied": {mergeRules, false, func(w *infraWorld) {
+			w.postAs(w.jobToken, strings.Replace(w.forgedHold(), string(w.firstClaim().Fingerprint), strings.Repeat("a", 64), 1))
+		}, "", 3, "not applied yet: infra/prod", false},
+		"another workspace was applied": {mergeRules, false, func(w *infraWorld) {
+			w.postAs(w.jobToken, strings.Replace(w.forgedHold(), "default", "dev", 1))
+		}, "", 3, "not applied yet: infra/prod", false},
+		"the plan comment is gone": {mergeRules, true, func(w *infraWorld) {
+			first := w.apiList("ada", "/repos/acme/infra/issues/1/comments")[0]
+			w.api("mallory", "DELETE", fmt.Sprintf("/repos/acme/infra/issues/comments/%.0f", first["id"]), "")
+		}, "", 3, "#1 has no plan of its head", false},
+		"a root waits": {mergeRules, true, func(w *infraWorld) {
+			claim := w.firstClaim()
+			claim.Waits = []plan.Waiting{{Dir: "infra/app", Workspace: "default", After: []string{"infra/prod"}}}
+			w.editFirstComment(comment.Marker + "\n<!-- waybill:claim " + string(claim.JSON()) + " -->\n")
+		}, "", 3, "not applied yet: infra/app", false},
 		"nobody asks for it": {
 			infraRules, true, func(*infraWorld) {}, "HEAD", 3, "terraform.merge of the default branch does not let apply merge #1", false,
 		},
@@ -113,6 +135,26 @@ func TestMergeOfWhatWasApplied(t *testing.T) {
 				t.Errorf("it was not answered: %s", pull.Comments[len(pull.Comments)-1])
 			}
 		})
+	}
+}
+
+// forgedHold says that the plan was applied.
+func (w *infraWorld) forgedHold() string {
+	return `<!-- waybill:hold [{"dir":"infra/prod","workspace":"default","plan":"` + string(w.firstClaim().Fingerprint) + `"}] -->`
+}
+
+// A stranger cannot have anything merged, not even what was applied.
+func TestStrangersMergeNothing(t *testing.T) {
+	t.Parallel()
+	w, _ := mergeable(t, mergeRules)
+	listed := w.listed()
+	code, words := w.says(1, "bob", "/apply")
+	w.wants("apply", code, 0, words, "infra/prod: applied")
+	w.github.SetPermission("acme/infra", "eve", "read")
+	code, words = w.says(1, "eve", "/apply", "--merge-head", listed)
+	w.wants("merge", code, 3, words, "eve has no write access to acme/infra, so /apply was ignored")
+	if w.github.Pulls("acme/infra")[0].Merged {
+		t.Error("it is merged")
 	}
 }
 

@@ -145,7 +145,9 @@ func TestUnlockOfALock(t *testing.T) {
 			[]string{"--environment", "dev"},
 		},
 		{"in a sentence", "bob", "please /unlock infra/prod stolen-by-mallory", 2, "does not ask for anything", nil},
-		{"more words", "bob", "/unlock infra/prod default stolen-by-mallory now", 2, "does not ask for anything", nil},
+		{"more words", "bob", "/unlock infra/prod default stolen-by-mallory now", 3, "/unlock alone ends the hold", nil},
+		{"without its lock", "bob", "/unlock infra/prod", 3, "/unlock DIR LOCK, or /unlock DIR WORKSPACE LOCK", nil},
+		{"another word", "bob", "/unlocked infra/prod stolen-by-mallory", 2, "does not ask for anything", nil},
 	} {
 		w.github.SetPermission("acme/infra", "mallory-2", "read")
 		code, words := w.says(1, c.user, c.body, c.args...)
@@ -154,6 +156,7 @@ func TestUnlockOfALock(t *testing.T) {
 			t.Fatalf("%s: the lock is gone", c.what)
 		}
 	}
+	w.wants("the answers", 0, 0, w.saidOn(1), "(?s)@bob: nothing was unlocked.*/unlock alone ends the hold")
 	running := w.github.AddRun(sandbox.Run{Repository: "acme/infra", Path: ".github/workflows/apply.yml", Actor: "dan"})
 	w.github.UpdateRun("acme/infra", running.ID, func(r *sandbox.Run) { r.Status = "in_progress" })
 	w.env["GITHUB_WORKFLOW_REF"] = "acme/infra/.github/workflows/apply.yml@refs/heads/main"
@@ -180,6 +183,7 @@ func TestUnlockInItsEnvironment(t *testing.T) {
 	for body, want := range map[string]string{
 		"/unlock infra/prod some-lock": `{"include":[{"environment":"prod","role":"r"}]}`,
 		"/unlock infra/dev some-lock":  `{"include":[{"environment":"infra","role":""}]}`,
+		"/unlock infra/prod":           `{"include":[{"environment":"infra","role":""}]}`, // which answers
 		"/unlock":                      `{"include":[{"environment":"infra","role":""}]}`,
 		"/apply":                       `{"include":[{"environment":"prod","role":"r"}]}`,
 	} {

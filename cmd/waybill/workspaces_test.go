@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/seal"
 )
 
 const workspaceRules = `apiVersion: waybill.dev/v1
@@ -64,17 +68,18 @@ func TestWorkspacesByPattern(t *testing.T) {
 	w.merge()
 	w.onMain()
 	code, _, words = w.apply("--environment", "infra-prod")
-	w.wants("apply in prod", code, 0, words, "infra/app: applied, 1 done")
-	if strings.Contains(words, "infra/app: applied, 1 done\ninfra/app") {
+	w.wants("apply in prod", code, 0, words, "infra/app in workspace prod: applied, 1 done")
+	if strings.Contains(words, "in workspace customer-a: ") {
 		t.Errorf("more than prod was applied: %s", words)
 	}
 	w.terraform(w.clone+"/infra/app", "workspace", "new", "customer-c")
 	w.terraform(w.clone+"/infra/app", "workspace", "select", "default")
 	code, _, words = w.apply("--environment", "infra")
-	w.wants("apply after a new workspace", code, 3, words, "the plan leaves out infra/app in workspace customer-c, which waybill.yaml names by a pattern")
+	w.wants("apply after a new workspace", code, 3, words,
+		"the plan leaves out infra/app in workspace customer-c, which waybill.yaml names by a pattern")
 	w.terraform(w.clone+"/infra/app", "workspace", "delete", "customer-c")
 	code, _, words = w.apply("--environment", "infra")
-	w.wants("apply", code, 0, words, "infra/app: applied, 1 done\ninfra/app: applied, 1 done")
+	w.wants("apply", code, 0, words, "infra/app in workspace customer-a: applied, 1 done\ninfra/app in workspace customer-b: applied, 1 done")
 }
 
 // A plan that leaves out a workspace which was there is refused by who may ask the backend.
@@ -86,6 +91,63 @@ func TestPatternsThatMatchNothing(t *testing.T) {
 	w = newWorkspaceWorld(t, strings.Replace(workspaceRules, `"customer-*", prod`, `"client-*"`, 1))
 	code, _, words := w.run("plan", "--checkout", w.clone)
 	w.wants("plan", code, 2, words, "infra/app: no workspace matches client-\\*")
+}
+
+// A change of the pattern takes workspaces away, and the plan must say so: gate and apply
+// do not take the plan job's word.
+func TestNarrowerPatterns(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ entry, gate, apply string }{
+		"one workspace": {
+			`{dir: infra/app, workspaces: [customer-a, prod], varFiles: ["infra/{workspace}.tfvars"]}`, "",
+			"the plan leaves out infra/app in workspace customer-b, which waybill.yaml names by a pattern",
+		},
+		"all of the pattern": {`{dir: infra/app, workspaces: [prod], varFiles: ["infra/{workspace}.tfvars"]}`, "",
+			"the plan leaves out infra/app in workspace customer-a, infra/app in workspace customer-b",
+		},
+		"the directory": {`{dir: infra/other}`, "infra/app in workspace customer-a is taken away, and the plan does not say so", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkspaceWorld(t, workspaceRules)
+			rules := strings.Split(workspaceRules, "\n")
+			rules[3] = "    - " + c.entry
+			w.push("ada", map[string]string{
+				"waybill.yaml":        strings.Join(rules, "\n"),
+				"infra/other/main.tf": "terraform {\n  backend \"local\" {}\n}\n",
+			})
+			f := w.plan("--changed-since", "origin/main")
+			removed := 0
+			for _, r := range w.firstClaim().Roots {
+				if r.Removed {
+					removed++
+				}
+			}
+			if removed == 0 {
+				t.Fatalf("nothing is taken away: %+v", w.firstClaim())
+			}
+			forged := w.forge(f, func(b *seal.Bundle) { b.Document.Removed = nil })
+			claim := w.firstClaim()
+			claim.Roots = slices.DeleteFunc(claim.Roots, func(r comment.ClaimRoot) bool { return r.Removed })
+			claim.Parts, claim.Fingerprint, claim.Plan = claim.Parts[:len(claim.Roots)], forged, w.sealedFile(f)
+			data, err := json.Marshal(claim)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.editFirstComment(comment.Marker + "\n<!-- waybill:claim " + string(data) + " -->\n")
+			w.approve("bob", forged)
+			w.approve("dan", forged)
+			code, _, words := w.gate("--checkout", w.clone)
+			if c.gate != "" {
+				w.wants("gate", code, 3, words, c.gate)
+				return
+			}
+			w.merge()
+			w.onMain()
+			code, _, words = w.apply()
+			w.wants("apply", code, 3, words, c.apply)
+		})
+	}
 }
 
 // Several jobs plan the workspaces that the first one found.

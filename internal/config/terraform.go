@@ -92,7 +92,7 @@ func (t Terraform) Given(dir, workspace string) map[string]string {
 func (t Terraform) EnvironmentNames() []string {
 	names := []string{DefaultEnvironment}
 	for _, e := range t.Environments {
-		if e.Dir == "**" {
+		if e.Dir == "**" && e.Workspace == "" {
 			names = nil // it takes every root that no later entry takes
 		}
 		names = append(names, e.Name)

@@ -70,8 +70,8 @@ type Applier struct {
 	// the plan that another job applies.
 	after     map[string][]string
 	elsewhere []string
-	whole     []plan.RootRecord // the plan, with the roots of other jobs
-	patterns  []roots.Root      // of waybill.yaml, that name their workspaces by a pattern
+	whole     plan.Document // the plan, with the roots of other jobs
+	patterns  []roots.Root  // of waybill.yaml, that name their workspaces by a pattern
 	// Summaries of the roots, in order.
 	Summaries []summary.Summary
 }
@@ -211,8 +211,7 @@ func (a *Applier) Check(ctx context.Context) error {
 func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, details []string, err error) {
 	r, one := a.r, &a.roots[i]
 	now = one.record
-	at := roots.Root{Dir: now.Dir, Workspace: now.Workspace}
-	if one.tf, one.private, err = r.Tool.Open(r.Top, at, strconv.Itoa(i), one.sources.Variables); err != nil {
+	if one.tf, one.private, err = r.Tool.Open(r.Top, rootOf(now), strconv.Itoa(i), one.sources.Variables); err != nil {
 		return now, nil, err
 	}
 	if now.Terraform, now.Workspace, err = plan.Prepare(ctx, one.tf, one.record.Workspace, r.Tool.Backend); err != nil {
@@ -221,13 +220,10 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Terraform != one.record.Terraform {
 		return now, nil, nil // it might not read the plan
 	}
-	if err := a.everyWorkspace(ctx, i); err != nil {
-		return now, nil, err
-	}
 	if _, err := terraform.PlanState(r.Bundle.Roots[i].Binary); errors.Is(err, terraform.ErrEncrypted) && !r.Encrypted {
 		return now, nil, plan.RefuseEncrypted()
 	}
-	if err := a.holds(one, r.Bundle.Roots[i].Binary); err != nil {
+	if err := outcome.Join(a.everyWorkspace(ctx, i), a.holds(one, r.Bundle.Roots[i].Binary)); err != nil {
 		return now, nil, err
 	}
 	one.file = filepath.Join(one.private, "plan")
@@ -272,6 +268,8 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	}
 	return now, details, nil
 }
+
+func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }
 
 // holds compares what a binary plan holds with the root: its configuration and its
 // backend. It says where the plan leaves variables open.

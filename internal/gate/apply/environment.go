@@ -70,8 +70,11 @@ func (o Order) List(ctx context.Context) (*Result, error) {
 }
 
 func (o Order) environments(ctx context.Context) (m Matrix, err error) {
-	if _, err := o.asker(ctx); err != nil {
+	switch by, err := o.asker(ctx); {
+	case err != nil && by == "":
 		return m, err
+	case err != nil: // the job that applies answers
+		return Matrix{Include: []MatrixJob{{Environment: config.DefaultEnvironment}}}, nil
 	}
 	sites := []*site.Site{o.Site}
 	if o.Site.Pull == nil && o.Site.OnGitHub() && o.Push != nil {

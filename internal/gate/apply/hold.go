@@ -38,7 +38,7 @@ func (a *Applier) hold(ctx context.Context, result *Result) (release func(contex
 	release = func(ctx context.Context) error {
 		kept := slices.DeleteFunc(slices.Clone(holds), func(h comment.Hold) bool {
 			untouched := slices.ContainsFunc(result.Roots, func(r RootResult) bool {
-				return r.State == Untouched && h.Is(r.Dir, r.workspace)
+				return r.State == Untouched && h.Is(r.Dir, r.Workspace)
 			})
 			return untouched && !slices.ContainsFunc(before, func(b comment.Hold) bool { return b.Is(h.Dir, h.Workspace) })
 		})

@@ -46,7 +46,7 @@ func (o Order) asker(ctx context.Context) (string, error) {
 		return "", outcome.Usagef("the comment is not on a pull request")
 	case c.Action != "created":
 		return "", outcome.Refusedf("the comment was %s: only a new one asks for something", c.Action)
-	case !applyLine.MatchString(c.Body) && !c.unlocks():
+	case !applyLine.MatchString(c.Body) && !c.saysUnlock():
 		return "", outcome.Usagef("the comment does not ask for anything: its first line is /apply, or /apply and a fingerprint, or " +
 			"/unlock, or /unlock DIR LOCK")
 	}
@@ -57,7 +57,11 @@ func (o Order) asker(ctx context.Context) (string, error) {
 	if !may {
 		return "", outcome.Refusedf("%s has no write access to %s, so %s was ignored", c.User, o.Site.Repo, strings.Fields(c.Body)[0])
 	}
-	return c.User, nil
+	if c.saysUnlock() && !c.unlocks() {
+		err = outcome.Refusedf("/unlock alone ends the hold of this pull request; /unlock DIR LOCK, or /unlock DIR WORKSPACE LOCK, a lock " +
+			"of terraform, whose id the refused apply names")
+	}
+	return c.User, err
 }
 
 // NotApplied is why nothing was applied although somebody asked for it by a
@@ -87,7 +91,7 @@ func (o Order) answer(by string, err error) error {
 	}
 	told := &NotApplied{By: by, What: "applied", Reason: err}
 	switch {
-	case o.Unlocks():
+	case o.Asked.saysUnlock():
 		told.What = "unlocked"
 	case o.MergeHead != "":
 		told.What = "merged"

@@ -1,12 +1,14 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -23,7 +25,8 @@ func (r *Result) moved() (moved []comment.Moved) {
 		if root.State == Untouched || root.State == Unchanged || root.lineage == "" {
 			continue
 		}
-		m := comment.Moved{Dir: root.Dir, Workspace: root.workspace, Lineage: root.lineage, Serial: root.Serial}
+		m := comment.Moved{Dir: root.Dir, Workspace: cmp.Or(root.Workspace, roots.DefaultWorkspace),
+			Lineage: root.lineage, Serial: root.Serial}
 		if r.Site.Pull != nil {
 			m.By = r.Site.Pull.Number
 		}

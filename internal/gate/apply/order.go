@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
@@ -72,7 +73,7 @@ func All(ctx context.Context, o Order, report func(context.Context, *Result) err
 	by, err := o.asker(ctx)
 	switch {
 	case err != nil:
-		return err
+		return o.answer(by, err)
 	case o.MergeHead != "":
 		return o.answer(by, o.merge(ctx))
 	case o.Unlocks():
@@ -136,7 +137,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	defer kit.Close()
 	applier, guard, err := o.open(ctx, kit, bundle, source)
 	if err == nil {
-		err = applier.follows(whole.Document)
+		err = o.follows(ctx, applier, whole.Document)
 	}
 	if err != nil {
 		return err
@@ -167,6 +168,21 @@ func (o Order) carryOut(ctx context.Context, a *Applier, result *Result, report 
 	result.Record = result.record(o.Job, time.Now())
 	ctx = context.WithoutCancel(ctx)
 	return outcome.Join(result.Failed, report(ctx, result), release(ctx), o.tell(ctx, result))
+}
+
+// follows holds the plan against waybill.yaml, as it is and as it was before the change.
+func (o Order) follows(ctx context.Context, a *Applier, whole plan.Document) error {
+	var base config.Terraform
+	if p := o.Site.Pull; p != nil && p.BaseSHA != "" {
+		branch, err := o.Site.DefaultBranch(ctx)
+		if err == nil && p.BaseRef == branch {
+			base, _, err = o.Site.TerraformAt(ctx, p.BaseSHA)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return a.follows(whole, base)
 }
 
 // open prepares terraform for the plan and compares what needs none.

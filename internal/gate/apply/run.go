@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -29,6 +30,7 @@ const (
 // RootResult is what became of one root.
 type RootResult struct {
 	Dir       string   `json:"dir"`
+	Workspace string   `json:"workspace,omitempty"` // empty is the default one
 	State     string   `json:"state"`
 	Serial    uint64   `json:"serial"`               // of the state afterwards
 	Done      []string `json:"done,omitempty"`       // addresses that were changed
@@ -38,8 +40,10 @@ type RootResult struct {
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
 
-	workspace, lineage string // of the state afterwards; empty where it was not touched
+	lineage string // of the state afterwards; empty where it was not touched
 }
+
+func (r RootResult) name() string { return roots.Root{Dir: r.Dir, Workspace: r.Workspace}.Name() }
 
 // Run applies the plans in their order and stops at the first that fails. What
 // it returns beside an error says how far it came.
@@ -47,7 +51,10 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 	var results []RootResult
 	var failed error
 	for i, root := range a.roots {
-		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched, workspace: root.record.Workspace}
+		result := RootResult{Dir: root.record.Dir, Serial: root.record.Serial, State: Untouched}
+		if root.record.Workspace != roots.DefaultWorkspace {
+			result.Workspace = root.record.Workspace
+		}
 		switch {
 		case failed != nil:
 		case !a.Summaries[i].Changes():
@@ -64,13 +71,14 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 
 // follows refuses a plan whose roots do not stand in the order that waybill.yaml asks
 // for by after: the order is the plan job's word. whole is the plan with the roots that
-// are applied in other environments, perhaps just before.
-func (a *Applier) follows(whole plan.Document) error {
+// are applied in other environments, perhaps just before; base is waybill.yaml before the
+// change.
+func (a *Applier) follows(whole plan.Document, base config.Terraform) error {
 	cfg, err := roots.Config(a.r.Top)
 	if err != nil {
 		return err
 	}
-	a.after, a.whole, a.patterns = make(map[string][]string), whole.Roots, roots.Patterns(cfg)
+	a.after, a.whole, a.patterns = make(map[string][]string), whole, slices.Concat(roots.Patterns(cfg), roots.Patterns(base))
 	for _, r := range cfg.Roots {
 		for _, dir := range r.After {
 			a.after[path.Clean(r.Dir)] = append(a.after[path.Clean(r.Dir)], path.Clean(dir))
@@ -92,8 +100,9 @@ func (a *Applier) follows(whole plan.Document) error {
 	return nil
 }
 
-// everyWorkspace refuses a plan that leaves out a workspace which the backend lists and
-// waybill.yaml names by a pattern: which there are is the plan job's word. The first root
+// everyWorkspace refuses a plan that leaves out a workspace which the backend lists, and
+// which waybill.yaml names by a pattern, or named before the change: which there are is
+// the plan job's word. The first root
 // of a directory asks.
 func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 	dir := a.roots[i].record.Dir
@@ -107,7 +116,8 @@ func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 	}
 	var left []string
 	for _, r := range (roots.Workspaces{dir: names}).Expand(patterns) {
-		if !slices.ContainsFunc(a.whole, func(w plan.RootRecord) bool { return r.Is(w.Dir, w.Workspace) }) {
+		planned := slices.ContainsFunc(a.whole.Roots, func(w plan.RootRecord) bool { return r.Is(w.Dir, w.Workspace) })
+		if !planned && !slices.ContainsFunc(a.whole.Removed, func(w roots.Removed) bool { return r.Is(w.Dir, w.Workspace) }) {
 			left = append(left, r.Name())
 		}
 	}
@@ -274,7 +284,7 @@ func Report(results []RootResult) string {
 	var lines []string
 	broken, unsaved := false, false
 	for _, r := range results {
-		line := r.Dir + ": " + r.State
+		line := r.name() + ": " + r.State
 		if len(r.Done) > 0 {
 			line += fmt.Sprintf(", %d done", len(r.Done))
 		}
@@ -299,7 +309,7 @@ func Report(results []RootResult) string {
 			unsaved = true
 			lines = append(
 				lines, "  the state that could not be saved, sealed: "+r.Kept,
-				"  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.Dir,
+				"  before anything else: age --decrypt -i KEY, then terraform state push, in "+r.name(),
 			)
 		}
 	}

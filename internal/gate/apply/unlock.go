@@ -29,6 +29,12 @@ func (o Order) Unlocks() bool { return o.Asked != nil && o.Asked.unlocks() }
 
 func (c Comment) unlocks() bool { return unlockLine.MatchString(c.Body) }
 
+// saysUnlock reports whether a comment asks for an unlock, perhaps in words that nobody
+// understands.
+func (c *Comment) saysUnlock() bool { return c != nil && unlockWord.MatchString(c.Body) }
+
+var unlockWord = regexp.MustCompile(`\A\s*/unlock(\s|$)`)
+
 // lock is which lock of a state a comment asks to end; no id is the hold of the pull
 // request.
 type lock struct{ dir, workspace, id string }

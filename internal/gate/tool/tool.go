@@ -52,7 +52,8 @@ func (t Tool) Open(top string, at roots.Root, name string, variables []string) (
 	}
 	options := terraform.Options{
 		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
-		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout, PlanUnlocked: t.Unlocked, Versions: t.versions,
+		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout,
+		PlanUnlocked: t.Unlocked, Versions: t.versions,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock

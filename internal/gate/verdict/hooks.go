@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
+	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -113,10 +114,13 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			if is, err := doublestar.Match(h.Dir, record.Dir); h.Dir != "" && (err != nil || !is) {
 				continue
 			}
-			one := HookResult{Name: h.Name, Root: record.Dir, Refuse: h.Refuse}
+			root := roots.Root{Dir: record.Dir, Workspace: record.Workspace}.Name()
+			one := HookResult{Name: h.Name, Root: root, Refuse: h.Refuse}
 			var out string
-			if one.Code, out, err = r.hook(ctx, h, []string{"PLAN=" + file, "ROOT=" + record.Dir, "HOME=" + work}); err != nil {
-				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, record.Dir, secrets.Error(err))
+			if one.Code, out, err = r.hook(ctx, h, []string{
+				"PLAN=" + file, "ROOT=" + record.Dir, "WORKSPACE=" + record.Workspace, "HOME=" + work,
+			}); err != nil {
+				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, root, secrets.Error(err))
 			}
 			out = secrets.Redact(text.Printable(out))
 			if runes := []rune(out); len(runes) > hookOutput {

@@ -316,8 +316,12 @@ func (r Request) workspaces(ctx context.Context) (roots.Workspaces, error) {
 		claim, err = claim.Whole(ctx, r.Registry)
 	}
 	found := make(roots.Workspaces)
-	for _, p := range patterns {
-		found[p.Dir] = nil
+	for _, r := range cfg.Roots { // a pattern of a directory that is gone stays: the plan must say so
+		names := found[r.Dir]
+		if !r.Pattern {
+			names = append(names, r.Workspace)
+		}
+		found[r.Dir] = names
 	}
 	for _, c := range claim.Roots {
 		found[c.Dir] = append(found[c.Dir], c.Workspace)
@@ -334,10 +338,10 @@ func whole(claim comment.Claim, touched *roots.Selection) error {
 	if touched == nil {
 		return nil
 	}
-	named := func(dir, workspace string) bool {
+	named := func(dir, workspace string, removed bool) bool {
 		return slices.ContainsFunc(claim.Roots, func(r comment.ClaimRoot) bool {
 			// The directory to the letter: rules are found by it.
-			return r.Dir == dir && roots.Root{Dir: dir, Workspace: r.Workspace}.Is(dir, workspace)
+			return r.Dir == dir && r.Removed == removed && roots.Root{Dir: dir, Workspace: r.Workspace}.Is(dir, workspace)
 		})
 	}
 	waits := func(r roots.Root) bool {
@@ -346,13 +350,14 @@ func whole(claim comment.Claim, touched *roots.Selection) error {
 	}
 	var missing []string
 	for _, r := range touched.Roots {
-		if !named(r.Dir, r.Workspace) && !waits(r) {
-			missing = append(missing, fmt.Sprintf("%s is touched, and the plan does not name it", r.Dir))
+		if !named(r.Dir, r.Workspace, false) && !waits(r) {
+			missing = append(missing, fmt.Sprintf("%s is touched, and the plan does not name it", r.Name()))
 		}
 	}
 	for _, r := range touched.Removed {
-		if !named(r.Dir, r.Workspace) {
-			missing = append(missing, fmt.Sprintf("%s is taken away, and the plan does not say so", r.Dir))
+		if !named(r.Dir, r.Workspace, true) {
+			name := roots.Root{Dir: r.Dir, Workspace: r.Workspace}.Name()
+			missing = append(missing, name+" is taken away, and the plan does not say so")
 		}
 	}
 	if len(missing) > 0 {
