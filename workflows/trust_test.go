@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 	"github.com/waybill-dev/waybill/workflows"
 )
 
@@ -107,6 +108,54 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 	}
 	if len(seen) != 5 {
 		t.Errorf("looked at %v only", seen)
+	}
+}
+
+// withheld are the inputs of build that an application does not choose in
+// deliver.yml, and why.
+var withheld = map[string]string{
+	"check": "builds nothing", "join": "the job join", "oci_layout": "the job preview", "archive": "pushes nothing",
+	"archive_format": "pushes nothing", "load": "pushes nothing", "metadata": "a file that no later job sees",
+	"secret": "files and variables of the runner; build_secrets has values", "ssh": "the runner has no agent",
+	"network": "the network of the builder", "allow": "what reaches the builder",
+}
+
+// Whatever build can, an application can ask of deliver.yml, but what is withheld.
+// A pull request is built in the same way.
+func TestBuildGetsEveryInput(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]map[string]string{}
+	for _, job := range []string{"build", "preview"} {
+		for _, step := range w.Jobs[job].Steps {
+			if strings.Contains(step.Uses, "/actions/build@") {
+				given[job] = step.With
+			}
+		}
+	}
+	action, err := os.ReadFile(filepath.Join(tooltest.Root(t), "actions", "build", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var build struct{ Inputs map[string]any }
+	if err := yaml.Unmarshal(action, &build); err != nil {
+		t.Fatal(err)
+	}
+	for name := range build.Inputs {
+		if (given["build"][name] != "") == (withheld[name] != "") {
+			t.Errorf("build gets %s: %q, which is withheld: %q", name, given["build"][name], withheld[name])
+		}
+	}
+	for name, value := range given["build"] {
+		other := given["preview"][name]
+		ofBuild := name == "image" || name == "platform" || strings.HasPrefix(name, "registry_") || slices.Contains(
+			[]string{"cache", "cache_to", "secret_values", "binaries", "builder", "create_repository"}, name)
+		if value != other && !ofBuild {
+			t.Errorf("%s is %q in build and %q in preview", name, value, other)
+		}
 	}
 }
 
