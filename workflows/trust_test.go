@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 	"github.com/waybill-dev/waybill/workflows"
 )
 
@@ -107,6 +109,54 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 	}
 	if len(seen) != 5 {
 		t.Errorf("looked at %v only", seen)
+	}
+}
+
+// withheld are the inputs of build that an application does not choose in
+// deliver.yml, and why.
+var withheld = map[string]string{
+	"check": "builds nothing", "join": "the job join", "oci_layout": "the job preview", "archive": "pushes nothing",
+	"archive_format": "pushes nothing", "load": "pushes nothing", "metadata": "a file that no later job sees",
+	"secret": "files and variables of the runner; build_secrets has values", "ssh": "the runner has no agent",
+	"network": "the network of the builder", "allow": "what reaches the builder",
+}
+
+// Whatever build can, an application can ask of deliver.yml, but what is withheld.
+// A pull request is built in the same way.
+func TestBuildGetsEveryInput(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]map[string]string{}
+	for _, job := range []string{"build", "preview"} {
+		for _, step := range w.Jobs[job].Steps {
+			if strings.Contains(step.Uses, "/actions/build@") {
+				given[job] = step.With
+			}
+		}
+	}
+	action, err := os.ReadFile(filepath.Join(tooltest.Root(t), "actions", "build", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var build struct{ Inputs map[string]any }
+	if err := yaml.Unmarshal(action, &build); err != nil {
+		t.Fatal(err)
+	}
+	for name := range build.Inputs {
+		if (given["build"][name] != "") == (withheld[name] != "") {
+			t.Errorf("build gets %s: %q, which is withheld: %q", name, given["build"][name], withheld[name])
+		}
+	}
+	for name, value := range given["build"] {
+		other := given["preview"][name]
+		ofBuild := name == "image" || name == "platform" || strings.HasPrefix(name, "registry_") || slices.Contains(
+			[]string{"cache", "cache_to", "secret_values", "binaries", "builder", "create_repository"}, name)
+		if value != other && !ofBuild {
+			t.Errorf("%s is %q in build and %q in preview", name, value, other)
+		}
 	}
 }
 
@@ -220,6 +270,52 @@ func TestRunners(t *testing.T) {
 		got, _ := os.ReadFile(output)
 		if string(got) != c.want || (err == nil) != (c.want != "") {
 			t.Errorf("%s, %q: %v\n%s\nwant\n%s", c.runners, c.platforms, err, got, c.want)
+		}
+	}
+}
+
+// Toolchains are those of the runner, by version; one that is not there is said
+// with those that are.
+func TestToolchains(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	script := ""
+	for _, step := range w.Jobs["test"].Steps {
+		if strings.Contains(step.Run, "RUNNER_TOOL_CACHE") {
+			script = step.Run
+		}
+	}
+	cache := t.TempDir()
+	for _, dir := range []string{
+		"node/20.18.2", "node/22.9.1", "node/22.13.1", "node/220.1.1", "Python/3.12.8", "Python/3.1.0", "go/1.24.13", "java21", "java17",
+	} {
+		if err := os.MkdirAll(filepath.Join(cache, dir, "x64", "bin"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ asked, path, env, says string }{
+		{"node=22\n\npython=3.12\ngo=1.24\n", "node/22.13.1 Python/3.12.8 go/1.24.13", "", ""},
+		{"node=22.9.1", "node/22.9.1", "", ""}, {"java=21", "java21", "JAVA_HOME=" + cache + "/java21/x64\n", ""},
+		{"node=18", "", "", "this runner has no node 18, but 20.18.2 22.9.1 22.13.1 220.1.1: name one of them"},
+		{"python=3", "Python/3.12.8", "", ""}, {"java=11", "", "", "this runner has no java 11, but 17 21: name one"},
+		{"go=1.2", "", "", "this runner has no go 1.2, but 1.24.13"}, {"rust=1", "", "", "is not node, python, go or java"},
+		{"node=../../etc", "", "", "is not node"}, {"node=22;id", "", "", "is not node"}, {"node", "", "", "is not node"},
+	} {
+		dir := t.TempDir()
+		var out bytes.Buffer
+		err := process.Command{Path: "bash", Args: []string{"-eo", "pipefail", "-c", script}, Dir: dir, Stdout: &out, Env: []string{
+			"PATH=/usr/bin:/bin", "TOOLCHAINS=" + c.asked, "RUNNER_TOOL_CACHE=" + cache, "RUNNER_ARCH=X64", "GITHUB_PATH=" + dir + "/path",
+			"GITHUB_ENV=" + dir + "/env", "JAVA_HOME_21_X64=" + cache + "/java21/x64", "JAVA_HOME_17_X64=" + cache + "/java17/x64",
+		}}.Run(t.Context())
+		path, _ := os.ReadFile(dir + "/path")
+		env, _ := os.ReadFile(dir + "/env")
+		got := strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(string(path), cache+"/", "")), "/x64/bin", "")
+		if (err == nil) != (c.says == "") || !strings.Contains(out.String(), c.says) ||
+			c.says == "" && (strings.Join(strings.Fields(got), " ") != c.path || string(env) != c.env) {
+			t.Errorf("%q: %v, path %q, env %q: %s", c.asked, err, got, env, out.String())
 		}
 	}
 }

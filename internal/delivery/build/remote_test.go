@@ -123,6 +123,12 @@ func testRemote(t *testing.T, l *lab) {
 	if result.Build.Digest != through.Build.Digest || result.Build.Digest == "" {
 		t.Errorf("the daemon pushed %s, and through this machine it is %s", result.Build.Digest, through.Build.Digest)
 	}
+	order.Compression, local.Compression = build.Compression{Zstd: true}, build.Compression{Zstd: true}
+	order.Plain, local.Plain, order.Platforms, local.Platforms = true, true, []build.Platform{arm64}, []build.Platform{arm64}
+	if a, b := deliver(t, client, engine, order), deliver(t, l.client, l.buildkit, local); a.Build.Digest != b.Build.Digest ||
+		a.Build.Digest != a.Build.Platforms["linux/arm64"] {
+		t.Errorf("plain it is %s, and through this machine %s", a.Build.Digest, b.Build.Digest)
+	}
 	if len(result.Build.BaseImages) != 1 || len(result.Steps) == 0 || result.Images[0].Size < layerSize {
 		t.Errorf("the record says less: %+v", result)
 	}
