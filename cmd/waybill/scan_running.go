@@ -20,7 +20,9 @@ func runRunning(ctx context.Context, call *cli.Call, in options.Scan) (views.Sca
 		return views.Scanned{}, outcome.Usagef("--running scans what the config repository names: give no image beside it")
 	}
 	access := connect.Access{
-		Call: call, Repository: in.Repository, GitHub: in.GitHub, Registry: in.Registry, WorkingDirectory: true,
+		Call: call, Repository: in.Repository, GitHub: in.GitHub, Registry: in.Registry,
+		Sigstore:         options.Sigstore{TrustedRoot: in.TrustedRoot},
+		WorkingDirectory: true,
 	}
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
@@ -28,11 +30,12 @@ func runRunning(ctx context.Context, call *cli.Call, in options.Scan) (views.Sca
 	}
 	report, err := running.Look(ctx, repo, running.Request{
 		Branch: branch, App: in.App, Now: time.Now(),
-		Scan: func(ctx context.Context, image imageref.Ref) (evidence.ScanReport, error) {
+		Scan: func(ctx context.Context, image imageref.Ref, host string) (evidence.ScanReport, error) {
 			o := scan.Options{Image: image, Registry: image.Registry(), Now: time.Now, Secrets: evidence.Stance(in.Secrets)}
-			result, err := scanImage(ctx, call, in, access.RegistryClient(image.Registry()), o)
+			result, err := scanImage(ctx, call, in, access.RegistryClient(host), o)
 			return result.Report, err
 		},
+		Bases: access.MovedBases, Say: call.Sayf,
 	})
 	if err != nil {
 		return views.Scanned{}, err

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/collect"
+	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -69,6 +70,35 @@ func (a Access) Waybill(ctx context.Context, q Question) (evidence.Waybill, erro
 		return evidence.Waybill{}, err
 	}
 	return waybill, nil
+}
+
+// MovedBases are the base images of an image whose names stand for other images by now,
+// as its provenance by a signer of the policy says. One that cannot be asked for is
+// left out.
+func (a Access) MovedBases(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) ([]running.Base, error) {
+	policy.Server, policy.Require = a.Call.Env(contract.EnvGitHubServer), []evidence.Kind{evidence.Provenance}
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot, Keys: keys, Trusts: policy.Trusts})
+	if err != nil {
+		return nil, err
+	}
+	client := a.RegistryClient(image.Registry())
+	waybill, err := collect.Verify(
+		ctx, collect.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now(),
+	)
+	if err != nil {
+		return nil, err
+	}
+	var moved []running.Base
+	for _, base := range waybill.BaseImages {
+		now, err := client.Resolve(ctx, base.Name)
+		if err != nil || now.Digest() == base.Digest {
+			continue
+		}
+		if was, err := imageref.Parse(now.Repository() + "@" + base.Digest); err == nil {
+			moved = append(moved, running.Base{Name: base.Name, Was: was, Now: now})
+		}
+	}
+	return moved, ctx.Err()
 }
 
 // CacheDir is where Waybill keeps what it can fetch again. In Actions that is

@@ -107,7 +107,7 @@ var scan = Command{
 			Name: "offline", Type: Bool, Default: "false",
 			Doc: "Whether to use the cached database without asking the registry for a newer one.",
 		},
-		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputToken,
+		inputTrustedRoot, inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{

@@ -54,9 +54,9 @@ type Record struct {
 
 // Sigstore are inputs that commands share. A command may take a part of them.
 type Sigstore struct {
+	TrustedRoot    string `input:"trusted_root"`
 	SigningConfig  string `input:"signing_config"`
 	AllowPublicLog bool   `input:"allow_public_log"`
-	TrustedRoot    string `input:"trusted_root"`
 }
 
 // Registry are inputs that commands share. A command may take a part of them.
@@ -222,6 +222,7 @@ type Scan struct {
 	Format           Format        `input:"format"`
 	Repository
 	GitHub
+	Sigstore
 	Registry
 }
 

@@ -134,6 +134,7 @@ func (a App) table(limit int) string {
 		}
 		out.WriteString(row)
 	}
+	out.WriteString(a.advice())
 	for _, n := range a.Notes[:min(len(a.Notes), maxNotes)] {
 		out.WriteString("\n- " + markdown.Text(text.Line(text.Cut(n, 500, "…"))) + "\n")
 	}

@@ -28,8 +28,12 @@ type Request struct {
 	Branch string
 	App    string // empty is all
 	Now    time.Time
-	// Scan looks at an image as it is today.
-	Scan func(ctx context.Context, image imageref.Ref) (evidence.ScanReport, error)
+	// Scan looks at an image as it is today. The job's password is for host.
+	Scan func(ctx context.Context, image imageref.Ref, host string) (evidence.ScanReport, error)
+	// Bases are the base images of an image that have changed since it was built, as
+	// its provenance by a signer of the policy names them; keys are those of waybill.yaml.
+	Bases func(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) ([]Base, error)
+	Say   func(format string, args ...any)
 }
 
 // Report is what was found, by application.
@@ -47,6 +51,7 @@ type App struct {
 	Images   []Image           `json:"images"`
 	Findings []Finding         `json:"findings"`           // that its policy would refuse, worst first
 	Notes    []string          `json:"notes,omitempty"`    // secrets, and distributions that ended
+	Rebuilds []Rebuild         `json:"rebuilds,omitempty"` // what building again would fix
 	Problems []string          `json:"problems,omitempty"` // why something of it is not known
 	Issue    *github.KeptIssue `json:"issue,omitempty"`
 
@@ -108,6 +113,7 @@ type look struct {
 
 func (l look) app(ctx context.Context, app config.App) App {
 	found := App{App: app.Name, Source: app.Source, Images: []Image{}, Findings: []Finding{}}
+	used := make(map[imageref.Ref]*evidence.Policy) // by which the image was judged first
 	for _, env := range app.Environments {
 		place, err := history.Read(l.tip.Files, app, env)
 		switch {
@@ -120,21 +126,36 @@ func (l look) app(ctx context.Context, app config.App) App {
 		case !history.Runs(place.Ref):
 			continue
 		}
-		s, ok := l.known[place.Ref]
-		if !ok {
-			s.report, s.err = l.Scan(ctx, place.Ref)
-			l.known[place.Ref] = s
-		}
+		s := l.scan(ctx, place.Ref, place.Ref.Registry())
 		if s.err != nil {
 			found.problem("%s: scan %s: %v", env, place.Ref.Short(), s.err)
 			continue
 		}
-		found.add(env, place.Ref, s.report, l.tip.Config.PolicyFor(app, env), l.Now)
+		policy := l.tip.Config.PolicyFor(app, env)
+		found.add(env, place.Ref, s.report, policy, l.Now)
+		if used[place.Ref] == nil {
+			used[place.Ref] = &policy
+		}
+	}
+	for _, image := range found.Images {
+		if len(found.Findings) > 0 {
+			l.rebuilds(ctx, &found, image.Image, *used[image.Image])
+		}
 	}
 	slices.SortStableFunc(found.Findings, func(a, b Finding) int {
 		return slices.Index(evidence.Severities(), a.Severity) - slices.Index(evidence.Severities(), b.Severity)
 	})
 	return found
+}
+
+// scan scans each image once.
+func (l look) scan(ctx context.Context, image imageref.Ref, host string) scanned {
+	s, ok := l.known[image]
+	if !ok {
+		s.report, s.err = l.Scan(ctx, image, host)
+		l.known[image] = s
+	}
+	return s
 }
 
 func (a *App) problem(format string, args ...any) {

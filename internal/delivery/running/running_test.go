@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -39,7 +41,8 @@ func TestLook(t *testing.T) {
 		scans := make(map[imageref.Ref]int)
 		got, err := running.Look(t.Context(), r, running.Request{
 			Branch: "main", Now: r.Clock.Now(),
-			Scan: func(_ context.Context, image imageref.Ref) (evidence.ScanReport, error) {
+			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) { return nil, nil },
+			Scan: func(_ context.Context, image imageref.Ref, _ string) (evidence.ScanReport, error) {
 				scans[image]++
 				switch image {
 				case demo(1):
@@ -90,6 +93,66 @@ func TestLook(t *testing.T) {
 		if text := got.Markdown(); !strings.Contains(text, "1 critical, 1 high, 2 notes") ||
 			!strings.Contains(text, "1 place not scanned") {
 			t.Errorf("the report says\n%s", text)
+		}
+	})
+}
+
+// What a newer base image would fix by itself is said, and nothing else of it.
+func TestRebuilds(t *testing.T) {
+	t.Parallel()
+	configrepotest.Both(t, configrepotest.Files("demo-api"), func(t *testing.T, r *configrepotest.Repo) {
+		r.Deploy(t, "main", "dev", "demo-api", demo(1))
+		r.Deploy(t, "main", "prod", "demo-api", demo(1))
+		was, now, gone := evidencetest.Ref("base", 1), evidencetest.Ref("base", 2), evidencetest.Ref("base", 3)
+		finding := func(id, name string) evidence.Finding {
+			return evidence.Finding{ID: id, Package: name, Version: "3.0", FixedVersion: "3.1", Severity: evidence.Critical}
+		}
+		fromBase, stays, own := finding("CVE-1", "openssl"), finding("CVE-2", "openssl"), finding("CVE-3", "left-pad")
+		base := func(findings ...evidence.Finding) evidence.ScanReport {
+			report := report(findings...)
+			report.Platforms[0].Packages = []evidence.Package{{Name: "openssl", Version: "3.0"}}
+			return report
+		}
+		var said, asked []string
+		got, err := running.Look(t.Context(), r, running.Request{
+			Branch: "main", Now: r.Clock.Now(), Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+			Scan: func(_ context.Context, image imageref.Ref, host string) (evidence.ScanReport, error) {
+				asked = append(asked, image.Short()+" with the login of "+host)
+				switch image {
+				case demo(1):
+					return report(fromBase, stays, own), nil
+				case was:
+					return base(fromBase, stays), nil
+				case now:
+					return base(stays), nil
+				}
+				return evidence.ScanReport{}, errors.New("it is gone")
+			},
+			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) {
+				return []running.Base{{Name: "alpine:3.22", Was: was, Now: now}, {Name: "golang:1.26", Was: gone, Now: now}}, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []running.Rebuild{{Base: "alpine:3.22", Was: was.Digest(), Now: now.Digest(), Fixes: []string{"CVE-1 openssl"}}}
+		if diff := cmp.Diff(want, got.Apps[0].Rebuilds); diff != "" {
+			t.Error(diff)
+		}
+		if text := got.Apps[0].Body(10000); !strings.Contains(text, "Built again, on today's `alpine:3.22`") ||
+			!strings.Contains(text, "it loses 1 finding: CVE\\-1 openssl") && !strings.Contains(text, "it loses 1 finding: CVE-1 openssl") {
+			t.Errorf("the issue says\n%s", text)
+		}
+		if len(said) != 1 || !strings.Contains(said[0], "base image golang:1.26 was not compared with today's: it is gone") {
+			t.Errorf("said %q", said)
+		}
+		for _, line := range asked {
+			if !strings.HasSuffix(line, "of "+demo(1).Registry()) {
+				t.Errorf("scanned %s", line)
+			}
+		}
+		if err := got.Broken(); err != nil {
+			t.Errorf("a base image that is gone is no trouble: %v", err)
 		}
 	})
 }
