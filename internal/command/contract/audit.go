@@ -37,8 +37,12 @@ var auditCommand = Command{
 		{
 			Name: "signer", Type: String, LocalOnly: true, Placeholder: "IDENTITY",
 			Doc: "To verify: who must have signed the audit keyless, such as " +
-				"https://github.com/acme/config/.github/workflows/audit.yml@refs/heads/main. Empty accepts every identity of the trusted root " +
-				"and says which it is.",
+				"https://github.com/acme/config/.github/workflows/audit.yml@refs/heads/main. It or {key} is needed, except with {any_signer}.",
+		},
+		{
+			Name: "any_signer", Type: Bool, Default: "false", LocalOnly: true,
+			Doc: "To verify: whether anybody whom the trusted root certifies may have signed. The public Sigstore certifies everybody, so " +
+				"this proves that nothing was changed since, and not who wrote it.",
 		},
 		{
 			Name: "status_context", Type: String, Default: "waybill/check", Placeholder: "NAME",

@@ -424,6 +424,7 @@ type Audit struct {
 	TerraformRecord []string `input:"terraform_record"`
 	Key             string   `input:"key"`
 	Signer          string   `input:"signer"`
+	AnySigner       bool     `input:"any_signer"`
 	StatusContext   string   `input:"status_context"`
 	Format          Format   `input:"format"`
 	Repository

@@ -15,8 +15,9 @@ func Audit(in options.Audit, r audit.Verified) show.View {
 	doc := r.Document
 	v := show.View{Text: r.Text(), Outputs: map[string]string{"archive": in.Output, "gaps": show.JSON(doc.Gaps)}}
 	v.Linef("signed   by %s", r.Signer.Name())
-	if in.Action == options.ActionVerify && in.Signer == "" && r.Signer.Key == "" {
-		v.Linef("note     anybody whom the trusted root certifies may have signed: --signer %s accepts this signer alone", r.Signer.Name())
+	if in.AnySigner && r.Signer.Key == "" {
+		v.Linef("note     nobody said who must have signed, so this does not say who wrote the audit: --signer %s accepts this signer alone",
+			r.Signer.Name())
 	}
 	for _, note := range r.Notes {
 		v.Linef("note     %s", note)
@@ -28,6 +29,10 @@ func Audit(in options.Audit, r audit.Verified) show.View {
 		v.Verdict = outcome.Refusedf("the audit does not hold: %s", strings.Join(r.Problems, "; "))
 		return v
 	}
-	v.Linef("verified %s and %s", text.Count(len(doc.Deployments), "deployment"), text.Count(r.Bundles, "signed record"))
+	holds := "verified"
+	if in.AnySigner {
+		holds = "intact  "
+	}
+	v.Linef("%s %s and %s", holds, text.Count(len(doc.Deployments), "deployment"), text.Count(r.Bundles, "signed record"))
 	return v
 }

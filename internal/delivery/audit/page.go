@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"html/template"
 	"strings"
 
@@ -17,6 +18,11 @@ var pageTemplate string
 func (doc Document) page() ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{
 		"stamp": text.Time, "style": status.Style, "by": Deployment.by,
+		// In one form, whether it comes from a record or from audit.json, which indents it.
+		"json": func(v json.RawMessage) (string, error) {
+			data, err := json.MarshalIndent(v, "", "  ")
+			return string(data), err
+		},
 		"link": func(url string) string {
 			if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
 				return ""
