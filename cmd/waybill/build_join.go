@@ -31,6 +31,9 @@ func joinBuilds(ctx context.Context, call *cli.Call, in options.Build) (build.Re
 	if err := o.Parse(build.Texts{Images: in.Image, Platforms: in.Platform}, call.Getenv); err != nil {
 		return build.Result{}, err
 	}
-	client := connect.Access{Call: call, Registry: in.Registry}.RegistryClient(o.Repository.RegistryStr())
-	return build.Join(ctx, client, o, records)
+	access := connect.Access{Call: call, Registry: in.Registry}
+	if err := makeRepositories(ctx, access, in, o); err != nil {
+		return build.Result{}, err
+	}
+	return build.Join(ctx, access.RegistryClient(o.Repository.RegistryStr()), o, records)
 }

@@ -30,8 +30,8 @@ func images(recipes []string) (list []image) {
 			continue
 		}
 		name := word
-		if name == "" && dir != "." {
-			name = path.Base(dir)
+		if at := calledAfter(dir); name == "" && at != "." {
+			name = path.Base(at)
 		}
 		if slices.ContainsFunc(list, func(i image) bool { return i.name == named(name) }) {
 			name = path.Join(dir, word)
@@ -41,6 +41,15 @@ func images(recipes []string) (list []image) {
 		}
 	}
 	return list
+}
+
+// calledAfter is the directory after which an image is called: the one above src or
+// docker, which say nothing of it.
+func calledAfter(dir string) string {
+	for slices.Contains(ofBuilds, path.Base(dir)) && dir != "." || slices.Contains([]string{"src", "app"}, path.Base(dir)) {
+		dir = path.Dir(dir)
+	}
+	return dir
 }
 
 // wordOf is what the name of a Dockerfile says: api of Dockerfile.api and of

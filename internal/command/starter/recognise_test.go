@@ -162,6 +162,9 @@ func TestSeveralImages(t *testing.T) {
 		"the top and one below": {"Dockerfile worker/Containerfile worker/requirements.txt",
 			"app: x\nimage: ghcr.io/acme/x\ncontext: .\npaths: .|:!*.md|:!docs\n" +
 				"app: x-worker\nimage: ghcr.io/acme/x-worker\ncontext: worker\npaths: worker|.github/workflows/\n"},
+		"directories that say nothing": {"docker/Dockerfile services/cart/src/Dockerfile",
+			"app: x\nimage: ghcr.io/acme/x\nfile: docker/Dockerfile\npaths: .|:!*.md|:!docs\n" +
+				"app: x-cart\nimage: ghcr.io/acme/x-cart\nfile: services/cart/src/Dockerfile\npaths: .|:!*.md|:!docs\n"},
 		"one name twice": {"a/api/Dockerfile b/api/Dockerfile",
 			api + "file: a/api/Dockerfile\npaths: .|:!*.md|:!docs\n" +
 				"app: x-b-api\nimage: ghcr.io/acme/x-b-api\nfile: b/api/Dockerfile\npaths: .|:!*.md|:!docs\n"},
