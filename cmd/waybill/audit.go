@@ -53,7 +53,9 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	verified, err := audit.Verify(ctx, archive, audit.Trust{TrustedRoot: in.TrustedRoot, Keys: keys, Version: request.Version})
+	verified, err := audit.Verify(ctx, archive, audit.Trust{
+		TrustedRoot: in.TrustedRoot, Keys: keys, AnySigner: len(keys) == 0, Version: request.Version,
+	})
 	if err != nil {
 		return audit.Verified{}, err
 	}
@@ -64,15 +66,7 @@ func verifyAudit(ctx context.Context, in options.Audit) (audit.Verified, error) 
 	if in.Archive == "" {
 		return audit.Verified{}, outcome.Usagef("which audit? waybill audit verify ARCHIVE")
 	}
-	if in.Key == "" && in.Signer == "" && !in.AnySigner {
-		return audit.Verified{}, outcome.Usagef("who must have signed %s? Give --signer, such as "+
-			"https://github.com/OWNER/CONFIG/.github/workflows/audit.yml@refs/heads/main, or --key: anybody can sign an audit keyless. "+
-			"--any-signer accepts everybody, and verifies that nothing was changed since", in.Archive)
-	}
-	if in.AnySigner && (in.Key != "" || in.Signer != "") {
-		return audit.Verified{}, outcome.Usagef("--any-signer accepts everybody, and --key or --signer one alone: give one of them")
-	}
-	trust := audit.Trust{TrustedRoot: in.TrustedRoot, Signer: in.Signer, Version: cli.Version()}
+	trust := audit.Trust{TrustedRoot: in.TrustedRoot, Signer: in.Signer, AnySigner: in.AnySigner, Version: cli.Version()}
 	if in.Key != "" {
 		public, err := os.ReadFile(in.Key)
 		if err != nil {

@@ -31,7 +31,7 @@ func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]prom
 	result, err := promoter.Run(ctx, promote.Request{
 		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run, Shard: shard,
 	})
-	access.Notify(ctx, repo, branch, connect.Promoted(result, run)...)
+	access.Notify(ctx, repo, branch, append(connect.Promoted(result, run), access.NewlyRefused(ctx, repo, branch, result, run)...)...)
 	if access.RecordArtifacts = in.RecordArtifacts; in.RecordDeployments {
 		access.RecordDeployments(ctx, repo, branch, run, result)
 	}

@@ -2,15 +2,20 @@ package connect
 
 import (
 	"context"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/bump"
 	"github.com/waybill-dev/waybill/internal/delivery/desk"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/notice"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/webhook"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -33,8 +38,8 @@ func Bumped(req bump.Request, r bump.Result, err error) (events []notice.Event) 
 	return []notice.Event{e}
 }
 
-// Promoted is what is told of promotions. A refusal is found again every hour, so it
-// is told by the check of the pull request alone.
+// Promoted is what is told of promotions that were made. Refusals are found again every
+// hour: NewlyRefused tells those.
 func Promoted(list []promote.Promotion, run string) (events []notice.Event) {
 	for _, p := range list {
 		e := notice.Event{
@@ -95,12 +100,8 @@ func (a Access) Notify(ctx context.Context, repo ConfigRepository, rev string, e
 	if len(events) == 0 {
 		return
 	}
-	data, err := repo.File(ctx, rev, config.FileName)
-	if err != nil {
-		return
-	}
-	cfg, err := config.Parse(config.FileName, data)
-	if err != nil || len(cfg.Notify) == 0 {
+	listeners := listenersOf(ctx, repo, rev)
+	if len(listeners) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, notifyWithin)
@@ -109,12 +110,87 @@ func (a Access) Notify(ctx context.Context, repo ConfigRepository, rev string, e
 		if e.Repository, e.Path = repo.Title(a.Dir), repo.Path; repo.HasForge() {
 			e.Repository = repo.GitHub.String()
 		}
-		for _, to := range cfg.Notify {
+		for _, to := range listeners {
 			if to.Wants(e.Event, e.Env) {
 				a.tell(ctx, to, e)
 			}
 		}
 	}
+}
+
+// listenersOf are those whom waybill.yaml at rev names; none where it cannot be read.
+func listenersOf(ctx context.Context, repo ConfigRepository, rev string) []config.Notify {
+	data, err := repo.File(ctx, rev, config.FileName)
+	if err != nil {
+		return nil
+	}
+	cfg, err := config.Parse(config.FileName, data)
+	if err != nil {
+		return nil
+	}
+	return cfg.Notify
+}
+
+// toldStatus begins the name of the commit status that remembers who was told.
+const toldStatus = "waybill/told/"
+
+// NewlyRefused is what is told of promotions that were refused: once for a digest and the
+// rules against it. A status on the commit that brought the digest remembers that. Where
+// it cannot be read or set, nobody is told, so that nobody is told every hour.
+func (a Access) NewlyRefused(
+	ctx context.Context, repo ConfigRepository, rev string, list []promote.Promotion, run string,
+) (events []notice.Event) {
+	listeners := listenersOf(ctx, repo, rev)
+	for _, p := range list {
+		wanted := func(to config.Notify) bool { return to.Wants(config.EventRefused, p.To) }
+		if p.State != promote.Refused || !repo.HasForge() || !slices.ContainsFunc(listeners, wanted) {
+			continue
+		}
+		fresh, err := remember(ctx, repo, rev, p, run)
+		if err != nil {
+			a.Call.Sayf("note     nobody was told that %s is refused in %s: %v", p.App, p.To, err)
+		}
+		if fresh && err == nil {
+			events = append(events, notice.Event{
+				Event: config.EventRefused, App: p.App, Env: p.To, Image: p.Image, Previous: p.Previous, Pull: p.Number, URL: run,
+				Reason: p.Reason,
+			})
+		}
+	}
+	return events
+}
+
+// remember reports whether a refusal was not told yet, and keeps that it is from now on.
+func remember(ctx context.Context, repo ConfigRepository, rev string, p promote.Promotion, run string) (fresh bool, err error) {
+	tip, err := history.ReadTip(ctx, repo, rev)
+	if err != nil {
+		return false, err
+	}
+	app, err := tip.Config.App(p.App)
+	if err != nil {
+		return false, err
+	}
+	came, found, err := history.Find(ctx, repo, history.Where{Rev: tip.Commit, App: app, Env: p.From}, p.Image)
+	if err != nil || !found {
+		return false, err
+	}
+	var against []string
+	for _, r := range p.Decision.Reasons {
+		if r.State == evidence.Refused {
+			against = append(against, r.Rule)
+		}
+	}
+	told := github.Status{
+		Context: toldStatus + path.Join(repo.Path, p.To, p.App), State: "success", TargetURL: run,
+		Description: "told that " + p.To + " refuses it: " + strings.Join(against, ", "),
+	}
+	statuses, err := repo.API.Statuses(ctx, repo.GitHub, came.Commit)
+	if err != nil || slices.ContainsFunc(statuses, func(s github.Status) bool {
+		return s.Context == told.Context && s.Description == told.Description
+	}) {
+		return false, err
+	}
+	return true, repo.API.SetStatus(ctx, repo.GitHub, came.Commit, told)
 }
 
 func (a Access) tell(ctx context.Context, to config.Notify, e notice.Event) {

@@ -23,7 +23,8 @@ import (
 type Trust struct {
 	TrustedRoot string
 	Keys        [][]byte // public keys, PEM, of who may sign an audit
-	Signer      string   // identity that must have signed the audit; empty is anybody's
+	Signer      string   // identity that must have signed the audit
+	AnySigner   bool     // whether anybody may have signed it, in place of Signer and Keys
 	Version     string   // of Waybill: a page by another one is not compared
 }
 
@@ -37,9 +38,26 @@ type Verified struct {
 	Notes    []string        `json:"notes,omitempty"`
 }
 
+// check asks who must have signed: anybody can sign an audit keyless.
+func (t Trust) check() error {
+	named := len(t.Keys) > 0 || t.Signer != ""
+	switch {
+	case !named && !t.AnySigner:
+		return outcome.Usagef("who must have signed the audit? Give --signer, such as " +
+			"https://github.com/OWNER/CONFIG/.github/workflows/audit.yml@refs/heads/main, or --key: anybody can sign one keyless. " +
+			"--any-signer accepts everybody, and verifies that nothing was changed since")
+	case named && t.AnySigner:
+		return outcome.Usagef("--any-signer accepts everybody, and --key or --signer one alone: give one of them")
+	}
+	return nil
+}
+
 // Verify verifies the archive's signature, every bundle in it, and that the document says
 // what they say. It asks nobody but the trusted root.
 func Verify(ctx context.Context, a *Archive, trust Trust) (Verified, error) {
+	if err := trust.check(); err != nil {
+		return Verified{}, err
+	}
 	v := verification{archive: a, used: map[string]bool{documentFile: true, pageFile: true, signatureFile: true}}
 	if err := v.signature(trust); err != nil {
 		return Verified{}, err

@@ -48,13 +48,16 @@ func TestChartsOfNoApplication(t *testing.T) {
 			"platform/x/templates/y.yaml": "{{ with .Values.image }}\n" + pod("{{ . }}") + "{{ end }}\n", "platform/x/prod.yaml": "image: " + evil + "\n",
 		}, []string{"ghcr.io/attacker/x"}},
 		"an image in a part": {deployed("{}"), map[string]string{
-			"platform/x/charts/y/Chart.yaml": "apiVersion: v2\nname: y\nversion: 0.1.0\n", "platform/x/charts/y/templates/y.yaml": pod(evil),
+			"platform/x/charts/y/Chart.yaml":       "apiVersion: v2\nname: y\nversion: 0.1.0\n",
+			"platform/x/charts/y/templates/y.yaml": pod(evil),
 		}, []string{"ghcr.io/attacker/x"}},
 		"a tag": {deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod("busybox:latest")}, []string{"names no digest"}},
 		"a field that there is not": {deployed("{}"), map[string]string{"platform/x/templates/x.yaml": configMap + "datum: {a: b}\n"},
 			[]string{"datum"}},
 		"apps of apps": {deployed("{}"), map[string]string{
-			"platform/x/templates/y.yaml": strings.NewReplacer("NAME", "{{ .Release.Name }}-more", "HELM", "{}", "platform/x", "elsewhere").Replace(application),
+			"platform/x/templates/y.yaml": strings.NewReplacer(
+				"NAME", "{{ .Release.Name }}-more", "HELM", "{}", "platform/x", "elsewhere",
+			).Replace(application),
 		}, []string{"Application x-more of platform/x is new"}},
 		"what asks the cluster": {deployed("{}"), map[string]string{
 			"platform/x/templates/x.yaml": configMap + "{{ if .Capabilities.APIVersions.Has \"x\" }}\ndata: {a: b}\n{{ end }}\n",
