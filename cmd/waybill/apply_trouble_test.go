@@ -366,7 +366,7 @@ func TestManyApplied(t *testing.T) {
 	w.approve("bob", f)
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied, 301 done")
-	report := w.github.Pulls("acme/infra")[0].Comments[1]
+	report := w.github.Pulls("acme/infra")[0].Comments[2]
 	if n := len([]rune(report)); n > markdown.MaxComment || !strings.Contains(report, "too large for a comment") ||
 		strings.Count(report, "```")%2 != 0 {
 		t.Errorf("the report has %d characters: %.500s", n, report)

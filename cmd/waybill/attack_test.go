@@ -561,7 +561,7 @@ func TestStateAndWorkspaceMoved(t *testing.T) {
 		}
 		w.approve("bob", w.plan("--dir", "infra/prod", "--workspace", "blue"))
 		code, _, words := w.apply()
-		w.wants("apply", code, 0, words, "infra/prod: applied")
+		w.wants("apply", code, 0, words, "infra/prod in workspace blue: applied")
 		if w.state() != "" || !strings.Contains(read(t, filepath.Join(root, "terraform.tfstate.d/blue/terraform.tfstate")), secret) {
 			t.Error("another workspace was applied")
 		}

@@ -78,7 +78,7 @@ func (w *infraWorld) stopped(how string, n int, args ...string) bool {
 			_ = syscall.Kill(one.PID(), syscall.SIGKILL)
 			<-one.Done()
 		}
-		list := []string{}
+		list := []string{"TMPDIR=" + w.t.TempDir()} // who is killed leaves what it made
 		for name, value := range env {
 			list = append(list, name+"="+value)
 		}

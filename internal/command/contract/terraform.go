@@ -108,8 +108,8 @@ var plan = Command{
 		},
 		{
 			Name: "workspaces", Type: String, Placeholder: "JSON",
-			Doc: "Workspaces of roots that waybill.yaml names by a pattern, as the output `workspaces` of the job before gave them. Empty " +
-				"asks the backends.",
+			Doc: "Workspaces of roots that waybill.yaml names by a pattern, as the output of that name of the job before gave them. " +
+				"Empty asks the backends.",
 		},
 		{
 			Name: "run", Type: String, Placeholder: "NAME",

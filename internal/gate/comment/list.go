@@ -39,6 +39,9 @@ func findList[T any](ctx context.Context, s *site.Site, marker string) (found []
 	return found, nil
 }
 
+// inComment writes JSON so that it neither ends a comment of HTML nor names anybody.
+var inComment = strings.NewReplacer("--", `\u002d\u002d`, "@", `\u0040`)
+
 // listWords are what a comment with a list says to people, and what with an empty one.
 type listWords struct{ some, none string }
 
@@ -57,5 +60,5 @@ func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T,
 	if len(list) == 0 {
 		say = words.none
 	}
-	return s.Keep(ctx, s.API, marker, marker+" "+strings.ReplaceAll(string(data), "--", `\u002d\u002d`)+" -->\n"+say)
+	return s.Keep(ctx, s.API, marker, marker+" "+inComment.Replace(string(data))+" -->\n"+say)
 }

@@ -61,13 +61,16 @@ func TestWholePlansOnly(t *testing.T) {
 		Roots:   []roots.Root{{Dir: "infra/prod"}, {Dir: "infra/dev", Workspace: "blue"}},
 		Removed: []roots.Removed{{Dir: "infra/old", Workspace: "default"}},
 	}
-	all := []comment.ClaimRoot{{Dir: "infra/prod", Workspace: "default"}, {Dir: "infra/dev", Workspace: "blue"}, {Dir: "infra/old"}}
+	all := []comment.ClaimRoot{
+		{Dir: "infra/prod", Workspace: "default"}, {Dir: "infra/dev", Workspace: "blue"}, {Dir: "infra/old", Removed: true},
+	}
 	if err := whole(comment.Claim{Roots: all}, touched); err != nil {
 		t.Errorf("all of them: %v", err)
 	}
 	for says, change := range map[string]func([]comment.ClaimRoot){
 		"infra/prod is touched, and the plan does not name it":          func(r []comment.ClaimRoot) { r[0].Dir = "infra/./prod" },
-		"infra/dev is touched, and the plan does not name it":           func(r []comment.ClaimRoot) { r[1].Workspace = "green" },
+		"infra/dev in workspace blue is touched, and the plan does":     func(r []comment.ClaimRoot) { r[1].Workspace = "green" },
+		"infra/old is taken away, and the plan does not say so\nplan":   func(r []comment.ClaimRoot) { r[2].Removed = false },
 		"infra/old is taken away, and the plan does not say so":         func(r []comment.ClaimRoot) { r[2].Workspace = "other" },
 		"infra/prod is touched, and the plan does not name it\nplan ag": func(r []comment.ClaimRoot) { r[0].Dir = "infra" },
 	} {
