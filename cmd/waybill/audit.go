@@ -40,9 +40,8 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	from := audit.Sources{
-		Signer: signer, Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub, Check: repo.Status(in.StatusContext),
-	}
+	from := audit.Sources{Signer: signer, Registry: access.Registries(), API: repo.API, GitHub: repo.GitHub}
+	from.Check = repo.Status(in.StatusContext)
 	if err := from.ReadTerraform(ctx, in.TerraformRecord); err != nil {
 		return audit.Verified{}, err
 	}
@@ -53,9 +52,8 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	verified, err := audit.Verify(ctx, archive, audit.Trust{
-		TrustedRoot: in.TrustedRoot, Keys: keys, AnySigner: len(keys) == 0, Version: request.Version,
-	})
+	own := audit.Trust{TrustedRoot: in.TrustedRoot, Keys: keys, AnySigner: len(keys) == 0, Version: request.Version}
+	verified, err := audit.Verify(ctx, archive, own)
 	if err != nil {
 		return audit.Verified{}, err
 	}

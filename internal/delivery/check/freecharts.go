@@ -28,6 +28,9 @@ type release struct {
 // an Application whose values are all here, the change must say so as well: somebody
 // else may deploy the chart with others.
 func (s *session) freeCharts(ctx context.Context, judged map[string]bool) error {
+	if s.base == nil {
+		return nil // what nothing deploys would be taken for what runs
+	}
 	dirs := make(map[string]bool)
 	for _, file := range s.changed() {
 		if dir := s.freeChart(file); dir != "" {
@@ -35,8 +38,12 @@ func (s *session) freeCharts(ctx context.Context, judged map[string]bool) error 
 			s.newlyAsks(file)
 		}
 	}
+	if len(dirs) == 0 {
+		return nil
+	}
+	deployers := slices.Concat(s.plainDeployers(), s.headDeployers())
 	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
-		releases, all := s.releases(dir)
+		releases, all := s.releases(dir, deployers)
 		before, beforeErr := s.released(ctx, s.baseRender, releases)
 		after, err := s.released(ctx, s.headRender, releases)
 		if troubled(ctx, err) || troubled(ctx, beforeErr) {
@@ -51,9 +58,6 @@ func (s *session) freeCharts(ctx context.Context, judged map[string]bool) error 
 		}
 		at := Finding{File: path.Join(dir, "Chart.yaml"), Env: s.environmentOf(dir), Rule: RuleDigest, State: evidence.Refused}
 		s.compare(comparison{file: at.File, where: dir, env: at.Env, before: before, after: after})
-		if s.base == nil {
-			continue // what nothing deploys would be taken for what runs
-		}
 		for _, image := range s.newImages("", before, after) {
 			if !judged[image.Text] {
 				s.outsideImage(at, image)
@@ -90,9 +94,9 @@ func (s *session) freeChart(file string) string {
 
 // releases are how the Applications of both sides deploy a chart. all reports whether
 // there is one, and every value of each is in the repository.
-func (s *session) releases(dir string) (list []release, all bool) {
+func (s *session) releases(dir string, deployers []render.Object) (list []release, all bool) {
 	all = true
-	for _, o := range slices.Concat(s.plainDeployers(), s.headDeployers()) {
+	for _, o := range deployers {
 		for _, source := range sources(o) {
 			if s.pathOf(source) != dir {
 				continue

@@ -51,7 +51,8 @@ func TestChartsOfNoApplication(t *testing.T) {
 			"platform/x/charts/y/Chart.yaml":       "apiVersion: v2\nname: y\nversion: 0.1.0\n",
 			"platform/x/charts/y/templates/y.yaml": pod(evil),
 		}, []string{"ghcr.io/attacker/x"}},
-		"a tag": {deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod("busybox:latest")}, []string{"names no digest"}},
+		"values with a kind": {deployed("{}"), map[string]string{"platform/x/values.yaml": "kind: Deployment\nreplicas: 1\n"}, nil},
+		"a tag":              {deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod("busybox:latest")}, []string{"names no digest"}},
 		"a field that there is not": {deployed("{}"), map[string]string{"platform/x/templates/x.yaml": configMap + "datum: {a: b}\n"},
 			[]string{"datum"}},
 		"apps of apps": {deployed("{}"), map[string]string{

@@ -77,7 +77,10 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 		if err != nil {
 			return nil
 		}
-		return slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values || !s.known(o) })
+		inChart := s.chartAbove(file) != "" // whose values may have a kind
+		return slices.DeleteFunc(objects, func(o render.Object) bool {
+			return o.Kind == values || !s.known(o) || inChart && o.APIVersion == ""
+		})
 	}
 	return s.checklist(ctx, Finding{File: file, Env: s.environmentOf(file)}, own(s.was[file]), own(s.head.Files[file]))
 }
