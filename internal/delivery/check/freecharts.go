@@ -117,7 +117,10 @@ func (s *session) releases(dir string, deployers []render.Object) (list []releas
 func (s *session) headDeployers() (list []render.Object) {
 	for _, file := range s.changed() {
 		if mentionsDeployer(string(s.head.Files[file])) && isManifest(file) {
-			list = append(list, slices.DeleteFunc(manifestsOf(file, s.head.Files[file]), func(o render.Object) bool { return !deploys(o) })...)
+			list = append(
+				list,
+				slices.DeleteFunc(manifestsOf(file, s.head.Files[file]), func(o render.Object) bool { return !deploys(o) })...,
+			)
 		}
 	}
 	return list

@@ -33,26 +33,36 @@ func TestChartsOfNoApplication(t *testing.T) {
 		change map[string]string
 		want   []string // in the findings; none for a change that passes
 	}{
-		"nothing that matters": {deployed("{valuesObject: {enabled: true}}"), map[string]string{"platform/x/templates/x.yaml": configMap + "data: {a: b}\n"}, nil},
-		"nobody deploys it":    {"", map[string]string{"platform/x/templates/x.yaml": configMap + "data: {a: b}\n"}, []string{alone}},
-		"parameters":           {deployed("{parameters: [{name: on, value: \"true\"}]}"), map[string]string{"platform/x/README.md": "x\n"}, []string{alone}},
+		"nothing that matters": {
+			deployed("{valuesObject: {enabled: true}}"),
+			map[string]string{"platform/x/templates/x.yaml": configMap + "data: {a: b}\n"}, nil,
+		},
+		"nobody deploys it": {"", map[string]string{"platform/x/templates/x.yaml": configMap + "data: {a: b}\n"}, []string{alone}},
+		"parameters": {
+			deployed("{parameters: [{name: on, value: \"true\"}]}"), map[string]string{"platform/x/README.md": "x\n"},
+			[]string{alone},
+		},
 		"values from elsewhere": {deployed("{valueFiles: [$values/x.yaml]}"), map[string]string{
 			"platform/x/README.md": "x\n",
 		}, []string{alone}},
 		"an image": {deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod(evil)}, []string{"ghcr.io/attacker/x"}},
 		"an image that the values bring": {deployed("{valuesObject: {enabled: true}}"), map[string]string{
-			"platform/x/templates/y.yaml": "{{ if .Values.enabled }}\n" + pod("{{ .Values.registry }}/attacker/x@{{ .Values.digest }}") + "{{ end }}\n",
-			"platform/x/values.yaml":      "enabled: false\nregistry: ghcr.io\ndigest: " + evil[strings.Index(evil, "@")+1:] + "\n",
+			"platform/x/templates/y.yaml": "{{ if .Values.enabled }}\n" + pod("{{ .Values.registry }}/attacker/x@{{ "+
+				".Values.digest }}") + "{{ end }}\n",
+			"platform/x/values.yaml": "enabled: false\nregistry: ghcr.io\ndigest: " + evil[strings.Index(evil, "@")+1:] + "\n",
 		}, []string{"ghcr.io/attacker/x"}},
 		"an image that a file of values brings": {deployed("{valueFiles: [prod.yaml]}"), map[string]string{
-			"platform/x/templates/y.yaml": "{{ with .Values.image }}\n" + pod("{{ . }}") + "{{ end }}\n", "platform/x/prod.yaml": "image: " + evil + "\n",
+			"platform/x/templates/y.yaml": "{{ with .Values.image }}\n" + pod("{{ . }}") + "{{ end }}\n",
+			"platform/x/prod.yaml":        "image: " + evil + "\n",
 		}, []string{"ghcr.io/attacker/x"}},
 		"an image in a part": {deployed("{}"), map[string]string{
 			"platform/x/charts/y/Chart.yaml":       "apiVersion: v2\nname: y\nversion: 0.1.0\n",
 			"platform/x/charts/y/templates/y.yaml": pod(evil),
 		}, []string{"ghcr.io/attacker/x"}},
 		"values with a kind": {deployed("{}"), map[string]string{"platform/x/values.yaml": "kind: Deployment\nreplicas: 1\n"}, nil},
-		"a tag":              {deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod("busybox:latest")}, []string{"names no digest"}},
+		"a tag": {
+			deployed("{}"), map[string]string{"platform/x/templates/y.yaml": pod("busybox:latest")}, []string{"names no digest"},
+		},
 		"a field that there is not": {deployed("{}"), map[string]string{"platform/x/templates/x.yaml": configMap + "datum: {a: b}\n"},
 			[]string{"datum"}},
 		"apps of apps": {deployed("{}"), map[string]string{
