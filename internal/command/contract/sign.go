@@ -65,7 +65,7 @@ var sign = Command{
 	Permissions: []Permission{permissionPackagesWrite, {
 		"id-token", "write", "asks GitHub for the identity that Fulcio certifies",
 	}, {"attestations", "write", "only with `github_attestations`: keeps the bundles in GitHub's store"}},
-	Binaries:    []string{Waybill},
+	Binaries: []string{Waybill},
 }
 
 var verify = Command{

@@ -41,7 +41,9 @@ func TestLook(t *testing.T) {
 		scans := make(map[imageref.Ref]int)
 		got, err := running.Look(t.Context(), r, running.Request{
 			Branch: "main", Now: r.Clock.Now(),
-			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) { return nil, nil },
+			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) {
+				return nil, nil
+			},
 			Scan: func(_ context.Context, image imageref.Ref, _ string) (evidence.ScanReport, error) {
 				scans[image]++
 				switch image {

@@ -215,7 +215,7 @@ func TestShapes(t *testing.T) {
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	const attested = `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{},"dsseEnvelope":` +
 		`{"payloadType":"application/vnd.in-toto+json","payload":"eyJzdWJqZWN0IjpbeyJkaWdlc3QiOnsic2hhMjU2IjoiMTIifX1dfQ=="}}`
-	requests := []request{                                       // in an order in which each one finds something
+	requests := []request{ // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
 		{"POST /git/refs", "git/refs", `{"ref":"refs/heads/new","sha":"` + f.main + `"}`},
 		{"PATCH /git/refs/{ref...}", "git/refs/heads/new", `{"sha":"` + f.topic + `"}`},
