@@ -20,7 +20,14 @@ func (a Access) SigningKey(ctx context.Context, name string) (*sigstore.Key, [][
 	if name == "" {
 		return nil, nil, nil
 	}
-	key, err := a.openKey(ctx, name)
+	var pem []byte
+	if !sigstore.IsKeyReference(name) {
+		var err error
+		if pem, err = os.ReadFile(name); err != nil {
+			return nil, nil, outcome.Usagef("read --key: %w", err)
+		}
+	}
+	key, err := a.openKey(ctx, name, pem)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--key %s: %w", name, err)
 	}
@@ -31,13 +38,10 @@ func (a Access) SigningKey(ctx context.Context, name string) (*sigstore.Key, [][
 	return key, [][]byte{public}, nil
 }
 
-func (a Access) openKey(ctx context.Context, name string) (*sigstore.Key, error) {
-	if sigstore.IsKeyReference(name) {
+// openKey opens the key of a file that holds pem, or of a service.
+func (a Access) openKey(ctx context.Context, name string, pem []byte) (*sigstore.Key, error) {
+	if pem == nil {
 		return sigstore.OpenKey(ctx, name)
-	}
-	pem, err := os.ReadFile(name)
-	if err != nil {
-		return nil, outcome.Usagef("%w", err)
 	}
 	return sigstore.LoadKey(pem, []byte(a.Call.Env(contract.EnvCosignPassword)))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -79,6 +80,9 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 	if err != nil {
 		return command, nil, err
 	}
+	if err := e.forAct(t.ctx, work, t.workflow.Path); err != nil {
+		return command, nil, err
+	}
 	home := filepath.Join(dir, "home")
 	for _, d := range []string{home, filepath.Join(dir, "cache"), filepath.Join(dir, "tmp")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -126,6 +130,25 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 		_ = os.Remove(filepath.Join(dir, "env.yml"))
 	}
 	return command, revoke, nil
+}
+
+// unknownToAct are permissions of GitHub's that act's schema of workflows does not
+// have. act gives tokens no permissions itself: the plan has read them already.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
+var unknownToAct = regexp.MustCompile(`(?m)^ +artifact-metadata: .*\n`)
+
+// forAct takes out of a workflow what act refuses, and lets git see no change.
+func (e *Engine) forAct(ctx context.Context, work, workflow string) error {
+	path := filepath.Join(work, workflow)
+	data, err := os.ReadFile(path)
+	if err != nil || !unknownToAct.Match(data) {
+		return err
+	}
+	if err := os.WriteFile(path, unknownToAct.ReplaceAll(data, nil), 0o600); err != nil {
+		return err
+	}
+	_, err = git.RunEnv(ctx, work, e.o.Env, "update-index", "--assume-unchanged", workflow)
+	return err
 }
 
 // checkout makes a clone with one commit checked out, whose origin is the
