@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/rehearsal"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
@@ -202,6 +203,9 @@ func (d *demo) config(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := d.clusterPolicy(ctx, seed.Dir); err != nil {
+		return err
+	}
 	server := d.sandbox.GitHub
 	client, private, err := server.CreateApp(MoveApp)
 	if err != nil {
@@ -215,6 +219,25 @@ func (d *demo) config(ctx context.Context) error {
 	return errors.Join(server.SetEnvironment(configRepo, environment, "main"),
 		server.SetEnvironmentVariable(configRepo, environment, "WAYBILL_APP_ID", client),
 		server.SetEnvironmentSecret(configRepo, environment, "WAYBILL_APP_KEY", private))
+}
+
+// clusterPolicy writes the policy of the cluster again, by the command in its head, as
+// one does after a change of waybill.yaml.
+func (d *demo) clusterPolicy(ctx context.Context, dir string) error {
+	file := filepath.Join(dir, "platform", "signatures", "waybill.yaml")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	_, head, _ := strings.Cut(strings.ReplaceAll(string(data), "\n# ", " "), "`waybill ")
+	command, _, _ := strings.Cut(head, "`")
+	policy, err := process.Command{
+		Path: filepath.Join(d.o.Root, "bin", "waybill"), Args: strings.Fields(command), Dir: dir, Env: d.o.Env,
+	}.Output(ctx)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, policy, 0o644)
 }
 
 // application makes the application's repository, which holds the key that asks
