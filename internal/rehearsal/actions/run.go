@@ -76,11 +76,8 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 		return command, nil, err
 	}
 	uses := &resolver{engine: e, ctx: t.ctx, dir: filepath.Join(dir, "uses"), places: map[string]string{}}
-	plan, err := uses.workflow(t.workflow, origin{repository: t.run.Repository, ref: t.event.Ref, sha: t.event.SHA, dir: work}, nil)
+	plan, err := e.read(t, uses, work)
 	if err != nil {
-		return command, nil, err
-	}
-	if err := e.forAct(t.ctx, work, t.workflow.Path); err != nil {
 		return command, nil, err
 	}
 	home := filepath.Join(dir, "home")
@@ -130,6 +127,15 @@ func (e *Engine) prepare(t *task, dir string) (command process.Command, revoke f
 		_ = os.Remove(filepath.Join(dir, "env.yml"))
 	}
 	return command, revoke, nil
+}
+
+// read reads the workflow and what it uses, and leaves it as act takes it.
+func (e *Engine) read(t *task, uses *resolver, work string) (*plan, error) {
+	p, err := uses.workflow(t.workflow, origin{repository: t.run.Repository, ref: t.event.Ref, sha: t.event.SHA, dir: work}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return p, e.forAct(t.ctx, work, t.workflow.Path)
 }
 
 // unknownToAct are permissions of GitHub's that act's schema of workflows does not
