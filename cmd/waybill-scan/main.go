@@ -59,12 +59,13 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	if err := limitDisk(ctx, os.TempDir(), request.Limits, unpacked, die); err != nil {
 		return fmt.Errorf("limit the temporary files to %d bytes: %w", request.Limits.DiskBytes, err)
 	}
+	hosts := registry.ReadHosts(getenv(contract.EnvRegistries.Name)) // before files are out of reach
 	if err := confine(request, getenv); err != nil {
 		fmt.Fprintf(os.Stderr, "the scanner is not confined, because the kernel does not do it: %v\n", err)
 	}
 	client := registry.New(registry.Options{
 		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
-		UserAgent: "waybill-scan/" + cli.Version(), Hosts: registry.ReadHosts(getenv(contract.EnvRegistries.Name)),
+		UserAgent: "waybill-scan/" + cli.Version(), Hosts: hosts,
 	})
 	answer, err := trivy.Scan(ctx, client, request, unpacked)
 	if errors.Is(err, syscall.EFBIG) || err != nil && strings.Contains(err.Error(), syscall.EFBIG.Error()) {

@@ -21,7 +21,7 @@ var (
 	}
 	systemFiles = []string{
 		"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/passwd", "/etc/group",
-		"/etc/localtime", "/dev/urandom", "/dev/random",
+		"/etc/localtime", "/etc/ld.so.cache", "/dev/urandom", "/dev/random",
 	}
 )
 
@@ -49,8 +49,8 @@ func confine(request exchange.Request, getenv func(string) string) error {
 	return limits.RestrictNet(landlock.ConnectTCP(443), landlock.ConnectTCP(53))
 }
 
-// credentialDirs are where logins lie. A credential helper reads its own below the
-// home directory.
+// credentialDirs are where logins lie. A credential helper is on PATH, and reads its own
+// below the home directory.
 func credentialDirs(getenv func(string) string) []string {
 	home := getenv("HOME")
 	dir := getenv("DOCKER_CONFIG")
@@ -59,7 +59,7 @@ func credentialDirs(getenv func(string) string) []string {
 	}
 	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err == nil && (bytes.Contains(config, []byte(`"credsStore"`)) || bytes.Contains(config, []byte(`"credHelpers"`))) {
-		return []string{dir, home}
+		return append(filepath.SplitList(getenv(contract.EnvPath.Name)), dir, home)
 	}
 	return []string{dir}
 }

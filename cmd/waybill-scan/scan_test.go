@@ -5,7 +5,9 @@ package main
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/door/registry"
@@ -319,6 +322,37 @@ func TestChildReadsAPrivateRegistry(t *testing.T) {
 	c.Username, c.Password = "reader", "s3cret"
 	if _, err := c.Run(t.Context(), request); err != nil {
 		t.Errorf("with credentials: %v", err)
+	}
+}
+
+// How registries are reached can stand in a file, and name others: they are read before
+// the child confines itself.
+func TestChildReadsHowRegistriesAreReached(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0")}})
+	authority := httptest.NewTLSServer(http.NotFoundHandler())
+	defer authority.Close()
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"ca.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw}),
+		"registries.yaml": []byte("'" + w.host + "': {http: true}\n" +
+			"registry.acme.example: {ca: " + filepath.Join(dir, "ca.pem") + "}\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := child(t)
+	inner := c.Getenv
+	c.Getenv = func(name string) string {
+		if name == contract.EnvRegistries.Name {
+			return filepath.Join(dir, "registries.yaml")
+		}
+		return inner(name)
+	}
+	if _, err := c.Run(t.Context(), w.request(t, ref)); err != nil {
+		t.Error(err)
 	}
 }
 

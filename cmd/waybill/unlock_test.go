@@ -135,7 +135,10 @@ func TestUnlockOfALock(t *testing.T) {
 		args             []string
 	}{
 		{"a stranger", "mallory-2", "/unlock infra/prod stolen-by-mallory", 3, "has no write access", nil},
-		{"another lock", "bob", "/unlock infra/prod stolen-by-eve", 3, "the lock of infra/prod is another: it is held by lock stolen-by-mallory", nil},
+		{
+			"another lock", "bob", "/unlock infra/prod stolen-by-eve", 3,
+			"the lock of infra/prod is another: it is held by lock stolen-by-mallory", nil,
+		},
 		{"an option", "bob", "/unlock infra/prod -h", 3, "the lock of infra/prod is another", nil},
 		{"no root", "bob", "/unlock modules/service stolen-by-mallory", 3, "modules/service is no root of the default branch", nil},
 		{"another workspace", "bob", "/unlock infra/prod dev stolen-by-mallory", 3, "infra/prod in workspace dev is no root", nil},

@@ -50,8 +50,9 @@ func TestParts(t *testing.T) {
 		"status": "each of 12 places",
 		"race":   "3 of 3", "infra-summary": "a plan of 30 resources", "infra-seal": "a plan of 1 MB",
 		"infra-roots": "Planning 2 roots", "infra-gate": "20 of 25 resources changed",
-		"infra-matrix": "6 roots in 3 jobs", "build-large": "A context of 8 files and 5 MB", "build-monorepo": "of 3 images of which one",
-		"build-join": "a job for each on its own runner",
+		"infra-matrix": "6 roots in 3 jobs", "build-large": "A context of 8 files and 5 MB",
+		"build-monorepo": "of 3 images, one of them changed",
+		"build-join":     "a job for each on its own runner",
 	}
 	for _, p := range parts {
 		if p.name == "assemble" || p.name == "evidence" {

@@ -206,7 +206,7 @@ func buildMonorepo(ctx context.Context, e environment) (err error) {
 	if built != 1 {
 		return fmt.Errorf("%d images of %d were built, and one changed", built, w.images)
 	}
-	e.compare(fmt.Sprintf("A repository of %d images of which one changed", w.images),
+	e.compare(fmt.Sprintf("A repository of %d images, one of them changed", w.images),
 		"`waybill changed` for each, and `waybill build` of one", "`waybill build` of each", a, b)
 	return nil
 }

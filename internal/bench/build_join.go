@@ -76,7 +76,8 @@ func buildJoin(ctx context.Context, e environment) (err error) {
 		return err
 	}
 	matrix := max(first, second) + join.took
-	e.printf("\n### A Dockerfile with RUN for two platforms\n\n| | |\n|---|---|\n| a job for each on its own runner, and `build --join` | %s |\n"+
+	e.printf("\n### A Dockerfile with RUN for two platforms\n\n| | |\n|---|---|\n"+
+		"| a job for each on its own runner, and `build --join` | %s |\n"+
 		"| one job, which emulates the second platform | %s |\n| **ratio** | **%.1f** |\n\nThe jobs took %s and %s, the join %s.\n",
 		milliseconds(matrix), milliseconds(together), together.Seconds()/matrix.Seconds(),
 		milliseconds(first), milliseconds(second), milliseconds(join.took))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
 const strong = `apiVersion: waybill.dev/v1
@@ -69,7 +70,8 @@ func TestWeaker(t *testing.T) {
 			"signedBy: all\n  maxAge: {sbom: 720h}\n  scan: {severity: high, maxAge: 168h, licenses: [AGPL-*]}",
 		}, nil},
 		"a signer of another system": {
-			[]string{"  signers:\n", "  signers:\n    - {issuer: https://gitlab.com, identity: \"https://gitlab.com/acme/*//.gitlab-ci.yml@main\"}\n"},
+			[]string{"  signers:\n", "  signers:\n" +
+				"    - {issuer: https://gitlab.com, identity: \"https://gitlab.com/acme/*//.gitlab-ci.yml@main\"}\n"},
 			[]string{"policy.signers adds https://gitlab.com https://gitlab.com/acme/*//.gitlab-ci.yml@main (any source)"},
 		},
 		"secrets refuse": {
@@ -380,8 +382,8 @@ func TestWeakerThanAFileThatAsksForMore(t *testing.T) {
 func TestSignersHaveOneName(t *testing.T) {
 	t.Parallel()
 	for signer, want := range map[string]string{
-		"{issuer: https://token.actions.githubusercontent.com, identity: https://github.com/a/b/.github/workflows/c.yml@main}": "name a workflow of GitHub by workflow",
-		"{issuer: https://gitlab.com, identity: x, workflow: a/b@c}":                                                           "oneOf",
+		"{issuer: " + evidence.ActionsIssuer + ", identity: https://github.com/a/b/.github/workflows/c.yml@main}": "name a workflow of GitHub by workflow",
+		"{issuer: https://gitlab.com, identity: x, workflow: a/b@c}":                                              "oneOf",
 		"{issuer: https://gitlab.com}": "missing property 'workflow'",
 	} {
 		_, err := config.Parse("waybill.yaml", []byte(strings.Replace(strong, "  signers:\n", "  signers:\n    - "+signer+"\n", 1)))

@@ -59,14 +59,6 @@ func (p Policy) Trusts(s Signer) (bool, string) {
 		}
 		return false, "no such key in the policy"
 	}
-	if !slices.ContainsFunc(p.Signers, func(r SignerRule) bool { return r.Identity != "" }) {
-		if _, known := p.withoutServer(s.Identity); !known {
-			return false, "the identity is no workflow of " + p.servers()
-		}
-		if _, known := p.withoutServer(s.SourceRepository); !known {
-			return false, "the source repository " + s.SourceRepository + " is not on " + p.servers()
-		}
-	}
 	why := "the policy names no signer"
 	for _, rule := range p.Signers {
 		if why = p.untrusted(rule, s); why == "" {
@@ -116,15 +108,19 @@ func (p Policy) sourceOf(rule SignerRule, s Signer) (source, why string) {
 	}
 	for _, server := range []string{DefaultServer, p.Server} {
 		workflow, known := cutServer(s.Identity, server)
-		source, sourceKnown := cutServer(s.SourceRepository, server)
-		switch {
-		case known && !matchGlob(rule.Workflow, workflow):
-			return "", fmt.Sprintf("its workflow is not %s", rule.Workflow)
-		case known && sourceKnown:
-			return source, ""
+		if !known {
+			continue
 		}
+		source, known := cutServer(s.SourceRepository, server)
+		switch {
+		case !matchGlob(rule.Workflow, workflow):
+			return "", fmt.Sprintf("its workflow is not %s", rule.Workflow)
+		case !known:
+			return "", "the source repository " + s.SourceRepository + " is not on " + server
+		}
+		return source, ""
 	}
-	return "", "the identity and its source repository are not on one server of " + p.servers()
+	return "", "the identity is no workflow of " + p.servers()
 }
 
 func (p Policy) servers() string {

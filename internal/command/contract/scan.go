@@ -95,8 +95,8 @@ var scan = Command{
 		},
 		{
 			Name: "upload_sarif", Type: Bool, Default: "false",
-			Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run, and wait until it took them. Needs `security-events: write`, " +
-				"and code scanning enabled for the repository.",
+			Doc: "Whether to hand the findings to GitHub code scanning, for the commit of the run, and wait until it took them. Needs " +
+				"`security-events: write`, and code scanning enabled for the repository.",
 		},
 		{
 			Name: "alerts_at", Type: String, Placeholder: "FILE",

@@ -23,9 +23,10 @@ var (
 	workflowFile  = regexp.MustCompile(`\b(bump|check|deliver|hold|promote|rollback-direct|rollback|running)\.yml\b`)
 	workflowName  = regexp.MustCompile(`(?m)^name: (.*)$`)
 	workflowGroup = regexp.MustCompile(`(?m)^  group: `)
-	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|hold|promote|rollback)@(?:.*\n)(?:.*\n)*? *with:\n`)
-	runningStep   = regexp.MustCompile(`(?m)^( *)running: "true"\n`)
-	ownersLine    = regexp.MustCompile(`(?m)^(# )?(?:\*|/(\S*)) `)
+	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|hold|promote|rollback)@` +
+		`(?:.*\n)(?:.*\n)*? *with:\n`)
+	runningStep = regexp.MustCompile(`(?m)^( *)running: "true"\n`)
+	ownersLine  = regexp.MustCompile(`(?m)^(# )?(?:\*|/(\S*)) `)
 )
 
 const (

@@ -66,7 +66,8 @@ func TestRecognise(t *testing.T) {
 		"the language beside the Dockerfile": {map[string]string{
 			"backend/Dockerfile": "FROM python\nCOPY backend/pyproject.toml web/x /app/\n", "backend/pyproject.toml": "pytest",
 			"backend/tests/a": "", "package.json": node, "web/x": "",
-		}, "file: backend/Dockerfile\ntest: cd backend && python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m pytest", ""},
+		}, "file: backend/Dockerfile\n" +
+			"test: cd backend && python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m pytest", ""},
 		"all of a directory without a manifest": {map[string]string{"seed/Dockerfile": "FROM a\nCOPY . .\n", "seed/x.sh": ""},
 			"context: seed", ""},
 		"all of the root": {map[string]string{"docker/Dockerfile": "FROM a\nCOPY . .\n", "docker/x.sh": ""}, "file: docker/Dockerfile", ""},

@@ -69,7 +69,9 @@ func TestFullDisk(t *testing.T) {
 		order.Layout = at.layout
 		s := build.Shop{Engines: map[string]build.Engine{build.Assemble: at.engine}, Chosen: func(build.Choice) {}, Built: func() {}}
 		_, err := build.Deliver(t.Context(), s, order)
-		if outcome.Code(err) != outcome.Broken || !strings.Contains(err.Error(), "the disk of this machine is full: free space, or name a larger") {
+		if outcome.Code(err) != outcome.Broken || !strings.Contains(
+			err.Error(), "the disk of this machine is full: free space, or name a larger",
+		) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

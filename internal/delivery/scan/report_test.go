@@ -147,6 +147,24 @@ func TestSARIFStaysWithinTheLimits(t *testing.T) {
 	}
 }
 
+// Code scanning rejects two runs of one category, and an index may name a platform twice.
+func TestSARIFHasACategoryOnce(t *testing.T) {
+	t.Parallel()
+	r := testResult()
+	r.Report.Platforms[1].Platform = r.Report.Platforms[0].Platform
+	data, err := r.SARIF("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log sarifLog
+	if err := json.Unmarshal(data, &log); err != nil {
+		t.Fatal(err)
+	}
+	if len(log.Runs) != 1 || len(log.Runs[0].Results) != 2 {
+		t.Errorf("%d runs: %s", len(log.Runs), data)
+	}
+}
+
 func TestSARIF(t *testing.T) {
 	t.Parallel()
 	data, err := testResult().SARIF("")

@@ -3,7 +3,9 @@ package scan
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -87,12 +89,15 @@ func (r Result) SARIF(file string) ([]byte, error) {
 	repository, _, _ := strings.Cut(r.Report.Image, "@")
 	var runs []sarifRun
 	on := r.platforms()
-	if platforms := r.Report.Platforms; len(platforms) > sarifRuns {
-		runs = append(runs, r.sarifRun(repository+"/all", file, platforms, on))
-	} else {
-		for i, p := range platforms {
-			runs = append(runs, r.sarifRun(repository+"/"+p.Platform, file, platforms[i:i+1], on))
-		}
+	parts := make(map[string][]evidence.PlatformScan) // an index may name a platform twice, and code scanning a category once
+	for _, p := range r.Report.Platforms {
+		parts[p.Platform] = append(parts[p.Platform], p)
+	}
+	if len(parts) > sarifRuns {
+		parts = map[string][]evidence.PlatformScan{"all": r.Report.Platforms}
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		runs = append(runs, r.sarifRun(repository+"/"+name, file, parts[name], on))
 	}
 	data, err := json.MarshalIndent(sarifLog{
 		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: runs,

@@ -39,8 +39,8 @@ func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref stri
 		return false, fmt.Errorf("compress the SARIF document: %w", err)
 	}
 	if packed.Len() > maxSARIF {
-		return false, fmt.Errorf("%s: the document has %d bytes compressed, and code scanning takes %d: raise --severity's threshold of the "+
-			"scan that uploads, or scan without --upload-sarif", op, packed.Len(), maxSARIF)
+		return false, fmt.Errorf("%s: the document has %d bytes compressed, and code scanning takes %d: scan without --upload-sarif, "+
+			"or build fewer platforms", op, packed.Len(), maxSARIF)
 	}
 	encoded := base64.StdEncoding.EncodeToString(packed.Bytes())
 	now := gogithub.Timestamp{Time: time.Now()}

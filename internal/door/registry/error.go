@@ -99,7 +99,8 @@ func (e *Error) right() string {
 	case e.Host == name.DefaultRegistry:
 		return "the access token needs " + of("Read", "Read & Write") + ", and its user must have that right in the repository"
 	}
-	return "its user or robot needs the right to " + of("pull", "push") + ", which the registry's administrator gives in the project of " + e.Path
+	return "its user or robot needs the right to " + of("pull", "push") + ", which the registry's administrator gives in the " +
+		"project of " + e.Path
 }
 
 // missing is the command that makes the repository, where the registry says that

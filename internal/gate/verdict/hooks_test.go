@@ -71,10 +71,13 @@ func TestOutputsThatAreSecrets(t *testing.T) {
 	long := strings.Repeat("planted-Sesame-", 8_000) // more than is kept of an output
 	key := strings.Repeat("planted-line-4711\n", 6_000)
 	for name, c := range map[string]struct{ secret, run, want string }{
-		"one that is all of it":       {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"`, "… (the beginning is left out)\n"},
-		"one, and words behind":       {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"; echo done`, "… (the beginning is left out)\ndone\n"},
-		"one of many lines":           {key, `i=0; while [ $i -lt 9000 ]; do echo planted-line-4711; i=$((i+1)); done; echo done`, "done\n"},
-		"one that is cut in the show": {"planted-Sesame-4711", `i=0; while [ $i -lt 900 ]; do echo x planted-Sesame-4711; i=$((i+1)); done`, "x (sensitive value)\n"},
+		"one that is all of it": {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"`, "… (the beginning is left out)\n"},
+		"one, and words behind": {long, `grep -o 'planted[A-Za-z-]*' "$PLAN"; echo done`, "… (the beginning is left out)\ndone\n"},
+		"one of many lines":     {key, `i=0; while [ $i -lt 9000 ]; do echo planted-line-4711; i=$((i+1)); done; echo done`, "done\n"},
+		"one that is cut in the show": {
+			"planted-Sesame-4711", `i=0; while [ $i -lt 900 ]; do echo x planted-Sesame-4711; i=$((i+1)); done`,
+			"x (sensitive value)\n",
+		},
 	} {
 		said, err := hooked(t, 1, c.secret, Request{}, config.TerraformHook{Name: "look", Run: c.run})
 		if err != nil {
