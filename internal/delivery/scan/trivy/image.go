@@ -3,12 +3,16 @@
 package trivy
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -66,15 +70,33 @@ type layer struct {
 // Uncompressed ends with an error where the image unpacks to more than allowed.
 func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	sent := &counted{Layer: l.Layer, n: new(atomic.Int64)}
-	opened, err := partial.CompressedToLayer(sent)
+	packed, err := sent.Compressed()
 	if err != nil {
 		return nil, err
 	}
-	r, err := opened.Uncompressed()
+	r, err := unpack(packed)
 	if err != nil {
+		return nil, errors.Join(err, packed.Close())
+	}
+	return &boundedReader{Reader: r, Closer: packed, image: l.image, sent: sent.n}, nil
+}
+
+// unpack goes by the first bytes, whatever the media type says, as container
+// runtimes do. Its library takes two thirds of the time of Go's own: most of a
+// scan is unpacking.
+func unpack(packed io.Reader) (io.Reader, error) {
+	r := bufio.NewReader(packed)
+	start, err := r.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	return &boundedReader{ReadCloser: r, image: l.image, sent: sent.n}, nil
+	switch {
+	case bytes.HasPrefix(start, []byte{0x1f, 0x8b}): // RFC 1952, section 2.3.1
+		return gzip.NewReader(r)
+	case bytes.HasPrefix(start, []byte{0x28, 0xb5, 0x2f, 0xfd}): // RFC 8878, section 3.1.1
+		return zstd.NewReader(r, zstd.WithDecoderConcurrency(1))
+	}
+	return r, nil
 }
 
 // counted counts the bytes that came, whatever the manifest says of their number.
@@ -103,14 +125,15 @@ func (r *countedReader) Read(p []byte) (int, error) {
 }
 
 type boundedReader struct {
-	io.ReadCloser
+	io.Reader
+	io.Closer
 	image *image
 	read  int64
 	sent  *atomic.Int64 // bytes of the layer as it is stored
 }
 
 func (r *boundedReader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
+	n, err := r.Reader.Read(p)
 	if r.image.left.Add(-int64(n)) < 0 {
 		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
 	}
