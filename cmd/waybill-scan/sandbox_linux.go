@@ -34,10 +34,16 @@ var (
 func confine(request exchange.Request, getenv func(string) string) error {
 	read := slices.Concat(systemDirs, credentialDirs(getenv), []string{request.DatabaseDir, request.JavaDatabaseDir})
 	read = slices.DeleteFunc(read, func(dir string) bool { return dir == "" })
+	files := slices.Clone(request.VEX)
+	for _, image := range request.Images {
+		if image.BOM != "" {
+			files = append(files, image.BOM)
+		}
+	}
 	limits := landlock.V6.BestEffort()
 	if err := limits.RestrictPaths(
 		landlock.RODirs(read...).IgnoreIfMissing(), landlock.ROFiles(systemFiles...).IgnoreIfMissing(),
-		landlock.ROFiles(request.VEX...).IgnoreIfMissing(), landlock.RWDirs(os.TempDir()).WithRefer(),
+		landlock.ROFiles(files...).IgnoreIfMissing(), landlock.RWDirs(os.TempDir()).WithRefer(),
 		landlock.RWFiles("/dev/null").IgnoreIfMissing(),
 	); err != nil {
 		return err

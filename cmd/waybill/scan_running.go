@@ -28,15 +28,23 @@ func runRunning(ctx context.Context, call *cli.Call, in options.Scan) (views.Sca
 	if err != nil {
 		return views.Scanned{}, err
 	}
-	report, err := running.Look(ctx, repo, running.Request{
-		Branch: branch, App: in.App, Now: time.Now(),
-		Scan: func(ctx context.Context, image imageref.Ref, host string) (evidence.ScanReport, error) {
+	request := running.Request{
+		Branch: branch, App: in.App, Now: time.Now(), Bases: access.MovedBases, Say: call.Sayf,
+		Scan: func(ctx context.Context, image imageref.Ref, host string, bom []byte) (evidence.ScanReport, error) {
 			o := scan.Options{Image: image, Registry: image.Registry(), Now: time.Now, Secrets: evidence.Stance(in.Secrets)}
+			remove, err := o.KeepBOM(bom)
+			if err != nil {
+				return evidence.ScanReport{}, err
+			}
+			defer remove()
 			result, err := scanImage(ctx, call, in, access.RegistryClient(host), o)
 			return result.Report, err
 		},
-		Bases: access.MovedBases, Say: call.Sayf,
-	})
+	}
+	if in.FromSBOM {
+		request.Attested = access.Attested
+	}
+	report, err := running.Look(ctx, repo, request)
 	if err != nil {
 		return views.Scanned{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/collect"
 	"github.com/waybill-dev/waybill/internal/delivery/running"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -76,15 +77,9 @@ func (a Access) Waybill(ctx context.Context, q Question) (evidence.Waybill, erro
 // as its provenance by a signer of the policy says. One that cannot be asked for is
 // left out.
 func (a Access) MovedBases(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) ([]running.Base, error) {
-	policy.Server, policy.Require = a.Call.Env(contract.EnvGitHubServer), []evidence.Kind{evidence.Provenance}
-	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot, Keys: keys, Trusts: policy.Trusts})
-	if err != nil {
-		return nil, err
-	}
 	client := a.RegistryClient(image.Registry())
-	waybill, err := collect.Verify(
-		ctx, collect.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now(),
-	)
+	policy.Require = []evidence.Kind{evidence.Provenance}
+	waybill, err := a.attested(ctx, client, image, policy, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +94,34 @@ func (a Access) MovedBases(ctx context.Context, image imageref.Ref, policy evide
 		}
 	}
 	return moved, ctx.Err()
+}
+
+// Attested is what signers of the policy attested of an image: its bill of materials, and
+// the newest scan.
+func (a Access) Attested(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) (running.Attested, error) {
+	policy.Require = []evidence.Kind{evidence.SBOM, evidence.Scan}
+	waybill, err := a.attested(ctx, a.RegistryClient(image.Registry()), image, policy, keys)
+	if err != nil {
+		return running.Attested{}, err
+	}
+	bom, ok := waybill.SBOM(evidence.PredicateCycloneDX)
+	report, scanned := waybill.ScanReport()
+	if !ok || !scanned {
+		return running.Attested{}, errors.New("no signer of the policy attested both a CycloneDX SBOM and a scan of it")
+	}
+	return running.Attested{BOM: bom, Scan: report}, nil
+}
+
+// attested is what counts of an image by the policy.
+func (a Access) attested(
+	ctx context.Context, client *registry.Client, image imageref.Ref, policy evidence.Policy, keys [][]byte,
+) (evidence.Waybill, error) {
+	policy.Server = a.Call.Env(contract.EnvGitHubServer)
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: a.TrustedRoot, Keys: keys, Trusts: policy.Trusts})
+	if err != nil {
+		return evidence.Waybill{}, err
+	}
+	return collect.Verify(ctx, collect.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now())
 }
 
 // CacheDir is where Waybill keeps what it can fetch again. In Actions that is

@@ -20,6 +20,11 @@ var scan = Command{
 				"policy of its environments. One issue for each application is kept: opened, edited and closed. {severity}, {waivers} " +
 				"and the files of a report are not for this.",
 		},
+		{
+			Name: "from_sbom", Type: Bool, Default: "false",
+			Doc: "With {running}: whether to match the packages of the SBOM that the policy's signers attested, and to read no layer. " +
+				"Secrets are then those of the attested scan. An image without such an SBOM and scan is read as a whole.",
+		},
 		{Name: "app", Type: String, Placeholder: "APP", Doc: "With {running}: the application to look at. Empty looks at all."},
 		{
 			Name: "issues", Type: Bool, Default: "true",

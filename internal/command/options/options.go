@@ -197,6 +197,7 @@ type Build struct {
 type Scan struct {
 	Image            string        `input:"image"`
 	Running          bool          `input:"running"`
+	FromSBOM         bool          `input:"from_sbom"`
 	App              string        `input:"app"`
 	Issues           bool          `input:"issues"`
 	Label            string        `input:"label"`

@@ -38,7 +38,7 @@ func (l look) rebuilds(ctx context.Context, app *App, image imageref.Ref, policy
 		l.Say("note     base images of %s are not known: %v", image.Short(), err)
 	}
 	for _, base := range bases {
-		was, now := l.scan(ctx, base.Was, image.Registry()), l.scan(ctx, base.Now, image.Registry())
+		was, now := l.scan(ctx, base.Was, image.Registry(), nil), l.scan(ctx, base.Now, image.Registry(), nil)
 		if was.err != nil || now.err != nil {
 			l.Say("note     base image %s was not compared with today's: %v", base.Name, cmp.Or(was.err, now.err))
 			continue

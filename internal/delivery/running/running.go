@@ -9,6 +9,7 @@ package running
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
@@ -28,12 +29,22 @@ type Request struct {
 	Branch string
 	App    string // empty is all
 	Now    time.Time
-	// Scan looks at an image as it is today. The job's password is for host.
-	Scan func(ctx context.Context, image imageref.Ref, host string) (evidence.ScanReport, error)
+	// Scan looks at an image as it is today, by its layers or by bom, where there is
+	// one. The job's password is for host.
+	Scan func(ctx context.Context, image imageref.Ref, host string, bom []byte) (evidence.ScanReport, error)
+	// Attested is what signers of the policy attested of an image. Nil lets layers be
+	// read always; keys are those of waybill.yaml.
+	Attested func(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) (Attested, error)
 	// Bases are the base images of an image that have changed since it was built, as
 	// its provenance by a signer of the policy names them; keys are those of waybill.yaml.
 	Bases func(ctx context.Context, image imageref.Ref, policy evidence.Policy, keys [][]byte) ([]Base, error)
 	Say   func(format string, args ...any)
+}
+
+// Attested is what a scan of the image found when it was delivered.
+type Attested struct {
+	BOM  []byte // CycloneDX
+	Scan evidence.ScanReport
 }
 
 // Report is what was found, by application.
@@ -86,7 +97,7 @@ func Look(ctx context.Context, repo Repository, r Request) (*Report, error) {
 		names = []string{r.App}
 	}
 	report := &Report{All: r.App == "", Dir: tip.Dir}
-	l := look{Request: r, tip: tip, known: make(map[imageref.Ref]scanned)}
+	l := look{Request: r, tip: tip, known: make(map[seen]scanned)}
 	for _, name := range names {
 		app, err := tip.Config.App(name)
 		if err != nil {
@@ -105,10 +116,16 @@ type scanned struct {
 	err    error
 }
 
+// seen is an image, and the bill of materials by which it was looked at.
+type seen struct {
+	image imageref.Ref
+	bom   [sha256.Size]byte // zero is by its layers
+}
+
 type look struct {
 	Request
 	tip   history.Tip
-	known map[imageref.Ref]scanned
+	known map[seen]scanned
 }
 
 func (l look) app(ctx context.Context, app config.App) App {
@@ -126,12 +143,12 @@ func (l look) app(ctx context.Context, app config.App) App {
 		case !history.Runs(place.Ref):
 			continue
 		}
-		s := l.scan(ctx, place.Ref, place.Ref.Registry())
+		policy := l.tip.Config.PolicyFor(app, env)
+		s := l.delivered(ctx, place.Ref, policy)
 		if s.err != nil {
 			found.problem("%s: scan %s: %v", env, place.Ref.Short(), s.err)
 			continue
 		}
-		policy := l.tip.Config.PolicyFor(app, env)
 		found.add(env, place.Ref, s.report, policy, l.Now)
 		if used[place.Ref] == nil {
 			used[place.Ref] = &policy
@@ -148,12 +165,46 @@ func (l look) app(ctx context.Context, app config.App) App {
 	return found
 }
 
+// delivered scans an image by what was attested of it, where that is all there, and
+// else by its layers. Packages, with their licences, and secrets do not change with the
+// database: those are what was found in the same layers.
+func (l look) delivered(ctx context.Context, image imageref.Ref, policy evidence.Policy) scanned {
+	if l.Attested == nil {
+		return l.scan(ctx, image, image.Registry(), nil)
+	}
+	known, err := l.Attested(ctx, image, policy, l.tip.Config.PublicKeys())
+	if err != nil {
+		l.Say("note     the layers of %s are read: %v", image.Short(), err)
+		return l.scan(ctx, image, image.Registry(), nil)
+	}
+	s := l.scan(ctx, image, image.Registry(), known.BOM)
+	if s.err != nil {
+		return s
+	}
+	s.report.Platforms = slices.Clone(s.report.Platforms)
+	for i, p := range s.report.Platforms {
+		for _, was := range known.Scan.Platforms {
+			if was.Digest == p.Digest {
+				s.report.Platforms[i].Packages, s.report.Platforms[i].Secrets = was.Packages, was.Secrets
+			}
+		}
+	}
+	if slices.Contains(known.Scan.Checked, evidence.CheckSecrets) {
+		s.report.Checked = append(slices.Clone(s.report.Checked), evidence.CheckSecrets)
+	}
+	return s
+}
+
 // scan scans each image once.
-func (l look) scan(ctx context.Context, image imageref.Ref, host string) scanned {
-	s, ok := l.known[image]
+func (l look) scan(ctx context.Context, image imageref.Ref, host string, bom []byte) scanned {
+	key := seen{image: image}
+	if bom != nil {
+		key.bom = sha256.Sum256(bom)
+	}
+	s, ok := l.known[key]
 	if !ok {
-		s.report, s.err = l.Scan(ctx, image, host)
-		l.known[image] = s
+		s.report, s.err = l.Scan(ctx, image, host, bom)
+		l.known[key] = s
 	}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestLook(t *testing.T) {
 			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) {
 				return nil, nil
 			},
-			Scan: func(_ context.Context, image imageref.Ref, _ string) (evidence.ScanReport, error) {
+			Scan: func(_ context.Context, image imageref.Ref, _ string, _ []byte) (evidence.ScanReport, error) {
 				scans[image]++
 				switch image {
 				case demo(1):
@@ -99,6 +100,61 @@ func TestLook(t *testing.T) {
 	})
 }
 
+// What signers of the policy attested is matched in place of layers. What the database
+// does not change is that of the attested scan.
+func TestFromSBOM(t *testing.T) {
+	t.Parallel()
+	configrepotest.Both(t, configrepotest.Files("demo-api", "demo-web"), func(t *testing.T, r *configrepotest.Repo) {
+		web := evidencetest.Ref("demo-web", 1)
+		r.Deploy(t, "main", "dev", "demo-api", demo(1))
+		r.Deploy(t, "main", "prod", "demo-api", demo(1))
+		r.Deploy(t, "main", "dev", "demo-web", web)
+		then := report(evidence.Finding{ID: "CVE-0", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.Critical})
+		then.Platforms[0].Digest, then.Checked = "sha256:1", []string{evidence.CheckSecrets}
+		then.Platforms[0].Secrets = []evidence.Secret{{Rule: "aws-access-key-id", Target: "/app/.env", Line: 3}}
+		var asked, said []string
+		got, err := running.Look(t.Context(), r, running.Request{
+			Branch: "main", Now: r.Clock.Now(), Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+			Bases: func(context.Context, imageref.Ref, evidence.Policy, [][]byte) ([]running.Base, error) {
+				return nil, nil
+			},
+			Attested: func(_ context.Context, image imageref.Ref, _ evidence.Policy, _ [][]byte) (running.Attested, error) {
+				if image == web {
+					return running.Attested{}, errors.New("nobody attested it")
+				}
+				return running.Attested{BOM: []byte("the SBOM"), Scan: then}, nil
+			},
+			Scan: func(_ context.Context, image imageref.Ref, _ string, bom []byte) (evidence.ScanReport, error) {
+				asked = append(asked, image.Short()+" by "+string(bom))
+				now := report(evidence.Finding{
+					ID: "CVE-9", Package: "openssl", Version: "3.0", FixedVersion: "3.1", Severity: evidence.High,
+				})
+				now.Platforms[0].Digest = "sha256:1"
+				return now, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{demo(1).Short() + " by the SBOM", web.Short() + " by "}; !slices.Equal(asked, want) {
+			t.Errorf("scanned %q, want %q", asked, want)
+		}
+		if want := []string{"note     the layers of " + web.Short() + " are read: nobody attested it"}; !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
+		}
+		api := got.Apps[0]
+		if len(api.Findings) != 1 || api.Findings[0].ID != "CVE-9" || !slices.Equal(api.Findings[0].Environments, []string{"dev", "prod"}) {
+			t.Errorf("found %+v, want today's finding alone", api.Findings)
+		}
+		if want := "dev: 1 secret in the image: aws-access-key-id (/app/.env:3)"; !slices.Contains(api.Notes, want) {
+			t.Errorf("notes are %q, want the secret of the attested scan", api.Notes)
+		}
+		if notes := got.Apps[1].Notes; len(notes) > 0 {
+			t.Errorf("another image has the notes %q", notes)
+		}
+	})
+}
+
 // What a newer base image would fix by itself is said, and nothing else of it.
 func TestRebuilds(t *testing.T) {
 	t.Parallel()
@@ -118,7 +174,7 @@ func TestRebuilds(t *testing.T) {
 		var said, asked []string
 		got, err := running.Look(t.Context(), r, running.Request{
 			Branch: "main", Now: r.Clock.Now(), Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
-			Scan: func(_ context.Context, image imageref.Ref, host string) (evidence.ScanReport, error) {
+			Scan: func(_ context.Context, image imageref.Ref, host string, _ []byte) (evidence.ScanReport, error) {
 				asked = append(asked, image.Short()+" with the login of "+host)
 				switch image {
 				case demo(1):

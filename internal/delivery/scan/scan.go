@@ -60,7 +60,11 @@ type Options struct {
 	// Registry is the host that the child's credentials are for.
 	Registry string
 	// Layout is the directory of an OCI layout that Image is served from.
-	Layout    string
+	Layout string
+	// BOM is a CycloneDX document of Image as Result has it, from somebody who is
+	// trusted. Its packages are matched in place of those of the layers, and secrets
+	// are not looked for.
+	BOM       string
 	VEX       []string // files
 	Threshold evidence.Threshold
 	Secrets   evidence.Stance // what a secret in the image does
@@ -120,6 +124,25 @@ func (o *Options) Parse(image, waivers string) (err error) {
 		}
 	}
 	return nil
+}
+
+// KeepBOM writes a bill of materials to where the child reads it, until remove. Nil is
+// none.
+func (o *Options) KeepBOM(bom []byte) (remove func(), err error) {
+	if bom == nil {
+		return func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "waybill-bom-")
+	if err != nil {
+		return nil, fmt.Errorf("keep the bill of materials: %w", err)
+	}
+	remove = func() { _ = os.RemoveAll(dir) }
+	o.BOM = filepath.Join(dir, "bom.cdx.json")
+	if err := os.WriteFile(o.BOM, bom, 0o600); err != nil {
+		remove()
+		return nil, fmt.Errorf("keep the bill of materials: %w", err)
+	}
+	return remove, nil
 }
 
 // Result is what a scan found, and the verdict.
@@ -208,7 +231,7 @@ func ask(
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
 	request := exchange.Request{
 		Version: exchange.Version, Registry: o.Registry, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
-		Secrets: o.Secrets != evidence.Off,
+		Secrets: o.Secrets != evidence.Off && o.BOM == "",
 		Limits:  exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
@@ -222,7 +245,10 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 		if err := complete(ref, contents); err != nil {
 			return exchange.Request{}, err
 		}
-		image := exchange.Image{Ref: ref, SBOM: i == 0}
+		image := exchange.Image{Ref: ref, SBOM: i == 0 && o.BOM == ""}
+		if i == 0 {
+			image.BOM = o.BOM
+		}
 		for _, p := range contents.Platforms {
 			image.Platforms = append(image.Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
 		}

@@ -19,7 +19,7 @@ import (
 
 // Version of the exchange. The two binaries are released together; another
 // version means that they are not of the same release.
-const Version = 2
+const Version = 3
 
 // NeedsJavaDatabase is the child's exit code where an image has JAR files, and
 // the request no database to tell what is in them. That one is ten times as
@@ -47,6 +47,9 @@ type Image struct {
 	Ref       imageref.Ref `json:"ref"`
 	Platforms []Platform   `json:"platforms"`
 	SBOM      bool         `json:"sbom"` // whether the documents are wanted
+	// BOM is the absolute path of a CycloneDX document of the image, as Result
+	// has it. Its packages are matched, and no layer is read.
+	BOM string `json:"bom,omitempty"`
 }
 
 // Platform is one manifest to scan.

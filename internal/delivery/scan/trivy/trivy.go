@@ -130,9 +130,24 @@ func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
 	reports := make([][]types.Report, len(s.request.Images))
 	for i, asked := range s.request.Images {
 		reports[i] = make([]types.Report, len(asked.Platforms))
+		look := s.layers
+		if asked.BOM != "" {
+			bom, err := readBOM(asked.BOM)
+			if err != nil {
+				return nil, err
+			}
+			look = func(ctx context.Context, p exchange.Platform) (types.Report, ftypes.ArtifactDetail, error) {
+				detail, err := s.listed(ctx, bom, p)
+				return types.Report{SchemaVersion: 2, ArtifactName: p.Ref.String(), ArtifactType: ftypes.TypeContainerImage}, detail, err
+			}
+		}
 		for j, p := range asked.Platforms {
-			group.Go(func() (err error) {
-				if reports[i][j], err = s.manifest(ctx, asked.Ref, p); err != nil {
+			group.Go(func() error {
+				report, detail, err := look(ctx, p)
+				if err == nil {
+					reports[i][j], err = s.judge(ctx, vexTarget{asked.Ref, p}, report, detail)
+				}
+				if err != nil {
 					return fmt.Errorf("scan %s of %s: %w", p.Platform, asked.Ref, err)
 				}
 				return nil
@@ -142,57 +157,77 @@ func (s *scanner) all(ctx context.Context) ([][]types.Report, error) {
 	return reports, group.Wait()
 }
 
-// manifest does for one manifest what Trivy's pkg/scan and pkg/scan/local do;
-// those two packages would link its configuration and report code.
-func (s *scanner) manifest(ctx context.Context, whole imageref.Ref, p exchange.Platform) (types.Report, error) {
+// layers does for one manifest what Trivy's pkg/scan does; that package and
+// pkg/scan/local would link its configuration and report code.
+func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report, ftypes.ArtifactDetail, error) {
+	fail := func(err error) (types.Report, ftypes.ArtifactDetail, error) {
+		return types.Report{}, ftypes.ArtifactDetail{}, err
+	}
 	opened, err := s.images.Image(ctx, p.Ref)
 	if err != nil {
-		return types.Report{}, err
+		return fail(err)
 	}
 	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits, s.unpacked), s.cache, artifact.Option{
 		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(s.request.Secrets), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})
 	if err != nil {
-		return types.Report{}, fmt.Errorf("prepare: %w", err)
+		return fail(fmt.Errorf("prepare: %w", err))
 	}
 	info, err := art.Inspect(ctx)
 	if err != nil {
 		if strings.Contains(err.Error(), javaDatabaseMissing) {
 			err = ErrNeedsJavaDatabase
 		}
-		return types.Report{}, fmt.Errorf("read the layers: %w", err)
+		return fail(fmt.Errorf("read the layers: %w", err))
 	}
 	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
 
 	if err := s.cache.wait(ctx, info.BlobIDs); err != nil {
-		return types.Report{}, err
+		return fail(err)
 	}
-	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs)
-	switch {
-	case errors.Is(err, analyzer.ErrUnknownOS):
-		detail.OS = assumedOS(detail)
-	case errors.Is(err, analyzer.ErrNoPkgsDetected):
-		warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
-	case err != nil:
-		return types.Report{}, fmt.Errorf("put the layers together: %w", err)
+	detail, err := applied(p)(applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs))
+	if err != nil {
+		return fail(err)
 	}
-	report := types.Report{
+	return types.Report{
 		SchemaVersion: 2, ArtifactName: info.Name, ArtifactType: info.Type,
 		Metadata: types.Metadata{
 			ImageID: info.ImageMetadata.ID, DiffIDs: info.ImageMetadata.DiffIDs, RepoDigests: info.ImageMetadata.RepoDigests,
 			Reference: info.ImageMetadata.Reference, ImageConfig: info.ImageMetadata.ConfigFile, Size: detail.Layers.TotalSize(),
 		},
 		BOM: info.BOM,
+	}, detail, nil
+}
+
+// applied takes what Trivy put together of layers, and says what it could not tell.
+func applied(p exchange.Platform) func(ftypes.ArtifactDetail, error) (ftypes.ArtifactDetail, error) {
+	return func(detail ftypes.ArtifactDetail, err error) (ftypes.ArtifactDetail, error) {
+		switch {
+		case errors.Is(err, analyzer.ErrUnknownOS):
+			detail.OS = assumedOS(detail)
+		case errors.Is(err, analyzer.ErrNoPkgsDetected):
+			warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
+		case err != nil:
+			return detail, fmt.Errorf("put the layers together: %w", err)
+		}
+		return detail, nil
 	}
+}
+
+// judge matches what a manifest holds with the database, as Trivy's pkg/scan/local
+// does.
+func (s *scanner) judge(ctx context.Context, target vexTarget, report types.Report, detail ftypes.ArtifactDetail) (types.Report, error) {
+	p := target.platform
 	s.keepSecrets(p.Ref, detail)
-	if report.Results, detail.OS.Eosl, err = detect(ctx, p, info.Name, detail); err != nil {
+	var err error
+	if report.Results, detail.OS.Eosl, err = detect(ctx, p, report.ArtifactName, detail); err != nil {
 		return types.Report{}, err
 	}
 	if detail.OS.Detected() {
 		report.Metadata.OS = &detail.OS
 	}
-	return report, applyVEX(ctx, &report, vexTarget{whole, p}, s.request.VEX)
+	return report, applyVEX(ctx, &report, target, s.request.VEX)
 }
 
 // assumedOS is what Trivy assumes where no release file says: packages without
