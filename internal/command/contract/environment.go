@@ -27,6 +27,10 @@ var (
 		"how registries are reached, as YAML or a file of it: HOST: {ca: FILE or PEM, http: true, insecure: true, mirrors: [HOST/PATH]}; " +
 			"mirrors are for base images",
 	}
+	EnvEvidence = EnvVar{
+		"COSIGN_REPOSITORY", false,
+		"repository in which signatures and records are kept, in place of each image's own, as cosign has it",
+	}
 	EnvHome         = EnvVar{"HOME", false, "where ~/.docker and the caches are"}
 	EnvPath         = EnvVar{"PATH", false, "where waybill-scan, git and terraform are found"}
 	EnvBuildkitHost = EnvVar{
@@ -58,7 +62,8 @@ var (
 // that nothing else is read.
 func Environment() []EnvVar {
 	return []EnvVar{
-		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvRegistries, EnvHome,
+		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvRegistries,
+		EnvEvidence, EnvHome,
 		EnvPath, EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI,
 		EnvSharedGoCache, EnvCacheHome,
 	}

@@ -3,7 +3,14 @@ package registry
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
@@ -17,6 +24,42 @@ type Attachment struct {
 	Digest      string // sha256:HEX of the blob, when read
 	Data        []byte
 	Annotations map[string]string // of the referrer's manifest
+}
+
+// AttachElsewhere makes an attachment a referrer of subject in the repository for
+// evidence. cosign 2 writes beside the subject alone; the manifest is the one that
+// it writes there.
+func (c *Client) AttachElsewhere(ctx context.Context, subject imageref.Ref, b Attachment) error {
+	found, err := c.Manifest(ctx, subject)
+	if err != nil {
+		return err
+	}
+	digest, err := v1.NewHash(subject.Digest())
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", subject, err)
+	}
+	a := &artifact{config: static.NewLayer([]byte("{}"), mediaTypeEmptyConfig)}
+	manifest := v1.Manifest{
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Annotations: b.Annotations,
+		Subject: &v1.Descriptor{MediaType: found.MediaType, Digest: digest, Size: int64(len(found.Raw))},
+	}
+	config, err := partial.Descriptor(a.config)
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", subject, err)
+	}
+	manifest.Config = *config
+	manifest.Config.ArtifactType = b.MediaType
+	layer := static.NewLayer(b.Data, types.MediaType(b.MediaType))
+	desc, err := partial.Descriptor(layer)
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", subject, err)
+	}
+	a.layers, manifest.Layers = []v1.Layer{layer}, []v1.Descriptor{*desc}
+	if a.raw, err = json.Marshal(manifest); err != nil {
+		return fmt.Errorf("attach to %s: %w", subject, err)
+	}
+	_, err = c.PushImage(ctx, c.evidence.repository, a)
+	return err
 }
 
 // Attached reads the blobs attached to subject whose media type begins with

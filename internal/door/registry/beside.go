@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
@@ -77,8 +78,40 @@ type Beside struct {
 	bytes  int64    // read so far
 }
 
-// Beside prepares to read beside ref.
+// evidencePlace is the repository in which evidence is kept; the zero value is each
+// image's own.
+type evidencePlace struct {
+	repository name.Repository
+	elsewhere  bool
+	invalid    error
+}
+
+func newEvidencePlace(repository string) (p evidencePlace) {
+	if repository == "" {
+		return p
+	}
+	p.elsewhere = true
+	if p.repository, p.invalid = imageref.ParseRepository(repository); p.invalid != nil {
+		p.invalid = fmt.Errorf("the repository for evidence (COSIGN_REPOSITORY): %w", p.invalid)
+	}
+	return p
+}
+
+// Evidence is an image's digest in the repository in which its evidence is kept, and
+// whether that is another one than the image's.
+func (c *Client) Evidence(ref imageref.Ref) (at imageref.Ref, elsewhere bool, err error) {
+	if !c.evidence.elsewhere || c.evidence.invalid != nil {
+		return ref, false, c.evidence.invalid
+	}
+	return ref.In(c.evidence.repository), true, nil
+}
+
+// Beside prepares to read beside ref, or in the repository for evidence.
 func (c *Client) Beside(ctx context.Context, ref imageref.Ref, bounds Bounds) (*Beside, error) {
+	ref, _, err := c.Evidence(ref)
+	if err != nil {
+		return nil, err
+	}
 	r, err := c.reader(ctx, ref.Name())
 	if err != nil {
 		return nil, err

@@ -36,6 +36,9 @@ type Options struct {
 	// Clouds, if not nil, is asked last: for registries whose passwords are had
 	// from their cloud.
 	Clouds authn.Keychain
+	// Evidence, if not empty, is the repository in which evidence is kept, in place
+	// of each image's own. One that is none is reported with the first request.
+	Evidence string
 	// UserAgent is appended to go-containerregistry's own.
 	UserAgent string
 	// Transport replaces the bounded default one, for tests.
@@ -54,6 +57,7 @@ type Client struct {
 	userAgent string
 	hosts     Hosts
 	progress  func(done, total int64)
+	evidence  evidencePlace
 	puller    *remote.Puller // of a Session; nil logs in anew for each call
 	pusher    *remote.Pusher // as puller
 	readers   *readers       // as puller
@@ -61,7 +65,7 @@ type Client struct {
 
 // New makes a client.
 func New(o Options) *Client {
-	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent, progress: o.Progress, hosts: o.Hosts}
+	c := &Client{keychain: o.Keychain, userAgent: o.UserAgent, progress: o.Progress, hosts: o.Hosts, evidence: newEvidencePlace(o.Evidence)}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}

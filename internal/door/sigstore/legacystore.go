@@ -56,7 +56,11 @@ func AppendLegacy(ctx context.Context, r *registry.Client, ref imageref.Ref, tag
 	if len(layers) == 0 {
 		return nil
 	}
-	name, err := tag.Beside(ref)
+	at, _, err := r.Evidence(ref)
+	if err != nil {
+		return err
+	}
+	name, err := tag.Beside(at)
 	if err != nil {
 		return err
 	}
@@ -65,13 +69,13 @@ func AppendLegacy(ctx context.Context, r *registry.Client, ref imageref.Ref, tag
 		attach, write = mutate.AttachAttestationToEntity, ociremote.WriteAttestations
 	}
 	options := ociremote.WithRemoteOptions(r.RemoteOptions(ctx)...)
-	entity := ociremote.SignedUnknown(ref.GoName(), options) // the image itself need not be read
+	entity := ociremote.SignedUnknown(at.GoName(), options) // the image itself need not be read
 	for _, l := range layers {
 		if entity, err = attach(entity, l.layer); err != nil {
 			return registry.Trouble(ref, "append to "+name.String(), err)
 		}
 	}
-	if err := write(ref.Name(), entity, options); err != nil {
+	if err := write(at.Name(), entity, options); err != nil {
 		return registry.Trouble(ref, "append to "+name.String(), err)
 	}
 	return nil

@@ -32,11 +32,10 @@ func Attach(ctx context.Context, r *registry.Client, subjects []imageref.Ref, bu
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	options := ociremote.WithRemoteOptions(session.RemoteOptions(gctx)...)
 	for _, subject := range subjects {
 		g.Go(func() error {
 			for _, b := range bundles {
-				if err := attach(subject, b, options); err != nil {
+				if err := attach(gctx, session, subject, b); err != nil {
 					return registry.Trouble(subject, "attach to "+subject.String(), err)
 				}
 			}
@@ -46,7 +45,7 @@ func Attach(ctx context.Context, r *registry.Client, subjects []imageref.Ref, bu
 	return g.Wait()
 }
 
-func attach(subject imageref.Ref, b registry.Attachment, options ociremote.Option) error {
+func attach(ctx context.Context, r *registry.Client, subject imageref.Ref, b registry.Attachment) error {
 	blob := static.NewLayer(b.Data, types.MediaType(b.MediaType))
 	digest, err := blob.Digest()
 	if err != nil {
@@ -54,5 +53,12 @@ func attach(subject imageref.Ref, b registry.Attachment, options ociremote.Optio
 	}
 	annotations := map[string]string{registry.AnnotationBlob: digest.String()}
 	maps.Copy(annotations, b.Annotations)
+	if _, elsewhere, err := r.Evidence(subject); err != nil {
+		return err
+	} else if elsewhere {
+		b.Annotations = annotations
+		return r.AttachElsewhere(ctx, subject, b)
+	}
+	options := ociremote.WithRemoteOptions(r.RemoteOptions(ctx)...)
 	return ociremote.WriteReferrer(subject.GoName(), b.MediaType, []v1.Layer{blob}, annotations, options)
 }
