@@ -106,3 +106,64 @@ func TestEndOfLife(t *testing.T) {
 		t.Errorf("debian 8: %t, alpine 3.22: %t", platforms[0].EndOfLife, platforms[1].EndOfLife)
 	}
 }
+
+// What the configuration of an image has and should not is named as Trivy's checks of
+// Dockerfiles are.
+func TestMisconfigurations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	step := func(text string) []v1.History { return []v1.History{{CreatedBy: text}} }
+	for name, c := range map[string]struct {
+		config v1.Config
+		steps  []v1.History
+		want   string
+	}{
+		"nobody":            {v1.Config{User: "65532:65532"}, step("RUN /bin/sh -c apk add pseudo # buildkit"), ""},
+		"no user":           {v1.Config{}, nil, "DS-0002"},
+		"root by name":      {v1.Config{User: "root:app"}, nil, "DS-0002"},
+		"root by number":    {v1.Config{User: "00"}, nil, "DS-0002"},
+		"SSH":               {v1.Config{User: "1", ExposedPorts: map[string]struct{}{"22/tcp": {}, "2222": {}}}, nil, "DS-0004"},
+		"another port":      {v1.Config{User: "1", ExposedPorts: map[string]struct{}{"2222/tcp": {}}}, nil, ""},
+		"sudo, by BuildKit": {v1.Config{User: "1"}, step("RUN /bin/sh -c cd / && sudo make install # buildkit"), "DS-0010"},
+		"sudo, by Docker":   {v1.Config{User: "1"}, step("/bin/sh -c sudo make install"), "DS-0010"},
+		"sudo in a label":   {v1.Config{User: "1"}, step(`/bin/sh -c #(nop)  LABEL how=sudo make`), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := platform{"linux/amd64", []map[string]string{{"app/run": name}}}
+			parsed, err := v1.ParsePlatform(in.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := image(t, in, parsed)
+			config, err := made.ConfigFile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			config = config.DeepCopy()
+			config.Config = c.config
+			for i := range c.steps {
+				config.History[i] = c.steps[i]
+			}
+			if made, err = mutate.ConfigFile(made, config); err != nil {
+				t.Fatal(err)
+			}
+			index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: parsed}})
+			ref, err := w.client.PushIndex(t.Context(), w.repository(t, "acme/app"), index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			result := w.scan(t, scan.Options{Image: ref, Threshold: evidence.Threshold{Severity: "none"}})
+			var ids []string
+			for _, m := range result.Report.Platforms[0].Misconfigurations {
+				ids = append(ids, m.ID)
+				if !strings.Contains(result.Text(), m.ID+": "+m.Title) {
+					t.Errorf("the text does not say %s: %s", m.ID, m.Title)
+				}
+			}
+			if got := strings.Join(ids, ","); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -142,7 +142,7 @@ func TestPolicyMergesEnvironmentAndApp(t *testing.T) {
 			Issuer:   "https://token.actions.githubusercontent.com",
 			Workflow: "acme/config/.github/workflows/deliver.yml@refs/heads/main", Source: "acme/*",
 		}},
-		Source: "acme/demo-api", MaxAge: 168 * time.Hour, Secrets: evidence.Note, EndOfLife: evidence.Note,
+		Source: "acme/demo-api", MaxAge: 168 * time.Hour, Secrets: evidence.Note, EndOfLife: evidence.Note, Misconfiguration: evidence.Off,
 		Threshold: evidence.Threshold{Severity: evidence.Medium, IgnoreUnfixed: true,
 			Waivers: []evidence.Waiver{{ID: "CVE-2026-1", Reason: "not reachable", Expires: expires}}},
 	}

@@ -39,7 +39,9 @@ type scanPolicy struct {
 
 	Secrets   *evidence.Stance `yaml:"secrets"`
 	EndOfLife *evidence.Stance `yaml:"endOfLife"`
-	Licenses  []string         `yaml:"licenses"`
+	// Misconfiguration is of the image's configuration.
+	Misconfiguration *evidence.Stance `yaml:"misconfiguration"`
+	Licenses         []string         `yaml:"licenses"`
 }
 
 type waiver struct {
@@ -73,6 +75,7 @@ func (p policy) overriddenBy(o policy) policy {
 		override(&merged.VEX, o.Scan.VEX)
 		override(&merged.Secrets, o.Scan.Secrets)
 		override(&merged.EndOfLife, o.Scan.EndOfLife)
+		override(&merged.Misconfiguration, o.Scan.Misconfiguration)
 		overrideList(&merged.Licenses, o.Scan.Licenses)
 		p.Scan = &merged
 	}
@@ -104,7 +107,7 @@ func (p policy) evidence(app, source string) evidence.Policy {
 	out := evidence.Policy{
 		Require: p.Require, Signers: p.Signers, Source: source, Builders: p.Builders,
 		Threshold: evidence.Threshold{Severity: defaultSeverity}, MaxAge: defaultMaxAge,
-		Secrets: evidence.Note, EndOfLife: evidence.Note,
+		Secrets: evidence.Note, EndOfLife: evidence.Note, Misconfiguration: evidence.Off,
 		AllSign: p.SignedBy != nil && *p.SignedBy == "all",
 	}
 	if p.MaxAge != nil {
@@ -141,6 +144,9 @@ func (p policy) evidence(app, source string) evidence.Policy {
 		}
 		if s.EndOfLife != nil {
 			out.EndOfLife = *s.EndOfLife
+		}
+		if s.Misconfiguration != nil {
+			out.Misconfiguration = *s.Misconfiguration
 		}
 	}
 	for _, w := range p.Waivers {

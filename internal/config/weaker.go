@@ -129,8 +129,8 @@ func (w *weaker) policy(path []string, base, head policy) {
 	w.images(in(path, "images"), base.Images, head.Images)
 	known := []string{
 		"require", "signers", "keys", "builders", "waivers", "scan.severity", "scan.ignoreUnfixed", "scan.maxAge",
-		"scan.databases", "scan.databaseMaxAge", "scan.vex", "scan.secrets", "scan.endOfLife", "scan.licenses", "images",
-		"signedBy", "maxAge.signature", "maxAge.provenance", "maxAge.sbom",
+		"scan.databases", "scan.databaseMaxAge", "scan.vex", "scan.secrets", "scan.endOfLife", "scan.misconfiguration", "scan.licenses",
+		"images", "signedBy", "maxAge.signature", "maxAge.provenance", "maxAge.sbom",
 	}
 	w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 }

@@ -36,6 +36,7 @@ func (w *weaker) origins(path []string, base, head evidence.Policy) {
 	}
 	stance("secrets", base.Secrets, head.Secrets)
 	stance("endOfLife", base.EndOfLife, head.EndOfLife)
+	stance("misconfiguration", base.Misconfiguration, head.Misconfiguration)
 	for _, glob := range base.Licenses {
 		if !slices.Contains(head.Licenses, glob) {
 			w.add(in(path, "scan", "licenses"), "drops %s", glob)

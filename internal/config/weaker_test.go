@@ -344,13 +344,15 @@ func TestWeaker(t *testing.T) {
 func TestWeakerThanAFileThatAsksForMore(t *testing.T) {
 	t.Parallel()
 	asks := strings.Replace(strong, "  scan: {severity: high, maxAge: 168h}\n",
-		"  signedBy: all\n  keys: ["+testKey+"]\n  maxAge: {sbom: 720h}\n  scan: {severity: high, maxAge: 168h, licenses: [AGPL-*, SSPL-*]}\n", 1)
+		"  signedBy: all\n  keys: ["+testKey+"]\n  maxAge: {sbom: 720h}\n"+
+			"  scan: {severity: high, maxAge: 168h, misconfiguration: refuse, licenses: [AGPL-*, SSPL-*]}\n", 1)
 	for edit, want := range map[[2]string][]string{
 		{"  signedBy: all\n", ""}:                  {"policy.signedBy goes from all to any"},
 		{"  keys: [" + testKey + "]\n", ""}:        {"policy.keys drops " + testKeyPrint + ", which had to sign"},
 		{"  maxAge: {sbom: 720h}\n", ""}:           {"policy.maxAge.sbom goes from 720h0m0s to 0s"},
 		{"sbom: 720h", "sbom: 721h"}:               {"policy.maxAge.sbom goes from 720h0m0s to 721h0m0s"},
 		{"sbom: 720h", "sbom: 24h"}:                nil,
+		{"misconfiguration: refuse, ", ""}:         {"policy.scan.misconfiguration goes from refuse to off"},
 		{", licenses: [AGPL-*, SSPL-*]", ""}:       {"policy.scan.licenses drops AGPL-*", "policy.scan.licenses drops SSPL-*"},
 		{"AGPL-*, SSPL-*", "AGPL-*"}:               {"policy.scan.licenses drops SSPL-*"},
 		{"AGPL-*, SSPL-*", "AGPL-*, SSPL-*, GPL*"}: nil,

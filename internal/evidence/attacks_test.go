@@ -27,6 +27,10 @@ func TestAttacks(t *testing.T) {
 		r.Checked = []string{CheckEndOfLife}
 		r.Platforms[0].OS, r.Platforms[0].EndOfLife = "debian 8", true
 	}
+	root := func(r *ScanReport) {
+		r.Checked = []string{CheckMisconfiguration}
+		r.Platforms[0].Misconfigurations = []Misconfiguration{{ID: "DS-0002", Title: "it runs as root"}}
+	}
 	main, tags := []string{"refs/heads/main"}, []string{"refs/heads/main", "refs/tags/v*"}
 	for name, tc := range map[string]struct {
 		policy   func(*Policy)
@@ -90,6 +94,15 @@ func TestAttacks(t *testing.T) {
 			"scan", "its report does not say whether the distribution is still supported",
 		},
 
+		"an image that runs as root, noted": {func(*Policy) {}, report(root), "", "DS-0002: it runs as root"},
+		"an image that runs as root, refused": {
+			func(p *Policy) { p.Misconfiguration = Refuse }, report(root), "scan", "DS-0002: it runs as root",
+		},
+		"a scan that did not look at the configuration": {
+			func(p *Policy) { p.Misconfiguration = Refuse }, report(func(*ScanReport) {}),
+			"scan", "its report does not say whether the image's configuration was looked at",
+		},
+
 		"fixed, in capitals": {func(p *Policy) { p.Threshold.IgnoreUnfixed = true }, report(func(r *ScanReport) {
 			r.Platforms[0].Findings = []Finding{{ID: "CVE-1", Package: "a", Severity: High, Status: "FIXED "}}
 		}), "scan", "1 high finding"},
@@ -132,7 +145,8 @@ func TestTurnedOff(t *testing.T) {
 	r := goodReport()
 	r.Platforms[0].Secrets = []Secret{{Rule: "aws-access-key-id", Target: "/app/.env"}}
 	r.Platforms[0].EndOfLife = true
-	if refused, notes := (Policy{Secrets: Off, EndOfLife: Off}).beside(r, now); len(refused)+len(notes) > 0 {
+	r.Platforms[0].Misconfigurations = []Misconfiguration{{ID: "DS-0002", Title: "it runs as root"}}
+	if refused, notes := (Policy{Secrets: Off, EndOfLife: Off, Misconfiguration: Off}).beside(r, now); len(refused)+len(notes) > 0 {
 		t.Errorf("refused %q, noted %q", refused, notes)
 	}
 }

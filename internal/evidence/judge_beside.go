@@ -8,8 +8,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-const besideRemedy = "take secrets out of the image and replace them at their service, update the base image, use another package, " +
-	"scan it again; or change policy.scan.secrets, policy.scan.endOfLife or policy.scan.licenses"
+const besideRemedy = "take secrets out of the image and replace them at their service, update the base image, change the Dockerfile, " +
+	"use another package, scan it again; or change policy.scan (secrets, endOfLife, misconfiguration, licenses)"
 
 // beside judges what a scan finds beside vulnerabilities: what refuses, and what is
 // only noted. A report that does not say that it looked is refused where the policy
@@ -27,6 +27,10 @@ func (p Policy) beside(r ScanReport, now time.Time) (refused, notes []string) {
 	}{
 		{CheckSecrets, p.Secrets, r.SecretLines(), "its report does not say whether the image holds secrets"},
 		{CheckEndOfLife, p.EndOfLife, r.endOfLife(), "its report does not say whether the distribution is still supported"},
+		{
+			CheckMisconfiguration, p.Misconfiguration, r.MisconfigurationLines(),
+			"its report does not say whether the image's configuration was looked at",
+		},
 		{CheckLicenses, licenses, p.refusedLicenses(r, now), "its report does not say under which licences the packages are"},
 	} {
 		switch {
@@ -72,6 +76,19 @@ func (s Secret) String() string {
 		place += fmt.Sprintf(":%d", s.Line)
 	}
 	return text.OneLine(s.Rule) + " (" + place + ")"
+}
+
+// MisconfigurationLines says what the image's configuration should not have; none if
+// there is nothing.
+func (r ScanReport) MisconfigurationLines() (lines []string) {
+	for _, p := range r.Platforms {
+		for _, m := range p.Misconfigurations {
+			if line := text.OneLine(m.ID) + ": " + text.OneLine(m.Title); !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
 }
 
 func (r ScanReport) endOfLife() []string {

@@ -30,8 +30,10 @@ type Policy struct {
 	VEX            bool          // whether findings that a VEX document excused at the scan are excused
 	Secrets        Stance        // what a secret in the image does
 	EndOfLife      Stance        // what a distribution that its makers no longer support does
-	Licenses       []string      // globs of licences that refuse an image
-	Server         string        // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
+	// Misconfiguration is what a weak setting in the image's configuration does.
+	Misconfiguration Stance
+	Licenses         []string // globs of licences that refuse an image
+	Server           string   // root of GitHub's pages beside https://github.com, for GitHub Enterprise Server
 }
 
 // SignerRule names signers that are trusted. Workflow, Identity and Source are globs

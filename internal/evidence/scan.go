@@ -52,9 +52,10 @@ type ScanReport struct {
 
 // What a scan looks for beside known vulnerabilities.
 const (
-	CheckSecrets   = "secrets"
-	CheckEndOfLife = "endOfLife"
-	CheckLicenses  = "licenses"
+	CheckSecrets          = "secrets"
+	CheckEndOfLife        = "endOfLife"
+	CheckLicenses         = "licenses"
+	CheckMisconfiguration = "misconfiguration"
 )
 
 // Scanner names what scanned.
@@ -81,6 +82,15 @@ type PlatformScan struct {
 	Secrets  []Secret  `json:"secrets,omitempty"`
 	// EndOfLife reports whether the makers of the distribution no longer support it.
 	EndOfLife bool `json:"endOfLife,omitempty"`
+	// Misconfigurations are what the image's configuration has and should not.
+	Misconfigurations []Misconfiguration `json:"misconfigurations,omitempty"`
+}
+
+// Misconfiguration is a setting of the image's configuration that weakens whoever
+// runs it.
+type Misconfiguration struct {
+	ID    string `json:"id"` // DS-0002, as Trivy's checks are called
+	Title string `json:"title"`
 }
 
 // Secret says where in the image something stands that should be kept secret. It

@@ -138,7 +138,7 @@ func (a Access) RegistryClientTelling(host string, progress func(done, total int
 	return registry.New(registry.Options{Registry: host, Username: username, Password: password, UserAgent: "waybill/" + cli.Version(),
 		Hosts: registry.ReadHosts(a.Call.Env(contract.EnvRegistries)), Logins: logins,
 		Evidence: a.Call.Env(contract.EnvEvidence),
-		Clouds: a.clouds(host), Trace: a.Call.Traced, Progress: progress})
+		Clouds:   a.clouds(host), Trace: a.Call.Traced, Progress: progress})
 }
 
 func (a Access) clouds(host string) *clouds.Keychain {

@@ -166,8 +166,8 @@ func (l look) app(ctx context.Context, app config.App) App {
 }
 
 // delivered scans an image by what was attested of it, where that is all there, and
-// else by its layers. Packages, with their licences, and secrets do not change with the
-// database: those are what was found in the same layers.
+// else by its layers. All but findings and the end of support is what was found in the
+// same layers then: it does not change with the database.
 func (l look) delivered(ctx context.Context, image imageref.Ref, policy evidence.Policy) scanned {
 	if l.Attested == nil {
 		return l.scan(ctx, image, image.Registry(), nil)
@@ -185,13 +185,12 @@ func (l look) delivered(ctx context.Context, image imageref.Ref, policy evidence
 	for i, p := range s.report.Platforms {
 		for _, was := range known.Scan.Platforms {
 			if was.Digest == p.Digest {
-				s.report.Platforms[i].Packages, s.report.Platforms[i].Secrets = was.Packages, was.Secrets
+				was.Findings, was.EndOfLife = p.Findings, p.EndOfLife
+				s.report.Platforms[i] = was
 			}
 		}
 	}
-	if slices.Contains(known.Scan.Checked, evidence.CheckSecrets) {
-		s.report.Checked = append(slices.Clone(s.report.Checked), evidence.CheckSecrets)
-	}
+	s.report.Checked = append(slices.Clone(known.Scan.Checked), evidence.CheckEndOfLife)
 	return s
 }
 

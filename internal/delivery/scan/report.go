@@ -40,13 +40,18 @@ func (r Result) Text() string {
 		out.WriteByte('\n')
 		out.WriteString(table(r, findings))
 	}
-	for _, line := range r.Report.SecretLines() {
+	for _, line := range r.notes() {
 		fmt.Fprintf(&out, "\n%s\n", line)
 	}
 	if c := r.Baseline; c != nil {
 		fmt.Fprintf(&out, "\nagainst %s: %s; %s\n", c.Image.Short(), listed("new", c.New), listed("fixed", c.Fixed))
 	}
 	return out.String()
+}
+
+// notes are what stands beside vulnerabilities.
+func (r Result) notes() []string {
+	return append(r.Report.SecretLines(), r.Report.MisconfigurationLines()...)
 }
 
 func (r Result) verdictLine() string {

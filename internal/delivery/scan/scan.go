@@ -185,6 +185,9 @@ func Scan(ctx context.Context, platforms Platforms, database Database, child Chi
 			StartedAt: started.UTC(), FinishedAt: o.Now().UTC(), Platforms: image.Platforms,
 			Checked: []string{evidence.CheckEndOfLife, evidence.CheckLicenses},
 		}
+		if o.BOM == "" {
+			reports[i].Checked = append(reports[i].Checked, evidence.CheckMisconfiguration)
+		}
 		if request.Secrets {
 			reports[i].Checked = append(reports[i].Checked, evidence.CheckSecrets)
 		}

@@ -35,7 +35,7 @@ func (r Result) Summary() string {
 			markdown.Text(listed("fixed", c.Fixed)),
 		)
 	}
-	for _, line := range r.Report.SecretLines() {
+	for _, line := range r.notes() {
 		fmt.Fprintf(&out, "\n%s\n", markdown.Text(line))
 	}
 	findings := r.Report.Distinct()

@@ -25,6 +25,9 @@ func platformScan(p exchange.Platform, report types.Report, secrets []evidence.S
 		scan.EndOfLife = report.Metadata.OS.Eosl
 		scan.OS = strings.TrimSpace(string(report.Metadata.OS.Family) + " " + report.Metadata.OS.Name)
 	}
+	if p.Platform != "" && !strings.HasPrefix(p.Platform, "windows/") && report.Metadata.ImageConfig.RootFS.Type != "" {
+		scan.Misconfigurations = misconfigurations(report.Metadata.ImageConfig)
+	}
 	for _, result := range report.Results {
 		for _, pkg := range result.Packages {
 			scan.Packages = append(scan.Packages, evidence.Package{
