@@ -16,5 +16,6 @@ func runPolicy(_ context.Context, _ *cli.Call, in options.Policy) (cluster.Resul
 	}
 	return cluster.Write(cluster.Request{
 		Kind: cluster.Kind(in.Engine), Config: file, Env: in.Env, Name: in.Name, Except: in.ExceptNamespace, PullSecret: in.PullSecret,
+		TrustRoot: in.TrustRoot,
 	})
 }

@@ -32,6 +32,11 @@ var policyCommand = Command{
 			Doc: "Secret with the login for a private registry: for `kyverno` in its own namespace, for `sigstore` in the namespace of " +
 				"the pod. Empty needs no login.",
 		},
+		{
+			Name: "trust_root", Type: String, Placeholder: "NAME",
+			Doc: "For `sigstore`: the TrustRoot in the cluster that holds the certificates of a Sigstore of your own. Empty is the " +
+				"public one.",
+		},
 	},
 	Binaries:    []string{Waybill},
 	CommandOnly: true,

@@ -611,6 +611,7 @@ type Policy struct {
 	Name            string   `input:"name"`
 	ExceptNamespace []string `input:"except_namespace"`
 	PullSecret      string   `input:"pull_secret"`
+	TrustRoot       string   `input:"trust_root"`
 }
 
 // Schema are the inputs of waybill schema.

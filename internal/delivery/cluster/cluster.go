@@ -44,6 +44,7 @@ type Request struct {
 	Name       string   // of the objects
 	Except     []string // namespaces in which the policy does not hold
 	PullSecret string   // of the engine's namespace, for a private registry; empty if none is needed
+	TrustRoot  string   // policy-controller's TrustRoot of a Sigstore of one's own; empty is the public one
 }
 
 // Result is the policy as YAML.
@@ -113,8 +114,13 @@ func newPolicy(r Request) (policy, error) {
 		return p, outcome.Usagef("policy.signers and policy.keys of %s are empty, so a policy would let nothing in: name a signer",
 			config.FileName)
 	}
+	if r.TrustRoot != "" && r.Kind != Sigstore {
+		return p, outcome.Usagef("--trust-root names an object of policy-controller, and %s has none", r.Kind)
+	}
 	if r.Kind == Sigstore && len(p.require) == 0 {
-		return p, outcome.Usagef("policy.require of %s is empty, so policy-controller has nothing to ask for: name a record", config.FileName)
+		return p, outcome.Usagef(
+			"policy.require of %s is empty, so policy-controller has nothing to ask for: name a record", config.FileName,
+		)
 	}
 	return p, nil
 }
@@ -141,6 +147,9 @@ func (p policy) head() string {
 		lines = append(lines, "", "A policy says nothing of images that it does not match: apply `waybill policy validating-admission` "+
 			"too, which holds images to repositories. Its globs have no @, so a repository whose name begins the same is asked for "+
 			"a signature as well. policy-controller looks only at namespaces with the label policy.sigstore.dev/include=true.")
+		if len(p.keys) > 0 {
+			lines = append(lines, "", "By key, policy-controller reads cosign's legacy form alone: sign with --store-as both.")
+		}
 	}
 	var out strings.Builder
 	for _, line := range lines {
@@ -156,6 +165,7 @@ func (r Request) command() string {
 	words := []string{"waybill policy", string(r.Kind)}
 	for _, flag := range []struct{ name, value string }{
 		{flagEnv, r.Env}, {flagName, r.Name}, {flagExcept, strings.Join(r.Except, ",")}, {flagSecret, r.PullSecret},
+		{flagRoot, r.TrustRoot},
 	} {
 		if flag.value != "" {
 			words = append(words, flag.name, flag.value)

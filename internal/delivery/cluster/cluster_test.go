@@ -398,7 +398,8 @@ func TestFieldsOfClusterImagePolicy(t *testing.T) {
 		authorities[].keyless.identities[].issuer authorities[].keyless.identities[].subject
 		authorities[].keyless.identities[].subjectRegExp authorities[].ctlog.url authorities[].key.data
 		authorities[].key.hashAlgorithm authorities[].attestations[].name authorities[].attestations[].predicateType
-		authorities[].source[].signaturePullSecrets[].name`)
+		authorities[].source[].signaturePullSecrets[].name authorities[].keyless.trustRootRef
+		authorities[].ctlog.trustRootRef authorities[].rfc3161timestamp.trustRootRef`)
 	// of pkg/apis/glob: no @ is among them
 	glob := regexp.MustCompile(`^[a-zA-Z0-9-_:/*.]+$`)
 	c := parse(t, file+"  keys: [\"-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAEShXwJbOTOrGUFmKNlQ9DXS0SheZJz1BgIeozAb5ERY=\\n-----END PUBLIC KEY-----\\n\"]\n")
@@ -421,7 +422,7 @@ func TestFieldsOfClusterImagePolicy(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range write(t, cluster.Request{Kind: cluster.Sigstore, Config: c, PullSecret: "ghcr"}) {
+	for _, o := range write(t, cluster.Request{Kind: cluster.Sigstore, Config: c, PullSecret: "ghcr", TrustRoot: "acme"}) {
 		walk("", o.Content["spec"])
 	}
 	for path := range seen {

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,41 +108,62 @@ func (p policy) sigstore() []object {
 		})
 	}
 	for _, kind := range p.require {
-		authorities := p.authorities(kind)
+		bySigner := p.authorities(kind)
 		if kind != evidence.Signature || !p.all {
-			add(string(kind), authorities)
+			add(string(kind), slices.Concat(bySigner...))
 			continue
 		}
-		for i := range authorities {
-			add(fmt.Sprintf("%s-%d", kind, i), authorities[i:i+1])
+		for i, authorities := range bySigner {
+			add(fmt.Sprintf("%s-%d", kind, i), authorities)
 		}
 	}
 	return objects
 }
 
-func (p policy) authorities(kind evidence.Kind) []any {
-	var list []any
-	add := func(a object) {
-		types := predicates(kind)
-		for i := range max(len(types), 1) {
-			one := object{"name": fmt.Sprintf("signer%d", len(list)), "signatureFormat": "bundle"}
-			for key, value := range a {
-				one[key] = value
+// authorities are who may have made a record, by signer; of one signer's any is enough.
+func (p policy) authorities(kind evidence.Kind) [][]any {
+	var list [][]any
+	number := 0
+	signer := func(types []string, authorities ...object) {
+		var all []any
+		for _, a := range authorities {
+			for i := range max(len(types), 1) {
+				one := object{"name": fmt.Sprintf("signer%d", number)}
+				number++
+				maps.Copy(one, a)
+				if types != nil {
+					one["attestations"] = []any{object{"name": fmt.Sprintf("%s%d", kind, i), "predicateType": types[i]}}
+				}
+				if p.PullSecret != "" {
+					one["source"] = []any{object{"signaturePullSecrets": []any{object{"name": p.PullSecret}}}}
+				}
+				all = append(all, one)
 			}
-			if types != nil {
-				one["attestations"] = []any{object{"name": fmt.Sprintf("%s%d", kind, i), "predicateType": types[i]}}
-			}
-			if p.PullSecret != "" {
-				one["source"] = []any{object{"signaturePullSecrets": []any{object{"name": p.PullSecret}}}}
-			}
-			list = append(list, one)
 		}
+		list = append(list, all)
+	}
+	// In a bundle the engine reads attestations alone, and there a signature is one.
+	// By key it reads cosign's legacy form alone. An empty ctlog asks no log.
+	// https://github.com/sigstore/policy-controller/blob/v0.13.1/pkg/webhook/validator.go
+	inBundle := predicates(kind)
+	if kind == evidence.Signature {
+		inBundle = []string{evidence.PredicateSignature}
 	}
 	for _, s := range p.signers {
-		add(object{"keyless": object{"url": fulcio, "identities": []any{identity(s)}}, "ctlog": object{"url": rekor}})
+		keyless := object{"url": fulcio, "identities": []any{identity(s)}}
+		log := object{"url": rekor}
+		byLog := object{"keyless": keyless, "ctlog": log, "signatureFormat": "bundle"}
+		if p.TrustRoot == "" {
+			signer(inBundle, byLog)
+			continue
+		}
+		keyless["trustRootRef"], log["trustRootRef"] = p.TrustRoot, p.TrustRoot
+		signer(inBundle, byLog, object{
+			"keyless": keyless, "rfc3161timestamp": object{"trustRootRef": p.TrustRoot}, "signatureFormat": "bundle",
+		})
 	}
-	for _, key := range p.keys { // an empty ctlog asks no log
-		add(object{"key": object{"data": key, "hashAlgorithm": "sha256"}, "ctlog": object{}})
+	for _, key := range p.keys {
+		signer(predicates(kind), object{"key": object{"data": key, "hashAlgorithm": "sha256"}, "ctlog": object{}})
 	}
 	return list
 }

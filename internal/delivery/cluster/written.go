@@ -14,6 +14,7 @@ const (
 	flagName   = "--name"
 	flagExcept = "--except-namespace"
 	flagSecret = "--pull-secret"
+	flagRoot   = "--trust-root"
 )
 
 // Rewrite reads the head of a file that Write wrote, and gives the command and what it
@@ -57,6 +58,8 @@ func parseCommand(command string) (Request, error) {
 			r.Except = strings.Split(value, ",")
 		case flagSecret:
 			r.PullSecret = value
+		case flagRoot:
+			r.TrustRoot = value
 		default:
 			return Request{}, fmt.Errorf("%q is no flag of a command that writes a policy", words[i])
 		}
