@@ -50,7 +50,7 @@ var parts = []part{
 	{"evidence", func(ctx context.Context, e environment) error {
 		e.printf("\n### Scan, SBOM, sign, attest and verify\n\n```\n")
 		defer e.printf("```\n")
-		return evidence.Run(ctx, e.out, e.tools)
+		return evidence.Run(ctx, e.out, e.tools, spent)
 	}},
 }
 

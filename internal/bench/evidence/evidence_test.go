@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -25,7 +26,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), &out, tools, 1); err != nil {
+	if err := run(t.Context(), &out, tools, func() time.Duration { return 0 }, []int{0}, 1); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "each layer is read 1.0 times by waybill") {

@@ -79,7 +79,12 @@ func (b *bench) push(ctx context.Context) (image, error) {
 		if err != nil {
 			return image{}, err
 		}
-		app, err := layer(map[string][]byte{"app/server": program, "app/build": fmt.Appendf(nil, "%s %d", name, b.made)})
+		content := map[string][]byte{"app/server": program, "app/build": fmt.Appendf(nil, "%s %d", name, b.made)}
+		for i := range b.node {
+			content[fmt.Sprintf("app/node_modules/package-%d/package.json", i)] = fmt.Appendf(nil,
+				`{"name": "package-%d", "version": "1.%d.0", "license": "MIT"}`, i, i)
+		}
+		app, err := layer(content)
 		if err != nil {
 			return image{}, err
 		}
