@@ -35,23 +35,28 @@ const (
 // waybill-scan are in the directory above. spent is the processor time of the
 // processes that have ended so far.
 func Run(ctx context.Context, out io.Writer, tools string, spent func() time.Duration) error {
-	return run(ctx, out, tools, spent, []int{0, 4000, 10_000}, runs)
+	return run(ctx, out, plan{tools, spent, []int{0, 4000, 10_000}, runs})
 }
 
-func run(
-	ctx context.Context, out io.Writer, tools string, spent func() time.Duration, node []int, runs int,
-) (err error) {
-	b, err := start(ctx, tools)
+type plan struct {
+	tools string
+	spent func() time.Duration
+	node  []int // packages of Node, for each kind of image
+	runs  int   // of each
+}
+
+func run(ctx context.Context, out io.Writer, p plan) (err error) {
+	b, err := start(ctx, p.tools)
 	if err != nil {
 		return fmt.Errorf("measure evidence: %w", err)
 	}
-	b.spent = spent
+	b.spent = p.spent
 	defer func() { err = errors.Join(err, b.stop()) }()
 	_, err = fmt.Fprintf(out, "scan, SBOM, signature, three attestations and verification of an image with 2 platforms, "+
-		"median of %d, alternating\n", runs)
-	for _, b.node = range node {
+		"median of %d, alternating\n", p.runs)
+	for _, b.node = range p.node {
 		if err == nil {
-			err = b.chain(ctx, out, runs)
+			err = b.chain(ctx, out, p.runs)
 		}
 	}
 	return err

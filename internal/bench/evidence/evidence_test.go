@@ -26,7 +26,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if err := run(t.Context(), &out, tools, func() time.Duration { return 0 }, []int{0}, 1); err != nil {
+	if err := run(t.Context(), &out, plan{tools, func() time.Duration { return 0 }, []int{0}, 1}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "each layer is read 1.0 times by waybill") {
