@@ -38,7 +38,9 @@ func Parse(s string) (Ref, error) {
 	if s == "" {
 		return Ref{}, errors.New("empty image reference: want REPOSITORY@sha256:…")
 	}
-	if d, err := name.NewDigest(s, name.StrictValidation); err == nil {
+	if d, err := name.NewDigest(s, name.StrictValidation); err == nil && !strings.HasPrefix(d.DigestStr(), Algorithm) {
+		return Ref{}, fmt.Errorf("image reference %q: only digests of SHA-256 are used: want REPOSITORY@sha256:…", s)
+	} else if err == nil {
 		return Ref{repository: d.Repository, digest: d.DigestStr()}, nil
 	} else if strings.Contains(s, "@") {
 		return Ref{}, fmt.Errorf("image reference %q: %w", s, err)

@@ -162,6 +162,9 @@ func Annotations(content map[string]any) map[string]string {
 	return labels(content, "metadata", "annotations")
 }
 
+// Labels are those of an object.
+func Labels(content map[string]any) map[string]string { return labels(content, "metadata", "labels") }
+
 func (p *policy) place() (id, file string) {
 	if Off(p.Metadata.Annotations) {
 		return "", p.file

@@ -186,6 +186,8 @@ type session struct {
 	said      map[string]bool // once
 	plainOnce sync.Once
 	plain     []render.Object // the base's deployers in plain manifests
+	read      map[string]bool // the ConfigMaps and Secrets that these take values from
+	imported  map[string]bool // names of files that Jsonnet may read
 
 	compared []comparison    // what holds deployers
 	home     map[string]bool // what deployers call this repository, with its revision

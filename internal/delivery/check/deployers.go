@@ -11,9 +11,12 @@ import (
 
 // deployers are what deploys the rest, by group and kind, and what it deploys
 // from: what goes with one is everything that it deployed, and what one says
-// decides what a cluster runs. A group without kinds stands for all of them.
+// decides what a cluster runs. So does what changes objects on their way into the
+// cluster. A group without kinds stands for all of them.
 var deployers = map[string][]string{
-	"argoproj.io":                      {"Application", "ApplicationSet", "AppProject"},
+	"argoproj.io":                      {"Application", "ApplicationSet", "AppProject", "ArgoCD"},
+	"promoter.argoproj.io":             nil,
+	"kargo.akuity.io":                  nil,
 	"argocd-image-updater.argoproj.io": nil,
 	"kustomize.toolkit.fluxcd.io":      nil,
 	"helm.toolkit.fluxcd.io":           nil,
@@ -23,14 +26,66 @@ var deployers = map[string][]string{
 	"fluxcd.controlplane.io":           nil,
 	"fleet.cattle.io":                  nil,
 	"helm.cattle.io":                   nil,
+	"configsync.gke.io":                nil,
+	"configmanagement.gke.io":          nil,
+	"kappctrl.k14s.io":                 nil,
+	"packaging.carvel.dev":             nil,
+	"addons.cluster.x-k8s.io":          nil,
+	"apps.open-cluster-management.io":  nil,
+	"work.open-cluster-management.io":  nil,
+	"operators.coreos.com":             {"Subscription", "CatalogSource"},
+	"olm.operatorframework.io":         nil,
+	"helm.crossplane.io":               nil,
+	"gitops.kluctl.io":                 nil,
+	"core.oam.dev":                     nil,
+	"infra.contrib.fluxcd.io":          nil,
+	"admissionregistration.k8s.io":     {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding", "MutatingWebhookConfiguration"},
+	"mutations.gatekeeper.sh":          nil,
+	"policies.kyverno.io": {
+		"MutatingPolicy", "NamespacedMutatingPolicy", "GeneratingPolicy", "NamespacedGeneratingPolicy",
+	},
+}
+
+// namesOfDeployers are parts of every group, and of what else tells a deployer.
+var namesOfDeployers = []string{
+	"argo", "fluxcd.", "cattle.io", "kargo.", "gke.io", "k14s.io", "carvel.dev", "x-k8s.io", "open-cluster-management", "coreos.com",
+	"operatorframework", "crossplane.io", "kluctl", "oam.dev", "admissionregistration", "gatekeeper.sh", "kyverno.io",
 }
 
 func deploys(o render.Object) bool {
 	group, _, _ := strings.Cut(o.APIVersion, "/")
 	kinds, known := deployers[group]
 	return known && (kinds == nil || slices.Contains(kinds, o.Kind)) ||
+		group == "kyverno.io" && (hasKey(o.Content, "mutate") || hasKey(o.Content, "generate")) ||
 		o.Kind == "ConfigMap" && strings.HasPrefix(o.Name, "argocd-") ||
 		o.Kind != "ConfigMap" && hasKey(o.Content, "argocd.argoproj.io/secret-type")
+}
+
+// updaters begin the annotations and labels by which tools in the cluster replace images
+// there. https://keel.sh/docs/#providers
+// https://docs.redhat.com/en/documentation/openshift_container_platform/4.19/html/images/triggering-updates-on-imagestream-changes
+var updaters = []string{"keel.sh/", "image.openshift.io/triggers", "fluxcd.io/automated", "flux.weave.works/automated"}
+
+// updates are what an object says to those tools.
+func updates(o render.Object) map[string]string {
+	found := make(map[string]string)
+	for _, list := range []map[string]string{admission.Annotations(o.Content), admission.Labels(o.Content)} {
+		for key, value := range list {
+			if slices.ContainsFunc(updaters, func(name string) bool { return strings.HasPrefix(key, name) }) {
+				found[key] = value
+			}
+		}
+	}
+	if group, _, _ := strings.Cut(o.APIVersion, "/"); group == "apps.openshift.io" {
+		spec, _ := o.Content["spec"].(map[string]any)
+		triggers, _ := spec["triggers"].([]any)
+		for _, trigger := range triggers {
+			if t, _ := trigger.(map[string]any); t["type"] == "ImageChange" {
+				found["spec.triggers"] = inWords(spec["triggers"])
+			}
+		}
+	}
+	return found
 }
 
 // hasKey reports whether a mapping has the key, at any depth: a Secret of Argo CD
@@ -73,6 +128,9 @@ func chosen(o render.Object) map[string]any {
 		metadata["left out"] = true
 	}
 	if o.Kind != "Secret" {
+		delete(content, "metadata")
+	}
+	if o.Kind != "Secret" && len(metadata) > 0 {
 		content["metadata"] = metadata
 	}
 	if spec, ok := content["spec"].(map[string]any); ok {

@@ -31,6 +31,7 @@ func (s *session) outside(ctx context.Context) error {
 		if s.head.Links[file] != "" && !s.head.Followed[file] {
 			s.weaker(file, 0, render.Visible(file+" is a link or a submodule: nothing of what it leads to is judged"))
 		}
+		s.marked(file)
 		if s.headRender.Read(file) {
 			continue
 		}
@@ -110,10 +111,10 @@ func manifestsOf(file string, data []byte) []render.Object {
 	return objects
 }
 
-// fetching are the kinds that deploy charts from anywhere, and values of such, so
-// that the images they name themselves are the least of it: an application's
-// alone are judged there.
-var fetching = []string{"Application", "ApplicationSet", "HelmRelease", values}
+// fetching are the kinds that deploy charts from anywhere, values of such, and kinds that
+// look for newer images: the images they name themselves are the least of it, and an
+// application's alone are judged there.
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease", values, "ImageRepository", "ImageUpdater"}
 
 func (s *session) outsideImage(at Finding, image render.Image) {
 	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")

@@ -23,7 +23,11 @@ type comparison struct {
 
 // compare keeps what is compared once everything is read.
 func (s *session) compare(c comparison) {
-	if s.base == nil || !slices.ContainsFunc(slices.Concat(c.before, c.after), deploys) {
+	if s.base == nil {
+		return
+	}
+	s.updated(c)
+	if !slices.ContainsFunc(slices.Concat(c.before, c.after), s.decides) {
 		return
 	}
 	s.mu.Lock()
@@ -43,12 +47,12 @@ func (s *session) deployerChanges() {
 	for _, c := range s.compared {
 		old := make(map[string]render.Object)
 		for _, o := range c.before {
-			if deploys(o) {
+			if s.decides(o) {
 				old[o.ID()] = o
 			}
 		}
 		for _, o := range c.after {
-			if !deploys(o) {
+			if !s.decides(o) {
 				continue
 			}
 			was, had := old[o.ID()]
@@ -77,6 +81,66 @@ func (s *session) deployer(c comparison, o, was render.Object, had bool) {
 	s.weaker(c.file, 0, render.Visible(fmt.Sprintf("%s of %s %s: %s", o, c.where, verb, how)))
 }
 
+// decides reports whether an object decides what a cluster runs: a deployer, or a
+// ConfigMap or Secret from which one of the base takes values.
+func (s *session) decides(o render.Object) bool {
+	if deploys(o) {
+		return true
+	}
+	if o.Kind != "ConfigMap" && o.Kind != "Secret" {
+		return false
+	}
+	s.plainDeployers()
+	return s.read[o.Kind+" "+o.Name]
+}
+
+// valuesOf collects the ConfigMaps and Secrets from which a deployer takes values.
+// https://fluxcd.io/flux/components/helm/helmreleases/#values-references
+// https://fluxcd.io/flux/components/kustomize/kustomizations/#post-build-variable-substitution
+// https://argo-cd.readthedocs.io/en/stable/operator-manual/applicationset/Generators-Plugin/
+func valuesOf(found map[string]bool, v any, within string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			valuesOf(found, e, within)
+		}
+	case map[string]any:
+		kind, _ := v["kind"].(string)
+		switch within {
+		case "configMapRef", "configMapKeyRef":
+			kind = "ConfigMap"
+		case "secretKeyRef":
+			kind = "Secret"
+		case "valuesFrom", "substituteFrom", "resources": // the last of Cluster API
+		default:
+			kind = ""
+		}
+		if name, _ := v["name"].(string); name != "" && kind != "" {
+			found[kind+" "+name] = true
+		}
+		for k, e := range v {
+			valuesOf(found, e, k)
+		}
+	}
+}
+
+// updated reports workloads whose images something else than a commit newly chooses.
+func (s *session) updated(c comparison) {
+	before := make(map[string]map[string]string)
+	for _, o := range c.before {
+		before[o.ID()] = updates(o)
+	}
+	for _, o := range c.after {
+		now, was := updates(o), before[o.ID()]
+		for _, key := range slices.Sorted(maps.Keys(now)) {
+			if now[key] != was[key] {
+				s.weaker(c.file, 0, render.Visible(fmt.Sprintf(
+					"%s of %s lets something else choose its images: %s is %s", o, c.where, key, inWords(now[key]))))
+			}
+		}
+	}
+}
+
 // key is a deployer with all that it says, for one cluster and environment: in
 // another file of that it deploys the same.
 func (c comparison) key(o render.Object) string {
@@ -89,7 +153,7 @@ func (s *session) learn() (base, head map[string]bool) {
 	base, head, s.home = make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	take := func(known map[string]bool, c comparison, objects []render.Object) {
 		for _, o := range objects {
-			if deploys(o) {
+			if s.decides(o) {
 				known[c.key(o)] = true
 			}
 		}
@@ -116,7 +180,7 @@ func (s *session) learn() (base, head map[string]bool) {
 
 // mentionsDeployer tells quickly which files cannot hold a deployer.
 func mentionsDeployer(text string) bool {
-	return strings.Contains(text, "argo") || strings.Contains(text, "fluxcd.") || strings.Contains(text, "cattle.io")
+	return slices.ContainsFunc(namesOfDeployers, func(name string) bool { return strings.Contains(text, name) })
 }
 
 // maxDifferences is as many as a finding shows; it counts the rest.
@@ -134,7 +198,7 @@ func differences(secret bool, a, b any) []string {
 		q, areLists := b.([]any)
 		switch {
 		case reflect.DeepEqual(a, b):
-		case isMap && areMaps || a == nil && areMaps || b == nil && isMap:
+		case isMap && areMaps || a == nil && len(y) > 0 || b == nil && len(x) > 0:
 			for _, key := range slices.Sorted(maps.Keys(both(x, y))) {
 				walk(strings.TrimPrefix(at+"."+key, "."), x[key], y[key])
 			}
@@ -145,7 +209,7 @@ func differences(secret bool, a, b any) []string {
 		case secret:
 			list = append(list, at+" changes")
 		case a == nil:
-			list = append(list, at+" is "+inWords(b))
+			list = append(list, strings.TrimPrefix(at+" is ", " ")+inWords(b))
 		default:
 			list = append(list, fmt.Sprintf("%s goes from %s to %s", at, inWords(a), inWords(b)))
 		}

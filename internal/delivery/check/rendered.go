@@ -111,7 +111,7 @@ func (s *session) newImages(env string, before, after []render.Object) []render.
 // the base says is none.
 func (s *session) fields(env string) render.Fields {
 	rules, own := s.rules.Images(env), s.cfg.Images(env)
-	return render.Fields{Add: slices.Concat(rules.Fields, own.Fields), Ignore: rules.Ignore}
+	return render.Fields{Add: slices.Concat(rules.Fields, own.Fields), Ignore: rules.Ignore, Texts: true}
 }
 
 var byVariable = regexp.MustCompile(`\$\(|\$\{|\{\{`)

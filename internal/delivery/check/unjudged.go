@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,7 +60,7 @@ func (s *session) unjudged(file string) {
 	}
 	data, there := s.head.Files[file]
 	switch ext := path.Ext(file); {
-	case there && (path.Base(file) == ".gitattributes" || file == ".gitmodules"):
+	case slices.Contains(choosing, path.Base(file)):
 		s.weaker(file, 0, shown+" changes what files a deployer gets from git")
 	case s.head.Large[file] != "" && isManifest(file):
 		s.weaker(file, 0, shown+" is too large to be read, so nothing of it is judged")
@@ -70,8 +71,76 @@ func (s *session) unjudged(file string) {
 			s.weaker(file, 0, shown+" cannot be read, so nothing of it is judged")
 		}
 	}
+	if path.Base(file) == "fleet.yaml" {
+		s.weaker(file, 0, shown+" overrides what Fleet deploys, and changes")
+	}
+	s.programmed(file)
 	s.chosenBy(file)
 }
+
+// choosing are files that choose which files a deployer gets.
+// https://fluxcd.io/flux/components/source/gitrepositories/#sourceignore-file
+// https://fleet.rancher.io/ref-fleet-yaml
+var choosing = []string{".gitattributes", ".gitmodules", ".sourceignore", ".fleetignore"}
+
+// programmed reports a file of any kind that a program makes manifests of: Jsonnet that
+// imports it, or a plugin that an Application has for its directory.
+func (s *session) programmed(file string) {
+	if s.imports()[path.Base(file)] {
+		s.weaker(file, 0, render.Visible(file+" changes, which Jsonnet may read"))
+	}
+	for _, o := range s.plainDeployers() {
+		for _, source := range sources(o) {
+			if _, plugin := source["plugin"]; !plugin {
+				continue
+			}
+			if at := s.pathOf(source); at == "." || strings.HasPrefix(file, at+"/") {
+				s.once(file, render.Visible(at+" changes, of which a plugin makes what "+o.String()+" deploys, and nobody judges that"))
+			}
+		}
+	}
+}
+
+var imports = regexp.MustCompile(`import(?:str|bin)?\s*@?["']([^"'\n]+)["']`)
+
+// imports are the names of the files that Jsonnet of either side imports.
+func (s *session) imports() map[string]bool {
+	if s.imported == nil {
+		s.imported = make(map[string]bool)
+		for _, files := range []map[string][]byte{s.was, s.head.Files} {
+			for file, data := range files {
+				if ext := path.Ext(file); ext == ".jsonnet" || ext == ".libsonnet" {
+					for _, found := range imports.FindAllSubmatch(data, -1) {
+						s.imported[path.Base(string(found[1]))] = true
+					}
+				}
+			}
+		}
+	}
+	return s.imported
+}
+
+// marked reports what a changed file says to those who hand it out or write to it: a
+// pointer leads to what git does not hold, and a marker has Flux choose an image.
+func (s *session) marked(file string) {
+	was, now := string(s.was[file]), string(s.head.Files[file])
+	if strings.HasPrefix(now, lfsPointer) && (isManifest(file) || s.headRender.Read(file)) {
+		s.weaker(file, 0, render.Visible(file+" is a pointer of Git LFS: nothing of what it leads to is judged"))
+	}
+	for _, marker := range marker.FindAllString(now, -1) {
+		if !strings.Contains(was, marker) {
+			s.weaker(file, 0, render.Visible(file+" newly has the marker "+marker+", by which Flux writes images"))
+		}
+	}
+}
+
+// lfsPointer begins a file that Git LFS keeps elsewhere.
+// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+const lfsPointer = "version https://git-lfs.github.com/spec/"
+
+// marker is what Flux's image automation looks for.
+// https://fluxcd.io/flux/guides/image-update/#configure-image-update-for-custom-resources
+var marker = regexp.MustCompile(`\{"\$imagepolicy":[^}\n]*\}`)
 
 // broken reports a file that something deploys and that is no YAML: its deployment
 // fails. It returns whether the file is such a one.
@@ -128,9 +197,7 @@ func (s *session) chosenBy(file string) {
 	for _, o := range s.plainDeployers() {
 		var texts []string
 		eachText(o.Content, func(text string) { texts = append(texts, text) })
-		reads := o.Kind == "ApplicationSet" && slices.ContainsFunc(texts, func(text string) bool {
-			return mayBePath(text) && matches(text, path.Join(s.head.Dir, file))
-		})
+		reads := o.Kind == "ApplicationSet" && s.generatesFrom(o, texts, path.Join(s.head.Dir, file))
 		for _, chart := range texts {
 			if chart = s.fromTop(chart); !s.isChart(chart) {
 				continue
@@ -143,6 +210,43 @@ func (s *session) chosenBy(file string) {
 			s.weaker(file, 0, render.Visible(file+" changes, from which "+o.String()+" makes what it deploys, and no place has it"))
 		}
 	}
+}
+
+// generatesFrom reports whether an ApplicationSet makes Applications of a file that
+// changed, by its path from the top of the repository. Of the directories that it
+// generates from, only those that come or go count: what lies in the others is judged as
+// it stands, unless a plugin makes something of it.
+func (s *session) generatesFrom(o render.Object, texts []string, file string) bool {
+	spec, _ := o.Content["spec"].(map[string]any)
+	var directories []string
+	if !hasKey(spec, "plugin") {
+		eachOf("directories", spec, func(text string) { directories = append(directories, text) })
+	}
+	return slices.ContainsFunc(texts, func(text string) bool {
+		if !mayBePath(text) {
+			return false
+		}
+		if !slices.Contains(directories, text) {
+			return matches(text, file)
+		}
+		for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+			if matches(text, dir) && s.isDir(s.was, dir) != s.isDir(s.head.Files, dir) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// isDir reports whether there are files below a directory, by its path from the top of the
+// repository.
+func (s *session) isDir(files map[string][]byte, dir string) bool {
+	for file := range files {
+		if strings.HasPrefix(path.Join(s.head.Dir, file), dir+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 // isChart reports whether a directory is a chart, on either side or for waybill.yaml.
@@ -197,6 +301,23 @@ func matches(glob, file string) bool {
 	return strings.HasPrefix(file, glob[:first]) && strings.HasSuffix(file, glob[last+1:])
 }
 
+// eachOf calls f for every text within the values of a key.
+func eachOf(key string, v any, f func(string)) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			eachOf(key, e, f)
+		}
+	case map[string]any:
+		for k, e := range v {
+			if k == key {
+				eachText(e, f)
+			}
+			eachOf(key, e, f)
+		}
+	}
+}
+
 func eachText(v any, f func(string)) {
 	switch v := v.(type) {
 	case string:
@@ -220,11 +341,13 @@ func (s *session) plainDeployers() []render.Object {
 		if s.base == nil {
 			files = s.head.Files
 		}
+		s.read = make(map[string]bool)
 		for file, data := range files {
 			if mentionsDeployer(string(data)) { // a kustomization can take it from any file
 				for _, o := range manifestsOf(file, data) {
 					if deploys(o) {
 						s.plain = append(s.plain, o)
+						valuesOf(s.read, o.Content, "")
 					}
 				}
 			}

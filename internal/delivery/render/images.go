@@ -5,6 +5,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/waybill-dev/waybill/internal/limit"
 )
 
 // Image is an image that an object names.
@@ -20,6 +24,7 @@ type Image struct {
 type Fields struct {
 	Add    []string
 	Ignore []string
+	Texts  bool // whether texts that are manifests are searched too
 }
 
 // Images lists the images that objects name, in order, each once.
@@ -44,8 +49,10 @@ func Images(objects []Object) []string {
 //  3. Every text that is REPOSITORY@sha256:DIGEST as a whole, wherever it
 //     stands, and every variable RELATED_IMAGE_….
 //  4. The fields that fields adds.
+//  5. If fields asks for it, all of these in every text that is a manifest, or
+//     several: of a ConfigMap, of a workflow that creates objects, and so on.
 //
-// The data of ConfigMaps and Secrets, and the schemas of custom resource
+// The data of ConfigMaps and Secrets otherwise, and the schemas of custom resource
 // definitions, are text for somebody else and are left out.
 func FindImages(objects []Object, fields Fields) []Image {
 	var images []Image
@@ -77,7 +84,7 @@ var (
 // add takes a text that stands where an image is meant.
 func (f *finder) add(field, text string) {
 	text = strings.TrimSpace(text)
-	for _, scheme := range []string{"oci://", "docker://"} {
+	for _, scheme := range []string{"oci://", "docker://", "registry://"} {
 		text = strings.TrimPrefix(text, scheme)
 	}
 	if text == "" || f.seen[field] || strings.Contains(text, "://") {
@@ -90,6 +97,7 @@ func (f *finder) add(field, text string) {
 func (f *finder) walk(v any, at, key string) {
 	switch v := v.(type) {
 	case string:
+		f.manifest(at, v)
 		if !strings.Contains(v, "@sha256:") {
 			return
 		}
@@ -107,6 +115,7 @@ func (f *finder) walk(v any, at, key string) {
 		}
 		for _, k := range sortedKeys(v) {
 			if at == "" && f.isText(k) {
+				f.texts(v[k], k)
 				continue
 			}
 			f.field(v[k], join(at, k), k)
@@ -118,6 +127,42 @@ func (f *finder) walk(v any, at, key string) {
 // isText reports whether the field holds text for somebody else.
 func (f *finder) isText(key string) bool {
 	return (f.object.Kind == "ConfigMap" || f.object.Kind == "Secret") && slices.Contains([]string{"data", "stringData", "binaryData"}, key)
+}
+
+// texts looks for manifests among the entries of a ConfigMap or Secret.
+func (f *finder) texts(v any, at string) {
+	entries, _ := v.(map[string]any)
+	for _, k := range sortedKeys(entries) {
+		text, _ := entries[k].(string)
+		f.manifest(join(at, k), text)
+	}
+}
+
+func (f *finder) manifest(at, text string) {
+	if f.fields.Texts {
+		for _, inner := range manifestsIn(text) {
+			f.walk(inner, at, "")
+		}
+	}
+}
+
+// manifestsIn are the objects of a text that is a manifest, of YAML or JSON.
+func manifestsIn(text string) []map[string]any {
+	if !strings.Contains(text, "apiVersion") || !strings.Contains(text, "kind") || limit.YAML("", []byte(text)) != nil {
+		return nil
+	}
+	parts, err := Split("", text)
+	if err != nil {
+		return nil
+	}
+	var found []map[string]any
+	for _, part := range parts {
+		var content map[string]any
+		if yaml.Unmarshal([]byte(part), &content) == nil && content["apiVersion"] != nil && content["kind"] != nil {
+			found = append(found, content)
+		}
+	}
+	return found
 }
 
 func (f *finder) field(v any, at, key string) {
@@ -201,7 +246,13 @@ func (f *finder) text(at string, v any) {
 
 // packages are images of well-known kinds under another name.
 // https://docs.crossplane.io/latest/packages/providers/
-var packages = []string{"Provider:spec.package", "Function:spec.package", "Configuration:spec.package"}
+// https://istio.io/latest/docs/reference/config/proxy_extensions/wasm-plugin/
+// https://docs.kubewarden.io/reference/CRDs
+// https://kubevirt.io/user-guide/storage/containerized_data_importer/
+var packages = []string{
+	"Provider:spec.package", "Function:spec.package", "Configuration:spec.package", "WasmPlugin:spec.url",
+	"ClusterAdmissionPolicy:spec.module", "AdmissionPolicy:spec.module", "DataVolume:spec.source.registry.url",
+}
 
 // configured takes what the configuration names, and passes over what it says
 // is no image.

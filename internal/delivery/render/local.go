@@ -41,8 +41,9 @@ type kustomization struct {
 }
 
 type reference struct {
-	Path  string `yaml:"path"`
-	Patch string `yaml:"patch"`
+	Path    string `yaml:"path"`
+	Patch   string `yaml:"patch"`
+	Version string `yaml:"version"` // of openapi
 }
 
 type generator struct {
@@ -60,7 +61,8 @@ const (
 // visit is what was found out about a directory.
 type visit struct {
 	err          error
-	loads, bytes int // of everything below, as often as it is referred to
+	loads, bytes int  // of everything below, as often as it is referred to
+	schema       bool // it, or something below, sets the schema that patches are merged by
 }
 
 // Local refuses a kustomization that refers, itself or through what it refers
@@ -123,6 +125,7 @@ func (w walk) checkDir(dir string, v *visit) error {
 	if err := v.load(file, 1, len(w.files[file])); err != nil {
 		return err
 	}
+	v.schema = k.OpenAPI.Path+k.OpenAPI.Version != ""
 	for _, entry := range slices.Concat(k.Resources, k.Bases, k.Components) {
 		if err := w.checkEntry(file, dir, entry, v, directories|manifests); err != nil {
 			return err
@@ -226,6 +229,7 @@ func (w walk) checkEntry(file, dir, entry string, v *visit, what int) error {
 		if below.err != nil {
 			return below.err
 		}
+		v.schema = v.schema || below.schema
 		return v.load(file, below.loads, below.bytes)
 	}
 	return fmt.Errorf(

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -109,6 +110,7 @@ func (r *Renderer) Kustomize(dir string) ([]Object, error) {
 	if err := r.Local(dir); err != nil {
 		return nil, err
 	}
+	defer r.alone(dir)()
 	kustomizer := krusty.MakeKustomizer(&krusty.Options{
 		Reorder:          krusty.ReorderOptionUnspecified,
 		LoadRestrictions: types.LoadRestrictionsNone, // everything in r.fs is of this commit
@@ -119,6 +121,29 @@ func (r *Renderer) Kustomize(dir string) ([]Object, error) {
 		return nil, r.reason("render "+dir, err, r.inputs(dir)...)
 	}
 	return r.kustomizeObjects(dir, resources)
+}
+
+// schemaLock guards the schema that Kustomize merges patches by, which is one for the
+// whole process: a kustomization that sets it is rendered alone, and leaves nothing of
+// it behind for others.
+// https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/openapi/
+var schemaLock sync.RWMutex
+
+// alone waits until the kustomization of a directory may be rendered, and returns what
+// ends that.
+func (r *Renderer) alone(dir string) func() {
+	r.mu.Lock()
+	sets := r.checked[dir].schema
+	r.mu.Unlock()
+	if !sets {
+		schemaLock.RLock()
+		return schemaLock.RUnlock
+	}
+	schemaLock.Lock()
+	return func() {
+		openapi.ResetOpenAPI()
+		schemaLock.Unlock()
+	}
 }
 
 func (r *Renderer) kustomizeObjects(dir string, resources resmap.ResMap) ([]Object, error) {
