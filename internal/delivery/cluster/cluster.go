@@ -163,8 +163,12 @@ func (p policy) head() string {
 // command is the command line that writes the policy again.
 func (r Request) command() string {
 	words := []string{"waybill policy", string(r.Kind)}
+	except := strings.Join(r.Except, ",")
+	if except == "" {
+		except = nothing // the flag has a default
+	}
 	for _, flag := range []struct{ name, value string }{
-		{flagEnv, r.Env}, {flagName, r.Name}, {flagExcept, strings.Join(r.Except, ",")}, {flagSecret, r.PullSecret},
+		{flagEnv, r.Env}, {flagName, r.Name}, {flagExcept, except}, {flagSecret, r.PullSecret},
 		{flagRoot, r.TrustRoot},
 	} {
 		if flag.value != "" {

@@ -455,3 +455,26 @@ func TestWriteRefuses(t *testing.T) {
 		}
 	}
 }
+
+// The command in the head of a file writes that file, whatever was left empty.
+func TestTheHeadWritesTheFile(t *testing.T) {
+	t.Parallel()
+	c := parse(t, file)
+	for what, request := range map[string]cluster.Request{
+		"everything": {Kind: cluster.Kyverno, Name: "n", Except: []string{"a", "b"}, PullSecret: "s"},
+		"nothing":    {Kind: cluster.Admission, Name: "n"},
+	} {
+		request.Config = c
+		result, err := cluster.Write(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command, again, err := cluster.Rewrite([]byte(result.YAML), c)
+		if err != nil || again != result.YAML {
+			t.Errorf("%s: %q writes another file (%v)", what, command, err)
+		}
+		if has := strings.Contains(command, `--except-namespace ""`); has != (len(request.Except) == 0) {
+			t.Errorf("%s: the command is %q, and the flag has a default", what, command)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -15,6 +16,7 @@ const (
 	flagExcept = "--except-namespace"
 	flagSecret = "--pull-secret"
 	flagRoot   = "--trust-root"
+	nothing    = `""` // an empty value, as a shell reads it
 )
 
 // Rewrite reads the head of a file that Write wrote, and gives the command and what it
@@ -49,13 +51,17 @@ func parseCommand(command string) (Request, error) {
 	}
 	r := Request{Kind: Kind(words[2])}
 	for i := 3; i < len(words); i += 2 {
-		switch value := words[i+1]; words[i] {
+		value := words[i+1]
+		if value == nothing {
+			value = ""
+		}
+		switch words[i] {
 		case flagEnv:
 			r.Env = value
 		case flagName:
 			r.Name = value
 		case flagExcept:
-			r.Except = strings.Split(value, ",")
+			r.Except = slices.DeleteFunc(strings.Split(value, ","), func(name string) bool { return name == "" })
 		case flagSecret:
 			r.PullSecret = value
 		case flagRoot:
