@@ -14,10 +14,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-func runSign(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result, error) {
-	image, err := imageref.Parse(in.Image)
+func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Result, error) {
+	image, err := namedImage(in.Image)
 	if err != nil {
-		return sign.Result{}, outcome.Usagef("%w", err)
+		return sign.Result{}, err
 	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
 	client := access.RegistryClient(image.Registry())

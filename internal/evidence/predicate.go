@@ -104,6 +104,44 @@ func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
 	return json.Marshal(p)
 }
 
+// Build types of the provenance of files. The first is GitHub's, which describes the
+// run of a workflow: https://actions.github.io/buildtypes/workflow/v1
+const (
+	BuildTypeWorkflow = "https://actions.github.io/buildtypes/workflow/v1"
+	BuildTypeLocal    = "https://waybill.dev/files/v1"
+)
+
+// Run is the run of a workflow that made files. All but Builder is empty outside
+// GitHub Actions.
+type Run struct {
+	Builder    Builder
+	Repository string // https://github.com/OWNER/NAME
+	Workflow   string // path of the run's own workflow: .github/workflows/FILE
+	Ref        string // that the run is for
+	Commit     string
+	Event      string
+}
+
+// FileProvenance makes SLSA provenance of files that a run made.
+func FileProvenance(r Run) (json.RawMessage, error) {
+	type object = map[string]any
+	definition := object{"buildType": BuildTypeLocal, "externalParameters": object{}}
+	if r.Repository != "" {
+		source := dependency{URI: "git+" + r.Repository + "@" + r.Ref, Digest: map[string]string{"gitCommit": r.Commit}}
+		definition = object{
+			"buildType":            BuildTypeWorkflow,
+			"externalParameters":   object{"workflow": object{"ref": r.Ref, "repository": r.Repository, "path": r.Workflow}},
+			"internalParameters":   object{"github": object{"event_name": r.Event}},
+			"resolvedDependencies": []dependency{source},
+		}
+	}
+	run := object{"builder": object{"id": r.Builder.ID}}
+	if r.Builder.InvocationID != "" {
+		run["metadata"] = object{"invocationId": r.Builder.InvocationID}
+	}
+	return json.Marshal(object{"buildDefinition": definition, "runDetails": run})
+}
+
 // Build is what a provenance record says of the build.
 type Build struct {
 	Source     Source

@@ -28,6 +28,7 @@ func run(t *testing.T, env map[string]string, f func(*cli.Call) error, args ...s
 	var r ran
 	program := cli.Program{Name: "waybill", Short: "test", Commands: map[string]cli.Func{
 		"verify": func(_ context.Context, call *cli.Call) error { r.call = call; return f(call) },
+		"why":    func(context.Context, *cli.Call) error { return errors.New("must not run") },
 	}}
 	r.code = program.Run(t.Context(), cli.Process{Args: args, Getenv: func(n string) string { return env[n] }, Stdout: &stdout,
 		Stderr: &stderr})
@@ -71,7 +72,7 @@ func TestWrongUsage(t *testing.T) {
 			"unknown flag: --polcy. Did you mean --policy? Otherwise see waybill verify --help"},
 		"unknown flag":     {[]string{"verify", "--nothing-near", "x"}, "unknown flag: --nothing-near: see waybill verify --help"},
 		"too many":         {[]string{"verify", "a", "b"}, `verify takes 1 argument(s)`},
-		"missing argument": {[]string{"verify"}, "IMAGE is missing"},
+		"missing argument": {[]string{"why"}, "APP is missing"},
 		"wrong choice":     {[]string{"verify", "a", "--format", "xml"}, `--format: "xml" is not one of text, json, markdown`},
 		"secret as a flag": {[]string{"verify", "a", "--registry-password", "x"}, "unknown flag: --registry-password"},
 	} {

@@ -230,6 +230,8 @@ type Scan struct {
 // Sign are the inputs of waybill sign.
 type Sign struct {
 	Image              string   `input:"image"`
+	File               []string `input:"file"`
+	Bundle             string   `input:"bundle"`
 	Copies             []string `input:"copies"`
 	SBOM               []string `input:"sbom"`
 	ScanReport         string   `input:"scan_report"`
@@ -248,6 +250,11 @@ type Sign struct {
 // Verify are the inputs of waybill verify.
 type Verify struct {
 	Image  string   `input:"image"`
+	File   []string `input:"file"`
+	Bundle string   `input:"bundle"`
+	Signer string   `input:"signer"`
+	Source string   `input:"source"`
+	Issuer string   `input:"issuer"`
 	Policy string   `input:"policy"`
 	App    string   `input:"app"`
 	Env    string   `input:"env"`

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/command/views"
+	"github.com/waybill-dev/waybill/internal/delivery/files"
 	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -78,6 +79,10 @@ func TestDocuments(t *testing.T) {
 			name += ", once for each plan that is applied"
 		case "scan":
 			name += "; with `--running` " + w.name(reflect.TypeFor[running.Report]())
+		case "sign":
+			name += "; with `--file` " + w.name(reflect.TypeFor[files.Signed]())
+		case "verify":
+			name += "; with `--file` " + w.name(reflect.TypeFor[files.Verified]())
 		}
 		fmt.Fprintf(w, "\n## %s\n\n%s.\n", c.Name, name)
 	}

@@ -3,6 +3,7 @@
 package views
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/changed"
 	"github.com/waybill-dev/waybill/internal/delivery/compile"
+	"github.com/waybill-dev/waybill/internal/delivery/files"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
@@ -138,9 +140,19 @@ func Scan(in options.Scan, s Scanned) show.View {
 	return v
 }
 
+// Signed is what sign did: for an image, or for files.
+type Signed struct {
+	sign.Result
+	Files *files.Signed
+}
+
 // Sign renders what was signed.
-func Sign(_ options.Sign, r sign.Result) show.View {
-	v := show.View{Text: strings.Join(r.Images(), "\n") + "\n", Outputs: map[string]string{
+func Sign(_ options.Sign, s Signed) show.View {
+	r := s.Result
+	if s.Files != nil {
+		return signedFiles(*s.Files)
+	}
+	v := show.View{Text: strings.Join(r.Images(), "\n") + "\n", Document: r, Outputs: map[string]string{
 		"image": r.Image.String(), "images": compact(r.Images()), "signer": r.Signer.Identity, "log_index": "",
 	}}
 	if r.Signer.Key != "" {
@@ -167,10 +179,40 @@ func Sign(_ options.Sign, r sign.Result) show.View {
 	return v
 }
 
-// Verify renders a waybill.
-func Verify(_ options.Verify, w evidence.Waybill) show.View {
+func signedFiles(r files.Signed) show.View {
+	v := show.View{Text: strings.Join(r.Bundles, "\n") + "\n", Document: r, Outputs: map[string]string{
+		"signer": cmp.Or(r.Signer.Identity, r.Signer.Key), "log_index": "",
+	}}
+	if r.LogIndex != nil {
+		v.Outputs["log_index"] = strconv.FormatInt(*r.LogIndex, 10)
+	}
+	for _, file := range r.Files {
+		v.Linef("signed   %s sha256:%s", file.Path, file.Digest)
+	}
+	v.Linef("verified %s, signed by %s", text.Count(len(r.Files), "file"), r.Signer.Name())
+	return v
+}
+
+// Judged is what verify found: of an image, or of files.
+type Judged struct {
+	evidence.Waybill
+	Files *files.Verified
+}
+
+// Verify renders a waybill, or who signed files.
+func Verify(_ options.Verify, j Judged) show.View {
+	w := j.Waybill
+	if r := j.Files; r != nil {
+		v := show.View{Document: r, Outputs: map[string]string{"allowed": "true"}}
+		for _, file := range r.Files {
+			v.Text += fmt.Sprintf("verified: %s (%s), signed by %s\n", file.Path, file.Name, file.Signer.Name())
+		}
+		v.Markdown = markdown.Fence("", v.Text)
+		return v
+	}
 	return show.View{
-		Text: w.Text(), Markdown: w.Markdown(), HTML: w.HTML,
+		Document: w,
+		Text:     w.Text(), Markdown: w.Markdown(), HTML: w.HTML,
 		Outputs: map[string]string{"allowed": strconv.FormatBool(w.Decision.Allowed), "waybill": show.JSON(w)},
 		Verdict: rules.Refusal(w.Decision, w),
 	}

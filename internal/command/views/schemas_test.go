@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
+	"github.com/waybill-dev/waybill/internal/delivery/files"
 	"github.com/waybill-dev/waybill/internal/delivery/running"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -24,7 +25,10 @@ func TestSchemas(t *testing.T) {
 	t.Parallel()
 	w := &writer{root: tooltest.Root(t)}
 	dir := filepath.Join(w.root, "docs", "schema")
-	printed := map[string]reflect.Type{"scan-running": reflect.TypeFor[running.Report]()}
+	printed := map[string]reflect.Type{
+		"scan-running": reflect.TypeFor[running.Report](),
+		"sign-file":    reflect.TypeFor[files.Signed](), "verify-file": reflect.TypeFor[files.Verified](),
+	}
 	for _, c := range contract.Commands() {
 		in, takes := c.Input("format")
 		if !takes || !slices.Contains(in.Values, "json") || rendered[c.Name] == nil {
