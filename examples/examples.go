@@ -8,7 +8,8 @@ package examples
 
 import "embed"
 
-// Files are config/ and infra/, hidden files among them.
+// Files are config/ and infra/, hidden files among them, and ingress/: for each
+// way into a cluster but config's own, the files that differ from config's.
 //
-//go:embed all:config all:infra
+//go:embed all:config all:infra all:ingress
 var Files embed.FS

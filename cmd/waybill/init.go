@@ -18,8 +18,8 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	kind := string(in.Kind)
 	names := starter.Names{
 		Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry, Issuer: in.Issuer,
-		Environments: in.Environments, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain,
-		Platform: string(in.Platform), Template: string(in.Template), ActionsCommit: in.ActionsCommit, Version: cli.Version(),
+		Environments: in.Environments, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain, Platform: string(in.Platform),
+		Ingress: string(in.Ingress), Template: string(in.Template), ActionsCommit: in.ActionsCommit, Version: cli.Version(),
 	}
 	said := names
 	var err error

@@ -173,7 +173,7 @@ func TestAdmissionRefuses(t *testing.T) {
 			"every host of an ingress has TLS",
 		},
 		{
-			"ingresses", "apps/frontend/chart/templates/ingress.yaml", "nginx.ingress.kubernetes.io/ssl-redirect:",
+			"ingresses", "apps/frontend/chart/templates/ingress.yaml", "cert-manager.io/cluster-issuer:",
 			"nginx.ingress.kubernetes.io/server-snippet:", "no annotation puts configuration of its own",
 		},
 	}

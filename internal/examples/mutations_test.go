@@ -44,7 +44,7 @@ var mutations = []mutation{
 	},
 	{"no NodePort", "apps/backend/base/service.yaml", "spec:\n", "spec:\n  type: NodePort\n", "is of type NodePort"},
 	{
-		"no NodePort", "platform/ingress-nginx/values.yaml", "allocateLoadBalancerNodePorts: false",
+		"no NodePort", "platform/ingress/values.yaml", "allocateLoadBalancerNodePorts: false",
 		"allocateLoadBalancerNodePorts: true", "a load balancer that takes a port of every node",
 	},
 	{"ingress with TLS", "apps/frontend/chart/templates/ingress.yaml", "hosts: [{{ $host }}]", "hosts: [other.example]", `has no TLS`},
@@ -110,8 +110,8 @@ var mutations = []mutation{
 		"staging: staging: no network policy denies by default",
 	},
 	{
-		"explicit allows", "namespaces/components/application/ingress.yaml", "ingress-nginx}\n          podSelector",
-		"ingress-other}\n          podSelector", "shop: ingress-nginx is not let in",
+		"explicit allows", "namespaces/components/application/ingress.yaml", "ingress}\n          podSelector",
+		"ingress-other}\n          podSelector", "shop: ingress is not let in",
 	},
 	{
 		"explicit allows", "namespaces/production/kustomization.yaml", "  - ../components/scraping\n", "",
@@ -252,6 +252,10 @@ var mutations = []mutation{
 		"signer as in waybill.yaml", "platform/signatures/waybill.yaml", "  validationActions:\n  - Deny\n",
 		"  validationActions:\n  - Audit\n", "does not refuse",
 	},
+	{
+		"what comes in is measured", "platform/observability/ingress.yaml", "record: ingress:requests:rate5m", "record: ingress:rate5m",
+		"clusters/dev/observability: alert ErrorRateHigh: nothing records ingress:requests:rate5m",
+	},
 	{"alerts", "platform/observability/alerts-nodes.yaml", "[5m]))) > 70", "[5m]))) > 90", "NodeCPUAbove70Percent is not at 70 %"},
 	{
 		"alerts", "platform/observability/alerts-nodes.yaml", "alert: VolumeAbove70Percent", "alert: VolumeAbove",
@@ -278,7 +282,7 @@ var mutations = []mutation{
 	{"backups", "platform/backups/schedules.yaml", "0 2 * * *", "0 2 * * 0", "dev is not backed up whole each day"},
 	{
 		"documentation names the versions", "clusters/base/platform/loki.yaml", "18.11.0", "18.12.0",
-		"platform/README.md does not have loki 18.12.0",
+		"no README.md of platform has loki 18.12.0",
 	},
 	{
 		"documentation names the versions", "docs/bootstrap.md", "--version 10.1.1", "--version 10.0.0",

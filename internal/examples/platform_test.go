@@ -3,6 +3,7 @@ package examples_test
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +46,9 @@ func (s state) exemptions(selector any) []string {
 	}
 	return problems
 }
+
+// recordedName is a rate that a rule records, of the way in whichever it is.
+var recordedName = regexp.MustCompile(`\bingress:[a-z_]+:rate5m\b`)
 
 var platformRules = []rule{
 	{"admission policies hold everywhere", func(s state) []string {
@@ -117,6 +121,9 @@ var platformRules = []rule{
 			for _, g := range list(o.Content, "spec", "groups") {
 				for _, r := range list(g, "rules") {
 					name := text(r, "alert")
+					if name == "" && text(r, "record") != "" {
+						continue
+					}
 					alerts[name] = r
 					runbook, ok := strings.CutPrefix(text(r, "annotations", "runbook_url"), repository+"/blob/main/")
 					if !ok || s.files[runbook] == nil {
@@ -142,6 +149,25 @@ var platformRules = []rule{
 		} {
 			if !strings.Contains(text(alerts[name], "expr"), part) {
 				problems = append(problems, name+" says nothing of delivery")
+			}
+		}
+		return problems
+	}},
+	{"what comes in is measured", func(s state) []string {
+		recorded := make(map[string]bool)
+		s.objects("PrometheusRule", func(_ unit, o render.Object) {
+			for _, g := range list(o.Content, "spec", "groups") {
+				for _, r := range list(g, "rules") {
+					recorded[text(r, "record")] = true
+				}
+			}
+		})
+		var problems []string
+		for _, q := range s.queries() {
+			for _, name := range recordedName.FindAllString(q.expr, -1) {
+				if !recorded[name] {
+					problems = append(problems, fmt.Sprintf("%s: nothing records %s", q.where, name))
+				}
 			}
 		}
 		return problems
@@ -197,8 +223,10 @@ var platformRules = []rule{
 			var problems []string
 			for _, source := range sources(app) {
 				chart, version := text(source, "chart"), text(source, "targetRevision")
-				if chart != "" && !strings.Contains(string(s.files["platform/README.md"]), "| "+chart+" "+version+" ") {
-					problems = append(problems, fmt.Sprintf("platform/README.md does not have %s %s", chart, version))
+				if chart != "" && !strings.Contains(
+					string(s.files["platform/README.md"])+string(s.files["platform/ingress/README.md"]), "| "+chart+" "+version+" ",
+				) {
+					problems = append(problems, fmt.Sprintf("no README.md of platform has %s %s", chart, version))
 				}
 				if chart == "argo-cd" && !strings.Contains(string(s.files["docs/bootstrap.md"]), "--version "+version+" ") {
 					problems = append(problems, "docs/bootstrap.md installs another version of "+chart)

@@ -64,7 +64,7 @@ var tenancyRules = []rule{
 			return nil
 		}
 		var problems []string
-		for _, from := range []string{"ingress-nginx", "monitoring"} {
+		for _, from := range []string{"ingress", "monitoring"} {
 			if _, ok := find(inside, "NetworkPolicy", func(o render.Object) bool {
 				return slices.ContainsFunc(list(o.Content, "spec", "ingress"), func(i any) bool {
 					return slices.ContainsFunc(list(i, "from"), func(f any) bool {

@@ -72,6 +72,11 @@ var initialize = Command{
 				"(`config`) or a root for each environment's cluster (`infra`), `none` for none of it.",
 		},
 		{
+			Name: "ingress", Type: Choice, Values: []string{"traefik", "nginx"}, Default: "traefik",
+			Doc: "For `config`: the way into the clusters. `traefik` serves Ingresses behind a network load balancer. `nginx` is " +
+				"ingress-nginx, which its maintainers archived in March 2026: holes found since stay open.",
+		},
+		{
 			Name: "cloud_account", Type: String, Placeholder: "NUMBER",
 			Doc: "AWS account. Empty leaves AWS's number for examples, to be replaced later.",
 		},

@@ -81,6 +81,7 @@ type (
 	Kind          string
 	Template      string
 	Platform      string
+	Ingress       string
 )
 
 // Their values.
@@ -130,6 +131,8 @@ const (
 	TemplateFrontend          Template      = "frontend"
 	PlatformAWS               Platform      = "aws"
 	PlatformNone              Platform      = "none"
+	IngressTraefik            Ingress       = "traefik"
+	IngressNginx              Ingress       = "nginx"
 )
 
 // Changed are the inputs of waybill changed.
@@ -566,6 +569,7 @@ type Init struct {
 	Environments  []string `input:"environments"`
 	Template      Template `input:"template"`
 	Platform      Platform `input:"platform"`
+	Ingress       Ingress  `input:"ingress"`
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`

@@ -120,6 +120,22 @@ func example(kind string) (map[string]string, error) {
 	return found, err
 }
 
+// configExample is the example with the way in that was chosen. Its files take
+// the place of those of one name, and an empty one takes a file away.
+func (n Names) configExample() (map[string]string, error) {
+	tree, err := example(Config)
+	if err != nil || n.Ingress == Traefik {
+		return tree, err
+	}
+	other, err := example("ingress/" + n.Ingress)
+	for name, text := range other {
+		if tree[name] = text; text == "" {
+			delete(tree, name)
+		}
+	}
+	return tree, err
+}
+
 var (
 	configEntry = regexp.MustCompile(`^  - name: (dev|staging|prod)\n`)
 	infraEntry  = regexp.MustCompile(`^    - \{dir: infra/aws/(dev|staging|prod)\b`)
@@ -133,7 +149,7 @@ func namesApp(name string) bool {
 }
 
 func configFiles(n Names) ([]file, error) {
-	tree, err := example(Config)
+	tree, err := n.configExample()
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type Names struct {
 	Domain       string   `json:"domain,omitempty"`
 	// Platform is AWS, or None for the delivery alone.
 	Platform string `json:"platform,omitempty"`
+	// Ingress is the way into the clusters; if empty, Traefik.
+	Ingress string `json:"ingress,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
 	// Path is the directory that is the config repository, where that is one of another
@@ -50,6 +52,16 @@ const (
 	Backend  = "backend"
 	Frontend = "frontend"
 )
+
+// Values of Ingress. examples/config itself has Traefik; each of the others is a
+// directory of examples/ingress.
+const (
+	Traefik = "traefik"
+	Nginx   = "nginx"
+)
+
+// Ingresses are the values of Ingress.
+func Ingresses() []string { return []string{Traefik, Nginx} }
 
 // Defaults of what is not said.
 const (
@@ -92,6 +104,7 @@ func (n Names) Default() Names {
 	set(&n.Region, defaultRegion)
 	set(&n.Domain, n.slug()+".example")
 	set(&n.Platform, AWS)
+	set(&n.Ingress, Traefik)
 	set(&n.Template, None)
 	return n
 }
@@ -129,6 +142,9 @@ func (n *Names) complete(kind string) error {
 	if kind == Config && n.App == Frontend {
 		return outcome.Usagef("--app %s: the example has an application of this name beside the one that --app names", n.App)
 	}
+	if !slices.Contains(Ingresses(), n.Ingress) {
+		return outcome.Usagef("--ingress %q is not one of %s", n.Ingress, strings.Join(Ingresses(), ", "))
+	}
 	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
 		return err
 	}
@@ -139,13 +155,14 @@ func (n *Names) complete(kind string) error {
 // same name would be replaced, a namespace of the same name would get the rules
 // of an application.
 func (n Names) free() error {
-	tree, err := example(Config)
+	tree, err := n.configExample()
 	if err != nil {
 		return err
 	}
 	applications, namespaces := map[string]bool{"root": true, "apps": true, "platform": true}, map[string]bool{"default": true}
 	for name := range tree {
 		if inside, ok := strings.CutPrefix(name, "clusters/base/platform/"); ok {
+			inside, _, _ = strings.Cut(inside, "/")
 			applications[strings.TrimSuffix(inside, ".yaml")] = true
 		}
 		if inside, ok := strings.CutPrefix(name, "namespaces/"); ok {

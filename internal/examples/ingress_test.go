@@ -1,0 +1,94 @@
+package examples_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/command/starter"
+)
+
+// namesOfWays are words that no manifest has unless the way in is this one.
+var namesOfWays = map[string]*regexp.Regexp{
+	starter.Traefik: regexp.MustCompile(`(?i)traefik`),
+	starter.Nginx:   regexp.MustCompile(`(?i)nginx`),
+}
+
+// treeOf is the config repository of the examples with another way in, as init
+// writes it.
+func treeOf(t *testing.T, ingress string) tree {
+	t.Helper()
+	dir := t.TempDir()
+	names := starter.Names{Owner: "acme", Domain: "acme.example", Ingress: ingress}
+	if _, err := starter.Write(dir, starter.Config, names, false); err != nil {
+		t.Fatal(err)
+	}
+	files := make(tree)
+	if err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		relative, _ := filepath.Rel(dir, name)
+		files[filepath.ToSlash(relative)] = data
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// Each way in is held to everything that the examples are held to, and names no
+// other one.
+func TestWaysIn(t *testing.T) {
+	t.Parallel()
+	for _, ingress := range starter.Ingresses() {
+		t.Run(ingress, func(t *testing.T) {
+			t.Parallel()
+			files := treeOf(t, ingress)
+			s := state{files, files.render(t)}
+			for _, r := range checklist {
+				for _, problem := range r.check(s) {
+					t.Errorf("%s: %s", r.name, problem)
+				}
+			}
+			problems, _, _ := unfit(definitions(t, s.units), s.units)
+			for _, problem := range slices.Concat(problems, unparsable(t, s.queries()), duplicates(files), namesOthers(files, ingress)) {
+				t.Error(problem)
+			}
+		})
+	}
+}
+
+func namesOthers(files tree, ingress string) (problems []string) {
+	for name, data := range files {
+		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) || path.Dir(name) == ".waybill" {
+			continue
+		}
+		for other, word := range namesOfWays {
+			if found := word.Find(data); other != ingress && found != nil {
+				problems = append(problems, name+" names "+string(found)+", which is not the way in")
+			}
+		}
+	}
+	return problems
+}
+
+// A manifest that names a way in is found for each of the others.
+func TestWaysInAreToldApart(t *testing.T) {
+	t.Parallel()
+	files := tree{}
+	for ingress, word := range map[string]string{starter.Traefik: "Traefik", starter.Nginx: "nginx"} {
+		files["platform/"+ingress+".yaml"] = []byte("# " + word)
+	}
+	for _, ingress := range starter.Ingresses() {
+		got := namesOthers(files, ingress)
+		if len(got) != len(files)-1 || slices.ContainsFunc(got, func(p string) bool { return strings.Contains(p, ingress+".yaml") }) {
+			t.Errorf("%s: %q", ingress, got)
+		}
+	}
+}
