@@ -89,6 +89,10 @@ generate: ## Write what is made from other files: actions, options and tables, i
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
 	@for f in docs/diagrams/*.dot; do dot -Tsvg "$$f" -o "$${f%.dot}.svg"; done
 
+.PHONY: site
+site: ## Build the site from docs/ into site/, and follow every link; needs mkdocs-material
+	@mkdocs build --quiet --clean
+
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
 	go run ./internal/command/actiongen -check

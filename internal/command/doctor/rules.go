@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/workflows"
 )
 
@@ -186,10 +187,10 @@ func (d *doctor) packages(ctx context.Context) error {
 		}
 		image := app.Image.Name()
 		fix := "let " + d.Repository.String() + " read the package in its registry"
-		if path, github := strings.CutPrefix(image, "ghcr.io/"); github {
+		if host, path, _ := strings.Cut(image, "/"); registry.OfGitHub(host, d.API.ServerURL()) {
 			owner, packageName, _ := strings.Cut(path, "/")
-			fix = fmt.Sprintf("add %s under Manage Actions access: https://github.com/orgs/%s/packages/container/%s/settings",
-				d.Repository.Name, owner, strings.ReplaceAll(packageName, "/", "%2F"))
+			fix = fmt.Sprintf("add %s under Manage Actions access: %s/orgs/%s/packages/container/%s/settings",
+				d.Repository.Name, d.API.ServerURL(), owner, strings.ReplaceAll(packageName, "/", "%2F"))
 		}
 		switch err := d.Pull(ctx, image); {
 		case err == nil:

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -67,7 +68,7 @@ type Request struct {
 	Infra    string         // name of the infrastructure repository; empty for none
 	Apps     []string       // names of the applications' repositories
 	Team     string         // who reviews; empty leaves teams alone
-	Registry string         // where images are; empty is ghcr.io
+	Registry string         // where images are; empty is GitHub's own
 	Private  bool           // whether repositories that are made are private
 	DryRun   bool
 	Undo     bool
@@ -395,8 +396,8 @@ func (s *setup) environment(repo github.Repository, name string) setting {
 // packages are readable for the config repository only after a person's click,
 // and only when the first delivery has made them.
 func (s *setup) packages() (all []setting) {
-	registry := strings.TrimSuffix(s.Registry, "/")
-	if s.Config == "" || (registry != "" && registry != "ghcr.io" && !strings.HasPrefix(registry, "ghcr.io/")) {
+	host, _, _ := strings.Cut(s.Registry, "/")
+	if s.Config == "" || (host != "" && !registry.OfGitHub(host, s.API.ServerURL())) {
 		return nil
 	}
 	for _, name := range s.Apps {

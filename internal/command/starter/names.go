@@ -71,9 +71,13 @@ const (
 	copiedTo       = "eu-west-1" // backups
 )
 
+const owner = `[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?(_[A-Za-z0-9]{3,8})?`
+
 var (
-	ownerName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?$`)
-	repository  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9_.-]{1,100}$`)
+	// A managed user is called NAME_SHORTCODE.
+	// https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication
+	ownerName   = regexp.MustCompile(`^` + owner + `$`)
+	repository  = regexp.MustCompile(`^` + owner + `/[A-Za-z0-9_.-]{1,100}$`)
 	label       = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,48}[a-z0-9])?$`) // ends up in names of at most 63 characters
 	environment = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$`) // is a cluster's name too
 	account     = regexp.MustCompile(`^[0-9]{12}$`)
@@ -92,8 +96,8 @@ func (n Names) Default() Names {
 	owner, _, _ := strings.Cut(n.ConfigRepo, "/")
 	set(&n.Owner, owner)
 	set(&n.ConfigRepo, n.Owner+"/config")
-	set(&n.Registry, "ghcr.io/"+strings.ToLower(n.Owner))
 	set(&n.Issuer, defaultIssuer)
+	set(&n.Registry, n.defaultRegistry())
 	set(&n.App, Backend)
 	set(&n.Source, n.Owner+"/"+n.App)
 	set(&n.Image, n.Registry+"/"+n.App)
@@ -211,7 +215,7 @@ func (n Names) environments() error {
 // slug is the owner as the first part of names in the cloud: 3 to 16 lower-case
 // letters, digits and dashes.
 func (n Names) slug() string {
-	s := strings.ToLower(n.Owner)
+	s := strings.ReplaceAll(strings.ToLower(n.Owner), "_", "-")
 	if s == "" || s[0] >= '0' && s[0] <= '9' {
 		s = "o" + s
 	}

@@ -103,7 +103,7 @@ func TestNamesInTheCloud(t *testing.T) {
 	for owner, want := range map[string]string{
 		"acme": "acme", "Umbrella-Corp": "umbrella-corp", "37signals": "o37signals", "hp": "hp-org",
 		"a-very-long-organisation": "a-very-long-orga", "fifteen-letter-org": "fifteen-letter-o",
-		"dash-at-sixteen-x": "dash-at-sixteen",
+		"dash-at-sixteen-x": "dash-at-sixteen", "mona-cat_octo": "mona-cat-octo",
 	} {
 		for region, copied := range map[string]string{"eu-central-1": "eu-west-1", "eu-west-1": "eu-central-1", "us-east-2": "eu-west-1"} {
 			text := written(t, starter.Infra, starter.Names{Owner: owner, Region: region})["infra/aws/prod/main.tf"]
@@ -128,6 +128,8 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*starter.Names){
 		`--owner "a/b" is not`:             func(n *starter.Names) { n.Owner = "a/b" },
+		`--owner "a_to" is not`:            func(n *starter.Names) { n.Owner = "a_to" },
+		`"a_b_octo/x" is not OWNER/NAME`:   func(n *starter.Names) { n.ConfigRepo = "a_b_octo/x" },
 		`--owner "" is not`:                func(n *starter.Names) { n.Owner = "" },
 		`--owner "x\ny: z" is not`:         func(n *starter.Names) { n.Owner = "x\ny: z" },
 		"--config-repo":                    func(n *starter.Names) { n.ConfigRepo = "acme/config@main\n  evil: true" },

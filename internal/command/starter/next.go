@@ -30,7 +30,7 @@ func NextSteps(kind string, n Names) []string {
 		if step := n.registryStep(kind); step != "" {
 			steps = slices.Insert(steps, len(steps)-1, step)
 		}
-		if strings.HasPrefix(n.Image, "ghcr.io/") {
+		if n.ownRegistry(n.Image) {
 			steps = append(steps, "Where the package is private, let "+n.ConfigRepo+" read it "+
 				"(the package's settings, Manage Actions access) once the first push has made it, and run the failed job again.")
 		}

@@ -5,12 +5,39 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/clouds"
 )
 
+// server is the root of the GitHub that issues the tokens of jobs: of Enterprise
+// Cloud with data residency, of Enterprise Server, and otherwise github.com.
+// https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/feature-overview-for-github-enterprise-cloud-with-data-residency#url-differences
+// https://docs.github.com/en/enterprise-server@latest/actions/reference/security/oidc
+func (n Names) server() string {
+	if host, found := strings.CutPrefix(n.Issuer, "https://token.actions."); found && strings.HasSuffix(host, ".ghe.com") {
+		return "https://" + host
+	}
+	if host, found := strings.CutSuffix(n.Issuer, "/_services/token"); found {
+		return host
+	}
+	return github.DefaultServerURL
+}
+
 // ownRegistry reports whether the image's registry takes the job's token: it is
-// GitHub's own, and nothing has to be set.
-func ownRegistry(repository string) bool { return strings.HasPrefix(repository, "ghcr.io/") }
+// the own one of this GitHub, and nothing has to be set.
+func (n Names) ownRegistry(repository string) bool {
+	host, _, _ := strings.Cut(repository, "/")
+	return registry.OfGitHub(host, n.server())
+}
+
+// defaultRegistry is GitHub's own, with the owner's images.
+func (n Names) defaultRegistry() string {
+	if host, found := strings.CutPrefix(n.server(), "https://"); found && n.server() != github.DefaultServerURL {
+		return "containers." + host + "/" + strings.ToLower(n.Owner)
+	}
+	return "ghcr.io/" + strings.ToLower(n.Owner)
+}
 
 // cloudOf is the cloud that gives logins for a repository or a part of one;
 // empty if none does.
@@ -24,7 +51,7 @@ var secretsOfCaller = regexp.MustCompile(`(?m)^    secrets:\n`)
 // withRegistry lets an application's workflow log in to a registry that is not
 // GitHub's.
 func (n Names) withRegistry(workflow string) string {
-	if ownRegistry(n.Image) {
+	if n.ownRegistry(n.Image) {
 		return workflow
 	}
 	input := "registry_username: ${{ vars.REGISTRY_USERNAME }}\n"
@@ -88,7 +115,7 @@ func (n Names) registryStep(kind string) string {
 	if kind == Config {
 		where, may, host = "the environments waybill and waybill-direct of "+n.ConfigRepo, "read "+n.Registry, n.Registry+"/"
 	}
-	if ownRegistry(host) {
+	if n.ownRegistry(host) {
 		return ""
 	}
 	if of := cloudOf(host); of != "" {

@@ -70,6 +70,36 @@ func TestLoginsOfRegistries(t *testing.T) {
 	}
 }
 
+// Every kind of GitHub has a registry of its own, which takes the job's token and
+// is the one that images go to if nothing says otherwise; the issuer tells the kind.
+func TestEachGitHubHasItsRegistry(t *testing.T) {
+	t.Parallel()
+	const cloud, resident, server = "https://token.actions.githubusercontent.com", "https://token.actions.octo.ghe.com",
+		"https://ghe.acme.example/_services/token"
+	for issuer, own := range map[string]string{
+		"": "ghcr.io/acme-corp", cloud: "ghcr.io/acme-corp", resident: "containers.octo.ghe.com/acme-corp",
+		server: "containers.ghe.acme.example/acme-corp", "https://token.actions.evil.example": "ghcr.io/acme-corp",
+	} {
+		for _, registry := range []string{"", own} {
+			n := starter.Names{Owner: "Acme-Corp", App: "api", Issuer: issuer, Registry: registry}
+			ci := written(t, starter.App, n)[".github/workflows/ci.yml"]
+			if !strings.Contains(ci, "image: "+own+"/api\n") || strings.Contains(ci, userOfApp) {
+				t.Errorf("%q with %q: want %s/api and no login of its own in\n%s", issuer, registry, own, ci)
+			}
+			if next := strings.Join(starter.NextSteps(starter.App, n), "\n"); !strings.Contains(next, "Manage Actions access") {
+				t.Errorf("%q with %q: nothing is said of a private package:\n%s", issuer, registry, next)
+			}
+		}
+		// Another GitHub's registry does not take this one's tokens.
+		for _, other := range []string{"ghcr.io/acme-corp", "containers.octo.ghe.com/acme-corp", "containers.ghe.acme.example/acme-corp"} {
+			n := starter.Names{Owner: "Acme-Corp", App: "api", Issuer: issuer, Registry: other}
+			if ci := written(t, starter.App, n)[".github/workflows/ci.yml"]; strings.Contains(ci, userOfApp) != (other != own) {
+				t.Errorf("%q with %q:\n%s", issuer, other, ci)
+			}
+		}
+	}
+}
+
 // The jobs that log in to a cloud's registry can get an identity. The job that
 // runs the application's code never can, and with other registries none can
 // that could not before.
