@@ -1,8 +1,10 @@
 package workflows_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,6 +67,7 @@ type workflow struct {
 			Uses string
 			Run  string
 			With map[string]string
+			Env  map[string]string
 		}
 	}
 }
@@ -90,7 +93,7 @@ func TestApplicationsChooseNoTrust(t *testing.T) {
 			t.Errorf("job %s runs where %s says: an application may register a runner of its own", name, job.RunsOn)
 		}
 		for _, step := range job.Steps {
-			if name != "test" && step.Run != "" && strings.Contains(step.Run, "go build") {
+			if name != "test" && name != "prepare" && step.Run != "" && strings.Contains(step.Run, "go build") {
 				t.Errorf("job %s compiles in a shell", name)
 			}
 			for input, value := range step.With {
@@ -282,11 +285,9 @@ func TestToolchains(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
 		t.Fatal(err)
 	}
-	script := ""
-	for _, step := range w.Jobs["test"].Steps {
-		if strings.Contains(step.Run, "RUNNER_TOOL_CACHE") {
-			script = step.Run
-		}
+	script := w.Jobs["test"].Steps[1].Run
+	if w.Jobs["prepare"].Steps[1].Run != script {
+		t.Error("prepare finds its toolchains in another way than test")
 	}
 	cache := t.TempDir()
 	for _, dir := range []string{
@@ -320,8 +321,97 @@ func TestToolchains(t *testing.T) {
 	}
 }
 
+// What prepare makes is packed with its modes; what it has not made is said before
+// a build misses it.
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	script := w.Jobs["prepare"].Steps[2].Run
+	const command = "mkdir -p target; echo '$HOME' > 'target/a b'; chmod 700 'target/a b'"
+	for _, c := range []struct{ prepare, prepared, artifact, want, says string }{
+		{command, "target\n", "", "drwx target/,-rwx target/a b", ""},
+		{command, "\ntarget/a b\n\n", "", "-rwx target/a b", ""},
+		{"touch ./--version", "--version", "", "-rw- --version", ""},
+		{command, "", "", "", "the input prepare needs prepared"}, {command, "\n", "", "", "the input prepare needs prepared"},
+		{command, "target", "jar", "", "the inputs prepare and artifact exclude each other"},
+		{command, "target\ndist", "", "", "has not made an entry of the input prepared"},
+		{"echo no; false; touch x", "x", "", "", "no\n"}, {"touch $(id)", "$(id)", "", "", "has not made an entry"},
+	} {
+		dir := t.TempDir()
+		var out bytes.Buffer
+		err := process.Command{Path: "bash", Args: []string{"-eo", "pipefail", "-c", script + "\necho packed"}, Dir: dir, Stdout: &out, Env: []string{
+			"PATH=/usr/bin:/bin", "PREPARE=" + c.prepare, "PREPARED=" + c.prepared, "ARTIFACT=" + c.artifact, "RUNNER_TEMP=" + dir,
+		}}.Run(t.Context())
+		if (err == nil) != (c.says == "") || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%q, %q: %v: %s", c.prepare, c.prepared, err, out.String())
+		}
+		if c.want != packed(t, dir+"/waybill-prepared.tar") {
+			t.Errorf("%q: packed %s, want %s", c.prepared, packed(t, dir+"/waybill-prepared.tar"), c.want)
+		}
+	}
+}
+
+// packed are the files of a tar, with what their owner may do.
+func packed(t *testing.T, file string) string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var list []string
+	for r := tar.NewReader(f); ; {
+		header, err := r.Next()
+		if err != nil {
+			return strings.Join(list, ",")
+		}
+		list = append(list, header.FileInfo().Mode().String()[:4]+" "+header.Name)
+	}
+}
+
+// What another job has made reaches each build as an artifact of this run: with a
+// token or the number of a run it could be another one's.
+func TestPreparedFilesAreOfThisRun(t *testing.T) {
+	t.Parallel()
+	var w workflow
+	if err := yaml.Unmarshal([]byte(deliver(t)), &w); err != nil {
+		t.Fatal(err)
+	}
+	made := ""
+	for _, step := range w.Jobs["prepare"].Steps {
+		if strings.HasPrefix(step.Uses, "actions/upload-artifact@") {
+			made = step.With["name"]
+		}
+		for name, value := range step.Env {
+			if strings.Contains(value, "secrets.") || strings.Contains(value, "token") {
+				t.Errorf("prepare gets %s: %s", name, value)
+			}
+		}
+	}
+	if made != "waybill-${{ inputs.app }}" {
+		t.Errorf("prepare uploads %q", made)
+	}
+	want := map[string]string{
+		"name": "${{ inputs.artifact || format('waybill-{0}', inputs.app) }}", "path": "${{ runner.temp }}/waybill-prepared",
+	}
+	for _, name := range []string{"build", "preview"} {
+		found := false
+		for _, step := range w.Jobs[name].Steps {
+			if strings.HasPrefix(step.Uses, "actions/download-artifact@") {
+				found = maps.Equal(step.With, want)
+			}
+		}
+		if !found {
+			t.Errorf("job %s does not take the artifact %v of its own run", name, want)
+		}
+	}
+}
+
 // No job that has an identity or a token that writes runs the application's
-// code: the commands that it names run in `test` alone, which may only read.
+// code: the commands that it names run in `test` and `prepare`, which may only read.
 func TestJobsOfTrust(t *testing.T) {
 	t.Parallel()
 	var w struct {
@@ -340,7 +430,7 @@ func TestJobsOfTrust(t *testing.T) {
 	for name, job := range w.Jobs {
 		for _, step := range job.Steps {
 			switch {
-			case name == "test":
+			case name == "test", name == "prepare":
 			case name == "runners" && step.Uses == "" && len(job.Permissions) == 0: // TestRunners
 			case step.Run != "" && step.Run != `printf '%s' "$POLICY" > waybill-tag.yaml`:
 				t.Errorf("job %s runs %q", name, step.Run)
@@ -355,7 +445,7 @@ func TestJobsOfTrust(t *testing.T) {
 		if write := job.Permissions["id-token"]; (write == "write") != (name == "sign") {
 			t.Errorf("job %s has id-token: %q", name, write)
 		}
-		if name == "test" && (len(job.Permissions) != 1 || job.Permissions["contents"] != "read") {
+		if (name == "test" || name == "prepare") && (len(job.Permissions) != 1 || job.Permissions["contents"] != "read") {
 			t.Errorf("the job that runs the application's code has %v", job.Permissions)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
-	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -42,7 +41,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		return build.Result{}, err
 	}
 	source := readSource(ctx, call, place) // before anything is written there
-	if order.Record.Binaries, err = compile.Fetch(ctx, client, order.Repository, in.Binaries, place.Context); err != nil {
+	if err := addFiles(ctx, client, in, place, source, &order); err != nil {
 		return build.Result{}, err
 	}
 	if err := order.Describe(ctx, source, call.Env(contract.EnvSourceDate)); err != nil {

@@ -14,7 +14,7 @@ import (
 func joinBuilds(ctx context.Context, call *cli.Call, in options.Build) (build.Result, error) {
 	for flag, given := range map[string]bool{
 		"--oci-layout": in.OCILayout != "", "--archive": in.Archive != "", "--load": in.Load, "--compression": in.Compression != "",
-		"--file": in.File != "", "--target": in.Target != "", "--binaries": in.Binaries != "",
+		"--file": in.File != "", "--target": in.Target != "", "--binaries": in.Binaries != "", "--prepared": in.Prepared != "",
 		"--build-arg": len(in.BuildArg) > 0, "--label": len(in.Label) > 0, "--annotation": len(in.Annotation) > 0,
 		"--secret": len(in.Secret) > 0 || in.SecretValues != "",
 	} {

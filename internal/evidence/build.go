@@ -40,6 +40,7 @@ type BuildRecord struct {
 	BuildArgs  map[string]string `json:"buildArgs,omitempty"` // never secrets
 	BaseImages []BaseImage       `json:"baseImages,omitempty"`
 	Binaries   string            `json:"binaries,omitempty"` // REPOSITORY@sha256:… of what `compile` made of the source
+	Prepared   string            `json:"prepared,omitempty"` // sha256:HEX of the files that another job of the run has made
 	Source     Source            `json:"source"`
 	StartedAt  time.Time         `json:"startedAt"`
 	FinishedAt time.Time         `json:"finishedAt"`

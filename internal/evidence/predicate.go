@@ -94,6 +94,11 @@ func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
 			URI: "oci://" + repository, Name: "binaries", Digest: map[string]string{"sha256": digest},
 		})
 	}
+	if digest, ok := strings.CutPrefix(r.Prepared, "sha256:"); ok {
+		d.ResolvedDependencies = append(d.ResolvedDependencies, dependency{
+			URI: b.InvocationID, Name: "prepared", Digest: map[string]string{"sha256": digest},
+		})
+	}
 	p.RunDetails.Builder.ID = b.ID
 	if r.Version != "" {
 		p.RunDetails.Builder.Version = map[string]string{"waybill": r.Version}

@@ -222,6 +222,12 @@ var build = Command{
 				"provenance. A file that is there already is not replaced. Empty writes nothing.",
 		},
 		{
+			Name: "prepared", Type: String, Placeholder: "DIR|TAR",
+			Doc: "Files that another job has made, such as a downloaded artifact: a directory, a tar, or a directory with one .tar and " +
+				"nothing else. They are put into the checked-out repository before the build, and the provenance has their digest. A " +
+				"file that is there already is not replaced. If empty, adds nothing.",
+		},
+		{
 			Name: "join", Type: List, Commas: true, Placeholder: "RECORD",
 			Doc: "Builds nothing, and joins the results of other jobs: their outputs `record`, REPOSITORY@sha256:…. The new index " +
 				"holds exactly the platforms that {platform} names, and is the one that a single job builds alone. Refused are " +

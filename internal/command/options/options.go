@@ -190,6 +190,7 @@ type Build struct {
 	Load             bool          `input:"load"`
 	Compression      string        `input:"compression"`
 	Binaries         string        `input:"binaries"`
+	Prepared         string        `input:"prepared"`
 	Join             []string      `input:"join"`
 	Metadata         string        `input:"metadata"`
 	Format           Format        `input:"format"`

@@ -108,7 +108,7 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 	}
 	if gone := r.missing(dir, r.text(chosen)); gone != "" {
 		f.say("The Dockerfile copies " + gone + ", which is not in the repository: build it in a stage of the Dockerfile and take it by " +
-			"COPY --from, because nothing is built before it.")
+			"COPY --from, or give the command that makes it as the input prepare, and its path as prepared.")
 	}
 	dir = path.Dir(chosen)
 	if dir != "." && own {

@@ -117,6 +117,7 @@ func sameBuild(a, b part) error {
 			{"states of the working tree", fmt.Sprint("dirty: ", r.Source.Dirty)},
 			{"Dockerfiles", r.Dockerfile.Path + " " + r.Dockerfile.Digest}, {"contexts", r.Context}, {"targets", r.Target},
 			{"build arguments", fmt.Sprint(r.BuildArgs)}, {"binaries", r.Binaries},
+			{"prepared files", r.Prepared},
 			{"annotations of the index", fmt.Sprint(p.lists.Annotations)},
 		}
 	}

@@ -425,3 +425,48 @@ func TestFailuresAreReported(t *testing.T) {
 		t.Errorf("steps: %+v", run.Jobs[0].Steps)
 	}
 }
+
+// An artifact reaches the jobs of its run and of no other.
+func TestArtifactsAreOfOneRun(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	const up, down = "actions/upload-artifact@bbbca2ddaa5d8feaa63e36b76fdaad77386f024f", "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c"
+	r.repository("acme/app", map[string]string{".github/workflows/ci.yml": `
+on: {push: {branches: [main, other]}}
+jobs:
+  make:
+    if: github.ref_name == 'main'
+    runs-on: ubuntu-latest
+    steps:
+      - run: mkdir out && echo made > out/tool && chmod 755 out/tool && echo > out/.hidden
+      - {uses: "` + up + `", with: {name: made, path: out}}
+  take:
+    needs: make
+    if: always()
+    runs-on: ubuntu-latest
+    steps:
+      - {uses: "` + down + `", with: {name: made, path: "${{ runner.temp }}/made"}}
+      - run: stat -c '%a %n' *; cat tool; ls -A
+        working-directory: ${{ runner.temp }}/made
+`})
+	r.push("acme/app", "main", r.user, map[string]string{"x": "1"})
+	runs := r.idle("acme/app")
+	last := runs[len(runs)-1]
+	log, err := os.ReadFile(last.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last.Conclusion != "success" || !strings.Contains(string(log), "| 644 tool\n") || !strings.Contains(string(log), "| made\n") ||
+		strings.Contains(string(log), "| .hidden\n") {
+		t.Errorf("the run ended %s:\n%s", last.Conclusion, log)
+	}
+	r.push("acme/app", "other", r.user, map[string]string{"x": "2"})
+	runs = r.idle("acme/app")
+	last = runs[len(runs)-1]
+	if log, err = os.ReadFile(last.Log); err != nil {
+		t.Fatal(err)
+	}
+	if last.Conclusion != "failure" || !strings.Contains(string(log), "Artifact not found for name: made") {
+		t.Errorf("another run ended %s:\n%s", last.Conclusion, log)
+	}
+}

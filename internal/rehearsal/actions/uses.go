@@ -234,7 +234,7 @@ func split(uses string) (repository, path, ref string, err error) {
 }
 
 // place puts a repository at a ref on disk: one of the sandbox, a directory
-// that stands for it, or the stand-in for actions/checkout.
+// that stands for it, or the stand-in for one of GitHub's own actions.
 func (r *resolver) place(repository, ref string) (origin, error) {
 	o := origin{repository: repository, ref: ref, sha: ref}
 	bare := r.engine.o.GitHub.GitDir(repository)
@@ -258,11 +258,12 @@ func (r *resolver) place(repository, ref string) (origin, error) {
 		err = r.engine.checkout(r.ctx, repository, o.sha, o.dir)
 	case r.engine.o.Local[repository] != "":
 		o.dir, err = r.engine.export(r.ctx, r.engine.o.Local[repository])
-	case repository == "actions/checkout":
-		o.dir = filepath.Join(r.dir, "checkout")
-		err = writeCheckout(o.dir)
 	default:
-		err = fmt.Errorf("%s is not in the sandbox, and there is no network here", key)
+		o.dir = filepath.Join(r.dir, filepath.Base(repository))
+		var found bool
+		if found, err = writeStandIn(repository, o.dir, filepath.Join(r.dir, "artifacts")); err == nil && !found {
+			err = fmt.Errorf("%s is not in the sandbox, and there is no network here", key)
+		}
 	}
 	if err != nil {
 		return o, err

@@ -26,7 +26,7 @@ func severalImages(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "shop")
 	for name, text := range map[string]string{
-		"api/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", "api/index.html": "", "web/Dockerfile": "FROM scratch\nCOPY . /\n",
+		"api/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", "api/index.html": "", "web/Dockerfile": "FROM scratch\nCOPY made/tool index.html /\n",
 		"web/index.html": "<p>", "README.md": "# Shop\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
@@ -44,6 +44,7 @@ func severalImages(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	if _, err := starter.Write(dir, starter.App, n, false); err != nil {
 		t.Fatal(err)
 	}
+	prepares(t, filepath.Join(dir, ".github", "workflows", "ci.yml"))
 	if err := s.GitHub.CreateRepository(ctx, githubd.Seed{Name: "acme/shop", Dir: dir, Private: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +102,22 @@ func severalImages(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	}
 }
 
+// prepares makes every call of a workflow prepare a file that the build then has.
+func prepares(t *testing.T, file string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(data), "\n    with:\n", "\n    with:\n"+
+		"      prepare: mkdir web/made && echo 'pre'pared > web/made/tool && chmod 755 web/made/tool\n      prepared: web/made\n")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // buildFromMain does what delivering main would: an image with its commit, and
-// the branch's tag.
+// the branch's tag. The Dockerfile of web copies what was prepared.
 func buildFromMain(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, host string, names ...string) {
 	t.Helper()
 	clone := t.TempDir()
@@ -111,10 +126,17 @@ func buildFromMain(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, host
 	); err != nil {
 		t.Fatal(err)
 	}
+	made := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(made, "web", "made"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(made, "web", "made", "tool"), nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range names {
 		out, err := process.Command{
 			Path: filepath.Join(tooltest.Root(t), "bin", "waybill"), Dir: clone,
-			Args: []string{"build", "--image", host + "/acme/shop-" + name, "--context", name},
+			Args: []string{"build", "--image", host + "/acme/shop-" + name, "--context", name, "--prepared", made},
 			Env:  append(rehearsal.Environment(os.Getenv), "HOME="+t.TempDir()),
 		}.Output(ctx)
 		if err != nil {
