@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the release archives of these sources into dist/, the same bytes
 # wherever and whenever it runs, and writes their SHA-256 to actions/checksums.txt,
-# which actions/install.sh verifies downloads against. Another Go toolchain gives
+# which actions/install.sh verifies downloads against. Of a whole release it writes
+# the man pages and what people install it with (scripts/installers.sh) too. Another Go toolchain gives
 # other bytes: it takes the one that scripts/toolchain.txt names.
 #
 #   scripts/release.sh            builds, and writes actions/checksums.txt
@@ -29,6 +30,14 @@ mkdir -p dist
 sums=$(mktemp)
 trap 'rm -f "$sums"' EXIT
 
+# pack ARCHIVE DIRECTORY FILE…: an archive whose bytes depend on the files alone.
+pack() {
+  local archive=$1 dir=$2
+  shift 2
+  tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$dir" "$@" \
+    | gzip -9n > "dist/$archive"
+}
+
 for target in "${targets[@]}"; do
   os=${target%/*} arch=${target#*/}
   for name in "${binaries[@]}"; do
@@ -39,10 +48,13 @@ for target in "${targets[@]}"; do
       -ldflags "-s -w -buildid= -X github.com/waybill-dev/waybill/internal/command/cli.version=$version" -o "$stage/$name$suffix" "./cmd/$name"
     cp LICENSE "$stage/"
     archive=${name}_${version}_${os}_${arch}.tar.gz
-    tar --sort=name --mtime="@$epoch" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - -C "$stage" "$name$suffix" LICENSE \
-      | gzip -9n > "dist/$archive"
+    pack "$archive" "$stage" "$name$suffix" LICENSE
     # The binary by itself too: install.sh verifies it before each first run.
     printf '%s  %s\n' "$(sha256sum < "$stage/$name$suffix" | cut -d ' ' -f 1)" "${archive%.tar.gz}" | tee -a "$sums"
+    if [ "$name" = waybill ] && [ "$target" = "$(go env GOHOSTOS)/$(go env GOHOSTARCH)" ]; then
+      scripts/man.sh "$stage/$name" "$stage/man"
+      pack "waybill_${version}_man.tar.gz" "$stage" man
+    fi
     rm -r "$stage"
     (cd dist && sha256sum "$archive") | tee -a "$sums"
   done
@@ -59,3 +71,4 @@ else
     sort -k 2 "$sums"
   } > actions/checksums.txt
 fi
+if [ -z "${BINARIES:-}${TARGETS:-}" ]; then scripts/installers.sh dist; fi

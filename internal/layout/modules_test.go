@@ -98,3 +98,13 @@ func TestTheProductHasNoTools(t *testing.T) {
 		t.Errorf("go.mod has the tool %s: it belongs into a module below internal/tools", tool.Path)
 	}
 }
+
+// `go install …@VERSION` refuses a module whose go.mod replaces another.
+// https://go.dev/ref/mod#go-install
+func TestTheModuleCanBeInstalled(t *testing.T) {
+	t.Parallel()
+	f := goMod(t, ".")
+	if len(f.Replace)+len(f.Exclude) > 0 {
+		t.Errorf("go.mod replaces %d modules and excludes %d: go install would refuse it", len(f.Replace), len(f.Exclude))
+	}
+}

@@ -19,6 +19,7 @@ type workflow struct {
 	Jobs        map[string]struct {
 		Permissions *map[string]string
 		Uses        string
+		Environment string
 		Steps       []step
 		Timeout     int `yaml:"timeout-minutes"`
 	}
@@ -83,6 +84,7 @@ var (
 	pinned      = regexp.MustCompile(`^[^@]+@[0-9a-f]{40}$`)
 	ownAction   = regexp.MustCompile(`^waybill-dev/waybill(/actions/[a-z]+)?@v(.+)$`)
 	ownByCommit = regexp.MustCompile(`^waybill-dev/waybill(/actions/[a-z]+)?@[0-9a-f]{40}$`)
+	ownHere     = regexp.MustCompile(`^\./(actions/[a-z]+)?$`) // of this commit, in this repository's own workflows
 	reusable    = regexp.MustCompile(`^acme/config/\.github/workflows/deliver\.yml@main$`)
 )
 
@@ -109,7 +111,7 @@ func TestUsesArePinned(t *testing.T) {
 				}
 				continue
 			}
-			if u != "" && u != "./" && !pinned.MatchString(u) && !reusable.MatchString(u) {
+			if u != "" && !ownHere.MatchString(u) && !pinned.MatchString(u) && !reusable.MatchString(u) {
 				t.Errorf("%s uses %s, which is not pinned to a commit", name, u)
 			}
 			if u != "" && pinned.MatchString(u) && !strings.HasPrefix(u, "actions/checkout@") && !ownByCommit.MatchString(u) {
@@ -158,6 +160,30 @@ func TestOnlySigningHasAnIdentity(t *testing.T) {
 			if s.Run != "" || !ownAction.MatchString(s.Uses) {
 				t.Errorf("job %s runs %q %q", id, s.Uses, s.Run)
 			}
+		}
+	}
+}
+
+// The release is signed and published by one job, which waits for the protected
+// environment and compiles nothing. Publishing is its last step.
+func TestReleaseIsPublishedBehindItsEnvironment(t *testing.T) {
+	t.Parallel()
+	jobs := workflowFiles(t)[".github/workflows/release.yml"].Jobs
+	for id, job := range jobs {
+		if identity := (*job.Permissions)["id-token"] != ""; identity != (id == "publish") {
+			t.Errorf("job %s: an identity is for the job publish alone", id)
+		}
+	}
+	publish := jobs["publish"]
+	if publish.Environment != "release" {
+		t.Errorf("the job publish waits for the environment %q, want release", publish.Environment)
+	}
+	for i, s := range publish.Steps {
+		if strings.Contains(s.Run, "go ") || strings.Contains(s.Run, "release.sh") {
+			t.Errorf("the job publish compiles: %s", s.Run)
+		}
+		if last := i == len(publish.Steps)-1; last != strings.Contains(s.Run, "publish.sh publish") {
+			t.Errorf("step %d of %d of the job publish is %q: publishing is the last step", i+1, len(publish.Steps), s.Run)
 		}
 	}
 }
