@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,7 +79,10 @@ func (w *infraWorld) stopped(how string, n int, args ...string) bool {
 			_ = syscall.Kill(one.PID(), syscall.SIGKILL)
 			<-one.Done()
 		}
-		list := []string{"TMPDIR=" + w.t.TempDir()} // who is killed leaves what it made
+		var list []string
+		if env["RUNNER_TEMP"] == "" {
+			list = append(list, "TMPDIR="+w.t.TempDir()) // who is killed leaves what it made
+		}
 		for name, value := range env {
 			list = append(list, name+"="+value)
 		}
@@ -191,4 +195,30 @@ func (w *infraWorld) appliedOnce() {
 		w.t.Errorf("planned again, it still changes: %+v", claim)
 	}
 	w.noSecrets(secret)
+}
+
+// What a killed run leaves lies where the runner empties it with the job, and the next
+// run takes it away.
+func TestNothingIsLeftOfAKilledRun(t *testing.T) {
+	t.Parallel()
+	w, f := ready(t)
+	w.approve("bob", f)
+	w.env["GITHUB_ACTIONS"], w.env["RUNNER_TEMP"] = "true", t.TempDir()
+	apply := []string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone}
+	left := func() []string {
+		found, err := filepath.Glob(filepath.Join(w.env["RUNNER_TEMP"], "waybill-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	const unpacked = 11 // the request after which only the hold is written
+	if !w.stopped(killedWhen, unpacked, apply...) || len(left()) == 0 {
+		t.Fatalf("the killed run left %v", left())
+	}
+	if w.stopped(killedWhen, maxStops, apply...) || len(left()) > 0 {
+		t.Errorf("the next run left %v", left())
+	}
+	delete(w.env, "GITHUB_ACTIONS") // there, masks name secrets
+	w.appliedOnce()
 }
