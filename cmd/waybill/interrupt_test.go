@@ -3,8 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,10 +63,7 @@ func (w *infraWorld) stopped(how string, n int, args ...string) bool {
 	s := &stopper{w: w, how: how, at: n}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	env := make(map[string]string)
-	for name, value := range w.env {
-		env[name] = value
-	}
+	env := maps.Clone(w.env)
 	env["GITHUB_API_URL"] = strings.Replace(env["GITHUB_API_URL"], w.github.URL(), server.URL, 1)
 	var words bytes.Buffer
 	if how == interrupted {
@@ -78,20 +80,110 @@ func (w *infraWorld) stopped(how string, n int, args ...string) bool {
 			_ = syscall.Kill(one.PID(), syscall.SIGKILL)
 			<-one.Done()
 		}
-		list := []string{"TMPDIR=" + w.t.TempDir()} // who is killed leaves what it made
-		for name, value := range env {
-			list = append(list, name+"="+value)
-		}
-		one, err := process.Command{Path: "waybill", Args: args, Env: list, Stdout: &words, Stderr: &words}.Start(w.t.Context())
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		one := w.process(env, &words, args...)
 		started <- one
 		<-one.Done()
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	return s.seen >= n
+}
+
+// process starts waybill as a process of its own.
+func (w *infraWorld) process(env map[string]string, words *bytes.Buffer, args ...string) *process.Server {
+	w.t.Helper()
+	var list []string
+	if env["RUNNER_TEMP"] == "" {
+		list = append(list, "TMPDIR="+w.t.TempDir()) // who is killed leaves what it made
+	}
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	one, err := process.Command{Path: "waybill", Args: args, Env: list, Stdout: words, Stderr: words}.Start(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return one
+}
+
+// killer is a terraform that counts how often it is started, and kills who starts it
+// when it is started for the nth time, before or after its work.
+const killer = `#!/bin/sh
+i=1
+while ! mkdir "STEPS/$i"; do i=$((i+1)); done 2>/dev/null
+if [ $i = AT ] && [ WHEN = before ]; then kill -9 $PPID; exit 1; fi
+REAL "$@"
+code=$?
+if [ $i = AT ] && [ WHEN = after ]; then kill -9 $PPID; fi
+exit $code
+`
+
+// killedAt runs a command that is killed when it starts terraform for the nth time,
+// before or after terraform's work. It reports whether it was.
+func (w *infraWorld) killedAt(when string, n int, args ...string) bool {
+	w.t.Helper()
+	real, err := process.LookPath("terraform")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	steps, bin := w.t.TempDir(), w.t.TempDir()
+	script := strings.NewReplacer("STEPS", steps, "AT", strconv.Itoa(n), "WHEN", when, "REAL", real).Replace(killer)
+	if err := os.WriteFile(filepath.Join(bin, "terraform"), []byte(script), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	env := maps.Clone(w.env)
+	env["PATH"] = bin + ":" + env["PATH"]
+	var words bytes.Buffer
+	one := w.process(env, &words, args...)
+	<-one.Done()
+	_, err = os.Stat(filepath.Join(steps, strconv.Itoa(n)))
+	var ended *process.Error
+	if killed := errors.As(one.Err(), &ended) && ended.Code < 0; killed != (err == nil) {
+		w.t.Fatalf("killed: %v; the step: %v\n%s", one.Err(), err, words.String())
+	}
+	return err == nil
+}
+
+// Before and after each time that terraform is started, too.
+func TestKilledAtEachStartOfTerraform(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"before", "after"} {
+		t.Run("plan, "+when, func(t *testing.T) {
+			t.Parallel()
+			w := newInfraWorld(t, nil)
+			w.open("ada", note)
+			n := 1
+			for w.killedAt(when, n, "plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone,
+				"--seal-to", w.recipient, "--store", w.store) {
+				n++
+			}
+			f := w.plan()
+			if comments := w.github.Pulls("acme/infra")[0].Comments; n < 5 || len(comments) != 1 || !strings.Contains(comments[0], f.Short()) {
+				t.Errorf("%d starts, %d comments: %q", n-1, len(comments), comments)
+			}
+		})
+		t.Run("apply, "+when, func(t *testing.T) {
+			t.Parallel()
+			w, f := ready(t)
+			w.approve("bob", f)
+			for n := 1; ; n++ {
+				was := w.state()
+				killed := w.killedAt(when, n, "apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--lock-timeout", "1s")
+				if w.state() == "" && killed {
+					continue
+				}
+				if n < 5 || was != "" {
+					t.Errorf("applied at start %d", n)
+				}
+				w.appliedOnce()
+				if !killed {
+					return
+				}
+				w, f = ready(t) // what follows the apply
+				w.approve("bob", f)
+			}
+		})
+	}
 }
 
 // maxStops is more than any command asks of GitHub here.
@@ -191,4 +283,30 @@ func (w *infraWorld) appliedOnce() {
 		w.t.Errorf("planned again, it still changes: %+v", claim)
 	}
 	w.noSecrets(secret)
+}
+
+// What a killed run leaves lies where the runner empties it with the job, and the next
+// run takes it away.
+func TestNothingIsLeftOfAKilledRun(t *testing.T) {
+	t.Parallel()
+	w, f := ready(t)
+	w.approve("bob", f)
+	w.env["GITHUB_ACTIONS"], w.env["RUNNER_TEMP"] = "true", t.TempDir()
+	apply := []string{"apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone}
+	left := func() []string {
+		found, err := filepath.Glob(filepath.Join(w.env["RUNNER_TEMP"], "waybill-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	const unpacked = 11 // the request after which only the hold is written
+	if !w.stopped(killedWhen, unpacked, apply...) || len(left()) == 0 {
+		t.Fatalf("the killed run left %v", left())
+	}
+	if w.stopped(killedWhen, maxStops, apply...) || len(left()) > 0 {
+		t.Errorf("the next run left %v", left())
+	}
+	delete(w.env, "GITHUB_ACTIONS") // there, masks name secrets
+	w.appliedOnce()
 }

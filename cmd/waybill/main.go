@@ -13,12 +13,16 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/limit"
+	"github.com/waybill-dev/waybill/internal/scratch"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
 	log.SetOutput(io.Discard) // Helm logs values of charts through it, which can be secret
+	if temp := scratch.OfJob(os.Getenv); temp != "" {
+		_ = os.Setenv("TMPDIR", temp) // what a killed process leaves there goes with the job
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return program.Run(ctx, cli.Process{Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr})

@@ -24,7 +24,7 @@ var houses = []house{
 	{"door", 2, []string{"internal/door"}},
 	{"values", 1, []string{
 		"internal/imageref", "internal/evidence", "internal/config", "internal/outcome", "internal/limit", "internal/markdown",
-		"internal/retry", "internal/strictjson", "internal/text",
+		"internal/retry", "internal/scratch", "internal/strictjson", "internal/text",
 	}},
 	{"files", 0, []string{"workflows", "examples"}},
 }

@@ -38,6 +38,9 @@ type Command struct {
 	// Group starts the child in a process group of its own, which is what the
 	// signals go to: for children that start children.
 	Group bool
+	// Holds stays open in the child, so that a lock on it lasts as long as the child
+	// does. nil is none.
+	Holds *os.File
 }
 
 // Error says which program ended how, with the end of what it wrote to stderr.
@@ -135,6 +138,9 @@ func (c Command) prepare(ctx context.Context) (*exec.Cmd, *Tail) {
 	}
 	if c.Group {
 		inGroup(cmd)
+	}
+	if c.Holds != nil {
+		cmd.ExtraFiles = []*os.File{c.Holds}
 	}
 	cmd.Cancel = func() error {
 		if c.Group {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // Reasons that are about the state's lock, beside Locked.
@@ -83,10 +85,18 @@ func (r *Root) Held(ctx context.Context) (lock Lock, is bool, err error) {
 	return lock, true, nil
 }
 
+// ofLivingProcess is what terraform and OpenTofu say of the lock of a local state.
+var ofLivingProcess = regexp.MustCompile(`LocalState not locked|Local state cannot be unlocked`)
+
 // ForceUnlock ends the state's lock. Callers must know that it is this one, because not
 // every backend compares the id, and that who holds it is dead.
 func (r *Root) ForceUnlock(ctx context.Context, lock Lock) error {
-	if _, err := r.output(ctx, "force-unlock", "-force", "--", lock.ID); err != nil {
+	_, err := r.output(ctx, "force-unlock", "-force", "--", lock.ID)
+	switch {
+	case err != nil && ofLivingProcess.MatchString(err.Error()):
+		return outcome.Refusedf("the lock of a local state ends with the process that holds it, so that one still runs: wait for it, or " +
+			"cancel its job")
+	case err != nil:
 		return fmt.Errorf("unlock the state: %w", err)
 	}
 	return nil

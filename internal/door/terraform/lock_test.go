@@ -2,9 +2,13 @@ package terraform
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 func TestLockOf(t *testing.T) {
@@ -36,5 +40,27 @@ func TestLockOf(t *testing.T) {
 	}
 	if _, ok := LockOf(errors.New("Lock Info:\n  ID: x")); ok {
 		t.Error("words of another are taken for terraform's")
+	}
+}
+
+// The kernel holds the lock of a local state, and gives it back when its process ends.
+func TestLockOfALocalState(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"Failed to unlock state: LocalState not locked":       {outcome.Refused, "so that one still runs"},
+		"Local state cannot be unlocked by another process":   {outcome.Refused, "so that one still runs"},
+		"Failed to unlock state: the backend is out of reach": {outcome.Broken, "unlock the state: .*out of reach"},
+	} {
+		program := filepath.Join(t.TempDir(), "terraform")
+		if err := os.WriteFile(program, []byte("#!/bin/sh\necho '"+words+"' >&2\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		err := Open(Options{Path: program, Dir: t.TempDir()}).ForceUnlock(t.Context(), Lock{ID: "some"})
+		if err == nil || outcome.Code(err) != want.code || !regexp.MustCompile(want.says).MatchString(err.Error()) {
+			t.Errorf("%s: %v", words, err)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -52,6 +53,9 @@ type Options struct {
 	PlanUnlocked bool
 	// Versions are those that programs said before: each is asked once. nil asks again.
 	Versions *Versions
+	// Holds is the lock of the directory that the files lie in: terraform can outlive
+	// this process. nil is none.
+	Holds *os.File
 }
 
 // Versions are what programs said of their version, by path.
@@ -340,7 +344,7 @@ func (r *Root) command(stdout io.Writer, args ...string) process.Command {
 	if r.o.PluginCache != "" {
 		env = append(env, "TF_PLUGIN_CACHE_DIR="+r.o.PluginCache)
 	}
-	return process.Command{Path: r.o.Path, Args: args, Env: env, Dir: r.o.Dir, Stdout: stdout, Grace: grace, Group: true}
+	return process.Command{Path: r.o.Path, Args: args, Env: env, Dir: r.o.Dir, Stdout: stdout, Grace: grace, Group: true, Holds: r.o.Holds}
 }
 
 func (r *Root) output(ctx context.Context, args ...string) ([]byte, error) {

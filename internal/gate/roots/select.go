@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/scratch"
 )
 
 // Request says which roots are meant.
@@ -291,12 +292,12 @@ type base struct {
 
 // readBase reads the roots of a commit.
 func (r Request) readBase(ctx context.Context, commit string) (base, error) {
-	work, err := os.MkdirTemp("", "waybill-base-")
+	work, err := scratch.New("")
 	if err != nil {
-		return base{}, fmt.Errorf("make a working directory: %w", err)
+		return base{}, err
 	}
-	defer func() { _ = os.RemoveAll(work) }()
-	tree, err := Snapshot(ctx, r.Top, commit, work)
+	defer work.Remove()
+	tree, err := Snapshot(ctx, r.Top, commit, work.Path)
 	if err != nil {
 		return base{}, err
 	}

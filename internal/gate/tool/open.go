@@ -21,6 +21,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/terraform/release"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/scratch"
 )
 
 // Request says how terraform is run.
@@ -46,6 +47,7 @@ type Request struct {
 type Kit struct {
 	Tool
 	r      Request
+	work   *scratch.Dir
 	logout func()
 }
 
@@ -75,14 +77,17 @@ func Prepare(r Request) (*Kit, error) {
 			return nil, fmt.Errorf("make the plugin cache: %w", err)
 		}
 	}
-	work, err := os.MkdirTemp("", "waybill-plan-")
+	work, err := scratch.New("")
 	if err != nil {
-		return nil, fmt.Errorf("make a working directory: %w", err)
+		return nil, err
 	}
-	t := Tool{Program: r.Program, Work: work, PluginCache: cache, LockTimeout: r.LockTimeout, Unlocked: r.Unlocked, Backend: r.Backend}
+	t := Tool{
+		Program: r.Program, Work: work.Path, Holds: work.Held(), PluginCache: cache, LockTimeout: r.LockTimeout, Unlocked: r.Unlocked,
+		Backend: r.Backend,
+	}
 	t.versions = new(terraform.Versions)
 	t.Env = func(variables []string) []string { return terraform.Env(r.Getenv, r.Env, variables) }
-	return &Kit{Tool: t, r: r, logout: func() {}}, nil
+	return &Kit{Tool: t, r: r, work: work, logout: func() {}}, nil
 }
 
 // Top is that of the checkout.
@@ -91,7 +96,7 @@ func (k *Kit) Top() string { return k.r.Top }
 // Close ends the login and removes the private directory.
 func (k *Kit) Close() {
 	k.logout()
-	_ = os.RemoveAll(k.Work)
+	k.work.Remove()
 }
 
 func (k *Kit) chooser() *release.Chooser {

@@ -18,6 +18,7 @@ type Tool struct {
 	Programs    map[string]string                 // of the roots that have one of their own, by directory
 	Env         func(variables []string) []string // for a root with these variables
 	Work        string                            // directory of ours alone, for data directories and plans
+	Holds       *os.File                          // the lock of Work
 	PluginCache string
 	LockTimeout time.Duration
 	Unlocked    bool // plans without the state's lock
@@ -53,7 +54,7 @@ func (t Tool) Open(top string, at roots.Root, name string, variables []string) (
 	options := terraform.Options{
 		Path: program, Dir: filepath.Join(top, filepath.FromSlash(dir)), DataDir: filepath.Join(private, "data"),
 		PluginCache: t.PluginCache, Env: t.rootEnv(at, variables), LockTimeout: t.LockTimeout,
-		PlanUnlocked: t.Unlocked, Versions: t.versions,
+		PlanUnlocked: t.Unlocked, Versions: t.versions, Holds: t.Holds,
 	}
 	if t.initLock != nil {
 		options.InitLock = t.initLock

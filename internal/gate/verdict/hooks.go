@@ -25,6 +25,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/scratch"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -99,14 +100,14 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 		plans = append(plans, p)
 	}
 	secrets := redact.FindSecrets(plans...)
-	work, err := os.MkdirTemp("", "waybill-hooks-")
+	work, err := scratch.New("")
 	if err != nil {
-		return nil, fmt.Errorf("make a working directory: %w", err)
+		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(work) }()
+	defer work.Remove()
 	room := allOutput
 	for i, record := range b.Document.Roots {
-		file := filepath.Join(work, strconv.Itoa(i)+".json")
+		file := filepath.Join(work.Path, strconv.Itoa(i)+".json")
 		if err := os.WriteFile(file, b.Roots[i].JSON, 0o600); err != nil {
 			return nil, fmt.Errorf("write the plan of %s for the hooks: %w", record.Dir, err)
 		}
@@ -118,7 +119,7 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			one := HookResult{Name: h.Name, Root: root, Refuse: h.Refuse}
 			var out string
 			if one.Code, out, err = r.hook(ctx, h, []string{
-				"PLAN=" + file, "ROOT=" + record.Dir, "WORKSPACE=" + record.Workspace, "HOME=" + work,
+				"PLAN=" + file, "ROOT=" + record.Dir, "WORKSPACE=" + record.Workspace, "HOME=" + work.Path,
 			}); err != nil {
 				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, root, secrets.Error(err))
 			}

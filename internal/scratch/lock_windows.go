@@ -1,0 +1,5 @@
+package scratch
+
+import "os"
+
+func lock(string) *os.File { return nil }
