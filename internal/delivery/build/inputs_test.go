@@ -31,7 +31,7 @@ func TestParseAnnotation(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level",
+		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level", "index[linux/arm64]:k=v": "an index is of all platforms",
 		"index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
 	} {
 		if _, err := ParseAnnotation(text); err == nil || !strings.Contains(err.Error(), says) {
