@@ -125,7 +125,8 @@ var build = Command{
 		{
 			Name: "secret_values", Type: String, Secret: true,
 			Doc: "Secrets for RUN --mount=type=secret with their values: lines of the form ID=VALUE. A workflow passes secrets of " +
-				"its caller in this way. If empty, only {secret} gives secrets.",
+				"its caller in this way. A value of several lines stands in quotes, as \"ID=VALUE\", with \"\" for a quote. If empty, only " +
+				"{secret} gives secrets.",
 		},
 		{
 			Name: "label", Type: List, Placeholder: "NAME=VALUE",

@@ -163,7 +163,7 @@ func TestUntrustedTextCannotIssueCommands(t *testing.T) {
 func TestMaskEachLine(t *testing.T) {
 	t.Parallel()
 	r, out, _ := job(t, nil)
-	if err := r.Mask("first\n\n second \n"); err != nil {
+	if err := r.Mask("first\n{\n second \n"); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); got != "::add-mask::first\n::add-mask::second\n" {

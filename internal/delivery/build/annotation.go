@@ -64,6 +64,9 @@ func ParseAnnotation(text string) (Annotations, error) {
 		}
 		a := Annotation{Level: m[1], Key: key, Value: value}
 		if m[2] != "" {
+			if strings.HasPrefix(m[1], LevelIndex) {
+				return nil, fmt.Errorf("%q: an index is of all platforms: leave [%s] out, or take the level manifest-descriptor", text, m[2])
+			}
 			var err error
 			if a.Platform, err = ParsePlatform(m[2]); err != nil {
 				return nil, fmt.Errorf("%q: %w", text, err)

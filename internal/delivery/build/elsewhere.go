@@ -46,8 +46,12 @@ func Find(
 	switch {
 	case given == standardInput && file == standardInput:
 		return p, outcome.Usagef("--context and --file cannot both be -: standard input holds one of them")
+	case strings.HasPrefix(given, "file://"):
+		return p, outcome.Usagef("--context: give a directory of this machine as its path, without file://")
 	case !isGit && strings.Contains(given, "://"):
 		return p, outcome.Usagef("--context: this address is no git repository (one ends in .git): download it, and give the tar as --context -")
+	case !isGit && strings.HasPrefix(given, "github.com/"):
+		return p, outcome.Usagef("--context: write a repository of GitHub as https://%s.git", strings.TrimSuffix(given, ".git"))
 	case given != standardInput && file != standardInput && !isGit:
 		return p, nil
 	}
@@ -205,7 +209,7 @@ func (p *Place) findDockerfile(stdin io.Reader) error {
 func (p *Place) unpack(stdin io.Reader, decompress func(io.Reader) (io.ReadCloser, error)) (err error) {
 	plain, err := decompress(stdin)
 	if err != nil {
-		return fmt.Errorf("--context -: standard input holds no whole tar: %w", err)
+		return noTar(err)
 	}
 	defer func() { err = outcome.Join(err, plain.Close()) }()
 	root, err := os.OpenRoot(p.Context)
@@ -239,7 +243,7 @@ func unpackEntries(root *os.Root, plain io.Reader, limits tarLimits) error {
 			err = errors.New("it is empty")
 		}
 		if err != nil {
-			return fmt.Errorf("--context -: standard input holds no whole tar: %w", err)
+			return noTar(err)
 		}
 		if count == limits.entries {
 			return outcome.Usagef("--context -: the tar holds more than %d entries, which is the limit of a build context: "+
@@ -253,6 +257,10 @@ func unpackEntries(root *os.Root, plain io.Reader, limits tarLimits) error {
 			return fmt.Errorf("--context -: %s: %w", header.Name, err)
 		}
 	}
+}
+
+func noTar(err error) error {
+	return fmt.Errorf("--context -: standard input holds no whole tar: %w: a Dockerfile on standard input is --file -", err)
 }
 
 func unpackEntry(root *os.Root, h *tar.Header, content io.Reader) error {

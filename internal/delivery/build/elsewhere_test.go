@@ -114,6 +114,8 @@ func TestContextThatCannotBeHad(t *testing.T) {
 	secret := strings.Replace(address, "://", "://me:hunter2@", 1)
 	for _, c := range []struct{ context, file, stdin, says string }{
 		{"-", "-", "", "cannot both be -"},
+		{"file:///src/app.git", "", "", "as its path, without file://"},
+		{"github.com/acme/app", "", "", "as https://github.com/acme/app.git"},
 		{"https://example.com/context.tar.gz", "", "", "this address is no git repository"},
 		{secret, "", "", "the address holds a credential"},
 		{strings.Replace(address, "://", "://token@", 1), "", "", "the address holds a credential"},
@@ -125,7 +127,7 @@ func TestContextThatCannotBeHad(t *testing.T) {
 		{address, "Dockerfile.out", "", "the Dockerfile Dockerfile.out is outside of the build context"},
 		{address + "?ref=v1&checksum=" + strings.Repeat("0", 40), "", "", "and " + strings.Repeat("0", 40) + " was asked for"},
 		{address + "?keep-git-dir=1", "", "", "only ref, subdir and checksum"},
-		{"-", "", "FROM scratch\n", "standard input holds no whole tar"},
+		{"-", "", "FROM scratch\n", "a Dockerfile on standard input is --file -"},
 		{"-", "", "", "standard input holds no whole tar: it is empty"},
 	} {
 		p, err := find(t, c.context, c.file, c.stdin)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -90,6 +91,14 @@ func (o *Order) parseImages(list []string) error {
 	}
 	if len(all) > 0 {
 		o.Repository, o.Also = all[0], all[1:]
+	}
+	for flag, place := range map[string]string{"--oci-layout": o.Layout, "--archive": o.Archive} {
+		if place == standardInput {
+			return outcome.Usagef("%s needs a path: standard output has the name of the image", flag)
+		}
+	}
+	if info, err := os.Stat(o.Archive); err == nil && info.IsDir() {
+		return outcome.Usagef("--archive %s is a directory: name a file in it", o.Archive)
 	}
 	ways := 0
 	for _, asked := range []bool{o.Layout != "", o.Archive != "", o.Load} {

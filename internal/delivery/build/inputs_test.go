@@ -31,7 +31,7 @@ func TestParseAnnotation(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level",
+		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level", "index[linux/arm64]:k=v": "an index is of all platforms",
 		"index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
 	} {
 		if _, err := ParseAnnotation(text); err == nil || !strings.Contains(err.Error(), says) {
@@ -122,27 +122,34 @@ func TestParseSecret(t *testing.T) {
 		"id=x,src=a,source=b": "gives src twice", "id=x,id=y": "gives id twice", "id=x,env=A,env=B": "gives env twice",
 		"src=a":            "has no id",
 		"id=x,src=a,env=B": "src and env are both given", "id=x,type=dir": `unknown type "dir"`,
-		"id=x,mode=1": `unknown key "mode"`, "id": "is not KEY=VALUE",
-		"id=x,env=": "is not KEY=VALUE", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src",
+		"id=x,mode=1": `"mode" is no key of id, src, env and type`, "id": "has no =, or nothing behind it",
+		"Token=hunter2": `"Token" is no key`, "hunter2": "has no =", `id="hunter2"`: "it is not id=ID", "id=x,type=hunter,hunter2": "unknown type",
+		"id=x,env=": "nothing behind it", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src",
 		"id=x,src=" + big: "at most 512000 bytes",
 		"id=x,src=" + dir: "is no file", "id=x,src=" + file + "none": "no such file",
 	} {
-		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
 	}
 }
 
-// Values may hold anything but a line end, and errors quote none.
+// Values may hold anything, several lines in quotes, and errors quote none.
 func TestParseSecretValues(t *testing.T) {
 	t.Parallel()
-	got, err := parseSecretValues("\nnpm=a=b, c\n  other=\"x\"\r\n")
-	want := []Secret{{ID: "npm", Value: []byte("a=b, c")}, {ID: "other", Value: []byte(`"x"`)}}
+	got, err := parseSecretValues("\nnpm=a=b, c\n  other=\"x\"\r\n" + `"one=two"` + "\n  \"key=-----\r\na\"\"\n\n b \" \nlast={\"a\":1}\n" +
+		`"json={""a"":""b""}"`)
+	want := []Secret{
+		{ID: "npm", Value: []byte("a=b, c")}, {ID: "other", Value: []byte(`"x"`)}, {ID: "one", Value: []byte("two")},
+		{ID: "key", Value: []byte("-----\na\"\n\n b ")}, {ID: "last", Value: []byte(`{"a":1}`)}, {ID: "json", Value: []byte(`{"a":"b"}`)},
+	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v\n%s", err, diff)
 	}
 	for text, says := range map[string]string{
-		"a=b\nhunter2": "line 2 is not ID=VALUE", "=hunter2": "line 1 is not ID=VALUE", "hunter2=": "line 1 is not ID=VALUE",
+		"a=b\nhunter2": "line 2 is not ID=VALUE", "=hunter2": "line 1 is not ID=VALUE", "hunter2=": "line 1 has no value: is the secret",
+		"a=b\n\"c=hunter2\nd=e": "line 2 begins with a quote that no line ends", "\"a=\"": "line 1 has no value",
+		"\"hunter2\"": "line 1 is not ID=VALUE: a value of several lines stands in quotes",
 		"a=" + strings.Repeat("hunter2", maxSecret): "line 1 has a value of more than",
 	} {
 		if _, err := parseSecretValues(text); err == nil || !strings.Contains(err.Error(), says) ||

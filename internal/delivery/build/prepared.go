@@ -2,10 +2,12 @@ package build
 
 import (
 	"archive/tar"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -130,6 +132,9 @@ func (p *prepared) add(name string, mode fs.FileMode, link string, content io.Re
 	case mode&fs.ModeSymlink != 0:
 		sum := sha256.Sum256([]byte(link))
 		p.sums[clean] = hex.EncodeToString(sum[:])
+		if has, err := p.root.Readlink(clean); err == nil && has == link {
+			return nil
+		}
 		return p.wrote(clean, p.root.Symlink(link, clean))
 	case !mode.IsRegular():
 		return outcome.Usagef("--prepared: %s is no file, directory or link: leave it out", name)
@@ -140,6 +145,14 @@ func (p *prepared) add(name string, mode fs.FileMode, link string, content io.Re
 			return outcome.Usagef("--prepared: %s is a hard link to %s, which does not come before it", name, link)
 		}
 		p.sums[clean] = sum
+		linked, err := p.root.Open(other)
+		if err != nil {
+			return p.wrote(clean, err)
+		}
+		defer linked.Close()
+		if p.same(clean, sha256.New(), linked) {
+			return nil
+		}
 		return p.wrote(clean, p.root.Link(other, clean))
 	}
 	// Whatever the umask was, the image is the same.
@@ -147,15 +160,37 @@ func (p *prepared) add(name string, mode fs.FileMode, link string, content io.Re
 	if mode&0o111 != 0 {
 		permissions = 0o755
 	}
+	sum := sha256.New()
 	file, err := p.root.OpenFile(clean, os.O_WRONLY|os.O_CREATE|os.O_EXCL, permissions)
+	if errors.Is(err, fs.ErrExist) && p.same(clean, sum, content) {
+		p.sums[clean] = hex.EncodeToString(sum.Sum(nil))
+		return nil
+	}
 	if err != nil {
 		return p.wrote(clean, err)
 	}
-	sum := sha256.New()
 	_, err = io.Copy(io.MultiWriter(file, sum), content)
 	err = errors.Join(err, file.Chmod(permissions), file.Close())
 	p.sums[clean] = hex.EncodeToString(sum.Sum(nil))
 	return p.wrote(clean, err)
+}
+
+// same reports whether a file has the content already: an earlier run may have
+// added it.
+func (p *prepared) same(name string, sum hash.Hash, content io.Reader) bool {
+	info, err := p.root.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	file, err := p.root.Open(name)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	has := sha256.New()
+	_, err = io.Copy(has, file)
+	_, read := io.Copy(sum, content)
+	return err == nil && read == nil && bytes.Equal(has.Sum(nil), sum.Sum(nil))
 }
 
 // refuse names a path that leaves the repository, is in .git, or goes through a

@@ -62,9 +62,11 @@ func TestPreparedFilesAreAdded(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(root, "target"), 0o755); err != nil { // a directory may be there
 			t.Fatal(err)
 		}
-		digest, err := build.AddPrepared(from, root)
-		if err != nil || digest != want {
-			t.Fatalf("%s: %s, %v, want %s", name, digest, err, want)
+		for range 2 { // again is safe
+			digest, err := build.AddPrepared(from, root)
+			if err != nil || digest != want {
+				t.Fatalf("%s: %s, %v, want %s", name, digest, err, want)
+			}
 		}
 		for path, mode := range map[string]os.FileMode{"app": 0o755, "data": 0o644, "link": 0o777 | os.ModeSymlink, "same": 0o755} {
 			info, err := os.Lstat(filepath.Join(root, "target", path))

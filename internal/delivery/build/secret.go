@@ -3,6 +3,7 @@ package build
 import (
 	"cmp"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -22,7 +23,7 @@ func ParseSecret(text string, lookup func(string) string) (Secret, error) {
 	s := Secret{ID: fields["id"], File: fields["src"]}
 	variable := fields["env"]
 	if s.ID == "" {
-		return Secret{}, fmt.Errorf("%q has no id", text)
+		return Secret{}, errors.New("it has no id: want id=ID[,src=PATH|,env=NAME]")
 	}
 	if s.File != "" && variable != "" {
 		return Secret{}, fmt.Errorf("%s: src and env are both given: give one of them", s.ID)
@@ -62,46 +63,70 @@ func secretVariable(s Secret, name string, lookup func(string) string) (Secret, 
 	return s, nil
 }
 
-// parseSecretValues reads ID=VALUE, one per line. Its errors quote no value.
+// parseSecretValues reads ID=VALUE, one per line. In quotes a value may have several
+// lines, and "" is a quote, as docker/build-push-action reads its secrets. Its
+// errors quote no value.
 func parseSecretValues(text string) ([]Secret, error) {
 	var list []Secret
-	for i, line := range strings.Split(text, "\n") {
-		if line = strings.TrimSpace(line); line == "" {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		number, line := i+1, strings.TrimSpace(lines[i])
+		if quoted, is := strings.CutPrefix(line, `"`); is {
+			for !closed(quoted) {
+				if i++; i == len(lines) {
+					return nil, fmt.Errorf("line %d begins with a quote that no line ends: write \"ID=VALUE\", and \"\" for a quote", number)
+				}
+				quoted += "\n" + strings.TrimSuffix(lines[i], "\r")
+			}
+			line = strings.ReplaceAll(strings.TrimSuffix(strings.TrimSpace(quoted), `"`), `""`, `"`)
+		}
+		if line == "" {
 			continue
 		}
-		id, value, _ := strings.Cut(line, "=")
-		if id = strings.TrimSpace(id); id == "" || value == "" {
-			return nil, fmt.Errorf("line %d is not ID=VALUE", i+1)
-		}
-		if len(value) > maxSecret {
-			return nil, fmt.Errorf("line %d has a value of more than %d bytes", i+1, maxSecret)
+		id, value, found := strings.Cut(line, "=")
+		switch id = strings.TrimSpace(id); {
+		case !found || id == "":
+			return nil, fmt.Errorf("line %d is not ID=VALUE: a value of several lines stands in quotes, \"ID=VALUE\"", number)
+		case value == "":
+			return nil, fmt.Errorf("line %d has no value: is the secret that it takes set, and may this run read it", number)
+		case len(value) > maxSecret:
+			return nil, fmt.Errorf("line %d has a value of more than %d bytes", number, maxSecret)
 		}
 		list = append(list, Secret{ID: id, Value: []byte(value)})
 	}
 	return list, nil
 }
 
+// closed reports whether a text that began with a quote ends with one, which is
+// not half of a pair.
+func closed(text string) bool {
+	text = strings.TrimSpace(text)
+	return (len(text)-len(strings.TrimRight(text, `"`)))%2 == 1
+}
+
 // secretFields reads the fields of a secret, each at most once.
 func secretFields(text string) (map[string]string, error) {
 	list, err := csv.NewReader(strings.NewReader(text)).Read()
 	if err != nil {
-		return nil, fmt.Errorf("%q is not id=ID[,src=PATH|,env=NAME]", text)
+		return nil, errors.New("it is not id=ID[,src=PATH|,env=NAME]")
 	}
 	fields := map[string]string{}
 	for _, field := range list {
-		key, value, found := strings.Cut(field, "=")
-		if key = strings.ToLower(strings.TrimSpace(key)); key == "source" {
+		name, value, found := strings.Cut(field, "=")
+		key := strings.ToLower(strings.TrimSpace(name))
+		if key == "source" {
 			key = "src"
 		}
 		switch _, twice := fields[key]; {
 		case !found || value == "":
-			return nil, fmt.Errorf("%q: %q is not KEY=VALUE", text, field)
+			return nil, errors.New("want id=ID[,src=PATH|,env=NAME]: a part of it has no =, or nothing behind it")
 		case key != "id" && key != "src" && key != "env" && key != "type":
-			return nil, fmt.Errorf("%q: unknown key %q: want id, src, env or type", text, key)
+			return nil, fmt.Errorf("%q is no key of id, src, env and type: give the name of the file or variable that has the value, "+
+				"and never the value", strings.TrimSpace(name))
 		case key == "type" && value != "file" && value != "env":
-			return nil, fmt.Errorf("%q: unknown type %q: want file or env", text, value)
+			return nil, fmt.Errorf("unknown type %q: want file or env", value)
 		case twice:
-			return nil, fmt.Errorf("%q gives %s twice", text, key)
+			return nil, fmt.Errorf("it gives %s twice", key)
 		}
 		fields[key] = value
 	}

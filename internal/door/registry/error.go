@@ -58,11 +58,30 @@ func (e *Error) hint() string {
 	case e.Status >= http.StatusInternalServerError:
 		return " (the registry itself has trouble: try again later)"
 	case e.Status != 0:
-		return ""
+		return e.unusual(text)
 	case isSilence(e.Cause), strings.Contains(text, "timeout awaiting response headers"):
 		return " (it does not answer)"
 	case passes(e.Cause), strings.Contains(text, "no such host"):
 		return " (is the host right, and reachable from here?)"
+	}
+	return ""
+}
+
+// unusual says what an answer means that registries seldom give; empty if it is
+// not known.
+func (e *Error) unusual(text string) string {
+	push := strings.HasPrefix(e.Doing, "push ")
+	switch {
+	case e.Status < http.StatusBadRequest:
+		return " (what answers is no registry, but a login page perhaps: see that the host is the right one)"
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return " (a proxy in front of the registry limits the size of a request, nginx by client_max_body_size: raise that)"
+	case push && strings.Contains(text, "BLOB_UNKNOWN"):
+		return " (the registry does not find a layer that it has taken: run the command again, and if that stays, its storage loses writes)"
+	case push && (e.Status == http.StatusMethodNotAllowed || strings.Contains(text, "UNSUPPORTED")):
+		return " (it takes no pushes there, as a mirror or a proxy cache does: name the registry that it mirrors)"
+	case push && e.Status == http.StatusNotFound:
+		return " (it has no place for " + e.Path + ": correct the path, or make its project in the registry first)"
 	}
 	return ""
 }
