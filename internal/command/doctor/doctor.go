@@ -139,7 +139,14 @@ func (d *doctor) readConfig() bool {
 	name := path.Join(d.Dir, config.FileName)
 	data, there := d.Files[name]
 	if !there {
-		d.add(Fail, "settings", "waybill init config, or waybill init infra", "%s has no %s on %s", d.Repository, name, d.Branch)
+		do := "waybill init config, or waybill init infra"
+		for _, other := range slices.Sorted(maps.Keys(d.Files)) {
+			if path.Base(other) == config.FileName {
+				do = "give --path " + path.Dir(other) + ", if " + other + " is meant"
+				break
+			}
+		}
+		d.add(Fail, "settings", do, "%s has no %s on %s", d.Repository, name, d.Branch)
 		return false
 	}
 	var err error

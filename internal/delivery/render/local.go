@@ -232,6 +232,10 @@ func (w walk) checkEntry(file, dir, entry string, v *visit, what int) error {
 		v.schema = v.schema || below.schema
 		return v.load(file, below.loads, below.bytes)
 	}
+	if at == ".." || strings.HasPrefix(at, "../") {
+		return fmt.Errorf("%s: %q leads out of the config repository: nothing outside of it is read or judged. Copy it in; where the "+
+			"config repository is a directory (--path), move %s below that, or name a directory above both", file, entry, path.Base(entry))
+	}
 	return fmt.Errorf(
 		"%s: %q is not in this repository: only what is committed here is rendered, because anything else can change without a "+
 			"commit. Correct the path, or copy it in",

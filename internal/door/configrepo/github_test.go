@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
@@ -34,7 +35,7 @@ var writer = map[string]string{"contents": "write"}
 func TestLostAnswerToACommit(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ path, expect string }{
-		"forward": {"/git/refs/heads/main$", "head"}, "own branch": {"/api/graphql$", ""},
+		"forward": {"/api/graphql$", "head"}, "own branch": {"/api/graphql$", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,10 +59,92 @@ func TestLostAnswerToACommit(t *testing.T) {
 	}
 }
 
+// The same, and somebody else has committed since: the commit is still found.
+func TestLostAnswerUnderAnotherCommit(t *testing.T) {
+	t.Parallel()
+	g, server := onGitHub(t, writer)
+	dir := server.GitDir("acme/config")
+	head := must(g.Head(t.Context(), "main"))(t)
+	ours := ""
+	for _, fault := range []sandbox.Fault{
+		{Path: "/api/graphql$", Status: 502, Processed: true},
+		{Path: "/ref/heads/main$", Before: func() {
+			ours = gitIn(t, dir, "rev-parse", "main")
+			gitIn(t, dir, "update-ref", "refs/heads/main", gitIn(t, dir, "commit-tree", ours+"^{tree}", "-p", ours, "-m", "theirs"))
+		}},
+	} {
+		if err := server.AddFault(fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sha := must(g.Commit(t.Context(), configrepo.Request{
+		Branch: "main", Expect: head, Parent: head, Message: "m\n\nbody", Changes: []configrepo.Change{{Path: "x", Content: []byte("x")}},
+	}))(t)
+	if sha != ours || ours == head || ours == "" {
+		t.Errorf("got %s, want %s", sha, ours)
+	}
+}
+
+// An answer that is lost before the commit arrived is asked for again.
+func TestLostRequestForACommit(t *testing.T) {
+	t.Parallel()
+	g, server := onGitHub(t, writer)
+	if err := server.AddFault(sandbox.Fault{Path: "/api/graphql$", Status: 502}); err != nil {
+		t.Fatal(err)
+	}
+	sha := must(deploy(t, g, "main"))(t)
+	if got := gitIn(t, server.GitDir("acme/config"), "rev-parse", "main"); got != sha {
+		t.Errorf("main is at %s, want %s", got, sha)
+	}
+}
+
+// A commit on top of a branch is one request, after the one that lists its files. What
+// that request cannot say goes the other way.
+func TestRequestsOfACommit(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		change configrepo.Change
+		most   int
+	}{
+		"a file":            {configrepo.Change{Path: "waybill.yaml", Content: []byte("a: b\n")}, 2},
+		"a new file":        {configrepo.Change{Path: "new", Content: []byte("a: b\n")}, 2},
+		"a file less":       {configrepo.Change{Path: "waybill.yaml"}, 2},
+		"an executable one": {configrepo.Change{Path: "run.sh", Content: []byte("#!/bin/sh\n")}, 6},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			r := configrepotest.GitHub(t, map[string]string{"waybill.yaml": "a: c\n", "run.sh": "true\n"})
+			r.Git(t, "read-tree", "main")
+			r.Git(t, "update-index", "--cacheinfo", "100755,"+r.Git(t, "rev-parse", "main:run.sh")+",run.sh")
+			executable := r.Git(t, "commit-tree", "-p", "main", "-m", "x", r.Git(t, "write-tree"))
+			r.Git(t, "update-ref", "refs/heads/main", executable)
+			store := r.Open(t)
+			head := must(store.Head(t.Context(), "main"))(t)
+			r.Requests.Take()
+			sha := must(store.Commit(t.Context(), configrepo.Request{
+				Branch: "main", Expect: head, Parent: head, Message: "one\n\ntwo\n", Changes: []configrepo.Change{test.change},
+			}))(t)
+			n, asked := r.Requests.Take()
+			if writes := r.Requests.Writes(); n+len(writes) > test.most || len(writes) == 0 {
+				t.Errorf("%d reads and %d writes, want at most %d:\n%s\n%s", n, len(writes), test.most, asked, writes)
+			}
+			if mode := r.Git(t, "ls-tree", "--format=%(objectmode)", sha, "run.sh"); mode != "100755" {
+				t.Errorf("run.sh has the mode %s", mode)
+			}
+			if got := strings.TrimSpace(r.Git(t, "log", "-1", "--format=%B", sha)); got != "one\n\ntwo" {
+				t.Errorf("the message is %q", got)
+			}
+			if got := r.Git(t, "rev-parse", "main", sha+"^"); got != sha+"\n"+head {
+				t.Errorf("main and the parent are %s", got)
+			}
+		})
+	}
+}
+
 // The race is lost between looking at the head and moving it.
 func TestRaceLostInTheLastStep(t *testing.T) {
 	t.Parallel()
-	for name, path := range map[string]string{"forward": "/git/refs/heads/main$", "rebuilt": "/api/graphql$"} {
+	for name, path := range map[string]string{"forward": "/api/graphql$", "rebuilt": "/api/graphql$"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, server := onGitHub(t, writer)
@@ -138,21 +221,22 @@ func TestCommitNamesNoAuthor(t *testing.T) {
 func TestRefusedByRules(t *testing.T) {
 	t.Parallel()
 	g, server := onGitHub(t, writer)
-	fault := sandbox.Fault{
-		Path: "/git/refs/heads/main$", Status: 422,
-		Body: `{"message":"Repository rule violations found\n\nChanges must be made through a pull request."}`,
+	refuse := func(kind, message string) {
+		t.Helper()
+		if err := server.AddFault(sandbox.Fault{
+			Path:   "/api/graphql$",
+			Status: 200,
+			Body:   `{"data": {"createCommitOnBranch": null}, "errors": [{"type": "` + kind + `", "message": "` + message + `"}]}`,
+		}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := server.AddFault(fault); err != nil {
-		t.Fatal(err)
-	}
+	refuse("UNPROCESSABLE", `Repository rule violations found\n\nChanges must be made through a pull request.`)
 	if _, err := deploy(t, g, "main"); errors.Is(err, configrepo.ErrMoved) || err == nil ||
 		!strings.Contains(err.Error(), "Changes must be made through a pull request") {
 		t.Errorf("a rule: got %v", err)
 	}
-	fault.Status = 409
-	if err := server.AddFault(fault); err != nil {
-		t.Fatal(err)
-	}
+	refuse("STALE_DATA", "Expected branch to point to another commit")
 	if _, err := deploy(t, g, "main"); !errors.Is(err, configrepo.ErrMoved) {
 		t.Errorf("a conflict: got %v", err)
 	}

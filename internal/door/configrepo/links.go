@@ -10,6 +10,8 @@ import (
 // modeLink is git's mode of a symbolic link, whose content is its target.
 const modeLink = "120000"
 
+const modeFile = "100644"
+
 // maxHops bounds a chain of links, as the Linux kernel does (path_resolution(7)).
 const maxHops = 40
 

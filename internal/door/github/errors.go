@@ -68,6 +68,13 @@ func IsStatus(err error, status int) bool {
 	return errors.As(err, &e) && e.Status == status
 }
 
+// Answered reports whether an error is GitHub's refusal of a request, so that nothing was
+// done.
+func Answered(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status >= 400 && e.Status < 500
+}
+
 // IsNotFound reports whether GitHub says that the thing is not there, or not for
 // this token.
 func IsNotFound(err error) bool { return IsStatus(err, http.StatusNotFound) }

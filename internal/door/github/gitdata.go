@@ -155,24 +155,60 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 		}
 		id = info.NodeID
 	}
-	req, err := c.api.NewRequest(http.MethodPost, c.graphql, map[string]any{
-		"query": `mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }`,
-		"variables": map[string]any{"input": map[string]any{
+	// Sent twice, the second one fails on before: the caller looks at the head.
+	return c.mutate(mayRepeat(ctx), op, `mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }`,
+		map[string]any{
 			"repositoryId": id,
 			"refUpdates":   []map[string]any{{"name": "refs/heads/" + branch, "beforeOid": before, "afterOid": after, "force": true}},
-		}},
+		}, nil)
+}
+
+// AppendCommit makes a commit on top of a branch that is at head, and moves the branch to
+// it, in one step. Every file is written as one that cannot be executed. GitHub signs the
+// commit in the name of whom the token is of. The status of a branch that is elsewhere is
+// 409. It is not sent again where the answer is lost: the caller looks at the branch.
+// https://docs.github.com/en/graphql/reference/commits#createcommitonbranch
+func (c *Client) AppendCommit(ctx context.Context, repo Repository, branch, head, message string, changes []TreeChange) (string, error) {
+	additions, deletions := []map[string]any{}, []map[string]any{}
+	for _, change := range changes {
+		if change.Content == nil {
+			deletions = append(deletions, map[string]any{"path": change.Path})
+			continue
+		}
+		additions = append(additions, map[string]any{
+			"path": change.Path, "contents": base64.StdEncoding.EncodeToString(change.Content),
+		})
+	}
+	headline, body, _ := strings.Cut(message, "\n")
+	var data struct {
+		CreateCommitOnBranch struct{ Commit struct{ OID string } }
+	}
+	err := c.mutate(ctx, fmt.Sprintf("commit to %s of %s", branch, repo),
+		`mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }`,
+		map[string]any{
+			"branch":          map[string]any{"repositoryNameWithOwner": repo.String(), "branchName": branch},
+			"expectedHeadOid": head, "message": map[string]any{"headline": headline, "body": strings.TrimPrefix(body, "\n")},
+			"fileChanges": map[string]any{"additions": additions, "deletions": deletions},
+		}, &data)
+	return data.CreateCommitOnBranch.Commit.OID, err
+}
+
+// mutate sends a mutation that has one input.
+func (c *Client) mutate(ctx context.Context, op, mutation string, input map[string]any, data any) error {
+	req, err := c.api.NewRequest(http.MethodPost, c.graphql, map[string]any{
+		"query": mutation, "variables": map[string]any{"input": input},
 	})
 	if err != nil {
 		return wrap(op, err)
 	}
-	var answer struct {
+	answer := struct {
+		Data   any `json:"data"`
 		Errors []struct {
 			Type    string `json:"type"`
 			Message string `json:"message"`
 		} `json:"errors"`
-	}
-	// Sent twice, the second one fails on before: the caller looks at the head.
-	resp, err := c.api.Do(mayRepeat(ctx), req, &answer)
+	}{Data: data}
+	resp, err := c.api.Do(ctx, req, &answer)
 	if err != nil {
 		return wrap(op, err)
 	}
@@ -183,13 +219,15 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 		Op: op, Status: http.StatusUnprocessableEntity, Message: strings.Join(strings.Fields(answer.Errors[0].Message), " "),
 		Cause: errors.New(answer.Errors[0].Message),
 	}
-	if answer.Errors[0].Type == typeRateLimited {
+	switch answer.Errors[0].Type {
+	case "STALE_DATA":
+		e.Status = http.StatusConflict
+	case typeRateLimited:
 		e.Status = http.StatusTooManyRequests
 		if at, err := http.ParseTime(resp.Header.Get(headerLimitEnds)); err == nil {
 			e.RetryAt = at
 		}
-	}
-	if answer.Errors[0].Type == "FORBIDDEN" {
+	case "FORBIDDEN":
 		e.Status, e.Permission = http.StatusForbidden, permission(resp.Header.Get(headerPermissions))
 		if e.Permission == "" {
 			e.Permission = "contents: write"

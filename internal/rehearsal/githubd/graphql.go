@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// graphql serves the one mutation and the queries that Waybill uses.
+// graphql serves the mutations and the queries that Waybill uses.
 // https://docs.github.com/en/graphql/reference/mutations#updaterefs
 func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	token, err := s.authenticate(r)
@@ -26,7 +26,10 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		Variables json.RawMessage
 	}
 	var variables struct {
-		Input updateRefsInput
+		Input struct {
+			updateRefsInput
+			commitInput
+		}
 		conversationInput
 	}
 	err = json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&in)
@@ -51,11 +54,13 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(in.Query, "viewer"):
 		viewer(w, token)
 	case strings.Contains(in.Query, "updateRefs("):
-		s.updateRefs(w, r, token, variables.Input)
+		s.updateRefs(w, r, token, variables.Input.updateRefsInput)
+	case strings.Contains(in.Query, "createCommitOnBranch("):
+		s.createCommitOnBranch(w, r, token, variables.Input.commitInput)
 	default:
 		graphqlError(
 			w, "UNDEFINED_FIELD",
-			"the sandbox knows the mutation updateRefs and the queries for reviews, objects, histories and viewer only",
+			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, objects, histories and viewer only",
 		)
 	}
 }
@@ -305,10 +310,14 @@ func (s *Server) updateRefs(w http.ResponseWriter, r *http.Request, token *Token
 }
 
 func graphqlError(w http.ResponseWriter, kind, message string) {
+	mutationError(w, "updateRefs", kind, message)
+}
+
+func mutationError(w http.ResponseWriter, mutation, kind, message string) {
 	writeJSON(w, http.StatusOK, map[string]any{
-		"data": map[string]any{"updateRefs": nil},
+		"data": map[string]any{mutation: nil},
 		"errors": []map[string]any{{
-			"type": kind, "path": []string{"updateRefs"}, "message": message,
+			"type": kind, "path": []string{mutation}, "message": message,
 			"locations": []map[string]int{{"line": 1, "column": 1}},
 		}},
 	})

@@ -5,8 +5,10 @@
 package configrepotest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -79,9 +81,17 @@ type Requests struct {
 
 // RoundTrip sends and counts.
 func (r *Requests) RoundTrip(req *http.Request) (*http.Response, error) {
+	writes := req.Method != http.MethodGet && req.Method != http.MethodHead
+	if strings.HasSuffix(req.URL.Path, "/graphql") {
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return nil, err
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		writes = bytes.Contains(body, []byte(`"query":"mutation`))
+	}
 	r.mu.Lock()
-	// Waybill only asks there
-	if req.Method != http.MethodGet && req.Method != http.MethodHead && !strings.HasSuffix(req.URL.Path, "/graphql") {
+	if writes {
 		r.writes = append(r.writes, req.Method+" "+req.URL.Path)
 	} else {
 		if r.reads == nil {
