@@ -49,8 +49,11 @@ func Each[Options, Result any](
 		if err := call.In.Fill(&in); err != nil {
 			return err
 		}
+		loud := *call
+		loud.Stderr = call.errors
 		to := show.To{
-			Format: options.Format(call.In.Format()), Stdout: call.Stdout, Runner: call.Runner, Sayf: call.Sayf, Output: call.Output,
+			Format: options.Format(call.In.Format()), Stdout: call.Stdout, Runner: call.Runner, Sayf: loud.Sayf, Output: call.Output,
+			Quiet: call.quiet,
 		}
 		return step(ctx, call, in, func(result Result) error {
 			v := view(in, result)
@@ -65,11 +68,13 @@ type Call struct {
 	In      contract.Values
 	Stdin   io.Reader // nil where nobody answers
 	Stdout  io.Writer // results alone
-	Stderr  io.Writer // words
+	Stderr  io.Writer // words; none with --quiet
 	Runner  *runner.Runner
 	Getenv  func(string) string // for Env alone
 
-	debug bool // whether Traced says requests
+	errors io.Writer // what is found, and errors: Stderr but for --quiet
+	quiet  bool
+	debug  bool // whether Traced says requests
 }
 
 // Env reads a declared environment variable.
@@ -107,6 +112,7 @@ type Process struct {
 
 	commands io.Writer // Stderr as it is, for commands to the runner
 	debug    *bool     // set when the flags are parsed
+	quiet    *bool     // likewise
 }
 
 // plain takes every command to the runner out of what is written in Actions:
@@ -145,6 +151,10 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 		return outcome.Usagef("%w%s see %s --help", err, meant(cmd, err), cmd.CommandPath())
 	})
 	proc.debug = root.PersistentFlags().Bool("debug", false, debugDoc)
+	root.PersistentFlags().BoolVar(proc.debug, "verbose", false, verboseDoc)
+	proc.quiet = root.PersistentFlags().Bool("quiet", false, quietDoc)
+	root.MarkFlagsMutuallyExclusive("debug", "quiet")
+	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
 	started := false
 	p.addCommands(root, proc, &started)
 	root.AddCommand(p.Extra...)
@@ -216,7 +226,11 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		}
 		call := &Call{
 			Command: c, In: values, Stdin: proc.Stdin, Stdout: stdout(values, proc), Stderr: proc.Stderr,
-			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv, debug: *proc.debug,
+			Runner: runner.New(proc.Getenv, proc.commands), Getenv: proc.Getenv, debug: *proc.debug, quiet: *proc.quiet,
+			errors: proc.Stderr,
+		}
+		if call.quiet { // nobody would see a question
+			call.Stdin, call.Stderr = nil, io.Discard
 		}
 		if err := maskSecrets(call); err != nil {
 			return err

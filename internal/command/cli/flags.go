@@ -56,8 +56,12 @@ const (
 	lineEnd   = 100
 )
 
-// debugDoc is the help of --debug.
-const debugDoc = "Say every request to GitHub and registries on standard error."
+// The help of the flags that every command has.
+const (
+	debugDoc   = "Say every request to GitHub and registries, without secrets, on stderr."
+	verboseDoc = "The same as --debug."
+	quietDoc   = "Print results, findings and errors alone."
+)
 
 // usage is the help below the description: first the flags that are the
 // command's own, the required ones before the others, then those of each group,
@@ -71,7 +75,10 @@ func usage(line string, c contract.Command) string {
 		section(&out, c, string(g)+" flags", func(in contract.Input) bool { return isFlag(in) && in.Group == g })
 	}
 	section(&out, c, "Secrets, by environment", func(in contract.Input) bool { return in.Secret })
-	fmt.Fprintf(&out, "\nCommon flags:\n  %-*s%s\n", docColumn-2, "--debug", debugDoc)
+	out.WriteString("\nCommon flags:\n")
+	for _, flag := range [][2]string{{"--quiet", quietDoc}, {"--debug", debugDoc}, {"--verbose", verboseDoc}} {
+		fmt.Fprintf(&out, "  %-*s%s\n", docColumn-2, flag[0], flag[1])
+	}
 	return out.String()
 }
 

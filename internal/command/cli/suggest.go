@@ -35,7 +35,7 @@ func meant(cmd *cobra.Command, err error) string {
 }
 
 func flagNames(command string) []string {
-	names := []string{"debug", "help"}
+	names := []string{"debug", "help", "quiet", "verbose"}
 	c, _ := contract.Lookup(command) // the root has none of its own
 	for _, in := range c.Inputs {
 		if isFlag(in) {

@@ -41,17 +41,21 @@ type To struct {
 	Runner *runner.Runner
 	Sayf   func(format string, args ...any)
 	Output func(name, value string) error
+	Quiet  bool // whether lines are left out that say what was done, not what was found
 }
 
 // Show writes every rendering of the result.
 func (v View) Show(result any, to To) error {
+	found := v.Verdict != nil || len(v.Annotations) > 0
 	for _, line := range v.Lines {
-		to.Sayf("%s", line)
+		if found || !to.Quiet {
+			to.Sayf("%s", line)
+		}
 	}
 	if err := v.print(result, to); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
-	if v.Last != "" {
+	if v.Last != "" && !to.Quiet {
 		to.Sayf("%s", v.Last)
 	}
 	for _, a := range v.Annotations {
