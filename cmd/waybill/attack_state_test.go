@@ -242,3 +242,56 @@ func TestDirectoriesHaveOneSpelling(t *testing.T) {
 		})
 	}
 }
+
+// Another root may take a state over from one that ends, if the approvers of that one
+// agree. A plan that keeps quiet about the end asks nobody, and a root whose directory
+// cannot be read has not ended.
+func TestOnlyAnApprovedEndGivesAStateAway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change map[string]string // of the pull request, beside the takeover
+		quiet  bool
+		says   string
+	}{
+		"the end is not said": {
+			change: map[string]string{"waybill.yaml": strings.Replace(labRules, ", {dir: infra/strict}]", "]", 1)}, quiet: true,
+			says: `infra/lab keeps its state where infra/strict does`,
+		},
+		"its directory is gone, and it is a root": {
+			change: map[string]string{"infra/lab/note.tf": "# x\n"}, quiet: true,
+			says: `infra/lab keeps its state where infra/strict does`,
+		},
+		"the end is said": {
+			change: map[string]string{"waybill.yaml": strings.Replace(labRules, ", {dir: infra/strict}]", "]", 1)},
+			says:   `0 of 2 approvals`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			state := filepath.Join(t.TempDir(), "strict.tfstate")
+			taken := strings.Replace(labRoot, "{}", "{\n    path = \""+state+"\"\n  }", 1)
+			w := newInfraWorld(t, map[string]string{
+				"waybill.yaml":      strings.Replace(labRules, "terraform:", "terraform:\n  apply: before-merge", 1),
+				"infra/lab/main.tf": labRoot, "infra/strict/main.tf": taken + "resource \"terraform_data\" \"precious\" {}\n",
+			})
+			strict := filepath.Join(w.clone, "infra/strict")
+			w.terraform(strict, "init")
+			w.terraform(strict, "apply", "-auto-approve")
+			precious := read(t, state)
+			if err := os.RemoveAll(strict); err != nil {
+				t.Fatal(err)
+			}
+			write(t, w.clone, map[string]string{"infra/lab/main.tf": taken})
+			w.open("ada", c.change)
+			plan, code := []string{"--changed-since", "origin/main"}, 4
+			if c.quiet { // as a job can that the pull request controls
+				plan, code = []string{"--dir", "infra/lab"}, 3
+			}
+			f := w.plan(plan...)
+			got, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(f))
+			if w.wants("apply", got, code, words, c.says); read(t, state) != precious {
+				t.Error("the state of another root was changed, and nobody had approved that")
+			}
+		})
+	}
+}

@@ -269,7 +269,9 @@ func (o Order) states(ctx context.Context, document plan.Document) (roots.States
 	if err != nil {
 		return roots.States{}, err
 	}
-	states := roots.States{Head: roots.Owners(o.Tool.Top, every, o.Tool.Backend)}
+	states := roots.States{
+		Head: roots.Owners(o.Tool.Top, every, o.Tool.Backend), Ended: append([]roots.Removed{}, document.Removed...),
+	}
 	if o.Site.Pull == nil || o.Site.Pull.BaseSHA == "" {
 		return states, nil
 	}

@@ -131,9 +131,14 @@ func (d *digester) file(path string, mode fs.FileMode) error {
 func (d *digester) target(link string) error {
 	real, err := filepath.EvalSymlinks(link)
 	if err != nil {
-		return nil // it leads nowhere, or in a circle: its text says all there is
+		return d.missing(link)
 	}
-	relative, err := filepath.Rel(d.top, real)
+	return d.linked(real)
+}
+
+// linked takes the digest of a path that a link leads to.
+func (d *digester) linked(path string) error {
+	relative, err := filepath.Rel(d.top, path)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {
 		return nil // policy refuses it
 	}
@@ -145,6 +150,28 @@ func (d *digester) target(link string) error {
 		d.links(name)
 	}
 	return d.path(name)
+}
+
+// missing takes the digest of what a link leads to that is not there: it could come, or
+// was there before the change.
+func (d *digester) missing(link string) error {
+	target, err := os.Readlink(link)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(link), target)
+	}
+	rest := ""
+	for at := target; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return d.linked(filepath.Join(real, rest))
+		}
+		if info, err := os.Lstat(at); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return d.linked(at) // another link, which counts by itself
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
 }
 
 // whole takes the digest of every committed file.

@@ -19,16 +19,19 @@ type Owner struct {
 	locked         []configuration.Locked // providers
 }
 
-// Owners says which root keeps its state where. A root that cannot be read is
-// left out: its plan reports the error.
+// Owners says which root keeps its state where. Of a root that cannot be read no place
+// is known, and its plan reports the error; it is a root all the same, which has not
+// given its state up.
 func Owners(top string, roots []Root, backend []string) []Owner {
 	var owners []Owner
 	for _, r := range roots {
+		owner := Owner{Dir: r.Dir, Workspace: workspaceOf(r.Workspace)}
 		if places, err := terraform.Where(top, r.Dir, r.Workspace, backend); err == nil {
+			owner.Places = places
 			// A lock file that cannot be read is refused by the policy.
-			locked, _ := configuration.ReadLockFile(filepath.Join(top, filepath.FromSlash(r.Dir)))
-			owners = append(owners, Owner{r.Dir, workspaceOf(r.Workspace), places, locked})
+			owner.locked, _ = configuration.ReadLockFile(filepath.Join(top, filepath.FromSlash(r.Dir)))
 		}
+		owners = append(owners, owner)
 	}
 	return owners
 }
@@ -53,6 +56,9 @@ type Removed struct {
 type States struct {
 	Head, Base []Owner
 	HasBase    bool
+	// Ended are the roots whose end the plan says, so that their approvers were asked;
+	// nil is all that are no roots any more. No other root gives its state away.
+	Ended []Removed
 }
 
 // Check refuses to plan or apply a root that keeps its state where another root
@@ -74,7 +80,7 @@ func (s States) Check(dir, workspace string) error {
 			}
 		}
 		for _, other := range s.Base {
-			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) && !s.gone(other) {
+			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) && !s.gaveUp(other) {
 				return shared(dir, other, place)
 			}
 		}
@@ -96,8 +102,14 @@ func (o Owner) Name() string {
 	return o.Dir + " in workspace " + o.Workspace
 }
 
-// gone reports whether a root of the base is no root any more: its state can
-// have moved, which its own rules have to approve.
+// gaveUp reports whether a root of the base has given up its state, which its own rules
+// have to approve.
+func (s States) gaveUp(o Owner) bool {
+	said := func(r Removed) bool { return r.Dir == o.Dir && workspaceOf(r.Workspace) == o.Workspace }
+	return s.gone(o) && (s.Ended == nil || slices.ContainsFunc(s.Ended, said))
+}
+
+// gone reports whether a root of the base is no root any more.
 func (s States) gone(o Owner) bool {
 	for _, head := range s.Head {
 		if head.Dir == o.Dir && head.Workspace == o.Workspace {
@@ -122,7 +134,7 @@ func (s States) TakesOver(dir, workspace string) bool {
 		}
 		moved := false
 		for _, other := range s.Base {
-			moved = moved || s.gone(other) && holds(other.Places, place)
+			moved = moved || s.gaveUp(other) && holds(other.Places, place)
 		}
 		if !moved {
 			return true

@@ -110,6 +110,18 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 			map[string]string{"infra/a/common.tf->": "../../shared/common.tf", "shared/common.tf": "# x\n"}, "shared/common.tf",
 			false, false,
 		},
+		"a link's target that is gone": {
+			map[string]string{"infra/a/rules->": "../../shared/rules", "shared/x": "x"}, "shared/rules/r", false, false,
+		},
+		"a target behind another link": {
+			map[string]string{"infra/a/rules->": "../../current/rules", "current->": "v1", "v1/x": "x"}, "v1/rules", false, false,
+		},
+		"a target behind a link that leads nowhere": {
+			map[string]string{"infra/a/rules->": "../../current/rules", "current->": "v1"}, "v1/rules", false, false,
+		},
+		"links in a circle": {
+			map[string]string{"infra/a/rules->": "../../current/rules", "current->": "infra/a/rules/x"}, "current", false, false,
+		},
 		"a file below a linked dir": {
 			map[string]string{"infra/a/files->": "../../shared", "shared/deep/x": "x"}, "shared/deep/x", false, false,
 		},
