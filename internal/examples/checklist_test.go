@@ -53,17 +53,23 @@ func TestEveryRuleTurnsRed(t *testing.T) {
 	for _, m := range mutations {
 		t.Run(m.rule+"/"+m.file, func(t *testing.T) {
 			t.Parallel()
-			changed := s.files.with(t, m.file, m.old, m.new)
-			broken := state{changed, changed.renderChanged(t, s.units, m.file)}
-			at := slices.IndexFunc(checklist, func(r rule) bool { return r.name == m.rule })
-			if at < 0 {
-				t.Fatalf("there is no rule %q", m.rule)
-			}
-			problems := checklist[at].check(broken)
-			if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, m.want) }) {
-				t.Errorf("got %q, want %q", problems, m.want)
-			}
+			turnsRed(t, s, m)
 		})
+	}
+}
+
+// turnsRed makes the one change, and asks the rule what is wrong.
+func turnsRed(t *testing.T, s state, m mutation) {
+	t.Helper()
+	changed := s.files.with(t, m.file, m.old, m.new)
+	broken := state{changed, changed.renderChanged(t, s.units, m.file)}
+	at := slices.IndexFunc(checklist, func(r rule) bool { return r.name == m.rule })
+	if at < 0 {
+		t.Fatalf("there is no rule %q", m.rule)
+	}
+	problems := checklist[at].check(broken)
+	if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, m.want) }) {
+		t.Errorf("got %q, want %q", problems, m.want)
 	}
 }
 

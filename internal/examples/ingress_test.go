@@ -15,6 +15,7 @@ import (
 // namesOfWays are words that no manifest has unless the way in is this one.
 var namesOfWays = map[string]*regexp.Regexp{
 	starter.Traefik: regexp.MustCompile(`(?i)traefik`),
+	starter.ALB:     regexp.MustCompile(`alb\.ingress|sslRedirectPort|pod-readiness-gate`),
 	starter.Nginx:   regexp.MustCompile(`(?i)nginx`),
 }
 
@@ -64,6 +65,36 @@ func TestWaysIn(t *testing.T) {
 	}
 }
 
+// What only another way in has turns red too.
+func TestWaysInTurnRed(t *testing.T) {
+	t.Parallel()
+	for ingress, list := range map[string][]mutation{
+		starter.ALB: {
+			{
+				"ingress with TLS", "apps/frontend/chart/templates/ingress.yaml", `, {"HTTPS": 443}`, "",
+				`apps/frontend/overlays/prod: Ingress production/shop: host "shop.acme.example" has no TLS`,
+			},
+			{
+				"explicit allows", "clusters/prod/namespaces/kustomization.yaml", "10.40.96.0/19", "10.40.0.0/16",
+				"prod: production: ingress is not let in",
+			},
+			{
+				"what is referred to is there", "clusters/base/platform/ingress/kustomization.yaml", "$values/platform/ingress/values.yaml",
+				"$values/platform/alb/values.yaml", "there is no file platform/alb/values.yaml",
+			},
+		},
+	} {
+		files := treeOf(t, ingress)
+		units := files.render(t)
+		for _, m := range list {
+			t.Run(ingress+"/"+m.file, func(t *testing.T) {
+				t.Parallel()
+				turnsRed(t, state{files, units}, m)
+			})
+		}
+	}
+}
+
 func namesOthers(files tree, ingress string) (problems []string) {
 	for name, data := range files {
 		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) || path.Dir(name) == ".waybill" {
@@ -82,7 +113,7 @@ func namesOthers(files tree, ingress string) (problems []string) {
 func TestWaysInAreToldApart(t *testing.T) {
 	t.Parallel()
 	files := tree{}
-	for ingress, word := range map[string]string{starter.Traefik: "Traefik", starter.Nginx: "nginx"} {
+	for ingress, word := range map[string]string{starter.Traefik: "Traefik", starter.Nginx: "nginx", starter.ALB: "alb.ingress"} {
 		files["platform/"+ingress+".yaml"] = []byte("# " + word)
 	}
 	for _, ingress := range starter.Ingresses() {

@@ -163,7 +163,7 @@ var serviceRules = []rule{
 			seen[u.env] = true
 			var hosts []any
 			for _, tls := range list(o.Content, "spec", "tls") {
-				if text(tls, "secretName") != "" {
+				if text(tls, "secretName") != "" || endsAtLoadBalancer(o) {
 					hosts = append(hosts, list(tls, "hosts")...)
 				}
 			}
@@ -173,7 +173,7 @@ var serviceRules = []rule{
 					problems = append(problems, fmt.Sprintf("host %q has no TLS", host))
 				}
 			}
-			if text(o.Content, "metadata", "annotations", "cert-manager.io/cluster-issuer") == "" {
+			if text(o.Content, "metadata", "annotations", "cert-manager.io/cluster-issuer") == "" && !endsAtLoadBalancer(o) {
 				problems = append(problems, "nobody issues its certificate")
 			}
 			return problems
@@ -185,6 +185,13 @@ var serviceRules = []rule{
 		}
 		return problems
 	}},
+}
+
+// endsAtLoadBalancer reports whether an Ingress asks AWS's load balancer for TLS,
+// which finds the certificates of its hosts itself.
+// https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/cert_discovery/
+func endsAtLoadBalancer(ingress render.Object) bool {
+	return strings.Contains(text(ingress.Content, "metadata", "annotations", "alb.ingress.kubernetes.io/listen-ports"), `{"HTTPS": 443}`)
 }
 
 // walk calls f with every map inside a value.

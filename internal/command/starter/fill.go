@@ -22,7 +22,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bghcr\.io/acme/backend\b`, `\bghcr\.io/acme\b`,
 	`\bacme/config\b`, `\bacme/backend\b`, `\b(?:orgs/|owner += \{ name = ")?acme(?:/[A-Za-z0-9_.*-]+|\b)`,
 	`\b111122223333\b`, `\beu-central-1`, `\beu-west-1`,
-	`\b10\.[234]0\.0\.0/16\b`,
+	`\b10\.[234]0\.(?:0\.0/16|96\.0/19)`,
 	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`,
 	`"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
@@ -47,9 +47,9 @@ func (n Names) fill(text string, c scope) string {
 			return list
 		}
 		switch token {
-		case "10.20.0.0/16", "10.30.0.0/16", "10.40.0.0/16":
-			if c.at >= 0 {
-				return fmt.Sprintf("10.%d.0.0/16", 20+10*c.at)
+		case "10.20.0.0/16", "10.30.0.0/16", "10.40.0.0/16", "10.20.96.0/19", "10.30.96.0/19", "10.40.96.0/19":
+			if c.at >= 0 { // a cluster's network, and its public subnets
+				return fmt.Sprintf("10.%d%s", 20+10*c.at, token[len("10.20"):])
 			}
 		case "dev, staging, prod":
 			if c.environments {

@@ -57,11 +57,12 @@ const (
 // directory of examples/ingress.
 const (
 	Traefik = "traefik"
+	ALB     = "alb"
 	Nginx   = "nginx"
 )
 
 // Ingresses are the values of Ingress.
-func Ingresses() []string { return []string{Traefik, Nginx} }
+func Ingresses() []string { return []string{Traefik, ALB, Nginx} }
 
 // Defaults of what is not said.
 const (
@@ -148,6 +149,9 @@ func (n *Names) complete(kind string) error {
 	}
 	if !slices.Contains(Ingresses(), n.Ingress) {
 		return outcome.Usagef("--ingress %q is not one of %s", n.Ingress, strings.Join(Ingresses(), ", "))
+	}
+	if n.Ingress == ALB && n.Platform != AWS {
+		return outcome.Usagef("--ingress %s is a load balancer of AWS: give --platform %s, or another way in", ALB, AWS)
 	}
 	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
 		return err
