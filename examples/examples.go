@@ -8,7 +8,8 @@ package examples
 
 import "embed"
 
-// Files are config/ and infra/, hidden files among them.
+// Files are config/ and infra/, hidden files among them, and platform/: for each
+// platform but AWS, the files that take the place of config's.
 //
-//go:embed all:config all:infra
+//go:embed all:config all:infra all:platform
 var Files embed.FS

@@ -129,6 +129,7 @@ const (
 	TemplateBackend           Template      = "backend"
 	TemplateFrontend          Template      = "frontend"
 	PlatformAWS               Platform      = "aws"
+	PlatformKubernetes        Platform      = "kubernetes"
 	PlatformNone              Platform      = "none"
 )
 

@@ -134,6 +134,9 @@ func namesApp(name string) bool {
 
 func configFiles(n Names) ([]file, error) {
 	tree, err := example(Config)
+	if err == nil {
+		err = n.onPlatform(tree)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -220,10 +223,10 @@ func infraFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	return expand(tree, n, func(name string) bool {
-		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
+		return n.onAWS() || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
 			!strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c scope) string {
-		if n.Platform == None {
+		if !n.onAWS() {
 			text = withoutAWS(text)
 		}
 		if name != config.FileName {
@@ -309,7 +312,7 @@ func (n Names) path(name string, c scope) string {
 func (n Names) Left() []string {
 	var left []string
 	for what, is := range map[string]bool{
-		fmt.Sprintf("the AWS account %s", defaultAccount): n.Account == defaultAccount,
+		fmt.Sprintf("the AWS account %s", defaultAccount): n.Account == defaultAccount && n.onAWS(),
 		fmt.Sprintf("the domain %s", n.slug()+".example"): n.Domain == n.slug()+".example",
 	} {
 		if is {

@@ -24,7 +24,8 @@ type Names struct {
 	Account      string   `json:"cloud_account,omitempty"` // of AWS
 	Region       string   `json:"region,omitempty"`
 	Domain       string   `json:"domain,omitempty"`
-	// Platform is AWS, or None for the delivery alone.
+	// Platform is AWS, Kubernetes for a cluster of anybody's, Kubeadm for three machines
+	// of one's own, or None for the delivery alone.
 	Platform string `json:"platform,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
@@ -45,10 +46,12 @@ type Names struct {
 
 // Values of Platform and Template.
 const (
-	AWS      = "aws"
-	None     = "none"
-	Backend  = "backend"
-	Frontend = "frontend"
+	AWS        = "aws"
+	Kubernetes = "kubernetes"
+	Kubeadm    = "kubeadm"
+	None       = "none"
+	Backend    = "backend"
+	Frontend   = "frontend"
 )
 
 // Defaults of what is not said.
@@ -140,6 +143,9 @@ func (n *Names) complete(kind string) error {
 // of an application.
 func (n Names) free() error {
 	tree, err := example(Config)
+	if err == nil {
+		err = n.onPlatform(tree)
+	}
 	if err != nil {
 		return err
 	}
