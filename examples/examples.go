@@ -8,8 +8,9 @@ package examples
 
 import "embed"
 
-// Files are config/ and infra/, hidden files among them, and ingress/: for each
-// way into a cluster but config's own, the files that differ from config's.
+// Files are config/ and infra/, hidden files among them; ingress/: for each way into
+// a cluster but config's own, the files that differ from config's; and platform/: for
+// each platform but AWS, the files that take the place of config's.
 //
-//go:embed all:config all:infra all:ingress
+//go:embed all:config all:infra all:ingress all:platform
 var Files embed.FS

@@ -21,7 +21,11 @@ var (
 // shell; what it refers to is there.
 func TestRunbooks(t *testing.T) {
 	t.Parallel()
-	files := exampleTree(t)
+	checkRunbooks(t, exampleTree(t))
+}
+
+func checkRunbooks(t *testing.T, files tree) {
+	t.Helper()
 	bash := tooltest.Find(t, "bash")
 	runbooks := 0
 	for _, file := range slices.Sorted(maps.Keys(files)) {

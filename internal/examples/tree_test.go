@@ -26,7 +26,11 @@ type tree map[string][]byte
 // exampleTree reads examples/config.
 func exampleTree(t *testing.T) tree {
 	t.Helper()
-	root := filepath.Join(tooltest.Root(t), "examples", "config")
+	return readTree(t, filepath.Join(tooltest.Root(t), "examples", "config"))
+}
+
+func readTree(t *testing.T, root string) tree {
+	t.Helper()
 	files := make(tree)
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -130,6 +130,7 @@ const (
 	TemplateBackend           Template      = "backend"
 	TemplateFrontend          Template      = "frontend"
 	PlatformAWS               Platform      = "aws"
+	PlatformKubernetes        Platform      = "kubernetes"
 	PlatformNone              Platform      = "none"
 	IngressTraefik            Ingress       = "traefik"
 	IngressAlb                Ingress       = "alb"

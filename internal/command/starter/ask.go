@@ -103,7 +103,7 @@ func questions(kind string, n *Names) []question {
 	case App:
 		return []question{owner, repo, about("app", "Name of the application", func(n *Names) *string { return &n.App }), registry}
 	case Infra:
-		if n.Platform == None {
+		if !n.onAWS() {
 			return []question{owner}
 		}
 		return append([]question{owner, environments}, cloud...)
@@ -111,6 +111,9 @@ func questions(kind string, n *Names) []question {
 	list := []question{owner, repo, registry, environments}
 	if n.Platform == None {
 		return list
+	}
+	if !n.onAWS() {
+		cloud = cloud[2:] // the domain
 	}
 	return append(list, cloud...)
 }

@@ -120,20 +120,25 @@ func example(kind string) (map[string]string, error) {
 	return found, err
 }
 
-// configExample is the example with the way in that was chosen. Its files take
+// configExample is the example with the way in and the platform that were chosen. Its files take
 // the place of those of one name, and an empty one takes a file away.
 func (n Names) configExample() (map[string]string, error) {
 	tree, err := example(Config)
-	if err != nil || n.Ingress == Traefik {
-		return tree, err
+	if err != nil {
+		return nil, err
 	}
-	other, err := example("ingress/" + n.Ingress)
-	for name, text := range other {
-		if tree[name] = text; text == "" {
-			delete(tree, name)
+	if n.Ingress != Traefik {
+		other, err := example("ingress/" + n.Ingress)
+		if err != nil {
+			return nil, err
+		}
+		for name, text := range other {
+			if tree[name] = text; text == "" {
+				delete(tree, name)
+			}
 		}
 	}
-	return tree, err
+	return tree, n.onPlatform(tree)
 }
 
 var (
@@ -236,10 +241,10 @@ func infraFiles(n Names) ([]file, error) {
 		return nil, err
 	}
 	return expand(tree, n, func(name string) bool {
-		return n.Platform != None || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
+		return n.onAWS() || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
 			!strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c scope) string {
-		if n.Platform == None {
+		if !n.onAWS() {
 			text = withoutAWS(text)
 		}
 		if name != config.FileName {
@@ -325,7 +330,7 @@ func (n Names) path(name string, c scope) string {
 func (n Names) Left() []string {
 	var left []string
 	for what, is := range map[string]bool{
-		fmt.Sprintf("the AWS account %s", defaultAccount): n.Account == defaultAccount,
+		fmt.Sprintf("the AWS account %s", defaultAccount): n.Account == defaultAccount && n.onAWS(),
 		fmt.Sprintf("the domain %s", n.slug()+".example"): n.Domain == n.slug()+".example",
 	} {
 		if is {

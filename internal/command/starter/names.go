@@ -24,7 +24,8 @@ type Names struct {
 	Account      string   `json:"cloud_account,omitempty"` // of AWS
 	Region       string   `json:"region,omitempty"`
 	Domain       string   `json:"domain,omitempty"`
-	// Platform is AWS, or None for the delivery alone.
+	// Platform is AWS, Kubernetes for a cluster of anybody's, Kubeadm for three machines
+	// of one's own, or None for the delivery alone.
 	Platform string `json:"platform,omitempty"`
 	// Ingress is the way into the clusters; if empty, Traefik.
 	Ingress string `json:"ingress,omitempty"`
@@ -47,10 +48,12 @@ type Names struct {
 
 // Values of Platform and Template.
 const (
-	AWS      = "aws"
-	None     = "none"
-	Backend  = "backend"
-	Frontend = "frontend"
+	AWS        = "aws"
+	Kubernetes = "kubernetes"
+	Kubeadm    = "kubeadm"
+	None       = "none"
+	Backend    = "backend"
+	Frontend   = "frontend"
 )
 
 // Values of Ingress. examples/config itself has Traefik; each of the others is a

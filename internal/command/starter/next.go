@@ -13,7 +13,7 @@ func NextSteps(kind string, n Names) []string {
 		steps = append(steps, "Run git init: the directory is in no git repository, and every other command reads commits.")
 	}
 	if left := n.Left(); kind != App && n.Platform != None && len(left) > 0 {
-		steps = append(steps, "Replace "+strings.Join(left, " and ")+", or run this again with --cloud-account, --domain and --force.")
+		steps = append(steps, "Replace "+strings.Join(left, " and ")+", or run this again with "+n.flagsLeft()+" and --force.")
 	}
 	switch kind {
 	case App:
@@ -36,7 +36,7 @@ func NextSteps(kind string, n Names) []string {
 		}
 		return steps
 	case Infra:
-		if n.Platform != None {
+		if n.onAWS() {
 			steps = append(steps, "Follow README.md from the top: GitHub's numeric ids, the bucket of the states, the lock files.")
 		}
 		return append(steps,
@@ -73,4 +73,12 @@ func (n Names) applications() (list []string) {
 		list = append(list, i.app(n)+", image "+i.repository(n)+", source "+n.Source)
 	}
 	return list
+}
+
+// flagsLeft are the flags for what Left names.
+func (n Names) flagsLeft() string {
+	if n.onAWS() {
+		return "--cloud-account, --domain"
+	}
+	return "--domain"
 }
