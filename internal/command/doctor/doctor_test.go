@@ -54,7 +54,7 @@ func newWorld(t *testing.T, kind string) *world {
 		Server: server, t: t, dir: filepath.Join(dir, "files"), private: true, token: sandbox.Token{User: "owner"},
 		main: []string{"main"}, team: "push", access: "organization",
 		app: sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/ops"}, Permissions: map[string]string{
-			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
+			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read",
 		}},
 		secrets: map[string]string{"WAYBILL_APP_KEY": "k"}, require: "waybill/check@acme-waybill", bypass: []string{"acme-waybill"},
 		request: doctor.Request{Repository: github.Repository{Owner: "acme", Name: "ops"}, Branch: "main", Version: "0.1.0",
@@ -185,6 +185,9 @@ func TestEachThingThatIsWrong(t *testing.T) {
 	}{
 		"the App lacks a permission": {func(w *world) { w.app.Permissions["statuses"] = "read" },
 			doctor.Fail, "app", "acme-waybill lacks statuses: write", "accept them at http"},
+		"the App cannot ask a team": {func(w *world) { delete(w.app.Permissions, "members") },
+			doctor.Warn, "app", "acme-waybill cannot ask the team acme/platform, which waybill.yaml names as a reviewer",
+			"grant it members: read of the organisation"},
 		"the status is set by anyone": {func(w *world) { w.require = "waybill/check" },
 			doctor.Fail, "ruleset", "requires waybill/check from anyone", "set integration_id to "},
 		"the status is another App's": {func(w *world) { w.require = "waybill/check@stranger" },
