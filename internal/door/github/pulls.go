@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // PullRequest is a pull request.
@@ -156,7 +157,7 @@ var AskTeams = map[string]string{"members": "read"}
 // slug) to review.
 func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, users, teams []string) error {
 	if len(users) > 0 && len(teams) > 0 { // apart: a team that cannot be asked must not keep the others from it
-		return errors.Join(c.RequestReviewers(ctx, repo, n, users, nil), c.RequestReviewers(ctx, repo, n, nil, teams))
+		return outcome.Join(c.RequestReviewers(ctx, repo, n, users, nil), c.RequestReviewers(ctx, repo, n, nil, teams))
 	}
 	_, _, err := c.api.PullRequests.RequestReviewers(
 		mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams},
