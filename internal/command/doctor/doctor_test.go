@@ -220,6 +220,12 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			doctor.Fail, "codeowners", "has no CODEOWNERS", "write .github/CODEOWNERS"},
 		"nobody may call deliver.yml": {func(w *world) { w.access = "" },
 			doctor.Fail, "access", "no other repository may call deliver.yml", "access_level=organization"},
+		"an application is public": {func(w *world) {
+			if err := w.CreateRepository(w.t.Context(), sandbox.Seed{Name: "acme/backend", Dir: w.t.TempDir()}); err != nil {
+				w.t.Fatal(err)
+			}
+		}, doctor.Fail, "access", "acme/backend is public, and GitHub lets no public repository call",
+			"make acme/ops public, or acme/backend private"},
 		"old workflows": {replace("check.yml", "# v0.1.0", "# v0.0.9"),
 			doctor.Warn, "workflows", "older Waybill than 0.1.0: check.yml: waybill-dev/waybill/actions/check@v0.0.9",
 			"waybill upgrade --pull-request"},
