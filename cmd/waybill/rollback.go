@@ -19,7 +19,9 @@ func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (roll
 			return rollback.Result{}, outcome.Usagef("%w", err)
 		}
 	}
-	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
+	access := connect.Access{
+		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, AsksTeams: true,
+	}
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
 		return rollback.Result{}, err

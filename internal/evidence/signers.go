@@ -81,9 +81,9 @@ func (p Policy) untrusted(rule SignerRule, s Signer) string {
 	case why != "":
 		return why
 	case rule.Source != "" && !matchGlob(rule.Source, source):
-		return fmt.Sprintf("it ran for %s, not %s", orUnknown(source), rule.Source)
+		return fmt.Sprintf("it ran for %s, not %s%s", orUnknown(source), rule.Source, capitals(rule.Source, source))
 	case p.Source != "" && source != p.Source && (source != "" || rule.Identity == ""):
-		return fmt.Sprintf("it ran for %s, and the application is built from %s", source, p.Source)
+		return fmt.Sprintf("it ran for %s, and the application is built from %s%s", source, p.Source, capitals(p.Source, source))
 	case !rule.takes(s.Runner):
 		return fmt.Sprintf(
 			"it was made on a %s runner, which an administrator of %s may register; if that is meant, set runner: %s for the signer",
@@ -114,13 +114,22 @@ func (p Policy) sourceOf(rule SignerRule, s Signer) (source, why string) {
 		source, known := cutServer(s.SourceRepository, server)
 		switch {
 		case !matchGlob(rule.Workflow, workflow):
-			return "", fmt.Sprintf("its workflow is not %s", rule.Workflow)
+			return "", fmt.Sprintf("its workflow is not %s%s", rule.Workflow, capitals(rule.Workflow, workflow))
 		case !known:
 			return "", "the source repository " + s.SourceRepository + " is not on " + server
 		}
 		return source, ""
 	}
 	return "", "the identity is no workflow of " + p.servers()
+}
+
+// capitals helps where a glob differs from a name in capital letters alone: GitHub
+// finds acme/config for Acme/config, and its certificates hold the registered name.
+func capitals(glob, name string) string {
+	if matchGlob(strings.ToLower(glob), strings.ToLower(name)) {
+		return " (only capital letters differ: write " + name + " in waybill.yaml)"
+	}
+	return ""
 }
 
 func (p Policy) servers() string {

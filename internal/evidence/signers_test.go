@@ -50,3 +50,32 @@ func TestCoversRunners(t *testing.T) {
 		}
 	}
 }
+
+// GitHub finds a repository whatever the capitals, and a certificate holds the
+// registered name: a policy in other capitals is told how to write it.
+func TestCapitalsAreExplained(t *testing.T) {
+	t.Parallel()
+	const workflow = "Acme/Config/.github/workflows/deliver.yml@refs/heads/main"
+	signer := evidence.Signer{
+		Issuer: "https://i.example", Identity: "https://github.com/" + workflow, SourceRepository: "https://github.com/Acme/Backend",
+	}
+	for name, test := range map[string]struct {
+		rule         evidence.SignerRule
+		source, want string
+	}{
+		"the workflow": {evidence.SignerRule{Workflow: strings.ToLower(workflow)}, "",
+			"(only capital letters differ: write " + workflow + " in waybill.yaml)"},
+		"the signer's source": {evidence.SignerRule{Workflow: workflow, Source: "acme/*"}, "",
+			"it ran for Acme/Backend, not acme/* (only capital letters differ: write Acme/Backend in waybill.yaml)"},
+		"the application's source": {evidence.SignerRule{Workflow: workflow}, "Acme/backend",
+			"built from Acme/backend (only capital letters differ: write Acme/Backend in waybill.yaml)"},
+		"another workflow": {evidence.SignerRule{Workflow: "acme/config/.github/workflows/other.yml@refs/heads/main"}, "", ""},
+		"another source":   {evidence.SignerRule{Workflow: workflow, Source: "umbrella/*"}, "", ""},
+	} {
+		test.rule.Issuer = signer.Issuer
+		trusted, why := evidence.Policy{Source: test.source, Signers: []evidence.SignerRule{test.rule}}.Trusts(signer)
+		if trusted || !strings.Contains(why, test.want) || strings.Contains(why, "capital") != (test.want != "") {
+			t.Errorf("%s: %t, %q", name, trusted, why)
+		}
+	}
+}

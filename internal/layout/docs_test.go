@@ -20,20 +20,11 @@ import (
 // a heading to one that is there.
 func TestLinksLead(t *testing.T) {
 	t.Parallel()
-	var documents []string
-	for _, pattern := range []string{
-		"*.md", "docs/*.md", "examples/*/*.md", "examples/config/docs/*/*.md", "examples/config/*/*.md", "terraform/*.md",
-	} {
-		found, err := filepath.Glob(filepath.Join(tooltest.Root(t), pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		documents = append(documents, found...)
+	found := documents(t)
+	if len(found) < 10 {
+		t.Fatalf("only %d documents: are the patterns right?", len(found))
 	}
-	if len(documents) < 10 {
-		t.Fatalf("only %d documents: are the patterns right?", len(documents))
-	}
-	for _, document := range documents {
+	for document := range found {
 		for _, problem := range deadLinks(t, document) {
 			t.Errorf("%s: %s", document, problem)
 		}
@@ -167,4 +158,33 @@ func svgTexts(t *testing.T, picture []byte) (lines []string) {
 	}
 	slices.Sort(lines)
 	return lines
+}
+
+// The site has every page of docs/, each once: one that no menu leads to is not found.
+func TestTheSiteHasEveryPage(t *testing.T) {
+	t.Parallel()
+	root := tooltest.Root(t)
+	site, err := os.ReadFile(filepath.Join(root, "mkdocs.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, menu, found := strings.Cut(string(site), "\nnav:\n")
+	if !found {
+		t.Fatal("mkdocs.yml has no nav")
+	}
+	var named []string
+	for _, m := range regexp.MustCompile(`(?m): ([a-z0-9/-]+\.md|README\.md)$`).FindAllStringSubmatch(menu, -1) {
+		named = append(named, m[1])
+	}
+	var pages []string
+	for file := range documents(t) {
+		if page, err := filepath.Rel(filepath.Join(root, "docs"), file); err == nil && !strings.HasPrefix(page, "..") {
+			pages = append(pages, filepath.ToSlash(page))
+		}
+	}
+	slices.Sort(named)
+	slices.Sort(pages)
+	if !slices.Equal(named, pages) {
+		t.Errorf("nav of mkdocs.yml and docs/ differ:\nnav:  %q\ndocs: %q", named, pages)
+	}
 }

@@ -30,6 +30,8 @@ type Access struct {
 	// Permissions are what an App's token may do. If nil, they are those of the
 	// command's job, without what is not the repository's.
 	Permissions map[string]string
+	// AsksTeams lets an App ask teams to review, where it may read their members.
+	AsksTeams bool
 	// RecordArtifacts lets RecordDeployments tell the organisation of artifacts, too.
 	RecordArtifacts bool
 	// WorkingDirectory lets a command that only reads take the working directory
@@ -104,7 +106,13 @@ func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]str
 	return &found, nil
 }
 
-func (a Access) app() github.App { return github.App{ID: a.AppID, Key: a.AppKey} }
+func (a Access) app() github.App {
+	app := github.App{ID: a.AppID, Key: a.AppKey}
+	if a.AsksTeams {
+		app.Also = github.AskTeams
+	}
+	return app
+}
 
 func (a Access) permissions() map[string]string {
 	if a.Permissions != nil {

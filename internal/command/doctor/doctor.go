@@ -243,8 +243,30 @@ func (d *doctor) installation(ctx context.Context) error {
 			strings.Join(missing, ", "))
 		return nil
 	}
+	if team := d.reviewingTeam(); team != "" && len(found.Narrowed(github.AskTeams)) == 0 {
+		d.add(Warn, "app", "grant it "+permissions(github.AskTeams)+" of the organisation, and accept that at "+found.URL+
+			"; CODEOWNERS asks its teams without it",
+			"the App %s cannot ask the team %s, which waybill.yaml names as a reviewer", found.Slug, team)
+		return nil
+	}
 	d.add(OK, "app", "", "the App %s is installed with %s", found.Slug, permissions(wanted))
 	return nil
+}
+
+// reviewingTeam is the first team that an environment's pull requests ask; empty
+// if there is none.
+func (d *doctor) reviewingTeam() string {
+	if !d.service {
+		return ""
+	}
+	for _, env := range d.config.Environments {
+		for _, reviewer := range env.Reviewers {
+			if strings.Contains(reviewer, "/") {
+				return reviewer
+			}
+		}
+	}
+	return ""
 }
 
 func permissions(of map[string]string) string {

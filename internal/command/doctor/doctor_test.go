@@ -54,7 +54,7 @@ func newWorld(t *testing.T, kind string) *world {
 		Server: server, t: t, dir: filepath.Join(dir, "files"), private: true, token: sandbox.Token{User: "owner"},
 		main: []string{"main"}, team: "push", access: "organization",
 		app: sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/ops"}, Permissions: map[string]string{
-			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write",
+			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read",
 		}},
 		secrets: map[string]string{"WAYBILL_APP_KEY": "k"}, require: "waybill/check@acme-waybill", bypass: []string{"acme-waybill"},
 		request: doctor.Request{Repository: github.Repository{Owner: "acme", Name: "ops"}, Branch: "main", Version: "0.1.0",
@@ -185,6 +185,9 @@ func TestEachThingThatIsWrong(t *testing.T) {
 	}{
 		"the App lacks a permission": {func(w *world) { w.app.Permissions["statuses"] = "read" },
 			doctor.Fail, "app", "acme-waybill lacks statuses: write", "accept them at http"},
+		"the App cannot ask a team": {func(w *world) { delete(w.app.Permissions, "members") },
+			doctor.Warn, "app", "acme-waybill cannot ask the team acme/platform, which waybill.yaml names as a reviewer",
+			"grant it members: read of the organisation"},
 		"the status is set by anyone": {func(w *world) { w.require = "waybill/check" },
 			doctor.Fail, "ruleset", "requires waybill/check from anyone", "set integration_id to "},
 		"the status is another App's": {func(w *world) { w.require = "waybill/check@stranger" },
@@ -217,6 +220,12 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			doctor.Fail, "codeowners", "has no CODEOWNERS", "write .github/CODEOWNERS"},
 		"nobody may call deliver.yml": {func(w *world) { w.access = "" },
 			doctor.Fail, "access", "no other repository may call deliver.yml", "access_level=organization"},
+		"an application is public": {func(w *world) {
+			if err := w.CreateRepository(w.t.Context(), sandbox.Seed{Name: "acme/backend", Dir: w.t.TempDir()}); err != nil {
+				w.t.Fatal(err)
+			}
+		}, doctor.Fail, "access", "acme/backend is public, and GitHub lets no public repository call",
+			"make acme/ops public, or acme/backend private"},
 		"old workflows": {replace("check.yml", "# v0.1.0", "# v0.0.9"),
 			doctor.Warn, "workflows", "older Waybill than 0.1.0: check.yml: waybill-dev/waybill/actions/check@v0.0.9",
 			"waybill upgrade --pull-request"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"path"
 	"regexp"
 	"slices"
@@ -171,6 +172,36 @@ func (d *doctor) access(ctx context.Context) error {
 			"no other repository may call deliver.yml: no application can be delivered")
 	default:
 		d.add(OK, "access", "", "repositories of the %s may call deliver.yml", level)
+	}
+	return d.publicCallers(ctx)
+}
+
+// publicCallers looks for applications that GitHub lets call no workflow of a
+// private repository, because they are public.
+// https://docs.github.com/en/actions/reference/workflows-and-actions/reusing-workflow-configurations#access-to-reusable-workflows
+func (d *doctor) publicCallers(ctx context.Context) error {
+	asked := map[string]bool{}
+	for _, name := range d.config.AppNames() {
+		app, err := d.config.App(name)
+		if err != nil {
+			return err
+		}
+		source, err := github.ParseRepository(app.Source)
+		if err != nil || asked[app.Source] { // none is named
+			continue
+		}
+		asked[app.Source] = true
+		info, err := d.API.Repo(ctx, source)
+		if github.IsNotFound(err) || github.IsStatus(err, http.StatusForbidden) {
+			continue // what the token does not see is not public
+		}
+		if err != nil {
+			return err
+		}
+		if !info.Private {
+			d.add(Fail, "access", "make "+d.Repository.String()+" public, or "+app.Source+" private",
+				"%s is public, and GitHub lets no public repository call the deliver.yml of a private one", app.Source)
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,6 +57,7 @@ func (s *setup) appSettings() (all []setting) {
 			judge.on = append(judge.on, s.repositories()[len(s.judged()):]...) // to tell which of two commits is newer
 		}
 	}
+	maps.Copy(judge.permissions, github.AskTeams)
 	s.apps = map[string]*app{judging: judge}
 	order := []*app{judge}
 	if s.Config != "" && len(s.Apps) > 0 {

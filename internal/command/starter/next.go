@@ -50,6 +50,9 @@ func NextSteps(kind string, n Names) []string {
 	if step := n.registryStep(kind); step != "" {
 		steps = append(steps, step)
 	}
+	if step := n.sigstoreStep(); step != "" {
+		steps = append(steps, step)
+	}
 	setup, kept := "waybill setup", ""
 	if n.Path != "" {
 		setup += " --path " + n.Path
@@ -61,6 +64,16 @@ func NextSteps(kind string, n Names) []string {
 		setup+" makes the App, environments, secrets and the rules of main: "+
 			"https://github.com/waybill-dev/waybill/blob/main/docs/getting-started.md#2-the-organisation says how.",
 		"In a clone of an application: waybill init app --config-repo "+n.ConfigRepo)
+}
+
+// sigstoreStep says what signing needs on another GitHub than github.com.
+// https://github.com/sigstore/fulcio/blob/main/config/identity/config.yaml
+func (n Names) sigstoreStep() string {
+	if n.Issuer == defaultIssuer || n.Trust.SigningConfig != "" {
+		return ""
+	}
+	return "Name a Sigstore that takes the tokens of " + n.Issuer + ": the public one takes github.com's alone. " +
+		"waybill init config --signing-config and --trusted-root write it into deliver.yml."
 }
 
 // applications are those of an application's repository, as waybill.yaml names

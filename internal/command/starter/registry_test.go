@@ -90,6 +90,10 @@ func TestEachGitHubHasItsRegistry(t *testing.T) {
 				t.Errorf("%q with %q: nothing is said of a private package:\n%s", issuer, registry, next)
 			}
 		}
+		sigstore := strings.Join(starter.NextSteps(starter.Config, starter.Names{Owner: "acme", Issuer: issuer}), "\n")
+		if strings.Contains(sigstore, "Name a Sigstore that takes the tokens of "+issuer) != (issuer != "" && issuer != cloud) {
+			t.Errorf("%q: the next steps are\n%s", issuer, sigstore)
+		}
 		// Another GitHub's registry does not take this one's tokens.
 		for _, other := range []string{"ghcr.io/acme-corp", "containers.octo.ghe.com/acme-corp", "containers.ghe.acme.example/acme-corp"} {
 			n := starter.Names{Owner: "Acme-Corp", App: "api", Issuer: issuer, Registry: other}

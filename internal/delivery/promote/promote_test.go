@@ -505,17 +505,31 @@ func TestRefusedTextDoesNotAge(t *testing.T) {
 	}
 }
 
+// An App that may read members asks the team. A job's token may not: that is said.
 func TestReviewersAreAsked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.Deploy(t, "main", "staging", "demo-api", demo(1))
-	w.Clock.Pass(25 * time.Hour)
-	promotions, err := w.promoter().Run(t.Context(), promote.Request{From: "staging", Branch: "main"})
-	if err != nil || len(promotions) != 1 || promotions[0].To != "prod" || promotions[0].State != promote.Opened {
-		t.Fatalf("got %+v, %v", promotions, err)
-	}
-	if pull := w.pull(t, 1); len(pull.Teams) != 1 || pull.Teams[0] != "platform" {
-		t.Errorf("asked %+v %+v", pull.Teams, pull.Reviewers)
+	for _, test := range []struct {
+		token  sandbox.Token
+		teams  int
+		reason string
+	}{
+		{sandbox.Token{App: "acme-waybill", User: "acme-waybill[bot]", Permissions: map[string]string{
+			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read"}}, 1, ""},
+		{sandbox.Token{Job: true, Permissions: configrepotest.JobPermissions()}, 0,
+			"the reviewers could not be asked: request reviewers platform"},
+	} {
+		w := newWorld(t)
+		w.Deploy(t, "main", "staging", "demo-api", demo(1))
+		w.Clock.Pass(25 * time.Hour)
+		w.forge.API = w.Client(t, test.token)
+		promotions, err := w.promoter().Run(t.Context(), promote.Request{From: "staging", Branch: "main"})
+		if err != nil || len(promotions) != 1 || promotions[0].To != "prod" || promotions[0].State != promote.Opened ||
+			!strings.HasPrefix(promotions[0].Reason, test.reason) || test.reason == "" && promotions[0].Reason != "" {
+			t.Fatalf("got %+v, %v", promotions, err)
+		}
+		if pull := w.pull(t, 1); len(pull.Teams) != test.teams {
+			t.Errorf("asked %+v %+v", pull.Teams, pull.Reviewers)
+		}
 	}
 }
 

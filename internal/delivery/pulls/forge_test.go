@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/waybill-dev/waybill/internal/delivery/pulls"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -137,10 +138,23 @@ func TestReviewers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.RequestReviewers(t.Context(), pull.Number, []string{"ada", "acme/platform"}); err != nil {
-		t.Fatal(err)
+	// A job may ask nobody but users; an App asks teams if it may read their members.
+	reviewers := []string{"ada", "acme/platform"}
+	if err := f.RequestReviewers(t.Context(), pull.Number, reviewers); err == nil ||
+		!strings.Contains(err.Error(), "the App needs members: read of the organisation, and the team access to acme/config") {
+		t.Errorf("a job asks a team: %v", err)
 	}
 	got := r.Server.Pulls("acme/config")[0]
+	if diff := cmp.Diff([][]string{{"ada"}, nil}, [][]string{got.Reviewers, got.Teams}, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("users and teams, of a job (-want +got):\n%s", diff)
+	}
+	permissions := configrepotest.JobPermissions()
+	permissions["members"] = "read"
+	f.API = r.Client(t, sandbox.Token{App: "acme-waybill", User: "acme-waybill[bot]", Permissions: permissions})
+	if err := f.RequestReviewers(t.Context(), pull.Number, reviewers); err != nil {
+		t.Fatal(err)
+	}
+	got = r.Server.Pulls("acme/config")[0]
 	if diff := cmp.Diff([][]string{{"ada"}, {"platform"}}, [][]string{got.Reviewers, got.Teams}); diff != "" {
 		t.Errorf("users and teams (-want +got):\n%s", diff)
 	}

@@ -24,6 +24,8 @@ import (
 type App struct {
 	ID  string // client ID, or the number
 	Key string // private key, PEM
+	// Also are permissions that a token gets too, where the installation has them.
+	Also map[string]string
 }
 
 // The token that an App shows of itself lives ten minutes at most; a minute of
@@ -39,6 +41,15 @@ const (
 // must be installed there and have them all.
 // https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
 func AppToken(ctx context.Context, o Options, app App, repo Repository, permissions map[string]string) (string, error) {
+	installation, err := AppInstallation(ctx, o, app, repo)
+	if IsNotFound(err) {
+		return "", fmt.Errorf(
+			"the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err,
+		)
+	}
+	if err != nil {
+		return "", err
+	}
 	shown, err := app.show(o.now())
 	if err != nil {
 		return "", err
@@ -48,25 +59,16 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 	if err != nil {
 		return "", err
 	}
-	installation, _, err := client.api.Apps.FindRepositoryInstallation(ctx, repo.Owner, repo.Name)
-	if err != nil {
-		err := wrap(fmt.Sprintf("find the installation of the App %s on %s", app.ID, repo), err)
-		if IsNotFound(err) {
-			return "", fmt.Errorf(
-				"the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err,
-			)
-		}
-		if IsStatus(err, http.StatusUnauthorized) {
-			return "", app.unknown(err)
-		}
-		return "", err
+	if also := installation.Narrowed(app.Also); len(also) > 0 {
+		maps.Copy(also, permissions)
+		permissions = also
 	}
 	wanted, err := installationPermissions(permissions)
 	if err != nil {
 		return "", err
 	}
 	// Asked twice it gives two tokens, and one of them is never used.
-	token, _, err := client.api.Apps.CreateInstallationToken(mayRepeat(ctx), installation.GetID(), &gogithub.InstallationTokenOptions{
+	token, _, err := client.api.Apps.CreateInstallationToken(mayRepeat(ctx), installation.ID, &gogithub.InstallationTokenOptions{
 		Repositories: []string{repo.Name}, Permissions: wanted,
 	})
 	if err != nil {

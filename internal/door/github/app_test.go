@@ -55,6 +55,45 @@ func TestAppMovesAProtectedBranch(t *testing.T) {
 	}
 }
 
+// What an installation has beside what is needed is asked for only if it has it:
+// Apps that were registered with fewer permissions go on.
+func TestAppAlsoMay(t *testing.T) {
+	t.Parallel()
+	server, _, _ := protected(t)
+	server.SetTeam("acme/platform", "bob")
+	for slug, members := range map[string]string{"old": "", "new": "read"} {
+		permissions := map[string]string{"contents": "write"}
+		if members != "" {
+			permissions["members"] = members
+		}
+		id, key, err := server.CreateApp(sandbox.App{Slug: slug, Permissions: permissions, Repositories: []string{"acme/config"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sees := map[string]bool{}
+		for name, also := range map[string]map[string]string{"also": github.AskTeams, "needed": nil} {
+			options := github.Options{APIURL: server.APIURL(), ServerURL: server.URL()}
+			options.Token, err = github.AppToken(
+				t.Context(), options, github.App{ID: id, Key: key, Also: also}, repo, map[string]string{"contents": "read"},
+			)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", slug, name, err)
+			}
+			client, err := github.New(options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sees[name], err = client.TeamMember(t.Context(), "acme", "platform", "bob")
+			if err != nil && !strings.Contains(err.Error(), "members") {
+				t.Errorf("%s, %s: %v", slug, name, err)
+			}
+		}
+		if sees["also"] != (members != "") || sees["needed"] {
+			t.Errorf("the App %s sees the team: %v", slug, sees)
+		}
+	}
+}
+
 func TestAppTrouble(t *testing.T) {
 	t.Parallel()
 	server, _, _ := protected(t)

@@ -3,10 +3,14 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // PullRequest is a pull request.
@@ -144,22 +148,29 @@ func (c *Client) ClosePull(ctx context.Context, repo Repository, n int) error {
 	return nil
 }
 
+// AskTeams is what an App needs beside pull_requests: write to ask a team. GitHub
+// answers that it cannot resolve the team otherwise.
+// https://github.com/peter-evans/create-pull-request/pull/986
+var AskTeams = map[string]string{"members": "read"}
+
 // RequestReviewers asks users and teams (of the repository's organisation, by
 // slug) to review.
 func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, users, teams []string) error {
+	if len(users) > 0 && len(teams) > 0 { // apart: a team that cannot be asked must not keep the others from it
+		return outcome.Join(c.RequestReviewers(ctx, repo, n, users, nil), c.RequestReviewers(ctx, repo, n, nil, teams))
+	}
 	_, _, err := c.api.PullRequests.RequestReviewers(
 		mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams},
 	)
-	if err != nil {
-		return wrap(
-			fmt.Sprintf(
-				"request reviewers %s for pull request %s#%d", strings.Join(append(append([]string{}, users...), teams...), ", "),
-				repo, n,
-			),
-			err,
-		)
+	if err == nil {
+		return nil
 	}
-	return nil
+	op := fmt.Sprintf("request reviewers %s for pull request %s#%d", strings.Join(slices.Concat(users, teams), ", "), repo, n)
+	if err = wrap(op, err); len(teams) > 0 && IsStatus(err, http.StatusUnprocessableEntity) {
+		return fmt.Errorf("%w: the App needs members: read of the organisation, and the team access to %s. "+
+			"CODEOWNERS asks its teams without either", err, repo)
+	}
+	return err
 }
 
 // AddLabels adds labels, which GitHub makes where they do not exist.

@@ -25,6 +25,7 @@ func (c *Client) Plan(ctx context.Context, owner string) (string, error) {
 
 // Installation is a GitHub App on the repositories of an owner.
 type Installation struct {
+	ID          int64             `json:"id"`
 	App         int64             `json:"app_id"` // number of the App, as rulesets name it
 	ClientID    string            `json:"client_id"`
 	Slug        string            `json:"app_slug"`

@@ -146,7 +146,7 @@ var (
 		Permissions: map[string]string{"deployments": "write", "metadata": "read"},
 	}
 	MoveApp = githubd.App{Slug: "acme-waybill", Repositories: []string{configRepo, appRepo}, Permissions: map[string]string{
-		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "metadata": "read",
+		"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read", "metadata": "read",
 	}}
 )
 

@@ -152,6 +152,12 @@ func (s *Server) SetTeam(team string, users ...string) {
 	})
 }
 
+// readsTeams reports whether the token may know the organisation's teams.
+func (t *Token) readsTeams() bool {
+	allowed := t.Permissions["members"]
+	return t != anonymous && !t.Job && (t.Permissions == nil || allowed == "read" || allowed == "write")
+}
+
 // team serves GET /orgs/{org}/teams/{slug}[/memberships/{user}]. A job's token
 // can never see a team; others need the permission members: read.
 // https://docs.github.com/en/rest/teams/members#get-team-membership-for-a-user
@@ -161,8 +167,7 @@ func (s *Server) team(w http.ResponseWriter, r *http.Request) {
 		s.write(w, nil, err)
 		return
 	}
-	if allowed := token.Permissions["members"]; token == anonymous || token.Job ||
-		token.Permissions != nil && allowed != "read" && allowed != "write" {
+	if !token.readsTeams() {
 		s.write(w, nil, &apiError{Status: http.StatusForbidden, Message: "Resource not accessible by integration",
 			Header: http.Header{"X-Accepted-Github-Permissions": {"members=read"}}})
 		return

@@ -102,6 +102,10 @@ func requestReviewers(c *call) (*answer, error) {
 			return nil, unprocessable("Review cannot be requested from pull request author.")
 		}
 	}
+	if len(in.Teams) > 0 && !c.token.readsTeams() {
+		// https://github.com/peter-evans/create-pull-request/issues/155
+		return nil, unprocessable("Could not resolve to a node with the global id of '%s'.", nodeID("Team", in.Teams[0]))
+	}
 	c.s.change(func(*state) {
 		found := c.repo.pull(p.Number)
 		found.Reviewers, found.Teams = union(found.Reviewers, in.Reviewers), union(found.Teams, in.Teams)
