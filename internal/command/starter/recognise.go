@@ -123,6 +123,12 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 		f.say("The Dockerfile copies " + gone + ", which is not in the repository: build it in a stage of the Dockerfile and take it by " +
 			"COPY --from, or give the command that makes it as the input prepare, and its path as prepared.")
 	}
+	head, _, _ := strings.Cut("\n"+r.text(chosen), "\nFROM ")
+	for _, arg := range unset.FindAllStringSubmatch(head, -1) {
+		if regexp.MustCompile(`(?m)^FROM .*(?:\$`+arg[1]+`\b|\$\{`+arg[1]+`\})`).MatchString(r.text(chosen)) && !ofPlatforms.MatchString(arg[1]) {
+			f.say("The Dockerfile starts from an image that the build argument " + arg[1] + " names: set it in build_args.")
+		}
+	}
 	dir = path.Dir(chosen)
 	if dir != "." && own {
 		f.set("context", dir)
@@ -139,7 +145,10 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 
 var (
 	copiesAll = regexp.MustCompile(`(?im)^\s*(?:COPY|ADD)\s+(?:--\S+\s+)*\./?\s`)
-	artifact  = regexp.MustCompile(`\.(?:jar|war|dll|whl)$|(?:^|/)(?:target|build|out|publish|bin)/`)
+	unset     = regexp.MustCompile(`(?m)^ARG[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]*$`)
+	// ofPlatforms are arguments that every build has.
+	ofPlatforms = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)$`)
+	artifact    = regexp.MustCompile(`\.(?:jar|war|dll|whl)$|(?:^|/)(?:target|build|out|publish|bin)/`)
 	// ofBuilds are directories that hold how something is built, and not what.
 	ofBuilds = []string{".", "docker", ".docker", "dockerfiles", "build", "deploy", "ci", "scripts", "hack", "contrib", "packaging"}
 )

@@ -98,6 +98,8 @@ func TestRecognise(t *testing.T) {
 		"sources called dockerfile": {map[string]string{
 			"Dockerfile": "FROM a\n", "lib/dockerfile.ex": "defmodule D do\n@t \"\"\"\nFROM a\n", "mix.exs": "", "lib/dockerfile_test.exs": "",
 		}, "", "Recognised the Dockerfile Dockerfile. Recognised Elixir by mix.exs. GitHub's hosted runners do not have it"},
+		"a base by argument": {map[string]string{"Dockerfile": "ARG BASE\nARG TAG=1\nARG OTHER\nARG TARGETARCH\nARG X\nFROM ${BASE}:$TAG$TARGETARCH${X:-1}\nARG LATER\n"}, "",
+			"Dockerfile Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. No tests"},
 		"an editor's alone": {map[string]string{".devcontainer/Dockerfile": "FROM a\n", ".gitpod/Dockerfile": "FROM a\n"}, "",
 			"No Dockerfile was found"},
 		"of packages, and the flavours of one image": {map[string]string{
