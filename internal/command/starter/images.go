@@ -14,7 +14,7 @@ type image struct {
 	found
 }
 
-// variants are words in the name of a Dockerfile that mean the same image in
+// variants are words in the name of a Dockerfile or of its directory that mean the same image in
 // another way, not another image.
 var variants = []string{
 	"dev", "devel", "development", "test", "tests", "ci", "debug", "local", "base", "build", "builder", "prod", "production", "release",
@@ -26,7 +26,7 @@ var variants = []string{
 func images(recipes []string) (list []image) {
 	for _, recipe := range recipes {
 		dir, word := path.Dir(recipe), strings.ToLower(wordOf(path.Base(recipe)))
-		if slices.Contains(variants, word) {
+		if slices.Contains(variants, word) || word == "" && slices.Contains(variants, path.Base(dir)) {
 			continue
 		}
 		name := word

@@ -71,7 +71,7 @@ func (f *found) node(r reader, at, _ string) bool {
 		{"pnpm-lock.yaml", "corepack enable && pnpm install --frozen-lockfile", "pnpm"},
 		{"yarn.lock", "yarn install --frozen-lockfile", "yarn"}, {"package-lock.json", "npm ci", "npm"},
 	} {
-		if r.has(path.Join(at, lock[0])) {
+		if r.has(path.Join(at, lock[0])) || r.has(lock[0]) { // that of a workspace is at the root
 			install, run = lock[1], lock[2]
 		}
 	}
@@ -94,13 +94,18 @@ func (f *found) python(r reader, at, _ string) bool {
 		}
 	}
 	f.say("Recognised Python by " + file + ".")
+	runner := ""
+	switch {
+	case strings.Contains(r.text(path.Join(at, "requirements.txt"))+r.text(path.Join(at, "pyproject.toml")), "pytest"):
+		runner = "-m pytest"
+	case r.has(path.Join(at, "manage.py")):
+		runner = "manage.py test"
+	case r.has(path.Join(at, "tests")), r.has(path.Join(at, "test")):
+		runner = "-m unittest discover"
+	}
 	test := ""
-	if r.has(path.Join(at, "tests")) || r.has(path.Join(at, "test")) {
-		runner := "unittest discover"
-		if strings.Contains(r.text(path.Join(at, "requirements.txt"))+r.text(path.Join(at, "pyproject.toml")), "pytest") {
-			runner = "pytest"
-		}
-		test = "python3 -m venv .venv && .venv/bin/pip install --quiet " + install + " && .venv/bin/python -m " + runner
+	if runner != "" {
+		test = "python3 -m venv .venv && .venv/bin/pip install --quiet " + install + " && .venv/bin/python " + runner
 	}
 	f.tests(r, at, "", test)
 	return true
@@ -141,10 +146,10 @@ func (f *found) rust(r reader, at, _ string) bool {
 
 // dotnet tests the solution at the root, which knows the projects of the tests.
 func (f *found) dotnet(r reader, at, _ string) bool {
-	file := r.first(".", "*.sln")
+	file := r.first(".", "*.sln", "*.slnx")
 	if file != "" {
 		at = "."
-	} else if file = r.first(at, "*.sln", "*.csproj"); file == "" {
+	} else if file = r.first(at, "*.sln", "*.slnx", "*.csproj"); file == "" {
 		return false
 	}
 	f.say("Recognised .NET by " + file + ".")
@@ -180,6 +185,16 @@ func (f *found) ruby(r reader, at, _ string) bool {
 		test = "bundle install && bundle exec rake test"
 	}
 	f.tests(r, at, "", test)
+	return true
+}
+
+// elixir has no commands: GitHub's hosted runners lack it.
+func (f *found) elixir(r reader, at, _ string) bool {
+	file := r.first(at, "mix.exs")
+	if file == "" {
+		return false
+	}
+	f.say("Recognised Elixir by " + file + ". GitHub's hosted runners do not have it: run mix test in a stage of the Dockerfile.")
 	return true
 }
 

@@ -61,9 +61,22 @@ func (f *found) one(r reader, recipes []string) {
 			at = dir
 		}
 	}
-	for _, language := range []func(reader, string, string) bool{
-		f.golang, f.node, f.python, f.java, f.rust, f.dotnet, f.php, f.ruby, f.static,
+	languages := []func(reader, string, string) bool{
+		f.golang, f.node, f.python, f.java, f.rust, f.dotnet, f.php, f.ruby, f.elixir, f.static,
+	}
+	// A service that these mark may have a package.json for its pages or its tests.
+	for _, lead := range []struct {
+		mark     string
+		language func(reader, string, string) bool
+	}{
+		{"artisan", f.php}, {"config/application.rb", f.ruby}, {"manage.py", f.python}, {"mix.exs", f.elixir}, {"*.sln*", f.dotnet},
 	} {
+		if r.first(at, lead.mark) != "" {
+			languages = slices.Insert(languages, 0, lead.language)
+			break
+		}
+	}
+	for _, language := range languages {
 		if language(r, at, text) {
 			break
 		}
@@ -97,8 +110,8 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 	if len(recipes) > 1 {
 		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". An image from one of them needs the input file.")
 	}
-	standard := slices.Contains([]string{"Dockerfile", "dockerfile", "Containerfile"}, path.Base(chosen))
-	own := r.hasAny(dir, manifests) && !(r.hasAny(dir, []string{"*.csproj"}) && r.hasAny(".", []string{"*.sln"})) ||
+	standard := standardNames[path.Base(chosen)]
+	own := r.hasAny(dir, manifests) && !(r.hasAny(dir, []string{"*.csproj"}) && r.hasAny(".", []string{"*.sln*"})) ||
 		copiesAll.MatchString(r.text(chosen)) && !r.hasAny(".", manifests) && !slices.Contains(ofBuilds, path.Base(dir))
 	if below, above := r.copiesFrom(dir, r.text(chosen)), r.copiesFrom(".", r.text(chosen)); below != above {
 		own = below
@@ -109,6 +122,12 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 	if gone := r.missing(dir, r.text(chosen)); gone != "" {
 		f.say("The Dockerfile copies " + gone + ", which is not in the repository: build it in a stage of the Dockerfile and take it by " +
 			"COPY --from, or give the command that makes it as the input prepare, and its path as prepared.")
+	}
+	head, _, _ := strings.Cut("\n"+r.text(chosen), "\nFROM ")
+	for _, arg := range unset.FindAllStringSubmatch(head, -1) {
+		if regexp.MustCompile(`(?m)^FROM .*(?:\$`+arg[1]+`\b|\$\{`+arg[1]+`\})`).MatchString(r.text(chosen)) && !ofPlatforms.MatchString(arg[1]) {
+			f.say("The Dockerfile starts from an image that the build argument " + arg[1] + " names: set it in build_args.")
+		}
 	}
 	dir = path.Dir(chosen)
 	if dir != "." && own {
@@ -126,7 +145,10 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 
 var (
 	copiesAll = regexp.MustCompile(`(?im)^\s*(?:COPY|ADD)\s+(?:--\S+\s+)*\./?\s`)
-	artifact  = regexp.MustCompile(`\.(?:jar|war|dll|whl)$|(?:^|/)(?:target|build|out|publish|bin)/`)
+	unset     = regexp.MustCompile(`(?m)^ARG[ \t]+([A-Za-z_][A-Za-z0-9_]*)[ \t]*$`)
+	// ofPlatforms are arguments that every build has.
+	ofPlatforms = regexp.MustCompile(`^(?:TARGET|BUILD)(?:PLATFORM|OS|ARCH|VARIANT)$`)
+	artifact    = regexp.MustCompile(`\.(?:jar|war|dll|whl)$|(?:^|/)(?:target|build|out|publish|bin)/`)
 	// ofBuilds are directories that hold how something is built, and not what.
 	ofBuilds = []string{".", "docker", ".docker", "dockerfiles", "build", "deploy", "ci", "scripts", "hack", "contrib", "packaging"}
 )
@@ -175,8 +197,8 @@ func (r reader) copiesFrom(dir, dockerfile string) bool {
 }
 
 var manifests = []string{
-	"go.mod", "package.json", "requirements.txt", "pyproject.toml", "pom.xml", "build.gradle*", "Cargo.toml", "*.sln", "*.csproj",
-	"composer.json", "Gemfile", "index.html",
+	"go.mod", "package.json", "requirements.txt", "pyproject.toml", "pom.xml", "build.gradle*", "Cargo.toml", "*.sln*", "*.csproj",
+	"composer.json", "Gemfile", "mix.exs", "index.html",
 }
 
 // reader reads a repository that nobody vouches for.
@@ -216,18 +238,27 @@ func (r reader) text(name string) string {
 }
 
 // passedOver are directories that hold what others wrote.
-var passedOver = []string{".git", "node_modules", "vendor", ".venv", "testdata"}
+var passedOver = []string{"node_modules", "vendor", "testdata"}
 
-// ofTests are directories whose Dockerfiles serve tests and editors, and templates
-// are the ends of names of what a Dockerfile is made from.
+// ofTests are directories whose Dockerfiles serve tests, ofPackages those that make
+// packages of a distribution, and templates are the ends of names of what a Dockerfile is made from.
 var (
 	ofTests = []string{
-		"test", "tests", "__tests__", "e2e", "integration-tests", "playwright", "cypress", ".devcontainer", ".github",
+		"test", "tests", "__tests__", "e2e", "integration-tests", "playwright", "cypress",
 	}
-	templates = []string{
+	ofPackages = regexp.MustCompile(`(?:^|/)(?:deb|rpm|packaging/(?:debian|fedora|snap|apk|arch))/`)
+	templates  = []string{
 		".dockerignore", ".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".template", ".in", ".erb", ".md", ".txt", ".orig", ".bak",
 		".example",
 	}
+)
+
+// standardNames are found without being named. A file of another name counts if its
+// first instruction is one that a Dockerfile begins with: dockerfile.py may be a
+// program.
+var (
+	standardNames = map[string]bool{"Dockerfile": true, "dockerfile": true, "Containerfile": true}
+	begins        = regexp.MustCompile(`(?i)\A\x{feff}?(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*(?:FROM|ARG)[ \t]`)
 )
 
 // recipes are the paths of the Dockerfiles, those nearest the root first. Those of
@@ -237,7 +268,7 @@ func (r reader) recipes() []string {
 	all := r.everyRecipe()
 	own := slices.DeleteFunc(slices.Clone(all), func(name string) bool {
 		parts := strings.Split(path.Dir(name), "/")
-		return slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(ofTests, part) })
+		return ofPackages.MatchString(name) || slices.ContainsFunc(parts, func(part string) bool { return slices.Contains(ofTests, part) })
 	})
 	if len(own) == 0 {
 		own = all
@@ -256,10 +287,11 @@ func (r reader) everyRecipe() []string {
 	_ = fs.WalkDir(r, ".", func(name string, d fs.DirEntry, err error) error {
 		base := path.Base(name)
 		switch {
-		case d != nil && d.IsDir() && (err != nil || slices.Contains(passedOver, base) || strings.Count(name, "/") > 3):
+		case d != nil && d.IsDir() && (err != nil || slices.Contains(passedOver, base) || strings.Count(name, "/") > 3 ||
+			strings.HasPrefix(base, ".") && base != "." && base != ".docker"): // hidden ones are of editors and of CI
 			return fs.SkipDir
 		case err == nil && !d.IsDir() && recipe.MatchString(base) && !slices.Contains(templates, strings.ToLower(path.Ext(base))) &&
-			plainPath.MatchString(name):
+			plainPath.MatchString(name) && (standardNames[base] || begins.MatchString(r.text(name))):
 			list = append(list, name)
 		}
 		return nil

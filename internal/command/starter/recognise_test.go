@@ -72,7 +72,7 @@ func TestRecognise(t *testing.T) {
 			"context: seed", ""},
 		"all of the root": {map[string]string{"docker/Dockerfile": "FROM a\nCOPY . .\n", "docker/x.sh": ""}, "file: docker/Dockerfile", ""},
 		"tests and templates": {map[string]string{
-			"Dockerfile": "", "tests/Dockerfile": "", "x/playwright/Dockerfile": "", "Dockerfile.j2": "", "Dockerfile.debian": "x",
+			"Dockerfile": "", "tests/Dockerfile": "", "x/playwright/Dockerfile": "", "Dockerfile.j2": "", "Dockerfile.debian": "FROM a",
 		}, "", "There are more Dockerfiles: Dockerfile.debian. An"},
 		"tests alone": {map[string]string{"tests/Dockerfile": ""}, "file: tests/Dockerfile", ""},
 		"a link to another": {map[string]string{"Dockerfile": "->docker/Dockerfile.debian", "docker/Dockerfile.debian": "FROM a\n"},
@@ -82,7 +82,7 @@ func TestRecognise(t *testing.T) {
 		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
 			"context: api\nlint: cd api && npm ci && npm run lint\ntest: cd api && npm ci && npm test", "Recognised the Dockerfile " +
 				"api/Dockerfile."},
-		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "", "go.mod": ""},
+		"below, of the root": {map[string]string{"docker/prod.Dockerfile": "ARG V=1\nFROM a\n", "go.mod": ""},
 			"file: docker/prod.Dockerfile\nlint: go vet ./...\ntest: go test ./...", ""},
 		"below, copies what is beside it": {map[string]string{
 			"web/Dockerfile": "FROM nginx AS a\nCOPY --chown=1 nginx.conf *.html /etc/\nCOPY --from=a /x /x\n",
@@ -92,9 +92,32 @@ func TestRecognise(t *testing.T) {
 			"api/Dockerfile": "FROM node\nCOPY api/src shared /src/\n", "api/package.json": "{}", "api/src/a": "", "shared/b": "",
 		}, "file: api/Dockerfile", ""},
 		"several": {map[string]string{
-			"Dockerfile.dev": "", "Dockerfile": "", "node_modules/x/Dockerfile": "", "ci/test.Dockerfile": "", "index.html": "",
+			"Dockerfile.dev": "FROM a\n", "Dockerfile": "", "node_modules/x/Dockerfile": "", "ci/test.Dockerfile": "# x\n\n  from a\n", "index.html": "",
 		},
 			"", "There are more Dockerfiles: Dockerfile.dev, ci/test.Dockerfile."},
+		"sources called dockerfile": {map[string]string{
+			"Dockerfile": "FROM a\n", "lib/dockerfile.ex": "defmodule D do\n@t \"\"\"\nFROM a\n", "mix.exs": "", "lib/dockerfile_test.exs": "",
+		}, "", "Recognised the Dockerfile Dockerfile. Recognised Elixir by mix.exs. GitHub's hosted runners do not have it"},
+		"a base by argument": {map[string]string{"Dockerfile": "ARG BASE\nARG TAG=1\nARG OTHER\nARG TARGETARCH\nARG X\nFROM ${BASE}:$TAG$TARGETARCH${X:-1}\nARG LATER\n"}, "",
+			"Dockerfile Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. No tests"},
+		"an editor's alone": {map[string]string{".devcontainer/Dockerfile": "FROM a\n", ".gitpod/Dockerfile": "FROM a\n"}, "",
+			"No Dockerfile was found"},
+		"of packages, and the flavours of one image": {map[string]string{
+			"packaging/debian/Dockerfile": "", "packaging/rpm/Dockerfile": "", "deb/Dockerfile": "",
+			"packaging/docker/alpine/Dockerfile": "", "packaging/docker/distroless/Dockerfile": "",
+		}, "file: packaging/docker/alpine/Dockerfile", "There are more Dockerfiles: packaging/docker/distroless/Dockerfile."},
+		"laravel": {map[string]string{
+			"Dockerfile": "", "artisan": "", "composer.json": `{"require-dev": {"phpunit/phpunit": "*"}}`, "package.json": node,
+		}, "test: composer install --no-interaction --no-progress && vendor/bin/phpunit", "Recognised PHP by composer.json."},
+		"rails": {map[string]string{"Dockerfile": "", "Gemfile": "", "config/application.rb": "", "package.json": node, "spec/a": ""},
+			"test: bundle install && bundle exec rspec", "Recognised Ruby"},
+		"django": {map[string]string{"Dockerfile": "", "manage.py": "", "requirements.txt": "", "package.json": node},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python manage.py test", ""},
+		"dotnet with tests in node": {map[string]string{"Dockerfile": "", "All.slnx": "", "package.json": node}, "test: dotnet test All.slnx", ""},
+		"a workspace": {map[string]string{
+			"apps/web/Dockerfile": "FROM node\n", "apps/web/package.json": node, "pnpm-lock.yaml": "", "package.json": "{}",
+		}, "context: apps/web\nlint: cd apps/web && corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: cd apps/web " +
+			"&& corepack enable && pnpm install --frozen-lockfile && pnpm test", ""},
 		"hostile": {map[string]string{"${{ x }}/Dockerfile": "", "a b/Dockerfile": ""}, "", "No Dockerfile was found"},
 		"nothing": {nil, "", "No Dockerfile was found"},
 	} {
@@ -176,7 +199,11 @@ func TestSeveralImages(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(at, nil, 0o600); err != nil {
+			text := ""
+			if strings.HasPrefix(file, "Dockerfile.") { // counts if it is one
+				text = "FROM a\n"
+			}
+			if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -151,7 +151,7 @@ type Choice struct {
 // Choose picks the engine for a request and checks what can be checked before
 // anything is built. A wish for assemble that cannot be met is an error.
 func Choose(wish string, r Request, d *Dockerfile) (Choice, error) {
-	if err := d.Check(r.Target); err != nil {
+	if err := d.Check(r); err != nil {
 		return Choice{}, err
 	}
 	if wish == BuildKit {

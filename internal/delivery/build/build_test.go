@@ -82,6 +82,28 @@ COPY run /
 	}
 }
 
+// A FROM whose argument has no value is named before an engine looks at it.
+func TestBasesWithoutAName(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"ARG BASE\nFROM scratch AS a\nFROM ${BASE}\n": "Dockerfile:3: FROM ${BASE} names no image, because the build argument BASE has no value: " +
+			"give --build-arg BASE=VALUE",
+		"FROM $X\n": "the build argument X has no value", "ARG BASE=\nFROM $BASE\n": "BASE has no value",
+		"ARG GIVEN\nFROM ${GIVEN}\n": "", "ARG BASE\nFROM ${BASE:-scratch}\n": "",
+		"FROM scratch AS amd64\nFROM ${TARGETARCH}\n": "", "FROM scratch AS amd64\nFROM ${BUILDARCH}\n": "",
+		"# syntax=example.com/other:1\nFROM $X\n": "",
+	} {
+		file, err := ParseDockerfile("Dockerfile", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = file.Check(Request{Args: map[string]string{"GIVEN": "scratch"}, Platforms: []Platform{{OS: "linux", Architecture: "amd64"}}})
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", text, err, says)
+		}
+	}
+}
+
 type fakeEngine struct {
 	err   error
 	calls int

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -154,8 +155,30 @@ func contextSources(cmd instructions.Command) []string {
 	return nil
 }
 
-// Check reports a target stage that is not there.
-func (d *Dockerfile) Check(target string) error {
+// Check reports a target stage that is not there, and a FROM without a name.
+func (d *Dockerfile) Check(r Request) error {
+	if err := d.checkTarget(r.Target); err != nil || d.Frontend(r.Args) != nil {
+		return err
+	}
+	for _, p := range r.Platforms {
+		env, err := d.globalArgs(p, r.Args)
+		if err != nil {
+			return err
+		}
+		for _, s := range d.stages {
+			base, _, err := shell.NewLex(d.escape).ProcessWord(s.BaseName, shell.EnvsFromSlice(env))
+			if name := variable.FindStringSubmatch(s.BaseName); err == nil && base == "" && name != nil && !strings.HasPrefix(name[1], "BUILD") {
+				return fmt.Errorf("%s:%d: FROM %s names no image, because the build argument %s has no value: give --build-arg %s=VALUE, "+
+					"or a default in ARG %s before the first FROM", d.Path, LineOf(s.Location), s.BaseName, name[1], name[1], name[1])
+			}
+		}
+	}
+	return nil
+}
+
+var variable = regexp.MustCompile(`\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
+
+func (d *Dockerfile) checkTarget(target string) error {
 	if target == "" {
 		return nil
 	}

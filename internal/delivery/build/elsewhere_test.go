@@ -196,7 +196,7 @@ func TestDockerfileFromStandardInput(t *testing.T) {
 	if err != nil || !source.Dirty {
 		t.Errorf("the source is %+v, %v", source, err)
 	}
-	if d, err := build.ReadDockerfile(p.Context, p.Dockerfile); err != nil || d.Check("") != nil {
+	if d, err := build.ReadDockerfile(p.Context, p.Dockerfile); err != nil || d.Check(build.Request{}) != nil {
 		t.Errorf("the Dockerfile is %+v, %v", d, err)
 	}
 	if err := p.Within(p.Context, nil); err != nil {

@@ -347,6 +347,7 @@ func TestEngines(t *testing.T) {
 	t.Run("failing step", func(t *testing.T) { t.Parallel(); testFailingStep(t, l) })
 	t.Run("private base image", func(t *testing.T) { t.Parallel(); testPrivateBase(t, l) })
 	t.Run("base for another platform", func(t *testing.T) { t.Parallel(); testWrongPlatform(t, l) })
+	t.Run("base without the platform", func(t *testing.T) { t.Parallel(); testMissingPlatform(t, l) })
 	t.Run("same commit", func(t *testing.T) { t.Parallel(); testSameCommit(t, l) })
 	t.Run("compression", func(t *testing.T) { t.Parallel(); testCompression(t, l) })
 	t.Run("remote", func(t *testing.T) { t.Parallel(); testRemote(t, l) })
@@ -856,6 +857,7 @@ func testBothRefuse(t *testing.T, l *lab) {
 		{"COPY loop /", "loop"},
 		{"COPY --from=nowhere.invalid/x a /", "nowhere.invalid"},
 		{"COPY --chmod=9 app /", "chmod"},
+		{"COPY --chown=nobody app /", "give"}, // its number
 		{"STOPSIGNAL NONSENSE", "NONSENSE"},
 		{"EXPOSE nonsense", "nonsense"},
 		{"ENV =x", ""},
@@ -939,6 +941,18 @@ func testWrongPlatform(t *testing.T, l *lab) {
 					t.Errorf("%s does not say which base image is for what: %v", name, err)
 				}
 			}
+		}
+	}
+}
+
+// testMissingPlatform starts from an index that lacks the platform.
+func testMissingPlatform(t *testing.T, l *lab) {
+	base, _ := l.push(t, "twoplatforms", v1.Config{}, baseFiles)
+	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY a /a\n", "a": "a"})
+	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
+		_, err := tryBuild(t.Context(), engine, build.Request{Context: dir, Platforms: []build.Platform{{OS: "linux", Architecture: "s390x"}}})
+		if err == nil || !strings.Contains(err.Error(), "is not there for") || !strings.Contains(err.Error(), "leave the platform out of --platform") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func FuzzParseDockerfile(f *testing.F) {
 				}
 			}
 		}
-		if err := d.Check(""); err != nil {
+		if err := d.Check(Request{}); err != nil {
 			t.Error(err)
 		}
 		first, err := d.executes("", linux, nil)

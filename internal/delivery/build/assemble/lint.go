@@ -26,7 +26,7 @@ import (
 func Check(
 	ctx context.Context, images Images, r build.Request, file *build.Dockerfile, note func(string, ...any),
 ) (findings int, err error) {
-	if err := file.Check(r.Target); err != nil {
+	if err := file.Check(r); err != nil {
 		return 0, err
 	}
 	if other := file.Frontend(nil); other != nil {

@@ -187,7 +187,8 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 		return nil, wrongPlatform(name, platforms.Format(*want), has[0])
 	}
 	if len(candidates) == 0 {
-		return nil, fmt.Errorf("base image %s is not there for %s: it has %s", name, platforms.Format(*want), strings.Join(has, ", "))
+		return nil, fmt.Errorf("base image %s is not there for %s: it has %s: leave the platform out of --platform, or use another base image",
+			name, platforms.Format(*want), strings.Join(has, ", "))
 	}
 	sort.SliceStable(candidates, func(i, j int) bool { return match.Less(candidates[i].spec, candidates[j].spec) })
 	return r.images.Image(r.ctx, candidates[0].ref)
