@@ -189,6 +189,9 @@ type session struct {
 	read      map[string]bool // the ConfigMaps and Secrets that these take values from
 	imported  map[string]bool // names of files that Jsonnet may read
 
+	chooseOnce sync.Once
+	choose     []chooser
+
 	compared []comparison    // what holds deployers
 	home     map[string]bool // what deployers call this repository, with its revision
 }

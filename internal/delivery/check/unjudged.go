@@ -74,8 +74,10 @@ func (s *session) unjudged(file string) {
 	if path.Base(file) == "fleet.yaml" {
 		s.weaker(file, 0, shown+" overrides what Fleet deploys, and changes")
 	}
-	s.programmed(file)
-	s.chosenBy(file)
+	if s.base != nil { // else there is nothing to take away
+		s.programmed(file)
+		s.chosenBy(file)
+	}
 }
 
 // choosing are files that choose which files a deployer gets.
@@ -190,19 +192,43 @@ func (s *session) chartAbove(file string) string {
 	return ""
 }
 
+// chooser is a deployer that makes what it deploys from files beside manifests.
+type chooser struct {
+	render.Object
+	texts  []string
+	charts []string // directories of the repository
+}
+
+// choosers are those of the base, found once.
+func (s *session) choosers() []chooser {
+	s.chooseOnce.Do(func() {
+		named := make(map[string]bool)
+		each(s.cfg, func(app config.App, env config.Environment) { named[app.Helm(env.Name).Chart] = true })
+		for _, o := range s.plainDeployers() {
+			c := chooser{Object: o}
+			eachText(o.Content, func(text string) {
+				c.texts = append(c.texts, text)
+				at := s.fromTop(text)
+				if file := path.Join(at, "Chart.yaml"); named[at] || s.was[file] != nil || s.head.Files[file] != nil {
+					c.charts = append(c.charts, at)
+				}
+			})
+			if len(c.charts) > 0 || o.Kind == "ApplicationSet" {
+				s.choose = append(s.choose, c)
+			}
+		}
+	})
+	return s.choose
+}
+
 // chosenBy reports a file that a deployer reads beside manifests: values, or a
 // parameter, of a chart of this repository that waybill.yaml does not name, or what an
 // ApplicationSet generates from.
 func (s *session) chosenBy(file string) {
-	for _, o := range s.plainDeployers() {
-		var texts []string
-		eachText(o.Content, func(text string) { texts = append(texts, text) })
-		reads := o.Kind == "ApplicationSet" && s.generatesFrom(o, texts, path.Join(s.head.Dir, file))
-		for _, chart := range texts {
-			if chart = s.fromTop(chart); !s.isChart(chart) {
-				continue
-			}
-			reads = reads || slices.ContainsFunc(texts, func(text string) bool {
+	for _, o := range s.choosers() {
+		reads := o.Kind == "ApplicationSet" && s.generatesFrom(o.Object, o.texts, path.Join(s.head.Dir, file))
+		for _, chart := range o.charts {
+			reads = reads || slices.ContainsFunc(o.texts, func(text string) bool {
 				return s.names(s.fromTop(text), file) || s.names(path.Join(chart, text), file)
 			})
 		}
@@ -247,14 +273,6 @@ func (s *session) isDir(files map[string][]byte, dir string) bool {
 		}
 	}
 	return false
-}
-
-// isChart reports whether a directory is a chart, on either side or for waybill.yaml.
-func (s *session) isChart(dir string) bool {
-	at := path.Join(dir, "Chart.yaml")
-	is := s.was[at] != nil || s.head.Files[at] != nil
-	each(s.cfg, func(app config.App, env config.Environment) { is = is || app.Helm(env.Name).Chart == dir })
-	return is
 }
 
 // fromTop is a path as Argo CD reads one that begins at the top of a repository: with

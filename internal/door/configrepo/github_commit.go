@@ -87,7 +87,9 @@ func (g *GitHub) append(ctx context.Context, r Request) (sha string, done bool, 
 			return "", false, nil
 		}
 	}
-	sha, err = g.api.AppendCommit(ctx, g.repo, r.Branch, r.Expect, r.Message, changes)
+	sha, err = g.api.AppendCommit(ctx, g.repo, github.NewCommit{
+		Branch: r.Branch, Head: r.Expect, Message: r.Message, Changes: changes,
+	})
 	switch {
 	case err == nil:
 	case github.Answered(err):

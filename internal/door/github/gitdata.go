@@ -163,14 +163,21 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 		}, nil)
 }
 
-// AppendCommit makes a commit on top of a branch that is at head, and moves the branch to
+// NewCommit is a commit on top of a branch.
+type NewCommit struct {
+	Branch, Head string // Head is where the branch must be
+	Message      string
+	Changes      []TreeChange
+}
+
+// AppendCommit makes a commit on top of a branch that is at its Head, and moves the branch to
 // it, in one step. Every file is written as one that cannot be executed. GitHub signs the
 // commit in the name of whom the token is of. The status of a branch that is elsewhere is
 // 409. It is not sent again where the answer is lost: the caller looks at the branch.
 // https://docs.github.com/en/graphql/reference/commits#createcommitonbranch
-func (c *Client) AppendCommit(ctx context.Context, repo Repository, branch, head, message string, changes []TreeChange) (string, error) {
+func (c *Client) AppendCommit(ctx context.Context, repo Repository, n NewCommit) (string, error) {
 	additions, deletions := []map[string]any{}, []map[string]any{}
-	for _, change := range changes {
+	for _, change := range n.Changes {
 		if change.Content == nil {
 			deletions = append(deletions, map[string]any{"path": change.Path})
 			continue
@@ -179,15 +186,15 @@ func (c *Client) AppendCommit(ctx context.Context, repo Repository, branch, head
 			"path": change.Path, "contents": base64.StdEncoding.EncodeToString(change.Content),
 		})
 	}
-	headline, body, _ := strings.Cut(message, "\n")
+	headline, body, _ := strings.Cut(n.Message, "\n")
 	var data struct {
 		CreateCommitOnBranch struct{ Commit struct{ OID string } }
 	}
-	err := c.mutate(ctx, fmt.Sprintf("commit to %s of %s", branch, repo),
+	err := c.mutate(ctx, fmt.Sprintf("commit to %s of %s", n.Branch, repo),
 		`mutation($input: CreateCommitOnBranchInput!) { createCommitOnBranch(input: $input) { commit { oid } } }`,
 		map[string]any{
-			"branch":          map[string]any{"repositoryNameWithOwner": repo.String(), "branchName": branch},
-			"expectedHeadOid": head, "message": map[string]any{"headline": headline, "body": strings.TrimPrefix(body, "\n")},
+			"branch":          map[string]any{"repositoryNameWithOwner": repo.String(), "branchName": n.Branch},
+			"expectedHeadOid": n.Head, "message": map[string]any{"headline": headline, "body": strings.TrimPrefix(body, "\n")},
 			"fileChanges": map[string]any{"additions": additions, "deletions": deletions},
 		}, &data)
 	return data.CreateCommitOnBranch.Commit.OID, err
