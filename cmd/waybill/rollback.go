@@ -20,6 +20,7 @@ func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (roll
 		}
 	}
 	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
+	access.DryRun = in.DryRun
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {
 		return rollback.Result{}, err
