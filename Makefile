@@ -88,6 +88,11 @@ generate: ## Write what is made from other files: actions, options and tables, i
 diagrams: ## Draw docs/diagrams from the text beside them; needs graphviz
 	@for f in docs/diagrams/*.dot; do dot -Tsvg "$$f" -o "$${f%.dot}.svg"; done
 
+.PHONY: site
+site: ## Build the documentation as a site into dist/site, and follow its links; needs mkdocs-material
+	mkdocs build --strict --quiet --site-dir dist/site
+	@scripts/site-links.py dist/site
+
 .PHONY: check
 check: packages lint ## What a change must pass beside the tests: format, lint, generated files, actionlint, shellcheck
 	go run ./internal/command/actiongen -check
