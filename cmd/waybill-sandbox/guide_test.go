@@ -80,8 +80,17 @@ func TestGuide(t *testing.T) {
 		t.Fatalf("the guide says too little of terraform: %q", steps["gate"])
 	}
 	tooltest.Find(t, "terraform")
-	// What the guide says of main, tried; then the gate, in the same terminal.
-	steps["deliver"] += `git -C config pull -q --rebase origin main
+	// The end-to-end test of github.com, here; what the guide says of main, tried; then the gate, in the same terminal.
+	steps["deliver"] += `export E2E_CONFIG=acme/config E2E_APP=acme/backend E2E_NAME=backend E2E_TRUSTED_ROOT="$TRUSTED_ROOT"
+E2E_CONFIG_GIT=$(git -C config remote get-url origin) E2E_APP_GIT=$(git -C backend remote get-url origin)
+export E2E_CONFIG_GIT E2E_APP_GIT
+"$CLONE/scripts/e2e.sh" deliver > e2e.out
+grep '^allowed: backend sha256:.* may enter dev' e2e.out
+waybill-sandbox pulls acme/config
+"$CLONE/scripts/e2e.sh" clean
+waybill-sandbox pulls acme/config | grep '^#3 closed'
+waybill-sandbox wait
+git -C config pull -q --rebase origin main
 git -C config commit -q --allow-empty -m "By hand"
 if git -C config push -q origin main; then echo "main was pushed to" >&2; exit 1; fi
 ` + steps["gate"]
@@ -114,6 +123,9 @@ func checkGuide(t *testing.T, out string) {
 		"bob merged #1",
 		"#1 merged  backend: dev → staging",
 		"#2 open    backend: staging → prod",
+		"allowed: backend sha256:",
+		"#3 open    backend: dev → staging",
+		"#3 closed  backend: dev → staging",
 		": soak: ",
 		"as it should be",
 		"#1 by alice: Another network",

@@ -41,7 +41,7 @@ func runApply(ctx context.Context, call *cli.Call, in options.Apply, show func(a
 		return outcome.Join(show(*result), kept)
 	})
 	var unanswered *apply.NotApplied
-	if errors.As(err, &unanswered) && in.Comment {
+	if errors.As(err, &unanswered) && in.Comment && !in.DryRun {
 		err = outcome.Join(err, order.Site.Say(context.WithoutCancel(ctx), order.Site.API, markdown.Comment(unanswered.Markdown())))
 	}
 	var refused *policy.RefusedError

@@ -17,7 +17,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 		Plan: in.Plan, Fingerprint: in.Fingerprint, Dirs: in.Dir, Registry: access.SealStores(),
 		Words: &runner.PlainWriter{W: access.Call.Stderr}, Group: access.Call.Runner.Group,
 		Job: apply.Job{Actor: job.Actor, URL: job.RunURL()}, Tell: apply.Tell{Comment: in.Comment, Gate: in.GateWorkflow},
-		Environment: in.Environment, MergeHead: in.MergeHead,
+		Environment: in.Environment, MergeHead: in.MergeHead, DryRun: in.DryRun,
 	}
 	top, err := connect.Top(ctx, in.Checkout)
 	if err != nil {

@@ -19,6 +19,9 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 	}
 	access := connect.Access{Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
 	asks := in.Via != options.ViaCommit
+	if access.DryRun = in.DryRun; in.DryRun && (asks || in.Deployment != 0) {
+		return result, outcome.Usagef("--dry-run judges here and now: it takes neither --via %s nor --deployment", in.Via)
+	}
 	if asks {
 		access.Permissions = map[string]string{"deployments": "write"}
 	}
@@ -26,10 +29,8 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 	if err != nil {
 		return result, err
 	}
-	request := bump.Request{
-		Image: image, App: in.App, Env: in.Env, Branch: branch, AllowOlder: in.AllowOlder, Run: call.Runner.Context().RunURL(),
-		Repository: repo.GitHub.String(),
-	}
+	request := bump.Request{Image: image, App: in.App, Env: in.Env, Branch: branch, AllowOlder: in.AllowOlder}
+	request.Run, request.Repository = call.Runner.Context().RunURL(), repo.GitHub.String()
 	if asks {
 		return askForBump(ctx, call, repo, request, in.Timeout)
 	}
@@ -64,7 +65,7 @@ func bumpAndStart(
 	request.Propose = proposer(repo, judge, request, in.CheckWorkflow)
 	result, err := bump.Run(ctx, repo, judge, request)
 	access.Notify(ctx, repo, request.Branch, connect.Bumped(request, result, err)...)
-	if err != nil || in.PromoteWorkflow == "" || result.Number != 0 {
+	if err != nil || in.PromoteWorkflow == "" || in.DryRun || result.Number != 0 {
 		return result, err
 	}
 	if err := repo.NeedsForge("--promote-workflow"); err != nil {

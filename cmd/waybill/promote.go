@@ -12,6 +12,7 @@ import (
 func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]promote.Promotion, error) {
 	access := connect.Access{
 		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, AsksTeams: true,
+		DryRun: in.DryRun,
 	}
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {

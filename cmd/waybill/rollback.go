@@ -21,6 +21,7 @@ func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (roll
 	}
 	access := connect.Access{
 		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, AsksTeams: true,
+		DryRun: in.DryRun,
 	}
 	repo, branch, err := access.Deployments(ctx)
 	if err != nil {

@@ -45,9 +45,10 @@ esac
 [ "$#" -gt 0 ] || [ -n "${HOME:-}" ] || fail "HOME is not set: name the directory to install into, as in bash install.sh /usr/local/bin"
 target=${1:-${HOME:-}/.local/bin}
 mkdir -p "$target" 2> /dev/null || fail "cannot make the directory $target: name one that you may write to, as in bash install.sh ~/bin"
-if [ ! -w "$target" ]; then
+if ! (: > "$target/.waybill.new") 2> /dev/null; then
   fail "you may not write to $target: name a directory that you may write to, as in bash install.sh ~/bin"
 fi
+rm -f "$target/.waybill.new"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

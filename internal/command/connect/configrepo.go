@@ -36,6 +36,7 @@ type ConfigRepository struct {
 	ActsAsApp bool
 
 	sources pulls.Sources // that read source repositories; API if nil
+	dry     func(format string, args ...any)
 }
 
 // HasForge reports whether pull requests can be opened there.
@@ -76,7 +77,7 @@ func (r ConfigRepository) Status(name string) string {
 func (r ConfigRepository) Forge(branch, checkWorkflow string) pulls.Forge {
 	return pulls.Forge{
 		API: r.API, Repository: r.GitHub, Sources: r.sources, Branch: branch, CheckWorkflow: checkWorkflow,
-		StatusContext: r.Status(""), Starts: r.ActsAsApp,
+		StatusContext: r.Status(""), Starts: r.ActsAsApp, Dry: r.dry,
 	}
 }
 
@@ -84,6 +85,10 @@ func (r ConfigRepository) Forge(branch, checkWorkflow string) pulls.Forge {
 // deployments: the one that --branch names, otherwise the default one.
 func (a Access) Deployments(ctx context.Context) (ConfigRepository, string, error) {
 	repo, err := a.ConfigRepository(ctx)
+	if a.DryRun && err == nil {
+		repo.dry = a.Call.Sayf
+		repo.Store = dryStore{repo.Store, repo.dry}
+	}
 	if err != nil || a.Branch != "" {
 		return repo, a.Branch, err
 	}

@@ -37,6 +37,9 @@ type Access struct {
 	// WorkingDirectory lets a command that only reads take the working directory
 	// for the config repository. A command that writes must be told where.
 	WorkingDirectory bool
+	// DryRun says what would be written to the config repository, and writes nothing:
+	// no commit, no pull request, no notification, no deployment.
+	DryRun bool
 }
 
 // GitHubClient acts with the job's token.

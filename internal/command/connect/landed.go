@@ -15,6 +15,9 @@ import (
 // merged. It never fails. The job's token makes the deployments: what that does starts
 // no workflow.
 func (a Access) RecordDeployments(ctx context.Context, repo ConfigRepository, branch, run string, told []promote.Promotion) {
+	if a.DryRun {
+		return
+	}
 	if !repo.HasForge() {
 		a.Call.Sayf("note     no deployments were recorded: they are GitHub's, and the repository is a directory")
 		return

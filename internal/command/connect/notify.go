@@ -97,7 +97,7 @@ const notifyWithin = 15 * time.Second
 // Notify tells those whom waybill.yaml at rev names. It never fails, and waits no
 // longer than notifyWithin.
 func (a Access) Notify(ctx context.Context, repo ConfigRepository, rev string, events ...notice.Event) {
-	if len(events) == 0 {
+	if len(events) == 0 || a.DryRun {
 		return
 	}
 	listeners := listenersOf(ctx, repo, rev)

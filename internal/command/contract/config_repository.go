@@ -103,7 +103,7 @@ var bump = Command{
 			Doc: "Workflow file to start for the pull request that opens where the first environment takes changes by pull request, " +
 				"as in {promote.check_workflow}. Empty starts none.",
 		},
-		inputAllowOlder, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputAllowOlder, inputDryRun, inputFormat, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{
@@ -161,7 +161,7 @@ var promote = Command{
 			Doc: "Whether {record_deployments} also tells GitHub's linked artifacts page of the organisation, by digest, where the " +
 				"image is stored and where it runs. What goes wrong with it is a note. Needs `artifact-metadata: write` of the job's token.",
 		},
-		inputAllowOlder, inputTrustedRoot, inputFormat, inputToken, inputAppID, inputAppKey,
+		inputAllowOlder, inputTrustedRoot, inputDryRun, inputFormat, inputToken, inputAppID, inputAppKey,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{{
@@ -267,7 +267,7 @@ var rollback = Command{
 			Name: "check_workflow", Type: String, Placeholder: "FILE",
 			Doc: "Workflow file to start for the pull request, as in `promote`. Empty starts none.",
 		},
-		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
+		inputDryRun, inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken, inputAppID, inputAppKey,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	},
 	Outputs: []Output{

@@ -302,7 +302,7 @@ var applyCommand = Command{
 		},
 		inputSealKey, inputSealKeyFile,
 		inputInfraRepo, inputPullRequest, inputTerraform, inputTerraformVersion, inputTerraformMirror, inputTerraformEnv,
-		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputFormat,
+		inputBackendConfig, inputCheckout, inputLockTimeout, inputPluginCache, inputDryRun, inputFormat,
 		inputToken, inputTeamToken, inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,
 	}, slices.Concat(cloudInputs, recordInputs)...),
 	Outputs: []Output{

@@ -297,6 +297,7 @@ type Bump struct {
 	PromoteWorkflow string        `input:"promote_workflow"`
 	CheckWorkflow   string        `input:"check_workflow"`
 	AllowOlder      bool          `input:"allow_older"`
+	DryRun          bool          `input:"dry_run"`
 	Format          Format        `input:"format"`
 	Repository
 	GitHub
@@ -314,6 +315,7 @@ type Promote struct {
 	RecordDeployments bool   `input:"record_deployments"`
 	RecordArtifacts   bool   `input:"record_artifacts"`
 	AllowOlder        bool   `input:"allow_older"`
+	DryRun            bool   `input:"dry_run"`
 	Format            Format `input:"format"`
 	Repository
 	GitHub
@@ -357,6 +359,7 @@ type Rollback struct {
 	AllowNew      bool   `input:"allow_new"`
 	Reason        string `input:"reason"`
 	CheckWorkflow string `input:"check_workflow"`
+	DryRun        bool   `input:"dry_run"`
 	Format        Format `input:"format"`
 	Repository
 	GitHub
@@ -527,6 +530,7 @@ type Apply struct {
 	SealKeyFile  string   `input:"seal_key_file"`
 	Repo         string   `input:"repo"`
 	PullRequest  int      `input:"pull_request"`
+	DryRun       bool     `input:"dry_run"`
 	Format       Format   `input:"format"`
 	TeamToken    string   `input:"team_token"`
 	GitHub

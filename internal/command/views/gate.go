@@ -195,6 +195,9 @@ func Apply(_ options.Apply, r apply.Result) show.View {
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
 		v.Outputs = map[string]string{"matrix": compact(r.Matrix), "merge_head": r.MergeHead}
+	case r.Ready:
+		v.Linef("would apply the plan %s: every check passes", r.Fingerprint.Short())
+		dry(&v)
 	case r.Unlocked != "":
 		v.Linef("ended %s", r.Unlocked)
 		v.Outputs = map[string]string{"applied": "false"}

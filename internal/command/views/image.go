@@ -228,7 +228,7 @@ func Tag(in options.Tag, r tag.Result) show.View {
 		v.Text += reference + "\n"
 	}
 	if in.DryRun {
-		v.Last, v.Outputs = dryRun, nil
+		dry(&v)
 	}
 	return v
 }

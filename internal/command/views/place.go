@@ -25,7 +25,16 @@ import (
 )
 
 // Bump renders how a bump ended, or the answer of the run that was asked for it.
-func Bump(_ options.Bump, r bump.Result) show.View {
+func Bump(in options.Bump, r bump.Result) show.View {
+	v := bumped(r)
+	if in.DryRun {
+		v.Lines, v.Text = nil, ""
+		dry(&v)
+	}
+	return v
+}
+
+func bumped(r bump.Result) show.View {
 	var v show.View
 	if !r.Waybill.Image.IsZero() {
 		v.Markdown = r.Waybill.Markdown()
@@ -106,6 +115,9 @@ func Promote(in options.Promote, promotions []promote.Promotion) show.View {
 	if in.App != "" && len(promotions) == 1 {
 		v.Verdict = promotions[0].Verdict()
 	}
+	if in.DryRun {
+		dry(&v)
+	}
 	return v
 }
 
@@ -130,7 +142,7 @@ func Diff(_ options.Diff, places []diff.Place) show.View {
 }
 
 // Rollback renders what an environment returns to.
-func Rollback(_ options.Rollback, r rollback.Result) show.View {
+func Rollback(in options.Rollback, r rollback.Result) show.View {
 	v := show.View{
 		Text:    r.Image.String() + "\n",
 		Outputs: map[string]string{"pull_request": "", "commit": r.Commit, "digest": r.Image.Digest()},
@@ -139,6 +151,8 @@ func Rollback(_ options.Rollback, r rollback.Result) show.View {
 		v.Outputs["pull_request"] = strconv.Itoa(r.Number)
 	}
 	switch {
+	case in.DryRun:
+		dry(&v)
 	case r.URL != "":
 		v.Linef("rollback to %s: %s", r.Image.Short(), r.URL)
 	case r.Changed:
@@ -207,6 +221,9 @@ func Replay(_ options.Replay, r replay.Result) show.View {
 // dryRun is the last line of a command that only says what it would do.
 const dryRun = "dry run: nothing was written"
 
+// dry makes the view that of a dry run: no step after it may take it for the real one.
+func dry(v *show.View) { v.Last, v.Outputs = dryRun, nil }
+
 // Init renders what was written, and what people do next.
 func Init(in options.Init, r starter.Result) show.View {
 	written := append(r.Written, r.Replaced...)
@@ -221,7 +238,7 @@ func Init(in options.Init, r starter.Result) show.View {
 		v.Linef("kept     %s: it is there already and differs from the starter file (--force replaces it)", f)
 	}
 	if in.DryRun {
-		v.Last, v.Outputs = dryRun, nil
+		dry(&v)
 	}
 	if len(r.Next) == 0 {
 		return v

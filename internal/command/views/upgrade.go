@@ -29,7 +29,7 @@ func Upgrade(in options.Upgrade, r starter.Upgraded) show.View {
 		v.Text += r.Pull + "\n"
 	}
 	if in.DryRun {
-		v.Last, v.Outputs = dryRun, nil
+		dry(&v)
 	}
 	if n := r.Conflicts(); n > 0 {
 		v.Verdict = outcome.Pendingf("%s for you to look at: take over what you want of the differences above, then run this again",

@@ -28,6 +28,8 @@ type Forge struct {
 	StatusContext string           // of the commit status that the check reports as
 	Starts        bool             // what this identity does starts workflows, as an App's does and a job token's does not
 	Now           func() time.Time // nil is the clock
+	// Dry, if not nil, is told what would be written, and nothing is.
+	Dry func(format string, args ...any)
 }
 
 // FindPull finds the open pull request of a branch; nil without one.
@@ -53,12 +55,20 @@ func (f Forge) OpenPulls(ctx context.Context, base string) (map[string]rules.Pul
 
 // OpenPull opens a pull request, or finds the one that is open already.
 func (f Forge) OpenPull(ctx context.Context, branch, base, title, body string) (*rules.Pull, error) {
+	if f.Dry != nil {
+		f.Dry("would open a pull request from %s: %s", branch, title)
+		return &rules.Pull{Title: title, Body: body}, nil
+	}
 	pr, err := f.API.OpenPull(ctx, f.Repository, github.NewPull{Title: title, Body: body, Head: branch, Base: base})
 	return pullOf(pr), err
 }
 
 // EditPull sets title and body.
 func (f Forge) EditPull(ctx context.Context, number int, title, body string) error {
+	if f.Dry != nil {
+		f.Dry("would edit #%d: %s", number, title)
+		return nil
+	}
 	_, err := f.API.EditPull(ctx, f.Repository, number, title, body)
 	return err
 }
@@ -72,6 +82,10 @@ func pullOf(pr *github.PullRequest) *rules.Pull {
 
 // ClosePull closes a pull request without merging it.
 func (f Forge) ClosePull(ctx context.Context, number int) error {
+	if f.Dry != nil {
+		f.Dry("would close #%d", number)
+		return nil
+	}
 	return f.API.ClosePull(ctx, f.Repository, number)
 }
 
@@ -89,6 +103,10 @@ func (f Forge) Past(ctx context.Context, branch, head string) (merged, declined 
 
 // Comment makes body the one comment of its own that begins with the marker.
 func (f Forge) Comment(ctx context.Context, number int, marker, body string) error {
+	if f.Dry != nil {
+		f.Dry("would comment on #%d", number)
+		return nil
+	}
 	me, err := f.API.Viewer(ctx)
 	if err != nil {
 		return err
@@ -100,6 +118,10 @@ func (f Forge) Comment(ctx context.Context, number int, marker, body string) err
 
 // RequestReviewers asks users, and teams written as ORG/TEAM.
 func (f Forge) RequestReviewers(ctx context.Context, number int, reviewers []string) error {
+	if f.Dry != nil {
+		f.Dry("would ask %s to review", strings.Join(reviewers, ", "))
+		return nil
+	}
 	var users, teams []string
 	for _, r := range reviewers {
 		if _, team, ok := strings.Cut(r, "/"); ok {
@@ -121,7 +143,7 @@ const (
 // base branch, so that the pull request cannot bring its own. A head that has
 // just been pushed by somebody whose pushes start workflows is checked already.
 func (f Forge) StartCheck(ctx context.Context, pull rules.Pull, pushed bool) error {
-	if f.CheckWorkflow == "" || pushed && f.Starts {
+	if f.CheckWorkflow == "" || pushed && f.Starts || f.Dry != nil {
 		return nil
 	}
 	if err := f.API.SetStatus(ctx, f.Repository, pull.Head, github.Status{

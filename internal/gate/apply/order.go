@@ -43,6 +43,8 @@ type Order struct {
 	Environment       string // roots of others are left out; if empty, none are
 	// MergeHead is what is merged, in place of an apply; if empty, nothing is.
 	MergeHead string
+	// DryRun stops before the apply, where every check has passed.
+	DryRun bool
 	// Workflow is the file of the job's own workflow, and Run the job's run: another run of
 	// it may hold a lock. If empty, there is no job.
 	Workflow string
@@ -64,6 +66,7 @@ type Result struct {
 	Matrix      *Matrix          // of the jobs that apply, where that was asked for
 	MergeHead   string           // what is to be merged when they have applied it
 	Unlocked    string           // what was given back, where that was asked for
+	Ready       bool             // of a dry run: it would be applied
 }
 
 // All applies every plan that the order is about. report is told of each as soon
@@ -74,6 +77,8 @@ func All(ctx context.Context, o Order, report func(context.Context, *Result) err
 	switch {
 	case err != nil:
 		return o.answer(by, err)
+	case o.DryRun && (o.MergeHead != "" || o.Unlocks()):
+		return outcome.Usagef("--dry-run is for an apply: a merge and an unlock are done or not")
 	case o.MergeHead != "":
 		return o.answer(by, o.merge(ctx))
 	case o.Unlocks():
@@ -154,6 +159,10 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	}
 	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
 		return err
+	}
+	if o.DryRun {
+		result.Ready = true
+		return report(ctx, result)
 	}
 	return o.carryOut(ctx, applier, result, report)
 }
