@@ -48,7 +48,7 @@ func Said(comment string) []string {
 
 // footnotes are where the lines of footnotes begin: down to the next empty line, all is
 // part of one. GitHub shows no footnote that nothing refers to.
-// https://docs.github.com/en/get-started/writing-on-github/getting-started-with-writing-and-formatting-on-github/basic-writing-and-formatting-syntax#footnotes
+// https://docs.github.com/en/get-started/writing-on-github, Basic writing and formatting syntax, Footnotes
 func footnotes(source []byte) map[int]bool {
 	begins, at, in := make(map[int]bool), 0, false
 	for line := range bytes.Lines(source) {
