@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -179,5 +180,29 @@ func TestVariablesOfTheBinaryPlan(t *testing.T) {
 	w.wants("apply", code, 3, words, `infra/prod: variable password was another value when planned`)
 	if w.state() != "" {
 		t.Error("something was applied")
+	}
+}
+
+// What the apply of one root writes was approved for that root. It changes no other one,
+// whose files terraform opens when it applies.
+func TestOneRootWritesNoOther(t *testing.T) {
+	t.Parallel()
+	const backend = "terraform {\n  backend \"local\" {}\n}\n"
+	w := newInfraWorld(t, map[string]string{
+		"waybill.yaml": strings.Replace(execAllowed, "infra/*", "infra/**", 1), "infra/a/main.tf": backend, "infra/b/main.tf": backend,
+		"infra/b/init.tftpl": "echo ${id}\n",
+	})
+	w.open("ada", map[string]string{
+		"infra/a/write.tf": "resource \"terraform_data\" \"a\" {\n  provisioner \"local-exec\" {\n    command = \"echo 'evil $${id}' > " +
+			"../b/init.tftpl\"\n  }\n}\n",
+		"infra/b/read.tf": "resource \"terraform_data\" \"id\" {}\n\nresource \"terraform_data\" \"b\" {\n  input = " +
+			"templatefile(\"init.tftpl\", { id = terraform_data.id.id })\n}\n",
+	})
+	w.approve("bob", w.plan("--changed-since", "origin/main"))
+	code, _, words := w.apply()
+	w.wants("apply", code, 3, words, `(?s)infra/b: configuration was sha256:.*not as in the planned commit: infra/b/init\.tftpl`)
+	w.wants("apply", code, 3, words, "infra/a: applied")
+	if _, err := os.Stat(filepath.Join(w.clone, "infra/b/terraform.tfstate")); err == nil {
+		t.Error("infra/b was applied")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -95,9 +96,21 @@ func cliConfigs(getenv func(string) string) []string {
 	return files
 }
 
-var quotedPath = regexp.MustCompile(`"(/[^"\n]+)"`)
+var (
+	quoted = regexp.MustCompile(`"(?:[^"\\\n]|\\.)*"`)
+	// comment is a line of words alone. One that could end a comment of several lines is
+	// read as the rest is.
+	comment    = regexp.MustCompile(`(?m)^\s*(?:#|//)(?:[^*\n]|\*[^/\n])*\*?$`)
+	mirrorPath = regexp.MustCompile(`(?m)\bpath"?\s*[=:]\s*("(?:[^"\\\n]|\\.)*")`)
+)
 
-var comments = regexp.MustCompile(`(?m)^\s*(#|//).*$`)
+// plainText is a text in quotation marks, without its escapes.
+func plainText(text string) string {
+	if plain, err := strconv.Unquote(text); err == nil {
+		return plain
+	}
+	return strings.Trim(text, `"`)
+}
 
 // Settings refuses settings of terraform itself by which another provider than
 // the locked one would start: overrides, and anything that lies in the
@@ -113,15 +126,22 @@ func Settings(getenv func(string) string, top string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("read terraform's settings: %w", err)
 		}
-		text := comments.ReplaceAllString(string(data), "")
-		if strings.Contains(text, "dev_overrides") {
+		text := comment.ReplaceAllString(string(data), "")
+		if strings.Contains(quoted.ReplaceAllStringFunc(text, plainText), "dev_overrides") {
 			return file + " holds dev_overrides: terraform would start another provider than the locked one, without checking it", nil
 		}
 		if real := resolve(file); strings.HasPrefix(real, top+string(filepath.Separator)) {
 			return file + " lies in the repository: a change could choose what terraform starts", nil
 		}
-		for _, m := range quotedPath.FindAllStringSubmatch(text, -1) {
-			if mirror := resolve(m[1]); mirror == top || strings.HasPrefix(mirror, top+string(filepath.Separator)) {
+		paths := quoted.FindAllString(text, -1)
+		for _, m := range mirrorPath.FindAllStringSubmatch(text, -1) {
+			if path := plainText(m[1]); !filepath.IsAbs(path) && !strings.HasPrefix(path, "~") {
+				paths = append(paths, strconv.Quote(top)) // of the root, in which terraform starts
+			}
+		}
+		for _, path := range paths {
+			path = plainText(path)
+			if mirror := resolve(path); filepath.IsAbs(path) && (mirror == top || strings.HasPrefix(mirror, top+string(filepath.Separator))) {
 				return file + " takes providers from the repository: a change could choose what terraform starts", nil
 			}
 		}

@@ -60,7 +60,7 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 		case !a.Summaries[i].Changes():
 			result.State = Unchanged
 		default:
-			if failed = a.afterOthers(ctx, root, results); failed == nil {
+			if failed = outcome.Join(a.stillAsPlanned(ctx, root), a.afterOthers(ctx, root, results)); failed == nil {
 				failed = a.apply(ctx, root, a.Summaries[i], &result)
 			}
 		}
@@ -126,6 +126,20 @@ func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 			text.Printable(text.List(left, maxFilesNamed)))
 	}
 	return nil
+}
+
+// stillAsPlanned refuses a root whose files have changed since they were compared: the
+// roots before it can have written them, by what others approved, and terraform opens
+// some only when it applies.
+func (a *Applier) stillAsPlanned(ctx context.Context, r root) error {
+	now, err := roots.ReadSources(ctx, a.r.Top, r.record.Dir, r.record.VarFiles)
+	if err != nil || now.Digest == r.record.Configuration {
+		return err
+	}
+	r.sources = now
+	return mismatch([]plan.FieldDifference{{
+		Dir: r.record.Dir, Field: "configuration", Planned: r.record.Configuration, Now: now.Digest,
+	}}, a.changedFiles(ctx, r)...)
 }
 
 // afterOthers plans a root again that comes after one that was just applied, or that
