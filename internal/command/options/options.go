@@ -132,6 +132,7 @@ const (
 	PlatformAWS               Platform      = "aws"
 	PlatformNone              Platform      = "none"
 	IngressTraefik            Ingress       = "traefik"
+	IngressGateway            Ingress       = "gateway"
 	IngressAlb                Ingress       = "alb"
 	IngressNginx              Ingress       = "nginx"
 )
