@@ -91,6 +91,10 @@ func TestWaysInTurnRed(t *testing.T) {
 				"ingress with TLS", "apps/frontend/chart/templates/route.yaml", "  hostnames: [{{ $host }}]\n", "", "names no host",
 			},
 			{
+				"ingress with TLS", "platform/gateway/gateway.yaml", "values: [restore-drill]", "values: [other]",
+				"the restore drill's copies of routes may take hosts",
+			},
+			{
 				"projects allow what their applications hold", "clusters/base/platform/ingress/kustomization.yaml", "kind: HTTPRoute",
 				"kind: GRPCRoute", "the project applications has no HTTPRoute",
 			},

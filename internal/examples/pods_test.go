@@ -212,6 +212,12 @@ func (s state) withoutTLS(env string, route render.Object) (problems []string) {
 	}
 	for _, parent := range list(route.Content, "spec", "parentRefs") {
 		gateway, _ := find(objects, "Gateway", func(o render.Object) bool { return o.Name == text(parent, "name") })
+		for _, l := range list(gateway.Content, "spec", "listeners") {
+			if selector := dig(l, "allowedRoutes", "namespaces", "selector"); selector != nil &&
+				!slices.Contains(exempt(selector), "restore-drill") {
+				problems = append(problems, "the restore drill's copies of routes may take hosts")
+			}
+		}
 		for _, host := range hosts {
 			_, above, _ := strings.Cut(fmt.Sprint(host), ".")
 			if !slices.ContainsFunc(list(gateway.Content, "spec", "listeners"), func(l any) bool {
