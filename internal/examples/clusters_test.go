@@ -195,7 +195,7 @@ func listed(spec any, key string, o render.Object) bool {
 
 // clusterKinds are the kinds of these examples that belong to no namespace.
 var clusterKinds = []string{
-	"ClusterIssuer", "ClusterSecretStore", "EC2NodeClass", "ImageValidatingPolicy", "Namespace", "NodePool", "StorageClass",
+	"ClusterIssuer", "ClusterSecretStore", "EC2NodeClass", "GatewayClass", "ImageValidatingPolicy", "Namespace", "NodePool", "StorageClass",
 	"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "VolumeSnapshotClass",
 }
 

@@ -96,6 +96,7 @@ func TestRestoreDrill(t *testing.T) {
 			if created, err := os.ReadFile(filepath.Join(dir, "created")); err == nil {
 				for _, part := range []string{
 					"backupName: newest", "namespaceMapping: {production: restore-drill}", "- ingresses.networking.k8s.io",
+					"- httproutes.gateway.networking.k8s.io",
 				} {
 					if !strings.Contains(string(created), part) {
 						t.Errorf("the restore has no %q:\n%s", part, created)

@@ -48,7 +48,7 @@ func (s state) exemptions(selector any) []string {
 }
 
 // recordedName is a rate that a rule records, of the way in whichever it is.
-var recordedName = regexp.MustCompile(`\bingress:[a-z_]+:rate5m\b`)
+var recordedName = regexp.MustCompile(`\bingress:[a-z_]+:[a-z0-9]+\b`)
 
 var platformRules = []rule{
 	{"admission policies hold everywhere", func(s state) []string {

@@ -3,6 +3,7 @@ package examples_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/delivery/render"
@@ -178,6 +179,13 @@ var serviceRules = []rule{
 			}
 			return problems
 		})
+		problems = append(problems, s.every("HTTPRoute", func(u unit, o render.Object) []string {
+			if u.app == "" {
+				return nil // the platform's, which redirects
+			}
+			seen[u.env] = true
+			return s.withoutTLS(u.env, o)
+		})...)
 		for env := range environments {
 			if !seen[env] {
 				problems = append(problems, env+" has no ingress")
@@ -192,6 +200,40 @@ var serviceRules = []rule{
 // https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/cert_discovery/
 func endsAtLoadBalancer(ingress render.Object) bool {
 	return strings.Contains(text(ingress.Content, "metadata", "annotations", "alb.ingress.kubernetes.io/listen-ports"), `{"HTTPS": 443}`)
+}
+
+// withoutTLS says which hosts of a route have none: those that are not of a
+// listener that it attaches to, with a certificate that somebody issues.
+func (s state) withoutTLS(env string, route render.Object) (problems []string) {
+	objects := s.all("clusters/" + env + "/gateway")
+	hosts := list(route.Content, "spec", "hostnames")
+	if len(hosts) == 0 {
+		problems = append(problems, "names no host")
+	}
+	for _, parent := range list(route.Content, "spec", "parentRefs") {
+		gateway, _ := find(objects, "Gateway", func(o render.Object) bool { return o.Name == text(parent, "name") })
+		for _, l := range list(gateway.Content, "spec", "listeners") {
+			if selector := dig(l, "allowedRoutes", "namespaces", "selector"); selector != nil &&
+				!slices.Contains(exempt(selector), "restore-drill") {
+				problems = append(problems, "the restore drill's copies of routes may take hosts")
+			}
+		}
+		for _, host := range hosts {
+			_, above, _ := strings.Cut(fmt.Sprint(host), ".")
+			if !slices.ContainsFunc(list(gateway.Content, "spec", "listeners"), func(l any) bool {
+				secrets := list(l, "tls", "certificateRefs")
+				_, issued := find(objects, "Certificate", func(o render.Object) bool {
+					return len(secrets) == 1 && text(o.Content, "spec", "secretName") == text(secrets[0], "name") &&
+						slices.Contains(list(o.Content, "spec", "dnsNames"), dig(l, "hostname"))
+				})
+				return issued && text(l, "name") == text(parent, "sectionName") && text(l, "protocol") == "HTTPS" &&
+					text(l, "hostname") == "*."+above
+			}) {
+				problems = append(problems, fmt.Sprintf("host %q has no TLS", host))
+			}
+		}
+	}
+	return problems
 }
 
 // walk calls f with every map inside a value.

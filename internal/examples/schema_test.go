@@ -144,8 +144,8 @@ func TestObjectsFitTheirDefinitions(t *testing.T) {
 // customGroups are the API groups that a definition of the platform brings, not
 // Kubernetes.
 var customGroups = []string{
-	"argoproj.io", "cert-manager.io", "external-secrets.io", "karpenter.k8s.aws", "karpenter.sh",
-	"monitoring.coreos.com", "policies.kyverno.io", "snapshot.storage.k8s.io", "velero.io",
+	"argoproj.io", "cert-manager.io", "external-secrets.io", "gateway.envoyproxy.io", "gateway.networking.k8s.io",
+	"karpenter.k8s.aws", "karpenter.sh", "monitoring.coreos.com", "policies.kyverno.io", "snapshot.storage.k8s.io", "velero.io",
 }
 
 func group(o render.Object) string {

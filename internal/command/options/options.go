@@ -133,6 +133,7 @@ const (
 	PlatformKubernetes        Platform      = "kubernetes"
 	PlatformNone              Platform      = "none"
 	IngressTraefik            Ingress       = "traefik"
+	IngressGateway            Ingress       = "gateway"
 	IngressAlb                Ingress       = "alb"
 	IngressNginx              Ingress       = "nginx"
 )

@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -60,12 +61,13 @@ const (
 // directory of examples/ingress.
 const (
 	Traefik = "traefik"
+	Gateway = "gateway"
 	ALB     = "alb"
 	Nginx   = "nginx"
 )
 
 // Ingresses are the values of Ingress.
-func Ingresses() []string { return []string{Traefik, ALB, Nginx} }
+func Ingresses() []string { return []string{Traefik, Gateway, ALB, Nginx} }
 
 // Defaults of what is not said.
 const (
@@ -173,8 +175,7 @@ func (n Names) free() error {
 	applications, namespaces := map[string]bool{"root": true, "apps": true, "platform": true}, map[string]bool{"default": true}
 	for name := range tree {
 		if inside, ok := strings.CutPrefix(name, "clusters/base/platform/"); ok {
-			inside, _, _ = strings.Cut(inside, "/")
-			applications[strings.TrimSuffix(inside, ".yaml")] = true
+			applications[strings.TrimSuffix(path.Base(inside), ".yaml")] = true
 		}
 		if inside, ok := strings.CutPrefix(name, "namespaces/"); ok {
 			namespace, _, _ := strings.Cut(inside, "/")

@@ -165,7 +165,8 @@ func TestEveryNameIsFilledIn(t *testing.T) {
 				if found := exampleWord.FindString(name + text); found != "" {
 					t.Errorf("%s %s still names the example: %q", kind, name, found)
 				}
-				if kind == starter.Config && strings.HasSuffix(name, ".md") && regexp.MustCompile(`(^|[^-\w])backend([^-\w]|$)`).MatchString(data) {
+				if kind == starter.Config && strings.HasSuffix(name, ".md") &&
+					regexp.MustCompile(`(^|[^-\w])backend([^-\w]|$)`).MatchString(data) {
 					t.Errorf("%s still names the example's application", name)
 				}
 				if found := regexp.MustCompile(`letsencrypt-(\w+)`).FindStringSubmatch(data); found != nil &&

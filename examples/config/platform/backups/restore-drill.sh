@@ -50,6 +50,7 @@ spec:
   # Nothing that speaks to the world, or that the namespace has of its own.
   excludedResources:
     - ingresses.networking.k8s.io
+    - httproutes.gateway.networking.k8s.io
     - certificates.cert-manager.io
     - certificaterequests.cert-manager.io
     - orders.acme.cert-manager.io
