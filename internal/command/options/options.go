@@ -130,6 +130,7 @@ const (
 	TemplateFrontend          Template      = "frontend"
 	PlatformAWS               Platform      = "aws"
 	PlatformKubernetes        Platform      = "kubernetes"
+	PlatformKubeadm           Platform      = "kubeadm"
 	PlatformNone              Platform      = "none"
 )
 
