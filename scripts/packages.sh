@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the integration tests use, where a command
 # of theirs is missing: docker-registry (a real registry), runc and
-# qemu-user-static (BuildKit with arm64), shellcheck.
+# qemu-user-static (BuildKit with arm64), shellcheck; and what the machines of
+# init's platform kubeadm run: HAProxy, keepalived, etcd, age.
 set -euo pipefail
 
 missing=()
@@ -13,6 +14,11 @@ need docker-registry docker-registry
 need runc runc
 need qemu-aarch64-static qemu-user-static
 need shellcheck shellcheck
+need haproxy haproxy
+need keepalived keepalived
+need etcd etcd-server
+need etcdctl etcd-client
+need age age
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if ! command -v apt-get > /dev/null; then

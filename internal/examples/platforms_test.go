@@ -12,7 +12,7 @@ import (
 )
 
 // platforms are those but AWS that init writes a config repository for.
-var platforms = []string{starter.Kubernetes}
+var platforms = []string{starter.Kubernetes, starter.Kubeadm}
 
 // platformTree is what init writes for the example organisation.
 func platformTree(t *testing.T, platform string) tree {
@@ -74,7 +74,7 @@ func unnamed(files tree, units []unit) (problems []string) {
 			}
 		}
 		for _, m := range ownedStorage.FindAllStringSubmatch(string(files[name]), -1) {
-			if m[1] != "standard" && m[1] != "longhorn" {
+			if m[1] != "standard" && m[1] != "longhorn-encrypted" {
 				problems = append(problems, name+": names the storage class "+m[1])
 			}
 		}

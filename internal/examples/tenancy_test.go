@@ -8,7 +8,7 @@ import (
 )
 
 // privileged are the namespaces that may be so, and why stands in their own file.
-var privileged = []string{"node-agents", "builds"}
+var privileged = []string{"node-agents", "builds", "longhorn-system"}
 
 // eachNamespace applies a check to every namespace of every cluster, with what
 // else is made for it.

@@ -67,7 +67,7 @@ var initialize = Command{
 			Doc: "For `app`: example application to write beside the workflow, to start from or to try the delivery with.",
 		},
 		{
-			Name: "platform", Type: Choice, Values: []string{"aws", "kubernetes", "none"}, Default: "aws",
+			Name: "platform", Type: Choice, Values: []string{"aws", "kubernetes", "kubeadm", "none"}, Default: "aws",
 			Doc: "What to write beside the delivery itself: `aws` for clusters, platform components, namespaces and runbooks " +
 				"(`config`) or a root for each environment's cluster (`infra`), `none` for none of it. `kubernetes` writes for " +
 				"`config` what `aws` does, for any cluster: it names a storage class, an object store, a name server and Vault, and " +

@@ -131,6 +131,7 @@ const (
 	TemplateFrontend          Template      = "frontend"
 	PlatformAWS               Platform      = "aws"
 	PlatformKubernetes        Platform      = "kubernetes"
+	PlatformKubeadm           Platform      = "kubeadm"
 	PlatformNone              Platform      = "none"
 	IngressTraefik            Ingress       = "traefik"
 	IngressGateway            Ingress       = "gateway"

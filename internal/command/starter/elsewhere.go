@@ -36,7 +36,6 @@ var elsewhere = []instead{
 		"${0}${1}secret-store${2}\n",
 	},
 	{"namespaces/*/kustomization.yaml", `components/aws\b`, "components/outside"},
-	{"platform/*/*.yaml", `\bkarpenter, ?`, ""},
 	{"docs/runbooks/*.md", `aws eks update-kubeconfig --name ("acme-\$ENV") --region eu-central-1`, "kubectl config use-context $1"},
 	{"clusters/README.md", `, Karpenter, the load balancer controller`, ""},
 	{"clusters/README.md", `, node pools`, ""},
@@ -84,6 +83,45 @@ var elsewhere = []instead{
 	{"docs/runbooks/node-replacement.md", "(?s)Karpenter's node \\(.*?```sh\n.*?```", ownMachine},
 	{"docs/runbooks/node-replacement.md", "The pool's `limits` .*?\\(Terraform\\), the", "More nodes? The"},
 	{"docs/runbooks/node-replacement.md", ` EBS lets it grow once in six hours\.`, ""},
+}
+
+// withoutNodes are the places that list Karpenter's namespace among others.
+var withoutNodes = []instead{{"platform/*/*.yaml", `\bkarpenter, ?`, ""}}
+
+// withLonghorn are the places where Longhorn stands for Karpenter: both are what the
+// machines need of the platform, under a name that rules leave out.
+var withLonghorn = []instead{
+	{"platform/*/*.yaml", `\bkarpenter,`, "longhorn-system,"},
+	{"platform/admission/bindings.yaml", `kube-public, node-agents\]`, "kube-public, node-agents, longhorn-system]"},
+	{"clusters/*/namespaces/kustomization.yaml", `namespaces/karpenter`, "namespaces/longhorn-system"},
+	{"clusters/base/projects.yaml", `namespace: karpenter\}`, "namespace: longhorn-system}"},
+	{"clusters/base/projects.yaml", `https://aws\.github\.io/eks-charts`, "https://charts.longhorn.io"},
+	{"clusters/base/kustomization.yaml", `platform/karpenter\.yaml`, "platform/longhorn.yaml"},
+	{"clusters/base/kustomization.yaml", `name: karpenter\}`, "name: longhorn}"},
+	{
+		"platform/README.md", `(?m)^\| .karpenter., .nodes. .*$`,
+		"| `longhorn` | storage on the machines' own disks | longhorn 1.12.0 | not found in public |",
+	},
+}
+
+// onMachines are the places of the files for any cluster that machines of one's own
+// change.
+var onMachines = []instead{
+	{"platform/secret-store/kustomization.yaml", `credentials\.yaml\n`, "$0  - longhorn.yaml\n"},
+	{"platform/secret-store/store.yaml", `external-dns, monitoring`, "external-dns, longhorn-system, monitoring"},
+	{
+		"clusters/*/secret-store/kustomization.yaml", `(?s)(  - target: \{kind: ExternalSecret, name: )dns(\}.*)/dns\}\n`,
+		"${0}${1}longhorn-crypto${2}/longhorn}\n",
+	},
+	{
+		"docs/bootstrap.md", `(?s)Argo CD fills a cluster from this repository\.`,
+		"[Three machines become a cluster](../cluster/README.md); Argo CD fills it from this repository.",
+	},
+	{"docs/bootstrap.md", "(?m)^\\| (?:storage class|class of volume snapshots|network plugin|load balancer|two nodes|metrics-server) .*\\n", ""},
+	{"docs/bootstrap.md", "`-tempo`, `-backup`", "`-tempo`, `-backup`, `-longhorn`, `-etcd`"},
+	{"docs/bootstrap.md", "(?m)^\\| `acme-ENV/dns` .*\\n", "${0}| `acme-ENV/longhorn` | `key`: of the encrypted volumes, at least 32 random characters |\n"},
+	{"docs/runbooks/full-rebuild.md", `Make it again as it was made\.`, "[Three machines](../../cluster/README.md), with the certificates and the key of encryption that were kept."},
+	{"docs/runbooks/node-replacement.md", `Then end the machine, and let another one join:`, "A control plane: [etcd-member](etcd-member.md). A worker: end the machine, and let another one join:"},
 }
 
 const (

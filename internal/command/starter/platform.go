@@ -2,7 +2,6 @@ package starter
 
 import (
 	"fmt"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -17,13 +16,15 @@ func (n Names) onAWS() bool { return n.Platform == AWS }
 
 var (
 	// fileOfAWS are the files of components that exist on AWS alone.
-	fileOfAWS = regexp.MustCompile(`(^|/)(karpenter|nodes|aws|aws-load-balancer-controller)(/|\.yaml$)|^\.github/workflows/restore-drill\.yml$`)
+	fileOfAWS = regexp.MustCompile(`(^|/)(karpenter|nodes|aws|aws-load-balancer-controller)(/|\.yaml$)|^platform/storage/|` +
+		`^\.github/workflows/restore-drill\.yml$`)
 	// ofAWS is what a line names that holds on AWS alone.
 	ofAWS = regexp.MustCompile(`\b(?:AWS|EKS|EBS|EC2|IAM|RDS|ACM|VPC|ARN)\b|EC2NodeClass|Pod Identity|Route 53|Terraform|terraform|[Kk]arpenter|` +
 		`k8s\.aws|eks-charts|public\.ecr\.aws|aws-load-balancer|load balancer controller|platform/nodes\b|name: nodes,|\baws [a-z0-9]+ |` +
 		`restore-drill\.yml|nodepools|` + "`eu-central-1`")
-	// ofStorage are the lines about the storage class that a cluster brings by itself.
-	ofStorage  = regexp.MustCompile("platform/storage\\.yaml|^\\| `storage` ")
+	// ofLocal are the lines about what a cluster brings by itself: its storage class, and a
+	// load balancer of which nobody knows whether it says who the client is.
+	ofLocal    = regexp.MustCompile("platform/storage\\.yaml|^\\| `storage` |use-proxy-protocol:")
 	emptyKey   = regexp.MustCompile(`^( *)[A-Za-z][\w.-]*:$`)
 	yamlOrNote = regexp.MustCompile(`^ *(?:#.*)?$`)
 )
@@ -36,23 +37,25 @@ func (n Names) onPlatform(tree map[string]string) error {
 		return nil
 	}
 	for name := range tree {
-		if fileOfAWS.MatchString(name) || n.Platform == Kubernetes && strings.Contains(name, "platform/storage") {
+		if fileOfAWS.MatchString(name) || n.Platform == Kubernetes && name == "clusters/base/platform/storage.yaml" {
 			delete(tree, name)
 		}
 	}
-	for _, e := range elsewhere {
-		if err := e.replace(tree); err != nil {
-			return err
-		}
+	places := append(withoutNodes, elsewhere...)
+	if n.Platform == Kubeadm {
+		places = append(withLonghorn, elsewhere...)
 	}
-	class := map[string]string{Kubernetes: "standard", Kubeadm: "longhorn"}[n.Platform]
+	if err := replace(tree, places); err != nil {
+		return err
+	}
+	class := map[string]string{Kubernetes: "standard", Kubeadm: "longhorn-encrypted"}[n.Platform]
 	for name, text := range tree {
 		if starterWorkflow(name) {
 			continue // the registries that it can log in to are the same everywhere
 		}
 		text = strings.NewReplacer("gp3", class, "aws-secrets-manager", "vault", "AWS Secrets Manager", "Vault").Replace(text)
 		goes := func(line string) bool {
-			return ofAWS.MatchString(line) || n.Platform == Kubernetes && ofStorage.MatchString(line)
+			return ofAWS.MatchString(line) || n.Platform == Kubernetes && ofLocal.MatchString(line)
 		}
 		if path.Ext(name) == ".md" {
 			tree[name] = markdownWithout(text, goes)
@@ -60,30 +63,47 @@ func (n Names) onPlatform(tree map[string]string) error {
 			tree[name] = yamlWithout(text, goes)
 		}
 	}
-	layers := []string{Kubernetes}
-	if n.Platform == Kubeadm {
-		layers = append(layers, Kubeadm)
+	if err := layer(tree, Kubernetes); err != nil || n.Platform == Kubernetes {
+		return err
 	}
-	for _, layer := range layers {
-		files, err := example("platform/" + layer)
-		if err != nil {
-			return err
-		}
-		maps.Copy(tree, files)
+	if err := replace(tree, onMachines); err != nil {
+		return err
 	}
-	return nil
+	return layer(tree, Kubeadm)
 }
 
-func (e instead) replace(tree map[string]string) error {
-	old, found := regexp.MustCompile(e.old), false
-	for name, text := range tree {
-		if ok, err := path.Match(e.file, name); err != nil || !ok || !old.MatchString(text) {
-			continue
+// layer puts the files of a platform in the place of those of one name. Values of the
+// way in are the cluster's, by the controller that is there.
+func layer(tree map[string]string, platform string) error {
+	files, err := example("platform/" + platform)
+	for name, text := range files {
+		if controller, ok := strings.CutPrefix(name, "ingress/"); !ok {
+			tree[name] = text
+		} else if controller == "nginx.yaml" == strings.Contains(tree["platform/ingress/values.yaml"]+tree["platform/ingress-nginx/values.yaml"], "\ncontroller:") {
+			for _, env := range []string{"dev", "staging", "prod"} {
+				for _, values := range []string{"ingress", "ingress-nginx"} {
+					if at := "clusters/" + env + "/values/" + values + ".yaml"; tree[at] != "" || values == "ingress-nginx" {
+						tree[at] = text
+					}
+				}
+			}
 		}
-		found, tree[name] = true, old.ReplaceAllString(text, e.new)
 	}
-	if !found {
-		return fmt.Errorf("the example's %s has no %s", e.file, e.old)
+	return err
+}
+
+func replace(tree map[string]string, places []instead) error {
+	for _, e := range places {
+		old, found := regexp.MustCompile(e.old), false
+		for name, text := range tree {
+			if ok, err := path.Match(e.file, name); err != nil || !ok || !old.MatchString(text) {
+				continue
+			}
+			found, tree[name] = true, old.ReplaceAllString(text, e.new)
+		}
+		if !found {
+			return fmt.Errorf("the example's %s has no %s", e.file, e.old)
+		}
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // asked for nor left to be replaced.
 func TestPlatformsFillNamesIn(t *testing.T) {
 	t.Parallel()
-	for _, platform := range []string{starter.Kubernetes} {
+	for _, platform := range []string{starter.Kubernetes, starter.Kubeadm} {
 		n := umbrella
 		n.Platform = platform
 		for name, data := range written(t, starter.Config, n) {
