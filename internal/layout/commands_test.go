@@ -59,7 +59,7 @@ func unknownInCommand(line string) (unknown []string) {
 	if !found {
 		return []string{"there is no command " + name}
 	}
-	flags := []string{"debug", "help", "quiet"}
+	flags := []string{"debug", "help", "quiet", "verbose"}
 	for _, in := range command.Inputs {
 		if !in.Positional && !in.Secret {
 			flags = append(flags, in.Flag())

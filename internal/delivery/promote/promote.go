@@ -53,6 +53,9 @@ type Forge interface {
 	// StartCheck starts the check of a pull request, since one that the job
 	// token makes starts no workflow by itself; pushed says that its head is new.
 	StartCheck(ctx context.Context, pull rules.Pull, pushed bool) error
+	// UpToDate reports whether the base takes only pull requests that are built on
+	// its head.
+	UpToDate(ctx context.Context, base string) (bool, error)
 	// Checked reports whether the check of a head has answered, or is under way.
 	Checked(ctx context.Context, head string) (bool, error)
 	// Commits lists the source commits from base to head, newest first, at most
@@ -133,6 +136,8 @@ type Promoter struct {
 	Repo  Repository
 	Forge Forge // may be nil
 	Judge *rules.Judge
+
+	strict *bool // whether the base wants pull requests to be up to date, once that was asked
 }
 
 // Run promotes everything that the request names and may move. The error is

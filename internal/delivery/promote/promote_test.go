@@ -106,6 +106,28 @@ func (w *world) pull(t *testing.T, n int) sandbox.PullRequest {
 	return pulls[n-1]
 }
 
+// updateBranch does what the button "Update branch" does; adds also changes a file.
+func (w *world) updateBranch(t *testing.T, head string, rebase, adds bool) {
+	t.Helper()
+	main := w.Git(t, "rev-parse", "main")
+	onto := main
+	if adds {
+		onto = w.Write(t, "more", "more", map[string]string{"apps/demo-api/base/more.yaml": "kind: ConfigMap\n"})
+	}
+	tree := w.Git(t, "merge-tree", "--write-tree", onto, head)
+	message, parents := "Merge branch 'main' into "+branch, []string{head, main}
+	if rebase {
+		message, parents = w.Git(t, "log", "-1", "--format=%B", head), []string{main}
+	}
+	sha, err := w.API.CreateCommit(t.Context(), w.Name, message, tree, parents...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.API.UpdateRef(t.Context(), w.Name, branch, head, sha); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestOpensAndThenLeavesAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -292,6 +314,86 @@ func TestBranchOfAMergedPullRequestIsReused(t *testing.T) {
 	w.Clock.Pass(time.Hour)
 	if p := w.run(t, promote.Opened); p.Number != 3 || p.Previous != demo(1) {
 		t.Errorf("the next digest: %+v", p)
+	}
+}
+
+// Where main takes only what is built on its head, a promotion that could be merged is
+// built anew when main has moved. One that waits is left alone, and so is every one
+// where main does not ask for it.
+func TestPromotionsAreBroughtUpToDate(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		required string
+		reviewed bool // soaked, so that it may be merged
+		want     string
+	}{
+		"strict":  {"waybill/check@acme-waybill", true, promote.Updated},
+		"waits":   {"waybill/check@acme-waybill", false, promote.Unchanged},
+		"relaxed": {"other", true, promote.Unchanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Deploy(t, "main", "staging", "demo-api", demo(1))
+			if test.reviewed {
+				w.Clock.Pass(25 * time.Hour)
+			}
+			run := func() promote.Promotion {
+				t.Helper()
+				got, err := w.promoter().Run(t.Context(), promote.Request{From: "staging", Branch: "main"})
+				if err != nil || len(got) != 1 {
+					t.Fatalf("got %+v, %v", got, err)
+				}
+				return got[0]
+			}
+			if err := w.Server.SetRequired("acme/config", test.required); err != nil {
+				t.Fatal(err)
+			}
+			run()
+			before := w.pull(t, 1).HeadSHA
+			w.Write(t, "main", "another application", map[string]string{"apps/other/README.md": "other\n"})
+			if got := run(); got.State != test.want {
+				t.Fatalf("got %+v", got)
+			}
+			head, main := w.pull(t, 1).HeadSHA, w.Git(t, "rev-parse", "main")
+			entries, err := w.Log(t.Context(), head, "", 1)
+			if err != nil || (head != before) != (test.want == promote.Updated) ||
+				head != before && !slices.Equal(entries[0].Parents, []string{main}) {
+				t.Errorf("from %s to %s on %s: %+v, %v", before, head, main, entries, err)
+			}
+			w.Requests.Writes()
+			if got := run(); got.State != promote.Unchanged {
+				t.Errorf("again: %+v", got)
+			}
+		})
+	}
+}
+
+// "Update branch" merges main into the branch, or puts it on top of main: it stays
+// Waybill's own, and a newer digest goes on. What somebody adds with that does not.
+func TestUpdateBranchKeepsItOurs(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		rebase, adds bool
+		want         string
+	}{
+		"merge": {false, false, promote.Updated}, "rebase": {true, false, promote.Updated},
+		"merge that adds": {false, true, promote.Foreign}, "rebase that adds": {true, true, promote.Foreign},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.run(t, promote.Opened)
+			head := w.pull(t, 1).HeadSHA
+			w.Write(t, "main", "another application", map[string]string{"apps/other/README.md": "other\n"})
+			w.updateBranch(t, head, test.rebase, test.adds)
+			if test.want != promote.Foreign {
+				w.run(t, promote.Unchanged)
+			}
+			w.Deploy(t, "main", "dev", "demo-api", demo(2))
+			w.Clock.Pass(time.Hour)
+			w.run(t, test.want)
+		})
 	}
 }
 

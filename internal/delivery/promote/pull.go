@@ -148,11 +148,31 @@ func (p *Promoter) branch(
 			)
 			return current, false, nil
 		case !merged && bytes.Equal(own.File, c.change.After) && history.SameCopies(own.Copies, c.change.Copies):
-			return current, false, nil
+			behind, err := p.behind(ctx, c, req, own)
+			if err != nil || !behind {
+				return current, false, err
+			}
 		}
 	}
 	head, err = p.Repo.Commit(ctx, c.request(result.Branch, current, c.message(req)))
 	return head, true, err
+}
+
+// behind reports whether a promotion that could be merged is not built on the head
+// of the base, where the base takes only what is. One that waits is left alone:
+// each new head costs a check.
+func (p *Promoter) behind(ctx context.Context, c candidate, req Request, own *rules.Branch) (bool, error) {
+	if own.Base == c.base || p.Forge == nil || !c.decision.Allowed {
+		return false, nil
+	}
+	if p.strict == nil {
+		strict, err := p.Forge.UpToDate(ctx, req.Branch)
+		if err != nil {
+			return false, err
+		}
+		p.strict = &strict
+	}
+	return *p.strict, nil
 }
 
 // at is where the branch of a promotion ends, as its pull request says where it is

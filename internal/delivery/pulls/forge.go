@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,6 +115,16 @@ func (f Forge) Comment(ctx context.Context, number int, marker, body string) err
 	return f.API.UpsertOwnComment(ctx, f.Repository, number, github.OwnComment{
 		Login: me, Marker: marker, Body: marker + "\n" + strings.TrimPrefix(body, marker+"\n"),
 	})
+}
+
+// UpToDate reports whether a rule of the branch wants pull requests to be up to date
+// with it. Where there are no rulesets, none does.
+func (f Forge) UpToDate(ctx context.Context, branch string) (bool, error) {
+	found, err := f.API.Rules(ctx, f.Repository, branch)
+	if github.IsNotFound(err) || github.IsStatus(err, http.StatusForbidden) {
+		return false, nil
+	}
+	return slices.ContainsFunc(found, func(r github.Rule) bool { return r.Parameters.UpToDate }), err
 }
 
 // RequestReviewers asks users, and teams written as ORG/TEAM.

@@ -30,6 +30,7 @@ type Branches interface {
 
 // Branch is what a branch of Waybill's holds.
 type Branch struct {
+	Base  string       // commit that it is built on
 	Image imageref.Ref // that it changes the overlay to
 	File  []byte       // the overlay, changed
 	Hold  []byte       // the hold of the place; nil without one
@@ -60,17 +61,37 @@ func At(ctx context.Context, repo Branches, branch string, app config.App, env s
 	return head, own, err
 }
 
+// built says what a branch was built on, and with which message. "Update branch" on
+// the page of a pull request merges the base into Waybill's commit, or puts that on
+// top of the base.
+// https://docs.github.com/en/pull-requests/collaborating-with-pull-requests/proposing-changes-to-your-work-with-pull-requests/keeping-your-pull-request-in-sync-with-the-base-branch
+func built(ctx context.Context, repo Snapshots, head string) (message, base string, err error) {
+	entries, err := repo.Log(ctx, head, "", 1)
+	if err != nil || len(entries) == 0 {
+		return "", "", err
+	}
+	last, parents := entries[0], entries[0].Parents
+	if len(parents) == 2 && history.Trailer(last.Message, TrailerBase) == "" {
+		if entries, err = repo.Log(ctx, parents[0], "", 1); err != nil || len(entries) == 0 {
+			return "", "", err
+		}
+		last, parents = entries[0], parents[1:]
+	}
+	if base = history.Trailer(last.Message, TrailerBase); base != "" && len(parents) == 1 {
+		base = parents[0]
+	}
+	return last.Message, base, nil
+}
+
 // Own reads a branch that holds Waybill's own commit for the place and nothing
 // else: the base that its trailers name, with the overlay changed to the digest
 // that they name. It gives nil for any other branch. Trailers alone prove
 // nothing: somebody may have changed the commit and kept its message.
 func Own(ctx context.Context, repo Snapshots, head string, app config.App, env string) (*Branch, error) {
-	entries, err := repo.Log(ctx, head, "", 1)
-	if err != nil || len(entries) == 0 {
+	message, base, err := built(ctx, repo, head)
+	if err != nil {
 		return nil, err
 	}
-	message := entries[0].Message
-	base := history.Trailer(message, TrailerBase)
 	image, parseErr := imageref.Parse(history.Trailer(message, history.TrailerImage))
 	if base == "" || parseErr != nil || history.Trailer(message, history.TrailerApp) != app.Name ||
 		history.Trailer(message, history.TrailerEnvironment) != env {
@@ -110,5 +131,5 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 			return nil, ctx.Err() // not by this configuration's rules
 		}
 	}
-	return &Branch{Image: image, File: edited.After, Hold: now.Files[held], Copies: copies}, nil
+	return &Branch{Base: base, Image: image, File: edited.After, Hold: now.Files[held], Copies: copies}, nil
 }

@@ -360,12 +360,13 @@ func TestOwn(t *testing.T) {
 			map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
 			func(string) string { return "by hand" }, false,
 		},
-		"a base that is not there": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+		// What it is built on counts, and not what it was built on before a rebase.
+		"a base that is gone": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
 			func(string) string {
 				return history.Message{
 					Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1),
 				}.String() + "Waybill-Base: " + strings.Repeat("1", 40)
-			}, false},
+			}, true},
 		"of another environment": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
 			func(base string) string {
 				return history.Message{Verb: "promote", App: "demo-api", Env: "prod", Image: demo(1)}.String() + "Waybill-Base: " + base

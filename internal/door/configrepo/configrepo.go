@@ -114,6 +114,7 @@ type Entry struct {
 	Message     string
 	AuthorName  string
 	AuthorEmail string
+	Parents     []string
 }
 
 func (r Request) validate() error {

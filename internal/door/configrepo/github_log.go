@@ -67,6 +67,7 @@ func (g *GitHub) tip(ctx context.Context, rev string) ([]Entry, error) {
 func entryOf(c github.Commit) Entry {
 	return Entry{
 		SHA: c.SHA, Time: c.Time.UTC(), Message: strings.TrimRight(c.Message, "\n"), AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail,
+		Parents: c.Parents,
 	}
 }
 

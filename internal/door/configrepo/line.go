@@ -34,7 +34,7 @@ type change struct {
 }
 
 // entryFormat is how git log prints an Entry.
-const entryFormat = "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%B"
+const entryFormat = "--format=%H%x1f%ct%x1f%an%x1f%ae%x1f%P%x1f%B"
 
 // ReadAhead does nothing: a local history is read at once as soon as that pays.
 func (l *Local) ReadAhead(context.Context, string, []string) error { return nil }

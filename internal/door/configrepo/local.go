@@ -320,8 +320,8 @@ func (l *Local) log(ctx context.Context, sha, path string, limit int) ([]Entry, 
 
 // parseEntry reads what entryFormat prints; false for anything else.
 func parseEntry(record string) (Entry, bool, error) {
-	f := strings.SplitN(record, "\x1f", 5)
-	if len(f) != 5 {
+	f := strings.SplitN(record, "\x1f", 6)
+	if len(f) != 6 {
 		return Entry{}, false, nil
 	}
 	seconds, err := strconv.ParseInt(f[1], 10, 64)
@@ -329,7 +329,8 @@ func parseEntry(record string) (Entry, bool, error) {
 		return Entry{}, false, fmt.Errorf("commit %s has time %q", f[0], f[1])
 	}
 	return Entry{
-		SHA: f[0], Time: time.Unix(seconds, 0).UTC(), AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[4], "\n"),
+		SHA: f[0], Time: time.Unix(seconds, 0).UTC(), AuthorName: f[2], AuthorEmail: f[3], Message: strings.TrimRight(f[5], "\n"),
+		Parents: strings.Fields(f[4]),
 	}, true, nil
 }
 

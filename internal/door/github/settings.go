@@ -74,6 +74,7 @@ type Rule struct {
 		Checks     []RequiredCheck `json:"required_status_checks"`
 		CodeOwners bool            `json:"require_code_owner_review"`
 		LastPush   bool            `json:"require_last_push_approval"`
+		UpToDate   bool            `json:"strict_required_status_checks_policy"`
 	} `json:"parameters"`
 }
 

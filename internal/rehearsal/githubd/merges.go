@@ -61,7 +61,7 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m me
 	if found != nil {
 		p = *found
 	}
-	missing := repo.missingStatus(p.HeadSHA)
+	missing, strict, needed := repo.missingStatus(p.HeadSHA), repo.strict(), len(repo.Required)
 	s.mu.Unlock()
 	switch {
 	case found == nil:
@@ -75,6 +75,12 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m me
 	}
 	dir := s.gitDir(repo)
 	base := s.head(ctx, dir, "refs/heads/"+p.BaseRef)
+	if strict {
+		// https://github.com/RakuenSoftware/aimee/pull/2460
+		if _, err := git.RunEnv(ctx, dir, s.o.Env, "merge-base", "--is-ancestor", base, p.HeadSHA); err != nil {
+			return "", refused("%d of %[1]d required status checks are expected.", needed)
+		}
+	}
 	if m.title == "" {
 		m.title = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", m.number, repo.Owner, p.HeadRef, p.Title)
 	}

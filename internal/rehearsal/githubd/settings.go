@@ -148,6 +148,13 @@ func (c *call) withoutRulesets() error {
 	return nil
 }
 
+// strict reports whether what is merged has to be built on the head of its base, as
+// the documented ruleset has it where waybill/check judges.
+// https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/available-rules-for-rulesets#require-status-checks-to-pass-before-merging
+func (r *repository) strict() bool {
+	return slices.ContainsFunc(r.Required, func(status string) bool { return strings.HasPrefix(status, "waybill/check") })
+}
+
 // rules are those of the repository's one ruleset, whose number is the
 // repository's.
 func (c *call) rules() []map[string]any {
@@ -171,7 +178,7 @@ func (c *call) rules() []map[string]any {
 	}
 	if len(checks) > 0 {
 		rules = append(rules, map[string]any{"type": "required_status_checks", "parameters": map[string]any{
-			"strict_required_status_checks_policy": true, "required_status_checks": checks,
+			"strict_required_status_checks_policy": c.repo.strict(), "required_status_checks": checks,
 		}})
 	}
 	return rules
