@@ -302,16 +302,18 @@ func TestIngress(t *testing.T) {
 		"another path":     {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
 		"of AWS":           {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
 		"its application":  {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
-		"its second one":   {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has an Argo CD Application"},
+		"its second one":   {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
 		"its namespace":    {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
 		"nobody's gateway": {starter.Names{App: "gateway"}, ""},
 	} {
 		c.names.Owner = "acme"
-		if err := c.names.Check(starter.Config); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+		err := c.names.Check(starter.Config)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
-	files := written(t, starter.Config, starter.Names{Owner: "acme", Ingress: starter.ALB, Environments: []string{"a", "b", "c", "d"}})
+	four := starter.Names{Owner: "acme", Ingress: starter.ALB, Environments: []string{"a", "b", "c", "d"}}
+	files := written(t, starter.Config, four)
 	for env, cidr := range map[string]string{"a": "10.20.96.0/19", "b": "10.30.96.0/19", "c": "10.40.96.0/19", "d": "10.50.96.0/19"} {
 		if !strings.Contains(files["clusters/"+env+"/namespaces/kustomization.yaml"], "value: "+cidr+"}") {
 			t.Errorf("%s does not let in its public subnets", env)
