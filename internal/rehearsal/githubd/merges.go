@@ -75,11 +75,8 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m me
 	}
 	dir := s.gitDir(repo)
 	base := s.head(ctx, dir, "refs/heads/"+p.BaseRef)
-	if strict {
-		// https://github.com/RakuenSoftware/aimee/pull/2460
-		if _, err := git.RunEnv(ctx, dir, s.o.Env, "merge-base", "--is-ancestor", base, p.HeadSHA); err != nil {
-			return "", refused("%d of %[1]d required status checks are expected.", needed)
-		}
+	if strict && !s.within(ctx, dir, base, p.HeadSHA) { // https://github.com/RakuenSoftware/aimee/pull/2460
+		return "", refused("%d of %[1]d required status checks are expected.", needed)
 	}
 	if m.title == "" {
 		m.title = fmt.Sprintf("Merge pull request #%d from %s/%s\n\n%s", m.number, repo.Owner, p.HeadRef, p.Title)
@@ -110,6 +107,12 @@ func (s *Server) merge(ctx context.Context, repo *repository, token *Token, m me
 	s.refMoved(ctx, repo, token, move{"refs/heads/" + p.BaseRef, base, sha})
 	s.emit(s.pullEvent(repo, p, "closed", token))
 	return sha, nil
+}
+
+// within reports whether a commit is part of the history of another.
+func (s *Server) within(ctx context.Context, dir, commit, of string) bool {
+	_, err := git.RunEnv(ctx, dir, s.o.Env, "merge-base", "--is-ancestor", commit, of)
+	return err == nil
 }
 
 // joint is a commit that joins two others.

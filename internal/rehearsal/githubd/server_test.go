@@ -143,6 +143,25 @@ func TestMergingNeedsTheRequiredStatus(t *testing.T) {
 	}
 }
 
+// Where waybill/check judges, a pull request is merged only if it is built on the head
+// of its base, as the documented ruleset has it.
+func TestMergingNeedsTheHeadOfTheBase(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{"waybill/check": "1 of 1 required status checks are expected", "ci": ""} {
+		f := newFixture(t)
+		if err := f.SetRequired("acme/x", status); err != nil {
+			t.Fatal(err)
+		}
+		f.send(f.token, "POST", "pulls", `{"title":"t","head":"topic","base":"main"}`)
+		f.send(f.token, "POST", "statuses/"+f.topic, `{"context":"`+status+`","state":"success"}`)
+		f.git("update-ref", "refs/heads/main", f.git("commit-tree", "main^{tree}", "-p", "main", "-m", "next"))
+		_, err := f.MergePull(t.Context(), "acme/x", 1, "bob", "merge")
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", status, err)
+		}
+	}
+}
+
 func TestConflictIsNotMergeable(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
