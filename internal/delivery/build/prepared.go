@@ -170,7 +170,7 @@ func (p *prepared) add(name string, mode fs.FileMode, link string, content io.Re
 		return p.wrote(clean, err)
 	}
 	_, err = io.Copy(io.MultiWriter(file, sum), content)
-	err = errors.Join(err, file.Chmod(permissions), file.Close())
+	err = outcome.Join(err, file.Chmod(permissions), file.Close())
 	p.sums[clean] = hex.EncodeToString(sum.Sum(nil))
 	return p.wrote(clean, err)
 }
