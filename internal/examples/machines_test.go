@@ -186,14 +186,17 @@ func TestSnapshotsAreRestored(t *testing.T) {
 	t.Parallel()
 	files := platformTree(t, starter.Kubeadm)
 	dir := t.TempDir()
-	env := []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "BUCKETS=" + dir, "REMOTE=store:acme-prod-etcd", "ETCDUTL=etcdctl", "ETCDCTL_API=3"}
+	env := []string{
+		"PATH=" + dir + ":" + os.Getenv("PATH"), "BUCKETS=" + dir, "REMOTE=store:acme-prod-etcd", "ETCDUTL=etcdctl", "ETCDCTL_API=3",
+	}
 	for _, program := range []string{"etcd", "etcdctl", "age", "age-keygen"} {
 		if err := os.Symlink(tooltest.Find(t, program), filepath.Join(dir, program)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, data := range map[string][]byte{
-		"rclone": []byte(rclone), "snapshot.sh": files["cluster/etcd/snapshot.sh"], "restore-drill.sh": files["cluster/etcd/restore-drill.sh"],
+		"rclone": []byte(rclone), "snapshot.sh": files["cluster/etcd/snapshot.sh"],
+		"restore-drill.sh": files["cluster/etcd/restore-drill.sh"],
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o755); err != nil {
 			t.Fatal(err)

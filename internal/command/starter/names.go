@@ -172,7 +172,8 @@ func (n Names) free() error {
 	if err != nil {
 		return err
 	}
-	applications, namespaces := map[string]bool{"root": true, "apps": true, "platform": true}, map[string]bool{"default": true}
+	applications := map[string]bool{"root": true, "apps": true, "platform": true, "builds": true}
+	namespaces := map[string]bool{"default": true}
 	for name := range tree {
 		if inside, ok := strings.CutPrefix(name, "clusters/base/platform/"); ok {
 			applications[strings.TrimSuffix(path.Base(inside), ".yaml")] = true

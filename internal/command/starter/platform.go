@@ -72,24 +72,27 @@ func (n Names) onPlatform(tree map[string]string) error {
 	return layer(tree, Kubeadm)
 }
 
-// layer puts the files of a platform in the place of those of one name. Values of the
-// way in are the cluster's, by the controller that is there.
+// layer puts the files of a platform in the place of those of one name.
 func layer(tree map[string]string, platform string) error {
 	files, err := example("platform/" + platform)
+	nginx := strings.Contains(tree["platform/ingress/values.yaml"]+tree["platform/ingress-nginx/values.yaml"], "\ncontroller:")
 	for name, text := range files {
 		if controller, ok := strings.CutPrefix(name, "ingress/"); !ok {
 			tree[name] = text
-		} else if controller == "nginx.yaml" == strings.Contains(tree["platform/ingress/values.yaml"]+tree["platform/ingress-nginx/values.yaml"], "\ncontroller:") {
-			for _, env := range []string{"dev", "staging", "prod"} {
-				for _, values := range []string{"ingress", "ingress-nginx"} {
-					if at := "clusters/" + env + "/values/" + values + ".yaml"; tree[at] != "" || values == "ingress-nginx" {
-						tree[at] = text
-					}
-				}
-			}
+		} else if (controller == "nginx.yaml") == nginx {
+			valuesOfWayIn(tree, text)
 		}
 	}
 	return err
+}
+
+// valuesOfWayIn are each cluster's, whatever the component's name is.
+func valuesOfWayIn(tree map[string]string, text string) {
+	for name := range tree {
+		if at, err := path.Match("clusters/*/values/ingress*.yaml", name); err == nil && at {
+			tree[name] = text
+		}
+	}
 }
 
 func replace(tree map[string]string, places []instead) error {

@@ -38,6 +38,10 @@ func TestPlatformsFillNamesIn(t *testing.T) {
 // The namespaces of a platform are those that are taken.
 func TestNamesAreFreeOnAPlatform(t *testing.T) {
 	t.Parallel()
+	if err := (starter.Names{Owner: "acme", App: "builds"}).Check(starter.Config); err == nil ||
+		!strings.Contains(err.Error(), "--app builds: the platform has an Argo CD Application of this name") {
+		t.Errorf("an Application that a cluster may choose: %v", err)
+	}
 	for platform, want := range map[string]string{
 		starter.AWS: "--app karpenter: the platform has an Argo CD Application of this name", starter.Kubernetes: "",
 	} {
