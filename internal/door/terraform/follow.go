@@ -2,13 +2,13 @@ package terraform
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // followEvery is how often what terraform has written is looked at.
@@ -56,5 +56,5 @@ func runFollowed(ctx context.Context, c process.Command, dir string, w io.Writer
 	}()
 	err = c.Run(ctx)
 	close(ended)
-	return errors.Join(err, <-read)
+	return outcome.Join(err, <-read)
 }
