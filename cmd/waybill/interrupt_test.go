@@ -158,7 +158,8 @@ func TestKilledAtEachStartOfTerraform(t *testing.T) {
 				n++
 			}
 			f := w.plan()
-			if comments := w.github.Pulls("acme/infra")[0].Comments; n < 5 || len(comments) != 1 || !strings.Contains(comments[0], f.Short()) {
+			if comments := w.github.Pulls("acme/infra")[0].Comments; n < 5 || len(comments) != 1 ||
+				!strings.Contains(comments[0], f.Short()) {
 				t.Errorf("%d starts, %d comments: %q", n-1, len(comments), comments)
 			}
 		})
@@ -168,7 +169,8 @@ func TestKilledAtEachStartOfTerraform(t *testing.T) {
 			w.approve("bob", f)
 			for n := 1; ; n++ {
 				was := w.state()
-				killed := w.killedAt(when, n, "apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--lock-timeout", "1s")
+				killed := w.killedAt(when, n, "apply", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone,
+					"--lock-timeout", "1s")
 				if w.state() == "" && killed {
 					continue
 				}

@@ -141,7 +141,8 @@ func Settings(getenv func(string) string, top string) (string, error) {
 		}
 		for _, path := range paths {
 			path = plainText(path)
-			if mirror := resolve(path); filepath.IsAbs(path) && (mirror == top || strings.HasPrefix(mirror, top+string(filepath.Separator))) {
+			mirror := resolve(path)
+			if filepath.IsAbs(path) && (mirror == top || strings.HasPrefix(mirror, top+string(filepath.Separator))) {
 				return file + " takes providers from the repository: a change could choose what terraform starts", nil
 			}
 		}
