@@ -342,9 +342,10 @@ func TestPrepare(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		var out bytes.Buffer
-		err := process.Command{Path: "bash", Args: []string{"-eo", "pipefail", "-c", script + "\necho packed"}, Dir: dir, Stdout: &out, Env: []string{
-			"PATH=/usr/bin:/bin", "PREPARE=" + c.prepare, "PREPARED=" + c.prepared, "ARTIFACT=" + c.artifact, "RUNNER_TEMP=" + dir,
-		}}.Run(t.Context())
+		err := process.Command{Path: "bash", Args: []string{"-eo", "pipefail", "-c", script + "\necho packed"}, Dir: dir,
+			Stdout: &out, Env: []string{
+				"PATH=/usr/bin:/bin", "PREPARE=" + c.prepare, "PREPARED=" + c.prepared, "ARTIFACT=" + c.artifact, "RUNNER_TEMP=" + dir,
+			}}.Run(t.Context())
 		if (err == nil) != (c.says == "") || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%q, %q: %v: %s", c.prepare, c.prepared, err, out.String())
 		}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
@@ -12,7 +11,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
-	"github.com/waybill-dev/waybill/internal/delivery/compile"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -59,17 +57,6 @@ func makeRepositories(ctx context.Context, access connect.Access, in options.Bui
 		}
 	}
 	return nil
-}
-
-// addFiles writes what other jobs have made of the source, and records it.
-func addFiles(
-	ctx context.Context, client *registry.Client, in options.Build, place build.Place, source build.Source, o *build.Order,
-) (err error) {
-	if o.Record.Binaries, err = compile.Fetch(ctx, client, o.Repository, in.Binaries, place.Context); err != nil {
-		return err
-	}
-	o.Record.Prepared, err = build.AddPrepared(in.Prepared, cmp.Or(source.Root, place.Context))
-	return err
 }
 
 // checkDockerfile looks the Dockerfile over, and builds nothing.

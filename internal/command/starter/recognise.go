@@ -125,7 +125,8 @@ func (f *found) dockerfile(r reader, recipes []string) string {
 	}
 	head, _, _ := strings.Cut("\n"+r.text(chosen), "\nFROM ")
 	for _, arg := range unset.FindAllStringSubmatch(head, -1) {
-		if regexp.MustCompile(`(?m)^FROM .*(?:\$`+arg[1]+`\b|\$\{`+arg[1]+`\})`).MatchString(r.text(chosen)) && !ofPlatforms.MatchString(arg[1]) {
+		if regexp.MustCompile(`(?m)^FROM .*(?:\$`+arg[1]+`\b|\$\{`+arg[1]+`\})`).MatchString(r.text(chosen)) &&
+			!ofPlatforms.MatchString(arg[1]) {
 			f.say("The Dockerfile starts from an image that the build argument " + arg[1] + " names: set it in build_args.")
 		}
 	}

@@ -47,9 +47,11 @@ func TestRecognise(t *testing.T) {
 			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python " +
 				"-m pytest", "Recognised Python by requirements.txt."},
 		"pyproject": {map[string]string{"Dockerfile": "", "pyproject.toml": "", "tests/test_a.py": ""},
-			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover", "Recognised Python by pyproject.toml."},
+			"test: python3 -m venv .venv && .venv/bin/pip install --quiet . && .venv/bin/python -m unittest discover",
+			"Recognised Python by pyproject.toml."},
 		"maven": {map[string]string{"Dockerfile": "FROM jre\nCOPY target/*.jar /app.jar\n", "pom.xml": "", "mvnw": ""},
-			"test: sh ./mvnw --batch-mode verify", "The Dockerfile copies target/*.jar, which is not in the repository: build it in a stage"},
+			"test: sh ./mvnw --batch-mode verify",
+			"The Dockerfile copies target/*.jar, which is not in the repository: build it in a stage"},
 		"gradle": {map[string]string{"Dockerfile": "FROM jdk\nCOPY . .\n", "build.gradle.kts": ""},
 			"test: gradle --no-daemon check", "Recognised Java by build.gradle.kts."},
 		"rust": {map[string]string{"Dockerfile": "", "Cargo.toml": "", "Cargo.lock": ""},
@@ -92,14 +94,20 @@ func TestRecognise(t *testing.T) {
 			"api/Dockerfile": "FROM node\nCOPY api/src shared /src/\n", "api/package.json": "{}", "api/src/a": "", "shared/b": "",
 		}, "file: api/Dockerfile", ""},
 		"several": {map[string]string{
-			"Dockerfile.dev": "FROM a\n", "Dockerfile": "", "node_modules/x/Dockerfile": "", "ci/test.Dockerfile": "# x\n\n  from a\n", "index.html": "",
+			"Dockerfile.dev": "FROM a\n", "Dockerfile": "", "node_modules/x/Dockerfile": "",
+			"ci/test.Dockerfile": "# x\n\n  from a\n", "index.html": "",
 		},
 			"", "There are more Dockerfiles: Dockerfile.dev, ci/test.Dockerfile."},
 		"sources called dockerfile": {map[string]string{
-			"Dockerfile": "FROM a\n", "lib/dockerfile.ex": "defmodule D do\n@t \"\"\"\nFROM a\n", "mix.exs": "", "lib/dockerfile_test.exs": "",
+			"Dockerfile": "FROM a\n", "lib/dockerfile.ex": "defmodule D do\n@t \"\"\"\nFROM a\n", "mix.exs": "",
+			"lib/dockerfile_test.exs": "",
 		}, "", "Recognised the Dockerfile Dockerfile. Recognised Elixir by mix.exs. GitHub's hosted runners do not have it"},
-		"a base by argument": {map[string]string{"Dockerfile": "ARG BASE\nARG TAG=1\nARG OTHER\nARG TARGETARCH\nARG X\nFROM ${BASE}:$TAG$TARGETARCH${X:-1}\nARG LATER\n"}, "",
-			"Dockerfile Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. No tests"},
+		"a base by argument": {map[string]string{
+			"Dockerfile": "ARG BASE\nARG TAG=1\nARG OTHER\nARG TARGETARCH\nARG X\nFROM ${BASE}:$TAG$TARGETARCH${X:-1}\nARG LATER\n",
+		},
+			"",
+			"Dockerfile Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. " +
+				"No tests"},
 		"an editor's alone": {map[string]string{".devcontainer/Dockerfile": "FROM a\n", ".gitpod/Dockerfile": "FROM a\n"}, "",
 			"No Dockerfile was found"},
 		"of packages, and the flavours of one image": {map[string]string{
@@ -113,11 +121,15 @@ func TestRecognise(t *testing.T) {
 			"test: bundle install && bundle exec rspec", "Recognised Ruby"},
 		"django": {map[string]string{"Dockerfile": "", "manage.py": "", "requirements.txt": "", "package.json": node},
 			"test: python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt && .venv/bin/python manage.py test", ""},
-		"dotnet with tests in node": {map[string]string{"Dockerfile": "", "All.slnx": "", "package.json": node}, "test: dotnet test All.slnx", ""},
+		"dotnet with tests in node": {
+			map[string]string{"Dockerfile": "", "All.slnx": "", "package.json": node}, "test: dotnet test All.slnx", "",
+		},
 		"a workspace": {map[string]string{
 			"apps/web/Dockerfile": "FROM node\n", "apps/web/package.json": node, "pnpm-lock.yaml": "", "package.json": "{}",
-		}, "context: apps/web\nlint: cd apps/web && corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: cd apps/web " +
-			"&& corepack enable && pnpm install --frozen-lockfile && pnpm test", ""},
+		},
+			"context: apps/web\nlint: cd apps/web && corepack enable && pnpm install --frozen-lockfile && pnpm run lint\ntest: cd " +
+				"apps/web " +
+				"&& corepack enable && pnpm install --frozen-lockfile && pnpm test", ""},
 		"hostile": {map[string]string{"${{ x }}/Dockerfile": "", "a b/Dockerfile": ""}, "", "No Dockerfile was found"},
 		"nothing": {nil, "", "No Dockerfile was found"},
 	} {

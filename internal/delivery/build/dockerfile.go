@@ -167,7 +167,8 @@ func (d *Dockerfile) Check(r Request) error {
 		}
 		for _, s := range d.stages {
 			base, _, err := shell.NewLex(d.escape).ProcessWord(s.BaseName, shell.EnvsFromSlice(env))
-			if name := variable.FindStringSubmatch(s.BaseName); err == nil && base == "" && name != nil && !strings.HasPrefix(name[1], "BUILD") {
+			if name := variable.FindStringSubmatch(s.BaseName); err == nil && base == "" && name != nil &&
+				!strings.HasPrefix(name[1], "BUILD") {
 				return fmt.Errorf("%s:%d: FROM %s names no image, because the build argument %s has no value: give --build-arg %s=VALUE, "+
 					"or a default in ARG %s before the first FROM", d.Path, LineOf(s.Location), s.BaseName, name[1], name[1], name[1])
 			}

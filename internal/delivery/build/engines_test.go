@@ -950,8 +950,11 @@ func testMissingPlatform(t *testing.T, l *lab) {
 	base, _ := l.push(t, "twoplatforms", v1.Config{}, baseFiles)
 	dir := tree(t, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY a /a\n", "a": "a"})
 	for name, engine := range map[string]build.Engine{"buildkit": l.buildkit, "assemble": l.assemble} {
-		_, err := tryBuild(t.Context(), engine, build.Request{Context: dir, Platforms: []build.Platform{{OS: "linux", Architecture: "s390x"}}})
-		if err == nil || !strings.Contains(err.Error(), "is not there for") || !strings.Contains(err.Error(), "leave the platform out of --platform") {
+		_, err := tryBuild(t.Context(), engine, build.Request{
+			Context: dir, Platforms: []build.Platform{{OS: "linux", Architecture: "s390x"}},
+		})
+		if err == nil || !strings.Contains(err.Error(), "is not there for") ||
+			!strings.Contains(err.Error(), "leave the platform out of --platform") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

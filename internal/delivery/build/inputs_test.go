@@ -31,8 +31,9 @@ func TestParseAnnotation(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level", "index[linux/arm64]:k=v": "an index is of all platforms",
-		"index[plan9/arm]:k=v": "plan9", "manifest:=v": "is not",
+		"k": "is not [LEVEL:]NAME=VALUE", "=v": "is not [LEVEL:]NAME=VALUE", "config:k=v": "unknown level",
+		"index[linux/arm64]:k=v": "an index is of all platforms",
+		"index[plan9/arm]:k=v":   "plan9", "manifest:=v": "is not",
 	} {
 		if _, err := ParseAnnotation(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", text, err, says)
@@ -123,12 +124,14 @@ func TestParseSecret(t *testing.T) {
 		"src=a":            "has no id",
 		"id=x,src=a,env=B": "src and env are both given", "id=x,type=dir": `unknown type "dir"`,
 		"id=x,mode=1": `"mode" is no key of id, src, env and type`, "id": "has no =, or nothing behind it",
-		"Token=hunter2": `"Token" is no key`, "hunter2": "has no =", `id="hunter2"`: "it is not id=ID", "id=x,type=hunter,hunter2": "unknown type",
-		"id=x,env=": "nothing behind it", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src",
+		"Token=hunter2": `"Token" is no key`, "hunter2": "has no =", `id="hunter2"`: "it is not id=ID",
+		"id=x,type=hunter,hunter2": "unknown type",
+		"id=x,env=":                "nothing behind it", "id=x": "variable x is empty", "id=x,type=file,env=OTHER": "type=file needs src",
 		"id=x,src=" + big: "at most 512000 bytes",
 		"id=x,src=" + dir: "is no file", "id=x,src=" + file + "none": "no such file",
 	} {
-		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
+		if _, err := ParseSecret(text, env); err == nil || !strings.Contains(err.Error(), says) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want %q", text, err, says)
 		}
 	}

@@ -99,18 +99,20 @@ func TestPreparedFilesAreRefused(t *testing.T) {
 		headers []tar.Header
 		says    string
 	}{
-		"a file of the commit":    {[]tar.Header{{Name: "main.go"}}, "the repository holds main.go already"},
-		"a link for a file":       {[]tar.Header{{Name: "main.go", Typeflag: tar.TypeSymlink, Linkname: "x"}}, "holds main.go already"},
-		"the same file twice":     {[]tar.Header{{Name: "x"}, {Name: "./x"}}, "the repository holds x already"},
-		"out by dots":             {[]tar.Header{{Name: "a/../../x"}}, "a/../../x is outside of the repository"},
-		"an absolute path":        {[]tar.Header{{Name: "/etc/passwd"}}, "/etc/passwd is outside of the repository"},
-		"git's configuration":     {[]tar.Header{{Name: ".git/config.worktree"}}, ".git/config.worktree is inside .git"},
-		"a submodule's":           {[]tar.Header{{Name: "sub/.GIT"}}, "sub/.GIT is inside .git"},
-		"through a link it makes": {[]tar.Header{{Name: "l", Typeflag: tar.TypeSymlink, Linkname: ".git"}, {Name: "l/x"}}, "goes through the link l"},
-		"through a link":          {[]tar.Header{{Name: "linked/deep/x"}}, "linked/deep/x goes through the link linked"},
-		"a pipe":                  {[]tar.Header{socket}, "pipe is no file, directory or link"},
-		"a hard link of a file":   {[]tar.Header{{Name: "x", Typeflag: tar.TypeLink, Linkname: "main.go"}}, "which does not come before it"},
-		"nothing":                 {nil, "holds no file"},
+		"a file of the commit": {[]tar.Header{{Name: "main.go"}}, "the repository holds main.go already"},
+		"a link for a file":    {[]tar.Header{{Name: "main.go", Typeflag: tar.TypeSymlink, Linkname: "x"}}, "holds main.go already"},
+		"the same file twice":  {[]tar.Header{{Name: "x"}, {Name: "./x"}}, "the repository holds x already"},
+		"out by dots":          {[]tar.Header{{Name: "a/../../x"}}, "a/../../x is outside of the repository"},
+		"an absolute path":     {[]tar.Header{{Name: "/etc/passwd"}}, "/etc/passwd is outside of the repository"},
+		"git's configuration":  {[]tar.Header{{Name: ".git/config.worktree"}}, ".git/config.worktree is inside .git"},
+		"a submodule's":        {[]tar.Header{{Name: "sub/.GIT"}}, "sub/.GIT is inside .git"},
+		"through a link it makes": {
+			[]tar.Header{{Name: "l", Typeflag: tar.TypeSymlink, Linkname: ".git"}, {Name: "l/x"}}, "goes through the link l",
+		},
+		"through a link":        {[]tar.Header{{Name: "linked/deep/x"}}, "linked/deep/x goes through the link linked"},
+		"a pipe":                {[]tar.Header{socket}, "pipe is no file, directory or link"},
+		"a hard link of a file": {[]tar.Header{{Name: "x", Typeflag: tar.TypeLink, Linkname: "main.go"}}, "which does not come before it"},
+		"nothing":               {nil, "holds no file"},
 	} {
 		root := t.TempDir()
 		for _, dir := range []string{".git", "sub"} {

@@ -26,7 +26,8 @@ func severalImages(ctx context.Context, t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "shop")
 	for name, text := range map[string]string{
-		"api/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", "api/index.html": "", "web/Dockerfile": "FROM scratch\nCOPY made/tool index.html /\n",
+		"api/Dockerfile": "FROM scratch\nCOPY Dockerfile /\n", "api/index.html": "",
+		"web/Dockerfile": "FROM scratch\nCOPY made/tool index.html /\n",
 		"web/index.html": "<p>", "README.md": "# Shop\n",
 	} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
