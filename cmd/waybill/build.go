@@ -41,7 +41,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		return build.Result{}, err
 	}
 	source := readSource(ctx, call, place) // before anything is written there
-	if err := (files{client, place, source}).add(ctx, in, &order); err != nil {
+	if err := (madeBefore{client, place, source}).add(ctx, in, &order); err != nil {
 		return build.Result{}, err
 	}
 	if err := order.Describe(ctx, source, call.Env(contract.EnvSourceDate)); err != nil {

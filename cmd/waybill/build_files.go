@@ -10,15 +10,15 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 )
 
-// files are what other jobs have made of the source, and where it belongs.
-type files struct {
+// madeBefore is what other jobs have made of the source, and where it belongs.
+type madeBefore struct {
 	client *registry.Client
 	place  build.Place
 	source build.Source
 }
 
 // add writes them, and records it.
-func (f files) add(ctx context.Context, in options.Build, o *build.Order) (err error) {
+func (f madeBefore) add(ctx context.Context, in options.Build, o *build.Order) (err error) {
 	if o.Record.Binaries, err = compile.Fetch(ctx, f.client, o.Repository, in.Binaries, f.place.Context); err != nil {
 		return err
 	}
