@@ -41,7 +41,7 @@ var elsewhere = []instead{
 	{"clusters/README.md", `, node pools`, ""},
 	{"clusters/README.md", `## Try it without AWS`, "## Try it on your machine"},
 	{"platform/README.md", `(issuers by DNS-01|names) in Route 53`, "$1 at a name server of your own"},
-	{"platform/README.md", ` and Karpenter\. The others`, ". The others"},
+	{"platform/README.md", `, such as Karpenter's\. The others`, ". The others"},
 	{"docs/runbooks/README.md", `an IAM role of its own`, "a group of its own"},
 	{"docs/runbooks/README.md", `Taking it is seen: an alarm tells the team, and the`, "The"},
 	{"docs/runbooks/api-outage.md", `\| no connection, from anywhere \|.*\n`, noConnection},
