@@ -118,9 +118,9 @@ func TestReadmePromisesNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	intro, _, found := strings.Cut(string(data), "\n## Try it\n")
+	intro, _, found := strings.Cut(string(data), "\n## Put it to work\n")
 	if !found {
-		t.Fatal("README.md has no heading Try it")
+		t.Fatal("README.md has no heading Put it to work")
 	}
 	var texts []string
 	for _, c := range claims(t) {

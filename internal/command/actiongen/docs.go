@@ -11,16 +11,14 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(s)
 }
 
-// commandTable is the README's: a line a command, with the permissions of a
-// job that runs it.
-func commandTable() []byte {
+// commandTable has a line a command, with the permissions of a job that runs it.
+func commandTable() string {
 	var out strings.Builder
 	out.WriteString("\n| Command and action | What it does | Permissions of its job |\n|---|---|---|\n")
 	for _, c := range contract.Commands() {
-		fmt.Fprintf(&out, "| [`%s`](docs/commands.md#%s) | %s | %s |\n", c.Name, c.Name, cell(c.Short), cell(permissions(c, ", ")))
+		fmt.Fprintf(&out, "| [`%s`](#%s) | %s | %s |\n", c.Name, c.Name, cell(c.Short), cell(permissions(c, ", ")))
 	}
-	out.WriteString("\n")
-	return []byte(out.String())
+	return out.String()
 }
 
 func permissions(c contract.Command, separator string) string {
@@ -42,7 +40,7 @@ func commandReference() []byte {
 		"On the command line an input is a flag with dashes instead of underscores, and a list is the flag several times, " +
 		"or values separated by commas where the list says so. With `--format json` the result is a document, [described here](json.md). " +
 		"Inputs marked *secret* have no flag: they come by environment. " +
-		"Exit codes: 0 done, 1 broken, 2 wrong usage, 3 refused by policy, 4 pending.\n")
+		"Exit codes: 0 done, 1 broken, 2 wrong usage, 3 refused by policy, 4 pending.\n" + commandTable())
 	for _, c := range contract.Commands() {
 		fmt.Fprintf(&out, "\n## %s\n\n%s. %s\n\n```\n%s\n```\n", c.Name, c.Short, c.ActionText(c.Long), c.Example)
 		out.WriteString("\n| Input | Default | What it is |\n|---|---|---|\n")

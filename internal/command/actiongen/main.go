@@ -1,6 +1,6 @@
 // Command actiongen writes what follows from internal/command/contract: the composite
 // actions, the root action, the options of each command as Go structs, and the
-// tables of README and docs.
+// tables of docs.
 //
 //	go run ./internal/command/actiongen          writes
 //	go run ./internal/command/actiongen -check   fails where a file is not what it would write
@@ -27,7 +27,7 @@ func main() {
 }
 
 func run(root string, check bool) error {
-	files, err := generate(root)
+	files, err := generate()
 	if err != nil {
 		return err
 	}
@@ -61,39 +61,17 @@ type file struct {
 	data []byte
 }
 
-func generate(root string) ([]file, error) {
+func generate() ([]file, error) {
 	files := []file{{"action.yml", setupAction()}}
 	for _, c := range contract.Commands() {
 		if !c.CommandOnly {
 			files = append(files, file{"actions/" + c.Name + "/action.yml", commandAction(c)})
 		}
 	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		return nil, err
-	}
-	readme, err = between(readme, "commands", commandTable())
-	if err != nil {
-		return nil, fmt.Errorf("README.md: %w", err)
-	}
 	options, err := optionsFile()
 	if err != nil {
 		return nil, fmt.Errorf("format the options: %w", err)
 	}
 	return append(files,
-		file{"README.md", readme}, file{"docs/commands.md", commandReference()}, file{"internal/command/options/options.go", options}), nil
-}
-
-// between replaces what stands between <!-- name --> and <!-- /name -->.
-func between(text []byte, name string, content []byte) ([]byte, error) {
-	begin, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- /"+name+" -->")
-	before, rest, ok := bytes.Cut(text, begin)
-	if !ok {
-		return nil, fmt.Errorf("no line %q", begin)
-	}
-	_, after, ok := bytes.Cut(rest, end)
-	if !ok {
-		return nil, fmt.Errorf("no line %q", end)
-	}
-	return bytes.Join([][]byte{before, begin, content, end, after}, nil), nil
+		file{"docs/commands.md", commandReference()}, file{"internal/command/options/options.go", options}), nil
 }
