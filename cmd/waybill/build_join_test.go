@@ -135,6 +135,7 @@ func TestJoinRefuses(t *testing.T) {
 		"another context":    {change(func(r *evidence.BuildRecord) { r.Context = "x" }), "different contexts"},
 		"another target":     {change(func(r *evidence.BuildRecord) { r.Target = "x" }), "different targets"},
 		"other binaries":     {change(func(r *evidence.BuildRecord) { r.Binaries = "x" }), "different binaries"},
+		"other files":        {change(func(r *evidence.BuildRecord) { r.Prepared = "x" }), "different prepared files"},
 		"other arguments":    {argued, "different build arguments"},
 		"other annotations":  {noted, "different annotations of the index"},
 		"a changed tree":     {dirty, "different states of the working tree"},

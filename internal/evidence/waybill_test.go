@@ -170,3 +170,23 @@ func TestProvenanceOfAnotherBuilder(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The provenance names what other jobs have made of the source, by digest and run.
+func TestProvenanceNamesPreparedFiles(t *testing.T) {
+	t.Parallel()
+	const run, digest = "https://github.com/acme/demo-api/actions/runs/7/attempts/1", "sha256:4242"
+	predicate, err := ProvenancePredicate(BuildRecord{Prepared: digest}, Builder{InvocationID: run})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p provenance
+	if err := json.Unmarshal(predicate, &p); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range p.BuildDefinition.ResolvedDependencies {
+		if d.Name == "prepared" && d.URI == run && d.Digest["sha256"] == strings.TrimPrefix(digest, "sha256:") {
+			return
+		}
+	}
+	t.Errorf("dependencies %+v, want the prepared files", p.BuildDefinition.ResolvedDependencies)
+}
