@@ -60,7 +60,7 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 		case !a.Summaries[i].Changes():
 			result.State = Unchanged
 		default:
-			if failed = outcome.Join(a.stillAsPlanned(ctx, root), a.afterOthers(ctx, root, results)); failed == nil {
+			if failed = outcome.Join(a.stillAsPlanned(ctx, root, results), a.afterOthers(ctx, root, results)); failed == nil {
 				failed = a.apply(ctx, root, a.Summaries[i], &result)
 			}
 		}
@@ -130,10 +130,17 @@ func (a *Applier) everyWorkspace(ctx context.Context, i int) error {
 
 // stillAsPlanned refuses a root whose files have changed since they were compared: the
 // roots before it can have written them, by what others approved, and terraform opens
-// some only when it applies.
-func (a *Applier) stillAsPlanned(ctx context.Context, r root) error {
+// some only when it applies. Their own states they write of course: a root that comes
+// after them is planned again for that.
+func (a *Applier) stillAsPlanned(ctx context.Context, r root, done []RootResult) error {
+	var applied []string
+	for _, d := range done {
+		if d.State == Applied {
+			applied = append(applied, d.Dir)
+		}
+	}
 	now, err := roots.ReadSources(ctx, a.r.Top, r.record.Dir, r.record.VarFiles)
-	if err != nil || now.Digest == r.record.Configuration {
+	if err != nil || now.Beside(applied) == r.sources.Beside(applied) {
 		return err
 	}
 	r.sources = now

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -192,15 +193,12 @@ func (d *digester) whole(ctx context.Context) error {
 }
 
 // sum is the digest of them all.
-func (d *digester) sum() string {
-	names := make([]string, 0, len(d.files))
-	for name := range d.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+func sum(files map[string]string, without func(name string) bool) string {
 	h := sha256.New()
-	for _, name := range names {
-		fmt.Fprintf(h, "%d:%s %d:%s\n", len(name), name, len(d.files[name]), d.files[name])
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if without == nil || !without(name) {
+			fmt.Fprintf(h, "%d:%s %d:%s\n", len(name), name, len(files[name]), files[name])
+		}
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

@@ -34,6 +34,18 @@ type Sources struct {
 	Sensitive []string // those of them that are marked so
 	Digest    string   // of all their files
 	LockFile  string   // digest; empty where there is none
+
+	files map[string]string // digests, by name
+}
+
+// Beside is the digest of all files but the states that roots in dirs keep in their own
+// directories: an apply of those writes them.
+func (s *Sources) Beside(dirs []string) string {
+	return sum(s.files, func(name string) bool {
+		return slices.ContainsFunc(dirs, func(dir string) bool {
+			return name == slashJoin(dir, "terraform.tfstate") || strings.HasPrefix(name, slashJoin(dir, "terraform.tfstate.d")+"/")
+		})
+	})
 }
 
 // ReadSources finds what the plan of a root depends on: its directory, the
@@ -93,7 +105,7 @@ func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
 		dir = real
 	}
 	s.LockFile = d.files[slashJoin(dir, LockFile)]
-	s.Digest = d.sum()
+	s.Digest, s.files = sum(d.files, nil), d.files
 	for at := dir; ; at = path.Dir(at) {
 		for _, name := range []string{".terraform-version", ".opentofu-version"} {
 			s.Choosers = append(s.Choosers, slashJoin(at, name))
