@@ -751,7 +751,12 @@ func testExtras(t *testing.T, l *lab) {
 		!strings.Contains(err.Error(), "no SSH agent runs here") {
 		t.Errorf("no agent: %v", err)
 	}
-	if _, err := build.Choose(build.Assemble, r, nil); outcome.Code(err) != outcome.Usage {
+	file, err := build.ReadDockerfile(r.Context, r.Dockerfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := build.Choose(build.Assemble, r, file); outcome.Code(err) != outcome.Usage ||
+		!strings.Contains(err.Error(), "--build-context needs BuildKit") {
 		t.Errorf("assemble: %v", err)
 	}
 }
