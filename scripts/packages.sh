@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the integration tests use, where a command
 # of theirs is missing: docker-registry (a real registry), runc and
-# qemu-user-static (BuildKit with arm64), shellcheck; and what the machines of
-# init's platform kubeadm run: HAProxy, keepalived, etcd, age.
+# qemu-user-static (BuildKit with arm64), shellcheck; Node and Python,
+# for the examples in these languages; and what the machines of init's platform kubeadm run: HAProxy, keepalived, etcd, age.
 set -euo pipefail
 
 missing=()
@@ -19,6 +19,9 @@ need keepalived keepalived
 need etcd etcd-server
 need etcdctl etcd-client
 need age age
+need node nodejs
+need npm npm
+need python3 python3
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if ! command -v apt-get > /dev/null; then
