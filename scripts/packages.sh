@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the integration tests use, where a command
 # of theirs is missing: docker-registry (a real registry), runc and
-# qemu-user-static (BuildKit with arm64), shellcheck; Node and Python,
-# for the examples in these languages; and what the machines of init's platform kubeadm run: HAProxy, keepalived, etcd, age.
+# qemu-user-static (BuildKit with arm64), shellcheck; Node and Python, for the
+# examples in these languages; and what the machines of init's platform kubeadm
+# run: HAProxy, keepalived, etcd, age.
 set -euo pipefail
 
 missing=()
