@@ -24,25 +24,16 @@ func TestSecrets(t *testing.T) {
 	w := newWorld(t)
 	line := "region = eu\naws_access_key_id = " + leaked + "\n"
 	in := platform{"linux/amd64", []map[string]string{{"app/settings.ini": line}, {"app/.wh.settings.ini": ""}, {"app/run": "true\n"}}}
-	parsed, err := v1.ParsePlatform(in.name)
+	made, parsed := configured(t, in, func(config *v1.ConfigFile) {
+		config.Config.Env = []string{"KEY=" + leaked}
+		for i := range config.History { // words by which a scanner takes all before them for a base image
+			config.History[i].CreatedBy = "COPY"
+		}
+		run := v1.History{CreatedBy: "CMD [\"/app/run\"]", EmptyLayer: true}
+		config.History = append(config.History, run, v1.History{CreatedBy: "COPY"})
+	})
+	made, err := mutate.AppendLayers(made, layer(t, map[string]string{"app/more": "a file"}))
 	if err != nil {
-		t.Fatal(err)
-	}
-	made := image(t, in, parsed)
-	config, err := made.ConfigFile()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = config.DeepCopy()
-	config.Config.Env = []string{"KEY=" + leaked}
-	for i := range config.History { // words by which a scanner takes all before them for a base image
-		config.History[i].CreatedBy = "COPY"
-	}
-	config.History = append(config.History, v1.History{CreatedBy: "CMD [\"/app/run\"]", EmptyLayer: true}, v1.History{CreatedBy: "COPY"})
-	if made, err = mutate.ConfigFile(made, config); err != nil {
-		t.Fatal(err)
-	}
-	if made, err = mutate.AppendLayers(made, layer(t, map[string]string{"app/more": "a file"})); err != nil {
 		t.Fatal(err)
 	}
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: parsed}})
@@ -75,6 +66,26 @@ func TestSecrets(t *testing.T) {
 			}
 		})
 	}
+}
+
+// configured is the image of one platform, with another configuration.
+func configured(t *testing.T, in platform, change func(*v1.ConfigFile)) (v1.Image, *v1.Platform) {
+	t.Helper()
+	parsed, err := v1.ParsePlatform(in.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := image(t, in, parsed)
+	config, err := made.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	change(config)
+	if made, err = mutate.ConfigFile(made, config); err != nil {
+		t.Fatal(err)
+	}
+	return made, parsed
 }
 
 // Packages say under which licences they are: of a language, and of a distribution.
@@ -130,24 +141,10 @@ func TestMisconfigurations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			in := platform{"linux/amd64", []map[string]string{{"app/run": name}}}
-			parsed, err := v1.ParsePlatform(in.name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			made := image(t, in, parsed)
-			config, err := made.ConfigFile()
-			if err != nil {
-				t.Fatal(err)
-			}
-			config = config.DeepCopy()
-			config.Config = c.config
-			for i := range c.steps {
-				config.History[i] = c.steps[i]
-			}
-			if made, err = mutate.ConfigFile(made, config); err != nil {
-				t.Fatal(err)
-			}
+			made, parsed := configured(t, platform{"linux/amd64", []map[string]string{{"app/run": name}}}, func(config *v1.ConfigFile) {
+				config.Config = c.config
+				copy(config.History, c.steps)
+			})
 			index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: made, Descriptor: v1.Descriptor{Platform: parsed}})
 			ref, err := w.client.PushIndex(t.Context(), w.repository(t, "acme/app"), index)
 			if err != nil {

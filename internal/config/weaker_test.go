@@ -75,7 +75,8 @@ func TestWeaker(t *testing.T) {
 			[]string{"policy.signers adds https://gitlab.com https://gitlab.com/acme/*//.gitlab-ci.yml@main (any source)"},
 		},
 		"secrets refuse": {
-			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: refuse, endOfLife: refuse}"}, nil,
+			[]string{"scan: {severity: high, maxAge: 168h}", "scan: {severity: high, maxAge: 168h, secrets: refuse, endOfLife: refuse}"},
+			nil,
 		},
 		"signatures for pull requests": {
 			[]string{`source: "acme/*"}`, `source: "acme/*", refs: ["refs/pull/*/merge"], events: [pull_request]}`},
@@ -356,7 +357,10 @@ func TestWeakerThanAFileThatAsksForMore(t *testing.T) {
 		{", licenses: [AGPL-*, SSPL-*]", ""}:       {"policy.scan.licenses drops AGPL-*", "policy.scan.licenses drops SSPL-*"},
 		{"AGPL-*, SSPL-*", "AGPL-*"}:               {"policy.scan.licenses drops SSPL-*"},
 		{"AGPL-*, SSPL-*", "AGPL-*, SSPL-*, GPL*"}: nil,
-		{"    - {issuer: https://a.example, workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main, source: acme/api}\n", ""}: {
+		{
+			"    - {issuer: https://a.example, workflow: acme/config/.github/workflows/deliver.yml@refs/heads/main, source: acme/api}\n",
+			"",
+		}: {
 			"policy.signers drops https://github.com/acme/config/.github/workflows/deliver.yml@refs/heads/main, which had to sign",
 		},
 	} {

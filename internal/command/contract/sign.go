@@ -2,7 +2,8 @@ package contract
 
 var inputTrustedRoot = Input{Name: "trusted_root", Type: String, Group: Sigstore, Placeholder: "FILE",
 	Doc: "Sigstore trusted root to verify against: a JSON file, or the JSON itself. Empty means the public Sigstore instance's, " +
-		"fetched by TUF. Several may stand in one file, as `gh attestation trusted-root` writes them: a signature has to verify by one of " +
+		"fetched by TUF. Several may stand in one file, as `gh attestation trusted-root` writes them: a signature has to verify by " +
+		"one of " +
 		"them alone."}
 
 var inputSigningConfig = Input{Name: "signing_config", Type: String, Group: Sigstore, Placeholder: "FILE",
@@ -32,10 +33,13 @@ var sign = Command{
 		"ghcr.io/acme/backend@sha256:…",
 	Inputs: []Input{
 		inputSubject,
-		{Name: "file", Type: List, Placeholder: "FILE", Doc: "Files to sign in place of an image: one SLSA v1 provenance about all of them, " +
-			"which `waybill verify`, `cosign verify-blob-attestation` and `gh attestation verify` read. Inputs about images are not for this."},
-		{Name: "bundle", Type: String, Placeholder: "FILE", Doc: "With {file}: file to write the Sigstore bundle to. Empty writes it beside " +
-			"each file, as FILE.sigstore.json."},
+		{Name: "file", Type: List, Placeholder: "FILE",
+			Doc: "Files to sign in place of an image: one SLSA v1 provenance about all of them, " +
+				"which `waybill verify`, `cosign verify-blob-attestation` and `gh attestation verify` read. Inputs about images are " +
+				"not for this."},
+		{Name: "bundle", Type: String, Placeholder: "FILE",
+			Doc: "With {file}: file to write the Sigstore bundle to. Empty writes it beside " +
+				"each file, as FILE.sigstore.json."},
 		inputCopies,
 		{Name: "sbom", Type: List, Placeholder: "FILE", Doc: "CycloneDX or SPDX JSON documents to attest."},
 		{Name: "scan_report", Type: String, Placeholder: "FILE", Doc: "Report of {scan.report} to attest."},
@@ -92,10 +96,12 @@ var verify = Command{
 			"{signer} or {key} says who must have signed them; the policy is not read."},
 		{Name: "bundle", Type: String, Placeholder: "FILE", Doc: "With {file}: the Sigstore bundle. " +
 			"Empty reads FILE.sigstore.json beside each file."},
-		{Name: "signer", Type: String, Placeholder: "IDENTITY", Doc: "With {file}: who must have signed, as the certificate names it, such as " +
-			"https://github.com/acme/tool/.github/workflows/release.yml@refs/tags/v1.0.0. `*` stands for any run of characters but /."},
-		{Name: "source", Type: String, Placeholder: "OWNER/NAME", Doc: "With {file}: repository that the signing workflow ran for. Empty is the " +
-			"repository of {signer}: name another where a reusable workflow signs."},
+		{Name: "signer", Type: String, Placeholder: "IDENTITY",
+			Doc: "With {file}: who must have signed, as the certificate names it, such as " +
+				"https://github.com/acme/tool/.github/workflows/release.yml@refs/tags/v1.0.0. `*` stands for any run of characters but /."},
+		{Name: "source", Type: String, Placeholder: "OWNER/NAME",
+			Doc: "With {file}: repository that the signing workflow ran for. Empty is the " +
+				"repository of {signer}: name another where a reusable workflow signs."},
 		{Name: "issuer", Type: String, Placeholder: "URL", Default: "https://token.actions.githubusercontent.com",
 			Doc: "With {file}: OIDC issuer of {signer}."},
 		{Name: "policy", Type: String, Default: "waybill.yaml", Placeholder: "FILE", Doc: "waybill.yaml whose policy judges."},

@@ -70,7 +70,10 @@ var elsewhere = []instead{
 	},
 	{"docs/runbooks/full-rebuild.md", `(?s)## 2\. The cluster\n.*?\n## 3\.`, "## 2. The cluster\n\nMake it again as it was made.\n\n## 3."},
 	{"docs/runbooks/full-rebuild.md", `aws-load-balancer-controller cert-manager`, "cert-manager"},
-	{"docs/runbooks/full-rebuild.md", `kyverno karpenter secret-store certificates signatures nodes`, "kyverno secret-store certificates signatures"},
+	{
+		"docs/runbooks/full-rebuild.md", `kyverno karpenter secret-store certificates signatures nodes`,
+		"kyverno secret-store certificates signatures",
+	},
 	{"docs/runbooks/full-rebuild.md", `RDS point-in-time recovery, .*`, "by its own backups."},
 	{
 		"docs/runbooks/full-rebuild.md", "`\\.github/workflows/restore-drill\\.yml` restores",
@@ -117,11 +120,26 @@ var onMachines = []instead{
 		"docs/bootstrap.md", `(?s)Argo CD fills a cluster from this repository\.`,
 		"[Three machines become a cluster](../cluster/README.md); Argo CD fills it from this repository.",
 	},
-	{"docs/bootstrap.md", "(?m)^\\| (?:storage class|class of volume snapshots|network plugin|load balancer|two nodes|metrics-server) .*\\n", ""},
+	{
+		"docs/bootstrap.md",
+		"(?m)^\\| (?:storage class|class of volume snapshots|network plugin|load balancer|two nodes|metrics-server) .*\\n", "",
+	},
 	{"docs/bootstrap.md", "`-tempo`, `-backup`", "`-tempo`, `-backup`, `-longhorn`, `-etcd`"},
-	{"docs/bootstrap.md", "(?m)^\\| `acme-ENV/dns` .*\\n", "${0}| `acme-ENV/longhorn` | `key`: of the encrypted volumes, at least 32 random characters |\n"},
-	{"docs/runbooks/full-rebuild.md", `Make it again as it was made\.`, "[Three machines](../../cluster/README.md), with the certificates and the key of encryption that were kept."},
-	{"docs/runbooks/node-replacement.md", `Then end the machine, and let another one join:`, "A control plane: [etcd-member](etcd-member.md). A worker: end the machine, and let another one join:"},
+	{
+		"docs/bootstrap.md", "(?m)^\\| `acme-ENV/dns` .*\\n",
+		"${0}| `acme-ENV/longhorn` | `key`: of the encrypted volumes, " +
+			"at least 32 random characters |\n",
+	},
+	{
+		"docs/runbooks/full-rebuild.md", `Make it again as it was made\.`,
+		"[Three machines](../../cluster/README.md), with the certificates and the key of encryption that " +
+			"were kept.",
+	},
+	{
+		"docs/runbooks/node-replacement.md", `Then end the machine, and let another one join:`,
+		"A control plane: [etcd-member](etcd-member.md). " +
+			"A worker: end the machine, and let another one join:",
+	},
 }
 
 const (

@@ -304,10 +304,10 @@ func TestIngress(t *testing.T) {
 		"so far on AWS": {
 			starter.Names{Ingress: starter.Gateway, Platform: starter.Kubeadm}, "--ingress gateway is written for the load balancer of AWS alone",
 		},
-		"its application":  {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
-		"its second one":   {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
-		"its namespace":    {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
-		"nobody's gateway": {starter.Names{App: "gateway"}, ""},
+		"its application": {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
+		"its second one":  {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
+		"its namespace":   {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
+		"no such gateway": {starter.Names{App: "gateway"}, ""},
 	} {
 		c.names.Owner = "acme"
 		err := c.names.Check(starter.Config)

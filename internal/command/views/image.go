@@ -152,15 +152,8 @@ func Sign(_ options.Sign, s Signed) show.View {
 	if s.Files != nil {
 		return signedFiles(*s.Files)
 	}
-	v := show.View{Text: strings.Join(r.Images(), "\n") + "\n", Document: r, Outputs: map[string]string{
-		"image": r.Image.String(), "images": compact(r.Images()), "signer": r.Signer.Identity, "log_index": "",
-	}}
-	if r.Signer.Key != "" {
-		v.Outputs["signer"] = r.Signer.Key
-	}
-	if r.LogIndex != nil {
-		v.Outputs["log_index"] = strconv.FormatInt(*r.LogIndex, 10)
-	}
+	v := show.View{Text: strings.Join(r.Images(), "\n") + "\n", Document: r, Outputs: signerOutputs(r.Signer, r.LogIndex)}
+	v.Outputs["image"], v.Outputs["images"] = r.Image.String(), compact(r.Images())
 	for _, note := range r.Notes {
 		v.Linef("note     %s", note)
 	}
@@ -179,13 +172,18 @@ func Sign(_ options.Sign, s Signed) show.View {
 	return v
 }
 
-func signedFiles(r files.Signed) show.View {
-	v := show.View{Text: strings.Join(r.Bundles, "\n") + "\n", Document: r, Outputs: map[string]string{
-		"signer": cmp.Or(r.Signer.Identity, r.Signer.Key), "log_index": "",
-	}}
-	if r.LogIndex != nil {
-		v.Outputs["log_index"] = strconv.FormatInt(*r.LogIndex, 10)
+// signerOutputs say by whom, and where in the log; a signature without
+// an entry has no place there.
+func signerOutputs(by evidence.Signer, logIndex *int64) map[string]string {
+	outputs := map[string]string{"signer": cmp.Or(by.Key, by.Identity), "log_index": ""}
+	if logIndex != nil {
+		outputs["log_index"] = strconv.FormatInt(*logIndex, 10)
 	}
+	return outputs
+}
+
+func signedFiles(r files.Signed) show.View {
+	v := show.View{Text: strings.Join(r.Bundles, "\n") + "\n", Document: r, Outputs: signerOutputs(r.Signer, r.LogIndex)}
 	for _, file := range r.Files {
 		v.Linef("signed   %s sha256:%s", file.Path, file.Digest)
 	}

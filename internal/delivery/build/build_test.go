@@ -86,7 +86,8 @@ COPY run /
 func TestBasesWithoutAName(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"ARG BASE\nFROM scratch AS a\nFROM ${BASE}\n": "Dockerfile:3: FROM ${BASE} names no image, because the build argument BASE has no value: " +
+		"ARG BASE\nFROM scratch AS a\nFROM ${BASE}\n": "Dockerfile:3: FROM ${BASE} names no image, because the build argument BASE " +
+			"has no value: " +
 			"give --build-arg BASE=VALUE",
 		"FROM $X\n": "the build argument X has no value", "ARG BASE=\nFROM $BASE\n": "BASE has no value",
 		"ARG GIVEN\nFROM ${GIVEN}\n": "", "ARG BASE\nFROM ${BASE:-scratch}\n": "",

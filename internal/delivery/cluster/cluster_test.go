@@ -402,7 +402,11 @@ func TestFieldsOfClusterImagePolicy(t *testing.T) {
 		authorities[].ctlog.trustRootRef authorities[].rfc3161timestamp.trustRootRef`)
 	// of pkg/apis/glob: no @ is among them
 	glob := regexp.MustCompile(`^[a-zA-Z0-9-_:/*.]+$`)
-	c := parse(t, file+"  keys: [\"-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAEShXwJbOTOrGUFmKNlQ9DXS0SheZJz1BgIeozAb5ERY=\\n-----END PUBLIC KEY-----\\n\"]\n")
+	c := parse(
+		t,
+		file+"  keys: [\"-----BEGIN PUBLIC KEY-----\\nMCowBQYDK2VwAyEAEShXwJbOTOrGUFmKNlQ9DXS0SheZJz1BgIeozAb5ERY=\\n-----END "+
+			"PUBLIC KEY-----\\n\"]\n",
+	)
 	seen := make(map[string]bool)
 	var walk func(path string, v any)
 	walk = func(path string, v any) {

@@ -281,7 +281,8 @@ func TestPullRequest(t *testing.T) {
 	pull := func(n int) sandbox.PullRequest { return r.Server.Pulls("acme/config")[n-1] }
 	result := run(func(r *rollback.Request) { r.Reason = "errors <b>since</b> noon @acme/all" })
 	if result.Number != 1 || !result.Changed || pull(1).HeadRef != branch ||
-		pull(1).Title != "demo-api: roll back prod to "+demo(2).Short() || !strings.Contains(result.Note, "the reviewers could not be asked: request reviewers platform") {
+		pull(1).Title != "demo-api: roll back prod to "+demo(2).Short() ||
+		!strings.Contains(result.Note, "the reviewers could not be asked: request reviewers platform") {
 		t.Errorf("got %+v, %+v", result, pull(1))
 	}
 	for _, want := range []string{

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
-	"github.com/aquasecurity/trivy/pkg/fanal/applier"
 	ftypes "github.com/aquasecurity/trivy/pkg/fanal/types"
 	"github.com/aquasecurity/trivy/pkg/sbom/cyclonedx"
 	sbomio "github.com/aquasecurity/trivy/pkg/sbom/io"
@@ -61,7 +60,7 @@ func (s *scanner) listed(ctx context.Context, bom *cdx.BOM, p exchange.Platform)
 	if err := s.cache.PutBlob(ctx, id, found); err != nil {
 		return ftypes.ArtifactDetail{}, err
 	}
-	return applied(p)(applier.NewApplier(s.cache).ApplyLayers(ctx, id, []string{id}))
+	return s.applied(ctx, p, id, []string{id})
 }
 
 // partOf is what a bill of materials lists of one platform, with the platform at its

@@ -186,7 +186,7 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 	if err := s.cache.wait(ctx, info.BlobIDs); err != nil {
 		return fail(err)
 	}
-	detail, err := applied(p)(applier.NewApplier(s.cache).ApplyLayers(ctx, info.ID, info.BlobIDs))
+	detail, err := s.applied(ctx, p, info.ID, info.BlobIDs)
 	if err != nil {
 		return fail(err)
 	}
@@ -200,19 +200,18 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 	}, detail, nil
 }
 
-// applied takes what Trivy put together of layers, and says what it could not tell.
-func applied(p exchange.Platform) func(ftypes.ArtifactDetail, error) (ftypes.ArtifactDetail, error) {
-	return func(detail ftypes.ArtifactDetail, err error) (ftypes.ArtifactDetail, error) {
-		switch {
-		case errors.Is(err, analyzer.ErrUnknownOS):
-			detail.OS = assumedOS(detail)
-		case errors.Is(err, analyzer.ErrNoPkgsDetected):
-			warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
-		case err != nil:
-			return detail, fmt.Errorf("put the layers together: %w", err)
-		}
-		return detail, nil
+// applied puts layers together, and says what Trivy could not tell.
+func (s *scanner) applied(ctx context.Context, p exchange.Platform, id string, layers []string) (ftypes.ArtifactDetail, error) {
+	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, id, layers)
+	switch {
+	case errors.Is(err, analyzer.ErrUnknownOS):
+		detail.OS = assumedOS(detail)
+	case errors.Is(err, analyzer.ErrNoPkgsDetected):
+		warn(p, "it is %s %s, but has no list of installed packages: only language packages are matched", detail.OS.Family, detail.OS.Name)
+	case err != nil:
+		return detail, fmt.Errorf("put the layers together: %w", err)
 	}
+	return detail, nil
 }
 
 // judge matches what a manifest holds with the database, as Trivy's pkg/scan/local
