@@ -17,7 +17,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/retry"
 )
 
 // DefaultGrace is how long a child has between the interrupt and the kill.
@@ -41,6 +44,8 @@ type Command struct {
 	// Holds stays open in the child, so that a lock on it lasts as long as the child
 	// does. nil is none.
 	Holds *os.File
+
+	sleep func(ctx context.Context, d time.Duration) error // between attempts to start; retry.Wait if nil
 }
 
 // Error says which program ended how, with the end of what it wrote to stderr.
@@ -71,8 +76,11 @@ func LookPath(name string) (string, error) { return exec.LookPath(name) }
 // Run starts the child and waits for it. When ctx ends, the child is
 // interrupted, and killed after Grace.
 func (c Command) Run(ctx context.Context) error {
-	cmd, kept := c.prepare(ctx)
-	return c.wrap(cmd.Run(), kept)
+	cmd, kept, err := c.begin(ctx)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	return c.wrap(err, kept)
 }
 
 // Output runs the child and returns what it wrote to stdout.
@@ -96,8 +104,8 @@ type Server struct {
 // ctx.
 func (c Command) Start(ctx context.Context) (*Server, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd, kept := c.prepare(ctx)
-	if err := cmd.Start(); err != nil {
+	cmd, kept, err := c.begin(ctx)
+	if err != nil {
 		cancel()
 		return nil, c.wrap(err, kept)
 	}
@@ -122,6 +130,25 @@ func (s *Server) Err() error { return s.err }
 func (s *Server) Stop() {
 	s.cancel()
 	<-s.done
+}
+
+// startAttempts is how often a program that is busy is started: for a second in all.
+const startAttempts = 10
+
+// begin starts the child. A program that this process has just written can be busy:
+// a child that was forked at that moment holds the file open until it runs its own
+// program (https://go.dev/issue/22315). That takes microseconds, so it is tried again.
+func (c Command) begin(ctx context.Context) (cmd *exec.Cmd, kept *Tail, err error) {
+	policy := retry.Policy{First: 5 * time.Millisecond, Factor: 2, Most: 200 * time.Millisecond, Spread: 0.2, Sleep: c.sleep}
+	ended := policy.Do(ctx, func(attempt int, delay time.Duration) (time.Duration, bool) {
+		cmd, kept = c.prepare(ctx)
+		err = cmd.Start()
+		return delay, errors.Is(err, syscall.ETXTBSY) && attempt < startAttempts
+	})
+	if ended != nil {
+		err = ended
+	}
+	return cmd, kept, err
 }
 
 func (c Command) prepare(ctx context.Context) (*exec.Cmd, *Tail) {
