@@ -12,6 +12,9 @@ import (
 // policy refuses; none if there is none. A waiver with the licence as its ID and the
 // package's name excuses one.
 func (p Policy) refusedLicenses(r ScanReport, now time.Time) []string {
+	if len(p.Licenses) == 0 {
+		return nil
+	}
 	var found []string
 	for _, platform := range r.Platforms {
 		for _, pkg := range platform.Packages {
@@ -31,12 +34,15 @@ func (p Policy) refusedLicenses(r ScanReport, now time.Time) []string {
 	return []string{text.Count(len(found), "package") + " under a licence that the policy refuses: " + text.List(found, 5)}
 }
 
+// brackets makes words of an expression's brackets.
+var brackets = strings.NewReplacer("(", " ( ", ")", " ) ")
+
 // refusesLicense judges an SPDX expression
 // (https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/) or a
 // plain name: of a choice (OR) one licence that is not refused is enough, of what
 // holds together (AND) each has to be.
 func (p Policy) refusesLicense(expression string) bool {
-	words := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(expression))
+	words := strings.Fields(brackets.Replace(expression))
 	l := licenseExpression{words: words, refuses: p.refusesName}
 	refused := l.choice()
 	if len(l.words) > 0 { // it is no expression: each name in it counts

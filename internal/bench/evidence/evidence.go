@@ -3,9 +3,10 @@
 // against the trivy and cosign command lines in a row.
 //
 // Both work on the same registry, image, vulnerability database and key, and
-// have the database on disk. Trivy scans each platform once and writes the bill
-// of materials and the predicate by conversion, which is the quickest it can be
-// told to. Signing is with a key, so that no server's speed is measured.
+// have the database on disk. Both state of each platform what it holds, in two
+// formats, and what was found in it. Trivy scans each platform once and writes the
+// bills of materials and the predicate by conversion, which is the quickest it can
+// be told to. Signing is with a key, so that no server's speed is measured.
 package evidence
 
 import (
@@ -200,47 +201,53 @@ func (b *bench) commandLines(ctx context.Context, im image) error {
 	if err := b.write(im); err != nil {
 		return err
 	}
-	trivy, cosign := filepath.Join(b.tools, "trivy"), filepath.Join(b.tools, "cosign")
-	quiet := []string{"--quiet", "--cache-dir", filepath.Join(b.dir, "trivy")}
-	var commands [][]string
-	for i, platform := range im.platforms {
-		report := fmt.Sprintf("report-%d.json", i)
-		commands = append(commands,
-			slices.Concat([]string{trivy, "image"}, quiet, []string{
-				"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln,secret", "--list-all-pkgs", "--format", "json",
-				"--output", report,
-				"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform,
-				im.ref.String(),
-			}),
-			slices.Concat([]string{trivy, "convert"}, quiet, []string{
-				"--format", "cyclonedx", "--output", fmt.Sprintf("sbom-%d.json", i), report,
-			}),
-		)
-	}
-	commands = append(commands,
-		slices.Concat([]string{trivy, "convert"}, quiet, []string{"--format", "cosign-vuln", "--output", "vuln.json", "report-0.json"}),
-		[]string{cosign, "sign", "--key", "cosign.key", "--tlog-upload=false", "--yes", im.ref.String()},
-	)
-	for _, a := range []struct{ kind, file string }{
-		{"cyclonedx", "sbom-0.json"}, {"vuln", "vuln.json"}, {"slsaprovenance1", "provenance.json"},
-	} {
-		commands = append(commands, []string{
-			cosign, "attest", "--key", "cosign.key", "--tlog-upload=false", "--yes", "--type", a.kind, "--predicate", a.file,
-			im.ref.String(),
-		})
-	}
-	commands = append(commands, []string{cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", im.ref.String()})
-	for _, kind := range []string{"cyclonedx", "vuln", "slsaprovenance1"} {
-		commands = append(commands, []string{
-			cosign, "verify-attestation", "--key", "cosign.pub", "--insecure-ignore-tlog=true", "--type", kind, im.ref.String(),
-		})
-	}
-	for _, c := range commands {
+	for _, c := range slices.Concat(b.trivy(im), b.cosign(im)) {
 		if err := b.run(ctx, c[0], c[1:]...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// trivy is what a platform needs: one scan, and the report in each form by conversion.
+func (b *bench) trivy(im image) (commands [][]string) {
+	program, quiet := filepath.Join(b.tools, "trivy"), []string{"--quiet", "--cache-dir", filepath.Join(b.dir, "trivy")}
+	for i, platform := range im.platforms {
+		report := fmt.Sprintf("report-%d.json", i)
+		commands = append(commands, slices.Concat([]string{program, "image"}, quiet, []string{
+			"--db-repository", b.proxy.host + "/trivy-db:2", "--scanners", "vuln,secret", "--list-all-pkgs", "--format", "json",
+			"--output", report,
+			"--skip-version-check", "--disable-telemetry", "--offline-scan", "--image-src", "remote", "--platform", platform,
+			im.ref.String(),
+		}))
+		for format, file := range map[string]string{"cyclonedx": "sbom", "spdx-json": "spdx", "cosign-vuln": "vuln"} {
+			commands = append(commands, slices.Concat([]string{program, "convert"}, quiet, []string{
+				"--format", format, "--output", fmt.Sprintf("%s-%d.json", file, i), report,
+			}))
+		}
+	}
+	return commands
+}
+
+// cosign signs the index, states its provenance, and states of each platform what
+// trivy found there.
+func (b *bench) cosign(im image) (commands [][]string) {
+	program, index := filepath.Join(b.tools, "cosign"), im.ref.String()
+	sign := []string{"--key", "cosign.key", "--tlog-upload=false", "--yes"}
+	verify := []string{"--key", "cosign.pub", "--insecure-ignore-tlog=true"}
+	commands = append(commands, slices.Concat([]string{program, "sign"}, sign, []string{index}))
+	checks := [][]string{slices.Concat([]string{program, "verify"}, verify, []string{index})}
+	state := func(kind, file, ref string) {
+		commands = append(commands, slices.Concat([]string{program, "attest"}, sign, []string{"--type", kind, "--predicate", file, ref}))
+		checks = append(checks, slices.Concat([]string{program, "verify-attestation"}, verify, []string{"--type", kind, ref}))
+	}
+	state("slsaprovenance1", "provenance.json", index)
+	for i, platform := range im.platforms {
+		manifest := im.ref.Repository() + "@" + im.digests[platform]
+		state("cyclonedx", fmt.Sprintf("sbom-%d.json", i), manifest)
+		state("vuln", fmt.Sprintf("vuln-%d.json", i), manifest)
+	}
+	return append(commands, checks...)
 }
 
 func (b *bench) run(ctx context.Context, program string, args ...string) error {

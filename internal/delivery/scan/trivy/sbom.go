@@ -24,6 +24,7 @@ import (
 	"github.com/package-url/packageurl-go"
 	"github.com/spdx/tools-golang/spdx/v2/common"
 	spdxtypes "github.com/spdx/tools-golang/spdx/v2/v2_3"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -42,13 +43,21 @@ func documents(
 		return nil, nil, err
 	}
 	ctx = clock.With(ctx, at.UTC())
-	if cycloneDX, err = cycloneDXDocument(ctx, asked.Ref, bom); err != nil {
-		return nil, nil, fmt.Errorf("CycloneDX: %w", err)
-	}
-	if spdxJSON, err = spdxDocument(ctx, asked.Ref, bom); err != nil {
-		return nil, nil, fmt.Errorf("SPDX: %w", err)
-	}
-	return cycloneDX, spdxJSON, nil
+	var group errgroup.Group
+	own := bom.Clone() // Trivy's getters write references into what they give
+	group.Go(func() (err error) {
+		if cycloneDX, err = cycloneDXDocument(ctx, asked.Ref, own); err != nil {
+			return fmt.Errorf("CycloneDX: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		if spdxJSON, err = spdxDocument(ctx, asked.Ref, bom); err != nil {
+			return fmt.Errorf("SPDX: %w", err)
+		}
+		return nil
+	})
+	return cycloneDX, spdxJSON, group.Wait()
 }
 
 // imageBOM joins the platforms' components under one root.
