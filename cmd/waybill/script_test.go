@@ -74,7 +74,7 @@ func TestScripts(t *testing.T) {
 			"expand":    expandFiles,
 			"exitcode":  exitCode,
 			"sigstore":  startSigstore,
-			"trustroot": writeTrustRoot, "withoutlog": writeWithoutLog,
+			"trustroot": writeTrustRoot, "withoutlog": writeWithoutLog, "tuf": serveTUF,
 			"job":    grantJob,
 			"cloud":  startCloud,
 			"asked":  askedHosts,
