@@ -24,6 +24,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	engine "github.com/waybill-dev/waybill/internal/delivery/build/assemble"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/rehearsal/buildkitd"
@@ -227,7 +228,8 @@ func (b *bench) waybill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	built, err := engine.Engine{Images: b.client, Dir: b.dir}.Build(
+	cache := layercache.Options{Dir: filepath.Join(b.dir, "layers"), Key: filepath.Join(b.dir, "key")}
+	built, err := engine.Engine{Images: b.client, Dir: b.dir, Cache: cache}.Build(
 		ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch}, file,
 	)
 	if err != nil {
