@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 )
 
@@ -72,6 +74,42 @@ func (e *shared) keep(name string, l *layer) {
 		e.cache.Put(name, l.digest, l.size, r)
 		_ = r.Close()
 	}
+}
+
+// download gives the file of a base image's layer, which the cache may have.
+func (e *shared) download(l v1.Layer) (string, error) {
+	digest, err := l.Digest()
+	if err != nil {
+		return "", err
+	}
+	name := "base " + digest.String()
+	if found, ok := e.cache.Find(name); ok {
+		file, err := e.takeOut(found)
+		if err == nil {
+			return file, nil
+		}
+		found.Damaged(err)
+	}
+	r, err := l.Compressed() // which checks the digest
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(e.dir, "base-*")
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("keep a base layer: %w", err), r.Close())
+	}
+	size, err := io.Copy(f, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return "", errors.Join(err, f.Close())
+	}
+	if _, err = f.Seek(0, io.SeekStart); err == nil {
+		e.cache.Put(name, digest, size, f)
+		err = f.Close()
+	}
+	if err != nil {
+		return "", fmt.Errorf("keep a base layer: %w", err)
+	}
+	return f.Name(), nil
 }
 
 // prefix holds what was written, as long as that is not too much.

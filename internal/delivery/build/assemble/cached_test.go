@@ -3,19 +3,29 @@
 package assemble
 
 import (
+	"archive/tar"
 	"bytes"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	gcrname "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
+	"github.com/waybill-dev/waybill/internal/door/registry"
+	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 )
 
 // cachedBuild builds with a cache, and says whether anything was compressed and what
@@ -34,7 +44,8 @@ func cachedBuild(
 	}
 	var bytes atomic.Int64
 	o.Warn = func(text string) { warned = append(warned, text) }
-	b, err = Engine{Dir: t.TempDir(), Cache: o, Packed: func(n int64) { bytes.Store(n) }}.Build(t.Context(), r, file)
+	client := registry.New(registry.Options{})
+	b, err = Engine{Images: client, Dir: t.TempDir(), Cache: o, Packed: func(n int64) { bytes.Store(n) }}.Build(t.Context(), r, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +92,8 @@ func cacheContext(t *testing.T) string {
 	dir := write(t, map[string]string{
 		"Dockerfile": "FROM scratch\nARG TARGETARCH\nCOPY shared /shared/\n" +
 			"COPY --chmod=0555 bin-$TARGETARCH /bin\nCOPY many /\n",
-		"shared/a": strings.Repeat("a", 10_000), "shared/b": "b", "bin-amd64": "amd", "bin-arm64": "arm", "many": strings.Repeat("many", 200_000),
+		"shared/a": strings.Repeat("a", 10_000), "shared/b": "b", "bin-amd64": "amd", "bin-arm64": "arm",
+		"many": strings.Repeat("many", 200_000),
 	})
 	if err := os.Link(filepath.Join(dir, "shared", "b"), filepath.Join(dir, "shared", "c")); err != nil {
 		t.Fatal(err)
@@ -214,5 +226,108 @@ func TestABrokenCacheIsAWarning(t *testing.T) {
 	if _, packed, warned := cachedBuild(t, dir, cache, nil); !packed || len(warned) != 1 ||
 		!strings.HasPrefix(warned[0], "no layer is kept for the next build: ") {
 		t.Errorf("warned %q", warned)
+	}
+}
+
+// baseImage pushes a base image with accounts and links, and counts how often its
+// layers are read.
+func baseImage(t *testing.T) (name string, read *atomic.Int64) {
+	t.Helper()
+	read = new(atomic.Int64)
+	server := registrytest.New(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") {
+			read.Add(1)
+		}
+		return false
+	})
+	var layer bytes.Buffer
+	files := tar.NewWriter(&layer)
+	for _, h := range []struct {
+		header  tar.Header
+		content string
+	}{
+		{tar.Header{Typeflag: tar.TypeDir, Name: "etc/", Mode: 0o755}, ""},
+		{tar.Header{Name: "etc/passwd", Mode: 0o644}, "app:x:7:8::/:/bin/sh\n"},
+		{tar.Header{Name: "etc/group", Mode: 0o644}, ""},
+		{tar.Header{Name: "bin/tool", Mode: 0o755}, "tool"},
+		{tar.Header{Typeflag: tar.TypeLink, Name: "bin/same", Linkname: "bin/tool", Mode: 0o755}, ""},
+		{tar.Header{Typeflag: tar.TypeSymlink, Name: "srv", Linkname: "data/\xff", Mode: 0o777}, ""},
+		{tar.Header{Typeflag: tar.TypeDir, Name: "data/\xff/", Mode: 0o700, Uid: 7}, ""},
+	} {
+		h.header.Size, h.header.ModTime = int64(len(h.content)), epoch.Add(-time.Hour)
+		if err := files.WriteHeader(&h.header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := files.Write([]byte(h.content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Close(); err != nil {
+		t.Fatal(err)
+	}
+	image, err := mutate.AppendLayers(empty.Image, static.NewLayer(layer.Bytes(), types.OCIUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := gcrname.NewRepository(server.Host + "/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref, err := registry.New(registry.Options{}).PushImage(t.Context(), repository, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref.String(), read
+}
+
+// The layers of a base image are downloaded once, whether their names are needed or
+// their files, and an image on top has the same digest with the cache, without it, and
+// with one that somebody damaged.
+func TestBaseImagesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	base, read := baseImage(t)
+	for what, lines := range map[string]string{
+		"names": "FROM " + base + "\nCOPY --chown=app:app file /srv/\nCOPY file /bin/same\n",
+		"files": "FROM scratch\nCOPY --from=" + base + " /bin /etc /srv /\n",
+	} {
+		dir, cache := write(t, map[string]string{"Dockerfile": lines, "file": "file"}), newCache(t)
+		reads := func(o layercache.Options) (digest string, n int64, warned []string) {
+			before := read.Load()
+			file, err := build.ReadDockerfile(dir, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Warn = func(text string) { warned = append(warned, text) }
+			r := build.Request{Context: dir, Epoch: epoch, Platforms: both[:1]}
+			b, err := Engine{Images: registry.New(registry.Options{}), Dir: t.TempDir(), Cache: o}.Build(t.Context(), r, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			return digests(t, b)[0], read.Load() - before, warned
+		}
+		plain, all, _ := reads(layercache.Options{})
+		full, first, _ := reads(cache)
+		again, second, warned := reads(cache)
+		if full != plain || again != plain || first != all || second >= all || len(warned) > 0 {
+			t.Errorf("%s: digests %s, %s, %s; blobs read %d, %d, %d; warned %q", what, plain, full, again, all, first, second, warned)
+		}
+		kept, err := filepath.Glob(filepath.Join(cache.Dir, "*"))
+		if err != nil || len(kept) == 0 {
+			t.Fatalf("%v, %v", kept, err)
+		}
+		for _, file := range kept {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[len(data)-1] ^= 1
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if poisoned, third, warned := reads(cache); poisoned != plain || third != all || len(warned) != 1 {
+			t.Errorf("%s: poisoned, the digest is %s, want %s; blobs read %d, want %d; warned %q", what, poisoned, plain, third, all, warned)
+		}
 	}
 }

@@ -195,7 +195,7 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 			return nil, g.at(id, err)
 		}
 		content := g.content[id]
-		layers := sync.OnceValues(func() ([]v1.Layer, error) { return baseLayers(image, g.dir) })
+		layers := sync.OnceValues(func() ([]v1.Layer, error) { return g.baseLayers(image) })
 		return &state{
 			key:    hashKey("image", hash.String(), fmt.Sprint(content)),
 			layers: layers,
