@@ -11,7 +11,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
-	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -54,17 +53,11 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		call.Sayf("note: %s", note)
 	}
 	order.Warn = func(w build.Warning) { warn(call, source, w) }
-	endGroup, packed := func() {}, build.Paced(time.Now, "packed", call.Sayf)
+	endGroup := func() {}
 	return build.Deliver(ctx, build.Shop{
 		Registry: client,
 		Load:     container(call).Load,
-		Engines: map[string]build.Engine{
-			build.Assemble: assemble.Engine{Images: registry.Bases{Client: client}, Packed: func(n int64) { packed(n, 0) }},
-			build.BuildKit: buildkit.Engine{
-				Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
-				Getenv: call.Getenv, Registry: client,
-			},
-		},
+		Engines:  engines(call, client, builders),
 		Chosen: func(c build.Choice) {
 			call.Sayf("%s  %s", c.Engine, c.Reason)
 			if c.Engine == build.BuildKit {

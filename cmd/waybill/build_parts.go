@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
@@ -31,6 +32,20 @@ func warn(call *cli.Call, source build.Source, w build.Warning) {
 	at := runner.Annotation{Level: runner.Warning, File: source.Relative(w.Path), Line: w.Line, Title: w.Rule, Message: w.Message}
 	if err := call.Runner.Annotate(at); err != nil {
 		call.Sayf("note: %v", err)
+	}
+}
+
+// engines are those that build, of which the Dockerfile decides.
+func engines(call *cli.Call, client *registry.Client, builders buildkit.Builders) map[string]build.Engine {
+	packed := build.Paced(time.Now, "packed", call.Sayf)
+	return map[string]build.Engine{
+		build.Assemble: assemble.Engine{
+			Images: registry.Bases{Client: client}, Packed: func(n int64) { packed(n, 0) }, Cache: connect.LayerCache(call),
+		},
+		build.BuildKit: buildkit.Engine{
+			Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
+			Getenv: call.Getenv, Registry: client,
+		},
 	}
 }
 

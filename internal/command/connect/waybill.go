@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/collect"
@@ -122,20 +120,4 @@ func (a Access) attested(
 		return evidence.Waybill{}, err
 	}
 	return collect.Verify(ctx, collect.Deps{Registry: client, Verifier: verifier, Server: policy.Server}, image, policy, time.Now())
-}
-
-// CacheDir is where Waybill keeps what it can fetch again. In Actions that is
-// the job's own directory: in the home of a runner that jobs share, a job that
-// runs an application's code may have written.
-func CacheDir(call *cli.Call) (string, error) {
-	if dir := call.Env(contract.EnvCacheHome); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "waybill"), nil
-	}
-	if dir := call.Runner.Context().Temp; call.Runner.Active() && filepath.IsAbs(dir) {
-		return filepath.Join(dir, "waybill-cache"), nil
-	}
-	if home := call.Env(contract.EnvHome); home != "" {
-		return filepath.Join(home, ".cache", "waybill"), nil
-	}
-	return "", errors.New("no place for the vulnerability database: set HOME or XDG_CACHE_HOME")
 }

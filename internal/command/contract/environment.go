@@ -52,9 +52,18 @@ var (
 		"WAYBILL_SHARED_GO_CACHE", false,
 		"`true` lets compile use the Go build and module caches of the runner; only where no job that runs application code can write them",
 	}
+	EnvLayerCache = EnvVar{
+		"WAYBILL_LAYER_CACHE", false,
+		"`false` keeps no layers that build assembles for the next build. In Actions none are kept, unless this is `true` on a runner of " +
+			"your own; use it only where no job that runs application code is the same user. Never for pull requests or on GitHub's runners",
+	}
 	EnvCacheHome = EnvVar{
 		"XDG_CACHE_HOME", false,
-		"where the vulnerability database is cached; default ~/.cache, in Actions RUNNER_TEMP, which belongs to the job",
+		"where layers and the vulnerability database are cached; default ~/.cache. The database is in RUNNER_TEMP in Actions, which " +
+			"belongs to the job",
+	}
+	EnvConfigHome = EnvVar{
+		"XDG_CONFIG_HOME", false, "where the key is that authenticates cached layers, waybill/layers.key; default ~/.config",
 	}
 )
 
@@ -65,6 +74,6 @@ func Environment() []EnvVar {
 		EnvGitHubToken, EnvGitHubAPIURL, EnvGitHubServer, EnvCosignPassword, EnvDockerConfig, EnvDockerAuth, EnvRegistries,
 		EnvEvidence, EnvHome,
 		EnvPath, EnvBuildkitHost, EnvSourceDate, EnvRegistryUser, EnvRegistryPass, EnvNoColor, EnvTerm, EnvCI,
-		EnvSharedGoCache, EnvCacheHome,
+		EnvSharedGoCache, EnvLayerCache, EnvCacheHome, EnvConfigHome,
 	}
 }

@@ -30,6 +30,7 @@ type Context struct {
 	Temp        string // directory that is emptied before and after each job
 	RunnerOS    string
 	RunnerArch  string
+	OwnRunner   bool // whether the runner is self-hosted
 }
 
 // RunURL is the page of the run, or empty outside Actions.
@@ -70,6 +71,7 @@ func (r *Runner) Context() Context {
 		RunID: r.getenv("GITHUB_RUN_ID"), RunNumber: number, RunAttempt: attempt, Actor: r.getenv("GITHUB_ACTOR"),
 		ServerURL: server, Workspace: r.getenv("GITHUB_WORKSPACE"), Temp: r.getenv("RUNNER_TEMP"),
 		RunnerOS: r.getenv("RUNNER_OS"), RunnerArch: r.getenv("RUNNER_ARCH"),
+		OwnRunner: r.getenv("RUNNER_ENVIRONMENT") == "self-hosted",
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -34,12 +35,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 )
 
 // Engine assembles images. The zero value cannot read base images.
 type Engine struct {
 	Images Images // where base images are read
 	Dir    string // for temporary files; empty is the system's
+	// Cache keeps layers for the next build. It changes no image.
+	Cache layercache.Options
 	// Packed, if not nil, is called while layers are compressed, also by several at
 	// once, with the bytes of all files that are in.
 	Packed func(bytes int64)
@@ -53,7 +57,8 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	if err != nil {
 		return build.Built{}, fmt.Errorf("make a directory for the layers: %w", err)
 	}
-	remove := func() error { return os.RemoveAll(dir) }
+	cache := layercache.Open(e.Cache)
+	remove := func() error { return errors.Join(cache.Close(), os.RemoveAll(dir)) }
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, remove())
@@ -64,7 +69,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		return build.Built{}, err
 	}
 	source.tracked = r.Tracked
-	defer source.root.Close()
+	remove = func() error { return errors.Join(source.root.Close(), cache.Close(), os.RemoveAll(dir)) }
 	files, err := source.tree()
 	if err != nil {
 		return build.Built{}, err
@@ -80,7 +85,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
-		compression: r.Compression, packed: e.Packed,
+		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
@@ -94,6 +99,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	if err := group.Wait(); err != nil {
 		return build.Built{}, err
 	}
+	s.ctx = ctx // of a layer that is made again while it is pushed
 	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
 }
 

@@ -220,7 +220,7 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 		root := newDir(0o755, map[string]*node{"f": {size: size, open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("four")), nil
 		}}})
-		s := &shared{ctx: t.Context(), dir: t.TempDir(), epoch: epoch}
+		s := &shared{ctx: t.Context(), dir: t.TempDir(), epoch: epoch, slots: make(chan struct{}, 1)}
 		if _, err := s.writeLayer(newDir(0o755, nil), root); err == nil ||
 			!strings.Contains(err.Error(), "/f changed while it was read") {
 			t.Errorf("size %d with four bytes of content: %v", size, err)

@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -15,25 +13,25 @@ import (
 )
 
 // baseLayers gives the layers of a base image. One whose files have to be known
-// is downloaded to dir once, and pushed from there.
-func baseLayers(image v1.Image, dir string) ([]v1.Layer, error) {
+// is downloaded once, and pushed from there.
+func (e *shared) baseLayers(image v1.Image) ([]v1.Layer, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, err
 	}
 	kept := make([]v1.Layer, len(layers))
 	for i, l := range layers {
-		kept[i] = registry.WithOrigin(l, &keptLayer{Layer: l, dir: dir})
+		kept[i] = registry.WithOrigin(l, &keptLayer{Layer: l, download: e.download})
 	}
 	return kept, nil
 }
 
 type keptLayer struct {
 	v1.Layer
-	dir  string
-	once sync.Once
-	path atomic.Pointer[string]
-	err  error
+	download func(v1.Layer) (string, error)
+	once     sync.Once
+	path     atomic.Pointer[string]
+	err      error
 }
 
 // Compressed reads the file where the layer has been downloaded.
@@ -46,7 +44,12 @@ func (k *keptLayer) Compressed() (io.ReadCloser, error) {
 
 // Uncompressed downloads the layer first.
 func (k *keptLayer) Uncompressed() (io.ReadCloser, error) {
-	k.once.Do(func() { k.err = k.download() })
+	k.once.Do(func() {
+		var path string
+		if path, k.err = k.download(k.Layer); k.err == nil {
+			k.path.Store(&path)
+		}
+	})
 	if k.err != nil {
 		return nil, k.err
 	}
@@ -59,24 +62,3 @@ func (k *keptLayer) Uncompressed() (io.ReadCloser, error) {
 
 // compressed hides Uncompressed, so that partial makes one from Compressed.
 type compressed struct{ partial.CompressedLayer }
-
-func (k *keptLayer) download() (err error) {
-	r, err := k.Layer.Compressed() // which checks the digest
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	f, err := os.CreateTemp(k.dir, "base-*")
-	if err != nil {
-		return fmt.Errorf("keep a base layer: %w", err)
-	}
-	if _, err := io.Copy(f, r); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("keep a base layer: %w", err)
-	}
-	name := f.Name()
-	k.path.Store(&name)
-	return nil
-}

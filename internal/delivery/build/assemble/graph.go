@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,6 +19,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 )
 
 // state is what a stage is after an instruction: files, and the layers that
@@ -39,6 +41,8 @@ type shared struct {
 	warn    func(build.Warning)
 
 	compression build.Compression
+	cache       *layercache.Cache
+	slots       chan struct{}     // of layers that are written at the same time
 	packed      func(bytes int64) // see Engine
 	total       atomic.Int64      // bytes in layers
 
@@ -191,7 +195,7 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 			return nil, g.at(id, err)
 		}
 		content := g.content[id]
-		layers := sync.OnceValues(func() ([]v1.Layer, error) { return baseLayers(image, g.dir) })
+		layers := sync.OnceValues(func() ([]v1.Layer, error) { return g.baseLayers(image) })
 		return &state{
 			key:    hashKey("image", hash.String(), fmt.Sprint(content)),
 			layers: layers,
@@ -229,25 +233,34 @@ func (g *graph) files(id digest.Digest, op *pb.FileOp, inputs []*state) (*state,
 		return tree, g.at(id, err)
 	})
 	s.layers = sync.OnceValues(func() ([]v1.Layer, error) {
+		var own *layer
+		var failed error
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			own, failed = g.layer(base, s)
+		}()
 		below, err := base.layers()
-		if err != nil {
+		<-written
+		if err = cmp.Or(err, g.at(id, failed)); err != nil {
 			return nil, err
 		}
-		before, err := base.tree()
-		if err != nil {
-			return nil, err
-		}
-		after, err := s.tree()
-		if err != nil {
-			return nil, err
-		}
-		l, err := g.writeLayer(before, after)
-		if err != nil {
-			return nil, g.at(id, err)
-		}
-		return append(slices.Clone(below), l), nil
+		return append(slices.Clone(below), own), nil
 	})
 	return s, nil
+}
+
+// layer writes what an instruction changes.
+func (e *shared) layer(base, s *state) (*layer, error) {
+	before, err := base.tree()
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.tree()
+	if err != nil {
+		return nil, err
+	}
+	return e.writeLayer(before, after)
 }
 
 // merge is COPY --link: layers that know nothing of each other, one over the

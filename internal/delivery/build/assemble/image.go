@@ -33,7 +33,30 @@ func (e *shared) imageTree(layers []v1.Layer, content bool) (*node, error) {
 	return root, nil
 }
 
-func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool) (err error) {
+func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool) error {
+	// Nothing outside this function sees the tree yet, so it may be changed.
+	w := unpacker{root: root, ours: map[*node]bool{}, now: e.now()}
+	if content {
+		return e.readLayer(l, true, w.one(digest))
+	}
+	if list, found := e.listing(digest); found {
+		return w.all(list, digest)
+	}
+	var list []listed
+	err := e.readLayer(l, false, func(entry listed) error {
+		list = append(list, entry)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	e.keepListing(digest, list)
+	return w.all(list, digest)
+}
+
+// readLayer reads the entries of a layer, with the content of every file or that of
+// the few that --chown needs.
+func (e *shared) readLayer(l v1.Layer, content bool, entry func(listed) error) (err error) {
 	r, err := l.Uncompressed()
 	if err != nil {
 		return err
@@ -47,10 +70,8 @@ func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool
 		}
 		defer func() { err = errors.Join(err, contents.close()) }()
 	}
-	// Nothing outside this function sees the tree yet, so it may be changed.
-	w := unpacker{root: root, ours: map[*node]bool{}, now: e.now()}
 	files := tar.NewReader(stream)
-	for i := 0; ; i++ {
+	for {
 		header, err := files.Next()
 		if err == io.EOF {
 			break
@@ -58,21 +79,20 @@ func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool
 		if err != nil {
 			return err
 		}
-		var open func() (io.ReadCloser, error)
+		found := listed{Header: *header}
 		switch base := path.Base(header.Name); {
 		case header.Typeflag != tar.TypeReg:
 		case content:
-			if open, err = contents.add(files); err != nil {
+			if found.open, err = contents.add(files); err != nil {
 				return err
 			}
-		case (base == "passwd" || base == "group") && header.Size <= maxAccounts: // for --chown by name
-			data, err := io.ReadAll(files)
-			if err != nil {
+		case (base == "passwd" || base == "group") && header.Size <= maxAccounts:
+			if found.Data, err = io.ReadAll(files); err != nil {
 				return err
 			}
-			open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
+			found.Kept = true
 		}
-		if err := w.apply(header, open, fmt.Sprintf("%s %d", digest, i)); err != nil {
+		if err := entry(found); err != nil {
 			return err
 		}
 	}
@@ -100,6 +120,28 @@ type unpacker struct {
 }
 
 const whiteout, opaque = ".wh.", ".wh..wh..opq"
+
+func (w unpacker) all(list []listed, digest v1.Hash) error {
+	one := w.one(digest)
+	for _, entry := range list {
+		if err := one(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one applies the entries of the layer with the digest, one after the other.
+func (w unpacker) one(digest v1.Hash) func(listed) error {
+	i := -1
+	return func(entry listed) error {
+		if entry.Kept {
+			entry.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(entry.Data)), nil }
+		}
+		i++
+		return w.apply(&entry.Header, entry.open, fmt.Sprintf("%s %d", digest, i))
+	}
+}
 
 func (w unpacker) apply(h *tar.Header, open func() (io.ReadCloser, error), origin string) error {
 	name := path.Join("/", h.Name)

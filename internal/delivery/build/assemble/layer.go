@@ -25,7 +25,7 @@ import (
 
 // layer is a compressed layer in a file.
 type layer struct {
-	path           string
+	file           func() (string, error)
 	digest, diffID v1.Hash
 	size           int64
 	media          types.MediaType
@@ -33,15 +33,21 @@ type layer struct {
 
 var _ v1.Layer = (*layer)(nil)
 
-func (l *layer) Digest() (v1.Hash, error)             { return l.digest, nil }
-func (l *layer) DiffID() (v1.Hash, error)             { return l.diffID, nil }
-func (l *layer) Size() (int64, error)                 { return l.size, nil }
-func (l *layer) MediaType() (types.MediaType, error)  { return l.media, nil }
-func (l *layer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
-func (l *layer) Uncompressed() (io.ReadCloser, error) { return openLayer(l.path) }
+func (l *layer) Digest() (v1.Hash, error)            { return l.digest, nil }
+func (l *layer) DiffID() (v1.Hash, error)            { return l.diffID, nil }
+func (l *layer) Size() (int64, error)                { return l.size, nil }
+func (l *layer) MediaType() (types.MediaType, error) { return l.media, nil }
 
-func openLayer(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
+func (l *layer) Compressed() (io.ReadCloser, error) {
+	name, err := l.file()
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(name)
+}
+
+func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	f, err := l.Compressed()
 	if err != nil {
 		return nil, err
 	}
@@ -60,27 +66,43 @@ type closers [2]io.Closer
 func (c closers) Close() error { return errors.Join(c[0].Close(), c[1].Close()) }
 
 // compressor writes what a layer holds, compressed as the request says.
-func (e *shared) compressor(w io.Writer) (io.WriteCloser, types.MediaType, error) {
+func (e *shared) compressor(w io.Writer) (io.WriteCloser, error) {
 	if e.compression.Zstd {
 		level := zstd.SpeedDefault
 		if e.compression.Level > 0 {
 			level = zstd.EncoderLevelFromZstd(e.compression.Level)
 		}
 		// One thread: with several the bytes would depend on the machine.
-		zip, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1))
-		return zip, types.OCILayerZStd, err
+		return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1))
 	}
 	level := gzip.DefaultCompression
 	if e.compression.Level > 0 {
 		level = e.compression.Level
 	}
-	zip, err := gzip.NewWriterLevel(w, level)
-	return zip, types.OCILayer, err
+	return gzip.NewWriterLevel(w, level)
+}
+
+func (e *shared) mediaType() types.MediaType {
+	if e.compression.Zstd {
+		return types.OCILayerZStd
+	}
+	return types.OCILayer
 }
 
 // writeLayer writes what is in after and not in before to a file. The same
 // trees and time give the same bytes.
-func (e *shared) writeLayer(before, after *node) (_ *layer, err error) {
+func (e *shared) writeLayer(before, after *node) (*layer, error) {
+	e.slots <- struct{}{}
+	defer func() { <-e.slots }()
+	write := func(to io.Writer) error { return e.writeTar(to, before, after) }
+	if e.cache == nil || compressors() == "" {
+		return e.compress(write)
+	}
+	return e.cached(write)
+}
+
+// compress makes a layer of the tar that write writes.
+func (e *shared) compress(write func(io.Writer) error) (_ *layer, err error) {
 	f, err := os.CreateTemp(e.dir, "layer-*")
 	if err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
@@ -88,20 +110,35 @@ func (e *shared) writeLayer(before, after *node) (_ *layer, err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	file := bufio.NewWriterSize(f, 1<<20)
 	compressed := &counter{w: file, hash: sha256.New()}
-	zip, media, err := e.compressor(compressed)
+	zip, err := e.compressor(compressed)
 	if err != nil {
 		return nil, err
 	}
 	plain := &counter{w: zip, hash: sha256.New(), wrote: e.wrote}
-	buffered := bufio.NewWriterSize(plain, 256<<10)
-	w := &layerWriter{ctx: e.ctx, tar: tar.NewWriter(buffered), epoch: e.epoch, names: map[*inode]string{}}
-	if err := w.diff("", before, after); err != nil {
+	if err := write(plain); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(w.tar.Close(), buffered.Flush(), zip.Close(), file.Flush()); err != nil {
+	if err := errors.Join(zip.Close(), file.Flush()); err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
-	return &layer{path: f.Name(), digest: compressed.sum(), diffID: plain.sum(), size: compressed.n, media: media}, nil
+	name := f.Name()
+	return &layer{
+		file:   func() (string, error) { return name, nil },
+		digest: compressed.sum(), diffID: plain.sum(), size: compressed.n, media: e.mediaType(),
+	}, nil
+}
+
+// writeTar writes what is in after and not in before.
+func (e *shared) writeTar(to io.Writer, before, after *node) error {
+	buffered := bufio.NewWriterSize(to, 256<<10)
+	w := &layerWriter{ctx: e.ctx, tar: tar.NewWriter(buffered), epoch: e.epoch, names: map[*inode]string{}}
+	if err := w.diff("", before, after); err != nil {
+		return err
+	}
+	if err := errors.Join(w.tar.Close(), buffered.Flush()); err != nil {
+		return fmt.Errorf("write a layer: %w", err)
+	}
+	return nil
 }
 
 // wrote adds to what all layers hold.
