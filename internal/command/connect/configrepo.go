@@ -35,8 +35,22 @@ type ConfigRepository struct {
 	// ActsAsApp is true if what is done there starts workflows.
 	ActsAsApp bool
 
-	sources pulls.Sources // that read source repositories; API if nil
-	dry     func(format string, args ...any)
+	sources  pulls.Sources // that read source repositories; API if nil
+	declared *sync.Map     // waybill.yaml by revision, as the command read it first
+	dry      func(format string, args ...any)
+}
+
+// declaration is waybill.yaml at rev, which one command reads once: its own commits do not
+// change whom it tells.
+func (r ConfigRepository) declaration(ctx context.Context, rev string) ([]byte, error) {
+	if data, known := r.declared.Load(rev); known {
+		return data.([]byte), nil
+	}
+	data, err := r.File(ctx, rev, config.FileName)
+	if err == nil {
+		r.declared.Store(rev, data)
+	}
+	return data, err
 }
 
 // HasForge reports whether pull requests can be opened there.
@@ -128,7 +142,7 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 	}
 	onGitHub := configrepo.NewGitHub(api, parsed)
 	onGitHub.Branch = a.Branch
-	r := ConfigRepository{API: api, GitHub: parsed}
+	r := ConfigRepository{API: api, GitHub: parsed, declared: &sync.Map{}}
 	if err := r.within(onGitHub, a.Path); err != nil {
 		return ConfigRepository{}, err
 	}
@@ -151,7 +165,7 @@ func (a Access) local(ctx context.Context, dir string) (ConfigRepository, error)
 	if err != nil {
 		return ConfigRepository{}, err
 	}
-	r := ConfigRepository{API: api}
+	r := ConfigRepository{API: api, declared: &sync.Map{}}
 	if a.Path == "" {
 		if a.Path, err = declaring(ctx, local, dir); err != nil {
 			return ConfigRepository{}, err
@@ -193,7 +207,7 @@ func isConfigRepository(dir string) bool {
 // public keys of waybill.yaml at rev, and of other configurations.
 func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, others ...*config.Config) (*rules.Judge, error) {
 	server := a.Call.Env(contract.EnvGitHubServer)
-	data, err := repo.File(ctx, rev, config.FileName)
+	data, err := repo.declaration(ctx, rev)
 	switch {
 	case errors.Is(err, configrepo.ErrNotFound): // said where the rules are read
 	case err != nil:

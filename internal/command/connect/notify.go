@@ -120,7 +120,7 @@ func (a Access) Notify(ctx context.Context, repo ConfigRepository, rev string, e
 
 // listenersOf are those whom waybill.yaml at rev names; none where it cannot be read.
 func listenersOf(ctx context.Context, repo ConfigRepository, rev string) []config.Notify {
-	data, err := repo.File(ctx, rev, config.FileName)
+	data, err := repo.declaration(ctx, rev)
 	if err != nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -126,7 +127,7 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 		return p, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
 			env.Name, config.FileName)
 	}
-	if p.change, err = history.Prepare(ctx, p.tip.Files, app, env.Name, req.Image); err != nil {
+	if p.change, err = history.Prepare(ctx, render.New(p.tip.Files), app, env.Name, req.Image); err != nil {
 		return p, err
 	}
 	place := p.change.Place

@@ -247,6 +247,28 @@ func TestLostRaceDecidesAgain(t *testing.T) {
 	})
 }
 
+// Many writers share what GitHub lets one client ask: after another application was
+// faster, a writer asks for the head and its files, and commits.
+func TestRequestsAfterALostRace(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.GitHub(t, configrepotest.Files("demo-api", "web"))
+	faster := func() {
+		r.Deploy(t, "main", "dev", "web", demo(3))
+		r.Requests.Take()
+		r.Requests.Writes()
+	}
+	result, err := bump.Run(t.Context(), &racing{Store: r.Open(t), do: faster}, judge(r, evidencetest.NewRegistry(image(1))), request(1))
+	if err != nil || result.Attempts != 2 {
+		t.Fatalf("got %+v, %v", result, err)
+	}
+	if n, asked := r.Requests.Take(); n != 2 {
+		t.Errorf("%d reads, want 2:\n%s", n, asked)
+	}
+	if writes := r.Requests.Writes(); len(writes) != 2 {
+		t.Errorf("%d writes, want the one that was too late and the one that landed: %s", len(writes), writes)
+	}
+}
+
 // interrupted is a process that ends between its commit and the answer.
 type interrupted struct{ configrepotest.Store }
 

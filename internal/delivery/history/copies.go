@@ -90,6 +90,9 @@ func copyKey(s *configrepo.Snapshot, copies map[string][]byte, source, target, k
 // sameImage reports an error if copies change the image that the place runs: that goes by
 // rules of its own.
 func sameImage(files, copies map[string][]byte, app config.App, env string) error {
+	if len(copies) == 0 {
+		return nil
+	}
 	before, err := Read(files, app, env)
 	if err != nil {
 		return nil //nolint:nilerr // whoever prepares a change says so
@@ -118,12 +121,12 @@ func below(file, dir string) (rest string, ok bool) {
 	return strings.CutPrefix(file, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// Copied gives the files with copies made.
+// Copied gives the files with copies made; without any, the files themselves.
 func Copied(files, copies map[string][]byte) map[string][]byte {
-	after := make(map[string][]byte, len(files))
-	for name, data := range files {
-		after[name] = data
+	if len(copies) == 0 {
+		return files
 	}
+	after := maps.Clone(files)
 	for name, data := range copies {
 		if after[name] = data; data == nil {
 			delete(after, name)

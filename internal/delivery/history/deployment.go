@@ -113,19 +113,19 @@ func (c Change) RestsOn(files map[string][]byte, at string) bool {
 	return false
 }
 
-// Prepare edits the overlay to name ref and holds the rendering of both sides
+// Prepare edits the overlay among the files of a renderer to name ref and holds the rendering of both sides
 // against each other: only the image may differ, and something must use it.
 // Where a chart takes nothing from a field for the digest, the digest is
 // written into the tag.
-func Prepare(ctx context.Context, files map[string][]byte, app config.App, env string, ref imageref.Ref) (Change, error) {
-	p := preparation{ctx: ctx, files: files, app: app, env: env, ref: ref}
+func Prepare(ctx context.Context, on *render.Renderer, app config.App, env string, ref imageref.Ref) (Change, error) {
+	p := preparation{ctx: ctx, on: on, app: app, env: env, ref: ref}
 	target := Target(app, env)
-	place, err := overlay.Read(files, target)
+	place, err := overlay.Read(on.Files(), target)
 	if err != nil {
 		return Change{}, err
 	}
 	if place.Form == overlay.Kustomize && place.Line == 0 {
-		if p.before, err = p.objects(files); err != nil {
+		if p.before, err = p.objects(on); err != nil {
 			return Change{}, err
 		}
 		target.Names = names(p.before, app)
@@ -148,9 +148,8 @@ func Prepare(ctx context.Context, files map[string][]byte, app config.App, env s
 	return change, nil
 }
 
-// objects renders files of the place.
-func (p *preparation) objects(files map[string][]byte) ([]render.Object, error) {
-	r := render.New(files)
+// objects renders the place.
+func (p *preparation) objects(r *render.Renderer) ([]render.Object, error) {
 	p.rendered = append(p.rendered, r)
 	return r.App(p.ctx, p.app, p.env)
 }
@@ -178,7 +177,7 @@ func (c *Change) WithCopies(
 // preparation is one change of one overlay.
 type preparation struct {
 	ctx    context.Context
-	files  map[string][]byte
+	on     *render.Renderer
 	app    config.App
 	env    string
 	ref    imageref.Ref
@@ -190,15 +189,15 @@ type preparation struct {
 // set edits the overlay, and reports whether anything that it renders then uses
 // the digest. An overlay that names the digest already is not rendered.
 func (p *preparation) set(target overlay.Target) (change Change, used bool, err error) {
-	if change.Result, err = overlay.Set(p.files, target, p.ref); err != nil || len(change.Edits) == 0 {
+	if change.Result, err = overlay.Set(p.on.Files(), target, p.ref); err != nil || len(change.Edits) == 0 {
 		return change, err == nil, err
 	}
-	after, err := p.objects(With(p.files, change.Place.File, change.After))
+	after, err := p.objects(p.on.With(change.Place.File, change.After))
 	if err != nil || !uses(after, change.Place.Form, p.ref) {
 		return change, false, err
 	}
 	if p.before == nil {
-		p.before, err = p.objects(p.files)
+		p.before, err = p.objects(p.on)
 		if err != nil && (!change.Place.Ref.IsZero() || change.Place.Tag != "") {
 			return change, true, err
 		} // else a chart may require the digest that is not there yet
@@ -226,10 +225,7 @@ func names(objects []render.Object, app config.App) []string {
 
 // With gives the files with one of them changed.
 func With(files map[string][]byte, name string, data []byte) map[string][]byte {
-	changed := make(map[string][]byte, len(files)+1)
-	for k, v := range files {
-		changed[k] = v
-	}
+	changed := maps.Clone(files)
 	changed[name] = data
 	return changed
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
@@ -97,7 +98,7 @@ func TestPrepare(t *testing.T) {
 				changed["apps/demo-api/base/deployment.yaml"] = test.base
 			}
 			files, app := load(t, configrepotest.With(configrepotest.Files("demo-api"), changed))
-			change, err := history.Prepare(t.Context(), files, app, "dev", demo(2))
+			change, err := history.Prepare(t.Context(), render.New(files), app, "dev", demo(2))
 			if test.want != "" {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, want %q", err, test.want)
@@ -120,7 +121,7 @@ func TestPrepare(t *testing.T) {
 func TestPrepareRefusesAnotherRepository(t *testing.T) {
 	t.Parallel()
 	files, app := load(t, configrepotest.Files("demo-api"))
-	_, err := history.Prepare(t.Context(), files, app, "dev", evidencetest.Ref("demo-web", 1))
+	_, err := history.Prepare(t.Context(), render.New(files), app, "dev", evidencetest.Ref("demo-web", 1))
 	if err == nil || !strings.Contains(err.Error(), "is not in ghcr.io/acme/demo-api") {
 		t.Errorf("got %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 )
 
@@ -27,7 +28,8 @@ func TestTheGuardSeesWhatIsNotShown(t *testing.T) {
 			) + test.overlay
 			files["apps/demo-api/overlays/dev/more.yaml"] = test.resource
 			data, app := load(t, files)
-			if _, err := history.Prepare(t.Context(), data, app, "dev", demo(2)); err == nil || !strings.Contains(err.Error(), test.want) {
+			_, err := history.Prepare(t.Context(), render.New(data), app, "dev", demo(2))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

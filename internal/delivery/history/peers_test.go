@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -39,7 +40,7 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			change, err := history.Prepare(t.Context(), files, a, "prod", ref)
+			change, err := history.Prepare(t.Context(), render.New(files), a, "prod", ref)
 			if err != nil {
 				t.Fatal(err)
 			}

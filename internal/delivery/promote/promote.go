@@ -20,6 +20,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -180,7 +181,8 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 // view is the config repository at one commit.
 type view struct {
 	history.Tip
-	stale bool // the branch has moved since
+	stale    bool // the branch has moved since
+	renderer *render.Renderer
 	// open lists the open pull requests, once: most places need none, and a
 	// request for each would use up what GitHub allows in an hour.
 	open func() (map[string]rules.Pull, error)
@@ -195,15 +197,26 @@ func (v view) pull(branch string) (*rules.Pull, error) {
 	return nil, err
 }
 
+// rendering renders the tip with copies made.
+func (v view) rendering(copies map[string][]byte) *render.Renderer {
+	if len(copies) == 0 {
+		return v.renderer
+	}
+	return render.New(history.Copied(v.Files, copies))
+}
+
 func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 	tip, err := history.ReadTip(ctx, p.Repo, branch)
+	if err != nil {
+		return view{}, err
+	}
 	open := sync.OnceValues(func() (map[string]rules.Pull, error) {
 		if p.Forge == nil {
 			return nil, nil
 		}
 		return p.Forge.OpenPulls(ctx, branch)
 	})
-	return view{Tip: tip, open: open}, err
+	return view{Tip: tip, open: open, renderer: render.New(tip.Files)}, nil
 }
 
 // step names a move, as long as the configuration has it.
@@ -326,7 +339,7 @@ func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Prom
 		result.State = Current
 		return result, p.settle(ctx, now, m, &result)
 	}
-	change, err := history.Prepare(ctx, history.Copied(now.Files, copies), m.app, m.to.Name, from.Ref)
+	change, err := history.Prepare(ctx, now.rendering(copies), m.app, m.to.Name, from.Ref)
 	if err != nil {
 		return result, err
 	}

@@ -10,6 +10,7 @@ package render
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"sync"
@@ -74,6 +75,20 @@ type Renderer struct {
 // New makes a renderer of files, which must not change afterwards.
 func New(files map[string][]byte) *Renderer {
 	return &Renderer{files: files, fs: newTree(files), checked: make(map[string]visit)}
+}
+
+// Files are those that are rendered.
+func (r *Renderer) Files() map[string][]byte { return r.files }
+
+// With renders the same files with one of them changed.
+func (r *Renderer) With(name string, data []byte) *Renderer {
+	files := maps.Clone(r.files)
+	files[name] = data
+	if !r.fs.isFile(name) {
+		return New(files)
+	}
+	fs := &tree{files: files, dirs: r.fs.dirs, read: make(map[string]bool)} // no directory comes or goes
+	return &Renderer{files: files, fs: fs, checked: make(map[string]visit)}
 }
 
 // Read reports whether what was rendered so far comes from the file.

@@ -279,6 +279,28 @@ func TestRendererIsSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
+// A renderer of one changed file renders that, also where it makes a new directory, and
+// leaves the first one as it was.
+func TestOneFileChanged(t *testing.T) {
+	t.Parallel()
+	first := render.New(map[string][]byte{"a/kustomization.yaml": []byte("resources: [m.yaml]\n"), "a/m.yaml": configMap("one")})
+	second := first.With("a/m.yaml", configMap("two"))
+	third := second.With("b/c/kustomization.yaml", []byte("resources: [../../a]\n"))
+	for _, test := range []struct {
+		r         *render.Renderer
+		dir, want string
+	}{{first, "a", "one"}, {second, "a", "two"}, {third, "b/c", "two"}} {
+		objects, err := test.r.Kustomize(test.dir)
+		if err != nil || len(objects) != 1 || objects[0].Name != test.want {
+			t.Errorf("%s: got %v, %v, want %s", test.dir, objects, err, test.want)
+		}
+	}
+}
+
+func configMap(name string) []byte {
+	return []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: " + name + "}\n")
+}
+
 // What Helm ignores of a chart decides nothing here either: a later definition
 // could hide another one that the cluster goes by.
 func TestChartsAreReadAsHelmReadsThem(t *testing.T) {

@@ -116,7 +116,7 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 			return Result{}, err
 		}
 	}
-	change, err := history.Prepare(ctx, tip.Files, app, env.Name, to)
+	change, err := history.Prepare(ctx, render.New(tip.Files), app, env.Name, to)
 	if err != nil {
 		return Result{}, err
 	}

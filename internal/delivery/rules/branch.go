@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
@@ -126,7 +127,7 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 		return err == nil && now.SameFiles(files, was)
 	}
 	if !is() { // what is edited can depend on what renders
-		change, unprepared := history.Prepare(ctx, begun, app, env, image)
+		change, unprepared := history.Prepare(ctx, render.New(begun), app, env, image)
 		if edited, err = change.Result, unprepared; !is() {
 			return nil, ctx.Err() // not by this configuration's rules
 		}

@@ -115,23 +115,26 @@ func places(t *testing.T) map[string]func(t *testing.T) place {
 				return localPlace(t, clone, configrepo.LocalOptions{Push: true}).open(t)
 			}}
 		},
-		"GitHub": func(t *testing.T) place {
-			server := githubtest.Start(t, sandbox.Options{})
-			if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
-				t.Fatal(err)
-			}
-			token := server.CreateToken(sandbox.Token{
-				Job: true, Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"},
-			})
-			return place{gitDir: server.GitDir("acme/config"), open: func(t testing.TB) store {
-				client, err := github.New(github.Options{Token: token, APIURL: server.APIURL(), ServerURL: server.URL()})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return configrepo.NewGitHub(client, github.Repository{Owner: "acme", Name: "config"})
-			}}
-		},
+		"GitHub":                    func(t *testing.T) place { return githubPlace(t, sandbox.Options{}) },
+		"GitHub, which cuts a list": func(t *testing.T) place { return githubPlace(t, sandbox.Options{ListsAtMost: 3}) },
 	}
+}
+
+func githubPlace(t *testing.T, o sandbox.Options) place {
+	server := githubtest.Start(t, o)
+	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t), Private: true}); err != nil {
+		t.Fatal(err)
+	}
+	token := server.CreateToken(sandbox.Token{
+		Job: true, Repositories: []string{"acme/config"}, Permissions: map[string]string{"contents": "write"},
+	})
+	return place{gitDir: server.GitDir("acme/config"), open: func(t testing.TB) store {
+		client, err := github.New(github.Options{Token: token, APIURL: server.APIURL(), ServerURL: server.URL()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return configrepo.NewGitHub(client, github.Repository{Owner: "acme", Name: "config"})
+	}}
 }
 
 // everywhere runs a test against each implementation.

@@ -39,6 +39,8 @@ type GitHub struct {
 	heads     map[string]bool               // commits that branches ended in
 	branches  map[string]*branchLine        // by head
 	ahead     map[string]*readAhead         // by head
+	newest    archive                       // that was downloaded
+	newestOf  string                        // its commit
 }
 
 type treeRef struct {
@@ -267,55 +269,84 @@ func (g *GitHub) contents(ctx context.Context, sha string, files map[string]tree
 	if missing <= fewBlobs {
 		return known, nil
 	}
-	archive, err := g.archive(ctx, sha)
-	if err != nil && ctx.Err() == nil {
-		archive, err = g.archive(ctx, sha) // cut off on the way, say
+	archived, err := g.archived(ctx, sha)
+	return archived.files, err
+}
+
+// archive is what an archive of a commit holds. It is no authority.
+type archive struct {
+	files map[string][]byte  // that are read
+	refs  map[string]treeRef // all
+}
+
+// archived gives the archive of the commit that was asked for last.
+func (g *GitHub) archived(ctx context.Context, sha string) (archive, error) {
+	g.mu.Lock()
+	known, is := g.newest, g.newestOf == sha
+	g.mu.Unlock()
+	if is {
+		return known, nil
 	}
-	return archive, err
+	got, err := g.archive(ctx, sha)
+	if err != nil && ctx.Err() == nil {
+		got, err = g.archive(ctx, sha) // cut off on the way, say
+	}
+	if err == nil {
+		g.mu.Lock()
+		g.newest, g.newestOf = got, sha
+		g.mu.Unlock()
+	}
+	return got, err
 }
 
 // archive downloads the files of a commit.
-func (g *GitHub) archive(ctx context.Context, sha string) (map[string][]byte, error) {
+func (g *GitHub) archive(ctx context.Context, sha string) (archive, error) {
 	body, err := g.api.Tarball(ctx, g.repo, sha)
 	if err != nil {
-		return nil, err
+		return archive{}, err
 	}
 	defer body.Close()
-	fail := func(err error) (map[string][]byte, error) {
-		return nil, fmt.Errorf("read the archive of %s@%s: %w", g.repo, sha, err)
+	fail := func(err error) (archive, error) {
+		return archive{}, fmt.Errorf("read the archive of %s@%s: %w", g.repo, sha, err)
 	}
 	unpacked, err := gzip.NewReader(body)
 	if err != nil {
 		return fail(err)
 	}
-	files, total := map[string][]byte{}, int64(0)
+	a, total := archive{map[string][]byte{}, map[string]treeRef{}}, int64(0)
 	for r := tar.NewReader(io.LimitReader(unpacked, maxArchiveBytes)); ; {
 		header, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return files, nil
+			return a, nil
 		}
 		if err != nil {
 			return fail(err)
 		}
 		_, path, ok := strings.Cut(header.Name, "/") // below the directory at the top
-		ok = ok && kept(g.only, path)
 		if header.Typeflag == tar.TypeSymlink && ok {
-			files[path] = []byte(header.Linkname)
+			a.refs[path] = treeRef{modeLink, git.BlobID([]byte(header.Linkname)), len(header.Linkname)}
+			if kept(g.only, path) {
+				a.files[path] = []byte(header.Linkname)
+			}
 		}
 		if header.Typeflag != tar.TypeReg || !ok || path == "" {
 			continue
 		}
-		if header.Size > maxFileBytes {
-			continue // too large to be read
+		if !kept(g.only, path) || header.Size > maxFileBytes {
+			continue // it is not read
 		}
-		if total += header.Size; total > maxSnapshotBytes || len(files) >= maxSnapshotFiles {
+		if total += header.Size; total > maxSnapshotBytes || len(a.files) >= maxSnapshotFiles {
 			return fail(errTooMany)
 		}
 		data, err := io.ReadAll(r)
 		if err != nil {
 			return fail(err)
 		}
-		files[path] = data
+		mode := modeFile
+		if header.Mode&0o100 != 0 {
+			mode = modeExecutable
+		}
+		a.files[path], a.refs[path] = data, treeRef{mode, git.BlobID(data), len(data)}
 	}
 }
 
@@ -327,15 +358,17 @@ func (g *GitHub) tree(ctx context.Context, sha string) (map[string]treeRef, erro
 	if ok {
 		return files, nil
 	}
-	_, entries, err := g.api.Tree(ctx, g.repo, sha)
-	if err != nil {
-		return nil, notFound(err, http.StatusNotFound)
-	}
 	files = map[string]treeRef{}
-	for _, e := range entries {
-		if e.Type != "tree" {
-			files[e.Path] = treeRef{mode: e.Mode, sha: e.SHA, size: e.Size}
+	entries, cut, err := g.api.Tree(ctx, g.repo, sha, true)
+	switch {
+	case err != nil:
+		return nil, notFound(err, http.StatusNotFound)
+	case cut:
+		if files, err = g.largeTree(ctx, sha); err != nil {
+			return nil, err
 		}
+	default:
+		addFiles(files, "", entries)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

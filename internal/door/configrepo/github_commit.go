@@ -92,6 +92,8 @@ func (g *GitHub) append(ctx context.Context, r Request) (sha string, done bool, 
 	})
 	switch {
 	case err == nil:
+	case github.IsStatus(err, http.StatusConflict): // GitHub says so itself, and nobody has to look
+		return "", false, moved(r.Branch, r.Expect, "another commit")
 	case github.Answered(err):
 		return "", false, g.explain(ctx, r.Branch, r.Expect, unknown, err)
 	default: // the answer was lost

@@ -10,7 +10,10 @@ import (
 // modeLink is git's mode of a symbolic link, whose content is its target.
 const modeLink = "120000"
 
-const modeFile = "100644"
+const (
+	modeFile       = "100644"
+	modeExecutable = "100755"
+)
 
 // maxHops bounds a chain of links, as the Linux kernel does (path_resolution(7)).
 const maxHops = 40

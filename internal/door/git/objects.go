@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,9 +76,37 @@ func (o *Objects) Close() error { return o.in.Close() }
 
 // BlobID is git's id of a file's content.
 // https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
-func BlobID(content []byte) string {
+func BlobID(content []byte) string { return objectID("blob", content) }
+
+func objectID(kind string, content []byte) string {
 	h := sha1.New() //nolint:gosec // git's object ids
-	fmt.Fprintf(h, "blob %d\x00", len(content))
+	fmt.Fprintf(h, "%s %d\x00", kind, len(content))
 	h.Write(content)
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// TreeEntry is a file or directory of a tree.
+type TreeEntry struct{ Name, Mode, ID string }
+
+// ModeDirectory is the mode of a directory in a tree.
+const ModeDirectory = "40000"
+
+// TreeID is git's id of a directory, by what is directly in it; empty where an id is none.
+func TreeID(entries []TreeEntry) string {
+	order := func(e TreeEntry) string {
+		if e.Mode == ModeDirectory {
+			return e.Name + "/"
+		}
+		return e.Name
+	}
+	entries = slices.SortedFunc(slices.Values(entries), func(a, b TreeEntry) int { return strings.Compare(order(a), order(b)) })
+	var content []byte
+	for _, e := range entries {
+		id, err := hex.DecodeString(e.ID)
+		if err != nil {
+			return ""
+		}
+		content = append(fmt.Appendf(content, "%s %s\x00", e.Mode, e.Name), id...)
+	}
+	return objectID("tree", content)
 }

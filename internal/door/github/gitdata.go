@@ -61,21 +61,18 @@ func (c *Client) CommitTree(ctx context.Context, repo Repository, sha string) (s
 	return commit.GetTree().GetSHA(), nil
 }
 
-// Tree lists a whole tree, by the SHA of the tree or of a commit.
-func (c *Client) Tree(ctx context.Context, repo Repository, sha string) (tree string, entries []TreeEntry, err error) {
-	got, _, err := c.api.Git.GetTree(ctx, repo.Owner, repo.Name, sha, true)
+// Tree lists a tree, by the SHA of the tree or of a commit, with all that is below it or what
+// is directly in it alone. GitHub cuts a list that has over 100,000 entries or 7 MB.
+// https://docs.github.com/en/rest/git/trees#get-a-tree
+func (c *Client) Tree(ctx context.Context, repo Repository, sha string, below bool) (entries []TreeEntry, cut bool, err error) {
+	got, _, err := c.api.Git.GetTree(ctx, repo.Owner, repo.Name, sha, below)
 	if err != nil {
-		return "", nil, wrap(fmt.Sprintf("list the files of %s@%s", repo, text.Commit(sha)), err)
-	}
-	if got.GetTruncated() {
-		return "", nil, fmt.Errorf(
-			"list the files of %s@%s: GitHub cuts the list because there are too many: use a local clone", repo, text.Commit(sha),
-		)
+		return nil, false, wrap(fmt.Sprintf("list the files of %s@%s", repo, text.Commit(sha)), err)
 	}
 	for _, e := range got.Entries {
 		entries = append(entries, TreeEntry{Path: e.GetPath(), Mode: e.GetMode(), Type: e.GetType(), SHA: e.GetSHA(), Size: e.GetSize()})
 	}
-	return got.GetSHA(), entries, nil
+	return entries, got.GetTruncated(), nil
 }
 
 // Blob reads a blob.

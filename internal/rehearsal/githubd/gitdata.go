@@ -1,6 +1,7 @@
 package githubd
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"os"
@@ -171,7 +172,12 @@ func (c *call) treeJSON(sha string, recursive bool) (map[string]any, error) {
 		}
 		entries = append(entries, e)
 	}
-	return map[string]any{"sha": sha, "url": c.api("/git/trees/%s", sha), "truncated": false, "tree": entries}, nil
+	most := cmp.Or(c.s.o.ListsAtMost, 100_000)
+	cut := recursive && len(entries) > most
+	if cut {
+		entries = entries[:most]
+	}
+	return map[string]any{"sha": sha, "url": c.api("/git/trees/%s", sha), "truncated": cut, "tree": entries}, nil
 }
 
 func createTree(c *call, in struct {

@@ -1,9 +1,9 @@
 package githubd
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -60,10 +60,7 @@ func (s *Server) createCommitOnBranch(w http.ResponseWriter, r *http.Request, to
 			return
 		}
 	}
-	sha, err := c.appended(head, in)
-	if err == nil {
-		_, err = c.git("update-ref", ref, sha, head)
-	}
+	sha, err := c.appended(ref, head, in)
 	if err != nil {
 		fail("UNPROCESSABLE", "Something went wrong while executing your query.")
 		return
@@ -74,35 +71,27 @@ func (s *Server) createCommitOnBranch(w http.ResponseWriter, r *http.Request, to
 	})
 }
 
-// appended writes the commit.
-func (c *call) appended(head string, in commitInput) (string, error) {
-	temporary, err := os.MkdirTemp("", "sandbox-index-")
-	if err != nil {
-		return "", err
+// appended writes the commit and moves the branch, by one process: many may wait for it.
+// https://git-scm.com/docs/git-fast-import#_input_format
+func (c *call) appended(ref, head string, in commitInput) (string, error) {
+	var stream bytes.Buffer
+	quoted := func(path string) string {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(path) + `"`
 	}
-	defer os.RemoveAll(temporary)
-	env := []string{"GIT_INDEX_FILE=" + filepath.Join(temporary, "index")}
-	if _, err := c.gitInput(nil, env, "read-tree", head); err != nil {
-		return "", err
-	}
-	var info strings.Builder
+	data := func(b []byte) { fmt.Fprintf(&stream, "data %d\n%s\n", len(b), b) }
+	who := c.token.User
+	now := c.s.now().Unix()
+	fmt.Fprintf(&stream, "commit %s\nmark :1\nauthor %s <%s@users.noreply.github.com> %d +0000\n", ref, who, who, now)
+	fmt.Fprintf(&stream, "committer GitHub <noreply@github.com> %d +0000\n", now)
+	data([]byte(strings.TrimRight(in.Message.Headline+"\n\n"+in.Message.Body, "\n") + "\n"))
+	fmt.Fprintf(&stream, "from %s\n", head)
 	for _, d := range in.FileChanges.Deletions {
-		info.WriteString("0 " + zeroOID + "\t" + d.Path + "\x00")
+		stream.WriteString("D " + quoted(d.Path) + "\n")
 	}
 	for _, a := range in.FileChanges.Additions {
-		sha, err := c.gitInput(a.Contents, nil, "hash-object", "-w", "--stdin")
-		if err != nil {
-			return "", err
-		}
-		info.WriteString("100644 " + sha + "\t" + a.Path + "\x00")
+		stream.WriteString("M 100644 inline " + quoted(a.Path) + "\n")
+		data(a.Contents)
 	}
-	if _, err := c.gitInput([]byte(info.String()), env, "update-index", "-z", "--index-info"); err != nil {
-		return "", err
-	}
-	tree, err := c.gitInput(nil, env, "write-tree")
-	if err != nil {
-		return "", err
-	}
-	message := strings.TrimRight(in.Message.Headline+"\n\n"+in.Message.Body, "\n") + "\n"
-	return c.gitInput([]byte(message), c.s.identity(c.token.User), "commit-tree", tree, "-p", head, "-F", "-")
+	stream.WriteString("get-mark :1\n")
+	return c.gitInput(stream.Bytes(), nil, "fast-import", "--quiet", "--date-format=raw")
 }

@@ -18,7 +18,7 @@ func TestCreateCommitOnBranch(t *testing.T) {
 				head+`","message":{"headline":"one","body":"two"},"fileChanges":{`+changes+`}}}}`)
 		return fmt.Sprint(body)
 	}
-	const file = `"additions":[{"path":"n","contents":"eA=="}]`
+	const file = `"additions":[{"path":"n","contents":"eA=="},{"path":"a \"b\" ü\\c","contents":"eQ=="}]`
 	for what, test := range map[string]struct{ branch, head, changes, want string }{
 		"a branch that is elsewhere":   {"main", f.topic, file, "type:STALE_DATA"},
 		"a branch that is not there":   {"none", f.main, file, "Reference does not exist"},
@@ -36,6 +36,12 @@ func TestCreateCommitOnBranch(t *testing.T) {
 	}
 	if got := f.git("show", "main:n"); got != "x" {
 		t.Errorf("the file holds %q", got)
+	}
+	if got := f.git("show", `main:a "b" ü\c`); got != "y" {
+		t.Errorf("the file with an odd name holds %q", got)
+	}
+	if got := f.git("log", "-1", "--format=%an %ae %cn %B", "main"); got != "ada ada@users.noreply.github.com GitHub one\n\ntwo\n" {
+		t.Errorf("the commit says %q", got)
 	}
 	if err := f.Protect("acme/x"); err != nil {
 		t.Fatal(err)

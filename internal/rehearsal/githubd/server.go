@@ -37,6 +37,9 @@ type Options struct {
 	Now func() time.Time
 	// Env is what git and the programs it starts need: PATH, HOME.
 	Env []string
+	// ListsAtMost is how many entries a recursive list of a tree has before it is cut; 0 is
+	// 100,000, as on GitHub. https://docs.github.com/en/rest/git/trees#get-a-tree
+	ListsAtMost int
 }
 
 // Server is the stand-in. Give it a listener, then SetURL.

@@ -232,10 +232,13 @@ func JobPermissions() map[string]string {
 }
 
 // GitHub makes acme/config on a stand-in of its own, reached with a job token.
-func GitHub(t testing.TB, files map[string]string) *Repo {
+func GitHub(t testing.TB, files map[string]string) *Repo { return GitHubThatCuts(t, 0, files) }
+
+// GitHubThatCuts is GitHub, which cuts lists of files after a number of entries.
+func GitHubThatCuts(t testing.TB, entries int, files map[string]string) *Repo {
 	t.Helper()
 	clock := &Clock{now: Start}
-	server := githubtest.Start(t, sandbox.Options{Now: clock.Now})
+	server := githubtest.Start(t, sandbox.Options{Now: clock.Now, ListsAtMost: entries})
 	if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/config", Dir: seed(t, files), Private: true}); err != nil {
 		t.Fatal(err)
 	}
