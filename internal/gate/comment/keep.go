@@ -21,11 +21,11 @@ const actionsBot = "github-actions[bot]"
 // its text: only a comment of the jobs' identity counts, or of the caller's own. Every
 // workflow of the repository has that identity, so that it is still a claim.
 func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
-	comments, err := s.Comments(ctx)
+	said, err := s.Conversation(ctx)
 	if err != nil {
 		return claim, false, err
 	}
-	for _, c := range comments {
+	for _, c := range said.Comments {
 		claim, is := ReadClaim(c.Body)
 		if !is {
 			continue
