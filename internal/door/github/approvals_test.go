@@ -82,7 +82,8 @@ func TestEditedReviewsAndComments(t *testing.T) {
 	asEve := w.CreateToken(sandbox.Token{User: "eve"})
 	eve := w.clientWith(t, asEve)
 	said, err := c.Conversation(t.Context(), repo, 1)
-	if err != nil || len(said.Comments) != 1 || said.Comments[0].Edit != nil || len(said.Deleted) != 0 || said.Reviews[102].Edited.Others || said.Reviews[102].Edited.By != "bob" {
+	if err != nil || len(said.Comments) != 1 || said.Comments[0].Edit != nil || len(said.Deleted) != 0 ||
+		said.Reviews[102].Edited.Others || said.Reviews[102].Edited.By != "bob" {
 		t.Errorf("nobody has changed a comment: %v %+v", err, said)
 	}
 	comments, err := c.Comments(t.Context(), repo, 1)

@@ -53,7 +53,7 @@ func (c Claim) Whole(ctx context.Context, registry func(host string) seal.Regist
 	}
 	var kept Claim
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return c, fmt.Errorf("read what is claimed of the plan %s: %w", c.Plan, err)
+		return c, fmt.Errorf("read what is claimed of the plan %s: plan again: %w", c.Plan, err)
 	}
 	if kept.Fingerprint != c.Fingerprint || kept.Head != c.Head {
 		return c, outcome.Refusedf("the plan comment names plan %s, and %s is plan %s: plan again", c.Fingerprint.Short(), c.Plan,
