@@ -302,7 +302,7 @@ func TestNothingIsLeftOfAKilledRun(t *testing.T) {
 		}
 		return found
 	}
-	const unpacked = 11 // the request after which only the hold is written
+	const unpacked = 8 // the request after which only the hold is written
 	if !w.stopped(killedWhen, unpacked, apply...) || len(left()) == 0 {
 		t.Fatalf("the killed run left %v", left())
 	}

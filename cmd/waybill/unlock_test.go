@@ -75,6 +75,29 @@ func TestAppliedBeforeTheMergeHolds(t *testing.T) {
 	w.wants("/unlock again", got, 3, words, "#1 holds no root")
 }
 
+// Two applies of one root do not overtake each other: a hold that began while a plan was
+// checked keeps it from being applied.
+func TestHeldWhileThePlanWasChecked(t *testing.T) {
+	t.Parallel()
+	w, _ := ready(t)
+	w.second()
+	w.reviewOf(2, "bob", w.planOf("2"))
+	reads := 0
+	w.sees(func(_, body string) { // one request after the other
+		if strings.Contains(body, "qualifiedName") {
+			if reads++; reads == 2 {
+				w.postAs(w.jobToken, w.forgedHold())
+				w.api("ada", "POST", "/repos/acme/infra/issues/1/labels", `["Waybill-Hold"]`)
+			}
+		}
+	})
+	code, words := w.says(2, "bob", "/apply")
+	w.wants("apply", code, 4, words, "#1 was applied to infra/prod before its merge, and holds it")
+	if w.state() != "" {
+		t.Error("something was applied")
+	}
+}
+
 func TestHoldsEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(w *infraWorld){

@@ -20,11 +20,11 @@ func (s *setup) readRoots(ctx context.Context) error {
 	if err != nil {
 		return notThere(err)
 	}
-	_, files, err := s.API.Tip(ctx, s.infra, info.DefaultBranch, []string{config.FileName})
-	if err != nil || files[config.FileName] == nil {
+	tip, err := s.API.Tip(ctx, s.infra, info.DefaultBranch, []string{config.FileName}, "")
+	if err != nil || tip.Files[config.FileName] == nil {
 		return notThere(err)
 	}
-	c, err := config.Parse(config.FileName, files[config.FileName])
+	c, err := config.Parse(config.FileName, tip.Files[config.FileName])
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.infra, err)
 	}

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/moby/sys/atomicwriter"
 )
 
 // Tokens asks for the job's OIDC token with an audience.
@@ -209,10 +211,7 @@ func (s *Session) refresh(ctx context.Context) error {
 }
 
 func writeFile(path string, data []byte) error {
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := atomicwriter.WriteFile(path, data, 0o600); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
 	return nil

@@ -22,6 +22,7 @@ type IssueComment struct {
 	Bot              bool // by a job or an App
 	Body             string
 	Created, Updated time.Time
+	Edit             *Edit // the last change of its text, as Conversation says it; nil where there is none
 	URL              string
 }
 

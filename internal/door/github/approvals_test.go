@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
@@ -80,12 +82,16 @@ func TestEditedReviewsAndComments(t *testing.T) {
 	asEve := w.CreateToken(sandbox.Token{User: "eve"})
 	eve := w.clientWith(t, asEve)
 	said, err := c.Conversation(t.Context(), repo, 1)
-	if err != nil || len(said.Edited)+len(said.Deleted) != 0 || said.Reviews[102].Edited.Others || said.Reviews[102].Edited.By != "bob" {
+	if err != nil || len(said.Comments) != 1 || said.Comments[0].Edit != nil || len(said.Deleted) != 0 ||
+		said.Reviews[102].Edited.Others || said.Reviews[102].Edited.By != "bob" {
 		t.Errorf("nobody has changed a comment: %v %+v", err, said)
 	}
 	comments, err := c.Comments(t.Context(), repo, 1)
 	if err != nil || len(comments) != 1 || comments[0].Author != "ada" || comments[0].Body != "hello" || comments[0].Edited() {
 		t.Fatalf("%v %+v", err, comments)
+	}
+	if diff := cmp.Diff(comments, said.Comments); diff != "" {
+		t.Errorf("REST and GraphQL say other things of a comment: %s", diff)
 	}
 	for _, as := range []*github.Client{c, eve} {
 		if err := as.EditComment(t.Context(), repo, comments[0].ID, "hi"); err != nil {
@@ -93,13 +99,14 @@ func TestEditedReviewsAndComments(t *testing.T) {
 		}
 		said, err := c.Conversation(t.Context(), repo, 1)
 		by := map[bool]string{true: "eve", false: "ada"}[as == eve]
-		if edit := said.Edited[comments[0].ID]; err != nil || edit.Others != (as == eve) || edit.By != by {
-			t.Errorf("an edited comment: %v %+v", err, edit)
+		if edit := said.Comments[0].Edit; err != nil || edit == nil || edit.Others != (as == eve) || edit.By != by ||
+			said.Comments[0].Body != "hi" {
+			t.Errorf("an edited comment: %v %+v", err, said.Comments)
 		}
 	}
 	send(t, w, asEve, http.MethodDelete, fmt.Sprintf("/repos/acme/config/issues/comments/%d", comments[0].ID), "")
 	if said, err := c.Conversation(t.Context(), repo, 1); err != nil || len(said.Deleted) != 1 || said.Deleted[0].By != "eve" ||
-		said.Deleted[0].Author != "ada" || said.Deleted[0].At.IsZero() || len(said.Edited) != 0 {
+		said.Deleted[0].Author != "ada" || said.Deleted[0].At.IsZero() || len(said.Comments) != 0 {
 		t.Errorf("a deleted comment: %v %+v", err, said)
 	}
 }

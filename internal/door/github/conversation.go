@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Conversation is what was said on a pull request, as far as REST does not tell it:
-// the reviews, who changed which comment, and whose comments are gone.
+// Conversation is what was said on a pull request. REST does not tell who changed
+// which text, and whose comments are gone.
 type Conversation struct {
-	Reviews []Review       // oldest first
-	Edited  map[int64]Edit // comments whose text was changed, by id
-	Deleted []Deletion
+	Reviews  []Review       // oldest first
+	Comments []IssueComment // likewise
+	Deleted  []Deletion
 }
 
 // Edit is the last change of a text.
@@ -71,6 +71,8 @@ type said struct {
 		OID string `json:"oid"`
 	} `json:"commit"`
 	Submitted time.Time  `json:"submittedAt"`
+	Created   time.Time  `json:"createdAt"`
+	Updated   time.Time  `json:"updatedAt"`
 	Edited    *time.Time `json:"lastEditedAt"`
 	Editor    *actor     `json:"editor"`
 	URL       string     `json:"url"`
@@ -113,7 +115,7 @@ const conversationQuery = `query($owner: String!, $name: String!, $number: Int!,
 			nodes { author { login __typename } state body commit { oid } submittedAt lastEditedAt editor { login __typename } url }
 			pageInfo { hasNextPage endCursor } }
 		comments(first: 100, after: $comments) {
-			nodes { author { login __typename } lastEditedAt editor { login __typename } url }
+			nodes { author { login __typename } body createdAt updatedAt lastEditedAt editor { login __typename } url }
 			pageInfo { hasNextPage endCursor } }
 		timelineItems(first: 100, after: $deleted, itemTypes: [COMMENT_DELETED_EVENT]) {
 			nodes { ... on CommentDeletedEvent { createdAt actor { login __typename } deletedCommentAuthor { login __typename } } }
@@ -125,7 +127,7 @@ const conversationQuery = `query($owner: String!, $name: String!, $number: Int!,
 // https://docs.github.com/en/graphql/reference/objects#commentdeletedevent
 func (c *Client) Conversation(ctx context.Context, repo Repository, n int) (*Conversation, error) {
 	op := fmt.Sprintf("list the reviews of pull request %s#%d", repo, n)
-	all := &Conversation{Edited: make(map[int64]Edit)}
+	all := &Conversation{}
 	for variables := map[string]any{"owner": repo.Owner, "name": repo.Name, "number": n}; ; {
 		var data struct {
 			Repository struct {
@@ -151,9 +153,7 @@ func (c *Client) Conversation(ctx context.Context, repo Repository, n int) (*Con
 			all.Reviews = append(all.Reviews, r.review())
 		}
 		for _, c := range pull.Comments.Nodes {
-			if edit := c.edit(); edit != nil {
-				all.Edited[c.id("#issuecomment-")] = *edit
-			}
+			all.Comments = append(all.Comments, c.comment())
 		}
 		for _, d := range pull.Deleted.Nodes {
 			all.Deleted = append(all.Deleted, Deletion{At: d.At, Author: d.Author.name(), By: d.By.name()})
@@ -174,6 +174,13 @@ func (c *Client) Reviews(ctx context.Context, repo Repository, n int) ([]Review,
 		return nil, err
 	}
 	return all.Reviews, nil
+}
+
+func (s said) comment() IssueComment {
+	return IssueComment{
+		ID: s.id("#issuecomment-"), Author: s.Author.name(), Bot: s.Author != nil && s.Author.Kind == "Bot", Body: s.Body,
+		Created: s.Created, Updated: s.Updated, Edit: s.edit(), URL: s.URL,
+	}
 }
 
 func (s said) review() Review {

@@ -2,10 +2,11 @@ package github_test
 
 import (
 	"context"
-
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -294,6 +295,91 @@ func TestStatus(t *testing.T) {
 		t, c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: "c", State: "green"}),
 		"set status c of acme/config@"+w.topic[:7]+": GitHub answers 422", "state is not included in the list",
 	)
+}
+
+// Every status and the latest run of each check is listed, over several pages; one that
+// has not ended, or whose start is unknown, is pending.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t, "statuses: write", "checks: read", "contents: read")
+	if got, err := c.Checks(t.Context(), repo, w.topic); err != nil || len(got) != 0 {
+		t.Errorf("nothing is said yet: %v %v", got, err)
+	}
+	for i, state := range append(slices.Repeat([]string{"success"}, 100), "failure") {
+		if err := c.SetStatus(t.Context(), repo, w.topic, github.Status{Context: fmt.Sprint("ci", i), State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	early := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	jobs := []sandbox.RunJob{
+		{Name: "again", Status: "completed", Conclusion: "failure", Started: early},
+		{Name: "again", Status: "completed", Conclusion: "success", Started: early.Add(time.Minute)},
+		{Name: "at once", Status: "completed", Conclusion: "success", Started: early},
+		{Name: "at once", Status: "completed", Conclusion: "timed_out", Started: early},
+		{Name: "queued anew", Status: "completed", Conclusion: "success", Started: early},
+		{Name: "queued anew", Status: "queued"},
+	}
+	for _, job := range jobs {
+		run := w.AddRun(sandbox.Run{Repository: "acme/config", HeadSHA: w.topic, Path: ".github/workflows/ci.yml"})
+		w.UpdateRun("acme/config", run.ID, func(r *sandbox.Run) { r.Jobs = []sandbox.RunJob{job} })
+	}
+	got, err := c.Checks(t.Context(), repo, w.topic)
+	var said []string
+	for _, one := range got {
+		if one.State != "success" || !one.Status {
+			said = append(said, fmt.Sprintf("%s %t %s", one.Name, one.Status, one.State))
+		}
+	}
+	slices.Sort(said)
+	want := []string{
+		"again false success", "at once false success", "at once false timed_out", "ci100 true failure", "queued anew false pending",
+	}
+	if diff := cmp.Diff(want, said); err != nil || diff != "" || len(got) != 105 {
+		t.Errorf("%d, %v %s", len(got), err, diff)
+	}
+	for what, call := range map[string]func() error{
+		"there is no such commit": func() error {
+			_, err := c.Checks(t.Context(), repo, strings.Repeat("1", 40))
+			return err
+		},
+		"not accessible": func() error {
+			_, err := w.client(t, "statuses: read", "contents: read").Checks(t.Context(), repo, w.topic)
+			return err
+		},
+	} {
+		wantError(t, call(), what)
+	}
+}
+
+// A branch is read with files of its very commit, and with the open pull requests that
+// bear a label, over several pages.
+func TestTip(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.client(t)
+	w.open(t, c)
+	if err := c.AddLabels(t.Context(), repo, 1, "held"); err != nil {
+		t.Fatal(err)
+	}
+	tip, err := c.Tip(t.Context(), repo, "main", []string{"f", "none"}, "held")
+	if err != nil || tip.SHA != w.main || len(tip.Files) != 1 || !slices.Equal(tip.Labelled, []int{1}) {
+		t.Errorf("%+v %v", tip, err)
+	}
+	if tip, err = c.Tip(t.Context(), repo, "main", nil, "other"); err != nil || tip.SHA != w.main || len(tip.Labelled) != 0 {
+		t.Errorf("another label: %+v %v", tip, err)
+	}
+	page := func(numbers, info string) {
+		w.fault(t, sandbox.Fault{Path: "/graphql$", Status: 200, Body: `{"data":{"repository":{"ref":{"target":{"oid":"` + w.main +
+			`"}},"pullRequests":{"nodes":[` + numbers + `],"pageInfo":` + info + `}}}}`})
+	}
+	page(`{"number":7}`, `{"hasNextPage":true,"endCursor":"7"}`)
+	page(`{"number":8}`, `{"hasNextPage":false,"endCursor":"8"}`)
+	if tip, err = c.Tip(t.Context(), repo, "main", nil, "held"); err != nil || !slices.Equal(tip.Labelled, []int{7, 8}) {
+		t.Errorf("two pages: %+v %v", tip, err)
+	}
+	_, err = c.Tip(t.Context(), repo, "none", nil, "")
+	wantError(t, err, "read the tip of none of acme/config", "there is no such branch")
 }
 
 func TestDispatch(t *testing.T) {

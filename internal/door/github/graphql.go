@@ -2,7 +2,6 @@ package github
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -182,59 +181,6 @@ func (c *Client) filesAt(ctx context.Context, repo Repository, wanted []At, is f
 		}
 	}
 	return files, nil
-}
-
-// Tip reads where a branch is, and files of that very commit, by one request.
-// https://docs.github.com/en/graphql/reference/objects#commit
-func (c *Client) Tip(ctx context.Context, repo Repository, branch string, paths []string) (string, map[string][]byte, error) {
-	op := fmt.Sprintf("read the tip of %s of %s", branch, repo)
-	var data struct {
-		Repository struct {
-			Ref *struct {
-				Target map[string]json.RawMessage `json:"target"` // oid, and a file by each alias
-			} `json:"ref"`
-		} `json:"repository"`
-	}
-	var declared, asked strings.Builder
-	variables := map[string]any{"owner": repo.Owner, "name": repo.Name, "ref": "refs/heads/" + branch}
-	for i, path := range paths {
-		variables[alias(i)] = path
-		fmt.Fprintf(&declared, ", $%s: String!", alias(i))
-		fmt.Fprintf(&asked, " %s: file(path: $%[1]s) { object { __typename oid ... on Blob { text } } }", alias(i))
-	}
-	query := "query($owner: String!, $name: String!, $ref: String!" + declared.String() + ") { repository(owner: $owner, name: $name) " +
-		"{ ref(qualifiedName: $ref) { target { oid ... on Commit {" + asked.String() + " } } } } }"
-	if err := c.query(ctx, op, query, variables, &data); err != nil {
-		return "", nil, err
-	}
-	if data.Repository.Ref == nil {
-		return "", nil, &Error{Op: op, Status: http.StatusNotFound, Message: "there is no such branch", Cause: errors.New("no such branch")}
-	}
-	var tip string
-	if err := json.Unmarshal(data.Repository.Ref.Target["oid"], &tip); err != nil || tip == "" {
-		return "", nil, unanswered(op, "GitHub names no commit")
-	}
-	files := make(map[string][]byte)
-	for i, path := range paths {
-		var entry struct {
-			Object *object `json:"object"`
-		}
-		raw := data.Repository.Ref.Target[alias(i)]
-		if len(raw) == 0 {
-			continue
-		}
-		if err := json.Unmarshal(raw, &entry); err != nil {
-			return "", nil, unanswered(op, "GitHub's answer cannot be read: "+err.Error())
-		}
-		data, is, err := c.whole(ctx, repo, entry.Object)
-		if err != nil {
-			return "", nil, err
-		}
-		if is {
-			files[path] = data
-		}
-	}
-	return tip, files, nil
 }
 
 // whole is the content of a blob; false for anything else. Text that is none, or was

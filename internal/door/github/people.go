@@ -5,8 +5,6 @@ import (
 	"fmt"
 
 	gogithub "github.com/google/go-github/v60/github"
-
-	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // CanWrite reports whether the user may write to the repository, however they got
@@ -55,31 +53,4 @@ func (c *Client) PullFiles(ctx context.Context, repo Repository, n int) ([]strin
 		}
 	}
 	return files, nil
-}
-
-// Checks are how the jobs on a commit ended, by name; empty while they run.
-type Checks map[string]string
-
-// Checks reads the latest check run of each name on a commit.
-// https://docs.github.com/en/rest/checks/runs#list-check-runs-for-a-git-reference
-func (c *Client) Checks(ctx context.Context, repo Repository, sha string) (Checks, error) {
-	checks := make(Checks)
-	_, err := all(func(page gogithub.ListOptions) ([]struct{}, *gogithub.Response, error) {
-		got, resp, err := c.api.Checks.ListCheckRunsForRef(
-			ctx, repo.Owner, repo.Name, sha, &gogithub.ListCheckRunsOptions{ListOptions: page},
-		)
-		if err != nil {
-			return nil, resp, err
-		}
-		for _, run := range got.CheckRuns {
-			if _, newer := checks[run.GetName()]; !newer {
-				checks[run.GetName()] = run.GetConclusion()
-			}
-		}
-		return nil, resp, nil
-	})
-	if err != nil {
-		return nil, wrap(fmt.Sprintf("list the checks of %s@%s", repo, text.Commit(sha)), err)
-	}
-	return checks, nil
 }

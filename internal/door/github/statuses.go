@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,4 +123,91 @@ func (c *Client) Sayings(ctx context.Context, repo Repository, head, name string
 		})
 	}
 	return said, seen, nil
+}
+
+// Check is what a program says of a commit: a commit status, or a check run.
+type Check struct {
+	Name   string
+	Status bool // a commit status
+	// State is success, failure, pending and so on; that of a check run which has not
+	// ended is pending.
+	State string
+}
+
+// checkNode is one of a rollup.
+type checkNode struct {
+	Context    string     `json:"context"` // of a status
+	State      string     `json:"state"`   // likewise
+	Name       string     `json:"name"`    // of a check run
+	Conclusion *string    `json:"conclusion"`
+	Started    *time.Time `json:"startedAt"`
+	Suite      struct {
+		App struct {
+			Slug string `json:"slug"`
+		} `json:"app"`
+	} `json:"checkSuite"`
+}
+
+const checksQuery = `query($owner: String!, $name: String!, $commit: GitObjectID!, $after: String) {
+	repository(owner: $owner, name: $name) { object(oid: $commit) { ... on Commit { statusCheckRollup {
+		contexts(first: 100, after: $after) {
+			nodes { ... on StatusContext { context state } ... on CheckRun { name conclusion startedAt checkSuite { app { slug } } } }
+			pageInfo { hasNextPage endCursor } } } } } } }`
+
+// Checks lists the latest status of each context and the latest check run of each name
+// on a commit. Of check runs that began at the same time, all are listed.
+// https://docs.github.com/en/graphql/reference/objects#statuscheckrollup
+func (c *Client) Checks(ctx context.Context, repo Repository, sha string) ([]Check, error) {
+	op := fmt.Sprintf("list the statuses and checks of %s@%s", repo, text.Commit(sha))
+	variables := map[string]any{"owner": repo.Owner, "name": repo.Name, "commit": sha}
+	var nodes []checkNode
+	for more := true; more; {
+		var data struct {
+			Repository struct {
+				Object *struct {
+					Rollup *struct {
+						Contexts connection[checkNode] `json:"contexts"`
+					} `json:"statusCheckRollup"`
+				} `json:"object"`
+			} `json:"repository"`
+		}
+		if err := c.query(ctx, op, checksQuery, variables, &data); err != nil {
+			return nil, err
+		}
+		switch object := data.Repository.Object; {
+		case object == nil:
+			return nil, unanswered(op, "there is no such commit")
+		case object.Rollup == nil:
+			return nil, nil
+		default:
+			nodes = append(nodes, object.Rollup.Contexts.Nodes...)
+			more = object.Rollup.Contexts.next(variables, "after")
+		}
+	}
+	var list []Check
+	for _, n := range nodes {
+		if !slices.ContainsFunc(nodes, n.precedes) {
+			list = append(list, n.check())
+		}
+	}
+	return list, nil
+}
+
+// precedes reports whether a later check run of the same program has the same name.
+// One whose start is unknown has not begun.
+func (n checkNode) precedes(other checkNode) bool {
+	if n.Name == "" || n.Name != other.Name || n.Suite != other.Suite || n.Started == nil {
+		return false
+	}
+	return other.Started == nil || other.Started.After(*n.Started)
+}
+
+func (n checkNode) check() Check {
+	switch {
+	case n.Context != "":
+		return Check{Name: n.Context, Status: true, State: strings.ToLower(n.State)}
+	case n.Conclusion == nil:
+		return Check{Name: n.Name, State: "pending"}
+	}
+	return Check{Name: n.Name, State: strings.ToLower(*n.Conclusion)}
 }

@@ -254,13 +254,21 @@ func lockTimeoutArg(d time.Duration) string {
 	return fmt.Sprintf("-lock-timeout=%ds", int(d.Seconds()))
 }
 
+// maxQuick is the largest plan that terraform reads with less collection of garbage. A
+// plan of this size takes a few hundred megabytes.
+const maxQuick = 512 << 10
+
 // Show gives a plan's JSON form.
 func (r *Root) Show(ctx context.Context, planFile string) ([]byte, error) {
-	out, err := r.output(ctx, "show", "-json", "-no-color", planFile)
-	if err != nil {
-		return nil, fmt.Errorf("read the plan: %w", err)
+	var out bytes.Buffer
+	command := r.command(&out, "show", "-json", "-no-color", planFile)
+	if info, err := os.Stat(planFile); err == nil && info.Size() <= maxQuick {
+		command.Env = append([]string{"GOGC=400"}, command.Env...) // a quarter less processor time; what the user sets wins
 	}
-	return out, nil
+	if err := command.Run(ctx); err != nil {
+		return nil, fmt.Errorf("read the plan: %w", explain(err, ""))
+	}
+	return out.Bytes(), nil
 }
 
 // StateID names one version of a state. A root without state has neither.

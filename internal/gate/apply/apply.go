@@ -16,6 +16,7 @@
 package apply
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -248,17 +249,10 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
-	if err := plan.CheckWhole(shown); err != nil {
-		return now, nil, err
-	}
-	if now.Changes, err = plan.ChangesDigest(shown); err != nil {
-		return now, nil, err
-	}
-	// The JSON beside the binary plan is the plan job's word.
-	if held, err := terraform.ParsePlan(shown); err != nil {
-		return now, nil, err
-	} else if err := a.variables(now, held); err != nil {
-		return now, nil, err
+	if !bytes.Equal(shown, r.Bundle.Roots[i].JSON) { // which Open has judged
+		if now.Changes, err = a.judge(now, shown); err != nil {
+			return now, nil, err
+		}
 	}
 	switch {
 	case now.Changes != one.record.Changes:
@@ -267,6 +261,22 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		details = a.planAgain(ctx, *one)
 	}
 	return now, details, nil
+}
+
+// judge judges what terraform shows of the binary plan, as Open does with the JSON beside
+// it, which is the plan job's word. It gives the digest of the changes.
+func (a *Applier) judge(record plan.RootRecord, shown []byte) (changes string, err error) {
+	if err := plan.CheckWhole(shown); err != nil {
+		return "", err
+	}
+	parsed, err := terraform.ParsePlan(shown)
+	if err != nil {
+		return "", err
+	}
+	if err := a.variables(record, parsed); err != nil {
+		return "", err
+	}
+	return plan.ChangesDigest(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }

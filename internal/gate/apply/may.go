@@ -197,36 +197,39 @@ func upToDate(ctx context.Context, s *site.Site) error {
 	return nil
 }
 
-// stillOnTip refuses, right before anything is applied, what is not merged and for
-// which the default branch has moved since it was judged.
-func stillOnTip(ctx context.Context, s *site.Site) error {
-	if s.Pull == nil || s.Pull.Merged {
+// still refuses, right before anything is applied, what does not hold any more since it
+// was judged: the default branch has moved, or another pull request holds a root.
+func (o Order) still(ctx context.Context, a *Applier) error {
+	if o.Site.Pull == nil {
 		return nil
 	}
-	moved, err := s.Moved(ctx)
+	now, err := o.Site.Now(ctx)
 	if err != nil {
 		return err
 	}
-	if moved {
-		return outcome.Refusedf("%s moved while the plan of #%d was checked: bring the head up to date, and plan again",
-			s.Pull.BaseRef, s.Pull.Number)
-	}
-	return nil
+	return outcome.Join(stillOnTip(ctx, o.Site, now), o.stillMerged(ctx, a, now), a.held(ctx, o.Site))
 }
 
-// stillMerged refuses, right before anything is applied, a merged plan of whose roots
-// the default branch holds other files by now than the checkout: an old job that is run
-// again would apply what was reverted meanwhile.
-func (o Order) stillMerged(ctx context.Context, a *Applier) error {
+// stillOnTip refuses what is not merged and for which the default branch has moved to
+// another tip since it was judged.
+func stillOnTip(ctx context.Context, s *site.Site, now string) error {
+	tip, err := s.Tip(ctx)
+	if err != nil || s.Pull.Merged || tip == now {
+		return err
+	}
+	return outcome.Refusedf("%s moved while the plan of #%d was checked: bring the head up to date, and plan again",
+		s.Pull.BaseRef, s.Pull.Number)
+}
+
+// stillMerged refuses a merged plan of whose roots the default branch holds other files
+// by now than the checkout: an old job that is run again would apply what was reverted
+// meanwhile.
+func (o Order) stillMerged(ctx context.Context, a *Applier, tip string) error {
 	s := o.Site
-	if s.Pull == nil || !s.Pull.Merged {
+	if !s.Pull.Merged {
 		return nil
 	}
 	branch, err := s.DefaultBranch(ctx)
-	if err != nil {
-		return err
-	}
-	tip, err := s.API.BranchHead(ctx, s.Repo, branch) // as it is now, not as it was read
 	if err != nil {
 		return err
 	}
@@ -266,30 +269,21 @@ func (o Order) stillMerged(ctx context.Context, a *Applier) error {
 // green refuses a head on which a status or check has not succeeded. That of the
 // gate is left out: apply decides for itself.
 func green(ctx context.Context, s *site.Site) error {
-	statuses, err := s.API.Statuses(ctx, s.Repo, s.Pull.HeadSHA)
-	if err != nil {
-		return err
-	}
-	for _, status := range statuses {
-		switch {
-		case status.Context == "waybill/gate" || status.State == "success":
-		case status.State == "pending":
-			return outcome.Pendingf("status %s of #%d is pending", status.Context, s.Pull.Number)
-		default:
-			return outcome.Refusedf("status %s of #%d is %s", status.Context, s.Pull.Number, status.State)
-		}
-	}
 	checks, err := s.API.Checks(ctx, s.Repo, s.Pull.HeadSHA)
 	if err != nil {
 		return err
 	}
-	for name, conclusion := range checks {
-		switch conclusion {
-		case "success", "neutral", "skipped":
-		case "":
-			return outcome.Pendingf("check %s of #%d is still running", name, s.Pull.Number)
+	for _, c := range checks {
+		what, waits := "check "+c.Name, "still running"
+		if c.Status {
+			what, waits = "status "+c.Name, "pending"
+		}
+		switch {
+		case c.Status && c.Name == "waybill/gate" || slices.Contains([]string{"success", "neutral", "skipped"}, c.State):
+		case c.State == "pending" || c.State == "expected":
+			return outcome.Pendingf("%s of #%d is %s", what, s.Pull.Number, waits)
 		default:
-			return outcome.Refusedf("check %s of #%d is %s", name, s.Pull.Number, conclusion)
+			return outcome.Refusedf("%s of #%d is %s", what, s.Pull.Number, c.State)
 		}
 	}
 	return nil

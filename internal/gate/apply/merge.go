@@ -56,7 +56,14 @@ func (o Order) merge(ctx context.Context) error {
 	if err := o.allApplied(ctx); err != nil {
 		return err
 	}
-	if err := outcome.Join(mayApply(ctx, s), stillOnTip(ctx, s)); err != nil {
+	if err := mayApply(ctx, s); err != nil {
+		return err
+	}
+	now, err := s.Now(ctx)
+	if err == nil {
+		err = stillOnTip(ctx, s, now)
+	}
+	if err != nil {
 		return err
 	}
 	err = s.API.Merge(ctx, s.Repo, s.Pull.Number, head, rules.Merge)

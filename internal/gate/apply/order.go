@@ -157,7 +157,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
 	}
-	if err := outcome.Join(stillOnTip(ctx, o.Site), o.stillMerged(ctx, applier)); err != nil {
+	if err := o.still(ctx, applier); err != nil {
 		return err
 	}
 	if o.DryRun {

@@ -46,22 +46,29 @@ func TestTheTipMoves(t *testing.T) {
 			Pull: &github.PullRequest{Number: 1, HeadSHA: head, BaseRef: "main", DefaultBranch: "main", Merged: merged},
 		}
 	}
+	still := func(s *site.Site) error {
+		now, err := s.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stillOnTip(t.Context(), s, now)
+	}
 	open, merged := where(dir, false), where(dir, true)
 	for _, s := range []*site.Site{open, merged, where(t.TempDir(), false)} { // by the clone, and without one
 		if err := upToDate(t.Context(), s); err != nil {
 			t.Errorf("up to date: %v", err)
 		}
-		if err := stillOnTip(t.Context(), s); err != nil {
+		if err := still(s); err != nil {
 			t.Errorf("not moved: %v", err)
 		}
 	}
 	run("tag", "main", first)
 	run("update-ref", "refs/heads/main", run("commit-tree", first+"^{tree}", "-p", first, "-m", "moved"))
-	if err := stillOnTip(t.Context(), open); outcome.Code(err) != outcome.Refused ||
+	if err := still(open); outcome.Code(err) != outcome.Refused ||
 		!strings.Contains(err.Error(), "main moved while the plan of #1 was checked") {
 		t.Errorf("moved: %v", err)
 	}
-	if err := stillOnTip(t.Context(), merged); err != nil {
+	if err := still(merged); err != nil {
 		t.Errorf("what is merged: %v", err)
 	}
 	for _, top := range []string{dir, t.TempDir()} {

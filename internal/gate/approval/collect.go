@@ -183,7 +183,7 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 		return p, fmt.Errorf("find who pushed %s: GitHub has no record of it, and that person may not approve: push the branch again",
 			text.Commit(pr.HeadSHA))
 	}
-	said, err := s.API.Conversation(ctx, s.Repo, pr.Number)
+	said, err := s.Conversation(ctx)
 	if err != nil {
 		return p, err
 	}
@@ -194,16 +194,10 @@ func Collect(ctx context.Context, s *site.Site) (Pull, error) {
 			Edited: r.Edited, URL: r.URL,
 		})
 	}
-	comments, err := s.Comments(ctx)
-	if err != nil {
-		return p, err
-	}
-	for _, c := range comments {
-		vote := Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, URL: c.URL}
-		if edit, is := said.Edited[c.ID]; is {
-			vote.Edited = &edit
-		} else if c.Edited() {
-			vote.Edited = &github.Edit{At: c.Updated, Others: true} // since the other list was read
+	for _, c := range said.Comments {
+		vote := Vote{ID: c.ID, User: c.Author, At: c.Created, Kind: Comment, Body: c.Body, Edited: c.Edit, URL: c.URL}
+		if vote.Edited == nil && c.Edited() {
+			vote.Edited = &github.Edit{At: c.Updated, Others: true} // GitHub does not say what was changed
 		}
 		p.Votes = append(p.Votes, vote)
 	}

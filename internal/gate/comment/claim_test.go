@@ -2,6 +2,7 @@ package comment_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -71,5 +72,12 @@ func TestClaimsOfManyRoots(t *testing.T) {
 	if _, err := claim.Whole(t.Context(), nil); outcome.Code(err) != outcome.Refused ||
 		!strings.Contains(err.Error(), "is plan "+other.Fingerprint.Short()) {
 		t.Errorf("the claim of another plan: %v", err)
+	}
+	if err := os.WriteFile(v.Sealed+".claim.json", v.Claim().JSON()[:100], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim.Whole(t.Context(), nil); outcome.Code(err) != outcome.Broken ||
+		!strings.Contains(err.Error(), "read what is claimed of the plan "+v.Sealed+": plan again: ") {
+		t.Errorf("a torn claim: %v", err)
 	}
 }

@@ -3,9 +3,9 @@ package comment
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -14,12 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// holdMarker begins the one comment that says which roots a pull request holds, and
-// HoldLabel is the label of such pull requests: it finds them among all that are open.
-const (
-	holdMarker = "<!-- waybill:hold"
-	HoldLabel  = "waybill-hold"
-)
+// holdMarker begins the one comment that says which roots a pull request holds.
+const holdMarker = "<!-- waybill:hold"
 
 // Hold is a root that was applied before the merge of its pull request. Its state is
 // then ahead of the default branch, whose plan would take back what was applied.
@@ -46,7 +42,7 @@ func FindHolds(ctx context.Context, s *site.Site) ([]Hold, error) {
 // holds none any more.
 func KeepHolds(ctx context.Context, s *site.Site, holds []Hold, released string) error {
 	if len(holds) == 0 {
-		if err := s.API.RemoveLabel(ctx, s.Repo, s.Pull.Number, HoldLabel); err != nil {
+		if err := s.API.RemoveLabel(ctx, s.Repo, s.Pull.Number, site.HoldLabel); err != nil {
 			return err
 		}
 	}
@@ -58,7 +54,7 @@ func KeepHolds(ctx context.Context, s *site.Site, holds []Hold, released string)
 	if err := keepList(ctx, s, holdMarker, holds, listWords{words + "\n", released}); err != nil || len(holds) == 0 {
 		return err
 	}
-	return s.API.AddLabels(ctx, s.Repo, s.Pull.Number, HoldLabel)
+	return s.API.AddLabels(ctx, s.Repo, s.Pull.Number, site.HoldLabel)
 }
 
 // Held says which of the roots other open pull requests hold, if the default branch lets
@@ -72,23 +68,20 @@ func Held(ctx context.Context, s *site.Site, is func(Hold) bool) error {
 	if err != nil || !rules.BeforeMerge {
 		return err
 	}
-	pulls, err := s.API.ListPulls(ctx, s.Repo, "")
+	numbers, err := s.Holders(ctx)
 	if err != nil {
-		return fmt.Errorf("find the pull requests that were applied before their merge: %w", err)
+		return err
 	}
 	var lines []string
-	for _, pull := range pulls {
-		if pull.Number == s.Pull.Number || !slices.Contains(pull.Labels, HoldLabel) {
-			continue
-		}
-		holds, err := FindHolds(ctx, s.Of(&pull))
+	for _, number := range numbers {
+		holds, err := FindHolds(ctx, s.Of(&github.PullRequest{Number: number}))
 		if err != nil {
 			return err
 		}
 		for _, h := range holds {
 			if is(h) {
 				name := text.Printable(h.Name())
-				lines = append(lines, fmt.Sprintf("#%d was applied to %s before its merge, and holds it", pull.Number, name))
+				lines = append(lines, fmt.Sprintf("#%d was applied to %s before its merge, and holds it", number, name))
 			}
 		}
 	}

@@ -21,11 +21,11 @@ const actionsBot = "github-actions[bot]"
 // its text: only a comment of the jobs' identity counts, or of the caller's own. Every
 // workflow of the repository has that identity, so that it is still a claim.
 func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
-	comments, err := s.Comments(ctx)
+	said, err := s.Conversation(ctx)
 	if err != nil {
 		return claim, false, err
 	}
-	for _, c := range comments {
+	for _, c := range said.Comments {
 		claim, is := ReadClaim(c.Body)
 		if !is {
 			continue
@@ -53,7 +53,7 @@ func (c Claim) Whole(ctx context.Context, registry func(host string) seal.Regist
 	}
 	var kept Claim
 	if err := json.Unmarshal(data, &kept); err != nil {
-		return c, fmt.Errorf("read what is claimed of the plan %s: %w", c.Plan, err)
+		return c, fmt.Errorf("read what is claimed of the plan %s: plan again: %w", c.Plan, err)
 	}
 	if kept.Fingerprint != c.Fingerprint || kept.Head != c.Head {
 		return c, outcome.Refusedf("the plan comment names plan %s, and %s is plan %s: plan again", c.Fingerprint.Short(), c.Plan,

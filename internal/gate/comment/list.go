@@ -12,11 +12,11 @@ import (
 // findList reads the lists in the first lines of comments with a marker. As the plan
 // comment is, such a comment is believed by who wrote it.
 func findList[T any](ctx context.Context, s *site.Site, marker string) (found []T, err error) {
-	comments, err := s.Comments(ctx)
+	said, err := s.Conversation(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range comments {
+	for _, c := range said.Comments {
 		line, _, _ := strings.Cut(c.Body, "\n")
 		data, is := strings.CutPrefix(strings.TrimSuffix(strings.TrimRight(line, "\r"), " -->"), marker+" ")
 		if !is {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moby/sys/atomicwriter"
+
 	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
@@ -319,7 +321,7 @@ func writeJSON(dir string, made *plan.Result) error {
 		path := filepath.Join(dir, filepath.FromSlash(r.Record.Dir), name)
 		err := os.MkdirAll(filepath.Dir(path), 0o700)
 		if err == nil {
-			err = os.WriteFile(path, r.JSON, 0o600)
+			err = atomicwriter.WriteFile(path, r.JSON, 0o600)
 		}
 		if err != nil {
 			return fmt.Errorf("write the plan of %s as JSON: %w", r.Record.Dir, err)

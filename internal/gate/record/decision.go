@@ -20,6 +20,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/moby/sys/atomicwriter"
+
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -138,7 +140,7 @@ func (r Record) statement(ref imageref.Ref, path string) ([]byte, error) {
 func (r Record) keepFile(path string, bundle []byte) (string, error) {
 	kind := map[string]string{Gate: "gate", Apply: "apply"}[r.Type]
 	place := path + "." + kind + ".sigstore.json"
-	return place, os.WriteFile(place, bundle, 0o644)
+	return place, atomicwriter.WriteFile(place, bundle, 0o644)
 }
 
 func (d Deps) attach(ctx context.Context, ref imageref.Ref, predicateType string, bundle []byte) error {

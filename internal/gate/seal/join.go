@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/atomicwriter"
+
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -164,10 +166,10 @@ func (p Place) SavePart(ctx context.Context, client Registry, name string, seale
 	path := filepath.Join(p.Dir, name+".sealed")
 	err := os.MkdirAll(p.Dir, 0o700)
 	if err == nil {
-		err = os.WriteFile(path, sealed, 0o600)
+		err = atomicwriter.WriteFile(path, sealed, 0o600)
 	}
 	if err == nil {
-		err = os.WriteFile(path+partSuffix, part, 0o600)
+		err = atomicwriter.WriteFile(path+partSuffix, part, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("store the part %s of the plan: %w", name, err)

@@ -201,18 +201,19 @@ func Open(sealed []byte, identities []Identity, expect Expect) (*Bundle, error) 
 func whole(sealed []byte) ([]byte, error) {
 	line, body, ok := bytes.Cut(sealed, []byte("\n"))
 	fields := strings.Fields(string(line[:min(len(line), 200)]))
-	if len(fields) > 0 && fields[0] != magic || len(fields) == 0 {
+	torn := len(sealed) < len(magic) && strings.HasPrefix(magic, string(sealed))
+	if !torn && (len(fields) == 0 || fields[0] != magic) {
 		return nil, refuse(NotSealed, "it does not begin as a sealed plan does")
 	}
 	if !ok || len(fields) != 3 {
-		return nil, refuse(Truncated, "it ends within its first line")
+		return nil, refuse(Truncated, "it is empty, or ends within its first line: plan again")
 	}
 	length, err := strconv.Atoi(fields[1])
 	if err != nil || length < 0 || length > MaxSize {
 		return nil, refuse(Altered, "its first line has been changed")
 	}
 	if len(body) < length {
-		return nil, refuse(Truncated, "it has %d bytes of %d", len(body), length)
+		return nil, refuse(Truncated, "it has %d bytes of %d: plan again", len(body), length)
 	}
 	if sum := sha256.Sum256(body); len(body) > length || hex.EncodeToString(sum[:]) != fields[2] {
 		return nil, refuse(Altered, "its bytes are not those that were sealed")

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
+	"github.com/moby/sys/atomicwriter"
 
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -66,7 +66,7 @@ func SaveState(ctx context.Context, client Registry, plan, root string, sealed [
 	}
 	if path != "" {
 		path += "." + safeName(root) + ".tfstate.age"
-		if err := os.WriteFile(path, sealed, 0o600); err != nil {
+		if err := atomicwriter.WriteFile(path, sealed, 0o600); err != nil {
 			return "", fmt.Errorf("keep the sealed state: %w", err)
 		}
 		return path, nil

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/moby/sys/atomicwriter"
 
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
@@ -69,10 +70,12 @@ func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, se
 		return "", fmt.Errorf("store the sealed plan: %w", err)
 	}
 	path := filepath.Join(p.Dir, string(f)+".sealed")
-	for name, data := range map[string][]byte{path: sealed, path + claimSuffix: claim} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			return "", fmt.Errorf("store the sealed plan: %w", err)
-		}
+	err := atomicwriter.WriteFile(path+claimSuffix, claim, 0o600)
+	if err == nil {
+		err = atomicwriter.WriteFile(path, sealed, 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("store the sealed plan: %w", err)
 	}
 	return path, nil
 }

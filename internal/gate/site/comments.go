@@ -7,17 +7,16 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
-// Comments lists the comments of the pull request, oldest first.
-func (s *Site) Comments(ctx context.Context) ([]github.IssueComment, error) {
-	if s.listed {
-		return s.comments, nil
+// Conversation is what was said on the pull request, read at one moment.
+func (s *Site) Conversation(ctx context.Context) (*github.Conversation, error) {
+	if s.said != nil {
+		return s.said, nil
 	}
-	var err error
-	if s.comments, err = s.API.Comments(ctx, s.Repo, s.Pull.Number); err != nil {
-		return nil, err
+	said, err := s.API.Conversation(ctx, s.Repo, s.Pull.Number)
+	if err == nil {
+		s.said = said
 	}
-	s.listed = true
-	return s.comments, nil
+	return said, err
 }
 
 // Login is whom a client acts as.
@@ -36,11 +35,11 @@ func (s *Site) Login(ctx context.Context, as *github.Client) (string, error) {
 // somebody else stays theirs, whatever it begins with, and its author could
 // change it again.
 func (s *Site) Own(ctx context.Context, as *github.Client, marker string) (own []github.IssueComment, err error) {
-	comments, err := s.Comments(ctx)
+	said, err := s.Conversation(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range comments {
+	for _, c := range said.Comments {
 		if !strings.HasPrefix(c.Body, marker) {
 			continue
 		}
@@ -62,12 +61,14 @@ func (s *Site) Keep(ctx context.Context, as *github.Client, marker, body string)
 	if err != nil {
 		return err
 	}
-	s.listed = len(own) > 0 && own[0].Body == body // otherwise what was read is not what there is any more
+	if len(own) == 0 || own[0].Body != body {
+		s.said = nil // what was read is not what there is any more
+	}
 	return as.KeepComment(ctx, s.Repo, s.Pull.Number, own, body)
 }
 
 // Say adds a comment.
 func (s *Site) Say(ctx context.Context, as *github.Client, body string) error {
-	s.listed = false // what was read is not all there is any more
+	s.said = nil // what was read is not all there is any more
 	return as.Comment(ctx, s.Repo, s.Pull.Number, body)
 }

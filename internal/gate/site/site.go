@@ -4,7 +4,7 @@
 //
 // Each document is read once, when it is first needed, and never again. The tip
 // of the default branch is fixed at the first read, so that every decision names
-// the same revision; Moved reports whether the branch has left it since. What
+// the same revision; Now asks where the branch is by then. What
 // GitHub does not answer is an error. A Site decides nothing, serves one pull
 // request, and is not safe for concurrent use.
 package site
@@ -31,10 +31,10 @@ type Site struct {
 
 	branch    string // the default one
 	tip       string // of it
+	holders   []int  // open pull requests with HoldLabel, as they were read with the tip
 	revisions []string
 	files     map[string]map[string][]byte // by commit and path
-	comments  []github.IssueComment
-	listed    bool // comments are read
+	said      *github.Conversation         // nil until it is read
 	logins    map[*github.Client]string
 	committed *committed // nil until it is asked for
 }
@@ -115,35 +115,59 @@ func (s *Site) DefaultBranch(ctx context.Context) (string, error) {
 	return s.branch, nil
 }
 
+// HoldLabel is the label of open pull requests that were applied before their merge.
+const HoldLabel = "waybill-hold"
+
 // Tip is the head of the default branch, as it was when it was first asked for.
 func (s *Site) Tip(ctx context.Context) (string, error) {
 	if s.tip != "" {
 		return s.tip, nil
 	}
+	tip, err := s.read(ctx, judged)
+	if err != nil {
+		return "", err
+	}
+	s.tip, s.holders, s.files = tip.SHA, tip.Labelled, map[string]map[string][]byte{tip.SHA: tip.Files}
+	return s.tip, nil
+}
+
+// Holders are the other open pull requests that were applied before their merge, as
+// they were when the tip was read.
+func (s *Site) Holders(ctx context.Context) ([]int, error) {
+	_, err := s.Tip(ctx)
+	return s.holders, err
+}
+
+// Now is the head of the default branch as it is now. Holders are read anew with it.
+func (s *Site) Now(ctx context.Context) (string, error) {
+	tip, err := s.read(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	s.holders = tip.Labelled
+	return tip.SHA, nil
+}
+
+// read reads the default branch and, where a pull request is decided about, which
+// others hold what it may change.
+func (s *Site) read(ctx context.Context, paths []string) (*github.Tip, error) {
 	branch, err := s.DefaultBranch(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	tip, files, err := s.API.Tip(ctx, s.Repo, branch, judged)
-	if err != nil {
-		return "", err
+	label := ""
+	if s.Pull != nil {
+		label = HoldLabel
 	}
-	s.tip, s.files = tip, map[string]map[string][]byte{tip: files}
-	return s.tip, nil
+	tip, err := s.API.Tip(ctx, s.Repo, branch, paths, label)
+	if err == nil && s.Pull != nil {
+		tip.Labelled = slices.DeleteFunc(tip.Labelled, func(n int) bool { return n == s.Pull.Number })
+	}
+	return tip, err
 }
 
 // judged are the files that decisions need of any revision.
 var judged = append([]string{config.FileName}, CodeOwnersPlaces...)
-
-// Moved reports whether the default branch has left the tip that was read.
-func (s *Site) Moved(ctx context.Context) (bool, error) {
-	tip, err := s.Tip(ctx)
-	if err != nil {
-		return false, err
-	}
-	now, err := s.API.BranchHead(ctx, s.Repo, s.branch)
-	return now != tip, err
-}
 
 // Revisions are those whose rules have a say: the default branch as it is, as it
 // was when the pull request was last brought up to date, and as it was just

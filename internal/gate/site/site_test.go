@@ -83,8 +83,8 @@ func TestTheTipIsFixed(t *testing.T) {
 	if err != nil || tip != s.Pull.BaseSHA {
 		t.Fatalf("%s %v", tip, err)
 	}
-	if moved, err := s.Moved(t.Context()); moved || err != nil {
-		t.Errorf("not moved: %t %v", moved, err)
+	if now, err := s.Now(t.Context()); now != tip || err != nil {
+		t.Errorf("not moved: %s %v", now, err)
 	}
 	next := w.commit("main", "main")
 	if got, err := s.Tip(t.Context()); got != tip || err != nil {
@@ -93,8 +93,8 @@ func TestTheTipIsFixed(t *testing.T) {
 	if revisions, err := s.Revisions(t.Context()); err != nil || !slices.Equal(revisions, []string{tip}) {
 		t.Errorf("%v %v", revisions, err)
 	}
-	if moved, err := s.Moved(t.Context()); !moved || err != nil {
-		t.Errorf("moved: %t %v", moved, err)
+	if now, err := s.Now(t.Context()); now != next || err != nil {
+		t.Errorf("moved: %s %v", now, err)
 	}
 	other := s.Of(s.Pull)
 	if revisions, err := other.Revisions(t.Context()); err != nil || !slices.Equal(revisions, []string{next, tip}) {

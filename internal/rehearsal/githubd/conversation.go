@@ -44,8 +44,9 @@ type conversationInput struct {
 	Number                                  int
 }
 
-// graphqlConversation serves the GraphQL query for the reviews of a pull request, the
-// last edit of each text, and the comments that were deleted, which REST does not say.
+// graphqlConversation serves the GraphQL query for what was said on a pull request: REST
+// does not say the last edit of each text, nor which comments were deleted.
+// https://docs.github.com/en/graphql/reference/objects#issuecomment
 func (s *Server) graphqlConversation(w http.ResponseWriter, token *Token, in conversationInput) {
 	repo := s.lookup(in.Owner + "/" + in.Name)
 	if repo == nil || !token.sees(repo) {
@@ -71,7 +72,8 @@ func (s *Server) graphqlConversation(w http.ResponseWriter, token *Token, in con
 		for _, m := range repo.Comments {
 			if m.Number == in.Number {
 				comments = append(comments, map[string]any{
-					"author": graphqlActor(m.User), "lastEditedAt": stampOrNil(m.Edited), "editor": graphqlActor(m.Editor),
+					"author": graphqlActor(m.User), "body": m.Body, "createdAt": stamp(m.Created), "updatedAt": stamp(m.Updated),
+					"lastEditedAt": stampOrNil(m.Edited), "editor": graphqlActor(m.Editor),
 					"url": page + "#issuecomment-" + strconv.FormatInt(m.ID, 10),
 				})
 			}

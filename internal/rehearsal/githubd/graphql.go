@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,6 +46,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.graphqlConversation(w, token, variables.conversationInput)
 	case strings.Contains(in.Query, "ref(qualifiedName: $ref)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
+	case strings.Contains(in.Query, "statusCheckRollup"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).checksNode)
 	case strings.Contains(in.Query, "context(name: $context)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).sayingsNode)
 	case strings.Contains(in.Query, "history(first: 100, path: $a0)"):
@@ -90,21 +93,89 @@ func (s *Server) graphqlRepository(
 	}
 	c := &call{Request: r, s: s, w: w, token: token, repo: repo, dir: s.gitDir(repo)}
 	nodes := map[string]any{}
-	_, tip := variables["ref"]
-	for alias, text := range variables {
-		switch {
-		case alias == "owner" || alias == "name" || alias == "commit" || tip && alias != "ref":
+	for name, text := range variables {
+		answer, is := aliasOf(variables, name)
+		if !is {
 			continue
-		case alias == "context":
-			alias = "object" // the query of statuses asks for one
 		}
 		var err error
-		if nodes[alias], err = node(c, variables, text); err != nil {
-			graphqlError(w, "UNPROCESSABLE", "Something went wrong while executing your query.")
+		if nodes[answer], err = node(c, variables, text); err != nil {
+			graphqlError(w, "FORBIDDEN", err.Error())
 			return
 		}
 	}
+	if label := variables["label"]; label != "" {
+		if !token.may(repo, "pull_requests", "read") {
+			graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+			return
+		}
+		nodes["pullRequests"] = s.labelled(repo, label, variables["after"])
+	}
 	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": nodes}})
+}
+
+// aliasOf is the name under which the query asks for what a variable names.
+func aliasOf(variables map[string]string, name string) (alias string, is bool) {
+	_, tip := variables["ref"]
+	_, sayings := variables["context"]
+	_, each := variables["a0"]
+	switch {
+	case tip:
+		return name, name == "ref"
+	case sayings:
+		return "object", name == "context"
+	case each:
+		return name, strings.HasPrefix(name, "a") && name != "after"
+	}
+	return "object", name == "commit"
+}
+
+// labelled are the open pull requests with a label, whose names know no case.
+// https://docs.github.com/en/graphql/reference/objects#repository
+func (s *Server) labelled(repo *repository, label, after string) map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var nodes []map[string]any
+	for _, p := range repo.Pulls {
+		if p.State == "open" && slices.ContainsFunc(p.Labels, func(l string) bool { return strings.EqualFold(l, label) }) {
+			nodes = append(nodes, map[string]any{"number": p.Number})
+		}
+	}
+	return connection(nodes, after)
+}
+
+// checksNode is what is said of a commit, by statuses and by jobs.
+// https://docs.github.com/en/graphql/reference/objects#statuscheckrollup
+func (c *call) checksNode(variables map[string]string, commit string) (any, error) {
+	for _, scope := range []string{"statuses", "checks"} {
+		if !c.token.may(c.repo, scope, "read") {
+			return nil, errors.New("Resource not accessible by integration") //nolint:staticcheck // GitHub's words
+		}
+	}
+	if sha := c.resolve(commit); sha == "" || sha != commit { // GitObjectID is a whole id
+		return nil, nil
+	}
+	var nodes []map[string]any
+	c.s.mu.Lock()
+	for _, st := range c.repo.statuses(commit, true) {
+		nodes = append(nodes, map[string]any{"context": st.Context, "state": strings.ToUpper(st.State)})
+	}
+	c.s.mu.Unlock()
+	for _, r := range c.s.Runs(c.repo.fullName()) {
+		for _, j := range r.Jobs {
+			if r.HeadSHA != commit {
+				continue
+			}
+			nodes = append(nodes, map[string]any{
+				"name": j.Name, "conclusion": orNil(strings.ToUpper(j.Conclusion)), "startedAt": stampOrNil(j.Started),
+				"checkSuite": map[string]any{"app": map[string]any{"slug": "github-actions"}},
+			})
+		}
+	}
+	if len(nodes) == 0 {
+		return map[string]any{"statusCheckRollup": nil}, nil
+	}
+	return map[string]any{"statusCheckRollup": map[string]any{"contexts": connection(nodes, variables["after"])}}, nil
 }
 
 // tipNode is a branch with files of its commit.
@@ -116,7 +187,7 @@ func (c *call) tipNode(variables map[string]string, ref string) (any, error) {
 	}
 	target := map[string]any{"oid": sha}
 	for alias, path := range variables {
-		if alias == "owner" || alias == "name" || alias == "ref" {
+		if !strings.HasPrefix(alias, "a") || alias == "after" {
 			continue
 		}
 		object, err := c.objectNode(nil, sha+":"+path)
@@ -205,7 +276,7 @@ func (c *call) historyNode(variables map[string]string, path string) (any, error
 // https://docs.github.com/en/graphql/reference/objects#status
 func (c *call) sayingsNode(variables map[string]string, name string) (any, error) {
 	if !c.token.may(c.repo, "statuses", "read") {
-		return nil, errors.New("statuses are not this token's to read")
+		return nil, errors.New("Resource not accessible by integration") //nolint:staticcheck // GitHub's words
 	}
 	sha := c.resolve(variables["commit"])
 	if sha == "" || sha != variables["commit"] {
