@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"strings"
 
@@ -216,6 +217,9 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 	complete(cmd, c)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		*started = true
+		if _, err := os.Getwd(); err != nil {
+			return outcome.Usagef("the current directory does not exist any more: change to one that does")
+		}
 		given := flags.given(cmd)
 		for i, arg := range args {
 			given[positional[i].Name] = []string{arg}
