@@ -14,6 +14,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -114,6 +115,7 @@ type Process struct {
 	commands io.Writer // Stderr as it is, for commands to the runner
 	debug    *bool     // set when the flags are parsed
 	quiet    *bool     // likewise
+	watched  bool      // whether stderr is a terminal
 }
 
 // plain takes every command to the runner out of what is written in Actions:
@@ -138,6 +140,7 @@ func stdout(values contract.Values, proc Process) io.Writer {
 
 // Run parses and runs one command and returns the exit code.
 func (p Program) Run(ctx context.Context, proc Process) int {
+	proc.watched = isTerminal(proc.Stderr)
 	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
 	proc = proc.plain()
 	root := &cobra.Command{
@@ -238,6 +241,9 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		}
 		if err := maskSecrets(call); err != nil {
 			return err
+		}
+		if proc.watched && !call.quiet {
+			defer goesOn(c.Name, call.Sayf, time.After)()
 		}
 		return f(cmd.Context(), call)
 	}

@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -265,6 +266,9 @@ func (u *upgrade) relock() error {
 		return nil
 	}
 	var lock struct{ Workflows map[string]any }
+	if err == nil {
+		err = limit.YAML(lockfile, data)
+	}
 	if err == nil {
 		err = yaml.Unmarshal(data, &lock)
 	}

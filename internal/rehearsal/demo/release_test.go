@@ -263,7 +263,8 @@ func (r *releasing) read(name string) string {
 
 func (r *releasing) run(program string, args ...string) string {
 	r.t.Helper()
-	out, err := process.Command{Path: program, Args: args, Dir: r.seed, Env: append(slices.Clone(r.env), "HOME="+r.dir)}.Output(r.t.Context())
+	env := append(slices.Clone(r.env), "HOME="+r.dir)
+	out, err := process.Command{Path: program, Args: args, Dir: r.seed, Env: env}.Output(r.t.Context())
 	if err != nil {
 		r.t.Fatalf("%v\n%s %q", err, program, args)
 	}
@@ -353,7 +354,8 @@ func (r *releasing) verifies(files map[string]string, version string) {
 	identity := "https://github.com/" + waybillRepo + "/.github/workflows/release.yml@refs/tags/v" + version
 	waybill := filepath.Join(tooltest.Root(r.t), "bin", "waybill")
 	r.run(waybill, "verify", "--file", filepath.Join(downloads, "checksums.txt"), "--bundle",
-		filepath.Join(downloads, "waybill_"+version+".sigstore.json"), "--trusted-root", root, "--signer", identity, "--issuer", urls.Issuer)
+		filepath.Join(downloads, "waybill_"+version+".sigstore.json"), "--trusted-root", root, "--signer", identity,
+		"--issuer", urls.Issuer)
 	digest := strings.TrimSpace(r.crane("digest", r.image()+":"+version))
 	r.run(tooltest.Find(r.t, "cosign"), "verify", r.image()+"@"+digest, "--trusted-root", root, "--certificate-identity", identity,
 		"--certificate-oidc-issuer", urls.Issuer, "--new-bundle-format", "--use-signed-timestamps", "--insecure-ignore-sct")
