@@ -2,8 +2,8 @@
 # Installs the Debian packages that the integration tests use, where a command
 # of theirs is missing: docker-registry (a real registry), runc and
 # qemu-user-static (BuildKit with arm64), shellcheck; Node and Python, for the
-# examples in these languages; and what the machines of init's platform kubeadm
-# run: HAProxy, keepalived, etcd, age.
+# examples in these languages; what the machines of init's platform kubeadm run:
+# HAProxy, keepalived, etcd, age; gh and jq, which the release and e2e use.
 set -euo pipefail
 
 missing=()
@@ -23,6 +23,8 @@ need age age
 need node nodejs
 need npm npm
 need python3 python3
+need gh gh
+need jq jq
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if ! command -v apt-get > /dev/null; then

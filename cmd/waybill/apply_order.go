@@ -23,7 +23,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	if err != nil {
 		return o, err
 	}
-	if o.Head, err = git.Run(ctx, top, "rev-parse", "HEAD"); err != nil {
+	if o.Head, err = git.Head(ctx, top); err != nil {
 		return o, err
 	}
 	if o.Tool, err = access.Terraform(in.Terraform, connect.WithRole(in.Cloud, in.Role), top); err != nil {

@@ -32,11 +32,11 @@ func runAudit(ctx context.Context, call *cli.Call, in options.Audit) (audit.Veri
 		return audit.Verified{}, err
 	}
 	request.Repository, request.Branch = repo.Title(in.Dir), branch
-	signer, keys, err := access.Signer(ctx, in.Key)
+	work, err := audit.Begin(ctx, repo, request)
 	if err != nil {
 		return audit.Verified{}, err
 	}
-	work, err := audit.Begin(ctx, repo, request)
+	signer, keys, err := access.Signer(ctx, in.Key)
 	if err != nil {
 		return audit.Verified{}, err
 	}

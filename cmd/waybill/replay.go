@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
@@ -14,11 +13,7 @@ import (
 )
 
 func runReplay(ctx context.Context, call *cli.Call, in options.Replay) (replay.Result, error) {
-	data, err := os.ReadFile(in.Policy)
-	if err != nil {
-		return replay.Result{}, outcome.Usagef("--policy: %w", err)
-	}
-	policy, err := config.Parse(in.Policy, data)
+	policy, err := config.Load(in.Policy)
 	if err != nil {
 		return replay.Result{}, outcome.Usagef("%w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,8 +32,11 @@ import (
 // Load reads and parses a file.
 func Load(file string) (*Config, error) {
 	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, outcome.Usagef("there is no file %s: name it, run this in the config repository, or let waybill init config write one", file)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w: waybill init config writes a first one", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	return Parse(filepath.ToSlash(file), data)
 }

@@ -118,6 +118,9 @@ func TestUsesArePinned(t *testing.T) {
 				}
 				continue
 			}
+			if starters := strings.HasPrefix(name, "workflows/"); starters && strings.HasPrefix(u, "./") {
+				t.Errorf("%s uses %s: gh actions-lock takes no path of the repository itself", name, u)
+			}
 			if u != "" && !ownHere.MatchString(u) && !pinned.MatchString(u) && !reusable.MatchString(u) {
 				t.Errorf("%s uses %s, which is not pinned to a commit", name, u)
 			}

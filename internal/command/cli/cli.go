@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -113,6 +115,7 @@ type Process struct {
 	commands io.Writer // Stderr as it is, for commands to the runner
 	debug    *bool     // set when the flags are parsed
 	quiet    *bool     // likewise
+	watched  bool      // whether stderr is a terminal
 }
 
 // plain takes every command to the runner out of what is written in Actions:
@@ -137,6 +140,7 @@ func stdout(values contract.Values, proc Process) io.Writer {
 
 // Run parses and runs one command and returns the exit code.
 func (p Program) Run(ctx context.Context, proc Process) int {
+	proc.watched = isTerminal(proc.Stderr)
 	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
 	proc = proc.plain()
 	root := &cobra.Command{
@@ -216,6 +220,9 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 	complete(cmd, c)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		*started = true
+		if _, err := os.Getwd(); err != nil {
+			return outcome.Usagef("the current directory does not exist any more: change to one that does")
+		}
 		given := flags.given(cmd)
 		for i, arg := range args {
 			given[positional[i].Name] = []string{arg}
@@ -234,6 +241,9 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		}
 		if err := maskSecrets(call); err != nil {
 			return err
+		}
+		if proc.watched && !call.quiet {
+			defer goesOn(c.Name, call.Sayf, time.After)()
 		}
 		return f(cmd.Context(), call)
 	}

@@ -3,10 +3,7 @@ package cli
 import (
 	"bytes"
 	"io"
-	"os"
 	"regexp"
-
-	"golang.org/x/term"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
 )
@@ -38,8 +35,7 @@ var verdicts = []struct {
 // people read, and w itself elsewhere: in files, pipes and Actions every byte is
 // as it was. https://no-color.org
 func coloured(w io.Writer, getenv func(string) string) io.Writer {
-	f, isFile := w.(*os.File)
-	if !isFile || !term.IsTerminal(int(f.Fd())) || !wantsColour(getenv) {
+	if !isTerminal(w) || !wantsColour(getenv) {
 		return w
 	}
 	return painter{w}

@@ -56,11 +56,11 @@ func Top(ctx context.Context, checkout string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := git.Run(ctx, here, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return "", fmt.Errorf("find the top of the repository: a plan is bound to a commit: %w", err)
+	top, err := git.Top(ctx, here)
+	if err == nil {
+		err = git.Empty(ctx, top) // a plan is bound to a commit
 	}
-	return filepath.FromSlash(dir), nil
+	return top, err
 }
 
 // Terraform says how the inputs want terraform to be run in the clone.

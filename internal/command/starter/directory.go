@@ -66,7 +66,7 @@ func (n *Names) Directory(ctx context.Context, kind, dir string) (top string, er
 		return dir, err
 	}
 	n.Platform = None // clusters have a config repository of their own
-	return git.Run(ctx, existing, "rev-parse", "--show-toplevel")
+	return git.Top(ctx, existing)
 }
 
 // maxDepth is how deep a config repository is looked for in an application's.
@@ -164,7 +164,7 @@ func (n Names) asking(text string) string {
 func topOf(ctx context.Context, dir string) (top, below string, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return "", "", outcome.Usagef("--dir: %w", err)
+		return "", "", outcome.Usagef("--dir %s: there is no such directory", dir)
 	}
 	defer root.Close()
 	r, err := readRecord(root, "")
@@ -176,6 +176,6 @@ func topOf(ctx context.Context, dir string) (top, below string, err error) {
 		return "", "", outcome.Usagef("%s was written as the directory %s of a repository, and is not it: waybill init config --dir %[1]s "+
 			"writes what is right there", dir, r.Names.Path)
 	}
-	top, err = git.Run(ctx, dir, "rev-parse", "--show-toplevel")
+	top, err = git.Top(ctx, dir)
 	return top, r.Names.Path, err
 }

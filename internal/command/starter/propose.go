@@ -91,4 +91,5 @@ func Body(u Upgraded) string {
 var about = map[Change]string{
 	Updated: "updated; you had not changed it", Merged: "updated, with your changes", Added: "new", Deleted: "this version has it no more",
 	Yours: "as you have it", Conflict: "**both changed the same lines**, so it stays as you have it",
+	Relock: "still names the actions of before: run `gh actions-lock` on this branch and commit the file, or GitHub refuses these workflows",
 }

@@ -15,7 +15,10 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -124,12 +127,18 @@ const (
 	Deleted  Change = "deleted"  // this version has it no more
 	Yours    Change = "yours"    // changed by the user alone, or deleted by the user
 	Conflict Change = "conflict" // both changed the same lines; the user's file stays
+	Relock   Change = "relock"   // GitHub's lockfile, which names the actions of before
 )
+
+// lockfile is what GitHub's gh actions-lock writes. GitHub runs no workflow that it
+// lists unless it also names each action of that workflow.
+// https://docs.github.com/en/actions/concepts/security/workflow-dependency-lockfiles
+const lockfile = workflowDir + "actions.lock"
 
 // UpgradedFile is one file of an upgrade.
 type UpgradedFile struct {
 	Path   string `json:"path"`
-	Change Change `json:"change"`         // updated, merged, added, deleted, yours or conflict
+	Change Change `json:"change"`         // updated, merged, added, deleted, yours, conflict or relock
 	Diff   string `json:"diff,omitempty"` // what this version changes, for a person to take over
 }
 
@@ -216,6 +225,9 @@ func Upgrade(ctx context.Context, request UpgradeRequest) (Upgraded, error) {
 	if err := u.each(ctx, list); err != nil {
 		return Upgraded{}, err
 	}
+	if err := u.relock(); err != nil {
+		return Upgraded{}, err
+	}
 	u.record.Waybill = version
 	if dryRun {
 		return u.result, nil
@@ -243,6 +255,31 @@ func (u *upgrade) each(ctx context.Context, list []file) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// relock names the lockfile if it lists a workflow that changes.
+func (u *upgrade) relock() error {
+	data, err := u.root.ReadFile(filepath.FromSlash(lockfile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var lock struct{ Workflows map[string]any }
+	if err == nil {
+		err = limit.YAML(lockfile, data)
+	}
+	if err == nil {
+		err = yaml.Unmarshal(data, &lock)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s in %s (gh actions-lock writes it): %w", lockfile, u.dir, err)
+	}
+	if slices.ContainsFunc(u.result.Files, func(f UpgradedFile) bool {
+		_, listed := lock.Workflows[f.Path]
+		return listed && f.Change != Yours && f.Change != Conflict
+	}) {
+		u.add(lockfile, Relock, "")
 	}
 	return nil
 }

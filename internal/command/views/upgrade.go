@@ -21,6 +21,9 @@ func Upgrade(in options.Upgrade, r starter.Upgraded) show.View {
 		v.Linef("every file is as version %s writes it", r.To)
 	}
 	for _, f := range r.Files {
+		if f.Change == starter.Relock {
+			v.Linef("%s names the actions of before: run gh actions-lock and commit it with the rest, or GitHub refuses these workflows", f.Path)
+		}
 		if f.Diff != "" {
 			v.Linef("\n%s: version %s changes this, and you have changed the same lines:\n%s", f.Path, r.To, f.Diff)
 		}

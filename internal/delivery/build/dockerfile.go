@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // maxDockerfile is more than any Dockerfile: BuildKit's own limit.
@@ -35,7 +38,9 @@ type Dockerfile struct {
 
 // ReadDockerfile reads and parses a Dockerfile. Errors name the line.
 func ReadDockerfile(context, file string) (*Dockerfile, error) {
-	if info, err := os.Stat(context); err != nil {
+	if info, err := os.Stat(context); errors.Is(err, fs.ErrNotExist) {
+		return nil, outcome.Usagef("build context %s: there is no such directory: name one with --context", context)
+	} else if err != nil {
 		return nil, fmt.Errorf("build context: %w", err)
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("build context %s is not a directory", context)

@@ -47,9 +47,9 @@ func Run(ctx context.Context, registry Reader, r Request) (Result, error) {
 	if len(r.Paths) == 0 {
 		return Result{}, outcome.Usagef("--paths is missing: name the files and directories that go into the image")
 	}
-	top, err := git.Run(ctx, r.Dir, "rev-parse", "--show-toplevel")
+	top, err := git.Top(ctx, r.Dir)
 	if err != nil {
-		return Result{}, fmt.Errorf("find the top of the repository: %w", err)
+		return Result{}, err
 	}
 	ref, err := registry.Resolve(ctx, r.Image)
 	if err != nil {

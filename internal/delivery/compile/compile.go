@@ -11,6 +11,7 @@ package compile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,9 @@ func (r Request) Check() error {
 	return nil
 }
 
+// outsideOfModule is what the go command says where there is no module.
+var outsideOfModule = regexp.MustCompile(`go\.mod file not found|cannot find main module`)
+
 // Run compiles the package for every platform.
 func Run(ctx context.Context, r Request) ([]Binary, error) {
 	if err := r.Check(); err != nil {
@@ -83,6 +87,10 @@ func Run(ctx context.Context, r Request) ([]Binary, error) {
 	for _, p := range r.Platforms {
 		file := filepath.Join(out, "binary")
 		if err := r.command(p, file).Run(ctx); err != nil {
+			var failed *process.Error
+			if errors.As(err, &failed) && outsideOfModule.MatchString(failed.Stderr) {
+				return nil, outcome.Usagef("there is no go.mod in %s or above it: run this in the Go module of the application", r.Dir)
+			}
 			return nil, fmt.Errorf("compile %s for %s/%s: %w", r.Package, p.OS, p.Architecture, err)
 		}
 		data, err := os.ReadFile(file)

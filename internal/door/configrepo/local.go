@@ -71,10 +71,7 @@ func OpenLocal(ctx context.Context, dir string, o LocalOptions) (*Local, error) 
 	l := &Local{dir: abs, o: o, life: ctx, lines: map[string]*line{}, asked: map[string]int{}}
 	out, err := l.line(ctx, "rev-parse", "--path-format=absolute", "--is-bare-repository", "--git-common-dir", "--git-dir")
 	if err != nil {
-		if strings.Contains(git.Stderr(err), "not a git repository") {
-			return nil, outcome.Usagef("%s is not in a git repository: clone the config repository, or name it on GitHub", dir)
-		}
-		return nil, fmt.Errorf("open config repository %s: %w", dir, err)
+		return nil, git.Misplaced(dir, err)
 	}
 	lines := strings.Split(out, "\n")
 	if len(lines) != 3 {
@@ -115,7 +112,7 @@ func (l *Local) DefaultBranch(ctx context.Context) (string, error) {
 	}
 	ref, err := l.line(ctx, "symbolic-ref", "--quiet", "HEAD")
 	if err != nil {
-		return "", outcome.Usagef("%s has no branch checked out: name the branch that holds the deployments", l.dir)
+		return "", outcome.Usagef("%s has no branch checked out: name the branch that holds the deployments, with --branch", l.dir)
 	}
 	return strings.TrimPrefix(ref, "refs/heads/"), nil
 }
@@ -128,7 +125,7 @@ func (l *Local) Resolve(ctx context.Context, rev string) (string, error) {
 	sha, err := l.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		if git.Exited(err, 1) || git.Exited(err, 128) {
-			return "", fmt.Errorf("revision %s in %s: %w", rev, l.dir, ErrNotFound)
+			return "", l.missing(ctx, "revision "+rev)
 		}
 		return "", fmt.Errorf("resolve revision %s: %w", rev, err)
 	}
@@ -143,7 +140,7 @@ func (l *Local) Head(ctx context.Context, branch string) (string, error) {
 	if !l.o.Push {
 		sha, err := l.localHead(ctx, branch)
 		if err == nil && sha == "" {
-			err = fmt.Errorf("branch %s in %s: %w", branch, l.dir, ErrNotFound)
+			err = l.missing(ctx, "branch "+branch)
 		}
 		return sha, err
 	}
@@ -348,6 +345,19 @@ func (l *Local) shallow() (map[string]bool, error) {
 		commits[sha] = true
 	}
 	return commits, nil
+}
+
+// missing says why the repository does not have what a name should mean.
+func (l *Local) missing(ctx context.Context, what string) error {
+	if err := git.Empty(ctx, l.dir); err != nil {
+		return err
+	}
+	if boundary, err := l.shallow(); err != nil || len(boundary) > 0 {
+		return outcome.Join(fmt.Errorf(
+			"%s in the shallow clone %s: %w: run git fetch --unshallow, or check out with fetch-depth: 0", what, l.dir, ErrNotFound,
+		), err)
+	}
+	return fmt.Errorf("%s in %s: %w", what, l.dir, ErrNotFound)
 }
 
 // localHead is the head of a local branch, or empty.

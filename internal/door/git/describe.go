@@ -2,7 +2,6 @@ package git
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/semver"
-
-	"github.com/waybill-dev/waybill/internal/door/process"
 )
 
 // Description is what git knows of a working directory. The zero Description
@@ -27,19 +24,15 @@ type Description struct {
 	Dirty      bool      // files differ from the commit
 }
 
-// notARepository is git's exit code where there is no repository.
-const notARepository = 128
-
 // Describe reads the description of the repository that dir is in. A directory
 // outside any repository is no error: it has the zero Description.
 func Describe(ctx context.Context, dir string) (Description, error) {
 	root, err := Run(ctx, dir, "rev-parse", "--show-toplevel")
+	if strings.Contains(Stderr(err), notARepository) {
+		return Description{}, nil
+	}
 	if err != nil {
-		var failed *process.Error
-		if errors.As(err, &failed) && failed.Code == notARepository && strings.Contains(failed.Stderr, "not a git repository") {
-			return Description{}, nil
-		}
-		return Description{}, fmt.Errorf("describe the source in %s: %w", dir, err)
+		return Description{}, Misplaced(dir, err)
 	}
 	d := Description{Root: filepath.FromSlash(root)}
 	if remote, err := Run(ctx, dir, "config", "--get", "remote.origin.url"); err == nil {
@@ -90,8 +83,7 @@ func highest(tags []string) string {
 func Tracked(ctx context.Context, dir string) (map[string]bool, error) {
 	list, err := Run(ctx, dir, "ls-files", "--stage", "-z")
 	if err != nil {
-		var failed *process.Error
-		if errors.As(err, &failed) && failed.Code == notARepository && strings.Contains(failed.Stderr, "not a git repository") {
+		if strings.Contains(Stderr(err), notARepository) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("list the files that git tracks in %s: %w", dir, err)

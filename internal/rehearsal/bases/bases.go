@@ -1,9 +1,9 @@
 // Package bases pushes stand-ins for public base images into a rehearsal's
-// registry, under the names that they have on Docker Hub.
+// registry, under the names that they have in their own registries.
 //
 // The stand-in for Node is one static program, which is its shell and its npm;
-// the stand-in for nginx holds a directory. Both are enough to build a site as
-// on GitHub, and neither runs anything afterwards.
+// those for nginx and distroless hold a file. They are enough to build a site, or
+// the image of a release, as on GitHub. None of them runs anything afterwards.
 package bases
 
 import (
@@ -47,6 +47,7 @@ func Push(ctx context.Context, o Options) error {
 	}
 	node := map[string][]byte{"bin/sh": data, "usr/local/bin/npm": data}
 	nginx := map[string][]byte{"usr/share/nginx/html/50x.html": []byte("<p>stand-in</p>\n")}
+	distroless := map[string][]byte{"etc/passwd": []byte("nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n")}
 	for _, image := range []struct {
 		name, tag string
 		files     map[string][]byte
@@ -54,6 +55,7 @@ func Push(ctx context.Context, o Options) error {
 	}{
 		{"library/node", "20-alpine", node, []string{runtime.GOARCH}},
 		{"nginxinc/nginx-unprivileged", "1.29-alpine", nginx, []string{"amd64", "arm64"}},
+		{"distroless/static-debian12", "nonroot", distroless, []string{"amd64", "arm64"}},
 	} {
 		index, err := indexOf(image.files, image.platforms)
 		if err != nil {

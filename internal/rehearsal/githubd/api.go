@@ -251,6 +251,15 @@ var served = map[string]endpoints{
 		"PUT /pulls/{n}/merge":       mergePull,
 		"POST /dispatches":           with(dispatchRepository),
 		"GET /codeowners/errors":     codeOwnerErrors,
+
+		"POST /releases":             with(createRelease),
+		"GET /releases/tags/{tag}":   releaseByTag,
+		"GET /releases/{id}":         getRelease,
+		"PATCH /releases/{id}":       with(updateRelease),
+		"POST /releases/{id}/assets": uploadAsset,
+		"GET /releases/assets/{id}":  getAsset,
+
+		"DELETE /releases/assets/{id}": deleteAsset,
 	},
 	"statuses": {
 		"POST /statuses/{sha}": with(createStatus),

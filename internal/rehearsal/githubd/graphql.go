@@ -54,6 +54,10 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.graphqlRepository(w, r, token, in.Variables, (*call).historyNode)
 	case strings.Contains(in.Query, "... on Blob"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).objectNode)
+	case strings.Contains(in.Query, "release(tagName: $tagName)"):
+		s.graphqlRepository(w, r, token, tagAs("release", in.Variables), (*call).releaseNode)
+	case strings.Contains(in.Query, "ref(qualifiedName: $tagName)"):
+		s.graphqlRepository(w, r, token, tagAs("ref", in.Variables), (*call).refNode)
 	case strings.Contains(in.Query, "viewer"):
 		viewer(w, token)
 	case strings.Contains(in.Query, "updateRefs("):

@@ -93,6 +93,7 @@ type repository struct {
 	RunNumbers    map[string]int // by workflow path
 	SARIF         []*sarifUpload
 	Attestations  []attestation
+	Releases      []*release
 	Deployments   []*deployment
 	Environments  map[string]*environment
 	Secrets, Vars map[string]string

@@ -209,9 +209,10 @@ func TestShapes(t *testing.T) {
 	})
 	job := f.Runs("")[0].Jobs[0].ID
 	f.fillSettings()
+	f.git("update-ref", "refs/tags/v1", f.main)
 	tree := f.git("rev-parse", "main^{tree}")
 	type request struct{ route, path, body string }
-	var comment, review, deployed, uploaded string
+	var comment, review, deployed, uploaded, released, asset string
 	const sarif = "H4sIAAAAAAAA/6tWKirNK1ayio6tBQBMEuFiCwAAAA==" // {"runs":[]}
 	const attested = `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{},"dsseEnvelope":` +
 		`{"payloadType":"application/vnd.in-toto+json","payload":"eyJzdWJqZWN0IjpbeyJkaWdlc3QiOnsic2hhMjU2IjoiMTIifX1dfQ=="}}`
@@ -296,6 +297,10 @@ func TestShapes(t *testing.T) {
 		{"POST /attestations", "attestations", `{"bundle":` + attested + `}`},
 		{"GET /attestations/{digest}", "attestations/sha256:12", ""},
 		{"GET /code-scanning/sarifs/{id}", "code-scanning/sarifs/SARIF", ""},
+		{"POST /releases", "releases", `{"tag_name":"v1","name":"v1","draft":true}`}, {"GET /releases/{id}", "releases/RELEASE", ""},
+		{"POST /releases/{id}/assets", "releases/RELEASE/assets?name=f", ""},
+		{"GET /releases/assets/{id}", "releases/assets/ASSET", ""}, {"DELETE /releases/assets/{id}", "releases/assets/ASSET", ""},
+		{"PATCH /releases/{id}", "releases/RELEASE", `{"draft":false}`}, {"GET /releases/tags/{tag}", "releases/tags/v1", ""},
 	}
 	asked := map[string]bool{}
 	for _, r := range requests {
@@ -308,7 +313,9 @@ func TestShapes(t *testing.T) {
 				continue
 			}
 			found = true
-			address := strings.NewReplacer("COMMENT", comment, "REVIEW", review, "DEPLOYMENT", deployed, "SARIF", uploaded).Replace(r.path)
+			address := strings.NewReplacer(
+				"COMMENT", comment, "REVIEW", review, "DEPLOYMENT", deployed, "SARIF", uploaded, "RELEASE", released, "ASSET", asset,
+			).Replace(r.path)
 			status, body, _ := f.send(f.token, method, address, r.body)
 			plain, _, _ := strings.Cut(address, "?")
 			for _, wrong := range official.wrong(method, "/repos/acme/x/"+plain, status, r.body, body) {
@@ -331,6 +338,10 @@ func TestShapes(t *testing.T) {
 				review = fmt.Sprintf("%.0f", m["id"])
 			} else if ok && r.route == "POST /code-scanning/sarifs" {
 				uploaded = fmt.Sprint(m["id"])
+			} else if ok && r.route == "POST /releases" {
+				released = fmt.Sprintf("%.0f", m["id"])
+			} else if ok && r.route == "POST /releases/{id}/assets" {
+				asset = fmt.Sprintf("%.0f", m["id"])
 			}
 		}
 		if !found {
