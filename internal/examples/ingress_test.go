@@ -1,9 +1,7 @@
 package examples_test
 
 import (
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,30 +19,6 @@ var namesOfWays = map[string]*regexp.Regexp{
 	starter.Nginx:   regexp.MustCompile(`(?i)nginx`),
 }
 
-// treeOf is the config repository of the examples with another way in, as init
-// writes it.
-func treeOf(t *testing.T, ingress string) tree {
-	t.Helper()
-	dir := t.TempDir()
-	names := starter.Names{Owner: "acme", Domain: "acme.example", Ingress: ingress}
-	if _, err := starter.Write(dir, starter.Config, names, false); err != nil {
-		t.Fatal(err)
-	}
-	files := make(tree)
-	if err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		relative, _ := filepath.Rel(dir, name)
-		files[filepath.ToSlash(relative)] = data
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 // Each way in is held to everything that the examples are held to, and names no
 // other one.
 func TestWaysIn(t *testing.T) {
@@ -52,7 +26,7 @@ func TestWaysIn(t *testing.T) {
 	for _, ingress := range starter.Ingresses() {
 		t.Run(ingress, func(t *testing.T) {
 			t.Parallel()
-			files := treeOf(t, ingress)
+			files := treeOf(t, starter.Names{Ingress: ingress})
 			for _, problem := range slices.Concat(duplicates(files), namesOthers(files, ingress)) {
 				t.Error(problem)
 			}
@@ -120,7 +94,7 @@ func TestWaysInTurnRed(t *testing.T) {
 			},
 		},
 	} {
-		files := treeOf(t, ingress)
+		files := treeOf(t, starter.Names{Ingress: ingress})
 		units := files.render(t)
 		for _, m := range list {
 			t.Run(ingress+"/"+m.file, func(t *testing.T) {

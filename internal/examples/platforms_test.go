@@ -14,16 +14,6 @@ import (
 // platforms are those but AWS that init writes a config repository for.
 var platforms = []string{starter.Kubernetes, starter.Kubeadm}
 
-// platformTree is what init writes for the example organisation.
-func platformTree(t *testing.T, platform string) tree {
-	t.Helper()
-	dir := t.TempDir()
-	if _, err := starter.Write(dir, starter.Config, starter.Names{Owner: "acme", Platform: platform}, false); err != nil {
-		t.Fatal(err)
-	}
-	return readTree(t, dir)
-}
-
 // Outside of AWS the same holds as on it: every object fits its definition, the
 // checklist is kept, and the runbooks can be followed.
 func TestPlatforms(t *testing.T) {
@@ -31,7 +21,7 @@ func TestPlatforms(t *testing.T) {
 	for _, platform := range platforms {
 		t.Run(platform, func(t *testing.T) {
 			t.Parallel()
-			files := platformTree(t, platform)
+			files := treeOf(t, starter.Names{Platform: platform})
 			units := files.render(t)
 			problems, builtin, custom := unfit(definitions(t, units), units)
 			problems = append(problems, duplicates(files)...)
@@ -102,7 +92,7 @@ func unnamed(files tree, units []unit) (problems []string) {
 // What names a service of AWS, or a thing that is not there, is found.
 func TestPlatformsAreHeldToTheirNames(t *testing.T) {
 	t.Parallel()
-	files := platformTree(t, starter.Kubernetes)
+	files := treeOf(t, starter.Names{Platform: starter.Kubernetes})
 	units := files.render(t)
 	for name, m := range map[string]struct{ file, old, new, want string }{
 		"a storage class of AWS":    {"platform/loki/values.yaml", "standard", "gp3", "names gp3"},

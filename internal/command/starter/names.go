@@ -158,10 +158,6 @@ func (n *Names) complete(kind string) error {
 	if n.Ingress == ALB && n.Platform != AWS {
 		return outcome.Usagef("--ingress %s is a load balancer of AWS: give --platform %s, or another way in", ALB, AWS)
 	}
-	if n.Ingress == Gateway && !n.onAWS() && !n.clusterless() {
-		return outcome.Usagef("--ingress %s is written for the load balancer of AWS alone so far: give --platform %s, or --ingress %s",
-			Gateway, AWS, Traefik)
-	}
 	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
 		return err
 	}

@@ -298,12 +298,9 @@ func TestIngress(t *testing.T) {
 		names starter.Names
 		want  string
 	}{
-		"unknown":      {starter.Names{Ingress: "haproxy"}, `--ingress "haproxy" is not one of traefik, gateway, alb, nginx`},
-		"another path": {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
-		"of AWS":       {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
-		"so far on AWS": {
-			starter.Names{Ingress: starter.Gateway, Platform: starter.Kubeadm}, "--ingress gateway is written for the load balancer of AWS alone",
-		},
+		"unknown":         {starter.Names{Ingress: "haproxy"}, `--ingress "haproxy" is not one of traefik, gateway, alb, nginx`},
+		"another path":    {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
+		"of AWS":          {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
 		"its application": {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
 		"its second one":  {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
 		"its namespace":   {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
