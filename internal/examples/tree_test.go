@@ -92,20 +92,31 @@ func (f tree) render(t *testing.T) []unit {
 // what was rendered before.
 func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit {
 	t.Helper()
-	renderer := render.New(f)
 	known := make(map[string]unit)
 	for _, u := range before {
 		known[u.name] = u
 	}
 	readers := f.readers(changed)
-	var units []unit
-	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
+	return f.renderBy(t, func(u unit, dirs []string, objects func() ([]render.Object, error)) (unit, error) {
 		if old, ok := known[u.name]; ok && !slices.ContainsFunc(dirs, func(dir string) bool { return readers[dir] }) {
-			units = append(units, old)
-			return
+			return old, nil
 		}
 		var err error
-		if u.objects, err = objects(); err != nil {
+		u.objects, err = objects()
+		return u, err
+	})
+}
+
+// renderBy renders every unit by a function that may know it already.
+func (f tree) renderBy(
+	t *testing.T, by func(u unit, dirs []string, objects func() ([]render.Object, error)) (unit, error),
+) []unit {
+	t.Helper()
+	renderer := render.New(f)
+	var units []unit
+	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
+		u, err := by(u, dirs, objects)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if u.app != "" {

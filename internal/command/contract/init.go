@@ -81,6 +81,12 @@ var initialize = Command{
 				"ingress-nginx, which its maintainers archived in March 2026: holes found since stay open.",
 		},
 		{
+			Name: "secrets", Type: Choice, Values: []string{"auto", "aws", "vault", "sealed"}, Default: "auto",
+			Doc: "For `config`: where secrets are kept. `aws` is AWS Secrets Manager and `vault` is Vault or OpenBao, both read by " +
+				"External Secrets. `sealed` keeps them encrypted in this repository, with Sealed Secrets. `auto` means `aws` on AWS, " +
+				"and `vault` elsewhere.",
+		},
+		{
 			Name: "cloud_account", Type: String, Placeholder: "NUMBER",
 			Doc: "AWS account. Empty leaves AWS's number for examples, to be replaced later.",
 		},

@@ -120,7 +120,7 @@ func example(kind string) (map[string]string, error) {
 	return found, err
 }
 
-// configExample is the example with the way in and the platform that were chosen. Its files take
+// configExample is the example with the way in, the platform and the secrets that were chosen. Its files take
 // the place of those of one name, and an empty one takes a file away.
 func (n Names) configExample() (map[string]string, error) {
 	tree, err := example(Config)
@@ -138,7 +138,7 @@ func (n Names) configExample() (map[string]string, error) {
 			}
 		}
 	}
-	return tree, n.onPlatform(tree)
+	return n.shape(tree)
 }
 
 var (

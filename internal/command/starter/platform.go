@@ -21,14 +21,14 @@ func (n Names) onAWS() bool { return n.Platform == AWS }
 //	#[!aws] TEXT        a line for every other platform; a comment in the example itself
 //	#[aws] … #[]        lines for AWS alone, to the end of the file if nothing closes them
 var (
-	markBefore = regexp.MustCompile(`^( *)(?:#|<!--)\[([a-z! ]*)\](?: (.*?))?(?:-->)?$`)
-	markBehind = regexp.MustCompile(`^( *)(.*\S) (?:#|<!--)\[([a-z! ]+)\](?: (.*?))?(?:-->)?$`)
+	markBefore = regexp.MustCompile(`^( *)(?:#|<!--)\[([a-z! -]*)\](?: (.*?))?(?:-->)?$`)
+	markBehind = regexp.MustCompile(`^( *)(.*\S) (?:#|<!--)\[([a-z! -]+)\](?: (.*?))?(?:-->)?$`)
 	blankRuns  = regexp.MustCompile(`\n{3,}`)
 )
 
 // holds reports whether a mark speaks of what was chosen.
 func (n Names) holds(mark string) bool {
-	chosen := []string{n.Platform, n.Ingress}
+	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets}
 	return slices.ContainsFunc(strings.Fields(mark), func(word string) bool {
 		other, not := strings.CutPrefix(word, "!")
 		return slices.Contains(chosen, other) != not
@@ -67,43 +67,57 @@ func (n Names) choose(tree map[string]string) {
 	}
 }
 
-// onPlatform gives the example, whose files are written for AWS, the shape that the
+// shape gives the example, whose files are written for AWS, the shape that the
 // choices have.
-func (n Names) onPlatform(tree map[string]string) error {
-	if !n.onAWS() && !n.clusterless() {
-		if err := n.layer(tree, Kubernetes); err != nil {
-			return err
-		}
+func (n Names) shape(tree map[string]string) (map[string]string, error) {
+	var layers []string
+	if n.Platform == Kubernetes || n.Platform == Kubeadm {
+		layers = append(layers, "platform/"+Kubernetes)
 	}
 	if n.Platform == Kubeadm {
-		if err := n.layer(tree, Kubeadm); err != nil {
-			return err
+		layers = append(layers, "platform/"+Kubeadm)
+	}
+	if n.Secrets != AWS {
+		layers = append(layers, "secrets/"+n.Secrets)
+	}
+	for _, layer := range layers {
+		if err := n.layer(tree, layer); err != nil {
+			return nil, err
 		}
 	}
 	n.choose(tree)
-	if n.onAWS() || n.clusterless() {
-		return nil
+	var words []string
+	switch n.Secrets {
+	case Vault:
+		words = append(words, "aws-secrets-manager", "vault", "AWS Secrets Manager", "Vault")
+	case Sealed: // the group of External Secrets' kinds stays what it is
+		words = append(words, "external-secrets.io", "external-secrets.io", "external-secrets", "sealed-secrets")
 	}
-	class, before := "standard", ""
-	if n.Platform == Kubeadm {
-		class, before = "longhorn-encrypted", "longhorn-system,"
+	machines := "" // what storage on the machines' own disks is to the rules
+	switch n.Platform {
+	case Kubernetes:
+		words = append(words, "gp3", "standard")
+	case Kubeadm:
+		words, machines = append(words, "gp3", "longhorn-encrypted"), "longhorn-system,"
 	}
+	replacer, shaped := strings.NewReplacer(words...), make(map[string]string, len(tree))
 	for name, text := range tree {
-		if name == "platform/signatures/waybill.yaml" { // which is written again, by the command in its head
-			text = strings.ReplaceAll(text, "karpenter,", before)
+		if starterWorkflow(name) { // the registries that it can log in to are the same everywhere
+			shaped[name] = text
+			continue
 		}
-		if !starterWorkflow(name) { // the registries that it can log in to are the same everywhere
-			text = strings.NewReplacer("gp3", class, "aws-secrets-manager", "vault", "AWS Secrets Manager", "Vault").Replace(text)
+		if name == "platform/signatures/waybill.yaml" && !n.onAWS() { // which is written again, by the command in its head
+			text = strings.ReplaceAll(text, "karpenter,", machines)
 		}
-		tree[name] = text
+		shaped[replacer.Replace(name)] = replacer.Replace(text)
 	}
-	return nil
+	return shaped, nil
 }
 
-// layer puts the files of a platform in the place of those of one name. A file of
+// layer puts the files of a choice in the place of those of one name. A file of
 // ingress is what each cluster says to that way in.
-func (n Names) layer(tree map[string]string, platform string) error {
-	files, err := example("platform/" + platform)
+func (n Names) layer(tree map[string]string, dir string) error {
+	files, err := example(dir)
 	for name, text := range files {
 		way, ok := strings.CutPrefix(name, "ingress/")
 		if !ok {
