@@ -12,5 +12,5 @@ import "embed"
 // a cluster but config's own, the files that differ from config's; and platform/: for
 // each platform but AWS, the files that take the place of config's.
 //
-//go:embed all:config all:infra all:ingress all:platform
+//go:embed all:config all:infra all:ingress all:platform all:secrets
 var Files embed.FS

@@ -112,6 +112,18 @@ var applicationRules = []rule{
 			return problems
 		})
 	}},
+	{"a new value of a secret reaches running pods", eachDeployment(func(d render.Object, _ []render.Object) string {
+		reloaded := text(d.Content, "metadata", "annotations", "secret.reloader.stakater.com/reload")
+		for _, c := range list(pod(d), "containers") {
+			for _, from := range list(c, "envFrom") {
+				if name := text(from, "secretRef", "name"); name != "" && !slices.Contains(strings.Split(reloaded, ","), name) {
+					return fmt.Sprintf("is not started anew when %s has changed", name)
+				}
+			}
+		}
+		return ""
+	})},
+	{"secrets that charts name are made", chartSecrets},
 	{"no secret in git", secretsInGit},
 }
 
@@ -192,4 +204,29 @@ func number(v any, keys ...string) int {
 		return int(n)
 	}
 	return 0
+}
+
+// namedSecret is where the values of a chart name a secret of its namespace.
+var namedSecret = regexp.MustCompile(`(?:existingSecret: |secretRef: \{name: |secretKeyRef: \{name: |CredentialSecret: |\bsecrets: \[)([a-z][a-z-]*)`)
+
+// chartSecrets says which secrets nothing makes in the namespace of the chart that names them.
+func chartSecrets(s state) []string {
+	made := make(map[string]bool)
+	for _, kind := range []string{"ExternalSecret", "SealedSecret"} {
+		s.objects(kind, func(_ unit, o render.Object) { made[o.Namespace+"/"+o.Name] = true })
+	}
+	return s.every("Application", func(_ unit, app render.Object) (problems []string) {
+		for _, source := range sources(app) {
+			for _, v := range list(source, "helm", "valueFiles") {
+				file := strings.TrimPrefix(fmt.Sprint(v), "$values/")
+				for _, m := range namedSecret.FindAllSubmatch(s.files[file], -1) {
+					name := text(app.Content, "spec", "destination", "namespace") + "/" + string(m[1])
+					if !made[name] {
+						problems = append(problems, fmt.Sprintf("%s names the secret %s, which nothing makes", file, name))
+					}
+				}
+			}
+		}
+		return problems
+	})
 }

@@ -1,83 +1,24 @@
 package examples_test
 
 import (
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/command/starter"
-	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
-// namesOfWays are words that no manifest has unless the way in is this one.
-var namesOfWays = map[string]*regexp.Regexp{
+// namesOfChoices are words that no manifest has unless this was chosen.
+var namesOfChoices = map[string]*regexp.Regexp{
 	starter.Traefik: regexp.MustCompile(`(?i)traefik`),
 	starter.Gateway: regexp.MustCompile(`(?i)envoy|gateway\.networking`),
 	starter.ALB:     regexp.MustCompile(`alb\.ingress|sslRedirectPort|pod-readiness-gate`),
 	starter.Nginx:   regexp.MustCompile(`(?i)nginx`),
-}
-
-// treeOf is the config repository of the examples with another way in, as init
-// writes it.
-func treeOf(t *testing.T, ingress string) tree {
-	t.Helper()
-	dir := t.TempDir()
-	names := starter.Names{Owner: "acme", Domain: "acme.example", Ingress: ingress}
-	if _, err := starter.Write(dir, starter.Config, names, false); err != nil {
-		t.Fatal(err)
-	}
-	files := make(tree)
-	if err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(name)
-		relative, _ := filepath.Rel(dir, name)
-		files[filepath.ToSlash(relative)] = data
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-// Each way in is held to everything that the examples are held to, and names no
-// other one.
-func TestWaysIn(t *testing.T) {
-	t.Parallel()
-	for _, ingress := range starter.Ingresses() {
-		t.Run(ingress, func(t *testing.T) {
-			t.Parallel()
-			files := treeOf(t, ingress)
-			for _, problem := range slices.Concat(duplicates(files), namesOthers(files, ingress)) {
-				t.Error(problem)
-			}
-			if ingress == starter.Traefik {
-				return // examples/config itself, which the other tests hold
-			}
-			s := state{files, files.render(t)}
-			for _, r := range checklist {
-				for _, problem := range r.check(s) {
-					t.Errorf("%s: %s", r.name, problem)
-				}
-			}
-			for _, problem := range unparsable(t, s.queries()) {
-				t.Error(problem)
-			}
-			known := definitions(t, s.units)
-			if ingress == starter.Gateway && !known.Knows(render.Object{APIVersion: "gateway.networking.k8s.io/v1", Kind: "Gateway"}) {
-				t.Fatal("crds.yaml is older than internal/tools/crds/modules.txt: run make tools")
-			}
-			problems, _, _ := unfit(known, s.units)
-			for _, problem := range problems {
-				t.Error(problem)
-			}
-		})
-	}
+	starter.AWS:     regexp.MustCompile(`(?i)secrets.?manager`),
+	starter.Vault:   regexp.MustCompile(`(?i)vault`),
+	starter.Sealed:  regexp.MustCompile(`(?i)sealed|kubeseal`),
 }
 
 // What only another way in has turns red too.
@@ -120,7 +61,7 @@ func TestWaysInTurnRed(t *testing.T) {
 			},
 		},
 	} {
-		files := treeOf(t, ingress)
+		files := treeOf(t, starter.Names{Ingress: ingress})
 		units := files.render(t)
 		for _, m := range list {
 			t.Run(ingress+"/"+m.file, func(t *testing.T) {
@@ -131,34 +72,36 @@ func TestWaysInTurnRed(t *testing.T) {
 	}
 }
 
-func namesOthers(files tree, ingress string) (problems []string) {
+func namesOthers(files tree, n starter.Names) (problems []string) {
 	for name, data := range files {
 		if !slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name)) || path.Dir(name) == ".waybill" {
 			continue
 		}
-		for other, word := range namesOfWays {
-			if found := word.Find(data); other != ingress && found != nil {
-				problems = append(problems, name+" names "+string(found)+", which is not the way in")
+		for other, word := range namesOfChoices {
+			if found := word.Find(data); other != n.Ingress && other != n.Secrets && found != nil {
+				problems = append(problems, name+" names "+string(found)+", which was not chosen")
 			}
 		}
 	}
 	return problems
 }
 
-// A manifest that names a way in is found for each of the others.
-func TestWaysInAreToldApart(t *testing.T) {
+// A manifest that names a choice is found for each of the others.
+func TestChoicesAreToldApart(t *testing.T) {
 	t.Parallel()
 	files := tree{}
-	for ingress, word := range map[string]string{
-		starter.Traefik: "Traefik", starter.Nginx: "nginx", starter.ALB: "alb.ingress",
-		starter.Gateway: "gateway.networking.k8s.io",
+	for choice, word := range map[string]string{
+		starter.Traefik: "Traefik", starter.Nginx: "nginx", starter.ALB: "alb.ingress", starter.Gateway: "gateway.networking.k8s.io",
+		starter.AWS: "aws-secrets-manager", starter.Vault: "vault", starter.Sealed: "SealedSecret",
 	} {
-		files["platform/"+ingress+".yaml"] = []byte("# " + word)
+		files["platform/"+choice+".yaml"] = []byte("# " + word)
 	}
-	for _, ingress := range starter.Ingresses() {
-		got := namesOthers(files, ingress)
-		if len(got) != len(files)-1 || slices.ContainsFunc(got, func(p string) bool { return strings.Contains(p, ingress+".yaml") }) {
-			t.Errorf("%s: %q", ingress, got)
+	for _, n := range choices() {
+		got := namesOthers(files, n)
+		if len(got) != len(files)-2 || slices.ContainsFunc(got, func(p string) bool {
+			return strings.Contains(p, n.Ingress+".yaml") || strings.Contains(p, n.Secrets+".yaml")
+		}) {
+			t.Errorf("%s, %s: %q", n.Ingress, n.Secrets, got)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func judged(t *testing.T, files tree, file string) (said string, err error) {
 // something is.
 func TestMachinesTakeTheirConfiguration(t *testing.T) {
 	t.Parallel()
-	files := platformTree(t, starter.Kubeadm)
+	files := treeOf(t, starter.Names{Platform: starter.Kubeadm})
 	for file, wrong := range map[string][3]string{
 		firstMachine: {"certSANs:", "certSAN:", `unknown field "apiServer.certSAN"`},
 		nextMachine:  {"controlPlane:", "controlPlanes:", `unknown field "controlPlanes"`},
@@ -139,8 +139,8 @@ func fixedAddress(files tree, services string) (problems []string) {
 			problems = append(problems, fmt.Sprintf("%s is not of the static part of %s", m[1], services))
 		}
 		for env := range environments {
-			values := string(files["clusters/"+env+"/values/ingress-nginx.yaml"]) + string(files["clusters/"+env+"/values/ingress.yaml"])
-			if !strings.Contains(values, "clusterIP: "+m[1]) {
+			values := string(files["clusters/"+env+"/values/ingress.yaml"]) + string(files["platform/gateway/gateway.yaml"])
+			if !strings.Contains(values, "clusterIP: "+m[1]) && !strings.Contains(values, "value: "+m[1]+"}]") {
 				problems = append(problems, fmt.Sprintf("%s: the way in is not at %s", env, m[1]))
 			}
 		}
@@ -150,7 +150,7 @@ func fixedAddress(files tree, services string) (problems []string) {
 
 func TestMachinesAgree(t *testing.T) {
 	t.Parallel()
-	files := platformTree(t, starter.Kubeadm)
+	files := treeOf(t, starter.Names{Platform: starter.Kubeadm})
 	if problems := addresses(files); len(problems) > 0 {
 		t.Error(problems)
 	}
@@ -184,7 +184,7 @@ esac
 // A snapshot that a control plane ships is restored elsewhere by etcd itself.
 func TestSnapshotsAreRestored(t *testing.T) {
 	t.Parallel()
-	files := platformTree(t, starter.Kubeadm)
+	files := treeOf(t, starter.Names{Platform: starter.Kubeadm})
 	dir := t.TempDir()
 	env := []string{
 		"PATH=" + dir + ":" + os.Getenv("PATH"), "BUCKETS=" + dir, "REMOTE=store:acme-prod-etcd", "ETCDUTL=etcdctl", "ETCDCTL_API=3",

@@ -83,6 +83,14 @@ var mutations = []mutation{
 		"asks for acme-prod/backend, which dev's cluster may not read",
 	},
 	{
+		"a new value of a secret reaches running pods", backend, "reload: backend", "reload: backend-tls",
+		"is not started anew when backend has changed",
+	},
+	{
+		"secrets that charts name are made", "platform/observability/secrets.yaml", "name: grafana-admin\nspec", "name: grafana\nspec",
+		"platform/monitoring/values.yaml names the secret monitoring/grafana-admin, which nothing makes",
+	},
+	{
 		"no secret in git", "apps/backend/base/service.yaml", "apiVersion: v1",
 		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: b}\n---\napiVersion: v1",
 		"is a Secret in git (1 values)",

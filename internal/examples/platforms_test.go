@@ -1,57 +1,122 @@
 package examples_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/schema"
 )
 
-// platforms are those but AWS that init writes a config repository for.
-var platforms = []string{starter.Kubernetes, starter.Kubeadm}
-
-// platformTree is what init writes for the example organisation.
-func platformTree(t *testing.T, platform string) tree {
-	t.Helper()
-	dir := t.TempDir()
-	if _, err := starter.Write(dir, starter.Config, starter.Names{Owner: "acme", Platform: platform}, false); err != nil {
-		t.Fatal(err)
+// choices are all that init config can be asked for, of clusters.
+func choices() (all []starter.Names) {
+	for _, platform := range []string{starter.AWS, starter.Kubernetes, starter.Kubeadm} {
+		for _, ingress := range starter.Ingresses() {
+			for _, secrets := range starter.Secrets() {
+				n := starter.Names{Owner: "acme", Platform: platform, Ingress: ingress, Secrets: secrets}
+				if n.Check(starter.Config) == nil {
+					all = append(all, n)
+				}
+			}
+		}
 	}
-	return readTree(t, dir)
+	return all
 }
 
-// Outside of AWS the same holds as on it: every object fits its definition, the
-// checklist is kept, and the runbooks can be followed.
-func TestPlatforms(t *testing.T) {
+// Whatever was chosen, the same holds: every object fits its definition, the checklist
+// is kept, nothing names what was not chosen, and the runbooks can be followed. Most of
+// what two choices render is the same, and rendered once.
+func TestChoices(t *testing.T) {
 	t.Parallel()
-	for _, platform := range platforms {
-		t.Run(platform, func(t *testing.T) {
-			t.Parallel()
-			files := platformTree(t, platform)
-			units := files.render(t)
-			problems, builtin, custom := unfit(definitions(t, units), units)
-			problems = append(problems, duplicates(files)...)
-			if builtin < 350 || custom < 90 {
-				t.Errorf("only %d objects of built-in and %d of custom kinds were judged", builtin, custom)
-			}
-			for _, r := range checklist {
-				if r.name == "encrypted volumes" && platform == starter.Kubernetes {
-					continue // the cluster brings its storage class
-				}
-				for _, problem := range r.check(state{files, units}) {
-					problems = append(problems, r.name+": "+problem)
-				}
-			}
-			for _, problem := range append(problems, unnamed(files, units)...) {
-				t.Error(problem)
-			}
-			checkRunbooks(t, files)
-		})
+	all := choices()
+	if len(all) < 24 {
+		t.Fatalf("only %d choices can be made", len(all))
 	}
+	var known *schema.Schemas
+	rendered := make(map[string]unit)
+	for _, n := range all {
+		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets
+		files := treeOf(t, n)
+		units := files.renderOnce(t, rendered)
+		if known == nil {
+			known = definitions(t, nil)
+		}
+		problems, builtin, custom := unfit(known, units)
+		if builtin < 350 || custom < 90 {
+			t.Errorf("%s: only %d objects of built-in and %d of custom kinds were judged", name, builtin, custom)
+		}
+		s := state{files, units}
+		problems = slices.Concat(problems, duplicates(files), namesOthers(files, n), unparsable(t, s.queries()))
+		if n.Platform != starter.AWS {
+			problems = append(problems, unnamed(files, units)...)
+		}
+		for _, r := range checklist {
+			if r.name == "encrypted volumes" && n.Platform == starter.Kubernetes {
+				continue // the cluster brings its storage class
+			}
+			for _, problem := range r.check(s) {
+				problems = append(problems, r.name+": "+problem)
+			}
+		}
+		for _, problem := range problems {
+			t.Errorf("%s: %s", name, problem)
+		}
+		if n.Ingress == starter.Traefik {
+			checkRunbooks(t, files)
+		}
+	}
+}
+
+// renderOnce renders what no tree before had with the same files.
+func (f tree) renderOnce(t *testing.T, before map[string]unit) []unit {
+	t.Helper()
+	return f.renderBy(t, func(u unit, dirs []string, objects func() ([]render.Object, error)) (unit, error) {
+		key := u.name + "\x00" + f.fingerprint(dirs)
+		if old, ok := before[key]; ok {
+			return old, nil
+		}
+		made, err := objects()
+		u.objects = made
+		before[key] = u
+		return u, err
+	})
+}
+
+// fingerprint is of all files that a directory's rendering can read: its own, and those
+// of the directories that its kustomization names.
+func (f tree) fingerprint(dirs []string) string {
+	hash, seen := sha256.New(), make(map[string]bool)
+	var add func(dir string)
+	add = func(dir string) {
+		if seen[dir] {
+			return
+		}
+		seen[dir] = true
+		for _, name := range slices.Sorted(maps.Keys(f)) {
+			if name == dir || strings.HasPrefix(name, dir+"/") {
+				fmt.Fprintf(hash, "%s\x00%s\x00", name, f[name])
+			}
+		}
+		var k struct{ Resources, Components []string }
+		if yaml.Unmarshal(f[dir+"/kustomization.yaml"], &k) == nil {
+			for _, entry := range slices.Concat(k.Resources, k.Components) {
+				add(path.Join(dir, entry))
+			}
+		}
+	}
+	for _, dir := range dirs {
+		add(dir)
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil))
 }
 
 var (
@@ -102,7 +167,7 @@ func unnamed(files tree, units []unit) (problems []string) {
 // What names a service of AWS, or a thing that is not there, is found.
 func TestPlatformsAreHeldToTheirNames(t *testing.T) {
 	t.Parallel()
-	files := platformTree(t, starter.Kubernetes)
+	files := treeOf(t, starter.Names{Platform: starter.Kubernetes})
 	units := files.render(t)
 	for name, m := range map[string]struct{ file, old, new, want string }{
 		"a storage class of AWS":    {"platform/loki/values.yaml", "standard", "gp3", "names gp3"},

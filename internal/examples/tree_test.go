@@ -12,9 +12,9 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
-	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
 // environments are those of the examples, and where their applications run.
@@ -23,10 +23,22 @@ var environments = map[string]string{"dev": "shop", "staging": "staging", "prod"
 // tree is the files of a config repository, by slash path.
 type tree map[string][]byte
 
-// exampleTree reads examples/config.
+// exampleTree is examples/config as init writes it: without marks.
 func exampleTree(t *testing.T) tree {
 	t.Helper()
-	return readTree(t, filepath.Join(tooltest.Root(t), "examples", "config"))
+	return treeOf(t, starter.Names{})
+}
+
+// treeOf is the config repository of the example organisation that init writes for
+// some choices.
+func treeOf(t *testing.T, choices starter.Names) tree {
+	t.Helper()
+	dir := t.TempDir()
+	choices.Owner, choices.Domain = "acme", "acme.example"
+	if _, err := starter.Write(dir, starter.Config, choices, false); err != nil {
+		t.Fatal(err)
+	}
+	return readTree(t, dir)
 }
 
 func readTree(t *testing.T, root string) tree {
@@ -80,20 +92,31 @@ func (f tree) render(t *testing.T) []unit {
 // what was rendered before.
 func (f tree) renderChanged(t *testing.T, before []unit, changed string) []unit {
 	t.Helper()
-	renderer := render.New(f)
 	known := make(map[string]unit)
 	for _, u := range before {
 		known[u.name] = u
 	}
 	readers := f.readers(changed)
-	var units []unit
-	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
+	return f.renderBy(t, func(u unit, dirs []string, objects func() ([]render.Object, error)) (unit, error) {
 		if old, ok := known[u.name]; ok && !slices.ContainsFunc(dirs, func(dir string) bool { return readers[dir] }) {
-			units = append(units, old)
-			return
+			return old, nil
 		}
 		var err error
-		if u.objects, err = objects(); err != nil {
+		u.objects, err = objects()
+		return u, err
+	})
+}
+
+// renderBy renders every unit by a function that may know it already.
+func (f tree) renderBy(
+	t *testing.T, by func(u unit, dirs []string, objects func() ([]render.Object, error)) (unit, error),
+) []unit {
+	t.Helper()
+	renderer := render.New(f)
+	var units []unit
+	add := func(u unit, dirs []string, objects func() ([]render.Object, error)) {
+		u, err := by(u, dirs, objects)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if u.app != "" {

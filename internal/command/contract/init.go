@@ -76,9 +76,15 @@ var initialize = Command{
 		{
 			Name: "ingress", Type: Choice, Values: []string{"traefik", "gateway", "alb", "nginx"}, Default: "traefik",
 			Doc: "For `config`: the way into the clusters. `traefik` serves Ingresses behind a network load balancer. `gateway` is " +
-				"the Gateway API by Envoy Gateway, also behind one, so far on AWS alone. `alb` is " +
+				"the Gateway API by Envoy Gateway, also behind one. `alb` is " +
 				"an application load balancer of AWS, which ends TLS with certificates of ACM. `nginx` is " +
 				"ingress-nginx, which its maintainers archived in March 2026: holes found since stay open.",
+		},
+		{
+			Name: "secrets", Type: Choice, Values: []string{"auto", "aws", "vault", "sealed"}, Default: "auto",
+			Doc: "For `config`: where secrets are kept. `aws` is AWS Secrets Manager and `vault` is Vault or OpenBao, both read by " +
+				"External Secrets. `sealed` keeps them encrypted in this repository, with Sealed Secrets. `auto` means `aws` on AWS, " +
+				"and `vault` elsewhere.",
 		},
 		{
 			Name: "cloud_account", Type: String, Placeholder: "NUMBER",

@@ -112,6 +112,10 @@ const (
 	SecretsRefuse             Secrets       = "refuse"
 	SecretsNote               Secrets       = "note"
 	SecretsOff                Secrets       = "off"
+	SecretsAuto               Secrets       = "auto"
+	SecretsAWS                Secrets       = "aws"
+	SecretsVault              Secrets       = "vault"
+	SecretsSealed             Secrets       = "sealed"
 	StoreAsBundle             StoreAs       = "bundle"
 	StoreAsLegacy             StoreAs       = "legacy"
 	StoreAsBoth               StoreAs       = "both"
@@ -579,6 +583,7 @@ type Init struct {
 	Template      Template `input:"template"`
 	Platform      Platform `input:"platform"`
 	Ingress       Ingress  `input:"ingress"`
+	Secrets       Secrets  `input:"secrets"`
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`

@@ -120,7 +120,7 @@ func example(kind string) (map[string]string, error) {
 	return found, err
 }
 
-// configExample is the example with the way in and the platform that were chosen. Its files take
+// configExample is the example with the way in, the platform and the secrets that were chosen. Its files take
 // the place of those of one name, and an empty one takes a file away.
 func (n Names) configExample() (map[string]string, error) {
 	tree, err := example(Config)
@@ -138,7 +138,7 @@ func (n Names) configExample() (map[string]string, error) {
 			}
 		}
 	}
-	return tree, n.onPlatform(tree)
+	return n.shape(tree)
 }
 
 var (
@@ -240,31 +240,16 @@ func infraFiles(n Names) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.choose(tree)
 	return expand(tree, n, func(name string) bool {
 		return n.onAWS() || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
 			!strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c scope) string {
-		if !n.onAWS() {
-			text = withoutAWS(text)
-		}
 		if name != config.FileName {
 			return n.fill(text, c)
 		}
 		return n.items(text, infraEntry)
 	})
-}
-
-var linesOfAWS = regexp.MustCompile("(?m)^ *(?:# A cluster for each environment.*|# Each environment is planned.*|environments:$|" +
-	"- \\{dir: \"?infra/aws/.*|\\| `(?:infra/aws/|modules/platform|bootstrap).*)\\n")
-
-// withoutAWS takes out what waybill.yaml and the README say of the clusters.
-func withoutAWS(text string) string {
-	if before, rest, found := strings.Cut(text, "## The clusters on AWS\n"); found {
-		if _, after, found := strings.Cut(rest, "## The gate\n"); found {
-			text = before + "## The gate\n" + after
-		}
-	}
-	return linesOfAWS.ReplaceAllLiteralString(text, "")
 }
 
 // expand makes the files of all environments from those of the example's three,

@@ -30,6 +30,8 @@ type Names struct {
 	Platform string `json:"platform,omitempty"`
 	// Ingress is the way into the clusters; if empty, Traefik.
 	Ingress string `json:"ingress,omitempty"`
+	// Secrets is where secrets are kept; if empty or Auto, AWS Secrets Manager on AWS and Vault elsewhere.
+	Secrets string `json:"secrets,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
 	// Path is the directory that is the config repository, where that is one of another
@@ -66,8 +68,18 @@ const (
 	Nginx   = "nginx"
 )
 
+// Values of Secrets beside AWS. Vault and Sealed are directories of examples/secrets.
+const (
+	Auto   = "auto"
+	Vault  = "vault"
+	Sealed = "sealed"
+)
+
 // Ingresses are the values of Ingress.
 func Ingresses() []string { return []string{Traefik, Gateway, ALB, Nginx} }
+
+// Secrets are the values of Names.Secrets that say where secrets are kept.
+func Secrets() []string { return []string{AWS, Vault, Sealed} }
 
 // Defaults of what is not said.
 const (
@@ -115,6 +127,12 @@ func (n Names) Default() Names {
 	set(&n.Domain, n.slug()+".example")
 	set(&n.Platform, AWS)
 	set(&n.Ingress, Traefik)
+	if n.Secrets == "" || n.Secrets == Auto {
+		n.Secrets = Vault
+		if n.onAWS() || n.clusterless() {
+			n.Secrets = AWS
+		}
+	}
 	set(&n.Template, None)
 	return n
 }
@@ -158,9 +176,11 @@ func (n *Names) complete(kind string) error {
 	if n.Ingress == ALB && n.Platform != AWS {
 		return outcome.Usagef("--ingress %s is a load balancer of AWS: give --platform %s, or another way in", ALB, AWS)
 	}
-	if n.Ingress == Gateway && !n.onAWS() && !n.clusterless() {
-		return outcome.Usagef("--ingress %s is written for the load balancer of AWS alone so far: give --platform %s, or --ingress %s",
-			Gateway, AWS, Traefik)
+	if !slices.Contains(Secrets(), n.Secrets) {
+		return outcome.Usagef("--secrets %q is not one of %s", n.Secrets, strings.Join(Secrets(), ", "))
+	}
+	if n.Secrets == AWS && !n.onAWS() && !n.clusterless() {
+		return outcome.Usagef("--secrets %s is a service of AWS: give --platform %s, or --secrets %s", AWS, AWS, Vault)
 	}
 	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
 		return err

@@ -298,16 +298,19 @@ func TestIngress(t *testing.T) {
 		names starter.Names
 		want  string
 	}{
-		"unknown":      {starter.Names{Ingress: "haproxy"}, `--ingress "haproxy" is not one of traefik, gateway, alb, nginx`},
-		"another path": {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
-		"of AWS":       {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
-		"so far on AWS": {
-			starter.Names{Ingress: starter.Gateway, Platform: starter.Kubeadm}, "--ingress gateway is written for the load balancer of AWS alone",
-		},
-		"its application": {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
-		"its second one":  {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
-		"its namespace":   {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
-		"no such gateway": {starter.Names{App: "gateway"}, ""},
+		"unknown":          {starter.Names{Ingress: "haproxy"}, `--ingress "haproxy" is not one of traefik, gateway, alb, nginx`},
+		"another path":     {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
+		"of AWS":           {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
+		"no such store":    {starter.Names{Secrets: "safe"}, `--secrets "safe" is not one of aws, vault, sealed`},
+		"a store of AWS":   {starter.Names{Secrets: starter.AWS, Platform: starter.Kubeadm}, "--secrets aws is a service of AWS: give --platform aws"},
+		"seals elsewhere":  {starter.Names{Secrets: starter.Sealed, Platform: starter.Kubernetes}, ""},
+		"its controller":   {starter.Names{Secrets: starter.Sealed, App: "sealed-secrets"}, "--app sealed-secrets: the platform has"},
+		"another's":        {starter.Names{App: "sealed-secrets"}, ""},
+		"starts pods anew": {starter.Names{App: "reloader"}, "--app reloader: the platform has"},
+		"its application":  {starter.Names{App: "ingress"}, "--app ingress: the platform has an Argo CD Application of this name"},
+		"its second one":   {starter.Names{App: "gateway", Ingress: starter.Gateway}, "--app gateway: the platform has"},
+		"its namespace":    {starter.Names{Environments: []string{"ingress", "live"}}, `--environments: "ingress" is a namespace`},
+		"no such gateway":  {starter.Names{App: "gateway"}, ""},
 	} {
 		c.names.Owner = "acme"
 		err := c.names.Check(starter.Config)

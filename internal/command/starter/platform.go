@@ -1,7 +1,6 @@
 package starter
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -14,168 +13,122 @@ func (n Names) clusterless() bool { return n.Platform == None }
 // onAWS reports whether what is written names services of AWS.
 func (n Names) onAWS() bool { return n.Platform == AWS }
 
+// Marks say for which choices a part of the example is written. In Markdown, outside
+// of code, they are comments of HTML.
+//
+//	TEXT #[aws]         a line for AWS alone
+//	TEXT #[aws] OTHER   the same, and what stands in its place elsewhere
+//	#[!aws] TEXT        a line for every other platform; a comment in the example itself
+//	#[aws] … #[]        lines for AWS alone, to the end of the file if nothing closes them
 var (
-	// fileOfAWS are the files of components that exist on AWS alone.
-	fileOfAWS = regexp.MustCompile(`(^|/)(karpenter|nodes|aws|aws-load-balancer-controller)(/|\.yaml$)|^platform/storage/|` +
-		`^\.github/workflows/restore-drill\.yml$`)
-	// ofAWS is what a line names that holds on AWS alone.
-	ofAWS = regexp.MustCompile(`\b(?:AWS|EKS|EBS|EC2|IAM|RDS|ACM|VPC|ARN)\b|EC2NodeClass|Pod Identity|Route 53|Terraform|terraform|[Kk]arpenter|` +
-		`k8s\.aws|eks-charts|public\.ecr\.aws|aws-load-balancer|load balancer controller|platform/nodes\b|name: nodes,|\baws [a-z0-9]+ |` +
-		`restore-drill\.yml|nodepools|` + "`eu-central-1`")
-	// ofLocal are the lines about what a cluster brings by itself: its storage class, and a
-	// load balancer of which nobody knows whether it says who the client is.
-	ofLocal    = regexp.MustCompile("platform/storage\\.yaml|^\\| `storage` |use-proxy-protocol:")
-	emptyKey   = regexp.MustCompile(`^( *)[A-Za-z][\w.-]*:$`)
-	yamlOrNote = regexp.MustCompile(`^ *(?:#.*)?$`)
+	markBefore = regexp.MustCompile(`^( *)(?:#|<!--)\[([a-z! -]*)\](?: (.*?))?(?:-->)?$`)
+	markBehind = regexp.MustCompile(`^( *)(.*\S) (?:#|<!--)\[([a-z! -]+)\](?: (.*?))?(?:-->)?$`)
+	blankRuns  = regexp.MustCompile(`\n{3,}`)
 )
 
-// onPlatform gives the example's files, which are written for AWS, the shape that
-// another platform has. What holds on AWS alone stands there in files, lines and
-// table rows of its own, and goes.
-func (n Names) onPlatform(tree map[string]string) error {
-	if n.onAWS() || n.clusterless() {
-		return nil
-	}
-	for name := range tree {
-		if fileOfAWS.MatchString(name) || n.Platform == Kubernetes && name == "clusters/base/platform/storage.yaml" {
+// holds reports whether a mark speaks of what was chosen.
+func (n Names) holds(mark string) bool {
+	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets}
+	return slices.ContainsFunc(strings.Fields(mark), func(word string) bool {
+		other, not := strings.CutPrefix(word, "!")
+		return slices.Contains(chosen, other) != not
+	})
+}
+
+// choose keeps the lines whose marks hold, and takes away a file of which nothing is left.
+func (n Names) choose(tree map[string]string) {
+	for name, text := range tree {
+		var lines []string
+		cut := false
+		for line := range strings.SplitSeq(text, "\n") {
+			before, behind := markBefore.FindStringSubmatch(line), markBehind.FindStringSubmatch(line)
+			switch {
+			case before != nil && before[3] == "":
+				cut = before[2] != "" && !n.holds(before[2])
+			case cut || before != nil && !n.holds(before[2]):
+			case before != nil:
+				lines = append(lines, before[1]+before[3])
+			case behind != nil && n.holds(behind[3]):
+				lines = append(lines, behind[1]+behind[2])
+			case behind != nil && behind[4] != "":
+				lines = append(lines, behind[1]+behind[4])
+			case behind != nil:
+			default:
+				lines = append(lines, line)
+			}
+		}
+		tree[name] = strings.Join(lines, "\n")
+		if path.Ext(name) == ".md" {
+			tree[name] = strings.TrimRight(blankRuns.ReplaceAllString(tree[name], "\n\n"), "\n") + "\n"
+		}
+		if strings.TrimSpace(tree[name]) == "" {
 			delete(tree, name)
 		}
 	}
-	places := append(withoutNodes, elsewhere...)
-	if n.Platform == Kubeadm {
-		places = append(withLonghorn, elsewhere...)
-	}
-	if err := replace(tree, places); err != nil {
-		return err
-	}
-	class := map[string]string{Kubernetes: "standard", Kubeadm: "longhorn-encrypted"}[n.Platform]
-	for name, text := range tree {
-		if starterWorkflow(name) {
-			continue // the registries that it can log in to are the same everywhere
-		}
-		text = strings.NewReplacer("gp3", class, "aws-secrets-manager", "vault", "AWS Secrets Manager", "Vault").Replace(text)
-		goes := func(line string) bool {
-			return ofAWS.MatchString(line) || n.Platform == Kubernetes && ofLocal.MatchString(line)
-		}
-		if path.Ext(name) == ".md" {
-			tree[name] = markdownWithout(text, goes)
-		} else {
-			tree[name] = yamlWithout(text, goes)
-		}
-	}
-	if err := layer(tree, Kubernetes); err != nil || n.Platform == Kubernetes {
-		return err
-	}
-	if err := replace(tree, onMachines); err != nil {
-		return err
-	}
-	return layer(tree, Kubeadm)
 }
 
-// layer puts the files of a platform in the place of those of one name.
-func layer(tree map[string]string, platform string) error {
-	files, err := example("platform/" + platform)
-	nginx := strings.Contains(tree["platform/ingress/values.yaml"]+tree["platform/ingress-nginx/values.yaml"], "\ncontroller:")
+// shape gives the example, whose files are written for AWS, the shape that the
+// choices have.
+func (n Names) shape(tree map[string]string) (map[string]string, error) {
+	var layers []string
+	if n.Platform == Kubernetes || n.Platform == Kubeadm {
+		layers = append(layers, "platform/"+Kubernetes)
+	}
+	if n.Platform == Kubeadm {
+		layers = append(layers, "platform/"+Kubeadm)
+	}
+	if n.Secrets != AWS {
+		layers = append(layers, "secrets/"+n.Secrets)
+	}
+	for _, layer := range layers {
+		if err := n.layer(tree, layer); err != nil {
+			return nil, err
+		}
+	}
+	n.choose(tree)
+	var words []string
+	switch n.Secrets {
+	case Vault:
+		words = append(words, "aws-secrets-manager", "vault", "AWS Secrets Manager", "Vault")
+	case Sealed: // the group of External Secrets' kinds stays what it is
+		words = append(words, "external-secrets.io", "external-secrets.io", "external-secrets", "sealed-secrets")
+	}
+	machines := "" // what storage on the machines' own disks is to the rules
+	switch n.Platform {
+	case Kubernetes:
+		words = append(words, "gp3", "standard")
+	case Kubeadm:
+		words, machines = append(words, "gp3", "longhorn-encrypted"), "longhorn-system,"
+	}
+	replacer, shaped := strings.NewReplacer(words...), make(map[string]string, len(tree))
+	for name, text := range tree {
+		if starterWorkflow(name) { // the registries that it can log in to are the same everywhere
+			shaped[name] = text
+			continue
+		}
+		if name == "platform/signatures/waybill.yaml" && !n.onAWS() { // which is written again, by the command in its head
+			text = strings.ReplaceAll(text, "karpenter,", machines)
+		}
+		shaped[replacer.Replace(name)] = replacer.Replace(text)
+	}
+	return shaped, nil
+}
+
+// layer puts the files of a choice in the place of those of one name. A file of
+// ingress is what each cluster says to that way in.
+func (n Names) layer(tree map[string]string, dir string) error {
+	files, err := example(dir)
 	for name, text := range files {
-		if controller, ok := strings.CutPrefix(name, "ingress/"); !ok {
+		way, ok := strings.CutPrefix(name, "ingress/")
+		if !ok {
 			tree[name] = text
-		} else if (controller == "nginx.yaml") == nginx {
-			valuesOfWayIn(tree, text)
+			continue
+		}
+		for values := range tree {
+			if at, err := path.Match("clusters/*/values/ingress*.yaml", values); err == nil && at && way == n.Ingress+".yaml" {
+				tree[values] = text
+			}
 		}
 	}
 	return err
 }
-
-// valuesOfWayIn are each cluster's, whatever the component's name is.
-func valuesOfWayIn(tree map[string]string, text string) {
-	for name := range tree {
-		if at, err := path.Match("clusters/*/values/ingress*.yaml", name); err == nil && at {
-			tree[name] = text
-		}
-	}
-}
-
-func replace(tree map[string]string, places []instead) error {
-	for _, e := range places {
-		old, found := regexp.MustCompile(e.old), false
-		for name, text := range tree {
-			if ok, err := path.Match(e.file, name); err != nil || !ok || !old.MatchString(text) {
-				continue
-			}
-			found, tree[name] = true, old.ReplaceAllString(text, e.new)
-		}
-		if !found {
-			return fmt.Errorf("the example's %s has no %s", e.file, e.old)
-		}
-	}
-	return nil
-}
-
-// yamlWithout takes lines out, with the comment right above each, and the keys
-// that have nothing left below them.
-func yamlWithout(text string, goes func(line string) bool) string {
-	var lines []string
-	cut := false
-	for line := range strings.SplitSeq(text, "\n") {
-		if !goes(line) {
-			lines = append(lines, line)
-			continue
-		}
-		cut = true
-		for !strings.HasPrefix(strings.TrimSpace(line), "#") && len(lines) > 0 &&
-			strings.HasPrefix(lines[len(lines)-1], indent(line)+"#") && indent(line) != "" {
-			lines = lines[:len(lines)-1]
-		}
-	}
-	for i := len(lines) - 1; cut && i >= 0; i-- {
-		m := emptyKey.FindStringSubmatch(lines[i])
-		if m == nil {
-			continue
-		}
-		next := slices.IndexFunc(lines[i+1:], func(l string) bool { return !yamlOrNote.MatchString(l) })
-		if next < 0 || !strings.HasPrefix(lines[i+1+next], m[1]+" ") && !strings.HasPrefix(lines[i+1+next], m[1]+"- ") {
-			lines = slices.Delete(lines, i, i+1)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// markdownWithout takes out rows and items, commands of a block of code, and
-// whole paragraphs; then the headings that have nothing left below them.
-func markdownWithout(text string, goes func(line string) bool) string {
-	var lines []string
-	inCode, inCommand := false, false
-	paragraph := len(lines)
-	for line := range strings.SplitSeq(text, "\n") {
-		switch {
-		case strings.HasPrefix(line, "```"):
-			inCode = !inCode
-		case inCode && (inCommand || goes(line)):
-			inCommand = strings.HasSuffix(line, "\\") || inCommand && !strings.HasSuffix(line, "'") && strings.HasPrefix(line, " ")
-			continue
-		case inCode:
-		case line == "":
-			paragraph = len(lines) + 1
-		case goes(line):
-			if !strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "- ") {
-				lines = lines[:min(paragraph, len(lines))]
-			}
-			continue
-		}
-		lines = append(lines, line)
-	}
-	for i := len(lines) - 1; i >= 0; i-- {
-		level := len(lines[i]) - len(strings.TrimLeft(lines[i], "#"))
-		rest := slices.IndexFunc(lines[i+1:], func(l string) bool { return l != "" })
-		switch {
-		case lines[i] == "```sh" && rest >= 0 && lines[i+1+rest] == "```": // nothing is left to run
-			lines = slices.Delete(lines, i, i+2+rest)
-		case level > 1 && (rest < 0 || strings.HasPrefix(lines[i+1+rest], "#") &&
-			strings.IndexFunc(lines[i+1+rest], func(r rune) bool { return r != '#' }) <= level):
-			lines = slices.Delete(lines, i, i+1)
-		}
-	}
-	return blankRuns.ReplaceAllString(strings.TrimRight(strings.Join(lines, "\n"), "\n")+"\n", "\n\n")
-}
-
-var blankRuns = regexp.MustCompile(`\n{3,}`)

@@ -1,0 +1,39 @@
+package starter
+
+import (
+	"maps"
+	"testing"
+)
+
+// Each kind of mark is kept and left out by what was chosen.
+func TestMarks(t *testing.T) {
+	t.Parallel()
+	example := map[string]string{
+		"a.yaml": "a: 1\nb: 2 #[aws]\nc: 3 #[kubeadm] c: 4\n#[!aws] d: 5\n  #[traefik] e: 6\n#[aws kubeadm]\nf: 7\n#[]\n#comment\n",
+		"b.yaml": "#[aws]\nall: of it\n\nto: the end\n",
+		"c.md":   "<!--[aws]-->\n# One\n\nmore\n<!--[]-->\n| x | <!--[aws] | y |-->\n<!--[!aws] other-->\n\nlast <!--[kubernetes]-->\n",
+	}
+	for platform, want := range map[string]map[string]string{
+		AWS: {
+			"a.yaml": "a: 1\nb: 2\nc: 4\n  e: 6\nf: 7\n#comment\n", "b.yaml": "all: of it\n\nto: the end\n",
+			"c.md": "# One\n\nmore\n| x |\n\n",
+		},
+		Kubernetes: {"a.yaml": "a: 1\nc: 4\nd: 5\n  e: 6\n#comment\n", "c.md": "| y |\nother\n\nlast\n"},
+		Kubeadm:    {"a.yaml": "a: 1\nc: 3\nd: 5\n  e: 6\nf: 7\n#comment\n", "c.md": "| y |\nother\n\n"},
+	} {
+		got := maps.Clone(example)
+		Names{Platform: platform, Ingress: Traefik}.choose(got)
+		want["c.md"] = trimmed(want["c.md"])
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", platform, got, want)
+		}
+	}
+}
+
+// trimmed ends a text with one line break, as choose does.
+func trimmed(text string) string {
+	for len(text) > 1 && text[len(text)-2:] == "\n\n" {
+		text = text[:len(text)-1]
+	}
+	return text
+}
