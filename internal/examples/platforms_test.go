@@ -42,7 +42,7 @@ func TestChoices(t *testing.T) {
 		t.Fatalf("only %d choices can be made", len(all))
 	}
 	var known *schema.Schemas
-	rendered := make(map[string]unit)
+	rendered, used := make(map[string]unit), make(map[string]value)
 	for _, n := range all {
 		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets
 		files := treeOf(t, n)
@@ -55,6 +55,7 @@ func TestChoices(t *testing.T) {
 			t.Errorf("%s: only %d objects of built-in and %d of custom kinds were judged", name, builtin, custom)
 		}
 		s := state{files, units}
+		s.addValues(t, used)
 		problems = slices.Concat(problems, duplicates(files), namesOthers(files, n), unparsable(t, s.queries()))
 		if n.Platform != starter.AWS {
 			problems = append(problems, unnamed(files, units)...)
@@ -73,6 +74,9 @@ func TestChoices(t *testing.T) {
 		if n.Ingress == starter.Traefik {
 			checkRunbooks(t, files)
 		}
+	}
+	for _, problem := range holdToCharts(t, used) {
+		t.Error(problem)
 	}
 }
 

@@ -1,0 +1,136 @@
+#!/bin/bash
+# Proves on a cluster what `waybill init config` writes: its API server is asked, by a
+# dry run, for every object of every cluster of a choice, and for the pods of every
+# workload, under the admission policies and namespaces of that choice.
+#
+#   scripts/prove-platform.sh [PLATFORM/INGRESS/SECRETS ...]
+#
+# KUBECONFIG  a cluster to throw away; an API server with its controller manager is enough
+# CHARTS      a directory with each chart by its name; without it, helm pulls the charts
+# WAYBILL, CRDS  bin/waybill and bin/tools/crds.yaml, which `make build tools` makes
+#
+# Needs kubectl, helm and jq. Definitions, namespaces and admission policies are really
+# applied; nothing else is.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+WAYBILL=${WAYBILL:-$root/bin/waybill} CRDS=${CRDS:-$root/bin/tools/crds.yaml} CHARTS=${CHARTS:-}
+PATH=$root/bin/tools:$PATH
+[ -n "${KUBECONFIG:-}" ] || { echo "KUBECONFIG is not set: name a cluster to throw away" >&2; exit 2; }
+choices=("$@")
+[ $# -gt 0 ] || choices=(
+  aws/traefik/aws aws/gateway/sealed aws/alb/vault aws/nginx/aws
+  kubernetes/traefik/sealed kubernetes/gateway/vault kubernetes/nginx/sealed
+  kubeadm/traefik/vault kubeadm/gateway/sealed kubeadm/nginx/vault
+)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export GIT_AUTHOR_NAME=prove GIT_AUTHOR_EMAIL=p@example.com GIT_COMMITTER_NAME=prove GIT_COMMITTER_EMAIL=p@example.com
+failed=0
+
+# judge NAME FILE NAMESPACE: the server takes every object of a file.
+judge() {
+  local said
+  if said=$(kubectl apply --server-side --force-conflicts --dry-run=server --validate=strict --namespace "$3" -f "$2" 2>&1); then
+    echo "PASS $1: $(grep -c 'server dry run' <<< "$said" || true) objects"
+  else
+    failed=1
+    echo "FAIL $1"
+    grep -v 'server dry run' <<< "$said" | cut -c 1-400 | head -n 20
+  fi
+}
+
+# pods NAME FILE NAMESPACE: the pods that workloads of a file would make, with the
+# service account of nobody.
+pods() {
+  kubectl apply --server-side --force-conflicts --dry-run=server --namespace "$3" -f "$2" -o json 2> /dev/null |
+    jq -c '(.items // [.])[] | select(.kind | IN("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")) |
+      .metadata as $m | (.spec.jobTemplate.spec.template // .spec.template) |
+      {apiVersion: "v1", kind: "Pod", metadata: {name: $m.name, namespace: $m.namespace, labels: .metadata.labels},
+       spec: (.spec | del(.serviceAccountName, .serviceAccount))}' > "$work/pods.json"
+  [ ! -s "$work/pods.json" ] || judge "$1, its pods" "$work/pods.json" "$3"
+}
+
+# chart NAME VERSION REPOSITORY: where the chart is.
+chart() {
+  if [ -n "$CHARTS" ]; then
+    echo "$CHARTS/$1"
+  else
+    [ -d "$work/charts/$1-$2" ] || case $3 in
+      https://*) helm pull "$1" --repo "$3" --version "$2" --untar --untardir "$work/charts/$1-$2" ;;
+      *) helm pull "oci://$3/$1" --version "$2" --untar --untardir "$work/charts/$1-$2" ;;
+    esac >&2
+    echo "$work/charts/$1-$2/$1"
+  fi
+}
+
+# helm_source CHOICE APPLICATION-AS-JSON: the chart takes its values, and the server
+# takes what comes of it.
+helm_source() {
+  local name namespace release values=() file out
+  read -r name namespace release < <(jq -r '[.metadata.name, .spec.destination.namespace, (.spec.sources[0].helm.releaseName // .metadata.name)] | join(" ")' <<< "$2")
+  while read -r file; do values+=(--values "$PWD/${file#\$values/}"); done < <(jq -r '.spec.sources[0].helm.valueFiles[]' <<< "$2")
+  out=$work/$name.yaml
+  # shellcheck disable=SC2046
+  if ! helm template "$release" "$(chart $(jq -r '.spec.sources[0] | [.chart, .targetRevision, .repoURL] | join(" ")' <<< "$2"))" \
+    --namespace "$namespace" --include-crds --no-hooks --kube-version 1.36.0 --api-versions monitoring.coreos.com/v1 \
+    "${values[@]}" > "$out" 2> "$work/helm.err"; then
+    failed=1
+    echo "FAIL $1: chart of $name"
+    head -n 5 "$work/helm.err"
+    return
+  fi
+  [ -s "$out" ] || return 0
+  # Definitions are applied, so that what uses them can be judged.
+  kubectl apply --server-side --force-conflicts --dry-run=client -f "$out" -o json > "$work/client.json" 2> /dev/null || true
+  awk 'BEGIN { RS = "\n---\n" } /(^|\n)kind: CustomResourceDefinition/ { printf "---\n%s\n", $0 }' "$out" > "$work/crds.yaml"
+  if [ -s "$work/crds.yaml" ]; then
+    kubectl apply --server-side --force-conflicts -f "$work/crds.yaml" > /dev/null
+    kubectl wait --for=condition=Established --timeout=60s -f "$work/crds.yaml" > /dev/null
+  fi
+  judge "$1: chart of $name" "$out" "$namespace"
+  pods "$1: chart of $name" "$out" "$namespace"
+}
+
+prove() {
+  local choice=$1 platform ingress secrets env app dir
+  IFS=/ read -r platform ingress secrets <<< "$choice"
+  mkdir "$work/config"
+  cd "$work/config"
+  git init --quiet --initial-branch=main
+  "$WAYBILL" init config --owner acme --platform "$platform" --ingress "$ingress" --secrets "$secrets" > /dev/null
+  git add --all
+  git commit --quiet -m Begin
+  "$WAYBILL" check --dir . > "$work/check.out" 2>&1 && echo "PASS $choice: waybill check" || { failed=1; echo "FAIL $choice: waybill check"; cat "$work/check.out"; }
+  kubectl delete validatingadmissionpolicybindings,validatingadmissionpolicies --all > /dev/null
+  for env in dev staging prod; do
+    kubectl apply --server-side --force-conflicts -k "clusters/$env/namespaces" > /dev/null
+  done
+  judge "$choice: admission" <(kubectl kustomize platform/admission) default
+  kubectl apply --server-side --force-conflicts -k platform/admission > /dev/null
+  for env in dev staging prod; do
+    kubectl kustomize "clusters/$env" > "$work/cluster.yaml"
+    judge "$choice: clusters/$env" "$work/cluster.yaml" argocd
+    kubectl apply --server-side --force-conflicts --dry-run=server -f "$work/cluster.yaml" -o json |
+      jq -c '.items[] | select(.kind == "Application")' > "$work/applications-$env"
+    while read -r app; do
+      for dir in $(jq -r '(.spec.sources // [.spec.source])[] | select(.path) | .path' <<< "$app"); do
+        if [ -f "$dir/kustomization.yaml" ]; then
+          kubectl kustomize "$dir" > "$work/unit.yaml"
+        else # the chart of an application
+          mapfile -t files < <(jq -r --arg dir "$dir" '(.spec.sources // [.spec.source])[] | select(.path == $dir) | .helm.valueFiles[]? | "--values=" + $dir + "/" + .' <<< "$app")
+          helm template "$(jq -r .metadata.name <<< "$app")" "$dir" "${files[@]}" > "$work/unit.yaml"
+        fi
+        judge "$choice: $env: $dir" "$work/unit.yaml" "$(jq -r .spec.destination.namespace <<< "$app")"
+        pods "$choice: $env: $dir" "$work/unit.yaml" "$(jq -r .spec.destination.namespace <<< "$app")"
+      done
+    done < "$work/applications-$env"
+  done
+  while read -r app; do helm_source "$choice" "$app"; done < <(jq -c 'select(.spec.sources[0].chart?)' "$work/applications-prod")
+  cd "$root"
+  rm -rf "$work/config"
+}
+
+kubectl apply --server-side --force-conflicts -f "$CRDS" > /dev/null
+kubectl wait --for=condition=Established --timeout=60s -f "$CRDS" > /dev/null
+for choice in "${choices[@]}"; do prove "$choice"; done
+[ "$failed" = 0 ] && echo "PASS everything" || { echo "FAIL: see above" >&2; exit 1; }
