@@ -37,7 +37,7 @@ func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
 				return file, nil
 			}
 			found.Damaged(err)
-			made, err := e.compress(write)
+			made, err := e.compress(write, v1.Hash{})
 			if err != nil {
 				return "", err
 			}
@@ -49,10 +49,11 @@ func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
 		})
 		return l, nil
 	}
+	again := v1.Hash{} // what is read again may be another
 	if plain.n <= maxKept {
-		write = kept.writeTo
+		write, again = kept.writeTo, diffID
 	}
-	l, err := e.compress(write)
+	l, err := e.compress(write, again)
 	if err == nil && l.diffID == diffID {
 		e.keep(name, l)
 	}
