@@ -97,10 +97,14 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		})
 	}
 	if err := group.Wait(); err != nil {
+		s.keeping.Wait()
 		return build.Built{}, err
 	}
 	s.ctx = ctx // of a layer that is made again while it is pushed
-	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
+	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: func() error {
+		s.keeping.Wait()
+		return remove()
+	}}, nil
 }
 
 // once hands on each warning once, whatever the number of platforms.

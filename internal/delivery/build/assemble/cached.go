@@ -69,12 +69,14 @@ func (e *shared) takeOut(found layercache.Entry) (_ string, err error) {
 	return f.Name(), errors.Join(found.Copy(f), f.Close())
 }
 
-// keep puts a layer into the cache.
+// keep puts a layer into the cache, until the build is closed.
 func (e *shared) keep(name string, l *layer) {
-	if r, err := l.Compressed(); err == nil {
-		e.cache.Put(name, l.digest, l.size, r)
-		_ = r.Close()
-	}
+	e.keeping.Go(func() {
+		if r, err := l.Compressed(); err == nil {
+			e.cache.Put(name, l.digest, l.size, r)
+			_ = r.Close()
+		}
+	})
 }
 
 // download gives the file of a base image's layer, which the cache may have.
