@@ -32,6 +32,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -87,7 +88,9 @@ func newLab(t *testing.T) *lab {
 		}
 	})
 	l := &lab{host: server.Host, client: registry.New(registry.Options{})}
-	l.assemble = assemble.Engine{Images: l.client, Dir: t.TempDir()}
+	l.assemble = assemble.Engine{Images: l.client, Dir: t.TempDir(), Cache: layercache.Options{
+		Dir: filepath.Join(t.TempDir(), "layers"), Key: filepath.Join(t.TempDir(), "key"), Warn: func(text string) { t.Error(text) },
+	}}
 	l.buildkit = buildkit.Engine{Builders: buildkit.Builders{Default: daemon.Address}, Progress: io.Discard, Dir: t.TempDir()}
 	return l
 }

@@ -51,6 +51,9 @@ type Engine struct {
 
 var _ build.Engine = Engine{}
 
+// maxAtOnce bounds the layers that are in memory at the same time, see maxKept.
+const maxAtOnce = 4
+
 // Build assembles an image for each platform of the request.
 func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
 	dir, err := os.MkdirTemp(e.Dir, "waybill-build-")
@@ -85,7 +88,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	s := &shared{
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
-		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, min(maxAtOnce, runtime.GOMAXPROCS(0))),
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
@@ -97,10 +100,14 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		})
 	}
 	if err := group.Wait(); err != nil {
+		s.keeping.Wait()
 		return build.Built{}, err
 	}
 	s.ctx = ctx // of a layer that is made again while it is pushed
-	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: remove}, nil
+	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: func() error {
+		s.keeping.Wait()
+		return remove()
+	}}, nil
 }
 
 // once hands on each warning once, whatever the number of platforms.

@@ -37,7 +37,7 @@ func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
 				return file, nil
 			}
 			found.Damaged(err)
-			made, err := e.compress(write)
+			made, err := e.compress(write, v1.Hash{})
 			if err != nil {
 				return "", err
 			}
@@ -49,10 +49,11 @@ func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
 		})
 		return l, nil
 	}
+	again := v1.Hash{} // what is read again may be another
 	if plain.n <= maxKept {
-		write = kept.writeTo
+		write, again = kept.writeTo, diffID
 	}
-	l, err := e.compress(write)
+	l, err := e.compress(write, again)
 	if err == nil && l.diffID == diffID {
 		e.keep(name, l)
 	}
@@ -68,12 +69,14 @@ func (e *shared) takeOut(found layercache.Entry) (_ string, err error) {
 	return f.Name(), errors.Join(found.Copy(f), f.Close())
 }
 
-// keep puts a layer into the cache.
+// keep puts a layer into the cache, until the build is closed.
 func (e *shared) keep(name string, l *layer) {
-	if r, err := l.Compressed(); err == nil {
-		e.cache.Put(name, l.digest, l.size, r)
-		_ = r.Close()
-	}
+	e.keeping.Go(func() {
+		if r, err := l.Compressed(); err == nil {
+			e.cache.Put(name, l.digest, l.size, r)
+			_ = r.Close()
+		}
+	})
 }
 
 // download gives the file of a base image's layer, which the cache may have.

@@ -49,9 +49,11 @@ func cachedBuild(
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.Close() })
 	for _, i := range b.Images {
 		readLayers(t, i)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 	return b, bytes.Load() > 0, warned
 }

@@ -42,6 +42,7 @@ type shared struct {
 
 	compression build.Compression
 	cache       *layercache.Cache
+	keeping     sync.WaitGroup    // what is put into it
 	slots       chan struct{}     // of layers that are written at the same time
 	packed      func(bytes int64) // see Engine
 	total       atomic.Int64      // bytes in layers

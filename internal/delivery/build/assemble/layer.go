@@ -96,13 +96,14 @@ func (e *shared) writeLayer(before, after *node) (*layer, error) {
 	defer func() { <-e.slots }()
 	write := func(to io.Writer) error { return e.writeTar(to, before, after) }
 	if e.cache == nil || compressors() == "" {
-		return e.compress(write)
+		return e.compress(write, v1.Hash{})
 	}
 	return e.cached(write)
 }
 
-// compress makes a layer of the tar that write writes.
-func (e *shared) compress(write func(io.Writer) error) (_ *layer, err error) {
+// compress makes a layer of the tar that write writes. Where the digest of that tar is
+// known already, it is not computed again.
+func (e *shared) compress(write func(io.Writer) error, diffID v1.Hash) (_ *layer, err error) {
 	f, err := os.CreateTemp(e.dir, "layer-*")
 	if err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
@@ -114,17 +115,23 @@ func (e *shared) compress(write func(io.Writer) error) (_ *layer, err error) {
 	if err != nil {
 		return nil, err
 	}
-	plain := &counter{w: zip, hash: sha256.New(), wrote: e.wrote}
+	plain := &counter{w: zip, wrote: e.wrote}
+	if diffID == (v1.Hash{}) {
+		plain.hash = sha256.New()
+	}
 	if err := write(plain); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(zip.Close(), file.Flush()); err != nil {
 		return nil, fmt.Errorf("write a layer: %w", err)
 	}
+	if plain.hash != nil {
+		diffID = plain.sum()
+	}
 	name := f.Name()
 	return &layer{
 		file:   func() (string, error) { return name, nil },
-		digest: compressed.sum(), diffID: plain.sum(), size: compressed.n, media: e.mediaType(),
+		digest: compressed.sum(), diffID: diffID, size: compressed.n, media: e.mediaType(),
 	}, nil
 }
 
@@ -150,14 +157,16 @@ func (e *shared) wrote(n int) {
 
 type counter struct {
 	w     io.Writer
-	hash  hash.Hash
+	hash  hash.Hash // nil for none
 	n     int64
 	wrote func(n int) // told of each write, if not nil
 }
 
 func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
-	c.hash.Write(p[:n])
+	if c.hash != nil {
+		c.hash.Write(p[:n])
+	}
 	c.n += int64(n)
 	if c.wrote != nil {
 		c.wrote(n)
