@@ -5,7 +5,6 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/check"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
-	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -182,10 +180,7 @@ func (d Desk) head(ctx context.Context, head string) (string, error) {
 	if d.GitHub.Name != "" {
 		return d.Repo.DefaultBranch(ctx)
 	}
-	if _, err := d.Repo.Resolve(ctx, "HEAD"); errors.Is(err, configrepo.ErrNotFound) {
-		return "", outcome.Usagef("there is no commit yet, and check judges what is committed: git add and git commit first")
-	}
-	return "HEAD", nil
+	return d.Repo.Resolve(ctx, "HEAD")
 }
 
 func (d Desk) judge(ctx context.Context, base, head string) (check.Result, error) {

@@ -128,7 +128,7 @@ func (l *Local) Resolve(ctx context.Context, rev string) (string, error) {
 	sha, err := l.line(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
 	if err != nil {
 		if git.Exited(err, 1) || git.Exited(err, 128) {
-			return "", fmt.Errorf("revision %s in %s: %w", rev, l.dir, ErrNotFound)
+			return "", l.notThere(ctx, "revision "+rev)
 		}
 		return "", fmt.Errorf("resolve revision %s: %w", rev, err)
 	}
@@ -143,7 +143,7 @@ func (l *Local) Head(ctx context.Context, branch string) (string, error) {
 	if !l.o.Push {
 		sha, err := l.localHead(ctx, branch)
 		if err == nil && sha == "" {
-			err = fmt.Errorf("branch %s in %s: %w", branch, l.dir, ErrNotFound)
+			err = l.notThere(ctx, "branch "+branch)
 		}
 		return sha, err
 	}
@@ -155,6 +155,15 @@ func (l *Local) Head(ctx context.Context, branch string) (string, error) {
 		return "", fmt.Errorf("branch %s at origin of %s: %w", branch, l.dir, ErrNotFound)
 	}
 	return sha, nil
+}
+
+// notThere says of a branch or revision that it is not there, or that nothing is.
+func (l *Local) notThere(ctx context.Context, what string) error {
+	if commit, err := l.line(ctx, "rev-list", "--all", "--max-count=1"); err == nil && commit == "" {
+		return outcome.Usagef("%w: %s has no commit yet, and Waybill reads what is committed: git add and git commit first",
+			ErrNotFound, l.dir)
+	}
+	return fmt.Errorf("%s in %s: %w", what, l.dir, ErrNotFound)
 }
 
 // File reads one file of a revision.
@@ -231,6 +240,9 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
 	s := &Snapshot{Commit: sha, Files: files, Large: large, Links: links, outside: fingerprint(l.only, outside)}
+	if !l.bare {
+		s.worktree = l.dir
+	}
 	targets := make(map[string]string)
 	for _, e := range entries {
 		if e.mode == modeLink {
