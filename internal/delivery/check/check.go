@@ -174,6 +174,8 @@ type session struct {
 	reachedOnce  sync.Once
 	reachedDirs  map[string]bool
 	namedBy      map[string][]string // the directories whose kustomizations name a path
+	broughtOnce  sync.Once
+	brought      map[string][]string // the files that newly hold an object, by its id
 	namedOnce    sync.Once
 	namedDirs    map[string]bool // that kustomizations have as resources
 	inHead, gone []place

@@ -75,6 +75,7 @@ func TestManifests(t *testing.T) {
 			want: []string{
 				refused("dev"), refused("staging"), refused("prod"), "admission policy privileged goes", "binding privileged goes",
 			},
+			notes: []string{"removed: ValidatingAdmissionPolicy privileged", "removed: ValidatingAdmissionPolicyBinding privileged"},
 		},
 		"a policy that the change weakens": {
 			main:   map[string]string{policyFile: no},

@@ -83,7 +83,29 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 			return o.Kind == values || !s.known(o) || inChart && o.APIVersion == ""
 		})
 	}
-	return s.checklist(ctx, Finding{File: file, Env: s.environmentOf(file)}, own(s.was[file]), own(s.head.Files[file]))
+	before := slices.DeleteFunc(own(s.was[file]), func(o render.Object) bool { return s.movedFrom(file, o) })
+	return s.checklist(ctx, Finding{File: file, Env: s.environmentOf(file)}, before, own(s.head.Files[file]))
+}
+
+// movedFrom reports whether an object of a plain manifest newly stands in another one of the
+// same directory at the top.
+func (s *session) movedFrom(file string, o render.Object) bool {
+	s.broughtOnce.Do(func() {
+		s.brought = make(map[string][]string)
+		for _, file := range slices.DeleteFunc(slices.Clone(s.changed()), func(file string) bool { return !isManifest(file) }) {
+			had := make(map[string]bool)
+			for _, o := range manifestsOf(file, s.was[file]) {
+				had[o.ID()] = true
+			}
+			for _, o := range manifestsOf(file, s.head.Files[file]) {
+				if !had[o.ID()] {
+					s.brought[o.ID()] = append(s.brought[o.ID()], file)
+				}
+			}
+		}
+	})
+	top, _, _ := strings.Cut(file, "/")
+	return slices.ContainsFunc(s.brought[o.ID()], func(other string) bool { return strings.HasPrefix(other, top+"/") })
 }
 
 func isManifest(file string) bool {

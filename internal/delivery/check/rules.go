@@ -22,7 +22,11 @@ import (
 // it.
 func (s *session) checklist(ctx context.Context, at Finding, before, after []render.Object) error {
 	minor := max(s.rules.Kubernetes(), s.cfg.Kubernetes())
-	was, now := checklist.New(before, s.definitions(), minor), checklist.New(after, s.definitions(), minor)
+	now := checklist.New(after, s.definitions(), minor)
+	var was *checklist.Set
+	if s.base != nil {
+		was = checklist.New(before, s.definitions(), minor)
+	}
 	for _, rule := range checklist.Rules() {
 		level := s.level(rule.ID)
 		if level == config.Off {
@@ -30,21 +34,7 @@ func (s *session) checklist(ctx context.Context, at Finding, before, after []ren
 		}
 		// A pattern of a definition and a long text can keep a machine busy for hours.
 		what := fmt.Sprintf("holding %s against the rule %s", at.File, rule.ID)
-		found, err := limit.Do(ctx, what, func() (problems []checklist.Problem, _ error) {
-			if problems = rule.Judge(now); len(problems) == 0 {
-				return nil, nil
-			}
-			old := make(map[string]bool)
-			for _, p := range rule.Judge(was) {
-				old[p.Object.ID()+p.Message] = true
-			}
-			return slices.DeleteFunc(problems, func(p checklist.Problem) bool {
-				key := p.Object.ID() + p.Message
-				known := old[key]
-				old[key] = true
-				return known
-			}), nil
-		})
+		found, err := limit.Do(ctx, what, func() ([]checklist.Problem, error) { return rule.New(was, now), nil })
 		if err != nil {
 			return err
 		}
@@ -66,7 +56,10 @@ func (s *session) level(rule string) string {
 }
 
 func (s *session) ruled(at Finding, rule checklist.Rule, level string, p checklist.Problem) {
-	f := s.locate(at, p.Object)
+	f := at
+	if f.Line = 0; rule.ID != checklist.Removed { // which stands nowhere
+		f = s.locate(at, p.Object)
+	}
 	f.Rule, f.State = rule.ID, evidence.Refused
 	f.Message = render.Visible(fmt.Sprintf("%s: %s. The rule is there because %s → %s", p.Object, p.Message, rule.Why, rule.Fix))
 	if !s.first(f) {

@@ -34,6 +34,10 @@ func TestChecklist(t *testing.T) {
 	const field, in = `unknown field "spec.replica"`, `unknown field "dat"`
 	const other = "apps/demo-api/base/other.yaml"
 	mesh := "apiVersion: acme.dev/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {peer: 1}\n"
+	role := func(verbs string) string {
+		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods], " +
+			"verbs: [" + verbs + "]}]\n"
+	}
 	template := newWorld(t)
 	for what, test := range map[string]struct {
 		main, change map[string]string
@@ -138,6 +142,40 @@ func TestChecklist(t *testing.T) {
 			other + ":2 probes: Deployment other: the container other has no readinessProbe. The rule is there because without them " +
 				"traffic goes to pods that cannot answer, and pods that hang stay → add a readinessProbe",
 			"", 3,
+		},
+		"an object that goes": {
+			map[string]string{"platform/c.yaml": settings("")}, map[string]string{"platform/c.yaml": "", "platform/x": ""},
+			"", "platform/c.yaml:0 removed: ConfigMap c: it is deployed no longer. The rule is there because", 0,
+		},
+		"an object that goes, refused": {
+			with(rules("rules: {removed: refuse}"), map[string]string{"platform/c.yaml": settings("")}),
+			map[string]string{"platform/c.yaml": ""}, "removed: ConfigMap c: it is deployed no longer", "", 0,
+		},
+		"an object that goes, waived": {
+			with(rules("rules: {removed: refuse}\n  waivers: [{policy: removed, object: ConfigMap c, reason: moved, expires: 2999-01-01}]"),
+				map[string]string{"platform/c.yaml": settings("")}),
+			map[string]string{"platform/c.yaml": ""}, "", "(waived until 2999-01-01: moved)", 0,
+		},
+		"an object that moves": {
+			map[string]string{"platform/c.yaml": settings("")},
+			map[string]string{"platform/c.yaml": "", "platform/d.yaml": settings("")}, "", "", 0,
+		},
+		"an object that moves out": {
+			map[string]string{"platform/c.yaml": settings("")},
+			map[string]string{"platform/c.yaml": "", "docs/d.yaml": settings("")},
+			"", "platform/c.yaml:0 removed: ConfigMap c: it is deployed no longer", 0,
+		},
+		"an overlay that loses one": {
+			map[string]string{
+				"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml, other.yaml"), other: settings(""),
+				"waybill.yaml": rules("rules: {removed: refuse}")["waybill.yaml"],
+			},
+			map[string]string{"apps/demo-api/base/kustomization.yaml": kustomize("deployment.yaml")},
+			"kustomization.yaml:0 removed: ConfigMap c: it is deployed no longer", "", 3,
+		},
+		"a role that allows more": {
+			map[string]string{"platform/r.yaml": role("get")}, map[string]string{"platform/r.yaml": role("get, delete")},
+			"", "platform/r.yaml:2 rbac: Role r: it newly allows: delete pods", 0,
 		},
 		"a rule that it turns off": {
 			rules("rules: {schema: refuse}"), with(rules("rules: {schema: off}"), map[string]string{deployment: misspelt}), field,

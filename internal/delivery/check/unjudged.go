@@ -386,7 +386,11 @@ func (s *session) withoutKustomization(ctx context.Context, file string) error {
 		return err
 	}
 	if err == nil {
-		s.compare(comparison{file: file, where: dir, env: s.environmentOf(dir), before: before})
+		at := Finding{File: file, Env: s.environmentOf(dir)}
+		s.compare(comparison{file: file, where: dir, env: at.Env, before: before})
+		if err := s.checklist(ctx, at, before, nil); err != nil {
+			return err
+		}
 	}
 	for other := range s.head.Files {
 		if path.Dir(other) == dir && isManifest(other) {

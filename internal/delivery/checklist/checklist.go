@@ -25,35 +25,67 @@ type Rule struct {
 	Why   string
 	Fix   string
 	judge func(*Set) []Problem
+
+	compare func(was, now *Set) []Problem // instead of judge, for rules about changes
 }
 
-// Judge says what the rule finds in a rendering.
-func (r Rule) Judge(s *Set) []Problem { return r.judge(s) }
+// New says what the rule finds that it does not find in the rendering before. If was is nil,
+// there is none: then everything is new, and nothing has changed.
+func (r Rule) New(was, now *Set) []Problem {
+	switch {
+	case r.compare != nil && was == nil:
+		return nil
+	case r.compare != nil:
+		return r.compare(was, now)
+	}
+	problems := r.judge(now)
+	if len(problems) == 0 {
+		return nil
+	}
+	known := make(map[string]bool)
+	if was != nil {
+		for _, p := range r.judge(was) {
+			known[p.Object.ID()+p.Message] = true
+		}
+	}
+	return slices.DeleteFunc(problems, func(p Problem) bool {
+		key := p.Object.ID() + p.Message
+		twice := known[key]
+		known[key] = true
+		return twice
+	})
+}
 
 // Rules are all of them, in the order in which they are reported.
 func Rules() []Rule {
 	return []Rule{
 		{"schema", "the cluster refuses the object, or passes over what it does not know",
-			"correct the object; kubectl explain names the fields of a kind", (*Set).schema},
+			"correct the object; kubectl explain names the fields of a kind", (*Set).schema, nil},
 		{"references", "pods do not start, or get no traffic, while what they refer to is missing",
-			"correct the name, or render the other object with it", (*Set).references},
+			"correct the name, or render the other object with it", (*Set).references, nil},
 		{"deprecated", "an upgrade of the cluster gives the version up, and the object with it",
-			"write the version that stays", (*Set).deprecated},
+			"write the version that stays", (*Set).deprecated, nil},
 		{"probes", "without them traffic goes to pods that cannot answer, and pods that hang stay",
-			"add a readinessProbe that asks whether it can answer, and a livenessProbe that asks whether it runs at all", (*Set).probes},
+			"add a readinessProbe that asks whether it can answer, and a livenessProbe that asks whether it runs at all", (*Set).probes, nil},
 		{"replicas", "a single pod is away with its node, and during every update of it",
 			"set replicas to 2 or more, or add a HorizontalPodAutoscaler with minReplicas of 2 or more; " +
-				"where one pod is meant, say why in the annotation " + OnePod, (*Set).replicas},
+				"where one pod is meant, say why in the annotation " + OnePod, (*Set).replicas, nil},
 		{"disruption", "the drain of a node may take all of its pods at once",
-			"add a PodDisruptionBudget whose selector matches the pods", (*Set).disruption},
+			"add a PodDisruptionBudget whose selector matches the pods", (*Set).disruption, nil},
 		{"network-policy", "every pod of the cluster reaches the pods of a namespace that denies nothing",
-			"add a NetworkPolicy with podSelector {}, policyTypes [Ingress, Egress] and no rules", (*Set).networkPolicy},
+			"add a NetworkPolicy with podSelector {}, policyTypes [Ingress, Egress] and no rules", (*Set).networkPolicy, nil},
 		{"pod-security", "without it the namespace takes pods that get the node",
-			"set the label pod-security.kubernetes.io/enforce to restricted or baseline", (*Set).podSecurity},
+			"set the label pod-security.kubernetes.io/enforce to restricted or baseline", (*Set).podSecurity, nil},
 		{"quota", "without one, one namespace can take the whole cluster",
-			"add a ResourceQuota", (*Set).quota},
+			"add a ResourceQuota", (*Set).quota, nil},
 		{"secret-data", "everybody who can read the repository, or a copy of it, has the secret",
-			"keep the value in a secret store and write an ExternalSecret, or seal it; then change the value", (*Set).secretData},
+			"keep the value in a secret store and write an ExternalSecret, or seal it; then change the value", (*Set).secretData, nil},
+		{Removed, "what is deployed no longer is deleted in the cluster, and what uses it fails",
+			"keep the object, or have a reviewer agree", nil, removed},
+		{"rbac", "who may do more in the cluster can take more of it",
+			"allow no more than is needed, or have a reviewer agree", nil, rbac},
+		{"namespace-labels", "labels of a namespace choose its policies, its network and its mesh",
+			"keep the labels, or have a reviewer agree", nil, namespaceLabels},
 	}
 }
 

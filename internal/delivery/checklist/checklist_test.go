@@ -283,7 +283,7 @@ func found(t *testing.T, text string) (list []string) {
 	}
 	set := checklist.New(objects, schema.New(nil), 34)
 	for _, r := range checklist.Rules() {
-		for _, p := range r.Judge(set) {
+		for _, p := range r.New(nil, set) {
 			list = append(list, r.ID+": "+p.Object.String()+": "+p.Message)
 		}
 	}

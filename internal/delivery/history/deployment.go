@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Target is where the application's image is named in env.
@@ -89,6 +90,11 @@ func Load(s *configrepo.Snapshot) (*config.Config, error) {
 			do = fmt.Sprintf("if %s is meant, give --path %s", path.Join(s.Dir, name), path.Join(s.Dir, dir))
 			break
 		}
+	}
+	if s.Beside(config.FileName) {
+		at += " in commit " + text.Commit(s.Commit)
+		do = "your working directory has one, and Waybill reads what is committed: git add and git commit it, " +
+			"or name the branch that has it with --branch"
 	}
 	return nil, fmt.Errorf("the config repository has no %s %s: %s", config.FileName, at, do)
 }

@@ -14,7 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -60,7 +62,18 @@ type Snapshot struct {
 	// follow the others too; nothing here does.
 	Followed, Linked map[string]bool
 
-	outside string // stands for what is not in Dir
+	worktree string // the top of the working directory beside the commit; empty for none
+	outside  string // stands for what is not in Dir
+}
+
+// Beside reports whether the working directory has a file of that name, whatever the
+// commit has. It serves messages alone: nothing in a working directory counts.
+func (s *Snapshot) Beside(name string) bool {
+	if s.worktree == "" {
+		return false
+	}
+	_, err := os.Lstat(filepath.Join(s.worktree, filepath.FromSlash(path.Join(s.Dir, name))))
+	return err == nil
 }
 
 // SameFiles reports whether a commit holds these files, and all that is not read

@@ -105,7 +105,7 @@ func (d Directory) Snapshot(ctx context.Context, rev string) (*Snapshot, error) 
 	s := &Snapshot{
 		Commit: whole.Commit, Dir: d.dir, Files: inside(d.dir, whole.Files), Large: inside(d.dir, whole.Large),
 		Links: inside(d.dir, whole.Links), Followed: inside(d.dir, whole.Followed), Linked: inside(d.dir, whole.Linked),
-		outside: whole.outside,
+		outside: whole.outside, worktree: whole.worktree,
 	}
 	return s, nil
 }

@@ -228,6 +228,9 @@ func (l *Local) Snapshot(ctx context.Context, rev string) (*Snapshot, error) {
 		return nil, fmt.Errorf("read the files of %s: %w", rev, err)
 	}
 	s := &Snapshot{Commit: sha, Files: files, Large: large, Links: links, outside: fingerprint(l.only, outside)}
+	if !l.bare {
+		s.worktree = l.dir
+	}
 	targets := make(map[string]string)
 	for _, e := range entries {
 		if e.mode == modeLink {
