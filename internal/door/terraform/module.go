@@ -16,7 +16,16 @@ type Module struct {
 	Local     []string // directories of the modules it calls by a path, sorted
 	Variables []string // names, sorted
 	Sensitive []string // those marked sensitive
+	// Runs says that it starts programs on this machine, which can read any file.
+	Runs bool
 }
+
+// Provisioners that run on this machine nothing but themselves, and what starts a program
+// by its type. The files that the former copy are settings like any other.
+var (
+	copying  = []string{"file", "remote-exec"}
+	starting = []string{"external", "local_command"}
+)
 
 // Inspect reads a directory without running terraform. What it cannot read it
 // leaves to terraform to complain of.
@@ -29,6 +38,10 @@ func Inspect(dir string) (*Module, error) {
 		return nil, err
 	}
 	m := &Module{Dir: dir}
+	m.Runs = slices.ContainsFunc(read.Provisioners, func(p configuration.Named) bool { return !slices.Contains(copying, p.Name) }) ||
+		slices.ContainsFunc(read.Uses, func(u configuration.Use) bool {
+			return u.Kind != configuration.Resource && slices.Contains(starting, u.Type)
+		})
 	for _, call := range read.Calls {
 		if IsLocal(call.Source) {
 			m.Local = append(m.Local, filepath.Join(dir, filepath.FromSlash(call.Source)))

@@ -350,7 +350,7 @@ func (v View) warnings(out *strings.Builder) {
 		if r.Whole {
 			out.WriteString(
 				"\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the " +
-					"configuration opens files whose paths are known only when terraform runs.\n",
+					"configuration starts programs, or opens files whose paths are known only when terraform runs.\n",
 			)
 		}
 	}
