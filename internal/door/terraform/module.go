@@ -41,7 +41,7 @@ func Inspect(dir string) (*Module, error) {
 	m.Runs = slices.ContainsFunc(read.Provisioners, func(p configuration.Named) bool { return !slices.Contains(copying, p.Name) }) ||
 		slices.ContainsFunc(read.Uses, func(u configuration.Use) bool {
 			return u.Kind != configuration.Resource && slices.Contains(starting, u.Type)
-		})
+		}) || slices.ContainsFunc(read.Programs, func(p configuration.Program) bool { return p.Setting == configuration.Postrender })
 	for _, call := range read.Calls {
 		if IsLocal(call.Source) {
 			m.Local = append(m.Local, filepath.Join(dir, filepath.FromSlash(call.Source)))

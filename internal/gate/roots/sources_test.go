@@ -91,6 +91,12 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 			map[string]string{"infra/a/b.tf": "action \"local_command\" \"x\" {\n  config {\n    command = \"make\"\n  }\n}\n"},
 			"shared/lib", false, true,
 		},
+		"what a program reads that renders after Helm": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"helm_release\" \"x\" {\n  postrender {\n    binary_path = \"../../shared/run\"\n  }\n}\n",
+			},
+			"shared/lib", false, true,
+		},
 		"what is copied to another machine": {
 			map[string]string{
 				"infra/a/b.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"remote-exec\" {\n    script = \"../../shared/run\"\n  }\n}\n",
