@@ -69,6 +69,7 @@ type RootPlan struct {
 	Summary summary.Summary
 	Sources *roots.Sources
 	Moves   []string // what changes beside resources
+	Modules []string // fetched modules of another source or version
 
 	warnings []string // of terraform, not redacted yet
 	parsed   *terraform.Plan
@@ -228,7 +229,10 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
+	one := &RootPlan{
+		Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), Modules: r.States.Modules(root.Dir, root.workspace),
+		warnings: warnings,
+	}
 	if err := one.read(ctx, tf, file); err != nil {
 		return nil, err
 	}
