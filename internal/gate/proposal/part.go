@@ -125,11 +125,12 @@ func (p *Prepared) join(ctx context.Context) (*Result, error) {
 		}
 		made.Waits = append(made.Waits, said.Waits...)
 	}
-	if err := outcome.Join(problems...); err != nil {
-		return nil, err
+	err = outcome.Join(problems...)
+	if err == nil {
+		err = wait(made)
 	}
-	if err := wait(made); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, &plan.PartialError{Cause: err, Roots: made.Roots}
 	}
 	p.sort(made)
 	removed, err := made.Document.Parts()
