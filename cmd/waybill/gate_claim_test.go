@@ -169,3 +169,40 @@ func TestGateAfterAPlanThatFailed(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Where a root cannot be planned, the comment says why, and what the others would do. It
+// makes no claim, so that nothing of it can be approved.
+func TestFailedPlanShowsTheOtherRoots(t *testing.T) {
+	t.Parallel()
+	for says, c := range map[string]string{
+		"infra/prod: plan: .*one is not two": "output \"bad\" {\n  value = 1\n  precondition {\n" +
+			"    condition     = var.password == \"2\"\n    error_message = \"one is not two, says ${nonsensitive(var.password)}\"\n  }\n}\n",
+		"infra/prod: initialise: .*bad.tf line 1": "output \"bad\" {\n  values = 1\n}\n",
+	} {
+		t.Run(says, func(t *testing.T) {
+			t.Parallel()
+			failedPlanShowsTheOthers(t, says, c)
+		})
+	}
+}
+
+func failedPlanShowsTheOthers(t *testing.T, says, c string) {
+	t.Helper()
+	w := newInfraWorld(t, map[string]string{"infra/dev/main.tf": strings.Replace(infraRoot, `"prod"`, `"dev"`, 1)})
+	w.open("ada", map[string]string{
+		"infra/prod/bad.tf": c,
+		"infra/dev/more.tf": "output \"more\" {\n  value = \"what dev would do\"\n}\n",
+	})
+	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--changed-since", "origin/main",
+		"--seal-to", w.recipient, "--store", w.store)
+	w.wants("plan", code, 1, words, "(?s)"+says)
+	said := w.saidOn(1)
+	w.wants("the comment", 0, 0, said, "The plan of .* failed", "(?s)"+says,
+		"The other roots would do this.*nothing can be approved", "(?s)`infra/dev` .*what dev would do")
+	if strings.Contains(said, "waybill:claim") || strings.Contains(said, "fingerprint") {
+		t.Errorf("it claims something: %s", said)
+	}
+	w.noSecrets(secret)
+	code, _, words = w.gate()
+	w.wants("gate", code, 2, words, "no plan: run waybill plan on it first")
+}

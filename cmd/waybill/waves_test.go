@@ -166,3 +166,20 @@ resource "terraform_data" "a" {
 	code, _, words := w.apply()
 	w.wants("apply", code, 0, words, "infra/prod: applied")
 }
+
+// A variable that the default branch lets differ has the plan's value when it is applied.
+func TestVariablesThatMayDiffer(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": infraRules + "  mayDiffer: [note]\n"})
+	w.env["TF_VAR_note"] = "of-the-plan"
+	w.open("ada", map[string]string{
+		"infra/prod/note.tf": "variable \"note\" {}\n\nresource \"terraform_data\" \"note\" {\n  input = var.note\n}\n",
+	})
+	w.approve("bob", w.plan())
+	w.env["TF_VAR_note"] = "of-the-apply"
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied")
+	if state := w.state(); !strings.Contains(state, "of-the-plan") || strings.Contains(state, "of-the-apply") {
+		t.Errorf("the state holds %s", state)
+	}
+}

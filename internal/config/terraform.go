@@ -39,6 +39,9 @@ type Terraform struct {
 	Hooks        []TerraformHook
 	// EncryptedPlans lets OpenTofu encrypt plans, which nobody can then look into.
 	EncryptedPlans bool
+	// MayDiffer are variables that the job which applies may set otherwise than the one
+	// which planned. terraform applies the value of the plan.
+	MayDiffer []string
 }
 
 // TerraformHook is a command that judges each plan, in terraform's JSON form.
@@ -175,7 +178,8 @@ type terraformDocument struct {
 	Environments []TerraformEnvironment `yaml:"environments"`
 	Hooks        []TerraformHook        `yaml:"hooks"`
 
-	EncryptedPlans bool `yaml:"encryptedPlans"`
+	EncryptedPlans bool     `yaml:"encryptedPlans"`
+	MayDiffer      []string `yaml:"mayDiffer"`
 
 	Policy  *TerraformPolicy `yaml:"policy"`
 	Version string           `yaml:"version"`
@@ -268,8 +272,8 @@ func (p *parser) terraform(at *yaml.Node, doc terraformDocument) Terraform {
 	t := Terraform{
 		Roots: listed, Rules: doc.Rules, Digits: max(doc.Digits, defaultDigits), BeforeMerge: doc.Apply == beforeMerge, Merge: doc.Merge,
 		Drift: p.drift(child(at, "drift"), doc.Drift), Adopt: doc.Adopt, Environments: doc.Environments, Hooks: doc.Hooks,
-		EncryptedPlans: doc.EncryptedPlans,
-		Unapplied:      time.Duration(doc.Drift.Unapplied),
+		EncryptedPlans: doc.EncryptedPlans, MayDiffer: doc.MayDiffer,
+		Unapplied: time.Duration(doc.Drift.Unapplied),
 	}
 	if t.Merge != "" && !t.BeforeMerge {
 		p.problem(child(at, "merge"), "terraform.merge: is for what was applied before the merge: write apply: before-merge too")

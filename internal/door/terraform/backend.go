@@ -231,19 +231,25 @@ func plainAddress(address string) string {
 	return name
 }
 
-// connection leaves user and password out of the address of a database.
+// connection is the server and the database that a connection string names, in either
+// of its forms: user, password and the usual port do not count.
+// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 func connection(text string) string {
-	if u, err := url.Parse(text); err == nil && u.Host != "" {
-		return strings.ToLower(u.Host) + plainKey(u.Path)
-	}
-	var kept []string
-	for word := range strings.FieldsSeq(text) {
-		if name, _, _ := strings.Cut(word, "="); slices.Contains([]string{"host", "hostaddr", "port", "dbname"}, name) {
-			kept = append(kept, word)
+	named := map[string]string{"port": "5432"}
+	if u, err := url.Parse(text); err == nil && strings.HasPrefix(u.Scheme, "postgres") {
+		named["host"], named["dbname"] = u.Hostname(), strings.TrimPrefix(u.Path, "/")
+		named["port"] = cmp.Or(u.Port(), named["port"])
+		for name, values := range u.Query() {
+			named[name] = values[len(values)-1]
+		}
+	} else {
+		for word := range strings.FieldsSeq(strings.ReplaceAll(strings.ReplaceAll(text, " =", "="), "= ", "=")) {
+			name, value, _ := strings.Cut(word, "=")
+			named[name] = strings.Trim(value, "'")
 		}
 	}
-	slices.Sort(kept)
-	return strings.Join(kept, ",")
+	host := strings.TrimSuffix(plainName(cmp.Or(named["hostaddr"], named["host"])), ".")
+	return host + ":" + named["port"] + "/" + plainKey(named["dbname"])
 }
 
 // credentials are settings that name no state, and may be secret.

@@ -97,6 +97,22 @@ func TestOneStateIsOnePlace(t *testing.T) {
 			a: `backend "pg" { conn_str = "postgres://a:b@db/x" }`,
 			b: `backend "pg" { conn_str = "postgres://c:d@DB/x", schema_name = "terraform_remote_state" }`,
 		},
+		"pg, the port and the host's dot": {
+			a: `backend "pg" { conn_str = "postgres://db/x" }`, b: `backend "pg" { conn_str = "postgresql://u@db.:5432/x?sslmode=disable" }`,
+		},
+		"pg, the address in the query": {
+			a: `backend "pg" { conn_str = "postgres://db/x" }`, b: `backend "pg" { conn_str = "postgres:///y?host=db&dbname=x" }`,
+		},
+		"pg, in words": {
+			a: `backend "pg" { conn_str = "postgres://db:5433/x" }`,
+			b: `backend "pg" { conn_str = "dbname='x' port = 5433 user=a host=DB password=b" }`,
+		},
+		"pg, two databases": {
+			a: `backend "pg" { conn_str = "postgres://db/x" }`, b: `backend "pg" { conn_str = "host=db dbname=y" }`, other: true,
+		},
+		"pg, two servers": {
+			a: `backend "pg" { conn_str = "postgres://db/x" }`, b: `backend "pg" { conn_str = "postgres://db:5433/x" }`, other: true,
+		},
 		"pg, two schemas": {
 			a: `backend "pg" { conn_str = "postgres://db/x" }`,
 			b: `backend "pg" { conn_str = "postgres://db/x", schema_name = "y" }`, other: true,

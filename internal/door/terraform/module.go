@@ -12,11 +12,22 @@ import (
 // Module is what a directory of configuration says, as far as a plan's sources
 // ask.
 type Module struct {
-	Dir       string
-	Local     []string // directories of the modules it calls by a path, sorted
+	Dir   string
+	Local []string // directories of the modules it calls by a path, sorted
+	// Fetched are the other modules that it calls, by name: source and version.
+	Fetched   map[string]string
 	Variables []string // names, sorted
 	Sensitive []string // those marked sensitive
+	// Runs says that it starts programs on this machine, which can read any file.
+	Runs bool
 }
+
+// Provisioners that run on this machine nothing but themselves, and what starts a program
+// by its type. The files that the former copy are settings like any other.
+var (
+	copying  = []string{"file", "remote-exec"}
+	starting = []string{"external", "local_command"}
+)
 
 // Inspect reads a directory without running terraform. What it cannot read it
 // leaves to terraform to complain of.
@@ -28,10 +39,16 @@ func Inspect(dir string) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Module{Dir: dir}
+	m := &Module{Dir: dir, Fetched: make(map[string]string)}
+	m.Runs = slices.ContainsFunc(read.Provisioners, func(p configuration.Named) bool { return !slices.Contains(copying, p.Name) }) ||
+		slices.ContainsFunc(read.Uses, func(u configuration.Use) bool {
+			return u.Kind != configuration.Resource && slices.Contains(starting, u.Type)
+		}) || slices.ContainsFunc(read.Programs, func(p configuration.Program) bool { return p.Setting == configuration.Postrender })
 	for _, call := range read.Calls {
 		if IsLocal(call.Source) {
 			m.Local = append(m.Local, filepath.Join(dir, filepath.FromSlash(call.Source)))
+		} else {
+			m.Fetched[call.Name] = strings.TrimSpace(call.Source + " " + call.Version)
 		}
 	}
 	for _, v := range read.Variables {

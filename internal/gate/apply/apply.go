@@ -24,6 +24,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,6 +61,9 @@ type Request struct {
 	KeepState func(ctx context.Context, dir string, state []byte) (string, error)
 	// Encrypted lets a plan be applied that OpenTofu encrypts.
 	Encrypted bool
+	// MayDiffer are variables whose value may be another one than the plan's, which is
+	// applied.
+	MayDiffer []string
 }
 
 // Applier is a plan that is ready to be checked, and then applied.
@@ -420,7 +424,7 @@ func (a *Applier) variables(of plan.RootRecord, p *terraform.Plan) error {
 				given, where = value, "the one in terraform.environments"
 			}
 		}
-		if given == "" || v == nil || v.Value == nil {
+		if given == "" || v == nil || v.Value == nil || slices.Contains(a.r.MayDiffer, name) {
 			continue
 		}
 		if !summary.SameVariable(given, v.Value) {

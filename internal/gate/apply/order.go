@@ -220,7 +220,7 @@ func (o Order) open(ctx context.Context, kit *tool.Kit, bundle *seal.Bundle, sou
 	applier, err := Open(ctx, Request{
 		Top: o.Tool.Top, Bundle: bundle, Repository: source.Expect.Repository, Head: o.Head, Tool: kit.Tool, States: states,
 		Adopt: guard.MayAdopt, Encrypted: allowed.EncryptedPlans, Merged: o.Site.Pull != nil && o.Site.Pull.Merged,
-		Getenv: o.Tool.Getenv, Words: o.Words, Group: o.Group,
+		MayDiffer: allowed.MayDiffer, Getenv: o.Tool.Getenv, Words: o.Words, Group: o.Group,
 		KeepState: func(ctx context.Context, dir string, state []byte) (string, error) {
 			return o.keepState(ctx, source, dir, state)
 		},

@@ -53,11 +53,14 @@ func ParseCodeOwners(name string, data []byte) (*CodeOwners, error) {
 	number := 0
 	for text := range strings.SplitSeq(string(data), "\n") {
 		number++
-		text = strings.TrimSpace(text)
+		text = strings.Trim(text, " \t\r")
 		if text == "" || strings.HasPrefix(text, "#") {
 			continue
 		}
 		line, err := parseOwners(text)
+		if strings.ContainsFunc(text, odd) {
+			err = errors.New("it holds a character that does not show, or a space that is none of ASCII")
+		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s:%d: %w: GitHub skips this line, and an earlier one would decide", name, number, err))
 			continue
@@ -69,6 +72,12 @@ func ParseCodeOwners(name string, data []byte) (*CodeOwners, error) {
 		return nil, outcome.Refusedf("%w", outcome.Join(problems...))
 	}
 	return c, nil
+}
+
+// odd reports whether a character ends a word for some readers, and for others is a part
+// of it that nobody sees: such as a byte order mark, or a space that does not break.
+func odd(r rune) bool {
+	return r != '\t' && r != ' ' && (unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r))
 }
 
 func parseOwners(text string) (ownersLine, error) {
@@ -124,8 +133,6 @@ func ownersGlobs(pattern string) ([]string, error) {
 		return nil, errors.New("*** is not a pattern")
 	case strings.HasSuffix(pattern, `\`) && !strings.HasSuffix(pattern, `\\`):
 		return nil, errors.New("the pattern ends within an escape")
-	case strings.ContainsFunc(pattern, unicode.IsControl):
-		return nil, errors.New("the pattern holds a control character")
 	}
 	trimmed, directory := strings.CutSuffix(pattern, "/")
 	trimmed, anchored := strings.CutPrefix(trimmed, "/")

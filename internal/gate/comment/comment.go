@@ -130,6 +130,7 @@ type RootView struct {
 	Whole     bool           // it is bound to every file of the commit
 	Sources   *roots.Sources // nil where it is not known
 	Moves     []string       // what changes beside resources: the state's place, providers
+	Modules   []string       // fetched modules of another source or version
 	Lineage   string         // of the state
 	Serial    uint64
 }
@@ -140,7 +141,8 @@ func Of(r *plan.Result) View {
 	for _, root := range r.Roots {
 		v.Roots = append(v.Roots, RootView{
 			Dir: root.Record.Dir, Workspace: root.Record.Workspace, Summary: root.Summary, Whole: root.Record.Whole,
-			Sources: root.Sources, Moves: root.Moves, Lineage: root.Record.Lineage, Serial: root.Record.Serial,
+			Sources: root.Sources, Moves: root.Moves, Modules: root.Modules,
+			Lineage: root.Record.Lineage, Serial: root.Record.Serial,
 		})
 	}
 	return v
@@ -340,6 +342,9 @@ func (v View) warnings(out *strings.Builder) {
 		out.WriteString("\n⚠️ **" + title + "** in " + markdown.Code(text.Clip(root.name())) + ":\n\n" + markdown.Fence("", words))
 	}
 	for _, r := range v.Roots {
+		if len(r.Modules) > 0 {
+			add(r, "Other modules are fetched", text.Printable(strings.Join(r.Modules, "\n")))
+		}
 		for _, c := range r.Summary.Checks {
 			title := "A check fails"
 			if c.Status == "error" {
@@ -350,7 +355,7 @@ func (v View) warnings(out *strings.Builder) {
 		if r.Whole {
 			out.WriteString(
 				"\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the " +
-					"configuration opens files whose paths are known only when terraform runs.\n",
+					"configuration starts programs, or opens files whose paths are known only when terraform runs.\n",
 			)
 		}
 	}

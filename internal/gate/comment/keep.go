@@ -3,10 +3,13 @@ package comment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/markdown"
@@ -119,6 +122,10 @@ func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string)
 	body := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
 		Marker, shortCode(s.Pull.HeadSHA), verb) +
 		markdown.Fence("", words)
+	var partial *plan.PartialError
+	if errors.As(failed, &partial) && len(partial.Roots) > 0 {
+		body += Of(&plan.Result{Roots: partial.Roots}).beside(markdown.MaxComment - utf8.RuneCountInString(body) - roomForEnding)
+	}
 	if runURL != "" {
 		body += "\n" + markdown.Link("run", runURL) + "\n"
 	}

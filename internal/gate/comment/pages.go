@@ -45,18 +45,40 @@ type piece struct {
 	first bool // of a change, which it counts as
 }
 
-func (v View) pages(limit, most int) (pages []string, left int) {
-	roots := v.dangerous()
-	var pieces []piece
+// beside are the plans of the roots that have one, where others have none: nothing of it
+// can be approved.
+func (v View) beside(limit int) string {
+	var out strings.Builder
+	out.WriteString("\n**The other roots would do this**, of which nothing can be approved, because a plan is made as a whole:\n\n")
+	v.table(&out)
+	v.warnings(&out)
+	roots, pieces, total := v.changes(limit)
+	body, rest := fill(roots, pieces, limit-utf8.RuneCountInString(out.String()))
+	return text.NoCommand(out.String() + body + View{}.ending(1, started(rest), total))
+}
+
+// changes are the roots, those that destroy first, with the pieces of their changes and
+// how many changes those are.
+func (v View) changes(limit int) (roots []RootView, pieces []piece, total int) {
+	roots = v.dangerous()
 	for i, r := range roots {
 		pieces = append(pieces, r.pieces(i, limit-roomForPage)...)
 	}
-	total := 0
+	return roots, pieces, started(pieces)
+}
+
+// started counts the changes that begin in pieces.
+func started(pieces []piece) (n int) {
 	for _, p := range pieces {
 		if p.first {
-			total++
+			n++
 		}
 	}
+	return n
+}
+
+func (v View) pages(limit, most int) (pages []string, left int) {
+	roots, pieces, total := v.changes(limit)
 	head := v.head()
 	room := limit - utf8.RuneCountInString(head) - roomForEnding
 	bodies := []string{}
@@ -67,12 +89,7 @@ func (v View) pages(limit, most int) (pages []string, left int) {
 			break
 		}
 	}
-	for _, p := range pieces {
-		if p.first {
-			left++
-		}
-	}
-	if len(pieces) > 0 && left == 0 {
+	if left = started(pieces); len(pieces) > 0 && left == 0 {
 		left = 1 // the rest of one that has begun
 	}
 	for i, body := range bodies {

@@ -132,13 +132,13 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 		`,"checks":[{"address":{"kind":"check","to_display":"check.health"},"status":"fail","instances":[{"address":{"to_display":"check.health"},"status":"fail","problems":[{"message":"the site answers 500"}]}]},{"address":{"kind":"check","to_display":"check.fine"},"status":"pass","instances":[{"address":{"to_display":"check.fine"},"status":"pass"}]}]`))
 	s.Warnings = []string{"Argument is deprecated\n\nuse another"}
 	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{
-		Dir: "d", Summary: s, Whole: true,
+		Dir: "d", Summary: s, Whole: true, Modules: []string{"module vpc in d was x 1.0.0, and is x 2.0.0"},
 	}},
 		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(markdown.MaxComment)
 	for _, want := range []string{
 		"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`",
 		"Argument is deprecated", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
-		"as orphans",
+		"as orphans", "⚠️ **Other modules are fetched** in `d`", "module vpc in d was x 1.0.0, and is x 2.0.0",
 	} {
 		if i := strings.Index(shown, want); i < 0 || i > strings.Index(shown, "<details>") {
 			t.Errorf("%q is not shown above the changes: %s", want, shown)

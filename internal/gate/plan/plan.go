@@ -69,6 +69,7 @@ type RootPlan struct {
 	Summary summary.Summary
 	Sources *roots.Sources
 	Moves   []string // what changes beside resources
+	Modules []string // fetched modules of another source or version
 
 	warnings []string // of terraform, not redacted yet
 	parsed   *terraform.Plan
@@ -76,21 +77,36 @@ type RootPlan struct {
 
 const defaultParallel = 4
 
-// Run plans every root. Either all of them are planned, or none is.
+// PartialError is why there is no plan, beside the plans of those roots that have one.
+type PartialError struct {
+	Cause error
+	Roots []RootPlan
+}
+
+func (e *PartialError) Error() string { return e.Cause.Error() }
+
+// Unwrap keeps the cause reachable.
+func (e *PartialError) Unwrap() error { return e.Cause }
+
+// Run plans every root. Either all of them are planned, or there is no plan, and the
+// error is a PartialError.
 func Run(ctx context.Context, r Request) (*Result, error) {
 	if len(r.Roots)+len(r.Removed) == 0 {
 		return nil, outcome.Usagef("there is no root to plan")
 	}
 	r.Tool = r.Tool.Together()
-	ready, err := r.prepareAll(ctx)
+	ready, broken, err := r.prepareAll(ctx)
 	if err != nil {
 		return nil, err
 	}
 	made, failed := make([]*RootPlan, len(ready)), make([]error, len(ready))
 	err = r.each(ctx, len(ready), func(ctx context.Context, i int) (err error) {
 		root := ready[i]
+		if root == nil {
+			return nil // it is broken
+		}
 		if made[i], err = r.plan(ctx, root); err != nil {
-			err = fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
+			made[i], err = nil, fmt.Errorf("%s: %w", root.Dir, root.secrets.Error(err))
 		}
 		if err != nil && len(root.After) > 0 && outcome.Code(err) == outcome.Broken {
 			failed[i] = err // perhaps it waits for another
@@ -98,12 +114,13 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 		}
 		return err
 	})
-	if err != nil {
-		return nil, outcome.Join(append(failed, err)...)
-	}
 	result := &Result{Document: Document{Version: DocumentVersion, Repository: r.Repository, Head: r.Head, Removed: r.Removed}}
-	if err := result.add(ready, made, failed, r); err != nil {
-		return nil, err
+	added := result.add(ready, made, failed, r)
+	if err = outcome.Join(broken, err); err != nil {
+		added = outcome.Join(append(failed, err)...)
+	}
+	if added != nil {
+		return nil, &PartialError{result.Secrets.Error(added), result.Roots}
 	}
 	if result.Parts, err = result.Document.Parts(); err != nil {
 		return nil, err
@@ -186,15 +203,26 @@ type prepared struct {
 }
 
 // prepareAll initialises every root before any is planned, so that what the
-// guard says of one is not said after another's providers have run.
-func (r Request) prepareAll(ctx context.Context) ([]*prepared, error) {
-	ready := make([]*prepared, len(r.Roots))
-	return ready, r.each(ctx, len(r.Roots), func(ctx context.Context, i int) (err error) {
-		if ready[i], err = r.prepare(ctx, strconv.Itoa(i), r.Roots[i]); err != nil {
-			err = fmt.Errorf("%s: %w", r.Roots[i].Dir, err)
+// guard says of one is not said after another's providers have run: where it refuses
+// one, or the run ends, err says so. Of roots that cannot be initialised, which are nil,
+// broken says why.
+func (r Request) prepareAll(ctx context.Context) (ready []*prepared, broken, err error) {
+	ready = make([]*prepared, len(r.Roots))
+	errs := make([]error, len(r.Roots))
+	ended := r.each(ctx, len(r.Roots), func(ctx context.Context, i int) error {
+		one, err := r.prepare(ctx, strconv.Itoa(i), r.Roots[i])
+		if err != nil {
+			errs[i] = fmt.Errorf("%s: %w", r.Roots[i].Dir, err)
+		} else {
+			ready[i] = one
 		}
-		return err
+		return nil
 	})
+	broken = outcome.Join(errs...)
+	if ended != nil || slices.ContainsFunc(errs, func(err error) bool { return outcome.Code(err) == outcome.Refused }) {
+		return nil, nil, outcome.Join(broken, ended)
+	}
+	return ready, broken, nil
 }
 
 func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*prepared, error) {
@@ -228,7 +256,10 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	one := &RootPlan{Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), warnings: warnings}
+	one := &RootPlan{
+		Sources: root.sources, Moves: r.States.Moves(root.Dir, root.workspace), Modules: r.States.Modules(root.Dir, root.workspace),
+		warnings: warnings,
+	}
 	if err := one.read(ctx, tf, file); err != nil {
 		return nil, err
 	}

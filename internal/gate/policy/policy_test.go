@@ -207,6 +207,30 @@ func TestRules(t *testing.T) {
 		"a computed command, and any allowed": {
 			text: "provider \"aws\" {\n  exec {\n    command = var.x\n  }\n}\n", policy: "{programs: {allow: ['**']}}",
 		},
+		"what renders after Helm": {
+			text: "resource \"helm_release\" \"x\" {\n  provider = terraform\n  postrender {\n    binary_path = \"/bin/sh\"\n  }\n}\n",
+			rule: "program", says: `helm_release.x: postrender starts the program "/bin/sh", which is not allowed`,
+		},
+		"what renders after Helm, as an attribute": {
+			text: "data \"helm_template\" \"x\" {\n  provider = terraform\n  postrender = { binary_path = \"./x\" }\n}\n",
+			rule: "program", says: `data.helm_template.x: postrender starts the program "./x"`,
+		},
+		"what renders after Helm, in a dynamic block": {
+			text: "resource \"helm_release\" \"x\" {\n  provider = terraform\n  dynamic \"postrender\" {\n    for_each = [1]\n    content {\n" +
+				"      binary_path = \"./x\"\n    }\n  }\n}\n",
+			rule: "program", says: `postrender starts the program "./x"`,
+		},
+		"what renders after Helm, computed": {
+			text: "resource \"helm_release\" \"x\" {\n  provider = terraform\n  postrender = var.x\n}\n", rule: "program",
+			says: "postrender is computed",
+		},
+		"what renders after Helm, in JSON": {
+			file: "x.tf.json", rule: "program", says: `postrender starts the program "./x"`,
+			text: `{"resource": {"helm_release": {"x": {"provider": "terraform", "dynamic": {"postrender": {"content": {"binary_path": "./x"}}}}}}}`,
+		},
+		"a release of Helm alone": {
+			text: "resource \"helm_release\" \"x\" {\n  provider = terraform\n  values = [yamlencode({ exec = { command = \"x\" } })]\n}\n",
+		},
 		"files that name a program": {
 			text: "provider \"aws\" {\n  shared_credentials_files = [\"x\"]\n}\n", rule: "program",
 			says: "the files in shared_credentials_files can name a program",

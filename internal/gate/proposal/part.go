@@ -35,6 +35,7 @@ type partRoot struct {
 	Summary summary.Summary `json:"summary"`
 	Sources *roots.Sources  `json:"sources"`
 	Moves   []string        `json:"moves,omitempty"`
+	Modules []string        `json:"modules,omitempty"`
 }
 
 // noPlan stands in the place of a sealed plan where there is none.
@@ -53,7 +54,7 @@ func (p *Prepared) keepPart(ctx context.Context, made *Result) error {
 	for _, r := range made.Roots {
 		record := r.Record
 		record.Changes, record.Plan = "", ""
-		said.Roots = append(said.Roots, partRoot{record, r.Summary, r.Sources, r.Moves})
+		said.Roots = append(said.Roots, partRoot{record, r.Summary, r.Sources, r.Moves, r.Modules})
 	}
 	return p.r.savePart(ctx, said, sealed)
 }
@@ -117,16 +118,19 @@ func (p *Prepared) join(ctx context.Context) (*Result, error) {
 		}
 		index.Parts = append(index.Parts, where)
 		for i, r := range said.Roots {
-			made.Roots = append(made.Roots, plan.RootPlan{Record: r.Record, Summary: r.Summary, Sources: r.Sources, Moves: r.Moves})
+			made.Roots = append(made.Roots, plan.RootPlan{
+				Record: r.Record, Summary: r.Summary, Sources: r.Sources, Moves: r.Moves, Modules: r.Modules,
+			})
 			byRoot[nameOf(r.Record.Dir, r.Record.Workspace)] = said.Parts[i]
 		}
 		made.Waits = append(made.Waits, said.Waits...)
 	}
-	if err := outcome.Join(problems...); err != nil {
-		return nil, err
+	err = outcome.Join(problems...)
+	if err == nil {
+		err = wait(made)
 	}
-	if err := wait(made); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, &plan.PartialError{Cause: err, Roots: made.Roots}
 	}
 	p.sort(made)
 	removed, err := made.Document.Parts()

@@ -2,6 +2,7 @@ package roots
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ type Owner struct {
 	Dir, Workspace string
 	Places         []terraform.Place
 	locked         []configuration.Locked // providers
+	modules        map[string]string      // that are fetched: source and version by name
 }
 
 // Owners says which root keeps its state where. Of a root that cannot be read no place
@@ -24,16 +26,41 @@ type Owner struct {
 // given its state up.
 func Owners(top string, roots []Root, backend []string) []Owner {
 	var owners []Owner
+	read := make(map[string]*terraform.Module)
 	for _, r := range roots {
 		owner := Owner{Dir: r.Dir, Workspace: workspaceOf(r.Workspace)}
 		if places, err := terraform.Where(top, r.Dir, r.Workspace, backend); err == nil {
 			owner.Places = places
 			// A lock file that cannot be read is refused by the policy.
-			owner.locked, _ = configuration.ReadLockFile(filepath.Join(top, filepath.FromSlash(r.Dir)))
+			dir := filepath.Join(top, filepath.FromSlash(r.Dir))
+			owner.locked, _ = configuration.ReadLockFile(dir)
+			owner.modules = make(map[string]string)
+			owner.fetches(top, dir, read, make(map[string]bool))
 		}
 		owners = append(owners, owner)
 	}
 	return owners
+}
+
+// fetches finds the modules that a directory, and the local modules below it, take from
+// elsewhere. What was read already is in read.
+func (o *Owner) fetches(top, dir string, read map[string]*terraform.Module, seen map[string]bool) {
+	relative, err := filepath.Rel(top, dir)
+	if seen[dir] || err != nil || !filepath.IsLocal(relative) {
+		return
+	}
+	seen[dir] = true
+	if read[dir] == nil {
+		if read[dir], err = terraform.Inspect(dir); err != nil {
+			read[dir] = &terraform.Module{} // whoever plans the root reports it
+		}
+	}
+	for name, source := range read[dir].Fetched {
+		o.modules[fmt.Sprintf("module %s in %s", name, filepath.ToSlash(relative))] = source
+	}
+	for _, local := range read[dir].Local {
+		o.fetches(top, local, read, seen)
+	}
 }
 
 func workspaceOf(name string) string {
@@ -159,12 +186,6 @@ func (s States) Moves(dir, workspace string) (moves []string) {
 		return nil
 	}
 	workspace = workspaceOf(workspace)
-	find := func(owners []Owner, is func(Owner) bool) *Owner {
-		if i := slices.IndexFunc(owners, is); i >= 0 {
-			return &owners[i]
-		}
-		return nil
-	}
 	now := find(s.Head, func(o Owner) bool { return o.Dir == dir && o.Workspace == workspace })
 	before := find(s.Base, func(o Owner) bool { return o.Dir == dir && o.Workspace == workspace })
 	if before == nil {
@@ -180,6 +201,32 @@ func (s States) Moves(dir, workspace string) (moves []string) {
 		moves = append(moves, fmt.Sprintf("its state was in %s, and is in %s", was, is))
 	}
 	return append(moves, otherProviders(before.locked, now.locked)...)
+}
+
+func find(owners []Owner, is func(Owner) bool) *Owner {
+	if i := slices.IndexFunc(owners, is); i >= 0 {
+		return &owners[i]
+	}
+	return nil
+}
+
+// Modules says which modules that are fetched have another source or version than where
+// the change is to be merged. That asks for nothing more.
+func (s States) Modules(dir, workspace string) (others []string) {
+	same := func(o Owner) bool { return o.Dir == dir && o.Workspace == workspaceOf(workspace) }
+	now, before := find(s.Head, same), find(s.Base, same)
+	if now == nil || before == nil {
+		return nil // all of it is new
+	}
+	for _, name := range slices.Sorted(maps.Keys(now.modules)) {
+		switch was, is := before.modules[name]; {
+		case !is:
+			others = append(others, fmt.Sprintf("%s is new: %s", name, now.modules[name]))
+		case was != now.modules[name]:
+			others = append(others, fmt.Sprintf("%s was %s, and is %s", name, was, now.modules[name]))
+		}
+	}
+	return others
 }
 
 // otherProviders says what a lock file says otherwise than before.

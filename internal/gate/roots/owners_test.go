@@ -51,6 +51,48 @@ func TestMoves(t *testing.T) {
 	}
 }
 
+// Which fetched modules have another source or version is said, also of those that local
+// modules call; it is nothing that moves.
+func TestModules(t *testing.T) {
+	t.Parallel()
+	at := func(root, local string) []roots.Owner {
+		top := t.TempDir()
+		call := func(name, rest string) string { return "module \"" + name + "\" {\n" + rest + "\n}\n" }
+		put(t, top, map[string]string{
+			"prod/main.tf": bucket + call("net", `source = "../net"`) + call("again", `source = "../net"`) + root,
+			"net/main.tf":  call("vpc", local) + call("self", `source = "../prod"`),
+		})
+		return roots.Owners(top, []roots.Root{{Dir: "prod"}}, nil)
+	}
+	const old = "source  = \"acme/vpc/aws\"\n  version = \"5.0.0\""
+	before := at("", old)
+	for name, c := range map[string]struct {
+		head []roots.Owner
+		want string
+	}{
+		"nothing": {at("", old), ""},
+		"a version": {
+			at("", strings.ReplaceAll(old, "5.0.0", "5.1.0")), "module vpc in net was acme/vpc/aws 5.0.0, and is acme/vpc/aws 5.1.0",
+		},
+		"a source": {
+			at("", `source = "git::https://example.com/vpc?ref=abc"`),
+			"module vpc in net was acme/vpc/aws 5.0.0, and is git::https://example.com/vpc?ref=abc",
+		},
+		"a module": {at("module \"new\" {\n  source = \"acme/x/aws\"\n}\n", old), "module new in prod is new: acme/x/aws"},
+	} {
+		states := roots.States{Head: c.head, Base: before, HasBase: true}
+		if got := strings.Join(states.Modules("prod", ""), "; "); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if got := states.Moves("prod", ""); got != nil {
+			t.Errorf("%s moves %q", name, got)
+		}
+	}
+	if got := (roots.States{Head: before, HasBase: true}).Modules("prod", ""); got != nil {
+		t.Errorf("a new root: %q", got)
+	}
+}
+
 func owners(t *testing.T, keys map[string]string) []roots.Owner {
 	t.Helper()
 	top := t.TempDir()

@@ -24,8 +24,8 @@ type Sources struct {
 	// Files are what the configuration opens beside them, files and directories,
 	// and what links in them lead to.
 	Files []string
-	// Whole says that what the configuration opens cannot be told, so that the
-	// plan depends on every file of the commit.
+	// Whole says that what the configuration opens cannot be told, such as what a program
+	// opens that it starts. The plan then depends on every file of the commit.
 	Whole bool
 	// Choosers are the files that choose a terraform. They ask for a new plan, and
 	// no plan is bound to them: it names the version.
@@ -153,7 +153,7 @@ func (s *Sources) opened(top, dir string, varFiles []string) error {
 	if err != nil {
 		return err
 	}
-	s.Whole = !known
+	s.Whole = s.Whole || !known
 	for _, f := range files {
 		if !s.Uses(f) || s.Whole {
 			s.Files = append(s.Files, f)
@@ -200,6 +200,7 @@ func (s *Sources) follow(top, dir string, root bool) error {
 	if err != nil {
 		return err
 	}
+	s.Whole = s.Whole || module.Runs
 	if root {
 		s.Variables, s.Sensitive = module.Variables, module.Sensitive
 	}

@@ -74,6 +74,43 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 			map[string]string{"infra/a/b.tf": "locals {\n  x = file(\"../../shared/${terraform.workspace}\")\n}\n", "shared/a": "x"},
 			"shared/a", false, false,
 		},
+		"what a program reads": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"local-exec\" {\n    command = \"sh ../../shared/run\"\n  }\n}\n",
+			},
+			"shared/lib", false, true,
+		},
+		"what a program of a module reads": {
+			map[string]string{
+				"infra/a/b.tf": "module \"m\" {\n  source = \"../../m\"\n}\n",
+				"m/x.tf.json":  `{"data":{"external":{"x":{"program":["python3","../../shared/run.py"]}}}}`,
+			},
+			"shared/lib", false, true,
+		},
+		"what a program of an action reads": {
+			map[string]string{"infra/a/b.tf": "action \"local_command\" \"x\" {\n  config {\n    command = \"make\"\n  }\n}\n"},
+			"shared/lib", false, true,
+		},
+		"what a program reads that renders after Helm": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"helm_release\" \"x\" {\n  postrender {\n    binary_path = \"../../shared/run\"\n  }\n}\n",
+			},
+			"shared/lib", false, true,
+		},
+		"what is copied to another machine": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"remote-exec\" {\n    script = \"../../shared/run\"\n  }\n}\n",
+				"shared/run":   "x",
+			},
+			"shared/lib", true, false,
+		},
+		"a script that runs on another machine": {
+			map[string]string{
+				"infra/a/b.tf": "resource \"terraform_data\" \"x\" {\n  provisioner \"remote-exec\" {\n    script = \"../../shared/run\"\n  }\n}\n",
+				"shared/run":   "x",
+			},
+			"shared/run", false, false,
+		},
 		"a variable's, from outside": {
 			map[string]string{"infra/a/b.tf": "variable \"e\" {}\nlocals {\n  x = file(\"../../shared/${var.e}\")\n}\n", "other/a": "x"},
 			"other/a", false, true,

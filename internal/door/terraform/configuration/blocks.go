@@ -201,6 +201,9 @@ func (r *reader) use(b *hcl.Block) {
 		u.Backend, _, _ = attribute(inner, "backend")
 		r.programs(b.Body, u.Address())
 	}
+	if strings.HasPrefix(u.Type, "helm_") {
+		r.postrenderer(b.Body, u.Address())
+	}
 	r.m.Uses = append(r.m.Uses, u)
 	r.provisioners(b.Body, u.Address())
 }

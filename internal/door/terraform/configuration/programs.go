@@ -14,8 +14,40 @@ var files = []string{
 	"config_paths",
 }
 
-// holders are settings that hold an exec, so that they have to be written out.
-var holders = []string{"exec", "kubernetes"}
+// holders are settings that hold a program, so that they have to be written out, and
+// under which name; empty where that is in an exec within.
+var holders = map[string]string{"exec": "command", "kubernetes": "", Postrender: "binary_path"}
+
+// Postrender is the setting by which resources and data sources of Helm name a program that gets what they rendered.
+// https://registry.terraform.io/providers/hashicorp/helm/latest/docs/resources/release
+const Postrender = "postrender"
+
+// postrenderer finds the program that a release of Helm starts.
+func (r *reader) postrenderer(body hcl.Body, in string) {
+	content, _ := r.content(body, &hcl.BodySchema{
+		Attributes: attributes(Postrender), Blocks: []hcl.BlockHeaderSchema{block(Postrender), block("dynamic", "type")},
+	})
+	if a := content.Attributes[Postrender]; a != nil {
+		r.setting(Postrender, a.Expr, in)
+	}
+	for _, b := range content.Blocks {
+		bodies := hcl.Blocks{b}
+		if b.Type == "dynamic" && b.Labels[0] == Postrender {
+			inner, _ := r.content(b.Body, &hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{block("content")}})
+			bodies = inner.Blocks
+		} else if b.Type == "dynamic" {
+			continue
+		}
+		for _, one := range bodies {
+			settings, _ := r.content(one.Body, &hcl.BodySchema{Attributes: attributes(holders[Postrender])})
+			var command hcl.Expression
+			if a := settings.Attributes[holders[Postrender]]; a != nil {
+				command = a.Expr
+			}
+			r.program(Postrender, command, in, place(b.DefRange))
+		}
+	}
+}
 
 // programs finds, however deep in a body, the settings that start programs.
 func (r *reader) programs(body hcl.Body, in string) {
@@ -80,10 +112,11 @@ func (r *reader) jsonPrograms(e hcl.Expression, in string) {
 // setting looks at one setting by its name.
 func (r *reader) setting(name string, value hcl.Expression, in string) {
 	at := place(value.Range())
+	command, holds := holders[name]
 	switch {
 	case slices.Contains(files, name):
 		r.m.Programs = append(r.m.Programs, Program{name, name, in, at})
-	case slices.Contains(holders, name):
+	case holds:
 		objects := []hcl.Expression{value}
 		if items, diagnostics := hcl.ExprList(value); !diagnostics.HasErrors() {
 			objects = items
@@ -94,23 +127,23 @@ func (r *reader) setting(name string, value hcl.Expression, in string) {
 				r.program(name, nil, in, at)
 				continue
 			}
-			if name == "exec" {
-				r.program(name, commandOf(pairs), in, at)
+			if command != "" {
+				r.program(name, commandOf(pairs, command), in, at)
 			}
 		}
 	}
 }
 
-// commandOf finds the command among the settings of exec, also where a dynamic
+// commandOf finds the command of that name among settings, also where a dynamic
 // block holds them as its content.
-func commandOf(pairs []hcl.KeyValuePair) hcl.Expression {
+func commandOf(pairs []hcl.KeyValuePair, name string) hcl.Expression {
 	for _, pair := range pairs {
 		switch keyOf(pair.Key) {
-		case "command":
+		case name:
 			return pair.Value
 		case "content":
 			if inner, diagnostics := hcl.ExprMap(pair.Value); !diagnostics.HasErrors() {
-				return commandOf(inner)
+				return commandOf(inner, name)
 			}
 		}
 	}
