@@ -62,7 +62,9 @@ func TestCIRunsSkippedTestsAgainAsRoot(t *testing.T) {
 		code                              int
 	}{
 		"nothing skipped":      {"1001", passing, now, "1 passed, 0 failed", "", 0},
-		"skipped, then passed": {"1001", passing + skipped, now, "4 passed, 0 failed", "go test -timeout 20m -v -run ^(TestB|TestC)$ x/b", 0},
+		"skipped, then passed": {
+			"1001", passing + skipped, now, "4 passed, 0 failed", "go test -timeout 20m -v -run ^(TestB|TestC)$ x/b", 0,
+		},
 		"still skipped":        {"1001", passing + skipped, skipped, "skipped tests are failures in CI", "x/b", 1},
 		"failed as root":       {"1001", passing + skipped, "--- FAIL: TestB (0.1s)\nFAIL\n", "--- FAIL: TestB", "x/b", 1},
 		"no sudo":              {"1001", passing + skipped, "", "skipped tests are failures in CI", "", 1},
