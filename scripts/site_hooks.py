@@ -13,7 +13,9 @@ LINK = re.compile(r"(\]\()(\.\./[^)\s]*)(\))")
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Names what lies outside of docs/ by its address on GitHub."""
+    """Names what lies outside of docs/ by its address on GitHub, and says light and dark
+    pictures as the theme does."""
+    markdown = markdown.replace("#gh-light-mode-only", "#only-light").replace("#gh-dark-mode-only", "#only-dark")
     root = Path(config["config_file_path"]).parent
     folder = posixpath.join("docs", posixpath.dirname(page.file.src_path.replace("\\", "/")))
 

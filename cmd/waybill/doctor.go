@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/connect"
@@ -33,6 +34,7 @@ func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.R
 	}
 	return doctor.Run(ctx, doctor.Request{
 		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Dir: dir, Version: cli.Version(), App: app,
+		Now: time.Now(), Database: access.DatabaseMade, Root: access.RootReady,
 		Pull: access.CanPull, AsRepository: strings.EqualFold(call.Runner.Context().Repository, repo.GitHub.String()),
 	})
 }

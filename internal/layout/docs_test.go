@@ -35,12 +35,15 @@ func TestDeadLinksAreFound(t *testing.T) {
 	t.Parallel()
 	document := filepath.Join(t.TempDir(), "a.md")
 	text := "# One, two `three`\n\n[a](missing.md) [b](a.md#nowhere) [c](#one-two-three) [d](https://example.com/x) " +
-		"![e](e.svg)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
-	if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+		"![e](e.svg) ![h](a-dark.png#gh-light-mode-only) ![i](a-dark.png#gh-dark-mode-only)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
+	for _, file := range []string{document, filepath.Join(filepath.Dir(document), "a-dark.png")} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want := []string{
-		"missing.md does not exist", "a.md#nowhere: no such heading", "e.svg does not exist", "#not-a-heading: no such heading",
+		"missing.md does not exist", "a.md#nowhere: no such heading", "e.svg does not exist",
+		"a-dark.png#gh-light-mode-only is a picture for the other colours", "#not-a-heading: no such heading",
 	}
 	if got := deadLinks(t, document); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
@@ -51,6 +54,8 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ +(.+?)\s*$`)
 	fence   = regexp.MustCompile("(?ms)^[ \t]*(```+|~~~+).*?^[ \t]*(```+|~~~+)[ \t]*$")
+	// GitHub shows such a picture on light or dark pages alone, and so does the site.
+	shownIn = regexp.MustCompile(`^gh-(light|dark)-mode-only$`)
 	notSlug = regexp.MustCompile(`[^\p{L}\p{N}\- _]`)
 )
 
@@ -68,6 +73,12 @@ func deadLinks(t *testing.T, document string) (problems []string) {
 		}
 		if _, err := os.Stat(file); err != nil {
 			problems = append(problems, target+" does not exist")
+			continue
+		}
+		if scheme := shownIn.FindStringSubmatch(anchor); scheme != nil {
+			if !strings.HasSuffix(name, "-"+scheme[1]+".png") {
+				problems = append(problems, target+" is a picture for the other colours")
+			}
 			continue
 		}
 		if anchor != "" && !slices.Contains(anchors(t, file), anchor) {
@@ -186,5 +197,26 @@ func TestTheSiteHasEveryPage(t *testing.T) {
 	slices.Sort(pages)
 	if !slices.Equal(named, pages) {
 		t.Errorf("nav of mkdocs.yml and docs/ differ:\nnav:  %q\ndocs: %q", named, pages)
+	}
+}
+
+// Pictures come in light and dark, and load quickly.
+func TestScreenshotsAreSmall(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(tooltest.Root(t), "docs", "screenshots")
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no screenshots:", err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil || info.Size() > 100<<10 || !strings.HasSuffix(f.Name(), ".png") {
+			t.Errorf("%s is no PNG of at most 100 KiB: %v", f.Name(), err)
+		}
+		if light, is := strings.CutSuffix(f.Name(), "-dark.png"); is {
+			if _, err := os.Stat(filepath.Join(dir, light+"-light.png")); err != nil {
+				t.Errorf("%s has no light one", f.Name())
+			}
+		}
 	}
 }

@@ -61,14 +61,16 @@ func TestCIRunsSkippedTestsAgainAsRoot(t *testing.T) {
 		id, tests, withSudo, says, asRoot string
 		code                              int
 	}{
-		"nothing skipped":      {"1001", passing, now, "1 passed, 0 failed", "", 0},
-		"skipped, then passed": {"1001", passing + skipped, now, "4 passed, 0 failed", "go test -timeout 20m -v -run ^(TestB|TestC)$ x/b", 0},
-		"still skipped":        {"1001", passing + skipped, skipped, "skipped tests are failures in CI", "x/b", 1},
-		"failed as root":       {"1001", passing + skipped, "--- FAIL: TestB (0.1s)\nFAIL\n", "--- FAIL: TestB", "x/b", 1},
-		"no sudo":              {"1001", passing + skipped, "", "skipped tests are failures in CI", "", 1},
-		"root already":         {"0", passing + skipped, now, "skipped tests are failures in CI", "", 1},
-		"failed":               {"1001", passing + "--- FAIL: TestE (0.1s)\nFAIL\tx/e\n", now, "make test failed; the failures:", "", 1},
-		"no test":              {"1001", "ok  \tx/a\t1s [no tests to run]\n", now, "0 passed, 0 failed", "", 1},
+		"nothing skipped": {"1001", passing, now, "1 passed, 0 failed", "", 0},
+		"skipped, then passed": {
+			"1001", passing + skipped, now, "4 passed, 0 failed", "go test -timeout 20m -v -run ^(TestB|TestC)$ x/b", 0,
+		},
+		"still skipped":  {"1001", passing + skipped, skipped, "skipped tests are failures in CI", "x/b", 1},
+		"failed as root": {"1001", passing + skipped, "--- FAIL: TestB (0.1s)\nFAIL\n", "--- FAIL: TestB", "x/b", 1},
+		"no sudo":        {"1001", passing + skipped, "", "skipped tests are failures in CI", "", 1},
+		"root already":   {"0", passing + skipped, now, "skipped tests are failures in CI", "", 1},
+		"failed":         {"1001", passing + "--- FAIL: TestE (0.1s)\nFAIL\tx/e\n", now, "make test failed; the failures:", "", 1},
+		"no test":        {"1001", "ok  \tx/a\t1s [no tests to run]\n", now, "0 passed, 0 failed", "", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -217,6 +218,18 @@ func (a Access) CanPull(ctx context.Context, repository string) error {
 		return nil
 	}
 	return err
+}
+
+// DatabaseMade is when a vulnerability database was made, by its manifest; zero if it
+// does not say.
+func (a Access) DatabaseMade(ctx context.Context, repository string) (time.Time, error) {
+	host, _, _ := strings.Cut(repository, "/")
+	client := a.RegistryClient(host)
+	ref, err := client.Resolve(ctx, repository)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return client.Created(ctx, ref)
 }
 
 // UploadSARIF hands the findings to code scanning, for the commit of the run.

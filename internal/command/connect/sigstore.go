@@ -95,3 +95,13 @@ func (a Access) Attestations() (collect.Attestations, error) {
 	api, err := a.GitHubClient()
 	return attestations{api, repository}, err
 }
+
+// RootReady reports, by its error, what keeps a trusted root away: the JSON that is
+// given, otherwise the one of the public Sigstore.
+func (a Access) RootReady(trusted string) error {
+	verifier, err := sigstore.NewVerifier(sigstore.VerifierOptions{TrustedRoot: trusted})
+	if err != nil {
+		return err
+	}
+	return verifier.Ready()
+}

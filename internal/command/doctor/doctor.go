@@ -15,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
@@ -70,6 +71,13 @@ type Request struct {
 	// rights of the repository's own jobs, otherwise without a login.
 	Pull         func(ctx context.Context, image string) error
 	AsRepository bool
+	// Database says when a vulnerability database was made; zero if it does not say.
+	// If nil, nobody looks.
+	Database func(ctx context.Context, repository string) (time.Time, error)
+	// Root reports whether the trusted root of a Sigstore can be had: the JSON that is
+	// given, otherwise the public one. If nil, nobody looks.
+	Root func(trusted string) error
+	Now  time.Time
 }
 
 // doctor is one look.
@@ -97,7 +105,7 @@ func Run(ctx context.Context, request Request) (Report, error) {
 		return d.report, nil
 	}
 	for _, look := range []func(context.Context) error{
-		d.plan, d.environments, d.settings, d.installation, d.ruleset, d.owners, d.access, d.packages,
+		d.plan, d.environments, d.settings, d.installation, d.ruleset, d.owners, d.access, d.packages, d.supplies,
 	} {
 		if err := look(ctx); err != nil {
 			return Report{}, err

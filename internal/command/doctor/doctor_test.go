@@ -3,11 +3,13 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/command/doctor"
 	"github.com/waybill-dev/waybill/internal/command/starter"
@@ -58,7 +60,14 @@ func newWorld(t *testing.T, kind string) *world {
 		}},
 		secrets: map[string]string{"WAYBILL_APP_KEY": "k"}, require: "waybill/check@acme-waybill", bypass: []string{"acme-waybill"},
 		request: doctor.Request{Repository: github.Repository{Owner: "acme", Name: "ops"}, Branch: "main", Version: "0.1.0",
-			Pull: func(context.Context, string) error { return nil }},
+			Now: looked, Pull: func(context.Context, string) error { return nil },
+			Database: func(_ context.Context, repository string) (time.Time, error) {
+				if repository != "ghcr.io/aquasecurity/trivy-db:2" {
+					t.Errorf("the database %s is looked at", repository)
+				}
+				return looked.Add(-oldest), nil
+			},
+			Root: func(string) error { return nil }},
 	}
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -76,6 +85,16 @@ func newWorld(t *testing.T, kind string) *world {
 		w.edit(name, func(text string) string { return pin.ReplaceAllString(text, "@"+strings.Repeat("a", 40)+" # $1") })
 	}
 	return w
+}
+
+// looked is when the doctor looks, and oldest the age up to which scan takes a database.
+var looked = time.Date(2026, 11, 27, 9, 0, 0, 0, time.UTC)
+
+const oldest = 72 * time.Hour
+
+// database gives the age of the vulnerability database, or why it is not there.
+func (w *world) database(made time.Time, err error) {
+	w.request.Database = func(context.Context, string) (time.Time, error) { return made, err }
 }
 
 func (w *world) workflows() []string {
@@ -153,7 +172,7 @@ func (w *world) look() doctor.Report {
 func TestEverythingIsRight(t *testing.T) {
 	t.Parallel()
 	for kind, checks := range map[string]string{
-		config: "plan environment settings app ruleset ruleset bypass codeowners access packages packages workflows",
+		config: "plan environment settings app ruleset ruleset bypass codeowners access packages packages database trusted root workflows",
 		infra:  "plan environment environment settings app ruleset ruleset bypass codeowners workflows",
 	} {
 		report := newWorld(t, kind).look()
@@ -236,6 +255,20 @@ func TestEachThingThatIsWrong(t *testing.T) {
 				return regexp.MustCompile(`(actions/checkout@[0-9a-f]{40}) # v\S+`).ReplaceAllString(text, "$1 # v3.1.0")
 			})
 		}, doctor.Warn, "workflows", "use an old actions/checkout: deliver.yml: actions/checkout@v3.1.0", "pin actions/checkout v"},
+		"the database is old": {func(w *world) { w.database(looked.Add(-oldest-time.Second), nil) },
+			doctor.Fail, "database", "trivy-db:2 is of 2026-11-24 08:59 UTC, and scan takes none that is older than 72h0m0s", "every night"},
+		"the database is away, on a laptop": {func(w *world) { w.database(time.Time{}, errors.New("no such host")) },
+			doctor.Warn, "database", "cannot be read from here, and no image is scanned without one: no such host", "DB_REPOSITORY"},
+		"the database is away, in a job": {func(w *world) {
+			w.database(time.Time{}, errors.New("no such host"))
+			w.request.AsRepository = true
+		}, doctor.Fail, "database", "cannot be read from here", "DB_REPOSITORY in deliver.yml"},
+		"another root is away": {func(w *world) {
+			w.edit(".github/workflows/deliver.yml", func(text string) string {
+				return strings.Replace(text, `TRUSTED_ROOT: ""`, `TRUSTED_ROOT: "{}"`, 1)
+			})
+			w.request.Root = func(trusted string) error { return fmt.Errorf("%s is no root", trusted) }
+		}, doctor.Warn, "trusted root", "cannot be had from here, and no signature is verified without it: {} is no root", "TRUSTED_ROOT into"},
 		"the plan is unknown": {func(w *world) { w.token.Permissions = allBut("organization-plan") },
 			doctor.Warn, "plan", "the token needs organization-plan: read", "settings/billing"},
 		"the Apps are unknown": {func(w *world) { w.token.Permissions = allBut("organization-administration") },

@@ -457,7 +457,7 @@ func TestMoreCandidatesThanAreRead(t *testing.T) {
 	); err != nil || !w.Decision.Allowed {
 		t.Errorf("within the bounds: %v, %v", w.Decision, err)
 	}
-	p.Require = []evidence.Kind{}
+	p.Require, p.Source = []evidence.Kind{}, "" // whichever candidate is the one that is read
 	if _, err := collect.Verify(
 		t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 1}}, im.Ref, p,
 		time.Now(),

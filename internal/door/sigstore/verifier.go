@@ -76,6 +76,13 @@ func NewVerifier(o VerifierOptions) (*Verifier, error) {
 	return v, nil
 }
 
+// Ready reports, by its error, what keeps the trusted root away: the public one is
+// fetched when it is first needed.
+func (v *Verifier) Ready() error {
+	_, err := v.root()
+	return err
+}
+
 // maxRoots bounds how many trusted roots one document may hold.
 const maxRoots = 10
 

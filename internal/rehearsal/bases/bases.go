@@ -53,9 +53,9 @@ func Push(ctx context.Context, o Options) error {
 		files     map[string][]byte
 		platforms []string // architectures
 	}{
-		{"library/node", "20-alpine", node, []string{runtime.GOARCH}},
+		{"library/node", "24-alpine", node, []string{runtime.GOARCH}},
 		{"nginxinc/nginx-unprivileged", "1.29-alpine", nginx, []string{"amd64", "arm64"}},
-		{"distroless/static-debian12", "nonroot", distroless, []string{"amd64", "arm64"}},
+		{"distroless/static-debian13", "nonroot", distroless, []string{"amd64", "arm64"}},
 	} {
 		index, err := indexOf(image.files, image.platforms)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -190,6 +191,9 @@ func (g *github) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(answer)
 }
 
+// baseDigest is that of the real base, once somebody has pinned it.
+var baseDigest = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+
 // seedFiles writes the files of a release, with the names that hold here.
 func (r *releasing) seedFiles(root string) {
 	r.t.Helper()
@@ -220,7 +224,7 @@ func (r *releasing) seedFiles(root string) {
 			for old := range replaced {
 				replaced[old] -= strings.Count(text, old)
 			}
-			text = names.Replace(text)
+			text = baseDigest.ReplaceAllString(names.Replace(text), "")
 		}
 		r.write(filepath.Join(r.seed, name), text)
 	}
