@@ -19,7 +19,8 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 	names := starter.Names{
 		Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry, Issuer: in.Issuer,
 		Environments: in.Environments, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain, Platform: string(in.Platform),
-		Ingress: string(in.Ingress), Secrets: string(in.Secrets), Template: string(in.Template), ActionsCommit: in.ActionsCommit, Version: cli.Version(),
+		Ingress: string(in.Ingress), Secrets: string(in.Secrets), Template: string(in.Template), ActionsCommit: in.ActionsCommit,
+		Version: cli.Version(),
 	}
 	said := names
 	var err error
