@@ -43,7 +43,7 @@ func TestAlertsReachSomebody(t *testing.T) {
 		"nobody hears the silence":   {monitoringValues, "receiver: dead-mans-switch", "receiver: nobody", "Watchdog goes to nobody"},
 		"it is heard too seldom":     {monitoringValues, "repeat_interval: 5m", "repeat_interval: 5h", "Watchdog is repeated every 5h"},
 		"critical alerts go nowhere": {monitoringValues, `severity = "critical"`, `severity = "page"`, "no route has severity = critical"},
-		"no file of receivers":       {"clusters/base/platform/monitoring.yaml", "webhook.yaml", "pager.yaml", "names no file of receivers"},
+		"no file of receivers":       {"clusters/base/platform/monitoring.yaml", "webhook.yaml", "no.yaml", "names no file of receivers"},
 	} {
 		if got := strings.Join(unheard(files.with(t, m.file, m.old, m.new)), "\n"); !strings.Contains(got, m.want) {
 			t.Errorf("%s: got %q, want %q", name, got, m.want)
