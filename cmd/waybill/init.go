@@ -15,17 +15,17 @@ import (
 )
 
 func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Result, error) {
-	kind := string(in.Kind)
-	names := starter.Names{
-		Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry, Issuer: in.Issuer,
-		Environments: in.Environments, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain, Platform: string(in.Platform),
-		Ingress: string(in.Ingress), Secrets: string(in.Secrets), Template: string(in.Template), ActionsCommit: in.ActionsCommit, Version: cli.Version(),
-	}
-	said := names
-	var err error
-	if names.Trust, err = trustOf(in); err != nil {
+	trust, err := trustOf(in)
+	if err != nil {
 		return starter.Result{}, err
 	}
+	names := starter.Names{
+		Version: cli.Version(), Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry,
+		Environments: in.Environments, Issuer: in.Issuer, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain,
+		ActionsCommit: in.ActionsCommit, Trust: trust, Platform: string(in.Platform), Ingress: string(in.Ingress),
+		Secrets: string(in.Secrets), Template: string(in.Template),
+	}
+	kind, said := string(in.Kind), names
 	top, err := names.Directory(ctx, kind, in.Dir)
 	if err != nil {
 		return starter.Result{}, err

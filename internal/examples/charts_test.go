@@ -159,7 +159,8 @@ func writeValues(t *testing.T, used map[string]value) {
 		}
 		return false
 	})
-	if err := os.WriteFile(chartValues, []byte(strings.Join(list, "\n")+"\n"), 0o644); err != nil { //nolint:gosec // a file of the repository
+	data := []byte(strings.Join(list, "\n") + "\n")
+	if err := os.WriteFile(chartValues, data, 0o644); err != nil { //nolint:gosec // a file of the repository
 		t.Fatal(err)
 	}
 }

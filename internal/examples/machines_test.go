@@ -132,6 +132,13 @@ func fixedAddress(files tree, services string) (problems []string) {
 	if len(found) != 2 {
 		return []string{fmt.Sprintf("HAProxy reaches the way in at %v", found)}
 	}
+	for _, shared := range []string{"platform/ingress/values.yaml", "platform/gateway/class.yaml"} {
+		const ports = "allocateLoadBalancerNodePorts: "
+		own := string(files["clusters/prod/values/ingress.yaml"])
+		if strings.Contains(string(files[shared]), ports) && !strings.Contains(own, ports+"null") {
+			problems = append(problems, shared+" has ports of a load balancer, which the API server refuses of a cluster address")
+		}
+	}
 	for _, m := range found {
 		at, err := netip.ParseAddr(m[1])
 		first := network.Addr().As4()
@@ -150,6 +157,11 @@ func fixedAddress(files tree, services string) (problems []string) {
 
 func TestMachinesAgree(t *testing.T) {
 	t.Parallel()
+	for _, ingress := range []string{starter.Gateway, starter.Nginx} {
+		if problems := addresses(treeOf(t, starter.Names{Platform: starter.Kubeadm, Ingress: ingress})); len(problems) > 0 {
+			t.Errorf("%s: %q", ingress, problems)
+		}
+	}
 	files := treeOf(t, starter.Names{Platform: starter.Kubeadm})
 	if problems := addresses(files); len(problems) > 0 {
 		t.Error(problems)
@@ -163,6 +175,7 @@ func TestMachinesAgree(t *testing.T) {
 		{firstMachine, "10.96.0.0/12", "10.112.0.0/12", "10.96.0.80 is not of the static part of 10.112.0.0/12"},
 		{haproxy, "10.96.0.80:80 ", "10.96.7.80:80 ", "10.96.7.80 is not of the static part of 10.96.0.0/12"},
 		{haproxy, "10.96.0.80:80 ", "10.96.0.81:80 ", "the way in is not at 10.96.0.81"},
+		{"clusters/prod/values/ingress.yaml", "allocateLoadBalancerNodePorts: null", "other: null", "which the API server refuses"},
 	} {
 		if got := strings.Join(addresses(files.with(t, m.file, m.old, m.new)), "; "); !strings.Contains(got, m.want) {
 			t.Errorf("%s: got %q, want %q", m.new, got, m.want)

@@ -44,12 +44,16 @@ func TestChoices(t *testing.T) {
 	var known *schema.Schemas
 	rendered, used := make(map[string]unit), make(map[string]value)
 	for _, n := range all {
-		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets
-		files := treeOf(t, n)
-		units := files.renderOnce(t, rendered)
 		if known == nil {
 			known = definitions(t, nil)
 		}
+		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets
+		files := treeOf(t, n)
+		if n.Ingress == starter.Traefik {
+			checkRunbooks(t, files)
+			files = files.withParts(t)
+		}
+		units := files.renderOnce(t, rendered)
 		problems, builtin, custom := unfit(known, units)
 		if builtin < 350 || custom < 90 {
 			t.Errorf("%s: only %d objects of built-in and %d of custom kinds were judged", name, builtin, custom)
@@ -71,13 +75,29 @@ func TestChoices(t *testing.T) {
 		for _, problem := range problems {
 			t.Errorf("%s: %s", name, problem)
 		}
-		if n.Ingress == starter.Traefik {
-			checkRunbooks(t, files)
-		}
 	}
 	for _, problem := range holdToCharts(t, used) {
 		t.Error(problem)
 	}
+}
+
+// parts are what a cluster takes by naming it.
+var parts = regexp.MustCompile(`(?m)^  # (- \.\./(?:builds|central-metrics|database) #|- \.\./\.\./\.\./namespaces/builds$)`)
+
+// withParts is the same repository, in which the clusters take every part.
+func (f tree) withParts(t *testing.T) tree {
+	t.Helper()
+	changed, taken := maps.Clone(f), 0
+	for env := range environments {
+		for _, file := range []string{"clusters/" + env + "/kustomization.yaml", "clusters/" + env + "/namespaces/kustomization.yaml"} {
+			taken += len(parts.FindAll(f[file], -1))
+			changed[file] = parts.ReplaceAll(f[file], []byte("  ${1}"))
+		}
+	}
+	if taken != 8 { // builders in dev, with their namespace; the others in each
+		t.Fatalf("%d parts can be taken", taken)
+	}
+	return changed
 }
 
 // renderOnce renders what no tree before had with the same files.

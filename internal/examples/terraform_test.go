@@ -1,6 +1,7 @@
 package examples_test
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -52,6 +53,44 @@ func TestGroupsAreTerraforms(t *testing.T) {
 			}
 		}
 	})
+}
+
+var (
+	declaredType = regexp.MustCompile(`(?m)^(?:resource|data) "(aws_[a-z0-9_]+)"`)
+	readType     = regexp.MustCompile(`(?m)^    (aws_[a-z0-9_]+) += \[`)
+)
+
+// What a plan's role may read is what the types need that the modules and the example
+// roots declare, and nothing for a type that none of them has.
+func TestPlansReadWhatTheyDeclare(t *testing.T) {
+	t.Parallel()
+	reads := make(map[string]bool)
+	for _, m := range readType.FindAllStringSubmatch(source(t, "terraform", "modules", "identity", "reads.tf"), -1) {
+		reads[m[1]] = false
+	}
+	for _, dir := range []string{"terraform", "examples/infra"} {
+		err := filepath.WalkDir(filepath.Join(tooltest.Root(t), dir), func(name string, d fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(name) != ".tf" {
+				return err
+			}
+			data, err := os.ReadFile(name)
+			for _, m := range declaredType.FindAllSubmatch(data, -1) {
+				if _, there := reads[string(m[1])]; !there {
+					t.Errorf("%s: a plan cannot read %s: terraform/modules/identity/reads.tf does not have it", name, m[1])
+				}
+				reads[string(m[1])] = true
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, declared := range reads {
+		if !declared {
+			t.Errorf("terraform/modules/identity/reads.tf has %s, which nothing declares", name)
+		}
+	}
 }
 
 // Pod Identity knows a component by namespace and service account: the chart has

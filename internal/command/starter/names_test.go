@@ -302,7 +302,7 @@ func TestIngress(t *testing.T) {
 		"another path":     {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
 		"of AWS":           {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},
 		"no such store":    {starter.Names{Secrets: "safe"}, `--secrets "safe" is not one of aws, vault, sealed`},
-		"a store of AWS":   {starter.Names{Secrets: starter.AWS, Platform: starter.Kubeadm}, "--secrets aws is a service of AWS: give --platform aws"},
+		"a store of AWS":   {starter.Names{Secrets: starter.AWS, Platform: starter.Kubeadm}, "--secrets aws is a service of AWS"},
 		"seals elsewhere":  {starter.Names{Secrets: starter.Sealed, Platform: starter.Kubernetes}, ""},
 		"its controller":   {starter.Names{Secrets: starter.Sealed, App: "sealed-secrets"}, "--app sealed-secrets: the platform has"},
 		"another's":        {starter.Names{App: "sealed-secrets"}, ""},

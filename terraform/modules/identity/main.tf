@@ -51,7 +51,8 @@ locals {
 }
 
 locals {
-  # What ReadOnlyAccess lets one read that is data or a secret, not configuration.
+  # What policies of one's own, such as ReadOnlyAccess, let one read that is data or a
+  # secret, not configuration.
   secrets = [
     "athena:GetQueryResults",
     "cognito-idp:DescribeUserPoolClient",
@@ -132,13 +133,13 @@ resource "aws_iam_role" "plan" {
 }
 
 resource "aws_iam_role_policy_attachment" "plan" {
-  for_each   = var.plan
-  role       = aws_iam_role.plan[each.key].name
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/ReadOnlyAccess"
+  for_each   = merge([for key, r in var.plan : { for i, arn in r.policy_arns : "${key}-${i}" => { role = key, arn = arn } }]...)
+  role       = aws_iam_role.plan[each.value.role].name
+  policy_arn = each.value.arn
 }
 
-# ReadOnlyAccess also reads what a plan has no need of and what a pull request
-# must not see: a denial goes before every permission.
+# A policy of one's own may also read what a pull request must not see: a denial goes
+# before every permission.
 resource "aws_iam_role_policy" "plan" {
   for_each = var.plan
   name     = "state-and-no-secrets"
@@ -146,6 +147,12 @@ resource "aws_iam_role_policy" "plan" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
+      {
+        Sid      = "ReadConfiguration"
+        Effect   = "Allow"
+        Action   = sort(setunion(toset(flatten(values(local.reads))), each.value.unlocked_actions))
+        Resource = "*"
+      },
       {
         Sid      = "ReadState"
         Effect   = "Allow"

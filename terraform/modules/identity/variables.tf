@@ -89,7 +89,7 @@ variable "push" {
 }
 
 variable "plan" {
-  description = "Roles that plan, by name: read-only, for pull requests (and, with refs, for drift on a branch). They read configuration, never secrets or other people's objects, and of buckets only their own state. workflow_refs may end in @refs/pull/*/merge: a workflow of the repository itself is known by that in a pull request. unlocked_actions lets a role read what is kept from it otherwise, where Terraform must: lambda:GetFunction for functions, cognito-idp:DescribeUserPoolClient for clients."
+  description = "Roles that plan, by name: read-only, for pull requests (and, with refs, for drift on a branch). They read the configuration of the types that Waybill's modules use, never secrets or objects, and of buckets only their own state. policy_arns adds what roots with other types need: a policy of your own, or AWS's ReadOnlyAccess. workflow_refs may end in @refs/pull/*/merge: a workflow of the repository itself is known by that in a pull request. unlocked_actions lets a role read what is kept from it otherwise, where Terraform must: lambda:GetFunction for functions, cognito-idp:DescribeUserPoolClient for clients."
   type = map(object({
     repository       = string
     workflow_refs    = list(string)
@@ -98,6 +98,7 @@ variable "plan" {
     state_keys       = list(string)
     state_kms_arn    = string
     unlocked_actions = optional(set(string), [])
+    policy_arns      = optional(list(string), [])
   }))
   default = {}
   validation {

@@ -111,11 +111,23 @@ run "permissions" {
     error_message = "push deletes nothing and changes no setting"
   }
   assert {
-    condition     = aws_iam_role_policy_attachment.plan["infra"].policy_arn == "arn:aws:iam::aws:policy/ReadOnlyAccess"
-    error_message = "a plan reads"
+    condition     = length(aws_iam_role_policy_attachment.plan) == 0
+    error_message = "a plan has no policy of AWS, which would read every service"
   }
   assert {
-    condition = alltrue([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.Effect == "Deny" || alltrue([for a in s.Action :
+    condition     = alltrue([for a in flatten(values(local.reads)) : can(regex("^[a-z0-9-]+:(Describe|Get|List|View)[A-Za-z0-9]+$", a)) && !contains(local.secrets, a)])
+    error_message = "a plan reads by exact names, and no secret"
+  }
+  assert {
+    condition     = toset(one([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.Action if s.Sid == "ReadConfiguration"])) == toset(flatten(values(local.reads)))
+    error_message = "a plan reads what the types of the modules need"
+  }
+  assert {
+    condition     = length(aws_iam_role_policy.plan["infra"].policy) < 10240
+    error_message = "a role's inline policies have 10,240 characters"
+  }
+  assert {
+    condition = alltrue([for s in jsondecode(aws_iam_role_policy.plan["infra"].policy).Statement : s.Effect == "Deny" || s.Sid == "ReadConfiguration" || alltrue([for a in s.Action :
     contains(["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "kms:Decrypt"], a)])])
     error_message = "a plan writes nothing, not even a lock"
   }
@@ -181,6 +193,7 @@ run "drift_on_a_branch" {
         workflow_refs    = ["acme/infra/.github/workflows/drift.yml@refs/heads/main"]
         refs             = ["refs/heads/main"]
         unlocked_actions = ["lambda:GetFunction"]
+        policy_arns      = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
         state_bucket_arn = "arn:aws:s3:::state"
         state_keys       = ["dev/terraform.tfstate"]
         state_kms_arn    = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
@@ -194,5 +207,13 @@ run "drift_on_a_branch" {
   assert {
     condition     = alltrue([for s in jsondecode(aws_iam_role_policy.plan["drift"].policy).Statement : !contains(s.Action, "lambda:GetFunction") && contains(s.Action, "secretsmanager:GetSecretValue") if s.Sid == "NoSecrets"])
     error_message = "what is unlocked, and no more, can be read"
+  }
+  assert {
+    condition     = contains(one([for s in jsondecode(aws_iam_role_policy.plan["drift"].policy).Statement : s.Action if s.Sid == "ReadConfiguration"]), "lambda:GetFunction")
+    error_message = "what is unlocked is allowed too"
+  }
+  assert {
+    condition     = [for a in aws_iam_role_policy_attachment.plan : [a.role, a.policy_arn]] == [["acme-plan-drift", "arn:aws:iam::aws:policy/ReadOnlyAccess"]]
+    error_message = "a policy of one's own is attached to its role"
   }
 }
