@@ -36,17 +36,23 @@ func warn(call *cli.Call, source build.Source, w build.Warning) {
 }
 
 // engines are those that build, of which the Dockerfile decides.
-func engines(call *cli.Call, client *registry.Client, builders buildkit.Builders) map[string]build.Engine {
+func engines(
+	ctx context.Context, call *cli.Call, client *registry.Client, builders buildkit.Builders,
+) (map[string]build.Engine, error) {
+	bases, err := client.Session(ctx) // which logs in once for all that is read of a base image
+	if err != nil {
+		return nil, err
+	}
 	packed := build.Paced(time.Now, "packed", call.Sayf)
 	return map[string]build.Engine{
 		build.Assemble: assemble.Engine{
-			Images: registry.Bases{Client: client}, Packed: func(n int64) { packed(n, 0) }, Cache: connect.LayerCache(call),
+			Images: registry.Bases{Client: bases}, Packed: func(n int64) { packed(n, 0) }, Cache: connect.LayerCache(call),
 		},
 		build.BuildKit: buildkit.Engine{
 			Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,
 			Getenv: call.Getenv, Registry: client,
 		},
-	}
+	}, nil
 }
 
 // container is where BuildKit runs if no daemon answers, in the Docker of the
