@@ -53,11 +53,15 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 		call.Sayf("note: %s", note)
 	}
 	order.Warn = func(w build.Warning) { warn(call, source, w) }
+	engines, err := engines(ctx, call, client, builders)
+	if err != nil {
+		return build.Result{}, err
+	}
 	endGroup := func() {}
 	return build.Deliver(ctx, build.Shop{
 		Registry: client,
 		Load:     container(call).Load,
-		Engines:  engines(call, client, builders),
+		Engines:  engines,
 		Chosen: func(c build.Choice) {
 			call.Sayf("%s  %s", c.Engine, c.Reason)
 			if c.Engine == build.BuildKit {

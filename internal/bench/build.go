@@ -77,7 +77,7 @@ func (w *workshop) waybill(ctx context.Context, dir string, args ...string) (r r
 	begin := time.Now()
 	child, err := process.Command{
 		Path: w.bin("waybill"), Args: args, Dir: dir,
-		Env: append(w.env[:len(w.env):len(w.env)], "BUILDKIT_HOST="+w.daemon.Address, "XDG_CACHE_HOME="+w.dir, "XDG_CONFIG_HOME="+w.dir),
+		Env:    append(w.env[:len(w.env):len(w.env)], "BUILDKIT_HOST="+w.daemon.Address, "XDG_CACHE_HOME="+w.dir, "XDG_CONFIG_HOME="+w.dir),
 		Stdout: &out, Stderr: &words,
 	}.Start(ctx)
 	if err != nil {

@@ -53,17 +53,19 @@ func TestLayerCache(t *testing.T) {
 		env      map[string]string
 		dir, key string
 	}{
-		"on a laptop":        {laptop, "/home/ada/.cache/waybill/layers", "/home/ada/.config/waybill/layers.key"},
-		"in chosen places":   {with(laptop, "XDG_CACHE_HOME", "/c", "XDG_CONFIG_HOME", "/k"), "/c/waybill/layers", "/k/waybill/layers.key"},
-		"switched off":       {with(laptop, "WAYBILL_LAYER_CACHE", "false"), "", ""},
-		"without a home":     {map[string]string{"XDG_CACHE_HOME": "/c"}, "", ""},
-		"an own runner":      {own, "/home/runner/.cache/waybill/layers", "/home/runner/.config/waybill/layers.key"},
-		"not asked for":      {with(own, "WAYBILL_LAYER_CACHE", ""), "", ""},
-		"GitHub's runner":    {with(own, "RUNNER_ENVIRONMENT", "github-hosted"), "", ""},
-		"an unknown runner":  {with(own, "RUNNER_ENVIRONMENT", ""), "", ""},
-		"pull request":       {with(own, "GITHUB_EVENT_NAME", "pull_request"), "", ""},
-		"request of a fork":  {with(own, "GITHUB_EVENT_NAME", "pull_request_target"), "", ""},
-		"a relative address": {with(laptop, "XDG_CACHE_HOME", "c"), "/home/ada/.cache/waybill/layers", "/home/ada/.config/waybill/layers.key"},
+		"on a laptop":       {laptop, "/home/ada/.cache/waybill/layers", "/home/ada/.config/waybill/layers.key"},
+		"in chosen places":  {with(laptop, "XDG_CACHE_HOME", "/c", "XDG_CONFIG_HOME", "/k"), "/c/waybill/layers", "/k/waybill/layers.key"},
+		"switched off":      {with(laptop, "WAYBILL_LAYER_CACHE", "false"), "", ""},
+		"without a home":    {map[string]string{"XDG_CACHE_HOME": "/c"}, "", ""},
+		"an own runner":     {own, "/home/runner/.cache/waybill/layers", "/home/runner/.config/waybill/layers.key"},
+		"not asked for":     {with(own, "WAYBILL_LAYER_CACHE", ""), "", ""},
+		"GitHub's runner":   {with(own, "RUNNER_ENVIRONMENT", "github-hosted"), "", ""},
+		"an unknown runner": {with(own, "RUNNER_ENVIRONMENT", ""), "", ""},
+		"pull request":      {with(own, "GITHUB_EVENT_NAME", "pull_request"), "", ""},
+		"request of a fork": {with(own, "GITHUB_EVENT_NAME", "pull_request_target"), "", ""},
+		"a relative place": {
+			with(laptop, "XDG_CACHE_HOME", "c"), "/home/ada/.cache/waybill/layers", "/home/ada/.config/waybill/layers.key",
+		},
 	} {
 		getenv := func(name string) string { return test.env[name] }
 		call := &cli.Call{Runner: runner.New(getenv, new(bytes.Buffer)), Getenv: getenv}

@@ -7,7 +7,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
@@ -107,5 +109,87 @@ func TestBaseLayers(t *testing.T) {
 				t.Errorf("the base layer was read %d times and mounted %d times, want %d and %d", read, mounted, c.read, c.mounted)
 			}
 		})
+	}
+}
+
+// A build asks for the index of a base image when its name is resolved and when its
+// platforms are, and once for each manifest, configuration and layer.
+func TestBasesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	asked := map[string]int{}
+	server := registrytest.New(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v2/base/") {
+			asked[r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]]++
+		}
+		return false
+	})
+	var images []build.Image
+	for _, p := range both {
+		image, err := random.Image(200, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := image.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config.OS, config.Architecture = p.OS, p.Architecture
+		if image, err = mutate.ConfigFile(image, config); err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, build.Image{Platform: p, Image: image})
+	}
+	index, _, err := build.Index(images, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := name.NewRepository(server.Host + "/base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := registry.New(registry.Options{})
+	ref, err := client.PushIndex(t.Context(), repository, index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := write(t, map[string]string{"Dockerfile": "FROM " + ref.String() + "\nCOPY a /\n", "a": "a"})
+	file, err := build.ReadDockerfile(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
+		t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer built.Close()
+	want := map[string]int{ref.Digest(): 2}
+	for _, i := range images {
+		manifest, err := i.Image.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		config, err := i.Image.ConfigName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		layers, err := i.Image.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		layer, err := layers[0].Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[manifest.String()], want[config.String()], want[layer.String()] = 1, 1, 1
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("what was asked for (-want +got):\n%s", diff)
 	}
 }

@@ -333,7 +333,8 @@ func TestBaseImagesAreReadOnce(t *testing.T) {
 			}
 		}
 		if poisoned, third, warned := reads(cache); poisoned != plain || third != all || len(warned) != 1 {
-			t.Errorf("%s: poisoned, the digest is %s, want %s; blobs read %d, want %d; warned %q", what, poisoned, plain, third, all, warned)
+			t.Errorf("%s: poisoned, the digest is %s, want %s", what, poisoned, plain)
+			t.Errorf("%s: blobs read %d, want %d; warned %q", what, third, all, warned)
 		}
 	}
 }

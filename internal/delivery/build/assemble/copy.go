@@ -275,12 +275,18 @@ func (c *copier) makePending() error {
 		if dir.made {
 			continue
 		}
-		if _, there, err := resolve(c.to.root, dir.to, false); err != nil {
-			return err
-		} else if there == nil {
-			if err := c.copyDir(dir.from, dir.to, false); err != nil {
-				return err
+		_, there, err := resolve(c.to.root, dir.to, false)
+		switch {
+		case err != nil:
+		case there == nil:
+			err = c.copyDir(dir.from, dir.to, false)
+		case there.isDir(): // it gets the source's mode, whatever --chmod says, and keeps its owner
+			if there, err = c.to.own(dir.to); err == nil {
+				there.mode = dir.from.mode
 			}
+		}
+		if err != nil {
+			return err
 		}
 		c.pending[i].made = true
 	}

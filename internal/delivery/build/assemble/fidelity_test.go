@@ -74,6 +74,31 @@ func TestWhatIsMissingIsAnError(t *testing.T) {
 	}
 }
 
+// A directory that --parents makes has the mode that --chmod asks for. One that is there
+// gets the source's mode, keeps its owner, and is touched no further, as in BuildKit.
+func TestDirectoriesAboveWhatIsCopied(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"a/one": "1", "a/two": "2"}
+	for line, want := range map[string]string{
+		"COPY --parents --chmod=700 a/one /":                                        "700 of 0",
+		"COPY --parents --chmod=700 a/one a/two /":                                  "755 of 0",
+		"COPY --chmod=700 --chown=7 a /a/\nCOPY --parents --chown=8 a/two /":        "755 of 7",
+		"COPY --chmod=700 --chown=7 a /a/\nCOPY --parents --chown=8 --link a/two /": "755 of 8",
+	} {
+		files["Dockerfile"] = "FROM scratch\n" + line + "\n"
+		built, err := assemble(t, write(t, files), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := headers(t, built.Images[0])["a/"]
+		if h == nil {
+			t.Errorf("%s: no directory", line)
+		} else if got := fmt.Sprintf("%o of %d", h.Mode, h.Uid); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+}
+
 // A hundred names of one file are one file in the layer, within one COPY.
 func TestHardLinksStayLinks(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ type resolver struct {
 
 	mu    sync.Mutex
 	names map[string]*resolved
+	read  map[imageref.Ref]func() (v1.Image, error) // the image of one platform, read once
 }
 
 type resolved struct {
@@ -70,6 +71,21 @@ func (r *resolver) resolve(name string) (*resolved, error) {
 	return image, nil
 }
 
+// one reads the image of one platform.
+func (r *resolver) one(ref imageref.Ref) (v1.Image, error) {
+	r.mu.Lock()
+	if r.read == nil {
+		r.read = map[imageref.Ref]func() (v1.Image, error){}
+	}
+	read := r.read[ref]
+	if read == nil {
+		read = sync.OnceValues(func() (v1.Image, error) { return r.images.Image(r.ctx, ref) })
+		r.read[ref] = read
+	}
+	r.mu.Unlock()
+	return read()
+}
+
 // maxUnlisted bounds the configurations that are read of one index.
 const maxUnlisted = 64
 
@@ -93,7 +109,7 @@ func (r *resolver) unlisted(ref imageref.Ref) ([]registry.Platform, error) {
 		if err != nil {
 			return nil, err
 		}
-		image, err := r.images.Image(r.ctx, at)
+		image, err := r.one(at)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +189,7 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 	}
 	single := len(image.platforms) == 1 && image.platforms[0].Ref == image.ref
 	if single && image.platforms[0].Platform == "" {
-		return r.images.Image(r.ctx, image.ref) // its configuration does not say
+		return r.one(image.ref) // its configuration does not say
 	}
 	var candidates []candidate
 	var has []string
@@ -191,7 +207,7 @@ func (r *resolver) image(name string, image *resolved, want *ocispec.Platform) (
 			name, platforms.Format(*want), strings.Join(has, ", "))
 	}
 	sort.SliceStable(candidates, func(i, j int) bool { return match.Less(candidates[i].spec, candidates[j].spec) })
-	return r.images.Image(r.ctx, candidates[0].ref)
+	return r.one(candidates[0].ref)
 }
 
 func wrongPlatform(name, want, is string) error {
