@@ -83,6 +83,10 @@ var mutations = []mutation{
 		"asks for acme-prod/backend, which dev's cluster may not read",
 	},
 	{
+		"quota and limits", "namespaces/node-agents/kustomization.yaml", `value: "2000"`, `value: "60"`,
+		"a big cluster's nodes have no agents",
+	},
+	{
 		"a new value of a secret reaches running pods", backend, "reload: backend", "reload: backend-tls",
 		"is not started anew when backend has changed",
 	},

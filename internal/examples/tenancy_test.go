@@ -95,13 +95,16 @@ var tenancyRules = []rule{
 		}
 		return nil
 	})},
-	{"quota and limits", eachNamespace(func(_ render.Object, _ string, inside []render.Object) []string {
+	{"quota and limits", eachNamespace(func(ns render.Object, _ string, inside []render.Object) []string {
 		var problems []string
 		quota, ok := find(inside, "ResourceQuota", func(render.Object) bool { return true })
 		for _, key := range []string{"pods", "requests.cpu", "requests.memory"} {
 			if !ok || dig(quota.Content, "spec", "hard", key) == nil {
 				problems = append(problems, "no quota of "+key)
 			}
+		}
+		if ns.Name == "node-agents" && text(quota.Content, "spec", "hard", "pods") != "2000" {
+			problems = append(problems, "a big cluster's nodes have no agents: the quota is less than two for each of 1,000")
 		}
 		if ok && text(quota.Content, "spec", "hard", "services.nodeports") != "0" {
 			problems = append(problems, "the quota leaves ports of the nodes")

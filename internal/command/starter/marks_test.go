@@ -2,8 +2,39 @@ package starter
 
 import (
 	"maps"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
+
+// A mark with a word that nobody can choose would leave its line out for ever.
+func TestMarksSayWhatCanBeChosen(t *testing.T) {
+	t.Parallel()
+	known := append([]string{AWS, Kubernetes, Kubeadm, None}, Ingresses()...)
+	for _, secrets := range Secrets() {
+		known = append(known, "secrets-"+secrets)
+	}
+	marks, anyMark := 0, regexp.MustCompile(`(?m)(?:^ *| )(?:#|<!--)\[([a-z! -]*)\]`)
+	for _, dir := range []string{"config", "infra", "ingress", "platform", "secrets"} {
+		files, err := example(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, text := range files {
+			for _, m := range anyMark.FindAllStringSubmatch(text, -1) {
+				for _, word := range strings.Fields(m[1]) {
+					if marks++; !slices.Contains(known, strings.TrimPrefix(word, "!")) {
+						t.Errorf("%s/%s: nobody can choose %s", dir, name, word)
+					}
+				}
+			}
+		}
+	}
+	if marks < 300 {
+		t.Errorf("only %d marks were found", marks)
+	}
+}
 
 // Each kind of mark is kept and left out by what was chosen.
 func TestMarks(t *testing.T) {
