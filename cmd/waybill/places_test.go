@@ -79,7 +79,8 @@ func expected(command, place, arguments string) (wanted, bool) {
 	case "empty", "plain":
 		return wanted{2, "is not in a git repository: clone the repository, and run this in the clone"}, terraform || config
 	case "no-commit":
-		return wanted{2, "has no commit yet, and only what is committed counts: git add and git commit first"}, terraform || config
+		return wanted{2, "has no commit yet, and only what is committed counts: git add and git commit first"},
+			(terraform || config) && command != "drift" // drift plans what is there
 	case "bare":
 		return wanted{2, "is a bare repository, which has no files: clone it, and run this in the clone"}, terraform
 	case "shallow": // the others need no history

@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/door/cloud"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/proposal"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -43,6 +44,9 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	}
 	r.Comment, r.RunURL, r.JSONOut = in.Comment, call.Runner.Context().RunURL(), in.JSONOut
 	top, err := connect.Top(ctx, in.Checkout)
+	if err == nil {
+		err = git.Empty(ctx, top) // a plan is bound to a commit
+	}
 	if err != nil {
 		return r, err
 	}

@@ -140,7 +140,7 @@ func stdout(values contract.Values, proc Process) io.Writer {
 
 // Run parses and runs one command and returns the exit code.
 func (p Program) Run(ctx context.Context, proc Process) int {
-	proc.watched = isTerminal(proc.Stderr)
+	proc.watched = isTerminal(proc.Stderr) && proc.Getenv("GITHUB_ACTIONS") == "" // act gives jobs a terminal
 	proc.Stdout, proc.Stderr = coloured(proc.Stdout, proc.Getenv), coloured(proc.Stderr, proc.Getenv)
 	proc = proc.plain()
 	root := &cobra.Command{

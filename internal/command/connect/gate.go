@@ -56,11 +56,7 @@ func Top(ctx context.Context, checkout string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	top, err := git.Top(ctx, here)
-	if err == nil {
-		err = git.Empty(ctx, top) // a plan is bound to a commit
-	}
-	return top, err
+	return git.Top(ctx, here)
 }
 
 // Terraform says how the inputs want terraform to be run in the clone.

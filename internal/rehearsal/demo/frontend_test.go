@@ -30,7 +30,7 @@ func frontendFollows(ctx context.Context, t *testing.T, s *rehearsal.Sandbox, to
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, says := range []string{"buildkit  Dockerfile:5: RUN", "RUN npm run build", "| ok"} {
+	for _, says := range []string{"buildkit  Dockerfile:8: RUN", "RUN npm run build", "| ok"} {
 		if !strings.Contains(string(log), says) {
 			t.Errorf("the frontend's log lacks %q:\n%s", says, log)
 		}
