@@ -88,3 +88,20 @@ func TestManifestRules(t *testing.T) {
 		}
 	}
 }
+
+// Paths that promote must not copy are refused with words that say which may be.
+func TestPromotedPaths(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"apps/{env}/..":        "promote copies nothing that is outside of the repository or below .waybill or .github",
+		".github/{env}":        "promote copies nothing that is outside of the repository or below .waybill or .github",
+		".waybill/holds/{env}": "promote copies nothing that is outside of the repository or below .waybill or .github",
+		"waybill.yaml":         `"waybill.yaml" is not what is meant here: A path with {env} in it`,
+	} {
+		_, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps:\n  a: "+
+			"{image: ghcr.io/acme/a, promote: {paths: [\""+path+"\"]}}\n"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", path, err, want)
+		}
+	}
+}

@@ -214,10 +214,13 @@ func (p *parser) report(root *yaml.Node, e *jsonschema.ValidationError) {
 		where += ": "
 	}
 	text := e.ErrorKind.LocalizedString(message.NewPrinter(language.English))
-	if pattern, ok := e.ErrorKind.(*kind.Pattern); ok {
-		if meaning := describePattern(pattern.Want); meaning != "" {
-			text = fmt.Sprintf("%q is not what is meant here: %s", pattern.Got, meaning)
+	switch k := e.ErrorKind.(type) {
+	case *kind.Pattern:
+		if meaning := describePattern(k.Want); meaning != "" {
+			text = fmt.Sprintf("%q is not what is meant here: %s", k.Got, meaning)
 		}
+	case *kind.Not: // the schema has one
+		text = "promote copies nothing that is outside of the repository or below .waybill or .github: write another path, without . and .."
 	}
 	p.problem(at, "%s%s", where, text)
 }

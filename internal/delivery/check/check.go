@@ -186,6 +186,7 @@ type session struct {
 	sets   map[string]rendering      // what the places run, by place.key
 
 	said      map[string]bool // once
+	added     map[Finding]bool
 	plainOnce sync.Once
 	plain     []render.Object // the base's deployers in plain manifests
 	read      map[string]bool // the ConfigMaps and Secrets that these take values from
@@ -201,7 +202,7 @@ type session struct {
 func newSession(c *Checker) *session {
 	return &session{
 		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering),
-		said: make(map[string]bool), lines: make(map[string]map[string]int),
+		said: make(map[string]bool), added: make(map[Finding]bool), lines: make(map[string]map[string]int),
 	}
 }
 
@@ -259,6 +260,10 @@ func (s *session) configFindings(problem error) {
 func (s *session) add(f Finding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.added[f] { // of several deployers of one name, say
+		return
+	}
+	s.added[f] = true
 	s.result.Findings = append(s.result.Findings, f)
 }
 

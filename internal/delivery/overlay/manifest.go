@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -23,17 +24,25 @@ func findManifests(file string, documents []*yaml.Node, t Target) (l located) {
 	return l
 }
 
+// pinned is a text that is an image by digest, whatever its field is called: custom
+// resources have fields of their own.
+var pinned = regexp.MustCompile(`^[^\s@]+@sha256:[0-9a-f]{64}$`)
+
+// images are the values that are images by the name of their field, or by what they are.
 func images(n *yaml.Node) []*yaml.Node {
 	var list []*yaml.Node
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			key, v := n.Content[i].Value, n.Content[i+1]
-			if (key == "image" || strings.HasSuffix(key, "Image")) && v.Kind == yaml.ScalarNode && v.Value != "" {
-				list = append(list, v)
+	for i, c := range n.Content {
+		key := ""
+		if n.Kind == yaml.MappingNode {
+			if i%2 == 0 {
+				continue // a key
 			}
+			key = n.Content[i-1].Value
 		}
-	}
-	for _, c := range n.Content {
+		byName := key == "image" || strings.HasSuffix(key, "Image")
+		if c.Kind == yaml.ScalarNode && (byName && c.Value != "" || pinned.MatchString(c.Value)) {
+			list = append(list, c)
+		}
 		list = append(list, images(c)...)
 	}
 	return list

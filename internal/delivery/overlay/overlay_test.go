@@ -274,6 +274,11 @@ var forms = map[string]struct {
 	"manifest, a custom resource": {file: "app.yaml", target: inFile,
 		before: "kind: Runner\nspec:\n  runnerImage: ghcr.io/acme/demo-api@OLD\n", after: "kind: Runner\nspec:\n  runnerImage: " +
 			"ghcr.io/acme/demo-api@NEW\n"},
+	"manifest, fields of other names": {file: "app.yaml", target: inFile,
+		before: "kind: Mesh\nspec:\n  use: ghcr.io/acme/demo-api:v1@OLD # it\n  all: [redis@OLD, 'ghcr.io/acme/demo-api@OLD']\n" +
+			"  say: ghcr.io/acme/demo-api@OLD is old\n",
+		after: "kind: Mesh\nspec:\n  use: ghcr.io/acme/demo-api@NEW # it\n  all: [redis@OLD, 'ghcr.io/acme/demo-api@NEW']\n" +
+			"  say: ghcr.io/acme/demo-api@OLD is old\n"},
 }
 
 func named(t *overlay.Target)  { t.Names = []string{t.Image.Name()} }

@@ -57,6 +57,8 @@ type Result struct {
 	Number   int               `json:"pullRequest,omitempty"` // that waits to be merged
 	URL      string            `json:"url,omitempty"`
 	Auto     bool              `json:"auto"` // whether the environment takes commits
+
+	judged bool // whether the rules were asked; an error says why not
 }
 
 // Explain asks every rule of the place about the digest. forge may be nil.
@@ -87,6 +89,7 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if err != nil {
 		return result, err
 	}
+	result.judged = true
 	result.Source, result.Decision = rules.Origin(waybill), waybill.Decision.And(evidence.Decide(reasons...))
 	if forge == nil {
 		return result, nil
@@ -164,6 +167,10 @@ func (r Result) Text() string {
 		what += " of " + r.From
 	}
 	waits := r.waits()
+	if !r.judged {
+		fmt.Fprintf(&out, "Nobody can say now whether %s may enter %s: its evidence or its rules could not be read.\n", what, r.Env)
+		return out.String()
+	}
 	if len(waits) == 0 {
 		fmt.Fprintf(&out, "%s may enter %s: %s.\n", what, r.Env, r.next())
 		return out.String()

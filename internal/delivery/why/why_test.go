@@ -2,6 +2,7 @@ package why_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,23 @@ func TestWhatStandsInTheWay(t *testing.T) {
 				t.Errorf("main has moved from %s to %s", head, now)
 			}
 		})
+	}
+}
+
+// A registry that cannot be asked says nothing about the digest, and neither does the answer.
+func TestTroubleIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	r.Deploy(t, "main", "dev", "demo-api", demo(1))
+	judge := &rules.Judge{Now: r.Clock.Now, Collect: func(context.Context, imageref.Ref) (evidence.Evidence, error) {
+		return evidence.Evidence{}, errors.New("the registry is down")
+	}}
+	result, err := why.Explain(t.Context(), r, judge, nil, why.Request{App: "demo-api", Env: "staging", Branch: "main"})
+	if err == nil || !strings.Contains(err.Error(), "the registry is down") {
+		t.Errorf("got %v", err)
+	}
+	if got := result.Text(); !strings.HasPrefix(got, "Nobody can say now whether ") || strings.Contains(got, "run waybill promote") {
+		t.Errorf("it says %q", got)
 	}
 }
 
