@@ -72,9 +72,10 @@ func TestCopies(t *testing.T) {
 			}
 		})
 	}
+	const notMeant = "is not what is meant here: A path with {env}"
 	for path, says := range map[string]string{
-		"x/y": "does not match", "x/y.yaml#/{env}": "does not match", "x/{env}.yaml#a": "does not match",
-		"x/{env}.yaml#/": "does not match",
+		"x/y": notMeant, "x/y.yaml#/{env}": notMeant, "x/{env}.yaml#a": notMeant,
+		"x/{env}.yaml#/": notMeant,
 		".github/{env}":  "promote.paths", ".waybill/holds/{env}": "promote.paths", "../{env}": "promote.paths",
 		"x/../../{env}": "promote.paths",
 		"/etc/{env}":    "without leading slash",

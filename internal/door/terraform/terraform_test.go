@@ -148,6 +148,7 @@ func TestInspectAndIsRoot(t *testing.T) {
 	}
 	want := &Module{
 		Dir: filepath.Join(dir, "module"), Local: []string{filepath.Join(dir, "backend"), filepath.Join(dir, "cloud")},
+		Fetched:   map[string]string{"y": "hashicorp/consul/aws"},
 		Variables: []string{"a", "s", "t"}, Sensitive: []string{"a", "s"},
 	}
 	if diff := cmp.Diff(want, m); diff != "" {
