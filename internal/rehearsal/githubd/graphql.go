@@ -120,12 +120,14 @@ func (s *Server) graphqlRepository(
 
 // aliasOf is the name under which the query asks for what a variable names.
 func aliasOf(variables map[string]string, name string) (alias string, is bool) {
-	_, tip := variables["ref"]
+	for _, field := range []string{"ref", "release"} {
+		if _, one := variables[field]; one {
+			return name, name == field
+		}
+	}
 	_, sayings := variables["context"]
 	_, each := variables["a0"]
 	switch {
-	case tip:
-		return name, name == "ref"
 	case sayings:
 		return "object", name == "context"
 	case each:
