@@ -106,7 +106,7 @@ func (f *found) set(name, value string) { f.inputs = append(f.inputs, [2]string{
 // there, otherwise the root.
 func (f *found) dockerfile(r reader, recipes []string) string {
 	chosen, dir := recipes[0], path.Dir(recipes[0])
-	f.say("Recognised the Dockerfile " + chosen + ".")
+	f.say("Recognised the Dockerfile" + strings.TrimSuffix(" "+chosen, " Dockerfile") + ".")
 	if len(recipes) > 1 {
 		f.say("There are more Dockerfiles: " + strings.Join(recipes[1:], ", ") + ". An image from one of them needs the input file.")
 	}

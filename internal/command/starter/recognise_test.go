@@ -21,7 +21,7 @@ func TestRecognise(t *testing.T) {
 		says   string
 	}{
 		"go outside": {map[string]string{"Dockerfile": "FROM scratch\nCOPY dist/linux-amd64/x /x\n", "go.mod": "", "cmd/x/main.go": ""},
-			"lint: go vet ./...\ntest: go test ./...\ngo_package: ./cmd/x", "Recognised the Dockerfile Dockerfile. Recognised Go by " +
+			"lint: go vet ./...\ntest: go test ./...\ngo_package: ./cmd/x", "Recognised the Dockerfile. Recognised Go by " +
 				"go.mod."},
 		"go inside": {map[string]string{
 			"Dockerfile": "FROM golang\nCOPY . dist/\nRUN CGO_ENABLED=0 go build .\n", "go.mod": "", "main.go": "",
@@ -78,7 +78,7 @@ func TestRecognise(t *testing.T) {
 		}, "", "There are more Dockerfiles: Dockerfile.debian. An"},
 		"tests alone": {map[string]string{"tests/Dockerfile": ""}, "file: tests/Dockerfile", ""},
 		"a link to another": {map[string]string{"Dockerfile": "->docker/Dockerfile.debian", "docker/Dockerfile.debian": "FROM a\n"},
-			"", "Recognised the Dockerfile Dockerfile. No tests"},
+			"", "Recognised the Dockerfile. No tests"},
 		"a link out": {map[string]string{"Dockerfile": "->/etc/passwd", "a/Dockerfile": "FROM a\n"}, "file: a/Dockerfile", ""},
 		"static":     {map[string]string{"Containerfile": "", "index.html": ""}, "", "Recognised a static site by index.html."},
 		"below, of its own": {map[string]string{"api/Dockerfile": "", "api/package.json": node, "api/package-lock.json": ""},
@@ -101,12 +101,12 @@ func TestRecognise(t *testing.T) {
 		"sources called dockerfile": {map[string]string{
 			"Dockerfile": "FROM a\n", "lib/dockerfile.ex": "defmodule D do\n@t \"\"\"\nFROM a\n", "mix.exs": "",
 			"lib/dockerfile_test.exs": "",
-		}, "", "Recognised the Dockerfile Dockerfile. Recognised Elixir by mix.exs. GitHub's hosted runners do not have it"},
+		}, "", "Recognised the Dockerfile. Recognised Elixir by mix.exs. GitHub's hosted runners do not have it"},
 		"a base by argument": {map[string]string{
 			"Dockerfile": "ARG BASE\nARG TAG=1\nARG OTHER\nARG TARGETARCH\nARG X\nFROM ${BASE}:$TAG$TARGETARCH${X:-1}\nARG LATER\n",
 		},
 			"",
-			"Dockerfile Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. " +
+			"the Dockerfile. The Dockerfile starts from an image that the build argument BASE names: set it in build_args. " +
 				"No tests"},
 		"an editor's alone": {map[string]string{".devcontainer/Dockerfile": "FROM a\n", ".gitpod/Dockerfile": "FROM a\n"}, "",
 			"No Dockerfile was found"},

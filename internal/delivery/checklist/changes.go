@@ -167,19 +167,19 @@ func grants(o render.Object) (all []grant, ok bool) {
 	return all, true
 }
 
-// rbac are roles that newly allow something, and bindings that newly give a role.
+// rbac are roles that newly allow something, bindings that newly give a role, and
+// accounts that newly have one of a cloud.
 func rbac(was, now *Set) (found []Problem) {
 	before := keyed(was)
 	for _, o := range now.objects {
-		if !strings.HasPrefix(o.APIVersion, "rbac.authorization.k8s.io/") {
-			continue
-		}
 		old := before[key(o)]
 		grown := ""
-		switch o.Kind {
-		case "Role", "ClusterRole":
+		switch ofRoles := strings.HasPrefix(o.APIVersion, "rbac.authorization.k8s.io/"); {
+		case o.APIVersion == "v1" && o.Kind == "ServiceAccount":
+			grown = newIdentity(old, o)
+		case ofRoles && (o.Kind == "Role" || o.Kind == "ClusterRole"):
 			grown = newGrants(old, o)
-		case "RoleBinding", "ClusterRoleBinding":
+		case ofRoles && (o.Kind == "RoleBinding" || o.Kind == "ClusterRoleBinding"):
 			grown = newSubjects(old, o)
 		}
 		if grown != "" {
@@ -228,6 +228,25 @@ func newSubjects(old, o render.Object) string {
 		return ""
 	}
 	return "it newly gives " + role(o) + " to: " + named(grown)
+}
+
+// identities are annotations that give an account an identity of a cloud.
+// https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
+// https://docs.cloud.google.com/kubernetes-engine/docs/how-to/workload-identity
+// https://azure.github.io/azure-workload-identity/docs/topics/service-account-labels-and-annotations.html
+var identities = []string{"eks.amazonaws.com/role-arn", "iam.gke.io/gcp-service-account", "azure.workload.identity/client-id"}
+
+func newIdentity(old, o render.Object) string {
+	var grown []string
+	for _, name := range identities {
+		if id := text(o.Content, "metadata", "annotations", name); id != "" && id != text(old.Content, "metadata", "annotations", name) {
+			grown = append(grown, id)
+		}
+	}
+	if len(grown) == 0 {
+		return ""
+	}
+	return "it newly acts in the cloud as: " + named(grown)
 }
 
 func subject(s any) string {

@@ -38,6 +38,8 @@ subjects: [{kind: ServiceAccount, name: s, namespace: shop}]
 ---
 {apiVersion: v1, kind: Service, metadata: {name: api, namespace: shop}}
 ---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: s, namespace: shop, annotations: {eks.amazonaws.com/role-arn: reader}}}
+---
 {apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: ms.acme.dev}}
 `
 
@@ -71,6 +73,10 @@ func TestChanges(t *testing.T) {
 			"rbac: RoleBinding shop/b: it newly gives ClusterRole admin to: ServiceAccount shop/s"},
 		"a new role": {"name: r, namespace: shop}", "name: q, namespace: shop}",
 			"rbac: Role shop/q: it newly allows: get pods, get */log, * deployments.apps api; removed: Role shop/r: it is deployed no longer"},
+		"another role of a cloud": {"role-arn: reader", "role-arn: admin", "rbac: ServiceAccount shop/s: it newly acts in the cloud as: admin"},
+		"a second cloud": {"role-arn: reader", "role-arn: reader, iam.gke.io/gcp-service-account: a@b",
+			"rbac: ServiceAccount shop/s: it newly acts in the cloud as: a@b"},
+		"no role of a cloud": {", annotations: {eks.amazonaws.com/role-arn: reader}", "", ""},
 		"a claim that goes": {"{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: disk, namespace: shop}}", "",
 			"removed: PersistentVolumeClaim shop/disk: it is deployed no longer: its data goes with it"},
 		"a definition that goes": {"name: ms.acme.dev", "name: ns.acme.dev",
