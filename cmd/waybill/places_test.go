@@ -49,6 +49,9 @@ func TestWrongDirectoriesAreSaid(t *testing.T) {
 			continue
 		}
 		for _, place := range places {
+			if !strings.Contains(arguments, "DIR") && (place == "missing" || place == "file") {
+				continue // nobody can be there
+			}
 			t.Run(command.Name+"/"+place, func(t *testing.T) {
 				t.Parallel()
 				code, said := callAt(t, root, place, command.Name, arguments)
@@ -99,9 +102,6 @@ func callAt(t *testing.T, root, place, command, arguments string) (int, string) 
 	at := root
 	if !strings.Contains(arguments, "DIR") {
 		at = filepath.Join(root, place)
-		if info, err := os.Stat(at); err != nil || !info.IsDir() {
-			t.Skip() // nobody can be there
-		}
 	}
 	const image = "localhost:1/acme/backend@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	arguments = strings.NewReplacer("DIR", filepath.Join(root, place), "IMAGE", image, "waybill.yaml", filepath.Join(root, "detached",
