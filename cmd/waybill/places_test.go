@@ -21,7 +21,8 @@ var places = []string{"missing", "file", "empty", "plain", "no-commit", "bare", 
 // calls has for each command arguments with which it looks at a directory, DIR;
 // without DIR it is run in that directory.
 var calls = map[string]string{
-	"apply": "--checkout DIR --dir x --pull-request 1 --seal-key-file key", "audit": "--dir DIR --env dev --since 2026-01-01 --output /nowhere/a.tar",
+	"apply": "--checkout DIR --dir x --pull-request 1 --seal-key-file key",
+	"audit": "--dir DIR --env dev --since 2026-01-01 --output /nowhere/a.tar",
 	"build": "--context DIR --image localhost:1/acme/backend", "bump": "IMAGE --app backend --env dev --dir DIR",
 	"changed": "IMAGE --paths x", "check": "--dir DIR", "compile": "--package ./cmd --app x --image localhost:1/acme/x",
 	"diff": "--dir DIR --base HEAD~3", "doctor": "--dir DIR", "drift": "--checkout DIR --dir x", "gate": "--pull-request 1",

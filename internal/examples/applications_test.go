@@ -207,7 +207,9 @@ func number(v any, keys ...string) int {
 }
 
 // namedSecret is where the values of a chart name a secret of its namespace.
-var namedSecret = regexp.MustCompile(`(?:existingSecret: |secretRef: \{name: |secretKeyRef: \{name: |CredentialSecret: |\bsecrets: \[)([a-z][a-z-]*)`)
+var namedSecret = regexp.MustCompile(
+	`(?:existingSecret: |secretRef: \{name: |secretKeyRef: \{name: |CredentialSecret: |\bsecrets: \[)([a-z][a-z-]*)`,
+)
 
 // chartSecrets says which secrets nothing makes in the namespace of the chart that names them.
 func chartSecrets(s state) []string {

@@ -35,7 +35,8 @@ func TestDeadLinksAreFound(t *testing.T) {
 	t.Parallel()
 	document := filepath.Join(t.TempDir(), "a.md")
 	text := "# One, two `three`\n\n[a](missing.md) [b](a.md#nowhere) [c](#one-two-three) [d](https://example.com/x) " +
-		"![e](e.svg) ![h](a-dark.png#gh-light-mode-only) ![i](a-dark.png#gh-dark-mode-only)\n```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
+		"![e](e.svg) ![h](a-dark.png#gh-light-mode-only) ![i](a-dark.png#gh-dark-mode-only)\n" +
+		"```\n[f](code.md)\n# not a heading\n```\n[g](#not-a-heading)\n"
 	for _, file := range []string{document, filepath.Join(filepath.Dir(document), "a-dark.png")} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

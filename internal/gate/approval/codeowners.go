@@ -59,7 +59,7 @@ func ParseCodeOwners(name string, data []byte) (*CodeOwners, error) {
 		}
 		line, err := parseOwners(text)
 		if strings.ContainsFunc(text, odd) {
-			err = errors.New("it holds a character that does not show, or a space that is none of ASCII")
+			err = errors.New("it holds a character that does not show, or a space outside of ASCII")
 		}
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s:%d: %w: GitHub skips this line, and an earlier one would decide", name, number, err))

@@ -263,8 +263,8 @@ func (c *call) refNode(_ map[string]string, name string) (any, error) {
 	return map[string]any{"id": nodeID("Ref", name)}, nil
 }
 
-// Assets lists the files of the release of a tag, and says whether it is a draft.
-// It is nil where there is no release.
+// Assets lists the files of the release of a tag. draft is true while it is not published.
+// files is nil where there is no release.
 func (s *Server) Assets(repository, tag string) (files map[string]string, draft bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,7 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 )
 
-// cachedBuild builds with a cache, and says whether anything was compressed and what
+// cachedBuild builds with a cache. It returns whether anything was compressed and what
 // the cache warned of.
 func cachedBuild(
 	t *testing.T, dir string, o layercache.Options, change func(*build.Request),

@@ -239,8 +239,8 @@ func (e Entry) Copy(w io.Writer) error {
 
 // Damaged removes an entry that is not as it was written.
 func (e Entry) Damaged(why error) {
-	if errors.Is(why, syscall.ENOSPC) {
-		return // the place that it was copied to is full
+	if errors.Is(why, syscall.ENOSPC) || errors.Is(why, fs.ErrNotExist) {
+		return // the place that it was copied to is full, or another process made room
 	}
 	_ = e.cache.root.RemoveAll(e.cache.file(e.name))
 	e.cache.tell(fmt.Sprintf("an entry of the layer cache %s is damaged: %v: Waybill makes it again", e.cache.Dir, why))

@@ -4,6 +4,8 @@ package layercache
 
 import (
 	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -276,4 +278,27 @@ func TestSeveralAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// An entry that goes between finding and reading it was not damaged: another process
+// made room.
+func TestEntriesThatGoAreNoDamage(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	c := p.open(t)
+	c.PutBytes("one", []byte("content"))
+	found, ok := c.Find("one")
+	if !ok {
+		t.Fatal("it is not found")
+	}
+	if err := os.Remove(filepath.Join(p.Dir, c.file("one"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := content(found)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("it is read: %v", err)
+	}
+	if found.Damaged(err); len(p.warned) != 0 {
+		t.Errorf("warned %q", p.warned)
+	}
 }
