@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -81,17 +80,7 @@ func TestBaseLayers(t *testing.T) {
 			mu.Unlock()
 
 			dir := write(t, map[string]string{"Dockerfile": "FROM " + ref.String() + "\n" + c.instruction + "\n", "a": "a"})
-			file, err := build.ReadDockerfile(dir, filepath.Join(dir, "Dockerfile"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
-				t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
-			)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer built.Close()
+			built := assembled(t, client, dir)
 			index, _, err := build.Index(built.Images, build.Everywhere(map[string]string{"k": "v"}))
 			if err != nil {
 				t.Fatal(err)
@@ -156,17 +145,7 @@ func TestBasesAreReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := write(t, map[string]string{"Dockerfile": "FROM " + ref.String() + "\nCOPY a /\n", "a": "a"})
-	file, err := build.ReadDockerfile(dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
-		t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer built.Close()
+	assembled(t, client, dir)
 	want := map[string]int{ref.Digest(): 2}
 	for _, i := range images {
 		manifest, err := i.Image.Digest()
@@ -192,4 +171,22 @@ func TestBasesAreReadOnce(t *testing.T) {
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("what was asked for (-want +got):\n%s", diff)
 	}
+}
+
+// assembled is the image of a directory's Dockerfile for both platforms, whose base
+// images client reads.
+func assembled(t *testing.T, client *registry.Client, dir string) build.Built {
+	t.Helper()
+	file, err := build.ReadDockerfile(dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
+		t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = built.Close() })
+	return built
 }

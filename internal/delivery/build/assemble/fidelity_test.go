@@ -352,17 +352,7 @@ func TestIndexWithoutPlatforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := write(t, map[string]string{"a": "", "Dockerfile": "FROM " + ref.String() + "\nCOPY a /\n"})
-	file, err := build.ReadDockerfile(dir, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	built, err := Engine{Images: client, Dir: t.TempDir()}.Build(
-		t.Context(), build.Request{Context: dir, Platforms: both, Epoch: epoch}, file,
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer built.Close()
+	built := assembled(t, client, dir)
 	for i, p := range both {
 		if config, err := built.Images[i].Image.ConfigFile(); err != nil || config.Config.User != p.Architecture {
 			t.Errorf("%s starts from %v, %v", p, config, err)
