@@ -17,14 +17,15 @@ import (
 func engines(
 	ctx context.Context, call *cli.Call, client *registry.Client, builders buildkit.Builders,
 ) (map[string]build.Engine, error) {
-	bases, err := client.Session(ctx) // which logs in once for all that is read of a base image
+	session, err := client.Session(ctx) // which logs in once for all layers that are read and pushed
 	if err != nil {
 		return nil, err
 	}
 	packed := build.Paced(time.Now, "packed", call.Sayf)
 	return map[string]build.Engine{
 		build.Assemble: assemble.Engine{
-			Images: registry.Bases{Client: bases}, Packed: func(n int64) { packed(n, 0) }, Cache: connect.LayerCache(call),
+			Images: registry.Bases{Client: session}, Packed: func(n int64) { packed(n, 0) }, Cache: connect.LayerCache(call),
+			Send: session.PushLayer,
 		},
 		build.BuildKit: buildkit.Engine{
 			Builders: builders, Container: container(call), Credentials: client.Credentials, Progress: call.Stderr,

@@ -236,8 +236,12 @@ func (b *bench) waybill(ctx context.Context) error {
 		return err
 	}
 	cache := layercache.Options{Dir: filepath.Join(b.dir, "layers"), Key: filepath.Join(b.dir, "key")}
-	built, err := engine.Engine{Images: b.client, Dir: b.dir, Cache: cache}.Build(
-		ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch}, file,
+	session, err := b.client.Session(ctx)
+	if err != nil {
+		return err
+	}
+	built, err := engine.Engine{Images: session, Dir: b.dir, Cache: cache, Send: session.PushLayer}.Build(
+		ctx, build.Request{Context: b.context(), Platforms: list, Epoch: epoch, Push: []name.Repository{b.repository}}, file,
 	)
 	if err != nil {
 		return err

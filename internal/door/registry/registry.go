@@ -270,6 +270,14 @@ func (c *Client) PushImage(ctx context.Context, repository name.Repository, imag
 	return ref, nil
 }
 
+// PushLayer pushes a layer, unless the repository has it.
+func (c *Client) PushLayer(ctx context.Context, repository name.Repository, layer v1.Layer) error {
+	if err := remote.WriteLayer(repository, layer, c.RemoteOptions(ctx)...); err != nil {
+		return wrap(repository, "push a layer to "+repository.Name(), err)
+	}
+	return nil
+}
+
 // pushOptions are the options of a push. The caller must call end after it.
 func (c *Client) pushOptions(ctx context.Context) (options []remote.Option, end func()) {
 	options = c.RemoteOptions(ctx)

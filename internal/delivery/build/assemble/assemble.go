@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/containerd/platforms"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
@@ -47,6 +48,9 @@ type Engine struct {
 	// Packed, if not nil, is called while layers are compressed, also by several at
 	// once, with the bytes of all files that are in.
 	Packed func(bytes int64)
+	// Send, if not nil, pushes a layer to the first repository of the request while
+	// others are compressed. What it does not push, Deliver does.
+	Send func(ctx context.Context, to name.Repository, layer v1.Layer) error
 }
 
 var _ build.Engine = Engine{}
@@ -89,6 +93,9 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
 		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, min(maxAtOnce, runtime.GOMAXPROCS(0))),
+	}
+	if e.Send != nil && len(r.Push) > 0 {
+		s.early = func(l *layer) { group.Go(func() error { return e.Send(groupCtx, r.Push[0], l) }) }
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {

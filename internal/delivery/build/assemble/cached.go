@@ -53,7 +53,7 @@ func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
 	if plain.n <= maxKept {
 		write, again = kept.writeTo, diffID
 	}
-	l, err := e.compress(write, again)
+	l, err := e.compressNew(write, again)
 	if err == nil && l.diffID == diffID {
 		e.keep(name, l)
 	}

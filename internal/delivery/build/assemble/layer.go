@@ -96,9 +96,22 @@ func (e *shared) writeLayer(before, after *node) (*layer, error) {
 	defer func() { <-e.slots }()
 	write := func(to io.Writer) error { return e.writeTar(to, before, after) }
 	if e.cache == nil || compressors() == "" {
-		return e.compress(write, v1.Hash{})
+		return e.compressNew(write, v1.Hash{})
 	}
 	return e.cached(write)
+}
+
+// maxEarly bounds the layers that are pushed while others are compressed. Deliver
+// pushes larger ones, and tells of their progress.
+const maxEarly = 64 << 20
+
+// compressNew compresses a layer that no registry is likely to have, and begins to push it.
+func (e *shared) compressNew(write func(io.Writer) error, diffID v1.Hash) (*layer, error) {
+	l, err := e.compress(write, diffID)
+	if err == nil && e.early != nil && l.size <= maxEarly {
+		e.early(l)
+	}
+	return l, err
 }
 
 // compress makes a layer of the tar that write writes. Where the digest of that tar is
