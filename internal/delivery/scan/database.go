@@ -17,12 +17,12 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/sys/atomicwriter"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
-	"github.com/waybill-dev/waybill/internal/text"
-
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Bounds and names of Trivy's database artifact.
@@ -254,15 +254,10 @@ func (c databaseCache) remember(repository string, ref imageref.Ref) error {
 	if known, err := os.ReadFile(path); err == nil && string(known) == ref.String() {
 		return nil
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-")
-	if err != nil {
+	if err := atomicwriter.WriteFile(path, []byte(ref.String()), 0o600); err != nil {
 		return fmt.Errorf("remember the %s: %w", c.name, err)
 	}
-	_, err = temporary.WriteString(ref.String())
-	if err := outcome.Join(err, temporary.Close()); err != nil {
-		return fmt.Errorf("remember the %s: %w", c.name, err)
-	}
-	return os.Rename(temporary.Name(), path)
+	return nil
 }
 
 // keptUnused is how long a database stays that nobody uses: a new one comes
