@@ -20,6 +20,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ import (
 	"github.com/containerd/platforms"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -48,8 +50,8 @@ type Engine struct {
 	// Packed, if not nil, is called while layers are compressed, also by several at
 	// once, with the bytes of all files that are in.
 	Packed func(bytes int64)
-	// Send, if not nil, pushes a layer to the first repository of the request while
-	// others are compressed. What it does not push, Deliver does.
+	// Send, if not nil, pushes a layer or a configuration to the first repository of
+	// the request while others are compressed. What it does not push, Deliver does.
 	Send func(ctx context.Context, to name.Repository, layer v1.Layer) error
 }
 
@@ -95,7 +97,7 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, min(maxAtOnce, runtime.GOMAXPROCS(0))),
 	}
 	if e.Send != nil && len(r.Push) > 0 {
-		s.early = func(l *layer) { group.Go(func() error { return e.Send(groupCtx, r.Push[0], l) }) }
+		s.early = func(l v1.Layer) { group.Go(func() error { return e.Send(groupCtx, r.Push[0], l) }) }
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
@@ -173,5 +175,21 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 	if err != nil {
 		return nil, err
 	}
-	return newImage(layers, converted.Image, s.epoch)
+	image, err := newImage(layers, converted.Image, s.epoch)
+	if err != nil {
+		return nil, err
+	}
+	return image, s.sendConfig(image, layers)
+}
+
+// sendConfig begins to push the configuration of an image of which a layer is new.
+func (s *shared) sendConfig(image v1.Image, layers []v1.Layer) error {
+	if !slices.ContainsFunc(layers, func(l v1.Layer) bool { made, ok := l.(*layer); return ok && made.sent }) {
+		return nil
+	}
+	config, err := partial.ConfigLayer(image)
+	if err == nil {
+		s.early(config)
+	}
+	return err
 }

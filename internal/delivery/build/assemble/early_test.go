@@ -57,13 +57,15 @@ func buildAndSend(t *testing.T, dir string, e Engine, to ...name.Repository) (bu
 	return built, err
 }
 
-func layersOf(t *testing.T, b build.Built) (digests []string) {
+// blobsOf lists the digests of layers and configurations.
+func blobsOf(t *testing.T, b build.Built) (digests []string) {
 	t.Helper()
 	for _, i := range b.Images {
 		manifest, err := i.Image.Manifest()
 		if err != nil {
 			t.Fatal(err)
 		}
+		digests = append(digests, manifest.Config.Digest.String())
 		for _, l := range manifest.Layers {
 			digests = append(digests, l.Digest.String())
 		}
@@ -72,23 +74,24 @@ func layersOf(t *testing.T, b build.Built) (digests []string) {
 	return slices.Compact(digests)
 }
 
-// When the build ends, each layer that it compressed was sent, once. What the cache
-// has was compressed before: the registry is likely to have it.
+// When the build ends, each layer that it compressed was sent once, and the
+// configurations with them. What the cache has was compressed before: the registry is
+// likely to have it.
 func TestLayersAreSentWhileOthersAreCompressed(t *testing.T) {
 	t.Parallel()
 	dir := cacheTexts(t)
 	cache := layercache.Options{Dir: filepath.Join(t.TempDir(), "layers"), Key: filepath.Join(t.TempDir(), "key")}
 	to := newRepository(t, "ghcr.io/acme/shop")
-	for run, want := range []int{4, 0} { // one of the directory, one of each platform's binary, one of its text
+	for run, want := range []int{6, 0} { // the directory, each platform's binary and configuration, the text
 		var sent outbox
 		built, err := buildAndSend(t, dir, Engine{Cache: cache, Send: sent.send}, to)
 		if err != nil {
 			t.Fatal(err)
 		}
-		layers := layersOf(t, built)
+		blobs := blobsOf(t, built)
 		slices.Sort(sent.digests)
-		if len(sent.digests) != want || (want > 0 && !slices.Equal(sent.digests, layers)) {
-			t.Errorf("build %d sent %v, want %d of %v", run+1, sent.digests, want, layers)
+		if len(sent.digests) != want || (want > 0 && !slices.Equal(sent.digests, blobs)) {
+			t.Errorf("build %d sent %v, want %d of %v", run+1, sent.digests, want, blobs)
 		}
 		if err := built.Close(); err != nil {
 			t.Fatal(err)
@@ -131,13 +134,13 @@ func TestALayerThatCannotBeSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, digest := range layersOf(t, built) {
+	for _, digest := range blobsOf(t, built) {
 		answer, err := http.Head("http://" + server.Host + "/v2/acme/shop/blobs/" + digest)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _ = answer.Body.Close(); answer.StatusCode != http.StatusOK {
-			t.Errorf("the registry answers %s for layer %s after the build", answer.Status, digest)
+			t.Errorf("the registry answers %s for %s after the build", answer.Status, digest)
 		}
 	}
 }

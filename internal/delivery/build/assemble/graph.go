@@ -45,7 +45,7 @@ type shared struct {
 	keeping     sync.WaitGroup    // what is put into it
 	slots       chan struct{}     // of layers that are written at the same time
 	packed      func(bytes int64) // see Engine
-	early       func(l *layer)    // begins to push a layer; nil if nothing is pushed
+	early       func(l v1.Layer)  // begins to push a layer; nil if nothing is pushed
 	total       atomic.Int64      // bytes in layers
 
 	mu     sync.Mutex

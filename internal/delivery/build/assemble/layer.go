@@ -29,6 +29,7 @@ type layer struct {
 	digest, diffID v1.Hash
 	size           int64
 	media          types.MediaType
+	sent           bool // whether pushing it has begun
 }
 
 var _ v1.Layer = (*layer)(nil)
@@ -109,6 +110,7 @@ const maxEarly = 64 << 20
 func (e *shared) compressNew(write func(io.Writer) error, diffID v1.Hash) (*layer, error) {
 	l, err := e.compress(write, diffID)
 	if err == nil && e.early != nil && l.size <= maxEarly {
+		l.sent = true
 		e.early(l)
 	}
 	return l, err
