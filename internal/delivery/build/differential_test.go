@@ -369,7 +369,7 @@ func TestDifferential(t *testing.T) {
 	if len(list) < 300 {
 		t.Errorf("the suite has %d Dockerfiles, want 300", len(list))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	var mu sync.Mutex
 	rows := map[string]bool{}

@@ -30,7 +30,7 @@ func (r *slowReader) Read(p []byte) (int, error) {
 // A slow commit is waited for, as long as a slow answer to a question is not.
 func TestWaits(t *testing.T) {
 	t.Parallel()
-	const answer = 300 * time.Millisecond
+	const answer = time.Second
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		if r.URL.Path == "/slow" {
