@@ -38,7 +38,8 @@ const (
 // definition is one version of a custom kind.
 type definition struct {
 	version apiextensionsv1.CustomResourceDefinitionVersion
-	cluster bool // belongs to no namespace
+	packed  []byte // the version's schema, if that is not read yet
+	cluster bool   // belongs to no namespace
 	cost    *atomic.Int64
 
 	once       sync.Once
@@ -57,6 +58,12 @@ func (d *definition) compile() error {
 
 func (d *definition) compileOnce() error {
 	var internal apiextensions.CustomResourceValidation
+	if d.packed != nil {
+		d.version.Schema = new(apiextensionsv1.CustomResourceValidation)
+		if err := json.Unmarshal(d.packed, &d.version.Schema.OpenAPIV3Schema); err != nil {
+			return err
+		}
+	}
 	convert := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation
 	if d.version.Schema == nil || d.version.Schema.OpenAPIV3Schema == nil {
 		return errors.New("it has no schema")
