@@ -89,7 +89,7 @@ func (s *Schemas) WithCharts(names ...string) (*Schemas, error) {
 				if v.Served {
 					of := gvk.GroupVersionKind{Group: kind.Group, Version: v.Name, Kind: kind.Kind}
 					version := apiextensionsv1.CustomResourceDefinitionVersion{Name: v.Name, Served: true}
-					s.custom[of] = &definition{version: version, packed: v.Schema, cluster: kind.Cluster, cost: s.cost}
+					s.custom[of] = &definition{version: version, packed: v.Schema, chart: name, cluster: kind.Cluster, cost: s.cost}
 				}
 			}
 		}

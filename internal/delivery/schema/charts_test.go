@@ -208,6 +208,7 @@ func TestCharts(t *testing.T) {
 	issuer := func(rest string) string {
 		return "apiVersion: cert-manager.io/v1\nkind: ClusterIssuer\nmetadata: {name: x}\nspec: " + rest
 	}
+	const secret = "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x}\nspec: "
 	version := ""
 	for _, chart := range schema.Charts() {
 		if v, ok := strings.CutPrefix(chart, "cert-manager@"); ok {
@@ -216,20 +217,22 @@ func TestCharts(t *testing.T) {
 	}
 	own := strings.NewReplacer("acme.dev", "cert-manager.io", "Mesh", "ClusterIssuer").Replace(definition)
 	for what, test := range map[string]struct{ objects, chart, text, want string }{
-		"what fits":           {"", "cert-manager@" + version, issuer("{selfSigned: {}}"), ""},
-		"an unknown field":    {"", "cert-manager@" + version, issuer("{selfSign: {}}"), `unknown field "spec.selfSign"`},
-		"a namespace":         {"", "cert-manager@" + version, strings.Replace(issuer("{selfSigned: {}}"), "x}", "x, namespace: shop}", 1), "belongs to the cluster"},
+		"what fits":        {"", "cert-manager@" + version, issuer("{selfSigned: {}}"), ""},
+		"an unknown field": {"", "cert-manager@" + version, issuer("{selfSign: {}}"), `unknown field "spec.selfSign" (as the chart cert-manager@` + version + ` defines it)`},
+		"a namespace": {
+			"", "cert-manager@" + version, strings.Replace(issuer("{selfSigned: {}}"), "x}", "x, namespace: shop}", 1), "belongs to the cluster",
+		},
 		"another version":     {"", "cert-manager@v0.0.1", issuer("{selfSign: {}}"), ""},
 		"another chart":       {"", "kyverno@" + version, issuer("{selfSign: {}}"), ""},
 		"the repository's":    {own, "cert-manager@" + version, issuer("{peers: 1}"), ""},
 		"not fitting the own": {own, "cert-manager@" + version, issuer("{selfSigned: {}}"), `unknown field "spec.selfSigned"`},
 		"what newer ones take": {
 			"", "external-secrets@2.9.0",
-			"apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x}\nspec: {syncWindows: [any], target: {creationPolicy: CreateOrMerge}}", "",
+			secret + "{syncWindows: [any], target: {creationPolicy: CreateOrMerge}}", "",
 		},
 		"what they do not take": {
 			"", "external-secrets@2.9.0",
-			"apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: x}\nspec: {target: {creationPolice: Owner}}",
+			secret + "{target: {creationPolice: Owner}}",
 			`unknown field "spec.target.creationPolice"`,
 		},
 	} {

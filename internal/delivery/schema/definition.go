@@ -39,6 +39,7 @@ const (
 type definition struct {
 	version apiextensionsv1.CustomResourceDefinitionVersion
 	packed  []byte // the version's schema, if that is not read yet
+	chart   string // that brings it, as NAME@VERSION; empty if an object does
 	cluster bool   // belongs to no namespace
 	cost    *atomic.Int64
 
@@ -123,6 +124,11 @@ func (d *definition) problems(o render.Object) []string {
 		problems = append(problems, "it belongs to the cluster, and names a namespace")
 	}
 	slices.Sort(problems)
+	if d.chart != "" {
+		for i := range problems {
+			problems[i] += " (as the chart " + d.chart + " defines it)"
+		}
+	}
 	return problems
 }
 
