@@ -217,10 +217,14 @@ func TestCharts(t *testing.T) {
 	}
 	own := strings.NewReplacer("acme.dev", "cert-manager.io", "Mesh", "ClusterIssuer").Replace(definition)
 	for what, test := range map[string]struct{ objects, chart, text, want string }{
-		"what fits":        {"", "cert-manager@" + version, issuer("{selfSigned: {}}"), ""},
-		"an unknown field": {"", "cert-manager@" + version, issuer("{selfSign: {}}"), `unknown field "spec.selfSign" (as the chart cert-manager@` + version + ` defines it)`},
+		"what fits": {"", "cert-manager@" + version, issuer("{selfSigned: {}}"), ""},
+		"an unknown field": {
+			"", "cert-manager@" + version, issuer("{selfSign: {}}"),
+			`unknown field "spec.selfSign" (as the chart cert-manager@` + version + ` defines it)`,
+		},
 		"a namespace": {
-			"", "cert-manager@" + version, strings.Replace(issuer("{selfSigned: {}}"), "x}", "x, namespace: shop}", 1), "belongs to the cluster",
+			"", "cert-manager@" + version, strings.Replace(issuer("{selfSigned: {}}"), "x}", "x, namespace: shop}", 1),
+			"belongs to the cluster",
 		},
 		"another version":     {"", "cert-manager@v0.0.1", issuer("{selfSign: {}}"), ""},
 		"another chart":       {"", "kyverno@" + version, issuer("{selfSign: {}}"), ""},
