@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
@@ -74,6 +76,44 @@ func unknownValues(used map[string]value, known []string) (problems []string) {
 		}
 	}
 	return problems
+}
+
+// chartVersion is how an Application names a chart of a Helm repository; what stands in
+// its place for another choice stands behind a mark.
+var chartVersion = regexp.MustCompile(`(?m)^ +chart: (\S+)\n +targetRevision: (\S+)$`)
+
+// check holds custom objects against the definitions of the charts that are written, at
+// exactly their versions: of every chart that it knows, and in every choice.
+func TestDefinitionsAreOfTheCharts(t *testing.T) {
+	t.Parallel()
+	known, used := make(map[string]string), make(map[string]bool)
+	for _, chart := range schema.Charts() {
+		name, version, _ := strings.Cut(chart, "@")
+		known[name] = version
+	}
+	for _, n := range choices() {
+		for file, data := range treeOf(t, n) {
+			if !strings.HasPrefix(file, "clusters/") {
+				continue
+			}
+			for _, m := range chartVersion.FindAllSubmatch(data, -1) {
+				name, version := string(m[1]), string(m[2])
+				used[name] = true
+				if want, ok := known[name]; ok && version != want {
+					t.Errorf("%s: %s %s is written, and check has the definitions of %s: correct internal/tools/crds/modules.txt, run "+
+						"make tools, then go test ./internal/delivery/schema -run TestChartsAreCurrent -update", file, name, version, want)
+				}
+			}
+		}
+	}
+	for name := range known {
+		if !used[name] {
+			t.Errorf("check has the definitions of %s, which no choice writes", name)
+		}
+	}
+	if len(used) < 18 || len(known) < 9 {
+		t.Errorf("only %d charts are written, and %d are known", len(used), len(known))
+	}
 }
 
 // value is what a file sets of a chart's values.

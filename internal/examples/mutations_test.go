@@ -293,6 +293,14 @@ var mutations = []mutation{
 	{"backups", "platform/backups/schedules.yaml", "30 */6 * * *", "30 6 * * *", "prod: production is not backed up every six hours"},
 	{"backups", "platform/backups/schedules.yaml", "0 2 * * *", "0 2 * * 0", "dev is not backed up whole each day"},
 	{
+		"a commit is seen in time", "platform/argocd/values.yaml", "timeout.reconciliation: 30s", "timeout.reconciliation: 120s",
+		"a commit is seen after up to 4m10s",
+	},
+	{
+		"a commit is seen in time", "platform/argocd/values.yaml", "reconciliation.jitter: 10s", "reconciliation.jitter: 60s",
+		"a commit is seen after up to 2m0s",
+	},
+	{
 		"documentation names the versions", "clusters/base/platform/loki.yaml", "18.11.0", "18.12.0",
 		"no README.md of platform has loki 18.12.0",
 	},

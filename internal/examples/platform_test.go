@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/cluster"
@@ -217,6 +220,20 @@ var platformRules = []rule{
 			}
 		}
 		return problems
+	}},
+	{"a commit is seen in time", func(s state) []string {
+		const file = "platform/argocd/values.yaml"
+		var values any
+		if err := yaml.Unmarshal(s.files[file], &values); err != nil {
+			return []string{err.Error()}
+		}
+		timeout, err := time.ParseDuration(text(values, "configs", "cm", "timeout.reconciliation"))
+		jitter, err2 := time.ParseDuration(text(values, "configs", "cm", "timeout.reconciliation.jitter"))
+		// What git said is kept as long as the time between two comparisons.
+		if seen := 2*timeout + jitter; err != nil || err2 != nil || timeout == 0 || seen > 80*time.Second {
+			return []string{fmt.Sprintf("%s: a commit is seen after up to %s: a rollback takes more than two minutes", file, seen)}
+		}
+		return nil
 	}},
 	{"documentation names the versions", func(s state) []string {
 		return s.every("Application", func(_ unit, app render.Object) []string {

@@ -171,6 +171,7 @@ type session struct {
 	placesOnce   sync.Once
 	schemasOnce  sync.Once
 	schemas      *schema.Schemas
+	schemasErr   error
 	reachedOnce  sync.Once
 	reachedDirs  map[string]bool
 	namedBy      map[string][]string // the directories whose kustomizations name a path

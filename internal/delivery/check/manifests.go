@@ -189,8 +189,9 @@ func (s *session) namespace(p place) string {
 }
 
 // locate finds the manifest that the object was rendered from: in the overlay,
-// else elsewhere in the application's directory. What is nowhere by that kind
-// and name (a chart's template, a name with a prefix) is at the overlay.
+// else elsewhere in the application's directory, else in what the kustomization
+// names. What is nowhere by that kind and name (a chart's template, a name with a
+// prefix) is at the overlay.
 func (s *session) locate(at Finding, o render.Object) Finding {
 	at.Line = 0
 	own := path.Dir(at.File) + "/"
@@ -212,7 +213,37 @@ func (s *session) locate(at Finding, o render.Object) Finding {
 			}
 		}
 	}
+	if render.IsKustomization(at.File) {
+		for _, name := range s.filesOf(path.Dir(at.File)) {
+			if line, ok := s.objectsOf(name)[o.Kind+"/"+o.Name]; ok {
+				at.File, at.Line = name, line
+				return at
+			}
+		}
+	}
 	return at
+}
+
+// filesOf are the files that the kustomization of a directory of the head names, itself or
+// by other kustomizations.
+func (s *session) filesOf(dir string) (files []string) {
+	seen, open := map[string]bool{dir: true}, []string{dir}
+	for len(open) > 0 {
+		named := render.Named(s.head.Files, open[0])
+		open = open[1:]
+		slices.Sort(named)
+		for _, name := range named {
+			switch {
+			case seen[name]:
+			case s.head.Files[name] != nil:
+				files = append(files, name)
+			default:
+				open = append(open, name)
+			}
+			seen[name] = true
+		}
+	}
+	return files
 }
 
 // objectsOf reads where the objects of a file of the head stand, once.

@@ -64,7 +64,7 @@ func (s *session) outside(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return s.unknownCharts()
 }
 
 // plainManifests holds the manifests of a file that nothing renders against the
@@ -73,6 +73,10 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) {
 		return nil
 	}
+	kinds, err := s.definitions()
+	if err != nil {
+		return err
+	}
 	own := func(data []byte) []render.Object {
 		objects, err := documents(file, data)
 		if err != nil {
@@ -80,7 +84,7 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 		}
 		inChart := s.chartAbove(file) != "" // whose values may have a kind
 		return slices.DeleteFunc(objects, func(o render.Object) bool {
-			return o.Kind == values || !s.known(o) || inChart && o.APIVersion == ""
+			return o.Kind == values || !kinds.Knows(o) || inChart && o.APIVersion == ""
 		})
 	}
 	before := slices.DeleteFunc(own(s.was[file]), func(o render.Object) bool { return s.movedFrom(file, o) })

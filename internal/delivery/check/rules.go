@@ -1,18 +1,13 @@
 package check
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
-	"path"
-	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/checklist"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
-	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
@@ -22,10 +17,14 @@ import (
 // it.
 func (s *session) checklist(ctx context.Context, at Finding, before, after []render.Object) error {
 	minor := max(s.rules.Kubernetes(), s.cfg.Kubernetes())
-	now := checklist.New(after, s.definitions(), minor)
+	kinds, err := s.definitions()
+	if err != nil {
+		return err
+	}
+	now := checklist.New(after, kinds, minor)
 	var was *checklist.Set
 	if s.base != nil {
-		was = checklist.New(before, s.definitions(), minor)
+		was = checklist.New(before, kinds, minor)
 	}
 	for _, rule := range checklist.Rules() {
 		level := s.level(rule.ID)
@@ -91,31 +90,4 @@ func (s *session) first(f Finding) bool {
 	known := s.said[key]
 	s.said[key] = true
 	return !known
-}
-
-// known reports whether there is anything to hold an object against.
-func (s *session) known(o render.Object) bool { return s.definitions().Knows(o) }
-
-// definitions are the custom kinds that files of the head define, read once.
-func (s *session) definitions() *schema.Schemas {
-	s.schemasOnce.Do(func() { s.schemas = schema.New(definitionsIn(s.head.Files)) })
-	return s.schemas
-}
-
-// defines reports whether a file may define custom kinds.
-func defines(file string, data []byte) bool {
-	ext := path.Ext(file)
-	return (ext == ".yaml" || ext == ".yml" || ext == ".json") && bytes.Contains(data, []byte("CustomResourceDefinition"))
-}
-
-func definitionsIn(files map[string][]byte) (found []render.Object) {
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		if !defines(file, files[file]) {
-			continue
-		}
-		if objects, err := documents(file, files[file]); err == nil {
-			found = append(found, objects...)
-		}
-	}
-	return found
 }

@@ -34,6 +34,15 @@ func TestChecklist(t *testing.T) {
 	const field, in = `unknown field "spec.replica"`, `unknown field "dat"`
 	const other = "apps/demo-api/base/other.yaml"
 	mesh := "apiVersion: acme.dev/v1\nkind: Mesh\nmetadata: {name: m}\nspec: {peer: 1}\n"
+	issuer := "apiVersion: cert-manager.io/v1\nkind: Issuer\nmetadata: {name: i}\nspec: {selfSign: {}}\n"
+	application := func(version string) string {
+		return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: a}\nspec: {project: p, destination: {name: c}, " +
+			"source: {repoURL: 'https://charts.jetstack.io', chart: cert-manager, targetRevision: " + version + "}}\n"
+	}
+	release := func(version string) string {
+		return "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: r}\nspec: {chart: {spec: {chart: cert-manager, " +
+			"version: " + version + ", sourceRef: {kind: HelmRepository, name: h}}}}\n"
+	}
 	role := func(verbs string) string {
 		return "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: [{apiGroups: [''], resources: [pods], " +
 			"verbs: [" + verbs + "]}]\n"
@@ -103,6 +112,25 @@ func TestChecklist(t *testing.T) {
 		"a custom kind": {
 			map[string]string{"platform/crd.yaml": meshes}, map[string]string{"platform/m.yaml": mesh},
 			`schema: Mesh m: unknown field "spec.peer"`, "", 0,
+		},
+		"a kind of a chart of Argo CD": {
+			map[string]string{"platform/app.yaml": application("v1.21.1")}, map[string]string{"platform/i.yaml": issuer},
+			`schema: Issuer i: unknown field "spec.selfSign" (as the chart cert-manager@v1.21.1 defines it)`, "", 0,
+		},
+		"a kind of a chart of Flux": {
+			map[string]string{"platform/release.yaml": release("v1.21.1")}, map[string]string{"platform/i.yaml": issuer},
+			`schema: Issuer i: unknown field "spec.selfSign"`, "", 0,
+		},
+		"a kind of a chart of another version": {
+			map[string]string{"platform/app.yaml": application("v1.0.0")}, map[string]string{"platform/i.yaml": issuer}, "", "", 0,
+		},
+		"a kind of a chart that nothing deploys": {
+			map[string]string{"platform/values.yaml": "chart: cert-manager\nversion: v1.21.1\n"},
+			map[string]string{"platform/i.yaml": issuer}, "", "", 0,
+		},
+		"another version of a chart": {
+			map[string]string{"platform/app.yaml": application("v1.21.1")}, map[string]string{"platform/app.yaml": application("v1.0.0")},
+			"", "Waybill has the definitions of the chart cert-manager v1.21.1 and not of v1.0.0: objects of its kinds are not judged", 0,
 		},
 		"a custom kind, with its definition": {
 			nil, map[string]string{"platform/crd.yaml": meshes, "platform/m.yaml": mesh},

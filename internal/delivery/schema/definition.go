@@ -38,7 +38,9 @@ const (
 // definition is one version of a custom kind.
 type definition struct {
 	version apiextensionsv1.CustomResourceDefinitionVersion
-	cluster bool // belongs to no namespace
+	packed  []byte // the version's schema, if that is not read yet
+	chart   string // that brings it, as NAME@VERSION; empty if an object does
+	cluster bool   // belongs to no namespace
 	cost    *atomic.Int64
 
 	once       sync.Once
@@ -57,6 +59,12 @@ func (d *definition) compile() error {
 
 func (d *definition) compileOnce() error {
 	var internal apiextensions.CustomResourceValidation
+	if d.packed != nil {
+		d.version.Schema = new(apiextensionsv1.CustomResourceValidation)
+		if err := json.Unmarshal(d.packed, &d.version.Schema.OpenAPIV3Schema); err != nil {
+			return err
+		}
+	}
 	convert := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation
 	if d.version.Schema == nil || d.version.Schema.OpenAPIV3Schema == nil {
 		return errors.New("it has no schema")
@@ -116,6 +124,11 @@ func (d *definition) problems(o render.Object) []string {
 		problems = append(problems, "it belongs to the cluster, and names a namespace")
 	}
 	slices.Sort(problems)
+	if d.chart != "" {
+		for i := range problems {
+			problems[i] += " (as the chart " + d.chart + " defines it)"
+		}
+	}
 	return problems
 }
 

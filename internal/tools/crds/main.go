@@ -37,8 +37,8 @@ func main() {
 func run(file string) error {
 	var all bytes.Buffer
 	for line := range strings.Lines(modules) {
-		if fields := strings.Fields(line); len(fields) == 4 && fields[0] != "#" {
-			if err := gather(&all, fields[0], fields[1], fields[2], fields[3]); err != nil {
+		if fields := strings.Fields(line); len(fields) == 5 && fields[0] != "#" {
+			if err := gather(&all, fields); err != nil {
 				return err
 			}
 		}
@@ -52,7 +52,10 @@ func run(file string) error {
 	return os.Rename(file+".part", file)
 }
 
-func gather(all *bytes.Buffer, module, version, sum, dir string) error {
+// gather adds the definitions of a line of modules.txt. Above each it says where it comes from,
+// and which chart brings it: the test that makes the schemas of charts reads that.
+func gather(all *bytes.Buffer, line []string) error {
+	module, version, sum, dir, chart := line[0], line[1], line[2], line[3], line[4]
 	source, err := download(module, version, sum)
 	if err != nil {
 		return fmt.Errorf("download %s@%s: %w", module, version, err)
@@ -69,7 +72,7 @@ func gather(all *bytes.Buffer, module, version, sum, dir string) error {
 		}
 		if bytes.Contains(data, []byte("kind: CustomResourceDefinition")) {
 			found = true
-			fmt.Fprintf(all, "---\n# %s@%s\n%s\n", module, version, bytes.TrimPrefix(data, []byte("---\n")))
+			fmt.Fprintf(all, "---\n# %s@%s chart %s\n%s\n", module, version, chart, bytes.TrimPrefix(data, []byte("---\n")))
 		}
 	}
 	if !found {
