@@ -24,15 +24,20 @@ module "network" {
   zones         = var.zones
   nat           = coalesce(each.value.nat, each.value.environment == "prod" ? "per_zone" : "one")
   cluster_names = [local.names[each.key]]
-  tags          = local.tags[each.key]
+  # Each endpoint costs by the hour in each zone, and a dev cluster can go out by NAT.
+  interface_endpoints      = each.value.interface_endpoints == null && each.value.environment == "dev" ? toset([]) : each.value.interface_endpoints
+  flow_log_retention_days  = each.value.flow_log_retention_days
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = local.tags[each.key]
 }
 
 module "dns" {
-  source          = "./modules/dns"
-  public_domains  = values(local.domains)
-  private_domains = var.private_domain == null ? {} : { (var.private_domain) = [for n in module.network : n.vpc_id] }
-  certificates    = var.certificates
-  tags            = var.tags
+  source                  = "./modules/dns"
+  public_domains          = values(local.domains)
+  private_domains         = var.private_domain == null ? {} : { (var.private_domain) = [for n in module.network : n.vpc_id] }
+  certificates            = var.certificates
+  certificate_authorities = var.certificate_authorities
+  tags                    = var.tags
 }
 
 module "observability" {
@@ -44,29 +49,33 @@ module "observability" {
 }
 
 module "backup" {
-  source         = "./modules/backup"
-  for_each       = local.backed
-  name           = "${local.names[each.key]}-${local.account}"
-  copy_region    = each.value.copy_region
-  lock           = each.value.lock
-  retention_days = max(35, each.value.lock.days)
-  tags           = local.tags[each.key]
+  source                   = "./modules/backup"
+  for_each                 = local.backed
+  name                     = "${local.names[each.key]}-${local.account}"
+  copy_region              = each.value.copy_region
+  access_log               = each.value.access_log
+  lock                     = each.value.lock
+  retention_days           = max(35, each.value.lock.days)
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = local.tags[each.key]
 }
 
 module "data" {
-  source                 = "./modules/data"
-  for_each               = local.stored
-  name                   = local.names[each.key]
-  vpc_id                 = module.network[each.key].vpc_id
-  subnet_ids             = module.network[each.key].intra_subnet_ids
-  client_security_groups = { nodes = module.cluster[each.key].node_security_group_id }
-  database               = each.value.database
-  engine_version         = each.value.engine_version
-  instance_class         = each.value.instance_class
-  storage_gib            = each.value.storage_gib
-  multi_az               = var.clusters[each.key].environment != "dev"
-  deletion_protection    = var.clusters[each.key].environment != "dev"
-  tags                   = local.tags[each.key]
+  source                   = "./modules/data"
+  for_each                 = local.stored
+  name                     = local.names[each.key]
+  vpc_id                   = module.network[each.key].vpc_id
+  subnet_ids               = module.network[each.key].intra_subnet_ids
+  client_security_groups   = { nodes = module.cluster[each.key].node_security_group_id }
+  database                 = each.value.database
+  engine_version           = each.value.engine_version
+  instance_class           = each.value.instance_class
+  storage_gib              = each.value.storage_gib
+  backup_days              = each.value.backup_days
+  multi_az                 = var.clusters[each.key].environment != "dev"
+  deletion_protection      = var.clusters[each.key].environment != "dev"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = local.tags[each.key]
 }
 
 module "cluster" {
@@ -76,6 +85,7 @@ module "cluster" {
   environment              = each.value.environment
   kubernetes_version       = each.value.kubernetes_version
   support_type             = each.value.support_type
+  log_retention_days       = each.value.log_retention_days
   addons                   = each.value.addons
   vpc_id                   = module.network[each.key].vpc_id
   node_subnet_ids          = module.network[each.key].private_subnet_ids
@@ -89,6 +99,7 @@ module "cluster" {
   ingress_nodes            = each.value.ingress_nodes
   scale_down               = each.value.scale_down
   working_hours            = each.value.working_hours
+  permissions_boundary_arn = var.permissions_boundary_arn
   tags                     = local.tags[each.key]
 
   components = setunion(
@@ -122,14 +133,19 @@ resource "aws_iam_role_policy" "database_secret" {
 }
 
 module "registry" {
-  source           = "./modules/registry"
-  count            = length(var.repositories) > 0 ? 1 : 0
-  repositories     = var.repositories
-  pull_account_ids = var.registry.pull_account_ids
-  replica_regions  = var.registry.replica_regions
-  mutable_tags     = var.registry.mutable_tags
-  pull_through     = var.registry.pull_through
-  tags             = var.tags
+  source                   = "./modules/registry"
+  count                    = length(var.repositories) > 0 ? 1 : 0
+  repositories             = var.repositories
+  pull_account_ids         = var.registry.pull_account_ids
+  replica_regions          = var.registry.replica_regions
+  mutable_tags             = var.registry.mutable_tags
+  kms_key_arn              = var.registry.kms_key_arn
+  ephemeral_tags           = var.registry.ephemeral_tags
+  ephemeral_days           = var.registry.ephemeral_days
+  kept_tags                = var.registry.kept_tags
+  pull_through             = var.registry.pull_through
+  permissions_boundary_arn = var.permissions_boundary_arn
+  tags                     = var.tags
 }
 
 module "identity" {
@@ -147,9 +163,12 @@ module "identity" {
     environments        = r.environments
     ecr_repository_arns = [for image in r.images : module.registry[0].repository_arns[image]]
   } }
-  plan  = var.github.plan
-  apply = var.github.apply
-  tags  = var.tags
+  plan             = var.github.plan
+  apply            = var.github.apply
+  people           = var.github.people
+  jobs             = var.github.jobs
+  boundary_actions = var.github.boundary_actions
+  tags             = var.tags
 }
 
 module "alarms" {
@@ -172,6 +191,8 @@ module "budget" {
   name        = local.alarms
   monthly_usd = var.monthly_usd
   anomaly_usd = var.anomaly_usd
+  thresholds  = var.budget.thresholds
+  cost_tag    = var.budget.cost_tag
   emails      = var.alarms.emails
   topic       = local.watching ? { arn = module.alarms[0].topic_arn } : null
   tags        = var.tags

@@ -8,7 +8,7 @@ variable "name" {
 }
 
 variable "zones" {
-  description = "The three availability zones of the region."
+  description = "The three availability zones of the region, or its two where it has no third."
   type        = list(string)
 }
 
@@ -20,9 +20,14 @@ variable "clusters" {
     backup and observability; database = {} makes one with their defaults.
   EOT
   type = map(object({
-    environment        = string
-    cidr               = string
-    nat                = optional(string)
+    environment = string
+    cidr        = string
+    nat         = optional(string)
+
+    interface_endpoints     = optional(set(string))
+    flow_log_retention_days = optional(number)
+    log_retention_days      = optional(number)
+
     kubernetes_version = optional(string)
     support_type       = optional(string, "STANDARD")
     addons = optional(map(object({
@@ -72,6 +77,7 @@ variable "clusters" {
       instance_class = optional(string, "db.t4g.medium")
       engine_version = optional(string, "17")
       database       = optional(string, "app")
+      backup_days    = optional(number)
       storage_gib = optional(object({
         initial = optional(number, 20)
         max     = optional(number, 200)
@@ -79,6 +85,7 @@ variable "clusters" {
     }))
     backup = optional(object({
       copy_region = optional(string)
+      access_log  = optional(object({ bucket = string }))
       lock = optional(object({
         mode = optional(string, "GOVERNANCE")
         days = optional(number, 30)
@@ -129,6 +136,10 @@ variable "registry" {
     pull_account_ids = optional(set(string), [])
     replica_regions  = optional(set(string), [])
     mutable_tags     = optional(set(string), [])
+    kms_key_arn      = optional(string)
+    ephemeral_tags   = optional(list(string))
+    ephemeral_days   = optional(number)
+    kept_tags        = optional(list(string))
     pull_through = optional(map(object({
       upstream       = string
       credential_arn = optional(string)
@@ -163,17 +174,39 @@ variable "github" {
       state_keys       = list(string)
       state_kms_arn    = string
       unlocked_actions = optional(set(string), [])
+      policy_arns      = optional(list(string), [])
     })), {})
     apply = optional(map(object({
-      repository               = string
-      workflow_refs            = list(string)
-      environment              = string
-      policy_arns              = list(string)
+      repository    = string
+      workflow_refs = list(string)
+      environment   = string
+      clusters = optional(map(object({
+        environment = string
+        domain      = optional(string)
+        backup      = optional(bool, false)
+        database    = optional(bool, false)
+        budget      = optional(bool, false)
+      })), {})
+      repositories             = optional(set(string), [])
+      roles                    = optional(bool, false)
+      policy_arns              = optional(list(string), [])
       permissions_boundary_arn = optional(string)
       state_bucket_arn         = string
       state_keys               = list(string)
       state_kms_arn            = string
     })), {})
+    people = optional(map(object({
+      principals = list(string)
+      clusters   = set(string)
+    })), {})
+    jobs = optional(map(object({
+      repository    = string
+      workflow_refs = list(string)
+      refs          = optional(list(string), ["refs/heads/main"])
+      environments  = optional(list(string), [])
+      clusters      = set(string)
+    })), {})
+    boundary_actions = optional(set(string), [])
   })
   default = null
   validation {
@@ -192,6 +225,21 @@ variable "certificates" {
   description = "Whether the clusters' domains get certificates of ACM; the first apply then waits until the parent domain names the zones' servers."
   type        = bool
   default     = true
+}
+
+variable "certificate_authorities" {
+  description = "Authorities that may issue certificates for the domains, for their CAA records; none are written when empty. Amazon and Let's Encrypt when null."
+  type        = list(string)
+  default     = null
+}
+
+variable "budget" {
+  description = "Further inputs of the submodule budget: thresholds in percent, and the cost allocation tag of the costs that count."
+  type = object({
+    thresholds = optional(set(number))
+    cost_tag   = optional(object({ key = string, value = string }))
+  })
+  default = {}
 }
 
 variable "alarms" {
@@ -214,6 +262,16 @@ variable "monthly_usd" {
   description = "What a month may cost, in US dollars; no budget when null."
   type        = number
   default     = null
+}
+
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
+  }
 }
 
 variable "tags" {

@@ -210,3 +210,30 @@ run "names_of_alarms" {
     error_message = "alarms are named after alarms.name"
   }
 }
+
+run "endpoints_where_they_are_asked_for" {
+  assert {
+    condition     = length(module.network["dev"].interface_endpoint_ids) == 0 && length(module.network["prod"].interface_endpoint_ids) == 11
+    error_message = "a dev cluster goes out by NAT, prod has its endpoints"
+  }
+}
+
+run "endpoints_of_dev" {
+  variables {
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", interface_endpoints = ["ecr.api"] }
+    }
+  }
+  assert {
+    condition     = keys(module.network["dev"].interface_endpoint_ids) == ["ecr.api"]
+    error_message = "what is asked for is made"
+  }
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}

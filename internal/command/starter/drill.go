@@ -49,7 +49,7 @@ func (n Names) drill(text string) string {
 			return fmt.Sprintf("\x00%d\x00", len(aside)-1)
 		})
 	}
-	text = n.items(text, drillEntry)
+	text = n.items(text, drillEntry, scope{environments: true, app: true, at: -1})
 	for i, made := range aside {
 		text = strings.ReplaceAll(text, fmt.Sprintf("\x00%d\x00", i), made)
 	}

@@ -247,8 +247,8 @@ func perEnvironment(name string) (example string, ok bool) {
 // items fills in a file of all environments. A run of entries of a YAML list,
 // one for each of the example's environments, becomes one for each that there
 // is; opens matches an entry's first line, and its one group is the
-// environment.
-func (n Names) items(text string, opens *regexp.Regexp) string {
+// environment. c says what else of the text is a name.
+func (n Names) items(text string, opens *regexp.Regexp, c scope) string {
 	var out strings.Builder
 	run := map[string]string{}
 	flush := func() {
@@ -258,7 +258,7 @@ func (n Names) items(text string, opens *regexp.Regexp) string {
 			}
 		} else {
 			for _, block := range run { // an entry of one environment alone
-				out.WriteString(n.fill(block, scope{environments: true, app: true, at: -1}))
+				out.WriteString(n.fill(block, c))
 			}
 		}
 		clear(run)
@@ -277,7 +277,7 @@ func (n Names) items(text string, opens *regexp.Regexp) string {
 			run[current] += line
 		default:
 			flush()
-			out.WriteString(n.fill(line, scope{environments: true, app: true, at: -1}))
+			out.WriteString(n.fill(line, c))
 		}
 	}
 	flush()

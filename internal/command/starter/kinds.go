@@ -32,6 +32,9 @@ const (
 	runningWorkflow = workflowDir + "running.yml"
 )
 
+// accountRoot makes the roles of all environments.
+const accountRoot = "infra/aws/account/main.tf"
+
 // schemaFile is the schema of waybill.yaml, for editors: they need an address or
 // a file that is there.
 const schemaFile = ".waybill/waybill.schema.json"
@@ -144,6 +147,8 @@ func (n Names) configExample() (map[string]string, error) {
 var (
 	configEntry = regexp.MustCompile(`^  - name: (dev|staging|prod)\n`)
 	infraEntry  = regexp.MustCompile(`^    - \{dir: infra/aws/(dev|staging|prod)\b`)
+	// accountEntry is a cluster in the list of those whose roles may be changed.
+	accountEntry = regexp.MustCompile(`^    \{ name = "(dev|staging|prod)",`)
 )
 
 // namesApp says where in a config repository backend is the application.
@@ -167,7 +172,7 @@ func configFiles(n Names) ([]file, error) {
 	}, func(name, text string, c scope) string {
 		switch name {
 		case config.FileName:
-			return n.items(text, configEntry)
+			return n.items(text, configEntry, scope{environments: true, app: true, at: -1})
 		case "README.md":
 			if n.Platform == None {
 				text, _, _ = strings.Cut(text, "\n## The clusters\n")
@@ -245,10 +250,13 @@ func infraFiles(n Names) ([]file, error) {
 		return n.onAWS() || !strings.HasPrefix(name, "infra/aws/") && !strings.HasPrefix(name, "bootstrap/") &&
 			!strings.HasPrefix(name, "modules/platform/")
 	}, func(name, text string, c scope) string {
-		if name != config.FileName {
-			return n.fill(text, c)
+		switch name {
+		case config.FileName:
+			return n.items(text, infraEntry, scope{environments: true, app: true, at: -1})
+		case accountRoot:
+			return n.items(text, accountEntry, scope{environments: true, at: -1})
 		}
-		return n.items(text, infraEntry)
+		return n.fill(text, c)
 	})
 }
 

@@ -68,18 +68,23 @@ module "platform" {
     }
     apply = {
       dev = merge(local.state, {
-        repository               = "infra"
-        workflow_refs            = ["acme/infra/.github/workflows/apply.yml@refs/heads/main"]
-        environment              = "dev"
-        policy_arns              = ["arn:aws:iam::111122223333:policy/platform-dev"]
-        permissions_boundary_arn = "arn:aws:iam::111122223333:policy/platform-boundary"
+        repository    = "infra"
+        workflow_refs = ["acme/infra/.github/workflows/apply.yml@refs/heads/main"]
+        environment   = "dev"
+        clusters      = { acme-dev = { environment = "dev", domain = "dev.acme.example", backup = true, database = true, budget = true } }
+        repositories  = ["frontend", "backend"]
+        roles         = true
       })
     }
   }
 
-  alarms      = { emails = ["platform@acme.example"] }
+  alarms      = { name = "acme-dev", emails = ["platform@acme.example"] }
   monthly_usd = 600
-  tags        = { owner = "platform" }
+
+  # The role that applies may change what has this tag, and may make no role without
+  # this boundary.
+  tags                     = { owner = "platform", "waybill.dev/cluster" = "acme-dev" }
+  permissions_boundary_arn = "arn:aws:iam::111122223333:policy/acme-made-dev"
 }
 
 output "clusters" {

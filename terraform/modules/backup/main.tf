@@ -45,10 +45,11 @@ module "copy" {
 }
 
 resource "aws_iam_role" "copy" {
-  count       = local.copies
-  name_prefix = "${substr(var.name, 0, 24)}-copy-"
-  description = "Copies the backups of ${var.name} to ${var.copy_region}"
-  tags        = var.tags
+  count                = local.copies
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${substr(var.name, 0, 24)}-copy-"
+  description          = "Copies the backups of ${var.name} to ${var.copy_region}"
+  tags                 = var.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

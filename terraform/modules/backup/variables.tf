@@ -52,6 +52,16 @@ variable "access_log" {
   default = null
 }
 
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
+  }
+}
+
 variable "tags" {
   description = "Tags of buckets and keys."
   type        = map(string)

@@ -19,6 +19,7 @@ variable "monthly_usd" {
 variable "thresholds" {
   description = "Percentages of the budget at which a message goes out, for what was spent; for what is forecast, one at 100."
   type        = set(number)
+  nullable    = false
   default     = [50, 80, 100]
   validation {
     condition     = length(var.thresholds) > 0 && length(var.thresholds) <= 4 && alltrue([for t in var.thresholds : t > 0 && t <= 200])

@@ -17,11 +17,12 @@ data "aws_eks_addon_version" "this" {
 }
 
 resource "aws_iam_role" "addon" {
-  for_each           = { for name, r in local.addon_roles : name => r if contains(keys(var.addons), name) }
-  name_prefix        = "${substr(var.name, 0, 18)}-${substr(each.key, 0, 17)}-"
-  description        = "Add-on ${each.key} of ${var.name}"
-  assume_role_policy = local.pod_trust
-  tags               = local.tags
+  for_each             = { for name, r in local.addon_roles : name => r if contains(keys(var.addons), name) }
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${substr(var.name, 0, 18)}-${substr(each.key, 0, 17)}-"
+  description          = "Add-on ${each.key} of ${var.name}"
+  assume_role_policy   = local.pod_trust
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy_attachment" "addon" {

@@ -29,6 +29,13 @@ locals {
     velero                       = { namespace = "velero", name = "velero" }
   }
 
+  # Nobody but the platform acts in these: those of Kubernetes, and each in which a service
+  # account has a role in AWS or rights over the cluster.
+  platform_namespaces = setunion(
+    ["kube-system", "kube-public", "kube-node-lease", "argocd", "builds", "ingress", "kyverno", "node-agents", "sealed-secrets"],
+    [for account in local.service_accounts : account.namespace],
+  )
+
   # What each may do; those that are not in components are not used.
   statements = {
     aws-load-balancer-controller = local.load_balancer_statements
@@ -89,11 +96,12 @@ locals {
 }
 
 resource "aws_iam_role" "component" {
-  for_each           = var.components
-  name_prefix        = "${substr(var.name, 0, 18)}-${substr(each.key, 0, 17)}-"
-  description        = "${each.key} of ${var.name}"
-  assume_role_policy = local.pod_trust
-  tags               = local.tags
+  for_each             = var.components
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${substr(var.name, 0, 18)}-${substr(each.key, 0, 17)}-"
+  description          = "${each.key} of ${var.name}"
+  assume_role_policy   = local.pod_trust
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy" "component" {

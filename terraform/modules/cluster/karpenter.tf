@@ -12,11 +12,12 @@ locals {
 }
 
 resource "aws_iam_role" "karpenter_node" {
-  for_each           = local.karpenter
-  name               = "${var.name}-karpenter-node"
-  description        = "Nodes that Karpenter starts in ${var.name}"
-  assume_role_policy = aws_iam_role.node.assume_role_policy
-  tags               = local.tags
+  for_each             = local.karpenter
+  permissions_boundary = var.permissions_boundary_arn
+  name                 = "${var.name}-karpenter-node"
+  description          = "Nodes that Karpenter starts in ${var.name}"
+  assume_role_policy   = aws_iam_role.node.assume_role_policy
+  tags                 = local.tags
 }
 
 resource "aws_iam_role_policy_attachment" "karpenter_node" {

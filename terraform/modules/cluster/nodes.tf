@@ -13,19 +13,21 @@ locals {
   architectures = { for name, g in local.groups : name => can(regex("^(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)[.]", g.instance_types[0])) ? "arm64" : "x86_64" }
   ami_types     = { x86_64 = "AL2023_x86_64_STANDARD", arm64 = "AL2023_ARM_64_STANDARD" }
 
-  # One switch and one environment: nothing else is ever scaled down.
+  # One switch and one environment: nothing else is ever scaled down. Only the desired
+  # size moves, which Terraform ignores: what the schedule does is no drift.
   scheduled = var.scale_down && var.environment == "dev" ? local.groups : {}
 }
 
 resource "aws_iam_role" "node" {
-  name_prefix = "${var.name}-node-"
-  description = "Nodes of ${var.name}"
-  tags        = local.tags
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${var.name}-node-"
+  description          = "Nodes of ${var.name}"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Effect    = "Allow"
-      Principal = { Service = "ec2.amazonaws.com" }
+      Principal = { Service = "ec2.${data.aws_partition.current.dns_suffix}" } # in China ec2.amazonaws.com.cn
       Action    = "sts:AssumeRole"
     }]
   })
@@ -104,7 +106,7 @@ resource "aws_eks_node_group" "this" {
 
   scaling_config {
     desired_size = each.value.desired
-    min_size     = each.value.min
+    min_size     = contains(keys(local.scheduled), each.key) ? 0 : each.value.min
     max_size     = each.value.max
   }
 
@@ -141,8 +143,8 @@ resource "aws_autoscaling_schedule" "end" {
   autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
   recurrence             = var.working_hours.end
   time_zone              = var.working_hours.time_zone
-  min_size               = 0
-  max_size               = each.value.max
+  min_size               = -1 # as it is
+  max_size               = -1
   desired_capacity       = 0
 }
 
@@ -152,7 +154,7 @@ resource "aws_autoscaling_schedule" "start" {
   autoscaling_group_name = aws_eks_node_group.this[each.key].resources[0].autoscaling_groups[0].name
   recurrence             = var.working_hours.start
   time_zone              = var.working_hours.time_zone
-  min_size               = each.value.min
-  max_size               = each.value.max
+  min_size               = -1
+  max_size               = -1
   desired_capacity       = each.value.desired
 }

@@ -163,7 +163,7 @@ locals {
     { Sid = "Images", Effect = "Allow", Action = ["ssm:GetParameter"], Resource = ["arn:${local.partition}:ssm:${local.region}::parameter/aws/service/*"] },
     { Sid = "Prices", Effect = "Allow", Action = ["pricing:GetProducts"], Resource = ["*"] },
     { Sid = "Interruptions", Effect = "Allow", Action = ["sqs:DeleteMessage", "sqs:GetQueueUrl", "sqs:ReceiveMessage"], Resource = [for q in aws_sqs_queue.karpenter : q.arn] },
-    { Sid = "NodeRole", Effect = "Allow", Action = ["iam:PassRole"], Resource = [for r in aws_iam_role.karpenter_node : r.arn], Condition = { StringEquals = { "iam:PassedToService" = ["ec2.amazonaws.com"] } } },
+    { Sid = "NodeRole", Effect = "Allow", Action = ["iam:PassRole"], Resource = [for r in aws_iam_role.karpenter_node : r.arn], Condition = { StringEquals = { "iam:PassedToService" = distinct(["ec2.amazonaws.com", "ec2.${data.aws_partition.current.dns_suffix}"]) } } },
     {
       Sid      = "NewProfile"
       Effect   = "Allow"

@@ -76,6 +76,7 @@ variable "api_allowed_cidrs" {
 variable "log_retention_days" {
   description = "Days that the control plane's logs, audit among them, are kept in CloudWatch."
   type        = number
+  nullable    = false
   default     = 365
   validation {
     condition     = contains([90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
@@ -138,8 +139,8 @@ variable "developer_groups" {
     error_message = "developer_groups: namespaces must be names of namespaces, at least one, without wildcards."
   }
   validation {
-    condition     = alltrue([for g in var.developer_groups : length(setintersection(g.namespaces, ["kube-system", "kube-public", "kube-node-lease", "argocd", "karpenter", "cert-manager", "external-secrets", "velero"])) == 0])
-    error_message = "developer_groups: the platform's namespaces (kube-system, argocd, cert-manager and so on) are not theirs: whoever edits there owns the cluster."
+    condition     = alltrue([for g in var.developer_groups : length(setintersection(g.namespaces, local.platform_namespaces)) == 0])
+    error_message = "developer_groups: the platform's namespaces (kube-system, argocd, monitoring and so on) are not theirs: whoever edits there owns the cluster, or takes a component's role in AWS."
   }
   validation {
     condition     = length(distinct([for g in var.developer_groups : g.role_arn])) == length(var.developer_groups) && length(setintersection([for g in var.developer_groups : g.role_arn], setunion(var.admin_role_arns, var.break_glass_role_arns, var.read_only_role_arns))) == 0
@@ -193,6 +194,10 @@ variable "node_groups" {
   validation {
     condition     = alltrue([for g in var.node_groups : g.min >= 1 && g.min <= g.desired && g.desired <= g.max])
     error_message = "node_groups: min must be at least 1, and desired between min and max."
+  }
+  validation {
+    condition     = sum(concat([var.ingress_nodes.max], [for g in var.node_groups : g.max])) <= 900
+    error_message = "node_groups: all groups and ingress_nodes together may have at most 900 nodes: the quota of the namespace node-agents in the config repository is for 1,000, with those of Karpenter."
   }
   validation {
     condition     = alltrue([for g in var.node_groups : contains(["ON_DEMAND", "SPOT"], g.capacity_type)])
@@ -319,6 +324,16 @@ variable "component_resources" {
   validation {
     condition     = alltrue([for a in compact([var.component_resources.velero_bucket_arn, var.component_resources.loki_bucket_arn, var.component_resources.tempo_bucket_arn]) : can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", a))])
     error_message = "component_resources: buckets must be ARNs of S3 buckets."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
   }
 }
 

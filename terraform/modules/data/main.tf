@@ -62,9 +62,10 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_iam_role" "monitoring" {
-  name_prefix = "${substr(var.name, 0, 26)}-monitoring-"
-  description = "Enhanced monitoring of ${var.name}"
-  tags        = var.tags
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${substr(var.name, 0, 26)}-monitoring-"
+  description          = "Enhanced monitoring of ${var.name}"
+  tags                 = var.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -82,6 +82,7 @@ variable "multi_az" {
 variable "backup_days" {
   description = "Days that backups, and with them the way back to any second, are kept."
   type        = number
+  nullable    = false
   default     = 14
   validation {
     condition     = var.backup_days >= 7 && var.backup_days <= 35
@@ -93,6 +94,16 @@ variable "deletion_protection" {
   description = "Whether the server cannot be deleted. A last snapshot is taken in any case."
   type        = bool
   default     = true
+}
+
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
+  }
 }
 
 variable "tags" {

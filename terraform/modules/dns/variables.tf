@@ -35,6 +35,7 @@ variable "certificates" {
 variable "certificate_authorities" {
   description = "Authorities that may issue certificates for the public domains (CAA records); anybody when empty."
   type        = list(string)
+  nullable    = false
   default     = ["amazon.com", "letsencrypt.org"]
   validation {
     condition     = length(var.certificate_authorities) == 0 || !var.certificates || contains(var.certificate_authorities, "amazon.com")

@@ -15,11 +15,12 @@ locals {
   # What the subject says of the job. GitHub escapes colons in environments.
   contexts = {
     push  = { for key, r in var.push : key => concat([for ref in r.refs : "ref:${ref}"], [for e in r.environments : "environment:${replace(e, ":", "%3A")}"]) }
+    job   = { for key, r in var.jobs : key => concat([for ref in r.refs : "ref:${ref}"], [for e in r.environments : "environment:${replace(e, ":", "%3A")}"]) }
     plan  = { for key, r in var.plan : key => concat(["pull_request"], [for ref in r.refs : "ref:${ref}"]) }
     apply = { for key, r in var.apply : key => ["environment:${replace(r.environment, ":", "%3A")}"] }
   }
 
-  roles = merge([for kind, all in { push = var.push, plan = var.plan, apply = var.apply } : {
+  roles = merge([for kind, all in { push = var.push, job = var.jobs, plan = var.plan, apply = var.apply } : {
     for key, r in all : "${kind}-${key}" => {
       repository    = r.repository
       workflow_refs = r.workflow_refs
@@ -88,6 +89,7 @@ resource "aws_iam_role" "push" {
   name                 = "${var.name}-push-${each.key}"
   description          = "Pushes images from ${var.owner.name}/${each.value.repository}"
   assume_role_policy   = local.trust["push-${each.key}"]
+  permissions_boundary = one([for p in aws_iam_policy.boundary : local.boundary_arn])
   max_session_duration = 3600
   tags                 = var.tags
 }
@@ -97,7 +99,7 @@ resource "aws_iam_role" "push" {
 resource "aws_iam_role_policy" "push" {
   for_each = var.push
   name     = "push"
-  role     = aws_iam_role.push[each.key].id
+  role     = aws_iam_role.push[each.key].name
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -128,6 +130,7 @@ resource "aws_iam_role" "plan" {
   name                 = "${var.name}-plan-${each.key}"
   description          = "Plans, read-only, for pull requests of ${var.owner.name}/${each.value.repository}"
   assume_role_policy   = local.trust["plan-${each.key}"]
+  permissions_boundary = one([for p in aws_iam_policy.boundary : local.boundary_arn])
   max_session_duration = 3600
   tags                 = var.tags
 }
@@ -143,7 +146,7 @@ resource "aws_iam_role_policy_attachment" "plan" {
 resource "aws_iam_role_policy" "plan" {
   for_each = var.plan
   name     = "state-and-no-secrets"
-  role     = aws_iam_role.plan[each.key].id
+  role     = aws_iam_role.plan[each.key].name
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -180,7 +183,7 @@ resource "aws_iam_role" "apply" {
   name                 = "${var.name}-apply-${each.key}"
   description          = "Applies ${var.owner.name}/${each.value.repository} from the GitHub environment ${each.value.environment}"
   assume_role_policy   = local.trust["apply-${each.key}"]
-  permissions_boundary = each.value.permissions_boundary_arn
+  permissions_boundary = each.value.permissions_boundary_arn == null ? one([for p in aws_iam_policy.boundary : local.boundary_arn]) : each.value.permissions_boundary_arn
   max_session_duration = 3600
   tags                 = var.tags
 }
@@ -195,7 +198,7 @@ resource "aws_iam_role_policy_attachment" "apply" {
 resource "aws_iam_role_policy" "apply" {
   for_each = var.apply
   name     = "state"
-  role     = aws_iam_role.apply[each.key].id
+  role     = aws_iam_role.apply[each.key].name
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

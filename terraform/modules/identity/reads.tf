@@ -37,6 +37,7 @@ locals {
     aws_eks_pod_identity_association                   = ["eks:DescribePodIdentityAssociation"]
     aws_flow_log                                       = ["ec2:DescribeFlowLogs"]
     aws_iam_openid_connect_provider                    = ["iam:GetOpenIDConnectProvider"]
+    aws_iam_policy                                     = ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions"]
     aws_iam_role                                       = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"]
     aws_iam_role_policy                                = ["iam:GetRolePolicy"]
     aws_iam_role_policy_attachment                     = ["iam:ListAttachedRolePolicies"]

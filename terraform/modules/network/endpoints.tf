@@ -10,7 +10,7 @@ resource "aws_vpc_endpoint" "interface" {
   for_each            = var.interface_endpoints
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"
-  service_name        = "com.amazonaws.${data.aws_region.current.region}.${each.key}"
+  service_name        = strcontains(each.key, "amazonaws.") ? each.key : "com.amazonaws.${data.aws_region.current.region}.${each.key}"
   private_dns_enabled = true
   subnet_ids          = [for s in aws_subnet.private : s.id]
   security_group_ids  = [aws_security_group.endpoints.id]

@@ -16,7 +16,7 @@ resource "aws_kms_key" "logs" {
       {
         Sid       = "Logs"
         Effect    = "Allow"
-        Principal = { Service = "logs.${data.aws_region.current.region}.amazonaws.com" }
+        Principal = { Service = "logs.${data.aws_region.current.region}.${data.aws_partition.current.dns_suffix}" }
         Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
         Resource  = "*"
         Condition = { ArnEquals = { "kms:EncryptionContext:aws:logs:arn" = local.flow_log_group_arn } }
@@ -38,9 +38,10 @@ resource "aws_cloudwatch_log_group" "flow" {
 }
 
 resource "aws_iam_role" "flow" {
-  name_prefix = "${var.name}-flow-"
-  description = "Writes the flow logs of ${var.name}"
-  tags        = var.tags
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "${var.name}-flow-"
+  description          = "Writes the flow logs of ${var.name}"
+  tags                 = var.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -42,3 +42,8 @@ output "flow_log_group" {
   description = "CloudWatch log group of the flow logs."
   value       = aws_cloudwatch_log_group.flow.name
 }
+
+output "interface_endpoint_ids" {
+  description = "Interface endpoints, by service."
+  value       = { for service, endpoint in aws_vpc_endpoint.interface : service => endpoint.id }
+}

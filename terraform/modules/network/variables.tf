@@ -22,11 +22,11 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "The three availability zones, for instance eu-west-1a, eu-west-1b and eu-west-1c."
+  description = "Availability zones, for instance eu-west-1a, eu-west-1b and eu-west-1c; two where the region has no third."
   type        = list(string)
   validation {
-    condition     = length(var.zones) == 3 && length(distinct(var.zones)) == length(var.zones)
-    error_message = "zones must name exactly three different availability zones."
+    condition     = length(var.zones) >= 2 && length(var.zones) <= 3 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "zones must name three different availability zones, or two where the region has no third."
   }
 }
 
@@ -47,12 +47,13 @@ variable "cluster_names" {
 }
 
 variable "interface_endpoints" {
-  description = "AWS services reached inside the VPC, by the last part of the endpoint's service name; with none, their traffic goes through NAT. S3 always has its (free) gateway endpoint."
+  description = "AWS services reached inside the VPC, by the last part of the endpoint's service name, or by the whole of it where that is not com.amazonaws.REGION and the part, as for some services in China; with none, their traffic goes through NAT. S3 always has its (free) gateway endpoint."
   type        = set(string)
+  nullable    = false
   default     = ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "elasticloadbalancing", "kms", "logs", "secretsmanager", "sqs", "sts"]
   validation {
-    condition     = alltrue([for s in var.interface_endpoints : can(regex("^[a-z0-9][a-z0-9.-]*$", s)) && !startswith(s, "com.amazonaws")])
-    error_message = "interface_endpoints are short names such as ecr.api, without com.amazonaws and the region."
+    condition     = alltrue([for s in var.interface_endpoints : can(regex("^[a-z0-9][a-z0-9.-]*$", s))])
+    error_message = "interface_endpoints are names such as ecr.api, or whole names such as cn.com.amazonaws.cn-north-1.ecr.api."
   }
   validation {
     condition     = !contains(var.interface_endpoints, "s3")
@@ -63,10 +64,21 @@ variable "interface_endpoints" {
 variable "flow_log_retention_days" {
   description = "Days that flow logs are kept in CloudWatch."
   type        = number
+  nullable    = false
   default     = 365
   validation {
     condition     = contains([30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.flow_log_retention_days)
     error_message = "flow_log_retention_days must be one that CloudWatch knows, and at least 30: 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096 and so on."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
   }
 }
 

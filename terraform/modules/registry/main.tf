@@ -111,10 +111,11 @@ resource "aws_ecr_repository_creation_template" "this" {
 
 # ECR needs a role to tag or encrypt what it makes by a template.
 resource "aws_iam_role" "template" {
-  count       = length(var.pull_through) > 0 ? 1 : 0
-  name_prefix = "ecr-templates-"
-  description = "Tags and encrypts the repositories that ECR makes for its cache"
-  tags        = var.tags
+  count                = length(var.pull_through) > 0 ? 1 : 0
+  permissions_boundary = var.permissions_boundary_arn
+  name_prefix          = "ecr-templates-"
+  description          = "Tags and encrypts the repositories that ECR makes for its cache"
+  tags                 = var.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

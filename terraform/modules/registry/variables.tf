@@ -38,6 +38,7 @@ variable "mutable_tags" {
 variable "ephemeral_tags" {
   description = "Patterns of the tags whose images go when they are old, such as those of pull requests. An image that also has a kept tag stays."
   type        = list(string)
+  nullable    = false
   default     = ["pr-*", "cache*"]
   validation {
     condition     = alltrue([for p in var.ephemeral_tags : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]*\\*?$", p))])
@@ -56,6 +57,7 @@ variable "ephemeral_tags" {
 variable "ephemeral_days" {
   description = "Days after which images with ephemeral tags go."
   type        = number
+  nullable    = false
   default     = 14
   validation {
     condition     = var.ephemeral_days >= 1 && floor(var.ephemeral_days) == var.ephemeral_days
@@ -66,6 +68,7 @@ variable "ephemeral_days" {
 variable "kept_tags" {
   description = "Patterns of the tags that keep an image for ever: those that `waybill tag` gives (commit, version, run number, main branch; add your other branches) and cosign's legacy signatures. Untagged images are kept in any case: that is how Waybill pushes, and how signatures and SBOMs are stored."
   type        = list(string)
+  nullable    = false
   default     = ["sha-*", "sha256-*", "v*", "main", "0*", "1*", "2*", "3*", "4*", "5*", "6*", "7*", "8*", "9*"]
   validation {
     condition     = contains(var.kept_tags, "sha256-*")
@@ -127,6 +130,16 @@ variable "pull_through" {
   validation {
     condition     = alltrue([for prefix, r in var.pull_through : alltrue([for name in var.repositories : !startswith(name, "${prefix}/")])])
     error_message = "pull_through: a prefix must not be that of one of the repositories."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "Boundary of the roles that are made here, such as the one that the module identity makes for the role that applies; none when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:[a-z-]+:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, or null."
   }
 }
 

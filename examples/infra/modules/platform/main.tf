@@ -16,7 +16,8 @@ data "aws_region" "current" {}
 
 locals {
   account = data.aws_caller_identity.current.account_id
-  roles   = "arn:${data.aws_partition.current.partition}:iam::${local.account}:role"
+  iam     = "arn:${data.aws_partition.current.partition}:iam::${local.account}"
+  roles   = "${local.iam}:role" # infra/aws/account makes them
 }
 
 module "platform" {
@@ -30,13 +31,13 @@ module "platform" {
       cidr                  = var.cidr
       api_allowed_cidrs     = ["10.8.0.0/16"] # the VPN: the API has no public address
       domain                = var.domain
-      admin_role_arns       = ["${local.roles}/platform-admin"]
-      break_glass_role_arns = ["${local.roles}/break-glass"]
-      read_only_role_arns   = ["${local.roles}/auditor"]
+      admin_role_arns       = ["${local.roles}/acme-person-platform-admin"]
+      break_glass_role_arns = ["${local.roles}/acme-person-break-glass"]
+      read_only_role_arns   = ["${local.roles}/acme-person-auditor"]
       developer_groups = {
-        shop = { role_arn = "${local.roles}/shop-developers", namespaces = [var.namespace] }
+        shop = { role_arn = "${local.roles}/acme-person-shop-developers", namespaces = [var.namespace] }
         # The quarterly drill of the config repository.
-        restore-drill = { role_arn = "${local.roles}/restore-drill-${var.cluster}", namespaces = ["restore-drill"], edit = true }
+        restore-drill = { role_arn = "${local.roles}/acme-job-restore-drill-${var.cluster}", namespaces = ["restore-drill"], edit = true }
       }
       backup = { copy_region = var.copy_region }
     }
@@ -44,5 +45,9 @@ module "platform" {
 
   # Topic and alarms are named after the cluster: all environments may share one account.
   alarms = { name = "acme-${var.cluster}", emails = ["platform@acme.example"] }
-  tags   = { owner = "platform" }
+
+  # The role that applies may change what has this tag, and may make no role without
+  # this boundary.
+  tags                     = { owner = "platform", "waybill.dev/cluster" = "acme-${var.cluster}" }
+  permissions_boundary_arn = "${local.iam}:policy/acme-made-${var.cluster}"
 }

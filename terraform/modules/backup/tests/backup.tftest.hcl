@@ -83,3 +83,11 @@ run "refuses_going_before_the_lock" {
   variables { retention_days = 10 }
   expect_failures = [var.retention_days]
 }
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}

@@ -75,12 +75,16 @@ run "prod" {
 
 run "working_hours_of_dev" {
   assert {
-    condition     = keys(aws_autoscaling_schedule.end) == ["general", "ingress"] && alltrue([for s in aws_autoscaling_schedule.end : s.min_size == 0 && s.desired_capacity == 0 && s.recurrence == "0 20 * * MON-FRI"])
+    condition     = keys(aws_autoscaling_schedule.end) == ["general", "ingress"] && alltrue([for s in aws_autoscaling_schedule.end : s.min_size == -1 && s.max_size == -1 && s.desired_capacity == 0 && s.recurrence == "0 20 * * MON-FRI"])
     error_message = "dev has no nodes in the night and on weekends"
   }
   assert {
-    condition     = aws_autoscaling_schedule.start["general"].desired_capacity == 3 && aws_autoscaling_schedule.start["general"].min_size == 2 && aws_autoscaling_schedule.start["general"].max_size == 10 && aws_autoscaling_schedule.start["general"].recurrence == "0 7 * * MON-FRI"
+    condition     = aws_autoscaling_schedule.start["general"].desired_capacity == 3 && aws_autoscaling_schedule.start["general"].min_size == -1 && aws_autoscaling_schedule.start["general"].max_size == -1 && aws_autoscaling_schedule.start["general"].recurrence == "0 7 * * MON-FRI"
     error_message = "dev has its nodes back in the morning"
+  }
+  assert {
+    condition     = alltrue([for g in aws_eks_node_group.this : g.scaling_config[0].min_size == 0])
+    error_message = "the schedule moves the desired size and nothing else, which is no drift: the least size is none already"
   }
   assert {
     condition     = aws_autoscaling_schedule.start["general"].autoscaling_group_name == "eks-mocked"
@@ -105,6 +109,7 @@ run "staging_is_not_scaled_down" {
 }
 
 run "nodes" {
+  variables { scale_down = false }
   assert {
     condition     = aws_eks_node_group.this["general"].scaling_config[0].desired_size == 3 && aws_eks_node_group.this["general"].scaling_config[0].min_size == 2 && aws_eks_node_group.this["general"].scaling_config[0].max_size == 10 && aws_eks_node_group.this["general"].instance_types == tolist(["t3.medium"])
     error_message = "three t3.medium, from two to ten"

@@ -237,6 +237,14 @@ run "refuses_fewer_nodes_than_allowed" {
   expect_failures = [var.node_groups]
 }
 
+run "refuses_more_nodes_than_the_quotas_are_for" {
+  command = plan
+  variables {
+    node_groups = { general = { max = 897 } }
+  }
+  expect_failures = [var.node_groups]
+}
+
 run "refuses_no_least_node" {
   command = plan
   variables {
@@ -419,4 +427,28 @@ run "refuses_a_release_that_is_none" {
     node_groups = { general = { release_version = "latest" } }
   }
   expect_failures = [var.node_groups]
+}
+
+run "refuses_developers_where_a_component_has_a_role" {
+  command = plan
+  variables {
+    developer_groups = { shop = { role_arn = "arn:aws:iam::111122223333:role/shop", namespaces = ["monitoring"] } }
+  }
+  expect_failures = [var.developer_groups]
+}
+
+run "refuses_developers_where_policies_are_kept" {
+  command = plan
+  variables {
+    developer_groups = { shop = { role_arn = "arn:aws:iam::111122223333:role/shop", namespaces = ["shop", "kyverno"] } }
+  }
+  expect_failures = [var.developer_groups]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
 }

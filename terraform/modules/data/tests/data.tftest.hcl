@@ -92,3 +92,11 @@ run "refuses_short_backups" {
   variables { backup_days = 1 }
   expect_failures = [var.backup_days]
 }
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}

@@ -142,10 +142,20 @@ run "refuses_a_small_cidr" {
   expect_failures = [var.cidr]
 }
 
-run "refuses_two_zones" {
+run "two_zones" {
+  variables {
+    zones = ["us-west-1a", "us-west-1c"]
+  }
+  assert {
+    condition     = length(aws_subnet.private) == 2 && length(aws_subnet.intra) == 2 && length(aws_nat_gateway.this) == 2
+    error_message = "a region with two zones is served too"
+  }
+}
+
+run "refuses_one_zone" {
   command = plan
   variables {
-    zones = ["eu-west-1a", "eu-west-1b"]
+    zones = ["eu-west-1a"]
   }
   expect_failures = [var.zones]
 }
@@ -166,10 +176,20 @@ run "refuses_nat" {
   expect_failures = [var.nat]
 }
 
-run "refuses_a_long_endpoint" {
+run "whole_names_of_endpoints" {
+  variables {
+    interface_endpoints = ["cn.com.amazonaws.cn-north-1.ecr.api"]
+  }
+  assert {
+    condition     = aws_vpc_endpoint.interface["cn.com.amazonaws.cn-north-1.ecr.api"].service_name == "cn.com.amazonaws.cn-north-1.ecr.api"
+    error_message = "a whole name is taken as it stands"
+  }
+}
+
+run "refuses_a_strange_endpoint" {
   command = plan
   variables {
-    interface_endpoints = ["com.amazonaws.eu-west-1.sts"]
+    interface_endpoints = ["ECR"]
   }
   expect_failures = [var.interface_endpoints]
 }
@@ -188,4 +208,12 @@ run "refuses_short_retention" {
     flow_log_retention_days = 7
   }
   expect_failures = [var.flow_log_retention_days]
+}
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
 }

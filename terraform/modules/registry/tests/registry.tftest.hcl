@@ -221,3 +221,11 @@ run "refuses_a_prefix_of_a_repository" {
   variables { pull_through = { shop = { upstream = "quay.io" } } }
   expect_failures = [var.pull_through]
 }
+
+run "refuses_a_boundary_that_is_no_policy" {
+  command = plan
+  variables {
+    permissions_boundary_arn = "acme-boundary"
+  }
+  expect_failures = [var.permissions_boundary_arn]
+}
