@@ -7,7 +7,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 )
 
-// Docker Hub's images have several names: nginx, library/nginx, docker.io/library/nginx.
+// Docker Hub's images have several names: nginx, library/nginx, docker.io/library/nginx,
+// and the same below index.docker.io and registry-1.docker.io.
 const (
 	dockerHub = "docker.io/"
 	library   = "library/"
@@ -40,7 +41,7 @@ func spellings(glob string) []string {
 	if !hub {
 		return []string{config.RepositoryPattern(glob)}
 	}
-	full := `(index\.)?` + regexp.QuoteMeta(dockerHub)
+	full := `((index|registry-1)\.)?` + regexp.QuoteMeta(dockerHub)
 	list := []string{full + config.RepositoryPattern(rest)}
 	if first, _, nested := strings.Cut(rest, "/"); nested && !strings.ContainsAny(first, "*.:") && first != "localhost" {
 		list = append(list, config.RepositoryPattern(rest))

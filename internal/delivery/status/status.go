@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -102,7 +103,7 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 		return Table{}, err
 	}
 	table := Table{Commit: tip.Commit, At: req.Now.UTC(), Environments: tip.Config.EnvironmentNames()}
-	for _, name := range tip.Config.AppNames() {
+	for _, name := range slices.SortedFunc(slices.Values(tip.Config.AppNames()), text.Natural) {
 		app, err := tip.Config.App(name)
 		if err != nil {
 			return Table{}, err
