@@ -228,9 +228,11 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 			return collect.Collect(ctx, collect.Deps{Registry: clients(ref.Registry()), Verifier: verifier}, ref)
 		},
 	}
+	judge.Sources = a.healthSources(repo)
 	if repo.HasForge() {
 		forge := repo.Forge("", "")
 		judge.Relate = forge.Relate
+		judge.Verified = a.prover(repo, "").Found
 		judge.Health = func(ctx context.Context, status string, period history.Period) (rules.Said, error) {
 			head, err := repo.Resolve(ctx, rev)
 			if err != nil {
