@@ -161,13 +161,8 @@ func (p *Prover) read(ctx context.Context, v verification, all []github.Status) 
 			}
 			continue
 		}
-		if f.status == nil {
-			f.status = &s
-			known, err := p.run(ctx, v, id, &f)
-			if err != nil || known {
-				f.start = false
-				return f, err
-			}
+		if got, known, err := p.run(ctx, v, id, s); err != nil || known {
+			return finding{Verification: got, status: &s, attempts: f.attempts}, err
 		}
 	}
 	if begun == nil {
@@ -191,33 +186,30 @@ func (p *Prover) runOf(page string) (id int64, ok bool) {
 	return id, err == nil && id > 0
 }
 
-// run asks how a run ended. It is not known where the run is gone and nothing was said of
-// its end. Whoever may not look at runs takes what the status says.
-func (p *Prover) run(ctx context.Context, v verification, id int64, f *finding) (known bool, err error) {
-	said := map[string]string{"success": rules.VerifyPassed, "failure": rules.VerifyFailed, "pending": rules.VerifyRunning}
-	f.URL = f.status.TargetURL
+// run asks how a run ended that a status names. It is not known where the run is gone and
+// nothing was said of its end, and where it is of another workflow. Whoever may not look
+// at runs takes what the status says.
+func (p *Prover) run(
+	ctx context.Context, v verification, id int64, s github.Status,
+) (found rules.Verification, known bool, err error) {
+	states := map[string]string{"success": rules.VerifyPassed, "failure": rules.VerifyFailed, "pending": rules.VerifyRunning}
+	found = rules.Verification{URL: s.TargetURL, State: states[s.State]}
 	got, err := p.API.Run(ctx, p.Repository, id)
 	switch {
 	case github.IsStatus(err, http.StatusForbidden):
-		f.State = said[f.status.State]
-		return f.State != "", nil
+		return found, found.State != "", nil
 	case github.IsNotFound(err):
-		f.Said, f.State = "the run is gone", said[f.status.State]
-		if f.State == rules.VerifyRunning {
-			f.State = rules.VerifyNone
-		}
-		return f.State != "", nil
+		return found, found.State != "" && found.State != rules.VerifyRunning, nil
 	case err != nil:
-		return false, err
+		return found, false, err
 	case got.Workflow != v.Workflow || got.Event != "workflow_dispatch":
-		f.Said = "the run that a status names is of another workflow"
-		return false, nil
+		return found, false, nil
 	case !got.Completed:
-		f.State = rules.VerifyRunning
+		found.State = rules.VerifyRunning
 	case got.Conclusion == "success":
-		f.State = rules.VerifyPassed
+		found.State = rules.VerifyPassed
 	default:
-		f.State, f.Said = rules.VerifyFailed, got.Conclusion
+		found.State, found.Said = rules.VerifyFailed, got.Conclusion
 	}
-	return true, nil
+	return found, true, nil
 }
