@@ -3,10 +3,12 @@ package rules
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -78,4 +80,32 @@ func (v Verification) reason(of config.Verification, env string) evidence.Reason
 		r.Remedy = "waybill promote starts it, hourly and after a change of the branch"
 	}
 	return r
+}
+
+// Bad says why a deployment that is over was not good: a source of health said so last,
+// or a workflow that verifies it failed. It is empty where nobody said anything bad. Argo
+// CD is not asked, because it tells of what runs now.
+func (j *Judge) Bad(ctx context.Context, app config.App, env config.Environment, ran history.Period) (why string, err error) {
+	d := deployment{app: app, env: env, ran: ran}
+	var problems []error
+	for _, h := range env.Health {
+		if h.Application != "" {
+			continue
+		}
+		said, err := j.said(ctx, d, h)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("ask %s: %w", h.Name(app.Name, env.Name), err))
+			continue
+		}
+		if said != nil && (said.State == "failure" || said.State == "error") && (h.From == "" || strings.EqualFold(h.From, said.By)) {
+			return said.reason(h, d).Detail, nil
+		}
+	}
+	reasons, err := j.verified(ctx, d)
+	for _, r := range reasons {
+		if r.State == evidence.Refused {
+			return r.Detail, nil
+		}
+	}
+	return "", outcome.Join(append(problems, err)...)
 }

@@ -43,6 +43,9 @@ func (s *Sources) prometheus(ctx context.Context, server health.Server, asked ru
 		at[t.Unix()] = true
 	}
 	if !at[window.Until.Unix()] {
+		if !asked.Ran.Until.IsZero() && len(held) == 0 {
+			return s.gone(ctx, server, window)
+		}
 		return rules.Said{State: failure, Description: yields(held)}, nil
 	}
 	since := window.Until
@@ -53,6 +56,20 @@ func (s *Sources) prometheus(ctx context.Context, server health.Server, asked ru
 		return rules.Said{State: success, Since: begin, Throughout: true}, nil
 	}
 	return rules.Said{State: success, Since: since.Add(window.Step)}, nil
+}
+
+// gone tells a query that yielded nothing, long ago, from one of a time that Prometheus
+// has no samples of any more: up is there wherever it scrapes anything.
+// https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series
+func (s *Sources) gone(ctx context.Context, server health.Server, window health.Range) (rules.Said, error) {
+	scraped, err := server.Holds(ctx, "up", window)
+	if err != nil {
+		return rules.Said{}, err
+	}
+	if len(scraped) == 0 {
+		return rules.Said{Description: "there are no samples of that time"}, nil
+	}
+	return rules.Said{State: failure, Description: yields(nil)}, nil
 }
 
 func yields(held []time.Time) string {

@@ -214,6 +214,15 @@ func TestPrometheus(t *testing.T) {
 			t.Errorf("%s: %v (-want +got):\n%s", what, err, diff)
 		}
 	}
+	w.asked.Ran.Until = now.Add(-time.Hour)
+	for scraped, want := range map[bool]rules.Said{
+		true: {State: "failure", Description: "the query yields nothing"}, false: {Description: "there are no samples of that time"},
+	} {
+		w.d.Yields(func(query string, _ time.Time) bool { return scraped && query == "up" })
+		if got, err := w.fresh("hushhush").Said(t.Context(), w.asked); err != nil || got != want {
+			t.Errorf("long ago: %+v %v, want %+v", got, err, want)
+		}
+	}
 	w.d.Fail(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	if got, err := w.fresh("hushhush").Said(t.Context(), w.asked); err == nil || got.State != "" {
 		t.Errorf("trouble: %+v %v", got, err)
