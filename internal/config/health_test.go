@@ -23,7 +23,8 @@ func TestHealthAndVerify(t *testing.T) {
 	argo, prom := dev.Health[0], dev.Health[1]
 	got := []string{
 		argo.ArgoCD.URL, argo.ArgoCD.For("api", "dev"), argo.In("api", "dev"), argo.Variable(), argo.Name("api", "dev"),
-		prom.Prometheus.For("api", "dev"), prom.Variable(), prom.Name("api", "dev"), dev.Verify[0].For("api", "dev")["url"], dev.Verify[0].Name(),
+		prom.Prometheus.For("api", "dev"), prom.Variable(), prom.Name("api", "dev"),
+		dev.Verify[0].For("api", "dev")["url"], dev.Verify[0].Name(),
 	}
 	if diff := cmp.Diff([]string{
 		"https://argocd.example", "api-dev", "team-api", "WAYBILL_ARGOCD_TOKEN", "Argo CD's Application api-dev",

@@ -7,8 +7,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 )
 
-// Docker Hub's images have several names: nginx, library/nginx, docker.io/library/nginx,
-// and the same below index.docker.io and registry-1.docker.io.
+// Docker Hub's images have several names: nginx, library/nginx, docker.io/library/nginx.
 const (
 	dockerHub = "docker.io/"
 	library   = "library/"
@@ -41,7 +40,7 @@ func spellings(glob string) []string {
 	if !hub {
 		return []string{config.RepositoryPattern(glob)}
 	}
-	full := `((index|registry-1)\.)?` + regexp.QuoteMeta(dockerHub)
+	full := `(index\.)?` + regexp.QuoteMeta(dockerHub)
 	list := []string{full + config.RepositoryPattern(rest)}
 	if first, _, nested := strings.Cut(rest, "/"); nested && !strings.ContainsAny(first, "*.:") && first != "localhost" {
 		list = append(list, config.RepositoryPattern(rest))

@@ -78,8 +78,8 @@ func TestPrepare(t *testing.T) {
 		"the digest that is there": {overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())},
 		"a digest that is copied":  {overlay: running + replacement, edits: 1},
 		"a replacement that brings another image": {
-			overlay: strings.Replace(running, "resources:\n", "resources:\n  - images.yaml\n", 1) + "replacements:\n  - source: {kind: ConfigMap, " +
-				"fieldPath: data.api}\n    targets:\n      - select: {kind: Deployment}\n" +
+			overlay: strings.Replace(running, "resources:\n", "resources:\n  - images.yaml\n", 1) +
+				"replacements:\n  - source: {kind: ConfigMap, fieldPath: data.api}\n    targets:\n      - select: {kind: Deployment}\n" +
 				"        fieldPaths: [spec.template.spec.containers.0.image]\n",
 			more: map[string]string{"apps/demo-api/overlays/dev/images.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: images}\n" +
 				"data:\n  api: " + demo(1).String() + "\n"},

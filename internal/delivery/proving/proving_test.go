@@ -62,7 +62,8 @@ func newWorld(t *testing.T) *world {
 			return
 		}
 		run := w.Server.AddRun(sandbox.Run{
-			Repository: "acme/config", Path: ".github/workflows/" + e.Workflow, Workflow: "smoke", Event: e.Name, HeadSHA: e.SHA, Actor: e.Actor,
+			Repository: "acme/config", Path: ".github/workflows/" + e.Workflow, Workflow: "smoke", Event: e.Name,
+			HeadSHA: e.SHA, Actor: e.Actor,
 		})
 		w.mu.Lock()
 		w.runs, w.sent = append(w.runs, run), append(w.sent, e.Inputs)
@@ -233,7 +234,8 @@ func TestLostStart(t *testing.T) {
 	if err := w.Server.AddFault(fail); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.run(w.prover(w.API)); err == nil || !strings.Contains(err.Error(), "verify api in dev by smoke.yml: start workflow smoke.yml") {
+	const want = "verify api in dev by smoke.yml: start workflow smoke.yml"
+	if err := w.run(w.prover(w.API)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 	for range 2 {
@@ -252,7 +254,8 @@ func TestLostStart(t *testing.T) {
 func TestKilledBeforeItsStatus(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if made, err := w.API.CreateRef(t.Context(), w.Name, "refs/waybill/verify/dev/api/smoke/"+w.commit+"/1", w.commit); err != nil || !made {
+	ref := "refs/waybill/verify/dev/api/smoke/" + w.commit + "/1"
+	if made, err := w.API.CreateRef(t.Context(), w.Name, ref, w.commit); err != nil || !made {
 		t.Fatal(err)
 	}
 	if err := w.run(w.prover(w.API)); err != nil || len(w.runs) > 0 {
@@ -280,7 +283,9 @@ func TestOthersSay(t *testing.T) {
 	run := w.Server.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/other.yml", Event: "workflow_dispatch"})
 	w.Server.UpdateRun("acme/config", run.ID, func(r *sandbox.Run) { r.Status, r.Conclusion = "completed", "success" })
 	page := fmt.Sprintf("%s/acme/config/actions/runs/%d", w.Server.URL(), run.ID)
-	forge := github.Status{Context: "waybill/verify/dev/api/smoke", State: "success", Description: "smoke.yml has succeeded", TargetURL: page}
+	forge := github.Status{
+		Context: "waybill/verify/dev/api/smoke", State: "success", Description: "smoke.yml has succeeded", TargetURL: page,
+	}
 	if err := eve.SetStatus(t.Context(), w.Name, w.commit, forge); err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +332,8 @@ func TestTroubleAndDryRun(t *testing.T) {
 	if err := w.run(w.prover(w.API)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Server.AddFault(sandbox.Fault{Method: "GET", Path: "/actions/runs/", Status: http.StatusInternalServerError, Count: 100}); err != nil {
+	fault := sandbox.Fault{Method: "GET", Path: "/actions/runs/", Status: http.StatusInternalServerError, Count: 100}
+	if err := w.Server.AddFault(fault); err != nil {
 		t.Fatal(err)
 	}
 	v := config.Verification{Workflow: "smoke.yml"}

@@ -183,8 +183,8 @@ func (p *Prover) start(ctx context.Context, v verification, attempt int) error {
 			"health names")
 	}
 	if err != nil {
-		problem := github.Status{State: "error", Description: fmt.Sprintf("attempt %d: %s could not be started: %v", attempt, v.Workflow, err)}
-		return outcome.Join(err, p.set(ctx, v, problem))
+		said := fmt.Sprintf("attempt %d: %s could not be started: %v", attempt, v.Workflow, err)
+		return outcome.Join(err, p.set(ctx, v, github.Status{State: "error", Description: said}))
 	}
 	p.Say("verify   %s runs for %s in %s: %s", v.Workflow, v.app, v.env, started.URL)
 	runs := github.Status{State: "pending", Description: v.Workflow + " runs", TargetURL: p.page(started.ID)}

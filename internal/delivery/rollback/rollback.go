@@ -108,6 +108,7 @@ func (r *Roller) once(ctx context.Context, req Request) (result Result, err erro
 		return Result{}, err
 	}
 	to, skipped, err := r.target(ctx, deployments{app, env, past, place.Ref}, req)
+	defer func() { result.Note = joined(skipped, result.Note) }()
 	if err != nil {
 		return Result{}, err
 	}
@@ -122,11 +123,9 @@ func (r *Roller) once(ctx context.Context, req Request) (result Result, err erro
 	}
 	result = Result{Image: to, Previous: change.Place.Ref}
 	if len(change.Edits) == 0 {
-		result.Commit = tip.Commit
-		result.Note = "it runs there already"
+		result.Commit, result.Note = tip.Commit, "it runs there already"
 		return result, nil
 	}
-	defer func() { result.Note = joined(skipped, result.Note) }()
 	w := write{app: app, env: env, head: tip.Commit, branch: tip.Branch("rollback", env.Name, app.Name), change: change, req: req}
 	w.held = tip.Files[hold.Path(app.Name, env.Name)]
 	if w.hold, result.Note, err = r.holds(ctx, w, result); err != nil {

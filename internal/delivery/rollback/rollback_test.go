@@ -182,15 +182,17 @@ func TestTheLastGoodOne(t *testing.T) {
 		note   string
 		err    string
 	}{
-		"the one before":      {steps: 1, want: 3},
-		"it was sick":         {sick: map[int]string{3: "failure"}, steps: 1, want: 2, note: "passed over " + demo(3).Short() + ": ok says failure"},
+		"the one before": {steps: 1, want: 3},
+		"it was sick": {sick: map[int]string{3: "failure"}, steps: 1, want: 2,
+			note: "passed over " + demo(3).Short() + ": ok says failure"},
 		"it was never said":   {sick: map[int]string{3: ""}, steps: 1, want: 3},
 		"it waited":           {sick: map[int]string{3: "pending"}, steps: 1, want: 3},
 		"two steps":           {sick: map[int]string{3: "error"}, steps: 2, want: 1, note: "passed over " + demo(3).Short()},
 		"it failed its tests": {failed: 3, steps: 1, want: 2, note: "passed over " + demo(3).Short() + ": smoke.yml has failed in prod"},
 		"none was good": {sick: map[int]string{3: "failure", 2: "failure", 1: "failure"}, steps: 1,
 			err: "no deployment 1 back in prod: there ran " + demo(9).Short()},
-		"nobody can say": {broken: true, steps: 1, want: 3, note: "nobody could say whether " + demo(3).Short() + " was good: ask the status ok: 502"},
+		"nobody can say": {broken: true, steps: 1, want: 3,
+			note: "nobody could say whether " + demo(3).Short() + " was good: ask the status ok: 502"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -229,7 +231,8 @@ func TestTheLastGoodOne(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || result.Image != demo(test.want) || !strings.HasPrefix(result.Note, test.note) || test.note == "" && result.Note != "" {
+			if err != nil || result.Image != demo(test.want) || !strings.HasPrefix(result.Note, test.note) ||
+				test.note == "" && result.Note != "" {
 				t.Errorf("got %+v, %v, want image %d, %s", result.Image, err, test.want, test.note+" but "+result.Note)
 			}
 		})

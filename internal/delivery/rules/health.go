@@ -62,7 +62,8 @@ func (j *Judge) healthy(ctx context.Context, d deployment) (history.Period, []ev
 	for _, h := range d.env.Health {
 		reason, since, err := j.asked(ctx, d, h)
 		if err != nil {
-			return ran, nil, fmt.Errorf("ask %s for the health of %s in %s: %w", h.Name(d.app.Name, d.env.Name), d.app.Name, d.env.Name, err)
+			app, env := d.app.Name, d.env.Name
+			return ran, nil, fmt.Errorf("ask %s for the health of %s in %s: %w", h.Name(app, env), app, env, err)
 		}
 		if reason.State == evidence.Met && since.After(ran.Since) {
 			ran.Since = since

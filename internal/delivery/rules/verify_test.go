@@ -99,8 +99,8 @@ func TestSourcesOfHealth(t *testing.T) {
 		argo, prom rules.Said
 		want       []string
 	}{
-		"all of them": {good, rules.Said{State: "success", Since: now.Add(-2 * time.Hour), Throughout: true}, []string{"ok 2 h in dev, 2 h asked",
-			"ok healthy in dev since 2026-11-20 09:00 UTC\nok healthy in dev since 2026-11-20 09:00 UTC\n" +
+		"all of them": {good, rules.Said{State: "success", Since: now.Add(-2 * time.Hour), Throughout: true}, []string{
+			"ok 2 h in dev, 2 h asked", "ok healthy in dev since 2026-11-20 09:00 UTC\nok healthy in dev since 2026-11-20 09:00 UTC\n" +
 				"ok healthy in dev, as the query of Prometheus says"}},
 		"the last of them counts": {rules.Said{State: "success", Since: now.Add(-time.Hour)}, good, []string{
 			"pending 1 h in dev, 2 h asked → passes 2026-11-20 13:00 UTC", "ok healthy in dev since 2026-11-20 09:00 UTC\n" +

@@ -94,7 +94,8 @@ func TestArgoCD(t *testing.T) {
 			ran    history.Period
 			want   rules.Said
 		}{
-			"healthy since it changed": {func(*healthd.Application) {}, w.asked.Ran, rules.Said{State: "success", Since: came.Add(9 * time.Minute)}},
+			"healthy since it changed": {func(*healthd.Application) {}, w.asked.Ran,
+				rules.Said{State: "success", Since: came.Add(9 * time.Minute)}},
 			"healthy all the time, and deployed later": {func(a *healthd.Application) {
 				a.HealthSince = came.Add(-time.Hour)
 				a.History = []healthd.Deployment{
@@ -109,12 +110,13 @@ func TestArgoCD(t *testing.T) {
 					{Revision: later, At: came.Add(30 * time.Minute)},
 				}
 			}, w.asked.Ran, rules.Said{State: "success", Since: came.Add(30 * time.Minute)}},
-			"one of several sources": {func(a *healthd.Application) { a.Revision, a.Revisions = "", []string{"1.2.3", commit} }, w.asked.Ran,
-				rules.Said{State: "success", Since: came.Add(9 * time.Minute)}},
+			"one of several sources": {func(a *healthd.Application) {
+				a.Revision, a.Revisions = "", []string{"1.2.3", commit}
+			}, w.asked.Ran, rules.Said{State: "success", Since: came.Add(9 * time.Minute)}},
 			"not synced yet": {func(a *healthd.Application) {
 				a.Revision, a.Phase, a.Message = before, "Failed", "one or more objects failed to apply"
-			}, w.asked.Ran, rules.Said{State: "pending", Description: "it is at " + before[:7] + ", which does not hold the deployment; its " +
-				"last sync is Failed: one or more objects failed to apply"}},
+			}, w.asked.Ran, rules.Said{State: "pending", Description: "it is at " + before[:7] +
+				", which does not hold the deployment; its last sync is Failed: one or more objects failed to apply"}},
 			"a commit of another repository": {func(a *healthd.Application) { a.Revision = strings.Repeat("1", 40) }, w.asked.Ran,
 				rules.Said{State: "pending", Description: "it is at 1111111, which does not hold the deployment"}},
 			"a branch for a commit": {func(a *healthd.Application) { a.Revision = "main" }, w.asked.Ran,
@@ -125,7 +127,9 @@ func TestArgoCD(t *testing.T) {
 				rules.Said{State: "pending", Description: "it is OutOfSync"}},
 			"degraded": {func(a *healthd.Application) {
 				a.Health = "Degraded"
-				a.Nodes = []healthd.Node{{Kind: "Deployment", Namespace: "demo", Name: "api", Health: "Degraded", Message: "exceeded its progress deadline"}}
+				a.Nodes = []healthd.Node{{
+					Kind: "Deployment", Namespace: "demo", Name: "api", Health: "Degraded", Message: "exceeded its progress deadline",
+				}}
 			}, w.asked.Ran, rules.Said{State: "failure", Since: came.Add(9 * time.Minute),
 				Description: "Degraded; Deployment demo/api is Degraded: exceeded its progress deadline"}},
 			"rolling out": {func(a *healthd.Application) { a.Health = "Progressing" }, w.asked.Ran,
@@ -190,11 +194,12 @@ func TestPrometheus(t *testing.T) {
 		until time.Time
 		want  rules.Said
 	}{
-		"all the time":  {always, 2 * time.Hour, time.Time{}, rules.Said{State: "success", Since: came, Throughout: true}},
-		"long enough":   {always, time.Hour, time.Time{}, rules.Said{State: "success", Since: now.Add(-time.Hour), Throughout: true}},
-		"while it ran":  {always, time.Hour, now.Add(-80 * time.Minute), rules.Said{State: "success", Since: came, Throughout: true}},
-		"without soak":  {always, 0, time.Time{}, rules.Said{State: "success", Since: now, Throughout: true}},
-		"before it ran": {func(at time.Time) bool { return at.Before(came) }, 2 * time.Hour, time.Time{}, rules.Said{State: "failure", Description: "the query yields nothing"}},
+		"all the time": {always, 2 * time.Hour, time.Time{}, rules.Said{State: "success", Since: came, Throughout: true}},
+		"long enough":  {always, time.Hour, time.Time{}, rules.Said{State: "success", Since: now.Add(-time.Hour), Throughout: true}},
+		"while it ran": {always, time.Hour, now.Add(-80 * time.Minute), rules.Said{State: "success", Since: came, Throughout: true}},
+		"without soak": {always, 0, time.Time{}, rules.Said{State: "success", Since: now, Throughout: true}},
+		"before it ran": {func(at time.Time) bool { return at.Before(came) }, 2 * time.Hour, time.Time{},
+			rules.Said{State: "failure", Description: "the query yields nothing"}},
 		"since a break": {func(at time.Time) bool { return !at.Equal(now.Add(-10 * time.Minute)) }, time.Hour, time.Time{},
 			rules.Said{State: "success", Since: now.Add(-10*time.Minute + 15*time.Second)}},
 		"a break before it matters": {func(at time.Time) bool { return at.After(now.Add(-61 * time.Minute)) }, time.Hour, time.Time{},
@@ -245,7 +250,8 @@ func TestAskedOnce(t *testing.T) {
 	commit := r.Deploy(t, "main", "dev", "demo-api", demo(1))
 	w.asked.Ran = w.ran(t, demo(1))
 	w.d.SetApplication(healthd.Application{
-		Name: "demo-api-dev", Sync: "Synced", Health: "Healthy", HealthSince: r.Clock.Now(), Revision: commit, Images: []string{demo(1).String()},
+		Name: "demo-api-dev", Sync: "Synced", Health: "Healthy", HealthSince: r.Clock.Now(), Revision: commit,
+		Images: []string{demo(1).String()},
 	})
 	for range 3 {
 		if got, err := w.sources.Said(t.Context(), w.asked); err != nil || got.State != "success" {

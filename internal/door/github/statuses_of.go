@@ -61,7 +61,8 @@ func (n statusNode) status() Status {
 		by += "[bot]"
 	}
 	return Status{
-		Context: n.Context, State: strings.ToLower(n.State), Description: n.Description, TargetURL: n.TargetURL, Updated: n.CreatedAt, By: by,
+		Context: n.Context, State: strings.ToLower(n.State), Description: n.Description, TargetURL: n.TargetURL,
+		Updated: n.CreatedAt, By: by,
 	}
 }
 
@@ -77,8 +78,8 @@ func (c *Client) StatusHistory(ctx context.Context, repo Repository, sha, name s
 	for _, s := range got {
 		if s.GetContext() == name {
 			list = append(list, Status{
-				Context: name, State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(), By: s.GetCreator().GetLogin(),
-				Updated: s.GetUpdatedAt().Time,
+				Context: name, State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(),
+				By: s.GetCreator().GetLogin(), Updated: s.GetUpdatedAt().Time,
 			})
 		}
 	}

@@ -36,7 +36,8 @@ func TestApplication(t *testing.T) {
 		Images: []string{"x@sha256:1"}, History: []healthd.Deployment{{Revision: "a", At: now.Add(-time.Hour)}, {Revision: "b", At: now}},
 		Phase: "Succeeded", Message: "done", Nodes: []healthd.Node{
 			{Kind: "ConfigMap", Name: "c"}, {Kind: "Pod", Namespace: "n", Name: "p", Health: "Progressing"},
-			{Kind: "Service", Name: "s", Health: "Healthy"}, {Kind: "Deployment", Namespace: "n", Name: "d", Health: "Degraded", Message: "a\nb " + secret},
+			{Kind: "Service", Name: "s", Health: "Healthy"},
+			{Kind: "Deployment", Namespace: "n", Name: "d", Health: "Degraded", Message: "a\nb " + secret},
 		},
 	})
 	got, err := s.Application(t.Context(), "api-dev", "team")
@@ -75,7 +76,8 @@ func TestHolds(t *testing.T) {
 		t.Errorf("nothing yielded: %v, %v", got, err)
 	}
 	d.Yields(func(string, time.Time) bool { return true }, "remote read failed")
-	if _, err := s.Holds(t.Context(), "up == 1", r); err == nil || !strings.Contains(err.Error(), "the answer is not whole: remote read failed") {
+	const part = "the answer is not whole: remote read failed"
+	if _, err := s.Holds(t.Context(), "up == 1", r); err == nil || !strings.Contains(err.Error(), part) {
 		t.Errorf("a part was taken for all: %v", err)
 	}
 	if _, err := s.Holds(t.Context(), "(up == 1", r); err == nil || !strings.Contains(err.Error(), "unclosed left parenthesis") {

@@ -336,8 +336,8 @@ func (c *call) contextsNode(_ map[string]string, expression string) (any, error)
 	for _, st := range c.repo.statuses(sha, true) {
 		login, isBot := strings.CutSuffix(st.Creator, "[bot]")
 		nodes = append(nodes, map[string]any{
-			"context": st.Context, "state": strings.ToUpper(st.State), "description": orNil(st.Description), "targetUrl": orNil(st.TargetURL),
-			"createdAt": st.Created, "creator": map[string]any{
+			"context": st.Context, "state": strings.ToUpper(st.State), "description": orNil(st.Description),
+			"targetUrl": orNil(st.TargetURL), "createdAt": st.Created, "creator": map[string]any{
 				"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[isBot],
 			},
 		})
