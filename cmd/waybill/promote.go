@@ -7,6 +7,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/promote"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]promote.Promotion, error) {
@@ -31,9 +32,12 @@ func runPromote(ctx context.Context, call *cli.Call, in options.Promote) ([]prom
 		return nil, err
 	}
 	run := call.Runner.Context().RunURL()
-	result, err := promoter.Run(ctx, promote.Request{
+	request := promote.Request{
 		From: in.From, To: in.To, App: in.App, Branch: branch, AllowOlder: in.AllowOlder, Run: run, Shard: shard,
-	})
+	}
+	unverified := access.Verify(ctx, repo, judge, request)
+	result, err := promoter.Run(ctx, request)
+	err = outcome.Join(err, unverified)
 	access.Notify(ctx, repo, branch, append(connect.Promoted(result, run), access.NewlyRefused(ctx, repo, branch, result, run)...)...)
 	if access.RecordArtifacts = in.RecordArtifacts; in.RecordDeployments {
 		access.RecordDeployments(ctx, repo, branch, run, result)

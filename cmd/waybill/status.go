@@ -34,7 +34,7 @@ func runStatus(ctx context.Context, call *cli.Call, in options.Status) (status.T
 			open = append(open, status.Open{Number: p.Number, URL: p.URL, Branch: p.HeadRef})
 		}
 	}
-	request := status.Request{Branch: branch, Open: open, Now: time.Now()}
+	request := status.Request{Branch: branch, Open: open, Now: time.Now(), Judge: access.Witness(repo, branch)}
 	if in.Format == options.FormatHTML {
 		request.Recent = recentOnPage
 	}

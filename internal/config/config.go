@@ -70,8 +70,9 @@ type Environment struct {
 	Soak      time.Duration // a digest must have run this long in the environment before
 	Reviewers []string      // users, or ORG/TEAM
 	Freeze    []Freeze
-	Windows   []Window // only in one of them does a digest enter; at any time if there is none
-	Health    []Health // what says that a digest is healthy there; it goes on only while it is
+	Windows   []Window       // only in one of them does a digest enter; at any time if there is none
+	Health    []Health       // what says that a digest is healthy there; it goes on only while it is
+	Verify    []Verification // workflows that try what was deployed; it goes on only once they have succeeded
 	// After are the environments that a digest must have run in before. If nil, it
 	// is the one that stands before this one; if empty, there is none.
 	After  []string
@@ -84,15 +85,6 @@ type Freeze struct {
 	From, Until time.Time
 	Reason      string
 }
-
-// Health is a commit status that is success while what was deployed is healthy.
-type Health struct {
-	Status string // its name; {app} and {env} stand for the place
-	From   string // login that must have set it; empty is anybody who may
-}
-
-// For is the name of the status for an application.
-func (h Health) For(app, env string) string { return expand(h.Status, app, env) }
 
 // App is an application.
 type App struct {

@@ -85,11 +85,9 @@ type document struct {
 			Reason string  `yaml:"reason"`
 		} `yaml:"freeze"`
 		Windows []windowDocument `yaml:"windows"`
-		Health  []struct {
-			Status string `yaml:"status"`
-			From   string `yaml:"from"`
-		} `yaml:"health"`
-		Policy policy `yaml:"policy"`
+		Health  []healthDocument `yaml:"health"`
+		Verify  []verifyDocument `yaml:"verify"`
+		Policy  policy           `yaml:"policy"`
 	} `yaml:"environments"`
 	Apps map[string]struct {
 		Image        string   `yaml:"image"`
@@ -335,9 +333,8 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 			}
 			env.Freeze = append(env.Freeze, freeze)
 		}
-		for _, h := range e.Health {
-			env.Health = append(env.Health, Health{Status: h.Status, From: h.From})
-		}
+		env.Health = p.healths(child(at, "health"), e.Health)
+		env.Verify = p.verifications(child(at, "verify"), e.Verify)
 		env.Windows = p.windows(child(at, "windows"), e.Windows)
 		p.signing(child(at, "policy"), e.Policy)
 		c.Environments = append(c.Environments, env)

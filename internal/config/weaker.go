@@ -220,17 +220,11 @@ func (w *weaker) environments(common []Weakening) {
 		}
 		w.freezes(path, b.Freeze, h.Freeze)
 		w.windows(path, b.Windows, h.Windows)
-		for _, health := range b.Health {
-			if !slices.ContainsFunc(
-				h.Health, func(o Health) bool { return o == health || o.Status == health.Status && health.From == "" },
-			) {
-				w.add(in(path, "health"), "drops or changes %s", health.Status)
-			}
-		}
+		w.checks(path, b, h)
 		w.ownPolicy(in(path, "policy"), w.base.policy.overriddenBy(b.policy), w.head.policy.overriddenBy(h.policy), common)
 		w.unknown(
 			path, named(w.base.raw, b.Name), named(w.head.raw, b.Name),
-			[]string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "windows", "health", "policy"},
+			[]string{"name", "promotion", "after", "needs", "soak", "reviewers", "freeze", "windows", "health", "verify", "policy"},
 		)
 	}
 }

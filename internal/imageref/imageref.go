@@ -41,7 +41,7 @@ func Parse(s string) (Ref, error) {
 	if d, err := name.NewDigest(s, name.StrictValidation); err == nil && !strings.HasPrefix(d.DigestStr(), Algorithm) {
 		return Ref{}, fmt.Errorf("image reference %q: only digests of SHA-256 are used: want REPOSITORY@sha256:…", s)
 	} else if err == nil {
-		return Ref{repository: d.Repository, digest: d.DigestStr()}, nil
+		return Ref{repository: Canonical(d.Repository), digest: d.DigestStr()}, nil
 	} else if strings.Contains(s, "@") {
 		return Ref{}, fmt.Errorf("image reference %q: %w", s, err)
 	}
@@ -64,13 +64,35 @@ func ParseRepository(s string) (name.Repository, error) {
 			"repository %q: %w: want REGISTRY/PATH without tag or digest, such as ghcr.io/acme/demo-api", s, err,
 		)
 	}
-	return repository, nil
+	return Canonical(repository), nil
 }
 
 // ParseLocal reads the name of an image on this machine, where acme/app is short
 // for Docker Hub's docker.io/acme/app, as Docker has it.
 func ParseLocal(s string) (name.Repository, error) {
-	return name.NewRepository(strings.TrimSpace(s), name.WeakValidation)
+	repository, err := name.NewRepository(strings.TrimSpace(s), name.WeakValidation)
+	if err != nil {
+		return repository, err
+	}
+	return Canonical(repository), nil
+}
+
+// hubs are names of Docker Hub beside the one that go-containerregistry has for it. The
+// first is where its registry answers, the second an older name of the same.
+// https://distribution.github.io/distribution/recipes/mirror/
+var hubs = []string{"registry-1.docker.io", "registry.hub.docker.com"}
+
+// Canonical gives a repository of Docker Hub the one name that all its names stand for,
+// so that one image is not taken for two. Other repositories stay as they are.
+func Canonical(repository name.Repository) name.Repository {
+	if !slices.Contains(hubs, repository.RegistryStr()) {
+		return repository
+	}
+	hub, err := name.NewRepository(repository.RepositoryStr(), name.WeakValidation)
+	if err != nil || hub.RegistryStr() != name.DefaultRegistry { // acme.io/x is no path of Docker Hub by itself
+		return repository
+	}
+	return hub
 }
 
 // ParseRepositories reads repositories, each once.
@@ -94,7 +116,7 @@ func Host(reference string) string {
 	if err != nil {
 		return ""
 	}
-	return parsed.Context().RegistryStr()
+	return Canonical(parsed.Context()).RegistryStr()
 }
 
 // New joins a parsed repository and a digest of the form sha256:HEX.

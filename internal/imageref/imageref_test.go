@@ -17,6 +17,9 @@ func TestParse(t *testing.T) {
 		"ghcr.io/acme/demo-api@sha256:" + hex:         "ghcr.io/acme/demo-api@sha256:" + hex,
 		"ghcr.io/acme/demo-api:v1@sha256:" + hex:      "ghcr.io/acme/demo-api@sha256:" + hex,
 		"127.0.0.1:5000/acme/api@sha256:" + hex:       "127.0.0.1:5000/acme/api@sha256:" + hex,
+		"registry-1.docker.io/acme/api@sha256:" + hex: "index.docker.io/acme/api@sha256:" + hex,
+		"registry-1.docker.io/nginx@sha256:" + hex:    "index.docker.io/library/nginx@sha256:" + hex,
+		"registry-1.docker.io/a.b/c@sha256:" + hex:    "registry-1.docker.io/a.b/c@sha256:" + hex,
 		" ghcr.io/acme/demo-api@sha256:" + hex + "\n": "ghcr.io/acme/demo-api@sha256:" + hex,
 	} {
 		ref, err := imageref.Parse(in)

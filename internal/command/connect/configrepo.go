@@ -222,24 +222,33 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 		return nil, err
 	}
 	clients := a.Registries()
-	judge := &rules.Judge{
-		Server: server, Now: time.Now,
-		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
-			return collect.Collect(ctx, collect.Deps{Registry: clients(ref.Registry()), Verifier: verifier}, ref)
-		},
+	judge := a.Witness(repo, rev)
+	judge.Server = server
+	judge.Collect = func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
+		return collect.Collect(ctx, collect.Deps{Registry: clients(ref.Registry()), Verifier: verifier}, ref)
 	}
 	if repo.HasForge() {
-		forge := repo.Forge("", "")
-		judge.Relate = forge.Relate
-		judge.Health = func(ctx context.Context, status string, period history.Period) (rules.Said, error) {
-			head, err := repo.Resolve(ctx, rev)
-			if err != nil {
-				return rules.Said{}, err
-			}
-			return forge.Said(ctx, head, status, period)
-		}
+		judge.Relate = repo.Forge("", "").Relate
 	}
 	return judge, nil
+}
+
+// Witness asks whether deployments are healthy and verified, and judges no image.
+func (a Access) Witness(repo ConfigRepository, rev string) *rules.Judge {
+	judge := &rules.Judge{Now: time.Now, Sources: a.healthSources(repo)}
+	if !repo.HasForge() {
+		return judge
+	}
+	forge := repo.Forge("", "")
+	judge.Verified = a.prover(repo, "").Found
+	judge.Health = func(ctx context.Context, status string, period history.Period) (rules.Said, error) {
+		head, err := repo.Resolve(ctx, rev)
+		if err != nil {
+			return rules.Said{}, err
+		}
+		return forge.Said(ctx, head, status, period)
+	}
+	return judge
 }
 
 // Registries gives one client for each host, so that each gives one login for all images.

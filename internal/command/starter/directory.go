@@ -20,7 +20,7 @@ import (
 // repository: GitHub reads workflows and owners at the top, and the names of workflows
 // are those of the whole repository.
 var (
-	workflowFile  = regexp.MustCompile(`\b(bump|check|deliver|hold|promote|rollback-direct|rollback|running)\.yml\b`)
+	workflowFile  = regexp.MustCompile(`\b(bump|check|deliver|hold|promote|rollback-direct|rollback|running|smoke)\.yml\b`)
 	workflowName  = regexp.MustCompile(`(?m)^name: (.*)$`)
 	workflowGroup = regexp.MustCompile(`(?m)^  group: `)
 	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|hold|promote|rollback)@` +

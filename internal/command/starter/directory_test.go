@@ -76,7 +76,8 @@ func TestADirectoryOfARepository(t *testing.T) {
 		for dir, slug := range map[string]string{"deploy/a": "deploy-a", "deploy/b": "deploy-b"} {
 			file := strings.TrimSuffix(path.Base(name), ".yml") + "-" + slug + ".yml"
 			text := read(".github/workflows/" + file)
-			if !strings.Contains(text, " path: "+dir+"\n") || !strings.Contains(text, " ("+dir+")\n") {
+			own := strings.Contains(text, "waybill-dev/waybill/actions/") // the others know no directory
+			if own && !strings.Contains(text, " path: "+dir+"\n") || !strings.Contains(text, " ("+dir+")\n") {
 				t.Errorf("%s names no directory", file)
 			}
 			for _, m := range dispatch.FindAllStringSubmatch(text, -1) {

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // outside judges the images of plain manifests and kustomizations that the
@@ -149,16 +150,20 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 		s.add(at)
 	}
 	parsed, err := name.ParseReference(image.Text, name.WeakValidation)
+	repository := ""
+	if err == nil {
+		repository = imageref.Canonical(parsed.Context()).Name()
+	}
 	switch {
 	case slices.Contains(fetching, image.Object.Kind) && !deploysHere(image.Object.Content) && (err != nil ||
-		len(s.owners(parsed.Context().Name())) == 0):
+		len(s.owners(repository)) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):
 		refuse("the manifest runs " + where + ", which names no digest: a tag can be moved; write IMAGE@sha256:…")
-	case len(s.owners(parsed.Context().Name())) > 0:
+	case len(s.owners(repository)) > 0:
 		refuse("the manifest runs " + where + ", an application's image outside of the application's overlays: " +
 			"no order, soak or freeze can be judged here. Deploy it by its overlay")
-	case !s.rules.Images("").Allows(parsed.Context().Name()):
+	case !s.rules.Images("").Allows(repository):
 		refuse("the manifest runs " + foreign(where))
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/schema"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -124,6 +125,7 @@ var images = []string{
 	"registry.k8s.io.evil.io/pause", "quay.io/prometheus/alertmanager", "quay.io/prometheus/x/y", "nginx", "library/nginx",
 	"docker.io/nginx", "docker.io/library/nginx", "evil.io/library/nginx", "nginx-evil", "grafana/loki", "docker.io/grafana/loki",
 	"grafana/loki/x", "bitnami/a/b", "evil.io/bitnami/a", "localhost:5000/acme/api", "ghcr.io:443/acme/api",
+	"registry-1.docker.io/acme/web", "evil.registry-1.docker.io/acme/web", "registry-1.docker.io/nginx",
 	"evil.io/agent", "docker.io/acme/agent", "ag.evil.io/x", "docker.io/library/ag/x",
 }
 
@@ -138,10 +140,11 @@ func TestAdmissionIsThePolicyOfTheFile(t *testing.T) {
 			for _, suffix := range []string{digest, ":v1" + digest, ":v1", "", digest[:70], digest + "\nx"} {
 				want := false
 				if r, err := name.NewDigest(repository + suffix); err == nil { // as a container runtime reads it
-					app, err := c.AppForImage(r.Context().Name())
-					want = err == nil && (env == "" || app.RunsIn(env)) || c.Images(env).Allows(r.Context().Name())
+					named := imageref.Canonical(r.Context()).Name()
+					app, err := c.AppForImage(named)
+					want = err == nil && (env == "" || app.RunsIn(env)) || c.Images(env).Allows(named)
 				}
-				if strings.HasPrefix(repository, "ghcr.io:443") {
+				if strings.HasPrefix(repository, "ghcr.io:443") || strings.HasPrefix(repository, "registry-1.") {
 					want = false // another spelling of a registry is not taken
 				}
 				got, said := admits(t, j, policy, repository+suffix)

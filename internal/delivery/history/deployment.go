@@ -144,8 +144,8 @@ func Prepare(ctx context.Context, on *render.Renderer, app config.App, env strin
 		}
 	}
 	if err == nil && !used {
-		err = fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there",
-			change.Place.File, app.Name, env, ref)
+		err = fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there%s",
+			change.Place.File, app.Name, env, ref, p.instead(change))
 	}
 	if err != nil {
 		return Change{}, err
@@ -216,6 +216,32 @@ func (p *preparation) set(target overlay.Target) (change Change, used bool, err 
 		return change, true, err
 	}
 	return change, true, nil
+}
+
+// instead says where the images of the application stand that are rendered in place of
+// the one that the overlay names: a replacement or a patch brings them from there.
+func (p *preparation) instead(change Change) string {
+	on := p.on.With(change.Place.File, change.After)
+	after, err := p.objects(on)
+	if err != nil {
+		return ""
+	}
+	for _, image := range render.Images(after) {
+		name, digest := repositoryOf(image)
+		if !overlay.SameRepository(name, p.app.Image) {
+			continue
+		}
+		for _, part := range []string{image, digest} { // a replacement can bring the digest alone
+			for _, file := range slices.Sorted(maps.Keys(on.Files())) {
+				before, _, found := strings.Cut(string(on.Files()[file]), part)
+				if found && part != "" && on.Read(file) {
+					return fmt.Sprintf(". They run %s, which stands in line %d of %s, and a replacement or a patch takes it from there: "+
+						"edit that line, or take out what copies it", image, strings.Count(before, "\n")+1, file)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // names are the spellings under which objects name the application's image.

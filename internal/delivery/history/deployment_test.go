@@ -70,12 +70,21 @@ func TestPrepare(t *testing.T) {
 	for what, test := range map[string]struct {
 		overlay string
 		base    string // deployment.yaml; empty as it is
+		more    map[string]string
 		want    string // error; empty is none
 		edits   int
 	}{
-		"a newer digest":                 {overlay: running, edits: 1},
-		"the digest that is there":       {overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())},
-		"a digest that is copied":        {overlay: running + replacement, edits: 1},
+		"a newer digest":           {overlay: running, edits: 1},
+		"the digest that is there": {overlay: configrepotest.OverlayText("demo-api", demo(2).Digest())},
+		"a digest that is copied":  {overlay: running + replacement, edits: 1},
+		"a replacement that brings another image": {
+			overlay: strings.Replace(running, "resources:\n", "resources:\n  - images.yaml\n", 1) +
+				"replacements:\n  - source: {kind: ConfigMap, fieldPath: data.api}\n    targets:\n      - select: {kind: Deployment}\n" +
+				"        fieldPaths: [spec.template.spec.containers.0.image]\n",
+			more: map[string]string{"apps/demo-api/overlays/dev/images.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: images}\n" +
+				"data:\n  api: " + demo(1).String() + "\n"},
+			want: "stands in line 5 of apps/demo-api/overlays/dev/images.yaml, and a replacement or a patch takes it from there",
+		},
 		"a name that follows the digest": {overlay: running + generator, want: "changing the digest would"},
 		"an image that nothing takes": {
 			overlay: running, base: configrepotest.Deployment("demo-api", "ghcr.io/acme/other:v1"),
@@ -93,7 +102,7 @@ func TestPrepare(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			changed := map[string]string{overlay: test.overlay}
+			changed := configrepotest.With(map[string]string{overlay: test.overlay}, test.more)
 			if test.base != "" {
 				changed["apps/demo-api/base/deployment.yaml"] = test.base
 			}

@@ -106,14 +106,14 @@ func repositoryOf(image string) string {
 }
 
 // SameRepository reports whether text names the repository, in any spelling
-// that container engines take: acme/api, docker.io/acme/api and
-// index.docker.io/acme/api are one.
+// that container engines take: acme/api, docker.io/acme/api, index.docker.io/acme/api
+// and registry-1.docker.io/acme/api are one.
 func SameRepository(text string, repository name.Repository) bool {
 	if text == repository.Name() {
 		return true
 	}
-	parsed, err := name.NewRepository(text, name.WeakValidation)
-	return err == nil && parsed.Name() == repository.Name()
+	parsed, err := imageref.ParseLocal(text)
+	return err == nil && parsed.Name() == imageref.Canonical(repository).Name()
 }
 
 // get finds a mapping's value; nil when there is none.

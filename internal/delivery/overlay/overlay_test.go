@@ -198,6 +198,9 @@ var forms = map[string]struct {
 	"kustomize, two spellings": {file: "kustomization.yaml", before: "namespace: x\n",
 		target: func(t *overlay.Target) { hub(t); t.Names = []string{"acme/demo-api", "docker.io/acme/demo-api"} },
 		after:  "namespace: x\nimages:\n- name: acme/demo-api\n  digest: NEW\n- name: docker.io/acme/demo-api\n  digest: NEW\n"},
+	"kustomize, where Docker Hub's registry answers": {file: "kustomization.yaml",
+		before: "images:\n- name: registry-1.docker.io/acme/demo-api\n  digest: OLD\n", target: hub,
+		after: "images:\n- name: registry-1.docker.io/acme/demo-api\n  digest: NEW\n"},
 	"kustomize, two entries": {file: "kustomization.yaml",
 		before: "images:\n- name: api\n  newName: ghcr.io/acme/demo-api\n  newTag: v1\n- name: worker\n  newName: " +
 			"ghcr.io/acme/demo-api\n  digest: OLD\n",

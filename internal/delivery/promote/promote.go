@@ -78,6 +78,11 @@ type Request struct {
 	Shard      Shard // of the applications
 }
 
+// Looks reports whether the request is about what runs in a place.
+func (r Request) Looks(app, env string) bool {
+	return (r.App == "" || r.App == app) && (r.From == "" || r.From == env) && r.Shard.has(app)
+}
+
 // States of a promotion.
 const (
 	Opened    = "opened"

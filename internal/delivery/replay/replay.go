@@ -196,8 +196,13 @@ func Rules(ctx context.Context, cfg *config.Config, p Deployment) ([]evidence.Re
 	}
 	then := &rules.Judge{
 		Now: func() time.Time { return p.Step.Since },
+		// Nobody knows any more what was said then.
 		Health: func(context.Context, string, history.Period) (rules.Said, error) {
 			return rules.Said{State: "success"}, nil
+		},
+		Sources: func(context.Context, rules.Asked) (rules.Said, error) { return rules.Said{State: "success"}, nil },
+		Verified: func(context.Context, config.Verification, string, string, history.Period) (rules.Verification, error) {
+			return rules.Verification{State: rules.VerifyPassed}, nil
 		},
 	}
 	reasons, err := then.Before(ctx, cfg, app, env, func(before string) (history.Period, error) {

@@ -87,7 +87,7 @@ func (r *Roller) Run(ctx context.Context, req Request) (result Result, err error
 	return result, err
 }
 
-func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
+func (r *Roller) once(ctx context.Context, req Request) (result Result, err error) {
 	tip, err := history.ReadTip(ctx, r.Repo, req.Branch)
 	if err != nil {
 		return Result{}, err
@@ -107,7 +107,8 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	to, err := target(past, place.Ref, app, env, req)
+	to, skipped, err := r.target(ctx, deployments{app, env, past, place.Ref}, req)
+	defer func() { result.Note = joined(skipped, result.Note) }()
 	if err != nil {
 		return Result{}, err
 	}
@@ -120,10 +121,9 @@ func (r *Roller) once(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	result := Result{Image: to, Previous: change.Place.Ref}
+	result = Result{Image: to, Previous: change.Place.Ref}
 	if len(change.Edits) == 0 {
-		result.Commit = tip.Commit
-		result.Note = "it runs there already"
+		result.Commit, result.Note = tip.Commit, "it runs there already"
 		return result, nil
 	}
 	w := write{app: app, env: env, head: tip.Commit, branch: tip.Branch("rollback", env.Name, app.Name), change: change, req: req}
@@ -189,33 +189,6 @@ func (r *Roller) done(ctx context.Context, req Request, head string, place overl
 	m := entries[0].Message
 	return history.Trailer(m, history.TrailerVerb) == history.RollBack && history.Trailer(m, history.TrailerRun) == req.Run &&
 		history.Trailer(m, history.TrailerImage) == place.Ref.String(), nil
-}
-
-// target is the digest to return to. past holds no placeholders.
-func target(past []history.Period, now imageref.Ref, app config.App, env config.Environment, req Request) (imageref.Ref, error) {
-	if history.Placeholder(req.To) {
-		return imageref.Ref{}, outcome.Usagef("%s is a placeholder: no image has that digest", req.To)
-	}
-	if !req.To.IsZero() {
-		if !ranBefore(past, req.To) && !req.AllowNew {
-			return imageref.Ref{}, outcome.Refusedf(
-				"%s never ran in %s: %s. Name one of those, or say --allow-new", req.To, env.Name, listed(past),
-			)
-		}
-		return req.To, nil
-	}
-	if req.Steps < 1 {
-		return imageref.Ref{}, outcome.Usagef("--steps %d: say how many deployments to go back, 1 or more", req.Steps)
-	}
-	line := advances(past)
-	at := len(line) - 1 - req.Steps
-	if len(line) > 0 && line[len(line)-1] != now { // what stands there is no digest
-		at++
-	}
-	if at < 0 {
-		return imageref.Ref{}, outcome.Usagef("%s has no deployment %d back in %s: %s", app.Name, req.Steps, env.Name, listed(past))
-	}
-	return line[at], nil
 }
 
 // advances is the history without what was rolled back, oldest first: a step

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/pulls"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -162,6 +164,76 @@ func TestWhereItLeads(t *testing.T) {
 			if err != nil || !result.Changed || result.Image != demo(test.want) ||
 				!strings.Contains(r.Text(t, "main", overlay), demo(test.want).Digest()) {
 				t.Errorf("got %+v, %v, want image %d", result, err, test.want)
+			}
+		})
+	}
+}
+
+// Going back leads to the last digest that was good, and a source that is in trouble
+// holds it up for nobody.
+func TestTheLastGoodOne(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		sick   map[int]string
+		failed int
+		broken bool
+		steps  int
+		want   int
+		note   string
+		err    string
+	}{
+		"the one before": {steps: 1, want: 3},
+		"it was sick": {sick: map[int]string{3: "failure"}, steps: 1, want: 2,
+			note: "passed over " + demo(3).Short() + ": ok says failure"},
+		"it was never said":   {sick: map[int]string{3: ""}, steps: 1, want: 3},
+		"it waited":           {sick: map[int]string{3: "pending"}, steps: 1, want: 3},
+		"two steps":           {sick: map[int]string{3: "error"}, steps: 2, want: 1, note: "passed over " + demo(3).Short()},
+		"it failed its tests": {failed: 3, steps: 1, want: 2, note: "passed over " + demo(3).Short() + ": smoke.yml has failed in prod"},
+		"none was good": {sick: map[int]string{3: "failure", 2: "failure", 1: "failure"}, steps: 1,
+			err: "no deployment 1 back in prod: there ran " + demo(9).Short()},
+		"nobody can say": {broken: true, steps: 1, want: 3,
+			note: "nobody could say whether " + demo(3).Short() + " was good: ask the status ok: 502"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			files := configrepotest.Files("demo-api")
+			files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "name: prod,", "name: prod, health: [{status: ok}], verify: "+
+				"[{workflow: smoke.yml}],", 1)
+			r := configrepotest.Local(t, files)
+			deployed(t, r, 1, 2, 3, 9)
+			roller := roller(r, r, registry())
+			commits := map[string]int{}
+			for i, c := range strings.Fields(r.Git(t, "log", "--reverse", "--format=%H", "main", "--", r.Path(overlay))) {
+				commits[c] = []int{0, 1, 2, 3, 9}[i]
+			}
+			roller.Judge.Health = func(_ context.Context, _ string, p history.Period) (rules.Said, error) {
+				if test.broken {
+					return rules.Said{}, errors.New("502")
+				}
+				state, is := test.sick[commits[p.Commit]]
+				if !is {
+					state = "success"
+				}
+				return rules.Said{State: state, Since: p.Since}, nil
+			}
+			roller.Judge.Verified = func(
+				_ context.Context, _ config.Verification, _, _ string, p history.Period,
+			) (rules.Verification, error) {
+				if commits[p.Commit] == test.failed {
+					return rules.Verification{State: rules.VerifyFailed}, nil
+				}
+				return rules.Verification{State: rules.VerifyPassed}, nil
+			}
+			result, err := roller.Run(t.Context(), request(func(r *rollback.Request) { r.Direct, r.Steps = true, test.steps }))
+			if test.err != "" {
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("got %v, want %s", err, test.err)
+				}
+				return
+			}
+			if err != nil || result.Image != demo(test.want) || !strings.HasPrefix(result.Note, test.note) ||
+				test.note == "" && result.Note != "" {
+				t.Errorf("got %+v, %v, want image %d, %s", result.Image, err, test.want, test.note+" but "+result.Note)
 			}
 		})
 	}

@@ -79,11 +79,10 @@ func (j *Judge) Before(
 		if err != nil {
 			return nil, err
 		}
-		soaked, healths, err := j.healthy(ctx, app.Name, before, period)
+		own, err := j.from(ctx, deployment{app: app, env: before, ran: period, soak: env.Soak}, env)
 		if err != nil {
 			return nil, err
 		}
-		own := append(j.order(before, env, period, soaked), healths...)
 		state := evidence.Decide(own...).State()
 		switch {
 		case !env.Any:
@@ -96,6 +95,26 @@ func (j *Judge) Before(
 		}
 	}
 	return reasons, nil
+}
+
+// From asks one environment before env: whether the digest ran there, long enough,
+// healthy, and verified.
+func (j *Judge) From(
+	ctx context.Context, app config.App, before, env config.Environment, ran history.Period,
+) ([]evidence.Reason, error) {
+	return j.from(ctx, deployment{app: app, env: before, ran: ran, soak: env.Soak}, env)
+}
+
+func (j *Judge) from(ctx context.Context, d deployment, env config.Environment) ([]evidence.Reason, error) {
+	soaked, healths, err := j.healthy(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	verified, err := j.verified(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(j.order(d.env, env, d.ran, soaked), healths...), verified...), nil
 }
 
 // Refusal turns a decision that is not "allowed" into an outcome error with

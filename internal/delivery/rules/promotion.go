@@ -51,8 +51,13 @@ type Judge struct {
 	// Relate says how head relates to base in a source repository, OWNER/NAME;
 	// nil when there is nobody to ask.
 	Relate func(ctx context.Context, repository, base, head string) (Relation, error)
-	// Health says what was said of a deployment; nil when there is nobody to ask.
+	// Health says what a status said of a deployment; nil when there is nobody to ask.
 	Health Healths
+	// Sources asks the other sources of health; nil when there is nobody to ask.
+	Sources Sources
+	// Verified says what the workflows found that verify deployments; nil when there is
+	// nobody to ask.
+	Verified Verifications
 	// Server is the root of GitHub's pages; empty is https://github.com.
 	Server string
 	// Now is the clock.

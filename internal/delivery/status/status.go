@@ -2,13 +2,15 @@
 // the environment before it, and which promotion is open.
 //
 // It reads the config repository and, where there is one, the list of open
-// pull requests; no registry and no cluster.
+// pull requests; no registry and no cluster. Sources of health are asked about what
+// would go on to the next environment.
 package status
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -90,6 +92,8 @@ type Request struct {
 	Open   []Open // the open pull requests of Waybill's branches
 	Now    time.Time
 	Recent int // how many deployments of each place to list
+	// Judge asks for health and verifications of what would go on; nobody is asked if nil.
+	Judge *rules.Judge
 }
 
 // Read reads the state at the head of a branch.
@@ -102,7 +106,7 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 		return Table{}, err
 	}
 	table := Table{Commit: tip.Commit, At: req.Now.UTC(), Environments: tip.Config.EnvironmentNames()}
-	for _, name := range tip.Config.AppNames() {
+	for _, name := range slices.SortedFunc(slices.Values(tip.Config.AppNames()), text.Natural) {
 		app, err := tip.Config.App(name)
 		if err != nil {
 			return Table{}, err
@@ -228,8 +232,17 @@ func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref
 	if err != nil {
 		return 0, nil, err
 	}
-	judge := rules.Judge{Now: func() time.Time { return r.req.Now }}
-	for _, reason := range append(judge.Order(from, to, next), judge.Closed(to)...) {
+	judge := r.req.Judge
+	if judge == nil {
+		judge = &rules.Judge{Now: func() time.Time { return r.req.Now }}
+	}
+	reasons, err := judge.From(ctx, r.app, from, to, next)
+	if err != nil { // trouble with one source keeps nobody from seeing the rest
+		reasons = append(judge.Order(from, to, next), evidence.Reason{
+			Rule: rules.RuleHealth, State: evidence.Pending, Detail: err.Error(), Remedy: "passes when that can be asked",
+		})
+	}
+	for _, reason := range append(reasons, judge.Closed(to)...) {
 		if reason.State != evidence.Met {
 			waits = append(waits, reason.Rule+": "+reason.Detail+" ("+reason.Remedy+")")
 		}

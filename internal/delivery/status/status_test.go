@@ -85,6 +85,23 @@ func TestStatus(t *testing.T) {
 	})
 }
 
+// People look for app-2 before app-10.
+func TestOrderOfApplications(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Local(t, configrepotest.Files("app-10", "app-2", "app-1"))
+	table, err := status.Read(t.Context(), r, status.Request{Branch: "main", Now: r.Clock.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range table.Rows {
+		got = append(got, row.App)
+	}
+	if diff := cmp.Diff([]string{"app-1", "app-2", "app-10"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestBranchThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))

@@ -22,6 +22,7 @@ type Status struct {
 	Description string // cut at 140 characters
 	TargetURL   string
 	Updated     time.Time // read only
+	By          string    // read only: the login of who set it, where that was asked for
 }
 
 // SetStatus sets a status of a commit.

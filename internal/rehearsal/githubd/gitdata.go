@@ -26,6 +26,23 @@ func getRef(c *call) (*answer, error) {
 	return ok(c.refJSON(ref, sha))
 }
 
+// matchingRefs lists the references that begin with a name; none is an empty list.
+// https://docs.github.com/en/rest/git/refs#list-matching-references
+func matchingRefs(c *call) (*answer, error) {
+	out, err := c.git("for-each-ref", "--format=%(refname) %(objectname)")
+	if err != nil {
+		return nil, err
+	}
+	var matching []map[string]any
+	for line := range strings.Lines(out) {
+		name, sha, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.HasPrefix(name, "refs/"+c.PathValue("ref")) {
+			matching = append(matching, c.refJSON(name, sha))
+		}
+	}
+	return ok(append([]map[string]any{}, paginate(c, matching)...))
+}
+
 func createRef(c *call, in struct{ Ref, SHA string }) (*answer, error) {
 	if !strings.HasPrefix(in.Ref, "refs/") || strings.Count(in.Ref, "/") < 2 {
 		return nil, unprocessable("Reference name must start with 'refs/' and have at least two slashes.")

@@ -46,6 +46,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.graphqlConversation(w, token, variables.conversationInput)
 	case strings.Contains(in.Query, "ref(qualifiedName: $ref)"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
+	case strings.Contains(in.Query, "status { contexts {"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).contextsNode)
 	case strings.Contains(in.Query, "statusCheckRollup"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).checksNode)
 	case strings.Contains(in.Query, "context(name: $context)"):
@@ -315,6 +317,35 @@ func (c *call) sayingsNode(variables map[string]string, name string) (any, error
 		nodes = append(nodes, node)
 	}
 	return map[string]any{"history": map[string]any{"nodes": nodes}}, nil
+}
+
+// contextsNode is the latest status of each context of the commit that an expression
+// names; null for anything else, and where there is no status.
+// https://docs.github.com/en/graphql/reference/objects#status
+func (c *call) contextsNode(_ map[string]string, expression string) (any, error) {
+	if !c.token.may(c.repo, "statuses", "read") {
+		return nil, errors.New("Resource not accessible by integration") //nolint:staticcheck // GitHub's words
+	}
+	sha := c.resolve(expression)
+	if sha == "" {
+		return nil, nil
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	var nodes []map[string]any
+	for _, st := range c.repo.statuses(sha, true) {
+		login, isBot := strings.CutSuffix(st.Creator, "[bot]")
+		nodes = append(nodes, map[string]any{
+			"context": st.Context, "state": strings.ToUpper(st.State), "description": orNil(st.Description),
+			"targetUrl": orNil(st.TargetURL), "createdAt": st.Created, "creator": map[string]any{
+				"login": login, "__typename": map[bool]string{true: "Bot", false: "User"}[isBot],
+			},
+		})
+	}
+	if len(nodes) == 0 {
+		return map[string]any{"status": nil}, nil
+	}
+	return map[string]any{"status": map[string]any{"contexts": nodes}}, nil
 }
 
 type updateRefsInput struct {

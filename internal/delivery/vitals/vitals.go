@@ -1,0 +1,82 @@
+// Package vitals asks Argo CD and Prometheus whether a deployment is healthy, and since
+// when.
+//
+// Healthy is what is proven for this very deployment: that Argo CD has synced it and runs
+// its digest, or that a query held. What a source does not say is never taken for healthy,
+// and trouble with a source is an error.
+package vitals
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/health"
+)
+
+// States of what a source says.
+const (
+	success = "success"
+	pending = "pending"
+	failure = "failure"
+)
+
+// Sources asks the sources of one config repository. It asks each of them once for the
+// same thing.
+type Sources struct {
+	Repo history.Reader
+	// Server is the server at an address, with the token of a variable; false if the
+	// variable is empty. A variable that is not named needs no token.
+	Server func(address, variable string) (health.Server, bool)
+	Now    func() time.Time
+
+	mu    sync.Mutex
+	known map[string]*once
+}
+
+// once is an answer that is there, or on its way.
+type once struct {
+	sync.Once
+	value any
+	err   error
+}
+
+// remember asks once for what a key stands for.
+func remember[T any](s *Sources, key string, ask func() (T, error)) (T, error) {
+	s.mu.Lock()
+	if s.known == nil {
+		s.known = make(map[string]*once)
+	}
+	o := s.known[key]
+	if o == nil {
+		o = new(once)
+		s.known[key] = o
+	}
+	s.mu.Unlock()
+	o.Do(func() { o.value, o.err = ask() })
+	value, _ := o.value.(T)
+	return value, o.err
+}
+
+// Said is what a source says of a deployment.
+func (s *Sources) Said(ctx context.Context, asked rules.Asked) (rules.Said, error) {
+	address := asked.Source.ArgoCD.URL
+	if address == "" {
+		address = asked.Source.Prometheus.URL
+	}
+	variable := asked.Source.Variable()
+	server, known := s.Server(address, variable)
+	if !known {
+		return rules.Said{Description: fmt.Sprintf(
+			"nobody can be asked here, because the environment variable %s is empty: set it to a token that may read", variable,
+		)}, nil
+	}
+	if asked.Source.ArgoCD != (config.ArgoCD{}) {
+		return s.argoCD(ctx, server, asked)
+	}
+	return s.prometheus(ctx, server, asked)
+}
