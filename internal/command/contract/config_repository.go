@@ -313,8 +313,10 @@ var status = Command{
 		inputToken,
 	},
 	Outputs:     []Output{{"status", "The table as JSON."}},
-	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}},
-	Binaries:    []string{Waybill},
+	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}, {
+		"statuses", "read", "reads what was said of health",
+	}},
+	Binaries: []string{Waybill},
 }
 
 var why = Command{
