@@ -312,7 +312,7 @@ var status = Command{
 			Doc: "Form of the result on standard output. html is one page that fetches nothing, with the last deployments of each place."},
 		inputToken,
 	},
-	Outputs:     []Output{{"status", "The table as JSON."}},
+	Outputs: []Output{{"status", "The table as JSON."}},
 	Permissions: []Permission{permissionContentsRead, {"pull-requests", "read", "finds open promotions"}, {
 		"statuses", "read", "reads what was said of health",
 	}},

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -34,6 +35,8 @@ type Repository interface {
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
 	ReadAhead(ctx context.Context, rev string, paths []string) error
+	ReadHeads(ctx context.Context, heads []string) error
+	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
 }
@@ -57,8 +60,8 @@ type Forge interface {
 	// UpToDate reports whether the base takes only pull requests that are built on
 	// its head.
 	UpToDate(ctx context.Context, base string) (bool, error)
-	// Checked reports whether the check of a head has answered, or is under way.
-	Checked(ctx context.Context, head string) (bool, error)
+	// CheckedAll says of which heads the check has answered, or is under way.
+	CheckedAll(ctx context.Context, heads []string) (map[string]bool, error)
 	// Commits lists the source commits from base to head, newest first, at most
 	// a page; ok is false when the repository cannot be read.
 	Commits(ctx context.Context, repository, base, head string) (commits []rules.Commit, total int, ok bool, err error)
@@ -191,6 +194,16 @@ type view struct {
 	// open lists the open pull requests, once: most places need none, and a
 	// request for each would use up what GitHub allows in an hour.
 	open func() (map[string]rules.Pull, error)
+	// checked says which of their heads have been checked, once.
+	checked func() (map[string]bool, error)
+}
+
+// heads are the commits that pull requests end in.
+func heads(pulls map[string]rules.Pull) (list []string) {
+	for _, branch := range slices.Sorted(maps.Keys(pulls)) {
+		list = append(list, pulls[branch].Head)
+	}
+	return list
 }
 
 // pull is the open pull request of a branch; nil without one.
@@ -219,9 +232,20 @@ func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 		if p.Forge == nil {
 			return nil, nil
 		}
-		return p.Forge.OpenPulls(ctx, branch)
+		pulls, err := p.Forge.OpenPulls(ctx, branch)
+		if err != nil {
+			return nil, err
+		}
+		return pulls, p.Repo.ReadHeads(ctx, heads(pulls))
 	})
-	return view{Tip: tip, open: open, renderer: render.New(tip.Files)}, nil
+	checked := sync.OnceValues(func() (map[string]bool, error) {
+		pulls, err := open()
+		if err != nil {
+			return nil, err
+		}
+		return p.Forge.CheckedAll(ctx, heads(pulls))
+	})
+	return view{Tip: tip, open: open, checked: checked, renderer: render.New(tip.Files)}, nil
 }
 
 // step names a move, as long as the configuration has it.

@@ -92,14 +92,14 @@ func (p *Promoter) pullRequest(ctx context.Context, now view, c candidate, req R
 	}
 	result.Number, result.URL = pull.Number, pull.URL
 	pull.Head = head
-	return result, p.follow(ctx, c, *pull, &result)
+	return result, p.follow(ctx, now, c, *pull, &result)
 }
 
 // follow does what a pull request needs once it is as it should be, now or in
 // an earlier run that was interrupted before it could.
-func (p *Promoter) follow(ctx context.Context, c candidate, pull rules.Pull, result *Promotion) error {
+func (p *Promoter) follow(ctx context.Context, now view, c candidate, pull rules.Pull, result *Promotion) error {
 	if result.State == Unchanged {
-		if checked, err := p.Forge.Checked(ctx, pull.Head); err != nil || checked {
+		if checked, err := now.checked(); err != nil || checked[pull.Head] {
 			return err
 		}
 	}

@@ -168,24 +168,37 @@ func (f Forge) StartCheck(ctx context.Context, pull rules.Pull, pushed bool) err
 // Checked reports whether the check of a head has given a verdict, or was started
 // a while ago and may still. One that ended in trouble is no verdict.
 func (f Forge) Checked(ctx context.Context, head string) (bool, error) {
+	checked, err := f.CheckedAll(ctx, []string{head})
+	return checked[head], err
+}
+
+// CheckedAll says the same of several heads, by few requests.
+func (f Forge) CheckedAll(ctx context.Context, heads []string) (map[string]bool, error) {
+	checked := make(map[string]bool, len(heads))
 	if f.CheckWorkflow == "" {
-		return true, nil
+		for _, head := range heads {
+			checked[head] = true
+		}
+		return checked, nil
 	}
-	statuses, err := f.API.Statuses(ctx, f.Repository, head)
+	statuses, err := f.API.StatusesOf(ctx, f.Repository, heads)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	now := time.Now
 	if f.Now != nil {
 		now = f.Now
 	}
-	for _, s := range statuses {
-		if s.Context == f.StatusContext {
-			waits := s.State == "pending" && s.Description == checkStarted
-			return s.State != "error" && (!waits || now().Sub(s.Updated) < checkWithin), nil
+	for _, head := range heads {
+		for _, s := range statuses[head] {
+			if s.Context == f.StatusContext {
+				waits := s.State == "pending" && s.Description == checkStarted
+				checked[head] = s.State != "error" && (!waits || now().Sub(s.Updated) < checkWithin)
+				break
+			}
 		}
 	}
-	return false, nil
+	return checked, nil
 }
 
 // Commits lists source commits for a promotion's body.

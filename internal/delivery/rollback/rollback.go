@@ -31,6 +31,7 @@ type Repository interface {
 	history.Reader
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
 }
 

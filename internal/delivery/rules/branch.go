@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -21,6 +22,7 @@ const TrailerBase = "Waybill-Base"
 type Snapshots interface {
 	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
+	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 }
 
 // Branches are the branches of the config repository, with what Snapshots gives.
@@ -98,10 +100,6 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 		history.Trailer(message, history.TrailerEnvironment) != env {
 		return nil, nil
 	}
-	now, err := repo.Snapshot(ctx, head)
-	if err != nil {
-		return nil, err
-	}
 	was, err := repo.Snapshot(ctx, base)
 	if errors.Is(err, configrepo.ErrNotFound) {
 		return nil, nil
@@ -118,6 +116,20 @@ func Own(ctx context.Context, repo Snapshots, head string, app config.App, env s
 	held := hold.Path(app.Name, env)
 	begun := history.Copied(was.Files, copies)
 	edited, err := overlay.Set(begun, history.Target(app, env), image)
+	if err == nil {
+		changes := maps.Clone(copies)
+		if changes == nil {
+			changes = make(map[string][]byte)
+		}
+		changes[edited.Place.File] = edited.After
+		if holds, err := repo.Holds(ctx, head, base, changes); err != nil || holds {
+			return &Branch{Base: base, Image: image, File: edited.After, Hold: was.Files[held], Copies: copies}, err
+		}
+	}
+	now, unread := repo.Snapshot(ctx, head)
+	if unread != nil {
+		return nil, unread
+	}
 	is := func() bool {
 		files := history.With(begun, edited.Place.File, edited.After)
 		if history.Trailer(message, history.TrailerVerb) == history.RollBack &&

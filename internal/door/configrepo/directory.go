@@ -23,6 +23,8 @@ type Store interface {
 	Log(ctx context.Context, rev, path string, limit int) ([]Entry, error)
 	Snapshot(ctx context.Context, rev string) (*Snapshot, error)
 	ReadAhead(ctx context.Context, rev string, paths []string) error
+	ReadHeads(ctx context.Context, heads []string) error
+	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 	Commit(ctx context.Context, r Request) (string, error)
 	DeleteBranch(ctx context.Context, branch, expect string) error
 	MergeBase(ctx context.Context, a, b string) (string, error)

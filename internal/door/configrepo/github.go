@@ -39,6 +39,8 @@ type GitHub struct {
 	heads     map[string]bool               // commits that branches ended in
 	branches  map[string]*branchLine        // by head
 	ahead     map[string]*readAhead         // by head
+	tips      map[string]github.Commit      // by id: commits that branches end in
+	indexes   map[string]*treeIndex         // by commit
 	newest    archive                       // that was downloaded
 	newestOf  string                        // its commit
 }
@@ -54,6 +56,7 @@ func NewGitHub(api *github.Client, repo github.Repository) *GitHub {
 		api: api, repo: repo, Now: time.Now, snapshots: map[string]*Snapshot{}, trees: map[string]map[string]treeRef{},
 		roots: map[string]string{}, blobs: map[string][]byte{}, heads: map[string]bool{},
 		branches: map[string]*branchLine{}, ahead: map[string]*readAhead{},
+		tips: map[string]github.Commit{}, indexes: map[string]*treeIndex{},
 	}
 }
 

@@ -96,7 +96,10 @@ func addFiles(files map[string]treeRef, dir string, entries []github.TreeEntry) 
 }
 
 // treeIDs gives git's id of each directory that holds the files; that of all is "".
-func treeIDs(files map[string]treeRef) map[string]string {
+func treeIDs(files map[string]treeRef) map[string]string { return indexOf(files).ids }
+
+// indexOf is what the directories hold that hold the files.
+func indexOf(files map[string]treeRef) *treeIndex {
 	inside := map[string][]git.TreeEntry{"": nil} // by directory
 	for name, ref := range files {
 		dir, base := path.Split(name)
@@ -120,7 +123,7 @@ func treeIDs(files map[string]treeRef) map[string]string {
 			inside[parent(dir)] = append(inside[parent(dir)], git.TreeEntry{Name: path.Base(dir), Mode: git.ModeDirectory, ID: ids[dir]})
 		}
 	}
-	return ids
+	return &treeIndex{inside: inside, ids: ids}
 }
 
 func parent(dir string) string {

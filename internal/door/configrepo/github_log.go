@@ -53,7 +53,13 @@ func (g *GitHub) Log(ctx context.Context, rev, path string, limit int) ([]Entry,
 
 // tip is the newest commit alone, which came by itself.
 func (g *GitHub) tip(ctx context.Context, rev string) ([]Entry, error) {
-	newest, err := g.api.Commits(ctx, g.repo, rev, "", 1)
+	g.mu.Lock()
+	known, read := g.tips[rev]
+	g.mu.Unlock()
+	newest, err := []github.Commit{known}, error(nil)
+	if !read {
+		newest, err = g.api.Commits(ctx, g.repo, rev, "", 1)
+	}
 	if err != nil || len(newest) == 0 {
 		return nil, notFound(err, http.StatusNotFound, http.StatusUnprocessableEntity)
 	}

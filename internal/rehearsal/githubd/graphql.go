@@ -48,6 +48,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
 	case strings.Contains(in.Query, "status { contexts {"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).contextsNode)
+	case strings.Contains(in.Query, "tree { oid }"):
+		s.graphqlRepository(w, r, token, in.Variables, (*call).commitNode)
 	case strings.Contains(in.Query, "statusCheckRollup"):
 		s.graphqlRepository(w, r, token, in.Variables, (*call).checksNode)
 	case strings.Contains(in.Query, "context(name: $context)"):
@@ -317,6 +319,32 @@ func (c *call) sayingsNode(variables map[string]string, name string) (any, error
 		nodes = append(nodes, node)
 	}
 	return map[string]any{"history": map[string]any{"nodes": nodes}}, nil
+}
+
+// commitNode is a commit with its parents and its tree; null for anything else.
+// https://docs.github.com/en/graphql/reference/objects#commit
+func (c *call) commitNode(_ map[string]string, expression string) (any, error) {
+	sha := c.resolve(expression)
+	if sha == "" {
+		return nil, nil
+	}
+	list, err := c.log("-n", "1", sha)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	tree, err := c.git("rev-parse", sha+"^{tree}")
+	if err != nil {
+		return nil, err
+	}
+	i, parents := list[0], []map[string]any{}
+	for _, p := range i.Parents {
+		parents = append(parents, map[string]any{"oid": p})
+	}
+	return map[string]any{
+		"oid": i.SHA, "message": i.Message, "committedDate": i.CommitterTime,
+		"author":  map[string]any{"name": i.AuthorName, "email": i.AuthorEmail},
+		"parents": map[string]any{"nodes": parents}, "tree": map[string]any{"oid": tree},
+	}, nil
 }
 
 // contextsNode is the latest status of each context of the commit that an expression
