@@ -34,7 +34,7 @@ type Repository interface {
 	history.Reader
 	Head(ctx context.Context, branch string) (string, error)
 	Snapshot(ctx context.Context, rev string) (*configrepo.Snapshot, error)
-	ReadAhead(ctx context.Context, rev string, paths []string) error
+	ReadNewest(ctx context.Context, rev string, paths []string) error
 	ReadHeads(ctx context.Context, heads []string) error
 	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 	Commit(ctx context.Context, r configrepo.Request) (string, error)
@@ -160,7 +160,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Repo.ReadAhead(ctx, now.Commit, sources(now.Tip, moves)); err != nil {
+	if err := p.Repo.ReadNewest(ctx, now.Commit, sources(now.Tip, moves)); err != nil {
 		return nil, err
 	}
 	promotions := []Promotion{}

@@ -19,7 +19,7 @@ import (
 // Repository is the config repository, as finding deployments uses it.
 type Repository interface {
 	history.Reader
-	ReadAhead(ctx context.Context, rev string, paths []string) error
+	ReadNewest(ctx context.Context, rev string, paths []string) error
 }
 
 // Request says of which deployments to look at the verifications.
@@ -92,7 +92,7 @@ func (p *Prover) deployments(ctx context.Context, repo Repository, req Request) 
 	if len(files) == 0 {
 		return nil, nil
 	}
-	if err := repo.ReadAhead(ctx, req.Tip.Commit, files); err != nil {
+	if err := repo.ReadNewest(ctx, req.Tip.Commit, files); err != nil {
 		return nil, err
 	}
 	for _, at := range places {

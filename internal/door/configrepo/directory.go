@@ -23,6 +23,7 @@ type Store interface {
 	Log(ctx context.Context, rev, path string, limit int) ([]Entry, error)
 	Snapshot(ctx context.Context, rev string) (*Snapshot, error)
 	ReadAhead(ctx context.Context, rev string, paths []string) error
+	ReadNewest(ctx context.Context, rev string, paths []string) error
 	ReadHeads(ctx context.Context, heads []string) error
 	Holds(ctx context.Context, head, base string, changes map[string][]byte) (bool, error)
 	Commit(ctx context.Context, r Request) (string, error)
@@ -91,11 +92,20 @@ func (d Directory) Log(ctx context.Context, rev, name string, limit int) ([]Entr
 
 // ReadAhead reads the histories of files by few requests.
 func (d Directory) ReadAhead(ctx context.Context, rev string, paths []string) error {
+	return d.Store.ReadAhead(ctx, rev, d.all(paths))
+}
+
+// ReadNewest reads as much of them as says since when the newest steps stand.
+func (d Directory) ReadNewest(ctx context.Context, rev string, paths []string) error {
+	return d.Store.ReadNewest(ctx, rev, d.all(paths))
+}
+
+func (d Directory) all(paths []string) []string {
 	paths = slices.Clone(paths)
 	for i, name := range paths {
 		paths[i] = d.at(name)
 	}
-	return d.Store.ReadAhead(ctx, rev, paths)
+	return paths
 }
 
 // Snapshot reads the regular files of the directory.

@@ -14,11 +14,13 @@ import (
 // at all.
 // https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 const (
-	historiesAtOnce = 25
-	filesAtOnce     = 100
+	historiesAtOnce = 30
+	filesAtOnce     = 150
 	// filesAhead is how many steps of a file are read: a table looks no further in
 	// most rows.
 	filesAhead = 8
+	// newestAhead is how many are read to find out since when a digest is there.
+	newestAhead = 2
 )
 
 // readAhead is what was read of one head by few requests.
@@ -32,6 +34,16 @@ type readAhead struct {
 // ever. rev is a full commit id. If waybill.yaml is among the files, it is also read
 // as it was at the newest step of each other one.
 func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) error {
+	return g.read(ctx, rev, paths, filesAhead)
+}
+
+// ReadNewest is ReadAhead for who wants to know since when the newest step of each file
+// stands, and not what was before.
+func (g *GitHub) ReadNewest(ctx context.Context, rev string, paths []string) error {
+	return g.read(ctx, rev, paths, newestAhead)
+}
+
+func (g *GitHub) read(ctx context.Context, rev string, paths []string, depth int) error {
 	a := g.aheadOf(rev)
 	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { _, known := a.steps[path]; return known })
 	if len(paths) == 0 {
@@ -57,7 +69,7 @@ func (g *GitHub) ReadAhead(ctx context.Context, rev string, paths []string) erro
 	rules := slices.IndexFunc(paths, func(name string) bool { return path.Base(name) == config.FileName })
 	for i, path := range paths {
 		isRules, newest := i == rules, a.steps[path].Commits
-		for i, c := range newest[:min(len(newest), filesAhead)] {
+		for i, c := range newest[:min(len(newest), depth)] {
 			if merge, ok := landed[c.SHA]; ok {
 				c = merge
 			}

@@ -126,6 +126,9 @@ func put(list []git.TreeEntry, name, mode, id string) []git.TreeEntry {
 	return list
 }
 
+// ReadNewest has nothing to do: a clone has everything at hand.
+func (l *Local) ReadNewest(context.Context, string, []string) error { return nil }
+
 // ReadHeads has nothing to do: a clone has everything at hand.
 func (l *Local) ReadHeads(context.Context, []string) error { return nil }
 

@@ -13,10 +13,10 @@ import (
 )
 
 // StatusesOf reads the latest status of each context of several commits, newest first,
-// by one request for each fifty. A commit that is not there has none.
+// by one request for each hundred. A commit that is not there has none.
 // https://docs.github.com/en/graphql/reference/objects#status
 func (c *Client) StatusesOf(ctx context.Context, repo Repository, commits []string) (map[string][]Status, error) {
-	const most = 50 // of which each can have many statuses
+	const most = 100
 	found := make(map[string][]Status, len(commits))
 	for part := range slices.Chunk(commits, most) {
 		op := fmt.Sprintf("read the statuses of %s of %s", text.Count(len(part), "commit"), repo)
