@@ -39,7 +39,7 @@ func withConfigCommands(
 	commands["dispatched"] = countDispatches
 	commands["webhook"] = startWebhook
 	commands["told"] = readTold
-	return commands
+	return withHealthCommands(commands)
 }
 
 // deliver pushes an image and signs it with the key NAME.key, with every record

@@ -27,6 +27,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
+	"github.com/waybill-dev/waybill/internal/rehearsal/healthd"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TOOLS", tools)
 			env.Values[jobsKey{}] = new(jobs)
 			env.Values[postsKey{}] = new(posts)
+			env.Values[sourcesKey{}] = new(healthd.Server)
 			now := time.Now().UTC()
 			env.Setenv("NOW", now.Format(time.RFC3339))
 			env.Setenv("PAST", now.Add(-24*time.Hour).Format(time.RFC3339))

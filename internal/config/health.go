@@ -85,7 +85,7 @@ func (h Health) weakerIn(head []Health) string {
 	case h.Application != "":
 		return "Argo CD's " + h.Application + " at " + h.ArgoCD.URL
 	}
-	return "the query " + h.Query + " of " + h.Prometheus.URL
+	return "the query " + strings.Join(strings.Fields(h.Query), " ") + " of " + h.Prometheus.URL
 }
 
 // Verification is a workflow of the config repository that tries what was deployed.
