@@ -23,7 +23,12 @@ func choices() (all []starter.Names) {
 		for _, ingress := range starter.Ingresses() {
 			for _, secrets := range starter.Secrets() {
 				n := starter.Names{Owner: "acme", Platform: platform, Ingress: ingress, Secrets: secrets}
-				if n.Check(starter.Config) == nil {
+				if n.Check(starter.Config) != nil {
+					continue
+				}
+				all = append(all, n)
+				if ingress == starter.Traefik { // whatever the way in is, a hub says the same of it
+					n.Fleet = starter.Hub
 					all = append(all, n)
 				}
 			}
@@ -50,7 +55,7 @@ func TestChoices(t *testing.T) {
 				t.Fatal("crds.yaml is older than internal/tools/crds/modules.txt: run make tools")
 			}
 		}
-		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets
+		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets + "/" + n.Fleet
 		files := treeOf(t, n)
 		if n.Ingress == starter.Traefik {
 			checkRunbooks(t, files)
@@ -60,6 +65,12 @@ func TestChoices(t *testing.T) {
 		problems, builtin, custom := unfit(known, units)
 		if builtin < 350 || custom < 90 {
 			t.Errorf("%s: only %d objects of built-in and %d of custom kinds were judged", name, builtin, custom)
+		}
+		if n.Fleet == starter.Hub {
+			for _, problem := range hub(units) {
+				t.Errorf("%s: %s", name, problem)
+			}
+			units = named(units)
 		}
 		s := state{files, units}
 		s.addValues(t, used)

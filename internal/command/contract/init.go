@@ -87,6 +87,11 @@ var initialize = Command{
 				"and `vault` elsewhere.",
 		},
 		{
+			Name: "fleet", Type: Choice, Values: []string{"each", "hub"}, Default: "each",
+			Doc: "For `config`: where Argo CD runs. `each` is one in every cluster, which reaches no other. `hub` is one in the last " +
+				"environment's cluster, which deploys to all of them.",
+		},
+		{
 			Name: "cloud_account", Type: String, Placeholder: "NUMBER",
 			Doc: "AWS account. Empty leaves AWS's number for examples, to be replaced later.",
 		},

@@ -82,6 +82,7 @@ type (
 	Template      string
 	Platform      string
 	Ingress       string
+	Fleet         string
 )
 
 // Their values.
@@ -141,6 +142,8 @@ const (
 	IngressGateway            Ingress       = "gateway"
 	IngressAlb                Ingress       = "alb"
 	IngressNginx              Ingress       = "nginx"
+	FleetEach                 Fleet         = "each"
+	FleetHub                  Fleet         = "hub"
 )
 
 // Changed are the inputs of waybill changed.
@@ -584,6 +587,7 @@ type Init struct {
 	Platform      Platform `input:"platform"`
 	Ingress       Ingress  `input:"ingress"`
 	Secrets       Secrets  `input:"secrets"`
+	Fleet         Fleet    `input:"fleet"`
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`

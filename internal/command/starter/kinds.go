@@ -177,6 +177,8 @@ func configFiles(n Names) ([]file, error) {
 			if n.Platform == None {
 				text, _, _ = strings.Cut(text, "\n## The clusters\n")
 			}
+		case spokes:
+			return n.spokes(text)
 		case restoreDrill:
 			return n.drill(text)
 		}

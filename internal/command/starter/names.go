@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -32,6 +33,8 @@ type Names struct {
 	Ingress string `json:"ingress,omitempty"`
 	// Secrets is where secrets are kept; if empty or Auto, AWS Secrets Manager on AWS and Vault elsewhere.
 	Secrets string `json:"secrets,omitempty"`
+	// Fleet says where Argo CD runs: in each cluster, if empty, or in a Hub.
+	Fleet string `json:"fleet,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
 	// Path is the directory that is the config repository, where that is one of another
@@ -73,6 +76,12 @@ const (
 	Auto   = "auto"
 	Vault  = "vault"
 	Sealed = "sealed"
+)
+
+// Values of Fleet. Hub is a directory of examples/fleet.
+const (
+	Each = "each"
+	Hub  = "hub"
 )
 
 // Ingresses are the values of Ingress.
@@ -133,6 +142,7 @@ func (n Names) Default() Names {
 			n.Secrets = AWS
 		}
 	}
+	set(&n.Fleet, Each)
 	set(&n.Template, None)
 	return n
 }
@@ -182,6 +192,12 @@ func (n *Names) complete(kind string) error {
 	if n.Secrets == AWS && !n.onAWS() && !n.clusterless() {
 		return outcome.Usagef("--secrets %s is a service of AWS: give --platform %s, or --secrets %s", AWS, AWS, Vault)
 	}
+	if n.Fleet != Each && n.Fleet != Hub {
+		return outcome.Usagef("--fleet %q is not one of %s, %s", n.Fleet, Each, Hub)
+	}
+	if n.Fleet == Hub && len(n.Environments) < 2 {
+		return outcome.Usagef("--fleet %s: one environment is one cluster, which has no other one to reach: leave --fleet out", Hub)
+	}
 	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
 		return err
 	}
@@ -212,6 +228,11 @@ func (n Names) free() error {
 			"--app %s: the platform has an Argo CD Application of this name: take another one, such as %s-api", n.App, n.App,
 		)
 	}
+	if n.Fleet == Hub {
+		if err := n.apart(applications); err != nil {
+			return err
+		}
+	}
 	for _, name := range n.Environments {
 		if namespaces[name] || strings.HasPrefix(name, "kube-") {
 			return outcome.Usagef(
@@ -219,6 +240,23 @@ func (n Names) free() error {
 					"of its name: take another one",
 				name,
 			)
+		}
+	}
+	return nil
+}
+
+// apart refuses environments of a hub whose Applications would have one name: those of
+// a and a-b, if a has an Application b-c and a-b an Application c.
+func (n Names) apart(applications map[string]bool) error {
+	made := make(map[string]string)
+	names := append(slices.Sorted(maps.Keys(applications)), n.App, Frontend, "bootstrap", "tenancy")
+	for _, env := range n.Environments {
+		for _, name := range names {
+			if other := made[env+"-"+name]; other != "" && other != env {
+				return outcome.Usagef("--environments: with --fleet %s, the Application %s would be of %s and of %s: take other names",
+					Hub, env+"-"+name, other, env)
+			}
+			made[env+"-"+name] = env
 		}
 	}
 	return nil

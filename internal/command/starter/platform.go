@@ -28,7 +28,7 @@ var (
 
 // holds reports whether a mark speaks of what was chosen.
 func (n Names) holds(mark string) bool {
-	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets}
+	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets, "fleet-" + n.Fleet}
 	return slices.ContainsFunc(strings.Fields(mark), func(word string) bool {
 		other, not := strings.CutPrefix(word, "!")
 		return slices.Contains(chosen, other) != not
@@ -80,12 +80,18 @@ func (n Names) shape(tree map[string]string) (map[string]string, error) {
 	if n.Secrets != AWS {
 		layers = append(layers, "secrets/"+n.Secrets)
 	}
+	if n.Fleet == Hub {
+		layers = append(layers, "fleet/"+Hub)
+	}
 	for _, layer := range layers {
 		if err := n.layer(tree, layer); err != nil {
 			return nil, err
 		}
 	}
 	n.choose(tree)
+	if n.Fleet == Hub {
+		reachByName(tree)
+	}
 	var words []string
 	switch n.Secrets {
 	case Vault:
@@ -112,6 +118,29 @@ func (n Names) shape(tree map[string]string) (map[string]string, error) {
 		shaped[replacer.Replace(name)] = replacer.Replace(text)
 	}
 	return shaped, nil
+}
+
+// reachByName has Applications and projects name a cluster, which clusters/base fills in,
+// where each cluster's own Argo CD deploys to the cluster that it runs in. A root is
+// applied where Argo CD is.
+func reachByName(tree map[string]string) {
+	for name, text := range tree {
+		if strings.HasPrefix(name, "clusters/") && path.Base(name) != "root.yaml" {
+			tree[name] = strings.ReplaceAll(text, "server: https://kubernetes.default.svc", "name: CLUSTER")
+		}
+	}
+}
+
+// spokes lists the clusters that the hub reaches: those of every environment but the last, whose
+// cluster is the hub. The example lists the first.
+const spokes = "clusters/hub/spokes/kustomization.yaml"
+
+func (n Names) spokes(text string) string {
+	var list strings.Builder
+	for _, name := range n.Environments[:len(n.Environments)-1] {
+		list.WriteString("  - " + name + ".yaml\n")
+	}
+	return strings.Replace(text, "  - dev.yaml\n", list.String(), 1)
 }
 
 // layer puts the files of a choice in the place of those of one name. A file of
