@@ -35,6 +35,7 @@ func withConfigCommands(
 	commands["protect"] = protectMain
 	commands["pull"] = showPull
 	commands["propose"] = propose
+	commands["push"] = push
 	commands["denyregistry"] = denyRegistry
 	commands["dispatched"] = countDispatches
 	commands["webhook"] = startWebhook
@@ -228,6 +229,27 @@ func showPull(ts *testscript.TestScript, neg bool, args []string) {
 		text += fmt.Sprintf("status %s %s: %s\n", s.Context, s.State, s.Description)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o600))
+}
+
+// push adds a commit, as a person, in which FILE stands at PATH: push BRANCH PATH FILE
+func push(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: push BRANCH PATH FILE")
+	}
+	ctx, server := context.Background(), ts.Value(githubKey{}).(*standIn).server
+	client, err := github.New(github.Options{
+		Token: server.CreateToken(sandbox.Token{User: "ada"}), APIURL: server.APIURL(), ServerURL: server.URL(),
+	})
+	ts.Check(err)
+	repo := configrepo.NewGitHub(client, github.Repository{Owner: "acme", Name: "config"})
+	head, err := repo.Head(ctx, args[0])
+	ts.Check(err)
+	data, err := os.ReadFile(ts.MkAbs(args[2]))
+	ts.Check(err)
+	_, err = repo.Commit(ctx, configrepo.Request{
+		Branch: args[0], Expect: head, Parent: head, Message: "more", Changes: []configrepo.Change{{Path: args[1], Content: data}},
+	})
+	ts.Check(err)
 }
 
 // propose opens a pull request, as a person, in which FILE stands at PATH:

@@ -235,7 +235,7 @@ func (a Access) Judge(ctx context.Context, repo ConfigRepository, rev string, ot
 
 // Witness asks whether deployments are healthy and verified, and judges no image.
 func (a Access) Witness(repo ConfigRepository, rev string) *rules.Judge {
-	judge := &rules.Judge{Now: time.Now, Sources: a.healthSources(repo)}
+	judge := &rules.Judge{Now: time.Now, Sources: a.healthSources(repo, rev)}
 	if !repo.HasForge() {
 		return judge
 	}

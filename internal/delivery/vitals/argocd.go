@@ -107,6 +107,9 @@ func runs(images []string, digest string) bool {
 	return slices.ContainsFunc(images, func(image string) bool { return strings.HasSuffix(image, "@"+digest) })
 }
 
+// most bounds what is looked up of what Argo CD lists: it keeps ten deployments by itself.
+const most = 20
+
 // skew is how far the clocks of GitHub and of a cluster may differ.
 const skew = 5 * time.Minute
 
@@ -114,7 +117,7 @@ const skew = 5 * time.Minute
 // as its own history tells.
 func (s *Sources) deployed(ctx context.Context, asked rules.Asked, list []health.Deployed) (time.Time, error) {
 	since := asked.Ran.Since
-	for _, d := range list { // newest first
+	for _, d := range list[:min(len(list), most)] { // newest first
 		if d.At.Before(asked.Ran.Since.Add(-skew)) {
 			break
 		}
@@ -130,7 +133,7 @@ func (s *Sources) deployed(ctx context.Context, asked rules.Asked, list []health
 }
 
 func (s *Sources) anyHolds(ctx context.Context, asked rules.Asked, revisions []string) (bool, error) {
-	for _, revision := range revisions {
+	for _, revision := range revisions[:min(len(revisions), most)] {
 		if holds, err := s.holds(ctx, asked, revision); err != nil || holds {
 			return holds, err
 		}

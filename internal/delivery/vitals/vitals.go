@@ -33,6 +33,9 @@ type Sources struct {
 	// variable is empty. A variable that is not named needs no token.
 	Server func(address, variable string) (health.Server, bool)
 	Now    func() time.Time
+	// Named reports whether the branch of the deployments names a source. A pull request
+	// is judged with the tokens of that branch, and says nothing of where they go.
+	Named func(ctx context.Context, source config.Health) (bool, error)
 
 	mu    sync.Mutex
 	known map[string]*once
@@ -64,6 +67,13 @@ func remember[T any](s *Sources, key string, ask func() (T, error)) (T, error) {
 
 // Said is what a source says of a deployment.
 func (s *Sources) Said(ctx context.Context, asked rules.Asked) (rules.Said, error) {
+	named, err := s.Named(ctx, asked.Source)
+	if err != nil {
+		return rules.Said{}, err
+	}
+	if !named {
+		return rules.Said{Description: "this source is asked once it stands in the " + config.FileName + " of the branch that is deployed"}, nil
+	}
 	address := asked.Source.ArgoCD.URL
 	if address == "" {
 		address = asked.Source.Prometheus.URL

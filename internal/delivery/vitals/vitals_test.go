@@ -57,7 +57,7 @@ func (w *world) fresh(token string) *vitals.Sources {
 	return &vitals.Sources{Repo: w.Repo, Now: w.Clock.Now, Server: func(address, variable string) (health.Server, bool) {
 		return health.Server{URL: address, Token: token, Sleep: func(context.Context, time.Duration) error { return nil }},
 			variable == "" || token != ""
-	}}
+	}, Named: func(_ context.Context, source config.Health) (bool, error) { return source == w.source, nil }}
 }
 
 // ran is the period of a digest in dev.
@@ -174,6 +174,28 @@ func TestArgoCDThatCannotTell(t *testing.T) {
 	w.d.Fail(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	if got, err := w.fresh("hushhush").Said(t.Context(), w.asked); err == nil || got.State != "" {
 		t.Errorf("trouble: %+v %v", got, err)
+	}
+}
+
+// No token goes where the branch of the deployments sends none.
+func TestOnlyWhatIsNamedIsAsked(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	w := newWorld(t, r, argo)
+	r.Deploy(t, "main", "dev", "demo-api", demo(1))
+	w.asked.Ran = w.ran(t, demo(1))
+	for _, other := range []config.Health{
+		{ArgoCD: config.ArgoCD{URL: w.source.ArgoCD.URL, Application: "other", Token: w.source.ArgoCD.Token}},
+		{Prometheus: config.Prometheus{URL: w.source.ArgoCD.URL, Query: "up == 1"}},
+	} {
+		w.asked.Source = other
+		got, err := w.fresh("hushhush").Said(t.Context(), w.asked)
+		if err != nil || got.State != "" || !strings.Contains(got.Description, "once it stands in the waybill.yaml") {
+			t.Errorf("%+v %v", got, err)
+		}
+	}
+	if asked := w.d.Asked(); len(asked) > 0 {
+		t.Errorf("asked %v", asked)
 	}
 }
 
