@@ -62,8 +62,8 @@ func setApplication(ts *testscript.TestScript, neg bool, args []string) {
 		revision = args[2]
 	}
 	d.SetApplication(healthd.Application{
-		Name: "demo-api-dev", Sync: "Synced", Health: args[0], HealthSince: time.Now().Add(-time.Hour), Revision: strings.TrimSpace(revision),
-		Images: []string{args[1]}, Nodes: []healthd.Node{
+		Name: "demo-api-dev", Sync: "Synced", Health: args[0], HealthSince: time.Now().Add(-time.Hour),
+		Revision: strings.TrimSpace(revision), Images: []string{args[1]}, Nodes: []healthd.Node{
 			{Kind: "Deployment", Namespace: "demo", Name: "demo-api", Health: args[0], Message: "back-off restarting failed container"},
 		},
 	})

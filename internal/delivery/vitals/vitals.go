@@ -72,7 +72,9 @@ func (s *Sources) Said(ctx context.Context, asked rules.Asked) (rules.Said, erro
 		return rules.Said{}, err
 	}
 	if !named {
-		return rules.Said{Description: "this source is asked once it stands in the " + config.FileName + " of the branch that is deployed"}, nil
+		return rules.Said{
+			Description: "this source is asked once it stands in the " + config.FileName + " of the branch that is deployed",
+		}, nil
 	}
 	address := asked.Source.ArgoCD.URL
 	if address == "" {

@@ -31,7 +31,8 @@ func TestHolds(t *testing.T) {
 	for _, head := range heads {
 		list = append(list, head)
 	}
-	if known, err := store.Holds(t.Context(), heads["right"], base, map[string][]byte{"deploy/a/x.yaml": []byte("2\n")}); err != nil || known {
+	change := map[string][]byte{"deploy/a/x.yaml": []byte("2\n")}
+	if known, err := store.Holds(t.Context(), heads["right"], base, change); err != nil || known {
 		t.Errorf("what was not read is known: %v", err)
 	}
 	for _, s := range []configrepo.Store{store, within} {
@@ -45,7 +46,8 @@ func TestHolds(t *testing.T) {
 			if got, err := s.Holds(t.Context(), head, base, change); err != nil || got != (name == "right") {
 				t.Errorf("%s: %v %v", name, got, err)
 			}
-			if got, err := s.Holds(t.Context(), head, base, map[string][]byte{prefix + "a/x.yaml": nil}); err != nil || got != (name == "gone") {
+			change[prefix+"a/x.yaml"] = nil
+			if got, err := s.Holds(t.Context(), head, base, change); err != nil || got != (name == "gone") {
 				t.Errorf("%s without the file: %v %v", name, got, err)
 			}
 			entries, err := s.Log(t.Context(), head, "", 1)

@@ -15,7 +15,9 @@ const maxParents = 10
 // CommitsAt reads commits and the ids of their trees, by one request for each hundred. What
 // is no commit is left out, and so is one of more than maxParents parents.
 // https://docs.github.com/en/graphql/reference/objects#commit
-func (c *Client) CommitsAt(ctx context.Context, repo Repository, shas []string) (commits map[string]Commit, trees map[string]string, err error) {
+func (c *Client) CommitsAt(
+	ctx context.Context, repo Repository, shas []string,
+) (commits map[string]Commit, trees map[string]string, err error) {
 	const most = 100
 	commits, trees = make(map[string]Commit, len(shas)), make(map[string]string, len(shas))
 	for part := range slices.Chunk(shas, most) {

@@ -41,7 +41,8 @@ func FuzzAnswers(f *testing.F) {
 		if status < 200 || status > 599 || status >= 300 && status < 400 {
 			return // no answer, or a redirect
 		}
-		s := health.Server{URL: "https://x.example", Token: secret, Transport: answers{status, body}, Sleep: func(context.Context, time.Duration) error { return nil }}
+		s := health.Server{URL: "https://x.example", Token: secret, Transport: answers{status, body}}
+		s.Sleep = func(context.Context, time.Duration) error { return nil }
 		clean := func(texts ...string) {
 			for _, text := range texts {
 				if strings.Contains(text, secret) || strings.ContainsFunc(text, unicode.IsControl) {

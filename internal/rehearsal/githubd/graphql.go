@@ -44,20 +44,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
 		s.graphqlConversation(w, token, variables.conversationInput)
-	case strings.Contains(in.Query, "ref(qualifiedName: $ref)"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).tipNode)
-	case strings.Contains(in.Query, "status { contexts {"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).contextsNode)
-	case strings.Contains(in.Query, "tree { oid }"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).commitNode)
-	case strings.Contains(in.Query, "statusCheckRollup"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).checksNode)
-	case strings.Contains(in.Query, "context(name: $context)"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).sayingsNode)
-	case strings.Contains(in.Query, "history(first: 100, path: $a0)"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).historyNode)
-	case strings.Contains(in.Query, "... on Blob"):
-		s.graphqlRepository(w, r, token, in.Variables, (*call).objectNode)
+	case nodeOf(in.Query) != nil:
+		s.graphqlRepository(w, r, token, in.Variables, nodeOf(in.Query))
 	case strings.Contains(in.Query, "release(tagName: $tagName)"):
 		s.graphqlRepository(w, r, token, tagAs("release", in.Variables), (*call).releaseNode)
 	case strings.Contains(in.Query, "ref(qualifiedName: $tagName)"):
@@ -74,6 +62,24 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, objects, histories and viewer only",
 		)
 	}
+}
+
+// nodeOf gives what answers for one object of a query of many; nil for another query.
+func nodeOf(query string) func(c *call, variables map[string]string, text string) (any, error) {
+	for _, q := range []struct {
+		part string
+		node func(c *call, variables map[string]string, text string) (any, error)
+	}{
+		{"ref(qualifiedName: $ref)", (*call).tipNode}, {"status { contexts {", (*call).contextsNode},
+		{"tree { oid }", (*call).commitNode}, {"statusCheckRollup", (*call).checksNode},
+		{"context(name: $context)", (*call).sayingsNode}, {"history(first: 100, path: $a0)", (*call).historyNode},
+		{"... on Blob", (*call).objectNode},
+	} {
+		if strings.Contains(query, q.part) {
+			return q.node
+		}
+	}
+	return nil
 }
 
 // maxBlobText is where GitHub cuts the text of a blob.
