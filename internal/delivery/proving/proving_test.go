@@ -280,17 +280,19 @@ func TestOthersSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	eve := w.Client(t, sandbox.Token{User: "eve"})
-	run := w.Server.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/other.yml", Event: "workflow_dispatch"})
-	w.Server.UpdateRun("acme/config", run.ID, func(r *sandbox.Run) { r.Status, r.Conclusion = "completed", "success" })
-	page := fmt.Sprintf("%s/acme/config/actions/runs/%d", w.Server.URL(), run.ID)
+	page := func(workflow string) string { // of a run that succeeded, which eve has started for something else
+		run := w.Server.AddRun(sandbox.Run{Repository: "acme/config", Path: ".github/workflows/" + workflow, Event: "workflow_dispatch"})
+		w.Server.UpdateRun("acme/config", run.ID, func(r *sandbox.Run) { r.Status, r.Conclusion = "completed", "success" })
+		return fmt.Sprintf("%s/acme/config/actions/runs/%d", w.Server.URL(), run.ID)
+	}
 	forge := github.Status{
-		Context: "waybill/verify/dev/api/smoke", State: "success", Description: "smoke.yml has succeeded", TargetURL: page,
+		Context: "waybill/verify/dev/api/smoke", State: "success", Description: "smoke.yml has succeeded", TargetURL: page("smoke.yml"),
 	}
 	if err := eve.SetStatus(t.Context(), w.Name, w.commit, forge); err != nil {
 		t.Fatal(err)
 	}
 	w.wants("by eve", rules.VerifyFailed, "success: smoke.yml has succeeded")
-	forge.State = "pending"
+	forge.State, forge.TargetURL = "pending", page("other.yml")
 	if err := w.API.SetStatus(t.Context(), w.Name, w.commit, forge); err != nil {
 		t.Fatal(err)
 	}

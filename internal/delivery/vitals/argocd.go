@@ -108,7 +108,7 @@ func runs(images []string, digest string) bool {
 }
 
 // most bounds what is looked up of what Argo CD lists: it keeps ten deployments by itself.
-const most = 20
+const most = 10
 
 // skew is how far the clocks of GitHub and of a cluster may differ.
 const skew = 5 * time.Minute

@@ -2,6 +2,7 @@ package vitals_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -151,6 +152,25 @@ func TestArgoCD(t *testing.T) {
 			}
 		}
 	})
+}
+
+// However many revisions Argo CD lists, few are looked up.
+func TestManyRevisions(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.GitHub(t, configrepotest.Files("demo-api"))
+	w := newWorld(t, r, argo)
+	r.Deploy(t, "main", "dev", "demo-api", demo(1))
+	w.asked.Ran = w.ran(t, demo(1))
+	a := healthd.Application{Name: "demo-api-dev", Sync: "Synced", Health: "Healthy"}
+	for n := range 500 {
+		a.Revisions = append(a.Revisions, fmt.Sprintf("%040d", n))
+	}
+	w.d.SetApplication(a)
+	r.Requests.Take()
+	got, err := w.sources.Said(t.Context(), w.asked)
+	if n, _ := r.Requests.Take(); err != nil || got.State != "pending" || n > 100 {
+		t.Errorf("%d requests, %+v %v", n, got, err)
+	}
 }
 
 // Trouble is an error, and what cannot be asked is not healthy.
