@@ -35,6 +35,9 @@ type Names struct {
 	Secrets string `json:"secrets,omitempty"`
 	// Fleet says where Argo CD runs: in each cluster, if empty, or in a Hub.
 	Fleet string `json:"fleet,omitempty"`
+	// Mirror is the registry, with or without a path, through which the platform's images come;
+	// if empty, they come from where their projects have them.
+	Mirror string `json:"mirror,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
 	// Path is the directory that is the config repository, where that is one of another
@@ -191,6 +194,11 @@ func (n *Names) complete(kind string) error {
 	}
 	if n.Secrets == AWS && !n.onAWS() && !n.clusterless() {
 		return outcome.Usagef("--secrets %s is a service of AWS: give --platform %s, or --secrets %s", AWS, AWS, Vault)
+	}
+	if n.Mirror != "" {
+		if _, err := imageref.ParseRepository(n.Mirror + "/image"); err != nil {
+			return outcome.Usagef("--mirror %q is no registry, with or without a path: %w", n.Mirror, err)
+		}
 	}
 	if n.Fleet != Each && n.Fleet != Hub {
 		return outcome.Usagef("--fleet %q is not one of %s, %s", n.Fleet, Each, Hub)
