@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -10,9 +11,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/rehearsal/registry"
 	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
@@ -204,5 +207,78 @@ func TestMirrorIsHeldToItsImages(t *testing.T) {
 				t.Errorf("got %q, want %q", problems, m.want)
 			}
 		})
+	}
+}
+
+// The script writes the digest that the registry has for the tag, into every line of that image
+// and no other, and says which have none.
+func TestImagesAreWrittenByDigest(t *testing.T) {
+	t.Parallel()
+	server, err := registry.Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	dir := t.TempDir()
+	crane, env := tooltest.Find(t, "crane"), []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+	run := func(path string, args ...string) (string, error) {
+		command := process.Command{Path: path, Args: args, Dir: dir, Env: append(env, "PATH="+filepath.Dir(crane)+":"+os.Getenv("PATH"))}
+		out, err := command.Output(t.Context())
+		return strings.TrimSpace(string(out)), err
+	}
+	for _, name := range []string{"a", "b"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := run("/bin/tar", "-cf", name+".tar", name); err != nil {
+			t.Fatal(err)
+		}
+		args := []string{"append", "--oci-empty-base", "--new_layer", name + ".tar", "--new_tag", server.Host + "/x/" + name + ":v1"}
+		if _, err := run(crane, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	digest, err := run(crane, "digest", server.Host+"/x/a:v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := fs.ReadFile(examples.Files, "mirror/platform/images.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := "sha256:" + strings.Repeat("0", 64)
+	before := "a: {}\nimage:\n  tag: v1@" + none + " # " + server.Host + "/x/a:v1\nother:\n  digest: " + none + " # " + server.Host +
+		"/x/b:v1\nlast:\n  digest: " + none + "\n"
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("platform/images.sh", string(script))
+	write("platform/one/images.yaml", before)
+	bash := tooltest.Find(t, "bash")
+	if out, err := run(bash, "platform/images.sh", "--check"); err == nil || !strings.Contains(out, "one/images.yaml:3:") {
+		t.Errorf("a missing digest: %q, %v", out, err)
+	}
+	if _, err := run(bash, "platform/images.sh"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(filepath.Join(dir, "platform/one/images.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(after), "\n")
+	if lines[2] != "  tag: v1@"+digest+" # "+server.Host+"/x/a:v1" || strings.Contains(lines[4], digest) ||
+		strings.Contains(lines[4], none) || lines[6] != "  digest: "+none || len(lines) != len(strings.Split(before, "\n")) {
+		t.Errorf("got %q", after)
+	}
+	write("platform/one/images.yaml", strings.ReplaceAll(before, "/x/b:v1", "/x/none:v1"))
+	missing := "no digest of " + server.Host + "/x/none:v1"
+	if _, err := run(bash, "platform/images.sh"); err == nil || !strings.Contains(fmt.Sprint(err), missing) {
+		t.Errorf("an image that is not there: %v", err)
 	}
 }

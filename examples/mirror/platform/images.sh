@@ -15,7 +15,7 @@ none=sha256:$(printf '0%.0s' {1..64})
 line='sha256:[0-9a-f]{64}"?( #| *#) [^ ]+:[^ ]+$'
 mapfile -t files < <(grep -lrE "$line" --include='*.yaml' .)
 if [ "${1:-}" = --check ]; then
-  if grep -nr "$none" "${files[@]}"; then
+  if grep -Hn "$none" "${files[@]}"; then
     echo "these images have no digest yet: run bash platform/images.sh" >&2
     exit 1
   fi

@@ -113,6 +113,7 @@ var (
 	account     = regexp.MustCompile(`^[0-9]{12}$`)
 	region      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	issuer      = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$`)
+	mirror      = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
 	domain      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
@@ -195,10 +196,8 @@ func (n *Names) complete(kind string) error {
 	if n.Secrets == AWS && !n.onAWS() && !n.clusterless() {
 		return outcome.Usagef("--secrets %s is a service of AWS: give --platform %s, or --secrets %s", AWS, AWS, Vault)
 	}
-	if n.Mirror != "" {
-		if _, err := imageref.ParseRepository(n.Mirror + "/image"); err != nil {
-			return outcome.Usagef("--mirror %q is no registry, with or without a path: %w", n.Mirror, err)
-		}
+	if n.Mirror != "" && !mirror.MatchString(n.Mirror) {
+		return outcome.Usagef("--mirror %q is no registry, such as mirror.example.com or mirror.example.com:5000/cache", n.Mirror)
 	}
 	if n.Fleet != Each && n.Fleet != Hub {
 		return outcome.Usagef("--fleet %q is not one of %s, %s", n.Fleet, Each, Hub)

@@ -168,7 +168,10 @@ func (n Names) throughMirror(tree map[string]string) {
 				}
 				return list + m[1] + m[2] + "/images.yaml\n"
 			})
-		case name == config.FileName || strings.HasPrefix(name, "platform/") && path.Ext(name) == ".yaml" && path.Base(name) != "images.yaml":
+		case name == "platform/README.md":
+			text = strings.ReplaceAll(text, "MIRROR/,", n.Mirror+",")
+		case name == config.FileName || strings.HasPrefix(name, "platform/") && path.Ext(name) == ".yaml" &&
+			path.Base(name) != "images.yaml": // which names the upstream in comments
 			text = upstreams.Replace(text)
 		}
 		tree[name] = strings.ReplaceAll(text, "MIRROR/", n.Mirror+"/")
