@@ -144,11 +144,27 @@ func (n Names) shape(tree map[string]string) (map[string]string, error) {
 	return shaped, nil
 }
 
-// upstreams are the registries that images of the platform come from, and below which path of
-// the mirror each of them is: the prefixes of terraform/modules/registry, or the names of a
-// proxy's projects.
-var upstreams = strings.NewReplacer("docker.io/library/", "MIRROR/docker-hub/library/", "docker.io/rclone/", "MIRROR/docker-hub/rclone/",
-	"docker.io/moby/", "MIRROR/docker-hub/moby/")
+// upstreams are the paths of the mirror below which the images of a registry are: the prefixes of
+// terraform/modules/registry, or the names of a proxy's projects.
+var upstreams = map[string]string{
+	"docker.io": "docker-hub", "ghcr.io": "github", "public.ecr.aws": "ecr-public", "quay.io": "quay", "registry.k8s.io": "k8s",
+}
+
+var (
+	// ownImage is an image by digest that a manifest of the platform runs.
+	ownImage = regexp.MustCompile(`\b(docker\.io|ghcr\.io|public\.ecr\.aws|quay\.io|registry\.k8s\.io)(/[a-z0-9._/-]+(?::[\w.-]+)?@sha256:)`)
+	// allowedImages are the repositories of these in waybill.yaml.
+	allowedImages = regexp.MustCompile(`(?m)^ +images: \{allow: .*$`)
+	allowedImage  = regexp.MustCompile(`\b(docker\.io|ghcr\.io|public\.ecr\.aws|quay\.io|registry\.k8s\.io)(/)`)
+)
+
+// cached names images as the mirror has them.
+func cached(text string, image *regexp.Regexp) string {
+	return image.ReplaceAllStringFunc(text, func(found string) string {
+		m := image.FindStringSubmatch(found)
+		return "MIRROR/" + upstreams[m[1]] + m[2]
+	})
+}
 
 // chartValues are the files that an Application gives to its chart; the first is the component's.
 var chartValues = regexp.MustCompile(`(?m)(^ +- \$values/platform/)([a-z-]+)(/values\.yaml\n)((?: +- \$values/.*\n)*)`)
@@ -160,7 +176,7 @@ func (n Names) throughMirror(tree map[string]string) {
 		switch {
 		case starterWorkflow(name):
 			continue
-		case strings.HasPrefix(name, "clusters/base/"):
+		case strings.HasPrefix(name, "clusters/"):
 			text = chartValues.ReplaceAllStringFunc(text, func(list string) string {
 				m := chartValues.FindStringSubmatch(list)
 				if tree["platform/"+m[2]+"/images.yaml"] == "" {
@@ -170,9 +186,10 @@ func (n Names) throughMirror(tree map[string]string) {
 			})
 		case name == "platform/README.md":
 			text = strings.ReplaceAll(text, "MIRROR/,", n.Mirror+",")
-		case name == config.FileName || strings.HasPrefix(name, "platform/") && path.Ext(name) == ".yaml" &&
-			path.Base(name) != "images.yaml": // which names the upstream in comments
-			text = upstreams.Replace(text)
+		case name == config.FileName:
+			text = allowedImages.ReplaceAllStringFunc(text, func(line string) string { return cached(line, allowedImage) })
+		case strings.HasPrefix(name, "platform/") && path.Ext(name) == ".yaml":
+			text = cached(text, ownImage) // and of images.yaml nothing: its upstreams have tags
 		}
 		tree[name] = strings.ReplaceAll(text, "MIRROR/", n.Mirror+"/")
 	}
