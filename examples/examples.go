@@ -10,8 +10,8 @@ import "embed"
 
 // Files are config/ and infra/, hidden files among them; ingress/: for each way into
 // a cluster but config's own, the files that differ from config's; and platform/,
-// secrets/ and fleet/: for each choice of these, the files that take the place of
+// secrets/, fleet/ and mirror/: for each choice of these, the files that take the place of
 // config's.
 //
-//go:embed all:config all:fleet all:infra all:ingress all:platform all:secrets
+//go:embed all:config all:fleet all:infra all:ingress all:mirror all:platform all:secrets
 var Files embed.FS

@@ -54,7 +54,7 @@ serve_images() {
   crane registry serve --address 127.0.0.1:0 > "$work/registry.log" 2>&1 &
   registry=$!
   for n in {1..100}; do
-    port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/registry.log" | head -n 1)
+    port=$(sed -n "s/.*serving on port \([0-9]*\).*/\1/p" "$work/registry.log")
     [ -z "$port" ] || break
     sleep 0.1
   done

@@ -23,7 +23,7 @@ func runInit(ctx context.Context, call *cli.Call, in options.Init) (starter.Resu
 		Version: cli.Version(), Owner: in.Owner, ConfigRepo: in.ConfigRepo, App: in.App, Image: in.Image, Registry: in.Registry,
 		Environments: in.Environments, Issuer: in.Issuer, Account: in.CloudAccount, Region: in.Region, Domain: in.Domain,
 		ActionsCommit: in.ActionsCommit, Trust: trust, Platform: string(in.Platform), Ingress: string(in.Ingress),
-		Secrets: string(in.Secrets), Fleet: string(in.Fleet), Template: string(in.Template),
+		Secrets: string(in.Secrets), Fleet: string(in.Fleet), Mirror: in.Mirror, Template: string(in.Template),
 	}
 	kind, said := string(in.Kind), names
 	top, err := names.Directory(ctx, kind, in.Dir)

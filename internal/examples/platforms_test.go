@@ -26,9 +26,12 @@ func choices() (all []starter.Names) {
 				if n.Check(starter.Config) != nil {
 					continue
 				}
+				if secrets == starter.Sealed { // half of them, so that the other half is as it was
+					n.Mirror = mirror
+				}
 				all = append(all, n)
 				if ingress == starter.Traefik { // whatever the way in is, a hub says the same of it
-					n.Fleet = starter.Hub
+					n.Fleet, n.Mirror = starter.Hub, mirror
 					all = append(all, n)
 				}
 			}
@@ -55,7 +58,7 @@ func TestChoices(t *testing.T) {
 				t.Fatal("crds.yaml is older than internal/tools/crds/modules.txt: run make tools")
 			}
 		}
-		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets + "/" + n.Fleet
+		name := n.Platform + "/" + n.Ingress + "/" + n.Secrets + "/" + n.Fleet + n.Mirror
 		files := treeOf(t, n)
 		if n.Ingress == starter.Traefik {
 			checkRunbooks(t, files)
@@ -73,6 +76,9 @@ func TestChoices(t *testing.T) {
 			units = named(units)
 		}
 		s := state{files, units}
+		if n.Mirror != "" {
+			problems = append(problems, s.mirrored(t)...)
+		}
 		s.addValues(t, used)
 		problems = slices.Concat(problems, duplicates(files), namesOthers(files, n), unparsable(t, s.queries()))
 		if n.Platform != starter.AWS {

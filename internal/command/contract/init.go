@@ -92,6 +92,12 @@ var initialize = Command{
 				"environment's cluster, which deploys to all of them.",
 		},
 		{
+			Name: "mirror", Type: String, Placeholder: "REGISTRY",
+			Doc: "For `config`: registry, with or without a path, that caches the registries of the platform's images, such as ECR " +
+				"with rules for pulling through. Every image then comes from there and by digest; `platform/images.sh` writes the " +
+				"digests. Empty takes the images from where their projects have them.",
+		},
+		{
 			Name: "cloud_account", Type: String, Placeholder: "NUMBER",
 			Doc: "AWS account. Empty leaves AWS's number for examples, to be replaced later.",
 		},

@@ -588,6 +588,7 @@ type Init struct {
 	Ingress       Ingress  `input:"ingress"`
 	Secrets       Secrets  `input:"secrets"`
 	Fleet         Fleet    `input:"fleet"`
+	Mirror        string   `input:"mirror"`
 	CloudAccount  string   `input:"cloud_account"`
 	Region        string   `input:"region"`
 	Domain        string   `input:"domain"`

@@ -11,12 +11,12 @@ import (
 // A mark with a word that nobody can choose would leave its line out for ever.
 func TestMarksSayWhatCanBeChosen(t *testing.T) {
 	t.Parallel()
-	known := append([]string{AWS, Kubernetes, Kubeadm, None, pullSecret, "fleet-" + Hub}, Ingresses()...)
+	known := append([]string{AWS, Kubernetes, Kubeadm, None, pullSecret, "fleet-" + Hub, "mirror"}, Ingresses()...)
 	for _, secrets := range Secrets() {
 		known = append(known, "secrets-"+secrets)
 	}
 	marks, anyMark := 0, regexp.MustCompile(`(?m)(?:^ *| )(?:#|<!--)\[([a-z!+ -]*)\]`)
-	for _, dir := range []string{"config", "fleet", "infra", "ingress", "platform", "secrets"} {
+	for _, dir := range []string{"config", "fleet", "infra", "ingress", "mirror", "platform", "secrets"} {
 		files, err := example(dir)
 		if err != nil {
 			t.Fatal(err)

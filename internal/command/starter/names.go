@@ -35,6 +35,9 @@ type Names struct {
 	Secrets string `json:"secrets,omitempty"`
 	// Fleet says where Argo CD runs: in each cluster, if empty, or in a Hub.
 	Fleet string `json:"fleet,omitempty"`
+	// Mirror is the registry, with or without a path, through which the platform's images come;
+	// if empty, they come from where their projects have them.
+	Mirror string `json:"mirror,omitempty"`
 	// Template is the example application that is written with the workflow.
 	Template string `json:"template,omitempty"`
 	// Path is the directory that is the config repository, where that is one of another
@@ -110,6 +113,7 @@ var (
 	account     = regexp.MustCompile(`^[0-9]{12}$`)
 	region      = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
 	issuer      = regexp.MustCompile(`^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$`)
+	mirror      = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]{1,5})?(/[a-z0-9]+([._-][a-z0-9]+)*)*$`)
 	domain      = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
@@ -191,6 +195,9 @@ func (n *Names) complete(kind string) error {
 	}
 	if n.Secrets == AWS && !n.onAWS() && !n.clusterless() {
 		return outcome.Usagef("--secrets %s is a service of AWS: give --platform %s, or --secrets %s", AWS, AWS, Vault)
+	}
+	if n.Mirror != "" && !mirror.MatchString(n.Mirror) {
+		return outcome.Usagef("--mirror %q is no registry, such as mirror.example.com or mirror.example.com:5000/cache", n.Mirror)
 	}
 	if n.Fleet != Each && n.Fleet != Hub {
 		return outcome.Usagef("--fleet %q is not one of %s, %s", n.Fleet, Each, Hub)

@@ -47,11 +47,10 @@ func NextSteps(kind string, n Names) []string {
 				"The secret WAYBILL_TEAM_TOKEN is yours to make: it may read the members of teams, and nothing else.",
 			"Open a pull request that changes a root: its plan appears as a comment.")
 	}
-	if step := n.registryStep(kind); step != "" {
-		steps = append(steps, step)
-	}
-	if step := n.sigstoreStep(); step != "" {
-		steps = append(steps, step)
+	for _, step := range []string{n.registryStep(kind), n.sigstoreStep(), n.mirrorStep()} {
+		if step != "" {
+			steps = append(steps, step)
+		}
 	}
 	setup, kept := "waybill setup", ""
 	if n.Path != "" {
@@ -74,6 +73,14 @@ func (n Names) sigstoreStep() string {
 	}
 	return "Name a Sigstore that takes the tokens of " + n.Issuer + ": the public one takes github.com's alone. " +
 		"waybill init config --signing-config and --trusted-root write it into deliver.yml."
+}
+
+// mirrorStep says what the digests of the platform's images need.
+func (n Names) mirrorStep() string {
+	if n.Mirror == "" || n.clusterless() {
+		return ""
+	}
+	return "Run bash platform/images.sh: until the digests stand there, no pod of the platform starts."
 }
 
 // applications are those of an application's repository, as waybill.yaml names

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
 )
 
 // clusterless reports whether nothing of a cluster is written.
@@ -36,6 +38,9 @@ func (n Names) holds(mark string) bool {
 	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets, "fleet-" + n.Fleet}
 	if cloudOf(n.Registry) == "" {
 		chosen = append(chosen, pullSecret)
+	}
+	if n.Mirror != "" {
+		chosen = append(chosen, "mirror")
 	}
 	return slices.ContainsFunc(strings.Fields(mark), func(words string) bool {
 		for word := range strings.SplitSeq(words, "+") {
@@ -96,12 +101,18 @@ func (n Names) shape(tree map[string]string) (map[string]string, error) {
 	if n.Fleet == Hub {
 		layers = append(layers, "fleet/"+Hub)
 	}
+	if n.Mirror != "" {
+		layers = append(layers, "mirror")
+	}
 	for _, layer := range layers {
 		if err := n.layer(tree, layer); err != nil {
 			return nil, err
 		}
 	}
 	n.choose(tree)
+	if n.Mirror != "" {
+		n.throughMirror(tree)
+	}
 	if n.Fleet == Hub {
 		reachByName(tree)
 	}
@@ -131,6 +142,57 @@ func (n Names) shape(tree map[string]string) (map[string]string, error) {
 		shaped[replacer.Replace(name)] = replacer.Replace(text)
 	}
 	return shaped, nil
+}
+
+// upstreams are the paths of the mirror below which the images of a registry are: the prefixes of
+// terraform/modules/registry, or the names of a proxy's projects.
+var upstreams = map[string]string{
+	"docker.io": "docker-hub", "ghcr.io": "github", "public.ecr.aws": "ecr-public", "quay.io": "quay", "registry.k8s.io": "k8s",
+}
+
+var (
+	// ownImage is an image by digest that a manifest of the platform runs.
+	ownImage = regexp.MustCompile(`\b(docker\.io|ghcr\.io|public\.ecr\.aws|quay\.io|registry\.k8s\.io)(/[a-z0-9._/-]+(?::[\w.-]+)?@sha256:)`)
+	// allowedImages are the repositories of these in waybill.yaml.
+	allowedImages = regexp.MustCompile(`(?m)^ +images: \{allow: .*$`)
+	allowedImage  = regexp.MustCompile(`\b(docker\.io|ghcr\.io|public\.ecr\.aws|quay\.io|registry\.k8s\.io)(/)`)
+)
+
+// cached names images as the mirror has them.
+func cached(text string, image *regexp.Regexp) string {
+	return image.ReplaceAllStringFunc(text, func(found string) string {
+		m := image.FindStringSubmatch(found)
+		return "MIRROR/" + upstreams[m[1]] + m[2]
+	})
+}
+
+// chartValues are the files that an Application gives to its chart; the first is the component's.
+var chartValues = regexp.MustCompile(`(?m)(^ +- \$values/platform/)([a-z-]+)(/values\.yaml\n)((?: +- \$values/.*\n)*)`)
+
+// throughMirror has every image of the platform come from the mirror: those of charts by a file of
+// values more, and those of manifests in their place.
+func (n Names) throughMirror(tree map[string]string) {
+	for name, text := range tree {
+		switch {
+		case starterWorkflow(name):
+			continue
+		case strings.HasPrefix(name, "clusters/"):
+			text = chartValues.ReplaceAllStringFunc(text, func(list string) string {
+				m := chartValues.FindStringSubmatch(list)
+				if tree["platform/"+m[2]+"/images.yaml"] == "" {
+					return list // a chart of definitions alone
+				}
+				return list + m[1] + m[2] + "/images.yaml\n"
+			})
+		case name == "platform/README.md":
+			text = strings.ReplaceAll(text, "MIRROR/,", n.Mirror+",")
+		case name == config.FileName:
+			text = allowedImages.ReplaceAllStringFunc(text, func(line string) string { return cached(line, allowedImage) })
+		case strings.HasPrefix(name, "platform/") && path.Ext(name) == ".yaml":
+			text = cached(text, ownImage) // and of images.yaml nothing: its upstreams have tags
+		}
+		tree[name] = strings.ReplaceAll(text, "MIRROR/", n.Mirror+"/")
+	}
 }
 
 // reachByName has Applications and projects name a cluster, which clusters/base fills in,
