@@ -13,7 +13,7 @@ import (
 )
 
 func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.Result, err error) {
-	image, err := imageref.Parse(in.Image)
+	images, err := imageref.ParseAll(in.Image)
 	if err != nil {
 		return result, outcome.Usagef("%w", err)
 	}
@@ -29,7 +29,7 @@ func runBump(ctx context.Context, call *cli.Call, in options.Bump) (result bump.
 	if err != nil {
 		return result, err
 	}
-	request := bump.Request{Image: image, App: in.App, Env: in.Env, Branch: branch, AllowOlder: in.AllowOlder}
+	request := bump.Request{Images: images, App: in.App, Env: in.Env, Branch: branch, AllowOlder: in.AllowOlder}
 	request.Run, request.Repository = call.Runner.Context().RunURL(), repo.GitHub.String()
 	if asks {
 		return askForBump(ctx, call, repo, request, in.Timeout)

@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/connect"
 	"github.com/waybill-dev/waybill/internal/delivery/asking"
 	"github.com/waybill-dev/waybill/internal/delivery/bump"
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // askForBump asks the config repository's own workflow, and waits for its answer.
@@ -23,7 +24,9 @@ func askForBump(
 		API: repo.API, Repository: repo.GitHub, Branch: request.Branch, Say: call.Sayf,
 		Interval: asking.DefaultInterval, Within: asking.DefaultWithin,
 	}
-	answer, err := asker.Ask(ctx, asking.Question{Image: request.Image.String(), App: request.App, Env: request.Env, Path: repo.Path})
+	answer, err := asker.Ask(ctx, asking.Question{
+		Image: imageref.Lines(request.Images), App: request.App, Env: request.Env, Path: repo.Path,
+	})
 	result.Answer, result.URL = answer.State, answer.URL
 	result.Decide(err)
 	return result, err

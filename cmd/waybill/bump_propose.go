@@ -19,7 +19,7 @@ func proposer(
 	}
 	return func(ctx context.Context) (bump.Proposal, error) {
 		p, err := promoter.Propose(ctx, promote.Request{
-			App: r.App, To: r.Env, Image: r.Image, Branch: r.Branch, AllowOlder: r.AllowOlder, Run: r.Run,
+			App: r.App, To: r.Env, Images: r.Images, Branch: r.Branch, AllowOlder: r.AllowOlder, Run: r.Run,
 		})
 		return bump.Proposal{Number: p.Number, URL: p.URL, Branch: p.Branch, State: p.State}, err
 	}

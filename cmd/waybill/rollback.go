@@ -12,12 +12,9 @@ import (
 )
 
 func runRollback(ctx context.Context, call *cli.Call, in options.Rollback) (rollback.Result, error) {
-	var to imageref.Ref
-	if in.To != "" {
-		var err error
-		if to, err = imageref.Parse(in.To); err != nil {
-			return rollback.Result{}, outcome.Usagef("%w", err)
-		}
+	to, err := imageref.ParseAll(in.To)
+	if err != nil {
+		return rollback.Result{}, outcome.Usagef("%w", err)
 	}
 	access := connect.Access{
 		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry, AsksTeams: true,

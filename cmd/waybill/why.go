@@ -12,13 +12,11 @@ import (
 )
 
 func runWhy(ctx context.Context, call *cli.Call, in options.Why) (why.Result, error) {
-	request := why.Request{App: in.App, Env: in.Env}
-	if in.Image != "" {
-		var err error
-		if request.Image, err = imageref.Parse(in.Image); err != nil {
-			return why.Result{}, outcome.Usagef("--image: %w", err)
-		}
+	images, err := imageref.ParseAll(in.Image)
+	if err != nil {
+		return why.Result{}, outcome.Usagef("--image: %w", err)
 	}
+	request := why.Request{App: in.App, Env: in.Env, Images: images}
 	access := connect.Access{
 		Call: call, Repository: in.Repository, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry,
 		WorkingDirectory: true,

@@ -49,6 +49,7 @@ const (
 type Config struct {
 	Environments []Environment
 	apps         map[string]App
+	groups       map[string]Group
 	policy       policy
 	terraform    Terraform
 
@@ -88,15 +89,19 @@ type Freeze struct {
 
 // App is an application.
 type App struct {
-	Name         string
-	Image        name.Repository
-	Source       string   // OWNER/NAME it must be built from; empty for any the signers allow
-	Environments []string // in the order of Config.Environments
+	Name string
+	// Part names the image that this is about, where the application has several; see
+	// Parts. Otherwise empty.
+	Part         string
+	Image        name.Repository // zero for an application of several, as a whole
+	Source       string          // OWNER/NAME it must be built from; empty for any the signers allow
+	Environments []string        // in the order of Config.Environments
 	// Promote are paths, with {app} and {env}, whose content goes with the image from
 	// one environment to the next; FILE#/KEY/KEY is one key of a YAML file.
 	Promote []string
 	overlay string
 	helm    Helm
+	parts   []part
 }
 
 // Helm says how an overlay of Helm values is rendered.
@@ -196,7 +201,7 @@ func (c *Config) Place(app, env string) (App, Environment, error) {
 func (c *Config) AppForImage(repository string) (App, error) {
 	var found []string
 	for _, app := range c.AppNames() {
-		if c.apps[app].Image.Name() == repository {
+		if _, has := c.apps[app].PartOf(repository); has {
 			found = append(found, app)
 		}
 	}
@@ -218,7 +223,9 @@ func (c *Config) AppForImage(repository string) (App, error) {
 func (c *Config) images() []string {
 	var images []string
 	for _, app := range c.AppNames() {
-		images = append(images, c.apps[app].Image.Name())
+		for _, image := range c.apps[app].Images() {
+			images = append(images, image.Name())
+		}
 	}
 	return images
 }

@@ -24,7 +24,6 @@ import (
 	"golang.org/x/text/message"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
-	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -90,24 +89,26 @@ type document struct {
 		Policy  policy           `yaml:"policy"`
 	} `yaml:"environments"`
 	Apps map[string]struct {
-		Image        string   `yaml:"image"`
-		Source       string   `yaml:"source"`
-		Overlay      string   `yaml:"overlay"`
-		Environments []string `yaml:"environments"`
+		Image        string            `yaml:"image"`
+		Images       map[string]string `yaml:"images"`
+		Source       string            `yaml:"source"`
+		Overlay      string            `yaml:"overlay"`
+		Environments []string          `yaml:"environments"`
 		Promote      struct {
 			Paths []string `yaml:"paths"`
 		} `yaml:"promote"`
 		Helm struct {
-			Chart     string   `yaml:"chart"`
-			Values    []string `yaml:"values"`
-			Release   string   `yaml:"release"`
-			Namespace string   `yaml:"namespace"`
-			Image     string   `yaml:"image"`
+			Chart     string     `yaml:"chart"`
+			Values    []string   `yaml:"values"`
+			Release   string     `yaml:"release"`
+			Namespace string     `yaml:"namespace"`
+			Image     imagePaths `yaml:"image"`
 		} `yaml:"helm"`
 	} `yaml:"apps"`
-	Policy    policy            `yaml:"policy"`
-	Terraform terraformDocument `yaml:"terraform"`
-	Manifests manifestsDocument `yaml:"manifests"`
+	Groups    map[string]groupDocument `yaml:"groups"`
+	Policy    policy                   `yaml:"policy"`
+	Terraform terraformDocument        `yaml:"terraform"`
+	Manifests manifestsDocument        `yaml:"manifests"`
 
 	Acknowledge []Acknowledgement `yaml:"acknowledge"`
 	Notify      []notifyDocument  `yaml:"notify"`
@@ -200,6 +201,11 @@ var compileSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 })
 
 func (p *parser) report(root *yaml.Node, e *jsonschema.ValidationError) {
+	if _, either := e.ErrorKind.(*kind.OneOf); either && len(e.InstanceLocation) == 2 && e.InstanceLocation[0] == "apps" {
+		where := strings.Join(e.InstanceLocation, ".")
+		p.problem(locate(root, e.InstanceLocation), "%s: wants either image, or images with a name for each", where)
+		return
+	}
 	if len(e.Causes) > 0 {
 		for _, cause := range e.Causes {
 			p.report(root, cause)
@@ -345,6 +351,7 @@ func (p *parser) config(root *yaml.Node, doc document) *Config {
 	for name := range doc.Apps {
 		p.app(c, child(apps, name), name, doc)
 	}
+	p.moves(c, child(root, "groups"), doc.Groups)
 	return c
 }
 
@@ -366,12 +373,9 @@ func (p *parser) app(c *Config, at *yaml.Node, name string, doc document) {
 	d := doc.Apps[name]
 	app := App{Name: name, Source: d.Source, Promote: d.Promote.Paths, overlay: cmp.Or(d.Overlay, defaultOverlay), helm: Helm{
 		Chart: cmp.Or(d.Helm.Chart, defaultChart), Values: d.Helm.Values,
-		Release: cmp.Or(d.Helm.Release, name), Namespace: cmp.Or(d.Helm.Namespace, name), Image: cmp.Or(d.Helm.Image, defaultImage),
+		Release: cmp.Or(d.Helm.Release, name), Namespace: cmp.Or(d.Helm.Namespace, name), Image: cmp.Or(d.Helm.Image.one, defaultImage),
 	}}
-	var err error
-	if app.Image, err = imageref.ParseRepository(d.Image); err != nil {
-		p.problem(child(at, "image"), "apps.%s.image: %v", name, err)
-	}
+	p.images(at, &app, d.Image, d.Images, d.Helm.Image)
 	for i, env := range d.Environments {
 		if !slices.Contains(c.EnvironmentNames(), env) {
 			p.problem(

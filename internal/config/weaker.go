@@ -57,6 +57,7 @@ func Weaker(base, head *Config, now time.Time) []Weakening {
 	w.newEnvironments(common)
 	w.apps()
 	w.sameImages()
+	w.groupsWeaker()
 	w.manifests()
 	w.unknown([]string{"terraform"}, at(base.raw, "terraform"), at(head.raw, "terraform"), nil)
 	return w.found
@@ -260,7 +261,9 @@ func (w *weaker) apps() {
 		if b.Source != "" && h.Source != b.Source {
 			w.add(in(path, "source"), "goes from %s to %s", b.Source, cmp.Or(h.Source, "any"))
 		}
-		w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), []string{"image", "source", "overlay", "environments", "helm"})
+		w.fewerImages(path, b, h)
+		known := []string{"image", "images", "source", "overlay", "environments", "helm"}
+		w.unknown(path, at(w.base.raw, path...), at(w.head.raw, path...), known)
 	}
 }
 

@@ -96,16 +96,43 @@ func (w *weaker) newEnvironments(common []Weakening) {
 // has: nothing that is known of that one would be asked of them.
 func (w *weaker) sameImages() {
 	for _, name := range w.head.AppNames() {
-		image := repository(w.head.apps[name].Image)
-		if was, ok := w.base.apps[name]; ok && repository(was.Image) == image {
-			continue
-		}
-		for _, other := range w.base.AppNames() {
-			if other != name && repository(w.base.apps[other].Image) == image {
-				w.add([]string{"apps", name}, "runs the image of %s: its order, soak, holds and source would not be asked", other)
+		was := repositories(w.base.apps[name])
+		for _, image := range repositories(w.head.apps[name]) {
+			if slices.Contains(was, image) {
+				continue
+			}
+			for _, other := range w.base.AppNames() {
+				if other != name && slices.Contains(repositories(w.base.apps[other]), image) {
+					w.add([]string{"apps", name}, "runs the image of %s: its order, soak, holds and source would not be asked", other)
+				}
 			}
 		}
 	}
+}
+
+// fewerImages reports images that no longer move with the others of their application:
+// nothing asks any more whether they ran together.
+func (w *weaker) fewerImages(path []string, base, head App) {
+	if !base.Several() {
+		return
+	}
+	still := repositories(head)
+	for _, one := range base.Parts() {
+		if !slices.Contains(still, repository(one.Image)) {
+			w.add(in(path, "images"), "drops %s", one.Image.Name())
+		}
+	}
+}
+
+// repositories are those of an application's images, each in one spelling.
+func repositories(app App) (list []string) {
+	if app.Name == "" {
+		return nil // that is not there
+	}
+	for _, image := range app.Images() {
+		list = append(list, repository(image))
+	}
+	return list
 }
 
 // repository is one name for all the ways in which a registry's can be spelled.

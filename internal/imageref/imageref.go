@@ -51,6 +51,27 @@ func Parse(s string) (Ref, error) {
 	return Ref{}, fmt.Errorf("image reference %q has no digest, and %w: want REPOSITORY@sha256:…, as printed by waybill build", s, ErrTag)
 }
 
+// ParseAll reads one image or more.
+func ParseAll(list []string) (refs []Ref, err error) {
+	for _, text := range list {
+		ref, err := Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+// Lines writes images one a line, as ParseAll reads their lines.
+func Lines(refs []Ref) string {
+	lines := make([]string, len(refs))
+	for i, ref := range refs {
+		lines[i] = ref.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
 // ParseRepository reads a repository without tag or digest.
 func ParseRepository(s string) (name.Repository, error) {
 	s = strings.TrimSpace(s)

@@ -211,7 +211,7 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 	}
 	cmd := &cobra.Command{Use: use, Short: c.Short, Long: wrap(c.FlagText(c.Long), lineEnd)}
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > len(positional) {
+		if len(args) > len(positional) && !takesRest(positional) {
 			return outcome.Usagef("%s takes %d argument(s), got %q: see %s --help", c.Name, len(positional), args, cmd.CommandPath())
 		}
 		return nil
@@ -225,7 +225,8 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		}
 		given := flags.given(cmd)
 		for i, arg := range args {
-			given[positional[i].Name] = []string{arg}
+			in := positional[min(i, len(positional)-1)]
+			given[in.Name] = append(given[in.Name], arg)
 		}
 		values, err := contract.Resolve(c, given, proc.Getenv)
 		if err != nil {
@@ -248,6 +249,11 @@ func command(c contract.Command, f Func, proc Process, started *bool) *cobra.Com
 		return f(cmd.Context(), call)
 	}
 	return cmd
+}
+
+// takesRest reports whether the last argument can be given several times.
+func takesRest(positional []contract.Input) bool {
+	return len(positional) > 0 && positional[len(positional)-1].Type == contract.List
 }
 
 func maskSecrets(call *Call) error {

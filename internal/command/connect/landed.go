@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -85,7 +86,7 @@ func byWaybill(ctx context.Context, repo ConfigRepository, tip history.Tip, l la
 	if err != nil || !found {
 		return false
 	}
-	if history.Trailer(period.Message, history.TrailerImage) != l.Image.String() {
+	if !slices.Contains(history.Trailers(period.Message, history.TrailerImage), l.Image.String()) {
 		return false
 	}
 	env, err := tip.Config.Environment(l.Env)

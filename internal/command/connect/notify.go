@@ -24,7 +24,10 @@ import (
 
 // Bumped is what is told of a bump.
 func Bumped(req bump.Request, r bump.Result, err error) (events []notice.Event) {
-	e := notice.Event{App: req.App, Env: req.Env, Image: req.Image, Previous: r.Previous, Commit: r.Commit, Pull: r.Number, URL: req.Run}
+	e := notice.Event{App: req.App, Env: req.Env, Previous: r.Previous, Commit: r.Commit, Pull: r.Number, URL: req.Run, Parts: r.Parts}
+	if len(req.Images) == 1 && len(r.Parts) == 0 {
+		e.Image = req.Images[0]
+	}
 	switch {
 	case outcome.Code(err) == outcome.Refused:
 		e.Event, e.Reason = config.EventRefused, err.Error()
@@ -43,7 +46,8 @@ func Bumped(req bump.Request, r bump.Result, err error) (events []notice.Event) 
 func Promoted(list []promote.Promotion, run string) (events []notice.Event) {
 	for _, p := range list {
 		e := notice.Event{
-			App: p.App, Env: p.To, Image: p.Image, Previous: p.Previous, Commit: p.Commit, Pull: p.Number, URL: p.URL, Reason: p.Reason,
+			App: p.App, Env: p.To, Image: p.Image, Previous: p.Previous, Parts: p.Parts, Commit: p.Commit, Pull: p.Number, URL: p.URL,
+			Reason: p.Reason,
 		}
 		switch p.State {
 		case promote.Committed:
@@ -61,8 +65,9 @@ func Promoted(list []promote.Promotion, run string) (events []notice.Event) {
 // RolledBack is what is told of a rollback: that it was made, or waits for a merge.
 func RolledBack(req rollback.Request, r rollback.Result) (events []notice.Event) {
 	e := notice.Event{
-		App: req.App, Env: req.Env, Image: r.Image, Previous: r.Previous, Commit: r.Commit, Pull: r.Number, URL: r.URL, Reason: req.Reason,
-		Event: config.EventRolledBack,
+		App: req.App, Env: req.Env, Image: r.Image, Previous: r.Previous, Parts: r.Parts, Commit: r.Commit, Pull: r.Number, URL: r.URL,
+		Reason: req.Reason,
+		Event:  config.EventRolledBack,
 	}
 	switch {
 	case !r.Changed:
@@ -143,7 +148,8 @@ func (a Access) NewlyRefused(
 	listeners := listenersOf(ctx, repo, rev)
 	for _, p := range list {
 		wanted := func(to config.Notify) bool { return to.Wants(config.EventRefused, p.To) }
-		if p.State != promote.Refused || !repo.HasForge() || !slices.ContainsFunc(listeners, wanted) {
+		culprit := p.State == promote.Refused && p.Decision != nil && p.Decision.State() == evidence.Refused // not the rest of its group
+		if !culprit || !repo.HasForge() || !slices.ContainsFunc(listeners, wanted) {
 			continue
 		}
 		fresh, err := remember(ctx, repo, rev, p, run)
@@ -152,8 +158,8 @@ func (a Access) NewlyRefused(
 		}
 		if fresh && err == nil {
 			events = append(events, notice.Event{
-				Event: config.EventRefused, App: p.App, Env: p.To, Image: p.Image, Previous: p.Previous, Pull: p.Number, URL: run,
-				Reason: p.Reason,
+				Event: config.EventRefused, App: p.App, Env: p.To, Image: p.Image, Previous: p.Previous, Parts: p.Parts, Pull: p.Number,
+				URL: run, Reason: p.Reason,
 			})
 		}
 	}
@@ -170,7 +176,15 @@ func remember(ctx context.Context, repo ConfigRepository, rev string, p promote.
 	if err != nil {
 		return false, err
 	}
-	came, found, err := history.Find(ctx, repo, history.Where{Rev: tip.Commit, App: app, Env: p.From}, p.Image)
+	set := history.Set{p.Image}
+	if app.Several() {
+		places, err := history.ReadSet(tip.Files, app, p.From)
+		if err != nil {
+			return false, err
+		}
+		set = places.Set()
+	}
+	came, found, err := history.Stands(ctx, repo, history.Where{Rev: tip.Commit, App: app, Env: p.From}, set)
 	if err != nil || !found {
 		return false, err
 	}

@@ -71,15 +71,20 @@ var tag = Command{
 var bump = Command{
 	Name:  "bump",
 	Short: "Point one environment's overlay at a digest that passes policy",
-	Long: "Verifies the evidence of the digest, changes the bytes of the one scalar in the overlay that names it, checks by " +
-		"rendering that only the image differs, and commits with compare-and-swap on the branch head. " +
+	Long: "Verifies the evidence of each digest, changes the bytes of the one scalar in the overlay that names it, checks by " +
+		"rendering that only the images differ, and commits with compare-and-swap on the branch head. " +
 		"Losing the race reads again, checks again that the digest is not already superseded, and retries. With {via: deployment} " +
 		"it asks the config repository's own bump workflow instead and waits for its answer, so the application repository holds no " +
 		"right to write there. " +
 		"Where the first environment takes changes by pull request only, it opens one.",
 	Example: "waybill bump ghcr.io/acme/backend@sha256:… --app backend --env dev --repo acme/config",
 	Inputs: []Input{
-		inputImage, inputApp, inputEnv, inputRepo, inputDir, inputPath, inputBranch,
+		{
+			Name: "image", Type: List, Commas: true, Required: true, Positional: true, Placeholder: "IMAGE…",
+			Doc: "Image by digest, REPOSITORY@sha256:…, as `build` prints it. Of an application with several images (`images` in " +
+				"waybill.yaml) one or more: they move by one commit, and the others stay. A tag is refused.",
+		},
+		inputApp, inputEnv, inputRepo, inputDir, inputPath, inputBranch,
 		{
 			Name: "via", Type: Choice, Values: []string{"commit", "deployment", "dispatch"}, Default: "commit",
 			Doc: "`commit` writes to the config repository. `deployment` creates a deployment there, which starts its bump " +
@@ -258,7 +263,11 @@ var rollback = Command{
 	Example: "waybill rollback --app backend --env prod --repo acme/config",
 	Inputs: []Input{
 		inputApp, inputEnv,
-		{Name: "to", Type: String, Placeholder: "IMAGE", Doc: "Image by digest to return to. Empty goes back by {steps}."},
+		{
+			Name: "to", Type: List, Commas: true, Placeholder: "IMAGE",
+			Doc: "Image by digest to return to. Of an application with several images, all return to the newest set that ran with " +
+				"those that are named. Empty goes back by {steps}.",
+		},
 		{Name: "steps", Type: Int, Default: "1", Doc: "How many deployments to go back."},
 		{Name: "direct", Type: Bool, Default: "false", Doc: "Whether to commit to the branch instead of opening a pull request."},
 		{Name: "allow_new", Type: Bool, Default: "false", Doc: "Whether {to} may be a digest that never ran in the environment."},
@@ -329,9 +338,9 @@ var why = Command{
 	Inputs: []Input{
 		inputPlaceApp, inputPlaceEnv,
 		{
-			Name: "image", Type: String, Placeholder: "IMAGE",
-			Doc: "Image by digest that would enter. Empty takes the one that runs in the environment before; the first environment " +
-				"needs it.",
+			Name: "image", Type: List, Commas: true, Placeholder: "IMAGE",
+			Doc: "Image by digest that would enter; of an application with several images one or more. Empty takes " +
+				"what runs in the environment before; the first environment needs it.",
 		},
 		inputFormat, inputRepo, inputDir, inputPath, inputBranch, inputTrustedRoot, inputToken,
 		inputRegistryUsername, inputRegistryPassword, inputRegistryIdentity,

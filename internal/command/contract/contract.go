@@ -59,7 +59,7 @@ type Input struct {
 	Type        Type
 	Default     string
 	Required    bool
-	Positional  bool     // given as an argument on the command line, not by a flag
+	Positional  bool     // given as an argument on the command line, not by a flag; a List comes last
 	Values      []string // of a Choice
 	Placeholder string   // what the help shows for the value, such as REPO
 	Group       Group    // empty for an input of this command alone

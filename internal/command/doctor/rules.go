@@ -216,21 +216,27 @@ func (d *doctor) packages(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		image := app.Image.Name()
-		fix := "let " + d.Repository.String() + " read the package in its registry"
-		if host, path, _ := strings.Cut(image, "/"); registry.OfGitHub(host, d.API.ServerURL()) {
-			owner, packageName, _ := strings.Cut(path, "/")
-			fix = fmt.Sprintf("add %s under Manage Actions access: %s/orgs/%s/packages/container/%s/settings",
-				d.Repository.Name, d.API.ServerURL(), owner, strings.ReplaceAll(packageName, "/", "%2F"))
-		}
-		switch err := d.Pull(ctx, image); {
-		case err == nil:
-			d.add(OK, "packages", "", "%s can be read", image)
-		case d.AsRepository:
-			d.add(Fail, "packages", fix, "%s cannot be read by %s, so no digest of it can be judged: %v", image, d.Repository, err)
-		default:
-			d.add(Warn, "packages", fix, "%s is not public, and only a job of %s can tell whether it may read it", image, d.Repository)
+		for _, image := range app.Images() {
+			d.pullable(ctx, image.Name())
 		}
 	}
 	return nil
+}
+
+// pullable looks at whether one image can be read.
+func (d *doctor) pullable(ctx context.Context, image string) {
+	fix := "let " + d.Repository.String() + " read the package in its registry"
+	if host, path, _ := strings.Cut(image, "/"); registry.OfGitHub(host, d.API.ServerURL()) {
+		owner, packageName, _ := strings.Cut(path, "/")
+		fix = fmt.Sprintf("add %s under Manage Actions access: %s/orgs/%s/packages/container/%s/settings",
+			d.Repository.Name, d.API.ServerURL(), owner, strings.ReplaceAll(packageName, "/", "%2F"))
+	}
+	switch err := d.Pull(ctx, image); {
+	case err == nil:
+		d.add(OK, "packages", "", "%s can be read", image)
+	case d.AsRepository:
+		d.add(Fail, "packages", fix, "%s cannot be read by %s, so no digest of it can be judged: %v", image, d.Repository, err)
+	default:
+		d.add(Warn, "packages", fix, "%s is not public, and only a job of %s can tell whether it may read it", image, d.Repository)
+	}
 }

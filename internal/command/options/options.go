@@ -297,7 +297,7 @@ type Tag struct {
 
 // Bump are the inputs of waybill bump.
 type Bump struct {
-	Image           string        `input:"image"`
+	Image           []string      `input:"image"`
 	App             string        `input:"app"`
 	Env             string        `input:"env"`
 	Via             Via           `input:"via"`
@@ -360,16 +360,16 @@ type Diff struct {
 
 // Rollback are the inputs of waybill rollback.
 type Rollback struct {
-	App           string `input:"app"`
-	Env           string `input:"env"`
-	To            string `input:"to"`
-	Steps         int    `input:"steps"`
-	Direct        bool   `input:"direct"`
-	AllowNew      bool   `input:"allow_new"`
-	Reason        string `input:"reason"`
-	CheckWorkflow string `input:"check_workflow"`
-	DryRun        bool   `input:"dry_run"`
-	Format        Format `input:"format"`
+	App           string   `input:"app"`
+	Env           string   `input:"env"`
+	To            []string `input:"to"`
+	Steps         int      `input:"steps"`
+	Direct        bool     `input:"direct"`
+	AllowNew      bool     `input:"allow_new"`
+	Reason        string   `input:"reason"`
+	CheckWorkflow string   `input:"check_workflow"`
+	DryRun        bool     `input:"dry_run"`
+	Format        Format   `input:"format"`
 	Repository
 	GitHub
 	Sigstore
@@ -396,10 +396,10 @@ type Status struct {
 
 // Why are the inputs of waybill why.
 type Why struct {
-	App    string `input:"app"`
-	Env    string `input:"env"`
-	Image  string `input:"image"`
-	Format Format `input:"format"`
+	App    string   `input:"app"`
+	Env    string   `input:"env"`
+	Image  []string `input:"image"`
+	Format Format   `input:"format"`
 	Repository
 	GitHub
 	Sigstore

@@ -2,6 +2,7 @@ package views
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -39,6 +40,11 @@ func bumped(r bump.Result) show.View {
 	if !r.Waybill.Image.IsZero() {
 		v.Markdown = r.Waybill.Markdown()
 	}
+	for i, w := range r.Waybills {
+		if i > 0 {
+			v.Markdown += "\n" + w.Markdown()
+		}
+	}
 	if r.Answer != "" {
 		v.Linef("answered %s: %s", r.Answer, r.URL)
 	}
@@ -63,9 +69,9 @@ func bumped(r bump.Result) show.View {
 		v.Outputs["changed"], v.Outputs["pull_request"] = "false", strconv.Itoa(r.Number)
 		return v
 	case r.Changed:
-		v.Linef("bumped   %s: %s → %s", r.File, short(r.Previous), r.Waybill.Image.Short())
+		v.Linef("bumped   %s: %s", r.File, moved(r.Parts, r.Previous, r.Waybill.Image))
 	default:
-		v.Linef("current  %s names %s already", r.File, r.Waybill.Image.Short())
+		v.Linef("current  %s names %s already", r.File, digests(r.Parts, r.Waybill.Image))
 	}
 	v.Text = r.Commit + "\n"
 	v.Outputs["changed"], v.Outputs["commit"], v.Outputs["previous"] = strconv.FormatBool(r.Changed), r.Commit, r.Previous.String()
@@ -77,6 +83,30 @@ func short(ref imageref.Ref) string {
 		return "nothing"
 	}
 	return ref.Short()
+}
+
+// moved says what takes whose place.
+func moved(parts []history.Moved, from, to imageref.Ref) string {
+	if len(parts) == 0 {
+		return short(from) + " → " + to.Short()
+	}
+	var list []string
+	for _, p := range parts {
+		list = append(list, p.Part+" "+short(p.Previous)+" → "+p.Image.Short())
+	}
+	return strings.Join(list, ", ")
+}
+
+// digests names an image, or several of one application.
+func digests(parts []history.Moved, image imageref.Ref) string {
+	if len(parts) == 0 {
+		return short(image)
+	}
+	var list []string
+	for _, p := range parts {
+		list = append(list, p.Part+" "+short(p.Image))
+	}
+	return strings.Join(list, ", ")
 }
 
 // Promote renders what became of each promotion. Promoting everything that may
@@ -98,9 +128,11 @@ func Promote(in options.Promote, promotions []promote.Promotion) show.View {
 		if p.Waiting {
 			state += ", waiting"
 		}
-		fmt.Fprintf(out, "%s\t%s → %s\t%s\t%s\t%s\n", p.App, p.From, p.To, short(p.Image), state, where)
+		fmt.Fprintf(out, "%s\t%s → %s\t%s\t%s\t%s\n", p.App, p.From, p.To, digests(p.Parts, p.Image), state, where)
 		move := markdown.Text(p.From + " → " + p.To)
-		summary.WriteString(markdown.Row(markdown.Text(p.App), move, markdown.Code(short(p.Image)), markdown.Text(p.State), link))
+		summary.WriteString(
+			markdown.Row(markdown.Text(p.App), move, markdown.Code(digests(p.Parts, p.Image)), markdown.Text(p.State), link),
+		)
 		if p.Reason != "" {
 			reasons.WriteString("\n" + markdown.Fence("", p.Reason) + "\n")
 			v.Linef("%s: %s → %s: %s", p.App, p.From, p.To, p.Reason)
@@ -112,13 +144,24 @@ func Promote(in options.Promote, promotions []promote.Promotion) show.View {
 	_ = out.Flush() // into memory
 	v.Text = text.String()
 	v.Markdown += summary.String() + reasons.String()
-	if in.App != "" && len(promotions) == 1 {
-		v.Verdict = promotions[0].Verdict()
+	if in.App != "" && alone(promotions) {
+		for _, p := range promotions {
+			if v.Verdict = p.Verdict(); v.Verdict != nil {
+				break
+			}
+		}
 	}
 	if in.DryRun {
 		dry(&v)
 	}
 	return v
+}
+
+// alone reports whether all promotions are one: of an application, or of its group.
+func alone(promotions []promote.Promotion) bool {
+	return len(promotions) > 0 && !slices.ContainsFunc(promotions[1:], func(p promote.Promotion) bool {
+		return p.Group == "" || p.Group != promotions[0].Group || p.To != promotions[0].To
+	})
 }
 
 // Diff renders how places differ.
@@ -144,9 +187,10 @@ func Diff(_ options.Diff, places []diff.Place) show.View {
 // Rollback renders what an environment returns to.
 func Rollback(in options.Rollback, r rollback.Result) show.View {
 	v := show.View{
-		Text:    r.Image.String() + "\n",
+		Text:    imageref.Lines(r.Set) + "\n",
 		Outputs: map[string]string{"pull_request": "", "commit": r.Commit, "digest": r.Image.Digest()},
 	}
+	to := digests(r.Parts, r.Image)
 	if r.Number != 0 {
 		v.Outputs["pull_request"] = strconv.Itoa(r.Number)
 	}
@@ -154,11 +198,11 @@ func Rollback(in options.Rollback, r rollback.Result) show.View {
 	case in.DryRun:
 		dry(&v)
 	case r.URL != "":
-		v.Linef("rollback to %s: %s", r.Image.Short(), r.URL)
+		v.Linef("rollback to %s: %s", to, r.URL)
 	case r.Changed:
-		v.Linef("rollback to %s: commit %s on %s", r.Image.Short(), r.Commit, r.Branch)
+		v.Linef("rollback to %s: commit %s on %s", to, r.Commit, r.Branch)
 	default:
-		v.Linef("rollback to %s: nothing to do", r.Image.Short())
+		v.Linef("rollback to %s: nothing to do", to)
 	}
 	if r.Note != "" {
 		v.Linef("%s", r.Note)

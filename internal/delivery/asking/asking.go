@@ -14,6 +14,7 @@ package asking
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -26,7 +27,9 @@ const Task = "waybill-bump"
 
 // Question says what to bump. Its JSON is the deployment's payload.
 type Question struct {
-	Image string `json:"image"` // by digest
+	// Image is by digest; of an application with several images one a line, which move by
+	// one commit.
+	Image string `json:"image"`
 	App   string `json:"app"`
 	Env   string `json:"env"`
 	// Path is the directory of the repository that is asked; empty is all of it.
@@ -71,7 +74,7 @@ func (a Asker) Ask(ctx context.Context, q Question) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	a.Say("asked    %s: %s for %s in %s (deployment %d)", a.Repository, q.Image, q.App, q.Env, id)
+	a.Say("asked    %s: %s for %s in %s (deployment %d)", a.Repository, strings.ReplaceAll(q.Image, "\n", ", "), q.App, q.Env, id)
 	answer, err := a.wait(ctx, id)
 	if err != nil {
 		return Answer{}, err

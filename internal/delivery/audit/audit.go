@@ -55,7 +55,8 @@ const (
 
 // Deployment is a digest that ran in the period.
 type Deployment struct {
-	App string `json:"app"`
+	App  string `json:"app"`
+	Part string `json:"part,omitempty"` // which image, where the application has several
 	report.Step
 	// Earlier says that it came before the period, and ran when that began.
 	Earlier bool   `json:"earlier,omitempty"`
@@ -158,6 +159,14 @@ func (d Deployment) asOf(e evidence.Evidence, cfg *config.Config, env, server st
 		w = rules.Returning(w)
 	}
 	return w
+}
+
+// title names the application, and the image where it has several.
+func (d Deployment) title() string {
+	if d.Part == "" {
+		return d.App
+	}
+	return d.App + "/" + d.Part
 }
 
 // ref is the digest that was deployed.

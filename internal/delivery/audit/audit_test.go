@@ -131,7 +131,7 @@ func (w *world) deploy(t *testing.T, env string, n int, verb, why string) {
 	text = strings.ReplaceAll(text, "ghcr.io/acme/demo-api", w.images[n].Repository())
 	message := why
 	if verb != "" {
-		message = history.Message{Verb: verb, App: "demo-api", Env: env, Image: w.images[n], Reason: why}.String()
+		message = history.Message{Verb: verb, Apps: []string{"demo-api"}, Env: env, Images: history.Set{w.images[n]}, Reason: why}.String()
 	}
 	w.repo.Write(t, "main", message, map[string]string{configrepotest.Overlay("demo-api", env): text})
 	w.repo.Clock.Pass(time.Hour)

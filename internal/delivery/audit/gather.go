@@ -85,22 +85,44 @@ func (w *Work) app(ctx context.Context, tip history.Tip, name string) error {
 	if err != nil || !slices.Contains(app.Environments, w.doc.Env) {
 		return err
 	}
-	places, err := report.Steps(ctx, w.repo, tip.Commit, app)
-	if err != nil {
+	if w.ran[name], err = report.Steps(ctx, w.repo, tip.Commit, app); err != nil {
 		return err
 	}
-	w.ran[name] = places
-	for _, step := range places[w.doc.Env] {
-		if !step.Since.Before(w.doc.Until) || !step.Until.IsZero() && !step.Until.After(w.doc.Since) {
-			continue
+	for _, part := range app.Parts() {
+		places := w.ran[name]
+		if app.Several() {
+			if places, err = report.Steps(ctx, w.repo, tip.Commit, part); err != nil {
+				return err
+			}
 		}
-		d := Deployment{App: name, Step: step, Earlier: step.Since.Before(w.doc.Since), Verdict: Unknown}
-		if err := w.at(ctx, step.Commit); err != nil {
-			return err
+		for _, step := range places[w.doc.Env] {
+			if !step.Since.Before(w.doc.Until) || !step.Until.IsZero() && !step.Until.After(w.doc.Since) {
+				continue
+			}
+			d := Deployment{App: name, Part: part.Part, Step: step, Earlier: step.Since.Before(w.doc.Since), Verdict: Unknown}
+			d.Kind = w.whole(d).Kind
+			if err := w.at(ctx, step.Commit); err != nil {
+				return err
+			}
+			w.doc.Deployments = append(w.doc.Deployments, d)
 		}
-		w.doc.Deployments = append(w.doc.Deployments, d)
 	}
 	return w.holds(ctx, tip.Commit, name)
+}
+
+// whole is the step of all images of the application by which one of them came: order and
+// soak are about what ran together.
+func (w *Work) whole(d Deployment) report.Step {
+	step := d.Step
+	if d.Part == "" {
+		return step
+	}
+	for _, s := range w.ran[d.App][w.doc.Env] {
+		if !s.Since.After(d.Since) {
+			step = s
+		}
+	}
+	return step
 }
 
 // at reads waybill.yaml as of a commit.
@@ -219,7 +241,7 @@ func (w *Work) judge(ctx context.Context, d *Deployment) error {
 	if cfg == nil {
 		return nil
 	}
-	order, known, err := replay.Rules(ctx, cfg, replay.Deployment{App: d.App, Env: w.doc.Env, Step: d.Step, All: w.ran[d.App]})
+	order, known, err := replay.Rules(ctx, cfg, replay.Deployment{App: d.App, Env: w.doc.Env, Step: w.whole(*d), All: w.ran[d.App]})
 	if err != nil {
 		return err
 	}

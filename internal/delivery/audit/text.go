@@ -42,12 +42,12 @@ func (v Verified) Text() string {
 		if d.Merge != nil {
 			pull = fmt.Sprintf("#%d", d.Merge.Number)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", text.Time(d.Since), d.App, d.ref().Hex()[:12], d.Verdict, d.by(), pull)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", text.Time(d.Since), d.title(), d.ref().Hex()[:12], d.Verdict, d.by(), pull)
 	}
 	_ = w.Flush() // into memory
 	for _, d := range v.Document.Deployments {
 		if d.BreakGlass != "" {
-			fmt.Fprintf(&out, "round a rule: %s at %s: %s\n", d.App, text.Time(d.Since), d.BreakGlass)
+			fmt.Fprintf(&out, "round a rule: %s at %s: %s\n", d.title(), text.Time(d.Since), d.BreakGlass)
 		}
 	}
 	return out.String()

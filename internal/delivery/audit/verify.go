@@ -282,13 +282,13 @@ func (v *verification) chain() {
 	doc := v.result.Document
 	last := make(map[string]Deployment)
 	for _, d := range doc.Deployments {
-		if before, ok := last[d.App]; ok && !before.Until.Equal(d.Since) {
-			v.problem("%s: %s ran until another came, which is not %s", d.App, before.ref(), d.ref())
+		if before, ok := last[d.title()]; ok && !before.Until.Equal(d.Since) {
+			v.problem("%s: %s ran until another came, which is not %s", d.title(), before.ref(), d.ref())
 		}
 		if !d.Since.Before(doc.Until) || !d.Until.IsZero() && !d.Until.After(doc.Since) {
-			v.problem("%s: %s did not run in the period", d.App, d.ref())
+			v.problem("%s: %s did not run in the period", d.title(), d.ref())
 		}
-		last[d.App] = d
+		last[d.title()] = d
 	}
 	for _, app := range slices.Sorted(maps.Keys(last)) {
 		if d := last[app]; !d.Until.IsZero() && d.Until.Before(doc.Until) {

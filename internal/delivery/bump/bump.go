@@ -1,7 +1,7 @@
 // Package bump points one environment's overlay at a digest.
 //
-// The digest is verified before anything is written, the edit is one scalar,
-// and the commit is compare-and-swap: a writer that loses the race reads the
+// The digest is verified before anything is written, the edit is one scalar for each
+// image, and the commit is compare-and-swap: a writer that loses the race reads the
 // new head, decides again whether the digest may still go there, and tries
 // again. Nothing is ever written over a deployment that was not looked at.
 package bump
@@ -33,9 +33,10 @@ type Repository interface {
 	Changed(ctx context.Context, from, to string) ([]string, error)
 }
 
-// Request is one digest for one place.
+// Request is one digest for one place, or several of an application that has several
+// images: they move by one commit.
 type Request struct {
-	Image      imageref.Ref
+	Images     []imageref.Ref
 	App, Env   string
 	Branch     string
 	AllowOlder bool
@@ -63,12 +64,15 @@ type Result struct {
 	File     string           `json:"file,omitempty"`     // of the overlay
 	Previous imageref.Ref     `json:"previous"`           // the digest that was deployed before
 	Attempts int              `json:"attempts,omitempty"` // commits tried, lost races included
-	Waybill  evidence.Waybill `json:"waybill,omitzero"`
-	Answer   string           `json:"answer,omitempty"`      // of the config repository's run, if it was asked
-	URL      string           `json:"url,omitempty"`         // of that run, or of the pull request
-	Number   int              `json:"pullRequest,omitempty"` // of the pull request, where the environment takes those
-	State    string           `json:"state,omitempty"`       // what became of the pull request
-	Branch   string           `json:"branch,omitempty"`      // of the pull request
+	Waybill  evidence.Waybill `json:"waybill,omitzero"`   // of the first digest
+	// Of an application with several images: each that moves, and the waybill of each.
+	Parts    []history.Moved    `json:"parts,omitempty"`
+	Waybills []evidence.Waybill `json:"waybills,omitempty"`
+	Answer   string             `json:"answer,omitempty"`      // of the config repository's run, if it was asked
+	URL      string             `json:"url,omitempty"`         // of that run, or of the pull request
+	Number   int                `json:"pullRequest,omitempty"` // of the pull request, where the environment takes those
+	State    string             `json:"state,omitempty"`       // what became of the pull request
+	Branch   string             `json:"branch,omitempty"`      // of the pull request
 }
 
 // Decide sets the decision by how the bump ended.
@@ -118,6 +122,13 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 		return p, err
 	}
 	p.app, p.env = app, env.Name
+	to, err := history.Named(app, req.Images)
+	if err == nil && len(req.Images) == 0 {
+		err = outcome.Usagef("no digest is named for %s: give --image", app.Name)
+	}
+	if err != nil {
+		return p, err
+	}
 	if env.Promotion != config.Auto && req.Propose != nil && len(p.tip.Config.Befores(app, env.Name)) == 0 {
 		proposal, err := req.Propose(ctx)
 		p.result = Result{Number: proposal.Number, URL: proposal.URL, Branch: proposal.Branch, State: proposal.State}
@@ -127,28 +138,34 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 		return p, outcome.Refusedf("%s takes changes by pull request only: use waybill promote, or set promotion: auto for it in %s",
 			env.Name, config.FileName)
 	}
-	if p.change, err = history.Prepare(ctx, render.New(p.tip.Files), app, env.Name, req.Image); err != nil {
+	if p.change, err = history.Prepare(ctx, render.New(p.tip.Files), app, env.Name, to); err != nil {
 		return p, err
 	}
-	place := p.change.Place
-	p.result = Result{Commit: p.tip.Commit, File: path.Join(p.tip.Dir, place.File), Previous: place.Ref}
-	move := rules.Move{Config: p.tip.Config, Rev: p.tip.Commit, App: app, Env: env, Deployed: place.Ref, AllowOlder: req.AllowOlder}
-	decision, err := p.result.decide(ctx, repo, judge, req.Image, move)
+	places, err := history.ReadSet(p.tip.Files, app, env.Name)
+	if err != nil {
+		return p, err
+	}
+	p.result = Result{Commit: p.tip.Commit, File: path.Join(p.tip.Dir, places.File()), Previous: places.Set().Only()}
+	p.result.Parts = history.MovedParts(app, to, places.Set())
+	move := rules.Move{Config: p.tip.Config, Rev: p.tip.Commit, App: app, Env: env, AllowOlder: req.AllowOlder, Set: places.Set()}
+	group, _ := p.tip.Config.GroupOf(app.Name, env.Name)
+	move.Beside = rules.Companions(p.tip.Config, p.tip.Files, group, env.Name, nil)
+	entries, err := p.result.decide(ctx, repo, judge, move, to)
 	if err != nil || len(p.change.Edits) == 0 {
 		return p, err
 	}
-	if err := rules.Refusal(decision, p.result.Waybill); err != nil {
+	if err := entries.Err(); err != nil {
 		return p, err
 	}
-	if err := req.notOfItself(ctx, repo, p.tip, p.result.Waybill); err != nil {
+	if err := req.notOfItself(ctx, repo, p.tip, entries); err != nil {
 		return p, err
 	}
 	p.commit = configrepo.Request{
-		Branch: req.Branch, Changes: []configrepo.Change{{Path: place.File, Content: p.change.After}},
+		Branch: req.Branch, Changes: []configrepo.Change{{Path: places.File(), Content: p.change.After}},
 		Message: history.Message{
-			Verb: history.Bump, App: app.Name, Env: env.Name, Image: req.Image, Previous: place.Ref,
-			Source: rules.Origin(p.result.Waybill), Committed: p.result.Waybill.Source.CommittedAt, Run: req.Run,
-			Reason: reason(p.result.Waybill) + rules.OrderOf(decision),
+			Verb: history.Bump, Apps: []string{app.Name}, Env: env.Name, Images: to.Images(), Previous: places.Set().At(to),
+			Sources: entries.Origins(), Committed: entries.Committed(), Run: req.Run,
+			Reason: reason(entries) + rules.OrderOf(entries.Decision()),
 		}.String(),
 	}
 	return p, nil
@@ -157,51 +174,71 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 // notOfItself refuses an image that was built from a commit of Waybill's in this very
 // repository. Its source is as it was before: if the image entered, its commit would
 // start the next build, and so on for ever.
-func (r Request) notOfItself(ctx context.Context, repo Repository, tip history.Tip, w evidence.Waybill) error {
-	commit, ours := strings.CutPrefix(rules.Origin(w), r.Repository+"@")
-	if !ours {
-		return nil
+func (r Request) notOfItself(ctx context.Context, repo Repository, tip history.Tip, entries rules.Entries) error {
+	for _, origin := range entries.Origins() {
+		commit, ours := strings.CutPrefix(origin, r.Repository+"@")
+		if !ours {
+			continue
+		}
+		made, err := repo.Log(ctx, commit, "", 1)
+		switch {
+		case errors.Is(err, configrepo.ErrNotFound):
+			continue
+		case err != nil:
+			return fmt.Errorf("look whether Waybill made the commit %s: %w", text.Commit(commit), err)
+		case len(made) == 0 || history.Trailer(made[0].Message, history.TrailerVerb) == "":
+			continue
+		}
+		return outcome.Refusedf("%s is built from commit %s, by which Waybill itself deployed: nothing of the source is new, and its own "+
+			"commit would start the next build. Let the workflow that delivers ignore the configuration: on.push.paths-ignore: [%q]",
+			history.Set(r.Images).Short(), text.Commit(commit), path.Join(tip.Dir, "**"))
 	}
-	entries, err := repo.Log(ctx, commit, "", 1)
-	switch {
-	case errors.Is(err, configrepo.ErrNotFound):
-		return nil
-	case err != nil:
-		return fmt.Errorf("look whether Waybill made the commit %s: %w", text.Commit(commit), err)
-	case len(entries) == 0 || history.Trailer(entries[0].Message, history.TrailerVerb) == "":
-		return nil
-	}
-	return outcome.Refusedf("%s is built from commit %s, by which Waybill itself deployed: nothing of the source is new, and its own commit "+
-		"would start the next build. Let the workflow that delivers ignore the configuration: on.push.paths-ignore: [%q]",
-		r.Image.Short(), text.Commit(commit), path.Join(tip.Dir, "**"))
+	return nil
 }
 
-// decide asks every rule. A digest that stands there already is verified too:
+// decide asks every rule, where the set of the move runs now. A digest that stands there already is verified too:
 // what bump answers for is that it may run there.
 func (r *Result) decide(
-	ctx context.Context, repo Repository, judge *rules.Judge, image imageref.Ref, move rules.Move,
-) (evidence.Decision, error) {
-	waybill, err := judge.Image(ctx, move.Config, move.App.Name, move.Env.Name, image)
+	ctx context.Context, repo Repository, judge *rules.Judge, move rules.Move, to history.Set,
+) (rules.Entries, error) {
+	entries, err := judge.Proven(ctx, move, to)
 	if err != nil {
-		return evidence.Decision{}, err
+		return nil, err
 	}
-	r.Waybill, move.Candidate = waybill, waybill
-	if err := rules.Refusal(waybill.Decision, waybill); err != nil {
-		return evidence.Decision{}, err // the other rules rest on what is proven
+	defer func() { r.keep(move.App, entries) }()
+	if err := entries.Err(); err != nil {
+		return nil, err // the other rules rest on what is proven
 	}
-	reasons, err := judge.Enter(ctx, repo, move)
-	if err != nil {
-		return evidence.Decision{}, err
-	}
-	return waybill.Decision.And(evidence.Decide(reasons...)), nil
+	return entries, judge.EnterAll(ctx, repo, move, move.Set, entries)
 }
 
-func reason(w evidence.Waybill) string {
+// keep puts what was judged into the result.
+func (r *Result) keep(app config.App, entries rules.Entries) {
+	if len(entries) == 0 {
+		return
+	}
+	if r.Waybill = entries[0].Waybill; app.Several() {
+		r.Waybills = entries.Waybills()
+	}
+}
+
+func reason(entries rules.Entries) string {
 	why := "The evidence of the digest passes the policy."
-	if origin := rules.Origin(w); origin != "" {
-		why += " Built from " + origin
-		if w.RunURL != "" {
-			why += " by " + w.RunURL
+	if len(entries) > 1 {
+		why = "The evidence of each digest passes the policy."
+	}
+	for _, e := range entries {
+		origin := rules.Origin(e.Waybill)
+		if origin == "" {
+			continue
+		}
+		built := " Built from "
+		if e.Part != "" {
+			built = " " + e.Part + " is built from "
+		}
+		why += built + origin
+		if e.Waybill.RunURL != "" {
+			why += " by " + e.Waybill.RunURL
 		}
 		why += "."
 	}

@@ -39,7 +39,9 @@ func judge(r *configrepotest.Repo, images *evidencetest.Registry) *rules.Judge {
 }
 
 func request(n int) bump.Request {
-	return bump.Request{Image: demo(n), App: "demo-api", Env: "dev", Branch: "main", Run: "https://github.com/acme/config/actions/runs/7"}
+	return bump.Request{
+		Images: []imageref.Ref{demo(n)}, App: "demo-api", Env: "dev", Branch: "main", Run: "https://github.com/acme/config/actions/runs/7",
+	}
 }
 
 func TestBump(t *testing.T) {
@@ -124,7 +126,7 @@ func TestRefused(t *testing.T) {
 			want: `no environment "test"; it has: dev, staging, prod`,
 		},
 		"another repository": {
-			change: func(r *bump.Request) { r.Image = evidencetest.Ref("demo-web", 1) }, code: outcome.Usage,
+			change: func(r *bump.Request) { r.Images = []imageref.Ref{evidencetest.Ref("demo-web", 1)} }, code: outcome.Usage,
 			want: "is not in ghcr.io/acme/demo-api",
 		},
 		"an overlay without image": {
@@ -323,7 +325,7 @@ func TestManyWriters(t *testing.T) {
 				app, n = apps[1+i/2], 1
 			}
 			ref := images.Push(evidencetest.Image{App: app, N: n, At: configrepotest.Start})
-			requests[i] = bump.Request{Image: ref, App: app, Env: "dev", Branch: "main"}
+			requests[i] = bump.Request{Images: []imageref.Ref{ref}, App: app, Env: "dev", Branch: "main"}
 		}
 		first := r.Git(t, "rev-parse", "main")
 		errs, results := make([]error, writers), make([]bump.Result, writers)
@@ -356,8 +358,8 @@ func TestManyWriters(t *testing.T) {
 		}
 		for i, req := range requests {
 			if req.App != "demo-api" || i == writers-2 {
-				if got := r.Text(t, "main", configrepotest.Overlay(req.App, "dev")); !strings.Contains(got, req.Image.Digest()) {
-					t.Errorf("%s does not run %s:\n%s", req.App, req.Image, got)
+				if got := r.Text(t, "main", configrepotest.Overlay(req.App, "dev")); !strings.Contains(got, req.Images[0].Digest()) {
+					t.Errorf("%s does not run %s:\n%s", req.App, req.Images, got)
 				}
 			}
 		}
@@ -381,7 +383,7 @@ func TestABumpStartsNoOther(t *testing.T) {
 	built := image(2)
 	built.Commit = ours.Commit
 	images.Push(built)
-	req.Image = demo(2)
+	req.Images = []imageref.Ref{demo(2)}
 	_, err = bump.Run(t.Context(), r, rulesOf, req)
 	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "by which Waybill itself deployed") ||
 		!strings.Contains(err.Error(), `paths-ignore: ["deploy/shop/**"]`) {
@@ -392,14 +394,14 @@ func TestABumpStartsNoOther(t *testing.T) {
 	} {
 		built.N, built.Commit = built.N+1, commit
 		images.Push(built)
-		req.Image = demo(built.N)
+		req.Images = []imageref.Ref{demo(built.N)}
 		if result, err := bump.Run(t.Context(), r, rulesOf, req); err != nil || !result.Changed {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	built.N, built.Commit = built.N+1, ours.Commit
 	images.Push(built)
-	req.Image, req.Repository = demo(built.N), "acme/config"
+	req.Images, req.Repository = []imageref.Ref{demo(built.N)}, "acme/config"
 	if result, err := bump.Run(t.Context(), r, rulesOf, req); err != nil || !result.Changed {
 		t.Errorf("of another repository: %v", err)
 	}

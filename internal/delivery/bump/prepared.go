@@ -63,9 +63,10 @@ func (p *prepared) on(ctx context.Context, repo Repository, branch string, now t
 func (p *prepared) others() (overlays []string) {
 	own, chart := p.app.Overlay(p.env), p.app.Helm(p.env).Chart
 	apart := func(a, b string) bool { return a != b && !strings.HasPrefix(a, b+"/") && !strings.HasPrefix(b, a+"/") }
+	group, _ := p.tip.Config.GroupOf(p.app.Name, p.env)
 	for _, name := range p.tip.Config.AppNames() {
 		app, err := p.tip.Config.App(name)
-		if err != nil || name == p.app.Name { // whose order rests on its other environments
+		if err != nil || name == p.app.Name || slices.Contains(group.Apps, name) { // whose order rests on its other environments
 			continue
 		}
 		for _, env := range app.Environments {

@@ -185,6 +185,7 @@ type session struct {
 	result Result
 	lines  map[string]map[string]int // where the objects of files stand
 	sets   map[string]rendering      // what the places run, by place.key
+	groups map[string][]rules.Companion
 
 	said      map[string]bool // once
 	added     map[Finding]bool
@@ -202,7 +203,7 @@ type session struct {
 
 func newSession(c *Checker) *session {
 	return &session{
-		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering),
+		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), groups: make(map[string][]rules.Companion),
 		said: make(map[string]bool), added: make(map[Finding]bool), lines: make(map[string]map[string]int),
 	}
 }

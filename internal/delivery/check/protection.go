@@ -76,7 +76,7 @@ func (s *session) weaker(file string, line int, change string) {
 // pruned reports places that the change leaves without anything to run.
 func (s *session) pruned() {
 	each(s.rules, func(app config.App, env config.Environment) {
-		if _, err := history.Read(s.base.Files, app, env.Name); err != nil {
+		if _, err := history.ReadSet(s.base.Files, app, env.Name); err != nil {
 			return // was not deployed
 		}
 		at := app.Overlay(env.Name)

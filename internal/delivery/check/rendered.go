@@ -23,7 +23,7 @@ import (
 type rendering struct{ before, after int }
 
 // versions are what a place names in the base and in the head.
-type versions struct{ was, now overlay.Place }
+type versions struct{ was, now history.Places }
 
 // rendered wants the head to render, and judges every image of it that the base
 // does not have. unread is why the overlay cannot be read; nil if it can.
@@ -66,8 +66,8 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 	}
 	at.Rule, at.Line = RuleDigest, 0
 	for _, image := range s.newImages(p.env.Name, before, after) {
-		if image.Text == now.Ref.String() || now.Tag != "" && strings.HasPrefix(image.Text, p.app.Image.Name()+":") {
-			continue // said at the overlay's own line
+		if said(p.app, now, image.Text) {
+			continue // at the overlay's own line
 		}
 		if err := s.image(ctx, p, at, v, image); err != nil {
 			return err
@@ -76,13 +76,23 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 	return nil
 }
 
+// said reports whether an image is one that the overlay names.
+func said(app config.App, now history.Places, image string) bool {
+	for i, part := range app.Parts() {
+		if i < len(now) && (image == now[i].Ref.String() || now[i].Tag != "" && strings.HasPrefix(image, part.Image.Name()+":")) {
+			return true
+		}
+	}
+	return false
+}
+
 // bumped is what the base renders with the head's digest, where the overlay is a
 // deployer itself: the digest is judged by the place, and all else is compared.
-func (s *session) bumped(p place, before []render.Object, now overlay.Place) []render.Object {
-	if !p.had || now.Form != overlay.Application || !history.Runs(now.Ref) {
+func (s *session) bumped(p place, before []render.Object, now history.Places) []render.Object {
+	if !p.had || len(now) == 0 || now[0].Form != overlay.Application || !now.Set().Runs() {
 		return before
 	}
-	edited, err := overlay.Set(s.base.Files, history.Target(p.was, p.env.Name), now.Ref)
+	edited, err := history.Edit(s.base.Files, p.was, p.env.Name, aligned(p.was, p.app, now.Set()))
 	if err != nil {
 		return before
 	}
@@ -145,10 +155,10 @@ func (s *session) image(ctx context.Context, p place, at Finding, v versions, im
 	}
 	switch {
 	case len(s.owners(ref.Repository())) > 0:
-		if ref == v.now.Ref || history.Placeholder(ref) {
+		if slices.Contains(v.now.Set(), ref) || history.Placeholder(ref) {
 			return nil
 		}
-		return s.beside(ctx, p, at, v.was.Ref, ref)
+		return s.beside(ctx, p, at, v, ref)
 	case s.rules.Images(p.env.Name).Allows(ref.Repository()):
 		return nil
 	}
@@ -166,7 +176,11 @@ func (s *session) owners(repository string) []string {
 	var owners []string
 	for _, cfg := range []*config.Config{s.rules, s.cfg} {
 		for _, name := range cfg.AppNames() {
-			if app, err := cfg.App(name); err == nil && app.Image.Name() == repository && !slices.Contains(owners, name) {
+			app, err := cfg.App(name)
+			if err != nil || slices.Contains(owners, name) {
+				continue
+			}
+			if _, has := app.PartOf(repository); has {
 				owners = append(owners, name)
 			}
 		}
@@ -178,18 +192,27 @@ func (s *session) owners(repository string) []string {
 // the one that the overlay names, as if it entered the owner's own place in that
 // environment. Where several applications have the repository, one of them must
 // allow it.
-func (s *session) beside(ctx context.Context, p place, at Finding, was, ref imageref.Ref) error {
+func (s *session) beside(ctx context.Context, p place, at Finding, v versions, ref imageref.Ref) error {
 	owners := s.owners(ref.Repository())
 	if slices.Contains(owners, p.app.Name) {
 		owners = []string{p.app.Name}
 	}
 	var first *evidence.Waybill
 	for _, owner := range owners {
-		own := p
-		if owner != p.app.Name {
-			own, was = s.placeOf(owner, p.env), imageref.Ref{}
+		own, e := p, entering{now: ref}
+		if owner == p.app.Name {
+			e.was = partOf(p.app, v.was.Set(), ref)
+			e.set = v.now.Set()
+		} else {
+			own = s.placeOf(owner, p.env)
+			if places, err := history.ReadSet(s.head.Files, own.app, p.env.Name); err == nil {
+				e.set = places.Set()
+			}
 		}
-		waybill, err := s.judge(ctx, own, was, ref)
+		if e.set, _ = withPart(own.app, e.set, ref); e.set == nil {
+			e.set = history.Set{ref}
+		}
+		waybill, err := s.judge(ctx, own, e)
 		if err != nil {
 			return err
 		}
@@ -203,6 +226,28 @@ func (s *session) beside(ctx context.Context, p place, at Finding, was, ref imag
 	}
 	s.report(*first, at)
 	return nil
+}
+
+// partOf is the image of a set that lies in the repository of ref; zero without one.
+func partOf(app config.App, set history.Set, ref imageref.Ref) imageref.Ref {
+	for i, part := range app.Parts() {
+		if i < len(set) && part.Image.Name() == ref.Repository() {
+			return set[i]
+		}
+	}
+	return imageref.Ref{}
+}
+
+// withPart is a set with ref in the place of its part; false where it is of none.
+func withPart(app config.App, set history.Set, ref imageref.Ref) (history.Set, bool) {
+	one, err := history.Named(app, []imageref.Ref{ref})
+	if err != nil {
+		return nil, false
+	}
+	if len(set) != len(one) {
+		return one, true
+	}
+	return set.With(one), true
 }
 
 // placeOf is the place of another application in the environment, also where it

@@ -48,7 +48,7 @@ func (s *session) deploysAlready() bool {
 	}
 	found := false
 	each(s.cfg, func(app config.App, env config.Environment) {
-		if _, err := history.Read(s.base.Files, app, env.Name); err == nil {
+		if _, err := history.ReadSet(s.base.Files, app, env.Name); err == nil {
 			found = true
 		}
 	})

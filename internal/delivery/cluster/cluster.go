@@ -104,7 +104,9 @@ func newPolicy(r Request) (policy, error) {
 			return p, err
 		}
 		if r.Env == "" || app.RunsIn(r.Env) {
-			p.apps = append(p.apps, app.Image.Name())
+			for _, image := range app.Images() {
+				p.apps = append(p.apps, image.Name())
+			}
 		}
 	}
 	if p.apps = slices.Compact(slices.Sorted(slices.Values(p.apps))); len(p.apps) == 0 {

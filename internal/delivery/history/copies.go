@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -93,15 +94,16 @@ func sameImage(files, copies map[string][]byte, app config.App, env string) erro
 	if len(copies) == 0 {
 		return nil
 	}
-	before, err := Read(files, app, env)
+	before, err := ReadSet(files, app, env)
 	if err != nil {
 		return nil //nolint:nilerr // whoever prepares a change says so
 	}
-	after, err := Read(Copied(files, copies), app, env)
+	after, err := ReadSet(Copied(files, copies), app, env)
 	if err != nil {
 		return fmt.Errorf("with what promote.paths copies: %w", err)
 	}
-	if after.Ref != before.Ref || after.Tag != before.Tag || after.File != before.File {
+	same := func(a, b overlay.Place) bool { return a.Ref == b.Ref && a.Tag == b.Tag && a.File == b.File }
+	if !slices.EqualFunc(before, after, same) {
 		return fmt.Errorf("promote.paths: the image of %s in %s is among what they copy: it goes by rules of its own, so name other keys",
 			app.Name, env)
 	}

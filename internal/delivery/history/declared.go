@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	imagename "github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -15,6 +17,9 @@ import (
 // begin no earlier than waybill.yaml had the place. A file that was written before
 // it was a place was judged by nobody, so what it named then did not run there.
 func Ran(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, bool, error) {
+	if part, has := w.App.PartOf(ref.Repository()); has {
+		w.App = part
+	}
 	p, found, err := Find(ctx, repo, w, ref)
 	if err != nil || !found {
 		return Period{}, false, err
@@ -74,6 +79,7 @@ func hasPlace(ctx context.Context, repo Reader, w Where, rev string) (bool, erro
 	}
 	return slices.ContainsFunc(cfg.AppNames(), func(name string) bool {
 		app, _, err := cfg.Place(name, w.Env)
-		return err == nil && app.Image == w.App.Image && app.Overlay(w.Env) == w.App.Overlay(w.Env)
+		other := func(image imagename.Repository) bool { return !slices.Contains(app.Images(), image) }
+		return err == nil && app.Overlay(w.Env) == w.App.Overlay(w.Env) && !slices.ContainsFunc(w.App.Images(), other)
 	}), nil
 }

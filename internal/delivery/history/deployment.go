@@ -25,10 +25,13 @@ import (
 // Target is where the application's image is named in env.
 func Target(app config.App, env string) overlay.Target {
 	helm := app.Helm(env)
-	return overlay.Target{Path: app.Overlay(env), Image: app.Image, Values: helm.Image, Chart: helm.Chart}
+	return overlay.Target{
+		Path: app.Overlay(env), Image: app.Image, Values: helm.Image, Chart: helm.Chart, Apart: app.Part != "",
+	}
 }
 
-// Read finds what runs in env according to the files of one commit.
+// Read finds what runs in env according to the files of one commit, for an application
+// of one image or a part of one; ReadSet does for any.
 func Read(files map[string][]byte, app config.App, env string) (overlay.Place, error) {
 	return overlay.Read(files, Target(app, env))
 }
@@ -61,6 +64,10 @@ func (t Tip) Branch(parts ...string) string {
 	}
 	return "waybill/" + strings.Join(parts, "/")
 }
+
+// GroupBranch is the branch of a group's promotion into an environment. No application's
+// name has a plus.
+func (t Tip) GroupBranch(env, group string) string { return t.Branch(env, "+"+group) }
 
 // ReadTip reads the tip of a branch.
 func ReadTip(ctx context.Context, repo Branches, branch string) (Tip, error) {
@@ -119,39 +126,69 @@ func (c Change) RestsOn(files map[string][]byte, at string) bool {
 	return false
 }
 
-// Prepare edits the overlay among the files of a renderer to name ref and holds the rendering of both sides
-// against each other: only the image may differ, and something must use it.
-// Where a chart takes nothing from a field for the digest, the digest is
-// written into the tag.
-func Prepare(ctx context.Context, on *render.Renderer, app config.App, env string, ref imageref.Ref) (Change, error) {
-	p := preparation{ctx: ctx, on: on, app: app, env: env, ref: ref}
-	target := Target(app, env)
-	place, err := overlay.Read(on.Files(), target)
-	if err != nil {
-		return Change{}, err
-	}
-	if place.Form == overlay.Kustomize && place.Line == 0 {
-		if p.before, err = p.objects(on); err != nil {
+// Prepare edits the overlay among the files of a renderer to name the images of a set and holds the rendering of
+// both sides against each other: only the images may differ, and something must use each. An image that the set
+// does not have stays as it is. Where a chart takes nothing from a field for the digest, the digest is written into
+// the tag.
+func Prepare(ctx context.Context, on *render.Renderer, app config.App, env string, to Set) (Change, error) {
+	p := preparation{ctx: ctx, on: on, app: app, env: env}
+	for i, part := range app.Parts() {
+		if i >= len(to) || to[i].IsZero() {
+			continue
+		}
+		wanted := target{app: part, Target: Target(part, env), ref: to[i]}
+		place, err := overlay.Read(on.Files(), wanted.Target)
+		if err != nil {
 			return Change{}, err
 		}
-		target.Names = names(p.before, app)
+		if wanted.form = place.Form; place.Form == overlay.Kustomize && place.Line == 0 {
+			if p.before == nil {
+				if p.before, err = p.objects(on); err != nil {
+					return Change{}, err
+				}
+			}
+			wanted.Names = names(p.before, part)
+		}
+		p.wanted = append(p.wanted, wanted)
 	}
-	change, used, err := p.set(target)
-	if err == nil && !used && place.Form == overlay.Helm {
-		target.Tagged = true
-		if tagged, nowUsed, nowErr := p.set(target); nowUsed {
-			change, used, err = tagged, nowUsed, nowErr
+	change, unused, err := p.set()
+	if err == nil && len(unused) > 0 && p.tag(unused) {
+		if tagged, still, nowErr := p.set(); len(still) == 0 {
+			change, unused, err = tagged, still, nowErr
 		}
 	}
-	if err == nil && !used {
+	if err == nil && len(unused) > 0 {
+		w := p.wanted[unused[0]]
 		err = fmt.Errorf("%s: no rendered container of %s in %s would use %s: the overlay names the image, but nothing takes it from there%s",
-			change.Place.File, app.Name, env, ref, p.instead(change))
+			change.Place.File, w.app.Title(), env, w.ref, p.instead(change, w.app))
 	}
 	if err != nil {
 		return Change{}, err
 	}
 	change.rendered = p.rendered
 	return change, nil
+}
+
+// Edit edits the overlay to name the images of a set, and renders nothing.
+func Edit(files map[string][]byte, app config.App, env string, to Set) (overlay.Result, error) {
+	p := preparation{on: render.New(files)}
+	for i, part := range app.Parts() {
+		if i < len(to) && !to[i].IsZero() {
+			p.wanted = append(p.wanted, target{app: part, Target: Target(part, env), ref: to[i]})
+		}
+	}
+	return p.edit()
+}
+
+// tag has the digests that nothing used written into tags, and reports whether that is
+// another way to write them.
+func (p *preparation) tag(unused []int) (other bool) {
+	for _, i := range unused {
+		if p.wanted[i].form == overlay.Helm {
+			p.wanted[i].Tagged, other = true, true
+		}
+	}
+	return other
 }
 
 // objects renders the place.
@@ -186,41 +223,85 @@ type preparation struct {
 	on     *render.Renderer
 	app    config.App
 	env    string
-	ref    imageref.Ref
+	wanted []target
 	before []render.Object // nil until it is needed
 
 	rendered []*render.Renderer
 }
 
-// set edits the overlay, and reports whether anything that it renders then uses
-// the digest. An overlay that names the digest already is not rendered.
-func (p *preparation) set(target overlay.Target) (change Change, used bool, err error) {
-	if change.Result, err = overlay.Set(p.on.Files(), target, p.ref); err != nil || len(change.Edits) == 0 {
-		return change, err == nil, err
+// target is an image that the overlay shall name.
+type target struct {
+	app config.App // the part
+	overlay.Target
+	form   overlay.Form
+	ref    imageref.Ref
+	was    overlay.Place
+	edited bool
+}
+
+// edit edits the overlay, and renders nothing. An overlay that names every digest
+// already has no edits.
+func (p *preparation) edit() (result overlay.Result, err error) {
+	files := p.on.Files()
+	for i := range p.wanted {
+		w := &p.wanted[i]
+		one, err := overlay.Set(files, w.Target, w.ref)
+		if err != nil {
+			return result, err
+		}
+		w.was, w.edited = one.Place, len(one.Edits) > 0
+		if i == 0 {
+			result = one
+			result.Edits = slices.Clone(one.Edits)
+		} else {
+			result.Edits, result.After = append(result.Edits, one.Edits...), one.After
+		}
+		if w.edited {
+			files = With(files, one.Place.File, one.After)
+		}
+	}
+	return result, nil
+}
+
+// set edits the overlay, and lists the images that nothing of what it renders then
+// uses. An overlay that names every digest already is not rendered.
+func (p *preparation) set() (change Change, unused []int, err error) {
+	if change.Result, err = p.edit(); err != nil || len(change.Edits) == 0 {
+		return change, nil, err
 	}
 	after, err := p.objects(p.on.With(change.Place.File, change.After))
-	if err != nil || !uses(after, change.Place.Form, p.ref) {
-		return change, false, err
+	if err != nil {
+		return change, nil, err
+	}
+	there := false // whether every image was named before
+	for i, w := range p.wanted {
+		if w.edited && !uses(after, w.form, w.ref) {
+			unused = append(unused, i)
+		}
+		there = there || !w.was.Ref.IsZero() || w.was.Tag != ""
+	}
+	if len(unused) > 0 {
+		return change, unused, nil
 	}
 	if p.before == nil {
 		p.before, err = p.objects(p.on)
-		if err != nil && (!change.Place.Ref.IsZero() || change.Place.Tag != "") {
-			return change, true, err
+		if err != nil && there {
+			return change, nil, err
 		} // else a chart may require the digest that is not there yet
 	}
 	change.Objects = render.Diff(p.before, after)
 	if err == nil {
-		if err = onlyImage(render.DiffWithSecrets(p.before, after), change.Place, p.ref); err != nil {
+		if err = onlyImages(render.DiffWithSecrets(p.before, after), p.wanted); err != nil {
 			err = fmt.Errorf("%s: %w", change.Place.File, err)
 		}
-		return change, true, err
+		return change, nil, err
 	}
-	return change, true, nil
+	return change, nil, nil
 }
 
 // instead says where the images of the application stand that are rendered in place of
 // the one that the overlay names: a replacement or a patch brings them from there.
-func (p *preparation) instead(change Change) string {
+func (p *preparation) instead(change Change, app config.App) string {
 	on := p.on.With(change.Place.File, change.After)
 	after, err := p.objects(on)
 	if err != nil {
@@ -228,7 +309,7 @@ func (p *preparation) instead(change Change) string {
 	}
 	for _, image := range render.Images(after) {
 		name, digest := repositoryOf(image)
-		if !overlay.SameRepository(name, p.app.Image) {
+		if !overlay.SameRepository(name, app.Image) {
 			continue
 		}
 		for _, part := range []string{image, digest} { // a replacement can bring the digest alone
@@ -286,15 +367,18 @@ func repositoryOf(image string) (repository, digest string) {
 	return repository, digest
 }
 
-// onlyImage refuses a difference that is more than the old digest or tag
-// becoming the new digest, in images and in texts that quote them.
-func onlyImage(changes []render.Change, was overlay.Place, ref imageref.Ref) error {
-	quoted := []string{was.Ref.Digest(), ref.Digest()}
-	if was.Ref.IsZero() {
-		quoted = nil
+// onlyImages refuses a difference that is more than old digests or tags becoming the
+// new digests, in images and in texts that quote them.
+func onlyImages(changes []render.Change, wanted []target) error {
+	var quoted []string
+	for _, w := range wanted {
+		if !w.was.Ref.IsZero() {
+			quoted = append(quoted, w.was.Ref.Digest(), w.ref.Digest())
+		}
 	}
 	isImage := func(f render.Field) bool {
-		return f.Old != nil && f.New != nil && becomes(*f.Old, *f.New, ref)
+		return f.Old != nil && f.New != nil &&
+			slices.ContainsFunc(wanted, func(w target) bool { return becomes(*f.Old, *f.New, w.ref) })
 	}
 	for _, c := range changes {
 		for _, f := range c.Fields {

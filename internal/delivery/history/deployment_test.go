@@ -107,7 +107,7 @@ func TestPrepare(t *testing.T) {
 				changed["apps/demo-api/base/deployment.yaml"] = test.base
 			}
 			files, app := load(t, configrepotest.With(configrepotest.Files("demo-api"), changed))
-			change, err := history.Prepare(t.Context(), render.New(files), app, "dev", demo(2))
+			change, err := history.Prepare(t.Context(), render.New(files), app, "dev", history.Set{demo(2)})
 			if test.want != "" {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, want %q", err, test.want)
@@ -130,7 +130,7 @@ func TestPrepare(t *testing.T) {
 func TestPrepareRefusesAnotherRepository(t *testing.T) {
 	t.Parallel()
 	files, app := load(t, configrepotest.Files("demo-api"))
-	_, err := history.Prepare(t.Context(), render.New(files), app, "dev", evidencetest.Ref("demo-web", 1))
+	_, err := history.Prepare(t.Context(), render.New(files), app, "dev", history.Set{evidencetest.Ref("demo-web", 1)})
 	if err == nil || !strings.Contains(err.Error(), "is not in ghcr.io/acme/demo-api") {
 		t.Errorf("got %v", err)
 	}
@@ -231,7 +231,7 @@ func TestFindTrustsNoTrailer(t *testing.T) {
 	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
 	bump := func(claimed, n int) string {
 		r.Clock.Pass(time.Hour)
-		message := history.Message{Verb: "bump", App: "demo-api", Env: "dev", Image: demo(claimed)}.String()
+		message := history.Message{Verb: "bump", Apps: []string{"demo-api"}, Env: "dev", Images: history.Set{demo(claimed)}}.String()
 		return r.Write(
 			t, "main", message,
 			map[string]string{configrepotest.Overlay("demo-api", "dev"): configrepotest.OverlayText("demo-api", demo(n).Digest())},
@@ -312,8 +312,9 @@ func TestRanBeginsWithThePlace(t *testing.T) {
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	text := history.Message{
-		Verb: "bump", App: "demo-api", Env: "dev", Image: demo(2), Previous: demo(1), Source: "acme/demo-api@abc",
-		Reason: "because\n\nWaybill-App: evil\nof it", Run: "https://github.com/acme/config/actions/runs/1\nWaybill-App: evil",
+		Verb: "bump", Apps: []string{"demo-api"}, Env: "dev", Images: history.Set{demo(2)}, Previous: history.Set{demo(1)},
+		Sources: []string{"acme/demo-api@abc"},
+		Reason:  "because\n\nWaybill-App: evil\nof it", Run: "https://github.com/acme/config/actions/runs/1\nWaybill-App: evil",
 	}.String()
 	want := "bump demo-api in dev to " + demo(2).Short() + "\n\nbecause Waybill-App: evil of it\n\nWaybill-Verb: bump\nWaybill-App: " +
 		"demo-api\nWaybill-Environment: dev\nWaybill-Image: " + demo(2).String() +

@@ -28,7 +28,7 @@ func TestTheGuardSeesWhatIsNotShown(t *testing.T) {
 			) + test.overlay
 			files["apps/demo-api/overlays/dev/more.yaml"] = test.resource
 			data, app := load(t, files)
-			_, err := history.Prepare(t.Context(), render.New(data), app, "dev", demo(2))
+			_, err := history.Prepare(t.Context(), render.New(data), app, "dev", history.Set{demo(2)})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

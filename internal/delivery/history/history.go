@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -19,9 +20,10 @@ type Reader interface {
 	Log(ctx context.Context, rev, path string, limit int) ([]configrepo.Entry, error)
 }
 
-// Period is a time in which one digest ran in an environment.
+// Period is a time in which one digest ran in an environment, or one set of them.
 type Period struct {
-	Ref    imageref.Ref
+	Ref    imageref.Ref // zero for an application of several images: see Set
+	Set    Set
 	Commit string    // that brought it to the branch
 	Since  time.Time // when that came; no earlier than anything before it claims to have
 	Until  time.Time // when another replaced it; zero when it still runs
@@ -29,6 +31,12 @@ type Period struct {
 	// Message is the commit's, whose trailers say where the digest came from. Only
 	// a record of evidence proves that.
 	Message string
+
+	// With names the others of the set with which the digest ran, for people.
+	With string
+	// Alone names the others of the set that is asked about, where the digest ran there but
+	// never together with them.
+	Alone string
 
 	move, ended string // of the branch, that brought it and its successor; empty if not known
 }
@@ -39,6 +47,18 @@ func (p Period) Length(now time.Time) time.Duration {
 		return now.Sub(p.Since)
 	}
 	return p.Until.Sub(p.Since)
+}
+
+// Of is the period of a set for one of its images.
+func (p Period) Of(ref imageref.Ref) Period {
+	p.Ref = ref
+	return p
+}
+
+// Overlaps reports whether there was a time that lies in both periods.
+func (p Period) Overlaps(o Period) bool {
+	before := func(a, b Period) bool { return !a.Until.IsZero() && !a.Until.After(b.Since) }
+	return !before(p, o) && !before(o, p)
 }
 
 // shortest is how long a digest must have stood before another replaced it, to have
@@ -68,8 +88,8 @@ func Files(tip Tip, apps []string) (files []string) {
 			continue
 		}
 		for _, env := range app.Environments {
-			if place, err := Read(tip.Files, app, env); err == nil {
-				files = append(files, place.File)
+			if places, err := ReadSet(tip.Files, app, env); err == nil {
+				files = append(files, places.File())
 			}
 		}
 	}
@@ -84,7 +104,7 @@ const historyLimit = 100
 // asked to. Commits at which the overlay cannot be read, or names no digest, are no
 // period, and neither is what came and went by one move of the branch.
 func History(ctx context.Context, repo Reader, w Where) iter.Seq2[Period, error] {
-	return periods(ctx, repo, w, func(configrepo.Entry) (imageref.Ref, bool) { return imageref.Ref{}, false })
+	return periods(ctx, repo, w, func(configrepo.Entry) (Set, bool) { return nil, false })
 }
 
 // Where is a place at a revision.
@@ -97,17 +117,28 @@ type Where struct {
 }
 
 // Find finds the newest period in which ref ran in env, at or before rev. A period
-// that ended at once is none.
+// that ended at once is none. Of an application of several images, it is the period of
+// ref alone, whatever ran beside it.
 //
 // A commit whose trailers say that it brought another digest is not read: to
 // claim that falsely can make the period shorter, never longer.
 func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, bool, error) {
-	other := func(e configrepo.Entry) (imageref.Ref, bool) {
-		if Trailer(e.Message, TrailerApp) != w.App.Name || Trailer(e.Message, TrailerEnvironment) != w.Env {
-			return imageref.Ref{}, false
+	if part, has := w.App.PartOf(ref.Repository()); has {
+		w.App = part
+	} else if w.App.Several() {
+		return Period{}, false, nil // it is none of its images
+	}
+	other := func(e configrepo.Entry) (Set, bool) {
+		if !slices.Contains(Trailers(e.Message, TrailerApp), w.App.Name) || Trailer(e.Message, TrailerEnvironment) != w.Env {
+			return nil, false
 		}
-		claimed, err := imageref.Parse(Trailer(e.Message, TrailerImage))
-		return claimed, err == nil && claimed != ref
+		for _, text := range Trailers(e.Message, TrailerImage) {
+			claimed, err := imageref.Parse(text)
+			if err == nil && claimed != ref && claimed.Name() == ref.Name() {
+				return Set{claimed}, true
+			}
+		}
+		return nil, false
 	}
 	for p, err := range periods(ctx, repo, w, other) {
 		if err != nil {
@@ -123,7 +154,7 @@ func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, 
 // periods lists the periods; known gives the digest of a commit that need not
 // be read.
 func periods(
-	ctx context.Context, repo Reader, w Where, known func(configrepo.Entry) (imageref.Ref, bool),
+	ctx context.Context, repo Reader, w Where, known func(configrepo.Entry) (Set, bool),
 ) iter.Seq2[Period, error] {
 	return func(yield func(Period, error) bool) {
 		file, err := fileAt(ctx, repo, w.Rev, Target(w.App, w.Env))
@@ -148,53 +179,58 @@ func periods(
 		}
 		var current Period
 		for i, entry := range entries {
-			ref, ok := known(entry)
+			set, ok := known(entry)
 			if !ok {
 				rev := entry.SHA
 				if i == 0 {
 					rev = w.Rev // nothing has touched the file since
 				}
-				if ref, err = deployedAt(ctx, repo, rev, file, Target(w.App, w.Env)); err != nil {
+				if set, err = deployedAt(ctx, repo, rev, file, w); err != nil {
 					yield(Period{}, err)
 					return
 				}
 			}
 			next := Period{
-				Ref: ref, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message, move: entry.Move,
+				Ref: set.Only(), Set: set, Commit: entry.SHA, Since: floors[i], Author: entry.AuthorName, Message: entry.Message,
+				move: entry.Move,
 			}
 			switch {
 			case i == 0:
-			case ref == current.Ref:
+			case set.Equal(current.Set):
 				next.Until, next.ended = current.Until, current.ended
 			default:
-				if !current.Ref.IsZero() && !current.passing() && !yield(current, nil) {
+				if !current.Set.empty() && !current.passing() && !yield(current, nil) {
 					return
 				}
 				next.Until, next.ended = current.Since, current.move
 			}
 			current = next
 		}
-		if !current.Ref.IsZero() {
+		if !current.Set.empty() {
 			yield(current, nil)
 		}
 	}
 }
 
-// deployedAt is the digest that the overlay's file named at a commit; zero
-// where it cannot be read.
-func deployedAt(ctx context.Context, repo Reader, rev, file string, target overlay.Target) (imageref.Ref, error) {
+// deployedAt are the digests that the overlay's file named at a commit; zero where it
+// cannot be read, or names a tag.
+func deployedAt(ctx context.Context, repo Reader, rev, file string, w Where) (Set, error) {
+	parts := w.App.Parts()
+	set := make(Set, len(parts))
 	data, err := repo.File(ctx, rev, file)
 	if errors.Is(err, configrepo.ErrNotFound) {
-		return imageref.Ref{}, nil
+		return set, nil
 	}
 	if err != nil {
-		return imageref.Ref{}, err
+		return nil, err
 	}
-	place, err := overlay.Read(map[string][]byte{file: data}, target)
-	if err != nil || place.Tag != "" {
-		return imageref.Ref{}, nil
+	for i, part := range parts {
+		place, err := overlay.Read(map[string][]byte{file: data}, Target(part, w.Env))
+		if err == nil && place.Tag == "" {
+			set[i] = place.Ref
+		}
 	}
-	return place.Ref, nil
+	return set, nil
 }
 
 // fileAt finds the overlay's file at rev without reading the whole tree; empty

@@ -40,7 +40,7 @@ func TestPeersRenderTheBumpedDigest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			change, err := history.Prepare(t.Context(), render.New(files), a, "prod", ref)
+			change, err := history.Prepare(t.Context(), render.New(files), a, "prod", history.Set{ref})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -87,6 +87,6 @@ func (r Request) message(h Hold) string {
 		verb = history.Lift
 		reason = strings.TrimSpace(reason + " It was held because: " + h.Reason)
 	}
-	m := history.Message{Verb: verb, App: r.App, Env: r.Env, Run: r.Run, Reason: reason}
+	m := history.Message{Verb: verb, Apps: []string{r.App}, Env: r.Env, Run: r.Run, Reason: reason}
 	return m.String()
 }

@@ -26,6 +26,7 @@ const most = 50
 // place is the payload of a deployment.
 type place struct {
 	App   string `json:"app"`
+	Part  string `json:"part,omitempty"` // which image, where the application has several
 	Image string `json:"image"`
 	// Path is the directory of the repository that has the place; empty is all of it.
 	Path string `json:"path,omitempty"`
@@ -33,7 +34,7 @@ type place struct {
 
 // Landing is a digest that came to a place since the last time.
 type Landing struct {
-	App, Env        string
+	App, Part, Env  string
 	Image, Previous imageref.Ref // Previous is zero where nothing was seen before
 	Commit, path    string       // at which it was seen, and the directory
 }
@@ -54,8 +55,8 @@ func Record(ctx context.Context, api *github.Client, repo github.Repository, tip
 			if json.Unmarshal(d.Payload, &p) != nil || p.Path != tip.Dir {
 				continue // somebody else's
 			}
-			if _, known := seen[p.App]; !known {
-				seen[p.App], ids[p.App] = p.Image, d.ID
+			if _, known := seen[p.title()]; !known {
+				seen[p.title()], ids[p.title()] = p.Image, d.ID
 			}
 		}
 		for _, name := range tip.Config.AppNames() {
@@ -63,36 +64,50 @@ func Record(ctx context.Context, api *github.Client, repo github.Repository, tip
 			if err != nil {
 				continue // it does not run there
 			}
-			now, err := history.Read(tip.Files, app, env)
-			if err != nil || !history.Runs(now.Ref) || seen[name] == now.Ref.String() {
+			places, err := history.ReadSet(tip.Files, app, env)
+			if err != nil {
 				continue
 			}
-			if len(made) == most {
-				return made, nil
+			for i, part := range app.Parts() {
+				now, title := places[i].Ref, part.Title()
+				if !history.Runs(now) || seen[title] == now.String() {
+					continue
+				}
+				if len(made) == most {
+					return made, nil
+				}
+				l := Landing{App: name, Part: part.Part, Env: env, Image: now, Commit: tip.Commit, path: tip.Dir}
+				l.Previous, _ = imageref.Parse(seen[title]) // zero where nothing was seen
+				if err := l.record(ctx, api, repo, ids[title]); err != nil {
+					return made, err
+				}
+				made = append(made, l)
 			}
-			l := Landing{App: name, Env: env, Image: now.Ref, Commit: tip.Commit, path: tip.Dir}
-			l.Previous, _ = imageref.Parse(seen[name]) // zero where nothing was seen
-			if err := l.record(ctx, api, repo, ids[name]); err != nil {
-				return made, err
-			}
-			made = append(made, l)
 		}
 	}
 	return made, nil
+}
+
+// title tells an image of an application from its others.
+func (p place) title() string {
+	if p.Part == "" {
+		return p.App
+	}
+	return p.App + "/" + p.Part
 }
 
 // record makes one deployment, and ends the one before of the same application: GitHub
 // would end those of every application in the environment.
 func (l Landing) record(ctx context.Context, api *github.Client, repo github.Repository, before int64) error {
 	id, err := api.CreateDeployment(ctx, repo, github.NewDeployment{
-		Ref: l.Commit, Task: Task, Environment: l.Env, Description: fmt.Sprintf("%s %s", l.App, l.Image.Short()), Lasting: true,
-		Payload: place{App: l.App, Image: l.Image.String(), Path: l.path},
+		Ref: l.Commit, Task: Task, Environment: l.Env, Description: fmt.Sprintf("%s %s", l.title(), l.Image.Short()), Lasting: true,
+		Payload: place{App: l.App, Part: l.Part, Image: l.Image.String(), Path: l.path},
 	})
 	if err != nil {
 		return err
 	}
 	if err := api.SetDeploymentStatus(ctx, repo, id, github.DeploymentStatus{
-		State: "success", Description: l.App + " is named by the overlay of " + l.Env,
+		State: "success", Description: l.title() + " is named by the overlay of " + l.Env,
 	}); err != nil {
 		return err
 	}
@@ -101,6 +116,8 @@ func (l Landing) record(ctx context.Context, api *github.Client, repo github.Rep
 	}
 	return api.SetDeploymentStatus(ctx, repo, before, github.DeploymentStatus{State: "inactive", Description: "another digest came"})
 }
+
+func (l Landing) title() string { return place{App: l.App, Part: l.Part}.title() }
 
 // Bounds of GitHub's records of artifacts.
 const maxArtifactURL, maxArtifactPath = 152, 128
@@ -124,6 +141,6 @@ func (l Landing) Artifacts(ctx context.Context, api *github.Client, repo github.
 	}
 	return api.RecordArtifact(ctx, repo.Owner, stored, github.ArtifactDeployment{
 		Name: name, Digest: l.Image.Digest(), Status: "deployed", Environment: l.Env,
-		Deployment: path.Join(repo.Name, l.path, l.App), Repository: from,
+		Deployment: path.Join(repo.Name, l.path, l.title()), Repository: from,
 	})
 }

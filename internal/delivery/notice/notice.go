@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -29,10 +30,12 @@ type Event struct {
 	Env        string       `json:"env,omitempty"`
 	Image      imageref.Ref `json:"image,omitzero"`
 	Previous   imageref.Ref `json:"previous,omitzero"`
-	Commit     string       `json:"commit,omitempty"` // of the config repository: of the deployment, or the head that was judged
-	Pull       int          `json:"pull_request,omitempty"`
-	URL        string       `json:"url,omitempty"` // of the pull request, or of the run
-	Reason     string       `json:"reason,omitempty"`
+	// Parts are the images that move, of an application with several; image is empty then.
+	Parts  []history.Moved `json:"parts,omitempty"`
+	Commit string          `json:"commit,omitempty"` // of the config repository: of the deployment, or the head that was judged
+	Pull   int             `json:"pull_request,omitempty"`
+	URL    string          `json:"url,omitempty"` // of the pull request, or of the run
+	Reason string          `json:"reason,omitempty"`
 }
 
 // maxReason bounds what is said.
@@ -44,6 +47,9 @@ func (e Event) complete() Event {
 	sum := sha256.Sum256(fmt.Appendf(
 		nil, "%s\n%s\n%s\n%s\n%s\n%s\n%d", e.Repository, e.Event, e.App, e.Env, e.Image, e.Commit, e.Pull,
 	))
+	for _, p := range e.Parts {
+		sum = sha256.Sum256(append(sum[:], p.Image.String()...))
+	}
 	if e.Path != "" {
 		sum = sha256.Sum256(append(sum[:], e.Path...))
 	}
@@ -81,6 +87,9 @@ func (e Event) slack() string {
 	out := fmt.Sprintf("*%s*: %s", words[e.Event], plain(what))
 	if !e.Image.IsZero() {
 		out += " " + plain(e.Image.Short())
+	}
+	for _, p := range e.Parts {
+		out += " " + plain(p.Part+" "+p.Image.Short())
 	}
 	if e.Reason != "" {
 		out += ": " + plain(e.Reason)

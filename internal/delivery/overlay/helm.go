@@ -52,6 +52,10 @@ func findHelm(files map[string][]byte, file string, root *yaml.Node, t Target) (
 
 func (v values) missing(file string, node *yaml.Node) error {
 	at := v.t.values()
+	if at == "" {
+		return outcome.Usagef("%s:1: no image %q in the values: name its repository there, or set the path of its mapping under the "+
+			"application's helm.image in waybill.yaml", file, v.t.Image.Name())
+	}
 	if repository := first(node, repositoryKeys...); repository != nil {
 		return missing(file, repository, at+".repository", v.t, []string{repository.Value})
 	}

@@ -88,6 +88,9 @@ func findParameters(parameters *yaml.Node, t Target) []slot {
 	for _, p := range items(parameters) {
 		by[value(get(p, "name"))] = get(p, "value")
 	}
+	if t.values() == "" {
+		return nil // a parameter does not say of which image it is
+	}
 	repository, digest := by[t.values()+".repository"], by[t.values()+".digest"]
 	if digest == nil || repository != nil && !SameRepository(value(repository), t.Image) {
 		return nil

@@ -49,6 +49,9 @@ type Target struct {
 	Image  name.Repository // the image's repository
 	Values string          // dotted path of repository and digest in Helm values; empty is "image"
 	Chart  string          // directory of the chart that Helm values are for
+	// Apart says that the overlay names other images of the application too: without
+	// Values, only what names the repository is this one's.
+	Apart bool
 
 	// Names are the spellings under which rendered objects name the image, for an
 	// entry that a kustomization does not have yet.
@@ -60,7 +63,12 @@ type Target struct {
 
 const defaultValues = "image"
 
-func (t Target) values() string { return cmp.Or(t.Values, defaultValues) }
+func (t Target) values() string {
+	if t.Apart {
+		return t.Values
+	}
+	return cmp.Or(t.Values, defaultValues)
+}
 
 // Place is where a digest is, or would be, written.
 type Place struct {

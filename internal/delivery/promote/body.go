@@ -18,37 +18,47 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
+// shownApps is how many applications of a group are told of one by one: a train can have a
+// thousand, and a pull request's body has bounds.
+const shownApps = 20
+
 // bodyReserve is kept free for the note on what did not fit.
 const bodyReserve = 400
 
 // text writes title and body of a promotion's pull request. It holds only what
 // is the same whenever it is written, such as times instead of ages, so that
 // running again gives the same text. overflow is what did not fit.
-func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow string, err error) {
-	commits, total, known, err := p.commits(ctx, c)
-	if err != nil {
-		return "", "", "", err
+func (p *Promoter) text(ctx context.Context, l load) (title, body, overflow string, err error) {
+	var must, may []string
+	for _, c := range l.list {
+		if len(l.list) > 1 {
+			must = append(must, "### "+markdown.Text(c.app.Name)+"\n")
+		}
+		for _, i := range c.items {
+			var log log
+			if len(l.list) <= shownApps { // each is a request
+				if log, err = p.commits(ctx, i); err != nil {
+					return "", "", "", err
+				}
+			}
+			if title == "" && len(l.list) == 1 && len(c.items) == 1 && log.known {
+				title = ", " + text.Count(log.total, "commit")
+			}
+			if i.part != "" {
+				must = append(must, "**"+markdown.Text(i.part)+"**\n")
+			}
+			must = append(must, p.table(i), i.rules())
+			may = append(may, l.named(c.app.Title(), i.part, i.packageSection()))
+			if len(l.list) <= shownApps {
+				may = append(may, l.named(c.app.Title(), i.part, i.commitSection(log)))
+			}
+		}
+		may = append(may, l.named(c.app.Title(), "", c.renderSection()))
 	}
-	title = fmt.Sprintf("%s: %s → %s", c.app.Name, c.origin(), c.to.Name)
-	if known {
-		title += ", " + text.Count(total, "commit")
-	}
-	title += " (" + c.image.Short() + ")"
-
-	must := []string{
-		c.verdict() + "\n",
-		p.table(c),
-		c.reasons(false),
-	}
-	may := []string{
-		c.packageSection(),
-		p.commitSection(c, commits, total, known),
-		c.renderSection(),
-	}
-	end := c.reasons(true) + fmt.Sprintf("\nRoll back after merging: `waybill rollback --app %s --env %s`, or run the *rollback* "+
-		"workflow.\n\n<!-- waybill:promotion %s %s %s -->\n",
-		c.app.Name, c.to.Name, c.app.Name, c.to.Name, c.image.Digest())
+	title = fmt.Sprintf("%s: %s → %s%s (%s)", l.name(), l.origin(), l.to.Name, title, l.digests())
+	end := l.end()
 	b := markdown.NewBudget(markdown.MaxComment - bodyReserve - utf8.RuneCountInString(end))
+	b.Must(l.verdict() + "\n\n")
 	for _, section := range must {
 		b.Must(section + "\n")
 	}
@@ -63,48 +73,139 @@ func (p *Promoter) text(ctx context.Context, c candidate) (title, body, overflow
 	return title, b.String() + end, overflow, nil
 }
 
-func (c candidate) verdict() string {
-	what := fmt.Sprintf("`%s` from **%s** to **%s**", c.app.Name, c.origin(), c.to.Name)
-	switch c.decision.State() {
-	case evidence.Refused:
-		return "❌ **Refused.** " + what + " must not be merged as it stands: " + names(c.decision, evidence.Refused) + "."
-	case evidence.Pending:
-		return "⏳ **Not yet.** " + what + " waits for: " + names(c.decision, evidence.Pending) + "."
+// named puts the name of what a section is about in front of it, where it could be about
+// another.
+func (l load) named(app, part, section string) string {
+	var names []string
+	if len(l.list) > 1 {
+		names = append(names, app)
 	}
-	said := "✅ **Ready to promote.** " + what + ", image built once, signed"
-	if s := c.waybill.Scan; s != nil {
-		said += ", scanned " + text.Time(s.FinishedAt)
-		if added, _, known := c.findings(); known {
-			switch len(added) {
-			case 0:
-				said += ", no new finding"
-			default:
-				said += ", " + text.Count(len(added), "new finding")
-			}
+	if part != "" {
+		names = append(names, part)
+	}
+	if section == "" || len(names) == 0 {
+		return section
+	}
+	return "**" + markdown.Text(strings.Join(names, "/")) + "**\n\n" + section
+}
+
+// origin is where the load comes from; the applications of a group may come from several
+// environments.
+func (l load) origin() string {
+	var all []string
+	for _, c := range l.list {
+		if o := c.origin(); !slices.Contains(all, o) {
+			all = append(all, o)
 		}
 	}
-	return said + "."
+	return strings.Join(all, ", ")
+}
+
+// digests names the images of the load, as many as a title can hold.
+func (l load) digests() string {
+	const shown = 3
+	var all history.Set
+	for _, c := range l.list {
+		all = append(all, c.moving.Images()...)
+	}
+	if len(all) > shown {
+		return text.Count(len(all), "image")
+	}
+	return all.Short()
+}
+
+// end says when, how to go back, and what a machine finds again.
+func (l load) end() string {
+	var times, back, marks strings.Builder
+	for i, c := range l.list[:min(len(l.list), shownApps)] {
+		if len(l.list) > 1 {
+			fmt.Fprintf(&times, "%s:\n\n", markdown.Text(c.app.Name))
+		}
+		times.WriteString(c.times())
+		if len(l.list) > 1 {
+			times.WriteByte('\n')
+		}
+		if i > 0 {
+			back.WriteString(" and ")
+		}
+		fmt.Fprintf(&back, "`waybill rollback --app %s --env %s`", c.app.Name, c.to.Name)
+		for _, image := range c.moving.Images() {
+			fmt.Fprintf(&marks, "<!-- waybill:promotion %s %s %s -->\n", c.app.Name, c.to.Name, image.Digest())
+		}
+	}
+	if more := len(l.list) - shownApps; more > 0 {
+		fmt.Fprintf(&times, "… and %s more\n\n", text.Count(more, "application"))
+		back.Reset()
+		fmt.Fprintf(&back, "`waybill rollback --app APP --env %s`", l.to.Name)
+	}
+	if len(l.to.Reviewers) > 0 {
+		fmt.Fprintf(&times, "- 👀 **review** asked of %s\n", prose(strings.Join(l.to.Reviewers, ", ")))
+	}
+	return times.String() + "\nRoll back after merging: " + back.String() + ", or run the *rollback* workflow.\n\n" + marks.String()
+}
+
+func (l load) verdict() string {
+	what := fmt.Sprintf("`%s` from **%s** to **%s**", l.name(), l.origin(), l.to.Name)
+	decision := l.decision()
+	switch decision.State() {
+	case evidence.Refused:
+		return "❌ **Refused.** " + what + " must not be merged as it stands: " + names(decision, evidence.Refused) + "."
+	case evidence.Pending:
+		return "⏳ **Not yet.** " + what + " waits for: " + names(decision, evidence.Pending) + "."
+	}
+	said := "✅ **Ready to promote.** " + what
+	if l.group != "" {
+		said += ", with " + text.List(l.names(), shownApps) + ": all enter, or none"
+	}
+	return said + l.proven() + "."
+}
+
+// proven says in a few words what is known of the images.
+func (l load) proven() string {
+	var all []item
+	for _, c := range l.list {
+		all = append(all, c.items...)
+	}
+	said, added, known := ", image built once, signed", 0, true
+	if len(all) > 1 {
+		said = ", " + text.Count(len(all), "image") + " built once, signed"
+	}
+	if len(all) == 1 && all[0].waybill.Scan != nil {
+		said += ", scanned " + text.Time(all[0].waybill.Scan.FinishedAt)
+	}
+	for _, i := range all {
+		fresh, _, compared := i.findings()
+		added, known = added+len(fresh), known && compared
+	}
+	switch {
+	case !known:
+	case added == 0:
+		said += ", no new finding"
+	default:
+		said += ", " + text.Count(added, "new finding")
+	}
+	return said
 }
 
 func names(d evidence.Decision, state evidence.State) string {
 	var rules []string
 	for _, r := range d.Reasons {
-		if r.State == state {
+		if r.State == state && !slices.Contains(rules, r.Rule) {
 			rules = append(rules, r.Rule)
 		}
 	}
 	return strings.Join(rules, ", ")
 }
 
-func (p *Promoter) table(c candidate) string {
+func (p *Promoter) table(i item) string {
 	var out strings.Builder
-	out.WriteString(markdown.Row("", "in "+markdown.Text(c.to.Name)+" now", "this pull request"))
+	out.WriteString(markdown.Row("", "in "+markdown.Text(i.to.Name)+" now", "this pull request"))
 	out.WriteString("|---|---|---|\n")
 	row := func(name, old, changed string) { out.WriteString(markdown.Row(name, old, changed)) }
-	row("digest", digest(c.change.Place.Ref), digest(c.image))
-	row("source", p.source(c.deployed), p.source(c.waybill))
-	row("platforms", platforms(c.deployed), platforms(c.waybill))
-	row("critical / high / medium / low", counts(c.deployed, nil), counts(c.waybill, &c.deployed))
+	row("digest", digest(i.previous), digest(i.waybill.Image))
+	row("source", p.source(i.deployed), p.source(i.waybill))
+	row("platforms", platforms(i.deployed), platforms(i.waybill))
+	row("critical / high / medium / low", counts(i.deployed, nil), counts(i.waybill, &i.deployed))
 	return out.String()
 }
 
@@ -160,12 +261,12 @@ func counts(w evidence.Waybill, than *evidence.Waybill) string {
 	return strings.Join(list, " / ")
 }
 
-func (c candidate) findings() (added, fixed []evidence.Finding, known bool) {
-	head, ok := c.waybill.ScanReport()
+func (i item) findings() (added, fixed []evidence.Finding, known bool) {
+	head, ok := i.waybill.ScanReport()
 	if !ok {
 		return nil, nil, false
 	}
-	base, ok := c.deployed.ScanReport()
+	base, ok := i.deployed.ScanReport()
 	if !ok {
 		return nil, nil, false
 	}
@@ -193,28 +294,35 @@ func ids(findings []evidence.Finding) string {
 
 const shownCommits = 100
 
-func (p *Promoter) commits(ctx context.Context, c candidate) ([]rules.Commit, int, bool, error) {
-	from, to := c.deployed.Source, c.waybill.Source
-	if p.Forge == nil || from.Commit == "" || to.Commit == "" || from.Repository != to.Repository {
-		return nil, 0, false, nil
-	}
-	commits, total, known, err := p.Forge.Commits(ctx, rules.RepositoryPath(to.Repository), from.Commit, to.Commit)
-	return commits, total, known, err
+// log are the source commits that an image brings.
+type log struct {
+	commits []rules.Commit
+	total   int
+	known   bool
 }
 
-func (p *Promoter) commitSection(c candidate, commits []rules.Commit, total int, known bool) string {
-	repository := rules.RepositoryPath(c.waybill.Source.Repository)
+func (p *Promoter) commits(ctx context.Context, i item) (l log, err error) {
+	from, to := i.deployed.Source, i.waybill.Source
+	if p.Forge == nil || from.Commit == "" || to.Commit == "" || from.Repository != to.Repository {
+		return l, nil
+	}
+	l.commits, l.total, l.known, err = p.Forge.Commits(ctx, rules.RepositoryPath(to.Repository), from.Commit, to.Commit)
+	return l, err
+}
+
+func (i item) commitSection(l log) string {
+	repository := rules.RepositoryPath(i.waybill.Source.Repository)
 	switch {
-	case c.waybill.Source.Commit == "" || c.deployed.Source.Commit == "":
+	case i.waybill.Source.Commit == "" || i.deployed.Source.Commit == "":
 		return ""
-	case !known:
+	case !l.known:
 		return fmt.Sprintf("The commits of %s between the two cannot be listed with this token.\n", markdown.Code(repository))
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "<details><summary>%s from %s</summary>\n\n", text.Count(total, "commit"), markdown.HTML(repository))
-	for i, commit := range commits {
-		if i == shownCommits {
-			fmt.Fprintf(&out, "- … and %d more\n", total-shownCommits)
+	fmt.Fprintf(&out, "<details><summary>%s from %s</summary>\n\n", text.Count(l.total, "commit"), markdown.HTML(repository))
+	for n, commit := range l.commits {
+		if n == shownCommits {
+			fmt.Fprintf(&out, "- … and %d more\n", l.total-shownCommits)
 			break
 		}
 		fmt.Fprintf(&out, "- %s %s", markdown.Link(markdown.Code(text.Commit(commit.SHA)), commit.URL), markdown.Text(commit.Subject))
@@ -241,12 +349,12 @@ func (c candidate) renderSection() string {
 		text.Count(objects, "object"), text.Count(fields, "field"), markdown.Fence("diff", render.Text(c.change.Objects)))
 }
 
-func (c candidate) packageSection() string {
-	head, ok := c.waybill.ScanReport()
+func (i item) packageSection() string {
+	head, ok := i.waybill.ScanReport()
 	if !ok {
 		return ""
 	}
-	base, ok := c.deployed.ScanReport()
+	base, ok := i.deployed.ScanReport()
 	if !ok {
 		return ""
 	}

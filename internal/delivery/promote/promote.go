@@ -20,7 +20,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
-	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
@@ -72,9 +71,9 @@ type Forge interface {
 // Request says what to promote. Empty fields mean all.
 type Request struct {
 	From, To, App string
-	// Image, if not zero, is proposed for To, the first environment of App, where
+	// Images, if there are any, are proposed for To, the first environment of App, where
 	// that takes pull requests: nothing comes before it to promote from.
-	Image      imageref.Ref
+	Images     []imageref.Ref
 	Branch     string
 	AllowOlder bool
 	Run        string
@@ -104,8 +103,10 @@ type Promotion struct {
 	App      string             `json:"app"`
 	From     string             `json:"from"`
 	To       string             `json:"to"`
-	Image    imageref.Ref       `json:"image"`
+	Group    string             `json:"group,omitempty"` // with which it moves
+	Image    imageref.Ref       `json:"image"`           // empty for an application with several: see parts
 	Previous imageref.Ref       `json:"previous"`
+	Parts    []history.Moved    `json:"parts,omitempty"` // of an application with several images: each that moves
 	State    string             `json:"state"`
 	Waiting  bool               `json:"waiting,omitempty"` // open, and a rule says not yet
 	Number   int                `json:"number,omitempty"`
@@ -156,7 +157,7 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	if err != nil {
 		return nil, err
 	}
-	moves, err := selectMoves(now.Config, req)
+	moves, err := selectTrips(now.Config, req)
 	if err != nil {
 		return nil, err
 	}
@@ -166,22 +167,23 @@ func (p *Promoter) Run(ctx context.Context, req Request) ([]Promotion, error) {
 	promotions := []Promotion{}
 	var problems []error
 	for _, m := range moves {
-		var result Promotion
+		var results []Promotion
 		_, err := history.Race(ctx, nil, func() (err error) {
 			if now.stale {
 				if now, err = p.look(ctx, req.Branch); err != nil {
 					return err
 				}
 			}
-			result, err = p.one(ctx, now, m, req)
-			now.stale = result.State == Committed || errors.Is(err, configrepo.ErrMoved)
+			results, err = p.trip(ctx, now, m, req)
+			now.stale = errors.Is(err, configrepo.ErrMoved) ||
+				slices.ContainsFunc(results, func(r Promotion) bool { return r.State == Committed })
 			return err
 		})
 		if err != nil {
-			problems = append(problems, fmt.Errorf("promote %s from %s to %s: %w", m.app, cmp.Or(m.from, built), m.to, err))
+			problems = append(problems, fmt.Errorf("promote %s: %w", m, err))
 			continue
 		}
-		promotions = append(promotions, result)
+		promotions = append(promotions, results...)
 	}
 	return promotions, outcome.Join(append(problems, p.comment(ctx, promotions))...)
 }
@@ -248,68 +250,21 @@ func (p *Promoter) look(ctx context.Context, branch string) (view, error) {
 	return view{Tip: tip, open: open, checked: checked, renderer: render.New(tip.Files)}, nil
 }
 
-// step names a move, as long as the configuration has it.
-type step struct {
-	app, from, to string
-	others        []string // that the digest may come from too
-}
-
-type move struct {
-	app      config.App
-	from, to config.Environment
-}
-
-// selectMoves lists the moves that the request names, in the order of
-// applications and environments.
-func selectMoves(cfg *config.Config, req Request) ([]step, error) {
-	for _, env := range []string{req.From, req.To} {
-		if env != "" {
-			if _, err := cfg.Environment(env); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if !req.Image.IsZero() {
-		return selectFirst(cfg, req)
-	}
-	names := slices.DeleteFunc(cfg.AppNames(), func(name string) bool { return !req.Shard.has(name) })
-	if req.App != "" {
-		names = []string{req.App}
-	}
-	var moves []step
-	for _, name := range names {
-		app, err := cfg.App(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, to := range app.Environments {
-			var froms []string
-			for _, before := range cfg.Befores(app, to) {
-				if req.From == "" || req.From == before.Name {
-					froms = append(froms, before.Name)
-				}
-			}
-			if len(froms) > 0 && (req.To == "" || req.To == to) {
-				moves = append(moves, step{app: name, from: froms[0], others: froms[1:], to: to})
-			}
-		}
-	}
-	return moves, nil
-}
-
 // sources are the files whose histories say how long the digests that would move
 // have run.
-func sources(tip history.Tip, steps []step) (files []string) {
-	for _, s := range steps {
-		app, err := tip.Config.App(s.app)
-		if err != nil {
-			continue // one says so
-		}
-		to, _ := history.Read(tip.Files, app, s.to)
-		for _, name := range append([]string{s.from}, s.others...) {
-			from, err := history.Read(tip.Files, app, name)
-			if err == nil && history.Runs(from.Ref) && from.Ref != to.Ref && !slices.Contains(files, from.File) {
-				files = append(files, from.File)
+func sources(tip history.Tip, trips []trip) (files []string) {
+	for _, t := range trips {
+		for _, s := range t.steps {
+			app, err := tip.Config.App(s.app)
+			if err != nil {
+				continue // the trip says so
+			}
+			to, _ := history.ReadSet(tip.Files, app, t.to)
+			for _, name := range append([]string{s.from}, s.others...) {
+				from, err := history.ReadSet(tip.Files, app, name)
+				if err == nil && from.Set().Runs() && !from.Set().Equal(to.Set()) && !slices.Contains(files, from.File()) {
+					files = append(files, from.File())
+				}
 			}
 		}
 	}
@@ -317,83 +272,6 @@ func sources(tip history.Tip, steps []step) (files []string) {
 		files = append(files, config.FileName) // which says since when these are places
 	}
 	return files
-}
-
-// selectFirst is the move of an image into the first environment.
-func selectFirst(cfg *config.Config, req Request) ([]step, error) {
-	app, env, err := cfg.Place(req.App, req.To)
-	if err != nil {
-		return nil, err
-	}
-	if len(cfg.Befores(app, env.Name)) > 0 {
-		return nil, outcome.Refusedf("%s takes what runs in the environment before it: use waybill promote", env.Name)
-	}
-	return []step{{app: app.Name, to: env.Name}}, nil
-}
-
-func (p *Promoter) one(ctx context.Context, now view, s step, req Request) (Promotion, error) {
-	var m move
-	var err error
-	if m.app, err = now.Config.App(s.app); err != nil {
-		return Promotion{}, err
-	}
-	if _, m.to, err = now.Config.Place(s.app, s.to); err != nil {
-		return Promotion{}, err
-	}
-	if s.from != "" {
-		if m.from, err = p.chooseFrom(ctx, now, m, s); err != nil {
-			return Promotion{}, err
-		}
-	}
-	result, from := m.promotion(now.Tip), overlay.Place{Ref: req.Image}
-	if s.from != "" {
-		if from, err = history.Read(now.Files, m.app, m.from.Name); err != nil {
-			return result, err
-		}
-	}
-	to, err := history.Read(now.Files, m.app, m.to.Name)
-	if err != nil {
-		return result, err
-	}
-	result.Image, result.Previous = from.Ref, to.Ref
-	copies, err := m.copies(now)
-	if err != nil {
-		return result, err
-	}
-	switch {
-	case !history.Runs(from.Ref) || from.Tag != "":
-		result.State, result.Reason = Current, "nothing runs in "+m.from.Name+" yet"
-		return result, nil
-	case from.Ref == to.Ref && to.Tag == "" && len(copies) == 0:
-		result.State = Current
-		return result, p.settle(ctx, now, m, &result)
-	}
-	change, err := history.Prepare(ctx, now.rendering(copies), m.app, m.to.Name, from.Ref)
-	if err != nil {
-		return result, err
-	}
-	if err := change.WithCopies(ctx, now.Files, m.app, m.to.Name, copies); err != nil {
-		return result, err
-	}
-	c := candidate{move: m, base: now.Commit, image: result.Image, change: change}
-	move := rules.Move{Config: now.Config, Rev: now.Commit, App: m.app, Env: m.to, AllowOlder: req.AllowOlder}
-	if err := p.judge(ctx, &c, move, result.Previous); err != nil {
-		return result, err
-	}
-	result.Decision = &c.decision
-	result.Waiting = c.decision.State() == evidence.Pending
-	if c.decision.State() == evidence.Refused {
-		result.State, result.Reason = Refused, c.refusal()
-		return result, p.reportRefused(ctx, now, c, &result)
-	}
-	if m.to.Promotion == config.Auto {
-		return p.commit(ctx, c, req, result)
-	}
-	return p.pullRequest(ctx, now, c, req, result)
-}
-
-func (m move) promotion(tip history.Tip) Promotion {
-	return Promotion{App: m.app.Name, From: m.origin(), To: m.to.Name, Branch: tip.Branch(m.to.Name, m.app.Name)}
 }
 
 // copies are the files that go with the image.
@@ -415,17 +293,17 @@ func (p *Promoter) chooseFrom(ctx context.Context, now view, m move, s step) (co
 		if err != nil || len(s.others) == 0 {
 			return env, err
 		}
-		place, err := history.Read(now.Files, m.app, name)
+		places, err := history.ReadSet(now.Files, m.app, name)
 		if err != nil {
 			return env, err
 		}
-		if !history.Runs(place.Ref) {
+		if !places.Set().Runs() {
 			if m.to.Any {
 				continue
 			}
 			return env, nil
 		}
-		ran, _, err := history.Find(ctx, p.Repo, history.Where{Rev: now.Commit, App: m.app, Env: name}, place.Ref)
+		ran, _, err := history.Stands(ctx, p.Repo, history.Where{Rev: now.Commit, App: m.app, Env: name}, places.Set())
 		if err != nil {
 			return env, err
 		}
@@ -440,47 +318,10 @@ func (p *Promoter) chooseFrom(ctx context.Context, now view, m move, s step) (co
 	return chosen, nil
 }
 
-// candidate is a digest on its way into an environment, with everything that
-// is known of it.
-type candidate struct {
-	move
-	base     string // commit the change is made on
-	image    imageref.Ref
-	change   history.Change
-	waybill  evidence.Waybill
-	deployed evidence.Waybill // zero when nothing proven runs there
-	decision evidence.Decision
-}
-
 // built stands in the place of an environment before the first one.
 const built = "build"
 
 // origin is where the digest comes from: an environment, or its build.
 func (m move) origin() string {
 	return cmp.Or(m.from.Name, built)
-}
-
-func (c candidate) refusal() string {
-	w := c.waybill
-	w.Decision = c.decision
-	return w.Refusal()
-}
-
-// judge decides whether the candidate may make the move, where previous runs now.
-func (p *Promoter) judge(ctx context.Context, c *candidate, move rules.Move, previous imageref.Ref) (err error) {
-	if c.waybill, err = p.Judge.Image(ctx, move.Config, move.App.Name, move.Env.Name, c.image); err != nil {
-		return err
-	}
-	if history.Runs(previous) {
-		if c.deployed, err = p.Judge.Deployed(ctx, move.Config, move.App.Name, move.Env.Name, previous); err != nil {
-			return err
-		}
-	}
-	move.Candidate, move.Deployed = c.waybill, c.deployed.Image
-	reasons, err := p.Judge.Enter(ctx, p.Repo, move)
-	if err != nil {
-		return err
-	}
-	c.decision = c.waybill.Decision.And(evidence.Decide(reasons...))
-	return nil
 }

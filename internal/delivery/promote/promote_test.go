@@ -109,6 +109,11 @@ func (w *world) pull(t *testing.T, n int) sandbox.PullRequest {
 // updateBranch does what the button "Update branch" does; adds also changes a file.
 func (w *world) updateBranch(t *testing.T, head string, rebase, adds bool) {
 	t.Helper()
+	w.updateBranchOf(t, branch, head, rebase, adds)
+}
+
+func (w *world) updateBranchOf(t *testing.T, branch, head string, rebase, adds bool) {
+	t.Helper()
 	main := w.Git(t, "rev-parse", "main")
 	onto := main
 	if adds {
@@ -737,7 +742,9 @@ func TestFirstEnvironmentByPullRequest(t *testing.T) {
 		map[string]string{"waybill.yaml": strings.Replace(files()["waybill.yaml"], "promotion: auto", "promotion: pull-request", 1)},
 	)
 	propose := func(image imageref.Ref, env string) (promote.Promotion, error) {
-		promotions, err := w.promoter().Run(t.Context(), promote.Request{App: "demo-api", To: env, Image: image, Branch: "main"})
+		promotions, err := w.promoter().Run(t.Context(), promote.Request{
+			App: "demo-api", To: env, Images: []imageref.Ref{image}, Branch: "main",
+		})
 		if err != nil {
 			return promote.Promotion{}, err
 		}

@@ -14,55 +14,74 @@ import (
 // timing are the rules that say when, not what: they stand after what changes.
 var timing = []string{rules.RuleOrder, rules.RuleSoak, rules.RuleFreeze, rules.RuleWindow}
 
-// reasons lists the rules of one kind, met or not, with what a reader of this
+var icons = map[evidence.State]string{evidence.Met: "✅", evidence.Refused: "❌", evidence.Pending: "⏳"}
+
+// rules lists the rules about the image itself, met or not, with what a reader of this
 // pull request wants to know beside each.
-func (c candidate) reasons(when bool) string {
-	icon := map[evidence.State]string{evidence.Met: "✅", evidence.Refused: "❌", evidence.Pending: "⏳"}
+func (i item) rules() string {
 	var out strings.Builder
-	for _, r := range c.decision.Reasons {
-		if slices.Contains(timing, r.Rule) != when {
-			continue
+	for _, r := range i.waybill.Decision.Reasons {
+		if !slices.Contains(timing, r.Rule) {
+			line(&out, r, i.detail(r))
 		}
-		fmt.Fprintf(&out, "- %s **%s** %s", icon[r.State], markdown.Text(r.Rule), c.detail(r))
-		if r.State != evidence.Met && r.Remedy != "" {
-			fmt.Fprintf(&out, " → %s", prose(r.Remedy))
-		}
-		out.WriteByte('\n')
-	}
-	if when && len(c.to.Reviewers) > 0 {
-		fmt.Fprintf(&out, "- 👀 **review** asked of %s\n", prose(strings.Join(c.to.Reviewers, ", ")))
 	}
 	return out.String()
 }
 
-// detail is what a rule found, in words that are the same whenever they are
-// written, with links and the difference to what runs there now.
-func (c candidate) detail(r evidence.Reason) string {
+// times lists the rules that say when.
+func (c candidate) times() string {
+	var out strings.Builder
+	for _, r := range c.decision.Reasons {
+		if slices.Contains(timing, r.Rule) {
+			line(&out, r, c.detail(r))
+		}
+	}
+	return out.String()
+}
+
+func line(out *strings.Builder, r evidence.Reason, detail string) {
+	fmt.Fprintf(out, "- %s **%s** %s", icons[r.State], markdown.Text(r.Rule), detail)
+	if r.State != evidence.Met && r.Remedy != "" {
+		fmt.Fprintf(out, " → %s", prose(r.Remedy))
+	}
+	out.WriteByte('\n')
+}
+
+// detail is what a rule about times found, in words that are the same whenever they are
+// written.
+func (m move) detail(r evidence.Reason) string {
 	switch {
 	case r.Rule == rules.RuleSoak && r.State == evidence.Pending:
-		return fmt.Sprintf("%s in %s asked", text.Duration(c.to.Soak), markdown.Text(c.from.Name))
+		return fmt.Sprintf("%s in %s asked", text.Duration(m.to.Soak), markdown.Text(m.from.Name))
 	case r.Rule == rules.RuleSoak && r.State == evidence.Met:
-		return fmt.Sprintf("ran for the %s asked in %s", text.Duration(c.to.Soak), markdown.Text(c.from.Name))
-	case r.Rule == string(evidence.Provenance) && r.State == evidence.Met:
-		if build := c.build(); build != "" {
-			return build
-		}
-	case r.Rule == string(evidence.Scan):
-		text := prose(r.Detail)
-		if added, fixed, known := c.findings(); known {
-			text += "; fixed since: " + ids(fixed) + "; new: " + ids(added)
-		}
-		return text
+		return fmt.Sprintf("ran for the %s asked in %s", text.Duration(m.to.Soak), markdown.Text(m.from.Name))
 	}
 	return prose(r.Detail)
 }
 
-func (c candidate) build() string {
-	var parts []string
-	if c.waybill.RunURL != "" {
-		parts = append(parts, markdown.Link("run "+markdown.Text(runNumber(c.waybill.RunURL)), c.waybill.RunURL))
+// detail is what a rule found, with links and the difference to what runs there now.
+func (i item) detail(r evidence.Reason) string {
+	switch {
+	case r.Rule == string(evidence.Provenance) && r.State == evidence.Met:
+		if build := i.build(); build != "" {
+			return build
+		}
+	case r.Rule == string(evidence.Scan):
+		text := prose(r.Detail)
+		if added, fixed, known := i.findings(); known {
+			text += "; fixed since: " + ids(fixed) + "; new: " + ids(added)
+		}
+		return text
 	}
-	for _, base := range c.waybill.BaseImages {
+	return i.move.detail(r)
+}
+
+func (i item) build() string {
+	var parts []string
+	if i.waybill.RunURL != "" {
+		parts = append(parts, markdown.Link("run "+markdown.Text(runNumber(i.waybill.RunURL)), i.waybill.RunURL))
+	}
+	for _, base := range i.waybill.BaseImages {
 		parts = append(parts, "base image "+markdown.Code(base.Name+"@"+base.Digest))
 	}
 	return strings.Join(parts, ", ")

@@ -28,15 +28,15 @@ func TestShardsAreAPartition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			moves, err := selectMoves(cfg, Request{Shard: shard})
+			moves, err := selectTrips(cfg, Request{Shard: shard})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, m := range moves {
-				if was, ok := in[m.app+m.to]; ok {
-					t.Errorf("%s to %s is in the parts %s and %d", m.app, m.to, was, n)
+				if was, ok := in[m.steps[0].app+m.to]; ok {
+					t.Errorf("%s to %s is in the parts %s and %d", m.steps[0].app, m.to, was, n)
 				}
-				in[m.app+m.to] = fmt.Sprint(n)
+				in[m.steps[0].app+m.to] = fmt.Sprint(n)
 			}
 		}
 		return in

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -82,10 +83,10 @@ func (p *Prover) deployments(ctx context.Context, repo Repository, req Request) 
 			if len(env.Verify) == 0 || err != nil || !req.Wants(name, env.Name) {
 				continue
 			}
-			now, err := history.Read(req.Tip.Files, app, env.Name)
-			if err == nil && history.Runs(now.Ref) && now.Tag == "" {
+			now, err := history.ReadSet(req.Tip.Files, app, env.Name)
+			if err == nil && now.Missing(app, env.Name) == "" {
 				places = append(places, running{app, env, history.Where{Rev: req.Tip.Commit, App: app, Env: env.Name}})
-				files = append(files, now.File)
+				files = append(files, now.File())
 			}
 		}
 	}
@@ -96,17 +97,17 @@ func (p *Prover) deployments(ctx context.Context, repo Repository, req Request) 
 		return nil, err
 	}
 	for _, at := range places {
-		now, err := history.Read(req.Tip.Files, at.app, at.env.Name)
+		now, err := history.ReadSet(req.Tip.Files, at.app, at.env.Name)
 		if err != nil {
 			return nil, err
 		}
-		ran, found, err := history.Find(ctx, repo, at.place, now.Ref)
+		ran, found, err := history.Stands(ctx, repo, at.place, now.Set())
 		if err != nil {
 			return nil, err
 		}
 		for _, v := range at.env.Verify {
 			if found && ran.Until.IsZero() {
-				list = append(list, verification{v, at.app.Name, at.env.Name, ran})
+				list = append(list, verification{v, at.app.Name, at.env.Name, ran.Of(now.Set()[0])})
 			}
 		}
 	}
@@ -176,7 +177,7 @@ func (p *Prover) start(ctx context.Context, v verification, attempt int) error {
 		ref = p.Branch
 	}
 	inputs := v.For(v.app, v.env)
-	inputs["app"], inputs["env"], inputs["image"], inputs["commit"] = v.app, v.env, v.ran.Ref.String(), v.ran.Commit
+	inputs["app"], inputs["env"], inputs["image"], inputs["commit"] = v.app, v.env, imageref.Lines(v.ran.Set), v.ran.Commit
 	started, err := p.API.DispatchRun(ctx, p.Repository, v.Workflow, ref, inputs)
 	if err == nil && started.ID == 0 {
 		err = fmt.Errorf("the server does not say which run it has started: leave verify out, and let the workflow set a status that " +

@@ -103,7 +103,7 @@ func Over(ctx context.Context, repo Reader, tip history.Tip, judge *rules.Judge,
 	}
 	for _, p := range r.deployments {
 		if err := r.step(ctx, p); err != nil {
-			return Result{}, fmt.Errorf("judge %s in %s: %w", p.Step.Image, p.Env, err)
+			return Result{}, fmt.Errorf("judge %s in %s: %w", p.Step.Set().Short(), p.Env, err)
 		}
 	}
 	return r.result, nil
@@ -143,7 +143,9 @@ func (r *run) step(ctx context.Context, p Deployment) error {
 	step := p.Step
 	decision, known, err := r.decide(ctx, r.req.Policy, p)
 	if registry.IsNotFound(err) {
-		r.result.Gone = append(r.result.Gone, step.Image.String())
+		for _, image := range step.Set() {
+			r.result.Gone = append(r.result.Gone, image.String())
+		}
 		return nil
 	}
 	if err != nil || !known {
@@ -180,11 +182,20 @@ func (r *run) decide(ctx context.Context, cfg *config.Config, p Deployment) (evi
 		return evidence.Decision{}, false, err
 	}
 	then := &rules.Judge{Collect: r.judge.Evidence, Server: r.judge.Server, Now: func() time.Time { return p.Step.Since }}
-	waybill, err := then.Image(ctx, cfg, p.App, p.Env, p.Step.Image)
+	app, err := cfg.App(p.App)
 	if err != nil {
 		return evidence.Decision{}, false, err
 	}
-	return waybill.Decision.And(evidence.Decide(reasons...)), true, nil
+	var entries rules.Entries
+	for _, image := range p.Step.Set() {
+		waybill, err := then.Image(ctx, cfg, p.App, p.Env, image)
+		if err != nil {
+			return evidence.Decision{}, false, err
+		}
+		part, _ := app.PartOf(image.Repository())
+		entries = append(entries, rules.Entry{Part: part.Part, Waybill: waybill})
+	}
+	return entries.Decision().And(evidence.Decide(reasons...)), true, nil
 }
 
 // Rules are what order, soak and the calendar of a configuration said of a
@@ -215,10 +226,10 @@ func Rules(ctx context.Context, cfg *config.Config, p Deployment) ([]evidence.Re
 func ranBy(list []report.Step, step report.Step) history.Period {
 	var p history.Period
 	for _, s := range list {
-		if s.Image != step.Image || s.Since.After(step.Since) {
+		if !s.Same(step) || s.Since.After(step.Since) {
 			continue
 		}
-		p = history.Period{Ref: s.Image, Commit: s.Commit, Since: s.Since}
+		p = history.Period{Ref: s.Set()[0], Set: s.Set(), Commit: s.Commit, Since: s.Since}
 		if !s.Until.IsZero() && s.Until.Before(step.Since) {
 			p.Until = s.Until
 		}
@@ -252,7 +263,7 @@ func (r Result) Text() string {
 			continue
 		}
 		for i, reason := range v.Reasons {
-			when, what := text.Time(v.Step.Since), v.App+" in "+v.Env+"\t"+v.Step.Image.Hex()[:12]+"\t"+string(v.State)
+			when, what := text.Time(v.Step.Since), v.App+" in "+v.Env+"\t"+v.Step.Digests()+"\t"+string(v.State)
 			if i > 0 {
 				when, what = "", "\t\t"
 			}

@@ -92,7 +92,7 @@ func (p Place) Text() string {
 			by += fmt.Sprintf(" by #%d", s.Pull)
 		}
 		fmt.Fprintf(
-			w, "%s\t%s\t%s\t%s\t%s\t%s\n", text.Time(s.Since), s.Image.Hex()[:12], text.Duration(until.Sub(s.Since)), what, by, s.Source,
+			w, "%s\t%s\t%s\t%s\t%s\t%s\n", text.Time(s.Since), s.Digests(), text.Duration(until.Sub(s.Since)), what, by, s.Source,
 		)
 	}
 	_ = w.Flush() // into memory

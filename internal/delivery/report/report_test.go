@@ -25,7 +25,8 @@ func made(t *testing.T, r *configrepotest.Repo) {
 	write := func(verb, env string, n int, committed time.Duration, first string) {
 		t.Helper()
 		m := history.Message{
-			Verb: verb, App: "demo-api", Env: env, Image: demo(n), Source: "acme/demo-api@" + strings.Repeat("a", 39) + "1",
+			Verb: verb, Apps: []string{"demo-api"}, Env: env, Images: history.Set{demo(n)},
+			Sources: []string{"acme/demo-api@" + strings.Repeat("a", 39) + "1"},
 		}
 		if committed != 0 {
 			m.Committed = r.Clock.Now().Add(-committed)

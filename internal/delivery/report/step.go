@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -23,10 +24,12 @@ const (
 
 // Step is a digest that came to a place.
 type Step struct {
-	Kind  string       `json:"kind"` // deploy or takeback
-	Image imageref.Ref `json:"image"`
-	Since time.Time    `json:"since"`
-	Until time.Time    `json:"until,omitzero"` // when another took its place
+	Kind  string       `json:"kind"`  // deploy or takeback
+	Image imageref.Ref `json:"image"` // empty for an application with several: see images
+	// Images are all that ran at once, of an application with several.
+	Images []imageref.Ref `json:"images,omitempty"`
+	Since  time.Time      `json:"since"`
+	Until  time.Time      `json:"until,omitzero"` // when another took its place
 	// Restored says when the digest that a takeback went back to came; zero if this
 	// one was not taken back.
 	Restored  time.Time `json:"restored,omitzero"`
@@ -37,6 +40,28 @@ type Step struct {
 	Source    string    `json:"source,omitempty"`   // OWNER/NAME@COMMIT, as a commit that brought the digest says
 	Committed time.Time `json:"committed,omitzero"` // when that source commit was made
 	Run       string    `json:"run,omitempty"`      // URL of the run that made the commit
+}
+
+// Set are the images of the step: one, or those of an application with several.
+func (s Step) Set() history.Set {
+	if len(s.Images) > 0 {
+		return s.Images
+	}
+	return history.Set{s.Image}
+}
+
+func (s Step) key() string { return s.Set().Key() }
+
+// Same reports whether both brought the same images.
+func (s Step) Same(o Step) bool { return s.key() == o.key() }
+
+// Digests names the images for people.
+func (s Step) Digests() string {
+	var list []string
+	for _, image := range s.Set() {
+		list = append(list, image.Hex()[:12])
+	}
+	return strings.Join(list, ", ")
 }
 
 // pullNumber finds the pull request in the first line of a message that GitHub
@@ -54,13 +79,16 @@ func steps(ctx context.Context, repo history.Reader, rev string, app config.App,
 		if err != nil {
 			return nil, err
 		}
-		if !history.Runs(p.Ref) {
+		if !slices.ContainsFunc(p.Set, history.Runs) {
 			continue
 		}
 		s := Step{
 			Image: p.Ref, Since: p.Since.UTC(), Until: p.Until, Commit: p.Commit, By: p.Author,
 			Verb: history.Trailer(p.Message, history.TrailerVerb), Source: history.Trailer(p.Message, history.TrailerSource),
 			Run: history.Trailer(p.Message, history.TrailerRun),
+		}
+		if app.Several() {
+			s.Images = slices.DeleteFunc(slices.Clone(p.Set), func(image imageref.Ref) bool { return !history.Runs(image) })
 		}
 		s.Committed, _ = time.Parse(time.RFC3339, history.Trailer(p.Message, history.TrailerCommitted))
 		if m := pullNumber.FindStringSubmatch(p.Message); m != nil {
@@ -92,21 +120,21 @@ func Steps(ctx context.Context, repo history.Reader, rev string, app config.App)
 // that ran there before, unless it was taken out itself: then it is tried again.
 // A way back by hand, or by git revert, is found in the same way.
 func tell(list []Step) {
-	ran, failed := make(map[imageref.Ref]bool), make(map[imageref.Ref]bool)
+	ran, failed := make(map[string]bool), make(map[string]bool)
 	deployed := -1 // the last deployment
 	for i := range list {
 		s := &list[i]
-		if s.Kind = Deploy; ran[s.Image] && !failed[s.Image] {
+		if s.Kind = Deploy; ran[s.key()] && !failed[s.key()] {
 			s.Kind = TakeBack
 		}
-		ran[s.Image] = true
+		ran[s.key()] = true
 		if s.Kind == Deploy {
-			deployed, failed[s.Image] = i, false
+			deployed, failed[s.key()] = i, false
 			continue
 		}
 		list[deployed].Restored = s.Since // the last of several steps back counts
 		for _, out := range list[deployed:i] {
-			failed[out.Image] = true
+			failed[out.key()] = true
 		}
 	}
 }
@@ -118,27 +146,27 @@ func trace(places [][]Step) {
 		source    string
 		committed time.Time
 	}
-	known := make(map[imageref.Ref]origin)
+	known := make(map[string]origin)
 	for _, list := range places {
 		for _, s := range list {
-			was := known[s.Image]
+			was := known[s.key()]
 			if was.source == "" {
 				was.source = s.Source
 			}
 			if was.committed.IsZero() {
 				was.committed = s.Committed
 			}
-			known[s.Image] = was
+			known[s.key()] = was
 		}
 	}
 	for _, list := range places {
 		for i := range list {
 			s := &list[i]
 			if s.Source == "" {
-				s.Source = known[s.Image].source
+				s.Source = known[s.key()].source
 			}
-			if s.Committed.IsZero() && s.Source == known[s.Image].source {
-				s.Committed = known[s.Image].committed
+			if s.Committed.IsZero() && s.Source == known[s.key()].source {
+				s.Committed = known[s.key()].committed
 			}
 		}
 	}

@@ -9,19 +9,22 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// holds says what keeps out the digest that a rollback leaves behind. It refuses
+// holds says what keeps out the digests that a rollback leaves behind. It refuses
 // to return to a digest that is kept out itself.
-func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte, note string, err error) {
-	kept, err := hold.Reasons(ctx, r.Repo, hold.Entry{Rev: w.head, App: w.app, Env: w.env.Name, Image: result.Image, Returning: true})
-	if err != nil {
-		return nil, "", err
-	}
-	if len(kept) > 0 {
-		return nil, "", outcome.Refusedf("%s: %s: %s → %s", hold.Rule, result.Image.Short(), kept[0].Detail, kept[0].Remedy)
+func (r *Roller) holds(ctx context.Context, w write) (file []byte, note string, err error) {
+	for _, image := range w.moving.Images() {
+		kept, err := hold.Reasons(ctx, r.Repo, hold.Entry{Rev: w.head, App: w.app, Env: w.env.Name, Image: image, Returning: true})
+		if err != nil {
+			return nil, "", err
+		}
+		if len(kept) > 0 {
+			return nil, "", outcome.Refusedf("%s: %s: %s → %s", hold.Rule, image.Short(), kept[0].Detail, kept[0].Remedy)
+		}
 	}
 	h := hold.Hold{App: w.app.Name, Env: w.env.Name}
 	if w.held != nil {
@@ -30,11 +33,14 @@ func (r *Roller) holds(ctx context.Context, w write, result Result) (file []byte
 		}
 	}
 	h.Reason = visible(w.req.Reason, h.Reason, "rolled back")
-	if !history.Runs(result.Previous) {
+	left := slices.DeleteFunc(w.was.At(w.moving), func(image imageref.Ref) bool { return !history.Runs(image) })
+	if len(left) == 0 {
 		return w.held, "", nil
 	}
-	if !slices.Contains(h.Digests, result.Previous.Digest()) {
-		h.Digests = append(h.Digests, result.Previous.Digest())
+	for _, image := range left {
+		if !slices.Contains(h.Digests, image.Digest()) {
+			h.Digests = append(h.Digests, image.Digest())
+		}
 	}
 	return h.File(), "", nil
 }

@@ -116,19 +116,24 @@ func TestWhereItLeads(t *testing.T) {
 		"past a rollback":             {ran: []int{1, 2, 3, 2}, want: 1},
 		"past a rollback and forward": {ran: []int{1, 2, 3, 2, 9}, want: 2},
 		"from a placeholder":          {ran: []int{1, 2, 0}, want: 2},
-		"by name":                     {ran: []int{1, 2, 3}, change: func(r *rollback.Request) { r.To = demo(1) }, want: 1},
+		"by name":                     {ran: []int{1, 2, 3}, change: func(r *rollback.Request) { r.To = []imageref.Ref{demo(1)} }, want: 1},
 		"to what never ran": {
-			ran: []int{1, 2}, change: func(r *rollback.Request) { r.To = demo(9) }, code: outcome.Refused,
+			ran: []int{1, 2}, change: func(r *rollback.Request) { r.To = []imageref.Ref{demo(9)} }, code: outcome.Refused,
 			err: "never ran in prod: there ran " + demo(2).Short() + " since 2026-11-20 14:00 UTC, " + demo(1).Short(),
 		},
-		"to what never ran, allowed": {ran: []int{1, 2}, change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, want: 9},
+		"to what never ran, allowed": {
+			ran: []int{1, 2}, change: func(r *rollback.Request) { r.To, r.AllowNew = []imageref.Ref{demo(9)}, true }, want: 9,
+		},
 		"to the placeholder": {
-			ran:    []int{1},
-			change: func(r *rollback.Request) { r.To, _ = demo(1).At(configrepotest.Placeholder); r.AllowNew = true },
-			code:   outcome.Usage, err: "is a placeholder",
+			ran: []int{1},
+			change: func(r *rollback.Request) {
+				none, _ := demo(1).At(configrepotest.Placeholder)
+				r.To, r.AllowNew = []imageref.Ref{none}, true
+			},
+			code: outcome.Usage, err: "is a placeholder",
 		},
 		"to an image of another": {
-			ran: []int{1}, change: func(r *rollback.Request) { r.To, r.AllowNew = evidencetest.Ref("demo-web", 1), true },
+			ran: []int{1}, change: func(r *rollback.Request) { r.To, r.AllowNew = []imageref.Ref{evidencetest.Ref("demo-web", 1)}, true },
 			code: outcome.Usage, err: "is not in ghcr.io/acme/demo-api",
 		},
 		"of an unknown application": {
@@ -251,7 +256,7 @@ func TestEvidence(t *testing.T) {
 		"an old scan": {image: func(i *evidencetest.Image) { i.At = i.At.AddDate(0, -2, 0) }},
 		"an old scan of what never ran": {
 			image:  func(i *evidencetest.Image) { i.N, i.At = 9, i.At.AddDate(0, -2, 0) },
-			change: func(r *rollback.Request) { r.To, r.AllowNew = demo(9), true }, refused: "scan",
+			change: func(r *rollback.Request) { r.To, r.AllowNew = []imageref.Ref{demo(9)}, true }, refused: "scan",
 		},
 		"no signature": {image: func(i *evidencetest.Image) { i.Without = []evidence.Kind{evidence.Signature} }, refused: "signature"},
 	} {
@@ -330,7 +335,7 @@ func TestDirect(t *testing.T) {
 			t.Errorf("another run: got %+v, %v", further, err)
 		}
 		named, err := roller(r, r.Open(t), registry()).Run(
-			t.Context(), request(func(r *rollback.Request) { r.Direct, r.To = true, demo(1) }),
+			t.Context(), request(func(r *rollback.Request) { r.Direct, r.To = true, []imageref.Ref{demo(1)} }),
 		)
 		if err != nil || named.Changed {
 			t.Errorf("to what runs: got %+v, %v", named, err)
@@ -380,12 +385,12 @@ func TestPullRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	deployed(t, r, 3)
-	if next := run(func(r *rollback.Request) { r.To = demo(1) }); next.Number != 2 {
+	if next := run(func(r *rollback.Request) { r.To = []imageref.Ref{demo(1)} }); next.Number != 2 {
 		t.Errorf("after the merge, with the branch left over: %+v", next)
 	}
 	r.Write(t, branch, "mine", map[string]string{"README.md": "mine\n"})
 	head := r.Git(t, "rev-parse", branch)
-	_, err := roller(r, r, registry()).Run(t.Context(), request(func(r *rollback.Request) { r.To = demo(2) }))
+	_, err := roller(r, r, registry()).Run(t.Context(), request(func(r *rollback.Request) { r.To = []imageref.Ref{demo(2)} }))
 	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "somebody else has pushed to the branch "+branch) ||
 		r.Git(t, "rev-parse", branch) != head {
 		t.Errorf("a foreign branch: %v", err)

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ apps: {demo-api: {image: ghcr.io/acme/demo-api}}
 			j := judge(nil)
 			j.Now = func() time.Time { return now }
 			j.Health = func(_ context.Context, status string, p history.Period) (rules.Said, error) {
-				if status != "argocd/demo-api-dev" || p != test.ran {
+				if status != "argocd/demo-api-dev" || !reflect.DeepEqual(p, test.ran) {
 					t.Errorf("asked for %s of %+v", status, p)
 				}
 				return test.said, nil

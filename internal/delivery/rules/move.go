@@ -1,7 +1,10 @@
 package rules
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
@@ -30,6 +33,58 @@ type Move struct {
 	Candidate  evidence.Waybill
 	Deployed   imageref.Ref // what runs there now; zero when nothing does
 	AllowOlder bool
+	// Set is what the application would run there after the move, the candidate among it:
+	// what must have run together before. Not needed for an application of one image.
+	Set history.Set
+	// Beside are the applications of its group.
+	Beside []Companion
+}
+
+// Companion is an application that enters an environment together with another.
+type Companion struct {
+	App config.App
+	Set history.Set // that it would run there after the move
+}
+
+// Arriving are the applications of a group, each with what it would enter env with: what
+// runs in the first environment before. Where that is not known, it is what runs in env.
+func Arriving(cfg *config.Config, files map[string][]byte, app, env string) []Companion {
+	moving := make(map[string]history.Set)
+	group, _ := cfg.GroupOf(app, env)
+	for _, name := range group.Apps {
+		other, err := cfg.App(name)
+		if err != nil {
+			continue
+		}
+		for _, before := range cfg.Befores(other, env) {
+			if places, err := history.ReadSet(files, other, before.Name); err == nil && places.Missing(other, before.Name) == "" {
+				moving[name] = places.Set()
+				break
+			}
+		}
+	}
+	return Companions(cfg, files, group, env, moving)
+}
+
+// Companions are the applications of a group that enter env together, by the files of a
+// commit. What of them moves is in moving.
+func Companions(
+	cfg *config.Config, files map[string][]byte, group config.Group, env string, moving map[string]history.Set,
+) (list []Companion) {
+	for _, name := range group.Apps {
+		other, _, err := cfg.Place(name, env)
+		if err != nil || len(cfg.Befores(other, env)) == 0 {
+			continue
+		}
+		set := moving[name]
+		if set == nil {
+			if places, err := history.ReadSet(files, other, env); err == nil {
+				set = places.Set()
+			}
+		}
+		list = append(list, Companion{App: other, Set: set})
+	}
+	return list
 }
 
 // Enter asks the rules of the environment beside the policy of the image:
@@ -62,9 +117,97 @@ func (j *Judge) Enter(ctx context.Context, repo history.Reader, m Move) ([]evide
 // before asks for the environments before, in the history.
 func (j *Judge) before(ctx context.Context, repo history.Reader, m Move) ([]evidence.Reason, error) {
 	return j.Before(ctx, m.Config, m.App, m.Env, func(env string) (history.Period, error) {
-		ran, _, err := history.Ran(ctx, repo, history.Where{Rev: m.Rev, App: m.App, Env: env}, m.Candidate.Image)
-		return ran, err
+		return j.ran(ctx, repo, m, env)
 	})
+}
+
+// ran is when the candidate ran in an environment together with the rest of its set.
+func (j *Judge) ran(ctx context.Context, repo history.Reader, m Move, env string) (history.Period, error) {
+	where := history.Where{Rev: m.Rev, App: m.App, Env: env}
+	if m.App.Several() && slices.Contains(m.Set, m.Candidate.Image) {
+		together, found, err := j.together(ctx, repo, where, m.Set)
+		if err != nil {
+			return history.Period{}, err
+		}
+		if found {
+			together.Ref, together.With = m.Candidate.Image, m.others()
+			return j.beside(ctx, repo, m, where, together)
+		}
+	}
+	ran, found, err := history.Ran(ctx, repo, where, m.Candidate.Image)
+	if err != nil || !found {
+		return ran, err
+	}
+	if m.App.Several() {
+		ran.Alone = cmp.Or(m.others(), "the others")
+		return ran, nil
+	}
+	return j.beside(ctx, repo, m, where, ran)
+}
+
+// beside wants the other applications of the group to have run at one time with the
+// candidate what they would run beside it.
+func (j *Judge) beside(
+	ctx context.Context, repo history.Reader, m Move, where history.Where, ran history.Period,
+) (history.Period, error) {
+	for _, other := range m.Beside {
+		if other.App.Name == m.App.Name || !other.App.RunsIn(where.Env) { // the latter comes from elsewhere
+			continue
+		}
+		if !other.Set.Runs() {
+			ran.Alone = other.App.Name + " as " + m.Env.Name + " would run it"
+			return ran, nil
+		}
+		its, found, err := j.together(ctx, repo, history.Where{Rev: where.Rev, App: other.App, Env: where.Env}, other.Set)
+		if err != nil {
+			return ran, err
+		}
+		if !found || !its.Overlaps(ran) {
+			ran.Alone = other.App.Name + " " + other.Set.Short()
+			return ran, nil
+		}
+	}
+	return ran, nil
+}
+
+// together is history.Together, asked once: each application of a group asks for all the
+// others.
+func (j *Judge) together(ctx context.Context, repo history.Reader, where history.Where, set history.Set) (history.Period, bool, error) {
+	key := strings.Join([]string{where.Rev, where.App.Name, where.App.Overlay(where.Env), where.Env, set.Key()}, "\n")
+	j.ranMu.Lock()
+	defer j.ranMu.Unlock()
+	if known, asked := j.ranAt[key]; asked {
+		return known.period, known.found, nil
+	}
+	period, found, err := history.Together(ctx, repo, where, set)
+	if err == nil {
+		if j.ranAt == nil {
+			j.ranAt = make(map[string]togetherness)
+		}
+		j.ranAt[key] = togetherness{period, found}
+	}
+	return period, found, err
+}
+
+// togetherness is when a set ran, if it did.
+type togetherness struct {
+	period history.Period
+	found  bool
+}
+
+// others names what would run beside the candidate.
+func (m Move) others() string {
+	var list []string
+	for i, part := range m.App.Parts() {
+		switch {
+		case i < len(m.Set) && m.Set[i] == m.Candidate.Image:
+		case i < len(m.Set) && !m.Set[i].IsZero():
+			list = append(list, part.Part+" "+m.Set[i].Short())
+		default:
+			list = append(list, "no "+part.Part)
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // Before asks for the environments before env: all of them, or the one that has

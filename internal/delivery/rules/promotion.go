@@ -65,6 +65,8 @@ type Judge struct {
 
 	mu    sync.Mutex
 	known map[imageref.Ref]*collected
+	ranMu sync.Mutex
+	ranAt map[string]togetherness
 }
 
 type collected struct {
@@ -151,9 +153,19 @@ func (j *Judge) order(before, env config.Environment, ran, soaked history.Period
 			Remedy: fmt.Sprintf("bring it to %s first", before.Name),
 		}}
 	}
+	if ran.Alone != "" {
+		return []evidence.Reason{{
+			Rule: RuleOrder, State: evidence.Refused,
+			Detail: fmt.Sprintf("ran in %s, and never together with %s", before.Name, ran.Alone),
+			Remedy: fmt.Sprintf("let %s take all images that %s runs at one time, as waybill promote does", env.Name, before.Name),
+		}}
+	}
 	detail := fmt.Sprintf("runs in %s since %s", before.Name, text.Time(ran.Since))
 	if !ran.Until.IsZero() {
 		detail = fmt.Sprintf("ran in %s from %s to %s", before.Name, text.Time(ran.Since), text.Time(ran.Until))
+	}
+	if ran.With != "" {
+		detail += ", together with " + ran.With
 	}
 	reasons := []evidence.Reason{{Rule: RuleOrder, State: evidence.Met, Detail: detail}}
 	if env.Soak > 0 {

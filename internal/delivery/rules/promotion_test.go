@@ -364,12 +364,27 @@ func TestOwn(t *testing.T) {
 		"a base that is gone": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
 			func(string) string {
 				return history.Message{
-					Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1),
+					Verb: "promote", Apps: []string{"demo-api"}, Env: "staging", Images: history.Set{demo(1)},
 				}.String() + "Waybill-Base: " + strings.Repeat("1", 40)
 			}, true},
+		"of another application too": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+			func(base string) string {
+				return history.Message{
+					Verb: "promote", Apps: []string{"demo-api", "demo-web"}, Env: "staging", Images: history.Set{demo(1)},
+				}.String() + "Waybill-Base: " + base
+			}, false},
+		"with an image of another application": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
+			func(base string) string {
+				return history.Message{
+					Verb: "promote", Apps: []string{"demo-api"}, Env: "staging",
+					Images: history.Set{demo(1), evidencetest.Ref("demo-web", 1)},
+				}.String() + "Waybill-Base: " + base
+			}, false},
 		"of another environment": {map[string]string{overlay: configrepotest.OverlayText("demo-api", demo(1).Digest())},
 			func(base string) string {
-				return history.Message{Verb: "promote", App: "demo-api", Env: "prod", Image: demo(1)}.String() + "Waybill-Base: " + base
+				return history.Message{
+					Verb: "promote", Apps: []string{"demo-api"}, Env: "prod", Images: history.Set{demo(1)},
+				}.String() + "Waybill-Base: " + base
 			}, false},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -380,7 +395,7 @@ func TestOwn(t *testing.T) {
 				t.Fatal(err)
 			}
 			message := history.Message{
-				Verb: "promote", App: "demo-api", Env: "staging", Image: demo(1),
+				Verb: "promote", Apps: []string{"demo-api"}, Env: "staging", Images: history.Set{demo(1)},
 			}.String() + "Waybill-Base: " + base + "\n"
 			if test.message != nil {
 				message = test.message(base)
@@ -390,11 +405,11 @@ func TestOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own, err := rules.Own(t.Context(), r, head, app, "staging")
+			own, err := rules.Own(t.Context(), r, head, []config.App{app}, "staging")
 			if err != nil || (own != nil) != test.own {
 				t.Errorf("got %+v, %v, want own %v", own, err, test.own)
 			}
-			if own != nil && (own.Image != demo(1) || string(own.File) != test.files[overlay]) {
+			if own != nil && (!own.Images["demo-api"].Equal(history.Set{demo(1)}) || string(own.Files[overlay]) != test.files[overlay]) {
 				t.Errorf("got %+v", own)
 			}
 		})

@@ -3,6 +3,7 @@ package rules_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestVerify(t *testing.T) {
 		j := judge(nil)
 		j.Now = func() time.Time { return now }
 		j.Verified = func(_ context.Context, v config.Verification, app, env string, p history.Period) (rules.Verification, error) {
-			if v.Workflow != "smoke.yml" || app != "demo-api" || env != "dev" || p != ran {
+			if v.Workflow != "smoke.yml" || app != "demo-api" || env != "dev" || !reflect.DeepEqual(p, ran) {
 				t.Errorf("asked for %+v of %s in %s, %+v", v, app, env, p)
 			}
 			return test.found, nil
@@ -116,7 +117,7 @@ func TestSourcesOfHealth(t *testing.T) {
 		j.Now = func() time.Time { return now }
 		j.Health = func(context.Context, string, history.Period) (rules.Said, error) { return good, nil }
 		j.Sources = func(_ context.Context, asked rules.Asked) (rules.Said, error) {
-			if asked.Soak != 2*time.Hour || asked.Env != "dev" || asked.App.Name != "demo-api" || asked.Ran != ran {
+			if asked.Soak != 2*time.Hour || asked.Env != "dev" || asked.App.Name != "demo-api" || !reflect.DeepEqual(asked.Ran, ran) {
 				t.Errorf("asked %+v", asked)
 			}
 			if asked.Source.Application != "" {

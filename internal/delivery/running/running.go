@@ -132,26 +132,8 @@ func (l look) app(ctx context.Context, app config.App) App {
 	found := App{App: app.Name, Source: app.Source, Images: []Image{}, Findings: []Finding{}}
 	used := make(map[imageref.Ref]*evidence.Policy) // by which the image was judged first
 	for _, env := range app.Environments {
-		place, err := history.Read(l.tip.Files, app, env)
-		switch {
-		case err != nil:
-			found.problem("%s: %v", env, err)
-			continue
-		case place.Tag != "":
-			found.problem("%s: %s is named by the tag %s, which can be moved: name a digest", env, app.Image.Name(), place.Tag)
-			continue
-		case !history.Runs(place.Ref):
-			continue
-		}
-		policy := l.tip.Config.PolicyFor(app, env)
-		s := l.delivered(ctx, place.Ref, policy)
-		if s.err != nil {
-			found.problem("%s: scan %s: %v", env, place.Ref.Short(), s.err)
-			continue
-		}
-		found.add(env, place.Ref, s.report, policy, l.Now)
-		if used[place.Ref] == nil {
-			used[place.Ref] = &policy
+		for _, part := range app.Parts() {
+			l.place(ctx, &found, part, env, used)
 		}
 	}
 	for _, image := range found.Images {
@@ -163,6 +145,31 @@ func (l look) app(ctx context.Context, app config.App) App {
 		return slices.Index(evidence.Severities(), a.Severity) - slices.Index(evidence.Severities(), b.Severity)
 	})
 	return found
+}
+
+// place looks at one image in one environment.
+func (l look) place(ctx context.Context, found *App, part config.App, env string, used map[imageref.Ref]*evidence.Policy) {
+	place, err := history.Read(l.tip.Files, part, env)
+	switch {
+	case err != nil:
+		found.problem("%s: %v", env, err)
+		return
+	case place.Tag != "":
+		found.problem("%s: %s is named by the tag %s, which can be moved: name a digest", env, part.Image.Name(), place.Tag)
+		return
+	case !history.Runs(place.Ref):
+		return
+	}
+	policy := l.tip.Config.PolicyFor(part, env)
+	s := l.delivered(ctx, place.Ref, policy)
+	if s.err != nil {
+		found.problem("%s: scan %s: %v", env, place.Ref.Short(), s.err)
+		return
+	}
+	found.add(env, place.Ref, s.report, policy, l.Now)
+	if used[place.Ref] == nil {
+		used[place.Ref] = &policy
+	}
 }
 
 // delivered scans an image by what was attested of it, where that is all there, and
@@ -227,7 +234,9 @@ func (a *App) add(env string, ref imageref.Ref, report evidence.ScanReport, poli
 				ID: f.ID, Package: f.Package, Version: f.Version, FixedVersion: f.FixedVersion, Severity: f.Severity, URL: f.URL,
 			})
 		}
-		a.Findings[k].Environments = append(a.Findings[k].Environments, env)
+		if !slices.Contains(a.Findings[k].Environments, env) { // two images of one application can have it
+			a.Findings[k].Environments = append(a.Findings[k].Environments, env)
+		}
 	}
 	for _, note := range policy.Beside(report, now) {
 		if line := env + ": " + note; !slices.Contains(a.Notes, line) {

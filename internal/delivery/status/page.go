@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -145,8 +146,12 @@ func (t Table) Urgent() (list []struct{ App, Env, Mark, Why string }) {
 	for _, m := range marks[:4] {
 		for _, row := range t.Rows {
 			for _, c := range row.Cells {
-				if c.mark() == m.Name {
-					list = append(list, struct{ App, Env, Mark, Why string }{row.App, c.Env, m.Name, c.why()})
+				one := struct{ App, Env, Mark, Why string }{row.App, c.Env, m.Name, c.why()}
+				if m.Name == markBroken || m.Name == markTag || len(c.Waits) > 0 {
+					one.App = row.Title()
+				}
+				if c.mark() == m.Name && !slices.Contains(list, one) { // said once for all images of an application
+					list = append(list, one)
 				}
 			}
 		}

@@ -66,10 +66,19 @@ type Deployment struct {
 	Run    string       `json:"run,omitempty"`    // URL of the run that made that commit
 }
 
-// Row is one application.
+// Row is one application, or one image of an application that has several.
 type Row struct {
 	App   string `json:"app"`
+	Part  string `json:"part,omitempty"` // name of the image, where the application has several
 	Cells []Cell `json:"environments"`
+}
+
+// Title names the row for people.
+func (r Row) Title() string {
+	if r.Part == "" {
+		return r.App
+	}
+	return r.App + "/" + r.Part
 }
 
 // Table is the state of a config repository at one commit.
@@ -111,33 +120,52 @@ func Read(ctx context.Context, repo Repository, req Request) (Table, error) {
 		if err != nil {
 			return Table{}, err
 		}
-		row := Row{App: name}
-		readable := make(map[string]bool)
-		for _, env := range app.Environments {
-			before := "" // the environment before, if it can be read
-			for _, e := range tip.Config.Befores(app, env) {
-				if before == "" && readable[e.Name] {
-					before = e.Name
-				}
-			}
-			cell, err := reader{repo: repo, tip: tip, app: app, req: req}.cell(ctx, env, before)
+		for _, part := range app.Parts() {
+			row, err := reader{repo: repo, tip: tip, app: part, whole: app, req: req}.row(ctx)
 			if err != nil {
 				return Table{}, err
 			}
-			readable[env] = cell.Problem == ""
-			row.Cells = append(row.Cells, cell)
+			table.Rows = append(table.Rows, row)
 		}
-		table.Rows = append(table.Rows, row)
 	}
 	return table, nil
 }
 
-// reader reads the places of one application.
+// reader reads the places of one image.
 type reader struct {
-	repo Repository
-	tip  history.Tip
-	app  config.App
-	req  Request
+	repo  Repository
+	tip   history.Tip
+	app   config.App // as if it had no other image
+	whole config.App
+	req   Request
+}
+
+func (r reader) row(ctx context.Context) (Row, error) {
+	row := Row{App: r.app.Name, Part: r.app.Part}
+	readable := make(map[string]bool)
+	for _, env := range r.app.Environments {
+		before := "" // the environment before, if it can be read
+		for _, e := range r.tip.Config.Befores(r.app, env) {
+			if before == "" && readable[e.Name] {
+				before = e.Name
+			}
+		}
+		cell, err := r.cell(ctx, env, before)
+		if err != nil {
+			return Row{}, err
+		}
+		readable[env] = cell.Problem == ""
+		row.Cells = append(row.Cells, cell)
+	}
+	return row, nil
+}
+
+// promotions is the branch of the pull request that moves the application into env.
+func (r reader) promotions(env string) string {
+	if group, has := r.tip.Config.GroupOf(r.app.Name, env); has {
+		return r.tip.GroupBranch(env, group.Name)
+	}
+	return r.tip.Branch(env, r.app.Name)
 }
 
 // cell is what runs in env; before is the environment before it, if that can be
@@ -146,7 +174,7 @@ func (r reader) cell(ctx context.Context, env, before string) (Cell, error) {
 	cell := Cell{Env: env}
 	for _, o := range r.req.Open {
 		switch o.Branch {
-		case r.tip.Branch(env, r.app.Name):
+		case r.promotions(env):
 			cell.Pending = &o
 		case r.tip.Branch("rollback", env, r.app.Name):
 			cell.Back = &o
@@ -224,6 +252,9 @@ func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref
 	if n == 0 {
 		return 0, nil, nil
 	}
+	if next, err = r.together(ctx, before, next); err != nil {
+		return 0, nil, err
+	}
 	_, from, err := r.tip.Config.Place(r.app.Name, before)
 	if err != nil {
 		return 0, nil, err
@@ -250,15 +281,35 @@ func (r reader) behind(ctx context.Context, before, env string, ref imageref.Ref
 	return n, waits, nil
 }
 
+// together is the period in which all images of the application run as they do now, where
+// it has several: that is what waits.
+func (r reader) together(ctx context.Context, env string, next history.Period) (history.Period, error) {
+	if !r.whole.Several() {
+		return next, nil
+	}
+	places, err := history.ReadSet(r.tip.Files, r.whole, env)
+	if err != nil {
+		return next, nil //nolint:nilerr // its cell says so
+	}
+	set, found, err := history.Stands(ctx, r.repo, history.Where{Rev: r.tip.Commit, App: r.whole, Env: env}, places.Set())
+	if found {
+		next = set.Of(next.Ref)
+	}
+	return next, err
+}
+
 // Text prints the table for people.
 func (t Table) Text(w io.Writer) error {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(out, "\t%s\t\n", strings.Join(t.Environments, "\t"))
-	for _, row := range t.Rows {
-		fmt.Fprint(out, row.App)
+	for i, row := range t.Rows {
+		fmt.Fprint(out, row.Title())
 		var waits []string
 		for _, env := range t.Environments {
 			fmt.Fprint(out, "\t"+row.cell(env, t.At, &waits))
+		}
+		if i > 0 && t.Rows[i-1].App == row.App {
+			waits = nil // they are those of the application, said beside its first image
 		}
 		fmt.Fprintf(out, "\t%s\n", strings.Join(waits, "  "))
 	}

@@ -153,9 +153,14 @@ func (s *Sources) holds(ctx context.Context, asked rules.Asked, revision string)
 	if revision == asked.Ran.Commit {
 		return true, nil
 	}
-	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", asked.Ran.Commit, " ", asked.Ran.Ref)
+	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", asked.Ran.Commit, " ", asked.Ran.Ref, " ", asked.Ran.Set.Key())
 	return remember(s, key, func() (bool, error) {
-		ran, found, err := history.Find(ctx, s.Repo, history.Where{Rev: revision, App: asked.App, Env: asked.Env}, asked.Ran.Ref)
+		where := history.Where{Rev: revision, App: asked.App, Env: asked.Env}
+		set := asked.Ran.Set
+		if !asked.App.Several() || len(set) == 0 {
+			set = history.Set{asked.Ran.Ref}
+		}
+		ran, found, err := history.Stands(ctx, s.Repo, where, set)
 		if errors.Is(err, configrepo.ErrNotFound) {
 			return false, nil // of another repository, or one that a force-push took away
 		}

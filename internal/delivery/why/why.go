@@ -38,9 +38,9 @@ type Forge interface {
 // Request is one place, and the digest that is asked about.
 type Request struct {
 	App, Env string
-	// Image is the digest that would enter. If zero, the one that runs in the
-	// environment before is meant.
-	Image  imageref.Ref
+	// Images are the digests that would enter. Without any, those that run in the
+	// environment before are meant.
+	Images []imageref.Ref
 	Branch string // of the config repository
 }
 
@@ -48,17 +48,22 @@ type Request struct {
 type Result struct {
 	App      string            `json:"app"`
 	Env      string            `json:"env"`
-	From     string            `json:"from,omitempty"` // the environment before; empty for the first
-	Image    imageref.Ref      `json:"image"`          // that would enter; zero if nothing would
-	Deployed imageref.Ref      `json:"deployed"`       // that runs there now
-	Since    time.Time         `json:"since,omitzero"` // when that came
+	From     string            `json:"from,omitempty"`  // the environment before; empty for the first
+	Image    imageref.Ref      `json:"image"`           // that would enter; zero if nothing would
+	Deployed imageref.Ref      `json:"deployed"`        // that runs there now
+	Parts    []history.Moved   `json:"parts,omitempty"` // of an application with several images: each that would enter
+	Group    string            `json:"group,omitempty"` // with which it enters
+	Since    time.Time         `json:"since,omitzero"`  // when that came
 	Source   string            `json:"source,omitempty"`
 	Decision evidence.Decision `json:"decision"`
 	Number   int               `json:"pullRequest,omitempty"` // that waits to be merged
 	URL      string            `json:"url,omitempty"`
 	Auto     bool              `json:"auto"` // whether the environment takes commits
 
-	judged bool // whether the rules were asked; an error says why not
+	judged  bool        // whether the rules were asked; an error says why not
+	moving  history.Set // what would enter and does not run there yet
+	was     history.Set
+	arrived bool // all that would enter runs there already
 }
 
 // Explain asks every rule of the place about the digest. forge may be nil.
@@ -76,25 +81,35 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 		return result, err
 	}
 	result.Auto = env.Promotion == config.Auto
-	if !history.Runs(result.Image) || result.Image == result.Deployed {
+	group, grouped := tip.Config.GroupOf(app.Name, env.Name)
+	result.Group = group.Name
+	if len(result.moving.Images()) == 0 {
 		return result, nil
 	}
-	waybill, err := judge.Image(ctx, tip.Config, app.Name, env.Name, result.Image)
+	move := rules.Move{
+		Config: tip.Config, Rev: tip.Commit, App: app, Env: env,
+		Beside: rules.Companions(tip.Config, tip.Files, group, env.Name, nil),
+	}
+	if grouped && len(req.Images) == 0 {
+		move.Beside = rules.Arriving(tip.Config, tip.Files, app.Name, env.Name)
+	}
+	entries, err := judge.Proven(ctx, move, result.moving)
 	if err != nil {
 		return result, err
 	}
-	reasons, err := judge.Enter(ctx, repo, rules.Move{
-		Config: tip.Config, Rev: tip.Commit, App: app, Env: env, Candidate: waybill, Deployed: result.Deployed,
-	})
-	if err != nil {
+	if err := judge.EnterAll(ctx, repo, move, result.was, entries); err != nil {
 		return result, err
 	}
 	result.judged = true
-	result.Source, result.Decision = rules.Origin(waybill), waybill.Decision.And(evidence.Decide(reasons...))
+	result.Source, result.Decision = strings.Join(entries.Origins(), ", "), entries.Decision()
 	if forge == nil {
 		return result, nil
 	}
-	pull, err := forge.FindPull(ctx, tip.Branch(env.Name, app.Name), req.Branch)
+	branch := tip.Branch(env.Name, app.Name)
+	if grouped {
+		branch = tip.GroupBranch(env.Name, group.Name)
+	}
+	pull, err := forge.FindPull(ctx, branch, req.Branch)
 	if err == nil && pull != nil {
 		result.Number, result.URL = pull.Number, pull.URL
 	}
@@ -110,14 +125,15 @@ type question struct {
 
 // candidate finds what runs in the place and what would enter it.
 func (q question) candidate(ctx context.Context, repo Repository) (Result, error) {
-	result := Result{App: q.app.Name, Env: q.req.Env, Image: q.req.Image}
-	now, err := history.Read(q.Files, q.app, q.req.Env)
+	result := Result{App: q.app.Name, Env: q.req.Env}
+	now, err := history.ReadSet(q.Files, q.app, q.req.Env)
 	if err != nil {
 		return result, err
 	}
-	if history.Runs(now.Ref) {
-		result.Deployed = now.Ref
-		period, found, err := history.Find(ctx, repo, history.Where{Rev: q.Commit, App: q.app, Env: q.req.Env}, now.Ref)
+	result.was = now.Set()
+	if result.was.Runs() {
+		result.Deployed = result.was.Only()
+		period, found, err := history.Stands(ctx, repo, history.Where{Rev: q.Commit, App: q.app, Env: q.req.Env}, result.was)
 		if err != nil {
 			return result, err
 		}
@@ -126,40 +142,52 @@ func (q question) candidate(ctx context.Context, repo Repository) (Result, error
 		}
 	}
 	befores := q.Config.Befores(q.app, q.req.Env)
-	if len(befores) == 0 {
-		if q.req.Image.IsZero() {
-			return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", q.req.Env)
-		}
-		return result, nil
+	if len(befores) == 0 && len(q.req.Images) == 0 {
+		return result, outcome.Usagef("%s is the first environment, and takes what is bumped: name the digest with --image", q.req.Env)
 	}
-	result.From = befores[0].Name
+	if len(befores) > 0 {
+		result.From = befores[0].Name
+	}
+	if len(q.req.Images) > 0 {
+		asked, err := history.Named(q.app, q.req.Images)
+		return result.with(q.app, now, asked), err
+	}
 	for _, before := range befores {
-		if !result.Image.IsZero() {
-			break
-		}
-		from, err := history.Read(q.Files, q.app, before.Name)
+		from, err := history.ReadSet(q.Files, q.app, before.Name)
 		if err != nil {
 			return result, err
 		}
-		if from.Tag == "" && history.Runs(from.Ref) {
-			result.From, result.Image = before.Name, from.Ref
+		if from.Missing(q.app, before.Name) == "" {
+			result.From = before.Name
+			return result.with(q.app, now, from.Set()), nil
 		}
 	}
 	return result, nil
+}
+
+// with is the answer about images that would enter.
+func (r Result) with(app config.App, now history.Places, images history.Set) Result {
+	if len(images) != len(now) {
+		return r // they are not the application's
+	}
+	r.Image, r.moving = images.Only(), now.Lack(images)
+	r.Parts = history.MovedParts(app, r.moving, r.was)
+	r.arrived = len(images.Images()) > 0 && len(r.moving.Images()) == 0
+	return r
 }
 
 // Text is the answer for a terminal.
 func (r Result) Text() string {
 	var out strings.Builder
 	switch {
-	case r.Image.IsZero():
+	case r.arrived:
+		fmt.Fprintf(&out, "%s in %s since %s: there is nothing to wait for.\n", r.what("runs", "run"), r.Env, text.Time(r.Since))
+		return out.String()
+	case len(r.moving.Images()) == 0:
 		fmt.Fprintf(&out, "Nothing runs in %s yet, so nothing can enter %s.\n", r.From, r.Env)
 		return out.String()
-	case r.Image == r.Deployed:
-		fmt.Fprintf(&out, "%s runs in %s since %s: there is nothing to wait for.\n", r.Image.Hex()[:8], r.Env, text.Time(r.Since))
-		return out.String()
 	}
-	what := r.Image.Hex()[:8]
+	what := r.what("", "")
 	if r.Source != "" {
 		what += " (" + r.Source + ")"
 	}
@@ -172,6 +200,9 @@ func (r Result) Text() string {
 		return out.String()
 	}
 	if len(waits) == 0 {
+		if r.Group != "" {
+			what += ", with the group " + r.Group + ","
+		}
 		fmt.Fprintf(&out, "%s may enter %s: %s.\n", what, r.Env, r.next())
 		return out.String()
 	}
@@ -188,6 +219,21 @@ func (r Result) Text() string {
 	}
 	table.Flush()
 	return out.String()
+}
+
+// what names what would enter, with a verb for one image or for several.
+func (r Result) what(one, several string) string {
+	if !r.Image.IsZero() {
+		return strings.TrimSpace(r.Image.Hex()[:8] + " " + one)
+	}
+	var list []string
+	for _, p := range r.Parts {
+		list = append(list, p.Part+" "+p.Image.Hex()[:8])
+	}
+	if len(list) == 0 {
+		list = []string{"All images of " + r.App}
+	}
+	return strings.TrimSpace(strings.Join(list, ", ") + " " + several)
 }
 
 // waits are the rules that are not met: name, what they found, what would do.

@@ -122,7 +122,9 @@ func TestFirstEnvironmentAndCurrent(t *testing.T) {
 	if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "name the digest with --image") {
 		t.Errorf("without a digest: %v", err)
 	}
-	result, err := why.Explain(t.Context(), r, judge, nil, why.Request{App: "demo-api", Env: "dev", Image: demo(1), Branch: "main"})
+	result, err := why.Explain(t.Context(), r, judge, nil, why.Request{
+		App: "demo-api", Env: "dev", Images: []imageref.Ref{demo(1)}, Branch: "main",
+	})
 	if err != nil || !strings.Contains(result.Text(), "there is nothing to wait for") {
 		t.Errorf("what runs already: %v %s", err, result.Text())
 	}
