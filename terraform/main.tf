@@ -99,17 +99,19 @@ module "cluster" {
   ingress_nodes            = each.value.ingress_nodes
   scale_down               = each.value.scale_down
   working_hours            = each.value.working_hours
+  pull_through_prefixes    = setunion(var.pull_through_prefixes, length(var.repositories) > 0 ? keys(var.registry.pull_through) : [])
   permissions_boundary_arn = var.permissions_boundary_arn
   tags                     = local.tags[each.key]
 
   components = setunion(
-    ["aws-load-balancer-controller", "external-secrets", "karpenter", "loki", "tempo"],
+    ["aws-load-balancer-controller", "external-secrets", "karpenter", "kyverno", "loki", "tempo"],
     contains(keys(local.domains), each.key) ? ["cert-manager", "external-dns"] : [],
     contains(keys(local.backed), each.key) ? ["velero"] : [],
   )
   component_resources = {
     dns_zone_arns     = [for domain in compact([each.value.domain]) : module.dns.public_zone_arns[domain]]
     secret_arns       = [local.secrets[each.key]]
+    repository_arns   = var.pulled_repository_arns
     velero_bucket_arn = try(module.backup[each.key].bucket_arn, null)
     loki_bucket_arn   = module.observability[each.key].bucket_arns["loki"]
     tempo_bucket_arn  = module.observability[each.key].bucket_arns["tempo"]

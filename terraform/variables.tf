@@ -152,6 +152,18 @@ variable "registry" {
   default = {}
 }
 
+variable "pull_through_prefixes" {
+  description = "Prefixes of ECR's cache that the nodes may pull through, beside those of this registry: those that another root of the account makes."
+  type        = set(string)
+  default     = []
+}
+
+variable "pulled_repository_arns" {
+  description = "Repositories of ECR whose signatures the clusters verify at admission: those of the account when empty, of another account where the images are there."
+  type        = list(string)
+  default     = []
+}
+
 variable "github" {
   description = "GitHub's repositories and the roles that their workflows take: inputs of the submodule identity, where push names image repositories of this registry instead of ARNs. No roles when null."
   type = object({

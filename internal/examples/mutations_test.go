@@ -313,4 +313,48 @@ var mutations = []mutation{
 		"encrypted volumes", "platform/storage/gp3.yaml", `is-default-class: "true"`, `is-default-class: "false"`,
 		"0 storage classes are the default",
 	},
+
+	{
+		"private images can be pulled", "apps/backend/base/serviceaccount.yaml", "imagePullSecrets", "pullSecrets",
+		"without a login",
+	},
+	{
+		"private images can be pulled", "apps/frontend/chart/templates/serviceaccount.yaml", "name: registry-pull", "name: pull",
+		"secret pull: nothing makes it in shop",
+	},
+	{
+		"private images can be pulled", "platform/secret-store/registry.yaml", "kubernetes.io/dockerconfigjson", "Opaque",
+		`is of type "Opaque", which no kubelet reads`,
+	},
+	{
+		"private images can be pulled", "platform/secret-store/registry.yaml", "ghcr.io/acme", "ghcr.io/other", "it is for other images",
+	},
+	{
+		"private images can be pulled", "platform/secret-store/registry.yaml", ".password | b64enc", ".token | b64enc",
+		"it does not have .password",
+	},
+	{
+		"private images can be pulled", "platform/secret-store/registry.yaml", "matchLabels: {waybill.dev/tier: application}",
+		"matchLabels: {waybill.dev/tier: other}", "it is not made in shop",
+	},
+	{
+		"private images can be pulled", "platform/secret-store/registry.yaml", "metadata.name: kyverno}", "metadata.name: other}",
+		"dev: kyverno: cannot pull ghcr.io/acme/backend@sha256:: secret registry-pull: it is not made in kyverno",
+	},
+	{
+		"private images can be pulled", "platform/secret-store/store.yaml", "[kyverno, monitoring]", "[monitoring]",
+		"the store does not answer kyverno",
+	},
+	{
+		"private images can be pulled", "clusters/staging/secret-store/kustomization.yaml", "acme-staging/registry", "acme-prod/registry",
+		"it is read from acme-prod/registry, which staging's cluster may not read",
+	},
+	{
+		"private images can be pulled", "platform/kyverno/values.yaml", "existingImagePullSecrets", "imagePullSecret",
+		"prod: kyverno: pulls ghcr.io/acme/backend@sha256: without a login",
+	},
+	{
+		"private images can be pulled", "docs/secrets.md", "`acme-ENV/registry` |", "`acme-ENV/other` |",
+		"docs/secrets.md does not say to make acme-dev/registry",
+	},
 }

@@ -108,7 +108,8 @@ func TestServiceAccountsAreTerraforms(t *testing.T) {
 		if !ok || text(app.Content, "spec", "destination", "namespace") != namespace {
 			t.Errorf("%s is not deployed to %s", name, namespace)
 		}
-		if values := string(s.files["platform/"+name+"/values.yaml"]); !strings.Contains(values, "create: true, name: "+name+"}") {
+		if values := string(s.files["platform/"+name+"/values.yaml"]); !strings.Contains(values, "create: true, name: "+name+"}") &&
+			!strings.Contains(values, "serviceAccount: {name: "+name+"}") {
 			t.Errorf("platform/%s/values.yaml does not name the service account %s", name, name)
 		}
 	}

@@ -13,6 +13,10 @@ func (n Names) clusterless() bool { return n.Platform == None }
 // onAWS reports whether what is written names services of AWS.
 func (n Names) onAWS() bool { return n.Platform == AWS }
 
+// pullSecret is the mark of what a registry needs that asks for a password. Nodes log in to
+// the registry of their own cloud as themselves.
+const pullSecret = "pull-secret"
+
 // Marks say for which choices a part of the example is written. In Markdown, outside
 // of code, they are comments of HTML.
 //
@@ -20,18 +24,27 @@ func (n Names) onAWS() bool { return n.Platform == AWS }
 //	TEXT #[aws] OTHER   the same, and what stands in its place elsewhere
 //	#[!aws] TEXT        a line for every other platform; a comment in the example itself
 //	#[aws] … #[]        lines for AWS alone, to the end of the file if nothing closes them
+//	#[a b], #[a+!b]     for a or b; for a without b
 var (
-	markBefore = regexp.MustCompile(`^( *)(?:#|<!--)\[([a-z! -]*)\](?: (.*?))?(?:-->)?$`)
-	markBehind = regexp.MustCompile(`^( *)(.*\S) (?:#|<!--)\[([a-z! -]+)\](?: (.*?))?(?:-->)?$`)
+	markBefore = regexp.MustCompile(`^( *)(?:#|<!--)\[([a-z!+ -]*)\](?: (.*?))?(?:-->)?$`)
+	markBehind = regexp.MustCompile(`^( *)(.*\S) (?:#|<!--)\[([a-z!+ -]+)\](?: (.*?))?(?:-->)?$`)
 	blankRuns  = regexp.MustCompile(`\n{3,}`)
 )
 
 // holds reports whether a mark speaks of what was chosen.
 func (n Names) holds(mark string) bool {
 	chosen := []string{n.Platform, n.Ingress, "secrets-" + n.Secrets}
-	return slices.ContainsFunc(strings.Fields(mark), func(word string) bool {
-		other, not := strings.CutPrefix(word, "!")
-		return slices.Contains(chosen, other) != not
+	if cloudOf(n.Registry) == "" {
+		chosen = append(chosen, pullSecret)
+	}
+	return slices.ContainsFunc(strings.Fields(mark), func(words string) bool {
+		for word := range strings.SplitSeq(words, "+") {
+			other, not := strings.CutPrefix(word, "!")
+			if slices.Contains(chosen, other) == not {
+				return false
+			}
+		}
+		return true
 	})
 }
 

@@ -24,6 +24,7 @@ locals {
     external-dns                 = { namespace = "external-dns", name = "external-dns" }
     external-secrets             = { namespace = "external-secrets", name = "external-secrets" }
     karpenter                    = { namespace = "karpenter", name = "karpenter" }
+    kyverno                      = { namespace = "kyverno", name = "kyverno" }
     loki                         = { namespace = "monitoring", name = "loki" }
     tempo                        = { namespace = "monitoring", name = "tempo" }
     velero                       = { namespace = "velero", name = "velero" }
@@ -66,6 +67,16 @@ locals {
     external-secrets = concat([
       { Effect = "Allow", Action = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds"], Resource = local.may.secret_arns },
     ], local.key_usage)
+
+    # Signatures and attestations lie beside the images.
+    kyverno = [
+      { Effect = "Allow", Action = ["ecr:GetAuthorizationToken"], Resource = ["*"] },
+      {
+        Effect   = "Allow"
+        Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer", "ecr:ListImageReferrers", "ecr:ListImages"]
+        Resource = length(local.may.repository_arns) > 0 ? local.may.repository_arns : ["arn:${local.partition}:ecr:*:${local.account}:repository/*"]
+      },
+    ]
 
     velero = concat([
       { Effect = "Allow", Action = ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"], Resource = [local.buckets.velero] },

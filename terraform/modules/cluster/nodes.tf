@@ -40,6 +40,25 @@ resource "aws_iam_role_policy_attachment" "node" {
   policy_arn = "arn:${local.partition}:iam::aws:policy/${each.key}"
 }
 
+# The first pull of an image through ECR's cache makes its repository, and asks for both.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+resource "aws_iam_role_policy" "pull_through" {
+  for_each = length(var.pull_through_prefixes) == 0 ? {} : merge(
+    { managed = aws_iam_role.node.name },
+    { for key, role in aws_iam_role.karpenter_node : key => role.name },
+  )
+  name = "pull-through"
+  role = each.value
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
+      Resource = [for prefix in sort(var.pull_through_prefixes) : "arn:${local.partition}:ecr:${local.region}:${local.account}:repository/${prefix}/*"]
+    }]
+  })
+}
+
 # The newest image for the control plane's version: nodes get patches by a plan
 # that is approved like any other.
 # https://docs.aws.amazon.com/eks/latest/userguide/retrieve-ami-id.html

@@ -278,21 +278,32 @@ variable "working_hours" {
   }
 }
 
+variable "pull_through_prefixes" {
+  description = "Prefixes of repositories that nodes may pull through ECR's cache, of which the first pull makes a repository: the keys of pull_through of the module registry."
+  type        = set(string)
+  default     = []
+  validation {
+    condition     = alltrue([for p in var.pull_through_prefixes : can(regex("^[a-z0-9]+([._-][a-z0-9]+)*$", p))])
+    error_message = "pull_through_prefixes must be prefixes such as quay, without wildcards: a bare * would let nodes make every repository."
+  }
+}
+
 variable "components" {
   description = "Components of the platform that call AWS, each with a role for its own service account (Pod Identity). What they may reach stands in component_resources."
   type        = set(string)
   default     = ["aws-load-balancer-controller", "karpenter"]
   validation {
-    condition     = length(setsubtract(var.components, ["aws-load-balancer-controller", "cert-manager", "external-dns", "external-secrets", "karpenter", "loki", "tempo", "velero"])) == 0
-    error_message = "components may be aws-load-balancer-controller, cert-manager, external-dns, external-secrets, karpenter, loki, tempo and velero."
+    condition     = length(setsubtract(var.components, ["aws-load-balancer-controller", "cert-manager", "external-dns", "external-secrets", "karpenter", "kyverno", "loki", "tempo", "velero"])) == 0
+    error_message = "components may be aws-load-balancer-controller, cert-manager, external-dns, external-secrets, karpenter, kyverno, loki, tempo and velero."
   }
 }
 
 variable "component_resources" {
-  description = "What the components may reach: dns_zone_arns for external-dns and cert-manager, secret_arns (a final * is allowed) for External Secrets, a bucket each for Velero, Loki and Tempo, and the keys that encrypt all of these."
+  description = "What the components may reach: dns_zone_arns for external-dns and cert-manager, secret_arns (a final * is allowed) for External Secrets, repository_arns (those of the account when empty) for Kyverno, a bucket each for Velero, Loki and Tempo, and the keys that encrypt all of these."
   type = object({
     dns_zone_arns     = optional(list(string), [])
     secret_arns       = optional(list(string), [])
+    repository_arns   = optional(list(string), [])
     velero_bucket_arn = optional(string)
     loki_bucket_arn   = optional(string)
     tempo_bucket_arn  = optional(string)
@@ -320,6 +331,10 @@ variable "component_resources" {
   validation {
     condition     = alltrue([for a in var.component_resources.secret_arns : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+\\*?$", a))])
     error_message = "component_resources: secret_arns must be ARNs of secrets or of a prefix such as …:secret:shop-dev/*, never of all secrets."
+  }
+  validation {
+    condition     = alltrue([for a in var.component_resources.repository_arns : can(regex("^arn:[a-z-]+:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9._/-]+[*]?$", a))])
+    error_message = "component_resources: repository_arns must be ARNs of repositories of ECR, or of a prefix such as …:repository/shop/*."
   }
   validation {
     condition     = alltrue([for a in compact([var.component_resources.velero_bucket_arn, var.component_resources.loki_bucket_arn, var.component_resources.tempo_bucket_arn]) : can(regex("^arn:[a-z-]+:s3:::[a-z0-9.-]+$", a))])

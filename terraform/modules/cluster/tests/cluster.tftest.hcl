@@ -350,3 +350,31 @@ run "groups_are_replaced_before_they_go" {
     error_message = "a new group can be there beside the one that it replaces"
   }
 }
+
+run "images_through_the_cache" {
+  variables {
+    pull_through_prefixes = ["quay", "k8s"]
+    components            = ["karpenter", "kyverno"]
+  }
+  assert {
+    condition = keys(aws_iam_role_policy.pull_through) == ["karpenter", "managed"] && alltrue([for p in aws_iam_role_policy.pull_through :
+      jsondecode(p.policy).Statement[0].Action == ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"] &&
+    jsondecode(p.policy).Statement[0].Resource == ["arn:aws:ecr:eu-west-1:111122223333:repository/k8s/*", "arn:aws:ecr:eu-west-1:111122223333:repository/quay/*"]])
+    error_message = "the nodes of both kinds make repositories of the cache by pulling, and no others"
+  }
+  assert {
+    condition     = alltrue([for s in jsondecode(aws_iam_role_policy.component["kyverno"].policy).Statement : alltrue([for a in s.Action : can(regex("^ecr:(BatchCheck|BatchGet|Describe|Get|List)", a))])])
+    error_message = "Kyverno reads images and writes none"
+  }
+  assert {
+    condition     = aws_eks_pod_identity_association.component["kyverno"].namespace == "kyverno"
+    error_message = "Kyverno has its role by Pod Identity"
+  }
+}
+
+run "no_cache" {
+  assert {
+    condition     = length(aws_iam_role_policy.pull_through) == 0
+    error_message = "nodes make no repositories where nothing is cached"
+  }
+}

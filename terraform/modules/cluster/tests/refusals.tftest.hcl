@@ -445,6 +445,22 @@ run "refuses_developers_where_policies_are_kept" {
   expect_failures = [var.developer_groups]
 }
 
+run "refuses_every_repository_of_the_cache" {
+  command = plan
+  variables {
+    pull_through_prefixes = ["*"]
+  }
+  expect_failures = [var.pull_through_prefixes]
+}
+
+run "refuses_repositories_by_name" {
+  command = plan
+  variables {
+    component_resources = { repository_arns = ["backend"] }
+  }
+  expect_failures = [var.component_resources]
+}
+
 run "refuses_a_boundary_that_is_no_policy" {
   command = plan
   variables {
