@@ -1,13 +1,16 @@
 package examples_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -111,6 +114,120 @@ func TestServiceAccountsAreTerraforms(t *testing.T) {
 		if values := string(s.files["platform/"+name+"/values.yaml"]); !strings.Contains(values, "create: true, name: "+name+"}") &&
 			!strings.Contains(values, "serviceAccount: {name: "+name+"}") {
 			t.Errorf("platform/%s/values.yaml does not name the service account %s", name, name)
+		}
+	}
+}
+
+var (
+	workingHour = regexp.MustCompile(`(start|end) += optional\(string, "(\d+) (\d+) \* \* (\S+)"\)`)
+	timeZone    = regexp.MustCompile(`time_zone += optional\(string, "([A-Za-z/]+)"\)`)
+	cronTime    = regexp.MustCompile(`^(\d+) (\d+) \* \* (\S+)$`)
+)
+
+// hoursRules hold Karpenter's nodes to the working hours of dev's managed ones: they are
+// drained while Karpenter still runs, and there is room again when it does.
+func hoursRules(t *testing.T) rule {
+	t.Helper()
+	variables := source(t, "terraform", "modules", "cluster", "variables.tf")
+	hours := make(map[string][]string)
+	for _, m := range workingHour.FindAllStringSubmatch(variables, -1) {
+		hours[m[1]] = m[2:]
+	}
+	return rule{"Karpenter's nodes end with the working hours", func(s state) (problems []string) {
+		objects := s.all("clusters/dev/nodes")
+		pool, _ := find(objects, "NodePool", func(o render.Object) bool { return o.Name == "general" })
+		grace, err := time.ParseDuration(text(pool.Content, "spec", "template", "spec", "terminationGracePeriod"))
+		if err != nil || len(hours) != 2 {
+			return []string{fmt.Sprintf("%v; terraform has the hours %v", err, hours)}
+		}
+		for name, c := range map[string]struct {
+			of       string
+			from, to time.Duration
+			patch    string
+		}{
+			"nodes-end":   {"end", -2 * time.Hour, -grace - 5*time.Minute, `{"spec":{"limits":{"pods":"0"}}}`},
+			"nodes-start": {"start", 0, time.Hour, `{"spec":{"limits":{"pods":null}}}`},
+		} {
+			job, _ := find(objects, "CronJob", func(o render.Object) bool { return o.Name == name })
+			at := cronTime.FindStringSubmatch(text(job.Content, "spec", "schedule"))
+			if at == nil {
+				problems = append(problems, "nothing does "+name)
+				continue
+			}
+			if zone := timeZone.FindStringSubmatch(variables); text(job.Content, "spec", "timeZone") != zone[1] || at[3] != hours[c.of][2] {
+				problems = append(problems, name+" is in another time zone, or on other days")
+			}
+			if off := clock(at[1:]) - clock(hours[c.of]); off < c.from || off > c.to {
+				problems = append(problems, fmt.Sprintf("%s is %s from the %s of the working hours: want %s to %s", name, off, c.of, c.from, c.to))
+			}
+			containers := slices.Concat(list(pod(job), "initContainers"), list(pod(job), "containers"))
+			if args := fmt.Sprint(dig(containers[0], "args")); !strings.Contains(args, "patch nodepool general") || !strings.Contains(args, c.patch) {
+				problems = append(problems, name+" does not first change the room of the pool: "+args)
+			}
+			if last := fmt.Sprint(dig(containers[len(containers)-1], "args")); c.of == "end" && !strings.Contains(last, "delete nodeclaims") {
+				problems = append(problems, name+" leaves the nodes: "+last)
+			}
+		}
+		for _, env := range []string{"staging", "prod"} {
+			if _, there := find(s.all("clusters/"+env+"/nodes"), "CronJob", func(render.Object) bool { return true }); there {
+				problems = append(problems, env+" loses its nodes in the evening")
+			}
+		}
+		return problems
+	}}
+}
+
+func clock(minuteAndHour []string) time.Duration {
+	minute, _ := strconv.Atoi(minuteAndHour[0])
+	hour, _ := strconv.Atoi(minuteAndHour[1])
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
+}
+
+func TestNodesEndWithTheWorkingHours(t *testing.T) {
+	t.Parallel()
+	hours, s := hoursRules(t), exampleState(t)
+	for _, problem := range hours.check(s) {
+		t.Error(problem)
+	}
+	const jobs, nodes = "platform/working-hours/jobs.yaml", "clusters/dev/nodes/kustomization.yaml"
+	for name, m := range map[string]struct{ file, old, new, want string }{
+		"too late":          {jobs, "25 19", "50 19", "nodes-end is -10m0s from the end of the working hours"},
+		"before the nodes":  {jobs, "10 7", "10 6", "nodes-start is -50m0s from the start"},
+		"another zone":      {jobs, "timeZone: Etc/UTC", "timeZone: Europe/Berlin", "nodes-end is in another time zone"},
+		"weekends":          {jobs, "25 19 * * MON-FRI", "25 19 * * SUN", "on other days"},
+		"pool without end":  {jobs, `"pods":"0"`, `"pods":"9"`, "nodes-end does not first change the room of the pool"},
+		"nodes that stay":   {jobs, "delete, nodeclaims", "get, nodeclaims", "nodes-end leaves the nodes"},
+		"a long drain":      {nodes, "value: 20m", "value: 1h", "nodes-end is -35m0s from the end of the working hours"},
+		"nothing":           {nodes, "  - ../../../platform/working-hours\n", "", "nothing does nodes-end"},
+		"prod is no office": {"clusters/prod/nodes/kustomization.yaml", "  - ../../../platform/nodes\n", "  - ../../../platform/nodes\n  - ../../../platform/working-hours\n", "prod loses its nodes"},
+	} {
+		changed := s.files.with(t, m.file, m.old, m.new)
+		problems := hours.check(state{changed, changed.renderChanged(t, s.units, m.file)})
+		if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, m.want) }) {
+			t.Errorf("%s: got %q, want %q", name, problems, m.want)
+		}
+	}
+}
+
+var mostNodes = regexp.MustCompile(`<= (\d+)\n +error_message = "node_groups: all groups`)
+
+// The quota of the agents is for the biggest cluster that Terraform makes, with the nodes
+// of Karpenter: the smallest that its pool starts, until its limit of CPU is reached.
+func TestQuotasFollowTheBiggestCluster(t *testing.T) {
+	t.Parallel()
+	m := mostNodes.FindStringSubmatch(source(t, "terraform", "modules", "cluster", "variables.tf"))
+	if m == nil {
+		t.Fatal("terraform/modules/cluster does not say how many nodes a cluster may have")
+	}
+	managed, _ := strconv.Atoi(m[1])
+	s := exampleState(t)
+	for env := range environments {
+		pool, _ := find(s.all("clusters/"+env+"/nodes"), "NodePool", func(o render.Object) bool { return o.Name == "general" })
+		cpu, err := strconv.Atoi(text(pool.Content, "spec", "limits", "cpu"))
+		quota, ok := find(s.all("clusters/"+env+"/namespaces"), "ResourceQuota", func(o render.Object) bool { return o.Namespace == "node-agents" })
+		pods, _ := strconv.Atoi(text(quota.Content, "spec", "hard", "pods"))
+		if most := 2 * (managed + cpu); err != nil || !ok || cpu == 0 || pods < most { // a node has a CPU at least, and two agents
+			t.Errorf("%s: node-agents may have %d pods: the biggest cluster has %d", env, pods, most)
 		}
 	}
 }
