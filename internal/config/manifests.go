@@ -33,7 +33,7 @@ const (
 var ManifestRules = map[string]string{
 	"schema": Refuse, "references": Note, "deprecated": Off, "probes": Off, "replicas": Off, "disruption": Off,
 	"network-policy": Off, "pod-security": Off, "quota": Off, "secret-data": Off,
-	"removed": Note, "rbac": Note, "namespace-labels": Note,
+	"removed": Note, "rbac": Note, "namespace-labels": Note, "versions": Refuse,
 }
 
 // defaultKubernetes is the minor version of the cluster's Kubernetes where

@@ -294,6 +294,9 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.outside(ctx); err != nil {
 		return err
 	}
+	if err := s.upgraded(ctx); err != nil {
+		return err
+	}
 	s.deployerChanges()
 	s.written()
 	return s.protection()
