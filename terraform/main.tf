@@ -84,6 +84,8 @@ module "cluster" {
   name                     = local.names[each.key]
   environment              = each.value.environment
   kubernetes_version       = each.value.kubernetes_version
+  upgrades_after           = each.value.upgrades_after
+  ahead_because            = each.value.ahead_because
   support_type             = each.value.support_type
   log_retention_days       = each.value.log_retention_days
   addons                   = each.value.addons

@@ -29,6 +29,8 @@ variable "clusters" {
     log_retention_days      = optional(number)
 
     kubernetes_version = optional(string)
+    upgrades_after     = optional(string)
+    ahead_because      = optional(string)
     support_type       = optional(string, "STANDARD")
     addons = optional(map(object({
       version       = optional(string)

@@ -72,7 +72,7 @@ func written(t *testing.T, kind string, n starter.Names) map[string]string {
 }
 
 // marks are where the example says what holds for AWS alone, or elsewhere.
-var marks = regexp.MustCompile(`(?m)^ *(?:#|<!--)\[[a-z! -]*\](?: .*|-->)?\n| (?:#|<!--)\[[a-z! -]+\].*$`)
+var marks = regexp.MustCompile(`(?m)^ *(?:#|<!--)\[[a-z!+ -]*\](?: .*|-->)?\n| (?:#|<!--)\[[a-z!+ -]+\].*$`)
 
 // The example organisation gets exactly the example files, without their marks.
 func TestTheExamples(t *testing.T) {

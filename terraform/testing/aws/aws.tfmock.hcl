@@ -82,6 +82,9 @@ mock_resource "aws_db_instance" {
     master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:mocked", kms_key_id = "", secret_status = "active" }]
   }
 }
+mock_data "aws_eks_cluster" {
+  defaults = { version = "1.34" }
+}
 mock_data "aws_ssm_parameter" {
   defaults = { insecure_value = "1.34.1-20251120" }
 }
