@@ -37,6 +37,7 @@ module "dns" {
   private_domains         = var.private_domain == null ? {} : { (var.private_domain) = [for n in module.network : n.vpc_id] }
   certificates            = var.certificates
   certificate_authorities = var.certificate_authorities
+  delegations             = var.delegations
   tags                    = var.tags
 }
 

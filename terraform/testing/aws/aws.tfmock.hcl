@@ -69,11 +69,8 @@ mock_resource "aws_acm_certificate" {
     }]
   }
 }
-mock_resource "aws_acm_certificate_validation" {
-  defaults = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/00000000-0000-0000-0000-000000000000" }
-}
 mock_resource "aws_route53_zone" {
-  defaults = { zone_id = "Z0123456789ABCDEFGHIJ", arn = "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ" }
+  defaults = { zone_id = "Z0123456789ABCDEFGHIJ", name_servers = ["ns-1.awsdns-00.org", "ns-2.awsdns-01.net"], arn = "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ" }
 }
 mock_resource "aws_db_instance" {
   defaults = {
