@@ -37,6 +37,7 @@ module "dns" {
   private_domains         = var.private_domain == null ? {} : { (var.private_domain) = [for n in module.network : n.vpc_id] }
   certificates            = var.certificates
   certificate_authorities = var.certificate_authorities
+  delegations             = var.delegations
   tags                    = var.tags
 }
 
@@ -84,6 +85,8 @@ module "cluster" {
   name                     = local.names[each.key]
   environment              = each.value.environment
   kubernetes_version       = each.value.kubernetes_version
+  upgrades_after           = each.value.upgrades_after
+  ahead_because            = each.value.ahead_because
   support_type             = each.value.support_type
   log_retention_days       = each.value.log_retention_days
   addons                   = each.value.addons

@@ -29,6 +29,8 @@ variable "clusters" {
     log_retention_days      = optional(number)
 
     kubernetes_version = optional(string)
+    upgrades_after     = optional(string)
+    ahead_because      = optional(string)
     support_type       = optional(string, "STANDARD")
     addons = optional(map(object({
       version       = optional(string)
@@ -234,9 +236,15 @@ variable "private_domain" {
 }
 
 variable "certificates" {
-  description = "Whether the clusters' domains get certificates of ACM; the first apply then waits until the parent domain names the zones' servers."
+  description = "Whether the clusters' domains get certificates of ACM, valid once the parent domain names the zones' servers. A load balancer that ends TLS uses them."
   type        = bool
   default     = true
+}
+
+variable "delegations" {
+  description = "Domains below a cluster's domain whose zone another root makes, each with its name servers (output name_servers of that root): prod's acme.example names dev's dev.acme.example so. Zones of one call are delegated to without it."
+  type        = map(list(string))
+  default     = {}
 }
 
 variable "certificate_authorities" {

@@ -146,7 +146,7 @@ func noNameTwice(t *testing.T, plans map[string][]planned) {
 // namesOf lists "TYPE FIELD NAME" of what a root would make.
 func namesOf(made []planned) (names []string) {
 	for _, c := range made {
-		if c.Type == "aws_iam_role_policy" || c.Type == "aws_route53_record" {
+		if c.Mode == "data" || c.Type == "aws_iam_role_policy" || c.Type == "aws_route53_record" {
 			continue
 		}
 		for _, field := range unique {

@@ -22,7 +22,8 @@ var pullRules = []rule{
 				return nil
 			}
 			pods++
-			account, _ := find(u.objects, "ServiceAccount", func(o render.Object) bool { return o.Name == text(pod(d), "serviceAccountName") })
+			own := text(pod(d), "serviceAccountName")
+			account, _ := find(u.objects, "ServiceAccount", func(o render.Object) bool { return o.Name == own })
 			var images, names []string
 			for _, c := range list(pod(d), "containers") {
 				images = append(images, text(c, "image"))
@@ -84,7 +85,9 @@ func (s state) login(env, namespace, name string) (content, kind, why string) {
 		template := dig(sealed.Content, "spec", "template")
 		return text(template, "data", ".dockerconfigjson"), text(template, "type"), ""
 	}
-	made, ok := find(objects, "ClusterExternalSecret", func(o render.Object) bool { return text(o.Content, "spec", "externalSecretName") == name })
+	made, ok := find(objects, "ClusterExternalSecret", func(o render.Object) bool {
+		return text(o.Content, "spec", "externalSecretName") == name
+	})
 	if !ok {
 		return "", "", "nothing makes it in " + namespace
 	}

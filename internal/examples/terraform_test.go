@@ -140,33 +140,16 @@ func hoursRules(t *testing.T) rule {
 		if err != nil || len(hours) != 2 {
 			return []string{fmt.Sprintf("%v; terraform has the hours %v", err, hours)}
 		}
-		for name, c := range map[string]struct {
-			of       string
-			from, to time.Duration
-			patch    string
-		}{
-			"nodes-end":   {"end", -2 * time.Hour, -grace - 5*time.Minute, `{"spec":{"limits":{"pods":"0"}}}`},
-			"nodes-start": {"start", 0, time.Hour, `{"spec":{"limits":{"pods":null}}}`},
+		for _, c := range []hoursJob{
+			{"nodes-end", "end", -2 * time.Hour, -grace - 5*time.Minute, `{"spec":{"limits":{"pods":"0"}}}`},
+			{"nodes-start", "start", 0, time.Hour, `{"spec":{"limits":{"pods":null}}}`},
 		} {
-			job, _ := find(objects, "CronJob", func(o render.Object) bool { return o.Name == name })
-			at := cronTime.FindStringSubmatch(text(job.Content, "spec", "schedule"))
-			if at == nil {
-				problems = append(problems, "nothing does "+name)
+			job, ok := find(objects, "CronJob", func(o render.Object) bool { return o.Name == c.name })
+			if !ok {
+				problems = append(problems, "nothing does "+c.name)
 				continue
 			}
-			if zone := timeZone.FindStringSubmatch(variables); text(job.Content, "spec", "timeZone") != zone[1] || at[3] != hours[c.of][2] {
-				problems = append(problems, name+" is in another time zone, or on other days")
-			}
-			if off := clock(at[1:]) - clock(hours[c.of]); off < c.from || off > c.to {
-				problems = append(problems, fmt.Sprintf("%s is %s from the %s of the working hours: want %s to %s", name, off, c.of, c.from, c.to))
-			}
-			containers := slices.Concat(list(pod(job), "initContainers"), list(pod(job), "containers"))
-			if args := fmt.Sprint(dig(containers[0], "args")); !strings.Contains(args, "patch nodepool general") || !strings.Contains(args, c.patch) {
-				problems = append(problems, name+" does not first change the room of the pool: "+args)
-			}
-			if last := fmt.Sprint(dig(containers[len(containers)-1], "args")); c.of == "end" && !strings.Contains(last, "delete nodeclaims") {
-				problems = append(problems, name+" leaves the nodes: "+last)
-			}
+			problems = append(problems, c.check(job, hours[c.of], timeZone.FindStringSubmatch(variables)[1])...)
 		}
 		for _, env := range []string{"staging", "prod"} {
 			if _, there := find(s.all("clusters/"+env+"/nodes"), "CronJob", func(render.Object) bool { return true }); there {
@@ -175,6 +158,34 @@ func hoursRules(t *testing.T) rule {
 		}
 		return problems
 	}}
+}
+
+// hoursJob is what has to be done around one end of the working hours.
+type hoursJob struct {
+	name, of string
+	from, to time.Duration // from that end
+	patch    string
+}
+
+func (c hoursJob) check(job render.Object, hour []string, zone string) (problems []string) {
+	at := cronTime.FindStringSubmatch(text(job.Content, "spec", "schedule"))
+	if at == nil || text(job.Content, "spec", "timeZone") != zone || at[3] != hour[2] {
+		return []string{c.name + " is in another time zone, or on other days"}
+	}
+	if off := clock(at[1:]) - clock(hour); off < c.from || off > c.to {
+		problems = append(
+			problems, fmt.Sprintf("%s is %s from the %s of the working hours: want %s to %s", c.name, off, c.of, c.from, c.to),
+		)
+	}
+	containers := slices.Concat(list(pod(job), "initContainers"), list(pod(job), "containers"))
+	first, last := fmt.Sprint(dig(containers[0], "args")), fmt.Sprint(dig(containers[len(containers)-1], "args"))
+	if !strings.Contains(first, "patch nodepool general") || !strings.Contains(first, c.patch) {
+		problems = append(problems, c.name+" does not first change the room of the pool: "+first)
+	}
+	if c.of == "end" && !strings.Contains(last, "delete nodeclaims") {
+		problems = append(problems, c.name+" leaves the nodes: "+last)
+	}
+	return problems
 }
 
 func clock(minuteAndHour []string) time.Duration {
@@ -191,15 +202,22 @@ func TestNodesEndWithTheWorkingHours(t *testing.T) {
 	}
 	const jobs, nodes = "platform/working-hours/jobs.yaml", "clusters/dev/nodes/kustomization.yaml"
 	for name, m := range map[string]struct{ file, old, new, want string }{
-		"too late":          {jobs, "25 19", "50 19", "nodes-end is -10m0s from the end of the working hours"},
-		"before the nodes":  {jobs, "10 7", "10 6", "nodes-start is -50m0s from the start"},
-		"another zone":      {jobs, "timeZone: Etc/UTC", "timeZone: Europe/Berlin", "nodes-end is in another time zone"},
-		"weekends":          {jobs, "25 19 * * MON-FRI", "25 19 * * SUN", "on other days"},
-		"pool without end":  {jobs, `"pods":"0"`, `"pods":"9"`, "nodes-end does not first change the room of the pool"},
-		"nodes that stay":   {jobs, "delete, nodeclaims", "get, nodeclaims", "nodes-end leaves the nodes"},
-		"a long drain":      {nodes, "value: 20m", "value: 1h", "nodes-end is -35m0s from the end of the working hours"},
-		"nothing":           {nodes, "  - ../../../platform/working-hours\n", "", "nothing does nodes-end"},
-		"prod is no office": {"clusters/prod/nodes/kustomization.yaml", "  - ../../../platform/nodes\n", "  - ../../../platform/nodes\n  - ../../../platform/working-hours\n", "prod loses its nodes"},
+		"too late":         {jobs, "25 19", "50 19", "nodes-end is -10m0s from the end of the working hours"},
+		"before the nodes": {jobs, "10 7", "10 6", "nodes-start is -50m0s from the start"},
+		"another zone": {
+			jobs, "timeZone: Etc/UTC", "timeZone: Europe/Berlin", "nodes-end is in another time zone",
+		},
+		"weekends":         {jobs, "25 19 * * MON-FRI", "25 19 * * SUN", "on other days"},
+		"pool without end": {jobs, `"pods":"0"`, `"pods":"9"`, "nodes-end does not first change the room of the pool"},
+		"nodes that stay":  {jobs, "delete, nodeclaims", "get, nodeclaims", "nodes-end leaves the nodes"},
+		"a long drain": {
+			nodes, "value: 20m", "value: 1h", "nodes-end is -35m0s from the end of the working hours",
+		},
+		"nothing": {nodes, "  - ../../../platform/working-hours\n", "", "nothing does nodes-end"},
+		"prod is no office": {
+			"clusters/prod/nodes/kustomization.yaml", "  - ../../../platform/nodes\n",
+			"  - ../../../platform/nodes\n  - ../../../platform/working-hours\n", "prod loses its nodes",
+		},
 	} {
 		changed := s.files.with(t, m.file, m.old, m.new)
 		problems := hours.check(state{changed, changed.renderChanged(t, s.units, m.file)})
@@ -224,7 +242,8 @@ func TestQuotasFollowTheBiggestCluster(t *testing.T) {
 	for env := range environments {
 		pool, _ := find(s.all("clusters/"+env+"/nodes"), "NodePool", func(o render.Object) bool { return o.Name == "general" })
 		cpu, err := strconv.Atoi(text(pool.Content, "spec", "limits", "cpu"))
-		quota, ok := find(s.all("clusters/"+env+"/namespaces"), "ResourceQuota", func(o render.Object) bool { return o.Namespace == "node-agents" })
+		inside := s.all("clusters/" + env + "/namespaces")
+		quota, ok := find(inside, "ResourceQuota", func(o render.Object) bool { return o.Namespace == "node-agents" })
 		pods, _ := strconv.Atoi(text(quota.Content, "spec", "hard", "pods"))
 		if most := 2 * (managed + cpu); err != nil || !ok || cpu == 0 || pods < most { // a node has a CPU at least, and two agents
 			t.Errorf("%s: node-agents may have %d pods: the biggest cluster has %d", env, pods, most)

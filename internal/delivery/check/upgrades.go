@@ -18,7 +18,8 @@ import (
 // its own.
 var upgradeOrder = checklist.Rule{
 	ID: "versions", Why: "an upgrade that goes wrong is seen first where nobody waits for it",
-	Fix: "raise the version in the earlier environment first, and let it run there; or have a waiver in manifests.waivers with the reason",
+	Fix: "raise the version in the earlier environment first, and let it run there; " +
+		"or have a waiver in manifests.waivers with the reason",
 }
 
 // upgraded holds the versions of the environments against their order, in which a change
@@ -51,7 +52,8 @@ func (s *session) upgraded(ctx context.Context) error {
 	}
 	for _, p := range upgrades.Ahead(after) {
 		if !old[p.Message] {
-			s.ruled(Finding{File: files[p.Env+p.Object.ID()], Env: p.Env}, upgradeOrder, level, checklist.Problem{Object: p.Object, Message: p.Message})
+			at := Finding{File: files[p.Env+p.Object.ID()], Env: p.Env}
+			s.ruled(at, upgradeOrder, level, checklist.Problem{Object: p.Object, Message: p.Message})
 		}
 	}
 	return nil

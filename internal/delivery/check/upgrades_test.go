@@ -9,7 +9,8 @@ import (
 
 func chartOf(version string) string {
 	return "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: loki, namespace: argocd}\n" +
-		"spec: {project: p, destination: {namespace: m}, source: {repoURL: https://charts.example, chart: loki, targetRevision: \"" + version + "\"}}\n"
+		"spec: {project: p, destination: {namespace: m}, source: {repoURL: https://charts.example, chart: loki, targetRevision: \"" +
+		version + "\"}}\n"
 }
 
 // A chart gets no further in an environment than in those before it, whichever way the
@@ -35,20 +36,42 @@ func TestUpgradesGoInOrder(t *testing.T) {
 		main, change map[string]string
 		want         string // part of a finding of the rule; empty where there is none
 	}{
-		"all at once":            {nil, map[string]string{base: chartOf("6.10.0")}, ""},
-		"dev first":              {nil, map[string]string{dev: patch("6.10.0")}, ""},
-		"prod first":             {nil, map[string]string{prod: patch("6.10.0")}, ahead},
-		"prod after dev":         {map[string]string{dev: patch("6.10.0")}, map[string]string{prod: patch("6.10.0")}, ""},
-		"dev goes back":          {map[string]string{base: chartOf("6.10.0")}, map[string]string{dev: patch("6.9.0")}, ahead},
-		"a range in prod":        {nil, map[string]string{prod: patch(`"6.*"`)}, "prod names no exact version of loki"},
-		"one more, in a file":    {nil, map[string]string{"clusters/prod/more/loki.yaml": strings.ReplaceAll(chartOf("6.10.0"), "name: loki", "name: other")}, "Application argocd/other: prod has loki 6.10.0"},
-		"dev has it no longer":   {nil, map[string]string{dev: "resources: []\n", prod: patch("6.10.0")}, ahead},
-		"it was so":              {map[string]string{prod: patch("6.10.0")}, map[string]string{prod: patch("6.10.0") + "# more\n"}, ""},
-		"off":                    {waived("  rules: {versions: off}\n"), map[string]string{prod: patch("6.10.0")}, ""},
-		"off in the change":      {nil, configrepotest.With(map[string]string{prod: patch("6.10.0")}, waived("  rules: {versions: off}\n")), ahead},
-		"a waiver in the base":   {waived("  waivers: [{policy: versions, env: prod, object: 'Application*', reason: dev is being rebuilt, expires: 2099-01-01}]\n"), map[string]string{prod: patch("6.10.0")}, ""},
-		"a waiver for dev":       {waived("  waivers: [{policy: versions, env: dev, reason: dev is being rebuilt, expires: 2099-01-01}]\n"), map[string]string{prod: patch("6.10.0")}, ahead},
-		"a waiver of the change": {nil, configrepotest.With(map[string]string{prod: patch("6.10.0")}, waived("  waivers: [{policy: versions, reason: trust me, expires: 2099-01-01}]\n")), ahead},
+		"all at once": {nil, map[string]string{base: chartOf("6.10.0")}, ""},
+		"dev first":   {nil, map[string]string{dev: patch("6.10.0")}, ""},
+		"prod first":  {nil, map[string]string{prod: patch("6.10.0")}, ahead},
+		"prod after dev": {
+			map[string]string{dev: patch("6.10.0")}, map[string]string{prod: patch("6.10.0")}, "",
+		},
+		"dev goes back": {
+			map[string]string{base: chartOf("6.10.0")}, map[string]string{dev: patch("6.9.0")}, ahead,
+		},
+		"a range in prod": {nil, map[string]string{prod: patch(`"6.*"`)}, "prod names no exact version of loki"},
+		"one more, in a file": {
+			nil, map[string]string{"clusters/prod/more/loki.yaml": strings.ReplaceAll(chartOf("6.10.0"), "name: loki", "name: other")},
+			"Application argocd/other: prod has loki 6.10.0",
+		},
+		"dev has it no longer": {nil, map[string]string{dev: "resources: []\n", prod: patch("6.10.0")}, ahead},
+		"it was so": {
+			map[string]string{prod: patch("6.10.0")}, map[string]string{prod: patch("6.10.0") + "# more\n"}, "",
+		},
+		"off": {waived("  rules: {versions: off}\n"), map[string]string{prod: patch("6.10.0")}, ""},
+		"off in the change": {
+			nil, configrepotest.With(map[string]string{prod: patch("6.10.0")}, waived("  rules: {versions: off}\n")), ahead,
+		},
+		"a waiver in the base": {
+			waived("  waivers: [{policy: versions, env: prod, object: 'Application*', reason: dev is being rebuilt, expires: 2099-01-01}]\n"),
+			map[string]string{prod: patch("6.10.0")}, "",
+		},
+		"a waiver for dev": {
+			waived("  waivers: [{policy: versions, env: dev, reason: dev is being rebuilt, expires: 2099-01-01}]\n"),
+			map[string]string{prod: patch("6.10.0")}, ahead,
+		},
+		"a waiver of the change": {
+			nil, configrepotest.With(
+				map[string]string{prod: patch("6.10.0")},
+				waived("  waivers: [{policy: versions, reason: trust me, expires: 2099-01-01}]\n"),
+			), ahead,
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -78,9 +101,12 @@ func TestUpgradesGoInOrder(t *testing.T) {
 func TestUpgradesAsTheyStand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.Write(t, "main", "clusters", map[string]string{"clusters/dev/loki.yaml": chartOf("6.9.0"), "clusters/staging/loki.yaml": chartOf("6.11.0")})
+	w.Write(t, "main", "clusters", map[string]string{
+		"clusters/dev/loki.yaml": chartOf("6.9.0"), "clusters/staging/loki.yaml": chartOf("6.11.0"),
+	})
 	got := strings.Join(w.findings(t, "", "main"), "\n")
-	if !strings.Contains(got, "clusters/staging/loki.yaml") || !strings.Contains(got, "staging has loki 6.11.0, and dev, which comes before, has 6.9.0") {
+	if !strings.Contains(got, "clusters/staging/loki.yaml") ||
+		!strings.Contains(got, "staging has loki 6.11.0, and dev, which comes before, has 6.9.0") {
 		t.Errorf("got %s", got)
 	}
 }

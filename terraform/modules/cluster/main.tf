@@ -12,6 +12,13 @@ locals {
   log_group_arn = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.log_group}"
 }
 
+# What the cluster of the environment before runs, as EKS says it: not what stands in its
+# configuration, which nobody may have applied.
+data "aws_eks_cluster" "before" {
+  for_each = toset(var.upgrades_after == null ? [] : [var.upgrades_after])
+  name     = each.key
+}
+
 # Secrets in etcd, the control plane's logs.
 resource "aws_kms_key" "this" {
   description             = "Cluster ${var.name}: secrets and logs"
@@ -144,6 +151,13 @@ resource "aws_eks_cluster" "this" {
 
   zonal_shift_config {
     enabled = true
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.ahead_because != null || alltrue([for c in data.aws_eks_cluster.before : tonumber(split(".", var.kubernetes_version)[1]) <= tonumber(split(".", c.version)[1])])
+      error_message = "kubernetes_version is newer than what the cluster of upgrades_after runs: upgrade that one first, and let it run; or say in ahead_because why not."
+    }
   }
 
   depends_on = [aws_iam_role_policy_attachment.cluster, aws_iam_role_policy.cluster, aws_cloudwatch_log_group.this]

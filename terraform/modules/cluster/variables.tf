@@ -26,6 +26,30 @@ variable "kubernetes_version" {
   }
 }
 
+variable "upgrades_after" {
+  description = "Cluster of the environment before, by the name that it has in EKS: this one never has a newer Kubernetes version than that one runs. Needs kubernetes_version. None when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.upgrades_after == null || var.kubernetes_version != null
+    error_message = "upgrades_after needs kubernetes_version: a new cluster without one gets EKS's newest."
+  }
+  validation {
+    condition     = var.upgrades_after != var.name
+    error_message = "upgrades_after must be another cluster than this one."
+  }
+}
+
+variable "ahead_because" {
+  description = "Why this cluster may have a newer Kubernetes version than that of upgrades_after, such as \"dev is being rebuilt, #123\": a waiver, for as long as it stands here. None when null."
+  type        = string
+  default     = null
+  validation {
+    condition     = var.ahead_because == null || try(length(trimspace(var.ahead_because)) >= 10, false)
+    error_message = "ahead_because must be a reason, of ten characters at least."
+  }
+}
+
 variable "support_type" {
   description = "What happens when standard support of the Kubernetes version ends, 14 months after EKS has it. STANDARD: AWS upgrades the control plane by itself then. EXTENDED: the version stays for another 12 months at a higher price, and is upgraded after that. Upgrade before, on a day that you choose."
   type        = string

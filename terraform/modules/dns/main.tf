@@ -57,8 +57,32 @@ resource "aws_route53_record" "validation" {
   allow_overwrite = true
 }
 
-resource "aws_acm_certificate_validation" "this" {
-  for_each                = local.certified
-  certificate_arn         = aws_acm_certificate.this[each.key].arn
-  validation_record_fqdns = [aws_route53_record.validation[each.key].fqdn]
+# Nothing waits until a certificate is valid: that takes the name servers of the domain's
+# parent, which somebody else may have to change. Load balancers find it once it is.
+
+locals {
+  # A zone below another one of these is named there; other parents are others' to tell.
+  parents = { for domain in var.public_domains : domain => [
+    for other in var.public_domains : other if endswith(domain, ".${other}")
+  ] }
+  delegated = { for domain, above in local.parents : domain => sort([for p in above : format("%04d %s", length(p), p)])[length(above) - 1] if length(above) > 0 }
+}
+
+resource "aws_route53_record" "delegation" {
+  for_each = local.delegated
+  zone_id  = aws_route53_zone.public[split(" ", each.value)[1]].zone_id
+  name     = each.key
+  type     = "NS"
+  ttl      = 3600
+  records  = aws_route53_zone.public[each.key].name_servers
+}
+
+# The same for zones that another root makes.
+resource "aws_route53_record" "other" {
+  for_each = var.delegations
+  zone_id  = aws_route53_zone.public[one([for d in var.public_domains : d if endswith(each.key, ".${d}")])].zone_id
+  name     = each.key
+  type     = "NS"
+  ttl      = 3600
+  records  = each.value
 }

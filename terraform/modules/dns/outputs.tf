@@ -24,6 +24,6 @@ output "name_servers" {
 }
 
 output "certificate_arns" {
-  description = "Certificate of each public domain, once it is valid."
-  value       = { for domain, v in aws_acm_certificate_validation.this : domain => v.certificate_arn }
+  description = "Certificate of each public domain. It is valid once the domain's parent names the zone's servers."
+  value       = { for domain, certificate in aws_acm_certificate.this : domain => certificate.arn }
 }

@@ -26,8 +26,22 @@ variable "private_domains" {
   }
 }
 
+variable "delegations" {
+  description = "Domains below one of public_domains whose zone another root makes, each with its name servers: what that root prints. Zones of this call are delegated to without it."
+  type        = map(list(string))
+  default     = {}
+  validation {
+    condition     = alltrue([for domain, servers in var.delegations : length(servers) >= 2 && alltrue([for s in servers : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?[.])+[a-z]{2,63}[.]?$", s))])])
+    error_message = "delegations must each have at least two name servers, such as ns-1.awsdns-00.org."
+  }
+  validation {
+    condition     = alltrue([for domain in keys(var.delegations) : length([for d in var.public_domains : d if endswith(domain, ".${d}")]) == 1 && !contains(var.public_domains, domain)])
+    error_message = "delegations must be below one of public_domains, and none of them."
+  }
+}
+
 variable "certificates" {
-  description = "Whether public domains get certificates, which wait until the domain's parent names the zone's servers. cert-manager in the cluster needs none of them."
+  description = "Whether public domains get certificates, which are valid once the domain's parent names the zone's servers; nothing waits for that. cert-manager in the cluster needs none of them."
   type        = bool
   default     = true
 }

@@ -6,7 +6,6 @@
 locals {
   reads = {
     aws_acm_certificate                                = ["acm:DescribeCertificate", "acm:ListTagsForCertificate"]
-    aws_acm_certificate_validation                     = ["acm:DescribeCertificate"]
     aws_autoscaling_schedule                           = ["autoscaling:DescribeScheduledActions"]
     aws_budgets_budget                                 = ["budgets:ListTagsForResource", "budgets:ViewBudget"]
     aws_caller_identity                                = ["sts:GetCallerIdentity"]

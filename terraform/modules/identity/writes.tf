@@ -388,11 +388,12 @@ locals {
     [for names in [r.budgets] : { Sid = "Budgets", Effect = "Allow", Action = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"], Resource = [for name in names : "${local.arn}:budgets::${local.account_id}:budget/${name}"] } if length(names) > 0],
     # AWS allows one monitor of services in an account, so there is no other root's.
     [for names in [r.budgets] : { Sid = "Anomalies", Effect = "Allow", Action = ["ce:CreateAnomalyMonitor", "ce:CreateAnomalySubscription", "ce:DeleteAnomalyMonitor", "ce:DeleteAnomalySubscription", "ce:TagResource", "ce:UntagResource", "ce:UpdateAnomalyMonitor", "ce:UpdateAnomalySubscription"], Resource = ["*"] } if length(names) > 0],
-    # Whatever else is allowed: what carries the name of another cluster is not touched.
+    # Whatever else is allowed: what carries the name of another cluster is not touched. Which
+    # Kubernetes version that has is asked, so that none is ahead of the one before it.
     [{
       Sid       = "NotOfOtherClusters"
       Effect    = "Deny"
-      Action    = ["*"]
+      NotAction = ["eks:DescribeCluster"]
       Resource  = ["*"]
       Condition = { StringNotEquals = { "aws:ResourceTag/${local.tag}" = concat(r.names, ["none"]) }, Null = { "aws:ResourceTag/${local.tag}" = "false" } }
     }],

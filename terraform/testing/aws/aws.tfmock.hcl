@@ -69,11 +69,8 @@ mock_resource "aws_acm_certificate" {
     }]
   }
 }
-mock_resource "aws_acm_certificate_validation" {
-  defaults = { certificate_arn = "arn:aws:acm:eu-west-1:111122223333:certificate/00000000-0000-0000-0000-000000000000" }
-}
 mock_resource "aws_route53_zone" {
-  defaults = { zone_id = "Z0123456789ABCDEFGHIJ", arn = "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ" }
+  defaults = { zone_id = "Z0123456789ABCDEFGHIJ", name_servers = ["ns-1.awsdns-00.org", "ns-2.awsdns-01.net"], arn = "arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ" }
 }
 mock_resource "aws_db_instance" {
   defaults = {
@@ -81,6 +78,9 @@ mock_resource "aws_db_instance" {
     address            = "mocked.rds.amazonaws.com"
     master_user_secret = [{ secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:mocked", kms_key_id = "", secret_status = "active" }]
   }
+}
+mock_data "aws_eks_cluster" {
+  defaults = { version = "1.34" }
 }
 mock_data "aws_ssm_parameter" {
   defaults = { insecure_value = "1.34.1-20251120" }

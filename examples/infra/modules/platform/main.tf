@@ -29,6 +29,8 @@ module "platform" {
     (var.cluster) = {
       environment           = var.environment
       cidr                  = var.cidr
+      kubernetes_version    = var.kubernetes_version
+      upgrades_after        = var.after == null || var.after == var.cluster ? null : "acme-${var.after}"
       api_allowed_cidrs     = ["10.8.0.0/16"] # the VPN: the API has no public address
       domain                = var.domain
       admin_role_arns       = ["${local.roles}/acme-person-platform-admin"]

@@ -8,6 +8,17 @@ variable "environment" {
   type        = string
 }
 
+variable "kubernetes_version" {
+  description = "Kubernetes version, such as 1.34. An upgrade goes through the environments in their order, one pull request each."
+  type        = string
+}
+
+variable "after" {
+  description = "Environment before this one: its cluster has to run a Kubernetes version before this one gets it. None when null."
+  type        = string
+  default     = null
+}
+
 variable "namespace" {
   description = "Namespace of the applications, which developers see, and outside prod change."
   type        = string

@@ -378,3 +378,26 @@ run "no_cache" {
     error_message = "nodes make no repositories where nothing is cached"
   }
 }
+
+run "not_ahead" {
+  variables {
+    kubernetes_version = "1.34"
+    upgrades_after     = "acme-before"
+  }
+  assert {
+    condition     = aws_eks_cluster.this.version == "1.34" && data.aws_eks_cluster.before["acme-before"].version == "1.34"
+    error_message = "a version that the cluster before runs is taken"
+  }
+}
+
+run "ahead_for_a_reason" {
+  variables {
+    kubernetes_version = "1.35"
+    upgrades_after     = "acme-before"
+    ahead_because      = "dev is being rebuilt"
+  }
+  assert {
+    condition     = aws_eks_cluster.this.version == "1.35"
+    error_message = "a waiver with a reason lets it be ahead"
+  }
+}

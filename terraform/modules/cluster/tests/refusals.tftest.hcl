@@ -461,6 +461,41 @@ run "refuses_repositories_by_name" {
   expect_failures = [var.component_resources]
 }
 
+run "refuses_to_be_ahead" {
+  command = plan
+  variables {
+    kubernetes_version = "1.35"
+    upgrades_after     = "acme-before"
+  }
+  expect_failures = [aws_eks_cluster.this]
+}
+
+run "refuses_an_order_without_a_version" {
+  command = plan
+  variables {
+    kubernetes_version = null
+    upgrades_after     = "acme-before"
+  }
+  expect_failures = [var.upgrades_after]
+}
+
+run "refuses_to_come_after_itself" {
+  command = plan
+  variables {
+    kubernetes_version = "1.34"
+    upgrades_after     = var.name
+  }
+  expect_failures = [var.upgrades_after]
+}
+
+run "refuses_a_waiver_without_a_reason" {
+  command = plan
+  variables {
+    ahead_because = "   "
+  }
+  expect_failures = [var.ahead_because]
+}
+
 run "refuses_a_boundary_that_is_no_policy" {
   command = plan
   variables {

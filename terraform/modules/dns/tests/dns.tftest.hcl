@@ -33,7 +33,7 @@ run "certificates" {
   }
   assert {
     condition     = keys(output.certificate_arns) == ["dev.example.com"]
-    error_message = "the output waits for the proof"
+    error_message = "nothing waits for the proof: the first apply ends before anybody has told the parent"
   }
 }
 
@@ -72,4 +72,34 @@ run "refuses_authorities_without_amazon" {
   command = plan
   variables { certificate_authorities = ["letsencrypt.org"] }
   expect_failures = [var.certificate_authorities]
+}
+
+run "delegation" {
+  variables {
+    public_domains = ["example.com", "dev.example.com", "a.dev.example.com"]
+    delegations    = { "prod.other.example.com" = ["ns-1.awsdns-00.org", "ns-2.awsdns-01.net"] }
+  }
+  assert {
+    condition     = { for d, r in local.delegated : d => split(" ", r)[1] } == { "dev.example.com" = "example.com", "a.dev.example.com" = "dev.example.com" }
+    error_message = "a zone is named in the nearest one above it"
+  }
+  assert {
+    condition     = keys(aws_route53_record.delegation) == ["a.dev.example.com", "dev.example.com"] && aws_route53_record.delegation["dev.example.com"].type == "NS"
+    error_message = "and nowhere else"
+  }
+  assert {
+    condition     = aws_route53_record.other["prod.other.example.com"].records == toset(["ns-1.awsdns-00.org", "ns-2.awsdns-01.net"])
+    error_message = "the zone of another root is named too"
+  }
+}
+
+run "refuses_one_name_server" {
+  command = plan
+  variables { delegations = { "a.dev.example.com" = ["ns-1.awsdns-00.org"] } }
+  expect_failures = [var.delegations]
+}
+run "refuses_a_delegation_of_others" {
+  command = plan
+  variables { delegations = { "a.example.org" = ["ns-1.awsdns-00.org", "ns-2.awsdns-01.net"] } }
+  expect_failures = [var.delegations]
 }

@@ -45,7 +45,7 @@ run "each_part_is_a_policy" {
 
 run "people" {
   assert {
-    condition     = jsondecode(aws_iam_role.person["auditor"].assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::444455556666:root"] && jsondecode(aws_iam_role.person["auditor"].assume_role_policy).Statement[0].Condition.ArnLike["aws:PrincipalArn"] == var.people["auditor"].principals
+    condition     = jsondecode(aws_iam_role.person["auditor"].assume_role_policy).Statement[0].Principal.AWS == ["arn:aws:iam::444455556666:root"] && jsondecode(aws_iam_role.person["auditor"].assume_role_policy).Statement[0].Condition.ArnLike["aws:PrincipalArn"] == [one(var.people["auditor"].principals)]
     error_message = "people come by the roles that are named, of any account"
   }
   assert {

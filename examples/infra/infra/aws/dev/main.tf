@@ -30,6 +30,8 @@ module "platform" {
   namespace   = "shop"
   cidr        = "10.20.0.0/16"
   domain      = "dev.acme.example"
+
+  kubernetes_version = "1.34"
 }
 
 output "clusters" {

@@ -31,6 +31,9 @@ module "platform" {
   cidr        = "10.40.0.0/16"
   domain      = "acme.example"
   copy_region = "eu-west-1"
+
+  kubernetes_version = "1.34"
+  after              = "staging"
 }
 
 output "clusters" {

@@ -31,6 +31,9 @@ module "platform" {
   cidr        = "10.30.0.0/16"
   domain      = "staging.acme.example"
   copy_region = "eu-west-1"
+
+  kubernetes_version = "1.34"
+  after              = "dev"
 }
 
 output "clusters" {
