@@ -195,7 +195,9 @@ func TestALargeTrain(t *testing.T) {
 		t.Fatalf("%d: %v", len(list), err)
 	}
 	body := list[0].Body
-	for _, want := range []string{"with app-00, ", "and 40 more: all enter, or none", "… and 40 applications more", "--app APP --env staging"} {
+	for _, want := range []string{
+		"with app-00, ", "and 40 more: all enter, or none", "… and 40 applications more", "--app APP --env staging",
+	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}

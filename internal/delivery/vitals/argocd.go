@@ -153,7 +153,8 @@ func (s *Sources) holds(ctx context.Context, asked rules.Asked, revision string)
 	if revision == asked.Ran.Commit {
 		return true, nil
 	}
-	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", asked.Ran.Commit, " ", asked.Ran.Ref, " ", asked.Ran.Set.Key())
+	ran := asked.Ran
+	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", ran.Commit, " ", ran.Ref, " ", ran.Set.Key())
 	return remember(s, key, func() (bool, error) {
 		where := history.Where{Rev: revision, App: asked.App, Env: asked.Env}
 		set := asked.Ran.Set
