@@ -212,6 +212,7 @@ variable "github" {
     people = optional(map(object({
       principals = list(string)
       clusters   = set(string)
+      tunnel     = optional(bool, false)
     })), {})
     jobs = optional(map(object({
       repository    = string
@@ -219,6 +220,7 @@ variable "github" {
       refs          = optional(list(string), ["refs/heads/main"])
       environments  = optional(list(string), [])
       clusters      = set(string)
+      tunnel        = optional(bool, false)
     })), {})
     boundary_actions = optional(set(string), [])
   })

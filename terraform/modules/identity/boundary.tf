@@ -26,6 +26,9 @@ resource "aws_iam_policy" "boundary" {
         ] : "${service}:*"], ["ssm:GetParameter", "sts:GetCallerIdentity"], sort(var.boundary_actions))
         Resource = "*"
       },
+      # A connection through a node, and no shell on it.
+      { Sid = "Tunnels", Effect = "Allow", Action = ["ssm:StartSession"], Resource = [local.tunnel_document, "${local.arn}:ec2:*:${local.account_id}:instance/*"] },
+      { Sid = "EndTunnels", Effect = "Allow", Action = ["ssm:ResumeSession", "ssm:TerminateSession"], Resource = "*" },
       {
         Sid    = "Roles"
         Effect = "Allow"

@@ -1,18 +1,38 @@
 # The roles that access entries of clusters name. In AWS they may look up the cluster,
-# which is what `aws eks update-kubeconfig` does, and nothing else.
+# which is what `aws eks update-kubeconfig` does, and where asked for, come to its API
+# server through a node.
 locals {
-  look_up = { for key, clusters in merge(
-    { for key, r in var.people : "person-${key}" => r.clusters },
-    { for key, r in var.jobs : "job-${key}" => r.clusters },
+  look_up = { for key, r in merge(
+    { for key, r in var.people : "person-${key}" => { clusters = sort(r.clusters), tunnel = r.tunnel } },
+    { for key, r in var.jobs : "job-${key}" => { clusters = sort(r.clusters), tunnel = r.tunnel } },
     ) : key => jsonencode({
       Version = "2012-10-17"
-      Statement = [{
-        Sid      = "LookUp"
-        Effect   = "Allow"
-        Action   = ["eks:DescribeCluster"]
-        Resource = [for name in sort(clusters) : "${local.arn}:eks:*:${local.account_id}:cluster/${name}"]
-      }]
+      Statement = concat(
+        [{
+          Sid      = "LookUp"
+          Effect   = "Allow"
+          Action   = ["eks:DescribeCluster"]
+          Resource = [for name in r.clusters : "${local.arn}:eks:*:${local.account_id}:cluster/${name}"]
+        }],
+        # The API server has no public address. A node carries a connection to it, and gives
+        # no shell: only this document may be used.
+        # https://docs.aws.amazon.com/systems-manager/latest/userguide/getting-started-restrict-access-quickstart.html
+        [for s in [
+          { Sid = "FindNode", Effect = "Allow", Action = ["ec2:DescribeInstances"], Resource = ["*"] },
+          {
+            Sid       = "TunnelThroughNode"
+            Effect    = "Allow"
+            Action    = ["ssm:StartSession"]
+            Resource  = ["${local.arn}:ec2:*:${local.account_id}:instance/*"]
+            Condition = { StringEquals = { "ssm:resourceTag/${local.tag}" = r.clusters }, BoolIfExists = { "ssm:SessionDocumentAccessCheck" = "true" } }
+          },
+          { Sid = "TunnelAndNoShell", Effect = "Allow", Action = ["ssm:StartSession"], Resource = [local.tunnel_document] },
+          { Sid = "EndTunnel", Effect = "Allow", Action = ["ssm:ResumeSession", "ssm:TerminateSession"], Resource = ["${local.arn}:ssm:*:${local.account_id}:session/$${aws:userid}-*"] },
+        ] : s if r.tunnel],
+      )
   }) }
+
+  tunnel_document = "${local.arn}:ssm:*::document/AWS-StartPortForwardingSessionToRemoteHost"
 }
 
 # The principal is the account and the condition the role: a trust policy takes no

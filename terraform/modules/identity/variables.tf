@@ -219,10 +219,11 @@ variable "boundary_actions" {
 }
 
 variable "people" {
-  description = "Roles that people take for a cluster, by name: what access entries name. principals are ARNs of the roles that may take it, where * stands for what IAM Identity Center adds to a permission set's role. The role itself may only look up the clusters; what it may do in one is the access entry's to say."
+  description = "Roles that people take for a cluster, by name: what access entries name. principals are ARNs of the roles that may take it, where * stands for what IAM Identity Center adds to a permission set's role. The role itself may only look up the clusters, and with tunnel come to their API servers through a node (Session Manager); what it may do in one is the access entry's to say."
   type = map(object({
     principals = list(string)
     clusters   = set(string)
+    tunnel     = optional(bool, false)
   }))
   default = {}
   validation {
@@ -240,13 +241,14 @@ variable "people" {
 }
 
 variable "jobs" {
-  description = "Roles that jobs of GitHub take to reach a cluster, by name, such as the restore drill: bound like those that push, to a repository, its workflows and its refs or environments. The role itself may only look up the clusters; what it may do in one is the access entry's to say."
+  description = "Roles that jobs of GitHub take to reach a cluster, by name, such as the restore drill: bound like those that push, to a repository, its workflows and its refs or environments. The role itself may only look up the clusters, and with tunnel come to their API servers through a node (Session Manager); what it may do in one is the access entry's to say."
   type = map(object({
     repository    = string
     workflow_refs = list(string)
     refs          = optional(list(string), ["refs/heads/main"])
     environments  = optional(list(string), [])
     clusters      = set(string)
+    tunnel        = optional(bool, false)
   }))
   default = {}
   validation {

@@ -58,6 +58,33 @@ run "people" {
   }
 }
 
+run "tunnels" {
+  variables {
+    people = {
+      admin = {
+        principals = ["arn:aws:iam::444455556666:role/admin"]
+        clusters   = ["acme-dev"]
+        tunnel     = true
+      }
+    }
+  }
+  assert {
+    condition = [for s in jsondecode(aws_iam_role_policy.person["admin"].policy).Statement : s.Condition if s.Sid == "TunnelThroughNode"] == [{
+      StringEquals = { "ssm:resourceTag/waybill.dev/cluster" = ["acme-dev"] }
+      BoolIfExists = { "ssm:SessionDocumentAccessCheck" = "true" }
+    }]
+    error_message = "only nodes of the clusters that are named, and only with the document that is allowed"
+  }
+  assert {
+    condition     = flatten([for s in jsondecode(aws_iam_role_policy.person["admin"].policy).Statement : s.Resource if s.Sid == "TunnelAndNoShell"]) == ["arn:aws:ssm:*::document/AWS-StartPortForwardingSessionToRemoteHost"]
+    error_message = "a connection, and no shell on the node"
+  }
+  assert {
+    condition     = length(jsondecode(aws_iam_role_policy.job["drill"].policy).Statement) == 1
+    error_message = "who did not ask for one has no tunnel"
+  }
+}
+
 run "policies_of_ones_own_need_no_boundary_of_ours" {
   variables {
     apply = {

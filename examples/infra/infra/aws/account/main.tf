@@ -96,6 +96,8 @@ module "identity" {
       } : role => {
       principals = ["arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_${permission_set}_*"]
       clusters   = [for cluster in local.clusters : "acme-${cluster.name}"]
+      # To the API server, which has no public address, through a node.
+      tunnel = contains(["platform-admin", "break-glass"], role)
     }
   }
 
