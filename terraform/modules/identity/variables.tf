@@ -183,6 +183,10 @@ variable "apply" {
     error_message = "apply: domain of a cluster must be a domain in lower case, such as dev.acme.example, without wildcards."
   }
   validation {
+    condition     = length(distinct(flatten([for r in var.apply : [for c in r.clusters : c.domain if c.domain != null]]))) == length(flatten([for r in var.apply : [for c in r.clusters : c.domain if c.domain != null]]))
+    error_message = "apply: a domain belongs to one cluster: the role of another one could write its records."
+  }
+  validation {
     condition     = length(distinct(flatten([for r in var.apply : keys(r.clusters)]))) == length(flatten([for r in var.apply : keys(r.clusters)]))
     error_message = "apply: a cluster belongs to one role: two that change the same cluster are one lock with two keys."
   }
@@ -231,7 +235,7 @@ variable "people" {
     error_message = "people: names must be 2 to 32 lower-case letters, digits and hyphens."
   }
   validation {
-    condition     = alltrue([for r in var.people : length(r.principals) > 0 && alltrue([for p in r.principals : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/*-]*[A-Za-z0-9]{3}[A-Za-z0-9+=,.@_/*-]*$", p))])])
+    condition     = alltrue([for r in var.people : length(r.principals) > 0 && alltrue([for p in r.principals : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/([A-Za-z0-9+=,.@_*-]+/)*[A-Za-z0-9+=,.@_*-]*[A-Za-z0-9]{3}[A-Za-z0-9+=,.@_*-]*$", p)) && !endswith(p, "/AWSReservedSSO_*")])])
     error_message = "people: principals must be ARNs of roles, such as arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Platform_*; a role that everybody may take is not made."
   }
   validation {

@@ -373,3 +373,40 @@ run "refuses_every_cluster_for_jobs" {
   }
   expect_failures = [var.jobs]
 }
+
+run "refuses_every_permission_set" {
+  command = plan
+  variables {
+    people = { admin = { principals = ["arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*"], clusters = ["acme-dev"] } }
+  }
+  expect_failures = [var.people]
+}
+
+run "refuses_every_permission_set_by_name" {
+  command = plan
+  variables {
+    people = { admin = { principals = ["arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_*"], clusters = ["acme-dev"] } }
+  }
+  expect_failures = [var.people]
+}
+
+run "refuses_a_domain_twice" {
+  command = plan
+  variables {
+    apply = {
+      dev = {
+        repository    = "infra"
+        workflow_refs = ["acme/infra/.github/workflows/apply.yml@refs/heads/main"]
+        environment   = "infra-dev"
+        clusters = {
+          acme-dev  = { environment = "dev", domain = "acme.example" }
+          acme-prod = { environment = "prod", domain = "acme.example" }
+        }
+        state_bucket_arn = "arn:aws:s3:::state"
+        state_keys       = ["dev/terraform.tfstate"]
+        state_kms_arn    = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+      }
+    }
+  }
+  expect_failures = [var.apply]
+}
