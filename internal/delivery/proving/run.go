@@ -93,6 +93,7 @@ func (p *Prover) deployments(ctx context.Context, repo Repository, req Request) 
 	if len(files) == 0 {
 		return nil, nil
 	}
+	files = append(files, config.FileName) // which says since when these are places
 	if err := repo.ReadNewest(ctx, req.Tip.Commit, files); err != nil {
 		return nil, err
 	}
