@@ -206,6 +206,7 @@ func (p *Prover) set(ctx context.Context, v verification, s github.Status) error
 	s.Context = p.context(v)
 	p.mu.Lock()
 	delete(p.latest, v.ran.Commit)
+	delete(p.known, v.ran.Commit+" "+s.Context)
 	p.mu.Unlock()
 	return p.API.SetStatus(ctx, p.Repository, v.ran.Commit, s)
 }
