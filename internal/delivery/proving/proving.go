@@ -42,6 +42,7 @@ type Prover struct {
 	mu     sync.Mutex
 	me     string // login that this identity acts as
 	latest map[string][]github.Status
+	known  map[string]finding // by commit and context, until a status is set
 }
 
 // lost is after how long a start that left no run counts as lost, and is tried again. No
@@ -99,11 +100,26 @@ func (p *Prover) find(ctx context.Context, v verification) (finding, error) {
 			return finding{Verification: rules.Verification{State: rules.VerifyPassed, URL: s.TargetURL}, status: &s}, err
 		}
 	}
+	key := v.ran.Commit + " " + name
+	p.mu.Lock()
+	found, known := p.known[key]
+	p.mu.Unlock()
+	if known {
+		return found, nil
+	}
 	all, err := p.API.StatusHistory(ctx, p.Repository, v.ran.Commit, name)
 	if err != nil {
 		return finding{}, err
 	}
-	return p.read(ctx, v, all)
+	if found, err = p.read(ctx, v, all); err == nil {
+		p.mu.Lock()
+		if p.known == nil {
+			p.known = make(map[string]finding)
+		}
+		p.known[key] = found
+		p.mu.Unlock()
+	}
+	return found, err
 }
 
 // statuses are the latest ones of a commit.

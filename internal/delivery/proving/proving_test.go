@@ -193,6 +193,25 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// What promote has found out is not asked again by the rules that it then applies.
+func TestFoundOutOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := w.run(w.prover(w.API)); err != nil {
+		t.Fatal(err)
+	}
+	p := w.prover(w.API)
+	if err := w.run(p); err != nil {
+		t.Fatal(err)
+	}
+	w.Requests.Take()
+	v := config.Verification{Workflow: "smoke.yml"}
+	got, err := p.Found(t.Context(), v, "api", "dev", history.Period{Commit: w.commit})
+	if n, asked := w.Requests.Take(); err != nil || got.State != rules.VerifyRunning || n > 0 {
+		t.Errorf("%d requests, %+v %v:\n%s", n, got, err, asked)
+	}
+}
+
 // Of several who look at the same time, one starts the run.
 func TestAtTheSameTime(t *testing.T) {
 	t.Parallel()

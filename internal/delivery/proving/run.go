@@ -93,6 +93,7 @@ func (p *Prover) deployments(ctx context.Context, repo Repository, req Request) 
 	if len(files) == 0 {
 		return nil, nil
 	}
+	files = append(files, config.FileName) // which says since when these are places
 	if err := repo.ReadNewest(ctx, req.Tip.Commit, files); err != nil {
 		return nil, err
 	}
@@ -205,6 +206,7 @@ func (p *Prover) set(ctx context.Context, v verification, s github.Status) error
 	s.Context = p.context(v)
 	p.mu.Lock()
 	delete(p.latest, v.ran.Commit)
+	delete(p.known, v.ran.Commit+" "+s.Context)
 	p.mu.Unlock()
 	return p.API.SetStatus(ctx, p.Repository, v.ran.Commit, s)
 }

@@ -44,7 +44,10 @@ func (g *GitHub) ReadNewest(ctx context.Context, rev string, paths []string) err
 }
 
 func (g *GitHub) read(ctx context.Context, rev string, paths []string, depth int) error {
-	a := g.aheadOf(rev)
+	a, rules := g.aheadOf(rev), ""
+	if i := slices.IndexFunc(paths, func(name string) bool { return path.Base(name) == config.FileName }); i >= 0 {
+		rules = paths[i]
+	}
 	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { _, known := a.steps[path]; return known })
 	if len(paths) == 0 {
 		return nil
@@ -66,15 +69,15 @@ func (g *GitHub) read(ctx context.Context, rev string, paths []string, depth int
 	}
 	var wanted []github.At
 	asked := make(map[github.At]bool)
-	rules := slices.IndexFunc(paths, func(name string) bool { return path.Base(name) == config.FileName })
-	for i, path := range paths {
-		isRules, newest := i == rules, a.steps[path].Commits
+	for _, path := range paths {
+		isRules, newest := path == rules, a.steps[path].Commits
 		for i, c := range newest[:min(len(newest), depth)] {
 			if merge, ok := landed[c.SHA]; ok {
 				c = merge
 			}
 			want := func(path string) {
-				if at := (github.At{Commit: c.SHA, Path: path}); !asked[at] {
+				at := github.At{Commit: c.SHA, Path: path}
+				if _, known := a.files[at]; !asked[at] && !known {
 					asked[at] = true
 					wanted = append(wanted, at)
 				}
@@ -83,8 +86,8 @@ func (g *GitHub) read(ctx context.Context, rev string, paths []string, depth int
 			case isRules:
 			case i > 0:
 				want(path)
-			case rules >= 0:
-				want(paths[rules])
+			case rules != "":
+				want(rules)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
+	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
 )
 
 // A commit holds another one with changes only if nothing else differs.
@@ -59,5 +60,39 @@ func TestHolds(t *testing.T) {
 		if n, asked := r.Requests.Take(); n != 1 { // the files of the base
 			t.Errorf("%d requests:\n%s", n, asked)
 		}
+	}
+}
+
+// What is read ahead in parts costs nothing later, and the rules are read for each part.
+func TestReadNewestInParts(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.GitHub(t, configrepotest.Files("a", "b"))
+	files := []string{configrepotest.Overlay("a", "dev"), configrepotest.Overlay("b", "dev")}
+	var came []string
+	for _, app := range []string{"a", "b"} {
+		came = append(came, r.Deploy(t, "main", "dev", app, evidencetest.Ref(app, 1)))
+	}
+	r.Write(t, "main", "later", map[string]string{"README.md": "x\n"})
+	store := r.Open(t)
+	head, err := store.Head(t.Context(), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if err := store.ReadNewest(t.Context(), head, []string{file, "waybill.yaml"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Requests.Take()
+	for i, file := range files {
+		if _, err := store.Log(t.Context(), head, file, 100); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := store.File(t.Context(), came[i], "waybill.yaml"); err != nil || len(data) == 0 {
+			t.Fatalf("%q %v", data, err)
+		}
+	}
+	if n, asked := r.Requests.Take(); n > 2 { // which branch it is, and when it moved
+		t.Errorf("%d requests:\n%s", n, asked)
 	}
 }
