@@ -14,7 +14,8 @@
 # that digest is complete.
 #
 # KUBECONFIG  a cluster to throw away, with Argo CD in the namespace argocd
-# REMOTE      URL of an empty git repository that this script may push to
+# REMOTE      URL of an empty git repository that this script may push to. Credentials belong
+#             into git's credential helper: a URL is seen in the list of processes
 # REMOTE_READ the same, as Argo CD reads it; REMOTE if empty
 # IMAGE_A, IMAGE_B  two images by digest of one repository, which the cluster can pull;
 #             if empty, two empty ones in a registry that this script serves on loopback

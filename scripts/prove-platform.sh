@@ -3,7 +3,7 @@
 # dry run, for every object of every cluster of a choice, and for the pods of every
 # workload, under the admission policies and namespaces of that choice.
 #
-#   scripts/prove-platform.sh [PLATFORM/INGRESS/SECRETS ...]
+#   scripts/prove-platform.sh [PLATFORM/INGRESS/SECRETS[/FLEET[/MIRROR]] ...]
 #
 # KUBECONFIG  a cluster to throw away; an API server that allows privileged pods, with its
 #             controller manager, is enough
@@ -22,6 +22,7 @@ choices=("$@")
   aws/traefik/aws aws/gateway/sealed aws/alb/vault aws/nginx/aws
   kubernetes/traefik/sealed kubernetes/gateway/vault kubernetes/nginx/sealed
   kubeadm/traefik/vault kubeadm/gateway/sealed kubeadm/nginx/vault
+  aws/traefik/aws/hub/mirror.example/cache kubernetes/gateway/sealed/hub kubeadm/nginx/vault/each/mirror.example/cache
 )
 work=$(mktemp -d)
 cp "$KUBECONFIG" "$work/kubeconfig"
@@ -103,12 +104,13 @@ helm_source() {
 }
 
 prove() {
-  local choice=$1 platform ingress secrets env app dir namespace
-  IFS=/ read -r platform ingress secrets <<< "$choice"
+  local choice=$1 platform ingress secrets fleet mirror env app dir namespace
+  IFS=/ read -r platform ingress secrets fleet mirror <<< "$choice" # the mirror may hold slashes
   mkdir "$work/config"
   cd "$work/config"
   git init --quiet --initial-branch=main
-  "$WAYBILL" init config --owner acme --platform "$platform" --ingress "$ingress" --secrets "$secrets" > /dev/null 2>&1
+  "$WAYBILL" init config --owner acme --platform "$platform" --ingress "$ingress" --secrets "$secrets" \
+    --fleet "${fleet:-each}" --mirror "$mirror" > /dev/null 2>&1
   git add --all
   git commit --quiet -m Begin
   if "$WAYBILL" check --dir . > "$work/check.out" 2>&1; then

@@ -23,7 +23,7 @@ if [ "${1:-}" = --check ]; then
 fi
 changed=0
 while read -r image; do
-  digest=$(crane digest "$image") || { echo "no digest of $image: nothing more was written" >&2; exit 1; }
+  digest=$(crane digest -- "$image") || { echo "no digest of $image: nothing more was written" >&2; exit 1; }
   [[ $digest =~ ^sha256:[0-9a-f]{64}$ ]] || { echo "$image: the registry answered $digest" >&2; exit 1; }
   for file in "${files[@]}"; do
     grep -qF "# $image" "$file" || continue

@@ -230,6 +230,7 @@ func (n Names) free() error {
 			namespaces[namespace] = namespace != "staging" // which is made from an environment
 		}
 	}
+	applications["spokes"] = n.Fleet == Hub
 	if applications[n.App] {
 		return outcome.Usagef(
 			"--app %s: the platform has an Argo CD Application of this name: take another one, such as %s-api", n.App, n.App,
