@@ -17,7 +17,7 @@ func TestEveryImageOfAnApplication(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, image := range []string{"ghcr.io/acme/shop-api", "ghcr.io/acme/shop-worker"} {
+		for _, image := range []string{"/acme/shop-api", "/acme/shop-worker"} {
 			if !strings.Contains(result.YAML, image) {
 				t.Errorf("%s: no %s in\n%s", kind, image, result.YAML)
 			}
