@@ -164,8 +164,7 @@ func (s *Sources) holds(ctx context.Context, asked rules.Asked, revision string)
 	if revision == asked.Ran.Commit {
 		return true, nil
 	}
-	ran := asked.Ran
-	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", ran.Commit, " ", ran.Ref, " ", ran.Set.Key())
+	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", asked.Ran.Commit, " ", ranAs(asked).Key())
 	return remember(s, key, func() (bool, error) {
 		where := history.Where{Rev: revision, App: asked.App, Env: asked.Env}
 		ran, found, err := history.Stands(ctx, s.Repo, where, ranAs(asked))
