@@ -134,7 +134,8 @@ var promote = Command{
 	Name:  "promote",
 	Short: "Open or update the promotion pull requests of every application that may move",
 	Long: "For each application whose digest in one environment is ahead of the next, verifies the evidence and the rules of the " +
-		"next environment and opens one pull request, or updates the one that is open. " +
+		"next environment and opens one pull request, or updates the one that is open. The applications of a group (`groups` in " +
+		"waybill.yaml) have one together, and move all or none. " +
 		"Its body carries the evidence: signer, source, scan counts and what they change, the rendered manifest difference. Running " +
 		"it again changes nothing. A branch somebody else has pushed to is left alone.",
 	Example: "waybill promote --repo acme/config",
@@ -144,7 +145,7 @@ var promote = Command{
 			Doc: "Environment to promote from. Empty means every environment that has a next one.",
 		},
 		{Name: "to", Type: String, Placeholder: "ENV", Doc: "Environment to promote to. Empty means the one after {from}."},
-		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote. Empty means all."},
+		{Name: "app", Type: String, Placeholder: "APP", Doc: "Application to promote, with its group where it is in one. Empty means all."},
 		inputRepo, inputDir, inputPath, inputBranch,
 		{
 			Name: "check_workflow", Type: String, Placeholder: "FILE",

@@ -147,6 +147,9 @@ func (l load) end() string {
 func (l load) verdict() string {
 	what := fmt.Sprintf("`%s` from **%s** to **%s**", l.name(), l.origin(), l.to.Name)
 	decision := l.decision()
+	if len(l.list) > 1 || len(l.list[0].items) > 1 { // a rule is named once for all of them
+		decision.Reasons = slices.CompactFunc(slices.SortedStableFunc(slices.Values(decision.Reasons), byRule), sameRule)
+	}
 	switch decision.State() {
 	case evidence.Refused:
 		return "❌ **Refused.** " + what + " must not be merged as it stands: " + names(decision, evidence.Refused) + "."
@@ -159,6 +162,13 @@ func (l load) verdict() string {
 	}
 	return said + l.proven() + "."
 }
+
+// byRule puts the reasons of one rule and state together.
+func byRule(a, b evidence.Reason) int {
+	return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.State, b.State))
+}
+
+func sameRule(a, b evidence.Reason) bool { return byRule(a, b) == 0 }
 
 // proven says in a few words what is known of the images.
 func (l load) proven() string {
@@ -190,7 +200,7 @@ func (l load) proven() string {
 func names(d evidence.Decision, state evidence.State) string {
 	var rules []string
 	for _, r := range d.Reasons {
-		if r.State == state && !slices.Contains(rules, r.Rule) {
+		if r.State == state {
 			rules = append(rules, r.Rule)
 		}
 	}

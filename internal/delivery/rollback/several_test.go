@@ -1,6 +1,7 @@
 package rollback_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/delivery/rollback"
+	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/evidence/evidencetest"
@@ -161,5 +163,35 @@ func TestPullRequestOfSeveral(t *testing.T) {
 	want := configrepotest.SeveralText(api(1).Digest(), worker(1).Digest())
 	if got := r.Text(t, "main", configrepotest.Overlay("shop", "prod")) + "\n"; got != want {
 		t.Errorf("prod has\n%s", got)
+	}
+}
+
+// Going back by steps passes over a set that was not healthy.
+func TestSetsThatWereBadArePassedOver(t *testing.T) {
+	t.Parallel()
+	images := evidencetest.NewRegistry()
+	for n := 1; n <= 3; n++ {
+		for _, app := range []string{"shop-api", "shop-worker"} {
+			images.Push(evidencetest.Image{App: app, N: n, Source: "acme/shop", At: configrepotest.Start})
+		}
+	}
+	files := configrepotest.Several()
+	files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "soak: 24h,", "soak: 24h, health: [{status: ok}],", 1)
+	r := configrepotest.Local(t, files)
+	for _, n := range [][2]int{{1, 1}, {2, 1}, {3, 1}} {
+		r.Clock.Pass(time.Hour)
+		r.DeploySeveral(t, "main", "prod", api(n[0]), worker(n[1]))
+	}
+	roll := roller(r, r, images)
+	roll.Judge.Health = func(_ context.Context, _ string, p history.Period) (rules.Said, error) {
+		if p.Set.Equal(history.Set{api(2), worker(1)}) && !p.Ref.IsZero() {
+			return rules.Said{State: "failure", Since: p.Since}, nil
+		}
+		return rules.Said{State: "success", Since: p.Since}, nil
+	}
+	result, err := roll.Run(t.Context(), rollback.Request{App: "shop", Env: "prod", Steps: 1, Direct: true, Branch: "main"})
+	if err != nil || !result.Set.Equal(history.Set{api(1), worker(1)}) ||
+		!strings.Contains(result.Note, "passed over "+api(2).Short()+", "+worker(1).Short()+": ok says failure") {
+		t.Errorf("%+v, %v", result, err)
 	}
 }

@@ -38,7 +38,7 @@ type Repository interface {
 type Open struct {
 	Number int    `json:"number"`
 	URL    string `json:"url"`
-	Branch string `json:"branch"` // waybill/ENV/APP
+	Branch string `json:"branch"` // waybill/ENV/APP, or waybill/ENV/+GROUP
 }
 
 // Cell is one application in one environment.

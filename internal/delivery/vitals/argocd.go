@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/health"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -40,8 +41,9 @@ func (s *Sources) argoCD(ctx context.Context, server health.Server, asked rules.
 	if got.Health != "Healthy" {
 		return s.sick(ctx, server, asked, got)
 	}
-	if !runs(got.Images, asked.Ran.Ref.Digest()) {
-		return rules.Said{State: pending, Description: "no pod runs " + asked.Ran.Ref.Short()}, nil
+	set := ranAs(asked)
+	if !slices.ContainsFunc(set, func(ref imageref.Ref) bool { return runs(got.Images, ref.Digest()) }) {
+		return rules.Said{State: pending, Description: "no pod runs " + set.Short()}, nil
 	}
 	if got.Since.IsZero() {
 		return rules.Said{State: pending, Description: "Argo CD does not say since when it is healthy: update it"}, nil
@@ -54,6 +56,15 @@ func (s *Sources) argoCD(ctx context.Context, server health.Server, asked rules.
 		since = got.Since
 	}
 	return rules.Said{State: success, Since: since}, nil
+}
+
+// ranAs are the images of the deployment. Of several one is enough to be seen: the pod of a
+// Job, such as a migration, goes when it is done.
+func ranAs(asked rules.Asked) history.Set {
+	if asked.App.Several() && len(asked.Ran.Set) > 0 {
+		return asked.Ran.Set
+	}
+	return history.Set{asked.Ran.Ref}
 }
 
 // behind says why an Application does not show what was deployed; empty if it does.
@@ -153,15 +164,10 @@ func (s *Sources) holds(ctx context.Context, asked rules.Asked, revision string)
 	if revision == asked.Ran.Commit {
 		return true, nil
 	}
-	ran := asked.Ran
-	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", ran.Commit, " ", ran.Ref, " ", ran.Set.Key())
+	key := fmt.Sprint("holds ", revision, " ", asked.App.Name, " ", asked.Env, " ", asked.Ran.Commit, " ", ranAs(asked).Key())
 	return remember(s, key, func() (bool, error) {
 		where := history.Where{Rev: revision, App: asked.App, Env: asked.Env}
-		set := asked.Ran.Set
-		if !asked.App.Several() || len(set) == 0 {
-			set = history.Set{asked.Ran.Ref}
-		}
-		ran, found, err := history.Stands(ctx, s.Repo, where, set)
+		ran, found, err := history.Stands(ctx, s.Repo, where, ranAs(asked))
 		if errors.Is(err, configrepo.ErrNotFound) {
 			return false, nil // of another repository, or one that a force-push took away
 		}
