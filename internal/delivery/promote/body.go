@@ -176,10 +176,11 @@ func (l load) proven() string {
 	for _, c := range l.list {
 		all = append(all, c.items...)
 	}
-	said, added, known := ", image built once, signed", 0, true
+	said, added, known := ", image", 0, true
 	if len(all) > 1 {
-		said = ", " + text.Count(len(all), "image") + " built once, signed"
+		said = ", " + text.Count(len(all), "image")
 	}
+	said += proof(all)
 	if len(all) == 1 && all[0].waybill.Scan != nil {
 		said += ", scanned " + text.Time(all[0].waybill.Scan.FinishedAt)
 	}
@@ -195,6 +196,25 @@ func (l load) proven() string {
 		said += ", " + text.Count(added, "new finding")
 	}
 	return said
+}
+
+// proof says of images what signatures and provenance prove of all of them. A policy may
+// require neither.
+func proof(all []item) string {
+	lacks := func(kind evidence.Kind) bool {
+		return slices.ContainsFunc(all, func(i item) bool {
+			return !slices.ContainsFunc(i.waybill.Records, func(r evidence.Record) bool { return r.Kind == kind })
+		})
+	}
+	switch unsigned, unknown := lacks(evidence.Signature), lacks(evidence.Provenance); {
+	case unsigned && unknown:
+		return " without signature and provenance"
+	case unsigned:
+		return " built once, without signature"
+	case unknown:
+		return " signed, without provenance"
+	}
+	return " built once, signed"
 }
 
 func names(d evidence.Decision, state evidence.State) string {

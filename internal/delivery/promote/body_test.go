@@ -201,3 +201,32 @@ func TestBodyOfTheFirstDeployment(t *testing.T) {
 		t.Errorf("it compares with nothing:\n%s", got)
 	}
 }
+
+// The verdict says what is proven, and no more: a policy may require neither signature nor
+// provenance.
+func TestBodySaysWhatIsProven(t *testing.T) {
+	t.Parallel()
+	for want, without := range map[string][]evidence.Kind{
+		"**staging**, image built once, signed, scanned":               nil,
+		"**staging**, image built once, without signature, scanned":    {evidence.Signature},
+		"**staging**, image signed, without provenance, scanned":       {evidence.Provenance},
+		"**staging**, image without signature and provenance, scanned": {evidence.Signature, evidence.Provenance},
+		"**staging**, image without signature and provenance.":         evidence.Kinds(),
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			begin := files()
+			begin["waybill.yaml"] = strings.NewReplacer("policy:\n", "policy:\n  require: []\n", ", source: acme/demo-api", "").Replace(
+				begin["waybill.yaml"],
+			)
+			w := worldOf(t, begin)
+			bare := image(1)
+			bare.Without = without
+			w.images.Push(bare)
+			w.run(t, promote.Opened)
+			if got := w.pull(t, 1).Body; !strings.Contains(got, want) {
+				t.Errorf("the body lacks %q:\n%s", want, got)
+			}
+		})
+	}
+}

@@ -46,9 +46,12 @@ func files() map[string]string {
 	})
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return worldOf(t, files()) }
+
+// worldOf is a world whose repository begins with other files.
+func worldOf(t *testing.T, files map[string]string) *world {
 	t.Helper()
-	w := &world{Repo: configrepotest.GitHub(t, files()), images: evidencetest.NewRegistry(image(1), image(2), image(3))}
+	w := &world{Repo: configrepotest.GitHub(t, files), images: evidencetest.NewRegistry(image(1), image(2), image(3))}
 	w.forge = pulls.Forge{
 		API: w.API, Repository: w.Name, Branch: "main", CheckWorkflow: "check.yml", StatusContext: "waybill/check",
 		Now: w.Clock.Now,
