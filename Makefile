@@ -58,6 +58,7 @@ tools-peers:
 	@cd internal/tools && go run ./crds ../../$(TOOLS)/crds.yaml
 	@cd internal/tools/promql && go build -o ../../../$(TOOLS)/promql .
 	@cd internal/tools/kubeadm && go build -ldflags '-s -w' -o ../../../$(TOOLS)/kubeadm k8s.io/kubernetes/cmd/kubeadm
+	@cd internal/tools/gh && go build -ldflags '-s -w' -o ../../../$(TOOLS)/gh github.com/cli/cli/v2/cmd/gh
 	@cd internal/tools/kyverno && go build -ldflags '-s -w' -o ../../../$(TOOLS)/kyverno github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno
 	@cd internal/tools/policycontroller && go build -ldflags '-s -w' -o ../../../$(TOOLS)/policy-tester github.com/sigstore/policy-controller/cmd/tester
 

@@ -33,10 +33,10 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the registry: %w", err)
 	}
-	handler := registry.New(
+	handler := Referrers(registry.New(
 		registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true),
 		registry.WithBlobHandler(registry.NewDiskBlobHandler(dir)),
-	)
+	))
 	s := &Server{
 		Host: listener.Addr().String(), server: &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second},
 		done: make(chan struct{}),

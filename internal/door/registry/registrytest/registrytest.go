@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+
+	rehearsal "github.com/waybill-dev/waybill/internal/rehearsal/registry"
 )
 
 // Server is a registry with the referrers API.
@@ -26,7 +28,7 @@ type Server struct {
 // New starts a registry that ends with the test. before may be nil.
 func New(t testing.TB, before func(w http.ResponseWriter, r *http.Request) bool) *Server {
 	t.Helper()
-	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+	handler := rehearsal.Referrers(registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true)))
 	s := &Server{Before: before}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.Before != nil && s.Before(w, r) {
