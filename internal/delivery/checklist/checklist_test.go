@@ -293,7 +293,7 @@ func found(t *testing.T, text string) (list []string) {
 // waybill.yaml has a level for each rule, and for nothing else.
 func TestRulesHaveLevels(t *testing.T) {
 	t.Parallel()
-	var ids []string
+	ids := []string{"versions"} // of which check judges all environments together
 	for _, r := range checklist.Rules() {
 		ids = append(ids, r.ID)
 		if r.Why == "" || r.Fix == "" {
