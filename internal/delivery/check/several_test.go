@@ -73,7 +73,7 @@ func TestSeveralImages(t *testing.T) {
 		"a tag for one": {map[string]string{
 			shopProd: strings.Replace(both(2, 2), "digest: "+worker(2).Digest(), "newTag: v2", 1),
 		}, []string{
-			":6 refused order: api " + api(2).Short() + ": ran in staging, and never together with no worker",
+			":6 refused order: api " + api(2).Short() + ": ran in staging, and never together with worker, of which no digest is named",
 			":9 refused digest: ghcr.io/acme/shop-worker is named by the tag \"v2\"",
 		}},
 		"a placeholder for one": {map[string]string{
