@@ -71,10 +71,21 @@ func (l load) request(branch, expect, message string) configrepo.Request {
 }
 
 // commit writes to an environment that takes commits.
-func (p *Promoter) commit(ctx context.Context, l load, req Request, result Promotion) (Promotion, error) {
+func (p *Promoter) commit(ctx context.Context, now view, l load, req Request, result Promotion) (Promotion, error) {
 	if l.decision().State() == evidence.Pending {
 		result.State, result.Reason = Pending, l.list[0].refusal()
 		return result, nil
+	}
+	for _, c := range l.list {
+		image, err := c.kept(ctx, now)
+		if err != nil {
+			return result, err
+		}
+		if image != "" {
+			result.State, result.Reason = Refused, fmt.Sprintf("%s: %s would run %s beside %s, which it never ran together with in %s, and its "+
+				"overlay does not name it: take out what brings it", rules.RuleOrder, l.to.Name, text.OneLine(image), c.moving.Short(), c.from.Name)
+			return result, nil
+		}
 	}
 	sha, err := p.Repo.Commit(ctx, l.request(req.Branch, l.base(), l.message(req)))
 	if err != nil {
