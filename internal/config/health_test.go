@@ -105,7 +105,7 @@ func TestSourcesBecomeWeaker(t *testing.T) {
 		change("a.example", "evil.example"):              {lostArgo},
 		change("application: x", "application: y"):       {lostArgo},
 		change("WAYBILL_ARGOCD", "WAYBILL_ARGOCD_X"):     {lostArgo},
-		change("up == 1", "up == 1 or up == 2"):        {lostQuery},
+		change("up == 1", "up == 1 or up == 2"):          {lostQuery},
 		change(argo+", ", ""):                            {lostArgo},
 		change("url: x", "url: y"):                       {"environments.dev.verify drops or changes smoke.yml"},
 		change("smoke.yml", "other.yml"):                 {"environments.dev.verify drops or changes smoke.yml"},
