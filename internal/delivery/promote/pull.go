@@ -77,13 +77,16 @@ func (p *Promoter) commit(ctx context.Context, now view, l load, req Request, re
 		return result, nil
 	}
 	for _, c := range l.list {
-		image, err := c.kept(ctx, now)
+		if c.from.Name == "" || len(c.change.Edits) == 0 {
+			continue
+		}
+		on := now.rendering(c.change.Copies).With(c.change.Place.File, c.change.After)
+		image, err := history.Kept(ctx, on, c.app, c.from.Name, c.to.Name, c.was.With(c.moving))
 		if err != nil {
 			return result, err
 		}
 		if image != "" {
-			result.State, result.Reason = Refused, fmt.Sprintf("%s: %s would run %s beside %s, which it never ran together with in %s, and its "+
-				"overlay does not name it: take out what brings it", rules.RuleOrder, l.to.Name, text.OneLine(image), c.moving.Short(), c.from.Name)
+			result.State, result.Reason = Refused, rules.Beside(c.to.Name, c.from.Name, image)
 			return result, nil
 		}
 	}

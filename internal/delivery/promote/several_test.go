@@ -214,7 +214,7 @@ func TestASetIsNotCommittedBesideAnotherImage(t *testing.T) {
 	w.Write(t, "main", "canary", canary("staging", 1))
 	w.Clock.Pass(time.Hour)
 	if p := w.shop(t, promote.Refused); !strings.HasPrefix(p.Reason, "order: staging would run ghcr.io/acme/shop-worker:v1@"+
-		worker(1).Digest()+" beside "+api(2).Short()) {
+		worker(1).Digest()+" too, which its overlay does not name and dev does not run") {
 		t.Errorf("%s", p.Reason)
 	}
 	w.Write(t, "main", "canary", canary("dev", 1))

@@ -1,0 +1,42 @@
+package history
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// Kept says which image of an application with several a place would run beside a set,
+// although its overlay does not name it: a patch, a base or a chart brings it. It is empty
+// where there is none, or the environment before runs it too. check says the same of a pull
+// request; where Waybill commits, nobody else asks.
+func Kept(ctx context.Context, on *render.Renderer, app config.App, from, to string, set Set) (string, error) {
+	if !app.Several() {
+		return "", nil
+	}
+	after, err := on.App(ctx, app, to)
+	if err != nil {
+		return "", err
+	}
+	before, err := on.App(ctx, app, from)
+	if err != nil {
+		return "", err
+	}
+	known := append(render.Images(before), set.texts(imageref.Ref.String)...)
+	for _, image := range render.Images(after) {
+		name, digest := repositoryOf(image)
+		same := func(o string) bool { return strings.HasSuffix(o, "@"+digest) }
+		repository, err := imageref.ParseLocal(name)
+		if err != nil || digest == "" || slices.ContainsFunc(known, same) {
+			continue
+		}
+		if _, own := app.PartOf(repository.Name()); own {
+			return image, nil
+		}
+	}
+	return "", nil
+}
