@@ -39,7 +39,8 @@ func TestHealthIsRefused(t *testing.T) {
 	t.Parallel()
 	argo := func(more string) string { return `health: [{argocd: {application: x, ` + more + `}}]` }
 	prom := func(query string) string {
-		return `health: [{prometheus: {url: "https://p.example", query: '` + strings.NewReplacer("'", "''", "\n", "\n\n").Replace(query) + `'}}]`
+		quoted := strings.NewReplacer("'", "''", "\n", "\n\n").Replace(query) // as YAML does in single quotes
+		return `health: [{prometheus: {url: "https://p.example", query: '` + quoted + `'}}]`
 	}
 	for dev, want := range map[string]string{
 		argo(`url: "http://argocd.example"`):                                      "http:// is for this very machine",

@@ -139,8 +139,9 @@ func TestBumpBesideAnotherImage(t *testing.T) {
 	r.Clock.Pass(time.Hour)
 	request := shop(api(2), worker(2))
 	request.Env = "staging"
-	if _, err := bump.Run(t.Context(), r, judge(r, images), request); outcome.Code(err) != outcome.Refused ||
-		!strings.Contains(err.Error(), "order: staging would run "+worker(1).String()+" too, which its overlay does not name and dev does not run") {
+	want := "order: staging would run " + worker(1).String() + " too, which its overlay does not name and dev does not run"
+	_, err := bump.Run(t.Context(), r, judge(r, images), request)
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 	r.Write(t, "main", "no canary", map[string]string{staging: files[staging]})

@@ -47,7 +47,8 @@ func TestASetIsAllThatIsRendered(t *testing.T) {
 			w.Write(t, "main", "staging", map[string]string{staging: test.stagingNow})
 			w.Clock.Pass(25 * time.Hour)
 			w.Write(t, "change", "change", map[string]string{shopProd: test.change})
-			if got := strings.Join(w.findings(t, "main", "change"), "\n"); !strings.Contains(got, test.want) || test.want == "" && got != "" {
+			got := strings.Join(w.findings(t, "main", "change"), "\n")
+			if !strings.Contains(got, test.want) || test.want == "" && got != "" {
 				t.Errorf("no %q in\n%s", test.want, got)
 			}
 		})

@@ -67,7 +67,8 @@ func TestNoFieldHoldsTheToken(t *testing.T) {
 	t.Parallel()
 	d, s := stand(t)
 	d.SetApplication(healthd.Application{
-		Name: "x", Sync: "a " + secret, Health: secret + strings.Repeat("x", 1000), Revisions: []string{secret}, Phase: secret, Message: secret,
+		Name: "x", Sync: "a " + secret, Health: secret + strings.Repeat("x", 1000), Revisions: []string{secret},
+		Phase: secret, Message: secret,
 	})
 	got, err := s.Application(t.Context(), "x", "")
 	if said := fmt.Sprint(got); err != nil || strings.Contains(said, secret) || got.Sync != "a …" || len(said) > 400 {
