@@ -39,7 +39,8 @@ func TestHealthIsRefused(t *testing.T) {
 	t.Parallel()
 	argo := func(more string) string { return `health: [{argocd: {application: x, ` + more + `}}]` }
 	prom := func(query string) string {
-		return `health: [{prometheus: {url: "https://p.example", query: '` + strings.ReplaceAll(query, "'", "''") + `'}}]`
+		quoted := strings.NewReplacer("'", "''", "\n", "\n\n").Replace(query) // as YAML does in single quotes
+		return `health: [{prometheus: {url: "https://p.example", query: '` + quoted + `'}}]`
 	}
 	for dev, want := range map[string]string{
 		argo(`url: "http://argocd.example"`):                                      "http:// is for this very machine",
@@ -53,15 +54,21 @@ func TestHealthIsRefused(t *testing.T) {
 		argo(`url: "https://a", token: "env:WAYBILL_ARGOCDX"`):                    "begins with WAYBILL_ARGOCD",
 		argo(`url: "https://a", token: "eyJhbGciOi"`):                             "begins with WAYBILL_ARGOCD",
 		`health: [{status: x, prometheus: {url: "https://p", query: "up == 1"}}]`: "one of status, argocd and prometheus",
-		`health: [{}]`:                       "one of status, argocd and prometheus",
-		`health: [{from: eve}]`:              "name the status too",
-		prom(`up{job="a==b"}`):               "the query compares nothing",
-		prom(`up{job!='<'} # > 0`):           "the query compares nothing",
-		prom("up{job=~`x>y`}"):               "the query compares nothing",
-		prom(`up == bool 1`):                 "with bool, the query yields 0",
-		prom(`up >=bool 1`):                  "with bool, the query yields 0",
-		`verify: [{workflow: ../smoke.yml}]`: "without a directory",
-		`verify: [{workflow: smoke}]`:        "without a directory",
+		`health: [{}]`:                                            "one of status, argocd and prometheus",
+		`health: [{from: eve}]`:                                   "name the status too",
+		prom(`up{job="a==b"}`):                                    "the query compares nothing",
+		prom(`up{job!='<'} # > 0`):                                "the query compares nothing",
+		prom("up{job=~`x>y`}"):                                    "the query compares nothing",
+		prom(`up == bool 1`):                                      "with bool, the query yields 0",
+		prom(`up >=bool 1`):                                       "with bool, the query yields 0",
+		prom(`up == BOOL 1`):                                      "with bool, the query yields 0",
+		prom("up # don't\n == bool 1 # won't"):                    "with bool, the query yields 0",
+		prom(`up # it's < 1 if it's up`):                          "the query compares nothing",
+		prom(`(up == 1) or vector(0)`):                            "one side of or compares nothing",
+		prom(`(up == 1 OR on() vector(0))`):                       "one side of or compares nothing",
+		prom(`up or vector(0) < 1`):                               "one side of or compares nothing",
+		`verify: [{workflow: ../smoke.yml}]`:                      "without a directory",
+		`verify: [{workflow: smoke}]`:                             "without a directory",
 		`verify: [{workflow: smoke.yml}, {workflow: smoke.yaml}]`: "smoke stands here a second time",
 		`verify: [{workflow: smoke.yml, inputs: {image: x}}]`:     "the input image is Waybill's own",
 		`verify: [{workflow: smoke.yml, ref: "-x"}]`:              "verify",
@@ -73,6 +80,8 @@ func TestHealthIsRefused(t *testing.T) {
 	}
 	for _, query := range []string{
 		`min(up{job="{app}"}) == 1`, `absent(ALERTS{alertstate="firing"})`, `a unless b`, "rate(x[5m])\n< 0.01", `a > on (b) c`,
+		"up == 1 # it's all there, isn't it?", `up != 0 # a "text"`, `(sum(rate(errors[5m])) or vector(0)) < 0.1`, `a < 1 or (b > 2)`,
+		`min(for_all) == 1 UNLESS door`, `sensor > 1`,
 	} {
 		if _, err := config.Parse("waybill.yaml", []byte(withDev(prom(query)))); err != nil {
 			t.Errorf("%s: %v", query, err)
@@ -97,7 +106,7 @@ func TestSourcesBecomeWeaker(t *testing.T) {
 		change("a.example", "evil.example"):              {lostArgo},
 		change("application: x", "application: y"):       {lostArgo},
 		change("WAYBILL_ARGOCD", "WAYBILL_ARGOCD_X"):     {lostArgo},
-		change("up == 1", "up == 1 or vector(1)"):        {lostQuery},
+		change("up == 1", "up == 1 or up == 2"):          {lostQuery},
 		change(argo+", ", ""):                            {lostArgo},
 		change("url: x", "url: y"):                       {"environments.dev.verify drops or changes smoke.yml"},
 		change("smoke.yml", "other.yml"):                 {"environments.dev.verify drops or changes smoke.yml"},

@@ -240,6 +240,7 @@ func (a Access) Witness(repo ConfigRepository, rev string) *rules.Judge {
 		return judge
 	}
 	forge := repo.Forge("", "")
+	forge.Statuses = new(sync.Map)
 	judge.Verified = a.prover(repo, "").Found
 	judge.Health = func(ctx context.Context, status string, period history.Period) (rules.Said, error) {
 		head, err := repo.Resolve(ctx, rev)

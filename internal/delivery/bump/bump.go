@@ -157,7 +157,8 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 	if err := entries.Err(); err != nil {
 		return p, err
 	}
-	if err := req.notOfItself(ctx, repo, p.tip, entries); err != nil {
+	err = outcome.Join(req.notOfItself(ctx, repo, p.tip, entries), p.besides(ctx, app, env.Name, places.Set().With(to)))
+	if err != nil {
 		return p, err
 	}
 	p.commit = configrepo.Request{
@@ -169,6 +170,22 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 		}.String(),
 	}
 	return p, nil
+}
+
+// besides refuses a set beside which something else would bring an image of the application
+// into the place.
+func (p prepared) besides(ctx context.Context, app config.App, env string, set history.Set) error {
+	on := render.New(p.tip.Files).With(p.change.Place.File, p.change.After)
+	for _, before := range p.tip.Config.Befores(app, env) {
+		image, err := history.Kept(ctx, on, history.Entry{App: app, From: before.Name, To: env, Set: set})
+		if err != nil {
+			return err
+		}
+		if image != "" {
+			return outcome.Refusedf("%s", rules.Beside(env, before.Name, image))
+		}
+	}
+	return nil
 }
 
 // notOfItself refuses an image that was built from a commit of Waybill's in this very

@@ -118,3 +118,34 @@ func TestBumpIntoAGroup(t *testing.T) {
 		t.Errorf("%+v, %v", result, err)
 	}
 }
+
+// A set does not enter beside an image that something else than the overlay brings.
+func TestBumpBesideAnotherImage(t *testing.T) {
+	t.Parallel()
+	files := configrepotest.Several()
+	files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "{name: staging, promotion: pull-request, soak: 30m}",
+		"{name: staging, promotion: auto}", 1)
+	r := configrepotest.Local(t, files)
+	images := evidencetest.NewRegistry()
+	for _, app := range []string{"shop-api", "shop-worker"} {
+		images.Push(evidencetest.Image{App: app, N: 2, Source: "acme/shop", At: r.Clock.Now()})
+	}
+	r.DeploySeveral(t, "main", "dev", api(2), worker(2))
+	staging := configrepotest.Overlay("shop", "staging")
+	r.Write(t, "main", "canary", map[string]string{
+		"apps/shop/overlays/staging/canary.yaml": configrepotest.Deployment("canary", worker(1).String()),
+		staging:                                  strings.Replace(files[staging], "../../base\n", "../../base\n  - canary.yaml\n", 1),
+	})
+	r.Clock.Pass(time.Hour)
+	request := shop(api(2), worker(2))
+	request.Env = "staging"
+	want := "order: staging would run " + worker(1).String() + " too, which its overlay does not name and dev does not run"
+	_, err := bump.Run(t.Context(), r, judge(r, images), request)
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+	r.Write(t, "main", "no canary", map[string]string{staging: files[staging]})
+	if result, err := bump.Run(t.Context(), r, judge(r, images), request); err != nil || !result.Changed {
+		t.Errorf("%+v, %v", result, err)
+	}
+}

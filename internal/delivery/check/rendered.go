@@ -65,7 +65,17 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 		return err
 	}
 	at.Rule, at.Line = RuleDigest, 0
-	for _, image := range s.newImages(p.env.Name, before, after) {
+	images := s.newImages(p.env.Name, before, after)
+	kept, err := s.keptBeside(ctx, p, v, after)
+	if err != nil {
+		return err
+	}
+	for _, image := range kept {
+		if !slices.ContainsFunc(images, func(o render.Image) bool { return o.Text == image.Text }) {
+			images = append(images, image)
+		}
+	}
+	for _, image := range images {
 		if said(p.app, now, image.Text) {
 			continue // at the overlay's own line
 		}

@@ -73,7 +73,7 @@ func TestSeveralImages(t *testing.T) {
 		"a tag for one": {map[string]string{
 			shopProd: strings.Replace(both(2, 2), "digest: "+worker(2).Digest(), "newTag: v2", 1),
 		}, []string{
-			":6 refused order: api " + api(2).Short() + ": ran in staging, and never together with no worker",
+			":6 refused order: api " + api(2).Short() + ": ran in staging, and never together with worker, of which no digest is named",
 			":9 refused digest: ghcr.io/acme/shop-worker is named by the tag \"v2\"",
 		}},
 		"a placeholder for one": {map[string]string{
@@ -244,5 +244,27 @@ func TestGroups(t *testing.T) {
 				t.Errorf("no %q in\n%s", test.want, got)
 			}
 		})
+	}
+}
+
+// What stood there only between two commits of one push did not run together.
+func TestAGroupIsNotWhatAPushPassed(t *testing.T) {
+	t.Parallel()
+	for passed, want := range map[time.Duration]string{
+		time.Second: "refused order: " + cart(3).Short() + ": ran in staging, and never together with shop " + api(3).Short(),
+		time.Minute: "",
+	} {
+		w := several(t, "policy:\n", "groups:\n  checkout: {apps: [cart, shop], environments: [prod]}\npolicy:\n")
+		w.Deploy(t, "main", "staging", "cart", cart(3))
+		w.Clock.Pass(passed)
+		w.DeploySeveral(t, "main", "staging", api(4), worker(2))
+		w.Clock.Pass(25 * time.Hour)
+		w.Write(t, "change", "change", map[string]string{
+			configrepotest.Overlay("cart", "prod"): configrepotest.OverlayText("cart", cart(3).Digest()), shopProd: both(3, 2),
+		})
+		got := strings.Join(w.findings(t, "main", "change"), "\n")
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: no %q in\n%s", passed, want, got)
+		}
 	}
 }

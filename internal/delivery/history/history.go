@@ -55,10 +55,18 @@ func (p Period) Of(ref imageref.Ref) Period {
 	return p
 }
 
-// Overlaps reports whether there was a time that lies in both periods.
+// Overlaps reports whether the branch stood at a commit that lies in both periods. What
+// one move of the branch brought and another commit of the same move took away again did
+// not run together.
 func (p Period) Overlaps(o Period) bool {
-	before := func(a, b Period) bool { return !a.Until.IsZero() && !a.Until.After(b.Since) }
-	return !before(p, o) && !before(o, p)
+	both := Period{Since: p.Since, move: p.move, Until: p.Until, ended: p.ended}
+	if o.Since.After(both.Since) {
+		both.Since, both.move = o.Since, o.move
+	}
+	if both.Until.IsZero() || !o.Until.IsZero() && o.Until.Before(both.Until) {
+		both.Until, both.ended = o.Until, o.ended
+	}
+	return (both.Until.IsZero() || both.Until.After(both.Since)) && both.ran()
 }
 
 // shortest is how long a digest must have stood before another replaced it, to have

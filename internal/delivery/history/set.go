@@ -204,10 +204,14 @@ func Together(ctx context.Context, repo Reader, w Where, set Set) (Period, bool,
 }
 
 // Stands finds the newest period in which all images of a set ran in env at once, as Find
-// does for one.
+// does for one. A set that lacks an image ran nowhere: what stood in its place, if anything
+// did, is not known.
 func Stands(ctx context.Context, repo Reader, w Where, set Set) (Period, bool, error) {
 	if len(set) == 1 {
 		return Find(ctx, repo, w, set[0])
+	}
+	if !set.Runs() {
+		return Period{}, false, nil
 	}
 	for p, err := range History(ctx, repo, w) {
 		if err != nil {

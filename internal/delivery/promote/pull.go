@@ -71,10 +71,24 @@ func (l load) request(branch, expect, message string) configrepo.Request {
 }
 
 // commit writes to an environment that takes commits.
-func (p *Promoter) commit(ctx context.Context, l load, req Request, result Promotion) (Promotion, error) {
+func (p *Promoter) commit(ctx context.Context, now view, l load, req Request, result Promotion) (Promotion, error) {
 	if l.decision().State() == evidence.Pending {
 		result.State, result.Reason = Pending, l.list[0].refusal()
 		return result, nil
+	}
+	for _, c := range l.list {
+		if c.from.Name == "" || len(c.change.Edits) == 0 {
+			continue
+		}
+		on := now.rendering(c.change.Copies).With(c.change.Place.File, c.change.After)
+		image, err := history.Kept(ctx, on, history.Entry{App: c.app, From: c.from.Name, To: c.to.Name, Set: c.was.With(c.moving)})
+		if err != nil {
+			return result, err
+		}
+		if image != "" {
+			result.State, result.Reason = Refused, rules.Beside(c.to.Name, c.from.Name, image)
+			return result, nil
+		}
 	}
 	sha, err := p.Repo.Commit(ctx, l.request(req.Branch, l.base(), l.message(req)))
 	if err != nil {

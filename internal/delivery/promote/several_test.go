@@ -198,6 +198,30 @@ func TestSeveralImagesAreCommitted(t *testing.T) {
 	w.shop(t, promote.Current)
 }
 
+// Where Waybill commits, nobody else looks at what stays beside a set.
+func TestASetIsNotCommittedBesideAnotherImage(t *testing.T) {
+	t.Parallel()
+	w := several(t, "{name: staging, promotion: pull-request, soak: 30m}", "{name: staging, promotion: auto}")
+	canary := func(env string, n int) map[string]string {
+		dir := "apps/shop/overlays/" + env
+		return map[string]string{
+			dir + "/canary.yaml": configrepotest.Deployment("canary", "ghcr.io/acme/shop-worker:v1@"+worker(n).Digest()),
+			dir + "/kustomization.yaml": strings.Replace(w.Text(t, "main", dir+"/kustomization.yaml"), "  - ../../base\n",
+				"  - ../../base\n  - canary.yaml\n", 1) + "\n",
+		}
+	}
+	w.DeploySeveral(t, "main", "dev", api(2), worker(2))
+	w.Write(t, "main", "canary", canary("staging", 1))
+	w.Clock.Pass(time.Hour)
+	if p := w.shop(t, promote.Refused); !strings.HasPrefix(p.Reason, "order: staging would run ghcr.io/acme/shop-worker:v1@"+
+		worker(1).Digest()+" too, which its overlay does not name and dev does not run") {
+		t.Errorf("%s", p.Reason)
+	}
+	w.Write(t, "main", "canary", canary("dev", 1))
+	w.Clock.Pass(time.Hour)
+	w.shop(t, promote.Committed) // both run it
+}
+
 // What somebody declined is a set: another image in it is proposed again.
 func TestADeclinedSet(t *testing.T) {
 	t.Parallel()

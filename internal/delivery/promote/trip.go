@@ -191,7 +191,7 @@ func (l load) into(c candidate, result *Promotion, one Promotion) {
 	result.Decision = &decision
 	result.State, result.Waiting, result.Branch, result.Commit = one.State, one.Waiting, one.Branch, one.Commit
 	result.Number, result.URL, result.Reason = one.Number, one.URL, one.Reason
-	if l.group != "" && (one.State == Refused || one.State == Pending) {
+	if l.group != "" && (one.State == Refused || one.State == Pending) && len(l.culprits()) > 0 {
 		result.Reason = cmp.Or(c.refusal(), "the group "+l.group+" waits for "+text.List(l.culprits(), shownApps))
 	}
 	if c.at == l.list[0].at { // once is enough
@@ -216,7 +216,7 @@ func (p *Promoter) deliver(ctx context.Context, now view, l load, req Request, r
 		return result, p.reportRefused(ctx, now, l, &result)
 	}
 	if l.to.Promotion == config.Auto {
-		return p.commit(ctx, l, req, result)
+		return p.commit(ctx, now, l, req, result)
 	}
 	return p.pullRequest(ctx, now, l, req, result)
 }

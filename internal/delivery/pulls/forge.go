@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -29,6 +30,8 @@ type Forge struct {
 	StatusContext string           // of the commit status that the check reports as
 	Starts        bool             // what this identity does starts workflows, as an App's does and a job token's does not
 	Now           func() time.Time // nil is the clock
+	// Statuses, if not nil, keeps those of each commit, as they were read first.
+	Statuses *sync.Map
 	// Dry, if not nil, is told what would be written, and nothing is.
 	Dry func(format string, args ...any)
 }

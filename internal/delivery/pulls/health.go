@@ -3,6 +3,7 @@ package pulls
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -40,11 +41,56 @@ func (f Forge) Said(ctx context.Context, head, status string, period history.Per
 	slices.SortStableFunc(said, func(a, b github.Said) int { return b.At.Compare(a.At) }) // newest first
 	last := said[0]
 	out := rules.Said{State: last.State, Description: last.Description, By: last.By, Since: last.At}
-	for _, s := range said[1:] {
-		if s.State != last.State || s.By != last.By {
-			break
-		}
-		out.Since = s.At
+	same := 1
+	for same < len(said) && said[same].State == last.State && said[same].By == last.By {
+		out.Since = said[same].At
+		same++
 	}
-	return out, nil
+	if last.State != "success" || same == 1 {
+		return out, nil
+	}
+	out.Since, err = f.unbroken(ctx, status, said[:same], period)
+	return out, err
+}
+
+// unbroken is since when commits, of which each had success last, have said nothing bad:
+// what each had last hides what it had before. That a commit is being synced is nothing
+// bad.
+func (f Forge) unbroken(ctx context.Context, status string, said []github.Said, period history.Period) (time.Time, error) {
+	var all []github.Status
+	for _, s := range said {
+		list, err := f.statuses(ctx, s.Commit)
+		if err != nil {
+			return time.Time{}, err
+		}
+		all = append(all, list...)
+	}
+	slices.SortStableFunc(all, func(a, b github.Status) int { return b.Updated.Compare(a.Updated) }) // newest first
+	since := said[0].At
+	for _, s := range all {
+		switch {
+		case s.Context != status || !period.Until.IsZero() && s.Updated.After(period.Until):
+		case s.State == "failure" || s.State == "error":
+			return since, nil
+		case s.State == "success" && s.By == said[0].By:
+			since = s.Updated
+		}
+	}
+	return since, nil
+}
+
+// statuses are all that a commit ever had. Each application asks for those of the same
+// commits, which are read once.
+func (f Forge) statuses(ctx context.Context, commit string) ([]github.Status, error) {
+	if f.Statuses == nil {
+		return f.API.AllStatuses(ctx, f.Repository, commit)
+	}
+	if known, read := f.Statuses.Load(commit); read {
+		return known.([]github.Status), nil
+	}
+	list, err := f.API.AllStatuses(ctx, f.Repository, commit)
+	if err == nil {
+		f.Statuses.Store(commit, list)
+	}
+	return list, err
 }

@@ -1,6 +1,8 @@
 package pulls_test
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,5 +68,50 @@ func TestSaid(t *testing.T) {
 	}
 	if got, err := f.Said(t.Context(), latest, status, period); err == nil {
 		t.Errorf("trouble was taken for an answer: %+v", got)
+	}
+}
+
+// That a later commit was not healthy for a while, and is again, is a break: what it had
+// last does not say so.
+func TestSaidOfALaterCommit(t *testing.T) {
+	t.Parallel()
+	r, f := open(t)
+	const status = "argocd/demo-api-dev"
+	say := func(sha, state string) time.Time {
+		t.Helper()
+		r.Clock.Pass(time.Minute)
+		if err := r.API.SetStatus(t.Context(), r.Name, sha, github.Status{Context: status, State: state}); err != nil {
+			t.Fatal(err)
+		}
+		return r.Clock.Now()
+	}
+	deployed := r.Write(t, "main", "deployed", map[string]string{"a": "1\n"})
+	first := say(deployed, "success")
+	since := func(what string, want time.Time, until time.Time) {
+		t.Helper()
+		head, err := r.Head(t.Context(), "main")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.Said(t.Context(), head, status, history.Period{Commit: deployed, Until: until})
+		if err != nil || got.State != "success" || !got.Since.Equal(want) {
+			t.Errorf("%s: got %+v, %v, want %s", what, got, err, want)
+		}
+	}
+	later := r.Write(t, "main", "later", map[string]string{"b": "1\n"})
+	say(later, "pending")
+	early := say(later, "success")
+	since("it was only synced", first, time.Time{})
+	say(later, "failure")
+	again := say(later, "success")
+	since("it was not healthy", again, time.Time{})
+	since("it was, while the digest ran", first, early)
+	// What was read of a commit is not read again for the next application.
+	f.Statuses = new(sync.Map)
+	since("anew", again, time.Time{})
+	r.Requests.Take()
+	since("once more", again, time.Time{})
+	if n, list := r.Requests.Take(); strings.Contains(list, "/statuses") {
+		t.Errorf("%d requests: %s", n, list)
 	}
 }

@@ -204,7 +204,7 @@ func (m Move) others() string {
 		case i < len(m.Set) && !m.Set[i].IsZero():
 			list = append(list, part.Part+" "+m.Set[i].Short())
 		default:
-			list = append(list, "no "+part.Part)
+			list = append(list, part.Part+", of which no digest is named")
 		}
 	}
 	return strings.Join(list, ", ")

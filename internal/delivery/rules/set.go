@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Entry is one image on its way into an environment. Its waybill holds the decision.
@@ -64,6 +66,13 @@ func (j *Judge) EnterAll(ctx context.Context, repo history.Reader, m Move, deplo
 	return nil
 }
 
+// Beside refuses a set beside which env would run an image of the application that its
+// overlay does not name, and that the environment before does not run.
+func Beside(env, before, image string) string {
+	return fmt.Sprintf("%s: %s would run %s too, which its overlay does not name and %s does not run: take out what brings it there",
+		RuleOrder, env, text.OneLine(image), before)
+}
+
 // Decision is that on all of them. What is said of every image is said once; what is said
 // of one begins with its name.
 func (e Entries) Decision() evidence.Decision {
@@ -88,16 +97,16 @@ func (e Entries) Decision() evidence.Decision {
 // Err turns a decision that is not "allowed" into an outcome error with the reasons for
 // each image; nil when all are allowed.
 func (e Entries) Err() error {
-	text, state := "", evidence.Met
+	said, state := "", evidence.Met
 	for _, entry := range e {
 		s := entry.Waybill.Decision.State()
 		if s == evidence.Met {
 			continue
 		}
-		if text != "" {
-			text += "\n"
+		if said != "" {
+			said += "\n"
 		}
-		if text += entry.Waybill.Refusal(); state != evidence.Refused {
+		if said += entry.Waybill.Refusal(); state != evidence.Refused {
 			state = s
 		}
 	}
@@ -105,9 +114,9 @@ func (e Entries) Err() error {
 	case evidence.Met:
 		return nil
 	case evidence.Pending:
-		return outcome.Pendingf("%s", text)
+		return outcome.Pendingf("%s", said)
 	}
-	return outcome.Refusedf("%s", text)
+	return outcome.Refusedf("%s", said)
 }
 
 // Waybills are those of all images.

@@ -22,7 +22,7 @@ import (
 func (s *Sources) argoCD(ctx context.Context, server health.Server, asked rules.Asked) (rules.Said, error) {
 	app, env := asked.App.Name, asked.Env
 	name, namespace := asked.Source.ArgoCD.For(app, env), asked.Source.In(app, env)
-	got, err := remember(s, server.URL+" "+namespace+"/"+name, func() (health.Application, error) {
+	got, err := ask(s, server, namespace+"/"+name, func() (health.Application, error) {
 		return server.Application(ctx, name, namespace)
 	})
 	if health.IsDenied(err) {

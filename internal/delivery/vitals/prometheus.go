@@ -33,8 +33,7 @@ func (s *Sources) prometheus(ctx context.Context, server health.Server, asked ru
 	}
 	window := grid(begin, end)
 	query := asked.Source.Prometheus.For(asked.App.Name, asked.Env)
-	key := fmt.Sprint(server.URL, " ", query, " ", window)
-	held, err := remember(s, key, func() ([]time.Time, error) { return server.Holds(ctx, query, window) })
+	held, err := ask(s, server, fmt.Sprint(query, " ", window), func() ([]time.Time, error) { return server.Holds(ctx, query, window) })
 	if err != nil {
 		return rules.Said{}, err
 	}
@@ -62,7 +61,7 @@ func (s *Sources) prometheus(ctx context.Context, server health.Server, asked ru
 // has no samples of any more: up is there wherever it scrapes anything.
 // https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series
 func (s *Sources) gone(ctx context.Context, server health.Server, window health.Range) (rules.Said, error) {
-	scraped, err := server.Holds(ctx, "up", window)
+	scraped, err := ask(s, server, fmt.Sprint("up ", window), func() ([]time.Time, error) { return server.Holds(ctx, "up", window) })
 	if err != nil {
 		return rules.Said{}, err
 	}

@@ -39,6 +39,7 @@ type Sources struct {
 
 	mu    sync.Mutex
 	known map[string]*once
+	down  map[string]error // what servers gave no answer with, by address
 }
 
 // once is an answer that is there, or on its way.
@@ -63,6 +64,29 @@ func remember[T any](s *Sources, key string, ask func() (T, error)) (T, error) {
 	o.Do(func() { o.value, o.err = ask() })
 	value, _ := o.value.(T)
 	return value, o.err
+}
+
+// ask is remember for a server. One that gave no answer at all is not asked for anything
+// else: with many applications, waiting for each of them would use up the time in which
+// those that do not depend on it are promoted.
+func ask[T any](s *Sources, server health.Server, key string, question func() (T, error)) (T, error) {
+	return remember(s, server.URL+" "+key, func() (answer T, err error) {
+		s.mu.Lock()
+		err = s.down[server.URL]
+		s.mu.Unlock()
+		if err != nil {
+			return answer, err
+		}
+		if answer, err = question(); health.IsDown(err) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.down == nil {
+				s.down = make(map[string]error)
+			}
+			s.down[server.URL] = err
+		}
+		return answer, err
+	})
 }
 
 // Said is what a source says of a deployment.

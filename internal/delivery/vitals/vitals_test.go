@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -302,5 +303,39 @@ func TestAskedOnce(t *testing.T) {
 	}
 	if asked := w.d.Asked(); len(asked) != 1 {
 		t.Errorf("asked %v", asked)
+	}
+}
+
+// A server that gives no answer is not asked for one application after the other. One that
+// answers is, whatever it answers.
+func TestAServerThatIsDownIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	r := configrepotest.Local(t, configrepotest.Files("demo-api"))
+	r.Deploy(t, "main", "dev", "demo-api", demo(1))
+	for _, source := range []string{argo, `{prometheus: {url: "URL", query: "up{job='{app}'} == 1", token: "env:WAYBILL_PROMETHEUS"}}`} {
+		for what, test := range map[string]struct {
+			fail http.HandlerFunc
+			want int32
+		}{
+			"no answer": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 3},
+			"trouble":   {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, 9},
+		} {
+			w := newWorld(t, r, source)
+			w.asked.Ran = w.ran(t, demo(1))
+			var asked atomic.Int32
+			w.d.Fail(func(rw http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				test.fail(rw, r)
+			})
+			for _, app := range []string{"a", "b", "c"} {
+				w.asked.App.Name = app
+				if got, err := w.sources.Said(t.Context(), w.asked); err == nil || got.State != "" {
+					t.Errorf("%s: %+v", what, got)
+				}
+			}
+			if asked.Load() != test.want {
+				t.Errorf("%s: asked %d times, want %d", what, asked.Load(), test.want)
+			}
+		}
 	}
 }

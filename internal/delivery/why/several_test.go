@@ -74,6 +74,9 @@ func TestWhySeveral(t *testing.T) {
 		"has not run in dev")
 	want(ask("prod", openOn("waybill/prod/+checkout")), "with the group checkout, may enter prod: merge #5")
 	// What the other application of the group does is part of the answer.
+	r.Deploy(t, "main", "staging", "cart", evidencetest.Ref("cart", 2)) // for a moment
+	want(ask("prod", nil), "group", "cart enters prod at the same time, and may not yet: soak: 0 s in staging, 24 h asked",
+		"→ waybill why cart prod says more")
 	r.Write(t, "main", "empty", map[string]string{
 		configrepotest.Overlay("cart", "staging"): configrepotest.OverlayText("cart", configrepotest.Placeholder),
 	})

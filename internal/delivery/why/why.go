@@ -76,7 +76,8 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	if err != nil {
 		return Result{}, err
 	}
-	result, err := question{tip, app, req}.candidate(ctx, repo)
+	asked := question{tip, app, req}
+	result, err := asked.candidate(ctx, repo)
 	if err != nil {
 		return result, err
 	}
@@ -102,6 +103,13 @@ func Explain(ctx context.Context, repo Repository, judge *rules.Judge, forge For
 	}
 	result.judged = true
 	result.Source, result.Decision = strings.Join(entries.Origins(), ", "), entries.Decision()
+	if grouped && len(req.Images) == 0 {
+		others, err := asked.others(ctx, repo, judge, group, move.Beside)
+		if err != nil {
+			return result, err
+		}
+		result.Decision = result.Decision.And(evidence.Decide(others...))
+	}
 	if forge == nil {
 		return result, nil
 	}
@@ -124,7 +132,7 @@ type question struct {
 }
 
 // candidate finds what runs in the place and what would enter it.
-func (q question) candidate(ctx context.Context, repo Repository) (Result, error) {
+func (q question) candidate(ctx context.Context, repo history.Reader) (Result, error) {
 	result := Result{App: q.app.Name, Env: q.req.Env}
 	now, err := history.ReadSet(q.Files, q.app, q.req.Env)
 	if err != nil {

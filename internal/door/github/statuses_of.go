@@ -67,8 +67,14 @@ func (n statusNode) status() Status {
 }
 
 // StatusHistory reads every status that a commit had under a name, newest first.
+func (c *Client) StatusHistory(ctx context.Context, repo Repository, sha, name string) ([]Status, error) {
+	list, err := c.AllStatuses(ctx, repo, sha)
+	return slices.DeleteFunc(list, func(s Status) bool { return s.Context != name }), err
+}
+
+// AllStatuses reads every status that a commit ever had, newest first.
 // https://docs.github.com/en/rest/commits/statuses#list-commit-statuses-for-a-reference
-func (c *Client) StatusHistory(ctx context.Context, repo Repository, sha, name string) (list []Status, err error) {
+func (c *Client) AllStatuses(ctx context.Context, repo Repository, sha string) (list []Status, err error) {
 	got, err := all(func(page gogithub.ListOptions) ([]*gogithub.RepoStatus, *gogithub.Response, error) {
 		return c.api.Repositories.ListStatuses(ctx, repo.Owner, repo.Name, sha, &page)
 	})
@@ -76,12 +82,10 @@ func (c *Client) StatusHistory(ctx context.Context, repo Repository, sha, name s
 		return nil, wrap(fmt.Sprintf("read the statuses of %s@%s", repo, text.Commit(sha)), err)
 	}
 	for _, s := range got {
-		if s.GetContext() == name {
-			list = append(list, Status{
-				Context: name, State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(),
-				By: s.GetCreator().GetLogin(), Updated: s.GetUpdatedAt().Time,
-			})
-		}
+		list = append(list, Status{
+			Context: s.GetContext(), State: s.GetState(), Description: s.GetDescription(), TargetURL: s.GetTargetURL(),
+			By: s.GetCreator().GetLogin(), Updated: s.GetUpdatedAt().Time,
+		})
 	}
 	return list, nil
 }

@@ -95,8 +95,11 @@ func (s Server) Application(ctx context.Context, name, namespace string) (Applic
 	}
 	st := got.Status
 	app := Application{
-		Sync: st.Sync.Status, Health: st.Health.Status, Since: st.Health.Since, Revisions: st.Sync.all(), Images: st.Summary.Images,
-		Operation: Operation{Phase: st.Operation.Phase, Message: s.clean(st.Operation.Message)},
+		Sync: s.clean(st.Sync.Status), Health: s.clean(st.Health.Status), Since: st.Health.Since, Images: st.Summary.Images,
+		Operation: Operation{Phase: s.clean(st.Operation.Phase), Message: s.clean(st.Operation.Message)},
+	}
+	for _, revision := range st.Sync.all() {
+		app.Revisions = append(app.Revisions, s.clean(revision))
 	}
 	for _, h := range st.History {
 		app.Deployed = append(app.Deployed, Deployed{Revisions: h.all(), At: h.DeployedAt})

@@ -63,6 +63,17 @@ func IsDenied(err error) bool {
 	return errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
+// down is that there was no answer at all.
+type down string
+
+func (d down) Error() string { return string(d) }
+
+// IsDown reports whether the server gave no answer at all, whatever it was asked.
+func IsDown(err error) bool {
+	var d down
+	return errors.As(err, &d)
+}
+
 // call asks once or more, and decodes the JSON of the answer. form, if not nil, is
 // posted.
 func (s Server) call(ctx context.Context, path string, form url.Values, into any) error {
@@ -156,15 +167,16 @@ func (s Server) unreachable(ctx context.Context, err error) error {
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("there was no whole answer within %s", timeout)
+		return down(fmt.Sprintf("there was no whole answer within %s", timeout))
 	case errors.As(err, &certificate):
-		return fmt.Errorf("its certificate is not trusted here (%s): name the file of its authority in SSL_CERT_FILE", s.clean(certificate.Error()))
+		return down(fmt.Sprintf("its certificate is not trusted here (%s): name the file of its authority in SSL_CERT_FILE",
+			s.clean(certificate.Error())))
 	}
 	var op *net.OpError
 	if errors.As(err, &op) {
-		return errors.New("the server cannot be reached")
+		return down("the server cannot be reached")
 	}
-	return errors.New("the request failed")
+	return down("the request failed")
 }
 
 // words are the message in an answer that says no. Argo CD has it in message, Prometheus

@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -58,6 +59,20 @@ func TestApplication(t *testing.T) {
 	}
 	if _, err := s.Application(t.Context(), "api-dev", ""); !health.IsDenied(err) {
 		t.Errorf("in another namespace: %v", err)
+	}
+}
+
+// No word of an Application holds the token, whatever field a server says it back in.
+func TestNoFieldHoldsTheToken(t *testing.T) {
+	t.Parallel()
+	d, s := stand(t)
+	d.SetApplication(healthd.Application{
+		Name: "x", Sync: "a " + secret, Health: secret + strings.Repeat("x", 1000), Revisions: []string{secret},
+		Phase: secret, Message: secret,
+	})
+	got, err := s.Application(t.Context(), "x", "")
+	if said := fmt.Sprint(got); err != nil || strings.Contains(said, secret) || got.Sync != "a …" || len(said) > 400 {
+		t.Errorf("%v, %v", said, err)
 	}
 }
 

@@ -1,0 +1,59 @@
+package check
+
+import (
+	"context"
+	"slices"
+
+	"github.com/waybill-dev/waybill/internal/delivery/history"
+	"github.com/waybill-dev/waybill/internal/delivery/render"
+	"github.com/waybill-dev/waybill/internal/imageref"
+)
+
+// keptBeside lists the images of an application with several that a place goes on running
+// beside a set that moves, and that its overlay does not name: a patch, a base or a chart
+// brings them. They are part of what runs there together, so that they are judged with the
+// set, unless the environments before run them too.
+func (s *session) keptBeside(ctx context.Context, p place, v versions, after []render.Object) ([]render.Image, error) {
+	move := s.rulesFor(p)
+	befores := move.Config.Befores(move.App, p.env.Name)
+	if s.base == nil || !p.app.Several() || len(befores) == 0 || !v.move() {
+		return nil, nil
+	}
+	var kept []render.Image
+	for _, image := range render.FindImages(after, s.fields(p.env.Name)) {
+		image.Text = withoutTag(image.Text)
+		if ref, err := imageref.Parse(image.Text); err == nil && history.Runs(ref) && !said(p.app, v.now, image.Text) {
+			if _, own := p.app.PartOf(ref.Repository()); own {
+				kept = append(kept, image)
+			}
+		}
+	}
+	for _, before := range befores {
+		if len(kept) == 0 {
+			break
+		}
+		objects, err := s.baseRender.App(ctx, move.App, before.Name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			continue // nothing is known to run there
+		}
+		there := make(map[string]bool)
+		for _, image := range render.FindImages(objects, s.fields(before.Name)) {
+			there[withoutTag(image.Text)] = true
+		}
+		kept = slices.DeleteFunc(kept, func(image render.Image) bool { return there[image.Text] })
+	}
+	return kept, nil
+}
+
+// move reports whether a place gets another digest.
+func (v versions) move() bool {
+	for i, now := range v.now {
+		if history.Runs(now.Ref) && (i >= len(v.was) || v.was[i].Ref != now.Ref) {
+			return true
+		}
+	}
+	return false
+}
