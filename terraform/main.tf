@@ -8,6 +8,7 @@ locals {
   backed   = { for key, c in var.clusters : key => c.backup if c.backup != null }
   stored   = { for key, c in var.clusters : key => c.database if c.database != null }
   domains  = { for key, c in var.clusters : key => c.domain if c.domain != null }
+  privates = { for key, c in var.clusters : key => c.private_domain if c.private_domain != null }
   tags     = { for key, c in var.clusters : key => merge(var.tags, { "waybill.dev/cluster" = local.names[key], "waybill.dev/environment" = c.environment }) }
   watching = length(var.clusters) > 0
   alarms   = coalesce(var.alarms.name, var.name)
@@ -32,9 +33,12 @@ module "network" {
 }
 
 module "dns" {
-  source                  = "./modules/dns"
-  public_domains          = values(local.domains)
-  private_domains         = var.private_domain == null ? {} : { (var.private_domain) = [for n in module.network : n.vpc_id] }
+  source         = "./modules/dns"
+  public_domains = values(local.domains)
+  private_domains = merge(
+    { for key, domain in local.privates : domain => [module.network[key].vpc_id] },
+    { for domain in compact([var.private_domain]) : domain => [for n in module.network : n.vpc_id] },
+  )
   certificates            = var.certificates
   certificate_authorities = var.certificate_authorities
   delegations             = var.delegations
@@ -109,10 +113,12 @@ module "cluster" {
   components = setunion(
     ["aws-load-balancer-controller", "external-secrets", "karpenter", "kyverno", "loki", "tempo"],
     contains(keys(local.domains), each.key) ? ["cert-manager", "external-dns"] : [],
+    contains(keys(local.privates), each.key) ? ["external-dns"] : [],
     contains(keys(local.backed), each.key) ? ["velero"] : [],
   )
   component_resources = {
     dns_zone_arns     = [for domain in compact([each.value.domain]) : module.dns.public_zone_arns[domain]]
+    private_zone_arns = [for domain in compact([each.value.private_domain]) : module.dns.private_zone_arns[domain]]
     secret_arns       = [local.secrets[each.key]]
     repository_arns   = var.pulled_repository_arns
     velero_bucket_arn = try(module.backup[each.key].bucket_arn, null)

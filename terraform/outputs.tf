@@ -1,5 +1,5 @@
 output "clusters" {
-  description = "What the config repository and Argo CD are told of each cluster: name, endpoint, version, Karpenter's queue and node role, buckets, roles of the components, secrets that External Secrets may read, whether it is scaled down outside working hours."
+  description = "What the config repository and Argo CD are told of each cluster: name, endpoint, version, ids of the zones that external-dns serves, Karpenter's queue and node role, buckets, roles of the components, secrets that External Secrets may read, whether it is scaled down outside working hours."
   value = { for key, c in module.cluster : key => {
     name               = c.name
     environment        = var.clusters[key].environment
@@ -7,11 +7,16 @@ output "clusters" {
     kubernetes_version = c.kubernetes_version
     vpc_id             = module.network[key].vpc_id
     domain             = var.clusters[key].domain
-    karpenter          = c.karpenter
-    buckets            = merge(module.observability[key].buckets, contains(keys(local.backed), key) ? { velero = module.backup[key].bucket } : {})
-    component_roles    = c.component_role_arns
-    secrets            = local.secrets[key]
-    scaled_down        = c.scaled_down_outside_working_hours
+    private_domain     = var.clusters[key].private_domain
+    zones = merge(
+      { for domain in compact([var.clusters[key].domain]) : "public" => module.dns.public_zone_ids[domain] },
+      { for domain in compact([var.clusters[key].private_domain]) : "private" => module.dns.private_zone_ids[domain] },
+    )
+    karpenter       = c.karpenter
+    buckets         = merge(module.observability[key].buckets, contains(keys(local.backed), key) ? { velero = module.backup[key].bucket } : {})
+    component_roles = c.component_role_arns
+    secrets         = local.secrets[key]
+    scaled_down     = c.scaled_down_outside_working_hours
   } }
 }
 

@@ -15,7 +15,8 @@ variable "zones" {
 variable "clusters" {
   description = <<-EOT
     Clusters, by name: one for an environment, or a fleet. Each has its own
-    network, roles, buckets and, where asked for, domain and database. Names
+    network, roles, buckets and, where asked for, domain, private_domain (a zone
+    that its own network alone sees) and database. Names
     and defaults inside are those of the submodules network, cluster, data,
     backup and observability; database = {} makes one with their defaults.
   EOT
@@ -38,6 +39,7 @@ variable "clusters" {
     })))
     api_allowed_cidrs = optional(set(string), [])
     domain            = optional(string)
+    private_domain    = optional(string)
 
     admin_role_arns       = optional(set(string), [])
     break_glass_role_arns = optional(set(string), [])
@@ -116,6 +118,18 @@ variable "clusters" {
   validation {
     condition     = length(distinct([for c in var.clusters : c.domain if c.domain != null])) == length([for c in var.clusters : c if c.domain != null])
     error_message = "clusters: each domain belongs to one cluster: DEV must not be able to write PROD's names."
+  }
+  validation {
+    condition     = length(distinct([for c in var.clusters : c.private_domain if c.private_domain != null])) == length([for c in var.clusters : c if c.private_domain != null])
+    error_message = "clusters: each private_domain belongs to one cluster: DEV must not be able to write PROD's names."
+  }
+  # external-dns writes a name into every zone that it ends with, and a private zone hides
+  # what a public one of the same ending says.
+  validation {
+    condition = alltrue(flatten([for one in var.clusters : [for other in var.clusters :
+      !endswith(".${one.private_domain}", ".${other.domain}") && !endswith(".${other.domain}", ".${one.private_domain}")
+    if other.domain != null] if one.private_domain != null]))
+    error_message = "clusters: private_domain must neither be a domain of a cluster nor stand above or below one, or internal addresses would get into the public zone, or the private zone would hide it. Take one that is not public at all, such as dev.acme.internal."
   }
   validation {
     condition = length(setintersection(
@@ -232,9 +246,13 @@ variable "github" {
 }
 
 variable "private_domain" {
-  description = "Private domain that all clusters' networks see; none when null."
+  description = "Private domain that all clusters' networks see and no cluster writes: its records are Terraform's. None when null."
   type        = string
   default     = null
+  validation {
+    condition     = var.private_domain == null || alltrue([for c in var.clusters : c.private_domain != var.private_domain])
+    error_message = "private_domain must not be a cluster's private_domain: that one is seen by its own network alone, and written by its external-dns."
+  }
 }
 
 variable "certificates" {

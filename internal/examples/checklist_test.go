@@ -22,7 +22,7 @@ type rule struct {
 	check func(s state) []string
 }
 
-var checklist = slices.Concat(podRules, pullRules, serviceRules, applicationRules, tenancyRules, clusterRules, platformRules)
+var checklist = slices.Concat(podRules, pullRules, serviceRules, applicationRules, tenancyRules, clusterRules, platformRules, dnsRules)
 
 func TestProductionChecklist(t *testing.T) {
 	t.Parallel()

@@ -357,4 +357,30 @@ var mutations = []mutation{
 		"private images can be pulled", "docs/secrets.md", "`acme-ENV/registry` |", "`acme-ENV/other` |",
 		"docs/secrets.md does not say to make acme-dev/registry",
 	},
+
+	{
+		"external-dns serves the zones of its cluster", "clusters/dev/values/external-dns.yaml",
+		"extraArgs: {zone-id-filter: [Z0000000000PUBLIC, Z000000000PRIVATE]}", "logLevel: info",
+		"dev: external-dns filters by no id",
+	},
+	{
+		"external-dns serves the zones of its cluster", "clusters/dev/values/external-dns.yaml", ", Z000000000PRIVATE]", "]",
+		"dev: external-dns has the ids of 1 zones, and 2 domains",
+	},
+	{
+		"external-dns serves the zones of its cluster", "clusters/staging/values/external-dns.yaml", "Z000000000PRIVATE", `""`,
+		`staging: "" is no whole id of a zone`,
+	},
+	{
+		"external-dns serves the zones of its cluster", "clusters/staging/values/external-dns.yaml",
+		"Z000000000PRIVATE", "Z0000000000PUBLIC", "staging: the zone Z0000000000PUBLIC twice",
+	},
+	{
+		"external-dns serves the zones of its cluster", "clusters/prod/values/external-dns.yaml",
+		"excludeDomains: [dev.acme.example, ", "excludeDomains: [", "prod writes names of dev.acme.example, which are dev's",
+	},
+	{
+		"external-dns serves the zones of its cluster", "clusters/dev/values/external-dns.yaml",
+		"dev.acme.internal", "prod.acme.internal", "dev writes names of prod.acme.internal, which are prod's",
+	},
 }

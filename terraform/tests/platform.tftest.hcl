@@ -102,6 +102,85 @@ run "everything_else" {
   }
 }
 
+run "private_zones" {
+  override_resource {
+    target = module.dns.aws_route53_zone.private
+    values = { zone_id = "Z0123456789PRIVATE", arn = "arn:aws:route53:::hostedzone/Z0123456789PRIVATE" }
+  }
+  variables {
+    clusters = {
+      dev  = { environment = "dev", cidr = "10.20.0.0/16", domain = "dev.acme.example", private_domain = "dev.acme.internal" }
+      lab  = { environment = "dev", cidr = "10.30.0.0/16", private_domain = "lab.acme.internal" }
+      bare = { environment = "dev", cidr = "10.40.0.0/16" }
+    }
+  }
+  assert {
+    condition     = keys(module.dns.private_zone_ids) == ["dev.acme.internal", "lab.acme.internal"]
+    error_message = "each cluster that asks for it has a private zone"
+  }
+  assert {
+    condition     = output.clusters["dev"].zones == { public = "Z0123456789ABCDEFGHIJ", private = "Z0123456789PRIVATE" } && output.clusters["lab"].zones == { private = "Z0123456789PRIVATE" } && output.clusters["bare"].zones == {}
+    error_message = "the config repository is told the ids of each cluster's zones"
+  }
+  assert {
+    condition     = contains(keys(output.clusters["lab"].component_roles), "external-dns") && !contains(keys(output.clusters["lab"].component_roles), "cert-manager") && !contains(keys(output.clusters["bare"].component_roles), "external-dns")
+    error_message = "names are written where there is a zone, and certificates are proved in public ones"
+  }
+}
+
+run "refuses_a_private_domain_twice" {
+  command = plan
+  variables {
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", private_domain = "acme.internal" }
+      lab = { environment = "dev", cidr = "10.30.0.0/16", private_domain = "acme.internal" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+
+run "refuses_a_private_domain_that_is_public" {
+  command = plan
+  variables {
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", domain = "acme.example", private_domain = "acme.example" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+
+run "refuses_a_private_domain_below_a_public_one" {
+  command = plan
+  variables {
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", domain = "dev.acme.example", private_domain = "internal.dev.acme.example" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+
+run "refuses_a_private_domain_above_a_public_one" {
+  command = plan
+  variables {
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", domain = "dev.acme.example" }
+      lab = { environment = "dev", cidr = "10.30.0.0/16", private_domain = "acme.example" }
+    }
+  }
+  expect_failures = [var.clusters]
+}
+
+run "refuses_the_private_domain_of_all_for_a_cluster" {
+  command = plan
+  variables {
+    private_domain = "dev.acme.internal"
+    clusters = {
+      dev = { environment = "dev", cidr = "10.20.0.0/16", private_domain = "dev.acme.internal" }
+    }
+  }
+  expect_failures = [var.private_domain]
+}
+
 run "databases_of_prod" {
   variables {
     clusters = {

@@ -283,7 +283,7 @@ func TestZonesBelowAreLeftAlone(t *testing.T) {
 	files := written(t, starter.Config, n)
 	for name, want := range map[string]string{
 		"live": "excludeDomains: [qa." + n.Domain + ", test." + n.Domain + ", preprod." + n.Domain + "]\n",
-		"qa":   "domainFilters: [qa." + n.Domain + "]\n",
+		"qa":   "domainFilters: [qa." + n.Domain + ", qa.umbrella-corp.internal]\n",
 	} {
 		if text := files["clusters/"+name+"/values/external-dns.yaml"]; !strings.Contains(text, want) {
 			t.Errorf("%s has no %q:\n%s", name, want, text)

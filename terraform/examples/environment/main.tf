@@ -37,6 +37,7 @@ module "platform" {
       cidr                  = "10.20.0.0/16"
       api_allowed_cidrs     = ["10.8.0.0/16"]
       domain                = "dev.acme.example"
+      private_domain        = "dev.acme.internal"
       admin_role_arns       = ["${local.roles}/platform-admin"]
       break_glass_role_arns = ["${local.roles}/break-glass"]
       read_only_role_arns   = ["${local.roles}/auditor"]

@@ -43,8 +43,8 @@ locals {
     karpenter                    = local.karpenter_statements
 
     external-dns = [
-      { Effect = "Allow", Action = ["route53:ChangeResourceRecordSets"], Resource = local.may.dns_zone_arns },
-      { Effect = "Allow", Action = ["route53:ListResourceRecordSets", "route53:ListTagsForResources"], Resource = local.may.dns_zone_arns },
+      # Zones are told by their ids (--zone-id-filter), so it asks for nobody's tags.
+      { Effect = "Allow", Action = ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"], Resource = concat(local.may.dns_zone_arns, local.may.private_zone_arns) },
       { Effect = "Allow", Action = ["route53:ListHostedZones"], Resource = ["*"] },
     ]
 

@@ -323,9 +323,10 @@ variable "components" {
 }
 
 variable "component_resources" {
-  description = "What the components may reach: dns_zone_arns for external-dns and cert-manager, secret_arns (a final * is allowed) for External Secrets, repository_arns (those of the account when empty) for Kyverno, a bucket each for Velero, Loki and Tempo, and the keys that encrypt all of these."
+  description = "What the components may reach: dns_zone_arns for external-dns and cert-manager, private_zone_arns for external-dns alone, secret_arns (a final * is allowed) for External Secrets, repository_arns (those of the account when empty) for Kyverno, a bucket each for Velero, Loki and Tempo, and the keys that encrypt all of these."
   type = object({
     dns_zone_arns     = optional(list(string), [])
+    private_zone_arns = optional(list(string), [])
     secret_arns       = optional(list(string), [])
     repository_arns   = optional(list(string), [])
     velero_bucket_arn = optional(string)
@@ -335,8 +336,12 @@ variable "component_resources" {
   })
   default = {}
   validation {
-    condition     = length(var.component_resources.dns_zone_arns) > 0 || length(setintersection(var.components, ["cert-manager", "external-dns"])) == 0
-    error_message = "component_resources: cert-manager and external-dns need dns_zone_arns."
+    condition     = length(var.component_resources.dns_zone_arns) > 0 || !contains(var.components, "cert-manager")
+    error_message = "component_resources: cert-manager needs dns_zone_arns: nobody outside sees a challenge in a private zone."
+  }
+  validation {
+    condition     = length(var.component_resources.dns_zone_arns) + length(var.component_resources.private_zone_arns) > 0 || !contains(var.components, "external-dns")
+    error_message = "component_resources: external-dns needs dns_zone_arns or private_zone_arns."
   }
   validation {
     condition     = length(var.component_resources.secret_arns) > 0 || !contains(var.components, "external-secrets")
@@ -349,8 +354,8 @@ variable "component_resources" {
     error_message = "component_resources: velero, loki and tempo each need their bucket."
   }
   validation {
-    condition     = alltrue([for a in var.component_resources.dns_zone_arns : can(regex("^arn:[a-z-]+:route53:::hostedzone/[A-Z0-9]+$", a))])
-    error_message = "component_resources: dns_zone_arns must be ARNs of Route 53 zones, without wildcards."
+    condition     = alltrue([for a in concat(var.component_resources.dns_zone_arns, var.component_resources.private_zone_arns) : can(regex("^arn:[a-z-]+:route53:::hostedzone/[A-Z0-9]+$", a))])
+    error_message = "component_resources: dns_zone_arns and private_zone_arns must be ARNs of Route 53 zones, without wildcards."
   }
   validation {
     condition     = alltrue([for a in var.component_resources.secret_arns : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+\\*?$", a))])

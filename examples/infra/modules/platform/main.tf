@@ -33,6 +33,7 @@ module "platform" {
       upgrades_after        = var.after == null || var.after == var.cluster ? null : "acme-${var.after}"
       api_allowed_cidrs     = ["10.8.0.0/16"] # the VPN: the API has no public address
       domain                = var.domain
+      private_domain        = "${var.cluster}.acme.internal" # its own network alone sees these names
       admin_role_arns       = ["${local.roles}/acme-person-platform-admin"]
       break_glass_role_arns = ["${local.roles}/acme-person-break-glass"]
       read_only_role_arns   = ["${local.roles}/acme-person-auditor"]

@@ -255,6 +255,7 @@ run "components" {
     components = ["cert-manager", "external-dns", "external-secrets", "loki", "tempo", "velero"]
     component_resources = {
       dns_zone_arns     = ["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ"]
+      private_zone_arns = ["arn:aws:route53:::hostedzone/Z0123456789PRIVATE"]
       secret_arns       = ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop-dev/*"]
       velero_bucket_arn = "arn:aws:s3:::velero"
       loki_bucket_arn   = "arn:aws:s3:::loki"
@@ -275,6 +276,18 @@ run "components" {
     error_message = "cert-manager writes challenges alone"
   }
   assert {
+    condition     = toset(flatten([for s in jsondecode(aws_iam_role_policy.component["external-dns"].policy).Statement : s.Resource if s.Action != ["route53:ListHostedZones"]])) == toset(["arn:aws:route53:::hostedzone/Z0123456789ABCDEFGHIJ", "arn:aws:route53:::hostedzone/Z0123456789PRIVATE"])
+    error_message = "external-dns reads and writes its zones, the public and the private one, and no other"
+  }
+  assert {
+    condition     = toset(flatten([for s in jsondecode(aws_iam_role_policy.component["external-dns"].policy).Statement : s.Action])) == toset(["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets", "route53:ListHostedZones"])
+    error_message = "external-dns does nothing else"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.component["cert-manager"].policy, "PRIVATE")
+    error_message = "cert-manager has nothing to do in a private zone"
+  }
+  assert {
     condition     = jsondecode(aws_iam_role_policy.component["external-secrets"].policy).Statement[0].Resource == ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop-dev/*"] && jsondecode(aws_iam_role_policy.component["external-secrets"].policy).Statement[1].Action == ["kms:Decrypt", "kms:GenerateDataKey"]
     error_message = "External Secrets reads the secrets named"
   }
@@ -285,6 +298,17 @@ run "components" {
   assert {
     condition     = aws_eks_pod_identity_association.component["velero"].namespace == "velero" && aws_eks_pod_identity_association.component["velero"].service_account == "velero"
     error_message = "the role is that of the service account"
+  }
+}
+
+run "a_private_zone_alone" {
+  variables {
+    components          = ["external-dns"]
+    component_resources = { private_zone_arns = ["arn:aws:route53:::hostedzone/Z0123456789PRIVATE"] }
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.component["external-dns"].policy).Statement[0].Resource == ["arn:aws:route53:::hostedzone/Z0123456789PRIVATE"]
+    error_message = "external-dns works without a public domain"
   }
 }
 

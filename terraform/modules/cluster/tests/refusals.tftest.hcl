@@ -373,6 +373,31 @@ run "refuses_any_zone" {
   expect_failures = [var.component_resources]
 }
 
+run "refuses_any_private_zone" {
+  command = plan
+  variables {
+    component_resources = { private_zone_arns = ["arn:aws:route53:::hostedzone/*"] }
+  }
+  expect_failures = [var.component_resources]
+}
+
+run "refuses_external_dns_without_a_zone" {
+  command = plan
+  variables {
+    components = ["external-dns"]
+  }
+  expect_failures = [var.component_resources]
+}
+
+run "refuses_challenges_in_a_private_zone" {
+  command = plan
+  variables {
+    components          = ["cert-manager"]
+    component_resources = { private_zone_arns = ["arn:aws:route53:::hostedzone/Z0123456789PRIVATE"] }
+  }
+  expect_failures = [var.component_resources]
+}
+
 run "refuses_any_secret" {
   command = plan
   variables {
