@@ -344,6 +344,8 @@ var forbidden = [][]string{
 	{"dev", "kms:PutKeyPolicy", "arn:aws:kms:eu-central-1:111122223333:key/1"},
 	{"dev", "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1", recordNames + "acme.example"},
 	{"dev", "route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z1", recordNames + "evildev.acme.example"},
+	{"dev", "route53:AssociateVPCWithHostedZone", "arn:aws:route53:::hostedzone/Z1"},
+	{"dev", "route53:DisassociateVPCFromHostedZone", "arn:aws:route53:::hostedzone/Z1"},
 	{"dev", "kms:TagResource", "arn:aws:kms:eu-central-1:111122223333:key/1", ofProd, "aws:RequestTag/waybill.dev/cluster=acme-dev"},
 	{"dev", "ec2:RunInstances", regionARN + "subnet/1", ofProd},
 	// What its root does not make.

@@ -373,7 +373,9 @@ locals {
       { Sid = "Alarms", Effect = "Allow", Action = ["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"], Resource = [for name in r.names : "${local.arn}:cloudwatch:*:${local.account_id}:alarm:${name}-*"] },
     ] : s if length(r.names) > 0],
     [for domains in [r.domains] : { Sid = "NewZones", Effect = "Allow", Action = ["route53:CreateHostedZone"], Resource = ["*"] } if length(domains) > 0],
-    # A zone with records cannot be deleted, and records are told by their names.
+    # A zone with records cannot be deleted, and records are told by their names. A private
+    # zone is made with its one network. Nobody moves it to another: AWS cannot tell whose
+    # zone it is, and the role could cut another cluster off.
     [for domains in [r.domains] : { Sid = "Zones", Effect = "Allow", Action = ["route53:ChangeTagsForResource", "route53:DeleteHostedZone", "route53:UpdateHostedZoneComment"], Resource = ["${local.arn}:route53:::hostedzone/*"] } if length(domains) > 0],
     [for domains in [r.domains] : {
       Sid       = "Records"
