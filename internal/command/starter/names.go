@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"cmp"
 	"maps"
 	"path"
 	"regexp"
@@ -205,10 +206,20 @@ func (n *Names) complete(kind string) error {
 	if n.Fleet == Hub && len(n.Environments) < 2 {
 		return outcome.Usagef("--fleet %s: one environment is one cluster, which has no other one to reach: leave --fleet out", Hub)
 	}
-	if err := n.environments(); err != nil || kind != Config || n.Platform == None {
+	if err := cmp.Or(n.publicDomain(), n.environments()); err != nil || kind != Config || n.Platform == None {
 		return err
 	}
 	return n.free()
+}
+
+// publicDomain refuses a domain that overlaps with the private ones that clusters on AWS
+// get: Terraform would refuse it later.
+func (n Names) publicDomain() error {
+	private := n.slug() + ".internal"
+	if n.onAWS() && strings.HasSuffix("."+n.Domain, "."+private) {
+		return outcome.Usagef("--domain %q is for names inside the clusters' networks (<environment>.%s): give a public one", n.Domain, private)
+	}
+	return nil
 }
 
 // free refuses names that the platform has given away: an Application of the

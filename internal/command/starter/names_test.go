@@ -298,6 +298,10 @@ func TestIngress(t *testing.T) {
 		names starter.Names
 		want  string
 	}{
+		"a private domain": {starter.Names{Domain: "acme.internal"}, `--domain "acme.internal" is for names inside the clusters' networks`},
+		"one below it":     {starter.Names{Domain: "shop.acme.internal"}, `--domain "shop.acme.internal" is for names inside`},
+		"another's ending": {starter.Names{Domain: "shop-acme.internal"}, ""},
+		"outside of AWS":   {starter.Names{Domain: "acme.internal", Platform: starter.Kubernetes}, ""},
 		"unknown":          {starter.Names{Ingress: "haproxy"}, `--ingress "haproxy" is not one of traefik, gateway, alb, nginx`},
 		"another path":     {starter.Names{Ingress: "../infra"}, `--ingress "../infra" is not one of`},
 		"of AWS":           {starter.Names{Ingress: starter.ALB, Platform: starter.None}, "--ingress alb is a load balancer of AWS"},

@@ -375,7 +375,8 @@ locals {
     [for domains in [r.domains] : { Sid = "NewZones", Effect = "Allow", Action = ["route53:CreateHostedZone"], Resource = ["*"] } if length(domains) > 0],
     # A zone with records cannot be deleted, and records are told by their names. A private
     # zone is made with its one network. Nobody moves it to another: AWS cannot tell whose
-    # zone it is, and the role could cut another cluster off.
+    # zone it is, and the role could cut another cluster off. A new network in its place is an
+    # administrator's to apply.
     [for domains in [r.domains] : { Sid = "Zones", Effect = "Allow", Action = ["route53:ChangeTagsForResource", "route53:DeleteHostedZone", "route53:UpdateHostedZoneComment"], Resource = ["${local.arn}:route53:::hostedzone/*"] } if length(domains) > 0],
     [for domains in [r.domains] : {
       Sid       = "Records"
