@@ -68,7 +68,7 @@ peers: ## Give the peers' module the versions that Waybill links, after an updat
 
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up
-	go test -timeout 20m $(TESTFLAGS) ./...
+	go test -timeout 30m $(TESTFLAGS) ./...
 	for example in app frontend; do (cd examples/$$example && GOEXPERIMENT= go test $(TESTFLAGS) ./...) || exit 1; done
 	@bash scripts/terraform-test.sh
 

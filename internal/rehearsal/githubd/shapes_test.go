@@ -218,6 +218,7 @@ func TestShapes(t *testing.T) {
 		`{"payloadType":"application/vnd.in-toto+json","payload":"eyJzdWJqZWN0IjpbeyJkaWdlc3QiOnsic2hhMjU2IjoiMTIifX1dfQ=="}}`
 	requests := []request{ // in an order in which each one finds something
 		{"GET ", "", ""}, {"GET /branches/{branch}", "branches/main", ""}, {"GET /git/ref/{ref...}", "git/ref/heads/main", ""},
+		{"GET /git/matching-refs/{ref...}", "git/matching-refs/heads/ma", ""},
 		{"POST /git/refs", "git/refs", `{"ref":"refs/heads/new","sha":"` + f.main + `"}`},
 		{"PATCH /git/refs/{ref...}", "git/refs/heads/new", `{"sha":"` + f.topic + `"}`},
 		{"DELETE /git/refs/{ref...}", "git/refs/heads/new", ""},
