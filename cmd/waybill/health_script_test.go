@@ -69,7 +69,7 @@ func setApplication(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// setQuery says whether every query yields something: prometheus yes|no
+// setQuery decides if every query yields something: prometheus yes|no
 func setQuery(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: prometheus yes|no")

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Health is one source that says whether what was deployed is healthy: a commit
+// Health is one source that tells if what was deployed is healthy: a commit
 // status, Argo CD, or Prometheus. Exactly one of the three is set.
 type Health struct {
 	Status string // name of a commit status that is success while it is; {app} and {env} stand for the place

@@ -330,7 +330,7 @@ var forbidden = [][]string{
 	{"dev", "sts:AssumeRole", "role/acme-apply-prod"},
 	{"dev", "iam:PassRole", "role/acme-apply-prod", "iam:PassedToService=ec2.amazonaws.com"},
 	{"dev", "iam:PassRole", "role/acme-dev-x", "iam:PassedToService=lambda.amazonaws.com"},
-	// What is prod's, or nobody's.
+	// What belongs to prod, or carries no tag.
 	{"dev", "ec2:DeleteVpc", regionARN + "vpc/1", ofProd},
 	{"dev", "ec2:DeleteVpc", regionARN + "vpc/1"},
 	{"dev", "ec2:CreateTags", regionARN + "vpc/1", ofProd, "aws:RequestTag/waybill.dev/cluster=acme-dev"},

@@ -63,7 +63,7 @@ func ParseAll(list []string) (refs []Ref, err error) {
 	return refs, nil
 }
 
-// Lines writes images one a line, as ParseAll reads their lines.
+// Lines writes each image on a line of its own, as ParseAll reads their lines.
 func Lines(refs []Ref) string {
 	lines := make([]string, len(refs))
 	for i, ref := range refs {

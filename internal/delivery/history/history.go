@@ -134,7 +134,7 @@ func Find(ctx context.Context, repo Reader, w Where, ref imageref.Ref) (Period, 
 	if part, has := w.App.PartOf(ref.Repository()); has {
 		w.App = part
 	} else if w.App.Several() {
-		return Period{}, false, nil // it is none of its images
+		return Period{}, false, nil // no part of the application has this repository
 	}
 	other := func(e configrepo.Entry) (Set, bool) {
 		if !slices.Contains(Trailers(e.Message, TrailerApp), w.App.Name) || Trailer(e.Message, TrailerEnvironment) != w.Env {

@@ -26,7 +26,7 @@ func (s *Sources) argoCD(ctx context.Context, server health.Server, asked rules.
 		return server.Application(ctx, name, namespace)
 	})
 	if health.IsDenied(err) {
-		return rules.Said{}, fmt.Errorf("%w: the token may not get this Application, or there is none of this name", err)
+		return rules.Said{}, fmt.Errorf("%w: the token may not get this Application, or no Application has this name", err)
 	}
 	if err != nil {
 		return rules.Said{}, err

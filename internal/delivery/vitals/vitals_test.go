@@ -181,7 +181,7 @@ func TestArgoCDThatCannotTell(t *testing.T) {
 	w := newWorld(t, r, argo)
 	r.Deploy(t, "main", "dev", "demo-api", demo(1))
 	w.asked.Ran = w.ran(t, demo(1))
-	if got, err := w.sources.Said(t.Context(), w.asked); err == nil || !strings.Contains(err.Error(), "or there is none of this name") {
+	if got, err := w.sources.Said(t.Context(), w.asked); err == nil || !strings.Contains(err.Error(), "or no Application has this name") {
 		t.Errorf("no Application: %+v %v", got, err)
 	}
 	w.d.SetApplication(healthd.Application{Name: "demo-api-dev", Sync: "Synced", Health: "Healthy"})

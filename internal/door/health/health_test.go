@@ -133,7 +133,7 @@ func TestTrouble(t *testing.T) {
 		"a login page":        {"", write("<html>"), "not the JSON that is documented"},
 		"another API":         {"", write(`{"ok":true}`), "not that of Prometheus"},
 		"no vector":           {"", write(`{"status":"success","data":{"resultType":"scalar"}}`), "not that of Prometheus"},
-		"a strange time":      {"", write(`{"status":"success","data":{"resultType":"matrix","result":[{"values":[["x","1"]]}]}}`), "a time that is none"},
+		"a strange time":      {"", write(`{"status":"success","data":{"resultType":"matrix","result":[{"values":[["x","1"]]}]}}`), "a time that cannot be read"},
 		"several series":      {"", write(`{"status":"success","data":{"resultType":"matrix","result":[{},{}]}}`), "ends its own brackets"},
 		"an endless answer":   {"", endless, "larger than 32 MiB"},
 		"in clear":            {"http://example.com", nil, "does not begin with https://"},

@@ -61,7 +61,7 @@ func (s Server) Holds(ctx context.Context, query string, r Range) ([]time.Time, 
 	for _, v := range got.Data.Result[0].Values {
 		var at float64
 		if err := json.Unmarshal(v[0], &at); err != nil || math.IsNaN(at) || math.Abs(at) > 1e11 {
-			return nil, errors.New("the answer has a time that is none")
+			return nil, errors.New("the answer has a time that cannot be read")
 		}
 		times = append(times, time.Unix(int64(math.Round(at)), 0).UTC())
 	}

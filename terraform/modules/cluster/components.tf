@@ -43,7 +43,7 @@ locals {
     karpenter                    = local.karpenter_statements
 
     external-dns = [
-      # Zones are told by their ids (--zone-id-filter), so it asks for nobody's tags.
+      # Zones are told by their ids (--zone-id-filter), so it does not read their tags.
       { Effect = "Allow", Action = ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"], Resource = concat(local.may.dns_zone_arns, local.may.private_zone_arns) },
       { Effect = "Allow", Action = ["route53:ListHostedZones"], Resource = ["*"] },
     ]
