@@ -177,7 +177,7 @@ func prepare(ctx context.Context, repo Repository, judge *rules.Judge, req Reque
 func (p prepared) besides(ctx context.Context, app config.App, env string, set history.Set) error {
 	on := render.New(p.tip.Files).With(p.change.Place.File, p.change.After)
 	for _, before := range p.tip.Config.Befores(app, env) {
-		image, err := history.Kept(ctx, on, history.Entry{App: app, From: before.Name, To: env, Set: set})
+		image, err := history.Kept(ctx, on, history.Entry{App: app, From: before.Name, To: env, Set: set, Config: p.tip.Config})
 		if err != nil {
 			return err
 		}

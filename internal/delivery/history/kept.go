@@ -15,6 +15,7 @@ type Entry struct {
 	App      config.App
 	From, To string // environments
 	Set      Set    // all that the place would run
+	Config   *config.Config
 }
 
 // Kept says which image of an application with several a place would run beside a set,
@@ -33,8 +34,14 @@ func Kept(ctx context.Context, on *render.Renderer, e Entry) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	known := append(render.Images(before), e.Set.texts(imageref.Ref.String)...)
-	for _, image := range render.Images(after) {
+	rules := e.Config.Images(e.To)
+	fields := render.Fields{Add: rules.Fields, Ignore: rules.Ignore, Texts: true} // as check looks for images
+	known := e.Set.texts(imageref.Ref.String)
+	for _, image := range render.FindImages(before, fields) {
+		known = append(known, image.Text)
+	}
+	for _, found := range render.FindImages(after, fields) {
+		image := found.Text
 		name, digest := repositoryOf(image)
 		same := func(o string) bool { return strings.HasSuffix(o, "@"+digest) }
 		repository, err := imageref.ParseLocal(name)

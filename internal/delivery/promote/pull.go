@@ -81,7 +81,9 @@ func (p *Promoter) commit(ctx context.Context, now view, l load, req Request, re
 			continue
 		}
 		on := now.rendering(c.change.Copies).With(c.change.Place.File, c.change.After)
-		image, err := history.Kept(ctx, on, history.Entry{App: c.app, From: c.from.Name, To: c.to.Name, Set: c.was.With(c.moving)})
+		image, err := history.Kept(ctx, on, history.Entry{
+			App: c.app, From: c.from.Name, To: c.to.Name, Set: c.was.With(c.moving), Config: now.Config,
+		})
 		if err != nil {
 			return result, err
 		}

@@ -220,6 +220,21 @@ func TestASetIsNotCommittedBesideAnotherImage(t *testing.T) {
 	w.Write(t, "main", "canary", canary("dev", 1))
 	w.Clock.Pass(time.Hour)
 	w.shop(t, promote.Committed) // both run it
+
+	// A manifest in a text is looked at too, as check does.
+	const overlay = "apps/shop/overlays/staging/"
+	third := "ghcr.io/acme/shop-worker:v1@" + worker(3).Digest()
+	file := w.Text(t, "main", overlay+"kustomization.yaml")
+	w.Write(t, "main", "a text", map[string]string{
+		overlay + "text.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: jobs}\ndata:\n  job.yaml: |\n" +
+			"    apiVersion: v1\n    kind: Pod\n    metadata: {name: job}\n    spec: {containers: [{name: job, image: \"" + third + "\"}]}\n",
+		overlay + "kustomization.yaml": strings.Replace(file, "  - canary.yaml\n", "  - text.yaml\n", 1),
+	})
+	w.DeploySeveral(t, "main", "dev", api(3), worker(2))
+	w.Clock.Pass(time.Hour)
+	if p := w.shop(t, promote.Refused); !strings.Contains(p.Reason, "staging would run "+third) {
+		t.Errorf("%s", p.Reason)
+	}
 }
 
 // What somebody declined is a set: another image in it is proposed again.
