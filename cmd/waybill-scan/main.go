@@ -74,5 +74,5 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(answer)
+	return answer.Write(out)
 }

@@ -22,11 +22,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
-// sbomImage has the same packages on two platforms, one of them twice on one.
+// sbomImage has the same packages on two platforms, one of them twice on one. A file in
+// it says what else it holds, as images of Bitnami do.
 func sbomImage(t *testing.T, w world) imageref.Ref {
 	t.Helper()
 	node := `{"name": "left", "version": "1.0.0", "license": "MIT"}`
 	shared := debian("openssl=3.5.1-1", "zlib1g=1:1.3.1-1 (zlib)")
+	shared["opt/right/right.cdx.json"] = `{"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [
+		{"type": "library", "bom-ref": "the-right-one", "name": "right", "version": "2.0.0", "purl": "pkg:npm/right@2.0.0"}]}`
 	return w.push(t, "acme/app",
 		platform{"linux/amd64", []map[string]string{shared, {
 			"a/node_modules/left/package.json": node, "b/node_modules/left/package.json": node,
@@ -73,7 +76,7 @@ func TestCycloneDXCoversEveryPlatform(t *testing.T) {
 	}
 	for _, want := range []string{
 		"linux/amd64#pkg:npm/left@1.0.0", "linux/amd64#pkg:npm/left@1.0.0#2", "linux/arm64#pkg:npm/left@1.0.0",
-		"linux/arm64#os:debian@13.1",
+		"linux/arm64#os:debian@13.1", "linux/amd64#pkg:npm/right@2.0.0", "linux/arm64#pkg:npm/right@2.0.0",
 	} {
 		if refs[want] == 0 {
 			t.Errorf("no component %s", want)

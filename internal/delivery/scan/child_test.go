@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,7 @@ func misbehave(mode string) int {
 	case "environment":
 		answer.Scanner.Version = strings.Join(os.Environ(), "\n")
 	case "crash":
-		_ = json.NewEncoder(os.Stdout).Encode(answer)
+		_ = answer.Write(os.Stdout)
 		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
 		return 2
 	case "orders":
@@ -54,10 +55,23 @@ func misbehave(mode string) int {
 	case "malformed":
 		fmt.Print(`{"version":1,"images":[{"ref":`)
 		return 0
+	case "cut":
+		var whole bytes.Buffer
+		_ = answer.Write(&whole)
+		_, _ = os.Stdout.Write(whole.Bytes()[:whole.Len()-1])
+		return 0
+	case "no-json":
+		answer.Images[0].SPDX = []byte(`{"spdxVersion"`)
+	case "no-documents":
+		fmt.Println(`{"version":4,"images":[{"platforms":[]}]}`)
+		return 0
+	case "negative":
+		fmt.Println(`{"version":4,"images":[{}],"lengths":[{"cyclonedx":-1}]}`)
+		return 0
 	case "silent":
 		return 0
 	case "more":
-		_ = json.NewEncoder(os.Stdout).Encode(answer)
+		_ = answer.Write(os.Stdout)
 	case "hang":
 		_, _ = io.Copy(io.Discard, neverEnding{})
 	case "missing-platform":
@@ -78,7 +92,7 @@ func misbehave(mode string) int {
 		}
 		answer.Scanner.Version = os.TempDir()
 	}
-	_ = json.NewEncoder(os.Stdout).Encode(answer)
+	_ = answer.Write(os.Stdout)
 	return 0
 }
 
@@ -100,7 +114,7 @@ func answerTo(request exchange.Request) exchange.Answer {
 			result.Platforms = append(result.Platforms, evidence.PlatformScan{Platform: p.Platform, Digest: p.Ref.Digest()})
 		}
 		if image.SBOM {
-			result.CycloneDX, result.SPDX = json.RawMessage(`{}`), json.RawMessage(`{}`)
+			result.CycloneDX, result.SPDX = []byte(`{}`), []byte(`{}`)
 		}
 		answer.Images = append(answer.Images, result)
 	}
@@ -159,6 +173,7 @@ func TestChildSeesNoToken(t *testing.T) {
 	}
 	delete(got, "TMPDIR")
 	want := map[string]string{
+		"GOGC": "400",
 		"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker",
 		"WAYBILL_REGISTRIES":        "value-of-WAYBILL_REGISTRIES",
 		"WAYBILL_REGISTRY_USERNAME": "reader", "WAYBILL_REGISTRY_PASSWORD": "read-only",
@@ -182,6 +197,10 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 		"malformed":           "read the answer: unexpected EOF",
 		"silent":              "read the answer: EOF",
 		"more":                "there is more after it",
+		"cut":                 "the SPDX document of sha256:111111111111: unexpected EOF",
+		"no-json":             "the SPDX document of sha256:111111111111: it is not JSON",
+		"no-documents":        "it has 1 images, and documents of 0",
+		"negative":            "it cannot have -1 bytes",
 		"missing-platform":    "the answer has 1 platforms of sha256:111111111111, 2 were asked for",
 		"same-platform-twice": "the answer lacks linux/arm64 (sha256:333333333333)",
 		"other-digest": "the answer lacks linux/arm64 (sha256:333333333333) of sha256:111111111111: it has linux/arm64 " +

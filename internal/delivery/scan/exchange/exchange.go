@@ -1,6 +1,6 @@
 // Package exchange is what waybill and waybill-scan say to each other: one JSON
-// request on the child's standard input, one JSON answer on its standard
-// output.
+// request on the child's standard input, one answer on its standard output, which
+// is JSON with the documents behind it.
 //
 // The child parses hostile layers, so its answer is data to check, never to
 // trust beyond what Check can see: it has to be about exactly the manifests
@@ -8,7 +8,6 @@
 package exchange
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +18,7 @@ import (
 
 // Version of the exchange. The two binaries are released together; another
 // version means that they are not of the same release.
-const Version = 3
+const Version = 4
 
 // NeedsJavaDatabase is the child's exit code where an image has JAR files, and
 // the request no database to tell what is in them. That one is ten times as
@@ -80,8 +79,8 @@ type Answer struct {
 type Result struct {
 	Ref       imageref.Ref            `json:"ref"`
 	Platforms []evidence.PlatformScan `json:"platforms"`
-	CycloneDX json.RawMessage         `json:"cyclonedx,omitempty"`
-	SPDX      json.RawMessage         `json:"spdx,omitempty"`
+	CycloneDX []byte                  `json:"-"` // a JSON document each, behind the answer
+	SPDX      []byte                  `json:"-"`
 }
 
 // Check reports whether the answer is about what was asked: the same images, every
