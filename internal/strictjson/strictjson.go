@@ -12,7 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"unicode/utf8"
 )
 
 // maxDepth bounds how deep values may be nested.
@@ -21,6 +21,7 @@ const maxDepth = 200
 // Bounds of names, so that a hostile document costs no more than its bytes.
 const (
 	maxName    = 4 << 10 // bytes of one name
+	maxLiteral = 400     // bytes of one number
 	maxMembers = 1000    // that Members gives
 )
 
@@ -62,7 +63,8 @@ func Unmarshal(data []byte, into any) error {
 type scanner struct {
 	data    []byte
 	at      int
-	shallow bool // names of nested objects may repeat
+	shallow bool     // names of nested objects may repeat
+	names   [][]byte // folded, of the objects around this place, the innermost last
 }
 
 func (s *scanner) peek() byte {
@@ -110,19 +112,19 @@ func (s *scanner) value(depth int, outer map[string][]byte) error {
 
 func (s *scanner) object(depth int, outer map[string][]byte) error {
 	s.at++
-	seen := make(map[string]bool)
-	for s.space(); s.peek() != '}' || len(seen) > 0; s.space() {
+	seen := namesOf{scanner: s, from: len(s.names)}
+	defer seen.forget()
+	for first := true; ; first = false {
+		s.space()
+		if s.peek() == '}' && first {
+			break
+		}
 		name, err := s.name()
 		if err != nil {
 			return err
 		}
-		if folded := strings.ToLower(strings.ToUpper(name)); !s.shallow || outer != nil {
-			if seen[folded] {
-				return fmt.Errorf("the name %.80q stands twice in one object", name)
-			}
-			seen[folded] = true
-		} else {
-			seen[""] = true
+		if (!s.shallow || outer != nil) && !seen.add(name) {
+			return fmt.Errorf("the name %.80q stands twice in one object", name)
 		}
 		s.space()
 		start := s.at
@@ -133,7 +135,7 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 			if len(outer) == maxMembers {
 				return fmt.Errorf("an object has more than %d members", maxMembers)
 			}
-			outer[name] = s.data[start:s.at]
+			outer[string(name)] = s.data[start:s.at]
 		}
 		if ended, err := s.next('}'); ended || err != nil {
 			return err
@@ -143,25 +145,75 @@ func (s *scanner) object(depth int, outer map[string][]byte) error {
 	return nil
 }
 
+// few is how many names are compared one by one. Most objects have fewer, and a map
+// for each of them costs more than all the rest.
+const few = 16
+
+// namesOf are the names of one object: few are kept with the scanner, from a place on.
+type namesOf struct {
+	*scanner
+	from int
+	many map[string]bool
+}
+
+// add tells by false that the object has the name, or one that differs in case alone.
+func (n *namesOf) add(name []byte) bool {
+	name = folded(name)
+	if n.many == nil && len(n.names)-n.from == few {
+		n.many = make(map[string]bool)
+		for _, other := range n.names[n.from:] {
+			n.many[string(other)] = true
+		}
+	}
+	if n.many != nil {
+		before := len(n.many)
+		n.many[string(name)] = true
+		return len(n.many) > before
+	}
+	for _, other := range n.names[n.from:] {
+		if bytes.Equal(name, other) {
+			return false
+		}
+	}
+	n.names = append(n.names, name)
+	return true
+}
+
+func (n *namesOf) forget() { n.names = n.names[:n.from] }
+
+// folded is the same for names that differ in case alone.
+func folded(name []byte) []byte {
+	for _, c := range name {
+		if c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' {
+			return bytes.ToLower(bytes.ToUpper(name))
+		}
+	}
+	return name
+}
+
 // name reads a member's name and the colon after it.
-func (s *scanner) name() (string, error) {
+func (s *scanner) name() ([]byte, error) {
 	start := s.at
 	if s.peek() != '"' {
-		return "", errSyntax
+		return nil, errSyntax
 	}
 	if err := s.text(); err != nil {
-		return "", err
+		return nil, err
 	}
 	if s.at-start > maxName {
-		return "", fmt.Errorf("a name has more than %d bytes", maxName)
+		return nil, fmt.Errorf("a name has more than %d bytes", maxName)
 	}
-	name := string(s.data[start+1 : s.at-1])
-	if strings.Contains(name, `\`) && json.Unmarshal(s.data[start:s.at], &name) != nil {
-		return "", errSyntax
+	name := s.data[start+1 : s.at-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		var plain string
+		if json.Unmarshal(s.data[start:s.at], &plain) != nil {
+			return nil, errSyntax
+		}
+		name = []byte(plain)
 	}
 	s.space()
 	if s.peek() != ':' {
-		return "", errSyntax
+		return nil, errSyntax
 	}
 	s.at++
 	return name, nil
@@ -216,14 +268,27 @@ func (s *scanner) text() error {
 
 // literal passes over a number, true, false or null.
 func (s *scanner) literal() error {
-	start := s.at
-	for s.at < len(s.data) && !strings.ContainsRune(" \t\n\r,]}:", rune(s.data[s.at])) {
-		s.at++
+	start, digits := s.at, true
+	for ; s.at < len(s.data) && !ends(s.data[s.at]); s.at++ {
+		digits = digits && '0' <= s.data[s.at] && s.data[s.at] <= '9'
 	}
-	if s.at-start > 400 || !json.Valid(s.data[start:s.at]) {
+	text := s.data[start:s.at]
+	if digits && len(text) > 0 && text[0] != '0' && len(text) <= maxLiteral {
+		return nil // which is most of them
+	}
+	if len(text) > maxLiteral || !json.Valid(text) {
 		return errSyntax
 	}
 	return nil
+}
+
+// ends is true for a byte that stands behind a literal.
+func ends(c byte) bool {
+	switch c {
+	case ' ', '\t', '\n', '\r', ',', ']', '}', ':':
+		return true
+	}
+	return false
 }
 
 // Value is the value that data begins with, its numbers as they are written.
