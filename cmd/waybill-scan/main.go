@@ -67,12 +67,12 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
 		UserAgent: "waybill-scan/" + cli.Version(), Hosts: hosts,
 	})
-	answer, err := trivy.Scan(ctx, client, request, unpacked)
+	answer, documents, err := trivy.Scan(ctx, client, request, unpacked)
+	if err == nil {
+		err = exchange.Write(out, answer, documents)
+	}
 	if errors.Is(err, syscall.EFBIG) || err != nil && strings.Contains(err.Error(), syscall.EFBIG.Error()) {
 		return tooMuchDisk(request.Limits.DiskBytes, err)
 	}
-	if err != nil {
-		return err
-	}
-	return answer.Write(out)
+	return err
 }

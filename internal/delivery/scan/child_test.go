@@ -41,7 +41,7 @@ func misbehave(mode string) int {
 	case "environment":
 		answer.Scanner.Version = strings.Join(os.Environ(), "\n")
 	case "crash":
-		_ = answer.Write(os.Stdout)
+		writeAnswer(os.Stdout, answer)
 		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
 		return 2
 	case "orders":
@@ -57,21 +57,21 @@ func misbehave(mode string) int {
 		return 0
 	case "cut":
 		var whole bytes.Buffer
-		_ = answer.Write(&whole)
+		writeAnswer(&whole, answer)
 		_, _ = os.Stdout.Write(whole.Bytes()[:whole.Len()-1])
 		return 0
 	case "no-json":
 		answer.Images[0].SPDX = []byte(`{"spdxVersion"`)
 	case "no-documents":
-		fmt.Println(`{"version":4,"images":[{"platforms":[]}]}`)
+		fmt.Println(`{"version":4,"images":[{"platforms":[]}]} []`)
 		return 0
 	case "negative":
-		fmt.Println(`{"version":4,"images":[{}],"lengths":[{"cyclonedx":-1}]}`)
+		fmt.Println(`{"version":4,"images":[{}]} [{"cyclonedx":-1}]`)
 		return 0
 	case "silent":
 		return 0
 	case "more":
-		_ = answer.Write(os.Stdout)
+		writeAnswer(os.Stdout, answer)
 	case "hang":
 		_, _ = io.Copy(io.Discard, neverEnding{})
 	case "missing-platform":
@@ -92,8 +92,17 @@ func misbehave(mode string) int {
 		}
 		answer.Scanner.Version = os.TempDir()
 	}
-	_ = answer.Write(os.Stdout)
+	writeAnswer(os.Stdout, answer)
 	return 0
+}
+
+func writeAnswer(w io.Writer, answer exchange.Answer) {
+	_ = exchange.Write(w, answer, func() (all []exchange.Documents, err error) {
+		for _, image := range answer.Images {
+			all = append(all, image.Documents)
+		}
+		return all, nil
+	})
 }
 
 type neverEnding struct{}

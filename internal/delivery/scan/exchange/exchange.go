@@ -79,8 +79,8 @@ type Answer struct {
 type Result struct {
 	Ref       imageref.Ref            `json:"ref"`
 	Platforms []evidence.PlatformScan `json:"platforms"`
-	CycloneDX []byte                  `json:"-"` // a JSON document each, behind the answer
-	SPDX      []byte                  `json:"-"`
+
+	Documents `json:"-"`
 }
 
 // Check reports whether the answer is about what was asked: the same images, every

@@ -5,35 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// wire is an answer as it is written: its documents come after it, byte for byte. In a
-// JSON text each of them, which has megabytes, would be read and written again.
-type wire struct {
-	Answer
-	Lengths []lengths `json:"lengths"` // of each image, in bytes
-}
+// Documents describe one image, each as a JSON document. Nil is none.
+type Documents struct{ CycloneDX, SPDX []byte }
 
+// lengths are those of Documents, in bytes.
 type lengths struct {
 	CycloneDX int64 `json:"cyclonedx"`
 	SPDX      int64 `json:"spdx"`
 }
 
-// Write writes the answer: a line of JSON, then the documents of each image.
-func (a Answer) Write(w io.Writer) error {
-	head := wire{Answer: a}
-	for _, image := range a.Images {
-		head.Lengths = append(head.Lengths, lengths{int64(len(image.CycloneDX)), int64(len(image.SPDX))})
-	}
-	if err := json.NewEncoder(w).Encode(head); err != nil {
+// Write writes an answer: a line of JSON, a line with the lengths of the documents of
+// each image, and the documents as they are. In a JSON text each of them, which has
+// megabytes, would be read and written again. The first line is written, and read at
+// the other end, while documents makes what follows.
+func Write(w io.Writer, answer Answer, documents func() ([]Documents, error)) error {
+	var all []Documents
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		all, err = documents()
+		return err
+	})
+	if err := errors.Join(json.NewEncoder(w).Encode(answer), group.Wait()); err != nil {
 		return fmt.Errorf("write the answer: %w", err)
 	}
-	for _, image := range a.Images {
-		for _, document := range [][]byte{image.CycloneDX, image.SPDX} {
-			if _, err := w.Write(document); err != nil {
-				return fmt.Errorf("write the answer: %w", err)
-			}
+	var line []lengths
+	var data [][]byte
+	for _, d := range all {
+		line = append(line, lengths{int64(len(d.CycloneDX)), int64(len(d.SPDX))})
+		data = append(data, d.CycloneDX, d.SPDX)
+	}
+	err := json.NewEncoder(w).Encode(line)
+	for _, d := range data {
+		if err == nil {
+			_, err = w.Write(d)
 		}
+	}
+	if err != nil {
+		return fmt.Errorf("write the answer: %w", err)
 	}
 	return nil
 }
@@ -55,30 +67,35 @@ func Read(r io.Reader, limit int64) (Answer, error) {
 func read(bounded *io.LimitedReader) (Answer, error) {
 	limit := bounded.N
 	decoder := json.NewDecoder(bounded)
-	var head wire
-	if err := decoder.Decode(&head); err != nil {
+	var answer Answer
+	var all []lengths
+	if err := decoder.Decode(&answer); err != nil {
 		return Answer{}, err
 	}
-	if len(head.Lengths) != len(head.Images) {
-		return Answer{}, fmt.Errorf("it has %d images, and documents of %d", len(head.Images), len(head.Lengths))
+	if err := decoder.Decode(&all); err != nil {
+		return Answer{}, err
+	}
+	if len(all) != len(answer.Images) {
+		return Answer{}, fmt.Errorf("it has %d images, and documents of %d", len(answer.Images), len(all))
 	}
 	rest := io.MultiReader(decoder.Buffered(), bounded)
 	if _, err := io.ReadFull(rest, make([]byte, len("\n"))); err != nil {
 		return Answer{}, err
 	}
-	for i, l := range head.Lengths {
+	for i, l := range all {
+		image := &answer.Images[i]
 		var err error
-		if head.Images[i].CycloneDX, err = readDocument(rest, l.CycloneDX, limit); err != nil {
-			return Answer{}, fmt.Errorf("the CycloneDX document of %s: %w", head.Images[i].Ref.Short(), err)
+		if image.CycloneDX, err = readDocument(rest, l.CycloneDX, limit); err != nil {
+			return Answer{}, fmt.Errorf("the CycloneDX document of %s: %w", image.Ref.Short(), err)
 		}
-		if head.Images[i].SPDX, err = readDocument(rest, l.SPDX, limit); err != nil {
-			return Answer{}, fmt.Errorf("the SPDX document of %s: %w", head.Images[i].Ref.Short(), err)
+		if image.SPDX, err = readDocument(rest, l.SPDX, limit); err != nil {
+			return Answer{}, fmt.Errorf("the SPDX document of %s: %w", image.Ref.Short(), err)
 		}
 	}
 	if n, err := io.ReadFull(rest, make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
 		return Answer{}, errors.New("there is more after it")
 	}
-	return head.Answer, nil
+	return answer, nil
 }
 
 // readDocument reads a JSON document of a length that the child chose. None has the length 0.

@@ -40,27 +40,27 @@ const spdxContainer = "ContainerImage"
 // image, scanned at the same instant, gives the same bytes.
 func documents(
 	ctx context.Context, asked exchange.Image, reports []types.Report, at time.Time,
-) (cycloneDX, spdxJSON []byte, err error) {
+) (written exchange.Documents, err error) {
 	bom, err := imageBOM(asked, reports)
 	if err != nil {
-		return nil, nil, err
+		return exchange.Documents{}, err
 	}
 	ctx = clock.With(ctx, at.UTC())
 	var group errgroup.Group
 	own := bom.Clone() // Trivy's getters write references into what they give
 	group.Go(func() (err error) {
-		if cycloneDX, err = cycloneDXDocument(ctx, asked.Ref, own); err != nil {
+		if written.CycloneDX, err = cycloneDXDocument(ctx, asked.Ref, own); err != nil {
 			return fmt.Errorf("CycloneDX: %w", err)
 		}
 		return nil
 	})
 	group.Go(func() (err error) {
-		if spdxJSON, err = spdxDocument(ctx, asked.Ref, bom); err != nil {
+		if written.SPDX, err = spdxDocument(ctx, asked.Ref, bom); err != nil {
 			return fmt.Errorf("SPDX: %w", err)
 		}
 		return nil
 	})
-	return cycloneDX, spdxJSON, group.Wait()
+	return written, group.Wait()
 }
 
 // imageBOM joins the platforms' components under one root.

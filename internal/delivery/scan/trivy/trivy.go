@@ -52,17 +52,20 @@ type Images interface {
 }
 
 // Scan does what the request says. unpacked counts the bytes of all layers as
-// they are read, so that the caller can end the scan.
-func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (answer exchange.Answer, err error) {
+// they are read, so that the caller can end the scan. documents makes those of each
+// image, where they are wanted.
+func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (
+	answer exchange.Answer, documents func() ([]exchange.Documents, error), err error,
+) {
 	if request.Version != exchange.Version {
-		return exchange.Answer{}, fmt.Errorf(
+		return exchange.Answer{}, nil, fmt.Errorf(
 			"the request has version %d, this is version %d: waybill and waybill-scan are not of the same release", request.Version,
 			exchange.Version,
 		)
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err := trivydb.Init(request.DatabaseDir); err != nil {
-		return exchange.Answer{}, fmt.Errorf("open the vulnerability database in %s: %w", request.DatabaseDir, err)
+		return exchange.Answer{}, nil, fmt.Errorf("open the vulnerability database in %s: %w", request.DatabaseDir, err)
 	}
 	defer func() { err = errors.Join(err, trivydb.Close()) }()
 
@@ -74,10 +77,10 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 	}
 	reports, err := s.all(ctx)
 	if err != nil {
-		return exchange.Answer{}, err
+		return exchange.Answer{}, nil, err
 	}
 	if err := unusedVEX(request, reports); err != nil {
-		return exchange.Answer{}, err
+		return exchange.Answer{}, nil, err
 	}
 	answer = exchange.Answer{Version: exchange.Version, Scanner: evidence.Scanner{Name: "trivy", Version: Version()}}
 	for i, asked := range request.Images {
@@ -85,14 +88,24 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 		for j, p := range asked.Platforms {
 			result.Platforms = append(result.Platforms, platformScan(p, reports[i][j], s.secrets[p.Ref]))
 		}
-		if asked.SBOM {
-			if result.CycloneDX, result.SPDX, err = documents(ctx, asked, reports[i], request.At); err != nil {
-				return exchange.Answer{}, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
-			}
-		}
 		answer.Images = append(answer.Images, result)
 	}
-	return answer, nil
+	return answer, func() ([]exchange.Documents, error) { return allDocuments(ctx, request, reports) }, nil
+}
+
+// allDocuments are those of each image, where they are wanted.
+func allDocuments(ctx context.Context, request exchange.Request, reports [][]types.Report) ([]exchange.Documents, error) {
+	all := make([]exchange.Documents, len(request.Images))
+	for i, asked := range request.Images {
+		if !asked.SBOM {
+			continue
+		}
+		var err error
+		if all[i], err = documents(ctx, asked, reports[i], request.At); err != nil {
+			return nil, fmt.Errorf("write the SBOM of %s: %w", asked.Ref, err)
+		}
+	}
+	return all, nil
 }
 
 // Version is that of the Trivy module linked in.
