@@ -20,11 +20,11 @@ func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Resul
 		return sign.Result{}, err
 	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
-	client := access.RegistryClient(image.Registry())
-	o := sign.Options{Image: image, Format: string(storeAs(call, in))}
+	client, o := access.RegistryClient(image.Registry()), sign.Options{Image: image, Format: string(storeAs(call, in))}
 	if o.Copies, err = image.Copies(in.Copies); err != nil {
 		return sign.Result{}, outcome.Usagef("--copies: %w", err)
 	}
+	opened := access.OpenSigningKey(ctx, in.Key) // while the evidence is read: a password takes 0.2 s
 	if err := o.Read(ctx, client, sign.Sources{
 		SBOMs: in.SBOM, ScanReport: in.ScanReport, Provenance: in.Provenance, Documents: in.Documents, BuildRecord: in.BuildRecord,
 	}); err != nil {
@@ -36,7 +36,7 @@ func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Resul
 			return sign.Result{}, err
 		}
 	}
-	key, publicKey, err := access.SigningKey(ctx, in.Key)
+	key, publicKey, err := opened()
 	if err != nil {
 		return sign.Result{}, err
 	}

@@ -38,6 +38,24 @@ func (a Access) SigningKey(ctx context.Context, name string) (*sigstore.Key, [][
 	return key, [][]byte{public}, nil
 }
 
+// OpenSigningKey begins what SigningKey does, and gives what waits for it.
+func (a Access) OpenSigningKey(ctx context.Context, name string) func() (*sigstore.Key, [][]byte, error) {
+	type opened struct {
+		key    *sigstore.Key
+		public [][]byte
+		err    error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		key, public, err := a.SigningKey(ctx, name)
+		done <- opened{key, public, err}
+	}()
+	return func() (*sigstore.Key, [][]byte, error) {
+		o := <-done
+		return o.key, o.public, o.err
+	}
+}
+
 // openKey opens the key of a file that holds pem, or of a service.
 func (a Access) openKey(ctx context.Context, name string, pem []byte) (*sigstore.Key, error) {
 	if pem == nil {

@@ -5,12 +5,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // tokens are the names of the example organisation, and before them what looks
 // like one and is none: the protocol ACME, Waybill's own names, devices, and
 // the kinds of environment that the Terraform module knows.
-var tokens = regexp.MustCompile(strings.Join([]string{
+var tokens = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(strings.Join(words, "|")) })
+
+var words = []string{
 	`acme-(?:staging-)?v02\.api\.letsencrypt\.org`, `acme\.cert-manager\.io`, `\bacme:`, `/spec/acme/`, `letsencrypt-staging`,
 	`waybill-dev`, `\b(?:waybill|sigstore|go)(?:\.|\[\.\])dev\b`, `/dev/(?:null|stdin|stdout|stderr|fd|tty|xvda)\b`,
 	`environment += "(?:dev|staging|prod)"`,
@@ -26,7 +29,7 @@ var tokens = regexp.MustCompile(strings.Join([]string{
 	`\bshop\|staging\|production\b`, `\bdev, staging, prod\b`, `\bdev, staging or prod\b`,
 	`"dev", "staging", "prod"`, `\b(?:dev|staging|prod)\b`,
 	`\bbackend\b`,
-}, "|"))
+}
 
 // scope says what of a file's text is a name.
 type scope struct {
@@ -39,7 +42,7 @@ type scope struct {
 // fill replaces the names of the example organisation.
 func (n Names) fill(text string, c scope) string {
 	names := n.names()
-	return tokens.ReplaceAllStringFunc(text, func(token string) string {
+	return tokens().ReplaceAllStringFunc(text, func(token string) string {
 		if name, ok := names[token]; ok {
 			return name
 		}

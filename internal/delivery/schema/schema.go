@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -26,9 +27,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
 
+// Made when they are first asked for: most commands judge no object, and each would
+// start a millisecond later.
 var (
-	kinds   = scheme()
-	decoder = serializer.NewCodecFactory(kinds, serializer.EnableStrict).UniversalDeserializer()
+	kinds   = sync.OnceValue(scheme)
+	decoder = sync.OnceValue(func() runtime.Decoder {
+		return serializer.NewCodecFactory(kinds(), serializer.EnableStrict).UniversalDeserializer()
+	})
 )
 
 // scheme has the kinds of Kubernetes itself, and that of custom definitions.
@@ -90,14 +95,14 @@ func kindOf(o render.Object) gvk.GroupVersionKind {
 func (s *Schemas) Knows(o render.Object) bool {
 	kind := kindOf(o)
 	if o.APIVersion == "" {
-		for known := range kinds.AllKnownTypes() {
+		for known := range kinds().AllKnownTypes() {
 			if known.Kind == o.Kind {
 				return true
 			}
 		}
 		return false
 	}
-	return kinds.IsGroupRegistered(kind.Group) || s.kinds[kind.GroupKind()]
+	return kinds().IsGroupRegistered(kind.Group) || s.kinds[kind.GroupKind()]
 }
 
 // Problems says why a cluster would not take an object, or would pass over a part
@@ -117,7 +122,7 @@ func (s *Schemas) Problems(o render.Object) []string {
 		if problems = append(problems, strict(o)...); len(problems) == 0 {
 			problems = unusable(o)
 		}
-	case kinds.IsGroupRegistered(kind.Group):
+	case kinds().IsGroupRegistered(kind.Group):
 		problems = append(problems, strict(o)...)
 	case served:
 		problems = append(problems, d.problems(o)...)
@@ -129,14 +134,14 @@ func (s *Schemas) Problems(o render.Object) []string {
 
 // strict decodes an object of a built-in kind as the API server does.
 func strict(o render.Object) []string {
-	if !kinds.Recognizes(kindOf(o)) {
+	if !kinds().Recognizes(kindOf(o)) {
 		return []string{fmt.Sprintf("Kubernetes has no kind %s in %s", o.Kind, o.APIVersion)}
 	}
 	data, err := json.Marshal(o.Content)
 	if err != nil {
 		return []string{"it cannot be written as JSON"}
 	}
-	_, _, err = decoder.Decode(data, nil, nil)
+	_, _, err = decoder().Decode(data, nil, nil)
 	unknown, isStrict := runtime.AsStrictDecodingError(err)
 	switch {
 	case err == nil:
@@ -172,7 +177,7 @@ type (
 // Deprecated says since when the version of a built-in kind is deprecated, or
 // gone, in a cluster of that minor version of Kubernetes; empty where it is fine.
 func Deprecated(o render.Object, minor int) string {
-	object, err := kinds.New(kindOf(o))
+	object, err := kinds().New(kindOf(o))
 	if err != nil {
 		return ""
 	}

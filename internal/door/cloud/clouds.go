@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"regexp"
+	"sync"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -51,8 +52,12 @@ const (
 	GoogleTokenURL  = "https://sts.googleapis.com/v1/token"
 )
 
+// roleForm is compiled when it is first asked for: its length makes it large.
+var roleForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]{1,512}$`)
+})
+
 var (
-	roleForm     = regexp.MustCompile(`^arn:aws(-[a-z]+)*:iam::\d{12}:role/[\w+=,.@/-]{1,512}$`)
 	regionForm   = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-\d+$`)
 	sessionForm  = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 	providerForm = regexp.MustCompile(`^projects/\d+/locations/[a-z0-9-]+/workloadIdentityPools/[a-z0-9-]+/providers/[a-z0-9-]+$`)
@@ -72,7 +77,7 @@ func (r Request) Validate() error {
 	var rules []rule
 	if a := r.AWS; a != nil {
 		rules = append(rules, rule{
-			"role", a.Role, roleForm, "arn:aws:iam::123456789012:role/NAME", false,
+			"role", a.Role, roleForm(), "arn:aws:iam::123456789012:role/NAME", false,
 		}, rule{"region", a.Region, regionForm, "eu-central-1", false},
 			rule{"session name", a.Session, sessionForm, "2 to 64 of letters, digits and +=,.@_-", false})
 	}
