@@ -89,10 +89,19 @@ func IsRoot(dir string) (bool, error) {
 }
 
 // Opens lists the files and directories, from the top and with slashes, that
-// the configuration of a root opens or lets a provider open. It is false where
-// that cannot be told. What leaves the repository is left out: policy refuses it.
-func Opens(top, root string, varFiles []string) (files []string, known bool, err error) {
-	found, err := configuration.FindReads(configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles})
+// the configuration of a root opens or lets a provider open, with that of the fetched
+// modules as far as there are any. It is false where that cannot be told. What leaves the
+// repository is left out: policy refuses it.
+func Opens(top, root string, varFiles []string, fetched []Fetched) (files []string, known bool, err error) {
+	options := configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles, Fetched: make(map[string]configuration.FetchedModule)}
+	for _, m := range fetched {
+		real, err := filepath.EvalSymlinks(m.Dir)
+		if err != nil {
+			return nil, false, fmt.Errorf("read a fetched module: %w", err)
+		}
+		options.Fetched[m.Key] = configuration.FetchedModule{Dir: real, Source: m.Source}
+	}
+	found, err := configuration.FindReads(options)
 	if err != nil {
 		return nil, false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -197,6 +198,7 @@ type prepared struct {
 	roots.Root
 	sources   *roots.Sources
 	secrets   *redact.Secrets
+	modules   map[string]string // digests of those that were fetched
 	tf        *terraform.Root
 	private   string // directory
 	workspace string
@@ -234,8 +236,41 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	if p.tf, p.private, err = r.Tool.Open(r.Top, root, name, sources.Variables); err != nil {
 		return nil, err
 	}
-	p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend)
-	return p, p.secrets.Error(err)
+	if p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend); err != nil {
+		return p, p.secrets.Error(err)
+	}
+	p.modules, p.sources, err = Fetched(ctx, r.Top, root, p.tf, sources)
+	return p, err
+}
+
+// Fetched gives the digests of the modules that were fetched for a root, and its sources
+// with what those read of the repository.
+func Fetched(ctx context.Context, top string, root roots.Root, tf *terraform.Root, s *roots.Sources) (
+	digests map[string]string, with *roots.Sources, err error,
+) {
+	if digests, err = tf.FetchedDigests(); err != nil {
+		return nil, nil, err
+	}
+	modules, err := tf.Fetched()
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := roots.FindFetched(top, root, s, modules)
+	if err != nil {
+		return nil, nil, err
+	}
+	with, err = s.With(ctx, top, root.Dir, read.OrNil())
+	return digests, with, err
+}
+
+// unchanged refuses a plan that was made while something changed the fetched modules: it
+// is not of those that were judged.
+func (p *prepared) unchanged() error {
+	now, err := p.tf.FetchedDigests()
+	if err == nil && !maps.Equal(now, p.modules) {
+		err = outcome.Refusedf("%s: its fetched modules were changed while it was planned", p.Dir)
+	}
+	return err
 }
 
 func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
@@ -253,6 +288,9 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		return err
 	})
 	err := group.Wait()
+	if err == nil {
+		err = root.unchanged()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +322,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + one.parsed.TerraformVersion, Lineage: state.Lineage,
 		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
-		Configuration: root.sources.Digest,
+		Configuration: root.sources.Digest, Modules: root.modules, Fetched: root.sources.Fetched.OrNil(),
 	}
 	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
 		return nil, err

@@ -34,6 +34,8 @@ type Sources struct {
 	Sensitive []string // those of them that are marked so
 	Digest    string   // of all their files
 	LockFile  string   // digest; empty where there is none
+	// Fetched is what fetched modules read of the repository.
+	Fetched Fetched
 
 	files map[string]string // digests, by name
 }
@@ -149,7 +151,7 @@ func (s *Sources) opened(top, dir string, varFiles []string) error {
 	for _, f := range varFiles {
 		absolute = append(absolute, filepath.Join(top, filepath.FromSlash(f)))
 	}
-	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(dir)), absolute)
+	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(dir)), absolute, nil)
 	if err != nil {
 		return err
 	}
