@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -257,4 +258,62 @@ func treeOnly(t *testing.T, top string) string {
 		t.Fatal(err)
 	}
 	return sources.Digest
+}
+
+// around makes a terraform that first does something, when it is started as words.
+func (w *farWorld) around(words, first string) {
+	w.t.Helper()
+	real, err := exec.LookPath("terraform")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	dir := w.t.TempDir()
+	write(w.t, dir, map[string]string{"terraform": "#!/bin/sh\nif [ \"$1\" = " + words + " ]; then " + first + "; fi\nexec " + real + " \"$@\"\n"})
+	if err := os.Chmod(filepath.Join(dir, "terraform"), 0o755); err != nil {
+		w.t.Fatal(err)
+	}
+	w.env["WAYBILL_INPUT_TERRAFORM"] = filepath.Join(dir, "terraform")
+}
+
+// What providers and programs write while a root is planned changes nothing of what was
+// judged: neither its fetched modules nor the files that say what it opens.
+func TestPlansThatChangeWhatWasJudged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ root, first, says string }{
+		"a fetched module": {
+			first: "echo '# evil' >>.terraform/modules/far/run.sh", says: "its fetched modules were changed while it was planned",
+		},
+		"a list of files": {
+			root:  "locals {\n  x = [for n in jsondecode(file(\"names.json\")) : file(n)]\n}\n",
+			first: "echo '[]' >names.json", says: `planning it wrote files that say what it opens \(file names\.json\)`,
+		},
+		"files that are counted": {
+			root:  "locals {\n  x = file(length(fileset(\".\", \"*.zip\")) == 1 ? \"main.tf\" : \"far.tf\")\n}\n",
+			first: "touch evil.zip", says: `planning it wrote files that say what it opens \(fileset \. \*\.zip\)`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newFarWorld(t, nil)
+			w.push("ada", map[string]string{"infra/prod/names.json": `["main.tf"]`, "infra/prod/more.tf": c.root})
+			w.begin()
+			w.around("plan", c.first)
+			code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
+			w.wants("plan", code, 3, words, "infra/prod: "+c.says)
+		})
+	}
+}
+
+// Nor does what changes a fetched module after it was compared, and before it is applied.
+func TestFetchedModulesThatChangeBeforeTheApply(t *testing.T) {
+	t.Parallel()
+	w := newFarWorld(t, nil)
+	f := w.begin()
+	w.approve("bob", f)
+	w.around("show", "echo 'echo evil' >>.terraform/modules/far/run.sh")
+	code, _, words := w.apply()
+	w.wants("apply", code, 3, words, "infra/prod: its fetched modules were changed since they were compared")
+	if w.state() != "" {
+		t.Error("something was applied")
+	}
 }

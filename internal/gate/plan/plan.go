@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request says what is planned.
@@ -199,6 +200,7 @@ type prepared struct {
 	sources   *roots.Sources
 	secrets   *redact.Secrets
 	modules   map[string]string // digests of those that were fetched
+	observed  map[string]string // what the tree said
 	tf        *terraform.Root
 	private   string // directory
 	workspace string
@@ -239,8 +241,20 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	if p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend); err != nil {
 		return p, p.secrets.Error(err)
 	}
-	p.modules, p.sources, err = Fetched(ctx, r.Top, root, p.tf, sources)
+	if p.modules, p.sources, err = Fetched(ctx, r.Top, root, p.tf, sources); err != nil {
+		return p, err
+	}
+	p.observed, err = p.observe(r.Top)
 	return p, err
+}
+
+// observe gives what the tree says, by which it is told what the root opens.
+func (p *prepared) observe(top string) (map[string]string, error) {
+	modules, err := p.tf.Fetched()
+	if err != nil {
+		return nil, err
+	}
+	return roots.Observed(top, p.Root, modules)
 }
 
 // Fetched gives the digests of the modules that were fetched for a root, and its sources
@@ -263,15 +277,35 @@ func Fetched(ctx context.Context, top string, root roots.Root, tf *terraform.Roo
 	return digests, with, err
 }
 
-// unchanged refuses a plan that was made while something changed the fetched modules: it
-// is not of those that were judged.
-func (p *prepared) unchanged() error {
+// unchanged refuses a plan that was made while something changed the fetched modules, or
+// the files by which it was told what the root opens: it is not of those that were judged.
+func (p *prepared) unchanged(top string) error {
 	now, err := p.tf.FetchedDigests()
-	if err == nil && !maps.Equal(now, p.modules) {
-		err = outcome.Refusedf("%s: its fetched modules were changed while it was planned", p.Dir)
+	if err != nil {
+		return err
 	}
-	return err
+	if !maps.Equal(now, p.modules) {
+		return outcome.Refusedf("its fetched modules were changed while it was planned")
+	}
+	observed, err := p.observe(top)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for what, digest := range p.observed {
+		if observed[what] != digest {
+			changed = append(changed, what)
+		}
+	}
+	if len(changed) == 0 && len(observed) == len(p.observed) {
+		return nil
+	}
+	slices.Sort(changed)
+	return outcome.Refusedf("planning it wrote files that say what it opens (%s): let it write them elsewhere",
+		text.Printable(text.List(changed, maxNamed)))
 }
+
+const maxNamed = 20
 
 func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	tf, file := root.tf, filepath.Join(root.private, "plan")
@@ -289,7 +323,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	})
 	err := group.Wait()
 	if err == nil {
-		err = root.unchanged()
+		err = root.unchanged(r.Top)
 	}
 	if err != nil {
 		return nil, err

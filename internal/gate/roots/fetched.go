@@ -44,11 +44,8 @@ func FindFetched(top string, root Root, s *Sources, modules []terraform.Fetched)
 	if len(modules) == 0 {
 		return f, nil
 	}
-	absolute := make([]string, 0, len(root.VarFiles))
-	for _, name := range root.VarFiles {
-		absolute = append(absolute, filepath.Join(top, filepath.FromSlash(name)))
-	}
-	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(root.Dir)), absolute, modules)
+	dir, varFiles := root.within(top)
+	files, known, err := terraform.Opens(top, dir, varFiles, modules)
 	if err != nil {
 		return f, err
 	}
@@ -60,7 +57,7 @@ func FindFetched(top string, root Root, s *Sources, modules []terraform.Fetched)
 		known = known && !inspected.Runs
 	}
 	f.Whole = !known && !s.Whole
-	own, err := inside(top, filepath.Join(top, filepath.FromSlash(root.Dir)))
+	own, err := inside(top, dir)
 	if err != nil {
 		return f, err
 	}
@@ -71,6 +68,20 @@ func FindFetched(top string, root Root, s *Sources, modules []terraform.Fetched)
 		}
 	}
 	return f, nil
+}
+
+// Observed is what the tree says, by which it is told what a root opens.
+func Observed(top string, root Root, modules []terraform.Fetched) (map[string]string, error) {
+	dir, varFiles := root.within(top)
+	return terraform.Observed(top, dir, varFiles, modules)
+}
+
+// within gives the root's directory and files of variables as absolute paths.
+func (r Root) within(top string) (dir string, varFiles []string) {
+	for _, name := range r.VarFiles {
+		varFiles = append(varFiles, filepath.Join(top, filepath.FromSlash(name)))
+	}
+	return filepath.Join(top, filepath.FromSlash(r.Dir)), varFiles
 }
 
 // With gives the sources with what fetched modules read beside them.
