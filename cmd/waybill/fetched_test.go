@@ -268,7 +268,9 @@ func (w *farWorld) around(words, first string) {
 		w.t.Fatal(err)
 	}
 	dir := w.t.TempDir()
-	write(w.t, dir, map[string]string{"terraform": "#!/bin/sh\nif [ \"$1\" = " + words + " ]; then " + first + "; fi\nexec " + real + " \"$@\"\n"})
+	write(w.t, dir, map[string]string{
+		"terraform": "#!/bin/sh\nif [ \"$1\" = " + words + " ]; then " + first + "; fi\nexec " + real + " \"$@\"\n",
+	})
 	if err := os.Chmod(filepath.Join(dir, "terraform"), 0o755); err != nil {
 		w.t.Fatal(err)
 	}

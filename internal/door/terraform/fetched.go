@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/scratch"
 )
 
 // FetchedDir is where the modules lie that terraform fetches, from the root. That is
@@ -116,20 +117,24 @@ func (r *Root) publish(from string) error {
 	if same(to, want) {
 		return nil
 	}
+	_, err = os.Lstat(to)
+	stale := err == nil
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	beside, err := os.MkdirTemp(filepath.Dir(to), "modules.waybill-")
+	beside, err := scratch.New(filepath.Dir(to)) // of the same file system; a killed process leaves none
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(beside)
-	fresh := filepath.Join(beside, "modules")
+	defer beside.Remove()
+	fresh := filepath.Join(beside.Path, "modules")
 	if err := copyTree(from, fresh); err != nil {
 		return err
 	}
-	if err := os.Rename(to, filepath.Join(beside, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if stale {
+		if err := os.Rename(to, filepath.Join(beside.Path, "old")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := os.Rename(fresh, to); err != nil && !same(to, want) { // another process was faster
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -97,7 +98,12 @@ func (s *Sources) With(ctx context.Context, top, dir string, f *Fetched) (*Sourc
 	more.Fetched, more.Whole, more.Choosers = *f, s.Whole || f.Whole, nil
 	more.Files = slices.Clone(s.Files)
 	for _, name := range f.Reads {
-		if filepath.IsLocal(filepath.FromSlash(name)) && !slices.Contains(more.Files, name) {
+		full := filepath.Join(top, filepath.FromSlash(name))
+		if _, err := inside(top, full); outcome.Code(err) == outcome.Refused || !filepath.IsLocal(filepath.FromSlash(name)) {
+			return nil, outcome.Refusedf("the plan says that a fetched module reads %s, which lies outside of the repository: plan again",
+				text.Printable(name))
+		}
+		if !slices.Contains(more.Files, name) {
 			more.Files = append(more.Files, name)
 		}
 	}

@@ -106,7 +106,7 @@ func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
 	if real, err := inside(d.top, filepath.Join(d.top, filepath.FromSlash(dir))); err == nil {
 		dir = real
 	}
-	s.LockFile = d.files[slashJoin(dir, LockFile)]
+	s.LockFile = strings.TrimPrefix(d.files[slashJoin(dir, LockFile)], "program:")
 	s.Digest, s.files = sum(d.files, nil), d.files
 	for at := dir; ; at = path.Dir(at) {
 		for _, name := range []string{".terraform-version", ".opentofu-version"} {

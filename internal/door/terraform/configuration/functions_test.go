@@ -17,7 +17,8 @@ import (
 // disputed are expressions that terraform and its look-alikes see differently: functions of
 // the same name, what try takes for a failure, what is text in YAML, which files a pattern means.
 var disputed = []string{
-	`try(md5("x") != "" ? "evil" : "", "ok")`, `try(length("abc") == 3 ? "evil" : "ok", "ok")`, `try(sum([1, 2]) == 3 ? "evil" : "ok", "ok")`,
+	`try(md5("x") != "" ? "evil" : "", "ok")`, `try(length("abc") == 3 ? "evil" : "ok", "ok")`,
+	`try(sum([1, 2]) == 3 ? "evil" : "ok", "ok")`,
 	`can(md5("x")) ? "evil" : "ok"`, `try(format("%*s", 1, "a") == "" ? "ok" : "evil", "ok")`,
 	`try(base64decode("/w==") == "" ? "ok" : "ok", "evil")`, `try(file("binary") == "" ? "ok" : "ok", "evil")`,
 	`try(file("absent"), "evil")`, `try(yamldecode("a: 1").b, "evil")`,
@@ -48,9 +49,12 @@ var told = []string{
 	`basename("a/b/c")`, `nonsensitive(sensitive("a")) == "a" ? "x" : "y"`, `replace("a-b", "-", "_")`, `compact(["", "a"])[0]`,
 	`contains(["a"], "a") ? "x" : "y"`, `coalescelist([], ["a"])[0]`, `setunion(["a"], ["a"]) == toset(["a"]) ? "x" : "y"`,
 	`try({ a = "x" }.b, "y")`, `can({ a = "x" }.b) ? "x" : "y"`, `max(1, 3) == 3 ? "x" : "y"`, `parseint("ff", 16) == 255 ? "x" : "y"`,
-	`yamldecode("a: x").a`, `yamldecode("- a b\n- \"0x1\"")[1]`, `yamldecode("a: |\n  x\n").a`, `yamldecode("a: 12").a`, `yamldecode("{a: [x, ~]}").a[0]`,
-	`yamldecode("a: ./x/y.json").a`, `jsondecode(file("names.json"))[0]`, `tolist(fileset("d", "*.txt"))[0]`, `length(fileset("d", "**")) > 1 ? "x" : "y"`,
-	`fileexists("names.json") ? "x" : "y"`, `join(",", [for k, v in { a = "x" } : "${k}${v}" if v != ""])`, `"%{ for x in ["a", "b"] }${x}%{ endfor }"`,
+	`yamldecode("a: x").a`, `yamldecode("- a b\n- \"0x1\"")[1]`, `yamldecode("a: |\n  x\n").a`,
+	`yamldecode("a: 12").a`, `yamldecode("{a: [x, ~]}").a[0]`,
+	`yamldecode("a: ./x/y.json").a`, `jsondecode(file("names.json"))[0]`, `tolist(fileset("d", "*.txt"))[0]`,
+	`length(fileset("d", "**")) > 1 ? "x" : "y"`,
+	`fileexists("names.json") ? "x" : "y"`, `join(",", [for k, v in { a = "x" } : "${k}${v}" if v != ""])`,
+	`"%{ for x in ["a", "b"] }${x}%{ endfor }"`,
 	`format("%v", [1, "a"])`, `formatlist("%s!", ["a"])[0]`, `floor(1.5) == 1 ? "x" : "y"`, `upper("a") == "A" ? "x" : "y"`,
 }
 
