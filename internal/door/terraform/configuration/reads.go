@@ -59,6 +59,16 @@ type FetchedModule struct{ Dir, Source string }
 // and their files, calls of modules, templates and loops, without running
 // anything. What it cannot tell it reports as Unknown.
 func FindReads(o ReadsOptions) ([]Opened, error) {
+	f, root, err := find(o)
+	if err != nil {
+		return nil, err
+	}
+	err = f.module(root, 0)
+	return f.reads, err
+}
+
+// find readies a finder, and the root as it sees itself.
+func find(o ReadsOptions) (*finder, *scope, error) {
 	f := &finder{
 		observed: o.Observed, fetched: o.Fetched, fetchedDir: o.FetchedDir, defined: make(map[string]*definitions),
 		seen: make(map[string]bool),
@@ -68,15 +78,15 @@ func FindReads(o ReadsOptions) ([]Opened, error) {
 	}
 	var err error
 	if f.top, err = filepath.EvalSymlinks(o.Top); err != nil {
-		return nil, fmt.Errorf("find the top of the repository: %w", err)
+		return nil, nil, fmt.Errorf("find the top of the repository: %w", err)
 	}
 	if f.root, err = filepath.EvalSymlinks(o.Root); err != nil {
-		return nil, fmt.Errorf("find the root: %w", err)
+		return nil, nil, fmt.Errorf("find the root: %w", err)
 	}
 	f.functions = f.withFiles()
 	root, err := f.open(f.root, "")
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	assigned := assignments(f.root, o.VarFiles)
 	for name := range root.def.declared {
@@ -89,7 +99,7 @@ func FindReads(o ReadsOptions) ([]Opened, error) {
 			root.given[name], root.variables[name] = true, cty.UnknownVal(cty.String)
 		}
 	}
-	return f.reads, f.module(root, 0)
+	return f, root, nil
 }
 
 type finder struct {

@@ -358,7 +358,7 @@ var paths = []string{
 	"source", "filename", "source_file", "source_dir", "source_path", "content_path", "zip_file", "chart", "context", "dockerfile",
 	"local_path",
 	"credentials_file", "private_key_path", "key_file", "config_file", "kubeconfig", "package", "file", "file_path",
-	"template_file", "manifest",
+	"template_file", "manifest", "script", "scripts",
 }
 
 // settings finds the files that a provider may open by what a block sets.
