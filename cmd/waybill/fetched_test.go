@@ -75,13 +75,19 @@ func (w *farWorld) mode(name string, mode os.FileMode) {
 	}
 }
 
-// begin opens the pull request that calls the module.
+// begin opens the pull request that calls the module, and plans it.
 func (w *farWorld) begin() plan.Fingerprint {
+	w.t.Helper()
+	w.opens()
+	return w.infraWorld.plan()
+}
+
+// opens opens the pull request that calls the module.
+func (w *farWorld) opens() {
 	w.t.Helper()
 	w.open("ada", map[string]string{"infra/prod/far.tf": fmt.Sprintf(
 		"module \"far\" {\n  source = \"git::file://%s?ref=v1.0.0\"\n}\n", w.far,
 	)})
-	return w.infraWorld.plan()
 }
 
 // fresh removes what terraform fetched, as the checkout of another job has it.
@@ -317,5 +323,44 @@ func TestFetchedModulesThatChangeBeforeTheApply(t *testing.T) {
 	w.wants("apply", code, 3, words, "infra/prod: its fetched modules were changed since they were compared")
 	if w.state() != "" {
 		t.Error("something was applied")
+	}
+}
+
+// What the tree has in the place of fetched modules is refused, and not written to.
+func TestPlaceOfFetchedModulesThatIsTaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		link, target string
+		files        map[string]string
+		says         string
+	}{
+		"a link":       {link: ".terraform", target: "../../shared", says: `infra/prod/\.terraform is no directory, and terraform fetches`},
+		"a link in it": {link: ".terraform/modules", target: "../../../shared", says: `\.terraform/modules is no directory`},
+		"a file":       {files: map[string]string{"infra/prod/.terraform/modules": "x"}, says: `\.terraform/modules is no directory`},
+		"committed before": {
+			files: map[string]string{"infra/prod/.terraform/modules/far/run.sh": "evil"},
+			says:  `infra/prod: terraform fetches modules to \.terraform/modules, and files there are in the commit`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newFarWorld(t, nil)
+			if c.link != "" {
+				path := filepath.Join(w.clone, "infra/prod", c.link)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(c.target, path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.push("ada", c.files)
+			w.opens()
+			code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone)
+			w.wants("plan", code, 3, words, c.says)
+			if entries, err := os.ReadDir(filepath.Join(w.clone, "shared")); err != nil || len(entries) != 1 {
+				t.Errorf("something was written through a link: %v %v", entries, err)
+			}
+		})
 	}
 }

@@ -244,8 +244,22 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	if p.modules, p.sources, err = Fetched(ctx, r.Top, root, p.tf, sources); err != nil {
 		return p, err
 	}
+	if len(p.modules) > 0 {
+		if err := asCommitted(ctx, r.Top, root, sources); err != nil {
+			return p, err
+		}
+	}
 	p.observed, err = p.observe(r.Top)
 	return p, err
+}
+
+// asCommitted refuses a root of whose files terraform replaced some when it fetched modules.
+func asCommitted(ctx context.Context, top string, root roots.Root, before *roots.Sources) error {
+	now, err := roots.ReadSources(ctx, top, root.Dir, root.VarFiles)
+	if err == nil && now.Digest != before.Digest {
+		err = outcome.Refusedf("terraform fetches modules to %s, and files there are in the commit: take them out of it", terraform.FetchedDir)
+	}
+	return err
 }
 
 // observe gives what the tree says, by which it is told what the root opens.
