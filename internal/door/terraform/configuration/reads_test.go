@@ -456,6 +456,19 @@ func TestNamesThatStandForSomethingElse(t *testing.T) {
 	}
 }
 
+// What a type sets is as good as what is written out.
+func TestDefaultsOfAType(t *testing.T) {
+	t.Parallel()
+	found := opened(t, tree(t, map[string]string{
+		"infra/prod/main.tf": "module \"m\" {\n  source = \"../../m\"\n  x = {}\n}\n",
+		"m/main.tf": "variable \"x\" {\n  type = object({ a = optional(string, \"a.txt\") })\n}\noutput \"o\" {\n" +
+			"  value = file(\"${path.module}/${var.x.a}\")\n}\n",
+	}))
+	if diff := cmp.Diff([]string{"one m/a.txt"}, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A block that is named path is an everyday one.
 func TestBlocksThatAreNamedPath(t *testing.T) {
 	t.Parallel()
