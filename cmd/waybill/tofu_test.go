@@ -196,3 +196,20 @@ func TestPolicyBeforeTofu(t *testing.T) {
 		})
 	}
 }
+
+// A backend whose settings OpenTofu computes takes no state of another root, however the
+// variables change.
+func TestOpenTofuTakesNoStateByAVariable(t *testing.T) {
+	t.Parallel()
+	backend := func(path string) string {
+		return "variable \"p\" {\n  default = " + path + "\n}\n\nterraform {\n  backend \"local\" {\n    path = var.p\n  }\n}\n"
+	}
+	w := newInfraWorld(t, map[string]string{"infra/lab/main.tf": backend(`"terraform.tfstate"`)})
+	w.tofu()
+	w.open("ada", map[string]string{"infra/lab/main.tf": backend(`"../prod/terraform.tfstate"`)})
+	code, _, words := w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/lab")
+	w.wants("plan", code, 3, words, `infra/lab keeps its state in infra/prod/terraform\.tfstate, outside of its own directory`)
+	w.push("ada", map[string]string{"infra/lab/main.tf": strings.Replace(backend("null"), "  default = null\n", "", 1)})
+	code, _, words = w.run("plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/lab")
+	w.wants("plan", code, 3, words, "infra/lab: nobody can tell where it keeps its state, because the tree does not say what path")
+}

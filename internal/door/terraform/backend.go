@@ -22,6 +22,9 @@ type Place struct {
 	// Outside says that a local state lies in the repository, outside of the
 	// directory of its root, or that nobody can tell where it lies.
 	Outside bool
+	// Computed are settings that only OpenTofu can tell, by values of variables that are
+	// not in the tree.
+	Computed []string
 }
 
 // String names the place for people and fingerprints.
@@ -32,7 +35,7 @@ func (p Place) String() string { return p.Backend + " " + p.Names }
 // given are the inputs for -backend-config, KEY=VALUE or files.
 func Where(top, dir, workspace string, given []string) ([]Place, error) {
 	root := filepath.Join(top, filepath.FromSlash(dir))
-	read, err := configuration.Read(root, false)
+	blocks, err := configuration.Backends(top, root)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +43,6 @@ func Where(top, dir, workspace string, given []string) ([]Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks := read.Backends
 	if len(blocks) == 0 {
 		blocks = []configuration.Backend{{Named: configuration.Named{Name: "local"}}}
 	}
@@ -59,8 +61,8 @@ func Where(top, dir, workspace string, given []string) ([]Place, error) {
 		} else {
 			p.Names = strings.Join(remoteNames(b.Name, workspace, settings), " ")
 		}
-		for _, name := range b.Computed { // only OpenTofu can tell them
-			p.Names += " " + name + "=computed in " + dir
+		if p.Computed = slices.DeleteFunc(b.Computed, func(name string) bool { return more[name] != "" }); len(p.Computed) > 0 {
+			p.Names += " " + strings.Join(p.Computed, ", ") + " computed in " + dir
 		}
 		places = append(places, p)
 	}

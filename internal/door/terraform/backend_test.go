@@ -176,3 +176,70 @@ func TestLocalStatesAreFiles(t *testing.T) {
 		t.Errorf("%+v", given)
 	}
 }
+
+// OpenTofu takes settings from variables and locals. What the tree says of them tells
+// states apart; where it does not, nobody can tell.
+func TestBackendsThatAreComputed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		config, names string
+		outside       bool
+		computed      string
+	}{
+		"a default": {
+			config: "variable \"k\" {\n  default = \"a/prod\"\n}\nterraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = var.k\n  }\n}\n",
+			names:  "bucket=b key=a/prod",
+		},
+		"a local": {
+			config: "locals {\n  env = \"prod\"\n}\nterraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"a/${local.env}\"\n  }\n}\n",
+			names:  "bucket=b key=a/prod",
+		},
+		"a path": {
+			config: "variable \"p\" {\n  default = \"../prod/terraform.tfstate\"\n}\nterraform {\n  backend \"local\" {\n" +
+				"    path = var.p\n  }\n}\n",
+			names: "infra/prod/terraform.tfstate", outside: true,
+		},
+		"an object": {
+			config: "locals {\n  w = { name = \"prod\" }\n}\nterraform {\n  backend \"remote\" {\n    organization = \"o\"\n" +
+				"    workspaces = local.w\n  }\n}\n",
+			names: "host=app.terraform.io organization=o workspace=prod",
+		},
+		"no value": {
+			config:   "variable \"k\" {}\nterraform {\n  backend \"s3\" {\n    bucket = \"b\"\n    key = \"a/${var.k}\"\n  }\n}\n",
+			computed: "key",
+		},
+		"in JSON": {
+			config: "{\"locals\": {\"k\": \"a/prod\"}, \"terraform\": {\"backend\": {\"s3\": {\"bucket\": \"b\", \"key\": \"${local.k}\"}}}}",
+			names:  "bucket=b key=a/prod",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			top := t.TempDir()
+			file := filepath.Join(top, "infra/lab/main.tf")
+			if strings.HasPrefix(c.config, "{") {
+				file += ".json"
+			}
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(c.config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			places, err := Where(top, "infra/lab", "", nil)
+			if err != nil || len(places) != 1 {
+				t.Fatal(places, err)
+			}
+			p := places[0]
+			if strings.Join(p.Computed, " ") != c.computed || c.computed == "" && p.Names != c.names || p.Outside != c.outside {
+				t.Errorf("is %+v, want %+v", p, c)
+			}
+			if c.computed == "" {
+				return
+			}
+			if places, err = Where(top, "infra/lab", "", []string{"key=a/prod"}); err != nil || len(places[0].Computed) != 0 {
+				t.Errorf("with the key given: %+v %v", places, err)
+			}
+		})
+	}
+}

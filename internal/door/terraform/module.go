@@ -89,10 +89,15 @@ func IsRoot(dir string) (bool, error) {
 }
 
 // Opens lists the files and directories, from the top and with slashes, that
-// the configuration of a root opens or lets a provider open. It is false where
-// that cannot be told. What leaves the repository is left out: policy refuses it.
-func Opens(top, root string, varFiles []string) (files []string, known bool, err error) {
-	found, err := configuration.FindReads(configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles})
+// the configuration of a root opens or lets a provider open, with that of the fetched
+// modules as far as there are any. It is false where that cannot be told. What leaves the
+// repository is left out: policy refuses it.
+func Opens(top, root string, varFiles []string, fetched []Fetched) (files []string, known bool, err error) {
+	options, err := readsOptions(top, root, varFiles, fetched)
+	if err != nil {
+		return nil, false, err
+	}
+	found, err := configuration.FindReads(options)
 	if err != nil {
 		return nil, false, err
 	}
@@ -111,4 +116,28 @@ func Opens(top, root string, varFiles []string) (files []string, known bool, err
 	}
 	slices.Sort(files)
 	return slices.Compact(files), known, nil
+}
+
+func readsOptions(top, root string, varFiles []string, fetched []Fetched) (configuration.ReadsOptions, error) {
+	options := configuration.ReadsOptions{Top: top, Root: root, VarFiles: varFiles, Fetched: make(map[string]configuration.FetchedModule)}
+	for _, m := range fetched {
+		real, err := filepath.EvalSymlinks(m.Dir)
+		if err != nil {
+			return options, fmt.Errorf("read a fetched module: %w", err)
+		}
+		options.Fetched[m.Key] = configuration.FetchedModule{Dir: real, Source: m.Source}
+	}
+	return options, nil
+}
+
+// Observed is what the tree says, by which it is told what a root opens: digests, by what
+// was asked. While terraform runs it must stay as it is.
+func Observed(top, root string, varFiles []string, fetched []Fetched) (map[string]string, error) {
+	options, err := readsOptions(top, root, varFiles, fetched)
+	if err != nil {
+		return nil, err
+	}
+	options.Observed = make(map[string]string)
+	_, err = configuration.FindReads(options)
+	return options.Observed, err
 }

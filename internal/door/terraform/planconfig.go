@@ -3,9 +3,7 @@ package terraform
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,43 +22,20 @@ type plannedModule struct {
 	Key, Source, Version, Dir string
 }
 
-// byPlace makes the directories of fetched modules those below the data directory,
-// which is another one for each run.
-func byPlace(modules []plannedModule) {
-	fetched := make(map[string]string) // keys, to that of the module that was fetched
+// byKey puts modules in one order. The directories are the same in every run, because
+// terraform's own list names FetchedDir; a plan that names others would open other files.
+func byKey(modules []plannedModule) {
 	slices.SortStableFunc(modules, func(a, b plannedModule) int { return strings.Compare(a.Key, b.Key) })
-	for i, m := range modules {
-		parent, _, _ := cutLast(m.Key, ".")
-		local := m.Key == "" || strings.HasPrefix(m.Source, "./") || strings.HasPrefix(m.Source, "../")
-		switch above, is := fetched[parent]; {
-		case local && !is:
-			continue
-		case local:
-			fetched[m.Key] = above
-		default:
-			fetched[m.Key] = m.Key
-		}
-		if at := strings.LastIndex(m.Dir+"/", "/modules/"+fetched[m.Key]+"/"); at >= 0 {
-			modules[i].Dir = m.Dir[at+1:]
-		}
-	}
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return "", s, false
-}
-
-// withoutPlace writes the list of modules of a plan such that the same modules
-// have the same list in every run.
-func withoutPlace(list []byte) ([]byte, error) {
+// inOrder writes the list of modules of a plan such that the same modules have the same
+// list in every run.
+func inOrder(list []byte) ([]byte, error) {
 	var modules []plannedModule
 	if err := json.Unmarshal(list, &modules); err != nil {
 		return nil, err
 	}
-	byPlace(modules)
+	byKey(modules)
 	return json.Marshal(modules)
 }
 
@@ -92,7 +67,7 @@ func (r *Root) OtherConfiguration(plan []byte) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	byPlace(planned)
+	byKey(planned)
 	if !slices.Equal(planned, here) {
 		return []string{"the list of modules"}, nil
 	}
@@ -114,26 +89,22 @@ func (r *Root) OtherConfiguration(plan []byte) ([]string, error) {
 
 // modules lists the modules of the initialised root, and their directories by key.
 func (r *Root) modules() ([]plannedModule, map[string]string, error) {
-	var list struct{ Modules []plannedModule }
-	data, err := os.ReadFile(filepath.Join(r.o.DataDir, "modules", "modules.json"))
-	if err == nil {
-		err = json.Unmarshal(data, &list)
+	list, err := readModules(r.o.DataDir)
+	if err != nil {
+		return nil, nil, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("read terraform's list of modules: %w", err)
-	}
-	if !slices.ContainsFunc(list.Modules, func(m plannedModule) bool { return m.Key == "" }) {
-		list.Modules = append(list.Modules, plannedModule{Dir: "."})
+	if !slices.ContainsFunc(list, func(m plannedModule) bool { return m.Key == "" }) {
+		list = append(list, plannedModule{Dir: "."})
 	}
 	dirs := make(map[string]string)
-	for _, m := range list.Modules {
+	for _, m := range list {
 		dirs[m.Key] = filepath.FromSlash(m.Dir)
 		if !filepath.IsAbs(dirs[m.Key]) {
 			dirs[m.Key] = filepath.Join(r.o.Dir, dirs[m.Key])
 		}
 	}
-	byPlace(list.Modules)
-	return list.Modules, dirs, nil
+	byKey(list)
+	return list, dirs, nil
 }
 
 // otherFiles compares the files of one module, and takes them out of files.
@@ -159,7 +130,7 @@ func (r *Root) otherFiles(files map[string][]byte, key, dir string) (differ []st
 	for _, e := range entries {
 		name := e.Name()
 		stem, tf := strings.CutSuffix(strings.TrimSuffix(name, ".json"), ".tf")
-		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#")
+		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
 		if tf && !ignored && !e.IsDir() && !stems[name] && !stems[stem] {
 			differ = append(differ, moduleFile(key, name))
 		}

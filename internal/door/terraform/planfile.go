@@ -126,7 +126,7 @@ func PlanDigest(plan []byte) (string, error) {
 		case part.Name == "tfplan":
 			data, err = withoutTime(data)
 		case part.Name == planModules:
-			data, err = withoutPlace(data)
+			data, err = inOrder(data)
 		}
 		if err != nil {
 			return "", fmt.Errorf("read %s of the binary plan: %w", part.Name, err)

@@ -130,6 +130,9 @@ func (r *Root) initialise(ctx context.Context, args []string) error {
 		return err
 	}
 	err := r.fetch(ctx, args)
+	if placeErr := r.place(); placeErr != nil && err == nil {
+		return placeErr
+	}
 	// Also where it failed: what the guard says of a provider that the lock file
 	// does not name is clearer than what terraform says.
 	if guardErr := guard(ctx, r.o.DataDir); guardErr != nil {

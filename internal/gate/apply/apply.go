@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,6 +108,9 @@ func (e *MismatchError) Error() string {
 		if d.Field == "state serial" || d.Field == "state lineage" {
 			text += " (something was applied since, perhaps this plan itself)"
 		}
+		if strings.HasPrefix(d.Field, plan.FetchedModule) {
+			text += " (its source gave other files: a tag that was moved, or a server that answers otherwise)"
+		}
 		lines = append(lines, text)
 	}
 	lines = append(lines, e.Details...)
@@ -152,7 +156,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		}
 		one := root{record: record, planned: parsed[i]}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
-			if one.sources, err = roots.ReadSources(ctx, r.Top, record.Dir, record.VarFiles); err != nil {
+			if one.sources, err = sourcesOf(ctx, r.Top, record); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
 			}
 			if record.Configuration != one.sources.Digest {
@@ -171,6 +175,16 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		return nil, mismatch(differences, details...)
 	}
 	return a, nil
+}
+
+// sourcesOf are the sources of a root, with what its fetched modules read by the word of
+// its plan. Check looks when they are fetched.
+func sourcesOf(ctx context.Context, top string, record plan.RootRecord) (*roots.Sources, error) {
+	sources, err := roots.ReadSources(ctx, top, record.Dir, record.VarFiles)
+	if err != nil {
+		return nil, err
+	}
+	return sources.With(ctx, top, record.Dir, record.Fetched)
 }
 
 // now is the document without roots.
@@ -228,6 +242,12 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if _, err := terraform.PlanState(r.Bundle.Roots[i].Binary); errors.Is(err, terraform.ErrEncrypted) && !r.Encrypted {
 		return now, nil, plan.RefuseEncrypted()
 	}
+	if now.Modules, now.Fetched, err = a.fetched(ctx, one); err != nil {
+		return now, nil, err
+	}
+	if !maps.Equal(now.Modules, one.record.Modules) {
+		return now, nil, nil // nothing of them is run
+	}
 	if err := outcome.Join(a.everyWorkspace(ctx, i), a.holds(one, r.Bundle.Roots[i].Binary)); err != nil {
 		return now, nil, err
 	}
@@ -265,6 +285,23 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		details = a.planAgain(ctx, *one)
 	}
 	return now, details, nil
+}
+
+// fetched gives what was fetched for a root that is initialised, and what that reads.
+func (a *Applier) fetched(ctx context.Context, one *root) (map[string]string, *roots.Fetched, error) {
+	if modules, err := one.tf.Fetched(); err != nil || len(modules) == 0 {
+		return nil, nil, err
+	}
+	tree, err := roots.ReadSources(ctx, a.r.Top, one.record.Dir, one.record.VarFiles)
+	if err != nil {
+		return nil, nil, err
+	}
+	at := roots.Root{Dir: one.record.Dir, VarFiles: one.record.VarFiles}
+	digests, with, err := plan.Fetched(ctx, a.r.Top, at, one.tf, tree)
+	if err != nil {
+		return nil, nil, err
+	}
+	return digests, with.Fetched.OrNil(), nil
 }
 
 // judge judges what terraform shows of the binary plan, as Open does with the JSON beside

@@ -308,7 +308,7 @@ func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, ap
 	var changes []approval.Change
 	for i, s := range applier.Summaries {
 		root := bundle.Document.Roots[i]
-		sources, err := roots.ReadSources(ctx, o.Tool.Top, root.Dir, root.VarFiles)
+		sources, err := sourcesOf(ctx, o.Tool.Top, root)
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -139,7 +140,14 @@ func (a *Applier) stillAsPlanned(ctx context.Context, r root, done []RootResult)
 			applied = append(applied, d.Dir)
 		}
 	}
-	now, err := roots.ReadSources(ctx, a.r.Top, r.record.Dir, r.record.VarFiles)
+	modules, err := r.tf.FetchedDigests()
+	if err == nil && !maps.Equal(modules, r.record.Modules) {
+		err = outcome.Refusedf("%s: its fetched modules were changed since they were compared: nothing of it is applied", r.record.Dir)
+	}
+	if err != nil {
+		return err
+	}
+	now, err := sourcesOf(ctx, a.r.Top, r.record)
 	if err != nil || now.Beside(applied) == r.sources.Beside(applied) {
 		return err
 	}

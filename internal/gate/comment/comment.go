@@ -54,15 +54,16 @@ type ClaimRoot struct {
 	// Sources are the directories that the root's files are in, its own and
 	// those of its local modules; VarFiles its files of variables. Digests are
 	// those of the fingerprint's document.
-	Sources       []string `json:"sources,omitempty"`
-	Workspace     string   `json:"workspace,omitempty"`
-	Removed       bool     `json:"removed,omitempty"` // it is no root any more
-	Moves         []string `json:"moves,omitempty"`   // what changes beside resources
-	Whole         bool     `json:"whole,omitempty"`
-	VarFiles      []string `json:"var_files,omitempty"`
-	Configuration string   `json:"configuration,omitempty"`
-	Lineage       string   `json:"lineage,omitempty"` // of the state
-	Serial        uint64   `json:"serial,omitempty"`
+	Sources       []string       `json:"sources,omitempty"`
+	Workspace     string         `json:"workspace,omitempty"`
+	Removed       bool           `json:"removed,omitempty"` // it is no root any more
+	Moves         []string       `json:"moves,omitempty"`   // what changes beside resources
+	Whole         bool           `json:"whole,omitempty"`
+	VarFiles      []string       `json:"var_files,omitempty"`
+	Configuration string         `json:"configuration,omitempty"`
+	Fetched       *roots.Fetched `json:"fetched,omitempty"` // what fetched modules read
+	Lineage       string         `json:"lineage,omitempty"` // of the state
+	Serial        uint64         `json:"serial,omitempty"`
 }
 
 // Uses reports whether a file, from the top of the repository, is one of the
@@ -158,6 +159,7 @@ func (v View) Claim() Claim {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
 				s.Dirs[:len(s.Dirs):len(s.Dirs)], s.Files...,
 			), s.VarFiles, s.Digest, s.Whole
+			root.Fetched = s.Fetched.OrNil()
 		}
 		claim.Roots = append(claim.Roots, root)
 	}

@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,8 +49,12 @@ type RootRecord struct {
 	Whole         bool     `json:"whole,omitempty"`   // the configuration is every file of the commit
 	LockFile      string   `json:"lock_file"`         // empty where there is none
 	Configuration string   `json:"configuration"`     // the root's files, its local modules' and the files of variables
-	Plan          string   `json:"plan"`              // what the binary plan holds
-	Changes       string   `json:"changes,omitempty"` // resource and output changes, normalised
+	// Modules are the digests of the modules that terraform fetched, with every file of
+	// theirs; Fetched is what those read of the repository.
+	Modules map[string]string `json:"modules,omitempty"`
+	Fetched *roots.Fetched    `json:"fetched,omitempty"`
+	Plan    string            `json:"plan"`              // what the binary plan holds
+	Changes string            `json:"changes,omitempty"` // resource and output changes, normalised
 }
 
 // Fingerprint names a document, or one root of it: 64 hexadecimal digits.
@@ -188,6 +193,10 @@ func Compare(planned, now Document) []FieldDifference {
 		add(p.Dir, "lock file", p.LockFile, n.LockFile)
 		add(p.Dir, "configuration", p.Configuration, n.Configuration)
 		add(p.Dir, "binary plan", p.Plan, n.Plan)
+		for _, name := range slices.Sorted(maps.Keys(merged(p.Modules, n.Modules))) {
+			add(p.Dir, FetchedModule+name, p.Modules[name], n.Modules[name])
+		}
+		add(p.Dir, "what fetched modules read", p.Fetched.String(), n.Fetched.String())
 		if p.Changes != n.Changes {
 			add(p.Dir, "changes", "as approved", "other than approved")
 		}
@@ -198,6 +207,18 @@ func Compare(planned, now Document) []FieldDifference {
 		}
 	}
 	return differences
+}
+
+// FetchedModule begins the field of a fetched module.
+const FetchedModule = "fetched module "
+
+func merged(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	if all == nil {
+		all = make(map[string]string)
+	}
+	maps.Copy(all, b)
+	return all
 }
 
 // Digest of bytes, sha256:….

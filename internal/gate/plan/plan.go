@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // Request says what is planned.
@@ -197,6 +199,8 @@ type prepared struct {
 	roots.Root
 	sources   *roots.Sources
 	secrets   *redact.Secrets
+	modules   map[string]string // digests of those that were fetched
+	observed  map[string]string // what the tree said
 	tf        *terraform.Root
 	private   string // directory
 	workspace string
@@ -234,9 +238,88 @@ func (r Request) prepare(ctx context.Context, name string, root roots.Root) (*pr
 	if p.tf, p.private, err = r.Tool.Open(r.Top, root, name, sources.Variables); err != nil {
 		return nil, err
 	}
-	p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend)
-	return p, p.secrets.Error(err)
+	if p.workspace, err = Initialise(ctx, p.tf, root.Workspace, r.Tool.Backend); err != nil {
+		return p, p.secrets.Error(err)
+	}
+	if p.modules, p.sources, err = Fetched(ctx, r.Top, root, p.tf, sources); err != nil {
+		return p, err
+	}
+	if len(p.modules) > 0 {
+		if err := asCommitted(ctx, r.Top, root, sources); err != nil {
+			return p, err
+		}
+	}
+	p.observed, err = p.observe(r.Top)
+	return p, err
 }
+
+// asCommitted refuses a root of whose files terraform replaced some when it fetched modules.
+func asCommitted(ctx context.Context, top string, root roots.Root, before *roots.Sources) error {
+	now, err := roots.ReadSources(ctx, top, root.Dir, root.VarFiles)
+	if err == nil && now.Digest != before.Digest {
+		err = outcome.Refusedf("terraform fetches modules to %s, and files there are in the commit: take them out of it", terraform.FetchedDir)
+	}
+	return err
+}
+
+// observe gives what the tree says, by which it is told what the root opens.
+func (p *prepared) observe(top string) (map[string]string, error) {
+	modules, err := p.tf.Fetched()
+	if err != nil {
+		return nil, err
+	}
+	return roots.Observed(top, p.Root, modules)
+}
+
+// Fetched gives the digests of the modules that were fetched for a root, and its sources
+// with what those read of the repository.
+func Fetched(ctx context.Context, top string, root roots.Root, tf *terraform.Root, s *roots.Sources) (
+	digests map[string]string, with *roots.Sources, err error,
+) {
+	if digests, err = tf.FetchedDigests(); err != nil {
+		return nil, nil, err
+	}
+	modules, err := tf.Fetched()
+	if err != nil {
+		return nil, nil, err
+	}
+	read, err := roots.FindFetched(top, root, s, modules)
+	if err != nil {
+		return nil, nil, err
+	}
+	with, err = s.With(ctx, top, root.Dir, read.OrNil())
+	return digests, with, err
+}
+
+// unchanged refuses a plan that was made while something changed the fetched modules, or
+// the files by which it was told what the root opens: it is not of those that were judged.
+func (p *prepared) unchanged(top string) error {
+	now, err := p.tf.FetchedDigests()
+	if err != nil {
+		return err
+	}
+	if !maps.Equal(now, p.modules) {
+		return outcome.Refusedf("its fetched modules were changed while it was planned")
+	}
+	observed, err := p.observe(top)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for what, digest := range p.observed {
+		if observed[what] != digest {
+			changed = append(changed, what)
+		}
+	}
+	if len(changed) == 0 && len(observed) == len(p.observed) {
+		return nil
+	}
+	slices.Sort(changed)
+	return outcome.Refusedf("planning it wrote files that say what it opens (%s): let it write them elsewhere",
+		text.Printable(text.List(changed, maxNamed)))
+}
+
+const maxNamed = 20
 
 func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	tf, file := root.tf, filepath.Join(root.private, "plan")
@@ -253,6 +336,9 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		return err
 	})
 	err := group.Wait()
+	if err == nil {
+		err = root.unchanged(r.Top)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -284,7 +370,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + one.parsed.TerraformVersion, Lineage: state.Lineage,
 		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
-		Configuration: root.sources.Digest,
+		Configuration: root.sources.Digest, Modules: root.modules, Fetched: root.sources.Fetched.OrNil(),
 	}
 	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
 		return nil, err

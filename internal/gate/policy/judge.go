@@ -177,8 +177,8 @@ func (j *judge) call(m *module, c configuration.Call) {
 	if s.from == fromStrange {
 		j.find(
 			m, RulePin, c.Place,
-			fmt.Sprintf("module %q: git would fetch it by no protocol that is known here: %s", c.Name, c.Source),
-			"write git::https:// or git::ssh://",
+			fmt.Sprintf("module %q: git would fetch it by no protocol or name that is known here: %s", c.Name, c.Source),
+			"write git::https:// or git::ssh://, and a name that does not begin with a dash",
 		)
 		return
 	}

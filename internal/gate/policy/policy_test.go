@@ -298,9 +298,20 @@ func TestRules(t *testing.T) {
 			says: "is of no commit or version tag",
 		},
 		"anything by choice": {text: "module \"m\" {\n  source = \"github.com/acme/m\"\n}\n", policy: "{modules: {pin: none}}"},
+		"a tag that git takes for an option": {
+			text:   "module \"m\" {\n  source = \"github.com/acme/m?ref=--upload-pack=evil-1.0.0\"\n}\n",
+			policy: "{modules: {pin: tag}}", rule: "pin", says: "git would fetch it by no protocol or name that is known",
+		},
+		"an option, by choice": {
+			text:   "module \"m\" {\n  source = \"hg::https://a.example/m?rev=--config=alias\"\n}\n",
+			policy: "{modules: {pin: none}}", rule: "pin", says: "git would fetch it by no protocol or name that is known",
+		},
+		"a source that OpenTofu computes": {
+			file: "x.tf.json", text: `{"module": {"m": {"source": "./${local.x}"}}}`, rule: "pin", says: "has no source that could be read",
+		},
 		"git by a program": {
 			text: "module \"m\" {\n  source = \"git::ext::sh -c evil?ref=" + sha + "\"\n}\n", rule: "pin",
-			says: "git would fetch it by no protocol that is known",
+			says: "git would fetch it by no protocol or name that is known",
 		},
 		"a registry's version": {text: "module \"m\" {\n  source  = \"acme/m/aws\"\n  version = \"1.2.3\"\n}\n"},
 		"an exact constraint": {

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
@@ -76,6 +77,12 @@ func parseSource(source string) moduleSource {
 		s.from, s.name = fromRegistry, strings.TrimPrefix(s.name, "registry.terraform.io/")
 	default:
 		s.from = fromArchive // http, s3, gcs, and whatever else a getter fetches
+	}
+	for _, name := range []string{"ref", "rev", "tag"} {
+		// git or hg could take it for an option, which can start a program.
+		if slices.ContainsFunc(s.query[name], func(v string) bool { return strings.HasPrefix(strings.TrimSpace(v), "-") }) {
+			s.from = fromStrange
+		}
 	}
 	return s
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -151,7 +152,7 @@ func (t *tree) readFetched(dataDir string) error {
 	if err := json.Unmarshal(data, &list); err != nil {
 		return fmt.Errorf("read terraform's list of modules: %w", err)
 	}
-	bound, err := filepath.EvalSymlinks(filepath.Join(dataDir, "modules"))
+	fetchedDir, err := filepath.EvalSymlinks(filepath.Join(dataDir, "modules"))
 	if err != nil {
 		return fmt.Errorf("read the fetched modules: %w", err)
 	}
@@ -177,7 +178,11 @@ func (t *tree) readFetched(dataDir string) error {
 		}
 		m := &module{Module: read, key: entry.Key, fetched: entry.Source, shown: t.calledAt(entry.Key)}
 		t.modules = append(t.modules, m)
-		if within(t.top, real) {
+		bound := fetchedDir
+		switch placed := filepath.Join(t.root, filepath.FromSlash(terraform.FetchedDir)); {
+		case within(placed, real):
+			bound = placed
+		case within(t.top, real):
 			bound = t.top // terraform followed a path that we did not: it is in the tree all the same
 			m.fetched = ""
 		}

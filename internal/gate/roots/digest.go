@@ -123,6 +123,9 @@ func (d *digester) file(path string, mode fs.FileMode) error {
 		if err != nil {
 			return fmt.Errorf("read the configuration: %w", err)
 		}
+		if info, err := os.Lstat(path); err == nil && info.Mode()&0o100 != 0 {
+			digest = "program:" + digest // git keeps this of a file's mode, and a shell asks for it
+		}
 		d.files[name] = digest
 	}
 	return nil

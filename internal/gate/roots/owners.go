@@ -101,6 +101,12 @@ func (s States) Check(dir, workspace string) error {
 				dir, place.Names, dir,
 			)
 		}
+		if len(place.Computed) > 0 {
+			return outcome.Refusedf(
+				"%s: nobody can tell where it keeps its state, because the tree does not say what %s of its backend is: another root "+
+					"could own it. Write it out, give its variables defaults, or set it by backend_config", dir, strings.Join(place.Computed, ", "),
+			)
+		}
 		for _, other := range s.Head {
 			if (other.Dir != dir || other.Workspace != workspace) && holds(other.Places, place) {
 				return shared(dir, other, place)

@@ -330,7 +330,14 @@ func ChangedFiles(ctx context.Context, top, commit string, paths []string) ([]st
 	} {
 		args = append(args, "--")
 		for _, p := range paths {
+			if p == "." {
+				args = append(args, ":(top)") // literally, it is the directory that git runs in
+				continue
+			}
 			args = append(args, ":(literal,top)"+p)
+		}
+		if args[0] == "ls-files" {
+			args = append(args, ":(top,exclude,glob)**/.terraform/**")
 		}
 		out, err := git.Run(ctx, top, args...)
 		if err != nil {

@@ -34,6 +34,8 @@ type Sources struct {
 	Sensitive []string // those of them that are marked so
 	Digest    string   // of all their files
 	LockFile  string   // digest; empty where there is none
+	// Fetched is what fetched modules read of the repository.
+	Fetched Fetched
 
 	files map[string]string // digests, by name
 }
@@ -104,7 +106,7 @@ func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
 	if real, err := inside(d.top, filepath.Join(d.top, filepath.FromSlash(dir))); err == nil {
 		dir = real
 	}
-	s.LockFile = d.files[slashJoin(dir, LockFile)]
+	s.LockFile = strings.TrimPrefix(d.files[slashJoin(dir, LockFile)], "program:")
 	s.Digest, s.files = sum(d.files, nil), d.files
 	for at := dir; ; at = path.Dir(at) {
 		for _, name := range []string{".terraform-version", ".opentofu-version"} {
@@ -149,7 +151,7 @@ func (s *Sources) opened(top, dir string, varFiles []string) error {
 	for _, f := range varFiles {
 		absolute = append(absolute, filepath.Join(top, filepath.FromSlash(f)))
 	}
-	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(dir)), absolute)
+	files, known, err := terraform.Opens(top, filepath.Join(top, filepath.FromSlash(dir)), absolute, nil)
 	if err != nil {
 		return err
 	}

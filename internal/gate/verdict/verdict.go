@@ -380,6 +380,10 @@ func (r Request) standing(ctx context.Context, claim comment.Claim) ([]comment.C
 			continue
 		}
 		sources, err := roots.ReadSources(ctx, r.Site.Top, root.Dir, root.VarFiles)
+		if err == nil {
+			// The plan's word, which can only bind to more. apply looks itself.
+			sources, err = sources.With(ctx, r.Site.Top, root.Dir, root.Fetched)
+		}
 		switch {
 		case outcome.Code(err) == outcome.Usage:
 			moved = append(moved, root.Dir+": it is not there where this would be merged")
@@ -450,6 +454,9 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 	secrets := redact.FindSecrets(parsed...)
 	for i, record := range document.Roots {
 		sources := &roots.Sources{VarFiles: record.VarFiles, Whole: record.Whole, Digest: record.Configuration}
+		if record.Fetched != nil {
+			sources.Fetched = *record.Fetched
+		}
 		if n := slices.IndexFunc(claim.Roots, func(c comment.ClaimRoot) bool { return c.Dir == record.Dir }); n >= 0 {
 			sources.Dirs = claim.Roots[n].Sources
 		}

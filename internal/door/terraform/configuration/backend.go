@@ -1,6 +1,8 @@
 package configuration
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -10,7 +12,48 @@ import (
 type Backend struct {
 	Named
 	Settings map[string]string // by name; of a block within it, as workspaces.name
-	Computed []string          // settings that are not written out
+	Computed []string          // settings that nobody can tell
+	computed map[string]hcl.Expression
+}
+
+// Backends reads the backend blocks of a root. What a setting computes, which OpenTofu lets
+// it do of variables and locals, is told as far as the tree says it.
+func Backends(top, root string) ([]Backend, error) {
+	read, err := Read(root, false)
+	if err != nil {
+		return nil, err
+	}
+	for i := range read.Backends {
+		b := &read.Backends[i]
+		if len(b.computed) == 0 {
+			continue
+		}
+		_, scope, err := find(ReadsOptions{Top: top, Root: root})
+		if err != nil {
+			return nil, err
+		}
+		for name, e := range b.computed {
+			b.told(name, scope.eval(e, nil))
+		}
+		slices.Sort(b.Computed)
+	}
+	return read.Backends, nil
+}
+
+// told keeps the value of a setting that is computed.
+func (b *Backend) told(name string, v cty.Value) {
+	switch {
+	case !v.IsWhollyKnown():
+		b.Computed = append(b.Computed, name)
+	case v.IsNull():
+	case v.Type().IsObjectType() || v.Type().IsMapType():
+		for it := v.ElementIterator(); it.Next(); {
+			key, inner := it.Element()
+			b.told(name+"."+key.AsString(), inner)
+		}
+	default:
+		b.value(name, v)
+	}
 }
 
 func (r *reader) backend(kind string, b *hcl.Block) Backend {
@@ -60,13 +103,19 @@ func (b *Backend) set(name string, e hcl.Expression) {
 		return
 	}
 	value, diagnostics := e.Value(nil)
-	if diagnostics.HasErrors() || !value.IsWhollyKnown() {
-		b.Computed = append(b.Computed, name)
+	if diagnostics.HasErrors() || !value.IsWhollyKnown() || isText(value) && isTemplate(e, value.AsString()) {
+		if b.computed == nil {
+			b.computed = make(map[string]hcl.Expression)
+		}
+		b.computed[name] = e
 		return
 	}
-	if value.IsNull() {
-		return
+	if !value.IsNull() {
+		b.value(name, value)
 	}
+}
+
+func (b *Backend) value(name string, value cty.Value) {
 	if value.CanIterateElements() {
 		text := ""
 		for it := value.ElementIterator(); it.Next(); {

@@ -244,7 +244,15 @@ func literal(e hcl.Expression) (string, bool) {
 	if diagnostics.HasErrors() || value.IsNull() || !value.IsKnown() || value.IsMarked() || value.Type().FriendlyName() != "string" {
 		return "", false
 	}
-	return value.AsString(), true
+	text := value.AsString()
+	return text, !isTemplate(e, text)
+}
+
+// isTemplate reports whether a text in JSON is a template, which OpenTofu evaluates also
+// where terraform takes it as it is.
+func isTemplate(e hcl.Expression, text string) bool {
+	_, native := e.(hclsyntax.Expression)
+	return !native && (strings.Contains(text, "${") || strings.Contains(text, "%{"))
 }
 
 // attribute is the literal text of an attribute; there says that it stands

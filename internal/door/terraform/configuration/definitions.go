@@ -16,6 +16,8 @@ import (
 type definitions struct {
 	declared  map[string]bool // variables
 	defaults  map[string][]hcl.Expression
+	types     map[string][]hcl.Expression // of variables
+	nullable  map[string][]hcl.Expression
 	locals    map[string][]hcl.Expression
 	calls     map[string][]hcl.Attributes // of module blocks
 	forEach   map[string][]hcl.Expression // of other blocks, by type and labels
@@ -44,7 +46,8 @@ func define(dir string) (*definitions, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &definitions{declared: map[string]bool{}, defaults: map[string][]hcl.Expression{}, locals: map[string][]hcl.Expression{},
+	d := &definitions{declared: map[string]bool{}, defaults: map[string][]hcl.Expression{},
+		types: map[string][]hcl.Expression{}, nullable: map[string][]hcl.Expression{}, locals: map[string][]hcl.Expression{},
 		calls:   map[string][]hcl.Attributes{},
 		forEach: map[string][]hcl.Expression{}}
 	r := &reader{m: &Module{Dir: dir}}
@@ -71,8 +74,10 @@ func (d *definitions) block(b *hcl.Block) {
 	switch b.Type {
 	case "variable":
 		d.declared[b.Labels[0]] = true
-		if a := attributes["default"]; a != nil {
-			d.defaults[b.Labels[0]] = append(d.defaults[b.Labels[0]], a.Expr)
+		for name, of := range map[string]map[string][]hcl.Expression{"default": d.defaults, "type": d.types, "nullable": d.nullable} {
+			if a := attributes[name]; a != nil {
+				of[b.Labels[0]] = append(of[b.Labels[0]], a.Expr)
+			}
 		}
 	case "locals":
 		for name, a := range attributes {

@@ -1,17 +1,21 @@
 package configuration
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 	"github.com/zclconf/go-cty/cty/function/stdlib"
@@ -20,12 +24,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
-// library are the functions that are evaluated. Any other counts as not known:
-// an expression that calls one is never taken for a value.
+// library are the functions that are evaluated, each as terraform and OpenTofu do it:
+// what is taken for a path must be the one that terraform opens. Any other counts as not
+// known: an expression that calls one is never taken for a value. TestFunctionsAreTerraforms
+// asks terraform itself.
 var library = map[string]function.Function{
 	"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "max": stdlib.MaxFunc, "min": stdlib.MinFunc,
 	"length":  stdlib.LengthFunc,
-	"element": stdlib.ElementFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc,
+	"element": stdlib.ElementFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc,
 	"contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc,
 	"lookup": stdlib.LookupFunc,
 	"merge":  stdlib.MergeFunc, "reverse": stdlib.ReverseListFunc, "slice": stdlib.SliceFunc, "values": stdlib.ValuesFunc,
@@ -37,13 +43,13 @@ var library = map[string]function.Function{
 	"split": stdlib.SplitFunc, "chomp": stdlib.ChompFunc, "title": stdlib.TitleFunc, "trimspace": stdlib.TrimSpaceFunc,
 	"trim":       stdlib.TrimFunc,
 	"trimprefix": stdlib.TrimPrefixFunc, "trimsuffix": stdlib.TrimSuffixFunc, "regex": stdlib.RegexFunc, "regexall": stdlib.RegexAllFunc,
-	"jsonencode": stdlib.JSONEncodeFunc, "csvdecode": stdlib.CSVDecodeFunc, "parseint": stdlib.ParseIntFunc, "index": stdlib.IndexFunc,
-	"try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
+	"jsonencode": stdlib.JSONEncodeFunc, "csvdecode": stdlib.CSVDecodeFunc, "parseint": stdlib.ParseIntFunc,
+	"try": try, "can": can,
 	"tostring": stdlib.MakeToFunc(cty.String), "tonumber": stdlib.MakeToFunc(cty.Number), "tobool": stdlib.MakeToFunc(cty.Bool),
 	"toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)), "tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
 	"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)),
 	// These can make much of little, so that their arguments are bounded.
-	"join": small(stdlib.JoinFunc), "replace": small(stdlib.ReplaceFunc), "format": small(stdlib.FormatFunc),
+	"join": small(stdlib.JoinFunc), "replace": small(replace), "format": small(stdlib.FormatFunc),
 	"formatlist": small(stdlib.FormatListFunc),
 	"jsondecode": stdlib.JSONDecodeFunc, "yamldecode": textFunction(decodeYAML), "base64decode": textFunction(decodeBase64),
 	"dirname": textFunction(pure(filepath.Dir)), "basename": textFunction(pure(filepath.Base)),
@@ -106,32 +112,94 @@ func pure(f func(string) string) func(string) (cty.Value, error) {
 	return func(text string) (cty.Value, error) { return cty.StringVal(filepath.ToSlash(f(text))), nil }
 }
 
+var errNoText = errors.New("not UTF-8")
+
 func decodeBase64(text string) (cty.Value, error) {
 	data, err := base64.StdEncoding.DecodeString(text)
+	if err == nil && !utf8.Valid(data) {
+		err = errNoText
+	}
 	return cty.StringVal(string(data)), err
 }
 
-// decodeYAML reads a document without aliases: those can make much of little.
+// replace is terraform's, which takes /…/ for a pattern.
+var replace = function.New(&function.Spec{
+	Params: stdlib.ReplaceFunc.Params(), Type: function.StaticReturnType(cty.String),
+	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
+		if sought := args[1].AsString(); len(sought) > 1 && strings.HasPrefix(sought, "/") && strings.HasSuffix(sought, "/") {
+			return cty.UnknownVal(cty.String), nil
+		}
+		return stdlib.ReplaceFunc.Call(args)
+	},
+})
+
+// decodeYAML reads a document without aliases: those can make much of little. What
+// readers of YAML take for different things counts as not known.
 func decodeYAML(text string) (cty.Value, error) {
 	if err := limit.YAML("yamldecode", []byte(text)); err != nil {
 		return cty.DynamicVal, err
 	}
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &node); err != nil {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	var node, second yaml.Node
+	if err := decoder.Decode(&node); err != nil {
 		return cty.DynamicVal, err
 	}
-	if hasAlias(&node) {
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) || hasAlias(&node) || len(node.Content) != 1 {
 		return cty.DynamicVal, errTooLarge
 	}
-	var v any
-	if err := node.Decode(&v); err != nil {
-		return cty.DynamicVal, err
+	return yamlValue(node.Content[0]), nil
+}
+
+var (
+	plainText   = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./@ -]*$`)
+	plainNumber = regexp.MustCompile(`^(0|[1-9][0-9]{0,14})$`)
+	specialText = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null|nan|inf|[.](nan|inf|[0-9].*)?)$`)
+)
+
+func yamlValue(n *yaml.Node) cty.Value {
+	if n.Style&yaml.TaggedStyle != 0 {
+		return cty.DynamicVal
 	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		return cty.DynamicVal, err
+	switch n.Kind {
+	case yaml.MappingNode:
+		object := make(map[string]cty.Value)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := yamlValue(n.Content[i])
+			if !isText(key) {
+				return cty.DynamicVal
+			}
+			if _, twice := object[key.AsString()]; twice {
+				return cty.DynamicVal
+			}
+			object[key.AsString()] = yamlValue(n.Content[i+1])
+		}
+		return cty.ObjectVal(object)
+	case yaml.SequenceNode:
+		values := make([]cty.Value, 0, len(n.Content))
+		for _, inner := range n.Content {
+			values = append(values, yamlValue(inner))
+		}
+		return cty.TupleVal(values)
+	case yaml.ScalarNode:
+		return yamlScalar(n)
 	}
-	return stdlib.JSONDecode(cty.StringVal(string(data)))
+	return cty.DynamicVal
+}
+
+func yamlScalar(n *yaml.Node) cty.Value {
+	switch {
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return cty.StringVal(n.Value)
+	case n.Value == "true" || n.Value == "false":
+		return cty.BoolVal(n.Value == "true")
+	case n.Value == "null" || n.Value == "~" || n.Value == "":
+		return cty.NullVal(cty.DynamicPseudoType)
+	case plainNumber.MatchString(n.Value):
+		return cty.MustParseNumberVal(n.Value)
+	case plainText.MatchString(n.Value) && !specialText.MatchString(n.Value):
+		return cty.StringVal(n.Value)
+	}
+	return cty.DynamicVal
 }
 
 func hasAlias(n *yaml.Node) bool {
@@ -150,16 +218,26 @@ func (f *finder) withFiles() map[string]function.Function {
 	}
 	functions["file"] = textFunction(func(path string) (cty.Value, error) {
 		data, err := f.content(path)
+		if err == nil && !utf8.Valid(data) {
+			err = errNoText
+		}
+		f.observe("file "+path, string(data), err)
 		return cty.StringVal(string(data)), err
 	})
 	functions["fileexists"] = textFunction(func(path string) (cty.Value, error) {
 		_, err := f.content(path)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return cty.DynamicVal, err
+		f.observe("fileexists "+path, "", err)
+		if errors.Is(err, os.ErrNotExist) {
+			return cty.UnknownVal(cty.Bool), nil // it could come, while terraform runs
 		}
-		return cty.BoolVal(err == nil), nil
+		return cty.BoolVal(err == nil), err
 	})
-	functions["abspath"] = textFunction(pure(f.absolute))
+	functions["abspath"] = textFunction(func(path string) (cty.Value, error) {
+		if strings.HasPrefix(path, "~") {
+			return cty.UnknownVal(cty.String), nil // a directory of that name, for this function alone
+		}
+		return pure(f.absolute)(path)
+	})
 	functions["fileset"] = function.New(&function.Spec{
 		Params: []function.Parameter{{Name: "path", Type: cty.String}, {Name: "pattern", Type: cty.String}},
 		Type:   function.StaticReturnType(cty.Set(cty.String)),
@@ -187,6 +265,37 @@ func (f *finder) content(path string) ([]byte, error) {
 	return os.ReadFile(real)
 }
 
+// observe keeps what the tree said, by which paths are told.
+func (f *finder) observe(what, said string, err error) {
+	if err != nil {
+		said = "none"
+	}
+	sum := sha256.Sum256([]byte(said))
+	f.observed[what] = hex.EncodeToString(sum[:])
+}
+
+// simplePattern reports whether a pattern has no more than * within names, and ** as one.
+func simplePattern(pattern string) bool {
+	for part := range strings.SplitSeq(pattern, "/") {
+		if part != "**" && (part == "" || strings.Contains(part, "**") || strings.ContainsAny(part, "?[]{}\\")) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasLinks reports whether a link lies below a directory, or too much to look.
+func hasLinks(dir string) bool {
+	seen := 0
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if seen++; err == nil && (entry.Type()&fs.ModeSymlink != 0 || seen > maxInstances) {
+			err = errTooLarge
+		}
+		return err
+	})
+	return err != nil
+}
+
 func (f *finder) fileset(path, pattern string) (cty.Value, error) {
 	dir, err := filepath.EvalSymlinks(f.absolute(path))
 	if err != nil {
@@ -195,10 +304,15 @@ func (f *finder) fileset(path, pattern string) (cty.Value, error) {
 	if !f.allowed(dir) || strings.Contains(pattern, "..") {
 		return cty.DynamicVal, fmt.Errorf("%s lies outside", path)
 	}
+	if !simplePattern(pattern) || hasLinks(dir) {
+		return cty.UnknownVal(cty.Set(cty.String)), nil // versions of terraform differ in what they match
+	}
 	found, err := doublestar.Glob(os.DirFS(dir), pattern, doublestar.WithFilesOnly())
 	if err != nil || len(found) > maxInstances {
 		return cty.DynamicVal, errTooLarge
 	}
+	slices.Sort(found)
+	f.observe("fileset "+path+" "+pattern, strings.Join(found, "\n"), nil)
 	values := make([]cty.Value, 0, len(found))
 	for _, name := range found {
 		values = append(values, cty.StringVal(name))

@@ -47,6 +47,9 @@ type ReadsOptions struct {
 	Fetched map[string]FetchedModule
 	// FetchedDir is where they all lie; empty before terraform initialises.
 	FetchedDir string
+	// Observed, if not nil, is given what the tree said by which paths are told: digests
+	// of contents and lists of files.
+	Observed map[string]string
 }
 
 // FetchedModule is a module that is not in the tree.
@@ -56,37 +59,54 @@ type FetchedModule struct{ Dir, Source string }
 // and their files, calls of modules, templates and loops, without running
 // anything. What it cannot tell it reports as Unknown.
 func FindReads(o ReadsOptions) ([]Opened, error) {
-	f := &finder{fetched: o.Fetched, fetchedDir: o.FetchedDir, defined: make(map[string]*definitions), seen: make(map[string]bool)}
+	f, root, err := find(o)
+	if err != nil {
+		return nil, err
+	}
+	err = f.module(root, 0)
+	return f.reads, err
+}
+
+// find readies a finder, and the root as it sees itself.
+func find(o ReadsOptions) (*finder, *scope, error) {
+	f := &finder{
+		observed: o.Observed, fetched: o.Fetched, fetchedDir: o.FetchedDir, defined: make(map[string]*definitions),
+		seen: make(map[string]bool),
+	}
+	if f.observed == nil {
+		f.observed = make(map[string]string)
+	}
 	var err error
 	if f.top, err = filepath.EvalSymlinks(o.Top); err != nil {
-		return nil, fmt.Errorf("find the top of the repository: %w", err)
+		return nil, nil, fmt.Errorf("find the top of the repository: %w", err)
 	}
 	if f.root, err = filepath.EvalSymlinks(o.Root); err != nil {
-		return nil, fmt.Errorf("find the root: %w", err)
+		return nil, nil, fmt.Errorf("find the root: %w", err)
 	}
 	f.functions = f.withFiles()
 	root, err := f.open(f.root, "")
 	if err != nil {
-		return nil, fmt.Errorf("read the configuration: %w", err)
+		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
 	assigned := assignments(f.root, o.VarFiles)
 	for name := range root.def.declared {
 		switch {
 		case assigned[name] != nil:
-			root.variables[name] = root.eval(assigned[name], nil)
+			root.variables[name] = root.converted(name, root.eval(assigned[name], nil))
 		case len(root.def.defaults[name]) > 0:
-			root.variables[name] = root.agreed(root.def.defaults[name])
+			root.variables[name] = root.converted(name, root.agreed(root.def.defaults[name]))
 		default:
 			root.given[name], root.variables[name] = true, cty.UnknownVal(cty.String)
 		}
 	}
-	return f.reads, f.module(root, 0)
+	return f, root, nil
 }
 
 type finder struct {
 	top, root  string // real paths
 	fetched    map[string]FetchedModule
 	fetchedDir string
+	observed   map[string]string
 	functions  map[string]function.Function
 	defined    map[string]*definitions
 	instances  int
@@ -196,7 +216,7 @@ func (f *finder) instance(s *scope, c called, depth int) error {
 	for variable := range inner.def.declared {
 		given := c.arguments[variable]
 		if len(given) == 0 {
-			inner.variables[variable] = inner.agreed(inner.def.defaults[variable])
+			inner.variables[variable] = inner.converted(variable, inner.agreed(inner.def.defaults[variable]))
 			continue
 		}
 		value := s.eval(given[0], c.names)
@@ -208,7 +228,7 @@ func (f *finder) instance(s *scope, c called, depth int) error {
 				value = cty.DynamicVal
 			}
 		}
-		inner.variables[variable] = value
+		inner.variables[variable] = inner.converted(variable, value)
 	}
 	return f.module(inner, depth+1)
 }

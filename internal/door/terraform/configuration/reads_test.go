@@ -409,3 +409,72 @@ resource "aws_s3_object" "x" {
 		t.Errorf("%d reads: %q", len(got), got[:min(len(got), 5)])
 	}
 }
+
+// A name can stand for something else than it seems, and a variable's type can make another
+// value of what it is given: what is opened is found all the same, or is not known.
+func TestNamesThatStandForSomethingElse(t *testing.T) {
+	t.Parallel()
+	const environ = "/proc/self/environ"
+	variable := func(declared, given string) map[string]string {
+		return map[string]string{
+			"infra/prod/main.tf": "module \"m\" {\n  source = \"../../m\"\n  x = " + given + "\n}\n", "m/main.tf": declared,
+		}
+	}
+	for name, files := range map[string]map[string]string{
+		"an attribute that the type sets": variable(
+			"variable \"x\" {\n  type = object({ a = optional(string, \""+environ+"\") })\n}\noutput \"o\" {\n"+
+				"  value = file(try(var.x.a, \"ok\"))\n}\n", "{}"),
+		"null, where it may not be null": variable(
+			"variable \"x\" {\n  nullable = false\n  default = \""+environ+"\"\n}\noutput \"o\" {\n"+
+				"  value = file(var.x == null ? \"ok\" : var.x)\n}\n", "null"),
+		"a set that becomes a list": variable(
+			"variable \"x\" {\n  type = list(string)\n}\noutput \"o\" {\n"+
+				"  value = file(var.x[0] == \"b\" ? \"ok\" : \""+environ+"\")\n}\n", `toset(["b", "a"])`),
+		"a number that becomes text": variable(
+			"variable \"x\" {\n  type = string\n}\noutput \"o\" {\n"+
+				"  value = file(var.x == 1 ? \"ok\" : \""+environ+"\")\n}\n", "1"),
+		"an attribute that the type drops": variable(
+			"variable \"x\" {\n  type = object({ a = string })\n}\noutput \"o\" {\n"+
+				"  value = file(try(var.x.b, \""+environ+"\"))\n}\n", `{ a = "a", b = "ok" }`),
+		"the default of the root's variable": {"infra/prod/main.tf": "variable \"x\" {\n  type = object({ a = optional(string, \"" + environ +
+			"\") })\n  default = {}\n}\noutput \"o\" {\n  value = file(try(var.x.a, \"ok\"))\n}\n"},
+		"a dynamic block's each": {"infra/prod/main.tf": "resource \"a\" \"b\" {\n  for_each = toset([\"ok\"])\n  dynamic \"c\" {\n" +
+			"    for_each = [\"" + environ + "\"]\n    iterator = each\n    content {\n      d = file(each.value)\n    }\n  }\n}\n"},
+		"a dynamic block's local": {"infra/prod/main.tf": "locals {\n  value = \"ok\"\n}\nresource \"a\" \"b\" {\n  dynamic \"c\" {\n" +
+			"    for_each = [\"" + environ + "\"]\n    iterator = local\n    content {\n      d = file(local.value)\n    }\n  }\n}\n"},
+		"a block called count": {"infra/prod/main.tf": "resource \"a\" \"b\" {\n  dynamic \"count\" {\n    for_each = [\"../../../.." +
+			environ + "\"]\n    content {\n      d = file(\"${path.module}/${count.value}\")\n    }\n  }\n}\n"},
+		"a dynamic block in JSON": {"infra/prod/main.tf.json": `{"resource": {"a": {"b": {"dynamic": {"c": {"for_each": ["` + environ +
+			`"], "iterator": "count", "content": {"d": "${file(\"./${count.value}\")}"}}}}}}}`},
+		"a loop around another one": {"infra/prod/main.tf": "locals {\n  p = \"ok\"\n  x = [for local in [{ p = \"" + environ +
+			"\" }] : [for y in terraform_data.a.output : file(local.p)]]\n}\n"},
+	} {
+		found := opened(t, tree(t, files))
+		if !slices.ContainsFunc(found, func(s string) bool { return s == "outside "+environ || s == "unknown" }) {
+			t.Errorf("%s: opens %v", name, found)
+		}
+	}
+}
+
+// What a type sets is as good as what is written out.
+func TestDefaultsOfAType(t *testing.T) {
+	t.Parallel()
+	found := opened(t, tree(t, map[string]string{
+		"infra/prod/main.tf": "module \"m\" {\n  source = \"../../m\"\n  x = {}\n}\n",
+		"m/main.tf": "variable \"x\" {\n  type = object({ a = optional(string, \"a.txt\") })\n}\noutput \"o\" {\n" +
+			"  value = file(\"${path.module}/${var.x.a}\")\n}\n",
+	}))
+	if diff := cmp.Diff([]string{"one m/a.txt"}, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A block that is named path is an everyday one.
+func TestBlocksThatAreNamedPath(t *testing.T) {
+	t.Parallel()
+	found := opened(t, tree(t, map[string]string{"infra/prod/main.tf": "resource \"a\" \"b\" {\n  dynamic \"path\" {\n" +
+		"    for_each = [\"x\"]\n    content {\n      d = path.value\n      e = file(\"${path.module}/a\")\n    }\n  }\n}\n"}))
+	if diff := cmp.Diff([]string{"one infra/prod/a"}, found); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -32,12 +32,35 @@ func (s *scope) block(b *hclsyntax.Block) {
 		}
 		rounds = s.rounds(forEach, nil)
 	}
+	s.iterators(b.Body)
 	s.expressions(b.Body, in, rounds)
 	if b.Type == "data" && len(b.Labels) > 0 && b.Labels[0] == RemoteState {
 		s.remoteState(b.Body, in, rounds)
 	}
 	if slices.Contains([]string{"resource", "data", "ephemeral", "provider", "module", "action", "check", "list"}, b.Type) {
 		s.settings(b.Body, in, b.Type, rounds)
+	}
+}
+
+// ownNames are those by which terraform's own values are known.
+var ownNames = []string{"var", "local", "each", "count", "terraform", "path"}
+
+// iterators finds dynamic blocks that give such a name to something else: what stands in
+// them is not what it seems. Blocks named path are everyday ones, whose iterator has
+// neither module nor root.
+func (s *scope) iterators(body *hclsyntax.Body) {
+	for _, b := range body.Blocks {
+		s.iterators(b.Body)
+		if b.Type != "dynamic" || len(b.Labels) == 0 {
+			continue
+		}
+		name := b.Labels[0]
+		if a := b.Body.Attributes["iterator"]; a != nil {
+			name = hcl.ExprAsKeyword(a.Expr)
+		}
+		if name != "path" && slices.Contains(ownNames, name) {
+			s.find.add(s, Opened{By: "dynamic block with iterator " + name, Extent: Unknown, Function: true, Place: place(b.TypeRange)})
+		}
 	}
 }
 
@@ -79,14 +102,19 @@ func (v *visitor) Exit(n hclsyntax.Node) hcl.Diagnostics {
 
 func (v *visitor) names() []env { return v.rounds[len(v.rounds)-1] }
 
-// loop gives the names of each round of a for expression.
+// loop gives the names of each round of a for expression. The names around it stay: they
+// can be those of terraform, such as local.
 func (v *visitor) loop(e *hclsyntax.ForExpr) []env {
 	var rounds []env
+	unknown := func(names env) env { return with(with(names, e.KeyVar, cty.DynamicVal), e.ValVar, cty.DynamicVal) }
 	for _, names := range v.names() {
 		collection := v.scope.eval(e.CollExpr, names)
-		if !collection.IsKnown() || collection.IsNull() || !collection.CanIterateElements() ||
-			len(rounds)+collection.LengthInt() > maxInstances {
-			return []env{with(with(nil, e.KeyVar, cty.DynamicVal), e.ValVar, cty.DynamicVal)}
+		if !collection.IsKnown() || collection.IsNull() || !collection.CanIterateElements() {
+			rounds = append(rounds, unknown(names))
+			continue
+		}
+		if len(rounds)+collection.LengthInt() > maxInstances {
+			return []env{unknown(unknownNames(v.names()))}
 		}
 		for it := collection.ElementIterator(); it.Next(); {
 			key, value := it.Element()
@@ -97,6 +125,16 @@ func (v *visitor) loop(e *hclsyntax.ForExpr) []env {
 		}
 	}
 	return rounds
+}
+
+func unknownNames(rounds []env) env {
+	all := env{}
+	for _, names := range rounds {
+		for name := range names {
+			all[name] = cty.DynamicVal
+		}
+	}
+	return all
 }
 
 func (v *visitor) function(call *hclsyntax.FunctionCallExpr) {
@@ -126,13 +164,28 @@ func (v *visitor) function(call *hclsyntax.FunctionCallExpr) {
 		case "fileset":
 			v.scope.filesetRead(call, names, read)
 		default:
-			r := v.scope.pathRead(call.Args[0], names, read)
-			v.scope.find.add(v.scope, r)
-			if name == "templatefile" && !r.Outside {
-				v.scope.template(r)
+			for _, path := range v.scope.branches(call.Args[0], names) {
+				r := v.scope.pathRead(path, names, read)
+				v.scope.find.add(v.scope, r)
+				if name == "templatefile" && !r.Outside {
+					v.scope.template(r)
+				}
 			}
 		}
 	}
+}
+
+// branches are the paths that an expression can be, where only a condition is not known.
+func (s *scope) branches(e hclsyntax.Expression, names env) []hclsyntax.Expression {
+	switch e := e.(type) {
+	case *hclsyntax.ParenthesesExpr:
+		return s.branches(e.Expression, names)
+	case *hclsyntax.ConditionalExpr:
+		if !s.eval(e.Condition, names).IsKnown() {
+			return append(s.branches(e.TrueResult, names), s.branches(e.FalseResult, names)...)
+		}
+	}
+	return []hclsyntax.Expression{e}
 }
 
 // distinct are the rounds in which expressions can have other values: one, where
@@ -283,6 +336,9 @@ func (s *scope) texts(v any, file, key string) {
 			s.texts(inner, file, key)
 		}
 	case string:
+		if key == "iterator" && slices.Contains(ownNames, v) {
+			s.find.add(s, Opened{By: "iterator " + v, Extent: Unknown, Function: true, Place: Place{File: file, Line: 1}})
+		}
 		unknownEach := []env{{"each": cty.DynamicVal}}
 		parsed, err := parseTemplate([]byte(v), file, hcl.InitialPos)
 		if err != nil {
@@ -302,7 +358,7 @@ var paths = []string{
 	"source", "filename", "source_file", "source_dir", "source_path", "content_path", "zip_file", "chart", "context", "dockerfile",
 	"local_path",
 	"credentials_file", "private_key_path", "key_file", "config_file", "kubeconfig", "package", "file", "file_path",
-	"template_file", "manifest",
+	"template_file", "manifest", "script", "scripts",
 }
 
 // settings finds the files that a provider may open by what a block sets.
