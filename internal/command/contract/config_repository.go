@@ -4,7 +4,7 @@ var (
 	inputRepo = Input{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 		Doc: "Config repository on GitHub, read and written through the API without a clone."}
 	inputDir = Input{Name: "dir", Type: String, Group: Repository, Placeholder: "PATH",
-		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take " +
+		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, a command that only reads takes " +
 			"the working directory if it holds waybill.yaml."}
 	inputPath = Input{Name: "path", Type: String, Group: Repository, Placeholder: "DIR",
 		Doc: "Directory of the repository that holds waybill.yaml, where source and configuration are in one repository. Nothing " +
