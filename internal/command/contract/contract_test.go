@@ -186,7 +186,8 @@ func TestReferences(t *testing.T) {
 func TestMissingChoice(t *testing.T) {
 	t.Parallel()
 	command := contract.Command{Name: "init", Inputs: []contract.Input{{
-		Name: "kind", Type: contract.Choice, Values: []string{"app", "config"}, Required: true, Positional: true, Doc: "Kind of repository.",
+		Name: "kind", Type: contract.Choice, Values: []string{"app", "config"}, Required: true, Positional: true,
+		Doc: "Kind of repository.",
 	}}}
 	_, err := contract.Resolve(command, nil, env(nil))
 	if err == nil || err.Error() != "KIND is missing: Kind of repository: one of app, config" {

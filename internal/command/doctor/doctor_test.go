@@ -36,6 +36,7 @@ type world struct {
 	bypass  []string
 	team    string // what the platform team may do
 	access  string
+	actions sandbox.ActionsPolicy
 }
 
 const config, infra = starter.Config, starter.Infra
@@ -158,6 +159,7 @@ func (w *world) look() doctor.Report {
 	w.SetTeam("acme/platform", "bob")
 	check(w.SetTeamAccess("acme/ops", "platform", w.team))
 	check(w.SetWorkflowAccess("acme/ops", w.access))
+	check(w.SetActionsPolicy("acme/ops", w.actions))
 	api, err := github.New(github.Options{Token: w.CreateToken(w.token), APIURL: w.APIURL(), ServerURL: w.URL()})
 	check(err)
 	files, err := configrepo.NewGitHub(api, w.request.Repository).Snapshot(w.t.Context(), "main")
@@ -172,8 +174,8 @@ func (w *world) look() doctor.Report {
 func TestEverythingIsRight(t *testing.T) {
 	t.Parallel()
 	for kind, checks := range map[string]string{
-		config: "plan environment settings app ruleset ruleset bypass codeowners access packages packages database trusted root workflows",
-		infra:  "plan environment environment settings app ruleset ruleset bypass codeowners workflows",
+		config: "plan environment settings app ruleset ruleset bypass codeowners access actions packages packages database trusted root workflows",
+		infra:  "plan environment environment settings app ruleset ruleset bypass codeowners actions workflows",
 	} {
 		report := newWorld(t, kind).look()
 		var seen []string
@@ -269,6 +271,27 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			})
 			w.request.Root = func(trusted string) error { return fmt.Errorf("%s is no root", trusted) }
 		}, doctor.Warn, "trusted root", "cannot be had from here, and no signature is verified without it: {} is no root", "TRUSTED_ROOT into"},
+		"Actions is off": {func(w *world) { w.actions.Disabled = true },
+			doctor.Fail, "actions", "Actions is switched off in acme/ops", "/acme/ops/settings/actions"},
+		"the owner's actions alone": {func(w *world) { w.actions.Allowed = "local_only" },
+			doctor.Fail, "actions", "does not let the workflows use these actions, and no run with one begins: actions/checkout, " +
+				"actions/download-artifact, actions/upload-artifact, waybill-dev/waybill/actions/build, ", "/acme/ops/settings/actions"},
+		"GitHub's actions are allowed": {func(w *world) { w.actions.Allowed, w.actions.OfGitHub = "selected", true },
+			doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		// https://github.com/jazzband/help/issues/413
+		"one star takes no path": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub, w.actions.Patterns = "selected", true, []string{"waybill-dev/*"}
+		}, doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		"an action is kept out": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub = "selected", true
+			w.actions.Patterns = []string{"!*/waybill/actions/sign@*", "Waybill-Dev/**@*"}
+		}, doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/sign", "settings/actions"},
+		"verified creators": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub, w.actions.ByCreator = "selected", true, true
+		}, doctor.Warn, "actions", "only if GitHub has verified who made them: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		"the runner has no Docker": {func(w *world) {
+			w.request.Docker = func(context.Context) error { return errors.New("there is no docker command on PATH") }
+		}, doctor.Warn, "docker", "no Dockerfile with RUN is built: there is no docker command", "BUILDERS in deliver.yml"},
 		"the plan is unknown": {func(w *world) { w.token.Permissions = allBut("organization-plan") },
 			doctor.Warn, "plan", "the token needs organization-plan: read", "settings/billing"},
 		"the Apps are unknown": {func(w *world) { w.token.Permissions = allBut("organization-administration") },
@@ -336,7 +359,16 @@ func TestWhatHasSeveralLines(t *testing.T) {
 			"warn settings: which secrets and variables the repository has is unknown: the token needs secrets: read",
 			"warn settings: what the environment waybill holds is unknown: the token needs environments: read",
 			"warn bypass: who may pass the ruleset",
-			"warn access: who may call deliver.yml is unknown: the token needs administration: read"}},
+			"warn access: who may call deliver.yml is unknown: the token needs administration: read",
+			"warn actions: which actions the workflows may use is unknown: the token needs administration: read"}},
+		"an organisation that asks for commits": {config, func(w *world) {
+			w.actions.Pinned = true
+			w.edit(".github/workflows/check.yml", func(text string) string {
+				return strings.Replace(text, strings.Repeat("a", 40)+" #", "v1 #", 1)
+			})
+		}, []string{
+			"fail actions: GitHub runs no action that is not named by a commit, and these are not: check.yml: waybill-dev/waybill/actions/check@",
+			"warn workflows: workflows use actions by a name that can be moved"}},
 		"nobody can tell of the package": {config, func(w *world) { w.request.Pull = denied }, []string{
 			"warn packages: ghcr.io/acme/backend is not public, and only a job of acme/ops can tell",
 			"warn packages: ghcr.io/acme/frontend is not public"}},
@@ -387,5 +419,31 @@ func TestTroubleEndsTheLook(t *testing.T) {
 	}
 	if _, err := doctor.Run(t.Context(), w.request); err == nil || !strings.Contains(err.Error(), "list the rules of main in acme/ops") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What is allowed is allowed: the policies under which everything runs. Where builders
+// are named, nobody needs Docker.
+func TestAllowedActions(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]sandbox.ActionsPolicy{
+		"all, by commit":      {Pinned: true},
+		"what the fix names":  {Allowed: "selected", OfGitHub: true, Patterns: []string{"waybill-dev/waybill/**@*"}},
+		"each by its pattern": {Allowed: "selected", Patterns: []string{"actions/*@*", "waybill-dev/*/actions/*@*"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, config)
+			w.actions = policy
+			w.request.Docker = func(context.Context) error { return errors.New("none") }
+			w.edit(".github/workflows/deliver.yml", func(text string) string {
+				return strings.Replace(text, `BUILDERS: ""`, `BUILDERS: tcp://buildkit:1234`, 1)
+			})
+			for _, f := range w.look().Checks {
+				if f.State != doctor.OK {
+					t.Errorf("%s %s: %s", f.State, f.Check, f.Text)
+				}
+			}
+		})
 	}
 }

@@ -339,6 +339,8 @@ var served = map[string]endpoints{
 		"GET /actions/organization-variables": listVariables(sharedByOrganisation),
 	},
 	"administration": {
+		"GET /actions/permissions":                             actionsPolicy,
+		"GET /actions/permissions/selected-actions":            selectedActions,
 		"GET /actions/permissions/access":                      workflowAccess,
 		"PUT /actions/permissions/access":                      with(setWorkflowAccess),
 		"GET /actions/permissions/workflow":                    jobRights,

@@ -99,9 +99,10 @@ type repository struct {
 	Secrets, Vars map[string]string
 
 	TeamAccess     map[string]string // permission by lower-case slug of a team
-	WorkflowAccess string            // who may use its workflows; empty is none
-	JobRights      string            // of tokens whose workflow says nothing; empty is write
-	Ruleset        string            // name of its ruleset; empty is the default branch
+	Actions        ActionsPolicy
+	WorkflowAccess string // who may use its workflows; empty is none
+	JobRights      string // of tokens whose workflow says nothing; empty is write
+	Ruleset        string // name of its ruleset; empty is the default branch
 }
 
 func (r *repository) fullName() string { return r.Owner + "/" + r.Name }

@@ -1,6 +1,7 @@
 package githubd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -408,6 +409,42 @@ func (c *call) ownerCounts(org, slug string) bool {
 	defer c.s.mu.Unlock()
 	_, exists := c.s.state.Teams[strings.ToLower(org+"/"+slug)]
 	return exists && slices.Contains([]string{"push", "maintain", "admin"}, c.repo.TeamAccess[strings.ToLower(slug)])
+}
+
+// ActionsPolicy says which actions a repository may use. Nothing said allows all of
+// them. It is what the settings show: the workflows that the rehearsal runs are not
+// held to it.
+type ActionsPolicy struct {
+	Disabled, Pinned    bool
+	Allowed             string // all, local_only or selected; empty means all
+	OfGitHub, ByCreator bool   // of selected: GitHub's own, and those of verified creators
+	Patterns            []string
+}
+
+// SetActionsPolicy says which actions a repository may use.
+func (s *Server) SetActionsPolicy(name string, policy ActionsPolicy) error {
+	return s.inRepository(name, func(r *repository) { r.Actions = policy })
+}
+
+// https://docs.github.com/en/rest/actions/permissions#get-github-actions-permissions-for-a-repository
+func actionsPolicy(c *call) (*answer, error) {
+	p := c.repo.Actions
+	shown := map[string]any{"enabled": !p.Disabled, "sha_pinning_required": p.Pinned}
+	if !p.Disabled {
+		shown["allowed_actions"] = cmp.Or(p.Allowed, "all")
+	}
+	return ok(shown)
+}
+
+// https://docs.github.com/en/rest/actions/permissions#get-allowed-actions-and-reusable-workflows-for-a-repository
+func selectedActions(c *call) (*answer, error) {
+	p := c.repo.Actions
+	if p.Disabled || p.Allowed != "selected" {
+		return nil, &apiError{Status: http.StatusConflict, Message: "Conflict"}
+	}
+	return ok(map[string]any{
+		"github_owned_allowed": p.OfGitHub, "verified_allowed": p.ByCreator, "patterns_allowed": append([]string{}, p.Patterns...),
+	})
 }
 
 // https://docs.github.com/en/rest/actions/permissions#get-the-level-of-access-for-workflows-outside-of-the-repository

@@ -274,6 +274,8 @@ func TestShapes(t *testing.T) {
 		{"GET /actions/organization-secrets", "actions/organization-secrets", ""},
 		{"GET /actions/organization-variables", "actions/organization-variables", ""},
 		{"GET /codeowners/errors", "codeowners/errors", ""}, {"GET /actions/permissions/access", "actions/permissions/access", ""},
+		{"GET /actions/permissions", "actions/permissions", ""},
+		{"GET /actions/permissions/selected-actions", "actions/permissions/selected-actions", ""},
 		{"PUT /actions/permissions/access", "actions/permissions/access", `{"access_level":"organization"}`},
 		{"PUT /actions/permissions/workflow", "actions/permissions/workflow", `{"default_workflow_permissions":"read"}`},
 		{"GET /actions/permissions/workflow", "actions/permissions/workflow", ""},
