@@ -46,6 +46,9 @@ func (e *Error) hint() string {
 		)
 	case strings.Contains(e.Message, "rule violations") || strings.Contains(e.Message, "Protected branch"):
 		return " (a job token can be on no bypass list: let a GitHub App that is on the ruleset's act, with `app_id` and `app_key`)"
+	case strings.Contains(e.Message, "not permitted to create or approve pull requests"):
+		return " (let a GitHub App act, with `app_id` and `app_key`; or allow it under Settings, Actions, General, Workflow permissions, " +
+			"where the organisation may have to allow it first)"
 	case e.Permission != "" && e.Status == http.StatusForbidden:
 		return " (the token needs " + e.Permission + ")"
 	case e.Status == http.StatusUnauthorized:

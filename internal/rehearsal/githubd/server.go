@@ -102,6 +102,7 @@ type repository struct {
 	Actions        ActionsPolicy
 	WorkflowAccess string // who may use its workflows; empty is none
 	JobRights      string // of tokens whose workflow says nothing; empty is write
+	NoJobPulls     bool   // a job's token may open no pull request
 	Ruleset        string // name of its ruleset; empty is the default branch
 }
 
