@@ -79,6 +79,8 @@ func TestWhatATokenMayNotSee(t *testing.T) {
 	)
 	_, err = w.clientWith(t, "ghp_wrong").Repo(t.Context(), repo)
 	wantError(t, err, "GitHub answers 401 Unauthorized: Bad credentials (the token is missing, expired or wrong: set GITHUB_TOKEN)")
+	_, none := w.clientWith(t, "").Repo(t.Context(), repo)
+	wantError(t, none, "no token was given: set GITHUB_TOKEN, as export GITHUB_TOKEN=$(gh auth token) does)")
 	if strings.Contains(err.Error(), "ghp_wrong") {
 		t.Errorf("the error holds the token: %v", err)
 	}
