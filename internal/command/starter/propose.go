@@ -25,7 +25,7 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 	}
 	changed, err := run("status", "--porcelain")
 	if err != nil {
-		return Upgraded{}, err
+		return Upgraded{}, git.Misplaced(request.Dir, err)
 	}
 	if changed != "" {
 		return Upgraded{}, outcome.Usagef("%s has changes that are not committed: commit them first, so that the pull request is "+

@@ -29,7 +29,7 @@ func (e *Error) Error() string {
 		return text + e.Cause.Error()
 	}
 	text += fmt.Sprintf("GitHub answers %d %s", e.Status, http.StatusText(e.Status))
-	if e.Message != "" {
+	if e.Message != "" && e.Message != http.StatusText(e.Status) {
 		text += ": " + e.Message
 	}
 	return text + e.hint()

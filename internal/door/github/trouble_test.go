@@ -74,8 +74,7 @@ func TestWhatATokenMayNotSee(t *testing.T) {
 	elsewhere := w.clientWith(t, w.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/other"}}))
 	_, err := elsewhere.Repo(t.Context(), repo)
 	wantError(
-		t, err, "read repository acme/config: GitHub answers 404 Not Found",
-		"(it does not exist, or it is private and the token may not see it)",
+		t, err, "read repository acme/config: GitHub answers 404 Not Found (it does not exist, or it is private and the token may not see it)",
 	)
 	_, err = w.clientWith(t, "ghp_wrong").Repo(t.Context(), repo)
 	wantError(t, err, "GitHub answers 401 Unauthorized: Bad credentials (the token is missing, expired or wrong: set GITHUB_TOKEN)")
