@@ -17,6 +17,10 @@ type use struct {
 	written           string // the ref as a person reads it: the comment behind a commit
 }
 
+// reusable is the path of a reusable workflow. Where GitHub asks for commits, it may
+// still be named by a tag.
+var reusable = regexp.MustCompile(`^[^/]+/[^/]+/\.github/workflows/`)
+
 func (u use) String() string { return u.file + ": " + u.action + "@" + u.written }
 
 // used are the actions that the workflow files name.
@@ -38,8 +42,8 @@ func (d *doctor) used() (all []use) {
 	return all
 }
 
-// actions looks at whether GitHub lets the workflows run what they name. A run that
-// names an action which is not allowed fails before its first job.
+// actions looks at whether GitHub lets the workflows run what they name. A job that
+// names an action which is not allowed fails before its first step.
 // https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/enabling-features-for-your-repository/managing-github-actions-settings-for-a-repository
 func (d *doctor) actions(ctx context.Context) error {
 	policy, err := d.API.ActionsPolicy(ctx, d.Repository)
@@ -59,12 +63,12 @@ func (d *doctor) actions(ctx context.Context) error {
 		case !allowed:
 			refused = append(refused, u.action)
 		}
-		if policy.Pinned && !commitForm.MatchString(u.ref) {
+		if policy.Pinned && !reusable.MatchString(u.action) && !commitForm.MatchString(u.ref) {
 			movable = append(movable, u.String())
 		}
 	}
 	allow := "allow GitHub's own actions and " + ours + "**@* at " + settings + ", or where the organisation sets it"
-	d.say(Fail, "actions", refused, allow, "GitHub does not let the workflows use these actions, and no run with one begins")
+	d.say(Fail, "actions", refused, allow, "GitHub does not let the workflows use these actions, and no job with one begins")
 	d.say(Warn, "actions", unsure, allow, "the workflows may use these actions only if GitHub has verified who made them")
 	d.say(Fail, "actions", movable, "waybill upgrade --actions-commit SHA, with the commit of the release",
 		"GitHub runs no action that is not named by a commit, and these are not")

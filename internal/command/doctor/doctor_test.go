@@ -274,18 +274,18 @@ func TestEachThingThatIsWrong(t *testing.T) {
 		"Actions is off": {func(w *world) { w.actions.Disabled = true },
 			doctor.Fail, "actions", "Actions is switched off in acme/ops", "/acme/ops/settings/actions"},
 		"the owner's actions alone": {func(w *world) { w.actions.Allowed = "local_only" },
-			doctor.Fail, "actions", "does not let the workflows use these actions, and no run with one begins: actions/checkout, " +
+			doctor.Fail, "actions", "does not let the workflows use these actions, and no job with one begins: actions/checkout, " +
 				"actions/download-artifact, actions/upload-artifact, waybill-dev/waybill/actions/build, ", "/acme/ops/settings/actions"},
 		"GitHub's actions are allowed": {func(w *world) { w.actions.Allowed, w.actions.OfGitHub = "selected", true },
-			doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+			doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
 		// https://github.com/jazzband/help/issues/413
 		"one star takes no path": {func(w *world) {
 			w.actions.Allowed, w.actions.OfGitHub, w.actions.Patterns = "selected", true, []string{"waybill-dev/*"}
-		}, doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		}, doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
 		"an action is kept out": {func(w *world) {
 			w.actions.Allowed, w.actions.OfGitHub = "selected", true
 			w.actions.Patterns = []string{"!*/waybill/actions/sign@*", "Waybill-Dev/**@*"}
-		}, doctor.Fail, "actions", "no run with one begins: waybill-dev/waybill/actions/sign", "settings/actions"},
+		}, doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/sign", "settings/actions"},
 		"verified creators": {func(w *world) {
 			w.actions.Allowed, w.actions.OfGitHub, w.actions.ByCreator = "selected", true, true
 		}, doctor.Warn, "actions", "only if GitHub has verified who made them: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
@@ -420,6 +420,18 @@ func TestTroubleEndsTheLook(t *testing.T) {
 	if _, err := doctor.Run(t.Context(), w.request); err == nil || !strings.Contains(err.Error(), "list the rules of main in acme/ops") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// "Reusable workflows can still be referenced by tag", where actions have to be named by
+// commits.
+func TestReusableWorkflowsByTag(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, config)
+	w.actions.Pinned = true
+	w.write(".github/workflows/own.yml",
+		"on: push\npermissions: {}\njobs:\n  a:\n    uses: acme/shared/.github/workflows/x.yml@v1\n")
+	only(t, w.look(), doctor.Finding{Check: "workflows", State: doctor.Warn,
+		Text: "by a name that can be moved: own.yml: acme/shared/.github/workflows/x.yml@v1"})
 }
 
 // What is allowed is allowed: the policies under which everything runs. Where builders
