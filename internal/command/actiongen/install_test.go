@@ -362,7 +362,8 @@ func TestInstallBuildsTheBranch(t *testing.T) {
 	i.program("waybill", fakeBinary)
 	i.program("go", "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\nprintf 'of the branch' > \"$out\"\n")
 	for range 2 { // a second step of the job builds again, and does not take what is there for a released one
-		if _, stderr, err := i.run("waybill", "WAYBILL_BUILD=true", "WAYBILL_USE_PATH=true"); err != nil || i.installed() != "of the branch" {
+		_, stderr, err := i.run("waybill", "WAYBILL_BUILD=true", "WAYBILL_USE_PATH=true")
+		if err != nil || i.installed() != "of the branch" {
 			t.Fatalf("%v, installed %q, %s", err, i.installed(), stderr)
 		}
 	}

@@ -329,11 +329,13 @@ func TestUpgradeByPullRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := starter.Propose(t.Context(), nobody, request); err == nil || !strings.Contains(err.Error(), "none was given: set GITHUB_TOKEN") {
+	_, err = starter.Propose(t.Context(), nobody, request)
+	if err == nil || !strings.Contains(err.Error(), "none was given: set GITHUB_TOKEN") {
 		t.Errorf("without a token nothing is pushed: %v", err)
 	}
 	outside := starter.UpgradeRequest{Dir: t.TempDir(), Version: "0.1.0"}
-	if _, err := starter.Propose(t.Context(), api, outside); err == nil || !strings.Contains(err.Error(), "is not in a git repository: clone") {
+	_, err = starter.Propose(t.Context(), api, outside)
+	if err == nil || !strings.Contains(err.Error(), "is not in a git repository: clone") {
 		t.Errorf("outside of a repository: %v", err)
 	}
 	if _, err := starter.Propose(t.Context(), api, request); err == nil || !strings.Contains(err.Error(), "commit them first") {
