@@ -423,7 +423,7 @@ var doctorCommand = Command{
 	Long: "Reads the settings of a config or infrastructure repository and says one line for each, with what puts it right: the " +
 		"organisation's plan, the App and its permissions, " +
 		"the required status and who may set it, who may pass the ruleset, environments, secrets and variables by name, CODEOWNERS, " +
-		"the actions that may be used, packages, the workflow files, the vulnerability database, Sigstore's trusted root and, in a " +
+		"the actions that may be used, workflows that are switched off, packages, the workflow files, the vulnerability database, Sigstore's trusted root and, in a " +
 		"job, Docker. It changes nothing. " +
 		"What the token may not read it says, with the permission that is missing. An owner's token reads everything: " +
 		"`GITHUB_TOKEN=$(gh auth token)`.",

@@ -46,6 +46,9 @@ func (d *doctor) used() (all []use) {
 // names an action which is not allowed fails before its first step.
 // https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/enabling-features-for-your-repository/managing-github-actions-settings-for-a-repository
 func (d *doctor) actions(ctx context.Context) error {
+	if err := d.switchedOff(ctx); err != nil {
+		return err
+	}
 	policy, err := d.API.ActionsPolicy(ctx, d.Repository)
 	if err != nil {
 		return d.unread("actions", "which actions the workflows may use", "administration: read", err)
@@ -108,4 +111,25 @@ func fits(pattern, name string) bool {
 	form := strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(regexp.QuoteMeta(pattern))
 	matched, _ := regexp.MatchString("(?i)^"+form+"$", name) // it was quoted
 	return matched
+}
+
+// switchedOff looks for workflows that GitHub does not start any more. In a public
+// repository it switches those with a schedule off after 60 days without activity.
+// https://docs.github.com/en/actions/how-tos/manage-workflow-runs/disable-and-enable-workflows
+func (d *doctor) switchedOff(ctx context.Context) error {
+	states, err := d.API.WorkflowStates(ctx, d.Repository)
+	if err != nil {
+		return d.unread("actions", "which workflows are switched off", "actions: read", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		if _, there := d.Files[name]; !there || states[name] == "active" {
+			continue
+		}
+		why := "it is switched off"
+		if states[name] == "disabled_inactivity" {
+			why = "GitHub has switched it off, because nothing happened in the repository for 60 days"
+		}
+		d.add(Fail, "actions", "gh workflow enable "+path.Base(name)+" --repo "+d.Repository.String(), "%s does not run: %s", name, why)
+	}
+	return nil
 }

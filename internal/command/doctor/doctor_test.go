@@ -37,6 +37,8 @@ type world struct {
 	team    string // what the platform team may do
 	access  string
 	actions sandbox.ActionsPolicy
+	off     string // state of file
+	file    string
 }
 
 const config, infra = starter.Config, starter.Infra
@@ -55,7 +57,7 @@ func newWorld(t *testing.T, kind string) *world {
 	t.Cleanup(stop)
 	w := &world{
 		Server: server, t: t, dir: filepath.Join(dir, "files"), private: true, token: sandbox.Token{User: "owner"},
-		main: []string{"main"}, team: "push", access: "organization",
+		main: []string{"main"}, file: "promote.yml", team: "push", access: "organization",
 		app: sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/ops"}, Permissions: map[string]string{
 			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read",
 		}},
@@ -160,6 +162,7 @@ func (w *world) look() doctor.Report {
 	check(w.SetTeamAccess("acme/ops", "platform", w.team))
 	check(w.SetWorkflowAccess("acme/ops", w.access))
 	check(w.SetActionsPolicy("acme/ops", w.actions))
+	check(w.SetWorkflowState("acme/ops", w.file, w.off))
 	api, err := github.New(github.Options{Token: w.CreateToken(w.token), APIURL: w.APIURL(), ServerURL: w.URL()})
 	check(err)
 	files, err := configrepo.NewGitHub(api, w.request.Repository).Snapshot(w.t.Context(), "main")
@@ -289,6 +292,11 @@ func TestEachThingThatIsWrong(t *testing.T) {
 		"verified creators": {func(w *world) {
 			w.actions.Allowed, w.actions.OfGitHub, w.actions.ByCreator = "selected", true, true
 		}, doctor.Warn, "actions", "only if GitHub has verified who made them: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		"nothing happened for long": {func(w *world) { w.off = "disabled_inactivity" },
+			doctor.Fail, "actions", "promote.yml does not run: GitHub has switched it off, because nothing happened in the repository for 60 days",
+			"gh workflow enable promote.yml --repo acme/ops"},
+		"somebody switched a workflow off": {func(w *world) { w.off = "disabled_manually" },
+			doctor.Fail, "actions", ".github/workflows/promote.yml does not run: it is switched off", "gh workflow enable promote.yml"},
 		"the runner has no Docker": {func(w *world) {
 			w.request.Docker = func(context.Context) error { return errors.New("there is no docker command on PATH") }
 		}, doctor.Warn, "docker", "no Dockerfile with RUN is built: there is no docker command", "BUILDERS in deliver.yml"},
@@ -353,6 +361,12 @@ func TestWhatHasSeveralLines(t *testing.T) {
 			"fail ruleset: no ruleset requires waybill/check on main", "fail ruleset: main takes a push without a pull request"}},
 		"no environment": {config, func(w *world) { w.main = []string{""} },
 			[]string{"fail environment: the environment waybill does not exist"}},
+		"a job's token sees what is switched off": {infra, func(w *world) {
+			w.token = sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "actions": "read"}}
+			w.off = "disabled_manually"
+			w.file = "drift.yml"
+		}, []string{"warn plan: ", "warn settings: ", "warn settings: ", "warn settings: ", "warn bypass: ",
+			"fail actions: .github/workflows/drift.yml does not run", "warn actions: "}},
 		"a job's token": {config, func(w *world) {
 			w.token = sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "actions": "read"}}
 		}, []string{"warn plan: the plan of acme is unknown",

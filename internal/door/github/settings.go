@@ -232,6 +232,19 @@ func (c *Client) ActionsPolicy(ctx context.Context, repo Repository) (ActionsPol
 	return got, err
 }
 
+// WorkflowStates are the states of a repository's workflows, by file: active,
+// disabled_manually, disabled_inactivity and so on.
+// https://docs.github.com/en/rest/actions/workflows#list-repository-workflows
+func (c *Client) WorkflowStates(ctx context.Context, repo Repository) (map[string]string, error) {
+	found, err := list[struct{ Path, State string }](ctx, c, fmt.Sprintf("list the workflows of %s", repo), at(repo, "actions/workflows"),
+		"workflows")
+	states := map[string]string{}
+	for _, w := range found {
+		states[w.Path] = w.State
+	}
+	return states, err
+}
+
 // Narrowed are those of the permissions that the installation has. No token for
 // another one can be had.
 func (i Installation) Narrowed(permissions map[string]string) map[string]string {

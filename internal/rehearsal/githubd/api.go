@@ -301,6 +301,7 @@ var served = map[string]endpoints{
 	},
 	"actions": {
 		"POST /actions/workflows/{file}/dispatches":           with(dispatchWorkflow),
+		"GET /actions/workflows":                              listWorkflows,
 		"GET /actions/workflows/{file}/runs":                  listRuns,
 		"GET /actions/runs":                                   listRuns,
 		"GET /actions/runs/{id}":                              getRun,

@@ -259,6 +259,7 @@ func TestShapes(t *testing.T) {
 		{"DELETE /issues/{n}/labels/{name}", "issues/1/labels/prod", ""},
 		{"PUT /pulls/{n}/merge", "pulls/1/merge", `{}`},
 		{"POST /actions/workflows/{file}/dispatches", "actions/workflows/w.yml/dispatches", `{"ref":"main"}`},
+		{"GET /actions/workflows", "actions/workflows", ""},
 		{"GET /actions/workflows/{file}/runs", "actions/workflows/w.yml/runs", ""},
 		{"GET /actions/runs", "actions/runs", ""}, {"GET /actions/runs/{id}", fmt.Sprintf("actions/runs/%d", run.ID), ""},
 		{"GET /actions/runs/{id}/jobs", fmt.Sprintf("actions/runs/%d/jobs", run.ID), ""},
