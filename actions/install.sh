@@ -8,6 +8,9 @@
 #  3. the release of this version;
 #  4. this checkout, compiled with Go.
 #
+# With WAYBILL_BUILD "true" it takes 4 alone: so Waybill's own CI runs the code of its
+# branch, and not the release that the version of the branch still names.
+#
 # checksums.txt beside this script names the SHA-256 of every binary that was
 # released. A binary from 1 to 3 is copied, verified against it, and only then
 # run for the first time. Where checksums.txt does not name a binary (a commit
@@ -18,6 +21,7 @@
 #      WAYBILL_BINARY_DIR  see 1; empty by default
 #      WAYBILL_USE_PATH    see 2; "false" by default
 #      WAYBILL_STRICT      see above; "false" by default
+#      WAYBILL_BUILD       see above; "false" by default
 #      RUNNER_TEMP         where to put things (default: a temporary directory)
 # Out: GITHUB_PATH         gets the directory (outside Actions: printed)
 #      GITHUB_OUTPUT       gets bin=DIRECTORY
@@ -165,6 +169,7 @@ for name in "${binaries[@]}"; do
 done
 mkdir -p "$target"
 for name in "${binaries[@]}"; do
+  [ "${WAYBILL_BUILD:-false}" != true ] || { from_source "$name"; continue; }
   installed "$name" || from_directory "$name" || from_path "$name" || from_release "$name" || from_source "$name"
 done
 [ -z "${GITHUB_OUTPUT:-}" ] || printf 'bin=%s\n' "$target" >> "$GITHUB_OUTPUT"

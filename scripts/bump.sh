@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Keeps every reference to a release of Waybill: actions in the starter
-# workflows and examples, Terraform modules in the examples, and the README.
+# workflows and examples, Terraform modules in the examples, README and docs.
 #
 #   scripts/bump.sh VERSION   before a release: writes actions/version.txt, and
 #                             references by the tag vVERSION
@@ -41,7 +41,9 @@ case "${1:-}" in
     exit 2
   fi
   printf '%s\n' "$version" > actions/version.txt
-  rewrite 'workflows/*.yml' 'examples/*.yml' 'examples/*.tf' README.md -- \
-    -e "s%$action%\\1@v$version%g" -e "s%(waybill\\.git//terraform[^?\"]*\\?ref=)$tag%\\1v$version%g"
+  rewrite 'workflows/*.yml' 'examples/*.yml' 'examples/*.tf' README.md 'docs/*.md' -- \
+    -e "s%$action%\\1@v$version%g" -e "s%(waybill\\.git//terraform[^?\"]*\\?ref=)$tag%\\1v$version%g" \
+    -e "s%(release\\.yml@refs/tags/)$tag%\\1v$version%g" \
+    -e "s%(waybill_)[0-9]+\\.[0-9]+\\.[0-9]+(-[0-9A-Za-z.-]+)?(\\.sigstore\\.json)%\\1$version\\3%g"
   ;;
 esac

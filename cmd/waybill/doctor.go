@@ -32,9 +32,13 @@ func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.R
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	return doctor.Run(ctx, doctor.Request{
+	request := doctor.Request{
 		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Dir: dir, Version: cli.Version(), App: app,
 		Now: time.Now(), Database: access.DatabaseMade, Root: access.RootReady,
 		Pull: access.CanPull, AsRepository: strings.EqualFold(call.Runner.Context().Repository, repo.GitHub.String()),
-	})
+	}
+	if request.AsRepository {
+		request.Docker = container(call).Ready
+	}
+	return doctor.Run(ctx, request)
 }

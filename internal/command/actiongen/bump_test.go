@@ -27,7 +27,9 @@ var references = map[string]string{
 		"- uses: waybill-dev/waybill@v0.1.0\n",
 	"examples/infra/main.tf": `source = "git::https://github.com/waybill-dev/waybill.git//terraform/modules/state?ref=v0.1.0"` + "\n",
 	"README.md":              "`uses: waybill-dev/waybill/actions/<command>@v0.1.0`\n",
-	"CHANGELOG.md":           "waybill-dev/waybill/actions/check@v0.1.0\n",
+	"docs/start.md": "SIGNER=https://github.com/waybill-dev/waybill/.github/workflows/release.yml@refs/tags/v0.1.0\n" +
+		"--bundle waybill_0.1.0-rc.1.sigstore.json of waybill_VERSION.sigstore.json\n",
+	"CHANGELOG.md": "waybill-dev/waybill/actions/check@v0.1.0\n",
 }
 
 func newScratch(t *testing.T) scratch {
@@ -96,7 +98,9 @@ func TestBumpKeepsAllReferences(t *testing.T) {
 				"waybill-dev/waybill@v0.2.0\n",
 			"examples/infra/main.tf": strings.ReplaceAll(references["examples/infra/main.tf"], "0.1.0", "0.2.0"),
 			"README.md":              "`uses: waybill-dev/waybill/actions/<command>@v0.2.0`\n",
-			"CHANGELOG.md":           references["CHANGELOG.md"],
+			"docs/start.md": "SIGNER=https://github.com/waybill-dev/waybill/.github/workflows/release.yml@refs/tags/v0.2.0\n" +
+				"--bundle waybill_0.2.0.sigstore.json of waybill_VERSION.sigstore.json\n",
+			"CHANGELOG.md": references["CHANGELOG.md"],
 		})
 	}
 	if err := s.bump("--pin"); err == nil || !strings.Contains(err.Error(), "there is no tag v0.2.0") {
@@ -120,6 +124,40 @@ func TestBumpKeepsAllReferences(t *testing.T) {
 	for _, wrong := range []string{"", "next", "1.2", "1.2.3/../x"} {
 		if err := s.bump(wrong); err == nil || !strings.Contains(err.Error(), "usage: scripts/bump.sh VERSION") {
 			t.Errorf("bump.sh %q: %v", wrong, err)
+		}
+	}
+}
+
+// No page of the documentation goes on naming the version before.
+func TestBumpKeepsTheDocumentation(t *testing.T) {
+	t.Parallel()
+	s := newScratch(t)
+	root := tooltest.Root(t)
+	version, err := os.ReadFile(filepath.Join(root, "actions", "version.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%d pages: %v", len(pages), err)
+	}
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		data, err := os.ReadFile(page)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.dir, "docs", filepath.Base(page)), data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.commit()
+	if err := s.bump("99.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(pages, "README.md") {
+		data, err := os.ReadFile(filepath.Join(s.dir, "docs", filepath.Base(page)))
+		if old := strings.TrimSpace(string(version)); err != nil || strings.Contains(string(data), old) {
+			t.Errorf("%s names %s (%v)", filepath.Base(page), old, err)
 		}
 	}
 }

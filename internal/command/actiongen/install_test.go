@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -348,6 +349,27 @@ func TestInstallWithoutReleaseAndGo(t *testing.T) {
 	i := newInstall(t)
 	if _, stderr, err := i.run("waybill"); err == nil || !strings.Contains(stderr, "no Go here to build it") {
 		t.Errorf("%v, %s", err, stderr)
+	}
+}
+
+// A branch has the version and the checksums of the last release. Its CI builds its
+// own code all the same, and takes nothing else that is there.
+func TestInstallBuildsTheBranch(t *testing.T) {
+	t.Parallel()
+	i := newInstall(t)
+	archive, binary := i.release(fakeBinary)
+	i.write("actions/checksums.txt", archive+binary)
+	i.program("waybill", fakeBinary)
+	i.program("go", "#!/bin/sh\nwhile [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\nprintf 'of the branch' > \"$out\"\n")
+	for range 2 { // a second step of the job builds again, and does not take what is there for a released one
+		_, stderr, err := i.run("waybill", "WAYBILL_BUILD=true", "WAYBILL_USE_PATH=true")
+		if err != nil || i.installed() != "of the branch" {
+			t.Fatalf("%v, installed %q, %s", err, i.installed(), stderr)
+		}
+	}
+	workflow, err := os.ReadFile(filepath.Join(tooltest.Root(t), ".github", "workflows", "ci.yml"))
+	if err != nil || !regexp.MustCompile(`uses: \./\n +with: .*\n +env: \{WAYBILL_BUILD: "true"\}`).Match(workflow) {
+		t.Errorf("the job action of ci.yml does not build its branch (%v)", err)
 	}
 }
 

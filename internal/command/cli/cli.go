@@ -157,8 +157,13 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	proc.debug = root.PersistentFlags().Bool("debug", false, debugDoc)
 	root.PersistentFlags().BoolVar(proc.debug, "verbose", false, verboseDoc)
 	proc.quiet = root.PersistentFlags().Bool("quiet", false, quietDoc)
-	root.MarkFlagsMutuallyExclusive("debug", "quiet")
-	root.MarkFlagsMutuallyExclusive("verbose", "quiet")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if *proc.debug && *proc.quiet {
+			return outcome.Usagef("--quiet and --debug exclude each other: give one of them")
+		}
+		return nil
+	}
+	root.SetHelpCommand(helpOf(root))
 	started := false
 	p.addCommands(root, proc, &started)
 	root.AddCommand(p.Extra...)
@@ -177,6 +182,29 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	}
 	report(err, proc)
 	return outcome.Code(err)
+}
+
+// helpOf is cobra's help command, but for an unknown command, which is an error here.
+func helpOf(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [command]", Short: "Help about any command",
+		ValidArgsFunction: func(_ *cobra.Command, before []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			for _, c := range root.Commands() {
+				if len(before) == 0 && c.IsAvailableCommand() {
+					names = append(names, c.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, _, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			c.InitDefaultHelpFlag()
+			return c.Help()
+		},
+	}
 }
 
 // addCommands puts the commands below the headings of the help. A program of few

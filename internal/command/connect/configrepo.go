@@ -127,7 +127,7 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 	case a.WorkingDirectory && isConfigRepository("."):
 		dir = "."
 	default:
-		return ConfigRepository{}, outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")
+		return ConfigRepository{}, a.unnamed()
 	}
 	if dir != "" {
 		return a.local(ctx, dir)
@@ -196,6 +196,18 @@ func (r *ConfigRepository) within(store configrepo.Store, dir string) (err error
 	}
 	r.Store, err = configrepo.Within(store, r.Path)
 	return err
+}
+
+// unnamed asks for the repository by the flags that the command has.
+func (a Access) unnamed() error {
+	_, local := a.Call.Command.Input("dir")
+	switch {
+	case !local:
+		return outcome.Usagef("which repository? Give --repo OWNER/NAME")
+	case isConfigRepository("."):
+		return outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir . for the one here")
+	}
+	return outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")
 }
 
 func isConfigRepository(dir string) bool {

@@ -4,7 +4,7 @@ var (
 	inputRepo = Input{Name: "repo", Type: String, Group: Repository, Placeholder: "OWNER/NAME",
 		Doc: "Config repository on GitHub, read and written through the API without a clone."}
 	inputDir = Input{Name: "dir", Type: String, Group: Repository, Placeholder: "PATH",
-		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, `check`, `diff` and `status` take " +
+		Doc: "Local clone of the config repository, instead of {repo}. Where neither is given, a command that only reads takes " +
 			"the working directory if it holds waybill.yaml."}
 	inputPath = Input{Name: "path", Type: String, Group: Repository, Placeholder: "DIR",
 		Doc: "Directory of the repository that holds waybill.yaml, where source and configuration are in one repository. Nothing " +
@@ -423,7 +423,8 @@ var doctorCommand = Command{
 	Long: "Reads the settings of a config or infrastructure repository and says one line for each, with what puts it right: the " +
 		"organisation's plan, the App and its permissions, " +
 		"the required status and who may set it, who may pass the ruleset, environments, secrets and variables by name, CODEOWNERS, " +
-		"packages, the workflow files, the vulnerability database and Sigstore's trusted root. It changes nothing. " +
+		"the actions that may be used, workflows that are switched off, packages, the workflow files, the vulnerability database, Sigstore's trusted root and, in a " +
+		"job, Docker. It changes nothing. " +
 		"What the token may not read it says, with the permission that is missing. An owner's token reads everything: " +
 		"`GITHUB_TOKEN=$(gh auth token)`.",
 	Example: "waybill doctor --repo acme/config",

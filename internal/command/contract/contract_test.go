@@ -182,6 +182,19 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// A choice that is missing is named with what there is to choose.
+func TestMissingChoice(t *testing.T) {
+	t.Parallel()
+	command := contract.Command{Name: "init", Inputs: []contract.Input{{
+		Name: "kind", Type: contract.Choice, Values: []string{"app", "config"}, Required: true, Positional: true,
+		Doc: "Kind of repository.",
+	}}}
+	_, err := contract.Resolve(command, nil, env(nil))
+	if err == nil || err.Error() != "KIND is missing: Kind of repository: one of app, config" {
+		t.Error(err)
+	}
+}
+
 func TestResolveReportsEverythingThatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, err := contract.Resolve(

@@ -39,7 +39,11 @@ func Resolve(c Command, flags map[string][]string, getenv func(string) string) (
 			values, given = split(in, in.Default), true
 		}
 		if in.Required && (!given || len(values) == 0 || values[0] == "") {
-			problems = append(problems, fmt.Errorf("%s is missing: %s", in.Label(), firstSentence(c.FlagText(in.Doc))))
+			about := firstSentence(c.FlagText(in.Doc))
+			if len(in.Values) > 0 {
+				about += ": one of " + strings.Join(in.Values, ", ")
+			}
+			problems = append(problems, fmt.Errorf("%s is missing: %s", in.Label(), about))
 			continue
 		}
 		if !given {

@@ -34,7 +34,9 @@ const (
 
 // Finding is one setting.
 type Finding struct {
-	Check string `json:"check"`         // plan, app, ruleset, bypass, environment, settings, codeowners, packages, access or workflows
+	// Check is plan, app, ruleset, bypass, environment, settings, codeowners, access, actions, packages, database,
+	// trusted root, docker or workflows.
+	Check string `json:"check"`
 	State State  `json:"state"`         // ok, warn or fail
 	Text  string `json:"text"`          // what there is
 	Fix   string `json:"fix,omitempty"` // a command, an address or a setting that puts it right
@@ -74,6 +76,9 @@ type Request struct {
 	// Database says when a vulnerability database was made; zero if it does not say.
 	// If nil, nobody looks.
 	Database func(ctx context.Context, repository string) (time.Time, error)
+	// Docker reports, by its error, why no container runs on this job's runner. If nil,
+	// nobody looks.
+	Docker func(ctx context.Context) error
 	// Root reports whether the trusted root of a Sigstore can be had: the JSON that is
 	// given, otherwise the public one. If nil, nobody looks.
 	Root func(trusted string) error
@@ -105,7 +110,7 @@ func Run(ctx context.Context, request Request) (Report, error) {
 		return d.report, nil
 	}
 	for _, look := range []func(context.Context) error{
-		d.plan, d.environments, d.settings, d.installation, d.ruleset, d.owners, d.access, d.packages, d.supplies,
+		d.plan, d.environments, d.settings, d.installation, d.ruleset, d.owners, d.access, d.actions, d.packages, d.supplies,
 	} {
 		if err := look(ctx); err != nil {
 			return Report{}, err

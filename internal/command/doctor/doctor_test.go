@@ -36,6 +36,9 @@ type world struct {
 	bypass  []string
 	team    string // what the platform team may do
 	access  string
+	actions sandbox.ActionsPolicy
+	off     string // state of file
+	file    string
 }
 
 const config, infra = starter.Config, starter.Infra
@@ -54,7 +57,7 @@ func newWorld(t *testing.T, kind string) *world {
 	t.Cleanup(stop)
 	w := &world{
 		Server: server, t: t, dir: filepath.Join(dir, "files"), private: true, token: sandbox.Token{User: "owner"},
-		main: []string{"main"}, team: "push", access: "organization",
+		main: []string{"main"}, file: "promote.yml", team: "push", access: "organization",
 		app: sandbox.App{Slug: "acme-waybill", Repositories: []string{"acme/ops"}, Permissions: map[string]string{
 			"contents": "write", "pull-requests": "write", "statuses": "write", "actions": "write", "members": "read",
 		}},
@@ -158,6 +161,8 @@ func (w *world) look() doctor.Report {
 	w.SetTeam("acme/platform", "bob")
 	check(w.SetTeamAccess("acme/ops", "platform", w.team))
 	check(w.SetWorkflowAccess("acme/ops", w.access))
+	check(w.SetActionsPolicy("acme/ops", w.actions))
+	check(w.SetWorkflowState("acme/ops", w.file, w.off))
 	api, err := github.New(github.Options{Token: w.CreateToken(w.token), APIURL: w.APIURL(), ServerURL: w.URL()})
 	check(err)
 	files, err := configrepo.NewGitHub(api, w.request.Repository).Snapshot(w.t.Context(), "main")
@@ -172,8 +177,8 @@ func (w *world) look() doctor.Report {
 func TestEverythingIsRight(t *testing.T) {
 	t.Parallel()
 	for kind, checks := range map[string]string{
-		config: "plan environment settings app ruleset ruleset bypass codeowners access packages packages database trusted root workflows",
-		infra:  "plan environment environment settings app ruleset ruleset bypass codeowners workflows",
+		config: "plan environment settings app ruleset ruleset bypass codeowners access actions packages packages database trusted root workflows",
+		infra:  "plan environment environment settings app ruleset ruleset bypass codeowners actions workflows",
 	} {
 		report := newWorld(t, kind).look()
 		var seen []string
@@ -269,6 +274,32 @@ func TestEachThingThatIsWrong(t *testing.T) {
 			})
 			w.request.Root = func(trusted string) error { return fmt.Errorf("%s is no root", trusted) }
 		}, doctor.Warn, "trusted root", "cannot be had from here, and no signature is verified without it: {} is no root", "TRUSTED_ROOT into"},
+		"Actions is off": {func(w *world) { w.actions.Disabled = true },
+			doctor.Fail, "actions", "Actions is switched off in acme/ops", "/acme/ops/settings/actions"},
+		"the owner's actions alone": {func(w *world) { w.actions.Allowed = "local_only" },
+			doctor.Fail, "actions", "does not let the workflows use these actions, and no job with one begins: actions/checkout, " +
+				"actions/download-artifact, actions/upload-artifact, waybill-dev/waybill/actions/build, ", "/acme/ops/settings/actions"},
+		"GitHub's actions are allowed": {func(w *world) { w.actions.Allowed, w.actions.OfGitHub = "selected", true },
+			doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		// https://github.com/jazzband/help/issues/413
+		"one star takes no path": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub, w.actions.Patterns = "selected", true, []string{"waybill-dev/*"}
+		}, doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		"an action is kept out": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub = "selected", true
+			w.actions.Patterns = []string{"!*/waybill/actions/sign@*", "Waybill-Dev/**@*"}
+		}, doctor.Fail, "actions", "no job with one begins: waybill-dev/waybill/actions/sign", "settings/actions"},
+		"verified creators": {func(w *world) {
+			w.actions.Allowed, w.actions.OfGitHub, w.actions.ByCreator = "selected", true, true
+		}, doctor.Warn, "actions", "only if GitHub has verified who made them: waybill-dev/waybill/actions/build, ", "waybill-dev/waybill/**@*"},
+		"nothing happened for long": {func(w *world) { w.off = "disabled_inactivity" },
+			doctor.Fail, "actions", "promote.yml does not run: GitHub has switched it off, because nothing happened in the repository for 60 days",
+			"gh workflow enable promote.yml --repo acme/ops"},
+		"somebody switched a workflow off": {func(w *world) { w.off = "disabled_manually" },
+			doctor.Fail, "actions", ".github/workflows/promote.yml does not run: it is switched off", "gh workflow enable promote.yml"},
+		"the runner has no Docker": {func(w *world) {
+			w.request.Docker = func(context.Context) error { return errors.New("there is no docker command on PATH") }
+		}, doctor.Warn, "docker", "no Dockerfile with RUN is built: there is no docker command", "BUILDERS in deliver.yml"},
 		"the plan is unknown": {func(w *world) { w.token.Permissions = allBut("organization-plan") },
 			doctor.Warn, "plan", "the token needs organization-plan: read", "settings/billing"},
 		"the Apps are unknown": {func(w *world) { w.token.Permissions = allBut("organization-administration") },
@@ -330,13 +361,28 @@ func TestWhatHasSeveralLines(t *testing.T) {
 			"fail ruleset: no ruleset requires waybill/check on main", "fail ruleset: main takes a push without a pull request"}},
 		"no environment": {config, func(w *world) { w.main = []string{""} },
 			[]string{"fail environment: the environment waybill does not exist"}},
+		"a job's token sees what is switched off": {infra, func(w *world) {
+			w.token = sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "actions": "read"}}
+			w.off = "disabled_manually"
+			w.file = "drift.yml"
+		}, []string{"warn plan: ", "warn settings: ", "warn settings: ", "warn settings: ", "warn bypass: ",
+			"fail actions: .github/workflows/drift.yml does not run", "warn actions: "}},
 		"a job's token": {config, func(w *world) {
 			w.token = sandbox.Token{Job: true, Permissions: map[string]string{"contents": "read", "actions": "read"}}
 		}, []string{"warn plan: the plan of acme is unknown",
 			"warn settings: which secrets and variables the repository has is unknown: the token needs secrets: read",
 			"warn settings: what the environment waybill holds is unknown: the token needs environments: read",
 			"warn bypass: who may pass the ruleset",
-			"warn access: who may call deliver.yml is unknown: the token needs administration: read"}},
+			"warn access: who may call deliver.yml is unknown: the token needs administration: read",
+			"warn actions: which actions the workflows may use is unknown: the token needs administration: read"}},
+		"an organisation that asks for commits": {config, func(w *world) {
+			w.actions.Pinned = true
+			w.edit(".github/workflows/check.yml", func(text string) string {
+				return strings.Replace(text, strings.Repeat("a", 40)+" #", "v1 #", 1)
+			})
+		}, []string{
+			"fail actions: GitHub runs no action that is not named by a commit, and these are not: check.yml: waybill-dev/waybill/actions/check@",
+			"warn workflows: workflows use actions by a name that can be moved"}},
 		"nobody can tell of the package": {config, func(w *world) { w.request.Pull = denied }, []string{
 			"warn packages: ghcr.io/acme/backend is not public, and only a job of acme/ops can tell",
 			"warn packages: ghcr.io/acme/frontend is not public"}},
@@ -387,5 +433,43 @@ func TestTroubleEndsTheLook(t *testing.T) {
 	}
 	if _, err := doctor.Run(t.Context(), w.request); err == nil || !strings.Contains(err.Error(), "list the rules of main in acme/ops") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// "Reusable workflows can still be referenced by tag", where actions have to be named by
+// commits.
+func TestReusableWorkflowsByTag(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, config)
+	w.actions.Pinned = true
+	w.write(".github/workflows/own.yml",
+		"on: push\npermissions: {}\njobs:\n  a:\n    uses: acme/shared/.github/workflows/x.yml@v1\n")
+	only(t, w.look(), doctor.Finding{Check: "workflows", State: doctor.Warn,
+		Text: "by a name that can be moved: own.yml: acme/shared/.github/workflows/x.yml@v1"})
+}
+
+// What is allowed is allowed: the policies under which everything runs. Where builders
+// are named, nobody needs Docker.
+func TestAllowedActions(t *testing.T) {
+	t.Parallel()
+	for name, policy := range map[string]sandbox.ActionsPolicy{
+		"all, by commit":      {Pinned: true},
+		"what the fix names":  {Allowed: "selected", OfGitHub: true, Patterns: []string{"waybill-dev/waybill/**@*"}},
+		"each by its pattern": {Allowed: "selected", Patterns: []string{"actions/*@*", "waybill-dev/*/actions/*@*"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, config)
+			w.actions = policy
+			w.request.Docker = func(context.Context) error { return errors.New("none") }
+			w.edit(".github/workflows/deliver.yml", func(text string) string {
+				return strings.Replace(text, `BUILDERS: ""`, `BUILDERS: tcp://buildkit:1234`, 1)
+			})
+			for _, f := range w.look().Checks {
+				if f.State != doctor.OK {
+					t.Errorf("%s %s: %s", f.State, f.Check, f.Text)
+				}
+			}
+		})
 	}
 }

@@ -16,8 +16,8 @@ import (
 // of --db-max-age.
 const oldestDatabase = 72 * time.Hour
 
-// supplies looks at what the jobs of deliver.yml fetch: the vulnerability database,
-// and the root of the Sigstore that they trust.
+// supplies looks at what the jobs of deliver.yml need: the vulnerability database, the
+// root of the Sigstore that they trust, and Docker where no builder is named.
 func (d *doctor) supplies(ctx context.Context) error {
 	name := workflowDir + workflows.In(d.Dir, "deliver.yml")
 	data, delivers := d.Files[name]
@@ -36,6 +36,9 @@ func (d *doctor) supplies(ctx context.Context) error {
 		for _, repository := range strings.Fields(workflow.Env["DB_REPOSITORY"].Value) {
 			d.database(ctx, strings.TrimSuffix(repository, ","))
 		}
+	}
+	if d.Docker != nil && workflow.Env["BUILDERS"].Value == "" {
+		d.docker(ctx)
 	}
 	if d.Root != nil && len(d.config.Signers().Signers) > 0 {
 		d.root(workflow.Env["TRUSTED_ROOT"].Value)
@@ -74,4 +77,15 @@ func (d *doctor) root(trusted string) {
 		return
 	}
 	d.add(OK, "trusted root", "", "Sigstore's trusted root can be had")
+}
+
+// docker looks at the runner of this job. A Dockerfile that executes nothing is built
+// without it, so a runner that has none is weak, and not wrong.
+func (d *doctor) docker(ctx context.Context) {
+	if err := d.Docker(ctx); err != nil {
+		d.add(Warn, "docker", "take a runner with Docker, or name builders as BUILDERS in deliver.yml",
+			"this runner has no Docker, so on one like it no Dockerfile with RUN is built: %v", err)
+		return
+	}
+	d.add(OK, "docker", "", "this runner has Docker, in which BuildKit runs")
 }

@@ -172,41 +172,31 @@ var commitForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
 func (d *doctor) versions() {
 	current := currentCheckout()
 	var old, unpinned, stale []string
-	for _, name := range slices.Sorted(maps.Keys(d.Files)) {
-		if path.Dir(name)+"/" != workflowDir {
-			continue
+	for _, u := range d.used() {
+		switch {
+		case !commitForm.MatchString(u.ref):
+			unpinned = append(unpinned, u.String())
+		case u.action == checkout && older(u.written, current):
+			stale = append(stale, u.String())
 		}
-		for _, m := range uses.FindAllStringSubmatch(string(d.Files[name]), -1) {
-			action, ref, comment := m[1], m[2], m[3]
-			written := ref
-			if comment != "" {
-				written = comment
-			}
-			at := path.Base(name) + ": " + action + "@" + written
-			switch {
-			case strings.HasPrefix(action, "./") || strings.HasPrefix(action, "docker:"):
-			case !commitForm.MatchString(ref):
-				unpinned = append(unpinned, at)
-			case action == checkout && older(written, current):
-				stale = append(stale, at)
-			}
-			if strings.HasPrefix(action, ours) && older(written, d.Version) {
-				old = append(old, at)
-			}
+		if strings.HasPrefix(u.action, ours) && older(u.written, d.Version) {
+			old = append(old, u.String())
 		}
 	}
-	d.listed(old, "waybill upgrade --pull-request", "workflows were written for an older Waybill than "+d.Version)
-	d.listed(unpinned, "pin each to a commit, with the tag as a comment", "workflows use actions by a name that can be moved")
-	d.listed(stale, "pin "+checkout+" "+current, "workflows use an old "+checkout)
+	d.say(Warn, "workflows", old, "waybill upgrade --pull-request", "workflows were written for an older Waybill than "+d.Version)
+	d.say(Warn, "workflows", unpinned, "pin each to a commit, with the tag as a comment",
+		"workflows use actions by a name that can be moved")
+	d.say(Warn, "workflows", stale, "pin "+checkout+" "+current, "workflows use an old "+checkout)
 	if len(old)+len(unpinned)+len(stale) == 0 {
 		d.add(OK, "workflows", "", "every workflow file is of this version, and its actions are pinned to commits")
 	}
 }
 
-func (d *doctor) listed(found []string, fix, text string) {
+// say adds one line about everything that was found, if there is something.
+func (d *doctor) say(state State, check string, found []string, fix, text string) {
 	slices.Sort(found)
 	if found = slices.Compact(found); len(found) > 0 {
-		d.add(Warn, "workflows", fix, "%s: %s", text, strings.Join(found, ", "))
+		d.add(state, check, fix, "%s: %s", text, strings.Join(found, ", "))
 	}
 }
 

@@ -186,6 +186,9 @@ func (s *setup) possible(ctx context.Context) error {
 	if s.Config == "" && s.Infra == "" {
 		return outcome.Usagef("which repository? Give --config, --infra or both")
 	}
+	if err := s.API.NeedsToken("setup"); err != nil {
+		return err
+	}
 	organisation, err := s.API.IsOrganisation(ctx, s.Owner)
 	if err != nil {
 		return err

@@ -20,10 +20,10 @@ import (
 // repository: GitHub reads workflows and owners at the top, and the names of workflows
 // are those of the whole repository.
 var (
-	workflowFile  = regexp.MustCompile(`\b(bump|check|deliver|hold|promote|rollback-direct|rollback|running|smoke)\.yml\b`)
+	workflowFile  = regexp.MustCompile(`\b(bump|check|deliver|doctor|hold|promote|rollback-direct|rollback|running|smoke)\.yml\b`)
 	workflowName  = regexp.MustCompile(`(?m)^name: (.*)$`)
 	workflowGroup = regexp.MustCompile(`(?m)^  group: `)
-	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|hold|promote|rollback)@` +
+	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|doctor|hold|promote|rollback)@` +
 		`(?:.*\n)(?:.*\n)*? *with:\n`)
 	runningStep = regexp.MustCompile(`(?m)^( *)running: "true"\n`)
 	ownersLine  = regexp.MustCompile(`(?m)^(# )?(?:\*|/(\S*)) `)

@@ -20,9 +20,12 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 	run := func(args ...string) (string, error) {
 		return git.Command{Dir: request.Dir, Args: args, UserConfig: true}.Line(ctx)
 	}
+	if err := api.NeedsToken("a pull request"); err != nil {
+		return Upgraded{}, err
+	}
 	changed, err := run("status", "--porcelain")
 	if err != nil {
-		return Upgraded{}, err
+		return Upgraded{}, git.Misplaced(request.Dir, err)
 	}
 	if changed != "" {
 		return Upgraded{}, outcome.Usagef("%s has changes that are not committed: commit them first, so that the pull request is "+

@@ -325,6 +325,19 @@ func TestUpgradeByPullRequest(t *testing.T) {
 	gitRun("config", "user.name", "olive")
 	gitRun("config", "user.email", "olive@acme.example")
 	request := starter.UpgradeRequest{Dir: o.dir, Version: "0.1.0"}
+	nobody, err := github.New(github.Options{APIURL: server.APIURL(), ServerURL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = starter.Propose(t.Context(), nobody, request)
+	if err == nil || !strings.Contains(err.Error(), "none was given: set GITHUB_TOKEN") {
+		t.Errorf("without a token nothing is pushed: %v", err)
+	}
+	outside := starter.UpgradeRequest{Dir: t.TempDir(), Version: "0.1.0"}
+	_, err = starter.Propose(t.Context(), api, outside)
+	if err == nil || !strings.Contains(err.Error(), "is not in a git repository: clone") {
+		t.Errorf("outside of a repository: %v", err)
+	}
 	if _, err := starter.Propose(t.Context(), api, request); err == nil || !strings.Contains(err.Error(), "commit them first") {
 		t.Errorf("with changes that are not committed: %v", err)
 	}

@@ -107,6 +107,8 @@ func (o *Options) Parse(image, waivers string) (err error) {
 	switch {
 	case image != "" && o.Layout != "":
 		return fmt.Errorf("which image? Give %s or --oci-layout, not both", image)
+	case image == "" && o.Layout == "":
+		return errors.New("which image? Give it by digest, REPOSITORY@sha256:…, or --oci-layout DIR; --running scans what runs")
 	case o.Layout == "":
 		if o.Image, err = imageref.Parse(image); err != nil {
 			return err

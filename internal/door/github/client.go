@@ -47,6 +47,7 @@ type Client struct {
 	plain     *http.Client // without the token, for the archive's own host
 	graphql   string
 	serverURL string
+	anonymous bool
 	nodes     nodeIDs
 	sleep     func(ctx context.Context, d time.Duration) error // nil is package time's
 }
@@ -84,7 +85,17 @@ func New(o Options) (*Client, error) {
 	api.UserAgent = "waybill"
 	return &Client{
 		api: api, plain: httpClient, graphql: graphqlURL(base), serverURL: strings.TrimSuffix(o.ServerURL, "/"), sleep: o.Sleep,
+		anonymous: o.Token == "",
 	}, nil
+}
+
+// NeedsToken refuses what cannot be done without a token. Without one, GitHub shows what
+// is private as if it were not there.
+func (c *Client) NeedsToken(what string) error {
+	if c.anonymous {
+		return outcome.Usagef("%s needs your token of GitHub, and none was given: %s", what, giveToken)
+	}
+	return nil
 }
 
 // graphqlURL is beside the REST root: /graphql on github.com, /api/graphql

@@ -19,6 +19,7 @@ type Error struct {
 	Message    string // GitHub's own words
 	Permission string // what the token would need, such as "contents: write"; empty when GitHub did not say
 	RetryAt    time.Time
+	Anonymous  bool // whether no token was sent
 	Cause      error
 }
 
@@ -28,7 +29,7 @@ func (e *Error) Error() string {
 		return text + e.Cause.Error()
 	}
 	text += fmt.Sprintf("GitHub answers %d %s", e.Status, http.StatusText(e.Status))
-	if e.Message != "" {
+	if e.Message != "" && e.Message != http.StatusText(e.Status) {
 		text += ": " + e.Message
 	}
 	return text + e.hint()
@@ -37,6 +38,9 @@ func (e *Error) Error() string {
 // Unwrap keeps the cause reachable.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// giveToken is what a person does who has none.
+const giveToken = "set GITHUB_TOKEN, as export GITHUB_TOKEN=$(gh auth token) does"
+
 func (e *Error) hint() string {
 	switch {
 	case !e.RetryAt.IsZero():
@@ -44,8 +48,15 @@ func (e *Error) hint() string {
 			" (the rate limit ends at %s: run it again then, or use a token with a limit of its own)",
 			e.RetryAt.UTC().Format("15:04:05 UTC"),
 		)
+	case e.Anonymous && e.Status == http.StatusNotFound:
+		return " (it does not exist, or it is private, and no token was given: " + giveToken + ")"
+	case e.Anonymous && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden):
+		return " (no token was given: " + giveToken + ")"
 	case strings.Contains(e.Message, "rule violations") || strings.Contains(e.Message, "Protected branch"):
 		return " (a job token can be on no bypass list: let a GitHub App that is on the ruleset's act, with `app_id` and `app_key`)"
+	case strings.Contains(e.Message, "not permitted to create or approve pull requests"):
+		return " (let a GitHub App act, with `app_id` and `app_key`; or allow it under Settings, Actions, General, Workflow permissions, " +
+			"where the organisation may have to allow it first)"
 	case e.Permission != "" && e.Status == http.StatusForbidden:
 		return " (the token needs " + e.Permission + ")"
 	case e.Status == http.StatusUnauthorized:
@@ -87,6 +98,7 @@ func wrap(op string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &answer):
 		e.Status, e.Message = answer.Response.StatusCode, message(answer)
+		e.Anonymous = answer.Response.Header.Get(headerNoToken) != ""
 		if e.Permission = permission(answer.Response.Header.Get(headerPermissions)); e.Permission == "metadata: read" {
 			e.Permission = "" // every token that sees the repository has it
 		}

@@ -203,6 +203,48 @@ func (c *Client) WorkflowAccess(ctx context.Context, repo Repository) (string, e
 	return got.Level, err
 }
 
+// ActionsPolicy says which actions the workflows of a repository may use.
+type ActionsPolicy struct {
+	Enabled  bool   `json:"enabled"`
+	Allowed  string `json:"allowed_actions"`      // all, local_only or selected
+	Pinned   bool   `json:"sha_pinning_required"` // whether each has to be named by a commit
+	Selected        // where Allowed is selected
+}
+
+// Selected are the actions that may be used beside those of the owner.
+type Selected struct {
+	OfGitHub bool     `json:"github_owned_allowed"`
+	Verified bool     `json:"verified_allowed"` // those of creators that GitHub has verified
+	Patterns []string `json:"patterns_allowed"`
+}
+
+// ActionsPolicy reads which actions the workflows of a repository may use, by its own
+// rules and those of its organisation.
+// https://docs.github.com/en/rest/actions/permissions#get-github-actions-permissions-for-a-repository
+// https://docs.github.com/en/rest/actions/permissions#get-allowed-actions-and-reusable-workflows-for-a-repository
+func (c *Client) ActionsPolicy(ctx context.Context, repo Repository) (ActionsPolicy, error) {
+	var got ActionsPolicy
+	doing := fmt.Sprintf("read which actions %s may use", repo)
+	err := c.read(ctx, doing, at(repo, "actions/permissions"), &got)
+	if err == nil && got.Enabled && got.Allowed == "selected" {
+		err = c.read(ctx, doing, at(repo, "actions/permissions/selected-actions"), &got.Selected)
+	}
+	return got, err
+}
+
+// WorkflowStates are the states of a repository's workflows, by file: active,
+// disabled_manually, disabled_inactivity and so on.
+// https://docs.github.com/en/rest/actions/workflows#list-repository-workflows
+func (c *Client) WorkflowStates(ctx context.Context, repo Repository) (map[string]string, error) {
+	found, err := list[struct{ Path, State string }](ctx, c, fmt.Sprintf("list the workflows of %s", repo), at(repo, "actions/workflows"),
+		"workflows")
+	states := map[string]string{}
+	for _, w := range found {
+		states[w.Path] = w.State
+	}
+	return states, err
+}
+
 // Narrowed are those of the permissions that the installation has. No token for
 // another one can be had.
 func (i Installation) Narrowed(permissions map[string]string) map[string]string {

@@ -29,6 +29,7 @@ const (
 const (
 	headerPermissions = "X-Accepted-Github-Permissions"
 	headerLimitEnds   = "X-Waybill-Limit-Ends" // ours, from here to wrap
+	headerNoToken     = "X-Waybill-No-Token"   // ours, likewise
 	typeRateLimited   = "RATE_LIMITED"         // of a GraphQL error
 )
 
@@ -106,6 +107,9 @@ func (t *transport) once(req *http.Request, body []byte) (*http.Response, error)
 		return nil, err
 	}
 	resp.Body = &closer{resp.Body, cancel}
+	if t.token == "" {
+		resp.Header.Set(headerNoToken, "true")
+	}
 	return resp, nil
 }
 

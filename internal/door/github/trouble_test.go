@@ -74,11 +74,12 @@ func TestWhatATokenMayNotSee(t *testing.T) {
 	elsewhere := w.clientWith(t, w.CreateToken(sandbox.Token{Job: true, Repositories: []string{"acme/other"}}))
 	_, err := elsewhere.Repo(t.Context(), repo)
 	wantError(
-		t, err, "read repository acme/config: GitHub answers 404 Not Found",
-		"(it does not exist, or it is private and the token may not see it)",
+		t, err, "read repository acme/config: GitHub answers 404 Not Found (it does not exist, or it is private and the token may not see it)",
 	)
 	_, err = w.clientWith(t, "ghp_wrong").Repo(t.Context(), repo)
 	wantError(t, err, "GitHub answers 401 Unauthorized: Bad credentials (the token is missing, expired or wrong: set GITHUB_TOKEN)")
+	_, none := w.clientWith(t, "").Repo(t.Context(), repo)
+	wantError(t, none, "no token was given: set GITHUB_TOKEN, as export GITHUB_TOKEN=$(gh auth token) does)")
 	if strings.Contains(err.Error(), "ghp_wrong") {
 		t.Errorf("the error holds the token: %v", err)
 	}

@@ -106,7 +106,8 @@ func (e *Error) right() string {
 	switch {
 	case e.Host == "ghcr.io":
 		return "the job needs `permissions: packages: " + of("read", "write") + "`, and the package must grant that to this repository: " +
-			"its page, Package settings, Manage Actions access"
+			"its page, Package settings, Manage Actions access; a person's token needs the scope " + of("read", "write") + ":packages, as " +
+			"`gh auth refresh --scopes " + of("read", "write") + ":packages` gives it, and docker login with that token"
 	case privateECR.MatchString(e.Host):
 		return "the role needs " + of("ecr:BatchGetImage and ecr:GetDownloadUrlForLayer",
 			"ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:BatchCheckLayerAvailability and ecr:PutImage") +

@@ -552,6 +552,8 @@ func TestRightsByRegistry(t *testing.T) {
 	for _, c := range []struct{ host, doing, says string }{
 		{"ghcr.io", "push ", "`permissions: packages: write`, and the package must grant that to this repository"},
 		{"ghcr.io", "read ", "`permissions: packages: read`"},
+		{"ghcr.io", "read ", "a person's token needs the scope read:packages, as `gh auth refresh --scopes read:packages` gives it"},
+		{"ghcr.io", "tag ", "a person's token needs the scope write:packages"},
 		{"111122223333.dkr.ecr.eu-central-1.amazonaws.com", "push ", "ecr:PutImage for this repository"},
 		{"111122223333.dkr.ecr.eu-central-1.amazonaws.com", "read ", "ecr:BatchGetImage and ecr:GetDownloadUrlForLayer"},
 		{"europe-docker.pkg.dev", "tag ", "roles/artifactregistry.writer"},

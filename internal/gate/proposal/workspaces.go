@@ -6,6 +6,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -37,8 +38,27 @@ func (r *Request) findWorkspaces(ctx context.Context) error {
 		r.Roots.Validate = true
 		return nil
 	}
-	r.Roots.Found, err = policy.Listing{Tool: r.Tool, Allowed: allowed, Login: r.Login}.Find(ctx)
-	return err
+	if r.Roots.Found, err = (policy.Listing{Tool: r.Tool, Allowed: allowed, Login: r.Login}).Find(ctx); err != nil {
+		return err
+	}
+	return tellable(r.Roots.Found)
+}
+
+// tellable refuses more workspaces than the jobs that plan can be told.
+func tellable(found roots.Workspaces) error {
+	list, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
+	if len(list) > limit.Variable {
+		n := 0
+		for _, names := range found {
+			n += len(names)
+		}
+		return outcome.Refusedf("the backends list %d workspaces, more than the jobs that plan can be told (%d bytes of names, and %d at most): "+
+			"delete those that nobody uses, or move some to another root", n, len(list), limit.Variable)
+	}
+	return nil
 }
 
 // unmatched are the patterns of waybill.yaml that match no workspace.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/scratch"
@@ -34,6 +36,7 @@ type Hooked struct {
 	Fingerprint plan.Fingerprint `json:"fingerprint"`
 	Rules       string           `json:"rules"` // revision of waybill.yaml
 	Hooks       []HookResult     `json:"hooks"`
+	Passed      int              `json:"passed,omitempty"` // how many more ended with exit code 0; there was no room for them
 }
 
 // HookResult is what one hook said of one root.
@@ -49,8 +52,9 @@ const (
 	hookTime   = 10 * time.Minute
 	hookKept   = 64 << 10 // bytes of the output of one that are looked at
 	hookOutput = 4_000    // runes of one, the end
-	allOutput  = 200_000  // bytes of all; an output of a job has room for 1 MB
 )
+
+const noRoom = "(there is no room for its output)"
 
 // Hooks runs the hooks of the default branch on each root of the sealed plan. A command
 // gets the plan in terraform's JSON form, and nothing of the job's environment: no token
@@ -105,7 +109,6 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 		return nil, err
 	}
 	defer work.Remove()
-	room := allOutput
 	for i, record := range b.Document.Roots {
 		file := filepath.Join(work.Path, strconv.Itoa(i)+".json")
 		if err := os.WriteFile(file, b.Roots[i].JSON, 0o600); err != nil {
@@ -127,14 +130,40 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			if runes := []rune(out); len(runes) > hookOutput {
 				out = "… (the beginning is left out)\n" + string(runes[len(runes)-hookOutput:])
 			}
-			if room -= len(out); room < 0 {
-				out = "(there is no room for its output)"
-			}
 			one.Output = out
 			said.Hooks = append(said.Hooks, one)
 		}
 	}
-	return said, nil
+	return said, said.fit()
+}
+
+// fit leaves out what the next job could not be told: outputs, the last ones first, then
+// hooks that passed. What refuses the plan stays.
+func (h *Hooked) fit() error {
+	size := func(v any) int {
+		data, _ := json.Marshal(v) // strings and numbers
+		return len(data)
+	}
+	total := size(h)
+	for i := len(h.Hooks) - 1; i >= 0 && total > limit.Variable; i-- {
+		if one := &h.Hooks[i]; len(one.Output) > len(noRoom) {
+			before := size(one)
+			one.Output = noRoom
+			total -= before - size(one)
+		}
+	}
+	kept := slices.Clone(h.Hooks)
+	for i := len(kept) - 1; i >= 0 && total > limit.Variable; i-- {
+		if kept[i].Code == 0 {
+			total -= size(kept[i])
+			kept = slices.Delete(kept, i, i+1)
+			h.Passed++
+		}
+	}
+	if h.Hooks = kept; total > limit.Variable {
+		return fmt.Errorf("%d hooks failed, more than the job that decides can be told: give them fewer roots, by dir in waybill.yaml", len(kept))
+	}
+	return nil
 }
 
 // hook runs one command, and gives its exit code and what it printed.
@@ -213,6 +242,9 @@ func (h *Hooked) Markdown() string {
 		}
 		fmt.Fprintf(&b, "\n<details><summary>%s %s on %s: exit code %d</summary>\n\n%s\n</details>\n", sign, markdown.HTML(one.Name),
 			markdown.HTML(text.Clip(one.Root)), one.Code, markdown.Fence("", one.Output))
+	}
+	if h.Passed > 0 {
+		fmt.Fprintf(&b, "\n✅ %s more, with exit code 0\n", text.Count(h.Passed, "result"))
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
@@ -42,7 +44,8 @@ func TestAHookThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-// What the hooks of many roots say together has room in an output of a job.
+// What the hooks of many roots say together has room in the environment of a process,
+// by which the job that decides gets it.
 func TestHooksOfManyRoots(t *testing.T) {
 	t.Parallel()
 	said, err := hooked(t, 60, "planted-secret", Request{}, config.TerraformHook{
@@ -51,17 +54,62 @@ func TestHooksOfManyRoots(t *testing.T) {
 	if err != nil || len(said.Hooks) != 60 {
 		t.Fatalf("%v %d", err, len(said.Hooks))
 	}
-	sum, without := 0, 0
+	without := 0
 	for _, h := range said.Hooks {
-		if sum += len(h.Output); h.Output == "(there is no room for its output)" {
+		if h.Output == noRoom {
 			without++
 		}
 		if len([]rune(h.Output)) > hookOutput+100 || strings.Contains(h.Output, "START") {
 			t.Errorf("%d bytes of one: %.50s", len(h.Output), h.Output)
 		}
 	}
-	if sum > allOutput+60*100 || without == 0 || !strings.HasSuffix(said.Hooks[0].Output, "end") {
-		t.Errorf("%d bytes, %d without", sum, without)
+	if without == 0 || without > 50 || !strings.HasSuffix(said.Hooks[0].Output, "end") {
+		t.Errorf("%d without", without)
+	}
+	passed(t, said)
+}
+
+// passed gives what was said to a process as the workflow does.
+func passed(t *testing.T, said *Hooked) {
+	t.Helper()
+	data, err := json.Marshal(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := process.Command{Path: "true", Env: []string{"PATH=" + os.Getenv("PATH"), "WAYBILL_INPUT_HOOKS=" + string(data)}}
+	if err := command.Run(t.Context()); err != nil {
+		t.Errorf("%d bytes: %v", len(data), err)
+	}
+}
+
+// Of more results than a process can be told, those that passed are counted, and those
+// that refuse the plan are kept.
+func TestMoreHooksThanAProcessCanBeTold(t *testing.T) {
+	t.Parallel()
+	said := &Hooked{}
+	for i := range 3_000 {
+		one := HookResult{Name: "conftest", Root: fmt.Sprintf("infra/environments/r%d", i), Output: "\"quoted\"\n\x1b"}
+		if i == 2_900 {
+			one.Code, one.Refuse, one.Output = 1, true, strings.Repeat("no\n", 400)
+		}
+		said.Hooks = append(said.Hooks, one)
+	}
+	if err := said.fit(); err != nil {
+		t.Fatal(err)
+	}
+	passed(t, said)
+	if len(said.Hooks)+said.Passed != 3_000 || said.Passed == 0 || said.refusal() == nil {
+		t.Errorf("%d results and %d more, %v", len(said.Hooks), said.Passed, said.refusal())
+	}
+	if want := fmt.Sprintf("%d results more, with exit code 0", said.Passed); !strings.Contains(said.Markdown(), want) {
+		t.Errorf("the comment does not say %q", want)
+	}
+	failed := &Hooked{}
+	for i := range 3_000 {
+		failed.Hooks = append(failed.Hooks, HookResult{Name: "conftest", Root: fmt.Sprintf("infra/environments/r%d", i), Code: 1})
+	}
+	if err := failed.fit(); err == nil || !strings.Contains(err.Error(), "3000 hooks failed, more than the job that decides can be told") {
+		t.Error(err)
 	}
 }
 

@@ -301,6 +301,7 @@ var served = map[string]endpoints{
 	},
 	"actions": {
 		"POST /actions/workflows/{file}/dispatches":           with(dispatchWorkflow),
+		"GET /actions/workflows":                              listWorkflows,
 		"GET /actions/workflows/{file}/runs":                  listRuns,
 		"GET /actions/runs":                                   listRuns,
 		"GET /actions/runs/{id}":                              getRun,
@@ -339,6 +340,8 @@ var served = map[string]endpoints{
 		"GET /actions/organization-variables": listVariables(sharedByOrganisation),
 	},
 	"administration": {
+		"GET /actions/permissions":                             actionsPolicy,
+		"GET /actions/permissions/selected-actions":            selectedActions,
 		"GET /actions/permissions/access":                      workflowAccess,
 		"PUT /actions/permissions/access":                      with(setWorkflowAccess),
 		"GET /actions/permissions/workflow":                    jobRights,

@@ -112,13 +112,19 @@ func jobRights(c *call) (*answer, error) {
 	if rights == "" {
 		rights = "write" // an organisation made before February 2023
 	}
-	return ok(map[string]any{"default_workflow_permissions": rights, "can_approve_pull_request_reviews": false})
+	return ok(map[string]any{"default_workflow_permissions": rights, "can_approve_pull_request_reviews": !c.repo.NoJobPulls})
 }
 
 func setJobRights(c *call, in struct {
 	Default string `json:"default_workflow_permissions"`
+	Approve *bool  `json:"can_approve_pull_request_reviews"`
 }) (*answer, error) {
-	c.s.change(func(*state) { c.repo.JobRights = in.Default })
+	c.s.change(func(*state) {
+		c.repo.JobRights = in.Default
+		if in.Approve != nil {
+			c.repo.NoJobPulls = !*in.Approve
+		}
+	})
 	return noContent()
 }
 

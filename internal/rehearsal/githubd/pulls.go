@@ -106,6 +106,11 @@ func createPull(c *call, in struct {
 	Title, Body, Head, Base string
 	Draft                   bool
 }) (*answer, error) {
+	// The setting is called "Allow GitHub Actions to create and approve pull requests".
+	// https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/enabling-features-for-your-repository/managing-github-actions-settings-for-a-repository#preventing-github-actions-from-creating-or-approving-pull-requests
+	if c.token.Job && c.repo.NoJobPulls {
+		return nil, &apiError{Status: http.StatusForbidden, Message: "GitHub Actions is not permitted to create or approve pull requests."}
+	}
 	if in.Title == "" {
 		return nil, invalid("PullRequest", "title", "missing_field", "")
 	}

@@ -99,8 +99,11 @@ type repository struct {
 	Secrets, Vars map[string]string
 
 	TeamAccess     map[string]string // permission by lower-case slug of a team
+	Actions        ActionsPolicy
+	Disabled       map[string]string // states of workflows that are not active, by file name
 	WorkflowAccess string            // who may use its workflows; empty is none
 	JobRights      string            // of tokens whose workflow says nothing; empty is write
+	NoJobPulls     bool              // a job's token may open no pull request
 	Ruleset        string            // name of its ruleset; empty is the default branch
 }
 

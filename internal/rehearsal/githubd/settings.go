@@ -1,9 +1,11 @@
 package githubd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -408,6 +410,77 @@ func (c *call) ownerCounts(org, slug string) bool {
 	defer c.s.mu.Unlock()
 	_, exists := c.s.state.Teams[strings.ToLower(org+"/"+slug)]
 	return exists && slices.Contains([]string{"push", "maintain", "admin"}, c.repo.TeamAccess[strings.ToLower(slug)])
+}
+
+// SetWorkflowState says that a workflow is disabled_inactivity, as GitHub makes those
+// with a schedule in a public repository where nothing happens for 60 days, or
+// disabled_manually. It is what the list shows: the rehearsal runs the workflow all the
+// same.
+// https://docs.github.com/en/actions/how-tos/manage-workflow-runs/disable-and-enable-workflows
+func (s *Server) SetWorkflowState(name, file, state string) error {
+	return s.inRepository(name, func(r *repository) { r.Disabled = map[string]string{file: state} })
+}
+
+// https://docs.github.com/en/rest/actions/workflows#list-repository-workflows
+func listWorkflows(c *call) (*answer, error) {
+	names, err := c.git("ls-tree", "--name-only", "refs/heads/"+c.repo.DefaultBranch, ".github/workflows/")
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for name := range strings.FieldsSeq(names) {
+		if ext := path.Ext(name); ext == ".yml" || ext == ".yaml" {
+			files = append(files, name)
+		}
+	}
+	list := []map[string]any{}
+	for i, name := range paginate(c, files) {
+		page := c.s.URL() + "/" + c.repo.fullName()
+		list = append(list, map[string]any{
+			"id": i + 1, "node_id": fmt.Sprintf("W_%d", i+1), "name": path.Base(name), "path": name,
+			"state": cmp.Or(c.repo.Disabled[path.Base(name)], "active"), "created_at": began, "updated_at": began,
+			"url":       c.s.APIURL() + "/repos/" + c.repo.fullName() + "/actions/workflows/" + fmt.Sprint(i+1),
+			"html_url":  page + "/blob/" + c.repo.DefaultBranch + "/" + name,
+			"badge_url": page + "/workflows/" + path.Base(name) + "/badge.svg",
+		})
+	}
+	return ok(map[string]any{"total_count": len(files), "workflows": list})
+}
+
+// ActionsPolicy says which actions a repository may use. Nothing said allows all of
+// them. It is what the settings show: the workflows that the rehearsal runs are not
+// held to it.
+type ActionsPolicy struct {
+	Disabled, Pinned    bool
+	Allowed             string // all, local_only or selected; empty means all
+	OfGitHub, ByCreator bool   // of selected: GitHub's own, and those of verified creators
+	Patterns            []string
+}
+
+// SetActionsPolicy says which actions a repository may use.
+func (s *Server) SetActionsPolicy(name string, policy ActionsPolicy) error {
+	return s.inRepository(name, func(r *repository) { r.Actions = policy })
+}
+
+// https://docs.github.com/en/rest/actions/permissions#get-github-actions-permissions-for-a-repository
+func actionsPolicy(c *call) (*answer, error) {
+	p := c.repo.Actions
+	shown := map[string]any{"enabled": !p.Disabled, "sha_pinning_required": p.Pinned}
+	if !p.Disabled {
+		shown["allowed_actions"] = cmp.Or(p.Allowed, "all")
+	}
+	return ok(shown)
+}
+
+// https://docs.github.com/en/rest/actions/permissions#get-allowed-actions-and-reusable-workflows-for-a-repository
+func selectedActions(c *call) (*answer, error) {
+	p := c.repo.Actions
+	if p.Disabled || p.Allowed != "selected" {
+		return nil, &apiError{Status: http.StatusConflict, Message: "Conflict"}
+	}
+	return ok(map[string]any{
+		"github_owned_allowed": p.OfGitHub, "verified_allowed": p.ByCreator, "patterns_allowed": append([]string{}, p.Patterns...),
+	})
 }
 
 // https://docs.github.com/en/rest/actions/permissions#get-the-level-of-access-for-workflows-outside-of-the-repository

@@ -18,6 +18,7 @@ func (f *fixture) fillSettings() {
 		f.SetEnvironment("acme/x", "waybill", "main"), f.SetEnvironmentSecret("acme/x", "waybill", "KEY", "k"),
 		f.SetEnvironmentVariable("acme/x", "waybill", "ID", "i"),
 		f.SetSecret("acme/x", "S", "s"), f.SetVariable("acme/x", "V", "v"), f.SetWorkflowAccess("acme/x", "organization"),
+		f.SetActionsPolicy("acme/x", ActionsPolicy{Allowed: "selected", OfGitHub: true, Patterns: []string{"waybill-dev/waybill/**@*"}}),
 	} {
 		if err != nil {
 			f.t.Fatal(err)
@@ -99,11 +100,24 @@ func TestSettingsNeedTheirPermission(t *testing.T) {
 	for path, permission := range map[string]string{
 		"environments/waybill": "actions=read", "environments/waybill/secrets": "environments=read", "actions/secrets": "secrets=read",
 		"actions/variables": "actions_variables=read", "actions/permissions/access": "administration=read",
+		"actions/permissions":             "administration=read",
 		"/api/v3/orgs/acme/installations": "organization_administration=read",
 	} {
 		status, body, header := f.send(reader, http.MethodGet, path, "")
 		if got := header.Get("X-Accepted-Github-Permissions"); status != 403 || got != permission {
 			t.Errorf("%s: %d %v needs %q, want %q", path, status, body, got, permission)
+		}
+	}
+	// What is public is read by everybody, but for the settings.
+	if err := f.inRepository("acme/x", func(r *repository) { r.Private = false }); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"environments/waybill": 200, "environments/waybill/secrets": 403, "actions/secrets": 403, "actions/variables": 403,
+		"actions/permissions": 403,
+	} {
+		if status, body, _ := f.send(reader, http.MethodGet, path, ""); status != want {
+			t.Errorf("of a public repository, %s: %d %v", path, status, body)
 		}
 	}
 	_, body, _ := f.send(reader, http.MethodGet, fmt.Sprintf("rulesets/%d", f.lookup("acme/x").ID), "")

@@ -79,10 +79,18 @@ func (t *Token) member(r *repository) bool {
 	return false
 }
 
+// settings are scopes of what nobody sees without the permission, whether the
+// repository is public or not: of their endpoints GitHub does not say that they can be
+// used without it "if only public resources are requested".
+// https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+var settings = map[string]bool{
+	"administration": true, "secrets": true, "actions_variables": true, "environments": true,
+}
+
 // may reports whether the token has the permission, "contents", "write", on the
 // repository. What is public anybody may read.
 func (t *Token) may(r *repository, scope, access string) bool {
-	if access == "read" && !r.Private {
+	if access == "read" && !r.Private && !settings[scope] {
 		return true
 	}
 	if !t.member(r) {

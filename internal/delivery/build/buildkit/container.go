@@ -44,6 +44,12 @@ type Container struct {
 	Hosts registry.Hosts
 }
 
+// Ready reports, by its error, what keeps a container from running here.
+func (c Container) Ready(ctx context.Context) error {
+	_, err := c.docker(ctx, "version", "--format", "{{.Server.Version}}")
+	return err
+}
+
 // start gives the address of a daemon in a container. A container that runs is
 // used and left alone, one that is stopped is started; leave removes what was
 // made here, with its cache.
