@@ -16,9 +16,10 @@ page() {
   printf '.fi\n'
 }
 
-commands=$("$program" --help | sed -nE 's/^  ([a-z]+) +[A-Z].*/\1/p' | grep -vx -e help -e completion)
+help=$("$program" --help)
+commands=$(sed -nE 's/^  ([a-z]+) +[A-Z].*/\1/p' <<< "$help" | grep -vx -e help -e completion)
 for command in $commands; do
-  short=$("$program" --help | sed -nE "s/^  $command +//p")
+  short=$(sed -nE "s/^  $command +//p" <<< "$help")
   "$program" "$command" --help | page "waybill-$command" "$short" > "$dir/waybill-$command.1"
 done
-"$program" --help | page waybill "carry container images by digest, with their evidence" > "$dir/waybill.1"
+page waybill "carry container images by digest, with their evidence" <<< "$help" > "$dir/waybill.1"

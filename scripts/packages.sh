@@ -3,7 +3,8 @@
 # of theirs is missing: docker-registry (a real registry), runc and
 # qemu-user-static (BuildKit with arm64), shellcheck; Node and Python, for the
 # examples in these languages; what the machines of init's platform kubeadm run:
-# HAProxy, keepalived, etcd, age; gh and jq, which the release and e2e use.
+# HAProxy, keepalived, etcd, age; gh and jq, which the release and e2e use;
+# openssl, which an action hashes with.
 set -euo pipefail
 
 missing=()
@@ -25,6 +26,7 @@ need npm npm
 need python3 python3
 need gh gh
 need jq jq
+need openssl openssl
 
 [ "${#missing[@]}" -gt 0 ] || exit 0
 if ! command -v apt-get > /dev/null; then

@@ -198,7 +198,7 @@ func TestDriftWorkflow(t *testing.T) {
 		Dir: filepath.Join(dir, "runs"), Logf: t.Logf,
 		Env: []string{
 			"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TF_CLI_CONFIG_FILE=" + rc,
-		}, Binaries: filepath.Join(root, "bin"), Local: map[string]string{"waybill-dev/waybill": root}})
+		}, Binaries: starters(t, filepath.Join(root, "bin")), Local: map[string]string{"waybill-dev/waybill": root}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -116,6 +116,9 @@ func newInfraWorld(t *testing.T, files map[string]string) *infraWorld {
 		"PATH": os.Getenv("PATH"), "HOME": t.TempDir(), "GITHUB_API_URL": server.APIURL(), "GITHUB_SERVER_URL": server.URL(),
 		"GITHUB_TOKEN": w.jobToken, "WAYBILL_INPUT_TEAM_TOKEN": w.members, "WAYBILL_INPUT_SEAL_KEY": w.key, "TF_VAR_password": secret,
 	}
+	if gogc := os.Getenv("GOGC"); gogc != "" {
+		w.env["GOGC"] = gogc
+	}
 	job := t.TempDir()
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
 		w.env[name] = filepath.Join(job, name)

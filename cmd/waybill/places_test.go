@@ -124,9 +124,13 @@ func callAt(t *testing.T, root, place, command, arguments string) (int, string) 
 func makePlaces(t *testing.T, root string) {
 	t.Helper()
 	full := filepath.Join(root, "full")
-	if err := os.CopyFS(full, os.DirFS(filepath.Join("..", "..", "examples", "config"))); err != nil {
-		t.Fatal(err)
+	example := filepath.Join("..", "..", "examples", "config")
+	for _, dir := range []string{"apps", ".github"} { // what is deployed; the platform says nothing more
+		if err := os.CopyFS(filepath.Join(full, dir), os.DirFS(filepath.Join(example, dir))); err != nil {
+			t.Fatal(err)
+		}
 	}
+	write(t, full, map[string]string{"waybill.yaml": read(t, filepath.Join(example, "waybill.yaml"))})
 	for _, dir := range []string{"empty", "plain", "no-commit"} {
 		if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)

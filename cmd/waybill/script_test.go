@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("TOOLS", tools)
+			env.Setenv("GOGC", os.Getenv("GOGC"))
 			env.Values[jobsKey{}] = new(jobs)
 			env.Values[postsKey{}] = new(posts)
 			env.Values[sourcesKey{}] = new(healthd.Server)

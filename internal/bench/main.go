@@ -37,7 +37,7 @@ var parts = []part{
 	{"assemble", func(ctx context.Context, e environment) error {
 		e.printf("\n### Multi-arch image of a Dockerfile that executes nothing\n\n```\n")
 		defer e.printf("```\n")
-		return assemble.Run(ctx, e.out, e.tools)
+		return assemble.Run(ctx, e.out, e.tools, assemble.Full)
 	}},
 	{"build-large", buildLarge},
 	{"build-monorepo", buildMonorepo},

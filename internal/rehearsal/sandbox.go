@@ -129,7 +129,7 @@ func Environment(getenv func(string) string) []string {
 	var env []string
 	for _, name := range []string{
 		"PATH", "GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOTOOLCHAIN",
-		"SSL_CERT_FILE", "LANG",
+		"SSL_CERT_FILE", "LANG", "GOGC",
 	} {
 		if value := cmp.Or(getenv(name), defaults[name]); value != "" {
 			env = append(env, name+"="+value)

@@ -31,12 +31,15 @@ import (
 	"github.com/waybill-dev/waybill/internal/rehearsal/dockerregistry"
 )
 
-const (
-	runs        = 9
-	binarySize  = 8 << 20
-	sharedFiles = 300
-	platforms   = "linux/amd64,linux/arm64"
-)
+// Size says how much is built, and how often.
+type Size struct {
+	Runs, BinaryMB, Shared int
+}
+
+// Full is what docs/benchmarks.md tells of.
+var Full = Size{Runs: 9, BinaryMB: 8, Shared: 300}
+
+const platforms = "linux/amd64,linux/arm64"
 
 var epoch = time.Unix(1_700_000_000, 0).UTC()
 
@@ -53,11 +56,11 @@ ENTRYPOINT ["/app"]
 
 // Run measures and writes the figures to out. tools is the directory that holds
 // buildkitd; docker-registry is looked for on PATH.
-func Run(ctx context.Context, out io.Writer, tools string) (err error) {
+func Run(ctx context.Context, out io.Writer, tools string, size Size) (err error) {
 	if err := buildkitd.Supported(); err != nil {
 		return fmt.Errorf("measure assemble against BuildKit: %w", err)
 	}
-	b, err := start(ctx, tools)
+	b, err := start(ctx, tools, size)
 	if err != nil {
 		return fmt.Errorf("measure assemble against BuildKit: %w", err)
 	}
@@ -66,7 +69,7 @@ func Run(ctx context.Context, out io.Writer, tools string) (err error) {
 		out,
 		"multi-arch image of a Dockerfile that executes nothing (2 platforms, %d MB binary each, %d shared files), built and "+
 			"pushed, median of %d, alternating\n",
-		binarySize>>20, sharedFiles, runs,
+		size.BinaryMB, size.Shared, size.Runs,
 	)
 	for _, c := range []struct {
 		name   string
@@ -94,6 +97,7 @@ func Run(ctx context.Context, out io.Writer, tools string) (err error) {
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
 type bench struct {
+	size       Size
 	dir        string
 	registry   *dockerregistry.Registry
 	daemon     *buildkitd.Daemon
@@ -104,8 +108,8 @@ type bench struct {
 	seed       uint64
 }
 
-func start(ctx context.Context, tools string) (_ *bench, err error) {
-	b := &bench{client: registry.New(registry.Options{})}
+func start(ctx context.Context, tools string, size Size) (_ *bench, err error) {
+	b := &bench{size: size, client: registry.New(registry.Options{})}
 	if b.dir, err = os.MkdirTemp("", "wb"); err != nil {
 		return nil, err
 	}
@@ -152,7 +156,7 @@ func (b *bench) writeContext() error {
 	if err := os.MkdirAll(shared, 0o755); err != nil {
 		return err
 	}
-	for i := range sharedFiles {
+	for i := range b.size.Shared {
 		text := bytes.Repeat(fmt.Appendf(nil, "file %d of what the platforms share\n", i), 1+i%100)
 		if err := os.WriteFile(filepath.Join(shared, fmt.Sprintf("%03d.txt", i)), text, 0o644); err != nil {
 			return err
@@ -178,8 +182,8 @@ func (b *bench) writeBinaries() error {
 	defer f.Close()
 	b.seed++
 	for i, arch := range []string{"amd64", "arm64"} {
-		data := make([]byte, binarySize)
-		if _, err := io.ReadFull(io.NewSectionReader(f, int64(i)<<20, binarySize), data); err != nil {
+		data := make([]byte, b.size.BinaryMB<<20)
+		if _, err := io.ReadFull(io.NewSectionReader(f, int64(i)<<20, int64(len(data))), data); err != nil {
 			return fmt.Errorf("read %s: %w", self, err)
 		}
 		random := rand.NewChaCha8([32]byte{byte(b.seed), byte(b.seed >> 8), byte(i)})
@@ -203,7 +207,7 @@ func (b *bench) writeSmall() error {
 func (b *bench) measure(ctx context.Context, change func() error) (ours, peer time.Duration, err error) {
 	steps := []func(context.Context) error{b.waybill, b.buildkit}
 	times := make([][]time.Duration, len(steps))
-	for run := range runs + 1 { // the first one warms up
+	for run := range b.size.Runs + 1 { // the first one warms up
 		if err := change(); err != nil {
 			return 0, 0, err
 		}

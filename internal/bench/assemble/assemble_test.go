@@ -17,7 +17,7 @@ func TestRun(t *testing.T) {
 	program := tooltest.Buildkitd(t)
 	tooltest.Find(t, "docker-registry")
 	var out bytes.Buffer
-	if err := Run(t.Context(), &out, filepath.Dir(program)); err != nil {
+	if err := Run(t.Context(), &out, filepath.Dir(program), Size{Runs: 1, BinaryMB: 1, Shared: 10}); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "both pushed the same files") {

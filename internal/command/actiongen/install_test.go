@@ -171,6 +171,45 @@ func TestInstallLeavesPathAlone(t *testing.T) {
 	}
 }
 
+// openssl is quicker than sha256sum. Where it is missing or does not work, that counts.
+func TestInstallHashesByWhatIsThere(t *testing.T) {
+	t.Parallel()
+	openssl, err := process.LookPath("openssl")
+	if err != nil {
+		t.Skip("needs openssl")
+	}
+	for what, prepare := range map[string]func(i install){
+		"openssl alone": func(i install) {
+			i.program("openssl", "#!/bin/sh\nexec "+openssl+" \"$@\"\n")
+			_ = os.Remove(filepath.Join(i.path, "sha256sum"))
+		},
+		"a broken openssl":         func(i install) { i.program("openssl", "#!/bin/sh\nexit 1\n") },
+		"an openssl without words": func(i install) { i.program("openssl", "#!/bin/sh\n") },
+	} {
+		for _, right := range []bool{true, false} {
+			t.Run(fmt.Sprint(what, right), func(t *testing.T) {
+				t.Parallel()
+				i := newInstall(t)
+				prepare(i)
+				carried := fakeBinary
+				if !right {
+					carried += "# another\n"
+				}
+				_, binary := i.release(carried)
+				i.write("actions/checksums.txt", binary)
+				i.write("bin/waybill", fakeBinary)
+				_, stderr, err := i.run("waybill", "WAYBILL_BINARY_DIR="+filepath.Join(i.root, "bin"))
+				if (err == nil) != right || (i.installed() == fakeBinary) != right {
+					t.Errorf("%v, installed %q: %s", err, i.installed(), stderr)
+				}
+				if !right && !strings.Contains(stderr, "is not the file whose SHA-256 this action carries") {
+					t.Errorf("the reason is missing: %s", stderr)
+				}
+			})
+		}
+	}
+}
+
 // Where this commit carries a checksum, no other bytes are run, whoever put
 // them wherever.
 func TestInstallRunsNothingUnverified(t *testing.T) {

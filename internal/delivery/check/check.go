@@ -164,6 +164,7 @@ type session struct {
 	cfg        *config.Config       // the head's
 	baseRender *render.Renderer
 	headRender *render.Renderer
+	outer      map[outerKey]outerObjects // of kustomizations outside of overlays
 	policies   policies
 
 	changedOnce  sync.Once
@@ -204,7 +205,8 @@ type session struct {
 func newSession(c *Checker) *session {
 	return &session{
 		checker: c, result: Result{Findings: []Finding{}}, sets: make(map[string]rendering), groups: make(map[string][]rules.Companion),
-		said: make(map[string]bool), added: make(map[Finding]bool), lines: make(map[string]map[string]int),
+		outer: make(map[outerKey]outerObjects),
+		said:  make(map[string]bool), added: make(map[Finding]bool), lines: make(map[string]map[string]int),
 	}
 }
 

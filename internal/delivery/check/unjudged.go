@@ -381,7 +381,7 @@ func (s *session) withoutKustomization(ctx context.Context, file string) error {
 	if !render.IsKustomization(file) || s.was[file] == nil || kustomizationOf(s.head.Files, dir) != "" || s.isOverlay(dir) {
 		return nil
 	}
-	before, err := kustomize(ctx, s.baseRender, dir)
+	before, err := s.outerOnce(ctx, s.baseRender, dir)
 	if troubled(ctx, err) {
 		return err
 	}

@@ -92,7 +92,7 @@ func (s *session) versionsIn(
 			if isComponent(files[file]) || !s.isTop(path.Dir(file)) || !s.deploys(files, path.Dir(file)) {
 				continue
 			}
-			objects, err := kustomize(ctx, r, path.Dir(file))
+			objects, err := s.outerOnce(ctx, r, path.Dir(file))
 			if troubled(ctx, err) {
 				return nil, nil, err
 			}

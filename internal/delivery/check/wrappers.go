@@ -47,8 +47,8 @@ func kustomizationOf(files map[string][]byte, dir string) string {
 }
 
 func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged map[string]bool) error {
-	before, problemBefore := kustomize(ctx, s.baseRender, dir)
-	after, err := kustomize(ctx, s.headRender, dir)
+	before, problemBefore := s.outerOnce(ctx, s.baseRender, dir)
+	after, err := s.outerOnce(ctx, s.headRender, dir)
 	if troubled(ctx, err) {
 		return err
 	}
@@ -132,6 +132,30 @@ func (s *session) unrendered(dir string, at Finding, before, err error) {
 // does not render.
 func (s *session) isOverlay(dir string) bool {
 	return slices.ContainsFunc(s.places(), func(p place) bool { return p.app.Overlay(p.env.Name) == dir })
+}
+
+// outerKey is a kustomization outside of overlays, in the base or in the head.
+type outerKey struct {
+	in  *render.Renderer
+	dir string
+}
+
+// outerObjects are what it renders, or why it does not.
+type outerObjects struct {
+	objects []render.Object
+	err     error
+}
+
+// outerOnce renders a kustomization outside of overlays, once for all who ask. Nobody
+// changes the objects.
+func (s *session) outerOnce(ctx context.Context, r *render.Renderer, dir string) ([]render.Object, error) {
+	key := outerKey{r, dir}
+	found, ok := s.outer[key]
+	if !ok {
+		found.objects, found.err = kustomize(ctx, r, dir)
+		s.outer[key] = found
+	}
+	return found.objects, found.err
 }
 
 func kustomize(ctx context.Context, r *render.Renderer, dir string) ([]render.Object, error) {

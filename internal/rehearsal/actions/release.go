@@ -12,14 +12,21 @@ import (
 	"strings"
 )
 
+// released reports whether a directory has Waybill's actions and their binaries are
+// here. Other repositories have actions too.
+func (e *Engine) released(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "actions", "version.txt"))
+	return e.o.Binaries != "" && err == nil
+}
+
 // release writes the checksums of the binaries into a copy of Waybill's actions,
 // as scripts/release.sh does for a release: actions verify what they run here
 // too.
 func (e *Engine) release(dir string) error {
-	version, err := os.ReadFile(filepath.Join(dir, "actions", "version.txt"))
-	if e.o.Binaries == "" || errors.Is(err, fs.ErrNotExist) {
-		return nil // another repository of actions
+	if !e.released(dir) {
+		return nil
 	}
+	version, err := os.ReadFile(filepath.Join(dir, "actions", "version.txt"))
 	if err != nil {
 		return fmt.Errorf("release the binaries to the rehearsal: %w", err)
 	}

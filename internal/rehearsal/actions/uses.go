@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 
@@ -272,8 +273,12 @@ func (r *resolver) place(repository, ref string) (origin, error) {
 	return o, nil
 }
 
-// export copies a directory without what git ignores, once: act copies the
-// whole of it for each step that uses it.
+// ofActions are the files that Waybill's actions need where nothing is compiled.
+var ofActions = regexp.MustCompile(`^(action\.yml|actions/.*|\.github/workflows/.*)$`)
+
+// export copies a directory without what git ignores, once. act copies the whole of
+// it for each step that uses it. Therefore the copy of a Waybill whose binaries are
+// here has no sources.
 func (e *Engine) export(ctx context.Context, dir string) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -288,10 +293,14 @@ func (e *Engine) export(ctx context.Context, dir string) (string, error) {
 	if err := os.RemoveAll(target); err != nil {
 		return "", fmt.Errorf("copy %s: %w", dir, err)
 	}
+	released := e.released(dir)
 	for _, name := range strings.Split(strings.TrimSuffix(out, "\x00"), "\x00") {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || !info.Mode().IsRegular() {
 			continue // deleted, or no file
+		}
+		if released && !ofActions.MatchString(name) {
+			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
