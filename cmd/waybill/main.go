@@ -19,6 +19,7 @@ import (
 func main() { os.Exit(run()) }
 
 func run() int {
+	limit.CollectLess(os.Getenv)
 	log.SetOutput(io.Discard) // Helm logs values of charts through it, which can be secret
 	if temp := scratch.OfJob(os.Getenv); temp != "" {
 		_ = os.Setenv("TMPDIR", temp) // what a killed process leaves there goes with the job
