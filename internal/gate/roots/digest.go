@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
 )
 
 // digester takes the digests of files, by their names from the top.
@@ -51,6 +52,9 @@ func splitNames(out string) []string {
 func (d *digester) path(relative string) error {
 	full := filepath.Join(d.top, filepath.FromSlash(relative))
 	info, err := os.Lstat(full)
+	if d.fetched(relative) {
+		err = fs.ErrNotExist // it is there or not, as terraform has initialised; its own digest binds it
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) || err != nil && strings.Contains(err.Error(), "not a directory"):
 		d.files[relative] = "absent"
@@ -61,6 +65,20 @@ func (d *digester) path(relative string) error {
 		return d.tree(relative)
 	}
 	return d.file(full, info.Mode())
+}
+
+// fetched reports whether a path lies where terraform puts modules that it fetches, and in
+// no commit.
+func (d *digester) fetched(name string) bool {
+	if !strings.Contains("/"+name+"/", "/"+terraform.FetchedDir+"/") {
+		return false
+	}
+	for kept := range d.kept {
+		if kept == name || strings.HasPrefix(kept, name+"/") {
+			return false
+		}
+	}
+	return true
 }
 
 // tree takes the digest of every file below a directory.

@@ -57,3 +57,22 @@ func TestWhatAPlanSaysThatFetchedModulesRead(t *testing.T) {
 		}
 	}
 }
+
+// What lies among the fetched modules counts by their digests: it is there when terraform
+// has initialised, and not before.
+func TestFilesAmongFetchedModules(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	put(t, top, map[string]string{
+		"infra/a/main.tf": bare + "locals {\n  x = file(\"${path.root}/.terraform/modules/far/x.json\")\n}\n",
+	})
+	before, err := roots.ReadSources(t.Context(), top, "infra/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, top, map[string]string{"infra/a/.terraform/modules/far/x.json": "{}"})
+	after, err := roots.ReadSources(t.Context(), top, "infra/a", nil)
+	if err != nil || after.Digest != before.Digest {
+		t.Errorf("initialised, the configuration has another digest: %v", err)
+	}
+}
