@@ -166,6 +166,7 @@ func (p Program) Run(ctx context.Context, proc Process) int {
 	root.SetHelpCommand(helpOf(root))
 	started := false
 	p.addCommands(root, proc, &started)
+	namesAShell(root)
 	root.AddCommand(p.Extra...)
 	for _, extra := range p.Extra {
 		if inner := extra.RunE; inner != nil {
@@ -204,6 +205,23 @@ func helpOf(root *cobra.Command) *cobra.Command {
 			c.InitDefaultHelpFlag()
 			return c.Help()
 		},
+	}
+}
+
+// namesAShell makes an unknown shell an error of cobra's command completion.
+func namesAShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil || c == root {
+		return // a program without commands has none
+	}
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		err := fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())
+		return outcome.Usagef("%w%s see %s --help", err, meant(cmd, err), cmd.CommandPath())
 	}
 }
 

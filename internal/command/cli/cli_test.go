@@ -70,6 +70,8 @@ func TestWrongUsage(t *testing.T) {
 		"unknown command": {[]string{"deploy"}, `unknown command "deploy" for "waybill": see waybill --help`},
 		"help on a misspelt command": {[]string{"help", "verfy"},
 			`unknown command "verfy" for "waybill". Did you mean verify? Otherwise see waybill --help`},
+		"completion for a misspelt shell": {[]string{"completion", "bsh"},
+			`unknown command "bsh" for "waybill completion". Did you mean bash? Otherwise see waybill completion --help`},
 		"misspelt flag": {[]string{"verify", "--polcy", "x"},
 			"unknown flag: --polcy. Did you mean --policy? Otherwise see waybill verify --help"},
 		"unknown flag":     {[]string{"verify", "--nothing-near", "x"}, "unknown flag: --nothing-near: see waybill verify --help"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
@@ -15,11 +14,10 @@ import (
 
 // Propose upgrades on a branch of its own, commits, pushes with the user's own
 // git, and opens a pull request. The branch that was checked out is so again at
-// the end. Where nothing changes, nothing is proposed.
+// the end. Where nothing changes, nothing is proposed. Until the push has succeeded, a
+// failure leaves the clone as it was, so that the call can be repeated.
 func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (result Upgraded, err error) {
-	run := func(args ...string) (string, error) {
-		return git.Command{Dir: request.Dir, Args: args, UserConfig: true}.Line(ctx)
-	}
+	run := func(args ...string) (string, error) { return asUser(ctx, request.Dir, args...) }
 	if err := api.NeedsToken("a pull request"); err != nil {
 		return Upgraded{}, err
 	}
@@ -48,15 +46,13 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 	if _, err := run("switch", "--quiet", "--create", branch); err != nil {
 		return Upgraded{}, fmt.Errorf("make the branch %s (delete it if an earlier call left it): %w", branch, err)
 	}
-	defer func() {
-		_, back := run("switch", "--quiet", "-")
-		err = outcome.Join(err, back)
-	}()
+	pushed := false
+	defer func() { err = outcome.Join(err, leave(context.WithoutCancel(ctx), request.Dir, top, branch, pushed)) }()
 	if result, err = Upgrade(ctx, request); err != nil {
 		return result, err
 	}
-	if !slices.ContainsFunc(result.Files, func(f UpgradedFile) bool { return f.Change != Yours }) {
-		return result, nil
+	if written, err := run("status", "--porcelain"); err != nil || written == "" { // a conflict leaves its file as it is
+		return result, err
 	}
 	title := fmt.Sprintf("Upgrade Waybill from %s to %s", result.From, result.To)
 	for _, args := range [][]string{
@@ -67,11 +63,33 @@ func Propose(ctx context.Context, api *github.Client, request UpgradeRequest) (r
 			return result, err
 		}
 	}
+	pushed = true
 	pull, err := api.OpenPull(ctx, repo, github.NewPull{Title: title, Body: Body(result), Head: branch, Base: info.DefaultBranch})
 	if err == nil {
 		result.Pull = pull.URL
 	}
 	return result, err
+}
+
+func asUser(ctx context.Context, dir string, args ...string) (string, error) {
+	return git.Command{Dir: dir, Args: args, UserConfig: true}.Line(ctx)
+}
+
+// leave goes back to the branch that was checked out. If nothing was pushed, it takes the
+// new branch away, with what Upgrade wrote: the tree was clean before.
+func leave(ctx context.Context, dir, top, branch string, pushed bool) error {
+	steps := [][]string{{"switch", "--quiet", "-"}}
+	if !pushed {
+		steps = [][]string{
+			{"-C", top, "add", "--all"}, {"reset", "--quiet", "--hard"}, {"switch", "--quiet", "-"}, {"branch", "--quiet", "-D", branch},
+		}
+	}
+	for _, args := range steps {
+		if _, err := asUser(ctx, dir, args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Body says what an upgrade changes, for the pull request.

@@ -343,6 +343,16 @@ func TestUpgradeByPullRequest(t *testing.T) {
 	}
 	gitRun("commit", "--quiet", "--all", "--message=Mine")
 	gitRun("push", "--quiet", "origin", "main")
+
+	// A push that is refused, as one without the scope workflow is, leaves nothing behind.
+	gitRun("remote", "set-url", "--push", "origin", filepath.Join(o.dir, "nowhere"))
+	if _, err := starter.Propose(t.Context(), api, request); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("with nowhere to push to: %v", err)
+	}
+	if left := gitRun("branch", "--list"); left != "* main" || gitRun("status", "--porcelain") != "" {
+		t.Errorf("a refused push leaves %s", left)
+	}
+	gitRun("remote", "set-url", "--push", "origin", remote)
 	result, err := starter.Propose(t.Context(), api, request)
 	if err != nil || result.Pull == "" || result.Conflicts() != 1 {
 		t.Fatalf("%+v, %v", result, err)
@@ -357,5 +367,14 @@ func TestUpgradeByPullRequest(t *testing.T) {
 	}
 	if changed := gitRun("diff", "--name-only", "main", "waybill/upgrade-0.1.0"); changed != check+"\n.waybill/init.json" {
 		t.Errorf("changed %q", changed)
+	}
+
+	// Where nothing changes, no branch stays either.
+	gitRun("merge", "--quiet", "waybill/upgrade-0.1.0")
+	gitRun("branch", "--quiet", "-D", "waybill/upgrade-0.1.0")
+	for range 2 {
+		if again, err := starter.Propose(t.Context(), api, request); err != nil || again.Pull != "" {
+			t.Errorf("with nothing to do: %+v, %v", again, err)
+		}
 	}
 }

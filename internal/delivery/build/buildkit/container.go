@@ -46,6 +46,8 @@ type Container struct {
 
 // Ready reports, by its error, what keeps a container from running here.
 func (c Container) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("docker does not answer within %s", startWithin))
+	defer cancel()
 	_, err := c.docker(ctx, "version", "--format", "{{.Server.Version}}")
 	return err
 }
