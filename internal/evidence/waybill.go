@@ -108,18 +108,6 @@ func (w Waybill) SBOM(predicateType string) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// ParseWaybill reads a waybill and refuses a document of another form.
-func ParseWaybill(data []byte) (Waybill, error) {
-	var w Waybill
-	if err := json.Unmarshal(data, &w); err != nil {
-		return Waybill{}, fmt.Errorf("read waybill: %w", err)
-	}
-	if w.Schema != WaybillSchema {
-		return Waybill{}, fmt.Errorf("read waybill: its schema is %q, not %s", w.Schema, WaybillSchema)
-	}
-	return w, nil
-}
-
 // ScanReport is the newest scan report among all records, of any signer. To act
 // on it, take the Waybill's, which knows whom the policy trusts.
 func (e Evidence) ScanReport() (ScanReport, bool) {

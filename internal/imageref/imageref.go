@@ -51,6 +51,15 @@ func Parse(s string) (Ref, error) {
 	return Ref{}, fmt.Errorf("image reference %q has no digest, and %w: want REPOSITORY@sha256:…, as printed by waybill build", s, ErrTag)
 }
 
+// Split takes REPOSITORY[:TAG][@DIGEST] apart, as it stands. The tag is dropped.
+func Split(image string) (repository, digest string) {
+	repository, digest, _ = strings.Cut(image, "@")
+	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
+		repository = repository[:colon]
+	}
+	return repository, digest
+}
+
 // ParseAll reads one image or more.
 func ParseAll(list []string) (refs []Ref, err error) {
 	for _, text := range list {

@@ -102,18 +102,6 @@ func appendFile(path, text string) (err error) {
 	return nil
 }
 
-// AddPath puts a directory in front of PATH for the steps after this one.
-func (r *Runner) AddPath(dir string) error {
-	path := r.getenv("GITHUB_PATH")
-	if path == "" {
-		return nil
-	}
-	if strings.ContainsAny(dir, "\r\n") {
-		return fmt.Errorf("add to PATH: %q has a line break", dir)
-	}
-	return appendFile(path, dir+"\n")
-}
-
 // shortLine is the length from which a line of several is masked.
 const shortLine = 4
 

@@ -22,7 +22,7 @@ func job(t *testing.T, extra map[string]string) (r *runner.Runner, out *bytes.Bu
 	t.Helper()
 	dir := t.TempDir()
 	env := map[string]string{"GITHUB_ACTIONS": "true"}
-	for _, v := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH"} {
+	for _, v := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
 		env[v] = filepath.Join(dir, v)
 	}
 	for k, v := range extra {
@@ -97,18 +97,6 @@ func TestOutputNamesThatCannotBeWritten(t *testing.T) {
 		if err := r.SetOutput(name, "v"); err == nil {
 			t.Errorf("name %q was written", name)
 		}
-	}
-}
-
-func TestAddPathTakesOneDirectory(t *testing.T) {
-	t.Parallel()
-	r, _, file := job(t, nil)
-	if err := r.AddPath("/opt/waybill"); err != nil || file("GITHUB_PATH") != "/opt/waybill\n" {
-		t.Errorf("%v", err)
-	}
-	if err := r.AddPath("/opt/x\n/opt/evil"); err == nil || !strings.Contains(err.Error(), "line break") ||
-		strings.Contains(file("GITHUB_PATH"), "evil") {
-		t.Errorf("a line break: %v", err)
 	}
 }
 
@@ -197,7 +185,7 @@ func TestOutsideActionsNothingIsWritten(t *testing.T) {
 	end := r.Group("x")
 	end()
 	for _, err := range []error{
-		r.SetOutput("a", "b"), r.Mask("s"), r.Summary("m"), r.AddPath("/x"),
+		r.SetOutput("a", "b"), r.Mask("s"), r.Summary("m"),
 		r.Annotate(runner.Annotation{Level: runner.Notice, Message: "m"}),
 	} {
 		if err != nil {

@@ -39,10 +39,25 @@ type scope struct {
 	at int
 }
 
-// fill replaces the names of the example organisation.
+// hints are what each token has one of. Most lines have none.
+var hints = []string{"acme", "dev", "staging", "prod", "backend", "shop", "token.actions.", "1111", "eu-", "10."}
+
+// fill replaces the names of the example organisation. No token goes over the end of a
+// line.
 func (n Names) fill(text string, c scope) string {
+	var filled strings.Builder
 	names := n.names()
-	return tokens().ReplaceAllStringFunc(text, func(token string) string {
+	for line := range strings.Lines(text) {
+		if slices.ContainsFunc(hints, func(hint string) bool { return strings.Contains(line, hint) }) {
+			line = n.fillLine(line, names, c)
+		}
+		filled.WriteString(line)
+	}
+	return filled.String()
+}
+
+func (n Names) fillLine(line string, names map[string]string, c scope) string {
+	return tokens().ReplaceAllStringFunc(line, func(token string) string {
 		if name, ok := names[token]; ok {
 			return name
 		}

@@ -2,11 +2,9 @@ package check
 
 import (
 	"context"
-	"slices"
 
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
-	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // keptBeside lists the images of an application with several that a place goes on running
@@ -19,15 +17,9 @@ func (s *session) keptBeside(ctx context.Context, p place, v versions, after []r
 	if s.base == nil || !p.app.Several() || len(befores) == 0 || !v.move() {
 		return nil, nil
 	}
-	var kept []render.Image
-	for _, image := range render.FindImages(after, s.fields(p.env.Name)) {
-		image.Text = withoutTag(image.Text)
-		if ref, err := imageref.Parse(image.Text); err == nil && history.Runs(ref) && !said(p.app, v.now, image.Text) {
-			if _, own := p.app.PartOf(ref.Repository()); own {
-				kept = append(kept, image)
-			}
-		}
-	}
+	found, known := render.FindImages(after, s.fields(p.env.Name)), make(history.Digests)
+	known.Named(v.now.Set()...)
+	kept := history.Beside(p.app, found, known)
 	for _, before := range befores {
 		if len(kept) == 0 {
 			break
@@ -36,14 +28,13 @@ func (s *session) keptBeside(ctx context.Context, p place, v versions, after []r
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if err != nil {
-			continue // nothing is known to run there
+		if err == nil { // else nothing is known to run there
+			known.Found(render.FindImages(objects, s.fields(before.Name)))
+			kept = history.Beside(p.app, kept, known)
 		}
-		there := make(map[string]bool)
-		for _, image := range render.FindImages(objects, s.fields(before.Name)) {
-			there[withoutTag(image.Text)] = true
-		}
-		kept = slices.DeleteFunc(kept, func(image render.Image) bool { return there[image.Text] })
+	}
+	for i := range kept {
+		kept[i].Text = withoutTag(kept[i].Text)
 	}
 	return kept, nil
 }

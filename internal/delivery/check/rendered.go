@@ -274,12 +274,8 @@ func (s *session) placeOf(owner string, env config.Environment) place {
 
 // withoutTag cuts the tag off REPOSITORY:TAG@DIGEST: the digest decides.
 func withoutTag(image string) string {
-	repository, digest, ok := strings.Cut(image, "@")
-	if !ok {
-		return image
+	if repository, digest := imageref.Split(image); digest != "" {
+		return repository + "@" + digest
 	}
-	if i := strings.LastIndex(repository, ":"); i > strings.LastIndex(repository, "/") {
-		repository = repository[:i]
-	}
-	return repository + "@" + digest
+	return image
 }

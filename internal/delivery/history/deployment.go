@@ -308,7 +308,7 @@ func (p *preparation) instead(change Change, app config.App) string {
 		return ""
 	}
 	for _, image := range render.Images(after) {
-		name, digest := repositoryOf(image)
+		name, digest := imageref.Split(image)
 		if !overlay.SameRepository(name, app.Image) {
 			continue
 		}
@@ -329,7 +329,7 @@ func (p *preparation) instead(change Change, app config.App) string {
 func names(objects []render.Object, app config.App) []string {
 	var list []string
 	for _, image := range render.Images(objects) {
-		if name, _ := repositoryOf(image); overlay.SameRepository(name, app.Image) && !slices.Contains(list, name) {
+		if name, _ := imageref.Split(image); overlay.SameRepository(name, app.Image) && !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}
@@ -351,20 +351,11 @@ func objects(ctx context.Context, files map[string][]byte, app config.App, env s
 // to a chart renders to no image here, so there the text is enough.
 func uses(objects []render.Object, form overlay.Form, ref imageref.Ref) bool {
 	for _, image := range render.Images(objects) {
-		if name, digest := repositoryOf(image); digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) {
+		if name, digest := imageref.Split(image); digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) {
 			return true
 		}
 	}
 	return form == overlay.Application
-}
-
-// repositoryOf splits REPOSITORY[:TAG][@DIGEST]; the tag is dropped.
-func repositoryOf(image string) (repository, digest string) {
-	repository, digest, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(repository, ':'); colon > strings.LastIndexByte(repository, '/') {
-		repository = repository[:colon]
-	}
-	return repository, digest
 }
 
 // onlyImages refuses a difference that is more than old digests or tags becoming the
@@ -403,7 +394,7 @@ func onlyImages(changes []render.Change, wanted []target) error {
 
 // becomes reports whether an image of the repository becomes ref.
 func becomes(old, changed string, ref imageref.Ref) bool {
-	name, digest := repositoryOf(changed)
-	before, _ := repositoryOf(old)
+	name, digest := imageref.Split(changed)
+	before, _ := imageref.Split(old)
 	return digest == ref.Digest() && overlay.SameRepository(name, ref.Name()) && overlay.SameRepository(before, ref.Name())
 }

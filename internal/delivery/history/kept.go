@@ -2,8 +2,6 @@ package history
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
@@ -36,21 +34,46 @@ func Kept(ctx context.Context, on *render.Renderer, e Entry) (string, error) {
 	}
 	rules := e.Config.Images(e.To)
 	fields := render.Fields{Add: rules.Fields, Ignore: rules.Ignore, Texts: true} // as check looks for images
-	known := e.Set.texts(imageref.Ref.String)
-	for _, image := range render.FindImages(before, fields) {
-		known = append(known, image.Text)
-	}
-	for _, found := range render.FindImages(after, fields) {
-		image := found.Text
-		name, digest := repositoryOf(image)
-		same := func(o string) bool { return strings.HasSuffix(o, "@"+digest) }
-		repository, err := imageref.ParseLocal(name)
-		if err != nil || digest == "" || slices.ContainsFunc(known, same) {
-			continue
-		}
-		if _, own := e.App.PartOf(repository.Name()); own {
-			return image, nil
-		}
+	known := make(Digests)
+	known.Named(e.Set...)
+	known.Found(render.FindImages(before, fields))
+	for _, image := range Beside(e.App, render.FindImages(after, fields), known) {
+		return image.Text, nil
 	}
 	return "", nil
+}
+
+// Digests are those that a place may run, whoever brings them.
+type Digests map[string]bool
+
+// Named adds the digests of references.
+func (d Digests) Named(refs ...imageref.Ref) {
+	for _, ref := range refs {
+		d[ref.Digest()] = true
+	}
+}
+
+// Found adds the digests of rendered images.
+func (d Digests) Found(images []render.Image) {
+	for _, image := range images {
+		_, digest := imageref.Split(image.Text)
+		d[digest] = true
+	}
+}
+
+// Beside lists the images of an application that a place runs beside what is known: its
+// own, by a digest that can run.
+func Beside(app config.App, found []render.Image, known Digests) (beside []render.Image) {
+	for _, image := range found {
+		name, digest := imageref.Split(image.Text)
+		repository, err := imageref.ParseLocal(name)
+		if err != nil || known[digest] {
+			continue
+		}
+		ref, err := imageref.New(repository, digest)
+		if _, own := app.PartOf(repository.Name()); own && err == nil && Runs(ref) {
+			beside = append(beside, image)
+		}
+	}
+	return beside
 }

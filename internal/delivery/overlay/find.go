@@ -98,11 +98,8 @@ func formOf(file string, data []byte) Form {
 
 // repositoryOf cuts tag and digest off an image.
 func repositoryOf(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if colon := strings.LastIndexByte(image, ':'); colon > strings.LastIndexByte(image, '/') {
-		image = image[:colon]
-	}
-	return image
+	repository, _ := imageref.Split(image)
+	return repository
 }
 
 // SameRepository reports whether text names the repository, in any spelling

@@ -116,7 +116,7 @@ func (o *Options) Parse(image, waivers string) (err error) {
 		o.Registry = o.Image.Registry()
 	}
 	if waivers != "" {
-		if o.Threshold.Waivers, err = ReadWaivers(waivers); err != nil {
+		if o.Threshold.Waivers, err = readWaivers(waivers); err != nil {
 			return err
 		}
 	}

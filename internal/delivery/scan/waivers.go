@@ -16,9 +16,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
-// ReadWaivers reads a YAML list of waivers, each with id, reason and expires, and
+// readWaivers reads a YAML list of waivers, each with id, reason and expires, and
 // optionally package. Everything that is wrong is reported at once, by line.
-func ReadWaivers(path string) ([]evidence.Waiver, error) {
+func readWaivers(path string) ([]evidence.Waiver, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("--waivers %s: no such file", path)

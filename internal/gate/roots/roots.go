@@ -54,9 +54,9 @@ func Discover(top string) ([]Root, error) {
 	return append(roots, unreadable...), err
 }
 
-// DiscoverBefore lists them as they were: a directory that cannot be read was
+// discoverBefore lists them as they were: a directory that cannot be read was
 // no root that worked.
-func DiscoverBefore(top string) ([]Root, error) {
+func discoverBefore(top string) ([]Root, error) {
 	roots, _, err := discover(top)
 	return roots, err
 }

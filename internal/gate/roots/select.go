@@ -168,7 +168,7 @@ func With(top string, these []Root) ([]Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := DiscoverBefore(top)
+	found, err := discoverBefore(top)
 	every := slices.Clone(these)
 	for _, r := range slices.Concat(Of(these).Expand(fromConfig(cfg)), found) {
 		if !slices.ContainsFunc(every, r.same) {
