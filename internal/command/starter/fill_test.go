@@ -19,7 +19,7 @@ func TestTokensHaveHints(t *testing.T) {
 			return err
 		}
 		data, err := fs.ReadFile(examples.Files, name)
-		for _, token := range tokens.FindAllString(string(data), -1) {
+		for _, token := range tokens().FindAllString(string(data), -1) {
 			seen++
 			if strings.Contains(token, "\n") || !slices.ContainsFunc(hints, func(h string) bool { return strings.Contains(token, h) }) {
 				t.Errorf("%s: the token %q has no hint, or two lines", name, token)
