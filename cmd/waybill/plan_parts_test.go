@@ -189,3 +189,26 @@ func TestForksAreNotPlannedAgain(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// terraform reads a file whose name begins with # unless it also ends with one: a plan
+// that leaves it out is not of the commit.
+func TestAFileOfAStrangeNameIsLeftOutOfNoPlan(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, nil)
+	w.open("ada", map[string]string{"infra/prod/#more.tf": "output \"more\" {\n  value = 1\n}\n"})
+	f := w.plan()
+	var forged plan.Fingerprint
+	w.reseal(f, func(b *seal.Bundle) {
+		b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfconfig/m-/#more.tf", func(string) string { return "" })
+		var err error
+		if b.Document.Roots[0].Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err != nil {
+			t.Fatal(err)
+		}
+		if forged, err = b.Document.Fingerprint(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	w.approve("bob", forged)
+	code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
+	w.wants("apply", code, 3, words, `another configuration than the approved commit: #more\.tf`)
+}

@@ -130,7 +130,8 @@ func (r *Root) otherFiles(files map[string][]byte, key, dir string) (differ []st
 	for _, e := range entries {
 		name := e.Name()
 		stem, tf := strings.CutSuffix(strings.TrimSuffix(name, ".json"), ".tf")
-		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#")
+		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+			strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#") // as terraform does
 		if tf && !ignored && !e.IsDir() && !stems[name] && !stems[stem] {
 			differ = append(differ, moduleFile(key, name))
 		}
