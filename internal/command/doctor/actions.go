@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 )
 
@@ -66,7 +67,7 @@ func (d *doctor) actions(ctx context.Context) error {
 		case !allowed:
 			refused = append(refused, u.action)
 		}
-		if policy.Pinned && !reusable.MatchString(u.action) && !commitForm.MatchString(u.ref) {
+		if policy.Pinned && !reusable.MatchString(u.action) && !git.IsObjectID(u.ref) {
 			movable = append(movable, u.String())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/workflows"
@@ -165,16 +166,13 @@ func older(a, b string) bool {
 	return oka && okb && slices.Compare(va[:], vb[:]) < 0
 }
 
-// commitForm is a reference that cannot be moved.
-var commitForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // versions looks at what the workflow files use.
 func (d *doctor) versions() {
 	current := currentCheckout()
 	var old, unpinned, stale []string
 	for _, u := range d.used() {
 		switch {
-		case !commitForm.MatchString(u.ref):
+		case !git.IsObjectID(u.ref):
 			unpinned = append(unpinned, u.String())
 		case u.action == checkout && older(u.written, current):
 			stale = append(stale, u.String())

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
 // tokens are the names of the example organisation, and before them what looks
@@ -98,7 +100,7 @@ func (n Names) fillLine(line string, names map[string]string, c scope) string {
 // names are what the example's names become everywhere.
 func (n Names) names() map[string]string {
 	return map[string]string{
-		defaultIssuer: n.Issuer, "acme.example": n.Domain, "ghcr.io/acme/backend": n.Image, "ghcr.io/acme": n.Registry,
+		evidence.ActionsIssuer: n.Issuer, "acme.example": n.Domain, "ghcr.io/acme/backend": n.Image, "ghcr.io/acme": n.Registry,
 		"acme/config": n.ConfigRepo, "acme/backend": n.Source, "acme": n.slug(), defaultAccount: n.Account, defaultRegion: n.Region,
 		copiedTo: n.copyRegion(),
 	}

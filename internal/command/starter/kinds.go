@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/examples"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/cluster"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/workflows"
 )
@@ -42,7 +43,6 @@ const schemaFile = ".waybill/waybill.schema.json"
 var (
 	modeline  = regexp.MustCompile(`(?m)^# yaml-language-server: \$schema=.*$`)
 	ownAction = regexp.MustCompile(`(waybill-dev/waybill/actions/[a-z]+@)(?:[0-9a-f]{40} # )?(v\S+)`)
-	commitSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
 func files(kind string, n Names) (list []file, err error) {
@@ -57,7 +57,7 @@ func files(kind string, n Names) (list []file, err error) {
 	default:
 		return nil, outcome.Usagef("no kind of repository %q", kind)
 	}
-	if n.ActionsCommit != "" && !commitSHA.MatchString(n.ActionsCommit) {
+	if n.ActionsCommit != "" && !git.IsObjectID(n.ActionsCommit) {
 		return nil, outcome.Usagef("--actions-commit %q is not a commit: give all 40 digits", n.ActionsCommit)
 	}
 	for i, f := range list {

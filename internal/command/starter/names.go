@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/workflows"
@@ -97,7 +98,6 @@ func Secrets() []string { return []string{AWS, Vault, Sealed} }
 // Defaults of what is not said.
 const (
 	defaultAccount = "111122223333" // AWS's own number for examples
-	defaultIssuer  = "https://token.actions.githubusercontent.com"
 	defaultRegion  = "eu-central-1"
 	copiedTo       = "eu-west-1" // backups
 )
@@ -128,7 +128,7 @@ func (n Names) Default() Names {
 	owner, _, _ := strings.Cut(n.ConfigRepo, "/")
 	set(&n.Owner, owner)
 	set(&n.ConfigRepo, n.Owner+"/config")
-	set(&n.Issuer, defaultIssuer)
+	set(&n.Issuer, evidence.ActionsIssuer)
 	set(&n.Registry, n.defaultRegistry())
 	set(&n.App, Backend)
 	set(&n.Source, n.Owner+"/"+n.App)

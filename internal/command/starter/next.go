@@ -3,6 +3,8 @@ package starter
 import (
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
 // NextSteps say what only people can do.
@@ -68,7 +70,7 @@ func NextSteps(kind string, n Names) []string {
 // sigstoreStep says what signing needs on another GitHub than github.com.
 // https://github.com/sigstore/fulcio/blob/main/config/identity/config.yaml
 func (n Names) sigstoreStep() string {
-	if n.Issuer == defaultIssuer || n.Trust.SigningConfig != "" {
+	if n.Issuer == evidence.ActionsIssuer || n.Trust.SigningConfig != "" {
 		return ""
 	}
 	return "Name a Sigstore that takes the tokens of " + n.Issuer + ": the public one takes github.com's alone. " +

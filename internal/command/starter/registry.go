@@ -8,6 +8,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/clouds"
+	"github.com/waybill-dev/waybill/internal/evidence"
 )
 
 // server is the root of the GitHub that issues the tokens of jobs: of Enterprise
@@ -147,7 +148,7 @@ var artifactMetadata = regexp.MustCompile(`(?m)^ *artifact-metadata: write .*\n|
 // runs no workflow that asks for a permission it does not know.
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions
 func (n Names) withoutArtifacts(text string) string {
-	if n.Issuer == defaultIssuer {
+	if n.Issuer == evidence.ActionsIssuer {
 		return text
 	}
 	return artifactMetadata.ReplaceAllStringFunc(text, func(line string) string {

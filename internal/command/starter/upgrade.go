@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -39,8 +38,6 @@ type base struct {
 	Blob string `json:"blob"`           // git's id of it
 	Text string `json:"text,omitempty"` // itself, where it was merged and so was never committed
 }
-
-var objectID = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 func (b base) is(data []byte) bool { return b.Blob == git.BlobID(data) }
 
@@ -348,7 +345,7 @@ func (u *upgrade) written(ctx context.Context, b base) ([]byte, bool) {
 	if b.Text != "" {
 		return []byte(b.Text), true
 	}
-	if !objectID.MatchString(b.Blob) {
+	if !git.IsObjectID(b.Blob) {
 		return nil, false
 	}
 	data, err := git.Command{Dir: u.dir, Args: []string{"cat-file", "blob", b.Blob}}.Output(ctx)

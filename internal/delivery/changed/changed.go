@@ -10,7 +10,6 @@ package changed
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -40,8 +39,6 @@ type Result struct {
 	Why     string `json:"why"`     // one sentence
 }
 
-var commitForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // Run looks the image up and compares.
 func Run(ctx context.Context, registry Reader, r Request) (Result, error) {
 	if len(r.Paths) == 0 {
@@ -59,7 +56,7 @@ func Run(ctx context.Context, registry Reader, r Request) (Result, error) {
 	if err != nil {
 		return unknown(ctx, "%s cannot be read: %v", r.Image, err)
 	}
-	if !commitForm.MatchString(since) {
+	if !git.IsObjectID(since) {
 		return unknown(ctx, "%s does not say which commit it was built from", r.Image)
 	}
 	if _, err := git.Run(ctx, top, "cat-file", "-e", since+"^{commit}"); err != nil {

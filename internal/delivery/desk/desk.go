@@ -7,13 +7,13 @@ import (
 	"context"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/delivery/check"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -69,8 +69,6 @@ type merge struct {
 	base   string // commit of the branch, as it is now
 	head   string // commit; empty if no merge is judged
 }
-
-var commitForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // Take judges what the request names.
 func (d Desk) Take(ctx context.Context, req Request) (Verdict, error) {
@@ -147,7 +145,7 @@ func (d Desk) find(ctx context.Context, req Request) (m merge, elsewhere string,
 		return merge{}, "", outcome.Usagef("--pull-request and --merge-group both name what to judge; give one")
 	case d.GitHub.Name == "":
 		return merge{}, "", outcome.Usagef("--pull-request and --merge-group need --repo")
-	case req.MergeGroup != "" && !commitForm.MatchString(req.MergeGroup):
+	case req.MergeGroup != "" && !git.IsObjectID(req.MergeGroup):
 		return merge{}, "", outcome.Usagef("--merge-group: %q is not a commit, 40 hexadecimal digits", req.MergeGroup)
 	}
 	m.head = req.MergeGroup

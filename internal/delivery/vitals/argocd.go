@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/health"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -152,13 +152,10 @@ func (s *Sources) anyHolds(ctx context.Context, asked rules.Asked, revisions []s
 	return false, nil
 }
 
-// A revision of another source, such as a chart's version, is no commit.
-var commit = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // holds reports whether a revision is the commit of the deployment or one after it, at
 // which the digest still stands there.
 func (s *Sources) holds(ctx context.Context, asked rules.Asked, revision string) (bool, error) {
-	if !commit.MatchString(revision) {
+	if !git.IsObjectID(revision) {
 		return false, nil
 	}
 	if revision == asked.Ran.Commit {

@@ -6,7 +6,10 @@
 // it knows nothing of deployments.
 package git
 
-import "context"
+import (
+	"context"
+	"regexp"
+)
 
 // Run runs git in dir and returns its answer without the final line break.
 func Run(ctx context.Context, dir string, args ...string) (string, error) {
@@ -17,3 +20,9 @@ func Run(ctx context.Context, dir string, args ...string) (string, error) {
 func RunEnv(ctx context.Context, dir string, env []string, args ...string) (string, error) {
 	return Command{Dir: dir, Env: env, Args: args}.Line(ctx)
 }
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// IsObjectID reports whether a text is the whole name of a commit or another object,
+// which nobody can move.
+func IsObjectID(text string) bool { return idForm.MatchString(text) }

@@ -11,11 +11,9 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/door/terraform/configuration"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
-
-// LockFile is where terraform names its providers.
-const LockFile = ".terraform.lock.hcl"
 
 // Sources are the files that a root's plan depends on.
 type Sources struct {
@@ -106,7 +104,7 @@ func (s *Sources) digest(ctx context.Context, d *digester, dir string) error {
 	if real, err := inside(d.top, filepath.Join(d.top, filepath.FromSlash(dir))); err == nil {
 		dir = real
 	}
-	s.LockFile = strings.TrimPrefix(d.files[slashJoin(dir, LockFile)], "program:")
+	s.LockFile = strings.TrimPrefix(d.files[slashJoin(dir, configuration.LockFile)], "program:")
 	s.Digest, s.files = sum(d.files, nil), d.files
 	for at := dir; ; at = path.Dir(at) {
 		for _, name := range []string{".terraform-version", ".opentofu-version"} {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -380,5 +379,3 @@ func (s *Server) routes() {
 
 // endpoints are the handlers of methods and paths below a repository.
 type endpoints map[string]handler
-
-var shaForm = regexp.MustCompile(`^[0-9a-f]{40}$`)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
 // deployment is a request to deploy a ref. It starts the workflows that listen
@@ -48,7 +50,7 @@ func createDeployment(c *call) (*answer, error) {
 	if sha == "" {
 		sha, gitRef = c.s.head(c.Context(), c.dir, "refs/tags/"+in.Ref+"^{commit}"), "refs/tags/"+in.Ref
 	}
-	if sha == "" && shaForm.MatchString(in.Ref) {
+	if sha == "" && git.IsObjectID(in.Ref) {
 		sha, gitRef = c.resolve(in.Ref), "" // "empty if created with a commit SHA"
 	}
 	if in.Ref == "" || sha == "" {
@@ -179,7 +181,7 @@ func createDeploymentStatus(c *call) (*answer, error) {
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows#deployment_status
 	if in.State != "inactive" {
 		gitRef := ""
-		if !shaForm.MatchString(d.Ref) {
+		if !git.IsObjectID(d.Ref) {
 			gitRef = "refs/heads/" + d.Ref
 		}
 		c.s.emit(Event{

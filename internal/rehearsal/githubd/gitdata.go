@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
 func (c *call) refJSON(ref, sha string) map[string]any {
@@ -120,7 +122,7 @@ func deleteRef(c *call) (*answer, error) {
 
 func getBlob(c *call) (*answer, error) {
 	sha := c.PathValue("sha")
-	if !shaForm.MatchString(sha) {
+	if !git.IsObjectID(sha) {
 		return nil, notFound()
 	}
 	data, err := c.blob(sha)
@@ -259,7 +261,7 @@ func createTree(c *call, in struct {
 }
 
 func getGitCommit(c *call) (*answer, error) {
-	if !shaForm.MatchString(c.PathValue("sha")) {
+	if !git.IsObjectID(c.PathValue("sha")) {
 		return nil, notFound()
 	}
 	info, err := c.commitInfo(c.PathValue("sha"))

@@ -46,7 +46,7 @@ func (s *Server) head(ctx context.Context, dir, ref string) string {
 	if strings.HasPrefix(ref, "refs/") && filepath.IsLocal(ref) {
 		// git writes a ref that moves into a file of its own.
 		if data, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(ref))); err == nil &&
-			shaForm.MatchString(strings.TrimSpace(string(data))) {
+			git.IsObjectID(strings.TrimSpace(string(data))) {
 			return strings.TrimSpace(string(data))
 		}
 	}
@@ -63,12 +63,12 @@ func (s *Server) commit(ctx context.Context, dir, rev string) string {
 		return ""
 	}
 	names := []string{"refs/heads/" + rev, "refs/tags/" + rev, rev}
-	if rev == "HEAD" || shaForm.MatchString(rev) || strings.HasPrefix(rev, "refs/") {
+	if rev == "HEAD" || git.IsObjectID(rev) || strings.HasPrefix(rev, "refs/") {
 		names = []string{rev}
 	}
 	for _, name := range names {
 		key := dir + " commit " + name
-		if shaForm.MatchString(name) {
+		if git.IsObjectID(name) {
 			s.mu.Lock()
 			known := s.cache[key] != nil
 			s.mu.Unlock()

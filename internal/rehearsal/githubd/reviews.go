@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
 const maxDescription = 140
@@ -299,7 +301,7 @@ func createStatus(c *call, in struct {
 	TargetURL                   string `json:"target_url"`
 }) (*answer, error) {
 	sha := c.PathValue("sha")
-	if !shaForm.MatchString(sha) || c.resolve(sha) != sha {
+	if !git.IsObjectID(sha) || c.resolve(sha) != sha {
 		return nil, unprocessable("No commit found for SHA: %s", sha)
 	}
 	switch in.State {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/git"
 )
 
 // Run is one run of a workflow.
@@ -408,7 +410,7 @@ func uploadSARIF(c *call, in struct {
 	Sarif     string
 	ToolName  string `json:"tool_name"`
 }) (*answer, error) {
-	if !shaForm.MatchString(in.CommitSHA) || in.Ref == "" || in.Sarif == "" {
+	if !git.IsObjectID(in.CommitSHA) || in.Ref == "" || in.Sarif == "" {
 		return nil, unprocessable("Invalid request: commit_sha, ref and sarif are required")
 	}
 	rejected, err := checkSARIF(in.Sarif)
