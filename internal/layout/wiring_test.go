@@ -1,6 +1,7 @@
 package layout_test
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -127,6 +128,36 @@ func TestFunctionsThatAreTooLarge(t *testing.T) {
 	}
 	if got := tooLarge(set, file); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// packageLines is how long a package may be, with comments and without tests. Beyond
+// that nobody finds their way in it.
+const packageLines = 3000
+
+// The stand-in for GitHub is as long as what it stands for.
+func TestPackagesAreSmall(t *testing.T) {
+	t.Parallel()
+	looked := 0
+	for _, p := range list(t, "./...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if looked++; strings.HasPrefix(name, "internal/rehearsal/") {
+			continue
+		}
+		lines := 0
+		for _, f := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines += bytes.Count(text, []byte("\n"))
+		}
+		if lines > packageLines {
+			t.Errorf("%s has %d lines, of at most %d: what in it is a part of its own?", name, lines, packageLines)
+		}
+	}
+	if looked < 100 {
+		t.Errorf("only %d packages looked at", looked)
 	}
 }
 

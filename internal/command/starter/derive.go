@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/command/starter/recognise"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -20,7 +21,7 @@ func (n *Names) Derive(ctx context.Context, kind, dir string) error {
 		n.ConfigRepo = origin
 	}
 	if kind == App {
-		n.Source, n.found = origin, recognise(dir)
+		n.Source, n.found = origin, recognise.Read(dir)
 		if err := n.sameRepository(dir); err != nil {
 			return err
 		}

@@ -77,7 +77,7 @@ func appFiles(n Names) ([]file, error) {
 	if n.Template == None {
 		data, err := fs.ReadFile(workflows.Files, "app/ci.yml")
 		text := unmarked(string(fill(string(data))), true)
-		return []file{{workflowDir + "ci.yml", []byte(n.withRegistry(n.found.into(text, n)))}}, err
+		return []file{{workflowDir + "ci.yml", []byte(n.withRegistry(n.withInputs(text, n.found)))}}, err
 	}
 	var list []file
 	for _, f := range txtar.Parse(applications).Files {

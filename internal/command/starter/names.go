@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/command/starter/recognise"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -53,8 +54,8 @@ type Names struct {
 	// Trust is what the config repository fixes for every delivery.
 	Trust workflows.Trust `json:"trust,omitzero"`
 
-	found        found // in an application's repository
-	outsideOfGit bool  // the directory is in no git repository
+	found        recognise.Repository // in an application's repository
+	outsideOfGit bool                 // the directory is in no git repository
 }
 
 // Values of Platform and Template.

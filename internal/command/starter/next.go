@@ -20,7 +20,7 @@ func NextSteps(kind string, n Names) []string {
 	switch kind {
 	case App:
 		if n.Template == None {
-			steps = append(steps, strings.Join(append(n.found.says, "Look over the inputs in the workflow that was written; "+
+			steps = append(steps, strings.Join(append(n.found.Says, "Look over the inputs in the workflow that was written; "+
 				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
 		}
 		steps = append(steps,
@@ -88,11 +88,11 @@ func (n Names) mirrorStep() string {
 // applications are those of an application's repository, as waybill.yaml names
 // them.
 func (n Names) applications() (list []string) {
-	if n.Template != None || len(n.found.images) == 0 {
+	if n.Template != None || len(n.found.Images) == 0 {
 		return []string{n.App + ", image " + n.Image + ", source " + n.Source}
 	}
-	for _, i := range n.found.images {
-		list = append(list, i.app(n)+", image "+i.repository(n)+", source "+n.Source)
+	for _, i := range n.found.Images {
+		list = append(list, n.appOf(i)+", image "+n.repositoryOf(i)+", source "+n.Source)
 	}
 	return list
 }

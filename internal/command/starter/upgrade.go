@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/waybill-dev/waybill/internal/command/starter/recognise"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/limit"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -210,7 +211,7 @@ func Upgrade(ctx context.Context, request UpgradeRequest) (Upgraded, error) {
 	}
 	u.record.Names = names
 	if u.record.Kind == App {
-		names.found = recognise(dir)
+		names.found = recognise.Read(dir)
 	}
 	if err := names.complete(u.record.Kind); err != nil {
 		return Upgraded{}, fmt.Errorf("%s: %w", recordFile, err)

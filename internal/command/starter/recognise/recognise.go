@@ -1,4 +1,7 @@
-package starter
+// Package recognise reads the repository of an application: which images its
+// Dockerfiles make, of which language it is, and how it is tested. It executes
+// nothing, and follows no link that leaves the repository.
+package recognise
 
 import (
 	"io/fs"
@@ -9,12 +12,12 @@ import (
 	"strings"
 )
 
-// found is what an application's repository says of itself: inputs of
+// Repository is what an application's repository says of itself: inputs of
 // deliver.yml, and sentences for the person who set it up.
-type found struct {
-	inputs [][2]string // in the order of the workflow
-	says   []string
-	images []image // of a repository that has several
+type Repository struct {
+	Inputs [][2]string // name and value, in the order of the workflow
+	Says   []string
+	Images []Image // of a repository that has several
 }
 
 var (
@@ -25,12 +28,12 @@ var (
 	goBuild    = regexp.MustCompile(`(?m)^RUN\s.*\bgo (?:build|install)\b`)
 )
 
-// recognise reads the Dockerfiles and the manifests of languages. It executes
-// nothing, and follows no link that leaves the directory.
-func recognise(dir string) (f found) {
+// Read reads the Dockerfiles and the manifests of languages. A directory that cannot
+// be read says nothing of itself.
+func Read(dir string) (f Repository) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return f // Write says so
+		return f
 	}
 	defer root.Close()
 	r := reader{root.FS()}
@@ -41,15 +44,15 @@ func recognise(dir string) (f found) {
 		return f
 	}
 	for _, i := range named {
-		i.one(r, []string{i.recipe})
-		f.says = append(f.says, i.says...)
-		f.images = append(f.images, i)
+		i.one(r, []string{i.Recipe})
+		f.Says = append(f.Says, i.Says...)
+		f.Images = append(f.Images, i)
 	}
 	return f
 }
 
 // one recognises the image of the first Dockerfile.
-func (f *found) one(r reader, recipes []string) {
+func (f *Repository) one(r reader, recipes []string) {
 	at, text := ".", "" // directory of the sources
 	if len(recipes) == 0 {
 		f.say("No Dockerfile was found: write one, or name it as the input file.")
@@ -83,28 +86,14 @@ func (f *found) one(r reader, recipes []string) {
 	}
 }
 
-// into writes the inputs into a workflow, behind those that name the image.
-func (f found) into(workflow string, n Names) string {
-	if len(f.images) > 0 {
-		return f.matrix(workflow, n)
-	}
-	var lines strings.Builder
-	for _, input := range f.inputs {
-		lines.WriteString("      " + input[0] + ": " + input[1] + "\n")
-	}
-	return imageInput.ReplaceAllStringFunc(workflow, func(line string) string { return line + lines.String() })
-}
+func (f *Repository) say(text string) { f.Says = append(f.Says, text) }
 
-var imageInput = regexp.MustCompile(`(?m)^      image: .*\n`)
-
-func (f *found) say(text string) { f.says = append(f.says, text) }
-
-func (f *found) set(name, value string) { f.inputs = append(f.inputs, [2]string{name, value}) }
+func (f *Repository) set(name, value string) { f.Inputs = append(f.Inputs, [2]string{name, value}) }
 
 // dockerfile names the Dockerfile that is built, and returns the directory of
 // its sources: where all that it copies is, else its own if a manifest lies
 // there, otherwise the root.
-func (f *found) dockerfile(r reader, recipes []string) string {
+func (f *Repository) dockerfile(r reader, recipes []string) string {
 	chosen, dir := recipes[0], path.Dir(recipes[0])
 	f.say("Recognised the Dockerfile" + strings.TrimSuffix(" "+chosen, " Dockerfile") + ".")
 	if len(recipes) > 1 {

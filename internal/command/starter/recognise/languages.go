@@ -1,4 +1,4 @@
-package starter
+package recognise
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 )
 
 // tests sets the commands of the first job, run in the directory of the sources.
-func (f *found) tests(r reader, at, lint, test string) {
+func (f *Repository) tests(r reader, at, lint, test string) {
 	for _, target := range makeTarget.FindAllStringSubmatch(r.text(path.Join(at, "Makefile")), -1) {
 		if target[1] == "lint" {
 			lint = "make lint"
@@ -30,7 +30,7 @@ func (f *found) tests(r reader, at, lint, test string) {
 	}
 }
 
-func (f *found) golang(r reader, at, dockerfile string) bool {
+func (f *Repository) golang(r reader, at, dockerfile string) bool {
 	if !r.has(path.Join(at, "go.mod")) {
 		return false
 	}
@@ -56,7 +56,7 @@ func (f *found) golang(r reader, at, dockerfile string) bool {
 // defaultTest is the script that npm init writes: it fails.
 const defaultTest = "no test specified"
 
-func (f *found) node(r reader, at, _ string) bool {
+func (f *Repository) node(r reader, at, _ string) bool {
 	file := path.Join(at, "package.json")
 	if !r.has(file) {
 		return false
@@ -86,7 +86,7 @@ func (f *found) node(r reader, at, _ string) bool {
 	return true
 }
 
-func (f *found) python(r reader, at, _ string) bool {
+func (f *Repository) python(r reader, at, _ string) bool {
 	install, file := "-r requirements.txt", path.Join(at, "requirements.txt")
 	if !r.has(file) {
 		if install, file = ".", path.Join(at, "pyproject.toml"); !r.has(file) {
@@ -114,7 +114,7 @@ func (f *found) python(r reader, at, _ string) bool {
 // The other languages are those whose tools GitHub's hosted runners have.
 // https://github.com/actions/runner-images
 
-func (f *found) java(r reader, at, _ string) bool {
+func (f *Repository) java(r reader, at, _ string) bool {
 	for _, tool := range [][3]string{{"pom.xml", "mvnw", "mvn"}, {"build.gradle*", "gradlew", "gradle"}} {
 		file := r.first(at, tool[0])
 		if file == "" {
@@ -131,7 +131,7 @@ func (f *found) java(r reader, at, _ string) bool {
 	return false
 }
 
-func (f *found) rust(r reader, at, _ string) bool {
+func (f *Repository) rust(r reader, at, _ string) bool {
 	file, locked := r.first(at, "Cargo.toml"), ""
 	if file == "" {
 		return false
@@ -145,7 +145,7 @@ func (f *found) rust(r reader, at, _ string) bool {
 }
 
 // dotnet tests the solution at the root, which knows the projects of the tests.
-func (f *found) dotnet(r reader, at, _ string) bool {
+func (f *Repository) dotnet(r reader, at, _ string) bool {
 	file := r.first(".", "*.sln", "*.slnx")
 	if file != "" {
 		at = "."
@@ -157,7 +157,7 @@ func (f *found) dotnet(r reader, at, _ string) bool {
 	return true
 }
 
-func (f *found) php(r reader, at, _ string) bool {
+func (f *Repository) php(r reader, at, _ string) bool {
 	file := r.first(at, "composer.json")
 	if file == "" {
 		return false
@@ -171,7 +171,7 @@ func (f *found) php(r reader, at, _ string) bool {
 	return true
 }
 
-func (f *found) ruby(r reader, at, _ string) bool {
+func (f *Repository) ruby(r reader, at, _ string) bool {
 	file := r.first(at, "Gemfile")
 	if file == "" {
 		return false
@@ -189,7 +189,7 @@ func (f *found) ruby(r reader, at, _ string) bool {
 }
 
 // elixir has no commands: GitHub's hosted runners lack it.
-func (f *found) elixir(r reader, at, _ string) bool {
+func (f *Repository) elixir(r reader, at, _ string) bool {
 	file := r.first(at, "mix.exs")
 	if file == "" {
 		return false
@@ -198,7 +198,7 @@ func (f *found) elixir(r reader, at, _ string) bool {
 	return true
 }
 
-func (f *found) static(r reader, at, _ string) bool {
+func (f *Repository) static(r reader, at, _ string) bool {
 	if r.has(path.Join(at, "index.html")) {
 		f.say("Recognised a static site by " + path.Join(at, "index.html") + ".")
 	}
