@@ -9,8 +9,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/delivery/build"
-	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
 	"github.com/waybill-dev/waybill/internal/delivery/build/buildkit"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -22,7 +22,7 @@ func runBuild(ctx context.Context, call *cli.Call, in options.Build) (result bui
 	if err != nil {
 		return build.Result{}, outcome.Usagef("--builder: %w", err)
 	}
-	place, err := build.Find(ctx, in.Context, in.File, call.Stdin, assemble.Decompress)
+	place, err := build.Find(ctx, in.Context, in.File, call.Stdin, layerfile.Decompress)
 	if err != nil {
 		return build.Result{}, err
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
-	"github.com/waybill-dev/waybill/internal/delivery/build/assemble"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/process"
 )
@@ -57,7 +57,7 @@ func remote(t *testing.T, files map[string]string) (address, commit string) {
 
 func find(t *testing.T, context, file, stdin string) (build.Place, error) {
 	t.Helper()
-	p, err := build.Find(t.Context(), context, file, strings.NewReader(stdin), assemble.Decompress)
+	p, err := build.Find(t.Context(), context, file, strings.NewReader(stdin), layerfile.Decompress)
 	if err == nil {
 		t.Cleanup(func() { p.Close() })
 	}

@@ -2,8 +2,6 @@ package assemble
 
 import (
 	"archive/tar"
-	"bufio"
-	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +10,7 @@ import (
 	"path"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"github.com/moby/go-archive/compression"
-	"github.com/ulikunitz/xz"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 // Bounds of one archive. They are far beyond what an image holds, and keep a
@@ -43,17 +38,17 @@ func (g *graph) unpack(e *editor, archive *node, dest string, who *owner) (_ boo
 	if err != nil {
 		return false, err
 	}
-	contents, err := newSpool(g.dir)
+	contents, err := g.store.Spool()
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, contents.close()) }()
+	defer func() { err = errors.Join(err, contents.Close()) }()
 	file, err := archive.open()
 	if err != nil {
 		return false, err
 	}
 	defer file.Close()
-	plain, err := Decompress(file)
+	plain, err := layerfile.Decompress(file)
 	if err != nil {
 		return false, err
 	}
@@ -80,7 +75,7 @@ func isArchive(n *node) bool {
 		return false
 	}
 	defer r.Close()
-	plain, err := Decompress(r)
+	plain, err := layerfile.Decompress(r)
 	if err != nil {
 		return false
 	}
@@ -89,35 +84,10 @@ func isArchive(n *node) bool {
 	return err == nil
 }
 
-// Decompress reads what any of the compressions that ADD knows holds.
-func Decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	start, err := buffered.Peek(10)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	switch compression.Detect(start) {
-	case compression.Gzip:
-		return gzip.NewReader(buffered)
-	case compression.Bzip2:
-		return io.NopCloser(bzip2.NewReader(buffered)), nil
-	case compression.Xz:
-		plain, err := xz.NewReader(buffered)
-		return io.NopCloser(plain), err
-	case compression.Zstd:
-		plain, err := zstd.NewReader(buffered, zstd.WithDecoderMaxMemory(256<<20), zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, err
-		}
-		return plain.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
-}
-
 // extraction puts the files of one archive into a tree.
 type extraction struct {
 	to       *editor
-	contents *spool
+	contents *layerfile.Spool
 	origin   string
 	who      *owner // of all files; nil leaves them to the archive
 	bytes    int64  // that may still be unpacked
@@ -132,7 +102,7 @@ type dirTime struct {
 }
 
 func (x *extraction) all(ctx context.Context, r io.Reader) error {
-	files := tar.NewReader(&cancellable{ctx: ctx, r: r})
+	files := tar.NewReader(layerfile.Cancellable(ctx, r))
 	for i := 0; ; i++ {
 		h, err := files.Next()
 		if err == io.EOF {
@@ -197,7 +167,7 @@ func (x *extraction) one(h *tar.Header, content io.Reader, i int) error {
 		}
 		x.bytes -= n.size
 		n.origin = fmt.Sprintf("%s %d", x.origin, i)
-		if n.open, err = x.contents.add(content); err != nil {
+		if n.open, err = x.contents.Add(content); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -39,6 +38,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 // Engine assembles images. The zero value cannot read base images.
@@ -56,9 +56,6 @@ type Engine struct {
 }
 
 var _ build.Engine = Engine{}
-
-// maxAtOnce bounds the layers that are in memory at the same time, see maxKept.
-const maxAtOnce = 4
 
 // Build assembles an image for each platform of the request.
 func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfile) (_ build.Built, err error) {
@@ -92,12 +89,12 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	s := &shared{
-		ctx: groupCtx, dir: dir, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
+		ctx: groupCtx, epoch: r.Epoch.UTC().Truncate(time.Second), source: source, context: files,
 		bases: &resolver{ctx: ctx, images: e.Images}, states: map[string]*state{}, warn: once(r.Warn),
-		compression: r.Compression, packed: e.Packed, cache: cache, slots: make(chan struct{}, min(maxAtOnce, runtime.GOMAXPROCS(0))),
+		store: layerfile.New(layerfile.Options{Dir: dir, Compression: r.Compression, Cache: cache, Packed: e.Packed}),
 	}
 	if e.Send != nil && len(r.Push) > 0 {
-		s.early = func(l v1.Layer) { group.Go(func() error { return e.Send(groupCtx, r.Push[0], l) }) }
+		s.store.Early = func(l v1.Layer) { group.Go(func() error { return e.Send(groupCtx, r.Push[0], l) }) }
 	}
 	images := make([]build.Image, len(r.Platforms))
 	for i, p := range r.Platforms {
@@ -109,12 +106,12 @@ func (e Engine) Build(ctx context.Context, r build.Request, file *build.Dockerfi
 		})
 	}
 	if err := group.Wait(); err != nil {
-		s.keeping.Wait()
+		s.store.Wait()
 		return build.Built{}, err
 	}
 	s.ctx = ctx // of a layer that is made again while it is pushed
 	return build.Built{Images: images, BaseImages: s.bases.bases(), Close: func() error {
-		s.keeping.Wait()
+		s.store.Wait()
 		return remove()
 	}}, nil
 }
@@ -184,12 +181,12 @@ func (s *shared) image(r build.Request, file *build.Dockerfile, p build.Platform
 
 // sendConfig begins to push the configuration of an image of which a layer is new.
 func (s *shared) sendConfig(image v1.Image, layers []v1.Layer) error {
-	if !slices.ContainsFunc(layers, func(l v1.Layer) bool { made, ok := l.(*layer); return ok && made.sent }) {
+	if !slices.ContainsFunc(layers, func(l v1.Layer) bool { made, ok := l.(*layerfile.Layer); return ok && made.Sent() }) {
 		return nil
 	}
 	config, err := partial.ConfigLayer(image)
 	if err == nil {
-		s.early(config)
+		s.store.Early(config)
 	}
 	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 var (
@@ -220,7 +221,7 @@ func TestFileThatChangesWhileItIsRead(t *testing.T) {
 		root := newDir(0o755, map[string]*node{"f": {size: size, open: func() (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader("four")), nil
 		}}})
-		s := &shared{ctx: t.Context(), dir: t.TempDir(), epoch: epoch, slots: make(chan struct{}, 1)}
+		s := &shared{ctx: t.Context(), epoch: epoch, store: layerfile.New(layerfile.Options{Dir: t.TempDir()})}
 		if _, err := s.writeLayer(newDir(0o755, nil), root); err == nil ||
 			!strings.Contains(err.Error(), "/f changed while it was read") {
 			t.Errorf("size %d with four bytes of content: %v", size, err)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 )
@@ -109,7 +110,7 @@ func TestTheCacheChangesNoDigest(t *testing.T) {
 	t.Parallel()
 	dir, cache := cacheContext(t), newCache(t)
 	// One layer is too large to stay in memory until the cache was asked.
-	if err := os.WriteFile(filepath.Join(dir, "many"), bytes.Repeat([]byte("many"), maxKept/4+1), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "many"), bytes.Repeat([]byte("many"), layerfile.MaxKept/4+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, compression := range []build.Compression{{}, {Level: 1}, {Zstd: true}} {
@@ -336,19 +337,5 @@ func TestBaseImagesAreReadOnce(t *testing.T) {
 			t.Errorf("%s: poisoned, the digest is %s, want %s", what, poisoned, plain)
 			t.Errorf("%s: blobs read %d, want %d; warned %q", what, third, all, warned)
 		}
-	}
-}
-
-// A layer that is too large for memory is not kept there.
-func TestLargeLayersAreNotKeptInMemory(t *testing.T) {
-	t.Parallel()
-	p := new(prefix)
-	for range 3 {
-		if _, err := p.Write(make([]byte, maxKept/2)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(p.parts) > 0 {
-		t.Error("more than the bound is in memory")
 	}
 }

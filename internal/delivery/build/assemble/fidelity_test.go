@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 )
@@ -299,12 +300,12 @@ func TestArchiveBounds(t *testing.T) {
 	io.WriteString(z, archive(t, tar.Header{Name: "a", Typeflag: tar.TypeReg}, tar.Header{Name: "b", Typeflag: tar.TypeReg}))
 	z.Close()
 	for says, x := range map[string]extraction{"too many bytes": {bytes: 7, entries: 9}, "too many entries": {bytes: 100, entries: 1}} {
-		contents, err := newSpool(t.TempDir())
+		contents, err := layerfile.New(layerfile.Options{Dir: t.TempDir()}).Spool()
 		if err != nil {
 			t.Fatal(err)
 		}
 		x.to, x.contents = newEditor(newDir(0o755, nil), epoch), contents
-		plain, err := Decompress(&zipped)
+		plain, err := layerfile.Decompress(&zipped)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/sys/user"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 // act gives the tree that the actions of one file operation make.
@@ -182,9 +183,6 @@ func (g *graph) accounts(input inputs, name *pb.NamedUserOpt, what, p string) ([
 	return readAccounts(input, name.Input, p)
 }
 
-// maxAccounts bounds /etc/passwd and /etc/group.
-const maxAccounts = 4 << 20
-
 func readAccounts(input inputs, i int64, p string) ([]byte, error) {
 	root, err := input(i)
 	if err != nil {
@@ -202,7 +200,7 @@ func readAccounts(input inputs, i int64, p string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, maxAccounts))
+	return io.ReadAll(io.LimitReader(r, layerfile.MaxAccounts))
 }
 
 // missing explains a COPY from the context that found nothing.

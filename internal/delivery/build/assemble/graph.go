@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -19,7 +18,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
-	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 // state is what a stage is after an instruction: files, and the layers that
@@ -33,20 +32,12 @@ type state struct {
 // shared is what the platforms of one build have in common.
 type shared struct {
 	ctx     context.Context
-	dir     string // for layers
 	epoch   time.Time
 	source  *buildContext
 	context *node // the files of source
 	bases   *resolver
 	warn    func(build.Warning)
-
-	compression build.Compression
-	cache       *layercache.Cache
-	keeping     sync.WaitGroup    // what is put into it
-	slots       chan struct{}     // of layers that are written at the same time
-	packed      func(bytes int64) // see Engine
-	early       func(l v1.Layer)  // begins to push a layer; nil if nothing is pushed
-	total       atomic.Int64      // bytes in layers
+	store   *layerfile.Store // of layers
 
 	mu     sync.Mutex
 	states map[string]*state // by key
@@ -197,7 +188,7 @@ func (g *graph) open(id digest.Digest, op *pb.Op, source *pb.SourceOp) (*state, 
 			return nil, g.at(id, err)
 		}
 		content := g.content[id]
-		layers := sync.OnceValues(func() ([]v1.Layer, error) { return g.baseLayers(image) })
+		layers := sync.OnceValues(func() ([]v1.Layer, error) { return g.store.Base(image) })
 		return &state{
 			key:    hashKey("image", hash.String(), fmt.Sprint(content)),
 			layers: layers,
@@ -235,7 +226,7 @@ func (g *graph) files(id digest.Digest, op *pb.FileOp, inputs []*state) (*state,
 		return tree, g.at(id, err)
 	})
 	s.layers = sync.OnceValues(func() ([]v1.Layer, error) {
-		var own *layer
+		var own *layerfile.Layer
 		var failed error
 		written := make(chan struct{})
 		go func() {
@@ -253,7 +244,7 @@ func (g *graph) files(id digest.Digest, op *pb.FileOp, inputs []*state) (*state,
 }
 
 // layer writes what an instruction changes.
-func (e *shared) layer(base, s *state) (*layer, error) {
+func (e *shared) layer(base, s *state) (*layerfile.Layer, error) {
 	before, err := base.tree()
 	if err != nil {
 		return nil, err

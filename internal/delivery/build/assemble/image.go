@@ -3,8 +3,6 @@ package assemble
 import (
 	"archive/tar"
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,6 +12,8 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
 
 // imageTree is the file tree that the layers of an image make. Where content is
@@ -36,80 +36,7 @@ func (e *shared) imageTree(layers []v1.Layer, content bool) (*node, error) {
 func (e *shared) applyLayer(root *node, l v1.Layer, digest v1.Hash, content bool) error {
 	// Nothing outside this function sees the tree yet, so it may be changed.
 	w := unpacker{root: root, ours: map[*node]bool{}, now: e.now()}
-	if content {
-		return e.readLayer(l, true, w.one(digest))
-	}
-	if list, found := e.listing(digest); found {
-		return w.all(list, digest)
-	}
-	var list []listed
-	err := e.readLayer(l, false, func(entry listed) error {
-		list = append(list, entry)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	e.keepListing(digest, list)
-	return w.all(list, digest)
-}
-
-// readLayer reads the entries of a layer, with the content of every file or that of
-// the few that --chown needs.
-func (e *shared) readLayer(l v1.Layer, content bool, entry func(listed) error) (err error) {
-	r, err := l.Uncompressed()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	stream := &cancellable{ctx: e.ctx, r: r}
-	var contents *spool
-	if content {
-		if contents, err = newSpool(e.dir); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, contents.close()) }()
-	}
-	files := tar.NewReader(stream)
-	for {
-		header, err := files.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		found := listed{Header: *header}
-		switch base := path.Base(header.Name); {
-		case header.Typeflag != tar.TypeReg:
-		case content:
-			if found.open, err = contents.add(files); err != nil {
-				return err
-			}
-		case (base == "passwd" || base == "group") && header.Size <= maxAccounts:
-			if found.Data, err = io.ReadAll(files); err != nil {
-				return err
-			}
-			found.Kept = true
-		}
-		if err := entry(found); err != nil {
-			return err
-		}
-	}
-	_, err = io.Copy(io.Discard, stream) // the padding, so that the digest is checked
-	return err
-}
-
-type cancellable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *cancellable) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
+	return e.store.Entries(e.ctx, l, content, w.one(digest))
 }
 
 // unpacker applies the entries of one layer to a tree that only it holds.
@@ -121,25 +48,15 @@ type unpacker struct {
 
 const whiteout, opaque = ".wh.", ".wh..wh..opq"
 
-func (w unpacker) all(list []listed, digest v1.Hash) error {
-	one := w.one(digest)
-	for _, entry := range list {
-		if err := one(entry); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // one applies the entries of the layer with the digest, one after the other.
-func (w unpacker) one(digest v1.Hash) func(listed) error {
+func (w unpacker) one(digest v1.Hash) func(layerfile.Entry) error {
 	i := -1
-	return func(entry listed) error {
+	return func(entry layerfile.Entry) error {
 		if entry.Kept {
-			entry.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(entry.Data)), nil }
+			entry.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(entry.Data)), nil }
 		}
 		i++
-		return w.apply(&entry.Header, entry.open, fmt.Sprintf("%s %d", digest, i))
+		return w.apply(&entry.Header, entry.Open, fmt.Sprintf("%s %d", digest, i))
 	}
 }
 

@@ -4,150 +4,22 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"github.com/waybill-dev/waybill/internal/delivery/build/layerfile"
 )
-
-// layer is a compressed layer in a file.
-type layer struct {
-	file           func() (string, error)
-	digest, diffID v1.Hash
-	size           int64
-	media          types.MediaType
-	sent           bool // whether pushing it has begun
-}
-
-var _ v1.Layer = (*layer)(nil)
-
-func (l *layer) Digest() (v1.Hash, error)            { return l.digest, nil }
-func (l *layer) DiffID() (v1.Hash, error)            { return l.diffID, nil }
-func (l *layer) Size() (int64, error)                { return l.size, nil }
-func (l *layer) MediaType() (types.MediaType, error) { return l.media, nil }
-
-func (l *layer) Compressed() (io.ReadCloser, error) {
-	name, err := l.file()
-	if err != nil {
-		return nil, err
-	}
-	return os.Open(name)
-}
-
-func (l *layer) Uncompressed() (io.ReadCloser, error) {
-	f, err := l.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	r, err := Decompress(f)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{r, closers{r, f}}, nil
-}
-
-type closers [2]io.Closer
-
-func (c closers) Close() error { return errors.Join(c[0].Close(), c[1].Close()) }
-
-// compressor writes what a layer holds, compressed as the request says.
-func (e *shared) compressor(w io.Writer) (io.WriteCloser, error) {
-	if e.compression.Zstd {
-		level := zstd.SpeedDefault
-		if e.compression.Level > 0 {
-			level = zstd.EncoderLevelFromZstd(e.compression.Level)
-		}
-		// One thread: with several the bytes would depend on the machine.
-		return zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1))
-	}
-	level := gzip.DefaultCompression
-	if e.compression.Level > 0 {
-		level = e.compression.Level
-	}
-	return gzip.NewWriterLevel(w, level)
-}
-
-func (e *shared) mediaType() types.MediaType {
-	if e.compression.Zstd {
-		return types.OCILayerZStd
-	}
-	return types.OCILayer
-}
 
 // writeLayer writes what is in after and not in before to a file. The same
 // trees and time give the same bytes.
-func (e *shared) writeLayer(before, after *node) (*layer, error) {
-	e.slots <- struct{}{}
-	defer func() { <-e.slots }()
-	write := func(to io.Writer) error { return e.writeTar(to, before, after) }
-	if e.cache == nil || compressors() == "" {
-		return e.compressNew(write, v1.Hash{})
-	}
-	return e.cached(write)
-}
-
-// maxEarly bounds the layers that are pushed while others are compressed. Deliver
-// pushes larger ones, and tells of their progress.
-const maxEarly = 64 << 20
-
-// compressNew compresses a layer that no registry is likely to have, and begins to push it.
-func (e *shared) compressNew(write func(io.Writer) error, diffID v1.Hash) (*layer, error) {
-	l, err := e.compress(write, diffID)
-	if err == nil && e.early != nil && l.size <= maxEarly {
-		l.sent = true
-		e.early(l)
-	}
-	return l, err
-}
-
-// compress makes a layer of the tar that write writes. Where the digest of that tar is
-// known already, it is not computed again.
-func (e *shared) compress(write func(io.Writer) error, diffID v1.Hash) (_ *layer, err error) {
-	f, err := os.CreateTemp(e.dir, "layer-*")
-	if err != nil {
-		return nil, fmt.Errorf("write a layer: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	file := bufio.NewWriterSize(f, 1<<20)
-	compressed := &counter{w: file, hash: sha256.New()}
-	zip, err := e.compressor(compressed)
-	if err != nil {
-		return nil, err
-	}
-	plain := &counter{w: zip, wrote: e.wrote}
-	if diffID == (v1.Hash{}) {
-		plain.hash = sha256.New()
-	}
-	if err := write(plain); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(zip.Close(), file.Flush()); err != nil {
-		return nil, fmt.Errorf("write a layer: %w", err)
-	}
-	if plain.hash != nil {
-		diffID = plain.sum()
-	}
-	name := f.Name()
-	return &layer{
-		file:   func() (string, error) { return name, nil },
-		digest: compressed.sum(), diffID: diffID, size: compressed.n, media: e.mediaType(),
-	}, nil
+func (e *shared) writeLayer(before, after *node) (*layerfile.Layer, error) {
+	return e.store.Write(func(to io.Writer) error { return e.writeTar(to, before, after) })
 }
 
 // writeTar writes what is in after and not in before.
@@ -161,36 +33,6 @@ func (e *shared) writeTar(to io.Writer, before, after *node) error {
 		return fmt.Errorf("write a layer: %w", err)
 	}
 	return nil
-}
-
-// wrote adds to what all layers hold.
-func (e *shared) wrote(n int) {
-	if total := e.total.Add(int64(n)); e.packed != nil {
-		e.packed(total)
-	}
-}
-
-type counter struct {
-	w     io.Writer
-	hash  hash.Hash // nil for none
-	n     int64
-	wrote func(n int) // told of each write, if not nil
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	if c.hash != nil {
-		c.hash.Write(p[:n])
-	}
-	c.n += int64(n)
-	if c.wrote != nil {
-		c.wrote(n)
-	}
-	return n, err
-}
-
-func (c *counter) sum() v1.Hash {
-	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(c.hash.Sum(nil))}
 }
 
 // layerWriter writes the difference of two trees as a tar, sorted by name, with

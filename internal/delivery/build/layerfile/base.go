@@ -1,4 +1,4 @@
-package assemble
+package layerfile
 
 import (
 	"io"
@@ -12,16 +12,16 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 )
 
-// baseLayers gives the layers of a base image. One whose files have to be known
+// Base gives the layers of a base image. One whose files have to be known
 // is downloaded once, and pushed from there.
-func (e *shared) baseLayers(image v1.Image) ([]v1.Layer, error) {
+func (s *Store) Base(image v1.Image) ([]v1.Layer, error) {
 	layers, err := image.Layers()
 	if err != nil {
 		return nil, err
 	}
 	kept := make([]v1.Layer, len(layers))
 	for i, l := range layers {
-		kept[i] = registry.WithOrigin(l, &keptLayer{Layer: l, download: e.download})
+		kept[i] = registry.WithOrigin(l, &keptLayer{Layer: l, download: s.download})
 	}
 	return kept, nil
 }

@@ -1,4 +1,4 @@
-package assemble
+package layerfile
 
 import (
 	"errors"
@@ -7,22 +7,23 @@ import (
 	"os"
 )
 
-// spool is a temporary file that holds the contents of many files.
-type spool struct {
+// Spool is a temporary file that holds the contents of many files.
+type Spool struct {
 	f *os.File
 	n int64
 }
 
-func newSpool(dir string) (*spool, error) {
-	f, err := os.CreateTemp(dir, "files-*")
+// Spool makes an empty spool. Its file goes with the directory of the store.
+func (s *Store) Spool() (*Spool, error) {
+	f, err := os.CreateTemp(s.Dir, "files-*")
 	if err != nil {
 		return nil, fmt.Errorf("keep unpacked files: %w", err)
 	}
-	return &spool{f: f}, nil
+	return &Spool{f: f}, nil
 }
 
-// add keeps what r holds, and returns how to open it.
-func (s *spool) add(r io.Reader) (func() (io.ReadCloser, error), error) {
+// Add keeps what r holds, and returns how to open it.
+func (s *Spool) Add(r io.Reader) (func() (io.ReadCloser, error), error) {
 	name, offset := s.f.Name(), s.n
 	size, err := io.Copy(s.f, r)
 	s.n += size
@@ -41,7 +42,8 @@ func (s *spool) add(r io.Reader) (func() (io.ReadCloser, error), error) {
 	}, nil
 }
 
-func (s *spool) close() error {
+// Close ends the adding. What was added can still be opened.
+func (s *Spool) Close() error {
 	if err := s.f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return fmt.Errorf("keep unpacked files: %w", err)
 	}

@@ -1,4 +1,4 @@
-package assemble
+package layerfile
 
 import (
 	"bytes"
@@ -15,54 +15,54 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/build/layercache"
 )
 
-// maxKept bounds the part of a layer that stays in memory until it is known whether
+// MaxKept bounds the part of a layer that stays in memory until it is known whether
 // the cache has it. A larger layer is read twice where the cache does not.
-const maxKept = 32 << 20
+const MaxKept = 32 << 20
 
 // cached takes a layer from the cache where it has one with the same content. The
 // content is always read: names, times and sizes of files are not believed.
-func (e *shared) cached(write func(io.Writer) error) (*layer, error) {
+func (s *Store) cached(write func(io.Writer) error) (*Layer, error) {
 	kept := new(prefix)
 	plain := &counter{w: kept, hash: sha256.New()}
 	if err := write(plain); err != nil {
 		return nil, err
 	}
 	diffID := plain.sum()
-	name := fmt.Sprint("layer ", compressors(), e.compression, diffID)
-	if found, ok := e.cache.Find(name); ok {
-		l := &layer{digest: found.Digest, diffID: diffID, size: found.Size, media: e.mediaType()}
+	name := fmt.Sprint("layer ", compressors(), s.Compression, diffID)
+	if found, ok := s.Cache.Find(name); ok {
+		l := &Layer{digest: found.Digest, diffID: diffID, size: found.Size, media: s.mediaType()}
 		l.file = sync.OnceValues(func() (string, error) {
-			file, err := e.takeOut(found)
+			file, err := s.takeOut(found)
 			if err == nil {
 				return file, nil
 			}
 			found.Damaged(err)
-			made, err := e.compress(write, v1.Hash{})
+			made, err := s.compress(write, v1.Hash{})
 			if err != nil {
 				return "", err
 			}
 			if made.digest != l.digest {
 				return "", errors.New("a file of the build context changed during the build: build again when nothing writes to it")
 			}
-			e.keep(name, made)
+			s.keep(name, made)
 			return made.file()
 		})
 		return l, nil
 	}
 	again := v1.Hash{} // what is read again may be another
-	if plain.n <= maxKept {
+	if plain.n <= MaxKept {
 		write, again = kept.writeTo, diffID
 	}
-	l, err := e.compressNew(write, again)
+	l, err := s.compressNew(write, again)
 	if err == nil && l.diffID == diffID {
-		e.keep(name, l)
+		s.keep(name, l)
 	}
 	return l, err
 }
 
 // takeOut copies an entry to a file of this build, and checks it.
-func (e *shared) takeOut(found layercache.Entry) (_ string, err error) {
-	f, err := os.CreateTemp(e.dir, "layer-*")
+func (s *Store) takeOut(found layercache.Entry) (_ string, err error) {
+	f, err := os.CreateTemp(s.Dir, "layer-*")
 	if err != nil {
 		return "", fmt.Errorf("write a layer: %w", err)
 	}
@@ -70,24 +70,24 @@ func (e *shared) takeOut(found layercache.Entry) (_ string, err error) {
 }
 
 // keep puts a layer into the cache, until the build is closed.
-func (e *shared) keep(name string, l *layer) {
-	e.keeping.Go(func() {
+func (s *Store) keep(name string, l *Layer) {
+	s.keeping.Go(func() {
 		if r, err := l.Compressed(); err == nil {
-			e.cache.Put(name, l.digest, l.size, r)
+			s.Cache.Put(name, l.digest, l.size, r)
 			_ = r.Close()
 		}
 	})
 }
 
 // download gives the file of a base image's layer, which the cache may have.
-func (e *shared) download(l v1.Layer) (string, error) {
+func (s *Store) download(l v1.Layer) (string, error) {
 	digest, err := l.Digest()
 	if err != nil {
 		return "", err
 	}
 	name := "base " + digest.String()
-	if found, ok := e.cache.Find(name); ok {
-		file, err := e.takeOut(found)
+	if found, ok := s.Cache.Find(name); ok {
+		file, err := s.takeOut(found)
 		if err == nil {
 			return file, nil
 		}
@@ -97,7 +97,7 @@ func (e *shared) download(l v1.Layer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f, err := os.CreateTemp(e.dir, "base-*")
+	f, err := os.CreateTemp(s.Dir, "base-*")
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("keep a base layer: %w", err), r.Close())
 	}
@@ -106,7 +106,7 @@ func (e *shared) download(l v1.Layer) (string, error) {
 		return "", errors.Join(err, f.Close())
 	}
 	if _, err = f.Seek(0, io.SeekStart); err == nil {
-		e.cache.Put(name, digest, size, f)
+		s.Cache.Put(name, digest, size, f)
 		err = f.Close()
 	}
 	if err != nil {
@@ -122,7 +122,7 @@ type prefix struct {
 }
 
 func (p *prefix) Write(data []byte) (int, error) {
-	if p.size += len(data); p.size > maxKept {
+	if p.size += len(data); p.size > MaxKept {
 		p.parts = nil
 	} else {
 		p.parts = append(p.parts, bytes.Clone(data))
