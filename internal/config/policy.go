@@ -1,15 +1,14 @@
 package config
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // policy is the form of `policy:`, common or of one environment. nil means not
@@ -169,8 +168,7 @@ func fingerprint(text string) (string, error) {
 	if _, err := x509.ParsePKIXPublicKey(block.Bytes); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(block.Bytes)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return imageref.DigestOf(block.Bytes), nil
 }
 
 // PublicKeys are the public keys of every policy in the file, in PEM form: what

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // BuildType is the buildType of Waybill's provenance; the parameters are those
@@ -86,7 +88,7 @@ func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
 	for _, base := range r.BaseImages {
 		d.ResolvedDependencies = append(d.ResolvedDependencies, dependency{
 			URI: "docker://" + base.Name, Name: base.Name,
-			Digest: map[string]string{"sha256": strings.TrimPrefix(base.Digest, "sha256:")},
+			Digest: map[string]string{"sha256": strings.TrimPrefix(base.Digest, imageref.Algorithm)},
 		})
 	}
 	if repository, digest, ok := strings.Cut(r.Binaries, "@sha256:"); ok {
@@ -94,7 +96,7 @@ func ProvenancePredicate(r BuildRecord, b Builder) (json.RawMessage, error) {
 			URI: "oci://" + repository, Name: "binaries", Digest: map[string]string{"sha256": digest},
 		})
 	}
-	if digest, ok := strings.CutPrefix(r.Prepared, "sha256:"); ok {
+	if digest, ok := strings.CutPrefix(r.Prepared, imageref.Algorithm); ok {
 		d.ResolvedDependencies = append(d.ResolvedDependencies, dependency{
 			URI: b.InvocationID, Name: "prepared", Digest: map[string]string{"sha256": digest},
 		})
@@ -176,7 +178,7 @@ func (r Record) Build() (Build, error) {
 			b.Source = Source{Repository: strings.TrimSuffix(repository, ".git"), Commit: commit, Ref: ref}
 		}
 		if image, ok := strings.CutPrefix(d.URI, "docker://"); ok {
-			b.BaseImages = append(b.BaseImages, BaseImage{Name: image, Digest: "sha256:" + d.Digest["sha256"]})
+			b.BaseImages = append(b.BaseImages, BaseImage{Name: image, Digest: imageref.Algorithm + d.Digest["sha256"]})
 		}
 	}
 	return b, nil

@@ -8,17 +8,26 @@
 package imageref
 
 import (
+	_ "crypto/sha256" // which go-digest looks for
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/opencontainers/go-digest"
 )
 
 // Algorithm begins every digest: only SHA-256 is used.
 // https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests
 const Algorithm = "sha256:"
+
+// DigestOf is the digest of content.
+func DigestOf(content []byte) string { return digest.FromBytes(content).String() }
+
+// DigestSum is the digest of what h, a hash of SHA-256, was given.
+func DigestSum(h hash.Hash) string { return digest.NewDigest(digest.SHA256, h).String() }
 
 // ErrTag is reported when a tag stands where a digest is meant.
 var ErrTag = errors.New("a tag can be moved, a digest cannot")
@@ -195,7 +204,7 @@ func (r Ref) Registry() string { return r.repository.RegistryStr() }
 func (r Ref) Digest() string { return r.digest }
 
 // Hex is the digest without its algorithm, as in-toto subjects carry it.
-func (r Ref) Hex() string { return strings.TrimPrefix(r.digest, "sha256:") }
+func (r Ref) Hex() string { return strings.TrimPrefix(r.digest, Algorithm) }
 
 // Short is the algorithm and the first twelve digits, for people.
 func (r Ref) Short() string { return ShortDigest(r.digest) }

@@ -1,6 +1,7 @@
 package imageref_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -102,5 +103,19 @@ func TestHost(t *testing.T) {
 		if got := imageref.Host(reference); got != want {
 			t.Errorf("%s: %q, want %q", reference, got, want)
 		}
+	}
+}
+
+// The digest of nothing is in the specification's examples of SHA-256.
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	const empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	if got := imageref.DigestOf(nil); got != empty {
+		t.Errorf("of nothing: %s", got)
+	}
+	h := sha256.New()
+	h.Write([]byte("abc"))
+	if got := imageref.DigestSum(h); got != imageref.DigestOf([]byte("abc")) || got == empty {
+		t.Errorf("of a hash: %s", got)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/collect"
 	"github.com/waybill-dev/waybill/internal/door/sigstore"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/strictjson"
 )
@@ -246,7 +247,7 @@ func (v *verification) deployment(ctx context.Context, d Deployment) error {
 
 // contains holds the parts that an image is said to have against its manifest.
 func contains(manifest []byte, d Deployment) error {
-	if "sha256:"+digest(manifest) != d.ref().Digest() {
+	if imageref.Algorithm+digest(manifest) != d.ref().Digest() {
 		return errors.New("its manifest in the audit is of another image")
 	}
 	parts := []string{d.ref().Digest()}

@@ -2,8 +2,6 @@ package build
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +17,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -78,8 +77,7 @@ func DefaultDockerfile(context string) string {
 
 // ParseDockerfile parses the text of a Dockerfile; name is for messages.
 func ParseDockerfile(name string, data []byte) (*Dockerfile, error) {
-	sum := sha256.Sum256(data)
-	d := &Dockerfile{Path: name, Data: data, Digest: "sha256:" + hex.EncodeToString(sum[:])}
+	d := &Dockerfile{Path: name, Data: data, Digest: imageref.DigestOf(data)}
 	tree, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return nil, d.locate(err)

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -234,5 +235,5 @@ func (p *prepared) digest() string {
 	for _, name := range names {
 		fmt.Fprintf(all, "%s  %s\n", p.sums[name], name)
 	}
-	return "sha256:" + hex.EncodeToString(all.Sum(nil))
+	return imageref.DigestSum(all)
 }

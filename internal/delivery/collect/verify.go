@@ -216,7 +216,7 @@ func (c *collector) statement(v sigstore.Verified, err error, format string, gue
 	var digests []string
 	for _, subject := range s.Subject {
 		if hex := subject.Digest["sha256"]; hex != "" {
-			digests = append(digests, "sha256:"+hex)
+			digests = append(digests, imageref.Algorithm+hex)
 		}
 	}
 	if !slices.ContainsFunc(c.subjects, func(r string) bool { return slices.Contains(digests, r) }) {

@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
@@ -233,7 +234,7 @@ func (f *finder) parts(v map[string]any, at string) {
 		repository += ":" + tag
 	}
 	if digest != "" {
-		repository += "@sha256:" + strings.TrimPrefix(digest, "sha256:")
+		repository += "@" + imageref.Algorithm + strings.TrimPrefix(digest, imageref.Algorithm)
 	}
 	f.add(at, repository)
 }

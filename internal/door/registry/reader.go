@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -172,8 +170,7 @@ func (r *reader) content(ctx context.Context, kind, digest string, buffer []byte
 	if err != nil || a.status != http.StatusOK {
 		return a, false, err
 	}
-	sum := sha256.Sum256(a.body)
-	if got := "sha256:" + hex.EncodeToString(sum[:]); got != digest {
+	if got := imageref.DigestOf(a.body); got != digest {
 		return a, false, fmt.Errorf("the registry answers with content of digest %s", got)
 	}
 	return a, true, nil

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/options"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // Key is a private key that signs.
@@ -142,7 +143,7 @@ func fingerprint(public crypto.PublicKey) (print string, hint []byte, err error)
 		return "", nil, fmt.Errorf("read public key: %w", err)
 	}
 	sum := sha256.Sum256(der)
-	return "sha256:" + hex.EncodeToString(sum[:]), []byte(base64.StdEncoding.EncodeToString(sum[:])), nil
+	return imageref.DigestOf(der), []byte(base64.StdEncoding.EncodeToString(sum[:])), nil
 }
 
 // The methods below make a Key the keypair of sigstore-go.

@@ -2,7 +2,6 @@ package terraform
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/scratch"
 )
@@ -236,7 +236,7 @@ func treeDigest(dir string) (string, error) {
 		fmt.Fprintf(sum, "%s %d:%s %d:%s\n", kind, len(name), name, len(content), content)
 		return err
 	})
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), err
+	return imageref.DigestSum(sum), err
 }
 
 func fileDigest(path string) (string, error) {

@@ -5,16 +5,16 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // ErrEncrypted is reported of a plan that only OpenTofu itself can read.
@@ -113,7 +113,7 @@ func PlanDigest(plan []byte) (string, error) {
 	switch {
 	case errors.Is(err, ErrEncrypted):
 		h.Write(plan)
-		return sum(h), nil
+		return imageref.DigestSum(h), nil
 	case err != nil:
 		return "", err
 	}
@@ -134,10 +134,8 @@ func PlanDigest(plan []byte) (string, error) {
 		fmt.Fprintf(h, "%d:%s%d:", len(part.Name), part.Name, len(data))
 		h.Write(data)
 	}
-	return sum(h), nil
+	return imageref.DigestSum(h), nil
 }
-
-func sum(h hash.Hash) string { return "sha256:" + hex.EncodeToString(h.Sum(nil)) }
 
 // firstPart reads the first part of that name, which is the one that terraform
 // reads; nil if there is none.

@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/strictjson"
 )
@@ -223,8 +224,7 @@ func merged(a, b map[string]string) map[string]string {
 
 // Digest of bytes, sha256:….
 func Digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return imageref.DigestOf(data)
 }
 
 // ChangesDigest is the digest of what a plan, in JSON, would change and which actions
@@ -259,5 +259,5 @@ func ChangesDigest(planJSON []byte) (string, error) {
 	for _, c := range append(changes, string(outputs)) {
 		fmt.Fprintf(h, "%d:%s\n", len(c), c)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	return imageref.DigestSum(h), nil
 }

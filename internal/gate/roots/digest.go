@@ -3,7 +3,6 @@ package roots
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // digester takes the digests of files, by their names from the top.
@@ -221,7 +221,7 @@ func sum(files map[string]string, without func(name string) bool) string {
 			fmt.Fprintf(h, "%d:%s %d:%s\n", len(name), name, len(files[name]), files[name])
 		}
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return imageref.DigestSum(h)
 }
 
 func digestFile(path string) (string, error) {
@@ -234,5 +234,5 @@ func digestFile(path string) (string, error) {
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	return imageref.DigestSum(h), nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/build"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
 // lineError is an error of the daemon about an instruction.
@@ -187,10 +188,10 @@ func baseImages(statement []byte) ([]evidence.BaseImage, error) {
 		}
 		name, _, _ = strings.Cut(name, "?")
 		if name, tag, found := cutLast(name, "@"); found {
-			bases = append(bases, evidence.BaseImage{Name: unescape(name) + ":" + unescape(tag), Digest: "sha256:" + d.Digest["sha256"]})
+			bases = append(bases, evidence.BaseImage{Name: unescape(name) + ":" + unescape(tag), Digest: imageref.Algorithm + d.Digest["sha256"]})
 			continue
 		}
-		bases = append(bases, evidence.BaseImage{Name: unescape(name), Digest: "sha256:" + d.Digest["sha256"]})
+		bases = append(bases, evidence.BaseImage{Name: unescape(name), Digest: imageref.Algorithm + d.Digest["sha256"]})
 	}
 	return bases, nil
 }
