@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/doctor"
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -33,7 +34,7 @@ func runDoctor(ctx context.Context, call *cli.Call, in options.Doctor) (doctor.R
 		return doctor.Report{}, err
 	}
 	request := doctor.Request{
-		API: repo.API, Repository: repo.GitHub, Branch: branch, Files: files.Files, Dir: dir, Version: cli.Version(), App: app,
+		API: settings.Of(repo.API), Repository: repo.GitHub, Branch: branch, Files: files.Files, Dir: dir, Version: cli.Version(), App: app,
 		Now: time.Now(), Database: access.DatabaseMade, Root: access.RootReady,
 		Pull: access.CanPull, AsRepository: strings.EqualFold(call.Runner.Context().Repository, repo.GitHub.String()),
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/setup"
 	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -24,7 +25,7 @@ func runSetup(ctx context.Context, call *cli.Call, in options.Setup) (setup.Repo
 		return setup.Report{}, outcome.Usagef("--path: %w", err)
 	}
 	return setup.Run(ctx, setup.Request{
-		API: api, GitHub: access.GitHubOptions(), Owner: in.Owner, Config: in.Config, Path: dir, Infra: in.Infra, Apps: in.App,
+		API: settings.Of(api), GitHub: access.GitHubOptions(), Owner: in.Owner, Config: in.Config, Path: dir, Infra: in.Infra, Apps: in.App,
 		Team:     in.Team,
 		Registry: in.Registry, Private: !in.Public, DryRun: in.DryRun, Undo: in.Undo, Say: call.Sayf, Keys: setup.Keys{Dir: "."},
 		Confirm: func(r setup.Report) error {

@@ -36,7 +36,7 @@ var doors = map[string][]string{
 	"github.com/chrismellard/": {"internal/door/registry/clouds"},
 	"golang.org/x/oauth2":      {"internal/door/registry/clouds"},
 	"github.com/google/go-containerregistry/pkg/registry": {"internal/door/registry/registrytest", "internal/rehearsal/registry"},
-	"github.com/google/go-github/":                        {"internal/door/github"},
+	"github.com/google/go-github/":                        {"internal/door/github", "internal/door/github/apps"},
 	"github.com/sethvargo/go-githubactions":               {"internal/command/runner"},
 	"github.com/aquasecurity/trivy":                       {"internal/delivery/scan/trivy"},
 	"github.com/aquasecurity/bolt-fixtures":               {"internal/rehearsal/vulndb"},

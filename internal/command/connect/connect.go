@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/options"
 	"github.com/waybill-dev/waybill/internal/command/runner"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/clouds"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -71,7 +72,7 @@ func (a Access) RepositoryClient(ctx context.Context, repo github.Repository) (*
 	case a.AppKey == "":
 		return nil, outcome.Usagef("--app-id is given without %s: the App %s acts by its private key; give it as a secret", key, a.AppID)
 	}
-	token, err := github.AppToken(ctx, with, a.app(), repo, a.permissions())
+	token, err := apps.Token(ctx, with, a.app(), repo, a.permissions())
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (a Access) RepositoryClient(ctx context.Context, repo github.Repository) (*
 // limits Permissions to those of wanted that it has there. Without an App it
 // returns nil. Where the App is not installed, the result has no number, and the
 // command acts with the job's token.
-func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]string) (*github.Installation, error) {
+func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]string) (*apps.Installation, error) {
 	if a.AppID == "" || a.AppKey == "" {
 		return nil, nil
 	}
@@ -98,7 +99,7 @@ func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]str
 	if err != nil {
 		return nil, outcome.Usagef("--repo: %w", err)
 	}
-	found, err := github.AppInstallation(ctx, a.GitHubOptions(), a.app(), repo)
+	found, err := apps.Find(ctx, a.GitHubOptions(), a.app(), repo)
 	if github.IsNotFound(err) {
 		found.ClientID, a.AppID, a.AppKey = a.AppID, "", ""
 		return &found, nil
@@ -110,8 +111,8 @@ func (a *Access) NarrowToInstallation(ctx context.Context, wanted map[string]str
 	return &found, nil
 }
 
-func (a Access) app() github.App {
-	app := github.App{ID: a.AppID, Key: a.AppKey}
+func (a Access) app() apps.App {
+	app := apps.App{ID: a.AppID, Key: a.AppKey}
 	if a.AsksTeams {
 		app.Also = github.AskTeams
 	}

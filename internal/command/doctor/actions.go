@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
-	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 )
 
 // use is an action or a reusable workflow of another repository that a workflow names.
@@ -82,7 +82,7 @@ func (d *doctor) actions(ctx context.Context) error {
 	return nil
 }
 
-func (d *doctor) allowed(policy github.ActionsPolicy, u use) bool {
+func (d *doctor) allowed(policy settings.ActionsPolicy, u use) bool {
 	owner, _, _ := strings.Cut(u.action, "/")
 	switch {
 	case strings.EqualFold(owner, d.Repository.Owner), policy.Allowed != "local_only" && policy.Allowed != "selected":

@@ -20,6 +20,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 )
 
 // State says how a setting is.
@@ -60,7 +62,7 @@ var Reads = map[string]string{
 
 // Request says what to look at.
 type Request struct {
-	API        *github.Client
+	API        settings.Client
 	Repository github.Repository
 	Branch     string            // the default one
 	Files      map[string][]byte // of that branch
@@ -68,7 +70,7 @@ type Request struct {
 	Version    string            // of this Waybill
 	// App is the App that the caller acts as; it has no number if it is not
 	// installed on the repository. If nil, it is looked for among the organisation's.
-	App *github.Installation
+	App *apps.Installation
 	// Pull reports whether an image can be read. If AsRepository, it acts with the
 	// rights of the repository's own jobs, otherwise without a login.
 	Pull         func(ctx context.Context, image string) error
@@ -224,7 +226,7 @@ func (d *doctor) installation(ctx context.Context) error {
 		if d.appID == "" {
 			return nil // said where the variable was looked for
 		}
-		installed, err := d.API.Installations(ctx, d.Repository.Owner)
+		installed, err := apps.Installations(ctx, d.API.Client, d.Repository.Owner)
 		if err != nil {
 			return d.unread("app", "what the App "+d.appID+" may do", "organization-administration: read", err)
 		}

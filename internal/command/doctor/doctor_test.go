@@ -15,6 +15,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/starter"
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -167,7 +169,7 @@ func (w *world) look() doctor.Report {
 	check(err)
 	files, err := configrepo.NewGitHub(api, w.request.Repository).Snapshot(w.t.Context(), "main")
 	check(err)
-	w.request.API, w.request.Files = api, files.Files
+	w.request.API, w.request.Files = settings.Of(api), files.Files
 	report, err := doctor.Run(w.t.Context(), w.request)
 	check(err)
 	return report
@@ -355,7 +357,7 @@ func TestWhatHasSeveralLines(t *testing.T) {
 	}{
 		"the plan free": {config, func(w *world) { w.SetPlan("acme", "free") }, []string{
 			"fail plan: acme has the plan free", "fail ruleset: the plan has no rulesets for private repositories"}},
-		"the App is not installed": {config, func(w *world) { w.request.App = &github.Installation{ClientID: "Iv23x"} }, []string{
+		"the App is not installed": {config, func(w *world) { w.request.App = &apps.Installation{ClientID: "Iv23x"} }, []string{
 			"fail app: the App Iv23x is not installed on acme/ops"}},
 		"no rules at all": {config, func(w *world) { w.require = "" }, []string{
 			"fail ruleset: no ruleset requires waybill/check on main", "fail ruleset: main takes a push without a pull request"}},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/workflows"
 )
@@ -51,7 +52,7 @@ func (d *doctor) ruleset(ctx context.Context) error {
 	return nil
 }
 
-func (d *doctor) required(rules []github.Rule, context string) {
+func (d *doctor) required(rules []settings.Rule, context string) {
 	settings := d.API.ServerURL() + "/" + d.Repository.String() + "/settings/rules"
 	var by []int64
 	for _, rule := range rules {
@@ -80,8 +81,8 @@ func (d *doctor) required(rules []github.Rule, context string) {
 	}
 }
 
-func (d *doctor) reviews(rules []github.Rule) {
-	i := slices.IndexFunc(rules, func(r github.Rule) bool { return r.Type == "pull_request" })
+func (d *doctor) reviews(rules []settings.Rule) {
+	i := slices.IndexFunc(rules, func(r settings.Rule) bool { return r.Type == "pull_request" })
 	settings := d.API.ServerURL() + "/" + d.Repository.String() + "/settings/rules"
 	switch {
 	case i < 0:

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
-	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 )
 
 // guarded are the secrets that only an environment may hold: from the
@@ -72,7 +72,7 @@ func (d *doctor) settings(ctx context.Context) error {
 // everywhere are the names that every job can read.
 func (d *doctor) everywhere(ctx context.Context) (found named, known bool, err error) {
 	known = true
-	for _, place := range []github.Place{github.OfRepository, github.OfOrganisation} {
+	for _, place := range []settings.Place{settings.OfRepository, settings.OfOrganisation} {
 		secrets, err := d.API.Secrets(ctx, d.Repository, place)
 		if err == nil {
 			found.secrets = append(found.secrets, secrets...)
@@ -91,7 +91,7 @@ func (d *doctor) everywhere(ctx context.Context) (found named, known bool, err e
 }
 
 func (d *doctor) inEnvironment(ctx context.Context, name string) (found named, readable bool, err error) {
-	place := github.InEnvironment(name)
+	place := settings.InEnvironment(name)
 	if found.secrets, err = d.API.Secrets(ctx, d.Repository, place); err != nil {
 		return found, false, err
 	}

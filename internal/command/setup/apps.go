@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -86,7 +88,7 @@ func (s *setup) appName(purpose string) string {
 }
 
 func (s *setup) inEnvironment(repo github.Repository) home {
-	place := github.InEnvironment(waybillEnvironment)
+	place := settings.InEnvironment(waybillEnvironment)
 	return home{
 		text: fmt.Sprintf("the environment %s of %s", waybillEnvironment, repo),
 		read: func(ctx context.Context) (string, bool, error) {
@@ -118,7 +120,7 @@ func (s *setup) inEnvironment(repo github.Repository) home {
 
 // shared is what the organisation lets one application's repository have.
 func (s *setup) shared(repo github.Repository) home {
-	id, key := github.Shared{Name: "WAYBILL_ASK_APP_ID"}, github.Shared{Name: "WAYBILL_ASK_APP_KEY", Secret: true}
+	id, key := settings.Shared{Name: "WAYBILL_ASK_APP_ID"}, settings.Shared{Name: "WAYBILL_ASK_APP_KEY", Secret: true}
 	return home{
 		text: "what the organisation shares with " + repo.String(),
 		read: func(ctx context.Context) (string, bool, error) {
@@ -126,16 +128,16 @@ func (s *setup) shared(repo github.Repository) home {
 			if err != nil {
 				return "", false, err
 			}
-			vars, err := s.API.Variables(ctx, repo, github.OfOrganisation)
+			vars, err := s.API.Variables(ctx, repo, settings.OfOrganisation)
 			if err != nil {
 				return clientID, false, err
 			}
-			secrets, err := s.API.Secrets(ctx, repo, github.OfOrganisation)
+			secrets, err := s.API.Secrets(ctx, repo, settings.OfOrganisation)
 			return clientID, vars[id.Name] != "" && slices.Contains(secrets, key.Name), err
 		},
 		write: func(ctx context.Context, clientID, value string) error {
 			for _, one := range []struct {
-				github.Shared
+				settings.Shared
 				value string
 			}{{key, value}, {id, clientID}} {
 				_, there, err := s.API.Shared(ctx, s.Owner, one.Shared)
@@ -212,7 +214,7 @@ func (s *setup) needsKey(a *app, h home) error {
 // number finds the App among those installed in the organisation; it is 0 if it
 // is not there. Its client ID is taken note of.
 func (s *setup) number(ctx context.Context, a *app) (int64, error) {
-	installed, err := s.API.Installations(ctx, s.Owner)
+	installed, err := apps.Installations(ctx, s.API.Client, s.Owner)
 	if err != nil {
 		return 0, err
 	}
@@ -259,7 +261,7 @@ func (s *setup) isOn(ctx context.Context, a *app) (bool, error) {
 		return number != 0, err
 	}
 	for _, repo := range a.on {
-		_, err := github.AppInstallation(ctx, s.GitHub, github.App{ID: a.clientID, Key: a.key}, repo)
+		_, err := apps.Find(ctx, s.GitHub, apps.App{ID: a.clientID, Key: a.key}, repo)
 		if github.IsNotFound(err) {
 			return false, nil
 		}

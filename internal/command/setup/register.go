@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 )
 
 // register has a person register the App from a manifest: a page on this machine
@@ -32,7 +34,7 @@ func (s *setup) register(ctx context.Context, a *app) error {
 	defer stop()
 	select {
 	case code := <-pages.codes:
-		registered, err := s.API.RegisteredApp(ctx, code)
+		registered, err := apps.Registered(ctx, s.API.Client, code)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 )
 
 // rulesetName is how Undo finds what setup made.
@@ -54,9 +55,9 @@ func (s *setup) requires(ctx context.Context, repo github.Repository, status str
 		return false, err
 	}
 	rules, err := s.API.Rules(ctx, repo, info.DefaultBranch)
-	pull := slices.ContainsFunc(rules, func(r github.Rule) bool { return r.Type == "pull_request" })
-	return pull && slices.ContainsFunc(rules, func(r github.Rule) bool {
-		return slices.Contains(r.Parameters.Checks, github.RequiredCheck{Context: status, App: number})
+	pull := slices.ContainsFunc(rules, func(r settings.Rule) bool { return r.Type == "pull_request" })
+	return pull && slices.ContainsFunc(rules, func(r settings.Rule) bool {
+		return slices.Contains(r.Parameters.Checks, settings.RequiredCheck{Context: status, App: number})
 	}), err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 )
 
@@ -66,7 +67,7 @@ func (s *setup) sealKey() setting {
 		kind: "secret", text: fmt.Sprintf("%s of %s, and %s in its environments %s", sealPublic, s.infra, sealPrivate,
 			strings.Join(environments, ", ")),
 		there: func(ctx context.Context) (bool, error) {
-			vars, err := s.API.Variables(ctx, s.infra, github.OfRepository)
+			vars, err := s.API.Variables(ctx, s.infra, settings.OfRepository)
 			if err != nil {
 				return false, err
 			}
@@ -80,7 +81,7 @@ func (s *setup) sealKey() setting {
 // withoutKey are the environments that do not hold the private half.
 func (s *setup) withoutKey(ctx context.Context, environments []string) (missing []string, err error) {
 	for _, name := range environments {
-		secrets, err := s.API.Secrets(ctx, s.infra, github.InEnvironment(name))
+		secrets, err := s.API.Secrets(ctx, s.infra, settings.InEnvironment(name))
 		if err != nil && !github.IsNotFound(err) {
 			return nil, err
 		}
@@ -94,7 +95,7 @@ func (s *setup) withoutKey(ctx context.Context, environments []string) (missing 
 // makeSealKey makes no second pair: what was sealed for the first one could not
 // be opened any more.
 func (s *setup) makeSealKey(ctx context.Context, environments []string) error {
-	vars, err := s.API.Variables(ctx, s.infra, github.OfRepository)
+	vars, err := s.API.Variables(ctx, s.infra, settings.OfRepository)
 	if err != nil {
 		return err
 	}
@@ -114,9 +115,9 @@ func (s *setup) makeSealKey(ctx context.Context, environments []string) error {
 		return err
 	}
 	for _, name := range environments {
-		if err := s.API.SetSecret(ctx, s.infra, github.InEnvironment(name), sealPrivate, identity); err != nil {
+		if err := s.API.SetSecret(ctx, s.infra, settings.InEnvironment(name), sealPrivate, identity); err != nil {
 			return err
 		}
 	}
-	return s.API.SetVariable(ctx, s.infra, github.OfRepository, sealPublic, recipient)
+	return s.API.SetVariable(ctx, s.infra, settings.OfRepository, sealPublic, recipient)
 }

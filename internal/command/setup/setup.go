@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -60,7 +61,7 @@ func (r Report) Count(state State) int {
 
 // Request says what to make.
 type Request struct {
-	API      *github.Client
+	API      settings.Client
 	GitHub   github.Options // of API; the Apps that are made act by it, with their own tokens
 	Owner    string         // an organisation
 	Config   string         // name of the config repository; empty for none
@@ -293,7 +294,7 @@ func (s *setup) repository(repo github.Repository) setting {
 
 // rights are read by default, and no job approves a pull request.
 func (s *setup) rights(repo github.Repository) setting {
-	wanted := github.JobRights{Default: "read"}
+	wanted := settings.JobRights{Default: "read"}
 	return setting{
 		kind: "actions", text: fmt.Sprintf("tokens of jobs in %s read, and approve no pull request", repo),
 		there: func(ctx context.Context) (bool, error) {

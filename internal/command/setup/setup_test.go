@@ -22,6 +22,8 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 )
@@ -51,9 +53,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.request = setup.Request{
-		API: api, GitHub: options, Owner: "acme", Config: "config", Infra: "infra", Apps: []string{"backend"}, Team: "platform",
-		Private: true,
-		Poll:    time.Millisecond, Patience: time.Minute, Say: w.say,
+		API: settings.Of(api), GitHub: options, Owner: "acme", Config: "config", Infra: "infra", Apps: []string{"backend"},
+		Team: "platform", Private: true,
+		Poll: time.Millisecond, Patience: time.Minute, Say: w.say,
 		Confirm: func(setup.Report) error { w.asked++; return nil },
 		Keys:    setup.Keys{Dir: t.TempDir()},
 	}
@@ -171,7 +173,8 @@ func (w *world) push(kind, name string) map[string][]byte {
 			w.t.Fatal(err)
 		}
 	}
-	snapshot, err := configrepo.NewGitHub(w.request.API, github.Repository{Owner: "acme", Name: name}).Snapshot(w.t.Context(), "main")
+	repo := github.Repository{Owner: "acme", Name: name}
+	snapshot, err := configrepo.NewGitHub(w.request.API.Client, repo).Snapshot(w.t.Context(), "main")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -241,20 +244,20 @@ func TestTheKeysWork(t *testing.T) {
 	}{
 		{vars["WAYBILL_ASK_APP_ID"], secrets["WAYBILL_ASK_APP_KEY"], "config", map[string]string{"deployments": "write"}},
 	} {
-		_, err := github.AppToken(t.Context(), w.request.GitHub, github.App{ID: c.id, Key: c.key},
+		_, err := apps.Token(t.Context(), w.request.GitHub, apps.App{ID: c.id, Key: c.key},
 			github.Repository{Owner: "acme", Name: c.repo},
 			c.permissions)
 		if err != nil {
 			t.Error(err)
 		}
-		if _, err := github.AppToken(t.Context(), w.request.GitHub, github.App{ID: c.id, Key: c.key},
+		if _, err := apps.Token(t.Context(), w.request.GitHub, apps.App{ID: c.id, Key: c.key},
 			github.Repository{Owner: "acme", Name: c.repo}, map[string]string{"actions": "write"}); err == nil {
 			t.Error("the App that asks may do more than ask")
 		}
 	}
 	for _, name := range []string{"config", "infra"} {
 		inside, ids := w.RunVariables("acme/"+name, "refs/heads/main", []string{"waybill"})
-		if _, err := github.AppToken(t.Context(), w.request.GitHub, github.App{ID: ids["WAYBILL_APP_ID"], Key: inside["WAYBILL_APP_KEY"]},
+		if _, err := apps.Token(t.Context(), w.request.GitHub, apps.App{ID: ids["WAYBILL_APP_ID"], Key: inside["WAYBILL_APP_KEY"]},
 			github.Repository{Owner: "acme", Name: name}, map[string]string{"statuses": "write"}); err != nil {
 			t.Error(err)
 		}

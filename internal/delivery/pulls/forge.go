@@ -17,6 +17,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/settings"
 )
 
 // Forge is the config repository's pull requests, and the source repositories
@@ -123,11 +124,11 @@ func (f Forge) Comment(ctx context.Context, number int, marker, body string) err
 // UpToDate reports whether a rule of the branch wants pull requests to be up to date
 // with it. Where there are no rulesets, none does.
 func (f Forge) UpToDate(ctx context.Context, branch string) (bool, error) {
-	found, err := f.API.Rules(ctx, f.Repository, branch)
+	found, err := settings.Of(f.API).Rules(ctx, f.Repository, branch)
 	if github.IsNotFound(err) || github.IsStatus(err, http.StatusForbidden) {
 		return false, nil
 	}
-	return slices.ContainsFunc(found, func(r github.Rule) bool { return r.Parameters.UpToDate }), err
+	return slices.ContainsFunc(found, func(r settings.Rule) bool { return r.Parameters.UpToDate }), err
 }
 
 // RequestReviewers asks users, and teams written as ORG/TEAM.

@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/configrepo/configrepotest"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
 )
 
@@ -213,7 +214,7 @@ func TestSourcesByApp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.Sources = pulls.AppSources(github.Options{APIURL: r.Server.APIURL(), ServerURL: r.Server.URL()}, github.App{ID: id, Key: key})
+	f.Sources = pulls.AppSources(github.Options{APIURL: r.Server.APIURL(), ServerURL: r.Server.URL()}, apps.App{ID: id, Key: key})
 	commits := map[string]string{}
 	for _, name := range []string{"acme/backend", "acme/foreign"} {
 		sha, err := git.Run(t.Context(), r.Server.GitDir(name), "rev-parse", "main")

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 )
 
 // Sources gives a client that may read a source repository; nil where this
@@ -14,7 +15,7 @@ type Sources func(ctx context.Context, repository github.Repository) (*github.Cl
 // AppSources asks, once for each repository, for a token of the App that may
 // read the contents of that repository and nothing else. An App that is not
 // installed there, or may not read there, gives nil.
-func AppSources(options github.Options, app github.App) Sources {
+func AppSources(options github.Options, app apps.App) Sources {
 	var mu sync.Mutex
 	known := map[github.Repository]*github.Client{}
 	return func(ctx context.Context, repository github.Repository) (*github.Client, error) {
@@ -23,7 +24,7 @@ func AppSources(options github.Options, app github.App) Sources {
 		if client, asked := known[repository]; asked {
 			return client, nil
 		}
-		token, err := github.AppToken(ctx, options, app, repository, map[string]string{"contents": "read"})
+		token, err := apps.Token(ctx, options, app, repository, map[string]string{"contents": "read"})
 		if unreadable(err) || github.IsStatus(err, 422) {
 			known[repository] = nil
 			return nil, nil

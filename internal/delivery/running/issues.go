@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/keptissue"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -26,7 +27,7 @@ const (
 // Keep brings the issues in line with the report: one for each application of which
 // something is to be told. What fails for one does not keep the others from theirs.
 func Keep(ctx context.Context, api *github.Client, repo github.Repository, label string, report *Report) error {
-	keeper := github.IssueKeeper{API: api, Repo: repo, Label: label, Read: report.readMark}
+	keeper := keptissue.Keeper{API: api, Repo: repo, Label: label, Read: report.readMark}
 	ours, err := keeper.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("keep the issues: %w", err)
@@ -58,9 +59,9 @@ func Keep(ctx context.Context, api *github.Client, repo github.Repository, label
 	return outcome.Join(problems...)
 }
 
-func (a App) wanted() github.WantedIssue {
-	w := github.WantedIssue{
-		Subject: "application", State: github.WantOpen, Title: a.Title(), Body: a.Body(markdown.MaxComment),
+func (a App) wanted() keptissue.Wanted {
+	w := keptissue.Wanted{
+		Subject: "application", State: keptissue.WantOpen, Title: a.Title(), Body: a.Body(markdown.MaxComment),
 		Gone: text.NoCommand(mark{App: a.App, Dir: a.dir}.String() + "\n**Nothing is found any more** in what runs of " +
 			markdown.Code(text.Line(a.App)) + ". What it was is in the history of this text.\n"),
 		GoneWhy: "Nothing is found any more in what runs: it was fixed, or it is waived.",
@@ -68,9 +69,9 @@ func (a App) wanted() github.WantedIssue {
 	switch {
 	case a.reports():
 	case len(a.Problems) > 0:
-		w.State = github.WantLeft // what could not be scanned may still have it
+		w.State = keptissue.WantLeft // what could not be scanned may still have it
 	default:
-		w.State = github.WantGone
+		w.State = keptissue.WantGone
 	}
 	return w
 }
@@ -170,15 +171,15 @@ func (m mark) String() string {
 	return markStart + strings.NewReplacer("--", `\u002d\u002d`, "#", `\u0023`).Replace(string(data)) + markEnd
 }
 
-func (r *Report) readMark(body string) (github.IssueMark, bool) {
+func (r *Report) readMark(body string) (keptissue.Mark, bool) {
 	first, _, _ := strings.Cut(strings.TrimPrefix(body, "\ufeff"), "\n")
 	inner, ok := strings.CutPrefix(strings.TrimSuffix(first, "\r"), markStart)
 	if inner, ok = cutSuffix(inner, ok); !ok {
-		return github.IssueMark{}, false
+		return keptissue.Mark{}, false
 	}
 	var m mark
 	ok = json.Unmarshal([]byte(inner), &m) == nil && m.App != "" && m.Dir == r.Dir
-	return github.IssueMark{Key: m.App, Digest: m.Digest, Gone: m.Digest == ""}, ok
+	return keptissue.Mark{Key: m.App, Digest: m.Digest, Gone: m.Digest == ""}, ok
 }
 
 func cutSuffix(inner string, ok bool) (string, bool) {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
-	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/keptissue"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
@@ -57,14 +57,14 @@ type Report struct {
 
 // App is what was found in what runs of one application.
 type App struct {
-	App      string            `json:"app"`
-	Source   string            `json:"source,omitempty"` // repository that it is built from
-	Images   []Image           `json:"images"`
-	Findings []Finding         `json:"findings"`           // that its policy would refuse, worst first
-	Notes    []string          `json:"notes,omitempty"`    // secrets, and distributions that ended
-	Rebuilds []Rebuild         `json:"rebuilds,omitempty"` // what building again would fix
-	Problems []string          `json:"problems,omitempty"` // why something of it is not known
-	Issue    *github.KeptIssue `json:"issue,omitempty"`
+	App      string           `json:"app"`
+	Source   string           `json:"source,omitempty"` // repository that it is built from
+	Images   []Image          `json:"images"`
+	Findings []Finding        `json:"findings"`           // that its policy would refuse, worst first
+	Notes    []string         `json:"notes,omitempty"`    // secrets, and distributions that ended
+	Rebuilds []Rebuild        `json:"rebuilds,omitempty"` // what building again would fix
+	Problems []string         `json:"problems,omitempty"` // why something of it is not known
+	Issue    *keptissue.Issue `json:"issue,omitempty"`
 
 	dir string // as Report.Dir
 }

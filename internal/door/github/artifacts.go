@@ -3,6 +3,8 @@ package github
 import (
 	"context"
 	"net/url"
+
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 )
 
 // ArtifactDeployment says what an artifact is deployed as. A record of the same
@@ -35,10 +37,10 @@ type ArtifactStorage struct {
 // RecordArtifact tells an organisation where an artifact is stored, and what it is
 // deployed as. It needs `artifact-metadata: write`. Telling again changes nothing.
 func (c *Client) RecordArtifact(ctx context.Context, org string, s ArtifactStorage, d ArtifactDeployment) error {
-	ctx = mayRepeat(ctx)
+	ctx = transport.MayRepeat(ctx)
 	at := "POST orgs/" + url.PathEscape(org) + "/artifacts/metadata/"
-	if err := c.change(ctx, "record where "+s.Name+" is stored", at+"storage-record", s, nil); err != nil {
+	if err := c.Send(ctx, "record where "+s.Name+" is stored", at+"storage-record", s, nil); err != nil {
 		return err
 	}
-	return c.change(ctx, "record what "+d.Name+" is deployed as", at+"deployment-record", d, nil)
+	return c.Send(ctx, "record what "+d.Name+" is deployed as", at+"deployment-record", d, nil)
 }

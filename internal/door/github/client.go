@@ -2,8 +2,12 @@
 //
 // Every method says what it was attempting when it fails, names the permission
 // that a token lacks, waits out rate limits within bounds, and repeats a
-// request only where repeating cannot do the thing twice. The token is sent to
-// the API's host alone and appears in no error. Lists are read to their end.
+// request only where repeating cannot do the thing twice (package transport). The
+// token is sent to the API's host alone and appears in no error. Lists are read to
+// their end.
+//
+// Beside what pull requests, commits and deployments need, packages of their own
+// hold GitHub's settings, its Apps, and issues that are kept up to date.
 //
 // The package knows GitHub's objects, and nothing of environments, digests or
 // promotions.
@@ -19,6 +23,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -72,9 +77,9 @@ func New(o Options) (*Client, error) {
 			inner = o.HTTPClient.Transport
 		}
 	}
-	t := &transport{inner: inner, host: base.Host, token: o.Token, sleep: o.Sleep, now: o.Now}
-	if t.now == nil {
-		t.now = time.Now
+	t := &transport.Transport{Inner: inner, Host: base.Host, Token: o.Token, Sleep: o.Sleep, Now: o.Now}
+	if t.Now == nil {
+		t.Now = time.Now
 	}
 	if timeout == 0 {
 		timeout = 10 * time.Minute // over all attempts; each attempt has its own

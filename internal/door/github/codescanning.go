@@ -14,6 +14,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/retry"
 	"github.com/waybill-dev/waybill/internal/text"
 )
@@ -44,7 +45,7 @@ func (c *Client) UploadSARIF(ctx context.Context, repo Repository, sha, ref stri
 	}
 	encoded := base64.StdEncoding.EncodeToString(packed.Bytes())
 	now := gogithub.Timestamp{Time: time.Now()}
-	answer, _, err := c.api.CodeScanning.UploadSarif(mayRepeat(ctx), repo.Owner, repo.Name, &gogithub.SarifAnalysis{
+	answer, _, err := c.api.CodeScanning.UploadSarif(transport.MayRepeat(ctx), repo.Owner, repo.Name, &gogithub.SarifAnalysis{
 		CommitSHA: &sha, Ref: &ref, Sarif: &encoded, StartedAt: &now, ToolName: gogithub.String("waybill"),
 	})
 	if err != nil {

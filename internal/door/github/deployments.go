@@ -7,6 +7,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -108,7 +109,7 @@ func (c *Client) SetDeploymentStatus(ctx context.Context, repo Repository, id in
 	if s.LogURL != "" {
 		request.LogURL = &s.LogURL
 	}
-	if _, _, err := c.api.Repositories.CreateDeploymentStatus(mayRepeat(ctx), repo.Owner, repo.Name, id, request); err != nil {
+	if _, _, err := c.api.Repositories.CreateDeploymentStatus(transport.MayRepeat(ctx), repo.Owner, repo.Name, id, request); err != nil {
 		return wrap(fmt.Sprintf("report on deployment %d of %s", id, repo), err)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 )
 
 // Error is a request that GitHub refused or did not answer.
@@ -98,11 +100,11 @@ func wrap(op string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case errors.As(err, &answer):
 		e.Status, e.Message = answer.Response.StatusCode, message(answer)
-		e.Anonymous = answer.Response.Header.Get(headerNoToken) != ""
+		e.Anonymous = answer.Response.Header.Get(transport.HeaderNoToken) != ""
 		if e.Permission = permission(answer.Response.Header.Get(headerPermissions)); e.Permission == "metadata: read" {
 			e.Permission = "" // every token that sees the repository has it
 		}
-		if at, err := http.ParseTime(answer.Response.Header.Get(headerLimitEnds)); err == nil {
+		if at, err := http.ParseTime(answer.Response.Header.Get(transport.HeaderLimitEnds)); err == nil {
 			e.RetryAt = at
 		}
 	case errors.As(err, &transportError):
@@ -126,6 +128,8 @@ func message(r *gogithub.ErrorResponse) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+const headerPermissions = "X-Accepted-Github-Permissions"
 
 // permission turns "contents=write; pull_requests=read,contents=read" (sets
 // that suffice, separated by semicolons) into words.

@@ -14,6 +14,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -86,7 +87,7 @@ func (c *Client) Blob(ctx context.Context, repo Repository, sha string) ([]byte,
 
 // CreateTree writes the tree that base becomes with the changes.
 func (c *Client) CreateTree(ctx context.Context, repo Repository, base string, changes []TreeChange) (string, error) {
-	ctx = mayRepeat(ctx) // content-addressed
+	ctx = transport.MayRepeat(ctx) // content-addressed
 	entries := make([]*gogithub.TreeEntry, 0, len(changes))
 	for _, change := range changes {
 		e := &gogithub.TreeEntry{Path: gogithub.String(change.Path), Mode: gogithub.String(change.Mode), Type: gogithub.String("blob")}
@@ -120,7 +121,7 @@ func (c *Client) CreateCommit(ctx context.Context, repo Repository, message, tre
 	for _, p := range parents {
 		commit.Parents = append(commit.Parents, &gogithub.Commit{SHA: gogithub.String(p)})
 	}
-	got, _, err := c.api.Git.CreateCommit(mayRepeat(ctx), repo.Owner, repo.Name, commit, nil)
+	got, _, err := c.api.Git.CreateCommit(transport.MayRepeat(ctx), repo.Owner, repo.Name, commit, nil)
 	if err != nil {
 		return "", wrap(fmt.Sprintf("write a commit to %s", repo), err)
 	}
@@ -153,7 +154,7 @@ func (c *Client) UpdateRef(ctx context.Context, repo Repository, branch, before,
 		id = info.NodeID
 	}
 	// Sent twice, the second one fails on before: the caller looks at the head.
-	return c.mutate(mayRepeat(ctx), op, `mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }`,
+	return c.mutate(transport.MayRepeat(ctx), op, `mutation($input: UpdateRefsInput!) { updateRefs(input: $input) { clientMutationId } }`,
 		map[string]any{
 			"repositoryId": id,
 			"refUpdates":   []map[string]any{{"name": "refs/heads/" + branch, "beforeOid": before, "afterOid": after, "force": true}},
@@ -226,9 +227,9 @@ func (c *Client) mutate(ctx context.Context, op, mutation string, input map[stri
 	switch answer.Errors[0].Type {
 	case "STALE_DATA":
 		e.Status = http.StatusConflict
-	case typeRateLimited:
+	case transport.TypeRateLimited:
 		e.Status = http.StatusTooManyRequests
-		if at, err := http.ParseTime(resp.Header.Get(headerLimitEnds)); err == nil {
+		if at, err := http.ParseTime(resp.Header.Get(transport.HeaderLimitEnds)); err == nil {
 			e.RetryAt = at
 		}
 	case "FORBIDDEN":

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 )
 
 // query asks GraphQL and reads its answer into data. An answer in which any part
@@ -27,7 +28,7 @@ func (c *Client) query(ctx context.Context, op, text string, variables map[strin
 			Message string `json:"message"`
 		} `json:"errors"`
 	}{Data: data}
-	if _, err := c.api.Do(mayRepeat(ctx), req, &answer); err != nil {
+	if _, err := c.api.Do(transport.MayRepeat(ctx), req, &answer); err != nil {
 		return wrap(op, err)
 	}
 	if len(answer.Errors) > 0 {

@@ -3,6 +3,8 @@ package github
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	gogithub "github.com/google/go-github/v60/github"
 )
@@ -53,4 +55,29 @@ func (c *Client) PullFiles(ctx context.Context, repo Repository, n int) ([]strin
 		}
 	}
 	return files, nil
+}
+
+// TeamMayPush reports whether a team may push to a repository.
+// https://docs.github.com/en/rest/teams/teams#check-team-permissions-for-a-repository
+func (c *Client) TeamMayPush(ctx context.Context, team string, repo Repository) (bool, error) {
+	op := fmt.Sprintf("read what team %s may do in %s", team, repo)
+	request, err := c.api.NewRequest(http.MethodGet, TeamPath(team, repo), nil)
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", op, err)
+	}
+	// Without this media type the answer has no body.
+	request.Header.Set("Accept", "application/vnd.github.v3.repository+json")
+	var got struct{ Permissions struct{ Push bool } }
+	if _, err := c.api.Do(ctx, request, &got); err != nil {
+		if err = wrap(op, err); IsNotFound(err) {
+			return false, nil
+		}
+		return false, err
+	}
+	return got.Permissions.Push, nil
+}
+
+// TeamPath is the path of the API to what a team of the owner may do in a repository.
+func TeamPath(team string, repo Repository) string {
+	return "orgs/" + repo.Owner + "/teams/" + url.PathEscape(team) + "/repos/" + repo.String()
 }

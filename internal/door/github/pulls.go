@@ -10,6 +10,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -160,7 +161,7 @@ func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, u
 		return outcome.Join(c.RequestReviewers(ctx, repo, n, users, nil), c.RequestReviewers(ctx, repo, n, nil, teams))
 	}
 	_, _, err := c.api.PullRequests.RequestReviewers(
-		mayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams},
+		transport.MayRepeat(ctx), repo.Owner, repo.Name, n, gogithub.ReviewersRequest{Reviewers: users, TeamReviewers: teams},
 	)
 	if err == nil {
 		return nil
@@ -175,7 +176,7 @@ func (c *Client) RequestReviewers(ctx context.Context, repo Repository, n int, u
 
 // AddLabels adds labels, which GitHub makes where they do not exist.
 func (c *Client) AddLabels(ctx context.Context, repo Repository, n int, labels ...string) error {
-	if _, _, err := c.api.Issues.AddLabelsToIssue(mayRepeat(ctx), repo.Owner, repo.Name, n, labels); err != nil {
+	if _, _, err := c.api.Issues.AddLabelsToIssue(transport.MayRepeat(ctx), repo.Owner, repo.Name, n, labels); err != nil {
 		return wrap(fmt.Sprintf("label pull request %s#%d", repo, n), err)
 	}
 	return nil
@@ -183,7 +184,7 @@ func (c *Client) AddLabels(ctx context.Context, repo Repository, n int, labels .
 
 // RemoveLabel takes a label away. One that is not there is no error.
 func (c *Client) RemoveLabel(ctx context.Context, repo Repository, n int, label string) error {
-	_, err := c.api.Issues.RemoveLabelForIssue(mayRepeat(ctx), repo.Owner, repo.Name, n, label)
+	_, err := c.api.Issues.RemoveLabelForIssue(transport.MayRepeat(ctx), repo.Owner, repo.Name, n, label)
 	if err == nil {
 		return nil
 	}

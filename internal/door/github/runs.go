@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	gogithub "github.com/google/go-github/v60/github"
+
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 )
 
 // Started is a run that a dispatch has started.
@@ -56,7 +58,7 @@ func (c *Client) Run(ctx context.Context, repo Repository, id int64) (WorkflowRu
 		Status     string `json:"status"`
 		Conclusion string `json:"conclusion"`
 	}
-	if _, err := c.api.Do(mayRepeat(ctx), req, &got); err != nil {
+	if _, err := c.api.Do(transport.MayRepeat(ctx), req, &got); err != nil {
 		return WorkflowRun{}, wrap(op, err)
 	}
 	file, _, _ := strings.Cut(strings.TrimPrefix(got.Path, ".github/workflows/"), "@")
@@ -100,7 +102,7 @@ func (c *Client) RefsBelow(ctx context.Context, repo Repository, prefix string) 
 
 // DeleteRef takes a reference away.
 func (c *Client) DeleteRef(ctx context.Context, repo Repository, ref string) error {
-	if _, err := c.api.Git.DeleteRef(mayRepeat(ctx), repo.Owner, repo.Name, ref); err != nil {
+	if _, err := c.api.Git.DeleteRef(transport.MayRepeat(ctx), repo.Owner, repo.Name, ref); err != nil {
 		return wrap(fmt.Sprintf("delete %s of %s", ref, repo), err)
 	}
 	return nil

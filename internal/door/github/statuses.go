@@ -10,6 +10,7 @@ import (
 
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
@@ -32,7 +33,7 @@ func (c *Client) SetStatus(ctx context.Context, repo Repository, sha string, s S
 	if s.TargetURL != "" {
 		status.TargetURL = &s.TargetURL
 	}
-	if _, _, err := c.api.Repositories.CreateStatus(mayRepeat(ctx), repo.Owner, repo.Name, sha, status); err != nil {
+	if _, _, err := c.api.Repositories.CreateStatus(transport.MayRepeat(ctx), repo.Owner, repo.Name, sha, status); err != nil {
 		return wrap(fmt.Sprintf("set status %s of %s@%s", s.Context, repo, text.Commit(sha)), err)
 	}
 	return nil

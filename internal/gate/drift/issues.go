@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/keptissue"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -13,17 +14,17 @@ import (
 )
 
 // Issue is a root's issue, and what was done with it.
-type Issue = github.KeptIssue
+type Issue = keptissue.Issue
 
 // What is done with an issue.
 const (
-	Opened    = github.IssueOpened
-	Updated   = github.IssueUpdated
-	Unchanged = github.IssueUnchanged
-	Closed    = github.IssueClosed
-	Reopened  = github.IssueReopened
-	Left      = github.IssueLeft // its root could not be planned
-	ByHand    = github.IssueByHand
+	Opened    = keptissue.Opened
+	Updated   = keptissue.Updated
+	Unchanged = keptissue.Unchanged
+	Closed    = keptissue.Closed
+	Reopened  = keptissue.Reopened
+	Left      = keptissue.Left // its root could not be planned
+	ByHand    = keptissue.ByHand
 )
 
 // Tracker is where the issues are.
@@ -39,7 +40,7 @@ type Tracker struct {
 // Keep brings the issues in line with the report: one for each root that
 // drifted. What fails for one root does not keep the others from theirs.
 func (t Tracker) Keep(ctx context.Context, report *Report) error {
-	keeper := github.IssueKeeper{API: t.API, Repo: t.Repo, Label: t.Label, Read: readMark}
+	keeper := keptissue.Keeper{API: t.API, Repo: t.Repo, Label: t.Label, Read: readMark}
 	ours, err := keeper.Find(ctx)
 	if err != nil {
 		return err
@@ -69,13 +70,13 @@ func (t Tracker) Keep(ctx context.Context, report *Report) error {
 	return outcome.Join(problems...)
 }
 
-func (r Root) wanted() github.WantedIssue {
-	w := github.WantedIssue{Subject: "root", State: github.WantOpen}
+func (r Root) wanted() keptissue.Wanted {
+	w := keptissue.Wanted{Subject: "root", State: keptissue.WantOpen}
 	switch r.Status {
 	case Broken:
-		w.State = github.WantLeft
+		w.State = keptissue.WantLeft
 	case Clean:
-		w.State, w.Gone = github.WantGone, r.Gone()
+		w.State, w.Gone = keptissue.WantGone, r.Gone()
 		w.GoneWhy = "No drift any more: what is there is what the state and the code say."
 	default:
 		w.Title, w.Body = r.Title(), r.Body(markdown.MaxComment)
@@ -85,13 +86,13 @@ func (r Root) wanted() github.WantedIssue {
 
 func (m marker) key() string { return m.Dir + "\x00" + m.Workspace }
 
-func readMark(body string) (github.IssueMark, bool) {
+func readMark(body string) (keptissue.Mark, bool) {
 	m, ok := readMarker(body)
-	return github.IssueMark{Key: m.key(), Digest: m.Digest, Gone: m.State == Clean}, ok
+	return keptissue.Mark{Key: m.key(), Digest: m.Digest, Gone: m.State == Clean}, ok
 }
 
 // orphan closes the issues of a root that is no longer there.
-func orphan(ctx context.Context, keeper github.IssueKeeper, list []github.MarkedIssue) error {
+func orphan(ctx context.Context, keeper keptissue.Keeper, list []keptissue.Marked) error {
 	for _, one := range list {
 		if one.State != "open" {
 			continue

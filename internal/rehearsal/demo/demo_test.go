@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	door "github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/rehearsal"
 	"github.com/waybill-dev/waybill/internal/rehearsal/demo"
@@ -284,14 +285,14 @@ func pushEmpty(t *testing.T, host string) string {
 func askingStartsNothingElse(t *testing.T, s *rehearsal.Sandbox) {
 	t.Helper()
 	secrets, vars := s.GitHub.Variables("acme/backend")
-	app := door.App{ID: vars["WAYBILL_ASK_APP_ID"], Key: secrets["WAYBILL_ASK_APP_KEY"]}
+	app := apps.App{ID: vars["WAYBILL_ASK_APP_ID"], Key: secrets["WAYBILL_ASK_APP_KEY"]}
 	options, config := door.Options{APIURL: s.URLs().API, ServerURL: s.URLs().Server}, door.Repository{Owner: "acme", Name: "config"}
-	token, err := door.AppToken(t.Context(), options, app, config, map[string]string{"deployments": "write"})
+	token, err := apps.Token(t.Context(), options, app, config, map[string]string{"deployments": "write"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for scope := range demo.MoveApp.Permissions {
-		if _, err := door.AppToken(t.Context(), options, app, config, map[string]string{scope: "write"}); err == nil ||
+		if _, err := apps.Token(t.Context(), options, app, config, map[string]string{scope: "write"}); err == nil ||
 			!strings.Contains(err.Error(), "lacks a permission") {
 			t.Errorf("the application's App can get a token with %s: %v", scope, err)
 		}

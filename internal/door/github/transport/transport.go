@@ -1,4 +1,7 @@
-package github
+// Package transport carries requests to the GitHub API: it adds the token for the
+// API's host alone, waits out rate limits within bounds, and repeats a request only
+// where repeating cannot do the thing twice.
+package transport
 
 import (
 	"bytes"
@@ -26,32 +29,35 @@ const (
 	peekBytes      = 64 << 10
 )
 
+// Headers of an answer that are ours, for those who make an error of it.
 const (
-	headerPermissions = "X-Accepted-Github-Permissions"
-	headerLimitEnds   = "X-Waybill-Limit-Ends" // ours, from here to wrap
-	headerNoToken     = "X-Waybill-No-Token"   // ours, likewise
-	typeRateLimited   = "RATE_LIMITED"         // of a GraphQL error
+	HeaderLimitEnds = "X-Waybill-Limit-Ends" // when the rate limit ends
+	HeaderNoToken   = "X-Waybill-No-Token"   // that no token was sent
 )
+
+// TypeRateLimited is the type of a GraphQL error.
+const TypeRateLimited = "RATE_LIMITED"
 
 type repeatable struct{}
 
-// mayRepeat marks a write that gives the same result when it is sent twice.
-func mayRepeat(ctx context.Context) context.Context {
+// MayRepeat marks a write that gives the same result when it is sent twice.
+func MayRepeat(ctx context.Context) context.Context {
 	return context.WithValue(ctx, repeatable{}, true)
 }
 
-// transport adds the token for the API's host and repeats requests: those that
+// Transport adds the token for the API's host and repeats requests: those that
 // GitHub did not process because of a limit always, those whose fate is unknown
 // only when they may be repeated.
-type transport struct {
-	inner http.RoundTripper
-	host  string
-	token string
-	sleep func(context.Context, time.Duration) error
-	now   func() time.Time
+type Transport struct {
+	Inner http.RoundTripper
+	Host  string
+	Token string                                     // empty sends none
+	Sleep func(context.Context, time.Duration) error // nil is package time's
+	Now   func() time.Time
 }
 
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+// RoundTrip sends a request, again where that is needed and may be done.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
 		var err error
@@ -64,14 +70,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	waited := time.Duration(0)
 	var resp *http.Response
 	var err error
-	policy := retry.Policy{First: firstWait, Factor: 2, Most: maxWait, Spread: 0.1, Sleep: t.sleep}
+	policy := retry.Policy{First: firstWait, Factor: 2, Most: maxWait, Spread: 0.1, Sleep: t.Sleep}
 	ended := policy.Do(req.Context(), func(attempt int, delay time.Duration) (time.Duration, bool) {
 		resp, err = t.once(req, body)
 		wait, again := t.judge(req, resp, err, attempt, delay)
 		if again && (attempt == maxAttempts || waited+wait > maxWait) {
 			again = false
 			if resp != nil && limited(resp) {
-				resp.Header.Set(headerLimitEnds, t.now().Add(wait).UTC().Format(http.TimeFormat))
+				resp.Header.Set(HeaderLimitEnds, t.Now().Add(wait).UTC().Format(http.TimeFormat))
 			}
 		}
 		switch {
@@ -90,7 +96,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (t *transport) once(req *http.Request, body []byte) (*http.Response, error) {
+func (t *Transport) once(req *http.Request, body []byte) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), attemptTimeout)
 	out := req.Clone(ctx)
 	if body != nil {
@@ -98,17 +104,17 @@ func (t *transport) once(req *http.Request, body []byte) (*http.Response, error)
 		out.GetBody = nil
 	}
 	out.Header.Del("Authorization")
-	if t.token != "" && out.URL.Host == t.host {
-		out.Header.Set("Authorization", "Bearer "+t.token)
+	if t.Token != "" && out.URL.Host == t.Host {
+		out.Header.Set("Authorization", "Bearer "+t.Token)
 	}
-	resp, err := t.inner.RoundTrip(out)
+	resp, err := t.Inner.RoundTrip(out)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	resp.Body = &closer{resp.Body, cancel}
-	if t.token == "" {
-		resp.Header.Set(headerNoToken, "true")
+	if t.Token == "" {
+		resp.Header.Set(HeaderNoToken, "true")
 	}
 	return resp, nil
 }
@@ -124,7 +130,7 @@ func (c *closer) Close() error {
 }
 
 // judge reports whether to send the request again, and after which wait.
-func (t *transport) judge(req *http.Request, resp *http.Response, err error, attempt int, delay time.Duration) (time.Duration, bool) {
+func (t *Transport) judge(req *http.Request, resp *http.Response, err error, attempt int, delay time.Duration) (time.Duration, bool) {
 	if err != nil {
 		if req.Context().Err() != nil {
 			return 0, false
@@ -139,7 +145,7 @@ func (t *transport) judge(req *http.Request, resp *http.Response, err error, att
 	switch resp.StatusCode {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable,
 		http.StatusGatewayTimeout, http.StatusRequestTimeout:
-		if after, ok := retry.After(resp.Header, t.now()); ok {
+		if after, ok := retry.After(resp.Header, t.Now()); ok {
 			delay = max(after, delay)
 		}
 		return delay, safe(req)
@@ -164,7 +170,7 @@ func limited(resp *http.Response) bool {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return true
 	case resp.StatusCode == http.StatusOK && spent && strings.HasSuffix(resp.Request.URL.Path, "/graphql"):
-		return bodySays(resp, typeRateLimited)
+		return bodySays(resp, TypeRateLimited)
 	case resp.StatusCode != http.StatusForbidden:
 		return false
 	case resp.Header.Get("Retry-After") != "" || spent:
@@ -193,13 +199,13 @@ func bodySays(resp *http.Response, texts ...string) bool {
 	return false
 }
 
-func (t *transport) limitWait(resp *http.Response, delay time.Duration, attempt int) time.Duration {
-	if after, ok := retry.After(resp.Header, t.now()); ok {
+func (t *Transport) limitWait(resp *http.Response, delay time.Duration, attempt int) time.Duration {
+	if after, ok := retry.After(resp.Header, t.Now()); ok {
 		return after
 	}
 	if resp.Header.Get("X-Ratelimit-Remaining") == "0" {
 		if seconds, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64); err == nil {
-			return max(time.Unix(seconds, 0).Sub(t.now())+time.Second, time.Second)
+			return max(time.Unix(seconds, 0).Sub(t.Now())+time.Second, time.Second)
 		}
 	}
 	if resp.StatusCode == http.StatusForbidden {

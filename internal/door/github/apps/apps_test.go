@@ -1,18 +1,25 @@
-package github_test
+package apps_test
 
 import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/apps"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	sandbox "github.com/waybill-dev/waybill/internal/rehearsal/githubd"
+	"github.com/waybill-dev/waybill/internal/rehearsal/githubd/githubtest"
 )
+
+var repo = github.Repository{Owner: "acme", Name: "config"}
 
 // What the rules of a branch keep a job token from, an App on their bypass list
 // may do; its token is for one repository and for what was asked.
@@ -35,7 +42,7 @@ func TestAppMovesAProtectedBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := github.Options{APIURL: server.APIURL(), ServerURL: server.URL()}
-	token, err := github.AppToken(t.Context(), options, github.App{ID: id, Key: key}, repo, map[string]string{"contents": "write"})
+	token, err := apps.Token(t.Context(), options, apps.App{ID: id, Key: key}, repo, map[string]string{"contents": "write"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,40 +59,6 @@ func TestAppMovesAProtectedBranch(t *testing.T) {
 	}
 	if _, err := client.Repo(t.Context(), github.Repository{Owner: "acme", Name: "other"}); !github.IsNotFound(err) {
 		t.Errorf("a repository that was not asked for: %v", err)
-	}
-}
-
-// Where jobs may open no pull requests, which setup sees to and GitHub's own default is,
-// the error says that an App may.
-func TestJobsThatMayOpenNoPull(t *testing.T) {
-	t.Parallel()
-	server, _, after := protected(t)
-	as := func(token sandbox.Token) *github.Client {
-		client, err := github.New(github.Options{APIURL: server.APIURL(), ServerURL: server.URL(), Token: server.CreateToken(token)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client
-	}
-	rights := map[string]string{"contents": "write", "pull-requests": "write"}
-	owner, job := as(sandbox.Token{User: "owner"}), as(sandbox.Token{Job: true, Permissions: rights})
-	if _, err := owner.CreateRef(t.Context(), repo, "refs/heads/change", after); err != nil {
-		t.Fatal(err)
-	}
-	if err := owner.SetJobRights(t.Context(), repo, github.JobRights{Default: "read"}); err != nil {
-		t.Fatal(err)
-	}
-	pull := github.NewPull{Title: "x", Head: "change", Base: "main"}
-	if _, err := job.OpenPull(t.Context(), repo, pull); err == nil ||
-		!strings.Contains(err.Error(), "GitHub Actions is not permitted to create or approve pull requests") ||
-		!strings.Contains(err.Error(), "let a GitHub App act, with `app_id` and `app_key`; or allow it under Settings, Actions") {
-		t.Errorf("a job's token: %v", err)
-	}
-	if err := owner.SetJobRights(t.Context(), repo, github.JobRights{Default: "read", Approve: true}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := job.OpenPull(t.Context(), repo, pull); err != nil {
-		t.Errorf("where it is allowed: %v", err)
 	}
 }
 
@@ -107,8 +80,8 @@ func TestAppAlsoMay(t *testing.T) {
 		sees := map[string]bool{}
 		for name, also := range map[string]map[string]string{"also": github.AskTeams, "needed": nil} {
 			options := github.Options{APIURL: server.APIURL(), ServerURL: server.URL()}
-			options.Token, err = github.AppToken(
-				t.Context(), options, github.App{ID: id, Key: key, Also: also}, repo, map[string]string{"contents": "read"},
+			options.Token, err = apps.Token(
+				t.Context(), options, apps.App{ID: id, Key: key, Also: also}, repo, map[string]string{"contents": "read"},
 			)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", slug, name, err)
@@ -140,27 +113,27 @@ func TestAppTrouble(t *testing.T) {
 	other := otherKey(t)
 	write := map[string]string{"contents": "write", "pull-requests": "write"}
 	tests := map[string]struct {
-		app  github.App
+		app  apps.App
 		repo github.Repository
 		now  time.Time
 		code int
 		want string
 	}{
 		"not a key": {
-			github.App{ID: id, Key: "planted-secret"}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key",
+			apps.App{ID: id, Key: "planted-secret"}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key",
 		},
-		"half a key":    {github.App{ID: id, Key: key[:200]}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key"},
-		"another's key": {github.App{ID: id, Key: other}, repo, time.Time{}, outcome.Broken, "is `app_key` its private key"},
+		"half a key":    {apps.App{ID: id, Key: key[:200]}, repo, time.Time{}, outcome.Usage, "app_key is not an RSA private key"},
+		"another's key": {apps.App{ID: id, Key: other}, repo, time.Time{}, outcome.Broken, "is `app_key` its private key"},
 		"not installed": {
-			github.App{ID: id, Key: key}, github.Repository{Owner: "acme", Name: "other"}, time.Time{}, outcome.Broken,
+			apps.App{ID: id, Key: key}, github.Repository{Owner: "acme", Name: "other"}, time.Time{}, outcome.Broken,
 			"is not installed on acme/other: install it there, with contents: write, pull-requests: write",
 		},
 		"lacks permissions": {
-			github.App{ID: id, Key: key}, repo, time.Time{}, outcome.Broken,
+			apps.App{ID: id, Key: key}, repo, time.Time{}, outcome.Broken,
 			"lacks a permission on acme/config: it needs contents: write, pull-requests: write",
 		},
 		"a clock behind": {
-			github.App{ID: id, Key: key}, repo, time.Now().Add(-time.Hour), outcome.Broken,
+			apps.App{ID: id, Key: key}, repo, time.Now().Add(-time.Hour), outcome.Broken,
 			"must be a numeric value representing the future time",
 		},
 	}
@@ -171,7 +144,7 @@ func TestAppTrouble(t *testing.T) {
 			if !test.now.IsZero() {
 				options.Now = func() time.Time { return test.now }
 			}
-			_, err := github.AppToken(t.Context(), options, test.app, test.repo, write)
+			_, err := apps.Token(t.Context(), options, test.app, test.repo, write)
 			if err == nil || !strings.Contains(err.Error(), test.want) || outcome.Code(err) != test.code {
 				t.Fatalf("%v (code %d)", err, outcome.Code(err))
 			}
@@ -186,16 +159,37 @@ func TestAppTrouble(t *testing.T) {
 // App mover alone, with two commits, of which main has the first.
 func protected(t *testing.T) (server *sandbox.Server, before, after string) {
 	t.Helper()
-	w := newWorld(t)
+	server = githubtest.Start(t, sandbox.Options{})
 	dir := t.TempDir()
-	writeFile(t, dir, "f", "1\n")
-	if err := w.CreateRepository(t.Context(), sandbox.Seed{Name: "acme/other", Dir: dir, Private: true}); err != nil {
+	write := func(name, content string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".github/workflows/bump.yml", "on: workflow_dispatch\njobs: {}\n")
+	for _, name := range []string{"acme/config", "acme/other"} {
+		if err := server.CreateRepository(t.Context(), sandbox.Seed{Name: name, Dir: dir, Private: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.Protect("acme/config", "mover"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Protect("acme/config", "mover"); err != nil {
-		t.Fatal(err)
+	run := func(args ...string) string {
+		out, err := git.RunEnv(t.Context(), server.GitDir("acme/config"), []string{
+			"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
+		}, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
 	}
-	return w.Server, w.main, w.topic
+	before = run("rev-parse", "main")
+	return server, before, run("commit-tree", before+"^{tree}", "-p", before, "-m", "more")
 }
 
 func move(t *testing.T, o github.Options, before, after string) error {

@@ -1,4 +1,6 @@
-package github
+// Package apps acts as a GitHub App: it finds where the App is installed, and gets
+// its tokens.
+package apps
 
 import (
 	"context"
@@ -15,6 +17,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	gogithub "github.com/google/go-github/v60/github"
 
+	"github.com/waybill-dev/waybill/internal/door/github"
+	"github.com/waybill-dev/waybill/internal/door/github/transport"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -36,13 +40,13 @@ const (
 	appTokenLife = 9 * time.Minute
 )
 
-// AppToken asks for an installation token of the App: for the one repository
+// Token asks for an installation token of the App: for the one repository
 // and the permissions named, as in a workflow file, and for an hour. The App
 // must be installed there and have them all.
 // https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app
-func AppToken(ctx context.Context, o Options, app App, repo Repository, permissions map[string]string) (string, error) {
-	installation, err := AppInstallation(ctx, o, app, repo)
-	if IsNotFound(err) {
+func Token(ctx context.Context, o github.Options, app App, repo github.Repository, permissions map[string]string) (string, error) {
+	installation, err := Find(ctx, o, app, repo)
+	if github.IsNotFound(err) {
 		return "", fmt.Errorf(
 			"the App %s is not installed on %s: install it there, with %s (%w)", app.ID, repo, words(permissions), err,
 		)
@@ -50,12 +54,12 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 	if err != nil {
 		return "", err
 	}
-	shown, err := app.show(o.now())
+	shown, err := app.show(now(o))
 	if err != nil {
 		return "", err
 	}
 	o.Token = shown
-	client, err := New(o)
+	client, err := github.New(o)
 	if err != nil {
 		return "", err
 	}
@@ -67,24 +71,24 @@ func AppToken(ctx context.Context, o Options, app App, repo Repository, permissi
 	if err != nil {
 		return "", err
 	}
+	op := fmt.Sprintf("get a token of the App %s for %s", app.ID, repo)
+	var token gogithub.InstallationToken
 	// Asked twice it gives two tokens, and one of them is never used.
-	token, _, err := client.api.Apps.CreateInstallationToken(mayRepeat(ctx), installation.ID, &gogithub.InstallationTokenOptions{
-		Repositories: []string{repo.Name}, Permissions: wanted,
-	})
+	err = client.Send(transport.MayRepeat(ctx), op, fmt.Sprintf("POST app/installations/%d/access_tokens", installation.ID),
+		&gogithub.InstallationTokenOptions{Repositories: []string{repo.Name}, Permissions: wanted}, &token)
 	if err != nil {
-		err := wrap(fmt.Sprintf("get a token of the App %s for %s", app.ID, repo), err)
-		if IsStatus(err, http.StatusUnprocessableEntity) {
+		if github.IsStatus(err, http.StatusUnprocessableEntity) {
 			return "", fmt.Errorf("the App %s lacks a permission on %s: it needs %s (%w)", app.ID, repo, words(permissions), err)
 		}
 		return "", err
 	}
 	if token.GetToken() == "" {
-		return "", fmt.Errorf("get a token of the App %s for %s: GitHub's answer holds none", app.ID, repo)
+		return "", fmt.Errorf("%s: GitHub's answer holds none", op)
 	}
 	return token.GetToken(), nil
 }
 
-func (o Options) now() time.Time {
+func now(o github.Options) time.Time {
 	if o.Now != nil {
 		return o.Now()
 	}

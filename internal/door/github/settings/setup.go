@@ -1,43 +1,29 @@
-package github
+package settings
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"net/http"
 	"net/url"
-	"strings"
 
 	"golang.org/x/crypto/nacl/box"
-)
 
-// change sends one request that sets something, to METHOD PATH. It may be sent twice, because
-// setting a thing again changes nothing.
-func (c *Client) change(ctx context.Context, op, route string, body, into any) error {
-	method, path, _ := strings.Cut(route, " ")
-	request, err := c.api.NewRequest(method, path, body)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	if _, err := c.api.Do(ctx, request, into); err != nil {
-		return wrap(op, err)
-	}
-	return nil
-}
+	"github.com/waybill-dev/waybill/internal/door/github"
+)
 
 // IsOrganisation reports whether an owner is an organisation, and not a user.
 // https://docs.github.com/en/rest/users/users#get-a-user
-func (c *Client) IsOrganisation(ctx context.Context, owner string) (bool, error) {
+func (c Client) IsOrganisation(ctx context.Context, owner string) (bool, error) {
 	var got struct{ Type string }
-	err := c.read(ctx, "read who "+owner+" is", "users/"+url.PathEscape(owner), &got)
+	err := c.Get(ctx, "read who "+owner+" is", "users/"+url.PathEscape(owner), &got)
 	return got.Type == "Organization", err
 }
 
 // CreateRepository makes an empty repository of an organisation.
 // https://docs.github.com/en/rest/repos/repos#create-an-organization-repository
-func (c *Client) CreateRepository(ctx context.Context, repo Repository, private bool) error {
-	return c.change(ctx, "create repository "+repo.String(), "POST orgs/"+repo.Owner+"/repos",
+func (c Client) CreateRepository(ctx context.Context, repo github.Repository, private bool) error {
+	return c.Send(ctx, "create repository "+repo.String(), "POST orgs/"+repo.Owner+"/repos",
 		map[string]any{"name": repo.Name, "private": private}, nil)
 }
 
@@ -49,97 +35,73 @@ type JobRights struct {
 
 // JobRights reads what the tokens of a repository's jobs may do.
 // https://docs.github.com/en/rest/actions/permissions#get-default-workflow-permissions-for-a-repository
-func (c *Client) JobRights(ctx context.Context, repo Repository) (JobRights, error) {
+func (c Client) JobRights(ctx context.Context, repo github.Repository) (JobRights, error) {
 	var got JobRights
-	return got, c.read(ctx, "read what jobs of "+repo.String()+" may do", at(repo, "actions/permissions/workflow"), &got)
+	return got, c.Get(ctx, "read what jobs of "+repo.String()+" may do", repo.Path("actions/permissions/workflow"), &got)
 }
 
 // SetJobRights sets what the tokens of a repository's jobs may do.
 // https://docs.github.com/en/rest/actions/permissions#set-default-workflow-permissions-for-a-repository
-func (c *Client) SetJobRights(ctx context.Context, repo Repository, rights JobRights) error {
-	return c.change(ctx, "set what jobs of "+repo.String()+" may do", "PUT "+at(repo, "actions/permissions/workflow"), rights, nil)
+func (c Client) SetJobRights(ctx context.Context, repo github.Repository, rights JobRights) error {
+	return c.Send(ctx, "set what jobs of "+repo.String()+" may do", "PUT "+repo.Path("actions/permissions/workflow"), rights, nil)
 }
 
 // SetWorkflowAccess says who may use the workflows of a private repository; see
 // WorkflowAccess.
 // https://docs.github.com/en/rest/actions/permissions#set-the-level-of-access-for-workflows-outside-of-the-repository
-func (c *Client) SetWorkflowAccess(ctx context.Context, repo Repository, level string) error {
-	return c.change(ctx, "set who may use the workflows of "+repo.String(), "PUT "+at(repo, "actions/permissions/access"),
+func (c Client) SetWorkflowAccess(ctx context.Context, repo github.Repository, level string) error {
+	return c.Send(ctx, "set who may use the workflows of "+repo.String(), "PUT "+repo.Path("actions/permissions/access"),
 		map[string]string{"access_level": level}, nil)
 }
 
 // Team finds the number of a team.
 // https://docs.github.com/en/rest/teams/teams#get-a-team-by-name
-func (c *Client) Team(ctx context.Context, org, slug string) (int64, error) {
+func (c Client) Team(ctx context.Context, org, slug string) (int64, error) {
 	var got struct{ ID int64 }
-	return got.ID, c.read(ctx, "read team "+org+"/"+slug, "orgs/"+org+"/teams/"+url.PathEscape(slug), &got)
+	return got.ID, c.Get(ctx, "read team "+org+"/"+slug, "orgs/"+org+"/teams/"+url.PathEscape(slug), &got)
 }
 
 // CreateTeam makes a team that every member of the organisation can see; nobody
 // is asked to review in the name of a secret one.
 // https://docs.github.com/en/rest/teams/teams#create-a-team
-func (c *Client) CreateTeam(ctx context.Context, org, name string) error {
-	return c.change(ctx, "create team "+org+"/"+name, "POST orgs/"+org+"/teams",
+func (c Client) CreateTeam(ctx context.Context, org, name string) error {
+	return c.Send(ctx, "create team "+org+"/"+name, "POST orgs/"+org+"/teams",
 		map[string]string{"name": name, "privacy": "closed"}, nil)
-}
-
-// TeamMayPush reports whether a team may push to a repository.
-// https://docs.github.com/en/rest/teams/teams#check-team-permissions-for-a-repository
-func (c *Client) TeamMayPush(ctx context.Context, team string, repo Repository) (bool, error) {
-	op := fmt.Sprintf("read what team %s may do in %s", team, repo)
-	request, err := c.api.NewRequest(http.MethodGet, teamAt(team, repo), nil)
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", op, err)
-	}
-	// Without this media type the answer has no body.
-	request.Header.Set("Accept", "application/vnd.github.v3.repository+json")
-	var got struct{ Permissions struct{ Push bool } }
-	if _, err := c.api.Do(ctx, request, &got); err != nil {
-		if err = wrap(op, err); IsNotFound(err) {
-			return false, nil
-		}
-		return false, err
-	}
-	return got.Permissions.Push, nil
 }
 
 // LetTeamPush gives a team the right to push.
 // https://docs.github.com/en/rest/teams/teams#add-or-update-team-repository-permissions
-func (c *Client) LetTeamPush(ctx context.Context, team string, repo Repository) error {
-	return c.change(ctx, fmt.Sprintf("let team %s push to %s", team, repo), "PUT "+teamAt(team, repo),
+func (c Client) LetTeamPush(ctx context.Context, team string, repo github.Repository) error {
+	return c.Send(ctx, fmt.Sprintf("let team %s push to %s", team, repo), "PUT "+github.TeamPath(team, repo),
 		map[string]string{"permission": "push"}, nil)
-}
-
-func teamAt(team string, repo Repository) string {
-	return "orgs/" + repo.Owner + "/teams/" + url.PathEscape(team) + "/repos/" + repo.String()
 }
 
 // LimitEnvironment makes an environment that one branch may use. If team is not
 // 0, one of its members has to let each job in, and not the one who started it.
 // https://docs.github.com/en/rest/deployments/environments#create-or-update-an-environment
 // https://docs.github.com/en/rest/deployments/branch-policies#create-a-deployment-branch-policy
-func (c *Client) LimitEnvironment(ctx context.Context, repo Repository, name, branch string, team int64) error {
+func (c Client) LimitEnvironment(ctx context.Context, repo github.Repository, name, branch string, team int64) error {
 	op := fmt.Sprintf("make environment %s of %s", name, repo)
-	path := at(repo, "environments/"+url.PathEscape(name))
+	path := repo.Path("environments/" + url.PathEscape(name))
 	body := map[string]any{"deployment_branch_policy": map[string]bool{"protected_branches": false, "custom_branch_policies": true}}
 	if team != 0 {
 		body["prevent_self_review"] = true
 		body["reviewers"] = []map[string]any{{"type": "Team", "id": team}}
 	}
-	if err := c.change(ctx, op, "PUT "+path, body, nil); err != nil {
+	if err := c.Send(ctx, op, "PUT "+path, body, nil); err != nil {
 		return err
 	}
-	return c.change(ctx, op, "POST "+path+"/deployment-branch-policies", map[string]string{"name": branch}, nil)
+	return c.Send(ctx, op, "POST "+path+"/deployment-branch-policies", map[string]string{"name": branch}, nil)
 }
 
 // seal encrypts a secret to the public key that GitHub gives for its place.
 // https://docs.github.com/en/rest/guides/encrypting-secrets-for-the-rest-api
-func (c *Client) seal(ctx context.Context, op, path, value string) (map[string]any, error) {
+func (c Client) seal(ctx context.Context, op, path, value string) (map[string]any, error) {
 	var key struct {
 		ID  string `json:"key_id"`
 		Key string `json:"key"`
 	}
-	if err := c.read(ctx, op, path+"/public-key", &key); err != nil {
+	if err := c.Get(ctx, op, path+"/public-key", &key); err != nil {
 		return nil, err
 	}
 	raw, err := base64.StdEncoding.DecodeString(key.Key)
@@ -155,23 +117,23 @@ func (c *Client) seal(ctx context.Context, op, path, value string) (map[string]a
 
 // SetSecret sets a secret of a repository or of an environment.
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-a-repository-secret
-func (c *Client) SetSecret(ctx context.Context, repo Repository, place Place, name, value string) error {
-	op, path := fmt.Sprintf("set the secret %s of %s", name, repo), at(repo, string(place)+"secrets")
+func (c Client) SetSecret(ctx context.Context, repo github.Repository, place Place, name, value string) error {
+	op, path := fmt.Sprintf("set the secret %s of %s", name, repo), repo.Path(string(place)+"secrets")
 	body, err := c.seal(ctx, op, path, value)
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, op, "PUT "+path+"/"+name, body, nil)
+	return c.Send(ctx, op, "PUT "+path+"/"+name, body, nil)
 }
 
 // SetVariable sets a variable of a repository or of an environment.
 // https://docs.github.com/en/rest/actions/variables#create-a-repository-variable
-func (c *Client) SetVariable(ctx context.Context, repo Repository, place Place, name, value string) error {
-	op, path := fmt.Sprintf("set the variable %s of %s", name, repo), at(repo, string(place)+"variables")
+func (c Client) SetVariable(ctx context.Context, repo github.Repository, place Place, name, value string) error {
+	op, path := fmt.Sprintf("set the variable %s of %s", name, repo), repo.Path(string(place)+"variables")
 	body := map[string]string{"name": name, "value": value}
-	err := c.change(ctx, op, "PATCH "+path+"/"+name, body, nil)
-	if IsNotFound(err) {
-		err = c.change(ctx, op, "POST "+path, body, nil)
+	err := c.Send(ctx, op, "PATCH "+path+"/"+name, body, nil)
+	if github.IsNotFound(err) {
+		err = c.Send(ctx, op, "POST "+path, body, nil)
 	}
 	return err
 }
@@ -192,10 +154,10 @@ func (s Shared) at(org string) string {
 // Shared looks for a secret or variable of an organisation. A secret has no value
 // that can be read.
 // https://docs.github.com/en/rest/actions/variables#get-an-organization-variable
-func (c *Client) Shared(ctx context.Context, org string, s Shared) (value string, there bool, err error) {
+func (c Client) Shared(ctx context.Context, org string, s Shared) (value string, there bool, err error) {
 	var got struct{ Value string }
-	err = c.read(ctx, "look for "+s.Name+" of "+org, s.at(org)+"/"+s.Name, &got)
-	if IsNotFound(err) {
+	err = c.Get(ctx, "look for "+s.Name+" of "+org, s.at(org)+"/"+s.Name, &got)
+	if github.IsNotFound(err) {
 		return "", false, nil
 	}
 	return got.Value, err == nil, err
@@ -205,7 +167,7 @@ func (c *Client) Shared(ctx context.Context, org string, s Shared) (value string
 // repository.
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
 // https://docs.github.com/en/rest/actions/variables#create-an-organization-variable
-func (c *Client) Share(ctx context.Context, s Shared, value string, with Repository) error {
+func (c Client) Share(ctx context.Context, s Shared, value string, with github.Repository) error {
 	op := fmt.Sprintf("share %s with %s", s.Name, with)
 	info, err := c.Repo(ctx, with)
 	if err != nil {
@@ -219,27 +181,27 @@ func (c *Client) Share(ctx context.Context, s Shared, value string, with Reposit
 		route = "PUT " + s.at(with.Owner) + "/" + s.Name
 	}
 	body["visibility"], body["selected_repository_ids"] = "selected", []int64{info.ID}
-	return c.change(ctx, op, route, body, nil)
+	return c.Send(ctx, op, route, body, nil)
 }
 
 // ShareAlso lets one more repository have what an organisation shares.
 // https://docs.github.com/en/rest/actions/secrets#add-selected-repository-to-an-organization-secret
-func (c *Client) ShareAlso(ctx context.Context, s Shared, with Repository) error {
+func (c Client) ShareAlso(ctx context.Context, s Shared, with github.Repository) error {
 	info, err := c.Repo(ctx, with)
 	if err != nil {
 		return err
 	}
-	return c.change(ctx, fmt.Sprintf("share %s with %s", s.Name, with),
+	return c.Send(ctx, fmt.Sprintf("share %s with %s", s.Name, with),
 		fmt.Sprintf("PUT %s/%s/repositories/%d", s.at(with.Owner), s.Name, info.ID), nil, nil)
 }
 
 // Rulesets finds the numbers of a repository's own rulesets, by name.
 // https://docs.github.com/en/rest/repos/rules#get-all-repository-rulesets
-func (c *Client) Rulesets(ctx context.Context, repo Repository) (map[string]int64, error) {
-	found, err := list[struct {
+func (c Client) Rulesets(ctx context.Context, repo github.Repository) (map[string]int64, error) {
+	found, err := github.List[struct {
 		ID   int64
 		Name string
-	}](ctx, c, "list the rulesets of "+repo.String(), at(repo, "rulesets"), "")
+	}](ctx, c.Client, "list the rulesets of "+repo.String(), repo.Path("rulesets"), "")
 	byName := map[string]int64{}
 	for _, r := range found {
 		byName[r.Name] = r.ID
@@ -249,33 +211,15 @@ func (c *Client) Rulesets(ctx context.Context, repo Repository) (map[string]int6
 
 // CreateRuleset makes a ruleset, which is given as the API takes it.
 // https://docs.github.com/en/rest/repos/rules#create-a-repository-ruleset
-func (c *Client) CreateRuleset(ctx context.Context, repo Repository, ruleset map[string]any) error {
-	return c.change(ctx, "make a ruleset of "+repo.String(), "POST "+at(repo, "rulesets"), ruleset, nil)
+func (c Client) CreateRuleset(ctx context.Context, repo github.Repository, ruleset map[string]any) error {
+	return c.Send(ctx, "make a ruleset of "+repo.String(), "POST "+repo.Path("rulesets"), ruleset, nil)
 }
 
 // Delete takes something away that has no content of its own, such as an
 // environment or a ruleset. What is not there is no error.
-func (c *Client) Delete(ctx context.Context, what, path string) error {
-	if err := c.change(ctx, "delete "+what, "DELETE "+path, nil, nil); !IsNotFound(err) {
+func (c Client) Delete(ctx context.Context, what, path string) error {
+	if err := c.Send(ctx, "delete "+what, "DELETE "+path, nil, nil); !github.IsNotFound(err) {
 		return err
 	}
 	return nil
-}
-
-// NewApp is an App that was just registered. GitHub gives its key this once.
-type NewApp struct {
-	ID       int64
-	Slug     string
-	ClientID string `json:"client_id"`
-	Key      string `json:"pem"`
-	URL      string `json:"html_url"`
-}
-
-// RegisteredApp exchanges the code that GitHub hands to the redirect address of
-// a manifest. It holds for an hour, and once.
-// https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
-func (c *Client) RegisteredApp(ctx context.Context, code string) (NewApp, error) {
-	var got NewApp
-	err := c.change(ctx, "fetch the key of the new App", "POST app-manifests/"+url.PathEscape(code)+"/conversions", nil, &got)
-	return got, err
 }
