@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/check/deployers"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/rules"
@@ -188,18 +189,11 @@ type session struct {
 	sets   map[string]rendering      // what the places run, by place.key
 	groups map[string][]rules.Companion
 
-	said      map[string]bool // once
-	added     map[Finding]bool
-	plainOnce sync.Once
-	plain     []render.Object // the base's deployers in plain manifests
-	read      map[string]bool // the ConfigMaps and Secrets that these take values from
-	imported  map[string]bool // names of files that Jsonnet may read
+	said  map[string]bool // once
+	added map[Finding]bool
 
-	chooseOnce sync.Once
-	choose     []chooser
-
-	compared []comparison    // what holds deployers
-	home     map[string]bool // what deployers call this repository, with its revision
+	deployers *deployers.Change
+	compared  []deployers.Comparison // what holds deployers
 }
 
 func newSession(c *Checker) *session {
@@ -242,6 +236,7 @@ func (s *session) load(ctx context.Context, base, head string) (err error) {
 	s.baseRender = render.New(s.was)
 	s.headRender = render.New(s.head.Files)
 	s.cfg = cfg
+	s.loadDeployers()
 	s.loadPolicies()
 	return nil
 }
@@ -300,7 +295,9 @@ func (s *session) run(ctx context.Context) error {
 	if err := s.upgraded(ctx); err != nil {
 		return err
 	}
-	s.deployerChanges()
+	for _, w := range s.deployers.Compare(s.compared) {
+		s.weaker(w.File, 0, w.Change)
+	}
 	s.written()
 	return s.protection()
 }

@@ -1,15 +1,14 @@
 package check
 
 import (
-	"bytes"
 	"context"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/check/deployers"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -26,7 +25,7 @@ func (s *session) outside(ctx context.Context) error {
 	var plain []string
 	judged := make(map[string]bool)
 	for _, file := range s.changed() {
-		if isSourceFile(file) {
+		if deployers.IsSourceFile(file) {
 			s.weaker(file, 0, render.Visible(file+" overrides what Argo CD deploys, and changes"))
 		}
 		if s.head.Links[file] != "" && !s.head.Followed[file] {
@@ -37,7 +36,7 @@ func (s *session) outside(ctx context.Context) error {
 			continue
 		}
 		s.unjudged(file)
-		if !isManifest(file) {
+		if !deployers.IsManifest(file) {
 			continue
 		}
 		if err := s.withoutKustomization(ctx, file); err != nil {
@@ -47,10 +46,10 @@ func (s *session) outside(ctx context.Context) error {
 		if s.base == nil {
 			continue // values and templates that nothing deploys would be taken for images that run
 		}
-		before, after := manifestsOf(file, s.was[file]), manifestsOf(file, s.head.Files[file])
-		s.compare(comparison{file: file, where: file, env: s.environmentOf(file), before: before, after: after})
+		before, after := deployers.Manifests(file, s.was[file]), deployers.Manifests(file, s.head.Files[file])
+		s.compare(deployers.Comparison{File: file, Where: file, Env: s.deployers.EnvironmentOf(file), Before: before, After: after})
 		for _, image := range s.newImages("", before, after) {
-			judged[image.Text] = judged[image.Text] || image.Object.Kind != values // of which only some are told
+			judged[image.Text] = judged[image.Text] || image.Object.Kind != deployers.Values // of which only some are told
 			s.outsideImage(Finding{File: file, Rule: RuleDigest, State: evidence.Refused}, image)
 		}
 	}
@@ -71,7 +70,7 @@ func (s *session) outside(ctx context.Context) error {
 // plainManifests holds the manifests of a file that nothing renders against the
 // checklist. What a chart or a kustomization makes of a file is held in its place.
 func (s *session) plainManifests(ctx context.Context, file string) error {
-	if s.headRender.Read(file) || render.IsKustomization(file) || isSourceFile(file) {
+	if s.headRender.Read(file) || render.IsKustomization(file) || deployers.IsSourceFile(file) {
 		return nil
 	}
 	kinds, err := s.definitions()
@@ -79,17 +78,17 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 		return err
 	}
 	own := func(data []byte) []render.Object {
-		objects, err := documents(file, data)
+		objects, err := deployers.Documents(file, data)
 		if err != nil {
 			return nil
 		}
 		inChart := s.chartAbove(file) != "" // whose values may have a kind
 		return slices.DeleteFunc(objects, func(o render.Object) bool {
-			return o.Kind == values || !kinds.Knows(o) || inChart && o.APIVersion == ""
+			return o.Kind == deployers.Values || !kinds.Knows(o) || inChart && o.APIVersion == ""
 		})
 	}
 	before := slices.DeleteFunc(own(s.was[file]), func(o render.Object) bool { return s.movedFrom(file, o) })
-	return s.checklist(ctx, Finding{File: file, Env: s.environmentOf(file)}, before, own(s.head.Files[file]))
+	return s.checklist(ctx, Finding{File: file, Env: s.deployers.EnvironmentOf(file)}, before, own(s.head.Files[file]))
 }
 
 // movedFrom reports whether an object of a plain manifest newly stands in another one of the
@@ -97,12 +96,12 @@ func (s *session) plainManifests(ctx context.Context, file string) error {
 func (s *session) movedFrom(file string, o render.Object) bool {
 	s.broughtOnce.Do(func() {
 		s.brought = make(map[string][]string)
-		for _, file := range slices.DeleteFunc(slices.Clone(s.changed()), func(file string) bool { return !isManifest(file) }) {
+		for _, file := range slices.DeleteFunc(slices.Clone(s.changed()), func(file string) bool { return !deployers.IsManifest(file) }) {
 			had := make(map[string]bool)
-			for _, o := range manifestsOf(file, s.was[file]) {
+			for _, o := range deployers.Manifests(file, s.was[file]) {
 				had[o.ID()] = true
 			}
-			for _, o := range manifestsOf(file, s.head.Files[file]) {
+			for _, o := range deployers.Manifests(file, s.head.Files[file]) {
 				if !had[o.ID()] {
 					s.brought[o.ID()] = append(s.brought[o.ID()], file)
 				}
@@ -113,35 +112,10 @@ func (s *session) movedFrom(file string, o render.Object) bool {
 	return slices.ContainsFunc(s.brought[o.ID()], func(other string) bool { return strings.HasPrefix(other, top+"/") })
 }
 
-func isManifest(file string) bool {
-	return file != config.FileName && slices.Contains([]string{".yaml", ".yml", ".json", ""}, path.Ext(file))
-}
-
-// manifestsOf reads plain manifests, kustomizations as if they were some, and
-// values. What cannot be read is left out; unjudged reports it.
-func manifestsOf(file string, data []byte) []render.Object {
-	if slices.Contains([]string{"kustomization.yaml", "kustomization.yml", "Kustomization"}, path.Base(file)) &&
-		!bytes.Contains(append([]byte("\n"), data...), []byte("\nkind:")) {
-		data = append([]byte("kind: Kustomization\n"), data...)
-	}
-	if isSourceFile(file) {
-		data = []byte("kind: Application\nspec:\n  source:\n    path: .\n    " + strings.ReplaceAll(string(data), "\n", "\n    "))
-	}
-	objects, err := documentsOf(file, data)
-	if err != nil {
-		return nil
-	}
-	// Workflows are no values, and a directory that is deployed can hold them.
-	if strings.HasPrefix(file, ".github/") || strings.HasPrefix(file, "../") {
-		objects = slices.DeleteFunc(objects, func(o render.Object) bool { return o.Kind == values })
-	}
-	return objects
-}
-
 // fetching are the kinds that deploy charts from anywhere, values of such, and kinds that
 // look for newer images: the images they name themselves are the least of it, and an
 // application's alone are judged there.
-var fetching = []string{"Application", "ApplicationSet", "HelmRelease", values, "ImageRepository", "ImageUpdater"}
+var fetching = []string{"Application", "ApplicationSet", "HelmRelease", deployers.Values, "ImageRepository", "ImageUpdater"}
 
 func (s *session) outsideImage(at Finding, image render.Image) {
 	where := render.Visible(image.Text + " (" + image.Object.String() + ", " + image.Field + ")")
@@ -155,7 +129,7 @@ func (s *session) outsideImage(at Finding, image render.Image) {
 		repository = imageref.Canonical(parsed.Context()).Name()
 	}
 	switch {
-	case slices.Contains(fetching, image.Object.Kind) && !deploysHere(image.Object.Content) && (err != nil ||
+	case slices.Contains(fetching, image.Object.Kind) && !deployers.DeploysHere(image.Object.Content) && (err != nil ||
 		len(s.owners(repository)) == 0):
 	case byVariable.MatchString(image.Text) && s.rules.Images("").Allows(image.Text):
 	case err != nil || !strings.Contains(image.Text, "@"):

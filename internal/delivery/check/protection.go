@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/admission"
+	"github.com/waybill-dev/waybill/internal/delivery/check/owners"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/hold"
 	"github.com/waybill-dev/waybill/internal/evidence"
@@ -41,7 +42,9 @@ func (s *session) protection() error {
 			}
 		}
 	}
-	s.codeOwners()
+	for _, w := range owners.Weaker(s.base, s.head) {
+		s.weaker(w.File, 0, w.Change)
+	}
 	s.pruned()
 	for _, file := range s.changed() {
 		switch {

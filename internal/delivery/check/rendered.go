@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/check/deployers"
 	"github.com/waybill-dev/waybill/internal/delivery/history"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
@@ -57,7 +58,7 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 		s.mu.Unlock()
 	}
 	where := p.app.Overlay(p.env.Name)
-	s.compare(comparison{file: at.File, where: where, env: p.env.Name, before: s.bumped(p, before, now), after: after})
+	s.compare(deployers.Comparison{File: at.File, Where: where, Env: p.env.Name, Before: s.bumped(p, before, now), After: after})
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (s *session) bumped(p place, before []render.Object, now history.Places) []
 	if err != nil {
 		return before
 	}
-	return manifestsOf(edited.Place.File, edited.After)
+	return deployers.Manifests(edited.Place.File, edited.After)
 }
 
 // newImages lists the images that only the second side has, each once.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/delivery/check/deployers"
 	"github.com/waybill-dev/waybill/internal/delivery/checklist"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/delivery/upgrades"
@@ -85,9 +86,9 @@ func (s *session) versionsIn(
 		found[env] = append(found[env], versions...)
 	}
 	for _, file := range slices.Sorted(maps.Keys(files)) {
-		env := s.environmentOf(path.Dir(file))
+		env := s.deployers.EnvironmentOf(path.Dir(file))
 		switch {
-		case env == "" || !isManifest(file):
+		case env == "" || !deployers.IsManifest(file):
 		case render.IsKustomization(file):
 			if isComponent(files[file]) || !s.isTop(path.Dir(file)) || !s.deploys(files, path.Dir(file)) {
 				continue
@@ -98,7 +99,7 @@ func (s *session) versionsIn(
 			}
 			add(env, file, objects) // what cannot be rendered is said elsewhere
 		case namesDeployer(files[file]) && !r.Read(file):
-			if objects, err := documents(file, files[file]); err == nil {
+			if objects, err := deployers.Documents(file, files[file]); err == nil {
 				add(env, file, objects)
 			}
 		}
@@ -117,7 +118,7 @@ func (s *session) touchesDeployers() bool {
 	return slices.ContainsFunc(s.changed(), func(file string) bool {
 		return namesDeployer(s.head.Files[file]) || namesDeployer(s.was[file])
 	}) || slices.ContainsFunc(slices.Collect(maps.Keys(s.reached())), func(dir string) bool {
-		return s.environmentOf(dir) != "" && s.deploys(s.head.Files, dir)
+		return s.deployers.EnvironmentOf(dir) != "" && s.deploys(s.head.Files, dir)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/delivery/check/deployers"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/limit"
@@ -56,13 +57,13 @@ func (s *session) wrapper(ctx context.Context, dir string, at Finding, judged ma
 		s.unrendered(dir, at, problemBefore, err)
 		return nil
 	}
-	s.compare(comparison{file: at.File, where: dir, env: s.environmentOf(dir), before: before, after: after})
+	s.compare(deployers.Comparison{File: at.File, Where: dir, Env: s.deployers.EnvironmentOf(dir), Before: before, After: after})
 	if s.base != nil && kustomizationOf(s.was, dir) == "" {
 		s.leavesOut(dir, at.File, after)
 	}
 	if s.isTop(dir) && !isComponent(s.head.Files[at.File]) {
 		top := at
-		top.Env = s.environmentOf(dir)
+		top.Env = s.deployers.EnvironmentOf(dir)
 		if err := s.checklist(ctx, top, before, after); err != nil {
 			return err
 		}
@@ -88,11 +89,11 @@ func (s *session) leavesOut(dir, file string, after []render.Object) {
 		has[o.Kind+" "+o.Name] = true
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.was)) {
-		if !isManifest(name) || s.head.Files[name] == nil || !s.standsIn(dir, name) {
+		if !deployers.IsManifest(name) || s.head.Files[name] == nil || !s.standsIn(dir, name) {
 			continue
 		}
-		for _, o := range manifestsOf(name, s.was[name]) {
-			if o.Kind != values && !has[o.Kind+" "+o.Name] {
+		for _, o := range deployers.Manifests(name, s.was[name]) {
+			if o.Kind != deployers.Values && !has[o.Kind+" "+o.Name] {
 				s.once(file, render.Visible(fmt.Sprintf("%s is new, and leaves out what stands in its directory, such as %s of %s",
 					file, o, name)))
 				return
@@ -176,7 +177,7 @@ func isComponent(data []byte) bool { return strings.Contains("\n"+string(data), 
 // there.
 func (s *session) overlaysIn(ctx context.Context, dir string, at Finding) (map[string]bool, error) {
 	images := make(map[string]bool)
-	was, env := s.placesIn(s.was, dir), s.environmentOf(dir)
+	was, env := s.placesIn(s.was, dir), s.deployers.EnvironmentOf(dir)
 	for key, p := range s.placesIn(s.head.Files, dir) {
 		if _, had := was[key]; !had && p.env.Name != env {
 			s.bringsInto(env, p, at)

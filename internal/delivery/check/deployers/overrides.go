@@ -1,4 +1,4 @@
-package check
+package deployers
 
 import (
 	"path"
@@ -11,14 +11,14 @@ import (
 	"github.com/waybill-dev/waybill/internal/limit"
 )
 
-// isSourceFile tells the files by which Argo CD overrides a directory.
+// IsSourceFile tells the files by which Argo CD overrides a directory.
 // https://argo-cd.readthedocs.io/en/stable/user-guide/parameters/#store-overrides-in-git
-func isSourceFile(file string) bool {
+func IsSourceFile(file string) bool {
 	return strings.HasPrefix(path.Base(file), ".argocd-source") && path.Ext(file) == ".yaml"
 }
 
 // overriding are the kinds that override what they deploy.
-var overriding = []string{"Application", "ApplicationSet", "Kustomization", "HelmRelease", values}
+var overriding = []string{"Application", "ApplicationSet", "Kustomization", "HelmRelease", Values}
 
 // opened reads what deployers and values hold as text (patches, values, manifests)
 // or as parameters, and joins what they hold apart, so that images are found there.
@@ -125,12 +125,12 @@ func nested(out map[string]any, name string, value any) {
 	out[steps[len(steps)-1]] = value
 }
 
-// deploysHere reports whether a deployer names a directory, and no chart that
+// DeploysHere reports whether a deployer names a directory, and no chart that
 // comes from elsewhere.
-func deploysHere(v any) bool {
+func DeploysHere(v any) bool {
 	switch v := v.(type) {
 	case []any:
-		return slices.ContainsFunc(v, deploysHere)
+		return slices.ContainsFunc(v, DeploysHere)
 	case map[string]any:
 		if _, kustomize := v["kustomize"]; kustomize {
 			return true
@@ -139,7 +139,7 @@ func deploysHere(v any) bool {
 			return true
 		}
 		for _, e := range v {
-			if deploysHere(e) {
+			if DeploysHere(e) {
 				return true
 			}
 		}

@@ -1,4 +1,4 @@
-package check
+package deployers
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/delivery/overlay"
 	"github.com/waybill-dev/waybill/internal/delivery/render"
 )
@@ -41,20 +40,20 @@ func repositoryOf(source map[string]any) string {
 
 // pathOf is the directory that a source names, as a path of the config repository; one
 // outside of that begins with "../".
-func (s *session) pathOf(source map[string]any) string {
+func (c *Change) pathOf(source map[string]any) string {
 	if at, _ := source["path"].(string); at != "" {
-		return s.below(path.Clean(at))
+		return c.below(path.Clean(at))
 	}
 	return ""
 }
 
 // below is a path of the whole repository as one of the directory that is the config
 // repository.
-func (s *session) below(at string) string {
-	switch rest, in := strings.CutPrefix(at, s.head.Dir+"/"); {
-	case s.head.Dir == "":
+func (c *Change) below(at string) string {
+	switch rest, in := strings.CutPrefix(at, c.Dir+"/"); {
+	case c.Dir == "":
 		return at
-	case at == s.head.Dir:
+	case at == c.Dir:
 		return "."
 	case in:
 		return rest
@@ -64,18 +63,15 @@ func (s *session) below(at string) string {
 
 // learnHome takes a repository for this one if a deployer of the base finds a
 // place of the base there.
-func (s *session) learnHome(objects []render.Object) {
-	if !s.baseReads {
-		return
-	}
+func (c *Change) learnHome(objects []render.Object) {
 	places := make(map[string]bool)
-	each(s.rules, func(app config.App, env config.Environment) {
-		places[app.Overlay(env.Name)], places[app.Helm(env.Name).Chart] = true, true
-	})
+	for _, p := range c.Was {
+		places[p.App.Overlay(p.Env)], places[p.App.Helm(p.Env).Chart] = true, true
+	}
 	for _, o := range objects {
 		for _, source := range sources(o) {
-			if deploys(o) && places[s.pathOf(source)] {
-				s.home[repositoryOf(source)] = true
+			if deploys(o) && places[c.pathOf(source)] {
+				c.home[repositoryOf(source)] = true
 			}
 		}
 	}
@@ -91,7 +87,7 @@ var (
 // deploysPlaces reports whether a deployer, as the change has it, deploys nothing
 // but places of waybill.yaml into their own environment, or still nothing, and is
 // otherwise as it was.
-func (s *session) deploysPlaces(c comparison, o render.Object, before, now map[string]any) bool {
+func (c *Change) deploysPlaces(env string, o render.Object, before, now map[string]any) bool {
 	was, had := before["spec"].(map[string]any)
 	spec, _ := now["spec"].(map[string]any)
 	for key := range maps.Keys(both(was, spec)) {
@@ -103,23 +99,23 @@ func (s *session) deploysPlaces(c comparison, o render.Object, before, now map[s
 		return false
 	}
 	list, old := sources(o), sources(render.Object{Kind: o.Kind, Content: before})
-	wasNothing := !slices.ContainsFunc(old, func(source map[string]any) bool { return !s.isNothing(source) })
+	wasNothing := !slices.ContainsFunc(old, func(source map[string]any) bool { return !c.isNothing(source) })
 	return len(list) > 0 && !slices.ContainsFunc(list, func(source map[string]any) bool {
-		return !s.home[repositoryOf(source)] || !s.isPlace(c, o, source) && !(wasNothing && s.isNothing(source))
+		return !c.home[repositoryOf(source)] || !c.isPlace(env, o, source) && !(wasNothing && c.isNothing(source))
 	})
 }
 
 // both has the entries of both.
-func both[V any](a, b map[string]V) map[string]V {
-	out := make(map[string]V, len(a)+len(b))
+func both(a, b map[string]any) map[string]any {
+	out := make(map[string]any, len(a)+len(b))
 	maps.Copy(out, a)
 	maps.Copy(out, b)
 	return out
 }
 
 // isPlace reports whether a source is the overlay of a place, or its chart with
-// its values, in the environment of the comparison, and nothing more.
-func (s *session) isPlace(c comparison, o render.Object, source map[string]any) bool {
+// its values, in an environment, and nothing more.
+func (c *Change) isPlace(env string, o render.Object, source map[string]any) bool {
 	if o.Kind == "Application" {
 		for key := range source {
 			if !slices.Contains([]string{"repoURL", "targetRevision", "path", "helm"}, key) {
@@ -127,23 +123,23 @@ func (s *session) isPlace(c comparison, o render.Object, source map[string]any) 
 			}
 		}
 	}
-	return slices.ContainsFunc(s.inHead, func(p place) bool {
-		file, form, err := overlay.Find(s.head.Files, overlay.Target{Path: p.app.Overlay(p.env.Name), Image: p.app.Image})
+	return slices.ContainsFunc(c.Places, func(p Place) bool {
+		file, form, err := overlay.Find(c.Head, overlay.Target{Path: p.App.Overlay(p.Env), Image: p.App.Image})
 		switch {
-		case err != nil || p.env.Name != c.env:
+		case err != nil || p.Env != env:
 			return false
 		case form == overlay.Kustomize:
-			return source["helm"] == nil && s.pathOf(source) == path.Dir(file)
+			return source["helm"] == nil && c.pathOf(source) == path.Dir(file)
 		}
-		chart := p.app.Helm(p.env.Name)
+		chart := p.App.Helm(p.Env)
 		own := append(slices.Clone(chart.Values), file)
-		return form == overlay.Helm && s.pathOf(source) == chart.Chart && slices.Equal(s.valueFiles(source), own)
+		return form == overlay.Helm && c.pathOf(source) == chart.Chart && slices.Equal(c.valueFiles(source), own)
 	})
 }
 
 // valueFiles are the files of values that a source of Argo CD names; nil where it
 // has anything else that sets values.
-func (s *session) valueFiles(source map[string]any) []string {
+func (c *Change) valueFiles(source map[string]any) []string {
 	helm, _ := source["helm"].(map[string]any)
 	list, _ := helm["valueFiles"].([]any)
 	for key := range helm {
@@ -154,7 +150,7 @@ func (s *session) valueFiles(source map[string]any) []string {
 	files := make([]string, len(list))
 	for i, e := range list {
 		name, _ := e.(string)
-		files[i] = path.Join(s.pathOf(source), name)
+		files[i] = path.Join(c.pathOf(source), name)
 		if strings.HasPrefix(name, "/") || strings.HasPrefix(name, "$") {
 			return nil
 		}
@@ -165,27 +161,25 @@ func (s *session) valueFiles(source map[string]any) []string {
 // isNothing reports whether a source of this repository names a directory, or
 // values, that the head does not have: then it deploys nothing. Such are the
 // words that a kustomization replaces.
-func (s *session) isNothing(source map[string]any) bool {
-	at := s.pathOf(source)
+func (c *Change) isNothing(source map[string]any) bool {
+	at := c.pathOf(source)
 	if at == "" || at == "." || strings.HasPrefix(at, "../") || source["chart"] != nil {
 		return false
 	}
 	there := false
-	for file := range s.head.Files {
+	for file := range c.Head {
 		there = there || strings.HasPrefix(file, at+"/")
 	}
-	return !there || slices.ContainsFunc(s.valueFiles(source), func(file string) bool { return s.head.Files[file] == nil })
+	return !there || slices.ContainsFunc(c.valueFiles(source), func(file string) bool { return c.Head[file] == nil })
 }
 
-// environmentOf is the environment that a path names as one of its directories;
+// EnvironmentOf is the environment that a path names as one of its directories;
 // empty where it names none, or several.
-func (s *session) environmentOf(at string) string {
+func (c *Change) EnvironmentOf(at string) string {
 	found := make(map[string]bool)
 	for step := range strings.SplitSeq(at, "/") {
-		for _, cfg := range []*config.Config{s.rules, s.cfg} {
-			if slices.Contains(cfg.EnvironmentNames(), step) {
-				found[step] = true
-			}
+		if slices.Contains(c.Environments, step) {
+			found[step] = true
 		}
 	}
 	if len(found) != 1 {

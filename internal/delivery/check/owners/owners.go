@@ -1,4 +1,6 @@
-package check
+// Package owners tells what a change of a config repository takes away from CODEOWNERS:
+// who has to review what.
+package owners
 
 import (
 	"fmt"
@@ -12,9 +14,9 @@ import (
 // https://docs.github.com/en/repositories/managing-your-repositorys-settings-and-features/customizing-your-repository/about-code-owners
 const maxOwners = 3_000_000
 
-// ownersFile is the file of code owners that counts; empty where there is none.
+// file is the file of code owners that counts; empty where there is none.
 // An empty file counts too.
-func ownersFile(s *configrepo.Snapshot) string {
+func file(s *configrepo.Snapshot) string {
 	owners := s.OwnersAbove()
 	i := slices.IndexFunc(owners, func(file string) bool {
 		_, small := s.Files[file]
@@ -30,40 +32,45 @@ func loaded(s *configrepo.Snapshot, file string) bool {
 	return s.Large[file] == "" && len(s.Files[file]) < maxOwners
 }
 
-// codeOwners reports rules of CODEOWNERS that count no longer, and those that come
+// Weakening is protection that a change takes away, in words, and by which file.
+type Weakening struct{ File, Change string }
+
+// Weaker finds rules of CODEOWNERS that count no longer, and those that come
 // after others: the last one that matches is the one that counts.
-func (s *session) codeOwners() {
-	was, now := ownersFile(s.base), ownersFile(s.head)
-	before := s.ownerLines(s.base.Files[was])
-	if len(before) == 0 || !loaded(s.base, was) {
-		return // there was nothing to take away
+func Weaker(base, head *configrepo.Snapshot) (found []Weakening) {
+	was, now := file(base), file(head)
+	before := lines(base.Files[was], base.Dir)
+	if len(before) == 0 || !loaded(base, was) {
+		return nil // there was nothing to take away
 	}
-	if now != "" && !loaded(s.head, now) {
-		s.weaker(now, 0, top(now)+" is too large, and GitHub does not load it")
-		return
+	say := func(file, change string) { found = append(found, Weakening{file, change}) }
+	if now != "" && !loaded(head, now) {
+		say(now, top(now)+" is too large, and GitHub does not load it")
+		return found
 	}
-	after := s.ownerLines(s.head.Files[now])
+	after := lines(head.Files[now], base.Dir)
 	kept, known := set(after), set(before)
 	for _, rule := range before {
 		switch {
 		case kept[rule]:
 		case now == was || now == "":
-			s.weaker(was, 0, fmt.Sprintf("%s drops or changes %q", top(was), rule))
+			say(was, fmt.Sprintf("%s drops or changes %q", top(was), rule))
 		default:
-			s.weaker(now, 0, fmt.Sprintf("%s is read instead of %s, and has no %q", top(now), top(was), rule))
+			say(now, fmt.Sprintf("%s is read instead of %s, and has no %q", top(now), top(was), rule))
 		}
 	}
 	for _, rule := range after {
 		if !known[rule] {
-			s.weaker(now, 0, fmt.Sprintf("%s adds %q, which comes before other rules", top(now), rule))
+			say(now, fmt.Sprintf("%s adds %q, which comes before other rules", top(now), rule))
 		}
 	}
 	in := func(kept map[string]bool, rules []string) []string {
 		return slices.DeleteFunc(slices.Clone(rules), func(rule string) bool { return !kept[rule] })
 	}
 	if !slices.Equal(in(kept, before), in(known, after)) {
-		s.weaker(now, 0, top(now)+" has its rules in another order, and the last that matches counts")
+		say(now, top(now)+" has its rules in another order, and the last that matches counts")
 	}
+	return found
 }
 
 func set(list []string) map[string]bool {
@@ -82,12 +89,12 @@ func top(file string) string {
 	return file
 }
 
-// ownerLines are the rules of a file of code owners that can be about the directory.
-func (s *session) ownerLines(data []byte) []string {
+// lines are the rules of a file of code owners that can be about the directory.
+func lines(data []byte, dir string) []string {
 	var list []string
 	for line := range strings.Lines(string(data)) {
 		line, _, _ = strings.Cut(line, "#")
-		if line = strings.Join(strings.Fields(line), " "); line != "" && concerns(line, s.base.Dir) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" && concerns(line, dir) {
 			list = append(list, line)
 		}
 	}

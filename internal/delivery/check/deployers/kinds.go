@@ -1,4 +1,4 @@
-package check
+package deployers
 
 import (
 	"maps"
@@ -52,6 +52,7 @@ var namesOfDeployers = []string{
 	"operatorframework", "crossplane.io", "kluctl", "oam.dev", "admissionregistration", "gatekeeper.sh", "kyverno.io",
 }
 
+// deploys reports whether an object is a deployer.
 func deploys(o render.Object) bool {
 	group, _, _ := strings.Cut(o.APIVersion, "/")
 	kinds, known := deployers[group]

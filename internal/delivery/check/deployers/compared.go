@@ -1,4 +1,4 @@
-package check
+package deployers
 
 import (
 	"encoding/json"
@@ -13,85 +13,81 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// comparison is what one place of the repository deploys on both sides: a file of
+// Comparison is what one place of the repository deploys on both sides: a file of
 // manifests, a kustomization or an overlay.
-type comparison struct {
-	file, where   string
-	env           string // that it deploys into; empty where nothing says so
-	before, after []render.Object
+type Comparison struct {
+	File, Where   string
+	Env           string // that it deploys into; empty where nothing says so
+	Before, After []render.Object
 }
 
-// compare keeps what is compared once everything is read.
-func (s *session) compare(c comparison) {
-	if s.base == nil {
-		return
-	}
-	s.updated(c)
-	if !slices.ContainsFunc(slices.Concat(c.before, c.after), s.decides) {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.compared = append(s.compared, c)
-}
+// Weakening is protection that a change takes away, in words, and by which file.
+type Weakening struct{ File, Change string }
 
-// deployerChanges refuses deployers that the change makes, takes away or points
-// elsewhere, unless they deploy places of waybill.yaml, which are judged
-// themselves, into their own environment.
-func (s *session) deployerChanges() {
-	if len(s.compared) == 0 {
-		return
+// Compare finds deployers that the change makes, takes away or points elsewhere,
+// unless they deploy places of waybill.yaml, which are judged themselves, into
+// their own environment. It wants a base.
+func (c *Change) Compare(all []Comparison) (found []Weakening) {
+	if len(all) == 0 {
+		return nil
 	}
-	slices.SortFunc(s.compared, func(a, b comparison) int { return strings.Compare(a.file+"\x00"+a.where, b.file+"\x00"+b.where) })
-	base, head := s.learn()
-	for _, c := range s.compared {
+	slices.SortFunc(all, func(a, b Comparison) int { return strings.Compare(a.File+"\x00"+a.Where, b.File+"\x00"+b.Where) })
+	base, head := c.learn(all)
+	say := func(p Comparison, what string) { found = append(found, Weakening{p.File, render.Visible(what)}) }
+	for _, p := range all {
 		old := make(map[string]render.Object)
-		for _, o := range c.before {
-			if s.decides(o) {
+		for _, o := range p.Before {
+			if c.Decides(o) {
 				old[o.ID()] = o
 			}
 		}
-		for _, o := range c.after {
-			if !s.decides(o) {
+		for _, o := range p.After {
+			if !c.Decides(o) {
 				continue
 			}
 			was, had := old[o.ID()]
 			delete(old, o.ID())
-			if !base[c.key(o)] {
-				s.deployer(c, o, was, had)
+			if base[p.key(o)] {
+				continue
+			}
+			if what := c.otherwise(p, o, was, had); what != "" {
+				say(p, what)
 			}
 		}
 		for _, id := range slices.Sorted(maps.Keys(old)) {
-			if !head[c.key(old[id])] {
-				s.weaker(c.file, 0, render.Visible(fmt.Sprintf("%s of %s goes, and what it deploys", old[id], c.where)))
+			if !head[p.key(old[id])] {
+				say(p, fmt.Sprintf("%s of %s goes, and what it deploys", old[id], p.Where))
 			}
 		}
 	}
+	return found
 }
 
-func (s *session) deployer(c comparison, o, was render.Object, had bool) {
+// otherwise tells how a deployer is new or deploys otherwise; empty where it does not, or
+// deploys places of waybill.yaml.
+func (c *Change) otherwise(p Comparison, o, was render.Object, had bool) string {
 	now, before, verb := chosen(o), map[string]any{}, "is new"
 	if had {
 		before, verb = chosen(was), "deploys otherwise"
 	}
-	if had && reflect.DeepEqual(before, now) || s.deploysPlaces(c, o, before, now) {
-		return
+	if had && reflect.DeepEqual(before, now) || c.deploysPlaces(p.Env, o, before, now) {
+		return ""
 	}
 	how := strings.Join(differences(o.Kind == "Secret", before, now), "; ")
-	s.weaker(c.file, 0, render.Visible(fmt.Sprintf("%s of %s %s: %s", o, c.where, verb, how)))
+	return fmt.Sprintf("%s of %s %s: %s", o, p.Where, verb, how)
 }
 
-// decides reports whether an object decides what a cluster runs: a deployer, or a
+// Decides reports whether an object decides what a cluster runs: a deployer, or a
 // ConfigMap or Secret from which one of the base takes values.
-func (s *session) decides(o render.Object) bool {
+func (c *Change) Decides(o render.Object) bool {
 	if deploys(o) {
 		return true
 	}
 	if o.Kind != "ConfigMap" && o.Kind != "Secret" {
 		return false
 	}
-	s.plainDeployers()
-	return s.read[o.Kind+" "+o.Name]
+	c.Deployers()
+	return c.read[o.Kind+" "+o.Name]
 }
 
 // valuesOf collects the ConfigMaps and Secrets from which a deployer takes values.
@@ -124,56 +120,57 @@ func valuesOf(found map[string]bool, v any, within string) {
 	}
 }
 
-// updated reports workloads whose images something else than a commit newly chooses.
-func (s *session) updated(c comparison) {
+// Updated finds workloads whose images something else than a commit newly chooses.
+func Updated(p Comparison) (found []Weakening) {
 	before := make(map[string]map[string]string)
-	for _, o := range c.before {
+	for _, o := range p.Before {
 		before[o.ID()] = updates(o)
 	}
-	for _, o := range c.after {
+	for _, o := range p.After {
 		now, was := updates(o), before[o.ID()]
 		for _, key := range slices.Sorted(maps.Keys(now)) {
 			if now[key] != was[key] {
-				s.weaker(c.file, 0, render.Visible(fmt.Sprintf(
-					"%s of %s lets something else choose its images: %s is %s", o, c.where, key, inWords(now[key]))))
+				found = append(found, Weakening{p.File, render.Visible(fmt.Sprintf(
+					"%s of %s lets something else choose its images: %s is %s", o, p.Where, key, inWords(now[key])))})
 			}
 		}
 	}
+	return found
 }
 
 // key is a deployer with all that it says, for one cluster and environment: in
 // another file of that it deploys the same.
-func (c comparison) key(o render.Object) string {
-	return fmt.Sprint(admission.ClusterOf(c.file), " ", c.env, " ", o.ID(), " ", chosen(o))
+func (p Comparison) key(o render.Object) string {
+	return fmt.Sprint(admission.ClusterOf(p.File), " ", p.Env, " ", o.ID(), " ", chosen(o))
 }
 
 // learn finds the deployers of both sides, and in which repositories the base
 // finds places of waybill.yaml: those are this one.
-func (s *session) learn() (base, head map[string]bool) {
-	base, head, s.home = make(map[string]bool), make(map[string]bool), make(map[string]bool)
-	take := func(known map[string]bool, c comparison, objects []render.Object) {
+func (c *Change) learn(all []Comparison) (base, head map[string]bool) {
+	base, head, c.home = make(map[string]bool), make(map[string]bool), make(map[string]bool)
+	take := func(known map[string]bool, p Comparison, objects []render.Object) {
 		for _, o := range objects {
-			if s.decides(o) {
-				known[c.key(o)] = true
+			if c.Decides(o) {
+				known[p.key(o)] = true
 			}
 		}
 	}
 	plain := func(files map[string][]byte, known map[string]bool) (all []render.Object) {
 		for file, data := range files {
-			if isManifest(file) && mentionsDeployer(string(data)) {
-				objects := manifestsOf(file, data)
-				take(known, comparison{file: file, env: s.environmentOf(file)}, objects)
+			if IsManifest(file) && mentionsDeployer(string(data)) {
+				objects := Manifests(file, data)
+				take(known, Comparison{File: file, Env: c.EnvironmentOf(file)}, objects)
 				all = append(all, objects...)
 			}
 		}
 		return all
 	}
-	s.learnHome(plain(s.base.Files, base))
-	plain(s.head.Files, head)
-	for _, c := range s.compared {
-		take(base, c, c.before)
-		take(head, c, c.after)
-		s.learnHome(c.before)
+	c.learnHome(plain(c.Base, base))
+	plain(c.Head, head)
+	for _, p := range all {
+		take(base, p, p.Before)
+		take(head, p, p.After)
+		c.learnHome(p.Before)
 	}
 	return base, head
 }
