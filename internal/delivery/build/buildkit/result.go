@@ -188,7 +188,9 @@ func baseImages(statement []byte) ([]evidence.BaseImage, error) {
 		}
 		name, _, _ = strings.Cut(name, "?")
 		if name, tag, found := cutLast(name, "@"); found {
-			bases = append(bases, evidence.BaseImage{Name: unescape(name) + ":" + unescape(tag), Digest: imageref.Algorithm + d.Digest["sha256"]})
+			bases = append(bases, evidence.BaseImage{
+				Name: unescape(name) + ":" + unescape(tag), Digest: imageref.Algorithm + d.Digest["sha256"],
+			})
 			continue
 		}
 		bases = append(bases, evidence.BaseImage{Name: unescape(name), Digest: imageref.Algorithm + d.Digest["sha256"]})
