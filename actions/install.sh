@@ -9,7 +9,8 @@
 #  4. this checkout, compiled with Go.
 #
 # With WAYBILL_BUILD "true" it takes 4 alone: so Waybill's own CI runs the code of its
-# branch, and not the release that the version of the branch still names.
+# branch, and not the release that the version of the branch still names. The job that
+# signs pays no heed to it: an earlier step could have set it.
 #
 # checksums.txt beside this script names the SHA-256 of every binary that was
 # released. A binary from 1 to 3 is copied, verified against it, and only then
@@ -172,7 +173,10 @@ for name in "${binaries[@]}"; do
 done
 mkdir -p "$target"
 for name in "${binaries[@]}"; do
-  [ "${WAYBILL_BUILD:-false}" != true ] || { from_source "$name"; continue; }
+  if [ "${WAYBILL_BUILD:-false}" = true ] && [ "$strict" != true ]; then
+    from_source "$name"
+    continue
+  fi
   installed "$name" || from_directory "$name" || from_path "$name" || from_release "$name" || from_source "$name"
 done
 [ -z "${GITHUB_OUTPUT:-}" ] || printf 'bin=%s\n' "$target" >> "$GITHUB_OUTPUT"

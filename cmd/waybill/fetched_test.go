@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
@@ -243,13 +242,7 @@ func TestPlacesOfFetchedModulesInThePlan(t *testing.T) {
 		b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfconfig/modules.json", func(text string) string {
 			return strings.ReplaceAll(text, ".terraform/modules/far", "../../shared/modules/far")
 		})
-		var err error
-		if b.Document.Roots[0].Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err != nil {
-			t.Fatal(err)
-		}
-		if forged, err = b.Document.Fingerprint(); err != nil {
-			t.Fatal(err)
-		}
+		forged = forge(t, b)
 	})
 	w.approve("bob", forged)
 	code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))

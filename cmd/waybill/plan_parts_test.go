@@ -81,13 +81,7 @@ func TestApplyRefusesAnotherConfigurationInThePlan(t *testing.T) {
 					}
 					return text + "\n# provisioner \"local-exec\"\n"
 				})
-				var err error
-				if b.Document.Roots[0].Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err != nil {
-					t.Fatal(err)
-				}
-				if forged, err = b.Document.Fingerprint(); err != nil {
-					t.Fatal(err)
-				}
+				forged = forge(t, b)
 			})
 			w.approve("bob", forged)
 			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
@@ -200,15 +194,24 @@ func TestAFileOfAStrangeNameIsLeftOutOfNoPlan(t *testing.T) {
 	var forged plan.Fingerprint
 	w.reseal(f, func(b *seal.Bundle) {
 		b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfconfig/m-/#more.tf", func(string) string { return "" })
-		var err error
-		if b.Document.Roots[0].Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err != nil {
-			t.Fatal(err)
-		}
-		if forged, err = b.Document.Fingerprint(); err != nil {
-			t.Fatal(err)
-		}
+		forged = forge(t, b)
 	})
 	w.approve("bob", forged)
 	code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
 	w.wants("apply", code, 3, words, `another configuration than the approved commit: #more\.tf`)
+}
+
+// forge makes the document of a bundle fit its binary plan again, as somebody does who
+// changed that, and gives the fingerprint of it.
+func forge(t *testing.T, b *seal.Bundle) plan.Fingerprint {
+	t.Helper()
+	var err error
+	if b.Document.Roots[0].Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err != nil {
+		t.Fatal(err)
+	}
+	fingerprint, err := b.Document.Fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fingerprint
 }

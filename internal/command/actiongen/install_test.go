@@ -176,7 +176,7 @@ func TestInstallHashesByWhatIsThere(t *testing.T) {
 	t.Parallel()
 	openssl, err := process.LookPath("openssl")
 	if err != nil {
-		t.Skip("needs openssl")
+		t.Fatalf("%v: make packages installs it", err)
 	}
 	for what, prepare := range map[string]func(i install){
 		"openssl alone": func(i install) {
@@ -405,6 +405,9 @@ func TestInstallBuildsTheBranch(t *testing.T) {
 		if err != nil || i.installed() != "of the branch" {
 			t.Fatalf("%v, installed %q, %s", err, i.installed(), stderr)
 		}
+	}
+	if _, stderr, err := i.run("waybill", "WAYBILL_BUILD=true", "WAYBILL_STRICT=true"); err != nil || i.installed() != fakeBinary {
+		t.Errorf("where it is signed: %v, installed %q, want what checksums.txt names: %s", err, i.installed(), stderr)
 	}
 	workflow, err := os.ReadFile(filepath.Join(tooltest.Root(t), ".github", "workflows", "ci.yml"))
 	if err != nil || !regexp.MustCompile(`uses: \./\n +with: .*\n +env: \{WAYBILL_BUILD: "true"\}`).Match(workflow) {

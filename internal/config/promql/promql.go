@@ -1,4 +1,4 @@
-// Package promql reads as much of a query of Prometheus as says whether it can tell
+// Package promql reads a query of Prometheus as far as needed to see if it can tell
 // that an application is healthy.
 package promql
 

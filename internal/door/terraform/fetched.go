@@ -230,7 +230,7 @@ func treeDigest(dir string) (string, error) {
 			if info.Mode()&0o100 != 0 {
 				kind = "program"
 			}
-			content, err = fileDigest(path)
+			content, err = FileDigest(path)
 		}
 		name := filepath.ToSlash(relative)
 		fmt.Fprintf(sum, "%s %d:%s %d:%s\n", kind, len(name), name, len(content), content)
@@ -239,7 +239,8 @@ func treeDigest(dir string) (string, error) {
 	return imageref.DigestSum(sum), err
 }
 
-func fileDigest(path string) (string, error) {
+// FileDigest is the digest of what a file holds.
+func FileDigest(path string) (string, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -247,7 +248,7 @@ func fileDigest(path string) (string, error) {
 	defer in.Close()
 	sum := sha256.New()
 	_, err = io.Copy(sum, in)
-	return string(sum.Sum(nil)), err
+	return imageref.DigestSum(sum), err
 }
 
 // copyTree copies directories, files and links, and nothing else.

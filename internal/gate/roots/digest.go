@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -137,7 +136,7 @@ func (d *digester) file(path string, mode fs.FileMode) error {
 		d.files[name] = "link:" + target
 		return d.target(path)
 	case mode.IsRegular():
-		digest, err := digestFile(path)
+		digest, err := terraform.FileDigest(path)
 		if err != nil {
 			return fmt.Errorf("read the configuration: %w", err)
 		}
@@ -222,17 +221,4 @@ func sum(files map[string]string, without func(name string) bool) string {
 		}
 	}
 	return imageref.DigestSum(h)
-}
-
-func digestFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return imageref.DigestSum(h), nil
 }
