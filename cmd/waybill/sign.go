@@ -20,11 +20,15 @@ func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Resul
 		return sign.Result{}, err
 	}
 	access := connect.Access{Call: call, GitHub: in.GitHub, Sigstore: in.Sigstore, Registry: in.Registry}
-	client, o := access.RegistryClient(image.Registry()), sign.Options{Image: image, Format: string(storeAs(call, in))}
+	client, err := access.RegistryClient(image.Registry()).Session(ctx)
+	if err != nil {
+		return sign.Result{}, err
+	}
+	o := sign.Options{Image: image, Format: string(storeAs(call, in))}
 	if o.Copies, err = image.Copies(in.Copies); err != nil {
 		return sign.Result{}, outcome.Usagef("--copies: %w", err)
 	}
-	opened := access.OpenSigningKey(ctx, in.Key) // while the evidence is read: a password takes 0.2 s
+	opened := access.OpenSigningKey(ctx, in.Key) // while evidence and image are looked at: a password takes 0.2 s
 	if err := o.Read(ctx, client, sign.Sources{
 		SBOMs: in.SBOM, ScanReport: in.ScanReport, Provenance: in.Provenance, Documents: in.Documents, BuildRecord: in.BuildRecord,
 	}); err != nil {
@@ -44,11 +48,7 @@ func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Resul
 	if err != nil {
 		return sign.Result{}, err
 	}
-	with, err := access.SignerOptions(key)
-	if err != nil {
-		return sign.Result{}, err
-	}
-	signer, err := sigstore.NewSigner(ctx, with)
+	signer, err := access.SignerWith(ctx, key)
 	if err != nil {
 		return sign.Result{}, err
 	}

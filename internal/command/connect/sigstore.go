@@ -82,12 +82,17 @@ func (a Access) Signer(ctx context.Context, key string) (*sigstore.Signer, [][]b
 	if err != nil {
 		return nil, nil, err
 	}
-	with, err := a.SignerOptions(private)
-	if err != nil {
-		return nil, nil, err
-	}
-	signer, err := sigstore.NewSigner(ctx, with)
+	signer, err := a.SignerWith(ctx, private)
 	return signer, public, err
+}
+
+// SignerWith signs with a key that is open, or keyless where that is nil.
+func (a Access) SignerWith(ctx context.Context, key *sigstore.Key) (*sigstore.Signer, error) {
+	with, err := a.SignerOptions(key)
+	if err != nil {
+		return nil, err
+	}
+	return sigstore.NewSigner(ctx, with)
 }
 
 // attestations are GitHub's attestations of a repository.

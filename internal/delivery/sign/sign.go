@@ -60,6 +60,8 @@ type Options struct {
 	Scan    *evidence.ScanReport
 	Build   *evidence.BuildRecord
 	Builder evidence.Builder
+
+	contents map[imageref.Ref]registry.Contents // of the image and its copies, once look has seen them
 }
 
 // Result says what is there now.
@@ -87,10 +89,8 @@ func (r Result) Images() []string {
 // Run signs the image and every copy of it. Nothing is signed anywhere unless
 // every repository has the image whole.
 func Run(ctx context.Context, d Deps, o Options) (Result, error) {
-	for _, image := range append([]imageref.Ref{o.Image}, o.Copies...) {
-		if err := whole(ctx, d.Registry, image); err != nil {
-			return Result{}, err
-		}
+	if err := o.look(ctx, d.Registry); err != nil {
+		return Result{}, err
 	}
 	result, err := signOne(ctx, d, o)
 	if err != nil {
@@ -107,8 +107,33 @@ func Run(ctx context.Context, d Deps, o Options) (Result, error) {
 	return result, nil
 }
 
-// whole reports, by its error, what a repository lacks of an image.
-func whole(ctx context.Context, client *registry.Client, image imageref.Ref) error {
+// look sees that every repository has the image whole, which needs no key.
+func (o *Options) look(ctx context.Context, client *registry.Client) error {
+	if o.contents != nil {
+		return nil
+	}
+	images := append([]imageref.Ref{o.Image}, o.Copies...)
+	seen := make([]registry.Contents, len(images))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, image := range images {
+		g.Go(func() (err error) {
+			seen[i], err = whole(ctx, client, image)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	o.contents = make(map[imageref.Ref]registry.Contents)
+	for i, image := range images {
+		o.contents[image] = seen[i]
+	}
+	return nil
+}
+
+// whole reads what an image holds, and reports, by its error, what its repository
+// lacks of it.
+func whole(ctx context.Context, client *registry.Client, image imageref.Ref) (registry.Contents, error) {
 	contents, err := client.Contents(ctx, image)
 	for _, p := range contents.Platforms {
 		if err == nil {
@@ -116,9 +141,10 @@ func whole(ctx context.Context, client *registry.Client, image imageref.Ref) err
 		}
 	}
 	if registry.IsNotFound(err) {
-		return outcome.Refusedf("nothing was signed: %s is not whole in its repository: run build again for that repository: %w", image, err)
+		return contents, outcome.Refusedf("nothing was signed: %s is not whole in its repository: run build again for that repository: %w",
+			image, err)
 	}
-	return err
+	return contents, err
 }
 
 // signOne signs, stores and reads back.
@@ -132,10 +158,7 @@ func signOne(ctx context.Context, d Deps, o Options) (Result, error) {
 			return Result{}, outcome.Usagef("%w", err)
 		}
 	}
-	contents, err := d.Registry.Contents(ctx, o.Image)
-	if err != nil {
-		return Result{}, fmt.Errorf("read the platforms of the image: %w", err)
-	}
+	contents := o.contents[o.Image]
 	r := run{Deps: d, image: o.Image}
 	for _, p := range contents.Platforms {
 		if p.Ref != o.Image {

@@ -32,7 +32,7 @@ func BuilderOf(signer evidence.Signer, server, workflow, run string) evidence.Bu
 	return b
 }
 
-// Read reads the sources into the options.
+// Read reads the sources into the options, and sees that the image is there.
 func (o *Options) Read(ctx context.Context, client *registry.Client, s Sources) error {
 	if s.Documents != "" && (len(s.SBOMs) > 0 || s.ScanReport != "") {
 		return outcome.Usagef("--documents stands in place of --sbom and --scan-report: give one or the other")
@@ -54,7 +54,10 @@ func (o *Options) Read(ctx context.Context, client *registry.Client, s Sources) 
 	if err := o.readArtifact(ctx, client, s.Documents, evidence.ArtifactScan); err != nil {
 		return err
 	}
-	return o.readArtifact(ctx, client, s.BuildRecord, evidence.ArtifactBuild)
+	if err := o.readArtifact(ctx, client, s.BuildRecord, evidence.ArtifactBuild); err != nil {
+		return err
+	}
+	return o.look(ctx, client)
 }
 
 // readFile reads a file as if it were the file of an artifact of that name.

@@ -240,6 +240,7 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the answer is no index: %w", err)
 		}
+		b.reader.listsReferrers()
 		all = append(all, index.Manifests...)
 		next := nextPage(a.header.Get("Link"))
 		if len(all) >= b.bounds.Candidates && (next != "" || len(all) > b.bounds.Candidates) || next == path {

@@ -38,14 +38,16 @@ const acceptManifests = "application/vnd.oci.image.index.v1+json, application/vn
 // it tells three things apart: what is there, what the registry says is not
 // there, and a registry that does not answer as it should.
 type reader struct {
-	name   name.Repository
-	client *http.Client
+	name    name.Repository
+	client  *http.Client
+	session *readers // nil outside of a session
 }
 
-// readers keeps the logins of a session.
+// readers keeps the logins of a session, and which registries list referrers.
 type readers struct {
 	mu    sync.Mutex
 	known map[string]*reader
+	lists map[string]bool // by repository
 }
 
 func (c *Client) reader(ctx context.Context, repository name.Repository) (*reader, error) {
@@ -59,9 +61,30 @@ func (c *Client) reader(ctx context.Context, repository name.Repository) (*reade
 	}
 	r, err := c.newReader(ctx, repository)
 	if err == nil {
+		r.session = c.readers
 		c.readers.known[repository.Name()] = r
 	}
 	return r, err
+}
+
+// listsReferrers remembers that the registry has the referrers API.
+func (r *reader) listsReferrers() {
+	if r.session != nil {
+		r.session.mu.Lock()
+		defer r.session.mu.Unlock()
+		r.session.lists[r.name.Name()] = true
+	}
+}
+
+// ListsReferrers reports whether this session has seen a list of referrers of that
+// repository, so that nobody keeps one in a tag there.
+func (c *Client) ListsReferrers(repository name.Repository) bool {
+	if c.readers == nil {
+		return false
+	}
+	c.readers.mu.Lock()
+	defer c.readers.mu.Unlock()
+	return c.readers.lists[repository.Name()]
 }
 
 func (c *Client) newReader(ctx context.Context, repository name.Repository) (*reader, error) {

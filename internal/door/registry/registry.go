@@ -138,8 +138,11 @@ func (c *Client) RemoteOptions(ctx context.Context) []remote.Option {
 
 // Session is a client that logs in once to each repository it reads from and
 // once to each it writes to, for many requests in a row, and that sends a blob
-// once. Its logins last as long as their tokens.
+// once. Its logins last as long as their tokens. The session of a session is itself.
 func (c *Client) Session(ctx context.Context) (*Client, error) {
+	if c.puller != nil {
+		return c, nil
+	}
 	puller, err := remote.NewPuller(c.RemoteOptions(ctx)...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare to read from registries: %w", err)
@@ -150,7 +153,7 @@ func (c *Client) Session(ctx context.Context) (*Client, error) {
 	}
 	session := *c
 	session.puller, session.pusher = puller, pusher
-	session.readers = &readers{known: make(map[string]*reader)}
+	session.readers = &readers{known: make(map[string]*reader), lists: make(map[string]bool)}
 	return &session, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/static"
@@ -15,9 +16,13 @@ import (
 	"github.com/waybill-dev/waybill/internal/imageref"
 )
 
+// attachParallel is how many referrers are written at the same time.
+const attachParallel = 8
+
 // Attach makes each bundle a referrer of every subject, by cosign's client. On
 // a registry without the referrers API the fallback tag is kept, for which a
-// subject's referrers are written one after the other. A bundle attached again
+// subject's referrers are written one after the other; with it they are written at
+// the same time, once r, a session, has seen a list of them. A bundle attached again
 // changes nothing: cosign's WriteAttestationNewBundleFormat is not used because
 // it adds the time of writing.
 //
@@ -32,17 +37,29 @@ func Attach(ctx context.Context, r *registry.Client, subjects []imageref.Ref, bu
 		return err
 	}
 	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(attachParallel)
 	for _, subject := range subjects {
-		g.Go(func() error {
-			for _, b := range bundles {
-				if err := attach(gctx, session, subject, b); err != nil {
-					return registry.Trouble(subject, "attach to "+subject.String(), err)
+		for _, row := range rowsOf(session, subject, bundles) {
+			g.Go(func() error {
+				for _, b := range row {
+					if err := attach(gctx, session, subject, b); err != nil {
+						return registry.Trouble(subject, "attach to "+subject.String(), err)
+					}
 				}
-			}
-			return nil
-		})
+				return nil
+			})
+		}
 	}
 	return g.Wait()
+}
+
+// rowsOf are the bundles in rows: those of one row are written one after the other.
+func rowsOf(session *registry.Client, subject imageref.Ref, bundles []registry.Attachment) [][]registry.Attachment {
+	at, _, err := session.Evidence(subject)
+	if err != nil || !session.ListsReferrers(at.Name()) { // attach reports what is wrong with the place
+		return [][]registry.Attachment{bundles}
+	}
+	return slices.Collect(slices.Chunk(bundles, 1))
 }
 
 func attach(ctx context.Context, r *registry.Client, subject imageref.Ref, b registry.Attachment) error {

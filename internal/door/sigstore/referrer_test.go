@@ -1,12 +1,15 @@
 package sigstore
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -56,6 +59,64 @@ func TestAttach(t *testing.T) {
 	for _, a := range found {
 		if string(a.Data) == "one" && a.Annotations["who"] != "me" {
 			t.Errorf("got %+v", a)
+		}
+	}
+}
+
+// Where the registry lists referrers, a subject's are written at the same time. Where
+// a tag does, one after the other: each writes the whole list anew.
+func TestReferrersAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	for what, want := range map[string]int32{"referrers API": 2, "fallback tag": 1} {
+		var attaching atomic.Bool
+		var writing, most atomic.Int32
+		together, gone := make(chan struct{}), make(chan struct{})
+		server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
+			if want == 1 && strings.Contains(r.URL.Path, "/referrers/") {
+				w.WriteHeader(http.StatusNotFound)
+				return true
+			}
+			if !attaching.Load() || r.Method != http.MethodPut || !strings.Contains(r.URL.Path, "/manifests/sha256:") {
+				return false
+			}
+			defer writing.Add(-1)
+			now := writing.Add(1)
+			most.Store(max(most.Load(), now))
+			if now == 2 {
+				close(together)
+			}
+			if want == 2 {
+				select { // of two, nobody goes on alone
+				case <-together:
+				case <-gone:
+				}
+			}
+			return false
+		})
+		client := registry.New(registry.Options{})
+		subject := pushRandom(t, client, server.Host)
+		session, err := client.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := session.Attached(t.Context(), subject, MediaTypeBundle); err != nil {
+			t.Fatal(err)
+		}
+		attaching.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // who is alone waits in vain
+		context.AfterFunc(ctx, func() { close(gone) })
+		bundles := []registry.Attachment{
+			{MediaType: MediaTypeBundle, Data: []byte("one")}, {MediaType: MediaTypeBundle, Data: []byte("two")},
+		}
+		if err := Attach(ctx, session, []imageref.Ref{subject}, bundles); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		cancel()
+		if most.Load() != want {
+			t.Errorf("%s: at most %d were written at the same time, want %d", what, most.Load(), want)
+		}
+		if found, err := client.Attached(t.Context(), subject, MediaTypeBundle); err != nil || len(found) != 2 {
+			t.Errorf("%s: %d are listed, %v", what, len(found), err)
 		}
 	}
 }
