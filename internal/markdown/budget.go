@@ -9,6 +9,10 @@ import (
 // body of a pull request or an issue.
 const MaxComment = 65536
 
+// MaxTitle is the most characters that GitHub takes for the title of a pull request or
+// an issue.
+const MaxTitle = 256
+
 // Budget fills a text of a bounded length with sections, the more important ones
 // first.
 type Budget struct {

@@ -55,7 +55,7 @@ func (p *Promoter) text(ctx context.Context, l load) (title, body, overflow stri
 		}
 		may = append(may, l.named(c.app.Title(), "", c.renderSection()))
 	}
-	title = fmt.Sprintf("%s: %s → %s%s (%s)", l.name(), l.origin(), l.to.Name, title, l.digests())
+	title = l.title(title)
 	end := l.end()
 	b := markdown.NewBudget(markdown.MaxComment - bodyReserve - utf8.RuneCountInString(end))
 	b.Must(l.verdict() + "\n\n")
@@ -71,6 +71,11 @@ func (p *Promoter) text(ctx context.Context, l load) (title, body, overflow stri
 		end = "_Not all of it fits here; the rest is in the summary of the promote run, and in a comment below._\n\n" + end
 	}
 	return title, b.String() + end, overflow, nil
+}
+
+// title is what GitHub takes of "demo-api: staging → prod, 3 commits (sha256:…)".
+func (l load) title(commits string) string {
+	return text.Cut(fmt.Sprintf("%s: %s → %s%s (%s)", l.name(), l.origin(), l.to.Name, commits, l.digests()), markdown.MaxTitle, "…")
 }
 
 // named puts the name of what a section is about in front of it, where it could be about

@@ -149,11 +149,14 @@ func createIssue(c *call, in struct {
 
 const maxTitle = 256
 
-func checkIssue(title, body string) error {
+func checkIssue(title, body string) error { return checkText("Issue", title, body) }
+
+// checkText checks the texts of an issue or pull request.
+func checkText(resource, title, body string) error {
 	if len([]rune(title)) > maxTitle {
-		return invalid("Issue", "title", "custom", "title is too long (maximum is 256 characters)")
+		return invalid(resource, "title", "custom", "title is too long (maximum is 256 characters)")
 	}
-	return checkBody("Issue", body)
+	return checkBody(resource, body)
 }
 
 func getIssue(c *call) (*answer, error) {

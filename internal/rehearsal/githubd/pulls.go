@@ -1,6 +1,7 @@
 package githubd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -114,7 +115,7 @@ func createPull(c *call, in struct {
 	if in.Title == "" {
 		return nil, invalid("PullRequest", "title", "missing_field", "")
 	}
-	if err := checkBody("PullRequest", in.Body); err != nil {
+	if err := checkText("PullRequest", in.Title, in.Body); err != nil {
 		return nil, err
 	}
 	branch, head, fork := c.s.headOf(c.Context(), c.repo, in.Head)
@@ -202,10 +203,9 @@ func (s *Server) Retarget(ctx context.Context, name string, n int, base string) 
 }
 
 func (c *call) editPull(n int, in pullEdit) (pull, error) {
-	if in.Body != nil {
-		if err := checkBody("PullRequest", *in.Body); err != nil {
-			return pull{}, err
-		}
+	var none string
+	if err := checkText("PullRequest", *cmp.Or(in.Title, &none), *cmp.Or(in.Body, &none)); err != nil {
+		return pull{}, err
 	}
 	if in.State != nil && *in.State != "open" && *in.State != "closed" {
 		return pull{}, invalid("PullRequest", "state", "invalid", "")
