@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/cli"
 	"github.com/waybill-dev/waybill/internal/command/views"
 	"github.com/waybill-dev/waybill/internal/limit"
+	_ "github.com/waybill-dev/waybill/internal/limit/early"
 	"github.com/waybill-dev/waybill/internal/scratch"
 )
 

@@ -3,6 +3,7 @@ package limit
 import (
 	"runtime"
 	"runtime/debug"
+	"strconv"
 )
 
 const (
@@ -15,10 +16,14 @@ const (
 // CollectLess lets a small heap grow further before it is collected: to five times
 // what lives on it, while that is less than 128 MiB, and to twice otherwise, as Go
 // does. Collecting takes a quarter of the processor time of a short command. What the
-// user sets by GOGC stays.
+// user sets by GOGC stays, also Go's own 100, which package early could not tell from
+// nothing.
 func CollectLess(getenv func(string) string) {
-	if getenv("GOGC") == "" {
+	switch getenv("GOGC") {
+	case "":
 		adjust()
+	case strconv.Itoa(usual):
+		debug.SetGCPercent(usual)
 	}
 }
 

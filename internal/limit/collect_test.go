@@ -26,6 +26,10 @@ func TestCollectLess(t *testing.T) {
 	if now := debug.SetGCPercent(250); now != 250 {
 		t.Errorf("GOGC is set, and the heap may grow by %d percent", now)
 	}
+	CollectLess(func(string) string { return "100" })
+	if now := debug.SetGCPercent(250); now != usual {
+		t.Errorf("GOGC=100 is set, and the heap may grow by %d percent", now)
+	}
 	CollectLess(func(string) string { return "" })
 	if now := debug.SetGCPercent(120); now != most {
 		t.Errorf("the heap may grow by %d percent, want %d", now, most)

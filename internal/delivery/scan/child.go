@@ -70,7 +70,7 @@ func FindChild(executable string) (string, error) {
 func (c Child) environment(temporary string) []string {
 	env := []string{
 		"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH"), // credential helpers are on PATH
-		"GOGC=400", // until it sets its own limits: it starts in a sixth less time
+		"GOGC=off", // until it sets its own limits: it starts in a fifth less time
 	}
 	for _, name := range []string{"HOME", "DOCKER_CONFIG", Registries} { // where the registry's credentials are, and how it is reached
 		if value := c.Getenv(name); value != "" {

@@ -182,7 +182,7 @@ func TestChildSeesNoToken(t *testing.T) {
 	}
 	delete(got, "TMPDIR")
 	want := map[string]string{
-		"GOGC": "400",
+		"GOGC": "off",
 		"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker",
 		"WAYBILL_REGISTRIES":        "value-of-WAYBILL_REGISTRIES",
 		"WAYBILL_REGISTRY_USERNAME": "reader", "WAYBILL_REGISTRY_PASSWORD": "read-only",
