@@ -22,19 +22,34 @@ func landlockVersion() int {
 	return int(version)
 }
 
-// start starts a child from a thread that is confined, and so the child is too. The thread
-// ends with its goroutine, because that does not let go of it.
+// start starts a child from a thread that is confined, and so the child is too. To the
+// kernel that thread is in the child's own domain: this process is closed by Private.
 func (c *Confinement) start(cmd *exec.Cmd) error {
-	started := make(chan error)
+	if err := Private(); err != nil {
+		return err
+	}
+	return onItsThread(func() error {
+		if err := c.enter(); err != nil {
+			return err
+		}
+		return cmd.Start()
+	})
+}
+
+// onItsThread calls do on a thread that ends with it, because its goroutine does not let go
+// of it. It is not the first thread, which never ends and stands for the whole process.
+func onItsThread(do func() error) error {
+	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		err := c.enter()
-		if err == nil {
-			err = cmd.Start()
+		if unix.Gettid() == unix.Getpid() {
+			done <- onItsThread(do) // this goroutine keeps the first thread meanwhile
+			runtime.UnlockOSThread()
+			return
 		}
-		started <- err
+		done <- do()
 	}()
-	return <-started
+	return <-done
 }
 
 // enter confines this thread for ever.
