@@ -304,6 +304,24 @@ func (r RootView) note() string {
 	return ""
 }
 
+// opens says which files of the repository nothing but fetched modules open: that a change
+// of those touches the root is known only when the modules are fetched.
+func (r RootView) opens() string {
+	name := ""
+	switch s := r.Sources; {
+	case s == nil:
+		return ""
+	case s.Fetched.Whole:
+		name = "a dot (files: [.]), because they start programs, or open files whose paths are known only when terraform runs"
+	case len(s.Fetched.Reads) > 0:
+		name = s.Fetched.String()
+	default:
+		return ""
+	}
+	return "a change of what fetched modules open would not be planned: write into `files` of " + text.Clip(r.name()) +
+		", in terraform.roots of waybill.yaml, " + name
+}
+
 func number(n int, danger bool) string {
 	if n > 0 && danger {
 		return fmt.Sprintf("**%d**", n)
@@ -353,6 +371,9 @@ func (v View) warnings(out *strings.Builder) {
 				title = "A check could not be made"
 			}
 			add(r, title, text.Flat(c.Address)+": "+strings.Join(c.Messages, "\n"))
+		}
+		if opens := r.opens(); opens != "" {
+			add(r, "Name what fetched modules open", opens)
 		}
 		if r.Whole {
 			out.WriteString(

@@ -134,6 +134,10 @@ func (s *Sources) named(top, dir string) error {
 			} else if err != nil {
 				return err
 			}
+			if real == "." {
+				s.Whole = true // what is in the commit, and nothing that lies beside it
+				continue
+			}
 			s.written(top, full, real)
 			if !s.Uses(real) || s.Whole {
 				s.Files = append(s.Files, real)
