@@ -2,8 +2,8 @@ package process
 
 // Confinement bounds what a child can do, and everything that it starts, as far as the
 // kernel of Linux can hold it to that. A child that is confined reads neither the
-// environment nor the memory of a process outside, signals none of them, and becomes no
-// other user: sudo and the like do not work. It reads files as before.
+// environment nor the memory of a process outside, and becomes no other user: sudo and the
+// like do not work. It reads files as before.
 //
 // It is meant for programs that are trusted with their own input and with nothing else.
 // It bounds no connection by TCP.
@@ -11,7 +11,7 @@ type Confinement struct {
 	// Write are the directories in which files may be made and changed; beside them,
 	// /dev/null and its like.
 	Write []string
-	// Sockets lets it use Unix sockets. By that of Docker, or of the service manager, a
-	// program starts others that are not confined.
-	Sockets bool
+	// Reaches lets it reach other processes, by signals and by Unix sockets. By the socket
+	// of Docker, or of the service manager, a program starts others that are not confined.
+	Reaches bool
 }

@@ -67,7 +67,7 @@ func (c *Confinement) enter() error {
 	if err := c.landlock(version); err != nil {
 		return fmt.Errorf("confine a child to its files: %w", err)
 	}
-	if c.Sockets {
+	if c.Reaches {
 		return nil
 	}
 	if err := denyUnixSockets(); err != nil {
@@ -124,8 +124,8 @@ func handled(version int) unix.LandlockRulesetAttr {
 // processes outside of it.
 func (c *Confinement) landlock(version int) error {
 	a := handled(version)
-	if c.Sockets {
-		a.Scoped &^= unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	if c.Reaches {
+		a.Scoped = 0
 	}
 	size := unsafe.Sizeof(a)
 	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&a)), size, 0)

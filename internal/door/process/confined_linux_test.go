@@ -130,12 +130,14 @@ func TestConfined(t *testing.T) {
 		_ = os.RemoveAll(mine + "/dir")
 		return strings.ReplaceAll(strings.ReplaceAll(string(out), "<nil>", "yes"), ": ", " ")
 	}
-	const confined = "read no\nread no\nsignal no\nprivileges no\nread yes\ntruncate no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
-	if got := run(&process.Confinement{Write: []string{mine}}); got != confined+"unix no\npair yes\nring no\ntcp yes\n" {
+	const confined = "privileges no\nread yes\ntruncate no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
+	want := "read no\nread no\nsignal no\n" + confined + "unix no\npair yes\nring no\ntcp yes\n"
+	if got := run(&process.Confinement{Write: []string{mine}}); got != want {
 		t.Errorf("confined: %s", got)
 	}
-	if got := run(&process.Confinement{Write: []string{mine}, Sockets: true}); got != confined+"unix yes\npair yes\nring yes\ntcp yes\n" {
-		t.Errorf("confined, with sockets: %s", got)
+	want = "read no\nread no\nsignal yes\n" + confined + "unix yes\npair yes\nring yes\ntcp yes\n"
+	if got := run(&process.Confinement{Write: []string{mine}, Reaches: true}); got != want {
+		t.Errorf("confined, and it reaches others: %s", got)
 	}
 	if got := run(nil); strings.Contains(got, "no") {
 		t.Errorf("not confined: %s", got) // else the above says nothing
