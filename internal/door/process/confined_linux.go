@@ -11,8 +11,9 @@ import (
 )
 
 // Confines reports whether the kernel can confine a child: it has Landlock
-// (https://docs.kernel.org/userspace-api/landlock.html).
-func Confines() bool { return landlockVersion() > 0 }
+// (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps files
+// from being cut off. With an older one a child is confined as far as that goes.
+func Confines() bool { return landlockVersion() >= 3 }
 
 func landlockVersion() int {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)

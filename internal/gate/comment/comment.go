@@ -259,8 +259,8 @@ func (v View) removed() (said []string) {
 		if r.State != "" {
 			state = " (" + markdown.Code(text.Clip(r.State)) + ")"
 		}
-		said = append(said, fmt.Sprintf("⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing "+
-			"plans, changes or destroys it from now on. "+
+		said = append(said, fmt.Sprintf("⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: "+
+			"nothing plans, changes or destroys it from now on. "+
 			"To destroy it, keep the root and write `destroy: true` at its entry in `terraform.roots`: that is planned, approved and "+
 			"applied like any other change. Take the root away afterwards.\n", markdown.Code(text.Clip(roots.Owner{
 			Dir: r.Dir, Workspace: r.Workspace,
@@ -348,8 +348,9 @@ func (v View) against(limit int) []string {
 	}
 	for _, r := range v.Roots {
 		if len(r.Moves) > 0 {
+			moves := cut(text.Printable(strings.Join(r.Moves, "\n")), limit)
 			said = append(said, "⚠️ **More than resources changes** in "+markdown.Code(text.Clip(r.name()))+
-				", so that as many must approve as for destroying:\n\n"+markdown.Fence("", cut(text.Printable(strings.Join(r.Moves, "\n")), limit)))
+				", so that as many must approve as for destroying:\n\n"+markdown.Fence("", moves))
 		}
 	}
 	for _, r := range v.Roots {

@@ -9,25 +9,39 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 )
 
+func commit(t *testing.T, top string) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"},
+	} {
+		if _, err := git.Run(t.Context(), top, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A root is touched when its entry in waybill.yaml says something else of its plan, though
 // none of its files changes; and no other root is.
 func TestAnotherEntryIsTouched(t *testing.T) {
 	t.Parallel()
 	file := func(a, b, more string) string {
-		return "apiVersion: waybill.dev/v1\nterraform:\n" + more + "  roots:\n    - {dir: infra/a" + a + "}\n    - {dir: infra/b" + b + "}\n"
+		return "apiVersion: waybill.dev/v1\nterraform:\n" + more + "  roots:\n" +
+			"    - {dir: infra/a" + a + "}\n    - {dir: infra/b" + b + "}\n"
 	}
 	for name, c := range map[string]struct {
 		before, after string
 		want          []string
 	}{
-		"nothing":               {file("", "", ""), file("", "", "") + "# a comment\n", nil},
-		"files":                 {file("", "", ""), file(", files: [scripts]", "", ""), []string{"infra/a"}},
-		"other files":           {file(", files: [scripts]", "", ""), file(", files: [other]", "", ""), []string{"infra/a"}},
-		"files of variables":    {file("", "", ""), file("", ", varFiles: [common.tfvars]", ""), []string{"infra/b"}},
-		"destroy":               {file("", "", ""), file(", destroy: true", "", ""), []string{"infra/a"}},
-		"a version":             {file("", "", ""), file("", `, version: "1.11.4"`, ""), []string{"infra/b"}},
-		"the common version":    {file("", "", ""), file("", "", "  version: \"1.11.4\"\n"), []string{"infra/a", "infra/b"}},
-		"but for one's own":     {file(`, version: "1.11.3"`, "", ""), file(`, version: "1.11.3"`, "", "  version: \"1.11.4\"\n"), []string{"infra/b"}},
+		"nothing":            {file("", "", ""), file("", "", "") + "# a comment\n", nil},
+		"files":              {file("", "", ""), file(", files: [scripts]", "", ""), []string{"infra/a"}},
+		"other files":        {file(", files: [scripts]", "", ""), file(", files: [other]", "", ""), []string{"infra/a"}},
+		"files of variables": {file("", "", ""), file("", ", varFiles: [common.tfvars]", ""), []string{"infra/b"}},
+		"destroy":            {file("", "", ""), file(", destroy: true", "", ""), []string{"infra/a"}},
+		"a version":          {file("", "", ""), file("", `, version: "1.11.4"`, ""), []string{"infra/b"}},
+		"the common version": {file("", "", ""), file("", "", "  version: \"1.11.4\"\n"), []string{"infra/a", "infra/b"}},
+		"but for one's own": {
+			file(`, version: "1.11.3"`, "", ""), file(`, version: "1.11.3"`, "", "  version: \"1.11.4\"\n"), []string{"infra/b"},
+		},
 		"another workspace":     {file("", "", ""), file(", workspace: blue", "", ""), []string{"infra/a"}},
 		"what it comes after":   {file("", "", ""), file("", ", after: [infra/a]", ""), nil},
 		"one that is new":       {file("", "", ""), file("", "}\n    - {dir: infra/c", ""), []string{"infra/c"}},
@@ -42,11 +56,7 @@ func TestAnotherEntryIsTouched(t *testing.T) {
 		}
 		top := committed(t, files)
 		put(t, top, map[string]string{"waybill.yaml": c.after})
-		for _, args := range [][]string{{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"}} {
-			if _, err := git.Run(t.Context(), top, args...); err != nil {
-				t.Fatal(err)
-			}
-		}
+		commit(t, top)
 		chosen, err := roots.Select(t.Context(), roots.Request{Top: top, Since: "HEAD^"})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -75,15 +85,11 @@ func TestWhatOthersChangedSince(t *testing.T) {
 	})
 	for _, file := range []string{ // the change, and what others merged after it
 		entries("    - {dir: infra/b, files: [infra/a]}\n    - {dir: infra/new}\n    - {dir: infra/old}\n"),
-		"apiVersion: waybill.dev/v1\nterraform:\n  roots:\n    - {dir: infra/a, destroy: true}\n    - {dir: infra/b}\n    - {dir: infra/new}\n" +
-			"    - {dir: infra/later}\n",
+		"apiVersion: waybill.dev/v1\nterraform:\n  roots:\n    - {dir: infra/a, destroy: true}\n    - {dir: infra/b}\n" +
+			"    - {dir: infra/new}\n    - {dir: infra/later}\n",
 	} {
 		put(t, top, map[string]string{"waybill.yaml": file})
-		for _, args := range [][]string{{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"}} {
-			if _, err := git.Run(t.Context(), top, args...); err != nil {
-				t.Fatal(err)
-			}
-		}
+		commit(t, top)
 	}
 	for until, want := range map[string]string{
 		"HEAD^": "infra/b infra/new, without infra/gone", "": "infra/a infra/new infra/later, without infra/gone infra/old",
