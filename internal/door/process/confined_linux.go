@@ -139,7 +139,7 @@ func (c *Confinement) landlock(version int) error {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
-	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"} {
+	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full"} {
 		if err := allow(ruleset, device, a.Access_fs&changesOfFiles); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("%s: %w", device, err)
 		}

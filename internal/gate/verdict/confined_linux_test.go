@@ -22,6 +22,13 @@ func TestHooksAreConfined(t *testing.T) {
 			cat /proc/$PPID/environ >/dev/null 2>&1 && echo read the key
 			cat /proc/$PPID/maps >/dev/null 2>&1 && echo read the memory
 			for t in /proc/$PPID/task/*; do cat $t/environ >/dev/null 2>&1 && echo read the key by a thread; done
+			readlink /proc/$PPID/fd/1 >/dev/null 2>&1 && echo saw its files
+			ls /proc/$PPID/root/ >/dev/null 2>&1 && echo went through its root
+			mount -t tmpfs none "$HOME" 2>/dev/null && echo mounted
+			unshare -Urm mount -t tmpfs none "$HOME" 2>/dev/null && echo mounted in a namespace
+			setsid sh -c "echo evil >` + outside + `" 2>/dev/null && echo wrote from another session
+			ln ` + outside + ` "$HOME/link" 2>/dev/null && echo evil >"$HOME/link" && echo wrote by a link
+			(: >` + outside + `) 2>/dev/null && echo cut it off
 			kill -0 $PPID 2>/dev/null && echo could end this process
 			(echo evil >` + outside + `) 2>/dev/null && echo wrote the outputs of the step
 			(echo evil >policy.rego) 2>/dev/null && echo wrote the checkout
