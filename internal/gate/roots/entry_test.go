@@ -110,3 +110,30 @@ func TestWhatOthersChangedSince(t *testing.T) {
 		}
 	}
 }
+
+// A root of which something is missing stops a change that touches it, and no other one.
+func TestWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	const root = "terraform {\n  backend \"local\" {}\n}\n"
+	call := func(source string) string { return "module \"m\" {\n  source = \"" + source + "\"\n}\n" }
+	top := committed(t, map[string]string{
+		"infra/a/main.tf": root + call("../../modules/there"), "infra/b/main.tf": root, "infra/c/main.tf": root,
+		"modules/there/main.tf": call("../gone"), "infra/d/main.tf": root + call("../../links/m/deep"), "links/m->": "../real/m",
+		"real/m->": "../elsewhere",
+	})
+	list := []roots.Root{{Dir: "infra/a"}, {Dir: "infra/b", VarFiles: []string{"gone.tfvars"}}, {Dir: "infra/c"}, {Dir: "infra/d"}}
+	for file, says := range map[string]string{
+		"infra/c/main.tf": "", "README.md": "", "infra/a/main.tf": "modules/gone does not exist", "modules/there/main.tf": "modules/gone does not",
+		"links/m": "links/m/deep does not exist", "real/m": "links/m/deep does not exist", "elsewhere/deep/x.tf": "links/m/deep does not",
+		"elsewhere/other/x.tf": "",
+		"modules/gone/main.tf": "modules/gone does not exist", "infra/b/x.tf": "gone.tfvars does not exist", "gone.tfvars": "gone.tfvars does not",
+	} {
+		kept, err := roots.Changed(t.Context(), top, list, []string{file})
+		switch {
+		case says == "" && (err != nil || (len(kept) == 1) != (file == "infra/c/main.tf")):
+			t.Errorf("%s: %v %v", file, kept, err)
+		case says != "" && (err == nil || !strings.Contains(err.Error(), says)):
+			t.Errorf("%s: %v %v, want %s", file, kept, err, says)
+		}
+	}
+}
