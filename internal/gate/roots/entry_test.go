@@ -123,9 +123,10 @@ func TestWhatIsMissing(t *testing.T) {
 	})
 	list := []roots.Root{{Dir: "infra/a"}, {Dir: "infra/b", VarFiles: []string{"gone.tfvars"}}, {Dir: "infra/c"}, {Dir: "infra/d"}}
 	for file, says := range map[string]string{
-		"infra/c/main.tf": "", "README.md": "", "infra/a/main.tf": "modules/gone does not exist", "modules/there/main.tf": "modules/gone does not",
-		"links/m": "links/m/deep does not exist", "real/m": "links/m/deep does not exist", "elsewhere/deep/x.tf": "links/m/deep does not",
-		"elsewhere/other/x.tf": "",
+		"infra/c/main.tf": "", "README.md": "", "infra/a/main.tf": "modules/gone does not exist",
+		"modules/there/main.tf": "modules/gone does not exist",
+		"links/m": "links/m/deep does not exist", "real/m": "links/m/deep does not exist",
+		"elsewhere/deep/x.tf": "links/m/deep does not exist", "elsewhere/other/x.tf": "",
 		"modules/gone/main.tf": "modules/gone does not exist", "infra/b/x.tf": "gone.tfvars does not exist", "gone.tfvars": "gone.tfvars does not",
 	} {
 		kept, err := roots.Changed(t.Context(), top, list, []string{file})
