@@ -125,7 +125,7 @@ func TestWhatIsMissing(t *testing.T) {
 	for file, says := range map[string]string{
 		"infra/c/main.tf": "", "README.md": "", "infra/a/main.tf": "modules/gone does not exist",
 		"modules/there/main.tf": "modules/gone does not exist",
-		"links/m": "links/m/deep does not exist", "real/m": "links/m/deep does not exist",
+		"links/m":               "links/m/deep does not exist", "real/m": "links/m/deep does not exist",
 		"elsewhere/deep/x.tf": "links/m/deep does not exist", "elsewhere/other/x.tf": "",
 		"modules/gone/main.tf": "modules/gone does not exist", "infra/b/x.tf": "gone.tfvars does not exist", "gone.tfvars": "gone.tfvars does not",
 	} {
