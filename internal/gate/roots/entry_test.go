@@ -127,7 +127,8 @@ func TestWhatIsMissing(t *testing.T) {
 		"modules/there/main.tf": "modules/gone does not exist",
 		"links/m":               "links/m/deep does not exist", "real/m": "links/m/deep does not exist",
 		"elsewhere/deep/x.tf": "links/m/deep does not exist", "elsewhere/other/x.tf": "",
-		"modules/gone/main.tf": "modules/gone does not exist", "infra/b/x.tf": "gone.tfvars does not exist", "gone.tfvars": "gone.tfvars does not",
+		"modules/gone/main.tf": "modules/gone does not exist", "infra/b/x.tf": "gone.tfvars does not exist",
+		"gone.tfvars": "gone.tfvars does not",
 	} {
 		kept, err := roots.Changed(t.Context(), top, list, []string{file})
 		switch {
