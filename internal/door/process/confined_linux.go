@@ -13,7 +13,10 @@ import (
 // Confines reports whether the kernel can confine a child: it has Landlock
 // (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps files
 // from being cut off. With an older one a child is confined as far as that goes.
-func Confines() bool { return landlockVersion() >= 3 }
+func Confines() bool { return landlockVersion() >= 3 && auditArch[runtime.GOARCH] != 0 }
+
+// auditArch is how filters of system calls name an architecture.
+var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
 func landlockVersion() int {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
@@ -170,7 +173,7 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 // nor by io_uring or the calls of another architecture, which no filter of system calls
 // looks into. A pair of sockets reaches nobody else.
 func denyUnixSockets() error {
-	arch, known := map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
+	arch, known := auditArch[runtime.GOARCH]
 	if !known {
 		return nil
 	}
