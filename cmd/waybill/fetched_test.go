@@ -187,18 +187,20 @@ func TestApplyRefusesFetchedModulesThatMoved(t *testing.T) {
 // fetches nothing.
 func TestFilesThatFetchedModulesRead(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ module, changed, says string }{
+	for name, c := range map[string]struct{ module, changed, says, names string }{
 		"a template": {
 			module: "resource \"terraform_data\" \"id\" {}\nresource \"terraform_data\" \"x\" {\n" +
 				"  input = templatefile(\"${path.root}/../../shared/note.tftpl\", { id = terraform_data.id.id })\n}\n",
-			changed: "shared/note.tftpl", says: "shared/note\\.tftpl",
+			changed: "shared/note.tftpl", says: "shared/note\\.tftpl", names: "shared/note.tftpl",
 		},
-		"a program": {module: farModule, changed: "elsewhere/script.sh", says: "elsewhere/script\\.sh"},
+		"a program": {module: farModule, changed: "elsewhere/script.sh", says: "elsewhere/script\\.sh", names: "."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newFarWorld(t, map[string]string{"main.tf": c.module})
 			f := w.begin()
+			const asks = `a change of what fetched modules open would not be planned: write into .files. of infra/prod`
+			w.wants("the comment", 0, 0, w.github.Pulls("acme/infra")[0].Comments[0], asks)
 			w.approve("bob", f)
 			code, _, words := w.gate("--checkout", w.clone)
 			w.wants("gate", code, 0, words)
@@ -227,6 +229,18 @@ func TestFilesThatFetchedModulesRead(t *testing.T) {
 			w.approve("bob", forged)
 			code, _, words = w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
 			w.wants("apply", code, 3, words, "infra/prod: what fetched modules read was none when planned")
+			// waybill.yaml names it: then a change of that alone is planned.
+			w.push("ada", map[string]string{"waybill.yaml": strings.Replace(fetchedRules, "terraform:\n",
+				"terraform:\n  roots: [{dir: infra/prod, files: ["+c.names+"]}]\n", 1)})
+			w.infraWorld.plan()
+			if comment := w.github.Pulls("acme/infra")[0].Comments[0]; strings.Contains(comment, "would not be planned") {
+				t.Errorf("it is named, and the comment says %s", comment)
+			}
+			before := w.git(w.clone, "rev-parse", "HEAD")
+			w.push("ada", map[string]string{c.changed: "other ${id}\n"})
+			if w.infraWorld.plan("--changed-since", before) == "" {
+				t.Error("a change of what it names is not planned")
+			}
 		})
 	}
 }

@@ -194,3 +194,26 @@ func TestApplyRefusesASwappedPart(t *testing.T) {
 		t.Error("something was applied")
 	}
 }
+
+// A value that one part calls sensitive and another one does not is shown by the jobs that
+// plan, which hold no key, and hidden by the gate, which opens every part.
+func TestSecretsOfOtherParts(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{"waybill.yaml": infraRules, "infra/two/main.tf": fmt.Sprintf(matrixRoot, "old")})
+	w.asApp()
+	w.open("ada", map[string]string{
+		"infra/prod/note.tf": "output \"note\" {\n  value = \"hello\"\n}\n", "infra/two/main.tf": fmt.Sprintf(matrixRoot, secret),
+	})
+	w.groups(2)
+	code, _, words := w.planJob("--join")
+	w.wants("join", code, 0, words)
+	planned := w.github.Pulls("acme/infra")[0].Comments[0]
+	w.wants("the plan comment", 0, 0, planned, `infra/prod`, `input.password = \(sensitive value\)`, `input = "`+secret)
+	code, _, words = w.gate("--status", "--comment", "--checkout", w.clone, "--seal-key-file", w.keyFile())
+	w.wants("gate", code, 0, words, "still needed")
+	comments := w.github.Pulls("acme/infra")[0].Comments
+	w.wants("the gate's comment", 0, 0, comments[len(comments)-1], "The sealed plan itself says:", `input = "\(sensitive value\)"`)
+	if strings.Contains(comments[len(comments)-1], secret) {
+		t.Error("the gate's comment shows the secret")
+	}
+}

@@ -183,3 +183,20 @@ func TestVariablesThatMayDiffer(t *testing.T) {
 		t.Errorf("the state holds %s", state)
 	}
 }
+
+// A merged pull request is planned again by the files that it changed, whatever was merged
+// after it and whatever the job compares with.
+func TestAMergedPullRequestIsPlannedAgain(t *testing.T) {
+	t.Parallel()
+	w, first := ready(t)
+	w.merge()
+	other := strings.Replace(network, "NAME", "other", 1)
+	w.commitOnMain(map[string]string{"infra/other/main.tf": other, "README.md": "words\n"})
+	w.onMain()
+	w.planOf("1", "--changed-since", "HEAD^1")
+	comment := w.github.Pulls("acme/infra")[0].Comments[0]
+	if !strings.Contains(comment, "| `infra/prod` |") || strings.Contains(comment, "infra/other") {
+		t.Errorf("the plan is of other roots: %s", comment)
+	}
+	w.wants("the claim", 0, 0, comment, `"fingerprint":"`+string(first))
+}

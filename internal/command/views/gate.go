@@ -11,7 +11,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/command/show"
 	"github.com/waybill-dev/waybill/internal/gate/apply"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
-	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/drift"
 	"github.com/waybill-dev/waybill/internal/gate/login"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
@@ -70,8 +69,8 @@ func Plan(in options.Plan, r proposal.Result) show.View {
 		v.Linef("nothing to plan: no root is touched")
 		v.Outputs = map[string]string{"fingerprint": "", "changes": "false", "plan": ""}
 	default:
-		v.Markdown = comment.WithoutMarkers(r.View.Comment(summaryLimit))
-		v.Printed = comment.WithoutMarkers(r.View.Comment(wholePlan))
+		v.Markdown = r.View.Text(summaryLimit)
+		v.Printed = r.View.Text(wholePlan)
 		v.Outputs = map[string]string{
 			"fingerprint": string(r.Fingerprint), "changes": strconv.FormatBool(r.Changes()), "plan": r.View.Sealed,
 			"summary": record.Output([]byte(show.JSON(r.Shown()))),

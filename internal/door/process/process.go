@@ -44,6 +44,8 @@ type Command struct {
 	// Holds stays open in the child, so that a lock on it lasts as long as the child
 	// does. nil is none.
 	Holds *os.File
+	// Confined bounds what the child can do; nil does not.
+	Confined *Confinement
 
 	sleep func(ctx context.Context, d time.Duration) error // between attempts to start; retry.Wait if nil
 }
@@ -142,7 +144,11 @@ func (c Command) begin(ctx context.Context) (cmd *exec.Cmd, kept *Tail, err erro
 	policy := retry.Policy{First: 5 * time.Millisecond, Factor: 2, Most: 200 * time.Millisecond, Spread: 0.2, Sleep: c.sleep}
 	ended := policy.Do(ctx, func(attempt int, delay time.Duration) (time.Duration, bool) {
 		cmd, kept = c.prepare(ctx)
-		err = cmd.Start()
+		if c.Confined != nil {
+			err = c.Confined.start(cmd)
+		} else {
+			err = cmd.Start()
+		}
 		return delay, errors.Is(err, syscall.ETXTBSY) && attempt < startAttempts
 	})
 	if ended != nil {

@@ -15,11 +15,12 @@ type (
 	ResourceChange = tfjson.ResourceChange
 	Change         = tfjson.Change
 	Actions        = tfjson.Actions
+	StateModule    = tfjson.StateModule
 )
 
-// asked is the part of a plan that Waybill asks about. The values of every
+// asked is the part of a plan that Waybill asks about. The values of every managed
 // resource before and after stand in it a second and third time, which for a
-// large plan is most of the memory.
+// large plan is most of the memory. What data sources read stands in the prior state alone.
 type asked struct {
 	FormatVersion    json.RawMessage `json:"format_version,omitempty"`
 	TerraformVersion json.RawMessage `json:"terraform_version,omitempty"`
@@ -32,10 +33,40 @@ type asked struct {
 	Checks           json.RawMessage `json:"checks,omitempty"`
 	Complete         json.RawMessage `json:"complete,omitempty"`
 	Errored          json.RawMessage `json:"errored,omitempty"`
+	PriorState       *askedState     `json:"prior_state,omitempty"`
+}
+
+type askedState struct {
+	FormatVersion json.RawMessage `json:"format_version,omitempty"`
+	Values        *struct {
+		RootModule *askedModule `json:"root_module,omitempty"`
+	} `json:"values,omitempty"`
+}
+
+type askedModule struct {
+	Resources    []askedResource `json:"resources,omitempty"`
+	ChildModules []askedModule   `json:"child_modules,omitempty"`
+}
+
+// askedResource is a data source; of any other resource it is empty.
+type askedResource struct {
+	Mode            json.RawMessage `json:"mode,omitempty"`
+	Values          json.RawMessage `json:"values,omitempty"`
+	SensitiveValues json.RawMessage `json:"sensitive_values,omitempty"`
+}
+
+// UnmarshalJSON keeps nothing of a managed resource.
+func (r *askedResource) UnmarshalJSON(data []byte) error {
+	var of struct{ Mode string }
+	if err := json.Unmarshal(data, &of); err != nil || of.Mode != "data" {
+		return err
+	}
+	type plain askedResource
+	return json.Unmarshal(data, (*plain)(r))
 }
 
 // ParsePlan reads what Show gives, and refuses a format that it does not know.
-// Planned values and prior state are left out.
+// Planned values are left out, and of the prior state all but what data sources read.
 func ParsePlan(data []byte) (*Plan, error) {
 	var part asked
 	if err := json.Unmarshal(data, &part); err != nil {

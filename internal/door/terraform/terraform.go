@@ -355,7 +355,11 @@ func (r *Root) command(stdout io.Writer, args ...string) process.Command {
 	if r.o.PluginCache != "" {
 		env = append(env, "TF_PLUGIN_CACHE_DIR="+r.o.PluginCache)
 	}
-	return process.Command{Path: r.o.Path, Args: args, Env: env, Dir: r.o.Dir, Stdout: stdout, Grace: grace, Group: true, Holds: r.o.Holds}
+	return process.Command{
+		Path: r.o.Path, Args: args, Env: env, Dir: r.o.Dir, Stdout: stdout, Grace: grace, Group: true, Holds: r.o.Holds,
+		// Providers open sockets to terraform, and write where the configuration says.
+		Confined: &process.Confinement{Write: []string{"/"}, Reaches: true},
+	}
 }
 
 func (r *Root) output(ctx context.Context, args ...string) ([]byte, error) {

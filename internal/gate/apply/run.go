@@ -353,7 +353,7 @@ func Report(results []RootResult) string {
 		lines = append(
 			lines,
 			"what was done is in the state; nothing is undone. The sealed plan is kept, but no longer fits: plan again, and approve "+
-				"what is left (a pull request that changes a file of the root, if only a comment, plans it)",
+				"what is left (comment /plan on the pull request, merged or not)",
 		)
 	}
 	return text.Printable(strings.Join(lines, "\n"))

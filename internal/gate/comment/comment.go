@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
@@ -26,7 +27,10 @@ import (
 // Marker begins the one plan comment of a pull request.
 const Marker = "<!-- waybill:plan -->"
 
-const maxRows = 60 // of the table
+const (
+	maxRows  = 60     // of the table
+	maxTable = 15_000 // runes of it
+)
 
 // Claim is what the comment says of itself to machines. Callers must verify it:
 // anybody who may edit comments can write one.
@@ -234,9 +238,10 @@ func (v View) headline() string {
 
 func (v View) table(out *strings.Builder) {
 	out.WriteString(markdown.Row("root", "add", "change", "replace", "destroy", "") + "|---|---|---|---|---|---|\n")
+	start := out.Len()
 	for i, r := range v.dangerous() {
-		if i == maxRows {
-			fmt.Fprintf(out, "\n%s more; what they change is below.\n", text.Count(len(v.Roots)-maxRows, "root"))
+		if i == maxRows || out.Len()-start > maxTable {
+			fmt.Fprintf(out, "\n%s more; what they change is below.\n", text.Count(len(v.Roots)-i, "root"))
 			return
 		}
 		c := r.Summary.Counts
@@ -248,23 +253,20 @@ func (v View) table(out *strings.Builder) {
 }
 
 // removed says what nothing plans any more.
-func (v View) removed(out *strings.Builder) {
-	for i, r := range v.Removed {
-		if i == maxRows {
-			fmt.Fprintf(out, "\n%s more are taken away.\n", text.Count(len(v.Removed)-maxRows, "root"))
-			return
-		}
+func (v View) removed() (said []string) {
+	for _, r := range v.Removed {
 		state := ""
 		if r.State != "" {
 			state = " (" + markdown.Code(text.Clip(r.State)) + ")"
 		}
-		fmt.Fprintf(out, "\n⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: nothing plans, "+
-			"changes or destroys it from now on. "+
+		said = append(said, fmt.Sprintf("⚠️ **%s is no root any more.** What its state%s holds stays in the cloud as orphans: "+
+			"nothing plans, changes or destroys it from now on. "+
 			"To destroy it, keep the root and write `destroy: true` at its entry in `terraform.roots`: that is planned, approved and "+
 			"applied like any other change. Take the root away afterwards.\n", markdown.Code(text.Clip(roots.Owner{
 			Dir: r.Dir, Workspace: r.Workspace,
-		}.Name())), state)
+		}.Name())), state))
 	}
+	return said
 }
 
 func (r RootView) name() string {
@@ -304,6 +306,24 @@ func (r RootView) note() string {
 	return ""
 }
 
+// opens says which files of the repository nothing but fetched modules open: that a change
+// of those touches the root is known only when the modules are fetched.
+func (r RootView) opens() string {
+	name := ""
+	switch s := r.Sources; {
+	case s == nil:
+		return ""
+	case s.Fetched.Whole:
+		name = "a dot (files: [.]), because they start programs, or open files whose paths are known only when terraform runs"
+	case len(s.Fetched.Reads) > 0:
+		name = s.Fetched.String()
+	default:
+		return ""
+	}
+	return "a change of what fetched modules open would not be planned: write into `files` of " + text.Clip(r.name()) +
+		", in terraform.roots of waybill.yaml, " + name
+}
+
 func number(n int, danger bool) string {
 	if n > 0 && danger {
 		return fmt.Sprintf("**%d**", n)
@@ -311,42 +331,29 @@ func number(n int, danger bool) string {
 	return fmt.Sprint(n)
 }
 
-const (
-	maxWarnings = 50   // shown above the changes
-	maxWarning  = 1000 // runes of one
-)
+const maxWarning = 1000 // runes of one in a comment; the log has all of it
 
-// warnings says what speaks against a plan, before what it does.
-func (v View) warnings(out *strings.Builder) {
-	for _, w := range v.Waits {
-		out.WriteString("\n⏳ " + markdown.Code(text.Clip(w.Dir)) + " is planned when " + markdown.Text(strings.Join(w.After, ", ")) +
-			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n" +
-			markdown.Fence("", text.Cut(text.Printable(w.Why), maxWarning, "… (the rest is in the log of the run)")))
-	}
-	for _, none := range v.Unmatched {
-		out.WriteString("\n⚠️ " + markdown.Text(text.Clip(none)) + ": nothing of it is planned.\n")
+// cut shortens one of the warnings of a text of at most limit characters.
+func cut(words string, limit int) string {
+	return text.Cut(words, max(maxWarning, limit/100), "… (the rest is in the log of the run)")
+}
+
+// against is what speaks against a plan, or has to be known of it, the most dangerous
+// first: it stands before what the plan does.
+func (v View) against(limit int) []string {
+	said := v.removed()
+	add := func(root RootView, title, words string) {
+		words = cut(words, limit)
+		said = append(said, "⚠️ **"+title+"** in "+markdown.Code(text.Clip(root.name()))+":\n\n"+markdown.Fence("", words))
 	}
 	for _, r := range v.Roots {
 		if len(r.Moves) > 0 {
-			out.WriteString("\n⚠️ **More than resources changes** in " + markdown.Code(text.Clip(r.name())) +
-				", so that as many must approve as for destroying:\n\n" + markdown.Fence("", text.Cut(
-				text.Printable(strings.Join(r.Moves, "\n")), maxWarning, "… (the rest is in the log of the run)",
-			)))
+			moves := cut(text.Printable(strings.Join(r.Moves, "\n")), limit)
+			said = append(said, "⚠️ **More than resources changes** in "+markdown.Code(text.Clip(r.name()))+
+				", so that as many must approve as for destroying:\n\n"+markdown.Fence("", moves))
 		}
-	}
-	shown, more := 0, 0
-	add := func(root RootView, title, words string) {
-		if shown++; shown > maxWarnings {
-			more++
-			return
-		}
-		words = text.Cut(words, maxWarning, "… (the rest is in the log of the run)")
-		out.WriteString("\n⚠️ **" + title + "** in " + markdown.Code(text.Clip(root.name())) + ":\n\n" + markdown.Fence("", words))
 	}
 	for _, r := range v.Roots {
-		if len(r.Modules) > 0 {
-			add(r, "Other modules are fetched", text.Printable(strings.Join(r.Modules, "\n")))
-		}
 		for _, c := range r.Summary.Checks {
 			title := "A check fails"
 			if c.Status == "error" {
@@ -354,19 +361,64 @@ func (v View) warnings(out *strings.Builder) {
 			}
 			add(r, title, text.Flat(c.Address)+": "+strings.Join(c.Messages, "\n"))
 		}
-		if r.Whole {
-			out.WriteString(
-				"\nThe plan of " + markdown.Code(text.Clip(r.name())) + " is bound to every file of the commit, because the " +
-					"configuration starts programs, or opens files whose paths are known only when terraform runs.\n",
-			)
+		if len(r.Modules) > 0 {
+			add(r, "Other modules are fetched", text.Printable(strings.Join(r.Modules, "\n")))
+		}
+		if opens := r.opens(); opens != "" {
+			add(r, "Name what fetched modules open", opens)
 		}
 	}
+	said = append(said, v.waits(limit)...)
 	for _, r := range v.Roots {
 		for _, w := range r.Summary.Warnings {
 			add(r, "terraform warns", w)
 		}
 	}
-	if more > 0 {
-		out.WriteString("\n⚠️ " + text.Count(more, "more warning") + ": they are in the log of the run.\n")
+	return append(said, v.bound()...)
+}
+
+// waits says which roots are planned later, and which patterns match no workspace.
+func (v View) waits(limit int) (said []string) {
+	for _, w := range v.Waits {
+		said = append(said, "⏳ "+markdown.Code(text.Clip(w.Dir))+" is planned when "+markdown.Text(text.List(w.After, maxNamed))+
+			" is applied: comment `/plan` then, and approve what it says. It cannot be planned before:\n\n"+
+			markdown.Fence("", cut(text.Printable(w.Why), limit)))
+	}
+	for _, none := range v.Unmatched {
+		said = append(said, "⚠️ "+markdown.Text(text.Clip(none))+": nothing of it is planned.\n")
+	}
+	return said
+}
+
+const maxNamed = 20
+
+// bound says which roots are bound to every file of the commit.
+func (v View) bound() []string {
+	var names []string
+	for _, r := range v.Roots {
+		if r.Whole {
+			names = append(names, markdown.Code(text.Clip(r.name())))
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"The plan of " + text.List(names, maxNamed) + " is bound to every file of the commit, because the " +
+		"configuration starts programs, opens files whose paths are known only when terraform runs, or waybill.yaml says so.\n"}
+}
+
+// warnings writes what speaks against a plan, as far as there is room. What has none is
+// counted.
+func (v View) warnings(out *strings.Builder, room int) {
+	left := 0
+	for _, one := range v.against(room) {
+		if room -= utf8.RuneCountInString(one) + 1; room < roomForCount {
+			left++
+			continue
+		}
+		out.WriteString("\n" + one)
+	}
+	if left > 0 {
+		out.WriteString("\n⚠️ **" + text.Count(left, "more warning") + "**: they are in the log of the run. Read them before you approve.\n")
 	}
 }

@@ -118,6 +118,23 @@ func TestSensitiveValues(t *testing.T) {
 	}
 }
 
+// What a data source read is sensitive in the state alone, and hidden all the same.
+func TestSensitiveValuesOfDataSources(t *testing.T) {
+	t.Parallel()
+	const state = `,"prior_state":{"format_version":"1.0","values":{"root_module":{"child_modules":[{"address":"module.m","resources":[{
+		"address":"module.m.data.vault_kv_secret_v2.a","mode":"data","type":"vault_kv_secret_v2","name":"a",
+		"values":{"data":{"password":"planted-1234","port":5432123},"name":"shown-name"},
+		"sensitive_values":{"data":true}}]}]}}}`
+	p := parse(t, change("terraform_data.x", "terraform_data",
+		`"actions":["create"],"before":null,"after":{"input":"planted-1234","n":5432123,"m":"shown-name"},"after_sensitive":{}`), state)
+	shown := comment.View{
+		Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{Dir: "d", Summary: summarize(t, p)}},
+	}.Comment(markdown.MaxComment)
+	if strings.Contains(shown, "planted") || strings.Contains(shown, "5432123") || !strings.Contains(shown, "shown-name") {
+		t.Error(shown)
+	}
+}
+
 // A mark on a place that changes its form hides all of it.
 func TestSensitiveInsideAChangedForm(t *testing.T) {
 	t.Parallel()

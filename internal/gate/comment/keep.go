@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -153,11 +152,3 @@ func KeepNothing(ctx context.Context, s *site.Site, head string) error {
 }
 
 func shortCode(sha string) string { return markdown.Code(fmt.Sprintf("%.7s", sha)) }
-
-// WithoutMarkers drops the lines that are for machines.
-func WithoutMarkers(text string) string {
-	for strings.HasPrefix(text, "<!--") {
-		_, text, _ = strings.Cut(text, "\n")
-	}
-	return text
-}

@@ -12,6 +12,8 @@ import (
 
 const (
 	roomForEnding = 900    // of the first comment
+	roomForCount  = 200    // of warnings that have no room
+	roomForAsking = 5_000  // that says who must approve
 	roomForPage   = 400    // of any other: marker, heading, fences
 	maxPages      = 12     // comments of one plan
 	maxLine       = 10_000 // runes of a line; a longer one is continued on the next
@@ -20,7 +22,13 @@ const (
 // Comment is the plan in Markdown, in at most limit characters; what does not
 // fit is counted.
 func (v View) Comment(limit int) string {
-	pages, _ := v.pages(limit, 1)
+	pages, _ := v.pages(limit, 1, v.markers())
+	return pages[0]
+}
+
+// Text is the plan in Markdown for people alone, in at most limit characters.
+func (v View) Text(limit int) string {
+	pages, _ := v.pages(limit, 1, "")
 	return pages[0]
 }
 
@@ -28,7 +36,7 @@ func (v View) Comment(limit int) string {
 // verdict, table and how to approve, then every change, most dangerous first.
 // What does not fit into a number of comments is counted in the first one.
 func (v View) Comments(limit int) []string {
-	pages, _ := v.pages(limit, maxPages)
+	pages, _ := v.pages(limit, maxPages, v.markers())
 	return pages
 }
 
@@ -51,7 +59,7 @@ func (v View) beside(limit int) string {
 	var out strings.Builder
 	out.WriteString("\n**The other roots would do this**, of which nothing can be approved, because a plan is made as a whole:\n\n")
 	v.table(&out)
-	v.warnings(&out)
+	v.warnings(&out, (limit-utf8.RuneCountInString(out.String()))/2)
 	roots, pieces, total := v.changes(limit)
 	body, rest := fill(roots, pieces, limit-utf8.RuneCountInString(out.String()))
 	return text.NoCommand(out.String() + body + View{}.ending(1, started(rest), total))
@@ -77,9 +85,9 @@ func started(pieces []piece) (n int) {
 	return n
 }
 
-func (v View) pages(limit, most int) (pages []string, left int) {
+func (v View) pages(limit, most int, markers string) (pages []string, left int) {
 	roots, pieces, total := v.changes(limit)
-	head := v.head()
+	head := markers + v.head(limit-utf8.RuneCountInString(markers))
 	room := limit - utf8.RuneCountInString(head) - roomForEnding
 	bodies := []string{}
 	for len(bodies) < most {
@@ -105,18 +113,21 @@ func (v View) pages(limit, most int) (pages []string, left int) {
 	return pages, left
 }
 
-// head is what the first comment begins with.
-func (v View) head() string {
+// markers are what machines read of the first comment.
+func (v View) markers() string { return Marker + "\n" + v.claim() + "\n" }
+
+// head is what people read first of it, with room for the ending in at most limit
+// characters.
+func (v View) head(limit int) string {
 	var out strings.Builder
-	out.WriteString(Marker + "\n" + v.claim() + "\n")
 	out.WriteString(v.headline() + "\n\n")
 	v.table(&out)
-	v.removed(&out)
-	v.warnings(&out)
+	asks := ""
 	if v.Approval != "" {
-		out.WriteString("\n" + v.Approval + "\n")
+		asks = "\n" + text.Cut(v.Approval, max(roomForAsking, limit/10), "… (the rest is in the log of the run)") + "\n"
 	}
-	return out.String()
+	v.warnings(&out, limit-roomForEnding-utf8.RuneCountInString(out.String()+asks))
+	return out.String() + asks
 }
 
 // ending says where the rest is.

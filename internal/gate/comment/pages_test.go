@@ -2,6 +2,7 @@ package comment_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -177,6 +178,69 @@ func TestCredentialsOfTheJobAreHidden(t *testing.T) {
 	for _, open := range []string{"eu-central-1", "/home/runner", "/tmp/token", "/usr/bin"} {
 		if got := secrets.Redact(open); got != open {
 			t.Errorf("%s is hidden", open)
+		}
+	}
+}
+
+// However many roots there are and whatever speaks against their plans: no comment is
+// longer than GitHub takes, and what has no room is counted, and stands in the log.
+func TestWhatSpeaksAgainstManyRootsFits(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("m", 900)
+	for name, c := range map[string]struct {
+		root func(r *comment.RootView)
+		view func(v *comment.View, dir string)
+		says string // in the first comment
+		log  string
+	}{
+		"moves": {
+			root: func(r *comment.RootView) { r.Moves = []string{long} }, says: `\*\*\d+ more warnings\*\*: they are in the log`,
+			log: "**More than resources changes** in `infra/r399`",
+		},
+		"every file": {
+			root: func(r *comment.RootView) { r.Whole = true }, says: "`infra/r19` and 380 more is bound to every file of the commit",
+		},
+		"modules": {
+			root: func(r *comment.RootView) { r.Modules = []string{long} }, says: "more warnings", log: "fetched** in `infra/r399`",
+		},
+		"removed": {
+			view: func(v *comment.View, dir string) {
+				v.Removed = append(v.Removed, roots.Removed{Dir: dir, Workspace: "default", State: long})
+			},
+			says: "more warnings", log: "**`infra/r399` is no root any more.**",
+		},
+		"waits": {
+			view: func(v *comment.View, dir string) {
+				v.Waits = append(v.Waits, plan.Waiting{Dir: dir, After: []string{"infra/net"}, Why: long})
+			},
+			says: "more warnings", log: "`infra/r399` is planned when",
+		},
+		"approvers": {view: func(v *comment.View, dir string) { v.Approval += "1 of ada for " + dir + "; " }, says: "To approve"},
+	} {
+		v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Approval: "To approve: "}
+		for i := range 400 {
+			r := comment.RootView{Dir: fmt.Sprintf("infra/r%d", i)}
+			if c.root != nil {
+				c.root(&r)
+			} else {
+				c.view(&v, r.Dir)
+			}
+			v.Roots = append(v.Roots, r)
+		}
+		pages := v.Comments(markdown.MaxComment)
+		for i, p := range pages {
+			if n := utf8.RuneCountInString(p); n > markdown.MaxComment {
+				t.Errorf("%s: comment %d has %d characters", name, i+1, n)
+			}
+		}
+		if !regexp.MustCompile(c.says).MatchString(pages[0]) || !strings.Contains(pages[0], "To approve") {
+			t.Errorf("%s: the comment of %d characters does not say %s", name, len(pages[0]), c.says)
+		}
+		if n := utf8.RuneCountInString(v.Text(20_000)); n > 20_000 {
+			t.Errorf("%s: the text has %d characters", name, n)
+		}
+		if log := v.Text(1 << 30); !strings.Contains(log, c.log) || strings.Contains(log, "more warning") {
+			t.Errorf("%s: the log of %d characters lacks %s", name, len(log), c.log)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func Find(ctx context.Context, r Request) (*Report, error) {
 			plans = append(plans, f.plan)
 		}
 	}
-	secrets := redact.FindSecrets(plans...)
+	secrets := redact.FindSecrets(plans...).Also(redact.GivenSecrets(r.Tool.Env(nil)))
 	judge := newJudge(r, secrets)
 	report := &Report{}
 	for i, root := range r.Roots {

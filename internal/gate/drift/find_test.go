@@ -315,6 +315,23 @@ resource "world_thing" "a" {
 	}
 }
 
+// A credential of the job that somebody, or a provider, writes into a resource is shown
+// nowhere, though no plan calls it sensitive.
+func TestDriftShowsNoCredentialOfTheJob(t *testing.T) {
+	t.Parallel()
+	r := applied(t, "resource \"world_thing\" \"a\" {\n  path     = \"WORLD/a\"\n  settings = { size = \"1\" }\n}\n", nil)
+	const credential = "planted-credential-of-the-job"
+	r.change("a", func(thing map[string]any) { thing["settings"] = map[string]any{"size": "x" + credential} })
+	got := r.find(func(request *drift.Request) {
+		env := request.Tool.Env
+		request.Tool.Env = func(variables []string) []string { return append(env(variables), "AWS_SECRET_ACCESS_KEY="+credential) }
+	}).Roots[0]
+	want := []string{"drifted", `world_thing.a change settings.size "1">"x(sensitive value)" changed back`}
+	if diff := cmp.Diff(want, said(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // What a provider says when it fails may quote a secret.
 func TestBrokenTellsNoSecret(t *testing.T) {
 	t.Parallel()

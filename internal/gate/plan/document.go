@@ -162,8 +162,8 @@ func orNone(s string) string {
 	return s
 }
 
-// Compare says what differs between a document and what holds now. Digests of
-// changes are not given out: they would let anybody try values.
+// Compare says what differs between a document and what holds now. Digests of plans and
+// of changes are not given out: they would let anybody try values.
 func Compare(planned, now Document) []FieldDifference {
 	var differences []FieldDifference
 	add := func(dir, field, a, b string) {
@@ -193,7 +193,9 @@ func Compare(planned, now Document) []FieldDifference {
 		add(p.Dir, "place of the state", p.Backend, n.Backend)
 		add(p.Dir, "lock file", p.LockFile, n.LockFile)
 		add(p.Dir, "configuration", p.Configuration, n.Configuration)
-		add(p.Dir, "binary plan", p.Plan, n.Plan)
+		if p.Plan != n.Plan {
+			add(p.Dir, "binary plan", "as approved", "other than approved")
+		}
 		for _, name := range slices.Sorted(maps.Keys(merged(p.Modules, n.Modules))) {
 			add(p.Dir, FetchedModule+name, p.Modules[name], n.Modules[name])
 		}

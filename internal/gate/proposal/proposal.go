@@ -223,7 +223,7 @@ func (r *Request) ofPull(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	r.Roots.Since = pull.MergeSHA + "^1"
+	r.Roots.Since, r.Roots.Until = pull.MergeSHA+"^1", pull.MergeSHA
 	r.Roots.Files, err = r.Site.API.PullFiles(ctx, r.Site.Repo, pull.Number)
 	return err
 }

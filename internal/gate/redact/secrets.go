@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/terraform"
@@ -48,6 +49,9 @@ func FindSecrets(plans ...*terraform.Plan) *Secrets {
 		}
 		for _, o := range p.OutputChanges {
 			s.change(o)
+		}
+		if p.PriorState != nil && p.PriorState.Values != nil {
+			s.module(p.PriorState.Values.RootModule)
 		}
 		if p.Config != nil && p.Config.RootModule != nil {
 			for name, declared := range p.Config.RootModule.Variables {
@@ -139,6 +143,22 @@ func (s *Secrets) change(c *terraform.Change) {
 	s.marked(c.After, c.AfterSensitive)
 }
 
+// module adds what is sensitive of the state's resources: what a data source read stands
+// nowhere else.
+func (s *Secrets) module(m *terraform.StateModule) {
+	if m == nil {
+		return
+	}
+	for _, r := range m.Resources {
+		if mark, err := strictjson.Value(r.SensitiveValues); err == nil {
+			s.marked(r.AttributeValues, mark)
+		}
+	}
+	for _, child := range m.ChildModules {
+		s.module(child)
+	}
+}
+
 func (s *Secrets) marked(value, mark any) {
 	switch m := mark.(type) {
 	case bool:
@@ -168,6 +188,8 @@ func (s *Secrets) all(value any) {
 		s.add(v)
 	case json.Number:
 		s.add(v.String())
+	case float64: // of a state
+		s.add(strconv.FormatFloat(v, 'f', -1, 64))
 	case map[string]any:
 		for key, inner := range v {
 			s.add(key)

@@ -89,15 +89,21 @@ func discover(top string) (roots, unreadable []Root, err error) {
 }
 
 // Changed keeps the roots that use one of the files, by themselves, by a local
-// module or by a file of variables.
+// module or by a file of variables. One of which something is missing is an error if the
+// files touch what there is of it, or what is missing; else it was so before.
 func Changed(ctx context.Context, top string, roots []Root, files []string) ([]Root, error) {
 	var kept []Root
 	for _, r := range roots {
 		sources, err := ReadSources(ctx, top, r.Dir, r.VarFiles)
-		if err != nil {
+		missing := outcome.Code(err) == outcome.Usage && sources != nil
+		if err != nil && !missing {
 			return nil, err
 		}
-		if slices.ContainsFunc(files, sources.Uses) {
+		touched := slices.ContainsFunc(files, sources.Uses)
+		if touched && missing {
+			return nil, err
+		}
+		if touched {
 			kept = append(kept, r)
 		}
 	}

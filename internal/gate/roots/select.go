@@ -26,6 +26,9 @@ type Request struct {
 	Backend   []string // settings that the configuration leaves open, KEY=VALUE or files
 	Since     string   // revision: only roots that changed since then; if empty, all
 	Files     []string // what changed since then; if nil, as git says it
+	// Until, if not empty, is the commit that the change ends with: what the checkout has
+	// beside it was changed by others.
+	Until string
 	// Found are the workspaces of roots that waybill.yaml names by a pattern.
 	Found Workspaces
 	// Validate takes each pattern of workspaces as one root without a workspace.
@@ -210,7 +213,15 @@ func (r Request) changed(ctx context.Context, head, every []Root) (Selection, er
 		s.Roots, err = Changed(ctx, r.Top, head, files)
 		return s, err
 	}
-	return s, s.compare(ctx, comparison{top: r.Top, before: before, head: head, files: files})
+	c := comparison{top: r.Top, before: before, head: head, files: files}
+	if r.Until != "" {
+		then, err := r.readBase(ctx, r.Until)
+		if err != nil {
+			return Selection{}, err
+		}
+		c.then = &then
+	}
+	return s, s.compare(ctx, c)
 }
 
 type comparison struct {
@@ -218,6 +229,28 @@ type comparison struct {
 	before base
 	head   []Root
 	files  []string // that changed
+	then   *base    // what the change made of it; nil is the checkout
+}
+
+// others reports whether it was not the change that took a root away.
+func (c comparison) others(old Root) bool {
+	return c.then != nil && slices.ContainsFunc(c.then.roots, old.same)
+}
+
+// entered reports whether the change made a root, or gave it another entry in
+// waybill.yaml.
+func (c comparison) entered(r Root, version string) bool {
+	if c.then != nil {
+		i := slices.IndexFunc(c.then.roots, r.same)
+		if i < 0 {
+			return false
+		}
+		r, version = c.then.roots[i], c.then.version
+	}
+	if i := slices.IndexFunc(c.before.roots, r.same); i >= 0 {
+		return otherEntry(c.before.roots[i], r, c.before.version, version)
+	}
+	return !slices.ContainsFunc(c.before.unreadable, r.same)
 }
 
 // compare chooses what files touch, what has another entry in waybill.yaml, and
@@ -229,7 +262,7 @@ func (s *Selection) compare(ctx context.Context, c comparison) error {
 	}
 	candidates := slices.Clone(c.head)
 	for _, old := range c.before.roots {
-		if slices.ContainsFunc(c.head, old.same) {
+		if slices.ContainsFunc(c.head, old.same) || c.others(old) {
 			continue
 		}
 		gone := Removed{Dir: old.Dir, Workspace: workspaceOf(old.Workspace)}
@@ -245,9 +278,7 @@ func (s *Selection) compare(ctx context.Context, c comparison) error {
 		return err
 	}
 	for _, r := range candidates {
-		i := slices.IndexFunc(c.before.roots, r.same)
-		was := i >= 0 || slices.ContainsFunc(c.before.unreadable, r.same)
-		if slices.ContainsFunc(touched, r.same) || !was || i >= 0 && otherEntry(c.before.roots[i], r, c.before.version, now.Version) {
+		if slices.ContainsFunc(touched, r.same) || c.entered(r, now.Version) {
 			s.Roots = append(s.Roots, r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -52,11 +53,12 @@ func (s *Sources) Beside(dirs []string) string {
 // local modules it calls, however deep, files of variables, what all of them
 // open, and what waybill.yaml names. It takes the digest of every file in them. State and terraform's own
 // files do not count, unless they are committed. Names are relative to top;
-// nothing outside it is read.
+// nothing outside it is read. With an error, it gives what was found until then, and what
+// is not where it should be.
 func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sources, error) {
 	s := &Sources{}
 	if err := s.follow(top, filepath.Join(top, filepath.FromSlash(dir)), true); err != nil {
-		return nil, err
+		return s, err
 	}
 	slices.Sort(s.Dirs)
 	realTop, err := filepath.EvalSymlinks(top)
@@ -66,7 +68,8 @@ func ReadSources(ctx context.Context, top, dir string, varFiles []string) (*Sour
 	for _, f := range varFiles {
 		relative, err := inside(top, filepath.Join(top, filepath.FromSlash(f)))
 		if err != nil {
-			return nil, err
+			s.lacks(top, filepath.Join(top, filepath.FromSlash(f)))
+			return s, err
 		}
 		s.VarFiles = append(s.VarFiles, relative)
 		s.written(top, filepath.Join(top, filepath.FromSlash(f)), relative)
@@ -134,6 +137,10 @@ func (s *Sources) named(top, dir string) error {
 			} else if err != nil {
 				return err
 			}
+			if real == "." {
+				s.Whole = true // what is in the commit, and nothing that lies beside it
+				continue
+			}
 			s.written(top, full, real)
 			if !s.Uses(real) || s.Whole {
 				s.Files = append(s.Files, real)
@@ -188,6 +195,7 @@ func (s *Sources) Paths() []string {
 func (s *Sources) follow(top, dir string, root bool) error {
 	relative, err := inside(top, dir)
 	if err != nil {
+		s.lacks(top, dir)
 		return err
 	}
 	if slices.Contains(s.Dirs, relative) {
@@ -220,6 +228,49 @@ func (s *Sources) written(top, path, real string) {
 		!slices.Contains(s.Files, name) {
 		s.Files = append(s.Files, name)
 	}
+}
+
+// maxLinks is how many links the kernel follows.
+const maxLinks = 40
+
+// lacks adds a path that leads nowhere: as it is written, each link on the way, and what is
+// missing where they lead.
+func (s *Sources) lacks(top, path string) {
+	s.written(top, path, "")
+	for range maxLinks {
+		link := firstLink(top, path)
+		if link == "" {
+			break
+		}
+		target, err := os.Readlink(link)
+		if err != nil {
+			break
+		}
+		s.written(top, link, "")
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(link), target)
+		}
+		path = filepath.Join(target, strings.TrimPrefix(path, link))
+	}
+	s.written(top, path, "")
+}
+
+// firstLink is the first link on the way from top to a path; empty where there is none.
+func firstLink(top, path string) string {
+	relative, err := filepath.Rel(top, path)
+	if err != nil {
+		return ""
+	}
+	at := top
+	for part := range strings.SplitSeq(filepath.ToSlash(relative), "/") {
+		at = filepath.Join(at, part)
+		if info, err := os.Lstat(at); err != nil {
+			return ""
+		} else if info.Mode()&fs.ModeSymlink != 0 {
+			return at
+		}
+	}
+	return ""
 }
 
 // inside gives a path relative to top, links resolved.

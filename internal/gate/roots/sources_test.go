@@ -115,6 +115,11 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 			map[string]string{"infra/a/b.tf": "variable \"e\" {}\nlocals {\n  x = file(\"../../shared/${var.e}\")\n}\n", "other/a": "x"},
 			"other/a", false, true,
 		},
+		"everything, by waybill.yaml": {
+			map[string]string{
+				"waybill.yaml": "apiVersion: waybill.dev/v1\nterraform:\n  roots: [{dir: infra/a, files: [.]}]\n", "other/a": "x",
+			}, "other/a", false, true,
+		},
 		"a computed path": {
 			map[string]string{"infra/a/b.tf": "locals {\n  x = file(terraform_data.x.output)\n}\n", "other/a": "x"}, "other/a",
 			false, true,

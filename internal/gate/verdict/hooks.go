@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,7 +35,8 @@ type Hooked struct {
 	Fingerprint plan.Fingerprint `json:"fingerprint"`
 	Rules       string           `json:"rules"` // revision of waybill.yaml
 	Hooks       []HookResult     `json:"hooks"`
-	Passed      int              `json:"passed,omitempty"` // how many more ended with exit code 0; there was no room for them
+	Unconfined  bool             `json:"unconfined,omitempty"` // this machine could not confine them
+	Passed      int              `json:"passed,omitempty"`     // how many more ended with exit code 0; there was no room for them
 }
 
 // HookResult is what one hook said of one root.
@@ -104,16 +104,9 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 		plans = append(plans, p)
 	}
 	secrets := redact.FindSecrets(plans...)
-	work, err := scratch.New("")
-	if err != nil {
-		return nil, err
-	}
-	defer work.Remove()
+	var err error
+	said.Unconfined = !process.Confines()
 	for i, record := range b.Document.Roots {
-		file := filepath.Join(work.Path, strconv.Itoa(i)+".json")
-		if err := os.WriteFile(file, b.Roots[i].JSON, 0o600); err != nil {
-			return nil, fmt.Errorf("write the plan of %s for the hooks: %w", record.Dir, err)
-		}
 		for _, h := range hooks {
 			if is, err := doublestar.Match(h.Dir, record.Dir); h.Dir != "" && (err != nil || !is) {
 				continue
@@ -121,9 +114,7 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			root := roots.Root{Dir: record.Dir, Workspace: record.Workspace}.Name()
 			one := HookResult{Name: h.Name, Root: root, Refuse: h.Refuse}
 			var out string
-			if one.Code, out, err = r.hook(ctx, h, []string{
-				"PLAN=" + file, "ROOT=" + record.Dir, "WORKSPACE=" + record.Workspace, "HOME=" + work.Path,
-			}); err != nil {
+			if one.Code, out, err = r.hook(ctx, h, b.Roots[i].JSON, "ROOT="+record.Dir, "WORKSPACE="+record.Workspace); err != nil {
 				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, root, secrets.Error(err))
 			}
 			out = secrets.Redact(text.Printable(out))
@@ -166,15 +157,27 @@ func (h *Hooked) fit() error {
 	return nil
 }
 
-// hook runs one command, and gives its exit code and what it printed.
-func (r Request) hook(ctx context.Context, h config.TerraformHook, env []string) (code int, out string, err error) {
+// hook runs one command, and gives its exit code and what it printed. It has the plan in a
+// directory of its own, and changes files there alone: neither what another hook is given
+// or runs, nor what later steps of the job run.
+func (r Request) hook(ctx context.Context, h config.TerraformHook, planned []byte, env ...string) (code int, out string, err error) {
+	home, err := scratch.New("")
+	if err != nil {
+		return 0, "", err
+	}
+	defer home.Remove()
+	file := filepath.Join(home.Path, "plan.json")
+	if err := os.WriteFile(file, planned, 0o600); err != nil {
+		return 0, "", fmt.Errorf("write the plan for the hook: %w", err)
+	}
+	env = append(env, "PLAN="+file, "HOME="+home.Path, "TMPDIR="+home.Path, "PATH="+r.Path)
 	limit := cmp.Or(r.HookTime, hookTime)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	printed := &process.Tail{Limit: hookKept}
 	err = process.Command{
-		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: append(env, "PATH="+r.Path), Dir: r.Site.Top,
-		Stdout: printed, Stderr: printed, Group: true,
+		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: env, Dir: r.Site.Top,
+		Stdout: printed, Stderr: printed, Group: true, Confined: &process.Confinement{Write: []string{home.Path}},
 	}.Run(limited)
 	var failed *process.Error
 	switch {
@@ -242,6 +245,9 @@ func (h *Hooked) Markdown() string {
 		}
 		fmt.Fprintf(&b, "\n<details><summary>%s %s on %s: exit code %d</summary>\n\n%s\n</details>\n", sign, markdown.HTML(one.Name),
 			markdown.HTML(text.Clip(one.Root)), one.Code, markdown.Fence("", one.Output))
+	}
+	if h.Unconfined {
+		b.WriteString("\n⚠️ This machine cannot confine hooks (only Linux with Landlock can): they could read what the job's user can read.\n")
 	}
 	if h.Passed > 0 {
 		fmt.Fprintf(&b, "\n✅ %s more, with exit code 0\n", text.Count(h.Passed, "result"))

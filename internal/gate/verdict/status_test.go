@@ -8,7 +8,9 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
+	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
@@ -82,5 +84,54 @@ func TestWholePlansOnly(t *testing.T) {
 	}
 	if err := whole(comment.Claim{}, nil); err != nil {
 		t.Errorf("without a checkout: %v", err)
+	}
+}
+
+// A root may wait for another one only where waybill.yaml says that it comes after that,
+// and the plan changes that.
+func TestOnlyWhatComesAfterAChangeWaits(t *testing.T) {
+	t.Parallel()
+	service := roots.Root{Dir: "infra/service", After: []string{"infra/network"}}
+	for name, c := range map[string]struct {
+		root    roots.Root
+		changes bool
+		waits   string
+		is      bool
+	}{
+		"it comes after a change":     {service, true, "infra/service", true},
+		"that changes nothing":        {service, false, "infra/service", false},
+		"it comes after another":      {roots.Root{Dir: "infra/service", After: []string{"infra/dns"}}, true, "infra/service", false},
+		"it comes after none":         {roots.Root{Dir: "infra/service"}, true, "infra/service", false},
+		"another spelling of it":      {service, true, "infra/./service", false},
+		"the plan says nothing of it": {service, true, "infra/other", false},
+	} {
+		claim := comment.Claim{
+			Roots: []comment.ClaimRoot{{Dir: "infra/network", Workspace: "default", Changes: c.changes}},
+			Waits: []plan.Waiting{{Dir: c.waits, Workspace: "default", After: []string{"infra/network"}}},
+		}
+		err := whole(claim, &roots.Selection{Roots: []roots.Root{{Dir: "infra/network"}, c.root}})
+		switch {
+		case c.is && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case !c.is && (err == nil || !strings.Contains(err.Error(), "infra/service is touched, and the plan does not name it")):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// That there was nothing to plan is the plan job's word: where an App reports, and no
+// checkout says the same, it is not believed.
+func TestNothingPlannedIsAClaim(t *testing.T) {
+	t.Parallel()
+	for strict, says := range map[bool]string{true: "no plan", false: "nothing to plan"} {
+		r := Request{Site: &site.Site{}, Strict: strict, Planned: Planned{Nothing: true}}
+		if _, err := r.claimed(t.Context(), nil); err == nil || err.Error() != says {
+			t.Errorf("strict %t: %v", strict, err)
+		}
+	}
+	touched := &roots.Selection{Roots: []roots.Root{{Dir: "infra/prod"}}}
+	r := Request{Site: &site.Site{Top: "x"}, Planned: Planned{Nothing: true}}
+	if _, err := r.claimed(t.Context(), touched); err == nil || err.Error() != "no plan" {
+		t.Errorf("the checkout touches a root: %v", err)
 	}
 }

@@ -467,6 +467,6 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 	}
 	view.Waits = claim.Waits
 	opened := view.Claim()
-	opened.Text = "\nThe sealed plan itself says:\n\n" + comment.WithoutMarkers(view.Comment(markdown.MaxComment-roomForRecord)) + "\n"
+	opened.Text = "\nThe sealed plan itself says:\n\n" + view.Text(markdown.MaxComment-roomForRecord) + "\n"
 	return opened, nil
 }

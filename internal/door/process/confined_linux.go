@@ -1,0 +1,205 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Confines reports whether the kernel can confine a child: it has Landlock
+// (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps files
+// from being cut off. With an older one a child is confined as far as that goes.
+func Confines() bool { return landlockVersion() >= 3 && auditArch[runtime.GOARCH] != 0 }
+
+// auditArch is how filters of system calls name an architecture.
+var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
+
+func landlockVersion() int {
+	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno != 0 {
+		return 0
+	}
+	return int(version)
+}
+
+// start starts a child from a thread that is confined, and so the child is too. To the
+// kernel that thread is in the child's own domain: this process is closed by Private.
+func (c *Confinement) start(cmd *exec.Cmd) error {
+	if err := Private(); err != nil {
+		return err
+	}
+	return onItsThread(func() error {
+		if err := c.enter(); err != nil {
+			return err
+		}
+		return cmd.Start()
+	})
+}
+
+// onItsThread calls do on a thread that ends with it, because its goroutine does not let go
+// of it. It is not the first thread, which never ends and stands for the whole process.
+func onItsThread(do func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			done <- onItsThread(do) // this goroutine keeps the first thread meanwhile
+			runtime.UnlockOSThread()
+			return
+		}
+		done <- do()
+	}()
+	return <-done
+}
+
+// enter confines this thread for ever.
+func (c *Confinement) enter() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("let a child become no other user: %w", err)
+	}
+	version := landlockVersion()
+	if version == 0 {
+		return nil // Confines says so
+	}
+	if err := fewerCapabilities(); err != nil {
+		return fmt.Errorf("take capabilities from a child: %w", err)
+	}
+	if err := c.landlock(version); err != nil {
+		return fmt.Errorf("confine a child to its files: %w", err)
+	}
+	if c.Reaches {
+		return nil
+	}
+	if err := denyUnixSockets(); err != nil {
+		return fmt.Errorf("keep a child from Unix sockets: %w", err)
+	}
+	return nil
+}
+
+// fewerCapabilities leaves root what the owner of a file may do with it, and no more. With
+// others, such as CAP_PERFMON, Linux lets root look into processes whatever Landlock says.
+func fewerCapabilities() error {
+	const owners = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
+		1<<unix.CAP_KILL | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		return err
+	}
+	for i, kept := range []uint32{owners, 0} {
+		sets[i].Effective &= kept
+		sets[i].Permitted &= kept
+		sets[i].Inheritable &= kept
+	}
+	return unix.Capset(&header, &sets[0])
+}
+
+// What changes files, and what of it is about a file rather than a directory. Reading is
+// not restricted.
+const (
+	changesOfFiles = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	changes        = changesOfFiles | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SYM | unix.LANDLOCK_ACCESS_FS_REFER
+)
+
+// handled is what a version of Landlock can restrict.
+func handled(version int) unix.LandlockRulesetAttr {
+	a := unix.LandlockRulesetAttr{Access_fs: changes}
+	for since, right := range map[int]uint64{
+		2: unix.LANDLOCK_ACCESS_FS_REFER, 3: unix.LANDLOCK_ACCESS_FS_TRUNCATE, 5: unix.LANDLOCK_ACCESS_FS_IOCTL_DEV,
+	} {
+		if version < since {
+			a.Access_fs &^= right
+		}
+	}
+	if version >= 6 {
+		a.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	}
+	return a
+}
+
+// landlock enters a domain of Landlock, by which the kernel also refuses to look into
+// processes outside of it.
+func (c *Confinement) landlock(version int) error {
+	a := handled(version)
+	if c.Reaches {
+		a.Scoped = 0
+	}
+	size := unsafe.Sizeof(a)
+	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&a)), size, 0)
+	if errno != 0 {
+		return errno
+	}
+	defer unix.Close(int(ruleset))
+	for _, dir := range c.Write {
+		if err := allow(ruleset, dir, a.Access_fs); err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
+	}
+	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full"} {
+		if err := allow(ruleset, device, a.Access_fs&changesOfFiles); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("%s: %w", device, err)
+		}
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func allow(ruleset uintptr, path string, rights uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(
+		unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0,
+	)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// denyUnixSockets lets nothing make a Unix socket by name: neither by the system call,
+// nor by io_uring or the calls of another architecture, which no filter of system calls
+// looks into. A pair of sockets reaches nobody else.
+func denyUnixSockets() error {
+	arch, known := auditArch[runtime.GOARCH]
+	if !known {
+		return nil
+	}
+	const (
+		number, architecture, domain = 0, 4, 16        // in struct seccomp_data
+		x32                          = uint32(1) << 30 // a bit in the numbers of x86-64
+		load                         = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		is                           = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		least                        = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+		ends                         = unix.BPF_RET | unix.BPF_K
+	)
+	filter := []unix.SockFilter{
+		{Code: load, K: architecture},
+		{Code: is, K: arch, Jf: 7},
+		{Code: load, K: number},
+		{Code: least, K: x32, Jt: 5},
+		{Code: is, K: unix.SYS_IO_URING_SETUP, Jt: 4},
+		{Code: is, K: unix.SYS_SOCKET, Jf: 2},
+		{Code: load, K: domain},
+		{Code: is, K: unix.AF_UNIX, Jt: 1},
+		{Code: ends, K: unix.SECCOMP_RET_ALLOW},
+		{Code: ends, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		return errno
+	}
+	return nil
+}

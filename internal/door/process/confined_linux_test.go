@@ -1,0 +1,152 @@
+package process_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/waybill-dev/waybill/internal/door/process"
+)
+
+// tries is set where this binary is the confined child: what it tries are its arguments.
+const tries = "WAYBILL_TEST_TRIES"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(tries) == "" {
+		os.Exit(m.Run())
+	}
+	for _, do := range os.Args[1:] {
+		what, on, _ := strings.Cut(do, "=")
+		fmt.Printf("%s: %v\n", what, try(what, on))
+	}
+}
+
+func try(what, on string) error {
+	var err error
+	switch what {
+	case "read":
+		_, err = os.ReadFile(on)
+	case "write", "truncate":
+		err = os.WriteFile(on, nil, 0o600)
+	case "make":
+		err = os.Mkdir(on, 0o700)
+	case "remove":
+		err = os.Remove(on)
+	case "signal":
+		var pid int
+		_, _ = fmt.Sscan(on, &pid)
+		err = unix.Kill(pid, 0)
+	case "privileges":
+		var set int
+		if set, err = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && set == 1 {
+			err = fmt.Errorf("no new ones")
+		}
+	case "unix", "tcp":
+		var conn net.Conn
+		if conn, err = net.Dial(what, on); err == nil {
+			err = conn.Close()
+		}
+	case "pair":
+		_, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	case "ring":
+		if _, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); errno == unix.EACCES {
+			err = errno
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("no")
+	}
+	return nil
+}
+
+// A child that is confined reads no other process, becomes no other user, and changes
+// nothing outside of its directories; and what it starts does neither.
+func TestConfined(t *testing.T) {
+	t.Parallel()
+	if !process.Confines() {
+		t.Fatal("the kernel has no Landlock")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := exec.CommandContext(t.Context(), "sh", "-c", "echo ready; read wait")
+	other.Env = []string{"KEY=secret"}
+	hold, err := other.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := other.StdoutPipe()
+	if err == nil {
+		err = other.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { hold.Close(); _ = other.Wait() }()
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	mine, theirs := t.TempDir(), t.TempDir()
+	for _, name := range []string{mine + "/file", theirs + "/file", theirs + "/gone"} {
+		if err := os.WriteFile(name, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	socket, err := net.Listen("unix", filepath.Join(mine, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	process1 := fmt.Sprintf("/proc/%d/", other.Process.Pid)
+	run := func(c *process.Confinement) string {
+		command := process.Command{
+			Path: "/bin/sh", Confined: c, Env: []string{tries + "=1"},
+			Args: []string{"-c", `"$@"`, "sh", self,
+				"read=" + process1 + "environ", "read=" + process1 + "maps", fmt.Sprintf("signal=%d", other.Process.Pid), "privileges",
+				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "make=" + theirs + "/new", "write=" + mine + "/new",
+				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "pair", "ring", "tcp=" + port.Addr().String(),
+			},
+		}
+		out, err := command.Output(t.Context())
+		if err != nil {
+			t.Fatal(err, string(out))
+		}
+		if err := os.RemoveAll(theirs + "/new"); err != nil {
+			t.Fatal(err)
+		}
+		_ = os.RemoveAll(mine + "/dir")
+		return strings.ReplaceAll(strings.ReplaceAll(string(out), "<nil>", "yes"), ": ", " ")
+	}
+	const confined = "privileges no\nread yes\ntruncate no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
+	want := "read no\nread no\nsignal no\n" + confined + "unix no\npair yes\nring no\ntcp yes\n"
+	if got := run(&process.Confinement{Write: []string{mine}}); got != want {
+		t.Errorf("confined: %s", got)
+	}
+	want = "read no\nread no\nsignal yes\n" + confined + "unix yes\npair yes\nring yes\ntcp yes\n"
+	if got := run(&process.Confinement{Write: []string{mine}, Reaches: true}); got != want {
+		t.Errorf("confined, and it reaches others: %s", got)
+	}
+	if got := run(nil); strings.Contains(got, "no") {
+		t.Errorf("not confined: %s", got) // else the above says nothing
+	}
+	if data, err := os.ReadFile(theirs + "/gone"); err != nil || string(data) != "x" {
+		t.Errorf("%q %v", data, err)
+	}
+	missing := process.Command{Path: "/bin/true", Confined: &process.Confinement{Write: []string{mine + "/missing"}}}
+	if err := missing.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "confine a child to its files: "+mine+"/missing") {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+}

@@ -1,0 +1,60 @@
+package verdict
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/internal/config"
+)
+
+// A hook looks into no other process, where the key is, becomes no other user, and changes
+// neither the checkout, nor the runner's files, nor what the next hook is given.
+func TestHooksAreConfined(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "set_output")
+	if err := os.WriteFile(outside, []byte("as it was"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := hooked(t, 1, "x", Request{},
+		config.TerraformHook{Name: "malicious", Run: `
+			cat /proc/$PPID/environ >/dev/null 2>&1 && echo read the key
+			cat /proc/$PPID/maps >/dev/null 2>&1 && echo read the memory
+			for t in /proc/$PPID/task/*; do cat $t/environ >/dev/null 2>&1 && echo read the key by a thread; done
+			readlink /proc/$PPID/fd/1 >/dev/null 2>&1 && echo saw its files
+			ls /proc/$PPID/root/ >/dev/null 2>&1 && echo went through its root
+			mount -t tmpfs none "$HOME" 2>/dev/null && echo mounted
+			unshare -Urm mount -t tmpfs none "$HOME" 2>/dev/null && echo mounted in a namespace
+			setsid sh -c "echo evil >` + outside + `" 2>/dev/null && echo wrote from another session
+			ln ` + outside + ` "$HOME/link" 2>/dev/null && echo evil >"$HOME/link" && echo wrote by a link
+			(: >` + outside + `) 2>/dev/null && echo cut it off
+			kill -0 $PPID 2>/dev/null && echo could end this process
+			(echo evil >` + outside + `) 2>/dev/null && echo wrote the outputs of the step
+			(echo evil >policy.rego) 2>/dev/null && echo wrote the checkout
+			grep -q 'NoNewPrivs:.1' /proc/self/status || echo may become another user
+			grep -q 'Seccomp:.2' /proc/self/status || echo may use the socket of Docker
+			echo '{}' >"$PLAN"; echo x >"$HOME/x"; echo x >"$TMPDIR/y"; echo done`},
+		config.TerraformHook{Name: "honest", Run: `grep -c format_version "$PLAN"; ls "$HOME"`},
+	)
+	if err != nil || said.Unconfined {
+		t.Fatal(err, said)
+	}
+	if got := said.Hooks[0].Output; got != "done\n" {
+		t.Errorf("the malicious hook: %s", got)
+	}
+	if got := said.Hooks[1].Output; got != "1\nplan.json\n" {
+		t.Errorf("the honest hook after it: %q", got)
+	}
+	if data, err := os.ReadFile(outside); err != nil || string(data) != "as it was" {
+		t.Errorf("%q %v", data, err)
+	}
+	const says = "This machine cannot confine hooks"
+	if shown := said.Markdown(); strings.Contains(shown, says) {
+		t.Error(shown)
+	}
+	said.Unconfined = true
+	if shown := said.Markdown(); !strings.Contains(shown, says) {
+		t.Error(shown)
+	}
+}
