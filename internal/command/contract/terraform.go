@@ -126,6 +126,12 @@ var plan = Command{
 			Doc: "Age at which {again_workflow} plans again in any case: below {expires}, after which a plan cannot be applied.",
 		},
 		{
+			Name: "only", Type: String, Placeholder: "ROOT",
+			Doc: "Root of the pull request to plan again alone: DIR, or DIR and a workspace. The others keep their sealed plans, as far as " +
+				"those stand: of the same commit and configuration, and of states that nobody is known to have moved. Empty means the root " +
+				"that a comment /plan DIR names, else all of them.",
+		},
+		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
 			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
 				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
@@ -143,6 +149,7 @@ var plan = Command{
 		{"changes", "`true` when anything would change."},
 		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
 		{"matrix", "With `spread` and `list`: the jobs that plan, as the matrix of a job; empty where all was planned here."},
+		{"answered", "`true` when nothing was planned because a comment /plan names no root that the pull request touches: a reply says so."},
 		{"workspaces", "With `matrix`: the workspaces that the backends list, for the jobs that plan; empty without patterns of them."},
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},

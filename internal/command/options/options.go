@@ -487,6 +487,7 @@ type Plan struct {
 	Run           string        `input:"run"`
 	AgainWorkflow string        `input:"again_workflow"`
 	AgainAfter    time.Duration `input:"again_after"`
+	Only          string        `input:"only"`
 	JSONOut       string        `input:"json_out"`
 	Repo          string        `input:"repo"`
 	PullRequest   int           `input:"pull_request"`

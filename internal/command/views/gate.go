@@ -54,6 +54,8 @@ func Plan(in options.Plan, r proposal.Result) show.View {
 	switch {
 	case refused != "":
 		v.Outputs = map[string]string{"findings": refused}
+	case r.Answered:
+		v.Outputs = map[string]string{"answered": "true"}
 	case r.Validated != nil:
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))

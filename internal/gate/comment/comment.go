@@ -41,9 +41,12 @@ type Claim struct {
 	// Waits are roots that are planned when others are applied.
 	Waits   []plan.Waiting `json:"waits,omitempty"`
 	Earlier []plan.Parts   `json:"earlier,omitempty"`
+	// Planned is when the oldest of its roots was planned, if that was before the comment
+	// was written last: the others were planned again.
+	Planned time.Time `json:"planned,omitzero"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
 	Text string    `json:"-"`
-	At   time.Time `json:"-"` // when the comment was written last
+	At   time.Time `json:"-"` // when the comment was written last, or Planned
 }
 
 // ClaimRoot is a root as the comment claims it.
@@ -120,7 +123,9 @@ type View struct {
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
-	Unmatched   []string // patterns of workspaces that match none
+	Stands      string    // Markdown: which roots keep the plans that they had
+	Planned     time.Time // when the oldest of those was planned
+	Unmatched   []string  // patterns of workspaces that match none
 }
 
 // RootView is one root of it.
@@ -151,7 +156,7 @@ func Of(r *plan.Result) View {
 
 // Claim returns what the plan is, for the gate and for apply.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits}
+	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits, Planned: v.Planned}
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
 		root.Lineage, root.Serial = r.Lineage, r.Serial

@@ -113,6 +113,9 @@ func (v View) head() string {
 	v.table(&out)
 	v.removed(&out)
 	v.warnings(&out)
+	if v.Stands != "" {
+		out.WriteString("\n" + v.Stands + "\n")
+	}
 	if v.Approval != "" {
 		out.WriteString("\n" + v.Approval + "\n")
 	}
