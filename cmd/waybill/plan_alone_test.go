@@ -48,7 +48,8 @@ func (w *infraWorld) moveState(root, input string) {
 	write(w.t, elsewhere, map[string]string{"main.tf": fmt.Sprintf(matrixRoot, input)})
 	w.terraform(elsewhere, "init", "-input=false")
 	w.terraform(elsewhere, "apply", "-input=false", "-auto-approve")
-	write(w.t, filepath.Join(w.clone, root), map[string]string{"terraform.tfstate": read(w.t, filepath.Join(elsewhere, "terraform.tfstate"))})
+	state := read(w.t, filepath.Join(elsewhere, "terraform.tfstate"))
+	write(w.t, filepath.Join(w.clone, root), map[string]string{"terraform.tfstate": state})
 }
 
 // One root is planned again alone. The others are not even looked at by terraform, keep
@@ -85,8 +86,8 @@ func TestOneRootIsPlannedAgain(t *testing.T) {
 		t.Errorf("the oldest plan is of %s", claim.Planned)
 	}
 	body := w.github.Pulls("acme/infra")[0].Comments[0]
-	w.wants("the comment", 0, 0, body, "Planned again: `infra/one`", "The plans of the other 2 roots stand; the oldest is of 20", "to change",
-		"`infra/two`")
+	w.wants("the comment", 0, 0, body, "Planned again: `infra/one`", "The plans of the other 2 roots stand; the oldest is of 20",
+		"to change", "`infra/two`")
 	for _, key := range []string{"GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_REPOSITORY"} {
 		delete(w.env, key)
 	}
@@ -160,7 +161,9 @@ func TestPlansThatDoNotStand(t *testing.T) {
 		"it is old": {rewritten(func(p map[string]any) {
 			p["at"] = time.Now().Add(-8 * 24 * time.Hour).Format(time.RFC3339)
 		}), nil},
-		"it is of tomorrow":       {rewritten(func(p map[string]any) { p["at"] = time.Now().Add(24 * time.Hour).Format(time.RFC3339) }), nil},
+		"it is of tomorrow": {rewritten(func(p map[string]any) {
+			p["at"] = time.Now().Add(24 * time.Hour).Format(time.RFC3339)
+		}), nil},
 		"it is of another commit": {rewritten(func(p map[string]any) { p["head"] = strings.Repeat("a", 40) }), nil},
 		"it is of another repository": {
 			rewritten(func(p map[string]any) { p["repository"] = "eve/infra" }), nil,
@@ -194,24 +197,27 @@ func TestPlansThatDoNotStand(t *testing.T) {
 	}
 }
 
-// An entry of waybill.yaml that says something else asks for a new plan, and so does
-// another place of a state: neither is in the digest of the root's files.
+// An entry of waybill.yaml that says something else asks for a new plan: it is not in the
+// digest of the root's files.
 func TestEntriesThatChangedAreNotKept(t *testing.T) {
 	t.Parallel()
-	w, part := planFirst(t)
-	listed := func(entry string) string {
-		return infraRules + "  environments:\n    - {dir: infra/one, name: infra-one}\n  roots: [{dir: infra/one}, {dir: infra/two" + entry +
-			"}, {dir: infra/prod}]\n"
-	}
-	for name, entry := range map[string]string{"as it was": "", "destroy": ", destroy: true", "variables": ", varFiles: [infra/two/x.tfvars]"} {
-		write(t, w.clone, map[string]string{"waybill.yaml": listed(entry), "infra/two/x.tfvars": "\n"})
-		code, _, words := w.planJob("--only", "infra/one", "--group-size", "25")
-		w.wants(name, code, 0, words)
-		// x.tfvars lies in the root, so that its digest is another one in each case.
-		if kept := w.keptFrom(part); slices.Contains(kept, "infra/two") {
-			t.Errorf("%s: kept %s", name, kept)
+	for entry, kept := range map[string]bool{"": true, ", destroy: true": false, ", varFiles: [infra/two/x.tfvars]": false} {
+		w := matrixWorld(t)
+		listed := func(entry string) {
+			write(t, w.clone, map[string]string{
+				"waybill.yaml": infraRules + "  roots: [{dir: infra/one}, {dir: infra/two" + entry + "}, {dir: infra/prod}]\n",
+			})
 		}
-		part = w.firstClaim().Plan
+		listed("")
+		w.push("ada", map[string]string{"infra/two/x.tfvars": "\n"})
+		w.plan("--changed-since", "origin/main")
+		part := w.firstClaim().Plan
+		listed(entry)
+		code, _, words := w.planJob("--only", "infra/one", "--group-size", "25")
+		w.wants(entry, code, 0, words)
+		if got := w.keptFrom(part); slices.Contains(got, "infra/two") != kept || !slices.Contains(got, "infra/prod") {
+			t.Errorf("%q: kept %s", entry, got)
+		}
 	}
 }
 
@@ -237,10 +243,7 @@ func TestPlanNamesNoRoot(t *testing.T) {
 		write(t, filepath.Dir(w.env["GITHUB_OUTPUT"]), map[string]string{"GITHUB_OUTPUT": ""})
 		w.event("issue_comment", commentEvent(1, "ada", words))
 		code, _, printed := w.planJob("--spread", "--group-size", "25")
-		if code != 3 && code != 2 {
-			t.Errorf("%s ended with %d", words, code)
-		}
-		w.wants(words, 0, 0, printed, says)
+		w.wants(words, code, 0, printed, says)
 		comments := w.github.Pulls("acme/infra")[0].Comments
 		last := comments[len(comments)-1]
 		w.wants(words, 0, 0, last, "<!-- waybill:answer -->\n@ada: nothing was planned, and the plan that stands is as it was", says)
@@ -251,6 +254,13 @@ func TestPlanNamesNoRoot(t *testing.T) {
 			t.Errorf("%s: the outputs are %s", words, out)
 		}
 	}
+	for _, key := range []string{"GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_REPOSITORY"} {
+		delete(w.env, key)
+	}
+	code, _, printed := w.planJob("--only", "infra/none") // nobody is there to be answered
+	w.wants("by hand", code, 3, printed, "infra/none is no root")
+	code, _, printed = w.planJob("--only", "a b c")
+	w.wants("by hand", code, 2, printed, "a b c names no root: write DIR, or DIR WORKSPACE")
 	w.wants("plan", 0, 0, fmt.Sprint(len(w.github.Pulls("acme/infra")[0].Comments)), "^7$")
 }
 

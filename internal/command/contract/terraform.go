@@ -217,6 +217,11 @@ var gate = Command{
 			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
 		},
 		{
+			Name: "answer_help", Type: Bool, Default: "false",
+			Doc: "Answers the comment /help that started the job, if its author may write to the repository: which comments there are, and " +
+				"the roots of the plan. Decides nothing.",
+		},
+		{
 			Name: "run_hooks", Type: Bool, Default: "false",
 			Doc: "Runs the hooks of the default branch on the sealed plan, gives out what they said for {hooks} of another job, and decides " +
 				"nothing. {checkout} is then a clone of the default branch, in which they run.",
@@ -250,9 +255,9 @@ var gate = Command{
 	},
 	Permissions: []Permission{{
 		"contents", "read", "reads the rules of the default branch, and who pushed",
-	}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
+	}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment` and `answer_help`"},
 		{
-			"statuses", "write", "only with `status`: reports on the head",
+			"statuses", "write", "only with `status`: reports on the head; read, with `answer_help`",
 		}, {"actions", "write", "only with `start_workflow`"}, {
 			"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io",
 		}, {"id-token", "write", "only with `sign_record: keyless`"}},

@@ -510,6 +510,7 @@ type Gate struct {
 	StartWorkflow  string `input:"start_workflow"`
 	NothingPlanned bool   `input:"nothing_planned"`
 	Comment        bool   `input:"comment"`
+	AnswerHelp     bool   `input:"answer_help"`
 	RunHooks       bool   `input:"run_hooks"`
 	Hooks          string `input:"hooks"`
 	Repo           string `input:"repo"`

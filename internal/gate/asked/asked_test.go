@@ -13,8 +13,9 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]asked.Root{
 		"/plan": {}, " /plan \r\nplease": {}, "/plan infra/prod": {Dir: "infra/prod"}, "/plan ./infra//prod/": {Dir: "infra/prod"},
-		"\n/plan infra/app dev\nthanks": {Dir: "infra/app", Workspace: "dev"}, "/plan\tinfra/app\tdev": {Dir: "infra/app", Workspace: "dev"},
-		"/plan ../x": {Dir: "../x"}, "/plan .": {Dir: "."},
+		"\n/plan infra/app dev\nthanks": {Dir: "infra/app", Workspace: "dev"},
+		"/plan\tinfra/app\tdev":         {Dir: "infra/app", Workspace: "dev"},
+		"/plan ../x":                    {Dir: "../x"}, "/plan .": {Dir: "."},
 	} {
 		c := asked.Comment{Body: body}
 		if got, err := c.Plan(); err != nil || got != want || !c.SaysPlan() {
@@ -23,7 +24,8 @@ func TestPlan(t *testing.T) {
 	}
 	for _, body := range []string{"/plan a b c", "/plan please plan it again"} {
 		c := asked.Comment{Body: body}
-		if _, err := c.Plan(); outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "/plan DIR WORKSPACE") || !c.SaysPlan() {
+		_, err := c.Plan()
+		if outcome.Code(err) != outcome.Usage || !strings.Contains(err.Error(), "/plan DIR WORKSPACE") || !c.SaysPlan() {
 			t.Errorf("%q: %v", body, err)
 		}
 	}

@@ -156,7 +156,9 @@ func Of(r *plan.Result) View {
 
 // Claim returns what the plan is, for the gate and for apply.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits, Planned: v.Planned}
+	claim := Claim{
+		Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits, Planned: v.Planned,
+	}
 	for _, r := range v.Roots {
 		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
 		root.Lineage, root.Serial = r.Lineage, r.Serial

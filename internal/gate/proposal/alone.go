@@ -234,10 +234,14 @@ func (e *NotPlanned) Unwrap() error { return e.Reason }
 
 func (p *Prepared) unplanned(why error) error { return &NotPlanned{By: p.r.By, Reason: why} }
 
-// answer tells whoever asked by a comment: nobody looks for the run of a comment.
+// answers reports whether whoever asked is told by a comment.
+func (r Request) answers(why *NotPlanned) bool { return why.By != "" && r.comments() }
+
+// answer tells whoever asked by a comment: nobody looks for the run of a comment. Where
+// no comment is written, it is an error.
 func (r Request) answer(ctx context.Context, why *NotPlanned) error {
-	if why.By == "" || !r.comments() && !r.Spread.List {
-		return nil
+	if !r.answers(why) {
+		return why
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

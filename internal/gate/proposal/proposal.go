@@ -108,7 +108,9 @@ type Result struct {
 	Stale        []Stale          // pull requests that are planned again
 	Workspaces   roots.Workspaces // that the backends list, where waybill.yaml has patterns of them
 	Unmatched    []string         // patterns that match none
-	Answered     bool             // nothing was planned, and who asked was told why
+	// Answered is why nothing was planned, where who asked for it by a comment is told:
+	// the run has then done what it is for.
+	Answered string
 }
 
 // Run plans, and keeps the comments of the plan.
@@ -119,7 +121,9 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 		result.Findings = refused.Findings
 	}
 	var unplanned *NotPlanned
-	result.Answered = errors.As(err, &unplanned)
+	if errors.As(err, &unplanned) && r.answers(unplanned) {
+		result.Answered = unplanned.Error()
+	}
 	return result, err
 }
 
@@ -184,7 +188,7 @@ func (r Request) Failed(ctx context.Context, why error) error {
 	case why == nil:
 		return nil
 	case errors.As(why, &unplanned):
-		return outcome.Join(why, r.answer(ctx, unplanned))
+		return r.answer(ctx, unplanned)
 	case r.Spread.Group != "":
 		return outcome.Join(why, r.failedPart(ctx, why))
 	case !r.comments():

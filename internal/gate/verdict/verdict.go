@@ -79,6 +79,7 @@ type Result struct {
 	// another one and nothing was decided.
 	Elsewhere string
 	Unplanned bool   // the head has no plan
+	Helped    bool   // a comment /help was answered, and nothing decided
 	Started   string // branch on which the workflow that decides was started instead
 	Signed    *record.Signed
 	Hooked    *Hooked // what the hooks said of the plan; nil if there are none
