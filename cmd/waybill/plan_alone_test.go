@@ -201,7 +201,9 @@ func TestPlansThatDoNotStand(t *testing.T) {
 // digest of the root's files.
 func TestEntriesThatChangedAreNotKept(t *testing.T) {
 	t.Parallel()
-	for entry, kept := range map[string]bool{"": true, ", destroy: true": false, ", varFiles: [infra/two/x.tfvars]": false} {
+	for entry, kept := range map[string]bool{
+		"": true, ", destroy: true": false, ", refreshOnly: true": false, ", varFiles: [infra/two/x.tfvars]": false,
+	} {
 		w := matrixWorld(t)
 		listed := func(entry string) {
 			write(t, w.clone, map[string]string{

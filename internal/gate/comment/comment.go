@@ -231,6 +231,7 @@ func (v View) headline() string {
 		warn(summary.Destroy))
 	for _, more := range []struct{ action, word string }{
 		{summary.Import, "to import"}, {summary.Move, "moved"}, {summary.Forget, "to forget"},
+		{summary.Refresh, "to take into the state"},
 	} {
 		if total[more.action] > 0 {
 			line += fmt.Sprintf(" · %d %s", total[more.action], more.word)
@@ -285,12 +286,17 @@ func (r RootView) name() string {
 func (r RootView) note() string {
 	if len(r.Summary.Resources) == 0 {
 		switch {
+		case r.Summary.RefreshOnly && len(r.Summary.Outputs) == 0:
+			return "the state is up to date"
 		case len(r.Summary.Outputs) > 0:
 			return text.Count(len(r.Summary.Outputs), "output") + " changed"
 		case len(r.Summary.Drift) > 0:
 			return "no change; " + text.Count(len(r.Summary.Drift), "resource") + " drifted"
 		}
 		return "no change"
+	}
+	if r.Summary.RefreshOnly {
+		return "**only the state** is brought up to date"
 	}
 	first := r.Summary.Resources[0]
 	switch first.Action {
@@ -334,6 +340,11 @@ func (v View) warnings(out *strings.Builder) {
 		out.WriteString("\n⚠️ " + markdown.Text(text.Clip(none)) + ": nothing of it is planned.\n")
 	}
 	for _, r := range v.Roots {
+		if r.Summary.RefreshOnly {
+			out.WriteString("\n⚠️ **The state of** " + markdown.Code(text.Clip(r.name())) + " **is brought up to date with what exists; nothing is " +
+				"changed there.** No change of its resources is planned while `refreshOnly: true` stands at its entry in `terraform.roots`: take " +
+				"that away when this is applied.\n")
+		}
 		if len(r.Moves) > 0 {
 			out.WriteString("\n⚠️ **More than resources changes** in " + markdown.Code(text.Clip(r.name())) +
 				", so that as many must approve as for destroying:\n\n" + markdown.Fence("", text.Cut(

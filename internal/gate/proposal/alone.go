@@ -160,7 +160,7 @@ func (p *Prepared) ofPart(one seal.Standing, claim comment.Claim, moved []commen
 // stillStands reports whether a root is what it was when it was planned: its files, its
 // entry in waybill.yaml, and the place of its state.
 func (p *Prepared) stillStands(ctx context.Context, r roots.Root, was plan.RootRecord) (bool, error) {
-	if !slices.Equal(r.VarFiles, was.VarFiles) || r.Destroy != was.Destroy ||
+	if !slices.Equal(r.VarFiles, was.VarFiles) || r.Destroy != was.Destroy || r.RefreshOnly != was.RefreshOnly ||
 		p.States.Place(r.Dir, workspaceOf(r)) != was.Backend {
 		return false, nil
 	}

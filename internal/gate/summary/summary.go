@@ -25,9 +25,10 @@ const (
 	Move    = "move" // nothing but a new address
 	Import  = "import"
 	Read    = "read"
+	Refresh = "refresh" // the state takes over how the resource is
 )
 
-var order = []string{Destroy, Replace, Forget, Change, Add, Import, Move, Read}
+var order = []string{Destroy, Replace, Forget, Change, Add, Import, Move, Refresh, Read}
 
 // Summary is what a plan would do, without any sensitive value.
 type Summary struct {
@@ -35,6 +36,8 @@ type Summary struct {
 	Resources []Resource     `json:"resources"` // most dangerous first
 	Drift     []Resource     `json:"drift,omitempty"`
 	Outputs   []Resource     `json:"outputs,omitempty"`
+	// RefreshOnly says that the state is brought up to date, and nothing else is changed.
+	RefreshOnly bool `json:"refresh_only,omitempty"`
 	// Checks are check blocks, conditions and the like that do not hold, or of
 	// which it is not known yet; Warnings is what terraform warns of.
 	Checks   []Check  `json:"checks,omitempty"`
@@ -104,6 +107,26 @@ func Summarize(p *terraform.Plan, secrets *redact.Secrets) Summary {
 	sortResources(s.Resources)
 	sortResources(s.Drift)
 	sortResources(s.Outputs)
+	return s
+}
+
+// Refresh is the summary of a plan that brings the state up to date: what changed outside
+// is what it does. A resource that is gone is forgotten.
+func (s Summary) Refresh() Summary {
+	s.RefreshOnly = true
+	for _, r := range s.Drift {
+		switch r.Action {
+		case Destroy:
+			r.Action = Forget
+		case Move, Import:
+		default:
+			r.Action = Refresh
+		}
+		s.Counts[r.Action]++
+		s.Resources = append(s.Resources, r)
+	}
+	s.Drift = nil
+	sortResources(s.Resources)
 	return s
 }
 

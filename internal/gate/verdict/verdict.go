@@ -24,7 +24,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
-	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -462,7 +461,7 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 			sources.Dirs = claim.Roots[n].Sources
 		}
 		view.Roots = append(view.Roots, comment.RootView{
-			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
+			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: record.Summarize(parsed[i], secrets),
 			Sources: sources, Lineage: record.Lineage, Serial: record.Serial,
 		})
 	}
