@@ -126,3 +126,27 @@ func TestServersOfModulesThatAnswerOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// A module can lie in a directory of its package, and open what lies beside it there: all
+// of the package is bound.
+func TestModulesInADirectoryOfTheirPackage(t *testing.T) {
+	t.Parallel()
+	w, far, files := registryWorld(t, "terraform", "")
+	module := "resource \"terraform_data\" \"x\" {\n  input = file(\"${path.module}/../note.txt\")\n}\n"
+	far.Publish(t, "1.0.0", map[string]string{"net/main.tf": module, "note.txt": "good", "other.txt": "x"})
+	w.openFar(strings.Replace(fetches(far, "")["a registry"], "/null", "/null//net", 1))
+	f := w.plan()
+	w.approve("bob", f)
+	for _, name := range []string{"note.txt", "other.txt"} {
+		files = map[string]string{"net/main.tf": module, "note.txt": "good", "other.txt": "x"}
+		files[name] = "evil"
+		far.Publish(t, "1.0.0", files)
+		w.freshModules()
+		code, _, words := w.apply()
+		w.wants(name, code, 3, words, `fetched module far \(.*/acme/far/null//net 1\.0\.0\) was sha256:\w+ when planned`)
+	}
+	far.Publish(t, "1.0.0", map[string]string{"net/main.tf": module, "note.txt": "good", "other.txt": "x"})
+	w.freshModules()
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/prod: applied")
+}

@@ -339,3 +339,30 @@ func TestOneRootAgainAndAgain(t *testing.T) {
 	code, _, words = w.apply()
 	w.wants("apply", code, 0, words, "infra/one: applied")
 }
+
+// Where several jobs plan what is planned again, the one that joins takes their parts, and
+// those of the plan that stands.
+func TestPlanAgainInSeveralJobs(t *testing.T) {
+	t.Parallel()
+	w, part := planFirst(t)
+	w.postAs(w.jobToken, strings.Replace(movedComment, "infra/prod", "infra/two", 1))
+	only := []string{"--only", "infra/one"}
+	code, out, words := w.planJob(append(only, "--spread")...)
+	w.wants("spread", code, 0, words)
+	if !strings.Contains(out, `"group": "2/2"`) || strings.Contains(out, "3/3") {
+		t.Errorf("the matrix is %s", out)
+	}
+	for _, group := range []string{"1/2", "2/2"} {
+		code, _, words = w.planJob(append(only, "--group", group)...)
+		w.wants(group, code, 0, words)
+	}
+	code, _, words = w.planJob(append(only, "--join")...)
+	w.wants("join", code, 0, words)
+	if kept := w.keptFrom(part); !slices.Equal(kept, []string{"infra/prod"}) || len(w.joinedPlan().Parts) != 3 {
+		t.Errorf("kept %s of %+v", kept, w.joinedPlan())
+	}
+	w.approve("dan", w.firstClaim().Fingerprint)
+	w.merge()
+	code, _, words = w.apply()
+	w.wants("apply", code, 0, words, "infra/one: applied", "infra/two: applied", "infra/prod: applied")
+}

@@ -314,7 +314,7 @@ func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, ap
 			return nil, err
 		}
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Workspace: root.Workspace, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+			Dir: root.Dir, Workspace: root.Workspace, Root: parts[i], Destroys: s.Destroys(), None: !s.Asks(), Uses: sources.Uses,
 			Moves: applier.r.States.Moves(root.Dir, root.Workspace),
 		})
 	}

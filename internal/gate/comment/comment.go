@@ -160,7 +160,7 @@ func (v View) Claim() Claim {
 		Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits, Planned: v.Planned,
 	}
 	for _, r := range v.Roots {
-		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Asks(), Moves: r.Moves}
 		root.Lineage, root.Serial = r.Lineage, r.Serial
 		if s := r.Sources; s != nil {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(

@@ -424,7 +424,7 @@ func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	for i, r := range made.Roots {
 		changes = append(changes, approval.Change{
 			Dir: r.Record.Dir, Workspace: r.Record.Workspace, Root: made.Parts[i], Destroys: r.Summary.Destroys(),
-			None: !r.Summary.Changes(), Uses: r.Sources.Uses, Moves: r.Moves,
+			None: !r.Summary.Asks(), Uses: r.Sources.Uses, Moves: r.Moves,
 		})
 	}
 	changes = append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...)

@@ -76,6 +76,10 @@ type Check struct {
 // Changes reports whether the plan does anything.
 func (s Summary) Changes() bool { return len(s.Resources) > 0 || len(s.Outputs) > 0 }
 
+// Asks reports whether somebody must approve the plan: it does something, or it leaves out
+// what the root's code would do. That code is merged, and nothing shows what it does.
+func (s Summary) Asks() bool { return s.Changes() || s.RefreshOnly }
+
 // Destroys reports whether the plan destroys anything, replaced resources
 // included. What it forgets counts too: nobody plans that resource again, and
 // the next apply can create a second one.

@@ -136,7 +136,11 @@ func (r Request) helpRoots(ctx context.Context, claim comment.Claim, out *string
 		out.WriteString(markdown.Row(markdown.Code(text.Clip(at.Name())), markdown.Code(claim.Parts[i].Short()), helpRoot(root, moved),
 			markdown.Code(rules.Environment(root.Dir, root.Workspace).Name)))
 	}
-	for _, w := range claim.Waits {
+	for i, w := range claim.Waits {
+		if i == maxHelpRows {
+			fmt.Fprintf(out, "\n%s more.\n", text.Count(len(claim.Waits)-maxHelpRows, "root that waits"))
+			break
+		}
 		at := roots.Root{Dir: w.Dir, Workspace: w.Workspace}
 		out.WriteString("\n" + markdown.Code(text.Clip(at.Name())) + " waits: it is planned when " +
 			markdown.Text(strings.Join(w.After, ", ")) + " is applied.\n")
