@@ -1,6 +1,8 @@
 package asked_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,5 +76,26 @@ func TestFormsAreUnderstood(t *testing.T) {
 		if f.Does == "" || f.Needs == "" {
 			t.Errorf("%s does not say what it does and needs", f.Words)
 		}
+	}
+}
+
+// The documentation has the list too.
+func TestFormsAreDocumented(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "terraform.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, is := strings.Cut(string(doc), "| comment | what it does | needs |\n|---|---|---|\n")
+	table, _, ends := strings.Cut(rest, "\n\n")
+	if !is || !ends {
+		t.Fatal("docs/terraform.md has no table of the comments")
+	}
+	var want []string
+	for _, f := range asked.Forms {
+		want = append(want, "| `"+f.Words+"` | "+f.Does+" | "+f.Needs+" |")
+	}
+	if table != strings.Join(want, "\n") {
+		t.Errorf("docs/terraform.md says\n%s\nand these are understood:\n%s", table, strings.Join(want, "\n"))
 	}
 }

@@ -341,8 +341,8 @@ func (v View) warnings(out *strings.Builder) {
 	}
 	for _, r := range v.Roots {
 		if r.Summary.RefreshOnly {
-			out.WriteString("\n⚠️ **The state of** " + markdown.Code(text.Clip(r.name())) + " **is brought up to date with what exists; nothing is " +
-				"changed there.** No change of its resources is planned while `refreshOnly: true` stands at its entry in `terraform.roots`: take " +
+			out.WriteString("\n⚠️ **The state of** " + markdown.Code(text.Clip(r.name())) + " **is brought up to date with what exists; " +
+				"nothing is changed there.** No change of its resources is planned while `refreshOnly: true` stands at its entry in `terraform.roots`: take " +
 				"that away when this is applied.\n")
 		}
 		if len(r.Moves) > 0 {
