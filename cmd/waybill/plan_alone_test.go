@@ -366,3 +366,29 @@ func TestPlanAgainInSeveralJobs(t *testing.T) {
 	code, _, words = w.apply()
 	w.wants("apply", code, 0, words, "infra/one: applied", "infra/two: applied", "infra/prod: applied")
 }
+
+// A merged pull request is planned again in the same way, until something of it is applied:
+// states have moved then, and every root is planned.
+func TestOneRootIsPlannedAgainAfterTheMerge(t *testing.T) {
+	t.Parallel()
+	w, part := planFirst(t)
+	before := w.firstClaim().Fingerprint
+	w.approve("dan", before)
+	w.merge()
+	w.onMain()
+	again := []string{"--group-size", "25", "--changed-since", "HEAD^1", "--only"}
+	code, _, words := w.planJob(append(again, "infra/one")...)
+	w.wants("plan", code, 0, words)
+	if kept := w.keptFrom(part); len(kept) != 2 || w.firstClaim().Fingerprint != before {
+		t.Errorf("kept %s; the fingerprint is %s", kept, w.firstClaim().Fingerprint.Short())
+	}
+	code, _, words = w.apply("--environment", "infra-one")
+	w.wants("apply", code, 0, words, "infra/one: applied")
+	code, _, words = w.planJob(append(again, "infra/two")...)
+	w.wants("plan", code, 0, words)
+	if claim := w.firstClaim(); len(w.joinedPlan().Parts) != 0 || claim.Roots[0].Dir != "infra/one" || claim.Roots[0].Changes {
+		t.Errorf("after the apply it is %+v", claim)
+	}
+	code, _, words = w.apply("--environment", "infra")
+	w.wants("apply", code, 0, words, "infra/prod: applied", "infra/two: applied")
+}
