@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -30,17 +31,17 @@ type kept struct {
 // unclear is planned.
 func (p *Prepared) alone(ctx context.Context) error {
 	if p.r.Unclear != nil {
-		return p.unplanned(p.r.Unclear)
+		return &NotPlanned{p.r.Unclear}
 	}
 	one := p.r.Alone
 	if one.Dir == "" {
 		return nil
 	}
 	wanted := func(r roots.Root) bool {
-		return r.Dir == one.Dir && (one.Workspace == "" || r.Is(one.Dir, one.Workspace))
+		return path.Clean(r.Dir) == one.Dir && (one.Workspace == "" || r.Is(one.Dir, one.Workspace))
 	}
 	if !slices.ContainsFunc(p.Roots, wanted) {
-		return p.unplanned(p.notTouched(roots.Root{Dir: one.Dir, Workspace: one.Workspace}, wanted))
+		return &NotPlanned{p.notTouched(roots.Root{Dir: one.Dir, Workspace: one.Workspace}, wanted)}
 	}
 	standing, err := p.standing(ctx)
 	if err != nil {
@@ -222,30 +223,27 @@ func (p *Prepared) oldest() (at time.Time) {
 
 // NotPlanned is why nothing was planned of what somebody asked for. The plan that stands
 // is left as it is.
-type NotPlanned struct {
-	By     string // who asked by a comment; empty if nobody did
-	Reason error
-}
+type NotPlanned struct{ Reason error }
 
 func (e *NotPlanned) Error() string { return e.Reason.Error() }
 
 // Unwrap keeps the reason reachable.
 func (e *NotPlanned) Unwrap() error { return e.Reason }
 
-func (p *Prepared) unplanned(why error) error { return &NotPlanned{By: p.r.By, Reason: why} }
-
 // answers reports whether whoever asked is told by a comment.
-func (r Request) answers(why *NotPlanned) bool { return why.By != "" && r.comments() }
+func (r Request) answers() bool { return r.Asked != nil && r.comments() }
 
 // answer tells whoever asked by a comment: nobody looks for the run of a comment. Where
 // no comment is written, it is an error.
 func (r Request) answer(ctx context.Context, why *NotPlanned) error {
-	if !r.answers(why) {
+	if !r.answers() {
 		return why
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	return r.Site.Say(ctx, r.Site.API, "<!-- waybill:answer -->\n@"+why.By+": nothing was planned, and the plan that stands is as it was.\n\n"+
+	// One answer for a comment, however often the job runs.
+	marker := fmt.Sprintf("<!-- waybill:answer %d -->", r.Asked.ID)
+	return r.Site.Keep(ctx, r.Site.API, marker, marker+"\n@"+r.Asked.User+": nothing was planned, and the plan that stands is as it was.\n\n"+
 		markdown.Fence("", text.Printable(why.Reason.Error())))
 }
 
@@ -256,7 +254,7 @@ func (r *Request) Again(given string, c *asked.Comment) (err error) {
 	case given != "":
 		r.Alone, err = asked.ParseRoot(given)
 	case c != nil && c.Action == "created" && c.SaysPlan():
-		r.By = c.User
+		r.Asked = c
 		r.Alone, r.Unclear = c.Plan()
 	}
 	return err

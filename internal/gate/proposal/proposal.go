@@ -49,10 +49,10 @@ type Request struct {
 	RunURL       string
 	Spread       Spread
 	// Alone is the one root that is planned again, where the plan that stands has the
-	// others; no directory is all of them. By is who asked for it in a comment, and
-	// Unclear why nobody knows what they asked for.
+	// others; no directory is all of them. Asked is the comment that asks for it; nil if
+	// none does. Unclear is why nobody knows what it asks for.
 	Alone   asked.Root
-	By      string
+	Asked   *asked.Comment
 	Unclear error
 	// Login gives the login for a plan role of terraform.environments.
 	Login   func(role string) (cloud.Request, error)
@@ -121,7 +121,7 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 		result.Findings = refused.Findings
 	}
 	var unplanned *NotPlanned
-	if errors.As(err, &unplanned) && r.answers(unplanned) {
+	if errors.As(err, &unplanned) && r.answers() {
 		result.Answered = unplanned.Error()
 	}
 	return result, err
