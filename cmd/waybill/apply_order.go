@@ -39,9 +39,7 @@ func applyOrder(ctx context.Context, access connect.Access, in options.Apply) (o
 	if err != nil {
 		return o, err
 	}
-	if c := event.Comment; c != nil {
-		o.Asked = &apply.Comment{Action: event.Action, User: c.User.Login, Body: c.Body}
-	}
+	o.Asked = connect.Asked(event)
 	o.Workflow, o.Run = job.WorkflowFile(), job.Run()
 	if access.Call.Runner.Active() {
 		o.Push = &apply.Push{Before: event.Before, After: event.After}

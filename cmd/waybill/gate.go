@@ -39,6 +39,8 @@ func runGate(ctx context.Context, call *cli.Call, in options.Gate) (none verdict
 		}
 		maps.DeleteFunc(inputs, func(_, value string) bool { return value == "" })
 		result, err = verdict.Start(ctx, where, in.StartWorkflow, inputs)
+	} else if in.AnswerHelp {
+		return answerHelp(ctx, access, in, where)
 	} else if request, err = gateRequest(ctx, access, in, where); err == nil && in.RunHooks {
 		var said *verdict.Hooked
 		if said, err = request.Hooks(ctx); err == nil {

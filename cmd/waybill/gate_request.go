@@ -12,6 +12,19 @@ import (
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
+// answerHelp answers a comment /help. It reads no input that holds a secret.
+func answerHelp(ctx context.Context, access connect.Access, in options.Gate, where *site.Site) (r verdict.Result, err error) {
+	event, err := access.Call.Runner.Event()
+	if err != nil {
+		return r, err
+	}
+	request := verdict.Request{Site: where, Status: in.StatusContext, Registry: access.SealStores()}
+	if err = request.Help(ctx, connect.Asked(event)); err != nil {
+		return r, err
+	}
+	return verdict.Result{Site: where, Helped: true}, nil
+}
+
 func gateRequest(ctx context.Context, access connect.Access, in options.Gate, where *site.Site) (r verdict.Request, err error) {
 	r = verdict.Request{
 		Site: where, Reporter: where.API, Fingerprint: in.Fingerprint, Backend: in.BackendConfig,

@@ -56,7 +56,13 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	if r.Site, err = access.PullRequest(ctx, top, in.PullRequest); err != nil {
 		return r, err
 	}
-	r.Tool, err = access.Terraform(in.Terraform, in.Cloud, top)
+	event, err := call.Runner.Event()
+	if err == nil {
+		err = r.Again(in.Only, connect.Asked(event))
+	}
+	if err == nil {
+		r.Tool, err = access.Terraform(in.Terraform, in.Cloud, top)
+	}
 	r.Tool.Version, r.Tool.Unlocked = in.TerraformVersion, !in.Lock
 	return r, err
 }

@@ -41,9 +41,10 @@ func (w *infraWorld) mergedLater(after time.Duration, files map[string]string) {
 func TestPlansThatAreOutOfDate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		do  func(w *infraWorld)
-		old bool   // by an hour
-		why string // empty where it is not planned again
+		do   func(w *infraWorld)
+		old  bool // by an hour
+		args []string
+		why  string // empty where it is not planned again
 	}{
 		"nothing has changed": {do: func(*infraWorld) {}},
 		"something else was merged": {do: func(w *infraWorld) {
@@ -55,7 +56,12 @@ func TestPlansThatAreOutOfDate(t *testing.T) {
 		"a module was merged before": {do: func(w *infraWorld) {
 			w.mergedLater(-time.Minute, map[string]string{"modules/service/main.tf": infraModule + "# other\n"})
 		}},
-		"it is old":     {do: func(w *infraWorld) {}, old: true, why: "it is of 20"},
+		"it is old": {do: func(w *infraWorld) {}, old: true, why: "it is of 20"},
+		"a root of it is old": {do: func(w *infraWorld) {
+			at := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+			first := w.github.Pulls("acme/infra")[0].Comments[0]
+			w.editFirstComment(strings.Replace(first, `"fingerprint"`, `"planned":"`+at+`","fingerprint"`, 1))
+		}, args: []string{"--again-after", "30m"}, why: "it is of 20"},
 		"a state moved": {do: func(w *infraWorld) { w.stateMoved() }, why: "the state of infra/prod moved to serial 7, by #9"},
 		"it is closed": {do: func(w *infraWorld) {
 			w.api("ada", "PATCH", "/repos/acme/infra/pulls/1", `{"state":"closed"}`)
@@ -82,7 +88,7 @@ func TestPlansThatAreOutOfDate(t *testing.T) {
 					started = append(started, fmt.Sprint(e.Workflow, e.Ref, e.Inputs))
 				}
 			})
-			var args []string
+			args := c.args
 			if w.tick(); c.old {
 				w.clock.Store(-3600)
 				args = []string{"--again-after", "30m"}

@@ -19,13 +19,18 @@ func (w *infraWorld) second() {
 	w.api("ada", "POST", "/repos/acme/infra/pulls", `{"title":"second","head":"second","base":"main"}`)
 }
 
+// commentEvent is what GitHub says of a new comment.
+func commentEvent(n int, user, body string) map[string]any {
+	return map[string]any{
+		"action": "created", "issue": map[string]any{"number": n, "pull_request": map[string]any{}},
+		"comment": map[string]any{"id": 1, "body": body, "user": map[string]any{"login": user}},
+	}
+}
+
 // says runs the job that a comment on a pull request starts.
 func (w *infraWorld) says(n int, user, body string, args ...string) (code int, words string) {
 	w.t.Helper()
-	w.event("issue_comment", map[string]any{
-		"action": "created", "issue": map[string]any{"number": n, "pull_request": map[string]any{}},
-		"comment": map[string]any{"id": 1, "body": body, "user": map[string]any{"login": user}},
-	})
+	w.event("issue_comment", commentEvent(n, user, body))
 	code, _, words = w.run(append([]string{"apply", "--checkout", w.clone, "--lock-timeout", "1s"}, args...)...)
 	for _, key := range []string{"GITHUB_ACTIONS", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_REPOSITORY"} {
 		delete(w.env, key)

@@ -116,6 +116,8 @@ type TerraformRoot struct {
 	Version   string   `yaml:"version"` // of terraform; empty is the common one
 	Files     []string `yaml:"files"`   // that it depends on too: files, and directories
 	Destroy   bool     `yaml:"destroy"` // its plan destroys all that it holds
+	// RefreshOnly makes its plan take into the state what changed outside, and nothing else.
+	RefreshOnly bool `yaml:"refreshOnly"`
 	// Pattern says that Workspace is a glob: each workspace that the backend lists and that
 	// it matches is a root. {workspace} in VarFiles stands for its name.
 	Pattern bool `yaml:"-"`
@@ -241,6 +243,9 @@ func (p *parser) globs(at *yaml.Node, t Terraform) {
 func (p *parser) eachWorkspace(at *yaml.Node, listed []rootDocument) (roots []TerraformRoot, nodes []*yaml.Node) {
 	for i, r := range listed {
 		node := child(place(at, i), "dir")
+		if r.Destroy && r.RefreshOnly {
+			p.problem(node, "terraform.roots.%d: names both destroy and refreshOnly: take one of them", i)
+		}
 		names := r.Workspaces
 		if len(names) == 0 {
 			names = []string{r.Workspace}

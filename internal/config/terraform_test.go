@@ -11,6 +11,7 @@ import (
 func TestTerraformProblems(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
+		"roots: [{dir: a, destroy: true, refreshOnly: true}]":                                        "names both destroy and refreshOnly",
 		"roots: [{dir: a, files: [../b]}]":                                                           "leaves the repository",
 		"rules: [{dir: 'infra/*', approvals: 1}]":                                                    "from",
 		"rules: [{dir: 'infra/*', approvals: 1, from: []}]":                                          "minItems",

@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/asked"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
 	"github.com/waybill-dev/waybill/internal/gate/tool"
@@ -140,4 +141,13 @@ func SealKey(key, file string) ([]seal.Identity, error) {
 func (a Access) Teams(token string) (approval.Teams, error) {
 	a.Token = cmp.Or(token, a.Token)
 	return a.GitHubClient()
+}
+
+// Asked is the comment that started the run; nil if none did.
+func Asked(event runner.Event) *asked.Comment {
+	c := event.Comment
+	if c == nil {
+		return nil
+	}
+	return &asked.Comment{ID: c.ID, Action: event.Action, User: c.User.Login, Body: c.Body}
 }

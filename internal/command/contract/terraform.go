@@ -126,6 +126,12 @@ var plan = Command{
 			Doc: "Age at which {again_workflow} plans again in any case: below {expires}, after which a plan cannot be applied.",
 		},
 		{
+			Name: "only", Type: String, Placeholder: "ROOT",
+			Doc: "Root of the pull request to plan again alone: DIR, or DIR and a workspace. The others keep their sealed plans, as far as " +
+				"those stand: of the same commit and configuration, and of states that nobody is known to have moved. Empty means the root " +
+				"that a comment /plan DIR names, else all of them.",
+		},
+		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
 			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
 				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",
@@ -143,6 +149,7 @@ var plan = Command{
 		{"changes", "`true` when anything would change."},
 		{"plan", "Where the sealed plan is: a path, or oci://REPOSITORY@sha256:…; empty without `seal_to`."},
 		{"matrix", "With `spread` and `list`: the jobs that plan, as the matrix of a job; empty where all was planned here."},
+		{"answered", "`true` when nothing was planned because a comment /plan names no root that the pull request touches: a reply says so."},
 		{"workspaces", "With `matrix`: the workspaces that the backends list, for the jobs that plan; empty without patterns of them."},
 		{"summary", "The summary as JSON."},
 		{"findings", "What the policy found, as JSON; empty where it found nothing."},
@@ -210,6 +217,11 @@ var gate = Command{
 			Doc: "Whether to keep a comment on the pull request with the decision and its record.",
 		},
 		{
+			Name: "answer_help", Type: Bool, Default: "false",
+			Doc: "Answers the comment /help that started the job, if its author may write to the repository: which comments there are, and " +
+				"the roots of the plan. Decides nothing.",
+		},
+		{
 			Name: "run_hooks", Type: Bool, Default: "false",
 			Doc: "Runs the hooks of the default branch on the sealed plan, gives out what they said for {hooks} of another job, and decides " +
 				"nothing. {checkout} is then a clone of the default branch, in which they run.",
@@ -243,9 +255,9 @@ var gate = Command{
 	},
 	Permissions: []Permission{{
 		"contents", "read", "reads the rules of the default branch, and who pushed",
-	}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment`"},
+	}, {"pull-requests", "read", "reads reviews and comments; write, only with `comment` and `answer_help`"},
 		{
-			"statuses", "write", "only with `status`: reports on the head",
+			"statuses", "write", "only with `status`: reports on the head; read, with `answer_help`",
 		}, {"actions", "write", "only with `start_workflow`"}, {
 			"packages", "write", "only with `sign_record`, where the sealed plan is on ghcr.io",
 		}, {"id-token", "write", "only with `sign_record: keyless`"}},

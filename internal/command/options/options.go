@@ -487,6 +487,7 @@ type Plan struct {
 	Run           string        `input:"run"`
 	AgainWorkflow string        `input:"again_workflow"`
 	AgainAfter    time.Duration `input:"again_after"`
+	Only          string        `input:"only"`
 	JSONOut       string        `input:"json_out"`
 	Repo          string        `input:"repo"`
 	PullRequest   int           `input:"pull_request"`
@@ -509,6 +510,7 @@ type Gate struct {
 	StartWorkflow  string `input:"start_workflow"`
 	NothingPlanned bool   `input:"nothing_planned"`
 	Comment        bool   `input:"comment"`
+	AnswerHelp     bool   `input:"answer_help"`
 	RunHooks       bool   `input:"run_hooks"`
 	Hooks          string `input:"hooks"`
 	Repo           string `input:"repo"`

@@ -53,6 +53,9 @@ func Plan(in options.Plan, r proposal.Result) show.View {
 	switch {
 	case refused != "":
 		v.Outputs = map[string]string{"findings": refused}
+	case r.Answered != "":
+		v.Linef("nothing is planned, and a reply says why: %s", r.Answered)
+		v.Outputs = map[string]string{"answered": "true"}
 	case r.Validated != nil:
 	case r.Matrix != nil:
 		v.Linef("%s", compact(r.Matrix))
@@ -135,6 +138,8 @@ func Gate(in options.Gate, r verdict.Result) show.View {
 		v, document.Decision = decided(r), &r.Decision
 	case r.Started != "":
 		v.Linef("started  %s on %s", in.StartWorkflow, r.Started)
+	case r.Helped:
+		v.Linef("answered on #%d", r.Site.Pull.Number)
 	case in.RunHooks:
 		v.Outputs = map[string]string{"hooks": compact(r.Hooked)}
 		v.Linef("%d results of hooks", len(r.Hooked.Hooks))

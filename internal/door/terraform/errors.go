@@ -16,6 +16,8 @@ type Reason string
 const (
 	Stale  Reason = "stale"  // the state moved on since the plan was made
 	Locked Reason = "locked" // somebody else holds the state's lock
+	// OtherArchive is a module whose archive has another checksum than its source names.
+	OtherArchive Reason = "other-archive"
 )
 
 // Error is a terraform command that failed. Words are terraform's own, and may
@@ -68,6 +70,8 @@ func explain(err error, diagnostics string) error {
 		e.Reason = Stale
 	case strings.Contains(words, "Error acquiring the state lock"):
 		e.Reason = Locked
+	case strings.Contains(words, "Checksums did not match for"): // of go-getter, in both programs
+		e.Reason = OtherArchive
 	case strings.Contains(words, "Failed to persist state"), strings.Contains(words, "Failed to save state"):
 		e.Reason = Unsaved
 	case strings.Contains(words, "Error releasing the state lock"):

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // grace is how long terraform has between the interrupt and the kill: time to
@@ -137,6 +138,10 @@ func (r *Root) initialise(ctx context.Context, args []string) error {
 	// does not name is clearer than what terraform says.
 	if guardErr := guard(ctx, r.o.DataDir); guardErr != nil {
 		return guardErr
+	}
+	if IsReason(err, OtherArchive) {
+		return outcome.Refusedf("a fetched module is not the archive whose checksum its source names (its server answers otherwise, or the "+
+			"checksum is wrong): %w", err)
 	}
 	if err != nil {
 		return fmt.Errorf("initialise: %w", err)

@@ -150,7 +150,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		if err := r.States.Check(record.Dir, record.Workspace); err != nil {
 			return nil, err
 		}
-		a.Summaries = append(a.Summaries, summary.Summarize(parsed[i], a.secrets))
+		a.Summaries = append(a.Summaries, record.Summarize(parsed[i], a.secrets))
 		if err := a.variables(record, parsed[i]); err != nil {
 			return nil, err
 		}
@@ -317,7 +317,7 @@ func (a *Applier) judge(record plan.RootRecord, shown []byte) (changes string, e
 	if err := a.variables(record, parsed); err != nil {
 		return "", err
 	}
-	return plan.ChangesDigest(shown)
+	return record.ChangesOf(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }
@@ -417,8 +417,7 @@ func (a *Applier) planAgain(ctx context.Context, r root) []string {
 // planNow is the plan of a root as it is now, in JSON.
 func (a *Applier) planNow(ctx context.Context, r root) ([]byte, error) {
 	file := filepath.Join(r.private, "again")
-	planned := roots.Root{VarFiles: r.record.VarFiles, Destroy: r.record.Destroy}
-	if _, err := r.tf.Plan(ctx, planned.Options(a.r.Top, file)); err != nil {
+	if _, err := r.tf.Plan(ctx, r.record.Root().Options(a.r.Top, file)); err != nil {
 		return nil, err
 	}
 	return r.tf.Show(ctx, file)
@@ -433,7 +432,11 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 	if err != nil {
 		return nil
 	}
-	differences := summary.DifferentChanges(r.planned, now, redact.FindSecrets(r.planned, now))
+	compare := summary.DifferentChanges
+	if r.record.RefreshOnly {
+		compare = summary.DifferentRefresh
+	}
+	differences := compare(r.planned, now, redact.FindSecrets(r.planned, now))
 	if len(differences) == 0 {
 		return []string{r.record.Dir + ": planned now, it would do the same"}
 	}

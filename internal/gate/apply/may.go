@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,25 +15,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// Comment is a comment that started the run.
-type Comment struct {
-	Action string // created, edited or deleted
-	User   string
-	Body   string
-}
-
-// applyLine is a comment that asks for the plan to be applied, perhaps with its
-// fingerprint.
-var applyLine = regexp.MustCompile(`(?m)\A\s*/apply(?:[ \t]+([0-9a-f][0-9a-f \t]*))?[ \t]*\r?$`)
-
-// fingerprint is what the comment says of it; empty where it says nothing.
-func (c Comment) fingerprint() string {
-	if m := applyLine.FindStringSubmatch(c.Body); m != nil {
-		return m[1]
-	}
-	return ""
-}
-
 // asker is who asked for the plan to be applied by a comment; empty where no
 // comment did. It refuses one of somebody who may not write to the repository.
 func (o Order) asker(ctx context.Context) (string, error) {
@@ -46,7 +26,7 @@ func (o Order) asker(ctx context.Context) (string, error) {
 		return "", outcome.Usagef("the comment is not on a pull request")
 	case c.Action != "created":
 		return "", outcome.Refusedf("the comment was %s: only a new one asks for something", c.Action)
-	case !applyLine.MatchString(c.Body) && !c.saysUnlock():
+	case !c.Applies() && !c.SaysUnlock():
 		return "", outcome.Usagef("the comment does not ask for anything: its first line is /apply, or /apply and a fingerprint, or " +
 			"/unlock, or /unlock DIR LOCK")
 	}
@@ -57,7 +37,7 @@ func (o Order) asker(ctx context.Context) (string, error) {
 	if !may {
 		return "", outcome.Refusedf("%s has no write access to %s, so %s was ignored", c.User, o.Site.Repo, strings.Fields(c.Body)[0])
 	}
-	if c.saysUnlock() && !c.unlocks() {
+	if c.SaysUnlock() && !c.Unlocks() {
 		err = outcome.Refusedf("/unlock alone ends the hold of this pull request; /unlock DIR LOCK, or /unlock DIR WORKSPACE LOCK, a lock " +
 			"of terraform, whose id the refused apply names")
 	}
@@ -91,7 +71,7 @@ func (o Order) answer(by string, err error) error {
 	}
 	told := &NotApplied{By: by, What: "applied", Reason: err}
 	switch {
-	case o.Asked.saysUnlock():
+	case o.Asked.SaysUnlock():
 		told.What = "unlocked"
 	case o.MergeHead != "":
 		told.What = "merged"

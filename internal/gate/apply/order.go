@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/github"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/asked"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
@@ -34,8 +35,8 @@ type Order struct {
 	Dirs              []string // that the plan must cover exactly; if empty, any
 	Identities        []seal.Identity
 	Registry          func(host string) seal.Registry
-	Asked             *Comment // that started the run; nil if none did
-	Push              *Push    // whose pull requests are looked for where none is named; nil in no job
+	Asked             *asked.Comment // that started the run; nil if none did
+	Push              *Push          // whose pull requests are looked for where none is named; nil in no job
 	Words             io.Writer
 	Group             func(title string) (end func())
 	Job               Job
@@ -234,8 +235,8 @@ func (o Order) source(ctx context.Context) (seal.Source, error) {
 	s := seal.Source{Plan: o.Plan, Registry: o.Registry, Identities: o.Identities}
 	s.Expect = seal.Expect{Now: time.Now(), Dirs: o.Dirs, Repository: o.Site.Name()}
 	given := o.Fingerprint
-	if o.Asked != nil && o.Asked.fingerprint() != "" {
-		given = o.Asked.fingerprint()
+	if o.Asked != nil && o.Asked.Fingerprint() != "" {
+		given = o.Asked.Fingerprint()
 	}
 	if given != "" {
 		f, err := plan.ParseFingerprint(given)
@@ -313,7 +314,7 @@ func (o Order) approved(ctx context.Context, q question, bundle *seal.Bundle, ap
 			return nil, err
 		}
 		changes = append(changes, approval.Change{
-			Dir: root.Dir, Workspace: root.Workspace, Root: parts[i], Destroys: s.Destroys(), None: !s.Changes(), Uses: sources.Uses,
+			Dir: root.Dir, Workspace: root.Workspace, Root: parts[i], Destroys: s.Destroys(), None: !s.Asks(), Uses: sources.Uses,
 			Moves: applier.r.States.Moves(root.Dir, root.Workspace),
 		})
 	}

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/markdown"
 )
 
 // Marker begins the comments that say what was applied.
-const Marker = "<!-- waybill:apply -->"
+const Marker = comment.AppliedMarker
 
 // Job is the run that applied a plan.
 type Job struct{ Actor, URL string }

@@ -173,7 +173,7 @@ func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult)
 	if err != nil {
 		return fmt.Errorf("%s: plan again after %s: %w", dir, strings.Join(before, ", "), a.secrets.Error(err))
 	}
-	changes, err := plan.ChangesDigest(shown)
+	changes, err := root.record.ChangesOf(shown)
 	if err != nil || changes == root.record.Changes {
 		return err
 	}

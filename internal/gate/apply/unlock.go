@@ -3,12 +3,11 @@ package apply
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/asked"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
 	"github.com/waybill-dev/waybill/internal/gate/redact"
@@ -20,47 +19,26 @@ import (
 	"github.com/waybill-dev/waybill/internal/text"
 )
 
-// unlockLine is a comment that asks for the end of a hold or, with a directory, perhaps
-// a workspace, and the id of a lock, of that lock.
-var unlockLine = regexp.MustCompile(`(?m)\A\s*/unlock(?:[ \t]+(\S+)(?:[ \t]+(\S+))?[ \t]+(\S+))?[ \t]*\r?$`)
-
 // Unlocks reports whether the order is to unlock something, and to apply nothing.
-func (o Order) Unlocks() bool { return o.Asked != nil && o.Asked.unlocks() }
-
-func (c Comment) unlocks() bool { return unlockLine.MatchString(c.Body) }
-
-// saysUnlock reports whether a comment asks for an unlock, perhaps in words that nobody
-// understands.
-func (c *Comment) saysUnlock() bool { return c != nil && unlockWord.MatchString(c.Body) }
-
-var unlockWord = regexp.MustCompile(`\A\s*/unlock(\s|$)`)
-
-// lock is which lock of a state a comment asks to end; no id is the hold of the pull
-// request.
-type lock struct{ dir, workspace, id string }
-
-func (c Comment) lock() lock {
-	m := unlockLine.FindStringSubmatch(c.Body)
-	return lock{dir: strings.TrimSuffix(m[1], "/"), workspace: m[2], id: m[3]}
-}
+func (o Order) Unlocks() bool { return o.Asked != nil && o.Asked.Unlocks() }
 
 // unlock ends what the comment names. Callers have made sure that its author may write,
 // as who asks for an apply may.
 func (o Order) unlock(ctx context.Context, report func(context.Context, *Result) error) error {
-	asked, result := o.Asked.lock(), &Result{Site: o.Site}
-	if asked.id == "" {
+	wanted, result := o.Asked.Lock(), &Result{Site: o.Site}
+	if wanted.ID == "" {
 		if err := o.endHold(ctx, result); err != nil {
 			return err
 		}
 		return report(ctx, result)
 	}
-	root, err := o.lockedRoot(ctx, asked)
+	root, err := o.lockedRoot(ctx, wanted)
 	if err == nil {
 		err = o.nobodyElse(ctx)
 	}
 	var broken terraform.Lock
 	if err == nil {
-		broken, err = o.breakLock(ctx, root, asked.id)
+		broken, err = o.breakLock(ctx, root, wanted.ID)
 	}
 	if err != nil {
 		return err
@@ -107,7 +85,7 @@ func (o Order) endHold(ctx context.Context, result *Result) error {
 
 // lockedRoot is the root whose lock is asked for: one of the default branch, which must
 // be checked out, and of this job's environment.
-func (o Order) lockedRoot(ctx context.Context, asked lock) (root roots.Root, err error) {
+func (o Order) lockedRoot(ctx context.Context, wanted asked.Lock) (root roots.Root, err error) {
 	tip, err := o.Site.Tip(ctx)
 	if err != nil {
 		return root, err
@@ -124,11 +102,11 @@ func (o Order) lockedRoot(ctx context.Context, asked lock) (root roots.Root, err
 	if err != nil {
 		return root, err
 	}
-	wanted := roots.Root{Dir: asked.dir, Workspace: asked.workspace}
-	every = roots.Of([]roots.Root{wanted}).Expand(every) // where a pattern matches it
-	at := slices.IndexFunc(every, func(r roots.Root) bool { return !r.Pattern && r.Is(asked.dir, asked.workspace) })
+	named := roots.Root{Dir: wanted.Dir, Workspace: wanted.Workspace}
+	every = roots.Of([]roots.Root{named}).Expand(every) // where a pattern matches it
+	at := slices.IndexFunc(every, func(r roots.Root) bool { return !r.Pattern && r.Is(wanted.Dir, wanted.Workspace) })
 	if at < 0 {
-		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(wanted.Name()))
+		return root, outcome.Refusedf("%s is no root of the default branch", text.Printable(named.Name()))
 	}
 	if name := rules.Environment(every[at].Dir, every[at].Workspace).Name; o.Environment != "" && o.Environment != name {
 		return root, outcome.Refusedf("%s is applied in the environment %s, and this job is in %s", every[at].Dir, name, o.Environment)
@@ -182,13 +160,13 @@ func (o Order) breakLock(ctx context.Context, root roots.Root, id string) (broke
 
 // unlockEnvironment is the environment in which a comment /unlock is carried out.
 func (o Order) unlockEnvironment(ctx context.Context, rules config.Terraform) (config.TerraformEnvironment, error) {
-	at := o.Asked.lock()
-	if at.dir == "" {
+	at := o.Asked.Lock()
+	if at.Dir == "" {
 		holds, err := comment.FindHolds(ctx, o.Site)
 		if err != nil || len(holds) == 0 {
 			return config.TerraformEnvironment{Name: config.DefaultEnvironment}, err
 		}
-		at.dir, at.workspace = holds[0].Dir, holds[0].Workspace
+		at.Dir, at.Workspace = holds[0].Dir, holds[0].Workspace
 	}
-	return rules.Environment(at.dir, at.workspace), nil
+	return rules.Environment(at.Dir, at.Workspace), nil
 }

@@ -40,7 +40,9 @@ func TestClaimsOfManyRoots(t *testing.T) {
 		v, place := manyRoots(t, n)
 		full := v.Claim()
 		var err error
-		if v.Sealed, err = place.Save(t.Context(), nil, v.Fingerprint, []byte("sealed"), full.JSON()); err != nil {
+		if v.Sealed, err = place.Save(t.Context(), nil, seal.Kept{
+			Fingerprint: v.Fingerprint, Sealed: []byte("sealed"), Claim: full.JSON(),
+		}); err != nil {
 			t.Fatal(err)
 		}
 		first := v.Comments(markdown.MaxComment)[0]
@@ -65,7 +67,9 @@ func TestClaimsOfManyRoots(t *testing.T) {
 	v, place := manyRoots(t, 130)
 	other, _ := manyRoots(t, 131)
 	var err error
-	if v.Sealed, err = place.Save(t.Context(), nil, v.Fingerprint, []byte("sealed"), other.Claim().JSON()); err != nil {
+	if v.Sealed, err = place.Save(t.Context(), nil, seal.Kept{
+		Fingerprint: v.Fingerprint, Sealed: []byte("sealed"), Claim: other.Claim().JSON(),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	claim, _ := comment.ReadClaim(v.Comments(markdown.MaxComment)[0])

@@ -45,9 +45,12 @@ type Claim struct {
 	// Waits are roots that are planned when others are applied.
 	Waits   []plan.Waiting `json:"waits,omitempty"`
 	Earlier []plan.Parts   `json:"earlier,omitempty"`
+	// Planned is when the oldest of its roots was planned, if that was before the comment
+	// was written last: the others were planned again.
+	Planned time.Time `json:"planned,omitzero"`
 	// Text is the plan in Markdown, where the sealed plan was opened.
 	Text string    `json:"-"`
-	At   time.Time `json:"-"` // when the comment was written last
+	At   time.Time `json:"-"` // when the comment was written last, or Planned
 }
 
 // ClaimRoot is a root as the comment claims it.
@@ -124,7 +127,9 @@ type View struct {
 	Sealed      string          // where the sealed plan is; empty when it was not kept
 	Approval    string          // Markdown: who must approve; empty says nothing of approval
 	RunURL      string
-	Unmatched   []string // patterns of workspaces that match none
+	Stands      string    // Markdown: which roots keep the plans that they had
+	Planned     time.Time // when the oldest of those was planned
+	Unmatched   []string  // patterns of workspaces that match none
 }
 
 // RootView is one root of it.
@@ -155,9 +160,11 @@ func Of(r *plan.Result) View {
 
 // Claim returns what the plan is, for the gate and for apply.
 func (v View) Claim() Claim {
-	claim := Claim{Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits}
+	claim := Claim{
+		Fingerprint: v.Fingerprint, Plan: v.Sealed, Head: v.Head, Parts: v.Parts, Earlier: v.Earlier, Waits: v.Waits, Planned: v.Planned,
+	}
 	for _, r := range v.Roots {
-		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Changes(), Moves: r.Moves}
+		root := ClaimRoot{Dir: r.Dir, Workspace: r.Workspace, Destroys: r.Summary.Destroys(), Changes: r.Summary.Asks(), Moves: r.Moves}
 		root.Lineage, root.Serial = r.Lineage, r.Serial
 		if s := r.Sources; s != nil {
 			root.Sources, root.VarFiles, root.Configuration, root.Whole = append(
@@ -228,6 +235,7 @@ func (v View) headline() string {
 		warn(summary.Destroy))
 	for _, more := range []struct{ action, word string }{
 		{summary.Import, "to import"}, {summary.Move, "moved"}, {summary.Forget, "to forget"},
+		{summary.Refresh, "to take into the state"},
 	} {
 		if total[more.action] > 0 {
 			line += fmt.Sprintf(" · %d %s", total[more.action], more.word)
@@ -280,12 +288,17 @@ func (r RootView) name() string {
 func (r RootView) note() string {
 	if len(r.Summary.Resources) == 0 {
 		switch {
+		case r.Summary.RefreshOnly && len(r.Summary.Outputs) == 0:
+			return "the state is up to date"
 		case len(r.Summary.Outputs) > 0:
 			return text.Count(len(r.Summary.Outputs), "output") + " changed"
 		case len(r.Summary.Drift) > 0:
 			return "no change; " + text.Count(len(r.Summary.Drift), "resource") + " drifted"
 		}
 		return "no change"
+	}
+	if r.Summary.RefreshOnly {
+		return "**only the state** is brought up to date"
 	}
 	first := r.Summary.Resources[0]
 	switch first.Action {
@@ -347,6 +360,11 @@ func (v View) against(limit int) []string {
 		said = append(said, "⚠️ **"+title+"** in "+markdown.Code(text.Clip(root.name()))+":\n\n"+markdown.Fence("", words))
 	}
 	for _, r := range v.Roots {
+		if r.Summary.RefreshOnly {
+			said = append(said, "⚠️ **The state of** "+markdown.Code(text.Clip(r.name()))+" **is brought up to date with what exists; "+
+				"nothing is changed there.** No change of its resources is planned while `refreshOnly: true` stands at its entry in "+
+				"`terraform.roots`: take that away when this is applied.\n")
+		}
 		if len(r.Moves) > 0 {
 			moves := cut(text.Printable(strings.Join(r.Moves, "\n")), limit)
 			said = append(said, "⚠️ **More than resources changes** in "+markdown.Code(text.Clip(r.name()))+

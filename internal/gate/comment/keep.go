@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,7 +33,9 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 		if !is {
 			continue
 		}
-		claim.At = c.Updated
+		if claim.At = c.Updated; !claim.Planned.IsZero() && claim.Planned.Before(claim.At) {
+			claim.At = claim.Planned
+		}
 		if c.By(actionsBot) {
 			return claim, true, nil
 		}
@@ -42,6 +45,31 @@ func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err 
 		}
 	}
 	return claim, false, nil
+}
+
+// AppliedMarker begins the comments that say what was applied.
+const AppliedMarker = "<!-- waybill:apply -->"
+
+// AppliedSince reports whether a job said since then that it applied something of the
+// pull request, all of it or not: states have moved.
+func AppliedSince(ctx context.Context, s *site.Site, then time.Time) (bool, error) {
+	said, err := s.Conversation(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range said.Comments {
+		if !strings.HasPrefix(c.Body, AppliedMarker+"\n**") || c.Updated.Before(then) {
+			continue
+		}
+		if c.By(actionsBot) {
+			return true, nil
+		}
+		me, err := s.Login(ctx, s.API)
+		if err != nil || c.By(me) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Whole reads the claim where the plan is kept, when it is too long for a comment.

@@ -122,6 +122,9 @@ func (v View) head(limit int) string {
 	var out strings.Builder
 	out.WriteString(v.headline() + "\n\n")
 	v.table(&out)
+	if v.Stands != "" {
+		out.WriteString("\n" + v.Stands + "\n")
+	}
 	asks := ""
 	if v.Approval != "" {
 		asks = "\n" + text.Cut(v.Approval, max(roomForAsking, limit/10), "… (the rest is in the log of the run)") + "\n"

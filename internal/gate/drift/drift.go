@@ -169,6 +169,7 @@ func (r Request) plan(ctx context.Context, name string, root roots.Root) (p plan
 	if _, err := plan.Initialise(ctx, tf, root.Workspace, r.Tool.Backend); err != nil {
 		return planned{err: err}
 	}
+	root.RefreshOnly = false // what the code would change back is what is looked for
 	options := root.Options(r.Top, filepath.Join(private, "plan"))
 	_, err = tf.Plan(ctx, options)
 	if err != nil && ctx.Err() == nil && !terraform.IsReason(err, terraform.Locked) {

@@ -18,7 +18,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/door/terraform"
+	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
+	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/strictjson"
@@ -45,11 +48,12 @@ type RootRecord struct {
 	Lineage       string   `json:"lineage"`   // of the state; empty where there is none yet
 	Serial        uint64   `json:"serial"`
 	VarFiles      []string `json:"var_files,omitempty"`
-	Destroy       bool     `json:"destroy,omitempty"` // the plan destroys all that the root holds
-	Backend       string   `json:"backend,omitempty"` // where the state is
-	Whole         bool     `json:"whole,omitempty"`   // the configuration is every file of the commit
-	LockFile      string   `json:"lock_file"`         // empty where there is none
-	Configuration string   `json:"configuration"`     // the root's files, its local modules' and the files of variables
+	Destroy       bool     `json:"destroy,omitempty"`      // the plan destroys all that the root holds
+	RefreshOnly   bool     `json:"refresh_only,omitempty"` // the plan brings the state up to date, and changes nothing else
+	Backend       string   `json:"backend,omitempty"`      // where the state is
+	Whole         bool     `json:"whole,omitempty"`        // the configuration is every file of the commit
+	LockFile      string   `json:"lock_file"`              // empty where there is none
+	Configuration string   `json:"configuration"`          // the root's files, its local modules' and the files of variables
 	// Modules are the digests of the modules that terraform fetched, with every file of
 	// theirs; Fetched is what those read of the repository.
 	Modules map[string]string `json:"modules,omitempty"`
@@ -222,6 +226,46 @@ func merged(a, b map[string]string) map[string]string {
 	}
 	maps.Copy(all, b)
 	return all
+}
+
+// Root is the root that was planned, as it is planned again.
+func (r RootRecord) Root() roots.Root {
+	return roots.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles, Destroy: r.Destroy, RefreshOnly: r.RefreshOnly}
+}
+
+// Summarize says what the plan of the root does.
+func (r RootRecord) Summarize(p *terraform.Plan, secrets *redact.Secrets) summary.Summary {
+	s := summary.Summarize(p, secrets)
+	if r.RefreshOnly {
+		s = s.Refresh()
+	}
+	return s
+}
+
+// ChangesOf is the digest of what a plan of the root, in JSON, would change. Of one that
+// brings the state up to date, what changed outside is what it changes.
+func (r RootRecord) ChangesOf(planJSON []byte) (string, error) {
+	changes, err := ChangesDigest(planJSON)
+	if err != nil || !r.RefreshOnly {
+		return changes, err
+	}
+	var in struct {
+		Drift []json.RawMessage `json:"resource_drift"`
+	}
+	if err := json.Unmarshal(planJSON, &in); err != nil {
+		return "", fmt.Errorf("read what changed outside of terraform: %w", err)
+	}
+	lines := []string{changes}
+	for _, c := range in.Drift {
+		canonical, err := strictjson.Canonical(c)
+		if err != nil {
+			return "", fmt.Errorf("read what changed outside of terraform: %w", err)
+		}
+		lines = append(lines, string(canonical))
+	}
+	slices.Sort(lines[1:])
+	all, err := json.Marshal(lines)
+	return Digest(all), err
 }
 
 // Digest of bytes, sha256:….

@@ -145,7 +145,7 @@ func (result *Result) add(ready []*prepared, made []*RootPlan, failed []error, r
 		if one == nil {
 			continue
 		}
-		one.Summary = summary.Summarize(one.parsed, result.Secrets)
+		one.Summary = one.Record.Summarize(one.parsed, result.Secrets)
 		for _, w := range one.warnings {
 			one.Summary.Warnings = append(one.Summary.Warnings, ready[i].secrets.Redact(result.Secrets.Redact(w)))
 		}
@@ -362,17 +362,17 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	settled := r.Merged && !summary.Summarize(one.parsed, redact.FindSecrets(one.parsed)).Changes()
+	settled := r.Merged && !(RootRecord{RefreshOnly: root.RefreshOnly}).Summarize(one.parsed, redact.FindSecrets(one.parsed)).Changes()
 	if !settled && r.States.TakesOver(root.Dir, root.workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(root.Dir)) {
 		return nil, roots.RefuseTakeOver(root.Dir, state.Resources)
 	}
 	one.Record = RootRecord{
 		Dir: root.Dir, Workspace: root.workspace, Terraform: product + " " + one.parsed.TerraformVersion, Lineage: state.Lineage,
-		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy,
+		Serial: state.Serial, VarFiles: root.VarFiles, Destroy: root.Destroy, RefreshOnly: root.RefreshOnly,
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
 		Configuration: root.sources.Digest, Modules: root.modules, Fetched: root.sources.Fetched.OrNil(),
 	}
-	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
+	if one.Record.Changes, err = one.Record.ChangesOf(one.JSON); err != nil {
 		return nil, err
 	}
 	one.Record.Plan, err = terraform.PlanDigest(one.Binary)

@@ -23,6 +23,7 @@ type part struct {
 	Group      string         `json:"group"`
 	Repository string         `json:"repository"`
 	Head       string         `json:"head"`
+	At         time.Time      `json:"at"` // when it was planned
 	Roots      []partRoot     `json:"roots"`
 	Parts      plan.Parts     `json:"parts"` // fingerprints of the roots
 	Waits      []plan.Waiting `json:"waits,omitempty"`
@@ -50,13 +51,28 @@ func (p *Prepared) keepPart(ctx context.Context, made *Result) error {
 			return err
 		}
 	}
-	said := part{Group: p.group.String(), Repository: p.r.Site.Name(), Head: made.Head, Parts: made.Parts, Waits: made.Waits}
+	said := p.say(made.Result)
+	said.Group = p.group.String()
+	return p.r.savePart(ctx, said, sealed)
+}
+
+// say is what is said of roots that were planned here.
+func (p *Prepared) say(made *plan.Result) part {
+	said := part{
+		Repository: p.r.Site.Name(), Head: made.Document.Head, At: time.Now().UTC().Truncate(time.Second),
+		Parts: made.Parts, Waits: made.Waits,
+	}
 	for _, r := range made.Roots {
 		record := r.Record
 		record.Changes, record.Plan = "", ""
 		said.Roots = append(said.Roots, partRoot{record, r.Summary, r.Sources, r.Moves, r.Modules})
 	}
-	return p.r.savePart(ctx, said, sealed)
+	return said
+}
+
+// plan is the root as its part says it.
+func (r partRoot) plan() plan.RootPlan {
+	return plan.RootPlan{Record: r.Record, Summary: r.Summary, Sources: r.Sources, Moves: r.Moves, Modules: r.Modules}
 }
 
 func (r Request) savePart(ctx context.Context, said part, sealed []byte) error {
@@ -101,35 +117,71 @@ func (p *Prepared) join(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &plan.Result{Document: plan.Document{
-		Version: plan.DocumentVersion, Repository: p.r.Site.Name(), Head: head, Removed: p.Removed,
-	}}
-	index := seal.Joined{Removed: p.Removed}
-	byRoot := make(map[string]plan.Fingerprint)
+	all := p.joining(head)
 	var problems []error
 	for _, g := range groups {
 		where, said, err := p.r.findPart(ctx, g)
 		if err == nil {
-			err = said.check(g, made.Document)
+			err = said.check(g, all.made.Document)
 		}
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		index.Parts = append(index.Parts, where)
-		for i, r := range said.Roots {
-			made.Roots = append(made.Roots, plan.RootPlan{
-				Record: r.Record, Summary: r.Summary, Sources: r.Sources, Moves: r.Moves, Modules: r.Modules,
-			})
-			byRoot[nameOf(r.Record.Dir, r.Record.Workspace)] = said.Parts[i]
-		}
-		made.Waits = append(made.Waits, said.Waits...)
+		all.add(where, said)
 	}
-	err = outcome.Join(problems...)
-	if err == nil {
-		err = wait(made)
+	if err := outcome.Join(problems...); err != nil {
+		return nil, &plan.PartialError{Cause: err, Roots: all.made.Roots}
 	}
-	if err != nil {
+	return p.joined(ctx, all)
+}
+
+// joining is a plan that is being made of parts.
+type joining struct {
+	made   *plan.Result
+	index  seal.Joined
+	byRoot map[string]plan.Fingerprint
+	from   map[string]int // number of the part, from 1
+}
+
+func (p *Prepared) joining(head string) *joining {
+	return &joining{
+		made: &plan.Result{Document: plan.Document{
+			Version: plan.DocumentVersion, Repository: p.r.Site.Name(), Head: head, Removed: p.Removed,
+		}},
+		index:  seal.Joined{Removed: p.Removed},
+		byRoot: make(map[string]plan.Fingerprint), from: make(map[string]int),
+	}
+}
+
+// add adds all roots of a part.
+func (j *joining) add(where string, said part) {
+	for i, r := range said.Roots {
+		j.root(where, r, said.Parts[i])
+	}
+	if len(said.Roots) == 0 {
+		j.index.Parts = append(j.index.Parts, where) // all of it waits
+	}
+	j.made.Waits = append(j.made.Waits, said.Waits...)
+}
+
+// root adds one root of a part.
+func (j *joining) root(where string, r partRoot, f plan.Fingerprint) {
+	at := slices.Index(j.index.Parts, where)
+	if at < 0 {
+		at, j.index.Parts = len(j.index.Parts), append(j.index.Parts, where)
+	}
+	name := nameOf(r.Record.Dir, r.Record.Workspace)
+	j.made.Roots, j.byRoot[name], j.from[name] = append(j.made.Roots, r.plan()), f, at+1
+}
+
+// joined makes one plan of the parts, and of the roots that keep their plans.
+func (p *Prepared) joined(ctx context.Context, all *joining) (*Result, error) {
+	for _, k := range p.kept {
+		all.root(k.where, k.partRoot, k.print)
+	}
+	made := all.made
+	if err := wait(made); err != nil {
 		return nil, &plan.PartialError{Cause: err, Roots: made.Roots}
 	}
 	p.sort(made)
@@ -138,19 +190,23 @@ func (p *Prepared) join(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	for _, r := range made.Roots {
-		made.Parts = append(made.Parts, byRoot[nameOf(r.Record.Dir, r.Record.Workspace)])
-		index.Order = append(index.Order, seal.JoinedRoot{Dir: r.Record.Dir, Workspace: r.Record.Workspace})
+		name := nameOf(r.Record.Dir, r.Record.Workspace)
+		root := seal.JoinedRoot{Dir: r.Record.Dir, Workspace: r.Record.Workspace}
+		if len(p.kept) > 0 {
+			root.From = all.from[name]
+		}
+		made.Parts, all.index.Order = append(made.Parts, all.byRoot[name]), append(all.index.Order, root)
 		made.Document.Roots = append(made.Document.Roots, r.Record)
 	}
 	made.Parts = append(made.Parts, removed...)
 	if made.Fingerprint, err = made.Parts.Fingerprint(); err != nil {
 		return nil, err
 	}
-	data, err := index.Bytes()
+	data, err := all.index.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	return p.result(ctx, made, head, data)
+	return p.result(ctx, made, seal.Kept{Sealed: data})
 }
 
 func nameOf(dir, workspace string) string { return roots.Owner{Dir: dir, Workspace: workspace}.Name() }
@@ -258,7 +314,7 @@ func wait(made *plan.Result) error {
 // sort puts the roots in the order of the selection, in which they are applied.
 func (p *Prepared) sort(made *plan.Result) {
 	at := make(map[string]int)
-	for i, r := range p.Roots {
+	for i, r := range p.every {
 		at[nameOf(r.Dir, workspaceOf(r))] = i
 	}
 	slices.SortFunc(made.Roots, func(a, b plan.RootPlan) int {

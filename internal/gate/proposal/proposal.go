@@ -8,6 +8,7 @@ package proposal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/cloud"
 	"github.com/waybill-dev/waybill/internal/door/git"
 	"github.com/waybill-dev/waybill/internal/gate/approval"
+	"github.com/waybill-dev/waybill/internal/gate/asked"
 	"github.com/waybill-dev/waybill/internal/gate/comment"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/policy"
@@ -46,6 +48,12 @@ type Request struct {
 	Comment      bool // keeps the plan as comments on the pull request
 	RunURL       string
 	Spread       Spread
+	// Alone is the one root that is planned again, where the plan that stands has the
+	// others; no directory is all of them. Asked is the comment that asks for it; nil if
+	// none does. Unclear is why nobody knows what it asks for.
+	Alone   asked.Root
+	Asked   *asked.Comment
+	Unclear error
 	// Login gives the login for a plan role of terraform.environments.
 	Login   func(role string) (cloud.Request, error)
 	JSONOut string // directory for the plans as JSON; if empty, they are not written
@@ -83,8 +91,10 @@ type Prepared struct {
 	Kit   *tool.Kit
 	Guard *policy.Guard
 	r     Request
-	role  string // of the cloud, by terraform.environments; empty is the request's
-	group *group // the only one that is planned; nil is all
+	role  string       // of the cloud, by terraform.environments; empty is the request's
+	group *group       // the only one that is planned; nil is all
+	every []roots.Root // that are selected, planned here or not
+	kept  []kept       // those that keep their plans
 }
 
 // Result is what came of a request: a plan, or what spoke against one.
@@ -98,6 +108,9 @@ type Result struct {
 	Stale        []Stale          // pull requests that are planned again
 	Workspaces   roots.Workspaces // that the backends list, where waybill.yaml has patterns of them
 	Unmatched    []string         // patterns that match none
+	// Answered is why nothing was planned, where who asked for it by a comment is told:
+	// the run has then done what it is for.
+	Answered string
 }
 
 // Run plans, and keeps the comments of the plan.
@@ -106,6 +119,10 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 	var refused *policy.RefusedError
 	if errors.As(err, &refused) {
 		result.Findings = refused.Findings
+	}
+	var unplanned *NotPlanned
+	if errors.As(err, &unplanned) && r.answers() {
+		result.Answered = unplanned.Error()
 	}
 	return result, err
 }
@@ -166,9 +183,12 @@ func (result *Result) take(ctx context.Context, r Request, made *Result, err err
 // Failed says on the pull request that there is no plan, and why. It returns the
 // reason.
 func (r Request) Failed(ctx context.Context, why error) error {
+	var unplanned *NotPlanned
 	switch {
 	case why == nil:
 		return nil
+	case errors.As(why, &unplanned):
+		return r.answer(ctx, unplanned)
 	case r.Spread.Group != "":
 		return outcome.Join(why, r.failedPart(ctx, why))
 	case !r.comments():
@@ -186,8 +206,11 @@ func choose(ctx context.Context, r Request) (p *Prepared, err error) {
 		return nil, err
 	}
 	p = &Prepared{r: r}
-	p.Selection, err = roots.Select(ctx, r.Roots)
-	return p, err
+	if p.Selection, err = roots.Select(ctx, r.Roots); err != nil {
+		return nil, err
+	}
+	p.every = p.Roots
+	return p, p.alone(ctx)
 }
 
 // ready judges the roots before anything of them runs. Callers must Close what it
@@ -235,10 +258,14 @@ func (p *Prepared) judge(ctx context.Context) error {
 	}
 	p.Guard = policy.NewGuard(p.r.Roots.Top, allowed)
 	p.Kit.Guard, p.Kit.Given = p.Guard.Check, allowed.Given
-	if err := p.Guard.Trees(ctx, p.Roots); err != nil {
+	judged := p.every
+	if p.group != nil {
+		judged = p.Roots // other jobs judge theirs
+	}
+	if err := p.Guard.Trees(ctx, judged); err != nil {
 		return err
 	}
-	if err := p.Check(); err != nil {
+	if err := (roots.Selection{Roots: judged, States: p.States}).Check(); err != nil {
 		return err
 	}
 	return p.Kit.Choose(ctx, p.Roots)
@@ -264,10 +291,14 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	removed := p.Removed
+	if len(p.kept) > 0 {
+		removed = nil // the joined plan says it
+	}
 	made, err := plan.Run(ctx, plan.Request{
 		Top: p.r.Roots.Top, Roots: p.Roots, Repository: p.r.Site.Name(), Head: head, Tool: p.Kit.Tool, Parallel: p.r.Parallel,
-		States: p.States, Adopt: p.Guard.MayAdopt, Removed: p.Removed,
-		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged, Part: p.group != nil, Encrypted: allowed.EncryptedPlans,
+		States: p.States, Adopt: p.Guard.MayAdopt, Removed: removed,
+		Merged: p.r.Site.Pull != nil && p.r.Site.Pull.Merged, Part: p.group != nil || len(p.kept) > 0, Encrypted: allowed.EncryptedPlans,
 	})
 	if err = p.Guard.Refusal(err); err != nil {
 		return nil, err
@@ -278,26 +309,32 @@ func (p *Prepared) Plan(ctx context.Context) (*Result, error) {
 	if p.group != nil {
 		return &Result{Result: made, View: comment.Of(made), Head: head}, nil
 	}
-	var sealed []byte
+	var keep seal.Kept
 	if len(p.r.Seal.Recipients) > 0 {
-		if sealed, err = seal.Seal(seal.Of(made, time.Now(), p.r.Seal.Lifetime), p.r.Seal.Recipients); err != nil {
+		if keep.Sealed, err = seal.Seal(seal.Of(made, time.Now(), p.r.Seal.Lifetime), p.r.Seal.Recipients); err != nil {
+			return nil, err
+		}
+		if keep.Part, err = json.Marshal(p.say(made)); err != nil {
 			return nil, err
 		}
 	}
-	return p.result(ctx, made, head, sealed)
+	if len(p.kept) > 0 {
+		return p.withKept(ctx, made, keep)
+	}
+	return p.result(ctx, made, keep)
 }
 
 // result keeps the sealed plan where it is to be kept, and says who must approve.
-func (p *Prepared) result(ctx context.Context, made *plan.Result, head string, sealed []byte) (*Result, error) {
-	result := &Result{Result: made, View: comment.Of(made), Head: head}
-	result.View.RunURL = p.r.RunURL
+func (p *Prepared) result(ctx context.Context, made *plan.Result, keep seal.Kept) (*Result, error) {
+	result := &Result{Result: made, View: comment.Of(made), Head: made.Document.Head}
+	result.View.RunURL, result.View.Stands, result.View.Planned = p.r.RunURL, p.stands(), p.oldest()
 	err := p.follow(ctx, &result.View)
 	if err != nil {
 		return nil, err
 	}
 	if s := p.r.Seal; len(s.Recipients) > 0 {
-		claim := result.View.Claim().JSON()
-		if result.View.Sealed, err = s.Place.Save(ctx, s.client(), made.Fingerprint, sealed, claim); err != nil {
+		keep.Fingerprint, keep.Claim = made.Fingerprint, result.View.Claim().JSON()
+		if result.View.Sealed, err = s.Place.Save(ctx, s.client(), keep); err != nil {
 			return nil, err
 		}
 	}
@@ -387,7 +424,7 @@ func ask(ctx context.Context, s *site.Site, made *plan.Result) (string, error) {
 	for i, r := range made.Roots {
 		changes = append(changes, approval.Change{
 			Dir: r.Record.Dir, Workspace: r.Record.Workspace, Root: made.Parts[i], Destroys: r.Summary.Destroys(),
-			None: !r.Summary.Changes(), Uses: r.Sources.Uses, Moves: r.Moves,
+			None: !r.Summary.Asks(), Uses: r.Sources.Uses, Moves: r.Moves,
 		})
 	}
 	changes = append(changes, approval.Removed(made.Document.Removed, made.Parts[len(made.Roots):])...)

@@ -28,12 +28,14 @@ type Root struct {
 	Version   string   // of terraform, exact or a constraint; empty leaves it open
 	Files     []string // that it depends on beside those that are found
 	Destroy   bool     // its plan destroys all that it holds
-	Pattern   bool     // Workspace is a glob, of which nobody has said yet what it matches
+	// RefreshOnly makes its plan take into the state what changed outside, and nothing else.
+	RefreshOnly bool
+	Pattern     bool // Workspace is a glob, of which nobody has said yet what it matches
 }
 
 // Options are how terraform plans the root into a file.
 func (r Root) Options(top, out string) terraform.PlanOptions {
-	o := terraform.PlanOptions{Out: out, Destroy: r.Destroy}
+	o := terraform.PlanOptions{Out: out, Destroy: r.Destroy, RefreshOnly: r.RefreshOnly}
 	for _, f := range r.VarFiles {
 		o.VarFiles = append(o.VarFiles, filepath.Join(top, filepath.FromSlash(f)))
 	}

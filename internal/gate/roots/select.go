@@ -295,7 +295,7 @@ func otherEntry(before, now Root, versionBefore, versionNow string) bool {
 		}
 		return common
 	}
-	if before.Destroy != now.Destroy || !slices.Equal(before.Files, now.Files) {
+	if before.Destroy != now.Destroy || before.RefreshOnly != now.RefreshOnly || !slices.Equal(before.Files, now.Files) {
 		return true
 	}
 	return !slices.Equal(before.VarFiles, now.VarFiles) || version(before, versionBefore) != version(now, versionNow)

@@ -26,8 +26,8 @@ const joinedMagic = "waybill-joined-plan/v1\n"
 // maxParts is as many jobs as a matrix of GitHub has.
 const maxParts = 256
 
-// Joined is a plan that several jobs made. It names each sealed part by its digest,
-// so that the job that joins needs no key.
+// Joined is a plan that several jobs made, or several runs for the same commit. It names
+// each sealed part by its digest, so that the job that joins needs no key.
 type Joined struct {
 	Parts   []string        `json:"parts"` // as Save gave them
 	Order   []JoinedRoot    `json:"order"` // in which the roots are applied
@@ -38,6 +38,14 @@ type Joined struct {
 type JoinedRoot struct {
 	Dir       string `json:"dir"`
 	Workspace string `json:"workspace"`
+	// From is the number of the part, from 1, whose plan of the root counts: another part
+	// can hold one that was made before. 0 is the only part that has it.
+	From int `json:"from,omitempty"`
+}
+
+// chosen reports whether each root says which part it is taken from.
+func (j Joined) chosen() bool {
+	return !slices.ContainsFunc(j.Order, func(r JoinedRoot) bool { return r.From == 0 })
 }
 
 // Bytes are what is kept in the place of a sealed plan.
@@ -58,7 +66,8 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 		return nil, refuse(Altered, "it names %d parts, and a plan has %d at most", len(j.Parts), maxParts)
 	}
 	whole, size := &Bundle{}, 0
-	for _, part := range j.Parts {
+	var from []int // part of each root
+	for n, part := range j.Parts {
 		if !beside(s.Plan, part) {
 			return nil, refuse(Altered, "it names the part %.200q, which is not kept beside it", part)
 		}
@@ -75,11 +84,12 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", part, err)
 		}
-		if err := whole.add(b); err != nil {
+		if err := whole.add(b, j.chosen()); err != nil {
 			return nil, err
 		}
+		from = append(from, slices.Repeat([]int{n + 1}, len(b.Roots))...)
 	}
-	if err := whole.arrange(j); err != nil {
+	if err := whole.arrange(j, from); err != nil {
 		return nil, err
 	}
 	f, err := whole.Document.Fingerprint()
@@ -105,8 +115,10 @@ func beside(joined, part string) bool {
 	return of.Repository() == other.Repository()
 }
 
-// add takes the roots of a part, which is of the same commit as the others.
-func (b *Bundle) add(part *Bundle) error {
+// add takes the roots of a part, which is of the same commit as the others. Where each
+// root says which part it is from, a part can be a plan of its own, with roots that it
+// takes away; which are taken away now stands in the list.
+func (b *Bundle) add(part *Bundle, chosen bool) error {
 	d, more := &b.Document, part.Document
 	if d.Version == 0 {
 		d.Version, d.Repository, d.Head = more.Version, more.Repository, more.Head
@@ -115,7 +127,7 @@ func (b *Bundle) add(part *Bundle) error {
 	if more.Repository != d.Repository || more.Head != d.Head {
 		return refuse(OtherPlan, "its parts are of different commits: %.7s and %.7s", d.Head, more.Head)
 	}
-	if len(more.Removed) > 0 {
+	if len(more.Removed) > 0 && !chosen {
 		return refuse(Altered, "one of its parts takes a root away, which a part never does")
 	}
 	if part.Expires.Before(b.Expires) {
@@ -125,24 +137,76 @@ func (b *Bundle) add(part *Bundle) error {
 	return nil
 }
 
-// arrange puts the roots in order. Each stands there exactly once.
-func (b *Bundle) arrange(j Joined) error {
+// arrange puts the roots in order. Each stands there exactly once. Of a root that several
+// parts hold, the list says which one counts.
+func (b *Bundle) arrange(j Joined, from []int) error {
 	have := b.Document.Roots
-	if len(have) != len(j.Order) || len(j.Order) == 0 {
+	if len(have) != len(j.Order) && !j.chosen() || len(j.Order) == 0 {
 		return refuse(Altered, "its parts hold %d roots, and it lists %d", len(have), len(j.Order))
 	}
 	var records []plan.RootRecord
 	var files []Root
 	for _, want := range j.Order {
-		i := slices.IndexFunc(have, func(r plan.RootRecord) bool { return r.Dir == want.Dir && r.Workspace == want.Workspace })
+		found := -1
+		for i, r := range have {
+			if r.Dir == want.Dir && r.Workspace == want.Workspace && (want.From == 0 || want.From == from[i]) {
+				found = i
+				break
+			}
+		}
 		again := slices.ContainsFunc(records, func(r plan.RootRecord) bool { return r.Dir == want.Dir && r.Workspace == want.Workspace })
-		if i < 0 || again {
+		if found < 0 || again {
 			return refuse(OtherRoot, "its parts do not hold %s in workspace %s exactly once", want.Dir, want.Workspace)
 		}
-		records, files = append(records, have[i]), append(files, b.Roots[i])
+		records, files = append(records, have[found]), append(files, b.Roots[found])
 	}
 	b.Document.Roots, b.Roots, b.Document.Removed = records, files, j.Removed
 	return nil
+}
+
+// Standing is a part of a plan that was made, with what its job said of it.
+type Standing struct {
+	Where string // as Save gave it
+	Said  []byte
+}
+
+// LoadParts reads what the jobs said of the parts of a plan; a plan that one job made is
+// its only part. A plan that says nothing of its parts is refused.
+func LoadParts(ctx context.Context, s Source) (parts []Standing, err error) {
+	data, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	where := []string{s.Plan}
+	if isJoined(data) {
+		var j Joined
+		if err := json.Unmarshal(data[len(joinedMagic):], &j); err != nil || len(j.Parts) > maxParts {
+			return nil, refuse(Altered, "its list of parts cannot be read")
+		}
+		where = j.Parts
+	}
+	for _, part := range where {
+		if !beside(s.Plan, part) {
+			return nil, refuse(Altered, "it names the part %.200q, which is not kept beside it", part)
+		}
+		ref, path, err := ParseRef(part)
+		if err != nil {
+			return nil, err
+		}
+		one := Standing{Where: part}
+		if path != "" {
+			if one.Said, err = load(ctx, nil, ref, path+partSuffix, PartType); errors.Is(err, fs.ErrNotExist) {
+				return nil, refuse(NotSealed, "nothing is said of its part %s", part)
+			}
+		} else {
+			one.Said, err = load(ctx, s.Registry(ref.Registry()), ref, "", PartType)
+		}
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, one)
+	}
+	return parts, nil
 }
 
 // PartType is what a part of a plan says to the job that joins.

@@ -90,7 +90,7 @@ func TestJoinedPlans(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			where, err := place.Save(t.Context(), client, "f", data, nil)
+			where, err := place.Save(t.Context(), client, seal.Kept{Fingerprint: "f", Sealed: data})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -300,7 +300,7 @@ func (b *Bundle) check(stored header, expect Expect) error {
 		if binary, err := terraform.PlanDigest(b.Roots[i].Binary); err != nil || binary != root.Plan {
 			return refuse(Swapped, "the binary plan of %s is not the one that the fingerprint is of", root.Dir)
 		}
-		changes, err := plan.ChangesDigest(b.Roots[i].JSON)
+		changes, err := root.ChangesOf(b.Roots[i].JSON)
 		if err != nil || changes != root.Changes {
 			return refuse(Swapped, "the changes of %s are not those that the fingerprint is of", root.Dir)
 		}

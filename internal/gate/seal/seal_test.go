@@ -158,7 +158,7 @@ func TestStores(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		where, err := place.Save(t.Context(), client, "f", []byte("sealed"), []byte("{}"))
+		where, err := place.Save(t.Context(), client, seal.Kept{Fingerprint: "f", Sealed: []byte("sealed"), Claim: []byte("{}")})
 		if err != nil || !strings.HasPrefix(where, text) {
 			t.Fatalf("%s: %v", where, err)
 		}

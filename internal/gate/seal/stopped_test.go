@@ -21,11 +21,11 @@ func stores(t *testing.T, dir string) map[string]func(data []byte) error {
 	place := seal.Place{Dir: dir}
 	return map[string]func([]byte) error{
 		"plan.sealed": func(data []byte) error {
-			_, err := place.Save(t.Context(), nil, "plan", data, nil)
+			_, err := place.Save(t.Context(), nil, seal.Kept{Fingerprint: "plan", Sealed: data})
 			return err
 		},
 		"claim.sealed.claim.json": func(data []byte) error {
-			_, err := place.Save(t.Context(), nil, "claim", nil, data)
+			_, err := place.Save(t.Context(), nil, seal.Kept{Fingerprint: "claim", Claim: data})
 			return err
 		},
 		"part.sealed":           func(data []byte) error { return place.SavePart(t.Context(), nil, "part", data, nil) },
@@ -84,7 +84,7 @@ func TestTornFilesAreTold(t *testing.T) {
 	k, to := key(t)
 	dir := t.TempDir()
 	good := sealed(t, bundle(t, []byte("binary plan")), to)
-	where, err := seal.Place{Dir: dir}.Save(t.Context(), nil, "f", good, []byte("{}"))
+	where, err := seal.Place{Dir: dir}.Save(t.Context(), nil, seal.Kept{Fingerprint: "f", Sealed: good, Claim: []byte("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}

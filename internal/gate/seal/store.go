@@ -54,30 +54,60 @@ func ParsePlace(text string) (Place, error) {
 // ClaimType is what a plan says of itself in the clear, beside the sealed one.
 const ClaimType = "application/vnd.waybill.plan-claim.v1+json"
 
-// Save keeps a sealed plan and the claim that is made of it, and says where: a
-// file, or oci://REPOSITORY@DIGEST.
-func (p Place) Save(ctx context.Context, client Registry, f plan.Fingerprint, sealed, claim []byte) (string, error) {
+// Kept is a sealed plan, and what is said of it in the clear.
+type Kept struct {
+	Fingerprint plan.Fingerprint
+	Sealed      []byte
+	Claim       []byte // of the plan comment
+	Part        []byte // to a later run that keeps roots of it; nil of a joined plan, whose parts have it
+}
+
+// Save keeps a sealed plan, and says where: a file, or oci://REPOSITORY@DIGEST.
+func (p Place) Save(ctx context.Context, client Registry, k Kept) (string, error) {
 	if p.Dir == "" {
-		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, []registry.Document{
-			{Name: "plan.sealed", MediaType: ArtifactType, Data: sealed}, {Name: "claim.json", MediaType: ClaimType, Data: claim},
-		})
+		documents := []registry.Document{
+			{Name: "plan.sealed", MediaType: ArtifactType, Data: k.Sealed}, {Name: "claim.json", MediaType: ClaimType, Data: k.Claim},
+		}
+		if k.Part != nil {
+			documents = append(documents, registry.Document{Name: "part.json", MediaType: PartType, Data: k.Part})
+		}
+		ref, err := client.PushDocuments(ctx, p.Repository, ArtifactType, documents)
 		if err != nil {
 			return "", fmt.Errorf("store the sealed plan: %w", err)
 		}
 		return ociScheme + ref.String(), nil
 	}
-	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
-		return "", fmt.Errorf("store the sealed plan: %w", err)
+	path := filepath.Join(p.Dir, string(k.Fingerprint)+".sealed")
+	if isJoined(k.Sealed) {
+		// Not the name of a plan that one job made, which can be a part of this one.
+		path = filepath.Join(p.Dir, string(k.Fingerprint)+".joined.sealed")
 	}
-	path := filepath.Join(p.Dir, string(f)+".sealed")
-	err := atomicwriter.WriteFile(path+claimSuffix, claim, 0o600)
+	err := os.MkdirAll(p.Dir, 0o700)
 	if err == nil {
-		err = atomicwriter.WriteFile(path, sealed, 0o600)
+		err = atomicwriter.WriteFile(path+claimSuffix, k.Claim, 0o600)
+	}
+	if err == nil && k.Part != nil {
+		err = atomicwriter.WriteFile(path+partSuffix, k.Part, 0o600)
+	}
+	if err == nil {
+		err = atomicwriter.WriteFile(path, k.Sealed, 0o600)
 	}
 	if err != nil {
 		return "", fmt.Errorf("store the sealed plan: %w", err)
 	}
 	return path, nil
+}
+
+// Holds reports whether a plan, as Save gave it, is kept in this place.
+func (p Place) Holds(plan string) bool {
+	ref, path, err := ParseRef(plan)
+	switch {
+	case err != nil:
+		return false
+	case path != "":
+		return p.Dir != "" && filepath.Clean(p.Dir) == filepath.Dir(path)
+	}
+	return p.Dir == "" && ref.Repository() == p.Repository.Name()
 }
 
 const claimSuffix = ".claim.json"

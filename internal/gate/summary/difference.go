@@ -28,7 +28,16 @@ const nothing = "nothing"
 // DifferentChanges says of which addresses two plans of a root say different
 // things. Values are not shown: those that matter here may be secret.
 func DifferentChanges(approved, now *terraform.Plan, secrets *redact.Secrets) []ChangeDifference {
-	before, after := changesByAddress(approved), changesByAddress(now)
+	return different(changesByAddress(approved, false), changesByAddress(now, false), secrets)
+}
+
+// DifferentRefresh does the same for plans that bring the state up to date: what changed
+// outside is what they do.
+func DifferentRefresh(approved, now *terraform.Plan, secrets *redact.Secrets) []ChangeDifference {
+	return different(changesByAddress(approved, true), changesByAddress(now, true), secrets)
+}
+
+func different(before, after map[string]addressed, secrets *redact.Secrets) []ChangeDifference {
 	addresses := slices.Sorted(maps.Keys(before))
 	for address := range after {
 		if _, known := before[address]; !known {
@@ -65,7 +74,7 @@ func (a addressed) verb() string {
 	return verbs[a.action]
 }
 
-func changesByAddress(p *terraform.Plan) map[string]addressed {
+func changesByAddress(p *terraform.Plan, refresh bool) map[string]addressed {
 	found := make(map[string]addressed)
 	add := func(address string, c *terraform.Change) {
 		if c == nil {
@@ -93,6 +102,11 @@ func changesByAddress(p *terraform.Plan) map[string]addressed {
 			address += " (deposed " + r.DeposedKey + ")"
 		}
 		add(address, r.Change)
+	}
+	for _, r := range p.ResourceDrift {
+		if refresh {
+			add(r.Address+" (as it is)", r.Change)
+		}
 	}
 	for name, c := range p.OutputChanges {
 		add("output "+name, c)

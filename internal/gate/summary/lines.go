@@ -10,10 +10,11 @@ import (
 var verbs = map[string]string{
 	Destroy: "is destroyed", Replace: "is replaced", Forget: "is forgotten", Change: "changes", Add: "is added",
 	Import: "is imported", Move: "moves",
+	Refresh: "is taken into the state as it is",
 }
 
 // signs begin a line of the difference, so that GitHub colours it.
-var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ "}
+var signs = map[string]string{Destroy: "- ", Replace: "-+", Forget: "- ", Change: "~ ", Add: "+ ", Import: "+ ", Move: "~ ", Refresh: "~ "}
 
 // Lines show what happens to the resource; what stands before its address.
 func (r Resource) Lines(what string) []string {

@@ -25,9 +25,10 @@ const (
 	Move    = "move" // nothing but a new address
 	Import  = "import"
 	Read    = "read"
+	Refresh = "refresh" // the state takes over how the resource is
 )
 
-var order = []string{Destroy, Replace, Forget, Change, Add, Import, Move, Read}
+var order = []string{Destroy, Replace, Forget, Change, Add, Import, Move, Refresh, Read}
 
 // Summary is what a plan would do, without any sensitive value.
 type Summary struct {
@@ -35,6 +36,8 @@ type Summary struct {
 	Resources []Resource     `json:"resources"` // most dangerous first
 	Drift     []Resource     `json:"drift,omitempty"`
 	Outputs   []Resource     `json:"outputs,omitempty"`
+	// RefreshOnly says that the state is brought up to date, and nothing else is changed.
+	RefreshOnly bool `json:"refresh_only,omitempty"`
 	// Checks are check blocks, conditions and the like that do not hold, or of
 	// which it is not known yet; Warnings is what terraform warns of.
 	Checks   []Check  `json:"checks,omitempty"`
@@ -73,6 +76,10 @@ type Check struct {
 // Changes reports whether the plan does anything.
 func (s Summary) Changes() bool { return len(s.Resources) > 0 || len(s.Outputs) > 0 }
 
+// Asks reports whether somebody must approve the plan: it does something, or it leaves out
+// what the root's code would do. That code is merged, and nothing shows what it does.
+func (s Summary) Asks() bool { return s.Changes() || s.RefreshOnly }
+
 // Destroys reports whether the plan destroys anything, replaced resources
 // included. What it forgets counts too: nobody plans that resource again, and
 // the next apply can create a second one.
@@ -104,6 +111,26 @@ func Summarize(p *terraform.Plan, secrets *redact.Secrets) Summary {
 	sortResources(s.Resources)
 	sortResources(s.Drift)
 	sortResources(s.Outputs)
+	return s
+}
+
+// Refresh is the summary of a plan that brings the state up to date: what changed outside
+// is what it does. A resource that is gone is forgotten.
+func (s Summary) Refresh() Summary {
+	s.RefreshOnly = true
+	for _, r := range s.Drift {
+		switch r.Action {
+		case Destroy:
+			r.Action = Forget
+		case Move, Import:
+		default:
+			r.Action = Refresh
+		}
+		s.Counts[r.Action]++
+		s.Resources = append(s.Resources, r)
+	}
+	s.Drift = nil
+	sortResources(s.Resources)
 	return s
 }
 

@@ -24,7 +24,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/gate/site"
-	"github.com/waybill-dev/waybill/internal/gate/summary"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -79,6 +78,7 @@ type Result struct {
 	// another one and nothing was decided.
 	Elsewhere string
 	Unplanned bool   // the head has no plan
+	Helped    bool   // a comment /help was answered, and nothing decided
 	Started   string // branch on which the workflow that decides was started instead
 	Signed    *record.Signed
 	Hooked    *Hooked // what the hooks said of the plan; nil if there are none
@@ -461,7 +461,7 @@ func (r Request) open(ctx context.Context, claim comment.Claim) (comment.Claim, 
 			sources.Dirs = claim.Roots[n].Sources
 		}
 		view.Roots = append(view.Roots, comment.RootView{
-			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: summary.Summarize(parsed[i], secrets),
+			Dir: record.Dir, Workspace: record.Workspace, Whole: record.Whole, Summary: record.Summarize(parsed[i], secrets),
 			Sources: sources, Lineage: record.Lineage, Serial: record.Serial,
 		})
 	}
