@@ -18,9 +18,11 @@ func Confines() bool { return landlockVersion() >= 3 && auditArch[runtime.GOARCH
 // auditArch is how filters of system calls name an architecture.
 var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
+// landlockVersion is 0 where there is none that can be used. The first one refuses to move
+// any file to another directory, as terraform does.
 func landlockVersion() int {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
+	if errno != 0 || version < 2 {
 		return 0
 	}
 	return int(version)
