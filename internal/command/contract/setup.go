@@ -49,7 +49,7 @@ var setupCommand = Command{
 		inputDryRun,
 		inputFormat, inputToken,
 	},
-	Outputs:     []Output{{"steps", "JSON array: setting, state (ok, would, made, removed, you, later), text, fix."}},
+	Outputs:     []Output{{"steps", "JSON array: setting, state (ok, would, made, removed, absent, you, later), text, fix."}},
 	Binaries:    []string{Waybill},
 	CommandOnly: true,
 }

@@ -30,14 +30,15 @@ const (
 	Would   State = "would" // be made, or removed
 	Made    State = "made"
 	Removed State = "removed"
-	Person  State = "you"   // only a person can do it
-	Later   State = "later" // something has to be there first
+	Absent  State = "absent" // nothing is there to be removed
+	Person  State = "you"    // only a person can do it
+	Later   State = "later"  // something has to be there first
 )
 
 // Step is one setting.
 type Step struct {
 	Setting string `json:"setting"`       // repository, actions, team, environment, app, secret, installation, ruleset or package
-	State   State  `json:"state"`         // ok, would, made, removed, you or later
+	State   State  `json:"state"`         // ok, would, made, removed, absent, you or later
 	Text    string `json:"text"`          // what it is
 	Fix     string `json:"fix,omitempty"` // what a person has to do
 }
@@ -153,7 +154,7 @@ func (s *setup) state(setting setting, there bool) State {
 	case there:
 		return There
 	}
-	return Removed
+	return Absent
 }
 
 // carryOut ends at the first error. What was made stays, and the next call goes

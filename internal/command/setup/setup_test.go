@@ -540,9 +540,16 @@ func TestUndo(t *testing.T) {
 	w.push(starter.Config, "config")
 	w.push(starter.Infra, "infra")
 	w.run()
-	w.request.Undo = true
+	w.request.Undo, w.request.DryRun = true, true
+	if report := w.run(); report.Count(setup.Removed)+report.Count(setup.Absent) > 0 || report.Count(setup.Would) == 0 {
+		t.Errorf("what undo would do: %+v", report)
+	}
+	w.request.DryRun = false
 	if report := w.run(); report.Count(setup.Person)+report.Count(setup.Would) > 0 || report.Count(setup.Removed) == 0 {
 		t.Errorf("undo: %+v", report)
+	}
+	if report := w.run(); report.Count(setup.Would)+report.Count(setup.Removed) > 0 || report.Count(setup.Absent) == 0 {
+		t.Errorf("undo of what is gone: %+v", report)
 	}
 	secrets, vars := w.RunVariables("acme/backend", "refs/heads/main", nil)
 	if len(secrets)+len(vars) > 0 {
