@@ -67,7 +67,7 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
 		UserAgent: "waybill-scan/" + cli.Version(), Hosts: hosts,
 	})
-	answer, documents, err := trivy.Scan(ctx, client, request, unpacked)
+	answer, documents, err := trivy.Scan(ctx, client, request, unpacked, die)
 	if err == nil {
 		err = exchange.Write(out, answer, documents)
 	}

@@ -115,6 +115,10 @@ func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answ
 	if cause := context.Cause(ctx); cause != nil {
 		return exchange.Answer{}, fmt.Errorf("scan: %w", cause)
 	}
+	if err != nil && words.outOfMemory {
+		return exchange.Answer{}, fmt.Errorf("scan: the image needs more than the %d MiB of memory that one scan may use, and so %s ended",
+			request.Limits.MemoryBytes>>20, Program)
+	}
 	if err != nil {
 		return exchange.Answer{}, fmt.Errorf("scan: %w", withoutOrders(err))
 	}
@@ -139,9 +143,19 @@ type reading struct {
 type quoted struct {
 	out  io.Writer // nil drops
 	line []byte
+
+	outOfMemory bool // whether Go's runtime said that there is no more; pages on where it was are dropped
 }
 
 const maxLine = 2000
+
+// noMemory are the first words of Go's runtime where it gets no memory.
+// https://github.com/golang/go/blob/master/src/runtime/malloc.go
+// https://github.com/golang/go/blob/master/src/runtime/mem_linux.go
+var noMemory = []string{
+	"runtime: out of memory", "fatal error: out of memory", "fatal error: runtime: out of memory",
+	"fatal error: runtime: cannot allocate memory", "runtime: cannot allocate memory",
+}
 
 func (q *quoted) Write(p []byte) (int, error) {
 	for _, b := range p {
@@ -156,6 +170,13 @@ func (q *quoted) Write(p []byte) (int, error) {
 }
 
 func (q *quoted) flush() {
+	for _, words := range noMemory {
+		q.outOfMemory = q.outOfMemory || strings.HasPrefix(string(q.line), words)
+	}
+	if q.outOfMemory {
+		q.line = q.line[:0]
+		return
+	}
 	if q.out != nil && len(q.line) > 0 {
 		fmt.Fprintf(q.out, "%s: %s\n", Program, text.OneLine(strings.ToValidUTF8(string(q.line), "?")))
 	}

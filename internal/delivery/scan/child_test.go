@@ -202,7 +202,7 @@ func TestChildSeesNoToken(t *testing.T) {
 func TestChildThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	for mode, reason := range map[string]string{
-		"crash":               "exit status 2: fatal error: runtime: out of memory",
+		"crash":               "the image needs more than the 0 MiB of memory that one scan may use",
 		"malformed":           "read the answer: unexpected EOF",
 		"silent":              "read the answer: EOF",
 		"more":                "there is more after it",

@@ -44,6 +44,13 @@ const (
 	// freeRatio. Layers of real images have 2 to 5; gzip can do 1000.
 	maxRatio  = 100
 	freeRatio = 512 << 20
+	// What a manifest has to have fewer of. The largest real images have a third.
+	maxFiles        = 1_000_000
+	maxPackageFiles = 100_000
+	maxPackages     = 250_000
+	maxArchives     = 10_000
+	// maxArchiveDepth is how deep archives may lie within archives: real ones do 4.
+	maxArchiveDepth = 10
 )
 
 // Platforms lists what an index holds; internal/door/registry's Client does.
@@ -237,7 +244,10 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 	request := exchange.Request{
 		Version: exchange.Version, Registry: o.Registry, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
 		Secrets: o.Secrets != evidence.Off && o.BOM == "",
-		Limits:  exchange.Limits{ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio},
+		Limits: exchange.Limits{
+			ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio,
+			Files: maxFiles, PackageFiles: maxPackageFiles, Packages: maxPackages, Archives: maxArchives, ArchiveDepth: maxArchiveDepth,
+		},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {
 		if ref.IsZero() {

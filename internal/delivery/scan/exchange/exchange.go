@@ -18,7 +18,7 @@ import (
 
 // Version of the exchange. The two binaries are released together; another
 // version means that they are not of the same release.
-const Version = 4
+const Version = 5
 
 // NeedsJavaDatabase is the child's exit code where an image has JAR files, and
 // the request no database to tell what is in them. That one is ten times as
@@ -66,6 +66,14 @@ type Limits struct {
 	// A layer may unpack to Ratio times its size, and to RatioFree bytes anyway.
 	Ratio     int64 `json:"ratio"`
 	RatioFree int64 `json:"ratioFree"`
+
+	// What one manifest has to have fewer of. Zero is no limit.
+	Files        int64 `json:"files"`
+	PackageFiles int64 `json:"packageFiles"` // files that describe packages; without a limit of them, none of their size
+	Packages     int64 `json:"packages"`
+	Archives     int64 `json:"archives"` // JAR files and the like, at every depth
+	// ArchiveDepth is how deep archives may lie within archives.
+	ArchiveDepth int64 `json:"archiveDepth"`
 }
 
 // Answer is what was found, images and platforms in the order of the request.

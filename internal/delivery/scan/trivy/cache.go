@@ -18,10 +18,12 @@ type layerCache struct {
 	*cache.MemoryCache
 	mu      sync.Mutex
 	claimed map[string]chan struct{} // closed when the layer has been read
+
+	packages, most int64 // found in all layers, and how many that may be; 0 is any number
 }
 
-func newLayerCache() *layerCache {
-	return &layerCache{MemoryCache: cache.NewMemoryCache(), claimed: make(map[string]chan struct{})}
+func newLayerCache(most int64) *layerCache {
+	return &layerCache{MemoryCache: cache.NewMemoryCache(), claimed: make(map[string]chan struct{}), most: most}
 }
 
 // MissingBlobs lists the layers that the caller has to read: those that nobody
@@ -50,6 +52,15 @@ func (c *layerCache) PutBlob(ctx context.Context, layer string, found ftypes.Blo
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for _, list := range found.PackageInfos {
+		c.packages += int64(len(list.Packages))
+	}
+	for _, list := range found.Applications {
+		c.packages += int64(len(list.Packages))
+	}
+	if c.most > 0 && c.packages >= c.most {
+		return tooMany(c.most, "packages")
+	}
 	if claim, ok := c.claimed[layer]; ok {
 		close(claim)
 	}

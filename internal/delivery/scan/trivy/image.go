@@ -5,8 +5,11 @@ package trivy
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync/atomic"
 
@@ -27,10 +30,11 @@ type image struct {
 
 	limits   exchange.Limits
 	unpacked *atomic.Int64
+	proven   *proven
 }
 
-func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits, unpacked *atomic.Int64) *image {
-	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits, unpacked: unpacked}
+func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits, unpacked *atomic.Int64, proven *proven) *image {
+	i := &image{Image: inner, ref: ref, left: new(atomic.Int64), limits: limits, unpacked: unpacked, proven: proven}
 	i.left.Store(limits.ImageBytes)
 	return i
 }
@@ -67,8 +71,13 @@ type layer struct {
 	image *image
 }
 
-// Uncompressed ends with an error where the image unpacks to more than allowed.
+// Uncompressed ends with an error where the image unpacks to more than allowed. What
+// was read to its end is proven to have its digest.
 func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	digest, err := l.Digest()
+	if err != nil {
+		return nil, err
+	}
 	sent := &counted{Layer: l.Layer, n: new(atomic.Int64)}
 	packed, err := sent.Compressed()
 	if err != nil {
@@ -78,7 +87,7 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, errors.Join(err, packed.Close())
 	}
-	return &boundedReader{Reader: r, Closer: packed, image: l.image, sent: sent.n}, nil
+	return &boundedReader{Reader: r, Closer: packed, image: l.image, sent: sent.n, layer: digest, sum: sha256.New()}, nil
 }
 
 // unpack goes by the first bytes, whatever the media type says, as container
@@ -130,10 +139,17 @@ type boundedReader struct {
 	image *image
 	read  int64
 	sent  *atomic.Int64 // bytes of the layer as it is stored
+
+	layer v1.Hash   // as it is stored
+	sum   hash.Hash // of what it unpacks to
 }
 
 func (r *boundedReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
+	r.sum.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		r.image.proven.add(r.layer, v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(r.sum.Sum(nil))})
+	}
 	if r.image.left.Add(-int64(n)) < 0 {
 		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
 	}

@@ -52,9 +52,9 @@ type Images interface {
 }
 
 // Scan does what the request says. unpacked counts the bytes of all layers as
-// they are read, so that the caller can end the scan. documents makes those of each
-// image, where they are wanted.
-func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64) (
+// they are read, so that the caller can end the scan. exceed ends the process where
+// the image breaks a limit. documents makes those of each image, where they are wanted.
+func Scan(ctx context.Context, images Images, request exchange.Request, unpacked *atomic.Int64, exceed func(error)) (
 	answer exchange.Answer, documents func() ([]exchange.Documents, error), err error,
 ) {
 	if request.Version != exchange.Version {
@@ -72,8 +72,14 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 	if request.JavaDatabaseDir != "" {
 		javadb.Init(request.JavaDatabaseDir, nil, true, true, ftypes.RegistryOptions{})
 	}
+	watch := &guard{limits: request.Limits, exceed: exceed}
+	for _, asked := range request.Images {
+		watch.manifests += int64(len(asked.Platforms))
+	}
+	watch.install()
 	s := scanner{
-		images: images, request: request, cache: newLayerCache(), unpacked: unpacked, secrets: make(map[imageref.Ref][]evidence.Secret),
+		images: images, request: request, cache: newLayerCache(request.Limits.Packages * watch.manifests), unpacked: unpacked,
+		proven: newProven(), secrets: make(map[imageref.Ref][]evidence.Secret),
 	}
 	reports, err := s.all(ctx)
 	if err != nil {
@@ -129,6 +135,8 @@ type scanner struct {
 	request exchange.Request
 	cache   *layerCache // over all manifests
 
+	proven *proven // over all manifests
+
 	unpacked *atomic.Int64
 
 	mu      sync.Mutex
@@ -180,7 +188,8 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 	if err != nil {
 		return fail(err)
 	}
-	art, err := artimage.NewArtifact(newImage(p.Ref, opened, s.request.Limits, s.unpacked), s.cache, artifact.Option{
+	img := newImage(p.Ref, opened, s.request.Limits, s.unpacked, s.proven)
+	art, err := artimage.NewArtifact(img, s.cache, artifact.Option{
 		Type: ftypes.TypeContainerImage, DisabledAnalyzers: disabledAnalyzers(s.request.Secrets), Parallel: layersAtOnce,
 		NoProgress: true, Offline: true, DetectionPriority: ftypes.PriorityPrecise,
 	})
@@ -197,6 +206,9 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 	defer func() { _ = art.Clean(info) }() // removes temporary files, which go with the child's own directory anyway
 
 	if err := s.cache.wait(ctx, info.BlobIDs); err != nil {
+		return fail(err)
+	}
+	if err := img.prove(); err != nil {
 		return fail(err)
 	}
 	detail, err := s.applied(ctx, p, info.ID, info.BlobIDs)
