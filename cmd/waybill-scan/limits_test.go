@@ -158,11 +158,14 @@ func TestLayersAreWhatTheConfigurationSays(t *testing.T) {
 		ref   imageref.Ref
 		words string
 	}{
-		"the truth":                    {push([]v1.Layer{clean, vulnerable}, of(clean), of(vulnerable)), ""},
-		"one layer twice":              {push([]v1.Layer{clean, clean}, of(clean), of(clean)), ""},
-		"a layer hides behind another": {push([]v1.Layer{clean, vulnerable}, of(clean), of(clean)), "and the configuration says " + of(clean).String()},
+		"the truth":       {push([]v1.Layer{clean, vulnerable}, of(clean), of(vulnerable)), ""},
+		"one layer twice": {push([]v1.Layer{clean, clean}, of(clean), of(clean)), ""},
+		"a layer hides behind another": {
+			push([]v1.Layer{clean, vulnerable}, of(clean), of(clean)), "and the configuration says " + of(clean).String(),
+		},
 		"a layer is called by no digest": {
-			push([]v1.Layer{clean}, v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("1", 64)}), "no container runtime starts such an image",
+			push([]v1.Layer{clean}, v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("1", 64)}),
+			"no container runtime starts such an image",
 		},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package collect_test
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -526,6 +527,8 @@ func TestTroubleWithACandidateIsNoVerdict(t *testing.T) {
 func TestReferrersInPages(t *testing.T) {
 	t.Parallel()
 	var endless atomic.Bool
+	var link atomic.Value // how the next page is named; empty is by its path
+	link.Store("")
 	pages := map[string][]map[string]any{}
 	server := registrytest.New(t, func(w http.ResponseWriter, r *http.Request) bool {
 		listed, ok := pages[r.URL.Path]
@@ -536,7 +539,8 @@ func TestReferrersInPages(t *testing.T) {
 		_, _ = fmt.Sscanf(r.URL.Query().Get("page"), "%d", &page)
 		w.Header().Set("Content-Type", mediaIndex+"; charset=utf-8")
 		if page+1 < len(listed) || endless.Load() {
-			w.Header().Set("Link", fmt.Sprintf(`<%s?page=%d>; rel="next"`, r.URL.Path, page+1))
+			form := cmp.Or(link.Load().(string), "<"+r.URL.Path+`?page=%d>; rel="next"`)
+			w.Header().Set("Link", fmt.Sprintf(form, page+1))
 		}
 		manifests := []map[string]any{}
 		if page < len(listed) {
@@ -554,6 +558,21 @@ func TestReferrersInPages(t *testing.T) {
 	if w := judge(t, im, trust, p); !w.Decision.Allowed || len(w.Records) != 4 {
 		t.Errorf("not allowed:\n%s", w.Text())
 	}
+	for what, next := range map[string]string{
+		"a query alone":  `<?page=%d>; rel="next"`,
+		"behind another": `<?page=0>; rel="first", <?page=%d>; rel="next"`,
+	} {
+		link.Store(next)
+		if w := judge(t, im, trust, p); !w.Decision.Allowed || len(w.Records) != 4 {
+			t.Errorf("%s: not allowed:\n%s", what, w.Text())
+		}
+	}
+	link.Store(`</v2/_cursor/%d>; rel="next"`)
+	if w, err := collect.Verify(t.Context(), collect.Deps{Registry: im.client, Verifier: trust}, im.Ref, p, time.Now()); err == nil ||
+		!strings.Contains(err.Error(), `the next one is at "/v2/_cursor/1", which is no list of referrers`) {
+		t.Errorf("a next page that is none: %v, %v", err, w.Decision)
+	}
+	link.Store("")
 	endless.Store(true)
 	w, err := collect.Verify(
 		t.Context(), collect.Deps{Registry: im.client, Verifier: trust, Bounds: registry.Bounds{Candidates: 50}}, im.Ref, p,

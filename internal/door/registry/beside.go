@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -229,6 +228,10 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		if err != nil {
 			return nil, err
 		}
+		if a.status != http.StatusOK && page > 0 {
+			b.addLost("the registry answers %.200s, a further page of referrers, with the status %d", path, a.status)
+			return all, nil
+		}
 		if a.status != http.StatusOK {
 			return b.fallback(ctx)
 		}
@@ -242,7 +245,10 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		}
 		b.reader.listsReferrers()
 		all = append(all, index.Manifests...)
-		next := nextPage(a.header.Get("Link"))
+		next, err := nextPage(path, a.header.Values("Link"))
+		if err != nil {
+			b.addLost("the registry lists referrers in pages, and %v", err)
+		}
 		if len(all) >= b.bounds.Candidates && (next != "" || len(all) > b.bounds.Candidates) || next == path {
 			b.skip(max(1, len(all)-b.bounds.Candidates))
 			return all[:min(len(all), b.bounds.Candidates)], nil
@@ -250,23 +256,6 @@ func (b *Beside) list(ctx context.Context) ([]v1.Descriptor, error) {
 		path = next
 	}
 	return all, nil
-}
-
-// nextPage is the path of the next page relative to the repository, or empty.
-func nextPage(link string) string {
-	target, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(link), "<"), ">")
-	if !found || !strings.Contains(rest, `rel="next"`) && !strings.Contains(rest, "rel=next") {
-		return ""
-	}
-	u, err := url.Parse(target)
-	if err != nil {
-		return ""
-	}
-	_, digest, found := strings.Cut(u.Path, "/referrers/")
-	if !found {
-		return ""
-	}
-	return "referrers/" + digest + "?" + u.RawQuery
 }
 
 // indexOf reads an index strictly enough to tell one from another document: even
