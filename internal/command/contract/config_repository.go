@@ -40,8 +40,8 @@ var tag = Command{
 		inputCopies,
 		{
 			Name: "tags", Type: List, Required: true, Placeholder: "TYPE[:VALUE]",
-			Doc: "Tags to add: `raw:VALUE`, `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver` (of v1.2.3: 1.2.3, 1.2, 1 and " +
-				"latest), `semver:{{version}}`, `semver:{{major}}.{{minor}}`, `latest` (of the newest version), `run` (the run number), " +
+			Doc: "Tags to add: `raw:VALUE` (as it stands), `sha` (sha-1234567), `ref` (branch, tag or pr-N), `semver` (of v1.2.3: " +
+				"1.2.3, 1.2, 1 and latest), `semver:{{version}}`, `semver:{{major}}.{{minor}}`, `latest` (of the newest version), `run` (the run number), " +
 				"`schedule:20060102` (the time, in Go's layout), or `type=semver,pattern={{version}}` and the like. Versions need a run " +
 				"about a version tag. A tag under which evidence is kept, such as sha256-HEX.sig, is refused.",
 		},

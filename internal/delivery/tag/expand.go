@@ -64,7 +64,7 @@ func expand(e entry, facts Facts) (tag, note string, err error) {
 	}
 	switch kind {
 	case "raw":
-		tag = value
+		tag, err = literal(value)
 	case "sha":
 		if len(facts.Commit) < 7 {
 			return "", "", errors.New("the commit is not known: neither the evidence, the job nor git names one")
@@ -84,13 +84,16 @@ func expand(e entry, facts Facts) (tag, note string, err error) {
 		}
 		tag = strconv.Itoa(facts.RunNumber)
 	case "schedule":
-		tag = facts.Now.UTC().Format(value)
+		tag, err = literal(facts.Now.UTC().Format(value))
 	default:
 		return "", "", errors.New("unknown type: want raw:VALUE, sha, ref, semver, semver:PATTERN, latest, run, schedule:LAYOUT, " +
 			"or type=… as metadata-action has it")
 	}
 	if err != nil || note != "" {
 		return "", note, err
+	}
+	if around := e.prefix + e.suffix; notInTag.MatchString(around) {
+		return "", "", fmt.Errorf("prefix or suffix %.200q has what cannot stand in a tag: letters, digits, \".\", \"_\" and \"-\" can", around)
 	}
 	if !e.alone {
 		tag = e.prefix + tag + e.suffix
@@ -107,6 +110,20 @@ func expand(e entry, facts Facts) (tag, note string, err error) {
 		)
 	}
 	return clean, "", nil
+}
+
+// literal takes a tag as it is given, or not at all: names of branches and versions
+// are cleaned up, and what somebody wrote as a tag is not written as another one.
+func literal(tag string) (string, error) {
+	if clean := sanitize(tag); clean != tag && !reserved.MatchString(clean) {
+		err := fmt.Errorf("%.200q is no tag: a tag has letters, digits, \".\", \"_\" and \"-\", at most %d of them, and does not begin "+
+			"with \".\" or \"-\"", tag, maxTag)
+		if clean != "" {
+			err = fmt.Errorf("%w: such as %s", err, clean)
+		}
+		return "", err
+	}
+	return tag, nil
 }
 
 // reserved are the tags under which evidence is kept: an algorithm, a dash and

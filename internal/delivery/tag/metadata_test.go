@@ -115,6 +115,10 @@ func TestTagsMoveForward(t *testing.T) {
 			Waybill: w, Types: []string{"raw:fresh", "raw:main"}, AllowOlder: test.older, Facts: Facts{Commit: commit},
 		})
 		left := test.want == "fresh"
+		unknown := !test.older && (test.now.IsZero() || test.this.IsZero())
+		if said := strings.Contains(strings.Join(r.Notes, ""), "main: moved from sha256:222222222222, and nobody can tell"); said != unknown {
+			t.Errorf("%s: notes %q", what, r.Notes)
+		}
 		if got := strings.Join(s.tags, " "); err != nil || got != test.want || left != strings.Contains(strings.Join(r.Notes, ""),
 			"main: left out, it names sha256:222222222222 of a newer commit") {
 			t.Errorf("%s: wrote %q, %q, %v", what, got, r.Notes, err)

@@ -117,42 +117,47 @@ func Run(ctx context.Context, registry Shelf, r Request) (Result, error) {
 	}
 	var ahead []string
 	for _, t := range tags {
-		note, err := backwards(ctx, registry, r, t)
+		note, older, err := backwards(ctx, registry, r, t)
 		if err != nil {
 			return Result{}, err
 		}
 		if note != "" {
 			notes = append(notes, note)
-			continue
 		}
-		ahead = append(ahead, t)
+		if !older {
+			ahead = append(ahead, t)
+		}
 	}
 	tags = ahead
 	written, err := Apply(ctx, registry, r.Waybill, tags)
 	return Result{Tags: written, Notes: notes, Waybill: r.Waybill}, err
 }
 
-// backwards says that a tag names an image of a newer commit already, and would
-// move back to an older one; empty if it would not.
-func backwards(ctx context.Context, registry Reader, r Request, tag string) (note string, err error) {
+// backwards reports whether a tag names an image of a newer commit already, and would
+// move back to an older one. The note says so, and also where nobody can tell.
+func backwards(ctx context.Context, registry Reader, r Request, tag string) (note string, older bool, err error) {
 	if r.AllowOlder || !slices.Contains(r.Facts.Existing, tag) {
-		return "", nil
+		return "", false, nil
 	}
 	now, err := registry.Resolve(ctx, r.Waybill.Image.Repository()+":"+tag)
 	if err != nil || now.Digest() == r.Waybill.Image.Digest() {
-		return "", err
+		return "", false, err
 	}
 	var times [2]time.Time
 	for i, ref := range []imageref.Ref{now, r.Waybill.Image} {
 		if times[i], err = registry.Created(ctx, ref); err != nil {
-			return "", err
+			return "", false, err
+		}
+		if times[i].IsZero() {
+			return fmt.Sprintf("%s: moved from %s, and nobody can tell which of the two is newer, because %s does not say when its source "+
+				"was committed (annotation org.opencontainers.image.created)", tag, now.Short(), ref.Short()), false, nil
 		}
 	}
-	if times[0].IsZero() || times[1].IsZero() || !times[0].After(times[1]) {
-		return "", nil
+	if !times[0].After(times[1]) {
+		return "", false, nil
 	}
 	return fmt.Sprintf("%s: left out, it names %s of a newer commit (%s, this one %s): --allow-older moves it back", tag, now.Short(),
-		text.Time(times[0]), text.Time(times[1])), nil
+		text.Time(times[0]), text.Time(times[1])), true, nil
 }
 
 // Built finds the image that was built from a commit, by the tag that says so.
