@@ -111,6 +111,19 @@ func TestAttacks(t *testing.T) {
 				r.Predicate = json.RawMessage(strings.Replace(string(r.Predicate), `"findings":`, `"Findings":[],"findings":`, 1))
 			})
 		}, "scan", "stands twice"},
+		"a report without a list of findings": {
+			func(*Policy) {}, report(func(r *ScanReport) { r.Platforms[1].Findings = nil }),
+			"scan", "it has no list of findings for linux/arm64, not even an empty one",
+		},
+		"a list of findings under another name": {func(*Policy) {}, func(e *Evidence) {
+			of(e, Scan, func(r *Record) {
+				r.Predicate = json.RawMessage(strings.ReplaceAll(string(r.Predicate), `"findings":`, `"vulnerabilities":`))
+			})
+		}, "scan", "it has no list of findings for linux/amd64"},
+		"a report by nobody": {
+			func(*Policy) {}, report(func(r *ScanReport) { r.Scanner = Scanner{} }),
+			"scan", "it does not say which scanner, of which version, made it",
+		},
 		"a report of Trivy's own": {func(*Policy) {}, func(e *Evidence) {
 			of(e, Scan, func(r *Record) {
 				r.Predicate = json.RawMessage(`{"scanner":{"result":{"SchemaVersion":2,"ArtifactName":"a","Results":[]}}}`)

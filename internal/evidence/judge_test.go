@@ -40,7 +40,10 @@ func goodReport() ScanReport {
 		Schema: ScanSchema, Image: "ghcr.io/acme/demo-api@" + indexDigest, Scanner: Scanner{"trivy", "0.72.0"},
 		Database:  Database{Digest: "sha256:db", UpdatedAt: now.Add(-6 * time.Hour)},
 		StartedAt: now.Add(-2 * time.Hour), FinishedAt: now.Add(-time.Hour),
-		Platforms: []PlatformScan{{Platform: "linux/amd64", Digest: amdDigest}, {Platform: "linux/arm64", Digest: armDigest}},
+		Platforms: []PlatformScan{
+			{Platform: "linux/amd64", Digest: amdDigest, Findings: []Finding{}},
+			{Platform: "linux/arm64", Digest: armDigest, Findings: []Finding{}},
+		},
 	}
 }
 
@@ -411,7 +414,7 @@ func TestJudge(t *testing.T) {
 		}, "scan", "it has two results for sha256:2222"},
 		"a result of something else": {func(e *Evidence, _ *Policy) {
 			rescan(e, func(r *ScanReport) {
-				r.Platforms = append(r.Platforms, PlatformScan{Digest: "sha256:" + strings.Repeat("9", 64)})
+				r.Platforms = append(r.Platforms, PlatformScan{Digest: "sha256:" + strings.Repeat("9", 64), Findings: []Finding{}})
 			})
 		}, "scan", "its report is also about sha256:9999"},
 		"platforms swapped": {func(e *Evidence, _ *Policy) {

@@ -27,6 +27,8 @@ func (r *ScanReport) normalise() error {
 		return fmt.Errorf("it says that the scan began at %s and ended before, at %s", text.Time(r.StartedAt), text.Time(r.FinishedAt))
 	case r.Database.UpdatedAt.IsZero():
 		return errors.New("it does not say of when its vulnerability database is")
+	case r.Scanner.Name == "" || r.Scanner.Version == "":
+		return errors.New("it does not say which scanner, of which version, made it")
 	}
 	seen := make(map[string]bool)
 	for _, p := range r.Platforms {
@@ -34,6 +36,9 @@ func (r *ScanReport) normalise() error {
 			return fmt.Errorf("it has two results for %s", shortDigest(p.Digest))
 		}
 		seen[p.Digest] = true
+		if p.Findings == nil { // under another name they would count as none
+			return fmt.Errorf("it has no list of findings for %.100s, not even an empty one", p.Platform)
+		}
 		for i := range p.Findings {
 			f := &p.Findings[i]
 			word := Severity(strings.ToLower(string(f.Severity)))

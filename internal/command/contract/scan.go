@@ -70,9 +70,9 @@ var scan = Command{
 		},
 		{
 			Name: "db_repository", Type: List, Commas: true, Default: "ghcr.io/aquasecurity/trivy-db:2", Placeholder: "REPO",
-			Doc: "OCI repository of the vulnerability database, with a tag or a digest. Several are asked in order; where none can " +
-				"be read, what they named last is used for as long as {db_max_age} allows. The policy can pin them " +
-				"(`policy.scan.databases`).",
+			Doc: "OCI repository of the vulnerability database; without a tag or a digest, with the tag 2. Several are asked in " +
+				"order; where none can be read, what they named last is used for as long as {db_max_age} allows. The policy can pin " +
+				"them (`policy.scan.databases`).",
 		},
 		{
 			Name: "db_max_age", Type: Duration, Default: "72h",

@@ -94,7 +94,7 @@ func (im image) report(finished time.Time, findings ...evidence.Finding) *eviden
 	}
 	for platform, digest := range im.platforms {
 		r.Platforms = append(r.Platforms, evidence.PlatformScan{
-			Platform: platform, Digest: digest, Findings: findings,
+			Platform: platform, Digest: digest, Findings: append([]evidence.Finding{}, findings...),
 			Packages: []evidence.Package{{Name: "openssl", Version: "3.3.1", Type: "debian"}},
 		})
 	}

@@ -111,11 +111,17 @@ func open(ctx context.Context, registry Registry, k kind, o DatabaseOptions) (Da
 	c := databaseCache{kind: k, root: filepath.Join(o.CacheDir, k.cache)}
 	repositories := strings.FieldsFunc(o.Repository, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(repositories) == 0 {
-		return Database{}, fmt.Errorf("%s names no repository", k.flag)
+		return Database{}, outcome.Usagef("%s names no repository", k.flag)
 	}
-	for _, repository := range repositories {
+	for i, repository := range repositories {
+		if strings.Contains(repository, "://") {
+			return Database{}, outcome.Usagef("%s %q: leave out what is before the host", k.flag, repository)
+		}
 		if _, err := name.ParseReference(repository); err != nil {
-			return Database{}, fmt.Errorf("%s %q: %w", k.flag, repository, err)
+			return Database{}, outcome.Usagef("%s %q: %w", k.flag, repository, err)
+		}
+		if !strings.ContainsAny(repository[strings.LastIndex(repository, "/")+1:], ":@") { // as Trivy reads it
+			repositories[i] = fmt.Sprintf("%s:%d", repository, k.schema)
 		}
 	}
 	var problems []error

@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/door/registry/registrytest"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/rehearsal/vulndb"
 )
 
@@ -219,7 +220,13 @@ func TestOpenDatabaseRefuses(t *testing.T) {
 			w.options.Repository = w.push(t, vulndb.Database{UpdatedAt: built}).String()
 			w.options.Offline = true
 		}, "run once without --offline"},
-		"not a reference": {func(_ *testing.T, w *databaseWorld) { w.options.Repository = "Not A Reference" }, "--db-repository"},
+		"not a reference": {
+			func(_ *testing.T, w *databaseWorld) { w.options.Repository = "Not A Reference" }, `--db-repository "Not":`,
+		},
+		"no repository": {func(_ *testing.T, w *databaseWorld) { w.options.Repository = " , " }, "--db-repository names no repository"},
+		"an address": {
+			func(_ *testing.T, w *databaseWorld) { w.options.Repository = "https://ghcr.io/x/db:2" }, "leave out what is before the host",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -229,7 +236,22 @@ func TestOpenDatabaseRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
+			usage := strings.HasPrefix(test.want, "--db-repository") || strings.HasPrefix(test.want, "leave")
+			if usage != (outcome.Code(err) == outcome.Usage) {
+				t.Errorf("%v ends with %d", err, outcome.Code(err))
+			}
 		})
+	}
+}
+
+// A repository without a tag means the one of the schema, as for Trivy.
+func TestOpenDatabaseWithoutTag(t *testing.T) {
+	t.Parallel()
+	w := newDatabaseWorld(t)
+	w.push(t, vulndb.Database{UpdatedAt: built})
+	w.options.Repository = w.server.Host + "/trivy-db"
+	if _, err := OpenDatabase(t.Context(), w.client, w.options); err != nil {
+		t.Error(err)
 	}
 }
 

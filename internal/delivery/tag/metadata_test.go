@@ -116,7 +116,8 @@ func TestTagsMoveForward(t *testing.T) {
 		})
 		left := test.want == "fresh"
 		unknown := !test.older && (test.now.IsZero() || test.this.IsZero())
-		if said := strings.Contains(strings.Join(r.Notes, ""), "main: moved from sha256:222222222222, and nobody can tell"); said != unknown {
+		said := strings.Contains(strings.Join(r.Notes, ""), "main: moved from sha256:222222222222, and nobody can tell")
+		if said != unknown {
 			t.Errorf("%s: notes %q", what, r.Notes)
 		}
 		if got := strings.Join(s.tags, " "); err != nil || got != test.want || left != strings.Contains(strings.Join(r.Notes, ""),

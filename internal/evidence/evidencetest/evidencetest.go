@@ -118,7 +118,7 @@ func (i Image) scanReport(platforms map[string]string) evidence.ScanReport {
 	}
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
 		report.Platforms = append(report.Platforms, evidence.PlatformScan{
-			Platform: platform, Digest: platforms[platform], Packages: i.Packages, Findings: i.Findings,
+			Platform: platform, Digest: platforms[platform], Packages: i.Packages, Findings: append([]evidence.Finding{}, i.Findings...),
 		})
 	}
 	return report
