@@ -56,6 +56,10 @@ func TestImageWithTooMuch(t *testing.T) {
 			alpine("a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1", "i=1"), exchange.Limits{Packages: 9},
 			exchange.Limits{Packages: 10}, "the image has 9 packages or more",
 		},
+		"packages of the distribution": {
+			alpine("a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1", "i=1"), exchange.Limits{System: 9},
+			exchange.Limits{System: 10}, "the image has 9 packages of its distribution or more",
+		},
 		"bytes of a package file": {
 			map[string]string{"lib/apk/db/installed": strings.Repeat("\n", 9<<20)}, exchange.Limits{PackageFiles: 100}, exchange.Limits{},
 			`"lib/apk/db/installed" in the image has 9 MiB, and at most 8 MiB are read of such a file`,

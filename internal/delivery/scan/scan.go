@@ -46,8 +46,9 @@ const (
 	freeRatio = 512 << 20
 	// What a manifest has to have fewer of. The largest real images have a third.
 	maxFiles        = 1_000_000
-	maxPackageFiles = 100_000
-	maxPackages     = 250_000
+	maxPackageFiles = 50_000
+	maxPackages     = 100_000
+	maxSystem       = 20_000
 	maxArchives     = 10_000
 	// maxArchiveDepth is how deep archives may lie within archives: real ones do 4.
 	maxArchiveDepth = 10
@@ -246,7 +247,8 @@ func newRequest(ctx context.Context, platforms Platforms, database Database, o O
 		Secrets: o.Secrets != evidence.Off && o.BOM == "",
 		Limits: exchange.Limits{
 			ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio,
-			Files: maxFiles, PackageFiles: maxPackageFiles, Packages: maxPackages, Archives: maxArchives, ArchiveDepth: maxArchiveDepth,
+			Files: maxFiles, PackageFiles: maxPackageFiles, Packages: maxPackages, System: maxSystem,
+			Archives: maxArchives, ArchiveDepth: maxArchiveDepth,
 		},
 	}
 	for i, ref := range []imageref.Ref{o.Image, o.Baseline} {

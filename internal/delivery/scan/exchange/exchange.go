@@ -71,6 +71,7 @@ type Limits struct {
 	Files        int64 `json:"files"`
 	PackageFiles int64 `json:"packageFiles"` // files that describe packages; without a limit of them, none of their size
 	Packages     int64 `json:"packages"`
+	System       int64 `json:"system"`   // packages of the distribution
 	Archives     int64 `json:"archives"` // JAR files and the like, at every depth
 	// ArchiveDepth is how deep archives may lie within archives.
 	ArchiveDepth int64 `json:"archiveDepth"`

@@ -19,11 +19,13 @@ type layerCache struct {
 	mu      sync.Mutex
 	claimed map[string]chan struct{} // closed when the layer has been read
 
-	packages, most int64 // found in all layers, and how many that may be; 0 is any number
+	packages, system         int64 // found in all layers; system are those of the distribution
+	mostPackages, mostSystem int64 // how many that may be; 0 is any number
 }
 
-func newLayerCache(most int64) *layerCache {
-	return &layerCache{MemoryCache: cache.NewMemoryCache(), claimed: make(map[string]chan struct{}), most: most}
+func newLayerCache(mostPackages, mostSystem int64) *layerCache {
+	return &layerCache{MemoryCache: cache.NewMemoryCache(), claimed: make(map[string]chan struct{}),
+		mostPackages: mostPackages, mostSystem: mostSystem}
 }
 
 // MissingBlobs lists the layers that the caller has to read: those that nobody
@@ -54,12 +56,16 @@ func (c *layerCache) PutBlob(ctx context.Context, layer string, found ftypes.Blo
 	defer c.mu.Unlock()
 	for _, list := range found.PackageInfos {
 		c.packages += int64(len(list.Packages))
+		c.system += int64(len(list.Packages))
 	}
 	for _, list := range found.Applications {
 		c.packages += int64(len(list.Packages))
 	}
-	if c.most > 0 && c.packages >= c.most {
-		return tooMany(c.most, "packages")
+	if c.mostPackages > 0 && c.packages >= c.mostPackages {
+		return tooMany(c.mostPackages, "packages")
+	}
+	if c.mostSystem > 0 && c.system >= c.mostSystem {
+		return tooMany(c.mostSystem, "packages of its distribution")
 	}
 	if claim, ok := c.claimed[layer]; ok {
 		close(claim)

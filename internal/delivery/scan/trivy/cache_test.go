@@ -13,7 +13,7 @@ import (
 
 func TestLayerCache(t *testing.T) {
 	t.Parallel()
-	c := newLayerCache(0)
+	c := newLayerCache(0, 0)
 	_, first, err := c.MissingBlobs(t.Context(), "image-1", []string{"base", "base", "one"})
 	if err != nil || !slices.Equal(first, []string{"base", "one"}) {
 		t.Fatalf("the first reads %q, %v", first, err)

@@ -78,7 +78,8 @@ func Scan(ctx context.Context, images Images, request exchange.Request, unpacked
 	}
 	watch.install()
 	s := scanner{
-		images: images, request: request, cache: newLayerCache(request.Limits.Packages * watch.manifests), unpacked: unpacked,
+		images: images, request: request, unpacked: unpacked,
+		cache:  newLayerCache(request.Limits.Packages*watch.manifests, request.Limits.System*watch.manifests),
 		proven: newProven(), secrets: make(map[imageref.Ref][]evidence.Secret),
 	}
 	reports, err := s.all(ctx)
