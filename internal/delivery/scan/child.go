@@ -149,12 +149,16 @@ type quoted struct {
 
 const maxLine = 2000
 
-// noMemory are the first words of Go's runtime where it gets no memory.
+// noMemory are the first words of Go's runtime where it gets no memory. Its collector
+// does not look whether it got some, and so ends by a signal: a fault of the program
+// itself begins with "panic:".
 // https://github.com/golang/go/blob/master/src/runtime/malloc.go
 // https://github.com/golang/go/blob/master/src/runtime/mem_linux.go
+// https://github.com/golang/go/blob/master/src/runtime/mgcmark_greenteagc.go
 var noMemory = []string{
 	"runtime: out of memory", "fatal error: out of memory", "fatal error: runtime: out of memory",
 	"fatal error: runtime: cannot allocate memory", "runtime: cannot allocate memory",
+	"SIGSEGV: segmentation violation",
 }
 
 func (q *quoted) Write(p []byte) (int, error) {

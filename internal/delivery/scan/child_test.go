@@ -44,6 +44,12 @@ func misbehave(mode string) int {
 		writeAnswer(os.Stdout, answer)
 		fmt.Fprintln(os.Stderr, "fatal error: runtime: out of memory")
 		return 2
+	case "signal":
+		fmt.Fprintln(os.Stderr, "SIGSEGV: segmentation violation\nPC=0x4377fd m=3 sigcode=1 addr=0x0")
+		return 2
+	case "panic":
+		fmt.Fprintln(os.Stderr, "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation]")
+		return 2
 	case "orders":
 		fmt.Fprint(os.Stderr, "::error::owned\n\x1b[2J::add-mask::x\nlast")
 		return 1
@@ -203,6 +209,8 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	for mode, reason := range map[string]string{
 		"crash":               "the image needs more than the 0 MiB of memory that one scan may use",
+		"signal":              "the image needs more than the 0 MiB of memory that one scan may use",
+		"panic":               "nil pointer dereference",
 		"malformed":           "read the answer: unexpected EOF",
 		"silent":              "read the answer: EOF",
 		"more":                "there is more after it",

@@ -228,7 +228,11 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 
 // applied puts layers together, and says what Trivy could not tell.
 func (s *scanner) applied(ctx context.Context, p exchange.Platform, id string, layers []string) (ftypes.ArtifactDetail, error) {
-	detail, err := applier.NewApplier(s.cache).ApplyLayers(ctx, id, layers)
+	together, err := place(ctx, s.cache, layers)
+	if err != nil {
+		return ftypes.ArtifactDetail{}, fmt.Errorf("put the layers together: %w", err)
+	}
+	detail, err := applier.NewApplier(together).ApplyLayers(ctx, id, layers)
 	switch {
 	case errors.Is(err, analyzer.ErrUnknownOS):
 		detail.OS = assumedOS(detail)
