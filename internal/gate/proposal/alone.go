@@ -113,8 +113,8 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 	if err == nil {
 		parts, err = seal.LoadParts(ctx, seal.Source{Plan: claim.Plan, Registry: p.r.Seal.Registry})
 	}
-	if outcome.Code(err) == outcome.Refused {
-		return nil, nil // it is no plan that can be joined
+	if outcome.Code(err) == outcome.Refused || seal.IsGone(err) {
+		return nil, nil // it is no plan that can be joined, or it was deleted where it was kept
 	}
 	if err != nil {
 		return nil, err
