@@ -162,6 +162,12 @@ func TestPlansThatDoNotStand(t *testing.T) {
 		"it is old": {rewritten(func(p map[string]any) {
 			p["at"] = time.Now().Add(-8 * 24 * time.Hour).Format(time.RFC3339)
 		}), nil},
+		"it expires soon": {rewritten(func(p map[string]any) {
+			p["at"] = time.Now().Add(-6*24*time.Hour - time.Hour).Format(time.RFC3339)
+		}), nil},
+		"it is of some days ago": {rewritten(func(p map[string]any) {
+			p["at"] = time.Now().Add(-5 * 24 * time.Hour).Format(time.RFC3339)
+		}), all},
 		"it is of tomorrow": {rewritten(func(p map[string]any) {
 			p["at"] = time.Now().Add(24 * time.Hour).Format(time.RFC3339)
 		}), nil},

@@ -135,11 +135,12 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 }
 
 // ofPart are the roots of a part that the claim names with the same fingerprints, and
-// whose states are not known to have moved.
+// whose states are not known to have moved. The plan that is made expires with the first
+// of its parts, so that one which expires soon would leave no time to approve and apply it.
 func (p *Prepared) ofPart(one seal.Standing, claim comment.Claim, moved []comment.Moved) map[string]kept {
 	var said part
 	if json.Unmarshal(one.Said, &said) != nil || said.Head != claim.Head || said.Repository != p.r.Site.Name() ||
-		len(said.Parts) < len(said.Roots) || time.Since(said.At) >= p.r.Seal.Lifetime || said.At.After(time.Now().Add(time.Minute)) {
+		len(said.Parts) < len(said.Roots) || time.Since(said.At) >= p.r.Seal.Lifetime*6/7 || said.At.After(time.Now().Add(time.Minute)) {
 		return nil
 	}
 	found := make(map[string]kept)
