@@ -231,6 +231,8 @@ func (e *NotPlanned) Error() string { return e.Reason.Error() }
 // Unwrap keeps the reason reachable.
 func (e *NotPlanned) Unwrap() error { return e.Reason }
 
+const maxAnswer = 20_000 // runes
+
 // answers reports whether whoever asked is told by a comment.
 func (r Request) answers() bool { return r.Asked != nil && r.comments() }
 
@@ -245,7 +247,7 @@ func (r Request) answer(ctx context.Context, why *NotPlanned) error {
 	// One answer for a comment, however often the job runs.
 	marker := fmt.Sprintf("<!-- waybill:answer %d -->", r.Asked.ID)
 	return r.Site.Keep(ctx, r.Site.API, marker, marker+"\n@"+r.Asked.User+": nothing was planned, and the plan that stands is as it was.\n\n"+
-		markdown.Fence("", text.Printable(why.Reason.Error())))
+		markdown.Fence("", text.Cut(text.Printable(why.Reason.Error()), maxAnswer, "\n… (the rest is in the log of the run)")))
 }
 
 // Again reads which root a comment asks to be planned again; given is what the command
