@@ -106,17 +106,36 @@ func (w *infraWorld) process(env map[string]string, words *bytes.Buffer, args ..
 	return one
 }
 
-// killer is a terraform that counts how often it is started, and kills who starts it
-// when it is started for the nth time, before or after its work.
+// killer is a terraform that counts how often it is started, and has who starts it killed
+// when it is started for the nth time, before or after its work. It cannot do that itself,
+// because it is confined.
 const killer = `#!/bin/sh
 i=1
 while ! mkdir "STEPS/$i"; do i=$((i+1)); done 2>/dev/null
-if [ $i = AT ] && [ WHEN = before ]; then kill -9 $PPID; exit 1; fi
+stop() { echo >STEPS/stop; read -r _ <STEPS/go; }
+if [ $i = AT ] && [ WHEN = before ]; then stop; exit 1; fi
 REAL "$@"
 code=$?
-if [ $i = AT ] && [ WHEN = after ]; then kill -9 $PPID; fi
+if [ $i = AT ] && [ WHEN = after ]; then stop; fi
 exit $code
 `
+
+// pipe makes a pipe with a name, and opens both of its ends.
+func (w *infraWorld) pipe(dir, name string) *os.File {
+	w.t.Helper()
+	path := filepath.Join(dir, name)
+	command := process.Command{Path: "mkfifo", Args: []string{path}, Env: []string{"PATH=" + os.Getenv("PATH")}}
+	err := command.Run(w.t.Context())
+	var pipe *os.File
+	if err == nil {
+		pipe, err = os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { pipe.Close() }) // not before who waits at it has read
+	return pipe
+}
 
 // killedAt runs a command that is killed when it starts terraform for the nth time,
 // before or after terraform's work. It reports whether it was.
@@ -134,8 +153,19 @@ func (w *infraWorld) killedAt(when string, n int, args ...string) bool {
 	env := maps.Clone(w.env)
 	env["PATH"] = bin + ":" + env["PATH"]
 	var words bytes.Buffer
+	stop, goOn := w.pipe(steps, "stop"), w.pipe(steps, "go")
 	one := w.process(env, &words, args...)
+	go func() {
+		if _, err := stop.Read(make([]byte, 1)); err != nil {
+			return // it was never asked for
+		}
+		if waybill, err := os.FindProcess(one.PID()); err == nil {
+			_ = waybill.Kill()
+		}
+		_, _ = goOn.WriteString("on\n")
+	}()
 	<-one.Done()
+	stop.Close()
 	_, err = os.Stat(filepath.Join(steps, strconv.Itoa(n)))
 	var ended *process.Error
 	if killed := errors.As(one.Err(), &ended) && ended.Code < 0; killed != (err == nil) {

@@ -157,10 +157,17 @@ func TestPlansThatDoNotStand(t *testing.T) {
 		"an apply was refused": {func(w *infraWorld, _ string) {
 			w.postAs(w.jobToken, comment.AppliedMarker+"\n@ada: nothing was applied.\n")
 		}, all},
-		"nothing is said of its roots": {func(w *infraWorld, part string) { _ = os.Remove(part + ".part.json") }, nil},
+		"nothing is said of its roots":        {func(w *infraWorld, part string) { _ = os.Remove(part + ".part.json") }, nil},
+		"the store does not have it any more": {func(w *infraWorld, part string) { _ = os.Remove(part) }, nil},
 		"it is old": {rewritten(func(p map[string]any) {
 			p["at"] = time.Now().Add(-8 * 24 * time.Hour).Format(time.RFC3339)
 		}), nil},
+		"it expires soon": {rewritten(func(p map[string]any) {
+			p["at"] = time.Now().Add(-6*24*time.Hour - time.Hour).Format(time.RFC3339)
+		}), nil},
+		"it is of some days ago": {rewritten(func(p map[string]any) {
+			p["at"] = time.Now().Add(-5 * 24 * time.Hour).Format(time.RFC3339)
+		}), all},
 		"it is of tomorrow": {rewritten(func(p map[string]any) {
 			p["at"] = time.Now().Add(24 * time.Hour).Format(time.RFC3339)
 		}), nil},

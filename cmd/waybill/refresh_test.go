@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
+	"github.com/waybill-dev/waybill/internal/door/terraform"
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
 	"github.com/waybill-dev/waybill/internal/tooltest"
@@ -135,8 +136,8 @@ func TestRefreshOnlyIsBound(t *testing.T) {
 		says  string
 	}{
 		"other words": {func(t *testing.T, b *seal.Bundle) plan.Fingerprint {
-			// Its JSON says another thing of what changed than its binary form.
-			b.Roots[0].JSON = []byte(strings.Replace(string(b.Roots[0].JSON), `"size":"9"`, `"size":"7"`, 1))
+			// Its JSON says another thing of what it was than its binary form.
+			b.Roots[0].JSON = []byte(strings.ReplaceAll(string(b.Roots[0].JSON), `"size":"1"`, `"size":"7"`))
 			changes, err := b.Document.Roots[0].ChangesOf(b.Roots[0].JSON)
 			if err != nil {
 				t.Fatal(err)
@@ -152,6 +153,23 @@ func TestRefreshOnlyIsBound(t *testing.T) {
 			b.Roots[0].JSON = []byte(strings.Replace(string(b.Roots[0].JSON), `"size":"9"`, `"size":"7"`, 1))
 			return forge(t, b)
 		}, "the changes of infra/net are not those that the fingerprint is of"},
+		"another state": {func(t *testing.T, b *seal.Bundle) plan.Fingerprint {
+			// It shows one size, and writes another one into the state.
+			b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfstate", func(state string) string {
+				return strings.Replace(state, `"size": "9"`, `"size": "7"`, 1)
+			})
+			return refingered(t, b)
+		}, `infra/net: the stored plan holds these otherwise than the state, and says nothing of it: world_thing\.kept`},
+		"a state without it": {func(t *testing.T, b *seal.Bundle) plan.Fingerprint {
+			b.Roots[0].Binary = rewrite(t, b.Roots[0].Binary, "tfstate", func(state string) string {
+				return strings.Replace(state, `"name": "kept"`, `"name": "other"`, 1)
+			})
+			return refingered(t, b)
+		}, `infra/net: the stored plan holds these otherwise than the state, and says nothing of it: .*world_thing\.kept`},
+		"as another plan": {func(t *testing.T, b *seal.Bundle) plan.Fingerprint {
+			b.Document.Roots[0].RefreshOnly = false // nobody is told, and fewer are asked
+			return refingered(t, b)
+		}, "the binary plan of infra/net is not what its record says: its mode is refresh-only, and it is called normal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,6 +187,24 @@ func TestRefreshOnlyIsBound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// refingered makes a forged bundle agree with itself, and gives its fingerprint.
+func refingered(t *testing.T, b *seal.Bundle) plan.Fingerprint {
+	t.Helper()
+	record := &b.Document.Roots[0]
+	var err error
+	if record.Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err == nil {
+		record.Changes, err = record.ChangesOf(b.Roots[0].JSON)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := b.Document.Fingerprint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 // A root of which nothing changed outside changes nothing, whatever its code says. That

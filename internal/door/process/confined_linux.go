@@ -11,9 +11,12 @@ import (
 )
 
 // Confines reports whether the kernel can confine a child: it has Landlock
-// (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps files
-// from being cut off. With an older one a child is confined as far as that goes.
-func Confines() bool { return landlockVersion() >= 3 && auditArch[runtime.GOARCH] != 0 }
+// (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps
+// signals from leaving the child: one that ends another process can make the kernel write
+// its memory into a file. With an older one a child is confined as far as that goes.
+func Confines() bool { return landlockVersion() >= scopesSince && auditArch[runtime.GOARCH] != 0 }
+
+const scopesSince = 6
 
 // auditArch is how filters of system calls name an architecture.
 var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
@@ -73,6 +76,9 @@ func (c *Confinement) enter() error {
 	if err := c.landlock(version); err != nil {
 		return fmt.Errorf("confine a child to its files: %w", err)
 	}
+	if err := denyLimitsOfOthers(); err != nil {
+		return fmt.Errorf("keep a child from the limits of other processes: %w", err)
+	}
 	if c.Reaches {
 		return nil
 	}
@@ -120,7 +126,7 @@ func handled(version int) unix.LandlockRulesetAttr {
 			a.Access_fs &^= right
 		}
 	}
-	if version >= 6 {
+	if version >= scopesSince {
 		a.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
 	return a
@@ -131,7 +137,7 @@ func handled(version int) unix.LandlockRulesetAttr {
 func (c *Confinement) landlock(version int) error {
 	a := handled(version)
 	if c.Reaches {
-		a.Scoped = 0
+		a.Scoped &^= unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 	}
 	size := unsafe.Sizeof(a)
 	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&a)), size, 0)
@@ -171,6 +177,50 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 	return nil
 }
 
+// Parts of filters of system calls. Numbers are places in struct seccomp_data.
+const (
+	number, architecture, argument = 0, 4, 16        // the first argument, its lower half
+	x32                            = uint32(1) << 30 // a bit in the numbers of x86-64
+	load                           = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	is                             = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	least                          = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+	only                           = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
+	ends                           = unix.BPF_RET | unix.BPF_K
+)
+
+// The architecture of 32 bits whose calls a machine takes too, and its number of prlimit64.
+// https://github.com/torvalds/linux/blob/master/arch/x86/entry/syscalls/syscall_32.tbl
+// https://github.com/torvalds/linux/blob/master/arch/arm/tools/syscall.tbl
+var (
+	otherArch  = map[string]uint32{"amd64": unix.AUDIT_ARCH_I386, "arm64": unix.AUDIT_ARCH_ARM}
+	otherLimit = map[string]uint32{"amd64": 340, "arm64": 369}
+)
+
+// denyLimitsOfOthers lets a child change its own limits alone. The user of another process
+// may change that one's, and Landlock does not keep it from that: it could let a process,
+// such as the runner, write its memory into a file, and let the kernel end it, by a limit
+// of its time.
+func denyLimitsOfOthers() error {
+	arch, known := auditArch[runtime.GOARCH]
+	if !known {
+		return nil
+	}
+	return filterCalls([]unix.SockFilter{
+		{Code: load, K: architecture},
+		{Code: is, K: arch, Jf: 3},
+		{Code: load, K: number},
+		{Code: only, K: ^x32},
+		{Code: is, K: unix.SYS_PRLIMIT64, Jt: 3, Jf: 5},
+		{Code: is, K: otherArch[runtime.GOARCH], Jf: 4},
+		{Code: load, K: number},
+		{Code: is, K: otherLimit[runtime.GOARCH], Jf: 2},
+		{Code: load, K: argument},
+		{Code: is, K: 0, Jf: 1}, // 0 is the child itself
+		{Code: ends, K: unix.SECCOMP_RET_ALLOW},
+		{Code: ends, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+	})
+}
+
 // denyUnixSockets lets nothing make a Unix socket by name: neither by the system call,
 // nor by io_uring or the calls of another architecture, which no filter of system calls
 // looks into. A pair of sockets reaches nobody else.
@@ -179,26 +229,21 @@ func denyUnixSockets() error {
 	if !known {
 		return nil
 	}
-	const (
-		number, architecture, domain = 0, 4, 16        // in struct seccomp_data
-		x32                          = uint32(1) << 30 // a bit in the numbers of x86-64
-		load                         = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-		is                           = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-		least                        = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-		ends                         = unix.BPF_RET | unix.BPF_K
-	)
-	filter := []unix.SockFilter{
+	return filterCalls([]unix.SockFilter{
 		{Code: load, K: architecture},
 		{Code: is, K: arch, Jf: 7},
 		{Code: load, K: number},
 		{Code: least, K: x32, Jt: 5},
 		{Code: is, K: unix.SYS_IO_URING_SETUP, Jt: 4},
 		{Code: is, K: unix.SYS_SOCKET, Jf: 2},
-		{Code: load, K: domain},
+		{Code: load, K: argument},
 		{Code: is, K: unix.AF_UNIX, Jt: 1},
 		{Code: ends, K: unix.SECCOMP_RET_ALLOW},
 		{Code: ends, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)},
-	}
+	})
+}
+
+func filterCalls(filter []unix.SockFilter) error {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
 		return errno

@@ -43,6 +43,13 @@ func try(what, on string) error {
 		var pid int
 		_, _ = fmt.Sscan(on, &pid)
 		err = unix.Kill(pid, 0)
+	case "limit":
+		var pid int
+		_, _ = fmt.Sscan(on, &pid)
+		var now unix.Rlimit
+		if err = unix.Prlimit(pid, unix.RLIMIT_CORE, nil, &now); err == nil {
+			err = unix.Prlimit(pid, unix.RLIMIT_CORE, &now, nil)
+		}
 	case "privileges":
 		var set int
 		if set, err = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && set == 1 {
@@ -115,7 +122,8 @@ func TestConfined(t *testing.T) {
 		command := process.Command{
 			Path: "/bin/sh", Confined: c, Env: []string{tries + "=1"},
 			Args: []string{"-c", `"$@"`, "sh", self,
-				"read=" + process1 + "environ", "read=" + process1 + "maps", fmt.Sprintf("signal=%d", other.Process.Pid), "privileges",
+				"read=" + process1 + "environ", "read=" + process1 + "maps", fmt.Sprintf("signal=%d", other.Process.Pid),
+				fmt.Sprintf("limit=%d", other.Process.Pid), "limit=0", "privileges",
 				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "make=" + theirs + "/new", "write=" + mine + "/new",
 				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "pair", "ring", "tcp=" + port.Addr().String(),
 			},
@@ -131,11 +139,11 @@ func TestConfined(t *testing.T) {
 		return strings.ReplaceAll(strings.ReplaceAll(string(out), "<nil>", "yes"), ": ", " ")
 	}
 	const confined = "privileges no\nread yes\ntruncate no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
-	want := "read no\nread no\nsignal no\n" + confined + "unix no\npair yes\nring no\ntcp yes\n"
+	want := "read no\nread no\nsignal no\nlimit no\nlimit yes\n" + confined + "unix no\npair yes\nring no\ntcp yes\n"
 	if got := run(&process.Confinement{Write: []string{mine}}); got != want {
 		t.Errorf("confined: %s", got)
 	}
-	want = "read no\nread no\nsignal yes\n" + confined + "unix yes\npair yes\nring yes\ntcp yes\n"
+	want = "read no\nread no\nsignal no\nlimit no\nlimit yes\n" + confined + "unix yes\npair yes\nring yes\ntcp yes\n"
 	if got := run(&process.Confinement{Write: []string{mine}, Reaches: true}); got != want {
 		t.Errorf("confined, and it reaches others: %s", got)
 	}

@@ -25,6 +25,8 @@ func TestTerraformLooksIntoNoOtherProcess(t *testing.T) {
 for pid in %d $PPID; do
   cat /proc/$pid/environ >/dev/null 2>&1 && echo read the environment
   cat /proc/$pid/maps >/dev/null 2>&1 && echo read the memory
+  kill -0 $pid 2>/dev/null && echo could end it
+  prlimit --pid $pid --core=0 2>/dev/null && echo could make it write its memory into a file
 done
 grep -q 'NoNewPrivs:.1' /proc/self/status || echo may become another user
 echo x >"$1" && echo wrote

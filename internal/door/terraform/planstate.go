@@ -101,7 +101,7 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 		h, isHeld := held[name]
 		as, is := shown[name]
 		// What the configuration no longer has is destroyed by the provider of the state.
-		if !is && (inPlan != isHeld || !p.is(h)) || is && inPlan && !p.identified(as) ||
+		if !is && (inPlan != isHeld || !p.is(h)) || is && !p.isAs(inPlan, as) ||
 			destroyed[name] && inPlan && isHeld && p.provider != h.provider {
 			differ = append(differ, name)
 		}
@@ -110,31 +110,68 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 }
 
 // saidOf are the objects of which a plan says that they drifted, moved or are imported,
-// by address, as it says that they are before it is applied.
+// by address, as it says that they are before it is applied; nil where it says that there
+// is none.
 func saidOf(p *Plan) map[string]any {
 	shown := make(map[string]any)
-	add := func(c *ResourceChange, now any) {
-		shown[c.PreviousAddress] = nil
-		shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = now
+	for _, c := range slices.Concat(p.ResourceChanges, p.ResourceDrift) {
+		if c.Change != nil && c.DeposedKey == "" && c.PreviousAddress != "" {
+			shown[c.PreviousAddress] = nil // unless another one took its place
+		}
 	}
 	for _, c := range p.ResourceChanges {
-		if c.Change != nil && (c.PreviousAddress != "" || c.Change.Importing != nil) {
-			add(c, c.Change.Before)
+		if c.Change != nil && c.DeposedKey == "" && (c.PreviousAddress != "" || c.Change.Importing != nil) {
+			shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change.Before
 		}
 	}
 	for _, c := range p.ResourceDrift {
-		if c.Change != nil {
-			add(c, c.Change.After)
+		if c.Change != nil && c.DeposedKey == "" {
+			shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change.After
 		}
 	}
 	return shown
 }
 
-// identified reports whether an object has the id that a plan says it has.
-func (o object) identified(as any) bool {
-	attributes, _ := as.(map[string]any)
-	id, is := attributes["id"].(string)
-	return !is || o.attributes["id"] == nil || o.attributes["id"] == id
+// isAs reports whether an object is as a plan says that it is, in every attribute that
+// both have: what the plan shows of it is what people approved, and what the plan holds is
+// what terraform writes into the state.
+func (o object) isAs(inPlan bool, said any) bool {
+	attributes, is := said.(map[string]any)
+	if !is || !inPlan {
+		return is == inPlan
+	}
+	for name, value := range o.attributes {
+		if as, both := attributes[name]; both && !sameValue(value, as) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameValue reports whether a value of a state is one of a plan in JSON. A state has the type
+// beside a value whose type no schema says.
+func sameValue(inState, inPlan any) bool {
+	switch s := inState.(type) {
+	case map[string]any:
+		if _, typed := s["type"]; typed && len(s) == 2 {
+			if value, is := s["value"]; is && sameValue(value, inPlan) {
+				return true
+			}
+		}
+		p, is := inPlan.(map[string]any)
+		return is && maps.EqualFunc(s, p, sameValue)
+	case []any:
+		p, is := inPlan.([]any)
+		return is && slices.EqualFunc(s, p, sameValue)
+	case float64:
+		p, is := inPlan.(json.Number)
+		if !is {
+			return reflect.DeepEqual(inState, inPlan)
+		}
+		f, err := p.Float64()
+		return err == nil && f == s
+	}
+	return reflect.DeepEqual(inState, inPlan)
 }
 
 // is reports whether the two are one object: no attribute of both has another value.

@@ -34,7 +34,39 @@ func TestOtherObjects(t *testing.T) {
 		},
 		"it drifted": {
 			planned: state("a", here, "1", `"id":"vpc-1","cidr":"0.0.0.0/0"`),
-			said:    said("resource_drift", `"change":{"actions":["update"],"after":{"id":"vpc-1"}}`),
+			said:    said("resource_drift", `"change":{"actions":["update"],"after":{"id":"vpc-1","cidr":"0.0.0.0/0"}}`),
+		},
+		"it drifted otherwise than the plan says": {
+			planned: state("a", here, "1", `"id":"vpc-1","cidr":"0.0.0.0/0"`), want: `module.m["a"].aws_vpc.a[0]`,
+			said: said("resource_drift", `"change":{"actions":["update"],"after":{"id":"vpc-1","cidr":"10.1.0.0/16"}}`),
+		},
+		"it drifted, in values of every kind": {
+			planned: state("a", here, "1", `"n":1e3,"big":12345678901234567890,"b":true,"z":null,"l":[{"k":1}],`+
+				`"any":{"type":["map","number"],"value":{"x":2}},"own":{"type":"t","value":"v"}`),
+			said: said("resource_drift", `"change":{"actions":["update"],"after":{"n":1000,"big":12345678901234567890,"b":true,"z":null,`+
+				`"l":[{"k":1}],"any":{"x":2},"own":{"type":"t","value":"v"}}}`),
+		},
+		"another value deep inside": {
+			planned: state("a", here, "1", `"l":[{"k":1,"any":{"type":"number","value":2}}]`), want: `module.m["a"].aws_vpc.a[0]`,
+			said: said("resource_drift", `"change":{"actions":["update"],"after":{"l":[{"k":1,"any":3}]}}`),
+		},
+		"it drifted, and the plan has none": {
+			planned: `{}`, want: `module.m["a"].aws_vpc.a[0]`,
+			said: said("resource_drift", `"change":{"actions":["update"],"after":{"id":"vpc-1"}}`),
+		},
+		"it is gone": {planned: `{}`, said: said("resource_drift", `"change":{"actions":["delete"],"after":null}`)},
+		"it is gone, and the plan has one": {
+			planned: held, want: `module.m["a"].aws_vpc.a[0]`, said: said("resource_drift", `"change":{"actions":["delete"],"after":null}`),
+		},
+		"another of its objects drifted": {
+			planned: state("a", here, "1", `"id":"vpc-2"`), want: `module.m["a"].aws_vpc.a[0]`,
+			said: said("resource_drift", `"deposed":"1234","change":{"actions":["update"],"after":{"id":"vpc-2"}}`),
+		},
+		"it moved, and is another": {
+			planned: strings.ReplaceAll(state("a", here, "1", `"id":"vpc-1","cidr":"0.0.0.0/0"`), `"name":"a"`, `"name":"b"`),
+			want:    `module.m["a"].aws_vpc.b[0]`,
+			said: strings.ReplaceAll(said("resource_changes", `"previous_address":"module.m[\"a\"].aws_vpc.a[0]",`+
+				`"change":{"actions":["no-op"],"before":{"id":"vpc-1","cidr":"10.0.0.0/8"}}`), `"name":"a"`, `"name":"b"`),
 		},
 		"it drifted to another": {
 			planned: state("a", here, "1", `"id":"vpc-2"`), want: `module.m["a"].aws_vpc.a[0]`,

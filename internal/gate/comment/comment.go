@@ -192,13 +192,14 @@ func (c Claim) JSON() []byte {
 
 // comment is the claim as a line that readers do not see.
 func (c Claim) comment() string {
-	data := c.JSON()
+	// -- would end the comment; JSON reads its escaped form, which is longer.
+	hidden := func() string { return strings.ReplaceAll(string(c.JSON()), "--", `\u002d\u002d`) }
+	data := hidden()
 	if len(data) > maxClaim {
 		c.Roots, c.Parts, c.Earlier, c.Waits = nil, nil, nil, nil
-		data = c.JSON()
+		data = hidden()
 	}
-	// -- would end the comment; JSON reads its escaped form.
-	return "<!-- waybill:claim " + strings.ReplaceAll(string(data), "--", `\u002d\u002d`) + " -->"
+	return "<!-- waybill:claim " + data + " -->"
 }
 
 var claimLine = regexp.MustCompile(`(?m)\A<!-- waybill:plan -->\r?\n<!-- waybill:claim (\{.*\}) -->\r?$`)

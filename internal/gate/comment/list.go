@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/gate/site"
+	"github.com/waybill-dev/waybill/internal/markdown"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // findList reads the lists in the first lines of comments with a marker. As the plan
@@ -60,5 +63,14 @@ func keepList[T any](ctx context.Context, s *site.Site, marker string, list []T,
 	if len(list) == 0 {
 		say = words.none
 	}
-	return s.Keep(ctx, s.API, marker, marker+" "+inComment.Replace(string(data))+" -->\n"+say)
+	return s.Keep(ctx, s.API, marker, listBody(marker, data, say))
 }
+
+// listBody is a comment with a list. Of words that leave no room for it, the end is left
+// out: the list is what the gate reads.
+func listBody(marker string, data []byte, words string) string {
+	line := marker + " " + inComment.Replace(string(data)) + " -->\n"
+	return line + text.Cut(words, max(markdown.MaxComment-utf8.RuneCountInString(line)-roomForMore, 0), "\n… and more\n")
+}
+
+const roomForMore = 100

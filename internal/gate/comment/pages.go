@@ -174,7 +174,7 @@ func fill(roots []RootView, pieces []piece, room int) (string, []piece) {
 	var out strings.Builder
 	for len(pieces) > 0 {
 		root := pieces[0].root
-		name := roots[root].name()
+		name := roots[root].heading()
 		var lines []string
 		used := 0
 		for len(pieces) > 0 && pieces[0].root == root {
@@ -188,7 +188,7 @@ func fill(roots []RootView, pieces []piece, room int) (string, []piece) {
 			lines, used, pieces = append(lines, pieces[0].lines...), used+size, pieces[1:]
 		}
 		if len(lines) > 0 {
-			text := "\n<details><summary>" + markdown.HTML(text.Clip(name)) + "</summary>\n\n" + markdown.Fence(
+			text := "\n<details><summary>" + name + "</summary>\n\n" + markdown.Fence(
 				"diff", strings.Join(lines, "\n"),
 			) + "\n</details>\n"
 			out.WriteString(text)
@@ -201,9 +201,13 @@ func fill(roots []RootView, pieces []piece, room int) (string, []piece) {
 	return out.String(), nil
 }
 
+// heading is the name of a root as it stands over its changes. It can be several times as
+// long as the name.
+func (r RootView) heading() string { return markdown.HTML(text.Clip(r.name())) }
+
 // pieces of a root's changes, none of them longer than limit.
 func (r RootView) pieces(root, limit int) (all []piece) {
-	limit -= 200 + utf8.RuneCountInString(r.name())
+	limit -= 200 + utf8.RuneCountInString(r.heading())
 	add := func(lines []string) {
 		for i, part := range split(lines, limit) {
 			all = append(all, piece{root: root, lines: part, first: i == 0})

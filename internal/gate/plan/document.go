@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -231,6 +232,30 @@ func merged(a, b map[string]string) map[string]string {
 // Root is the root that was planned, as it is planned again.
 func (r RootRecord) Root() roots.Root {
 	return roots.Root{Dir: r.Dir, Workspace: r.Workspace, VarFiles: r.VarFiles, Destroy: r.Destroy, RefreshOnly: r.RefreshOnly}
+}
+
+// Mode is what terraform was asked to plan.
+func (r RootRecord) Mode() terraform.Mode {
+	switch {
+	case r.RefreshOnly:
+		return terraform.RefreshOnly
+	case r.Destroy:
+		return terraform.Destroying
+	}
+	return terraform.Normal
+}
+
+// CheckMode refuses a binary plan of another mode than the record says, or of a part of the
+// root: by its mode people are shown what it does, and are asked for their approvals.
+func (r RootRecord) CheckMode(binary []byte) error {
+	mode, err := terraform.PlanMode(binary)
+	if errors.Is(err, terraform.ErrEncrypted) {
+		return nil // OpenTofu alone can read it
+	}
+	if err == nil && mode != r.Mode() {
+		err = fmt.Errorf("its mode is %s, and it is called %s", mode, r.Mode())
+	}
+	return err
 }
 
 // Summarize says what the plan of the root does.

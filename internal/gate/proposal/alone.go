@@ -113,8 +113,8 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 	if err == nil {
 		parts, err = seal.LoadParts(ctx, seal.Source{Plan: claim.Plan, Registry: p.r.Seal.Registry})
 	}
-	if outcome.Code(err) == outcome.Refused {
-		return nil, nil // it is no plan that can be joined
+	if outcome.Code(err) == outcome.Refused || seal.IsGone(err) {
+		return nil, nil // it is no plan that can be joined, or it was deleted where it was kept
 	}
 	if err != nil {
 		return nil, err
@@ -135,11 +135,12 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 }
 
 // ofPart are the roots of a part that the claim names with the same fingerprints, and
-// whose states are not known to have moved.
+// whose states are not known to have moved. The plan that is made expires with the first
+// of its parts, so that one which expires soon would leave no time to approve and apply it.
 func (p *Prepared) ofPart(one seal.Standing, claim comment.Claim, moved []comment.Moved) map[string]kept {
 	var said part
 	if json.Unmarshal(one.Said, &said) != nil || said.Head != claim.Head || said.Repository != p.r.Site.Name() ||
-		len(said.Parts) < len(said.Roots) || time.Since(said.At) >= p.r.Seal.Lifetime || said.At.After(time.Now().Add(time.Minute)) {
+		len(said.Parts) < len(said.Roots) || time.Since(said.At) >= p.r.Seal.Lifetime*6/7 || said.At.After(time.Now().Add(time.Minute)) {
 		return nil
 	}
 	found := make(map[string]kept)
@@ -230,6 +231,8 @@ func (e *NotPlanned) Error() string { return e.Reason.Error() }
 // Unwrap keeps the reason reachable.
 func (e *NotPlanned) Unwrap() error { return e.Reason }
 
+const maxAnswer = 20_000 // runes
+
 // answers reports whether whoever asked is told by a comment.
 func (r Request) answers() bool { return r.Asked != nil && r.comments() }
 
@@ -244,7 +247,7 @@ func (r Request) answer(ctx context.Context, why *NotPlanned) error {
 	// One answer for a comment, however often the job runs.
 	marker := fmt.Sprintf("<!-- waybill:answer %d -->", r.Asked.ID)
 	return r.Site.Keep(ctx, r.Site.API, marker, marker+"\n@"+r.Asked.User+": nothing was planned, and the plan that stands is as it was.\n\n"+
-		markdown.Fence("", text.Printable(why.Reason.Error())))
+		markdown.Fence("", text.Cut(text.Printable(why.Reason.Error()), maxAnswer, "\n… (the rest is in the log of the run)")))
 }
 
 // Again reads which root a comment asks to be planned again; given is what the command

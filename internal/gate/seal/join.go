@@ -209,6 +209,10 @@ func LoadParts(ctx context.Context, s Source) (parts []Standing, err error) {
 	return parts, nil
 }
 
+// IsGone reports whether a plan is not there any more where it was kept, as when a
+// registry removes old versions.
+func IsGone(err error) bool { return registry.IsNotFound(err) || errors.Is(err, fs.ErrNotExist) }
+
 // PartType is what a part of a plan says to the job that joins.
 const PartType = "application/vnd.waybill.plan-part.v1+json"
 

@@ -30,6 +30,7 @@ func TestHooksAreConfined(t *testing.T) {
 			ln ` + outside + ` "$HOME/link" 2>/dev/null && echo evil >"$HOME/link" && echo wrote by a link
 			(: >` + outside + `) 2>/dev/null && echo cut it off
 			kill -0 $PPID 2>/dev/null && echo could end this process
+			prlimit --pid $PPID --core=0 2>/dev/null && echo could make it write its memory into a file
 			(echo evil >` + outside + `) 2>/dev/null && echo wrote the outputs of the step
 			(echo evil >policy.rego) 2>/dev/null && echo wrote the checkout
 			grep -q 'NoNewPrivs:.1' /proc/self/status || echo may become another user
