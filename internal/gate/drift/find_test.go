@@ -373,6 +373,18 @@ func TestOverdue(t *testing.T) {
 	}
 }
 
+// A root whose entry asks for no more than its state is planned in full: what its code would
+// change back is drift.
+func TestDriftOfARootThatIsOnlyRefreshed(t *testing.T) {
+	t.Parallel()
+	r := applied(t, "resource \"world_thing\" \"a\" {\n  path     = \"WORLD/a\"\n  settings = { size = \"1\" }\n}\n", nil)
+	r.change("a", func(thing map[string]any) { thing["settings"] = map[string]any{"size": "9"} })
+	got := r.find(func(request *drift.Request) { request.Roots[0].RefreshOnly = true }).Roots[0]
+	if diff := cmp.Diff([]string{"drifted", `world_thing.a change settings.size "1">"9" changed back`}, said(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A state that somebody locks says nothing of drift. It is not looked at in another way
 // either, as soon as the lock is free: that would call the root drifted or clean by half.
 func TestLockedStateIsBroken(t *testing.T) {
