@@ -146,8 +146,10 @@ func TestConfined(t *testing.T) {
 			Path: "/bin/sh", Confined: c, Env: []string{tries + "=1"},
 			Args: []string{"-c", `"$@"`, "sh", self,
 				"read=" + process1 + "environ", "read=" + process1 + "maps", fmt.Sprintf("signal=%d", other.Process.Pid), "privileges",
-				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "write=" + theirs + "/file", "make=" + theirs + "/new", "write=" + mine + "/new",
-				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "datagram=" + mine + "/d", "raw=" + mine + "/d", "pair", "ring", "x32", "tcp=" + port.Addr().String(),
+				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "write=" + theirs + "/file",
+				"make=" + theirs + "/new", "write=" + mine + "/new",
+				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "datagram=" + mine + "/d", "raw=" + mine + "/d",
+				"pair", "ring", "x32", "tcp=" + port.Addr().String(),
 			},
 		}
 		out, err := command.Output(t.Context())

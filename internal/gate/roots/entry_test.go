@@ -123,7 +123,9 @@ func TestRootsThatAreNoMore(t *testing.T) {
 		"infra/a/main.tf": root, "infra/one/main.tf": root, "infra/each/main.tf": root,
 	})
 	put(t, top, map[string]string{"waybill.yaml": entries})
-	for _, args := range [][]string{{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"}} {
+	for _, args := range [][]string{
+		{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"},
+	} {
 		if _, err := git.Run(t.Context(), top, args...); err != nil {
 			t.Fatal(err)
 		}
