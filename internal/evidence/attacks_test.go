@@ -124,6 +124,14 @@ func TestAttacks(t *testing.T) {
 			func(*Policy) {}, report(func(r *ScanReport) { r.Scanner = Scanner{} }),
 			"scan", "it does not say which scanner, of which version, made it",
 		},
+		"a report by a scanner without a name": {
+			func(*Policy) {}, report(func(r *ScanReport) { r.Scanner.Name = "" }),
+			"scan", "it does not say which scanner, of which version, made it",
+		},
+		"a report by a scanner without a version": {
+			func(*Policy) {}, report(func(r *ScanReport) { r.Scanner.Version = "" }),
+			"scan", "it does not say which scanner, of which version, made it",
+		},
 		"a report of Trivy's own": {func(*Policy) {}, func(e *Evidence) {
 			of(e, Scan, func(r *Record) {
 				r.Predicate = json.RawMessage(`{"scanner":{"result":{"SchemaVersion":2,"ArtifactName":"a","Results":[]}}}`)

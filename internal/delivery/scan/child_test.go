@@ -50,6 +50,12 @@ func misbehave(mode string) int {
 	case "panic":
 		fmt.Fprintln(os.Stderr, "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation]")
 		return 2
+	case "no-memory":
+		words, _ := os.ReadFile(filepath.Join(filepath.Dir(os.Args[0]), "words"))
+		_, _ = os.Stderr.Write(words)
+		if !strings.HasPrefix(string(words), "well") {
+			return 2
+		}
 	case "orders":
 		fmt.Fprint(os.Stderr, "::error::owned\n\x1b[2J::add-mask::x\nlast")
 		return 1
@@ -231,6 +237,41 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 			_, err := fakeChild(t, mode, nil).Run(t.Context(), testRequest(t))
 			if err == nil || !strings.Contains(err.Error(), reason) {
 				t.Errorf("got %v, want an error with %q", err, reason)
+			}
+		})
+	}
+}
+
+// Of a child that gets no memory, the limit is named in place of the pages that Go's
+// runtime prints. Words of the image that only look so say nothing.
+func TestChildThatGetsNoMemory(t *testing.T) {
+	t.Parallel()
+	const why = "the image needs more than the 512 MiB of memory that one scan may use, and so waybill-scan ended"
+	for words, says := range map[string]string{
+		"fatal error: runtime: out of memory\n\ngoroutine 1 [running]:\n":                    why,
+		"runtime: out of memory: cannot allocate 4194304-byte block (9 in use)\nfatal error": why,
+		"fatal error: out of memory\n":                                                       why,
+		"fatal error: runtime: cannot allocate memory\n":                                     why,
+		"runtime: cannot allocate memory\n":                                                  why,
+		"a file is called runtime: out of memory\n":                                          "a file is called runtime: out of memory",
+		"well: fatal error: runtime: out of memory\n":                                        "",
+		"well\nruntime: out of memory\n":                                                     "", // it answered all the same
+	} {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			child, passed := fakeChild(t, "no-memory", nil), new(strings.Builder)
+			child.Words = passed
+			if err := os.WriteFile(filepath.Join(filepath.Dir(child.Path), "words"), []byte(words), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			request := testRequest(t)
+			request.Limits.MemoryBytes = 512 << 20
+			_, err := child.Run(t.Context(), request)
+			if (err != nil) != (says != "") || err != nil && !strings.HasSuffix(err.Error(), says) {
+				t.Errorf("got %v, want %q", err, says)
+			}
+			if says == why && passed.Len() > 0 {
+				t.Errorf("passed on %q", passed)
 			}
 		})
 	}

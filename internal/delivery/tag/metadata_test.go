@@ -80,6 +80,7 @@ type shelf struct {
 	now      imageref.Ref
 	created  map[string]time.Time
 	trouble  error
+	unread   error // where an image's time is asked for
 }
 
 func (s *shelf) Tags(context.Context, name.Repository) ([]string, error) {
@@ -89,7 +90,7 @@ func (s *shelf) Tags(context.Context, name.Repository) ([]string, error) {
 func (s *shelf) Resolve(context.Context, string) (imageref.Ref, error) { return s.now, nil }
 
 func (s *shelf) Created(_ context.Context, ref imageref.Ref) (time.Time, error) {
-	return s.created[ref.Digest()], nil
+	return s.created[ref.Digest()], s.unread
 }
 
 // A tag that names an image of a newer commit stays there, and the note says so.
@@ -125,7 +126,19 @@ func TestTagsMoveForward(t *testing.T) {
 			t.Errorf("%s: wrote %q, %q, %v", what, got, r.Notes, err)
 		}
 	}
+	again, err := Run(t.Context(), &shelf{existing: []string{"main"}, now: w.Image}, Request{
+		Waybill: w, Types: []string{"raw:main"}, Facts: Facts{Commit: commit},
+	})
+	if err != nil || len(again.Notes) > 0 {
+		t.Errorf("the image that has the tag: %q, %v", again.Notes, err)
+	}
 	trouble := errors.New("registry registry.example: 503")
+	unread := &shelf{existing: []string{"main"}, now: now, unread: trouble}
+	if _, err := Run(t.Context(), unread, Request{
+		Waybill: w, Types: []string{"raw:main"}, Facts: Facts{Commit: commit},
+	}); !errors.Is(err, trouble) || len(unread.tags) > 0 {
+		t.Errorf("trouble with a time: wrote %q, %v", unread.tags, err)
+	}
 	if _, err := Run(t.Context(), &shelf{trouble: trouble}, Request{Waybill: w, Types: []string{"raw:x"}}); !errors.Is(err, trouble) {
 		t.Errorf("trouble: %v", err)
 	}

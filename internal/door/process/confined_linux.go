@@ -25,10 +25,17 @@ var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix
 // any file to another directory, as terraform does.
 func landlockVersion() int {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 || version < 2 {
+	if errno != 0 {
 		return 0
 	}
-	return int(version)
+	return usable(int(version))
+}
+
+func usable(version int) int {
+	if version < 2 {
+		return 0
+	}
+	return version
 }
 
 // start starts a child from a thread that is confined, and so the child is too. To the
@@ -179,13 +186,15 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 
 // Parts of filters of system calls. Numbers are places in struct seccomp_data.
 const (
-	number, architecture, argument = 0, 4, 16        // the first argument, its lower half
-	x32                            = uint32(1) << 30 // a bit in the numbers of x86-64
-	load                           = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
-	is                             = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
-	least                          = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
-	only                           = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
-	ends                           = unix.BPF_RET | unix.BPF_K
+	number, architecture = 0, 4
+	argument, second     = 16, 24          // of the call, their lower halves
+	x32                  = uint32(1) << 30 // a bit in the numbers of x86-64
+	kinds                = 0xf             // bits of a socket's kind; the others are its flags
+	load                 = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	is                   = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	least                = unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K
+	only                 = unix.BPF_ALU | unix.BPF_AND | unix.BPF_K
+	ends                 = unix.BPF_RET | unix.BPF_K
 )
 
 // The architecture of 32 bits whose calls a machine takes too, and its number of prlimit64.
@@ -223,7 +232,8 @@ func denyLimitsOfOthers() error {
 
 // denyUnixSockets lets nothing make a Unix socket by name: neither by the system call,
 // nor by io_uring or the calls of another architecture, which no filter of system calls
-// looks into. A pair of sockets reaches nobody else.
+// looks into. A pair of sockets reaches nobody else, but for one of datagrams: each of them
+// can be sent to another address.
 func denyUnixSockets() error {
 	arch, known := auditArch[runtime.GOARCH]
 	if !known {
@@ -231,10 +241,15 @@ func denyUnixSockets() error {
 	}
 	return filterCalls([]unix.SockFilter{
 		{Code: load, K: architecture},
-		{Code: is, K: arch, Jf: 7},
+		{Code: is, K: arch, Jf: 12},
 		{Code: load, K: number},
-		{Code: least, K: x32, Jt: 5},
-		{Code: is, K: unix.SYS_IO_URING_SETUP, Jt: 4},
+		{Code: least, K: x32, Jt: 10},
+		{Code: is, K: unix.SYS_IO_URING_SETUP, Jt: 9},
+		{Code: is, K: unix.SYS_SOCKETPAIR, Jf: 4},
+		{Code: load, K: second},
+		{Code: only, K: kinds},
+		{Code: is, K: unix.SOCK_STREAM, Jt: 4},
+		{Code: is, K: unix.SOCK_SEQPACKET, Jt: 3, Jf: 4},
 		{Code: is, K: unix.SYS_SOCKET, Jf: 2},
 		{Code: load, K: argument},
 		{Code: is, K: unix.AF_UNIX, Jt: 1},

@@ -2,12 +2,15 @@ package process_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -33,8 +36,10 @@ func try(what, on string) error {
 	switch what {
 	case "read":
 		_, err = os.ReadFile(on)
-	case "write", "truncate":
+	case "write":
 		err = os.WriteFile(on, nil, 0o600)
+	case "truncate": // without opening it
+		err = os.Truncate(on, 0)
 	case "make":
 		err = os.Mkdir(on, 0o700)
 	case "remove":
@@ -50,6 +55,14 @@ func try(what, on string) error {
 		if err = unix.Prlimit(pid, unix.RLIMIT_CORE, nil, &now); err == nil {
 			err = unix.Prlimit(pid, unix.RLIMIT_CORE, &now, nil)
 		}
+	case "first": // where there is one processor, goroutines run on the thread that the process began with
+		for range 20 {
+			_ = process.Command{Path: "/bin/true", Confined: &process.Confinement{}}.Run(context.Background())
+		}
+		var status []byte
+		if status, err = os.ReadFile("/proc/self/status"); err == nil && !strings.Contains(string(status), "\nNoNewPrivs:\t0\n") {
+			err = fmt.Errorf("it is confined")
+		}
 	case "privileges":
 		var set int
 		if set, err = unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && set == 1 {
@@ -61,7 +74,19 @@ func try(what, on string) error {
 			err = conn.Close()
 		}
 	case "pair":
-		_, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		if _, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
+			_, err = unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+		}
+	case "datagram", "raw": // by a pair that is pointed elsewhere; Linux makes one of datagrams of both
+		kind := map[string]int{"datagram": unix.SOCK_DGRAM, "raw": unix.SOCK_RAW}[what]
+		var pair [2]int
+		if pair, err = unix.Socketpair(unix.AF_UNIX, kind, 0); err == nil {
+			err = unix.Sendto(pair[0], []byte("x"), 0, &unix.SockaddrUnix{Name: on})
+		}
+	case "x32": // an amd64 kernel knows calls by this bit too, unless it was built without them
+		if _, _, errno := unix.Syscall(unix.SYS_SOCKET|1<<30, unix.AF_UNIX, unix.SOCK_STREAM, 0); errno == unix.EACCES {
+			err = errno
+		}
 	case "ring":
 		if _, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); errno == unix.EACCES {
 			err = errno
@@ -112,6 +137,11 @@ func TestConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
+	inbox, err := net.ListenPacket("unixgram", filepath.Join(mine, "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inbox.Close()
 	port, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +154,10 @@ func TestConfined(t *testing.T) {
 			Args: []string{"-c", `"$@"`, "sh", self,
 				"read=" + process1 + "environ", "read=" + process1 + "maps", fmt.Sprintf("signal=%d", other.Process.Pid),
 				fmt.Sprintf("limit=%d", other.Process.Pid), "limit=0", "privileges",
-				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "make=" + theirs + "/new", "write=" + mine + "/new",
-				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "pair", "ring", "tcp=" + port.Addr().String(),
+				"read=" + theirs + "/file", "truncate=" + theirs + "/file", "write=" + theirs + "/file",
+				"make=" + theirs + "/new", "write=" + mine + "/new",
+				"make=" + mine + "/dir", "write=/dev/null", "unix=" + mine + "/s", "datagram=" + mine + "/d", "raw=" + mine + "/d",
+				"pair", "ring", "x32", "tcp=" + port.Addr().String(),
 			},
 		}
 		out, err := command.Output(t.Context())
@@ -138,12 +170,13 @@ func TestConfined(t *testing.T) {
 		_ = os.RemoveAll(mine + "/dir")
 		return strings.ReplaceAll(strings.ReplaceAll(string(out), "<nil>", "yes"), ": ", " ")
 	}
-	const confined = "privileges no\nread yes\ntruncate no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
-	want := "read no\nread no\nsignal no\nlimit no\nlimit yes\n" + confined + "unix no\npair yes\nring no\ntcp yes\n"
+	const confined = "privileges no\nread yes\ntruncate no\nwrite no\nmake no\nwrite yes\nmake yes\nwrite yes\n"
+	const others = "read no\nread no\nsignal no\nlimit no\nlimit yes\n"
+	want := others + confined + "unix no\ndatagram no\nraw no\npair yes\nring no\nx32 no\ntcp yes\n"
 	if got := run(&process.Confinement{Write: []string{mine}}); got != want {
 		t.Errorf("confined: %s", got)
 	}
-	want = "read no\nread no\nsignal no\nlimit no\nlimit yes\n" + confined + "unix yes\npair yes\nring yes\ntcp yes\n"
+	want = others + confined + "unix yes\ndatagram yes\nraw yes\npair yes\nring yes\nx32 yes\ntcp yes\n"
 	if got := run(&process.Confinement{Write: []string{mine}, Reaches: true}); got != want {
 		t.Errorf("confined, and it reaches others: %s", got)
 	}
@@ -156,5 +189,51 @@ func TestConfined(t *testing.T) {
 	missing := process.Command{Path: "/bin/true", Confined: &process.Confinement{Write: []string{mine + "/missing"}}}
 	if err := missing.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "confine a child to its files: "+mine+"/missing") {
 		t.Errorf("a directory that is not there: %v", err)
+	}
+}
+
+// The process that starts a confined child is confined in none of its threads, and looked
+// into by no child: the thread that starts one is in the child's own domain.
+func TestConfinementStaysWithTheChild(t *testing.T) {
+	t.Parallel()
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if err := (process.Command{Path: "/bin/true", Confined: &process.Confinement{}}).Run(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	var held sync.WaitGroup // until each goroutine has a thread of its own
+	const threads = 64
+	held.Add(threads)
+	for range threads {
+		wait.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			held.Done()
+			held.Wait()
+			if set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil || set != 0 {
+				t.Errorf("thread %d of this process is confined: %v", unix.Gettid(), err)
+			}
+		})
+	}
+	wait.Wait()
+	if set, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || set != 0 {
+		t.Errorf("children can look into this process: %d, %v", set, err)
+	}
+}
+
+// Nor is the first thread, which never ends and stands for the process.
+func TestTheFirstThreadIsNotConfined(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.Command{Path: self, Args: []string{"first"}, Env: []string{tries + "=1", "GOMAXPROCS=1"}}.Output(t.Context())
+	if err != nil || string(out) != "first: <nil>\n" {
+		t.Errorf("%s, %v", out, err)
 	}
 }

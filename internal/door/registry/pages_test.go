@@ -32,6 +32,8 @@ func TestNextPage(t *testing.T) {
 		"an address that has no end":   {path, []string{`<?n=2; rel="next"`}, "", ""},
 		"an address of something else": {path, []string{`</v2/_cursor/abc>; rel="next"`}, "", "which is no list of referrers"},
 		"an address that is none":      {path, []string{`<http://[::1>; rel="next"`}, "", "in a form that cannot be read"},
+		"an address of no digest":      {path, []string{`</v2/a/referrers/latest>; rel="next"`}, "", "which is no list of referrers"},
+		"a second relation":            {path, []string{`<?n=2>; rel="prev"; rel="next"`}, "", ""}, // the first one counts
 		"an address that leaves":       {path, []string{`</v2/a/referrers/../../../x>; rel="next"`}, "", "which is no list of referrers"},
 	} {
 		t.Run(what, func(t *testing.T) {

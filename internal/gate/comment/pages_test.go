@@ -215,7 +215,34 @@ func TestWhatSpeaksAgainstManyRootsFits(t *testing.T) {
 			},
 			says: "more warnings", log: "`infra/r399` is planned when",
 		},
-		"approvers": {view: func(v *comment.View, dir string) { v.Approval += "1 of ada for " + dir + "; " }, says: "To approve"},
+		"what one waits for": {
+			view: func(v *comment.View, dir string) {
+				if v.Waits == nil {
+					v.Waits = []plan.Waiting{{Dir: "infra/last", Why: "x"}}
+				}
+				v.Waits[0].After = append(v.Waits[0].After, dir)
+			},
+			says: "`infra/last` is planned when infra/r0, .* infra/r19 and 380 more is applied", log: "infra/last",
+		},
+		"one long warning": {
+			root: func(r *comment.RootView) {
+				if r.Dir == "infra/r0" {
+					r.Moves = []string{strings.Repeat("m", 2000) + "the-end"}
+				}
+			}, says: `m{900,1000}… \(the rest is in the log of the run\)`, log: "mthe-end",
+		},
+		"approvers": {
+			view: func(v *comment.View, dir string) { v.Approval += "1 of ada for " + dir + "; " },
+			says: `To approve: .*infra/r99; .*… \(the rest is in the log of the run\)`, log: "1 of ada for infra/r399; ",
+		},
+		"many approvers": {
+			view: func(v *comment.View, dir string) { v.Approval += "1 of " + long + " for " + dir + "; " },
+			says: `To approve: .*… \(the rest is in the log of the run\)`, log: " for infra/r399; ",
+		},
+		"long names": {
+			root: func(r *comment.RootView) { r.Dir += strings.Repeat("ö", 180) }, // 60 rows of these are too long
+			says: `\n3(4[1-9]|[5-9][0-9]) roots more; what they change is below`,
+		},
 	} {
 		v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Approval: "To approve: "}
 		for i := range 400 {

@@ -332,6 +332,76 @@ func TestDriftShowsNoCredentialOfTheJob(t *testing.T) {
 	}
 }
 
+// Code that is merged and not applied is clean until its time is over; and where nobody
+// knows when it was merged, or nothing of it is left to apply, it stays so.
+func TestOverdue(t *testing.T) {
+	t.Parallel()
+	const code = "resource \"world_thing\" \"a\" {\n  path     = \"WORLD/a\"\n  settings = { size = \"1\" }\n}\n"
+	r := applied(t, code, nil)
+	commit := func(at string) {
+		t.Helper()
+		for _, args := range [][]string{{"init", "-q"}, {"add", "infra/main.tf"}, {"commit", "-q", "-m", "change"}} {
+			if _, err := (process.Command{Path: tooltest.Find(t, "git"), Args: args, Dir: r.top, Env: []string{
+				"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com",
+				"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com", "GIT_AUTHOR_DATE=" + at, "GIT_COMMITTER_DATE=" + at,
+			}}).Output(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	find := func(days int) drift.Root {
+		return r.find(func(request *drift.Request) { request.Unapplied = time.Duration(days) * 24 * time.Hour }).Roots[0]
+	}
+	r.write(strings.Replace(code, `"1"`, `"2"`, 1))
+	if got := find(1); got.Status != drift.Clean || got.Since != "" || len(got.Unapplied) != 1 {
+		t.Errorf("without a commit: %+v", got)
+	}
+	commit("2026-11-18T12:00:00Z") // two days before it is looked at
+	for days, want := range map[int]string{0: drift.Clean, 1: drift.Overdue, 3: drift.Clean} {
+		got := find(days)
+		if got.Status != want || strings.HasPrefix(got.Since, "2026-11-18 (") != (want == drift.Overdue) || len(got.Unapplied) != 1 {
+			t.Errorf("after %d days: %+v, want %s", days, got, want)
+		}
+	}
+	r.change("a", func(thing map[string]any) { thing["settings"] = map[string]any{"size": "9"} })
+	if got := find(1); got.Status != drift.Drifted {
+		t.Errorf("what drifted is %+v", got)
+	}
+	r.terraform("apply", "-input=false", "-auto-approve")
+	if got := find(1); got.Status != drift.Clean || got.Since != "" {
+		t.Errorf("after the apply: %+v", got)
+	}
+}
+
+// A root whose entry asks for no more than its state is planned in full: what its code would
+// change back is drift.
+func TestDriftOfARootThatIsOnlyRefreshed(t *testing.T) {
+	t.Parallel()
+	r := applied(t, "resource \"world_thing\" \"a\" {\n  path     = \"WORLD/a\"\n  settings = { size = \"1\" }\n}\n", nil)
+	r.change("a", func(thing map[string]any) { thing["settings"] = map[string]any{"size": "9"} })
+	got := r.find(func(request *drift.Request) { request.Roots[0].RefreshOnly = true }).Roots[0]
+	if diff := cmp.Diff([]string{"drifted", `world_thing.a change settings.size "1">"9" changed back`}, said(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A state that somebody locks says nothing of drift. It is not looked at in another way
+// either, as soon as the lock is free: that would call the root drifted or clean by half.
+func TestLockedStateIsBroken(t *testing.T) {
+	t.Parallel()
+	r := applied(t, "resource \"world_thing\" \"a\" {\n  path     = \"WORLD/a\"\n  settings = { size = \"1\" }\n}\n", nil)
+	program := filepath.Join(t.TempDir(), "terraform") // the state is locked when it plans for the first time
+	script := "#!/bin/sh\ncase \"$*\" in plan*-refresh-only*) ;; plan*) echo 'Error: Error acquiring the state lock' >&2; exit 1;; esac\n" +
+		"exec '" + tooltest.Find(t, "terraform") + "' \"$@\"\n"
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	got := r.find(func(request *drift.Request) { request.Tool.Program = program }).Roots[0]
+	if got.Status != drift.Broken || !strings.Contains(got.Problem, "Error acquiring the state lock") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What a provider says when it fails may quote a secret.
 func TestBrokenTellsNoSecret(t *testing.T) {
 	t.Parallel()

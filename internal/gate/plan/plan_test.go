@@ -107,3 +107,27 @@ func TestChangesDigestIgnoresOrder(t *testing.T) {
 		}
 	}
 }
+
+// Of a plan that brings the state up to date, what changed outside is in the digest, in
+// whatever order it is listed; of any other plan it is not.
+func TestChangesOfARefresh(t *testing.T) {
+	t.Parallel()
+	digest := func(refresh bool, drift string) string {
+		t.Helper()
+		got, err := plan.RootRecord{RefreshOnly: refresh}.ChangesOf([]byte(`{"format_version":"1.2","resource_drift":[` + drift + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const a, b, c = `{"address":"a"}`, `{"address":"b"}`, `{"address":"c"}`
+	if digest(true, a+","+b+","+c) != digest(true, c+","+a+","+b) {
+		t.Error("another order is another plan")
+	}
+	if digest(true, a) == digest(true, b) || digest(true, a) == digest(true, "") {
+		t.Error("what changed outside makes no difference")
+	}
+	if digest(false, a) != digest(false, b) {
+		t.Error("what changed outside makes a difference, where it is not taken into the state")
+	}
+}

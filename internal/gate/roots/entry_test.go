@@ -111,6 +111,33 @@ func TestWhatOthersChangedSince(t *testing.T) {
 	}
 }
 
+// A root that is taken out of the list is planned once more where its files change. One
+// whose workspaces are a pattern is not: nobody asked its backend which there are, and no
+// workspace is called as the pattern is.
+func TestRootsThatAreNoMore(t *testing.T) {
+	t.Parallel()
+	const root = "terraform {\n  backend \"local\" {}\n}\n"
+	const entries = "apiVersion: waybill.dev/v1\nterraform:\n  roots:\n    - {dir: infra/a}\n"
+	top := committed(t, map[string]string{
+		"waybill.yaml":    entries + "    - {dir: infra/one}\n    - {dir: infra/each, workspaces: [\"eu-*\"]}\n",
+		"infra/a/main.tf": root, "infra/one/main.tf": root, "infra/each/main.tf": root,
+	})
+	put(t, top, map[string]string{"waybill.yaml": entries})
+	for _, args := range [][]string{
+		{"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "change"},
+	} {
+		if _, err := git.Run(t.Context(), top, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	chosen, err := roots.Select(t.Context(), roots.Request{
+		Top: top, Since: "HEAD^", Files: []string{"waybill.yaml", "infra/one/main.tf", "infra/each/main.tf"},
+	})
+	if err != nil || len(chosen.Roots) != 1 || chosen.Roots[0].Dir != "infra/one" || len(chosen.Removed) != 2 {
+		t.Errorf("planned %+v, removed %+v: %v", chosen.Roots, chosen.Removed, err)
+	}
+}
+
 // A root of which something is missing stops a change that touches it, and no other one.
 func TestWhatIsMissing(t *testing.T) {
 	t.Parallel()

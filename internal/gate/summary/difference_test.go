@@ -54,3 +54,26 @@ func TestDifferentChanges(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Of plans that bring the state up to date, what changed outside is what they differ in;
+// other plans do nothing about it.
+func TestDifferentRefresh(t *testing.T) {
+	t.Parallel()
+	parse := func(size string) *terraform.Plan {
+		p, err := terraform.ParsePlan([]byte(`{"format_version":"1.2","terraform_version":"1.11.4","resource_drift":[{"address":"x","type":"t",` +
+			`"change":{"actions":["update"],"before":{"size":"1"},"after":{"size":"` + size + `"}}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	approved, now := parse("8"), parse("9")
+	secrets := redact.FindSecrets(approved, now)
+	got := DifferentRefresh(approved, now, secrets)
+	if len(got) != 1 || got[0].String() != "x (as it is): approved: changes; now: changes, with other values" {
+		t.Errorf("%v", got)
+	}
+	if got := DifferentChanges(approved, now, secrets); len(got) > 0 {
+		t.Errorf("plans that change nothing there differ: %v", got)
+	}
+}

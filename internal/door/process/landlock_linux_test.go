@@ -1,0 +1,28 @@
+package process
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The first Landlock refuses to move a file to another directory, as terraform does, and so
+// it is not used; of a later one, only what it knows is asked.
+func TestVersionsOfLandlock(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[int]int{-1: 0, 0: 0, 1: 0, 2: 2, 6: 6} {
+		if got := usable(version); got != want {
+			t.Errorf("version %d is used as %d, want %d", version, got, want)
+		}
+	}
+	for version, want := range map[int]struct {
+		truncate, devices, scoped bool
+	}{2: {}, 3: {truncate: true}, 4: {truncate: true}, 5: {truncate: true, devices: true}, 6: {true, true, true}} {
+		a := handled(version)
+		if a.Access_fs&unix.LANDLOCK_ACCESS_FS_REFER == 0 || a.Access_fs&unix.LANDLOCK_ACCESS_FS_TRUNCATE != 0 != want.truncate ||
+			a.Access_fs&unix.LANDLOCK_ACCESS_FS_IOCTL_DEV != 0 != want.devices ||
+			(a.Scoped == unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET|unix.LANDLOCK_SCOPE_SIGNAL) != want.scoped {
+			t.Errorf("version %d: %+v", version, a)
+		}
+	}
+}
