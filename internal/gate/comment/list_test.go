@@ -30,7 +30,8 @@ func TestListsOfManyRoots(t *testing.T) {
 	}
 	line, _, _ := strings.Cut(body, "\n")
 	var read []Moved
-	if err := json.Unmarshal([]byte(strings.TrimSuffix(strings.TrimPrefix(line, movedMarker+" "), " -->")), &read); err != nil || len(read) != 450 {
+	list := strings.TrimSuffix(strings.TrimPrefix(line, movedMarker+" "), " -->")
+	if err := json.Unmarshal([]byte(list), &read); err != nil || len(read) != 450 {
 		t.Errorf("%d of the list can be read: %v", len(read), err)
 	}
 	if short := listBody(movedMarker, []byte("[]"), "words\n"); short != movedMarker+" [] -->\nwords\n" {

@@ -247,7 +247,8 @@ func (h *Hooked) Markdown() string {
 			markdown.HTML(text.Clip(one.Root)), one.Code, markdown.Fence("", one.Output))
 	}
 	if h.Unconfined {
-		b.WriteString("\n⚠️ This machine cannot confine hooks (only Linux 6.12 and later with Landlock can): they could read what the job's user can read.\n")
+		b.WriteString("\n⚠️ This machine cannot confine hooks (only Linux 6.12 and later with Landlock can): " +
+			"they could read what the job's user can read.\n")
 	}
 	if h.Passed > 0 {
 		fmt.Fprintf(&b, "\n✅ %s more, with exit code 0\n", text.Count(h.Passed, "result"))
