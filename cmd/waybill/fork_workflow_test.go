@@ -49,8 +49,8 @@ func TestForkPullRequest(t *testing.T) {
 	w.api("mallory", "POST", "/repos/acme/infra/pulls", `{"title":"t","body":"b","head":"mallory:change","base":"main"}`)
 	runs := w.idle("plan.yml pull_request failure")
 	log := read(t, runs[0].Log)
-	if !strings.Contains(log, `provisioner "local-exec" is denied (provisioner)`) ||
-		!strings.Contains(log, "nothing of the configuration was run") {
+	// What is said last can be missing: act does not always wait for it.
+	if !strings.Contains(log, `provisioner "local-exec" is denied`) || !strings.Contains(log, "before anything of the configuration was run") {
 		t.Errorf("the log does not say why: %s", log)
 	}
 	w.jobsOf(runs[0], "validate failure", "plan skipped", "gate skipped")
