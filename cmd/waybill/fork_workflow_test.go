@@ -50,7 +50,8 @@ func TestForkPullRequest(t *testing.T) {
 	runs := w.idle("plan.yml pull_request failure")
 	log := read(t, runs[0].Log)
 	// What is said last can be missing: act does not always wait for it.
-	if !strings.Contains(log, `provisioner "local-exec" is denied`) || !strings.Contains(log, "before anything of the configuration was run") {
+	if !strings.Contains(log, `provisioner "local-exec" is denied`) ||
+		!strings.Contains(log, "before anything of the configuration was run") {
 		t.Errorf("the log does not say why: %s", log)
 	}
 	w.jobsOf(runs[0], "validate failure", "plan skipped", "gate skipped")

@@ -18,7 +18,9 @@ func TestNamesThatGrow(t *testing.T) {
 	t.Parallel()
 	for _, character := range []string{"&", "-", "<", "@", "`", "|", "\u202e"} {
 		for _, length := range []int{60, 250, 2_000} {
-			v := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Sealed: "oci://ghcr.io/acme/infra/plans@sha256:1", Head: "h"}
+			v := comment.View{
+				Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Sealed: "oci://ghcr.io/acme/infra/plans@sha256:1", Head: "h",
+			}
 			for i := range 25 {
 				dir := "infra/" + strings.Repeat(character, length) + string(rune('a'+i))
 				s := summary.Summary{Counts: map[string]int{}}
