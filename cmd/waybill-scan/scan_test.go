@@ -295,7 +295,8 @@ func TestChildOutOfMemoryIsAnError(t *testing.T) {
 	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{{"node_modules/a/package.json": file}}})
 	request := w.request(t, ref)
 	request.Limits.MemoryBytes = 64 << 20
-	if _, err := child(t).Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "the image needs more than the 64 MiB of memory that one scan may use") ||
+	if _, err := child(t).Run(t.Context(), request); err == nil ||
+		!strings.Contains(err.Error(), "the image needs more than the 64 MiB of memory that one scan may use") ||
 		strings.Contains(err.Error(), "goroutine") {
 		t.Errorf("got %v, want the limit and no page of Go's runtime", err)
 	}

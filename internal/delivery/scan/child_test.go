@@ -48,7 +48,8 @@ func misbehave(mode string) int {
 		fmt.Fprintln(os.Stderr, "SIGSEGV: segmentation violation\nPC=0x4377fd m=3 sigcode=1 addr=0x0")
 		return 2
 	case "panic":
-		fmt.Fprintln(os.Stderr, "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation]")
+		fmt.Fprintln(os.Stderr, "panic: runtime error: invalid memory address or nil pointer dereference\n"+
+			"[signal SIGSEGV: segmentation violation]")
 		return 2
 	case "no-memory":
 		words, _ := os.ReadFile(filepath.Join(filepath.Dir(os.Args[0]), "words"))

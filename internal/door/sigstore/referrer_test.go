@@ -103,7 +103,7 @@ func TestReferrersAtTheSameTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		attaching.Store(true)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // who is alone waits in vain
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a write that nothing is written beside never ends
 		context.AfterFunc(ctx, func() { close(gone) })
 		bundles := []registry.Attachment{
 			{MediaType: MediaTypeBundle, Data: []byte("one")}, {MediaType: MediaTypeBundle, Data: []byte("two")},

@@ -19,7 +19,9 @@ type Images interface {
 }
 
 // Scan says how to get a binary that scans.
-func Scan(context.Context, Images, exchange.Request, *atomic.Int64, func(error)) (exchange.Answer, func() ([]exchange.Documents, error), error) {
+func Scan(context.Context, Images, exchange.Request, *atomic.Int64, func(error)) (
+	exchange.Answer, func() ([]exchange.Documents, error), error,
+) {
 	return exchange.Answer{}, nil, errors.New("this waybill-scan was built without Trivy, which needs GOEXPERIMENT=jsonv2: build it with " +
 		"`make build`, or with GOEXPERIMENT=jsonv2 go build ./cmd/waybill-scan")
 }
