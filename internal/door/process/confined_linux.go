@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"unsafe"
 
+	landlock "github.com/landlock-lsm/go-landlock/landlock/syscall"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,11 +25,11 @@ var auditArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix
 // landlockVersion is 0 where there is none that can be used. The first one refuses to move
 // any file to another directory, as terraform does.
 func landlockVersion() int {
-	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
+	version, err := landlock.LandlockGetABIVersion()
+	if err != nil {
 		return 0
 	}
-	return usable(int(version))
+	return usable(version)
 }
 
 func usable(version int) int {
@@ -124,13 +125,13 @@ const (
 )
 
 // handled is what a version of Landlock can restrict.
-func handled(version int) unix.LandlockRulesetAttr {
-	a := unix.LandlockRulesetAttr{Access_fs: changes}
+func handled(version int) landlock.RulesetAttr {
+	a := landlock.RulesetAttr{HandledAccessFS: changes}
 	for since, right := range map[int]uint64{
 		2: unix.LANDLOCK_ACCESS_FS_REFER, 3: unix.LANDLOCK_ACCESS_FS_TRUNCATE, 5: unix.LANDLOCK_ACCESS_FS_IOCTL_DEV,
 	} {
 		if version < since {
-			a.Access_fs &^= right
+			a.HandledAccessFS &^= right
 		}
 	}
 	if version >= scopesSince {
@@ -146,42 +147,35 @@ func (c *Confinement) landlock(version int) error {
 	if c.Reaches {
 		a.Scoped &^= unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 	}
-	size := unsafe.Sizeof(a)
-	ruleset, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&a)), size, 0)
-	if errno != 0 {
-		return errno
+	ruleset, err := landlock.LandlockCreateRuleset(&a, 0)
+	if err != nil {
+		return err
 	}
-	defer unix.Close(int(ruleset))
+	defer unix.Close(ruleset)
 	for _, dir := range c.Write {
-		if err := allow(ruleset, dir, a.Access_fs); err != nil {
+		if err := allow(ruleset, dir, a.HandledAccessFS); err != nil {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
 	}
 	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full"} {
-		if err := allow(ruleset, device, a.Access_fs&changesOfFiles); err != nil && !errors.Is(err, unix.ENOENT) {
+		if err := allow(ruleset, device, a.HandledAccessFS&changesOfFiles); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("%s: %w", device, err)
 		}
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0, 0); errno != 0 {
+	// The library confines all threads of a process, and this is about one.
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
 		return errno
 	}
 	return nil
 }
 
-func allow(ruleset uintptr, path string, rights uint64) error {
+func allow(ruleset int, path string, rights uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(
-		unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0,
-	)
-	if errno != 0 {
-		return errno
-	}
-	return nil
+	return landlock.LandlockAddPathBeneathRule(ruleset, &landlock.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
 }
 
 // Parts of filters of system calls. Numbers are places in struct seccomp_data.
