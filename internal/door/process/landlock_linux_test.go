@@ -19,7 +19,8 @@ func TestVersionsOfLandlock(t *testing.T) {
 		truncate, devices, scoped bool
 	}{2: {}, 3: {truncate: true}, 4: {truncate: true}, 5: {truncate: true, devices: true}, 6: {true, true, true}} {
 		a := handled(version)
-		if a.HandledAccessFS&unix.LANDLOCK_ACCESS_FS_REFER == 0 || a.HandledAccessFS&unix.LANDLOCK_ACCESS_FS_TRUNCATE != 0 != want.truncate ||
+		if a.HandledAccessFS&unix.LANDLOCK_ACCESS_FS_REFER == 0 ||
+			a.HandledAccessFS&unix.LANDLOCK_ACCESS_FS_TRUNCATE != 0 != want.truncate ||
 			a.HandledAccessFS&unix.LANDLOCK_ACCESS_FS_IOCTL_DEV != 0 != want.devices ||
 			(a.Scoped == unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET|unix.LANDLOCK_SCOPE_SIGNAL) != want.scoped {
 			t.Errorf("version %d: %+v", version, a)
