@@ -66,15 +66,12 @@ func ParseRoot(words string) (Root, error) {
 	fields := strings.Fields(words)
 	switch len(fields) {
 	case 1:
-		return Root{Dir: clean(fields[0])}, nil
+		return Root{Dir: path.Clean(fields[0])}, nil
 	case 2:
-		return Root{clean(fields[0]), fields[1]}, nil
+		return Root{path.Clean(fields[0]), fields[1]}, nil
 	}
 	return Root{}, outcome.Usagef("%s names no root: write DIR, or DIR WORKSPACE", text.Printable(text.Clip(words)))
 }
-
-// clean takes the spellings away that mean the same directory.
-func clean(dir string) string { return path.Clean(strings.TrimPrefix(dir, "./")) }
 
 // SaysPlan reports whether the comment asks for a plan, perhaps in words that nobody
 // understands.

@@ -46,15 +46,15 @@ func place(ctx context.Context, from cache.LocalArtifactCache, ids []string) (pl
 			app := &layer.Applications[i]
 			app.Packages = slices.Clone(app.Packages)
 			for j := range app.Packages {
-				p := &app.Packages[j]
-				w := what{app.FilePath, p.Name, p.Version, p.Release}
+				one := &app.Packages[j]
+				w := what{app.FilePath, one.Name, one.Version, one.Release}
 				if _, is := first[w]; !is {
 					first[w] = ftypes.Layer{Digest: layer.Digest, DiffID: layer.DiffID}
 				}
 				// The identifier is a digest of the package while it has no layer.
-				p.Identifier.UID = dependency.UID(app.FilePath, *p)
-				if p.Layer == (ftypes.Layer{}) { // what an SBOM in the image says stays
-					p.Layer = first[w]
+				one.Identifier.UID = dependency.UID(app.FilePath, *one)
+				if one.Layer == (ftypes.Layer{}) { // what an SBOM in the image says stays
+					one.Layer = first[w]
 				}
 			}
 		}
