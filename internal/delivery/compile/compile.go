@@ -108,10 +108,16 @@ func Run(ctx context.Context, r Request) ([]Binary, error) {
 	return binaries, nil
 }
 
+// noChild keeps the toolchain from starting a child that reports how often it was called.
+// Such a child lives on after the toolchain has ended, and writes into the home directory
+// meanwhile. With this value the toolchain takes itself for what a child has started
+// (https://pkg.go.dev/golang.org/x/telemetry, start.go).
+const noChild = "GO_TELEMETRY_CHILD=2"
+
 // command is one call of the toolchain.
 func (r Request) command(p Platform, file string) process.Command {
 	env := append([]string{}, r.Env...)
-	env = append(env, "GOFLAGS=-modcacherw", "GOENV=off", "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture)
+	env = append(env, "GOFLAGS=-modcacherw", "GOENV=off", "CGO_ENABLED=0", "GOOS="+p.OS, "GOARCH="+p.Architecture, noChild)
 	if v, ok := strings.CutPrefix(p.Variant, "v"); ok && p.Architecture == "arm" {
 		env = append(env, "GOARM="+v)
 	}

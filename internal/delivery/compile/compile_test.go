@@ -178,6 +178,27 @@ func TestPlace(t *testing.T) {
 	}
 }
 
+// The toolchain reports its calls by a child that outlives it: whoever removes the home
+// directory then finds it in use. Before the child starts it takes a token.
+func TestNothingOutlivesTheToolchain(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	r := request(t, map[string]string{"go.mod": "module example.com/app\n\ngo 1.24\n", "cmd/app/main.go": program})
+	r.Env = append(r.Env, "HOME="+home, "GOCACHE="+t.TempDir())
+	if _, err := compile.Run(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(home, func(path string, _ os.DirEntry, err error) error {
+		if filepath.Base(path) == "upload.token" {
+			t.Errorf("a child was started: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // The caches of the machine are not believed: a job that runs the application's
 // code may have written them.
 func TestCachesAreMadeAnew(t *testing.T) {
