@@ -93,7 +93,7 @@ var environment = []string{
 
 // scratchFiles lists who of the gate writes files for a child in the directory of the
 // run, which nobody reads afterwards.
-var scratchFiles = []string{"internal/gate/apply/apply.go", "internal/gate/verdict/hooks.go"}
+var scratchFiles = []string{"internal/gate/apply/apply.go", "internal/gate/apply/again.go", "internal/gate/verdict/hooks.go"}
 
 type pkg struct {
 	ImportPath                         string

@@ -162,6 +162,9 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	if o.DryRun {
+		if err := applier.Rehearse(ctx); err != nil {
+			return err
+		}
 		result.Ready = true
 		return report(ctx, result)
 	}
