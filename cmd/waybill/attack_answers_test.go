@@ -153,7 +153,7 @@ func TestAnswersThatNoPlanShows(t *testing.T) {
 			more: thing("  settings = { to = \"${data.world_fact.it.answer}/${timestamp()}\" }\n"),
 			says: `planned again because settings of world_thing\.made may depend`, made: truth + "/",
 		},
-		"in a dynamic output": {
+		"an output that is known later": {
 			more: "resource \"terraform_data\" \"id\" {}\noutput \"to\" {\n  value = \"${data.world_fact.it.answer}/${terraform_data.id.id}\"\n}\n",
 			says: `planned again because output to may depend`,
 		},
@@ -168,9 +168,9 @@ func TestAnswersThatNoPlanShows(t *testing.T) {
 			says: `(?s)plan again because a condition of world_thing\.made may depend.*stay away`,
 		},
 		"a program that connects": {
-			more: thing("") + "resource \"terraform_data\" \"run\" {\n  provisioner \"remote-exec\" {\n    inline = [\"true\"]\n" +
-				"    connection {\n      type = \"ssh\"\n      timeout = \"1s\"\n      host = data.world_fact.it.answer\n    }\n  }\n}\n", code: 1,
-			says: `planned again because connection of terraform_data\.run`,
+			more: thing("") + "resource \"terraform_data\" \"run\" {\n  connection {\n    type    = \"ssh\"\n    timeout = \"1s\"\n" +
+				"    host    = data.world_fact.it.answer\n  }\n  provisioner \"remote-exec\" {\n    inline = [\"true\"]\n  }\n}\n",
+			code: 1, says: `planned again because connection of terraform_data\.run may depend`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -287,4 +287,95 @@ func TestAnswersThatExpire(t *testing.T) {
 	if strings.Contains(out+words, "token-of-today") {
 		t.Error("a sensitive answer was shown")
 	}
+}
+
+// A root is planned again as it was planned: in its mode and its workspace, and once where
+// it also comes after another root.
+func TestPlannedAgainInItsMode(t *testing.T) {
+	t.Parallel()
+	const (
+		configured = "provider \"world\" {\n  server = data.world_fact.it.answer\n}\n"
+		network    = "terraform {\n  backend \"local\" {}\n}\nresource \"terraform_data\" \"x\" {}\n"
+		again      = `infra/net  planned again because provider world may depend on what data sources answer\n`
+	)
+	made := strings.Replace(madeThing, "MORE", "", 1)
+	for name, c := range map[string]struct {
+		entry, before, after string // of the root in waybill.yaml; how the thing is before and afterwards
+		says                 []string
+	}{
+		"destroy": {entry: "destroy: true", before: `{"version": 1}`, says: []string{again, "infra/net: applied"}},
+		"refresh-only": {
+			entry: "refreshOnly: true", before: `{"settings": {"size": "9"}, "version": 3}`,
+			after: `{"settings": {"size": "9"}, "version": 3}`, says: []string{again, "infra/net: applied"},
+		},
+		"a workspace": {entry: "workspaces: [east]", after: truth, says: []string{again, `infra/net in workspace east: applied`}},
+		"after another": {
+			entry: "after: [infra/other]", after: truth,
+			says: []string{"infra/other: applied", "infra/net: applied",
+				`infra/net  planned again after infra/other, and because provider world may depend on what data sources answer\n`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, things := answersWorld(t, configured+made)
+			root := filepath.Join(w.clone, "infra/net")
+			apply := func(args ...string) {
+				command := process.Command{Path: tooltest.Find(t, "terraform"), Args: args, Dir: root, Env: []string{
+					"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TF_CLI_CONFIG_FILE=" + w.env["TF_CLI_CONFIG_FILE"],
+				}}
+				if _, err := command.Output(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			apply("init")
+			if c.before != "" {
+				apply("apply", "-auto-approve")
+				write(t, things, map[string]string{"made": c.before})
+			}
+			if strings.HasPrefix(c.entry, "workspaces") {
+				apply("workspace", "new", "east")
+			}
+			rules := read(t, filepath.Join(w.clone, "waybill.yaml"))
+			w.push("ada", map[string]string{
+				"waybill.yaml":        strings.NewReplacer("{dir: infra/net}", "{dir: infra/net, "+c.entry+"}, {dir: infra/other}").Replace(rules),
+				"infra/other/main.tf": network,
+			})
+			write(t, things, map[string]string{"fact": lie}) // as the plan job has it
+			f := w.plan("--changed-since", "origin/main")
+			write(t, things, map[string]string{"fact": truth})
+			w.approve("bob", f)
+			w.approve("carol", f)
+			w.merge()
+			w.onMain()
+			code, _, words := w.apply()
+			w.wants("apply", code, 0, words, c.says...)
+			if strings.Count(words, "planned again") != 1 {
+				t.Errorf("it was planned again several times: %s", words)
+			}
+			now, err := os.ReadFile(filepath.Join(things, "made"))
+			if c.after == "" && err == nil || !strings.Contains(string(now), c.after) {
+				t.Errorf("it is %s", now)
+			}
+		})
+	}
+}
+
+// Planning again changes nothing, and an apply that is stopped meanwhile can run again.
+func TestStoppedWhilePlannedAgain(t *testing.T) {
+	t.Parallel()
+	w, things := answersWorld(t, "provider \"world\" {\n  server = data.world_fact.it.answer\n}\n"+strings.Replace(madeThing, "MORE", "", 1))
+	f := w.plan("--changed-since", "origin/main")
+	w.approve("bob", f)
+	w.merge()
+	w.onMain()
+	fact := filepath.Join(things, "fact")
+	if err := os.Remove(fact); err != nil {
+		t.Fatal(err)
+	}
+	code, _, words := w.apply()
+	w.wants("apply", code, 1, words, "infra/net: plan again because provider world may depend on what data sources answer: plan: ",
+		"infra/net: untouched", "no such file")
+	write(t, things, map[string]string{"fact": truth})
+	code, _, words = w.apply()
+	w.wants("apply", code, 0, words, "infra/net: applied")
 }

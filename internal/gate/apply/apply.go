@@ -274,13 +274,7 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
-	binary := one.planned
-	if !bytes.Equal(shown, r.Bundle.Roots[i].JSON) { // which Open has judged
-		if binary, now.Changes, err = a.judge(now, shown); err != nil {
-			return now, nil, err
-		}
-	}
-	if err := a.unseen(one, binary); err != nil {
+	if now.Changes, err = a.judge(one, r.Bundle.Roots[i].JSON, shown); err != nil {
 		return now, nil, err
 	}
 	switch {
@@ -309,20 +303,23 @@ func (a *Applier) fetched(ctx context.Context, one *root) (map[string]string, *r
 	return digests, with.Fetched.OrNil(), nil
 }
 
-// judge judges what terraform shows of the binary plan, as Open does with the JSON beside
-// it, which is the plan job's word. It gives the digest of the changes.
-func (a *Applier) judge(record plan.RootRecord, shown []byte) (parsed *terraform.Plan, changes string, err error) {
+// judge judges what terraform shows of the binary plan, as Open does with the sealed JSON
+// beside it, which is the plan job's word. It gives the digest of the changes.
+func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err error) {
+	if bytes.Equal(shown, sealed) { // which Open has judged
+		return one.record.Changes, a.unseen(one, one.planned)
+	}
 	if err := plan.CheckWhole(shown); err != nil {
-		return nil, "", err
+		return "", err
 	}
-	if parsed, err = terraform.ParsePlan(shown); err != nil {
-		return nil, "", err
+	parsed, err := terraform.ParsePlan(shown)
+	if err != nil {
+		return "", err
 	}
-	if err := a.variables(record, parsed); err != nil {
-		return nil, "", err
+	if err := outcome.Join(a.variables(one.record, parsed), a.unseen(one, parsed)); err != nil {
+		return "", err
 	}
-	changes, err = record.ChangesOf(shown)
-	return parsed, changes, err
+	return one.record.ChangesOf(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }
