@@ -40,8 +40,7 @@ type RootResult struct {
 	Lost      string   `json:"lost_lock,omitempty"`  // what became of the state's lock, where it was lost
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
-	// Again is why the root was planned again, and that plan was applied: it does the same.
-	Again string `json:"planned_again,omitempty"`
+	Again     string   `json:"planned_again,omitempty"` // why a new plan was applied, which does the same
 
 	lineage string // of the state afterwards; empty where it was not touched
 }
