@@ -49,13 +49,15 @@ var doors = map[string][]string{
 	"helm.sh/":                                    {"internal/delivery/render"},
 	"sigs.k8s.io/kustomize/":                      {"internal/delivery/render"},
 	"github.com/hashicorp/terraform-json":         {"internal/door/terraform"},
-	"github.com/hashicorp/hcl/":                   {"internal/door/terraform/configuration"},
-	"github.com/hashicorp/hc-install/":            {"internal/door/terraform/release"},
-	"github.com/google/cel-go/":                   {"internal/delivery/admission"},
-	"k8s.io/apiserver/":                           {"internal/delivery/admission", "internal/delivery/schema"},
-	"github.com/cenkalti/backoff/":                {"internal/retry"},
-	"github.com/yuin/goldmark/":                   {"internal/markdown"},
-	"filippo.io/age":                              {"internal/gate/seal"},
+	"github.com/hashicorp/hcl/": {
+		"internal/door/terraform/configuration", "internal/door/terraform/configuration/flow",
+	},
+	"github.com/hashicorp/hc-install/": {"internal/door/terraform/release"},
+	"github.com/google/cel-go/":        {"internal/delivery/admission"},
+	"k8s.io/apiserver/":                {"internal/delivery/admission", "internal/delivery/schema"},
+	"github.com/cenkalti/backoff/":     {"internal/retry"},
+	"github.com/yuin/goldmark/":        {"internal/markdown"},
+	"filippo.io/age":                   {"internal/gate/seal"},
 }
 
 // steps are the verbs of the delivery line. They meet as values or documents
@@ -93,7 +95,7 @@ var environment = []string{
 
 // scratchFiles lists who of the gate writes files for a child in the directory of the
 // run, which nobody reads afterwards.
-var scratchFiles = []string{"internal/gate/apply/apply.go", "internal/gate/verdict/hooks.go"}
+var scratchFiles = []string{"internal/gate/apply/apply.go", "internal/gate/apply/again.go", "internal/gate/verdict/hooks.go"}
 
 type pkg struct {
 	ImportPath                         string

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/door/terraform/configuration/flow"
 )
 
 // Where a binary plan keeps the configuration that terraform applies it with.
@@ -105,6 +107,17 @@ func (r *Root) modules() ([]plannedModule, map[string]string, error) {
 	}
 	byKey(list)
 	return list, dirs, nil
+}
+
+// Reached says where in the configuration of the root, which is initialised, it goes to
+// what a plan alone holds. unclear reports whether the plan alone says the value of a
+// variable.
+func (r *Root) Reached(unclear func(variable string) bool) (*flow.Found, error) {
+	_, dirs, err := r.modules()
+	if err != nil {
+		return nil, err
+	}
+	return flow.Find(dirs, unclear)
 }
 
 // otherFiles compares the files of one module, and takes them out of files.

@@ -25,7 +25,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -92,6 +91,8 @@ type root struct {
 	// varFiles are those of variables that the plan leaves open, because they are
 	// ephemeral; nil where it leaves none open.
 	varFiles []string
+	again    string // why it is planned again before it is applied; empty is that it is not
+	fixed    string // file of the variables whose value is the plan's in any case; empty is none
 }
 
 // MismatchError says which fields are not as they were planned.
@@ -273,10 +274,8 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
-	if !bytes.Equal(shown, r.Bundle.Roots[i].JSON) { // which Open has judged
-		if now.Changes, err = a.judge(now, shown); err != nil {
-			return now, nil, err
-		}
+	if now.Changes, err = a.judge(one, r.Bundle.Roots[i].JSON, shown); err != nil {
+		return now, nil, err
 	}
 	switch {
 	case now.Changes != one.record.Changes:
@@ -304,9 +303,12 @@ func (a *Applier) fetched(ctx context.Context, one *root) (map[string]string, *r
 	return digests, with.Fetched.OrNil(), nil
 }
 
-// judge judges what terraform shows of the binary plan, as Open does with the JSON beside
-// it, which is the plan job's word. It gives the digest of the changes.
-func (a *Applier) judge(record plan.RootRecord, shown []byte) (changes string, err error) {
+// judge judges what terraform shows of the binary plan, as Open does with the sealed JSON
+// beside it, which is the plan job's word. It gives the digest of the changes.
+func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err error) {
+	if bytes.Equal(shown, sealed) { // which Open has judged
+		return one.record.Changes, a.unseen(one, one.planned)
+	}
 	if err := plan.CheckWhole(shown); err != nil {
 		return "", err
 	}
@@ -314,10 +316,10 @@ func (a *Applier) judge(record plan.RootRecord, shown []byte) (changes string, e
 	if err != nil {
 		return "", err
 	}
-	if err := a.variables(record, parsed); err != nil {
+	if err := outcome.Join(a.variables(one.record, parsed), a.unseen(one, parsed)); err != nil {
 		return "", err
 	}
-	return record.ChangesOf(shown)
+	return one.record.ChangesOf(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }
@@ -407,20 +409,31 @@ func sameObjects(binary, state []byte, said *terraform.Plan) error {
 // planAgain says what terraform would do now. The configuration is the approved
 // one; only the state has moved.
 func (a *Applier) planAgain(ctx context.Context, r root) []string {
-	shown, err := a.planNow(ctx, r)
+	_, shown, err := a.planNow(ctx, r)
 	if err != nil {
 		return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
 	}
 	return a.explain(r, "planned now, it would differ", shown)
 }
 
-// planNow is the plan of a root as it is now, in JSON.
-func (a *Applier) planNow(ctx context.Context, r root) ([]byte, error) {
-	file := filepath.Join(r.private, "again")
-	if _, err := r.tf.Plan(ctx, r.record.Root().Options(a.r.Top, file)); err != nil {
-		return nil, err
+// planNow is the plan of a root as it is now: its file, and in JSON.
+func (a *Applier) planNow(ctx context.Context, r root) (file string, shown []byte, err error) {
+	file = filepath.Join(r.private, "again")
+	options := r.record.Root().Options(a.r.Top, file)
+	if r.fixed != "" {
+		options.VarFiles = append(options.VarFiles, r.fixed) // the last one counts
 	}
-	return r.tf.Show(ctx, file)
+	warnings, err := r.tf.Plan(ctx, options)
+	if err != nil {
+		return "", nil, err
+	}
+	if sign := terraform.Partial(warnings); sign != "" {
+		return "", nil, outcome.Refusedf("terraform says of the plan: %s", sign)
+	}
+	if shown, err = r.tf.Show(ctx, file); err != nil {
+		return "", nil, err
+	}
+	return file, shown, plan.CheckWhole(shown)
 }
 
 const maxChangesNamed = 50
@@ -449,29 +462,4 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 		lines = append(lines, "  "+text.Printable(d.String()))
 	}
 	return lines
-}
-
-// variables refuses a variable of the environment that is not what the plan was
-// made with: terraform would apply the plan's value without a word.
-func (a *Applier) variables(of plan.RootRecord, p *terraform.Plan) error {
-	for name, v := range p.Variables {
-		given, where := "", "the one in the environment"
-		if a.r.Getenv != nil {
-			given = a.r.Getenv("TF_VAR_" + name)
-		}
-		if a.r.Tool.Given != nil {
-			if value, is := a.r.Tool.Given(of.Dir, of.Workspace)[name]; is {
-				given, where = value, "the one in terraform.environments"
-			}
-		}
-		if given == "" || v == nil || v.Value == nil || slices.Contains(a.r.MayDiffer, name) {
-			continue
-		}
-		if !summary.SameVariable(given, v.Value) {
-			return mismatch([]plan.FieldDifference{{
-				Dir: of.Dir, Field: "variable " + name, Planned: "another value", Now: where,
-			}})
-		}
-	}
-	return nil
 }

@@ -161,15 +161,18 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err := o.still(ctx, applier); err != nil {
 		return err
 	}
-	if o.DryRun {
-		result.Ready = true
-		return report(ctx, result)
-	}
 	return o.carryOut(ctx, applier, result, report)
 }
 
-// carryOut applies what has passed every check.
+// carryOut applies what has passed every check; in a dry run, it says that it would.
 func (o Order) carryOut(ctx context.Context, a *Applier, result *Result, report func(context.Context, *Result) error) error {
+	if o.DryRun {
+		if err := a.Rehearse(ctx); err != nil {
+			return err
+		}
+		result.Ready = true
+		return report(ctx, result)
+	}
 	release, err := a.hold(ctx, result)
 	if err != nil {
 		return err

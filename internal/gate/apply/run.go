@@ -40,6 +40,7 @@ type RootResult struct {
 	Lost      string   `json:"lost_lock,omitempty"`  // what became of the state's lock, where it was lost
 	Kept      string   `json:"kept_state,omitempty"` // where a state is that could not be saved, sealed
 	Reason    string   `json:"reason,omitempty"`
+	Again     string   `json:"planned_again,omitempty"` // why a new plan was applied, which does the same
 
 	lineage string // of the state afterwards; empty where it was not touched
 }
@@ -61,7 +62,8 @@ func (a *Applier) Run(ctx context.Context) ([]RootResult, error) {
 		case !a.Summaries[i].Changes():
 			result.State = Unchanged
 		default:
-			if failed = outcome.Join(a.stillAsPlanned(ctx, root, results), a.afterOthers(ctx, root, results)); failed == nil {
+			if failed = a.ready(ctx, &root, results); failed == nil {
+				result.Again = root.again
 				failed = a.apply(ctx, root, a.Summaries[i], &result)
 			}
 		}
@@ -155,30 +157,6 @@ func (a *Applier) stillAsPlanned(ctx context.Context, r root, done []RootResult)
 	return mismatch([]plan.FieldDifference{{
 		Dir: r.record.Dir, Field: "configuration", Planned: r.record.Configuration, Now: now.Digest,
 	}}, a.changedFiles(ctx, r)...)
-}
-
-// afterOthers plans a root again that comes after one that was just applied, or that
-// another job applies: what it reads may be other than what was approved. It lets the
-// approved plan pass only where the plan would be the same.
-func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult) error {
-	before := slices.DeleteFunc(slices.Clone(a.after[root.record.Dir]), func(dir string) bool {
-		applied := slices.ContainsFunc(done, func(d RootResult) bool { return d.State == Applied && d.Dir == dir })
-		return !applied && !slices.Contains(a.elsewhere, dir)
-	})
-	if len(before) == 0 {
-		return nil
-	}
-	dir := root.record.Dir
-	shown, err := a.planNow(ctx, root)
-	if err != nil {
-		return fmt.Errorf("%s: plan again after %s: %w", dir, strings.Join(before, ", "), a.secrets.Error(err))
-	}
-	changes, err := root.record.ChangesOf(shown)
-	if err != nil || changes == root.record.Changes {
-		return err
-	}
-	return outcome.Pendingf("%s\nplanned again after %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",
-		strings.Join(a.explain(root, "planned now, it would differ", shown), "\n"), strings.Join(before, ", "))
 }
 
 func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary, result *RootResult) error {

@@ -7,7 +7,11 @@
 //
 // A world_thing is the file at path, with the attributes below. Its version is
 // counted by the world alone, as a cloud counts revisions or times of use, so
-// that there is drift that no configuration asks about. It is for tests.
+// that there is drift that no configuration asks about.
+//
+// The setting server is written beside each thing that is made: who looks at the file
+// sees how the provider was configured. The data source world_fact answers with the
+// content of a file, as a service does that is asked. It is for tests.
 package main
 
 import (
@@ -33,6 +37,7 @@ type thing struct {
 	Settings map[string]string `json:"settings"`
 	Secret   *string           `json:"secret"`
 	Version  int64             `json:"version"`
+	Server   string            `json:"server,omitempty"`
 }
 
 var schema = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{
@@ -44,6 +49,11 @@ var schema = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfpr
 
 var kind = schema.ValueType()
 
-var settings = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{{
-	Name: "latency", Type: tftypes.Number, Optional: true,
-}}}}
+var settings = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{
+	{Name: "latency", Type: tftypes.Number, Optional: true}, {Name: "server", Type: tftypes.String, Optional: true},
+}}}
+
+var fact = &tfprotov5.Schema{Block: &tfprotov5.SchemaBlock{Attributes: []*tfprotov5.SchemaAttribute{
+	{Name: "path", Type: tftypes.String, Required: true}, {Name: "answer", Type: tftypes.String, Computed: true},
+	{Name: "secret", Type: tftypes.String, Computed: true, Sensitive: true},
+}}}

@@ -18,18 +18,20 @@ import (
 type provider struct {
 	tfprotov5.ProviderServer
 	latency time.Duration
+	server  string
 }
 
 func (p *provider) GetMetadata(context.Context, *tfprotov5.GetMetadataRequest) (*tfprotov5.GetMetadataResponse, error) {
 	return &tfprotov5.GetMetadataResponse{
 		ServerCapabilities: &tfprotov5.ServerCapabilities{}, Resources: []tfprotov5.ResourceMetadata{{TypeName: "world_thing"}},
+		DataSources: []tfprotov5.DataSourceMetadata{{TypeName: "world_fact"}},
 	}, nil
 }
 
 func (p *provider) GetProviderSchema(context.Context, *tfprotov5.GetProviderSchemaRequest) (*tfprotov5.GetProviderSchemaResponse, error) {
 	return &tfprotov5.GetProviderSchemaResponse{
 		ServerCapabilities: &tfprotov5.ServerCapabilities{}, Provider: settings,
-		ResourceSchemas: map[string]*tfprotov5.Schema{"world_thing": schema},
+		ResourceSchemas: map[string]*tfprotov5.Schema{"world_thing": schema}, DataSourceSchemas: map[string]*tfprotov5.Schema{"world_fact": fact},
 	}, nil
 }
 
@@ -68,7 +70,37 @@ func (p *provider) ConfigureProvider(
 		milliseconds, _ := number.Int64()
 		p.latency = time.Duration(milliseconds) * time.Millisecond
 	}
+	p.server = text(members["server"])
 	return &tfprotov5.ConfigureProviderResponse{}, nil
+}
+
+func (p *provider) ValidateDataSourceConfig(
+	context.Context, *tfprotov5.ValidateDataSourceConfigRequest,
+) (*tfprotov5.ValidateDataSourceConfigResponse, error) {
+	return &tfprotov5.ValidateDataSourceConfigResponse{}, nil
+}
+
+// ReadDataSource answers with the content of a file.
+func (p *provider) ReadDataSource(ctx context.Context, r *tfprotov5.ReadDataSourceRequest) (*tfprotov5.ReadDataSourceResponse, error) {
+	p.call(ctx)
+	value, err := r.Config.Unmarshal(fact.ValueType())
+	members := map[string]tftypes.Value{}
+	if err == nil {
+		err = value.As(&members)
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(text(members["path"]))
+	}
+	if err != nil {
+		return &tfprotov5.ReadDataSourceResponse{Diagnostics: failed(err)}, nil
+	}
+	members["answer"], members["secret"] = tftypes.NewValue(tftypes.String, string(data)), tftypes.NewValue(tftypes.String, string(data))
+	state, err := tfprotov5.NewDynamicValue(fact.ValueType(), tftypes.NewValue(fact.ValueType(), members))
+	if err != nil {
+		return &tfprotov5.ReadDataSourceResponse{Diagnostics: failed(err)}, nil
+	}
+	return &tfprotov5.ReadDataSourceResponse{State: &state}, nil
 }
 
 // call is what a call of the world costs.
@@ -162,7 +194,7 @@ func (p *provider) ApplyResourceChange(
 		}
 		return &tfprotov5.ApplyResourceChangeResponse{NewState: r.PlannedState}, nil
 	}
-	made, path, err := write(planned)
+	made, path, err := p.write(planned)
 	if err != nil {
 		return &tfprotov5.ApplyResourceChangeResponse{Diagnostics: failed(err)}, nil
 	}
@@ -171,7 +203,7 @@ func (p *provider) ApplyResourceChange(
 }
 
 // write makes the thing that is planned, as the next version of the file.
-func write(planned tftypes.Value) (made thing, path tftypes.Value, err error) {
+func (p *provider) write(planned tftypes.Value) (made thing, path tftypes.Value, err error) {
 	members := map[string]tftypes.Value{}
 	if err := planned.As(&members); err != nil {
 		return made, path, err
@@ -181,6 +213,7 @@ func write(planned tftypes.Value) (made thing, path tftypes.Value, err error) {
 		made.Version = before.Version
 	}
 	made.Version++
+	made.Server = p.server
 	if err := members["secret"].As(&made.Secret); err != nil {
 		return made, path, err
 	}
