@@ -2,13 +2,22 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -26,6 +35,10 @@ func init() {
 
 func tryConfined() {
 	home, port := os.Getenv("HOME"), os.Args[1]
+	number, _ := strconv.Atoi(port)
+	address := &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}
+	var other int
+	_, _ = fmt.Sscan(os.Getenv("OTHER"), &other)
 	image, err := imageref.Parse(os.Getenv("REGISTRY") + "/acme/app@sha256:" + strings.Repeat("1", 64))
 	if err != nil {
 		panic(err)
@@ -45,13 +58,52 @@ func tryConfined() {
 		{"write the runner's files", func() error { return os.WriteFile(filepath.Join(home, "work", "env"), nil, 0o600) }},
 		{"write a temporary file", func() error { return os.WriteFile(filepath.Join(os.TempDir(), "x"), nil, 0o600) }},
 		{"read another process", func() error { _, err := os.ReadFile("/proc/1/environ"); return err }},
-		{"connect", func() error {
-			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
-			if err == nil {
-				conn.Close()
-			}
-			return err
+		{"signal another process", func() error { return unix.Kill(other, 0) }},
+		{"end another process by its limits", func() error {
+			now := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+			return unix.Prlimit(other, unix.RLIMIT_CPU, &now, nil)
 		}},
+		{"limit itself", func() error {
+			var now unix.Rlimit
+			if err := unix.Prlimit(0, unix.RLIMIT_CORE, nil, &now); err != nil {
+				return err
+			}
+			return unix.Prlimit(0, unix.RLIMIT_CORE, &now, nil)
+		}},
+		{"have capabilities", capabilities},
+		{"ask Docker", func() error { return reached(net.Dial("unix", os.Getenv("SOCKET"))) }},
+		{"make a pair of sockets", func() error { return opened(firstOf(unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM, 0))) }},
+		{"ask the hypervisor", func() error { return opened(unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM, 0)) }},
+		{"see packets", func() error { return opened(unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM, 0)) }},
+		{"send raw packets", func() error { return opened(unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_UDP)) }},
+		{"connect by SCTP", func() error { return opened(unix.Socket(unix.AF_INET, unix.SOCK_SEQPACKET, 0)) }},
+		{"connect by MPTCP", func() error { return opened(unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)) }},
+		{"connect by sending", func() error {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, address)
+		}},
+		{"connect by a message", func() error {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return unix.Sendmsg(fd, []byte("x"), nil, address, unix.MSG_FASTOPEN)
+		}},
+		{"queue system calls", func() error {
+			var parameters [120]byte
+			fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&parameters)), 0)
+			if errno != 0 {
+				return errno
+			}
+			return unix.Close(int(fd))
+		}},
+		{"ask a name server", func() error { return reached(net.Dial("udp", "127.0.0.1:53")) }},
+		{"connect", func() error { return reached(net.Dial("tcp", "127.0.0.1:"+port)) }},
 	} {
 		answer := "yes"
 		if err := try.do(); errors.Is(err, fs.ErrPermission) {
@@ -62,6 +114,49 @@ func tryConfined() {
 		os.Stdout.WriteString(try.what + ": " + answer + "\n")
 	}
 	os.Exit(0)
+}
+
+func reached(conn net.Conn, err error) error {
+	if err == nil {
+		err = conn.Close()
+	}
+	return err
+}
+
+func opened(fd int, err error) error {
+	if err == nil {
+		err = unix.Close(fd)
+	}
+	return err
+}
+
+func firstOf(pair [2]int, err error) (int, error) { return pair[0], err }
+
+// capabilities reports, by its error, that no thread has those with which root looks into
+// other processes.
+func capabilities() error {
+	var more atomic.Int64
+	var wait, held sync.WaitGroup // held until each goroutine has a thread of its own
+	const threads = 16
+	held.Add(threads)
+	for range threads {
+		wait.Go(func() {
+			runtime.LockOSThread()
+			held.Done()
+			held.Wait()
+			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			var sets [2]unix.CapUserData
+			_ = unix.Capget(&header, &sets[0])
+			if sets[0].Permitted&(1<<unix.CAP_SYS_ADMIN|1<<unix.CAP_SYS_PTRACE|1<<unix.CAP_NET_RAW) != 0 {
+				more.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if more.Load() > 0 {
+		return nil
+	}
+	return fs.ErrPermission
 }
 
 func TestConfined(t *testing.T) {
@@ -92,9 +187,20 @@ func TestConfined(t *testing.T) {
 	}
 	defer listener.Close()
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	docker, err := net.Listen("unix", filepath.Join(temporary, "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer docker.Close()
+	other := exec.CommandContext(t.Context(), "sleep", "600")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Process.Kill(); _ = other.Wait() }()
 	run := func(registry string) string {
 		cmd := exec.CommandContext(t.Context(), program, port)
-		cmd.Env = []string{"HOME=" + home, "TMPDIR=" + temporary, "REGISTRY=" + registry}
+		cmd.Env = []string{"HOME=" + home, "TMPDIR=" + temporary, "REGISTRY=" + registry, "SOCKET=" + docker.Addr().String(),
+			fmt.Sprint("OTHER=", other.Process.Pid)}
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -102,17 +208,22 @@ func TestConfined(t *testing.T) {
 		return string(out)
 	}
 	const files = "read the workspace: no\nread the logins: yes\nread the database: yes\nwrite the database: no\n" +
-		"write the runner's files: no\nwrite a temporary file: yes\nread another process: no\n"
-	if got := run("ghcr.io"); got != files+"connect: no\n" {
-		t.Errorf("at ghcr.io: %s", got)
+		"write the runner's files: no\nwrite a temporary file: yes\nread another process: no\n" +
+		"signal another process: no\nend another process by its limits: no\nlimit itself: yes\nhave capabilities: no\n"
+	const docks = "ask Docker: no\nmake a pair of sockets: no\n"
+	const sockets = "ask the hypervisor: no\nsee packets: no\nsend raw packets: no\nconnect by SCTP: no\nconnect by MPTCP: no\n" +
+		"connect by sending: no\nconnect by a message: no\nqueue system calls: no\nask a name server: yes\n"
+	if diff := cmp.Diff(files+docks+sockets+"connect: no\n", run("ghcr.io")); diff != "" {
+		t.Errorf("at ghcr.io: %s", diff)
 	}
-	if got := run("localhost:" + port); got != files+"connect: yes\n" {
-		t.Errorf("at a registry with a port: %s", got)
+	if diff := cmp.Diff(files+docks+sockets+"connect: yes\n", run("localhost:"+port)); diff != "" {
+		t.Errorf("at a registry with a port: %s", diff)
 	}
 	if err := os.WriteFile(filepath.Join(home, ".docker", "config.json"), []byte(`{"credsStore": "x"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := run("ghcr.io"); !strings.HasPrefix(got, "read the workspace: yes\n") || !strings.Contains(got, "files: no\n") {
-		t.Errorf("with a credential helper: %s", got)
+	helped := strings.Replace(files, "workspace: no", "workspace: yes", 1) + strings.ReplaceAll(docks, "no", "yes")
+	if diff := cmp.Diff(helped+sockets+"connect: no\n", run("ghcr.io")); diff != "" {
+		t.Errorf("with a credential helper: %s", diff)
 	}
 }

@@ -59,7 +59,7 @@ func signImage(ctx context.Context, call *cli.Call, in options.Sign) (sign.Resul
 	o.Builder = sign.BuilderOf(signer.Identity(), job.ServerURL, job.WorkflowRef, job.RunURL())
 	deps := collect.Deps{Registry: client, Verifier: verifier}
 	result, err := sign.Run(ctx, sign.Deps{
-		Registry: client, Signer: signer,
+		Registry: client, Signer: signer, Verifier: verifier,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
 			return collect.Collect(ctx, deps, ref)
 		},

@@ -114,7 +114,7 @@ func (w *world) sign(t *testing.T, ref imageref.Ref) {
 	t.Helper()
 	deps := collect.Deps{Registry: w.client, Verifier: w.verifier(t)}
 	_, err := sign.Run(t.Context(), sign.Deps{
-		Registry: w.client, Signer: w.signer,
+		Registry: w.client, Signer: w.signer, Verifier: deps.Verifier,
 		Collect: func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error) {
 			return collect.Collect(ctx, deps, ref)
 		},

@@ -1,7 +1,8 @@
 // Package sign signs an image and attests its evidence beside it in the
 // registry, and reads it back to see that it verifies.
 //
-// Invariant: every statement names the index and every platform manifest, and
+// Invariant: every statement names the index and every platform manifest,
+// nothing is attached that does not verify, and
 // nothing is reported as signed that was not read back and verified. Running
 // again leaves alone what is there. An image's platforms get their copies
 // first and the index last, so what the index has is complete.
@@ -16,11 +17,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -46,6 +45,7 @@ const (
 type Deps struct {
 	Registry *registry.Client
 	Signer   *sigstore.Signer
+	Verifier *sigstore.Verifier // that Collect verifies by
 	// Collect reads what is beside the image itself, verified.
 	Collect func(ctx context.Context, ref imageref.Ref) (evidence.Evidence, error)
 }
@@ -292,107 +292,6 @@ func (r run) statement(c claim) ([]byte, error) {
 	// would write it three times over and make its < and > six times as long.
 	head := len(data) - len(`0}`)
 	return slices.Concat(data[:head], c.predicate, []byte("}")), nil
-}
-
-// write signs what is to do, all at once, and stores it.
-func (r run) write(ctx context.Context, todo []want) error {
-	var legacy legacyLayers
-	bundles := make([]*registry.Attachment, len(todo))
-	g, gctx := errgroup.WithContext(ctx)
-	for i, w := range todo {
-		g.Go(func() (err error) {
-			if w.legacy {
-				return r.signLegacy(gctx, w, &legacy)
-			}
-			bundles[i], err = r.signBundle(gctx, w)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	var attachments []registry.Attachment
-	for _, b := range bundles {
-		if b != nil {
-			attachments = append(attachments, *b)
-		}
-	}
-	if err := sigstore.Attach(ctx, r.Registry, r.platforms, attachments); err != nil {
-		return fmt.Errorf("store the evidence: %w", err)
-	}
-	if err := sigstore.Attach(ctx, r.Registry, []imageref.Ref{r.image}, attachments); err != nil {
-		return fmt.Errorf("store the evidence: %w", err)
-	}
-	return legacy.store(ctx, r)
-}
-
-func (r run) signBundle(ctx context.Context, w want) (*registry.Attachment, error) {
-	statement, err := r.statement(w.claim)
-	if err != nil {
-		return nil, err
-	}
-	data, err := r.Signer.Statement(ctx, statement)
-	if err != nil {
-		return nil, fmt.Errorf("sign %s: %w", w.kind, err)
-	}
-	annotations := map[string]string{ // cosign's, which some verifiers choose by
-		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": w.predicateType,
-	}
-	maps.Copy(annotations, r.Signer.Annotations())
-	return &registry.Attachment{MediaType: sigstore.MediaTypeBundle, Data: data, Annotations: annotations}, nil
-}
-
-// legacyLayers are layers by the digest they stand beside.
-type legacyLayers struct {
-	mu           sync.Mutex
-	signatures   map[imageref.Ref][]sigstore.Legacy
-	attestations []sigstore.Legacy // beside every digest
-}
-
-func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error {
-	if w.kind != evidence.Signature {
-		statement, err := r.statement(w.claim)
-		if err != nil {
-			return err
-		}
-		attestation, err := r.Signer.LegacyAttestation(ctx, statement, w.predicateType)
-		if err != nil {
-			return fmt.Errorf("sign %s: %w", w.kind, err)
-		}
-		layers.mu.Lock()
-		defer layers.mu.Unlock()
-		layers.attestations = append(layers.attestations, attestation)
-		return nil
-	}
-	for _, ref := range append([]imageref.Ref{r.image}, r.platforms...) { // a legacy signature names one digest
-		payload, err := sigstore.SimpleSigning(ref)
-		if err != nil {
-			return err
-		}
-		signature, err := r.Signer.LegacySignature(ctx, payload)
-		if err != nil {
-			return fmt.Errorf("sign %s: %w", ref.Short(), err)
-		}
-		layers.mu.Lock()
-		if layers.signatures == nil {
-			layers.signatures = make(map[imageref.Ref][]sigstore.Legacy)
-		}
-		layers.signatures[ref] = append(layers.signatures[ref], signature)
-		layers.mu.Unlock()
-	}
-	return nil
-}
-
-func (l *legacyLayers) store(ctx context.Context, r run) error {
-	for _, ref := range append(slices.Clone(r.platforms), r.image) {
-		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacySignatures, l.signatures[ref]); err != nil {
-			return fmt.Errorf("store the signature: %w", err)
-		}
-		if err := sigstore.AppendLegacy(ctx, r.Registry, ref, sigstore.LegacyAttestations, l.attestations); err != nil {
-			return fmt.Errorf("store the attestations: %w", err)
-		}
-	}
-	return nil
 }
 
 // readBack sees that all that is wanted is there and verifies, and signs again

@@ -78,19 +78,23 @@ func (c *Confinement) enter() error {
 	if version == 0 {
 		return nil // Confines says so
 	}
-	if err := fewerCapabilities(); err != nil {
+	if err := fewerCapabilities(unix.Capset); err != nil {
 		return fmt.Errorf("take capabilities from a child: %w", err)
 	}
 	if err := c.landlock(version); err != nil {
 		return fmt.Errorf("confine a child to its files: %w", err)
 	}
-	if err := denyLimitsOfOthers(); err != nil {
+	arch, known := auditArch[runtime.GOARCH]
+	if !known {
+		return nil // Confines says so
+	}
+	if err := filterCalls(limitsOfOthers(arch), 0); err != nil {
 		return fmt.Errorf("keep a child from the limits of other processes: %w", err)
 	}
 	if c.Reaches {
 		return nil
 	}
-	if err := denyUnixSockets(); err != nil {
+	if err := filterCalls(unixSockets(arch), 0); err != nil {
 		return fmt.Errorf("keep a child from Unix sockets: %w", err)
 	}
 	return nil
@@ -98,7 +102,8 @@ func (c *Confinement) enter() error {
 
 // fewerCapabilities leaves root what the owner of a file may do with it, and no more. With
 // others, such as CAP_PERFMON, Linux lets root look into processes whatever Landlock says.
-func fewerCapabilities() error {
+// set is the call, of one thread or of all.
+func fewerCapabilities(set func(*unix.CapUserHeader, *unix.CapUserData) error) error {
 	const owners = 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
 		1<<unix.CAP_KILL | 1<<unix.CAP_SETGID | 1<<unix.CAP_SETUID
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -111,7 +116,7 @@ func fewerCapabilities() error {
 		sets[i].Permitted &= kept
 		sets[i].Inheritable &= kept
 	}
-	return unix.Capset(&header, &sets[0])
+	return set(&header, &sets[0])
 }
 
 // What changes files, and what of it is about a file rather than a directory. Reading is
@@ -199,16 +204,12 @@ var (
 	otherLimit = map[string]uint32{"amd64": 340, "arm64": 369}
 )
 
-// denyLimitsOfOthers lets a child change its own limits alone. The user of another process
+// limitsOfOthers lets a process change its own limits alone. The user of another process
 // may change that one's, and Landlock does not keep it from that: it could let a process,
 // such as the runner, write its memory into a file, and let the kernel end it, by a limit
 // of its time.
-func denyLimitsOfOthers() error {
-	arch, known := auditArch[runtime.GOARCH]
-	if !known {
-		return nil
-	}
-	return filterCalls([]unix.SockFilter{
+func limitsOfOthers(arch uint32) []unix.SockFilter {
+	return []unix.SockFilter{
 		{Code: load, K: architecture},
 		{Code: is, K: arch, Jf: 3},
 		{Code: load, K: number},
@@ -218,22 +219,18 @@ func denyLimitsOfOthers() error {
 		{Code: load, K: number},
 		{Code: is, K: otherLimit[runtime.GOARCH], Jf: 2},
 		{Code: load, K: argument},
-		{Code: is, K: 0, Jf: 1}, // 0 is the child itself
+		{Code: is, K: 0, Jf: 1}, // 0 is the process itself
 		{Code: ends, K: unix.SECCOMP_RET_ALLOW},
 		{Code: ends, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
-	})
+	}
 }
 
-// denyUnixSockets lets nothing make a Unix socket by name: neither by the system call,
+// unixSockets lets nothing make a Unix socket by name: neither by the system call,
 // nor by io_uring or the calls of another architecture, which no filter of system calls
 // looks into. A pair of sockets reaches nobody else, but for one of datagrams: each of them
 // can be sent to another address.
-func denyUnixSockets() error {
-	arch, known := auditArch[runtime.GOARCH]
-	if !known {
-		return nil
-	}
-	return filterCalls([]unix.SockFilter{
+func unixSockets(arch uint32) []unix.SockFilter {
+	return []unix.SockFilter{
 		{Code: load, K: architecture},
 		{Code: is, K: arch, Jf: 12},
 		{Code: load, K: number},
@@ -249,13 +246,19 @@ func denyUnixSockets() error {
 		{Code: is, K: unix.AF_UNIX, Jt: 1},
 		{Code: ends, K: unix.SECCOMP_RET_ALLOW},
 		{Code: ends, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EACCES)},
-	})
+	}
 }
 
-func filterCalls(filter []unix.SockFilter) error {
+// filterCalls filters the system calls of this thread, or, by SECCOMP_FILTER_FLAG_TSYNC, of
+// all threads.
+func filterCalls(filter []unix.SockFilter, flags uintptr) error {
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(&program))); errno != 0 {
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
 		return errno
+	}
+	if thread != 0 {
+		return fmt.Errorf("thread %d has another filter", thread)
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func TestPrivateNamesArePublishedOnlyWhenAllowed(t *testing.T) {
 				t.Errorf("before: got %v", before)
 			}
 			if test.refused == "" {
-				if err == nil || !strings.Contains(err.Error(), "get a certificate from") {
+				if err == nil || !strings.Contains(err.Error(), "get a certificate: the certificate authority") {
 					t.Errorf("got %v, want it to ask for a certificate", err)
 				}
 				return

@@ -62,8 +62,8 @@ func (s *Signer) LegacyAttestation(ctx context.Context, statement []byte, predic
 	}
 	var stamp []byte
 	for _, authority := range s.timestamps { // cosign stamps the envelope, not the signature in it
-		if stamp, err = authority.GetTimestamp(ctx, envelope); err != nil {
-			return Legacy{}, fmt.Errorf("get a timestamp: %w", err)
+		if stamp, err = authority.stamp(ctx, envelope); err != nil {
+			return Legacy{}, err
 		}
 	}
 	annotations := map[string]string{annotationPredicateType: predicateType}

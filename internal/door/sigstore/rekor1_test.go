@@ -12,7 +12,6 @@ import (
 	"github.com/sigstore/rekor/pkg/generated/client/entries"
 	"github.com/sigstore/rekor/pkg/generated/models"
 	rekor "github.com/sigstore/rekor/pkg/types"
-	"github.com/sigstore/sigstore-go/pkg/sign"
 	"github.com/sigstore/sigstore-go/pkg/testing/ca"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 )
@@ -39,7 +38,7 @@ func (r rekor1) CreateLogEntry(p *entries.CreateLogEntryParams, _ ...entries.Cli
 	if err != nil {
 		return nil, err
 	}
-	root, size, checkpoint := strings.Repeat("0", 64), int64(8), ""
+	root, size, checkpoint := strings.Repeat("0", 64), int64(8), "a checkpoint, which nobody reads here"
 	return &entries.CreateLogEntryCreated{ETag: "a", Payload: models.LogEntry{"a": models.LogEntryAnon{
 		Body: text, IntegratedTime: &at, LogIndex: &index, LogID: &id,
 		Verification: &models.LogEntryAnonVerification{
@@ -73,7 +72,7 @@ func TestLegacyIsWhatRekor1Logged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer.logs, signer.logVersion = []sign.RekorOptions{{Version: 1, Client: rekor1{instance}}}, 1
+	signer.logs, signer.logVersion = []log{{version: 1, client: rekor1{instance}}}, 1
 	v := new(Verifier)
 	v.trust(instance)
 

@@ -2,28 +2,21 @@ package sigstore
 
 import (
 	"context"
-	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/sigstore/cosign/v2/pkg/cosign"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/outcome"
-)
-
-// Bounds of one request to Fulcio, a timestamp authority or a log.
-const (
-	serviceTimeout = 30 * time.Second
-	logTimeout     = 90 * time.Second // Rekor v2 answers when the entry is in the tree
-	serviceRetries = 3
 )
 
 // Audience is what the OIDC token for Fulcio must be made out to.
@@ -45,8 +38,10 @@ type SignerOptions struct {
 	// TUFCache is where the public instance's metadata is kept; empty is
 	// sigstore-go's default below the home directory.
 	TUFCache string
-	// Transport replaces the default one, for tests.
+	// Transport, Timeout of one request, and Sleep between them replace the default ones.
 	Transport http.RoundTripper
+	Timeout   time.Duration
+	Sleep     func(ctx context.Context, d time.Duration) error
 }
 
 // Signer signs with one key, or with one certificate for all it signs. It is
@@ -56,8 +51,8 @@ type Signer struct {
 	legacyKey   *Key   // the same key as the legacy form uses it
 	certificate []byte // DER; nil when signing with a given key
 	identity    evidence.Signer
-	timestamps  []*sign.TimestampAuthority
-	logs        []sign.RekorOptions
+	timestamps  []authority
+	logs        []log
 	logVersion  uint32 // highest major version among logs; 0 without
 	published   string // what becomes public of a private repository; empty if nothing does
 }
@@ -120,9 +115,7 @@ func (s *Signer) useServices(config *root.SigningConfig, o SignerOptions) error 
 			return fmt.Errorf("choose a timestamp authority of the signing config: %w", err)
 		}
 		for _, service := range services {
-			s.timestamps = append(s.timestamps, sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
-				URL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport,
-			}))
+			s.timestamps = append(s.timestamps, authority{o.service("the timestamp authority", service.URL, serviceTimeout)})
 		}
 	}
 	if urls := config.RekorLogURLs(); len(urls) > 0 {
@@ -132,9 +125,9 @@ func (s *Signer) useServices(config *root.SigningConfig, o SignerOptions) error 
 		}
 		for _, service := range services {
 			s.logVersion = max(s.logVersion, service.MajorAPIVersion)
-			s.logs = append(s.logs, sign.RekorOptions{
-				BaseURL: service.URL, Timeout: logTimeout, Retries: serviceRetries, Version: service.MajorAPIVersion,
-			})
+			asked := o.service("the transparency log", service.URL, logTimeout)
+			asked.isLog = true
+			s.logs = append(s.logs, log{service: asked, version: service.MajorAPIVersion})
 		}
 	}
 	return nil
@@ -174,17 +167,11 @@ func (s *Signer) certify(ctx context.Context, config *root.SigningConfig, token 
 		return err
 	}
 	s.legacyKey = s.key.legacy()
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{
-		BaseURL: service.URL, Timeout: serviceTimeout, Retries: serviceRetries, Transport: o.Transport,
-	})
-	s.certificate, err = fulcio.GetCertificate(ctx, s.key, &sign.CertificateProviderOptions{IDToken: token})
+	leaf, err := o.service("the certificate authority", service.URL, serviceTimeout).certify(ctx, s.key, token)
 	if err != nil {
-		return fmt.Errorf("get a certificate from %s: %w", service.URL, err)
+		return fmt.Errorf("get a certificate: %w", err)
 	}
-	leaf, err := x509.ParseCertificate(s.certificate)
-	if err != nil {
-		return fmt.Errorf("read the certificate of %s: %w", service.URL, err)
-	}
+	s.certificate = leaf.Raw
 	s.identity, err = certificateSigner(leaf)
 	return err
 }
@@ -211,9 +198,20 @@ func (s *Signer) Annotations() map[string]string {
 
 // Statement signs an in-toto statement and returns the bundle as JSON.
 func (s *Signer) Statement(ctx context.Context, statement []byte) ([]byte, error) {
-	b, err := s.bundle(ctx, &sign.DSSEData{Data: statement, PayloadType: PayloadType})
-	if err != nil {
-		return nil, err
+	var b *protobundle.Bundle
+	for attempt := 1; ; attempt++ {
+		var err error
+		if b, err = s.bundle(ctx, &sign.DSSEData{Data: statement, PayloadType: PayloadType}); err == nil {
+			break
+		}
+		var has *alreadyLoggedError
+		if !errors.As(err, &has) || attempt == attempts {
+			return nil, err
+		}
+		// Some keys sign the same bytes in the same way each time, and the log, which had
+		// the entry when an earlier run broke off, does not give it again. A line's end
+		// makes other bytes of the same statement.
+		statement = append(statement[:len(statement):len(statement)], '\n')
 	}
 	data, err := protojson.Marshal(b)
 	if err != nil {
@@ -222,16 +220,19 @@ func (s *Signer) Statement(ctx context.Context, statement []byte) ([]byte, error
 	return data, nil
 }
 
+// bundle signs, and then has authorities and logs vouch for the signature: the logs last,
+// because nothing gets out of them again.
 func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle.Bundle, error) {
-	o := sign.BundleOptions{Context: ctx, TimestampAuthorities: s.timestamps}
-	for _, log := range s.logs { // one for each bundle: it makes its client at the first entry, and bundles are made at once
-		o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&log))
-	}
+	o := sign.BundleOptions{Context: ctx}
 	if s.certificate != nil {
 		o.CertificateProvider = fixedCertificate(s.certificate)
 	}
 	b, err := sign.Bundle(content, s.key, o)
-	if err != nil && tooLargeForLog.MatchString(err.Error()) {
+	if err == nil {
+		err = s.vouched(ctx, b)
+	}
+	var told *serviceError
+	if errors.As(err, &told) && told.isLog && told.status == http.StatusRequestEntityTooLarge {
 		return nil, outcome.Usagef("the transparency log refuses an entry this large, with status 413, and nothing was attached: a "+
 			"log of Rekor v1 takes the whole statement. "+
 			"Give a --signing-config with a log of Rekor v2, which takes digests alone, or with a timestamp authority and no log: %w", err)
@@ -242,8 +243,45 @@ func (s *Signer) bundle(ctx context.Context, content sign.Content) (*protobundle
 	return b, nil
 }
 
-// tooLargeForLog finds the status in what the clients of both versions say.
-var tooLargeForLog = regexp.MustCompile(`(?i)\b413\b|request entity too large`)
+func (s *Signer) vouched(ctx context.Context, b *protobundle.Bundle) error {
+	signature := b.GetMessageSignature().GetSignature()
+	if e := b.GetDsseEnvelope(); e != nil {
+		signature = e.GetSignatures()[0].GetSig()
+	}
+	for _, a := range s.timestamps {
+		stamp, err := a.stamp(ctx, signature)
+		if err != nil {
+			return err
+		}
+		material := b.GetVerificationMaterial()
+		if material.TimestampVerificationData == nil {
+			material.TimestampVerificationData = new(protobundle.TimestampVerificationData)
+		}
+		material.TimestampVerificationData.Rfc3161Timestamps = append(material.TimestampVerificationData.Rfc3161Timestamps,
+			&protocommon.RFC3161SignedTimestamp{SignedTimestamp: stamp})
+	}
+	if len(s.logs) == 0 {
+		return nil
+	}
+	by, err := s.signedBy()
+	if err != nil {
+		return err
+	}
+	for _, l := range s.logs {
+		if err := l.enter(ctx, by, signature, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// signedBy is the certificate, or the public key, in PEM form.
+func (s *Signer) signedBy() ([]byte, error) {
+	if s.certificate != nil {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.certificate}), nil
+	}
+	return s.key.PublicKeyPEM()
+}
 
 // fixedCertificate gives all statements of one run the same certificate: one
 // request to Fulcio instead of one for each.
