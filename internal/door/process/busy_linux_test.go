@@ -28,8 +28,9 @@ func TestABusyProgramIsStartedAgain(t *testing.T) {
 		t.Errorf("open all the time: %v after %d waits", err, waits)
 	}
 	waits = 0
-	c.sleep = func(context.Context, time.Duration) error { waits++; return open.Close() }
-	if out, err := c.Output(t.Context()); err != nil || string(out) != "ran\n" || waits != 1 {
+	c.sleep = func(context.Context, time.Duration) error { waits++; _ = open.Close(); return nil }
+	// A child that another test starts at this moment has the file open until it runs.
+	if out, err := c.Output(t.Context()); err != nil || string(out) != "ran\n" || waits == 0 {
 		t.Errorf("closed meanwhile: %q, %v after %d waits", out, err, waits)
 	}
 	if open, err = os.OpenFile(program, os.O_WRONLY, 0); err != nil {

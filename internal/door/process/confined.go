@@ -7,7 +7,8 @@ package process
 // kernel write the memory of a process into a file. It reads files as before.
 //
 // It is meant for programs that are trusted with their own input and with nothing else.
-// It bounds no connection by TCP.
+// It bounds no connection by TCP, and no change of a file's mode, owner or times, which
+// Landlock does not know: a child can close a file of its user to others, or to itself.
 type Confinement struct {
 	// Write are the directories in which files may be made and changed; beside them,
 	// /dev/null and its like.

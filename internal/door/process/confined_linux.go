@@ -15,7 +15,11 @@ import (
 // (https://docs.kernel.org/userspace-api/landlock.html), of a version that also keeps
 // signals from leaving the child: one that ends another process can make the kernel write
 // its memory into a file. With an older one a child is confined as far as that goes.
-func Confines() bool { return landlockVersion() >= scopesSince && auditArch[runtime.GOARCH] != 0 }
+func Confines() bool { return confines(landlockVersion(), runtime.GOARCH) }
+
+func confines(version int, machine string) bool {
+	return version >= scopesSince && auditArch[machine] != 0
+}
 
 const scopesSince = 6
 

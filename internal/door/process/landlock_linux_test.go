@@ -15,6 +15,18 @@ func TestVersionsOfLandlock(t *testing.T) {
 			t.Errorf("version %d is used as %d, want %d", version, got, want)
 		}
 	}
+	const reads = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	if got, all := handled(scopesSince).HandledAccessFS, uint64(unix.LANDLOCK_ACCESS_FS_IOCTL_DEV<<1-1); got != all&^reads {
+		t.Errorf("%x is restricted, want all but reading: %x", got, all&^reads)
+	}
+	for version, want := range map[int]bool{0: false, 5: false, 6: true, 7: true} {
+		if got := confines(version, "amd64"); got != want {
+			t.Errorf("version %d confines: %t", version, got)
+		}
+	}
+	if confines(6, "riscv64") {
+		t.Error("a machine whose system calls have no filter here confines")
+	}
 	for version, want := range map[int]struct {
 		truncate, devices, scoped bool
 	}{2: {}, 3: {truncate: true}, 4: {truncate: true}, 5: {truncate: true, devices: true}, 6: {true, true, true}} {
