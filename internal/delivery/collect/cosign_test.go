@@ -3,6 +3,7 @@ package collect_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,6 +129,62 @@ func TestCosignVerifiesKeyless(t *testing.T) {
 			stranger := append(append([]string{"verify"}, identity[:len(identity)-1]...), "https://github.com/evil", im.String())
 			if out, err := c.try(stranger...); err == nil {
 				t.Errorf("cosign verifies for a stranger: %s", out)
+			}
+		})
+	}
+}
+
+// GitHub's gh reads each record out of the registry: from the list of referrers, and
+// where there is none from the fallback tag.
+func TestGHVerifies(t *testing.T) {
+	t.Parallel()
+	gh := tooltest.Find(t, "gh")
+	s := sigstoretest.Start(t)
+	trust := mustVerifier(t, sigstore.VerifierOptions{TrustedRoot: s.TrustedRoot})
+	data, err := os.ReadFile(s.TrustedRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var line bytes.Buffer // gh reads one root a line, and leaves out what no line ends
+	if err := json.Compact(&line, data); err != nil {
+		t.Fatal(err)
+	}
+	line.WriteString("\n")
+	for name, host := range registries(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			roots := filepath.Join(home, "roots.jsonl")
+			if err := os.WriteFile(roots, line.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			im := push(t, host)
+			if _, err := signWith(
+				t, im, trust, sigstore.SignerOptions{SigningConfig: s.SigningConfig, IDToken: s.IDToken(job())}, im.options(),
+			); err != nil {
+				t.Fatal(err)
+			}
+			verify := func(repository string, more ...string) error {
+				args := []string{
+					"attestation", "verify", "oci://" + im.String(), "--bundle-from-oci", "--repo", repository,
+					"--signer-workflow", "acme/config/.github/workflows/deliver.yml",
+					"--cert-oidc-issuer", s.Issuer.URL(), "--custom-trusted-root", roots,
+				}
+				return process.Command{
+					Path: gh, Args: append(args, more...), Dir: home,
+					Env: []string{"HOME=" + home, "GH_CONFIG_DIR=" + home, "GH_TOKEN=none"},
+				}.Run(t.Context())
+			}
+			if err := verify("acme/demo-api"); err != nil {
+				t.Errorf("provenance: %v", err)
+			}
+			for _, predicate := range []string{evidence.PredicateSignature, evidence.PredicateCycloneDX, evidence.PredicateScan} {
+				if err := verify("acme/demo-api", "--predicate-type", predicate); err != nil {
+					t.Errorf("%s: %v", predicate, err)
+				}
+			}
+			if err := verify("acme/another"); err == nil {
+				t.Error("gh verifies for another repository")
 			}
 		})
 	}

@@ -60,6 +60,7 @@ func publish(ctx context.Context, d Deps, ref imageref.Ref, signer evidence.Sign
 		if err := to.Attest(ctx, s.Data); err != nil {
 			return added, err
 		}
+		known[envelopeSignature(s.Data)] = true // somebody may have attached it once more, in other bytes
 		added++
 	}
 	return added, nil

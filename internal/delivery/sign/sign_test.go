@@ -2,6 +2,9 @@ package sign
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
 	"github.com/waybill-dev/waybill/internal/outcome"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
 // What verifiers would not read is refused before anything is signed.
@@ -25,6 +29,20 @@ func TestNothingIsSignedThatIsTooLargeToRead(t *testing.T) {
 		err.Error(), "the sbom has 95 MiB, and no verifier reads a statement of more than 95 MiB: nothing was signed",
 	) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// docs/evidence.md says how large a statement may be, and of what that is a part.
+func TestTheLimitIsTheDocumentedOne(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(tooltest.Root(t), "docs", "evidence.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("A statement may have %d MiB, which is what fits the %d MiB of one attachment",
+		sigstore.MaxStatement>>20, registry.MaxAttachment>>20)
+	if !strings.Contains(string(text), want) {
+		t.Errorf("docs/evidence.md does not say %q", want)
 	}
 }
 
