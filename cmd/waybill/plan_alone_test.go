@@ -106,6 +106,50 @@ func TestOneRootIsPlannedAgain(t *testing.T) {
 	w.noSecrets(secret)
 }
 
+// The run of a comment starts the run that plans, and names itself by its number: the plan
+// is of what that comment says, and its author is answered.
+func TestPlanOfACommentByItsNumber(t *testing.T) {
+	t.Parallel()
+	w, part := planFirst(t)
+	id := w.comment("ada", "/plan infra/one")
+	code, _, words := w.planJob("--asked-by", id, "--group-size", "25")
+	w.wants("plan", code, 0, words)
+	if kept := w.keptFrom(part); !slices.Equal(kept, []string{"infra/prod", "infra/two"}) {
+		t.Errorf("kept %s", kept)
+	}
+	stands := w.firstClaim()
+	edited := w.comment("ada", "/plan infra/one")
+	w.tick()
+	w.api("mallory", "PATCH", "/repos/acme/infra/issues/comments/"+edited, `{"body":"/plan infra/two"}`)
+	deleted := w.comment("ada", "/plan infra/one")
+	w.api("ada", "DELETE", "/repos/acme/infra/issues/comments/"+deleted, "")
+	for name, c := range map[string]struct {
+		comment, says, answer string
+		code                  int
+	}{
+		"what is no root": {w.comment("ada", "/plan infra/none"), "infra/none is no root", "infra/none is no root", 0},
+		"that was changed": {
+			edited, "was changed since it was written: write a new one", "@ada: nothing was planned", 0,
+		},
+		"that asks for nothing": {w.comment("ada", "hello"), "does not ask for a plan", "@ada: nothing was planned", 0},
+		"that was deleted":      {deleted, "#1 has no comment " + deleted + ": it was deleted", "", 3},
+		"of no number":          {"x1", `--asked-by "x1": give the number of a comment`, "", 2},
+	} {
+		count := len(w.github.Pulls("acme/infra")[0].Comments)
+		code, _, words := w.planJob("--asked-by", c.comment, "--group-size", "25")
+		w.wants(name, code, c.code, words, c.says)
+		comments := w.github.Pulls("acme/infra")[0].Comments
+		if c.answer != "" {
+			w.wants(name, 0, 0, comments[len(comments)-1], c.answer)
+		} else if len(comments) != count {
+			t.Errorf("%s: %s", name, comments[count:])
+		}
+	}
+	if now := w.firstClaim(); now.Fingerprint != stands.Fingerprint || now.Plan != stands.Plan {
+		t.Errorf("the plan does not stand any more: %+v", now)
+	}
+}
+
 // firstPart is where the first plan of #1 is kept.
 func planFirst(t *testing.T) (w *infraWorld, part string) {
 	t.Helper()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/asked"
@@ -250,15 +251,55 @@ func (r Request) answer(ctx context.Context, why *NotPlanned) error {
 		markdown.Fence("", text.Cut(text.Printable(why.Reason.Error()), maxAnswer, "\n… (the rest is in the log of the run)")))
 }
 
-// Again reads which root a comment asks to be planned again; given is what the command
-// line says.
-func (r *Request) Again(given string, c *asked.Comment) (err error) {
+// Wish is who asks for a plan, and for which root.
+type Wish struct {
+	Root    string         // by the command line
+	Comment string         // number of the comment that asks, by the command line
+	Started *asked.Comment // the comment that started the run; nil if none did
+}
+
+// Again reads which root is to be planned again.
+func (r *Request) Again(ctx context.Context, w Wish) (err error) {
+	c := w.Started
+	if w.Comment != "" {
+		if c, err = r.comment(ctx, w.Comment); err != nil {
+			return &NotPlanned{err}
+		}
+	}
 	switch {
-	case given != "":
-		r.Alone, err = asked.ParseRoot(given)
+	case w.Root != "":
+		r.Alone, err = asked.ParseRoot(w.Root)
 	case c != nil && c.Action == "created" && c.SaysPlan():
 		r.Asked = c
 		r.Alone, r.Unclear = c.Plan()
+	case c != nil && w.Comment != "":
+		r.Asked = c
+		r.Unclear = outcome.Refusedf("the comment does not ask for a plan, or was changed since it was written: write a new one")
 	}
 	return err
+}
+
+// comment finds a comment of the pull request by its number. One that was changed since it
+// was written may hold the words of somebody else: it is no new one any more.
+func (r *Request) comment(ctx context.Context, number string) (*asked.Comment, error) {
+	id, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || r.Site == nil || r.Site.Pull == nil {
+		return nil, outcome.Usagef("--asked-by %.40q: give the number of a comment on the pull request, and which one that is", number)
+	}
+	comments, err := r.Site.API.Comments(ctx, r.Site.Repo, r.Site.Pull.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range comments {
+		if c.ID != id {
+			continue
+		}
+		one := &asked.Comment{ID: id, Action: "created", User: c.Author, Body: c.Body}
+		if !c.Updated.Equal(c.Created) {
+			one.Action = "edited"
+		}
+		return one, nil
+	}
+	return nil, outcome.Refusedf("#%d has no comment %d: it was deleted, or is on another pull request. Comment /plan again",
+		r.Site.Pull.Number, id)
 }
