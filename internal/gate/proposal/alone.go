@@ -14,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -45,14 +46,19 @@ func (p *Prepared) alone(ctx context.Context) error {
 		return &NotPlanned{p.notTouched(roots.Root{Dir: one.Dir, Workspace: one.Workspace}, wanted)}
 	}
 	standing, err := p.standing(ctx)
+	if err != nil || len(standing) == 0 {
+		return err
+	}
+	kit, err := tool.Prepare(p.r.Tool)
 	if err != nil {
 		return err
 	}
+	defer kit.Close()
 	var again []roots.Root
 	for _, r := range p.Roots {
 		k, is := standing[nameOf(r.Dir, workspaceOf(r))]
 		if is && !wanted(r) {
-			if is, err = p.stillStands(ctx, r, k.Record); err != nil {
+			if is, err = p.stillStands(ctx, kit, r, k.Record); err != nil {
 				return err
 			}
 		}
@@ -99,7 +105,7 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	claim, found, err := comment.FindClaim(ctx, p.r.Site)
+	claim, found, err := comment.FindStood(ctx, p.r.Site)
 	if err != nil || !found || claim.Head != head || !p.r.Seal.Place.Holds(claim.Plan) {
 		return nil, err
 	}
@@ -161,8 +167,8 @@ func (p *Prepared) ofPart(one seal.Standing, claim comment.Claim, moved []commen
 }
 
 // stillStands reports whether a root is what it was when it was planned: its files, its
-// entry in waybill.yaml, and the place of its state.
-func (p *Prepared) stillStands(ctx context.Context, r roots.Root, was plan.RootRecord) (bool, error) {
+// entry in waybill.yaml, the place of its state, and the terraform that it asks for.
+func (p *Prepared) stillStands(ctx context.Context, kit *tool.Kit, r roots.Root, was plan.RootRecord) (bool, error) {
 	if !slices.Equal(r.VarFiles, was.VarFiles) || r.Destroy != was.Destroy || r.RefreshOnly != was.RefreshOnly ||
 		p.States.Place(r.Dir, workspaceOf(r)) != was.Backend {
 		return false, nil
@@ -174,7 +180,10 @@ func (p *Prepared) stillStands(ctx context.Context, r roots.Root, was plan.RootR
 	if outcome.Code(err) == outcome.Usage || outcome.Code(err) == outcome.Refused {
 		return false, nil // planning it says why
 	}
-	return err == nil && sources.Digest == was.Configuration && sources.LockFile == was.LockFile && sources.Whole == was.Whole, err
+	if err != nil || sources.Digest != was.Configuration || sources.LockFile != was.LockFile || sources.Whole != was.Whole {
+		return false, err
+	}
+	return kit.Stays(ctx, r, was.Terraform)
 }
 
 // withKept makes one plan of the roots that were planned here, and those that keep
