@@ -18,8 +18,8 @@ type infraWorkflow struct {
 		Environment string
 		Permissions map[string]string
 		Steps       []struct {
-			Uses string
-			With map[string]string
+			Uses, Run string
+			With      map[string]string
 		}
 	}
 }

@@ -33,9 +33,9 @@ func TestInfraComments(t *testing.T) {
 	w.approve("nora", claim.Fingerprint)
 	w.idleFor(4)
 	w.comment("bob", "/plan infra/network")
-	runs := w.idleFor(8)[4:]
+	runs := w.idleFor(9)[4:]
 	got, _ := ended(runs, "plan.yml")
-	if strings.Join(got, ", ") != "issue_comment success" {
+	if strings.Join(got, ", ") != "issue_comment success, workflow_dispatch success" {
 		t.Errorf("/plan infra/network: %s", got)
 	}
 	again := w.planned()
@@ -51,17 +51,17 @@ func TestInfraComments(t *testing.T) {
 		return comments[len(comments)-1]
 	}
 	w.comment("bob", "/plan infra/none")
-	got, jobs := ended(w.idleFor(11)[8:], "plan.yml")
-	if strings.Join(got, ", ") != "issue_comment success" || strings.Contains(strings.Join(jobs, ", "), "gate success") {
+	got, jobs := ended(w.idleFor(13)[9:], "plan.yml")
+	if strings.Join(got, ", ") != "issue_comment success, workflow_dispatch success" || strings.Contains(strings.Join(jobs, ", "), "gate success") {
 		t.Errorf("/plan infra/none: %s, %s", got, jobs)
 	}
 	w.wants("the answer", 0, 0, last(), "@bob: nothing was planned", "infra/none is no root. The roots that it touches are: infra/network, infra/service")
 	count := len(w.github.Pulls("acme/infra")[0].Comments)
 	for i, c := range []struct{ user, body string }{{"bob", "/planet"}, {"eve", "/plan infra/network"}, {"eve", "/help"}} {
 		w.comment(c.user, c.body)
-		runs := w.idleFor(14 + 3*i)[11+3*i:]
+		runs := w.idleFor(16 + 3*i)[13+3*i:]
 		_, planned := ended(runs, "plan.yml")
-		if jobs := strings.Join(planned, ", "); jobs != "" && jobs != "again failure" {
+		if jobs := strings.Join(planned, ", "); jobs != "" && jobs != "asked failure" {
 			t.Errorf("%s of %s: %s", c.body, c.user, jobs)
 		}
 	}
@@ -69,14 +69,14 @@ func TestInfraComments(t *testing.T) {
 		t.Errorf("somebody is answered: %s", w.github.Pulls("acme/infra")[0].Comments[count:])
 	}
 	w.comment("bob", "/help")
-	_, jobs = ended(w.idleFor(23)[20:], "gate.yml")
+	_, jobs = ended(w.idleFor(25)[22:], "gate.yml")
 	if strings.Join(jobs, ", ") != "help success" {
 		t.Errorf("/help: %s", jobs)
 	}
 	w.wants("the answer", 0, 0, last(), "^<!-- waybill:help [0-9]+ -->\n@bob: these comments", "`infra/service` .* changes .*`infra`",
 		`The gate reported \*pending\*: needs 1 of acme/platform`)
 	w.approve("bob", claim.Fingerprint)
-	w.idleFor(25)
+	w.idleFor(27)
 	w.merge()
-	w.appliedAll(states, w.idleFor(26))
+	w.appliedAll(states, w.idleFor(28))
 }

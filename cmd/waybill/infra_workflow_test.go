@@ -233,8 +233,8 @@ func TestInfraApplyByComment(t *testing.T) {
 	}
 	// Merged, it is planned again, on the default branch: nothing moved, so that the
 	// approvals stand.
-	w.comment("bob", "/plan")
-	for _, run := range w.idleFor(9)[5:] {
+	w.comment("bob", "/plan") // its run starts the one that plans
+	for _, run := range w.idleFor(10)[5:] {
 		if filepath.Base(run.Path) == "plan.yml" && run.Conclusion != "success" {
 			t.Errorf("planned again: %s %s", run.Conclusion, read(t, run.Log))
 		}
@@ -243,7 +243,7 @@ func TestInfraApplyByComment(t *testing.T) {
 		t.Errorf("planned again, %s is %s", claim.Fingerprint.Short(), again.Fingerprint.Short())
 	}
 	w.comment("bob", "/apply")
-	w.idleFor(12)
+	w.idleFor(13)
 	comments := w.github.Pulls("acme/infra")[0].Comments
 	if last := comments[len(comments)-1]; !strings.Contains(last, "@bob: nothing was applied") ||
 		!strings.Contains(last, "still needed: 1 of acme/platform") {
@@ -251,7 +251,7 @@ func TestInfraApplyByComment(t *testing.T) {
 	}
 	w.comment("bob", "/approve "+string(claim.Fingerprint))
 	w.comment("eve", "/apply")
-	for _, run := range w.idleFor(18)[15:] {
+	for _, run := range w.idleFor(19)[16:] {
 		if filepath.Base(run.Path) == "apply.yml" && (run.Conclusion != "failure" || len(run.Jobs) != 1 || run.Jobs[0].Name != "asked") {
 			t.Errorf("a stranger's comment: %s %+v %s", run.Conclusion, run.Jobs, read(t, run.Log))
 		}
@@ -262,8 +262,8 @@ func TestInfraApplyByComment(t *testing.T) {
 		}
 	}
 	w.comment("bob", "/apply "+claim.Fingerprint.Short())
-	runs = w.idleFor(21)
-	for _, run := range runs[18:] {
+	runs = w.idleFor(22)
+	for _, run := range runs[19:] {
 		if filepath.Base(run.Path) == "apply.yml" && run.Conclusion != "success" {
 			t.Errorf("%s: %s", run.Conclusion, read(t, run.Log))
 		}

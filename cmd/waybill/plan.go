@@ -58,7 +58,7 @@ func planRequest(ctx context.Context, call *cli.Call, in options.Plan) (r propos
 	}
 	event, err := call.Runner.Event()
 	if err == nil {
-		err = r.Again(in.Only, connect.Asked(event))
+		err = r.Again(ctx, proposal.Wish{Root: in.Only, Comment: in.AskedBy, Started: connect.Asked(event)})
 	}
 	if err == nil {
 		r.Tool, err = access.Terraform(in.Terraform, in.Cloud, top)

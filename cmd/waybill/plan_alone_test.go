@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -106,6 +107,50 @@ func TestOneRootIsPlannedAgain(t *testing.T) {
 	w.noSecrets(secret)
 }
 
+// The run of a comment starts the run that plans, and names itself by its number: the plan
+// is of what that comment says, and its author is answered.
+func TestPlanOfACommentByItsNumber(t *testing.T) {
+	t.Parallel()
+	w, part := planFirst(t)
+	id := w.comment("ada", "/plan infra/one")
+	code, _, words := w.planJob("--asked-by", id, "--group-size", "25")
+	w.wants("plan", code, 0, words)
+	if kept := w.keptFrom(part); !slices.Equal(kept, []string{"infra/prod", "infra/two"}) {
+		t.Errorf("kept %s", kept)
+	}
+	stands := w.firstClaim()
+	edited := w.comment("ada", "/plan infra/one")
+	w.tick()
+	w.api("mallory", "PATCH", "/repos/acme/infra/issues/comments/"+edited, `{"body":"/plan infra/two"}`)
+	deleted := w.comment("ada", "/plan infra/one")
+	w.api("ada", "DELETE", "/repos/acme/infra/issues/comments/"+deleted, "")
+	for name, c := range map[string]struct {
+		comment, says, answer string
+		code                  int
+	}{
+		"what is no root": {w.comment("ada", "/plan infra/none"), "infra/none is no root", "infra/none is no root", 0},
+		"that was changed": {
+			edited, "was changed since it was written: write a new one", "@ada: nothing was planned", 0,
+		},
+		"that asks for nothing": {w.comment("ada", "hello"), "does not ask for a plan", "@ada: nothing was planned", 0},
+		"that was deleted":      {deleted, "#1 has no comment " + deleted + ": it was deleted", "", 3},
+		"of no number":          {"x1", `--asked-by "x1": give the number of a comment`, "", 2},
+	} {
+		count := len(w.github.Pulls("acme/infra")[0].Comments)
+		code, _, words := w.planJob("--asked-by", c.comment, "--group-size", "25")
+		w.wants(name, code, c.code, words, c.says)
+		comments := w.github.Pulls("acme/infra")[0].Comments
+		if c.answer != "" {
+			w.wants(name, 0, 0, comments[len(comments)-1], c.answer)
+		} else if len(comments) != count {
+			t.Errorf("%s: %s", name, comments[count:])
+		}
+	}
+	if now := w.firstClaim(); now.Fingerprint != stands.Fingerprint || now.Plan != stands.Plan {
+		t.Errorf("the plan does not stand any more: %+v", now)
+	}
+}
+
 // firstPart is where the first plan of #1 is kept.
 func planFirst(t *testing.T) (w *infraWorld, part string) {
 	t.Helper()
@@ -179,6 +224,9 @@ func TestPlansThatDoNotStand(t *testing.T) {
 		"too few fingerprints": {
 			rewritten(func(p map[string]any) { p["parts"] = p["parts"].([]any)[:1] }), nil,
 		},
+		"another terraform planned one": {rewritten(func(p map[string]any) {
+			p["roots"].([]any)[2].(map[string]any)["record"].(map[string]any)["terraform"] = "terraform 1.0.0"
+		}), all[:1]},
 		"no JSON": {func(w *infraWorld, part string) {
 			write(w.t, w.store, map[string]string{filepath.Base(part) + ".part.json": "{"})
 		}, nil},
@@ -210,6 +258,7 @@ func TestEntriesThatChangedAreNotKept(t *testing.T) {
 	t.Parallel()
 	for entry, kept := range map[string]bool{
 		"": true, ", destroy: true": false, ", refreshOnly: true": false, ", varFiles: [infra/two/x.tfvars]": false,
+		", version: \">= 1.0\"": true, // which is the one that planned it
 	} {
 		w := matrixWorld(t)
 		listed := func(entry string) {
@@ -228,6 +277,128 @@ func TestEntriesThatChangedAreNotKept(t *testing.T) {
 			t.Errorf("%q: kept %s", entry, got)
 		}
 	}
+}
+
+// One root that cannot be planned takes nothing from the others: the failure stands on the
+// pull request, nothing of the plan before counts, and the next /plan DIR takes the other
+// plans over, with their approvals.
+func TestAFailedRootKeepsTheOthers(t *testing.T) {
+	t.Parallel()
+	w, part := planFirst(t)
+	first := w.firstClaim()
+	w.approve("dan", first.Fingerprint)
+	state := filepath.Join(w.clone, "infra", "one", "terraform.tfstate")
+	before, _ := os.ReadFile(state)
+	plan := func(want int, args ...string) string {
+		t.Helper()
+		code, _, words := w.planJob(append([]string{"--group-size", "25"}, args...)...)
+		w.wants("plan", code, want, words)
+		return w.github.Pulls("acme/infra")[0].Comments[0]
+	}
+	broken := func() { write(t, filepath.Dir(state), map[string]string{"terraform.tfstate": "no state at all\n"}) }
+	mended := func() {
+		if err := os.Remove(state); err != nil {
+			t.Fatal(err)
+		}
+		if len(before) > 0 {
+			write(t, filepath.Dir(state), map[string]string{"terraform.tfstate": string(before)})
+		}
+	}
+	broken()
+	for range 2 { // also one failure after another
+		body := plan(1, "--only", "infra/one")
+		w.wants("the comment", 0, 0, body, "The plan of .* failed.* There is nothing to approve until it is planned again",
+			"The sealed plans of the other roots are kept")
+		if _, is := comment.ReadClaim(body); is {
+			t.Errorf("it claims a plan: %s", body)
+		}
+	}
+	code, _, words := w.gate("--checkout", w.clone)
+	if code == 0 {
+		t.Errorf("the gate believes the plan before: %s", words)
+	}
+	mended()
+	plan(0, "--only", "infra/one")
+	if kept := w.keptFrom(part); !slices.Equal(kept, []string{"infra/prod", "infra/two"}) {
+		t.Errorf("kept %s", kept)
+	}
+	again := w.firstClaim()
+	if again.Fingerprint != first.Fingerprint || again.Planned.IsZero() {
+		t.Errorf("it is %+v", again)
+	}
+	code, _, words = w.gate("--checkout", w.clone)
+	w.wants("gate", code, 0, words) // dan's approval counts on
+
+	broken()
+	if body := plan(1); strings.Contains(body, "are kept") {
+		t.Errorf("all were to be planned, and it says %s", body)
+	}
+	mended()
+	plan(0, "--only", "infra/one")
+	if j := w.joinedPlan(); len(j.Parts) > 0 {
+		t.Errorf("a plan of all failed, and these are kept: %+v", j)
+	}
+
+	stands := w.firstClaim().Plan
+	broken()
+	plan(1, "--only", "infra/one")
+	mended()
+	w.postAs(w.jobToken, comment.AppliedMarker+"\n**Not applied in full:** plan `a41f`\n")
+	plan(0, "--only", "infra/one")
+	if kept := w.keptFrom(stands); len(kept) > 0 {
+		t.Errorf("it was applied since, and these are kept: %s", kept)
+	}
+}
+
+// What a stranger writes as the plan that stood is only text, and of another commit nothing
+// is kept.
+func TestPlansThatNeverStood(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		do   func(w *infraWorld, body string)
+		kept int
+	}{
+		"of a job":      {func(w *infraWorld, body string) { w.postAs(w.jobToken, body) }, 2},
+		"of a stranger": {func(w *infraWorld, body string) { w.comment("eve", body) }, 0},
+		"of an earlier commit": {func(w *infraWorld, body string) {
+			w.postAs(w.jobToken, body)
+			w.push("ada", map[string]string{"README.md": "x\n"})
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, part := planFirst(t)
+			stood := strings.Replace(w.github.Pulls("acme/infra")[0].Comments[0], "waybill:claim", "waybill:stood", 1)
+			for _, c := range w.apiList("ada", "/repos/acme/infra/issues/1/comments") {
+				w.api("dan", "DELETE", fmt.Sprintf("/repos/acme/infra/issues/comments/%.0f", c["id"]), "")
+			}
+			c.do(w, stood)
+			code, _, words := w.planJob("--only", "infra/one", "--group-size", "25")
+			w.wants("plan", code, 0, words)
+			if kept := w.keptFromAny(part); len(kept) != c.kept {
+				t.Errorf("kept %s", kept)
+			}
+		})
+	}
+}
+
+// keptFromAny is keptFrom, where the plan comment need not be the first.
+func (w *infraWorld) keptFromAny(part string) (dirs []string) {
+	w.t.Helper()
+	for _, body := range w.github.Pulls("acme/infra")[0].Comments {
+		claim, is := comment.ReadClaim(body)
+		_, data, joined := strings.Cut(read(w.t, cmp.Or(claim.Plan, os.DevNull)), "waybill-joined-plan/v1\n")
+		var j seal.Joined
+		if !is || !joined || json.Unmarshal([]byte(data), &j) != nil {
+			continue
+		}
+		for _, r := range j.Order {
+			if r.From > 0 && j.Parts[r.From-1] == part {
+				dirs = append(dirs, r.Dir)
+			}
+		}
+	}
+	return dirs
 }
 
 // Somebody who names what cannot be planned is told which roots there are. The plan that

@@ -132,6 +132,12 @@ var plan = Command{
 				"that a comment /plan DIR names, else all of them.",
 		},
 		{
+			Name: "asked_by", Type: String, Placeholder: "COMMENT",
+			Doc: "Number of the comment /plan that asks for the plan, where a comment started the run that started this one. Its author is " +
+				"answered by a comment. A comment that was changed since it was written is refused. Empty means the comment that started " +
+				"this run, if one did.",
+		},
+		{
 			Name: "json_out", Type: String, Placeholder: "DIR",
 			Doc: "Directory for the plans in terraform's JSON form, ROOT/plan.json each, for tools that read plans. They hold every value " +
 				"in the clear, sensitive ones too: keep them in the job. Empty writes none.",

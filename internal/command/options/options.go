@@ -488,6 +488,7 @@ type Plan struct {
 	AgainWorkflow string        `input:"again_workflow"`
 	AgainAfter    time.Duration `input:"again_after"`
 	Only          string        `input:"only"`
+	AskedBy       string        `input:"asked_by"`
 	JSONOut       string        `input:"json_out"`
 	Repo          string        `input:"repo"`
 	PullRequest   int           `input:"pull_request"`

@@ -41,6 +41,8 @@ type Command struct {
 	// Group starts the child in a process group of its own, which is what the
 	// signals go to: for children that start children.
 	Group bool
+	// Ends ends what the child leaves running in its group.
+	Ends bool
 	// Holds stays open in the child, so that a lock on it lasts as long as the child
 	// does. nil is none.
 	Holds *os.File
@@ -69,6 +71,10 @@ func (e *Error) Error() string {
 // Unwrap keeps the cause reachable.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// ErrLeft is the cause where a child ended and left a program running that holds its
+// output open: what that writes later would be lost.
+var ErrLeft = errors.New("it ended, and left a program running that holds its output open")
+
 // ErrNotFound is the cause where a program is not on PATH.
 var ErrNotFound = exec.ErrNotFound
 
@@ -81,6 +87,9 @@ func (c Command) Run(ctx context.Context) error {
 	cmd, kept, err := c.begin(ctx)
 	if err == nil {
 		err = cmd.Wait()
+		if c.Group && c.Ends {
+			endGroup(cmd)
+		}
 	}
 	return c.wrap(err, kept)
 }
@@ -191,6 +200,9 @@ func (c Command) prepare(ctx context.Context) (*exec.Cmd, *Tail) {
 func (c Command) wrap(err error, kept *Tail) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = ErrLeft
 	}
 	e := &Error{Program: filepath.Base(c.Path), Code: -1, Stderr: strings.TrimSpace(kept.String()), Cause: err}
 	var exit *exec.ExitError

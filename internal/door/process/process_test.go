@@ -123,3 +123,20 @@ func TestTailKeepsWholeLines(t *testing.T) {
 		}
 	}
 }
+
+// A child that ends and leaves a program running is told from one that fails.
+func TestAProgramThatIsLeftRunning(t *testing.T) {
+	t.Parallel()
+	c := shell("sleep 600 &")
+	c.Group, c.Ends, c.Grace = true, true, 20*time.Millisecond
+	out := new(bytes.Buffer)
+	c.Stdout = out
+	if err := c.Run(t.Context()); !errors.Is(err, process.ErrLeft) || !strings.Contains(err.Error(), "left a program running") {
+		t.Errorf("error %v", err)
+	}
+	c.Args[1] = "sleep 600 & exit 4"
+	var e *process.Error
+	if err := c.Run(t.Context()); !errors.As(err, &e) || e.Code != 4 {
+		t.Errorf("error %v", err)
+	}
+}

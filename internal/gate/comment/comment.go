@@ -182,7 +182,7 @@ func (v View) Claim() Claim {
 	return claim
 }
 
-func (v View) claim() string { return v.Claim().comment() }
+func (v View) claim() string { return v.Claim().comment(claims) }
 
 // JSON is the claim as it is kept beside the sealed plan.
 func (c Claim) JSON() []byte {
@@ -190,8 +190,12 @@ func (c Claim) JSON() []byte {
 	return data
 }
 
+// What a line of a comment says that readers do not see: a claim, or that of the plan that
+// stood before a root of it could not be planned again.
+const claims, stood = "claim", "stood"
+
 // comment is the claim as a line that readers do not see.
-func (c Claim) comment() string {
+func (c Claim) comment(says string) string {
 	// -- would end the comment; JSON reads its escaped form, which is longer.
 	hidden := func() string { return strings.ReplaceAll(string(c.JSON()), "--", `\u002d\u002d`) }
 	data := hidden()
@@ -199,19 +203,21 @@ func (c Claim) comment() string {
 		c.Roots, c.Parts, c.Earlier, c.Waits = nil, nil, nil, nil
 		data = hidden()
 	}
-	return "<!-- waybill:claim " + data + " -->"
+	return "<!-- waybill:" + says + " " + data + " -->"
 }
 
-var claimLine = regexp.MustCompile(`(?m)\A<!-- waybill:plan -->\r?\n<!-- waybill:claim (\{.*\}) -->\r?$`)
+var claimLine = regexp.MustCompile(`(?m)\A<!-- waybill:plan -->\r?\n<!-- waybill:(claim|stood) (\{.*\}) -->\r?$`)
 
 // ReadClaim finds what a plan comment says of itself.
-func ReadClaim(comment string) (Claim, bool) {
+func ReadClaim(comment string) (Claim, bool) { return readClaim(comment, claims) }
+
+func readClaim(comment, says string) (Claim, bool) {
 	m := claimLine.FindStringSubmatch(comment)
-	if m == nil {
+	if m == nil || m[1] != says {
 		return Claim{}, false
 	}
 	var c Claim
-	if json.Unmarshal([]byte(m[1]), &c) != nil {
+	if json.Unmarshal([]byte(m[2]), &c) != nil {
 		return Claim{}, false
 	}
 	return c, true

@@ -24,12 +24,26 @@ const actionsBot = "github-actions[bot]"
 // its text: only a comment of the jobs' identity counts, or of the caller's own. Every
 // workflow of the repository has that identity, so that it is still a claim.
 func FindClaim(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
+	return findClaim(ctx, s, claims)
+}
+
+// FindStood finds the plan of which roots may keep theirs: the one that stands, or the one
+// that stood before a root of it could not be planned again. Of the latter nothing counts
+// but the parts that a new plan takes over.
+func FindStood(ctx context.Context, s *site.Site) (claim Claim, found bool, err error) {
+	if claim, found, err = FindClaim(ctx, s); err != nil || found {
+		return claim, found, err
+	}
+	return findClaim(ctx, s, stood)
+}
+
+func findClaim(ctx context.Context, s *site.Site, says string) (claim Claim, found bool, err error) {
 	said, err := s.Conversation(ctx)
 	if err != nil {
 		return claim, false, err
 	}
 	for _, c := range said.Comments {
-		claim, is := ReadClaim(c.Body)
+		claim, is := readClaim(c.Body, says)
 		if !is {
 			continue
 		}
@@ -136,9 +150,32 @@ func dropPages(ctx context.Context, s *site.Site, from int) error {
 
 const maxFailure = 20_000 // runes
 
+// Failure is why there is no plan.
+type Failure struct {
+	Why    error
+	RunURL string
+	// Alone says that one root was to be planned again: the others may keep what they have.
+	Alone bool
+}
+
+// kept is what a failure says of the plan that stood: a line that readers do not see, and
+// one that they do. Both are empty where there is none of this commit.
+func (f Failure) kept(ctx context.Context, s *site.Site) (line, words string, err error) {
+	if !f.Alone {
+		return "", "", nil
+	}
+	claim, found, err := FindStood(ctx, s)
+	if err != nil || !found || claim.Head != s.Pull.HeadSHA {
+		return "", "", err
+	}
+	claim.Planned = claim.At // this comment is of now, and the plan is not
+	return claim.comment(stood) + "\n", "The sealed plans of the other roots are kept: the next `/plan DIR` takes those over that still stand.\n\n", nil
+}
+
 // KeepFailure replaces the plan comment by one that says why there is no plan: an
 // earlier plan must not stand there as if it were of this commit.
-func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string) error {
+func KeepFailure(ctx context.Context, s *site.Site, f Failure) error {
+	failed := f.Why
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	verb := "failed"
@@ -146,17 +183,19 @@ func KeepFailure(ctx context.Context, s *site.Site, failed error, runURL string)
 		verb = "was refused"
 	}
 	words := text.Cut(text.Printable(failed.Error()), maxFailure, "\n… (the rest is in the log of the run)")
-	body := fmt.Sprintf("%s\n❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
-		Marker, shortCode(s.Pull.HeadSHA), verb) +
-		markdown.Fence("", words)
+	line, keeps, err := f.kept(ctx, s)
+	body := fmt.Sprintf("%s\n%s❌ **The plan of %s %s.** There is nothing to approve until it is planned again.\n\n",
+		Marker, line, shortCode(s.Pull.HeadSHA), verb) + keeps + markdown.Fence("", words)
 	var partial *plan.PartialError
 	if errors.As(failed, &partial) && len(partial.Roots) > 0 {
 		body += Of(&plan.Result{Roots: partial.Roots}).beside(markdown.MaxComment - utf8.RuneCountInString(body) - roomForEnding)
 	}
-	if runURL != "" {
-		body += "\n" + markdown.Link("run", runURL) + "\n"
+	if f.RunURL != "" {
+		body += "\n" + markdown.Link("run", f.RunURL) + "\n"
 	}
-	err := dropPages(ctx, s, 2)
+	if err == nil {
+		err = dropPages(ctx, s, 2)
+	}
 	if err == nil {
 		err = s.Keep(ctx, s.API, Marker, body)
 	}

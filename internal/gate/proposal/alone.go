@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/gate/asked"
@@ -13,6 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/plan"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/seal"
+	"github.com/waybill-dev/waybill/internal/gate/tool"
 	"github.com/waybill-dev/waybill/internal/markdown"
 	"github.com/waybill-dev/waybill/internal/outcome"
 	"github.com/waybill-dev/waybill/internal/text"
@@ -44,14 +46,19 @@ func (p *Prepared) alone(ctx context.Context) error {
 		return &NotPlanned{p.notTouched(roots.Root{Dir: one.Dir, Workspace: one.Workspace}, wanted)}
 	}
 	standing, err := p.standing(ctx)
+	if err != nil || len(standing) == 0 {
+		return err
+	}
+	kit, err := tool.Prepare(p.r.Tool)
 	if err != nil {
 		return err
 	}
+	defer kit.Close()
 	var again []roots.Root
 	for _, r := range p.Roots {
 		k, is := standing[nameOf(r.Dir, workspaceOf(r))]
 		if is && !wanted(r) {
-			if is, err = p.stillStands(ctx, r, k.Record); err != nil {
+			if is, err = p.stillStands(ctx, kit, r, k.Record); err != nil {
 				return err
 			}
 		}
@@ -98,7 +105,7 @@ func (p *Prepared) standing(ctx context.Context) (map[string]kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	claim, found, err := comment.FindClaim(ctx, p.r.Site)
+	claim, found, err := comment.FindStood(ctx, p.r.Site)
 	if err != nil || !found || claim.Head != head || !p.r.Seal.Place.Holds(claim.Plan) {
 		return nil, err
 	}
@@ -160,8 +167,8 @@ func (p *Prepared) ofPart(one seal.Standing, claim comment.Claim, moved []commen
 }
 
 // stillStands reports whether a root is what it was when it was planned: its files, its
-// entry in waybill.yaml, and the place of its state.
-func (p *Prepared) stillStands(ctx context.Context, r roots.Root, was plan.RootRecord) (bool, error) {
+// entry in waybill.yaml, the place of its state, and the terraform that it asks for.
+func (p *Prepared) stillStands(ctx context.Context, kit *tool.Kit, r roots.Root, was plan.RootRecord) (bool, error) {
 	if !slices.Equal(r.VarFiles, was.VarFiles) || r.Destroy != was.Destroy || r.RefreshOnly != was.RefreshOnly ||
 		p.States.Place(r.Dir, workspaceOf(r)) != was.Backend {
 		return false, nil
@@ -173,7 +180,10 @@ func (p *Prepared) stillStands(ctx context.Context, r roots.Root, was plan.RootR
 	if outcome.Code(err) == outcome.Usage || outcome.Code(err) == outcome.Refused {
 		return false, nil // planning it says why
 	}
-	return err == nil && sources.Digest == was.Configuration && sources.LockFile == was.LockFile && sources.Whole == was.Whole, err
+	if err != nil || sources.Digest != was.Configuration || sources.LockFile != was.LockFile || sources.Whole != was.Whole {
+		return false, err
+	}
+	return kit.Stays(ctx, r, was.Terraform)
 }
 
 // withKept makes one plan of the roots that were planned here, and those that keep
@@ -250,15 +260,55 @@ func (r Request) answer(ctx context.Context, why *NotPlanned) error {
 		markdown.Fence("", text.Cut(text.Printable(why.Reason.Error()), maxAnswer, "\n… (the rest is in the log of the run)")))
 }
 
-// Again reads which root a comment asks to be planned again; given is what the command
-// line says.
-func (r *Request) Again(given string, c *asked.Comment) (err error) {
+// Wish is who asks for a plan, and for which root.
+type Wish struct {
+	Root    string         // by the command line
+	Comment string         // number of the comment that asks, by the command line
+	Started *asked.Comment // the comment that started the run; nil if none did
+}
+
+// Again reads which root is to be planned again.
+func (r *Request) Again(ctx context.Context, w Wish) (err error) {
+	c := w.Started
+	if w.Comment != "" {
+		if c, err = r.comment(ctx, w.Comment); err != nil {
+			return &NotPlanned{err}
+		}
+	}
 	switch {
-	case given != "":
-		r.Alone, err = asked.ParseRoot(given)
+	case w.Root != "":
+		r.Alone, err = asked.ParseRoot(w.Root)
 	case c != nil && c.Action == "created" && c.SaysPlan():
 		r.Asked = c
 		r.Alone, r.Unclear = c.Plan()
+	case c != nil && w.Comment != "":
+		r.Asked = c
+		r.Unclear = outcome.Refusedf("the comment does not ask for a plan, or was changed since it was written: write a new one")
 	}
 	return err
+}
+
+// comment finds a comment of the pull request by its number. One that was changed since it
+// was written may hold the words of somebody else: it is no new one any more.
+func (r *Request) comment(ctx context.Context, number string) (*asked.Comment, error) {
+	id, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || r.Site == nil || r.Site.Pull == nil {
+		return nil, outcome.Usagef("--asked-by %.40q: give the number of a comment on the pull request, and which one that is", number)
+	}
+	comments, err := r.Site.API.Comments(ctx, r.Site.Repo, r.Site.Pull.Number)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range comments {
+		if c.ID != id {
+			continue
+		}
+		one := &asked.Comment{ID: id, Action: "created", User: c.Author, Body: c.Body}
+		if !c.Updated.Equal(c.Created) {
+			one.Action = "edited"
+		}
+		return one, nil
+	}
+	return nil, outcome.Refusedf("#%d has no comment %d: it was deleted, or is on another pull request. Comment /plan again",
+		r.Site.Pull.Number, id)
 }

@@ -194,7 +194,7 @@ func (r Request) Failed(ctx context.Context, why error) error {
 	case !r.comments():
 		return why
 	}
-	return outcome.Join(why, comment.KeepFailure(ctx, r.Site, why, r.RunURL))
+	return outcome.Join(why, comment.KeepFailure(ctx, r.Site, comment.Failure{Why: why, RunURL: r.RunURL, Alone: r.Alone.Dir != ""}))
 }
 
 // choose chooses the roots.
@@ -372,7 +372,7 @@ func (p *Prepared) follow(ctx context.Context, v *comment.View) error {
 	if !p.r.comments() {
 		return nil
 	}
-	before, found, err := comment.FindClaim(ctx, p.r.Site)
+	before, found, err := comment.FindStood(ctx, p.r.Site)
 	if err == nil && found {
 		before, err = before.Whole(ctx, p.r.Seal.Registry)
 	}

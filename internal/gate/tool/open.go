@@ -137,19 +137,42 @@ func (k *Kit) choose(ctx context.Context, list []roots.Root) (map[string]string,
 	}
 	chooser, programs := k.chooser(), make(map[string]string)
 	for _, root := range list {
-		sources, err := roots.ReadSources(ctx, k.r.Top, root.Dir, nil)
+		wishes, err := k.wishes(ctx, root, common.Version)
 		if err != nil {
 			return nil, err
 		}
-		wishes, err := release.TreeWishes(k.r.Top, root.Dir, k.Program, sources.Dirs)
-		if err != nil {
-			return nil, err
-		}
-		if programs[root.Dir], err = chooser.Choose(ctx, k.prefer(wishes, root.Version, common.Version)); err != nil {
+		if programs[root.Dir], err = chooser.Choose(ctx, wishes); err != nil {
 			return nil, err
 		}
 	}
 	return programs, nil
+}
+
+// wishes are the versions that a root asks for; common is the one of waybill.yaml.
+func (k *Kit) wishes(ctx context.Context, root roots.Root, common string) ([]release.Wish, error) {
+	sources, err := roots.ReadSources(ctx, k.r.Top, root.Dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	wishes, err := release.TreeWishes(k.r.Top, root.Dir, k.Program, sources.Dirs)
+	if err != nil {
+		return nil, err
+	}
+	return k.prefer(wishes, root.Version, common), nil
+}
+
+// Stays reports whether a root that was planned by made, program and version, would be
+// planned by the same today. It installs nothing.
+func (k *Kit) Stays(ctx context.Context, root roots.Root, made string) (bool, error) {
+	common, err := roots.Config(k.r.Top)
+	if err != nil {
+		return false, err
+	}
+	wishes, err := k.wishes(ctx, root, common.Version)
+	if err != nil {
+		return false, err
+	}
+	return k.chooser().Stays(ctx, made, wishes)
 }
 
 // prefer puts the version that the request or waybill.yaml names in the place of

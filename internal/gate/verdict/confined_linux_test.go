@@ -3,10 +3,13 @@ package verdict
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/config"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // A hook looks into no other process, where the key is, becomes no other user, and changes
@@ -57,5 +60,49 @@ func TestHooksAreConfined(t *testing.T) {
 	said.Unconfined = true
 	if shown := said.Markdown(); !strings.Contains(shown, says) {
 		t.Error(shown)
+	}
+}
+
+// A hook that leaves a program running is told what to do. The program, which has the plan,
+// does not run on beside the next hook.
+func TestAHookThatLeavesAProgramRunning(t *testing.T) {
+	t.Parallel()
+	runs := func(seconds string) bool {
+		files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(files, func(file string) bool {
+			data, err := os.ReadFile(file) // it may have ended since
+			return err == nil && string(data) == "sleep\x00"+seconds+"\x00"
+		})
+	}
+	quick := Request{HookGrace: 50 * time.Millisecond}
+	_, err := hooked(t, 1, "x", quick, config.TerraformHook{Name: "open", Run: "sleep 61703 &", Refuse: true})
+	const want = "hook open on infra/r0: its command ended, and left a program running, which was ended: let `run` of the hook in " +
+		"waybill.yaml wait for what it starts in the background (write `wait` behind it), or end that"
+	if err == nil || outcome.Code(err) != outcome.Broken || err.Error() != want {
+		t.Error(err)
+	}
+	said, err := hooked(t, 1, "x", quick,
+		config.TerraformHook{Name: "silent", Run: "sleep 61704 >/dev/null 2>&1 &"}, config.TerraformHook{Name: "waits", Run: "sleep 0 & wait"},
+		config.TerraformHook{Name: "refuses", Run: "sleep 61705 & exit 3"})
+	if err != nil || len(said.Hooks) != 3 || said.Hooks[0].Code+said.Hooks[1].Code != 0 || said.Hooks[2].Code != 3 {
+		t.Errorf("%+v %v", said, err)
+	}
+	_, err = hooked(t, 1, "x", Request{HookTime: 50 * time.Millisecond, HookGrace: 50 * time.Millisecond},
+		config.TerraformHook{Name: "slow", Run: "sleep 61706 & sleep 600"})
+	if err == nil || !strings.Contains(err.Error(), "it did not end within 50ms") {
+		t.Error(err)
+	}
+	for _, seconds := range []string{"61703", "61704", "61705", "61706"} {
+		for range 500 { // a program that was killed takes a moment to go
+			if !runs(seconds) {
+				break
+			}
+		}
+		if runs(seconds) {
+			t.Errorf("sleep %s still runs", seconds)
+		}
 	}
 }

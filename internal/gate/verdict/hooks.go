@@ -177,12 +177,15 @@ func (r Request) hook(ctx context.Context, h config.TerraformHook, planned []byt
 	printed := &process.Tail{Limit: hookKept}
 	err = process.Command{
 		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: env, Dir: r.Site.Top,
-		Stdout: printed, Stderr: printed, Group: true, Confined: &process.Confinement{Write: []string{home.Path}},
+		Stdout: printed, Stderr: printed, Group: true, Ends: true, Grace: r.HookGrace, Confined: &process.Confinement{Write: []string{home.Path}},
 	}.Run(limited)
 	var failed *process.Error
 	switch {
 	case limited.Err() != nil && ctx.Err() == nil:
 		return 0, "", fmt.Errorf("it did not end within %s", limit)
+	case errors.Is(err, process.ErrLeft):
+		return 0, "", errors.New("its command ended, and left a program running, which was ended: let `run` of the hook in waybill.yaml wait " +
+			"for what it starts in the background (write `wait` behind it), or end that")
 	case errors.As(err, &failed) && limited.Err() == nil && failed.Code > 0 && failed.Code < 126:
 		return failed.Code, printed.String(), nil // above that, the shell found no program, or a signal ended it
 	}

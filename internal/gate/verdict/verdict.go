@@ -50,6 +50,7 @@ type Request struct {
 	HooksSaid string
 	Path      string        // where the programs of hooks are
 	HookTime  time.Duration // that one may take; 0 is ten minutes
+	HookGrace time.Duration // that the output of what it leaves running is waited for; 0 is that of the package process
 	Comments  bool          // what the hooks said is kept on the pull request
 	// Missing is why the decision lacks something it needs: the status says so.
 	Missing error

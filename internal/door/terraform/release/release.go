@@ -96,6 +96,33 @@ func (c *Chooser) Choose(ctx context.Context, wishes []Wish) (string, error) {
 	return c.install(ctx, constraints, wishes, what)
 }
 
+// Stays reports whether Choose would give the program that made is, such as terraform
+// 1.11.4. It installs nothing: of a range of versions that would be installed, each counts
+// as the one. What Choose refuses is not the one.
+func (c *Chooser) Stays(ctx context.Context, made string, wishes []Wish) (bool, error) {
+	name, number, _ := strings.Cut(made, " ")
+	was, err := version.NewVersion(number)
+	if err != nil {
+		return false, nil // nobody knows what it is
+	}
+	constraints, err := parse(wishes)
+	if err != nil {
+		return false, nil // Choose says what is wrong
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there, err := c.found(ctx)
+	switch {
+	case errors.Is(err, terraform.ErrNotFound):
+		return constraints.Check(was), nil
+	case err != nil:
+		return false, err
+	case len(wishes) == 0 || constraints.Check(there.number):
+		return there.program == name && there.number.Equal(was), nil
+	}
+	return c.Program == "terraform" && name == there.program && constraints.Check(was), nil
+}
+
 func (c *Chooser) install(ctx context.Context, constraints version.Constraints, wishes []Wish, what string) (string, error) {
 	if path := c.installed[constraints.String()]; path != "" {
 		return path, nil

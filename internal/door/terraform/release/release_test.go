@@ -78,6 +78,43 @@ func TestWhatIsThere(t *testing.T) {
 	}
 }
 
+// What a plan was made with stays only while it would be chosen today.
+func TestStays(t *testing.T) {
+	t.Parallel()
+	m := releasetest.New(t)
+	there, _ := world(t, m) // 1.9.0, by its path
+	absent, _ := world(t, m)
+	absent.Absent = true
+	for name, c := range map[string]struct {
+		chooser *release.Chooser
+		made    string
+		wishes  []release.Wish
+		want    bool
+	}{
+		"the one that is there":                     {there, "terraform 1.9.0", nil, true},
+		"it satisfies":                              {there, "terraform 1.9.0", wish("~> 1.9"), true},
+		"another one was there":                     {there, "terraform 1.8.0", nil, false},
+		"another one satisfies":                     {there, "terraform 1.9.1", wish("~> 1.9"), false},
+		"another program":                           {there, "opentofu 1.9.0", nil, false},
+		"the one that is there is refused":          {there, "terraform 1.10.0", wish("1.10.0"), false},
+		"none is there, and nobody asks":            {absent, "terraform 1.8.0", nil, true},
+		"none is there, and it is asked for":        {absent, "terraform 1.8.0", wish("1.8.0"), true},
+		"none is there, and it is one of the range": {absent, "terraform 1.8.0", wish(">= 1.5"), true},
+		"none is there, and another is asked for":   {absent, "terraform 1.8.0", wish("1.8.1"), false},
+		"two ask, and one asks for another":         {absent, "terraform 1.8.0", wish(">= 1.5", "1.8.1"), false},
+		"a wish that is none":                       {there, "terraform 1.9.0", wish("newest"), false},
+		"a version that is none":                    {there, "terraform of today", nil, false},
+		"nothing":                                   {there, "", nil, false},
+	} {
+		if got, err := c.chooser.Stays(t.Context(), c.made, c.wishes); err != nil || got != c.want {
+			t.Errorf("%s: %t %v", name, got, err)
+		}
+	}
+	if m.Requests.Load() > 0 {
+		t.Error("the mirror was asked")
+	}
+}
+
 func install(t *testing.T, m *releasetest.Mirror, key string, constraints ...string) (string, error) {
 	t.Helper()
 	c := &release.Chooser{Program: "terraform", Env: []string{"PATH=" + os.Getenv("PATH")}, Dir: t.TempDir(), Mirror: m.URL, Key: key}
