@@ -86,6 +86,7 @@ type root struct {
 	record  plan.RootRecord
 	sources *roots.Sources // nil where the directory is gone
 	planned *terraform.Plan
+	json    []byte // the same, as the stored plan has it
 	tf      *terraform.Root
 	private string // directory
 	file    string // of the binary plan
@@ -154,7 +155,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		if err := a.variables(record, parsed[i]); err != nil {
 			return nil, err
 		}
-		one := root{record: record, planned: parsed[i]}
+		one := root{record: record, planned: parsed[i], json: r.Bundle.Roots[i].JSON}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
 			if one.sources, err = sourcesOf(ctx, r.Top, record); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
@@ -264,17 +265,18 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
-	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial {
-		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
-			return now, nil, err
-		}
-	}
 	settled := r.Merged && !a.Summaries[i].Changes()
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
 	if !bytes.Equal(shown, r.Bundle.Roots[i].JSON) { // which Open has judged
 		if now.Changes, err = a.judge(now, shown); err != nil {
+			return now, nil, err
+		}
+	}
+	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial && now.Changes == one.record.Changes {
+		// What the plan says of them is what its binary form says.
+		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
 			return now, nil, err
 		}
 	}
@@ -317,7 +319,7 @@ func (a *Applier) judge(record plan.RootRecord, shown []byte) (changes string, e
 	if err := a.variables(record, parsed); err != nil {
 		return "", err
 	}
-	return record.ChangesOf(shown)
+	return plan.ChangesDigest(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }

@@ -173,8 +173,12 @@ func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult)
 	if err != nil {
 		return fmt.Errorf("%s: plan again after %s: %w", dir, strings.Join(before, ", "), a.secrets.Error(err))
 	}
-	changes, err := root.record.ChangesOf(shown)
-	if err != nil || changes == root.record.Changes {
+	// What drifted or fails now is not what was approved; it changes nothing of what is done.
+	now, err := root.record.Effect(shown)
+	if err != nil {
+		return err
+	}
+	if approved, err := root.record.Effect(root.json); err != nil || now == approved {
 		return err
 	}
 	return outcome.Pendingf("%s\nplanned again after %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",
