@@ -138,7 +138,7 @@ func TestRefreshOnlyIsBound(t *testing.T) {
 		"other words": {func(t *testing.T, b *seal.Bundle) plan.Fingerprint {
 			// Its JSON says another thing of what it was than its binary form.
 			b.Roots[0].JSON = []byte(strings.ReplaceAll(string(b.Roots[0].JSON), `"size":"1"`, `"size":"7"`))
-			changes, err := b.Document.Roots[0].ChangesOf(b.Roots[0].JSON)
+			changes, err := plan.ChangesDigest(b.Roots[0].JSON)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,7 +195,7 @@ func refingered(t *testing.T, b *seal.Bundle) plan.Fingerprint {
 	record := &b.Document.Roots[0]
 	var err error
 	if record.Plan, err = terraform.PlanDigest(b.Roots[0].Binary); err == nil {
-		record.Changes, err = record.ChangesOf(b.Roots[0].JSON)
+		record.Changes, err = plan.ChangesDigest(b.Roots[0].JSON)
 	}
 	if err != nil {
 		t.Fatal(err)

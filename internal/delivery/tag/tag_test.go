@@ -114,6 +114,32 @@ func TestExpandRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
 	}
+	for _, test := range []struct {
+		text  string
+		facts Facts
+		want  string
+	}{
+		{"ref", Facts{Ref: "refs/heads/--.--"}, `--tags ref: nothing of "--.--" can stand in a tag`},
+		{"ref", Facts{Ref: "refs/tags/äöü"}, `nothing of "äöü" can stand in a tag`},
+		{"type=raw,value=x,prefix=.", Facts{}, ""}, // what begins with a dot is cut, as metadata-action does
+		{"sha", Facts{Commit: commit[:6]}, "the commit is not known"},
+		{"ref", Facts{Ref: "refs/pull/7/evil"}, `"refs/pull/7/evil" is no branch, tag or pull request`},
+		{"ref", Facts{Ref: "refs/notes/x"}, `"refs/notes/x" is no branch, tag or pull request`},
+		{"type=ref,event=branch", Facts{Ref: "refs/notes/x"}, `"refs/notes/x" is no branch, tag or pull request`},
+		{"ref", Facts{Ref: "main"}, `"main" is no branch, tag or pull request`},
+		{"semver", Facts{}, ""}, // outside of a run nothing is a version
+	} {
+		tags, _, err := Expand([]string{test.text}, Flavor{}, test.facts)
+		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s of %+v: got %q, %v, want %q", test.text, test.facts, tags, err, test.want)
+		}
+	}
+	long := strings.Repeat("/", 5_000)
+	for text, most := range map[string]int{"raw:" + long: len(long) + 300, "type=raw,value=x,prefix=" + long: 300} {
+		if _, _, err := Expand([]string{text}, Flavor{}, Facts{}); err == nil || strings.Count(err.Error(), "/") > most {
+			t.Errorf("%.20s: the error says all of it again", text)
+		}
+	}
 }
 
 // Tags under which evidence is kept are refused for every type that can make one.

@@ -33,6 +33,8 @@ func TestNextPage(t *testing.T) {
 		"an address of something else": {path, []string{`</v2/_cursor/abc>; rel="next"`}, "", "which is no list of referrers"},
 		"an address that is none":      {path, []string{`<http://[::1>; rel="next"`}, "", "in a form that cannot be read"},
 		"an address of no digest":      {path, []string{`</v2/a/referrers/latest>; rel="next"`}, "", "which is no list of referrers"},
+		"two next ones":                {path, []string{`<?n=2>; rel="next", <?n=3>; rel="next"`}, page2, ""},
+		"an address of nothing":        {path, []string{`<>; rel="next", <?n=3>; rel="next"`}, "", ""},
 		"a second relation":            {path, []string{`<?n=2>; rel="prev"; rel="next"`}, "", ""}, // the first one counts
 		"an address that leaves":       {path, []string{`</v2/a/referrers/../../../x>; rel="next"`}, "", "which is no list of referrers"},
 	} {
@@ -43,6 +45,16 @@ func TestNextPage(t *testing.T) {
 				t.Errorf("got %q, %v, want %q, %q", next, err, test.next, test.words)
 			}
 		})
+	}
+}
+
+// An address that an error names has no end of its own.
+func TestLongAddressesOfPages(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"http://[::1" + strings.Repeat("x", 5_000), "/v2/" + strings.Repeat("x", 5_000)} {
+		if _, err := nextPage("referrers/x", []string{"<" + address + ">; rel=next"}); err == nil || len(err.Error()) > 300 {
+			t.Errorf("%.20s: %v", address, err)
+		}
 	}
 }
 

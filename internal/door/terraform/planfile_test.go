@@ -35,6 +35,24 @@ func binaryPlan(t *testing.T, parts ...part) []byte {
 	return out.Bytes()
 }
 
+// tornPlan is one of which a part is not what its checksum says.
+func tornPlan(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, size := zip.NewWriter(&out), uint64(len(data))
+	f, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: zip.Store, CRC32: 1, CompressedSize64: size, UncompressedSize64: size})
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 func message(fields ...any) (m []byte) {
 	for i := 0; i < len(fields); i += 2 {
 		m = protowire.AppendTag(m, protowire.Number(fields[i].(int)), protowire.BytesType)

@@ -1,11 +1,13 @@
 package terraform
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // partState is the state in a binary plan, refreshed. terraform writes it back, with
@@ -88,7 +90,7 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 	}
 	shown, destroyed := saidOf(said), make(map[string]bool)
 	for _, c := range said.ResourceChanges {
-		destroyed[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change != nil && c.Change.Actions.Delete()
+		destroyed[addressOf(c)] = c.Change != nil && c.Change.Actions.Delete()
 	}
 	every := maps.Clone(held)
 	if every == nil {
@@ -98,38 +100,84 @@ func OtherObjects(binary, state []byte, said *Plan) ([]string, error) {
 	var differ []string
 	for _, name := range slices.Sorted(maps.Keys(every)) {
 		p, inPlan := planned[name]
-		h, isHeld := held[name]
 		as, is := shown[name]
+		if !is {
+			as.from = name
+		}
+		h, isHeld := held[as.from]
+		other := inPlan != isHeld || !p.is(h)
+		if is {
+			_, taken := held[name]
+			other = !p.isAs(inPlan, as.now) || as.of(h, isHeld, p, taken)
+		}
 		// What the configuration no longer has is destroyed by the provider of the state.
-		if !is && (inPlan != isHeld || !p.is(h)) || is && !p.isAs(inPlan, as) ||
-			destroyed[name] && inPlan && isHeld && p.provider != h.provider {
+		if other || inPlan && (p.older(h) || destroyed[name] && p.provider != h.provider) {
 			differ = append(differ, name)
 		}
 	}
 	return differ, nil
 }
 
+// shownObject is what a plan says of an object that it has otherwise than the state: that
+// it drifted, moves or is imported.
+type shownObject struct {
+	now     any    // as it is before the plan is applied; nil if it is gone
+	from    string // the address that the state has it at; empty for one that is imported
+	before  any    // as it was, where it drifted
+	drifted bool
+	left    bool // it moved away
+	retyped bool // it moves to another type, so that its attributes are others
+}
+
+// of reports whether it is not what the plan says that it was: people are shown the
+// difference between the two, and nothing of a value that they have in common. taken is
+// whether the state has an object in its place.
+func (s shownObject) of(held object, isHeld bool, planned object, taken bool) bool {
+	switch {
+	case s.left:
+		return false
+	case s.from == "":
+		return taken
+	case !isHeld:
+		return true
+	case s.retyped || s.now != nil && planned.version != held.version:
+		return false
+	case s.drifted:
+		return !held.isAs(true, s.before)
+	}
+	return !planned.is(held)
+}
+
 // saidOf are the objects of which a plan says that they drifted, moved or are imported,
-// by address, as it says that they are before it is applied; nil where it says that there
-// is none.
-func saidOf(p *Plan) map[string]any {
-	shown := make(map[string]any)
+// by address.
+func saidOf(p *Plan) map[string]shownObject {
+	shown := make(map[string]shownObject)
 	for _, c := range slices.Concat(p.ResourceChanges, p.ResourceDrift) {
 		if c.Change != nil && c.DeposedKey == "" && c.PreviousAddress != "" {
-			shown[c.PreviousAddress] = nil // unless another one took its place
+			shown[c.PreviousAddress] = shownObject{left: true} // unless another one took its place
 		}
 	}
 	for _, c := range p.ResourceChanges {
 		if c.Change != nil && c.DeposedKey == "" && (c.PreviousAddress != "" || c.Change.Importing != nil) {
-			shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change.Before
+			shown[addressOf(c)] = shownObject{now: c.Change.Before, from: c.PreviousAddress, retyped: retyped(c)}
 		}
 	}
 	for _, c := range p.ResourceDrift {
 		if c.Change != nil && c.DeposedKey == "" {
-			shown[address(c.ModuleAddress, c.Type, c.Name, c.Index)] = c.Change.After
+			name := addressOf(c)
+			from := cmp.Or(c.PreviousAddress, shown[name].from, name)
+			shown[name] = shownObject{now: c.Change.After, from: from, before: c.Change.Before, drifted: true, retyped: retyped(c)}
 		}
 	}
 	return shown
+}
+
+func addressOf(c *ResourceChange) string { return address(c.ModuleAddress, c.Type, c.Name, c.Index) }
+
+// retyped reports whether a resource moves from one of another type.
+func retyped(c *ResourceChange) bool {
+	at := c.PreviousAddress
+	return at != "" && !strings.HasPrefix(at, c.Type+".") && !strings.Contains(at, "."+c.Type+".")
 }
 
 // isAs reports whether an object is as a plan says that it is, in every attribute that
@@ -172,6 +220,14 @@ func sameValue(inState, inPlan any) bool {
 		return err == nil && f == s
 	}
 	return reflect.DeepEqual(inState, inPlan)
+}
+
+// older reports whether an object is of an older version of its schema: terraform takes
+// one to a newer version alone, and an old one it would bring up to date without a word.
+func (o object) older(than object) bool {
+	a, errA := o.version.Int64()
+	b, errB := than.version.Int64()
+	return errA == nil && errB == nil && a < b
 }
 
 // is reports whether the two are one object: no attribute of both has another value.

@@ -1,6 +1,7 @@
 package terraform
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,6 +14,18 @@ func TestLocalStateThroughLinks(t *testing.T) {
 	top := t.TempDir()
 	for _, dir := range []string{"infra/prod/deep", "sandbox/play/own/deep", "sandbox/play/terraform.tfstate.d", ".git"} {
 		if err := os.MkdirAll(filepath.Join(top, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(top, "sandbox/play/own/file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	links := map[string]string{"made-later": "/dev/fd/7/x"}
+	for i := range 50 { // chains of links: c1 leads to the directory own
+		links[fmt.Sprint("c", i+1)] = map[bool]string{true: "own", false: fmt.Sprint("c", i)}[i == 0]
+	}
+	for link, target := range links {
+		if err := os.Symlink(target, filepath.Join(top, "sandbox/play", link)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,6 +54,11 @@ func TestLocalStateThroughLinks(t *testing.T) {
 		{path: "/sys/../terraform.tfstate", outside: true},
 		{workspace: "x", dir: "lnk/..", outside: true},
 		{workspace: "dev", names: "infra/prod/terraform.tfstate", outside: true},
+		{path: "made-later", outside: true},
+		{path: "/dev/shm/a.tfstate", outside: true},
+		{path: "own/file/../a.tfstate", names: "sandbox/play/own/a.tfstate", outside: true},
+		{path: "c41/a.tfstate", outside: true}, // the kernel follows 40
+		{path: "c40/a.tfstate", names: "sandbox/play/own/a.tfstate"},
 		{path: "own/deep/../a.tfstate", names: "sandbox/play/own/a.tfstate"},
 		{path: "../play/a.tfstate", names: "sandbox/play/a.tfstate"},
 		{path: "/srv/states/a.tfstate", names: "/srv/states/a.tfstate"},

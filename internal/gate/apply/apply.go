@@ -85,6 +85,7 @@ type root struct {
 	record  plan.RootRecord
 	sources *roots.Sources // nil where the directory is gone
 	planned *terraform.Plan
+	json    []byte // the same, as the stored plan has it
 	tf      *terraform.Root
 	private string // directory
 	file    string // of the binary plan
@@ -155,7 +156,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		if err := a.variables(record, parsed[i]); err != nil {
 			return nil, err
 		}
-		one := root{record: record, planned: parsed[i]}
+		one := root{record: record, planned: parsed[i], json: r.Bundle.Roots[i].JSON}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
 			if one.sources, err = sourcesOf(ctx, r.Top, record); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
@@ -265,17 +266,18 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
-	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial {
-		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
-			return now, nil, err
-		}
-	}
 	settled := r.Merged && !a.Summaries[i].Changes()
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
 	}
 	if now.Changes, err = a.judge(one, r.Bundle.Roots[i].JSON, shown); err != nil {
 		return now, nil, err
+	}
+	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial && now.Changes == one.record.Changes {
+		// What the plan says of them is what its binary form says.
+		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
+			return now, nil, err
+		}
 	}
 	switch {
 	case now.Changes != one.record.Changes:
@@ -319,7 +321,7 @@ func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err er
 	if err := outcome.Join(a.variables(one.record, parsed), a.unseen(one, parsed)); err != nil {
 		return "", err
 	}
-	return one.record.ChangesOf(shown)
+	return plan.ChangesDigest(shown)
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }

@@ -267,52 +267,45 @@ func (r RootRecord) Summarize(p *terraform.Plan, secrets *redact.Secrets) summar
 	return s
 }
 
-// ChangesOf is the digest of what a plan of the root, in JSON, would change. Of one that
-// brings the state up to date, what changed outside is what it changes.
-func (r RootRecord) ChangesOf(planJSON []byte) (string, error) {
-	changes, err := ChangesDigest(planJSON)
-	if err != nil || !r.RefreshOnly {
-		return changes, err
-	}
-	var in struct {
-		Drift []json.RawMessage `json:"resource_drift"`
-	}
-	if err := json.Unmarshal(planJSON, &in); err != nil {
-		return "", fmt.Errorf("read what changed outside of terraform: %w", err)
-	}
-	lines := []string{changes}
-	for _, c := range in.Drift {
-		canonical, err := strictjson.Canonical(c)
-		if err != nil {
-			return "", fmt.Errorf("read what changed outside of terraform: %w", err)
-		}
-		lines = append(lines, string(canonical))
-	}
-	slices.Sort(lines[1:])
-	all, err := json.Marshal(lines)
-	return Digest(all), err
-}
-
 // Digest of bytes, sha256:….
 func Digest(data []byte) string {
 	return imageref.DigestOf(data)
 }
 
-// ChangesDigest is the digest of what a plan, in JSON, would change and which actions
-// it would invoke, whatever the order in which it says so.
-func ChangesDigest(planJSON []byte) (string, error) {
+// ChangesDigest is the digest of what people are shown of a plan, in JSON: what it would
+// change, which actions it would invoke, what changed outside and what its checks say,
+// whatever the order in which it says so. apply takes from there how its objects may be
+// otherwise than in the state.
+func ChangesDigest(planJSON []byte) (string, error) { return digestOf(planJSON, true, true) }
+
+// Effect is the digest of what applying a plan of the root, in JSON, does. What changed
+// outside is a part of that where the plan brings the state up to date, and nowhere else.
+func (r RootRecord) Effect(planJSON []byte) (string, error) {
+	return digestOf(planJSON, r.RefreshOnly, false)
+}
+
+func digestOf(planJSON []byte, drift, checks bool) (string, error) {
 	var in struct {
 		ResourceChanges []json.RawMessage          `json:"resource_changes"`
 		OutputChanges   map[string]json.RawMessage `json:"output_changes"`
 		Deferred        json.RawMessage            `json:"deferred_changes,omitempty"`
 		Actions         []json.RawMessage          `json:"action_invocations,omitempty"`
 		DeferredActions []json.RawMessage          `json:"deferred_action_invocations,omitempty"`
+		Drift           []json.RawMessage          `json:"resource_drift,omitempty"`
+		Checks          []json.RawMessage          `json:"checks,omitempty"`
 	}
 	if err := json.Unmarshal(planJSON, &in); err != nil {
 		return "", fmt.Errorf("read the changes of the plan: %w", err)
 	}
-	changes := make([]string, 0, len(in.ResourceChanges)+len(in.Actions))
-	for kind, list := range map[string][]json.RawMessage{"": in.ResourceChanges, "action ": in.Actions, "deferred ": in.DeferredActions} {
+	lists := map[string][]json.RawMessage{"": in.ResourceChanges, "action ": in.Actions, "deferred ": in.DeferredActions}
+	if drift {
+		lists["drift "] = in.Drift
+	}
+	if checks {
+		lists["check "] = in.Checks
+	}
+	var changes []string
+	for kind, list := range lists {
 		for _, c := range list {
 			canonical, err := strictjson.Canonical(c)
 			if err != nil {

@@ -372,7 +372,7 @@ func (r Request) plan(ctx context.Context, root *prepared) (*RootPlan, error) {
 		Backend: r.States.Place(root.Dir, root.workspace), Whole: root.sources.Whole, LockFile: root.sources.LockFile,
 		Configuration: root.sources.Digest, Modules: root.modules, Fetched: root.sources.Fetched.OrNil(),
 	}
-	if one.Record.Changes, err = one.Record.ChangesOf(one.JSON); err != nil {
+	if one.Record.Changes, err = ChangesDigest(one.JSON); err != nil {
 		return nil, err
 	}
 	one.Record.Plan, err = terraform.PlanDigest(one.Binary)

@@ -108,26 +108,57 @@ func TestChangesDigestIgnoresOrder(t *testing.T) {
 	}
 }
 
-// Of a plan that brings the state up to date, what changed outside is in the digest, in
-// whatever order it is listed; of any other plan it is not.
-func TestChangesOfARefresh(t *testing.T) {
+// What applying a plan does is not what drifted or what checks say, unless it takes what
+// drifted into the state.
+func TestEffect(t *testing.T) {
 	t.Parallel()
-	digest := func(refresh bool, drift string) string {
+	effect := func(refresh bool, list, of string) string {
 		t.Helper()
-		got, err := plan.RootRecord{RefreshOnly: refresh}.ChangesOf([]byte(`{"format_version":"1.2","resource_drift":[` + drift + `]}`))
+		got, err := plan.RootRecord{RefreshOnly: refresh}.Effect([]byte(`{"format_version":"1.2","` + list + `":[` + of + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const a, b = `{"address":"a"}`, `{"address":"b"}`
+	for _, c := range []struct {
+		refresh, counts bool
+		list            string
+	}{
+		{true, true, "resource_drift"}, {false, false, "resource_drift"}, {true, false, "checks"}, {false, false, "checks"},
+		{false, true, "resource_changes"}, {false, true, "action_invocations"},
+	} {
+		if counts := effect(c.refresh, c.list, a) != effect(c.refresh, c.list, b); counts != c.counts {
+			t.Errorf("refresh-only %t: %s counts: %t", c.refresh, c.list, counts)
+		}
+	}
+}
+
+// What changed outside, and what checks say, is in the digest, in whatever order it is
+// listed: people are shown it, and apply takes from there what may be otherwise in the plan.
+func TestChangesDigestHasDriftAndChecks(t *testing.T) {
+	t.Parallel()
+	digest := func(list, of string) string {
+		t.Helper()
+		got, err := plan.ChangesDigest([]byte(`{"format_version":"1.2","` + list + `":[` + of + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	const a, b, c = `{"address":"a"}`, `{"address":"b"}`, `{"address":"c"}`
-	if digest(true, a+","+b+","+c) != digest(true, c+","+a+","+b) {
-		t.Error("another order is another plan")
-	}
-	if digest(true, a) == digest(true, b) || digest(true, a) == digest(true, "") {
-		t.Error("what changed outside makes no difference")
-	}
-	if digest(false, a) != digest(false, b) {
-		t.Error("what changed outside makes a difference, where it is not taken into the state")
+	lists := []string{"resource_drift", "checks", "resource_changes", "action_invocations", "deferred_action_invocations"}
+	seen := make(map[string]string)
+	for _, list := range lists {
+		if digest(list, a+","+b+","+c) != digest(list, c+","+a+","+b) {
+			t.Errorf("%s in another order are another plan", list)
+		}
+		for _, of := range []string{a, b} {
+			what, sum := list+" "+of, digest(list, of)
+			if same := seen[sum]; same != "" || sum == digest(list, "") {
+				t.Errorf("%s and %q have one digest", what, same)
+			}
+			seen[sum] = what
+		}
 	}
 }

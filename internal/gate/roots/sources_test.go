@@ -1,6 +1,7 @@
 package roots_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,7 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 		"a target behind a link that leads nowhere": {
 			map[string]string{"infra/a/rules->": "../../current/rules", "current->": "v1"}, "v1/rules", false, false,
 		},
+		"a target behind as many links as Linux follows": {chain("infra/a/rules->", 40, "v1/rules"), "v1/rules", false, false},
 		"links in a circle": {
 			map[string]string{"infra/a/rules->": "../../current/rules", "current->": "infra/a/rules/x"}, "current", false, false,
 		},
@@ -240,4 +242,16 @@ func TestEverythingThatIsReadCounts(t *testing.T) {
 	if err != nil || slices.Contains(s.Files, "README.md") {
 		t.Errorf("%+v %v", s, err)
 	}
+}
+
+// chain is a link that leads to a target over so many links, itself among them.
+func chain(first string, links int, target string) map[string]string {
+	files := map[string]string{first: "/missing", "v1/x": "x"}
+	at, up := first, "../../"
+	for i := range links - 1 {
+		files[at] = fmt.Sprintf("%sc%d", up, i)
+		at, up = fmt.Sprintf("c%d->", i), ""
+	}
+	files[at] = target
+	return files
 }

@@ -303,7 +303,7 @@ func (b *Bundle) check(stored header, expect Expect) error {
 		if err := root.CheckMode(b.Roots[i].Binary); err != nil {
 			return refuse(Swapped, "the binary plan of %s is not what its record says: %v", root.Dir, err)
 		}
-		changes, err := root.ChangesOf(b.Roots[i].JSON)
+		changes, err := plan.ChangesDigest(b.Roots[i].JSON)
 		if err != nil || changes != root.Changes {
 			return refuse(Swapped, "the changes of %s are not those that the fingerprint is of", root.Dir)
 		}
