@@ -97,6 +97,14 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 			licensed("SSPL-1.0")(e, p)
 			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Package: "curl", Reason: "not distributed", Expires: now.Add(time.Hour)}}
 		}, "", ""},
+		"a licence that somebody waived for all": {func(e *Evidence, p *Policy) {
+			licensed("MIT AND SSPL-1.0")(e, p)
+			p.Threshold.Waivers = []Waiver{{ID: "MIT AND SSPL-1.0", Reason: "not distributed", Expires: now.Add(time.Hour)}}
+		}, "", ""},
+		"a waiver for a part of an expression": {func(e *Evidence, p *Policy) {
+			licensed("MIT AND SSPL-1.0")(e, p)
+			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Reason: "not distributed", Expires: now.Add(time.Hour)}}
+		}, "scan", "(MIT AND SSPL-1.0)"},
 		"a waiver for another package": {func(e *Evidence, p *Policy) {
 			licensed("SSPL-1.0")(e, p)
 			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Package: "wget", Reason: "not distributed", Expires: now.Add(time.Hour)}}
