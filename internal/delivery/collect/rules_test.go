@@ -108,6 +108,9 @@ func TestLegacySignatureWithANameTwice(t *testing.T) {
 	for what, tc := range map[string]struct{ before, problem string }{
 		"once":  {"", ""},
 		"twice": {other + ",", `that is no simple-signing document: the name "docker-manifest-digest" stands twice in one object`},
+		"in capitals": {
+			strings.Replace(other, "docker", "Docker", 1) + ",", `the name "docker-manifest-digest" stands twice in one object`,
+		},
 	} {
 		im := push(t, host)
 		signature, err := signer.LegacySignature(t.Context(), fmt.Appendf(nil,
