@@ -37,19 +37,23 @@ func (p Policy) refusedLicenses(r ScanReport, now time.Time) []string {
 // brackets makes words of an expression's brackets.
 var brackets = strings.NewReplacer("(", " ( ", ")", " ) ")
 
+// wholeText begins what Trivy gives for a licence that is no name but the text of one.
+// https://github.com/aquasecurity/trivy/blob/main/pkg/licensing/normalize.go
+const wholeText = "text://"
+
 // refusesLicense judges an SPDX expression
 // (https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/) or a
 // plain name: of a choice (OR) one licence that is not refused is enough, of what
 // holds together (AND) each has to be.
 func (p Policy) refusesLicense(expression string) bool {
-	if strings.Contains(expression, "://") && p.refusesName(expression, false) { // a whole text, as Trivy gives one
-		return true
-	}
 	words := strings.Fields(brackets.Replace(expression))
 	l := licenseExpression{words: words, refuses: p.refusesNames}
-	refused := l.choice()
-	if len(l.words) == 0 {
+	text := strings.HasPrefix(expression, wholeText)
+	if refused := l.choice(); len(l.words) == 0 && !text {
 		return refused
+	}
+	if text && p.refusesName(expression, false) {
+		return true
 	}
 	l.words = words // it is no expression: each name in it counts
 	for len(l.words) > 0 {
