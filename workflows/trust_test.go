@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -623,6 +624,40 @@ func TestKeysAreOfEnvironments(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Evidence has one place: who signs, and everybody who judges, is told of it, and an
+// application tells nobody.
+func TestEvidenceHasOnePlace(t *testing.T) {
+	t.Parallel()
+	files, err := fs.Glob(workflows.Files, "config/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	judging := regexp.MustCompile(`actions/(bump|check|promote|rollback|scan|sign|tag|verify)@`)
+	found := 0
+	for _, file := range files {
+		data, err := fs.ReadFile(workflows.Files, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w struct{ Env map[string]string }
+		if err := yaml.Unmarshal(data, &w); err != nil {
+			t.Fatal(err)
+		}
+		want := "${{ vars.COSIGN_REPOSITORY }}"
+		if file == "config/deliver.yml" {
+			want = "" // a reusable workflow's variables are its caller's
+		}
+		if got, told := w.Env["COSIGN_REPOSITORY"]; judging.Match(data) && (!told || got != want) {
+			t.Errorf("%s: COSIGN_REPOSITORY is %q (there: %t), want %q", file, got, told, want)
+		} else if told {
+			found++
+		}
+	}
+	if found < 7 {
+		t.Errorf("%d workflows are told", found)
 	}
 }
 

@@ -2,8 +2,8 @@
 // input names and writes the answer to standard output; `waybill scan` starts
 // it.
 //
-// It parses layers that anybody may have written, and so holds nothing but
-// read access to the registry: no job token, no identity, no write credential.
+// It parses layers that anybody may have written, and so holds nothing of the job
+// but the registry's login, and reads with it: no identity, and no other token.
 // Credentials come by WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD
 // or by the config.json of DOCKER_CONFIG.
 package main

@@ -4,10 +4,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/door/process"
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/tooltest"
 )
 
 // sbomImage has the same packages on two platforms, one of them twice on one. A file in
@@ -204,4 +207,33 @@ func moduleDir(t *testing.T, module string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// docs/evidence.md says how large a statement may be, and how many packages fit.
+func TestDocumentedPackagesFitAStatement(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(tooltest.Root(t), "docs", "evidence.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`A statement may have (\d+) MiB.* an SBOM of some (\d+),000 packages, those of each platform counted`).
+		FindStringSubmatch(string(text))
+	if said == nil {
+		t.Fatal("docs/evidence.md does not say how large a statement may be, and how many packages fit")
+	}
+	mebibytes, _ := strconv.Atoi(said[1])
+	thousands, _ := strconv.Atoi(said[2])
+	var packages []string
+	for i := range 500 {
+		packages = append(packages, fmt.Sprintf("some-package-%d=1.2.%d-r0", i, i))
+	}
+	files := []map[string]string{alpine(packages...)}
+	w := newWorld(t)
+	ref := w.push(t, "acme/app", platform{"linux/amd64", files}, platform{"linux/arm64", files})
+	result := w.scan(t, scan.Options{Image: ref})
+	for form, document := range map[string][]byte{"CycloneDX": result.CycloneDX, "SPDX": result.SPDX} {
+		if all := len(document) * thousands; all > mebibytes<<20 { // the document has a thousand
+			t.Errorf("%d,000 packages make %d MiB of %s, and a statement may have %d", thousands, all>>20, form, mebibytes)
+		}
+	}
 }

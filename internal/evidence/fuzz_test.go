@@ -107,3 +107,30 @@ func FuzzSBOMAbout(f *testing.F) {
 		}
 	})
 }
+
+// FuzzLicense looks for words that hide a refused licence which holds beside them,
+// whatever they are: only a choice may.
+func FuzzLicense(f *testing.F) {
+	for _, seed := range []string{
+		"", "MIT", "MIT AND BSD-3-Clause", "(MIT)", ")", "((((", "or later", "any later version", "MIT,", ";", "text://a or b", "https://a/b",
+		"AND", "GNU GPL v2 (GPLv2)", strings.Repeat("(", 60), "\u00a0", "İ",
+	} {
+		f.Add(seed)
+	}
+	p := Policy{Licenses: []string{"AGPL-3.0*"}}
+	choice := regexp.MustCompile(`(?i)\bor\b|/`)
+	f.Fuzz(func(t *testing.T, words string) {
+		p.refusesLicense(words)
+		if choice.MatchString(words) {
+			return
+		}
+		for _, expression := range []string{
+			"AGPL-3.0-only AND " + words, words + " AND AGPL-3.0-only", "(" + words + ") AND (AGPL-3.0-only)", "AGPL-3.0-only, " + words,
+			"(AGPL-3.0-only) " + words, words + " (AGPL-3.0 or later)",
+		} {
+			if !p.refusesLicense(expression) {
+				t.Errorf("%q is not refused", expression)
+			}
+		}
+	})
+}

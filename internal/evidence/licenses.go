@@ -37,18 +37,34 @@ func (p Policy) refusedLicenses(r ScanReport, now time.Time) []string {
 // brackets makes words of an expression's brackets.
 var brackets = strings.NewReplacer("(", " ( ", ")", " ) ")
 
+// wholeText begins what Trivy gives for a licence that is no name but the text of one.
+// https://github.com/aquasecurity/trivy/blob/main/pkg/licensing/normalize.go
+const wholeText = "text://"
+
 // refusesLicense judges an SPDX expression
 // (https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/) or a
 // plain name: of a choice (OR) one licence that is not refused is enough, of what
 // holds together (AND) each has to be.
 func (p Policy) refusesLicense(expression string) bool {
 	words := strings.Fields(brackets.Replace(expression))
-	l := licenseExpression{words: words, refuses: p.refusesName}
-	refused := l.choice()
-	if len(l.words) > 0 { // it is no expression: each name in it counts
-		return slices.ContainsFunc(words, p.refusesName)
+	l := licenseExpression{words: words, refuses: p.refusesNames}
+	text := strings.HasPrefix(expression, wholeText)
+	if refused := l.choice(); len(l.words) == 0 && !text {
+		return refused
 	}
-	return refused
+	if text && p.refusesName(expression, false) {
+		return true
+	}
+	l.words = words // it is no expression: each name in it counts
+	for len(l.words) > 0 {
+		if l.refuses(l.name()) {
+			return true
+		}
+		if len(l.words) > 0 {
+			l.words = l.words[1:]
+		}
+	}
+	return false
 }
 
 // licenseExpression is read from left to right.
@@ -92,14 +108,50 @@ func (l *licenseExpression) one() bool {
 		l.depth--
 		return refused
 	}
-	var name []string
-	for len(l.words) > 0 && !slices.Contains([]string{"or", "and", "(", ")"}, strings.ToLower(l.words[0])) {
-		name, l.words = append(name, l.words[0]), l.words[1:]
-	}
-	return l.refuses(strings.Join(name, " "))
+	return l.refuses(l.name())
 }
 
-func (p Policy) refusesName(license string) bool {
-	name := strings.ToLower(strings.TrimSpace(license))
-	return slices.ContainsFunc(p.Licenses, func(glob string) bool { return matchGlob(strings.ToLower(glob), name) })
+// later are words that make "or" a part of a name: "version 2 or later", "or any later
+// version". Read as a choice, nobody would refuse the licence called "later".
+var later = []string{"later", "newer", "greater", "above", "any"}
+
+// name takes words up to the next operator or bracket.
+func (l *licenseExpression) name() string {
+	var name []string
+	for ; len(l.words) > 0; l.words = l.words[1:] {
+		word := strings.ToLower(l.words[0])
+		within := word == "or" && len(l.words) > 1 && slices.Contains(later, strings.ToLower(l.words[1]))
+		if !within && slices.Contains([]string{"or", "and", "(", ")"}, word) {
+			break
+		}
+		name = append(name, l.words[0])
+	}
+	return strings.Join(name, " ")
+}
+
+// refusesNames judges what has no operator of SPDX. What people write in their place is
+// read as such: commas hold together, a slash is a choice, as Cargo once wrote it
+// (https://doc.rust-lang.org/cargo/reference/manifest.html#the-license-and-license-file-fields).
+func (p Policy) refusesNames(name string) bool {
+	if strings.Contains(name, "://") { // an address
+		return p.refusesName(name, false)
+	}
+	return p.refusesName(name, strings.Contains(name, "/")) || slices.ContainsFunc(strings.FieldsFunc(name, isListed), func(part string) bool {
+		choices := strings.Split(part, "/")
+		return !slices.ContainsFunc(choices, func(one string) bool { return !p.refusesName(one, false) })
+	})
+}
+
+func isListed(r rune) bool { return r == ',' || r == ';' }
+
+// noPath keeps matchGlob from taking a licence for a path: a * spans slashes too, as in
+// addresses and texts of licences.
+var noPath = strings.NewReplacer("/", "\x00")
+
+// refusesName compares with each glob, or with those alone that have a slash of their own.
+func (p Policy) refusesName(license string, withSlash bool) bool {
+	name := noPath.Replace(strings.ToLower(strings.TrimSpace(license)))
+	return slices.ContainsFunc(p.Licenses, func(glob string) bool {
+		return (!withSlash || strings.Contains(glob, "/")) && matchGlob(noPath.Replace(strings.ToLower(glob)), name)
+	})
 }

@@ -25,7 +25,7 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 	}
 	licensed := func(licenses ...string) func(e *Evidence, p *Policy) {
 		return func(e *Evidence, p *Policy) {
-			p.Licenses = []string{"AGPL-3.0*", "gpl-3.0-only", "SSPL-*"}
+			p.Licenses = []string{"AGPL-3.0*", "gpl-3.0-only", "SSPL-*", "GNU Affero*", "*licenses/agpl*"}
 			rescan(e, func(r *ScanReport) {
 				r.Checked = []string{CheckLicenses}
 				r.Platforms[1].Packages = []Package{{Name: "curl", Version: "8.1", Type: "npm", Licenses: licenses}}
@@ -88,6 +88,18 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 		"a choice of both":            {licensed("(SSPL-1.0 AND MIT) OR (MIT AND BSD-3-Clause)"), "", ""},
 		"no expression":               {licensed("MIT) AGPL-3.0-only"), "scan", "(MIT) AGPL-3.0-only)"},
 		"no expression at all":        {licensed(")(", "OR", "AND AND", "((((", ""), "", ""},
+		"a later version":             {licensed("AGPL-3.0 or later"), "scan", "(AGPL-3.0 or later)"},
+		"any later version":           {licensed("GNU Affero GPL v3 OR any later version"), "scan", "(GNU Affero GPL v3 OR any"},
+		"a later version, or another": {licensed("AGPL-3.0 or later or MIT"), "", ""},
+		"a name with its short form":  {licensed("GNU Affero General Public License v3 or later (AGPLv3+)"), "scan", "(GNU Affero"},
+		"names with commas":           {licensed("MIT, AGPL-3.0-only"), "scan", "(MIT, AGPL-3.0-only)"},
+		"a name with a comma":         {licensed("GNU Affero General Public License, Version 3"), "scan", "(GNU Affero General"},
+		"a slash is a choice":         {licensed("MIT/AGPL-3.0-only"), "", ""},
+		"a slash, the other way":      {licensed("AGPL-3.0-only / MIT"), "", ""},
+		"a slash between refused":     {licensed("AGPL-3.0-only/SSPL-1.0"), "scan", "(AGPL-3.0-only/SSPL-1.0)"},
+		"a text":                      {licensed("text://You may use it or leave it, by licenses/AGPL, or not"), "scan", "(text://You may"},
+		"a text beside a name":        {licensed("text://Use it or not AND AGPL-3.0-only"), "scan", "AGPL-3.0-only)"},
+		"an address":                  {licensed("https://www.gnu.org/licenses/agpl-3.0.html"), "scan", "(https://www.gnu.org/"},
 		"a name that begins the same": {licensed("GPL-3.0-only-with-more"), "", ""},
 		"a report that did not look": {
 			func(_ *Evidence, p *Policy) { p.Licenses = []string{"AGPL-*"} },
@@ -97,6 +109,14 @@ func TestJudgeByWhatPeopleAskFor(t *testing.T) {
 			licensed("SSPL-1.0")(e, p)
 			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Package: "curl", Reason: "not distributed", Expires: now.Add(time.Hour)}}
 		}, "", ""},
+		"a licence that somebody waived for all": {func(e *Evidence, p *Policy) {
+			licensed("MIT AND SSPL-1.0")(e, p)
+			p.Threshold.Waivers = []Waiver{{ID: "MIT AND SSPL-1.0", Reason: "not distributed", Expires: now.Add(time.Hour)}}
+		}, "", ""},
+		"a waiver for a part of an expression": {func(e *Evidence, p *Policy) {
+			licensed("MIT AND SSPL-1.0")(e, p)
+			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Reason: "not distributed", Expires: now.Add(time.Hour)}}
+		}, "scan", "(MIT AND SSPL-1.0)"},
 		"a waiver for another package": {func(e *Evidence, p *Policy) {
 			licensed("SSPL-1.0")(e, p)
 			p.Threshold.Waivers = []Waiver{{ID: "SSPL-1.0", Package: "wget", Reason: "not distributed", Expires: now.Add(time.Hour)}}

@@ -108,3 +108,34 @@ func TestTheModuleCanBeInstalled(t *testing.T) {
 		t.Errorf("go.mod replaces %d modules and excludes %d: go install would refuse it", len(f.Replace), len(f.Exclude))
 	}
 }
+
+// docs/evidence.md says of which versions what it says of cosign and of the engines is:
+// those that the tests run.
+func TestDocumentedVersionsAreThoseThatAreRun(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(tooltest.Root(t), "docs", "evidence.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ tools, module, says string }{ // %s is the version, %m its first number
+		{"policycontroller", "github.com/sigstore/policy-controller", "\npolicy-controller (%s) reads less than Kyverno."},
+		{"peers", "github.com/sigstore/cosign/v", "These are cosign %m and gh"},
+		{"kyverno", "github.com/sigstore/cosign/v", "Kyverno's engine, which judges the same bundles, has cosign %m's libraries"},
+	} {
+		found := false
+		for _, r := range goMod(t, "internal/tools/"+c.tools).Require {
+			if !strings.HasPrefix(r.Mod.Path, c.module) {
+				continue
+			}
+			found = true
+			version := strings.TrimPrefix(r.Mod.Version, "v")
+			major, _, _ := strings.Cut(version, ".")
+			if want := strings.NewReplacer("%s", version, "%m", major).Replace(c.says); !strings.Contains(string(text), want) {
+				t.Errorf("docs/evidence.md does not say %q", strings.TrimSpace(want))
+			}
+		}
+		if !found {
+			t.Errorf("internal/tools/%s has no %s", c.tools, c.module)
+		}
+	}
+}

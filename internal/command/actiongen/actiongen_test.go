@@ -78,6 +78,31 @@ func TestActionsPassInputsByEnvironmentAlone(t *testing.T) {
 	}
 }
 
+// An action whose key may be a reference to a service installs the program that
+// reaches these, and no other action does.
+func TestKeysOfServicesBringTheirProgram(t *testing.T) {
+	t.Parallel()
+	with := 0
+	for _, c := range contract.Commands() {
+		if c.CommandOnly {
+			continue
+		}
+		a := parse(t, commandAction(c))
+		_, signs := a.Inputs["key"]
+		want := strings.Join(c.Binaries, " ")
+		if signs {
+			with++
+			want = "${{ contains(inputs.key, '://') && '" + want + " sigstore-kms-waybill' || '" + want + "' }}"
+		}
+		if got := a.Runs.Steps[0].Env["WAYBILL_BINARIES"]; got != want {
+			t.Errorf("%s installs %q, want %q", c.Name, got, want)
+		}
+	}
+	if with < 2 {
+		t.Errorf("%d actions with a key: is the input called otherwise now?", with)
+	}
+}
+
 func TestCheckFindsDrift(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -238,3 +238,24 @@ func TestEvent(t *testing.T) {
 		t.Errorf("%+v %v", event, err)
 	}
 }
+
+// Who may see the repository is in the event, in either of two forms.
+func TestVisibilityOfAnEvent(t *testing.T) {
+	t.Parallel()
+	for payload, want := range map[string]string{
+		`{"repository": {"private": true, "visibility": "internal"}}`: "internal",
+		`{"repository": {"private": true}}`:                           "private",
+		`{"repository": {"private": false, "visibility": "public"}}`:  "public",
+		`{"repository": {}}`: "",
+		`{}`:                 "",
+	} {
+		file := filepath.Join(t.TempDir(), "event.json")
+		if err := os.WriteFile(file, []byte(payload), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, _, _ := job(t, map[string]string{"GITHUB_EVENT_PATH": file})
+		if event, err := r.Event(); err != nil || event.Visibility() != want {
+			t.Errorf("%s: %q, %v, want %q", payload, event.Visibility(), err, want)
+		}
+	}
+}

@@ -93,6 +93,45 @@ func TestStatementWithANameTwice(t *testing.T) {
 	}
 }
 
+// So does the document that a legacy signature signs: another reader could take the
+// first of two digests.
+func TestLegacySignatureWithANameTwice(t *testing.T) {
+	t.Parallel()
+	host := registrytest.New(t, nil).Host
+	key, trust, p := newKey(t, "ecdsa")
+	p.Require, p.Source = []evidence.Kind{evidence.Signature}, ""
+	signer, err := sigstore.NewSigner(t.Context(), sigstore.SignerOptions{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const other = `"docker-manifest-digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"`
+	for what, tc := range map[string]struct{ before, problem string }{
+		"once":  {"", ""},
+		"twice": {other + ",", `that is no simple-signing document: the name "docker-manifest-digest" stands twice in one object`},
+		"in capitals": {
+			strings.Replace(other, "docker", "Docker", 1) + ",", `the name "docker-manifest-digest" stands twice in one object`,
+		},
+	} {
+		im := push(t, host)
+		signature, err := signer.LegacySignature(t.Context(), fmt.Appendf(nil,
+			`{"critical":{"identity":{},"image":{%s"docker-manifest-digest":%q},"type":"cosign container image signature"}}`,
+			tc.before, im.Digest(),
+		))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sigstore.AppendLegacy(
+			t.Context(), im.client, im.Ref, sigstore.LegacySignatures, []sigstore.Legacy{signature},
+		); err != nil {
+			t.Fatal(err)
+		}
+		w := judge(t, im, trust, p)
+		if w.Decision.Allowed != (tc.problem == "") || !strings.Contains(fmt.Sprint(w.Problems), tc.problem) {
+			t.Errorf("%s: allowed %v, problems %v, want %q", what, w.Decision.Allowed, w.Problems, tc.problem)
+		}
+	}
+}
+
 // A signature by one signer does not stand for another's.
 func TestEachSignerSigns(t *testing.T) {
 	t.Parallel()

@@ -240,8 +240,11 @@ func (c *collector) simpleSigning(v sigstore.Verified, err error) error {
 		return err
 	}
 	digest, err := sigstore.SimpleSigningDigest(v.Payload)
+	if err == nil {
+		err = strictjson.Check(v.Payload)
+	}
 	if err != nil {
-		c.problem(evidence.Signature, fmt.Sprintf("%s signed something that is no simple-signing document", v.Signer.Name()))
+		c.problem(evidence.Signature, fmt.Sprintf("%s signed something that is no simple-signing document: %v", v.Signer.Name(), err))
 		return nil
 	}
 	if digest != c.evidence.Image.Digest() {

@@ -65,8 +65,8 @@ func FindChild(executable string) (string, error) {
 }
 
 // environment is all that the child gets to see. It parses layers that anybody
-// may have written, so no job token, no identity and no write credential is in
-// it; a temporary directory of its own is.
+// may have written, so nothing of the job but the registry's login is in it: no
+// identity, and no other token. A temporary directory of its own is.
 func (c Child) environment(temporary string) []string {
 	env := []string{
 		"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH"), // credential helpers are on PATH
