@@ -136,7 +136,10 @@ func (p Policy) refusesNames(name string) bool {
 	if strings.Contains(name, "://") { // an address
 		return p.refusesName(name, false)
 	}
-	return p.refusesName(name, strings.Contains(name, "/")) || slices.ContainsFunc(strings.FieldsFunc(name, isListed), func(part string) bool {
+	if p.refusesName(name, strings.Contains(name, "/")) {
+		return true
+	}
+	return slices.ContainsFunc(strings.FieldsFunc(name, isListed), func(part string) bool {
 		choices := strings.Split(part, "/")
 		return !slices.ContainsFunc(choices, func(one string) bool { return !p.refusesName(one, false) })
 	})

@@ -7,8 +7,8 @@
 // takes too long or answers about something else is an error, never a pass.
 //
 // What the child found is the child's word: a layer that takes it over can hide
-// its findings. It is no jail either, the child being an ordinary process of
-// the same user; what it keeps from a hostile layer is the job's credentials.
+// its findings. Of the job's credentials it has the registry's login and no other,
+// and on Linux it confines itself as far as the kernel can.
 package scan
 
 import (
