@@ -2,10 +2,9 @@
 // input names and writes the answer to standard output; `waybill scan` starts
 // it.
 //
-// It parses layers that anybody may have written, and so holds nothing of the job
-// but the registry's login, and reads with it: no identity, and no other token.
-// Credentials come by WAYBILL_REGISTRY_USERNAME and WAYBILL_REGISTRY_PASSWORD
-// or by the config.json of DOCKER_CONFIG.
+// It parses layers that anybody may have written, so that it gets nothing of the
+// job: no token, no login, and no network but the gateway by which waybill serves
+// it the layers.
 package main
 
 import (
@@ -21,7 +20,6 @@ import (
 	"syscall"
 
 	"github.com/waybill-dev/waybill/internal/command/cli"
-	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/trivy"
 	"github.com/waybill-dev/waybill/internal/door/registry"
@@ -37,7 +35,7 @@ func main() {
 		fmt.Printf("waybill-scan version %s, trivy %s\n", cli.Version(), trivy.Version())
 		return
 	}
-	if err := run(ctx, os.Getenv, os.Stdin, os.Stdout); err != nil {
+	if err := run(ctx, os.Stdin, os.Stdout); err != nil {
 		if errors.Is(err, trivy.ErrNeedsJavaDatabase) {
 			os.Exit(exchange.NeedsJavaDatabase) // waybill fetches it and asks again
 		}
@@ -45,7 +43,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.Writer) error {
+func run(ctx context.Context, in io.Reader, out io.Writer) error {
 	var request exchange.Request
 	if err := json.NewDecoder(io.LimitReader(in, maxRequest)).Decode(&request); err != nil {
 		return fmt.Errorf("read the request: %w: waybill scan writes it to standard input", err)
@@ -57,14 +55,13 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	if err := limitDisk(ctx, os.TempDir(), request.Limits, unpacked, die); err != nil {
 		return fmt.Errorf("limit the temporary files to %d bytes: %w", request.Limits.DiskBytes, err)
 	}
-	hosts := registry.ReadHosts(getenv(contract.EnvRegistries.Name)) // before files are out of reach
-	if err := confine(request, getenv); err != nil {
+	client, err := registry.NewGuest(request.Gateway, "waybill-scan/"+cli.Version())
+	if err != nil {
+		return err
+	}
+	if err := confine(request); err != nil {
 		fmt.Fprintf(os.Stderr, "the scanner is not confined, because the kernel does not do it: %v\n", err)
 	}
-	client := registry.New(registry.Options{
-		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),
-		UserAgent: "waybill-scan/" + cli.Version(), Hosts: hosts,
-	})
 	answer, documents, err := trivy.Scan(ctx, client, request, unpacked, die)
 	if err == nil {
 		err = exchange.Write(out, answer, documents)

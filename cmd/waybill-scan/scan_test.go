@@ -5,9 +5,7 @@ package main
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/pem"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/delivery/scan"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/door/registry"
@@ -319,46 +316,32 @@ func TestChildReadsAPrivateRegistry(t *testing.T) {
 	}
 	w.client = registry.New(registry.Options{Registry: w.host, Username: "reader", Password: "s3cret"})
 	request := w.request(t, ref)
-	c := child(t)
-	if _, err := c.Run(t.Context(), request); err == nil || !strings.Contains(err.Error(), "registry "+w.host) ||
-		!strings.Contains(err.Error(), "401") {
-		t.Errorf("without credentials: %v, want 401 of %s", err, w.host)
+	if _, err := child(t).Run(t.Context(), request); err != nil {
+		t.Errorf("by the gateway of a client that is logged in: %v", err)
 	}
-	c.Username, c.Password = "reader", "s3cret"
-	if _, err := c.Run(t.Context(), request); err != nil {
-		t.Errorf("with credentials: %v", err)
+	request.Gateway = gateway(t, registry.New(registry.Options{}), request)
+	_, err := child(t).Run(t.Context(), request)
+	if want := "registry " + w.host + ": "; err == nil || strings.Count(err.Error(), want) != 1 || !strings.Contains(err.Error(), "401") ||
+		!strings.Contains(err.Error(), "(not logged in, or with a wrong password: docker login,") {
+		t.Errorf("by that of one that is not: %v, want 401 of %s once, and what to do", err, w.host)
 	}
 }
 
-// How registries are reached can stand in a file, and name others: they are read before
-// the child confines itself.
-func TestChildReadsHowRegistriesAreReached(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	ref := w.push(t, "acme/app", platform{"linux/amd64", []map[string]string{alpine("openssl=3.5.1-r0")}})
-	authority := httptest.NewTLSServer(http.NotFoundHandler())
-	defer authority.Close()
-	dir := t.TempDir()
-	for name, content := range map[string][]byte{
-		"ca.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw}),
-		"registries.yaml": []byte("'" + w.host + "': {http: true}\n" +
-			"registry.acme.example: {ca: " + filepath.Join(dir, "ca.pem") + "}\n"),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
+// gateway serves what is asked for until the test ends.
+func gateway(t *testing.T, client *registry.Client, request exchange.Request) string {
+	t.Helper()
+	var manifests []imageref.Ref
+	for _, image := range request.Images {
+		for _, p := range image.Platforms {
+			manifests = append(manifests, p.Ref)
 		}
 	}
-	c := child(t)
-	inner := c.Getenv
-	c.Getenv = func(name string) string {
-		if name == contract.EnvRegistries.Name {
-			return filepath.Join(dir, "registries.yaml")
-		}
-		return inner(name)
+	address, stop, err := client.Gateway(t.Context(), manifests)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := c.Run(t.Context(), w.request(t, ref)); err != nil {
-		t.Error(err)
-	}
+	t.Cleanup(stop)
+	return address
 }
 
 func (w world) request(t *testing.T, ref imageref.Ref) exchange.Request {
@@ -368,13 +351,14 @@ func (w world) request(t *testing.T, ref imageref.Ref) exchange.Request {
 		t.Fatal(err)
 	}
 	request := exchange.Request{
-		Version: exchange.Version, Registry: ref.Registry(), DatabaseDir: w.database.Dir,
+		Version: exchange.Version, DatabaseDir: w.database.Dir,
 		At:     time.Date(2026, 11, 20, 6, 12, 0, 0, time.UTC),
 		Limits: exchange.Limits{ImageBytes: 1 << 30}, Images: []exchange.Image{{Ref: ref, SBOM: true}},
 	}
 	for _, p := range platforms {
 		request.Images[0].Platforms = append(request.Images[0].Platforms, exchange.Platform{Platform: p.Platform, Ref: p.Ref})
 	}
+	request.Gateway = gateway(t, w.client, request)
 	return request
 }
 

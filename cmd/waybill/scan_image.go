@@ -20,12 +20,7 @@ func scanImage(ctx context.Context, call *cli.Call, in options.Scan, client *reg
 	if err != nil {
 		return scan.Result{}, err
 	}
-	child := scan.Child{Path: path, Getenv: call.Getenv, Timeout: scan.DefaultTimeout, Words: call.Stderr}
-	if o.Registry != "" {
-		if child.Username, child.Password, err = client.Credentials(o.Registry); err != nil {
-			return scan.Result{}, err
-		}
-	}
+	child := scan.Child{Path: path, Timeout: scan.DefaultTimeout, Words: call.Stderr}
 	cache, err := connect.CacheDir(call)
 	if err != nil {
 		return scan.Result{}, err

@@ -23,26 +23,14 @@ const maxAnswer = 512 << 20
 
 const childGrace = 5 * time.Second
 
-// Program is the binary that scans, and the variables by which it gets the
-// credentials of the image's registry.
-const (
-	Program          = "waybill-scan"
-	RegistryUsername = "WAYBILL_REGISTRY_USERNAME"
-	RegistryPassword = "WAYBILL_REGISTRY_PASSWORD"
-	Registries       = "WAYBILL_REGISTRIES"
-)
+// Program is the binary that scans.
+const Program = "waybill-scan"
 
 // Child is how waybill-scan is run.
 type Child struct {
-	Path    string                   // the program; see FindChild
-	Getenv  func(name string) string // of this process
+	Path    string // the program; see FindChild
 	Timeout time.Duration
 	Words   io.Writer // gets the child's stderr
-
-	// Username and Password are for the image's registry, where no config.json
-	// has them. Reading is all the child does with them; a job that pushes
-	// documents too gives it more than it needs.
-	Username, Password string
 }
 
 // FindChild looks for waybill-scan beside this program, then on PATH.
@@ -65,22 +53,13 @@ func FindChild(executable string) (string, error) {
 }
 
 // environment is all that the child gets to see. It parses layers that anybody
-// may have written, so nothing of the job but the registry's login is in it: no
-// identity, and no other token. A temporary directory of its own is.
-func (c Child) environment(temporary string) []string {
-	env := []string{
-		"TMPDIR=" + temporary, "PATH=" + c.Getenv("PATH"), // credential helpers are on PATH
+// may have written, so nothing of the job is in it: no token, no login, and no
+// identity. A temporary directory of its own is.
+func environment(temporary string) []string {
+	return []string{
+		"TMPDIR=" + temporary,
 		"GOGC=off", // until it sets its own limits: it starts in a fifth less time
 	}
-	for _, name := range []string{"HOME", "DOCKER_CONFIG", Registries} { // where the registry's credentials are, and how it is reached
-		if value := c.Getenv(name); value != "" {
-			env = append(env, name+"="+value)
-		}
-	}
-	if c.Password != "" {
-		env = append(env, RegistryUsername+"="+c.Username, RegistryPassword+"="+c.Password)
-	}
-	return env
 }
 
 // Run has the child answer the request. A child that ends in any other way than
@@ -107,7 +86,7 @@ func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answ
 	words := &quoted{out: c.Words}
 	defer words.flush()
 	err = process.Command{
-		Path: c.Path, Env: c.environment(temporary), Dir: temporary, Stdin: bytes.NewReader(question),
+		Path: c.Path, Env: environment(temporary), Dir: temporary, Stdin: bytes.NewReader(question),
 		Stdout: in, Stderr: words, Grace: childGrace, Group: true,
 	}.Run(ctx)
 	in.Close()

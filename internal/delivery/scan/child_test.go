@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/waybill-dev/waybill/internal/command/contract"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -146,7 +146,7 @@ func answerTo(request exchange.Request) exchange.Answer {
 	return answer
 }
 
-func fakeChild(t *testing.T, mode string, environment map[string]string) Child {
+func fakeChild(t *testing.T, mode string) Child {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -156,7 +156,7 @@ func fakeChild(t *testing.T, mode string, environment map[string]string) Child {
 	if err := os.Symlink(self, path); err != nil {
 		t.Fatal(err)
 	}
-	return Child{Path: path, Timeout: time.Minute, Getenv: func(name string) string { return environment[name] }}
+	return Child{Path: path, Timeout: time.Minute}
 }
 
 func testRequest(t *testing.T) exchange.Request {
@@ -174,44 +174,17 @@ func testRequest(t *testing.T) exchange.Request {
 	}}}
 }
 
-func TestChildSeesNoToken(t *testing.T) {
+// The child gets nothing of the job: no token, no login, not even where they are.
+func TestChildSeesNothingOfTheJob(t *testing.T) {
 	t.Parallel()
-	everything := map[string]string{"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker"}
-	for _, v := range contract.Environment() {
-		if _, known := everything[v.Name]; !known {
-			everything[v.Name] = "value-of-" + v.Name
-		}
-	}
-	child := fakeChild(t, "environment", everything)
-	child.Username, child.Password = "reader", "read-only"
-	answer, err := child.Run(t.Context(), testRequest(t))
+	answer, err := fakeChild(t, "environment").Run(t.Context(), testRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := make(map[string]string)
-	for _, line := range strings.Split(answer.Scanner.Version, "\n") {
-		name, value, _ := strings.Cut(line, "=")
-		got[name] = value
-	}
-	if got["TMPDIR"] == "" || !strings.Contains(got["TMPDIR"], "waybill-scan-") {
-		t.Errorf("TMPDIR is %q, not a directory of its own", got["TMPDIR"])
-	}
-	delete(got, "TMPDIR")
-	want := map[string]string{
-		"GOGC": "off",
-		"PATH": "/usr/bin:/bin", "HOME": "/home/somebody", "DOCKER_CONFIG": "/home/somebody/.docker",
-		"WAYBILL_REGISTRIES":        "value-of-WAYBILL_REGISTRIES",
-		"WAYBILL_REGISTRY_USERNAME": "reader", "WAYBILL_REGISTRY_PASSWORD": "read-only",
-	}
-	for name, value := range got {
-		if want[name] != value {
-			t.Errorf("the child sees %s=%s", name, value)
-		}
-	}
-	for name := range want {
-		if got[name] == "" {
-			t.Errorf("the child does not see %s", name)
-		}
+	got := strings.Split(answer.Scanner.Version, "\n")
+	slices.Sort(got)
+	if len(got) != 2 || got[0] != "GOGC=off" || !strings.HasPrefix(got[1], "TMPDIR=") || !strings.Contains(got[1], "waybill-scan-") {
+		t.Errorf("the child sees %q, want a directory of its own and how to collect garbage", got)
 	}
 }
 
@@ -238,7 +211,7 @@ func TestChildThatFailsIsAnError(t *testing.T) {
 	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			_, err := fakeChild(t, mode, nil).Run(t.Context(), testRequest(t))
+			_, err := fakeChild(t, mode).Run(t.Context(), testRequest(t))
 			if err == nil || !strings.Contains(err.Error(), reason) {
 				t.Errorf("got %v, want an error with %q", err, reason)
 			}
@@ -263,7 +236,7 @@ func TestChildThatGetsNoMemory(t *testing.T) {
 	} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()
-			child, passed := fakeChild(t, "no-memory", nil), new(strings.Builder)
+			child, passed := fakeChild(t, "no-memory"), new(strings.Builder)
 			child.Words = passed
 			if err := os.WriteFile(filepath.Join(filepath.Dir(child.Path), "words"), []byte(words), 0o600); err != nil {
 				t.Fatal(err)
@@ -283,7 +256,7 @@ func TestChildThatGetsNoMemory(t *testing.T) {
 
 func TestChildIsBoundedInTime(t *testing.T) {
 	t.Parallel()
-	child := fakeChild(t, "hang", nil)
+	child := fakeChild(t, "hang")
 	child.Timeout = 50 * time.Millisecond
 	_, err := child.Run(t.Context(), testRequest(t))
 	if err == nil || !strings.Contains(err.Error(), "the scan took longer than 50ms") {
@@ -299,7 +272,7 @@ func TestChildIsBoundedInTime(t *testing.T) {
 
 func TestChildsFilesAreRemoved(t *testing.T) {
 	t.Parallel()
-	answer, err := fakeChild(t, "litter", nil).Run(t.Context(), testRequest(t))
+	answer, err := fakeChild(t, "litter").Run(t.Context(), testRequest(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +283,7 @@ func TestChildsFilesAreRemoved(t *testing.T) {
 
 func TestChildsWordsGiveNoOrders(t *testing.T) {
 	t.Parallel()
-	child := fakeChild(t, "orders", nil)
+	child := fakeChild(t, "orders")
 	var words strings.Builder
 	child.Words = &words
 	_, err := child.Run(t.Context(), testRequest(t))
@@ -325,7 +298,7 @@ func TestChildsWordsGiveNoOrders(t *testing.T) {
 // Why the child failed is told once, without the names of programs.
 func TestChildsFailureIsToldOnce(t *testing.T) {
 	t.Parallel()
-	child := fakeChild(t, "failed", nil)
+	child := fakeChild(t, "failed")
 	var words strings.Builder
 	child.Words = &words
 	_, err := child.Run(t.Context(), testRequest(t))
@@ -339,7 +312,7 @@ func TestChildsFailureIsToldOnce(t *testing.T) {
 
 func TestJavaDatabaseIsFetchedWhenNeeded(t *testing.T) {
 	t.Parallel()
-	child := fakeChild(t, "java", nil)
+	child := fakeChild(t, "java")
 	answer, err := ask(t.Context(), child, testRequest(t), func(context.Context) (string, error) { return "/java", nil })
 	if err != nil || answer.Scanner.Version != "/java" {
 		t.Errorf("got %q, %v", answer.Scanner.Version, err)
@@ -352,7 +325,7 @@ func TestJavaDatabaseIsFetchedWhenNeeded(t *testing.T) {
 	if _, err := ask(t.Context(), child, testRequest(t), nil); err == nil {
 		t.Error("JAR files without a database pass")
 	}
-	if _, err := ask(t.Context(), fakeChild(t, "environment", nil), testRequest(t), func(context.Context) (string, error) {
+	if _, err := ask(t.Context(), fakeChild(t, "environment"), testRequest(t), func(context.Context) (string, error) {
 		t.Error("fetched without need")
 		return "", nil
 	}); err != nil {

@@ -7,8 +7,8 @@
 // takes too long or answers about something else is an error, never a pass.
 //
 // What the child found is the child's word: a layer that takes it over can hide
-// its findings. Of the job's credentials it has the registry's login and no other,
-// and on Linux it confines itself as far as the kernel can.
+// its findings. It has no login and no network: the layers are served to it, and
+// on Linux it confines itself as far as the kernel can.
 package scan
 
 import (
@@ -54,9 +54,16 @@ const (
 	maxArchiveDepth = 10
 )
 
-// Platforms lists what an index holds; internal/door/registry's Client does.
+// Platforms lists what an index holds.
 type Platforms interface {
 	Contents(ctx context.Context, ref imageref.Ref) (registry.Contents, error)
+}
+
+// Images lists what an index holds, and serves it to the child; internal/door/registry's
+// Client does.
+type Images interface {
+	Platforms
+	Gateway(ctx context.Context, manifests []imageref.Ref) (address string, stop func(), err error)
 }
 
 // Options of a scan.
@@ -65,7 +72,7 @@ type Options struct {
 	Baseline imageref.Ref // zero compares with nothing
 	// OnlyNew lets what the baseline has too refuse nothing.
 	OnlyNew bool
-	// Registry is the host that the child's credentials are for.
+	// Registry is the host that a login of the command line is for.
 	Registry string
 	// Layout is the directory of an OCI layout that Image is served from.
 	Layout string
@@ -177,12 +184,24 @@ type Comparison struct {
 func (r Result) Refused() bool { return len(r.Blocking) > 0 || r.Leaking }
 
 // Scan scans every platform of the image, and of the baseline with it.
-func Scan(ctx context.Context, platforms Platforms, database Database, child Child, o Options) (Result, error) {
+func Scan(ctx context.Context, images Images, database Database, child Child, o Options) (Result, error) {
 	started := o.Now()
-	request, err := newRequest(ctx, platforms, database, o, started)
+	request, err := newRequest(ctx, images, database, o, started)
 	if err != nil {
 		return Result{}, err
 	}
+	var manifests []imageref.Ref
+	for _, image := range request.Images {
+		for _, p := range image.Platforms {
+			manifests = append(manifests, p.Ref)
+		}
+	}
+	gateway, stop, err := images.Gateway(ctx, manifests)
+	if err != nil {
+		return Result{}, err
+	}
+	defer stop()
+	request.Gateway = gateway
 	answer, err := ask(ctx, child, request, o.JavaDatabase)
 	if err != nil {
 		return Result{}, err
@@ -243,7 +262,7 @@ func ask(
 
 func newRequest(ctx context.Context, platforms Platforms, database Database, o Options, at time.Time) (exchange.Request, error) {
 	request := exchange.Request{
-		Version: exchange.Version, Registry: o.Registry, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
+		Version: exchange.Version, DatabaseDir: database.Dir, At: at.UTC().Truncate(time.Second),
 		Secrets: o.Secrets != evidence.Off && o.BOM == "",
 		Limits: exchange.Limits{
 			ImageBytes: maxImage, MemoryBytes: maxMemory, DiskBytes: maxDisk, Ratio: maxRatio, RatioFree: freeRatio,

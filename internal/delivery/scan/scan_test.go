@@ -181,7 +181,7 @@ func TestScanJudges(t *testing.T) {
 	}
 	database := Database{Database: evidence.Database{Repository: "r", Digest: "sha256:1", Version: 2, UpdatedAt: built}}
 	result, err := Scan(
-		t.Context(), client, database, fakeChild(t, "honest", nil),
+		t.Context(), client, database, fakeChild(t, "honest"),
 		Options{Image: ref, Threshold: evidence.Threshold{Severity: evidence.High}, Now: func() time.Time { return built }},
 	)
 	if err != nil {
@@ -192,7 +192,7 @@ func TestScanJudges(t *testing.T) {
 		!r.StartedAt.Equal(built) || len(r.Platforms) != 1 || result.Baseline != nil {
 		t.Errorf("got %+v", result)
 	}
-	if _, err := Scan(t.Context(), client, database, fakeChild(t, "crash", nil), Options{Image: ref, Now: time.Now}); err == nil {
+	if _, err := Scan(t.Context(), client, database, fakeChild(t, "crash"), Options{Image: ref, Now: time.Now}); err == nil {
 		t.Error("a crash of the child passes")
 	}
 }

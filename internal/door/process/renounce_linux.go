@@ -12,13 +12,11 @@ import (
 
 // Renounce takes from this process and from what it starts, for ever, what a program that
 // reads hostile input must not have once it is taken over: capabilities beyond those of a
-// file's owner, a change of limits of other processes, and every socket but those of TCP and
-// UDP. Landlock bounds TCP alone, and not as MPTCP, nor where it connects as it sends. With
-// helpers, programs that this one starts may use Unix sockets, as they do to ask others of
-// the machine, and see by netlink what networks there are.
+// file's owner, a change of limits of other processes, and every socket but those of TCP.
+// Landlock bounds TCP alone, and not as MPTCP, nor where it connects as it sends.
 //
 // All threads must have set PR_SET_NO_NEW_PRIVS, as Landlock's library has them do.
-func Renounce(helpers bool) error {
+func Renounce() error {
 	arch, known := auditArch[runtime.GOARCH]
 	if !known {
 		return fmt.Errorf("filter system calls: those of %s are not known here", runtime.GOARCH)
@@ -32,7 +30,7 @@ func Renounce(helpers bool) error {
 	if err := filterCalls(limitsOfOthers(arch), unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
 		return fmt.Errorf("keep this process from the limits of others: %w", err)
 	}
-	if err := filterCalls(otherSockets(arch, helpers), unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
+	if err := filterCalls(otherSockets(arch), unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
 		return fmt.Errorf("keep this process from sockets: %w", err)
 	}
 	return nil
@@ -46,21 +44,17 @@ func onAllThreads(header *unix.CapUserHeader, sets *unix.CapUserData) error {
 	return nil
 }
 
-// otherSockets denies sockets that are not of TCP or UDP, and what makes or connects one past
+// otherSockets denies sockets that are not of TCP, and what makes or connects one past
 // a filter: io_uring, calls of another architecture, and sending that connects.
-func otherSockets(arch uint32, helpers bool) []unix.SockFilter {
+func otherSockets(arch uint32) []unix.SockFilter {
 	const third, fourth = argument + 16, argument + 24
-	others := "deny"
-	if helpers {
-		others = "allow"
-	}
 	return assemble([]step{
 		{code: load, k: architecture},
 		{code: is, k: arch, no: "deny"},
 		{code: load, k: number},
 		{code: least, k: x32, yes: "deny"},
 		{code: is, k: unix.SYS_IO_URING_SETUP, yes: "deny"},
-		{code: is, k: unix.SYS_SOCKETPAIR, yes: others},
+		{code: is, k: unix.SYS_SOCKETPAIR, yes: "deny"},
 		{code: is, k: unix.SYS_SENDMSG, yes: "third"},
 		{code: is, k: unix.SYS_SENDTO, yes: "fourth"},
 		{code: is, k: unix.SYS_SENDMMSG, yes: "fourth"},
@@ -68,18 +62,14 @@ func otherSockets(arch uint32, helpers bool) []unix.SockFilter {
 
 		{code: load, k: argument},
 		{code: is, k: unix.AF_INET, yes: "internet"},
-		{code: is, k: unix.AF_INET6, yes: "internet"},
-		{code: is, k: unix.AF_UNIX, yes: others},
-		{code: is, k: unix.AF_NETLINK, yes: others, no: "deny"},
+		{code: is, k: unix.AF_INET6, no: "deny"},
 
 		{label: "internet", code: load, k: second},
 		{code: only, k: kinds},
-		{code: is, k: unix.SOCK_STREAM, yes: "protocol"},
-		{code: is, k: unix.SOCK_DGRAM, no: "deny"},
-		{label: "protocol", code: load, k: third},
+		{code: is, k: unix.SOCK_STREAM, no: "deny"},
+		{code: load, k: third},
 		{code: is, k: 0, yes: "allow"},
-		{code: is, k: unix.IPPROTO_TCP, yes: "allow"},
-		{code: is, k: unix.IPPROTO_UDP, yes: "allow", no: "deny"},
+		{code: is, k: unix.IPPROTO_TCP, yes: "allow", no: "deny"},
 
 		{label: "third", code: load, k: third},
 		{code: has, k: unix.MSG_FASTOPEN, yes: "deny", no: "allow"},

@@ -3,4 +3,4 @@
 package process
 
 // Renounce does nothing here: it takes what only Linux can take.
-func Renounce(bool) error { return nil }
+func Renounce() error { return nil }

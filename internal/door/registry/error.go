@@ -189,6 +189,10 @@ func wrap(repository name.Repository, doing string, err error) error {
 		wrong, _, _ = strings.Cut(wrong, `; Get "`)
 		return outcome.Usagef("%s%s", wrongHosts, wrong)
 	}
+	var told toldError
+	if errors.As(err, &told) {
+		return told
+	}
 	e := &Error{Host: repository.RegistryStr(), Path: repository.RepositoryStr(), Doing: doing, Cause: err}
 	var answer *transport.Error
 	if errors.As(err, &answer) {

@@ -18,7 +18,7 @@ import (
 
 // Version of the exchange. The two binaries are released together; another
 // version means that they are not of the same release.
-const Version = 5
+const Version = 6
 
 // NeedsJavaDatabase is the child's exit code where an image has JAR files, and
 // the request no database to tell what is in them. That one is ten times as
@@ -33,8 +33,8 @@ const Failure = "failed: "
 type Request struct {
 	Version int     `json:"version"`
 	Images  []Image `json:"images"` // every layer of all of them is read once
-	// Registry is the host that the credentials are for.
-	Registry    string `json:"registry"`
+	// Gateway is the address by which the manifests and their layers are read.
+	Gateway     string `json:"gateway"`
 	DatabaseDir string `json:"databaseDir"`
 	// JavaDatabaseDir holds the directory java-db. Without it an image with a
 	// JAR file is answered with the exit code NeedsJavaDatabase.
