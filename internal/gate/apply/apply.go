@@ -8,7 +8,8 @@
 // state lineage and serial, the changes in the binary plan). One difference in
 // one root refuses them all. Then Run applies the stored binary plans in their
 // order; terraform itself holds the state's lock meanwhile and refuses a plan
-// whose state has moved on.
+// whose state has moved on. A root whose stored plan can hold what nobody saw is
+// planned again first, and the new plan is applied if it changes the same.
 //
 // The package reads neither approvals nor stores: the caller decides that the
 // plan is approved, after Open and before Check. What it reports names no
