@@ -156,8 +156,11 @@ func (a *Applier) sameAgain(ctx context.Context, r root, reason string) (file st
 		return "", err
 	}
 	a.secrets = a.secrets.Also(redact.FindSecrets(parsed)) // an answer of today is in no plan that was sealed
-	changes, err := r.record.ChangesOf(shown)
-	if err != nil || changes == r.record.Changes {
+	approved, err := r.record.Effects(r.shown)
+	if err != nil {
+		return "", err
+	}
+	if now, err := r.record.Effects(shown); err != nil || now == approved {
 		return file, err
 	}
 	return "", outcome.Pendingf("%s\nplanned again %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",

@@ -93,6 +93,7 @@ type root struct {
 	// ephemeral; nil where it leaves none open.
 	varFiles []string
 	again    string // why it is planned again before it is applied; empty is that it is not
+	shown    []byte // the binary plan in JSON, as terraform itself shows it
 	fixed    string // file of the variables whose value is the plan's in any case; empty is none
 }
 
@@ -307,7 +308,9 @@ func (a *Applier) fetched(ctx context.Context, one *root) (map[string]string, *r
 // judge judges what terraform shows of the binary plan, as Open does with the sealed JSON
 // beside it, which is the plan job's word. It gives the digest of the changes.
 func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err error) {
+	one.shown = shown
 	if bytes.Equal(shown, sealed) { // which Open has judged
+		one.shown = sealed
 		return one.record.Changes, a.unseen(one, one.planned)
 	}
 	if err := plan.CheckWhole(shown); err != nil {
