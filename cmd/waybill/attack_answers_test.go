@@ -261,6 +261,33 @@ func TestVariablesThatThePlanAloneGives(t *testing.T) {
 	}
 }
 
+// What a plan leaves as it is may drift until it is applied: that is no other plan.
+func TestPlannedAgainBesideDrift(t *testing.T) {
+	t.Parallel()
+	w, things := answersWorld(t, "provider \"world\" {\n  server = data.world_fact.it.answer\n}\n"+strings.Replace(madeThing, "MORE", "", 1))
+	root := filepath.Join(w.clone, "infra/net")
+	for _, args := range [][]string{{"init"}, {"apply", "-auto-approve"}} {
+		command := process.Command{Path: tooltest.Find(t, "terraform"), Args: args, Dir: root, Env: []string{
+			"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TF_CLI_CONFIG_FILE=" + w.env["TF_CLI_CONFIG_FILE"],
+		}}
+		if _, err := command.Output(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := strings.NewReplacer("\"made\"", "\"other\"", "/made", "/other", "THINGS", things, "MORE", "").Replace(madeThing)
+	w.push("ada", map[string]string{"infra/net/other.tf": other})
+	f := w.plan("--changed-since", "origin/main")
+	write(t, things, map[string]string{"made": `{"version": 9}`}) // as a cloud counts
+	w.approve("bob", f)
+	w.merge()
+	w.onMain()
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "planned again because provider world", "infra/net: applied")
+	if _, err := os.Stat(filepath.Join(things, "other")); err != nil {
+		t.Error(err)
+	}
+}
+
 // An answer that is another one each time, such as a token, is taken anew: a saved plan
 // would bring one that has expired.
 func TestAnswersThatExpire(t *testing.T) {
@@ -336,10 +363,8 @@ func TestPlannedAgainInItsMode(t *testing.T) {
 				apply("workspace", "new", "east")
 			}
 			rules := read(t, filepath.Join(w.clone, "waybill.yaml"))
-			w.push("ada", map[string]string{
-				"waybill.yaml":        strings.NewReplacer("{dir: infra/net}", "{dir: infra/net, "+c.entry+"}, {dir: infra/other}").Replace(rules),
-				"infra/other/main.tf": network,
-			})
+			listed := strings.Replace(rules, "{dir: infra/net}", "{dir: infra/net, "+c.entry+"}, {dir: infra/other}", 1)
+			w.push("ada", map[string]string{"waybill.yaml": listed, "infra/other/main.tf": network})
 			write(t, things, map[string]string{"fact": lie}) // as the plan job has it
 			f := w.plan("--changed-since", "origin/main")
 			write(t, things, map[string]string{"fact": truth})

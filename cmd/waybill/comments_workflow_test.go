@@ -52,7 +52,8 @@ func TestInfraComments(t *testing.T) {
 	}
 	w.comment("bob", "/plan infra/none")
 	got, jobs := ended(w.idleFor(13)[9:], "plan.yml")
-	if strings.Join(got, ", ") != "issue_comment success, workflow_dispatch success" || strings.Contains(strings.Join(jobs, ", "), "gate success") {
+	if strings.Join(got, ", ") != "issue_comment success, workflow_dispatch success" ||
+		strings.Contains(strings.Join(jobs, ", "), "gate success") {
 		t.Errorf("/plan infra/none: %s, %s", got, jobs)
 	}
 	w.wants("the answer", 0, 0, last(), "@bob: nothing was planned", "infra/none is no root. The roots that it touches are: infra/network, infra/service")

@@ -174,6 +174,35 @@ func TestPlansThatDoNotStand(t *testing.T) {
 			write(w.t, w.store, map[string]string{filepath.Base(part) + ".part.json": string(data)})
 		}
 	}
+	// claimed changes what the plan comment claims; its author stays who it was.
+	claimed := func(change func(claim map[string]any)) func(*infraWorld, string) {
+		return func(w *infraWorld, _ string) {
+			body := w.github.Pulls("acme/infra")[0].Comments[0]
+			before, rest, _ := strings.Cut(body, "<!-- waybill:claim ")
+			text, after, _ := strings.Cut(rest, " -->")
+			var claim map[string]any
+			if err := json.Unmarshal([]byte(text), &claim); err != nil {
+				w.t.Fatal(err)
+			}
+			change(claim)
+			data, _ := json.Marshal(claim)
+			edited, _ := json.Marshal(map[string]string{"body": before + "<!-- waybill:claim " + string(data) + " -->" + after})
+			id := w.apiList("ada", "/repos/acme/infra/issues/1/comments")[0]["id"]
+			w.api("dan", "PATCH", fmt.Sprintf("/repos/acme/infra/issues/comments/%.0f", id), string(edited))
+		}
+	}
+	merged := func(name, text string) func(*infraWorld, string) {
+		return func(w *infraWorld, _ string) {
+			w.git(w.clone, "checkout", "-q", "--detach", "origin/main")
+			write(w.t, w.clone, map[string]string{name: text})
+			w.git(w.clone, "add", name)
+			w.git(w.clone, "commit", "-q", "-m", "on main")
+			w.git(w.clone, "push", "-q", w.remote("dan"), "HEAD:refs/heads/main")
+			w.git(w.clone, "fetch", "-q", w.remote("ada"), "refs/pull/1/merge", "+refs/heads/main:refs/remotes/origin/main")
+			w.git(w.clone, "checkout", "-q", "--detach", "refs/remotes/origin/main")
+			w.git(w.clone, "merge", "-q", "--no-ff", "-m", "merge", "change")
+		}
+	}
 	for name, c := range map[string]struct {
 		do   func(w *infraWorld, part string)
 		kept []string
@@ -183,15 +212,26 @@ func TestPlansThatDoNotStand(t *testing.T) {
 			w.postAs(w.jobToken, strings.Replace(movedComment, "infra/prod", "infra/two", 1))
 		}, all[:1]},
 		"a stranger says that a state moved": {func(w *infraWorld, _ string) { w.comment("eve", movedComment) }, all},
-		"a module was merged": {func(w *infraWorld, _ string) {
-			w.git(w.clone, "checkout", "-q", "--detach", "origin/main")
-			write(w.t, w.clone, map[string]string{"modules/service/main.tf": infraModule + "# other\n"})
-			w.git(w.clone, "commit", "-q", "-a", "-m", "on main")
-			w.git(w.clone, "push", "-q", w.remote("dan"), "HEAD:refs/heads/main")
-			w.git(w.clone, "fetch", "-q", w.remote("ada"), "refs/pull/1/merge", "+refs/heads/main:refs/remotes/origin/main")
-			w.git(w.clone, "checkout", "-q", "--detach", "refs/remotes/origin/main")
-			w.git(w.clone, "merge", "-q", "--no-ff", "-m", "merge", "change")
-		}, all[1:]},
+		"a module was merged":                {merged("modules/service/main.tf", infraModule+"# other\n"), all[1:]},
+		"a lock file was merged":             {merged("infra/two/.terraform.lock.hcl", "# empty\n"), all[:1]},
+		"a state moved before it was planned": {func(w *infraWorld, _ string) {
+			w.postAs(w.jobToken, strings.NewReplacer("infra/prod", "infra/two", `"x"`, `""`, "7", "0").Replace(movedComment))
+		}, all},
+		"its claim is too long for a comment": {claimed(func(claim map[string]any) {
+			delete(claim, "roots")
+			delete(claim, "parts")
+		}), all},
+		"the comment names too few fingerprints": {claimed(func(claim map[string]any) { claim["parts"] = claim["parts"].([]any)[:1] }), nil},
+		"the comment names another plan": {claimed(func(claim map[string]any) {
+			claim["fingerprint"] = strings.Repeat("a", 64)
+		}), nil},
+		"it does not say which files a root reads": {rewritten(func(p map[string]any) {
+			p["roots"].([]any)[2].(map[string]any)["sources"] = nil
+		}), all[:1]},
+		"it holds a root that the comment does not": {rewritten(func(p map[string]any) {
+			p["roots"] = append(p["roots"].([]any), map[string]any{"record": map[string]any{"dir": "infra/more"}})
+			p["parts"] = append(p["parts"].([]any), strings.Repeat("a", 64))
+		}), all},
 		"somebody pushed": {func(w *infraWorld, _ string) { w.push("ada", map[string]string{"README.md": "x\n"}) }, nil},
 		"it was applied": {func(w *infraWorld, _ string) {
 			w.postAs(w.jobToken, comment.AppliedMarker+"\n**Not applied in full:** plan `a41f`\n")
@@ -249,6 +289,76 @@ func TestPlansThatDoNotStand(t *testing.T) {
 				t.Errorf("the plan is %+v", claim)
 			}
 		})
+	}
+}
+
+// A plan that is kept elsewhere, or whose states lie elsewhere by what the job says, is no
+// plan of which something can be kept. Without a key or a pull request there is none.
+func TestPlansOfElsewhereDoNotStand(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string][]string{
+		"another store": {"--store", t.TempDir()}, "another place of the states": {"--backend-config", "path=elsewhere.tfstate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, part := planFirst(t)
+			code, _, words := w.planJob(append([]string{"--only", "infra/one", "--group-size", "25"}, more...)...)
+			w.wants("plan", code, 0, words)
+			if j := w.joinedPlan(); len(w.firstClaim().Roots) != 3 || len(j.Parts) != 0 {
+				t.Errorf("kept %s of %s: %+v", w.keptFrom(part), part, j)
+			}
+		})
+	}
+	for name, args := range map[string][]string{
+		"no key":          {"--pull-request", "1", "--head", ""},
+		"no pull request": {"--seal-to", "KEY", "--store", "STORE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := planFirst(t)
+			args = append([]string{
+				"plan", "--repo", "acme/infra", "--checkout", w.clone, "--format", "json", "--changed-since", "origin/main", "--only", "infra/one",
+			}, args...)
+			for i := range args {
+				args[i] = strings.NewReplacer("KEY", w.recipient, "STORE", w.store).Replace(args[i])
+			}
+			code, out, words := w.run(args...)
+			w.wants("plan", code, 0, words)
+			for _, dir := range []string{"infra/one", "infra/two", "infra/prod"} {
+				if !strings.Contains(out, `"dir": "`+dir+`"`) {
+					t.Errorf("%s is not planned: %s", dir, out)
+				}
+			}
+		})
+	}
+}
+
+// One workspace of a root is planned again, and the others keep their plans.
+func TestOneWorkspaceIsPlannedAgain(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{
+		"waybill.yaml":      infraRules + "  roots: [{dir: infra/app, workspaces: [dev, prod, test]}]\n",
+		"infra/app/main.tf": fmt.Sprintf(matrixRoot, "old"),
+	})
+	for _, workspace := range []string{"dev", "prod", "test"} {
+		if err := os.MkdirAll(filepath.Join(w.clone, "infra/app/terraform.tfstate.d", workspace), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open("ada", map[string]string{"infra/app/main.tf": fmt.Sprintf(matrixRoot, "new")})
+	w.plan("--changed-since", "origin/main")
+	part := w.firstClaim().Plan
+	code, _, words := w.planJob("--only", "infra/app prod", "--group-size", "25")
+	w.wants("plan", code, 0, words)
+	var kept []string
+	j := w.joinedPlan()
+	for _, r := range j.Order {
+		if r.From > 0 && j.Parts[r.From-1] == part {
+			kept = append(kept, r.Workspace)
+		}
+	}
+	if !slices.Equal(kept, []string{"dev", "test"}) {
+		t.Errorf("kept %s", kept)
 	}
 }
 

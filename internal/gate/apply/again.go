@@ -157,11 +157,11 @@ func (a *Applier) sameAgain(ctx context.Context, r root, reason string) (file st
 	}
 	a.secrets = a.secrets.Also(redact.FindSecrets(parsed)) // an answer of today is in no plan that was sealed
 	// What drifted or fails now is not what was approved; it changes nothing of what is done.
-	now, err := r.record.Effect(shown)
+	approved, err := r.record.Effects(r.shown)
 	if err != nil {
 		return "", err
 	}
-	if approved, err := r.record.Effect(r.json); err != nil || now == approved {
+	if now, err := r.record.Effects(shown); err != nil || now == approved {
 		return file, err
 	}
 	return "", outcome.Pendingf("%s\nplanned again %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",

@@ -8,7 +8,8 @@
 // state lineage and serial, the changes in the binary plan). One difference in
 // one root refuses them all. Then Run applies the stored binary plans in their
 // order; terraform itself holds the state's lock meanwhile and refuses a plan
-// whose state has moved on.
+// whose state has moved on. A root whose stored plan can hold what nobody saw is
+// planned again first, and the new plan is applied if it changes the same.
 //
 // The package reads neither approvals nor stores: the caller decides that the
 // plan is approved, after Open and before Check. What it reports names no
@@ -85,7 +86,6 @@ type root struct {
 	record  plan.RootRecord
 	sources *roots.Sources // nil where the directory is gone
 	planned *terraform.Plan
-	json    []byte // the same, as the stored plan has it
 	tf      *terraform.Root
 	private string // directory
 	file    string // of the binary plan
@@ -93,6 +93,7 @@ type root struct {
 	// ephemeral; nil where it leaves none open.
 	varFiles []string
 	again    string // why it is planned again before it is applied; empty is that it is not
+	shown    []byte // the binary plan in JSON, as terraform itself shows it
 	fixed    string // file of the variables whose value is the plan's in any case; empty is none
 }
 
@@ -156,7 +157,7 @@ func Open(ctx context.Context, r Request) (*Applier, error) {
 		if err := a.variables(record, parsed[i]); err != nil {
 			return nil, err
 		}
-		one := root{record: record, planned: parsed[i], json: r.Bundle.Roots[i].JSON}
+		one := root{record: record, planned: parsed[i]}
 		if _, err := os.Stat(filepath.Join(r.Top, filepath.FromSlash(record.Dir))); !errors.Is(err, os.ErrNotExist) {
 			if one.sources, err = sourcesOf(ctx, r.Top, record); err != nil {
 				return nil, fmt.Errorf("%s: %w", record.Dir, err)
@@ -308,7 +309,9 @@ func (a *Applier) fetched(ctx context.Context, one *root) (map[string]string, *r
 // judge judges what terraform shows of the binary plan, as Open does with the sealed JSON
 // beside it, which is the plan job's word. It gives the digest of the changes.
 func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err error) {
+	one.shown = shown
 	if bytes.Equal(shown, sealed) { // which Open has judged
+		one.shown = sealed
 		return one.record.Changes, a.unseen(one, one.planned)
 	}
 	if err := plan.CheckWhole(shown); err != nil {

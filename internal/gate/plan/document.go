@@ -278,12 +278,6 @@ func Digest(data []byte) string {
 // otherwise than in the state.
 func ChangesDigest(planJSON []byte) (string, error) { return digestOf(planJSON, true, true) }
 
-// Effect is the digest of what applying a plan of the root, in JSON, does. What changed
-// outside is a part of that where the plan brings the state up to date, and nowhere else.
-func (r RootRecord) Effect(planJSON []byte) (string, error) {
-	return digestOf(planJSON, r.RefreshOnly, false)
-}
-
 func digestOf(planJSON []byte, drift, checks bool) (string, error) {
 	var in struct {
 		ResourceChanges []json.RawMessage          `json:"resource_changes"`

@@ -110,11 +110,11 @@ func TestChangesDigestIgnoresOrder(t *testing.T) {
 
 // What applying a plan does is not what drifted or what checks say, unless it takes what
 // drifted into the state.
-func TestEffect(t *testing.T) {
+func TestEffectsOfLists(t *testing.T) {
 	t.Parallel()
 	effect := func(refresh bool, list, of string) string {
 		t.Helper()
-		got, err := plan.RootRecord{RefreshOnly: refresh}.Effect([]byte(`{"format_version":"1.2","` + list + `":[` + of + `]}`))
+		got, err := plan.RootRecord{RefreshOnly: refresh}.Effects([]byte(`{"format_version":"1.2","` + list + `":[` + of + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,6 +76,10 @@ func TestJoinedPlans(t *testing.T) {
 			"a root that a part takes away": {
 				joined(order("one", "gone"), one, gone), seal.Expect{}, "one of its parts takes a root away",
 			},
+			"another repository, and none is expected": {
+				joined(order("one", "other"), one, other), seal.Expect{}, "its parts are of different commits: h and h",
+			},
+			"no root": {joined(nil, one), seal.Expect{}, "its parts hold 1 roots, and it lists 0"},
 			"another repository": {
 				joined(order("one", "other"), one, other), seal.Expect{Repository: "acme/infra"}, `it is of repository "acme/x"`,
 			},
@@ -108,6 +112,113 @@ func TestJoinedPlans(t *testing.T) {
 			case c.reason != "" && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), c.reason)):
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	}
+}
+
+// Where several parts hold a root, the joined plan says from which one it is taken, of each
+// root. A part may then take roots away: the joined plan says which are taken away now.
+func TestJoinedPlansThatChoose(t *testing.T) {
+	t.Parallel()
+	identity, to := key(t)
+	place, err := seal.ParsePlace(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := func(name, root string, removed ...roots.Removed) string {
+		b := bundle(t, []byte("plan of "+name))
+		b.Document.Roots[0].Dir, b.Document.Roots[0].Workspace, b.Document.Removed = "infra/"+root, "default", removed
+		if err := place.SavePart(t.Context(), nil, name, sealed(t, b, to), []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+		where, _, _, err := place.FindPart(t.Context(), nil, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return where
+	}
+	parts := []string{part("older", "one", roots.Removed{Dir: "old"}), part("newer", "one"), part("two", "two")}
+	from := func(dir string, n int) seal.JoinedRoot {
+		return seal.JoinedRoot{Dir: "infra/" + dir, Workspace: "default", From: n}
+	}
+	for name, c := range map[string]struct {
+		order  []seal.JoinedRoot
+		reason string
+		binary string // of the last root
+	}{
+		"the newer one":       {[]seal.JoinedRoot{from("two", 3), from("one", 2)}, "", "plan of newer"},
+		"the older one":       {[]seal.JoinedRoot{from("two", 3), from("one", 1)}, "", "plan of older"},
+		"both":                {[]seal.JoinedRoot{from("one", 1), from("one", 2)}, "do not hold infra/one in workspace default exactly once", ""},
+		"another part":        {[]seal.JoinedRoot{from("one", 3), from("two", 3)}, "do not hold infra/one in workspace default exactly once", ""},
+		"one that is open":    {[]seal.JoinedRoot{from("two", 3), from("one", 0)}, "one of its parts takes a root away", ""},
+		"a part that is none": {[]seal.JoinedRoot{from("two", 4), from("one", 2)}, "do not hold infra/two in workspace default exactly once", ""},
+	} {
+		removed := []roots.Removed{{Dir: "now"}}
+		data, err := seal.Joined{Parts: parts, Order: c.order, Removed: removed}.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		where, err := place.Save(t.Context(), nil, seal.Kept{Fingerprint: "f", Sealed: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := seal.Fetch(t.Context(), seal.Source{Plan: where, Identities: []seal.Identity{identity}, Expect: seal.Expect{Now: now}})
+		switch {
+		case c.reason == "" && (err != nil || len(b.Roots) != 2 || string(b.Roots[1].Binary) != c.binary ||
+			!slices.Equal(b.Document.Removed, removed)):
+			t.Errorf("%s: %+v %v", name, b, err)
+		case c.reason != "" && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), c.reason)):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What is said of the parts of a plan is kept with it, and read from there alone.
+func TestWhatIsSaidOfParts(t *testing.T) {
+	t.Parallel()
+	client := registry.New(registry.Options{})
+	for _, text := range []string{t.TempDir(), "oci://" + registrytest.New(t, nil).Host + "/plans"} {
+		place, err := seal.ParsePlace(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, _ := seal.ParsePlace(map[bool]string{true: text + "-other", false: t.TempDir()}[strings.HasPrefix(text, "oci")])
+		save := func(at seal.Place, k seal.Kept) string {
+			where, err := at.Save(t.Context(), client, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return where
+		}
+		load := func(where string) ([]seal.Standing, error) {
+			return seal.LoadParts(t.Context(), seal.Source{Plan: where, Registry: func(string) seal.Registry { return client }})
+		}
+		joined := func(parts ...string) string {
+			data, err := seal.Joined{Parts: parts}.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return save(place, seal.Kept{Fingerprint: "f", Sealed: data})
+		}
+		one := save(place, seal.Kept{Fingerprint: "1", Sealed: []byte("one"), Part: []byte("said of one")})
+		silent := save(place, seal.Kept{Fingerprint: "2", Sealed: []byte("two")})
+		elsewhere := save(other, seal.Kept{Fingerprint: "3", Sealed: []byte("three"), Part: []byte("said of three")})
+		if said, err := load(one); err != nil || len(said) != 1 || said[0].Where != one || string(said[0].Said) != "said of one" {
+			t.Errorf("%s: %+v %v", text, said, err)
+		}
+		if said, err := load(joined(one, one)); err != nil || len(said) != 2 || string(said[1].Said) != "said of one" {
+			t.Errorf("%s: %+v %v", text, said, err)
+		}
+		for where, says := range map[string]string{
+			silent: "", joined(one, elsewhere): "which is not kept beside it",
+			joined(slices.Repeat([]string{one}, 257)...): "its list of parts cannot be read",
+		} {
+			if _, err := load(where); outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v", where, err)
+			}
+		}
+		if !place.Holds(one) || place.Holds(elsewhere) || other.Holds(one) || !other.Holds(elsewhere) || place.Holds("oci://") {
+			t.Errorf("%s holds what is not kept there, or not what is", text)
 		}
 	}
 }

@@ -85,7 +85,8 @@ func TestAHookThatLeavesAProgramRunning(t *testing.T) {
 		t.Error(err)
 	}
 	said, err := hooked(t, 1, "x", quick,
-		config.TerraformHook{Name: "silent", Run: "sleep 61704 >/dev/null 2>&1 &"}, config.TerraformHook{Name: "waits", Run: "sleep 0 & wait"},
+		config.TerraformHook{Name: "silent", Run: "sleep 61704 >/dev/null 2>&1 &"},
+		config.TerraformHook{Name: "waits", Run: "sleep 0 & wait"},
 		config.TerraformHook{Name: "refuses", Run: "sleep 61705 & exit 3"})
 	if err != nil || len(said.Hooks) != 3 || said.Hooks[0].Code+said.Hooks[1].Code != 0 || said.Hooks[2].Code != 3 {
 		t.Errorf("%+v %v", said, err)

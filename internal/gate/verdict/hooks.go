@@ -177,7 +177,8 @@ func (r Request) hook(ctx context.Context, h config.TerraformHook, planned []byt
 	printed := &process.Tail{Limit: hookKept}
 	err = process.Command{
 		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: env, Dir: r.Site.Top,
-		Stdout: printed, Stderr: printed, Group: true, Ends: true, Grace: r.HookGrace, Confined: &process.Confinement{Write: []string{home.Path}},
+		Stdout: printed, Stderr: printed, Group: true, Ends: true, Grace: r.HookGrace,
+		Confined: &process.Confinement{Write: []string{home.Path}},
 	}.Run(limited)
 	var failed *process.Error
 	switch {
