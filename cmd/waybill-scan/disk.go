@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // watchEvery is how often the temporary files are measured: on a fast disk, some
@@ -90,6 +92,6 @@ func diskUsed(dir string) int64 {
 // die ends the child at once: the analyzers cannot be stopped in the middle.
 // Its parent removes what is left.
 func die(err error) {
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
+	fmt.Fprintln(os.Stderr, exchange.Failure+strings.ReplaceAll(err.Error(), "\n", "; "))
+	os.Exit(outcome.Broken)
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/delivery/scan/trivy"
 	"github.com/waybill-dev/waybill/internal/door/registry"
-	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // maxRequest bounds what is read from standard input: 16 MiB.
@@ -42,8 +41,7 @@ func main() {
 		if errors.Is(err, trivy.ErrNeedsJavaDatabase) {
 			os.Exit(exchange.NeedsJavaDatabase) // waybill fetches it and asks again
 		}
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(outcome.Broken)
+		die(err)
 	}
 }
 

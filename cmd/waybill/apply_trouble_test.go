@@ -150,7 +150,8 @@ func TestOtherWorkspace(t *testing.T) {
 		"plan", "--repo", "acme/infra", "--pull-request", "1", "--checkout", w.clone, "--dir", "infra/prod", "--workspace", "none",
 		"--comment=false",
 	)
-	w.wants("plan in a workspace that is not there", code, 1, words, `infra/prod: select workspace "none"`, "doesn't exist")
+	w.wants("plan in a workspace that is not there", code, 1, words, `infra/prod: select workspace "none"`, "doesn't exist",
+		"(if its name is right, create it once: terraform workspace new none)")
 }
 
 const hostile = `

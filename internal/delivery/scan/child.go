@@ -119,6 +119,9 @@ func (c Child) Run(ctx context.Context, request exchange.Request) (exchange.Answ
 		return exchange.Answer{}, fmt.Errorf("scan: the image needs more than the %d MiB of memory that one scan may use, and so %s ended",
 			request.Limits.MemoryBytes>>20, Program)
 	}
+	if err != nil && words.failure != "" {
+		return exchange.Answer{}, errors.New(words.failure)
+	}
 	if err != nil {
 		return exchange.Answer{}, fmt.Errorf("scan: %w", withoutOrders(err))
 	}
@@ -144,7 +147,8 @@ type quoted struct {
 	out  io.Writer // nil drops
 	line []byte
 
-	outOfMemory bool // whether Go's runtime said that there is no more; pages on where it was are dropped
+	failure     string // why the child says that it failed, which its error tells once
+	outOfMemory bool   // whether Go's runtime said that there is no more; pages on where it was are dropped
 }
 
 const maxLine = 2000
@@ -181,10 +185,13 @@ func (q *quoted) flush() {
 		q.line = q.line[:0]
 		return
 	}
-	if q.out != nil && len(q.line) > 0 {
-		fmt.Fprintf(q.out, "%s: %s\n", Program, text.OneLine(strings.ToValidUTF8(string(q.line), "?")))
-	}
+	line := text.OneLine(strings.ToValidUTF8(string(q.line), "?"))
 	q.line = q.line[:0]
+	if said, is := strings.CutPrefix(line, exchange.Failure); is {
+		q.failure = said
+	} else if q.out != nil && line != "" {
+		fmt.Fprintf(q.out, "%s: %s\n", Program, line)
+	}
 }
 
 // withoutOrders does the same to the end of the child's words that its error

@@ -60,6 +60,9 @@ func misbehave(mode string) int {
 	case "orders":
 		fmt.Fprint(os.Stderr, "::error::owned\n\x1b[2J::add-mask::x\nlast")
 		return 1
+	case "failed":
+		fmt.Fprint(os.Stderr, "a note\n"+exchange.Failure+"the layer is \x1b[2Jcut\n")
+		return 1
 	case "java":
 		if request.JavaDatabaseDir == "" {
 			return exchange.NeedsJavaDatabase
@@ -316,6 +319,21 @@ func TestChildsWordsGiveNoOrders(t *testing.T) {
 	}
 	if err == nil || !strings.HasSuffix(err.Error(), "exit status 1: ::error::owned; [2J::add-mask::x; last") {
 		t.Errorf("got %v, want the words in one line", err)
+	}
+}
+
+// Why the child failed is told once, without the names of programs.
+func TestChildsFailureIsToldOnce(t *testing.T) {
+	t.Parallel()
+	child := fakeChild(t, "failed", nil)
+	var words strings.Builder
+	child.Words = &words
+	_, err := child.Run(t.Context(), testRequest(t))
+	if want := "waybill-scan: a note\n"; words.String() != want {
+		t.Errorf("passed on %q, want %q", words.String(), want)
+	}
+	if err == nil || err.Error() != "the layer is [2Jcut" {
+		t.Errorf("got %v, want what the child says", err)
 	}
 }
 

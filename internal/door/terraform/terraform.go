@@ -16,6 +16,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -175,6 +176,10 @@ func (r *Root) SelectWorkspace(ctx context.Context, name string) error {
 		return fmt.Errorf("select workspace %q: a workspace is named by letters, digits, ., - and _", name)
 	}
 	if _, err := r.output(ctx, "workspace", "select", "-no-color", name); err != nil {
+		var failed *Error
+		if errors.As(err, &failed) && strings.Contains(failed.Words, "doesn't exist") { // in both programs
+			return fmt.Errorf("select workspace %q: %w\n(if its name is right, create it once: terraform workspace new %s)", name, err, name)
+		}
 		return fmt.Errorf("select workspace %q: %w", name, err)
 	}
 	return nil

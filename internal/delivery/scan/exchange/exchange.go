@@ -25,6 +25,10 @@ const Version = 5
 // large as the other, and most images need it not.
 const NeedsJavaDatabase = 10
 
+// Failure begins the line on the child's stderr that says why it failed. It is the
+// last word of the child, and the whole of its parent's error.
+const Failure = "failed: "
+
 // Request says what to scan, and how far to go.
 type Request struct {
 	Version int     `json:"version"`

@@ -31,6 +31,7 @@ type image struct {
 	limits   exchange.Limits
 	unpacked *atomic.Int64
 	proven   *proven
+	failed   atomic.Pointer[error] // the first that reading a layer ended with
 }
 
 func newImage(ref imageref.Ref, inner v1.Image, limits exchange.Limits, unpacked *atomic.Int64, proven *proven) *image {
@@ -57,6 +58,16 @@ func (i *image) RepoTags() []string { return nil }
 // RepoDigests names the manifest.
 func (i *image) RepoDigests() []string { return []string{i.ref.String()} }
 
+// fail keeps why a layer could not be read. Trivy says the same after the names of some
+// ten of its own functions.
+func (i *image) fail(layer v1.Hash, err error) error {
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = fmt.Errorf("the layer %s: %w", layer, err)
+		i.failed.CompareAndSwap(nil, &err)
+	}
+	return err
+}
+
 // LayerByDiffID bounds what the layer unpacks to.
 func (i *image) LayerByDiffID(hash v1.Hash) (v1.Layer, error) {
 	inner, err := i.Image.LayerByDiffID(hash)
@@ -81,11 +92,11 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	sent := &counted{Layer: l.Layer, n: new(atomic.Int64)}
 	packed, err := sent.Compressed()
 	if err != nil {
-		return nil, err
+		return nil, l.image.fail(digest, err)
 	}
 	r, err := unpack(packed)
 	if err != nil {
-		return nil, errors.Join(err, packed.Close())
+		return nil, l.image.fail(digest, errors.Join(err, packed.Close()))
 	}
 	return &boundedReader{Reader: r, Closer: packed, image: l.image, sent: sent.n, layer: digest, sum: sha256.New()}, nil
 }
@@ -145,19 +156,23 @@ type boundedReader struct {
 }
 
 func (r *boundedReader) Read(p []byte) (int, error) {
+	n, err := r.bounded(p)
+	return n, r.image.fail(r.layer, err)
+}
+
+func (r *boundedReader) bounded(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	r.sum.Write(p[:n])
 	if errors.Is(err, io.EOF) {
 		r.image.proven.add(r.layer, v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(r.sum.Sum(nil))})
 	}
 	if r.image.left.Add(-int64(n)) < 0 {
-		return 0, fmt.Errorf("%w: %s, at most %d MiB", errTooLarge, r.image.ref, r.image.limits.ImageBytes>>20)
+		return 0, fmt.Errorf("%w: %d MiB for all layers of an image", errTooLarge, r.image.limits.ImageBytes>>20)
 	}
 	limits := r.image.limits
 	r.image.unpacked.Add(int64(n))
 	if r.read += int64(n); limits.Ratio > 0 && r.read > limits.RatioFree && r.read/limits.Ratio > r.sent.Load() {
-		return 0, fmt.Errorf("%w: a layer of %s unpacks to more than %d times its size, and to more than %d MiB",
-			errTooLarge, r.image.ref, limits.Ratio, limits.RatioFree>>20)
+		return 0, fmt.Errorf("%w: %d times its size, or %d MiB where that is more", errTooLarge, limits.Ratio, limits.RatioFree>>20)
 	}
 	return n, err
 }

@@ -40,7 +40,7 @@ import (
 // layersAtOnce is how many layers of one image are read at the same time.
 const layersAtOnce = 2
 
-var errTooLarge = errors.New("the layers unpack to more than allowed")
+var errTooLarge = errors.New("it unpacks to more than is read")
 
 // javaDatabaseMissing is what Trivy says, in an error without a type, where an
 // image has JAR files and javadb.Init was not called.
@@ -201,6 +201,9 @@ func (s *scanner) layers(ctx context.Context, p exchange.Platform) (types.Report
 	if err != nil {
 		if strings.Contains(err.Error(), javaDatabaseMissing) {
 			err = ErrNeedsJavaDatabase
+		}
+		if own := img.failed.Load(); own != nil {
+			err = *own
 		}
 		return fail(fmt.Errorf("read the layers: %w", err))
 	}
