@@ -5,12 +5,14 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"strings"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/waybill-dev/waybill/internal/delivery/scan/exchange"
 	"github.com/waybill-dev/waybill/internal/imageref"
@@ -55,6 +57,15 @@ func TestImageWithTooMuch(t *testing.T) {
 		"packages": {
 			alpine("a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1", "i=1"), exchange.Limits{Packages: 9},
 			exchange.Limits{Packages: 10}, "the image has 9 packages or more",
+		},
+		"packages of a language": {
+			numbered(9, "node_modules/%d/package.json", npm), exchange.Limits{Packages: 9}, exchange.Limits{Packages: 10},
+			"the image has 9 packages or more",
+		},
+		"what an archive in an archive unpacks to": {
+			map[string]string{"app.war": zipped(t, "lib/a.jar", several(t, map[string]string{"a": strings.Repeat(" ", 5<<20)}))},
+			exchange.Limits{Ratio: 5, RatioFree: 1 << 20}, exchange.Limits{Ratio: 5000, RatioFree: 1 << 20},
+			`the archives in "app.war" of the image unpack to more than 5 times its size, and to more than 1 MiB`,
 		},
 		"packages of the distribution": {
 			alpine("a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1", "i=1"), exchange.Limits{System: 9},
@@ -104,6 +115,39 @@ func TestImageWithTooMuch(t *testing.T) {
 	}
 }
 
+// What a limit allows, it allows each platform.
+func TestLimitsAreOfEachPlatform(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	files := func(more string) map[string]string { // 4 packages of the distribution, and 2 of a language in 2 package files
+		files := alpine("a=1", "b=1", "c=1", "d=1")
+		for i := range 2 {
+			files[fmt.Sprintf("node_modules/%d/package.json", i)] = fmt.Sprintf(`{"name": "%d%s", "version": "1"}`, i, more)
+		}
+		return files
+	}
+	const all = 6 // files, packages and package files of a platform are fewer
+	ref := w.push(t, "acme/app",
+		platform{"linux/amd64", []map[string]string{files("a")}}, platform{"linux/arm64", []map[string]string{files("b")}})
+	ask := func(limits exchange.Limits) error {
+		request := w.request(t, ref)
+		limits.ImageBytes = request.Limits.ImageBytes
+		request.Limits = limits
+		_, err := child(t).Run(t.Context(), request)
+		return err
+	}
+	for what, limits := range map[string]exchange.Limits{
+		"files": {Files: all + 1}, "package files": {PackageFiles: all + 1}, "packages": {Packages: all + 1}, "the distribution's": {System: all},
+	} {
+		if err := ask(limits); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := ask(exchange.Limits{Packages: all}); err == nil || !strings.Contains(err.Error(), "the image has 12 packages or more") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // several is an archive with these files.
 func several(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -130,6 +174,10 @@ func TestLayersAreWhatTheConfigurationSays(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	clean, vulnerable := layer(t, map[string]string{"a": "1"}), layer(t, alpine("openssl=3.5.1-r0"))
+	packedAgain, err := tarball.LayerFromOpener(clean.Uncompressed, tarball.WithCompressionLevel(gzip.NoCompression))
+	if err != nil {
+		t.Fatal(err)
+	}
 	push := func(layers []v1.Layer, diffIDs ...v1.Hash) imageref.Ref {
 		made := image(t, platform{}, &v1.Platform{OS: "linux", Architecture: "amd64"})
 		made, err := mutate.AppendLayers(made, layers...)
@@ -162,8 +210,11 @@ func TestLayersAreWhatTheConfigurationSays(t *testing.T) {
 		ref   imageref.Ref
 		words string
 	}{
-		"the truth":       {push([]v1.Layer{clean, vulnerable}, of(clean), of(vulnerable)), ""},
-		"one layer twice": {push([]v1.Layer{clean, clean}, of(clean), of(clean)), ""},
+		"the truth":                     {push([]v1.Layer{clean, vulnerable}, of(clean), of(vulnerable)), ""},
+		"one layer twice":               {push([]v1.Layer{clean, clean}, of(clean), of(clean)), ""},
+		"one layer, packed in two ways": {push([]v1.Layer{clean, packedAgain}, of(clean), of(clean)), ""},
+		"a layer that is not named":     {push([]v1.Layer{clean, vulnerable}, of(clean)), "mismatched fs layers (2) and diff ids (1)"},
+		"a layer that is not there":     {push([]v1.Layer{clean}, of(clean), of(vulnerable)), "mismatched fs layers (1) and diff ids (2)"},
 		"a layer hides behind another": {
 			push([]v1.Layer{clean, vulnerable}, of(clean), of(clean)), "and the configuration says " + of(clean).String(),
 		},

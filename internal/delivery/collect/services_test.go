@@ -72,30 +72,34 @@ func TestServicesThatFail(t *testing.T) {
 	s := sigstoretest.Start(t)
 	host := registrytest.New(t, nil).Host
 	const html = "<!DOCTYPE html><html><body>Sign in to the proxy</body></html>"
+	const later, address, unusable = "run it again later", "see that the signing config has its address", "gave an answer that cannot be used "
+	says := sigstoretest.Says
+	json := func(status int, body string) sigstoretest.Fault {
+		return says(status, body, "Content-Type", "application/json")
+	}
 	for fault, tc := range map[string]struct {
 		do   sigstoretest.Fault
 		says string // beside the service
 		more string
 	}{
-		"429 and a long wait": {sigstoretest.Says(429, "slow down", "Retry-After", "3600"),
-			"answered 429 Too Many Requests", `"slow down", and asks to wait 1h0m0s; asked 1 time; run it again later`},
-		"429 again and again": {sigstoretest.Says(429, "", "Retry-After", "1"), "answered 429 Too Many Requests", "asked 4 times; run it again later"},
-		"500":                 {sigstoretest.Says(500, `{"message":"no"}`), "answered 500 Internal Server Error", "asked 4 times; run it again later"},
-		"503 until later": {sigstoretest.Says(503, "", "Retry-After", "Fri, 01 Jan 2999 00:00:00 GMT"),
+		"429 and a long wait": {says(429, "slow down", "Retry-After", "3600"),
+			"answered 429 Too Many Requests", `"slow down", and asks to wait 1h0m0s; asked 1 time; ` + later},
+		"429 again and again": {says(429, "", "Retry-After", "1"), "answered 429 Too Many Requests", "asked 4 times; " + later},
+		"500":                 {says(500, `{"message":"no"}`), "answered 500 Internal Server Error", "asked 4 times; " + later},
+		"503 until later": {says(503, "", "Retry-After", "Fri, 01 Jan 2999 00:00:00 GMT"),
 			"answered 503 Service Unavailable", "and asks to wait"},
-		"403":            {sigstoretest.Says(403, "who are you"), `answered 403 Forbidden, "text/plain; charset=utf-8": "who are you"`, "see that the signing config has its address"},
-		"a redirect":     {sigstoretest.Says(307, "", "Location", "http://127.0.0.1:1/"), "answered 307 Temporary Redirect", "see that the signing config"},
-		"HTML":           {sigstoretest.Says(200, html, "Content-Type", "text/html"), "gave an answer that cannot be used (200 OK, \"text/html\": \"<!DOCTYPE html>", "run it again later"},
-		"HTML, created":  {sigstoretest.Says(201, html, "Content-Type", "text/html"), "gave an answer that cannot be used (201 Created", "run it again later"},
-		"an empty body":  {sigstoretest.Says(200, "", "Content-Type", "application/json"), "gave an answer that cannot be used (200 OK", "run it again later"},
-		"created, empty": {sigstoretest.Says(201, "", "Content-Type", "application/json"), "gave an answer that cannot be used (201 Created", "run it again later"},
-		"an empty object": {sigstoretest.Says(201, "{}", "Content-Type", "application/json"),
-			"gave an answer that cannot be used (201 Created, \"application/json\": \"{}\")", "run it again later"},
-		"no content":      {sigstoretest.Says(204, ""), "answered 204 No Content", "see that the signing config has its address"},
-		"a body cut off":  {sigstoretest.CutsOff, "broke off its answer", "asked 4 times; run it again later"},
-		"a lost answer":   {sigstoretest.Loses, "does not answer", "asked 4 times; run it again later"},
-		"an endless body": {sigstoretest.IsEndless, "gave an answer of more than 1024 KiB", "see that the signing config has its address"},
-		"no answer":       {sigstoretest.Hangs, "does not answer", "asked 2 times; run it again later"},
+		"403":             {says(403, "who are you"), `answered 403 Forbidden, "text/plain; charset=utf-8": "who are you"`, address},
+		"a redirect":      {says(307, "", "Location", "http://127.0.0.1:1/"), "answered 307 Temporary Redirect", address},
+		"HTML":            {says(200, html, "Content-Type", "text/html"), unusable + `(200 OK, "text/html": "<!DOCTYPE html>`, later},
+		"HTML, created":   {says(201, html, "Content-Type", "text/html"), unusable + "(201 Created", later},
+		"an empty body":   {json(200, ""), unusable + "(200 OK", later},
+		"created, empty":  {json(201, ""), unusable + "(201 Created", later},
+		"an empty object": {json(201, "{}"), unusable + `(201 Created, "application/json": "{}")`, later},
+		"no content":      {says(204, ""), "answered 204 No Content", address},
+		"a body cut off":  {sigstoretest.CutsOff, "broke off its answer", "asked 4 times; " + later},
+		"a lost answer":   {sigstoretest.Loses, "does not answer", "asked 4 times; " + later},
+		"an endless body": {sigstoretest.IsEndless, "gave an answer of more than 1024 KiB", address},
+		"no answer":       {sigstoretest.Hangs, "does not answer", "asked 2 times; " + later},
 	} {
 		for _, service := range services {
 			t.Run(fault+" of the "+service, func(t *testing.T) {
@@ -165,7 +169,7 @@ func TestServicesThatRecover(t *testing.T) {
 	}{
 		"429":              {sigstoretest.Says(http.StatusTooManyRequests, "", "Retry-After", "7"), 1, 7 * time.Second},
 		"503":              {sigstoretest.Says(http.StatusServiceUnavailable, "", "Retry-After", "40"), 1, 40 * time.Second},
-		"a 499":            {sigstoretest.Says(499, `{"code":1, "message":"add entry: await: context canceled"}`), 1, 200 * time.Millisecond},
+		"a 499":            {sigstoretest.Says(499, `{"code":1, "message":"context canceled"}`), 1, 200 * time.Millisecond},
 		"502, three times": {sigstoretest.Says(http.StatusBadGateway, ""), 3, time.Second},
 		"no answer, once":  {sigstoretest.Hangs, 1, 200 * time.Millisecond},
 		"cut off, once":    {sigstoretest.CutsOff, 1, 200 * time.Millisecond},

@@ -44,9 +44,12 @@ const (
 	// freeRatio. Layers of real images have 2 to 5; gzip can do 1000.
 	maxRatio  = 100
 	freeRatio = 512 << 20
-	// What a manifest has to have fewer of. The largest real images have a third.
+	// What a manifest has to have fewer of. The largest real images have a third. Two
+	// platforms that come up to all of this with npm packages take 36 s of processor time
+	// and 5.7 GB. A file that describes no package takes 25 µs, one with a package 0.2 to
+	// 0.8 ms, and packages of the distribution a time by their square.
 	maxFiles        = 1_000_000
-	maxPackageFiles = 50_000
+	maxPackageFiles = 200_000
 	maxPackages     = 100_000
 	maxSystem       = 20_000
 	maxArchives     = 10_000
