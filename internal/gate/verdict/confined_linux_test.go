@@ -1,10 +1,14 @@
 package verdict
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/config"
 )
@@ -57,5 +61,37 @@ func TestHooksAreConfined(t *testing.T) {
 	said.Unconfined = true
 	if shown := said.Markdown(); !strings.Contains(shown, says) {
 		t.Error(shown)
+	}
+}
+
+// What a hook that takes too long has started ends with it.
+func TestHooksLeaveNothingRunning(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	slow := config.TerraformHook{Name: "slow", Run: `trap "exit 1" INT; sleep 600 >/dev/null 2>&1 <` + pipe + ` & wait`}
+	_, err := hooked(t, 1, "x", Request{HookTime: 500 * time.Millisecond}, slow)
+	if err == nil || !strings.Contains(err.Error(), "did not end within 500ms") {
+		t.Error(err)
+	}
+	fd, err := unix.Open(pipe, unix.O_WRONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ENXIO) { // nobody reads it any more
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	for { // until nobody does
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 20_000)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			t.Errorf("a program that the hook started goes on: %v", err)
+		}
+		return
 	}
 }
