@@ -71,20 +71,22 @@ func TestHooksLeaveNothingRunning(t *testing.T) {
 	if err := unix.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	slow := config.TerraformHook{Name: "slow", Run: `trap "exit 1" INT; sleep 600 >/dev/null 2>&1 <` + pipe + ` & wait`}
-	_, err := hooked(t, 1, "x", Request{HookTime: 500 * time.Millisecond}, slow)
-	if err == nil || !strings.Contains(err.Error(), "did not end within 500ms") {
-		t.Error(err)
+	both, err := unix.Open(pipe, unix.O_RDWR|unix.O_CLOEXEC, 0) // so that nobody waits to open it
+	if err != nil {
+		t.Fatal(err)
 	}
-	fd, err := unix.Open(pipe, unix.O_WRONLY|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ENXIO) { // nobody reads it any more
-		return
-	}
+	fd, err := unix.Open(pipe, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	for { // until nobody does
+	slow := config.TerraformHook{Name: "slow", Run: `trap "exit 1" INT; sleep 600 >/dev/null 2>&1 <` + pipe + ` & wait`}
+	_, err = hooked(t, 1, "x", Request{HookTime: 500 * time.Millisecond}, slow)
+	if err == nil || !strings.Contains(err.Error(), "did not end within 500ms") {
+		t.Error(err)
+	}
+	unix.Close(both)
+	for { // until nobody reads it
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 20_000)
 		if errors.Is(err, unix.EINTR) {
 			continue

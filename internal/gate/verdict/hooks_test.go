@@ -190,6 +190,13 @@ func TestHooksThatAreCancelled(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "did not end within") || !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	slow := config.TerraformHook{Run: `trap "exit 3" INT; while :; do sleep 0.05; done`}
+	code, _, err := Request{Site: &site.Site{}, Path: os.Getenv("PATH")}.hook(ctx, slow, nil)
+	if err == nil || code != 0 {
+		t.Errorf("what it ends with then is no verdict: %d", code)
+	}
 }
 
 // Names of roots and hooks leave no place of the comment, and what refuses is named up to
@@ -210,6 +217,10 @@ func TestWhatHooksSayStaysInItsPlace(t *testing.T) {
 	if strings.Contains(shown, "<b>") || strings.Contains(shown, "b</summary>") || strings.Contains(shown, strings.Repeat("x", 300)) ||
 		!strings.Contains(shown, "\n`````\n````\n</details>\n`````\n") {
 		t.Error(shown)
+	}
+	ran, err := hooked(t, 1, "x", Request{}, config.TerraformHook{Name: "look", Run: `printf 'a\033[2Jb\342\200\256c'`})
+	if err != nil || strings.ContainsAny(ran.Hooks[0].Output, "\x1b\u202e") || !strings.Contains(ran.Hooks[0].Output, "[2Jb") {
+		t.Errorf("%v: %q", err, ran.Hooks)
 	}
 	if one := (&Hooked{Hooks: []HookResult{{Name: "x", Root: "r", Refuse: true}, {Name: "y", Root: "r", Code: 1}}}); one.refusal() != nil {
 		t.Error(one.refusal())
