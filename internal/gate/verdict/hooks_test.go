@@ -220,7 +220,7 @@ func TestWhatHooksSayStaysInItsPlace(t *testing.T) {
 	}
 	ran, err := hooked(t, 1, "x", Request{}, config.TerraformHook{Name: "look", Run: `printf 'a\033[2Jb\342\200\256c'`})
 	if err != nil || strings.ContainsAny(ran.Hooks[0].Output, "\x1b\u202e") || !strings.Contains(ran.Hooks[0].Output, "[2Jb") {
-		t.Errorf("%v: %q", err, ran.Hooks)
+		t.Errorf("%v: %+v", err, ran.Hooks)
 	}
 	if one := (&Hooked{Hooks: []HookResult{{Name: "x", Root: "r", Refuse: true}, {Name: "y", Root: "r", Code: 1}}}); one.refusal() != nil {
 		t.Error(one.refusal())
