@@ -117,7 +117,7 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			if one.Code, out, err = r.hook(ctx, h, b.Roots[i].JSON, "ROOT="+record.Dir, "WORKSPACE="+record.Workspace); err != nil {
 				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, root, secrets.Error(err))
 			}
-			out = secrets.Redact(text.Printable(out))
+			out = text.Visible(secrets.Redact(text.Printable(out)), "\n\t")
 			if runes := []rune(out); len(runes) > hookOutput {
 				out = "… (the beginning is left out)\n" + string(runes[len(runes)-hookOutput:])
 			}
