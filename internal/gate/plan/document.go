@@ -272,19 +272,26 @@ func Digest(data []byte) string {
 	return imageref.DigestOf(data)
 }
 
-// ChangesDigest is the digest of what people are shown of a plan, in JSON: what it would
-// change, which actions it would invoke, what changed outside and what its checks say,
-// whatever the order in which it says so. apply takes from there how its objects may be
-// otherwise than in the state.
-func ChangesDigest(planJSON []byte) (string, error) { return digestOf(planJSON, true, true) }
+// ChangesDigest is the digest of a plan in JSON, whatever the order in which it says what
+// it says, and whenever it was made. People are shown the changes, hooks read any of it, and
+// apply takes from there how its objects may be otherwise than in the state: none of them
+// sees another document than apply gets of the binary plan.
+func ChangesDigest(planJSON []byte) (string, error) {
+	all, err := strictjson.Unordered(planJSON, "timestamp")
+	if err != nil {
+		return "", fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	effect, err := digestOf(planJSON, true) // in which the order of a value's elements counts
+	return Digest(append(all, effect...)), err
+}
 
 // Effect is the digest of what applying a plan of the root, in JSON, does. What changed
 // outside is a part of that where the plan brings the state up to date, and nowhere else.
 func (r RootRecord) Effect(planJSON []byte) (string, error) {
-	return digestOf(planJSON, r.RefreshOnly, false)
+	return digestOf(planJSON, r.RefreshOnly)
 }
 
-func digestOf(planJSON []byte, drift, checks bool) (string, error) {
+func digestOf(planJSON []byte, drift bool) (string, error) {
 	var in struct {
 		ResourceChanges []json.RawMessage          `json:"resource_changes"`
 		OutputChanges   map[string]json.RawMessage `json:"output_changes"`
@@ -292,7 +299,6 @@ func digestOf(planJSON []byte, drift, checks bool) (string, error) {
 		Actions         []json.RawMessage          `json:"action_invocations,omitempty"`
 		DeferredActions []json.RawMessage          `json:"deferred_action_invocations,omitempty"`
 		Drift           []json.RawMessage          `json:"resource_drift,omitempty"`
-		Checks          []json.RawMessage          `json:"checks,omitempty"`
 	}
 	if err := json.Unmarshal(planJSON, &in); err != nil {
 		return "", fmt.Errorf("read the changes of the plan: %w", err)
@@ -300,9 +306,6 @@ func digestOf(planJSON []byte, drift, checks bool) (string, error) {
 	lists := map[string][]json.RawMessage{"": in.ResourceChanges, "action ": in.Actions, "deferred ": in.DeferredActions}
 	if drift {
 		lists["drift "] = in.Drift
-	}
-	if checks {
-		lists["check "] = in.Checks
 	}
 	var changes []string
 	for kind, list := range lists {
