@@ -29,7 +29,8 @@ func TestUnordered(t *testing.T) {
 	}
 	seen := make(map[string]string)
 	for _, other := range []string{
-		document, `{}`, `[]`, `""`, `null`, `true`, `false`, `0`, `"0"`, `"null"`, `[[]]`, `[{}]`, `{"":[]}`, `{"a":1}`, `{"a":"1"}`, `{"b":1}`,
+		document, `{}`, `[]`, `""`, `null`, `true`, `false`, `0`, `"0"`, `"null"`, `[[]]`, `[{}]`, `{"":[]}`,
+		`{"a":1}`, `{"a":"1"}`, `{"b":1}`,
 		`{"ab":"c"}`, `{"a":"bc"}`, `["ab","c"]`, `["a","bc"]`, `[["a","bc"]]`, `[["a"],"bc"]`, `["a","a"]`, `["a"]`, `{"a":{"b":1}}`,
 		`{"a":["b",1]}`, `[{"a":1},{"b":2}]`, `[{"a":1,"b":2}]`, `1.0`, `1`, `{"A":1}`, `{"a":1,"A":1}`,
 		`{"a":[{"x":1,"y":[true,null]},"b"],"c":{"timestamp":"u"}}`,
@@ -41,7 +42,8 @@ func TestUnordered(t *testing.T) {
 		seen[sum] = other
 	}
 	for _, wrong := range []string{
-		``, `{`, `[1`, `{"a"}`, `{} {}`, `{"a":1,"a":2}`, `[1,]`, `nul`, `{"timestamp":1,"timestamp":2}`, strings.Repeat("[", 300) + strings.Repeat("]", 300),
+		``, `{`, `[1`, `{"a"}`, `{} {}`, `{"a":1,"a":2}`, `[1,]`, `nul`, `{"timestamp":1,"timestamp":2}`,
+		strings.Repeat("[", 300) + strings.Repeat("]", 300),
 		"\"\xff\"", `{"a":}`,
 	} {
 		if _, err := strictjson.Unordered([]byte(wrong), "timestamp"); err == nil {

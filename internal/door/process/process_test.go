@@ -99,7 +99,8 @@ func TestKilledAfterGrace(t *testing.T) {
 func TestAGroupEndsWithItsChild(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
-		"by itself": "exit 3", "interrupted": "trap 'exit 3' INT; echo ready; wait", "killed": "trap '' INT; echo ready; while :; do wait; done",
+		"by itself": "exit 3", "interrupted": "trap 'exit 3' INT; echo ready; wait",
+		"killed": "trap '' INT; echo ready; while :; do wait; done",
 	} {
 		// Whoever holds the pipe is alive.
 		r, w, err := os.Pipe()

@@ -126,7 +126,9 @@ func (r Request) helpRoots(ctx context.Context, claim comment.Claim, out *string
 		out.WriteString("\n" + markdown.Text(text.Flat(err.Error())) + "\n")
 		return nil
 	}
-	out.WriteString(helpTable(claim, moved, func(root comment.ClaimRoot) string { return rules.Environment(root.Dir, root.Workspace).Name }))
+	out.WriteString(helpTable(claim, moved, func(root comment.ClaimRoot) string {
+		return rules.Environment(root.Dir, root.Workspace).Name
+	}))
 	err = comment.Held(ctx, r.Site, func(h comment.Hold) bool {
 		return slices.ContainsFunc(claim.Roots, func(root comment.ClaimRoot) bool { return h.Is(root.Dir, root.Workspace) })
 	})

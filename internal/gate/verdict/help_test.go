@@ -45,7 +45,8 @@ func TestHelpOfManyRoots(t *testing.T) {
 			t.Errorf("it does not say %q", want)
 		}
 	}
-	if strings.Contains(got, "<b>") || strings.Contains(got, "@acme/r") || strings.Contains(got, "infra/r60") || strings.Contains(got, "w60") {
+	if strings.Contains(got, "<b>") || strings.Contains(got, "@acme/r") ||
+		strings.Contains(got, "infra/r60") || strings.Contains(got, "w60") {
 		t.Errorf("it says more than it should: %s", got[len(got)-3000:])
 	}
 }

@@ -210,7 +210,8 @@ func TestWhatHooksSayStaysInItsPlace(t *testing.T) {
 		})
 	}
 	refusal := said.refusal().Error()
-	if strings.Contains(refusal, "\n") || strings.Count(refusal, "refuses the plan") != 10 || !strings.Contains(refusal, " and 2 more. Its") {
+	if strings.Contains(refusal, "\n") || strings.Count(refusal, "refuses the plan") != 10 ||
+		!strings.Contains(refusal, " and 2 more. Its") {
 		t.Error(refusal)
 	}
 	shown := said.Markdown()
