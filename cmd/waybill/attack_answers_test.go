@@ -404,3 +404,31 @@ func TestStoppedWhilePlannedAgain(t *testing.T) {
 	code, _, words = w.apply()
 	w.wants("apply", code, 0, words, "infra/net: applied")
 }
+
+// What a data source answers beside the changes is in no fingerprint, so that a token of
+// some minutes takes no approval. Hooks read it: it is what the binary plan says.
+func TestAnswersThatHooksReadAreThePlans(t *testing.T) {
+	t.Parallel()
+	w, things := answersWorld(t, strings.Replace(madeThing, "MORE", "", 1)+"provider \"world\" {\n  server = data.world_fact.it.answer\n}\n")
+	f := w.plan("--changed-since", "origin/main")
+	write(t, things, map[string]string{"fact": "https://another.example"})
+	if again := w.plan("--changed-since", "origin/main"); again != f {
+		t.Errorf("another answer is another plan: %s, %s before", again, f)
+	}
+	write(t, things, map[string]string{"fact": truth})
+	forged := w.forge(f, func(b *seal.Bundle) {
+		was := string(b.Roots[0].JSON)
+		b.Roots[0].JSON = []byte(strings.NewReplacer(truth, lie, "https://another.example", lie).Replace(was))
+		if string(b.Roots[0].JSON) == was {
+			t.Fatalf("no answer to change in %s", was)
+		}
+	})
+	if forged != f {
+		t.Errorf("another answer is another plan: %s, %s before", forged, f)
+	}
+	w.approve("bob", f)
+	w.merge()
+	w.onMain()
+	code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(f))
+	w.wants("apply", code, 3, words, "what people and hooks read of the stored plan of infra/net is not what its binary form says: plan again")
+}

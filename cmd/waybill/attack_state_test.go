@@ -137,6 +137,38 @@ func TestApplyWritesTheStateOfTheRoot(t *testing.T) {
 	}
 }
 
+// Hooks read any part of a plan's JSON. One that says there what its binary form does not,
+// also under a name that some readers take for another, is not applied.
+func TestApplyRefusesAPlanOfWhichHooksReadAnother(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ find, put string }{
+		"planned values":        {`"planned_values":{`, `"planned_values":{"more":1,`},
+		"the configuration":     {`"configuration":{`, `"configuration":{"more":1,`},
+		"the state before":      {`"prior_state":{`, `"prior_state":{"more":1,`},
+		"a name in upper case":  {`"format_version":`, `"Planned_Values":{},"format_version":`},
+		"what nobody knows yet": {`"format_version":`, `"news":[],"format_version":`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := labWorld(t)
+			w.open("ada", map[string]string{"infra/strict/note.tf": "output \"x\" {\n  value = 1\n}\n"})
+			f := w.plan("--changed-since", "origin/main")
+			forged := w.forge(f, func(b *seal.Bundle) {
+				was := string(b.Roots[0].JSON)
+				b.Roots[0].JSON = []byte(strings.Replace(was, c.find, c.put, 1))
+				if string(b.Roots[0].JSON) == was {
+					t.Fatalf("there is no %s in %s", c.find, was)
+				}
+			})
+			w.approve("bob", forged)
+			w.approve("carol", forged)
+			w.merge()
+			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
+			w.wants("apply", code, 3, words, "infra/strict: changes was as approved when planned, is other than approved now")
+		})
+	}
+}
+
 // terraform writes back the state that is in a plan. Objects that are left out, made up
 // or other ones there would be lost or changed, and no change says so.
 func TestApplyKeepsTheObjectsOfTheState(t *testing.T) {

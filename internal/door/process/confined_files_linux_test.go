@@ -54,7 +54,8 @@ var onFiles = map[string]func(on string) error{
 	"prlimit of x32": func(on string) error { // an amd64 kernel knows calls by this bit too, unless it was built without them
 		var pid uintptr
 		_, _ = fmt.Sscan(on, &pid)
-		if _, _, errno := unix.Syscall6(unix.SYS_PRLIMIT64|1<<30, pid, unix.RLIMIT_CORE, 0, 0, 0, 0); errno == unix.EPERM || errno == unix.EACCES {
+		_, _, errno := unix.Syscall6(unix.SYS_PRLIMIT64|1<<30, pid, unix.RLIMIT_CORE, 0, 0, 0, 0)
+		if errno == unix.EPERM || errno == unix.EACCES {
 			return errno
 		}
 		return nil
@@ -91,14 +92,16 @@ func TestConfinedFiles(t *testing.T) {
 	made(theirs)
 	in := func(dir string) []string {
 		return []string{
-			"create=" + dir + "/new", "append=" + dir + "/file", "truncate=" + dir + "/file", "make=" + dir + "/dir", "fifo=" + dir + "/fifo",
+			"create=" + dir + "/new", "append=" + dir + "/file", "truncate=" + dir + "/file", "make=" + dir + "/dir",
+			"fifo=" + dir + "/fifo",
 			"socket=" + dir + "/socket", "device=" + dir + "/device", "link=" + dir + "/link", "hard=" + dir + "/file:" + dir + "/hard",
 			"move=" + dir + "/file:" + dir + "/moved", "move=" + dir + "/sub/file:" + dir + "/up", "remove=" + dir + "/other",
 			"remove=" + dir + "/empty",
 		}
 	}
 	across := []string{
-		"hard=" + theirs + "/kept:" + mine + "/taken", "move=" + theirs + "/kept:" + mine + "/kept", "move=" + mine + "/kept:" + theirs + "/given",
+		"hard=" + theirs + "/kept:" + mine + "/taken", "move=" + theirs + "/kept:" + mine + "/kept",
+		"move=" + mine + "/kept:" + theirs + "/given",
 		"control=/dev/urandom",
 	}
 	allowed := []string{"write=/dev/null", "write=/dev/zero", "append=/dev/full", "control=/dev/null"}

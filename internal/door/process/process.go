@@ -39,10 +39,8 @@ type Command struct {
 	Stderr io.Writer // nil is dropped; its end is kept for the error either way
 	Grace  time.Duration
 	// Group starts the child in a process group of its own, which is what the
-	// signals go to: for children that start children.
+	// signals go to: for children that start children. The group ends with the child.
 	Group bool
-	// Ends ends what the child leaves running in its group.
-	Ends bool
 	// Holds stays open in the child, so that a lock on it lasts as long as the child
 	// does. nil is none.
 	Holds *os.File
@@ -86,12 +84,19 @@ func LookPath(name string) (string, error) { return exec.LookPath(name) }
 func (c Command) Run(ctx context.Context) error {
 	cmd, kept, err := c.begin(ctx)
 	if err == nil {
-		err = cmd.Wait()
-		if c.Group && c.Ends {
-			endGroup(cmd)
-		}
+		err = c.wait(cmd)
 	}
 	return c.wrap(err, kept)
+}
+
+// wait waits for the child, and ends what is left of its group: a program that a shell
+// starts in the background is not interrupted with it.
+func (c Command) wait(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	if c.Group {
+		endGroup(cmd)
+	}
+	return err
 }
 
 // Output runs the child and returns what it wrote to stdout.
@@ -123,7 +128,7 @@ func (c Command) Start(ctx context.Context) (*Server, error) {
 	s := &Server{command: c, cmd: cmd, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		s.err = c.wrap(cmd.Wait(), kept)
+		s.err = c.wrap(c.wait(cmd), kept)
 	}()
 	return s, nil
 }

@@ -94,6 +94,44 @@ func TestKilledAfterGrace(t *testing.T) {
 	}
 }
 
+// What a child has started ends with it, whether it ends by itself or is interrupted. A
+// program in the background of a shell takes no interrupt.
+func TestAGroupEndsWithItsChild(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"by itself": "exit 3", "interrupted": "trap 'exit 3' INT; echo ready; wait",
+		"killed": "trap '' INT; echo ready; while :; do wait; done",
+	} {
+		// Whoever holds the pipe is alive.
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ready := &readyWriter{do: cancel}
+		c := shell("sleep 600 <&3 >/dev/null 2>&1 & exec 3<&-\n" + script)
+		c.Group, c.Holds, c.Stdout, c.Grace = true, w, ready, 50*time.Millisecond
+		err = c.Run(ctx)
+		cancel()
+		w.Close()
+		if err == nil {
+			t.Errorf("%s: want an error", name)
+		}
+		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) { // waits as long as anybody has it open
+			t.Errorf("%s: %v", name, err)
+		}
+		r.Close()
+	}
+}
+
+// readyWriter does something when something is written.
+type readyWriter struct{ do func() }
+
+func (w *readyWriter) Write(p []byte) (int, error) {
+	w.do()
+	return len(p), nil
+}
+
 func TestMissingProgram(t *testing.T) {
 	t.Parallel()
 	err := process.Command{Path: "/nowhere/terraform"}.Run(t.Context())
@@ -128,7 +166,7 @@ func TestTailKeepsWholeLines(t *testing.T) {
 func TestAProgramThatIsLeftRunning(t *testing.T) {
 	t.Parallel()
 	c := shell("sleep 600 &")
-	c.Group, c.Ends, c.Grace = true, true, 20*time.Millisecond
+	c.Group, c.Grace = true, 20*time.Millisecond
 	out := new(bytes.Buffer)
 	c.Stdout = out
 	if err := c.Run(t.Context()); !errors.Is(err, process.ErrLeft) || !strings.Contains(err.Error(), "left a program running") {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/strictjson"
 )
 
 // ErrEncrypted is reported of a plan that only OpenTofu itself can read.
@@ -104,9 +105,9 @@ func NeedsVariables(plan []byte, tofu bool) (bool, error) {
 }
 
 // PlanDigest is the digest of all that a binary plan holds: configuration, state,
-// lock file and changes. The time at which it was made, the directory of the job and
-// the order of changes do not count, so that the same plan made twice has one
-// digest. A plan that is encrypted has the digest of its bytes.
+// lock file and changes. The time at which it was made, the directory of the job,
+// the order of changes and what data sources answered do not count, so that the same plan
+// made twice has one digest. A plan that is encrypted has the digest of its bytes.
 func PlanDigest(plan []byte) (string, error) {
 	h := sha256.New()
 	archive, err := openPlan(plan)
@@ -127,6 +128,8 @@ func PlanDigest(plan []byte) (string, error) {
 			data, err = withoutTime(data)
 		case part.Name == planModules:
 			data, err = inOrder(data)
+		case part.Name == partState:
+			data, err = withoutAnswers(data)
 		}
 		if err != nil {
 			return "", fmt.Errorf("read %s of the binary plan: %w", part.Name, err)
@@ -135,6 +138,16 @@ func PlanDigest(plan []byte) (string, error) {
 		h.Write(data)
 	}
 	return imageref.DigestSum(h), nil
+}
+
+// withoutAnswers is a digest of a state without what its data sources answered, or the
+// state itself where it has none.
+func withoutAnswers(state []byte) ([]byte, error) {
+	answers := strictjson.Omission{Where: "mode", Is: "data", Members: []string{"instances"}}
+	if !bytes.Contains(state, []byte(`"`+answers.Is+`"`)) {
+		return state, nil
+	}
+	return strictjson.Unordered(state, nil, answers)
 }
 
 // firstPart reads the first part of that name, which is the one that terraform

@@ -100,6 +100,15 @@ func TestPlanDigest(t *testing.T) {
 		digest(of(2, entry("a", "2"), 2, entry("a", "1"))) {
 		t.Error("the order of what stands there twice does not count, and the last one wins")
 	}
+	state := func(mode, values string) string {
+		return digest(of(base...), part{"tfstate", []byte(`{"resources":[{"mode":"` + mode + `","name":"a","instances":[` + values + `]}]}`)})
+	}
+	if state("data", "1") != state("data", "2") {
+		t.Error("what a data source answered counts")
+	}
+	if state("managed", "1") == state("managed", "2") || state("data", "1") == state("managed", "1") {
+		t.Error("the state of a resource does not count")
+	}
 	for name, other := range map[string]string{
 		"another change":         digest(of(append(slices.Clone(base), 3, resource(4, "c"))...), module),
 		"another field":          digest(of(append(slices.Clone(base), 5, "target")...), module),

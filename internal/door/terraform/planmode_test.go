@@ -23,7 +23,8 @@ func TestPlanMode(t *testing.T) {
 	}{
 		"none": {nil, Normal}, "normal": {mode(0), Normal}, "destroy": {mode(1), Destroying}, "refresh-only": {mode(2), RefreshOnly},
 		"a field of another kind is not the mode": {append(mode(2), message(17, "x")...), RefreshOnly},
-		"the last one counts":                     {mode(2, 0), Normal}, "beside others": {append(message(14, "1.11.4"), mode(2)...), RefreshOnly},
+		"the last one counts":                     {mode(2, 0), Normal},
+		"beside others":                           {append(message(14, "1.11.4"), mode(2)...), RefreshOnly},
 	} {
 		if got, err := PlanMode(binaryPlan(t, part{"tfplan", c.message})); err != nil || got != c.want {
 			t.Errorf("%s: %q %v", name, got, err)
@@ -38,7 +39,8 @@ func TestPlanMode(t *testing.T) {
 		t.Error("a mode that is not known is one")
 	}
 	for name, torn := range map[string][]byte{
-		"no field": binaryPlan(t, part{"tfplan", []byte{0xff}}), "a field that is cut off": binaryPlan(t, part{"tfplan", []byte{13<<3 | 2, 5}}),
+		"no field":                       binaryPlan(t, part{"tfplan", []byte{0xff}}),
+		"a field that is cut off":        binaryPlan(t, part{"tfplan", []byte{13<<3 | 2, 5}}),
 		"a part that is not what it was": tornPlan(t, "tfplan", message(13, "r")),
 	} {
 		if got, err := PlanMode(torn); err == nil {

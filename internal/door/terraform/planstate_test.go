@@ -24,7 +24,8 @@ func TestOtherObjects(t *testing.T) {
 		return strings.TrimSuffix(a, "]}") + "," + strings.TrimPrefix(b, `{"resources":[`)
 	}
 	moved := func(fields string) string { // from a to b
-		return strings.Replace(said("resource_changes", `"previous_address":"module.m[\"a\"].aws_vpc.a[0]",`+fields), `"name":"a"`, `"name":"b"`, 1)
+		fields = `"previous_address":"module.m[\"a\"].aws_vpc.a[0]",` + fields
+		return strings.Replace(said("resource_changes", fields), `"name":"a"`, `"name":"b"`, 1)
 	}
 	held := state("a", here, "1", `"id":"vpc-1","cidr":"10.0.0.0/8","old":1`)
 	for name, c := range map[string]struct{ planned, said, want string }{
@@ -124,11 +125,13 @@ func TestOtherObjects(t *testing.T) {
 		},
 		"it is made, and is there": { // only what moves or is imported is said
 			planned: bothOf(held, state("b", here, "1", `"id":"vpc-2"`)), want: `module.m["a"].aws_vpc.b[0]`,
-			said: strings.ReplaceAll(said("resource_changes", `"change":{"actions":["update"],"before":{"id":"vpc-2"}}`), `"name":"a"`, `"name":"b"`),
+			said: strings.ReplaceAll(said("resource_changes", `"change":{"actions":["update"],"before":{"id":"vpc-2"}}`),
+				`"name":"a"`, `"name":"b"`),
 		},
 		"it moved, and says so of what it is": { // people are shown the move alone
-			planned: strings.ReplaceAll(state("a", here, "1", `"id":"vpc-2"`), `"name":"a"`, `"name":"b"`), want: `module.m["a"].aws_vpc.b[0]`,
-			said: moved(`"change":{"actions":["no-op"],"before":{"id":"vpc-2"}}`),
+			planned: strings.ReplaceAll(state("a", here, "1", `"id":"vpc-2"`), `"name":"a"`, `"name":"b"`),
+			want:    `module.m["a"].aws_vpc.b[0]`,
+			said:    moved(`"change":{"actions":["no-op"],"before":{"id":"vpc-2"}}`),
 		},
 		"it moved from nowhere": {
 			planned: bothOf(held, state("b", here, "1", `"id":"vpc-2"`)), want: `module.m["a"].aws_vpc.b[0]`,
@@ -167,13 +170,15 @@ func TestOtherObjects(t *testing.T) {
 			said: moved(`"deposed":"1234","change":{"actions":["no-op"],"before":{"id":"vpc-1"}}`),
 		},
 		"moved and destroyed by another provider": {
-			planned: strings.ReplaceAll(state("b", here, "1", `"id":"vpc-1"`), `aws\"]`, `aws\"].other`), want: `module.m["a"].aws_vpc.b[0]`,
-			said: moved(`"change":{"actions":["delete"],"before":{"id":"vpc-1"}}`),
+			planned: strings.ReplaceAll(state("b", here, "1", `"id":"vpc-1"`), `aws\"]`, `aws\"].other`),
+			want:    `module.m["a"].aws_vpc.b[0]`,
+			said:    moved(`"change":{"actions":["delete"],"before":{"id":"vpc-1"}}`),
 		},
 		"gone before it was destroyed": {
 			planned: `{}`,
 			said: strings.Replace(said("resource_drift", `"change":{"actions":["delete"],"before":{"id":"vpc-1"},"after":null}`), `]}`, `],`+
-				strings.TrimPrefix(said("resource_changes", `"change":{"actions":["delete"],"before":{"id":"vpc-1"}}`), `{"format_version":"1.2",`), 1),
+				strings.TrimPrefix(said("resource_changes", `"change":{"actions":["delete"],"before":{"id":"vpc-1"}}`),
+					`{"format_version":"1.2",`), 1),
 		},
 		"a value that looks as if it had a type beside": {
 			planned: state("a", here, "1", `"own":{"type":"number","value":2,"more":1}`), want: `module.m["a"].aws_vpc.a[0]`,

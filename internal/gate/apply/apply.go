@@ -324,7 +324,16 @@ func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err er
 	if err := outcome.Join(a.variables(one.record, parsed), a.unseen(one, parsed)); err != nil {
 		return "", err
 	}
-	return plan.ChangesDigest(shown)
+	changes, err = plan.ChangesDigest(shown)
+	if err != nil || changes != one.record.Changes {
+		return changes, err
+	}
+	// What data sources answered is in no fingerprint, and hooks read it.
+	if same, err := plan.SameDocument(sealed, shown); err != nil || !same {
+		return "", outcome.Join(err, outcome.Refusedf("what people and hooks read of the stored plan of %s is not what its binary form says: "+
+			"plan again", one.record.Dir))
+	}
+	return changes, nil
 }
 
 func rootOf(r plan.RootRecord) roots.Root { return roots.Root{Dir: r.Dir, Workspace: r.Workspace} }

@@ -74,8 +74,10 @@ func TestUnlock(t *testing.T) {
 		}
 	}
 	for body, says := range map[string]bool{ // whether it says it, in words that nobody understands
-		"/unlock infra/net": true, "/unlock infra/net dev 1-2 please": true, "/unlock infra/net\n1-2": true, "/unlock infra/net\u00a01-2": true,
-		"/unlocked": false, "/unlock-all": false, "please /unlock": false, "hello\n/unlock": false, "> /unlock": false, "/apply": false,
+		"/unlock infra/net": true, "/unlock infra/net dev 1-2 please": true, "/unlock infra/net\n1-2": true,
+		"/unlock infra/net\u00a01-2": true,
+		"/unlocked":                  false, "/unlock-all": false, "please /unlock": false,
+		"hello\n/unlock": false, "> /unlock": false, "/apply": false,
 		"hello\n/unlock infra/net 1-2": false,
 	} {
 		c := asked.Comment{Body: body}

@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -272,11 +273,42 @@ func Digest(data []byte) string {
 	return imageref.DigestOf(data)
 }
 
-// ChangesDigest is the digest of what people are shown of a plan, in JSON: what it would
-// change, which actions it would invoke, what changed outside and what its checks say,
-// whatever the order in which it says so. apply takes from there how its objects may be
-// otherwise than in the state.
-func ChangesDigest(planJSON []byte) (string, error) { return digestOf(planJSON, true, true) }
+// unhashed are the parts of a plan that digestOf has, and its time.
+var unhashed = []string{
+	"timestamp", "resource_changes", "output_changes", "deferred_changes", "action_invocations", "deferred_action_invocations",
+	"resource_drift", "checks",
+}
+
+// answered are what data sources answered. It counts where a change holds it: a token of
+// some minutes is another one each time that the same is planned.
+var answered = strictjson.Omission{Where: "mode", Is: "data", Members: []string{"values", "sensitive_values"}}
+
+// ChangesDigest is the digest of a plan in JSON, whatever the order in which it says what
+// it says, whenever it was made, and whatever data sources answered beside the changes.
+// People are shown the changes, hooks read any of it, and apply takes from there how its
+// objects may be otherwise than in the state: none of them sees another document than apply
+// gets of the binary plan.
+func ChangesDigest(planJSON []byte) (string, error) {
+	rest, err := strictjson.Unordered(planJSON, unhashed, answered)
+	if err != nil {
+		return "", fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	changes, err := digestOf(planJSON, true, true) // in which the order of a value's elements counts
+	return Digest(append(rest, changes...)), err
+}
+
+// SameDocument reports whether two forms of a plan in JSON say the same, in whatever order.
+func SameDocument(a, b []byte) (bool, error) {
+	one, err := strictjson.Unordered(a, nil)
+	if err != nil {
+		return false, fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	other, err := strictjson.Unordered(b, nil)
+	if err != nil {
+		return false, fmt.Errorf("read the plan's JSON: %w", err)
+	}
+	return bytes.Equal(one, other), nil
+}
 
 func digestOf(planJSON []byte, drift, checks bool) (string, error) {
 	var in struct {

@@ -134,9 +134,9 @@ func TestEffectsOfLists(t *testing.T) {
 	}
 }
 
-// What changed outside, and what checks say, is in the digest, in whatever order it is
-// listed: people are shown it, and apply takes from there what may be otherwise in the plan.
-func TestChangesDigestHasDriftAndChecks(t *testing.T) {
+// All that a plan says is in the digest, in whatever order it is listed, but for its time:
+// people are shown some of it, and hooks read any of it.
+func TestChangesDigestHasAllOfThePlan(t *testing.T) {
 	t.Parallel()
 	digest := func(list, of string) string {
 		t.Helper()
@@ -147,9 +147,11 @@ func TestChangesDigestHasDriftAndChecks(t *testing.T) {
 		return got
 	}
 	const a, b, c = `{"address":"a"}`, `{"address":"b"}`, `{"address":"c"}`
-	lists := []string{"resource_drift", "checks", "resource_changes", "action_invocations", "deferred_action_invocations"}
 	seen := make(map[string]string)
-	for _, list := range lists {
+	for _, list := range []string{
+		"resource_drift", "checks", "resource_changes", "action_invocations", "deferred_action_invocations", "planned_values",
+		"prior_state", "configuration", "relevant_attributes", "Resource_Changes",
+	} {
 		if digest(list, a+","+b+","+c) != digest(list, c+","+a+","+b) {
 			t.Errorf("%s in another order are another plan", list)
 		}
@@ -159,6 +161,32 @@ func TestChangesDigestHasDriftAndChecks(t *testing.T) {
 				t.Errorf("%s and %q have one digest", what, same)
 			}
 			seen[sum] = what
+		}
+	}
+	const data = `{"mode":"data","address":"data.a","values":{"token":"1"}}`
+	other := strings.Replace(data, `"1"`, `"2"`, 1)
+	if digest("prior_state", data) != digest("prior_state", other) {
+		t.Error("what a data source answers beside the changes counts")
+	}
+	if digest("resource_changes", data) == digest("resource_changes", other) {
+		t.Error("what a data source answers does not count in a change")
+	}
+	if same, err := plan.SameDocument([]byte("["+data+"]"), []byte("["+other+"]")); err != nil || same {
+		t.Errorf("documents with other answers are the same: %v", err)
+	}
+	if digest("timestamp", a) != digest("timestamp", b) {
+		t.Error("a plan that is made later is another one")
+	}
+	for _, list := range []string{"resource_changes", "resource_drift"} { // lists in a value have an order
+		if digest(list, `{"after":{"l":[1,2]}}`) == digest(list, `{"after":{"l":[2,1]}}`) {
+			t.Errorf("the order in a value of %s does not count", list)
+		}
+	}
+	for name, twice := range map[string]string{
+		"a list that stands there twice": `{"resource_changes":[],"resource_changes":[{"address":"a"}]}`, "nothing": ``,
+	} {
+		if got, err := plan.ChangesDigest([]byte(twice)); err == nil {
+			t.Errorf("%s has the digest %s", name, got)
 		}
 	}
 }

@@ -1,12 +1,15 @@
 package verdict
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/internal/config"
 	"github.com/waybill-dev/waybill/internal/outcome"
@@ -105,5 +108,39 @@ func TestAHookThatLeavesAProgramRunning(t *testing.T) {
 		if runs(seconds) {
 			t.Errorf("sleep %s still runs", seconds)
 		}
+	}
+}
+
+// What a hook that takes too long has started ends with it.
+func TestHooksLeaveNothingRunning(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	both, err := unix.Open(pipe, unix.O_RDWR|unix.O_CLOEXEC, 0) // so that nobody waits to open it
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(pipe, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	slow := config.TerraformHook{Name: "slow", Run: `trap "exit 1" INT; sleep 600 >/dev/null 2>&1 <` + pipe + ` & wait`}
+	_, err = hooked(t, 1, "x", Request{HookTime: 500 * time.Millisecond}, slow)
+	if err == nil || !strings.Contains(err.Error(), "did not end within 500ms") {
+		t.Error(err)
+	}
+	unix.Close(both)
+	for { // until nobody reads it
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd)}}, 20_000)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			t.Errorf("a program that the hook started goes on: %v", err)
+		}
+		return
 	}
 }

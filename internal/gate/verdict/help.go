@@ -126,25 +126,9 @@ func (r Request) helpRoots(ctx context.Context, claim comment.Claim, out *string
 		out.WriteString("\n" + markdown.Text(text.Flat(err.Error())) + "\n")
 		return nil
 	}
-	out.WriteString("\n" + markdown.Row("root", "fingerprint", "plan", "applied in") + "|---|---|---|---|\n")
-	for i, root := range claim.Roots {
-		if i == maxHelpRows {
-			fmt.Fprintf(out, "\n%s more.\n", text.Count(len(claim.Roots)-maxHelpRows, "root"))
-			break
-		}
-		at := roots.Root{Dir: root.Dir, Workspace: root.Workspace}
-		out.WriteString(markdown.Row(markdown.Code(text.Clip(at.Name())), markdown.Code(claim.Parts[i].Short()), helpRoot(root, moved),
-			markdown.Code(rules.Environment(root.Dir, root.Workspace).Name)))
-	}
-	for i, w := range claim.Waits {
-		if i == maxHelpRows {
-			fmt.Fprintf(out, "\n%s more.\n", text.Count(len(claim.Waits)-maxHelpRows, "root that waits"))
-			break
-		}
-		at := roots.Root{Dir: w.Dir, Workspace: w.Workspace}
-		out.WriteString("\n" + markdown.Code(text.Clip(at.Name())) + " waits: it is planned when " +
-			markdown.Text(strings.Join(w.After, ", ")) + " is applied.\n")
-	}
+	out.WriteString(helpTable(claim, moved, func(root comment.ClaimRoot) string {
+		return rules.Environment(root.Dir, root.Workspace).Name
+	}))
 	err = comment.Held(ctx, r.Site, func(h comment.Hold) bool {
 		return slices.ContainsFunc(claim.Roots, func(root comment.ClaimRoot) bool { return h.Is(root.Dir, root.Workspace) })
 	})
@@ -153,6 +137,38 @@ func (r Request) helpRoots(ctx context.Context, claim comment.Claim, out *string
 		return nil
 	}
 	return err
+}
+
+// helpTable lists the roots that were planned, and those that wait.
+func helpTable(claim comment.Claim, moved []comment.Moved, environment func(comment.ClaimRoot) string) string {
+	var out strings.Builder
+	out.WriteString("\n" + markdown.Row("root", "fingerprint", "plan", "applied in") + "|---|---|---|---|\n")
+	for i, root := range claim.Roots {
+		if i == maxHelpRows {
+			fmt.Fprintf(&out, "\n%s more.\n", text.Count(len(claim.Roots)-maxHelpRows, "root"))
+			break
+		}
+		at := roots.Root{Dir: root.Dir, Workspace: root.Workspace}
+		out.WriteString(markdown.Row(markdown.Code(text.Clip(at.Name())), markdown.Code(claim.Parts[i].Short()), helpRoot(root, moved),
+			markdown.Code(environment(root))))
+	}
+	for i, w := range claim.Waits {
+		if i == maxHelpRows {
+			fmt.Fprintf(&out, "\n%s for others too.\n", waitMore(len(claim.Waits)-maxHelpRows))
+			break
+		}
+		at := roots.Root{Dir: w.Dir, Workspace: w.Workspace}
+		out.WriteString("\n" + markdown.Code(text.Clip(at.Name())) + " waits: it is planned when " +
+			markdown.Text(text.List(w.After, maxHelpRows)) + " is applied.\n")
+	}
+	return out.String()
+}
+
+func waitMore(n int) string {
+	if n == 1 {
+		return "1 root more waits"
+	}
+	return fmt.Sprintf("%d roots more wait", n)
 }
 
 // helpRoot says what the plan of one root does, and whether its state moved since.

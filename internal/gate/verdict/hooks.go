@@ -117,7 +117,7 @@ func (r Request) runHooks(ctx context.Context, hooks []config.TerraformHook, b *
 			if one.Code, out, err = r.hook(ctx, h, b.Roots[i].JSON, "ROOT="+record.Dir, "WORKSPACE="+record.Workspace); err != nil {
 				return nil, fmt.Errorf("hook %s on %s: %w", h.Name, root, secrets.Error(err))
 			}
-			out = secrets.Redact(text.Printable(out))
+			out = text.Visible(secrets.Redact(text.Printable(out)), "\n\t")
 			if runes := []rune(out); len(runes) > hookOutput {
 				out = "… (the beginning is left out)\n" + string(runes[len(runes)-hookOutput:])
 			}
@@ -177,7 +177,7 @@ func (r Request) hook(ctx context.Context, h config.TerraformHook, planned []byt
 	printed := &process.Tail{Limit: hookKept}
 	err = process.Command{
 		Path: "/bin/sh", Args: []string{"-c", h.Run}, Env: env, Dir: r.Site.Top,
-		Stdout: printed, Stderr: printed, Group: true, Ends: true, Grace: r.HookGrace,
+		Stdout: printed, Stderr: printed, Group: true, Grace: r.HookGrace,
 		Confined: &process.Confinement{Write: []string{home.Path}},
 	}.Run(limited)
 	var failed *process.Error

@@ -1,7 +1,9 @@
 package verdict
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -136,5 +138,92 @@ func TestOutputsThatAreSecrets(t *testing.T) {
 		if shown || !strings.HasSuffix(out, c.want) {
 			t.Errorf("%s: %d bytes: %.200s … %s", name, len(out), out, out[max(0, len(out)-80):])
 		}
+	}
+}
+
+// What a hook's exit code means, and of which roots it is asked.
+func TestHowHooksEnd(t *testing.T) {
+	t.Parallel()
+	said, err := hooked(t, 2, "x", Request{},
+		config.TerraformHook{Name: "law", Run: "exit 125", Refuse: true, Dir: "infra/*1"},
+		config.TerraformHook{Name: "advice", Run: "exit 1"},
+		config.TerraformHook{Name: "elsewhere", Run: "exit 127", Dir: "other/**"},
+		config.TerraformHook{Name: "passed", Run: "true", Refuse: true},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range said.Hooks {
+		got = append(got, fmt.Sprintf("%s %s %d %t", h.Name, h.Root, h.Code, h.Refuse))
+	}
+	want := []string{
+		"advice infra/r0 1 false", "passed infra/r0 0 true", "law infra/r1 125 true", "advice infra/r1 1 false", "passed infra/r1 0 true",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := said.refusal(); outcome.Code(err) != outcome.Refused ||
+		!strings.HasPrefix(err.Error(), "hook law refuses the plan of infra/r1 (exit code 125). Its output is") {
+		t.Error(err)
+	}
+	for name, c := range map[string]struct{ run, says string }{
+		"no program":             {"planted-Sesame-4711", "(sensitive value): not found"},
+		"no program that starts": {"exit 126", "exit status 126"},
+		"a signal":               {"kill -9 $$", "signal: killed"},
+		"a signal by the shell":  {"exit 137", "exit status 137"},
+	} {
+		_, err := hooked(t, 1, "planted-Sesame-4711", Request{}, config.TerraformHook{Name: "trouble", Run: c.run, Refuse: true})
+		if outcome.Code(err) != outcome.Broken || !strings.HasPrefix(err.Error(), "hook trouble on infra/r0: ") ||
+			!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "Sesame") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A gate that is told to end is not a hook that takes too long.
+func TestHooksThatAreCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _, err := Request{Site: &site.Site{}, Path: os.Getenv("PATH")}.hook(ctx, config.TerraformHook{Run: "true"}, nil)
+	if err == nil || strings.Contains(err.Error(), "did not end within") || !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	slow := config.TerraformHook{Run: `trap "exit 3" INT; while :; do sleep 0.05; done`}
+	code, _, err := Request{Site: &site.Site{}, Path: os.Getenv("PATH")}.hook(ctx, slow, nil)
+	if err == nil || code != 0 {
+		t.Errorf("what it ends with then is no verdict: %d", code)
+	}
+}
+
+// Names of roots and hooks leave no place of the comment, and what refuses is named up to
+// a number.
+func TestWhatHooksSayStaysInItsPlace(t *testing.T) {
+	t.Parallel()
+	said := &Hooked{}
+	for range 12 {
+		said.Hooks = append(said.Hooks, HookResult{
+			Name: "<b>law", Root: "infra/a\nb</summary>@acme" + strings.Repeat("x", 900), Code: 1, Refuse: true, Output: "````\n</details>",
+		})
+	}
+	refusal := said.refusal().Error()
+	if strings.Contains(refusal, "\n") || strings.Count(refusal, "refuses the plan") != 10 ||
+		!strings.Contains(refusal, " and 2 more. Its") {
+		t.Error(refusal)
+	}
+	shown := said.Markdown()
+	if strings.Contains(shown, "<b>") || strings.Contains(shown, "b</summary>") || strings.Contains(shown, strings.Repeat("x", 300)) ||
+		!strings.Contains(shown, "\n`````\n````\n</details>\n`````\n") {
+		t.Error(shown)
+	}
+	ran, err := hooked(t, 1, "x", Request{}, config.TerraformHook{Name: "look", Run: `printf 'a\033[2Jb\342\200\256c'`})
+	if err != nil || strings.ContainsAny(ran.Hooks[0].Output, "\x1b\u202e") || !strings.Contains(ran.Hooks[0].Output, "[2Jb") {
+		t.Errorf("%v: %+v", err, ran.Hooks)
+	}
+	if one := (&Hooked{Hooks: []HookResult{{Name: "x", Root: "r", Refuse: true}, {Name: "y", Root: "r", Code: 1}}}); one.refusal() != nil {
+		t.Error(one.refusal())
 	}
 }
