@@ -221,7 +221,9 @@ func TestPlansThatDoNotStand(t *testing.T) {
 			delete(claim, "roots")
 			delete(claim, "parts")
 		}), all},
-		"the comment names too few fingerprints": {claimed(func(claim map[string]any) { claim["parts"] = claim["parts"].([]any)[:1] }), nil},
+		"the comment names too few fingerprints": {claimed(func(claim map[string]any) {
+			claim["parts"] = claim["parts"].([]any)[:1]
+		}), nil},
 		"the comment names another plan": {claimed(func(claim map[string]any) {
 			claim["fingerprint"] = strings.Repeat("a", 64)
 		}), nil},
@@ -317,7 +319,8 @@ func TestPlansOfElsewhereDoNotStand(t *testing.T) {
 			t.Parallel()
 			w, _ := planFirst(t)
 			args = append([]string{
-				"plan", "--repo", "acme/infra", "--checkout", w.clone, "--format", "json", "--changed-since", "origin/main", "--only", "infra/one",
+				"plan", "--repo", "acme/infra", "--checkout", w.clone, "--format", "json", "--changed-since", "origin/main",
+				"--only", "infra/one",
 			}, args...)
 			for i := range args {
 				args[i] = strings.NewReplacer("KEY", w.recipient, "STORE", w.store).Replace(args[i])

@@ -29,17 +29,19 @@ func TestEffects(t *testing.T) {
 		text string
 		same bool
 	}{
-		"what is left alone has drifted": {strings.Replace(base, `"before":{"v":1},"after":{"v":1}}`, `"before":{"v":2},"after":{"v":2}}`, 1), true},
-		"it is gone":                     {none, true},
-		"an output that stays":           {strings.Replace(base, `"before":1,"after":1`, `"before":2,"after":2`, 1), true},
-		"another value":                  {strings.Replace(base, `null,"after":{"v":1}`, `null,"after":{"v":2}`, 1), false},
-		"it is changed":                  {strings.Replace(base, "no-op", "update", 1), false},
-		"it is made again":               {strings.Replace(base, `["no-op"]`, `["delete","create"]`, 1), false},
-		"no action":                      {strings.Replace(base, `["no-op"]`, `[]`, 1), false},
-		"another move":                   {strings.Replace(base, "a.old", "a.older", 1), false},
-		"another import":                 {strings.Replace(base, `"id":"i"`, `"id":"j"`, 1), false},
-		"another output":                 {strings.Replace(base, `null,"after":1`, `null,"after":2`, 1), false},
-		"another invocation":             {strings.Replace(base, "action.a.x", "action.a.y", 1), false},
+		"what is left alone has drifted": {
+			strings.Replace(base, `"before":{"v":1},"after":{"v":1}}`, `"before":{"v":2},"after":{"v":2}}`, 1), true,
+		},
+		"it is gone":           {none, true},
+		"an output that stays": {strings.Replace(base, `"before":1,"after":1`, `"before":2,"after":2`, 1), true},
+		"another value":        {strings.Replace(base, `null,"after":{"v":1}`, `null,"after":{"v":2}`, 1), false},
+		"it is changed":        {strings.Replace(base, "no-op", "update", 1), false},
+		"it is made again":     {strings.Replace(base, `["no-op"]`, `["delete","create"]`, 1), false},
+		"no action":            {strings.Replace(base, `["no-op"]`, `[]`, 1), false},
+		"another move":         {strings.Replace(base, "a.old", "a.older", 1), false},
+		"another import":       {strings.Replace(base, `"id":"i"`, `"id":"j"`, 1), false},
+		"another output":       {strings.Replace(base, `null,"after":1`, `null,"after":2`, 1), false},
+		"another invocation":   {strings.Replace(base, "action.a.x", "action.a.y", 1), false},
 	} {
 		if c.text == base {
 			t.Fatalf("%s changes nothing", name)

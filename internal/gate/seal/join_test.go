@@ -138,6 +138,7 @@ func TestJoinedPlansThatChoose(t *testing.T) {
 		return where
 	}
 	parts := []string{part("older", "one", roots.Removed{Dir: "old"}), part("newer", "one"), part("two", "two")}
+	once := func(root string) string { return "do not hold infra/" + root + " in workspace default exactly once" }
 	from := func(dir string, n int) seal.JoinedRoot {
 		return seal.JoinedRoot{Dir: "infra/" + dir, Workspace: "default", From: n}
 	}
@@ -148,10 +149,10 @@ func TestJoinedPlansThatChoose(t *testing.T) {
 	}{
 		"the newer one":       {[]seal.JoinedRoot{from("two", 3), from("one", 2)}, "", "plan of newer"},
 		"the older one":       {[]seal.JoinedRoot{from("two", 3), from("one", 1)}, "", "plan of older"},
-		"both":                {[]seal.JoinedRoot{from("one", 1), from("one", 2)}, "do not hold infra/one in workspace default exactly once", ""},
-		"another part":        {[]seal.JoinedRoot{from("one", 3), from("two", 3)}, "do not hold infra/one in workspace default exactly once", ""},
+		"both":                {[]seal.JoinedRoot{from("one", 1), from("one", 2)}, once("one"), ""},
+		"another part":        {[]seal.JoinedRoot{from("one", 3), from("two", 3)}, once("one"), ""},
 		"one that is open":    {[]seal.JoinedRoot{from("two", 3), from("one", 0)}, "one of its parts takes a root away", ""},
-		"a part that is none": {[]seal.JoinedRoot{from("two", 4), from("one", 2)}, "do not hold infra/two in workspace default exactly once", ""},
+		"a part that is none": {[]seal.JoinedRoot{from("two", 4), from("one", 2)}, once("two"), ""},
 	} {
 		removed := []roots.Removed{{Dir: "now"}}
 		data, err := seal.Joined{Parts: parts, Order: c.order, Removed: removed}.Bytes()
