@@ -59,7 +59,7 @@ func run(ctx context.Context, getenv func(string) string, in io.Reader, out io.W
 	}
 	hosts := registry.ReadHosts(getenv(contract.EnvRegistries.Name)) // before files are out of reach
 	if err := confine(request, getenv); err != nil {
-		fmt.Fprintf(os.Stderr, "the scanner is not confined, because the kernel does not do it: %v\n", err)
+		fmt.Fprintf(os.Stderr, "the scanner is confined less than it could be, because the kernel does not do all of it: %v\n", err)
 	}
 	client := registry.New(registry.Options{
 		Registry: request.Registry, Username: getenv(contract.EnvRegistryUser.Name), Password: getenv(contract.EnvRegistryPass.Name),

@@ -2,6 +2,7 @@ package collect_test
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -72,7 +73,8 @@ func TestServicesThatFail(t *testing.T) {
 	s := sigstoretest.Start(t)
 	host := registrytest.New(t, nil).Host
 	const html = "<!DOCTYPE html><html><body>Sign in to the proxy</body></html>"
-	const later, address, unusable = "run it again later", "see that the signing config has its address", "gave an answer that cannot be used "
+	const later, address = "run it again later", "see that the signing config has its address"
+	const unusable = "gave an answer that cannot be used "
 	says := sigstoretest.Says
 	json := func(status int, body string) sigstoretest.Fault {
 		return says(status, body, "Content-Type", "application/json")
@@ -99,6 +101,7 @@ func TestServicesThatFail(t *testing.T) {
 		"a body cut off":  {sigstoretest.CutsOff, "broke off its answer", "asked 4 times; " + later},
 		"a lost answer":   {sigstoretest.Loses, "does not answer", "asked 4 times; " + later},
 		"an endless body": {sigstoretest.IsEndless, "gave an answer of more than 1024 KiB", address},
+		"a slow body":     {sigstoretest.Drips, "", "asked 2 times; " + later},
 		"no answer":       {sigstoretest.Hangs, "does not answer", "asked 2 times; " + later},
 	} {
 		for _, service := range services {
@@ -223,6 +226,50 @@ func TestServicesThatReplay(t *testing.T) {
 			b.fails(t, proxy, usual, sigstoretest.Replays(older), "the "+service+" "+proxy.URL+" "+says)
 		})
 	}
+}
+
+// A log's answer that lacks a part ends in an error or in an entry that verifies, and in no
+// crash.
+func TestLogThatLeavesPartsOut(t *testing.T) {
+	t.Parallel()
+	b := newBehind(t, sigstoretest.Start(t), registrytest.New(t, nil).Host, "transparency log")
+	proxy := b.proxies["transparency log"]
+	im := push(t, b.host)
+	for _, part := range []string{
+		"canonicalizedBody", "logId", "logId.keyId", "kindVersion", "inclusionProof", "inclusionProof.checkpoint", "inclusionProof.hashes",
+	} {
+		proxy.Break(1, func(w http.ResponseWriter, _ *http.Request, _ int, ask func() sigstoretest.Answer) {
+			answer := ask()
+			answer.Body = must(without(answer.Body, strings.Split(part, ".")))
+			answer.Header.Del("Content-Length")
+			answer.Write(w)
+		})
+		err := b.sign(t, im, sign.Options{Image: im.Ref, Format: sign.Bundle})
+		if err == nil {
+			t.Logf("without %s: signed, and verified", part)
+			im = push(t, b.host)
+			continue
+		}
+		if found := must(im.client.Attached(t.Context(), im.Ref, "")); outcome.Code(err) != outcome.Broken || len(found) > 0 {
+			t.Errorf("without %s: %v; half attached: %v", part, err, found)
+		}
+	}
+}
+
+// without is a JSON object without one of its parts.
+func without(object []byte, path []string) ([]byte, error) {
+	var read map[string]json.RawMessage
+	if err := json.Unmarshal(object, &read); err != nil {
+		return nil, err
+	}
+	if len(path) == 1 {
+		delete(read, path[0])
+	} else if inner, err := without(read[path[0]], path[1:]); err != nil {
+		return nil, err
+	} else {
+		read[path[0]] = inner
+	}
+	return json.Marshal(read)
 }
 
 // What something on the way repeats of the identity token is in no error.
