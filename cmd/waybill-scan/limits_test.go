@@ -137,7 +137,8 @@ func TestLimitsAreOfEachPlatform(t *testing.T) {
 		return err
 	}
 	for what, limits := range map[string]exchange.Limits{
-		"files": {Files: all + 1}, "package files": {PackageFiles: all + 1}, "packages": {Packages: all + 1}, "the distribution's": {System: all},
+		"files": {Files: all + 1}, "package files": {PackageFiles: all + 1}, "packages": {Packages: all + 1},
+		"the distribution's": {System: all},
 	} {
 		if err := ask(limits); err != nil {
 			t.Errorf("%s: %v", what, err)

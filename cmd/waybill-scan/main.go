@@ -60,7 +60,7 @@ func run(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	if err := confine(request); err != nil {
-		fmt.Fprintf(os.Stderr, "the scanner is not confined, because the kernel does not do it: %v\n", err)
+		fmt.Fprintf(os.Stderr, "the scanner is confined less than it could be, because the kernel does not do all of it: %v\n", err)
 	}
 	answer, documents, err := trivy.Scan(ctx, client, request, unpacked, die)
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -50,6 +51,15 @@ func (o SignerOptions) service(what, url string, timeout time.Duration) service 
 	return s
 }
 
+// shown is the address without a password that may be in it.
+func (s service) shown() string {
+	at, err := url.Parse(s.url)
+	if err != nil {
+		return "of an address that cannot be read"
+	}
+	return at.Redacted()
+}
+
 // call begins one call. The libraries' clients carry no context, give up without saying
 // which service they asked, and some never try again: so all of that is done here, below
 // them. It follows no redirect: the identity token goes where the signing config says.
@@ -71,7 +81,7 @@ type serviceError struct {
 }
 
 func (e *serviceError) Error() string {
-	words := fmt.Sprintf("%s %s %s", e.what, e.url, e.how)
+	words := fmt.Sprintf("%s %s %s", e.what, e.shown(), e.how)
 	if e.cause != nil {
 		words += ": " + text.Cut(text.OneLine(e.cause.Error()), mostOfCause, "…") // a library may repeat the answer
 	}
@@ -88,7 +98,7 @@ func (e *exchange) failed(err error) error {
 		return err
 	}
 	if e.came == "" {
-		return fmt.Errorf("%s %s was not asked: %w", e.what, e.url, err)
+		return fmt.Errorf("%s %s was not asked: %w", e.what, e.shown(), err)
 	}
 	return &serviceError{service: e.service, how: "gave an answer that cannot be used (" + e.came +
 		"): see that the signing config has its address, and run it again later", cause: err}
@@ -211,7 +221,7 @@ const canceled = 499
 
 // describe says what an answer was. What an intermediary repeats of the token is left out.
 func describe(response *http.Response, answer []byte, authorization string) string {
-	said := string(answer)
+	said := text.OneLine(string(answer))
 	if _, token, ok := strings.Cut(authorization, " "); ok && token != "" {
 		said = strings.ReplaceAll(said, token, "***")
 	}

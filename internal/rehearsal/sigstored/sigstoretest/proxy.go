@@ -156,6 +156,15 @@ func IsEndless(w http.ResponseWriter, r *http.Request, _ int, ask func() Answer)
 // Hangs gives no answer.
 func Hangs(_ http.ResponseWriter, r *http.Request, _ int, _ func() Answer) { <-r.Context().Done() }
 
+// Drips sends the service's answer so slowly that it does not come to its end.
+func Drips(w http.ResponseWriter, r *http.Request, _ int, ask func() Answer) {
+	answer := ask()
+	w.WriteHeader(answer.Status)
+	_, _ = w.Write(answer.Body[:1])
+	_ = http.NewResponseController(w).Flush()
+	<-r.Context().Done()
+}
+
 // Loses has the service do what it is asked, and gives no answer.
 func Loses(_ http.ResponseWriter, _ *http.Request, _ int, ask func() Answer) {
 	ask()
