@@ -164,7 +164,8 @@ func TestApplyRefusesAPlanOfWhichHooksReadAnother(t *testing.T) {
 			w.approve("carol", forged)
 			w.merge()
 			code, _, words := w.apply("--plan", w.sealedFile(f), "--fingerprint", string(forged))
-			w.wants("apply", code, 3, words, "infra/strict: changes was as approved when planned, is other than approved now")
+			w.wants("apply", code, 3, words, "infra/strict: changes was as approved when planned, is other than approved now",
+				"infra/strict: the two forms of the stored plan say different things, though of the same changes")
 		})
 	}
 }

@@ -182,7 +182,7 @@ func (a *Applier) afterOthers(ctx context.Context, root root, done []RootResult)
 		return err
 	}
 	return outcome.Pendingf("%s\nplanned again after %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",
-		strings.Join(a.explain(root, "planned now, it would differ", shown), "\n"), strings.Join(before, ", "))
+		strings.Join(a.explain(root, plannedNow, shown), "\n"), strings.Join(before, ", "))
 }
 
 func (a *Applier) apply(ctx context.Context, root root, summary summary.Summary, result *RootResult) error {
