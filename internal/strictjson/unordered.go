@@ -3,12 +3,11 @@ package strictjson
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json/jsontext"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 type sum = [sha256.Size]byte
@@ -21,23 +20,22 @@ type Omission struct {
 }
 
 // Unordered is a digest of all that a document says, but for some members of its outermost
-// object, and what is omitted. The order of names counts in it as little as that of elements:
-// a program that writes lists in the order of chance writes one digest. It holds no more in
-// memory than the digests of the lists around one place.
+// object, at which it does not look, and what is omitted. The order of names counts in it as
+// little as that of elements: a program that writes lists in the order of chance writes one
+// digest. It holds no more in memory than the digests and names of the lists around one
+// place. Names that differ in case alone are two: they can be keys of somebody's map.
 func Unordered(data []byte, without []string, omitted ...Omission) ([]byte, error) {
-	u := unordered{Decoder: jsontext.NewDecoder(bytes.NewReader(data)), omitted: omitted}
-	all, err := u.value(without)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := u.ReadToken(); !errors.Is(err, io.EOF) {
+	if !json.Valid(data) || !utf8.Valid(data) {
 		return nil, errSyntax
 	}
-	return all[:], nil
+	s := unorderedScanner{scanner: scanner{data: data, shallow: true}, omitted: omitted}
+	all, err := s.digest(maxDepth, without)
+	return all[:], err
 }
 
-type unordered struct {
-	*jsontext.Decoder
+type unorderedScanner struct {
+	scanner
+	buffer  []byte
 	omitted []Omission
 }
 
@@ -47,53 +45,81 @@ type part struct {
 	of   sum
 }
 
-func (u unordered) value(without []string) (of sum, err error) {
-	if u.StackDepth() > maxDepth {
+// digest passes over one value of a document that is valid JSON.
+func (s *unorderedScanner) digest(depth int, without []string) (of sum, err error) {
+	if depth == 0 {
 		return of, fmt.Errorf("values are nested more than %d deep", maxDepth)
 	}
-	token, err := u.ReadToken()
-	if err != nil {
-		return of, err
-	}
-	kind := token.Kind()
-	h := sha256.New()
-	h.Write([]byte{byte(kind)})
+	s.space()
+	kind, start := s.peek(), s.at
 	switch kind {
 	case '{', '[':
-		parts, err := u.parts(kind, without)
+		parts, err := s.parts(depth, kind, without)
 		if err != nil {
 			return of, err
 		}
-		for _, p := range parts {
-			h.Write(p.of[:])
+		slices.SortFunc(parts, func(a, b part) int { return bytes.Compare(a.of[:], b.of[:]) })
+		s.buffer = append(s.buffer[:0], kind)
+		for i := range parts {
+			s.buffer = append(s.buffer, parts[i].of[:]...)
 		}
-	case '"', '0':
-		io.WriteString(h, token.String())
+		return sha256.Sum256(s.buffer), nil
+	case '"':
+		plain, err := s.string()
+		s.buffer = append(append(s.buffer[:0], kind), plain...)
+		return sha256.Sum256(s.buffer), err
 	}
-	h.Sum(of[:0])
-	return of, nil
+	err = s.literal()
+	s.buffer = append(append(s.buffer[:0], '0'), s.data[start:s.at]...)
+	return sha256.Sum256(s.buffer), err
 }
 
-// parts are those of a list or object that count, by their digests.
-func (u unordered) parts(in jsontext.Kind, without []string) (parts []part, err error) {
-	for end := map[jsontext.Kind]jsontext.Kind{'{': '}', '[': ']'}[in]; u.PeekKind() != end; {
-		p, skip, err := u.part(in, without)
-		if err != nil {
+// parts are the digests of a list's elements, or of an object's members with their names.
+func (s *unorderedScanner) parts(depth int, kind byte, without []string) (parts []part, err error) {
+	var names []string
+	s.at++
+	for s.space(); s.peek() != '}' && s.peek() != ']'; s.space() {
+		if s.peek() == ',' {
+			s.at++
+			s.space()
+		}
+		var p part
+		if kind == '{' {
+			plain, err := s.string()
+			if err != nil {
+				return nil, err
+			}
+			p.name = string(plain)
+			names = append(names, p.name)
+			s.space()
+			s.at++ // the colon
+			if slices.Contains(without, p.name) {
+				if err := s.value(depth-1, nil); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		if p.of, err = s.digest(depth-1, nil); err != nil {
 			return nil, err
 		}
-		if !skip {
-			parts = append(parts, p)
+		if kind == '{' {
+			p.of = member(p.name, p.of)
+		}
+		parts = append(parts, p)
+	}
+	s.at++
+	slices.Sort(names)
+	for i := 1; i < len(names); i++ {
+		if names[i] == names[i-1] {
+			return nil, fmt.Errorf("the name %.200q stands twice in one object", names[i])
 		}
 	}
-	if _, err := u.ReadToken(); err != nil {
-		return nil, err
-	}
-	for _, o := range u.omitted {
-		if in == '{' && o.of(parts) {
+	for _, o := range s.omitted {
+		if kind == '{' && o.of(parts) {
 			parts = slices.DeleteFunc(parts, func(p part) bool { return slices.Contains(o.Members, p.name) })
 		}
 	}
-	slices.SortFunc(parts, func(a, b part) int { return bytes.Compare(a.of[:], b.of[:]) })
 	return parts, nil
 }
 
@@ -106,31 +132,27 @@ func (o Omission) of(parts []part) bool {
 			spellings++
 		}
 	}
-	return spellings == 1 && slices.Contains(parts, part{o.Where, member(o.Where, text(o.Is))})
+	return spellings == 1 && slices.Contains(parts, part{o.Where, member(o.Where, sha256.Sum256([]byte(`"`+o.Is)))})
 }
 
-func (u unordered) part(in jsontext.Kind, without []string) (p part, skip bool, err error) {
-	if in == '[' {
-		p.of, err = u.value(nil)
-		return p, false, err
-	}
-	token, err := u.ReadToken()
-	if err != nil {
-		return p, false, err
-	}
-	p.name = token.String() // which is gone with the next token
-	if slices.Contains(without, p.name) {
-		return p, true, u.SkipValue()
-	}
-	value, err := u.value(nil)
-	p.of = member(p.name, value)
-	return p, false, err
-}
-
+// member is the digest of a member, by that of its value.
 func member(name string, value sum) sum {
 	named := sha256.Sum256([]byte(name))
-	return sha256.Sum256(slices.Concat(named[:], value[:]))
+	both := [2 * sha256.Size]byte(append(named[:], value[:]...))
+	return sha256.Sum256(both[:])
 }
 
-// text is the digest of a text.
-func text(value string) sum { return sha256.Sum256([]byte(`"` + value)) }
+// string reads a text as what it stands for.
+func (s *unorderedScanner) string() ([]byte, error) {
+	start := s.at
+	if err := s.text(); err != nil {
+		return nil, err
+	}
+	raw := s.data[start:s.at]
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1], nil
+	}
+	var plain string
+	err := json.Unmarshal(raw, &plain)
+	return []byte(plain), err
+}

@@ -165,7 +165,7 @@ func (a *Applier) sameAgain(ctx context.Context, r root, reason string) (file st
 		return file, err
 	}
 	return "", outcome.Pendingf("%s\nplanned again %s, it is not what was approved: comment /plan, approve what it says, and comment /apply",
-		strings.Join(a.explain(r, "planned now, it would differ", shown), "\n"), text.Printable(reason))
+		strings.Join(a.explain(r, plannedNow, shown), "\n"), text.Printable(reason))
 }
 
 // ofState refuses a new plan that was made from another state than the approved one.

@@ -267,6 +267,11 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 		return now, nil, err
 	}
 	now.Lineage, now.Serial = state.Lineage, state.Serial
+	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial {
+		if err := sameObjects(r.Bundle.Roots[i].Binary, held, shown); err != nil {
+			return now, nil, err
+		}
+	}
 	settled := r.Merged && !a.Summaries[i].Changes()
 	if !settled && r.States.TakesOver(now.Dir, now.Workspace) && state.Resources > 0 && (r.Adopt == nil || !r.Adopt(now.Dir)) {
 		return now, nil, roots.RefuseTakeOver(now.Dir, state.Resources)
@@ -274,15 +279,9 @@ func (a *Applier) recompute(ctx context.Context, i int) (now plan.RootRecord, de
 	if now.Changes, err = a.judge(one, r.Bundle.Roots[i].JSON, shown); err != nil {
 		return now, nil, err
 	}
-	if now.Lineage == one.record.Lineage && now.Serial == one.record.Serial && now.Changes == one.record.Changes {
-		// What the plan says of them is what its binary form says.
-		if err := sameObjects(r.Bundle.Roots[i].Binary, held, one.planned); err != nil {
-			return now, nil, err
-		}
-	}
 	switch {
 	case now.Changes != one.record.Changes:
-		details = a.explain(*one, "the stored plan says", shown)
+		details = a.explain(*one, storedSays, shown)
 	case now.Lineage != one.record.Lineage || now.Serial != one.record.Serial:
 		details = a.planAgain(ctx, *one)
 	}
@@ -408,7 +407,11 @@ func sameState(tf *terraform.Root, record plan.RootRecord, binary []byte) error 
 
 // sameObjects refuses a plan that holds other objects than the state, without a word to
 // those who approved it: terraform would write them, and change those.
-func sameObjects(binary, state []byte, said *terraform.Plan) error {
+func sameObjects(binary, state, shown []byte) error {
+	said, err := terraform.ParsePlan(shown)
+	if err != nil {
+		return err
+	}
 	others, err := terraform.OtherObjects(binary, state, said)
 	if errors.Is(err, terraform.ErrEncrypted) {
 		return nil // OpenTofu alone can read it
@@ -427,7 +430,7 @@ func (a *Applier) planAgain(ctx context.Context, r root) []string {
 	if err != nil {
 		return []string{r.record.Dir + ": what it would do now cannot be said: " + a.secrets.Error(err).Error()}
 	}
-	return a.explain(r, "planned now, it would differ", shown)
+	return a.explain(r, plannedNow, shown)
 }
 
 // planNow is the plan of a root as it is now: its file, and in JSON.
@@ -452,9 +455,17 @@ func (a *Applier) planNow(ctx context.Context, r root) (file string, shown []byt
 
 const maxChangesNamed = 50
 
+// comparison is what is said of another plan, and where no change in it differs.
+type comparison struct{ differs, same string }
+
+var (
+	plannedNow = comparison{"planned now, it would differ", "planned now, it would do the same"}
+	storedSays = comparison{"the stored plan says", "the two forms of the stored plan say different things, though of the same changes"}
+)
+
 // explain names the addresses of which another plan of the root says something
 // else than the approved one.
-func (a *Applier) explain(r root, title string, other []byte) []string {
+func (a *Applier) explain(r root, say comparison, other []byte) []string {
 	now, err := terraform.ParsePlan(other)
 	if err != nil {
 		return nil
@@ -465,9 +476,9 @@ func (a *Applier) explain(r root, title string, other []byte) []string {
 	}
 	differences := compare(r.planned, now, redact.FindSecrets(r.planned, now))
 	if len(differences) == 0 {
-		return []string{r.record.Dir + ": planned now, it would do the same"}
+		return []string{r.record.Dir + ": " + say.same}
 	}
-	lines := []string{r.record.Dir + ": " + title + ":"}
+	lines := []string{r.record.Dir + ": " + say.differs + ":"}
 	for i, d := range differences {
 		if i == maxChangesNamed {
 			lines = append(lines, fmt.Sprintf("  and %d more", len(differences)-maxChangesNamed))

@@ -356,7 +356,7 @@ func TestOverdue(t *testing.T) {
 	if got := find(1); got.Status != drift.Clean || got.Since != "" || len(got.Unapplied) != 1 {
 		t.Errorf("without a commit: %+v", got)
 	}
-	commit("2026-11-18T12:00:00Z") // two days before it is looked at
+	commit("2026-11-19T02:00:00+14:00") // two days before it is looked at, where it is the 18th
 	for days, want := range map[int]string{0: drift.Clean, 1: drift.Overdue, 3: drift.Clean} {
 		got := find(days)
 		if got.Status != want || strings.HasPrefix(got.Since, "2026-11-18 (") != (want == drift.Overdue) || len(got.Unapplied) != 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/gate/redact"
 	"github.com/waybill-dev/waybill/internal/gate/roots"
 	"github.com/waybill-dev/waybill/internal/gate/summary"
+	"github.com/waybill-dev/waybill/internal/text"
 )
 
 // What a plan would do about a resource that drifted.
@@ -83,7 +84,7 @@ func (j *judge) root(root roots.Root, found planned) Root {
 	})
 	overdue := j.unapplied > 0 && !found.changed.IsZero() && found.changed.Add(j.unapplied).Before(j.now)
 	if len(out.Unapplied) > 0 && overdue {
-		out.Status, out.Since = Overdue, found.changed.Format(time.DateOnly)+" ("+found.commit+")"
+		out.Status, out.Since = Overdue, text.Day(found.changed)+" ("+found.commit+")"
 	}
 	if len(out.Drift) > 0 {
 		out.Status = Drifted
