@@ -72,11 +72,14 @@ func TestUnorderedOmits(t *testing.T) {
 		}
 	}
 	for a, b := range map[string]string{
-		`{"mode":"data","values":1,"n":1}`: `{"mode":"data","values":1,"n":2}`, `{"mode":"managed","values":1}`: `{"mode":"managed","values":2}`,
-		`{"mode":["data"],"values":1}`: `{"mode":["data"],"values":2}`, `{"values":1}`: `{"values":2}`,
-		`{"mode":"data","of":{"values":1}}`: `{"mode":"data","of":{"values":2}}`, `[{"mode":"data"},{"values":1}]`: `[{"mode":"data"},{"values":2}]`,
+		`{"mode":"data","values":1,"n":1}`: `{"mode":"data","values":1,"n":2}`,
+		`{"mode":"managed","values":1}`:    `{"mode":"managed","values":2}`,
+		`{"mode":["data"],"values":1}`:     `{"mode":["data"],"values":2}`, `{"values":1}`: `{"values":2}`,
+		`{"mode":"data","of":{"values":1}}`:           `{"mode":"data","of":{"values":2}}`,
+		`[{"mode":"data"},{"values":1}]`:              `[{"mode":"data"},{"values":2}]`,
 		`{"Mode":"data","values":1}`:                  `{"Mode":"data","values":2}`,
-		`{"mode":"data","MODE":"managed","values":1}`: `{"mode":"data","MODE":"managed","values":2}`, `["mode","data","values",1]`: `["mode","data","values",2]`,
+		`{"mode":"data","MODE":"managed","values":1}`: `{"mode":"data","MODE":"managed","values":2}`,
+		`["mode","data","values",1]`:                  `["mode","data","values",2]`,
 	} {
 		if digest(a) == digest(b) {
 			t.Errorf("%s and %s have one digest", a, b)

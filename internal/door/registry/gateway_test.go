@@ -99,7 +99,8 @@ func TestGateway(t *testing.T) {
 		{"DELETE", base + "manifests/" + image.Digest(), 404}, {"POST", base + "blobs/uploads/", 404},
 		{"GET", base + "blobs/../manifests/" + image.Digest(), 404},
 		{"GET", strings.Replace(base, "acme/app", "acme/web", 1) + "manifests/" + image.Digest(), 404},
-		{"GET", without.String() + "manifests/" + image.Digest(), 404}, {"GET", address[:len(address)-1] + "x/" + server.Host + "/v2/", 404},
+		{"GET", without.String() + "manifests/" + image.Digest(), 404},
+		{"GET", address[:len(address)-1] + "x/" + server.Host + "/v2/", 404},
 	} {
 		if got := status(t, c.method, c.at); got != c.status {
 			t.Errorf("%s %s: %d, want %d", c.method, strings.TrimPrefix(c.at, address), got, c.status)

@@ -101,7 +101,8 @@ func TestPlanDigest(t *testing.T) {
 		t.Error("the order of what stands there twice does not count, and the last one wins")
 	}
 	state := func(mode, values string) string {
-		return digest(of(base...), part{"tfstate", []byte(`{"resources":[{"mode":"` + mode + `","name":"a","instances":[` + values + `]}]}`)})
+		resource := `{"mode":"` + mode + `","name":"a","instances":[` + values + `]}`
+		return digest(of(base...), part{"tfstate", []byte(`{"resources":[` + resource + `]}`)})
 	}
 	if state("data", "1") != state("data", "2") {
 		t.Error("what a data source answered counts")
