@@ -28,7 +28,7 @@ func Unordered(data []byte, without []string, omitted ...Omission) ([]byte, erro
 	if !json.Valid(data) || !utf8.Valid(data) {
 		return nil, errSyntax
 	}
-	s := unorderedScanner{scanner: scanner{data: data, shallow: true}, omitted: omitted}
+	s := unorderedScanner{scanner: scanner{data: data, shallow: true}, omitted: omitted, known: make(map[string]sum)}
 	all, err := s.digest(maxDepth, without)
 	return all[:], err
 }
@@ -37,6 +37,7 @@ type unorderedScanner struct {
 	scanner
 	buffer  []byte
 	omitted []Omission
+	known   map[string]sum // of names, which are few
 }
 
 // part is an element of a list, or a member of an object by its name.
@@ -104,7 +105,7 @@ func (s *unorderedScanner) parts(depth int, kind byte, without []string) (parts 
 			return nil, err
 		}
 		if kind == '{' {
-			p.of = member(p.name, p.of)
+			p.of = pair(s.sumOf(p.name), p.of)
 		}
 		parts = append(parts, p)
 	}
@@ -132,13 +133,27 @@ func (o Omission) of(parts []part) bool {
 			spellings++
 		}
 	}
-	return spellings == 1 && slices.Contains(parts, part{o.Where, member(o.Where, sha256.Sum256([]byte(`"`+o.Is)))})
+	return spellings == 1 && slices.Contains(parts, part{o.Where, pair(sha256.Sum256([]byte(o.Where)), sha256.Sum256([]byte(`"`+o.Is)))})
 }
 
-// member is the digest of a member, by that of its value.
-func member(name string, value sum) sum {
-	named := sha256.Sum256([]byte(name))
-	both := [2 * sha256.Size]byte(append(named[:], value[:]...))
+// maxKnown bounds the names whose digests are kept.
+const maxKnown = 10_000
+
+func (s *unorderedScanner) sumOf(name string) sum {
+	if of, is := s.known[name]; is {
+		return of
+	}
+	of := sha256.Sum256([]byte(name))
+	if len(s.known) < maxKnown {
+		s.known[name] = of
+	}
+	return of
+}
+
+// pair is the digest of a member, by those of its name and value.
+func pair(name, value sum) sum {
+	var both [2 * sha256.Size]byte
+	copy(both[copy(both[:], name[:]):], value[:])
 	return sha256.Sum256(both[:])
 }
 

@@ -110,6 +110,9 @@ func (g *gateway) manifest(w http.ResponseWriter, r *http.Request, reader *reade
 	return nil
 }
 
+// passedAtOnce is how many bytes of a layer are passed on at a time.
+const passedAtOnce = 64 << 10
+
 // pass gives a blob as it comes from the registry. Whoever reads it compares its digest.
 func (r *reader) pass(w http.ResponseWriter, asked *http.Request, digest string) error {
 	at := r.name.Scheme() + "://" + r.name.RegistryStr() + "/v2/" + r.name.RepositoryStr() + "/blobs/" + digest
@@ -129,7 +132,8 @@ func (r *reader) pass(w http.ResponseWriter, asked *http.Request, digest string)
 	if response.ContentLength >= 0 {
 		w.Header().Set("Content-Length", strconv.FormatInt(response.ContentLength, 10))
 	}
-	if _, err := io.Copy(w, response.Body); err != nil {
+	// Only a writer takes the buffer: a response would copy by a smaller one of its own.
+	if _, err := io.CopyBuffer(struct{ io.Writer }{w}, response.Body, make([]byte, passedAtOnce)); err != nil {
 		panic(http.ErrAbortHandler) // the reader has to see that it broke off
 	}
 	return nil
@@ -154,7 +158,7 @@ func NewGuest(address, userAgent string) (*Client, error) {
 		return nil, fmt.Errorf("%q is not the address of a gateway", address)
 	}
 	return New(Options{
-		Transport: throughGateway{at: at, inner: &http.Transport{MaxIdleConnsPerHost: idleToGateway}},
+		Transport: throughGateway{at: at, inner: &http.Transport{MaxIdleConnsPerHost: idleToGateway, ReadBufferSize: passedAtOnce}},
 		Keychain:  authn.NewMultiKeychain(), UserAgent: userAgent,
 	}), nil
 }

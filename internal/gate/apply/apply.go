@@ -328,7 +328,7 @@ func (a *Applier) judge(one *root, sealed, shown []byte) (changes string, err er
 		return changes, err
 	}
 	// What data sources answered is in no fingerprint, and hooks read it.
-	if same, err := plan.SameDocument(sealed, shown); err != nil || !same {
+	if same, err := plan.SameAnswers(shown, sealed); err != nil || !same {
 		return "", outcome.Join(err, outcome.Refusedf("what people and hooks read of the stored plan of %s is not what its binary form says: "+
 			"plan again", one.record.Dir))
 	}

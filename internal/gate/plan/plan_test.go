@@ -171,8 +171,11 @@ func TestChangesDigestHasAllOfThePlan(t *testing.T) {
 	if digest("resource_changes", data) == digest("resource_changes", other) {
 		t.Error("what a data source answers does not count in a change")
 	}
-	if same, err := plan.SameDocument([]byte("["+data+"]"), []byte("["+other+"]")); err != nil || same {
-		t.Errorf("documents with other answers are the same: %v", err)
+	if same, err := plan.SameAnswers([]byte("["+data+"]"), []byte("["+other+"]")); err != nil || same {
+		t.Errorf("other answers are the same: %v", err)
+	}
+	if same, err := plan.SameAnswers([]byte("["+data+", 1]"), []byte("[1, "+data+"]")); err != nil || !same {
+		t.Errorf("the same answers are others: %v", err)
 	}
 	if digest("timestamp", a) != digest("timestamp", b) {
 		t.Error("a plan that is made later is another one")

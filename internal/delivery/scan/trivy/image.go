@@ -101,11 +101,14 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	return &boundedReader{Reader: r, Closer: packed, image: l.image, sent: sent.n, layer: digest, sum: sha256.New()}, nil
 }
 
+// atOnce is how many bytes are asked for at a time.
+const atOnce = 64 << 10
+
 // unpack goes by the first bytes, whatever the media type says, as container
 // runtimes do. Its library takes two thirds of the time of Go's own: most of a
 // scan is unpacking.
 func unpack(packed io.Reader) (io.Reader, error) {
-	r := bufio.NewReader(packed)
+	r := bufio.NewReaderSize(packed, atOnce)
 	start, err := r.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
