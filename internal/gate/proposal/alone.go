@@ -222,14 +222,15 @@ func (p *Prepared) stands() string {
 		markdown.Code(text.Clip(text.List(names, 10))), text.Count(len(p.kept), "root"), p.oldest().Format(time.DateTime+" MST"))
 }
 
-// oldest is when the first of the kept plans was made.
+// oldest is when the first of the kept plans was made, as GitHub tells times of comments: in
+// whole seconds.
 func (p *Prepared) oldest() (at time.Time) {
 	for _, k := range p.kept {
 		if at.IsZero() || k.at.Before(at) {
 			at = k.at
 		}
 	}
-	return at
+	return at.Truncate(time.Second)
 }
 
 // NotPlanned is why nothing was planned of what somebody asked for. The plan that stands

@@ -59,7 +59,7 @@ func (p *Prepared) keepPart(ctx context.Context, made *Result) error {
 // say is what is said of roots that were planned here.
 func (p *Prepared) say(made *plan.Result) part {
 	said := part{
-		Repository: p.r.Site.Name(), Head: made.Document.Head, At: time.Now().UTC().Truncate(time.Second),
+		Repository: p.r.Site.Name(), Head: made.Document.Head, At: time.Now().UTC(),
 		Parts: made.Parts, Waits: made.Waits,
 	}
 	for _, r := range made.Roots {
