@@ -85,13 +85,9 @@ func Sign(ctx context.Context, signer *sigstore.Signer, verifier *sigstore.Verif
 	if err != nil {
 		return Signed{}, fmt.Errorf("write the statement: %w", err)
 	}
-	if data, err = signer.Statement(ctx, data); err != nil {
-		return Signed{}, err
-	}
-	verified, err := verifier.Bundle(data, nil)
+	data, verified, err := signer.Verified(ctx, verifier, data, nil)
 	if err != nil {
-		return Signed{}, fmt.Errorf("the new signature does not verify, so no bundle was written (is the trusted root that of the "+
-			"signing config?): %w", err)
+		return Signed{}, err
 	}
 	result.LogIndex = verified.LogIndex
 	if result.Bundles = []string{o.Bundle}; o.Bundle == "" {

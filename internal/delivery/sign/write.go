@@ -3,7 +3,6 @@ package sign
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -52,31 +51,12 @@ func (r run) signBundle(ctx context.Context, w want) (*registry.Attachment, erro
 	if err != nil {
 		return nil, err
 	}
-	data, err := r.Signer.Statement(ctx, statement)
+	annotations := r.Signer.Annotations(w.predicateType)
+	data, _, err := r.Signer.Verified(ctx, r.Verifier, statement, annotations)
 	if err != nil {
 		return nil, fmt.Errorf("sign %s: %w", w.kind, err)
 	}
-	annotations := map[string]string{ // cosign's, which some verifiers choose by
-		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": w.predicateType,
-	}
-	maps.Copy(annotations, r.Signer.Annotations())
-	if err := r.verifies(r.Verifier.Bundle(data, annotations)); err != nil {
-		return nil, fmt.Errorf("sign %s: %w", w.kind, err)
-	}
 	return &registry.Attachment{MediaType: sigstore.MediaTypeBundle, Data: data, Annotations: annotations}, nil
-}
-
-// verifies reports, by its error, that a new signature is none of this signer's: that is
-// seen before anything is attached.
-func (r run) verifies(verified sigstore.Verified, err error) error {
-	if sigstore.IsUntrusted(err) {
-		return fmt.Errorf("the new signature does not verify, so nothing was attached: see that --trusted-root is the root of the services "+
-			"in --signing-config: %w", err)
-	}
-	if err == nil && !verified.Signer.Same(r.Signer.Identity()) {
-		return fmt.Errorf("the new signature is by %s, so nothing was attached", verified.Signer.Name())
-	}
-	return err
 }
 
 // legacyLayers are layers by the digest they stand beside.
@@ -94,7 +74,7 @@ func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error
 		}
 		attestation, err := r.Signer.LegacyAttestation(ctx, statement, w.predicateType)
 		if err == nil {
-			err = r.verifies(r.Verifier.Legacy(ctx, sigstore.LegacyAttestations, attestation))
+			err = r.Signer.Own(r.Verifier.Legacy(ctx, sigstore.LegacyAttestations, attestation))
 		}
 		if err != nil {
 			return fmt.Errorf("sign %s: %w", w.kind, err)
@@ -111,7 +91,7 @@ func (r run) signLegacy(ctx context.Context, w want, layers *legacyLayers) error
 		}
 		signature, err := r.Signer.LegacySignature(ctx, payload)
 		if err == nil {
-			err = r.verifies(r.Verifier.Legacy(ctx, sigstore.LegacySignatures, signature))
+			err = r.Signer.Own(r.Verifier.Legacy(ctx, sigstore.LegacySignatures, signature))
 		}
 		if err != nil {
 			return fmt.Errorf("sign %s: %w", ref.Short(), err)

@@ -35,7 +35,7 @@ func (s *Signer) LegacySignature(ctx context.Context, payload []byte) (Legacy, e
 		return Legacy{}, err
 	}
 	layer, err := static.NewSignature(
-		payload, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), legacyOptions(b, s.Annotations())...,
+		payload, base64.StdEncoding.EncodeToString(b.GetMessageSignature().GetSignature()), legacyOptions(b, s.keyAnnotations())...,
 	)
 	if err != nil {
 		return Legacy{}, fmt.Errorf("write the signature: %w", err)
@@ -67,7 +67,7 @@ func (s *Signer) LegacyAttestation(ctx context.Context, statement []byte, predic
 		}
 	}
 	annotations := map[string]string{annotationPredicateType: predicateType}
-	maps.Copy(annotations, s.Annotations())
+	maps.Copy(annotations, s.keyAnnotations())
 	options := append(legacyOptions(b, annotations), static.WithLayerMediaType(ctypes.DssePayloadType))
 	if stamp != nil {
 		options = append(options, static.WithRFC3161Timestamp(cbundle.TimestampToRFC3161Timestamp(stamp)))

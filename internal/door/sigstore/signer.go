@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -183,9 +184,19 @@ func (s *Signer) Published() string { return s.published }
 // Identity is who the signatures will be by.
 func (s *Signer) Identity() evidence.Signer { return s.identity }
 
-// Annotations belong to what is stored: the public key, for a signature with a
+// Annotations are those of a bundle in a registry: cosign's, which some verifiers choose
+// by, and the public key.
+func (s *Signer) Annotations(predicateType string) map[string]string {
+	annotations := map[string]string{
+		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": predicateType,
+	}
+	maps.Copy(annotations, s.keyAnnotations())
+	return annotations
+}
+
+// keyAnnotations belong to what is stored: the public key, for a signature with a
 // key, so that a policy need only name its fingerprint.
-func (s *Signer) Annotations() map[string]string {
+func (s *Signer) keyAnnotations() map[string]string {
 	if s.certificate != nil {
 		return nil
 	}

@@ -16,7 +16,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 
@@ -92,7 +91,11 @@ func Sign(ctx context.Context, d Deps, r Record) (*Signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := d.Signer.Statement(ctx, statement)
+	var annotations map[string]string // a file has none beside it
+	if path == "" {
+		annotations = d.Signer.Annotations(r.Type)
+	}
+	bundle, _, err := d.Signer.Verified(ctx, d.Verifier, statement, annotations)
 	if err != nil {
 		return nil, fmt.Errorf("sign the record: %w", err)
 	}
@@ -100,7 +103,8 @@ func Sign(ctx context.Context, d Deps, r Record) (*Signed, error) {
 	if path != "" {
 		signed.Place, err = r.keepFile(path, bundle)
 	} else {
-		err = d.attach(ctx, ref, r.Type, bundle)
+		err = sigstore.Attach(ctx, d.Registry, []imageref.Ref{ref},
+			[]registry.Attachment{{MediaType: sigstore.MediaTypeBundle, Data: bundle, Annotations: annotations}})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("keep the signed record: %w", err)
@@ -141,17 +145,6 @@ func (r Record) keepFile(path string, bundle []byte) (string, error) {
 	kind := map[string]string{Gate: "gate", Apply: "apply"}[r.Type]
 	place := path + "." + kind + ".sigstore.json"
 	return place, atomicwriter.WriteFile(place, bundle, 0o644)
-}
-
-func (d Deps) attach(ctx context.Context, ref imageref.Ref, predicateType string, bundle []byte) error {
-	annotations := map[string]string{ // cosign's, which some verifiers choose by
-		"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bundle.predicateType": predicateType,
-	}
-	maps.Copy(annotations, d.Signer.Annotations())
-	return sigstore.Attach(
-		ctx, d.Registry, []imageref.Ref{ref},
-		[]registry.Attachment{{MediaType: sigstore.MediaTypeBundle, Data: bundle, Annotations: annotations}},
-	)
 }
 
 // readBack finds the statement where it was kept, and verifies it.

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,8 +40,21 @@ func TestSignReadsBack(t *testing.T) {
 	if err != nil || signed.Place != sealed+".apply.sigstore.json" || signed.By.Key != key.Fingerprint() {
 		t.Fatalf("%+v: %v", signed, err)
 	}
-	if _, err := Sign(t.Context(), deps(other), record); err == nil || !strings.Contains(err.Error(), "gives back does not verify") {
+	kept, err := os.ReadFile(signed.Place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := record
+	changed.Document = []byte(`{"applied":false}`)
+	if _, err := Sign(t.Context(), deps(other), changed); err == nil || !strings.Contains(err.Error(), "the new signature does not verify") {
 		t.Errorf("another key: %v", err)
+	}
+	if now, err := os.ReadFile(signed.Place); err != nil || !bytes.Equal(now, kept) {
+		t.Errorf("what does not verify took the place of the record: %v", err)
+	}
+	if _, err := deps(other).readBack(t.Context(), imageref.Ref{}, signed.Place, nil); err == nil ||
+		!strings.Contains(err.Error(), "gives back does not verify") {
+		t.Errorf("read back by another key: %v", err)
 	}
 	if _, err := deps(public).readBack(t.Context(), imageref.Ref{}, signed.Place, []byte("another statement")); err == nil ||
 		!strings.Contains(err.Error(), "does not give it back") {
