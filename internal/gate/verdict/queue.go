@@ -14,20 +14,21 @@ import (
 // write to the repository can name any two commits.
 type Queue struct{ Head, Base string }
 
-// base is the commit since which roots count as touched: that of the pull request or, of a
-// group, where it leaves the default branch. It is the head of another group only where the
-// queue itself says that this one is built on that.
+// base is the commit since which roots count as touched: where the checkout leaves the
+// default branch. The base that GitHub names may be an older one, against which a change
+// that was merged since and is taken back looks like none. It is the head of another group
+// only where the queue itself says that this one is built on that.
 func (r Request) base(ctx context.Context) (string, error) {
-	if r.Queue.Head == "" {
-		return r.Site.Pull.BaseSHA, nil
+	branch, err := r.Site.DefaultBranch(ctx)
+	if err != nil {
+		return "", err
+	}
+	if pull := r.Site.Pull; pull.Merged || pull.BaseRef != branch {
+		return pull.BaseSHA, nil
 	}
 	left, err := r.left(ctx)
 	if err != nil || r.Queue.Base == "" || r.within(ctx, r.Queue.Base, left) {
 		return left, err
-	}
-	branch, err := r.Site.DefaultBranch(ctx)
-	if err != nil {
-		return "", err
 	}
 	groups, err := r.Site.API.MergeQueue(ctx, r.Site.Repo, branch)
 	if err != nil {
