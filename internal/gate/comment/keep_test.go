@@ -291,8 +291,10 @@ func TestWhoseClaimIsFound(t *testing.T) {
 	early := newTalk(t)
 	planned := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	early.say(early.job, claimed("claim", comment.Claim{Head: "job", Planned: planned}))
-	if claim, _, err := comment.FindClaim(t.Context(), early.site(early.job)); err != nil || !claim.At.Equal(planned) {
-		t.Errorf("planned before, it is of %s: %v", claim.At, err)
+	for who, as := range map[string]*github.Client{"a job": early.job, "a person": early.human} {
+		if claim, _, err := comment.FindClaim(t.Context(), early.site(as)); err != nil || !claim.At.Equal(planned) {
+			t.Errorf("to %s, planned before, it is of %s: %v", who, claim.At, err)
+		}
 	}
 }
 
@@ -301,15 +303,17 @@ func TestWhoseClaimIsFound(t *testing.T) {
 func TestWhatWasAppliedSince(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		by   string
-		body string
-		is   bool
+		by, asks string
+		body     string
+		is       bool
 	}{
-		"a job":              {"job", comment.AppliedMarker + "\n**Applied** plan\n", true},
-		"whoever asks":       {"ada", comment.AppliedMarker + "\n**Applied** plan\n", true},
-		"a stranger":         {"eve", comment.AppliedMarker + "\n**Applied** plan\n", false},
-		"a refusal":          {"job", comment.AppliedMarker + "\n@bob: nothing was applied.\n", false},
-		"behind other words": {"job", "x\n" + comment.AppliedMarker + "\n**Applied** plan\n", false},
+		"a job":              {"job", "job", comment.AppliedMarker + "\n**Applied** plan\n", true},
+		"a job, to a person": {"job", "ada", comment.AppliedMarker + "\n**Applied** plan\n", true},
+		"whoever asks":       {"ada", "ada", comment.AppliedMarker + "\n**Applied** plan\n", true},
+		"another person":     {"ada", "job", comment.AppliedMarker + "\n**Applied** plan\n", false},
+		"a stranger":         {"eve", "job", comment.AppliedMarker + "\n**Applied** plan\n", false},
+		"a refusal":          {"job", "job", comment.AppliedMarker + "\n@bob: nothing was applied.\n", false},
+		"behind other words": {"job", "job", "x\n" + comment.AppliedMarker + "\n**Applied** plan\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -317,10 +321,7 @@ func TestWhatWasAppliedSince(t *testing.T) {
 			as := map[string]*github.Client{
 				"job": w.job, "ada": w.human, "eve": w.as(githubd.Token{User: "eve", Permissions: map[string]string{"pull-requests": "write"}}),
 			}
-			asks := w.job
-			if c.by == "ada" {
-				asks = w.human
-			}
+			asks := as[c.asks]
 			at := w.say(as[c.by], c.body)
 			for when, then := range map[string]time.Time{"before": at.Add(-time.Second), "just then": at} {
 				if is, err := comment.AppliedSince(t.Context(), w.site(asks), then); err != nil || is != c.is {
