@@ -133,9 +133,10 @@ func Keep(ctx context.Context, s *site.Site, v View) error {
 	return nil
 }
 
-// dropPages empties the comments that went on with an earlier plan, from the nth.
+// dropPages empties the comments that went on with an earlier plan, from the nth, which is 2 or
+// more.
 func dropPages(ctx context.Context, s *site.Site, from int) error {
-	for n := max(from, 2); n <= MaxPages; n++ {
+	for n := from; n <= MaxPages; n++ {
 		marker := PageMarker(n)
 		own, err := s.Own(ctx, s.API, marker)
 		if err == nil && len(own) > 0 {

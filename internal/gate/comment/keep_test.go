@@ -524,7 +524,7 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 	}{
 		"broken": {
 			claimed("claim", stands), comment.Failure{Why: errors.New("broken")}, []string{"The plan of `" + head[:7] + "` failed", "broken"},
-			[]string{keeps, "[run]", "The other roots would do this"}, false,
+			[]string{keeps, "\nrun", "The other roots would do this"}, false,
 		},
 		"refused":     {"", comment.Failure{Why: outcome.Refusedf("no")}, []string{"The plan of `" + head[:7] + "` was refused"}, nil, false},
 		"with a run":  {"", comment.Failure{Why: errors.New("x"), RunURL: "https://x/1"}, []string{"[run](<https://x/1>)"}, nil, false},
