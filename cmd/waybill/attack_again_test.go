@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -44,6 +45,9 @@ func TestWhatPlanningAgainShows(t *testing.T) {
 		"only a part is planned": {
 			planned, "exec \"$terraform\" \"$@\" -target=world_thing.made", 3, "terraform says of the plan: Resource targeting is in effect",
 		},
+		"somebody else holds the lock": {
+			planned, "echo 'Error: Error acquiring the state lock' >&2\nexit 1", 3, "somebody else holds the state's lock: another apply may be running",
+		},
 		"the plan is incomplete": {
 			shown, "\"$terraform\" \"$@\" > shown.out || exit 1\nsed 's/\"complete\":true/\"complete\":false/' shown.out\nrm shown.out\nexit 0", 3,
 			"incomplete",
@@ -63,5 +67,45 @@ func TestWhatPlanningAgainShows(t *testing.T) {
 				t.Error("something was applied")
 			}
 		})
+	}
+}
+
+// A root that is planned again for nothing but another one before it is applied by the plan
+// that was approved, and not by the new one.
+func TestTheApprovedPlanIsAppliedAfterAnother(t *testing.T) {
+	t.Parallel()
+	w := newInfraWorld(t, map[string]string{
+		"waybill.yaml":      infraRules + "  roots: [{dir: infra/one}, {dir: infra/two, after: [infra/one]}]\n",
+		"infra/one/main.tf": fmt.Sprintf(matrixRoot, "old"), "infra/two/main.tf": fmt.Sprintf(matrixRoot, "old"),
+	})
+	root := fmt.Sprintf(matrixRoot, "new")
+	w.open("ada", map[string]string{"infra/one/main.tf": root, "infra/two/main.tf": root})
+	w.approve("bob", w.plan("--changed-since", "origin/main"))
+	w.merge()
+	w.onMain()
+	log := filepath.Join(t.TempDir(), "applied")
+	w.wrapped("apply*", "echo \"$*\" >> "+log)
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "infra/two  planned again after infra/one", "infra/one: applied", "infra/two: applied")
+	if applied := strings.Fields(read(t, log)); len(applied) == 0 || strings.Contains(read(t, log), "/again") ||
+		strings.Count(read(t, log), "/plan") != 2 {
+		t.Errorf("applied by %q", applied)
+	}
+}
+
+// A dry run plans again what an apply would plan again, and nothing that does not change.
+func TestADryRunOfWhatDoesNotChange(t *testing.T) {
+	t.Parallel()
+	w, _ := answersWorld(t, "provider \"world\" {\n  server = data.world_fact.it.answer\n}\n"+strings.Replace(madeThing, "MORE", "", 1))
+	w.approve("bob", w.plan("--changed-since", "origin/main"))
+	w.merge()
+	w.onMain()
+	code, _, words := w.apply()
+	w.wants("apply", code, 0, words, "planned again", "infra/net: applied")
+	w.approve("bob", w.plan("--changed-since", "HEAD^1"))
+	code, _, words = w.apply("--dry-run")
+	w.wants("dry run", code, 0, words)
+	if strings.Contains(words, "planned again") {
+		t.Errorf("it was planned again: %s", words)
 	}
 }

@@ -165,8 +165,8 @@ func (f Failure) kept(ctx context.Context, s *site.Site) (line, words string, er
 	if !f.Alone {
 		return "", "", nil
 	}
-	claim, found, err := FindStood(ctx, s)
-	if err != nil || !found || claim.Head != s.Pull.HeadSHA {
+	claim, _, err := FindStood(ctx, s)
+	if err != nil || claim.Head != s.Pull.HeadSHA { // where there is none, it is of no commit
 		return "", "", err
 	}
 	claim.Planned = claim.At // this comment is of now, and the plan is not

@@ -96,6 +96,9 @@ provider "q" {
 		"locals in a circle": {map[string]string{
 			"main.tf": "locals {\n  a = local.b\n  b = local.a\n}\nprovider \"p\" {\n  x = local.a\n}\n",
 		}, []string{"provider p"}},
+		"locals in a circle, several times": {map[string]string{ // followed twice each time, it would never end
+			"main.tf": "locals {\n  a = [local.b, local.b]\n  b = [local.a, local.a]\n}\nprovider \"p\" {\n  x = local.a\n}\n",
+		}, []string{"provider p"}},
 		"a local by its index": {map[string]string{
 			"main.tf": "locals {\n  a = data.d.a.v\n}\nprovider \"p\" {\n  x = local[\"a\"]\n}\n",
 		}, []string{"provider p"}},
@@ -171,6 +174,9 @@ provider "q" {
 		}, []string{"y_wo of r.x"}},
 		"written in a block": {map[string]string{
 			"main.tf": "resource \"r\" \"x\" {\n  b {\n    y_wo = data.d.a.v\n  }\n}\n",
+		}, []string{"b of r.x"}},
+		"written in a block of a block": {map[string]string{
+			"main.tf": "resource \"r\" \"x\" {\n  b {\n    c {\n      y_wo = data.d.a.v\n    }\n  }\n}\n",
 		}, []string{"b of r.x"}},
 		"written in a dynamic block": {map[string]string{
 			"main.tf": "resource \"r\" \"x\" {\n  dynamic \"b\" {\n" +
