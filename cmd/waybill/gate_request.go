@@ -43,11 +43,11 @@ func gateRequest(ctx context.Context, access connect.Access, in options.Gate, wh
 	if err != nil {
 		return r, err
 	}
-	if group := event.MergeGroup; group != nil {
-		r.Queue.Base = cmp.Or(r.Queue.Base, group.BaseSHA)
-		if event.Pull() == where.Pull.Number {
-			r.Queue.Head = cmp.Or(r.Queue.Head, group.HeadSHA)
-		}
+	if group := event.MergeGroup; group != nil && event.Pull() == where.Pull.Number {
+		r.Queue = verdict.Queue{Head: cmp.Or(r.Queue.Head, group.HeadSHA), Base: cmp.Or(r.Queue.Base, group.BaseSHA)}
+	}
+	if r.Queue.Head == "" && r.Queue.Base != "" {
+		return r, outcome.Usagef("--merge-base is of which group? Give --merge-group too")
 	}
 	r.HooksSaid, r.Path, r.Comments = in.Hooks, access.Call.Getenv("PATH"), in.Comment
 	if in.Status {

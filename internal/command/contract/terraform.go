@@ -206,7 +206,7 @@ var gate = Command{
 		{
 			Name: "merge_base", Type: String, Placeholder: "SHA",
 			Doc: "Commit that the merge queue's group is built on. Needs {merge_group}. Empty means what the event says, else the " +
-				"base of the pull request.",
+				"default branch. One that is not on the default branch must be the group before it, by the queue itself.",
 		},
 		{
 			Name: "start_workflow", Type: String, Placeholder: "FILE",

@@ -96,24 +96,28 @@ func plain(words string) string {
 	return strings.TrimSpace(text.Printable(blank.ReplaceAllString(words, "\n\n")))
 }
 
-// warningsIn finds the warnings in what terraform printed, each in its frame.
+// warningsIn finds the warnings in what terraform printed: with a frame each, or without
+// colours, without one. A rule ends the last of them.
 func warningsIn(out string) (warnings []string) {
 	var lines []string
 	end := func() {
-		if text := plain(strings.Join(lines, "\n")); strings.HasPrefix(text, "Warning: ") {
+		if text := plain(strings.Join(lines, "\n")); text != "" {
 			warnings = append(warnings, strings.TrimPrefix(text, "Warning: "))
 		}
 		lines = nil
 	}
 	for line := range strings.SplitSeq(escape.ReplaceAllString(out, ""), "\n") {
+		inside := frame.ReplaceAllString(line, "")
 		switch {
-		case strings.HasPrefix(line, "╷"):
-			lines = []string{}
-		case strings.HasPrefix(line, "╵"):
+		case strings.HasPrefix(line, "╷"), strings.HasPrefix(line, "╵"), strings.HasPrefix(line, "─"):
 			end()
+		case strings.HasPrefix(inside, "Warning: "):
+			end()
+			lines = []string{inside}
 		case lines != nil:
-			lines = append(lines, strings.TrimPrefix(strings.TrimPrefix(line, "│"), " "))
+			lines = append(lines, inside)
 		}
 	}
+	end()
 	return warnings
 }

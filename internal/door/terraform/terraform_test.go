@@ -246,3 +246,40 @@ func TestRealTerraform(t *testing.T) {
 		t.Errorf("terraform wrote into the root: %v", entries)
 	}
 }
+
+// What terraform warns of stands behind the plan that it prints, in a frame or without one.
+func TestWarningsIn(t *testing.T) {
+	t.Parallel()
+	const behind = "Plan: 1 to add, 0 to change, 0 to destroy.\n\n"
+	for text, want := range map[string][]string{
+		behind: nil,
+		behind + "Warning: one\n\n  on main.tf line 1:\n   1: x\n\nBecause.\n\nWarning: two\n\n─────────\n\nSaved the plan to: x\n": {
+			"one\n\n  on main.tf line 1:\n   1: x\n\nBecause.", "two",
+		},
+		behind + "Warning: the last": {"the last"},
+		behind + "╷\n│ \x1b[33mWarning: one\n│ \n│ Because.\n╵\n╷\n│ Warning: two\n╵\nReleasing state lock.\n": {"one\n\nBecause.", "two"},
+		"╷\n│ Error: one\n╵\n":                     nil,
+		"  + text = <<-EOT\n        Warning: no\n": nil,
+	} {
+		if diff := cmp.Diff(want, warningsIn(text)); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+	// The real one, which prints no colours here.
+	dir := t.TempDir()
+	configuration := "terraform {\n  backend \"local\" {}\n}\n" +
+		"check \"c\" {\n  assert {\n    condition = terraform.workspace == \"x\"\n    error_message = \"not so\"\n  }\n}\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.tf"), []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tf := Open(Options{Path: tooltest.Find(t, "terraform"), Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}})
+	err := tf.Init(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	warnings, err := tf.Plan(t.Context(), PlanOptions{Out: filepath.Join(t.TempDir(), "plan")})
+	if err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], "Check block assertion failed") ||
+		!strings.HasSuffix(warnings[0], "not so") {
+		t.Errorf("%q %v", warnings, err)
+	}
+}

@@ -190,6 +190,29 @@ func (o Order) still(ctx context.Context, a *Applier) error {
 	return outcome.Join(stillOnTip(ctx, o.Site, now), o.stillMerged(ctx, a, now), a.held(ctx, o.Site))
 }
 
+// stillApproved decides anew, right before anything is applied, where something was said
+// since it was decided. What is not merged must still be the head of an open pull request.
+func (o Order) stillApproved(ctx context.Context, approved func() error) error {
+	s := o.Site
+	if s.Pull == nil {
+		return nil
+	}
+	if !s.Pull.Merged {
+		now, err := s.API.Pull(ctx, s.Repo, s.Pull.Number)
+		if err != nil {
+			return err
+		}
+		if now.HeadSHA != s.Pull.HeadSHA || now.State == "closed" && !now.Merged {
+			return outcome.Refusedf("#%d was pushed to or closed while its plan was checked: nothing of it is applied", s.Pull.Number)
+		}
+	}
+	other, err := s.Listen(ctx)
+	if err != nil || !other {
+		return err
+	}
+	return approved()
+}
+
 // stillOnTip refuses what is not merged and for which the default branch has moved to
 // another tip since it was judged.
 func stillOnTip(ctx context.Context, s *site.Site, now string) error {

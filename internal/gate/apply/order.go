@@ -149,7 +149,11 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 		return err
 	}
 	// Nothing of a tree that nobody approved is run: approvals come first.
-	if result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier); err != nil {
+	approved := func() (err error) {
+		result.Approval, err = o.approved(ctx, question{result.Fingerprint, parts}, bundle, applier)
+		return err
+	}
+	if err := approved(); err != nil {
 		return err
 	}
 	if err := outcome.Join(mayApply(ctx, o.Site), applier.held(ctx, o.Site)); err != nil {
@@ -158,7 +162,7 @@ func (o Order) one(ctx context.Context, report func(context.Context, *Result) er
 	if err = guard.Refusal(applier.Check(ctx)); err != nil {
 		return err
 	}
-	if err := o.still(ctx, applier); err != nil {
+	if err := outcome.Join(o.still(ctx, applier), o.stillApproved(ctx, approved)); err != nil {
 		return err
 	}
 	return o.carryOut(ctx, applier, result, report)

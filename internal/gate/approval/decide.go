@@ -65,6 +65,7 @@ func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) 
 	asked := &answers{people: people, members: make(map[string]bool), writers: make(map[string]bool)}
 	counted := make(map[string]bool)
 	for _, need := range needs.Roots {
+		need = p.asks(need)
 		root := RootDecision{
 			Dir: need.Dir, Workspace: need.Workspace, Needs: need.Approvals, From: need.who(), Why: need.Why, Destroys: need.Destroys,
 			Fingerprint: need.Root, Approvals: []Approval{},
@@ -106,6 +107,21 @@ func Decide(ctx context.Context, p Pull, s Subject, needs Needs, people People) 
 		}
 	}
 	return d, nil
+}
+
+// jobs is whom the job tokens of a repository's workflows act as.
+const jobs = "github-actions[bot]"
+
+// asks is what a root asks for where a job pushed the head: one approval more. Who may
+// write can let a workflow of their own branch push, and nobody knows who did. If that is
+// one of those who approve, the other one is not.
+func (p Pull) asks(n Need) Need {
+	if n.Approvals > 0 && containsFold(p.Pushers, jobs) {
+		n.Approvals++
+		why := "one more than the rule says, because a workflow pushed the head, and who let it is not known; a person may push instead"
+		n.Why = strings.TrimPrefix(n.Why+"; "+why, "; ")
+	}
+	return n
 }
 
 // answers keeps what GitHub said, so that it is asked once.

@@ -54,3 +54,38 @@ func TestAHeadThatNobodyPushed(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A head that a job pushed can be the work of anybody who may write, of those who approve
+// too: one more of them must.
+func TestAHeadThatAJobPushed(t *testing.T) {
+	t.Parallel()
+	line := "approve " + full.Short()
+	for name, c := range map[string]struct {
+		pusher string
+		needs  []approval.Need
+		votes  []approval.Vote
+		says   string // empty is approved
+	}{
+		"one approves": {
+			"github-actions[bot]", need(1, "acme/dba"), []approval.Vote{review("bob", line)},
+			"d: 1 of 2 approvals (one more than the rule says, because a workflow pushed the head, and who let it is not known; " +
+				"a person may push instead); still needed: 1 of acme/dba",
+		},
+		"two approve": {"github-actions[bot]", need(1, "acme/dba"), []approval.Vote{review("bob", line), review("Carol", line)}, ""},
+		"two rules": {
+			"github-actions[bot]", append(need(1, "acme/dba"), approval.Need{Dir: "e", Approvals: 2, From: []string{"dan"}, Why: "it moves"}),
+			[]approval.Vote{review("bob", line), review("Carol", line)}, "e: 0 of 3 approvals (it moves; one more than the rule says",
+		},
+		"nobody is asked": {"github-actions[bot]", need(0, "acme/dba"), nil, ""},
+		"an App":          {"renovate[bot]", need(1, "acme/dba"), []approval.Vote{review("bob", line)}, ""},
+	} {
+		p := approval.Pull{Number: 1, Author: "ada", Head: "head", Pushers: []string{c.pusher}, Votes: c.votes}
+		d, err := approval.Decide(t.Context(), p, approval.Subject{Fingerprint: full}, approval.Needs{Roots: c.needs}, people{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (d.Verdict == approval.Approved) != (c.says == "") || !strings.Contains(d.Reason(), c.says) {
+			t.Errorf("%s: %s %s", name, d.Verdict, d.Reason())
+		}
+	}
+}

@@ -133,9 +133,10 @@ func Keep(ctx context.Context, s *site.Site, v View) error {
 	return nil
 }
 
-// dropPages empties the comments that went on with an earlier plan, from the nth.
+// dropPages empties the comments that went on with an earlier plan, from the nth, which is 2 or
+// more.
 func dropPages(ctx context.Context, s *site.Site, from int) error {
-	for n := max(from, 2); n <= MaxPages; n++ {
+	for n := from; n <= MaxPages; n++ {
 		marker := PageMarker(n)
 		own, err := s.Own(ctx, s.API, marker)
 		if err == nil && len(own) > 0 {
@@ -164,8 +165,8 @@ func (f Failure) kept(ctx context.Context, s *site.Site) (line, words string, er
 	if !f.Alone {
 		return "", "", nil
 	}
-	claim, found, err := FindStood(ctx, s)
-	if err != nil || !found || claim.Head != s.Pull.HeadSHA {
+	claim, _, err := FindStood(ctx, s)
+	if err != nil || claim.Head != s.Pull.HeadSHA { // where there is none, it is of no commit
 		return "", "", err
 	}
 	claim.Planned = claim.At // this comment is of now, and the plan is not

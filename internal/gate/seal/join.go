@@ -56,8 +56,8 @@ func (j Joined) Bytes() ([]byte, error) {
 
 // openJoined opens every part, and puts their roots in the order that was joined. The
 // fingerprint of all of them is what people approved, so that a part that is missing,
-// changed or added makes another plan.
-func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
+// changed or added makes another plan. The parts have at most so many bytes together.
+func (s Source) openJoined(ctx context.Context, data []byte, most int) (*Bundle, error) {
 	var j Joined
 	if err := json.Unmarshal(data[len(joinedMagic):], &j); err != nil {
 		return nil, refuse(Altered, "its list of parts cannot be read")
@@ -77,8 +77,8 @@ func (s Source) openJoined(ctx context.Context, data []byte) (*Bundle, error) {
 		if err != nil {
 			return nil, err
 		}
-		if size += len(sealed); size > MaxSize {
-			return nil, refuse(Altered, "its parts are larger than %d bytes together", MaxSize)
+		if size += len(sealed); size > most {
+			return nil, refuse(Altered, "its parts are larger than %d bytes together", most)
 		}
 		b, err := Open(sealed, one.Identities, one.Expect)
 		if err != nil {

@@ -182,7 +182,7 @@ func Fetch(ctx context.Context, s Source) (*Bundle, error) {
 		return nil, err
 	}
 	if isJoined(data) {
-		return s.openJoined(ctx, data)
+		return s.openJoined(ctx, data, MaxSize)
 	}
 	return Open(data, s.Identities, s.Expect)
 }

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"reflect"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/github"
@@ -17,6 +18,14 @@ func (s *Site) Conversation(ctx context.Context) (*github.Conversation, error) {
 		s.said = said
 	}
 	return said, err
+}
+
+// Listen reads what was said anew, and reports whether that is something else than before.
+func (s *Site) Listen(ctx context.Context) (other bool, err error) {
+	before := s.said
+	s.said = nil
+	now, err := s.Conversation(ctx)
+	return err == nil && !reflect.DeepEqual(before, now), err
 }
 
 // Login is whom a client acts as.

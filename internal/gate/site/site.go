@@ -191,16 +191,52 @@ func (s *Site) Revisions(ctx context.Context) ([]string, error) {
 		add(s.Pull.BaseSHA)
 	}
 	if s.Pull != nil && s.Pull.Merged {
-		commits, err := s.API.Commits(ctx, s.Repo, s.Pull.MergeSHA, "", 1)
+		before, err := s.beforeMerge(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if len(commits) == 1 && len(commits[0].Parents) > 0 {
-			add(commits[0].Parents[0])
+		for _, sha := range before {
+			add(sha)
 		}
 	}
 	s.revisions = revisions
 	return revisions, nil
+}
+
+// maxRebased is how many commits of a pull request GitHub puts onto a branch one by one.
+const maxRebased = 100
+
+// beforeMerge are the commits under that of the merge, as far as the pull request brought
+// them, and the one under those. A merge by rebase brings several: the last one is of the
+// default branch as it was before.
+func (s *Site) beforeMerge(ctx context.Context) (before []string, err error) {
+	commits, err := s.API.Commits(ctx, s.Repo, s.Pull.MergeSHA, "", maxRebased+1)
+	if err != nil {
+		return nil, err
+	}
+	parents := make(map[string][]string)
+	for _, c := range commits {
+		parents[c.SHA] = c.Parents
+	}
+	for sha := s.Pull.MergeSHA; len(parents[sha]) > 0; {
+		single := len(parents[sha]) == 1
+		sha = parents[sha][0]
+		before = append(before, sha)
+		if !single {
+			return before, nil // a merge commit
+		}
+		pulls, err := s.API.PullsOfCommit(ctx, s.Repo, sha)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(pulls, func(p github.PullRequest) bool { return p.Merged && p.Number == s.Pull.Number }) {
+			return before, nil
+		}
+		if len(parents[sha]) == 0 {
+			return nil, fmt.Errorf("find where the default branch was before #%d: it brought more than %d commits", s.Pull.Number, maxRebased)
+		}
+	}
+	return before, nil
 }
 
 // CodeOwnersPlaces are where GitHub looks for CODEOWNERS, in its order.

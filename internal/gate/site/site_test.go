@@ -169,3 +169,35 @@ func TestOpen(t *testing.T) {
 		}
 	}
 }
+
+// The rules just before a merge are those of the default branch, also where the pull request
+// brought several commits, of which only the first one comes right after it.
+func TestRulesBeforeAMerge(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"merge", "squash", "rebase"} {
+		w := newWorld(t, map[string]string{"waybill.yaml": rules})
+		stale := w.open().Pull.BaseSHA
+		w.commit("change", "change")
+		if err := w.api.ClosePull(t.Context(), github.Repository{Owner: "acme", Name: "infra"}, 1); err != nil {
+			t.Fatal(err)
+		}
+		second, err := w.api.OpenPull(
+			t.Context(), github.Repository{Owner: "acme", Name: "infra"}, github.NewPull{Title: "t", Head: "change", Base: "main"},
+		)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := w.commit("main", "main")
+		if _, err := w.MergePull(t.Context(), "acme/infra", second.Number, "ada", method); err != nil {
+			t.Fatal(err)
+		}
+		s, err := site.Open(t.Context(), site.Request{API: w.api, Repo: "acme/infra", Pull: second.Number})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Pull.BaseSHA = stale // as GitHub has it until somebody pushes
+		if revisions, err := s.Revisions(t.Context()); err != nil || !slices.Contains(revisions, before) {
+			t.Errorf("%s: %v without %s: %v", method, revisions, before, err)
+		}
+	}
+}

@@ -62,9 +62,6 @@ type Planned struct {
 	Nothing bool   // the job said that there was nothing to plan
 }
 
-// Queue is the group of a merge queue that is judged; empty outside of one.
-type Queue struct{ Head, Base string }
-
 // Result is what was decided and reported.
 type Result struct {
 	Site *site.Site
@@ -282,12 +279,12 @@ func (r Request) claimed(ctx context.Context, touched *roots.Selection) (claim c
 // checked out; nil where it is not. In a merge queue, the base holds what is
 // merged before it.
 func (r Request) touched(ctx context.Context) (*roots.Selection, error) {
-	base := r.Queue.Base
-	if base == "" {
-		base = r.Site.Pull.BaseSHA
-	}
-	if r.Site.Top == "" || base == "" || r.Planned.Result != "" && r.Planned.Result != "success" {
+	if r.Site.Top == "" || r.Planned.Result != "" && r.Planned.Result != "success" {
 		return nil, nil
+	}
+	base, err := r.base(ctx)
+	if err != nil || base == "" {
+		return nil, err
 	}
 	found, err := r.workspaces(ctx)
 	if err != nil {

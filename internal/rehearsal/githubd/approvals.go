@@ -94,7 +94,8 @@ func commitPulls(c *call, sha string) (*answer, error) {
 	for _, p := range matching {
 		_, err := c.git("merge-base", "--is-ancestor", sha, p.HeadSHA)
 		_, onBase := c.git("merge-base", "--is-ancestor", sha, p.BaseSHA)
-		if p.Merged && p.MergeSHA == sha || err == nil && onBase != nil {
+		brought := p.Merged && c.s.within(c.Context(), c.dir, sha, p.MergeSHA) && !c.s.within(c.Context(), c.dir, sha, p.Onto)
+		if brought || err == nil && onBase != nil {
 			list = append(list, c.pullJSON(p, false))
 		}
 	}

@@ -44,6 +44,8 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case strings.Contains(in.Query, "lastEditedAt"):
 		s.graphqlConversation(w, token, variables.conversationInput)
+	case strings.Contains(in.Query, "mergeQueue("):
+		s.graphqlQueue(w, token, in.Variables)
 	case nodeOf(in.Query) != nil:
 		s.graphqlRepository(w, r, token, in.Variables, nodeOf(in.Query))
 	case strings.Contains(in.Query, "release(tagName: $tagName)"):
@@ -59,7 +61,7 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	default:
 		graphqlError(
 			w, "UNDEFINED_FIELD",
-			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, objects, histories and viewer only",
+			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, queues, objects, histories and viewer only",
 		)
 	}
 }

@@ -2,7 +2,9 @@ package githubd
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
@@ -74,6 +76,40 @@ func (s *Server) Enqueue(ctx context.Context, name, user string, numbers ...int)
 	}
 	s.emit(events...)
 	return nil
+}
+
+// graphqlQueue serves the query for what is in the merge queue of a branch.
+// https://docs.github.com/en/graphql/reference/objects#mergequeueentry
+func (s *Server) graphqlQueue(w http.ResponseWriter, token *Token, raw json.RawMessage) {
+	var in struct{ Owner, Name, Branch, After string }
+	if json.Unmarshal(raw, &in) != nil {
+		graphqlError(w, "UNPROCESSABLE", "Variables are no strings")
+		return
+	}
+	repo := s.lookup(in.Owner + "/" + in.Name)
+	if repo == nil || !token.sees(repo) {
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+in.Owner+"/"+in.Name+"'.")
+		return
+	}
+	if !token.may(repo, "pull_requests", "read") {
+		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+		return
+	}
+	var entries []map[string]any
+	s.mu.Lock()
+	for _, q := range repo.Queue {
+		if q.Base == in.Branch {
+			entries = append(entries, map[string]any{
+				"headCommit": map[string]any{"oid": q.SHA}, "pullRequest": map[string]any{"number": q.Number},
+			})
+		}
+	}
+	s.mu.Unlock()
+	var queue any
+	if entries != nil {
+		queue = map[string]any{"entries": connection(entries, in.After)}
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"data": map[string]any{"repository": map[string]any{"mergeQueue": queue}}})
 }
 
 // MergeQueue merges what is in the queue, from the front, as far as the

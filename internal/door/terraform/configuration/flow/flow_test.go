@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -95,6 +96,9 @@ provider "q" {
 		"locals in a circle": {map[string]string{
 			"main.tf": "locals {\n  a = local.b\n  b = local.a\n}\nprovider \"p\" {\n  x = local.a\n}\n",
 		}, []string{"provider p"}},
+		"locals in a circle, several times": {map[string]string{ // followed twice each time, it would never end
+			"main.tf": "locals {\n  a = [local.b, local.b]\n  b = [local.a, local.a]\n}\nprovider \"p\" {\n  x = local.a\n}\n",
+		}, []string{"provider p"}},
 		"a local by its index": {map[string]string{
 			"main.tf": "locals {\n  a = data.d.a.v\n}\nprovider \"p\" {\n  x = local[\"a\"]\n}\n",
 		}, []string{"provider p"}},
@@ -171,6 +175,9 @@ provider "q" {
 		"written in a block": {map[string]string{
 			"main.tf": "resource \"r\" \"x\" {\n  b {\n    y_wo = data.d.a.v\n  }\n}\n",
 		}, []string{"b of r.x"}},
+		"written in a block of a block": {map[string]string{
+			"main.tf": "resource \"r\" \"x\" {\n  b {\n    c {\n      y_wo = data.d.a.v\n    }\n  }\n}\n",
+		}, []string{"b of r.x"}},
 		"written in a dynamic block": {map[string]string{
 			"main.tf": "resource \"r\" \"x\" {\n  dynamic \"b\" {\n" +
 				"    for_each = data.d.a.v\n    content {\n      y_wo = b.value\n    }\n  }\n}\n",
@@ -183,6 +190,29 @@ provider "q" {
 			"main.tf.json": `{"provider":{"p":[{"alias":"a","x":"${data.d.a.v}"},{"x":"fixed"}],"q":{"y":{"z":["${local.a}"]}}},
 "locals":{"a":"x"},"resource":{"r":{"x":{"provisioner":{"local-exec":{"command":"${self.id}"}},"lifecycle":{"precondition":{"condition":"${data.d.a.v}"}}}}}}`},
 			[]string{"a condition of r.x", "provider p", "provisioner of r.x"}},
+		"JSON of checks": {map[string]string{"main.tf.json": `{"check":{"c":{"assert":{"condition":"${data.d.a.v}"}}},
+"variable":{"v":{"validation":{"condition":"${data.d.a.v}"}}},"output":{"o":{"value":1,"precondition":{"condition":"${data.d.a.v}"}}}}`},
+			[]string{"a condition of check c", "a condition of output o", "a condition of variable v"}},
+		"JSON of a provider's metadata": {map[string]string{
+			"main.tf.json": `{"terraform":{"provider_meta":{"p":{"x":"${data.d.a.v}"}}}}`,
+		}, []string{"provider_meta"}},
+		"labels of a dynamic block": {map[string]string{
+			"main.tf": "provider \"p\" {\n  dynamic \"x\" {\n    for_each = [1]\n    labels = [data.d.a.v]\n    content {}\n  }\n}\n",
+		}, []string{"provider p"}},
+		"dynamic blocks in one another": {map[string]string{
+			"main.tf": "provider \"p\" {\n  dynamic \"x\" {\n    for_each = [1]\n    iterator = it\n    content {\n      dynamic \"y\" {\n" +
+				"        for_each = [it.value]\n        content {\n          z = \"${it.value} ${y.value}\"\n        }\n      }\n    }\n  }\n}\n",
+		}, nil},
+		"a module that nobody calls": {map[string]string{
+			"main.tf": "", "c/main.tf": "variable \"in\" {}\nprovider \"p\" {\n  x = var.in\n}\n",
+		}, []string{"provider p of module c"}},
+		"a module of a module that is not there": {map[string]string{
+			"main.tf": "", "c.d/main.tf": "variable \"in\" {}\nprovider \"p\" {\n  x = var.in\n}\n",
+		}, []string{"provider p of module c.d"}},
+		"blocks without their labels": {map[string]string{
+			"main.tf": "module {\n  source = \"./c\"\n}\noutput {\n  value = 1\n}\nprovider \"p\" {\n  dynamic {\n    x = 1\n  }\n}\n" +
+				"resource \"r\" \"x\" {\n  dynamic {\n    x = 1\n  }\n}\n",
+		}, nil},
 		"JSON that is no template": {map[string]string{"main.tf.json": `{"provider":{"p":{"x":"${"}}}`}, []string{"provider p"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,6 +280,30 @@ func TestLongChains(t *testing.T) {
 	}
 	chain.WriteString("}\nprovider \"p\" {\n  x = local." + name + "\n}\n")
 	if got := find(t, map[string]string{"main.tf": chain.String()}).Settings; !slices.Equal(got, []string{"provider p"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// How far one name is followed takes nothing from the next one.
+func TestManyNames(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	var all []string
+	text.WriteString("locals {\n")
+	for i := range 1000 {
+		fmt.Fprintf(&text, "  flat%d = 1\n", i)
+		all = append(all, fmt.Sprintf("local.flat%d", i))
+	}
+	for i := range 499 { // the last one goes beyond, by each of its names
+		fmt.Fprintf(&text, "  deep%d = local.deep%d\n", i, i+1)
+	}
+	fmt.Fprintf(&text, "  deep499 = [%s]\n  fixed = 1\n}\n", strings.Join(all, ", "))
+	flat := text.String() + "provider \"q\" {\n  x = [" + strings.Join(all, ", ") + "]\n}\n"
+	if got := find(t, map[string]string{"main.tf": flat}).Settings; len(got) > 0 {
+		t.Errorf("%q", got)
+	}
+	deep := text.String() + "provider \"p\" {\n  x = local.deep0\n}\nprovider \"q\" {\n  x = local.fixed\n}\n"
+	if got := find(t, map[string]string{"main.tf": deep}).Settings; !slices.Equal(got, []string{"provider p"}) {
 		t.Errorf("%q", got)
 	}
 }
