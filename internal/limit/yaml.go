@@ -40,13 +40,15 @@ func Bytes(file string, data []byte) error {
 	return nil
 }
 
-// encoding refuses what is no UTF-8, which is read otherwise elsewhere, or not at all. It
-// says where that is.
+// UTF16 reports whether data begins with the byte order mark of UTF-16, which YAML parsers
+// read too.
+func UTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
+}
+
+// encoding refuses what no parser reads, and says where that is.
 func encoding(file string, data []byte) error {
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return outcome.Usagef("%s: the file is written in UTF-16: save it as UTF-8", file)
-	}
-	if utf8.Valid(data) {
+	if utf8.Valid(data) || UTF16(data) {
 		return nil
 	}
 	valid := bytes.ToValidUTF8(data, nil) // what stands before the first wrong byte is the same

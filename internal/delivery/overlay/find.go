@@ -66,6 +66,9 @@ func locate(files map[string][]byte, file string, form Form, t Target) (located,
 }
 
 func parse(file string, data []byte) ([]*yaml.Node, error) {
+	if limit.UTF16(data) {
+		return nil, outcome.Usagef("%s: the file is written in UTF-16: save it as UTF-8", file)
+	}
 	if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
 		return nil, outcome.Usagef("%s: it is a pointer of Git LFS, and what it stands for is not in the repository: commit the file itself",
 			file)
