@@ -393,12 +393,16 @@ func onlyImages(changes []render.Change, wanted []target) error {
 	return nil
 }
 
-// hands reports whether a field of an Argo CD Application hands the digest to what that
-// deploys. Such an object is the file itself, in which nothing but the digest was changed:
-// a digest that was empty, a tag with a digest behind it, or the digest without algorithm.
+// deployers are the kinds whose fields hand images to what they deploy.
+var deployers = []string{"Application", "ApplicationSet", "HelmRelease"}
+
+// hands reports whether a field of a deployer hands the digest to what that deploys. Such an
+// object is the file itself, in which nothing but the digest was changed: a digest that was
+// empty, a tag with a digest behind it, or the digest without algorithm.
 func (w target) hands(object, text string) bool {
 	kind, _, _ := strings.Cut(object, " ")
-	return w.form == overlay.Application && (kind == "Application" || kind == "ApplicationSet") && strings.HasSuffix(text, w.ref.Hex())
+	return (w.form == overlay.Application || w.form == overlay.Manifest) && slices.Contains(deployers, kind) &&
+		strings.HasSuffix(text, w.ref.Hex())
 }
 
 // becomes reports whether an image of the repository becomes ref.

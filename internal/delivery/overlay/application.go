@@ -93,12 +93,7 @@ func (a *applications) spec(spec *yaml.Node) {
 		}
 		helm := get(source, "helm")
 		a.parameters(get(helm, "parameters"))
-		for _, s := range (values{t: a.t}).all(get(helm, "valuesObject")) {
-			if a.add(s); s.whole == nil && s.digest == nil {
-				a.refuse(s.at(), `helm.valuesObject names the image without a digest, and what the chart takes is not known here: write `+
-					`digest: "" beside it once, or tag: TAG@sha256:… if the chart knows tags alone`)
-			}
-		}
+		a.handed(a.file, "helm.valuesObject", get(helm, "valuesObject"), a.t)
 		if text := get(helm, "values"); a.names(text) {
 			a.texts, a.line = append(a.texts, "helm.values"), text.Line
 		}

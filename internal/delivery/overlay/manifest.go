@@ -18,12 +18,39 @@ func findManifests(file string, documents []*yaml.Node, t Target) (l located) {
 	}
 	l.missing = missing(file, nil, "containers", t, found)
 	for _, document := range documents {
-		if api, kind := value(get(document, "apiVersion")), value(get(document, "kind")); strings.Contains(api, ".toolkit.fluxcd.io/") {
-			l.missing = outcome.Usagef("%w. The values and images of Flux's %s are not changed: keep them in a file of values or a kustomization, "+
-				"and name that as the overlay", l.missing, kind)
+		if kind := value(get(document, "kind")); kind == "Kustomization" && strings.HasPrefix(value(get(document, "apiVersion")), fluxKustomize) {
+			l.missing = outcome.Usagef("%w. The images of Flux's Kustomization are not changed: name the kustomization that it deploys as the "+
+				"overlay", l.missing)
 		}
 	}
+	for _, document := range documents {
+		l.release(file, document, t)
+	}
 	return l
+}
+
+const (
+	fluxKustomize = "kustomize.toolkit.fluxcd.io/"
+	fluxHelm      = "helm.toolkit.fluxcd.io/"
+)
+
+// release adds the places of the values of Flux's HelmRelease.
+// https://fluxcd.io/flux/components/helm/helmreleases/#inline-values
+func (l *located) release(file string, document *yaml.Node, t Target) {
+	if value(get(document, "kind")) != "HelmRelease" || !strings.HasPrefix(value(get(document, "apiVersion")), fluxHelm) {
+		return
+	}
+	l.handed(file, "spec.values", get(get(document, "spec"), "values"), t)
+}
+
+// handed adds the places of values that a deployer hands to a chart that is not known here.
+func (l *located) handed(file, field string, root *yaml.Node, t Target) {
+	for _, s := range (values{t: t}).all(root) {
+		if l.add(s); s.whole == nil && s.digest == nil && l.refused == nil {
+			l.refused = outcome.Usagef(`%s:%d: %s names the image without a digest, and what the chart takes is not known here: write `+
+				`digest: "" beside it once, or tag: TAG@sha256:… if the chart knows tags alone`, file, s.at().Line, field)
+		}
+	}
 }
 
 // manifest adds the places of one object, and lists the images of others.

@@ -101,6 +101,18 @@ var wild = map[string]struct {
 		before: "image:\n  registry: ghcr.io/\n  repository: acme/demo-api\n  digest: OLD\n",
 		after:  "image:\n  registry: ghcr.io/\n  repository: acme/demo-api\n  digest: NEW\n"},
 
+	// Flux.
+	"release, values": {file: "app.yaml", target: inFile,
+		before: "kind: Service\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec:\n  values:\n    a:\n      image:\n" +
+			"        repository: ghcr.io/acme/demo-api # ours\n        digest: OLD\n    b: {image: {repository: ghcr.io/acme/other, digest: OLD}}\n",
+		after: "kind: Service\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec:\n  values:\n    a:\n      image:\n" +
+			"        repository: ghcr.io/acme/demo-api # ours\n        digest: NEW\n    b: {image: {repository: ghcr.io/acme/other, digest: OLD}}\n"},
+	"release, a tag with the digest": {file: "app.yaml", target: inFile,
+		before: "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {values: {image: {repository: ghcr.io/acme/demo-api, " +
+			"tag: 1.2@OLD}}}\n",
+		after: "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {values: {image: {repository: ghcr.io/acme/demo-api, " +
+			"tag: 000000000000@NEW}}}\n"},
+
 	// Argo CD.
 	"application, all that a file may hold": {file: "app.yaml", target: inFile,
 		before: app + "    kustomize:\n      images: [a=ghcr.io/acme/demo-api:v1, redis:7]\n---\n" +
@@ -199,9 +211,12 @@ func TestSetRefusesWildFiles(t *testing.T) {
 		"application set, a variable": {"app.yaml",
 			set + "  template: {spec: {source: {kustomize: {images: ['ghcr.io/acme/demo-api@{{digest}}']}}}}\n",
 			"app.yaml:4: the digest is a variable, {{digest}}: write the digest itself there"},
-		"Flux": {"app.yaml",
+		"Flux, values without a digest": {"app.yaml",
 			"apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {values: {image: {repository: ghcr.io/acme/demo-api, tag: v1}}}\n",
-			"The values and images of Flux's HelmRelease are not changed: keep them in a file of values or a kustomization"},
+			"app.yaml:3: spec.values names the image without a digest, and what the chart takes is not known here"},
+		"Flux, images": {"app.yaml",
+			"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {images: [{name: ghcr.io/acme/demo-api, newTag: v1}]}\n",
+			"The images of Flux's Kustomization are not changed: name the kustomization that it deploys as the overlay"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
