@@ -22,8 +22,8 @@ func (d Decision) Lines() string {
 			continue
 		}
 		remedy := r.Remedy
-		if !r.Until.IsZero() {
-			remedy = strings.TrimSpace("passes " + text.Time(r.Until) + "  " + remedy)
+		if at := "passes " + text.Time(r.Until); !r.Until.IsZero() && !strings.HasPrefix(remedy, at) {
+			remedy = strings.TrimSpace(at + "  " + remedy)
 		}
 		fmt.Fprintf(table, "  %s\t%s\n", text.OneLine(r.Rule), text.OneLine(r.Detail))
 		if remedy != "" {

@@ -81,6 +81,15 @@ func TestRefusalText(t *testing.T) {
 	if got := d.Lines(); !strings.Contains(got, "→ passes 2026-11-20 12:00 UTC") {
 		t.Errorf("got %s", got)
 	}
+	// A rule that says so itself is not repeated.
+	for remedy, want := range map[string]string{
+		"passes 2026-11-20 12:00 UTC": "→ passes 2026-11-20 12:00 UTC\n", "or give --now": "→ passes 2026-11-20 12:00 UTC or give --now\n",
+	} {
+		d.Reasons[0].Remedy = remedy
+		if got := d.Lines(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
 }
 
 // What comes from outside stays text, in Markdown and on the terminal.

@@ -31,6 +31,48 @@ func TestLinksLead(t *testing.T) {
 	}
 }
 
+var tested = regexp.MustCompile("`(internal/[a-z/]+\\.Test[A-Za-z0-9]+|[a-z_]+\\.txtar)`")
+
+// Every test that a document names is there, and a document has no row of a table that a
+// blank line cuts off: Markdown shows it as text.
+func TestDocumentsAreWhole(t *testing.T) {
+	t.Parallel()
+	root, names := tooltest.Root(t), 0
+	for document := range documents(t) {
+		text := prose(t, document)
+		for _, m := range tested.FindAllStringSubmatch(text, -1) {
+			if names++; !testExists(t, root, m[1]) {
+				t.Errorf("%s names %s, which is no test of this repository", document, m[1])
+			}
+		}
+		for _, row := range cutOff(text) {
+			t.Errorf("%s: a blank line cuts this row off its table: %s", document, row)
+		}
+	}
+	if names < 30 {
+		t.Errorf("only %d tests are named: is the pattern right?", names)
+	}
+}
+
+// cutOff are the rows of tables that follow a blank line, and are no heading of a table.
+func cutOff(text string) (rows []string) {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		begins := strings.HasPrefix(line, "|") && (i == 0 || strings.TrimSpace(lines[i-1]) == "")
+		if begins && (i+1 == len(lines) || !strings.HasPrefix(lines[i+1], "|--")) {
+			rows = append(rows, line)
+		}
+	}
+	return rows
+}
+
+func TestRowsThatAreCutOffAreFound(t *testing.T) {
+	t.Parallel()
+	if got := cutOff("| a |\n|---|\n| b |\n\n| c |\n| d |\n\ntext\n| e |\n"); !slices.Equal(got, []string{"| c |"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestDeadLinksAreFound(t *testing.T) {
 	t.Parallel()
 	document := filepath.Join(t.TempDir(), "a.md")

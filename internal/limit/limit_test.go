@@ -49,6 +49,24 @@ func TestYAMLRefuses(t *testing.T) {
 	}
 }
 
+// What is neither UTF-8 nor UTF-16 is refused with the line that has it, and is not too much.
+func TestDocumentsAreText(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"UTF-16, little":     {"\xff\xfea\x00", ""},
+		"UTF-16, big":        {"\xfe\xff\x00a", ""},
+		"Latin-1":            {"a: 1\nb: \u00fc\nc: f\xfcr\nd: 1\n", "f.yaml:3: the line is not written in UTF-8: save the file as UTF-8"},
+		"the last byte":      {"a: 1\n# \xc3", "f.yaml:2: the line is not written in UTF-8: save the file as UTF-8"},
+		"a byte order mark":  {"\ufeffa: 1\n", ""},
+		"what replaces some": {"a: \ufffd\n", ""},
+	} {
+		_, err := Documents("f.yaml", []byte(c.text))
+		if got := fmt.Sprint(err); c.want == "" && err != nil || c.want != "" && got != c.want || TooMuch(err) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 // mergeBomb doubles by merge keys.
 func mergeBomb(levels int) string {
 	var out strings.Builder

@@ -10,11 +10,13 @@ package limit
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -33,9 +35,28 @@ const (
 // Bytes refuses data that is too long for a YAML file.
 func Bytes(file string, data []byte) error {
 	if len(data) > MaxBytes {
-		return excess("%s: the file has %d MiB, and Waybill reads YAML up to %d MiB: split it", file, len(data)>>20, MaxBytes>>20)
+		return excess("%s: the file has %.1f MiB, and Waybill reads YAML up to %d MiB: split it", file, float64(len(data))/(1<<20), MaxBytes>>20)
 	}
 	return nil
+}
+
+// UTF16 reports whether data begins with the byte order mark of UTF-16, which YAML parsers
+// read too.
+func UTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
+}
+
+// encoding refuses what no parser reads, and says where that is.
+func encoding(file string, data []byte) error {
+	if utf8.Valid(data) || UTF16(data) {
+		return nil
+	}
+	valid := bytes.ToValidUTF8(data, nil) // what stands before the first wrong byte is the same
+	at := 0
+	for at < len(valid) && data[at] == valid[at] {
+		at++
+	}
+	return outcome.Usagef("%s:%d: the line is not written in UTF-8: save the file as UTF-8", file, bytes.Count(data[:at], []byte("\n"))+1)
 }
 
 // YAML refuses documents whose content exceeds a bound. Callers must ask before
@@ -51,7 +72,7 @@ func YAML(file string, data []byte) error {
 // Documents parses the documents of a file, and refuses those that exceed a
 // bound. Aliases stay aliases.
 func Documents(file string, data []byte) ([]*yaml.Node, error) {
-	if err := Bytes(file, data); err != nil {
+	if err := cmp.Or(Bytes(file, data), encoding(file, data)); err != nil {
 		return nil, err
 	}
 	var documents []*yaml.Node

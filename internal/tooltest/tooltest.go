@@ -10,6 +10,7 @@ package tooltest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/door/process"
@@ -36,6 +37,21 @@ func Find(t testing.TB, name string) string {
 		t.Skipf("needs %s: run make tools", name)
 	}
 	return path
+}
+
+// Says reports an error for each text that a page below docs does not have: a number there
+// and in the code is the same one.
+func Says(t testing.TB, page string, texts ...string) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(Root(t), "docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		if !strings.Contains(string(data), text) {
+			t.Errorf("docs/%s does not say %q", page, text)
+		}
+	}
 }
 
 // Buildkitd gives the path of the BuildKit daemon. It mounts and makes

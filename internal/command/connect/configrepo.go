@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,7 +125,7 @@ func (a Access) ConfigRepository(ctx context.Context) (ConfigRepository, error) 
 	case repo != "" || dir != "":
 	case a.Call.Runner.Active():
 		repo = a.Call.Runner.Context().Repository
-	case a.WorkingDirectory && isConfigRepository("."):
+	case a.WorkingDirectory && isConfigRepository(cmp.Or(a.Path, ".")):
 		dir = "."
 	default:
 		return ConfigRepository{}, a.unnamed()
@@ -204,7 +205,7 @@ func (a Access) unnamed() error {
 	switch {
 	case !local:
 		return outcome.Usagef("which repository? Give --repo OWNER/NAME")
-	case isConfigRepository("."):
+	case isConfigRepository(cmp.Or(a.Path, ".")):
 		return outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir . for the one here")
 	}
 	return outcome.Usagef("which config repository? Give --repo OWNER/NAME, or --dir PATH of a local clone")

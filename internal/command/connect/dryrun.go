@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/door/configrepo"
@@ -13,8 +14,16 @@ type dryStore struct {
 	sayf func(format string, args ...any)
 }
 
-// Commit says which files it would change on which branch. There is no commit.
-func (d dryStore) Commit(_ context.Context, r configrepo.Request) (string, error) {
+// Commit says which files it would change on which branch. There is no commit. A change
+// that the real one would refuse is refused.
+func (d dryStore) Commit(ctx context.Context, r configrepo.Request) (string, error) {
+	parent, err := d.Snapshot(ctx, r.Parent)
+	if err == nil {
+		err = parent.Writable(r.Changes)
+	}
+	if err != nil {
+		return "", fmt.Errorf("commit to %s: %w", r.Branch, err)
+	}
 	subject, _, _ := strings.Cut(r.Message, "\n")
 	var files []string
 	for _, change := range r.Changes {

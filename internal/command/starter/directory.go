@@ -25,6 +25,7 @@ var (
 	workflowGroup = regexp.MustCompile(`(?m)^  group: `)
 	ownStep       = regexp.MustCompile(`(?m)^( *)- uses: waybill-dev/waybill/actions/(?:bump|check|doctor|hold|promote|rollback)@` +
 		`(?:.*\n)(?:.*\n)*? *with:\n`)
+	statusName  = regexp.MustCompile(`\bwaybill/check\b`)
 	runningStep = regexp.MustCompile(`(?m)^( *)running: "true"\n`)
 	ownersLine  = regexp.MustCompile(`(?m)^(# )?(?:\*|/(\S*)) `)
 )
@@ -65,7 +66,11 @@ func (n *Names) Directory(ctx context.Context, kind, dir string) (top string, er
 	if n.Path, err = configrepo.CleanDirectory(path.Join(prefix, filepath.ToSlash(missing))); err != nil || n.Path == "" {
 		return dir, err
 	}
-	n.Platform = None // clusters have a config repository of their own
+	if !slices.Contains([]string{"", None, AWS}, n.Platform) { // AWS is what nobody has to name
+		return "", outcome.Usagef("--platform %s: the clusters' platform needs a config repository of its own, and %s is a directory of "+
+			"another one: leave --platform out", n.Platform, n.Path)
+	}
+	n.Platform = None
 	return git.Top(ctx, existing)
 }
 
@@ -123,9 +128,10 @@ func (n Names) placed(kind string, list []file) []file {
 			text = n.workflow(text)
 			list[i].name = workflowDir + n.renamed(path.Base(f.name))
 		case f.name == ".github/CODEOWNERS":
+			text = statusName.ReplaceAllString(text, "${0}/"+n.Path)
 			text = ownersLine.ReplaceAllString(text, "${1}/"+n.Path+"/${2} ")
 		case !strings.HasPrefix(f.name, ".github/"):
-			text = n.renamed(text)
+			text = statusName.ReplaceAllString(n.renamed(text), "${0}/"+n.Path)
 			list[i].name = path.Join(n.Path, f.name)
 		}
 		list[i].data = []byte(text)
@@ -139,7 +145,7 @@ func (n Names) renamed(text string) string {
 }
 
 func (n Names) workflow(text string) string {
-	text = n.renamed(text)
+	text = statusName.ReplaceAllString(n.renamed(text), "${0}/"+n.Path)
 	text = workflowName.ReplaceAllString(text, "name: ${1} ("+n.Path+")")
 	text = workflowGroup.ReplaceAllString(text, "  group: "+n.suffix()+"-")
 	text = ownStep.ReplaceAllStringFunc(text, func(step string) string {

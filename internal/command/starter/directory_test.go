@@ -97,6 +97,8 @@ func TestADirectoryOfARepository(t *testing.T) {
 		".github/workflows/bump-deploy-a.yml":    "github.event.deployment.payload.path == 'deploy/a'",
 		".github/workflows/promote-deploy-b.yml": `push: {branches: [main], paths: ["deploy/b/**"]}`,
 		".github/CODEOWNERS":                     "\n/deploy/a/ @acme/platform\n",
+		".github/workflows/check-deploy-a.yml":   "status waybill/check/deploy/a on its head.",
+		"deploy/a/README.md":                     "`waybill/check/deploy/a` verifies",
 		"deploy/a/waybill.yaml":                  "workflow: acme/shop/.github/workflows/deliver-deploy-a.yml@refs/heads/main",
 	} {
 		if !strings.Contains(read(name), want) {
@@ -112,6 +114,30 @@ func TestADirectoryOfARepository(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(top, ".waybill")); err == nil {
 		t.Error("the upgrade wrote a record at the top")
+	}
+}
+
+// A platform that somebody asks for is not left out silently.
+func TestADirectoryHasNoPlatform(t *testing.T) {
+	t.Parallel()
+	top := t.TempDir()
+	if _, err := git.Run(t.Context(), top, "init", "--quiet"); err != nil {
+		t.Fatal(err)
+	}
+	names := starter.Names{Platform: starter.Kubernetes}
+	_, err := names.Directory(t.Context(), starter.Config, filepath.Join(top, "deploy"))
+	if err == nil || !strings.Contains(err.Error(), "--platform kubernetes: the clusters' platform needs a config repository of its own") {
+		t.Errorf("got %v", err)
+	}
+	names = starter.Names{Platform: starter.AWS, Owner: "acme"}
+	if _, err := names.Directory(t.Context(), starter.Config, filepath.Join(top, "deploy")); err != nil {
+		t.Fatal(err)
+	}
+	if next := strings.Join(starter.NextSteps(starter.Config, names), "\n"); !strings.Contains(next, "No platform for clusters was written") {
+		t.Error(next)
+	}
+	if next := strings.Join(starter.NextSteps(starter.App, names), "\n"); !strings.Contains(next, "acme/config's deliver-deploy.yml has all") {
+		t.Error(next)
 	}
 }
 

@@ -21,7 +21,7 @@ func NextSteps(kind string, n Names) []string {
 	case App:
 		if n.Template == None {
 			steps = append(steps, strings.Join(append(n.found.Says, "Look over the inputs in the workflow that was written; "+
-				n.ConfigRepo+"'s deliver.yml has all that there are."), " "))
+				n.ConfigRepo+"'s "+n.renamed("deliver.yml")+" has all that there are."), " "))
 		}
 		steps = append(steps,
 			"Name the application in waybill.yaml of "+n.ConfigRepo+" if it is not there: "+strings.Join(n.applications(), "; ")+".",
@@ -58,6 +58,7 @@ func NextSteps(kind string, n Names) []string {
 	if n.Path != "" {
 		setup += " --path " + n.Path
 		kept = " Where a file of owners was there before, add /" + n.Path + "/ to it."
+		steps = append(steps, "No platform for clusters was written: that needs a config repository of its own.")
 	}
 	return append(steps,
 		"Look over waybill.yaml, and name teams of "+n.Owner+" that exist in it and in .github/CODEOWNERS."+kept,

@@ -58,7 +58,7 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 		s.mu.Unlock()
 	}
 	where := p.app.Overlay(p.env.Name)
-	s.compare(deployers.Comparison{File: at.File, Where: where, Env: p.env.Name, Before: s.bumped(p, before, now), After: after})
+	s.compare(deployers.Comparison{File: at.File, Where: where, Env: p.env.Name, Before: s.bumped(ctx, p, before, now), After: after})
 	if err := s.manifests(ctx, p, at, before, after); err != nil {
 		return err
 	}
@@ -87,27 +87,41 @@ func (s *session) rendered(ctx context.Context, p place, at Finding, v versions,
 	return nil
 }
 
-// said reports whether an image is one that the overlay names.
+// said reports whether an image is one that the overlay names. What a deployer hands to a
+// chart may be a tag with the digest behind it, beside the repository.
 func said(app config.App, now history.Places, image string) bool {
 	for i, part := range app.Parts() {
-		if i < len(now) && (image == now[i].Ref.String() || now[i].Tag != "" && strings.HasPrefix(image, part.Image.Name()+":")) {
+		if i >= len(now) {
+			break
+		}
+		tag, digest := imageref.Split(image)
+		if image == now[i].Ref.String() || now[i].Tag != "" && strings.HasPrefix(image, part.Image.Name()+":") ||
+			deployer(now[i].Form) && !strings.Contains(tag, "/") && !now[i].Ref.IsZero() && digest == now[i].Ref.Digest() {
 			return true
 		}
 	}
 	return false
 }
 
+// deployer reports whether an overlay of the form may be a deployer itself, such as an
+// Application or a HelmRelease.
+func deployer(form overlay.Form) bool { return form == overlay.Application || form == overlay.Manifest }
+
 // bumped is what the base renders with the head's digest, where the overlay is a
 // deployer itself: the digest is judged by the place, and all else is compared.
-func (s *session) bumped(p place, before []render.Object, now history.Places) []render.Object {
-	if !p.had || len(now) == 0 || now[0].Form != overlay.Application || !now.Set().Runs() {
+func (s *session) bumped(ctx context.Context, p place, before []render.Object, now history.Places) []render.Object {
+	if !p.had || len(now) == 0 || !deployer(now[0].Form) || !now.Set().Runs() {
 		return before
 	}
 	edited, err := history.Edit(s.base.Files, p.was, p.env.Name, aligned(p.was, p.app, now.Set()))
 	if err != nil {
 		return before
 	}
-	return deployers.Manifests(edited.Place.File, edited.After)
+	objects, err := s.baseRender.With(edited.Place.File, edited.After).App(ctx, p.was, p.env.Name)
+	if err != nil {
+		return before
+	}
+	return objects
 }
 
 // newImages lists the images that only the second side has, each once.

@@ -367,13 +367,14 @@ func onlyImages(changes []render.Change, wanted []target) error {
 			quoted = append(quoted, w.was.Ref.Digest(), w.ref.Digest())
 		}
 	}
-	isImage := func(f render.Field) bool {
-		return f.Old != nil && f.New != nil &&
-			slices.ContainsFunc(wanted, func(w target) bool { return becomes(*f.Old, *f.New, w.ref) })
+	isImage := func(object string, f render.Field) bool {
+		return f.New != nil && slices.ContainsFunc(wanted, func(w target) bool {
+			return f.Old != nil && becomes(*f.Old, *f.New, w.ref) || w.hands(object, *f.New)
+		})
 	}
 	for _, c := range changes {
 		for _, f := range c.Fields {
-			if isImage(f) {
+			if f.Old != nil && isImage(c.Object, f) {
 				quoted = append(quoted, *f.Old, *f.New)
 			}
 		}
@@ -384,12 +385,24 @@ func onlyImages(changes []render.Change, wanted []target) error {
 			return fmt.Errorf("changing the digest would leave %s %s; only the image may differ", c.Object, c.Kind)
 		}
 		for _, f := range c.Fields {
-			if !isImage(f) && (f.Old == nil || f.New == nil || replacer.Replace(*f.Old) != *f.New) {
+			if !isImage(c.Object, f) && (f.Old == nil || f.New == nil || replacer.Replace(*f.Old) != *f.New) {
 				return fmt.Errorf("changing the digest would also change %s of %s; only the image may differ", f.Path, c.Object)
 			}
 		}
 	}
 	return nil
+}
+
+// deployers are the kinds whose fields hand images to what they deploy.
+var deployers = []string{"Application", "ApplicationSet", "HelmRelease"}
+
+// hands reports whether a field of a deployer hands the digest to what that deploys. Such an
+// object is the file itself, in which nothing but the digest was changed: a digest that was
+// empty, a tag with a digest behind it, or the digest without algorithm.
+func (w target) hands(object, text string) bool {
+	kind, _, _ := strings.Cut(object, " ")
+	return (w.form == overlay.Application || w.form == overlay.Manifest) && slices.Contains(deployers, kind) &&
+		strings.HasSuffix(text, w.ref.Hex())
 }
 
 // becomes reports whether an image of the repository becomes ref.

@@ -35,3 +35,40 @@ func TestTheGuardSeesWhatIsNotShown(t *testing.T) {
 		})
 	}
 }
+
+// What an Argo CD Application hands to a chart or a kustomization may be written in every
+// form that the overlay's edits know; beside them nothing may differ.
+func TestTheGuardKnowsWhatApplicationsHandOn(t *testing.T) {
+	t.Parallel()
+	image, old := demo(2).Repository(), demo(1).Digest()
+	for source, want := range map[string]string{
+		"kustomize: {images: ['demo=" + image + ":v1']}":                                  "['demo=" + demo(2).String() + "']",
+		"helm: {valuesObject: {image: {repository: " + image + ", digest: ''}}}":          "digest: '" + demo(2).Digest() + "'",
+		"helm: {valuesObject: {image: {repository: " + image + ", tag: v1@" + old + "}}}": "@" + demo(2).Digest(),
+		"helm: {valuesObject: {image: {repository: " + image + ", sha: ''}}}":             "sha: '" + demo(2).Hex() + "'",
+		"helm: {parameters: [{name: image.repository, value: " + image + "}, {name: image.digest, value: ''}]}": "value: '" +
+			demo(2).Digest() + "'",
+	} {
+		files := configrepotest.Files("demo-api")
+		files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "  demo-api: {", "  demo-api: {overlay: 'argo/{env}.yaml', ", 1)
+		files["argo/dev.yaml"] = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: demo}\nspec: {source: {" + source + "}}\n"
+		data, app := load(t, files)
+		change, err := history.Prepare(t.Context(), render.New(data), app, "dev", history.Set{demo(2)})
+		if err != nil || !strings.Contains(string(change.After), want) || len(change.Objects) != 1 {
+			t.Errorf("%s: %v, %+v\n%s", source, err, change.Objects, change.After)
+		}
+	}
+}
+
+// A plain manifest of another kind is no Application: what a digest carries along there is refused.
+func TestTheGuardBelievesApplicationsAlone(t *testing.T) {
+	t.Parallel()
+	files := configrepotest.Files("demo-api")
+	files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "  demo-api: {", "  demo-api: {overlay: 'argo/{env}.yaml', ", 1)
+	files["argo/dev.yaml"] = "apiVersion: v1\nkind: Pod\nmetadata: {name: &i " + demo(1).Repository() + ":v1}\nspec: {containers: [{name: c, image: *i}]}\n"
+	data, app := load(t, files)
+	_, err := history.Prepare(t.Context(), render.New(data), app, "dev", history.Set{demo(2)})
+	if err == nil || !strings.Contains(err.Error(), "would leave Pod") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,10 +1,13 @@
 package overlay
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -21,12 +24,31 @@ type located struct {
 	slots   []slot
 	insert  *insertion
 	missing error
+	refused error // why nothing can be written, although the file names the image
+}
+
+// add adds slots, each place of the file once: an alias leads to what another place names.
+func (l *located) add(slots ...slot) {
+	for _, s := range slots {
+		same := func(other slot) bool {
+			return other.whole == s.whole && other.digest == s.digest && other.at() == s.at()
+		}
+		if !slices.ContainsFunc(l.slots, same) {
+			l.slots = append(l.slots, s)
+		}
+	}
 }
 
 func locate(files map[string][]byte, file string, form Form, t Target) (located, error) {
 	documents, err := parse(file, files[file])
+	if form == Helm && errors.Is(err, errEmpty) { // everything is left to the chart
+		documents, err = []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map", Line: 1, Column: 1}}, nil
+	}
 	if err != nil {
 		return located{}, err
+	}
+	if form == Kustomize || form == Helm {
+		documents = filled(documents)
 	}
 	if (form == Kustomize || form == Helm) && len(documents) != 1 {
 		return located{}, outcome.Usagef("%s: %d YAML documents in one file; want one", file, len(documents))
@@ -44,6 +66,13 @@ func locate(files map[string][]byte, file string, form Form, t Target) (located,
 }
 
 func parse(file string, data []byte) ([]*yaml.Node, error) {
+	if limit.UTF16(data) {
+		return nil, outcome.Usagef("%s: the file is written in UTF-16: save it as UTF-8", file)
+	}
+	if bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/")) {
+		return nil, outcome.Usagef("%s: it is a pointer of Git LFS, and what it stands for is not in the repository: commit the file itself",
+			file)
+	}
 	read, err := limit.Documents(file, data)
 	if err != nil {
 		return nil, err
@@ -54,10 +83,23 @@ func parse(file string, data []byte) ([]*yaml.Node, error) {
 			documents = append(documents, document.Content[0])
 		}
 	}
-	if len(documents) == 0 {
-		return nil, outcome.Usagef("%s: the file is empty", file)
+	if !slices.ContainsFunc(documents, holds) {
+		return nil, outcome.Usagef("%s: %w", file, errEmpty)
 	}
 	return documents, nil
+}
+
+var errEmpty = errors.New("the file is empty")
+
+// holds reports whether a document is more than lines of dashes and comments.
+func holds(document *yaml.Node) bool { return document.Tag != "!!null" || document.Value != "" }
+
+// filled leaves out documents at the end that hold nothing: a file may end in a line of dashes.
+func filled(documents []*yaml.Node) []*yaml.Node {
+	for len(documents) > 1 && !holds(documents[len(documents)-1]) {
+		documents = documents[:len(documents)-1]
+	}
+	return documents
 }
 
 func missing(file string, at *yaml.Node, key string, t Target, found []string) error {
@@ -74,9 +116,14 @@ func missing(file string, at *yaml.Node, key string, t Target, found []string) e
 		file, line, t.Image.Name(), key, there)
 }
 
-// formOf tells the form of a file by what it holds: objects, or Helm values.
-func formOf(file string, data []byte) Form {
-	documents, err := parse(file, data)
+// formOf tells the form of a file by what it holds: objects, or Helm values. An empty one
+// beside a chart leaves every value to that.
+func formOf(files map[string][]byte, t Target) Form {
+	file := t.Path
+	documents, err := parse(file, files[file])
+	if errors.Is(err, errEmpty) && files[path.Join(ChartOf(files, t), "Chart.yaml")] != nil {
+		return Helm
+	}
 	if err != nil {
 		return Manifest
 	}
@@ -119,8 +166,22 @@ func get(n *yaml.Node, key string) *yaml.Node {
 	return v
 }
 
-// entry finds a mapping's key and value; nil when there is none.
+// entry finds a mapping's key and value, its own or what it merges (<<); nil when there is
+// none.
 func entry(n *yaml.Node, key string) (k, v *yaml.Node) {
+	if k, v = own(n, key); v != nil {
+		return k, v
+	}
+	for _, merged := range merges(n) {
+		if k, v = entry(merged, key); v != nil {
+			return k, v
+		}
+	}
+	return nil, nil
+}
+
+// own finds a key that is written in the mapping itself.
+func own(n *yaml.Node, key string) (k, v *yaml.Node) {
 	n = resolve(n)
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil, nil
@@ -131,6 +192,19 @@ func entry(n *yaml.Node, key string) (k, v *yaml.Node) {
 		}
 	}
 	return nil, nil
+}
+
+// merges are the mappings that a mapping takes keys from which it does not have itself, the
+// first one first. https://yaml.org/type/merge.html
+func merges(n *yaml.Node) []*yaml.Node {
+	_, v := own(n, "<<")
+	switch v = resolve(v); {
+	case v == nil:
+		return nil
+	case v.Kind == yaml.SequenceNode:
+		return v.Content
+	}
+	return []*yaml.Node{v}
 }
 
 func items(n *yaml.Node) []*yaml.Node {

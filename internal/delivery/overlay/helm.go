@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"cmp"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -57,7 +58,11 @@ func (v values) missing(file string, node *yaml.Node) error {
 			"application's helm.image in waybill.yaml", file, v.t.Image.Name())
 	}
 	if repository := first(node, repositoryKeys...); repository != nil {
-		return missing(file, repository, at+".repository", v.t, []string{repository.Value})
+		return missing(file, repository, at+".repository", v.t, []string{value(repository)})
+	}
+	if line, other := v.elsewhere(); other != "" {
+		return outcome.Usagef("%s:%d: the image %q stands at %s, where no image is looked for: set the application's helm.image to %s "+
+			"in waybill.yaml, if the chart takes a digest there", file, line, v.t.Image.Name(), other, other)
 	}
 	if node != nil {
 		return outcome.Usagef("%s:%d: %s has neither repository nor digest: write digest: \"\" there once", file, node.Line, at)
@@ -68,6 +73,19 @@ func (v values) missing(file string, node *yaml.Node) error {
 	)
 }
 
+// elsewhere is the first path through mappings whose text is the image.
+func (v values) elsewhere() (line int, where string) {
+	v.walk(v.root, nil, func(at []string, n, _ *yaml.Node) {
+		path := strings.Join(at, ".")
+		if where == "" && scalar(n) && !slices.Contains(at, "[]") && !slices.ContainsFunc(at, func(key string) bool {
+			return strings.Contains(key, ".")
+		}) && SameRepository(repositoryOf(value(n)), v.t.Image) {
+			line, where = n.Line, path
+		}
+	})
+	return line, where
+}
+
 // likeChart finds where the chart's own values name the image.
 func (v values) likeChart(files map[string][]byte, root *yaml.Node) (*insertion, error) {
 	file := path.Join(ChartOf(files, v.t), "values.yaml")
@@ -75,7 +93,10 @@ func (v values) likeChart(files map[string][]byte, root *yaml.Node) (*insertion,
 		return nil, nil
 	}
 	documents, err := parse(file, files[file])
-	if err != nil || len(documents) != 1 {
+	if errors.Is(err, errEmpty) {
+		return nil, nil
+	}
+	if documents = filled(documents); err != nil || len(documents) != 1 {
 		return nil, err
 	}
 	chart := values{t: v.t, root: documents[0]}
@@ -105,14 +126,15 @@ func ChartOf(files map[string][]byte, t Target) string {
 }
 
 // all finds every place below a node.
-func (v values) all(root *yaml.Node) (slots []slot) {
+func (v values) all(root *yaml.Node) []slot {
 	if v.root == nil {
 		v.root = root
 	}
+	var l located
 	v.walk(root, nil, func(at []string, n, parent *yaml.Node) {
-		slots = append(slots, v.image(n, parent, at[len(at)-1], len(at) == 1 && at[0] == v.t.values())...)
+		l.add(v.image(n, parent, at[len(at)-1], len(at) == 1 && at[0] == v.t.values())...)
 	})
-	return slots
+	return l.slots
 }
 
 // walk visits the values of mappings. Lists are walked through, but nothing can
@@ -122,10 +144,10 @@ func (v values) walk(n *yaml.Node, at []string, visit func(at []string, n, paren
 	case n == nil:
 	case n.Kind == yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i+1].Kind == yaml.AliasNode {
+			inner := append(slices.Clone(at), n.Content[i].Value)
+			if n.Content[i+1].Kind == yaml.AliasNode && !scalar(n.Content[i+1]) {
 				continue // what it stands for is visited where it is written
 			}
-			inner := append(slices.Clone(at), n.Content[i].Value)
 			visit(inner, n.Content[i+1], n)
 			v.walk(n.Content[i+1], inner, visit)
 		}
@@ -154,7 +176,7 @@ func (v values) image(n, parent *yaml.Node, key string, named bool) []slot {
 			return nil
 		}
 		if tag := first(parent, tagKeys...); tag != nil && !strings.Contains(n.Value, "@") && (v.t.Tagged ||
-			strings.Contains(tag.Value, "@")) {
+			strings.Contains(value(tag), "@")) {
 			return []slot{{digest: tag, key: keyOf(resolve(parent), tag), tagged: true}}
 		}
 		return []slot{{whole: n}}
@@ -167,14 +189,14 @@ func (v values) mapping(n *yaml.Node, named bool) (slot, bool) {
 	switch {
 	case repository == nil && (!named || digest == nil):
 		return slot{}, false
-	case repository != nil && !SameRepository(v.registry(n, repository.Value), v.t.Image):
+	case repository != nil && !SameRepository(v.registry(n, value(repository)), v.t.Image):
 		return slot{}, false
-	case tag != nil && (v.t.Tagged || strings.Contains(tag.Value, "@sha256:")):
+	case tag != nil && (v.t.Tagged || strings.Contains(value(tag), "@sha256:")):
 		return slot{digest: tag, key: keyOf(n, tag), tagged: true}, true
 	case digest != nil:
 		key := keyOf(n, digest)
 		return slot{digest: digest, key: key, bare: key.Value != "digest"}, true
-	case repository.Value != "" && keyOf(n, repository).Value == "repository" || tag != nil:
+	case value(repository) != "" && keyOf(n, repository).Value == "repository" || tag != nil:
 		return slot{after: repository, key: keyOf(n, repository), flow: flow(n)}, true
 	}
 	return slot{}, false
@@ -189,7 +211,7 @@ func (v values) registry(n *yaml.Node, repository string) string {
 	for _, at := range globalRegistry {
 		registry = cmp.Or(registry, value(follow(v.root, strings.Split(at, "."))))
 	}
-	if registry == "" {
+	if registry = strings.TrimSuffix(registry, "/"); registry == "" {
 		return repository
 	}
 	return registry + "/" + repository

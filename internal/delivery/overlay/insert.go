@@ -1,7 +1,6 @@
 package overlay
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,6 +73,9 @@ func (i *insertion) possible(t Target) error {
 // apply inserts into decoded content.
 func (i *insertion) apply(content any, t Target, ref imageref.Ref) any {
 	root, _ := content.(map[string]any)
+	if root == nil && content == nil {
+		root = make(map[string]any) // the file holds nothing yet
+	}
 	if root == nil {
 		return nil
 	}
@@ -183,7 +185,7 @@ func (i *insertion) writeValue(data []byte, fields []pair) ([]byte, error) {
 	at, depth := i.root, 0
 	var key *yaml.Node
 	for _, step := range i.path {
-		k, v := entry(at, step)
+		k, v := own(at, step)
 		if v == nil || v.Kind == yaml.AliasNode {
 			break
 		}
@@ -236,41 +238,4 @@ func indented(lines []string, by int) []string {
 		out[i] = strings.Repeat(" ", by) + l
 	}
 	return out
-}
-
-func newline(data []byte) string {
-	if bytes.Contains(data, []byte("\r\n")) {
-		return "\r\n"
-	}
-	return "\n"
-}
-
-func lineOf(data []byte, line int) string {
-	lines := strings.SplitN(string(data), "\n", line+1)
-	if line > len(lines) {
-		return ""
-	}
-	return strings.TrimPrefix(lines[line-1], "\ufeff")
-}
-
-// appendLines adds lines at the end of a file.
-func appendLines(data []byte, lines []string) []byte {
-	return insertLines(data, bytes.Count(data, []byte("\n"))+2, lines)
-}
-
-// insertLines puts lines in front of a line, which is counted from 1. A file
-// without a final newline keeps none.
-func insertLines(data []byte, before int, lines []string) []byte {
-	ending, at := newline(data), 0
-	for range before - 1 {
-		next := bytes.IndexByte(data[at:], '\n')
-		if next < 0 {
-			if at == len(data) {
-				break
-			}
-			return slices.Concat(data, []byte(ending+strings.Join(lines, ending)))
-		}
-		at += next + 1
-	}
-	return slices.Concat(data[:at], []byte(strings.Join(lines, ending)+ending), data[at:])
 }

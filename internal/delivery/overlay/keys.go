@@ -133,7 +133,8 @@ func copyEntry(source, target []byte, key, parent, old *yaml.Node) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	ending := newline(target)
+	all := bytes.SplitAfter(target, []byte("\n"))
+	ending := newline(target, len(bytes.Join(all[:first+1], nil)))
 	var out strings.Builder
 	for i, line := range taken {
 		line = strings.TrimRight(line, "\r\n")
@@ -150,7 +151,6 @@ func copyEntry(source, target []byte, key, parent, old *yaml.Node) ([]byte, erro
 			out.WriteString(ending)
 		}
 	}
-	all := bytes.SplitAfter(target, []byte("\n"))
 	before, last := first, first+len(lines)
 	if old == nil {
 		before = last

@@ -23,14 +23,14 @@ func findKustomize(file string, root *yaml.Node, t Target) (l located) {
 		if means == nil {
 			continue
 		}
-		if !SameRepository(means.Value, t.Image) {
-			found = append(found, means.Value)
+		if !SameRepository(value(means), t.Image) {
+			found = append(found, value(means))
 			continue
 		}
 		s := slot{after: means, key: keyOf(image, means), flow: flow(image)}
 		s.digest = get(image, "digest")
 		s.tagKey, s.tag = entry(image, "newTag")
-		l.slots = append(l.slots, s)
+		l.add(s)
 	}
 	l.missing = missing(file, images, "images", t, found)
 	l.insert = &insertion{root: root, key: key, list: images}
@@ -42,6 +42,11 @@ func keyOf(mapping, v *yaml.Node) *yaml.Node {
 	for i := 0; v != nil && i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i+1] == v {
 			return mapping.Content[i]
+		}
+	}
+	for _, merged := range merges(mapping) {
+		if key := keyOf(merged, v); key != nil {
+			return key
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // findManifests looks for the image in plain manifests: every field that is
@@ -12,16 +14,55 @@ import (
 func findManifests(file string, documents []*yaml.Node, t Target) (l located) {
 	var found []string
 	for _, document := range documents {
-		for _, image := range images(document) {
-			if SameRepository(repositoryOf(image.Value), t.Image) {
-				l.slots = append(l.slots, slot{whole: image})
-			} else {
-				found = append(found, repositoryOf(image.Value))
-			}
-		}
+		found = append(found, l.manifest(document, t)...)
 	}
 	l.missing = missing(file, nil, "containers", t, found)
+	for _, document := range documents {
+		if kind := value(get(document, "kind")); kind == "Kustomization" && strings.HasPrefix(value(get(document, "apiVersion")), fluxKustomize) {
+			l.missing = outcome.Usagef("%w. The images of Flux's Kustomization are not changed: name the kustomization that it deploys as the "+
+				"overlay", l.missing)
+		}
+	}
+	for _, document := range documents {
+		l.release(file, document, t)
+	}
 	return l
+}
+
+const (
+	fluxKustomize = "kustomize.toolkit.fluxcd.io/"
+	fluxHelm      = "helm.toolkit.fluxcd.io/"
+)
+
+// release adds the places of the values of Flux's HelmRelease.
+// https://fluxcd.io/flux/components/helm/helmreleases/#inline-values
+func (l *located) release(file string, document *yaml.Node, t Target) {
+	if value(get(document, "kind")) != "HelmRelease" || !strings.HasPrefix(value(get(document, "apiVersion")), fluxHelm) {
+		return
+	}
+	l.handed(file, "spec.values", get(get(document, "spec"), "values"), t)
+}
+
+// handed adds the places of values that a deployer hands to a chart that is not known here.
+func (l *located) handed(file, field string, root *yaml.Node, t Target) {
+	for _, s := range (values{t: t}).all(root) {
+		if l.add(s); s.whole == nil && s.digest == nil && l.refused == nil {
+			l.refused = outcome.Usagef(`%s:%d: %s names the image without a digest, and what the chart takes is not known here: write `+
+				`digest: "" beside it once, or tag: TAG@sha256:… if the chart knows tags alone`, file, s.at().Line, field)
+		}
+	}
+}
+
+// manifest adds the places of one object, and lists the images of others.
+func (l *located) manifest(document *yaml.Node, t Target) (others []string) {
+	for _, image := range images(document) {
+		if SameRepository(repositoryOf(value(image)), t.Image) {
+			l.add(slot{whole: resolve(image)}) // where it is written, if this is an alias
+		} else {
+			others = append(others, repositoryOf(value(image)))
+		}
+	}
+	return others
 }
 
 // pinned is a text that is an image by digest, whatever its field is called: custom
@@ -40,60 +81,10 @@ func images(n *yaml.Node) []*yaml.Node {
 			key = n.Content[i-1].Value
 		}
 		byName := key == "image" || strings.HasSuffix(key, "Image")
-		if c.Kind == yaml.ScalarNode && (byName && c.Value != "" || pinned.MatchString(c.Value)) {
+		if text := value(c); scalar(c) && (byName && text != "" || pinned.MatchString(text)) {
 			list = append(list, c)
 		}
 		list = append(list, images(c)...)
 	}
 	return list
-}
-
-// findApplications looks through the sources of Argo CD Applications, and of the
-// template of an ApplicationSet: the image lists of Kustomize sources
-// ([NAME=]IMAGE@DIGEST), and the parameters and values of Helm sources.
-// https://argo-cd.readthedocs.io/en/stable/operator-manual/application.yaml
-func findApplications(file string, documents []*yaml.Node, t Target) (l located) {
-	var found []string
-	for _, document := range documents {
-		if !strings.HasPrefix(value(get(document, "apiVersion")), "argoproj.io/") {
-			continue
-		}
-		spec := get(document, "spec")
-		if template := get(get(spec, "template"), "spec"); template != nil {
-			spec = template
-		}
-		for _, source := range append(items(get(spec, "sources")), get(spec, "source")) {
-			for _, image := range items(get(get(source, "kustomize"), "images")) {
-				text, prefix := image.Value, ""
-				if before, after, ok := strings.Cut(text, "="); ok {
-					prefix, text = before+"=", after
-				}
-				if SameRepository(repositoryOf(text), t.Image) {
-					l.slots = append(l.slots, slot{whole: image, prefix: prefix})
-				} else {
-					found = append(found, repositoryOf(text))
-				}
-			}
-			helm := get(source, "helm")
-			l.slots = append(l.slots, findParameters(get(helm, "parameters"), t)...)
-			l.slots = append(l.slots, values{t: t}.all(get(helm, "valuesObject"))...)
-		}
-	}
-	l.missing = missing(file, nil, "spec.source.kustomize.images, spec.source.helm.parameters or spec.source.helm.valuesObject", t, found)
-	return l
-}
-
-func findParameters(parameters *yaml.Node, t Target) []slot {
-	by := make(map[string]*yaml.Node)
-	for _, p := range items(parameters) {
-		by[value(get(p, "name"))] = get(p, "value")
-	}
-	if t.values() == "" {
-		return nil // a parameter does not say of which image it is
-	}
-	repository, digest := by[t.values()+".repository"], by[t.values()+".digest"]
-	if digest == nil || repository != nil && !SameRepository(value(repository), t.Image) {
-		return nil
-	}
-	return []slot{{digest: digest}}
 }

@@ -107,7 +107,7 @@ func Candidates(t Target) []string {
 // Find locates the file of an overlay and its form.
 func Find(files map[string][]byte, t Target) (string, Form, error) {
 	if _, ok := files[t.Path]; ok {
-		return t.Path, formOf(t.Path, files[t.Path]), nil
+		return t.Path, formOf(files, t), nil
 	}
 	for _, base := range kustomizeNames {
 		if _, ok := files[path.Join(t.Path, base)]; ok {
@@ -138,6 +138,9 @@ func Read(files map[string][]byte, t Target) (Place, error) {
 
 func (l located) place(file string, form Form, t Target) (Place, error) {
 	if len(l.slots) == 0 {
+		if l.refused != nil {
+			return Place{}, l.refused
+		}
 		if l.insert == nil {
 			return Place{}, l.missing
 		}
@@ -170,8 +173,8 @@ func Set(files map[string][]byte, t Target, ref imageref.Ref) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if len(l.slots) == 0 && (l.insert == nil || l.insert.possible(t) != nil) {
-		return Result{}, l.missing
+	if err := l.writable(t); err != nil {
+		return Result{}, err
 	}
 	place, err := l.place(file, form, t)
 	if err != nil {
@@ -191,6 +194,22 @@ func Set(files map[string][]byte, t Target, ref imageref.Ref) (Result, error) {
 	}
 	result.Edits = edits(file, result.Before, result.After)
 	return result, nil
+}
+
+// writable says why nothing can be written; nil if it can.
+func (l located) writable(t Target) error {
+	switch {
+	case l.refused != nil:
+		return l.refused
+	case len(l.slots) > 0:
+		return nil
+	case l.insert == nil:
+		return l.missing
+	}
+	if err := l.insert.possible(t); err != nil {
+		return outcome.Usagef("%w. No line is inserted for it: %w", l.missing, err)
+	}
+	return nil
 }
 
 // write changes every place that does not name ref already, from the back of

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/waybill-dev/waybill/internal/imageref"
+	"github.com/waybill-dev/waybill/internal/outcome"
 )
 
 // slot is where a file names the image: how the digest stands there and how it
@@ -58,12 +59,18 @@ func (s slot) place(file string, form Form, t Target) (Place, error) {
 		}
 		return p.with(file, s.digest, t, digest)
 	case s.tag != nil:
-		p.Line, p.Tag = s.tag.Line, s.tag.Value
+		if _, digest, ok := strings.Cut(value(s.tag), "@"); ok { // TAG@DIGEST, as Renovate writes it
+			return p.with(file, s.tag, t, digest)
+		}
+		p.Line, p.Tag = s.tag.Line, value(s.tag)
 	}
 	return p, nil
 }
 
 func (p Place) with(file string, at *yaml.Node, t Target, digest string) (Place, error) {
+	if strings.ContainsAny(digest, "{$") {
+		return Place{}, outcome.Usagef("%s:%d: the digest is a variable, %s: write the digest itself there", file, at.Line, digest)
+	}
 	ref, err := imageref.New(t.Image, digest)
 	if err != nil {
 		return Place{}, fmt.Errorf("%s:%d: %w", file, at.Line, err)
@@ -207,13 +214,9 @@ func extent(data []byte, n *yaml.Node) (start, end int, err error) {
 // offset turns a line and column (runes, from 1) into a byte offset. A byte
 // order mark is not part of the first column.
 func offset(data []byte, line, column int) (int, error) {
-	at := 0
-	for range line - 1 {
-		i := bytes.IndexByte(data[at:], '\n')
-		if i < 0 {
-			return 0, fmt.Errorf("no line %d", line)
-		}
-		at += i + 1
+	at, ok := lineStart(data, line)
+	if !ok {
+		return 0, fmt.Errorf("no line %d", line)
 	}
 	if line == 1 {
 		at += len(data) - len(bytes.TrimPrefix(data, []byte("\ufeff")))
@@ -235,14 +238,13 @@ func insertLine(data []byte, after, key *yaml.Node, digest string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	ending := newline(data)
 	line := strings.Repeat(" ", key.Column-1) + "digest: " + digest
-	stop := bytes.IndexByte(data[end:], '\n')
-	if stop < 0 { // no final newline: there is none after the new line either
-		return append(bytes.Clone(data), ending+line...), nil
+	stop, size := lineBreak(data, end)
+	if size == 0 { // no final newline: there is none after the new line either
+		return append(bytes.Clone(data), newline(data, len(data))+line...), nil
 	}
-	at := end + stop + 1
-	return append(data[:at:at], append([]byte(line+ending), data[at:]...)...), nil
+	at := stop + size
+	return slices.Concat(data[:at], []byte(line+newline(data, at)), data[at:]), nil
 }
 
 func insertInFlow(data []byte, after *yaml.Node, digest string) ([]byte, error) {

@@ -343,8 +343,14 @@ func TestRefusedRequests(t *testing.T) {
 			`"--force" is not the name of a branch`:  {Branch: "--force", Changes: []configrepo.Change{{Path: "a", Content: x}}},
 			`"a..b" is not the name of a branch`:     {Branch: "a..b", Changes: []configrepo.Change{{Path: "a", Content: x}}},
 			`write link.yaml: it is a symbolic link`: {Branch: "main", Changes: []configrepo.Change{{Path: "link.yaml", Content: x}}},
-			`delete nothing: not found`:              {Branch: "main", Changes: []configrepo.Change{{Path: "nothing"}}},
-			`change nothing`:                         {Branch: "main"},
+			`write link.yaml/x: link.yaml above it is a symbolic link, submodule or file (mode 120000)`: {
+				Branch: "main", Changes: []configrepo.Change{{Path: "link.yaml/x", Content: x}},
+			},
+			`write waybill.yaml/a/b: waybill.yaml above it is`: {
+				Branch: "main", Changes: []configrepo.Change{{Path: "waybill.yaml/a/b", Content: x}},
+			},
+			`delete nothing: not found`: {Branch: "main", Changes: []configrepo.Change{{Path: "nothing"}}},
+			`change nothing`:            {Branch: "main"},
 		} {
 			r.Expect, r.Parent, r.Message = head, head, "m"
 			if _, err := s.Commit(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {

@@ -133,6 +133,16 @@ func (g *GitHub) changes(ctx context.Context, r Request) ([]github.TreeChange, e
 	if err != nil {
 		return nil, err
 	}
+	modes, paths := make(map[string]string), make([]string, 0, len(r.Changes))
+	for name, e := range files {
+		modes[name] = e.mode
+	}
+	for _, c := range r.Changes {
+		paths = append(paths, c.Path)
+	}
+	if err := throughNothing(paths, modes); err != nil {
+		return nil, err
+	}
 	changes := make([]github.TreeChange, 0, len(r.Changes))
 	for _, c := range r.Changes {
 		old, exists := files[c.Path]

@@ -1,6 +1,7 @@
 package configrepo
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -54,6 +55,37 @@ func (s *Snapshot) follow(links map[string]string) error {
 		}
 	}
 	return nil
+}
+
+// throughNothing refuses paths below what is no directory, by the modes of what there is:
+// git would put a directory in its place, and what the link led to would be gone.
+func throughNothing(paths []string, modes map[string]string) error {
+	for _, name := range paths {
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if mode, there := modes[dir]; there {
+				return fmt.Errorf("write %s: %s above it is a symbolic link, submodule or file (mode %s), which is not followed: "+
+					"name the directory itself", name, dir, mode)
+			}
+		}
+	}
+	return nil
+}
+
+// Writable reports an error if a change of the snapshot would be refused, because it goes
+// through a symbolic link or submodule.
+func (s *Snapshot) Writable(changes []Change) error {
+	modes, paths := make(map[string]string), make([]string, 0, len(changes))
+	for name := range s.Links {
+		modes[name] = modeLink
+	}
+	for _, c := range changes {
+		paths = append(paths, c.Path)
+		if mode, there := modes[c.Path]; there && c.Content != nil {
+			_, err := keptMode(c.Path, mode, true)
+			return err
+		}
+	}
+	return throughNothing(paths, modes)
 }
 
 // followed is the path that a path leads to once every link in it is followed.

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/gofrs/flock"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/waybill-dev/waybill/internal/door/git"
 )
@@ -122,6 +125,13 @@ func (l *Local) index(ctx context.Context, r Request, run func(stdin string, arg
 	for _, e := range old {
 		modes[e.path] = e.mode
 	}
+	above, err := l.above(ctx, r.Parent, paths)
+	if err != nil {
+		return "", err
+	}
+	if err := throughNothing(paths, above); err != nil {
+		return "", err
+	}
 	var info strings.Builder
 	for _, c := range r.Changes {
 		mode, exists := modes[c.Path]
@@ -143,6 +153,33 @@ func (l *Local) index(ctx context.Context, r Request, run func(stdin string, arg
 		fmt.Fprintf(&info, "%s %s\t%s\x00", mode, blob, c.Path)
 	}
 	return info.String(), nil
+}
+
+// above gives the modes of the directories that paths are in, as far as they are no
+// directories.
+func (l *Local) above(ctx context.Context, sha string, paths []string) (map[string]string, error) {
+	var parents []string
+	for _, p := range paths {
+		for dir := path.Dir(p); dir != "." && !slices.Contains(parents, dir); dir = path.Dir(dir) {
+			parents = append(parents, dir)
+		}
+	}
+	modes := make(map[string]string)
+	if len(parents) == 0 {
+		return modes, nil
+	}
+	args := append([]string{"ls-tree", "-z", "--full-tree", sha, "--"}, parents...)
+	out, err := git.Command{Dir: l.dir, Env: l.o.Env, Args: args}.Output(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the directories of %s: %w", sha, err)
+	}
+	for record := range strings.SplitSeq(string(out), "\x00") {
+		meta, name, _ := strings.Cut(record, "\t")
+		if mode, rest, _ := strings.Cut(meta, " "); rest != "" && !strings.HasPrefix(rest, "tree ") {
+			modes[name] = mode
+		}
+	}
+	return modes, nil
 }
 
 func keptMode(path, mode string, exists bool) (string, error) {
