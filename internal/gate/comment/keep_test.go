@@ -534,7 +534,8 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 		stood   bool
 	}{
 		"broken": {
-			claimed("claim", stands), comment.Failure{Why: broken}, []string{failed + "failed", "broken"}, []string{keeps, "\nrun", beside}, false,
+			claimed("claim", stands), comment.Failure{Why: broken}, []string{failed + "failed", "broken"},
+			[]string{keeps, "\nrun", beside}, false,
 		},
 		"refused":     {"", comment.Failure{Why: outcome.Refusedf("no")}, []string{failed + "was refused"}, nil, false},
 		"with a run":  {"", comment.Failure{Why: broken, RunURL: "https://x/1"}, []string{"[run](<https://x/1>)"}, nil, false},
