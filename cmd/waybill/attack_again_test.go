@@ -109,3 +109,20 @@ func TestADryRunOfWhatDoesNotChange(t *testing.T) {
 		t.Errorf("it was planned again: %s", words)
 	}
 }
+
+// An answer of today stands in no plan that was sealed. Where it is sensitive, it is hidden
+// all the same when the apply says it.
+func TestAnswersOfTodayAreHidden(t *testing.T) {
+	t.Parallel()
+	w, things := answersWorld(t, "provider \"world\" {\n  server = data.world_fact.it.secret\n}\n"+strings.Replace(madeThing, "MORE", "", 1))
+	w.approve("bob", w.plan("--changed-since", "origin/main"))
+	w.merge()
+	w.onMain()
+	write(t, things, map[string]string{"fact": "token-of-today"})
+	w.wrapped("apply*", "echo 'Error: nobody at token-of-today' >&2\nexit 1")
+	code, out, words := w.apply()
+	w.wants("apply", code, 1, words, "planned again", "nobody at ")
+	if strings.Contains(out+words, "token-of-today") {
+		t.Errorf("it was shown: %s", words)
+	}
+}

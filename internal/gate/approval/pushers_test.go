@@ -73,7 +73,8 @@ func TestAHeadThatAJobPushed(t *testing.T) {
 		},
 		"two approve": {"github-actions[bot]", need(1, "acme/dba"), []approval.Vote{review("bob", line), review("Carol", line)}, ""},
 		"two rules": {
-			"github-actions[bot]", append(need(1, "acme/dba"), approval.Need{Dir: "e", Approvals: 2, From: []string{"dan"}, Why: "it moves"}),
+			"github-actions[bot]",
+			append(need(1, "acme/dba"), approval.Need{Dir: "e", Approvals: 2, From: []string{"dan"}, Why: "it moves"}),
 			[]approval.Vote{review("bob", line), review("Carol", line)}, "e: 0 of 3 approvals (it moves; one more than the rule says",
 		},
 		"nobody is asked": {"github-actions[bot]", need(0, "acme/dba"), nil, ""},

@@ -238,7 +238,8 @@ func TestClaimsThatAreProven(t *testing.T) {
 		"the parts in an order": {comment.Claim{Fingerprint: full, Parts: plan.Parts{parts[1], parts[0]}, Roots: two}, false},
 	} {
 		err := c.claim.Proven()
-		if (err == nil) != c.is || err != nil && (outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), "that are not of plan")) {
+		refused := outcome.Code(err) == outcome.Refused && strings.Contains(err.Error(), "that are not of plan")
+		if (err == nil) != c.is || err != nil && !refused {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -319,7 +320,8 @@ func TestWhatWasAppliedSince(t *testing.T) {
 			t.Parallel()
 			w := newTalk(t)
 			as := map[string]*github.Client{
-				"job": w.job, "ada": w.human, "eve": w.as(githubd.Token{User: "eve", Permissions: map[string]string{"pull-requests": "write"}}),
+				"job": w.job, "ada": w.human,
+				"eve": w.as(githubd.Token{User: "eve", Permissions: map[string]string{"pull-requests": "write"}}),
 			}
 			asks := as[c.asks]
 			at := w.say(as[c.by], c.body)
@@ -351,19 +353,23 @@ func TestClaimsThatAreKeptElsewhere(t *testing.T) {
 	whole := kept
 	whole.Plan = where
 	own := []comment.ClaimRoot{{Dir: "own"}}
+	short := func(plan string, f plan.Fingerprint, head string) comment.Claim {
+		return comment.Claim{Plan: plan, Fingerprint: f, Head: head}
+	}
+	const other = "is plan aaaa aaaa aaaa: plan again"
 	for name, c := range map[string]struct {
 		claim, want comment.Claim
 		says        string
 	}{
-		"long": {comment.Claim{Plan: where, Fingerprint: kept.Fingerprint, Head: "h"}, whole, ""},
+		"long": {short(where, kept.Fingerprint, "h"), whole, ""},
 		"with roots of its own": {
 			comment.Claim{Plan: where, Fingerprint: kept.Fingerprint, Head: "h", Roots: own},
 			comment.Claim{Plan: where, Fingerprint: kept.Fingerprint, Head: "h", Roots: own}, "",
 		},
-		"kept nowhere": {comment.Claim{Fingerprint: kept.Fingerprint, Head: "h"}, comment.Claim{Fingerprint: kept.Fingerprint, Head: "h"}, ""},
-		"another plan": {comment.Claim{Plan: where, Fingerprint: fingerprint("d"), Head: "h"}, comment.Claim{}, "is plan aaaa aaaa aaaa: plan again"},
-		"another head": {comment.Claim{Plan: where, Fingerprint: kept.Fingerprint, Head: "i"}, comment.Claim{}, "is plan aaaa aaaa aaaa: plan again"},
-		"gone":         {comment.Claim{Plan: where + ".none", Fingerprint: kept.Fingerprint, Head: "h"}, comment.Claim{}, "read the sealed plan"},
+		"kept nowhere": {short("", kept.Fingerprint, "h"), short("", kept.Fingerprint, "h"), ""},
+		"another plan": {short(where, fingerprint("d"), "h"), comment.Claim{}, other},
+		"another head": {short(where, kept.Fingerprint, "i"), comment.Claim{}, other},
+		"gone":         {short(where+".none", kept.Fingerprint, "h"), comment.Claim{}, "read the sealed plan"},
 	} {
 		got, err := c.claim.Whole(t.Context(), nil)
 		switch {
@@ -403,7 +409,9 @@ func TestCommentsOfOnePlan(t *testing.T) {
 		"a failure": {func(s *site.Site) error {
 			return comment.KeepFailure(t.Context(), s, comment.Failure{Why: errors.New("broken")})
 		}, "failed", 2},
-		"nothing": {func(s *site.Site) error { return comment.KeepNothing(t.Context(), s, "0123456789") }, "`0123456` touches no terraform root", 2},
+		"nothing": {func(s *site.Site) error {
+			return comment.KeepNothing(t.Context(), s, "0123456789")
+		}, "`0123456` touches no terraform root", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -417,8 +425,8 @@ func TestCommentsOfOnePlan(t *testing.T) {
 			}
 			got := w.comments()
 			gone := slices.DeleteFunc(slices.Clone(got), func(body string) bool { return !strings.Contains(body, noPart) })
-			if len(got) != 3 || len(gone) != c.gone || !strings.Contains(got[0], c.says) || !strings.HasPrefix(got[0], comment.Marker+"\n") ||
-				!strings.HasPrefix(got[2], comment.PageMarker(3)+"\n") {
+			if len(got) != 3 || len(gone) != c.gone || !strings.Contains(got[0], c.says) ||
+				!strings.HasPrefix(got[0], comment.Marker+"\n") || !strings.HasPrefix(got[2], comment.PageMarker(3)+"\n") {
 				t.Errorf("%d comments, %d without a part: %.300s", len(got), len(gone), strings.Join(got, "\n---\n"))
 			}
 		})
@@ -513,8 +521,11 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 	const keeps = "The sealed plans of the other roots are kept"
 	const head = "0123456789abcdef0123456789abcdef01234567"
 	stands := comment.Claim{Head: head, Plan: "p", Fingerprint: fingerprint("a")}
+	broken, failed := errors.New("broken"), "The plan of `"+head[:7]+"` "
+	alone := comment.Failure{Why: broken, Alone: true}
+	const beside = "The other roots would do this"
 	of := func(c comment.Claim, head string) comment.Claim { c.Head = head; return c }
-	partial := &plan.PartialError{Cause: errors.New("broken"), Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "infra/other"}}}}
+	partial := &plan.PartialError{Cause: broken, Roots: []plan.RootPlan{{Record: plan.RootRecord{Dir: "infra/other"}}}}
 	for name, c := range map[string]struct {
 		before  string // plan comment
 		failure comment.Failure
@@ -523,22 +534,18 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 		stood   bool
 	}{
 		"broken": {
-			claimed("claim", stands), comment.Failure{Why: errors.New("broken")}, []string{"The plan of `" + head[:7] + "` failed", "broken"},
-			[]string{keeps, "\nrun", "The other roots would do this"}, false,
+			claimed("claim", stands), comment.Failure{Why: broken}, []string{failed + "failed", "broken"},
+			[]string{keeps, "\nrun", beside}, false,
 		},
-		"refused":     {"", comment.Failure{Why: outcome.Refusedf("no")}, []string{"The plan of `" + head[:7] + "` was refused"}, nil, false},
-		"with a run":  {"", comment.Failure{Why: errors.New("x"), RunURL: "https://x/1"}, []string{"[run](<https://x/1>)"}, nil, false},
-		"beside some": {"", comment.Failure{Why: partial}, []string{"The other roots would do this", "infra/other"}, nil, false},
-		"beside none": {
-			"", comment.Failure{Why: &plan.PartialError{Cause: errors.New("broken")}}, []string{"broken"}, []string{"The other roots would do this"},
-			false,
-		},
-		"of one root":              {claimed("claim", stands), comment.Failure{Why: errors.New("x"), Alone: true}, []string{keeps}, nil, true},
-		"of one root, once more":   {claimed("stood", stands), comment.Failure{Why: errors.New("x"), Alone: true}, []string{keeps}, nil, true},
-		"of one root, and no plan": {"", comment.Failure{Why: errors.New("x"), Alone: true}, nil, []string{keeps}, false},
-		"of one root of another head": {
-			claimed("claim", of(stands, "other")), comment.Failure{Why: errors.New("x"), Alone: true}, nil, []string{keeps}, false,
-		},
+		"refused":     {"", comment.Failure{Why: outcome.Refusedf("no")}, []string{failed + "was refused"}, nil, false},
+		"with a run":  {"", comment.Failure{Why: broken, RunURL: "https://x/1"}, []string{"[run](<https://x/1>)"}, nil, false},
+		"beside some": {"", comment.Failure{Why: partial}, []string{beside, "infra/other"}, nil, false},
+		"beside none": {"", comment.Failure{Why: &plan.PartialError{Cause: broken}}, []string{"broken"}, []string{beside}, false},
+
+		"of one root":                 {claimed("claim", stands), alone, []string{keeps}, nil, true},
+		"of one root, once more":      {claimed("stood", stands), alone, []string{keeps}, nil, true},
+		"of one root, and no plan":    {"", alone, nil, []string{keeps}, false},
+		"of one root of another head": {claimed("claim", of(stands, "other")), alone, nil, []string{keeps}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

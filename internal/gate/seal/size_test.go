@@ -59,7 +59,8 @@ func TestJoinedPlansThatAreLarge(t *testing.T) {
 		t.Errorf("as large as they may be: %+v %v", b, err)
 	}
 	_, err = s.openJoined(t.Context(), data, size-1)
-	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), fmt.Sprintf("its parts are larger than %d bytes together", size-1)) {
+	says := fmt.Sprintf("its parts are larger than %d bytes together", size-1)
+	if outcome.Code(err) != outcome.Refused || !strings.Contains(err.Error(), says) {
 		t.Errorf("a byte more: %v", err)
 	}
 }
