@@ -119,7 +119,8 @@ func TestKeysAreDocumented(t *testing.T) {
 func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	t.Parallel()
 	rows := documented(t, "| Key | Default | Meaning |")
-	cfg, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\nenvironments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\n"))
+	cfg, err := config.Parse("waybill.yaml", []byte("apiVersion: waybill.dev/v1\n"+
+		"environments: [{name: dev}]\napps: {a: {image: ghcr.io/acme/a}}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +136,10 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	for key, want := range map[string]string{
 		"policy.require": "all four", "policy.scan": "`" + string(policy.Threshold.Severity) + "`, `168h`",
 		"policy.scan.databaseMaxAge": "`168h`", "policy.scan.vex": "`false`", "policy.scan.secrets": "`" + string(policy.Secrets) + "`",
-		"policy.scan.misconfiguration": "`" + string(policy.Misconfiguration) + "`", "policy.scan.endOfLife": "`" + string(policy.EndOfLife) + "`",
-		"policy.signedBy": "`any`", "policy.maxAge": "for ever", "environments[].promotion": "`" + string(cfg.Environments[0].Promotion) + "`",
+		"policy.scan.misconfiguration": "`" + string(policy.Misconfiguration) + "`",
+		"policy.scan.endOfLife":        "`" + string(policy.EndOfLife) + "`",
+		"policy.signedBy":              "`any`", "policy.maxAge": "for ever",
+		"environments[].promotion": "`" + string(cfg.Environments[0].Promotion) + "`",
 	} {
 		if rows[key] == nil || rows[key][0] != want {
 			t.Errorf("%s: the page has %q, want %q", key, rows[key], want)

@@ -133,11 +133,12 @@ func TestADirectoryHasNoPlatform(t *testing.T) {
 	if _, err := names.Directory(t.Context(), starter.Config, filepath.Join(top, "deploy")); err != nil {
 		t.Fatal(err)
 	}
-	if next := strings.Join(starter.NextSteps(starter.Config, names), "\n"); !strings.Contains(next, "No platform for clusters was written") {
-		t.Error(next)
-	}
-	if next := strings.Join(starter.NextSteps(starter.App, names), "\n"); !strings.Contains(next, "acme/config's deliver-deploy.yml has all") {
-		t.Error(next)
+	for kind, want := range map[string]string{
+		starter.Config: "No platform for clusters was written", starter.App: "acme/config's deliver-deploy.yml has all",
+	} {
+		if next := strings.Join(starter.NextSteps(kind, names), "\n"); !strings.Contains(next, want) {
+			t.Errorf("%q is not among %s", want, next)
+		}
 	}
 }
 

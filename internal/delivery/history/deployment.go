@@ -368,13 +368,13 @@ func onlyImages(changes []render.Change, wanted []target) error {
 		}
 	}
 	isImage := func(object string, f render.Field) bool {
-		return f.New != nil && slices.ContainsFunc(wanted, func(w target) bool {
-			return f.Old != nil && becomes(*f.Old, *f.New, w.ref) || w.hands(object, *f.New)
+		return f.Old != nil && f.New != nil && slices.ContainsFunc(wanted, func(w target) bool {
+			return becomes(*f.Old, *f.New, w.ref) || w.hands(object, *f.New)
 		})
 	}
 	for _, c := range changes {
 		for _, f := range c.Fields {
-			if f.Old != nil && isImage(c.Object, f) {
+			if isImage(c.Object, f) {
 				quoted = append(quoted, *f.Old, *f.New)
 			}
 		}

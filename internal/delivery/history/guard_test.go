@@ -59,16 +59,3 @@ func TestTheGuardKnowsWhatApplicationsHandOn(t *testing.T) {
 		}
 	}
 }
-
-// A plain manifest of another kind is no Application: what a digest carries along there is refused.
-func TestTheGuardBelievesApplicationsAlone(t *testing.T) {
-	t.Parallel()
-	files := configrepotest.Files("demo-api")
-	files["waybill.yaml"] = strings.Replace(files["waybill.yaml"], "  demo-api: {", "  demo-api: {overlay: 'argo/{env}.yaml', ", 1)
-	files["argo/dev.yaml"] = "apiVersion: v1\nkind: Pod\nmetadata: {name: &i " + demo(1).Repository() + ":v1}\nspec: {containers: [{name: c, image: *i}]}\n"
-	data, app := load(t, files)
-	_, err := history.Prepare(t.Context(), render.New(data), app, "dev", history.Set{demo(2)})
-	if err == nil || !strings.Contains(err.Error(), "would leave Pod") {
-		t.Errorf("got %v", err)
-	}
-}

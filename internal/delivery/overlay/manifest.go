@@ -18,7 +18,7 @@ func findManifests(file string, documents []*yaml.Node, t Target) (l located) {
 	}
 	l.missing = missing(file, nil, "containers", t, found)
 	for _, document := range documents {
-		if kind := value(get(document, "kind")); kind == "Kustomization" && strings.HasPrefix(value(get(document, "apiVersion")), fluxKustomize) {
+		if flux(document, "Kustomization", fluxKustomize) {
 			l.missing = outcome.Usagef("%w. The images of Flux's Kustomization are not changed: name the kustomization that it deploys as the "+
 				"overlay", l.missing)
 		}
@@ -34,10 +34,15 @@ const (
 	fluxHelm      = "helm.toolkit.fluxcd.io/"
 )
 
+// flux reports whether an object is of a kind of Flux's.
+func flux(document *yaml.Node, kind, group string) bool {
+	return value(get(document, "kind")) == kind && strings.HasPrefix(value(get(document, "apiVersion")), group)
+}
+
 // release adds the places of the values of Flux's HelmRelease.
 // https://fluxcd.io/flux/components/helm/helmreleases/#inline-values
 func (l *located) release(file string, document *yaml.Node, t Target) {
-	if value(get(document, "kind")) != "HelmRelease" || !strings.HasPrefix(value(get(document, "apiVersion")), fluxHelm) {
+	if !flux(document, "HelmRelease", fluxHelm) {
 		return
 	}
 	l.handed(file, "spec.values", get(get(document, "spec"), "values"), t)
