@@ -46,7 +46,8 @@ func TestSignReadsBack(t *testing.T) {
 	}
 	changed := record
 	changed.Document = []byte(`{"applied":false}`)
-	if _, err := Sign(t.Context(), deps(other), changed); err == nil || !strings.Contains(err.Error(), "the new signature does not verify") {
+	if _, err := Sign(t.Context(), deps(other), changed); err == nil ||
+		!strings.Contains(err.Error(), "the new signature does not verify") {
 		t.Errorf("another key: %v", err)
 	}
 	if now, err := os.ReadFile(signed.Place); err != nil || !bytes.Equal(now, kept) {
