@@ -396,10 +396,21 @@ func (v View) against(limit int) []string {
 	said = append(said, v.waits(limit)...)
 	for _, r := range v.Roots {
 		for _, w := range r.Summary.Warnings {
-			add(r, "terraform warns", w)
+			if !ofACheck(w, r.Summary.Checks) {
+				add(r, "terraform warns", w)
+			}
 		}
 	}
 	return append(said, v.bound()...)
+}
+
+// ofACheck reports whether a warning is that of a check, whose message stands there already.
+// terraform breaks the lines of a warning, and not those of the message.
+func ofACheck(warning string, checks []summary.Check) bool {
+	words := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	return strings.HasPrefix(warning, "Check block assertion failed\n") && slices.ContainsFunc(checks, func(c summary.Check) bool {
+		return slices.ContainsFunc(c.Messages, func(m string) bool { return words(m) != "" && strings.Contains(words(warning), words(m)) })
+	})
 }
 
 // waits says which roots are planned later, and which patterns match no workspace.

@@ -131,19 +131,25 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 	t.Parallel()
 	s := summarize(t, parse(t, change("a", "x", `"actions":["create"]`),
 		`,"checks":[{"address":{"kind":"check","to_display":"check.health"},"status":"fail","instances":[{"address":{"to_display":"check.health"},"status":"fail","problems":[{"message":"the site answers 500"}]}]},{"address":{"kind":"check","to_display":"check.fine"},"status":"pass","instances":[{"address":{"to_display":"check.fine"},"status":"pass"}]}]`))
-	s.Warnings = []string{"Argument is deprecated\n\nuse another"}
+	s.Warnings = []string{
+		"Argument is deprecated\n\nuse another", "Check block assertion failed\n\n  on main.tf line 3\n\nthe site\nanswers 500",
+		"Check block assertion failed\n\nanother message",
+	}
 	shown := comment.View{Fingerprint: plan.Fingerprint(strings.Repeat("a", 64)), Roots: []comment.RootView{{
 		Dir: "d", Summary: s, Whole: true, Modules: []string{"module vpc in d was x 1.0.0, and is x 2.0.0"},
 	}},
 		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(markdown.MaxComment)
 	for _, want := range []string{
 		"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`",
-		"Argument is deprecated", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
+		"Argument is deprecated", "another message", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
 		"as orphans", "⚠️ **Other modules are fetched** in `d`", "module vpc in d was x 1.0.0, and is x 2.0.0",
 	} {
 		if i := strings.Index(shown, want); i < 0 || i > strings.Index(shown, "<details>") {
 			t.Errorf("%q is not shown above the changes: %s", want, shown)
 		}
+	}
+	if n := strings.Count(shown, "answers 500"); n != 1 {
+		t.Errorf("what a check says stands there %d times", n)
 	}
 	if strings.Contains(shown, "check.fine") {
 		t.Error("a check that passes is shown")
