@@ -68,7 +68,7 @@ peers: ## Give the peers' module the versions that Waybill links, after an updat
 
 .PHONY: test
 test: packages build tools ## Run every test, with the real servers; does its own set-up
-	GOGC=400 go test -timeout 30m $(TESTFLAGS) ./... # collecting garbage takes a quarter of the time otherwise
+	GOGC=400 go test -timeout 60m $(TESTFLAGS) ./... # collecting garbage takes a quarter of the time otherwise
 	for example in app frontend; do (cd examples/$$example && GOEXPERIMENT= go test $(TESTFLAGS) ./...) || exit 1; done
 	@bash scripts/terraform-test.sh
 
