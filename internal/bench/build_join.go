@@ -34,7 +34,8 @@ func main() {
 
 // buildJoin builds two platforms by a job for each and joins them; the peer is one
 // job, which emulates the second platform. A machine has one native platform, so
-// linux/386 stands for the second one on a runner of its own.
+// linux/386 stands for the second one on a runner of its own. The program that it
+// executes is that of linux/amd64: the kernels of some machines execute no other.
 func buildJoin(ctx context.Context, e environment) (err error) {
 	w, err := e.workshop(ctx)
 	if err != nil {
@@ -93,9 +94,9 @@ func (w *workshop) burner(ctx context.Context, dir string) error {
 	}); err != nil {
 		return err
 	}
-	for _, arch := range []string{"amd64", "arm64", "386"} {
+	for platform, arch := range map[string]string{"amd64": "amd64", "arm64": "arm64", "386": "amd64"} {
 		if err := (process.Command{
-			Path: "go", Args: []string{"build", "-o", "burn-" + arch, "."}, Dir: dir,
+			Path: "go", Args: []string{"build", "-o", "burn-" + platform, "."}, Dir: dir,
 			Env: append(w.env[:len(w.env):len(w.env)], "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS="),
 		}).Run(ctx); err != nil {
 			return err

@@ -114,11 +114,11 @@ func (a *Archive) statement() ([]byte, error) {
 	return json.Marshal(s)
 }
 
-// Sign signs the archive; the signature verifies.
-func (a *Archive) Sign(ctx context.Context, signer *sigstore.Signer, verifier *sigstore.Verifier) error {
+// Sign signs the archive.
+func (a *Archive) Sign(ctx context.Context, signer *sigstore.Signer) error {
 	statement, err := a.statement()
 	if err == nil {
-		a.files[signatureFile], _, err = signer.Verified(ctx, verifier, statement, nil)
+		a.files[signatureFile], err = signer.Statement(ctx, statement)
 	}
 	if err != nil {
 		return fmt.Errorf("sign the audit: %w", err)

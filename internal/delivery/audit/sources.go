@@ -62,7 +62,7 @@ func (w *Work) Gather(ctx context.Context, from Sources) (*Archive, error) {
 	if err := w.archive.setDocument(w.doc); err != nil {
 		return nil, err
 	}
-	return w.archive, w.archive.Sign(ctx, from.Signer, from.Verifier)
+	return w.archive, w.archive.Sign(ctx, from.Signer)
 }
 
 // stored is what the registry has of an image.
