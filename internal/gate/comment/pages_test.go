@@ -141,7 +141,8 @@ func TestChecksAndWarningsAreShown(t *testing.T) {
 		Removed: []roots.Removed{{Dir: "gone", Workspace: "default", State: "s3 bucket=b key=gone"}}}.Comment(markdown.MaxComment)
 	for _, want := range []string{
 		"⚠️ **A check fails** in `d`", "check.health: the site answers 500", "⚠️ **terraform warns** in `d`",
-		"Argument is deprecated", "another message", "bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
+		"Argument is deprecated", "another message",
+		"bound to every file of the commit", "`gone` is no root any more.", "`s3 bucket=b key=gone`",
 		"as orphans", "⚠️ **Other modules are fetched** in `d`", "module vpc in d was x 1.0.0, and is x 2.0.0",
 	} {
 		if i := strings.Index(shown, want); i < 0 || i > strings.Index(shown, "<details>") {
