@@ -31,7 +31,7 @@ until etcdctl --endpoints unix://localhost:1 endpoint health > /dev/null 2>&1; d
   kill -0 "$server" 2> /dev/null || { cat etcd.log >&2; exit 1; }
 done
 keys=$(etcdctl --endpoints unix://localhost:1 get /registry/ --prefix --keys-only | grep -c . || true)
-etcdctl --endpoints unix://localhost:1 get /registry/namespaces/kube-system --keys-only | grep -q . ||
+etcdctl --endpoints unix://localhost:1 get /registry/namespaces/kube-system --keys-only | grep . > /dev/null ||
   { echo "$newest has no namespace kube-system: it is no snapshot of a cluster" >&2; exit 1; }
 
 echo "| | |"
