@@ -30,4 +30,8 @@ if git grep -nE '^[[:space:]]*(- )?run:.*\$\{\{' -- 'actions/*.yml' 'action.yml'
   echo 'an expression stands inside run: pass it by env' >&2
   status=1
 fi
+if git grep -nE '\| *grep -[A-Za-z]*q' -- '*.sh' '*.yml' '.ci/run'; then
+  echo 'grep -q ends at the first match, and what writes to it then fails by a broken pipe: grep ... > /dev/null' >&2
+  status=1
+fi
 exit $status

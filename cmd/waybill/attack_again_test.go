@@ -39,14 +39,16 @@ func TestWhatPlanningAgainShows(t *testing.T) {
 			`infra/net: not as in the planned commit: infra/net/more\.tf`,
 		},
 		"its state moved": {
-			planned, `printf '{"version":4,"terraform_version":"1.0.0","serial":7,"lineage":"x","outputs":{},"resources":[]}' > terraform.tfstate`, 3,
+			planned,
+			`printf '{"version":4,"terraform_version":"1.0.0","serial":7,"lineage":"x","outputs":{},"resources":[]}' > terraform.tfstate`, 3,
 			"infra/net: state serial was 0 when planned, is 7 now",
 		},
 		"only a part is planned": {
 			planned, "exec \"$terraform\" \"$@\" -target=world_thing.made", 3, "terraform says of the plan: Resource targeting is in effect",
 		},
 		"somebody else holds the lock": {
-			planned, "echo 'Error: Error acquiring the state lock' >&2\nexit 1", 3, "somebody else holds the state's lock: another apply may be running",
+			planned, "echo 'Error: Error acquiring the state lock' >&2\nexit 1", 3,
+			"somebody else holds the state's lock: another apply may be running",
 		},
 		"the plan is incomplete": {
 			shown, "\"$terraform\" \"$@\" > shown.out || exit 1\nsed 's/\"complete\":true/\"complete\":false/' shown.out\nrm shown.out\nexit 0", 3,

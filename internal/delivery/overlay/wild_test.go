@@ -104,9 +104,11 @@ var wild = map[string]struct {
 	// Flux.
 	"release, values": {file: "app.yaml", target: inFile,
 		before: "kind: Service\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec:\n  values:\n    a:\n      image:\n" +
-			"        repository: ghcr.io/acme/demo-api # ours\n        digest: OLD\n    b: {image: {repository: ghcr.io/acme/other, digest: OLD}}\n",
+			"        repository: ghcr.io/acme/demo-api # ours\n        digest: OLD\n    b: {image: " +
+			"{repository: ghcr.io/acme/other, digest: OLD}}\n",
 		after: "kind: Service\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec:\n  values:\n    a:\n      image:\n" +
-			"        repository: ghcr.io/acme/demo-api # ours\n        digest: NEW\n    b: {image: {repository: ghcr.io/acme/other, digest: OLD}}\n"},
+			"        repository: ghcr.io/acme/demo-api # ours\n        digest: NEW\n    b: {image: " +
+			"{repository: ghcr.io/acme/other, digest: OLD}}\n"},
 	"release, a tag with the digest": {file: "app.yaml", target: inFile,
 		before: "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nspec: {values: {image: {repository: ghcr.io/acme/demo-api, " +
 			"tag: 1.2@OLD}}}\n",

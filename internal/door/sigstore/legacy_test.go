@@ -12,7 +12,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	gstatic "github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/cosign/v2/pkg/oci/signature"
 	"github.com/sigstore/cosign/v2/pkg/oci/static"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -148,14 +147,7 @@ func TestLegacyKeyWithFalseTimestamp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := cosign.GenerateKeyPair(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := LoadKey(pair.PrivateBytes, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := freshKey(t)
 	signer, err := NewSigner(t.Context(), SignerOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,8 @@ func TestNewSignaturesAreTheSigners(t *testing.T) {
 		}
 		return v
 	}
-	statement := []byte(`{"_type":"https://in-toto.io/Statement/v1","predicateType":"x","subject":[{"digest":{"sha256":"00"}}],"predicate":{}}`)
+	statement := []byte(`{"_type":"https://in-toto.io/Statement/v1","predicateType":"x","subject":[{"digest":{"sha256":"00"}}],` +
+		`"predicate":{}}`)
 	bundle, verified, err := signer.Verified(t.Context(), accepts(public), statement, nil)
 	if err != nil || !verified.Signer.Same(signer.Identity()) {
 		t.Fatalf("got %+v, %v", verified.Signer, err)
@@ -38,6 +39,19 @@ func TestNewSignaturesAreTheSigners(t *testing.T) {
 
 func keySigner(t *testing.T) (signer *Signer, public []byte) {
 	t.Helper()
+	key := freshKey(t)
+	public, err := key.PublicKeyPEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if signer, err = NewSigner(t.Context(), SignerOptions{Key: key}); err != nil {
+		t.Fatal(err)
+	}
+	return signer, public
+}
+
+func freshKey(t *testing.T) *Key {
+	t.Helper()
 	pair, err := cosign.GenerateKeyPair(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +60,5 @@ func keySigner(t *testing.T) (signer *Signer, public []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if signer, err = NewSigner(t.Context(), SignerOptions{Key: key}); err != nil {
-		t.Fatal(err)
-	}
-	return signer, pair.PublicBytes
+	return key
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sigstore/cosign/v2/pkg/cosign"
 	"github.com/sigstore/rekor/pkg/generated/client/entries"
 	"github.com/sigstore/rekor/pkg/generated/models"
 	rekor "github.com/sigstore/rekor/pkg/types"
@@ -60,14 +59,7 @@ func TestLegacyIsWhatRekor1Logged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := cosign.GenerateKeyPair(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := LoadKey(pair.PrivateBytes, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := freshKey(t)
 	signer, err := NewSigner(t.Context(), SignerOptions{Key: key})
 	if err != nil {
 		t.Fatal(err)

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sigstore/cosign/v2/pkg/cosign"
-
 	"github.com/waybill-dev/waybill/internal/door/registry"
 	"github.com/waybill-dev/waybill/internal/outcome"
 )
@@ -21,14 +19,7 @@ func TestLogThatRefusesLargeEntries(t *testing.T) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 	}))
 	t.Cleanup(server.Close)
-	pair, err := cosign.GenerateKeyPair(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := LoadKey(pair.PrivateBytes, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := freshKey(t)
 	config, err := Instance{LogURL: server.URL, Since: time.Now().Add(-time.Hour)}.SigningConfig()
 	if err != nil {
 		t.Fatal(err)

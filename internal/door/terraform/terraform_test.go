@@ -253,11 +253,13 @@ func TestWarningsIn(t *testing.T) {
 	const behind = "Plan: 1 to add, 0 to change, 0 to destroy.\n\n"
 	for text, want := range map[string][]string{
 		behind: nil,
-		behind + "Warning: one\n\n  on main.tf line 1:\n   1: x\n\nBecause.\n\nWarning: two\n\n─────────\n\nSaved the plan to: x\n": {
+		behind + "Warning: one\n\n  on main.tf line 1:\n   1: x\n\nBecause.\n\n" +
+			"Warning: two\n\n─────────\n\nSaved the plan to: x\n": {
 			"one\n\n  on main.tf line 1:\n   1: x\n\nBecause.", "two",
 		},
 		behind + "Warning: the last": {"the last"},
-		behind + "╷\n│ \x1b[33mWarning: one\n│ \n│ Because.\n╵\n╷\n│ Warning: two\n╵\nReleasing state lock.\n": {"one\n\nBecause.", "two"},
+		behind + "╷\n│ \x1b[33mWarning: one\n│ \n│ Because.\n╵\n" +
+			"╷\n│ Warning: two\n╵\nReleasing state lock.\n": {"one\n\nBecause.", "two"},
 		"╷\n│ Error: one\n╵\n":                     nil,
 		"  + text = <<-EOT\n        Warning: no\n": nil,
 	} {

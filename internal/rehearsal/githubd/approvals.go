@@ -93,7 +93,7 @@ func commitPulls(c *call, sha string) (*answer, error) {
 	list := []map[string]any{}
 	for _, p := range matching {
 		_, err := c.git("merge-base", "--is-ancestor", sha, p.HeadSHA)
-		_, onBase := c.git("merge-base", "--is-ancestor", sha, p.BaseSHA)
+		_, onBase := c.git("merge-base", "--is-ancestor", sha, "refs/heads/"+p.BaseRef)
 		brought := p.Merged && c.s.within(c.Context(), c.dir, sha, p.MergeSHA) && !c.s.within(c.Context(), c.dir, sha, p.Onto)
 		if brought || err == nil && onBase != nil {
 			list = append(list, c.pullJSON(p, false))

@@ -48,13 +48,8 @@ type conversationInput struct {
 // does not say the last edit of each text, nor which comments were deleted.
 // https://docs.github.com/en/graphql/reference/objects#issuecomment
 func (s *Server) graphqlConversation(w http.ResponseWriter, token *Token, in conversationInput) {
-	repo := s.lookup(in.Owner + "/" + in.Name)
-	if repo == nil || !token.sees(repo) {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+in.Owner+"/"+in.Name+"'.")
-		return
-	}
-	if !token.may(repo, "pull_requests", "read") {
-		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+	repo := s.readable(w, token, in.Owner+"/"+in.Name, "pull_requests")
+	if repo == nil {
 		return
 	}
 	var reviews, comments, deleted []map[string]any

@@ -66,7 +66,7 @@ func (s *Server) forkPullsFollow(ctx context.Context, fork *repository, token *T
 			continue
 		}
 		s.change(func(*state) { m.p.HeadSHA, m.p.Updated = after, s.now() })
-		events = append(events, s.pullEvent(m.repo, s.refreshPull(ctx, m.repo, m.p), "synchronize", token))
+		events = append(events, s.pullEvent(m.repo, s.refreshPull(ctx, m.repo, m.p, ofItself), "synchronize", token))
 	}
 	return events
 }

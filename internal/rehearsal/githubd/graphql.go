@@ -61,9 +61,25 @@ func (s *Server) graphql(w http.ResponseWriter, r *http.Request) {
 	default:
 		graphqlError(
 			w, "UNDEFINED_FIELD",
-			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, queues, objects, histories and viewer only",
+			"the sandbox knows the mutations updateRefs and createCommitOnBranch and the queries for reviews, queues, objects, histories "+
+				"and viewer only",
 		)
 	}
+}
+
+// readable gives the repository of a query, of which a token may read something; nil where
+// it may not, which is then said.
+func (s *Server) readable(w http.ResponseWriter, token *Token, name, what string) *repository {
+	repo := s.lookup(name)
+	if repo == nil || !token.sees(repo) {
+		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+name+"'.")
+		return nil
+	}
+	if !token.may(repo, what, "read") {
+		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+		return nil
+	}
+	return repo
 }
 
 // nodeOf gives what answers for one object of a query of many; nil for another query.
@@ -98,13 +114,8 @@ func (s *Server) graphqlRepository(
 		graphqlError(w, "UNPROCESSABLE", "Variables are no strings")
 		return
 	}
-	repo := s.lookup(variables["owner"] + "/" + variables["name"])
-	if repo == nil || !token.sees(repo) {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+variables["owner"]+"/"+variables["name"]+"'.")
-		return
-	}
-	if !token.may(repo, "contents", "read") {
-		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+	repo := s.readable(w, token, variables["owner"]+"/"+variables["name"], "contents")
+	if repo == nil {
 		return
 	}
 	c := &call{Request: r, s: s, w: w, token: token, repo: repo, dir: s.gitDir(repo)}

@@ -156,7 +156,7 @@ func createPull(c *call, in struct {
 	if err != nil {
 		return nil, err
 	}
-	copied := c.s.refreshPull(c.Context(), c.repo, p)
+	copied := c.s.refreshPull(c.Context(), c.repo, p, ofItself)
 	c.s.emit(c.s.pullEvent(c.repo, copied, "opened", c.token))
 	return created(c.pullJSON(copied, true))
 }
@@ -231,7 +231,7 @@ func (c *call) editPull(n int, in pullEdit) (pull, error) {
 		return pull{}, err
 	}
 	if changes["base"] != nil {
-		copied = c.s.refreshPull(c.Context(), c.repo, found)
+		copied = c.s.refreshPull(c.Context(), c.repo, found, ofItself)
 	}
 	if action != "" {
 		c.s.emit(c.s.pullEvent(c.repo, copied, action, c.token))
@@ -278,9 +278,20 @@ func (p *pull) setState(wanted *string, now time.Time) (action string, err error
 	return "reopened", nil
 }
 
+// change is what a pull request is brought up to date for.
+type change int
+
+const (
+	ofItself change = iota // it is new, or its head or base was changed
+	ofBranch               // the branch that it goes into moved
+)
+
 // refreshPull makes the refs that GitHub keeps for a pull request: its head,
-// and the merge of head into base where there is no conflict.
-func (s *Server) refreshPull(ctx context.Context, repo *repository, p *pull) pull {
+// and the merge of head into base where there is no conflict. What is said to be the base
+// is where the base branch was when the head was pushed last, or the base changed: GitHub
+// leaves it where it is when the branch moves.
+// https://github.com/github/docs/issues/431
+func (s *Server) refreshPull(ctx context.Context, repo *repository, p *pull, because change) pull {
 	dir := s.gitDir(repo)
 	s.mu.Lock()
 	n, head, baseRef, user := p.Number, p.HeadSHA, p.BaseRef, p.User
@@ -294,7 +305,10 @@ func (s *Server) refreshPull(ctx context.Context, repo *repository, p *pull) pul
 	var copied pull
 	s.change(func(*state) {
 		if !p.Merged {
-			p.MergeSHA, p.Mergeable, p.BaseSHA = merge, merge != "", base
+			p.MergeSHA, p.Mergeable = merge, merge != ""
+			if because == ofItself {
+				p.BaseSHA = base
+			}
 		}
 		copied = *p
 	})
@@ -321,10 +335,10 @@ func (s *Server) pullsFollow(ctx context.Context, repo *repository, token *Token
 	})
 	var events []Event
 	for _, p := range heads {
-		events = append(events, s.pullEvent(repo, s.refreshPull(ctx, repo, p), "synchronize", token))
+		events = append(events, s.pullEvent(repo, s.refreshPull(ctx, repo, p, ofItself), "synchronize", token))
 	}
 	for _, p := range bases {
-		s.refreshPull(ctx, repo, p)
+		s.refreshPull(ctx, repo, p, ofBranch)
 	}
 	return append(events, s.forkPullsFollow(ctx, repo, token, branch, after)...)
 }

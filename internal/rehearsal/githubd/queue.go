@@ -86,13 +86,8 @@ func (s *Server) graphqlQueue(w http.ResponseWriter, token *Token, raw json.RawM
 		graphqlError(w, "UNPROCESSABLE", "Variables are no strings")
 		return
 	}
-	repo := s.lookup(in.Owner + "/" + in.Name)
-	if repo == nil || !token.sees(repo) {
-		graphqlError(w, "NOT_FOUND", "Could not resolve to a Repository with the name '"+in.Owner+"/"+in.Name+"'.")
-		return
-	}
-	if !token.may(repo, "pull_requests", "read") {
-		graphqlError(w, "FORBIDDEN", "Resource not accessible by integration")
+	repo := s.readable(w, token, in.Owner+"/"+in.Name, "pull_requests")
+	if repo == nil {
 		return
 	}
 	var entries []map[string]any

@@ -113,6 +113,33 @@ func TestPullRequestFollowsItsBranch(t *testing.T) {
 	}
 }
 
+// What GitHub says of a pull request's base is where that was at the last push of the head:
+// it stays when the branch moves.
+func TestTheBaseIsOfTheLastPush(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.send(f.token, "POST", "pulls", `{"title":"t","head":"topic","base":"main"}`)
+	moved := func(branch, sha string) {
+		t.Helper()
+		if status, answer, _ := f.send(f.token, "PATCH", "git/refs/heads/"+branch, `{"sha":"`+sha+`"}`); status != 200 {
+			t.Fatalf("%s: %d %v", branch, status, answer)
+		}
+	}
+	base := func() any {
+		_, answer, _ := f.send(f.token, "GET", "pulls/1", "")
+		return answer.(map[string]any)["base"].(map[string]any)["sha"]
+	}
+	tip := f.git("commit-tree", f.treeWith("h", "main:f"), "-p", "main", "-m", "another")
+	moved("main", tip)
+	if got := base(); got != f.main {
+		t.Errorf("the branch moved: %v, want %s", got, f.main)
+	}
+	moved("topic", f.git("commit-tree", "topic^{tree}", "-p", "topic", "-m", "more"))
+	if got := base(); got != tip {
+		t.Errorf("the head was pushed: %v, want %s", got, tip)
+	}
+}
+
 func TestMergingNeedsTheRequiredStatus(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
