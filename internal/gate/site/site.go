@@ -171,8 +171,8 @@ var judged = append([]string{config.FileName}, CodeOwnersPlaces...)
 
 // Revisions are those whose rules have a say: the default branch as it is, as it
 // was when the pull request was last brought up to date, and as it was just
-// before the merge. The pull request's own are not among them, whatever branch it
-// is made against.
+// before the merge. What the pull request's own say loosens nothing, whatever branch it is
+// made against: they are among them only after a merge by rebase, beside the one before.
 func (s *Site) Revisions(ctx context.Context) ([]string, error) {
 	if s.revisions != nil {
 		return s.revisions, nil
@@ -208,7 +208,8 @@ const maxRebased = 100
 
 // beforeMerge are the commits under that of the merge, as far as the pull request brought
 // them, and the one under those. A merge by rebase brings several: the last one is of the
-// default branch as it was before.
+// default branch as it was before. All are given, so that a wrong answer about whose a commit
+// is leaves no rule out.
 func (s *Site) beforeMerge(ctx context.Context) (before []string, err error) {
 	commits, err := s.API.Commits(ctx, s.Repo, s.Pull.MergeSHA, "", maxRebased+1)
 	if err != nil {
